@@ -1,0 +1,46 @@
+import { UsageError } from '../errors.ts';
+
+declare const entityKeyBrand: unique symbol;
+
+/** `type:id`, such as `user:123`. The id may itself hold colons; the type never does. */
+export type EntityKey = string & { readonly [entityKeyBrand]: true };
+
+/** Entity types of TwHIN; a configuration may add its own. */
+export const ENTITY_TYPES = ['user', 'tweet', 'ad', 'advertiser', 'query'] as const;
+
+/** Largest id, in bytes of UTF-8. One length byte in the store holds it less one. */
+export const MAX_ID_BYTES = 256;
+
+/** The key of an entity. Both parts must have been checked where they came in. */
+export function entityKey(type: string, id: string): EntityKey {
+  return `${type}:${id}` as EntityKey;
+}
+
+/** The type of an entity, `user` of `user:123`. */
+export function typeOf(key: EntityKey): string {
+  return key.slice(0, key.indexOf(':'));
+}
+
+/** The id of an entity, `123` of `user:123`. */
+export function idOf(key: EntityKey): string {
+  return key.slice(key.indexOf(':') + 1);
+}
+
+/**
+ * Parses what a person typed.
+ * @throws UsageError when it is not `TYPE:ID` or the id is over {@link MAX_ID_BYTES}.
+ */
+export function parseEntityKey(text: string): EntityKey {
+  const colon = text.indexOf(':');
+  const id = text.slice(colon + 1);
+  if (colon < 1 || id === '') {
+    throw new UsageError('entity', `not an entity: ${JSON.stringify(text)}; write TYPE:ID, such as user:123`);
+  }
+  if (Buffer.byteLength(id) > MAX_ID_BYTES) {
+    throw new UsageError(
+      'entity',
+      `id of ${Buffer.byteLength(id)} bytes; at most ${MAX_ID_BYTES} are allowed`,
+    );
+  }
+  return text as EntityKey;
+}
