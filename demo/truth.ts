@@ -1,0 +1,122 @@
+import type { Truth } from './world.ts';
+
+/** Learned vectors by user id, all of one length. */
+export type Vectors = ReadonlyMap<string, Float32Array>;
+
+export interface Neighbour {
+  readonly user: string;
+  /** Cosine of the two vectors: 1 is the same direction. */
+  readonly cosine: number;
+  readonly sameCommunity: boolean;
+}
+
+export interface Example {
+  readonly user: string;
+  readonly community: string;
+  readonly second: string | undefined;
+  /** Nearest first. */
+  readonly nearest: readonly Neighbour[];
+}
+
+export interface Findings {
+  /** Users whose neighbours were looked at. */
+  readonly users: number;
+  /** Share of those neighbours that are of the user's planted community. */
+  readonly share: number;
+  /** The same share for neighbours picked blindly. */
+  readonly chance: number;
+  /** share / chance; 0 when nothing could be looked at. */
+  readonly ratio: number;
+  readonly examples: readonly Example[];
+}
+
+export interface FindOptions {
+  /** Neighbours of each user. Default 10. */
+  readonly neighbours?: number;
+  /** Users looked at, evenly spread over all; the rest stand as candidates. Default 500. */
+  readonly sample?: number;
+  readonly examples?: number;
+}
+
+/**
+ * How many of each user's nearest users are of the planted community, against chance. Nearest by cosine among all
+ * users of the truth with a vector; one that is missing, not finite or all zeros is left out.
+ */
+export function findPlanted(vectors: Vectors, truth: Truth, options: FindOptions = {}): Findings {
+  const users = [...truth.users.keys()].filter((user) => isUsable(vectors.get(user))).sort(byNumber);
+  const homes = users.map((user) => truth.users.get(user) ?? -1);
+  const units = users.map((user) => unit(vectors.get(user) ?? new Float32Array()));
+  const sizes = new Map<number, number>();
+  for (const home of homes) sizes.set(home, (sizes.get(home) ?? 0) + 1);
+
+  const count = Math.min(options.neighbours ?? 10, users.length - 1);
+  const looked = Math.min(options.sample ?? 500, users.length);
+  const wanted = options.examples ?? 3;
+  const examples: Example[] = [];
+  let found = 0;
+  let chance = 0;
+  if (count < 1) return { users: 0, share: 0, chance: 0, ratio: 0, examples };
+  for (let n = 0; n < looked; n++) {
+    const index = Math.floor((n * users.length) / looked);
+    const home = homes[index] ?? -1;
+    const nearest = nearestTo(index, units, count).map(({ index: other, cosine }) => {
+      return { user: users[other] ?? '', cosine, sameCommunity: homes[other] === home };
+    });
+    found += nearest.filter((neighbour) => neighbour.sameCommunity).length;
+    chance += ((sizes.get(home) ?? 1) - 1) / (users.length - 1);
+    // Taken along the sample, not chosen by how well they came out.
+    if (examples.length < wanted && n >= ((examples.length + 0.5) * looked) / (wanted + 1)) {
+      const user = users[index] ?? '';
+      const second = truth.second.get(user);
+      examples.push({
+        user,
+        community: truth.communities[home] ?? String(home),
+        second: second === undefined ? undefined : truth.communities[second],
+        nearest,
+      });
+    }
+  }
+  const share = found / (looked * count);
+  chance /= looked;
+  return { users: looked, share, chance, ratio: chance === 0 ? 0 : share / chance, examples };
+}
+
+function nearestTo(
+  index: number,
+  units: readonly Float32Array[],
+  count: number,
+): { index: number; cosine: number }[] {
+  const own = units[index] ?? new Float32Array();
+  const best: { index: number; cosine: number }[] = [];
+  for (const [other, vector] of units.entries()) {
+    if (other === index) continue;
+    const cosine = dot(own, vector);
+    if (best.length === count && cosine <= (best[count - 1]?.cosine ?? 0)) continue;
+    const place = best.findIndex((known) => known.cosine < cosine);
+    best.splice(place === -1 ? best.length : place, 0, { index: other, cosine });
+    if (best.length > count) best.pop();
+  }
+  return best;
+}
+
+function isUsable(vector: Float32Array | undefined): boolean {
+  return vector?.every(Number.isFinite) === true && vector.some((number) => number !== 0);
+}
+
+function unit(vector: Float32Array): Float32Array {
+  const norm = Math.sqrt(dot(vector, vector));
+  return vector.map((number) => number / norm);
+}
+
+/** @throws RangeError when the lengths disagree. */
+function dot(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length)
+    throw new RangeError(`vectors of ${a.length} and ${b.length} numbers can't be compared`);
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
+  return sum;
+}
+
+function byNumber(a: string, b: string): number {
+  return Number(a) - Number(b);
+}

@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest';
+import { findPlanted } from '../../demo/truth.ts';
+import type { Truth } from '../../demo/world.ts';
+
+const SIDE = 3;
+
+/** Three communities of `SIDE` users each, ids 0 … 8, community = id / SIDE. */
+function plantedTruth(): Truth {
+  const users = new Map(Array.from({ length: 3 * SIDE }, (_, id) => [String(id), Math.floor(id / SIDE)]));
+  return {
+    users,
+    second: new Map([['4', 2]]),
+    tweets: new Map(),
+    communities: ['jazz', 'chess', 'opera'],
+    erased: new Set(),
+    counts: { actions: {}, bad: {}, duplicates: 0, late: 0, erasures: 0 },
+  };
+}
+
+/** Angle in degrees for each user, in id order; lengths differ, which cosine must not mind. */
+function vectorsAt(degrees: readonly number[]): Map<string, Float32Array> {
+  return new Map(
+    degrees.map((angle, id) => {
+      const radians = (angle * Math.PI) / 180;
+      return [String(id), Float32Array.of(Math.cos(radians), Math.sin(radians)).map((x) => x * (1 + id))];
+    }),
+  );
+}
+
+test('finds every planted neighbour when the communities point apart', () => {
+  const vectors = vectorsAt([0, 2, 5, 120, 122, 125, 240, 242, 245]);
+  const findings = findPlanted(vectors, plantedTruth(), { neighbours: 2 });
+  expect(findings.share).toBe(1);
+  // Two of the other eight users are of one's own community.
+  expect(findings.chance).toBeCloseTo(2 / 8, 12);
+  expect(findings.ratio).toBeCloseTo(4, 12);
+  expect(findings.users).toBe(9);
+});
+
+test('neighbours come nearest first, with their cosine', () => {
+  const vectors = vectorsAt([0, 2, 5, 120, 122, 125, 240, 242, 245]);
+  const { examples } = findPlanted(vectors, plantedTruth(), { neighbours: 3, sample: 9, examples: 9 });
+  const example = examples.find(({ user }) => user === '4');
+  expect(example?.community).toBe('chess');
+  expect(example?.second).toBe('opera');
+  expect(example?.nearest.map(({ user }) => user)).toEqual(['3', '5', '2']);
+  expect(example?.nearest.map(({ sameCommunity }) => sameCommunity)).toEqual([true, true, false]);
+  expect(example?.nearest[0]?.cosine).toBeCloseTo(Math.cos((2 * Math.PI) / 180), 6);
+  expect(example?.nearest[2]?.cosine).toBeCloseTo(Math.cos((117 * Math.PI) / 180), 6);
+});
+
+test('finds nothing when communities are interleaved', () => {
+  // Community 0 at 0, 120, 240; 1 at 1, 121, 241; 2 at 2, 122, 242: the two nearest are always of the others.
+  const vectors = vectorsAt([0, 120, 240, 1, 121, 241, 2, 122, 242]);
+  expect(findPlanted(vectors, plantedTruth(), { neighbours: 2 }).share).toBe(0);
+});
+
+test('counts a half-right answer as half', () => {
+  // Users 0, 1 | 3, 4 | 6, 7 are pairs; 2, 5, 8 sit in the next community's pair.
+  const vectors = vectorsAt([0, 1, 123, 120, 121, 243, 240, 241, 3]);
+  // With one neighbour: pairs find each other (6 right); 2, 5, 8 find a stranger (3 wrong).
+  expect(findPlanted(vectors, plantedTruth(), { neighbours: 1 }).share).toBeCloseTo(6 / 9, 12);
+});
+
+test('leaves out users without a usable vector and those not in the truth', () => {
+  const vectors = vectorsAt([0, 2, 5, 120, 122, 125, 240, 242, 245]);
+  vectors.delete('0');
+  vectors.set('3', Float32Array.of(0, 0));
+  vectors.set('6', Float32Array.of(Number.NaN, 1));
+  vectors.set('erased', Float32Array.of(1, 0));
+  const findings = findPlanted(vectors, plantedTruth(), { neighbours: 1 });
+  expect(findings.users).toBe(6);
+  expect(findings.share).toBe(1);
+  expect(findings.chance).toBeCloseTo(1 / 5, 12);
+});
+
+test('a sample looks at some users but every user stays a candidate', () => {
+  const vectors = vectorsAt([0, 2, 5, 120, 122, 125, 240, 242, 245]);
+  const findings = findPlanted(vectors, plantedTruth(), { neighbours: 2, sample: 3, examples: 3 });
+  expect(findings.users).toBe(3);
+  expect(findings.share).toBe(1);
+});
+
+test('nothing to look at is no division by zero', () => {
+  expect(findPlanted(new Map(), plantedTruth())).toEqual({
+    users: 0,
+    share: 0,
+    chance: 0,
+    ratio: 0,
+    examples: [],
+  });
+});
+
+test('vectors of two lengths are refused', () => {
+  const vectors = vectorsAt([0, 2, 5]);
+  vectors.set('3', Float32Array.of(1, 2, 3));
+  expect(() => findPlanted(vectors, plantedTruth())).toThrow('vectors of 2 and 3 numbers');
+});

@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { createWorld, SPAN_MS, type WorldEvent, type WorldOptions } from '../../demo/world.ts';
+import { BAD_KINDS, badRecord } from '../../demo/world-bad.ts';
+
+const UNTIL = Date.UTC(2026, 4, 1);
+const OPTIONS: WorldOptions = { seed: 7, events: 20_000, users: 1000, communities: 10, until: UNTIL };
+
+function digest(options: WorldOptions): string {
+  const hash = createHash('sha256');
+  for (const { topic, key, value } of createWorld(options).events) hash.update(`${topic}|${key}|${value}\n`);
+  return hash.digest('hex');
+}
+
+interface Fields {
+  readonly [name: string]: string | number;
+}
+
+/** The good records as the wire has them. Bad ones are told by their place: they repeat no form of a good one. */
+function read(event: WorldEvent): Fields | undefined {
+  if (event.value === null) return undefined;
+  try {
+    const fields: unknown = JSON.parse(event.value.toString());
+    return typeof fields === 'object' && fields !== null ? (fields as Fields) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+test('the same seed gives the same bytes, another seed others', () => {
+  expect(digest(OPTIONS)).toBe(digest(OPTIONS));
+  expect(digest(OPTIONS)).not.toBe(digest({ ...OPTIONS, seed: 8 }));
+});
+
+test('there are exactly as many records as asked for, and the counts add up to them', () => {
+  const { truth, events } = createWorld(OPTIONS);
+  const all = [...events];
+  const { actions, bad, duplicates, late, erasures } = truth.counts;
+  const sum = (counts: Record<string, number>) => Object.values(counts).reduce((a, b) => a + b, 0);
+  expect(all.length).toBe(20_000);
+  expect(sum(actions) + sum(bad) + duplicates + late + erasures).toBe(20_000);
+  expect(all.filter(({ topic }) => topic === 'erasure').length).toBe(2);
+  expect(all.filter(({ topic }) => topic === 'search').length).toBeGreaterThanOrEqual(actions['search'] ?? 0);
+});
+
+test('one in a hundred is bad, of every kind', () => {
+  const { truth, events } = createWorld(OPTIONS);
+  for (const _ of events);
+  const { bad } = truth.counts;
+  expect(Object.keys(bad).sort()).toEqual([...BAD_KINDS].sort());
+  const total = Object.values(bad).reduce((a, b) => a + b, 0);
+  expect(total / 20_000).toBeGreaterThan(0.007);
+  expect(total / 20_000).toBeLessThan(0.013);
+});
+
+test('every action of the contract occurs', () => {
+  const { truth, events } = createWorld(OPTIONS);
+  for (const _ of events);
+  expect(Object.keys(truth.counts.actions).sort()).toEqual([
+    'ad-click',
+    'block',
+    'follow',
+    'like',
+    'mention',
+    'quote',
+    'reply',
+    'retweet',
+    'search',
+    'unfollow',
+    'unlike',
+    'unretweet',
+  ]);
+});
+
+test('a duplicate is the same record to the byte', () => {
+  const { truth, events } = createWorld(OPTIONS);
+  const seen = new Map<string, number>();
+  for (const { topic, key, value } of events) {
+    const name = `${topic}|${key}|${value}`;
+    // The bad ones say little of their own, so that some repeat by chance.
+    if (topic !== 'engagement') seen.set(name, (seen.get(name) ?? 0) + 1);
+  }
+  const again = [...seen.values()].reduce((sum, times) => sum + times - 1, 0);
+  expect(again).toBeGreaterThan(0);
+  expect(again).toBeLessThanOrEqual(truth.counts.duplicates);
+});
+
+test('times rise over the week before `until`, and late ones fall back', () => {
+  const { truth, events } = createWorld(OPTIONS);
+  let newest = 0;
+  let back = 0;
+  for (const event of events) {
+    if (event.topic !== 'follow') continue;
+    const at = new Date(read(event)?.['at'] ?? Number.NaN).getTime();
+    // A late one is up to an hour older than something up to 256 records ago.
+    expect(at).toBeGreaterThan(UNTIL - SPAN_MS - 3_700_000);
+    expect(at).toBeLessThanOrEqual(UNTIL);
+    if (at < newest) back++;
+    newest = Math.max(newest, at);
+  }
+  expect(back).toBeGreaterThan(0);
+  expect(back).toBeLessThanOrEqual(truth.counts.late + truth.counts.duplicates);
+});
+
+test('most follows and likes stay in the actor’s own communities, with the chance share far below', () => {
+  const { truth, events } = createWorld(OPTIONS);
+  const own = { follow: 0, like: 0 };
+  const all = { follow: 0, like: 0 };
+  const homes = new Map(truth.users);
+  for (const event of events) {
+    const fields = read(event);
+    const action = fields?.['action'];
+    const isFollow = event.topic === 'follow' && action === 'follow';
+    const isLike = event.topic === 'engagement' && action === 'like';
+    if (!isFollow && !isLike) continue;
+    const target = isFollow
+      ? homes.get(String(fields?.['followedId']))
+      : truth.tweets.get(String(fields?.['tweetId']));
+    if (target === undefined || !homes.has(event.key)) continue;
+    const name = isFollow ? 'follow' : 'like';
+    all[name]++;
+    if (target === homes.get(event.key) || target === truth.second.get(event.key)) own[name]++;
+  }
+  // .85 stay by intent, and 15 % of strays land at home by chance; a follow with nobody left becomes a like.
+  expect(own.follow / all.follow).toBeGreaterThan(0.8);
+  expect(own.like / all.like).toBeGreaterThan(0.8);
+});
+
+test('the busiest users do far more than the median one, and nearly everybody something', () => {
+  const counts = new Map<string, number>();
+  for (const { key } of createWorld(OPTIONS).events) counts.set(key, (counts.get(key) ?? 0) + 1);
+  const sorted = [...counts.values()].sort((a, b) => b - a);
+  expect(sorted[0] ?? 0).toBeGreaterThan(8 * (sorted[500] ?? 0));
+  expect(counts.size).toBeGreaterThan(950);
+});
+
+test('tweets die: none is acted on long after its birth', () => {
+  const { truth, events } = createWorld(OPTIONS);
+  const first = new Map<string, number>();
+  const spans: number[] = [];
+  let n = 0;
+  for (const event of events) {
+    n++;
+    const fields = read(event);
+    if (event.topic !== 'engagement' || fields?.['action'] !== 'like') continue;
+    const tweet = String(fields['tweetId']);
+    if (!truth.tweets.has(tweet)) continue;
+    if (!first.has(tweet)) first.set(tweet, n);
+    spans.push(n - (first.get(tweet) ?? n));
+  }
+  expect(truth.tweets.size).toBeGreaterThan(500);
+  expect(Math.max(...spans)).toBeLessThan(10_000);
+});
+
+test('an erased user neither acts nor is followed any more', () => {
+  const { truth, events } = createWorld(OPTIONS);
+  const gone = new Set<string>();
+  for (const event of events) {
+    if (event.topic === 'erasure') {
+      gone.add(event.key);
+      continue;
+    }
+    expect(gone.has(event.key)).toBe(false);
+    if (event.topic === 'follow') expect(gone.has(String(read(event)?.['followedId']))).toBe(false);
+  }
+  expect([...gone].sort()).toEqual([...truth.erased].sort());
+  for (const user of gone) expect(truth.users.has(user)).toBe(false);
+});
+
+test('the default size has 4,000 users in 40 communities for 200,000 events', () => {
+  const { truth } = createWorld({ seed: 1, events: 200_000 });
+  expect(truth.users.size).toBe(4000);
+  expect(truth.communities.length).toBe(40);
+  expect(new Set(truth.communities).size).toBe(40);
+});
+
+test('the large bad record sits out most turns', () => {
+  const large = BAD_KINDS.indexOf('too-large');
+  expect(badRecord(large, '1', UNTIL).kind).toBe('too-large');
+  expect(badRecord(large + BAD_KINDS.length, '1', UNTIL).kind).toBe('unknown-action');
+});
