@@ -1,0 +1,107 @@
+import { mkdir } from 'node:fs/promises';
+import RocksDB from 'rocksdb-native';
+import { FatalError, reasonOf } from '../errors.ts';
+import type { Entry, Store, WriteBatch } from '../graph/store.ts';
+
+const SCAN_CAPACITY = 512;
+/** Largest write handed over at once is one commit; memtables of this size keep flushes few. */
+const WRITE_BUFFER_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The store on RocksDB, in a folder of its own. Writes survive `kill -9` but are not fsynced: a power loss takes the
+ * store back to an earlier commit, offsets and all, and the events since are read again.
+ * @throws FatalError naming the folder: held by another process, unwritable, damaged.
+ */
+export async function openRocksdb(folder: string, options: { readOnly?: boolean } = {}): Promise<Store> {
+  const readOnly = options.readOnly ?? false;
+  try {
+    if (!readOnly) await mkdir(folder, { recursive: true });
+    const db = new RocksDB(folder, {
+      readOnly,
+      createIfMissing: !readOnly,
+      writeBufferSize: WRITE_BUFFER_BYTES,
+      maxBackgroundJobs: 2,
+    });
+    await db.ready();
+    return new RocksdbStore(db, folder);
+  } catch (error) {
+    throw openFailure(folder, error);
+  }
+}
+
+class RocksdbStore implements Store {
+  readonly #db: RocksDB;
+  readonly #folder: string;
+  #closing: Promise<void> | undefined;
+
+  constructor(db: RocksDB, folder: string) {
+    this.#db = db;
+    this.#folder = folder;
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    if (keys.length === 0) return [];
+    const batch = this.#db.read({ autoDestroy: true, capacity: keys.length });
+    const values = keys.map((key) => batch.get(key));
+    await batch.flush();
+    return (await Promise.all(values)).map((value) => value ?? undefined);
+  }
+
+  async *scan(prefix: Uint8Array): AsyncIterable<Entry> {
+    const range = { gte: prefix, lt: successor(prefix) };
+    for await (const { key, value } of this.#db.iterator(range, { capacity: SCAN_CAPACITY })) {
+      yield { key, value };
+    }
+  }
+
+  async write(batch: WriteBatch): Promise<void> {
+    if (batch.size === 0) return;
+    const operations = this.#db.write({ autoDestroy: true, capacity: batch.size });
+    for (let i = 0; i < batch.size; i++) {
+      const key = batch.keys[i];
+      const value = batch.values[i];
+      if (key === undefined) continue;
+      if (value === undefined) operations.tryDelete(key);
+      else operations.tryPut(key, value);
+    }
+    try {
+      await operations.flush();
+    } catch (error) {
+      throw new FatalError(
+        'store-write',
+        `the store in ${this.#folder} can't be written: ${reasonOf(error)}. Nothing of the commit was kept; ` +
+          'free space or mend the disk and start again: the events since are read again.',
+        { cause: error },
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#db.close({ force: true });
+    await this.#closing;
+  }
+}
+
+/** The first key after all that start with `prefix`. Our prefixes begin with a letter, so there is one. */
+function successor(prefix: Uint8Array): Uint8Array {
+  const end = Buffer.from(prefix);
+  let last = end.length - 1;
+  while (end[last] === 0xff) last--;
+  end[last] = (end[last] ?? 0) + 1;
+  return end.subarray(0, last + 1);
+}
+
+function openFailure(folder: string, error: unknown): FatalError {
+  const reason = reasonOf(error);
+  if (/lock hold by current process|While lock file/.test(reason)) {
+    return new FatalError('store-in-use', `the store in ${folder} is held by another process`, {
+      cause: error,
+    });
+  }
+  if (/does not exist|No such file/.test(reason)) {
+    return new FatalError('store-missing', `there is no store in ${folder}; twhin run makes it`, {
+      cause: error,
+    });
+  }
+  return new FatalError('store-open', `the store in ${folder} can't be opened: ${reason}`, { cause: error });
+}

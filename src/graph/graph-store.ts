@@ -1,0 +1,205 @@
+import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
+import type { EntityKey } from './entity.ts';
+import { decodeHead, encodeHead, type Head } from './head.ts';
+import { asBuffer, type Layout } from './layout.ts';
+import { type Store, WriteBatch } from './store.ts';
+
+/** What is kept of an entity besides its vector. Times are epoch ms of events. */
+export interface EntityRecord {
+  readonly key: EntityKey;
+  readonly row: number;
+  /** Edges it was an end of when trained. */
+  readonly updates: number;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+}
+
+/** A row as stored: [dim + 2] vector, accumulator, drift; and the step of the commit that wrote it. */
+export interface StoredRow {
+  readonly row: number;
+  readonly floats: Float32Array;
+  readonly step: number;
+}
+
+/** Everything one commit moves. */
+export interface Commit {
+  readonly head: Head;
+  readonly edges: Iterable<EdgeChange>;
+  /** Edges forgotten whole, removal and all: erasure. */
+  readonly erasedEdges: Iterable<EdgeName>;
+  readonly entities: Iterable<EntityRecord>;
+  readonly erasedEntities: Iterable<{ key: EntityKey; row: number }>;
+  readonly erasures: Iterable<{ key: EntityKey; at: number }>;
+  /** [n] rows and their floats, [n, dim + 2]. */
+  readonly rows: Int32Array;
+  readonly floats: Float32Array;
+  readonly outboxAdded: Iterable<EntityKey>;
+  readonly outboxCleared: Iterable<EntityKey>;
+}
+
+const READ_ROWS = 1024;
+
+/** A graph in a store: entities, edges both ways, vectors, outbox and head, moved together by `commit`. */
+export class GraphStore {
+  readonly layout: Layout;
+  readonly #store: Store;
+
+  constructor(store: Store, layout: Layout) {
+    this.#store = store;
+    this.layout = layout;
+  }
+
+  /** undefined: the store is fresh. */
+  async head(): Promise<Head | undefined> {
+    const [bytes] = await this.#store.getMany([this.layout.headKey()]);
+    return bytes && decodeHead(bytes);
+  }
+
+  async entity(key: EntityKey): Promise<EntityRecord | undefined> {
+    const [value] = await this.#store.getMany([this.layout.entityKey(key)]);
+    return value && entityRecord(key, value);
+  }
+
+  /** Every entity, by type and then id. */
+  async *entities(): AsyncIterable<EntityRecord> {
+    for await (const { key, value } of this.#store.scan(this.layout.prefixes.entities)) {
+      yield entityRecord(this.layout.entityOf(key), value);
+    }
+  }
+
+  /** Every row that was ever written and not erased, ascending. */
+  async *rows(): AsyncIterable<StoredRow> {
+    for await (const { key, value } of this.#store.scan(this.layout.prefixes.vectors)) {
+      yield this.#storedRow(this.layout.rowOf(key), value);
+    }
+  }
+
+  /** Rows in the order asked; undefined where none is stored. */
+  async readRows(rows: readonly number[]): Promise<(StoredRow | undefined)[]> {
+    const values = await this.#store.getMany(rows.map((row) => this.layout.vectorKey(row)));
+    return values.map((value, i) => value && this.#storedRow(rows[i] ?? 0, value));
+  }
+
+  /** Every edge, removed ones included, by lhs, relation, rhs. */
+  async *edges(): AsyncIterable<EdgeChange> {
+    for await (const { key, value } of this.#store.scan(this.layout.prefixes.edges)) {
+      yield { ...this.layout.edgeOf(key), ...this.layout.decodeEdge(value) };
+    }
+  }
+
+  async readEdges(edges: readonly EdgeName[]): Promise<(EdgeState | undefined)[]> {
+    const values = await this.#store.getMany(edges.map((edge) => this.layout.edgeKeys(edge)[0]));
+    return values.map((value) => value && this.layout.decodeEdge(value));
+  }
+
+  /** Edges with the entity at either end, removed ones included; one to itself comes twice. */
+  async *edgesOf(entity: EntityKey): AsyncIterable<EdgeChange & { direction: 'out' | 'in' }> {
+    const { edgesOut, edgesIn } = this.layout.prefixes;
+    for (const [direction, prefix] of [
+      ['out', edgesOut(entity)] as const,
+      ['in', edgesIn(entity)] as const,
+    ]) {
+      for await (const { key, value } of this.#store.scan(prefix)) {
+        yield { ...this.layout.edgeOf(key), ...this.layout.decodeEdge(value), direction };
+      }
+    }
+  }
+
+  async *outbox(): AsyncIterable<EntityKey> {
+    for await (const { key } of this.#store.scan(this.layout.prefixes.outbox))
+      yield this.layout.entityOf(key);
+  }
+
+  /** Erased entities by the text of their hashed key (see {@link erasedName}), and when. */
+  async *erasures(): AsyncIterable<{ name: string; at: number }> {
+    for await (const { key, value } of this.#store.scan(this.layout.prefixes.erased)) {
+      yield { name: asBuffer(key).toString('latin1'), at: asBuffer(value).readDoubleLE(0) };
+    }
+  }
+
+  /** The name under which an erasure is remembered: a hash, so that the id itself is gone. */
+  erasedName(entity: EntityKey): string {
+    return this.layout.erasedKey(entity).toString('latin1');
+  }
+
+  async commit(commit: Commit): Promise<void> {
+    const { layout } = this;
+    const batch = new WriteBatch();
+    for (const edge of commit.erasedEdges) for (const key of layout.edgeKeys(edge)) batch.delete(key);
+    for (const edge of commit.edges) {
+      const value = layout.encodeEdge(edge);
+      for (const key of layout.edgeKeys(edge)) batch.put(key, value);
+    }
+    // An entity erased and named again in one commit has a new row: its old name goes before the new one is put.
+    for (const { key } of commit.erasedEntities) batch.delete(layout.entityKey(key));
+    for (const entity of commit.entities) batch.put(layout.entityKey(entity.key), entityValue(entity));
+    this.#putRows(batch, commit);
+    for (const { row } of commit.erasedEntities) batch.delete(layout.vectorKey(row));
+    for (const { key, at } of commit.erasures) batch.put(layout.erasedKey(key), float64(at));
+    for (const key of commit.outboxCleared) batch.delete(layout.outboxKey(key));
+    for (const key of commit.outboxAdded) batch.put(layout.outboxKey(key), Buffer.alloc(0));
+    batch.put(layout.headKey(), encodeHead(commit.head));
+    await this.#store.write(batch);
+  }
+
+  async close(): Promise<void> {
+    await this.#store.close();
+  }
+
+  #putRows(batch: WriteBatch, { rows, floats, head }: Commit): void {
+    const width = this.layout.dim + 2;
+    const bytes = width * 4;
+    const source = asBuffer(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
+    for (let i = 0; i < rows.length; i++) {
+      const value = Buffer.allocUnsafe(bytes + 8);
+      source.copy(value, 0, i * bytes, (i + 1) * bytes);
+      value.writeDoubleLE(head.step, bytes);
+      batch.put(this.layout.vectorKey(rows[i] ?? 0), value);
+    }
+  }
+
+  #storedRow(row: number, value: Uint8Array): StoredRow {
+    const floats = new Float32Array(this.layout.dim + 2);
+    new Uint8Array(floats.buffer).set(value.subarray(0, floats.byteLength));
+    return { row, floats, step: asBuffer(value).readDoubleLE(floats.byteLength) };
+  }
+}
+
+/** Gathers an iteration into arrays of `READ_ROWS`, for reads and messages that go by the batch. */
+export async function* inBatches<T>(items: AsyncIterable<T>, size = READ_ROWS): AsyncIterable<T[]> {
+  let batch: T[] = [];
+  for await (const item of items) {
+    batch.push(item);
+    if (batch.length === size) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function entityRecord(key: EntityKey, value: Uint8Array): EntityRecord {
+  const view = asBuffer(value);
+  return {
+    key,
+    row: view.readUInt32LE(0),
+    updates: view.readUInt32LE(4),
+    firstSeen: view.readDoubleLE(8),
+    lastSeen: view.readDoubleLE(16),
+  };
+}
+
+function entityValue(entity: EntityRecord): Buffer {
+  const value = Buffer.allocUnsafe(24);
+  value.writeUInt32LE(entity.row, 0);
+  value.writeUInt32LE(entity.updates, 4);
+  value.writeDoubleLE(entity.firstSeen, 8);
+  value.writeDoubleLE(entity.lastSeen, 16);
+  return value;
+}
+
+function float64(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeDoubleLE(value);
+  return bytes;
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { FatalError } from '../errors.ts';
+import type { Relation } from './relation.ts';
+
+const count = z.number().int().nonnegative();
+
+/** The one small record that every commit rewrites: what the whole store stands at. */
+const headSchema = z.object({
+  format: z.literal(1),
+  graph: z.string(),
+  model: z.object({
+    dim: count,
+    scorer: z.string(),
+    entityTypes: z.array(z.string()),
+    relations: z.array(z.object({ name: z.string(), lhs: z.string(), rhs: z.string() })),
+  }),
+  /** Kernel steps so far. */
+  step: count,
+  /** State of the trainer's random sources. */
+  random: z.array(count),
+  /** Rows handed out, relation rows and erased ones included. */
+  rows: count,
+  offsets: z.record(z.string(), z.record(z.string(), count)),
+  events: z.object({ consumed: count, rejected: count, duplicate: count, late: count }),
+  /** Live edges by relation, entities by type. */
+  edges: z.record(z.string(), count),
+  entities: z.record(z.string(), count),
+  outbox: count,
+  /** Newest event time seen, epoch ms. */
+  watermark: z.number(),
+});
+
+export type Head = z.infer<typeof headSchema>;
+
+/** What a store's vectors depend on: another model can't go on from them. */
+export type ModelIdentity = Head['model'];
+
+export function encodeHead(head: Head): Buffer {
+  return Buffer.from(JSON.stringify(head));
+}
+
+/** @throws FatalError when the record is not one of ours. */
+export function decodeHead(bytes: Uint8Array): Head {
+  const parsed = headSchema.safeParse(JSON.parse(Buffer.from(bytes).toString()));
+  if (!parsed.success) {
+    throw new FatalError('store-damaged', `the store's head can't be read: ${z.prettifyError(parsed.error)}`);
+  }
+  return parsed.data;
+}
+
+/** Sixteen hex digits that name the model: equal exactly where vectors may be compared. */
+export function fingerprint(model: ModelIdentity): string {
+  const canonical = JSON.stringify([
+    model.dim,
+    model.scorer,
+    model.entityTypes,
+    model.relations.map(({ name, lhs, rhs }) => [name, lhs, rhs]),
+  ]);
+  return createHash('sha256').update(canonical).digest('hex').slice(0, 16);
+}
+
+/** What differs between a stored model and the configured one, a phrase each; empty when they are one. */
+export function differences(stored: ModelIdentity, configured: ModelIdentity): string[] {
+  const found: string[] = [];
+  const compare = (what: string, a: string, b: string) => {
+    if (a !== b) found.push(`${what}: the store has ${a}, the configuration ${b}`);
+  };
+  const shown = (relations: readonly Relation[]) =>
+    relations.map(({ name, lhs, rhs }) => `${name} (${lhs} → ${rhs})`).join(', ');
+  compare('dim', String(stored.dim), String(configured.dim));
+  compare('scorer', stored.scorer, configured.scorer);
+  compare('relations', shown(stored.relations), shown(configured.relations));
+  compare('entity types', stored.entityTypes.join(', '), configured.entityTypes.join(', '));
+  return found;
+}

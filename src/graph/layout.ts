@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { FatalError } from '../errors.ts';
+import type { EdgeName, EdgeState } from './edge.ts';
+import { type EntityKey, entityKey, idOf, typeOf } from './entity.ts';
+import type { Relation } from './relation.ts';
+
+/**
+ * Byte layout of a graph in a store. Numbers in keys are big-endian so that keys sort as numbers do; numbers in
+ * values are little-endian.
+ *
+ *     m                                  head: JSON
+ *     n <entity>                         row u32 | updates u32 | first seen f64 | last seen f64
+ *     v <row u32>                        vector, accumulator, drift: (dim + 2) f32 | step f64
+ *     e <lhs> <relation u8> <rhs>        at f64 | removed u8
+ *     i <rhs> <relation u8> <lhs>        the same, the other way round
+ *     o <entity>                         empty: its vector (or tombstone) has yet to be acknowledged
+ *     x <sha-256 of the entity's key>    at f64: erased at that time; older events are late
+ *
+ *     <entity>: type u8 | length of id less one, u8 | id, UTF-8
+ *
+ * Edges are keyed by names rather than rows: a removal is remembered of entities that have no row, an entity's edges
+ * are one range, and a digest over a scan does not depend on the order in which rows were handed out.
+ */
+const HEAD = 0x6d;
+const ENTITY = 0x6e;
+const VECTOR = 0x76;
+const EDGE = 0x65;
+const REVERSE = 0x69;
+const OUTBOX = 0x6f;
+const ERASED = 0x78;
+
+export const EDGE_VALUE_BYTES = 9;
+
+export class Layout {
+  readonly entityTypes: readonly string[];
+  readonly relations: readonly Relation[];
+  readonly dim: number;
+  readonly #typeIndex: ReadonlyMap<string, number>;
+  readonly #relationIndex: ReadonlyMap<string, number>;
+
+  constructor(options: { entityTypes: readonly string[]; relations: readonly Relation[]; dim: number }) {
+    this.entityTypes = options.entityTypes;
+    this.relations = options.relations;
+    this.dim = options.dim;
+    this.#typeIndex = new Map(options.entityTypes.map((type, i) => [type, i]));
+    this.#relationIndex = new Map(options.relations.map(({ name }, i) => [name, i]));
+  }
+
+  typeIndex(type: string): number | undefined {
+    return this.#typeIndex.get(type);
+  }
+
+  relationIndex(relation: string): number | undefined {
+    return this.#relationIndex.get(relation);
+  }
+
+  headKey(): Buffer {
+    return Buffer.of(HEAD);
+  }
+
+  entityKey(entity: EntityKey): Buffer {
+    return this.#named(ENTITY, entity);
+  }
+
+  outboxKey(entity: EntityKey): Buffer {
+    return this.#named(OUTBOX, entity);
+  }
+
+  erasedKey(entity: EntityKey): Buffer {
+    return Buffer.concat([Buffer.of(ERASED), createHash('sha256').update(entity).digest()]);
+  }
+
+  vectorKey(row: number): Buffer {
+    const key = Buffer.allocUnsafe(5);
+    key[0] = VECTOR;
+    key.writeUInt32BE(row, 1);
+    return key;
+  }
+
+  /** Keys of an edge in both directions. */
+  edgeKeys(edge: EdgeName): [forward: Buffer, reverse: Buffer] {
+    const relation = Buffer.of(this.#index(this.#relationIndex, edge.relation, 'relation'));
+    const lhs = this.#encode(edge.lhs);
+    const rhs = this.#encode(edge.rhs);
+    return [
+      Buffer.concat([Buffer.of(EDGE), lhs, relation, rhs]),
+      Buffer.concat([Buffer.of(REVERSE), rhs, relation, lhs]),
+    ];
+  }
+
+  /** Prefixes of every key of a kind, and of one entity's edges out and in. */
+  prefixes = {
+    entities: Buffer.of(ENTITY),
+    vectors: Buffer.of(VECTOR),
+    edges: Buffer.of(EDGE),
+    outbox: Buffer.of(OUTBOX),
+    erased: Buffer.of(ERASED),
+    edgesOut: (entity: EntityKey) => this.#named(EDGE, entity),
+    edgesIn: (entity: EntityKey) => this.#named(REVERSE, entity),
+  };
+
+  /** The entity a key of kind `n` or `o` names. */
+  entityOf(key: Uint8Array): EntityKey {
+    return this.#decode(key, 1)[0];
+  }
+
+  rowOf(vectorKey: Uint8Array): number {
+    return asBuffer(vectorKey).readUInt32BE(1);
+  }
+
+  /** The edge a key of kind `e` or `i` names. */
+  edgeOf(key: Uint8Array): EdgeName {
+    const [first, afterFirst] = this.#decode(key, 1);
+    const relation = this.relations[key[afterFirst] ?? 255];
+    if (relation === undefined) throw damaged(key);
+    const [second] = this.#decode(key, afterFirst + 1);
+    const [lhs, rhs] = key[0] === EDGE ? [first, second] : [second, first];
+    return { lhs, relation: relation.name, rhs };
+  }
+
+  encodeEdge(state: EdgeState): Buffer {
+    const value = Buffer.allocUnsafe(EDGE_VALUE_BYTES);
+    value.writeDoubleLE(state.at, 0);
+    value[8] = state.removed ? 1 : 0;
+    return value;
+  }
+
+  decodeEdge(value: Uint8Array): EdgeState {
+    return { at: asBuffer(value).readDoubleLE(0), removed: value[8] === 1 };
+  }
+
+  #named(kind: number, entity: EntityKey): Buffer {
+    return Buffer.concat([Buffer.of(kind), this.#encode(entity)]);
+  }
+
+  #encode(entity: EntityKey): Buffer {
+    const id = Buffer.from(idOf(entity));
+    return Buffer.concat([
+      Buffer.of(this.#index(this.#typeIndex, typeOf(entity), 'entity type'), id.length - 1),
+      id,
+    ]);
+  }
+
+  #decode(key: Uint8Array, start: number): [EntityKey, end: number] {
+    const type = this.entityTypes[key[start] ?? 255];
+    const end = start + 3 + (key[start + 1] ?? 0);
+    if (type === undefined || end > key.length) throw damaged(key);
+    return [entityKey(type, asBuffer(key).toString('utf8', start + 2, end)), end];
+  }
+
+  #index(indices: ReadonlyMap<string, number>, name: string, what: string): number {
+    const index = indices.get(name);
+    if (index === undefined)
+      throw new FatalError('layout', `the graph has no ${what} ${JSON.stringify(name)}`);
+    return index;
+  }
+}
+
+/** The same bytes as a Buffer, not a copy. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function damaged(key: Uint8Array): FatalError {
+  return new FatalError(
+    'store-damaged',
+    `the store holds a key it can't have: ${asBuffer(key).toString('hex')}`,
+  );
+}

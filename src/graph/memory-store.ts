@@ -1,0 +1,36 @@
+import type { Entry, Store, WriteBatch } from './store.ts';
+
+/** The store's twin in memory: what tests and the embedded mode without a disk use, and the oracle of the suite. */
+export class MemoryStore implements Store {
+  readonly #values = new Map<string, Uint8Array>();
+  #ordered: string[] | undefined;
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return keys.map((key) => this.#values.get(text(key)));
+  }
+
+  async *scan(prefix: Uint8Array): AsyncIterable<Entry> {
+    // latin1 text sorts as its bytes do.
+    this.#ordered ??= [...this.#values.keys()].sort();
+    const start = text(prefix);
+    for (const key of this.#ordered) {
+      const value = this.#values.get(key);
+      if (key.startsWith(start) && value !== undefined) yield { key: Buffer.from(key, 'latin1'), value };
+    }
+  }
+
+  async write(batch: WriteBatch): Promise<void> {
+    batch.keys.forEach((key, i) => {
+      const value = batch.values[i];
+      if (value === undefined) this.#values.delete(text(key));
+      else this.#values.set(text(key), Buffer.from(value));
+    });
+    this.#ordered = undefined;
+  }
+
+  async close(): Promise<void> {}
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}

@@ -1,0 +1,40 @@
+export interface Entry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Puts and deletes that are written together or not at all. Later operations on a key win. */
+export class WriteBatch {
+  readonly keys: Uint8Array[] = [];
+  /** undefined: the key is deleted. */
+  readonly values: (Uint8Array | undefined)[] = [];
+
+  get size(): number {
+    return this.keys.length;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.keys.push(key);
+    this.values.push(value);
+  }
+
+  delete(key: Uint8Array): void {
+    this.keys.push(key);
+    this.values.push(undefined);
+  }
+}
+
+/** An ordered map from bytes to bytes on which a graph is laid out. One keyspace, ordered by unsigned bytes. */
+export interface Store {
+  /** Values in the order of `keys`; undefined where there is none. */
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  /** Entries whose key starts with `prefix`, ascending, as of some moment no earlier than the call. */
+  scan(prefix: Uint8Array): AsyncIterable<Entry>;
+  /**
+   * Resolves once the whole batch would survive the death of the process.
+   * @throws FatalError when it can't be written (disk full, read-only): then nothing of it was.
+   */
+  write(batch: WriteBatch): Promise<void>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}

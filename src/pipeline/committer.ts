@@ -1,0 +1,127 @@
+import type { EntityKey } from '../graph/entity.ts';
+import type { EntityIndex } from '../graph/entity-index.ts';
+import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
+import type { Head, ModelIdentity } from '../graph/head.ts';
+import type { Counters } from './counters.ts';
+import type { Overlay } from './overlay.ts';
+import type { PendingCommit } from './pending-commit.ts';
+import type { Offsets, Sink } from './ports.ts';
+import type { Publisher } from './publish.ts';
+import type { Checkpoint, Trainer } from './trainer.ts';
+
+export interface CommitterOptions {
+  readonly graph: string;
+  readonly model: ModelIdentity;
+  readonly store: GraphStore;
+  readonly trainer: Trainer;
+  readonly index: EntityIndex;
+  readonly counters: Counters;
+  readonly overlay: Overlay;
+  readonly publisher: Publisher;
+  /** For dead letters. */
+  readonly sink: Sink;
+  clock(): number;
+}
+
+/**
+ * Writes commits, one after the other, beside the training. What a commit holds is fixed when it is asked for:
+ * the counts and offsets are taken then, and the trainer copies its rows aside before anything it is given later.
+ */
+export class Committer {
+  commits = 0;
+  /** Of the last commit written. */
+  step: number;
+  watermark: number;
+  readonly #options: CommitterOptions;
+  #tail: Promise<void> = Promise.resolve();
+  #writing = 0;
+
+  constructor(options: CommitterOptions, head: Head | undefined) {
+    this.#options = options;
+    this.step = head?.step ?? 0;
+    this.watermark = head?.watermark ?? 0;
+  }
+
+  get busy(): boolean {
+    return this.#writing > 0;
+  }
+
+  /**
+   * Resolves once written and, where it had dead letters, once these are acknowledged: their offsets go with it.
+   * everything: put each vector that moved at all since it was published into the outbox.
+   */
+  commit(pending: PendingCommit, offsets: Offsets, everything: boolean): Promise<void> {
+    const { index, counters, overlay, trainer, clock } = this.#options;
+    const number = overlay.close();
+    const entities = [...pending.touched].flatMap((row) => {
+      const record = index.record(row);
+      return record ? [{ ...record }] : [];
+    });
+    const head = {
+      rows: index.nextRow,
+      offsets,
+      events: { ...counters.events },
+      edges: { ...counters.edges },
+      entities: index.counts(),
+      watermark: counters.watermark,
+    };
+    const checkpoint = trainer.checkpoint({ now: clock(), everything });
+    // Kept from being called unhandled while an earlier commit is still being written.
+    checkpoint.catch(() => undefined);
+    this.#writing++;
+    this.#tail = this.#tail
+      .then(async () => this.#write(number, pending, entities, head, await checkpoint))
+      .finally(() => {
+        this.#writing--;
+      });
+    return this.#tail;
+  }
+
+  async #write(
+    number: number,
+    pending: PendingCommit,
+    entities: readonly EntityRecord[],
+    head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox'>,
+    checkpoint: Checkpoint,
+  ): Promise<void> {
+    const { graph, model, store, publisher, sink, overlay } = this.#options;
+    if (pending.deadLetters.length > 0) await sink.publish(pending.deadLetters);
+    const added = this.#due(pending, checkpoint);
+    const outbox = publisher.size + added.filter((key) => !publisher.has(key)).length;
+    await store.commit({
+      head: {
+        format: 1,
+        graph,
+        model,
+        step: checkpoint.step,
+        random: [...checkpoint.random],
+        outbox,
+        ...head,
+      },
+      edges: pending.edges.values(),
+      erasedEdges: pending.erasedEdges.values(),
+      entities,
+      erasedEntities: [...pending.erasedEntities].map(([key, row]) => ({ key, row })),
+      erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
+      rows: checkpoint.rows,
+      floats: checkpoint.floats,
+      outboxAdded: added,
+      outboxCleared: publisher.takeCleared(),
+    });
+    this.commits++;
+    this.step = checkpoint.step;
+    this.watermark = head.watermark;
+    overlay.written(number);
+    publisher.add(added, number, pending.since);
+  }
+
+  /** Names to publish: rows the trainer says are due, and entities that are gone. */
+  #due(pending: PendingCommit, checkpoint: Checkpoint): EntityKey[] {
+    const keys = new Set<EntityKey>(pending.erasedEntities.keys());
+    checkpoint.rows.forEach((row, i) => {
+      const key = checkpoint.publish[i] === 1 ? this.#options.index.keyAt(row) : undefined;
+      if (key !== undefined) keys.add(key);
+    });
+    return [...keys];
+  }
+}

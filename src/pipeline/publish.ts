@@ -1,0 +1,172 @@
+import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
+import { RetryableError, reasonOf } from '../errors.ts';
+import type { EntityKey } from '../graph/entity.ts';
+import type { EntityIndex } from '../graph/entity-index.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
+import type { Log } from '../log.ts';
+import { LatencyWindow } from './latency.ts';
+import type { Message, Sink } from './ports.ts';
+
+/** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
+const SWEEP = 2_000;
+const FIRST_BACKOFF_MS = 200;
+const MAX_BACKOFF_MS = 10_000;
+
+interface Due {
+  /** Newest commit that moved it: an acknowledgement of an older vector does not clear it. */
+  commit: number;
+  /** Arrival of the oldest record behind it, epoch ms. */
+  readonly since: number | undefined;
+}
+
+/**
+ * Sends every vector in the outbox to the embeddings topic. Only names are kept: the vector is read from the store
+ * when it is sent, so what goes out is committed, and a row that moves again while waiting is sent once.
+ */
+export class Publisher {
+  readonly latency = new LatencyWindow();
+  published = 0;
+  retries = 0;
+  readonly #due = new Map<EntityKey, Due>();
+  #cleared: EntityKey[] = [];
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+  readonly #options: PublisherOptions;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  /** Vectors and tombstones not yet acknowledged. */
+  get size(): number {
+    return this.#due.size;
+  }
+
+  has(key: EntityKey): boolean {
+    return this.#due.has(key);
+  }
+
+  /** Acknowledged, but still in the stored outbox. */
+  get cleared(): number {
+    return this.#cleared.length;
+  }
+
+  /** Puts what a commit left in the outbox up for sending. */
+  add(keys: Iterable<EntityKey>, commit: number, since: number | undefined): void {
+    for (const key of keys) {
+      const due = this.#due.get(key);
+      if (due) due.commit = commit;
+      else this.#due.set(key, { commit, since });
+    }
+    if (this.#due.size === 0 || this.#stopped || this.#running) return;
+    this.#running = this.#run();
+  }
+
+  /** Names whose acknowledgement the next commit may write down. */
+  takeCleared(): EntityKey[] {
+    const cleared = this.#cleared.filter((key) => !this.#due.has(key));
+    this.#cleared = [];
+    return cleared;
+  }
+
+  /** Resolves when nothing is left to send, or sending was stopped; rejects with what failed. */
+  async drained(): Promise<void> {
+    while (this.#running) await this.#running;
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Ends sending after the sweep in flight; what is left stays in the stored outbox. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake?.();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#due.size > 0 && !this.#stopped) await this.#sweep();
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#failure = error instanceof Error ? error : new Error(reasonOf(error));
+      this.#options.failed(this.#failure);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const sweep = [...this.#due].slice(0, SWEEP).map(([key, due]) => ({ key, ...due }));
+    const messages = await this.#messages(sweep.map(({ key }) => key));
+    await this.#send(messages);
+    const now = this.#options.clock();
+    for (const { key, commit, since } of sweep) {
+      if (since !== undefined) this.latency.add(now - since);
+      if (this.#due.get(key)?.commit !== commit) continue;
+      this.#due.delete(key);
+      this.#cleared.push(key);
+    }
+    this.published += messages.length;
+  }
+
+  async #messages(keys: readonly EntityKey[]): Promise<Message[]> {
+    const { store, index, topic, header } = this.#options;
+    const rows = keys.map((key) => index.find(key));
+    const live = rows.filter((row) => row !== undefined);
+    const stored = new Map((await store.readRows(live)).map((read) => [read?.row, read]));
+    return keys.map((key, i) => {
+      const read = stored.get(rows[i]);
+      const step = read?.step ?? this.#options.step();
+      const headers = embeddingHeaders({ ...header, step, at: this.#options.watermark() });
+      const value = read ? encodeVector(read.floats.subarray(0, header.dim)) : null;
+      return { topic, key, value, headers };
+    });
+  }
+
+  async #send(messages: readonly Message[]): Promise<void> {
+    for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS)) {
+      try {
+        await this.#options.sink.publish(messages);
+        return;
+      } catch (error) {
+        if (!(error instanceof RetryableError) || this.#stopped) throw error;
+        this.retries++;
+        this.#options.log.warn(
+          { topic: this.#options.topic, outbox: this.#due.size, reason: error.message, backoffMs },
+          'vectors could not be published; trying again',
+        );
+        await this.#pause(backoffMs);
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#wake = resolve;
+    return promise.finally(() => clearTimeout(timer));
+  }
+}
+
+export interface PublisherOptions {
+  readonly store: GraphStore;
+  readonly index: EntityIndex;
+  readonly sink: Sink;
+  /** Full name of the embeddings topic. */
+  readonly topic: string;
+  readonly header: {
+    readonly graph: string;
+    readonly dim: number;
+    readonly dtype: 'float32';
+    readonly fingerprint: string;
+  };
+  /** Step of the last commit, for tombstones. */
+  step(): number;
+  /** Newest event time committed, epoch ms. */
+  watermark(): number;
+  clock(): number;
+  readonly log: Log;
+  /** Sending can't go on. */
+  failed(error: Error): void;
+}

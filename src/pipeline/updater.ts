@@ -1,0 +1,299 @@
+import type { RecordLimits } from '../../topics/record.ts';
+import type { EventTopic } from '../../topics/topic.ts';
+import { type BadEvent, FatalError } from '../errors.ts';
+import type { EntityIndex } from '../graph/entity-index.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
+import { fingerprint, type ModelIdentity } from '../graph/head.ts';
+import type { Log } from '../log.ts';
+import { Committer } from './committer.ts';
+import { Counters } from './counters.ts';
+import { Ingest } from './ingest.ts';
+import { OpenBatch } from './open-batch.ts';
+import { PendingCommit } from './pending-commit.ts';
+import type { Message, Offsets, Sink, Source, SourceRecord } from './ports.ts';
+import { Positions } from './positions.ts';
+import { type Progress, TrainingSummary } from './progress.ts';
+import { Publisher } from './publish.ts';
+import { RecordQueue } from './queue.ts';
+import { recover } from './recovery.ts';
+import type { Trainer } from './trainer.ts';
+
+/** When batches and commits are cut. Counts alone give the same bytes for the same events. */
+export interface Pace {
+  /** Edges to a batch. */
+  readonly batchEdges: number;
+  /** A batch is trained at this age however small; Infinity: cut by count alone. */
+  readonly lingerMs: number;
+  /** Edges trained before a commit … */
+  readonly commitEdges: number;
+  /** … or time since the last one. */
+  readonly commitMs: number;
+  /** Bytes of records read ahead of training: the back-pressure bound. */
+  readonly queueBytes: number;
+}
+
+export interface UpdaterOptions {
+  readonly graph: string;
+  readonly model: ModelIdentity;
+  readonly pace: Pace;
+  readonly limits: RecordLimits;
+  /** By full name on the log. */
+  readonly topics: ReadonlyMap<string, EventTopic>;
+  readonly embeddingsTopic: string;
+  readonly source: Source;
+  readonly sink: Sink;
+  readonly store: GraphStore;
+  readonly trainer: Trainer;
+  /** The dead letter for a record, or undefined where another graph writes it. */
+  deadLetter(record: SourceRecord, problem: BadEvent): Message | undefined;
+  clock(): number;
+  readonly log: Log;
+}
+
+type Phase = 'loading' | 'joining' | 'running' | 'draining' | 'stopped' | 'failed';
+
+const READ_RECORDS = 1024;
+/** Training calls handed over and not yet answered. Two keep the trainer busy while records are read. */
+const MAX_TRAINING = 2;
+
+/**
+ * One graph's whole pipeline, read from top to bottom in `run`: records are read and applied, a full batch goes to
+ * the trainer, a commit moves everything since the last one, and what moved is published.
+ */
+export class Updater {
+  readonly #options: UpdaterOptions;
+  readonly #queue: RecordQueue;
+  readonly #summary: TrainingSummary;
+  #phase: Phase = 'loading';
+  #stopping = false;
+  #failure: Error | undefined;
+  #paused = false;
+  #batch = new OpenBatch();
+  #pending = new PendingCommit();
+  #training: Promise<void>[] = [];
+  #lastCommit = 0;
+  #committed: Promise<void> = Promise.resolve();
+  #parts: Parts | undefined;
+
+  constructor(options: UpdaterOptions) {
+    this.#options = options;
+    this.#queue = new RecordQueue(options.pace.queueBytes);
+    this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
+  }
+
+  /**
+   * Runs until `stop`, or until what was there at the start is consumed, trained, committed and published.
+   * @throws FatalError when going on would lose something; the store then stands at its last commit.
+   */
+  async run(options: { untilCaughtUp?: boolean } = {}): Promise<void> {
+    try {
+      const parts = await this.#start();
+      const ends = options.untilCaughtUp ? await this.#options.source.ends() : undefined;
+      while (!this.#stopping && !(ends && this.#caughtUp(parts, ends))) {
+        const records = await this.#queue.take(READ_RECORDS, this.#waitMs());
+        if (this.#failure) throw this.#failure;
+        this.#resumeSource();
+        if (records.length > 0) await this.#apply(parts, records);
+        if (this.#batchIsDue(records.length === 0)) await this.#train();
+        if (this.#commitIsDue(parts)) await this.#commit(parts);
+      }
+      await this.#drain(parts);
+      this.#phase = 'stopped';
+    } catch (error) {
+      this.#phase = 'failed';
+      throw error;
+    } finally {
+      await this.#close();
+    }
+  }
+
+  /** Ends `run` after the records in hand: trains, commits and publishes them. */
+  stop(): void {
+    this.#stopping = true;
+    this.#queue.close();
+  }
+
+  progress(): Progress {
+    const { index, counters, publisher, committer } = this.#parts ?? {};
+    return {
+      graph: this.#options.graph,
+      phase: this.#phase,
+      events: counters ? { ...counters.events } : { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
+      entities: index?.counts() ?? {},
+      edges: { ...counters?.edges },
+      step: this.#summary.step,
+      trained: this.#summary.trained,
+      loss: this.#summary.loss,
+      known: this.#summary.known,
+      fresh: this.#summary.fresh,
+      knownByRelation: this.#summary.knownByRelation,
+      published: publisher?.published ?? 0,
+      outbox: publisher?.size ?? 0,
+      commits: committer?.commits ?? 0,
+      latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
+      queue: { records: this.#queue.length, bytes: this.#queue.bytes },
+    };
+  }
+
+  async #start(): Promise<Parts> {
+    const { graph, model, store, trainer, source, sink, topics, limits, clock, log } = this.#options;
+    const { head, index, outbox, erasedAt } = await recover(store, trainer, graph, model);
+    const counters = new Counters(head);
+    const read = new Positions(head?.offsets);
+    const accepted = new Positions(head?.offsets);
+    const ingest = new Ingest({ store, index, counters, erasedAt, topics, limits });
+    const publisher = new Publisher({
+      ...{ store, index, sink, clock, log, topic: this.#options.embeddingsTopic },
+      header: { graph, dim: model.dim, dtype: 'float32', fingerprint: fingerprint(model) },
+      step: () => committer.step,
+      watermark: () => committer.watermark,
+      failed: (error) => this.#fail(error),
+    });
+    const committer: Committer = new Committer(
+      {
+        ...{ graph, model, store, trainer, index, counters, publisher, sink, clock },
+        overlay: ingest.overlay,
+      },
+      head,
+    );
+    const parts = { index, counters, read, ingest, publisher, committer };
+    this.#parts = parts;
+    this.#summary.step = head?.step ?? 0;
+    this.#lastCommit = clock();
+    log.info(
+      { graph, entities: index.size, step: head?.step ?? 0, outbox: outbox.length },
+      head ? 'store loaded' : 'store is new',
+    );
+    publisher.add(outbox, 0, undefined);
+    this.#phase = 'joining';
+    await source.start({
+      position: (topic, partition) => accepted.get(topic, partition),
+      accept: (records) => this.#accept(accepted, records),
+      failed: (error) => this.#fail(error),
+    });
+    this.#phase = 'running';
+    return parts;
+  }
+
+  #accept(accepted: Positions, records: SourceRecord[]): boolean {
+    this.#queue.push(
+      records.filter(({ topic, partition, offset }) => accepted.advance(topic, partition, offset + 1)),
+    );
+    this.#paused = this.#queue.full;
+    return !this.#paused;
+  }
+
+  #resumeSource(): void {
+    if (!this.#paused || !this.#queue.roomy) return;
+    this.#paused = false;
+    this.#options.source.resume();
+  }
+
+  async #apply(parts: Parts, records: readonly SourceRecord[]): Promise<void> {
+    const { reads, fetched } = await parts.ingest.read(records);
+    for (const read of reads) {
+      const { record, problem } = read;
+      this.#batch.since ??= this.#options.clock();
+      this.#pending.since ??= this.#batch.since;
+      parts.ingest.apply(read, fetched, { batch: this.#batch, commit: this.#pending });
+      const letter = problem && this.#options.deadLetter(record, problem);
+      if (letter) this.#pending.deadLetters.push(letter);
+      this.#pending.records++;
+      parts.read.advance(record.topic, record.partition, record.offset + 1);
+      if (this.#batch.edges < this.#options.pace.batchEdges) continue;
+      await this.#train();
+      if (this.#commitIsDue(parts)) await this.#commit(parts);
+    }
+  }
+
+  #batchIsDue(idle: boolean): boolean {
+    const { since } = this.#batch;
+    if (since === undefined || this.#options.pace.lingerMs === Number.POSITIVE_INFINITY) return false;
+    return idle || this.#options.clock() - since >= this.#options.pace.lingerMs;
+  }
+
+  /** Hands the open batch to the trainer; waits only while it has two already. */
+  async #train(): Promise<void> {
+    const closing = this.#batch;
+    this.#batch = new OpenBatch();
+    if (closing.empty) return;
+    const training = this.#options.trainer.train(closing.close()).then(
+      (report) => this.#summary.add(report),
+      (error: Error) => this.#fail(error),
+    );
+    this.#training.push(training);
+    if (this.#training.length >= MAX_TRAINING) await this.#training.shift();
+    if (this.#failure) throw this.#failure;
+  }
+
+  #commitIsDue({ publisher, committer }: Parts): boolean {
+    if (this.#batch.since !== undefined) return false;
+    const { commitEdges, commitMs } = this.#options.pace;
+    if (this.#pending.trained >= commitEdges) return true;
+    const waiting = this.#pending.records > 0 || publisher.cleared > 0;
+    return waiting && !committer.busy && this.#options.clock() - this.#lastCommit >= commitMs;
+  }
+
+  /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
+  async #commit(parts: Parts, everything = false): Promise<void> {
+    const pending = this.#pending;
+    this.#pending = new PendingCommit();
+    this.#lastCommit = this.#options.clock();
+    const before = this.#committed;
+    const offsets = parts.read.toOffsets();
+    this.#committed = parts.committer.commit(pending, offsets, everything).then(
+      () => this.#options.source.commit(offsets),
+      (error: Error) => this.#fail(error),
+    );
+    await before;
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Everything in hand, all the way to the topic and back into the store. */
+  async #drain(parts: Parts): Promise<void> {
+    this.#phase = 'draining';
+    if (this.#batch.since !== undefined) await this.#train();
+    await this.#commit(parts, true);
+    await this.#committed;
+    if (this.#failure) throw this.#failure;
+    await parts.publisher.drained();
+    if (parts.publisher.cleared > 0) await this.#commit(parts);
+    await this.#committed;
+    if (this.#failure) throw this.#failure;
+  }
+
+  async #close(): Promise<void> {
+    const { source, trainer, store, sink } = this.#options;
+    await source.stop();
+    await this.#parts?.publisher.stop();
+    await Promise.allSettled([...this.#training, this.#committed]);
+    await trainer.stop();
+    await store.close();
+    await sink.stop();
+  }
+
+  #caughtUp({ read }: Parts, ends: Offsets): boolean {
+    return read.reached(ends);
+  }
+
+  /** How long to wait for records: until the open batch or the next commit is due. */
+  #waitMs(): number {
+    const { lingerMs, commitMs } = this.#options.pace;
+    return Math.min(lingerMs, commitMs, 1_000);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??=
+      error instanceof FatalError ? error : new FatalError('updater', error.message, { cause: error });
+    this.#queue.close();
+  }
+}
+
+interface Parts {
+  readonly index: EntityIndex;
+  readonly counters: Counters;
+  readonly read: Positions;
+  readonly ingest: Ingest;
+  readonly publisher: Publisher;
+  readonly committer: Committer;
+}
