@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { idOf } from '../../src/graph/entity.ts';
+import { normalizeQuery } from '../../topics/fields.ts';
+import { engagement, entityField, search } from '../../topics/index.ts';
+
+const lhsOf = (userId: unknown): string => {
+  const [change] = engagement.changesOf({ userId, tweetId: 't', action: 'like', at: 1 });
+  if (change === undefined || 'erased' in change) throw new Error('no edge');
+  return idOf(change.lhs);
+};
+
+describe('ids', () => {
+  const printable = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
+    .filter((id) => id.trim() !== '' && Buffer.byteLength(id) <= 256 && !/\p{Cc}/u.test(id));
+
+  test('come out as they went in', () => {
+    fc.assert(fc.property(printable, (id) => lhsOf(id) === id));
+  });
+
+  test('a number and its digits are the same id', () => {
+    expect(lhsOf(123)).toBe('123');
+    expect(lhsOf(0)).toBe('0');
+    expect(lhsOf(-0)).toBe('0');
+    fc.assert(fc.property(fc.maxSafeInteger(), (id) => lhsOf(id) === lhsOf(id.toString(10))));
+  });
+
+  test('two ids that differ stay two', () => {
+    expect(lhsOf('0123')).not.toBe(lhsOf(123));
+    // The same letter, composed and not: ids are bytes to us, only queries are folded.
+    expect(lhsOf('\u00e9')).not.toBe(lhsOf('e\u0301'));
+  });
+});
+
+describe('queries', () => {
+  test.each([
+    ['Higgs Boson', 'higgs boson'],
+    ['  higgs \t\n boson ', 'higgs boson'],
+    ['higgs\u00a0\u3000boson\u0085\u2028', 'higgs boson'],
+    ['\uff28\uff29\uff27\uff27\uff33', 'higgs'],
+    ['\ufb01lm', 'film'],
+    ['CAFE\u0301', 'caf\u00e9'],
+    ['\u00c9t\u00c9', '\u00e9t\u00e9'],
+    ['x\u00b2', 'x2'],
+  ])('%j is %j', (query, normal) => {
+    expect(normalizeQuery(query)).toBe(normal);
+    expect(search.changesOf({ userId: 1, query, at: 5 })).toEqual([
+      { lhs: 'user:1', relation: 'searches', rhs: `query:${normal}`, at: 5, removed: false },
+    ]);
+  });
+
+  test('twice gives the same as once, and leaves no stray space or capital', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const once = normalizeQuery(text);
+        expect(normalizeQuery(once)).toBe(once);
+        expect(once).toBe(once.trim());
+        expect(once).not.toMatch(/\s\s|[A-Z]/u);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('a numeric query is its digits', () => {
+    expect(search.changesOf({ userId: 1, query: 42, at: 5 })).toMatchObject([{ rhs: 'query:42' }]);
+  });
+});
+
+describe('entities', () => {
+  test('the types are those given', () => {
+    expect(entityField(['house']).safeParse('house:1').data).toBe('house:1');
+    expect(entityField(['house']).safeParse('user:1').success).toBe(false);
+  });
+
+  test('an id may hold colons; a query is found however it was written', () => {
+    expect(entityField().safeParse('user:a:b').data).toBe('user:a:b');
+    expect(entityField().safeParse('query:  Higgs  BOSON').data).toBe('query:higgs boson');
+    expect(entityField().safeParse('user:ANN').data).toBe('user:ANN');
+  });
+});

@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { BadEvent, UsageError } from '../../src/errors.ts';
+import { entityKey } from '../../src/graph/entity.ts';
+import {
+  actionField,
+  adClick,
+  defineTopic,
+  EVENT_TOPICS,
+  engagement,
+  erasure,
+  erasureOf,
+  eventDeclaration,
+  follow,
+  idField,
+  instantField,
+  search,
+} from '../../topics/index.ts';
+
+const codeOf = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof BadEvent) return error.code;
+    throw error;
+  }
+  return 'taken';
+};
+
+describe('what an event does', () => {
+  test.each([
+    ['like', 'likes', false],
+    ['retweet', 'retweets', false],
+    ['reply', 'replies', false],
+    ['quote', 'quotes', false],
+    ['mention', 'mentions', false],
+    ['unlike', 'likes', true],
+    ['unretweet', 'retweets', true],
+  ])('%s', (action, relation, removed) => {
+    const event = { userId: 1, tweetId: 2, action, at: 7 };
+    expect(engagement.changesOf(event)).toEqual([
+      { lhs: 'user:1', relation, rhs: 'tweet:2', at: 7, removed },
+    ]);
+    expect(engagement.keyOf(event)).toBe('1');
+  });
+
+  test.each([
+    ['follow', false],
+    ['unfollow', true],
+    ['block', true],
+  ])('%s', (action, removed) => {
+    const event = { followerId: 'a', followedId: 'b', action, at: 7 };
+    expect(follow.changesOf(event)).toEqual([
+      { lhs: 'user:a', relation: 'follows', rhs: 'user:b', at: 7, removed },
+    ]);
+    expect(follow.keyOf(event)).toBe('a');
+  });
+
+  test('a click is two edges, the user first', () => {
+    const event = { userId: 'u', adId: 'a', advertiserId: 'b', at: 7 };
+    expect(adClick.changesOf(event)).toEqual([
+      { lhs: 'user:u', relation: 'clicks', rhs: 'ad:a', at: 7, removed: false },
+      { lhs: 'advertiser:b', relation: 'promotes', rhs: 'ad:a', at: 7, removed: false },
+    ]);
+    expect(adClick.keyOf(event)).toBe('u');
+  });
+
+  test('a search', () => {
+    expect(search.read({ userId: 'u', query: ' Higgs  boson', at: 7 })).toEqual({
+      key: 'u',
+      changes: [{ lhs: 'user:u', relation: 'searches', rhs: 'query:higgs boson', at: 7, removed: false }],
+    });
+  });
+
+  test('an erasure', () => {
+    expect(erasure.read({ entity: 'tweet:9', at: 7 })).toEqual({
+      key: 'tweet:9',
+      changes: [{ erased: 'tweet:9', at: 7 }],
+    });
+    expect(erasureOf(['house']).keyOf({ entity: 'house:9', at: 7 })).toBe('house:9');
+  });
+});
+
+describe('a topic of one’s own', () => {
+  const visit = defineTopic({
+    name: 'visit',
+    schema: z.object({
+      userId: idField,
+      venueId: idField,
+      kind: actionField({ enter: false, leave: true }),
+      stars: z.number().min(1).max(5).optional(),
+      at: instantField,
+    }),
+    key: (event) => event.userId,
+    changes: (event) => [
+      {
+        lhs: entityKey('user', event.userId),
+        relation: 'visits',
+        rhs: entityKey('venue', event.venueId),
+        at: event.at,
+        removed: event.kind,
+      },
+    ],
+    partitions: 2,
+    retentionMs: 1000,
+  });
+
+  test('reads like those that come along', () => {
+    expect(visit.read({ userId: 5, venueId: 'v', kind: 'leave', at: '1970-01-01T00:00:01Z' })).toEqual({
+      key: '5',
+      changes: [{ lhs: 'user:5', relation: 'visits', rhs: 'venue:v', at: 1000, removed: true }],
+    });
+  });
+
+  test('zod’s own checks are of the wrong shape, and say the field and the value', () => {
+    const event = { userId: 5, venueId: 'v', kind: 'enter', at: 7 };
+    expect(codeOf(() => visit.read({ ...event, stars: 6 }))).toBe('wrong-shape');
+    expect(() => visit.read({ ...event, stars: 6 })).toThrow(/^stars: .*, seen 6$/);
+    expect(codeOf(() => visit.read({ ...event, kind: 'fly' }))).toBe('unknown-action');
+  });
+
+  const at = (change: { at: number; venue: string }) =>
+    defineTopic({
+      name: 'careless',
+      schema: z.object({}),
+      key: () => 'k',
+      changes: () => [
+        {
+          lhs: entityKey('user', '1'),
+          relation: 'visits',
+          rhs: entityKey('venue', change.venue),
+          at: change.at,
+          removed: false,
+        },
+      ],
+    });
+
+  test('what the store could not hold goes no further', () => {
+    expect(codeOf(() => at({ at: 5, venue: 'v' }).read({}))).toBe('taken');
+    expect(codeOf(() => at({ at: Number.NaN, venue: 'v' }).read({}))).toBe('mapping-failed');
+    expect(codeOf(() => at({ at: 0.5, venue: 'v' }).read({}))).toBe('mapping-failed');
+    expect(codeOf(() => at({ at: 0, venue: 'v' }).read({}))).toBe('mapping-failed');
+    expect(codeOf(() => at({ at: 5, venue: '' }).read({}))).toBe('mapping-failed');
+    expect(codeOf(() => at({ at: 5, venue: 'x'.repeat(257) }).read({}))).toBe('mapping-failed');
+    expect(codeOf(() => at({ at: 5, venue: 'x'.repeat(256) }).read({}))).toBe('taken');
+  });
+
+  test('its code may throw; the record is bad, nothing else', () => {
+    const broken = defineTopic({
+      name: 'broken',
+      schema: z.object({ kind: z.string() }),
+      key: (event) => event.kind,
+      changes: ({ kind }) => {
+        if (kind === 'typed') throw new BadEvent('wrong-shape', 'said on purpose');
+        throw new TypeError('oops');
+      },
+    });
+    expect(codeOf(() => broken.read({ kind: 'x' }))).toBe('mapping-failed');
+    expect(() => broken.read({ kind: 'x' })).toThrow(/topic broken .*oops/);
+    expect(codeOf(() => broken.read({ kind: 'typed' }))).toBe('wrong-shape');
+  });
+
+  test('a name that Kafka would not take is refused at once', () => {
+    const named = (name: string) => () =>
+      defineTopic({ name, schema: z.object({}), key: () => '', changes: () => [] });
+    expect(named('a b')).toThrow(UsageError);
+    expect(named('')).toThrow(UsageError);
+    expect(named('a/b')).toThrow('"a/b"');
+  });
+
+  test('is declared as it says', () => {
+    expect(eventDeclaration(visit, 'x.')).toEqual({
+      name: 'x.visit',
+      partitions: 2,
+      configs: { 'cleanup.policy': 'delete', 'retention.ms': '1000' },
+    });
+  });
+});
+
+test('the topics that come along', () => {
+  expect(EVENT_TOPICS.map((topic) => eventDeclaration(topic))).toEqual(
+    ['engagement', 'follow', 'ad-click', 'search', 'erasure'].map((name) => ({
+      name: `twhin.${name}`,
+      partitions: 4,
+      configs: { 'cleanup.policy': 'delete', 'retention.ms': '604800000' },
+    })),
+  );
+});

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import { ENTITY_TYPES } from '../src/graph/entity.ts';
+import { entityField, instantField } from './fields.ts';
+import { defineTopic, type EventTopic } from './topic.ts';
+
+/** The erasure topic for a configuration's entity types. */
+export function erasureOf(types: readonly string[]): EventTopic {
+  return defineTopic({
+    name: 'erasure',
+    schema: z.object({ entity: entityField(types), at: instantField }),
+    key: (event) => event.entity,
+    changes: ({ entity, at }) => [{ erased: entity, at }],
+  });
+}
+
+/** `{entity: "user:123", at}`: the entity goes, with its edges and its vector. */
+export const erasure: EventTopic = erasureOf(ENTITY_TYPES);

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { ENTITY_TYPES, type EntityKey, entityKey, MAX_ID_BYTES } from '../src/graph/entity.ts';
+import { readInstant } from './instant.ts';
+import { Problem, seen } from './reasons.ts';
+
+/** A field of an event: what was sent goes in, the value events are made of comes out. */
+export type Field<T> = z.ZodType<T, unknown>;
+
+/** Makes a field out of a function that gives the value or says what is wrong. */
+export function field<T>(read: (sent: unknown) => T | Problem): Field<T> {
+  return z.unknown().transform((sent, context): T => {
+    const value = read(sent);
+    if (!(value instanceof Problem)) return value;
+    context.addIssue({ code: 'custom', message: value.message, params: { reason: value.reason } });
+    return z.NEVER;
+  });
+}
+
+/** C0, DEL and C1; and surrogates without their other half, which no UTF-8 can carry. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
+const BLANK = /^\s*$/u;
+
+/** An id as text, or what is wrong with it. 123 and "123" are the same id. */
+export function readId(sent: unknown): string | Problem {
+  if (typeof sent === 'number') {
+    if (Number.isSafeInteger(sent)) return String(sent);
+    return new Problem('unsafe-integer', `${sent} is not a safe integer; send the id as a string`);
+  }
+  if (typeof sent !== 'string') {
+    return new Problem('wrong-shape', `expected a string or an integer, seen ${seen(sent)}`);
+  }
+  if (BLANK.test(sent)) return new Problem('empty-id', `the id is empty, seen ${seen(sent)}`);
+  // A UTF-16 unit is at most three bytes of UTF-8, so most ids need no count.
+  if (sent.length * 3 > MAX_ID_BYTES) {
+    const bytes = Buffer.byteLength(sent);
+    if (bytes > MAX_ID_BYTES) {
+      return new Problem('id-too-long', `${bytes} bytes, at most ${MAX_ID_BYTES} are allowed: ${seen(sent)}`);
+    }
+  }
+  if (UNPRINTABLE.test(sent)) {
+    return new Problem('control-characters', `control characters or lone surrogates in ${seen(sent)}`);
+  }
+  return sent;
+}
+
+/** \s leaves out U+0085, which Unicode counts as white space. */
+const SPACES = /[\s\u0085]+/gu;
+
+/** A query as it is compared: NFKC, trimmed, lower case, single spaces. Twice gives the same as once. */
+export function normalizeQuery(text: string): string {
+  // Lower case can bring back what NFKC composes, hence the second pass.
+  const folded = text.normalize('NFKC').toLowerCase().normalize('NFKC');
+  return folded.replace(SPACES, ' ').trim();
+}
+
+function readQuery(sent: unknown): string | Problem {
+  return readId(typeof sent === 'string' ? normalizeQuery(sent) : sent);
+}
+
+function readEntity(sent: unknown, types: readonly string[]): EntityKey | Problem {
+  if (typeof sent !== 'string') return new Problem('wrong-shape', `expected TYPE:ID, seen ${seen(sent)}`);
+  const colon = sent.indexOf(':');
+  const type = sent.slice(0, Math.max(colon, 0));
+  if (!types.includes(type)) {
+    return new Problem(
+      'wrong-shape',
+      `expected TYPE:ID with a type of ${types.join(', ')}, seen ${seen(sent)}`,
+    );
+  }
+  const id = sent.slice(colon + 1);
+  const read = type === 'query' ? readQuery(id) : readId(id);
+  return read instanceof Problem ? read : entityKey(type, read);
+}
+
+/** An id: a non-empty string of up to 256 bytes without control characters, or a safe integer. Gives a string. */
+export const idField: Field<string> = field(readId);
+
+/** A time: epoch milliseconds, or ISO 8601 with a zone. Gives epoch milliseconds. */
+export const instantField: Field<number> = field(readInstant);
+
+/** A search query. Gives its normal form, which then is an id. */
+export const queryField: Field<string> = field(readQuery);
+
+/** `TYPE:ID` with a type out of `types`; a query's id is normalised as {@link queryField} does. */
+export function entityField(types: readonly string[] = ENTITY_TYPES): Field<EntityKey> {
+  return field((sent) => readEntity(sent, types));
+}
+
+/** One of the keys of `actions`. Gives what stands there. */
+export function actionField<T>(actions: Readonly<Record<string, T>>): Field<T> {
+  // A Map, not the object itself: `constructor` and `__proto__` are no actions.
+  const known = new Map(Object.entries(actions));
+  const expected = [...known.keys()].join(', ');
+  return field((sent) => {
+    if (typeof sent !== 'string') {
+      return new Problem('wrong-shape', `expected one of ${expected}; seen ${seen(sent)}`);
+    }
+    return (
+      known.get(sent) ?? new Problem('unknown-action', `expected one of ${expected}; seen ${seen(sent)}`)
+    );
+  });
+}

@@ -1,0 +1,56 @@
+/** What a walk over JSON text finds. */
+export interface JsonFindings {
+  /** Objects and arrays inside one another at the deepest place. */
+  readonly depth: number;
+  /** Whether any object, however deep, has a field called `__proto__`, escapes undone. */
+  readonly protoField: boolean;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+
+/**
+ * Walks text that JSON.parse has taken. The text and not the parsed value, because a field given twice hides its
+ * first value from the latter; and a loop, because recursion could run out of stack.
+ */
+export function inspectJson(text: string): JsonFindings {
+  let depth = 0;
+  let deepest = 0;
+  let protoField = false;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit === QUOTE) {
+      const end = endOfString(text, index);
+      protoField ||= isField(text, end + 1) && isProto(text.slice(index, end + 1));
+      index = end;
+    } else if (unit === 0x7b || unit === 0x5b) {
+      depth++;
+      if (depth > deepest) deepest = depth;
+    } else if (unit === 0x7d || unit === 0x5d) {
+      depth--;
+    }
+  }
+  return { depth: deepest, protoField };
+}
+
+/** Index of the quote that closes the string opened at `start`. */
+function endOfString(text: string, start: number): number {
+  let index = start + 1;
+  while (index < text.length && text.charCodeAt(index) !== QUOTE) {
+    index += text.charCodeAt(index) === BACKSLASH ? 2 : 1;
+  }
+  return index;
+}
+
+/** Whether the string that ended just before `index` names a field. */
+function isField(text: string, index: number): boolean {
+  let at = index;
+  while (' \t\n\r'.includes(text.charAt(at)) && at < text.length) at++;
+  return text.charCodeAt(at) === COLON;
+}
+
+function isProto(quoted: string): boolean {
+  // Nine characters, each at most a six-character escape, and two quotes.
+  return quoted.length <= 9 * 6 + 2 && JSON.parse(quoted) === '__proto__';
+}

@@ -1,0 +1,66 @@
+import { BadEvent } from '../src/errors.ts';
+
+/**
+ * Why a record can't be used: the `code` of its BadEvent and of its dead letter. When several hold of one record,
+ * the first in this order is given.
+ */
+export const REASONS = [
+  'null-value',
+  'too-large',
+  'not-json',
+  'too-deep',
+  'forbidden-field',
+  'wrong-shape',
+  'unknown-action',
+  'empty-id',
+  'id-too-long',
+  'control-characters',
+  'unsafe-integer',
+  'bad-instant',
+  'looks-like-seconds',
+  'in-the-future',
+  'mapping-failed',
+] as const;
+
+export type Reason = (typeof REASONS)[number];
+
+/** What is wrong with one field. The message doesn't name the field; whoever walks the record does. */
+export class Problem {
+  readonly reason: Reason;
+  readonly message: string;
+
+  constructor(reason: Reason, message: string) {
+    this.reason = reason;
+    this.message = message;
+  }
+}
+
+/** A BadEvent whose code is one of {@link REASONS}. */
+export function badEvent(reason: Reason, message: string, cause?: unknown): BadEvent {
+  return new BadEvent(reason, message, cause === undefined ? undefined : { cause });
+}
+
+/** Place of a reason in {@link REASONS}. */
+export function rankOf(reason: Reason): number {
+  return REASONS.indexOf(reason);
+}
+
+/** Most characters of a value that a message repeats: a reason travels in a header and on a log line. */
+const SEEN_CHARS = 60;
+
+/** A value as a message shows it: one line, printable, bounded whatever was sent. */
+export function seen(value: unknown): string {
+  if (typeof value === 'string') {
+    const shown = value.length > SEEN_CHARS ? `${value.slice(0, SEEN_CHARS)}…` : value;
+    // JSON escapes C0 and lone surrogates, but lets DEL and C1 through.
+    return JSON.stringify(shown).replace(/\p{Cc}/gu, escaped);
+  }
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return String(value);
+}
+
+function escaped(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

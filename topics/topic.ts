@@ -1,0 +1,139 @@
+import type { z } from 'zod';
+import { BadEvent, reasonOf, UsageError } from '../src/errors.ts';
+import type { GraphChange } from '../src/graph/edge.ts';
+import { type EntityKey, MAX_ID_BYTES } from '../src/graph/entity.ts';
+import { badEvent, REASONS, type Reason, rankOf, seen } from './reasons.ts';
+
+/** What one valid event says. */
+export interface ReadEvent {
+  /** The acting entity's id, the record's key: events of one key stay in order. */
+  readonly key: string;
+  readonly changes: readonly GraphChange[];
+}
+
+/** An event topic: how its records are read, and how it is kept. The shape of its events stays inside. */
+export interface EventTopic {
+  /** Without the prefix. */
+  readonly name: string;
+  readonly partitions: number;
+  readonly retentionMs: number;
+  /** @throws BadEvent with a code out of REASONS when `json` is no event of this topic. */
+  read(json: unknown): ReadEvent;
+  /** The key `json` is sent under. @throws BadEvent as `read`. */
+  keyOf(json: unknown): string;
+  /** What `json` does to the graph. @throws BadEvent as `read`. */
+  changesOf(json: unknown): readonly GraphChange[];
+}
+
+/** What a person says of a topic; `schema` decides the type of `event`. */
+export interface TopicDefinition<Event> {
+  readonly name: string;
+  /** A zod schema; build ids with `idField`, times with `instantField`, actions with `actionField`. */
+  readonly schema: z.ZodType<Event>;
+  readonly key: (event: Event) => string;
+  readonly changes: (event: Event) => readonly GraphChange[];
+  /** 4 unless said. */
+  readonly partitions?: number;
+  /** A week unless said. */
+  readonly retentionMs?: number;
+}
+
+const WEEK_MS = 7 * 24 * 3_600_000;
+/** What Kafka takes as a topic's name; the prefix needs some of its 249 characters. */
+const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,200}$/;
+
+/**
+ * Makes an event topic.
+ * @throws UsageError when Kafka could not hold a topic of that name.
+ */
+export function defineTopic<Event>(definition: TopicDefinition<Event>): EventTopic {
+  const { name, schema, key, changes } = definition;
+  if (!TOPIC_NAME.test(name)) {
+    throw new UsageError('topic-name', `not a topic name: ${seen(name)}; use letters, digits, dots, _ and -`);
+  }
+  const parse = (json: unknown): Event => {
+    const result = guarded(name, () => schema.safeParse(json));
+    if (!result.success) throw worstOf(result.error, json);
+    return result.data;
+  };
+  const keyOf = (event: Event): string => guarded(name, () => key(event));
+  const changesOf = (event: Event): readonly GraphChange[] => {
+    const made = guarded(name, () => changes(event));
+    for (const change of made) checkChange(name, change);
+    return made;
+  };
+  return {
+    name,
+    partitions: definition.partitions ?? 4,
+    retentionMs: definition.retentionMs ?? WEEK_MS,
+    read: (json) => {
+      const event = parse(json);
+      return { key: keyOf(event), changes: changesOf(event) };
+    },
+    keyOf: (json) => keyOf(parse(json)),
+    changesOf: (json) => changesOf(parse(json)),
+  };
+}
+
+/** A topic's own code that throws spoils this record, never the stream. */
+function guarded<T>(name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof BadEvent) throw error;
+    const reason = reasonOf(error).slice(0, 200);
+    throw badEvent(
+      'mapping-failed',
+      `the definition of topic ${name} failed on this event: ${reason}`,
+      error,
+    );
+  }
+}
+
+/** Keeps out what the store could not hold, should a topic be defined without `idField` and `instantField`. */
+function checkChange(name: string, change: GraphChange): void {
+  const fits =
+    Number.isSafeInteger(change.at) &&
+    change.at > 0 &&
+    ('erased' in change ? hasId(change.erased) : hasId(change.lhs) && hasId(change.rhs));
+  if (!fits) {
+    throw badEvent(
+      'mapping-failed',
+      `topic ${name} made an edge without a whole positive time or with an id of 0 or over ${MAX_ID_BYTES} bytes; use idField and instantField`,
+    );
+  }
+}
+
+function hasId(key: EntityKey): boolean {
+  const start = key.indexOf(':') + 1;
+  if (start < 2 || start === key.length) return false;
+  const units = key.length - start;
+  return units * 3 <= MAX_ID_BYTES || Buffer.byteLength(key.slice(start)) <= MAX_ID_BYTES;
+}
+
+/** The issue that comes first in the order of REASONS, as an error; the field is named, the value shown. */
+function worstOf(error: z.ZodError, json: unknown): BadEvent {
+  let worst: { reason: Reason; message: string } | undefined;
+  for (const issue of error.issues) {
+    const params: unknown = issue.code === 'custom' ? issue.params?.['reason'] : undefined;
+    const known = REASONS.find((reason) => reason === params);
+    const reason = known ?? 'wrong-shape';
+    if (worst !== undefined && rankOf(worst.reason) <= rankOf(reason)) continue;
+    const where = issue.path.length === 0 ? 'the event' : issue.path.map(String).join('.').slice(0, 100);
+    const message =
+      known === undefined
+        ? `${issue.message.slice(0, 200)}, seen ${seen(valueAt(json, issue.path))}`
+        : issue.message;
+    worst = { reason, message: `${where}: ${message}` };
+  }
+  return badEvent(worst?.reason ?? 'wrong-shape', worst?.message ?? 'the event does not fit the schema');
+}
+
+function valueAt(json: unknown, path: readonly PropertyKey[]): unknown {
+  let value: unknown = json;
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = Reflect.get(value, step);
+  }
+  return value;
+}
