@@ -34,6 +34,8 @@ export interface Chunk {
 export interface Kernel {
   readonly name: 'reference' | 'wasm';
   readonly chunk: Chunk;
+  /** [maxEdges] loss of each edge in the last step, both anchors together. */
+  readonly losses: Float32Array;
   /**
    * One step on `chunk`: scores, loss, gradients (a row's summed first, however often it occurs), row-wise Adagrad,
    * unit ball, drift. Returns the loss summed over the 2 · edges anchors.

@@ -1,0 +1,41 @@
+/** The compiled kernel: `kernels/wasm.ts` sets the layout's globals by name, then calls these. */
+import { clearGradients, gradientOf, slots } from './gradients';
+import {
+  anchors, blockRowBytes, candidates, gradientRows, gradients, intAt, lhs, lhsCandidates, lhsMask, losses,
+  relation, rhs, rhsCandidates, rhsMask, scoredRows, scoredValues,
+} from './layout';
+import { scoreOf } from './score';
+import { addSide, copyRow, translate } from './side';
+import { updateRow } from './update';
+
+export * from './layout';
+
+/** One training step on the chunk in the workspace; returns the loss summed over both anchors of its edges. */
+export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
+  clearGradients();
+  memory.fill(losses, 0, edges << 2);
+  // The relations' rows take the first slots; what comes after is an entity's.
+  for (let i: usize = 0; i < edges; i++) {
+    gradientOf(2 * intAt(relation, i));
+    gradientOf(2 * intAt(relation, i) + 1);
+  }
+  const relationSlots = slots;
+  addSide(edges, lhs, 0, rhs, rhsCandidates, rhsCount, rhsMask);
+  addSide(edges, rhs, 1, lhs, lhsCandidates, lhsCount, lhsMask);
+  for (let slot: i32 = 0; slot < slots; slot++) {
+    const row = intAt(gradientRows, <usize>slot);
+    updateRow(row, gradients + <usize>slot * blockRowBytes, slot >= relationSlots);
+  }
+  let sum: f64 = 0;
+  for (let i: usize = 0; i < edges; i++) sum += <f64>load<f32>(losses + (i << 2));
+  return sum;
+}
+
+/** Scores of anchor row + relation row against the first `count` of `scoredRows`, into `scoredValues`. */
+export function scores(anchor: i32, relationRow: i32, count: usize): void {
+  translate(anchor, relationRow, anchors);
+  for (let j: usize = 0; j < count; j++) {
+    copyRow(intAt(scoredRows, j), candidates);
+    store<f32>(scoredValues + (j << 2), scoreOf(anchors, candidates));
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Where everything lies and what the model is. All are exported from the module and set by name from
+ * `kernels/wasm.ts` before the first call; addresses and `…Bytes` are in bytes, the rest as in `ModelSettings`.
+ * The table's row is drawn in `model/table.ts`, the workspace in `kernels/workspace.ts`.
+ */
+
+// Table
+export let tableBase: usize = 0;
+export let rowBytes: usize = 0;
+/** Length of a row's vector with its padding, a multiple of 16; the accumulator and the drift follow it. */
+export let vectorBytes: usize = 0;
+export let dim: f32 = 0;
+
+// Model
+export let scorer: i32 = 0;
+export let loss: i32 = 0;
+export let beta: f32 = 0;
+export let margin: f32 = 0;
+export let negativeWeight: f32 = 0;
+export let learningRate: f32 = 0;
+export let unitBall: i32 = 0;
+
+// Chunk
+export let maxCandidates: usize = 0;
+export let lhs: usize = 0;
+export let relation: usize = 0;
+export let rhs: usize = 0;
+export let lhsCandidates: usize = 0;
+export let rhsCandidates: usize = 0;
+export let lhsMask: usize = 0;
+export let rhsMask: usize = 0;
+/** [maxEdges] out: loss of each edge, both anchors. */
+export let losses: usize = 0;
+
+// Blocks of vectors, `blockRowBytes` apart, of `blockBytes` (a multiple of 32) each; what is past `dim` is zero.
+export let blockBytes: usize = 0;
+export let blockRowBytes: usize = 0;
+export let anchors: usize = 0;
+export let positives: usize = 0;
+export let candidates: usize = 0;
+export let anchorGradients: usize = 0;
+export let candidateGradients: usize = 0;
+/** [edges] ∂loss/∂(positive score). */
+export let positiveWeights: usize = 0;
+/** [distinct rows] summed gradients, and the hash table that finds them: see `gradients.ts`. */
+export let gradients: usize = 0;
+export let gradientRows: usize = 0;
+export let slotRows: usize = 0;
+export let slotNumbers: usize = 0;
+export let slotMask: usize = 0;
+
+// Blocks of one float a candidate, `weightRowBytes` apart.
+export let weightRowBytes: usize = 0;
+/** [dim, candidates]: the candidates on their side, so that scores are a plain matrix product. */
+export let transposed: usize = 0;
+/** [edges, candidates]: scores, then ∂loss/∂score, then pulls, in place. */
+export let weights: usize = 0;
+export let candidateNorms: usize = 0;
+/** [candidates] of the anchor at hand. */
+export let distances: usize = 0;
+/** [candidates]: pulls summed over the anchors. */
+export let candidatePulls: usize = 0;
+
+// Scoring
+export let scoredRows: usize = 0;
+export let scoredValues: usize = 0;
+
+export const TRANSE_L1: i32 = 0;
+export const TRANSE_L2: i32 = 1;
+export const TWHIN: i32 = 2;
+export const SOFTMAX: i32 = 0;
+export const LOGISTIC: i32 = 1;
+
+/** Address of a table row. */
+// @ts-ignore: decorator
+@inline
+export function rowAt(row: i32): usize {
+  return tableBase + <usize>row * rowBytes;
+}
+
+/** Row number `i` of an array of rows. */
+// @ts-ignore: decorator
+@inline
+export function intAt(array: usize, i: usize): i32 {
+  return load<i32>(array + (i << 2));
+}

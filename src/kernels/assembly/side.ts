@@ -1,0 +1,75 @@
+import { addGradient, gradientOf } from './gradients';
+import {
+  anchorGradients, anchors, blockBytes, blockRowBytes, candidateGradients, candidates, intAt, losses,
+  maxCandidates, positives, positiveWeights, relation, rowAt, vectorBytes, weightRowBytes, weights,
+} from './layout';
+import { anchorLoss, positiveWeight, weigh } from './loss';
+import { maskScores } from './mask';
+import { pullAll, pullPositive, pullRow } from './pull';
+import { compareAll, scoreOf, scoreRow } from './score';
+
+/**
+ * Adds one side's gradients and losses: the anchors' rows moved by their relations (`reverse`: 0 or 1) against the
+ * positives and `count` candidates. No row of the table moves.
+ */
+export function addSide(
+  edges: usize, anchorRows: usize, reverse: i32, positiveRows: usize,
+  candidateRows: usize, count: usize, mask: usize,
+): void {
+  for (let i: usize = 0; i < edges; i++) {
+    translate(intAt(anchorRows, i), 2 * intAt(relation, i) + reverse, anchors + i * blockRowBytes);
+    copyRow(intAt(positiveRows, i), positives + i * blockRowBytes);
+  }
+  for (let j: usize = 0; j < count; j++) copyRow(intAt(candidateRows, j), candidates + j * blockRowBytes);
+  clearRows(anchors, edges, (edges + 3) & ~3);
+  clearRows(candidates, count, (count + 7) & ~7);
+
+  compareAll(edges, count);
+  for (let i: usize = 0; i < edges; i++) weighAnchor(i, count, mask + i * maxCandidates);
+  pullAll(edges, count);
+
+  for (let i: usize = 0; i < edges; i++) {
+    const offset = i * blockRowBytes;
+    const gradient = anchorGradients + offset;
+    const weight = load<f32>(positiveWeights + (i << 2));
+    pullPositive(weight, anchors + offset, positives + offset, gradient, gradientOf(intAt(positiveRows, i)));
+    addGradient(intAt(anchorRows, i), gradient);
+    addGradient(2 * intAt(relation, i) + reverse, gradient);
+  }
+  for (let j: usize = 0; j < count; j++) {
+    addGradient(intAt(candidateRows, j), candidateGradients + j * blockRowBytes);
+  }
+}
+
+/** Comparisons of anchor `i` into scores, weights and at last pulls, in place; keeps its loss and positive's weight. */
+function weighAnchor(i: usize, count: usize, mask: usize): void {
+  const anchor = anchors + i * blockRowBytes;
+  const row = weights + i * weightRowBytes;
+  const end = ((count + 7) & ~7) << 2;
+  scoreRow(anchor, row, count);
+  const negatives = maskScores(row, mask, count);
+  weigh(row, end, negatives, scoreOf(anchor, positives + i * blockRowBytes));
+  pullRow(row, end);
+  store<f32>(positiveWeights + (i << 2), positiveWeight);
+  store<f32>(losses + (i << 2), load<f32>(losses + (i << 2)) + anchorLoss);
+}
+
+/** Copies a table row's vector into a block. */
+export function copyRow(row: i32, to: usize): void {
+  const from = rowAt(row);
+  for (let k: usize = 0; k < vectorBytes; k += 16) v128.store(to + k, v128.load(from + k));
+}
+
+/** Puts an entity's vector plus a relation's into a block. */
+export function translate(entity: i32, relationRow: i32, to: usize): void {
+  const a = rowAt(entity);
+  const b = rowAt(relationRow);
+  for (let k: usize = 0; k < vectorBytes; k += 16) {
+    v128.store(to + k, f32x4.add(v128.load(a + k), v128.load(b + k)));
+  }
+}
+
+/** Zeroes rows `from` to `end` of a block, which fill up the last tile of a matrix product. */
+function clearRows(block: usize, from: usize, end: usize): void {
+  for (let i = from; i < end; i++) memory.fill(block + i * blockRowBytes, 0, blockBytes);
+}

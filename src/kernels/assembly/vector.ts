@@ -1,0 +1,82 @@
+/** Sum of the four lanes. */
+// @ts-ignore: decorator
+@inline
+export function sumLanes(v: v128): f32 {
+  return (
+    f32x4.extract_lane(v, 0) +
+    f32x4.extract_lane(v, 2) +
+    (f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 3))
+  );
+}
+
+/** Largest of the four lanes. */
+// @ts-ignore: decorator
+@inline
+export function maxLane(v: v128): f32 {
+  return max(
+    max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
+    max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
+  );
+}
+
+/** a · b. bytes: a multiple of 32; two sums at a time, or each addition would wait for the one before. */
+export function dot(a: usize, b: usize, bytes: usize): f32 {
+  let even = f32x4.splat(0);
+  let odd = f32x4.splat(0);
+  for (let k: usize = 0; k < bytes; k += 32) {
+    even = f32x4.add(even, f32x4.mul(v128.load(a + k), v128.load(b + k)));
+    odd = f32x4.add(odd, f32x4.mul(v128.load(a + k, 16), v128.load(b + k, 16)));
+  }
+  return sumLanes(f32x4.add(even, odd));
+}
+
+/** Squared L2 distance of a and b. bytes: a multiple of 32. */
+export function squaredDistance(a: usize, b: usize, bytes: usize): f32 {
+  let even = f32x4.splat(0);
+  let odd = f32x4.splat(0);
+  for (let k: usize = 0; k < bytes; k += 32) {
+    const x = f32x4.sub(v128.load(a + k), v128.load(b + k));
+    const y = f32x4.sub(v128.load(a + k, 16), v128.load(b + k, 16));
+    even = f32x4.add(even, f32x4.mul(x, x));
+    odd = f32x4.add(odd, f32x4.mul(y, y));
+  }
+  return sumLanes(f32x4.add(even, odd));
+}
+
+/** L1 distance of a and b. bytes: a multiple of 32. */
+export function absoluteDistance(a: usize, b: usize, bytes: usize): f32 {
+  let even = f32x4.splat(0);
+  let odd = f32x4.splat(0);
+  for (let k: usize = 0; k < bytes; k += 32) {
+    even = f32x4.add(even, f32x4.abs(f32x4.sub(v128.load(a + k), v128.load(b + k))));
+    odd = f32x4.add(odd, f32x4.abs(f32x4.sub(v128.load(a + k, 16), v128.load(b + k, 16))));
+  }
+  return sumLanes(f32x4.add(even, odd));
+}
+
+/** to += from. bytes: a multiple of 16. */
+// @ts-ignore: decorator
+@inline
+export function addTo(to: usize, from: usize, bytes: usize): void {
+  for (let k: usize = 0; k < bytes; k += 16) {
+    v128.store(to + k, f32x4.add(v128.load(to + k), v128.load(from + k)));
+  }
+}
+
+/** to += factor · from. bytes: a multiple of 16. */
+// @ts-ignore: decorator
+@inline
+export function addScaled(to: usize, factor: f32, from: usize, bytes: usize): void {
+  const f = f32x4.splat(factor);
+  for (let k: usize = 0; k < bytes; k += 16) {
+    v128.store(to + k, f32x4.add(v128.load(to + k), f32x4.mul(f, v128.load(from + k))));
+  }
+}
+
+/** The sign of x in each lane, times weight; 0 where x is 0. */
+// @ts-ignore: decorator
+@inline
+export function signTimes(weight: v128, x: v128): v128 {
+  const sign = v128.and(x, i32x4.splat(0x80000000));
+  return v128.and(v128.xor(weight, sign), f32x4.ne(x, f32x4.splat(0)));
+}

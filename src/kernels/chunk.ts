@@ -1,0 +1,76 @@
+import { ShapeError } from '../errors.ts';
+import type { Chunk } from '../model/kernel.ts';
+import type { Table } from '../model/table.ts';
+
+/** Most edges and candidates a side that a kernel's chunk holds. */
+export interface ChunkSize {
+  readonly maxEdges: number;
+  readonly maxCandidates: number;
+}
+
+/** Where a chunk's arrays come from: typed arrays of `length`, zeroed. */
+export interface ChunkArrays {
+  ints(name: ChunkIntArray, length: number): Int32Array;
+  bytes(name: ChunkByteArray, length: number): Uint8Array;
+}
+
+export type ChunkIntArray = 'lhs' | 'relation' | 'rhs' | 'lhsCandidates' | 'rhsCandidates';
+export type ChunkByteArray = 'lhsMask' | 'rhsMask';
+
+/** An empty chunk on the arrays of `from`. */
+export function createChunk({ maxEdges, maxCandidates }: ChunkSize, from: ChunkArrays): Chunk {
+  return {
+    maxEdges,
+    maxCandidates,
+    edges: 0,
+    lhs: from.ints('lhs', maxEdges),
+    relation: from.ints('relation', maxEdges),
+    rhs: from.ints('rhs', maxEdges),
+    lhsCount: 0,
+    lhsCandidates: from.ints('lhsCandidates', maxCandidates),
+    rhsCount: 0,
+    rhsCandidates: from.ints('rhsCandidates', maxCandidates),
+    lhsMask: from.bytes('lhsMask', maxEdges * maxCandidates),
+    rhsMask: from.bytes('rhsMask', maxEdges * maxCandidates),
+  };
+}
+
+/**
+ * Refuses a chunk that would read or write outside the table: the compiled kernel has no bounds of its own.
+ * @throws ShapeError naming the count or row and what it had to be.
+ */
+export function checkChunk(chunk: Chunk, table: Table): void {
+  checkCount('edges', chunk.edges, chunk.maxEdges);
+  checkCount('lhsCount', chunk.lhsCount, chunk.maxCandidates);
+  checkCount('rhsCount', chunk.rhsCount, chunk.maxCandidates);
+  let relations = 0;
+  for (let i = 0; i < chunk.edges; i++) {
+    const relation = chunk.relation[i]!;
+    if (relation < 0) throw new ShapeError(`relation[${i}] is ${relation}; it must not be negative`);
+    relations = Math.max(relations, relation + 1);
+  }
+  const firstEntity = 2 * relations;
+  checkRows('lhs', chunk.lhs, chunk.edges, firstEntity, table.rows);
+  checkRows('rhs', chunk.rhs, chunk.edges, firstEntity, table.rows);
+  checkRows('lhsCandidates', chunk.lhsCandidates, chunk.lhsCount, firstEntity, table.rows);
+  checkRows('rhsCandidates', chunk.rhsCandidates, chunk.rhsCount, firstEntity, table.rows);
+}
+
+/**
+ * Refuses `rows` unless the first `count` are in [first, end).
+ * @throws ShapeError naming the row and what it had to be.
+ */
+export function checkRows(name: string, rows: Int32Array, count: number, first: number, end: number): void {
+  for (let i = 0; i < count; i++) {
+    const row = rows[i]!;
+    if (row < first || row >= end) {
+      throw new ShapeError(`${name}[${i}] is row ${row}; it must be in ${first} … ${end - 1}`);
+    }
+  }
+}
+
+function checkCount(name: string, count: number, most: number): void {
+  if (!Number.isInteger(count) || count < 0 || count > most) {
+    throw new ShapeError(`${name} is ${count}; it must be an integer in 0 … ${most}`);
+  }
+}

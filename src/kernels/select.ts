@@ -1,0 +1,69 @@
+import { UsageError } from '../errors.ts';
+import type { Kernel } from '../model/kernel.ts';
+import type { ModelSettings } from '../model/settings.ts';
+import type { Table } from '../model/table.ts';
+import type { ChunkSize } from './chunk.ts';
+import { ReferenceKernel } from './reference.ts';
+import { WasmKernel } from './wasm.ts';
+
+/**
+ * A kernel by name on a table. For `wasm`, the table must have been made with `workspaceBytes` of at least
+ * `workspaceBytes(settings, maxEdges, maxCandidates)`.
+ * @throws UsageError naming every setting out of range.
+ * @throws FatalError when the table keeps too little room.
+ */
+export function createKernel(
+  name: Kernel['name'],
+  table: Table,
+  settings: ModelSettings,
+  size: ChunkSize,
+): Kernel {
+  checkSettings(table, settings, size);
+  return name === 'wasm' ? new WasmKernel(table, settings, size) : new ReferenceKernel(table, settings, size);
+}
+
+function checkSettings(table: Table, settings: ModelSettings, { maxEdges, maxCandidates }: ChunkSize): void {
+  const { dim, beta, margin, negativeWeight, learningRate } = settings;
+  const problems: string[] = [];
+  const need = (good: boolean, key: string, value: number, expected: string) => {
+    if (!good) problems.push(`${key} is ${value}; it must be ${expected}`);
+  };
+  need(dim === table.dim, 'dim', dim, `the table's, ${table.dim}`);
+  need(beta > 0 && Number.isFinite(beta), 'beta', beta, 'above 0');
+  need(Number.isFinite(margin), 'margin', margin, 'a finite number');
+  need(negativeWeight > 0 && Number.isFinite(negativeWeight), 'negativeWeight', negativeWeight, 'above 0');
+  need(learningRate > 0 && Number.isFinite(learningRate), 'learningRate', learningRate, 'above 0');
+  need(Number.isInteger(maxEdges) && maxEdges > 0, 'maxEdges', maxEdges, 'an integer above 0');
+  need(
+    Number.isInteger(maxCandidates) && maxCandidates >= 0,
+    'maxCandidates',
+    maxCandidates,
+    'an integer, 0 or more',
+  );
+  if (problems.length > 0) throw new UsageError('kernel-settings', problems.join('\n'));
+}
+
+/** What the machine's WebAssembly can do. The kernel needs `simd128`; `relaxed` is more, and not used. */
+export type SimdLevel = 'none' | 'simd128' | 'relaxed';
+
+/** Asks V8 by validating the smallest module that uses each. */
+export function simdLevel(): SimdLevel {
+  if (!WebAssembly.validate(moduleOf(I8X16_SPLAT))) return 'none';
+  return WebAssembly.validate(moduleOf(RELAXED_SWIZZLE)) ? 'relaxed' : 'simd128';
+}
+
+/** i32.const 0, i8x16.splat, i8x16.popcnt */
+const I8X16_SPLAT = [0x41, 0x00, 0xfd, 0x0f, 0xfd, 0x62];
+/** i32.const 1, i8x16.splat, i32.const 2, i8x16.splat, i8x16.relaxed_swizzle */
+const RELAXED_SWIZZLE = [0x41, 0x01, 0xfd, 0x0f, 0x41, 0x02, 0xfd, 0x0f, 0xfd, 0x80, 0x02];
+
+/** A module of one function `() → v128` with this code: header, type, function and code section. */
+function moduleOf(code: readonly number[]): Uint8Array {
+  const body = [0x00, ...code, 0x0b];
+  return Uint8Array.of(
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b],
+    ...[0x03, 0x02, 0x01, 0x00],
+    ...[0x0a, body.length + 2, 0x01, body.length, ...body],
+  );
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { FatalError, ShapeError } from '../errors.ts';
+import type { Chunk, Kernel } from '../model/kernel.ts';
+import type { LossName, ModelSettings, ScorerName } from '../model/settings.ts';
+import type { Table } from '../model/table.ts';
+import { type ChunkSize, checkChunk, checkRows, createChunk } from './chunk.ts';
+import { layOut } from './workspace.ts';
+
+const SCORER_CONSTANTS: Record<ScorerName, string> = {
+  'transe-l1': 'TRANSE_L1',
+  'transe-l2': 'TRANSE_L2',
+  twhin: 'TWHIN',
+};
+
+const LOSS_CONSTANTS: Record<LossName, string> = { softmax: 'SOFTMAX', logistic: 'LOGISTIC' };
+
+/**
+ * The compiled kernel (`assembly/`, SIMD in float32) on the table's own memory. Its workspace lies below the table's
+ * rows; nothing is allocated in a step. The same chunks in the same order give the same bytes on every machine.
+ */
+export class WasmKernel implements Kernel {
+  readonly name = 'wasm';
+  readonly chunk: Chunk;
+  readonly losses: Float32Array;
+  readonly #table: Table;
+  readonly #step: Exported;
+  readonly #scores: Exported;
+  readonly #scoredRows: Int32Array;
+  readonly #scoredValues: Float32Array;
+
+  /** @throws FatalError when the table keeps too little room below its rows. */
+  constructor(table: Table, settings: ModelSettings, size: ChunkSize) {
+    const workspace = layOut(settings.dim, size);
+    if (table.base < workspace.bytes) {
+      throw new FatalError(
+        'kernel-workspace',
+        `the wasm kernel needs ${workspace.bytes} bytes below the table's rows and there are ${table.base}; ` +
+          `make the table with workspaceBytes(settings, ${size.maxEdges}, ${size.maxCandidates})`,
+      );
+    }
+    // A shared memory never moves, so views made now stay good when the table grows.
+    const { buffer } = table.memory;
+    this.#table = table;
+    this.chunk = createChunk(size, {
+      ints: (name, length) => new Int32Array(buffer, workspace[name], length),
+      bytes: (name, length) => new Uint8Array(buffer, workspace[name], length),
+    });
+    this.losses = new Float32Array(buffer, workspace.losses, size.maxEdges);
+    const scored = Math.max(size.maxCandidates, 1);
+    this.#scoredRows = new Int32Array(buffer, workspace.scoredRows, scored);
+    this.#scoredValues = new Float32Array(buffer, workspace.scoredValues, scored);
+
+    const { exports } = new WebAssembly.Instance(compiledKernel(), { env: { memory: table.memory } });
+    const { bytes: _bytes, ...addresses } = workspace;
+    setGlobals(exports, {
+      ...addresses,
+      tableBase: table.base,
+      rowBytes: table.stride * Float32Array.BYTES_PER_ELEMENT,
+      vectorBytes: table.paddedDim * Float32Array.BYTES_PER_ELEMENT,
+      dim: settings.dim,
+      scorer: globalOf(exports, SCORER_CONSTANTS[settings.scorer]).value,
+      loss: globalOf(exports, LOSS_CONSTANTS[settings.loss]).value,
+      beta: settings.beta,
+      margin: settings.margin,
+      negativeWeight: settings.negativeWeight,
+      learningRate: settings.learningRate,
+      unitBall: settings.unitBall ? 1 : 0,
+    });
+    this.#step = functionOf(exports, 'step');
+    this.#scores = functionOf(exports, 'scores');
+  }
+
+  step(): number {
+    const { chunk } = this;
+    checkChunk(chunk, this.#table);
+    return this.#step(chunk.edges, chunk.lhsCount, chunk.rhsCount);
+  }
+
+  scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {
+    if (out.length < candidates.length) {
+      throw new ShapeError(`out has ${out.length} elements; ${candidates.length} candidates need as many`);
+    }
+    checkRows('[anchor, relationRow]', Int32Array.of(anchor, relationRow), 2, 0, this.#table.rows);
+    checkRows('candidates', candidates, candidates.length, 0, this.#table.rows);
+    const most = this.#scoredRows.length;
+    for (let start = 0; start < candidates.length; start += most) {
+      const part = candidates.subarray(start, start + most);
+      this.#scoredRows.set(part);
+      this.#scores(anchor, relationRow, part.length);
+      out.set(this.#scoredValues.subarray(0, part.length), start);
+    }
+  }
+}
+
+type Exported = (...values: number[]) => number;
+type Exports = Readonly<Record<string, unknown>>;
+
+let compiled: WebAssembly.Module | undefined;
+
+/** The module, compiled once a thread. */
+function compiledKernel(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)));
+  return compiled;
+}
+
+function setGlobals(exports: Exports, values: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(values)) globalOf(exports, name).value = value;
+}
+
+function globalOf(exports: Exports, name: string): { value: unknown } {
+  const found = exports[name];
+  if (typeof found === 'object' && found !== null && 'value' in found) return found;
+  throw outdated(name);
+}
+
+function functionOf(exports: Exports, name: string): Exported {
+  const found = exports[name];
+  if (typeof found === 'function') return found as Exported;
+  throw outdated(name);
+}
+
+function outdated(name: string): FatalError {
+  return new FatalError('kernel-outdated', `kernel.wasm has no ${name}; compile it again: npm run kernel`);
+}

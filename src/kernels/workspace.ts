@@ -1,0 +1,125 @@
+import type { ModelSettings } from '../model/settings.ts';
+import type { ChunkSize } from './chunk.ts';
+
+/** Low addresses are left free: the compiler may put constants there. */
+const START = 1024;
+/** Blocks start on cache lines. */
+const ALIGNMENT = 64;
+const FLOAT_BYTES = 4;
+/** Rows of a block are this much longer than their content, which keeps the stride off a power of two. */
+const ROW_SPARE_FLOATS = 16;
+
+/** Byte addresses of the kernel's blocks by name, and the strides that go with them; see `assembly/layout.ts`. */
+export type Workspace = Readonly<Record<(typeof BLOCKS)[number] | (typeof SIZES)[number], number>> & {
+  /** Bytes from 0 to the end of the last block. */
+  readonly bytes: number;
+};
+
+const SIZES = ['blockBytes', 'blockRowBytes', 'weightRowBytes', 'slotMask', 'maxCandidates'] as const;
+
+const BLOCKS = [
+  'lhs',
+  'relation',
+  'rhs',
+  'lhsCandidates',
+  'rhsCandidates',
+  'lhsMask',
+  'rhsMask',
+  'losses',
+  'anchors',
+  'positives',
+  'candidates',
+  'anchorGradients',
+  'candidateGradients',
+  'positiveWeights',
+  'gradients',
+  'gradientRows',
+  'slotRows',
+  'slotNumbers',
+  'transposed',
+  'weights',
+  'candidateNorms',
+  'distances',
+  'candidatePulls',
+  'scoredRows',
+  'scoredValues',
+] as const;
+
+/**
+ * Bytes to keep free below a table's rows, `workspaceBytes` of its constructor, for a wasm kernel with chunks of at
+ * most this many edges and candidates a side.
+ */
+export function workspaceBytes(
+  settings: Pick<ModelSettings, 'dim'>,
+  maxEdges: number,
+  maxCandidates: number,
+): number {
+  return layOut(settings.dim, { maxEdges, maxCandidates }).bytes;
+}
+
+/**
+ * Lays the workspace out, one block after the other:
+ *
+ *     | free | chunk: rows, candidates, masks | losses | vectors and gradients by edge, by candidate, by distinct row |
+ *     | [dim, candidates] candidates on their side | [edges, candidates] scores and weights | … by candidate |
+ *
+ * Blocks a matrix product fills are rounded up to its tile of 4 rows by 8 columns.
+ */
+export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize): Workspace {
+  const floats = roundUp(dim, 8);
+  const edges = roundUp(maxEdges, 4);
+  const candidates = roundUp(Math.max(maxCandidates, 1), 8);
+  const blockRowBytes = (floats + ROW_SPARE_FLOATS) * FLOAT_BYTES;
+  const weightRowBytes = (candidates + ROW_SPARE_FLOATS) * FLOAT_BYTES;
+  // lhs, rhs, two relation rows an edge, and the candidates of both sides.
+  const distinctRows = 4 * maxEdges + 2 * maxCandidates;
+  const slots = 2 ** Math.ceil(Math.log2(2 * distinctRows + 1));
+  // The mask is read four bytes at a time, up to a whole tile.
+  const maskBytes = maxEdges * maxCandidates + 8;
+  const lengths: Record<(typeof BLOCKS)[number], number> = {
+    lhs: edges * FLOAT_BYTES,
+    relation: edges * FLOAT_BYTES,
+    rhs: edges * FLOAT_BYTES,
+    lhsCandidates: candidates * FLOAT_BYTES,
+    rhsCandidates: candidates * FLOAT_BYTES,
+    lhsMask: maskBytes,
+    rhsMask: maskBytes,
+    losses: edges * FLOAT_BYTES,
+    anchors: edges * blockRowBytes,
+    positives: edges * blockRowBytes,
+    candidates: candidates * blockRowBytes,
+    anchorGradients: edges * blockRowBytes,
+    candidateGradients: candidates * blockRowBytes,
+    positiveWeights: edges * FLOAT_BYTES,
+    gradients: distinctRows * blockRowBytes,
+    gradientRows: distinctRows * FLOAT_BYTES,
+    slotRows: slots * FLOAT_BYTES,
+    slotNumbers: slots * FLOAT_BYTES,
+    transposed: floats * weightRowBytes,
+    weights: edges * weightRowBytes,
+    candidateNorms: candidates * FLOAT_BYTES,
+    distances: candidates * FLOAT_BYTES,
+    candidatePulls: candidates * FLOAT_BYTES,
+    scoredRows: candidates * FLOAT_BYTES,
+    scoredValues: candidates * FLOAT_BYTES,
+  };
+  const addresses = { ...lengths };
+  let end = START;
+  for (const block of BLOCKS) {
+    addresses[block] = end;
+    end += roundUp(lengths[block], ALIGNMENT);
+  }
+  return {
+    ...addresses,
+    blockBytes: floats * FLOAT_BYTES,
+    blockRowBytes,
+    weightRowBytes,
+    slotMask: slots - 1,
+    maxCandidates,
+    bytes: end,
+  };
+}
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}

@@ -1,0 +1,76 @@
+import type { LossName, ModelSettings } from './settings.ts';
+
+/**
+ * An exponent below this gives exactly 0: e⁻²⁵ is under float32's resolution beside 1, and its products would be
+ * denormal numbers, which slowed far negatives 100 times.
+ */
+export const NEGLIGIBLE_EXPONENT = -25;
+
+type LossSettings = Pick<ModelSettings, 'margin' | 'negativeWeight'>;
+
+/** The loss of one anchor and how it changes with the positive's score. */
+export interface AnchorLoss {
+  readonly loss: number;
+  /** ∂loss/∂(positive score), never above 0. */
+  readonly positiveWeight: number;
+}
+
+/**
+ * Gives the loss of one anchor. positive: the positive's score; negatives: [n] scores of what is unmasked, n may be
+ * 0; weights: [n] or longer, overwritten with ∂loss/∂(negative score), never below 0.
+ */
+export type Loss = (
+  positive: number,
+  negatives: Float64Array,
+  settings: LossSettings,
+  weights: Float64Array,
+) => AnchorLoss;
+
+/** −log(e^s⁺ / (e^s⁺ + ω · Σ e^s⁻)), the largest score subtracted first. No negatives: no loss. */
+const softmax: Loss = (positive, negatives, { negativeWeight }, weights) => {
+  let top = positive;
+  for (const score of negatives) top = Math.max(top, score);
+  let sum = 0;
+  for (let j = 0; j < negatives.length; j++) {
+    const term = negativeWeight * exponential(negatives[j]! - top);
+    weights[j] = term;
+    sum += term;
+  }
+  const partition = exponential(positive - top) + sum;
+  for (let j = 0; j < negatives.length; j++) weights[j]! /= partition;
+  return { loss: top - positive + Math.log(partition), positiveWeight: -sum / partition };
+};
+
+/**
+ * −log σ(s⁺ + γ) − (1/n) · Σ log σ(−(s⁻ + γ)): all negatives together weigh as much as the positive. No negatives:
+ * the positive's term alone. Source: El-Kishky et al. 2022 (TwHIN), equation 2, balanced.
+ */
+const logistic: Loss = (positive, negatives, { margin }, weights) => {
+  let loss = softplus(-(positive + margin));
+  const n = negatives.length;
+  for (let j = 0; j < n; j++) {
+    const shifted = negatives[j]! + margin;
+    weights[j] = sigmoid(shifted) / n;
+    loss += softplus(shifted) / n;
+  }
+  return { loss, positiveWeight: -sigmoid(-(positive + margin)) };
+};
+
+/** Losses by the name a configuration gives them. */
+export const LOSSES: Readonly<Record<LossName, Loss>> = { softmax, logistic };
+
+/** e^x for x ≤ 0, exactly 0 below {@link NEGLIGIBLE_EXPONENT}. */
+function exponential(x: number): number {
+  return x < NEGLIGIBLE_EXPONENT ? 0 : Math.exp(x);
+}
+
+/** 1 / (1 + e^−x): exactly 0 below −25 and 1 above 25. */
+function sigmoid(x: number): number {
+  const tail = exponential(-Math.abs(x));
+  return (x < 0 ? tail : 1) / (1 + tail);
+}
+
+/** log(1 + e^x) = −log σ(−x). */
+function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(exponential(-Math.abs(x)));
+}

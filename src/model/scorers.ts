@@ -1,0 +1,83 @@
+import type { ScorerName } from './settings.ts';
+
+/** Least squared L2 distance: closer vectors count as this far apart, so that the gradient stays finite. */
+export const MIN_SQUARED_DISTANCE = 1e-8;
+
+/**
+ * Compares a translated anchor (an entity's vector plus a relation's) with a candidate. Vectors: [dim]. Higher is
+ * better.
+ */
+export interface Scorer {
+  score(anchor: Float64Array, candidate: Float64Array, beta: number): number;
+  /**
+   * Adds `weight` · ∂score/∂anchor to `anchorGradient` and `weight` · ∂score/∂candidate to `candidateGradient`;
+   * `weight` is ∂loss/∂score.
+   */
+  addGradient(
+    anchor: Float64Array,
+    candidate: Float64Array,
+    beta: number,
+    weight: number,
+    anchorGradient: Float64Array,
+    candidateGradient: Float64Array,
+  ): void;
+}
+
+/** −β · Σ|anchor − candidate|. Its gradient at equal numbers is 0. Source: Bordes et al. 2013, section 2. */
+const transeL1: Scorer = {
+  score(anchor, candidate, beta) {
+    let distance = 0;
+    for (let k = 0; k < anchor.length; k++) distance += Math.abs(anchor[k]! - candidate[k]!);
+    return -beta * distance;
+  },
+  addGradient(anchor, candidate, beta, weight, anchorGradient, candidateGradient) {
+    for (let k = 0; k < anchor.length; k++) {
+      const pull = weight * beta * Math.sign(candidate[k]! - anchor[k]!);
+      anchorGradient[k]! += pull;
+      candidateGradient[k]! -= pull;
+    }
+  },
+};
+
+/** −β · ‖anchor − candidate‖, not squared. Source: Bordes et al. 2013, section 2. */
+const transeL2: Scorer = {
+  score(anchor, candidate, beta) {
+    return -beta * l2Distance(anchor, candidate);
+  },
+  addGradient(anchor, candidate, beta, weight, anchorGradient, candidateGradient) {
+    const perUnit = (weight * beta) / l2Distance(anchor, candidate);
+    for (let k = 0; k < anchor.length; k++) {
+      const pull = perUnit * (candidate[k]! - anchor[k]!);
+      anchorGradient[k]! += pull;
+      candidateGradient[k]! -= pull;
+    }
+  },
+};
+
+/** β · anchor · candidate. Source: El-Kishky et al. 2022 (TwHIN), section 3.1. */
+const twhin: Scorer = {
+  score(anchor, candidate, beta) {
+    let dot = 0;
+    for (let k = 0; k < anchor.length; k++) dot += anchor[k]! * candidate[k]!;
+    return beta * dot;
+  },
+  addGradient(anchor, candidate, beta, weight, anchorGradient, candidateGradient) {
+    for (let k = 0; k < anchor.length; k++) {
+      anchorGradient[k]! += weight * beta * candidate[k]!;
+      candidateGradient[k]! += weight * beta * anchor[k]!;
+    }
+  },
+};
+
+function l2Distance(anchor: Float64Array, candidate: Float64Array): number {
+  let square = 0;
+  for (let k = 0; k < anchor.length; k++) square += (anchor[k]! - candidate[k]!) ** 2;
+  return Math.sqrt(Math.max(square, MIN_SQUARED_DISTANCE));
+}
+
+/** Scorers by the name a configuration gives them. */
+export const SCORERS: Readonly<Record<ScorerName, Scorer>> = {
+  'transe-l1': transeL1,
+  'transe-l2': transeL2,
+  twhin,
+};
