@@ -10,6 +10,8 @@ export interface SourceRecord {
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  /** As the log holds them; the last one where a name comes twice. Absent when the record has none. */
+  readonly headers?: Readonly<Record<string, Buffer>>;
 }
 
 /** Who reads a source. Both calls are synchronous: see the note on `group_join` in the Kafka adapter. */
@@ -18,6 +20,8 @@ export interface SourceReader {
   position(topic: string, partition: number): number | undefined;
   /** Takes records, in offset order within a partition. False: no room after these, stop until `resume`. */
   accept(records: SourceRecord[]): boolean;
+  /** Everything below `offset` is read, though its last records were not for readers: markers of transactions. */
+  skipped?(topic: string, partition: number, offset: number): void;
   /** The source can't go on by itself; what it was doing is in the error. */
   failed(error: Error): void;
 }
@@ -26,6 +30,10 @@ export interface SourceReader {
 export interface Source {
   /** Offset after the last record of each partition, now. */
   ends(): Promise<Offsets>;
+  /**
+   * Resolves once records flow, however long the log is out of reach, or when stopped before.
+   * @throws FatalError when a topic is missing or a position is outside of what the log holds.
+   */
   start(reader: SourceReader): Promise<void>;
   /** There is room again. */
   resume(): void;
@@ -41,7 +49,7 @@ export interface Message {
   readonly key: string | Buffer | null;
   /** null: a tombstone. */
   readonly value: Uint8Array | null;
-  readonly headers: Record<string, string>;
+  readonly headers: Readonly<Record<string, string | Buffer>>;
 }
 
 /** Where messages go. */
@@ -53,4 +61,53 @@ export interface Sink {
   publish(messages: readonly Message[]): Promise<void>;
   /** Waits for what is in flight. Idempotent. */
   stop(): Promise<void>;
+}
+
+/** A log that can't be reached at the moment; the source or sink keeps trying. */
+export interface Trouble {
+  readonly brokers: string;
+  /** Epoch ms of the first failure in a row. */
+  readonly since: number;
+  /** Failures in a row, from 1. */
+  readonly attempt: number;
+  readonly reason: string;
+}
+
+/** A topic as it should be. */
+export interface TopicDeclaration {
+  readonly name: string;
+  readonly partitions: number;
+  /** The cluster's own default when absent. */
+  readonly replicationFactor?: number;
+  readonly configs: Readonly<Record<string, string>>;
+}
+
+/** A topic as it is. `configs` holds what was set on the topic itself and the values it inherits. */
+export interface TopicState {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly configs: Readonly<Record<string, string>>;
+}
+
+/** What answers at the address. */
+export interface LogInfo {
+  readonly kind: 'kafka' | 'file';
+  readonly address: string;
+  readonly version: string;
+  readonly nodes: readonly string[];
+}
+
+/** Looks after topics; never shrinks or deletes one. */
+export interface LogAdmin {
+  info(): Promise<LogInfo>;
+  /** Those of `names` that exist, in that order. */
+  describe(names: readonly string[]): Promise<TopicState[]>;
+  /** Does nothing to a topic that exists. */
+  create(topics: readonly TopicDeclaration[]): Promise<void>;
+  /** partitions: how many there are afterwards. */
+  addPartitions(name: string, partitions: number): Promise<void>;
+  /** Sets these and leaves every other setting of the topic as it is. */
+  alterConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void>;
+  close(): Promise<void>;
 }

@@ -1,0 +1,128 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { runCommand } from './command.ts';
+
+/** Where a broker can come from. */
+export type BrokerOrigin =
+  | { readonly source: 'KAFKA_BROKERS'; readonly brokers: string }
+  | { readonly source: 'KAFKA_HOME' | 'jars'; readonly java: string; readonly libs: string }
+  | { readonly source: 'docker'; readonly composeFile: string };
+
+export interface Finding {
+  /** undefined: none of the ways is open here. */
+  readonly origin: BrokerOrigin | undefined;
+  /** One line for each way not taken. */
+  readonly reasons: readonly string[];
+}
+
+export interface FindOptions {
+  /** The checkout: docker-compose.yml and broker/pom.xml are under it, and .twhin/kafka for what is fetched. */
+  readonly root?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly onProgress?: (line: string) => void;
+}
+
+const JAVA_MIN = 17;
+const CHECKOUT = dirname(import.meta.dirname);
+
+/** A broker in use, or the best way to start one: KAFKA_BROKERS, KAFKA_HOME, docker compose, jars through Maven. */
+export async function findBroker(options: FindOptions = {}): Promise<Finding> {
+  const { root = CHECKOUT, env = process.env, onProgress = () => undefined } = options;
+  const reasons: string[] = [];
+  const brokers = env['KAFKA_BROKERS'];
+  if (brokers !== undefined && brokers !== '') {
+    return { origin: { source: 'KAFKA_BROKERS', brokers }, reasons };
+  }
+  reasons.push('KAFKA_BROKERS is not set');
+
+  const java = await findJava(env);
+  const home = env['KAFKA_HOME'];
+  if (home === undefined || home === '') {
+    reasons.push('KAFKA_HOME is not set');
+  } else if (!existsSync(join(home, 'libs'))) {
+    reasons.push(`KAFKA_HOME is ${home}, which holds no libs folder`);
+  } else if ('problem' in java) {
+    reasons.push(`KAFKA_HOME is set, but ${java.problem}`);
+  } else {
+    return { origin: { source: 'KAFKA_HOME', java: java.path, libs: join(home, 'libs') }, reasons };
+  }
+
+  const composeFile = join(root, 'docker-compose.yml');
+  const docker = await dockerProblem(composeFile);
+  if (docker === undefined) {
+    return { origin: { source: 'docker', composeFile }, reasons };
+  }
+  reasons.push(`docker compose: ${docker}`);
+
+  if ('problem' in java) {
+    reasons.push(`jars: ${java.problem}`);
+    return { origin: undefined, reasons };
+  }
+  const libs = join(root, '.twhin', 'kafka', 'libs');
+  const jars = await fetchJars(libs, join(root, 'broker', 'pom.xml'), onProgress);
+  if (jars !== undefined) {
+    reasons.push(`jars: ${jars}`);
+    return { origin: undefined, reasons };
+  }
+  return { origin: { source: 'jars', java: java.path, libs }, reasons };
+}
+
+async function findJava(env: NodeJS.ProcessEnv): Promise<{ path: string } | { problem: string }> {
+  const home = env['JAVA_HOME'];
+  const path = home === undefined || home === '' ? 'java' : join(home, 'bin', 'java');
+  const { code, output } = await runCommand(path, ['-version'], 10_000);
+  if (code !== 0) {
+    return { problem: `no Java: ${firstLine(output)}` };
+  }
+  const major = Number(/version "(\d+)/.exec(output)?.[1] ?? 0);
+  return major >= JAVA_MIN ? { path } : { problem: `Java ${major} is too old, ${JAVA_MIN} is needed` };
+}
+
+async function dockerProblem(composeFile: string): Promise<string | undefined> {
+  if (!existsSync(composeFile)) {
+    return `no ${composeFile}`;
+  }
+  const compose = await runCommand('docker', ['compose', 'version'], 5000);
+  if (compose.code !== 0) {
+    return firstLine(compose.output);
+  }
+  const engine = await runCommand('docker', ['info', '--format', '{{.ServerVersion}}'], 5000);
+  return engine.code === 0 ? undefined : `no engine answers: ${lastLine(engine.output)}`;
+}
+
+/** undefined when the jars are there, fetched now or before; else why not. */
+async function fetchJars(
+  libs: string,
+  pom: string,
+  onProgress: (line: string) => void,
+): Promise<string | undefined> {
+  if (existsSync(libs) && readdirSync(libs).some((name) => name.startsWith('kafka-server-'))) {
+    return undefined;
+  }
+  const maven = await runCommand('mvn', ['-v'], 20_000);
+  if (maven.code !== 0) {
+    return `no Maven: ${firstLine(maven.output)}`;
+  }
+  onProgress("fetching Apache Kafka's jars (54 MB, once)");
+  // Aside and then renamed, so that an interrupted copy is never taken for a whole one.
+  const aside = `${libs}.${process.pid}`;
+  await mkdir(dirname(libs), { recursive: true });
+  const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${aside}`];
+  const copied = await runCommand('mvn', ['-q', '-B', '-f', pom, ...goal], 300_000);
+  if (copied.code !== 0) {
+    await rm(aside, { recursive: true, force: true });
+    return `Maven could not fetch them: ${firstLine(copied.output)}`;
+  }
+  await rm(libs, { recursive: true, force: true });
+  await rename(aside, libs);
+  return undefined;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
+}
+
+function lastLine(text: string): string {
+  return text.split('\n').at(-1) ?? '';
+}

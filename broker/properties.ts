@@ -1,0 +1,49 @@
+import { createServer } from 'node:net';
+
+export interface Ports {
+  readonly broker: number;
+  readonly controller: number;
+}
+
+/** Two loopback ports that were free a moment ago. */
+export async function freePorts(): Promise<Ports> {
+  const servers = [createServer(), createServer()];
+  const [broker = 0, controller = 0] = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve, reject) => {
+          server.once('error', reject);
+          server.listen(0, '127.0.0.1', () => {
+            const address = server.address();
+            resolve(typeof address === 'object' && address !== null ? address.port : 0);
+          });
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return { broker, controller };
+}
+
+/** server.properties of one broker that is its own controller, on loopback, with its data in `dataDir`. */
+export function serverProperties(ports: Ports, dataDir: string): string {
+  return `${[
+    'process.roles=broker,controller',
+    'node.id=1',
+    `listeners=PLAINTEXT://127.0.0.1:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${ports.broker}`,
+    'controller.listener.names=CONTROLLER',
+    'listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    `controller.quorum.bootstrap.servers=127.0.0.1:${ports.controller}`,
+    `log.dirs=${dataDir}`,
+    'offsets.topic.replication.factor=1',
+    'offsets.topic.num.partitions=4',
+    'transaction.state.log.replication.factor=1',
+    'transaction.state.log.min.isr=1',
+    'share.coordinator.state.topic.replication.factor=1',
+    'share.coordinator.state.topic.min.isr=1',
+    'group.initial.rebalance.delay.ms=0',
+    // A restart after a kill waits for the dead one's session to end.
+    'broker.session.timeout.ms=2000',
+    'auto.create.topics.enable=false',
+  ].join('\n')}\n`;
+}
