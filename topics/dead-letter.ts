@@ -7,7 +7,7 @@ export interface RejectedRecord {
   readonly offset: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | Buffer>>;
 }
 
 /** Why it was rejected; a BadEvent fits. */
@@ -23,7 +23,7 @@ export interface DeadLetter {
   readonly topic: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  readonly headers: Record<string, string>;
+  readonly headers: Readonly<Record<string, string | Buffer>>;
 }
 
 export const DEAD_LETTER = 'dead-letter';

@@ -6,7 +6,7 @@ export interface TopicDeclaration {
   readonly name: string;
   readonly partitions: number;
   /** Kafka's topic settings, as text. */
-  readonly configs: Record<string, string>;
+  readonly configs: Readonly<Record<string, string>>;
 }
 
 /** What stands before every topic's name unless configured otherwise. */

@@ -69,7 +69,7 @@ function instantOf(match: RegExpExecArray): number | undefined {
   // Not Date.UTC, which takes the year 75 for 1975.
   date.setUTCFullYear(year, month - 1, day);
   // A day or month that doesn't exist rolls over into another.
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
+  if (date.getUTCMonth() !== month - 1) return undefined;
   const milliseconds = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));
   date.setUTCHours(hour, minute, second, milliseconds);
   const zone = (zoneHour * 60 + zoneMinute) * 60_000 * (match[8] === '-' ? -1 : 1);

@@ -27,12 +27,12 @@ test('keeps the bytes and says where and why', () => {
 });
 
 test('keeps the record’s own headers; a forged reason does not survive', () => {
-  const record = { ...RECORD, headers: { trace: 'abc', code: 'forged' }, value: null };
+  const record = { ...RECORD, headers: { trace: Buffer.from([0xff]), code: 'forged' }, value: null };
   const letter = deadLetter(record, { code: 'null-value', message: 'm' }, 'p.');
   expect(letter.topic).toBe('p.dead-letter');
   expect(letter.value).toBeNull();
   expect(letter.headers).toEqual({
-    trace: 'abc',
+    trace: Buffer.from([0xff]),
     'source-topic': 'twhin.follow',
     'source-partition': '3',
     'source-offset': '12345678901',
