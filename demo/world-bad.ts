@@ -9,8 +9,8 @@ export interface WorldEvent {
 }
 
 const FAR_FUTURE_MS = 50 * 365 * 86_400_000;
-/** Larger than any sensible limit on an event, well under a broker's 1 MiB. */
-const LARGE_BYTES = 300_000;
+/** Over the limit on an event, well under a broker's 1 MiB. */
+const LARGE_BYTES = 100_000;
 
 type Break = (user: string, at: number) => WorldEvent;
 

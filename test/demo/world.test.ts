@@ -72,19 +72,6 @@ test('every action of the contract occurs', () => {
   ]);
 });
 
-test('a duplicate is the same record to the byte', () => {
-  const { truth, events } = createWorld(OPTIONS);
-  const seen = new Map<string, number>();
-  for (const { topic, key, value } of events) {
-    const name = `${topic}|${key}|${value}`;
-    // The bad ones say little of their own, so that some repeat by chance.
-    if (topic !== 'engagement') seen.set(name, (seen.get(name) ?? 0) + 1);
-  }
-  const again = [...seen.values()].reduce((sum, times) => sum + times - 1, 0);
-  expect(again).toBeGreaterThan(0);
-  expect(again).toBeLessThanOrEqual(truth.counts.duplicates);
-});
-
 test('times rise over the week before `until`, and late ones fall back', () => {
   const { truth, events } = createWorld(OPTIONS);
   let newest = 0;
