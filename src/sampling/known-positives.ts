@@ -1,0 +1,135 @@
+import { NeighbourLists } from './neighbour-lists.ts';
+
+/** Which end of an edge the candidates stand in for; the other end is the anchor. */
+export type Side = 'lhs' | 'rhs';
+
+/** Edges and the candidates that may be their negatives on one side. The layout is that of a kernel's chunk. */
+export interface MaskTask {
+  readonly side: Side;
+  /** How many of the edges' elements count. */
+  edges: number;
+  /** [edges] rows of the ends kept, of the relations, and of the ends the candidates stand in for. */
+  readonly anchors: Int32Array;
+  readonly relation: Int32Array;
+  readonly positives: Int32Array;
+  /** How many candidates count, and their rows; duplicates are allowed. */
+  count: number;
+  readonly candidates: Int32Array;
+  /** [edges, stride] row-major, overwritten up to `count` in each row: 1 where the candidate is a known positive. */
+  readonly mask: Uint8Array;
+  readonly stride: number;
+}
+
+/**
+ * The live edges, in memory, so that none of them is taken for a negative. Exact and blind to the order edges came
+ * in, as long as no more than `maxEdges` are live. Past that, further edges are not remembered: they are counted in
+ * `forgotten`, may be drawn as negatives, and which they are depends on the order.
+ * Costs about 10 bytes an edge, twice that at worst, and 22 bytes a row.
+ */
+export class KnownPositives {
+  readonly #maxEdges: number;
+  readonly #byLhs: NeighbourLists;
+  readonly #byRhs: NeighbourLists;
+  /** [maxRows] 1 + position of the last candidate that is this row; 0 for all between calls. */
+  readonly #last: Int32Array;
+  /** [candidates] 1 + position of the candidate before that is the same row; 0 at the first. */
+  #before = new Int32Array(256);
+  #edges = 0;
+  #forgotten = 0;
+
+  constructor(options: { maxRows: number; maxEdges: number }) {
+    this.#maxEdges = options.maxEdges;
+    this.#byLhs = new NeighbourLists(options.maxRows);
+    this.#byRhs = new NeighbourLists(options.maxRows);
+    this.#last = new Int32Array(options.maxRows);
+  }
+
+  /** Edges remembered. */
+  get edges(): number {
+    return this.#edges;
+  }
+
+  /** Live edges not remembered. */
+  get forgotten(): number {
+    return this.#forgotten;
+  }
+
+  /** Takes in an edge that is not live yet; relation: its index, at most 255. */
+  add(lhs: number, relation: number, rhs: number): void {
+    if (this.#edges >= this.#maxEdges) {
+      this.#forgotten++;
+      return;
+    }
+    this.#byLhs.add(lhs, rhs, relation);
+    this.#byRhs.add(rhs, lhs, relation);
+    this.#edges++;
+  }
+
+  /** Takes out an edge that is live. */
+  remove(lhs: number, relation: number, rhs: number): void {
+    if (this.#byLhs.remove(lhs, rhs, relation)) {
+      this.#byRhs.remove(rhs, lhs, relation);
+      this.#edges--;
+    } else if (this.#forgotten > 0) {
+      this.#forgotten--;
+    }
+  }
+
+  has(lhs: number, relation: number, rhs: number): boolean {
+    return this.#byLhs.count(lhs) <= this.#byRhs.count(rhs)
+      ? this.#byLhs.find(lhs, rhs, relation) >= 0
+      : this.#byRhs.find(rhs, lhs, relation) >= 0;
+  }
+
+  /** How many live edges of any relation have the row as rhs. */
+  inDegree(row: number): number {
+    return this.#byRhs.count(row);
+  }
+
+  /**
+   * Fills the task's mask: known positives of each edge's anchor and relation, and the edge's own positive even if it
+   * is no longer live. Walks the anchor's list or the candidates', whichever is shorter: an anchor may be a hub.
+   */
+  mask(task: MaskTask): void {
+    const { edges, anchors, relation, positives, count, candidates, mask, stride } = task;
+    const forward = task.side === 'rhs' ? this.#byLhs : this.#byRhs;
+    const backward = task.side === 'rhs' ? this.#byRhs : this.#byLhs;
+    const last = this.#last;
+    if (this.#before.length < count) this.#before = new Int32Array(count * 2);
+    const before = this.#before;
+
+    let candidatesTotal = 0;
+    for (let k = 0; k < count; k++) {
+      const row = candidates[k]!;
+      before[k] = last[row]!;
+      if (before[k] === 0) candidatesTotal += backward.count(row);
+      last[row] = k + 1;
+    }
+
+    for (let i = 0; i < edges; i++) {
+      const anchor = anchors[i]!;
+      const at = i * stride;
+      mask.fill(0, at, at + count);
+      this.#mark(last[positives[i]!]!, mask, at);
+      if (forward.count(anchor) <= candidatesTotal) {
+        const { neighbours, relations } = forward;
+        const end = forward.start(anchor) + forward.count(anchor);
+        for (let slot = forward.start(anchor); slot < end; slot++) {
+          if (relations[slot] === relation[i]) this.#mark(last[neighbours[slot]!]!, mask, at);
+        }
+      } else {
+        for (let k = 0; k < count; k++) {
+          if (before[k] !== 0) continue;
+          const row = candidates[k]!;
+          if (backward.find(row, anchor, relation[i]!) >= 0) this.#mark(last[row]!, mask, at);
+        }
+      }
+    }
+    for (let k = 0; k < count; k++) last[candidates[k]!] = 0;
+  }
+
+  #mark(position: number, mask: Uint8Array, at: number): void {
+    const before = this.#before;
+    for (let k = position; k !== 0; k = before[k - 1]!) mask[at + k - 1] = 1;
+  }
+}

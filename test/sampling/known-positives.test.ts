@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { KnownPositives, type MaskTask, type Side } from '../../src/sampling/known-positives.ts';
+import { PositivesSet } from './positives-set.ts';
+
+const ROWS = 12;
+const row = fc.integer({ min: 0, max: ROWS - 1 });
+const relation = fc.integer({ min: 0, max: 2 });
+const edge = fc.tuple(row, relation, row);
+
+function taskOf(side: Side, edges: [number, number, number][], candidates: number[]): MaskTask {
+  const stride = candidates.length + 3;
+  return {
+    side,
+    edges: edges.length,
+    anchors: Int32Array.from(edges, ([lhs, , rhs]) => (side === 'rhs' ? lhs : rhs)),
+    relation: Int32Array.from(edges, ([, name]) => name),
+    positives: Int32Array.from(edges, ([lhs, , rhs]) => (side === 'rhs' ? rhs : lhs)),
+    count: candidates.length,
+    candidates: Int32Array.from(candidates),
+    mask: new Uint8Array(edges.length * stride).fill(7),
+    stride,
+  };
+}
+
+/** The part of a mask that counts, and the rest, which must be left as it was. */
+function partsOf({ mask, edges, stride, count }: MaskTask): { counted: number[][]; rest: Set<number> } {
+  const lines = Array.from({ length: edges }, (_, i) => [...mask.subarray(i * stride, (i + 1) * stride)]);
+  return {
+    counted: lines.map((line) => line.slice(0, count)),
+    rest: new Set(lines.flatMap((line) => line.slice(count))),
+  };
+}
+
+describe('KnownPositives', () => {
+  it('agrees with a set of edges after any adding and removing, on both sides', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(edge, fc.boolean()), { maxLength: 120 }),
+        fc.array(edge, { minLength: 1, maxLength: 6 }),
+        fc.array(row, { maxLength: 20 }),
+        fc.constantFrom<Side>('lhs', 'rhs'),
+        (changes, asked, candidates, side) => {
+          const known = new KnownPositives({ maxRows: ROWS, maxEdges: 1000 });
+          const set = new PositivesSet();
+          for (const [[lhs, name, rhs], live] of changes) {
+            if (live === set.has(lhs, name, rhs)) continue;
+            (live ? known.add : known.remove).call(known, lhs, name, rhs);
+            (live ? set.add : set.remove).call(set, lhs, name, rhs);
+          }
+          expect(known.edges).toBe(set.edges);
+          for (const [lhs, name, rhs] of asked) {
+            expect(known.has(lhs, name, rhs)).toBe(set.has(lhs, name, rhs));
+            expect(known.inDegree(rhs)).toBe(set.inDegree(rhs));
+          }
+          // Twice: the first call must leave nothing behind for the second.
+          for (let time = 0; time < 2; time++) {
+            const task = taskOf(side, asked, candidates);
+            known.mask(task);
+            const { counted, rest } = partsOf(task);
+            expect(counted).toEqual(set.mask(task));
+            expect([...rest]).toEqual([7]);
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is exact at a hub of 50,000 edges, whichever side is walked', () => {
+    const known = new KnownPositives({ maxRows: 50_010, maxEdges: 100_000 });
+    for (let user = 1; user <= 50_000; user++) known.add(user, 0, 0);
+    // The hub is the anchor: the candidates' lists are shorter.
+    const anchor = taskOf('lhs', [[1, 0, 0]], [1, 2, 50_000, 50_001, 2]);
+    known.mask(anchor);
+    expect(partsOf(anchor).counted).toEqual([[1, 1, 1, 0, 1]]);
+    // The hub is a candidate: the anchor's list is shorter.
+    const candidate = taskOf('rhs', [[7, 0, 50_001]], [0, 50_001, 3, 0]);
+    known.mask(candidate);
+    expect(partsOf(candidate).counted).toEqual([[1, 1, 0, 1]]);
+    for (let user = 1; user <= 50_000; user += 2) known.remove(user, 0, 0);
+    known.mask(anchor);
+    expect(partsOf(anchor).counted).toEqual([[1, 1, 1, 0, 1]]);
+    expect(known.inDegree(0)).toBe(25_000);
+  });
+
+  it('remembers no more than its bound and counts the rest', () => {
+    const known = new KnownPositives({ maxRows: 10, maxEdges: 2 });
+    known.add(1, 0, 2);
+    known.add(1, 0, 3);
+    known.add(1, 0, 4);
+    expect([known.edges, known.forgotten, known.has(1, 0, 4)]).toEqual([2, 1, false]);
+    known.remove(1, 0, 4);
+    known.remove(1, 0, 2);
+    expect([known.edges, known.forgotten]).toEqual([1, 0]);
+    known.add(1, 0, 5);
+    expect(known.has(1, 0, 5)).toBe(true);
+  });
+});

@@ -1,0 +1,39 @@
+import type { MaskTask } from '../../src/sampling/known-positives.ts';
+
+/** The slow twin of `KnownPositives`: a set of live edges and a look-up for every edge and candidate. */
+export class PositivesSet {
+  readonly #live = new Set<string>();
+
+  get edges(): number {
+    return this.#live.size;
+  }
+
+  add(lhs: number, relation: number, rhs: number): void {
+    this.#live.add(`${lhs} ${relation} ${rhs}`);
+  }
+
+  remove(lhs: number, relation: number, rhs: number): void {
+    this.#live.delete(`${lhs} ${relation} ${rhs}`);
+  }
+
+  has(lhs: number, relation: number, rhs: number): boolean {
+    return this.#live.has(`${lhs} ${relation} ${rhs}`);
+  }
+
+  inDegree(row: number): number {
+    return [...this.#live].filter((edge) => edge.endsWith(` ${row}`)).length;
+  }
+
+  /** The mask by its definition, [edges, count]. */
+  mask(task: Omit<MaskTask, 'mask' | 'stride'>): number[][] {
+    return Array.from({ length: task.edges }, (_, i) => {
+      const anchor = task.anchors[i]!;
+      const relation = task.relation[i]!;
+      return Array.from(task.candidates.subarray(0, task.count), (candidate) => {
+        const live =
+          task.side === 'rhs' ? this.has(anchor, relation, candidate) : this.has(candidate, relation, anchor);
+        return live || candidate === task.positives[i] ? 1 : 0;
+      });
+    });
+  }
+}
