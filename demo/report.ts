@@ -1,0 +1,119 @@
+import { count, cut, duration, percent, score } from './figures.ts';
+import type { Example, Findings } from './truth.ts';
+import { type GraphProgress, MAX_COLUMNS } from './view.ts';
+import type { Truth } from './world.ts';
+
+/** What the final report is made of. */
+export interface DemoOutcome {
+  /** The log it ran on, as a person would say it: "Apache Kafka at 127.0.0.1:9092". */
+  readonly log: string;
+  readonly seed: number;
+  readonly elapsedMs: number;
+  /** Records sent, and rejected to the dead-letter topic. */
+  readonly fed: number;
+  readonly rejected: number;
+  readonly topicPrefix: string;
+  readonly truth: Truth;
+  readonly graphs: readonly GraphProgress[];
+  /** What the published vectors say of the planted communities, by graph. The first one gives the examples. */
+  readonly findings: readonly { readonly graph: string; readonly findings: Findings }[];
+  /** What the commands need to reach this demo's state, such as `TWHIN_STATE=.twhin/demo`; empty when nothing. */
+  readonly environment: readonly string[];
+  /** Broker and updaters were left running. */
+  readonly kept: boolean;
+}
+
+const NEAREST_SHOWN = 5;
+
+/** The demo's last words, for somebody who sees it for the first time. Lines of at most 100 characters. */
+export function reportLines(outcome: DemoOutcome): string[] {
+  const lines = [
+    '',
+    `Done in ${duration(outcome.elapsedMs)} on ${outcome.log} (seed ${outcome.seed}).`,
+    ...wentIn(outcome),
+    ...cameOut(outcome),
+    ...learned(outcome),
+    ...nextCommands(outcome),
+  ];
+  return lines.map((line) => cut(line, MAX_COLUMNS));
+}
+
+function wentIn({ truth, fed, rejected, topicPrefix }: DemoOutcome): string[] {
+  const { actions, bad, duplicates, late, erasures } = truth.counts;
+  const engagements = ['like', 'retweet', 'reply', 'quote', 'mention'].reduce(
+    (sum, name) => sum + of(actions, name),
+    0,
+  );
+  const undone = ['unlike', 'unretweet', 'unfollow', 'block'].reduce(
+    (sum, name) => sum + of(actions, name),
+    0,
+  );
+  const planted = Object.values(bad).reduce((sum, value) => sum + value, 0);
+  const users = truth.users.size + truth.erased.size;
+  return [
+    '',
+    'What went in',
+    `  ${count(fed)} events of a made-up world: ${count(users)} users in ${count(truth.communities.length)} communities, ${count(truth.tweets.size)} tweets.`,
+    `  ${count(of(actions, 'follow'))} follows, ${count(engagements)} engagements with tweets, ${count(of(actions, 'ad-click'))} ad clicks, ${count(of(actions, 'search'))} searches;`,
+    `  ${count(undone)} follows and engagements taken back, ${count(duplicates)} delivered twice, ${count(late)} late, ${erasures} users erased.`,
+    `  ${count(planted)} broken records, on purpose: ${count(rejected)} are in ${topicPrefix}dead-letter, each with its reason.`,
+  ];
+}
+
+function cameOut({ graphs, topicPrefix }: DemoOutcome): string[] {
+  return [
+    '',
+    'What came out',
+    ...graphs.flatMap((graph) => [
+      `  ${graph.graph}: ${count(graph.edges)} live edges between ${count(graph.entities)} entities;`,
+      `    ${count(graph.published)} vectors published to ${topicPrefix}embeddings.${graph.graph};`,
+      `    from event to vector ${duration(graph.p50Ms)} (median), ${duration(graph.p99Ms)} (99 %);`,
+      `    each next edge ranked before it was learned, MRR ${score(graph.mrr)} (by popularity ${score(graph.mrrPopularity)}, by chance ${score(graph.mrrChance)}).`,
+    ]),
+  ];
+}
+
+function learned({ findings }: DemoOutcome): string[] {
+  const first = findings[0];
+  if (first === undefined) return [];
+  return [
+    '',
+    "Did it find the communities, which nobody told it? Of each user's nearest accounts",
+    ...findings.map(({ graph, findings: { share, chance, ratio } }) => {
+      return `  ${graph}: ${percent(share)} share the user's community, ${percent(chance)} would by chance: ${ratio.toFixed(1)} times chance.`;
+    }),
+    '',
+    `${count(first.findings.examples.length)} users and their nearest accounts (+ same community, - another; cosine)`,
+    ...first.findings.examples.map(exampleLine),
+  ];
+}
+
+function exampleLine({ user, community, second, nearest }: Example): string {
+  const shown = nearest.slice(0, NEAREST_SHOWN).map((neighbour) => {
+    return `${neighbour.sameCommunity ? '+' : '-'}${neighbour.user} ${score(neighbour.cosine)}`;
+  });
+  const shared = nearest.filter(({ sameCommunity }) => sameCommunity).length;
+  const who = `${user} (${community}${second === undefined ? '' : `, ${second}`})`;
+  return `  ${who.padEnd(27)} ${shown.join(' ')}  ${shared} of ${nearest.length}`;
+}
+
+function nextCommands({ findings, environment, kept }: DemoOutcome): string[] {
+  const graph = findings[0]?.graph ?? 'engagement';
+  const user = findings[0]?.findings.examples[0]?.user ?? '1000';
+  return [
+    '',
+    'Try next',
+    ...environment.map((variable) => `  export ${variable}`),
+    '  npx twhin stats',
+    `  npx twhin show user:${user} --graph ${graph}`,
+    '  npx twhin doctor',
+    kept
+      ? '  Broker and updaters go on; Ctrl-C stops them.'
+      : '  npm run demo -- --keep    leaves broker and updaters running',
+    '  README.md says how to point it at your own Kafka.',
+  ];
+}
+
+function of(counts: Readonly<Record<string, number>>, name: string): number {
+  return counts[name] ?? 0;
+}
