@@ -1,0 +1,125 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from '../adapters/connect.ts';
+import { openRocksdb } from '../adapters/rocksdb-store.ts';
+import { declaredTopics } from '../config/declared-topics.ts';
+import type { Config } from '../config/resolve.ts';
+import { reasonOf } from '../errors.ts';
+import { differences, fingerprint } from '../graph/head.ts';
+import { WriteBatch } from '../graph/store.ts';
+import { simdLevel } from '../kernels/select.ts';
+import type { Log } from '../log.ts';
+import { planTopics } from '../pipeline/topic-plan.ts';
+import type { Output } from './output.ts';
+import { count, total } from './progress-line.ts';
+import { withinTime } from './run.ts';
+import { openForReading } from './store-folder.ts';
+
+const ANSWER_MS = 15_000;
+
+interface Finding {
+  readonly what: string;
+  readonly ok: boolean;
+  /** What was found or, where it is not ok, what to do. */
+  readonly detail: string;
+}
+
+/** Looks at everything a run needs, a line each. Gives whether all is well. */
+export async function doctor(
+  config: Config,
+  options: { json: boolean },
+  log: Log,
+  output: Output,
+): Promise<boolean> {
+  const findings: Finding[] = [];
+  const tell = (what: string, ok: boolean, detail: string) => {
+    findings.push({ what, ok, detail });
+    if (!options.json) output.out(`${ok ? 'ok  ' : 'FAIL'}  ${what.padEnd(20)} ${detail}`);
+  };
+  const check = async (what: string, look: () => Promise<string>, remedy: string) => {
+    try {
+      tell(what, true, await look());
+    } catch (error) {
+      tell(what, false, `${reasonOf(error)}${remedy === '' ? '' : `; ${remedy}`}`);
+    }
+  };
+  const major = Number(process.versions.node.split('.')[0]);
+  tell('Node', major >= 24, major >= 24 ? process.version : `${process.version}; install Node 24 or newer`);
+  await check(
+    'SIMD',
+    async () => simdLevel(),
+    'set training.kernel to reference, which is slow but needs none',
+  );
+  await check(
+    'RocksDB',
+    tryRocksdb,
+    'it needs Linux, macOS or Windows on x64 or arm64, and libatomic1 on Linux',
+  );
+  const brokerAnswers = await checkLog(config, log, tell);
+  if (!brokerAnswers) tell('topics', false, 'not looked at: no broker answers');
+  for (const graph of config.graphs) {
+    const what = `store ${graph.name}`;
+    await check(what, async () => describeStore(graph), '');
+  }
+  if (options.json) output.out(JSON.stringify({ ok: findings.every(({ ok }) => ok), findings }));
+  return findings.every(({ ok }) => ok);
+}
+
+async function tryRocksdb(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'twhin-doctor-'));
+  try {
+    const store = await openRocksdb(folder);
+    const batch = new WriteBatch();
+    batch.put(Buffer.from('k'), Buffer.from('v'));
+    await store.write(batch);
+    const [value] = await store.getMany([Buffer.from('k')]);
+    await store.close();
+    if (value?.toString() !== 'v') throw new Error('what was written did not come back');
+    return 'the binding loads, writes and reads';
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function checkLog(
+  config: Config,
+  log: Log,
+  tell: (what: string, ok: boolean, detail: string) => void,
+): Promise<boolean> {
+  const connection = connect(config.kafka, (level, message) => log[level]({}, message));
+  const admin = connection.admin();
+  try {
+    const info = await withinTime(admin.info(), ANSWER_MS, `brokers at ${connection.describe}`);
+    tell('brokers', true, `${info.kind} ${info.version} at ${info.address}: ${info.nodes.join(', ')}`);
+    const declared = declaredTopics(config);
+    const actions = planTopics(declared, await admin.describe(declared.map(({ name }) => name)));
+    const open = actions.filter(({ kind }) => kind !== 'keep');
+    if (open.length === 0) tell('topics', true, `all ${declared.length} are as declared`);
+    else
+      tell('topics', false, `${open.length} changes needed; see twhin topics plan, then twhin topics apply`);
+    return true;
+  } catch (error) {
+    tell('brokers', false, `${reasonOf(error)}; set KAFKA_BROKERS to host:port of a running broker`);
+    return false;
+  } finally {
+    await connection.close();
+  }
+}
+
+async function describeStore(graph: Config['graphs'][number]): Promise<string> {
+  const store = await openForReading(graph);
+  try {
+    const head = await store?.head();
+    if (head === undefined) return `none yet in ${graph.folder}; twhin run makes it`;
+    const differing = differences(head.model, graph.model);
+    if (differing.length > 0) {
+      throw new Error(
+        `another model's: ${differing.join('; ')}; put the configuration back or use another TWHIN_STATE`,
+      );
+    }
+    return `${count(total(head.entities))} entities, step ${count(head.step)}, fingerprint ${fingerprint(head.model)} in ${graph.folder}`;
+  } finally {
+    await store?.close();
+  }
+}

@@ -1,0 +1,124 @@
+import { Command, CommanderError } from 'commander';
+import { loadConfig } from '../config/load.ts';
+import { parseEntityKey } from '../graph/entity.ts';
+import { doctor } from './doctor.ts';
+import { init } from './init.ts';
+import { createLog } from './logging.ts';
+import { DONE, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
+import { run } from './run.ts';
+import { selectGraphs } from './select-graphs.ts';
+import { show } from './show.ts';
+import { stats } from './stats.ts';
+import { topics } from './topics.ts';
+
+const VERSION = '0.1.0';
+
+/** Runs the command line; resolves to the exit code. */
+export async function main(argv: readonly string[], output: Output = terminal): Promise<number> {
+  let verbose = false;
+  let code = DONE;
+  const program = new Command('twhin')
+    .description('Live graph embeddings: Kafka events in, TwHIN vectors out.')
+    .version(VERSION)
+    .option('--verbose', 'more log lines, and stack traces with errors')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => output.out(text.trimEnd()),
+      writeErr: (text) => output.err(text.trimEnd()),
+    })
+    .showHelpAfterError('(twhin --help says more)')
+    .hook('preAction', (_, command) => {
+      verbose = command.optsWithGlobals()['verbose'] === true;
+    });
+  const config = () => loadConfig(process.env, process.cwd());
+  const log = () => createLog(verbose);
+  addCommands(program, { config, log, output, fail: () => (code = FAILED) });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE;
+    return report(error, verbose, output);
+  }
+}
+
+interface Surroundings {
+  readonly config: () => ReturnType<typeof loadConfig>;
+  readonly log: () => ReturnType<typeof createLog>;
+  readonly output: Output;
+  readonly fail: () => void;
+}
+
+function addCommands(program: Command, { config, log, output, fail }: Surroundings): void {
+  const example = (lines: string) => `\nExample:\n  ${lines.split('\n').join('\n  ')}`;
+
+  const topicCommand = program.command('topics').description('the topics the configuration needs');
+  for (const apply of [false, true]) {
+    topicCommand
+      .command(apply ? 'apply' : 'plan')
+      .description(
+        apply ? 'make the topics as declared; never shrinks or deletes' : 'say what apply would change',
+      )
+      .option('--json', 'one JSON object on stdout')
+      .addHelpText('after', example(`KAFKA_BROKERS=localhost:9092 twhin topics ${apply ? 'apply' : 'plan'}`))
+      .action(async ({ json }) => topics(await config(), { apply, json: json === true }, log(), output));
+  }
+
+  program
+    .command('run')
+    .description('consume, train and publish: the always-on process')
+    .option('--graph <name>', 'only this graph; may be repeated', collect, [])
+    .option('--until-caught-up', 'end once what was there at the start is consumed, trained and published')
+    .option('--create-topics', 'create missing topics first')
+    .addHelpText(
+      'after',
+      example('twhin run --create-topics\ntwhin run --graph engagement --until-caught-up'),
+    )
+    .action(async ({ graph, untilCaughtUp, createTopics }) => {
+      const loaded = await config();
+      const graphs = selectGraphs(loaded, graph);
+      const options = { graphs, untilCaughtUp: untilCaughtUp === true, createTopics: createTopics === true };
+      await run(loaded, options, log(), output);
+    });
+
+  program
+    .command('stats')
+    .description('what the stores hold, as of their last commits')
+    .option('--graph <name>', 'only this graph; may be repeated', collect, [])
+    .option('--json', 'one JSON object on stdout')
+    .option('--digest', 'digests of edges and vectors, by reading all of them')
+    .addHelpText('after', example('twhin stats --graph engagement --json --digest'))
+    .action(async ({ graph, json, digest }) =>
+      stats(selectGraphs(await config(), graph), { json: json === true, digest: digest === true }, output),
+    );
+
+  program
+    .command('show')
+    .description('an entity: its edges, its vector and what is nearest')
+    .argument('<entity>', 'TYPE:ID, such as user:123', parseEntityKey)
+    .option('--graph <name>', 'only this graph; may be repeated', collect, [])
+    .option('--json', 'one JSON object a graph on stdout')
+    .addHelpText('after', example('twhin show user:123 --graph engagement'))
+    .action(async (entity, { graph, json }) =>
+      show(selectGraphs(await config(), graph), entity, { json: json === true }, output),
+    );
+
+  program
+    .command('doctor')
+    .description('check Node, SIMD, RocksDB, brokers, topics and stores')
+    .option('--json', 'one JSON object on stdout')
+    .addHelpText('after', example('KAFKA_BROKERS=localhost:9092 twhin doctor'))
+    .action(async ({ json }) => {
+      if (!(await doctor(await config(), { json: json === true }, log(), output))) fail();
+    });
+
+  program
+    .command('init')
+    .description('write a commented twhin.config.ts')
+    .addHelpText('after', example('twhin init && $EDITOR twhin.config.ts'))
+    .action(() => init(process.cwd(), output));
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,39 @@
+import { TwhinError, UsageError } from '../errors.ts';
+
+/** Exit codes, a contract. */
+export const DONE = 0;
+export const FAILED = 1;
+export const WRONG_USAGE = 2;
+
+/** Where a command speaks: results on `out`, everything else on `err`. */
+export interface Output {
+  out(line: string): void;
+  err(line: string): void;
+  /** Overwrites the last line on a terminal; says nothing elsewhere. */
+  status(line: string): void;
+  /** Ends the status line. */
+  statusDone(): void;
+}
+
+export const terminal: Output = {
+  out: (line) => process.stdout.write(`${line}\n`),
+  err: (line) => process.stderr.write(`${line}\n`),
+  status: (line) => {
+    if (process.stderr.isTTY)
+      process.stderr.write(`\r\u001b[2K${line.slice(0, (process.stderr.columns ?? 100) - 1)}`);
+  },
+  statusDone: () => {
+    if (process.stderr.isTTY) process.stderr.write('\r\u001b[2K');
+  },
+};
+
+/** Says what went wrong, one block, and gives the exit code it asks for. */
+export function report(error: unknown, verbose: boolean, output: Output): number {
+  const failure = error instanceof Error ? error : new Error(String(error));
+  const known = failure instanceof TwhinError;
+  output.statusDone();
+  output.err(`twhin: ${failure.message}`);
+  if (verbose) output.err(failure.stack ?? '');
+  else if (!known) output.err('This was not expected; --verbose shows where it happened.');
+  return failure instanceof UsageError ? WRONG_USAGE : FAILED;
+}

@@ -1,0 +1,118 @@
+import { connect } from '../adapters/connect.ts';
+import { declaredTopics } from '../config/declared-topics.ts';
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import { FatalError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Progress } from '../pipeline/progress.ts';
+import { applyTopics, planTopics } from '../pipeline/topic-plan.ts';
+import type { Updater } from '../pipeline/updater.ts';
+import { composeUpdater } from './compose.ts';
+import type { Output } from './output.ts';
+import { describeProgress, progressFields } from './progress-line.ts';
+
+const LOG_PROGRESS_MS = 10_000;
+const SHOW_PROGRESS_MS = 1_000;
+
+export interface RunOptions {
+  readonly graphs: readonly GraphConfig[];
+  readonly untilCaughtUp: boolean;
+  readonly createTopics: boolean;
+}
+
+/**
+ * Runs the graphs' updaters in this process until stopped, or until all are caught up.
+ * @throws what stopped the first of them; the others are stopped gracefully before.
+ */
+export async function run(config: Config, options: RunOptions, log: Log, output: Output): Promise<void> {
+  const connection = connect(config.kafka, (level, message) => log[level]({}, message));
+  const updaters: Updater[] = [];
+  const signals = handleSignals(() => updaters, config.stopMs, log);
+  try {
+    if (options.createTopics) {
+      const admin = connection.admin();
+      const declared = declaredTopics(config);
+      await applyTopics(admin, planTopics(declared, await admin.describe(declared.map(({ name }) => name))));
+    }
+    for (const graph of options.graphs) updaters.push(await composeUpdater(config, graph, connection, log));
+    const reporting = reportProgress(updaters, log, output);
+    const runs = updaters.map((updater) =>
+      updater.run({ untilCaughtUp: options.untilCaughtUp }).catch((error: unknown) => {
+        for (const other of updaters) other.stop();
+        throw error;
+      }),
+    );
+    const results = await Promise.allSettled(runs);
+    reporting.stop();
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    for (const updater of updaters) log.info(progressFields(updater.progress()), 'stopped');
+  } finally {
+    signals.ignore();
+    await connection.close();
+  }
+}
+
+/** The first signal stops gracefully within the deadline; a second, or the deadline, ends the process at once. */
+function handleSignals(updaters: () => readonly Updater[], stopMs: number, log: Log): { ignore(): void } {
+  let stopping: NodeJS.Timeout | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopping) process.exit(1);
+    log.info(
+      { signal, deadlineMs: stopMs },
+      'stopping: finishing the batch, committing, publishing; again to end at once',
+    );
+    stopping = setTimeout(() => {
+      log.error(
+        { deadlineMs: stopMs },
+        'not stopped within the deadline; what was not committed is read again',
+      );
+      process.exit(1);
+    }, stopMs);
+    stopping.unref();
+    for (const updater of updaters()) updater.stop();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return {
+    ignore: () => {
+      clearTimeout(stopping);
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+    },
+  };
+}
+
+function reportProgress(updaters: readonly Updater[], log: Log, output: Output): { stop(): void } {
+  let before = new Map<string, Progress>();
+  const show = setInterval(() => {
+    const now = updaters.map((updater) => updater.progress());
+    output.status(
+      now.map((each) => describeProgress(each, before.get(each.graph), SHOW_PROGRESS_MS)).join(' | '),
+    );
+    before = new Map(now.map((each) => [each.graph, each]));
+  }, SHOW_PROGRESS_MS);
+  const write = setInterval(() => {
+    for (const updater of updaters) log.info(progressFields(updater.progress()), 'progress');
+  }, LOG_PROGRESS_MS);
+  return {
+    stop: () => {
+      clearInterval(show);
+      clearInterval(write);
+      output.statusDone();
+    },
+  };
+}
+
+/** Ends a one-shot command that can't reach the log in time. */
+export async function withinTime<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new FatalError('timeout', `${what}: no answer within ${timeoutMs / 1000} s`)),
+    timeoutMs,
+  );
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,13 @@
+import { deadLetterDeclaration, embeddingsDeclaration, eventDeclaration } from '../../topics/index.ts';
+import type { TopicDeclaration } from '../pipeline/ports.ts';
+import type { Config } from './resolve.ts';
+
+/** Every topic the configuration needs on the log: events in, vectors out, dead letters. */
+export function declaredTopics(config: Config): TopicDeclaration[] {
+  const prefix = config.topicPrefix;
+  return [
+    ...config.topics.map((topic) => eventDeclaration(topic, prefix)),
+    ...config.graphs.map(({ name }) => embeddingsDeclaration(name, prefix)),
+    deadLetterDeclaration(prefix),
+  ];
+}

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { actionField, entityField, idField, instantField } from '../../topics/fields.ts';
+import { defineTopic } from '../../topics/topic.ts';
+import { reasonOf, UsageError } from '../errors.ts';
+import { entityKey } from '../graph/entity.ts';
+import { readEnvironment } from './environment.ts';
+import { type Config, resolveConfig } from './resolve.ts';
+import { type ConfigInput, configFileSchema } from './schema.ts';
+
+/** What a configuration file's function is handed, so that it needs no imports and works wherever it lies. */
+export const CONFIG_KIT = {
+  z,
+  defineTopic,
+  idField,
+  instantField,
+  actionField,
+  entityField,
+  entityKey,
+} as const;
+
+/** The default export of a `twhin.config.ts`: a function of the kit, or the plain object. */
+export type ConfigureTwhin = (kit: typeof CONFIG_KIT) => ConfigInput;
+
+export const CONFIG_FILE = 'twhin.config.ts';
+
+/**
+ * Reads environment and file, checks everything, and gives the frozen configuration.
+ * @throws UsageError with every problem, a line each: key, what was expected, what was seen.
+ */
+export async function loadConfig(env: NodeJS.ProcessEnv, cwd: string): Promise<Config> {
+  const problems: string[] = [];
+  const environment = readEnvironment(env, problems);
+  const input = await readFile(environment.configFile, cwd);
+  const parsed = configFileSchema.safeParse(input);
+  if (!parsed.success) {
+    for (const { path, message } of parsed.error.issues) {
+      problems.push(
+        `${path.map(String).join('.') || 'the configuration'}: ${message}, seen ${seen(input, path)}`,
+      );
+    }
+  }
+  const file = parsed.success ? parsed.data : configFileSchema.parse({});
+  const config = resolveConfig(file, environment, cwd, problems);
+  if (problems.length > 0 || config === undefined) {
+    throw new UsageError(
+      'configuration',
+      `the configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}; nothing was started:\n` +
+        problems.map((problem) => `  ${problem}`).join('\n'),
+    );
+  }
+  return config;
+}
+
+async function readFile(named: string | undefined, cwd: string): Promise<unknown> {
+  const path = resolve(cwd, named ?? CONFIG_FILE);
+  if (!existsSync(path)) {
+    if (named === undefined) return {};
+    throw new UsageError('configuration', `TWHIN_CONFIG: there is no file ${path}`);
+  }
+  try {
+    const module: { default?: unknown } = await import(pathToFileURL(path).href);
+    const exported = module.default;
+    if (exported === undefined) throw new Error('it has no default export');
+    return typeof exported === 'function' ? await exported(CONFIG_KIT) : exported;
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError('configuration', `${path} can't be used: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function seen(input: unknown, path: readonly PropertyKey[]): string {
+  let value = input;
+  for (const key of path) {
+    value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  }
+  return JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
+}

@@ -1,0 +1,175 @@
+import { resolve } from 'node:path';
+import { EVENT_TOPICS, type EventTopic } from '../../topics/index.ts';
+import type { RecordLimits } from '../../topics/record.ts';
+import type { KafkaSettings } from '../adapters/kafka-client.ts';
+import { ENTITY_TYPES } from '../graph/entity.ts';
+import type { ModelIdentity } from '../graph/head.ts';
+import { RELATIONS, type Relation } from '../graph/relation.ts';
+import type { TrainerSettings } from '../pipeline/trainer.ts';
+import type { Pace } from '../pipeline/updater.ts';
+import { checkBrokers, type Environment } from './environment.ts';
+import { PRESETS } from './presets.ts';
+import type { ConfigFile } from './schema.ts';
+
+/** One graph, ready to run. */
+export interface GraphConfig {
+  readonly name: string;
+  readonly topics: readonly EventTopic[];
+  readonly model: ModelIdentity;
+  readonly trainer: TrainerSettings;
+  /** Folder of its store. */
+  readonly folder: string;
+}
+
+/** The whole configuration, checked and frozen. */
+export interface Config {
+  readonly kafka: KafkaSettings;
+  readonly topicPrefix: string;
+  readonly state: string;
+  readonly topics: readonly EventTopic[];
+  readonly entityTypes: readonly string[];
+  readonly graphs: readonly GraphConfig[];
+  readonly pace: Pace;
+  readonly limits: RecordLimits;
+  readonly stopMs: number;
+}
+
+/** TwHIN's own two graphs. A configuration may replace either or add to them. */
+const GRAPHS: ConfigFile['graphs'] = {
+  engagement: {
+    topics: ['engagement', 'ad-click', 'search', 'erasure'],
+    relations: ['likes', 'retweets', 'replies', 'quotes', 'mentions', 'clicks', 'promotes', 'searches'],
+  },
+  follow: { topics: ['follow', 'ad-click', 'erasure'], relations: ['follows', 'clicks', 'promotes'] },
+};
+
+/** Puts file and environment together; `problems` gets a line for each thing that does not fit another. */
+export function resolveConfig(
+  file: ConfigFile,
+  environment: Environment,
+  cwd: string,
+  problems: string[],
+): Config | undefined {
+  const brokers = environment.brokers ?? file.kafka.brokers ?? ['127.0.0.1:9092'];
+  checkBrokers(brokers, problems);
+  const entityTypes = [...ENTITY_TYPES, ...file.entityTypes];
+  const relations: readonly Relation[] = [...RELATIONS, ...file.relations];
+  const topics = [...EVENT_TOPICS, ...file.topics];
+  checkUnique('entityTypes', entityTypes, problems);
+  checkUnique(
+    'relations',
+    relations.map(({ name }) => name),
+    problems,
+  );
+  checkUnique(
+    'topics',
+    topics.map(({ name }) => name),
+    problems,
+  );
+  for (const { name, lhs, rhs } of relations) {
+    for (const type of [lhs, rhs]) {
+      if (!entityTypes.includes(type))
+        problems.push(`relations.${name}: expected one of ${entityTypes.join(', ')}, seen "${type}"`);
+    }
+  }
+  const state = resolve(cwd, environment.state ?? file.state ?? '.twhin/state');
+  const graphs = Object.entries({ ...GRAPHS, ...file.graphs }).map(([name, graph]) => {
+    const chosen = pick(`graphs.${name}.relations`, graph.relations, relations, problems);
+    return {
+      name,
+      topics: pick(`graphs.${name}.topics`, graph.topics, topics, problems),
+      folder: resolve(state, name),
+      ...modelOf(file, chosen),
+    };
+  });
+  if (problems.length > 0) return undefined;
+  return Object.freeze({
+    kafka: {
+      brokers,
+      clientId: file.kafka.clientId,
+      ssl: environment.ssl,
+      ...(environment.sasl && { sasl: environment.sasl }),
+      ...(environment.caFile !== undefined && { caFile: environment.caFile }),
+    },
+    topicPrefix: environment.topicPrefix ?? file.topicPrefix,
+    state,
+    topics,
+    entityTypes,
+    graphs,
+    pace: {
+      batchEdges: file.training.batchEdges,
+      lingerMs: file.training.lingerMs,
+      commitEdges: file.commit.everyEdges,
+      commitMs: file.commit.everyMs,
+      queueBytes: file.limits.queueBytes,
+    },
+    limits: { valueBytes: file.limits.valueBytes, depth: file.limits.depth },
+    stopMs: file.limits.stopMs,
+  });
+}
+
+function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphConfig, 'model' | 'trainer'> {
+  const recipe = PRESETS[file.preset];
+  const { dim } = file.model;
+  const types = [...new Set(relations.flatMap(({ lhs, rhs }) => [lhs, rhs]))];
+  const { model, training } = file;
+  return {
+    model: {
+      dim,
+      scorer: model.scorer ?? recipe.model.scorer,
+      entityTypes: types,
+      relations: [...relations],
+    },
+    trainer: {
+      model: {
+        dim,
+        scorer: model.scorer ?? recipe.model.scorer,
+        loss: model.loss ?? recipe.model.loss,
+        beta: model.beta ?? recipe.model.beta,
+        margin: model.margin ?? recipe.model.margin,
+        negativeWeight: model.negativeWeight ?? recipe.model.negativeWeight,
+        learningRate: model.learningRate ?? recipe.model.learningRate,
+        unitBall: model.unitBall ?? recipe.model.unitBall,
+      },
+      kernel: training.kernel,
+      maxRows: file.limits.maxEntities + 2 * relations.length,
+      entityTypes: types,
+      relations: relations.map(({ name, lhs, rhs }) => ({
+        name,
+        lhsType: types.indexOf(lhs),
+        rhsType: types.indexOf(rhs),
+      })),
+      seed: training.seed,
+      init: training.init,
+      // Uniform in ±s has variance s²/3: this gives a length of about 1.
+      initScale: training.initScale ?? Math.sqrt(3 / dim),
+      chunkEdges: training.chunkEdges ?? recipe.chunkEdges,
+      uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
+      evaluatedEdges: training.evaluatedEdges,
+      evaluatedCandidates: training.evaluatedCandidates,
+      epsilon: file.publish.epsilon,
+      maxAgeMs: file.publish.maxAgeMs,
+    },
+  };
+}
+
+function checkUnique(key: string, names: readonly string[], problems: string[]): void {
+  for (const name of new Set(names.filter((each, i) => names.indexOf(each) !== i))) {
+    problems.push(`${key}: expected each name once, seen "${name}" again`);
+  }
+}
+
+function pick<T extends { readonly name: string }>(
+  key: string,
+  names: readonly string[],
+  from: readonly T[],
+  problems: string[],
+): T[] {
+  checkUnique(key, names, problems);
+  return names.flatMap((name) => {
+    const found = from.find((each) => each.name === name);
+    if (!found)
+      problems.push(`${key}: expected one of ${from.map((each) => each.name).join(', ')}, seen "${name}"`);
+    return found ? [found] : [];
+  });
+}

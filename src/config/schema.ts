@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import type { EventTopic } from '../../topics/topic.ts';
+
+const positive = z.number().positive();
+const whole = z.number().int().positive();
+const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'lower-case letters, digits and dashes');
+
+const relation = z.strictObject({ name, lhs: name, rhs: name });
+
+const graph = z.strictObject({
+  /** Event topics it reads, by their names without the prefix. */
+  topics: z.array(z.string()).min(1),
+  /** Relations it learns, by name. */
+  relations: z.array(z.string()).min(1),
+});
+
+const eventTopic = z.custom<EventTopic>(
+  (value) => typeof value === 'object' && value !== null && 'name' in value && 'changesOf' in value,
+  'what defineTopic returns',
+);
+
+/** What a `twhin.config.ts` may say; everything has a default. */
+export const configFileSchema = z.strictObject({
+  topicPrefix: z
+    .string()
+    .regex(/^[a-zA-Z0-9._-]*$/, 'letters, digits, dots, _ and -')
+    .default('twhin.'),
+  kafka: z
+    .strictObject({
+      brokers: z.array(z.string()).optional(),
+      clientId: z.string().min(1).default('twhin-stream'),
+    })
+    .prefault({}),
+  /** Folder of the stores, one below it for each graph. */
+  state: z.string().min(1).optional(),
+
+  entityTypes: z.array(name).default([]),
+  relations: z.array(relation).default([]),
+  topics: z.array(eventTopic).default([]),
+  graphs: z.record(name, graph).default({}),
+
+  preset: z.enum(['measured', 'twhin']).default('measured'),
+  model: z
+    .strictObject({
+      dim: whole.max(1024).default(128),
+      scorer: z.enum(['transe-l1', 'transe-l2', 'twhin']).optional(),
+      loss: z.enum(['softmax', 'logistic']).optional(),
+      beta: positive.optional(),
+      margin: z.number().optional(),
+      negativeWeight: positive.optional(),
+      learningRate: positive.optional(),
+      unitBall: z.boolean().optional(),
+    })
+    .prefault({}),
+  training: z
+    .strictObject({
+      kernel: z.enum(['wasm', 'reference']).default('wasm'),
+      seed: z.number().int().nonnegative().default(1),
+      init: z.enum(['random', 'neighbours']).default('random'),
+      /** Each number of a new vector is uniform in ±initScale; by default such that its length is about 1. */
+      initScale: positive.optional(),
+      batchEdges: whole.default(1024),
+      chunkEdges: whole.max(256).optional(),
+      uniformNegatives: z.number().int().nonnegative().max(1024).optional(),
+      lingerMs: positive.default(100),
+      evaluatedEdges: z.number().int().nonnegative().default(16),
+      evaluatedCandidates: whole.max(10_000).default(500),
+    })
+    .prefault({}),
+  commit: z.strictObject({ everyEdges: whole.default(16_384), everyMs: positive.default(500) }).prefault({}),
+  publish: z
+    .strictObject({ epsilon: z.number().nonnegative().default(0.05), maxAgeMs: positive.default(60_000) })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      /** Entities a graph may hold; their table takes (dim + 16) × 4 bytes each, as they come. */
+      maxEntities: whole.default(4_000_000),
+      /** Live edges kept in memory to keep known positives out of the negatives; 20 bytes or so each. */
+      maxKnownEdges: whole.default(50_000_000),
+      /** Bytes of records read ahead of training. */
+      queueBytes: whole.default(32 * 1024 * 1024),
+      valueBytes: whole.default(65_536),
+      depth: whole.default(8),
+      /** Time a graceful stop may take. */
+      stopMs: positive.default(30_000),
+    })
+    .prefault({}),
+});
+
+export type ConfigFile = z.infer<typeof configFileSchema>;
+/** What a person writes. */
+export type ConfigInput = z.input<typeof configFileSchema>;
