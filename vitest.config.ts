@@ -21,6 +21,7 @@ export default defineConfig({
         test: {
           name: 'kafka',
           include: ['test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+          globalSetup: ['test/kafka/broker.ts'],
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 180_000,

@@ -4,6 +4,7 @@ import type { Offsets, Source, SourceReader, SourceRecord, Trouble } from '../pi
 import { backoffMs, pause } from './backoff.ts';
 import { KafkaAdmin, safeOffset } from './kafka-admin.ts';
 import { createKafka, type KafkaSettings, type LogLine } from './kafka-client.ts';
+import { topicsMissing } from './log-errors.ts';
 import { Positions } from './positions.ts';
 
 export interface SourceOptions {
@@ -270,12 +271,6 @@ export class KafkaSource implements Source {
       throw topicsMissing(missing, this.#settings.brokers.join(','));
     }
   }
-}
-
-/** The error of topics that aren't there, with the way out. */
-export function topicsMissing(missing: readonly string[], address: string): FatalError {
-  const message = `topics missing at ${address}: ${missing.join(', ')}; create them with: twhin topics apply`;
-  return new FatalError('topics-missing', message);
 }
 
 function recordOf(topic: string, partition: number, message: KafkaMessage): SourceRecord {

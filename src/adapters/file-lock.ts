@@ -1,0 +1,69 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RetryableError } from '../errors.ts';
+
+const WAIT_MS = 10_000;
+/** A lock file whose holder died before it wrote its number into it. */
+const BLANK_MS = 1000;
+
+/** Runs `work` while no other process does so under the same path. A lock left by a dead process is taken over. */
+export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + WAIT_MS;
+  let blankSince: number | undefined;
+  while (!(await take(path))) {
+    const holder = await readFile(path, 'utf8').catch(() => 'gone');
+    blankSince = holder === '' ? (blankSince ?? Date.now()) : undefined;
+    const blank = blankSince !== undefined && Date.now() - blankSince > BLANK_MS;
+    if (blank || (/^\d+$/.test(holder) && !lives(Number(holder)))) {
+      await takeOver(path, holder);
+    }
+    if (Date.now() > deadline) {
+      throw new RetryableError('locked', `${path} has been held by process ${holder} for ${WAIT_MS} ms`);
+    }
+    await sleep(2);
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+async function take(path: string): Promise<boolean> {
+  try {
+    await writeFile(path, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Renaming is for one alone; whoever moved a lock taken since puts it back. */
+async function takeOver(path: string, holder: string): Promise<void> {
+  const aside = `${path}.${process.pid}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      return;
+    }
+    throw error;
+  }
+  if ((await readFile(aside, 'utf8')) !== holder) {
+    await rename(aside, path);
+  } else {
+    await rm(aside, { force: true });
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
