@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { KnownPositives, type MaskTask, type Side } from '../../src/sampling/known-positives.ts';
 import { PositivesSet } from './positives-set.ts';
 
-const ROWS = 12;
+// Few enough that edges are often removed and candidates often known.
+const ROWS = 6;
 const row = fc.integer({ min: 0, max: ROWS - 1 });
-const relation = fc.integer({ min: 0, max: 2 });
+const relation = fc.integer({ min: 0, max: 1 });
 const edge = fc.tuple(row, relation, row);
 
 function taskOf(side: Side, edges: [number, number, number][], candidates: number[]): MaskTask {
@@ -36,9 +37,9 @@ describe('KnownPositives', () => {
   it('agrees with a set of edges after any adding and removing, on both sides', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(edge, fc.boolean()), { maxLength: 120 }),
+        fc.array(fc.tuple(edge, fc.boolean()), { maxLength: 200, size: 'max' }),
         fc.array(edge, { minLength: 1, maxLength: 6 }),
-        fc.array(row, { maxLength: 20 }),
+        fc.array(row, { maxLength: 20, size: 'max' }),
         fc.constantFrom<Side>('lhs', 'rhs'),
         (changes, asked, candidates, side) => {
           const known = new KnownPositives({ maxRows: ROWS, maxEdges: 1000 });
