@@ -1,0 +1,35 @@
+/** The share of a second that may be sent at once: whole batches at high rates, single messages at low ones. */
+const BURST_S = 0.1;
+
+/** Holds a stream of messages to a rate. */
+export class TokenBucket {
+  readonly #ratePerS: number;
+  readonly #now: () => number;
+  readonly #burst: number;
+  #tokens: number;
+  #filledAt: number;
+
+  /** ratePerS: above 0. now: epoch ms. */
+  constructor(ratePerS: number, now: () => number) {
+    this.#ratePerS = ratePerS;
+    this.#now = now;
+    this.#burst = Math.max(1, ratePerS * BURST_S);
+    this.#tokens = this.#burst;
+    this.#filledAt = now();
+  }
+
+  /**
+   * Takes a token for one message; gives how long to wait, in ms, before sending it. The wait is for a burst's worth
+   * of tokens, so that a high rate isn't cut into single messages and timers too short to be kept.
+   */
+  take(): number {
+    const now = this.#now();
+    // A clock set back fills nothing.
+    const elapsedS = Math.max(0, now - this.#filledAt) / 1000;
+    this.#tokens = Math.min(this.#burst, this.#tokens + elapsedS * this.#ratePerS);
+    this.#filledAt = now;
+    const short = this.#tokens < 1 ? this.#burst - this.#tokens : 0;
+    this.#tokens -= 1;
+    return (short / this.#ratePerS) * 1000;
+  }
+}
