@@ -1,6 +1,7 @@
 // Plain JavaScript that any Node from 18 on can run.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { whenParentDies } from './parent.js';
 
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
@@ -23,6 +24,7 @@ export function relay(file, args, env) {
         child.kill(signal);
       });
     }
+    whenParentDies(() => child.kill('SIGTERM'));
     child.on('error', reject);
     child.on('exit', (code, signal) =>
       resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]),

@@ -5,6 +5,7 @@ import * as module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { findNode, missingNode } from './node24.js';
+import { whenParentDies } from './parent.js';
 import { relay } from './relay.js';
 
 const self = fileURLToPath(import.meta.url);
@@ -16,8 +17,9 @@ if (node === undefined) {
   console.error(missingNode());
   process.exitCode = 1;
 } else if (node === process.execPath) {
+  whenParentDies(() => process.kill(process.pid, 'SIGTERM'));
   const { main } = await import(pathToFileURL(entry()).href);
-  process.exitCode = await main(process.argv);
+  process.exitCode = await main(process.argv.slice(2));
 } else {
   process.exitCode = await relay(node, [self, ...process.argv.slice(2)], process.env);
 }

@@ -154,6 +154,25 @@ test.each(['SIGTERM', 'SIGINT'] as const)('passes %s on and waits for the clean 
   expect(stdout.trim().split('\n').at(-1)).toBe(signal);
 });
 
+test.runIf(process.platform !== 'win32')(
+  'stops the target when npm’s shell is ended and only that',
+  async () => {
+    installedAre(INSTALLED);
+    // The second command keeps the shell from becoming the first.
+    const command = `"${process.execPath}" tools/bootstrap.js demo/main.js wait; true`;
+    const env = { ...process.env, npm_command: 'run-script' };
+    const shell = spawn('sh', ['-c', command], { cwd: root, env, stdio: ['ignore', 'pipe', 'ignore'] });
+    let stdout = '';
+    shell.stdout.on('data', (data) => {
+      stdout += data;
+      if (String(data).includes('ready')) shell.kill('SIGTERM');
+    });
+    // The pipe closes when the last process that holds it is gone.
+    await new Promise((resolve) => shell.stdout.on('close', resolve));
+    expect(stdout.trim().split('\n').at(-1)).toBe('SIGTERM');
+  },
+);
+
 test('nothing named is wrong usage', async () => {
   const { code, stderr } = await bootstrap([]);
   expect(code).toBe(2);
