@@ -1,0 +1,102 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Broker, startBroker } from '../../broker/start.ts';
+import { KafkaAdmin } from '../../src/adapters/kafka-admin.ts';
+import { KafkaSink } from '../../src/adapters/kafka-sink.ts';
+import { KafkaSource } from '../../src/adapters/kafka-source.ts';
+import type { Trouble } from '../../src/pipeline/ports.ts';
+import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
+
+const quiet = () => undefined;
+const COUNT = 6000;
+
+/** A broker of its own: these tests kill it. */
+describe('kill -9 of the broker', () => {
+  let broker: Broker;
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'twhin-faults-'));
+    broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' } });
+  });
+  afterAll(async () => {
+    await broker?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  test('in the middle of producing and consuming: nothing is lost, nothing twice', async () => {
+    const settings = { brokers: [broker.brokers], clientId: 'faults' };
+    const topic = freshTopic('faults');
+    const admin = new KafkaAdmin(settings, quiet);
+    await admin.create([{ name: topic, partitions: 3, configs: {} }]);
+    await admin.close();
+
+    const troubles: Trouble[] = [];
+    const reader = new Collector();
+    const source = new KafkaSource(
+      settings,
+      { groupId: 'faults', topics: [topic], sessionTimeoutMs: 6000, onTrouble: (one) => troubles.push(one) },
+      quiet,
+    );
+    await source.start(reader);
+    const sink = new KafkaSink(settings, { giveUpMs: 60_000 }, quiet);
+    let acknowledged = 0;
+    const producing = (async () => {
+      for (let n = 0; n < COUNT; n += 50) {
+        await sink.publish(numbered(topic, 50, 30, n));
+        acknowledged = n + 50;
+        await sleep(10);
+      }
+    })();
+
+    for (const at of [COUNT / 4, COUNT / 2]) {
+      await until(`${at} acknowledged`, () => acknowledged >= at, 90_000);
+      await broker.kill();
+      await sleep(1000);
+      await broker.restart();
+    }
+    await producing;
+    await until('everything', () => reader.records.length >= COUNT, 90_000);
+    await sleep(1000);
+    await source.stop();
+    await sink.stop();
+    expect(reader.records.length).toBe(COUNT);
+    expect(new Set(numbersOf(reader.records)).size).toBe(COUNT);
+    expect(disorder(reader.records)).toEqual([]);
+    expect(reader.errors).toEqual([]);
+  });
+
+  test('while the reader has no room: it goes on where it stood', async () => {
+    const settings = { brokers: [broker.brokers], clientId: 'faults' };
+    const topic = freshTopic('held');
+    const admin = new KafkaAdmin(settings, quiet);
+    await admin.create([{ name: topic, partitions: 2, configs: {} }]);
+    await admin.close();
+    const sink = new KafkaSink(settings, {}, quiet);
+    await sink.publish(numbered(topic, 2000, 10));
+    await sink.stop();
+    const reader = new Collector();
+    reader.room = () => false;
+    const source = new KafkaSource(
+      settings,
+      { groupId: 'held', topics: [topic], sessionTimeoutMs: 6000 },
+      quiet,
+    );
+    await source.start(reader);
+    await until('a chunk', () => reader.records.length > 0);
+    const held = reader.records.length;
+    await broker.kill();
+    await sleep(3000);
+    await broker.restart();
+    await sleep(3000);
+    expect(reader.records.length).toBe(held);
+    reader.room = () => true;
+    source.resume();
+    await until('everything', () => reader.records.length >= 2000);
+    await source.stop();
+    expect(reader.records.length).toBe(2000);
+    expect(disorder(reader.records)).toEqual([]);
+  });
+});

@@ -1,0 +1,114 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { findBroker } from '../../broker/find.ts';
+import { guardRequestQueue } from '../../src/adapters/kafka-guard.ts';
+import { KafkaSink } from '../../src/adapters/kafka-sink.ts';
+import { KafkaSource } from '../../src/adapters/kafka-source.ts';
+import { FatalError, RetryableError } from '../../src/errors.ts';
+import { Collector, freshTopic, numbered, numbersOf, until } from './collector.ts';
+
+const quiet = () => undefined;
+guardRequestQueue();
+
+describe('Kafka sink', () => {
+  const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
+  const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  beforeAll(() => admin.connect());
+  afterAll(() => admin.disconnect());
+
+  const made = async (numPartitions: number): Promise<string> => {
+    const topic = freshTopic('sink');
+    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions }] });
+    return topic;
+  };
+  const count = async (topic: string): Promise<number> => {
+    const offsets = await admin.fetchTopicOffsets(topic);
+    return offsets.reduce((sum, { high }) => sum + Number(high), 0);
+  };
+
+  test('what it says is published is in the log by then, past what one request holds', async () => {
+    const topic = await made(2);
+    const sink = new KafkaSink(settings, {}, quiet);
+    const value = new Uint8Array(2000);
+    const messages = Array.from({ length: 3000 }, (_, n) => ({ topic, key: `k${n}`, value, headers: {} }));
+    await sink.publish(messages);
+    expect(await count(topic)).toBe(3000);
+    await sink.stop();
+    await expect(sink.publish(messages)).rejects.toThrow(RetryableError);
+  });
+
+  test('a deleted topic stops only itself', async () => {
+    const [kept, gone] = [await made(1), await made(1)];
+    const sink = new KafkaSink(settings, { giveUpMs: 2000 }, quiet);
+    await sink.publish([...numbered(kept, 5, 1), ...numbered(gone, 5, 1)]);
+    await admin.deleteTopics({ topics: [gone] });
+    const results = await Promise.allSettled([
+      sink.publish(numbered(gone, 5, 1)),
+      sink.publish(numbered(kept, 5, 1)),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect(results[0]).toMatchObject({ reason: expect.any(RetryableError) });
+    expect(await count(kept)).toBe(10);
+    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: gone, numPartitions: 1 }] });
+    await sink.publish(numbered(gone, 5, 1));
+    expect(await count(gone)).toBe(5);
+    await sink.stop();
+  });
+
+  test('a message the topic has no room for is fatal and named with its size', async () => {
+    const topic = await made(1);
+    const sink = new KafkaSink(settings, { giveUpMs: 3000 }, quiet);
+    const message = { topic, key: 'k', value: new Uint8Array(1_500_000), headers: {} };
+    const failure = await sink.publish([message]).catch((error: unknown) => error);
+    await sink.stop();
+    expect(failure).toBeInstanceOf(FatalError);
+    expect(String(failure)).toMatch(/1500\d\d\d bytes.*max\.message\.bytes/);
+  });
+
+  test('no broker: given up after the stated time, with the address', async () => {
+    const sink = new KafkaSink({ brokers: ['127.0.0.1:1'], clientId: 'test' }, { giveUpMs: 1000 }, quiet);
+    const failure = await sink.publish(numbered('t', 1, 1)).catch((error: unknown) => error);
+    await sink.stop();
+    expect(failure).toBeInstanceOf(RetryableError);
+    expect(String(failure)).toContain('127.0.0.1:1');
+  });
+
+  test.each(['gzip', 'snappy', 'lz4', 'zstd'])(
+    "what Java's producer wrote with %s is read",
+    async (codec) => {
+      const { origin } = await findBroker({ env: { ...process.env, KAFKA_BROKERS: '' } });
+      if (origin?.source !== 'jars' && origin?.source !== 'KAFKA_HOME') {
+        throw new Error("this test needs Kafka's own jars");
+      }
+      expect(existsSync(origin.libs)).toBe(true);
+      const topic = await made(1);
+      const tool = ['org.apache.kafka.tools.ConsoleProducer', '--bootstrap-server', inject('brokers')];
+      const input = Array.from({ length: 5000 }, (_, n) => `${n}`).join('\n');
+      const written = spawnSync(
+        origin.java,
+        [
+          '-XX:TieredStopAtLevel=1',
+          '-cp',
+          join(origin.libs, '*'),
+          ...tool,
+          '--topic',
+          topic,
+          '--compression-codec',
+          codec,
+        ],
+        { input, encoding: 'utf8' },
+      );
+      expect(written.status, written.stderr).toBe(0);
+      const reader = new Collector();
+      const source = new KafkaSource(settings, { groupId: topic, topics: [topic] }, quiet);
+      await source.start(reader);
+      await until('5,000 records', () => reader.records.length >= 5000);
+      await source.stop();
+      expect(numbersOf(reader.records)).toEqual(Array.from({ length: 5000 }, (_, n) => n));
+    },
+  );
+});
