@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { FatalError, reasonOf, UsageError } from '../errors.ts';
@@ -8,6 +9,20 @@ export interface ByteStream {
   readonly chunks: AsyncIterable<Buffer>;
   /** Bytes read so far, as they lie in the file: to be set against its size. */
   bytesRead(): number;
+}
+
+/**
+ * Bytes of the file as it lies there; undefined for stdin and whatever else has no size.
+ * @throws UsageError when there is no such file.
+ */
+export async function sizeOf(path: string): Promise<number | undefined> {
+  if (path === '-') return undefined;
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    throw failureOf(path, 0, error);
+  }
 }
 
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);

@@ -1,7 +1,9 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { EVENT_FORMATS } from '../adapters/event-file-formats.ts';
 import { loadConfig } from '../config/load.ts';
 import { parseEntityKey } from '../graph/entity.ts';
 import { doctor } from './doctor.ts';
+import { feed } from './feed.ts';
 import { init } from './init.ts';
 import { createLog } from './logging.ts';
 import { DONE, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
@@ -65,6 +67,32 @@ function addCommands(program: Command, { config, log, output, fail }: Surroundin
   }
 
   program
+    .command('feed')
+    .description('send the events of a file to a topic, each checked first')
+    .argument('<file>', 'path, gzip or not, or - for stdin')
+    .requiredOption('--topic <name>', 'event topic, such as engagement')
+    .addOption(
+      new Option(
+        '--format <format>',
+        'by the name of the file unless said: .csv is csv, all else ndjson',
+      ).choices(EVENT_FORMATS),
+    )
+    .option('--rate <events>', 'at most this many a second', positiveNumber)
+    .option('--limit <n>', 'stop after this many', positiveInteger)
+    .option('--raw', 'send bad lines too, as they are')
+    .option('--json', 'one JSON object on stdout')
+    .addHelpText(
+      'after',
+      example(
+        'twhin feed events.ndjson.gz --topic engagement\nzcat follows.csv.gz | twhin feed - --topic follow --format csv --rate 5000',
+      ),
+    )
+    .action(async (file, { topic, format, rate, limit, raw, json }) => {
+      const options = { file, topic, format, ratePerS: rate, limit, raw: raw === true, json: json === true };
+      if (!(await feed(await config(), options, log(), output))) fail();
+    });
+
+  program
     .command('run')
     .description('consume, train and publish: the always-on process')
     .option('--graph <name>', 'only this graph; may be repeated', collect, [])
@@ -121,4 +149,16 @@ function addCommands(program: Command, { config, log, output, fail }: Surroundin
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('expected a number above 0');
+  return value;
+}
+
+function positiveInteger(text: string): number {
+  const value = positiveNumber(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number above 0');
+  return value;
 }
