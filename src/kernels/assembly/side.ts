@@ -11,6 +11,8 @@ import { compareAll, scoreOf, scoreRow } from './score';
 /**
  * Adds one side's gradients and losses: the anchors' rows moved by their relations (`reverse`: 0 or 1) against the
  * positives and `count` candidates. No row of the table moves.
+ *
+ * Blocks are computed in whole tiles: what an earlier chunk left past the last edge and candidate is masked, or never read.
  */
 export function addSide(
   edges: usize, anchorRows: usize, reverse: i32, positiveRows: usize,
@@ -21,8 +23,6 @@ export function addSide(
     copyRow(intAt(positiveRows, i), positives + i * blockRowBytes);
   }
   for (let j: usize = 0; j < count; j++) copyRow(intAt(candidateRows, j), candidates + j * blockRowBytes);
-  clearRows(anchors, edges, (edges + 3) & ~3);
-  clearRows(candidates, count, (count + 7) & ~7);
 
   compareAll(edges, count);
   for (let i: usize = 0; i < edges; i++) weighAnchor(i, count, mask + i * maxCandidates);
@@ -67,9 +67,4 @@ export function translate(entity: i32, relationRow: i32, to: usize): void {
   for (let k: usize = 0; k < vectorBytes; k += 16) {
     v128.store(to + k, f32x4.add(v128.load(a + k), v128.load(b + k)));
   }
-}
-
-/** Zeroes rows `from` to `end` of a block, which fill up the last tile of a matrix product. */
-function clearRows(block: usize, from: usize, end: usize): void {
-  for (let i = from; i < end; i++) memory.fill(block + i * blockRowBytes, 0, blockBytes);
 }

@@ -1,0 +1,20 @@
+import { describe } from 'vitest';
+import type { Kernel } from '../../src/model/kernel.ts';
+import { chunks } from './conformance/chunks.ts';
+import { extremes } from './conformance/extremes.ts';
+import { gradients } from './conformance/gradients.ts';
+import { masks } from './conformance/masks.ts';
+import { scoring } from './conformance/scoring.ts';
+import { updates } from './conformance/updates.ts';
+
+/** What every kernel must do, measured by hand-worked numbers and by the loss as the papers write it. */
+export function kernelConformance(name: Kernel['name']): void {
+  describe(`${name} kernel`, () => {
+    gradients(name);
+    updates(name);
+    masks(name);
+    extremes(name);
+    scoring(name);
+    chunks(name);
+  });
+}

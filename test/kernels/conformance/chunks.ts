@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import type { Kernel } from '../../../src/model/kernel.ts';
+import { type ChunkContent, DEFAULTS, fill, kernelOnRandomRows, rowBytes, snapshot } from '../fixture.ts';
+import { plainScore, plus } from '../plain-loss.ts';
+import { ROWS } from './crowded.ts';
+
+/** What a chunk may hold. */
+export function chunks(name: Kernel['name']): void {
+  test('rows added after the kernel was made are trained and scored', () => {
+    const { kernel, table } = kernelOnRandomRows(name, DEFAULTS, { rows: ROWS });
+    const pages = table.memory.buffer.byteLength;
+    const added = table.addRows(1900);
+    expect(table.memory.buffer.byteLength).toBeGreaterThan(pages);
+    const row = added + 1899;
+    table.vector(row).set([0.5, -0.5, 0.25]);
+    fill(kernel.chunk, { edges: [[4, 0, row]], rhsCandidates: [5] });
+    kernel.step();
+    expect([...table.vector(row)]).not.toEqual([0.5, -0.5, 0.25]);
+    const out = new Float32Array(1);
+    const { vectors } = snapshot(table);
+    kernel.scores(row, 1, Int32Array.of(4), out);
+    expect(out[0]).toBeCloseTo(plainScore(plus(vectors[row]!, vectors[1]!), vectors[4]!, DEFAULTS), 5);
+  });
+
+  test.each<[string, ChunkContent]>([
+    ['lhs[0] is row 14; it must be in 2 … 13', { edges: [[14, 0, 5]] }],
+    ['lhs[0] is row 3; it must be in 4 … 13', { edges: [[3, 1, 5]] }],
+    [
+      'rhs[1] is row -1; it must be in 2 … 13',
+      {
+        edges: [
+          [4, 0, 5],
+          [4, 0, -1],
+        ],
+      },
+    ],
+    ['relation[0] is -1; it must not be negative', { edges: [[4, -1, 5]] }],
+    ['lhsCandidates[1] is row 99; it must be in 2 … 13', { edges: [[4, 0, 5]], lhsCandidates: [6, 99] }],
+    ['rhsCandidates[0] is row 1; it must be in 2 … 13', { edges: [[4, 0, 5]], rhsCandidates: [1] }],
+  ])('refuses a chunk outside the table: %s', (message, content) => {
+    const { kernel, table } = kernelOnRandomRows(name, DEFAULTS, { rows: ROWS });
+    fill(kernel.chunk, content);
+    const before = rowBytes(table);
+    expect(() => kernel.step()).toThrow(message);
+    expect(rowBytes(table).equals(before)).toBe(true);
+  });
+
+  test.each(['edges', 'lhsCount', 'rhsCount'] as const)('refuses %s past the chunk', (key) => {
+    const { kernel } = kernelOnRandomRows(name, DEFAULTS, { rows: ROWS });
+    fill(kernel.chunk, { edges: [[4, 0, 5]] });
+    kernel.chunk[key] = 14;
+    expect(() => kernel.step()).toThrow(`${key} is 14; it must be an integer in 0 …`);
+  });
+
+  test('refuses to score outside the table, or into too short an array', () => {
+    const { kernel } = kernelOnRandomRows(name, DEFAULTS, { rows: ROWS });
+    const out = new Float32Array(1);
+    expect(() => kernel.scores(99, 1, Int32Array.of(4), out)).toThrow('is row 99');
+    expect(() => kernel.scores(4, -1, Int32Array.of(4), out)).toThrow('is row -1');
+    expect(() => kernel.scores(4, 1, Int32Array.of(14), out)).toThrow('candidates[0] is row 14');
+    expect(() => kernel.scores(4, 1, Int32Array.of(4, 5), out)).toThrow('out has 1 elements; 2 candidates');
+  });
+}

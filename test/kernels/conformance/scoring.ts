@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import type { Kernel } from '../../../src/model/kernel.ts';
+import type { ModelSettings } from '../../../src/model/settings.ts';
+import { DEFAULTS, fill, kernelOnRandomRows, rowBytes, SCORER_NAMES, snapshot } from '../fixture.ts';
+import { plainScore, plus } from '../plain-loss.ts';
+import { CROWDED, ROWS } from './crowded.ts';
+
+/** Scores, by hand-worked numbers and by formula. */
+export function scoring(name: Kernel['name']): void {
+  test.each([
+    // anchor + relation − candidate = (1, 1, 1) + (3, −4, 0) − (1, 1, 1); β = 2.
+    { scorer: 'transe-l1', score: -14 },
+    { scorer: 'transe-l2', score: -10 },
+    { scorer: 'twhin', score: 4 },
+  ] as const)('$scorer scores by hand-worked numbers', ({ scorer, score }) => {
+    const { kernel, table } = kernelOnRandomRows(name, { ...DEFAULTS, scorer }, { rows: ROWS });
+    table.vector(4).fill(1);
+    table.vector(1).set([3, -4, 0]);
+    table.vector(5).fill(1);
+    const out = new Float32Array(1);
+    kernel.scores(4, 1, Int32Array.of(5), out);
+    expect(out[0]).toBeCloseTo(score, 5);
+  });
+
+  test.each(SCORER_NAMES)(
+    '%s scores any number of candidates and leaves the chunk and the rows alone',
+    (scorer) => {
+      const settings: ModelSettings = { ...DEFAULTS, scorer, dim: 7 };
+      const { kernel, table } = kernelOnRandomRows(name, settings, { rows: 60, maxCandidates: 13 });
+      fill(kernel.chunk, CROWDED);
+      const before = rowBytes(table);
+      const { vectors } = snapshot(table);
+      const chunk = structuredClone({ ...kernel.chunk });
+      for (const count of [0, 1, 12, 13, 14, 26, 40]) {
+        const candidates = Int32Array.from({ length: count }, (_, j) => 59 - j);
+        const out = new Float32Array(count + 1).fill(77);
+        kernel.scores(4, 2, candidates, out);
+        for (let j = 0; j < count; j++) {
+          const expected = plainScore(plus(vectors[4]!, vectors[2]!), vectors[59 - j]!, settings);
+          expect(out[j]).toBeCloseTo(expected, 4);
+        }
+        expect(out[count]).toBe(77);
+      }
+      expect(rowBytes(table).equals(before)).toBe(true);
+      expect({ ...kernel.chunk }).toEqual(chunk);
+    },
+  );
+}

@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest';
+import type { Kernel } from '../../../src/model/kernel.ts';
+import type { ModelSettings } from '../../../src/model/settings.ts';
+import {
+  changedRows,
+  DEFAULTS,
+  fill,
+  kernelOnRandomRows,
+  MODELS,
+  randomContent,
+  rowBytes,
+  seeded,
+  snapshot,
+} from '../fixture.ts';
+import { numericalGradient } from '../plain-loss.ts';
+import { CROWDED, ROWS } from './crowded.ts';
+
+/** What a step does to rows: which move, by how much, and what is kept of it. */
+export function updates(name: Kernel['name']): void {
+  test.each(MODELS)('$scorer with $loss: every row of the chunk moves and no other byte changes', (model) => {
+    const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 5 };
+    const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });
+    fill(kernel.chunk, {
+      edges: [
+        [5, 0, 6],
+        [7, 0, 6],
+      ],
+      lhsCandidates: [8, 5],
+      rhsCandidates: [9, 10],
+      rhsMasked: [
+        [0, 1],
+        [1, 1],
+      ],
+    });
+    const whole = new Uint8Array(table.memory.buffer);
+    const past = whole.slice(table.base + ROWS * table.stride * 4);
+    const before = rowBytes(table);
+    kernel.step();
+    // Relation 0 both ways, the ends, both sides' candidates; 10 is masked everywhere, relation 1 (rows 2, 3) unused.
+    expect(changedRows(table, before, rowBytes(table))).toEqual([0, 1, 5, 6, 7, 8, 9]);
+    expect(Buffer.compare(past, whole.slice(table.base + ROWS * table.stride * 4))).toBe(0);
+    for (let row = 0; row < ROWS; row++) {
+      const padding = table.floats.subarray(table.at(row) + table.dim, table.at(row) + table.accumulator);
+      const spare = table.floats.subarray(table.at(row) + table.drift + 1, table.at(row + 1));
+      expect([...padding, ...spare].every((x) => x === 0)).toBe(true);
+    }
+  });
+
+  test.each(MODELS)(
+    '$scorer with $loss: accumulators, steps and drifts follow from the gradients',
+    (model) => {
+      const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 6 };
+      const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS, accumulator: 0.25 });
+      fill(kernel.chunk, CROWDED);
+      for (let row = 0; row < ROWS; row++) table.floats[table.at(row) + table.drift] = 2;
+      const before = snapshot(table);
+      kernel.step();
+      const after = snapshot(table);
+      for (let row = 0; row < ROWS; row++) {
+        const gradient = numericalGradient(before.vectors, row, kernel.chunk, settings);
+        const accumulator = 0.25 + gradient.reduce((sum, g) => sum + g * g, 0) / 6;
+        expect(after.accumulators[row]).toBeCloseTo(accumulator, 4);
+        let square = 0;
+        for (let k = 0; k < 6; k++) {
+          const step = (-0.1 * gradient[k]!) / Math.sqrt(accumulator);
+          expect(after.vectors[row]![k]! - before.vectors[row]![k]!).toBeCloseTo(step, 5);
+          square += step * step;
+        }
+        expect(after.drifts[row]).toBeCloseTo(2 + Math.sqrt(square), 4);
+      }
+    },
+  );
+
+  test('entities are scaled back into the unit ball, relations never; drift is the move that was made', () => {
+    const settings: ModelSettings = { ...DEFAULTS, dim: 3, scorer: 'twhin', learningRate: 3, unitBall: true };
+    const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });
+    fill(kernel.chunk, CROWDED);
+    const before = snapshot(table);
+    kernel.step();
+    const after = snapshot(table);
+    // A first step has the length of the rate times √dim: far out of the ball.
+    for (let relationRow = 0; relationRow < 4; relationRow++) {
+      expect(Math.hypot(...after.vectors[relationRow]!)).toBeGreaterThan(3);
+    }
+    for (const row of [4, 5, 6, 7, 8, 9, 10, 11, 12]) {
+      expect(Math.hypot(...after.vectors[row]!)).toBeCloseTo(1, 5);
+    }
+    for (let row = 0; row < 13; row++) {
+      const move = Math.hypot(...after.vectors[row]!.map((x, k) => x - before.vectors[row]![k]!));
+      expect(after.drifts[row]).toBeCloseTo(move, 5);
+    }
+  });
+
+  test('a row that was touched has drift, even when it ends where it began', () => {
+    // Alone against each other on the ball's surface, pulled straight outward: the scaling undoes the step.
+    const settings: ModelSettings = { ...DEFAULTS, dim: 1, scorer: 'twhin', unitBall: true };
+    const { kernel, table } = kernelOnRandomRows(name, settings, { rows: 8 });
+    for (const row of [4, 5, 6]) table.vector(row)[0] = row === 6 ? -1 : 1;
+    for (const row of [0, 1]) table.vector(row)[0] = 0;
+    fill(kernel.chunk, { edges: [[4, 0, 5]], rhsCandidates: [6] });
+    kernel.step();
+    expect([...table.vector(5)]).toEqual([1]);
+    const drift = table.floats[table.at(5) + table.drift]!;
+    expect(drift).toBeGreaterThan(0);
+    expect(drift).toBeLessThan(1e-11);
+  });
+
+  test.each(MODELS)('$scorer with $loss: the same steps give the same bytes', (model) => {
+    const run = () => {
+      const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 10, unitBall: true };
+      const { kernel, table } = kernelOnRandomRows(name, settings, { rows: 40 });
+      const random = seeded(5);
+      for (let n = 0; n < 20; n++) {
+        const size = { relations: 3, rows: 40, edges: 10, lhsCount: 13, rhsCount: 9 };
+        fill(kernel.chunk, randomContent(random, size));
+        kernel.step();
+      }
+      return rowBytes(table);
+    };
+    expect(run().equals(run())).toBe(true);
+  });
+}

@@ -1,0 +1,143 @@
+import { createKernel } from '../../src/kernels/select.ts';
+import { workspaceBytes } from '../../src/kernels/workspace.ts';
+import type { Chunk, Kernel } from '../../src/model/kernel.ts';
+import type { LossName, ModelSettings, ScorerName } from '../../src/model/settings.ts';
+import { Table } from '../../src/model/table.ts';
+
+export const SCORER_NAMES: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'twhin'];
+export const LOSS_NAMES: readonly LossName[] = ['softmax', 'logistic'];
+/** Every scorer with every loss. */
+export const MODELS = SCORER_NAMES.flatMap((scorer) => LOSS_NAMES.map((loss) => ({ scorer, loss })));
+
+export const DEFAULTS: ModelSettings = {
+  dim: 3,
+  scorer: 'transe-l2',
+  loss: 'softmax',
+  beta: 2,
+  margin: 0.5,
+  negativeWeight: 1.5,
+  learningRate: 0.1,
+  unitBall: false,
+};
+
+/** Uniform numbers in [0, 1), the same for the same seed. The generator is mulberry32. */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let z = Math.imul(state ^ (state >>> 15), 1 | state);
+    z = (z + Math.imul(z ^ (z >>> 7), 61 | z)) ^ z;
+    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A kernel on a table of random rows of norm about `norm`, accumulators at `accumulator`. */
+export function kernelOnRandomRows(
+  name: Kernel['name'],
+  settings: ModelSettings,
+  options: {
+    rows: number;
+    seed?: number;
+    norm?: number;
+    accumulator?: number;
+    maxEdges?: number;
+    maxCandidates?: number;
+  },
+): { kernel: Kernel; table: Table } {
+  const { rows, seed = 1, norm = 0.8, accumulator = 0, maxEdges = 10, maxCandidates = 13 } = options;
+  const table = new Table({
+    dim: settings.dim,
+    maxRows: rows + 2000,
+    workspaceBytes: workspaceBytes(settings, maxEdges, maxCandidates),
+  });
+  table.addRows(rows);
+  const random = seeded(seed);
+  for (let row = 0; row < rows; row++) {
+    const vector = table.vector(row);
+    for (let k = 0; k < settings.dim; k++) {
+      vector[k] = ((random() * 2 - 1) * norm * Math.sqrt(3)) / Math.sqrt(settings.dim);
+    }
+    table.floats[table.at(row) + table.accumulator] = accumulator;
+  }
+  return { kernel: createKernel(name, table, settings, { maxEdges, maxCandidates }), table };
+}
+
+export interface ChunkContent {
+  /** [lhs, relation, rhs] of each edge. */
+  readonly edges: readonly (readonly [number, number, number])[];
+  readonly lhsCandidates?: readonly number[];
+  readonly rhsCandidates?: readonly number[];
+  /** [edge, candidate] pairs that are no negatives. */
+  readonly lhsMasked?: readonly (readonly [number, number])[];
+  readonly rhsMasked?: readonly (readonly [number, number])[];
+}
+
+export function fill(chunk: Chunk, content: ChunkContent): void {
+  const { edges, lhsCandidates = [], rhsCandidates = [], lhsMasked = [], rhsMasked = [] } = content;
+  chunk.edges = edges.length;
+  edges.forEach(([lhs, relation, rhs], i) => {
+    chunk.lhs[i] = lhs;
+    chunk.relation[i] = relation;
+    chunk.rhs[i] = rhs;
+  });
+  chunk.lhsCount = lhsCandidates.length;
+  chunk.lhsCandidates.set(lhsCandidates);
+  chunk.rhsCount = rhsCandidates.length;
+  chunk.rhsCandidates.set(rhsCandidates);
+  chunk.lhsMask.fill(0);
+  for (const [i, j] of lhsMasked) chunk.lhsMask[i * chunk.maxCandidates + j] = 1;
+  chunk.rhsMask.fill(0);
+  for (const [i, j] of rhsMasked) chunk.rhsMask[i * chunk.maxCandidates + j] = 1;
+}
+
+/** Random content: few rows, so that they recur in every role; masks from none to all. */
+export function randomContent(
+  random: () => number,
+  size: { relations: number; rows: number; edges: number; lhsCount: number; rhsCount: number },
+): ChunkContent {
+  const entity = () => 2 * size.relations + Math.floor(random() * (size.rows - 2 * size.relations));
+  const share = [0, 0.2, 0.7, 1][Math.floor(random() * 4)]!;
+  const masked = (count: number) =>
+    Array.from({ length: size.edges * count }, (_, n) => [Math.floor(n / count), n % count] as const).filter(
+      () => random() < share,
+    );
+  return {
+    edges: Array.from(
+      { length: size.edges },
+      () => [entity(), Math.floor(random() * size.relations), entity()] as const,
+    ),
+    lhsCandidates: Array.from({ length: size.lhsCount }, entity),
+    rhsCandidates: Array.from({ length: size.rhsCount }, entity),
+    lhsMasked: masked(size.lhsCount),
+    rhsMasked: masked(size.rhsCount),
+  };
+}
+
+/** Copies of all rows' vectors, accumulators and drifts. */
+export function snapshot(table: Table): {
+  vectors: Float64Array[];
+  accumulators: number[];
+  drifts: number[];
+} {
+  const rows = Array.from({ length: table.rows }, (_, row) => row);
+  return {
+    vectors: rows.map((row) => Float64Array.from(table.vector(row))),
+    accumulators: rows.map((row) => table.floats[table.at(row) + table.accumulator]!),
+    drifts: rows.map((row) => table.floats[table.at(row) + table.drift]!),
+  };
+}
+
+/** The bytes of all rows, spare floats and padding included. */
+export function rowBytes(table: Table): Buffer {
+  return Buffer.from(
+    new Uint8Array(table.memory.buffer).slice(table.base, table.base + table.rows * table.stride * 4),
+  );
+}
+
+/** Rows whose bytes differ, ascending. */
+export function changedRows(table: Table, before: Buffer, after: Buffer): number[] {
+  const length = table.stride * 4;
+  return Array.from({ length: table.rows }, (_, row) => row).filter(
+    (row) => before.compare(after, row * length, (row + 1) * length, row * length, (row + 1) * length) !== 0,
+  );
+}

@@ -1,0 +1,84 @@
+import type { Chunk } from '../../src/model/kernel.ts';
+import type { ModelSettings } from '../../src/model/settings.ts';
+
+/*
+ * The loss as the papers write it, in float64, without one trick: what the kernels' gradients are measured against.
+ * Good for moderate scores only.
+ */
+
+/** Loss of each edge of the chunk, both anchors, with the vectors given by row. */
+export function plainLosses(
+  vectors: readonly Float64Array[],
+  chunk: Chunk,
+  settings: ModelSettings,
+): number[] {
+  return Array.from({ length: chunk.edges }, (_, i) => {
+    const lhs = vectors[chunk.lhs[i]!]!;
+    const rhs = vectors[chunk.rhs[i]!]!;
+    const forward = vectors[2 * chunk.relation[i]!]!;
+    const reverse = vectors[2 * chunk.relation[i]! + 1]!;
+    const unmasked = (candidates: Int32Array, count: number, mask: Uint8Array) =>
+      [...candidates.subarray(0, count)]
+        .filter((_row, j) => mask[i * chunk.maxCandidates + j] === 0)
+        .map((row) => vectors[row]!);
+    return (
+      anchorLoss(
+        plus(lhs, forward),
+        rhs,
+        unmasked(chunk.rhsCandidates, chunk.rhsCount, chunk.rhsMask),
+        settings,
+      ) +
+      anchorLoss(
+        plus(rhs, reverse),
+        lhs,
+        unmasked(chunk.lhsCandidates, chunk.lhsCount, chunk.lhsMask),
+        settings,
+      )
+    );
+  });
+}
+
+function anchorLoss(
+  anchor: Float64Array,
+  positive: Float64Array,
+  negatives: readonly Float64Array[],
+  settings: ModelSettings,
+): number {
+  const good = plainScore(anchor, positive, settings);
+  const bad = negatives.map((negative) => plainScore(anchor, negative, settings));
+  if (settings.loss === 'softmax') {
+    const rest = settings.negativeWeight * sum(bad.map(Math.exp));
+    return -Math.log(Math.exp(good) / (Math.exp(good) + rest));
+  }
+  const { margin } = settings;
+  const ofNegatives = bad.map((score) => -Math.log(sigmoid(-(score + margin))));
+  return -Math.log(sigmoid(good + margin)) + (bad.length > 0 ? sum(ofNegatives) / bad.length : 0);
+}
+
+/** Score of two vectors. */
+export function plainScore(a: Float64Array, b: Float64Array, { scorer, beta }: ModelSettings): number {
+  const numbers = [...a];
+  if (scorer === 'twhin') return beta * sum(numbers.map((x, k) => x * b[k]!));
+  if (scorer === 'transe-l1') return -beta * sum(numbers.map((x, k) => Math.abs(x - b[k]!)));
+  return -beta * Math.sqrt(sum(numbers.map((x, k) => (x - b[k]!) ** 2)));
+}
+
+/** Gradient of the chunk's loss at one row, by central differences. */
+export function numericalGradient(
+  vectors: readonly Float64Array[],
+  row: number,
+  chunk: Chunk,
+  settings: ModelSettings,
+): number[] {
+  const h = 1e-5;
+  const total = (k: number, change: number) => {
+    const moved = vectors.map((vector) => vector.slice());
+    moved[row]![k]! += change;
+    return sum(plainLosses(moved, chunk, settings));
+  };
+  return Array.from({ length: settings.dim }, (_, k) => (total(k, h) - total(k, -h)) / (2 * h));
+}
+
+export const plus = (a: Float64Array, b: Float64Array) => a.map((x, k) => x + b[k]!);
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));

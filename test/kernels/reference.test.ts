@@ -1,0 +1,3 @@
+import { kernelConformance } from './conformance.ts';
+
+kernelConformance('reference');

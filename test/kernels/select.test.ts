@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { FatalError, UsageError } from '../../src/errors.ts';
+import { createKernel, simdLevel } from '../../src/kernels/select.ts';
+import { layOut, workspaceBytes } from '../../src/kernels/workspace.ts';
+import { Table } from '../../src/model/table.ts';
+import { DEFAULTS } from './fixture.ts';
+
+const SIZE = { maxEdges: 64, maxCandidates: 200 };
+
+test('gives the kernel that was named', () => {
+  for (const name of ['wasm', 'reference'] as const) {
+    const table = new Table({ dim: 3, maxRows: 10, workspaceBytes: workspaceBytes(DEFAULTS, 64, 200) });
+    const kernel = createKernel(name, table, DEFAULTS, SIZE);
+    expect(kernel.name).toBe(name);
+    expect(kernel.chunk).toMatchObject({ ...SIZE, edges: 0, lhsCount: 0, rhsCount: 0 });
+    expect(kernel.chunk.rhsMask).toHaveLength(64 * 200);
+  }
+});
+
+test('refuses a table without room for the workspace, saying how to make one', () => {
+  const table = new Table({ dim: 3, maxRows: 10, workspaceBytes: 0 });
+  expect(() => createKernel('wasm', table, DEFAULTS, SIZE)).toThrow(FatalError);
+  expect(() => createKernel('wasm', table, DEFAULTS, SIZE)).toThrow('workspaceBytes(settings, 64, 200)');
+});
+
+test('names every setting out of range', () => {
+  const table = new Table({ dim: 4, maxRows: 10, workspaceBytes: 0 });
+  const settings = { ...DEFAULTS, beta: 0, margin: Number.NaN, negativeWeight: -1, learningRate: 0 };
+  const make = () => createKernel('reference', table, settings, { maxEdges: 0, maxCandidates: 1.5 });
+  expect(make).toThrow(UsageError);
+  for (const line of [
+    "dim is 3; it must be the table's, 4",
+    'beta is 0; it must be above 0',
+    'margin is NaN; it must be a finite number',
+    'negativeWeight is -1; it must be above 0',
+    'learningRate is 0; it must be above 0',
+    'maxEdges is 0; it must be an integer above 0',
+    'maxCandidates is 1.5; it must be an integer, 0 or more',
+  ]) {
+    expect(make).toThrow(line);
+  }
+});
+
+test.each([
+  { dim: 1, maxEdges: 1, maxCandidates: 0 },
+  { dim: 130, maxEdges: 64, maxCandidates: 255 },
+])('blocks are on cache lines and do not overlap: %o', ({ dim, maxEdges, maxCandidates }) => {
+  const {
+    bytes,
+    blockBytes,
+    blockRowBytes,
+    weightRowBytes,
+    slotMask,
+    maxCandidates: _,
+    ...blocks
+  } = layOut(dim, { maxEdges, maxCandidates });
+  const starts = Object.values(blocks).sort((a, b) => a - b);
+  expect(starts[0]).toBeGreaterThan(0);
+  for (const start of starts) expect(start % 64).toBe(0);
+  expect(new Set(starts).size).toBe(starts.length);
+  expect(bytes).toBeGreaterThan(starts.at(-1)!);
+  expect(blockBytes).toBeGreaterThanOrEqual(dim * 4);
+  expect(blockRowBytes).toBeGreaterThan(blockBytes);
+  expect(weightRowBytes).toBeGreaterThanOrEqual(maxCandidates * 4);
+  // Half the hash table stays free, whatever a chunk holds.
+  expect(slotMask + 1).toBeGreaterThan(2 * (4 * maxEdges + 2 * maxCandidates));
+});
+
+test('this Node runs SIMD', () => {
+  expect(['simd128', 'relaxed']).toContain(simdLevel());
+});
