@@ -1,0 +1,111 @@
+import {
+  BadEvent,
+  FatalError,
+  RetryableError,
+  reasonOf,
+  ShapeError,
+  TwhinError,
+  UsageError,
+} from '../errors.ts';
+import type { Checkpoint, LoadedRows, TrainBatch, TrainReport, Triples } from '../pipeline/trainer.ts';
+
+/** A call to the trainer's thread. */
+export type Call =
+  | { readonly method: 'loadRows'; readonly argument: LoadedRows }
+  | { readonly method: 'loadEdges'; readonly argument: Triples }
+  | { readonly method: 'start'; readonly argument: { step: number; random: Uint32Array } | undefined }
+  | { readonly method: 'train'; readonly argument: TrainBatch }
+  | { readonly method: 'checkpoint'; readonly argument: { now: number; everything: boolean } };
+
+/** What the thread says back, one for each call and in the same order. */
+export type Reply =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'trained'; readonly report: TrainReport }
+  | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }
+  | { readonly kind: 'failed'; readonly error: WireError };
+
+/** An error as it crosses: a class does not survive structured cloning. */
+export interface WireError {
+  readonly name: string;
+  readonly code: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+/** Makes an error ready to cross. */
+export function packError(error: unknown): WireError {
+  const known = error instanceof TwhinError;
+  return {
+    name: known ? error.name : 'FatalError',
+    code: known ? error.code : 'trainer-failed',
+    message: known ? error.message : `the trainer failed: ${reasonOf(error)}`,
+    stack: error instanceof Error ? error.stack : undefined,
+  };
+}
+
+/** The error on the other side: same class, code, message and stack. */
+export function unpackError({ name, code, message, stack }: WireError): TwhinError {
+  const error = make(name, code, message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}
+
+function make(name: string, code: string, message: string): TwhinError {
+  switch (name) {
+    case 'RetryableError':
+      return new RetryableError(code, message);
+    case 'UsageError':
+      return new UsageError(code, message);
+    case 'BadEvent':
+      return new BadEvent(code, message);
+    case 'ShapeError':
+      return new ShapeError(message);
+    default:
+      return new FatalError(code, message);
+  }
+}
+
+/** Copies a call's arrays, so that transferring them leaves the caller's own, and any they share memory with, alone. */
+export function copyOf(call: Call): Call {
+  switch (call.method) {
+    case 'loadRows': {
+      const { types, trained, floats } = call.argument;
+      return {
+        method: 'loadRows',
+        argument: { types: types.slice(), trained: trained.slice(), floats: floats.slice() },
+      };
+    }
+    case 'loadEdges':
+      return { method: 'loadEdges', argument: copyTriples(call.argument) };
+    case 'train': {
+      const { newTypes, dropped, reset, edges, added, removed } = call.argument;
+      return {
+        method: 'train',
+        argument: {
+          newTypes: newTypes.slice(),
+          dropped: dropped.slice(),
+          reset: reset.slice(),
+          edges: copyTriples(edges),
+          added: copyTriples(added),
+          removed: copyTriples(removed),
+        },
+      };
+    }
+    default:
+      return call;
+  }
+}
+
+/** Every buffer in a message, to be transferred with it. */
+export function buffersOf(value: unknown, found: ArrayBuffer[] = []): ArrayBuffer[] {
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) found.push(value.buffer);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const part of Object.values(value)) buffersOf(part, found);
+  }
+  return found;
+}
+
+function copyTriples({ lhs, relation, rhs }: Triples): Triples {
+  return { lhs: lhs.slice(), relation: relation.slice(), rhs: rhs.slice() };
+}

@@ -1,0 +1,45 @@
+/** Entry of the trainer's thread: composes a trainer from `workerData` and answers calls one after another. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { FatalError } from '../errors.ts';
+import { createKernel } from '../kernels/select.ts';
+import { workspaceBytes } from '../kernels/workspace.ts';
+import { TrainerCore } from '../pipeline/train.ts';
+import type { TrainerSettings } from '../pipeline/trainer.ts';
+import { buffersOf, type Call, packError, type Reply } from './trainer-wire.ts';
+
+const port = parentPort;
+if (port === null) {
+  throw new FatalError('trainer-thread', 'trainer-worker is the entry of a thread; use threadTrainer');
+}
+
+let core: TrainerCore | undefined;
+
+port.on('message', (call: Call) => {
+  const reply = answer(call);
+  port.postMessage(reply, reply.kind === 'failed' ? [] : buffersOf(reply));
+});
+
+function answer(call: Call): Reply {
+  try {
+    const settings: TrainerSettings = workerData;
+    // Made at the first call, so that what is wrong with the settings is that call's error.
+    core ??= new TrainerCore(settings, { createKernel, workspaceBytes });
+    switch (call.method) {
+      case 'train':
+        return { kind: 'trained', report: core.train(call.argument) };
+      case 'checkpoint':
+        return { kind: 'checkpoint', checkpoint: core.checkpoint(call.argument) };
+      case 'loadRows':
+        core.loadRows(call.argument);
+        return { kind: 'done' };
+      case 'loadEdges':
+        core.loadEdges(call.argument);
+        return { kind: 'done' };
+      case 'start':
+        core.start(call.argument);
+        return { kind: 'done' };
+    }
+  } catch (error) {
+    return { kind: 'failed', error: packError(error) };
+  }
+}

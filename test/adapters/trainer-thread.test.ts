@@ -1,0 +1,154 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { ThreadTrainer, threadTrainer } from '../../src/adapters/trainer-thread.ts';
+import { copyOf, packError, unpackError } from '../../src/adapters/trainer-wire.ts';
+import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../src/errors.ts';
+import type { Trainer, TrainerSettings } from '../../src/pipeline/trainer.ts';
+import { localTrainer } from '../../src/pipeline/trainer-local.ts';
+import { batchOf, kernels, settings, triples, World } from '../pipeline/trainer-fixture.ts';
+
+const NOW = 1_700_000_000_000;
+const open: Trainer[] = [];
+
+function thread(chosen: TrainerSettings = settings): Trainer {
+  const trainer = threadTrainer(chosen);
+  open.push(trainer);
+  return trainer;
+}
+
+function dying(): Trainer {
+  const trainer = new ThreadTrainer(new URL('./trainer-dies.js', import.meta.url), settings);
+  open.push(trainer);
+  return trainer;
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((trainer) => trainer.stop()));
+});
+
+describe('threadTrainer', () => {
+  it.each(['reference', 'wasm'] as const)('gives the bytes of a local trainer (%s)', async (kernel) => {
+    const chosen = { ...settings, kernel };
+    const world = new World(4);
+    const local = localTrainer(chosen, kernels);
+    let threaded = thread(chosen);
+    await Promise.all([local.start(undefined), threaded.start(undefined)]);
+    for (let i = 0; i < 4; i++) {
+      const batch = world.next();
+      const options = { now: NOW + i * 5000, everything: i === 2 };
+      // Not awaited one by one: calls are answered in the order made.
+      const answers = await Promise.all([threaded.train(batch), threaded.checkpoint(options)]);
+      const expected = [await local.train(batch), await local.checkpoint(options)];
+      expect(answers).toEqual(expected);
+      world.write(answers[1]);
+      if (i !== 1) continue;
+      await threaded.stop();
+      threaded = thread(chosen);
+      await world.load(threaded, answers[1]);
+    }
+  });
+
+  it("leaves the caller's arrays alone, also where they share memory", async () => {
+    const trainer = thread();
+    await trainer.start(undefined);
+    const shared = Int32Array.of(9, 6, 7, 9);
+    const edges = { lhs: shared.subarray(1, 2), relation: Int32Array.of(0), rhs: shared.subarray(2, 3) };
+    await trainer.train({ ...batchOf({ newTypes: [0, 0] }), edges, added: edges });
+    expect([...shared]).toEqual([9, 6, 7, 9]);
+    expect([...edges.rhs]).toEqual([7]);
+  });
+
+  it('brings errors back as what they were, and goes on where that makes sense', async () => {
+    const trainer = thread();
+    await expect(trainer.train(batchOf({}))).rejects.toMatchObject({
+      name: 'FatalError',
+      code: 'trainer-not-started',
+    });
+    await trainer.start(undefined);
+    const uneven = { ...triples([]), rhs: Int32Array.of(1) };
+    const refused = trainer.train({ ...batchOf({}), edges: uneven });
+    await expect(refused).rejects.toBeInstanceOf(ShapeError);
+    await expect(refused).rejects.toThrow('0 lhs, 0 relations, 1 rhs');
+    expect((await trainer.train(batchOf({ newTypes: [0] }))).step).toBe(0);
+  });
+
+  it('names wrong settings at the first call', async () => {
+    const trainer = thread({ ...settings, model: { ...settings.model, beta: 0 } });
+    await expect(trainer.start(undefined)).rejects.toBeInstanceOf(UsageError);
+  });
+
+  it('answers the calls made before stop, and none after', async () => {
+    const trainer = thread();
+    await trainer.start(undefined);
+    const pending = trainer.train(new World(1).next());
+    const stopping = trainer.stop();
+    expect(trainer.stop()).toBe(stopping);
+    await expect(trainer.checkpoint({ now: NOW, everything: false })).rejects.toThrow('stopped');
+    expect((await pending).edges).toBe(40);
+    await stopping;
+    await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'trainer-stopped' });
+  });
+
+  it('rejects every waiting call when the thread dies, and all later ones', async () => {
+    const trainer = dying();
+    await trainer.start(undefined);
+    const pending = [trainer.start(undefined), trainer.train(batchOf({})), trainer.stop()];
+    const [first, second, stop] = await Promise.allSettled(pending);
+    for (const settled of [first!, second!]) {
+      expect(settled.status === 'rejected' && settled.reason).toBeInstanceOf(FatalError);
+      expect(settled.status === 'rejected' && settled.reason).toMatchObject({
+        code: 'trainer-dead',
+        message: expect.stringContaining('out of luck'),
+      });
+    }
+    expect(stop!.status).toBe('fulfilled');
+    await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'trainer-dead' });
+  });
+
+  it('says so when its entry is missing', async () => {
+    const trainer = new ThreadTrainer(new URL('./no-such-entry.js', import.meta.url), settings);
+    await expect(trainer.start(undefined)).rejects.toMatchObject({ code: 'trainer-dead' });
+    await trainer.stop();
+  });
+});
+
+describe('errors on the wire', () => {
+  it.each([
+    new RetryableError('busy', 'try again'),
+    new FatalError('full', 'stop'),
+    new UsageError('beta', 'wrong'),
+    new BadEvent('shape', 'bad'),
+    new ShapeError('3 by 4'),
+  ])('keep class, code and message: $name', (error) => {
+    const back = unpackError(structuredClone(packError(error)));
+    expect(back.constructor).toBe(error.constructor);
+    expect([back.name, back.code, back.message]).toEqual([error.name, error.code, error.message]);
+    expect(back.stack).toBe(error.stack);
+  });
+
+  it('become fatal when they are none of ours', () => {
+    expect(unpackError(packError(new RangeError('offset is out of bounds')))).toMatchObject({
+      name: 'FatalError',
+      code: 'trainer-failed',
+      message: 'the trainer failed: offset is out of bounds',
+    });
+  });
+});
+
+describe('copyOf', () => {
+  it('copies each array of each call', () => {
+    const batch = batchOf({
+      newTypes: [0],
+      dropped: [1],
+      reset: [2],
+      edges: [[6, 0, 7]],
+      removed: [[8, 0, 9]],
+    });
+    const copy = copyOf({ method: 'train', argument: batch });
+    expect(copy.argument).toEqual(batch);
+    expect(copy.argument).not.toBe(batch);
+    const rows = { types: Uint8Array.of(1), trained: Uint8Array.of(1), floats: Float32Array.of(1, 2) };
+    const loaded = copyOf({ method: 'loadRows', argument: rows });
+    expect(loaded.argument).toEqual(rows);
+    expect(loaded.argument).not.toBe(rows);
+  });
+});
