@@ -147,14 +147,16 @@ export class GraphStore {
   }
 
   #putRows(batch: WriteBatch, { rows, floats, head }: Commit): void {
-    const width = this.layout.dim + 2;
-    const bytes = width * 4;
+    const bytes = (this.layout.dim + 2) * 4;
+    const size = bytes + 8;
     const source = asBuffer(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
+    // One allocation for all values: a commit has tens of thousands.
+    const values = Buffer.allocUnsafe(rows.length * size);
     for (let i = 0; i < rows.length; i++) {
-      const value = Buffer.allocUnsafe(bytes + 8);
-      source.copy(value, 0, i * bytes, (i + 1) * bytes);
-      value.writeDoubleLE(head.step, bytes);
-      batch.put(this.layout.vectorKey(rows[i] ?? 0), value);
+      const at = i * size;
+      source.copy(values, at, i * bytes, (i + 1) * bytes);
+      values.writeDoubleLE(head.step, at + bytes);
+      batch.put(this.layout.vectorKey(rows[i] ?? 0), values.subarray(at, at + size));
     }
   }
 

@@ -33,7 +33,7 @@ export class Committer {
   step: number;
   watermark: number;
   readonly #options: CommitterOptions;
-  #tail: Promise<void> = Promise.resolve();
+  #tail: Promise<unknown> = Promise.resolve();
   #writing = 0;
 
   constructor(options: CommitterOptions, head: Head | undefined) {
@@ -48,9 +48,10 @@ export class Committer {
 
   /**
    * Resolves once written and, where it had dead letters, once these are acknowledged: their offsets go with it.
-   * everything: put each vector that moved at all since it was published into the outbox.
+   * Gives how many vectors and tombstones it put into the outbox.
+   * everything: among them vectors that moved at all since they were published, a slice of them at a time.
    */
-  commit(pending: PendingCommit, offsets: Offsets, everything: boolean): Promise<void> {
+  commit(pending: PendingCommit, offsets: Offsets, everything: boolean): Promise<number> {
     const { index, counters, overlay, trainer, clock } = this.#options;
     const number = overlay.close();
     const entities = [...pending.touched].flatMap((row) => {
@@ -69,12 +70,13 @@ export class Committer {
     // Kept from being called unhandled while an earlier commit is still being written.
     checkpoint.catch(() => undefined);
     this.#writing++;
-    this.#tail = this.#tail
+    const written = this.#tail
       .then(async () => this.#write(number, pending, entities, head, await checkpoint))
       .finally(() => {
         this.#writing--;
       });
-    return this.#tail;
+    this.#tail = written;
+    return written;
   }
 
   async #write(
@@ -83,7 +85,7 @@ export class Committer {
     entities: readonly EntityRecord[],
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox'>,
     checkpoint: Checkpoint,
-  ): Promise<void> {
+  ): Promise<number> {
     const { graph, model, store, publisher, sink, overlay } = this.#options;
     if (pending.deadLetters.length > 0) await sink.publish(pending.deadLetters);
     const added = this.#due(pending, checkpoint);
@@ -113,6 +115,7 @@ export class Committer {
     this.watermark = head.watermark;
     overlay.written(number);
     publisher.add(added, number, pending.since);
+    return added.length;
   }
 
   /** Names to publish: rows the trainer says are due, and entities that are gone. */

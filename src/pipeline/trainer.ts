@@ -111,7 +111,10 @@ export interface Trainer {
   /** Ends loading. Without stored state, relation rows are made at random from the seed. */
   start(state: { step: number; random: Uint32Array } | undefined): Promise<void>;
   train(batch: TrainBatch): Promise<TrainReport>;
-  /** `everything`: publish each row that moved at all since it was last published. now: epoch ms. */
+  /**
+   * now: epoch ms. everything: publish rows that moved at all since they were last published, a slice of them at a
+   * time: ask again until none is flagged.
+   */
   checkpoint(options: { now: number; everything: boolean }): Promise<Checkpoint>;
   stop(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { RecordLimits } from '../../topics/record.ts';
 import type { EventTopic } from '../../topics/topic.ts';
-import { type BadEvent, FatalError } from '../errors.ts';
+import { type BadEvent, FatalError, reasonOf } from '../errors.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type ModelIdentity } from '../graph/head.ts';
@@ -68,11 +68,12 @@ export class Updater {
   #stopping = false;
   #failure: Error | undefined;
   #paused = false;
+  readonly #skips: { topic: string; partition: number; offset: number }[] = [];
   #batch = new OpenBatch();
   #pending = new PendingCommit();
   #training: Promise<void>[] = [];
   #lastCommit = 0;
-  #committed: Promise<void> = Promise.resolve();
+  #committed: Promise<unknown> = Promise.resolve();
   #parts: Parts | undefined;
 
   constructor(options: UpdaterOptions) {
@@ -94,6 +95,7 @@ export class Updater {
         if (this.#failure) throw this.#failure;
         this.#resumeSource();
         if (records.length > 0) await this.#apply(parts, records);
+        else this.#applySkips(parts);
         if (this.#batchIsDue(records.length === 0)) await this.#train();
         if (this.#commitIsDue(parts)) await this.#commit(parts);
       }
@@ -169,6 +171,9 @@ export class Updater {
     await source.start({
       position: (topic, partition) => accepted.get(topic, partition),
       accept: (records) => this.#accept(accepted, records),
+      skipped: (topic, partition, offset) => {
+        if (accepted.advance(topic, partition, offset)) this.#skips.push({ topic, partition, offset });
+      },
       failed: (error) => this.#fail(error),
     });
     this.#phase = 'running';
@@ -181,6 +186,11 @@ export class Updater {
     );
     this.#paused = this.#queue.full;
     return !this.#paused;
+  }
+
+  /** Offsets passed over count once every record handed over before them is applied: with the queue empty, all are. */
+  #applySkips({ read }: Parts): void {
+    for (const { topic, partition, offset } of this.#skips.splice(0)) read.advance(topic, partition, offset);
   }
 
   #resumeSource(): void {
@@ -235,30 +245,40 @@ export class Updater {
   }
 
   /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
-  async #commit(parts: Parts, everything = false): Promise<void> {
+  async #commit(parts: Parts): Promise<void> {
+    const before = this.#committed;
+    this.#committed = this.#write(parts, false);
+    await before;
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Writes everything since the last commit. Gives how many vectors it put up for publishing; never rejects. */
+  async #write(parts: Parts, everything: boolean): Promise<number> {
     const pending = this.#pending;
     this.#pending = new PendingCommit();
     this.#lastCommit = this.#options.clock();
-    const before = this.#committed;
     const offsets = parts.read.toOffsets();
-    this.#committed = parts.committer.commit(pending, offsets, everything).then(
-      () => this.#options.source.commit(offsets),
-      (error: Error) => this.#fail(error),
-    );
-    await before;
-    if (this.#failure) throw this.#failure;
+    try {
+      const due = await parts.committer.commit(pending, offsets, everything);
+      await this.#options.source.commit(offsets);
+      return due;
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(reasonOf(error)));
+      return 0;
+    }
   }
 
   /** Everything in hand, all the way to the topic and back into the store. */
   async #drain(parts: Parts): Promise<void> {
     this.#phase = 'draining';
+    this.#applySkips(parts);
     if (this.#batch.since !== undefined) await this.#train();
-    await this.#commit(parts, true);
     await this.#committed;
+    // Vectors that moved little are put up in slices, until none is left: memory stays bounded.
+    while ((await this.#write(parts, true)) > 0);
     if (this.#failure) throw this.#failure;
     await parts.publisher.drained();
-    if (parts.publisher.cleared > 0) await this.#commit(parts);
-    await this.#committed;
+    if (parts.publisher.cleared > 0) await this.#write(parts, false);
     if (this.#failure) throw this.#failure;
   }
 

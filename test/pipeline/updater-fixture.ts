@@ -1,0 +1,88 @@
+import { PRESETS } from '../../src/config/presets.ts';
+import { GraphStore } from '../../src/graph/graph-store.ts';
+import { Layout } from '../../src/graph/layout.ts';
+import { RELATIONS } from '../../src/graph/relation.ts';
+import type { Store } from '../../src/graph/store.ts';
+import { createKernel } from '../../src/kernels/select.ts';
+import { workspaceBytes } from '../../src/kernels/workspace.ts';
+import { silentLog } from '../../src/log.ts';
+import type { TrainerSettings } from '../../src/pipeline/trainer.ts';
+import { localTrainer } from '../../src/pipeline/trainer-local.ts';
+import { type Pace, Updater } from '../../src/pipeline/updater.ts';
+import { EVENT_TOPICS } from '../../topics/index.ts';
+import { DEFAULT_LIMITS } from '../../topics/record.ts';
+import type { MemoryLog } from './memory-log.ts';
+
+export const DIM = 8;
+export const EMBEDDINGS = 'twhin.embeddings.test';
+const TYPES = ['user', 'tweet', 'ad', 'advertiser', 'query'];
+
+export const MODEL = { dim: DIM, scorer: 'transe-l2', entityTypes: TYPES, relations: [...RELATIONS] };
+
+/** Cut by count alone: the same records give the same bytes. */
+export const BY_COUNT: Pace = {
+  batchEdges: 16,
+  lingerMs: Number.POSITIVE_INFINITY,
+  commitEdges: 32,
+  commitMs: Number.POSITIVE_INFINITY,
+  queueBytes: 1_000_000,
+};
+
+const TRAINER: TrainerSettings = {
+  model: { dim: DIM, ...PRESETS.measured.model },
+  kernel: 'reference',
+  maxRows: 1000,
+  entityTypes: TYPES,
+  relations: RELATIONS.map(({ name, lhs, rhs }) => ({
+    name,
+    lhsType: TYPES.indexOf(lhs),
+    rhsType: TYPES.indexOf(rhs),
+  })),
+  seed: 7,
+  init: 'random',
+  initScale: 0.6,
+  chunkEdges: 8,
+  uniformNegatives: 8,
+  evaluatedEdges: 2,
+  evaluatedCandidates: 20,
+  epsilon: 0.3,
+  maxAgeMs: 60_000,
+};
+
+/** An updater over every topic and relation, on memory alone. */
+export function updater(
+  log: MemoryLog,
+  store: Store,
+  overrides: { pace?: Partial<Pace>; handOver?: number; dim?: number } = {},
+): Updater {
+  const dim = overrides.dim ?? DIM;
+  const model = { ...MODEL, dim };
+  return new Updater({
+    graph: 'test',
+    model,
+    pace: { ...BY_COUNT, ...overrides.pace },
+    limits: DEFAULT_LIMITS,
+    topics: new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic])),
+    embeddingsTopic: EMBEDDINGS,
+    source: log.source(overrides.handOver),
+    sink: log.sink(),
+    store: new GraphStore(store, new Layout(model)),
+    trainer: localTrainer({ ...TRAINER, model: { ...TRAINER.model, dim } }, { createKernel, workspaceBytes }),
+    deadLetter: ({ value, key }, { code }) => ({ topic: 'twhin.dead-letter', key, value, headers: { code } }),
+    clock: () => 1_000,
+    log: silentLog,
+  });
+}
+
+export function graphStore(store: Store): GraphStore {
+  return new GraphStore(store, new Layout(MODEL));
+}
+
+/** Names of live edges, sorted. */
+export async function liveEdges(store: Store): Promise<string[]> {
+  const edges = await Array.fromAsync(graphStore(store).edges());
+  return edges
+    .filter(({ removed }) => !removed)
+    .map(({ lhs, relation, rhs }) => `${lhs} ${relation} ${rhs}`)
+    .sort();
+}

@@ -1,0 +1,249 @@
+import { describe, expect, it } from 'vitest';
+import { digest } from '../../src/graph/digest.ts';
+import type { EntityKey } from '../../src/graph/entity.ts';
+import { MemoryStore } from '../../src/graph/memory-store.ts';
+import type { WriteBatch } from '../../src/graph/store.ts';
+import { MemoryLog } from './memory-log.ts';
+import { DIM, EMBEDDINGS, graphStore, liveEdges, updater } from './updater-fixture.ts';
+
+const FOLLOW = 'twhin.follow';
+const ENGAGEMENT = 'twhin.engagement';
+const follow = (followerId: string, followedId: string, at: number, action = 'follow') => ({
+  followerId,
+  followedId,
+  action,
+  at,
+});
+const engage = (userId: string, tweetId: string, at: number, action = 'like') => ({
+  userId,
+  tweetId,
+  action,
+  at,
+});
+
+async function caughtUp(log: MemoryLog, store: MemoryStore, options: Parameters<typeof updater>[2] = {}) {
+  const running = updater(log, store, options);
+  await running.run({ untilCaughtUp: true });
+  return running.progress();
+}
+
+/** Byte for byte: what a reader of the topic has, and what the store holds. */
+async function expectTopicEqualsStore(log: MemoryLog, store: MemoryStore): Promise<void> {
+  const held = graphStore(store);
+  const stored = new Map<string, string>();
+  for await (const { key, row } of held.entities()) {
+    const [found] = await held.readRows([row]);
+    stored.set(
+      key,
+      Buffer.from(new Float32Array(found?.floats.subarray(0, DIM) ?? []).buffer).toString('hex'),
+    );
+  }
+  const topic = new Map([...log.folded(EMBEDDINGS)].map(([key, value]) => [key, value.toString('hex')]));
+  expect([...topic].sort()).toEqual([...stored].sort());
+}
+
+describe('Updater', () => {
+  it('turns events into edges, vectors and messages', async () => {
+    const log = new MemoryLog();
+    log.append(FOLLOW, follow('a', 'b', 1000));
+    log.append(ENGAGEMENT, engage('a', 't', 1000, 'retweet'));
+    log.append('twhin.ad-click', { userId: 'b', adId: 'x', advertiserId: 'y', at: 1000 });
+    log.append('twhin.search', { userId: 'a', query: ' Higgs  Boson ', at: 1000 });
+    const store = new MemoryStore();
+    const progress = await caughtUp(log, store);
+    expect(await liveEdges(store)).toEqual([
+      'advertiser:y promotes ad:x',
+      'user:a follows user:b',
+      'user:a retweets tweet:t',
+      'user:a searches query:higgs boson',
+      'user:b clicks ad:x',
+    ]);
+    expect(progress.entities).toEqual({ user: 2, tweet: 1, ad: 1, advertiser: 1, query: 1 });
+    expect(progress.outbox).toBe(0);
+    await expectTopicEqualsStore(log, store);
+  });
+
+  it('undoes edges, and lets no older event bring one back', async () => {
+    const log = new MemoryLog();
+    log.append(FOLLOW, follow('a', 'b', 1000));
+    log.append(FOLLOW, follow('a', 'b', 3000, 'unfollow'));
+    log.append(FOLLOW, follow('a', 'b', 2000));
+    log.append(FOLLOW, follow('c', 'd', 5000, 'block'));
+    log.append(FOLLOW, follow('c', 'd', 4000));
+    log.append(ENGAGEMENT, engage('a', 't', 1000));
+    log.append(ENGAGEMENT, engage('a', 't', 1000));
+    log.append(ENGAGEMENT, engage('a', 't', 2000));
+    const store = new MemoryStore();
+    const progress = await caughtUp(log, store);
+    expect(await liveEdges(store)).toEqual(['user:a likes tweet:t']);
+    expect(progress.events).toEqual({ consumed: 8, rejected: 0, duplicate: 1, late: 2 });
+    expect(progress.edges).toEqual({ follows: 0, likes: 1 });
+    // c and d were named by a removal and a late event only: nothing to learn, no vector.
+    expect(progress.entities).toEqual({ user: 2, tweet: 1 });
+  });
+
+  it('erases an entity: edges, vector, and a tombstone; older events stay out', async () => {
+    const log = new MemoryLog();
+    log.append(FOLLOW, follow('a', 'b', 1000));
+    log.append(FOLLOW, follow('c', 'a', 1000));
+    const store = new MemoryStore();
+    await caughtUp(log, store);
+    expect(log.folded(EMBEDDINGS).has('user:a')).toBe(true);
+    log.append('twhin.erasure', { entity: 'user:a', at: 2000 });
+    log.append(FOLLOW, follow('a', 'b', 1500));
+    const progress = await caughtUp(log, store);
+    expect(await liveEdges(store)).toEqual([]);
+    expect(log.published.at(-1)).toMatchObject({ topic: EMBEDDINGS, key: 'user:a', value: null });
+    expect(progress.entities).toEqual({ user: 2 });
+    expect(progress.events.late).toBe(1);
+    await expectTopicEqualsStore(log, store);
+    log.append(FOLLOW, follow('a', 'b', 2500));
+    await caughtUp(log, store);
+    expect(await liveEdges(store)).toEqual(['user:a follows user:b']);
+    await expectTopicEqualsStore(log, store);
+  });
+
+  it('erases and keeps what newer events say, whichever arrives first', async () => {
+    const events = [
+      [FOLLOW, follow('a', 'b', 1000)],
+      ['twhin.erasure', { entity: 'user:a', at: 2000 }],
+      [FOLLOW, follow('a', 'c', 3000)],
+    ] as const;
+    for (const order of [
+      [0, 1, 2],
+      [2, 1, 0],
+      [1, 0, 2],
+      [0, 2, 1],
+    ]) {
+      const log = new MemoryLog();
+      for (const i of order) log.append(events[i]![0], events[i]![1]);
+      const store = new MemoryStore();
+      await caughtUp(log, store);
+      expect(await liveEdges(store), String(order)).toEqual(['user:a follows user:c']);
+      await expectTopicEqualsStore(log, store);
+    }
+  });
+
+  it('sends bad records to the dead letter, each with its reason, and goes on', async () => {
+    const log = new MemoryLog();
+    log.append(FOLLOW, Buffer.from('{'));
+    log.append(FOLLOW, null);
+    log.append(FOLLOW, follow('a', '', 1000));
+    log.append(FOLLOW, follow('a', 'b', 1_341_100_972));
+    log.append(FOLLOW, follow('a', 'b', 1000));
+    const progress = await caughtUp(log, new MemoryStore());
+    const letters = log.published.filter(({ topic }) => topic === 'twhin.dead-letter');
+    expect(letters.map(({ headers }) => headers['code'])).toEqual([
+      'not-json',
+      'null-value',
+      'empty-id',
+      'looks-like-seconds',
+    ]);
+    expect(progress.events).toEqual({ consumed: 5, rejected: 4, duplicate: 0, late: 0 });
+  });
+
+  it('gives the same bytes however records are handed over', async () => {
+    const digests = [];
+    for (const handOver of [1, 7, 1000]) {
+      const log = manyFollows(300);
+      const store = new MemoryStore();
+      await caughtUp(log, store, { handOver });
+      digests.push(await digest(graphStore(store)));
+    }
+    expect(digests[1]).toEqual(digests[0]);
+    expect(digests[2]).toEqual(digests[0]);
+  });
+
+  it('ends the same after dying at any commit', async () => {
+    const whole = new MemoryStore();
+    const log = manyFollows(300);
+    await caughtUp(log, whole);
+    const expected = await liveEdges(whole);
+    for (let commits = 1; commits <= 8; commits++) {
+      const store = new DyingStore(commits);
+      const again = manyFollows(300);
+      await expect(caughtUp(again, store)).rejects.toThrow('killed');
+      store.revive();
+      const progress = await caughtUp(again, store);
+      expect(await liveEdges(store)).toEqual(expected);
+      expect(progress.events).toEqual({ consumed: 300, rejected: 0, duplicate: 0, late: 0 });
+      await expectTopicEqualsStore(again, store);
+      expectRisingSteps(again);
+    }
+  });
+
+  it('is refused by a store of another model, saying what differs', async () => {
+    const log = manyFollows(10);
+    const store = new MemoryStore();
+    await caughtUp(log, store);
+    await expect(caughtUp(log, store, { dim: 16 })).rejects.toThrow(
+      /dim: the store has 8, the configuration 16/,
+    );
+  });
+
+  it('bounds what is read ahead of training', async () => {
+    const log = manyFollows(400);
+    const running = updater(log, new MemoryStore(), { handOver: 10, pace: { queueBytes: 2000 } });
+    const held: number[] = [];
+    let pauses = 0;
+    log.onHandOver = (room) => {
+      held.push(running.progress().queue.bytes);
+      if (!room) pauses++;
+    };
+    await running.run({ untilCaughtUp: true });
+    expect(pauses).toBeGreaterThan(10);
+    // The bound, and one hand-over of ten records of under 300 bytes.
+    expect(Math.max(...held)).toBeLessThan(2000 + 10 * 300);
+    expect(running.progress().events.consumed).toBe(400);
+  });
+
+  it('moves every vector an edge names, and publishes it under its name', async () => {
+    const log = manyFollows(50);
+    const store = new MemoryStore();
+    await caughtUp(log, store);
+    const names = new Set<EntityKey>();
+    for await (const { key, updates } of graphStore(store).entities()) {
+      names.add(key);
+      expect(updates).toBeGreaterThan(0);
+    }
+    expect(new Set(log.folded(EMBEDDINGS).keys())).toEqual(names);
+    for (const [, value] of log.folded(EMBEDDINGS)) expect(value.some((byte) => byte !== 0)).toBe(true);
+  });
+});
+
+function manyFollows(count: number): MemoryLog {
+  const log = new MemoryLog();
+  for (let i = 0; i < count; i++) {
+    log.append(FOLLOW, follow(`u${i % 37}`, `v${(i * 7) % 53}`, 1000 + i), { partition: i % 3 });
+  }
+  return log;
+}
+
+function expectRisingSteps(log: MemoryLog): void {
+  const steps = new Map<string, number>();
+  for (const { topic, key, headers } of log.published) {
+    if (topic !== EMBEDDINGS) continue;
+    const step = Number(headers['step']);
+    expect(step).toBeGreaterThanOrEqual(steps.get(String(key)) ?? 0);
+    steps.set(String(key), step);
+  }
+}
+
+/** Takes so many writes and then none, like a process that was killed: nothing of the last one is kept. */
+class DyingStore extends MemoryStore {
+  #left: number;
+
+  constructor(writes: number) {
+    super();
+    this.#left = writes;
+  }
+
+  override async write(batch: WriteBatch): Promise<void> {
+    if (this.#left-- <= 0) throw new Error('killed');
+    await super.write(batch);
+  }
+
+  revive(): void {
+    this.#left = Number.POSITIVE_INFINITY;
+  }
+}
