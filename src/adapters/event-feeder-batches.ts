@@ -25,12 +25,12 @@ export class MessageBatches {
     return this.#sent;
   }
 
-  /** Takes a message; waits only when it fills a batch and the one before is still on its way. */
-  async add(message: Message): Promise<void> {
+  /** Takes a message. True: the batch is full, `flush` before the next. @throws what the sink threw. */
+  add(message: Message): boolean {
     this.#check();
     this.#waiting.push(message);
     this.#waitingBytes += message.value?.byteLength ?? 0;
-    if (this.#waiting.length >= BATCH_MESSAGES || this.#waitingBytes >= BATCH_BYTES) await this.flush();
+    return this.#waiting.length >= BATCH_MESSAGES || this.#waitingBytes >= BATCH_BYTES;
   }
 
   /** Puts what is waiting on its way, after the batch before. @throws what the sink threw. */

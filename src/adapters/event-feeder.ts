@@ -66,7 +66,7 @@ export async function feed(options: FeedOptions): Promise<FeedProgress> {
   const { signal, limit = Number.POSITIVE_INFINITY } = options;
   const clock = options.clock ?? systemClock;
   const bucket = options.ratePerS === undefined ? undefined : new TokenBucket(options.ratePerS, clock.now);
-  let position = { bad: 0, line: 0, bytesRead: 0 };
+  const position = { bad: 0, line: 0, bytesRead: 0 };
   let queued = 0;
   const progress = (): FeedProgress => ({ sent: batches.sent, ...position });
   const batches = new MessageBatches(options.sink, () => options.onProgress?.(progress()));
@@ -74,7 +74,7 @@ export async function feed(options: FeedOptions): Promise<FeedProgress> {
   const messageOf = (event: FileEvent): Message | undefined => {
     const { key, problem } = checked(event, options.keyOf, clock.now());
     if (problem !== undefined) {
-      position = { ...position, bad: position.bad + 1 };
+      position.bad++;
       options.onBad?.({ line: event.line, problem });
     }
     if (event.raw === null || (problem !== undefined && options.raw !== true)) return undefined;
@@ -85,7 +85,8 @@ export async function feed(options: FeedOptions): Promise<FeedProgress> {
   try {
     for await (const event of limit > 0 ? options.events : []) {
       if (signal?.aborted === true) break;
-      position = { bad: position.bad, line: event.line, bytesRead: event.bytesRead };
+      position.line = event.line;
+      position.bytesRead = event.bytesRead;
       const message = messageOf(event);
       if (message === undefined) continue;
       const waitMs = bucket?.take() ?? 0;
@@ -93,7 +94,8 @@ export async function feed(options: FeedOptions): Promise<FeedProgress> {
         await batches.flush();
         await clock.sleep(waitMs, signal);
       }
-      await batches.add(message);
+      // Not awaited message by message: that alone would take longer than reading them.
+      if (batches.add(message)) await batches.flush();
       queued++;
       if (queued >= limit) break;
     }
