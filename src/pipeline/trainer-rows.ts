@@ -77,7 +77,7 @@ export class TrainerRows {
       floats[at + drift] = rows.floats[from + dim + 1]!;
       this.trained[row] = rows.trained[i]!;
       this.#moved[row] = rows.floats[from + dim + 1]! > 0 ? 1 : 0;
-      
+      this.#publishedAt[row] = BEFORE_LOAD;
     }
     this.#loaded = true;
   }
