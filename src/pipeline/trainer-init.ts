@@ -73,6 +73,7 @@ export class Initialiser {
     for (const edge of edgesOf.get(row)!) {
       const isLhs = edges.lhs[edge] === row;
       const other = isLhs ? edges.rhs[edge]! : edges.lhs[edge]!;
+      // Itself, in a loop, is still waiting too.
       if (waiting.has(other)) continue;
       const neighbour = table.vector(other);
       const forward = table.vector(2 * edges.relation[edge]!);
@@ -98,12 +99,10 @@ export class Initialiser {
 /** Indices into a batch's edges by the starting row at one end. */
 type EdgesOf = ReadonlyMap<number, readonly number[]>;
 
-/** Loops are left out: a row is no neighbour of its own. */
 function incidentEdges(rows: Int32Array, edges: Triples): EdgesOf {
   const edgesOf = new Map<number, number[]>();
   for (const row of rows) edgesOf.set(row, []);
   for (let edge = 0; edge < edges.lhs.length; edge++) {
-    if (edges.lhs[edge] === edges.rhs[edge]) continue;
     edgesOf.get(edges.lhs[edge]!)?.push(edge);
     edgesOf.get(edges.rhs[edge]!)?.push(edge);
   }

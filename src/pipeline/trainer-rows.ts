@@ -5,7 +5,7 @@ import type { Checkpoint, LoadedRows } from './trainer.ts';
 
 /** Rows are looked through for old ones at most this often. */
 const SCAN_EVERY_MS = 1_000;
-/** Rows looked up for being due are at most this many in one checkpoint, changed ones counted; the rest come next. */
+/** Rows looked up for being due, beside those that changed, are at most this many a checkpoint: bounds its memory. */
 const SLICE_ROWS = 32_768;
 /** Times a row was last published, beside epoch milliseconds. */
 const NEVER = 0;
@@ -28,6 +28,8 @@ export class TrainerRows {
   readonly #publishedAt: Float64Array;
   #loaded = false;
   #scannedAt = Number.NEGATIVE_INFINITY;
+  /** Row at which the next look for due rows starts. */
+  #nextDue = 0;
 
   constructor(table: Table, types: TypeRows) {
     this.#table = table;
@@ -126,15 +128,23 @@ export class TrainerRows {
     return { rows, floats: copy, publish };
   }
 
-  /** Marks rows that moved and are due by age, or all that moved, a slice of them: publishing changes their drift. */
+  /**
+   * Marks rows that moved and are due by age, or all that moved: publishing changes their drift. Goes round the table
+   * from where it left off: always from the start, a large table's last rows would never have their turn.
+   */
   #touchDue(everything: boolean, oldest: number): void {
     const moved = this.#moved;
     const publishedAt = this.#publishedAt;
     const rows = this.#table.rows;
-    for (let row = 0; row < rows && this.#dirtyRows.length < SLICE_ROWS; row++) {
-      if (moved[row] === 0 || (!everything && publishedAt[row]! >= oldest)) continue;
-      if (this.#types.typeOf(row) !== NO_TYPE) this.touch(row);
+    const enough = this.#dirtyRows.length + SLICE_ROWS;
+    let row = this.#nextDue;
+    for (let looked = 0; looked < rows && this.#dirtyRows.length < enough; looked++) {
+      row = row < rows ? row : 0;
+      const due = moved[row] === 1 && (everything || publishedAt[row]! < oldest);
+      if (due && this.#types.typeOf(row) !== NO_TYPE) this.touch(row);
+      row++;
     }
+    this.#nextDue = row;
   }
 
   /** When a loaded row was published isn't stored: it counts as now, or a restart would publish all rows at once. */

@@ -108,6 +108,62 @@ describe('TrainerRows', () => {
     expect(checkpoint(START + 3, true).published).toEqual([]);
   });
 
+  describe('with more due rows than a slice holds', () => {
+    const count = 80_000;
+    const slice = 32_768;
+
+    function setUpMany(maxAgeMs: number) {
+      const table = new Table({ dim: 2, maxRows: count, workspaceBytes: 0 });
+      table.addRows(count);
+      const types = new TypeRows(1, count);
+      const rows = new TrainerRows(table, types);
+      const move = (row: number) => {
+        table.floats[table.at(row) + table.drift] = 0.1;
+        rows.touch(row);
+      };
+      /** Rows written, and those published. */
+      const checkpoint = (now: number, everything = false) => {
+        const { rows: written, publish } = rows.checkpoint({ now, everything, epsilon: EPSILON, maxAgeMs });
+        return { written: written.length, published: written.filter((_, i) => publish[i] === 1) };
+      };
+      for (let row = 0; row < count; row++) types.add(row, 0);
+      for (let row = 0; row < count; row++) rows.touch(row);
+      checkpoint(START);
+      for (let row = 0; row < count; row++) move(row);
+      expect(checkpoint(START + 1).published.length).toBe(0);
+      return { move, checkpoint };
+    }
+
+    it('gives a slice at a time, beside what changed', () => {
+      const { move, checkpoint } = setUpMany(MAX_AGE_MS);
+      const late = START + 2 * MAX_AGE_MS;
+      for (let row = 0; row < 40_000; row++) move(row);
+      const { written, published } = checkpoint(late);
+      expect(written).toBe(40_000 + slice);
+      expect(published.length).toBe(written);
+      expect(checkpoint(late + 1000).published.length).toBe(count - 40_000 - slice);
+      expect(checkpoint(late + 2000).published.length).toBe(0);
+    });
+
+    it('gives everything when asked again and again', () => {
+      const { checkpoint } = setUpMany(MAX_AGE_MS);
+      const sizes = [2, 3, 4, 5].map((ms) => checkpoint(START + ms, true).published.length);
+      expect(sizes).toEqual([slice, slice, count - 2 * slice, 0]);
+    });
+
+    it('lets the last rows have their turn though the first are due again', () => {
+      const { move, checkpoint } = setUpMany(1500);
+      const seen = new Set<number>();
+      for (let second = 2; second < 6; second++) {
+        const { published } = checkpoint(START + second * 1000);
+        for (const row of published) seen.add(row);
+        published.forEach(move);
+        checkpoint(START + second * 1000 + 10);
+      }
+      expect(seen.size).toBe(count);
+    });
+  });
+
   it('writes a dropped row as zeros and never publishes it', () => {
     const { table, types, rows, move, checkpoint } = setUp();
     table.vector(5).set([1, 2]);
