@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { EVENT_TOPICS, type EventTopic } from '../../topics/index.ts';
+import { EVENT_TOPICS, type EventTopic, erasureOf } from '../../topics/index.ts';
 import type { RecordLimits } from '../../topics/record.ts';
 import type { KafkaSettings } from '../adapters/kafka-client.ts';
 import { ENTITY_TYPES } from '../graph/entity.ts';
@@ -54,7 +54,12 @@ export function resolveConfig(
   checkBrokers(brokers, problems);
   const entityTypes = [...ENTITY_TYPES, ...file.entityTypes];
   const relations: readonly Relation[] = [...RELATIONS, ...file.relations];
-  const topics = [...EVENT_TOPICS, ...file.topics];
+  // Erasures may name the configuration's own entity types too.
+  const erasure = erasureOf(entityTypes);
+  const topics = [
+    ...EVENT_TOPICS.map((topic) => (topic.name === erasure.name ? erasure : topic)),
+    ...file.topics,
+  ];
   checkUnique('entityTypes', entityTypes, problems);
   checkUnique(
     'relations',
