@@ -138,6 +138,7 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       },
       kernel: training.kernel,
       maxRows: file.limits.maxEntities + 2 * relations.length,
+      maxKnownEdges: file.limits.maxKnownEdges,
       entityTypes: types,
       relations: relations.map(({ name, lhs, rhs }) => ({
         name,

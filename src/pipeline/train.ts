@@ -13,9 +13,6 @@ import type { Checkpoint, LoadedRows, TrainBatch, TrainerSettings, TrainReport, 
 import { Initialiser } from './trainer-init.ts';
 import { TrainerRows } from './trainer-rows.ts';
 
-/** Live edges remembered to mask known positives: about 1 GB of memory when used up. */
-const MAX_KNOWN_EDGES = 64_000_000;
-
 /** Where kernels come from; `kernels/select` is one. */
 export interface KernelMaker {
   /** Bytes to be left free before the table's rows. */
@@ -61,7 +58,7 @@ export class TrainerCore {
       maxCandidates,
     });
     this.#types = new TypeRows(types, maxRows);
-    this.#known = new KnownPositives({ maxRows, maxEdges: MAX_KNOWN_EDGES });
+    this.#known = new KnownPositives({ maxRows, maxEdges: settings.maxKnownEdges });
     this.#candidates = new FixedCandidates({ types, size: settings.evaluatedCandidates, rows: this.#types });
     this.#rows = new TrainerRows(this.#table, this.#types);
     this.#negatives = new Negatives({

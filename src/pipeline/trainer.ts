@@ -9,6 +9,8 @@ export interface TrainerSettings {
   readonly kernel: 'reference' | 'wasm';
   /** Rows the table may hold, entities and relations together. */
   readonly maxRows: number;
+  /** Live edges remembered to keep known positives out of the negatives; past it, further ones are not. */
+  readonly maxKnownEdges: number;
   /** Entity types by index. */
   readonly entityTypes: readonly string[];
   /** Relations by index, with the indices of their entity types. */

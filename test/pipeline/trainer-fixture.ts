@@ -27,6 +27,7 @@ export const settings: TrainerSettings = {
   },
   kernel: 'reference',
   maxRows: 600,
+  maxKnownEdges: 10_000,
   entityTypes: ['user', 'tweet'],
   relations: [
     { name: 'follows', lhsType: 0, rhsType: 0 },

@@ -32,6 +32,7 @@ const TRAINER: TrainerSettings = {
   model: { dim: DIM, ...PRESETS.measured.model },
   kernel: 'reference',
   maxRows: 1000,
+  maxKnownEdges: 10_000,
   entityTypes: TYPES,
   relations: RELATIONS.map(({ name, lhs, rhs }) => ({
     name,
