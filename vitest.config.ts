@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { ClosingLine } from './test/reporter.ts';
 
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
@@ -7,7 +8,7 @@ if (major < 24) {
 
 export default defineConfig({
   test: {
-    reporters: ['default'],
+    reporters: ['default', new ClosingLine()],
     projects: [
       {
         test: {

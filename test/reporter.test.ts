@@ -1,0 +1,69 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const VITEST = join(import.meta.dirname, '..', 'node_modules', 'vitest', 'vitest.mjs');
+const REPORTER = join(import.meta.dirname, 'reporter.ts');
+
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'reporter-'));
+  mkdirSync(join(root, 'test'));
+});
+
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** Runs test files and a set-up of their own; gives the exit code and the last line of stdout. */
+function run(files: Record<string, string>, setup = 'export const teardown = () => {};') {
+  writeFileSync(join(root, 'package.json'), '{"type":"module"}');
+  writeFileSync(join(root, 'setup.js'), setup);
+  writeFileSync(
+    join(root, 'vitest.config.js'),
+    `import { ClosingLine } from ${JSON.stringify(REPORTER)};
+     export default { test: { globals: true, globalSetup: './setup.js', reporters: ['default', new ClosingLine()] } };`,
+  );
+  for (const [name, code] of Object.entries(files)) writeFileSync(join(root, 'test', name), code);
+  const { status, stdout } = spawnSync(process.execPath, [VITEST, 'run'], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+    timeout: 60_000,
+  });
+  expect(stdout.endsWith('\n')).toBe(true);
+  return { status, last: stdout.trimEnd().split('\n').at(-1) };
+}
+
+const GOOD = 'test("a", () => {}); describe("b", () => { test("c", () => {}); });';
+
+test('all is well: passed and failed alone, after everything a teardown writes', () => {
+  const teardown = 'export const teardown = () => console.log("the broker is gone");';
+  expect(run({ 'good.test.js': GOOD }, teardown)).toEqual({ status: 0, last: '2 passed, 0 failed' });
+});
+
+test('each failed test, failed hook and file that does not load is one failed', () => {
+  expect(
+    run({
+      'good.test.js': GOOD,
+      'mixed.test.js':
+        'test("a", () => { throw new Error("no"); }); test.skip("b", () => {}); test.todo("c");',
+      'import.test.js': 'import "./absent.js"; test("never seen", () => {});',
+      'hook.test.js':
+        'describe("d", () => { beforeAll(() => { throw new Error("no"); }); test("e", () => {}); });',
+    }),
+  ).toEqual({ status: 1, last: '2 passed, 3 failed, 3 skipped' });
+});
+
+test('an error outside any test is a failed one', () => {
+  const late = 'test("a", () => { Promise.reject(new Error("nobody waits for it")); });';
+  expect(run({ 'late.test.js': late })).toEqual({ status: 1, last: '1 passed, 1 failed' });
+});
+
+test.each([
+  ['a set-up that fails', { 'good.test.js': GOOD }, 'export const setup = () => { throw new Error("no"); };'],
+  ['no test at all', {}, ''],
+])('%s is one failed', (_, files, setup) => {
+  expect(run(files, setup)).toEqual({ status: 1, last: '0 passed, 1 failed' });
+});

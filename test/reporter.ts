@@ -1,0 +1,57 @@
+import type { Reporter, TestModule, TestRunEndReason, TestSuite } from 'vitest/node';
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/**
+ * Ends a test run with `N passed, N failed` (`, N skipped` when there are some), alone on the last line of stdout.
+ * What keeps tests from running (a broken import, a failed hook or set-up, an error outside any test) counts as one
+ * failed each, so that no run looks better than its exit code.
+ */
+export class ClosingLine implements Reporter {
+  #counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+
+  onInit(): void {
+    // Not when the run ends: other reporters and the teardown of the set-ups still write after that.
+    process.once('exit', (code) => {
+      const counts = this.#counts;
+      if (code !== 0 && counts.failed === 0) counts.failed = 1;
+      if (counts.failed > 0) process.exitCode = Number(code) || 1;
+      process.stdout.write(`${closingLine(counts)}\n`);
+    });
+  }
+
+  onTestRunEnd(
+    modules: readonly TestModule[],
+    unhandledErrors: readonly unknown[],
+    reason: TestRunEndReason,
+  ): void {
+    const counts = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
+    if (reason === 'interrupted') counts.failed++;
+    for (const module of modules) add(module, counts);
+    this.#counts = counts;
+  }
+}
+
+function add(module: TestModule, counts: Counts): void {
+  for (const test of module.children.allTests()) {
+    const { state } = test.result();
+    if (state === 'passed') counts.passed++;
+    else if (state === 'skipped') counts.skipped++;
+    // Pending: never ended, because its process died.
+    else counts.failed++;
+  }
+  for (const suite of [module, ...module.children.allSuites()]) if (brokenItself(suite)) counts.failed++;
+}
+
+/** Whether a file or a suite failed apart from its tests: it did not load, or a hook of it threw. */
+function brokenItself(suite: TestModule | TestSuite): boolean {
+  return suite.errors().length > 0;
+}
+
+function closingLine({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
