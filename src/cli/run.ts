@@ -1,4 +1,4 @@
-import { connect } from '../adapters/connect.ts';
+import { connect, type Log as EventLog } from '../adapters/connect.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors.ts';
@@ -33,7 +33,7 @@ export async function run(config: Config, options: RunOptions, log: Log, output:
       const declared = declaredTopics(config);
       await applyTopics(admin, planTopics(declared, await admin.describe(declared.map(({ name }) => name))));
     }
-    for (const graph of options.graphs) updaters.push(await composeUpdater(config, graph, connection, log));
+    await composeAll(config, options.graphs, connection, log, updaters);
     const reporting = reportProgress(updaters, log, output);
     const runs = updaters.map((updater) =>
       updater.run({ untilCaughtUp: options.untilCaughtUp }).catch((error: unknown) => {
@@ -49,6 +49,22 @@ export async function run(config: Config, options: RunOptions, log: Log, output:
   } finally {
     signals.ignore();
     await connection.close();
+  }
+}
+
+/** Fills `updaters`, or closes those there are when one can't be made: their threads would keep the process alive. */
+async function composeAll(
+  config: Config,
+  graphs: readonly GraphConfig[],
+  connection: EventLog,
+  log: Log,
+  updaters: Updater[],
+): Promise<void> {
+  try {
+    for (const graph of graphs) updaters.push(await composeUpdater(config, graph, connection, log));
+  } catch (error) {
+    await Promise.allSettled(updaters.map((updater) => updater.close()));
+    throw error;
   }
 }
 

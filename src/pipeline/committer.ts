@@ -2,7 +2,9 @@ import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import type { Head, ModelIdentity } from '../graph/head.ts';
+import type { Log } from '../log.ts';
 import type { Counters } from './counters.ts';
+import { Delivery } from './delivery.ts';
 import type { Overlay } from './overlay.ts';
 import type { PendingCommit } from './pending-commit.ts';
 import type { Offsets, Sink } from './ports.ts';
@@ -20,6 +22,7 @@ export interface CommitterOptions {
   readonly publisher: Publisher;
   /** For dead letters. */
   readonly sink: Sink;
+  readonly log: Log;
   clock(): number;
 }
 
@@ -35,9 +38,11 @@ export class Committer {
   readonly #options: CommitterOptions;
   #tail: Promise<unknown> = Promise.resolve();
   #writing = 0;
+  readonly #deadLetters: Delivery;
 
   constructor(options: CommitterOptions, head: Head | undefined) {
     this.#options = options;
+    this.#deadLetters = new Delivery(options.sink, options.log);
     this.step = head?.step ?? 0;
     this.watermark = head?.watermark ?? 0;
   }
@@ -79,6 +84,11 @@ export class Committer {
     return written;
   }
 
+  /** Dead letters that can't be published hold a commit up no longer: it fails. */
+  stop(): void {
+    this.#deadLetters.stop();
+  }
+
   async #write(
     number: number,
     pending: PendingCommit,
@@ -86,8 +96,8 @@ export class Committer {
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox'>,
     checkpoint: Checkpoint,
   ): Promise<number> {
-    const { graph, model, store, publisher, sink, overlay } = this.#options;
-    if (pending.deadLetters.length > 0) await sink.publish(pending.deadLetters);
+    const { graph, model, store, publisher, overlay } = this.#options;
+    if (pending.deadLetters.length > 0) await this.#deadLetters.send(pending.deadLetters, 'dead letters');
     const added = this.#due(pending, checkpoint);
     const outbox = publisher.size + added.filter((key) => !publisher.has(key)).length;
     await store.commit({
@@ -103,7 +113,7 @@ export class Committer {
       edges: pending.edges.values(),
       erasedEdges: pending.erasedEdges.values(),
       entities,
-      erasedEntities: [...pending.erasedEntities].map(([key, row]) => ({ key, row })),
+      erasedEntities: [...pending.erasedEntities].map(([row, key]) => ({ key, row })),
       erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
       rows: checkpoint.rows,
       floats: checkpoint.floats,
@@ -120,7 +130,7 @@ export class Committer {
 
   /** Names to publish: rows the trainer says are due, and entities that are gone. */
   #due(pending: PendingCommit, checkpoint: Checkpoint): EntityKey[] {
-    const keys = new Set<EntityKey>(pending.erasedEntities.keys());
+    const keys = new Set<EntityKey>(pending.erasedEntities.values());
     checkpoint.rows.forEach((row, i) => {
       const key = checkpoint.publish[i] === 1 ? this.#options.index.keyAt(row) : undefined;
       if (key !== undefined) keys.add(key);

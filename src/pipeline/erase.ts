@@ -42,7 +42,7 @@ export function erase(ingest: Ingest, erasure: Erasure, fetched: Fetched, open: 
   } else {
     open.batch.drop(row);
     open.commit.touched.delete(row);
-    open.commit.erasedEntities.set(key, row);
+    open.commit.erasedEntities.set(row, key);
     index.remove(key);
   }
   return 'new';

@@ -8,15 +8,28 @@ export class PendingCommit {
   readonly erasedEdges = new Map<string, EdgeName>();
   /** Rows of entities that an event named. */
   readonly touched = new Set<number>();
-  readonly erasedEntities = new Map<EntityKey, number>();
+  /** By row: an entity can be erased, named again and erased once more, each time with a row of its own. */
+  readonly erasedEntities = new Map<number, EntityKey>();
   readonly erasures = new Map<EntityKey, number>();
   readonly deadLetters: Message[] = [];
+  /** Of the dead letters' values. */
+  deadLetterBytes = 0;
   /** Records read; 0: nothing to commit. */
   records = 0;
   /** Edges handed to the trainer. */
   trained = 0;
   /** Arrival of the oldest record in it, epoch ms. */
   since: number | undefined;
+
+  /** Changes and dead letters held until it is written. */
+  get held(): number {
+    return this.edges.size + this.erasedEdges.size + this.erasures.size + this.deadLetters.length;
+  }
+
+  putDeadLetter(letter: Message): void {
+    this.deadLetters.push(letter);
+    this.deadLetterBytes += letter.value?.length ?? 0;
+  }
 
   putEdge(id: string, change: EdgeChange): void {
     this.erasedEdges.delete(id);

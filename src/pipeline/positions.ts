@@ -5,10 +5,7 @@ export class Positions {
   readonly #offsets = new Map<string, Map<number, number>>();
 
   constructor(offsets: Offsets = {}) {
-    for (const [topic, partitions] of Object.entries(offsets)) {
-      for (const [partition, offset] of Object.entries(partitions))
-        this.advance(topic, Number(partition), offset);
-    }
+    this.advanceTo(offsets);
   }
 
   get(topic: string, partition: number): number | undefined {
@@ -25,6 +22,14 @@ export class Positions {
     if (next <= (partitions.get(partition) ?? -1)) return false;
     partitions.set(partition, next);
     return true;
+  }
+
+  /** Goes up to each of `offsets` that is ahead. */
+  advanceTo(offsets: Offsets): void {
+    for (const [topic, partitions] of Object.entries(offsets)) {
+      for (const [partition, offset] of Object.entries(partitions))
+        this.advance(topic, Number(partition), offset);
+    }
   }
 
   /** Whether every offset of `ends` was reached. An end of 0 is reached by never having read. */

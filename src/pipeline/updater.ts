@@ -68,12 +68,14 @@ export class Updater {
   #stopping = false;
   #failure: Error | undefined;
   #paused = false;
-  readonly #skips: { topic: string; partition: number; offset: number }[] = [];
+  /** Offsets passed over, of which the highest of each partition counts. */
+  readonly #skips = new Positions();
   #batch = new OpenBatch();
   #pending = new PendingCommit();
   #training: Promise<void>[] = [];
   #lastCommit = 0;
   #committed: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
   #parts: Parts | undefined;
 
   constructor(options: UpdaterOptions) {
@@ -89,7 +91,8 @@ export class Updater {
   async run(options: { untilCaughtUp?: boolean } = {}): Promise<void> {
     try {
       const parts = await this.#start();
-      const ends = options.untilCaughtUp ? await this.#options.source.ends() : undefined;
+      const waits = options.untilCaughtUp && !this.#stopping;
+      const ends = waits ? await this.#options.source.ends() : undefined;
       while (!this.#stopping && !(ends && this.#caughtUp(parts, ends))) {
         const records = await this.#queue.take(READ_RECORDS, this.#waitMs());
         if (this.#failure) throw this.#failure;
@@ -103,16 +106,26 @@ export class Updater {
       this.#phase = 'stopped';
     } catch (error) {
       this.#phase = 'failed';
+      await this.close().catch((second: unknown) => {
+        this.#options.log.error({ graph: this.#options.graph, reason: reasonOf(second) }, 'could not close');
+      });
       throw error;
-    } finally {
-      await this.#close();
     }
+    await this.close();
   }
 
   /** Ends `run` after the records in hand: trains, commits and publishes them. */
   stop(): void {
     this.#stopping = true;
     this.#queue.close();
+    // One that waits for its brokers is to wait no longer. Closing stops it again and meets its failure, if any.
+    if (this.#phase === 'joining') this.#options.source.stop().catch(() => undefined);
+  }
+
+  /** Lets go of all it was given, each whether or not the one before would; `run` ends with it. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#release();
+    return this.#closing;
   }
 
   progress(): Progress {
@@ -153,7 +166,7 @@ export class Updater {
     });
     const committer: Committer = new Committer(
       {
-        ...{ graph, model, store, trainer, index, counters, publisher, sink, clock },
+        ...{ graph, model, store, trainer, index, counters, publisher, sink, clock, log },
         overlay: ingest.overlay,
       },
       head,
@@ -167,12 +180,13 @@ export class Updater {
       head ? 'store loaded' : 'store is new',
     );
     publisher.add(outbox, 0, undefined);
+    if (this.#stopping) return parts;
     this.#phase = 'joining';
     await source.start({
       position: (topic, partition) => accepted.get(topic, partition),
       accept: (records) => this.#accept(accepted, records),
       skipped: (topic, partition, offset) => {
-        if (accepted.advance(topic, partition, offset)) this.#skips.push({ topic, partition, offset });
+        if (accepted.advance(topic, partition, offset)) this.#skips.advance(topic, partition, offset);
       },
       failed: (error) => this.#fail(error),
     });
@@ -190,7 +204,7 @@ export class Updater {
 
   /** Offsets passed over count once every record handed over before them is applied: with the queue empty, all are. */
   #applySkips({ read }: Parts): void {
-    for (const { topic, partition, offset } of this.#skips.splice(0)) read.advance(topic, partition, offset);
+    if (this.#queue.length === 0) read.advanceTo(this.#skips.toOffsets());
   }
 
   #resumeSource(): void {
@@ -207,7 +221,7 @@ export class Updater {
       this.#pending.since ??= this.#batch.since;
       parts.ingest.apply(read, fetched, { batch: this.#batch, commit: this.#pending });
       const letter = problem && this.#options.deadLetter(record, problem);
-      if (letter) this.#pending.deadLetters.push(letter);
+      if (letter) this.#pending.putDeadLetter(letter);
       this.#pending.records++;
       parts.read.advance(record.topic, record.partition, record.offset + 1);
       if (this.#batch.edges < this.#options.pace.batchEdges) continue;
@@ -238,8 +252,10 @@ export class Updater {
 
   #commitIsDue({ publisher, committer }: Parts): boolean {
     if (this.#batch.since !== undefined) return false;
-    const { commitEdges, commitMs } = this.#options.pace;
-    if (this.#pending.trained >= commitEdges) return true;
+    const { commitEdges, commitMs, queueBytes } = this.#options.pace;
+    const { trained, held, deadLetterBytes } = this.#pending;
+    // What is held counts too: a stream that trains nothing would otherwise pile up behind a slow write.
+    if (Math.max(trained, held) >= commitEdges || deadLetterBytes >= queueBytes) return true;
     const waiting = this.#pending.records > 0 || publisher.cleared > 0;
     return waiting && !committer.busy && this.#options.clock() - this.#lastCommit >= commitMs;
   }
@@ -282,14 +298,18 @@ export class Updater {
     if (this.#failure) throw this.#failure;
   }
 
-  async #close(): Promise<void> {
+  async #release(): Promise<void> {
     const { source, trainer, store, sink } = this.#options;
-    await source.stop();
-    await this.#parts?.publisher.stop();
+    const failures: unknown[] = [];
+    const release = (work: Promise<unknown> | undefined) => work?.catch((error) => failures.push(error));
+    await release(source.stop());
+    this.#parts?.committer.stop();
+    await release(this.#parts?.publisher.stop());
     await Promise.allSettled([...this.#training, this.#committed]);
-    await trainer.stop();
-    await store.close();
-    await sink.stop();
+    await release(trainer.stop());
+    await release(store.close());
+    await release(sink.stop());
+    if (failures.length > 0) throw failures[0];
   }
 
   #caughtUp({ read }: Parts, ends: Offsets): boolean {
