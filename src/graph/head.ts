@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { FatalError } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors.ts';
 import type { Relation } from './relation.ts';
 
 const count = z.number().int().nonnegative();
@@ -42,11 +42,23 @@ export function encodeHead(head: Head): Buffer {
 
 /** @throws FatalError when the record is not one of ours. */
 export function decodeHead(bytes: Uint8Array): Head {
-  const parsed = headSchema.safeParse(JSON.parse(Buffer.from(bytes).toString()));
-  if (!parsed.success) {
-    throw new FatalError('store-damaged', `the store's head can't be read: ${z.prettifyError(parsed.error)}`);
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(bytes).toString());
+  } catch (error) {
+    throw damaged(reasonOf(error), error);
   }
+  const parsed = headSchema.safeParse(json);
+  if (!parsed.success) throw damaged(z.prettifyError(parsed.error), parsed.error);
   return parsed.data;
+}
+
+function damaged(reason: string, cause: unknown): FatalError {
+  return new FatalError(
+    'store-damaged',
+    `the store's head can't be read: ${reason}; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
+    { cause },
+  );
 }
 
 /** Sixteen hex digits that name the model: equal exactly where vectors may be compared. */

@@ -81,6 +81,12 @@ async function loadRows(
     chunk = emptyRows(Math.min(LOAD_ROWS, rows - first), width);
   };
   for await (const { row, floats } of store.rows()) {
+    if (row >= rows) {
+      throw new FatalError(
+        'store-damaged',
+        `the store holds row ${row}, but its head counts ${rows} rows; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
+      );
+    }
     while (row >= first + chunk.types.length) await next();
     const record = index.record(row);
     const i = row - first;
