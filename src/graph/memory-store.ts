@@ -3,7 +3,8 @@ import type { Entry, Store, WriteBatch } from './store.ts';
 /** The store's twin in memory: what tests and the embedded mode without a disk use, and the oracle of the suite. */
 export class MemoryStore implements Store {
   readonly #values = new Map<string, Uint8Array>();
-  #ordered: string[] | undefined;
+  /** Never changed, so that a scan in progress sees one moment. */
+  #ordered: readonly (readonly [key: string, value: Uint8Array])[] | undefined;
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     return keys.map((key) => this.#values.get(text(key)));
@@ -11,11 +12,10 @@ export class MemoryStore implements Store {
 
   async *scan(prefix: Uint8Array): AsyncIterable<Entry> {
     // latin1 text sorts as its bytes do.
-    this.#ordered ??= [...this.#values.keys()].sort();
+    this.#ordered ??= [...this.#values].sort(([a], [b]) => (a < b ? -1 : 1));
     const start = text(prefix);
-    for (const key of this.#ordered) {
-      const value = this.#values.get(key);
-      if (key.startsWith(start) && value !== undefined) yield { key: Buffer.from(key, 'latin1'), value };
+    for (const [key, value] of this.#ordered) {
+      if (key.startsWith(start)) yield { key: Buffer.from(key, 'latin1'), value };
     }
   }
 
