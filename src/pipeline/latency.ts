@@ -15,6 +15,6 @@ export class LatencyWindow {
     const held = Math.min(this.#count, WINDOW);
     if (held === 0) return undefined;
     const sorted = this.#samples.slice(0, held).sort();
-    return sorted[Math.min(held - 1, Math.floor(q * held))];
+    return sorted[Math.max(0, Math.ceil(q * held) - 1)];
   }
 }
