@@ -1,0 +1,177 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const COMMAND = join(ROOT, 'bin', 'twhin.js');
+/** Compiled code is kept between the many short commands, which halves their start. */
+const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'twhin-e2e');
+const COMMAND_MS = 60_000;
+
+/** How a process ended, and all it said. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A small model where vectors don't matter: what is left is the moving of bytes. */
+export const SMALL = `model: { dim: 16 }, limits: { maxEntities: 100_000, maxKnownEdges: 1_000_000 },`;
+
+let made = 0;
+
+/** One deployment under test: its own topics, stores and configuration, used through the command line alone. */
+export class Twhin {
+  readonly folder: string;
+  readonly prefix: string;
+  readonly env: Record<string, string>;
+  readonly #running = new Set<Running>();
+
+  private constructor(folder: string, prefix: string, env: Record<string, string>) {
+    this.folder = folder;
+    this.prefix = prefix;
+    this.env = env;
+  }
+
+  /** config: the inside of the object that twhin.config.ts gives for the kit `k`. */
+  static async create(brokers: string, config: string = SMALL): Promise<Twhin> {
+    const folder = await mkdtemp(join(tmpdir(), 'twhin-e2e-'));
+    const prefix = `e2e-${process.pid}-${++made}-${Date.now()}.`;
+    // Nothing of the test's own environment: NODE_ENV and npm's variables change how libraries and bin/ behave.
+    const env: Record<string, string> = {
+      PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      KAFKA_BROKERS: brokers,
+      TWHIN_STATE: join(folder, 'state'),
+      TWHIN_TOPIC_PREFIX: prefix,
+    };
+    const twhin = new Twhin(folder, prefix, env);
+    env['TWHIN_CONFIG'] = await twhin.configure(config);
+    return twhin;
+  }
+
+  /** Writes another configuration beside the first; gives its path. */
+  async configure(config: string): Promise<string> {
+    const path = join(this.folder, `twhin-${++made}.config.ts`);
+    await writeFile(path, `export default (k) => ({ ${config} });\n`);
+    return path;
+  }
+
+  topic(name: string): string {
+    return `${this.prefix}${name}`;
+  }
+
+  /** Starts a command. stdin is at its end unless `stdin` gives text. */
+  start(args: readonly string[], options: CommandOptions = {}): Running {
+    const child = spawn(process.execPath, [COMMAND, ...args], {
+      cwd: this.folder,
+      env: { ...this.env, ...options.env },
+    });
+    const running = new Running(child);
+    this.#running.add(running);
+    child.stdin.on('error', () => undefined);
+    if (options.stdin !== 'open') child.stdin.end(options.stdin ?? '');
+    return running;
+  }
+
+  /** Runs a command to its end, whatever that is. */
+  async end(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+    const running = this.start(args, options);
+    const timer = setTimeout(() => running.kill('SIGKILL'), options.limitMs ?? COMMAND_MS);
+    const ended = await running.ended;
+    clearTimeout(timer);
+    return ended;
+  }
+
+  /** Runs a command that has to succeed; gives its stdout. */
+  async ok(args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const { code, signal, stdout, stderr } = await this.end(args, options);
+    if (code === 0) return stdout;
+    throw new Error(`twhin ${args.join(' ')} ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
+  }
+
+  /** What a command says with --json; one object is all there may be on stdout. */
+  async json(args: readonly string[], options: CommandOptions = {}): Promise<unknown> {
+    return JSON.parse(await this.ok([...args, '--json'], options));
+  }
+
+  /** Events of a topic, sent through the command line's stdin. */
+  async feed(topic: string, events: readonly object[]): Promise<void> {
+    const stdin = events.map((event) => `${JSON.stringify(event)}\n`).join('');
+    await this.ok(['feed', '-', '--topic', topic], { stdin });
+  }
+
+  /** Ends what still runs and removes everything. */
+  async remove(): Promise<void> {
+    for (const running of this.#running) running.kill('SIGKILL');
+    await Promise.all([...this.#running].map(({ ended }) => ended));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+export interface CommandOptions {
+  /** Text for its stdin, or 'open' to write to it later. */
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly limitMs?: number;
+}
+
+/** A command that was started. */
+export class Running {
+  stdout = '';
+  stderr = '';
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly ended: Promise<Ended>;
+  #over = false;
+
+  constructor(child: ChildProcessWithoutNullStreams) {
+    this.child = child;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    const { promise, resolve } = Promise.withResolvers<Ended>();
+    this.ended = promise;
+    child.on('close', (code, signal) => {
+      this.#over = true;
+      resolve({ code, signal, stdout: this.stdout, stderr: this.stderr });
+    });
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Waits for text on stderr. @throws when it ends before, or in vain. */
+  async says(text: RegExp, limitMs = 30_000): Promise<void> {
+    await until(`${text} on stderr`, () => text.test(this.stderr) || this.#over, limitMs);
+    if (!text.test(this.stderr))
+      throw new Error(`it ended without saying ${text}:\n${this.stderr.slice(-4000)}`);
+  }
+}
+
+/** Waits until `ready`. @throws naming what was waited for. */
+export async function until(
+  what: string,
+  ready: () => boolean | Promise<boolean>,
+  limitMs = 60_000,
+): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  while (!(await ready())) {
+    if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for: ${what}`);
+    await sleep(10);
+  }
+}

@@ -1,0 +1,126 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, describe, expect, inject, test } from 'vitest';
+import { countHiggs, type HiggsCounts, higgsLines } from '../fixtures/higgs.ts';
+import { readStore, unlike } from './stored.ts';
+import { fold, lagOf, readTopic } from './topic-reader.ts';
+import { Twhin } from './twhin.ts';
+
+const GRAPH = 'engagement';
+const FEATURES = ['engagement', 'ad-click', 'search', 'erasure'];
+let twhin: Twhin | undefined;
+
+afterEach(async () => {
+  await twhin?.remove();
+  twhin = undefined;
+});
+
+/** The whole way of a Higgs file at the default model, and everything that has to hold at its end. */
+async function wholeWay(file: string, expected: HiggsCounts, limitMs: number): Promise<void> {
+  const brokers = inject('brokers');
+  const at = await Twhin.create(brokers, '');
+  twhin = at;
+  await at.ok(['topics', 'apply']);
+  const fed = await at.json(['feed', file, '--topic', 'engagement', '--format', 'higgs'], { limitMs });
+  expect(fed).toMatchObject({ sent: expected.events, bad: 0 });
+  await at.ok(['run', '--graph', GRAPH, '--until-caught-up'], { limitMs });
+
+  const { edges, users, tweets, events, duplicate, late } = expected;
+  const none = { likes: 0, quotes: 0, clicks: 0, promotes: 0, searches: 0 };
+  const stats = await at.json(['stats', '--graph', GRAPH, '--digest'], { limitMs });
+  const found = Object(stats).graphs[GRAPH];
+  expect(found).toMatchObject({
+    entities: { user: users, tweet: tweets, ad: 0, advertiser: 0, query: 0 },
+    edges: { ...none, ...edges },
+    events: { consumed: events, rejected: 0, duplicate, late },
+    outbox: 0,
+    fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
+    digest: {
+      edges: expect.stringMatching(/^[0-9a-f]{16}$/),
+      vectors: expect.stringMatching(/^[0-9a-f]{16}$/),
+    },
+  });
+  const offsets: Record<string, number> = found.offsets[at.topic('engagement')];
+  expect(Object.values(offsets).reduce((sum, offset) => sum + offset, 0)).toBe(events);
+
+  const topics = FEATURES.map((name) => at.topic(name));
+  expect(await lagOf(brokers, `${at.prefix}${GRAPH}`, topics)).toBe(0);
+
+  const stored = await readStore(at, GRAPH);
+  expect(stored.edges.length).toBe(expected.named.length);
+  expect(stored.edges.every((edge, i) => edge === expected.named[i])).toBe(true);
+  const topic = fold(await readTopic(brokers, at.topic(`embeddings.${GRAPH}`)));
+  expect(topic.size).toBe(users + tweets);
+  expect(unlike(stored.vectors, topic)).toEqual([]);
+  const step = found.step;
+  let vague = 0;
+  for (const { value, headers } of topic.values()) {
+    const numbers = Array.from({ length: 128 }, (_, i) => value?.readFloatLE(i * 4) ?? Number.NaN);
+    const whole = value?.length === 512 && numbers.every(Number.isFinite) && numbers.some((x) => x !== 0);
+    if (!whole || !(Number(headers['step']) > 0 && Number(headers['step']) <= step)) vague++;
+  }
+  expect(vague).toBe(0);
+  const [{ headers } = { headers: {} }] = topic.values();
+  expect(headers).toEqual({
+    graph: GRAPH,
+    dim: '128',
+    dtype: 'float32',
+    step: expect.stringMatching(/^\d+$/),
+    at: expect.stringMatching(/^13\d{11}$/),
+    fingerprint: found.fingerprint,
+  });
+
+  // What `show` says is the same again, to the last bit.
+  for (const key of [...topic.keys()].slice(0, 5)) {
+    const shown = Object(await at.json(['show', key, '--graph', GRAPH]));
+    expect(Float32Array.from(shown.vector)).toEqual(
+      Float32Array.from(
+        shown.vector,
+        (_: unknown, i: number) => topic.get(key)?.value?.readFloatLE(i * 4) ?? 0,
+      ),
+    );
+    const ends = (ending: RegExp) => expected.named.filter((edge) => ending.test(edge)).length;
+    for (const relation of ['retweets', 'replies', 'mentions']) {
+      expect(shown.edges[relation] ?? { out: 0, in: 0 }).toEqual({
+        out: ends(new RegExp(`^${key} ${relation} `)),
+        in: ends(new RegExp(` ${relation} ${key} `)),
+      });
+    }
+    expect(shown.nearest).toHaveLength(10);
+  }
+}
+
+describe('from a file of events to vectors on the topic', () => {
+  test('20,000 events: every count, every vector, byte for byte', async () => {
+    const lines = higgsLines(20_000);
+    const expected = countHiggs(lines);
+    expect(expected.duplicate).toBeGreaterThan(100);
+    expect(expected.late).toBeGreaterThan(100);
+    const folder = await mkdtemp(join(tmpdir(), 'twhin-higgs-'));
+    const file = join(folder, 'higgs.txt');
+    await writeFile(file, `${lines.join('\n')}\n`);
+    await wholeWay(file, expected, 60_000);
+    await rm(folder, { recursive: true });
+  });
+
+  const real = process.env['TWHIN_HIGGS'] ?? '';
+  test.skipIf(!existsSync(real))(
+    'the real Higgs file (set TWHIN_HIGGS to higgs-activity_time.txt.gz)',
+    async () => {
+      const bytes = readFileSync(real);
+      const text = (real.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
+      const expected = countHiggs(text.trim().split('\n'));
+      expect(expected).toMatchObject({
+        events: 563_069,
+        edges: { retweets: 328_132, replies: 32_523, mentions: 150_818 },
+        users: 279_379,
+        tweets: 59_977,
+      });
+      await wholeWay(real, expected, 600_000);
+    },
+    900_000,
+  );
+});
