@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Kafka, type LogEntry, logLevel } from 'kafkajs';
+import { Kafka, type LogEntry, logLevel, type RetryOptions } from 'kafkajs';
 import { FatalError, RetryableError, reasonOf, UsageError } from '../errors.ts';
 import { registerCodecs } from './kafka-codecs.ts';
 import { guardRequestQueue } from './kafka-guard.ts';
@@ -26,7 +26,7 @@ export type LogLine = (level: LogLevel, message: string) => void;
  * Waits between attempts inside kafkajs. All are given: its defaults differ under NODE_ENV=test.
  * Few attempts, for who calls retries with a report of its own.
  */
-export const CONNECT_RETRY = {
+const CONNECT_RETRY: RetryOptions = {
   retries: 3,
   initialRetryTime: 200,
   maxRetryTime: 1000,
@@ -35,7 +35,7 @@ export const CONNECT_RETRY = {
 };
 
 /** A kafkajs client whose log goes to `log`, as debug lines: what matters comes back as errors. */
-export function createKafka(settings: KafkaSettings, log: LogLine): Kafka {
+export function createKafka(settings: KafkaSettings, log: LogLine, retry = CONNECT_RETRY): Kafka {
   registerCodecs();
   if (!guardRequestQueue()) {
     log('warn', 'kafkajs is not the release this was written against: idle connections may use more CPU');
@@ -46,7 +46,7 @@ export function createKafka(settings: KafkaSettings, log: LogLine): Kafka {
     connectionTimeout: 3000,
     authenticationTimeout: 5000,
     requestTimeout: 30_000,
-    retry: CONNECT_RETRY,
+    retry,
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => log('debug', lineOf(entry)),
     ...(settings.ssl || settings.caFile !== undefined ? { ssl: tlsOf(settings) } : {}),

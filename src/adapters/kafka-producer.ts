@@ -128,15 +128,12 @@ export class TopicProducer {
   }
 
   async #connect(): Promise<Producer> {
-    const retries = Math.ceil(this.#options.giveUpMs / 1000);
     const producer = this.#options.kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       metadataMaxAge: METADATA_MS,
       createPartitioner: Partitioners.DefaultPartitioner,
-      // Through an outage with one identity: the broker then knows what it already has.
-      retry: { retries, initialRetryTime: 100, maxRetryTime: 1000, factor: 0.2, multiplier: 2 },
     });
     await producer.connect();
     return producer;

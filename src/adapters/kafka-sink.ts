@@ -24,7 +24,11 @@ export class KafkaSink implements Sink {
     this.#settings = settings;
     this.#giveUpMs = options.giveUpMs ?? 30_000;
     this.#log = log;
-    this.#kafka = createKafka(settings, log);
+    // Through an outage with one identity, by which the broker knows what it already has. Finding the brokers again
+    // is tried for as long: kafkajs gives a send up, with its identity, once that fails.
+    const retries = Math.ceil(this.#giveUpMs / 1000);
+    const retry = { retries, initialRetryTime: 100, maxRetryTime: 1000, factor: 0.2, multiplier: 2 };
+    this.#kafka = createKafka(settings, log, retry);
     this.#admin = new KafkaAdmin(settings, log);
   }
 

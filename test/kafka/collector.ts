@@ -5,6 +5,8 @@ import type { Message, SourceReader, SourceRecord } from '../../src/pipeline/por
 export class Collector implements SourceReader {
   readonly records: SourceRecord[] = [];
   readonly errors: Error[] = [];
+  /** Times that records were handed over. */
+  handed = 0;
   readonly positions: Map<string, number>;
   /** What `accept` answers. */
   room: (collector: Collector) => boolean = () => true;
@@ -18,6 +20,7 @@ export class Collector implements SourceReader {
   }
 
   accept(records: SourceRecord[]): boolean {
+    this.handed++;
     this.records.push(...records);
     for (const { topic, partition, offset } of records) {
       this.positions.set(`${topic}/${partition}`, offset + 1);

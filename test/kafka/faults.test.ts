@@ -11,7 +11,7 @@ import type { Trouble } from '../../src/pipeline/ports.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
 
 const quiet = () => undefined;
-const COUNT = 6000;
+const COUNT = 60_000;
 
 /** A broker of its own: these tests kill it. */
 describe('kill -9 of the broker', () => {
@@ -44,10 +44,11 @@ describe('kill -9 of the broker', () => {
     const sink = new KafkaSink(settings, { giveUpMs: 60_000 }, quiet);
     let acknowledged = 0;
     const producing = (async () => {
-      for (let n = 0; n < COUNT; n += 50) {
-        await sink.publish(numbered(topic, 50, 30, n));
-        acknowledged = n + 50;
-        await sleep(10);
+      // Always something in flight, so that each kill meets a request whose answer is lost.
+      for (let n = 0; n < COUNT; n += 300) {
+        const parts = [0, 100, 200].map((part) => sink.publish(numbered(topic, 100, 30, n + part)));
+        await Promise.all(parts);
+        acknowledged = n + 300;
       }
     })();
 

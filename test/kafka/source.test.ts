@@ -174,6 +174,14 @@ describe('Kafka source', () => {
     await until('the end', () => reader.position(topic, 0) === 28);
     await reading.stop();
     expect(numbersOf(reader.records)).toEqual(Array.from({ length: 15 }, (_, n) => n));
+
+    // From here on there is nothing but markers and what was aborted.
+    const late = new Collector(new Map([[`${topic}/0`, 16]]));
+    const again = source(topic);
+    await again.start(late);
+    await until('the end', () => late.position(topic, 0) === 28);
+    await again.stop();
+    expect(late.records).toEqual([]);
   });
 
   test('partitions added to a running topic are read from their start', async () => {
