@@ -11,6 +11,10 @@ export interface Environment {
   readonly sasl: KafkaSettings['sasl'] | undefined;
 }
 
+/** What Kafka takes as the start of a topic's name; empty is a choice too. */
+export const TOPIC_PREFIX = /^[a-zA-Z0-9._-]{0,150}$/;
+export const TOPIC_PREFIX_RULE = 'up to 150 letters, digits, dots, _ and -';
+
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
 /** Reads the environment once. `problems` gets a line for each variable that can't be used; values of secrets never. */
@@ -22,12 +26,19 @@ export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Env
       .map((broker) => broker.trim()),
     state: text('TWHIN_STATE'),
     // An empty prefix is a choice, not an absence.
-    topicPrefix: env['TWHIN_TOPIC_PREFIX'],
+    topicPrefix: readPrefix(env['TWHIN_TOPIC_PREFIX'], problems),
     configFile: text('TWHIN_CONFIG'),
     ssl: flag(env, 'KAFKA_SSL', problems),
     caFile: text('KAFKA_SSL_CA'),
     sasl: readSasl(text, problems),
   };
+}
+
+function readPrefix(prefix: string | undefined, problems: string[]): string | undefined {
+  if (prefix !== undefined && !TOPIC_PREFIX.test(prefix)) {
+    problems.push(`TWHIN_TOPIC_PREFIX: expected ${TOPIC_PREFIX_RULE}, seen ${JSON.stringify(prefix)}`);
+  }
+  return prefix;
 }
 
 function flag(env: NodeJS.ProcessEnv, name: string, problems: string[]): boolean {

@@ -7,6 +7,7 @@ import { defineTopic } from '../../topics/topic.ts';
 import { reasonOf, UsageError } from '../errors.ts';
 import { entityKey } from '../graph/entity.ts';
 import { readEnvironment } from './environment.ts';
+import { fileProblems } from './file-problems.ts';
 import { type Config, resolveConfig } from './resolve.ts';
 import { type ConfigInput, configFileSchema } from './schema.ts';
 
@@ -35,13 +36,7 @@ export async function loadConfig(env: NodeJS.ProcessEnv, cwd: string): Promise<C
   const environment = readEnvironment(env, problems);
   const input = await readFile(environment.configFile, cwd);
   const parsed = configFileSchema.safeParse(input);
-  if (!parsed.success) {
-    for (const { path, message } of parsed.error.issues) {
-      problems.push(
-        `${path.map(String).join('.') || 'the configuration'}: ${message}, seen ${seen(input, path)}`,
-      );
-    }
-  }
+  if (!parsed.success) problems.push(...fileProblems(parsed.error, input));
   const file = parsed.success ? parsed.data : configFileSchema.parse({});
   const config = resolveConfig(file, environment, cwd, problems);
   if (problems.length > 0 || config === undefined) {
@@ -69,12 +64,4 @@ async function readFile(named: string | undefined, cwd: string): Promise<unknown
     if (error instanceof UsageError) throw error;
     throw new UsageError('configuration', `${path} can't be used: ${reasonOf(error)}`, { cause: error });
   }
-}
-
-function seen(input: unknown, path: readonly PropertyKey[]): string {
-  let value = input;
-  for (const key of path) {
-    value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-  }
-  return JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
 }

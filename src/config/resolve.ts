@@ -8,6 +8,7 @@ import { RELATIONS, type Relation } from '../graph/relation.ts';
 import type { TrainerSettings } from '../pipeline/trainer.ts';
 import type { Pace } from '../pipeline/updater.ts';
 import { checkBrokers, type Environment } from './environment.ts';
+import { frozen } from './freeze.ts';
 import { PRESETS } from './presets.ts';
 import type { ConfigFile } from './schema.ts';
 
@@ -88,7 +89,7 @@ export function resolveConfig(
     };
   });
   if (problems.length > 0) return undefined;
-  return Object.freeze({
+  return frozen({
     kafka: {
       brokers,
       clientId: file.kafka.clientId,

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { EventTopic } from '../../topics/topic.ts';
+import { TOPIC_PREFIX, TOPIC_PREFIX_RULE } from './environment.ts';
 
 const positive = z.number().positive();
 const whole = z.number().int().positive();
-const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'lower-case letters, digits and dashes');
+const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes');
 
 const relation = z.strictObject({ name, lhs: name, rhs: name });
 
@@ -16,15 +17,12 @@ const graph = z.strictObject({
 
 const eventTopic = z.custom<EventTopic>(
   (value) => typeof value === 'object' && value !== null && 'name' in value && 'changesOf' in value,
-  'what defineTopic returns',
+  'expected what defineTopic returns',
 );
 
 /** What a `twhin.config.ts` may say; everything has a default. */
 export const configFileSchema = z.strictObject({
-  topicPrefix: z
-    .string()
-    .regex(/^[a-zA-Z0-9._-]*$/, 'letters, digits, dots, _ and -')
-    .default('twhin.'),
+  topicPrefix: z.string().regex(TOPIC_PREFIX, `expected ${TOPIC_PREFIX_RULE}`).default('twhin.'),
   kafka: z
     .strictObject({
       brokers: z.array(z.string()).optional(),

@@ -1,0 +1,311 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { init } from '../../src/cli/init.ts';
+import { declaredTopics } from '../../src/config/declared-topics.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { UsageError } from '../../src/errors.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'twhin-config-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+let files = 0;
+/** Node keeps modules by their path, so each file has a name of its own. */
+async function file(content: string): Promise<string> {
+  const path = join(folder, `config-${files++}.ts`);
+  await writeFile(path, content);
+  return path;
+}
+
+const load = async (content: string, env: NodeJS.ProcessEnv = {}) =>
+  loadConfig({ ...env, TWHIN_CONFIG: await file(content) }, folder);
+
+async function problemsOf(loading: Promise<unknown>): Promise<string[]> {
+  const error = await loading.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof UsageError)) throw new Error(`expected a UsageError, seen ${String(error)}`);
+  return error.message.split('\n').map((line) => line.trim());
+}
+
+describe('loadConfig', () => {
+  test('without a file, gives both graphs of TwHIN and every default', async () => {
+    const config = await loadConfig({}, folder);
+    expect(config.kafka).toEqual({ brokers: ['127.0.0.1:9092'], clientId: 'twhin-stream', ssl: false });
+    expect(config.topicPrefix).toBe('twhin.');
+    expect(config.state).toBe(join(folder, '.twhin/state'));
+    expect(config.graphs.map(({ name, folder: at }) => [name, at])).toEqual([
+      ['engagement', join(folder, '.twhin/state/engagement')],
+      ['follow', join(folder, '.twhin/state/follow')],
+    ]);
+    expect(config.graphs.map(({ topics }) => topics.map(({ name }) => name))).toEqual([
+      ['engagement', 'ad-click', 'search', 'erasure'],
+      ['follow', 'ad-click', 'erasure'],
+    ]);
+    expect(config.pace).toEqual({
+      batchEdges: 1024,
+      lingerMs: 100,
+      commitEdges: 16_384,
+      commitMs: 500,
+      queueBytes: 33_554_432,
+    });
+    expect(config.limits).toEqual({ valueBytes: 65_536, depth: 8 });
+    expect(declaredTopics(config).map(({ name }) => name)).toEqual([
+      'twhin.engagement',
+      'twhin.follow',
+      'twhin.ad-click',
+      'twhin.search',
+      'twhin.erasure',
+      'twhin.embeddings.engagement',
+      'twhin.embeddings.follow',
+      'twhin.dead-letter',
+    ]);
+  });
+
+  test('presets decide a recipe, and single settings win over them', async () => {
+    const [measured, twhin, own] = await Promise.all([
+      load('export default {}'),
+      load(`export default { preset: 'twhin' }`),
+      load(
+        `export default { preset: 'twhin', model: { dim: 12, unitBall: true }, training: { chunkEdges: 3 } }`,
+      ),
+    ]);
+    const recipe = (config: typeof own) => {
+      const { model, chunkEdges, uniformNegatives, initScale } = config.graphs[0]!.trainer;
+      return {
+        scorer: model.scorer,
+        loss: model.loss,
+        ball: model.unitBall,
+        chunkEdges,
+        uniformNegatives,
+        initScale,
+      };
+    };
+    expect(recipe(measured)).toMatchObject({
+      scorer: 'transe-l2',
+      loss: 'softmax',
+      ball: true,
+      chunkEdges: 64,
+    });
+    expect(recipe(twhin)).toMatchObject({ scorer: 'twhin', loss: 'logistic', ball: false, chunkEdges: 128 });
+    expect(recipe(own)).toEqual({
+      scorer: 'twhin',
+      loss: 'logistic',
+      ball: true,
+      chunkEdges: 3,
+      uniformNegatives: 128,
+      // √(3 / 12)
+      initScale: 0.5,
+    });
+    expect(own.graphs[0]!.model.dim).toBe(12);
+  });
+
+  test('takes the plain object and the function of the kit', async () => {
+    expect((await load(`export default { topicPrefix: 'a.' }`)).topicPrefix).toBe('a.');
+    const config = await load(`
+      export default async ({ z, defineTopic, idField, instantField, entityKey }) => ({
+        relations: [{ name: 'joins', lhs: 'user', rhs: 'club' }],
+        entityTypes: ['club'],
+        topics: [defineTopic({
+          name: 'join',
+          schema: z.object({ u: idField, c: idField, at: instantField }),
+          key: ({ u }) => u,
+          changes: ({ u, c, at }) => [
+            { lhs: entityKey('user', u), relation: 'joins', rhs: entityKey('club', c), at, removed: false },
+          ],
+        })],
+        graphs: { clubs: { topics: ['join', 'erasure'], relations: ['joins'] } },
+      })`);
+    const clubs = config.graphs.find(({ name }) => name === 'clubs');
+    expect(clubs?.model).toEqual({
+      dim: 128,
+      scorer: 'transe-l2',
+      entityTypes: ['user', 'club'],
+      relations: [{ name: 'joins', lhs: 'user', rhs: 'club' }],
+    });
+    expect(clubs?.trainer.relations).toEqual([{ name: 'joins', lhsType: 0, rhsType: 1 }]);
+    expect(clubs?.topics[0]?.changesOf({ u: 1, c: 2, at: 1_700_000_000_000 })).toEqual([
+      { lhs: 'user:1', relation: 'joins', rhs: 'club:2', at: 1_700_000_000_000, removed: false },
+    ]);
+    // Erasures name the new type as well.
+    expect(clubs?.topics[1]?.changesOf({ entity: 'club:2', at: 1_700_000_000_000 })).toEqual([
+      { erased: 'club:2', at: 1_700_000_000_000 },
+    ]);
+  });
+
+  test('says every problem at once: key, expected, seen', async () => {
+    const problems = await problemsOf(
+      load(
+        `export default {
+          preset: 'best',
+          model: { dim: 0, scorer: 7 },
+          training: { batchEdges: 128n, lingerMs: Infinity },
+          graphs: { 'Bad Name': { topics: ['follow'], relations: ['follows'] }, empty: { topics: [], relations: ['follows'] } },
+          topics: [{ name: 'x' }],
+          colour: 'red',
+        }`,
+        {
+          KAFKA_BROKERS: 'one:9092,two',
+          KAFKA_SSL: 'yes',
+          KAFKA_SASL_MECHANISM: 'gssapi',
+          TWHIN_TOPIC_PREFIX: 'a b/',
+        },
+      ),
+    );
+    const found = (start: string) => problems.filter((line) => line.startsWith(start)).join('\n');
+    expect(found('preset:')).toMatch(/expected .*measured.*, seen "best"/);
+    expect(found('model.dim:')).toMatch(/expected .*, seen 0/);
+    expect(found('model.scorer:')).toMatch(/expected .*transe-l1.*, seen 7/);
+    expect(found('training.batchEdges:')).toMatch(/expected number.*, seen 128n/);
+    expect(found('training.lingerMs:')).toMatch(/expected number.*, seen Infinity/);
+    expect(found('graphs.Bad Name:')).toMatch(
+      /expected lower-case letters, digits and dashes, seen "Bad Name"/,
+    );
+    expect(found('graphs.empty.topics:')).toMatch(/expected .*, seen an array of 0/);
+    expect(found('topics.0:')).toMatch(/expected what defineTopic returns, seen an object with name/);
+    expect(found('colour:')).toMatch(/expected no such key, seen a string/);
+    expect(found('KAFKA_BROKERS:')).toMatch(/expected host:port, seen "two"/);
+    expect(found('KAFKA_SSL:')).toMatch(/expected true or false, seen "yes"/);
+    expect(found('KAFKA_SASL_MECHANISM:')).toMatch(/expected plain, scram.*, seen "gssapi"/);
+    expect(found('KAFKA_SASL_USERNAME:')).toMatch(/expected a user name, seen nothing/);
+    expect(found('KAFKA_SASL_PASSWORD:')).toMatch(/expected a password, seen nothing/);
+    expect(found('TWHIN_TOPIC_PREFIX:')).toMatch(/expected .*letters.*, seen "a b\/"/);
+    expect(problems[0]).toMatch(/^the configuration has 15 problems; nothing was started:$/);
+    expect(problems).toHaveLength(16);
+  });
+
+  test('says every name that fits nothing', async () => {
+    const problems = await problemsOf(
+      load(`export default {
+        entityTypes: ['user'],
+        relations: [{ name: 'likes', lhs: 'user', rhs: 'song' }],
+        graphs: { follow: { topics: ['folow', 'erasure', 'erasure'], relations: ['knows'] } },
+      }`),
+    );
+    expect(problems.slice(1)).toEqual([
+      'entityTypes: expected each name once, seen "user" again',
+      'relations: expected each name once, seen "likes" again',
+      'relations.likes: expected one of user, tweet, ad, advertiser, query, user, seen "song"',
+      'graphs.follow.relations: expected one of follows, likes, retweets, replies, quotes, mentions, clicks, promotes, searches, likes, seen "knows"',
+      'graphs.follow.topics: expected each name once, seen "erasure" again',
+      'graphs.follow.topics: expected one of engagement, follow, ad-click, search, erasure, seen "folow"',
+    ]);
+  });
+
+  test('never says a secret, wherever it was put', async () => {
+    const env = { KAFKA_SASL_USERNAME: 'eve', KAFKA_SASL_PASSWORD: 'hunter2', KAFKA_SASL_MECHANISM: 'md5' };
+    const problems = await problemsOf(
+      load(
+        `export default {
+          password: 'hunter2',
+          kafka: { brokers: 'b:1', sasl: { mechanism: 'plain', username: 'eve', password: 'hunter2' } },
+        }`,
+        env,
+      ),
+    );
+    expect(problems.join('\n')).not.toContain('hunter2');
+    expect(problems).toContain(
+      'kafka.sasl: expected no such key, seen an object with mechanism, username, password',
+    );
+    expect(problems).toContain('password: expected no such key, seen a string');
+    expect(problems.some((line) => line.startsWith('KAFKA_SASL_MECHANISM:'))).toBe(true);
+  });
+
+  test('refuses a file that is missing, that throws and that exports nothing, naming it', async () => {
+    const missing = join(folder, 'nowhere.ts');
+    expect(await problemsOf(loadConfig({ TWHIN_CONFIG: missing }, folder))).toEqual([
+      `TWHIN_CONFIG: there is no file ${missing}`,
+    ]);
+    expect(await problemsOf(load(`throw new Error('no luck')`))).toEqual([
+      expect.stringMatching(/config-\d+\.ts can't be used: no luck$/),
+    ]);
+    expect(await problemsOf(load(`export const config = {}`))).toEqual([
+      expect.stringMatching(/config-\d+\.ts can't be used: it has no default export$/),
+    ]);
+    expect(await problemsOf(load(`export default 'measured'`))).toEqual([
+      'the configuration has 1 problem; nothing was started:',
+      expect.stringMatching(/^the configuration: .*expected object.*, seen "measured"$/),
+    ]);
+  });
+
+  test('the environment wins over the file', async () => {
+    const content = `export default { topicPrefix: 'file.', state: '/from/file', kafka: { brokers: ['file:1'] } }`;
+    const fromFile = await load(content);
+    expect(fromFile.state).toBe('/from/file');
+    const config = await load(content, {
+      KAFKA_BROKERS: 'a:1, b:2',
+      TWHIN_STATE: 'here',
+      TWHIN_TOPIC_PREFIX: '',
+      KAFKA_SSL: 'true',
+      KAFKA_SSL_CA: '/ca.pem',
+      KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
+      KAFKA_SASL_USERNAME: 'u',
+      KAFKA_SASL_PASSWORD: 'p',
+    });
+    expect(config.topicPrefix).toBe('');
+    expect(config.state).toBe(join(folder, 'here'));
+    expect(config.kafka).toEqual({
+      brokers: ['a:1', 'b:2'],
+      clientId: 'twhin-stream',
+      ssl: true,
+      caFile: '/ca.pem',
+      sasl: { mechanism: 'scram-sha-512', username: 'u', password: 'p' },
+    });
+  });
+
+  test('is frozen however deep', async () => {
+    const thawed: string[] = [];
+    const look = (value: unknown, path: string) => {
+      if (typeof value !== 'object' || value === null) return;
+      if (!Object.isFrozen(value)) thawed.push(path);
+      for (const [key, part] of Object.entries(value)) look(part, `${path}.${key}`);
+    };
+    look(await load(`export default { kafka: { brokers: ['a:1'] } }`), 'config');
+    expect(thawed).toEqual([]);
+  });
+});
+
+describe('twhin init', () => {
+  const template = async () => {
+    const written: string[] = [];
+    await init(folder, { out: (line) => written.push(line), err() {}, status() {}, statusDone() {} });
+    expect(written).toEqual([`wrote ${join(folder, 'twhin.config.ts')}`]);
+    return readFile(join(folder, 'twhin.config.ts'), 'utf8');
+  };
+
+  test('writes a file that loads and changes nothing', async () => {
+    await template();
+    const [own, plain] = await Promise.all([loadConfig({}, folder), loadConfig({}, join(folder, 'elsewhere'))]);
+    expect(own.graphs.map(({ model, trainer }) => ({ model, trainer }))).toEqual(
+      plain.graphs.map(({ model, trainer }) => ({ model, trainer })),
+    );
+    expect([own.pace, own.limits, own.stopMs, own.topicPrefix]).toEqual([
+      plain.pace,
+      plain.limits,
+      plain.stopMs,
+      plain.topicPrefix,
+    ]);
+  });
+
+  test('has an example that loads once it is no comment any more', async () => {
+    const text = await template();
+    const [before, example] = text.split("beside TwHIN's. For example, users who save tweets to lists:\n");
+    const config = await load(`${before}\n${example?.replaceAll(/^ {2}\/\/ ?/gm, '  ')}`);
+    const lists = config.graphs.find(({ name }) => name === 'lists');
+    expect(lists?.topics[0]?.changesOf({ userId: 'u', listId: 5, at: 1_700_000_000_000 })).toEqual([
+      { lhs: 'user:u', relation: 'saves', rhs: 'list:5', at: 1_700_000_000_000, removed: false },
+    ]);
+  });
+
+  test('never writes over a file', async () => {
+    await template();
+    await expect(init(folder, { out() {}, err() {}, status() {}, statusDone() {} })).rejects.toThrow(
+      /twhin\.config\.ts is there already; nothing was written/,
+    );
+  });
+});
