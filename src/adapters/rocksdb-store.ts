@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { FatalError, reasonOf } from '../errors.ts';
 import type { Entry, Store, WriteBatch } from '../graph/store.ts';
@@ -98,7 +100,8 @@ function openFailure(folder: string, error: unknown): FatalError {
       cause: error,
     });
   }
-  if (/does not exist|No such file/.test(reason)) {
+  // Files that are missing from a store that is there are damage, and not for a new store to cover up.
+  if (/does not exist|No such file/.test(reason) && !existsSync(join(folder, 'CURRENT'))) {
     return new FatalError('store-missing', `there is no store in ${folder}; twhin run makes it`, {
       cause: error,
     });
