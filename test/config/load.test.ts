@@ -280,7 +280,10 @@ describe('twhin init', () => {
 
   test('writes a file that loads and changes nothing', async () => {
     await template();
-    const [own, plain] = await Promise.all([loadConfig({}, folder), loadConfig({}, join(folder, 'elsewhere'))]);
+    const [own, plain] = await Promise.all([
+      loadConfig({}, folder),
+      loadConfig({}, join(folder, 'elsewhere')),
+    ]);
     expect(own.graphs.map(({ model, trainer }) => ({ model, trainer }))).toEqual(
       plain.graphs.map(({ model, trainer }) => ({ model, trainer })),
     );

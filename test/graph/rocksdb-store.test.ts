@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { openRocksdb } from '../../src/adapters/rocksdb-store.ts';
+import { batchOf, scanned, storeConformance } from './store-conformance.ts';
+
+const parent = await mkdtemp(join(tmpdir(), 'twhin-rocksdb-'));
+afterAll(() => rm(parent, { recursive: true, force: true }));
+let folders = 0;
+const fresh = () => join(parent, `db-${folders++}`);
+
+let folder = '';
+storeConformance('RocksDB', {
+  open: () => {
+    folder = fresh();
+    return openRocksdb(folder);
+  },
+  reopen: async (store) => {
+    await store.close();
+    return openRocksdb(folder);
+  },
+});
+
+const writer = join(import.meta.dirname, 'store-writer.ts');
+/** See store-writer.ts: puts batch after batch until it is killed or can't. */
+const writing = (target: string, shell = '') =>
+  spawn('sh', ['-c', `${shell} exec "$0" "$@"`, process.execPath, writer, target], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+
+/** The first whole line of a child that starts so. Its output is read on, or the child would die of it. */
+function said(child: ChildProcess, start: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let text = '';
+  child.stdout?.on('data', (chunk) => {
+    text += String(chunk);
+    const line = text.split('\n').find((each, i, all) => each.startsWith(start) && i < all.length - 1);
+    if (line !== undefined) resolve(line);
+  });
+  child.on('exit', () => reject(new Error(`the writer ended before it said ${start}: ${text}`)));
+  return promise;
+}
+
+/** Numbers of the batches there: each wrote 500 keys, all with its number. A part of one fails the test. */
+async function wholeBatches(target: string): Promise<number> {
+  const store = await openRocksdb(target);
+  const found = await scanned(store.scan(Buffer.from('k')));
+  const marker = await scanned(store.scan(Buffer.from('last')));
+  await store.close();
+  expect(found).toHaveLength(500);
+  expect(new Set(found.map(([, value]) => value)).size).toBe(1);
+  expect(marker[0]?.[1]).toBe(found[0]?.[1]);
+  return Buffer.from(found[0]?.[1].slice(0, 8) ?? '', 'hex').readUInt32BE(0);
+}
+
+describe('RocksDB as a store on disk', () => {
+  test('refuses a second writer, in this process and from another, and lets a reader in', async () => {
+    const target = fresh();
+    const child = writing(target);
+    await said(child, 'wrote 3');
+    await expect(openRocksdb(target)).rejects.toMatchObject({ name: 'FatalError', code: 'store-in-use' });
+    const reader = await openRocksdb(target, { readOnly: true });
+    expect(await scanned(reader.scan(Buffer.from('k')))).toHaveLength(500);
+    await expect(reader.write(batchOf(['61', '01']))).rejects.toMatchObject({ code: 'store-write' });
+    await reader.close();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const own = await openRocksdb(target);
+    await expect(openRocksdb(target)).rejects.toMatchObject({ code: 'store-in-use' });
+    await own.close();
+    await (await openRocksdb(target)).close();
+  });
+
+  test('a reader sees what was written before it opened, and not what came after', async () => {
+    const target = fresh();
+    const store = await openRocksdb(target);
+    await store.write(batchOf(['61', '01']));
+    const reader = await openRocksdb(target, { readOnly: true });
+    await store.write(batchOf(['61', '02'], ['6162', '03']));
+    expect(await scanned(reader.scan(Buffer.from('a')))).toEqual([['61', '01']]);
+    await reader.close();
+    const second = await openRocksdb(target, { readOnly: true });
+    expect(await scanned(second.scan(Buffer.from('a')))).toEqual([
+      ['61', '02'],
+      ['6162', '03'],
+    ]);
+    await second.close();
+    await store.close();
+  });
+
+  test('says what is wrong with the folder, and names it', async () => {
+    const missing = fresh();
+    await expect(openRocksdb(missing, { readOnly: true })).rejects.toMatchObject({
+      name: 'FatalError',
+      code: 'store-missing',
+      message: expect.stringContaining(missing),
+    });
+    const file = join(parent, 'a-file');
+    await writeFile(file, '');
+    const damaged = fresh();
+    await (await openRocksdb(damaged)).close();
+    await writeFile(join(damaged, 'CURRENT'), 'MANIFEST-009999\n');
+    for (const [target, readOnly] of [
+      [join(file, 'below'), false],
+      [damaged, false],
+      [damaged, true],
+    ] as const) {
+      await expect(openRocksdb(target, { readOnly })).rejects.toMatchObject({
+        name: 'FatalError',
+        code: 'store-open',
+        message: expect.stringContaining(target),
+      });
+    }
+  });
+
+  test('after kill -9 in mid-write it holds whole batches only, and every one that was answered', async () => {
+    const target = fresh();
+    let last = 0;
+    for (const batches of [5, 30, 60]) {
+      const child = writing(target);
+      const line = await said(child, `wrote ${last + batches}`);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      last = await wholeBatches(target);
+      expect(last).toBeGreaterThanOrEqual(Number(line.slice('wrote '.length)));
+    }
+  });
+
+  test('a disk that is full fails the write, says the folder, and keeps whole batches only', async () => {
+    const target = fresh();
+    // No file may grow past 2 MiB, which is met with an error as a full disk is.
+    const child = writing(target, `trap '' XFSZ; ulimit -f 2048;`);
+    const line = await said(child, 'failed');
+    await once(child, 'exit');
+    expect(line).toContain('store-write');
+    expect(line).toContain(target);
+    expect(await wholeBatches(target)).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Entry, type Store, WriteBatch } from '../../src/graph/store.ts';
+
+/** One store under test, and what it can. */
+export interface Candidate {
+  open(): Promise<Store>;
+  /** Closes the given one and opens what it left; undefined where nothing outlives the process. */
+  reopen?(store: Store): Promise<Store>;
+}
+
+const bytes = (...values: number[]) => Buffer.from(values);
+const hex = (value: Uint8Array | undefined) => value && Buffer.from(value).toString('hex');
+
+/** Puts and deletes from hex; a value of null deletes. */
+export function batchOf(...operations: (readonly [key: string, value: string | null])[]): WriteBatch {
+  const batch = new WriteBatch();
+  for (const [key, value] of operations) {
+    if (value === null) batch.delete(Buffer.from(key, 'hex'));
+    else batch.put(Buffer.from(key, 'hex'), Buffer.from(value, 'hex'));
+  }
+  return batch;
+}
+
+export async function scanned(entries: AsyncIterable<Entry>): Promise<[string, string][]> {
+  const found: [string, string][] = [];
+  for await (const { key, value } of entries) found.push([hex(key) ?? '', hex(value) ?? '']);
+  return found;
+}
+
+/** What every store must do. The model is a list of hex texts, which sort as the bytes do. */
+export function storeConformance(name: string, candidate: Candidate): void {
+  describe(`${name} as a store`, () => {
+    let store: Store;
+    beforeEach(async () => {
+      store = await candidate.open();
+    });
+    afterEach(() => store.close());
+
+    test('gives values in the order asked, undefined where there is none', async () => {
+      await store.write(batchOf(['61', '01'], ['62', ''], ['6200', '03']));
+      const read = await store.getMany([bytes(0x62, 0), bytes(0x7a), bytes(0x61), bytes(0x62), bytes(0x61)]);
+      expect(read.map(hex)).toEqual(['03', undefined, '01', '', '01']);
+      expect(await store.getMany([])).toEqual([]);
+    });
+
+    test('scans by unsigned bytes, within the prefix and no further', async () => {
+      const keys = ['61', '6100', '617f', '6180', '61ff', '61ff00', '61ffff', '62', '62ff', '60ff', '6f'];
+      await store.write(batchOf(...keys.toReversed().map((key) => [key, '00'] as const)));
+      const under = async (...prefix: number[]) =>
+        (await scanned(store.scan(bytes(...prefix)))).map(([key]) => key);
+      expect(await under(0x61)).toEqual(['61', '6100', '617f', '6180', '61ff', '61ff00', '61ffff']);
+      expect(await under(0x61, 0xff)).toEqual(['61ff', '61ff00', '61ffff']);
+      expect(await under(0x61, 0xff, 0xff)).toEqual(['61ffff']);
+      expect(await under(0x62, 0xff)).toEqual(['62ff']);
+      expect(await under(0x63)).toEqual([]);
+    });
+
+    test('lets the later operation of a batch win', async () => {
+      await store.write(
+        batchOf(['61', '01'], ['61', '02'], ['62', '01'], ['62', null], ['63', null], ['63', '09']),
+      );
+      expect((await store.getMany([bytes(0x61), bytes(0x62), bytes(0x63)])).map(hex)).toEqual([
+        '02',
+        undefined,
+        '09',
+      ]);
+      await store.write(batchOf(['61', null], ['7a', null]));
+      expect(await scanned(store.scan(bytes(0x61)))).toEqual([]);
+    });
+
+    test('keeps what was written, whatever becomes of the buffers', async () => {
+      const key = bytes(0x61);
+      const value = bytes(1, 2, 3);
+      const batch = new WriteBatch();
+      batch.put(key, value);
+      await store.write(batch);
+      key[0] = 0x62;
+      value.fill(9);
+      expect(await scanned(store.scan(bytes(0x61)))).toEqual([['61', '010203']]);
+      await store.write(new WriteBatch());
+    });
+
+    test('scans one moment: a write in the middle shows whole or not at all', async () => {
+      const at = (version: string, count: number) =>
+        Array.from({ length: count }, (_, i) => [`61${String(i).padStart(4, '0')}`, version] as const);
+      await store.write(batchOf(...at('01', 3_000)));
+      const seen = new Set<string>();
+      let entries = 0;
+      for await (const { value } of store.scan(bytes(0x61))) {
+        if (++entries === 1) await store.write(batchOf(...at('02', 3_001)));
+        seen.add(hex(value) ?? '');
+      }
+      expect([entries, [...seen]]).toEqual([3_000, ['01']]);
+    });
+
+    test('takes a scan that is left early, and closes twice', async () => {
+      await store.write(
+        batchOf(
+          ...Array.from({ length: 2_000 }, (_, i) => [`61${String(i).padStart(4, '0')}`, '01'] as const),
+        ),
+      );
+      for await (const _ of store.scan(bytes(0x61))) break;
+      await store.close();
+      await store.close();
+    });
+
+    test('is a map ordered by bytes, whatever is written', async () => {
+      const key = fc.uint8Array({ minLength: 1, maxLength: 4 }).map((tail) => `61${hex(tail)}`);
+      const operation = fc.tuple(
+        key,
+        fc.option(fc.uint8Array({ maxLength: 3 }).map((value) => hex(value) ?? '')),
+      );
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.array(operation, { maxLength: 12 }), { maxLength: 6 }),
+          key,
+          async (batches, prefix) => {
+            const old = await scanned(store.scan(bytes(0x61)));
+            await store.write(batchOf(...old.map(([each]) => [each, null] as const)));
+            const model = new Map<string, string>();
+            for (const batch of batches) {
+              await store.write(batchOf(...batch));
+              for (const [each, value] of batch) {
+                if (value === null) model.delete(each);
+                else model.set(each, value);
+              }
+            }
+            const sorted = [...model].sort(([a], [b]) => (a < b ? -1 : 1));
+            expect(await scanned(store.scan(bytes(0x61)))).toEqual(sorted);
+            expect(await scanned(store.scan(Buffer.from(prefix, 'hex')))).toEqual(
+              sorted.filter(([each]) => each.startsWith(prefix)),
+            );
+            const asked = [...model.keys(), prefix];
+            expect((await store.getMany(asked.map((each) => Buffer.from(each, 'hex')))).map(hex)).toEqual(
+              asked.map((each) => model.get(each)),
+            );
+          },
+        ),
+        { numRuns: 60 },
+      );
+    });
+
+    if (candidate.reopen) {
+      const reopen = candidate.reopen;
+      test('holds the same after it was closed and opened again', async () => {
+        await store.write(batchOf(['61', '01'], ['62', '02']));
+        await store.write(batchOf(['61', null], ['63', '03']));
+        store = await reopen(store);
+        expect(await scanned(store.scan(bytes(0x62)))).toEqual([['62', '02']]);
+        expect((await store.getMany([bytes(0x61), bytes(0x63)])).map(hex)).toEqual([undefined, '03']);
+      });
+    }
+  });
+}
