@@ -99,14 +99,16 @@ function exampleLine({ user, community, second, nearest }: Example): string {
 
 function nextCommands({ findings, environment, kept }: DemoOutcome): string[] {
   const graph = findings[0]?.graph ?? 'engagement';
+  // Without --keep the demo's broker is gone by now, and an address that nobody answers would only puzzle.
+  const lasts = (variable: string): boolean => kept || !variable.startsWith('KAFKA_BROKERS=');
   const user = findings[0]?.findings.examples[0]?.user ?? '1000';
   return [
     '',
     'Try next',
-    ...environment.map((variable) => `  export ${variable}`),
+    ...environment.filter(lasts).map((variable) => `  export ${variable}`),
     '  npx twhin stats',
     `  npx twhin show user:${user} --graph ${graph}`,
-    '  npx twhin doctor',
+    ...(kept ? ['  npx twhin doctor'] : []),
     kept
       ? '  Broker and updaters go on; Ctrl-C stops them.'
       : '  npm run demo -- --keep    leaves broker and updaters running',

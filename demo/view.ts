@@ -96,10 +96,10 @@ export function progressLines(progress: DemoProgress): string[] {
 export function progressLine(progress: DemoProgress): string {
   const share = progress.total === 0 ? 0 : Math.floor((100 * progress.fed) / progress.total);
   const graphs = progress.graphs.map((graph) => {
-    const ranks = `${score(graph.mrr)} (${score(graph.mrrPopularity)} ${score(graph.mrrChance)})`;
-    return ` | ${graph.graph} ${count(graph.eventsPerS)}/s MRR ${ranks}`;
+    const ranks = [graph.mrr, graph.mrrPopularity, graph.mrrChance].map(score).join(' ');
+    return `  ${graph.graph} ${count(graph.eventsPerS)}/s MRR ${ranks}`;
   });
-  return cut(`${clock(progress.elapsedMs)} ${progress.phase} ${share} %${graphs.join('')}`, MAX_COLUMNS);
+  return cut(`${clock(progress.elapsedMs)} ${progress.phase} ${share}%${graphs.join('')}`, MAX_COLUMNS);
 }
 
 /** Draws the progress: in place on a terminal, else a line every five seconds and at each new phase. */

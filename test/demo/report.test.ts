@@ -74,7 +74,7 @@ const OUTCOME: DemoOutcome = {
       },
     },
   ],
-  environment: ['KAFKA_BROKERS=127.0.0.1:9092'],
+  environment: ['KAFKA_BROKERS=127.0.0.1:9092', 'TWHIN_STATE=.twhin/demo/state'],
   kept: false,
 };
 
@@ -113,10 +113,15 @@ test('says how well the communities were found, with examples that can be checke
 
 test('names commands that fit this run', () => {
   const report = text(OUTCOME);
-  expect(report).toContain('export KAFKA_BROKERS=127.0.0.1:9092');
+  expect(report).toContain('export TWHIN_STATE=.twhin/demo/state');
+  expect(report).not.toContain('export KAFKA_BROKERS');
+  expect(report).not.toContain('doctor');
   expect(report).toContain('npx twhin show user:1000 --graph engagement');
   expect(report).toContain('npm run demo -- --keep');
-  expect(text({ ...OUTCOME, kept: true })).not.toContain('--keep');
+  const kept = text({ ...OUTCOME, kept: true });
+  expect(kept).not.toContain('--keep');
+  expect(kept).toContain('export KAFKA_BROKERS=127.0.0.1:9092');
+  expect(kept).toContain('npx twhin doctor');
 });
 
 test('a run cut short reports what there is', () => {

@@ -91,12 +91,19 @@ test('no line is longer than a hundred columns, however large the figures', () =
 
 test('one line says the phase, the share and each graph', () => {
   expect(progressLine(progressAt(65_432))).toBe(
-    '01:05 feeding 25 % | engagement 12,345/s MRR .412 (.210 .012) | follow –/s MRR – (– –)',
+    '01:05 feeding 25%  engagement 12,345/s MRR .412 .210 .012  follow –/s MRR – – –',
+  );
+});
+
+test('one line holds both graphs whole in the longest phase', () => {
+  const graphs = [ENGAGEMENT, { ...ENGAGEMENT, graph: 'follow' }];
+  expect(progressLine(progressAt(125_432, { phase: 'catching up', fed: 200_000, graphs }))).toBe(
+    '02:05 catching up 100%  engagement 12,345/s MRR .412 .210 .012  follow 12,345/s MRR .412 .210 .012',
   );
 });
 
 test('nothing to send is no division by zero', () => {
-  expect(progressLine(progressAt(0, { fed: 0, total: 0, graphs: [] }))).toBe('00:00 feeding 0 %');
+  expect(progressLine(progressAt(0, { fed: 0, total: 0, graphs: [] }))).toBe('00:00 feeding 0%');
   expect(progressLines(progressAt(0, { fed: 0, total: 0, graphs: [] }))[0]).toContain('░'.repeat(24));
 });
 
