@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, Kafka, PartitionMetadata } from 'kafkajs';
 import { FatalError, RetryableError } from '../errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../pipeline/ports.ts';
@@ -89,9 +90,10 @@ export class KafkaAdmin implements LogAdmin {
     const missing = new Set(await this.missing(topics.map(({ name }) => name)));
     for (const { name, partitions, replicationFactor, configs } of topics) {
       if (missing.has(name)) {
-        await this.#ask(`creating topic ${name}`, (admin) =>
-          admin.createTopics({
-            waitForLeaders: true,
+        await this.#ask(`creating topic ${name}`, async (admin) => {
+          await admin.createTopics({
+            // kafkajs's own wait fails where a busy broker has not heard of the topic yet that it just took.
+            waitForLeaders: false,
             topics: [
               {
                 topic: name,
@@ -101,8 +103,9 @@ export class KafkaAdmin implements LogAdmin {
                 configEntries: entriesOf(configs),
               },
             ],
-          }),
-        );
+          });
+          await settle(admin, name);
+        });
       }
     }
   }
@@ -150,6 +153,35 @@ export class KafkaAdmin implements LogAdmin {
     const admin = this.#kafka.admin();
     await admin.connect();
     return admin;
+  }
+}
+
+const SETTLE_MS = 20_000;
+const LOOK_EVERY_MS = 100;
+
+/** Waits until every partition of a new topic has a leader. @throws RetryableError when that takes too long. */
+async function settle(admin: Admin, name: string): Promise<void> {
+  const deadline = Date.now() + SETTLE_MS;
+  while (!(await hasLeaders(admin, name))) {
+    if (Date.now() > deadline) {
+      throw new RetryableError(
+        'topic-slow',
+        `topic ${name} was created, but ${SETTLE_MS / 1000} s later its partitions have no leaders; look at the brokers`,
+      );
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+async function hasLeaders(admin: Admin, name: string): Promise<boolean> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [name] });
+    const partitions = topics[0]?.partitions ?? [];
+    return partitions.length > 0 && partitions.every(({ leader }) => leader >= 0);
+  } catch (error) {
+    const type = error instanceof Error && 'type' in error ? error.type : undefined;
+    if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'LEADER_NOT_AVAILABLE') return false;
+    throw error;
   }
 }
 
