@@ -1,0 +1,153 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join, sep } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const CHECKOUT = join(import.meta.dirname, '..', '..');
+const MODULES = join(CHECKOUT, 'node_modules');
+/** What ships, by folder; dist's own content is held below. */
+const SHIPPED = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'package.json'];
+const FOLLOWS = [
+  { followerId: 1, followedId: 'b', action: 'follow', at: 1_704_067_200_000 },
+  { followerId: 2, followedId: 'b', action: 'follow', at: 1_704_067_201_000 },
+  { followerId: 3, followedId: 1, action: 'follow', at: 1_704_067_202_000 },
+  { followerId: 3, followedId: 1, action: 'unfollow', at: 1_704_067_203_000 },
+];
+
+let elsewhere: string;
+let installed: string;
+
+/** Packs the checkout and installs the tarball in an empty project, once for every test here. */
+beforeAll(() => {
+  elsewhere = mkdtempSync(join(tmpdir(), 'package-'));
+  installed = join(elsewhere, 'node_modules', 'twhin-stream');
+  ok('npm', ['pack', '--pack-destination', elsewhere], CHECKOUT);
+  const tarball = readdirSync(elsewhere).find((name) => name.endsWith('.tgz'));
+  writeFileSync(join(elsewhere, 'package.json'), '{"name":"elsewhere","private":true,"type":"module"}');
+  // Almost all of it is in npm's cache: the checkout was just installed from it.
+  const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+  ok('npm', ['install', ...quiet, `./${tarball}`]);
+});
+
+afterAll(() => rmSync(elsewhere, { recursive: true, force: true }));
+
+/** A user's environment: the Node of the tests first, nothing of the npm that started them, an embedded log. */
+function environment(): NodeJS.ProcessEnv {
+  const ofNpm = /^npm_(?!config_)|^npm_config_local_prefix$|^INIT_CWD$|^(TWHIN|KAFKA)_/;
+  const rest = Object.entries(process.env).filter(([name]) => !ofNpm.test(name));
+  return {
+    ...Object.fromEntries(rest),
+    PATH: [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter),
+    KAFKA_BROKERS: `file:${join(elsewhere, 'log')}`,
+    TWHIN_STATE: join(elsewhere, 'state'),
+  };
+}
+
+function start(command: string, args: readonly string[], cwd = elsewhere) {
+  return spawnSync(command, args, {
+    cwd,
+    env: environment(),
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+    timeout: 150_000,
+  });
+}
+
+/** Runs a command that must exit with 0; gives its stdout. */
+function ok(command: string, args: readonly string[], cwd = elsewhere): string {
+  const { status, stdout, stderr } = start(command, args, cwd);
+  expect(status, `${command} ${args.join(' ')}\n${stdout}\n${stderr}`).toBe(0);
+  return stdout;
+}
+
+const twhin = (...args: string[]): string => ok('npx', ['--no', '--', 'twhin', ...args]);
+
+/** What the compiler says of a configuration that imports its type from the package. */
+function typeCheck(config: string): string {
+  const file = join(elsewhere, 'checked.config.ts');
+  writeFileSync(file, config);
+  const flags = ['--noEmit', '--ignoreConfig', '--strict', '--module', 'nodenext', '--target', 'es2024'];
+  const types = ['--typeRoots', join(MODULES, '@types'), '--types', 'node'];
+  const tsc = join(MODULES, 'typescript', 'bin', 'tsc');
+  return start(process.execPath, [tsc, ...flags, ...types, file]).stdout;
+}
+
+test('holds what runs and what a reader needs, and nothing of the workshop', () => {
+  expect(readdirSync(installed).sort()).toEqual(SHIPPED);
+  const files = readdirSync(installed, { recursive: true, encoding: 'utf8', withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1));
+  const dist = files.filter((file) => file.startsWith(`dist${sep}`));
+  expect(dist.filter((file) => !/\.(js|d\.ts)$/.test(file))).toEqual([
+    join('dist', 'src', 'kernels', 'kernel.wasm'),
+  ]);
+  expect(files.filter((file) => /assembly|\.test\.|node24[/\\]|\.tsbuildinfo$/.test(file))).toEqual([]);
+  for (const room of ['src', 'topics']) {
+    for (const source of readdirSync(join(CHECKOUT, room), { recursive: true, encoding: 'utf8' })) {
+      if (!source.endsWith('.ts') || source.includes('assembly')) continue;
+      expect(dist).toContain(join('dist', room, source.replace(/\.ts$/, '.js')));
+    }
+  }
+  expect(readFileSync(join(installed, 'LICENSE'), 'utf8')).toContain('Apache License');
+});
+
+test('says what it can do, and its version', () => {
+  const { version } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'));
+  expect(twhin('--version').trim()).toBe(version);
+  const help = twhin('--help');
+  for (const command of ['topics', 'feed', 'run', 'stats', 'show', 'doctor', 'init']) {
+    expect(help).toMatch(new RegExp(`^  ${command} `, 'm'));
+  }
+});
+
+test('learns from events, away from the checkout', () => {
+  twhin('init');
+  twhin('topics', 'apply');
+  expect(twhin('doctor')).not.toMatch(/^FAIL/m);
+  writeFileSync(join(elsewhere, 'follows.ndjson'), FOLLOWS.map((value) => JSON.stringify(value)).join('\n'));
+  twhin('feed', 'follows.ndjson', '--topic', 'follow');
+  twhin('run', '--graph', 'follow', '--until-caught-up');
+  const { graphs } = JSON.parse(twhin('stats', '--json', '--graph', 'follow'));
+  expect(graphs.follow).toMatchObject({
+    entities: { user: 4 },
+    edges: { follows: 2 },
+    events: { consumed: 4, rejected: 0, duplicate: 0, late: 0 },
+    outbox: 0,
+  });
+  const shown = JSON.parse(twhin('show', 'user:b', '--graph', 'follow', '--json'));
+  expect(shown.edges.follows).toEqual({ out: 0, in: 2 });
+  expect(shown.vector).toHaveLength(128);
+});
+
+test('types a configuration', () => {
+  const config = (preset: string) => `import type { ConfigureTwhin } from 'twhin-stream';
+    const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, entityKey }) => ({
+      preset: '${preset}',
+      entityTypes: ['list'],
+      relations: [{ name: 'saves', lhs: 'user', rhs: 'list' }],
+      topics: [
+        defineTopic({
+          name: 'save',
+          schema: z.object({ userId: idField, listId: idField, at: instantField }),
+          key: ({ userId }) => userId,
+          changes: ({ userId, listId, at }) => [
+            { lhs: entityKey('user', userId), relation: 'saves', rhs: entityKey('list', listId), at, removed: false },
+          ],
+        }),
+      ],
+      graphs: { lists: { topics: ['save'], relations: ['saves'] } },
+    });
+    export default configure;`;
+  expect(typeCheck(config('measured'))).toBe('');
+  expect(typeCheck(config('mesured'))).toMatch(/checked\.config\.ts\(3,.*'"mesured"' is not assignable/);
+});
+
+test('gives a reader the vectors’ codec', () => {
+  mkdirSync(join(elsewhere, 'reader'));
+  const code = `
+    import { decodeVector } from 'twhin-stream';
+    console.log(JSON.stringify([...decodeVector(Buffer.from(new Float32Array([1, -0.5]).buffer))]));`;
+  writeFileSync(join(elsewhere, 'reader', 'read.js'), code);
+  expect(ok(process.execPath, [join('reader', 'read.js')]).trim()).toBe('[1,-0.5]');
+});
