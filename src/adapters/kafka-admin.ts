@@ -3,6 +3,7 @@ import type { Admin, Kafka, PartitionMetadata } from 'kafkajs';
 import { FatalError, RetryableError } from '../errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../pipeline/ports.ts';
 import { createKafka, type KafkaSettings, kafkaError, type LogLine } from './kafka-client.ts';
+import { brokerVersion } from './kafka-version.ts';
 
 /** First offset kept and offset after the last, of each partition by number. */
 export type Ranges = Map<number, { low: number; high: number }>;
@@ -24,7 +25,7 @@ export class KafkaAdmin implements LogAdmin {
   async info(): Promise<LogInfo> {
     const cluster = await this.#ask('asking for the cluster', (admin) => admin.describeCluster());
     const nodes = cluster.brokers.map(({ nodeId, host, port }) => `${nodeId} at ${host}:${port}`);
-    const version = '?';
+    const version = await brokerVersion(this.#settings);
     return { kind: 'kafka', address: this.#settings.brokers.join(','), version, nodes };
   }
 

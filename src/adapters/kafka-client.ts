@@ -59,7 +59,8 @@ function lineOf({ namespace, log }: LogEntry): string {
   return `kafkajs ${namespace}: ${log.message}${details}`;
 }
 
-function tlsOf({ caFile }: KafkaSettings): true | { ca: string[] } {
+/** What Node's TLS takes: the public authorities, or the one of `caFile`. */
+export function tlsOf({ caFile }: KafkaSettings): true | { ca: string[] } {
   if (caFile === undefined) {
     return true;
   }

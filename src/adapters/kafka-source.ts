@@ -143,7 +143,7 @@ export class KafkaSource implements Source {
       rebalanceTimeout: 30_000,
       heartbeatInterval: HEARTBEAT_MS,
       maxWaitTimeInMs: FETCH_WAIT_MS,
-      metadataMaxAge: 30_000,
+      metadataMaxAge: 10_000,
       // Bounded, so that a dead coordinator ends the session: it is looked up again only when joining.
       retry: { retries: 8, restartOnFailure: async () => false },
     });

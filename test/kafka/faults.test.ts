@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -67,6 +67,10 @@ describe('kill -9 of the broker', () => {
     expect(new Set(numbersOf(reader.records)).size).toBe(COUNT);
     expect(disorder(reader.records)).toEqual([]);
     expect(reader.errors).toEqual([]);
+    // What made that so: every record was written under one identity, through both kills.
+    const ids = await producerIds(join(dir, 'data', `${topic}-0`, `${'0'.repeat(20)}.log`));
+    expect(ids.size).toBe(1);
+    expect(Math.min(...ids)).toBeGreaterThanOrEqual(0);
   });
 
   test('while the reader has no room: it goes on where it stood', async () => {
@@ -101,3 +105,17 @@ describe('kill -9 of the broker', () => {
     expect(disorder(reader.records)).toEqual([]);
   });
 });
+
+/** Producer ids of the record batches in a segment; -1 is none. Length at byte 8 of each, id at 43. */
+async function producerIds(segment: string): Promise<Set<number>> {
+  const bytes = await readFile(segment);
+  const ids = new Set<number>();
+  for (
+    let at = 0;
+    at + 61 <= bytes.length && bytes.readInt32BE(at + 8) > 0;
+    at += 12 + bytes.readInt32BE(at + 8)
+  ) {
+    ids.add(Number(bytes.readBigInt64BE(at + 43)));
+  }
+  return ids;
+}

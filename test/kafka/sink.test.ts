@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { findBroker } from '../../broker/find.ts';
+import { KafkaAdmin } from '../../src/adapters/kafka-admin.ts';
 import { guardRequestQueue } from '../../src/adapters/kafka-guard.ts';
 import { KafkaSink } from '../../src/adapters/kafka-sink.ts';
 import { KafkaSource } from '../../src/adapters/kafka-source.ts';
@@ -39,6 +40,17 @@ describe('Kafka sink', () => {
     expect(await count(topic)).toBe(3000);
     await sink.stop();
     await expect(sink.publish(messages)).rejects.toThrow(RetryableError);
+  });
+
+  test('the cluster says what it is', async () => {
+    const ours = new KafkaAdmin(settings, quiet);
+    expect(await ours.info()).toEqual({
+      kind: 'kafka',
+      address: inject('brokers'),
+      version: '4.0 or newer',
+      nodes: [`1 at ${inject('brokers')}`],
+    });
+    await ours.close();
   });
 
   test('a deleted topic stops only itself', async () => {

@@ -79,7 +79,9 @@ describe('Kafka source', () => {
     await until('the first chunk', () => one.records.length > 0);
     const held = one.records.length;
     await second.start(two);
-    await until('the other half', () => two.records.length >= 500);
+    // Which partition it gets is chance, and so is how much of it is left.
+    await until('the other partition', () => two.records.length > 0);
+    await sleep(1000);
     expect(one.records.length).toBe(held);
     one.room = () => true;
     first.resume();
