@@ -1,7 +1,8 @@
+import { backoffMs, pause } from '../adapters/backoff.ts';
 import { connect, type Log as EventLog } from '../adapters/connect.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { FatalError } from '../errors.ts';
+import { FatalError, RetryableError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Progress } from '../pipeline/progress.ts';
 import { applyTopics, planTopics } from '../pipeline/topic-plan.ts';
@@ -28,12 +29,10 @@ export async function run(config: Config, options: RunOptions, log: Log, output:
   const updaters: Updater[] = [];
   const signals = handleSignals(() => updaters, config.stopMs, log);
   try {
-    if (options.createTopics) {
-      const admin = connection.admin();
-      const declared = declaredTopics(config);
-      await applyTopics(admin, planTopics(declared, await admin.describe(declared.map(({ name }) => name))));
-    }
+    if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
     await composeAll(config, options.graphs, connection, log, updaters);
+    // A signal that came before there was anyone to stop.
+    if (signals.stopping.aborted) for (const updater of updaters) updater.stop();
     const reporting = reportProgress(updaters, log, output);
     const runs = updaters.map((updater) =>
       updater.run({ untilCaughtUp: options.untilCaughtUp }).catch((error: unknown) => {
@@ -49,6 +48,31 @@ export async function run(config: Config, options: RunOptions, log: Log, output:
   } finally {
     signals.ignore();
     await connection.close();
+  }
+}
+
+/** Makes the topics, however long the brokers are out of reach; returns early when stopped. */
+async function createTopics(
+  config: Config,
+  connection: EventLog,
+  stopping: AbortSignal,
+  log: Log,
+): Promise<void> {
+  const admin = connection.admin();
+  const declared = declaredTopics(config);
+  const since = new Date().toISOString();
+  for (let attempt = 1; !stopping.aborted; attempt++) {
+    try {
+      await applyTopics(admin, planTopics(declared, await admin.describe(declared.map(({ name }) => name))));
+      return;
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      log.warn(
+        { brokers: config.kafka.brokers.join(','), since, attempt, reason: error.message },
+        `topics can't be made at ${connection.describe} since ${since}; trying again`,
+      );
+      await pause(backoffMs(attempt), stopping);
+    }
   }
 }
 
@@ -69,29 +93,36 @@ async function composeAll(
 }
 
 /** The first signal stops gracefully within the deadline; a second, or the deadline, ends the process at once. */
-function handleSignals(updaters: () => readonly Updater[], stopMs: number, log: Log): { ignore(): void } {
-  let stopping: NodeJS.Timeout | undefined;
+function handleSignals(
+  updaters: () => readonly Updater[],
+  stopMs: number,
+  log: Log,
+): { readonly stopping: AbortSignal; ignore(): void } {
+  const stopping = new AbortController();
+  let deadline: NodeJS.Timeout | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(1);
+    if (stopping.signal.aborted) process.exit(1);
+    stopping.abort();
     log.info(
       { signal, deadlineMs: stopMs },
       'stopping: finishing the batch, committing, publishing; again to end at once',
     );
-    stopping = setTimeout(() => {
+    deadline = setTimeout(() => {
       log.error(
         { deadlineMs: stopMs },
         'not stopped within the deadline; what was not committed is read again',
       );
       process.exit(1);
     }, stopMs);
-    stopping.unref();
+    deadline.unref();
     for (const updater of updaters()) updater.stop();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   return {
+    stopping: stopping.signal,
     ignore: () => {
-      clearTimeout(stopping);
+      clearTimeout(deadline);
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
     },

@@ -182,6 +182,7 @@ export class Updater {
     publisher.add(outbox, 0, undefined);
     if (this.#stopping) return parts;
     this.#phase = 'joining';
+    if (this.#stopping) return parts;
     await source.start({
       position: (topic, partition) => accepted.get(topic, partition),
       accept: (records) => this.#accept(accepted, records),
