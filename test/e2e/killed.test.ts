@@ -42,7 +42,7 @@ async function killWhen(twhin: Twhin, what: string, met: (head: Head) => boolean
 
 /** Keys whose step fell, or whose bytes changed under one step; the first few. */
 function unsteady(records: readonly TopicRecord[]): string[] {
-  const last = new Map<string, TopicRecord>();
+  const last = new Map<string | null, TopicRecord>();
   const found: string[] = [];
   for (const record of records) {
     const { key, value, headers } = record;

@@ -8,7 +8,7 @@ export interface TopicRecord {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
-  readonly key: string;
+  readonly key: string | null;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -42,7 +42,7 @@ export async function readTopic(brokers: string, topic: string): Promise<TopicRe
         if (offset >= (ends.get(partition) ?? 0)) return;
         const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]);
         records.push({
-          ...{ topic, partition, offset, key: String(message.key), value: message.value },
+          ...{ topic, partition, offset, key: message.key && String(message.key), value: message.value },
           headers: Object.fromEntries(headers),
         });
         if (offset + 1 === ends.get(partition)) open.delete(partition);
@@ -59,7 +59,7 @@ export async function readTopic(brokers: string, topic: string): Promise<TopicRe
 
 /** The last record of each key: what a compacted topic means. */
 export function fold(records: readonly TopicRecord[]): Map<string, TopicRecord> {
-  return new Map(records.map((record) => [record.key, record]));
+  return new Map(records.map((record) => [String(record.key), record]));
 }
 
 /** Offset after the last record, by partition. */

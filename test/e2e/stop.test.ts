@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { readStore, unlike } from './stored.ts';
+import { endsOf, fold, lagOf, readTopic } from './topic-reader.ts';
+import { type Running, Twhin, until } from './twhin.ts';
+
+const RATE = 500;
+let twhin: Twhin;
+
+beforeEach(async () => {
+  twhin = await Twhin.create(inject('brokers'));
+  await twhin.ok(['topics', 'apply']);
+});
+afterEach(() => twhin.remove());
+
+/** Feeds for as long as the test lasts, at a rate that an updater keeps up with. */
+function steadyFeed(): Running {
+  const events = Array.from({ length: 60 * RATE }, (_, n) =>
+    JSON.stringify({ userId: n % 300, tweetId: n % 1000, action: 'like', at: 1_704_067_200_000 + n }),
+  );
+  const args = ['feed', '-', '--topic', 'engagement', '--rate', String(RATE)];
+  return twhin.start(args, { stdin: events.join('\n') });
+}
+
+const consumed = async () => (await readStore(twhin, 'engagement', true)).head?.events.consumed ?? 0;
+
+describe('stopping while events come in', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`${signal}: exits 0 with everything it read committed and published`, async () => {
+      const brokers = inject('brokers');
+      const feed = steadyFeed();
+      const run = twhin.start(['run', '--graph', 'engagement']);
+      await until('events consumed', async () => (await consumed()) > RATE);
+      // While it runs, both answer, of the last commit; stdout is JSON and nothing else.
+      const stats = Object(await twhin.json(['stats', '--graph', 'engagement', '--digest'])).graphs
+        .engagement;
+      expect(stats.events.consumed).toBeGreaterThan(RATE);
+      expect(stats.entities.user).toBe(300);
+      const shown = Object(await twhin.json(['show', 'user:7', '--graph', 'engagement']));
+      expect(shown.vector).toHaveLength(16);
+      expect(shown.edges.likes.out).toBeGreaterThan(0);
+
+      run.kill(signal);
+      expect(await run.ended).toMatchObject({ code: 0, signal: null, stdout: '' });
+      expect(run.stderr).toContain('stopping');
+      feed.kill('SIGTERM');
+      const fed = await feed.ended;
+      expect(fed.code).toBe(1);
+      expect(fed.stderr).toMatch(/stopped after line \d+/);
+
+      const { head, vectors } = await readStore(twhin, 'engagement');
+      expect(head).toMatchObject({ outbox: 0, entities: { user: 300 } });
+      const read = Object.values(head?.offsets[twhin.topic('engagement')] ?? {}).reduce((a, b) => a + b, 0);
+      expect(head?.events.consumed).toBe(read);
+      const ends = [...(await endsOf(brokers, twhin.topic('engagement'))).values()].reduce(
+        (a, b) => a + b,
+        0,
+      );
+      expect(await lagOf(brokers, `${twhin.prefix}engagement`, [twhin.topic('engagement')])).toBe(
+        ends - read,
+      );
+      const topic = fold(await readTopic(brokers, twhin.topic('embeddings.engagement')));
+      expect(topic.size).toBe(vectors.size);
+      expect(unlike(vectors, topic)).toEqual([]);
+
+      // And on from there to the end, nothing lost and nothing twice.
+      await twhin.ok(['run', '--graph', 'engagement', '--until-caught-up']);
+      expect(await consumed()).toBe(ends);
+    });
+  }
+});
