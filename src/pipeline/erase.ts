@@ -1,13 +1,13 @@
 import type { EdgeChange, Erasure, Verdict } from '../graph/edge.ts';
-import type { Fetched, Ingest, Open } from './ingest.ts';
-import { edgeId } from './overlay.ts';
+import type { Fetched, IngestState, Open } from './ingest-state.ts';
+import { edgeId, type Overlay } from './overlay.ts';
 
 /**
  * Takes an entity out: its edges up to `erasure.at` are forgotten, removals too, and so is its vector. Edges of newer
  * events stay, whichever arrived first; then the entity stays as well and its vector starts again.
  */
-export function erase(ingest: Ingest, erasure: Erasure, fetched: Fetched, open: Open): Verdict {
-  const { store, index, erasedAt, counters } = ingest;
+export function erase(state: IngestState, erasure: Erasure, fetched: Fetched, open: Open): Verdict {
+  const { store, overlay, index, erasedAt, counters } = state;
   const { erased: key, at } = erasure;
   const name = store.erasedName(key);
   const known = erasedAt.get(name);
@@ -17,12 +17,12 @@ export function erase(ingest: Ingest, erasure: Erasure, fetched: Fetched, open: 
   counters.watermark = Math.max(counters.watermark, at);
 
   let newerLive = 0;
-  for (const [id, edge] of edgesNow(ingest, erasure, fetched)) {
+  for (const [id, edge] of edgesNow(overlay, erasure, fetched)) {
     if (edge.at > at) {
       if (!edge.removed) newerLive++;
       continue;
     }
-    ingest.overlay.set(id, edge, null);
+    overlay.set(id, edge, null);
     open.commit.eraseEdge(id, edge);
     if (edge.removed) continue;
     counters.edgeChanged(edge.relation, true, false);
@@ -49,9 +49,9 @@ export function erase(ingest: Ingest, erasure: Erasure, fetched: Fetched, open: 
 }
 
 /** Every edge of the entity as it stands: the store's, overlaid with what is not written yet. */
-function edgesNow(ingest: Ingest, { erased }: Erasure, fetched: Fetched): Map<string, EdgeChange> {
+function edgesNow(overlay: Overlay, { erased }: Erasure, fetched: Fetched): Map<string, EdgeChange> {
   const edges = new Map((fetched.edgesOf.get(erased) ?? []).map((edge) => [edgeId(edge), edge]));
-  for (const { id, edge, state } of ingest.overlay.of(erased)) {
+  for (const { id, edge, state } of overlay.of(erased)) {
     if (state === null) edges.delete(id);
     else edges.set(id, { ...edge, ...state });
   }

@@ -1,22 +1,15 @@
 import { type RecordLimits, readRecord } from '../../topics/record.ts';
 import type { EventTopic } from '../../topics/topic.ts';
 import { BadEvent } from '../errors.ts';
-import {
-  type EdgeChange,
-  type EdgeName,
-  type EdgeState,
-  type GraphChange,
-  judge,
-  type Verdict,
-} from '../graph/edge.ts';
+import { type EdgeChange, type EdgeName, type GraphChange, judge, type Verdict } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { Counters } from './counters.ts';
 import { erase } from './erase.ts';
+import type { Fetched, IngestState, Open } from './ingest-state.ts';
 import type { OpenBatch } from './open-batch.ts';
 import { edgeId, Overlay } from './overlay.ts';
-import type { PendingCommit } from './pending-commit.ts';
 import type { SourceRecord } from './ports.ts';
 
 /** A record as read: what it does to the graph, or why it can't be used. */
@@ -26,29 +19,15 @@ export interface ReadRecord {
   readonly problem?: BadEvent;
 }
 
-/** Stored state fetched ahead for a run of records. */
-export interface Fetched {
-  readonly edges: ReadonlyMap<string, EdgeState | undefined>;
-  /** Edges of entities that are to be erased. */
-  readonly edgesOf: ReadonlyMap<EntityKey, readonly EdgeChange[]>;
-}
-
-/** What the open batch and commit are being filled with. */
-export interface Open {
-  readonly batch: OpenBatch;
-  readonly commit: PendingCommit;
-}
-
 /**
  * Turns records into edges: reads and checks each, compares it with what is known of its edges, and notes what it
  * does in the open batch (for the trainer) and the pending commit (for the store).
  */
-export class Ingest {
+export class Ingest implements IngestState {
   readonly overlay = new Overlay();
   readonly store: GraphStore;
   readonly index: EntityIndex;
   readonly counters: Counters;
-  /** When each erased entity was erased, by the store's name for it. */
   readonly erasedAt: Map<string, number>;
   readonly #topics: ReadonlyMap<string, EventTopic>;
   readonly #limits: RecordLimits;
