@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { PRESETS } from '../../src/config/presets.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
@@ -8,7 +9,8 @@ import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import { silentLog } from '../../src/log.ts';
 import type { TrainerSettings } from '../../src/pipeline/trainer.ts';
 import { localTrainer } from '../../src/pipeline/trainer-local.ts';
-import { type Pace, Updater } from '../../src/pipeline/updater.ts';
+import { Updater } from '../../src/pipeline/updater.ts';
+import type { Pace } from '../../src/pipeline/updater-options.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import type { MemoryLog } from './memory-log.ts';
@@ -86,4 +88,19 @@ export async function liveEdges(store: Store): Promise<string[]> {
     .filter(({ removed }) => !removed)
     .map(({ lhs, relation, rhs }) => `${lhs} ${relation} ${rhs}`)
     .sort();
+}
+
+/** Byte for byte: what a reader of the topic has, and what the store holds. */
+export async function expectTopicEqualsStore(log: MemoryLog, store: Store): Promise<void> {
+  const held = graphStore(store);
+  const stored = new Map<string, string>();
+  for await (const { key, row } of held.entities()) {
+    const [found] = await held.readRows([row]);
+    stored.set(
+      key,
+      Buffer.from(new Float32Array(found?.floats.subarray(0, DIM) ?? []).buffer).toString('hex'),
+    );
+  }
+  const topic = new Map([...log.folded(EMBEDDINGS)].map(([key, value]) => [key, value.toString('hex')]));
+  expect([...topic].sort()).toEqual([...stored].sort());
 }
