@@ -1,0 +1,120 @@
+import { COMPUTED, type Import, type SourceFile } from './source-file.ts';
+
+/** Paths that a room may import, by how they begin. */
+interface Direction {
+  readonly all?: readonly string[];
+  /** By `import type` only: nothing of it runs. */
+  readonly types?: readonly string[];
+  /** Packages and node: modules; any of those that ship when not said. */
+  readonly packages?: readonly string[];
+}
+
+/** zod and node:crypto compute; node:buffer is bytes. Whatever talks to files, networks or threads is an adapter's. */
+const PURE = ['zod', 'node:buffer', 'node:crypto'];
+const ROOMS = [
+  'topics/',
+  'src/errors.ts',
+  'src/log.ts',
+  ...['graph', 'model', 'sampling', 'kernels', 'pipeline', 'adapters', 'config', 'cli'].map(
+    (room) => `src/${room}/`,
+  ),
+];
+
+/** A room and what it may import besides itself. A folder that is not here has no place in the layout yet. */
+const DIRECTIONS: Readonly<Record<string, Direction>> = {
+  'src/errors.ts': { packages: [] },
+  'src/log.ts': { packages: [] },
+  'topics/': { all: ['src/graph/', 'src/errors.ts'], packages: PURE },
+  'src/graph/': { all: ['src/errors.ts'], packages: PURE },
+  'src/model/': { all: ['src/errors.ts'], packages: PURE },
+  'src/sampling/': { all: ['src/graph/', 'src/model/', 'src/errors.ts'], packages: PURE },
+  // node:fs: wasm.ts reads the compiled kernel that lies beside it, once.
+  'src/kernels/': { all: ['src/model/', 'src/errors.ts'], packages: [...PURE, 'node:fs'] },
+  'src/kernels/assembly/': { packages: [] },
+  'src/pipeline/': {
+    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/errors.ts'],
+    types: ['src/log.ts'],
+    packages: PURE,
+  },
+  // The ports they adapt, and those of the trainer and of the store.
+  'src/adapters/': {
+    all: ['src/errors.ts', 'src/adapters/trainer-worker.ts'],
+    types: ['src/pipeline/ports.ts', 'src/pipeline/trainer.ts', 'src/graph/store.ts', 'src/log.ts'],
+  },
+  // A thread's composition root: it builds the trainer and its kernel.
+  'src/adapters/trainer-worker.ts': {
+    all: ['src/adapters/', 'src/kernels/', 'src/pipeline/train.ts', 'src/errors.ts'],
+    types: ['src/pipeline/trainer.ts'],
+  },
+  // It fills in the settings of all rooms, and so knows their types; it builds none of them.
+  'src/config/': {
+    all: ['topics/', 'src/graph/', 'src/errors.ts'],
+    types: ['src/model/', 'src/pipeline/', 'src/adapters/'],
+  },
+  'src/cli/': { all: ROOMS },
+  // What the package exports; nothing inside needs it.
+  'src/index.ts': { all: ['topics/'], types: ['src/config/'] },
+  // A broker is there when the client that everything uses gets an answer from it.
+  'broker/': { all: ['src/adapters/kafka-admin.ts', 'src/errors.ts'] },
+  'demo/': { all: [...ROOMS, 'broker/'] },
+};
+
+/** A person's own configuration has any name: the one import that can't be known before. */
+const COMPUTED_IN = 'src/config/load.ts';
+
+/** What the file imports against its room's direction, a line each. */
+export function wrongImports(file: SourceFile, shipped: readonly string[]): string[] {
+  const room = roomOf(file.path);
+  const direction = room === undefined ? undefined : DIRECTIONS[room];
+  if (room === undefined || direction === undefined) return [`${file.path} is in no room of the layout`];
+  return file.imports
+    .filter((wanted) => !mayImport(file.path, room, direction, wanted, shipped))
+    .map(({ to, typeOnly }) => `${file.path} imports ${typeOnly ? 'the type of ' : ''}${to}`);
+}
+
+function mayImport(
+  path: string,
+  room: string,
+  direction: Direction,
+  { to, typeOnly }: Import,
+  shipped: readonly string[],
+): boolean {
+  if (to === COMPUTED) return path === COMPUTED_IN;
+  if (!/^(src|topics|demo|broker|test|bench|tools|bin)\//.test(to)) {
+    return (direction.packages?.includes(to) ?? true) && (to.startsWith('node:') || shipped.includes(to));
+  }
+  const { all = [], types = [] } = direction;
+  const target = roomOf(to);
+  return target === room || [...all, ...(typeOnly ? types : [])].some((start) => reaches(to, start));
+}
+
+/** The assembly is compiled apart: being under a folder that may be imported does not make it so. */
+function reaches(to: string, start: string): boolean {
+  return to.startsWith(start) && !(to.includes('/assembly/') && !start.includes('/assembly/'));
+}
+
+/** The longest name in the table that the path begins with. */
+function roomOf(path: string): string | undefined {
+  return Object.keys(DIRECTIONS)
+    .filter((room) => path.startsWith(room))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+/** A circle of imports, types included, as `a → b → a`; undefined when there is none. */
+export function circle(files: readonly SourceFile[]): string | undefined {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): string | undefined => {
+    const start = way.indexOf(path);
+    if (start >= 0) return [...way.slice(start), path].join(' → ');
+    const file = byPath.get(path);
+    if (file === undefined || done.has(path)) return undefined;
+    for (const { to } of file.imports) {
+      const found = visit(to, [...way, path]);
+      if (found !== undefined) return found;
+    }
+    done.add(path);
+    return undefined;
+  };
+  return files.map(({ path }) => visit(path, [])).find((found) => found !== undefined);
+}
