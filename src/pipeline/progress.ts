@@ -13,10 +13,12 @@ export interface Quality {
   readonly randomMrr: number;
 }
 
+export type Phase = 'loading' | 'joining' | 'running' | 'draining' | 'stopped' | 'failed';
+
 /** Where an updater stands, for people, tests and metrics. Rates are for the reader to take from two of these. */
 export interface Progress {
   readonly graph: string;
-  readonly phase: string;
+  readonly phase: Phase;
   readonly events: Counters['events'];
   readonly entities: Record<string, number>;
   readonly edges: Record<string, number>;

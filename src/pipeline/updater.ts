@@ -6,15 +6,13 @@ import { Counters } from './counters.ts';
 import { Ingest } from './ingest.ts';
 import { OpenBatch } from './open-batch.ts';
 import { PendingCommit } from './pending-commit.ts';
-import type { Offsets, SourceRecord } from './ports.ts';
+import type { SourceRecord } from './ports.ts';
 import { Positions } from './positions.ts';
-import { type Progress, TrainingSummary } from './progress.ts';
+import { type Phase, type Progress, TrainingSummary } from './progress.ts';
 import { Publisher } from './publish.ts';
 import { RecordQueue } from './queue.ts';
 import { recover } from './recovery.ts';
 import type { UpdaterOptions } from './updater-options.ts';
-
-type Phase = 'loading' | 'joining' | 'running' | 'draining' | 'stopped' | 'failed';
 
 const READ_RECORDS = 1024;
 /** Training calls handed over and not yet answered. Two keep the trainer busy while records are read. */
@@ -57,7 +55,7 @@ export class Updater {
       const parts = await this.#start();
       const waits = options.untilCaughtUp && !this.#stopping;
       const ends = waits ? await this.#options.source.ends() : undefined;
-      while (!this.#stopping && !(ends && this.#caughtUp(parts, ends))) {
+      while (!this.#stopping && !(ends && parts.read.reached(ends))) {
         const records = await this.#queue.take(READ_RECORDS, this.#waitMs());
         if (this.#failure) throw this.#failure;
         this.#resumeSource();
@@ -275,10 +273,6 @@ export class Updater {
     await release(store.close());
     await release(sink.stop());
     if (failures.length > 0) throw failures[0];
-  }
-
-  #caughtUp({ read }: Parts, ends: Offsets): boolean {
-    return read.reached(ends);
   }
 
   /** How long to wait for records: until the open batch or the next commit is due. */
