@@ -44,9 +44,17 @@ class RocksdbStore implements Store {
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     if (keys.length === 0) return [];
     const batch = this.#db.read({ autoDestroy: true, capacity: keys.length });
-    const values = keys.map((key) => batch.get(key));
-    await batch.flush();
-    return (await Promise.all(values)).map((value) => value ?? undefined);
+    const values = Promise.all(keys.map((key) => batch.get(key)));
+    // Each value rejects as well when the batch does: unheard, that would end the process without a word of where.
+    values.catch(() => undefined);
+    try {
+      await batch.flush();
+      return (await values).map((value) => value ?? undefined);
+    } catch (error) {
+      throw new FatalError('store-read', `the store in ${this.#folder} can't be read: ${innermost(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   async *scan(prefix: Uint8Array): AsyncIterable<Entry> {
@@ -71,7 +79,7 @@ class RocksdbStore implements Store {
     } catch (error) {
       throw new FatalError(
         'store-write',
-        `the store in ${this.#folder} can't be written: ${reasonOf(error)}. Nothing of the commit was kept; ` +
+        `the store in ${this.#folder} can't be written: ${innermost(error)}. Nothing of the commit was kept; ` +
           'free space or mend the disk and start again: the events since are read again.',
         { cause: error },
       );
@@ -82,6 +90,20 @@ class RocksdbStore implements Store {
     this.#closing ??= this.#db.close({ force: true });
     await this.#closing;
   }
+}
+
+/** What RocksDB itself said: the binding wraps it in "Batch was not applied". */
+function innermost(error: unknown): string {
+  let inner = error;
+  for (;;) {
+    const within = inner instanceof AggregateError ? inner.errors.find((one) => one != null) : causeOf(inner);
+    if (within == null) return reasonOf(inner);
+    inner = within;
+  }
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
 }
 
 /** The first key after all that start with `prefix`. Our prefixes begin with a letter, so there is one. */
