@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
-import type { WriteBatch } from '../../src/graph/store.ts';
+import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
-import { DIM, EMBEDDINGS, graphStore, liveEdges, updater } from './updater-fixture.ts';
+import { EMBEDDINGS, expectTopicEqualsStore, graphStore, liveEdges, updater } from './updater-fixture.ts';
 
 const FOLLOW = 'twhin.follow';
 const ENGAGEMENT = 'twhin.engagement';
@@ -25,21 +25,6 @@ async function caughtUp(log: MemoryLog, store: MemoryStore, options: Parameters<
   const running = updater(log, store, options);
   await running.run({ untilCaughtUp: true });
   return running.progress();
-}
-
-/** Byte for byte: what a reader of the topic has, and what the store holds. */
-async function expectTopicEqualsStore(log: MemoryLog, store: MemoryStore): Promise<void> {
-  const held = graphStore(store);
-  const stored = new Map<string, string>();
-  for await (const { key, row } of held.entities()) {
-    const [found] = await held.readRows([row]);
-    stored.set(
-      key,
-      Buffer.from(new Float32Array(found?.floats.subarray(0, DIM) ?? []).buffer).toString('hex'),
-    );
-  }
-  const topic = new Map([...log.folded(EMBEDDINGS)].map(([key, value]) => [key, value.toString('hex')]));
-  expect([...topic].sort()).toEqual([...stored].sort());
 }
 
 describe('Updater', () => {
@@ -160,10 +145,11 @@ describe('Updater', () => {
     await caughtUp(log, whole);
     const expected = await liveEdges(whole);
     for (let commits = 1; commits <= 8; commits++) {
-      const store = new DyingStore(commits);
+      const store = new DyingStore();
+      store.dieAfter(commits, false);
       const again = manyFollows(300);
       await expect(caughtUp(again, store)).rejects.toThrow('killed');
-      store.revive();
+      store.dieAfter(Number.POSITIVE_INFINITY, false);
       const progress = await caughtUp(again, store);
       expect(await liveEdges(store)).toEqual(expected);
       expect(progress.events).toEqual({ consumed: 300, rejected: 0, duplicate: 0, late: 0 });
@@ -226,24 +212,5 @@ function expectRisingSteps(log: MemoryLog): void {
     const step = Number(headers['step']);
     expect(step).toBeGreaterThanOrEqual(steps.get(String(key)) ?? 0);
     steps.set(String(key), step);
-  }
-}
-
-/** Takes so many writes and then none, like a process that was killed: nothing of the last one is kept. */
-class DyingStore extends MemoryStore {
-  #left: number;
-
-  constructor(writes: number) {
-    super();
-    this.#left = writes;
-  }
-
-  override async write(batch: WriteBatch): Promise<void> {
-    if (this.#left-- <= 0) throw new Error('killed');
-    await super.write(batch);
-  }
-
-  revive(): void {
-    this.#left = Number.POSITIVE_INFINITY;
   }
 }

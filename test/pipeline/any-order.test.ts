@@ -1,0 +1,163 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { digest } from '../../src/graph/digest.ts';
+import { DyingStore } from './dying-store.ts';
+import { MemoryLog } from './memory-log.ts';
+import { SequentialModel, type Told } from './sequential-model.ts';
+import {
+  EMBEDDINGS,
+  expectTopicEqualsStore,
+  graphStore,
+  liveEdges,
+  MODEL,
+  updater,
+} from './updater-fixture.ts';
+
+const id = fc.constantFrom('a', 'b', 'c');
+const at = fc.integer({ min: 1, max: 6 }).map((second) => second * 1000);
+
+/** An event, and the record that says it. */
+interface Sent {
+  readonly told: Told;
+  readonly topic: string;
+  readonly value: object;
+}
+
+const follow = fc.tuple(id, id, at, fc.constantFrom('follow', 'unfollow', 'block')).map(
+  ([followerId, followedId, time, action]): Sent => ({
+    told: {
+      kind: 'edge',
+      edges: [[`user:${followerId}`, 'follows', `user:${followedId}`]],
+      at: time,
+      removed: action !== 'follow',
+    },
+    topic: 'twhin.follow',
+    value: { followerId, followedId, action, at: time },
+  }),
+);
+const like = fc.tuple(id, id, at, fc.constantFrom('like', 'unlike')).map(
+  ([userId, tweetId, time, action]): Sent => ({
+    told: {
+      kind: 'edge',
+      edges: [[`user:${userId}`, 'likes', `tweet:${tweetId}`]],
+      at: time,
+      removed: action !== 'like',
+    },
+    topic: 'twhin.engagement',
+    value: { userId, tweetId, action, at: time },
+  }),
+);
+const click = fc.tuple(id, id, at).map(
+  ([userId, adId, time]): Sent => ({
+    told: {
+      kind: 'edge',
+      edges: [
+        [`user:${userId}`, 'clicks', `ad:${adId}`],
+        ['advertiser:z', 'promotes', `ad:${adId}`],
+      ],
+      at: time,
+      removed: false,
+    },
+    topic: 'twhin.ad-click',
+    value: { userId, adId, advertiserId: 'z', at: time },
+  }),
+);
+const erasure = fc.tuple(fc.constantFrom('user', 'user', 'tweet', 'ad'), id, at).map(
+  ([type, each, time]): Sent => ({
+    told: { kind: 'erase', entity: `${type}:${each}`, at: time },
+    topic: 'twhin.erasure',
+    value: { entity: `${type}:${each}`, at: time },
+  }),
+);
+const sent = fc.tuple(
+  fc.oneof({ arbitrary: follow, weight: 4 }, { arbitrary: like, weight: 3 }, click, {
+    arbitrary: erasure,
+    weight: 2,
+  }),
+  fc.nat(2),
+);
+const death = fc.record({ writes: fc.nat(4), keepsLast: fc.boolean() });
+/** Parts of the stream: each is there when an updater starts, which dies so often before it is through. */
+const parts = fc.array(
+  fc.record({
+    records: fc.array(sent, { maxLength: 40, size: 'max' }),
+    deaths: fc.array(death, { maxLength: 3, size: 'max' }),
+  }),
+  { minLength: 1, maxLength: 4, size: 'max' },
+);
+const pace = fc.record({
+  batchEdges: fc.integer({ min: 1, max: 6 }),
+  commitEdges: fc.integer({ min: 1, max: 12 }),
+  handOver: fc.integer({ min: 1, max: 20 }),
+});
+
+type Parts = typeof parts extends fc.Arbitrary<infer T> ? T : never;
+type Paces = typeof pace extends fc.Arbitrary<infer T> ? T : never;
+
+/** Runs the parts one after the other. dying: with the deaths, else without. */
+async function lived(stream: Parts, { batchEdges, commitEdges, handOver }: Paces, dying: boolean) {
+  const log = new MemoryLog();
+  const store = new DyingStore();
+  const started = () => updater(log, store, { handOver, pace: { batchEdges, commitEdges } });
+  let progress = started().progress();
+  for (const { records, deaths } of stream) {
+    for (const [{ topic, value }, partition] of records) log.append(topic, value, { partition });
+    for (const { writes, keepsLast } of dying ? deaths : []) {
+      store.dieAfter(writes, keepsLast);
+      // It may be through before it is killed.
+      await started()
+        .run({ untilCaughtUp: true })
+        .catch((error: Error) => expect(error.message).toBe('killed'));
+    }
+    store.dieAfter(Number.POSITIVE_INFINITY, false);
+    const running = started();
+    await running.run({ untilCaughtUp: true });
+    progress = running.progress();
+  }
+  return { log, store, progress };
+}
+
+const positive = (counts: Record<string, number>) =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
+
+describe('any stream of events, read by updaters that die at any commit', () => {
+  test('ends as the rules say, in the store, in the counts and on the topic', async () => {
+    await fc.assert(
+      fc.asyncProperty(parts, pace, async (stream, paces) => {
+        const { log, store, progress } = await lived(stream, paces, true);
+        const model = new SequentialModel();
+        for (const { records } of stream) for (const [{ told }] of records) model.tell(told);
+
+        expect(await liveEdges(store)).toEqual(model.live());
+        expect(progress.events).toEqual(model.events);
+        expect(positive(progress.edges)).toEqual(model.counts());
+        expect([...log.folded(EMBEDDINGS).keys()].sort()).toEqual([...model.entities].sort());
+        await expectTopicEqualsStore(log, store);
+
+        const held = graphStore(store);
+        const entities = await Array.fromAsync(held.entities());
+        const rows = (await Array.fromAsync(held.rows())).map(({ row }) => row);
+        expect(rows.slice(2 * MODEL.relations.length)).toEqual(
+          entities.map(({ row }) => row).sort((x, y) => x - y),
+        );
+        expect(await Array.fromAsync(held.outbox())).toEqual([]);
+        const head = await held.head();
+        expect(head?.events).toEqual(model.events);
+        expect(head?.outbox).toBe(0);
+        expect(positive(head?.edges ?? {})).toEqual(model.counts());
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('ends in the same bytes as if none had died', async () => {
+    await fc.assert(
+      fc.asyncProperty(parts, pace, async (stream, paces) => {
+        const died = await lived(stream, paces, true);
+        const whole = await lived(stream, paces, false);
+        expect(await digest(graphStore(died.store))).toEqual(await digest(graphStore(whole.store)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
