@@ -42,8 +42,10 @@ export function serverProperties(ports: Ports, dataDir: string): string {
     'share.coordinator.state.topic.replication.factor=1',
     'share.coordinator.state.topic.min.isr=1',
     'group.initial.rebalance.delay.ms=0',
-    // A restart after a kill waits for the dead one's session to end.
-    'broker.session.timeout.ms=2000',
+    // A restart after a kill waits for the dead one's session to end, so it is short; and several heartbeats fit into
+    // it, or a busy machine fences the only broker now and then: groups lose their coordinator, topics their leader.
+    'broker.session.timeout.ms=3000',
+    'broker.heartbeat.interval.ms=500',
     'auto.create.topics.enable=false',
   ].join('\n')}\n`;
 }
