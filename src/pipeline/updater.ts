@@ -187,7 +187,7 @@ export class Updater {
       if (letter) this.#pending.putDeadLetter(letter);
       this.#pending.records++;
       parts.read.advance(record.topic, record.partition, record.offset + 1);
-      if (this.#batch.edges < this.#options.pace.batchEdges) continue;
+      if (this.#batch.edges < this.#options.pace.batchEdges && !this.#pendingIsFull()) continue;
       await this.#train();
       if (this.#commitIsDue(parts)) await this.#commit(parts);
     }
@@ -215,12 +215,17 @@ export class Updater {
 
   #commitIsDue({ publisher, committer }: Parts): boolean {
     if (this.#batch.since !== undefined) return false;
-    const { commitEdges, commitMs, queueBytes } = this.#options.pace;
-    const { trained, held, deadLetterBytes } = this.#pending;
-    // What is held counts too: a stream that trains nothing would otherwise pile up behind a slow write.
-    if (Math.max(trained, held) >= commitEdges || deadLetterBytes >= queueBytes) return true;
+    const { commitEdges, commitMs } = this.#options.pace;
+    if (this.#pending.trained >= commitEdges || this.#pendingIsFull()) return true;
     const waiting = this.#pending.records > 0 || publisher.cleared > 0;
     return waiting && !committer.busy && this.#options.clock() - this.#lastCommit >= commitMs;
+  }
+
+  /** A stream that trains little, of removals or bad records, must not pile up behind a slow write. */
+  #pendingIsFull(): boolean {
+    const { commitEdges, batchEdges, queueBytes } = this.#options.pace;
+    const { held, deadLetterBytes } = this.#pending;
+    return held > commitEdges + batchEdges || deadLetterBytes >= queueBytes;
   }
 
   /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
