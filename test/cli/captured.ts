@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import { main } from '../../src/cli/main.ts';
+
+/** What a command said, and its exit code. */
+export interface Said {
+  readonly code: number;
+  readonly out: string[];
+  readonly err: string[];
+}
+
+/** A place of its own for commands to run in: folder, embedded log and stores. */
+export interface Place {
+  readonly folder: string;
+  run(...argv: string[]): Promise<Said>;
+  remove(): Promise<void>;
+}
+
+export async function place(env: Record<string, string> = {}): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), 'twhin-cli-'));
+  const surroundings = {
+    KAFKA_BROKERS: `file:${join(folder, 'log')}`,
+    TWHIN_STATE: join(folder, 'state'),
+    ...env,
+  };
+  return {
+    folder,
+    run: async (...argv) => {
+      const out: string[] = [];
+      const err: string[] = [];
+      for (const [name, value] of Object.entries({
+        TWHIN_TOPIC_PREFIX: undefined,
+        TWHIN_CONFIG: undefined,
+        ...surroundings,
+      })) {
+        vi.stubEnv(name, value);
+      }
+      const cwd = vi.spyOn(process, 'cwd').mockReturnValue(folder);
+      try {
+        const code = await main(argv, {
+          out: (line) => out.push(...line.split('\n')),
+          err: (line) => err.push(...line.split('\n')),
+          status: () => undefined,
+          statusDone: () => undefined,
+        });
+        return { code, out, err };
+      } finally {
+        cwd.mockRestore();
+        vi.unstubAllEnvs();
+      }
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** The one JSON object a command said. */
+export function json({ out }: Said): unknown {
+  if (out.length !== 1)
+    throw new Error(`expected one line on stdout, seen ${out.length}:\n${out.join('\n')}`);
+  return JSON.parse(out[0] ?? '');
+}

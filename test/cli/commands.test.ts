@@ -1,0 +1,290 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openRocksdb } from '../../src/adapters/rocksdb-store.ts';
+import { GraphStore } from '../../src/graph/graph-store.ts';
+import { Layout } from '../../src/graph/layout.ts';
+import { json, type Place, place } from './captured.ts';
+
+const AT = 1_704_067_200_000;
+const EVENTS = [
+  ...[0, 1, 2].map((i) => ({ userId: `u${i}`, tweetId: 't', action: 'like', at: AT + i })),
+  { userId: 'u0', tweetId: 't', action: 'like', at: AT },
+  { userId: 'u1', tweetId: 't', action: 'unlike', at: AT + 50 },
+  { userId: 'u1', tweetId: 't', action: 'like', at: AT + 40 },
+  { userId: 'u0', tweetId: 's', action: 'retweet', at: AT + 9 },
+];
+const ISO = (ms: number) => new Date(AT + ms).toISOString();
+
+/** A place where a stream was fed and read. */
+let here: Place;
+beforeAll(async () => {
+  here = await place();
+  await writeFile(
+    join(here.folder, 'events.ndjson'),
+    EVENTS.map((event) => `${JSON.stringify(event)}\n`).join(''),
+  );
+  expect((await here.run('topics', 'apply')).code).toBe(0);
+  expect((await here.run('feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement')).code).toBe(0);
+  expect((await here.run('run', '--graph', 'engagement', '--until-caught-up')).code).toBe(0);
+});
+afterAll(() => here.remove());
+
+async function stored(): Promise<GraphStore> {
+  const db = await openRocksdb(join(here.folder, 'state/engagement/db'), { readOnly: true });
+  const any = new GraphStore(db, new Layout({ entityTypes: [], relations: [], dim: 1 }));
+  const head = await any.head();
+  if (head === undefined) throw new Error('there is no head');
+  return new GraphStore(db, new Layout(head.model));
+}
+
+describe('twhin stats', () => {
+  test('--json gives the shape that scripts rely on', async () => {
+    const said = await here.run('stats', '--graph', 'engagement', '--json');
+    expect([said.code, said.err]).toEqual([0, []]);
+    expect(json(said)).toEqual({
+      graphs: {
+        engagement: {
+          entities: { user: 3, tweet: 2, ad: 0, advertiser: 0, query: 0 },
+          edges: {
+            likes: 2,
+            retweets: 1,
+            replies: 0,
+            quotes: 0,
+            mentions: 0,
+            clicks: 0,
+            promotes: 0,
+            searches: 0,
+          },
+          events: { consumed: 7, rejected: 0, duplicate: 1, late: 1 },
+          step: expect.any(Number),
+          outbox: 0,
+          // One key's events are on one partition; how many partitions the users share is the partitioner's business.
+          offsets: { 'twhin.engagement': expect.any(Object) },
+          fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
+        },
+      },
+    });
+    const { offsets } = (
+      json(said) as { graphs: { engagement: { offsets: Record<string, Record<string, number>> } } }
+    ).graphs.engagement;
+    expect(Object.values(offsets['twhin.engagement'] ?? {}).reduce((sum, each) => sum + each, 0)).toBe(7);
+  });
+
+  test('--digest adds digests, the same each time', async () => {
+    const first = json(await here.run('stats', '--json', '--digest'));
+    expect(first).toMatchObject({
+      graphs: {
+        engagement: {
+          digest: {
+            edges: expect.stringMatching(/^[0-9a-f]{16}$/),
+            vectors: expect.stringMatching(/^[0-9a-f]{16}$/),
+          },
+        },
+        // Never run: nothing is there, which is no failure.
+        follow: {
+          entities: { user: 0 },
+          edges: { follows: 0 },
+          events: { consumed: 0 },
+          step: 0,
+          offsets: {},
+        },
+      },
+    });
+    expect(json(await here.run('stats', '--json', '--digest'))).toEqual(first);
+  });
+
+  test('says the same to a person', async () => {
+    const { out, code } = await here.run('stats', '--graph', 'engagement', '--digest');
+    const text = out.join('\n');
+    expect(code).toBe(0);
+    expect(text).toMatch(/entities +5: 3 user, 2 tweet/);
+    expect(text).toMatch(/live edges +3: 2 likes, 1 retweets/);
+    expect(text).toMatch(/events +7 consumed, 0 rejected, 1 duplicate, 1 late/);
+    expect(text).toMatch(/outbox +0 vectors not yet acknowledged/);
+    expect(text).toMatch(/digest +edges [0-9a-f]{16}, vectors [0-9a-f]{16}/);
+  });
+
+  test('works beside a process that holds the store', async () => {
+    const holder = await openRocksdb(join(here.folder, 'state/engagement/db'));
+    try {
+      expect((await here.run('stats', '--graph', 'engagement', '--json')).code).toBe(0);
+    } finally {
+      await holder.close();
+    }
+  });
+});
+
+describe('twhin show', () => {
+  test('--json gives edges by relation, the exact vector and the nearest', async () => {
+    const said = await here.run('show', 'user:u0', '--graph', 'engagement', '--json');
+    expect([said.code, said.err]).toEqual([0, []]);
+    const shown = json(said) as {
+      vector: number[];
+      norm: number;
+      nearest: { entity: string; score: number }[];
+    };
+    expect(shown).toMatchObject({
+      entity: 'user:u0',
+      graph: 'engagement',
+      edges: { likes: { out: 1, in: 0 }, retweets: { out: 1, in: 0 } },
+      // The duplicate trained nothing.
+      updates: 2,
+    });
+    const store = await stored();
+    const record = await store.entity('user:u0' as Parameters<typeof store.entity>[0]);
+    const [row] = await store.readRows([record?.row ?? 0]);
+    await store.close();
+    expect(Float32Array.from(shown.vector)).toEqual(row?.floats.subarray(0, 128));
+    expect(shown.norm).toBeCloseTo(Math.hypot(...shown.vector), 6);
+    expect(shown.nearest.map(({ entity }) => entity).sort()).toEqual([
+      'tweet:s',
+      'tweet:t',
+      'user:u1',
+      'user:u2',
+    ]);
+    expect(shown.nearest.map(({ score }) => score)).toEqual(
+      shown.nearest.map(({ score }) => score).toSorted((a, b) => b - a),
+    );
+  });
+
+  test('counts live edges only, at both ends', async () => {
+    expect(json(await here.run('show', 'tweet:t', '--json'))).toMatchObject({
+      edges: { likes: { out: 0, in: 2 } },
+    });
+    // u1's only edge was taken back.
+    expect(json(await here.run('show', 'user:u1', '--json'))).toMatchObject({ edges: {}, updates: 1 });
+  });
+
+  test('says the same to a person', async () => {
+    const { out, code } = await here.run('show', 'tweet:t');
+    expect(code).toBe(0);
+    expect(out[0]).toBe('tweet:t in engagement');
+    expect(out.join('\n')).toMatch(/likes +0 out, 2 in/);
+    expect(out.join('\n')).toContain(`first seen   ${ISO(0)}`);
+    // The event that took an edge away is an event too.
+    expect(out.join('\n')).toContain(`last seen    ${ISO(50)}`);
+  });
+
+  test('an entity nobody named is a failure, a name that is none wrong usage', async () => {
+    const unknown = await here.run('show', 'user:nobody', '--json');
+    expect([unknown.code, unknown.out]).toEqual([1, []]);
+    expect(unknown.err).toEqual([
+      'twhin: user:nobody is not in engagement, follow: no event has named it there, or it was erased',
+    ]);
+    expect((await here.run('show', 'song:1')).code).toBe(1);
+    for (const wrong of ['nobody', ':1', 'user:', `user:${'x'.repeat(257)}`]) {
+      const { code, err } = await here.run('show', wrong);
+      expect([wrong, code, err.length]).toEqual([wrong, 2, 1]);
+    }
+  });
+});
+
+describe('twhin topics', () => {
+  test('plans, applies, and then has nothing to do', async () => {
+    const there = await place();
+    try {
+      const planned = await there.run('topics', 'plan');
+      expect(planned.code).toBe(0);
+      expect(planned.out.at(-1)).toBe('8 changes; make them with: twhin topics apply');
+      expect(existsSync(join(there.folder, 'log'))).toBe(false);
+      const applied = json(await there.run('topics', 'apply', '--json'));
+      expect(applied).toMatchObject({ applied: true, actions: expect.any(Array) });
+      const again = await there.run('topics', 'apply');
+      expect([again.code, again.out.at(-1)]).toEqual([
+        0,
+        expect.stringMatching(/^all 8 topics are as declared at the embedded file log in /),
+      ]);
+    } finally {
+      await there.remove();
+    }
+  });
+});
+
+describe('twhin run', () => {
+  test('names the topics that are missing and the command that makes them', async () => {
+    const there = await place();
+    try {
+      const { code, err, out } = await there.run('run', '--graph', 'follow', '--until-caught-up');
+      expect([code, out]).toEqual([1, []]);
+      expect(err.join('\n')).toMatch(/twhin\.follow.*twhin\.erasure.*twhin topics apply/s);
+      expect((await there.run('run', '--until-caught-up', '--create-topics')).code).toBe(0);
+    } finally {
+      await there.remove();
+    }
+  });
+
+  test('refuses a store that is held, naming the holder, and lets go of the graphs before it', async () => {
+    const holder = await openRocksdb(join(here.folder, 'state/follow/db'));
+    await writeFile(join(here.folder, 'state/follow/holder.json'), '{"pid":4711,"host":"h","since":"then"}');
+    try {
+      const { code, err } = await here.run('run', '--until-caught-up');
+      expect(code).toBe(1);
+      expect(err.join('\n')).toMatch(
+        /store of follow in .* is in use by another process \(process 4711 on h, since then\)/,
+      );
+      // The engagement graph was made before: its store is free again.
+      await (await openRocksdb(join(here.folder, 'state/engagement/db'))).close();
+    } finally {
+      await holder.close();
+    }
+  });
+
+  test('refuses the store of another model, saying what differs', async () => {
+    await writeFile(
+      join(here.folder, 'other.config.ts'),
+      `export default { model: { dim: 16, scorer: 'twhin' } }`,
+    );
+    const { code, err } = await here.run('run', '--graph', 'engagement', '--until-caught-up');
+    expect([code, err]).toEqual([0, []]);
+    const other = await place({
+      TWHIN_STATE: join(here.folder, 'state'),
+      TWHIN_CONFIG: join(here.folder, 'other.config.ts'),
+    });
+    try {
+      await other.run('topics', 'apply');
+      const refused = await other.run('run', '--graph', 'engagement', '--until-caught-up');
+      expect(refused.code).toBe(1);
+      expect(refused.err.join('\n')).toMatch(
+        /dim: the store has 128, the configuration 16\n.*scorer: the store has transe-l2, the configuration twhin/,
+      );
+      const looked = await other.run('doctor');
+      expect(looked.out.find((line) => line.includes('store engagement'))).toMatch(
+        /^FAIL .*another model's: dim/,
+      );
+    } finally {
+      await other.remove();
+    }
+  });
+});
+
+describe('twhin doctor', () => {
+  test('says ok of each thing, and what to do where it is not', async () => {
+    const well = await here.run('doctor');
+    expect(well.out.map((line) => line.slice(0, 24).trimEnd())).toEqual([
+      'ok    Node',
+      'ok    SIMD',
+      'ok    RocksDB',
+      'ok    brokers',
+      'ok    topics',
+      'ok    store engagement',
+      'ok    store follow',
+    ]);
+    expect(well.code).toBe(0);
+    const there = await place();
+    try {
+      const { code, out } = await there.run('doctor', '--json');
+      expect(code).toBe(1);
+      expect(JSON.parse(out.join('\n'))).toMatchObject({
+        ok: false,
+        findings: expect.arrayContaining([
+          { what: 'topics', ok: false, detail: expect.stringContaining('twhin topics apply') },
+          { what: 'store follow', ok: true, detail: expect.stringContaining('none yet') },
+        ]),
+      });
+    } finally {
+      await there.remove();
+    }
+  });
+});
