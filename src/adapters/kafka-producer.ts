@@ -38,6 +38,7 @@ export class TopicProducer {
   readonly #options: ProducerOptions;
   readonly #choose = Partitioners.DefaultPartitioner();
   readonly #tails = new Map<number, Promise<void>>();
+  #lookup: Promise<unknown> = Promise.resolve();
   #partitions: { metadata: PartitionMetadata[]; at: number } | undefined;
   #producer: Promise<Producer> | undefined;
 
@@ -48,7 +49,7 @@ export class TopicProducer {
 
   /** Resolves once all are acknowledged. @throws RetryableError, FatalError when one is too large for the topic. */
   async send(messages: readonly Message[]): Promise<void> {
-    const partitionMetadata = await this.#metadata();
+    const partitionMetadata = await this.#metadataInTurn();
     const byPartition = new Map<number, KafkaMessage[]>();
     for (const message of messages) {
       const record = kafkaMessage(message);
@@ -137,6 +138,13 @@ export class TopicProducer {
     });
     await producer.connect();
     return producer;
+  }
+
+  /** One after the other: looked up side by side, a later send could have its answer first and overtake. */
+  #metadataInTurn(): Promise<PartitionMetadata[]> {
+    const looked = this.#lookup.then(() => this.#metadata());
+    this.#lookup = looked.catch(() => undefined);
+    return looked;
   }
 
   async #metadata(): Promise<PartitionMetadata[]> {
