@@ -46,6 +46,7 @@ describe('an event and its counterpart', () => {
       follow('a', 'b', 'follow', 15),
       follow('e', 'a', 'follow', 59),
       follow('d', 'a', 'follow', 45),
+      follow('a', 'c', 'unfollow', 19),
     ]);
     await twhin.feed('engagement', [
       engage('a', 't2', 'unretweet', 20),
@@ -57,7 +58,7 @@ describe('an event and its counterpart', () => {
 
     const { follow: followed, engagement } = await graphs();
     expect(followed.edges).toMatchObject({ follows: 1 });
-    expect(followed.events).toEqual({ consumed: 9, rejected: 0, duplicate: 0, late: 3 });
+    expect(followed.events).toEqual({ consumed: 10, rejected: 0, duplicate: 0, late: 4 });
     // e was only ever named by events that left no edge.
     expect(followed.entities).toMatchObject({ user: 4 });
     expect(engagement.edges).toMatchObject({ likes: 3, retweets: 0 });

@@ -100,10 +100,13 @@ describe('from a file of events to vectors on the topic', () => {
     expect(expected.duplicate).toBeGreaterThan(100);
     expect(expected.late).toBeGreaterThan(100);
     const folder = await mkdtemp(join(tmpdir(), 'twhin-higgs-'));
-    const file = join(folder, 'higgs.txt');
-    await writeFile(file, `${lines.join('\n')}\n`);
-    await wholeWay(file, expected, 60_000);
-    await rm(folder, { recursive: true });
+    try {
+      const file = join(folder, 'higgs.txt');
+      await writeFile(file, `${lines.join('\n')}\n`);
+      await wholeWay(file, expected, 60_000);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   const real = process.env['TWHIN_HIGGS'] ?? '';
