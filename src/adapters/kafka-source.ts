@@ -134,7 +134,14 @@ export class KafkaSource implements Source {
   async #session(reader: SourceReader, positions: Positions, onJoin: () => void): Promise<void> {
     await this.#refuseMissing();
     for (const topic of this.#options.topics) {
-      positions.check(topic, await this.#admin.ranges(topic));
+      const ranges = await this.#admin.ranges(topic);
+      positions.check(topic, ranges);
+      for (const [partition, { low }] of ranges) {
+        // What retention took before the first reading is read: an emptied partition hands nothing over that says so.
+        if (low > 0 && !positions.has(topic, partition)) {
+          this.#skip(reader, positions, topic, partition, low);
+        }
+      }
     }
     const consumer = this.#kafka.consumer({
       groupId: this.#options.groupId,
@@ -259,7 +266,7 @@ export class KafkaSource implements Source {
   }
 
   #skip(reader: SourceReader, positions: Positions, topic: string, partition: number, offset: number): void {
-    if (positions.next(topic, partition) < offset) {
+    if (!positions.has(topic, partition) || positions.next(topic, partition) < offset) {
       positions.advance(topic, partition, offset);
       reader.skipped?.(topic, partition, offset);
     }

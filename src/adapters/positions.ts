@@ -18,6 +18,11 @@ export class Positions {
     return this.#known(topic, partition) ?? this.#lows.get(topic)?.get(partition) ?? 0;
   }
 
+  /** Whether a position is known, rather than the log's start assumed. */
+  has(topic: string, partition: number): boolean {
+    return this.#known(topic, partition) !== undefined;
+  }
+
   advance(topic: string, partition: number, offset: number): void {
     const partitions = this.#next.get(topic) ?? new Map<number, number>();
     this.#next.set(topic, partitions.set(partition, offset));

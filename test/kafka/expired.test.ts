@@ -1,0 +1,43 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { KafkaSource } from '../../src/adapters/kafka-source.ts';
+import { MemoryStore } from '../../src/graph/memory-store.ts';
+import { MemoryLog } from '../pipeline/memory-log.ts';
+import { graphStore, updater } from '../pipeline/updater-fixture.ts';
+import { freshTopic } from './collector.ts';
+
+const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
+const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
+const admin = kafka.admin();
+const producer = kafka.producer();
+beforeAll(async () => {
+  await admin.connect();
+  await producer.connect();
+});
+afterAll(async () => {
+  await producer.disconnect();
+  await admin.disconnect();
+});
+
+test('a topic that retention emptied before it was ever read is caught up with', async () => {
+  const topic = freshTopic('expired');
+  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 2 }] });
+  const messages = Array.from({ length: 20 }, (_, n) => ({ value: '{}', partition: n % 2 }));
+  await producer.send({ topic, messages });
+  await admin.fetchTopicOffsets(topic);
+  const partitions = [0, 1].map((partition) => ({ partition, offset: '10' }));
+  await admin.deleteTopicRecords({ topic, partitions });
+
+  const log = new MemoryLog();
+  log.source = () =>
+    Object.assign(new KafkaSource(settings, { groupId: `g-${topic}`, topics: [topic] }, () => undefined), {
+      stopped: false,
+    });
+  const store = new MemoryStore();
+  const running = updater(log, store);
+  const late = setTimeout(() => running.stop(), 30_000);
+  await running.run({ untilCaughtUp: true });
+  clearTimeout(late);
+  expect((await graphStore(store).head())?.offsets).toEqual({ [topic]: { '0': 10, '1': 10 } });
+  expect(running.progress().events.consumed).toBe(0);
+});
