@@ -1,0 +1,63 @@
+import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
+import { type Commit, type EntityRecord, GraphStore } from '../../src/graph/graph-store.ts';
+import type { Head } from '../../src/graph/head.ts';
+import { Layout } from '../../src/graph/layout.ts';
+import { MemoryStore } from '../../src/graph/memory-store.ts';
+
+export const MODEL = {
+  dim: 2,
+  scorer: 'transe-l2',
+  entityTypes: ['user', 'tweet'],
+  relations: [
+    { name: 'follows', lhs: 'user', rhs: 'user' },
+    { name: 'likes', lhs: 'user', rhs: 'tweet' },
+  ],
+};
+/** Rows 0 … 3 are the relations'. */
+export const FIRST_ROW = 4;
+
+export const user = (id: string): EntityKey => entityKey('user', id);
+export const tweet = (id: string): EntityKey => entityKey('tweet', id);
+
+export const HEAD: Head = {
+  format: 1,
+  graph: 'test',
+  model: MODEL,
+  step: 7,
+  random: [1, 2, 3],
+  rows: 10,
+  offsets: { 'twhin.follow': { '0': 12, '3': 5 } },
+  events: { consumed: 17, rejected: 1, duplicate: 2, late: 3 },
+  edges: { follows: 1 },
+  entities: { user: 2 },
+  outbox: 1,
+  watermark: 1_700_000_000_000,
+};
+
+export function graph(): GraphStore {
+  return new GraphStore(new MemoryStore(), new Layout(MODEL));
+}
+
+export function entity(key: EntityKey, row: number, rest: Partial<EntityRecord> = {}): EntityRecord {
+  return { key, row, updates: 0, firstSeen: 1000, lastSeen: 1000, ...rest };
+}
+
+/** A commit that moves what is given and nothing else. vectors: a row's vector, accumulator and drift. */
+export function commitOf(
+  parts: Partial<Omit<Commit, 'rows' | 'floats'>> & { vectors?: Record<number, readonly number[]> },
+): Commit {
+  const rows = Object.keys(parts.vectors ?? {}).map(Number);
+  return {
+    head: HEAD,
+    edges: [],
+    erasedEdges: [],
+    entities: [],
+    erasedEntities: [],
+    erasures: [],
+    outboxAdded: [],
+    outboxCleared: [],
+    ...parts,
+    rows: Int32Array.from(rows),
+    floats: Float32Array.from(rows.flatMap((row) => parts.vectors?.[row] ?? [])),
+  };
+}

@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import type { ModelIdentity } from '../../src/graph/head.ts';
+import { recover } from '../../src/pipeline/recovery.ts';
+import { commitOf, entity, graph, HEAD, MODEL, tweet, user } from '../graph/graph-fixture.ts';
+import { StandInTrainer } from './stand-in-trainer.ts';
+
+const follows = (lhs: string, rhs: string, removed = false) => ({
+  ...{ lhs: user(lhs), relation: 'follows', rhs: user(rhs) },
+  ...{ at: 5, removed },
+});
+
+describe('recover', () => {
+  test('on a fresh store starts after the rows of the relations', async () => {
+    const trainer = new StandInTrainer();
+    const { head, index, outbox, erasedAt } = await recover(graph(), trainer, 'test', MODEL);
+    expect([head, index.nextRow, index.size, outbox, erasedAt.size]).toEqual([undefined, 4, 0, [], 0]);
+    expect([trainer.loadedRows, trainer.loadedEdges, trainer.started]).toEqual([[], [], 'fresh']);
+  });
+
+  test('hands the trainer every row in its place, holes and all, and the live edges', async () => {
+    const store = graph();
+    await store.commit(
+      commitOf({
+        // Row 5 was erased; 9 is handed out and holds nothing.
+        head: { ...HEAD, rows: 10, step: 77, random: [8, 9] },
+        entities: [entity(user('a'), 6, { updates: 2 }), entity(tweet('t'), 7), entity(user('b'), 4)],
+        edges: [follows('a', 'b'), follows('b', 'a', true), follows('x', 'y', true)],
+        vectors: { 0: [1, 1, 1, 0], 4: [4, 4, 4, 0], 6: [6, 6, 6, 0.5], 7: [7, 7, 7, 0] },
+        erasures: [{ key: user('gone'), at: 44 }],
+        outboxAdded: [user('b'), user('gone')],
+      }),
+    );
+    const trainer = new StandInTrainer();
+    const progress: number[] = [];
+    const { index, outbox, erasedAt, head } = await recover(store, trainer, 'test', MODEL, ({ rows }) =>
+      progress.push(rows),
+    );
+    expect(trainer.loadedRows).toHaveLength(1);
+    const [loaded] = trainer.loadedRows;
+    expect([...(loaded?.types ?? [])]).toEqual([255, 255, 255, 255, 0, 255, 0, 1, 255, 255]);
+    expect([...(loaded?.trained ?? [])]).toEqual([0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+    const row = (i: number) => [...(loaded?.floats.subarray(4 * i, 4 * i + 4) ?? [])];
+    expect([0, 1, 4, 5, 6, 7, 9].map(row)).toEqual([
+      [1, 1, 1, 0],
+      [0, 0, 0, 0],
+      [4, 4, 4, 0],
+      [0, 0, 0, 0],
+      [6, 6, 6, 0.5],
+      [7, 7, 7, 0],
+      [0, 0, 0, 0],
+    ]);
+    expect(trainer.loadedEdges.map(({ lhs, relation, rhs }) => [[...lhs], [...relation], [...rhs]])).toEqual([
+      [[6], [0], [4]],
+    ]);
+    expect(trainer.started).toEqual({ step: 77, random: [8, 9] });
+    expect([index.nextRow, index.find(user('a')), index.record(6)?.updates]).toEqual([10, 6, 2]);
+    expect(outbox).toEqual([user('b'), user('gone')]);
+    expect([...erasedAt]).toEqual([[store.erasedName(user('gone')), 44]]);
+    expect([head?.step, progress]).toEqual([77, [10]]);
+  });
+
+  test('loads rows in portions', async () => {
+    const store = graph();
+    const far = 9_000;
+    await store.commit(
+      commitOf({
+        head: { ...HEAD, rows: far + 1 },
+        entities: [entity(user('far'), far)],
+        vectors: { 0: [1, 1, 1, 0], [far]: [2, 2, 2, 0] },
+      }),
+    );
+    const trainer = new StandInTrainer();
+    await recover(store, trainer, 'test', MODEL);
+    expect(trainer.loadedRows.map(({ types }) => types.length)).toEqual([4096, 4096, 809]);
+    const last = trainer.loadedRows[2];
+    // 9,000 less twice 4,096
+    expect([last?.types[808], last?.floats[4 * 808]]).toEqual([0, 2]);
+  });
+
+  test('refuses the store of another graph and of another model, saying what differs', async () => {
+    const store = graph();
+    await store.commit(commitOf({}));
+    await expect(recover(store, new StandInTrainer(), 'other', MODEL)).rejects.toMatchObject({
+      code: 'store-graph',
+      message: 'the store holds the graph test, not other; point TWHIN_STATE elsewhere',
+    });
+    const model: ModelIdentity = {
+      ...MODEL,
+      dim: 3,
+      scorer: 'twhin',
+      relations: MODEL.relations.slice(0, 1),
+    };
+    const trainer = new StandInTrainer();
+    await expect(recover(store, trainer, 'test', model)).rejects.toMatchObject({
+      name: 'FatalError',
+      code: 'store-model',
+      message: expect.stringMatching(
+        /dim: the store has 2, the configuration 3\n.*scorer: .*\n.*relations: the store has follows \(user → user\), likes \(user → tweet\), the configuration follows \(user → user\)\n/,
+      ),
+    });
+    expect(trainer.started).toBeUndefined();
+  });
+
+  test('says of a row past the end and of an edge to nobody that the store is damaged', async () => {
+    const past = graph();
+    await past.commit(commitOf({ head: { ...HEAD, rows: 4 }, vectors: { 4: [1, 1, 1, 0] } }));
+    await expect(recover(past, new StandInTrainer(), 'test', MODEL)).rejects.toMatchObject({
+      code: 'store-damaged',
+      message: expect.stringContaining('the store holds row 4, but its head counts 4 rows'),
+    });
+    const nobody = graph();
+    await nobody.commit(commitOf({ entities: [entity(user('a'), 4)], edges: [follows('a', 'nobody')] }));
+    await expect(recover(nobody, new StandInTrainer(), 'test', MODEL)).rejects.toMatchObject({
+      code: 'store-damaged',
+      message: expect.stringContaining('user:nobody'),
+    });
+  });
+});

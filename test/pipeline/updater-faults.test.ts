@@ -1,0 +1,150 @@
+import { describe, expect, test, vi } from 'vitest';
+import { RetryableError } from '../../src/errors.ts';
+import { MemoryStore } from '../../src/graph/memory-store.ts';
+import type { Sink, SourceReader } from '../../src/pipeline/ports.ts';
+import { DyingStore } from './dying-store.ts';
+import { MemoryLog } from './memory-log.ts';
+import { graphStore, liveEdges, updater } from './updater-fixture.ts';
+
+const FOLLOW = 'twhin.follow';
+
+/** count follows of different users, on partition 0. */
+function follows(log: MemoryLog, count: number): void {
+  for (let i = 0; i < count; i++) {
+    log.append(FOLLOW, { followerId: `u${i}`, followedId: 'v', action: 'follow', at: 1000 + i });
+  }
+}
+
+type MemorySource = ReturnType<MemoryLog['source']>;
+
+/** A log whose source does something in a way of its own. */
+function oddLog(change: (source: MemorySource) => Partial<MemorySource>): MemoryLog {
+  const log = new MemoryLog();
+  const plain = log.source.bind(log);
+  log.source = (handOver) => {
+    const source = plain(handOver);
+    return { ...source, ...change(source) };
+  };
+  return log;
+}
+
+describe('Updater in trouble', () => {
+  test('stopped with records in the queue, it does not count those as read that markers stand behind', async () => {
+    const log = oddLog((source) => ({
+      start: (reader: SourceReader) =>
+        source.start({
+          ...reader,
+          accept: (records) => {
+            const room = reader.accept(records);
+            // The marker of a transaction, as the Kafka source tells of it.
+            reader.skipped?.(FOLLOW, 0, 51);
+            return room;
+          },
+        }),
+    }));
+    follows(log, 50);
+    const store = new MemoryStore();
+    const running = updater(log, store, { handOver: 50 });
+    log.onHandOver = () => running.stop();
+    await running.run();
+    log.onHandOver = () => {};
+    const head = await graphStore(store).head();
+    expect(head?.offsets[FOLLOW]?.['0'] ?? 0).toBe(head?.events.consumed);
+    const again = updater(log, store, { handOver: 50 });
+    await again.run({ untilCaughtUp: true });
+    expect(again.progress().events.consumed).toBe(50);
+    expect(await liveEdges(store)).toHaveLength(50);
+    expect((await graphStore(store).head())?.offsets).toEqual({ [FOLLOW]: { '0': 51 } });
+  });
+
+  test('stops while it waits for its brokers', async () => {
+    const joined = Promise.withResolvers<void>();
+    const log = oddLog(() => ({ start: () => joined.promise, stop: async () => joined.resolve() }));
+    const running = updater(log, new MemoryStore());
+    const ended = running.run({ untilCaughtUp: true });
+    await vi.waitFor(() => expect(running.progress().phase).toBe('joining'));
+    running.stop();
+    await ended;
+    expect(running.progress().phase).toBe('stopped');
+  });
+
+  test('stopped before it began, it ends in order', async () => {
+    const log = new MemoryLog();
+    follows(log, 5);
+    const running = updater(log, new MemoryStore());
+    running.stop();
+    await running.run();
+    expect([running.progress().phase, running.progress().events.consumed]).toEqual(['stopped', 0]);
+  });
+
+  test('sends dead letters again while the log is out of reach, and goes on', async () => {
+    const log = new MemoryLog();
+    log.append(FOLLOW, null);
+    follows(log, 3);
+    let failures = 2;
+    const sink: Sink = log.sink();
+    log.sink = () => ({
+      ...sink,
+      publish: async (messages) => {
+        if (messages.some(({ topic }) => topic === 'twhin.dead-letter') && failures-- > 0) {
+          throw new RetryableError('not-acknowledged', 'no broker answers');
+        }
+        await sink.publish(messages);
+      },
+    });
+    const store = new MemoryStore();
+    const running = updater(log, store);
+    await running.run({ untilCaughtUp: true });
+    expect(running.progress().events).toEqual({ consumed: 4, rejected: 1, duplicate: 0, late: 0 });
+    expect(log.published.filter(({ topic }) => topic === 'twhin.dead-letter')).toHaveLength(1);
+    expect(await liveEdges(store)).toHaveLength(3);
+  });
+
+  test('reads no further than it can hold while dead letters wait', async () => {
+    const log = new MemoryLog();
+    const bad = Buffer.alloc(100, 'x');
+    for (let offset = 0; offset < 20_000; offset++) {
+      log.records.push({ topic: FOLLOW, partition: 0, offset, timestamp: 1, key: null, value: bad });
+    }
+    const reachable = Promise.withResolvers<void>();
+    let letters = 0;
+    log.sink = () => ({
+      stop: async () => {},
+      publish: async (messages) => {
+        await reachable.promise;
+        letters += messages.length;
+      },
+    });
+    const pace = { commitEdges: 500, queueBytes: 100_000 };
+    const running = updater(log, new MemoryStore(), { handOver: 500, pace });
+    const ended = running.run({ untilCaughtUp: true });
+    await vi.waitFor(() => expect(running.progress().events.consumed).toBeGreaterThan(500));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    // A commit that waits and one behind it, of 500 and 16 records and one each.
+    expect(running.progress().events.consumed).toBe(2 * 517);
+    reachable.resolve();
+    await ended;
+    expect([running.progress().events.rejected, letters]).toEqual([20_000, 20_000]);
+  });
+
+  test('closes the store whatever else will not close, and says why it ended in the first place', async () => {
+    for (const dies of [true, false]) {
+      const log = oddLog(() => ({ stop: () => Promise.reject(new Error('the source hangs on')) }));
+      follows(log, 40);
+      const store = new DyingStore();
+      if (dies) store.dieAfter(0, false);
+      const close = vi.spyOn(store, 'close');
+      const ended = updater(log, store).run({ untilCaughtUp: true });
+      await expect(ended).rejects.toThrow(dies ? 'killed' : 'the source hangs on');
+      expect(close).toHaveBeenCalledOnce();
+    }
+  });
+
+  test('gives up what it was given without having run', async () => {
+    const store = new DyingStore();
+    const close = vi.spyOn(store, 'close');
+    const idle = updater(new MemoryLog(), store);
+    await Promise.all([idle.close(), idle.close()]);
+    expect(close).toHaveBeenCalledOnce();
+  });
+});
