@@ -1,7 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { normalizeQuery } from '../../topics/fields.ts';
 import { EVENT_FORMATS } from '../adapters/event-file-formats.ts';
 import { loadConfig } from '../config/load.ts';
-import { parseEntityKey } from '../graph/entity.ts';
+import { type EntityKey, entityKey, idOf, parseEntityKey, typeOf } from '../graph/entity.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { init } from './init.ts';
@@ -123,7 +124,7 @@ function addCommands(program: Command, { config, log, output, fail }: Surroundin
   program
     .command('show')
     .description('an entity: its edges, its vector and what is nearest')
-    .argument('<entity>', 'TYPE:ID, such as user:123', parseEntityKey)
+    .argument('<entity>', 'TYPE:ID, such as user:123', readEntity)
     .option('--graph <name>', 'only this graph; may be repeated', collect, [])
     .option('--json', 'one JSON object a graph on stdout')
     .addHelpText('after', example('twhin show user:123 --graph engagement'))
@@ -145,6 +146,12 @@ function addCommands(program: Command, { config, log, output, fail }: Surroundin
     .description('write a commented twhin.config.ts')
     .addHelpText('after', example('twhin init && $EDITOR twhin.config.ts'))
     .action(() => init(process.cwd(), output));
+}
+
+/** What a person typed; a query as events have it, so that it can be typed as it was searched. */
+function readEntity(text: string): EntityKey {
+  const key = parseEntityKey(text);
+  return typeOf(key) === 'query' ? entityKey('query', normalizeQuery(idOf(key))) : key;
 }
 
 function collect(value: string, before: string[]): string[] {

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openRocksdb } from '../adapters/rocksdb-store.ts';
 import type { GraphConfig } from '../config/resolve.ts';
-import { FatalError } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import { Layout } from '../graph/layout.ts';
+import type { Store } from '../graph/store.ts';
 
 /** A reader beside a running writer can meet a file that was just compacted away; then it looks again. */
 const READ_ATTEMPTS = 5;
@@ -18,7 +19,13 @@ export async function openForWriting(graph: GraphConfig): Promise<GraphStore> {
     throw namingHolder(error, graph);
   });
   const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
-  await writeFile(holderFile(graph), `${JSON.stringify(holder)}\n`);
+  try {
+    await writeFile(holderFile(graph), `${JSON.stringify(holder)}\n`);
+  } catch (error) {
+    await store.close();
+    const message = `${holderFile(graph)} can't be written: ${reasonOf(error)}; free space or mend the disk`;
+    throw new FatalError('store-open', message, { cause: error });
+  }
   return new GraphStore(store, layoutOf(graph));
 }
 
@@ -27,12 +34,14 @@ export async function openForReading(graph: GraphConfig): Promise<GraphStore | u
   const folder = databaseFolder(graph);
   if (!existsSync(join(folder, 'CURRENT'))) return undefined;
   for (let attempt = 1; ; attempt++) {
+    let store: Store | undefined;
     try {
-      const store = await openRocksdb(folder, { readOnly: true });
+      store = await openRocksdb(folder, { readOnly: true });
       // The layout is the store's own, whatever is configured now: what is there can always be looked at.
       const head = await new GraphStore(store, layoutOf(graph)).head();
       return new GraphStore(store, head ? new Layout(head.model) : layoutOf(graph));
     } catch (error) {
+      await store?.close();
       if (attempt === READ_ATTEMPTS) throw error;
       await pause(100 * attempt);
     }

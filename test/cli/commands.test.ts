@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../src/adapters/rocksdb-store.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
+import { WriteBatch } from '../../src/graph/store.ts';
 import { json, type Place, place } from './captured.ts';
 
 const AT = 1_704_067_200_000;
@@ -167,6 +168,14 @@ describe('twhin show', () => {
     expect(out.join('\n')).toContain(`last seen    ${ISO(50)}`);
   });
 
+  test('takes a query as it was typed', async () => {
+    const { code, err } = await here.run('show', 'query:  Higgs   BOSON ');
+    expect([code, err[0]]).toEqual([
+      1,
+      expect.stringMatching(/^twhin: query:higgs boson is not in engagement/),
+    ]);
+  });
+
   test('an entity nobody named is a failure, a name that is none wrong usage', async () => {
     const unknown = await here.run('show', 'user:nobody', '--json');
     expect([unknown.code, unknown.out]).toEqual([1, []]);
@@ -255,6 +264,46 @@ describe('twhin run', () => {
       );
     } finally {
       await other.remove();
+    }
+  });
+});
+
+describe('the folder of a store', () => {
+  test('that can not be written to is said with its path, and the store is let go', async () => {
+    const there = await place();
+    try {
+      await mkdir(join(there.folder, 'state/follow/holder.json'), { recursive: true });
+      const argv = ['run', '--graph', 'follow', '--until-caught-up', '--create-topics'];
+      const { code, err } = await there.run(...argv);
+      expect([code, err.length]).toEqual([1, 1]);
+      expect(err[0]).toMatch(/^twhin: .*state\/follow\/holder\.json can't be written: EISDIR/);
+      await (await openRocksdb(join(there.folder, 'state/follow/db'))).close();
+    } finally {
+      await there.remove();
+    }
+  });
+
+  test('that is damaged is said by every command that looks, and by doctor', async () => {
+    const there = await place();
+    try {
+      await there.run('run', '--graph', 'follow', '--until-caught-up', '--create-topics');
+      const db = await openRocksdb(join(there.folder, 'state/follow/db'));
+      const batch = new WriteBatch();
+      batch.put(Buffer.from('m'), Buffer.from('{"format":'));
+      await db.write(batch);
+      await db.close();
+      const looks = ['stats', 'doctor', 'run'].map((command) =>
+        command === 'doctor' ? [command] : [command, '--graph', 'follow'],
+      );
+      for (const argv of looks) {
+        const { code, err, out } = await there.run(...argv);
+        expect([argv, code]).toEqual([argv, 1]);
+        expect([...err, ...out].join('\n')).toMatch(
+          /the store's head can't be read: .*start from a fresh TWHIN_STATE/,
+        );
+      }
+    } finally {
+      await there.remove();
     }
   });
 });
