@@ -1,4 +1,8 @@
+import type { EntityIndex } from '../graph/entity-index.ts';
+import type { Committer } from './committer.ts';
 import type { Counters } from './counters.ts';
+import type { Publisher } from './publish.ts';
+import type { RecordQueue } from './queue.ts';
 import type { RankSums, TrainReport } from './trainer.ts';
 
 /** Weight a batch's figures lose with each batch that follows: about the last hundred count. */
@@ -37,6 +41,40 @@ export interface Progress {
   /** Arrival of a record → its vector acknowledged, ms, over recent vectors. */
   readonly latencyMs: { readonly p50: number | undefined; readonly p99: number | undefined };
   readonly queue: { readonly records: number; readonly bytes: number };
+}
+
+/** The parts of an updater that know where it stands; some are there only once its store is loaded. */
+interface Standing {
+  readonly graph: string;
+  readonly phase: Phase;
+  readonly summary: TrainingSummary;
+  readonly queue: RecordQueue;
+  readonly index?: EntityIndex;
+  readonly counters?: Counters;
+  readonly publisher?: Publisher;
+  readonly committer?: Committer;
+}
+
+export function progressOf(standing: Standing): Progress {
+  const { graph, phase, summary, queue, index, counters, publisher, committer } = standing;
+  return {
+    graph,
+    phase,
+    events: counters ? { ...counters.events } : { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
+    entities: index?.counts() ?? {},
+    edges: { ...counters?.edges },
+    step: summary.step,
+    trained: summary.trained,
+    loss: summary.loss,
+    known: summary.known,
+    fresh: summary.fresh,
+    knownByRelation: summary.knownByRelation,
+    published: publisher?.published ?? 0,
+    outbox: publisher?.size ?? 0,
+    commits: committer?.commits ?? 0,
+    latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
+    queue: { records: queue.length, bytes: queue.bytes },
+  };
 }
 
 /** Training reports summed up, old ones fading. */

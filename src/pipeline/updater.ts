@@ -8,7 +8,7 @@ import { OpenBatch } from './open-batch.ts';
 import { PendingCommit } from './pending-commit.ts';
 import type { SourceRecord } from './ports.ts';
 import { Positions } from './positions.ts';
-import { type Phase, type Progress, TrainingSummary } from './progress.ts';
+import { type Phase, type Progress, progressOf, TrainingSummary } from './progress.ts';
 import { Publisher } from './publish.ts';
 import { RecordQueue } from './queue.ts';
 import { recover } from './recovery.ts';
@@ -91,25 +91,11 @@ export class Updater {
   }
 
   progress(): Progress {
-    const { index, counters, publisher, committer } = this.#parts ?? {};
-    return {
-      graph: this.#options.graph,
-      phase: this.#phase,
-      events: counters ? { ...counters.events } : { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
-      entities: index?.counts() ?? {},
-      edges: { ...counters?.edges },
-      step: this.#summary.step,
-      trained: this.#summary.trained,
-      loss: this.#summary.loss,
-      known: this.#summary.known,
-      fresh: this.#summary.fresh,
-      knownByRelation: this.#summary.knownByRelation,
-      published: publisher?.published ?? 0,
-      outbox: publisher?.size ?? 0,
-      commits: committer?.commits ?? 0,
-      latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
-      queue: { records: this.#queue.length, bytes: this.#queue.bytes },
-    };
+    const { graph } = this.#options;
+    return progressOf({
+      ...{ graph, phase: this.#phase, summary: this.#summary, queue: this.#queue },
+      ...this.#parts,
+    });
   }
 
   async #start(): Promise<Parts> {
@@ -187,7 +173,7 @@ export class Updater {
       if (letter) this.#pending.putDeadLetter(letter);
       this.#pending.records++;
       parts.read.advance(record.topic, record.partition, record.offset + 1);
-      if (this.#batch.edges < this.#options.pace.batchEdges && !this.#pendingIsFull()) continue;
+      if (this.#batch.edges < pace.batchEdges && !this.#pending.isFull(pace)) continue;
       await this.#train();
       if (this.#commitIsDue(parts)) await this.#commit(parts);
     }
@@ -215,17 +201,10 @@ export class Updater {
 
   #commitIsDue({ publisher, committer }: Parts): boolean {
     if (this.#batch.since !== undefined) return false;
-    const { commitEdges, commitMs } = this.#options.pace;
-    if (this.#pending.trained >= commitEdges || this.#pendingIsFull()) return true;
+    const { pace } = this.#options;
+    if (this.#pending.trained >= pace.commitEdges || this.#pending.isFull(pace)) return true;
     const waiting = this.#pending.records > 0 || publisher.cleared > 0;
     return waiting && !committer.busy && this.#options.clock() - this.#lastCommit >= commitMs;
-  }
-
-  /** A stream that trains little, of removals or bad records, must not pile up behind a slow write. */
-  #pendingIsFull(): boolean {
-    const { commitEdges, batchEdges, queueBytes } = this.#options.pace;
-    const { held, deadLetterBytes } = this.#pending;
-    return held > commitEdges + batchEdges || deadLetterBytes >= queueBytes;
   }
 
   /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
