@@ -138,9 +138,7 @@ export class KafkaSource implements Source {
       positions.check(topic, ranges);
       for (const [partition, { low }] of ranges) {
         // What retention took before the first reading is read: an emptied partition hands nothing over that says so.
-        if (low > 0 && !positions.has(topic, partition)) {
-          this.#skip(reader, positions, topic, partition, low);
-        }
+        if (low > 0 && !positions.has(topic, partition)) this.#skip(reader, positions, topic, partition, low);
       }
     }
     const consumer = this.#kafka.consumer({

@@ -1,6 +1,7 @@
 import type { EdgeChange, EdgeName } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { Message } from './ports.ts';
+import type { Pace } from './updater-options.ts';
 
 /** What has happened since the last commit and is not the trainer's: edges, entities, erasures, dead letters. */
 export class PendingCommit {
@@ -24,6 +25,11 @@ export class PendingCommit {
   /** Changes and dead letters held until it is written. */
   get held(): number {
     return this.edges.size + this.erasedEdges.size + this.erasures.size + this.deadLetters.length;
+  }
+
+  /** A stream that trains little, of removals or bad records, must not pile up behind a slow write. */
+  isFull({ commitEdges, batchEdges, queueBytes }: Pace): boolean {
+    return this.held > commitEdges + batchEdges || this.deadLetterBytes >= queueBytes;
   }
 
   putDeadLetter(letter: Message): void {

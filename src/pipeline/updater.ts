@@ -163,6 +163,7 @@ export class Updater {
   }
 
   async #apply(parts: Parts, records: readonly SourceRecord[]): Promise<void> {
+    const { pace } = this.#options;
     const { reads, fetched } = await parts.ingest.read(records);
     for (const read of reads) {
       const { record, problem } = read;
@@ -204,7 +205,7 @@ export class Updater {
     const { pace } = this.#options;
     if (this.#pending.trained >= pace.commitEdges || this.#pending.isFull(pace)) return true;
     const waiting = this.#pending.records > 0 || publisher.cleared > 0;
-    return waiting && !committer.busy && this.#options.clock() - this.#lastCommit >= commitMs;
+    return waiting && !committer.busy && this.#options.clock() - this.#lastCommit >= pace.commitMs;
   }
 
   /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
