@@ -30,6 +30,7 @@ const OUTBOX = 0x6f;
 const ERASED = 0x78;
 
 export const EDGE_VALUE_BYTES = 9;
+const VECTOR_KEY_BYTES = 5;
 
 export class Layout {
   readonly entityTypes: readonly string[];
@@ -71,7 +72,7 @@ export class Layout {
   }
 
   vectorKey(row: number): Buffer {
-    const key = Buffer.allocUnsafe(5);
+    const key = Buffer.allocUnsafe(VECTOR_KEY_BYTES);
     key[0] = VECTOR;
     key.writeUInt32BE(row, 1);
     return key;
@@ -101,10 +102,13 @@ export class Layout {
 
   /** The entity a key of kind `n` or `o` names. */
   entityOf(key: Uint8Array): EntityKey {
-    return this.#decode(key, 1)[0];
+    const [entity, end] = this.#decode(key, 1);
+    if (end !== key.length) throw damaged('key', key);
+    return entity;
   }
 
   rowOf(vectorKey: Uint8Array): number {
+    if (vectorKey.length !== VECTOR_KEY_BYTES) throw damaged('key', vectorKey);
     return asBuffer(vectorKey).readUInt32BE(1);
   }
 
@@ -112,8 +116,9 @@ export class Layout {
   edgeOf(key: Uint8Array): EdgeName {
     const [first, afterFirst] = this.#decode(key, 1);
     const relation = this.relations[key[afterFirst] ?? 255];
-    if (relation === undefined) throw damaged(key);
-    const [second] = this.#decode(key, afterFirst + 1);
+    if (relation === undefined) throw damaged('key', key);
+    const [second, end] = this.#decode(key, afterFirst + 1);
+    if (end !== key.length) throw damaged('key', key);
     const [lhs, rhs] = key[0] === EDGE ? [first, second] : [second, first];
     return { lhs, relation: relation.name, rhs };
   }
@@ -126,6 +131,7 @@ export class Layout {
   }
 
   decodeEdge(value: Uint8Array): EdgeState {
+    if (value.length !== EDGE_VALUE_BYTES) throw damaged('value', value);
     return { at: asBuffer(value).readDoubleLE(0), removed: value[8] === 1 };
   }
 
@@ -144,7 +150,7 @@ export class Layout {
   #decode(key: Uint8Array, start: number): [EntityKey, end: number] {
     const type = this.entityTypes[key[start] ?? 255];
     const end = start + 3 + (key[start + 1] ?? 0);
-    if (type === undefined || end > key.length) throw damaged(key);
+    if (type === undefined || end > key.length) throw damaged('key', key);
     return [entityKey(type, asBuffer(key).toString('utf8', start + 2, end)), end];
   }
 
@@ -161,9 +167,9 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function damaged(key: Uint8Array): FatalError {
+function damaged(what: 'key' | 'value', bytes: Uint8Array): FatalError {
   return new FatalError(
     'store-damaged',
-    `the store holds a key it can't have: ${asBuffer(key).toString('hex')}`,
+    `the store holds a ${what} it can't have: ${asBuffer(bytes).toString('hex')}`,
   );
 }

@@ -1,16 +1,15 @@
 import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
-import { RetryableError, reasonOf } from '../errors.ts';
+import { reasonOf } from '../errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { Log } from '../log.ts';
+import { Delivery } from './delivery.ts';
 import { LatencyWindow } from './latency.ts';
 import type { Message, Sink } from './ports.ts';
 
 /** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
 const SWEEP = 2_000;
-const FIRST_BACKOFF_MS = 200;
-const MAX_BACKOFF_MS = 10_000;
 
 interface Due {
   /** Newest commit that moved it: an acknowledgement of an older vector does not clear it. */
@@ -26,17 +25,22 @@ interface Due {
 export class Publisher {
   readonly latency = new LatencyWindow();
   published = 0;
-  retries = 0;
   readonly #due = new Map<EntityKey, Due>();
   #cleared: EntityKey[] = [];
   #running: Promise<void> | undefined;
   #stopped = false;
   #failure: Error | undefined;
-  #wake: (() => void) | undefined;
+  readonly #delivery: Delivery;
   readonly #options: PublisherOptions;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#delivery = new Delivery(options.sink, options.log);
+  }
+
+  /** Sends that had to be made again. */
+  get retries(): number {
+    return this.#delivery.retries;
   }
 
   /** Vectors and tombstones not yet acknowledged. */
@@ -60,7 +64,7 @@ export class Publisher {
       if (due) due.commit = commit;
       else this.#due.set(key, { commit, since });
     }
-    if (this.#due.size === 0 || this.#stopped || this.#running) return;
+    if (this.#due.size === 0 || this.#stopped || this.#failure || this.#running) return;
     this.#running = this.#run();
   }
 
@@ -80,7 +84,7 @@ export class Publisher {
   /** Ends sending after the sweep in flight; what is left stays in the stored outbox. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#wake?.();
+    this.#delivery.stop();
     await this.#running;
   }
 
@@ -99,7 +103,7 @@ export class Publisher {
   async #sweep(): Promise<void> {
     const sweep = [...this.#due].slice(0, SWEEP).map(([key, due]) => ({ key, ...due }));
     const messages = await this.#messages(sweep.map(({ key }) => key));
-    await this.#send(messages);
+    await this.#delivery.send(messages, 'vectors');
     const now = this.#options.clock();
     for (const { key, commit, since } of sweep) {
       if (since !== undefined) this.latency.add(now - since);
@@ -122,30 +126,6 @@ export class Publisher {
       const value = read ? encodeVector(read.floats.subarray(0, header.dim)) : null;
       return { topic, key, value, headers };
     });
-  }
-
-  async #send(messages: readonly Message[]): Promise<void> {
-    for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS)) {
-      try {
-        await this.#options.sink.publish(messages);
-        return;
-      } catch (error) {
-        if (!(error instanceof RetryableError) || this.#stopped) throw error;
-        this.retries++;
-        this.#options.log.warn(
-          { topic: this.#options.topic, outbox: this.#due.size, reason: error.message, backoffMs },
-          'vectors could not be published; trying again',
-        );
-        await this.#pause(backoffMs);
-      }
-    }
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    this.#wake = resolve;
-    return promise.finally(() => clearTimeout(timer));
   }
 }
 
