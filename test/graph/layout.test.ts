@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FatalError } from '../../src/errors.ts';
+import { entityKey, MAX_ID_BYTES } from '../../src/graph/entity.ts';
+import { Layout } from '../../src/graph/layout.ts';
+import { MODEL, tweet, user } from './graph-fixture.ts';
+
+const layout = new Layout(MODEL);
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+/** Any id that the wire lets in: 1 to 256 bytes of UTF-8, no control characters. */
+const id = fc
+  .oneof(
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 80 }),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 3 }),
+  )
+  .filter((text) => !/[\p{Cc}\p{Cs}]/u.test(text) && Buffer.byteLength(text) <= MAX_ID_BYTES);
+const key = fc.tuple(fc.constantFrom('user', 'tweet'), id).map(([type, each]) => entityKey(type, each));
+const relation = fc.constantFrom('follows', 'likes');
+
+describe('Layout', () => {
+  test('lays every kind of key out byte for byte', () => {
+    expect(hex(layout.headKey())).toBe('6d');
+    // n, type 0, one byte less one, a
+    expect(hex(layout.entityKey(user('a')))).toBe('6e000061');
+    expect(hex(layout.entityKey(tweet('a:b')))).toBe('6e0102613a62');
+    // o, type 1, two bytes less one, é
+    expect(hex(layout.outboxKey(tweet('é')))).toBe('6f0101c3a9');
+    // 258 is 0x0102
+    expect(hex(layout.vectorKey(258))).toBe('7600000102');
+    expect(hex(layout.vectorKey(0xfffffffe))).toBe('76fffffffe');
+    const edge = { lhs: user('a'), relation: 'likes', rhs: tweet('bc') };
+    expect(hex(layout.edgeKeys(edge)[0])).toBe('65000061010101'.concat('6263'));
+    expect(hex(layout.edgeKeys(edge)[1])).toBe('6901016263'.concat('01', '000061'));
+    // x, and what sha256sum says of user:a
+    expect(hex(layout.erasedKey(user('a')))).toBe(
+      '78767321b3673f590fcc4b5b441afbaade7a8be6db95273f71c67df0366924f43b',
+    );
+    const longest = 'x'.repeat(256);
+    expect(hex(layout.entityKey(user(longest)))).toBe(`6e00ff${'78'.repeat(256)}`);
+  });
+
+  test('lays an edge out as time and mark', () => {
+    // 1 as float64, little-endian: sign and exponent last
+    expect(hex(layout.encodeEdge({ at: 1, removed: false }))).toBe('000000000000f03f00');
+    expect(hex(layout.encodeEdge({ at: 2, removed: true }))).toBe('000000000000004001');
+    expect(layout.decodeEdge(Buffer.from('000000000000f03f01', 'hex'))).toEqual({ at: 1, removed: true });
+  });
+
+  test('gives back every entity, row and edge it laid out', () => {
+    fc.assert(
+      fc.property(key, relation, key, fc.nat(0xffffffff), fc.boolean(), (lhs, name, rhs, number, removed) => {
+        const edge = { lhs, relation: name, rhs };
+        expect(layout.entityOf(layout.entityKey(lhs))).toBe(lhs);
+        expect(layout.entityOf(layout.outboxKey(rhs))).toBe(rhs);
+        expect(layout.edgeOf(layout.edgeKeys(edge)[0])).toEqual(edge);
+        expect(layout.edgeOf(layout.edgeKeys(edge)[1])).toEqual(edge);
+        expect(layout.rowOf(layout.vectorKey(number))).toBe(number);
+        expect(layout.decodeEdge(layout.encodeEdge({ at: number, removed }))).toEqual({
+          at: number,
+          removed,
+        });
+      }),
+    );
+  });
+
+  test('keeps one entity out of the range of any other, however alike their ids', () => {
+    const starts = (whole: Buffer, part: Buffer) => whole.subarray(0, part.length).equals(part);
+    const check = (
+      one: ReturnType<typeof user>,
+      other: ReturnType<typeof user>,
+      name: string,
+      end: typeof one,
+    ) => {
+      const edge = { lhs: other, relation: name, rhs: end };
+      expect(starts(layout.edgeKeys(edge)[0], layout.prefixes.edgesOut(one))).toBe(one === other);
+      expect(
+        starts(layout.edgeKeys({ ...edge, lhs: end, rhs: other })[1], layout.prefixes.edgesIn(one)),
+      ).toBe(one === other);
+    };
+    const alike = ['a', 'ab', 'aÿ', 'a\u{10ffff}', 'b', 'a'.repeat(255), 'a'.repeat(256)];
+    for (const one of alike) for (const other of alike) check(user(one), user(other), 'follows', user('a'));
+    check(user('a'), tweet('a'), 'follows', user('a'));
+    fc.assert(
+      fc.property(id, id, relation, key, (one, tail, name, end) => {
+        if (Buffer.byteLength(one + tail) <= MAX_ID_BYTES) check(user(one), user(one + tail), name, end);
+      }),
+    );
+  });
+
+  test('sorts rows as numbers', () => {
+    const rows = [0, 1, 255, 256, 65_535, 65_536, 4_000_000_000];
+    const keys = rows
+      .toReversed()
+      .map((row) => layout.vectorKey(row))
+      .sort(Buffer.compare);
+    expect(keys.map((each) => layout.rowOf(each))).toEqual(rows);
+  });
+
+  test('says of a damaged key that the store is damaged', () => {
+    const edge = layout.edgeKeys({ lhs: user('a'), relation: 'likes', rhs: tweet('bc') })[0];
+    const damaged = [
+      () => layout.entityOf(Buffer.from('6e', 'hex')),
+      () => layout.entityOf(Buffer.from('6e00', 'hex')),
+      () => layout.entityOf(Buffer.from('6e0000', 'hex')),
+      () => layout.entityOf(Buffer.from('6e000561', 'hex')),
+      () => layout.entityOf(Buffer.from('6e020061', 'hex')),
+      () => layout.edgeOf(edge.subarray(0, edge.length - 1)),
+      () => layout.edgeOf(edge.subarray(0, 4)),
+      () => layout.edgeOf(edge.subarray(0, 5)),
+      () => layout.edgeOf(Buffer.from('650000610201'.concat('0061'), 'hex')),
+      () => layout.edgeOf(Buffer.concat([edge, Buffer.of(0)])),
+      () => layout.entityOf(Buffer.from('6e00006100', 'hex')),
+      () => layout.rowOf(Buffer.from('76000001', 'hex')),
+      () => layout.decodeEdge(Buffer.from('000000000000f03f', 'hex')),
+    ];
+    for (const read of damaged) expect(read, String(read)).toThrow(FatalError);
+    for (const read of damaged)
+      expect(read, String(read)).toThrow(/the store holds .*it can't have: [0-9a-f]+/);
+  });
+
+  test('refuses a type and a relation the graph does not have', () => {
+    expect(() => layout.entityKey(entityKey('song', 'x'))).toThrow(/the graph has no entity type "song"/);
+    expect(() => layout.edgeKeys({ lhs: user('a'), relation: 'knows', rhs: user('b') })[0]).toThrow(
+      /the graph has no relation "knows"/,
+    );
+  });
+});
