@@ -7,7 +7,7 @@ import type { Entry, Store, WriteBatch } from '../graph/store.ts';
 
 const SCAN_CAPACITY = 512;
 /** Largest write handed over at once is one commit; memtables of this size keep flushes few. */
-const WRITE_BUFFER_BYTES = 64 * 1024 * 1024;
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /**
  * The store on RocksDB, in a folder of its own. Writes survive `kill -9` but are not fsynced: a power loss takes the

@@ -80,6 +80,18 @@ export class GraphStore {
     return values.map((value, i) => value && this.#storedRow(rows[i] ?? 0, value));
   }
 
+  /** Vectors as they are published, little-endian float32, by row; rows that aren't stored are left out. */
+  async readVectors(rows: readonly number[]): Promise<Map<number, { bytes: Uint8Array; step: number }>> {
+    const values = await this.#store.getMany(rows.map((row) => this.layout.vectorKey(row)));
+    const vectors = new Map<number, { bytes: Uint8Array; step: number }>();
+    values.forEach((value, i) => {
+      if (value === undefined) return;
+      const step = asBuffer(value).readDoubleLE(value.length - 8);
+      vectors.set(rows[i] ?? 0, { bytes: value.subarray(0, this.layout.dim * 4), step });
+    });
+    return vectors;
+  }
+
   /** Every edge, removed ones included, by lhs, relation, rhs. */
   async *edges(): AsyncIterable<EdgeChange> {
     for await (const { key, value } of this.#store.scan(this.layout.prefixes.edges)) {
@@ -88,7 +100,7 @@ export class GraphStore {
   }
 
   async readEdges(edges: readonly EdgeName[]): Promise<(EdgeState | undefined)[]> {
-    const values = await this.#store.getMany(edges.map((edge) => this.layout.edgeKeys(edge)[0]));
+    const values = await this.#store.getMany(edges.map((edge) => this.layout.edgeKey(edge)));
     return values.map((value) => value && this.layout.decodeEdge(value));
   }
 
@@ -125,10 +137,14 @@ export class GraphStore {
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
     const batch = new WriteBatch();
-    for (const edge of commit.erasedEdges) for (const key of layout.edgeKeys(edge)) batch.delete(key);
+    for (const edge of commit.erasedEdges) {
+      batch.delete(layout.edgeKey(edge));
+      batch.delete(layout.reverseKey(edge));
+    }
     for (const edge of commit.edges) {
       const value = layout.encodeEdge(edge);
-      for (const key of layout.edgeKeys(edge)) batch.put(key, value);
+      batch.put(layout.edgeKey(edge), value);
+      batch.put(layout.reverseKey(edge), value);
     }
     // An entity erased and named again in one commit has a new row: its old name goes before the new one is put.
     for (const { key } of commit.erasedEntities) batch.delete(layout.entityKey(key));

@@ -78,15 +78,14 @@ export class Layout {
     return key;
   }
 
-  /** Keys of an edge in both directions. */
-  edgeKeys(edge: EdgeName): [forward: Buffer, reverse: Buffer] {
-    const relation = Buffer.of(this.#index(this.#relationIndex, edge.relation, 'relation'));
-    const lhs = this.#encode(edge.lhs);
-    const rhs = this.#encode(edge.rhs);
-    return [
-      Buffer.concat([Buffer.of(EDGE), lhs, relation, rhs]),
-      Buffer.concat([Buffer.of(REVERSE), rhs, relation, lhs]),
-    ];
+  /** Key of an edge from lhs to rhs. */
+  edgeKey({ lhs, relation, rhs }: EdgeName): Buffer {
+    return this.#joined(EDGE, lhs, relation, rhs);
+  }
+
+  /** Key of the same edge seen from rhs. */
+  reverseKey({ lhs, relation, rhs }: EdgeName): Buffer {
+    return this.#joined(REVERSE, rhs, relation, lhs);
   }
 
   /** Prefixes of every key of a kind, and of one entity's edges out and in. */
@@ -136,15 +135,31 @@ export class Layout {
   }
 
   #named(kind: number, entity: EntityKey): Buffer {
-    return Buffer.concat([Buffer.of(kind), this.#encode(entity)]);
+    const id = idOf(entity);
+    const key = Buffer.allocUnsafe(3 + Buffer.byteLength(id));
+    key[0] = kind;
+    this.#write(key, 1, entity, id);
+    return key;
   }
 
-  #encode(entity: EntityKey): Buffer {
-    const id = Buffer.from(idOf(entity));
-    return Buffer.concat([
-      Buffer.of(this.#index(this.#typeIndex, typeOf(entity), 'entity type'), id.length - 1),
-      id,
-    ]);
+  /** One allocation a key: a stream of edges makes three of these each. */
+  #joined(kind: number, first: EntityKey, relation: string, second: EntityKey): Buffer {
+    const firstId = idOf(first);
+    const secondId = idOf(second);
+    const key = Buffer.allocUnsafe(6 + Buffer.byteLength(firstId) + Buffer.byteLength(secondId));
+    key[0] = kind;
+    const at = this.#write(key, 1, first, firstId);
+    key[at] = this.#index(this.#relationIndex, relation, 'relation');
+    this.#write(key, at + 1, second, secondId);
+    return key;
+  }
+
+  /** Writes an entity and returns where it ends. */
+  #write(key: Buffer, at: number, entity: EntityKey, id: string): number {
+    const bytes = key.write(id, at + 2);
+    key[at] = this.#index(this.#typeIndex, typeOf(entity), 'entity type');
+    key[at + 1] = bytes - 1;
+    return at + 2 + bytes;
   }
 
   #decode(key: Uint8Array, start: number): [EntityKey, end: number] {

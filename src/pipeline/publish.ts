@@ -1,4 +1,4 @@
-import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
+import { embeddingHeaders } from '../../topics/embeddings.ts';
 import { reasonOf } from '../errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
@@ -101,7 +101,10 @@ export class Publisher {
   }
 
   async #sweep(): Promise<void> {
-    const sweep = [...this.#due].slice(0, SWEEP).map(([key, due]) => ({ key, ...due }));
+    const sweep: ({ key: EntityKey } & Due)[] = [];
+    for (const [key, { commit, since }] of this.#due) {
+      if (sweep.push({ key, commit, since }) === SWEEP) break;
+    }
     const messages = await this.#messages(sweep.map(({ key }) => key));
     await this.#delivery.send(messages, 'vectors');
     const now = this.#options.clock();
@@ -117,14 +120,12 @@ export class Publisher {
   async #messages(keys: readonly EntityKey[]): Promise<Message[]> {
     const { store, index, topic, header } = this.#options;
     const rows = keys.map((key) => index.find(key));
-    const live = rows.filter((row) => row !== undefined);
-    const stored = new Map((await store.readRows(live)).map((read) => [read?.row, read]));
+    const vectors = await store.readVectors(rows.filter((row) => row !== undefined));
+    const at = this.#options.watermark();
     return keys.map((key, i) => {
-      const read = stored.get(rows[i]);
-      const step = read?.step ?? this.#options.step();
-      const headers = embeddingHeaders({ ...header, step, at: this.#options.watermark() });
-      const value = read ? encodeVector(read.floats.subarray(0, header.dim)) : null;
-      return { topic, key, value, headers };
+      const vector = vectors.get(rows[i] ?? -1);
+      const step = vector?.step ?? this.#options.step();
+      return { topic, key, value: vector?.bytes ?? null, headers: embeddingHeaders({ ...header, step, at }) };
     });
   }
 }

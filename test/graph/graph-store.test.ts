@@ -67,6 +67,18 @@ describe('GraphStore', () => {
     expect(store.erasedName(user('gone'))).not.toContain('gone');
   });
 
+  test('gives vectors as they are published: little-endian float32 without accumulator and drift', async () => {
+    const store = graph();
+    await store.commit(commitOf({ vectors: { 4: [1, -2, 9, 9], 5: [0.5, 0, 9, 9] } }));
+    const vectors = await store.readVectors([5, 8, 4]);
+    expect(
+      [...vectors].map(([row, { bytes, step }]) => [row, Buffer.from(bytes).toString('hex'), step]),
+    ).toEqual([
+      [5, '0000003f00000000', 7],
+      [4, '0000803f000000c0', 7],
+    ]);
+  });
+
   test('finds the edges of an entity and of none with an id like it', async () => {
     const store = graph();
     const ids = ['a', 'ab', 'aÿ', 'aa'];
