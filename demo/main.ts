@@ -20,6 +20,7 @@ import { type DemoPhase, LiveView } from './view.ts';
 import { createWorld } from './world.ts';
 
 const SHOW_MS = 500;
+const SAME_SIGNAL_MS = 300;
 
 /** The demo from nothing to its report; resolves to the exit code. */
 async function demo(argv: readonly string[]): Promise<number> {
@@ -33,8 +34,12 @@ async function demo(argv: readonly string[]): Promise<number> {
   const view = new LiveView(process.stdout);
   const stopping = new AbortController();
   const start = performance.now();
+  let signalled = 0;
   const onSignal = () => {
+    // One signal to a whole process group can arrive twice: by itself and passed on by the parent.
+    if (stopping.signal.aborted && performance.now() - signalled < SAME_SIGNAL_MS) return;
     if (stopping.signal.aborted) process.exit(130);
+    signalled = performance.now();
     view.say('Stopping; Ctrl-C again ends at once.');
     stopping.abort();
   };
@@ -42,10 +47,7 @@ async function demo(argv: readonly string[]): Promise<number> {
   process.on('SIGTERM', onSignal);
 
   const place = await findPlace(root, options, (line) => view.say(line));
-  const session = new Session(
-    place,
-    await loadConfig({ ...process.env, TWHIN_CONFIG: '', ...place.env }, place.env.TWHIN_STATE),
-  );
+  const session = new Session(place, await loadConfig({ ...process.env, ...place.env }, root));
   try {
     const world = createWorld({ seed: options.seed, events: options.events });
     const meter = new DemoMeter(options.events, start);

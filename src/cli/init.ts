@@ -28,7 +28,7 @@ const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, enti
   preset: 'measured',
   model: { dim: 128 },
   training: { batchEdges: 1024, lingerMs: 100, init: 'random', seed: 1 },
-  commit: { everyEdges: 16_384, everyMs: 500 },
+  commit: { everyEdges: 4_096, everyMs: 500 },
   // A vector is published when it moved more than epsilon, is new, or moved at all and is maxAgeMs old.
   publish: { epsilon: 0.05, maxAgeMs: 60_000 },
   limits: { maxEntities: 4_000_000, queueBytes: 32 * 1024 * 1024, stopMs: 30_000 },

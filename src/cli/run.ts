@@ -13,6 +13,7 @@ import { describeProgress, progressFields } from './progress-line.ts';
 
 const LOG_PROGRESS_MS = 10_000;
 const SHOW_PROGRESS_MS = 1_000;
+const SAME_SIGNAL_MS = 300;
 
 export interface RunOptions {
   readonly graphs: readonly GraphConfig[];
@@ -100,8 +101,12 @@ function handleSignals(
 ): { readonly stopping: AbortSignal; ignore(): void } {
   const stopping = new AbortController();
   let deadline: NodeJS.Timeout | undefined;
+  let signalled = 0;
   const onSignal = (signal: NodeJS.Signals) => {
+    // One signal to a whole process group can arrive twice: by itself and passed on by the parent.
+    if (stopping.signal.aborted && performance.now() - signalled < SAME_SIGNAL_MS) return;
     if (stopping.signal.aborted) process.exit(1);
+    signalled = performance.now();
     stopping.abort();
     log.info(
       { signal, deadlineMs: stopMs },

@@ -65,7 +65,7 @@ export const configFileSchema = z.strictObject({
       evaluatedCandidates: whole.max(10_000).default(500),
     })
     .prefault({}),
-  commit: z.strictObject({ everyEdges: whole.default(16_384), everyMs: positive.default(500) }).prefault({}),
+  commit: z.strictObject({ everyEdges: whole.default(4_096), everyMs: positive.default(500) }).prefault({}),
   publish: z
     .strictObject({ epsilon: z.number().nonnegative().default(0.05), maxAgeMs: positive.default(60_000) })
     .prefault({}),

@@ -50,7 +50,7 @@ describe('loadConfig', () => {
     expect(config.pace).toEqual({
       batchEdges: 1024,
       lingerMs: 100,
-      commitEdges: 16_384,
+      commitEdges: 4_096,
       commitMs: 500,
       queueBytes: 33_554_432,
     });
