@@ -52,7 +52,10 @@ export async function startFromJars(options: JarOptions): Promise<JarBroker> {
   await mkdir(dir, { recursive: true });
   await writeFile(config, serverProperties(ports, join(dir, 'data')));
   if (!existsSync(join(dir, 'data', 'meta.properties'))) {
-    const id = randomBytes(16).toString('base64url');
+    // A first character of - or _ would be taken for an option, about one time in 64.
+    const bytes = randomBytes(16);
+    bytes[0] = (bytes[0] ?? 0) & 0x7f;
+    const id = bytes.toString('base64url');
     const format = ['kafka.tools.StorageTool', 'format', '-t', id, '-c', config, '--standalone'];
     const done = await runCommand(options.java, [...JVM_FLAGS, '-cp', classPath, ...format], READY_MS);
     if (done.code !== 0) {

@@ -99,14 +99,15 @@ function checkChange(name: string, change: GraphChange): void {
   if (!fits) {
     throw badEvent(
       'mapping-failed',
-      `topic ${name} made an edge without a whole positive time or with an id of 0 or over ${MAX_ID_BYTES} bytes; use idField and instantField`,
+      `topic ${name} made an edge without a whole positive time or with an id of 0 or over ${MAX_ID_BYTES} bytes or with a line break; use idField and instantField`,
     );
   }
 }
 
 function hasId(key: EntityKey): boolean {
   const start = key.indexOf(':') + 1;
-  if (start < 2 || start === key.length) return false;
+  // A line break would let the parts of an edge's name run into one another.
+  if (start < 2 || start === key.length || key.includes('\n')) return false;
   const units = key.length - start;
   return units * 3 <= MAX_ID_BYTES || Buffer.byteLength(key.slice(start)) <= MAX_ID_BYTES;
 }

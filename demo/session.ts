@@ -1,0 +1,97 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect, type Log as EventLog } from '../src/adapters/connect.ts';
+import { composeUpdater } from '../src/cli/compose.ts';
+import { declaredTopics } from '../src/config/declared-topics.ts';
+import type { Config } from '../src/config/resolve.ts';
+import { silentLog } from '../src/log.ts';
+import type { Updater } from '../src/pipeline/updater.ts';
+import { embeddingsName, topicName } from '../topics/index.ts';
+import { type Fed, feedWorld } from './feeding.ts';
+import type { Place } from './place.ts';
+import { readUserVectors } from './vectors.ts';
+
+/** Updaters on a log, from start to end. */
+export class Session {
+  readonly fed: Fed = { total: 0, byTopic: new Map() };
+  readonly updaters: Updater[] = [];
+  readonly #config: Config;
+  readonly #log: EventLog;
+  #running: Promise<unknown> = Promise.resolve();
+  #failure: Error | undefined;
+  readonly #place: Place;
+
+  constructor(place: Place, config: Config) {
+    this.#place = place;
+    this.#config = config;
+    this.#log = connect(config.kafka);
+  }
+
+  async begin(): Promise<void> {
+    await this.#log.admin().create(declaredTopics(this.#config));
+    for (const graph of this.#config.graphs) {
+      this.updaters.push(await composeUpdater(this.#config, graph, this.#log, silentLog));
+    }
+    this.#running = Promise.allSettled(
+      this.updaters.map((updater) =>
+        updater.run().catch((error: Error) => {
+          this.#failure ??= error;
+        }),
+      ),
+    );
+  }
+
+  async feed(events: Parameters<typeof feedWorld>[0], signal: AbortSignal): Promise<void> {
+    const sink = this.#log.sink();
+    await feedWorld(events, sink, this.#place.env.TWHIN_TOPIC_PREFIX, this.fed, signal);
+    await sink.stop();
+  }
+
+  /** Waits until each updater consumed what was sent to its topics. */
+  async catchUp(signal: AbortSignal): Promise<void> {
+    const behind = () =>
+      this.#config.graphs.some(({ topics }, i) => {
+        const sent = topics.reduce((sum, { name }) => sum + (this.fed.byTopic.get(name) ?? 0), 0);
+        return (this.updaters[i]?.progress().events.consumed ?? 0) < sent;
+      });
+    await this.#until(() => !behind() || signal.aborted);
+  }
+
+  async published(): Promise<void> {
+    await this.#until(() => this.updaters.every((updater) => updater.progress().outbox === 0));
+  }
+
+  async #until(reached: () => boolean): Promise<void> {
+    while (!reached()) {
+      if (this.#failure) throw this.#failure;
+      await pause(100);
+    }
+  }
+
+  async lookAt<T>(
+    look: (vectors: Map<string, Float32Array>) => T,
+  ): Promise<{ graph: string; findings: T }[]> {
+    const found: { graph: string; findings: T }[] = [];
+    for (const { name } of this.#config.graphs) {
+      const topic = topicName(this.#config.topicPrefix, embeddingsName(name));
+      const source = this.#log.source({ groupId: `${topic}.demo-reader`, topics: [topic] });
+      found.push({ graph: name, findings: look(await readUserVectors(source)) });
+    }
+    return found;
+  }
+
+  /** Dead letters by the ends of their topic: what is on the log, not what the updaters counted. */
+  async deadLetters(): Promise<number> {
+    const topic = topicName(this.#config.topicPrefix, 'dead-letter');
+    const source = this.#log.source({ groupId: `${topic}.demo-reader`, topics: [topic] });
+    const ends = await source.ends();
+    await source.stop();
+    return Object.values(ends[topic] ?? {}).reduce((sum, end) => sum + end, 0);
+  }
+
+  /** Stops the updaters, everything trained and published. Idempotent. */
+  async end(): Promise<void> {
+    for (const updater of this.updaters) updater.stop();
+    await this.#running;
+    if (this.#failure) throw this.#failure;
+  }
+}
