@@ -9,7 +9,7 @@ export interface WorldOptions {
   readonly events: number;
   /** Default: one for every 50 events. */
   readonly users?: number;
-  /** Default: one for every 100 users. */
+  /** Default: one for every 100 users; in a small world one for every 40, so that chance stays well below certainty. */
   readonly communities?: number;
   /** Event time of the last record, epoch ms; the first is {@link SPAN_MS} earlier. The same bytes need the same. */
   readonly until?: number;
@@ -59,7 +59,7 @@ const MEMORY = 256;
 export function createWorld(options: WorldOptions): World {
   const random = new Random(options.seed);
   const users = options.users ?? Math.max(100, Math.round(options.events / 50));
-  const communities = options.communities ?? Math.max(4, Math.round(users / 100));
+  const communities = options.communities ?? communitiesOf(users);
   const society = new Society(random, users, communities);
   const homes = new Map(society.people.map((person) => [person.id, person.home]));
   const second = new Map<string, number>();
@@ -123,6 +123,10 @@ export function createWorld(options: WorldOptions): World {
   }
 
   return { truth, events: events() };
+}
+
+function communitiesOf(users: number): number {
+  return Math.max(10, Math.min(40, Math.round(users / 40)), Math.round(users / 100));
 }
 
 function add(counts: Record<string, number>, name: string): void {
