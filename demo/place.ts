@@ -20,7 +20,7 @@ const FOLDER = join('.twhin', 'demo');
  */
 export async function findPlace(
   root: string,
-  options: { embedded: boolean; keep: boolean },
+  options: { embedded: boolean },
   say: (line: string) => void,
 ): Promise<Place> {
   const folder = join(root, FOLDER);
@@ -37,13 +37,13 @@ export async function findPlace(
   };
   if (options.embedded) return embedded('as asked');
   try {
-    const broker = await startBroker({ dir: join(folder, 'kafka'), keep: options.keep, onProgress: say });
+    const broker = await startBroker({ dir: join(folder, 'kafka'), onProgress: say });
     const own = broker.source !== 'KAFKA_BROKERS';
     const prefix = own ? env.TWHIN_TOPIC_PREFIX : `twhin.demo-${Date.now().toString(36)}.`;
     return {
       log: `Apache Kafka at ${broker.brokers} (${own ? `started from ${broker.source}` : 'KAFKA_BROKERS'})`,
       env: { ...env, KAFKA_BROKERS: broker.brokers, TWHIN_TOPIC_PREFIX: prefix },
-      stop: () => (options.keep ? Promise.resolve() : broker.stop()),
+      stop: () => broker.stop(),
     };
   } catch (error) {
     if (error instanceof TwhinError && error.code === 'no-broker') return embedded(reasonOf(error));

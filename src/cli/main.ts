@@ -7,7 +7,7 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { init } from './init.ts';
 import { createLog } from './logging.ts';
-import { DONE, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
+import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
 import { run } from './run.ts';
 import { selectGraphs } from './select-graphs.ts';
 import { show } from './show.ts';
@@ -18,6 +18,7 @@ const VERSION = '0.1.0';
 
 /** Runs the command line; resolves to the exit code. */
 export async function main(argv: readonly string[], output: Output = terminal): Promise<number> {
+  if (output === terminal) endOnClosedPipe();
   let verbose = false;
   let code = DONE;
   const program = new Command('twhin')

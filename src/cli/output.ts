@@ -27,6 +27,14 @@ export const terminal: Output = {
   },
 };
 
+/** Ends the process as other programs do when whoever reads its results has read enough: `twhin stats | head -1`. */
+export function endOnClosedPipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(DONE);
+    throw error;
+  });
+}
+
 /** Says what went wrong, one block, and gives the exit code it asks for. */
 export function report(error: unknown, verbose: boolean, output: Output): number {
   const failure = error instanceof Error ? error : new Error(String(error));
