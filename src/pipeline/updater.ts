@@ -241,6 +241,11 @@ export class Updater {
     // Vectors that moved little are put up in slices, until none is left: memory stays bounded.
     while ((await this.#write(parts, true)) > 0);
     if (this.#failure) throw this.#failure;
+    const { graph, log } = this.#options;
+    log.info(
+      { graph, outbox: parts.publisher.size },
+      'all committed; waiting for the last vectors to be acknowledged',
+    );
     await parts.publisher.drained();
     if (parts.publisher.cleared > 0) await this.#write(parts, false);
     if (this.#failure) throw this.#failure;

@@ -155,6 +155,13 @@ export class Running {
     this.child.kill(signal);
   }
 
+  /** Kills it in the moment it says the text, with no waiting in between that could miss the moment. */
+  killOnceSaid(text: RegExp): void {
+    this.child.stderr.on('data', () => {
+      if (text.test(this.stderr)) this.kill('SIGKILL');
+    });
+  }
+
   /** Waits for text on stderr. @throws when it ends before, or in vain. */
   async says(text: RegExp, limitMs = 30_000): Promise<void> {
     await until(`${text} on stderr`, () => text.test(this.stderr) || this.#over, limitMs);
