@@ -64,6 +64,9 @@ export class FileLogSource implements Source {
   /** A file log has no lag tools to tell. */
   async commit(): Promise<void> {}
 
+  /** Nor groups: the store's lock alone keeps a second reader away. */
+  async confirm(): Promise<void> {}
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.resume();

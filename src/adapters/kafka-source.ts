@@ -1,9 +1,10 @@
-import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { FatalError, reasonOf, TwhinError } from '../errors.ts';
-import type { Offsets, Source, SourceReader, SourceRecord, Trouble } from '../pipeline/ports.ts';
+import type { Offsets, Source, SourceReader, Trouble } from '../pipeline/ports.ts';
 import { backoffMs, pause } from './backoff.ts';
 import { KafkaAdmin, safeOffset } from './kafka-admin.ts';
 import { createKafka, type KafkaSettings, type LogLine } from './kafka-client.ts';
+import { recordOf } from './kafka-record.ts';
 import { topicsMissing } from './log-errors.ts';
 import { Positions } from './positions.ts';
 
@@ -96,6 +97,8 @@ export class KafkaSource implements Source {
       this.#log('debug', `group ${this.#options.groupId} could not commit its offsets: ${reasonOf(error)}`);
     }
   }
+
+  async confirm(): Promise<void> {}
 
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -276,22 +279,6 @@ export class KafkaSource implements Source {
       throw topicsMissing(missing, this.#settings.brokers.join(','));
     }
   }
-}
-
-function recordOf(topic: string, partition: number, message: KafkaMessage): SourceRecord {
-  const headers = Object.entries(message.headers ?? {}).flatMap(([name, value]) => {
-    const last = Array.isArray(value) ? value.at(-1) : value;
-    return last === undefined ? [] : [[name, Buffer.from(last)] as const];
-  });
-  return {
-    topic,
-    partition,
-    offset: safeOffset(message.offset, topic),
-    timestamp: Number(message.timestamp),
-    key: message.key,
-    value: message.value,
-    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
-  };
 }
 
 function isKafkajsError(error: unknown): boolean {

@@ -4,7 +4,7 @@ import { threadTrainer } from '../adapters/trainer-thread.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import type { Log } from '../log.ts';
 import { Updater } from '../pipeline/updater.ts';
-import { openForWriting } from './store-folder.ts';
+import { openForWriting } from '../state/open.ts';
 
 /** One graph's updater on a real log, a real store and a trainer thread of its own. It shares nothing with another's. */
 export async function composeUpdater(

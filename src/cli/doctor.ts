@@ -11,10 +11,10 @@ import { WriteBatch } from '../graph/store.ts';
 import { simdLevel } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import { planTopics } from '../pipeline/topic-plan.ts';
+import { openForReading } from '../state/open.ts';
 import type { Output } from './output.ts';
 import { count, total } from './progress-line.ts';
 import { withinTime } from './run.ts';
-import { openForReading } from './store-folder.ts';
 
 const ANSWER_MS = 15_000;
 

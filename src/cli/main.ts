@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { normalizeQuery } from '../../topics/fields.ts';
 import { EVENT_FORMATS } from '../adapters/event-file-formats.ts';
 import { loadConfig } from '../config/load.ts';
@@ -12,6 +12,7 @@ import { run } from './run.ts';
 import { selectGraphs } from './select-graphs.ts';
 import { show } from './show.ts';
 import { stats } from './stats.ts';
+import { collect, example, positiveInteger, positiveNumber, type Surroundings } from './surroundings.ts';
 import { topics } from './topics.ts';
 
 const VERSION = '0.1.0';
@@ -34,7 +35,7 @@ export async function main(argv: readonly string[], output: Output = terminal): 
     .hook('preAction', (_, command) => {
       verbose = command.optsWithGlobals()['verbose'] === true;
     });
-  const config = () => loadConfig(process.env, process.cwd());
+  const config = (set: readonly string[] = []) => loadConfig(process.env, process.cwd(), set);
   const log = () => createLog(verbose);
   addCommands(program, { config, log, output, fail: () => (code = FAILED) });
   try {
@@ -46,16 +47,7 @@ export async function main(argv: readonly string[], output: Output = terminal): 
   }
 }
 
-interface Surroundings {
-  readonly config: () => ReturnType<typeof loadConfig>;
-  readonly log: () => ReturnType<typeof createLog>;
-  readonly output: Output;
-  readonly fail: () => void;
-}
-
 function addCommands(program: Command, { config, log, output, fail }: Surroundings): void {
-  const example = (lines: string) => `\nExample:\n  ${lines.split('\n').join('\n  ')}`;
-
   const topicCommand = program.command('topics').description('the topics the configuration needs');
   for (const apply of [false, true]) {
     topicCommand
@@ -153,20 +145,4 @@ function addCommands(program: Command, { config, log, output, fail }: Surroundin
 function readEntity(text: string): EntityKey {
   const key = parseEntityKey(text);
   return typeOf(key) === 'query' ? entityKey('query', normalizeQuery(idOf(key))) : key;
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
-}
-
-function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('expected a number above 0');
-  return value;
-}
-
-function positiveInteger(text: string): number {
-  const value = positiveNumber(text);
-  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number above 0');
-  return value;
 }

@@ -3,9 +3,9 @@ import { FatalError } from '../errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { type Neighbour, nearest, norm } from '../graph/nearest.ts';
+import { openForReading } from '../state/open.ts';
 import type { Output } from './output.ts';
 import { count } from './progress-line.ts';
-import { openForReading } from './store-folder.ts';
 
 const NEAREST = 10;
 

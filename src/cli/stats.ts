@@ -1,9 +1,9 @@
 import type { GraphConfig } from '../config/resolve.ts';
 import { type Digest, digest } from '../graph/digest.ts';
 import { fingerprint, type Head } from '../graph/head.ts';
+import { openForReading } from '../state/open.ts';
 import type { Output } from './output.ts';
 import { count, total } from './progress-line.ts';
-import { openForReading } from './store-folder.ts';
 
 export interface GraphStats {
   readonly entities: Record<string, number>;

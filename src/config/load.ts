@@ -8,6 +8,7 @@ import { reasonOf, UsageError } from '../errors.ts';
 import { entityKey } from '../graph/entity.ts';
 import { readEnvironment } from './environment.ts';
 import { fileProblems } from './file-problems.ts';
+import { withSettings } from './overrides.ts';
 import { type Config, resolveConfig } from './resolve.ts';
 import { type ConfigInput, configFileSchema } from './schema.ts';
 
@@ -29,12 +30,17 @@ export const CONFIG_FILE = 'twhin.config.ts';
 
 /**
  * Reads environment and file, checks everything, and gives the frozen configuration.
+ * settings: `key=value` over what the file says, see {@link withSettings}.
  * @throws UsageError with every problem, a line each: key, what was expected, what was seen.
  */
-export async function loadConfig(env: NodeJS.ProcessEnv, cwd: string): Promise<Config> {
+export async function loadConfig(
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+  settings: readonly string[] = [],
+): Promise<Config> {
   const problems: string[] = [];
   const environment = readEnvironment(env, problems);
-  const input = await readFile(environment.configFile, cwd);
+  const input = withSettings(await readFile(environment.configFile, cwd), settings);
   const parsed = configFileSchema.safeParse(input);
   if (!parsed.success) problems.push(...fileProblems(parsed.error, input));
   const file = parsed.success ? parsed.data : configFileSchema.parse({});

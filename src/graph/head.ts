@@ -29,6 +29,14 @@ const headSchema = z.object({
   outbox: count,
   /** Newest event time seen, epoch ms. */
   watermark: z.number(),
+  /** Rises with each process that writes the store or takes the embeddings topic over; published with each vector. */
+  epoch: count.default(0),
+  /** Names the run of training the vectors come from: vectors of two spaces are turned against one another. */
+  space: z.string().default(''),
+  /** No vector is published under a lower step: the topic may hold higher ones from another store. */
+  floor: count.default(0),
+  /** The log's own identity of each topic when it was first read; absent where the log has none. */
+  topicIds: z.record(z.string(), z.string()).default({}),
 });
 
 export type Head = z.infer<typeof headSchema>;

@@ -70,6 +70,10 @@ export class Committer {
       edges: { ...counters.edges },
       entities: index.counts(),
       watermark: counters.watermark,
+      epoch: 0,
+      space: '',
+      floor: 0,
+      topicIds: {},
     };
     const checkpoint = trainer.checkpoint({ now: clock(), everything });
     // Kept from being called unhandled while an earlier commit is still being written.

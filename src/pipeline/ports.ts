@@ -37,10 +37,66 @@ export interface Source {
   start(reader: SourceReader): Promise<void>;
   /** There is room again. */
   resume(): void;
-  /** Tells the log how far the reader is; for lag tools only, never read back. */
+  /** Tells the log how far the reader is; for lag tools only: where it disagrees with the reader, the reader is right. */
   commit(offsets: Offsets): Promise<void>;
+  /**
+   * Resolves once the log has said within its lease (or, where fresh is asked for, since the call) that this process
+   * is its group's one reader; waits while the log is out of reach.
+   * @throws FatalError `fenced` when another has taken over, RetryableError `stopped` when stopped meanwhile.
+   */
+  confirm(options?: { fresh: boolean }): Promise<void>;
   /** Leaves the group; no record is handed over afterwards. Idempotent. */
   stop(): Promise<void>;
+}
+
+/** A part of one partition: offsets from `from` up to, but without, `until`. */
+export interface Stretch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: number;
+  readonly until: number;
+}
+
+/** What one partition holds now: the first offset kept and the one after the last. */
+export interface PartitionRange {
+  readonly topic: string;
+  readonly partition: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Records of one stretch, in offset order. */
+export interface StretchCursor {
+  readonly stretch: Stretch;
+  /**
+   * The next records, at least one; undefined at the stretch's end. Waits while the log is out of reach.
+   * @throws FatalError when the log no longer holds the stretch, RetryableError `stopped` when closed meanwhile.
+   */
+  next(): Promise<SourceRecord[] | undefined>;
+}
+
+/** Reads bounded parts of a log, apart from any updater's group. */
+export interface LogReader {
+  /** By topic in the order asked, then partition. @throws FatalError naming the topics that are missing. */
+  ranges(topics: readonly string[]): Promise<PartitionRange[]>;
+  /** The first offset of each partition whose record the log dates at `timeMs` or later; its end where there is none. */
+  offsetsAt(topics: readonly string[], timeMs: number): Promise<Offsets>;
+  /** The identity a topic got when it was made, by name; a topic made again has another. Empty where the log has none. */
+  topicIds(topics: readonly string[]): Promise<Readonly<Record<string, string>>>;
+  /**
+   * A cursor for each stretch, in the order given. Any of them may be asked while others are not: one that isn't is
+   * read ahead by a bounded number of bytes.
+   */
+  read(stretches: readonly Stretch[]): Promise<StretchReading>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Stretches being read. */
+export interface StretchReading {
+  readonly cursors: readonly StretchCursor[];
+  /** Idempotent. */
+  close(): Promise<void>;
 }
 
 /** One message to be published. */
@@ -56,7 +112,8 @@ export interface Message {
 export interface Sink {
   /**
    * Resolves once every message is acknowledged by all in-sync replicas, in order within a key.
-   * @throws RetryableError when some could not be; all may then be sent again.
+   * @throws RetryableError when some could not be; all may then be sent again. FatalError `fenced` when another
+   * process has taken the topic over.
    */
   publish(messages: readonly Message[]): Promise<void>;
   /** Waits for what is in flight. Idempotent. */

@@ -15,9 +15,19 @@ const ROOMS = [
   'topics/',
   'src/errors.ts',
   'src/log.ts',
-  ...['graph', 'model', 'sampling', 'kernels', 'pipeline', 'adapters', 'config', 'cli'].map(
-    (room) => `src/${room}/`,
-  ),
+  ...[
+    'graph',
+    'model',
+    'sampling',
+    'kernels',
+    'pipeline',
+    'replay',
+    'backup',
+    'adapters',
+    'config',
+    'state',
+    'cli',
+  ].map((room) => `src/${room}/`),
 ];
 
 /** A room and what it may import besides itself. A folder that is not here has no place in the layout yet. */
@@ -50,6 +60,22 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/config/': {
     all: ['topics/', 'src/graph/', 'src/errors.ts'],
     types: ['src/model/', 'src/pipeline/', 'src/adapters/'],
+  },
+  // Merging, planning and comparing: no clock, no file; what reads and writes is handed in.
+  'src/replay/': {
+    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors.ts'],
+    types: ['src/log.ts'],
+    packages: PURE,
+  },
+  // A backup is files in a folder of their own: it writes and reads them itself.
+  'src/backup/': {
+    all: ['src/graph/', 'src/errors.ts'],
+    packages: [...PURE, 'node:fs', 'node:fs/promises', 'node:path'],
+  },
+  // Which folders hold a graph's stores, which of them is live, who writes it.
+  'src/state/': {
+    all: ['src/adapters/rocksdb-store.ts', 'src/graph/', 'src/errors.ts'],
+    types: ['src/config/'],
   },
   'src/cli/': { all: ROOMS },
   // What the package exports; nothing inside needs it.

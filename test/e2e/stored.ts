@@ -1,6 +1,6 @@
-import { openForReading } from '../../src/cli/store-folder.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Head } from '../../src/graph/head.ts';
+import { openForReading } from '../../src/state/open.ts';
 import type { Twhin } from './twhin.ts';
 
 /** What a store holds, read beside whoever writes it. */

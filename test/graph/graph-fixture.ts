@@ -32,6 +32,10 @@ export const HEAD: Head = {
   entities: { user: 2 },
   outbox: 1,
   watermark: 1_700_000_000_000,
+  epoch: 0,
+  space: '',
+  floor: 0,
+  topicIds: {},
 };
 
 export function graph(): GraphStore {

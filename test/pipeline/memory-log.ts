@@ -55,6 +55,7 @@ export class MemoryLog {
       async commit(offsets: Offsets) {
         log.committed.push(offsets);
       },
+      confirm: async () => {},
       async stop() {
         source.stopped = true;
       },

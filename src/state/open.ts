@@ -9,29 +9,36 @@ import { FatalError, reasonOf } from '../errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import { Layout } from '../graph/layout.ts';
 import type { Store } from '../graph/store.ts';
+import { livePlace, type StorePlace } from './places.ts';
+
+/** What a store is opened with: whose it is, and the layout of a fresh one. */
+export type StoreModel = Pick<GraphConfig, 'name' | 'folder' | 'model'>;
 
 /** A reader beside a running writer can meet a file that was just compacted away; then it looks again. */
 const READ_ATTEMPTS = 5;
 
 /** Opens the graph's store for its one writer, and leaves its name there. @throws FatalError naming the holder. */
-export async function openForWriting(graph: GraphConfig): Promise<GraphStore> {
-  const store = await openRocksdb(databaseFolder(graph)).catch((error: unknown) => {
-    throw namingHolder(error, graph);
+export async function openForWriting(graph: StoreModel, place = livePlace(graph)): Promise<GraphStore> {
+  const store = await openRocksdb(databaseFolder(place)).catch((error: unknown) => {
+    throw namingHolder(error, place);
   });
   const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   try {
-    await writeFile(holderFile(graph), `${JSON.stringify(holder)}\n`);
+    await writeFile(holderFile(place), `${JSON.stringify(holder)}\n`);
   } catch (error) {
     await store.close();
-    const message = `${holderFile(graph)} can't be written: ${reasonOf(error)}; free space or mend the disk`;
+    const message = `${holderFile(place)} can't be written: ${reasonOf(error)}; free space or mend the disk`;
     throw new FatalError('store-open', message, { cause: error });
   }
   return new GraphStore(store, layoutOf(graph));
 }
 
 /** Opens it beside whoever writes, as of the last commit; undefined when there is no store yet. */
-export async function openForReading(graph: GraphConfig): Promise<GraphStore | undefined> {
-  const folder = databaseFolder(graph);
+export async function openForReading(
+  graph: StoreModel,
+  place = livePlace(graph),
+): Promise<GraphStore | undefined> {
+  const folder = databaseFolder(place);
   if (!existsSync(join(folder, 'CURRENT'))) return undefined;
   for (let attempt = 1; ; attempt++) {
     let store: Store | undefined;
@@ -48,30 +55,30 @@ export async function openForReading(graph: GraphConfig): Promise<GraphStore | u
   }
 }
 
-function layoutOf({ model }: GraphConfig): Layout {
+function layoutOf({ model }: StoreModel): Layout {
   return new Layout(model);
 }
 
-function databaseFolder({ folder }: GraphConfig): string {
+export function databaseFolder({ folder }: StorePlace): string {
   return join(folder, 'db');
 }
 
-function holderFile({ folder }: GraphConfig): string {
+function holderFile({ folder }: StorePlace): string {
   return join(folder, 'holder.json');
 }
 
-function namingHolder(error: unknown, graph: GraphConfig): unknown {
+function namingHolder(error: unknown, place: StorePlace): unknown {
   if (!(error instanceof FatalError) || error.code !== 'store-in-use') return error;
   let holder = 'it left no name';
   try {
-    const { pid, host, since } = JSON.parse(readFileSync(holderFile(graph), 'utf8'));
+    const { pid, host, since } = JSON.parse(readFileSync(holderFile(place), 'utf8'));
     holder = `process ${pid} on ${host}, since ${since}`;
   } catch {
     // Between opening and naming itself; the refusal stands without the name.
   }
   return new FatalError(
     'store-in-use',
-    `the store of ${graph.name} in ${graph.folder} is in use by another process (${holder}); ` +
+    `the store of ${place.graph} in ${place.folder} is in use by another process (${holder}); ` +
       'stop that one first, or give this one a folder of its own in TWHIN_STATE',
     { cause: error },
   );

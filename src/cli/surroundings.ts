@@ -1,0 +1,36 @@
+import { InvalidArgumentError } from 'commander';
+import type { Config } from '../config/resolve.ts';
+import type { Log } from '../log.ts';
+import type { Output } from './output.ts';
+
+/** What a command is given; configuration and log are made when it asks for them. */
+export interface Surroundings {
+  /** set: `key=value` of the configuration file, over what it says. */
+  config(set?: readonly string[]): Promise<Config>;
+  log(): Log;
+  readonly output: Output;
+  /** The process is to end with 1, though nothing was thrown. */
+  fail(): void;
+}
+
+/** A help text's last part. */
+export function example(lines: string): string {
+  return `\nExample:\n  ${lines.split('\n').join('\n  ')}`;
+}
+
+/** Gathers an option that may be repeated. */
+export function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('expected a number above 0');
+  return value;
+}
+
+export function positiveInteger(text: string): number {
+  const value = positiveNumber(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number above 0');
+  return value;
+}
