@@ -25,6 +25,8 @@ export class FileLogSink implements Sink {
     return done;
   }
 
+  async takeOver(): Promise<void> {}
+
   async stop(): Promise<void> {
     await this.#tail;
   }

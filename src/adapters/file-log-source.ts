@@ -1,5 +1,5 @@
 import { FatalError, reasonOf } from '../errors.ts';
-import type { Offsets, Source, SourceReader } from '../pipeline/ports.ts';
+import type { Committed, Offsets, Source, SourceReader } from '../pipeline/ports.ts';
 import { pause } from './backoff.ts';
 import { LogPartition, readTopic } from './file-log.ts';
 import { topicsMissing } from './log-errors.ts';
@@ -63,6 +63,14 @@ export class FileLogSource implements Source {
 
   /** A file log has no lag tools to tell. */
   async commit(): Promise<void> {}
+
+  async committed(): Promise<Committed> {
+    return { offsets: {} };
+  }
+
+  async topicIds(): Promise<Record<string, string>> {
+    return {};
+  }
 
   /** Nor groups: the store's lock alone keeps a second reader away. */
   async confirm(): Promise<void> {}

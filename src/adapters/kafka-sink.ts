@@ -44,6 +44,8 @@ export class KafkaSink implements Sink {
     }
   }
 
+  async takeOver(): Promise<void> {}
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all([...this.#producers.values()].map((producer) => producer.close()));

@@ -1,6 +1,6 @@
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { FatalError, reasonOf, TwhinError } from '../errors.ts';
-import type { Offsets, Source, SourceReader, Trouble } from '../pipeline/ports.ts';
+import type { Committed, Offsets, Source, SourceReader, Trouble } from '../pipeline/ports.ts';
 import { backoffMs, pause } from './backoff.ts';
 import { KafkaAdmin, safeOffset } from './kafka-admin.ts';
 import { createKafka, type KafkaSettings, type LogLine } from './kafka-client.ts';
@@ -96,6 +96,14 @@ export class KafkaSource implements Source {
       // Only lag tools read these; the next commit carries them again.
       this.#log('debug', `group ${this.#options.groupId} could not commit its offsets: ${reasonOf(error)}`);
     }
+  }
+
+  async committed(): Promise<Committed> {
+    return { offsets: {} };
+  }
+
+  async topicIds(): Promise<Record<string, string>> {
+    return {};
   }
 
   async confirm(): Promise<void> {}

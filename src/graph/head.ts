@@ -33,8 +33,8 @@ const headSchema = z.object({
   epoch: count.default(0),
   /** Names the run of training the vectors come from: vectors of two spaces are turned against one another. */
   space: z.string().default(''),
-  /** No vector is published under a lower step: the topic may hold higher ones from another store. */
-  floor: count.default(0),
+  /** Added to a row's step when it is published: the topic may hold higher ones from another store. */
+  stepBase: count.default(0),
   /** The log's own identity of each topic when it was first read; absent where the log has none. */
   topicIds: z.record(z.string(), z.string()).default({}),
 });

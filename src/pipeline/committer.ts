@@ -72,7 +72,7 @@ export class Committer {
       watermark: counters.watermark,
       epoch: 0,
       space: '',
-      floor: 0,
+      stepBase: 0,
       topicIds: {},
     };
     const checkpoint = trainer.checkpoint({ now: clock(), everything });

@@ -22,8 +22,26 @@ export interface SourceReader {
   accept(records: SourceRecord[]): boolean;
   /** Everything below `offset` is read, though its last records were not for readers: markers of transactions. */
   skipped?(topic: string, partition: number, offset: number): void;
+  /** A standby's turn has come: this process is its group's one reader from now on. Before the group's first record. */
+  leads?(): void;
   /** The source can't go on by itself; what it was doing is in the error. */
   failed(error: Error): void;
+}
+
+/** What the writer of a store leaves with its group's offsets: whose vectors the embeddings topic holds. */
+export interface WriterNote {
+  /** The run of training its vectors come from. */
+  readonly space: string;
+  readonly epoch: number;
+  /** Of its last commit, as published. */
+  readonly step: number;
+}
+
+/** What the log was last told by `commit`, by whichever process of the group. */
+export interface Committed {
+  readonly offsets: Offsets;
+  /** Absent where nobody left one. */
+  readonly note?: WriterNote;
 }
 
 /** A log of event records, read from positions its reader keeps. */
@@ -31,14 +49,20 @@ export interface Source {
   /** Offset after the last record of each partition, now. */
   ends(): Promise<Offsets>;
   /**
-   * Resolves once records flow, however long the log is out of reach, or when stopped before.
-   * @throws FatalError when a topic is missing or a position is outside of what the log holds.
+   * Resolves once this process is its group's one reader and records flow, however long the log is out of reach, or
+   * when stopped before.
+   * @throws FatalError when a topic is missing, a position is outside of what the log holds, or (`group-in-use`) another
+   * process reads for the group.
    */
   start(reader: SourceReader): Promise<void>;
   /** There is room again. */
   resume(): void;
-  /** Tells the log how far the reader is; for lag tools only: where it disagrees with the reader, the reader is right. */
-  commit(offsets: Offsets): Promise<void>;
+  /** Tells the log how far the reader is, and who it is: where the log disagrees with the reader, the reader is right. */
+  commit(offsets: Offsets, note?: WriterNote): Promise<void>;
+  /** Waits while the log is out of reach. @throws RetryableError `stopped` when stopped meanwhile. */
+  committed(): Promise<Committed>;
+  /** The identity each topic got when it was made, by name; a topic made again has another. Empty where the log has none. */
+  topicIds(): Promise<Readonly<Record<string, string>>>;
   /**
    * Resolves once the log has said within its lease (or, where fresh is asked for, since the call) that this process
    * is its group's one reader; waits while the log is out of reach.
@@ -116,6 +140,12 @@ export interface Sink {
    * process has taken the topic over.
    */
   publish(messages: readonly Message[]): Promise<void>;
+  /**
+   * Makes this process the one publisher of the sink's fenced topic, where it has one: what others have in flight is
+   * refused from then on. Waits while the log is out of reach.
+   * @throws FatalError `fenced` when another process reads for the group, RetryableError `stopped`.
+   */
+  takeOver(): Promise<void>;
   /** Waits for what is in flight. Idempotent. */
   stop(): Promise<void>;
 }

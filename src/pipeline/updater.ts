@@ -28,6 +28,7 @@ export class Updater {
   readonly #summary: TrainingSummary;
   #phase: Phase = 'loading';
   #stopping = false;
+  #abandoned = false;
   #failure: Error | undefined;
   #paused = false;
   /** Offsets passed over, of which the highest of each partition counts. */
@@ -64,7 +65,7 @@ export class Updater {
         if (this.#batchIsDue(records.length === 0)) await this.#train();
         if (this.#commitIsDue(parts)) await this.#commit(parts);
       }
-      await this.#drain(parts);
+      if (!this.#abandoned) await this.#drain(parts);
       this.#phase = 'stopped';
     } catch (error) {
       this.#phase = 'failed';
@@ -82,6 +83,12 @@ export class Updater {
     this.#queue.close();
     // One that waits for its brokers is to wait no longer. Closing stops it again and meets its failure, if any.
     if (this.#phase === 'joining') this.#options.source.stop().catch(() => undefined);
+  }
+
+  /** Ends `run` where the last commit stands: what came after it is to be read again, as after a kill. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.stop();
   }
 
   /** Lets go of all it was given, each whether or not the one before would; `run` ends with it. Idempotent. */

@@ -11,7 +11,8 @@ import { FatalError, reasonOf, UsageError } from '../errors.ts';
  *   holder.json               who writes it, and under which epoch
  *   live.json                 which store is the live one; absent: main
  *   stores/<name>/            any other store, laid out the same
- *     db/ holder.json replay.json
+ *     db/ holder.json
+ *     origin.json            how it came to be, and the settings it is trained with
  *
  * live.json is written aside and renamed over: at any moment exactly one store is the live one.
  */

@@ -23,6 +23,8 @@ class MemorySink implements Sink {
     this.inFlight--;
   }
 
+  async takeOver(): Promise<void> {}
+
   async stop(): Promise<void> {}
 
   get values(): string[] {

@@ -34,7 +34,7 @@ export const HEAD: Head = {
   watermark: 1_700_000_000_000,
   epoch: 0,
   space: '',
-  floor: 0,
+  stepBase: 0,
   topicIds: {},
 };
 

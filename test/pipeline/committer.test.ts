@@ -79,7 +79,7 @@ describe('Committer', () => {
       ...{ format: 1, graph: 'test', model: MODEL, step: 6, random: [5, 6], rows: 6, offsets: OFFSETS },
       events: { consumed: 3, rejected: 0, duplicate: 0, late: 0 },
       ...{ edges: { follows: 1 }, entities: { user: 2 }, outbox: 1, watermark: 30 },
-      ...{ epoch: 0, space: '', floor: 0, topicIds: {} },
+      ...{ epoch: 0, space: '', stepBase: 0, topicIds: {} },
     });
     expect(await store.entity(A)).toMatchObject({ firstSeen: 10, lastSeen: 10 });
     expect(await Array.fromAsync(store.edges())).toEqual([edge]);

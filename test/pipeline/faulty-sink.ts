@@ -43,6 +43,8 @@ export class FaultySink implements Sink {
     this.waiting.shift()?.answer.reject(new FatalError('message-too-large', 'the topic refused it'));
   }
 
+  async takeOver(): Promise<void> {}
+
   async stop(): Promise<void> {}
 }
 

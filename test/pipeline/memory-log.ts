@@ -56,6 +56,8 @@ export class MemoryLog {
         log.committed.push(offsets);
       },
       confirm: async () => {},
+      committed: async () => ({ offsets: {} }),
+      topicIds: async () => ({}),
       async stop() {
         source.stopped = true;
       },
@@ -64,7 +66,11 @@ export class MemoryLog {
   }
 
   sink(): Sink {
-    return { publish: async (messages) => void this.published.push(...messages), stop: async () => {} };
+    return {
+      publish: async (messages) => void this.published.push(...messages),
+      takeOver: async () => {},
+      stop: async () => {},
+    };
   }
 
   /** What a reader who keeps the last value of each key has. */

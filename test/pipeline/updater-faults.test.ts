@@ -109,6 +109,7 @@ describe('Updater in trouble', () => {
     const reachable = Promise.withResolvers<void>();
     let letters = 0;
     log.sink = () => ({
+      takeOver: async () => {},
       stop: async () => {},
       publish: async (messages) => {
         await reachable.promise;
