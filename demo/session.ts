@@ -29,7 +29,9 @@ export class Session {
   async begin(): Promise<void> {
     await this.#log.admin().create(declaredTopics(this.#config));
     for (const graph of this.#config.graphs) {
-      this.updaters.push(await composeUpdater(this.#config, graph, this.#log, silentLog));
+      this.updaters.push(
+        await composeUpdater(this.#config, graph, { connection: this.#log, log: silentLog }),
+      );
     }
     this.#running = Promise.allSettled(
       this.updaters.map((updater) =>

@@ -1,21 +1,28 @@
 import { deadLetter, embeddingsName, topicName } from '../../topics/index.ts';
 import type { Log as EventLog } from '../adapters/connect.ts';
+import type { openRocksdb } from '../adapters/rocksdb-store.ts';
 import { threadTrainer } from '../adapters/trainer-thread.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import type { Log } from '../log.ts';
 import { Updater } from '../pipeline/updater.ts';
 import { openForWriting } from '../state/open.ts';
 
+/** What an updater is composed on. */
+export interface Outside {
+  readonly connection: EventLog;
+  readonly log: Log;
+  readonly openStore?: typeof openRocksdb;
+}
+
 /** One graph's updater on a real log, a real store and a trainer thread of its own. It shares nothing with another's. */
 export async function composeUpdater(
   config: Config,
   graph: GraphConfig,
-  connection: EventLog,
-  log: Log,
+  { connection, log, openStore }: Outside,
 ): Promise<Updater> {
   const prefix = config.topicPrefix;
   const topics = new Map(graph.topics.map((topic) => [topicName(prefix, topic.name), topic]));
-  const store = await openForWriting(graph);
+  const store = await openForWriting(graph, { openStore });
   const source = connection.source({
     groupId: `${prefix}${graph.name}`,
     topics: [...topics.keys()],

@@ -8,17 +8,29 @@ import { feed } from './feed.ts';
 import { init } from './init.ts';
 import { createLog } from './logging.ts';
 import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
-import { run } from './run.ts';
+import { addRunCommand } from './run-command.ts';
 import { selectGraphs } from './select-graphs.ts';
 import { show } from './show.ts';
 import { stats } from './stats.ts';
-import { collect, example, positiveInteger, positiveNumber, type Surroundings } from './surroundings.ts';
+import {
+  collect,
+  example,
+  positiveInteger,
+  positiveNumber,
+  realWorld,
+  type Surroundings,
+  type World,
+} from './surroundings.ts';
 import { topics } from './topics.ts';
 
 const VERSION = '0.1.0';
 
 /** Runs the command line; resolves to the exit code. */
-export async function main(argv: readonly string[], output: Output = terminal): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  output: Output = terminal,
+  world: World = realWorld,
+): Promise<number> {
   if (output === terminal) endOnClosedPipe();
   let verbose = false;
   let code = DONE;
@@ -37,7 +49,7 @@ export async function main(argv: readonly string[], output: Output = terminal): 
     });
   const config = (set: readonly string[] = []) => loadConfig(process.env, process.cwd(), set);
   const log = () => createLog(verbose);
-  addCommands(program, { config, log, output, fail: () => (code = FAILED) });
+  addCommands(program, { config, log, output, world, fail: () => (code = FAILED) });
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
@@ -47,7 +59,8 @@ export async function main(argv: readonly string[], output: Output = terminal): 
   }
 }
 
-function addCommands(program: Command, { config, log, output, fail }: Surroundings): void {
+function addCommands(program: Command, surroundings: Surroundings): void {
+  const { config, log, output, fail } = surroundings;
   const topicCommand = program.command('topics').description('the topics the configuration needs');
   for (const apply of [false, true]) {
     topicCommand
@@ -86,22 +99,7 @@ function addCommands(program: Command, { config, log, output, fail }: Surroundin
       if (!(await feed(await config(), options, log(), output))) fail();
     });
 
-  program
-    .command('run')
-    .description('consume, train and publish: the always-on process')
-    .option('--graph <name>', 'only this graph; may be repeated', collect, [])
-    .option('--until-caught-up', 'end once what was there at the start is consumed, trained and published')
-    .option('--create-topics', 'create missing topics first')
-    .addHelpText(
-      'after',
-      example('twhin run --create-topics\ntwhin run --graph engagement --until-caught-up'),
-    )
-    .action(async ({ graph, untilCaughtUp, createTopics }) => {
-      const loaded = await config();
-      const graphs = selectGraphs(loaded, graph);
-      const options = { graphs, untilCaughtUp: untilCaughtUp === true, createTopics: createTopics === true };
-      await run(loaded, options, log(), output);
-    });
+  addRunCommand(program, surroundings);
 
   program
     .command('stats')

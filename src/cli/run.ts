@@ -1,5 +1,5 @@
 import { backoffMs, pause } from '../adapters/backoff.ts';
-import { connect, type Log as EventLog } from '../adapters/connect.ts';
+import type { Log as EventLog } from '../adapters/connect.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError, RetryableError } from '../errors.ts';
@@ -7,9 +7,10 @@ import type { Log } from '../log.ts';
 import type { Progress } from '../pipeline/progress.ts';
 import { applyTopics, planTopics } from '../pipeline/topic-plan.ts';
 import type { Updater } from '../pipeline/updater.ts';
-import { composeUpdater } from './compose.ts';
+import { composeUpdater, type Outside } from './compose.ts';
 import type { Output } from './output.ts';
 import { describeProgress, progressFields } from './progress-line.ts';
+import type { Surroundings } from './surroundings.ts';
 
 const LOG_PROGRESS_MS = 10_000;
 const SHOW_PROGRESS_MS = 1_000;
@@ -25,13 +26,15 @@ export interface RunOptions {
  * Runs the graphs' updaters in this process until stopped, or until all are caught up.
  * @throws what stopped the first of them; the others are stopped gracefully before.
  */
-export async function run(config: Config, options: RunOptions, log: Log, output: Output): Promise<void> {
-  const connection = connect(config.kafka, (level, message) => log[level]({}, message));
+export async function run(config: Config, options: RunOptions, surroundings: Surroundings): Promise<void> {
+  const { output, world } = surroundings;
+  const log = surroundings.log();
+  const connection = world.connect(config.kafka, (level, message) => log[level]({}, message));
   const updaters: Updater[] = [];
   const signals = handleSignals(() => updaters, config.stopMs, log);
   try {
     if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
-    await composeAll(config, options.graphs, connection, log, updaters);
+    await composeAll(config, options.graphs, { connection, log, openStore: world.openStore }, updaters);
     // A signal that came before there was anyone to stop.
     if (signals.stopping.aborted) for (const updater of updaters) updater.stop();
     const reporting = reportProgress(updaters, log, output);
@@ -81,12 +84,11 @@ async function createTopics(
 async function composeAll(
   config: Config,
   graphs: readonly GraphConfig[],
-  connection: EventLog,
-  log: Log,
+  outside: Outside,
   updaters: Updater[],
 ): Promise<void> {
   try {
-    for (const graph of graphs) updaters.push(await composeUpdater(config, graph, connection, log));
+    for (const graph of graphs) updaters.push(await composeUpdater(config, graph, outside));
   } catch (error) {
     await Promise.allSettled(updaters.map((updater) => updater.close()));
     throw error;

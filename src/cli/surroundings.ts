@@ -1,7 +1,17 @@
 import { InvalidArgumentError } from 'commander';
+import { connect } from '../adapters/connect.ts';
+import { openRocksdb } from '../adapters/rocksdb-store.ts';
 import type { Config } from '../config/resolve.ts';
 import type { Log } from '../log.ts';
 import type { Output } from './output.ts';
+
+/** The outside that commands reach: logs of topics, and stores. */
+export interface World {
+  readonly connect: typeof connect;
+  readonly openStore: typeof openRocksdb;
+}
+
+export const realWorld: World = { connect, openStore: openRocksdb };
 
 /** What a command is given; configuration and log are made when it asks for them. */
 export interface Surroundings {
@@ -9,6 +19,7 @@ export interface Surroundings {
   config(set?: readonly string[]): Promise<Config>;
   log(): Log;
   readonly output: Output;
+  readonly world: World;
   /** The process is to end with 1, though nothing was thrown. */
   fail(): void;
 }

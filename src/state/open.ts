@@ -18,8 +18,12 @@ export type StoreModel = Pick<GraphConfig, 'name' | 'folder' | 'model'>;
 const READ_ATTEMPTS = 5;
 
 /** Opens the graph's store for its one writer, and leaves its name there. @throws FatalError naming the holder. */
-export async function openForWriting(graph: StoreModel, place = livePlace(graph)): Promise<GraphStore> {
-  const store = await openRocksdb(databaseFolder(place)).catch((error: unknown) => {
+export async function openForWriting(
+  graph: StoreModel,
+  options: { readonly place?: StorePlace; readonly openStore?: typeof openRocksdb | undefined } = {},
+): Promise<GraphStore> {
+  const { place = livePlace(graph), openStore = openRocksdb } = options;
+  const store = await openStore(databaseFolder(place)).catch((error: unknown) => {
     throw namingHolder(error, place);
   });
   const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
