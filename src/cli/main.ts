@@ -8,6 +8,7 @@ import { feed } from './feed.ts';
 import { init } from './init.ts';
 import { createLog } from './logging.ts';
 import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
+import { addReplayCommand } from './replay.ts';
 import { addRunCommand } from './run-command.ts';
 import { selectGraphs } from './select-graphs.ts';
 import { show } from './show.ts';
@@ -100,6 +101,7 @@ function addCommands(program: Command, surroundings: Surroundings): void {
     });
 
   addRunCommand(program, surroundings);
+  addReplayCommand(program, surroundings);
 
   program
     .command('stats')
