@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
-import type { LogAdmin, Sink, Source } from '../pipeline/ports.ts';
+import { FatalError } from '../errors.ts';
+import type { LogAdmin, LogReader, Sink, Source } from '../pipeline/ports.ts';
 import { FileLogAdmin } from './file-log-admin.ts';
+import { FileLogReader } from './file-log-reader.ts';
 import { FileLogSink } from './file-log-sink.ts';
 import { FileLogSource } from './file-log-source.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
@@ -14,6 +16,8 @@ export interface Log {
   readonly describe: string;
   source(options: SourceOptions): Source;
   sink(options?: SinkOptions): Sink;
+  /** Closed by who made it. */
+  reader(): LogReader;
   /** One for all who ask; `close` closes it. */
   admin(): LogAdmin;
   /** Sources and sinks are stopped by who made them. Idempotent. */
@@ -32,6 +36,7 @@ export function connect(settings: KafkaSettings, log: LogLine = () => undefined)
       describe: `the embedded file log in ${dir}`,
       source: ({ topics }) => new FileLogSource(dir, topics),
       sink: () => new FileLogSink(dir),
+      reader: () => new FileLogReader(dir),
       admin: () => admin,
       close: () => admin.close(),
     };
@@ -41,6 +46,12 @@ export function connect(settings: KafkaSettings, log: LogLine = () => undefined)
     describe: `Kafka at ${settings.brokers.join(',')}`,
     source: (options) => new KafkaSource(settings, options, log),
     sink: (options = {}) => new KafkaSink(settings, options, log),
+    reader: () => {
+      throw new FatalError(
+        'no-reader',
+        'reading bounded parts of a log is there for the file log only as yet',
+      );
+    },
     admin: () => {
       admin ??= new KafkaAdmin(settings, log);
       return admin;

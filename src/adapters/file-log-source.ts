@@ -1,19 +1,12 @@
 import { FatalError, reasonOf } from '../errors.ts';
 import type { Committed, Offsets, Source, SourceReader } from '../pipeline/ports.ts';
 import { pause } from './backoff.ts';
-import { LogPartition, readTopic } from './file-log.ts';
-import { topicsMissing } from './log-errors.ts';
+import { type OpenPartition, openPartitions } from './file-log-partitions.ts';
 import { Positions } from './positions.ts';
 
 const CHUNK_RECORDS = 500;
 /** The longest a new record waits to be seen. */
 const POLL_MS = 25;
-
-interface Reading {
-  readonly topic: string;
-  readonly partition: number;
-  readonly log: LogPartition;
-}
 
 /** Reads topics of a file log from the positions its reader keeps, and what is appended after them. */
 export class FileLogSource implements Source {
@@ -30,7 +23,7 @@ export class FileLogSource implements Source {
 
   async ends(): Promise<Offsets> {
     const ends: Offsets = {};
-    for (const { topic, partition, log } of await this.#open()) {
+    for (const { topic, partition, log } of await openPartitions(this.#dir, this.#topics)) {
       await log.skipTo(Number.POSITIVE_INFINITY);
       ends[topic] = { ...ends[topic], [partition]: log.offset };
     }
@@ -47,7 +40,7 @@ export class FileLogSource implements Source {
       const ranges = Object.entries(partitions).map(([p, high]) => [Number(p), { low: 0, high }] as const);
       positions.check(topic, new Map(ranges));
     }
-    const readings = await this.#open();
+    const readings = await openPartitions(this.#dir, this.#topics);
     for (const { topic, partition, log } of readings) {
       await log.skipTo(positions.next(topic, partition));
     }
@@ -81,7 +74,7 @@ export class FileLogSource implements Source {
     await this.#running;
   }
 
-  async #run(reader: SourceReader, readings: readonly Reading[]): Promise<void> {
+  async #run(reader: SourceReader, readings: readonly OpenPartition[]): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       let count = 0;
@@ -103,19 +96,5 @@ export class FileLogSource implements Source {
         await pause(POLL_MS, signal);
       }
     }
-  }
-
-  async #open(): Promise<Reading[]> {
-    const states = await Promise.all(this.#topics.map((topic) => readTopic(this.#dir, topic)));
-    const missing = this.#topics.filter((_, index) => states[index] === undefined);
-    if (missing.length > 0) {
-      throw topicsMissing(missing, `file:${this.#dir}`);
-    }
-    return states.flatMap((state) =>
-      Array.from({ length: state?.partitions ?? 0 }, (_, partition) => {
-        const topic = state?.name ?? '';
-        return { topic, partition, log: new LogPartition(this.#dir, topic, partition) };
-      }),
-    );
   }
 }

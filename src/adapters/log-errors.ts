@@ -1,7 +1,29 @@
-import { FatalError } from '../errors.ts';
+import { FatalError, RetryableError } from '../errors.ts';
+import type { PartitionRange } from '../pipeline/ports.ts';
 
 /** The error of topics that aren't there, with the way out. */
 export function topicsMissing(missing: readonly string[], address: string): FatalError {
   const message = `topics missing at ${address}: ${missing.join(', ')}; create them with: twhin topics apply, or start with: twhin run --create-topics`;
   return new FatalError('topics-missing', message);
+}
+
+/** The error of an offset that was to be read next and that the log does not hold, nor will. */
+export function notHeld(offset: number, { topic, partition, low, high }: PartitionRange): FatalError {
+  const what =
+    offset < low
+      ? `retention took the records in between: read from ${low} on, and raise retention.ms`
+      : 'the topic was deleted and made again: what was read of it before is not there any more';
+  const message = `offset ${offset} of ${topic}/${partition} is to be read next, but the log holds ${low} to ${high}; ${what}`;
+  return new FatalError('offset-out-of-range', message);
+}
+
+/** The error of a partition that its topic does not have. */
+export function partitionMissing(topic: string, partition: number, partitions: number): FatalError {
+  const message = `${topic}/${partition} is to be read, but the topic has ${partitions} partitions; was it deleted and made again?`;
+  return new FatalError('partition-missing', message);
+}
+
+/** The error of whoever waits for records of a reader that was closed. */
+export function readerClosed(): RetryableError {
+  return new RetryableError('stopped', 'the reader was closed while records were awaited; open another');
 }

@@ -93,13 +93,17 @@ export interface PartitionRange {
 export interface StretchCursor {
   readonly stretch: Stretch;
   /**
-   * The next records, at least one; undefined at the stretch's end. Waits while the log is out of reach.
+   * The next records, at least one; undefined at the stretch's end, also where the last offsets before it hold none.
+   * Waits for what is not written yet, and while the log is out of reach. One call at a time.
    * @throws FatalError when the log no longer holds the stretch, RetryableError `stopped` when closed meanwhile.
    */
   next(): Promise<SourceRecord[] | undefined>;
 }
 
-/** Reads bounded parts of a log, apart from any updater's group. */
+/**
+ * Reads bounded parts of a log, apart from any updater's group. What is asked at once is refused with a RetryableError
+ * while the log is out of reach; cursors wait.
+ */
 export interface LogReader {
   /** By topic in the order asked, then partition. @throws FatalError naming the topics that are missing. */
   ranges(topics: readonly string[]): Promise<PartitionRange[]>;
@@ -109,7 +113,7 @@ export interface LogReader {
   topicIds(topics: readonly string[]): Promise<Readonly<Record<string, string>>>;
   /**
    * A cursor for each stretch, in the order given. Any of them may be asked while others are not: one that isn't is
-   * read ahead by a bounded number of bytes.
+   * read ahead by a bounded number of bytes. What is wrong with a stretch is said by its cursor.
    */
   read(stretches: readonly Stretch[]): Promise<StretchReading>;
   /** Idempotent. */
