@@ -39,6 +39,8 @@ export function serverProperties(ports: Ports, dataDir: string): string {
     'offsets.topic.num.partitions=4',
     'transaction.state.log.replication.factor=1',
     'transaction.state.log.min.isr=1',
+    // Made at the first transaction, which waits for all of them.
+    'transaction.state.log.num.partitions=4',
     'share.coordinator.state.topic.replication.factor=1',
     'share.coordinator.state.topic.min.isr=1',
     'group.initial.rebalance.delay.ms=0',
