@@ -9,13 +9,23 @@ const SCAN_CAPACITY = 512;
 /** Largest write handed over at once is one commit; memtables of this size keep flushes few. */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 
+/** For a store whose files are damaged: what is left of it is no base to go on from. */
+const WAY_OUT =
+  'make the store again beside it, with twhin restore DIR --into NAME or twhin replay --into NAME, ' +
+  'and put that in its place with twhin replay promote NAME';
+
 /**
  * The store on RocksDB, in a folder of its own. Writes survive `kill -9` but are not fsynced: a power loss takes the
- * store back to an earlier commit, offsets and all, and the events since are read again.
+ * store back to an earlier commit, offsets and all, and the events since are read again. Checksums of all blocks are
+ * checked as they are read.
+ * durable: what was written survives a power loss once closed; for a store that is made in one go.
  * @throws FatalError naming the folder: held by another process, unwritable, damaged.
  */
-export async function openRocksdb(folder: string, options: { readOnly?: boolean } = {}): Promise<Store> {
-  const readOnly = options.readOnly ?? false;
+export async function openRocksdb(
+  folder: string,
+  options: { readonly readOnly?: boolean; readonly durable?: boolean } = {},
+): Promise<Store> {
+  const { readOnly = false, durable = false } = options;
   try {
     if (!readOnly) await mkdir(folder, { recursive: true });
     const db = new RocksDB(folder, {
@@ -25,7 +35,7 @@ export async function openRocksdb(folder: string, options: { readOnly?: boolean 
       maxBackgroundJobs: 2,
     });
     await db.ready();
-    return new RocksdbStore(db, folder);
+    return new RocksdbStore(db, folder, durable);
   } catch (error) {
     throw openFailure(folder, error);
   }
@@ -34,11 +44,13 @@ export async function openRocksdb(folder: string, options: { readOnly?: boolean 
 class RocksdbStore implements Store {
   readonly #db: RocksDB;
   readonly #folder: string;
+  readonly #durable: boolean;
   #closing: Promise<void> | undefined;
 
-  constructor(db: RocksDB, folder: string) {
+  constructor(db: RocksDB, folder: string, durable: boolean) {
     this.#db = db;
     this.#folder = folder;
+    this.#durable = durable;
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
@@ -51,16 +63,28 @@ class RocksdbStore implements Store {
       await batch.flush();
       return (await values).map((value) => value ?? undefined);
     } catch (error) {
-      throw new FatalError('store-read', `the store in ${this.#folder} can't be read: ${innermost(error)}`, {
-        cause: error,
-      });
+      throw readFailure(this.#folder, error);
     }
   }
 
   async *scan(prefix: Uint8Array): AsyncIterable<Entry> {
-    const range = { gte: prefix, lt: successor(prefix) };
-    for await (const { key, value } of this.#db.iterator(range, { capacity: SCAN_CAPACITY })) {
-      yield { key, value };
+    const end = successor(prefix);
+    const range = { ...(prefix.length > 0 && { gte: prefix }), ...(end && { lt: end }) };
+    const entries = this.#db.iterator(range, { capacity: SCAN_CAPACITY })[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        let next: IteratorResult<Entry>;
+        // Only what reading throws is a failure to read, and not what is done with an entry.
+        try {
+          next = await entries.next();
+        } catch (error) {
+          throw readFailure(this.#folder, error);
+        }
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      await entries.return?.();
     }
   }
 
@@ -77,19 +101,41 @@ class RocksdbStore implements Store {
     try {
       await operations.flush();
     } catch (error) {
-      throw new FatalError(
-        'store-write',
-        `the store in ${this.#folder} can't be written: ${innermost(error)}. Nothing of the commit was kept; ` +
-          'free space or mend the disk and start again: the events since are read again.',
-        { cause: error },
-      );
+      throw writeFailure(this.#folder, error);
     }
   }
 
   async close(): Promise<void> {
-    this.#closing ??= this.#db.close({ force: true });
+    this.#closing ??= this.#close();
     await this.#closing;
   }
+
+  async #close(): Promise<void> {
+    try {
+      if (this.#durable) await this.#db.flush();
+    } catch (error) {
+      throw writeFailure(this.#folder, error);
+    } finally {
+      await this.#db.close({ force: true });
+    }
+  }
+}
+
+function readFailure(folder: string, error: unknown): FatalError {
+  return new FatalError(
+    'store-read',
+    `the store in ${folder} can't be read: ${innermost(error)}. If its files are damaged, ${WAY_OUT}`,
+    { cause: error },
+  );
+}
+
+function writeFailure(folder: string, error: unknown): FatalError {
+  return new FatalError(
+    'store-write',
+    `the store in ${folder} can't be written: ${innermost(error)}. Nothing of the commit was kept; ` +
+      'free space or mend the disk and start again: the events since are read again.',
+    { cause: error },
+  );
 }
 
 /** What RocksDB itself said: the binding wraps it in "Batch was not applied". */
@@ -106,11 +152,12 @@ function causeOf(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined;
 }
 
-/** The first key after all that start with `prefix`. Our prefixes begin with a letter, so there is one. */
-function successor(prefix: Uint8Array): Uint8Array {
+/** The first key after all that start with `prefix`; undefined where there is none. */
+function successor(prefix: Uint8Array): Uint8Array | undefined {
   const end = Buffer.from(prefix);
   let last = end.length - 1;
   while (end[last] === 0xff) last--;
+  if (last < 0) return undefined;
   end[last] = (end[last] ?? 0) + 1;
   return end.subarray(0, last + 1);
 }
@@ -128,5 +175,9 @@ function openFailure(folder: string, error: unknown): FatalError {
       cause: error,
     });
   }
-  return new FatalError('store-open', `the store in ${folder} can't be opened: ${reason}`, { cause: error });
+  return new FatalError(
+    'store-open',
+    `the store in ${folder} can't be opened: ${reason}. If its files are damaged, ${WAY_OUT}`,
+    { cause: error },
+  );
 }

@@ -28,7 +28,10 @@ export class WriteBatch {
 export interface Store {
   /** Values in the order of `keys`; undefined where there is none. */
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
-  /** Entries whose key starts with `prefix`, ascending, as of some moment no earlier than the call. */
+  /**
+   * Entries whose key starts with `prefix` (every one where it is empty), ascending, as of some moment no earlier than
+   * the call. @throws FatalError when they can't be read, damaged ones included.
+   */
   scan(prefix: Uint8Array): AsyncIterable<Entry>;
   /**
    * Resolves once the whole batch would survive the death of the process.

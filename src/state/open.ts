@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openRocksdb } from '../adapters/rocksdb-store.ts';
 import type { GraphConfig } from '../config/resolve.ts';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import { Layout } from '../graph/layout.ts';
 import type { Store } from '../graph/store.ts';
@@ -14,8 +14,8 @@ import { livePlace, type StorePlace } from './places.ts';
 /** What a store is opened with: whose it is, and the layout of a fresh one. */
 export type StoreModel = Pick<GraphConfig, 'name' | 'folder' | 'model'>;
 
-/** A reader beside a running writer can meet a file that was just compacted away; then it looks again. */
-const READ_ATTEMPTS = 5;
+/** Opening beside a running writer can meet its files in mid-change; then it looks again. */
+const READ_ATTEMPTS = 8;
 
 /** Opens the graph's store for its one writer, and leaves its name there. @throws FatalError naming the holder. */
 export async function openForWriting(
@@ -37,26 +37,53 @@ export async function openForWriting(
   return new GraphStore(store, layoutOf(graph));
 }
 
-/** Opens it beside whoever writes, as of the last commit; undefined when there is no store yet. */
+/**
+ * Opens it beside whoever writes, as of the last commit; undefined when there is no store yet. What it holds stays as
+ * it was then, whatever is written and compacted meanwhile: its files are held open.
+ */
 export async function openForReading(
   graph: StoreModel,
   place = livePlace(graph),
+  openStore: typeof openRocksdb = openRocksdb,
 ): Promise<GraphStore | undefined> {
   const folder = databaseFolder(place);
   if (!existsSync(join(folder, 'CURRENT'))) return undefined;
   for (let attempt = 1; ; attempt++) {
     let store: Store | undefined;
     try {
-      store = await openRocksdb(folder, { readOnly: true });
+      store = await openSteadily(folder, openStore);
       // The layout is the store's own, whatever is configured now: what is there can always be looked at.
       const head = await new GraphStore(store, layoutOf(graph)).head();
       return new GraphStore(store, head ? new Layout(head.model) : layoutOf(graph));
     } catch (error) {
       await store?.close();
       if (attempt === READ_ATTEMPTS) throw error;
-      await pause(100 * attempt);
+      await pause(25 * attempt);
     }
   }
+}
+
+/**
+ * RocksDB reads its list of files first and its logs after. A memtable flushed in between is in neither: its log is
+ * gone, its file not on the list, and what is newer is read nevertheless. That is a store that never was, and RocksDB
+ * does not notice. The list is only ever appended to or replaced, so an opening during which it stayed as it was is
+ * whole.
+ */
+async function openSteadily(folder: string, openStore: typeof openRocksdb): Promise<Store> {
+  const before = listedFiles(folder);
+  const store = await openStore(folder, { readOnly: true });
+  if (listedFiles(folder) === before) return store;
+  await store.close();
+  throw new RetryableError(
+    'store-moving',
+    `the store in ${folder} was changed each time it was opened for reading; try again`,
+  );
+}
+
+/** Names what RocksDB's list of files stands at. */
+function listedFiles(folder: string): string {
+  const list = readFileSync(join(folder, 'CURRENT'), 'utf8').trim();
+  return `${list} ${statSync(join(folder, list), { throwIfNoEntry: false })?.size ?? 'missing'}`;
 }
 
 function layoutOf({ model }: StoreModel): Layout {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -139,4 +139,75 @@ describe('RocksDB as a store on disk', () => {
     expect(line).toContain(target);
     expect(await wholeBatches(target)).toBeGreaterThan(0);
   });
+
+  test('a scan and a look-up that meet a flipped byte fail, naming the file and the way out', async () => {
+    const target = await flushed();
+    const [table = ''] = (await readdir(target)).filter((name) => name.endsWith('.sst'));
+    const path = join(target, table);
+    const bytes = await readFile(path);
+    const middle = bytes.length >> 1;
+    bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    const store = await openRocksdb(target, { readOnly: true });
+    const failure = {
+      name: 'FatalError',
+      code: 'store-read',
+      message: expect.stringMatching(new RegExp(`checksum mismatch.*${table}.*twhin restore.*twhin replay`)),
+    };
+    await expect(scanned(store.scan(Buffer.from('k')))).rejects.toMatchObject(failure);
+    const keys = Array.from({ length: 500 }, (_, i) => Buffer.from(`k${String(i).padStart(4, '0')}`));
+    await expect(store.getMany(keys)).rejects.toMatchObject(failure);
+    await store.close();
+  });
+
+  test('what a reader of a scan throws stays as it is', async () => {
+    const store = await openRocksdb(fresh());
+    await store.write(batchOf(['61', '01']));
+    const own = new Error('own');
+    const reading = async () => {
+      for await (const _ of store.scan(Buffer.from('a'))) throw own;
+    };
+    await expect(reading()).rejects.toBe(own);
+    await store.close();
+  });
+
+  test('a log of writes that is cut opens as of an earlier write, whole', async () => {
+    const target = fresh();
+    const store = await openRocksdb(target);
+    for (let n = 1; n <= 3; n++) {
+      await store.write(batchOf(...[0, 1, 2].map((i) => [`6b0${i}`, `0${n}`.repeat(50)] as const)));
+    }
+    const killed = fresh();
+    await cp(target, killed, { recursive: true });
+    await store.close();
+    const [log = ''] = (await readdir(killed)).filter((name) => /^\d+\.log$/.test(name));
+    const { length } = await readFile(join(killed, log));
+    await truncate(join(killed, log), length - 20);
+    const left = await openRocksdb(killed);
+    expect((await scanned(left.scan(Buffer.from('k')))).map(([, value]) => value.slice(0, 2))).toEqual([
+      '02',
+      '02',
+      '02',
+    ]);
+    await left.close();
+  });
+
+  test('a durable store is in its tables alone once closed', async () => {
+    const target = await flushed();
+    for (const name of await readdir(target)) if (name.endsWith('.log')) await rm(join(target, name));
+    expect(await wholeBatches(target)).toBe(1);
+  });
+
+  /** A store of one batch of 500 keys that was flushed to a table. */
+  async function flushed(): Promise<string> {
+    const target = fresh();
+    const store = await openRocksdb(target, { durable: true });
+    const value = `00000001${'ab'.repeat(200)}`;
+    const keys = Array.from({ length: 500 }, (_, i) => `k${String(i).padStart(4, '0')}`);
+    await store.write(
+      batchOf(...[...keys, 'last'].map((key) => [Buffer.from(key).toString('hex'), value] as const)),
+    );
+    await store.close();
+    return target;
+  }
 });

@@ -54,6 +54,9 @@ export function storeConformance(name: string, candidate: Candidate): void {
       expect(await under(0x61, 0xff, 0xff)).toEqual(['61ffff']);
       expect(await under(0x62, 0xff)).toEqual(['62ff']);
       expect(await under(0x63)).toEqual([]);
+      await store.write(batchOf(['ff', '00'], ['ffff01', '00'], ['00', '00']));
+      expect(await under(0xff)).toEqual(['ff', 'ffff01']);
+      expect(await under()).toEqual(['00', ...keys.toSorted(), 'ff', 'ffff01']);
     });
 
     test('lets the later operation of a batch win', async () => {

@@ -1,0 +1,56 @@
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openRocksdb } from '../../src/adapters/rocksdb-store.ts';
+import { openForReading, openForWriting } from '../../src/state/open.ts';
+import { placeOf } from '../../src/state/places.ts';
+import { commitOf, entity, MODEL, user } from '../graph/graph-fixture.ts';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'twhin-open-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('opening a store for reading', () => {
+  test('gives nothing where there is none, and makes nothing', async () => {
+    const graph = { name: 'test', folder: join(folder, 'test'), model: MODEL };
+    expect(await openForReading(graph)).toBeUndefined();
+    await expect(readFile(graph.folder)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('takes no view during whose opening the list of files changed, and says so when all did', async () => {
+    const graph = { name: 'test', folder, model: MODEL };
+    const place = placeOf(graph, 'main');
+    const writer = await openForWriting(graph);
+    await writer.commit(commitOf({ entities: [entity(user('a'), 4)] }));
+    const opened: string[] = [];
+    /** As if the writer's memtable were flushed in the middle of the opening, so many times. */
+    const flushing = (times: number): typeof openRocksdb => {
+      let left = times;
+      return async (db, options) => {
+        const store = await openRocksdb(db, options);
+        opened.push(left > 0 ? 'torn' : 'whole');
+        const list = (await readFile(join(db, 'CURRENT'), 'utf8')).trim();
+        if (left-- > 0) await appendFile(join(db, list), 'x');
+        const { close } = store;
+        store.close = async () => {
+          opened.push('closed');
+          await close.call(store);
+        };
+        return store;
+      };
+    };
+    const reader = await openForReading(graph, place, flushing(2));
+    expect(opened).toEqual(['torn', 'closed', 'torn', 'closed', 'whole']);
+    expect((await reader?.entity(user('a')))?.row).toBe(4);
+    await reader?.close();
+    await expect(openForReading(graph, place, flushing(Number.POSITIVE_INFINITY))).rejects.toMatchObject({
+      name: 'RetryableError',
+      code: 'store-moving',
+      message: expect.stringContaining(folder),
+    });
+    await writer.close();
+  });
+});
