@@ -24,8 +24,14 @@ export async function freePorts(): Promise<Ports> {
   return { broker, controller };
 }
 
-/** server.properties of one broker that is its own controller, on loopback, with its data in `dataDir`. */
-export function serverProperties(ports: Ports, dataDir: string): string {
+/** Properties by name. */
+export type Settings = Readonly<Record<string, string>>;
+
+/**
+ * server.properties of one broker that is its own controller, on loopback, with its data in `dataDir`.
+ * settings: over all else, for of two lines of one name the last counts.
+ */
+export function serverProperties(ports: Ports, dataDir: string, settings: Settings = {}): string {
   return `${[
     'process.roles=broker,controller',
     'node.id=1',
@@ -49,5 +55,6 @@ export function serverProperties(ports: Ports, dataDir: string): string {
     'broker.session.timeout.ms=3000',
     'broker.heartbeat.interval.ms=500',
     'auto.create.topics.enable=false',
+    ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
   ].join('\n')}\n`;
 }

@@ -2,17 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KafkaAdmin } from '../src/adapters/kafka-admin.ts';
 import { RetryableError } from '../src/errors.ts';
 
-/** True once the cluster names a broker that takes work, false when `gone` or the time is up before. */
+/** True once the cluster names `nodes` brokers that take work, false when `gone` or the time is up before. */
 export async function waitUntilReady(
   brokers: string,
   limitMs: number,
   gone: () => boolean,
+  nodes = 1,
 ): Promise<boolean> {
   const deadline = Date.now() + limitMs;
   const admin = new KafkaAdmin({ brokers: brokers.split(','), clientId: 'ready' }, () => undefined);
   try {
     while (Date.now() < deadline && !gone()) {
-      if (await answers(admin)) {
+      if (await answers(admin, nodes)) {
         return true;
       }
       await sleep(100);
@@ -23,9 +24,9 @@ export async function waitUntilReady(
   }
 }
 
-async function answers(admin: KafkaAdmin): Promise<boolean> {
+async function answers(admin: KafkaAdmin, nodes: number): Promise<boolean> {
   try {
-    return (await admin.info()).nodes.length > 0;
+    return (await admin.info()).nodes.length >= nodes;
   } catch (error) {
     if (error instanceof RetryableError) {
       return false;
