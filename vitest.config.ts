@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/kafka/**', 'test/e2e/**'],
+          exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/**'],
           testTimeout: 30_000,
         },
       },
@@ -26,6 +26,19 @@ export default defineConfig({
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          globalSetup: ['test/faults/brokers.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          // After all others: what is frozen or starved here is to be so by the test alone.
+          sequence: { groupOrder: 1 },
+          testTimeout: 600_000,
           hookTimeout: 180_000,
         },
       },

@@ -66,7 +66,7 @@ export class Twhin {
 
   /** Starts a command. stdin is at its end unless `stdin` gives text. */
   start(args: readonly string[], options: CommandOptions = {}): Running {
-    const child = spawn(process.execPath, [COMMAND, ...args], {
+    const child = spawn(process.execPath, [options.command ?? COMMAND, ...args], {
       cwd: this.folder,
       env: { ...this.env, ...options.env },
     });
@@ -117,6 +117,8 @@ export interface CommandOptions {
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly limitMs?: number;
+  /** Path of another way into the command line. */
+  readonly command?: string;
 }
 
 /** A command that was started. */

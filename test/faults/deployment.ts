@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import { type CommandOptions, type Running, Twhin, until } from '../e2e/twhin.ts';
+import type { Dice } from './dice.ts';
+import { SESSION_MS } from './failpoints/plan.ts';
+import { Feeder } from './load/feeder.ts';
+import { Load, type LoadOptions, MIXED } from './load/load.ts';
+import { readStoreBytes, type StoreBytes } from './verifier/store-bytes.ts';
+import { GRAPHS, type GraphName } from './verifier/truth.ts';
+import { type Deployment, databaseOf, type Verified, verify } from './verifier/verify.ts';
+
+const COMMAND = join(import.meta.dirname, 'failpoints', 'main.ts');
+/** A broker of the suite takes sessions this short, so that a killed reader's group is free again soon. */
+const SHORT_SESSION_MS = 3_000;
+const CATCH_UP_MS = 240_000;
+
+/** A small model and many small commits: what is tested is the moving of bytes, and each moment of it comes up soon. */
+export const MANY_COMMITS = `
+  model: { dim: 16 },
+  training: { batchEdges: 64, chunkEdges: 32, uniformNegatives: 16, evaluatedEdges: 0, lingerMs: 20 },
+  commit: { everyEdges: 256, everyMs: 50 },
+  publish: { epsilon: 0.01 },
+  limits: { maxEntities: 100_000, maxKnownEdges: 1_000_000 },`;
+
+export interface DeployOptions {
+  /** Where load and verifier reach the brokers. */
+  readonly brokers: string;
+  /** Where the updater does, if not there: the address of a proxy. */
+  readonly through?: string;
+  readonly dice: Dice;
+  readonly load?: LoadOptions;
+  readonly config?: string;
+  readonly graphs?: readonly GraphName[];
+  /** The group's session; short unless said. */
+  readonly sessionMs?: number;
+}
+
+/** A deployment under faults: a load on its topics, updaters that come and go, and the verifier at the end. */
+export class Faulty {
+  readonly twhin: Twhin;
+  readonly feeder: Feeder;
+  readonly graphs: readonly GraphName[];
+  readonly brokers: string;
+
+  private constructor(twhin: Twhin, feeder: Feeder, options: DeployOptions) {
+    this.twhin = twhin;
+    this.feeder = feeder;
+    this.brokers = options.brokers;
+    this.graphs = options.graphs ?? ['engagement', 'follow'];
+  }
+
+  static async deploy(options: DeployOptions): Promise<Faulty> {
+    const { brokers, through = brokers, dice, sessionMs = SHORT_SESSION_MS } = options;
+    const twhin = await Twhin.create(through, options.config ?? MANY_COMMITS);
+    twhin.env[SESSION_MS] = String(sessionMs);
+    await twhin.ok(['topics', 'apply'], { env: { KAFKA_BROKERS: brokers } });
+    const load = new Load(dice.fork(), options.load ?? MIXED);
+    return new Faulty(twhin, new Feeder(brokers, twhin.prefix, load), options);
+  }
+
+  get state(): string {
+    return this.twhin.env['TWHIN_STATE'] ?? '';
+  }
+
+  /** Starts the updaters, with failpoints where `env` has some. */
+  run(args: readonly string[] = [], options: CommandOptions = {}): Running {
+    return this.twhin.start(['run', ...this.graphs.flatMap((name) => ['--graph', name]), ...args], {
+      ...options,
+      command: COMMAND,
+    });
+  }
+
+  /** Runs to the end of what is there. @throws when that fails. */
+  async catchUp(options: CommandOptions = {}): Promise<void> {
+    const running = this.run(['--until-caught-up'], options);
+    const timer = setTimeout(() => running.kill('SIGKILL'), options.limitMs ?? CATCH_UP_MS);
+    const { code, signal, stderr } = await running.ended;
+    clearTimeout(timer);
+    if (code !== 0) throw new Error(`the run ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
+  }
+
+  /** Every number of the graphs' stores and topics, compared with what was sent. @throws when anything differs. */
+  verify(options: Partial<Deployment> = {}): Promise<Verified> {
+    return verify({
+      brokers: this.brokers,
+      prefix: this.twhin.prefix,
+      state: this.state,
+      graphs: this.graphs,
+      made: this.feeder.made,
+      acknowledged: this.feeder.acknowledged,
+      ...options,
+    });
+  }
+
+  /** A graph's store as it is on disk; undefined before its first commit. Beside a running updater too. */
+  async stored(graph: GraphName = 'engagement'): Promise<StoreBytes | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await readStoreBytes(databaseOf(this.state, graph));
+      } catch (error) {
+        // Not there yet, or a file was compacted away while it was opened.
+        if (attempt === 5) return undefined;
+        await new Promise((resolve) => setTimeout(resolve, 50 * attempt));
+        if (!(error instanceof Error)) throw error;
+      }
+    }
+  }
+
+  /** Records that the graph's store has counted. */
+  async consumed(graph: GraphName = 'engagement'): Promise<number> {
+    return (await this.stored(graph))?.head.events.consumed ?? 0;
+  }
+
+  /** Acknowledged records of the graph's topics. */
+  fed(graph: GraphName = 'engagement'): number {
+    const topics: readonly string[] = GRAPHS[graph].topics;
+    const { made, acknowledged } = this.feeder;
+    return made.filter(({ n, topic }) => acknowledged.has(n) && topics.includes(topic)).length;
+  }
+
+  /** Waits until the graph's store has counted more than it has now. */
+  async progresses(limitMs: number, graph: GraphName = 'engagement'): Promise<void> {
+    const before = await this.consumed(graph);
+    await until('progress', async () => (await this.consumed(graph)) > before, limitMs);
+  }
+
+  async remove(): Promise<void> {
+    await this.feeder.close();
+    await this.twhin.remove();
+  }
+}

@@ -1,0 +1,14 @@
+// The real command line with failpoints in the ports that it reaches the outside by.
+// TEST_FAILPOINTS='[{"place":"store.write","when":"after","call":3,"act":"kill"}]' node test/faults/failpoints/main.ts run
+import { main } from '../../../src/cli/main.ts';
+import { terminal } from '../../../src/cli/output.ts';
+import { realWorld } from '../../../src/cli/surroundings.ts';
+import { readFailpoints, SESSION_MS } from './plan.ts';
+import { faultyWorld } from './world.ts';
+
+const session = process.env[SESSION_MS];
+process.exitCode = await main(
+  process.argv.slice(2),
+  terminal,
+  faultyWorld(realWorld, readFailpoints(process.env), session === undefined ? undefined : Number(session)),
+);

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import RocksDB from 'rocksdb-native';
+
+/** The newest event of an edge, as stored. */
+export interface EdgeBytes {
+  readonly at: number;
+  readonly removed: boolean;
+}
+
+/** A store, decoded here and nowhere else: the layout is read from its description alone. */
+export interface StoreBytes {
+  /** Whatever JSON the head is. */
+  readonly head: HeadJson;
+  /** By `lhs relation rhs`, as found from the left and from the right. */
+  readonly edges: ReadonlyMap<string, EdgeBytes>;
+  readonly reverse: ReadonlyMap<string, EdgeBytes>;
+  /** Row by entity. */
+  readonly entities: ReadonlyMap<string, number>;
+  /** The vector alone, little-endian float32, by row. */
+  readonly vectors: ReadonlyMap<number, Buffer>;
+  readonly steps: ReadonlyMap<number, number>;
+  readonly outbox: readonly string[];
+  /** Time of erasure by the sha-256 of `type:id`, hex. */
+  readonly erasures: ReadonlyMap<string, number>;
+}
+
+export interface HeadJson {
+  readonly graph: string;
+  readonly model: {
+    readonly dim: number;
+    readonly entityTypes: readonly string[];
+    readonly relations: readonly { readonly name: string }[];
+  };
+  readonly step: number;
+  readonly offsets: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly events: Readonly<Record<'consumed' | 'rejected' | 'duplicate' | 'late', number>>;
+  readonly edges: Readonly<Record<string, number>>;
+  readonly entities: Readonly<Record<string, number>>;
+  readonly outbox: number;
+  readonly epoch?: number;
+  readonly space?: string;
+  readonly stepBase?: number;
+}
+
+const LETTERS = { head: 'm', entity: 'n', vector: 'v', edge: 'e', reverse: 'i', outbox: 'o', erased: 'x' };
+
+/** Reads every key of a store that nobody writes. db: the folder with CURRENT in it. */
+export async function readStoreBytes(db: string): Promise<StoreBytes> {
+  const rocks = new RocksDB(db, { readOnly: true });
+  await rocks.ready();
+  try {
+    const entries: { key: Buffer; value: Buffer }[] = [];
+    for await (const { key, value } of rocks.iterator({ gte: Buffer.alloc(1) }, { capacity: 512 })) {
+      entries.push({ key: Buffer.from(key), value: Buffer.from(value) });
+    }
+    return decode(entries);
+  } finally {
+    await rocks.close({ force: true });
+  }
+}
+
+function decode(entries: readonly { key: Buffer; value: Buffer }[]): StoreBytes {
+  const kind = (letter: string) => entries.filter(({ key }) => key.toString('latin1', 0, 1) === letter);
+  const known = new Set(Object.values(LETTERS));
+  const strange = entries.find(({ key }) => !known.has(key.toString('latin1', 0, 1)));
+  if (strange) throw new Error(`the store holds a key of no kind: ${strange.key.toString('hex')}`);
+  const [headEntry] = kind(LETTERS.head);
+  if (headEntry === undefined) throw new Error('the store has no head');
+  const head: HeadJson = JSON.parse(headEntry.value.toString('utf8'));
+  const names = new Names(head);
+  const edge = (value: Buffer): EdgeBytes => ({ at: value.readDoubleLE(0), removed: value[8] === 1 });
+  const vectorBytes = head.model.dim * 4;
+  return {
+    head,
+    edges: new Map(
+      kind(LETTERS.edge).map(({ key, value }) => {
+        const { first, relation, second } = names.joined(key);
+        return [`${first} ${relation} ${second}`, edge(value)];
+      }),
+    ),
+    reverse: new Map(
+      kind(LETTERS.reverse).map(({ key, value }) => {
+        const { first, relation, second } = names.joined(key);
+        return [`${second} ${relation} ${first}`, edge(value)];
+      }),
+    ),
+    entities: new Map(
+      kind(LETTERS.entity).map(({ key, value }) => [names.entity(key, 1).name, value.readUInt32LE(0)]),
+    ),
+    vectors: new Map(
+      kind(LETTERS.vector).map(({ key, value }) => [key.readUInt32BE(1), value.subarray(0, vectorBytes)]),
+    ),
+    steps: new Map(
+      kind(LETTERS.vector).map(({ key, value }) => [
+        key.readUInt32BE(1),
+        value.readDoubleLE(vectorBytes + 2 * 4),
+      ]),
+    ),
+    outbox: kind(LETTERS.outbox).map(({ key }) => names.entity(key, 1).name),
+    erasures: new Map(
+      kind(LETTERS.erased).map(({ key, value }) => [key.toString('hex', 1), value.readDoubleLE(0)]),
+    ),
+  };
+}
+
+/** Entities inside keys: a byte for the type, one for the id's length less one, the id. */
+class Names {
+  readonly #head: HeadJson;
+
+  constructor(head: HeadJson) {
+    this.#head = head;
+  }
+
+  entity(key: Buffer, start: number): { name: string; end: number } {
+    const type = this.#head.model.entityTypes[key[start] ?? 255];
+    const end = start + 2 + (key[start + 1] ?? 0) + 1;
+    return { name: `${type}:${key.toString('utf8', start + 2, end)}`, end };
+  }
+
+  joined(key: Buffer): { first: string; relation: string; second: string } {
+    const first = this.entity(key, 1);
+    const relation = this.#head.model.relations[key[first.end] ?? 255];
+    const second = this.entity(key, first.end + 1);
+    if (relation === undefined || second.end !== key.length)
+      throw new Error(`a key that names no edge: ${key.toString('hex')}`);
+    return { first: first.name, relation: relation.name, second: second.name };
+  }
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

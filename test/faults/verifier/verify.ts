@@ -1,0 +1,148 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { lagOf } from '../../e2e/topic-reader.ts';
+import type { LoadRecord } from '../load/load.ts';
+import { compareLetters, compareOffsets, compareSteps, compareStore, compareTopic, some } from './compare.ts';
+import { type LogRecord, readLog } from './log.ts';
+import { readStoreBytes } from './store-bytes.ts';
+import { GRAPHS, type GraphName, type Truth, truthOf } from './truth.ts';
+
+/** A deployment at rest, everything consumed, trained and published, and what went in. */
+export interface Deployment {
+  readonly brokers: string;
+  readonly prefix: string;
+  /** Folder of the stores. */
+  readonly state: string;
+  readonly graphs: readonly GraphName[];
+  /** Every record that was made, by `n`. */
+  readonly made: readonly LoadRecord[];
+  /** Numbers of the records that a broker acknowledged. */
+  readonly acknowledged: ReadonlySet<number>;
+  /** Code of a record without a number that must be rejected. */
+  readonly code?: (record: LogRecord) => string | undefined;
+  /** A record of the log whose transaction was aborted: it must not be there. */
+  readonly aborted?: (record: LogRecord) => boolean;
+  /** Whether a dead letter may have come twice: only where a process was killed between writing one and its commit. */
+  readonly repeatedLetters?: boolean;
+  /** Whether the store's group must have committed all of its offsets; not where the last commit was cut off. */
+  readonly lag?: boolean;
+}
+
+/** What was compared, for a report. */
+export interface Verified {
+  readonly events: number;
+  /** Acknowledged records that the log lacks, always 0: else it throws. */
+  readonly lost: number;
+  /** Records that a producer's retry put into the log twice. */
+  readonly sentTwice: number;
+  readonly edges: number;
+  readonly removed: number;
+  readonly entities: number;
+  /** Vectors and tombstones in the topics, and how many of them were published again with the same step. */
+  readonly published: number;
+  readonly publishedAgain: number;
+  readonly letters: number;
+  readonly lettersRepeated: number;
+  /** Events whose being a repeat hangs on the order in which partitions were read. */
+  readonly unsure: number;
+  /** Steps of each graph's store. */
+  readonly steps: Readonly<Record<string, number>>;
+}
+
+/** Compares everything with everything. @throws Error with a line for each difference. */
+export async function verify(deployment: Deployment): Promise<Verified> {
+  const { brokers, prefix, graphs, made, acknowledged } = deployment;
+  const names = new Set<string>(graphs.flatMap((graph) => GRAPHS[graph].topics));
+  const { records, ends } = await readLog(
+    brokers,
+    [...names].map((name) => `${prefix}${name}`),
+  );
+  const problems = inputProblems(deployment, records, names);
+  const codeOf = (record: LogRecord) =>
+    record.headers['n'] === undefined ? deployment.code?.(record) : made[Number(record.headers['n'])]?.code;
+  const totals = { edges: 0, removed: 0, entities: 0, published: 0, publishedAgain: 0, unsure: 0 };
+  const steps: Record<string, number> = {};
+  for (const graph of graphs) {
+    const truth = truthOf(graph, prefix, records, (record) => codeOf(record) !== undefined);
+    const stored = await readStoreBytes(databaseOf(deployment.state, graph));
+    const topic = (await readLog(brokers, [`${prefix}embeddings.${graph}`])).records;
+    const own = GRAPHS[graph].topics.map((name) => `${prefix}${name}`);
+    const found = [
+      ...compareStore(stored, truth),
+      ...compareOffsets(stored, new Map([...ends].filter(([name]) => own.includes(name)))),
+      ...compareTopic(stored, topic),
+      ...compareSteps(topic),
+      ...(deployment.lag === false ? [] : await lagProblems(deployment, graph, own)),
+    ];
+    problems.push(...found.map((problem) => `${graph}: ${problem}`));
+    add(totals, truth, stored.entities.size, topic);
+    steps[graph] = stored.head.step;
+  }
+  const bad = records.flatMap((record) => {
+    const code = codeOf(record);
+    return code === undefined ? [] : [{ ...record, code }];
+  });
+  const letters = (await readLog(brokers, [`${prefix}dead-letter`])).records;
+  const compared = compareLetters(letters, bad);
+  problems.push(...compared.problems.map((problem) => `dead letters: ${problem}`));
+  if (compared.repeated > 0 && deployment.repeatedLetters !== true)
+    problems.push(`dead letters: ${compared.repeated} came twice`);
+  if (problems.length > 0)
+    throw new Error(`what is there is not what it must be:\n  ${problems.join('\n  ')}`);
+  const numbers = records.map(({ headers }) => headers['n']).filter((n) => n !== undefined);
+  return {
+    events: records.length,
+    lost: [...acknowledged].length - new Set(numbers.filter((n) => acknowledged.has(Number(n)))).size,
+    sentTwice: numbers.length - new Set(numbers).size,
+    ...totals,
+    letters: letters.length,
+    lettersRepeated: compared.repeated,
+    steps,
+  };
+}
+
+/** The folder of the graph's live store. */
+export function databaseOf(state: string, graph: string): string {
+  const live = join(state, graph, 'live.json');
+  const name = existsSync(live) ? JSON.parse(readFileSync(live, 'utf8')).live : 'main';
+  return name === 'main' ? join(state, graph, 'db') : join(state, graph, 'stores', name, 'db');
+}
+
+function inputProblems(
+  { made, acknowledged, aborted }: Deployment,
+  records: readonly LogRecord[],
+  names: ReadonlySet<string>,
+): string[] {
+  const there = new Set(records.map(({ headers }) => Number(headers['n'])));
+  const lost = [...acknowledged].filter((n) => names.has(made[n]?.topic ?? '') && !there.has(n));
+  const seen = records.filter((record) => aborted?.(record) === true);
+  return [
+    ...some(lost, (n) => `input: record ${n} was acknowledged and is not in the log`),
+    ...some(seen, ({ topic, partition, offset }) => `input: ${topic}/${partition}/${offset} was aborted`),
+  ];
+}
+
+async function lagProblems(
+  { brokers, prefix }: Deployment,
+  graph: GraphName,
+  topics: readonly string[],
+): Promise<string[]> {
+  const lag = await lagOf(brokers, `${prefix}${graph}`, topics);
+  return lag === 0 ? [] : [`the group is ${lag} records behind`];
+}
+
+function add(
+  totals: Record<'edges' | 'removed' | 'entities' | 'published' | 'publishedAgain' | 'unsure', number>,
+  truth: Truth,
+  entities: number,
+  topic: readonly LogRecord[],
+): void {
+  const removed = [...truth.edges.values()].filter((edge) => edge.removed).length;
+  totals.edges += truth.edges.size - removed;
+  totals.removed += removed;
+  totals.entities += entities;
+  totals.published += topic.length;
+  totals.publishedAgain +=
+    topic.length - new Set(topic.map(({ key, headers }) => `${key} ${headers['step']}`)).size;
+  totals.unsure += truth.duplicate[1] - truth.duplicate[0];
+}
