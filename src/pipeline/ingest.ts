@@ -1,7 +1,6 @@
-import { type RecordLimits, readRecord } from '../../topics/record.ts';
+import type { RecordLimits } from '../../topics/record.ts';
 import type { EventTopic } from '../../topics/topic.ts';
-import { BadEvent } from '../errors.ts';
-import { type EdgeChange, type EdgeName, type GraphChange, judge, type Verdict } from '../graph/edge.ts';
+import { type EdgeChange, type EdgeName, judge, type Verdict } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
@@ -10,13 +9,12 @@ import { erase } from './erase.ts';
 import type { Fetched, IngestState, Open } from './ingest-state.ts';
 import type { OpenBatch } from './open-batch.ts';
 import { edgeId, Overlay } from './overlay.ts';
-import type { SourceRecord } from './ports.ts';
+import type { RecordContent, SourceRecord } from './ports.ts';
+import { readContent } from './record-content.ts';
 
-/** A record as read: what it does to the graph, or why it can't be used. */
-export interface ReadRecord {
+/** A record as read. */
+export interface ReadRecord extends RecordContent {
   readonly record: SourceRecord;
-  readonly changes: readonly GraphChange[];
-  readonly problem?: BadEvent;
 }
 
 /**
@@ -89,14 +87,7 @@ export class Ingest implements IngestState {
   }
 
   #read(record: SourceRecord): ReadRecord {
-    const topic = this.#topics.get(record.topic);
-    try {
-      if (topic === undefined) throw new BadEvent('unknown-topic', `no topic ${record.topic} in this graph`);
-      return { record, changes: readRecord(topic, record, this.#limits) };
-    } catch (error) {
-      if (error instanceof BadEvent) return { record, changes: [], problem: error };
-      throw error;
-    }
+    return { record, ...(record.content ?? readContent(record, this.#topics, this.#limits)) };
   }
 
   #concerns(change: EdgeChange): boolean {

@@ -1,3 +1,6 @@
+import type { BadEvent } from '../errors.ts';
+import type { GraphChange } from '../graph/edge.ts';
+
 /** Next offset to read, by topic and partition. Offsets are safe integers, checked where they come in. */
 export type Offsets = Record<string, Record<string, number>>;
 
@@ -12,6 +15,14 @@ export interface SourceRecord {
   readonly value: Buffer | null;
   /** As the log holds them; the last one where a name comes twice. Absent when the record has none. */
   readonly headers?: Readonly<Record<string, Buffer>>;
+  /** What it says, where its source had to read it already. */
+  readonly content?: RecordContent;
+}
+
+/** What a record does to the graph, or why it can't be used. */
+export interface RecordContent {
+  readonly changes: readonly GraphChange[];
+  readonly problem?: BadEvent;
 }
 
 /** Who reads a source. Both calls are synchronous: see the note on `group_join` in the Kafka adapter. */

@@ -1,0 +1,86 @@
+import { readInstant } from '../../topics/instant.ts';
+import { Problem, seen } from '../../topics/reasons.ts';
+import type { Offsets } from '../pipeline/ports.ts';
+
+/** Where a range starts or ends, as asked. */
+export type Bound =
+  | { readonly kind: 'earliest' }
+  | { readonly kind: 'latest' }
+  /** By the log's own time of its records. */
+  | { readonly kind: 'time'; readonly timeMs: number }
+  /** By full topic name; partitions that aren't named are not bounded. */
+  | { readonly kind: 'offsets'; readonly offsets: Offsets };
+
+export interface BoundReading {
+  readonly nowMs: number;
+  /** Full names of the topics that may be named. */
+  readonly topics: readonly string[];
+  readonly prefix: string;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 24 * 3_600_000,
+  w: 7 * 24 * 3_600_000,
+};
+const DURATION = /^(\d+(?:\.\d+)?)([smhdw])$/;
+const EPOCH = /^\d+$/;
+const OFFSET = /^([^/:,]+)\/(\d+):(\d+)$/;
+
+/**
+ * Reads the text of `--from` or `--until`: `earliest` or `latest`, `engagement/0:123,engagement/1:77`, a time (ISO 8601
+ * with a zone, or epoch ms), or how long before now (`2h`). undefined: `problems` says what is wrong, a line each.
+ */
+export function readBound(
+  option: '--from' | '--until',
+  text: string,
+  reading: BoundReading,
+  problems: string[],
+): Bound | undefined {
+  const open = option === '--from' ? 'earliest' : 'latest';
+  if (text === open) return { kind: open };
+  if (text.includes('/')) return readOffsets(option, text, reading, problems);
+  const [, amount, unit = ''] = DURATION.exec(text) ?? [];
+  const unitMs = UNIT_MS[unit];
+  if (amount !== undefined && unitMs !== undefined) {
+    const timeMs = Math.round(reading.nowMs - Number(amount) * unitMs);
+    if (timeMs > 0) return { kind: 'time', timeMs };
+    problems.push(`${option}: ${text} before now is before 1970; use ${open}`);
+    return undefined;
+  }
+  const instant = readInstant(EPOCH.test(text) ? Number(text) : text);
+  if (!(instant instanceof Problem)) return { kind: 'time', timeMs: instant };
+  const offsets = 'offsets such as engagement/0:123,engagement/1:77';
+  problems.push(
+    instant.reason === 'looks-like-seconds'
+      ? `${option}: ${instant.message}`
+      : `${option}: expected ${open}, ${offsets}, a time (ISO 8601 with a zone, or epoch ms) or how long before now, such as 2h; seen ${seen(text)}`,
+  );
+  return undefined;
+}
+
+function readOffsets(
+  option: string,
+  text: string,
+  { topics, prefix }: BoundReading,
+  problems: string[],
+): Bound | undefined {
+  const before = problems.length;
+  const offsets: Offsets = {};
+  for (const part of text.split(',')) {
+    const [, named = '', partition = '', offset = ''] = OFFSET.exec(part.trim()) ?? [];
+    const topic = topics.find((each) => each === named || each === `${prefix}${named}`);
+    if (named === '' || !Number.isSafeInteger(Number(offset)) || !Number.isSafeInteger(Number(partition))) {
+      problems.push(`${option}: expected TOPIC/PARTITION:OFFSET, seen ${seen(part)}`);
+    } else if (topic === undefined) {
+      problems.push(`${option}: the graph reads ${topics.join(', ')}; seen ${seen(named)}`);
+    } else if (offsets[topic]?.[Number(partition)] !== undefined) {
+      problems.push(`${option}: ${named}/${partition} is there twice, seen ${seen(part)}`);
+    } else {
+      offsets[topic] = { ...offsets[topic], [Number(partition)]: Number(offset) };
+    }
+  }
+  return problems.length === before ? { kind: 'offsets', offsets } : undefined;
+}

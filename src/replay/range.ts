@@ -1,0 +1,102 @@
+import { UsageError } from '../errors.ts';
+import type { LogReader, Offsets, PartitionRange, Stretch } from '../pipeline/ports.ts';
+import type { Bound } from './bound.ts';
+import { partitionName, recordsIn } from './partition.ts';
+import { firstRecords } from './sample.ts';
+
+/** A range of the log, as offsets. */
+export interface Range {
+  /** Every partition of the topics, also those with nothing to read. */
+  readonly stretches: readonly Stretch[];
+  /** Partitions whose first records the log no longer holds, though all there is was asked for. */
+  readonly shortened: readonly PartitionRange[];
+}
+
+/**
+ * Finds the offsets that the bounds stand for, now. A time is the log's own for its records.
+ * @throws UsageError with every problem, a line each: a start that the log no longer holds (with the earliest offset and
+ * time there are), offsets that are not there, an end before the start, a range without records.
+ */
+export async function resolveRange(
+  reader: LogReader,
+  topics: readonly string[],
+  from: Bound,
+  until: Bound,
+): Promise<Range> {
+  const held = await reader.ranges(topics);
+  const starts = await offsetsOf(reader, topics, from);
+  const ends = await offsetsOf(reader, topics, until);
+  const problems = [...unknown('--from', from, held), ...unknown('--until', until, held)];
+  const stretches: Stretch[] = [];
+  for (const partition of held) {
+    const { low, high } = partition;
+    const start = starts[partition.topic]?.[partition.partition] ?? low;
+    const end = ends[partition.topic]?.[partition.partition] ?? high;
+    const name = partitionName(partition);
+    if (start > high) problems.push(`--from: ${name} ends at offset ${high}, seen ${start}`);
+    if (end > high) problems.push(`--until: ${name} ends at offset ${high}, seen ${end}`);
+    if (start > end) problems.push(`--until: ${name} would end at offset ${end}, before its start ${start}`);
+    stretches.push({ topic: partition.topic, partition: partition.partition, from: start, until: end });
+  }
+  const shortened = held.filter(({ low }) => low > 0);
+  problems.push(...(await beforeTheLog(reader, shortened, from)));
+  if (problems.length === 0 && recordsIn(stretches) === 0) {
+    problems.push('--from, --until: there is no record in that range');
+  }
+  if (problems.length > 0) {
+    throw new UsageError(
+      'range',
+      `the range can't be replayed:\n${problems.map((line) => `  ${line}`).join('\n')}`,
+    );
+  }
+  return { stretches, shortened: from.kind === 'earliest' ? shortened : [] };
+}
+
+async function offsetsOf(reader: LogReader, topics: readonly string[], bound: Bound): Promise<Offsets> {
+  if (bound.kind === 'offsets') return bound.offsets;
+  return bound.kind === 'time' ? reader.offsetsAt(topics, bound.timeMs) : {};
+}
+
+/** Partitions named that there are not. */
+function unknown(option: string, bound: Bound, held: readonly PartitionRange[]): string[] {
+  if (bound.kind !== 'offsets') return [];
+  return Object.entries(bound.offsets).flatMap(([topic, partitions]) => {
+    const count = held.filter((each) => each.topic === topic).length;
+    return Object.keys(partitions)
+      .filter((partition) => Number(partition) >= count)
+      .map(
+        (partition) => `${option}: ${topic} has ${count} partitions, 0 to ${count - 1}; seen ${partition}`,
+      );
+  });
+}
+
+/**
+ * A line for each partition whose records at the start may be gone. By offset they are; by time they are where the
+ * first record kept is younger: of those before it, nobody can say any more when they were.
+ */
+async function beforeTheLog(
+  reader: LogReader,
+  shortened: readonly PartitionRange[],
+  from: Bound,
+): Promise<string[]> {
+  if (from.kind !== 'time' && from.kind !== 'offsets') return [];
+  const asked = ({ topic, partition }: PartitionRange) =>
+    from.kind === 'offsets' ? from.offsets[topic]?.[partition] : undefined;
+  const suspects = shortened.filter(
+    (partition) => from.kind === 'time' || (asked(partition) ?? partition.low) < partition.low,
+  );
+  const firsts = await firstRecords(reader, suspects);
+  return suspects.flatMap((partition, i) => {
+    const first = firsts[i]?.timestamp;
+    if (from.kind === 'time' && (first === undefined || first <= from.timeMs)) return [];
+    const start = from.kind === 'time' ? iso(from.timeMs) : `offset ${asked(partition)}`;
+    const since = first === undefined ? '' : `, of ${iso(first)}`;
+    return [
+      `--from: ${partitionName(partition)} starts at offset ${partition.low}${since}: older records are gone; seen ${start}`,
+    ];
+  });
+}
+
+function iso(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
