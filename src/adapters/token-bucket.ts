@@ -1,7 +1,7 @@
 /** The share of a second that may be sent at once: whole batches at high rates, single messages at low ones. */
 const BURST_S = 0.1;
 
-/** Holds a stream of messages to a rate. */
+/** Holds a stream to a rate: of messages, or of anything else that is counted. */
 export class TokenBucket {
   readonly #ratePerS: number;
   readonly #now: () => number;
@@ -19,17 +19,17 @@ export class TokenBucket {
   }
 
   /**
-   * Takes a token for one message; gives how long to wait, in ms, before sending it. The wait is for a burst's worth
-   * of tokens, so that a high rate isn't cut into single messages and timers too short to be kept.
+   * Takes a token for one message, or `amount`; gives how long to wait, in ms, before sending it. The wait is for a
+   * burst's worth of tokens, so that a high rate isn't cut into single messages and timers too short to be kept.
    */
-  take(): number {
+  take(amount = 1): number {
     const now = this.#now();
     // A clock set back fills nothing.
     const elapsedS = Math.max(0, now - this.#filledAt) / 1000;
     this.#tokens = Math.min(this.#burst, this.#tokens + elapsedS * this.#ratePerS);
     this.#filledAt = now;
-    const short = this.#tokens < 1 ? this.#burst - this.#tokens : 0;
-    this.#tokens -= 1;
+    const short = this.#tokens < amount ? this.#burst - this.#tokens : 0;
+    this.#tokens -= amount;
     return (short / this.#ratePerS) * 1000;
   }
 }

@@ -1,4 +1,5 @@
 import type { FeedProgress } from '../adapters/event-feeder.ts';
+import { duration } from './duration.ts';
 import { count } from './progress-line.ts';
 
 /** What is known of the whole; without either there is no telling how much is left. */
@@ -40,12 +41,4 @@ function shareOf({ sent, bytesRead }: FeedProgress, total: FeedTotal): number | 
 
 function perSecond(sent: number, elapsedMs: number): number {
   return elapsedMs > 0 ? (sent * 1000) / elapsedMs : 0;
-}
-
-function duration(ms: number): string {
-  const seconds = ms / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 90 ? `${minutes} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { FatalError } from '../errors.ts';
+import { readRequest } from './replay-request.ts';
+import { replay } from './replay-run.ts';
 import { collect, example, positiveNumber, type Surroundings } from './surroundings.ts';
 
 /** Puts `twhin replay` and what is done with its stores on the command line. */
-export function addReplayCommand(program: Command, _surroundings: Surroundings): void {
+export function addReplayCommand(program: Command, surroundings: Surroundings): void {
   // Positional: what follows a subcommand's name is the subcommand's, though the option be known here too.
   program
     .command('replay')
@@ -20,8 +21,23 @@ export function addReplayCommand(program: Command, _surroundings: Surroundings):
     .option('--restart', 'begin anew: removes the store of an earlier replay of that name')
     .option('--dry-run', 'say what would be read, and stop')
     .option('--json', 'one JSON object on stdout')
-    .addHelpText('after', example('twhin replay --graph engagement --from 7d --into shadow --set dim=64'))
-    .action(() => {
-      throw new FatalError('replay', 'replay is being built');
+    .addHelpText('after', WHERE)
+    .addHelpText('after', example(EXAMPLES))
+    .action(async (options) => {
+      if (!(await replay(await readRequest(options, surroundings), surroundings))) surroundings.fail();
     });
 }
+
+const WHERE = `
+Where it starts and ends:
+  earliest, latest    what the log holds; latest as it ends now
+  TOPIC/PARTITION:OFFSET,…   partitions not named start at their earliest, or end at their latest
+  2026-01-31T08:00:00Z, or epoch ms   the first record that the log dates then or later
+  30m, 2h, 7d         so long before now
+Records come in the order of their events' own times, so that the same range gives the same vectors each time.
+The same command again goes on with a replay that was interrupted or killed. Settings are those of the live store
+with --set over them.`;
+
+const EXAMPLES = `twhin replay --graph engagement --from 7d --into shadow --dry-run
+twhin replay --graph engagement --into shadow --set dim=64 --set learningRate=0.05 --cpu-share 0.5
+twhin replay --graph follow --from follow/0:1200,follow/1:900 --until 2026-01-31T08:00:00Z --into january --json`;
