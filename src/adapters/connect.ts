@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { FatalError } from '../errors.ts';
 import type { LogAdmin, LogReader, Sink, Source } from '../pipeline/ports.ts';
 import { FileLogAdmin } from './file-log-admin.ts';
 import { FileLogReader } from './file-log-reader.ts';
@@ -7,6 +6,7 @@ import { FileLogSink } from './file-log-sink.ts';
 import { FileLogSource } from './file-log-source.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import type { KafkaSettings, LogLine } from './kafka-client.ts';
+import { KafkaReader, type ReaderOptions } from './kafka-reader.ts';
 import { KafkaSink, type SinkOptions } from './kafka-sink.ts';
 import { KafkaSource, type SourceOptions } from './kafka-source.ts';
 
@@ -17,7 +17,7 @@ export interface Log {
   source(options: SourceOptions): Source;
   sink(options?: SinkOptions): Sink;
   /** Closed by who made it. */
-  reader(): LogReader;
+  reader(options?: ReaderOptions): LogReader;
   /** One for all who ask; `close` closes it. */
   admin(): LogAdmin;
   /** Sources and sinks are stopped by who made them. Idempotent. */
@@ -46,12 +46,7 @@ export function connect(settings: KafkaSettings, log: LogLine = () => undefined)
     describe: `Kafka at ${settings.brokers.join(',')}`,
     source: (options) => new KafkaSource(settings, options, log),
     sink: (options = {}) => new KafkaSink(settings, options, log),
-    reader: () => {
-      throw new FatalError(
-        'no-reader',
-        'reading bounded parts of a log is there for the file log only as yet',
-      );
-    },
+    reader: (options = {}) => new KafkaReader(settings, options, log),
     admin: () => {
       admin ??= new KafkaAdmin(settings, log);
       return admin;

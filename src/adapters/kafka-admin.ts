@@ -72,6 +72,14 @@ export class KafkaAdmin implements LogAdmin {
     );
   }
 
+  /** By partition of a topic that exists, the first offset dated at `timeMs` or later; its end where there is none. */
+  async offsetsAt(topic: string, timeMs: number): Promise<Record<number, number>> {
+    const offsets = await this.#ask(`asking for the offsets of ${topic} at a time`, (admin) =>
+      admin.fetchTopicOffsetsByTimestamp(topic, timeMs),
+    );
+    return Object.fromEntries(offsets.map(({ partition, offset }) => [partition, safeOffset(offset, topic)]));
+  }
+
   /** @throws RetryableError when there is no such topic. */
   async partitions(topic: string): Promise<PartitionMetadata[]> {
     if ((await this.missing([topic])).length > 0) {

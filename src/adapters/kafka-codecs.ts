@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { gunzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { compressFrame, decompressFrame } from 'lz4-napi';
 import { compress, uncompress } from 'snappy';
@@ -51,4 +51,21 @@ export function registerCodecs(): void {
   CompressionCodecs[CompressionTypes.Snappy] = () => snappy;
   CompressionCodecs[CompressionTypes.LZ4] = () => lz4;
   CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
+}
+
+/** By the number that a record batch carries. */
+const DECOMPRESS: Readonly<Record<number, (packed: Buffer) => Promise<Buffer>>> = {
+  1: promisify(gunzip),
+  2: snappy.decompress,
+  3: lz4.decompress,
+  4: zstd.decompress,
+};
+
+/** The records of a batch as they were before compression `type`. */
+export async function decompress(packed: Buffer, type: number): Promise<Buffer> {
+  const codec = DECOMPRESS[type];
+  if (codec === undefined) {
+    throw new Error(`compression ${type} is not known`);
+  }
+  return codec(packed);
 }

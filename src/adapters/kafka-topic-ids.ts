@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
-import type { Broker, Cluster, Kafka } from 'kafkajs';
-import { FatalError } from '../errors.ts';
+import type { Kafka } from 'kafkajs';
 import { type KafkaSettings, kafkaError } from './kafka-client.ts';
+import { clusterOf, connectedBroker, type Exchange } from './kafka-cluster.ts';
 
 /** Metadata, in the first version that tells topic ids (Kafka 2.8); kafkajs itself stops at 6. */
 const METADATA = 3;
@@ -25,17 +25,6 @@ interface Decoder {
   readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
   readTaggedFields(): unknown;
 }
-/** What kafkajs's connections send: see `src/network/connection.js`. */
-interface Exchange<T> {
-  request: { apiKey: number; apiVersion: number; apiName: string; encode(): Promise<Encoder> };
-  response: { decode(payload: Buffer): Promise<T>; parse(answer: T): Promise<T> };
-}
-/** A broker of kafkajs once connected; its types leave out the connections. */
-interface Connected {
-  readonly versions: Readonly<Record<number, { maxVersion: number }>>;
-  readonly connectionPool: { send<T>(exchange: Exchange<T>): Promise<T> };
-}
-
 /**
  * The identity each topic got when it was made, by name, as Kafka's own tools print it; a topic that isn't there is
  * left out. Empty where the brokers are too old to tell. Over a connection of kafkajs, which logs in as configured.
@@ -50,11 +39,7 @@ export async function topicIds(
   try {
     await cluster.connect();
     await cluster.refreshMetadata();
-    const broker = await cluster.findBroker({ nodeId: String(cluster.getNodeIds()[0]) });
-    await broker.connect();
-    if (!isConnected(broker)) {
-      throw new FatalError('kafkajs', 'kafkajs is not the release whose connections are known here: 2.2.4');
-    }
+    const broker = await connectedBroker(cluster, String(cluster.getNodeIds()[0]));
     if ((broker.versions[METADATA]?.maxVersion ?? 0) < VERSION) return {};
     return Object.fromEntries(await broker.connectionPool.send(metadata(topics)));
   } catch (error) {
@@ -62,26 +47,6 @@ export async function topicIds(
   } finally {
     await cluster.disconnect();
   }
-}
-
-/** kafkajs hands its cluster, which nothing else gives out, to whoever assigns partitions; no group is joined here. */
-function clusterOf(kafka: Kafka): Cluster {
-  const given: Cluster[] = [];
-  const capture = ({ cluster }: { cluster: Cluster }) => {
-    given.push(cluster);
-    return {
-      name: 'none',
-      version: 0,
-      assign: async () => [],
-      protocol: () => ({ name: '', metadata: NO_ID }),
-    };
-  };
-  kafka.consumer({ groupId: 'none', allowAutoTopicCreation: false, partitionAssigners: [capture] });
-  return given[0]!;
-}
-
-function isConnected(broker: Broker): broker is Broker & Connected {
-  return 'versions' in broker && 'connectionPool' in broker;
 }
 
 function metadata(topics: readonly string[]): Exchange<[string, string][]> {

@@ -1,0 +1,116 @@
+import { reasonOf } from '../errors.ts';
+import type { SourceRecord, Stretch, StretchCursor } from '../pipeline/ports.ts';
+import { type Batches, recordsOf, wholeBatches } from './kafka-batches.ts';
+import type { Fetched } from './kafka-fetch.ts';
+
+/** Batches read ahead, and where what they hold of the stretch begins. */
+interface Ahead extends Batches {
+  readonly from: number;
+}
+
+/**
+ * One stretch of a partition between who fetches and who reads. What is read ahead stays as the broker packed it, so
+ * that its bytes are what it takes up; records are made of it as they are asked for.
+ */
+export class KafkaStretch implements StretchCursor {
+  readonly stretch: Stretch;
+  readonly #onTaken: () => void;
+  #ahead: Ahead[] = [];
+  #aheadBytes = 0;
+  #fetchOffset: number;
+  #failure: Error | undefined;
+  #waiting: PromiseWithResolvers<void> | undefined;
+  /** To be fetched for alone: beside others the broker had no room for a whole batch of it. */
+  alone = false;
+
+  /** onTaken: called when there is room for more. */
+  constructor(stretch: Stretch, onTaken: () => void) {
+    this.stretch = stretch;
+    this.#fetchOffset = stretch.from;
+    this.#onTaken = onTaken;
+  }
+
+  get fetchOffset(): number {
+    return this.#fetchOffset;
+  }
+
+  get aheadBytes(): number {
+    return this.#aheadBytes;
+  }
+
+  /** Nothing is left to fetch. */
+  get done(): boolean {
+    return this.#failure !== undefined || this.#fetchOffset >= this.stretch.until;
+  }
+
+  /** Takes in what the broker gave at `fetchOffset`. False where that holds no whole batch. */
+  add({ topic, partition, bytes, aborted }: Fetched): boolean {
+    const { length, next } = wholeBatches(bytes, this.stretch.until, topic);
+    if (length > 0) {
+      const ahead = { topic, partition, bytes: bytes.subarray(0, length), aborted, from: this.#fetchOffset };
+      this.#ahead.push(ahead);
+      this.#aheadBytes += length;
+    }
+    if (next !== undefined) {
+      this.passTo(next);
+    }
+    return next !== undefined;
+  }
+
+  /** The log holds no more records below `offset`. */
+  passTo(offset: number): void {
+    this.#fetchOffset = Math.max(this.#fetchOffset, offset);
+    this.alone = false;
+    this.#wake();
+  }
+
+  /** Ends the stretch where it is: what was read ahead is still given, then the error. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#wake();
+  }
+
+  /** Ends the stretch at once. */
+  drop(error: Error): void {
+    this.#ahead = [];
+    this.#aheadBytes = 0;
+    this.#failure = error;
+    this.#wake();
+  }
+
+  async next(): Promise<SourceRecord[] | undefined> {
+    for (;;) {
+      const ahead = this.#ahead.shift();
+      if (ahead !== undefined) {
+        this.#aheadBytes -= ahead.bytes.length;
+        this.#onTaken();
+        const records = await this.#unpack(ahead);
+        if (records.length > 0) {
+          return records;
+        }
+      } else if (this.#failure !== undefined) {
+        throw this.#failure;
+      } else if (this.done) {
+        return undefined;
+      } else {
+        this.#waiting ??= Promise.withResolvers<void>();
+        await this.#waiting.promise;
+      }
+    }
+  }
+
+  async #unpack(ahead: Ahead): Promise<SourceRecord[]> {
+    try {
+      return await recordsOf(ahead, ahead.from, this.stretch.until);
+    } catch (error) {
+      // Asked again, it must not go on behind what is damaged.
+      this.drop(error instanceof Error ? error : new Error(reasonOf(error)));
+      throw error;
+    }
+  }
+
+  #wake(): void {
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
+  }
+}

@@ -1,0 +1,274 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { connect } from '../../src/adapters/connect.ts';
+import type { ReaderOptions } from '../../src/adapters/kafka-reader.ts';
+import { KafkaSource } from '../../src/adapters/kafka-source.ts';
+import type { LogReader, SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
+import { count, drain, readerConformance, take } from '../adapters/reader-conformance.ts';
+import { Collector, freshTopic, numbersOf, until } from './collector.ts';
+
+const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
+const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
+const admin = kafka.admin();
+const producer = kafka.producer();
+beforeAll(async () => {
+  await admin.connect();
+  await producer.connect();
+});
+afterAll(async () => {
+  await producer.disconnect();
+  await admin.disconnect();
+});
+
+const log = connect(settings);
+const create = async (topic: string, partitions: number, configs: Record<string, string> = {}) => {
+  await log.admin().create([{ name: topic, partitions, configs }]);
+};
+const write = async (topic: string, partition: number, values: readonly number[], timestamp?: number) => {
+  const messages = values.map((value) => ({
+    partition,
+    value: String(value),
+    ...(timestamp === undefined ? {} : { timestamp: String(timestamp) }),
+  }));
+  await producer.send({ topic, messages });
+};
+afterAll(() => log.close());
+
+for (const [name, options] of [
+  ['Kafka', {}],
+  // A batch of the tests is larger than what is asked for, and than what is read ahead.
+  ['Kafka, a few bytes at a time', { aheadBytes: 100, fetchBytes: 50 }],
+] as const) {
+  readerConformance(name, async () => ({
+    create,
+    write,
+    reader: () => log.reader(options),
+    close: async () => {},
+  }));
+}
+
+describe('reading Kafka', () => {
+  const readers: LogReader[] = [];
+  afterAll(() => Promise.all(readers.map((reader) => reader.close())));
+  const open = (options: ReaderOptions = {}): LogReader => {
+    const reader = log.reader(options);
+    readers.push(reader);
+    return reader;
+  };
+  const read = async (stretch: Stretch, options: ReaderOptions = {}): Promise<SourceRecord[]> => {
+    const reading = await open(options).read([stretch]);
+    const records = await drain(reading.cursors[0]);
+    await reading.close();
+    return records;
+  };
+
+  test('many batches over partitions: exact stretches whatever is fetched at a time', async () => {
+    const topic = freshTopic('many');
+    await create(topic, 4);
+    for (let round = 0; round < 30; round++) {
+      await Promise.all(
+        count(0, 4).map((partition) => write(topic, partition, count(round * 40, round * 40 + 40))),
+      );
+    }
+    for (const fetchBytes of [1, 700, 5000, 1 << 20]) {
+      const reading = await open({ fetchBytes, aheadBytes: 3 * fetchBytes }).read([
+        { topic, partition: 0, from: 3, until: 1197 },
+        { topic, partition: 3, from: 0, until: 1200 },
+        { topic, partition: 1, from: 599, until: 601 },
+        { topic, partition: 0, from: 100, until: 900 },
+      ]);
+      const all = await Promise.all(reading.cursors.map(drain));
+      await reading.close();
+      expect(all.map(numbersOf)).toEqual([count(3, 1197), count(0, 1200), [599, 600], count(100, 900)]);
+    }
+  });
+
+  test('one of 100 partitions is read to its end while nobody asks for the others', async () => {
+    const topic = freshTopic('hundred');
+    await create(topic, 100);
+    const value = 'x'.repeat(2000);
+    for (const partition of count(0, 100)) {
+      await producer.send({ topic, messages: count(0, 40).map(() => ({ partition, value })) });
+    }
+    const reading = await open({ aheadBytes: 4000, fetchBytes: 2000 }).read(
+      count(0, 100).map((partition) => ({ topic, partition, from: 0, until: 40 })),
+    );
+    expect((await drain(reading.cursors[57])).map(({ offset }) => offset)).toEqual(count(0, 40));
+    expect((await drain(reading.cursors[99])).length).toBe(40);
+    await reading.close();
+  });
+
+  test('every record comes as the group source gives it, from every compression and every shape', async () => {
+    const topic = freshTopic('shapes');
+    await create(topic, 1, { 'message.timestamp.after.max.ms': '9000000000000', 'retention.ms': '-1' });
+    for (const compression of [0, 1, 2, 3, 4]) {
+      await producer.send({
+        topic,
+        compression,
+        messages: [
+          { key: null, value: null },
+          { key: '', value: '' },
+          { key: 'k'.repeat(300), value: Buffer.alloc(70_000, compression), timestamp: '1' },
+          {
+            value: 'v',
+            headers: { a: ['1', '2'], b: Buffer.from([0, 255]), ü: '' },
+            timestamp: '4102444800000',
+          },
+        ],
+      });
+    }
+    const collector = new Collector();
+    const source = new KafkaSource(settings, { groupId: `g-${topic}`, topics: [topic] }, () => undefined);
+    await source.start(collector);
+    await until('the records', () => collector.records.length === 20);
+    await source.stop();
+    const records = await read({ topic, partition: 0, from: 0, until: 20 });
+    expect(records).toEqual(collector.records);
+    expect(String(records[19]?.headers?.['a'])).toBe('2');
+    expect(records[18]).toMatchObject({ timestamp: 1, value: Buffer.alloc(70_000, 4) });
+  });
+
+  test("the broker's own times count where the topic says so", async () => {
+    const topic = freshTopic('appended');
+    await create(topic, 1, { 'message.timestamp.type': 'LogAppendTime' });
+    const before = Date.now();
+    await write(topic, 0, [1, 2], 1000);
+    const records = await read({ topic, partition: 0, from: 0, until: 2 });
+    for (const { timestamp } of records) {
+      expect(timestamp).toBeGreaterThanOrEqual(before);
+      expect(timestamp).toBeLessThanOrEqual(Date.now());
+    }
+  });
+
+  test('transactions: aborted never seen, also from their middle; open waited for; markers at the end passed', async () => {
+    const topic = freshTopic('transactions');
+    await create(topic, 1);
+    const writers = await Promise.all(
+      ['a', 'b'].map(async (name) => {
+        const writer = kafka.producer({
+          transactionalId: `${topic}-${name}`,
+          idempotent: true,
+          maxInFlightRequests: 1,
+        });
+        await writer.connect();
+        return writer;
+      }),
+    );
+    const [a, b] = await Promise.all(writers.map((writer) => writer.transaction()));
+    const send = (to: typeof a, values: number[]) =>
+      to!.send({ topic, messages: values.map((value) => ({ value: String(value) })) });
+    const reader = open();
+    const ending = async (high: number) => {
+      while ((await reader.ranges([topic]))[0]?.high !== high) await sleep(10);
+    };
+    await write(topic, 0, [0, 1]);
+    // Interleaved, so that a fetch can begin inside both: offsets 2..7 are a a b b a b.
+    await send(a, [100, 101]);
+    await send(b, [200, 201]);
+    await send(a, [102]);
+    await send(b, [202]);
+    await b!.abort();
+    await a!.abort();
+    // 8 and 9 are markers, which the broker writes after it has said yes.
+    await ending(10);
+    await write(topic, 0, [10]);
+    const committed = await writers[0]!.transaction();
+    await send(committed, [11, 12]);
+
+    // Asking for the range, the end is what can be read: 13 and on are of an open transaction until it ends.
+    expect(await open().ranges([topic])).toEqual([{ topic, partition: 0, low: 0, high: 11 }]);
+    const ahead = await open().read([{ topic, partition: 0, from: 4, until: 13 }]);
+    expect(numbersOf(await take(ahead.cursors[0], 1))).toEqual([10]);
+    let early = true;
+    const rest = drain(ahead.cursors[0]).then((records) => [early, numbersOf(records)]);
+    await sleep(700);
+    early = false;
+    await committed.commit();
+    expect(await rest).toEqual([false, [11, 12]]);
+    await ahead.close();
+    await ending(14);
+
+    // 13 is the commit's marker, 14 a record, 15 the abort's.
+    const last = await writers[1]!.transaction();
+    await send(last, [300]);
+    await last.abort();
+    await ending(16);
+    await Promise.all(writers.map((writer) => writer.disconnect()));
+    for (const fetchBytes of [1, 1 << 20]) {
+      for (const from of count(0, 17)) {
+        const values = [0, 1, ...Array(8).fill(-1), 10, 11, 12, -1, -1, -1];
+        expect(
+          numbersOf(await read({ topic, partition: 0, from, until: 16 }, { fetchBytes })),
+          `from ${from}, ${fetchBytes}`,
+        ).toEqual(values.slice(from).filter((value) => value >= 0));
+      }
+    }
+    // It holds nothing more below 16, yet 17 may come.
+    const beyond = await open().read([{ topic, partition: 0, from: 13, until: 17 }]);
+    const late = drain(beyond.cursors[0]);
+    await write(topic, 0, [16]);
+    expect(numbersOf(await late)).toEqual([16]);
+    await beyond.close();
+  });
+
+  test('out of range: below what retention left, also on the way; beyond the end', async () => {
+    const topic = freshTopic('range');
+    await create(topic, 2);
+    const filler = 'x'.repeat(5000);
+    for (let n = 0; n < 10; n++) {
+      await producer.send({ topic, messages: [{ partition: 0, value: filler }] });
+    }
+    const slow = await open({ aheadBytes: 6000, fetchBytes: 5000 }).read([
+      { topic, partition: 0, from: 0, until: 10 },
+      { topic, partition: 1, from: 0, until: Number.MAX_SAFE_INTEGER },
+    ]);
+    expect((await slow.cursors[0]?.next())?.[0]?.offset).toBe(0);
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '8' }] });
+    const error = await drain(slow.cursors[0]).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'offset-out-of-range' });
+    expect(String(error)).toMatch(new RegExp(`offset [1-7] of ${topic}/0 .* holds 8 to 10; retention`));
+    // The other goes on.
+    await write(topic, 1, [1]);
+    expect(numbersOf(await take(slow.cursors[1], 1))).toEqual([1]);
+    await slow.close();
+
+    await expect(read({ topic, partition: 0, from: 7, until: 10 })).rejects.toThrow(
+      /offset 7 .* 8 to 10; retention/,
+    );
+    await expect(read({ topic, partition: 0, from: 11, until: 12 })).rejects.toThrow(
+      /offset 11 .* made again/,
+    );
+    expect((await read({ topic, partition: 0, from: 8, until: 10 })).length).toBe(2);
+  });
+
+  test('a topic deleted while it is read is named; others are read on', async () => {
+    const [doomed, staying] = [freshTopic('doomed'), freshTopic('staying')];
+    await create(doomed, 1);
+    await create(staying, 1);
+    const reading = await open().read(
+      [doomed, staying].map((topic) => ({ topic, partition: 0, from: 0, until: Number.MAX_SAFE_INTEGER })),
+    );
+    await write(doomed, 0, [1]);
+    expect(numbersOf(await take(reading.cursors[0], 1))).toEqual([1]);
+    await log.admin().close();
+    await admin.deleteTopics({ topics: [doomed] });
+    await expect(reading.cursors[0]?.next()).rejects.toMatchObject({ code: 'topics-missing' });
+    const other = kafka.producer();
+    await other.connect();
+    await other.send({ topic: staying, messages: [{ value: '2' }] });
+    await other.disconnect();
+    expect(numbersOf(await take(reading.cursors[1], 1))).toEqual([2]);
+    await reading.close();
+  });
+
+  test('topic ids: those of the topics that are there, another for a topic made again', async () => {
+    const topic = freshTopic('ids');
+    await create(topic, 1);
+    const reader = open();
+    const ids = await reader.topicIds([topic, freshTopic('nowhere')]);
+    expect(Object.keys(ids)).toEqual([topic]);
+    expect(ids[topic]).toMatch(/^[\w-]{22}$/);
+  });
+});
