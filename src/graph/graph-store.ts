@@ -60,9 +60,10 @@ export class GraphStore {
     return value && entityRecord(key, value);
   }
 
-  /** Every entity, by type and then id. */
-  async *entities(): AsyncIterable<EntityRecord> {
-    for await (const { key, value } of this.#store.scan(this.layout.prefixes.entities)) {
+  /** Every entity, by type and then id, or those of one type: see {@link compareKeys} for the order within a type. */
+  async *entities(type?: string): AsyncIterable<EntityRecord> {
+    const { entities, entitiesOf } = this.layout.prefixes;
+    for await (const { key, value } of this.#store.scan(type === undefined ? entities : entitiesOf(type))) {
       yield entityRecord(this.layout.entityOf(key), value);
     }
   }
@@ -92,9 +93,10 @@ export class GraphStore {
     return vectors;
   }
 
-  /** Every edge, removed ones included, by lhs, relation, rhs. */
-  async *edges(): AsyncIterable<EdgeChange> {
-    for await (const { key, value } of this.#store.scan(this.layout.prefixes.edges)) {
+  /** Every edge, removed ones included, by lhs, relation, rhs; or those whose lhs is of one type. */
+  async *edges(lhsType?: string): AsyncIterable<EdgeChange> {
+    const { edges, edgesFrom } = this.layout.prefixes;
+    for await (const { key, value } of this.#store.scan(lhsType === undefined ? edges : edgesFrom(lhsType))) {
       yield { ...this.layout.edgeOf(key), ...this.layout.decodeEdge(value) };
     }
   }

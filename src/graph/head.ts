@@ -80,11 +80,15 @@ export function fingerprint(model: ModelIdentity): string {
   return createHash('sha256').update(canonical).digest('hex').slice(0, 16);
 }
 
-/** What differs between a stored model and the configured one, a phrase each; empty when they are one. */
-export function differences(stored: ModelIdentity, configured: ModelIdentity): string[] {
+/** What differs between two models, a phrase each; empty when they are one. names: whose they are. */
+export function differences(
+  stored: ModelIdentity,
+  configured: ModelIdentity,
+  names: readonly [string, string] = ['the store', 'the configuration'],
+): string[] {
   const found: string[] = [];
   const compare = (what: string, a: string, b: string) => {
-    if (a !== b) found.push(`${what}: the store has ${a}, the configuration ${b}`);
+    if (a !== b) found.push(`${what}: ${names[0]} has ${a}, ${names[1]} ${b}`);
   };
   const shown = (relations: readonly Relation[]) =>
     relations.map(({ name, lhs, rhs }) => `${name} (${lhs} → ${rhs})`).join(', ');

@@ -88,9 +88,11 @@ export class Layout {
     return this.#joined(REVERSE, rhs, relation, lhs);
   }
 
-  /** Prefixes of every key of a kind, and of one entity's edges out and in. */
+  /** Prefixes of every key of a kind, of a type's entities and their edges out, and of one entity's edges out and in. */
   prefixes = {
     entities: Buffer.of(ENTITY),
+    entitiesOf: (type: string) => Buffer.of(ENTITY, this.#index(this.#typeIndex, type, 'entity type')),
+    edgesFrom: (type: string) => Buffer.of(EDGE, this.#index(this.#typeIndex, type, 'entity type')),
     vectors: Buffer.of(VECTOR),
     edges: Buffer.of(EDGE),
     outbox: Buffer.of(OUTBOX),

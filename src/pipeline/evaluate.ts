@@ -4,7 +4,7 @@ import type { KnownPositives, MaskTask } from '../sampling/known-positives.ts';
 import type { RankSums, TrainerSettings, Triples } from './trainer.ts';
 
 /** Ranks up to this one are hits. */
-const HIT_RANK = 10;
+export const HIT_RANK = 10;
 
 /** Report of no edges. */
 export function noRanks(): RankSums {
@@ -112,7 +112,7 @@ export class Evaluator {
 }
 
 /** Rank of element 0 among the unmasked ones, 1 for the highest value; a tie counts half. */
-function rankOfFirst(values: Float32Array, mask: Uint8Array, count: number): number {
+export function rankOfFirst(values: ArrayLike<number>, mask: Uint8Array, count: number): number {
   const first = values[0]!;
   let rank = 1;
   for (let k = 1; k < count; k++) {
