@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addReplayCompareCommand } from './replay-compare.ts';
 import { readRequest } from './replay-request.ts';
 import { replay } from './replay-run.ts';
 import { collect, example, positiveNumber, type Surroundings } from './surroundings.ts';
@@ -6,7 +7,7 @@ import { collect, example, positiveNumber, type Surroundings } from './surroundi
 /** Puts `twhin replay` and what is done with its stores on the command line. */
 export function addReplayCommand(program: Command, surroundings: Surroundings): void {
   // Positional: what follows a subcommand's name is the subcommand's, though the option be known here too.
-  program
+  const command = program
     .command('replay')
     .description('train a graph again from the event topics, into a store beside the live one')
     .enablePositionalOptions()
@@ -26,6 +27,7 @@ export function addReplayCommand(program: Command, surroundings: Surroundings): 
     .action(async (options) => {
       if (!(await replay(await readRequest(options, surroundings), surroundings))) surroundings.fail();
     });
+  addReplayCompareCommand(command, surroundings);
 }
 
 const WHERE = `

@@ -82,7 +82,7 @@ export async function compareStores(options: CompareOptions): Promise<Comparison
   const quality = await compareQuality(options, held.edges, candidates, known, onProgress);
   const vectors = await readSamples(options, new Map([...found].map(([type, each]) => [type, each.sample])));
   return {
-    models: differences(a.head.model, b.head.model, [a.name, b.name]),
+    models: differences(a.head.model, b.head.model, ['A', 'B']),
     entities: Object.fromEntries(
       [...found].map(([type, { sample: _sample, ...members }]) => [type, members]),
     ),

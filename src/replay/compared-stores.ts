@@ -5,7 +5,6 @@ import type { Relation } from '../graph/relation.ts';
 
 /** One of two stores of a graph that are compared. */
 export interface ComparedStore {
-  readonly name: string;
   readonly store: GraphStore;
   readonly head: Head;
 }

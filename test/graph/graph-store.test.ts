@@ -38,6 +38,7 @@ describe('GraphStore', () => {
       ['user:b', 5],
       ['tweet:t', 6],
     ]);
+    expect((await Array.fromAsync(store.entities('tweet'))).map(({ key }) => key)).toEqual(['tweet:t']);
     expect(await store.readRows([6, 5, 4])).toEqual([
       { row: 6, floats: Float32Array.of(1, 2, 4, 0), step: 7 },
       undefined,
@@ -49,6 +50,8 @@ describe('GraphStore', () => {
       edge('b', 'a', 10),
       likes,
     ]);
+    expect(await Array.fromAsync(store.edges('user'))).toHaveLength(3);
+    expect(await Array.fromAsync(store.edges('tweet'))).toEqual([]);
     expect(await store.readEdges([likes, edge('b', 'b', 0), edge('a', 'b', 0)])).toEqual([
       { at: 20, removed: false },
       undefined,

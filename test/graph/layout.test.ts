@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FatalError } from '../../src/errors.ts';
-import { entityKey, MAX_ID_BYTES } from '../../src/graph/entity.ts';
+import { compareKeys, entityKey, MAX_ID_BYTES } from '../../src/graph/entity.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import { MODEL, tweet, user } from './graph-fixture.ts';
 
@@ -84,6 +84,16 @@ describe('Layout', () => {
     fc.assert(
       fc.property(id, id, relation, key, (one, tail, name, end) => {
         if (Buffer.byteLength(one + tail) <= MAX_ID_BYTES) check(user(one), user(one + tail), name, end);
+      }),
+    );
+  });
+
+  test("sorts a type's entities as compareKeys does", () => {
+    fc.assert(
+      fc.property(fc.array(id, { maxLength: 20 }), (ids) => {
+        const keys = ids.map((each) => user(each));
+        const stored = keys.map((each) => layout.entityKey(each)).sort(Buffer.compare);
+        expect(keys.sort(compareKeys)).toEqual(stored.map((each) => layout.entityOf(each)));
       }),
     );
   });

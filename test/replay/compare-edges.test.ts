@@ -32,7 +32,7 @@ const B = [
 
 describe('compareEdges', () => {
   test('counts live edges by relation, whatever their times, and names what one lacks', async () => {
-    const { found } = await compared(await storeOf('a', { edges: A }), await storeOf('b', { edges: B }));
+    const { found } = await compared(await storeOf({ edges: A }), await storeOf({ edges: B }));
     expect(found).toEqual({
       follows: {
         both: 1,
@@ -52,7 +52,7 @@ describe('compareEdges', () => {
   });
 
   test('tells of each edge that is live in either, once', async () => {
-    const { told } = await compared(await storeOf('a', { edges: A }), await storeOf('b', { edges: B }));
+    const { told } = await compared(await storeOf({ edges: A }), await storeOf({ edges: B }));
     expect(told).toEqual([
       'user:1 follows user:2',
       'user:1 follows user:3',
@@ -74,8 +74,8 @@ describe('compareEdges', () => {
         { name: 'follows', lhs: 'user', rhs: 'user' },
       ],
     };
-    const b = await storeOf('b', { model, edges: [...B, 'user:1 replies tweet:1'] });
-    const { found } = await compared(await storeOf('a', { edges: A }), b);
+    const b = await storeOf({ model, edges: [...B, 'user:1 replies tweet:1'] });
+    const { found } = await compared(await storeOf({ edges: A }), b);
     expect(found).toMatchObject({
       follows: { both: 1, onlyA: 1, onlyB: 2 },
       likes: { both: 1, onlyA: 2, onlyB: 0 },
@@ -88,8 +88,8 @@ describe('compareEdges', () => {
       ...MODEL,
       relations: [MODEL.relations[0]!, { name: 'likes', lhs: 'tweet', rhs: 'user' }],
     };
-    const b = await storeOf('b', { model, edges: ['user:1 follows user:2', 'tweet:1 likes user:1'] });
-    expect((await compared(await storeOf('a', { edges: A }), b)).found).toMatchObject({
+    const b = await storeOf({ model, edges: ['user:1 follows user:2', 'tweet:1 likes user:1'] });
+    expect((await compared(await storeOf({ edges: A }), b)).found).toMatchObject({
       follows: { both: 1, onlyA: 1, onlyB: 0 },
     });
   });

@@ -23,17 +23,14 @@ export function edge(text: string): EdgeChange {
  * A store made by hand. vectors: by entity, in the order their rows are handed out; an entity without updates is one
  * of `untrained`. relations: rows 2r and 2r + 1 of each relation.
  */
-export async function storeOf(
-  name: string,
-  parts: {
-    model?: ModelIdentity;
-    head?: Partial<Head>;
-    vectors?: Record<string, readonly number[]>;
-    untrained?: readonly string[];
-    relations?: Record<string, readonly [forward: readonly number[], reverse: readonly number[]]>;
-    edges?: readonly string[];
-  },
-): Promise<ComparedStore> {
+export async function storeOf(parts: {
+  model?: ModelIdentity;
+  head?: Partial<Head>;
+  vectors?: Record<string, readonly number[]>;
+  untrained?: readonly string[];
+  relations?: Record<string, readonly [forward: readonly number[], reverse: readonly number[]]>;
+  edges?: readonly string[];
+}): Promise<ComparedStore> {
   const { model = MODEL, vectors = {}, untrained = [], relations = {}, edges = [] } = parts;
   const store = new GraphStore(new MemoryStore(), new Layout(model));
   const head = { ...HEAD, model, ...parts.head };
@@ -50,5 +47,5 @@ export async function storeOf(
     return entity(key as EntityKey, row, { updates: untrained.includes(key) ? 0 : 3 });
   });
   await store.commit(commitOf({ head, entities, vectors: rows, edges: edges.map(edge) }));
-  return { name, store, head };
+  return { store, head };
 }

@@ -53,8 +53,8 @@ describe('compareQuality', () => {
         [-1, 0],
       ] as const,
     };
-    const a = await storeOf('a', { vectors: vectorsOf(LINE), relations });
-    const b = await storeOf('b', {
+    const a = await storeOf({ vectors: vectorsOf(LINE), relations });
+    const b = await storeOf({
       vectors: vectorsOf(LINE),
       relations: {
         follows: [
@@ -85,7 +85,7 @@ describe('compareQuality', () => {
         [0, 0],
       ] as const,
     };
-    const store = await storeOf('a', { vectors: vectorsOf(LINE), relations });
+    const store = await storeOf({ vectors: vectorsOf(LINE), relations });
     // From 1 the nearest is 1 itself, then 2, 3, 4; without 2 and 3, the held-back 4 is second.
     const quality = await compared(store, store, [heldEdge('user:1 follows user:4')], {
       live: [
@@ -116,8 +116,8 @@ describe('compareQuality', () => {
         [-1, 0],
       ] as const,
     };
-    const a = await storeOf('a', { vectors: vectorsOf(LINE), relations });
-    const b = await storeOf('b', {
+    const a = await storeOf({ vectors: vectorsOf(LINE), relations });
+    const b = await storeOf({
       vectors: vectorsOf({ ...LINE, 'user:4': 100, 'tweet:2': 0 }),
       relations,
     });
@@ -144,8 +144,8 @@ describe('compareQuality', () => {
         [0, 0],
       ] as const,
     };
-    const a = await storeOf('a', { vectors: vectorsOf(LINE), relations });
-    const b = await storeOf('b', {
+    const a = await storeOf({ vectors: vectorsOf(LINE), relations });
+    const b = await storeOf({
       model,
       vectors: Object.fromEntries(Object.entries(LINE).map(([key, x]) => [key, [0, 0, x]])),
       relations: {
@@ -178,7 +178,7 @@ describe('compareQuality', () => {
         ] as const,
       },
     };
-    const [a, b] = [await storeOf('a', parts), await storeOf('b', { ...parts, model })];
+    const [a, b] = [await storeOf(parts), await storeOf({ ...parts, model })];
     const quality = await compared(a, b, [heldEdge('user:2 follows user:3')]);
     expect(quality?.all.a).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
     expect(quality?.all.b).toEqual(quality?.all.a);
@@ -191,7 +191,7 @@ describe('compareQuality', () => {
         [-1, 0],
       ] as const,
     };
-    const store = await storeOf('a', { vectors: vectorsOf(LINE), relations });
+    const store = await storeOf({ vectors: vectorsOf(LINE), relations });
     const held = [heldEdge('user:2 likes tweet:2')];
     const candidates = new Map([['user', users]]);
     // rhs could only be right; lhs from tweet 2, at 2 - 1: user 2.
@@ -201,7 +201,7 @@ describe('compareQuality', () => {
   });
 
   test('refuses a scorer it does not know', async () => {
-    const store = await storeOf('a', { model: { ...MODEL, scorer: 'rotate' }, vectors: vectorsOf(LINE) });
+    const store = await storeOf({ model: { ...MODEL, scorer: 'rotate' }, vectors: vectorsOf(LINE) });
     await expect(compared(store, store, [heldEdge('user:1 follows user:2')])).rejects.toThrow(
       'a store was trained with the scorer rotate; this version has transe-l1, transe-l2, twhin',
     );

@@ -36,8 +36,8 @@ const vectors = { 'user:1': [1, 0], 'user:2': [0, 1], 'user:3': [1, 1], 'tweet:1
 
 describe('readHeldEdges', () => {
   test('gives new edges between entities that both have trained, with their rows', async () => {
-    const a = await storeOf('a', { vectors: { ...vectors, 'user:onlyA': [1, 0] } });
-    const b = await storeOf('b', {
+    const a = await storeOf({ vectors: { ...vectors, 'user:onlyA': [1, 0] } });
+    const b = await storeOf({
       vectors: { 'user:9': [1, 0], ...vectors, 'user:raw': [0, 0] },
       untrained: ['user:raw'],
     });
@@ -68,11 +68,11 @@ describe('readHeldEdges', () => {
   });
 
   test('passes over what is live in either, and what comes too late for either', async () => {
-    const a = await storeOf('a', {
+    const a = await storeOf({
       vectors,
       edges: ['user:1 follows user:2', `-user:3 follows user:1@${AT + 9}`],
     });
-    const b = await storeOf('b', { vectors, edges: ['user:2 follows user:1', '-user:3 follows user:2@5'] });
+    const b = await storeOf({ vectors, edges: ['user:2 follows user:1', '-user:3 follows user:2@5'] });
     const log = new MemoryLog();
     for (const [follower, followed] of ['12', '21', '31', '32', '23']) {
       log.append('twhin.follow', follow(follower!, followed!));
@@ -82,10 +82,10 @@ describe('readHeldEdges', () => {
   });
 
   test('takes only relations that both models have', async () => {
-    const b = await storeOf('b', { model: { ...MODEL, relations: [MODEL.relations[1]!] }, vectors });
+    const b = await storeOf({ model: { ...MODEL, relations: [MODEL.relations[1]!] }, vectors });
     const log = new MemoryLog();
     log.append('twhin.follow', follow('1', '2'));
     log.append('twhin.engagement', { userId: '3', tweetId: '1', action: 'like', at: AT });
-    expect((await held(await storeOf('a', { vectors }), b, log)).edges).toEqual(['user:3 likes tweet:1']);
+    expect((await held(await storeOf({ vectors }), b, log)).edges).toEqual(['user:3 likes tweet:1']);
   });
 });

@@ -1,0 +1,127 @@
+import { cpSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { json, type Place, place } from './captured.ts';
+
+let at: Place;
+const names = (text: string[]) => text.join('\n');
+
+/** Likes within four circles, so that there is something to learn. */
+async function likes(from: number, until: number): Promise<string> {
+  const file = join(at.folder, `likes-${from}.ndjson`);
+  const events = Array.from({ length: until - from }, (_, i) => {
+    const n = from + i;
+    const userId = (n * 7919) % 100;
+    return {
+      userId: `${userId}`,
+      tweetId: `${((n * 104729) % 25) * 4 + (userId % 4)}`,
+      action: 'like',
+      at: 1e12 + n,
+    };
+  });
+  await writeFile(file, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+  return file;
+}
+
+beforeAll(async () => {
+  at = await place();
+  await writeFile(
+    join(at.folder, 'twhin.config.ts'),
+    'export default { model: { dim: 8 }, training: { kernel: "reference" } };\n',
+  );
+  await at.run('topics', 'apply');
+  await at.run('feed', await likes(0, 600), '--topic', 'engagement');
+  await at.run('run', '--graph', 'engagement', '--until-caught-up');
+  const state = join(at.folder, 'state', 'engagement');
+  cpSync(join(state, 'db'), join(state, 'stores', 'early', 'db'), { recursive: true });
+  await at.run('feed', await likes(600, 1800), '--topic', 'engagement');
+  await at.run('run', '--graph', 'engagement', '--until-caught-up');
+});
+afterAll(() => at.remove());
+
+test('says that nothing was held back where one store has read all, and compares the rest', async () => {
+  const said = await at.run('replay', 'compare', 'early', 'live', '--graph', 'engagement');
+  expect(said).toMatchObject({ code: 0, err: [] });
+  const text = names(said.out);
+  expect(text).toMatch(/^engagement: A is early, B is main \(live\)\n/);
+  expect(text).toMatch(/ {2}events read +600 +1,800\n/);
+  expect(text).toContain(
+    'quality: not compared, for there is no event that neither has read. Replay both with the same --until, which holds later ones back, or add --wait 5m while events flow.',
+  );
+  expect(text).toMatch(/ {2}user +100 +0 +0\n/);
+  expect(text).toMatch(/ {2}likes +\d+ +0 +\d+\n/);
+  expect(text).toMatch(/ {2}only in B, such as user:\d+ likes tweet:\d+, /);
+  expect(text).toMatch(/ {2}user +as stored +100 /);
+  expect(text).toMatch(/both come from one run of training/);
+  expect(said.out.at(-1)).toBe('Which is better can not be told: no new edge was ranked.');
+});
+
+test('ranks what neither has read, and is one JSON object', async () => {
+  await at.run('feed', await likes(1800, 2400), '--topic', 'engagement');
+  const said = await at.run('replay', 'compare', 'early', 'main', '--json', '--events', '400');
+  expect(json(said)).toMatchObject({
+    graph: 'engagement',
+    a: { name: 'early', live: false, events: 600, dim: 8, scorer: 'transe-l2' },
+    b: { name: 'main', live: true, events: 1800 },
+    models: [],
+    entities: { user: { both: 100, onlyA: 0, onlyB: 0, trained: 100 }, ad: { both: 0 } },
+    held: { records: 400 },
+    neighbours: { user: { asked: 100, among: 100, k: 10 } },
+  });
+  const table = await at.run('replay', 'compare', 'early', 'main', '--wait', '1s', '--events', '100000');
+  expect(names(table.out)).toMatch(/quality on \d+ new edges of 600 events that neither has read/);
+  expect(table.out.at(-1)).toMatch(
+    /MRR 0\.\d{3} against 0\.\d{3}, [+-]0\.\d{4} ± 0\.\d{4} \(standard error; \d+ edges\)\.$/,
+  );
+});
+
+test('finds no difference between a store and itself', async () => {
+  const said = await at.run('replay', 'compare', 'main', 'live', '--json');
+  expect(json(said)).toMatchObject({
+    better: null,
+    quality: { difference: { mrr: 0, standardError: 0 } },
+    neighbours: { user: { shared: 1 } },
+    drift: { sameSpace: true, raw: { user: { distance: { mean: 0, p99: 0 } } } },
+  });
+});
+
+test('goes without quality where the log is out of reach', async () => {
+  const said = await at.run('replay', 'compare', 'main', 'early', '--json');
+  expect(json(said)).not.toMatchObject({ held: { problem: expect.anything() } });
+  const none = await place({ TWHIN_STATE: join(at.folder, 'state') });
+  try {
+    const away = await none.run('replay', 'compare', 'main', 'early', '--json');
+    expect(json(away)).toMatchObject({
+      held: { records: 0, edges: 0, problem: expect.stringMatching(/engagement/) },
+      better: null,
+      entities: { user: { both: 100 } },
+    });
+    expect(names((await none.run('replay', 'compare', 'main', 'early')).out)).toMatch(
+      /quality: not compared, for what neither has read can't be read: .*engagement/,
+    );
+  } finally {
+    await none.remove();
+  }
+});
+
+test('refuses a store that is not there, naming those there are', async () => {
+  const said = await at.run('replay', 'compare', 'live', 'shadow', '--graph', 'engagement');
+  expect(said).toMatchObject({ code: 2, out: [] });
+  expect(names(said.err)).toBe(
+    'twhin: no graph has the stores live and shadow:\n' +
+      '  engagement has main (live), early, and no shadow\n' +
+      'twhin replay --into NAME makes one',
+  );
+  expect((await at.run('replay', 'compare', 'live', 'BAD/NAME')).code).toBe(2);
+  expect((await at.run('replay', 'compare', 'live', 'early', '--wait', 'soon')).code).toBe(2);
+});
+
+test('asks for the graph where several have both', async () => {
+  await at.run('run', '--graph', 'follow', '--until-caught-up');
+  const said = await at.run('replay', 'compare', 'live', 'main');
+  expect(said.code).toBe(2);
+  expect(names(said.err)).toBe(
+    'twhin: engagement and follow have the stores live and main; say which graph with --graph',
+  );
+});

@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import { heldStretches, readHeldRecords } from '../../src/replay/held-records.ts';
+import { MemoryLog } from '../pipeline/memory-log.ts';
+import { memoryReader } from '../pipeline/memory-reader.ts';
+
+describe('heldStretches', () => {
+  test('begins where the further of the two stands, never below what the log holds', () => {
+    const range = (topic: string, partition: number, low: number, high: number) => ({
+      ...{ topic, partition, low, high },
+    });
+    const ranges = [range('t', 0, 0, 10), range('t', 1, 5, 9), range('t', 2, 0, 4), range('u', 0, 3, 8)];
+    const a = { t: { '0': 7, '1': 2, '2': 4 } };
+    const b = { t: { '0': 4, '1': 3, '2': 1 }, u: {} };
+    expect(heldStretches(ranges, [a, b])).toEqual([
+      { topic: 't', partition: 0, from: 7, until: 10 },
+      { topic: 't', partition: 1, from: 5, until: 9 },
+      { topic: 'u', partition: 0, from: 3, until: 8 },
+    ]);
+    expect(heldStretches([range('t', 0, 0, 6)], [a, b])).toEqual([]);
+  });
+});
+
+describe('readHeldRecords', () => {
+  const log = new MemoryLog();
+  for (let i = 0; i < 20; i++) log.append('t', { i }, { partition: i % 2 });
+  const stretches = [
+    { topic: 't', partition: 0, from: 2, until: 10 },
+    { topic: 't', partition: 1, from: 8, until: 10 },
+  ];
+
+  test('reads all there are', async () => {
+    const records = await readHeldRecords(memoryReader(log), stretches, 100);
+    expect(records.map(({ partition, offset }) => `${partition}:${offset}`).sort()).toEqual(
+      ['0:2', '0:3', '0:4', '0:5', '0:6', '0:7', '0:8', '0:9', '1:8', '1:9'].sort(),
+    );
+  });
+
+  test('reads so many and no more, and nothing of nothing', async () => {
+    const few = await readHeldRecords(memoryReader(log, { handOver: () => 2 }), stretches, 3);
+    expect(few.map(({ offset }) => offset)).toHaveLength(3);
+    expect(await readHeldRecords(memoryReader(log), [], 3)).toEqual([]);
+  });
+});
