@@ -70,7 +70,7 @@ function nameOf({ name, live }: ComparedStoreReport): string {
 }
 
 function printMembers(what: string, members: Readonly<Record<string, Membership>>, output: Output): void {
-  const rows = Object.entries(members);
+  const rows = Object.entries(members).filter(([, { both, onlyA, onlyB }]) => both + onlyA + onlyB > 0);
   printTable(
     [
       [what, 'both', 'only A', 'only B'],

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { topicName } from '../../topics/index.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
@@ -6,8 +7,8 @@ import { compareStores } from '../replay/compare.ts';
 import type { ComparedStore } from '../replay/compared-stores.ts';
 import { durationMs } from '../replay/duration.ts';
 import { better } from '../replay/verdict.ts';
-import { openForReading } from '../state/open.ts';
-import { FIRST_STORE, livePlace, otherPlaces, placeOf, type StorePlace } from '../state/places.ts';
+import { databaseFolder, openForReading } from '../state/open.ts';
+import { FIRST_STORE, livePlace, otherPlaces, placeOf } from '../state/places.ts';
 import { heldRecords } from './compare-held.ts';
 import { type ComparedStoreReport, type CompareReport, printComparison } from './compare-report.ts';
 import { count } from './progress-line.ts';
@@ -47,8 +48,9 @@ export function addReplayCompareCommand(replay: Command, surroundings: Surroundi
         'twhin replay compare live shadow --graph engagement\ntwhin replay compare live shadow --graph engagement --wait 5m --json',
       ),
     )
-    .action((a: string, b: string, options: ReplayCompareOptions) =>
-      replayCompare([a, b], options, surroundings),
+    // replay's own --graph and --json are taken for its when they follow the subcommand's name.
+    .action((a: string, b: string, _: ReplayCompareOptions, command: Command) =>
+      replayCompare([a, b], command.optsWithGlobals<ReplayCompareOptions>(), surroundings),
     );
 }
 
@@ -116,7 +118,7 @@ async function openBoth(
       if (a && b) found.push({ graph, opened: [a, b] });
       else {
         await (a ?? b)?.store.close();
-        lacking.push(`  ${graph.name} has ${storesOf(graph)}, and no ${a ? names[1] : names[0]}`);
+        lacking.push(`  ${graph.name} has ${storesOf(graph)}`);
       }
     }
     const [first, ...others] = found;
@@ -147,11 +149,12 @@ async function open(
   return undefined;
 }
 
-/** `main (live), shadow`, whether or not anything was written there yet. */
+/** `main (live), shadow`: those that something was written to. */
 function storesOf(graph: GraphConfig): string {
   const live = livePlace(graph).name;
-  const names = [FIRST_STORE, ...otherPlaces(graph).map(({ name }: StorePlace) => name)];
-  return names.map((name) => (name === live ? `${name} (live)` : name)).join(', ');
+  const places = [placeOf(graph, FIRST_STORE), ...otherPlaces(graph)];
+  const names = places.filter((place) => existsSync(databaseFolder(place))).map(({ name }) => name);
+  return names.map((name) => (name === live ? `${name} (live)` : name)).join(', ') || 'none yet';
 }
 
 function reportOf({ name, live, head }: OpenedStore): ComparedStoreReport {
