@@ -4,7 +4,9 @@ import type { Log as EventLog } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf, TwhinError } from '../errors.ts';
 import type { Offsets, SourceRecord, Stretch } from '../pipeline/ports.ts';
+import { readContent } from '../pipeline/record-content.ts';
 import { heldStretches, readHeldRecords } from '../replay/held-records.ts';
+import { recordsIn } from '../replay/partition.ts';
 import type { Output } from './output.ts';
 import { count } from './progress-line.ts';
 import { withinTime } from './run.ts';
@@ -33,19 +35,21 @@ export async function heldRecords(
   config: Config,
   graph: GraphConfig,
   connection: EventLog,
-  read: readonly Offsets[],
+  offsets: readonly Offsets[],
   options: HeldOptions,
   output: Output,
 ): Promise<HeldRecords> {
-  const topics = graph.topics.map(({ name }) => topicName(config.topicPrefix, name));
+  const topics = new Map(graph.topics.map((topic) => [topicName(config.topicPrefix, topic.name), topic]));
+  const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
   const where = `the events at ${connection.describe}`;
   try {
     const reader = connection.reader();
     try {
-      const look = async () => heldStretches(await withinTime(reader.ranges(topics), ANSWER_MS, where), read);
+      const look = async () =>
+        heldStretches(await withinTime(reader.ranges([...topics.keys()]), ANSWER_MS, where), offsets);
       const stretches = await waitFor(look, options, output);
       output.status('reading what was held back');
-      return { records: await readHeldRecords(reader, stretches, options.events) };
+      return { records: await readHeldRecords(reader, stretches, options.events, read) };
     } finally {
       await reader.close();
     }
@@ -64,7 +68,7 @@ async function waitFor(
   const until = performance.now() + waitMs;
   for (;;) {
     const stretches = await look();
-    const there = stretches.reduce((sum, { from, until: end }) => sum + end - from, 0);
+    const there = recordsIn(stretches);
     const leftMs = until - performance.now();
     if (there >= events || leftMs <= 0) return stretches;
     output.status(

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
-import { topicName } from '../../topics/index.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { UsageError } from '../errors.ts';
 import { compareStores } from '../replay/compare.ts';
@@ -74,12 +73,8 @@ export async function replayCompare(
       { events: options.events, waitMs: options.wait },
       output,
     );
-    async function* records() {
-      yield* held.records;
-    }
     const comparison = await compareStores({
-      ...{ a, b, records: records(), limits: config.limits, sample: options.sample, seed: SEED },
-      topics: new Map(graph.topics.map((topic) => [topicName(config.topicPrefix, topic.name), topic])),
+      ...{ a, b, records: held.records, sample: options.sample, seed: SEED },
       onProgress: (what, done) => output.status(`${graph.name}: ${count(done)} ${what}`),
     });
     output.statusDone();

@@ -1,6 +1,7 @@
 import { readInstant } from '../../topics/instant.ts';
 import { Problem, seen } from '../../topics/reasons.ts';
 import type { Offsets } from '../pipeline/ports.ts';
+import { durationMs } from './duration.ts';
 
 /** Where a range starts or ends, as asked. */
 export type Bound =
@@ -18,14 +19,6 @@ export interface BoundReading {
   readonly prefix: string;
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 24 * 3_600_000,
-  w: 7 * 24 * 3_600_000,
-};
-const DURATION = /^(\d+(?:\.\d+)?)([smhdw])$/;
 const EPOCH = /^\d+$/;
 const OFFSET = /^([^/:,]+)\/(\d+):(\d+)$/;
 
@@ -42,10 +35,9 @@ export function readBound(
   const open = option === '--from' ? 'earliest' : 'latest';
   if (text === open) return { kind: open };
   if (text.includes('/')) return readOffsets(option, text, reading, problems);
-  const [, amount, unit = ''] = DURATION.exec(text) ?? [];
-  const unitMs = UNIT_MS[unit];
-  if (amount !== undefined && unitMs !== undefined) {
-    const timeMs = Math.round(reading.nowMs - Number(amount) * unitMs);
+  const agoMs = durationMs(text);
+  if (agoMs !== undefined) {
+    const timeMs = Math.round(reading.nowMs - agoMs);
     if (timeMs > 0) return { kind: 'time', timeMs };
     problems.push(`${option}: ${text} before now is before 1970; use ${open}`);
     return undefined;

@@ -1,5 +1,3 @@
-import type { RecordLimits } from '../../topics/record.ts';
-import type { EventTopic } from '../../topics/topic.ts';
 import { differences } from '../graph/head.ts';
 import type { SourceRecord } from '../pipeline/ports.ts';
 import { Random } from '../sampling/random.ts';
@@ -24,11 +22,8 @@ const ROTATION_ENTITIES_PER_DIM = 10;
 const ROTATION_MAX_DIM = 512;
 
 export interface CompareOptions extends ComparedStores {
-  /** After both stores' offsets. */
-  readonly records: AsyncIterable<SourceRecord>;
-  /** By full name on the log. */
-  readonly topics: ReadonlyMap<string, EventTopic>;
-  readonly limits: RecordLimits;
+  /** After both stores' offsets, with their content. */
+  readonly records: readonly SourceRecord[];
   /** Entities of a type whose vectors are compared, at most. */
   readonly sample: number;
   readonly seed: number;
@@ -70,7 +65,7 @@ export interface DriftComparison {
 export async function compareStores(options: CompareOptions): Promise<Comparison> {
   const { a, b, records, sample, seed, onProgress } = options;
   const found = await compareEntities(options, { sample, random: Random.seeded(seed), onProgress });
-  const held = await readHeldEdges(options, records, options);
+  const held = await readHeldEdges(options, records, onProgress);
   const candidates = new Map(
     [...found].map(([type, entities]) => [type, entities.sample.slice(0, CANDIDATES)]),
   );

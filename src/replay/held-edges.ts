@@ -1,7 +1,4 @@
-import { type RecordLimits, readRecord } from '../../topics/record.ts';
-import type { EventTopic } from '../../topics/topic.ts';
-import { BadEvent } from '../errors.ts';
-import { type EdgeChange, type EdgeName, type GraphChange, judge } from '../graph/edge.ts';
+import { type EdgeChange, type EdgeName, judge } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { SourceRecord } from '../pipeline/ports.ts';
 import {
@@ -28,18 +25,13 @@ export interface HeldEdges {
 }
 
 /**
- * Reads records after both stores' offsets and gives the edges that are a fair test of both: new to both, of a relation
- * both have, both ends trained in both. Records that can't be used are passed over.
+ * Gives the edges of records after both stores' offsets that are a fair test of both: new to both, of a relation both
+ * have, both ends trained in both. Records without content, or that can't be used, are passed over.
  */
 export async function readHeldEdges(
   stores: ComparedStores,
-  records: AsyncIterable<SourceRecord>,
-  options: {
-    /** By full name on the log. */
-    readonly topics: ReadonlyMap<string, EventTopic>;
-    readonly limits: RecordLimits;
-    readonly onProgress: OnProgress;
-  },
+  records: readonly SourceRecord[],
+  onProgress: OnProgress,
 ): Promise<HeldEdges> {
   const relations = new Set(commonRelations(stores).map(({ name }) => name));
   const known = new Map<EntityKey, CommonEntity | undefined>();
@@ -48,9 +40,9 @@ export async function readHeldEdges(
     return known.get(key);
   };
   const edges = new Map<string, HeldEdge>();
-  let read = 0;
-  for await (const record of records) {
-    for (const change of changesOf(record, options)) {
+  for (const [i, { content }] of records.entries()) {
+    if (i % PROGRESS_EVERY === 0) onProgress('events held back', i);
+    for (const change of content?.changes ?? []) {
       if ('erased' in change || change.removed || !relations.has(change.relation)) continue;
       const { lhs, relation, rhs } = change;
       const id = `${lhs}\n${relation}\n${rhs}`;
@@ -59,23 +51,8 @@ export async function readHeldEdges(
       if (lhsEntity === undefined || rhsEntity === undefined || !(await isNew(stores, change))) continue;
       edges.set(id, { lhs, relation, rhs, lhsEntity, rhsEntity });
     }
-    if (++read % PROGRESS_EVERY === 0) options.onProgress('events held back', read);
   }
-  return { records: read, edges: [...edges.values()] };
-}
-
-function changesOf(
-  record: SourceRecord,
-  { topics, limits }: { topics: ReadonlyMap<string, EventTopic>; limits: RecordLimits },
-): readonly GraphChange[] {
-  const topic = topics.get(record.topic);
-  if (topic === undefined) return [];
-  try {
-    return readRecord(topic, record, limits);
-  } catch (error) {
-    if (error instanceof BadEvent) return [];
-    throw error;
-  }
+  return { records: records.length, edges: [...edges.values()] };
 }
 
 /** Its ends' types are common, for its relation is. */

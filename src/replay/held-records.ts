@@ -1,5 +1,6 @@
 import type { LogReader, Offsets, PartitionRange, SourceRecord, Stretch } from '../pipeline/ports.ts';
 import { Positions } from '../pipeline/positions.ts';
+import { Merge } from './merge.ts';
 
 /** What neither of two stores has read: each partition from the later of their offsets to its end. */
 export function heldStretches(ranges: readonly PartitionRange[], read: readonly Offsets[]): Stretch[] {
@@ -11,23 +12,17 @@ export function heldStretches(ranges: readonly PartitionRange[], read: readonly 
   });
 }
 
-/** The first `limit` records of the stretches, a hand-over of each in turn. */
+/** The first `limit` records of the stretches in the order of a replay. read: puts the content into a record. */
 export async function readHeldRecords(
   reader: LogReader,
   stretches: readonly Stretch[],
   limit: number,
+  read: (record: SourceRecord) => SourceRecord,
 ): Promise<SourceRecord[]> {
   if (stretches.length === 0) return [];
   const reading = await reader.read(stretches);
   try {
-    const records: SourceRecord[] = [];
-    let open = [...reading.cursors];
-    while (open.length > 0 && records.length < limit) {
-      const handed = await Promise.all(open.map((cursor) => cursor.next()));
-      records.push(...handed.flatMap((each) => each ?? []));
-      open = open.filter((_, i) => handed[i] !== undefined);
-    }
-    return records.slice(0, limit);
+    return (await new Merge(reading.cursors, read).take(limit)).records;
   } finally {
     await reading.close();
   }

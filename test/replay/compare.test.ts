@@ -3,6 +3,7 @@ import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
 import type { SourceRecord } from '../../src/pipeline/ports.ts';
+import { readContent } from '../../src/pipeline/record-content.ts';
 import { type Comparison, compareStores } from '../../src/replay/compare.ts';
 import type { ComparedStore } from '../../src/replay/compared-stores.ts';
 import { Random } from '../../src/sampling/random.ts';
@@ -17,15 +18,10 @@ import { randomRows, turned, turns } from './random-rows.ts';
 const topics = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic]));
 
 function compared(a: ComparedStore, b: ComparedStore, records: readonly SourceRecord[] = []) {
-  async function* held() {
-    yield* records;
-  }
   return compareStores({
     a,
     b,
-    records: held(),
-    topics,
-    limits: DEFAULT_LIMITS,
+    records: records.map((each) => ({ ...each, content: readContent(each, topics, DEFAULT_LIMITS) })),
     sample: 1000,
     seed: 1,
     onProgress: () => {},

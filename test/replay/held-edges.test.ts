@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { readContent } from '../../src/pipeline/record-content.ts';
 import type { ComparedStore } from '../../src/replay/compared-stores.ts';
 import { readHeldEdges } from '../../src/replay/held-edges.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
@@ -11,14 +12,11 @@ const topics = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic
 const AT = 1_700_000_000_000;
 
 async function held(a: ComparedStore, b: ComparedStore, log: MemoryLog) {
-  async function* records() {
-    yield* log.records;
-  }
-  const found = await readHeldEdges({ a, b }, records(), {
-    topics,
-    limits: DEFAULT_LIMITS,
-    onProgress: () => {},
-  });
+  const records = log.records.map((each) => ({
+    ...each,
+    content: readContent(each, topics, DEFAULT_LIMITS),
+  }));
+  const found = await readHeldEdges({ a, b }, records, () => {});
   return {
     records: found.records,
     edges: found.edges.map(({ lhs, relation, rhs }) => `${lhs} ${relation} ${rhs}`),

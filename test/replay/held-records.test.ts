@@ -22,22 +22,33 @@ describe('heldStretches', () => {
 
 describe('readHeldRecords', () => {
   const log = new MemoryLog();
-  for (let i = 0; i < 20; i++) log.append('t', { i }, { partition: i % 2 });
+  // Partition 0 has the even seconds, partition 1 the odd ones.
+  for (let i = 0; i < 20; i++) log.append('t', { i }, { partition: i % 2, timestamp: 1000 * i });
   const stretches = [
     { topic: 't', partition: 0, from: 2, until: 10 },
-    { topic: 't', partition: 1, from: 8, until: 10 },
+    { topic: 't', partition: 1, from: 6, until: 9 },
   ];
-
-  test('reads all there are', async () => {
-    const records = await readHeldRecords(memoryReader(log), stretches, 100);
-    expect(records.map(({ partition, offset }) => `${partition}:${offset}`).sort()).toEqual(
-      ['0:2', '0:3', '0:4', '0:5', '0:6', '0:7', '0:8', '0:9', '1:8', '1:9'].sort(),
+  const content = { changes: [] };
+  const held = async (limit: number) => {
+    const records = await readHeldRecords(
+      memoryReader(log, { handOver: () => 2 }),
+      stretches,
+      limit,
+      (each) => ({
+        ...each,
+        content,
+      }),
     );
+    expect(records.every((each) => each.content === content)).toBe(true);
+    return records.map(({ timestamp }) => timestamp / 1000);
+  };
+
+  test('reads all there are, the earliest first, with their content', async () => {
+    expect(await held(100)).toEqual([4, 6, 8, 10, 12, 13, 14, 15, 16, 17, 18]);
   });
 
   test('reads so many and no more, and nothing of nothing', async () => {
-    const few = await readHeldRecords(memoryReader(log, { handOver: () => 2 }), stretches, 3);
-    expect(few.map(({ offset }) => offset)).toHaveLength(3);
-    expect(await readHeldRecords(memoryReader(log), [], 3)).toEqual([]);
+    expect(await held(3)).toEqual([4, 6, 8]);
+    expect(await readHeldRecords(memoryReader(log), [], 3, (each) => each)).toEqual([]);
   });
 });
