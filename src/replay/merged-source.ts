@@ -119,10 +119,11 @@ export class MergedSource implements Source {
       reader.skipped?.(topic, partition, until);
       this.#reached.advance(topic, partition, until);
     }
+    if (records.length === 0) return false;
     if (!room) await this.#woken();
     const waitMs = Math.max(0, ...limits.map((limit) => limit.waitMs(records.length)));
     if (waitMs > 0) await this.#woken(waitMs);
-    return records.length > 0;
+    return true;
   }
 
   /** Waits for `resume` or `stop`, or for `waitMs` at most. */

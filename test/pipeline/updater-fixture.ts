@@ -7,6 +7,7 @@ import type { Store } from '../../src/graph/store.ts';
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import { silentLog } from '../../src/log.ts';
+import type { Source } from '../../src/pipeline/ports.ts';
 import type { TrainerSettings } from '../../src/pipeline/trainer.ts';
 import { localTrainer } from '../../src/pipeline/trainer-local.ts';
 import { Updater } from '../../src/pipeline/updater.ts';
@@ -52,11 +53,20 @@ const TRAINER: TrainerSettings = {
   maxAgeMs: 60_000,
 };
 
+/** Every event topic by its full name. */
+export const TOPICS = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic]));
+
 /** An updater over every topic and relation, on memory alone. */
 export function updater(
   log: MemoryLog,
   store: Store,
-  overrides: { pace?: Partial<Pace>; handOver?: number; dim?: number } = {},
+  overrides: {
+    pace?: Partial<Pace>;
+    handOver?: number;
+    dim?: number;
+    source?: Source;
+    deadLetters?: boolean;
+  } = {},
 ): Updater {
   const dim = overrides.dim ?? DIM;
   const model = { ...MODEL, dim };
@@ -65,13 +75,16 @@ export function updater(
     model,
     pace: { ...BY_COUNT, ...overrides.pace },
     limits: DEFAULT_LIMITS,
-    topics: new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic])),
+    topics: TOPICS,
     embeddingsTopic: EMBEDDINGS,
-    source: log.source(overrides.handOver),
+    source: overrides.source ?? log.source(overrides.handOver),
     sink: log.sink(),
     store: new GraphStore(store, new Layout(model)),
     trainer: localTrainer({ ...TRAINER, model: { ...TRAINER.model, dim } }, { createKernel, workspaceBytes }),
-    deadLetter: ({ value, key }, { code }) => ({ topic: 'twhin.dead-letter', key, value, headers: { code } }),
+    deadLetter: ({ value, key }, { code }) =>
+      overrides.deadLetters === false
+        ? undefined
+        : { topic: 'twhin.dead-letter', key, value, headers: { code } },
     clock: () => 1_000,
     log: silentLog,
   });
