@@ -35,7 +35,8 @@ export async function resolveRange(
     const name = partitionName(partition);
     if (start > high) problems.push(`--from: ${name} ends at offset ${high}, seen ${start}`);
     if (end > high) problems.push(`--until: ${name} ends at offset ${high}, seen ${end}`);
-    if (start > end) problems.push(`--until: ${name} would end at offset ${end}, before its start ${start}`);
+    if (start > end && start <= high)
+      problems.push(`--until: ${name} would end at offset ${end}, before its start ${start}`);
     stretches.push({ topic: partition.topic, partition: partition.partition, from: start, until: end });
   }
   const shortened = held.filter(({ low }) => low > 0);

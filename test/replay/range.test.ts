@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../src/errors.ts';
+import type { Bound } from '../../src/replay/bound.ts';
+import { type Range, resolveRange } from '../../src/replay/range.ts';
+import { MemoryLog } from '../pipeline/memory-log.ts';
+import { type MemoryReaderOptions, memoryReader } from '../pipeline/memory-reader.ts';
+
+const TOPIC = 'twhin.follow';
+const EARLIEST: Bound = { kind: 'earliest' };
+const LATEST: Bound = { kind: 'latest' };
+const at = (second: number): Bound => ({ kind: 'time', timeMs: second * 1000 });
+const offsets = (partitions: Record<number, number>): Bound => ({
+  kind: 'offsets',
+  offsets: { [TOPIC]: partitions },
+});
+
+/** Partition 0 has records of the seconds 10 to 19, partition 1 of 15 to 19. */
+function filled(): MemoryLog {
+  const log = new MemoryLog();
+  for (let second = 10; second < 20; second++)
+    log.append(TOPIC, {}, { partition: 0, timestamp: second * 1000 });
+  for (let second = 15; second < 20; second++)
+    log.append(TOPIC, {}, { partition: 1, timestamp: second * 1000 });
+  return log;
+}
+
+async function resolved(from: Bound, until: Bound, options: MemoryReaderOptions = {}): Promise<Range> {
+  return resolveRange(memoryReader(filled(), options), [TOPIC], from, until);
+}
+
+/** [from, until] of partitions 0 and 1. */
+async function stretches(from: Bound, until: Bound, options: MemoryReaderOptions = {}): Promise<number[][]> {
+  const range = await resolved(from, until, options);
+  return range.stretches.map((stretch) => [stretch.from, stretch.until]);
+}
+
+async function problems(from: Bound, until: Bound, options: MemoryReaderOptions = {}): Promise<string[]> {
+  try {
+    await resolved(from, until, options);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return error.message.split('\n').slice(1);
+  }
+  throw new Error('it was not refused');
+}
+
+describe('a range as offsets', () => {
+  test('all there is', async () => {
+    expect(await stretches(EARLIEST, LATEST)).toEqual([
+      [0, 10],
+      [0, 5],
+    ]);
+  });
+
+  test('by the time the log has: from the first record then or later, up to and without the first of the end', async () => {
+    expect(await stretches(at(16), at(18))).toEqual([
+      [6, 8],
+      [1, 3],
+    ]);
+    expect(await stretches(at(1), at(16))).toEqual([
+      [0, 6],
+      [0, 1],
+    ]);
+    expect(await stretches(at(12), at(99))).toEqual([
+      [2, 10],
+      [0, 5],
+    ]);
+  });
+
+  test('by offset; partitions not named are whole', async () => {
+    expect(await stretches(offsets({ 0: 3 }), offsets({ 1: 2 }))).toEqual([
+      [3, 10],
+      [0, 2],
+    ]);
+    expect(await stretches(offsets({ 0: 10 }), LATEST)).toEqual([
+      [10, 10],
+      [0, 5],
+    ]);
+  });
+
+  test('what retention took is said where all there is was asked for', async () => {
+    const lows = { [`${TOPIC}/1`]: 2 };
+    const range = await resolved(EARLIEST, LATEST, { lows });
+    expect(range.stretches[1]).toEqual({ topic: TOPIC, partition: 1, from: 2, until: 5 });
+    expect(range.shortened).toEqual([{ topic: TOPIC, partition: 1, low: 2, high: 5 }]);
+    expect((await resolved(at(18), LATEST, { lows })).shortened).toEqual([]);
+  });
+});
+
+describe('a range that is refused', () => {
+  const lows = { [`${TOPIC}/0`]: 4 };
+
+  test('an offset that the log no longer holds, with the earliest offset and time there are', async () => {
+    expect(await problems(offsets({ 0: 3 }), LATEST, { lows })).toEqual([
+      '  --from: twhin.follow/0 starts at offset 4, of 1970-01-01T00:00:14.000Z: older records are gone; seen offset 3',
+    ]);
+    expect(await stretches(offsets({ 0: 4 }), LATEST, { lows })).toEqual([
+      [4, 10],
+      [0, 5],
+    ]);
+  });
+
+  test('a time before the first record that retention left, but not one before a log that lost none', async () => {
+    expect(await problems(at(13), LATEST, { lows })).toEqual([
+      '  --from: twhin.follow/0 starts at offset 4, of 1970-01-01T00:00:14.000Z: older records are gone; seen 1970-01-01T00:00:13.000Z',
+    ]);
+    expect(await stretches(at(14), LATEST, { lows })).toEqual([
+      [4, 10],
+      [0, 5],
+    ]);
+    expect(await stretches(at(13), LATEST)).toEqual([
+      [3, 10],
+      [0, 5],
+    ]);
+  });
+
+  test('a partition of which nothing is left is no reason: nobody knows when its records were', async () => {
+    const gone = { [`${TOPIC}/1`]: 5 };
+    expect(await stretches(at(13), LATEST, { lows: gone })).toEqual([
+      [3, 10],
+      [5, 5],
+    ]);
+  });
+
+  test('all that is wrong at once', async () => {
+    expect(await problems(offsets({ 0: 11, 1: 4, 7: 1 }), offsets({ 0: 12, 1: 3 }))).toEqual([
+      '  --from: twhin.follow has 2 partitions, 0 to 1; seen 7',
+      '  --from: twhin.follow/0 ends at offset 10, seen 11',
+      '  --until: twhin.follow/0 ends at offset 10, seen 12',
+      '  --until: twhin.follow/1 would end at offset 3, before its start 4',
+    ]);
+  });
+
+  test('nothing to read', async () => {
+    expect(await problems(at(50), LATEST)).toEqual(['  --from, --until: there is no record in that range']);
+  });
+
+  test('a topic that is missing', async () => {
+    await expect(resolveRange(memoryReader(filled()), ['twhin.none'], EARLIEST, LATEST)).rejects.toThrow(
+      /twhin\.none/,
+    );
+  });
+});
