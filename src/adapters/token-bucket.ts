@@ -20,7 +20,7 @@ export class TokenBucket {
 
   /**
    * Takes a token for one message, or `amount`; gives how long to wait, in ms, before sending it. The wait is for a
-   * burst's worth of tokens, so that a high rate isn't cut into single messages and timers too short to be kept.
+   * burst's worth of tokens at least, so that a high rate isn't cut into single messages and timers too short to be kept.
    */
   take(amount = 1): number {
     const now = this.#now();
@@ -28,7 +28,7 @@ export class TokenBucket {
     const elapsedS = Math.max(0, now - this.#filledAt) / 1000;
     this.#tokens = Math.min(this.#burst, this.#tokens + elapsedS * this.#ratePerS);
     this.#filledAt = now;
-    const short = this.#tokens < amount ? this.#burst - this.#tokens : 0;
+    const short = this.#tokens < amount ? Math.max(this.#burst, amount) - this.#tokens : 0;
     this.#tokens -= amount;
     return (short / this.#ratePerS) * 1000;
   }

@@ -60,12 +60,14 @@ export async function dryRun(request: ReplayRequest, reader: LogReader, output: 
   );
   output.out(`  settings     ${differences.length === 0 ? 'as the live graph' : ''}`.trimEnd());
   for (const { key, before, after } of differences) output.out(`               ${key}: ${before} → ${after}`);
-  for (const { topic, partition, from: start, until: end, records, first, last, gone } of partitions) {
-    output.out(
-      `  ${topic}/${partition}  offsets ${start} to ${end}: ${count(records)}, ${spanOf(first, last)}`,
-    );
-    if (gone > 0) output.out(`               the log begins at offset ${gone}; older records are gone`);
+  for (const { topic, partition, from: start, until: end, first, last, gone } of partitions) {
+    if (start < end)
+      output.out(`  ${topic}/${partition}  offsets ${start} to ${end}, ${spanOf(first, last)}`);
+    if (gone > 0)
+      output.out(`  ${topic}/${partition}  older records are gone: the log begins at offset ${gone}`);
   }
+  const empty = partitions.filter((each) => each.records === 0).length;
+  if (empty > 0) output.out(`  ${empty} partitions have nothing to read`);
 }
 
 function bytesOf({ stretch, sampled }: StretchSample): number {

@@ -116,7 +116,7 @@ class Replay {
         records: recordsIn(stretches),
         settings: Object.fromEntries(differences.map(({ key, after }) => [key, after])),
       },
-      'replaying',
+      'a new replay',
     );
     return {
       ...{ format: 1, graph: graph.name, from: options.from, until: options.until, publish, settings },

@@ -15,7 +15,7 @@ describe('the command line', () => {
   test('help names every command, and each command has help with an example', async () => {
     const { code, out, err } = await here.run('--help');
     expect([code, err]).toEqual([0, []]);
-    for (const command of ['topics', 'feed', 'run', 'stats', 'show', 'doctor', 'init']) {
+    for (const command of ['topics', 'feed', 'run', 'replay', 'stats', 'show', 'doctor', 'init']) {
       expect(out.join('\n')).toMatch(new RegExp(`^ +${command}\\b`, 'm'));
     }
     for (const command of [
@@ -23,6 +23,7 @@ describe('the command line', () => {
       ['topics', 'apply'],
       ['feed'],
       ['run'],
+      ['replay'],
       ['stats'],
       ['show'],
       ['doctor'],

@@ -1,0 +1,205 @@
+import { existsSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { json, type Place, place, type Said } from './captured.ts';
+
+const AT = 1_704_067_200_000;
+const LIKES = Array.from({ length: 40 }, (_, i) => ({
+  ...{ userId: `u${i % 7}`, tweetId: `t${i % 5}`, action: i % 9 === 0 ? 'unlike' : 'like' },
+  at: AT + 1000 * i,
+}));
+const CONFIG = 'export default { model: { dim: 8 }, limits: { maxEntities: 1000 } };';
+
+/** A place where a stream was fed and read. */
+let here: Place;
+beforeAll(async () => {
+  here = await place();
+  await writeFile(join(here.folder, 'twhin.config.ts'), CONFIG);
+  const lines = [...LIKES.map((like) => JSON.stringify(like)), 'no event'];
+  const file = join(here.folder, 'likes.ndjson');
+  await writeFile(file, lines.join('\n'));
+  for (const argv of [
+    ['topics', 'apply'],
+    ['feed', file, '--topic', 'engagement', '--raw'],
+    ['run', '--graph', 'engagement', '--until-caught-up'],
+  ]) {
+    expect([argv, (await here.run(...argv)).code]).toEqual([argv, 0]);
+  }
+});
+afterAll(() => here.remove());
+
+const replay = (...argv: string[]): Promise<Said> => here.run('replay', '--graph', 'engagement', ...argv);
+
+describe('twhin replay', () => {
+  test('ends with the edges of the live store and the same digest twice, on either kernel', async () => {
+    const stats = await here.run('stats', '--graph', 'engagement', '--json', '--digest');
+    const live = JSON.parse(stats.out[0] ?? '').graphs.engagement;
+    const said = await Promise.all([
+      replay('--into', 'one', '--json'),
+      replay('--into', 'two', '--json'),
+      replay('--into', 'three', '--set', 'kernel=reference', '--json'),
+      replay('--into', 'four', '--set', 'kernel=reference', '--json'),
+    ]);
+    expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+    const [one, two, three, four] = said.map((each) => JSON.parse(each.out.at(-1) ?? ''));
+    expect(one).toMatchObject({
+      ...{ graph: 'engagement', into: 'one', from: 'earliest', until: 'latest', set: [], publish: null },
+      ...{ events: 41, rejected: 1, reasons: { 'not-json': 1 }, edges: { likes: live.edges.likes } },
+    });
+    expect(one.digest.edges).toBe(live.digest.edges);
+    expect(one.seconds).toBeGreaterThan(0);
+    expect(two.digest).toEqual(one.digest);
+    expect(two.step).toBe(one.step);
+    expect(three.digest).toEqual(four.digest);
+    expect(three.digest.edges).toBe(one.digest.edges);
+    expect(three.set).toEqual(['kernel=reference']);
+  });
+
+  test('a finished one is said to be, with its digest, and not read again', async () => {
+    const first = JSON.parse((await replay('--into', 'done', '--json')).out[0] ?? '');
+    const again = await replay('--into', 'done', '--json');
+    expect(again.code).toBe(0);
+    expect(again.err.join()).toMatch(/^done was finished at 20.*; nothing was read again$/);
+    const { seconds: _, reasons: __, ...rest } = first;
+    expect(json(again)).toEqual(rest);
+    const text = await replay('--into', 'done');
+    expect(text.out[0]).toBe(
+      `engagement replayed into done  (${join(here.folder, 'state/engagement/stores/done')})`,
+    );
+    expect(text.out.at(-1)).toBe(
+      `  digest       edges ${first.digest.edges}, vectors ${first.digest.vectors}`,
+    );
+  });
+
+  test('asked something else, it is refused with both; --restart begins anew', async () => {
+    const first = JSON.parse((await replay('--into', 'changed', '--json')).out[0] ?? '');
+    const other = await replay('--into', 'changed', '--from', '2h', '--set', 'seed=5', '--publish', 'shadow');
+    expect([other.code, other.out]).toEqual([2, []]);
+    expect(other.err).toEqual([
+      'twhin: --into: changed is a replay that was asked something else:',
+      '  --from: it has earliest, seen 2h',
+      '  --publish: it has nothing, seen shadow',
+      '  training.seed: it has 1, seen 5',
+      'Ask the same again to go on with it, give another name in --into, or begin anew with --restart.',
+    ]);
+    const anew = await replay('--into', 'changed', '--set', 'seed=5', '--restart', '--json');
+    expect(anew.code).toBe(0);
+    const { digest } = JSON.parse(anew.out[0] ?? '');
+    expect(digest.edges).toBe(first.digest.edges);
+    expect(digest.vectors).not.toBe(first.digest.vectors);
+  });
+
+  test('says with its store how it came to be', async () => {
+    await replay('--into', 'origin', '--set', 'learningRate=0.05');
+    const folder = join(here.folder, 'state/engagement/stores/origin');
+    const origin = JSON.parse(await readFile(join(folder, 'origin.json'), 'utf8'));
+    expect(origin).toMatchObject({ from: 'replay', set: ['learningRate=0.05'] });
+  });
+
+  test('publishes to a topic of its own where asked, and to none else', async () => {
+    const before = JSON.parse((await here.run('topics', 'plan', '--json')).out[0] ?? '');
+    const said = await replay('--into', 'published', '--publish', 'shadow.vectors', '--json');
+    expect(said.code).toBe(0);
+    expect(existsSync(join(here.folder, 'log', 'shadow.vectors'))).toBe(true);
+    expect(JSON.parse((await here.run('topics', 'plan', '--json')).out[0] ?? '')).toEqual(before);
+    const plain = JSON.parse((await replay('--into', 'one', '--json')).out[0] ?? '');
+    expect(JSON.parse(said.out[0] ?? '').digest).toEqual(plain.digest);
+  });
+
+  test('a range by offsets holds what it names and no more', async () => {
+    const whole = JSON.parse((await replay('--dry-run', '--json')).out[0] ?? '');
+    const [first] = whole.partitions.filter(({ records }: { records: number }) => records > 1);
+    const name = `${first.topic.replace('twhin.', '')}/${first.partition}`;
+    const said = JSON.parse((await replay('--into', 'part', '--from', `${name}:1`, '--json')).out[0] ?? '');
+    expect(said.events).toBe(40);
+    expect(said.range).toContainEqual({
+      topic: first.topic,
+      partition: first.partition,
+      from: 1,
+      until: first.until,
+    });
+  });
+});
+
+describe('twhin replay --dry-run', () => {
+  test('says what would be read and which settings differ, and leaves nothing', async () => {
+    const said = await replay('--into', 'dry', '--set', 'dim=4', '--dry-run', '--json');
+    expect(said.code).toBe(0);
+    const { partitions, ...whole } = JSON.parse(said.out[0] ?? '');
+    const bytes = [...LIKES.map((like) => JSON.stringify(like)), 'no event'];
+    const keys = LIKES.reduce((sum, { userId }) => sum + userId.length, 0);
+    expect(whole).toMatchObject({
+      ...{ dryRun: true, graph: 'engagement', into: 'dry', records: 41, kept: true, set: ['dim=4'] },
+      bytes: bytes.join('').length + keys,
+      settings: [{ key: 'model.dim', before: '8', after: '4' }, { key: 'training.initScale' }],
+    });
+    expect(Date.now() - whole.last).toBeLessThan(600_000);
+    expect(whole.first).toBeLessThanOrEqual(whole.last);
+    expect(partitions.length).toBe(16);
+    expect(existsSync(join(here.folder, 'state/engagement/stores/dry'))).toBe(false);
+  });
+
+  test('in words', async () => {
+    const { out } = await replay('--dry-run');
+    expect(out[0]).toBe("engagement: nothing was read but the range's ends");
+    expect(out[1]).toBe('  records      41 in 16 partitions');
+    expect(out).toContain('  retention    the log holds all of it');
+    expect(out).toContain('  settings     as the live graph');
+  });
+});
+
+describe('a replay that is refused', () => {
+  test.each<[argv: string[], ...lines: RegExp[]]>([
+    [[], /^ +--into: expected a name for the replay's store, such as shadow; seen nothing$/],
+    [['--into', 'main'], /^ +--into: main is the live store of engagement/],
+    [['--into', 'Ü'], /^ +expected a store's name of .*seen "Ü"$/],
+    [['--into', 'a', '--from', 'x', '--until', 'y'], /^ +--from: .*seen "x"$/, /^ +--until: .*seen "y"$/],
+    [['--into', 'a', '--set', 'dim'], /^ +--set: expected key=value, such as dim=64, seen "dim"$/],
+    [
+      ['--into', 'a', '--set', 'state=/tmp'],
+      /^ +--set: a replay reads and writes where .*seen "state=\/tmp"$/,
+    ],
+    [['--into', 'a', '--set', 'dim=0'], /^ +the configuration has 1 problem/, /^ +model\.dim: .*seen 0$/],
+    [
+      ['--into', 'a', '--publish', 'twhin.embeddings.follow'],
+      /^ +--publish: twhin\.embeddings\.follow is the live/,
+    ],
+    [['--into', 'a', '--publish', 'engagement'], /^ +--publish: twhin\.engagement is the live/],
+    [['--into', 'a', '--publish', '__x'], /^ +--publish: expected a topic's name .*seen "__x"$/],
+    [['--into', 'a', '--from', '1h', '--until', '2h'], /^ +--until: expected a time after that of --from/],
+    [['--into', 'a', '--from', 'search/4:0'], /^ +--from: twhin\.search has 4 partitions, 0 to 3; seen 4$/],
+  ])('%j', async (argv, ...lines) => {
+    const { code, out, err } = await replay(...argv);
+    expect([code, out]).toEqual([2, []]);
+    expect(err.length).toBe(1 + lines.length);
+    for (const [i, line] of lines.entries()) expect(err[i + 1]).toMatch(line);
+    expect(existsSync(join(here.folder, 'state/engagement/stores/a'))).toBe(false);
+  });
+
+  test('without a graph, or one that there is not', async () => {
+    for (const argv of [[], ['--graph', 'likes']]) {
+      const { code, err } = await here.run('replay', ...argv, '--into', 'a');
+      expect(code).toBe(2);
+      expect(err[0]).toBe(
+        `twhin: --graph: expected one of engagement, follow; seen ${argv[1] ? '"likes"' : 'nothing'}`,
+      );
+    }
+  });
+
+  test('over a store that is no replay', async () => {
+    await replay('--into', 'foreign');
+    const record = join(here.folder, 'state/engagement/stores/foreign/replay.json');
+    await writeFile(record, '{}');
+    const unreadable = await replay('--into', 'foreign');
+    expect([unreadable.code, unreadable.err[0]]).toEqual([
+      1,
+      expect.stringMatching(/replay\.json can't be read/),
+    ]);
+    await rm(record);
+    for (const more of [[], ['--restart']]) {
+      const { code, err } = await replay('--into', 'foreign', ...more);
+      expect([code, err.join()]).toEqual([2, expect.stringMatching(/holds a store that is no replay's/)]);
+    }
+  });
+});
