@@ -1,12 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Admin, Kafka, PartitionMetadata } from 'kafkajs';
+import { type Admin, AssignerProtocol, type Kafka, type PartitionMetadata } from 'kafkajs';
 import { FatalError, RetryableError } from '../errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../pipeline/ports.ts';
 import { createKafka, type KafkaSettings, kafkaError, type LogLine } from './kafka-client.ts';
 import { brokerVersion } from './kafka-version.ts';
+import type { GroupReader } from './log-errors.ts';
 
 /** First offset kept and offset after the last, of each partition by number. */
 export type Ranges = Map<number, { low: number; high: number }>;
+
+/** What a group has committed for one partition; offset -1 where it has nothing. */
+export interface GroupOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly metadata: string | null;
+}
 
 /**
  * Topics of a cluster. The connection is made on first use and made anew after any failure: one that ever asked
@@ -93,6 +102,30 @@ export class KafkaAdmin implements LogAdmin {
       admin.fetchTopicMetadata({ topics: [topic] }),
     );
     return topics[0]?.partitions ?? [];
+  }
+
+  /** What a group has committed, for every partition of topics that exist. */
+  async groupOffsets(groupId: string, topics: readonly string[]): Promise<GroupOffset[]> {
+    const offsets = await this.#ask(`asking for the offsets of group ${groupId}`, (admin) =>
+      admin.fetchOffsets({ groupId, topics: [...topics] }),
+    );
+    return offsets.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset, metadata }) => ({
+        ...{ topic, partition, offset: safeOffset(offset, topic), metadata },
+      })),
+    );
+  }
+
+  /** Who has partitions of a group. */
+  async groupReader(groupId: string): Promise<GroupReader | undefined> {
+    const { groups } = await this.#ask(`asking for the members of group ${groupId}`, (admin) =>
+      admin.describeGroups([groupId]),
+    );
+    const reader = groups[0]?.members.find(({ memberAssignment }) => {
+      const assigned = AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {};
+      return Object.keys(assigned).length > 0;
+    });
+    return reader === undefined ? undefined : { clientId: reader.clientId, host: reader.clientHost };
   }
 
   async create(topics: readonly TopicDeclaration[]): Promise<void> {

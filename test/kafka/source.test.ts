@@ -69,31 +69,6 @@ describe('Kafka source', () => {
     expect(disorder(reader.records)).toEqual([]);
   });
 
-  test('a rebalance while there is no room hands nothing over twice', async () => {
-    const topic = await filled(2000, 2);
-    const positions = new Map<string, number>();
-    const [one, two] = [new Collector(positions), new Collector(positions)];
-    one.room = () => false;
-    const [first, second] = [source(topic), source(topic)];
-    await first.start(one);
-    await until('the first chunk', () => one.records.length > 0);
-    const held = one.records.length;
-    await second.start(two);
-    // Which partition it gets is chance, and so is how much of it is left.
-    await until('the other partition', () => two.records.length > 0);
-    await sleep(1000);
-    expect(one.records.length).toBe(held);
-    one.room = () => true;
-    first.resume();
-    await until('all', () => one.records.length + two.records.length >= 2000);
-    await sleep(500);
-    await first.stop();
-    await second.stop();
-    const all = numbersOf([...one.records, ...two.records]);
-    expect(all.length).toBe(2000);
-    expect(new Set(all).size).toBe(2000);
-  });
-
   test('a position that retention overtook is refused with the range', async () => {
     const topic = await filled(100);
     await forget(topic, 40);
