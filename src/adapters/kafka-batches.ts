@@ -18,6 +18,8 @@ import { decompress } from './kafka-codecs.ts';
  */
 const HEADER_BYTES = 61;
 const BEFORE_LENGTH_COUNTS = 12;
+/** Of unpacked records, given at a time: packed ones may be many times smaller. */
+const HAND_OVER_BYTES = 1 << 20;
 const CODEC = 0x07;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
@@ -71,50 +73,77 @@ export function wholeBatches(
 }
 
 /**
- * The records of the batches from offset `from` up to, but without, `until`, less those of aborted transactions and
- * the markers. @throws FatalError when the bytes are damaged.
+ * Makes records of batches, a part at a time: those from offset `from` up to, but without, `until`, less those of
+ * aborted transactions and the markers.
  */
-export async function recordsOf(batches: Batches, from: number, until: number): Promise<SourceRecord[]> {
-  const { topic, partition, bytes } = batches;
-  const coming = batches.aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
-  const aborted = new Set<bigint>();
-  const records: SourceRecord[] = [];
-  for (let at = 0; at < bytes.length; ) {
+export class Unpacking {
+  readonly #batches: Batches;
+  readonly #from: number;
+  readonly #until: number;
+  readonly #coming: AbortedTransaction[];
+  /** Producers inside of a transaction they aborted, where the next batch stands. */
+  readonly #aborted = new Set<bigint>();
+  #at = 0;
+
+  constructor(batches: Batches, from: number, until: number) {
+    this.#batches = batches;
+    this.#from = from;
+    this.#until = until;
+    this.#coming = batches.aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#batches.bytes.length;
+  }
+
+  /**
+   * The next records, of whole batches up to about 1 MiB unpacked; perhaps none.
+   * @throws FatalError when the bytes are damaged.
+   */
+  async next(): Promise<SourceRecord[]> {
+    const records: SourceRecord[] = [];
+    for (let bytes = 0; !this.done && bytes < HAND_OVER_BYTES; ) {
+      bytes += await this.#batch(records);
+    }
+    return records;
+  }
+
+  /** Adds what is wanted of one batch, and gives how many bytes its records take up. */
+  async #batch(into: SourceRecord[]): Promise<number> {
+    const { topic, partition, bytes } = this.#batches;
+    const at = this.#at;
     const end = at + BEFORE_LENGTH_COUNTS + bytes.readInt32BE(at + 8);
     const base = offsetAt(bytes, at, topic);
     const last = base + bytes.readInt32BE(at + 23);
     const attributes = bytes.readUInt16BE(at + 21);
     const producerId = bytes.readBigInt64BE(at + 43);
-    while (coming[0] !== undefined && coming[0].firstOffset <= last) {
-      aborted.add(coming.shift()!.producerId);
+    this.#at = end;
+    while (this.#coming[0] !== undefined && this.#coming[0].firstOffset <= last) {
+      this.#aborted.add(this.#coming.shift()!.producerId);
     }
-    const place = { topic, partition, base, from, until, ...timesOf(bytes, at, attributes) };
+    const place = {
+      ...{ topic, partition, base, from: this.#from, until: this.#until },
+      ...timesOf(bytes, at, attributes),
+    };
     try {
       if ((attributes & CONTROL) !== 0) {
-        if (await endsAborted(bytes.subarray(at, end), place)) aborted.delete(producerId);
-      } else if (last >= from && ((attributes & TRANSACTIONAL) === 0 || !aborted.has(producerId))) {
-        const packed = bytes.subarray(at + HEADER_BYTES, end);
-        const codec = attributes & CODEC;
-        readRecords(
-          codec === 0 ? packed : await decompress(packed, codec),
-          bytes.readInt32BE(at + 57),
-          place,
-          records,
-        );
+        if (endsAborted(bytes.subarray(at, end), place)) this.#aborted.delete(producerId);
+        return 0;
       }
+      if (last < this.#from || ((attributes & TRANSACTIONAL) !== 0 && this.#aborted.has(producerId))) {
+        return 0;
+      }
+      const packed = bytes.subarray(at + HEADER_BYTES, end);
+      const codec = attributes & CODEC;
+      const unpacked = codec === 0 ? packed : await decompress(packed, codec);
+      readRecords(unpacked, bytes.readInt32BE(at + 57), place, into);
+      return unpacked.length;
     } catch (cause) {
       const what = `records ${base} to ${last} of ${topic}/${partition} can't be read: ${reasonOf(cause)}`;
-      throw new FatalError(
-        'damaged-batch',
-        `${what}; look at the broker's disk, or read from ${last + 1} on`,
-        {
-          cause,
-        },
-      );
+      const message = `${what}; look at the broker's disk, or read from ${last + 1} on`;
+      throw new FatalError('damaged-batch', message, { cause });
     }
-    at = end;
   }
-  return records;
 }
 
 function offsetAt(bytes: Buffer, at: number, topic: string): number {
@@ -130,7 +159,7 @@ function timesOf(bytes: Buffer, at: number, attributes: number): Pick<RecordPlac
 }
 
 /** Whether a batch holds the marker of an abort: its one record's key is version i16, type i16, where 0 is abort. */
-async function endsAborted(batch: Buffer, place: RecordPlace): Promise<boolean> {
+function endsAborted(batch: Buffer, place: RecordPlace): boolean {
   const markers: SourceRecord[] = [];
   readRecords(
     batch.subarray(HEADER_BYTES),

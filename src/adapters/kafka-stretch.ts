@@ -1,11 +1,12 @@
 import { reasonOf } from '../errors.ts';
 import type { SourceRecord, Stretch, StretchCursor } from '../pipeline/ports.ts';
-import { type Batches, recordsOf, wholeBatches } from './kafka-batches.ts';
+import { Unpacking, wholeBatches } from './kafka-batches.ts';
 import type { Fetched } from './kafka-fetch.ts';
 
-/** Batches read ahead, and where what they hold of the stretch begins. */
-interface Ahead extends Batches {
-  readonly from: number;
+/** What one fetch brought. */
+interface Ahead {
+  readonly bytes: number;
+  readonly unpacking: Unpacking;
 }
 
 /**
@@ -47,8 +48,9 @@ export class KafkaStretch implements StretchCursor {
   add({ topic, partition, bytes, aborted }: Fetched): boolean {
     const { length, next } = wholeBatches(bytes, this.stretch.until, topic);
     if (length > 0) {
-      const ahead = { topic, partition, bytes: bytes.subarray(0, length), aborted, from: this.#fetchOffset };
-      this.#ahead.push(ahead);
+      const batches = { topic, partition, bytes: bytes.subarray(0, length), aborted };
+      const unpacking = new Unpacking(batches, this.#fetchOffset, this.stretch.until);
+      this.#ahead.push({ bytes: length, unpacking });
       this.#aheadBytes += length;
     }
     if (next !== undefined) {
@@ -80,10 +82,8 @@ export class KafkaStretch implements StretchCursor {
 
   async next(): Promise<SourceRecord[] | undefined> {
     for (;;) {
-      const ahead = this.#ahead.shift();
+      const ahead = this.#ahead[0];
       if (ahead !== undefined) {
-        this.#aheadBytes -= ahead.bytes.length;
-        this.#onTaken();
         const records = await this.#unpack(ahead);
         if (records.length > 0) {
           return records;
@@ -99,9 +99,15 @@ export class KafkaStretch implements StretchCursor {
     }
   }
 
-  async #unpack(ahead: Ahead): Promise<SourceRecord[]> {
+  async #unpack({ bytes, unpacking }: Ahead): Promise<SourceRecord[]> {
     try {
-      return await recordsOf(ahead, ahead.from, this.stretch.until);
+      const records = await unpacking.next();
+      if (unpacking.done && this.#ahead[0]?.unpacking === unpacking) {
+        this.#ahead.shift();
+        this.#aheadBytes -= bytes;
+        this.#onTaken();
+      }
+      return records;
     } catch (error) {
       // Asked again, it must not go on behind what is damaged.
       this.drop(error instanceof Error ? error : new Error(reasonOf(error)));

@@ -37,14 +37,19 @@ export class Collector implements SourceReader {
   }
 }
 
-/** Waits until `ready`, else says what was waited for. */
-export async function until(what: string, ready: () => boolean, limitMs = 60_000): Promise<void> {
+/** Waits until `ready`, else says what was waited for. Between two looks it does `meanwhile`. */
+export async function until(
+  what: string,
+  ready: () => boolean,
+  limitMs = 60_000,
+  meanwhile: () => Promise<void> = () => sleep(10),
+): Promise<void> {
   const deadline = Date.now() + limitMs;
   while (!ready()) {
     if (Date.now() > deadline) {
       throw new Error(`waited ${limitMs} ms in vain for: ${what}`);
     }
-    await sleep(10);
+    await meanwhile();
   }
 }
 

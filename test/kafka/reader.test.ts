@@ -212,6 +212,59 @@ describe('reading Kafka', () => {
     await beyond.close();
   });
 
+  test('a compacted topic: what is left comes, and a stretch ends in a hole as well', async () => {
+    const topic = freshTopic('compacted');
+    await create(topic, 1, {
+      'cleanup.policy': 'compact',
+      'min.cleanable.dirty.ratio': '0.001',
+      'segment.ms': '100',
+      'delete.retention.ms': '0',
+    });
+    // Of a producer with an identity the last batch stays, emptied.
+    const known = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
+    await known.connect();
+    const send = (by: typeof known, from: number) =>
+      by.send({
+        topic,
+        messages: count(from, from + 20).map((n) => ({ key: `k${n % 5}`, value: String(n) })),
+      });
+    for (let n = 0; n < 100; n += 20) await send(producer, n);
+    for (let n = 100; n < 200; n += 20) await send(known, n);
+    await known.disconnect();
+    for (let n = 200; n < 300; n += 20) await send(producer, n);
+    const whole = { topic, partition: 0, from: 0, until: 300 };
+    let left = await read(whole);
+    expect(left.length).toBe(300);
+    // The segment in use is not compacted, and only a write begins another.
+    let end = 300;
+    await until(
+      'compaction',
+      () => left.length < 100,
+      90_000,
+      async () => {
+        await sleep(500);
+        await producer.send({ topic, messages: [{ key: 'roll', value: String(end++) }] });
+        left = await read(whole);
+      },
+    );
+    const offsets = left.map(({ offset }) => offset);
+    expect(numbersOf(left)).toEqual(offsets);
+    expect(offsets.slice(-5)).toEqual([295, 296, 297, 298, 299]);
+    for (const fetchBytes of [1, 1 << 20]) {
+      for (const [from, upTo] of [
+        [0, 50],
+        [0, 199],
+        [150, 250],
+        [1, 294],
+        [199, 201],
+        [0, 298],
+      ] as const) {
+        const some = await read({ ...whole, from, until: upTo }, { fetchBytes });
+        expect(some.map(({ offset }) => offset)).toEqual(offsets.filter((at) => at >= from && at < upTo));
+      }
+    }
+  });
+
   test('out of range: below what retention left, also on the way; beyond the end', async () => {
     const topic = freshTopic('range');
     await create(topic, 2);
