@@ -9,7 +9,7 @@ const STANDARD_ERRORS = 2;
 export function better(quality: Quality | undefined): 'A' | 'B' | undefined {
   if (quality === undefined || quality.all.edges < FEWEST_EDGES) return undefined;
   const { mrr, standardError } = quality.difference;
-  if (mrr === 0 || Math.abs(mrr) <= STANDARD_ERRORS * standardError) return undefined;
+  if (Math.abs(mrr) <= STANDARD_ERRORS * standardError) return undefined;
   return mrr > 0 ? 'B' : 'A';
 }
 

@@ -184,6 +184,30 @@ describe('compareQuality', () => {
     expect(quality?.all.b).toEqual(quality?.all.a);
   });
 
+  test("takes an entity's vector from each store's own row", async () => {
+    const relations = {
+      follows: [
+        [1, 0],
+        [-1, 0],
+      ] as const,
+    };
+    const backwards = Object.fromEntries(Object.entries(vectorsOf(LINE)).reverse());
+    const a = await storeOf({ vectors: vectorsOf(LINE), relations });
+    const b = await storeOf({ vectors: backwards, relations });
+    const rowInB = ({ key, rowA }: CommonEntity) => ({
+      ...{ key, rowA },
+      rowB: 4 + Object.keys(backwards).indexOf(key),
+    });
+    const held = heldEdge('user:1 follows user:2');
+    const quality = await compared(
+      a,
+      b,
+      [{ ...held, lhsEntity: rowInB(held.lhsEntity), rhsEntity: rowInB(held.rhsEntity) }],
+      { candidates: new Map([['user', users.map(rowInB)]]) },
+    );
+    expect(quality?.all.b).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
+  });
+
   test('passes over an end without a candidate, and says nothing of no edges', async () => {
     const relations = {
       likes: [

@@ -34,9 +34,12 @@ const vectors = { 'user:1': [1, 0], 'user:2': [0, 1], 'user:3': [1, 1], 'tweet:1
 
 describe('readHeldEdges', () => {
   test('gives new edges between entities that both have trained, with their rows', async () => {
-    const a = await storeOf({ vectors: { ...vectors, 'user:onlyA': [1, 0] } });
+    const a = await storeOf({
+      vectors: { ...vectors, 'user:onlyA': [1, 0], 'user:raw': [1, 0], 'user:raw2': [0, 0] },
+      untrained: ['user:raw2'],
+    });
     const b = await storeOf({
-      vectors: { 'user:9': [1, 0], ...vectors, 'user:raw': [0, 0] },
+      vectors: { 'user:9': [1, 0], ...vectors, 'user:raw': [0, 0], 'user:raw2': [1, 0] },
       untrained: ['user:raw'],
     });
     const log = new MemoryLog();
@@ -44,6 +47,7 @@ describe('readHeldEdges', () => {
       follow('1', '2'),
       follow('1', 'onlyA'),
       follow('2', 'raw'),
+      follow('2', 'raw2'),
       follow('unheard', '2'),
       follow('3', '1', 'unfollow'),
       follow('3', '2', 'block'),
@@ -57,7 +61,7 @@ describe('readHeldEdges', () => {
     log.append('twhin.follow', Buffer.from('no event'));
     log.append('twhin.other', follow('2', '1'));
     const found = await held(a, b, log);
-    expect(found.records).toBe(12);
+    expect(found.records).toBe(13);
     expect(found.edges).toEqual(['user:1 follows user:2', 'user:3 likes tweet:1']);
     expect(found.ends[1]).toEqual([
       { key: 'user:3', rowA: 6, rowB: 7 },

@@ -61,6 +61,9 @@ describe('bestRotation', () => {
     expect(bestRotation(new Float32Array(6), new Float32Array(6), 2)).toBeUndefined();
     expect(bestRotation(Float32Array.of(1, 1, 2, 2), Float32Array.of(1, 0, 2, 0), 2)).toBeUndefined();
     expect(bestRotation(new Float32Array(0), new Float32Array(0), 2)).toBeUndefined();
+    // A third direction that is there in rounding alone.
+    const flat = randomRows(300, 8).map((x, at) => (at % 3 === 2 ? x * 1e-9 : x));
+    expect(bestRotation(flat, flat, 3)).toBeUndefined();
   });
 });
 

@@ -36,6 +36,6 @@ describe('verdict', () => {
     expect(better(quality(0.4, 0.4626, 0.03125, 30))).toBe('B');
     expect(better(quality(0.4626, 0.4, 0.03125, 30))).toBe('A');
     expect(better(quality(0.4, 0.4, 0, 1000))).toBeUndefined();
-    expect(better(quality(0.4, 0.4, Number.NaN, 1))).toBeUndefined();
+    expect(better(quality(0.4, 0.5, Number.NaN, 1))).toBeUndefined();
   });
 });
