@@ -49,6 +49,11 @@ export class GraphStore {
     this.layout = layout;
   }
 
+  /** The entries as they lie there, for what looks at all of them: a check, a backup. */
+  get entries(): Store {
+    return this.#store;
+  }
+
   /** undefined: the store is fresh. */
   async head(): Promise<Head | undefined> {
     const [bytes] = await this.#store.getMany([this.layout.headKey()]);

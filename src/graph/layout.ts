@@ -30,7 +30,9 @@ const OUTBOX = 0x6f;
 const ERASED = 0x78;
 
 export const EDGE_VALUE_BYTES = 9;
+export const ENTITY_VALUE_BYTES = 24;
 const VECTOR_KEY_BYTES = 5;
+const ERASED_KEY_BYTES = 33;
 
 export class Layout {
   readonly entityTypes: readonly string[];
@@ -53,6 +55,11 @@ export class Layout {
 
   relationIndex(relation: string): number | undefined {
     return this.#relationIndex.get(relation);
+  }
+
+  /** Bytes of a row's value. */
+  get vectorBytes(): number {
+    return (this.dim + 2) * 4 + 8;
   }
 
   headKey(): Buffer {
@@ -95,6 +102,7 @@ export class Layout {
     edgesFrom: (type: string) => Buffer.of(EDGE, this.#index(this.#typeIndex, type, 'entity type')),
     vectors: Buffer.of(VECTOR),
     edges: Buffer.of(EDGE),
+    reverse: Buffer.of(REVERSE),
     outbox: Buffer.of(OUTBOX),
     erased: Buffer.of(ERASED),
     edgesOut: (entity: EntityKey) => this.#named(EDGE, entity),
@@ -106,6 +114,11 @@ export class Layout {
     const [entity, end] = this.#decode(key, 1);
     if (end !== key.length) throw damaged('key', key);
     return entity;
+  }
+
+  /** Whether the key is one of kind `x`, whose hash can be any. */
+  isErasedKey(key: Uint8Array): boolean {
+    return key[0] === ERASED && key.length === ERASED_KEY_BYTES;
   }
 
   rowOf(vectorKey: Uint8Array): number {

@@ -1,0 +1,138 @@
+import type { Findings } from './check-findings.ts';
+import type { EdgeChange, EdgeName } from './edge.ts';
+import type { EntityKey } from './entity.ts';
+import type { GraphStore } from './graph-store.ts';
+import { asBuffer } from './layout.ts';
+import type { Entry } from './store.ts';
+
+/** Edges looked up the other way round at a time. */
+const LOOK_UP = 1_000;
+
+/** Live edges by relation, and removed ones, as they are there. */
+export interface EdgeCounts {
+  readonly live: Record<string, number>;
+  removed: number;
+  /** Entries of both directions. */
+  forward: number;
+  reverse: number;
+}
+
+/** An edge with its entry as stored, and what the entry the other way round holds; undefined where there is none. */
+export interface EdgePair {
+  readonly edge: EdgeChange;
+  readonly entry: Entry;
+  readonly otherKey: Buffer;
+  readonly other: Uint8Array | undefined;
+}
+
+/** Every edge of one direction beside its entry of the other; entries that can't be read go to `damaged`. */
+export async function* edgePairs(
+  store: GraphStore,
+  direction: 'forward' | 'reverse',
+  damaged: (entry: Entry) => void = () => {},
+): AsyncIterable<EdgePair> {
+  const { layout, entries } = store;
+  const otherKeyOf = (edge: EdgeName) =>
+    direction === 'forward' ? layout.reverseKey(edge) : layout.edgeKey(edge);
+  let batch: Omit<EdgePair, 'other'>[] = [];
+  const lookUp = async function* () {
+    const others = await entries.getMany(batch.map(({ otherKey }) => otherKey));
+    yield* batch.map((pair, i) => ({ ...pair, other: others[i] }));
+    batch = [];
+  };
+  const prefix = direction === 'forward' ? layout.prefixes.edges : layout.prefixes.reverse;
+  for await (const entry of entries.scan(prefix)) {
+    const edge = readEdge(store, entry);
+    if (edge === undefined) damaged(entry);
+    else batch.push({ edge, entry, otherKey: otherKeyOf(edge) });
+    if (batch.length === LOOK_UP) yield* lookUp();
+  }
+  yield* lookUp();
+}
+
+/** Whether the two entries of an edge say the same. */
+export function agree({ entry, other }: EdgePair): boolean {
+  return other !== undefined && Buffer.compare(entry.value, other) === 0;
+}
+
+/**
+ * Looks at every edge in both directions: that live ones have both ends, and that the directions agree. Memory is
+ * that of a batch: ends are found by walking the entities beside the edges, which are in the same order.
+ */
+export async function checkEdges(
+  store: GraphStore,
+  findings: Findings,
+  onProgress: (entries: number) => void,
+): Promise<EdgeCounts> {
+  const counts: EdgeCounts = { live: {}, removed: 0, forward: 0, reverse: 0 };
+  const damaged = ({ key }: Entry) => findings.add('entry-damaged', `edge ${asBuffer(key).toString('hex')}`);
+  const lhs = new EntityWalk(store);
+  for await (const pair of edgePairs(store, 'forward', damaged)) {
+    const { edge, other } = pair;
+    counts.forward++;
+    if (edge.removed) counts.removed++;
+    else counts.live[edge.relation] = (counts.live[edge.relation] ?? 0) + 1;
+    if (other === undefined) findings.add('reverse-missing', nameOf(edge));
+    else if (!agree(pair)) findings.add('reverse-differs', nameOf(edge));
+    if (!edge.removed && !(await lhs.has(edge.lhs)))
+      findings.add('end-missing', `${edge.lhs} of ${nameOf(edge)}`);
+    onProgress(1);
+  }
+  const rhs = new EntityWalk(store);
+  for await (const { edge, other } of edgePairs(store, 'reverse', damaged)) {
+    counts.reverse++;
+    if (other === undefined) findings.add('reverse-extra', nameOf(edge));
+    else if (!edge.removed && !(await rhs.has(edge.rhs)))
+      findings.add('end-missing', `${edge.rhs} of ${nameOf(edge)}`);
+    onProgress(1);
+  }
+  await lhs.end();
+  await rhs.end();
+  return counts;
+}
+
+function readEdge({ layout }: GraphStore, { key, value }: Entry): EdgeChange | undefined {
+  try {
+    const edge = { ...layout.edgeOf(key), ...layout.decodeEdge(value) };
+    return Number.isFinite(edge.at) && (value[8] ?? 2) < 2 ? edge : undefined;
+  } catch {
+    // Said by the caller, with the bytes of the key.
+    return undefined;
+  }
+}
+
+function nameOf({ lhs, relation, rhs }: EdgeName): string {
+  return `${lhs} ${relation} ${rhs}`;
+}
+
+/** Says whether entities are there that are asked for in the store's own order. */
+class EntityWalk {
+  readonly #store: GraphStore;
+  readonly #entries: AsyncIterator<Entry>;
+  #current: Entry | undefined;
+  #started = false;
+  #asked: EntityKey | undefined;
+  #answer = false;
+
+  constructor(store: GraphStore) {
+    this.#store = store;
+    this.#entries = store.entries.scan(store.layout.prefixes.entities)[Symbol.asyncIterator]();
+  }
+
+  async has(entity: EntityKey): Promise<boolean> {
+    if (entity === this.#asked) return this.#answer;
+    const key = this.#store.layout.entityKey(entity);
+    while (!this.#started || (this.#current && Buffer.compare(this.#current.key, key) < 0)) {
+      const next = await this.#entries.next();
+      this.#started = true;
+      this.#current = next.done ? undefined : next.value;
+    }
+    this.#asked = entity;
+    this.#answer = this.#current !== undefined && Buffer.compare(this.#current.key, key) === 0;
+    return this.#answer;
+  }
+
+  async end(): Promise<void> {
+    await this.#entries.return?.();
+  }
+}

@@ -1,0 +1,154 @@
+import type { CheckReport } from './check.ts';
+import { agree, edgePairs } from './check-edges.ts';
+import type { FindingKind } from './check-findings.ts';
+import { NAMED, RowMarks } from './check-rows.ts';
+import type { GraphStore } from './graph-store.ts';
+import { encodeHead, type Head } from './head.ts';
+import { type Store, WriteBatch } from './store.ts';
+
+/** Puts and deletes written at a time. */
+const BATCH = 4_096;
+/** What the head alone is wrong about. */
+const COUNTS: readonly FindingKind[] = ['row-beyond', 'entities-more', 'edges-more', 'outbox-more'];
+
+/** Something put right, and what was done about it. */
+export interface Mended {
+  readonly kind: FindingKind;
+  readonly count: number;
+  readonly did: string;
+}
+
+/**
+ * Mends what follows from the rest of the store for certain, and nothing else: what is lost stays lost, and is found
+ * again by the next check. Nobody else may write meanwhile. Ended early, it can be done again.
+ */
+export async function repairStore(store: GraphStore, report: CheckReport): Promise<Mended[]> {
+  const { head, findings } = report;
+  if (head === undefined) return [];
+  const count = (kind: FindingKind) => findings.find((finding) => finding.kind === kind)?.count ?? 0;
+  const writer = new Writer(store.entries);
+  const live = { ...report.edges };
+  const mended: Mended[] = [];
+  if (count('reverse-missing') + count('reverse-differs') > 0)
+    mended.push(...(await mendReverse(store, writer)));
+  if (count('reverse-extra') > 0) mended.push(...(await mendExtra(store, writer, head, live)));
+  // Where entities are lost or can't be read, a vector may be of one of them.
+  const named = count('entry-damaged') + count('entities-fewer') === 0;
+  if (count('vector-orphan') > 0 && named) mended.push(await dropOrphans(store, writer));
+  await writer.flush();
+  const wrong = COUNTS.filter((kind) => count(kind) > 0);
+  if (wrong.length > 0) {
+    await writer.put(store.layout.headKey(), encodeHead(recounted(head, report, live)));
+    await writer.flush();
+  }
+  mended.push(...wrong.map((kind) => ({ kind, count: count(kind), did: 'counted again in the head' })));
+  return mended.filter((each) => each.count > 0);
+}
+
+/** The edge itself is what counts: trained on, digested, recovered. Its other entry is written from it. */
+async function mendReverse(store: GraphStore, writer: Writer): Promise<Mended[]> {
+  let missing = 0;
+  let differing = 0;
+  for await (const pair of edgePairs(store, 'forward')) {
+    if (agree(pair)) continue;
+    if (pair.other === undefined) missing++;
+    else differing++;
+    await writer.put(pair.otherKey, pair.entry.value);
+  }
+  return [
+    { kind: 'reverse-missing', count: missing, did: 'written from the edges' },
+    { kind: 'reverse-differs', count: differing, did: 'written from the edges' },
+  ];
+}
+
+/**
+ * An entry without its edge says everything of it. Where the head's count tells that as many edges of the relation are
+ * gone, they are put back; where it tells that none is, the entry goes; otherwise nobody knows.
+ */
+async function mendExtra(
+  store: GraphStore,
+  writer: Writer,
+  head: Head,
+  live: Record<string, number>,
+): Promise<Mended[]> {
+  const extra: Record<string, number> = {};
+  for await (const { edge, other } of edgePairs(store, 'reverse')) {
+    if (other === undefined && !edge.removed) extra[edge.relation] = (extra[edge.relation] ?? 0) + 1;
+  }
+  const missing = (relation: string) => (head.edges[relation] ?? 0) - (live[relation] ?? 0);
+  const lost = new Set(Object.keys(extra).filter((relation) => missing(relation) === extra[relation]));
+  const whole = new Set(head.model.relations.map(({ name }) => name).filter((name) => missing(name) === 0));
+  let back = 0;
+  let dropped = 0;
+  for await (const { edge, entry, otherKey, other } of edgePairs(store, 'reverse')) {
+    if (other !== undefined) continue;
+    if (lost.has(edge.relation)) {
+      await writer.put(otherKey, entry.value);
+      if (!edge.removed) live[edge.relation] = (live[edge.relation] ?? 0) + 1;
+      back++;
+    } else if (whole.has(edge.relation)) {
+      await writer.delete(entry.key);
+      dropped++;
+    }
+  }
+  return [
+    { kind: 'reverse-extra', count: back, did: 'edges put back that the head counts' },
+    { kind: 'reverse-extra', count: dropped, did: 'deleted: the head counts no such edge' },
+  ];
+}
+
+/** Deletes vectors that no entity leads to. */
+async function dropOrphans(store: GraphStore, writer: Writer): Promise<Mended> {
+  const { layout, entries } = store;
+  const rows = new RowMarks();
+  for await (const { row } of store.entities()) rows.mark(row, NAMED);
+  let dropped = 0;
+  for await (const { key } of entries.scan(layout.prefixes.vectors)) {
+    const row = layout.rowOf(key);
+    if (row < 2 * layout.relations.length || rows.at(row) !== 0) continue;
+    await writer.delete(key);
+    dropped++;
+  }
+  return { kind: 'vector-orphan', count: dropped, did: 'deleted' };
+}
+
+/** The head, counting what is there. A count that is higher than that tells of a loss, and is left to tell it. */
+function recounted(head: Head, report: CheckReport, live: Readonly<Record<string, number>>): Head {
+  const raised = (counts: Readonly<Record<string, number>>, there: Readonly<Record<string, number>>) => {
+    const names = Object.keys({ ...counts, ...there });
+    return Object.fromEntries(names.map((name) => [name, Math.max(counts[name] ?? 0, there[name] ?? 0)]));
+  };
+  return {
+    ...head,
+    rows: Math.max(head.rows, report.nextRow),
+    entities: raised(head.entities, report.entities),
+    edges: raised(head.edges, live),
+    outbox: Math.max(head.outbox, report.outbox),
+  };
+}
+
+/** Writes what it is given a batch at a time. */
+class Writer {
+  #batch = new WriteBatch();
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async put(key: Uint8Array, value: Uint8Array): Promise<void> {
+    this.#batch.put(key, value);
+    if (this.#batch.size >= BATCH) await this.flush();
+  }
+
+  async delete(key: Uint8Array): Promise<void> {
+    this.#batch.delete(key);
+    if (this.#batch.size >= BATCH) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const full = this.#batch;
+    this.#batch = new WriteBatch();
+    await this.#store.write(full);
+  }
+}

@@ -1,0 +1,125 @@
+import { FatalError } from '../errors.ts';
+import { checkEdges } from './check-edges.ts';
+import { attempt, checkEntities } from './check-entities.ts';
+import { type Finding, type FindingKind, Findings } from './check-findings.ts';
+import type { GraphStore } from './graph-store.ts';
+import type { Head } from './head.ts';
+import { asBuffer, type Layout } from './layout.ts';
+
+/** What a store holds, counted, and all that is wrong with it. */
+export interface CheckReport {
+  readonly head: Head | undefined;
+  readonly entities: Readonly<Record<string, number>>;
+  /** Live edges by relation. */
+  readonly edges: Readonly<Record<string, number>>;
+  readonly removed: number;
+  readonly outbox: number;
+  /** First row after those of all entities. */
+  readonly nextRow: number;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Reads the whole store and says all that can't be so. Memory: a byte a row and a batch of edges.
+ * onProgress: entries looked at so far.
+ * @throws FatalError when the files themselves can't be read.
+ */
+export async function checkStore(
+  store: GraphStore,
+  onProgress: (entries: number) => void = () => {},
+): Promise<CheckReport> {
+  const findings = new Findings();
+  let done = 0;
+  const progress = (entries: number) => {
+    done += entries;
+    if (done % 10_000 === 0) onProgress(done);
+  };
+  const head = await readHead(store, findings);
+  const entities = await checkEntities(store, head, findings, progress);
+  const edges = await checkEdges(store, findings, progress);
+  const outbox = await checkNames(store, findings);
+  await checkUnknown(store, findings);
+  const report = {
+    head,
+    entities: entities.types,
+    edges: edges.live,
+    removed: edges.removed,
+    outbox,
+    nextRow: entities.nextRow,
+  };
+  if (head) {
+    compare(findings, 'entities', head.entities, report.entities);
+    compare(findings, 'edges', head.edges, report.edges);
+    compare(findings, 'outbox', { outbox: head.outbox }, { outbox });
+    checkOffsets(head, findings);
+  } else if (done > 0 && findings.count('head-damaged') === 0) {
+    findings.add('head-missing', `${done} entries`);
+  }
+  return { ...report, findings: findings.list() };
+}
+
+async function readHead(store: GraphStore, findings: Findings): Promise<Head | undefined> {
+  try {
+    return await store.head();
+  } catch (error) {
+    if (!(error instanceof FatalError) || error.code !== 'store-damaged') throw error;
+    findings.add('head-damaged', error.message);
+    return undefined;
+  }
+}
+
+/** Looks at names waiting to be published, which it counts, and at those of what was erased. */
+async function checkNames(store: GraphStore, findings: Findings): Promise<number> {
+  const { layout, entries } = store;
+  let outbox = 0;
+  for await (const { key, value } of entries.scan(layout.prefixes.outbox)) {
+    outbox++;
+    if (attempt(() => layout.entityOf(key)) === undefined || value.length > 0)
+      findings.add('entry-damaged', `outbox ${asBuffer(key).toString('hex')}`);
+  }
+  for await (const { key, value } of entries.scan(layout.prefixes.erased)) {
+    const at = value.length === 8 ? asBuffer(value).readDoubleLE(0) : Number.NaN;
+    if (!layout.isErasedKey(key) || !Number.isFinite(at))
+      findings.add('entry-damaged', `erasure ${asBuffer(key).toString('hex')}`);
+  }
+  return outbox;
+}
+
+/** Keys that begin like none of ours, or like the head's without being it. */
+async function checkUnknown({ layout, entries }: GraphStore, findings: Findings): Promise<void> {
+  const known = new Set(knownPrefixes(layout).map((prefix) => prefix[0]));
+  const head = layout.headKey();
+  for (let first = 0; first < 256; first++) {
+    if (known.has(first)) continue;
+    for await (const { key } of entries.scan(Uint8Array.of(first))) {
+      if (Buffer.compare(key, head) !== 0) findings.add('key-unknown', asBuffer(key).toString('hex'));
+    }
+  }
+}
+
+function knownPrefixes({ prefixes }: Layout): Buffer[] {
+  const { entities, vectors, edges, reverse, outbox, erased } = prefixes;
+  return [entities, vectors, edges, reverse, outbox, erased];
+}
+
+function compare(
+  findings: Findings,
+  what: 'entities' | 'edges' | 'outbox',
+  counted: Readonly<Record<string, number>>,
+  there: Readonly<Record<string, number>>,
+): void {
+  for (const name of new Set([...Object.keys(counted), ...Object.keys(there)])) {
+    const [head, found] = [counted[name] ?? 0, there[name] ?? 0];
+    if (found === head) continue;
+    const kind: FindingKind = found < head ? `${what}-fewer` : `${what}-more`;
+    findings.add(kind, `${name}: ${found}, counted ${head}`, Math.abs(found - head));
+  }
+}
+
+function checkOffsets({ offsets }: Head, findings: Findings): void {
+  for (const [topic, partitions] of Object.entries(offsets)) {
+    for (const partition of Object.keys(partitions)) {
+      if (!/^\d{1,9}$/.test(partition)) findings.add('offset-damaged', `${topic} ${partition}`);
+    }
+  }
+}
