@@ -3,6 +3,7 @@ import { normalizeQuery } from '../../topics/fields.ts';
 import { EVENT_FORMATS } from '../adapters/event-file-formats.ts';
 import { loadConfig } from '../config/load.ts';
 import { type EntityKey, entityKey, idOf, parseEntityKey, typeOf } from '../graph/entity.ts';
+import { addBackupCommand } from './backup.ts';
 import { addCheckCommand } from './check.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
@@ -103,6 +104,7 @@ function addCommands(program: Command, surroundings: Surroundings): void {
 
   addRunCommand(program, surroundings);
   addReplayCommand(program, surroundings);
+  addBackupCommand(program, surroundings);
   addCheckCommand(program, surroundings);
 
   program

@@ -6,7 +6,7 @@ import type { Relation } from './relation.ts';
 const count = z.number().int().nonnegative();
 
 /** The one small record that every commit rewrites: what the whole store stands at. */
-const headSchema = z.object({
+export const headSchema = z.object({
   format: z.literal(1),
   graph: z.string(),
   model: z.object({

@@ -70,7 +70,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // A backup is files in a folder of their own: it writes and reads them itself.
   'src/backup/': {
     all: ['src/graph/', 'src/errors.ts'],
-    packages: [...PURE, 'node:fs', 'node:fs/promises', 'node:path'],
+    packages: [...PURE, 'node:fs/promises', 'node:path', 'node:util', 'node:zlib'],
   },
   // Which folders hold a graph's stores, which of them is live, who writes it.
   'src/state/': {

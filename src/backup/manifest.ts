@@ -1,0 +1,109 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { FatalError, reasonOf } from '../errors.ts';
+import { headSchema } from '../graph/head.ts';
+import { MAX_CHUNK_BYTES } from './chunk.ts';
+import { sha256, writeWhole } from './files.ts';
+
+/*
+ * DIR/<graph>/
+ *   manifest.json        what the backup is, and which chunks it is made of; JSON, written last
+ *   chunks/<sha-256>     compressed chunks (see chunk.ts), each named by the hash of its file: sha256sum checks one
+ *
+ * The manifest's own checksum is the SHA-256 of the JSON of all its other fields, in their order, without spaces.
+ */
+export const FORMAT = 1;
+export const MANIFEST = 'manifest.json';
+export const CHUNKS = 'chunks';
+/** A backup of a terabyte has a quarter of a million chunks and a manifest of 40 MB. */
+const MAX_MANIFEST_BYTES = 128 * 1024 * 1024;
+
+const size = z.number().int().nonnegative();
+
+const chunkSchema = z.object({
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 hex digits of a SHA-256'),
+  /** Of the file, compressed. */
+  fileBytes: size.max(2 * MAX_CHUNK_BYTES),
+  /** Uncompressed. */
+  bytes: size.max(MAX_CHUNK_BYTES),
+  entries: size,
+});
+
+export type Chunk = z.infer<typeof chunkSchema>;
+
+const manifestSchema = z.object({
+  format: z.literal(FORMAT),
+  graph: z.string(),
+  /** Name of the store it was taken of. */
+  store: z.string(),
+  /** ISO 8601. */
+  at: z.string(),
+  /** Of the model; the model itself is in the head. */
+  fingerprint: z.string(),
+  /** Settings the store is trained with beside the configuration's own, `key=value` each. */
+  set: z.array(z.string()),
+  /** What the store stood at. */
+  head: headSchema,
+  entries: size,
+  bytes: size,
+  /** In the order of the store's keys. */
+  chunks: z.array(chunkSchema),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+
+export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
+  const checksum = sha256(Buffer.from(JSON.stringify(manifest)));
+  await writeWhole(join(folder, MANIFEST), Buffer.from(`${JSON.stringify({ ...manifest, checksum })}\n`));
+}
+
+/**
+ * The manifest of a graph's backup; undefined where there is none.
+ * @throws FatalError when it was changed, or is of another format or graph.
+ */
+export async function readManifest(folder: string, graph: string): Promise<Manifest | undefined> {
+  const path = join(folder, MANIFEST);
+  const json = await readJson(path);
+  if (json === undefined) return undefined;
+  const { checksum, ...rest } = z.record(z.string(), z.unknown()).catch({}).parse(json);
+  const { format, graph: named } = rest;
+  if (typeof format !== 'number' || typeof named !== 'string')
+    throw damaged(path, 'it is no manifest of a backup');
+  if (format !== FORMAT) {
+    throw new FatalError(
+      'backup-format',
+      `${path} is of format ${format}, and this version reads format ${FORMAT}; restore it with the version that wrote it`,
+    );
+  }
+  if (checksum !== sha256(Buffer.from(JSON.stringify(rest))))
+    throw damaged(path, 'its checksum does not fit');
+  const parsed = manifestSchema.safeParse(rest);
+  if (!parsed.success) throw damaged(path, z.prettifyError(parsed.error));
+  const manifest = parsed.data;
+  if (named !== graph || manifest.head.graph !== graph) {
+    throw new FatalError('backup-graph', `${path} is of the graph ${named}, not of ${graph}`);
+  }
+  return manifest;
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    const { size: bytes } = await stat(path);
+    if (bytes > MAX_MANIFEST_BYTES)
+      throw damaged(path, `it has ${bytes} bytes, at most ${MAX_MANIFEST_BYTES} are possible`);
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof FatalError) throw error;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw damaged(path, reasonOf(error), error);
+  }
+}
+
+function damaged(path: string, reason: string, cause?: unknown): FatalError {
+  return new FatalError(
+    'backup-damaged',
+    `${path} can't be used: ${reason}; use another copy of the backup, or twhin replay`,
+    { cause },
+  );
+}

@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { zstdDecompress } from 'node:zlib';
+import { FatalError, reasonOf } from '../errors.ts';
+import type { Entry } from '../graph/store.ts';
+import { entriesOf } from './chunk.ts';
+import { readSized, sha256 } from './files.ts';
+import { CHUNKS, type Chunk, type Manifest } from './manifest.ts';
+
+const decompress = promisify(zstdDecompress);
+
+/**
+ * Every entry of a backup, in the order of keys, a chunk at a time. Each chunk is checked against the manifest before
+ * any of its entries is given: its file's size and hash, its own size, its entries, and that keys rise throughout.
+ * @throws FatalError naming the file that is not what the manifest says.
+ */
+export async function* readBackup(folder: string, manifest: Manifest): AsyncIterable<Entry[]> {
+  let last: Uint8Array | undefined;
+  let count = 0;
+  for (const chunk of manifest.chunks) {
+    const path = join(folder, CHUNKS, chunk.sha256);
+    const entries = await readChunk(path, chunk);
+    for (const { key } of entries) {
+      if (last !== undefined && Buffer.compare(last, key) >= 0) throw damaged(path, 'its keys do not rise');
+      last = key;
+    }
+    count += entries.length;
+    yield entries;
+  }
+  if (count !== manifest.entries)
+    throw damaged(folder, `its chunks hold ${count} entries, the manifest says ${manifest.entries}`);
+}
+
+async function readChunk(path: string, chunk: Chunk): Promise<Entry[]> {
+  const packed = await readSized(path, chunk.fileBytes);
+  if (packed === undefined)
+    throw damaged(path, `it is missing or has not the ${chunk.fileBytes} bytes it should`);
+  if (sha256(packed) !== chunk.sha256) throw damaged(path, 'its bytes are not those its name says');
+  let bytes: Buffer;
+  let entries: Entry[];
+  try {
+    bytes = await decompress(packed, { maxOutputLength: Math.max(chunk.bytes, 1) });
+    entries = [...entriesOf(bytes)];
+  } catch (error) {
+    throw damaged(path, reasonOf(error), error);
+  }
+  if (bytes.length !== chunk.bytes || entries.length !== chunk.entries) {
+    throw damaged(
+      path,
+      `it holds ${entries.length} entries in ${bytes.length} bytes, the manifest says ${chunk.entries} in ${chunk.bytes}`,
+    );
+  }
+  return entries;
+}
+
+function damaged(path: string, reason: string, cause?: unknown): FatalError {
+  return new FatalError(
+    'backup-damaged',
+    `${path} is damaged: ${reason}. Nothing was restored; use another copy of the backup, or twhin replay`,
+    { cause },
+  );
+}
