@@ -1,0 +1,58 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sha256 } from '../../src/backup/files.ts';
+import type { Manifest } from '../../src/backup/manifest.ts';
+import { readBackup } from '../../src/backup/read.ts';
+import type { GraphStore } from '../../src/graph/graph-store.ts';
+import { WriteBatch } from '../../src/graph/store.ts';
+import { filled } from '../graph/check-fixture.ts';
+import { scanned } from '../graph/store-conformance.ts';
+
+export const ABOUT = { store: 'main', at: '2030-01-01T00:00:00.000Z', set: ['dim=2'] };
+
+export interface Folder {
+  readonly path: string;
+  remove(): Promise<void>;
+}
+
+export async function folder(): Promise<Folder> {
+  const path = await mkdtemp(join(tmpdir(), 'twhin-backup-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** A store that takes several chunks: 20 MB of vectors beside the entries of a small graph. */
+export async function large(): Promise<GraphStore> {
+  const store = await filled();
+  const batch = new WriteBatch();
+  for (let row = 100; row < 33_000; row++) {
+    const value = Buffer.alloc(600);
+    for (let i = 0; i < 600; i += 4) value.writeUInt32LE(Math.imul(row * 601 + i, 0x9e3779b1) >>> 0, i);
+    batch.put(store.layout.vectorKey(row), value);
+  }
+  await store.entries.write(batch);
+  return store;
+}
+
+export const everything = (store: GraphStore) => scanned(store.entries.scan(new Uint8Array()));
+
+/** What a backup holds, as {@link everything} gives it. */
+export async function read(path: string, manifest: Manifest): Promise<[string, string][]> {
+  const found: [string, string][] = [];
+  for await (const entries of readBackup(path, manifest)) {
+    for (const { key, value } of entries)
+      found.push([Buffer.from(key).toString('hex'), Buffer.from(value).toString('hex')]);
+  }
+  return found;
+}
+
+export const chunkFiles = async (path: string) => (await readdir(join(path, 'chunks'))).sort();
+
+/** Changes the manifest and makes its checksum fit again: what a checksum alone does not hold off. */
+export async function forge(path: string, change: (manifest: Manifest) => object): Promise<void> {
+  const file = join(path, 'manifest.json');
+  const { checksum: _, ...manifest } = JSON.parse(await readFile(file, 'utf8'));
+  const changed = change(manifest);
+  const checksum = sha256(Buffer.from(JSON.stringify(changed)));
+  await writeFile(file, JSON.stringify({ ...changed, checksum }));
+}
