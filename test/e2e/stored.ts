@@ -1,6 +1,7 @@
 import { loadConfig } from '../../src/config/load.ts';
 import type { Head } from '../../src/graph/head.ts';
 import { openForReading } from '../../src/state/open.ts';
+import { livePlace, placeOf } from '../../src/state/places.ts';
 import type { Twhin } from './twhin.ts';
 
 /** What a store holds, read beside whoever writes it. */
@@ -12,12 +13,17 @@ export interface Stored {
   readonly edges: readonly string[];
 }
 
-/** Everything in a graph's store, or its head alone. */
-export async function readStore(twhin: Twhin, graph: string, headOnly = false): Promise<Stored> {
+/** Everything in a graph's store, or its head alone. name: a store beside the live one. */
+export async function readStore(
+  twhin: Twhin,
+  graph: string,
+  headOnly = false,
+  name?: string,
+): Promise<Stored> {
   const config = await loadConfig(twhin.env, twhin.folder);
   const found = config.graphs.find(({ name }) => name === graph);
   if (found === undefined) throw new Error(`no graph ${graph} in ${twhin.env['TWHIN_CONFIG']}`);
-  const store = await openForReading(found);
+  const store = await openForReading(found, name === undefined ? livePlace(found) : placeOf(found, name));
   const vectors = new Map<string, Buffer>();
   const edges: string[] = [];
   if (store === undefined) return { head: undefined, vectors, edges };

@@ -1,0 +1,176 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { higgsLines } from '../fixtures/higgs.ts';
+import { readStore, unlike } from './stored.ts';
+import { client, endsOf, fold, readTopic } from './topic-reader.ts';
+import { type Running, Twhin, until } from './twhin.ts';
+
+const GRAPH = 'engagement';
+const EVENTS = 6_000;
+const CONFIG = `
+  model: { dim: 16 },
+  training: { batchEdges: 128 },
+  commit: { everyEdges: 512 },
+  limits: { maxEntities: 100_000, maxKnownEdges: 1_000_000 },`;
+
+interface Replayed {
+  readonly events: number;
+  readonly step: number;
+  readonly digest: { readonly edges: string; readonly vectors: string };
+}
+
+/** A live updater, caught up and running on, beside which all replays here are made. */
+let twhin: Twhin;
+let live: Running;
+beforeAll(async () => {
+  twhin = await Twhin.create(inject('brokers'), CONFIG);
+  const file = join(twhin.folder, 'events.txt');
+  await writeFile(file, higgsLines(EVENTS, 5).join('\n'));
+  await twhin.ok(['topics', 'apply']);
+  await twhin.ok(['feed', file, '--topic', 'engagement', '--format', 'higgs']);
+  live = twhin.start(['run', '--graph', GRAPH]);
+  await until('all is consumed and published', async () => {
+    if (live.over) throw new Error(live.stderr);
+    const { head } = await readStore(twhin, GRAPH, true);
+    return head?.events.consumed === EVENTS && head.outbox === 0;
+  });
+});
+afterAll(async () => {
+  await twhin?.remove();
+});
+
+const REPLAY = ['replay', '--graph', GRAPH, '--into'];
+
+async function replayed(name: string, ...more: string[]): Promise<Replayed> {
+  const out = await twhin.ok([...REPLAY, name, '--json', ...more]);
+  return JSON.parse(out.trimEnd().split('\n').at(-1) ?? '');
+}
+
+let first: Replayed | undefined;
+/** The range replayed whole, once for all tests. */
+async function whole(): Promise<Replayed> {
+  first ??= await replayed('whole');
+  return first;
+}
+
+async function consumed(name: string): Promise<number> {
+  const { head } = await readStore(twhin, GRAPH, true, name);
+  return head?.events.consumed ?? 0;
+}
+
+test('twice gives the same digest, its edges those of the live store, which runs on untouched', async () => {
+  const topic = twhin.topic(`embeddings.${GRAPH}`);
+  const one = await whole();
+  const before = await endsOf(inject('brokers'), topic);
+  const two = await replayed('two');
+  expect(one.events).toBe(EVENTS);
+  expect(two.digest).toEqual(one.digest);
+  expect(two.step).toBe(one.step);
+  const stats = JSON.stringify(await twhin.json(['stats', '--graph', GRAPH, '--digest']));
+  expect(JSON.parse(stats).graphs[GRAPH].digest.edges).toBe(one.digest.edges);
+  expect(live.over).toBe(false);
+  expect(await endsOf(inject('brokers'), topic)).toEqual(before);
+});
+
+test('it joins no group and leaves none', async () => {
+  await replayed('grouped');
+  const admin = client(inject('brokers')).admin();
+  await admin.connect();
+  try {
+    const { groups } = await admin.listGroups();
+    const ours = groups.map(({ groupId }) => groupId).filter((id) => id.includes(twhin.prefix));
+    expect(ours).toEqual([`${twhin.prefix}${GRAPH}`]);
+  } finally {
+    await admin.disconnect();
+  }
+});
+
+test('killed and interrupted in the middle, the same command goes on and ends in the same digest', async () => {
+  const args = [...REPLAY, 'killed', '--json'];
+  // Held to a rate, so that the middle lasts.
+  const slow = [...args, '--rate', '1500'];
+  const killed = twhin.start(slow);
+  await until('a third is read', async () => killed.over || (await consumed('killed')) > EVENTS / 3);
+  killed.kill('SIGKILL');
+  expect((await killed.ended).signal).toBe('SIGKILL');
+  const left = await consumed('killed');
+  expect(left).toBeLessThan(EVENTS);
+
+  const interrupted = twhin.start(slow);
+  await until('more is read', async () => interrupted.over || (await consumed('killed')) > left);
+  interrupted.kill('SIGINT');
+  const { code, stdout, stderr } = await interrupted.ended;
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(
+    /interrupted after \d+ of 6000 records; the same command goes on from the last commit/,
+  );
+  expect(stderr).toMatch(/going on with the replay/);
+  expect(await consumed('killed')).toBeLessThan(EVENTS);
+
+  const rest = JSON.parse(await twhin.ok(args));
+  const { digest, step, events } = await whole();
+  expect(rest).toMatchObject({ digest, step, events });
+});
+
+test('the reference kernel is equal to itself, killed or not', async () => {
+  const reference = ['kernel=reference', 'uniformNegatives=8', 'evaluatedEdges=1'].flatMap((each) => [
+    '--set',
+    each,
+  ]);
+  const one = await replayed('reference', ...reference);
+  const killed = twhin.start([...REPLAY, 'reference-killed', '--rate', '1500', ...reference]);
+  await until(
+    'a third is read',
+    async () => killed.over || (await consumed('reference-killed')) > EVENTS / 3,
+  );
+  killed.kill('SIGKILL');
+  expect((await killed.ended).signal).toBe('SIGKILL');
+  const two = await replayed('reference-killed', ...reference);
+  expect(two.digest).toEqual(one.digest);
+  expect(one.digest.edges).toBe((await whole()).digest.edges);
+});
+
+test('other settings make another model of the same edges; --publish publishes it, to that topic alone', async () => {
+  const shadow = twhin.topic('shadow');
+  const other = await replayed('other', '--set', 'dim=24', '--set', 'learningRate=0.05', '--publish', shadow);
+  const { digest } = await whole();
+  expect(other.digest.edges).toBe(digest.edges);
+  expect(other.digest.vectors).not.toBe(digest.vectors);
+  const { head, vectors } = await readStore(twhin, GRAPH, false, 'other');
+  expect(head?.model.dim).toBe(24);
+  expect(head?.outbox).toBe(0);
+  expect(unlike(vectors, fold(await readTopic(inject('brokers'), shadow)))).toEqual([]);
+});
+
+test('at a share of a core it says so, and ends in the same digest', async () => {
+  const ended = await twhin.end([...REPLAY, 'shared', '--json', '--cpu-share', '0.6']);
+  expect(ended.stderr).toMatch(/share of one core, at the lowest priority/);
+  expect(JSON.parse(ended.stdout).digest).toEqual((await whole()).digest);
+});
+
+test('a range by offsets has what it names; what the log no longer holds is refused, with what it does', async () => {
+  const topic = twhin.topic('engagement');
+  const end = (await endsOf(inject('brokers'), topic)).get(0) ?? 0;
+  const part = await replayed('part', '--from', `engagement/0:${end}`);
+  expect(part.events).toBe(EVENTS - end);
+
+  const admin = client(inject('brokers')).admin();
+  await admin.connect();
+  await admin.fetchTopicOffsets(topic);
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '100' }] });
+  await admin.disconnect();
+  const firsts = `${topic}/0 starts at offset 100, of 20\\d\\d-\\d\\d-\\d\\dT[\\d:.]+Z: older records are gone; seen`;
+  for (const [from, seen] of [
+    ['engagement/0:99', 'offset 99'],
+    ['1d', '20'],
+  ] as const) {
+    const { code, stderr } = await twhin.end([...REPLAY, 'refused', '--from', from]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(new RegExp(`--from: ${firsts} ${seen}`));
+  }
+  const { stdout } = await twhin.end([...REPLAY, 'refused', '--dry-run']);
+  expect(stdout).toMatch(/older records are gone: the log begins at offset 100/);
+  const rest = await replayed('rest');
+  expect(rest.events).toBe(EVENTS - 100);
+});
