@@ -9,7 +9,7 @@ import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors.ts';
 import { openForReading } from '../state/open.ts';
 import { readOrigin } from '../state/origin.ts';
-import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../state/places.ts';
+import { placeOf, readLive, type StorePlace } from '../state/places.ts';
 import type { Output } from './output.ts';
 import { count, total } from './progress-line.ts';
 import { selectGraphs } from './select-graphs.ts';
@@ -84,7 +84,7 @@ async function backup(
 /** What the store is trained with beside the configuration's own. */
 function settingsOf(place: StorePlace, live: ReturnType<typeof readLive>): readonly string[] {
   if (place.name === live.live) return live.set;
-  return place.name === FIRST_STORE ? [] : (readOrigin(place)?.set ?? []);
+  return readOrigin(place)?.set ?? [];
 }
 
 function summary({ manifest, written, removed }: Backup) {

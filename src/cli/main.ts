@@ -11,6 +11,7 @@ import { init } from './init.ts';
 import { createLog } from './logging.ts';
 import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
 import { addReplayCommand } from './replay.ts';
+import { addRestoreCommand } from './restore.ts';
 import { addRunCommand } from './run-command.ts';
 import { selectGraphs } from './select-graphs.ts';
 import { show } from './show.ts';
@@ -105,6 +106,7 @@ function addCommands(program: Command, surroundings: Surroundings): void {
   addRunCommand(program, surroundings);
   addReplayCommand(program, surroundings);
   addBackupCommand(program, surroundings);
+  addRestoreCommand(program, surroundings);
   addCheckCommand(program, surroundings);
 
   program

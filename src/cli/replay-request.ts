@@ -43,7 +43,7 @@ export interface ReplayRequest {
 }
 
 /** Where a replay reads and writes is where the live graph does: these settings are not its to change. */
-const PLACES = /^(state|topicPrefix|kafka)\b/;
+export const PLACES = /^(state|topicPrefix|kafka)\b/;
 /** What Kafka takes as a topic's name, other than those it keeps for itself. */
 const TOPIC = /^(?!__)[a-zA-Z0-9._-]{1,249}$/;
 

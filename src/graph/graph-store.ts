@@ -33,6 +33,8 @@ export interface Commit {
   /** [n] rows and their floats, [n, dim + 2]. */
   readonly rows: Int32Array;
   readonly floats: Float32Array;
+  /** [n] step each row is of; that of the head unless given. */
+  readonly steps?: Float64Array;
   readonly outboxAdded: Iterable<EntityKey>;
   readonly outboxCleared: Iterable<EntityKey>;
 }
@@ -169,7 +171,7 @@ export class GraphStore {
     await this.#store.close();
   }
 
-  #putRows(batch: WriteBatch, { rows, floats, head }: Commit): void {
+  #putRows(batch: WriteBatch, { rows, floats, steps, head }: Commit): void {
     const bytes = (this.layout.dim + 2) * 4;
     const size = bytes + 8;
     const source = asBuffer(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
@@ -178,7 +180,7 @@ export class GraphStore {
     for (let i = 0; i < rows.length; i++) {
       const at = i * size;
       source.copy(values, at, i * bytes, (i + 1) * bytes);
-      values.writeDoubleLE(head.step, at + bytes);
+      values.writeDoubleLE(steps?.[i] ?? head.step, at + bytes);
       batch.put(this.layout.vectorKey(rows[i] ?? 0), values.subarray(at, at + size));
     }
   }

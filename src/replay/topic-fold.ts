@@ -1,0 +1,236 @@
+import { decodeEmbedding, type Embedding } from '../../topics/embeddings.ts';
+import { FatalError, reasonOf } from '../errors.ts';
+import { type EntityKey, entityKey, idOf, MAX_ID_BYTES, typeOf } from '../graph/entity.ts';
+import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
+import { fingerprint, type Head, type ModelIdentity } from '../graph/head.ts';
+import type { SourceRecord } from '../pipeline/ports.ts';
+import type { Checkpoint } from '../pipeline/trainer.ts';
+
+/**
+ * Accumulator of a vector that came without one: about what a row has after twenty steps of the default preset, so
+ * that the next step moves it by about a tenth of its length. From 0 it would move by half of it, and be lost.
+ */
+export const FOLDED_ACCUMULATOR = 32;
+
+/** What is known of a key: the newest record about it. */
+interface Seen {
+  step: number;
+  /** undefined: gone, or another model's. */
+  row: number | undefined;
+  /** Of another model's vector. */
+  foreign: string | undefined;
+}
+
+/** What the newest records make of a batch's keys. */
+interface Folded {
+  readonly row: number;
+  readonly embedding: Embedding & { readonly vector: Float32Array };
+}
+
+/**
+ * Makes a graph's store of its embeddings topic alone: entities with their vectors, byte for byte. Of a key's records
+ * the one of the highest step counts, of two with one step the later; a tombstone takes the entity out.
+ *
+ * What the topic does not hold is as of a fresh store: no edges, relation vectors as they start, no offsets, so that
+ * the event topics are read from their start and teach the edges again. Entities count as trained once, at the time
+ * their vector was published; accumulators are {@link FOLDED_ACCUMULATOR}.
+ * Memory: a key and its step for each entity ever named.
+ */
+export class TopicFold {
+  /** Records taken. */
+  records = 0;
+  readonly #graph: string;
+  readonly #model: ModelIdentity;
+  readonly #space: string;
+  readonly #store: GraphStore;
+  readonly #start: Checkpoint;
+  readonly #fingerprint: string;
+  readonly #seen = new Map<EntityKey, Seen>();
+  readonly #entities: Record<string, number> = {};
+  #rows: number;
+  #step = 0;
+  #watermark = 0;
+
+  /** start: relation rows of a fresh store. space: a new name. */
+  constructor(options: {
+    graph: string;
+    model: ModelIdentity;
+    space: string;
+    store: GraphStore;
+    start: Checkpoint;
+  }) {
+    this.#graph = options.graph;
+    this.#model = options.model;
+    this.#space = options.space;
+    this.#store = options.store;
+    this.#start = options.start;
+    this.#fingerprint = fingerprint(options.model);
+    this.#rows = options.start.rows.length;
+  }
+
+  /** Takes records of one partition, in their order. @throws FatalError when one is no published vector of the graph. */
+  async add(records: readonly SourceRecord[]): Promise<void> {
+    const folded = new Map<EntityKey, Folded>();
+    const erased: { key: EntityKey; row: number }[] = [];
+    for (const record of records) this.#fold(record, folded, erased);
+    this.records += records.length;
+    await this.#write([...folded.entries()], erased);
+  }
+
+  /**
+   * Writes what the store stands at.
+   * @throws FatalError when vectors of another model are left, or there is none at all.
+   */
+  async finish(): Promise<Head> {
+    this.#refuseForeign();
+    if (Object.values(this.#entities).every((count) => count === 0)) {
+      throw new FatalError(
+        'topic-empty',
+        `the topic holds no vector of ${this.#graph}; there is nothing to restore`,
+      );
+    }
+    const { rows, floats } = this.#start;
+    await this.#commit({ rows, floats, steps: new Float64Array(rows.length) });
+    return this.#head();
+  }
+
+  #fold(
+    record: SourceRecord,
+    folded: Map<EntityKey, Folded>,
+    erased: { key: EntityKey; row: number }[],
+  ): void {
+    const embedding = this.#read(record);
+    const key = keyOf(record);
+    const seen = this.#seen.get(key) ?? { step: -1, row: undefined, foreign: undefined };
+    if (embedding.step < seen.step) return;
+    this.#seen.set(key, seen);
+    seen.step = embedding.step;
+    this.#step = Math.max(this.#step, embedding.step);
+    this.#watermark = Math.max(this.#watermark, embedding.at);
+    const { vector } = embedding;
+    const ours = embedding.fingerprint === this.#fingerprint;
+    seen.foreign = vector === null || ours ? undefined : embedding.fingerprint;
+    if (vector === null || !ours) {
+      if (seen.row !== undefined) erased.push({ key, row: seen.row });
+      if (seen.row !== undefined) this.#count(key, -1);
+      seen.row = undefined;
+      folded.delete(key);
+      return;
+    }
+    if (!this.#model.entityTypes.includes(typeOf(key))) throw unusable(record, `no entity is called ${key}`);
+    if (seen.row === undefined) {
+      seen.row = this.#rows++;
+      this.#count(key, 1);
+    }
+    folded.set(key, { row: seen.row, embedding: { ...embedding, vector } });
+  }
+
+  #read(record: SourceRecord): Embedding {
+    let embedding: Embedding;
+    try {
+      embedding = decodeEmbedding(record.headers ?? {}, record.value);
+    } catch (error) {
+      throw unusable(record, reasonOf(error), error);
+    }
+    if (embedding.graph !== this.#graph)
+      throw unusable(record, `it is of the graph ${embedding.graph}, not ${this.#graph}`);
+    if (embedding.vector?.some((number) => !Number.isFinite(number)))
+      throw unusable(record, 'its vector holds a number that is none');
+    return embedding;
+  }
+
+  async #write(
+    folded: readonly [EntityKey, Folded][],
+    erased: readonly { key: EntityKey; row: number }[],
+  ): Promise<void> {
+    if (folded.length + erased.length === 0) return;
+    const { dim } = this.#model;
+    const floats = new Float32Array(folded.length * (dim + 2));
+    const steps = new Float64Array(folded.length);
+    const rows = new Int32Array(folded.length);
+    const entities: EntityRecord[] = folded.map(([key, { row, embedding }], i) => {
+      floats.set(embedding.vector, i * (dim + 2));
+      floats[i * (dim + 2) + dim] = FOLDED_ACCUMULATOR;
+      steps[i] = embedding.step;
+      rows[i] = row;
+      return { key, row, updates: 1, firstSeen: embedding.at, lastSeen: embedding.at };
+    });
+    await this.#commit({ rows, floats, steps, entities, erasedEntities: erased });
+  }
+
+  async #commit(
+    parts: { rows: Int32Array; floats: Float32Array; steps: Float64Array } & {
+      entities?: readonly EntityRecord[];
+      erasedEntities?: readonly { key: EntityKey; row: number }[];
+    },
+  ): Promise<void> {
+    const none = { edges: [], erasedEdges: [], erasures: [], outboxAdded: [], outboxCleared: [] };
+    await this.#store.commit({ head: this.#head(), ...none, entities: [], erasedEntities: [], ...parts });
+  }
+
+  #head(): Head {
+    return {
+      format: 1,
+      graph: this.#graph,
+      model: this.#model,
+      step: this.#step,
+      random: [...this.#start.random],
+      rows: this.#rows,
+      offsets: {},
+      events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
+      edges: {},
+      entities: { ...this.#entities },
+      outbox: 0,
+      watermark: this.#watermark,
+      epoch: 0,
+      space: this.#space,
+      stepBase: 0,
+      topicIds: {},
+    };
+  }
+
+  #count(key: EntityKey, change: number): void {
+    this.#entities[typeOf(key)] = (this.#entities[typeOf(key)] ?? 0) + change;
+  }
+
+  /** Vectors of two models can't stand side by side; those that were written over since don't matter. */
+  #refuseForeign(): void {
+    const foreign = new Map<string, { count: number; sample: EntityKey }>();
+    for (const [key, { foreign: print }] of this.#seen) {
+      if (print === undefined) continue;
+      const found = foreign.get(print) ?? { count: 0, sample: key };
+      found.count++;
+      foreign.set(print, found);
+    }
+    if (foreign.size === 0) return;
+    const ours = Object.values(this.#entities).reduce((sum, count) => sum + count, 0);
+    const others = [...foreign].map(
+      ([print, { count, sample }]) => `${count} of ${print}, such as ${sample}`,
+    );
+    throw new FatalError(
+      'topic-model',
+      `the topic holds vectors of other models than the configured one: ${others.join('; ')}; ${ours} are of the ` +
+        `configured ${this.#fingerprint}. Put the configuration back that they were published with; where the topic ` +
+        'holds several, replay the event topics instead: twhin replay',
+    );
+  }
+}
+
+/** @throws FatalError when the record has no key that an entity can have. */
+function keyOf(record: SourceRecord): EntityKey {
+  const text = record.key?.toString('utf8') ?? '';
+  const key = entityKey(text.slice(0, Math.max(text.indexOf(':'), 0)), text.slice(text.indexOf(':') + 1));
+  const bytes = Buffer.byteLength(idOf(key));
+  if (text !== key || typeOf(key) === '' || bytes === 0 || bytes > MAX_ID_BYTES)
+    throw unusable(record, `its key ${JSON.stringify(text.slice(0, 80))} names no entity`);
+  return key;
+}
+
+function unusable({ topic, partition, offset }: SourceRecord, reason: string, cause?: unknown): FatalError {
+  return new FatalError(
+    'topic-record',
+    `${topic}, partition ${partition}, offset ${offset} is no vector that twhin published: ${reason}; ` +
+      'is it the right topic? Nothing was restored',
+    { cause },
+  );
+}

@@ -1,0 +1,166 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { checkStore } from '../../src/graph/check.ts';
+import type { GraphStore } from '../../src/graph/graph-store.ts';
+import { fingerprint } from '../../src/graph/head.ts';
+import type { SourceRecord } from '../../src/pipeline/ports.ts';
+import { FOLDED_ACCUMULATOR, TopicFold } from '../../src/replay/topic-fold.ts';
+import { embeddingHeaders } from '../../topics/embeddings.ts';
+import { graph, MODEL, tweet, user } from '../graph/graph-fixture.ts';
+
+const START = {
+  step: 0,
+  random: Uint32Array.of(5, 6, 7),
+  rows: Int32Array.of(0, 1, 2, 3),
+  floats: Float32Array.from([0.5, -1, 0, 0, 1, 1, 0, 0, 2, 2, 0, 0, 3, 3, 0, 0]),
+  publish: new Uint8Array(4),
+};
+const OURS = fingerprint(MODEL);
+const OTHERS = 'f'.repeat(16);
+
+let store: GraphStore;
+let folding: TopicFold;
+beforeEach(() => {
+  store = graph();
+  folding = new TopicFold({ graph: 'test', model: MODEL, space: 'new', store, start: START });
+});
+
+let offset = 0;
+/** vector: hex of two little-endian float32; null is a tombstone. */
+function record(
+  key: string,
+  step: number,
+  vector: string | null,
+  change: { graph?: string; fingerprint?: string; at?: number; dim?: number } = {},
+): SourceRecord {
+  const headers = {
+    graph: 'test',
+    dim: 2,
+    dtype: 'float32' as const,
+    step,
+    at: 1000 + step,
+    fingerprint: OURS,
+  };
+  const text = embeddingHeaders({ ...headers, ...change });
+  return {
+    ...{ topic: 'twhin.embeddings.test', partition: 1, offset: offset++, timestamp: 9 },
+    key: Buffer.from(key),
+    value: vector === null ? null : Buffer.from(vector, 'hex'),
+    headers: Object.fromEntries(Object.entries(text).map(([name, value]) => [name, Buffer.from(value)])),
+  };
+}
+
+/** 1, -2; 0.5, 0; a subnormal and minus zero. */
+const V1 = '0000803f000000c0';
+const V2 = '0000003f00000000';
+const ODD = '0100000000000080';
+
+/** Vectors' bytes by entity, and the step of each. */
+async function vectors(): Promise<Record<string, [hex: string, step: number]>> {
+  const found: Record<string, [string, number]> = {};
+  for await (const { key, row } of store.entities()) {
+    const read = (await store.readVectors([row])).get(row);
+    found[key] = [Buffer.from(read?.bytes ?? []).toString('hex'), read?.step ?? -1];
+  }
+  return found;
+}
+
+describe('folding an embeddings topic', () => {
+  test('gives each entity the bytes and the step of its newest record', async () => {
+    await folding.add([record('user:a', 3, V1), record('tweet:t', 4, ODD), record('user:a', 5, V2)]);
+    await folding.add([record('user:b', 6, V1), record('user:b', 6, V2), record('user:a', 4, V1)]);
+    const head = await folding.finish();
+    expect(await vectors()).toEqual({ 'user:a': [V2, 5], 'tweet:t': [ODD, 4], 'user:b': [V2, 6] });
+    expect(head).toEqual({
+      ...{
+        format: 1,
+        graph: 'test',
+        model: MODEL,
+        step: 6,
+        random: [5, 6, 7],
+        rows: 7,
+        offsets: {},
+        edges: {},
+      },
+      ...{ events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 }, entities: { user: 2, tweet: 1 } },
+      ...{ outbox: 0, watermark: 1006, epoch: 0, space: 'new', stepBase: 0, topicIds: {} },
+    });
+    expect(await store.head()).toEqual(head);
+    expect(folding.records).toBe(6);
+    expect((await checkStore(store)).findings).toEqual([]);
+  });
+
+  test('leaves the rest as a fresh store has it, and entities as trained once', async () => {
+    await folding.add([record('user:a', 3, V1)]);
+    await folding.finish();
+    const rows = await Array.fromAsync(store.rows());
+    expect(rows.slice(0, 4).map(({ floats, step }) => [...floats, step])).toEqual([
+      [0.5, -1, 0, 0, 0],
+      [1, 1, 0, 0, 0],
+      [2, 2, 0, 0, 0],
+      [3, 3, 0, 0, 0],
+    ]);
+    expect(rows[4]).toEqual({ row: 4, floats: Float32Array.of(1, -2, FOLDED_ACCUMULATOR, 0), step: 3 });
+    expect(await store.entity(user('a'))).toEqual({
+      ...{ key: 'user:a', row: 4, updates: 1, firstSeen: 1003, lastSeen: 1003 },
+    });
+    expect(await Array.fromAsync(store.edges())).toEqual([]);
+    expect(await Array.fromAsync(store.outbox())).toEqual([]);
+  });
+
+  test('takes out what a tombstone names, whatever came at once, until it is named again', async () => {
+    await folding.add([record('user:a', 1, V1), record('user:b', 1, V1), record('user:c', 1, V1)]);
+    await folding.add([record('user:a', 2, null), record('user:b', 2, null), record('user:b', 3, V2)]);
+    await folding.add([record('user:d', 4, V1), record('user:d', 5, null), record('user:c', 0, null)]);
+    await folding.add([record('user:a', 1, V2), record('user:e', 6, null)]);
+    expect((await folding.finish()).entities).toEqual({ user: 2 });
+    expect(await vectors()).toEqual({ 'user:b': [V2, 3], 'user:c': [V1, 1] });
+    expect((await checkStore(store)).findings).toEqual([]);
+  });
+
+  test('refuses vectors of other models that are left, and says how many of which', async () => {
+    await folding.add([
+      record('user:a', 1, V1, { fingerprint: OTHERS }),
+      record('user:b', 1, V1),
+      record('user:c', 1, V1),
+      record('user:c', 2, '00000000', { fingerprint: OTHERS, dim: 1 }),
+    ]);
+    await expect(folding.finish()).rejects.toMatchObject({
+      name: 'FatalError',
+      code: 'topic-model',
+      message: expect.stringMatching(
+        new RegExp(`2 of ${OTHERS}, such as user:a; 1 are of the configured ${OURS}\\..*twhin replay`),
+      ),
+    });
+    await folding.add([record('user:a', 2, V2), record('user:c', 3, null, { fingerprint: OTHERS })]);
+    await folding.finish();
+    expect(await vectors()).toEqual({ 'user:a': [V2, 2], 'user:b': [V1, 1] });
+    expect((await checkStore(store)).findings).toEqual([]);
+  });
+
+  test('refuses what is no vector of the graph, naming the record', async () => {
+    const bad: readonly (readonly [SourceRecord, string])[] = [
+      [record('user:a', 1, V1, { graph: 'follow' }), 'it is of the graph follow, not test'],
+      [record('user:a', 1, V1, { dim: 3 }), 'header dim is 3, but the value holds 2'],
+      [record('user:a', 1, '0000803f0000c07f'), 'holds a number that is none'],
+      [{ ...record('user:a', 1, V1), headers: {} }, 'header dtype is missing'],
+      [{ ...record('user:a', 1, V1), key: null }, 'its key "" names no entity'],
+      [record('user', 1, V1), 'its key "user" names no entity'],
+      [record('user:', 1, V1), 'its key "user:" names no entity'],
+      [record(':a', 1, V1), 'its key ":a" names no entity'],
+      [record(`user:${'a'.repeat(257)}`, 1, V1), 'names no entity'],
+      [record('planet:a', 1, V1), 'no entity is called planet:a'],
+    ];
+    for (const [each, reason] of bad) {
+      await expect(folding.add([each])).rejects.toMatchObject({
+        name: 'FatalError',
+        code: 'topic-record',
+        message: expect.stringMatching(
+          new RegExp(`twhin.embeddings.test, partition 1, offset ${each.offset} is no vector.*${reason}`),
+        ),
+      });
+    }
+    await expect(folding.finish()).rejects.toMatchObject({ code: 'topic-empty' });
+    await folding.add([record(`tweet:a:${'b'.repeat(254)}`, 1, V1), record('user:a', 1, V1)]);
+    expect(Object.keys(await vectors())).toEqual([user('a'), tweet(`a:${'b'.repeat(254)}`)]);
+  });
+});
