@@ -99,7 +99,7 @@ class Replay {
     if (earlier !== undefined) {
       const head = await headOf(graph, this.#place);
       const now = { topicIds: await reader.topicIds(topics), ranges: await reader.ranges(topics) };
-      checkStillThere(earlier, head, now);
+      checkStillThere(earlier, head?.offsets ?? {}, now);
       log.info(
         { ...names, events: head?.events.consumed ?? 0, step: head?.step ?? 0 },
         'going on with the replay',

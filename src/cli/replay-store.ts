@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors.ts';
-import type { GraphStore } from '../graph/graph-store.ts';
-import type { PartitionRange } from '../pipeline/ports.ts';
+import type { Head } from '../graph/head.ts';
+import type { Offsets, PartitionRange } from '../pipeline/ports.ts';
 import { partitionName } from '../replay/partition.ts';
 import { databaseFolder, openForReading, openForWriting } from '../state/open.ts';
 import { readOrigin } from '../state/origin.ts';
@@ -64,12 +64,12 @@ export async function removeReplay(graph: GraphConfig, place: StorePlace): Promi
 }
 
 /**
- * What can no longer be read of a replay that is to go on: topics made again, records gone.
- * @throws FatalError saying what is and what was.
+ * Makes sure that a replay can go on: that the log holds what is left of it. offsets: up to where its store has read.
+ * @throws FatalError saying what is there and what was.
  */
 export function checkStillThere(
   { range, topicIds }: ReplayRecord,
-  offsets: Awaited<ReturnType<GraphStore['head']>>,
+  offsets: Offsets,
   now: { readonly topicIds: Readonly<Record<string, string>>; readonly ranges: readonly PartitionRange[] },
 ): void {
   for (const [topic, id] of Object.entries(topicIds)) {
@@ -82,7 +82,7 @@ export function checkStillThere(
   }
   for (const { topic, partition, from, until } of range) {
     const held = now.ranges.find((each) => each.topic === topic && each.partition === partition);
-    const next = offsets?.offsets[topic]?.[partition] ?? from;
+    const next = offsets[topic]?.[partition] ?? from;
     if (held && (next >= until || (held.low <= next && until <= held.high))) continue;
     const there = held ? `holds offsets ${held.low} to ${held.high}` : 'is gone';
     throw new FatalError(
@@ -106,7 +106,8 @@ function differencesBetween(record: ReplayRecord, { options, settings }: ReplayR
   ];
 }
 
-export async function headOf(graph: GraphConfig, place: StorePlace) {
+/** undefined: there is no store, or no commit in it yet. */
+export async function headOf(graph: GraphConfig, place: StorePlace): Promise<Head | undefined> {
   const store = await openForReading(graph, place);
   try {
     return await store?.head();

@@ -187,6 +187,22 @@ describe('a replay that is refused', () => {
     }
   });
 
+  test('over one that was run on after its range', async () => {
+    await replay('--into', 'beyond');
+    const path = join(here.folder, 'state/engagement/stores/beyond/replay.json');
+    const record = JSON.parse(await readFile(path, 'utf8'));
+    const range = record.range.map((each: { until: number }) => ({
+      ...each,
+      until: Math.max(0, each.until - 1),
+    }));
+    await writeFile(path, JSON.stringify({ ...record, range }));
+    const { code, err } = await replay('--into', 'beyond');
+    expect([code, err.join()]).toEqual([
+      2,
+      expect.stringMatching(/beyond was run on after its replay: .*--restart$/),
+    ]);
+  });
+
   test('over a store that is no replay', async () => {
     await replay('--into', 'foreign');
     const record = join(here.folder, 'state/engagement/stores/foreign/replay.json');

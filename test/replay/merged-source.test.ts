@@ -160,6 +160,35 @@ describe('a merged source', () => {
     expect(asked).toEqual([6, 6, 6, 2]);
   });
 
+  test('hands over nothing more until there is room', async () => {
+    const log = logOf(Array.from({ length: 6 }, (_, i) => follow(i + 1)));
+    const reader = memoryReader(log);
+    const limit = { records: 2, waitMs: () => 0 };
+    const options = { reader, stretches: await wholeOf(reader, log), topicIds: {}, read: withContent };
+    const source = new MergedSource({ ...options, limits: [limit] });
+    const taken: number[] = [];
+    await source.start({
+      position: () => undefined,
+      accept: (records) => {
+        taken.push(...records.map(({ offset }) => offset));
+        return false;
+      },
+      failed: (error) => expect.fail(error.message),
+    });
+    for (const offsets of [
+      [0, 1],
+      [0, 1, 2, 3],
+      [0, 1, 2, 3, 4, 5],
+    ]) {
+      await expect.poll(() => taken).toEqual(offsets);
+      // Turns enough for two more hand-overs.
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      expect(taken).toEqual(offsets);
+      source.resume();
+    }
+    await source.stop();
+  });
+
   test('stops in the middle of a wait', async () => {
     const log = logOf([follow(1), follow(2)]);
     const limit = { records: 1, waitMs: () => 3_600_000 };
