@@ -1,28 +1,20 @@
-import {
-  type Kafka,
-  type Message as KafkaMessage,
-  Partitioners,
-  type PartitionMetadata,
-  type Producer,
-} from 'kafkajs';
-import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import { type Kafka, type Message as KafkaMessage, Partitioners, type Producer } from 'kafkajs';
+import { RetryableError, reasonOf } from '../errors.ts';
 import type { Message } from '../pipeline/ports.ts';
 import { backoffMs, pause } from './backoff.ts';
 import type { KafkaAdmin } from './kafka-admin.ts';
 import type { LogLine } from './kafka-client.ts';
-
-/** A request stays below the broker's default limit of 1 MiB a batch. */
-const REQUEST_BYTES = 900_000;
-/** Lengths, deltas and the like around one record, rounded up. */
-const RECORD_OVERHEAD_BYTES = 70;
-/** Partition counts are looked up again after this long, as producers in Java do far less often. */
-const METADATA_MS = 30_000;
+import { METADATA_MS, TopicPartitions } from './kafka-partitions.ts';
+import { refusalOf } from './kafka-refusal.ts';
+import { largestBytes, requestsOf } from './kafka-requests.ts';
 
 export interface ProducerOptions {
   readonly kafka: Kafka;
   readonly admin: KafkaAdmin;
   readonly log: LogLine;
   readonly address: string;
+  /** Who is logged in, where somebody is. */
+  readonly user: string | undefined;
   /** A message not acknowledged for about this long is given up. */
   readonly giveUpMs: number;
   readonly stopping: AbortSignal;
@@ -30,36 +22,33 @@ export interface ProducerOptions {
 
 /**
  * Sends to one topic, in order within a partition, each record once as long as its connection's identity lives.
- * One topic, because a producer fails for everything it ever wrote to once one of those topics is deleted. One
- * partition a request, because kafkajs can resolve a request over several leaders without having sent all of it.
+ * One topic, because a producer fails for everything it ever wrote to once one of those topics is deleted.
  */
 export class TopicProducer {
   readonly #topic: string;
   readonly #options: ProducerOptions;
   readonly #choose = Partitioners.DefaultPartitioner();
   readonly #tails = new Map<number, Promise<void>>();
-  #lookup: Promise<unknown> = Promise.resolve();
-  #partitions: { metadata: PartitionMetadata[]; at: number } | undefined;
+  readonly #partitions: TopicPartitions;
   #producer: Promise<Producer> | undefined;
 
   constructor(topic: string, options: ProducerOptions) {
     this.#topic = topic;
     this.#options = options;
+    this.#partitions = new TopicPartitions(topic, options.admin, () => this.close());
   }
 
-  /** Resolves once all are acknowledged. @throws RetryableError, FatalError when one is too large for the topic. */
+  /** Resolves once all are acknowledged. @throws RetryableError, `refused` where the brokers don't take one. */
   async send(messages: readonly Message[]): Promise<void> {
-    const partitionMetadata = await this.#metadataInTurn();
-    const byPartition = new Map<number, KafkaMessage[]>();
-    for (const message of messages) {
-      const record = kafkaMessage(message);
-      const partition = this.#choose({ topic: this.#topic, partitionMetadata, message: record });
-      const list = byPartition.get(partition) ?? [];
-      byPartition.set(partition, list);
-      list.push({ ...record, partition });
-    }
+    const requests = requestsOf(this.#topic, messages, await this.#partitions.get(), this.#choose);
+    const byPartition = Map.groupBy(requests, ({ partition }) => partition);
     const results = await Promise.allSettled(
-      [...byPartition].map(([partition, records]) => this.#enqueue(partition, records)),
+      [...byPartition].map(([partition, list]) =>
+        this.#enqueue(
+          partition,
+          list.map((request) => request.messages),
+        ),
+      ),
     );
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) {
@@ -75,25 +64,26 @@ export class TopicProducer {
   }
 
   /** Behind what this partition has in flight, so that a key's messages stay in order. */
-  #enqueue(partition: number, records: KafkaMessage[]): Promise<void> {
+  #enqueue(partition: number, requests: KafkaMessage[][]): Promise<void> {
     const before = this.#tails.get(partition) ?? Promise.resolve();
-    const sent = before.catch(() => undefined).then(() => this.#sendPartition(records));
+    const sent = before.catch(() => undefined).then(() => this.#sendPartition(requests));
     this.#tails.set(partition, sent);
     return sent;
   }
 
-  async #sendPartition(records: KafkaMessage[]): Promise<void> {
-    for (const messages of requestsOf(records)) {
+  async #sendPartition(requests: KafkaMessage[][]): Promise<void> {
+    for (const messages of requests) {
       const deadline = Date.now() + this.#options.giveUpMs;
       for (let attempt = 1; ; attempt++) {
-        const reason = await this.#attempt(messages);
-        if (reason === undefined) {
+        const failure = await this.#attempt(messages);
+        if (failure === undefined) {
           break;
         }
+        const { topic, user } = { topic: this.#topic, user: this.#options.user };
+        const refusal = refusalOf(failure, { topic, user, largestBytes: largestBytes(messages) });
+        if (refusal !== undefined && !refusal.waits) throw refusal.error;
         if (Date.now() >= deadline || this.#options.stopping.aborted) {
-          const seconds = Math.round(this.#options.giveUpMs / 1000);
-          const message = `${messages.length} messages for ${this.#topic} were not acknowledged by ${this.#options.address} within about ${seconds} s: ${reason}; they can be sent again`;
-          throw new RetryableError('not-acknowledged', message);
+          throw refusal?.error ?? notAcknowledged(messages.length, topic, this.#options, failure);
         }
         await pause(backoffMs(attempt), this.#options.stopping);
       }
@@ -101,25 +91,19 @@ export class TopicProducer {
   }
 
   /** undefined when acknowledged, else why not; the producer is then gone. */
-  async #attempt(messages: KafkaMessage[]): Promise<string | undefined> {
+  async #attempt(messages: KafkaMessage[]): Promise<Error | undefined> {
     this.#producer ??= this.#connect();
     const current = this.#producer;
     try {
       await (await current).send({ topic: this.#topic, messages, acks: -1, timeout: 10_000 });
       return undefined;
     } catch (error) {
-      const reason = reasonOf(error);
-      if (/larger than the max|MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE/i.test(reason)) {
-        const bytes = Math.max(...messages.map(bytesOf));
-        const message = `${this.#topic} refused a request whose largest message has ${bytes} bytes: ${reason}; raise max.message.bytes of the topic`;
-        throw new FatalError('message-too-large', message, { cause: error });
-      }
-      this.#options.log('debug', `producer of ${this.#topic} is made anew: ${reason}`);
+      this.#options.log('debug', `producer of ${this.#topic} is made anew: ${reasonOf(error)}`);
       if (this.#producer === current) {
         this.#producer = undefined;
-        this.#partitions = undefined;
+        this.#partitions.forget();
       }
-      return reason;
+      return error instanceof Error ? error : new Error(reasonOf(error));
     } finally {
       if (this.#producer !== current) {
         // Here too, for a send that connected it again after another partition's failure had closed it.
@@ -139,71 +123,22 @@ export class TopicProducer {
     await producer.connect();
     return producer;
   }
+}
 
-  /** One after the other: looked up side by side, a later send could have its answer first and overtake. */
-  #metadataInTurn(): Promise<PartitionMetadata[]> {
-    const looked = this.#lookup.then(() => this.#metadata());
-    this.#lookup = looked.catch(() => undefined);
-    return looked;
-  }
-
-  async #metadata(): Promise<PartitionMetadata[]> {
-    const now = Date.now();
-    if (this.#partitions !== undefined && now - this.#partitions.at < METADATA_MS) {
-      return this.#partitions.metadata;
-    }
-    const metadata = await this.#options.admin.partitions(this.#topic);
-    const before = this.#partitions?.metadata.length ?? metadata.length;
-    if (before !== metadata.length) {
-      // The connection would not know the new partitions before its own metadata ages.
-      await this.close();
-    }
-    this.#partitions = { metadata, at: now };
-    return metadata;
-  }
+/** The error of messages given up for the time being. */
+export function notAcknowledged(
+  count: number,
+  topic: string,
+  { address, giveUpMs }: Pick<ProducerOptions, 'address' | 'giveUpMs'>,
+  cause: unknown,
+): RetryableError {
+  const seconds = Math.round(giveUpMs / 1000);
+  const message = `${count} messages for ${topic} were not acknowledged by ${address} within about ${seconds} s: ${reasonOf(cause)}; they can be sent again`;
+  return new RetryableError('not-acknowledged', message, { cause });
 }
 
 async function disconnect(which: Promise<Producer> | undefined): Promise<void> {
   // One that never connected said so to the attempt that made it.
   const producer = await which?.catch(() => undefined);
   await producer?.disconnect();
-}
-
-function kafkaMessage({ key, value, headers }: Message): KafkaMessage {
-  const bytes =
-    value === null || Buffer.isBuffer(value)
-      ? value
-      : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return { key, value: bytes, headers: { ...headers } };
-}
-
-function bytesOf({ key, value, headers }: KafkaMessage): number {
-  let bytes = RECORD_OVERHEAD_BYTES + lengthOf(key) + lengthOf(value);
-  for (const [name, header] of Object.entries(headers ?? {})) {
-    bytes += 10 + Buffer.byteLength(name) + (Array.isArray(header) ? 0 : lengthOf(header));
-  }
-  return bytes;
-}
-
-function lengthOf(part: Buffer | string | null | undefined): number {
-  return typeof part === 'string' ? Buffer.byteLength(part) : (part?.length ?? 0);
-}
-
-/** The records in runs that each fit one request; a record larger than that goes alone. */
-function* requestsOf(records: readonly KafkaMessage[]): Generator<KafkaMessage[]> {
-  let run: KafkaMessage[] = [];
-  let bytes = 0;
-  for (const record of records) {
-    const size = bytesOf(record);
-    if (run.length > 0 && bytes + size > REQUEST_BYTES) {
-      yield run;
-      run = [];
-      bytes = 0;
-    }
-    run.push(record);
-    bytes += size;
-  }
-  if (run.length > 0) {
-    yield run;
-  }
 }

@@ -3,12 +3,18 @@ import { RetryableError } from '../errors.ts';
 import type { Message, Sink } from '../pipeline/ports.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import { createKafka, type KafkaSettings, type LogLine } from './kafka-client.ts';
-import { TopicProducer } from './kafka-producer.ts';
+import { type Fence, FencedProducer } from './kafka-fenced-producer.ts';
+import { type ProducerOptions, TopicProducer } from './kafka-producer.ts';
 
 export interface SinkOptions {
   /** A message not acknowledged for about this long is given up. */
   readonly giveUpMs?: number;
+  /** A topic that this process is to be the one publisher of. */
+  readonly fenced?: Fence;
 }
+
+/** For the fenced topic: kafkajs gives up within seconds, and what a new connection is told decides. */
+const FENCED_RETRY = { retries: 5, initialRetryTime: 20, maxRetryTime: 1000, factor: 0.2, multiplier: 2 };
 
 /** Publishes to any number of topics, each through a producer of its own. */
 export class KafkaSink implements Sink {
@@ -16,9 +22,10 @@ export class KafkaSink implements Sink {
   readonly #giveUpMs: number;
   readonly #log: LogLine;
   readonly #kafka: Kafka;
+  readonly #fenced: FencedProducer | undefined;
   readonly #admin: KafkaAdmin;
   readonly #stopping = new AbortController();
-  readonly #producers = new Map<string, TopicProducer>();
+  readonly #producers = new Map<string, Pick<TopicProducer, 'send' | 'close'>>();
 
   constructor(settings: KafkaSettings, options: SinkOptions, log: LogLine) {
     this.#settings = settings;
@@ -30,6 +37,12 @@ export class KafkaSink implements Sink {
     const retry = { retries, initialRetryTime: 100, maxRetryTime: 1000, factor: 0.2, multiplier: 2 };
     this.#kafka = createKafka(settings, log, retry);
     this.#admin = new KafkaAdmin(settings, log);
+    const { fenced } = options;
+    if (fenced !== undefined) {
+      const impatient = createKafka(settings, log, FENCED_RETRY);
+      this.#fenced = new FencedProducer(fenced, { ...this.#producerOptions(), kafka: impatient });
+      this.#producers.set(fenced.topic, this.#fenced);
+    }
   }
 
   async publish(messages: readonly Message[]): Promise<void> {
@@ -44,7 +57,9 @@ export class KafkaSink implements Sink {
     }
   }
 
-  async takeOver(): Promise<void> {}
+  async takeOver(): Promise<void> {
+    await this.#fenced?.takeOver();
+  }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -52,20 +67,25 @@ export class KafkaSink implements Sink {
     await this.#admin.close();
   }
 
-  #to(topic: string): TopicProducer {
+  #to(topic: string): Pick<TopicProducer, 'send' | 'close'> {
     const known = this.#producers.get(topic);
     if (known !== undefined) {
       return known;
     }
-    const producer = new TopicProducer(topic, {
+    const producer = new TopicProducer(topic, this.#producerOptions());
+    this.#producers.set(topic, producer);
+    return producer;
+  }
+
+  #producerOptions(): ProducerOptions {
+    return {
       kafka: this.#kafka,
       admin: this.#admin,
       log: this.#log,
       address: this.#settings.brokers.join(','),
+      user: this.#settings.sasl?.username,
       giveUpMs: this.#giveUpMs,
       stopping: this.#stopping.signal,
-    });
-    this.#producers.set(topic, producer);
-    return producer;
+    };
   }
 }

@@ -33,6 +33,11 @@ export async function readTopic(brokers: string, topic: string): Promise<TopicRe
     READ_MS,
   );
   consumer.on('consumer.crash', ({ payload }) => done.reject(payload.error));
+  // By batches, since markers of transactions, which are no records, may stand at the end.
+  consumer.on('consumer.end_batch_process', ({ payload: { partition, lastOffset } }) => {
+    if (Number(lastOffset) + 1 >= (ends.get(partition) ?? 0)) open.delete(partition);
+    if (open.size === 0) done.resolve();
+  });
   try {
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
@@ -45,8 +50,6 @@ export async function readTopic(brokers: string, topic: string): Promise<TopicRe
           ...{ topic, partition, offset, key: message.key && String(message.key), value: message.value },
           headers: Object.fromEntries(headers),
         });
-        if (offset + 1 === ends.get(partition)) open.delete(partition);
-        if (open.size === 0) done.resolve();
       },
     });
     await done.promise;

@@ -31,6 +31,7 @@ test('sends made at once keep their order, whichever has its answer about the to
     admin,
     log: quiet,
     address: inject('brokers'),
+    user: undefined,
     giveUpMs: 10_000,
     stopping: new AbortController().signal,
   });

@@ -8,7 +8,7 @@ import { KafkaAdmin } from '../../src/adapters/kafka-admin.ts';
 import { guardRequestQueue } from '../../src/adapters/kafka-guard.ts';
 import { KafkaSink } from '../../src/adapters/kafka-sink.ts';
 import { KafkaSource } from '../../src/adapters/kafka-source.ts';
-import { FatalError, RetryableError } from '../../src/errors.ts';
+import { RetryableError } from '../../src/errors.ts';
 import { Collector, freshTopic, numbered, numbersOf, until } from './collector.ts';
 
 const quiet = () => undefined;
@@ -69,16 +69,6 @@ describe('Kafka sink', () => {
     await sink.publish(numbered(gone, 5, 1));
     expect(await count(gone)).toBe(5);
     await sink.stop();
-  });
-
-  test('a message the topic has no room for is fatal and named with its size', async () => {
-    const topic = await made(1);
-    const sink = new KafkaSink(settings, { giveUpMs: 3000 }, quiet);
-    const message = { topic, key: 'k', value: new Uint8Array(1_500_000), headers: {} };
-    const failure = await sink.publish([message]).catch((error: unknown) => error);
-    await sink.stop();
-    expect(failure).toBeInstanceOf(FatalError);
-    expect(String(failure)).toMatch(/1500\d\d\d bytes.*max\.message\.bytes/);
   });
 
   test('no broker: given up after the stated time, with the address', async () => {

@@ -1,0 +1,185 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { guardRequestQueue } from '../../src/adapters/kafka-guard.ts';
+import { KafkaSink } from '../../src/adapters/kafka-sink.ts';
+import { KafkaSource } from '../../src/adapters/kafka-source.ts';
+import { FatalError, RetryableError } from '../../src/errors.ts';
+import { readTopic } from '../e2e/topic-reader.ts';
+import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
+
+guardRequestQueue();
+const quiet = () => undefined;
+const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
+const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
+const admin = kafka.admin();
+const stops: (() => Promise<void>)[] = [];
+beforeAll(() => admin.connect());
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+afterAll(() => admin.disconnect());
+
+const made = async (numPartitions: number, configs: Record<string, string> = {}): Promise<string> => {
+  const topic = freshTopic('fenced');
+  const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
+  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions, configEntries }] });
+  return topic;
+};
+const sink = (topic: string, confirm: () => Promise<void>, giveUpMs = 20_000): KafkaSink => {
+  const one = new KafkaSink(settings, { giveUpMs, fenced: { topic, id: `id-${topic}`, confirm } }, quiet);
+  stops.push(() => one.stop());
+  return one;
+};
+const yes = async () => undefined;
+/** A client that is not ours, in the middle of a transaction under the same id. */
+const inTransaction = async (topic: string, from: number) => {
+  const writer = kafka.producer({ transactionalId: `id-${topic}`, maxInFlightRequests: 1 });
+  stops.push(() => writer.disconnect());
+  await writer.connect();
+  const transaction = await writer.transaction();
+  const send = (at: number) =>
+    transaction.send({ topic, messages: [{ key: `k${at}`, value: String(at), partition: 0 }] });
+  await send(from);
+  return { send, commit: () => transaction.commit() };
+};
+/** What readers of committed records see. */
+const valuesOf = async (topic: string) =>
+  (await readTopic(inject('brokers'), topic)).map(({ value }) => Number(value)).sort((a, b) => a - b);
+const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+describe('one publisher a topic', () => {
+  test('what is published is committed by then, in order within a key; other topics go as before', async () => {
+    const [topic, other] = [await made(3), await made(2)];
+    const one = sink(topic, yes);
+    const sends = [0, 1, 2, 3].map((n) =>
+      one.publish([...numbered(topic, 500, 20, n * 500), ...numbered(other, 5, 1, n * 5)]),
+    );
+    await Promise.all(sends);
+    const reader = new Collector();
+    const reading = new KafkaSource(settings, { groupId: `g-${topic}`, topics: [topic, other] }, quiet);
+    stops.push(() => reading.stop());
+    await reading.start(reader);
+    await until('all', () => reader.records.length >= 2020);
+    const of = (name: string) => reader.records.filter((record) => record.topic === name);
+    expect(disorder(of(topic))).toEqual([]);
+    expect(numbersOf(of(topic)).sort((a, b) => a - b)).toEqual(upTo(2000));
+    expect(disorder(of(other))).toEqual([]);
+    // Markers of transactions stand at the end of its partitions, and of no other topic's.
+    expect(await valuesOf(topic)).toEqual(upTo(2000));
+    const ends = async (name: string) =>
+      (await admin.fetchTopicOffsets(name)).reduce((sum, { high }) => sum + Number(high), 0);
+    expect(await ends(topic)).toBe(2000 + 4 * 3);
+    expect(await ends(other)).toBe(20);
+  });
+
+  test('past what one request holds, it is one transaction still', async () => {
+    const topic = await made(1);
+    const value = new Uint8Array(2000);
+    const messages = Array.from({ length: 1500 }, (_, n) => ({ topic, key: `k${n}`, value, headers: {} }));
+    await sink(topic, yes).publish(messages);
+    const [end] = await admin.fetchTopicOffsets(topic);
+    expect(end?.high).toBe('1501');
+  });
+
+  test('what a zombie has open is never seen, nor can it go on, from before the question is asked', async () => {
+    const topic = await made(1);
+    const zombie = await inTransaction(topic, 1000);
+    const refused: unknown[] = [];
+    const one = sink(topic, async () => {
+      await zombie.send(1001).catch((error: unknown) => refused.push(error));
+      await zombie.commit().catch((error: unknown) => refused.push(error));
+    });
+    await one.takeOver();
+    expect(refused.length).toBe(2);
+    await one.publish(numbered(topic, 10, 10));
+    expect(await valuesOf(topic)).toEqual(upTo(10));
+  });
+
+  test('one that was overtaken asks, and ends as fenced; nothing of what it had is seen', async () => {
+    const topic = await made(2);
+    let asked = 0;
+    let mine = true;
+    const old = sink(topic, async () => {
+      asked++;
+      if (!mine) throw new FatalError('fenced', 'another process took over');
+    });
+    await old.takeOver();
+    await old.publish(numbered(topic, 10, 10));
+    expect(asked).toBe(1);
+    const next = sink(topic, yes);
+    await next.takeOver();
+    mine = false;
+    const late = old.publish(numbered(topic, 10, 10, 500)).catch((error: unknown) => error);
+    await next.publish(numbered(topic, 10, 10, 10));
+    expect(await late).toMatchObject({ code: 'fenced' });
+    await expect(old.takeOver()).rejects.toMatchObject({ code: 'fenced' });
+    // Asking was all it did: the epoch it raised on the way holds the right one up, and no more.
+    await next.publish(numbered(topic, 10, 10, 20));
+    expect(await valuesOf(topic)).toEqual(upTo(30));
+  });
+
+  test('one that was put out but is the right one gets through, with everything once', async () => {
+    const topic = await made(1);
+    const right = sink(topic, yes);
+    await right.publish(numbered(topic, 10, 10));
+    await inTransaction(topic, 1000);
+    await right.publish(numbered(topic, 10, 10, 10));
+    expect(await valuesOf(topic)).toEqual(upTo(20));
+  });
+
+  test('while the answer is awaited nothing is sent; stopped, it is told so', async () => {
+    const topic = await made(1);
+    const answer = Promise.withResolvers<void>();
+    let asked = false;
+    const one = sink(topic, () => {
+      asked = true;
+      return answer.promise;
+    });
+    const sent = one.publish(numbered(topic, 10, 10)).catch((error: unknown) => error);
+    await until('the question', () => asked);
+    expect(await valuesOf(topic)).toEqual([]);
+    answer.reject(new RetryableError('stopped', 'the source is stopped'));
+    expect(await sent).toMatchObject({ code: 'stopped' });
+    expect(await valuesOf(topic)).toEqual([]);
+  });
+
+  test('no broker: taking over waits until it is stopped, sending gives up', async () => {
+    const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
+    const one = new KafkaSink(away, { giveUpMs: 500, fenced: { topic: 't', id: 't', confirm: yes } }, quiet);
+    const failure = await one.publish(numbered('t', 1, 1)).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: 'not-acknowledged',
+      message: expect.stringContaining('127.0.0.1:1'),
+    });
+    const taking = one.takeOver().catch((error: unknown) => error);
+    await one.stop();
+    expect(await taking).toMatchObject({ code: 'stopped' });
+  });
+});
+
+describe.each(['fenced', 'plain'])('a %s topic that does not take what is sent', (kind) => {
+  const sinkOf = (topic: string) => sink(kind === 'fenced' ? topic : 'another', yes, 3000);
+
+  test('too large: it says how large and what to raise; then it goes through', async () => {
+    const topic = await made(1);
+    const one = sinkOf(topic);
+    const message = { topic, key: 'k', value: new Uint8Array(1_500_000), headers: {} };
+    const failure = await one.publish([message]).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(RetryableError);
+    expect(failure).toMatchObject({ code: 'refused' });
+    expect(String(failure)).toMatch(
+      new RegExp(`1500\\d\\d\\d bytes: raise max.message.bytes of topic ${topic}`),
+    );
+    await one.publish(numbered(topic, 1, 1));
+    await raise(topic, { 'max.message.bytes': '2000000' });
+    await one.publish([message]);
+    expect((await readTopic(inject('brokers'), topic)).map(({ value }) => value?.length)).toEqual([
+      1, 1_500_000,
+    ]);
+  });
+});
+
+async function raise(topic: string, configs: Record<string, string>): Promise<void> {
+  const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
+  await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic, configEntries }] });
+}
