@@ -6,7 +6,7 @@ if (major < 24) {
   throw new Error(`twhin-stream needs Node 24; this is ${process.version}. Run the tests with: npm test`);
 }
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   test: {
     reporters: ['default', new ClosingLine()],
     projects: [
@@ -32,6 +32,8 @@ export default defineConfig({
       {
         test: {
           name: 'faults',
+          // `npm run faults` asks for the long form.
+          env: mode === 'long' ? { FAULTS: 'long' } : {},
           include: ['test/faults/**/*.test.ts'],
           globalSetup: ['test/faults/brokers.ts'],
           pool: 'forks',
@@ -44,4 +46,4 @@ export default defineConfig({
       },
     ],
   },
-});
+}));

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { RetryableError } from '../src/errors.ts';
 import { findBroker } from './find.ts';
 import { BrokerProcess, formatStorage, randomId } from './jvm.ts';
-import { freePorts, type Ports, type Settings, serverProperties } from './properties.ts';
+import { type Front, freePorts, type Ports, type Settings, serverProperties } from './properties.ts';
 import { waitUntilReady } from './ready.ts';
 
 /** Several brokers from jars that form one cluster, each a controller too. */
@@ -31,8 +31,10 @@ export interface ClusterOptions {
   readonly dir: string;
   /** How many brokers; 3 unless said. */
   readonly size?: number;
-  /** Over the properties of each; number: from 0. */
-  readonly settings?: (number: number) => Settings;
+  /** Over the properties of each. */
+  readonly settings?: Settings;
+  /** One for each broker, in order. */
+  readonly fronts?: readonly Front[];
 }
 
 const READY_MS = 90_000;
@@ -42,7 +44,7 @@ const READY_MS = 90_000;
  * acknowledged, and none that lacks one may lead. @throws RetryableError naming the log file, or why there are no jars.
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const { size = 3, settings = () => ({}) } = options;
+  const { size = 3, settings = {}, fronts = [] } = options;
   const { origin, reasons } = await findBroker({ env: { ...process.env, KAFKA_BROKERS: '' } });
   if (origin?.source !== 'jars' && origin?.source !== 'KAFKA_HOME') {
     throw new RetryableError('no-broker', `no brokers can be started from jars here: ${reasons.join('; ')}`);
@@ -60,8 +62,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const processes = await Promise.all(
     members.map(async ({ number, dir, ports }) => {
       const config = join(dir, 'server.properties');
-      const of = { ...clusterSettings(members, number), ...settings(number) };
-      await writeFile(config, serverProperties(ports, join(dir, 'data'), of));
+      const own = { front: fronts[number], settings: { ...clusterSettings(members, number), ...settings } };
+      await writeFile(config, serverProperties(ports, join(dir, 'data'), own));
       await formatStorage(origin, config, clusterId, ['--initial-controllers', voters]);
       return new BrokerProcess(origin, config, join(dir, 'broker.log'));
     }),

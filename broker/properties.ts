@@ -5,6 +5,14 @@ export interface Ports {
   readonly controller: number;
 }
 
+/** A second door to a broker, for clients that are to reach it through something in between. */
+export interface Front {
+  /** Where the broker listens. */
+  readonly listens: number;
+  /** Where it tells the clients of this door to find it. */
+  readonly advertised: number;
+}
+
 /** Two loopback ports that were free a moment ago. */
 export async function freePorts(): Promise<Ports> {
   const servers = [createServer(), createServer()];
@@ -31,7 +39,11 @@ export type Settings = Readonly<Record<string, string>>;
  * server.properties of one broker that is its own controller, on loopback, with its data in `dataDir`.
  * settings: over all else, for of two lines of one name the last counts.
  */
-export function serverProperties(ports: Ports, dataDir: string, settings: Settings = {}): string {
+export function serverProperties(
+  ports: Ports,
+  dataDir: string,
+  { front, settings = {} }: { readonly front?: Front | undefined; readonly settings?: Settings } = {},
+): string {
   return `${[
     'process.roles=broker,controller',
     'node.id=1',
@@ -55,6 +67,17 @@ export function serverProperties(ports: Ports, dataDir: string, settings: Settin
     'broker.session.timeout.ms=3000',
     'broker.heartbeat.interval.ms=500',
     'auto.create.topics.enable=false',
+    ...(front === undefined ? [] : frontLines(ports, front)),
     ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
   ].join('\n')}\n`;
+}
+
+function frontLines({ broker, controller }: Ports, { listens, advertised }: Front): string[] {
+  const own = `PLAINTEXT://127.0.0.1:${broker}`;
+  return [
+    `listeners=${own},CONTROLLER://127.0.0.1:${controller},FRONT://127.0.0.1:${listens}`,
+    `advertised.listeners=${own},FRONT://127.0.0.1:${advertised}`,
+    'listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FRONT:PLAINTEXT',
+    'inter.broker.listener.name=PLAINTEXT',
+  ];
 }

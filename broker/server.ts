@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { RetryableError } from '../src/errors.ts';
 import { BrokerProcess, formatStorage, type Jvm, randomId } from './jvm.ts';
-import { freePorts, type Settings, serverProperties } from './properties.ts';
+import { type Front, freePorts, type Settings, serverProperties } from './properties.ts';
 import { waitUntilReady } from './ready.ts';
 
 export interface JarBroker {
@@ -22,6 +22,7 @@ export interface JarOptions extends Jvm {
   readonly dir: string;
   /** Over its properties. */
   readonly settings?: Settings;
+  readonly front?: Front | undefined;
 }
 
 const READY_MS = 60_000;
@@ -33,7 +34,7 @@ export async function startFromJars(options: JarOptions): Promise<JarBroker> {
   const ports = await freePorts();
   const brokers = `127.0.0.1:${ports.broker}`;
   await mkdir(dir, { recursive: true });
-  await writeFile(config, serverProperties(ports, join(dir, 'data'), options.settings));
+  await writeFile(config, serverProperties(ports, join(dir, 'data'), options));
   if (!existsSync(join(dir, 'data', 'meta.properties'))) {
     await formatStorage(options, config, randomId(), ['--standalone']);
   }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { RetryableError } from '../src/errors.ts';
 import { runCommand } from './command.ts';
 import { type BrokerOrigin, type FindOptions, findBroker } from './find.ts';
-import { freePorts, type Settings } from './properties.ts';
+import { type Front, freePorts, type Settings } from './properties.ts';
 import { waitUntilReady } from './ready.ts';
 import { type JarBroker, startFromJars } from './server.ts';
 
@@ -16,6 +16,7 @@ export interface StartOptions extends FindOptions {
   readonly keep?: boolean;
   /** Over the properties of a broker started from jars. */
   readonly settings?: Settings;
+  readonly front?: Front;
 }
 
 /** The broker in use, or one started now. @throws RetryableError with a reason for every way that is closed. */
@@ -27,11 +28,11 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
     case 'KAFKA_HOME':
     case 'jars': {
       options.onProgress?.('starting Apache Kafka');
-      const { dir, keep = false, settings = {} } = options;
+      const { dir, keep = false, settings = {}, front } = options;
       const { java, libs } = origin;
       // Only beside jars that we fetched: someone's KAFKA_HOME is left as it is.
       const archive = origin.source === 'jars' ? { archive: join(libs, '..', 'classes.jsa') } : {};
-      const broker = await startFromJars({ java, libs, dir, keep, settings, ...archive });
+      const broker = await startFromJars({ java, libs, dir, keep, settings, front, ...archive });
       return { source: origin.source, ...broker };
     }
     case 'docker':

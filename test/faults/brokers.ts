@@ -2,31 +2,54 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startCluster } from '../../broker/cluster.ts';
-import { startBroker } from '../../broker/start.ts';
+import { type Cluster, startCluster } from '../../broker/cluster.ts';
+import { type Front, freePorts } from '../../broker/properties.ts';
 
-let stop: (() => Promise<void>) | undefined;
-let dir: string | undefined;
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The doors of the brokers that a proxy can stand before; in order. */
+    fronts: Front[];
+  }
+}
 
-/** Sessions of groups may be short here, so that a killed reader's is over soon. */
-export const SUITE_SETTINGS = { 'group.min.session.timeout.ms': '1000' };
+/** Brokers of a suite, and the doors to each that a proxy can stand before. */
+export interface SuiteBrokers extends Cluster {
+  readonly fronts: Front[];
+}
+
+/** What a suite's brokers have beside the usual. */
+const SETTINGS = {
+  // Sessions of groups may be short, so that a killed reader's is over soon.
+  'group.min.session.timeout.ms': '1000',
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'allow.everyone.if.no.acl.found': 'true',
+};
+
+/** Starts as many brokers as asked, in a folder of their own that goes with them. */
+export async function startSuiteBrokers(size: number): Promise<SuiteBrokers> {
+  const dir = await mkdtemp(join(tmpdir(), 'twhin-faults-'));
+  const fronts: Front[] = [];
+  for (let number = 0; number < size; number++) {
+    const { broker, controller } = await freePorts();
+    fronts.push({ listens: broker, advertised: controller });
+  }
+  const cluster = await startCluster({ dir, size, settings: SETTINGS, fronts });
+  const stop = async (): Promise<void> => {
+    await cluster.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { ...cluster, stop, fronts };
+}
+
+let started: SuiteBrokers | undefined;
 
 /** The brokers of all tests that leave them running: one, or three in the long form. */
 export async function setup(project: TestProject): Promise<void> {
-  dir = await mkdtemp(join(tmpdir(), 'twhin-faults-'));
-  const started =
-    process.env['FAULTS'] === 'long'
-      ? await startCluster({ dir, settings: () => SUITE_SETTINGS })
-      : await startBroker({
-          dir,
-          settings: SUITE_SETTINGS,
-          onProgress: (line) => process.stderr.write(`${line}\n`),
-        });
-  stop = started.stop;
+  started = await startSuiteBrokers(project.config.env['FAULTS'] === 'long' ? 3 : 1);
   project.provide('brokers', started.brokers);
+  project.provide('fronts', started.fronts);
 }
 
 export async function teardown(): Promise<void> {
-  await stop?.();
-  if (dir !== undefined) await rm(dir, { recursive: true, force: true });
+  await started?.stop();
 }

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, inject } from 'vitest';
+import { client } from '../e2e/topic-reader.ts';
 import { Faulty } from './deployment.ts';
-import { drawKill, withFailpoints } from './failpoints/plan.ts';
+import { drawKill, TELL_READS, withFailpoints } from './failpoints/plan.ts';
+import { MIXED } from './load/load.ts';
 import { form, seeded } from './seeded.ts';
+import { GRAPHS } from './verifier/truth.ts';
 
 let faulty: Faulty | undefined;
 
@@ -42,4 +45,95 @@ describe('kill -9', () => {
     },
     form(180_000, 1_800_000),
   );
+
+  seeded(
+    'between the store’s write and Kafka’s commit: it resumes at the store’s offset',
+    async ({ dice }) => {
+      faulty = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
+      for (let round = 0; round < form(2, 10); round++) {
+        await faulty.feeder.send(1_500);
+        // The commit of the store before it is the one that Kafka never hears of.
+        const kill = {
+          place: 'source.commit',
+          when: 'before',
+          call: dice.between(1, 4),
+          act: 'kill',
+        } as const;
+        const { signal, stderr } = await faulty.run([], { env: withFailpoints(kill) }).ended;
+        expect({ signal, stderr: stderr.slice(-2000) }).toMatchObject({ signal: 'SIGKILL' });
+        const stored = await storedOffsets(faulty);
+        expect(stored.size).toBeGreaterThan(0);
+        const told = await toldOffsets(faulty);
+        expect([...stored].some(([place, offset]) => offset > (told.get(place) ?? 0))).toBe(true);
+
+        const again = faulty.run(['--until-caught-up'], { env: { [TELL_READS]: 'yes' } });
+        expect((await again.ended).code).toBe(0);
+        const wrong = [...firstReads(again.stderr)].filter(
+          ([place, offset]) => offset !== (stored.get(place) ?? 0),
+        );
+        expect(wrong).toEqual([]);
+        expect(firstReads(again.stderr).size).toBeGreaterThan(0);
+      }
+      await faulty.verify({ repeatedLetters: true });
+    },
+    form(120_000, 600_000),
+  );
+
+  seeded(
+    'between the store’s write and the publish: the topic equals the store for every key',
+    async ({ dice }) => {
+      faulty = await Faulty.deploy({ brokers: inject('brokers'), dice, load: { ...MIXED, bad: 0 } });
+      for (let round = 0; round < form(2, 10); round++) {
+        await faulty.feeder.send(1_500);
+        // Nothing bad was sent, so all that is published is vectors, each after the write that holds it.
+        const when = round % 2 === 0 ? 'before' : 'after';
+        const kill = { place: 'sink.publish', when, call: dice.between(1, 5), act: 'kill' } as const;
+        const { signal, stderr } = await faulty.run([], { env: withFailpoints(kill) }).ended;
+        expect({ signal, stderr: stderr.slice(-2000) }).toMatchObject({ signal: 'SIGKILL' });
+        const waiting = await Promise.all(faulty.graphs.map((graph) => faulty?.stored(graph)));
+        expect(waiting.some((stored) => (stored?.outbox.length ?? 0) > 0)).toBe(true);
+      }
+      // Nothing new comes: what was left in the outbox is published for its own sake.
+      await faulty.catchUp();
+      await faulty.verify();
+    },
+    form(120_000, 600_000),
+  );
 });
+
+/** Where the store stands, by `TOPIC/PARTITION`. */
+async function storedOffsets(faulty: Faulty): Promise<Map<string, number>> {
+  const offsets = new Map<string, number>();
+  const stored = await faulty.stored();
+  for (const [topic, partitions] of Object.entries(stored?.head.offsets ?? {})) {
+    for (const [partition, offset] of Object.entries(partitions))
+      offsets.set(`${topic}/${partition}`, offset);
+  }
+  return offsets;
+}
+
+/** Where the group stands as Kafka was told. */
+async function toldOffsets(faulty: Faulty): Promise<Map<string, number>> {
+  const admin = client(faulty.brokers).admin();
+  await admin.connect();
+  try {
+    const topics = GRAPHS.engagement.topics.map((name) => faulty.twhin.topic(name));
+    const told = await admin.fetchOffsets({ groupId: `${faulty.twhin.prefix}engagement`, topics });
+    return new Map(
+      told.flatMap(({ topic, partitions }) =>
+        partitions.map(({ partition, offset }) => [`${topic}/${partition}`, Math.max(Number(offset), 0)]),
+      ),
+    );
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** The first offset that was read of each partition, as the process told. */
+function firstReads(stderr: string): Map<string, number> {
+  const first = new Map<string, number>();
+  for (const [, place = '', offset] of stderr.matchAll(/^read (\S+) (\d+)$/gm)) {
+    if (!first.has(place)) first.set(place, Number(offset));
+  }
+  return first;
+}

@@ -3,12 +3,15 @@
 import { main } from '../../../src/cli/main.ts';
 import { terminal } from '../../../src/cli/output.ts';
 import { realWorld } from '../../../src/cli/surroundings.ts';
-import { readFailpoints, SESSION_MS } from './plan.ts';
+import { readFailpoints, SESSION_MS, TELL_READS } from './plan.ts';
 import { faultyWorld } from './world.ts';
 
 const session = process.env[SESSION_MS];
 process.exitCode = await main(
   process.argv.slice(2),
   terminal,
-  faultyWorld(realWorld, readFailpoints(process.env), session === undefined ? undefined : Number(session)),
+  faultyWorld(realWorld, readFailpoints(process.env), {
+    sessionTimeoutMs: session === undefined ? undefined : Number(session),
+    tellReads: process.env[TELL_READS] !== undefined,
+  }),
 );

@@ -37,6 +37,9 @@ export const FAILPOINTS = 'TEST_FAILPOINTS';
 /** The session of the process's consumer group, ms: as long as it is by default, a test of kills only waits. */
 export const SESSION_MS = 'TEST_SESSION_MS';
 
+/** Set: each hand-over of records is told on stderr, `read TOPIC/PARTITION OFFSET`, the first offset of each. */
+export const TELL_READS = 'TEST_TELL_READS';
+
 export function readFailpoints(env: NodeJS.ProcessEnv): Failpoint[] {
   return z.array(failpointSchema).parse(JSON.parse(env[FAILPOINTS] ?? '[]'));
 }

@@ -4,20 +4,21 @@ import type { Log } from '../../../src/adapters/connect.ts';
 import type { World } from '../../../src/cli/surroundings.ts';
 import { FatalError } from '../../../src/errors.ts';
 import type { Store } from '../../../src/graph/store.ts';
-import type { Sink, Source } from '../../../src/pipeline/ports.ts';
+import type { Sink, Source, SourceRecord } from '../../../src/pipeline/ports.ts';
 import type { Failpoint, Place } from './plan.ts';
 
+export interface FaultyOptions {
+  /** Of the consumer group; the usual one when undefined. */
+  readonly sessionTimeoutMs: number | undefined;
+  readonly tellReads: boolean;
+}
+
 /** The outside as commands know it, with failpoints in the calls to it. */
-export function faultyWorld(
-  world: World,
-  failpoints: readonly Failpoint[],
-  sessionTimeoutMs: number | undefined,
-): World {
+export function faultyWorld(world: World, failpoints: readonly Failpoint[], options: FaultyOptions): World {
   const gate = new Gate(failpoints);
-  const session = sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs };
   return {
     ...world,
-    connect: (...args) => faultyLog(world.connect(...args), gate, session),
+    connect: (...args) => faultyLog(world.connect(...args), gate, options),
     openStore: async (...args) => faultyStore(await world.openStore(...args), gate),
   };
 }
@@ -88,8 +89,10 @@ function faultyStore(store: Store, gate: Gate): Store {
 }
 
 /** A proxy, so that what a log offers besides is there as well. */
-function faultyLog(log: Log, gate: Gate, session: { sessionTimeoutMs?: number }): Log {
-  const source: Log['source'] = (options) => faultySource(log.source({ ...options, ...session }), gate);
+function faultyLog(log: Log, gate: Gate, { sessionTimeoutMs, tellReads }: FaultyOptions): Log {
+  const session = sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs };
+  const source: Log['source'] = (options) =>
+    faultySource(log.source({ ...options, ...session }), gate, tellReads);
   const sink: Log['sink'] = (...args) => faultySink(log.sink(...args), gate);
   return new Proxy(log, {
     get: (target, name) => {
@@ -101,13 +104,19 @@ function faultyLog(log: Log, gate: Gate, session: { sessionTimeoutMs?: number })
   });
 }
 
-function faultySource(source: Source, gate: Gate): Source {
+function faultySource(source: Source, gate: Gate, tellReads: boolean): Source {
+  const tell = ([first]: readonly SourceRecord[]) => {
+    if (tellReads && first) writeSync(2, `read ${first.topic}/${first.partition} ${first.offset}\n`);
+  };
   return {
     ends: () => source.ends(),
     start: (reader) =>
       source.start({
         position: (...args) => reader.position(...args),
-        accept: (records) => gate.aroundNow('source.accept', () => reader.accept(records)),
+        accept: (records) => {
+          tell(records);
+          return gate.aroundNow('source.accept', () => reader.accept(records));
+        },
         skipped: (...args) => reader.skipped?.(...args),
         leads: () => reader.leads?.(),
         failed: (error) => reader.failed(error),
