@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { endsOf } from '../e2e/topic-reader.ts';
 import { type CommandOptions, type Running, Twhin, until } from '../e2e/twhin.ts';
 import type { Dice } from './dice.ts';
 import { SESSION_MS } from './failpoints/plan.ts';
@@ -121,6 +122,31 @@ export class Faulty {
   async progresses(limitMs: number, graph: GraphName = 'engagement'): Promise<void> {
     const before = await this.consumed(graph);
     await until('progress', async () => (await this.consumed(graph)) > before, limitMs);
+  }
+
+  /** Waits until every acknowledged record is in the stores and every vector in the topics. */
+  async caughtUp(limitMs: number): Promise<void> {
+    const rests = async (graph: GraphName) => {
+      const head = (await this.stored(graph))?.head;
+      return head !== undefined && head.events.consumed >= this.fed(graph) && head.outbox === 0;
+    };
+    await until(
+      'everything consumed and published',
+      async () => (await Promise.all(this.graphs.map(rests))).every(Boolean),
+      limitMs,
+    );
+  }
+
+  /** Offsets of the embeddings topics, summed up: how much was ever published. */
+  async published(): Promise<number> {
+    let published = 0;
+    for (const graph of this.graphs) {
+      const ends = await endsOf(this.brokers, this.twhin.topic(`embeddings.${graph}`)).catch(() => undefined);
+      // Brokers that can't be asked have nothing new.
+      if (ends === undefined) return 0;
+      for (const end of ends.values()) published += end;
+    }
+    return published;
   }
 
   async remove(): Promise<void> {

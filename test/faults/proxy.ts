@@ -18,7 +18,7 @@ export interface Weather {
 const FAIR: Weather = { latencyMs: 0, bytesPerS: Number.POSITIVE_INFINITY, blackHole: false };
 
 /** A TCP proxy before a broker's front door, for a network that is slow, narrow, silent or cut. */
-export class Proxy {
+export class BrokerProxy {
   /** Connections cut so far. */
   cut = 0;
   weather: Weather = FAIR;
@@ -29,9 +29,9 @@ export class Proxy {
     this.#server = server;
   }
 
-  static async before({ listens, advertised }: Front): Promise<Proxy> {
+  static async before({ listens, advertised }: Front): Promise<BrokerProxy> {
     const server = createServer();
-    const proxy = new Proxy(server);
+    const proxy = new BrokerProxy(server);
     server.on('connection', (client) => proxy.#join(client, listens));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

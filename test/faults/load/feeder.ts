@@ -127,8 +127,11 @@ export class Feeder {
       this.#producer ??= this.#connect();
       const current = this.#producer;
       try {
-        await (await current).send({ topic: `${this.#prefix}${topic}`, messages, acks: -1, timeout: 10_000 });
-        break;
+        const request = { topic: `${this.#prefix}${topic}`, messages, acks: -1, timeout: 10_000 };
+        const [answer] = await (await current).send(request);
+        // kafkajs resolves without having sent anything where it does not know the partition or has lost its leader.
+        if (answer?.partition === partition && answer.errorCode === 0) break;
+        throw new Error('not acknowledged');
       } catch {
         // Whatever it was: the record is sent again, by a producer that finds the brokers anew.
         this.retries++;

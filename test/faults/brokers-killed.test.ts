@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+import { until } from '../e2e/twhin.ts';
+import { type SuiteBrokers, startSuiteBrokers } from './brokers.ts';
+import { Faulty } from './deployment.ts';
+import { form, seeded } from './seeded.ts';
+
+/** How long everything may stand still after a broker is gone. */
+const STANDSTILL_MS = 30_000;
+
+/** Brokers of their own: these tests kill them. */
+let brokers: SuiteBrokers;
+let faulty: Faulty | undefined;
+
+beforeAll(async () => {
+  brokers = await startSuiteBrokers(form(1, 3));
+});
+afterAll(() => brokers?.stop());
+afterEach(async () => {
+  await faulty?.remove();
+  faulty = undefined;
+});
+
+describe('brokers killed hard under load', () => {
+  seeded(
+    'each in turn: no acknowledged event or vector is missing, and all goes on within 30 s',
+    async ({ dice }) => {
+      faulty = await Faulty.deploy({ brokers: brokers.brokers, dice });
+      const running = faulty.run();
+      await running.says(/store is new/);
+      faulty.feeder.start(400);
+      await faulty.progresses(60_000);
+      const standstills: number[] = [];
+      for (const node of form([...brokers.nodes, ...brokers.nodes], brokers.nodes)) {
+        await node.kill();
+        const began = Date.now();
+        if (brokers.nodes.length === 1) {
+          await sleep(2_000);
+          await node.restart();
+        }
+        const [consumed, published] = [await faulty.consumed(), await publishedBy(faulty)];
+        await until(
+          'events in and vectors out again',
+          async () => (await faulty?.consumed()) !== consumed && (await publishedBy(faulty)) > published,
+          STANDSTILL_MS + 30_000,
+        );
+        standstills.push(Date.now() - began);
+        if (brokers.nodes.length > 1) {
+          await sleep(dice.between(2_000, 6_000));
+          await node.restart();
+          // Another is killed only once all have what this one missed: two of three must have every record.
+          await sleep(8_000);
+        }
+      }
+      await faulty.feeder.stop();
+      expect(running.over).toBe(false);
+      running.kill('SIGKILL');
+      await running.ended;
+      await faulty.catchUp();
+      const verified = await faulty.verify({ repeatedLetters: true });
+      const { retries, longestStallMs } = faulty.feeder;
+      process.stderr.write(`${JSON.stringify({ standstills, retries, longestStallMs, ...verified })}\n`);
+      expect(verified.lost).toBe(0);
+      expect(Math.max(...standstills)).toBeLessThan(STANDSTILL_MS);
+    },
+    form(240_000, 600_000),
+  );
+
+  seeded(
+    `all of them, for ${form(15, 120)} s: it waits, and recovers by itself`,
+    async ({ dice }) => {
+      faulty = await Faulty.deploy({ brokers: brokers.brokers, dice });
+      const running = faulty.run();
+      await running.says(/store is new/);
+      faulty.feeder.start(200);
+      await faulty.progresses(60_000);
+      await Promise.all(brokers.nodes.map((node) => node.kill()));
+      await running.says(/no broker answers/, 60_000);
+      await sleep(form(15_000, 120_000));
+      expect({ over: running.over, stderr: running.stderr.slice(-1000) }).toMatchObject({ over: false });
+      await Promise.all(brokers.nodes.map((node) => node.restart()));
+      await faulty.progresses(60_000);
+      await faulty.feeder.stop();
+      await faulty.caughtUp(120_000);
+      expect(running.over).toBe(false);
+      running.kill('SIGTERM');
+      expect(await running.ended).toMatchObject({ code: 0 });
+      await faulty.catchUp();
+      expect((await faulty.verify()).lost).toBe(0);
+    },
+    form(240_000, 600_000),
+  );
+});
+
+/** Vectors that the topics hold. */
+async function publishedBy(faulty: Faulty | undefined): Promise<number> {
+  return (await faulty?.published()) ?? 0;
+}

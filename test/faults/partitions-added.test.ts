@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, inject } from 'vitest';
+import { client } from '../e2e/topic-reader.ts';
+import { until } from '../e2e/twhin.ts';
+import { Faulty } from './deployment.ts';
+import { ORDERLESS } from './load/load.ts';
+import { form, seeded } from './seeded.ts';
+
+let faulty: Faulty | undefined;
+
+afterEach(async () => {
+  await faulty?.remove();
+  faulty = undefined;
+});
+
+seeded(
+  'partitions added to topics while running are picked up, and nothing in them is missed',
+  async ({ dice }) => {
+    const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, load: ORDERLESS });
+    faulty = deployed;
+    const running = deployed.run();
+    await running.says(/store is new/);
+    deployed.feeder.start(200);
+    await deployed.progresses(60_000);
+    for (const [topic, count] of [
+      ['engagement', 6],
+      ['ad-click', form(5, 9)],
+      ['search', form(5, 12)],
+    ] as const) {
+      await addPartitions(deployed, topic, count);
+      // Events are in the new ones well before the updater looks for them.
+      deployed.feeder.spreadOver(topic, count);
+      await sleep(500);
+    }
+    const added = async () => {
+      const offsets = (await deployed.stored())?.head.offsets[deployed.twhin.topic('engagement')] ?? {};
+      return [4, 5].every((partition) => (offsets[partition] ?? 0) > 0);
+    };
+    await until('the new partitions being read', added, 60_000);
+    await deployed.feeder.stop();
+    await deployed.caughtUp(60_000);
+    expect(running.over).toBe(false);
+    running.kill('SIGTERM');
+    expect(await running.ended).toMatchObject({ code: 0 });
+    const verified = await deployed.verify();
+    expect(verified.lost).toBe(0);
+  },
+  120_000,
+);
+
+async function addPartitions({ brokers, twhin }: Faulty, topic: string, count: number): Promise<void> {
+  const admin = client(brokers).admin();
+  await admin.connect();
+  try {
+    await admin.createPartitions({ topicPartitions: [{ topic: twhin.topic(topic), count }] });
+  } finally {
+    await admin.disconnect();
+  }
+}
