@@ -35,6 +35,15 @@ export interface DeployOptions {
   readonly sessionMs?: number;
 }
 
+let latest: Running | undefined;
+
+/** What the updater that was started last said last: for a test that failed. */
+export function lastWords(): string {
+  return latest === undefined
+    ? 'no updater was started'
+    : `the last updater ${latest.over ? 'ended' : 'runs'}; it said:\n${latest.stderr.slice(-3000)}`;
+}
+
 /** A deployment under faults: a load on its topics, updaters that come and go, and the verifier at the end. */
 export class Faulty {
   readonly twhin: Twhin;
@@ -64,10 +73,11 @@ export class Faulty {
 
   /** Starts the updaters, with failpoints where `env` has some. */
   run(args: readonly string[] = [], options: CommandOptions = {}): Running {
-    return this.twhin.start(['run', ...this.graphs.flatMap((name) => ['--graph', name]), ...args], {
+    latest = this.twhin.start(['run', ...this.graphs.flatMap((name) => ['--graph', name]), ...args], {
       ...options,
       command: COMMAND,
     });
+    return latest;
   }
 
   /** Runs to the end of what is there. @throws when that fails. */

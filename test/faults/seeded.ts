@@ -1,4 +1,5 @@
 import { test } from 'vitest';
+import { lastWords } from './deployment.ts';
 import { Dice } from './dice.ts';
 
 /** The long form: three brokers, more cycles, longer outages. `npm run faults` asks for it. */
@@ -22,9 +23,12 @@ export interface SeededContext {
  * another each time; FAULTS_SEED gives one.
  */
 export function seeded(name: string, body: (context: SeededContext) => Promise<void>, limitMs: number): void {
-  test(name, { timeout: limitMs }, async ({ skip }) => {
+  test(name, { timeout: limitMs }, async ({ skip, onTestFailed }) => {
     const seed = GIVEN === undefined ? (LONG ? Date.now() % 1_000_000 : 1) : Number(GIVEN);
     process.stderr.write(`${name}: seed ${seed}\n`);
+    onTestFailed(() => {
+      process.stderr.write(`${lastWords()}\n`);
+    });
     try {
       await body({ dice: new Dice(seed), skip: (reason) => skip(reason) });
     } catch (error) {

@@ -48,6 +48,17 @@ export class Feeder {
     await this.#flush();
   }
 
+  /** The number of the next record. */
+  get next(): number {
+    return this.made.length;
+  }
+
+  /** Takes a record that went out another way for one of its own. */
+  remember(record: LoadRecord): void {
+    this.made[record.n] = record;
+    this.acknowledged.add(record.n);
+  }
+
   /** Goes on by itself until `stop`. */
   start(ratePerS: number): void {
     this.#stopping = false;
@@ -81,7 +92,8 @@ export class Feeder {
     }
   }
 
-  #put(record: LoadRecord): void {
+  #put(made: LoadRecord): void {
+    const record = { ...made, n: this.next };
     this.made.push(record);
     const partition = hash(record.key) % (this.#partitions.get(record.topic) ?? 4);
     const place = `${record.topic}/${partition}`;

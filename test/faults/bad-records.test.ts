@@ -1,0 +1,123 @@
+import { gzipSync } from 'node:zlib';
+import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import { afterEach, describe, expect, inject } from 'vitest';
+import { registerCodecs } from '../../src/adapters/kafka-codecs.ts';
+import { Faulty } from './deployment.ts';
+import { sendAs, withProducer } from './load/direct.ts';
+import { type LoadRecord, MIXED } from './load/load.ts';
+import { form, seeded } from './seeded.ts';
+
+const TOPICS = ['engagement', 'follow', 'ad-click', 'search', 'erasure'];
+let faulty: Faulty | undefined;
+
+afterEach(async () => {
+  await faulty?.remove();
+  faulty = undefined;
+});
+
+const GOOD = { userId: 'u1', tweetId: 't1', action: 'like', at: 1_704_067_200_000 };
+const text = JSON.stringify(GOOD);
+
+/** Values that no topic can read, each as a sender that was set up wrong would send it. */
+const POISON: readonly (readonly [what: string, value: Buffer | string | null, code: string])[] = [
+  ['compressed by hand', gzipSync(text), 'not-json'],
+  ['UTF-16', Buffer.from(text, 'utf16le'), 'not-json'],
+  ['a schema registry’s frame', Buffer.concat([Buffer.of(0, 0, 0, 0, 42), Buffer.from(text)]), 'not-json'],
+  ['Avro', Buffer.of(0, 0, 0, 0, 7, 4, 117, 49, 4, 116, 49, 8, 108, 105, 107, 101), 'not-json'],
+  ['a schema of another version', JSON.stringify({ v: 2, payload: GOOD }), 'wrong-shape'],
+  ['several events in one', JSON.stringify([GOOD, GOOD]), 'wrong-shape'],
+  ['cut off', text.slice(0, text.length / 2), 'not-json'],
+  ['cut off within a character', Buffer.from(`${text.slice(0, -2)}é"}`).subarray(0, -3), 'not-json'],
+  ['zeros', Buffer.alloc(512), 'not-json'],
+  ['almost as large as a broker takes', Buffer.alloc(900_000, 'x'), 'too-large'],
+  ['large and well-formed', JSON.stringify({ ...GOOD, padding: 'y'.repeat(500_000) }), 'too-large'],
+  ['a bomb of brackets', '['.repeat(60_000) + ']'.repeat(5_000), 'not-json'],
+  ['nothing', null, 'null-value'],
+];
+
+describe('records that can’t be used', () => {
+  seeded(
+    'of every kind between good ones: dead letters equal what was injected, and the lag drains',
+    async ({ dice }) => {
+      const deployed = await Faulty.deploy({
+        brokers: inject('brokers'),
+        dice,
+        load: { ...MIXED, bad: 0.25 },
+      });
+      faulty = deployed;
+      registerCodecs();
+      const running = deployed.run();
+      await running.says(/store is new/);
+      const { feeder, twhin } = deployed;
+      for (let round = 0; round < form(2, 10); round++) {
+        await feeder.send(1_000);
+        await withProducer(deployed.brokers, {}, async (producer) => {
+          for (const topic of TOPICS) {
+            for (const [, value, code] of POISON) {
+              const bad = { n: feeder.next, topic, key: `k${dice.below(50)}`, value, code };
+              await sendAs(feeder, producer, twhin.prefix, [bad]);
+            }
+          }
+        });
+        await feeder.send(200);
+      }
+      await deployed.caughtUp(60_000);
+      running.kill('SIGTERM');
+      expect(await running.ended).toMatchObject({ code: 0 });
+      const verified = await deployed.verify();
+      expect(verified.letters).toBeGreaterThan(form(2, 10) * (TOPICS.length * POISON.length + 200));
+    },
+    180_000,
+  );
+
+  seeded(
+    'batches in every codec are read; one whose codec is wrong, or that is cut off, comes no further than the broker',
+    async ({ dice }) => {
+      const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice });
+      faulty = deployed;
+      registerCodecs();
+      const running = deployed.run();
+      await running.says(/store is new/);
+      const { feeder, twhin, brokers } = deployed;
+      const likes = (count: number): LoadRecord[] =>
+        Array.from({ length: count }, (_, i) => {
+          const n = feeder.next + i;
+          const value = JSON.stringify({ ...GOOD, tweetId: `t${n}`, at: GOOD.at + n });
+          return { n, topic: 'engagement', key: 'u1', value };
+        });
+      const { None, GZIP, Snappy, LZ4, ZSTD } = CompressionTypes;
+      await withProducer(brokers, {}, async (producer) => {
+        for (const compression of [None, GZIP, Snappy, LZ4, ZSTD, None]) {
+          await sendAs(feeder, producer, twhin.prefix, likes(200), { compression, partition: dice.below(4) });
+        }
+      });
+      const damages: readonly ((bytes: Buffer) => Buffer)[] = [
+        (bytes) => bytes.subarray(0, bytes.length / 2),
+        (bytes) => Buffer.from(bytes).fill(0x5a, bytes.length / 3),
+        () => Buffer.from('not compressed at all'),
+      ];
+      const codec = CompressionCodecs[ZSTD];
+      for (const damage of damages) {
+        CompressionCodecs[ZSTD] = () => ({
+          compress: async ({ buffer }: { buffer: Buffer }) => damage(await codec().compress({ buffer })),
+          decompress: codec().decompress,
+        });
+        const refused = await withProducer(brokers, { retry: { retries: 0 } }, (producer) =>
+          sendAs(feeder, producer, twhin.prefix, likes(50), { compression: ZSTD }).then(
+            () => 'taken',
+            () => 'refused',
+          ),
+        ).finally(() => {
+          CompressionCodecs[ZSTD] = codec;
+        });
+        expect(refused).toBe('refused');
+      }
+      await feeder.send(500);
+      await deployed.caughtUp(60_000);
+      running.kill('SIGTERM');
+      expect(await running.ended).toMatchObject({ code: 0 });
+      await deployed.verify();
+    },
+    120_000,
+  );
+});

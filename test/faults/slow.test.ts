@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, inject } from 'vitest';
+import { Faulty } from './deployment.ts';
+import { withFailpoints } from './failpoints/plan.ts';
+import { MIXED } from './load/load.ts';
+import { BrokerProxy } from './proxy.ts';
+import { form, seeded } from './seeded.ts';
+
+let faulty: Faulty | undefined;
+let proxies: BrokerProxy[] = [];
+
+afterEach(async () => {
+  await faulty?.remove();
+  faulty = undefined;
+  for (const proxy of proxies) await proxy.close();
+  proxies = [];
+});
+
+describe('slow', () => {
+  seeded(
+    'disk: writes and reads that take long are waited for, and nothing else changes',
+    async ({ dice }) => {
+      faulty = await Faulty.deploy({ brokers: inject('brokers'), dice });
+      const env = withFailpoints(
+        { place: 'store.write', when: 'before', call: 1, repeats: true, act: { delayMs: 700 } },
+        { place: 'store.getMany', when: 'after', call: 20, repeats: true, act: { delayMs: 40 } },
+      );
+      faulty.feeder.start(200);
+      const running = faulty.run([], { env });
+      await running.says(/store is new/);
+      await sleep(form(8_000, 60_000));
+      await faulty.feeder.stop();
+      await faulty.caughtUp(120_000);
+      running.kill('SIGTERM');
+      expect(await running.ended).toMatchObject({ code: 0 });
+      await faulty.verify();
+    },
+    300_000,
+  );
+
+  seeded(
+    'broker, narrow lines, dropped connections and silence: latency grows, and nothing else',
+    async ({ dice }) => {
+      const fronts = inject('fronts');
+      for (const front of fronts) proxies.push(await BrokerProxy.before(front));
+      const through = fronts.map(({ advertised }) => `127.0.0.1:${advertised}`).join(',');
+      const deployed = await Faulty.deploy({ brokers: inject('brokers'), through, dice, load: MIXED });
+      faulty = deployed;
+      const running = deployed.run();
+      await running.says(/store is new/);
+      deployed.feeder.start(200);
+      await deployed.progresses(60_000);
+      const every = (act: (proxy: BrokerProxy) => void) => {
+        for (const proxy of proxies) act(proxy);
+      };
+      const fair = await latencies(deployed, 6_000);
+      every((proxy) => proxy.change({ latencyMs: 150 }));
+      const slow = await latencies(deployed, form(8_000, 30_000));
+      every((proxy) => proxy.change({ bytesPerS: 60_000 }));
+      await sleep(form(6_000, 30_000));
+      for (let drops = 0; drops < form(4, 20); drops++) {
+        every((proxy) => proxy.change({ latencyMs: 20 }));
+        dice.pick(proxies).drop();
+        await sleep(dice.between(300, 2_500));
+      }
+      every((proxy) => proxy.change({ blackHole: true }));
+      await sleep(form(6_000, 30_000));
+      every((proxy) => {
+        proxy.change({});
+        proxy.drop();
+      });
+      await deployed.progresses(90_000);
+      await deployed.feeder.stop();
+      await deployed.caughtUp(120_000);
+      expect({ over: running.over, stderr: running.stderr.slice(-1_000) }).toMatchObject({ over: false });
+      running.kill('SIGTERM');
+      expect(await running.ended).toMatchObject({ code: 0 });
+      const verified = await deployed.verify();
+      process.stderr.write(`${JSON.stringify({ fair, slow, ...verified })}\n`);
+      expect(slow).toBeGreaterThan(fair);
+      expect(proxies.reduce((sum, { cut }) => sum + cut, 0)).toBeGreaterThan(0);
+    },
+    form(100_000, 600_000),
+  );
+});
+
+/** Median time from an event's sending to its commit in the store, ms, over a while: seen from outside. */
+async function latencies(deployed: Faulty, forMs: number): Promise<number> {
+  const seen: number[] = [];
+  for (const end = Date.now() + forMs; Date.now() < end; ) {
+    const wanted = deployed.fed();
+    const asked = Date.now();
+    while ((await deployed.consumed()) < wanted) await sleep(5);
+    seen.push(Date.now() - asked);
+  }
+  return seen.sort((a, b) => a - b)[Math.floor(seen.length / 2)] ?? 0;
+}
