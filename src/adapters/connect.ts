@@ -8,6 +8,7 @@ import { KafkaAdmin } from './kafka-admin.ts';
 import type { KafkaSettings, LogLine } from './kafka-client.ts';
 import { KafkaReader, type ReaderOptions } from './kafka-reader.ts';
 import { KafkaSink, type SinkOptions } from './kafka-sink.ts';
+import { endSockets } from './kafka-sockets.ts';
 import { KafkaSource, type SourceOptions } from './kafka-source.ts';
 
 /** A log of topics, whatever keeps it. */
@@ -20,7 +21,7 @@ export interface Log {
   reader(options?: ReaderOptions): LogReader;
   /** One for all who ask; `close` closes it. */
   admin(): LogAdmin;
-  /** Sources and sinks are stopped by who made them. Idempotent. */
+  /** For when its sources and sinks are stopped, each by who made it: ends what they left open. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -51,6 +52,9 @@ export function connect(settings: KafkaSettings, log: LogLine = () => undefined)
       admin ??= new KafkaAdmin(settings, log);
       return admin;
     },
-    close: async () => admin?.close(),
+    close: async () => {
+      await admin?.close();
+      endSockets(settings);
+    },
   };
 }

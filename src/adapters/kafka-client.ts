@@ -3,6 +3,7 @@ import { Kafka, type LogEntry, logLevel, type RetryOptions } from 'kafkajs';
 import { FatalError, RetryableError, reasonOf, UsageError } from '../errors.ts';
 import { registerCodecs } from './kafka-codecs.ts';
 import { guardRequestQueue } from './kafka-guard.ts';
+import { socketsOf } from './kafka-sockets.ts';
 
 /** How to reach a cluster. */
 export interface KafkaSettings {
@@ -46,6 +47,7 @@ export function createKafka(settings: KafkaSettings, log: LogLine, retry = CONNE
     connectionTimeout: 3000,
     authenticationTimeout: 5000,
     requestTimeout: 30_000,
+    socketFactory: socketsOf(settings),
     retry,
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => log('debug', lineOf(entry)),
