@@ -108,7 +108,7 @@ export class Twhin {
   async remove(): Promise<void> {
     for (const running of this.#running) running.kill('SIGKILL');
     await Promise.all([...this.#running].map(({ ended }) => ended));
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

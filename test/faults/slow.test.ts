@@ -80,7 +80,7 @@ describe('slow', () => {
       expect(slow).toBeGreaterThan(fair);
       expect(proxies.reduce((sum, { cut }) => sum + cut, 0)).toBeGreaterThan(0);
     },
-    form(100_000, 600_000),
+    form(200_000, 600_000),
   );
 });
 
