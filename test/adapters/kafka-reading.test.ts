@@ -152,6 +152,21 @@ test('two cursors of one partition are never in one request, and neither is left
   expect(cluster.asked.every((all) => all.length === 1)).toBe(true);
 });
 
+test('a cursor that tails a partition leaves room for one that catches up on it', async () => {
+  const cluster = new StandIn();
+  cluster.answer = ({ offset }) =>
+    offset < 1000 ? { bytes: counted(offset, 10), stableOffset: 1000 } : { stableOffset: 1000 };
+  const [topic, partition] = ['t', 0];
+  const stretches = [
+    { topic, partition, from: 1000, until: Number.MAX_SAFE_INTEGER },
+    { topic, partition, from: 0, until: 1000 },
+  ];
+  const options = { aheadBytes: 500, fetchBytes: 200, onTrouble: () => {} };
+  const reading = new KafkaReading(cluster, stretches, options);
+  open.push(reading);
+  expect(numbersOf(await drain(reading.cursors[1]))).toEqual(count(0, 1000));
+});
+
 describe('what a leader refuses', () => {
   const refusing = (error: number, times = Number.POSITIVE_INFINITY): StandIn => {
     const cluster = new StandIn();
