@@ -16,6 +16,10 @@ export interface EmbeddingHeaders {
   readonly at: number;
   /** Of the model: vectors with different fingerprints must not be compared. */
   readonly fingerprint: string;
+  /** Rises with each process that took the topic over. */
+  readonly epoch: number;
+  /** The run of training: vectors of two spaces are turned against one another and must not be compared. */
+  readonly space: string;
 }
 
 /** A published vector as a reader wants it; `vector` is null for an entity that is gone. */
@@ -57,6 +61,8 @@ export function embeddingHeaders(headers: EmbeddingHeaders): Record<string, stri
     step: String(headers.step),
     at: String(headers.at),
     fingerprint: headers.fingerprint,
+    epoch: String(headers.epoch),
+    space: headers.space,
   };
 }
 
@@ -84,6 +90,8 @@ export function decodeEmbedding(
     step: integerOf(headers, 'step'),
     at: integerOf(headers, 'at'),
     fingerprint: textOf(headers, 'fingerprint'),
+    epoch: integerOf(headers, 'epoch'),
+    space: textOf(headers, 'space'),
     vector,
   };
 }

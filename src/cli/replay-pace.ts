@@ -3,6 +3,14 @@ import { constants, setPriority } from 'node:os';
 import { TokenBucket } from '../adapters/token-bucket.ts';
 import type { Limit } from '../replay/merged-source.ts';
 
+/** How fast a replay may go. */
+export interface ReplayPaceOptions {
+  /** Events a second. */
+  readonly rate?: number;
+  /** Of one core, over time. */
+  readonly cpuShare?: number;
+}
+
 /** Records between two looks at the processor's time. */
 const CPU_RECORDS = 128;
 /** The share of a second's records that may go at once. */

@@ -4,19 +4,18 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { UsageError } from '../errors.ts';
 import { type Bound, readBound } from '../replay/bound.ts';
 import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../state/places.ts';
+import type { ReplayPaceOptions } from './replay-pace.ts';
 import { differencesOf, type SettingDifference, type Settings, settingsOf } from './replay-settings.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** The command line's options, as typed. */
-export interface ReplayOptions {
+export interface ReplayOptions extends ReplayPaceOptions {
   readonly graph?: string;
   readonly from: string;
   readonly until: string;
   readonly into?: string;
   readonly publish?: string;
   readonly set: readonly string[];
-  readonly rate?: number;
-  readonly cpuShare?: number;
   readonly restart?: boolean;
   readonly dryRun?: boolean;
   readonly json?: boolean;

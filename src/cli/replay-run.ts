@@ -8,6 +8,7 @@ import { resolveRange } from '../replay/range.ts';
 import { openForWriting } from '../state/open.ts';
 import { writeOrigin } from '../state/origin.ts';
 import type { StorePlace } from '../state/places.ts';
+import { onSignal } from './interrupt.ts';
 import { dryRun } from './replay-dry-run.ts';
 import { lowerPriority } from './replay-pace.ts';
 import { reportReplay } from './replay-progress.ts';
@@ -21,7 +22,6 @@ import { withinTime } from './run.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const ANSWER_MS = 60_000;
-const SAME_SIGNAL_MS = 300;
 
 /** Does what was asked; false when it was interrupted before the range's end. */
 export async function replay(request: ReplayRequest, surroundings: Surroundings): Promise<boolean> {
@@ -172,27 +172,6 @@ class Replay {
       'reading and training use this share of one core, at the lowest priority',
     );
   }
-}
-
-/** The first signal interrupts, a second one ends the process. */
-function onSignal(interrupt: () => void): { interrupted(): boolean; ignore(): void } {
-  let at: number | undefined;
-  const handle = (): void => {
-    // One signal to a whole process group can arrive twice: by itself and passed on by the parent.
-    if (at !== undefined && performance.now() - at < SAME_SIGNAL_MS) return;
-    if (at !== undefined) process.exit(1);
-    at = performance.now();
-    interrupt();
-  };
-  process.on('SIGINT', handle);
-  process.on('SIGTERM', handle);
-  return {
-    interrupted: () => at !== undefined,
-    ignore: () => {
-      process.off('SIGINT', handle);
-      process.off('SIGTERM', handle);
-    },
-  };
 }
 
 const OLDER_GONE = 'older records are gone from the log; the replay begins with the first that is kept';

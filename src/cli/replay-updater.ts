@@ -2,11 +2,12 @@ import { topicName } from '../../topics/index.ts';
 import { threadTrainer } from '../adapters/trainer-thread.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { Log } from '../log.ts';
-import type { LogReader, Sink } from '../pipeline/ports.ts';
+import type { LogReader, Sink, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/record-content.ts';
 import { Updater } from '../pipeline/updater.ts';
 import { type Limit, MergedSource } from '../replay/merged-source.ts';
-import { cpuLimit, processCpuMs, rateLimit } from './replay-pace.ts';
+import { freshSpace } from './compose.ts';
+import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './replay-pace.ts';
 import type { ReplayRecord } from './replay-record.ts';
 import type { ReplayRequest } from './replay-request.ts';
 
@@ -23,8 +24,13 @@ export interface ReplayParts {
 
 /** An ordinary updater whose records come merged, and whose batches and commits are cut by count alone. */
 export function composeReplay(
-  { config, graph, publish, options }: ReplayRequest,
-  record: ReplayRecord,
+  {
+    config,
+    graph,
+    publish,
+    options,
+  }: Pick<ReplayRequest, 'config' | 'graph' | 'publish'> & { options: ReplayPaceOptions },
+  { range, topicIds }: Pick<ReplayRecord, 'topicIds'> & { range: readonly Stretch[] },
   { reader, store, sink, log }: { reader: LogReader; store: GraphStore; sink: Sink | undefined; log: Log },
 ): ReplayParts {
   const topics = new Map(graph.topics.map((topic) => [topicName(config.topicPrefix, topic.name), topic]));
@@ -34,8 +40,8 @@ export function composeReplay(
   if (options.cpuShare !== undefined) limits.push(cpuLimit(options.cpuShare, Date.now, processCpuMs));
   const source = new MergedSource({
     reader,
-    stretches: record.range,
-    topicIds: record.topicIds,
+    stretches: range,
+    topicIds,
     read: (each) => ({ ...each, content: readContent(each, topics, config.limits) }),
     limits,
   });
@@ -43,6 +49,9 @@ export function composeReplay(
   const unpublished = { epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
   const updater = new Updater({
     graph: graph.name,
+    role: 'shadow',
+    freshSpace: freshSpace(),
+    reader: () => reader,
     model: graph.model,
     pace: {
       ...config.pace,

@@ -1,5 +1,9 @@
 import type { Command } from 'commander';
+
 import { addReplayCompareCommand } from './replay-compare.ts';
+
+import { addReplayPromoteCommand } from './replay-promote.ts';
+
 import { readRequest } from './replay-request.ts';
 import { replay } from './replay-run.ts';
 import { collect, example, positiveNumber, type Surroundings } from './surroundings.ts';
@@ -28,6 +32,7 @@ export function addReplayCommand(program: Command, surroundings: Surroundings): 
       if (!(await replay(await readRequest(options, surroundings), surroundings))) surroundings.fail();
     });
   addReplayCompareCommand(command, surroundings);
+  addReplayPromoteCommand(command, surroundings);
 }
 
 const WHERE = `

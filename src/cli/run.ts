@@ -4,51 +4,57 @@ import { declaredTopics } from '../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError, RetryableError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Progress } from '../pipeline/progress.ts';
 import { applyTopics, planTopics } from '../pipeline/topic-plan.ts';
-import type { Updater } from '../pipeline/updater.ts';
-import { composeUpdater, type Outside } from './compose.ts';
-import type { Output } from './output.ts';
-import { describeProgress, progressFields } from './progress-line.ts';
+import { GraphRun, type GraphRunOptions } from './graph-run.ts';
+import { progressFields } from './progress-line.ts';
+import { reportProgress } from './report-progress.ts';
 import type { Surroundings } from './surroundings.ts';
 
-const LOG_PROGRESS_MS = 10_000;
-const SHOW_PROGRESS_MS = 1_000;
 const SAME_SIGNAL_MS = 300;
 
 export interface RunOptions {
   readonly graphs: readonly GraphConfig[];
   readonly untilCaughtUp: boolean;
   readonly createTopics: boolean;
+  /** Waits with its store kept warm until the graphs' groups have no other reader. */
+  readonly standby: boolean;
+  /** Topics that were made again, by full name: read from their start. */
+  readonly reread: readonly string[];
 }
 
 /**
- * Runs the graphs' updaters in this process until stopped, or until all are caught up.
+ * Runs the graphs in this process until stopped, or until all are caught up.
  * @throws what stopped the first of them; the others are stopped gracefully before.
  */
 export async function run(config: Config, options: RunOptions, surroundings: Surroundings): Promise<void> {
   const { output, world } = surroundings;
   const log = surroundings.log();
   const connection = world.connect(config.kafka, (level, message) => log[level]({}, message));
-  const updaters: Updater[] = [];
-  const signals = handleSignals(() => updaters, config.stopMs, log);
+  const runs: GraphRun[] = [];
+  const signals = handleSignals(() => runs, config.stopMs, log);
   try {
     if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
-    await composeAll(config, options.graphs, { connection, log, openStore: world.openStore }, updaters);
+    const { standby, reread, untilCaughtUp } = options;
+    const outside = { connection, log, openStore: world.openStore, standby, reread };
+    const configWith = surroundings.config;
+    await openAll(
+      options.graphs.map((graph) => ({ graph, config, configWith, outside, untilCaughtUp })),
+      runs,
+    );
     // A signal that came before there was anyone to stop.
-    if (signals.stopping.aborted) for (const updater of updaters) updater.stop();
-    const reporting = reportProgress(updaters, log, output);
-    const runs = updaters.map((updater) =>
-      updater.run({ untilCaughtUp: options.untilCaughtUp }).catch((error: unknown) => {
-        for (const other of updaters) other.stop();
+    if (signals.stopping.aborted) for (const each of runs) each.stop();
+    const reporting = reportProgress(runs, log, output);
+    const ends = runs.map((each) =>
+      each.run().catch((error: unknown) => {
+        for (const other of runs) other.stop();
         throw error;
       }),
     );
-    const results = await Promise.allSettled(runs);
+    const results = await Promise.allSettled(ends);
     reporting.stop();
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
-    for (const updater of updaters) log.info(progressFields(updater.progress()), 'stopped');
+    for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
   } finally {
     signals.ignore();
     await connection.close();
@@ -80,24 +86,19 @@ async function createTopics(
   }
 }
 
-/** Fills `updaters`, or closes those there are when one can't be made: their threads would keep the process alive. */
-async function composeAll(
-  config: Config,
-  graphs: readonly GraphConfig[],
-  outside: Outside,
-  updaters: Updater[],
-): Promise<void> {
+/** Fills `runs`, or closes those there are when one can't be opened: their threads would keep the process alive. */
+async function openAll(all: readonly GraphRunOptions[], runs: GraphRun[]): Promise<void> {
   try {
-    for (const graph of graphs) updaters.push(await composeUpdater(config, graph, outside));
+    for (const options of all) runs.push(await GraphRun.open(options));
   } catch (error) {
-    await Promise.allSettled(updaters.map((updater) => updater.close()));
+    await Promise.allSettled(runs.map((run) => run.close()));
     throw error;
   }
 }
 
 /** The first signal stops gracefully within the deadline; a second, or the deadline, ends the process at once. */
 function handleSignals(
-  updaters: () => readonly Updater[],
+  runs: () => readonly GraphRun[],
   stopMs: number,
   log: Log,
 ): { readonly stopping: AbortSignal; ignore(): void } {
@@ -122,7 +123,7 @@ function handleSignals(
       process.exit(1);
     }, stopMs);
     deadline.unref();
-    for (const updater of updaters()) updater.stop();
+    for (const each of runs()) each.stop();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
@@ -132,27 +133,6 @@ function handleSignals(
       clearTimeout(deadline);
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
-    },
-  };
-}
-
-function reportProgress(updaters: readonly Updater[], log: Log, output: Output): { stop(): void } {
-  let before = new Map<string, Progress>();
-  const show = setInterval(() => {
-    const now = updaters.map((updater) => updater.progress());
-    output.status(
-      now.map((each) => describeProgress(each, before.get(each.graph), SHOW_PROGRESS_MS)).join(' | '),
-    );
-    before = new Map(now.map((each) => [each.graph, each]));
-  }, SHOW_PROGRESS_MS);
-  const write = setInterval(() => {
-    for (const updater of updaters) log.info(progressFields(updater.progress()), 'progress');
-  }, LOG_PROGRESS_MS);
-  return {
-    stop: () => {
-      clearInterval(show);
-      clearInterval(write);
-      output.statusDone();
     },
   };
 }

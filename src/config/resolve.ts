@@ -108,6 +108,7 @@ export function resolveConfig(
       commitEdges: file.commit.everyEdges,
       commitMs: file.commit.everyMs,
       queueBytes: file.limits.queueBytes,
+      maxOutbox: file.publish.maxOutbox,
     },
     limits: { valueBytes: file.limits.valueBytes, depth: file.limits.depth },
     stopMs: file.limits.stopMs,

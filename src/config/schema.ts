@@ -67,7 +67,12 @@ export const configFileSchema = z.strictObject({
     .prefault({}),
   commit: z.strictObject({ everyEdges: whole.default(4_096), everyMs: positive.default(500) }).prefault({}),
   publish: z
-    .strictObject({ epsilon: z.number().nonnegative().default(0.05), maxAgeMs: positive.default(60_000) })
+    .strictObject({
+      epsilon: z.number().nonnegative().default(0.05),
+      maxAgeMs: positive.default(60_000),
+      /** Vectors that may wait to be acknowledged before reading pauses; over limits.maxEntities it never does. */
+      maxOutbox: whole.default(1_000_000),
+    })
     .prefault({}),
   limits: z
     .strictObject({

@@ -1,3 +1,4 @@
+import { FatalError } from '../errors.ts';
 import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
@@ -143,8 +144,10 @@ export class GraphStore {
     return this.layout.erasedKey(entity).toString('latin1');
   }
 
+  /** @throws FatalError `fenced` when a later epoch has written: nothing of this commit is then. */
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
+    await this.#checkEpoch(commit.head);
     const batch = new WriteBatch();
     for (const edge of commit.erasedEdges) {
       batch.delete(layout.edgeKey(edge));
@@ -169,6 +172,16 @@ export class GraphStore {
 
   async close(): Promise<void> {
     await this.#store.close();
+  }
+
+  async #checkEpoch({ graph, epoch }: Head): Promise<void> {
+    const stored = (await this.head())?.epoch ?? 0;
+    if (stored <= epoch) return;
+    throw new FatalError(
+      'fenced',
+      `the store of ${graph} was written under epoch ${stored}, this process has epoch ${epoch}: another has taken over; ` +
+        'this one must write no more: stop it',
+    );
   }
 
   #putRows(batch: WriteBatch, { rows, floats, steps, head }: Commit): void {

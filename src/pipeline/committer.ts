@@ -10,6 +10,7 @@ import type { PendingCommit } from './pending-commit.ts';
 import type { Offsets, Sink } from './ports.ts';
 import type { Publisher } from './publish.ts';
 import type { Checkpoint, Trainer } from './trainer.ts';
+import type { Writer } from './writer.ts';
 
 export interface CommitterOptions {
   readonly graph: string;
@@ -20,6 +21,9 @@ export interface CommitterOptions {
   readonly counters: Counters;
   readonly overlay: Overlay;
   readonly publisher: Publisher;
+  readonly writer: Writer;
+  /** Resolves while this process may write; see `Source.confirm`. */
+  confirm(): Promise<void>;
   /** For dead letters. */
   readonly sink: Sink;
   readonly log: Log;
@@ -57,7 +61,8 @@ export class Committer {
    * everything: among them vectors that moved at all since they were published, a slice of them at a time.
    */
   commit(pending: PendingCommit, offsets: Offsets, everything: boolean): Promise<number> {
-    const { index, counters, overlay, trainer, clock } = this.#options;
+    const { index, counters, overlay, trainer, writer, clock } = this.#options;
+    const { epoch, space, stepBase, topicIds } = writer;
     const number = overlay.close();
     const entities = [...pending.touched].flatMap((row) => {
       const record = index.record(row);
@@ -70,10 +75,7 @@ export class Committer {
       edges: { ...counters.edges },
       entities: index.counts(),
       watermark: counters.watermark,
-      epoch: 0,
-      space: '',
-      stepBase: 0,
-      topicIds: {},
+      ...{ epoch, space, stepBase, topicIds },
     };
     const checkpoint = trainer.checkpoint({ now: clock(), everything });
     // Kept from being called unhandled while an earlier commit is still being written.
@@ -102,7 +104,8 @@ export class Committer {
   ): Promise<number> {
     const { graph, model, store, publisher, overlay } = this.#options;
     if (pending.deadLetters.length > 0) await this.#deadLetters.send(pending.deadLetters, 'dead letters');
-    const added = this.#due(pending, checkpoint);
+    const added = publisher.open ? this.#due(pending, checkpoint) : [];
+    await this.#options.confirm();
     const outbox = publisher.size + added.filter((key) => !publisher.has(key)).length;
     await store.commit({
       head: {
@@ -132,9 +135,9 @@ export class Committer {
     return added.length;
   }
 
-  /** Names to publish: rows the trainer says are due, and entities that are gone. */
+  /** Names to publish: those put up, rows the trainer says are due, and entities that are gone. */
   #due(pending: PendingCommit, checkpoint: Checkpoint): EntityKey[] {
-    const keys = new Set<EntityKey>(pending.erasedEntities.values());
+    const keys = new Set<EntityKey>([...pending.due, ...pending.erasedEntities.values()]);
     checkpoint.rows.forEach((row, i) => {
       const key = checkpoint.publish[i] === 1 ? this.#options.index.keyAt(row) : undefined;
       if (key !== undefined) keys.add(key);

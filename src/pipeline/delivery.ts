@@ -9,6 +9,8 @@ const MAX_BACKOFF_MS = 10_000;
 export class Delivery {
   /** Sends that had to be made again. */
   retries = 0;
+  /** Why the last attempt failed; undefined once one succeeded. */
+  trouble: string | undefined;
   readonly #sink: Sink;
   readonly #log: Log;
   #stopped = false;
@@ -31,10 +33,12 @@ export class Delivery {
     for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS)) {
       try {
         await this.#sink.publish(messages);
+        this.trouble = undefined;
         return;
       } catch (error) {
         if (!(error instanceof RetryableError) || this.#stopped) throw error;
         this.retries++;
+        this.trouble = error.message;
         this.#log.warn(
           { messages: messages.length, reason: error.message, backoffMs },
           `${what} could not be published; trying again`,

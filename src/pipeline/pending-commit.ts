@@ -12,6 +12,8 @@ export class PendingCommit {
   /** By row: an entity can be erased, named again and erased once more, each time with a row of its own. */
   readonly erasedEntities = new Map<number, EntityKey>();
   readonly erasures = new Map<EntityKey, number>();
+  /** To be published whether or not they moved. */
+  due: readonly EntityKey[] = [];
   readonly deadLetters: Message[] = [];
   /** Of the dead letters' values. */
   deadLetterBytes = 0;

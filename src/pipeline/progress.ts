@@ -17,7 +17,15 @@ export interface Quality {
   readonly randomMrr: number;
 }
 
-export type Phase = 'loading' | 'joining' | 'running' | 'draining' | 'stopped' | 'failed';
+export type Phase =
+  | 'loading'
+  | 'joining'
+  | 'standby'
+  | 'taking-over'
+  | 'running'
+  | 'draining'
+  | 'stopped'
+  | 'failed';
 
 /** Where an updater stands, for people, tests and metrics. Rates are for the reader to take from two of these. */
 export interface Progress {

@@ -7,6 +7,7 @@ import type { Log } from '../log.ts';
 import { Delivery } from './delivery.ts';
 import { LatencyWindow } from './latency.ts';
 import type { Message, Sink } from './ports.ts';
+import type { Writer } from './writer.ts';
 
 /** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
 const SWEEP = 2_000;
@@ -25,6 +26,8 @@ interface Due {
 export class Publisher {
   readonly latency = new LatencyWindow();
   published = 0;
+  /** Nothing is sent, nor put up for sending, before this process is the graph's one publisher. */
+  open = false;
   readonly #due = new Map<EntityKey, Due>();
   #cleared: EntityKey[] = [];
   #running: Promise<void> | undefined;
@@ -41,6 +44,11 @@ export class Publisher {
   /** Sends that had to be made again. */
   get retries(): number {
     return this.#delivery.retries;
+  }
+
+  /** Why the sends in hand do not get through; undefined while they do. */
+  get trouble(): string | undefined {
+    return this.#delivery.trouble;
   }
 
   /** Vectors and tombstones not yet acknowledged. */
@@ -64,7 +72,7 @@ export class Publisher {
       if (due) due.commit = commit;
       else this.#due.set(key, { commit, since });
     }
-    if (this.#due.size === 0 || this.#stopped || this.#failure || this.#running) return;
+    if (!this.open || this.#due.size === 0 || this.#stopped || this.#failure || this.#running) return;
     this.#running = this.#run();
   }
 
@@ -118,14 +126,16 @@ export class Publisher {
   }
 
   async #messages(keys: readonly EntityKey[]): Promise<Message[]> {
-    const { store, index, topic, header } = this.#options;
+    const { store, index, topic, header, writer } = this.#options;
+    const { epoch, space, stepBase } = writer;
     const rows = keys.map((key) => index.find(key));
     const vectors = await store.readVectors(rows.filter((row) => row !== undefined));
     const at = this.#options.watermark();
     return keys.map((key, i) => {
       const vector = vectors.get(rows[i] ?? -1);
-      const step = vector?.step ?? this.#options.step();
-      return { topic, key, value: vector?.bytes ?? null, headers: embeddingHeaders({ ...header, step, at }) };
+      const step = stepBase + (vector?.step ?? this.#options.step());
+      const headers = embeddingHeaders({ ...header, step, at, epoch, space });
+      return { topic, key, value: vector?.bytes ?? null, headers };
     });
   }
 }
@@ -142,6 +152,7 @@ export interface PublisherOptions {
     readonly dtype: 'float32';
     readonly fingerprint: string;
   };
+  readonly writer: Writer;
   /** Step of the last commit, for tombstones. */
   step(): number;
   /** Newest event time committed, epoch ms. */

@@ -4,8 +4,9 @@ import type { BadEvent } from '../errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import type { Log } from '../log.ts';
-import type { Message, Sink, Source, SourceRecord } from './ports.ts';
+import type { LogReader, Message, Sink, Source, SourceRecord } from './ports.ts';
 import type { Trainer } from './trainer.ts';
+import type { Role } from './writer.ts';
 
 /** When batches and commits are cut. Counts alone give the same bytes for the same events. */
 export interface Pace {
@@ -19,10 +20,15 @@ export interface Pace {
   readonly commitMs: number;
   /** Bytes of records read ahead of training: the back-pressure bound. */
   readonly queueBytes: number;
+  /** Vectors that may wait to be acknowledged before reading pauses. */
+  readonly maxOutbox: number;
 }
 
 export interface UpdaterOptions {
   readonly graph: string;
+  readonly role: Role;
+  /** Name for a run of training that begins here; random, so that no two are the same. */
+  readonly freshSpace: string;
   readonly model: ModelIdentity;
   readonly pace: Pace;
   readonly limits: RecordLimits;
@@ -31,6 +37,8 @@ export interface UpdaterOptions {
   readonly embeddingsTopic: string;
   readonly source: Source;
   readonly sink: Sink;
+  /** For reading the embeddings topic back where another store wrote it; who asks closes it. A shadow never asks. */
+  readonly reader: () => LogReader;
   readonly store: GraphStore;
   readonly trainer: Trainer;
   /** The dead letter for a record, or undefined where another graph writes it. */

@@ -1,17 +1,13 @@
-import { FatalError, reasonOf } from '../errors.ts';
-import type { EntityIndex } from '../graph/entity-index.ts';
-import { fingerprint } from '../graph/head.ts';
-import { Committer } from './committer.ts';
-import { Counters } from './counters.ts';
-import { Ingest } from './ingest.ts';
+import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import { HeldLetters } from './held-letters.ts';
+import { Intake } from './intake.ts';
 import { OpenBatch } from './open-batch.ts';
+import { assemble, type Parts } from './parts.ts';
 import { PendingCommit } from './pending-commit.ts';
 import type { SourceRecord } from './ports.ts';
-import { Positions } from './positions.ts';
 import { type Phase, type Progress, progressOf, TrainingSummary } from './progress.ts';
-import { Publisher } from './publish.ts';
-import { RecordQueue } from './queue.ts';
-import { recover } from './recovery.ts';
+import { unready } from './readiness.ts';
+import { sameTopics, takeOver } from './take-over.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 
 const READ_RECORDS = 1024;
@@ -24,15 +20,17 @@ const MAX_TRAINING = 2;
  */
 export class Updater {
   readonly #options: UpdaterOptions;
-  readonly #queue: RecordQueue;
+  readonly #intake: Intake;
   readonly #summary: TrainingSummary;
   #phase: Phase = 'loading';
   #stopping = false;
   #abandoned = false;
+  /** It may write: nothing is to be drained before. */
+  #began = false;
   #failure: Error | undefined;
-  #paused = false;
-  /** Offsets passed over, of which the highest of each partition counts. */
-  readonly #skips = new Positions();
+  /** A standby's turn has come, and it has not taken over yet. */
+  #turn = false;
+  readonly #heldLetters = new HeldLetters();
   #batch = new OpenBatch();
   #pending = new PendingCommit();
   #training: Promise<void>[] = [];
@@ -43,7 +41,7 @@ export class Updater {
 
   constructor(options: UpdaterOptions) {
     this.#options = options;
-    this.#queue = new RecordQueue(options.pace.queueBytes);
+    this.#intake = new Intake(options.source, options.pace.queueBytes);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
   }
 
@@ -57,15 +55,17 @@ export class Updater {
       const waits = options.untilCaughtUp && !this.#stopping;
       const ends = waits ? await this.#options.source.ends() : undefined;
       while (!this.#stopping && !(ends && parts.read.reached(ends))) {
-        const records = await this.#queue.take(READ_RECORDS, this.#waitMs());
+        if (this.#turn) await this.#lead(parts);
+        const records = this.#outboxIsFull(parts)
+          ? await this.#intake.pause(this.#waitMs())
+          : await this.#intake.take(READ_RECORDS, this.#waitMs());
         if (this.#failure) throw this.#failure;
-        this.#resumeSource();
         if (records.length > 0) await this.#apply(parts, records);
-        else this.#applySkips(parts);
+        else this.#intake.applySkips(parts.read);
         if (this.#batchIsDue(records.length === 0)) await this.#train();
         if (this.#commitIsDue(parts)) await this.#commit(parts);
       }
-      if (!this.#abandoned) await this.#drain(parts);
+      if (!this.#abandoned && this.#began) await this.#drain(parts);
       this.#phase = 'stopped';
     } catch (error) {
       this.#phase = 'failed';
@@ -80,9 +80,11 @@ export class Updater {
   /** Ends `run` after the records in hand: trains, commits and publishes them. */
   stop(): void {
     this.#stopping = true;
-    this.#queue.close();
-    // One that waits for its brokers is to wait no longer. Closing stops it again and meets its failure, if any.
-    if (this.#phase === 'joining') this.#options.source.stop().catch(() => undefined);
+    this.#intake.close();
+    if (this.#phase !== 'joining' && this.#phase !== 'taking-over') return;
+    // One that waits for its brokers is to wait no longer. Closing stops both again and meets their failures, if any.
+    this.#options.source.stop().catch(() => undefined);
+    this.#options.sink.stop().catch(() => undefined);
   }
 
   /** Ends `run` where the last commit stands: what came after it is to be read again, as after a kill. */
@@ -100,73 +102,77 @@ export class Updater {
   progress(): Progress {
     const { graph } = this.#options;
     return progressOf({
-      ...{ graph, phase: this.#phase, summary: this.#summary, queue: this.#queue },
+      ...{ graph, phase: this.#phase, summary: this.#summary, queue: this.#intake.queue },
       ...this.#parts,
     });
   }
 
+  /** Why nobody should rely on it now, a phrase each; none when it is ready. */
+  async unready(): Promise<string[]> {
+    return unready(this.#phase, this.#options, this.#parts);
+  }
+
   async #start(): Promise<Parts> {
-    const { graph, model, store, trainer, source, sink, topics, limits, clock, log } = this.#options;
-    const { head, index, outbox, erasedAt } = await recover(store, trainer, graph, model);
-    const counters = new Counters(head);
-    const read = new Positions(head?.offsets);
-    const accepted = new Positions(head?.offsets);
-    const ingest = new Ingest({ store, index, counters, erasedAt, topics, limits });
-    const publisher = new Publisher({
-      ...{ store, index, sink, clock, log, topic: this.#options.embeddingsTopic },
-      header: { graph, dim: model.dim, dtype: 'float32', fingerprint: fingerprint(model) },
-      step: () => committer.step,
-      watermark: () => committer.watermark,
-      failed: (error) => this.#fail(error),
-    });
-    const committer: Committer = new Committer(
-      {
-        ...{ graph, model, store, trainer, index, counters, publisher, sink, clock, log },
-        overlay: ingest.overlay,
-      },
-      head,
-    );
-    const parts = { index, counters, read, ingest, publisher, committer };
+    const { role } = this.#options;
+    const parts = await assemble(this.#options, (error) => this.#fail(error));
     this.#parts = parts;
-    this.#summary.step = head?.step ?? 0;
-    this.#lastCommit = clock();
-    log.info(
-      { graph, entities: index.size, step: head?.step ?? 0, outbox: outbox.length },
-      head ? 'store loaded' : 'store is new',
-    );
-    publisher.add(outbox, 0, undefined);
+    this.#summary.step = parts.committer.step;
+    this.#lastCommit = this.#options.clock();
     if (this.#stopping) return parts;
     this.#phase = 'joining';
-    if (this.#stopping) return parts;
-    await source.start({
-      position: (topic, partition) => accepted.get(topic, partition),
-      accept: (records) => this.#accept(accepted, records),
-      skipped: (topic, partition, offset) => {
-        if (accepted.advance(topic, partition, offset)) this.#skips.advance(topic, partition, offset);
+    await this.#intake.start(parts.accepted, {
+      leads: () => {
+        this.#turn = true;
       },
       failed: (error) => this.#fail(error),
     });
-    this.#phase = 'running';
+    if (role === 'leader' && !this.#stopping) await this.#lead(parts);
+    if (role === 'leader' && this.#stopping) return parts;
+    if (role === 'shadow') {
+      parts.writer.topicIds = sameTopics(parts.writer.topicIds, await this.#options.source.topicIds());
+      parts.publisher.open = true;
+      parts.publisher.add(parts.outbox, 0, undefined);
+    }
+    this.#began = true;
+    this.#phase = role === 'standby' ? 'standby' : 'running';
     return parts;
   }
 
-  #accept(accepted: Positions, records: SourceRecord[]): boolean {
-    this.#queue.push(
-      records.filter(({ topic, partition, offset }) => accepted.advance(topic, partition, offset + 1)),
-    );
-    this.#paused = this.#queue.full;
-    return !this.#paused;
+  /** Becomes the graph's one writer, with everything in hand committed first: the topic is compared with the store. */
+  async #lead(parts: Parts): Promise<void> {
+    this.#turn = false;
+    this.#phase = 'taking-over';
+    try {
+      if (this.#pending.records > 0) await this.#flush(parts);
+      const { outbox, publisher, writer } = parts;
+      const { due, committed } = await takeOver(writer, this.#options, parts);
+      publisher.open = true;
+      publisher.add(outbox, 0, undefined);
+      this.#pending.due = due;
+      for (const letter of this.#heldLetters.after(committed)) this.#pending.putDeadLetter(letter);
+      // The epoch is claimed before anything is written under it.
+      await this.#flush(parts);
+      const { graph, log } = this.#options;
+      const { epoch, space } = writer;
+      log.info({ graph, epoch, space, republished: due.length }, 'leads the graph');
+      this.#phase = 'running';
+    } catch (error) {
+      if (!this.#stopping || !(error instanceof RetryableError) || error.code !== 'stopped') throw error;
+      this.#began = false;
+    }
   }
 
-  /** Offsets passed over count once every record handed over before them is applied: with the queue empty, all are. */
-  #applySkips({ read }: Parts): void {
-    if (this.#queue.length === 0) read.advanceTo(this.#skips.toOffsets());
+  /** Trains and commits all in hand, and waits until it is written. */
+  async #flush(parts: Parts): Promise<void> {
+    if (this.#batch.since !== undefined) await this.#train();
+    await this.#commit(parts);
+    await this.#committed;
+    if (this.#failure) throw this.#failure;
   }
 
-  #resumeSource(): void {
-    if (!this.#paused || !this.#queue.roomy) return;
-    this.#paused = false;
-    this.#options.source.resume();
+  /** Reading waits while more vectors than allowed are not acknowledged: back-pressure from the embeddings topic. */
+  #outboxIsFull({ publisher }: Parts): boolean {
+    return publisher.size >= this.#options.pace.maxOutbox;
   }
 
   async #apply(parts: Parts, records: readonly SourceRecord[]): Promise<void> {
@@ -178,7 +184,8 @@ export class Updater {
       this.#pending.since ??= this.#batch.since;
       parts.ingest.apply(read, fetched, { batch: this.#batch, commit: this.#pending });
       const letter = problem && this.#options.deadLetter(record, problem);
-      if (letter) this.#pending.putDeadLetter(letter);
+      if (letter && parts.publisher.open) this.#pending.putDeadLetter(letter);
+      else if (letter) this.#heldLetters.add(record, letter);
       this.#pending.records++;
       parts.read.advance(record.topic, record.partition, record.offset + 1);
       if (this.#batch.edges < pace.batchEdges && !this.#pending.isFull(pace)) continue;
@@ -231,7 +238,8 @@ export class Updater {
     const offsets = parts.read.toOffsets();
     try {
       const due = await parts.committer.commit(pending, offsets, everything);
-      await this.#options.source.commit(offsets);
+      const { publisher, writer, committer } = parts;
+      if (publisher.open) await this.#options.source.commit(offsets, writer.note(committer.step));
       return due;
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(reasonOf(error)));
@@ -242,7 +250,7 @@ export class Updater {
   /** Everything in hand, all the way to the topic and back into the store. */
   async #drain(parts: Parts): Promise<void> {
     this.#phase = 'draining';
-    this.#applySkips(parts);
+    this.#intake.applySkips(parts.read);
     if (this.#batch.since !== undefined) await this.#train();
     await this.#committed;
     // Vectors that moved little are put up in slices, until none is left: memory stays bounded.
@@ -281,15 +289,6 @@ export class Updater {
   #fail(error: Error): void {
     this.#failure ??=
       error instanceof FatalError ? error : new FatalError('updater', error.message, { cause: error });
-    this.#queue.close();
+    this.#intake.close();
   }
-}
-
-interface Parts {
-  readonly index: EntityIndex;
-  readonly counters: Counters;
-  readonly read: Positions;
-  readonly ingest: Ingest;
-  readonly publisher: Publisher;
-  readonly committer: Committer;
 }

@@ -7,6 +7,7 @@ import { Counters } from '../../src/pipeline/counters.ts';
 import { Overlay } from '../../src/pipeline/overlay.ts';
 import { PendingCommit } from '../../src/pipeline/pending-commit.ts';
 import { Publisher } from '../../src/pipeline/publish.ts';
+import { Writer } from '../../src/pipeline/writer.ts';
 import { MODEL, user } from '../graph/graph-fixture.ts';
 import { DyingStore } from './dying-store.ts';
 import { FaultySink, keptLog } from './faulty-sink.ts';
@@ -29,16 +30,34 @@ function setUp() {
     new Overlay(),
   ];
   const clock = () => 1_000;
+  const writer = new Writer(undefined, 'leader', 'space');
   const publisher = new Publisher({
+    writer,
     ...{ store, index, sink, topic: 'vectors', log, clock, failed: () => undefined },
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
     step: () => committer.step,
     watermark: () => committer.watermark,
   });
   const committer: Committer = new Committer(
-    { graph: 'test', model: MODEL, store, trainer, index, counters, overlay, publisher, sink, log, clock },
+    {
+      ...{
+        graph: 'test',
+        model: MODEL,
+        store,
+        trainer,
+        index,
+        counters,
+        overlay,
+        publisher,
+        sink,
+        log,
+        clock,
+      },
+      ...{ writer, confirm: async () => undefined },
+    },
     undefined,
   );
+  publisher.open = true;
   return { kept, store, index, rows, trainer, sink, log, counters, overlay, publisher, committer };
 }
 
@@ -79,7 +98,7 @@ describe('Committer', () => {
       ...{ format: 1, graph: 'test', model: MODEL, step: 6, random: [5, 6], rows: 6, offsets: OFFSETS },
       events: { consumed: 3, rejected: 0, duplicate: 0, late: 0 },
       ...{ edges: { follows: 1 }, entities: { user: 2 }, outbox: 1, watermark: 30 },
-      ...{ epoch: 0, space: '', stepBase: 0, topicIds: {} },
+      ...{ epoch: 0, space: 'space', stepBase: 0, topicIds: {} },
     });
     expect(await store.entity(A)).toMatchObject({ firstSeen: 10, lastSeen: 10 });
     expect(await Array.fromAsync(store.edges())).toEqual([edge]);

@@ -1,10 +1,20 @@
-import type { Message, Offsets, Sink, Source, SourceReader, SourceRecord } from '../../src/pipeline/ports.ts';
+import type {
+  Message,
+  Offsets,
+  Sink,
+  Source,
+  SourceReader,
+  SourceRecord,
+  WriterNote,
+} from '../../src/pipeline/ports.ts';
 
 /** A log in memory: what was appended, by topic and partition. Outlives the updaters that read it. */
 export class MemoryLog {
   readonly records: SourceRecord[] = [];
   readonly published: Message[] = [];
   readonly committed: Offsets[] = [];
+  note: WriterNote | undefined;
+  topicIds: Record<string, string> = {};
   /** Called after each hand-over; false: the reader had no room left. */
   onHandOver: (room: boolean) => void = () => {};
 
@@ -52,12 +62,13 @@ export class MemoryLog {
         void pump();
       },
       resume: () => void pump(),
-      async commit(offsets: Offsets) {
+      async commit(offsets: Offsets, note?: WriterNote) {
         log.committed.push(offsets);
+        log.note = note;
       },
       confirm: async () => {},
-      committed: async () => ({ offsets: {} }),
-      topicIds: async () => ({}),
+      committed: async () => ({ offsets: log.committed.at(-1) ?? {}, ...(log.note && { note: log.note }) }),
+      topicIds: async () => log.topicIds,
       async stop() {
         source.stopped = true;
       },
@@ -71,6 +82,18 @@ export class MemoryLog {
       takeOver: async () => {},
       stop: async () => {},
     };
+  }
+
+  /** What was published to a topic, as its one partition's records. */
+  recordsOf(topic: string): SourceRecord[] {
+    return this.published
+      .filter((message) => message.topic === topic)
+      .map(({ key, value, headers }, offset) => ({
+        ...{ topic, partition: 0, offset, timestamp: 0 },
+        key: Buffer.from(String(key)),
+        value: value && Buffer.from(value),
+        headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+      }));
   }
 
   /** What a reader who keeps the last value of each key has. */

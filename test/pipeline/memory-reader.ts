@@ -25,7 +25,7 @@ export interface MemoryReaderOptions {
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A reader of a log in memory. Offsets may be missing from it, as where a topic is compacted. */
-export function memoryReader(log: MemoryLog, options: MemoryReaderOptions = {}): LogReader {
+export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryReaderOptions = {}): LogReader {
   const { handOver = () => 7, delay = turn, lows = {}, topicIds = {} } = options;
   let closed = false;
 

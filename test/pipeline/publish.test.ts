@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { EntityIndex } from '../../src/graph/entity-index.ts';
 import { Publisher } from '../../src/pipeline/publish.ts';
+import { Writer } from '../../src/pipeline/writer.ts';
 import { commitOf, entity, graph, HEAD, user } from '../graph/graph-fixture.ts';
 import { FaultySink, keptLog } from './faulty-sink.ts';
 
@@ -21,6 +22,7 @@ async function setUp() {
   const now = { ms: 1_000 };
   const failed: Error[] = [];
   const publisher = new Publisher({
+    writer: new Writer({ ...HEAD, epoch: 3, space: 'space', stepBase: 0 }, 'leader', 'another'),
     ...{ store, index, sink, topic: 'vectors', log: keptLog() },
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
     step: () => 70,
@@ -28,6 +30,7 @@ async function setUp() {
     clock: () => now.ms,
     failed: (error) => failed.push(error),
   });
+  publisher.open = true;
   const move = (row: number, value: number, step: number) =>
     store.commit(commitOf({ head: { ...HEAD, step }, vectors: { [row]: [value, 0, 0, 0] } }));
   return { store, index, sink, now, failed, publisher, move };
@@ -53,7 +56,7 @@ describe('Publisher', () => {
     ]);
     expect(sink.acknowledged[0]?.headers).toEqual({
       ...{ graph: 'test', dim: '2', dtype: 'float32', fingerprint: 'f' },
-      ...{ step: '7', at: '1234' },
+      ...{ step: '7', at: '1234', epoch: '3', space: 'space' },
     });
     expect([publisher.size, publisher.has(A), publisher.published, publisher.cleared]).toEqual([
       0,

@@ -30,7 +30,12 @@ function oddLog(change: (source: MemorySource) => Partial<MemorySource>): Memory
 
 describe('Updater in trouble', () => {
   test('stopped with records in the queue, it does not count those as read that markers stand behind', async () => {
+    let ends = () => {};
     const log = oddLog((source) => ({
+      ends: () => {
+        ends();
+        return source.ends();
+      },
       start: (reader: SourceReader) =>
         source.start({
           ...reader,
@@ -45,10 +50,11 @@ describe('Updater in trouble', () => {
     follows(log, 50);
     const store = new MemoryStore();
     const running = updater(log, store, { handOver: 50 });
-    log.onHandOver = () => running.stop();
-    await running.run();
-    log.onHandOver = () => {};
+    ends = () => running.stop();
+    await running.run({ untilCaughtUp: true });
+    ends = () => {};
     const head = await graphStore(store).head();
+    expect(head).toBeDefined();
     expect(head?.offsets[FOLLOW]?.['0'] ?? 0).toBe(head?.events.consumed);
     const again = updater(log, store, { handOver: 50 });
     await again.run({ untilCaughtUp: true });

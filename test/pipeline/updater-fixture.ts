@@ -6,15 +6,18 @@ import { RELATIONS } from '../../src/graph/relation.ts';
 import type { Store } from '../../src/graph/store.ts';
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
-import { silentLog } from '../../src/log.ts';
-import type { Source } from '../../src/pipeline/ports.ts';
+import { type Log, silentLog } from '../../src/log.ts';
+import type { LogReader, Source } from '../../src/pipeline/ports.ts';
+import { StandbySource } from '../../src/pipeline/standby-source.ts';
 import type { TrainerSettings } from '../../src/pipeline/trainer.ts';
 import { localTrainer } from '../../src/pipeline/trainer-local.ts';
 import { Updater } from '../../src/pipeline/updater.ts';
 import type { Pace } from '../../src/pipeline/updater-options.ts';
+import type { Role } from '../../src/pipeline/writer.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import type { MemoryLog } from './memory-log.ts';
+import { memoryReader } from './memory-reader.ts';
 
 export const DIM = 8;
 export const EMBEDDINGS = 'twhin.embeddings.test';
@@ -29,6 +32,7 @@ export const BY_COUNT: Pace = {
   commitEdges: 32,
   commitMs: Number.POSITIVE_INFINITY,
   queueBytes: 1_000_000,
+  maxOutbox: 1_000_000,
 };
 
 const TRAINER: TrainerSettings = {
@@ -55,6 +59,7 @@ const TRAINER: TrainerSettings = {
 
 /** Every event topic by its full name. */
 export const TOPICS = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic]));
+const ONE_PARTITION = { partitions: Object.fromEntries([...TOPICS.keys()].map((name) => [name, 1])) };
 
 /** An updater over every topic and relation, on memory alone. */
 export function updater(
@@ -66,19 +71,31 @@ export function updater(
     dim?: number;
     source?: Source;
     deadLetters?: boolean;
+    role?: Role;
+    space?: string;
+    log?: Log;
   } = {},
 ): Updater {
   const dim = overrides.dim ?? DIM;
   const model = { ...MODEL, dim };
   return new Updater({
     graph: 'test',
+    role: overrides.role ?? 'leader',
+    freshSpace: overrides.space ?? 'first',
     model,
     pace: { ...BY_COUNT, ...overrides.pace },
     limits: DEFAULT_LIMITS,
     topics: TOPICS,
     embeddingsTopic: EMBEDDINGS,
-    source: overrides.source ?? log.source(overrides.handOver),
+    source:
+      overrides.source ??
+      (overrides.role === 'standby'
+        ? new StandbySource(log.source(overrides.handOver), memoryReader(log, ONE_PARTITION), [
+            ...TOPICS.keys(),
+          ])
+        : log.source(overrides.handOver)),
     sink: log.sink(),
+    reader: () => embeddingsReader(log),
     store: new GraphStore(store, new Layout(model)),
     trainer: localTrainer({ ...TRAINER, model: { ...TRAINER.model, dim } }, { createKernel, workspaceBytes }),
     deadLetter: ({ value, key }, { code }) =>
@@ -86,8 +103,20 @@ export function updater(
         ? undefined
         : { topic: 'twhin.dead-letter', key, value, headers: { code } },
     clock: () => 1_000,
-    log: silentLog,
+    log: overrides.log ?? silentLog,
   });
+}
+
+/** Reads back what was published. */
+export function embeddingsReader(log: MemoryLog): LogReader {
+  return memoryReader(
+    {
+      get records() {
+        return log.recordsOf(EMBEDDINGS);
+      },
+    },
+    { partitions: { [EMBEDDINGS]: 1 } },
+  );
 }
 
 export function graphStore(store: Store): GraphStore {

@@ -26,7 +26,7 @@ async function started(log: MemoryLog, store: MemoryStore, options: Replaying = 
     limits: options.limits ?? [],
   });
   const pace = { batchEdges: 5, commitEdges: 10, queueBytes: options.queueBytes ?? 1_000_000 };
-  return { source, running: updater(log, store, { source, pace, deadLetters: false }) };
+  return { source, running: updater(log, store, { source, pace, role: 'shadow', deadLetters: false }) };
 }
 
 async function replayed(log: MemoryLog, options: Replaying = {}): Promise<Digest> {

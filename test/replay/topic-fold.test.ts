@@ -39,6 +39,8 @@ function record(
     step,
     at: 1000 + step,
     fingerprint: OURS,
+    epoch: 1,
+    space: '5eed',
   };
   const text = embeddingHeaders({ ...headers, ...change });
   return {

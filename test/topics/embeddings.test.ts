@@ -16,6 +16,8 @@ const HEADERS = {
   step: 41,
   at: 1_704_067_200_000,
   fingerprint: 'f0',
+  epoch: 3,
+  space: '5eed',
 } as const;
 const AS_TEXT = {
   graph: 'follow',
@@ -24,6 +26,8 @@ const AS_TEXT = {
   step: '41',
   at: '1704067200000',
   fingerprint: 'f0',
+  epoch: '3',
+  space: '5eed',
 };
 
 test('a vector is bare little-endian float32', () => {

@@ -1,0 +1,57 @@
+import type { EntityKey } from '../graph/entity.ts';
+import type { EntityIndex } from '../graph/entity-index.ts';
+import { fingerprint } from '../graph/head.ts';
+import { Committer } from './committer.ts';
+import { Counters } from './counters.ts';
+import { Ingest } from './ingest.ts';
+import { Positions } from './positions.ts';
+import { Publisher } from './publish.ts';
+import { recover } from './recovery.ts';
+import type { UpdaterOptions } from './updater-options.ts';
+import { Writer } from './writer.ts';
+
+/** What an updater is made of once its store is loaded. */
+export interface Parts {
+  readonly index: EntityIndex;
+  readonly counters: Counters;
+  /** Next offsets: of what was applied, and of what was taken from the source. */
+  readonly read: Positions;
+  readonly accepted: Positions;
+  readonly ingest: Ingest;
+  readonly publisher: Publisher;
+  readonly committer: Committer;
+  readonly writer: Writer;
+  /** Committed and not yet acknowledged when the store was loaded. */
+  readonly outbox: readonly EntityKey[];
+}
+
+/** Loads the store and puts an updater together on it. failed: publishing can't go on. */
+export async function assemble(options: UpdaterOptions, failed: (error: Error) => void): Promise<Parts> {
+  const { graph, model, store, trainer, source, sink, topics, limits, clock, log } = options;
+  const began = clock();
+  const { head, index, outbox, erasedAt } = await recover(store, trainer, graph, model);
+  const counters = new Counters(head);
+  const writer = new Writer(head, options.role, options.freshSpace);
+  const ingest = new Ingest({ store, index, counters, erasedAt, topics, limits });
+  const publisher = new Publisher({
+    ...{ store, index, sink, clock, log, failed, writer },
+    topic: options.embeddingsTopic,
+    header: { graph, dim: model.dim, dtype: 'float32', fingerprint: fingerprint(model) },
+    step: () => committer.step,
+    watermark: () => committer.watermark,
+  });
+  const committer: Committer = new Committer(
+    {
+      ...{ graph, model, store, trainer, index, counters, publisher, sink, writer, clock, log },
+      overlay: ingest.overlay,
+      confirm: () => (publisher.open && options.role !== 'shadow' ? source.confirm() : Promise.resolve()),
+    },
+    head,
+  );
+  log.info(
+    { graph, entities: index.size, step: head?.step ?? 0, outbox: outbox.length, ms: clock() - began },
+    head ? 'store loaded' : 'store is new',
+  );
+  const [read, accepted] = [new Positions(head?.offsets), new Positions(head?.offsets)];
+  return { index, counters, read, accepted, ingest, publisher, committer, writer, outbox };
+}

@@ -1,0 +1,91 @@
+import { FatalError } from '../errors.ts';
+import type { EntityKey } from '../graph/entity.ts';
+import type { Log } from '../log.ts';
+import type { Parts } from './parts.ts';
+import type { Offsets } from './ports.ts';
+import { type Differing, differing } from './published.ts';
+import type { UpdaterOptions } from './updater-options.ts';
+import type { Writer } from './writer.ts';
+
+/** What becoming the graph's writer found. */
+export interface TakenOver {
+  /** Entities to be published, beside those in the outbox. */
+  readonly due: EntityKey[];
+  /** What the group's last reader had told the log. */
+  readonly committed: Offsets;
+}
+
+/**
+ * Makes this process the graph's one writer, and `writer` what its commits say from now on. In this order:
+ * whoever published before is fenced; the topics are the ones read so far; the group's note tells whose vectors the
+ * embeddings topic holds. Where they are not this store's, the topic is read and what differs is due, under steps above
+ * all that are there.
+ * @throws FatalError `fenced`, or `topic-remade` naming both topics and the way out.
+ */
+export async function takeOver(
+  writer: Writer,
+  options: Pick<UpdaterOptions, 'graph' | 'source' | 'sink' | 'reader' | 'store' | 'embeddingsTopic' | 'log'>,
+  { index, read, committer: { step } }: Pick<Parts, 'index' | 'read' | 'committer'>,
+): Promise<TakenOver> {
+  const { graph, source, sink, store, embeddingsTopic, log } = options;
+  await sink.takeOver();
+  writer.topicIds = sameTopics(writer.topicIds, await source.topicIds());
+  const { offsets: committed, note } = await source.committed();
+  warnOfDifferences(graph, committed, read.toOffsets(), log);
+  if (note !== undefined && writer.wrote(note, step)) {
+    writer.epoch++;
+    return { due: [], committed };
+  }
+
+  const reader = options.reader();
+  const found = await differing(reader, embeddingsTopic, store, index).finally(() => reader.close());
+  const { space = '', epoch } = found;
+  // Where nobody left a note, the vectors themselves say whose they are.
+  const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);
+  writer.epoch = Math.max(writer.epoch, note?.epoch ?? 0, epoch) + 1;
+  if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
+  if (!own && found.records > 0) tell(graph, embeddingsTopic, found, writer, log);
+  return { due: found.keys, committed };
+}
+
+function tell(graph: string, topic: string, found: Differing, writer: Writer, log: Log): void {
+  const { records, step, keys } = found;
+  log.warn(
+    { graph, topic, records, highestStep: step, republished: keys.length, epoch: writer.epoch },
+    `${topic} holds vectors of another store or a later commit; ${keys.length} are published anew, above step ${step}`,
+  );
+}
+
+/** The topics' identities, known and new. @throws FatalError when a topic is not the one that was read before. */
+export function sameTopics(
+  known: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  for (const [topic, id] of Object.entries(now)) {
+    const before = known[topic];
+    if (before === undefined || before === id) continue;
+    throw new FatalError(
+      'topic-remade',
+      `${topic} was deleted and made again: the store has read the topic with id ${before}, the log now holds ${id}. ` +
+        `Its offsets mean other records now. To keep what was learned and read the new topic from its start: twhin run --reread ${topic}. ` +
+        'To learn from what the topics hold now alone: start from a fresh TWHIN_STATE.',
+    );
+  }
+  return { ...known, ...now };
+}
+
+/** The store is right; whoever looks at the group's lag should know that it was not. */
+function warnOfDifferences(graph: string, committed: Offsets, stored: Offsets, log: Log): void {
+  for (const [topic, partitions] of Object.entries(committed)) {
+    for (const [partition, offset] of Object.entries(partitions)) {
+      const own = stored[topic]?.[partition] ?? 0;
+      if (own === offset) continue;
+      const records = Math.abs(own - offset);
+      const side = own < offset ? 'ahead of' : 'behind';
+      log.warn(
+        { graph, topic, partition: Number(partition), committed: offset, stored: own },
+        `the group's committed offset of ${topic}/${partition} is ${records} records ${side} the store's; the store's counts`,
+      );
+    }
+  }
+}
