@@ -54,7 +54,9 @@ export async function composeUpdater(
     topics,
     embeddingsTopic,
     source,
-    sink: connection.sink(),
+    sink: connection.sink({
+      fenced: { topic: embeddingsTopic, id: groupId, confirm: () => source.confirm({ fresh: true }) },
+    }),
     reader: connection.reader,
     store,
     trainer: threadTrainer(graph.trainer),
