@@ -163,7 +163,7 @@ function successor(prefix: Uint8Array): Uint8Array | undefined {
 }
 
 function openFailure(folder: string, error: unknown): FatalError {
-  const reason = reasonOf(error);
+  const reason = reasonOf(error).replace(/\.$/, '');
   if (/lock hold by current process|While lock file/.test(reason)) {
     return new FatalError('store-in-use', `the store in ${folder} is held by another process`, {
       cause: error,

@@ -1,0 +1,157 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, inject, test } from 'vitest';
+import { countHiggs, higgsLines } from '../fixtures/higgs.ts';
+import { readStore, unlike } from './stored.ts';
+import { fold, readTopic } from './topic-reader.ts';
+import { Twhin, until } from './twhin.ts';
+
+const GRAPH = 'engagement';
+const EVENTS = 16_000;
+/** Wide vectors, so that a backup has several chunks, and a training slow enough to be met in the middle. */
+const WIDE = `
+  model: { dim: 512 },
+  training: { batchEdges: 256, uniformNegatives: 192 },
+  commit: { everyEdges: 512, everyMs: 100 },
+  limits: { maxEntities: 20_000, maxKnownEdges: 1_000_000 },`;
+
+let twhin: Twhin | undefined;
+afterEach(async () => {
+  await twhin?.remove();
+  twhin = undefined;
+});
+
+interface BackedUp {
+  readonly step: number;
+  readonly offsets: Record<string, Record<string, number>>;
+  readonly chunks: number;
+  readonly written: { readonly chunks: number };
+}
+
+async function backUp(twhin: Twhin, dir: string): Promise<BackedUp> {
+  const { graphs } = (await twhin.json(['backup', dir, '--graph', GRAPH])) as {
+    graphs: Record<string, BackedUp>;
+  };
+  const made = graphs[GRAPH];
+  if (made === undefined) throw new Error('nothing was backed up');
+  return made;
+}
+
+/** Kills a backup while it writes, before its manifest is there. */
+async function killInTheMiddle(twhin: Twhin, dir: string): Promise<void> {
+  const chunks = join(dir, GRAPH, 'chunks');
+  const before = new Set(await readdir(chunks).catch(() => []));
+  const backup = twhin.start(['backup', dir, '--graph', GRAPH]);
+  await until('a chunk being written', async () => {
+    if (backup.over) throw new Error(`the backup ended before it was killed\n${backup.stderr}`);
+    return (await readdir(chunks).catch(() => [])).some((name) => !before.has(name));
+  });
+  backup.kill('SIGKILL');
+  expect((await backup.ended).signal).toBe('SIGKILL');
+}
+
+const RELATIONS: Readonly<Record<string, string>> = {
+  ...{ retweet: 'retweets', reply: 'replies', mention: 'mentions' },
+};
+
+/** What the events below the offsets come to, by their text alone: the newest time of each edge. */
+async function edgesBelow(twhin: Twhin, offsets: BackedUp['offsets']): Promise<string[]> {
+  const topic = twhin.topic('engagement');
+  const newest = new Map<string, number>();
+  for (const { partition, offset, value } of await readTopic(inject('brokers'), topic)) {
+    if (offset >= (offsets[topic]?.[partition] ?? 0)) continue;
+    const { userId, tweetId, action, at } = JSON.parse(String(value));
+    const edge = `user:${userId} ${RELATIONS[action]} tweet:${tweetId}`;
+    newest.set(edge, Math.max(newest.get(edge) ?? 0, Number(new Date(at))));
+  }
+  return [...newest].map(([edge, at]) => `${edge} ${at}`).sort();
+}
+
+const digestOf = async (twhin: Twhin) =>
+  (
+    (await twhin.json(['stats', '--graph', GRAPH, '--digest'])) as {
+      graphs: Record<string, { digest: unknown }>;
+    }
+  ).graphs[GRAPH]?.digest;
+
+const eventsBelow = (offsets: BackedUp['offsets']) =>
+  Object.values(offsets).reduce(
+    (sum, partitions) => sum + Object.values(partitions).reduce((each, offset) => each + offset, 0),
+    0,
+  );
+
+test('backups beside a writer under load, one killed half-way: each restores to one moment of the stream', async () => {
+  const running = await Twhin.create(inject('brokers'), WIDE);
+  twhin = running;
+  const dir = join(running.folder, 'backups');
+  const lines = higgsLines(EVENTS, 29);
+  const feed = async (name: string, part: readonly string[]) => {
+    const file = join(running.folder, name);
+    await writeFile(file, part.join('\n'));
+    return ['feed', file, '--topic', 'engagement', '--format', 'higgs'];
+  };
+  await running.ok(['topics', 'apply']);
+  await running.ok(await feed('first.txt', lines.slice(0, EVENTS / 2)));
+  // The rest comes slowly, so that the writer has something to write for as long as backups are made.
+  const rest = await feed('rest.txt', lines.slice(EVENTS / 2));
+  const feeding = running.start([...rest, '--rate', '60']);
+
+  const run = running.start(['run', '--graph', GRAPH]);
+  const consumed = async () => (await readStore(running, GRAPH, true)).head?.events.consumed ?? 0;
+  await until('a third read', async () => (await consumed()) >= EVENTS / 3);
+  await killInTheMiddle(running, dir);
+  expect(await readdir(join(dir, GRAPH))).not.toContain('manifest.json');
+  const first = await backUp(running, dir);
+  expect(first.chunks).toBeGreaterThan(1);
+  await killInTheMiddle(running, dir);
+  expect([feeding.over, run.over]).toEqual([false, false]);
+  expect((await consumed()) - eventsBelow(first.offsets)).toBeGreaterThan(0);
+  feeding.kill('SIGKILL');
+
+  // What the killed one left behind is beside the first backup, which is as good as it was.
+  const home = running.env['TWHIN_STATE'] ?? '';
+  const restoreTo = async (name: string) => {
+    running.env['TWHIN_STATE'] = join(running.folder, name);
+    await running.ok(['restore', dir, '--graph', GRAPH]);
+    expect(await running.json(['check', '--graph', GRAPH])).toMatchObject({ ok: true });
+  };
+  await restoreTo('restored-first');
+  const early = await readStore(running, GRAPH);
+  expect(early.head).toMatchObject({ step: first.step, offsets: first.offsets });
+  expect(early.edges).toEqual(await edgesBelow(running, first.offsets));
+  expect(early.edges.length).toBeGreaterThan(1000);
+
+  // At rest the whole of it, to the byte.
+  running.env['TWHIN_STATE'] = home;
+  run.kill('SIGKILL');
+  await run.ended;
+  // Some of it for the second time, which changes nothing.
+  await running.ok(rest);
+  await running.ok(['run', '--graph', GRAPH, '--until-caught-up']);
+  const last = await backUp(running, dir);
+  const again = await backUp(running, dir);
+  expect([again.chunks, again.written.chunks]).toEqual([last.chunks, 0]);
+  const digest = await digestOf(running);
+  await restoreTo('restored-last');
+  expect(await digestOf(running)).toEqual(digest);
+  const whole = await readStore(running, GRAPH);
+  const expected = countHiggs(lines);
+  expect(whole.edges).toEqual(expected.named);
+  expect(whole.head).toMatchObject({ edges: expected.edges, outbox: 0 });
+
+  // The embeddings topic alone gives its vectors back, byte for byte.
+  running.env['TWHIN_STATE'] = join(running.folder, 'from-topic');
+  await running.ok(['restore', '--from-topic', '--graph', GRAPH]);
+  const topic = fold(await readTopic(inject('brokers'), running.topic(`embeddings.${GRAPH}`)));
+  const fromTopic = await readStore(running, GRAPH);
+  expect(fromTopic.vectors.size).toBe(expected.users + expected.tweets);
+  expect(unlike(fromTopic.vectors, topic)).toEqual([]);
+  expect([fromTopic.edges, fromTopic.head?.offsets]).toEqual([[], {}]);
+
+  // The early one goes on from where it stood, to the same graph.
+  running.env['TWHIN_STATE'] = join(running.folder, 'restored-first');
+  await running.ok(['run', '--graph', GRAPH, '--until-caught-up']);
+  const later = await readStore(running, GRAPH);
+  expect(later.edges).toEqual(expected.named);
+  expect(later.head?.events).toEqual(whole.head?.events);
+});
