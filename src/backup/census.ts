@@ -34,7 +34,7 @@ export class Census {
       ...this.#layout.relations.flatMap(({ name }, i) =>
         of(`live ${name} edges`, this.#edges[i] ?? 0, head.edges[name] ?? 0),
       ),
-      ...of('vectors to publish', this.#outbox, head.outbox),
+      ...of('vectors to publish', Math.min(this.#outbox, head.outbox), head.outbox),
     ];
   }
 

@@ -18,7 +18,6 @@ export const FINDINGS = {
   'reverse-differs': 'edges and their entries the other way round differ',
   'reverse-extra': 'entries the other way round have no edge',
   'outbox-fewer': 'fewer vectors wait to be published than the head counts: some would never be',
-  'outbox-more': 'more vectors wait to be published than the head counts',
   'offset-damaged': 'offsets are not of partitions that a log can have',
 } as const;
 

@@ -9,7 +9,7 @@ import { type Store, WriteBatch } from './store.ts';
 /** Puts and deletes written at a time. */
 const BATCH = 4_096;
 /** What the head alone is wrong about. */
-const COUNTS: readonly FindingKind[] = ['row-beyond', 'entities-more', 'edges-more', 'outbox-more'];
+const COUNTS: readonly FindingKind[] = ['row-beyond', 'entities-more', 'edges-more'];
 
 /** Something put right, and what was done about it. */
 export interface Mended {
@@ -123,7 +123,6 @@ function recounted(head: Head, report: CheckReport, live: Readonly<Record<string
     rows: Math.max(head.rows, report.nextRow),
     entities: raised(head.entities, report.entities),
     edges: raised(head.edges, live),
-    outbox: Math.max(head.outbox, report.outbox),
   };
 }
 

@@ -19,7 +19,8 @@ export interface Recovered {
 
 /**
  * Brings index, trainer, outbox and erasures back from the store; on a fresh one, starts them.
- * @throws FatalError when the store is another graph's or another model's, saying what differs.
+ * @throws FatalError when the store is another graph's or another model's, saying what differs, or when some of it is
+ * lost: RocksDB does not notice where its list of files is cut.
  */
 export async function recover(
   store: GraphStore,
@@ -37,9 +38,16 @@ export async function recover(
   if (head) {
     for await (const record of store.entities()) index.restore(record);
     await loadRows(store, trainer, index, head.rows, onProgress);
-    await loadEdges(store, trainer, index);
+    const edges = await loadEdges(store, trainer, index);
     for await (const key of store.outbox()) outbox.push(key);
+    checkWhole(graph, [
+      ['entities', head.entities, index.counts()],
+      ['live edges', head.edges, edges],
+      ['vectors to publish', { all: head.outbox }, { all: outbox.length }],
+    ]);
     for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
+  } else {
+    for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
   }
   await trainer.start(head && { step: head.step, random: Uint32Array.from(head.random) });
   return { head, index, outbox, erasedAt };
@@ -106,10 +114,17 @@ function emptyRows(count: number, width: number): LoadedRows {
   };
 }
 
-async function loadEdges(store: GraphStore, trainer: Trainer, index: EntityIndex): Promise<void> {
+/** Gives how many are live, by relation. */
+async function loadEdges(
+  store: GraphStore,
+  trainer: Trainer,
+  index: EntityIndex,
+): Promise<Record<string, number>> {
   const { layout } = store;
+  const counts: Record<string, number> = {};
   for await (const batch of inBatches(store.edges(), LOAD_EDGES)) {
     const live = batch.filter(({ removed }) => !removed);
+    for (const { relation } of live) counts[relation] = (counts[relation] ?? 0) + 1;
     const row = (key: EntityKey) => {
       const found = index.find(key);
       if (found === undefined)
@@ -122,4 +137,29 @@ async function loadEdges(store: GraphStore, trainer: Trainer, index: EntityIndex
       rhs: Int32Array.from(live, (edge) => row(edge.rhs)),
     });
   }
+  return counts;
+}
+
+type Counts = Readonly<Record<string, number>>;
+
+/** @throws FatalError where there is less than the head counts. More is no loss, and for a check to find. */
+function checkWhole(
+  graph: string,
+  all: readonly (readonly [what: string, counted: Counts, there: Counts])[],
+): void {
+  for (const [what, counted, there] of all) {
+    for (const [name, count] of Object.entries(counted)) {
+      const found = there[name] ?? 0;
+      if (found < count)
+        throw lost(graph, `it holds ${found} ${what} (${name}), and its head counts ${count}`);
+    }
+  }
+}
+
+function lost(graph: string, what: string): FatalError {
+  return new FatalError(
+    'store-damaged',
+    `a part of the store of ${graph} is lost: ${what}; twhin check says more. Make the store again beside it, with ` +
+      'twhin restore DIR --into NAME or twhin replay --into NAME, and put that in its place with twhin replay promote NAME',
+  );
 }

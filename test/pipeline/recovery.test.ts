@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ModelIdentity } from '../../src/graph/head.ts';
+import { WriteBatch } from '../../src/graph/store.ts';
 import { recover } from '../../src/pipeline/recovery.ts';
 import { commitOf, entity, graph, HEAD, MODEL, tweet, user } from '../graph/graph-fixture.ts';
 import { StandInTrainer } from './stand-in-trainer.ts';
@@ -64,7 +65,7 @@ describe('recover', () => {
     const far = 9_000;
     await store.commit(
       commitOf({
-        head: { ...HEAD, rows: far + 1 },
+        head: { ...HEAD, rows: far + 1, entities: { user: 1 }, edges: {}, outbox: 0 },
         entities: [entity(user('far'), far)],
         vectors: { 0: [1, 1, 1, 0], [far]: [2, 2, 2, 0] },
       }),
@@ -75,6 +76,45 @@ describe('recover', () => {
     const last = trainer.loadedRows[2];
     // 9,000 less twice 4,096
     expect([last?.types[808], last?.floats[4 * 808]]).toEqual([0, 2]);
+  });
+
+  test('refuses a store of which a part is lost, whatever RocksDB says', async () => {
+    const whole = { entities: { user: 2, tweet: 1 }, edges: { follows: 1 }, outbox: 1 };
+    const holding = async (counts: object) => {
+      const store = graph();
+      await store.commit(
+        commitOf({
+          head: { ...HEAD, ...whole, ...counts },
+          entities: [entity(user('a'), 4), entity(user('b'), 5), entity(tweet('t'), 6)],
+          edges: [follows('a', 'b'), follows('b', 'a', true)],
+          outboxAdded: [user('a')],
+        }),
+      );
+      return store;
+    };
+    await recover(await holding({}), new StandInTrainer(), 'test', MODEL);
+    await recover(await holding({ entities: {}, edges: {}, outbox: 0 }), new StandInTrainer(), 'test', MODEL);
+    for (const [counts, message] of [
+      [{ entities: { user: 2, tweet: 2 } }, '1 entities (tweet), and its head counts 2'],
+      [{ edges: { follows: 1, likes: 1 } }, '0 live edges (likes), and its head counts 1'],
+      [{ outbox: 2 }, '1 vectors to publish (all), and its head counts 2'],
+    ] as const) {
+      await expect(recover(await holding(counts), new StandInTrainer(), 'test', MODEL)).rejects.toMatchObject(
+        {
+          name: 'FatalError',
+          code: 'store-damaged',
+          message: expect.stringContaining(message),
+        },
+      );
+    }
+    const headless = await holding({});
+    const batch = new WriteBatch();
+    batch.delete(headless.layout.headKey());
+    await headless.entries.write(batch);
+    await expect(recover(headless, new StandInTrainer(), 'test', MODEL)).rejects.toMatchObject({
+      code: 'store-damaged',
+      message: expect.stringContaining('it holds user:a, but no head'),
+    });
   });
 
   test('refuses the store of another graph and of another model, saying what differs', async () => {
