@@ -8,10 +8,11 @@ import { type Running, Twhin, until } from './twhin.ts';
 
 const GRAPH = 'engagement';
 const EVENTS = 6_000;
+/** Live batches and commits are cut by their age, at once: a replay cut like that would depend on its pace. */
 const CONFIG = `
   model: { dim: 16 },
-  training: { batchEdges: 128 },
-  commit: { everyEdges: 512 },
+  training: { batchEdges: 128, lingerMs: 2 },
+  commit: { everyEdges: 512, everyMs: 2 },
   limits: { maxEntities: 100_000, maxKnownEdges: 1_000_000 },`;
 
 interface Replayed {

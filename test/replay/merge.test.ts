@@ -52,6 +52,15 @@ describe('the order of a merge', () => {
     ]);
   });
 
+  test("by the event's own time, whenever the log got it", async () => {
+    const early = {
+      ...follow(0, 9),
+      value: { followerId: 'a', followedId: 'b', action: 'follow', at: 1000 },
+    };
+    const { records } = await merged(logOf([follow(1, 5), early, like(0, 7)]));
+    expect(records.map(nameOf)).toEqual(['twhin.follow/0:0', 'twhin.follow/1:0', 'twhin.engagement/0:0']);
+  });
+
   test('within a partition by offset, though an event be late', async () => {
     const log = logOf([follow(0, 5), follow(0, 1), follow(1, 3), follow(1, 6)]);
     const { records } = await merged(log);

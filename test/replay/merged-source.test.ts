@@ -151,6 +151,20 @@ describe('a merged source', () => {
     expect(head?.offsets).toEqual({ 'twhin.follow': { 0: 5, 1: 7 } });
   });
 
+  test('goes on though the log has lost what was read before', async () => {
+    const log = logOf(Array.from({ length: 30 }, (_, i) => follow(i + 1)));
+    const range = [{ topic: 'twhin.follow', partition: 0, from: 0, until: 30 }];
+    const store = new DyingStore();
+    store.dieAfter(2, false);
+    expect(await ended((await started(log, store, { range })).running)).toBe(false);
+    const read = (await graphStore(store).head())?.offsets['twhin.follow']?.[0] ?? 0;
+    expect(read).toBeGreaterThan(0);
+    store.dieAfter(Number.POSITIVE_INFINITY, false);
+    const reader = { lows: { 'twhin.follow/0': read } };
+    await (await started(log, store, { range, reader })).running.run({ untilCaughtUp: true });
+    expect(await digest(graphStore(store))).toEqual(await replayed(log));
+  });
+
   test('hands over no more at once than a limit asks for, and waits as long as it says', async () => {
     const log = logOf(Array.from({ length: 20 }, (_, i) => follow(i + 1)));
     const asked: number[] = [];
