@@ -24,6 +24,11 @@ export interface CommitterOptions {
   readonly writer: Writer;
   /** Resolves while this process may write; see `Source.confirm`. */
   confirm(): Promise<void>;
+  /**
+   * Tells the log of what was just written. Before any of its vectors goes out: the group's note is then never behind
+   * the topic, and an older state of the store is always known for one.
+   */
+  tell(offsets: Offsets): Promise<void>;
   /** For dead letters. */
   readonly sink: Sink;
   readonly log: Log;
@@ -131,6 +136,7 @@ export class Committer {
     this.step = checkpoint.step;
     this.watermark = head.watermark;
     overlay.written(number);
+    await this.#options.tell(head.offsets);
     publisher.add(added, number, pending.since);
     return added.length;
   }

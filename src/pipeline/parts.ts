@@ -44,6 +44,9 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
     {
       ...{ graph, model, store, trainer, index, counters, publisher, sink, writer, clock, log },
       overlay: ingest.overlay,
+      tell: async (offsets) => {
+        if (publisher.open) await source.commit(offsets, writer.note(committer.step));
+      },
       confirm: () => (publisher.open && options.role !== 'shadow' ? source.confirm() : Promise.resolve()),
     },
     head,

@@ -146,6 +146,7 @@ export class Updater {
       if (this.#pending.records > 0) await this.#flush(parts);
       const { outbox, publisher, writer } = parts;
       const { due, committed } = await takeOver(writer, this.#options, parts);
+      await this.#options.source.commit(parts.read.toOffsets(), writer.note(parts.committer.step));
       publisher.open = true;
       publisher.add(outbox, 0, undefined);
       this.#pending.due = due;
@@ -237,10 +238,7 @@ export class Updater {
     this.#lastCommit = this.#options.clock();
     const offsets = parts.read.toOffsets();
     try {
-      const due = await parts.committer.commit(pending, offsets, everything);
-      const { publisher, writer, committer } = parts;
-      if (publisher.open) await this.#options.source.commit(offsets, writer.note(committer.step));
-      return due;
+      return await parts.committer.commit(pending, offsets, everything);
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(reasonOf(error)));
       return 0;

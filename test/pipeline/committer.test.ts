@@ -53,7 +53,7 @@ function setUp() {
         log,
         clock,
       },
-      ...{ writer, confirm: async () => undefined },
+      ...{ writer, confirm: async () => undefined, tell: async () => undefined },
     },
     undefined,
   );
