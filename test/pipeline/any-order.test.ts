@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
-import { SequentialModel, type Told } from './sequential-model.ts';
+import { SequentialModel } from './sequential-model.ts';
+import { partition, sent } from './told-events.ts';
 import {
   EMBEDDINGS,
   expectTopicEqualsStore,
@@ -13,74 +14,11 @@ import {
   updater,
 } from './updater-fixture.ts';
 
-const id = fc.constantFrom('a', 'b', 'c');
-const at = fc.integer({ min: 1, max: 6 }).map((second) => second * 1000);
-
-/** An event, and the record that says it. */
-interface Sent {
-  readonly told: Told;
-  readonly topic: string;
-  readonly value: object;
-}
-
-const follow = fc.tuple(id, id, at, fc.constantFrom('follow', 'unfollow', 'block')).map(
-  ([followerId, followedId, time, action]): Sent => ({
-    told: {
-      kind: 'edge',
-      edges: [[`user:${followerId}`, 'follows', `user:${followedId}`]],
-      at: time,
-      removed: action !== 'follow',
-    },
-    topic: 'twhin.follow',
-    value: { followerId, followedId, action, at: time },
-  }),
-);
-const like = fc.tuple(id, id, at, fc.constantFrom('like', 'unlike')).map(
-  ([userId, tweetId, time, action]): Sent => ({
-    told: {
-      kind: 'edge',
-      edges: [[`user:${userId}`, 'likes', `tweet:${tweetId}`]],
-      at: time,
-      removed: action !== 'like',
-    },
-    topic: 'twhin.engagement',
-    value: { userId, tweetId, action, at: time },
-  }),
-);
-const click = fc.tuple(id, id, at).map(
-  ([userId, adId, time]): Sent => ({
-    told: {
-      kind: 'edge',
-      edges: [
-        [`user:${userId}`, 'clicks', `ad:${adId}`],
-        ['advertiser:z', 'promotes', `ad:${adId}`],
-      ],
-      at: time,
-      removed: false,
-    },
-    topic: 'twhin.ad-click',
-    value: { userId, adId, advertiserId: 'z', at: time },
-  }),
-);
-const erasure = fc.tuple(fc.constantFrom('user', 'user', 'tweet', 'ad'), id, at).map(
-  ([type, each, time]): Sent => ({
-    told: { kind: 'erase', entity: `${type}:${each}`, at: time },
-    topic: 'twhin.erasure',
-    value: { entity: `${type}:${each}`, at: time },
-  }),
-);
-const sent = fc.tuple(
-  fc.oneof({ arbitrary: follow, weight: 4 }, { arbitrary: like, weight: 3 }, click, {
-    arbitrary: erasure,
-    weight: 2,
-  }),
-  fc.nat(2),
-);
 const death = fc.record({ writes: fc.nat(4), keepsLast: fc.boolean() });
 /** Parts of the stream: each is there when an updater starts, which dies so often before it is through. */
 const parts = fc.array(
   fc.record({
-    records: fc.array(sent, { maxLength: 40, size: 'max' }),
+    records: fc.array(fc.tuple(sent, partition), { maxLength: 40, size: 'max' }),
     deaths: fc.array(death, { maxLength: 3, size: 'max' }),
   }),
   { minLength: 1, maxLength: 4, size: 'max' },

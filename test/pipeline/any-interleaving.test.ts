@@ -1,0 +1,232 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { digest } from '../../src/graph/digest.ts';
+import { MemoryStore } from '../../src/graph/memory-store.ts';
+import { WriteBatch } from '../../src/graph/store.ts';
+import { readContent } from '../../src/pipeline/record-content.ts';
+import { MergedSource } from '../../src/replay/merged-source.ts';
+import { Random } from '../../src/sampling/random.ts';
+import { DEFAULT_LIMITS } from '../../topics/record.ts';
+import { Life } from './life.ts';
+import { memoryReader } from './memory-reader.ts';
+import { SequentialModel } from './sequential-model.ts';
+import { SharedLog } from './shared-log.ts';
+import { partition, sent } from './told-events.ts';
+import {
+  EMBEDDINGS,
+  expectTopicEqualsStore,
+  graphStore,
+  liveEdges,
+  TOPICS,
+  updater,
+} from './updater-fixture.ts';
+
+/** More than a few seconds of it: TWHIN_PROPERTY_RUNS=5000; a failure again, which prints its seed: TWHIN_PROPERTY_SEED. */
+const RUNS = Number(process.env['TWHIN_PROPERTY_RUNS'] ?? 150);
+const SEED = process.env['TWHIN_PROPERTY_SEED'];
+const LIMIT_MS = 30_000 + RUNS * 500;
+const parameters = (numRuns: number) => ({ numRuns, ...(SEED !== undefined && { seed: Number(SEED) }) });
+
+/** An event is sent once, or twice as by a producer that did not hear the first time. */
+const sending = fc.record({
+  event: sent,
+  partition,
+  times: fc.constantFrom(1, 1, 1, 2),
+});
+const end = fc.record({
+  how: fc.constantFrom('dies' as const, 'dies' as const, 'freezes' as const),
+  at: fc.nat(60),
+});
+/**
+ * Which store a process has. own: the graph's first; other: another host's; anew: the first, deleted before; older: the
+ * first as it was after some process before, put back.
+ */
+const storeChoice = fc.constantFrom('own', 'own', 'own', 'other', 'anew', 'older');
+const life = fc.record({
+  records: fc.array(sending, { maxLength: 25, size: 'max' }),
+  store: storeChoice,
+  end: fc.option(end, { freq: 4 }),
+  pace: fc.record({
+    batchEdges: fc.integer({ min: 1, max: 6 }),
+    commitEdges: fc.integer({ min: 1, max: 12 }),
+  }),
+  seed: fc.nat(1_000_000),
+});
+const story = fc.array(life, { minLength: 1, maxLength: 7, size: 'max' });
+
+/**
+ * Found once: vectors were acknowledged and the process died before it told the log how far it was, twice; then an
+ * older state of the store, put back, took itself for the one that had written the topic.
+ */
+const OLDER_STATE: Lives = [
+  { records: [], store: 'own', end: null, pace: { batchEdges: 1, commitEdges: 1 }, seed: 0 },
+  {
+    records: [
+      {
+        event: {
+          told: { kind: 'edge', edges: [['user:a', 'likes', 'tweet:a']], at: 1000, removed: false },
+          topic: 'twhin.engagement',
+          value: { userId: 'a', tweetId: 'a', action: 'like', at: 1000 },
+        },
+        partition: 0,
+        times: 1,
+      },
+    ],
+    ...{ store: 'own', end: { how: 'dies', at: 22 }, pace: { batchEdges: 1, commitEdges: 1 }, seed: 0 },
+  },
+  ...[15, 0].map((at) => ({
+    ...{ records: [], store: at === 0 ? ('older' as const) : ('own' as const), seed: at === 0 ? 660_341 : 0 },
+    ...{ end: { how: 'dies' as const, at }, pace: { batchEdges: 1, commitEdges: 1 } },
+  })),
+];
+
+type Lives = typeof story extends fc.Arbitrary<infer T> ? T : never;
+type LifeStory = Lives[number];
+
+/** The stores that there are, and which of them a process gets. */
+class Stores {
+  readonly #hosts = { own: new MemoryStore(), other: new MemoryStore() };
+  readonly #copies: MemoryStore[] = [];
+
+  /** held: a frozen process has it open, so that nobody else may. */
+  async take(choice: LifeStory['store'], seed: number, held: MemoryStore | undefined): Promise<MemoryStore> {
+    const host = choice === 'other' ? 'other' : 'own';
+    if (choice === 'anew' || this.#hosts[host] === held) this.#hosts[host] = new MemoryStore();
+    const copy = this.#copies[seed % Math.max(1, this.#copies.length)];
+    if (choice === 'older' && copy) this.#hosts.own = await copyOf(copy);
+    return this.#hosts[host];
+  }
+
+  async keepCopy(): Promise<void> {
+    this.#copies.push(await copyOf(this.#hosts.own));
+  }
+}
+
+async function copyOf(store: MemoryStore): Promise<MemoryStore> {
+  const copy = new MemoryStore();
+  const batch = new WriteBatch();
+  for await (const { key, value } of store.scan(Buffer.alloc(0))) batch.put(key, value);
+  await copy.write(batch);
+  return copy;
+}
+
+/** How processes may end that are not through. */
+function expectKilledOrFenced(error: Error): void {
+  expect(error.message).toMatch(/^killed$|^another process (reads for the group|publishes)$/);
+}
+
+/** Lives all lives, one after the other; a frozen one goes on when the next has ended. The last has no end of its own. */
+async function lived(lives: Lives): Promise<{ log: SharedLog; store: MemoryStore }> {
+  const log = new SharedLog();
+  const stores = new Stores();
+  let store = new MemoryStore();
+  let frozen: { readonly life: Life; readonly ended: Promise<void>; readonly store: MemoryStore } | undefined;
+  const last: LifeStory = { ...lives.at(-1)!, records: [], end: null };
+  for (const [i, { records, end: early, store: choice, pace, seed }] of [...lives, last].entries()) {
+    for (const { event, partition: part, times } of records) {
+      for (let n = 0; n < times; n++) log.append(event.topic, event.value, { partition: (part + n) % 3 });
+    }
+    store = await stores.take(choice, seed, frozen?.store);
+    const own = new Life(early ?? undefined);
+    const seen = log.seenBy(own, Random.seeded(seed));
+    const running = updater(seen.log, own.store(store), { source: seen.source, pace, space: `space-${i}` });
+    const ended = running.run({ untilCaughtUp: true }).catch(expectKilledOrFenced);
+    await Promise.race([ended, own.froze]);
+    frozen?.life.thaw();
+    await frozen?.ended;
+    frozen = { life: own, ended, store };
+    await stores.keepCopy();
+  }
+  await frozen?.ended;
+  return { log, store };
+}
+
+function modelOf(lives: Lives): SequentialModel {
+  const model = new SequentialModel();
+  for (const { records } of lives) {
+    for (const { event, times } of records) for (let n = 0; n < times; n++) model.tell(event.told);
+  }
+  return model;
+}
+
+/** Steps and epochs of each name, in the order published. */
+function histories(log: SharedLog): Map<string, { steps: number[]; epochs: number[] }> {
+  const found = new Map<string, { steps: number[]; epochs: number[] }>();
+  for (const { topic, key, headers } of log.published) {
+    if (topic !== EMBEDDINGS) continue;
+    const history = found.get(String(key)) ?? { steps: [], epochs: [] };
+    history.steps.push(Number(headers['step']));
+    history.epochs.push(Number(headers['epoch']));
+    found.set(String(key), history);
+  }
+  return found;
+}
+
+const live = (counts: Record<string, number>) =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
+
+describe('any interleaving of crash, freeze, duplicate, reordering, removal and change of store', () => {
+  test(
+    'ends in the edges of the sequential model, and on the topic in what the last store holds',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(story, async (lives) => {
+          const { log, store } = await lived(lives);
+          const model = modelOf(lives);
+          expect(await liveEdges(store)).toEqual(model.live());
+          const head = await graphStore(store).head();
+          expect(live(head?.edges ?? {})).toEqual(model.counts());
+          expect(head?.events.consumed).toBe(log.records.length);
+          expect(await Array.fromAsync(graphStore(store).outbox())).toEqual([]);
+          await expectTopicEqualsStore(log, store);
+          for (const [name, { steps, epochs }] of histories(log)) {
+            expect([name, steps]).toEqual([name, steps.toSorted((a, b) => a - b)]);
+            expect([name, epochs]).toEqual([name, epochs.toSorted((a, b) => a - b)]);
+          }
+        }),
+        { ...parameters(RUNS), examples: [[OLDER_STATE]] },
+      );
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'and so does a replay of the same records, wherever it dies',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(story, fc.array(fc.nat(12), { maxLength: 3 }), async (lives, deaths) => {
+          const log = new SharedLog();
+          for (const { records } of lives) {
+            for (const { event, partition: part, times } of records) {
+              for (let n = 0; n < times; n++)
+                log.append(event.topic, event.value, { partition: (part + n) % 3 });
+            }
+          }
+          const replayed = async (store: MemoryStore, own: Life) => {
+            const reader = memoryReader(log);
+            const topics = [...new Set(log.records.map(({ topic }) => topic))];
+            const stretches = (await reader.ranges(topics)).map(({ low, high, ...each }) => ({
+              ...{ ...each, from: low, until: high },
+            }));
+            const read = (record: (typeof log.records)[number]) => ({
+              ...record,
+              content: readContent(record, TOPICS, DEFAULT_LIMITS),
+            });
+            const source = new MergedSource({ reader, stretches, topicIds: {}, read, limits: [] });
+            const pace = { batchEdges: 3, commitEdges: 6 };
+            await updater(log, own.store(store), { source, pace, role: 'shadow', deadLetters: false })
+              .run({ untilCaughtUp: true })
+              .catch(expectKilledOrFenced);
+          };
+          const [died, whole] = [new MemoryStore(), new MemoryStore()];
+          for (const at of deaths) await replayed(died, new Life({ how: 'dies', at }));
+          for (const store of [died, whole]) await replayed(store, new Life());
+          expect(await liveEdges(died)).toEqual(modelOf(lives).live());
+          expect(await digest(graphStore(died))).toEqual(await digest(graphStore(whole)));
+        }),
+        parameters(Math.ceil(RUNS / 3)),
+      );
+    },
+    LIMIT_MS,
+  );
+});

@@ -1,0 +1,59 @@
+import type { Entry, Store, WriteBatch } from '../../src/graph/store.ts';
+
+/** How a process ends before its time: at so many moments, of which each call of a port has one before and one after it. */
+export interface End {
+  /** Killed, or stopped until `thaw`. */
+  readonly how: 'dies' | 'freezes';
+  readonly at: number;
+}
+
+/** One process, as its ports see it: up to its end they work, from then on nothing it asks of them has an effect. */
+export class Life {
+  readonly #end: End | undefined;
+  #moments = 0;
+  #frozen: PromiseWithResolvers<void> | undefined;
+  readonly #reached = Promise.withResolvers<void>();
+
+  constructor(end?: End) {
+    this.#end = end;
+  }
+
+  /** Resolves when it freezes; never, when it does not. */
+  get froze(): Promise<void> {
+    return this.#reached.promise;
+  }
+
+  thaw(): void {
+    this.#frozen?.resolve();
+  }
+
+  /** Waits while it is frozen. @throws Error `killed` from its death on. */
+  async moment(): Promise<void> {
+    const moment = this.#moments++;
+    if (this.#end === undefined || moment < this.#end.at) return;
+    if (this.#end.how === 'dies') throw new Error('killed');
+    if (moment === this.#end.at) {
+      this.#frozen = Promise.withResolvers();
+      this.#reached.resolve();
+    }
+    await this.#frozen?.promise;
+  }
+
+  /** A call of a port. */
+  async call<T>(effect: () => Promise<T>): Promise<T> {
+    await this.moment();
+    const result = await effect();
+    await this.moment();
+    return result;
+  }
+
+  /** The store as this process has it. */
+  store(store: Store): Store {
+    return {
+      getMany: (keys) => store.getMany(keys),
+      scan: (prefix: Uint8Array): AsyncIterable<Entry> => store.scan(prefix),
+      write: (batch: WriteBatch) => this.call(() => store.write(batch)),
+      close: () => store.close(),
+    };
+  }
+}
