@@ -60,6 +60,11 @@ export class Twhin {
     return path;
   }
 
+  /** The same deployment with another environment, such as a state folder of its own. */
+  elsewhere(env: Readonly<Record<string, string>>): Twhin {
+    return new Twhin(this.folder, this.prefix, { ...this.env, ...env });
+  }
+
   topic(name: string): string {
     return `${this.prefix}${name}`;
   }
