@@ -1,16 +1,21 @@
 import type { Command } from 'commander';
-import type { GraphConfig } from '../config/resolve.ts';
+import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors.ts';
 import { type CheckReport, checkStore } from '../graph/check.ts';
 import { FINDINGS, type Finding } from '../graph/check-findings.ts';
+import { checkLog, type HeldRange } from '../graph/check-log.ts';
 import { type Mended, repairStore } from '../graph/check-repair.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
+import type { Head } from '../graph/head.ts';
 import { openForReading, openForWriting } from '../state/open.ts';
 import { livePlace, placeOf, type StorePlace } from '../state/places.ts';
 import type { Output } from './output.ts';
 import { count, total } from './progress-line.ts';
+import { withinTime } from './run.ts';
 import { selectGraphs } from './select-graphs.ts';
 import { collect, example, type Surroundings } from './surroundings.ts';
+
+const ANSWER_MS = 15_000;
 
 /** What was found in one store. */
 export interface Checked {
@@ -34,14 +39,16 @@ export function addCheckCommand(program: Command, surroundings: Surroundings): v
     .option('--graph <name>', 'only this graph; may be repeated', collect, [])
     .option('--store <name>', 'this store of theirs instead of the live one')
     .option('--repair', 'mend what follows from the rest for certain; the store must not be in use')
+    .option('--offsets', 'compare offsets with what the log holds, too')
     .option('--json', 'one JSON object on stdout')
-    .addHelpText('after', example('twhin check --graph engagement\ntwhin check --repair'))
-    .action(async ({ graph, store, repair, json }) => {
+    .addHelpText('after', example('twhin check --graph engagement --offsets\ntwhin check --repair'))
+    .action(async ({ graph, store, repair, offsets, json }) => {
       const config = await surroundings.config();
       const checked: Record<string, Checked> = {};
       for (const each of selectGraphs(config, graph)) {
         const place = store === undefined ? livePlace(each) : placeOf(each, store);
-        const found = await check(each, place, repair === true, surroundings);
+        const options = { repair: repair === true, offsets: offsets === true };
+        const found = await check(each, place, options, config, surroundings);
         if (found === undefined && store !== undefined) throw noStore(place);
         checked[each.name] = found ?? nothing(place);
         if (json !== true) print(place, found, repair === true, surroundings.output);
@@ -56,23 +63,30 @@ export function addCheckCommand(program: Command, surroundings: Surroundings): v
 async function check(
   graph: GraphConfig,
   place: StorePlace,
-  repair: boolean,
-  { output }: Surroundings,
+  options: { readonly repair: boolean; readonly offsets: boolean },
+  config: Config,
+  surroundings: Surroundings,
 ): Promise<Checked | undefined> {
+  const { output } = surroundings;
   let store: GraphStore | undefined;
   try {
     store = await openForReading(graph, place);
     if (store === undefined) return undefined;
-    if (!repair) return summary(place, await checked(store, place, output), []);
+    const atLog = async ({ head }: CheckReport) =>
+      options.offsets && head ? checkLog(head, await heldRanges(head, config, surroundings)) : [];
+    if (!options.repair) {
+      const report = await checked(store, place, output);
+      return summary(place, report, [], await atLog(report));
+    }
     // The head says which model it is of, whatever is configured.
     const head = await store.head();
     await store.close();
     store = await openForWriting({ ...graph, model: head?.model ?? graph.model }, { place });
     const before = await checked(store, place, output);
-    if (before.findings.length === 0) return summary(place, before, []);
     output.status(`${place.graph}: mending`);
     const mended = await repairStore(store, before);
-    return summary(place, await checked(store, place, output), mended);
+    const after = mended.length > 0 ? await checked(store, place, output) : before;
+    return summary(place, after, mended, await atLog(after));
   } catch (error) {
     if (!(error instanceof FatalError) || !DAMAGE.has(error.code)) throw error;
     return { ...nothing(place), ok: false, damage: error.message };
@@ -89,8 +103,27 @@ function checked(store: GraphStore, place: StorePlace, output: Output): Promise<
   return checkStore(store, (entries) => output.status(`${place.graph}: ${count(entries)} entries checked`));
 }
 
-function summary(place: StorePlace, report: CheckReport, mended: readonly Mended[]): Checked {
-  const { findings, removed } = report;
+/** What the log holds of the topics that were read. */
+async function heldRanges(head: Head, { kafka }: Config, { world, log }: Surroundings): Promise<HeldRange[]> {
+  const connection = world.connect(kafka, (level, message) => log()[level]({}, message));
+  const reader = connection.reader();
+  try {
+    const ranges = reader.ranges(Object.keys(head.offsets));
+    return await withinTime(ranges, ANSWER_MS, `offsets at ${connection.describe}`);
+  } finally {
+    await reader.close();
+    await connection.close();
+  }
+}
+
+function summary(
+  place: StorePlace,
+  report: CheckReport,
+  mended: readonly Mended[],
+  atLog: readonly Finding[],
+): Checked {
+  const { removed } = report;
+  const findings = [...report.findings, ...atLog];
   const [entities, edges] = [total(report.entities), total(report.edges)];
   return { store: place.name, ok: findings.length === 0, entities, edges, removed, mended, findings };
 }

@@ -19,6 +19,8 @@ export const FINDINGS = {
   'reverse-extra': 'entries the other way round have no edge',
   'outbox-fewer': 'fewer vectors wait to be published than the head counts: some would never be',
   'offset-damaged': 'offsets are not of partitions that a log can have',
+  'offset-beyond': 'offsets are beyond what the log holds: a topic was cut, or made again',
+  'offset-gone': 'records that were not read yet are no longer in the log',
 } as const;
 
 export type FindingKind = keyof typeof FINDINGS;

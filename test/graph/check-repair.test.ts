@@ -83,6 +83,10 @@ describe('a repair', () => {
     ]);
     expect(await store.head()).toEqual(HEAD_OF_FILLED);
 
+    await withHead({ edges: { follows: 1, likes: 4 } });
+    expect((await repaired()).map(({ kind, count }) => [kind, count])).toEqual([['edges-more', 1]]);
+    expect((await store.head())?.edges).toEqual({ follows: 2, likes: 4 });
+
     const lost = { entities: { user: 3, tweet: 1 }, edges: { follows: 2, likes: 4 }, outbox: 2 };
     await withHead(lost);
     expect(await repaired()).toEqual([]);

@@ -161,7 +161,9 @@ describe('a check', () => {
         expect([what, kind, found[kind]]).toEqual([what, kind, expect.stringMatching(place)]);
       }
     }
-    expect([...seen].sort()).toEqual(Object.keys(FINDINGS).sort());
+    // Those of the log are no matter of the store alone: see check-log.test.ts.
+    const ofStore = Object.keys(FINDINGS).filter((kind) => !['offset-beyond', 'offset-gone'].includes(kind));
+    expect([...seen].sort()).toEqual(ofStore.sort());
   });
 
   test('takes a removed edge whose ends nobody has heard of, and an outbox of the erased', async () => {

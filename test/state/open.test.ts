@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -51,6 +51,30 @@ describe('opening a store for reading', () => {
       code: 'store-moving',
       message: expect.stringContaining(folder),
     });
+    await writer.close();
+  });
+
+  test('gives a view that stays whole though its files are compacted away', async () => {
+    const graph = { name: 'test', folder, model: { ...MODEL, dim: 200 } };
+    const writer = await openForWriting(graph);
+    const rows = Array.from({ length: 2_000 }, (_, i) => 10 + i);
+    /** 1.6 MB of vectors, each number `value`. */
+    const write = (value: number) =>
+      writer.commit(
+        commitOf({
+          vectors: Object.fromEntries(rows.map((row) => [row, new Array<number>(202).fill(value)])),
+        }),
+      );
+    for (let value = 1; value <= 30; value++) await write(value);
+    const view = await openForReading(graph);
+    const tables = async () => (await readdir(join(folder, 'db'))).filter((name) => name.endsWith('.sst'));
+    const before = await tables();
+    expect(before.length).toBeGreaterThan(0);
+    for (let value = 31; (await tables()).some((name) => before.includes(name)); value++) await write(value);
+    const seen = new Set<number>();
+    for await (const { floats } of view?.rows() ?? []) seen.add(floats[0] ?? 0);
+    expect([...seen]).toEqual([30]);
+    await view?.close();
     await writer.close();
   });
 });
