@@ -1,9 +1,6 @@
 import type { Command } from 'commander';
-
 import { addReplayCompareCommand } from './replay-compare.ts';
-
 import { addReplayPromoteCommand } from './replay-promote.ts';
-
 import { readRequest } from './replay-request.ts';
 import { replay } from './replay-run.ts';
 import { collect, example, positiveNumber, type Surroundings } from './surroundings.ts';
