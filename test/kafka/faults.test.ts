@@ -8,6 +8,7 @@ import { KafkaAdmin } from '../../src/adapters/kafka-admin.ts';
 import { KafkaSink } from '../../src/adapters/kafka-sink.ts';
 import { KafkaSource } from '../../src/adapters/kafka-source.ts';
 import type { Trouble } from '../../src/pipeline/ports.ts';
+import { readTopic } from '../e2e/topic-reader.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
 
 const quiet = () => undefined;
@@ -71,6 +72,48 @@ describe('kill -9 of the broker', () => {
     const ids = await producerIds(join(dir, 'data', `${topic}-0`, `${'0'.repeat(20)}.log`));
     expect(ids.size).toBe(1);
     expect(Math.min(...ids)).toBeGreaterThanOrEqual(0);
+  });
+
+  test('in the middle of publishing as the one publisher: nothing is lost, no key goes back', async () => {
+    const settings = { brokers: [broker.brokers], clientId: 'faults' };
+    const [events, topic] = [freshTopic('events'), freshTopic('vectors')];
+    const admin = new KafkaAdmin(settings, quiet);
+    await admin.create([events, topic].map((name) => ({ name, partitions: 2, configs: {} })));
+    await admin.close();
+    const group = { groupId: events, topics: [events], sessionTimeoutMs: 6000 };
+    const source = new KafkaSource(settings, group, quiet);
+    await source.start(new Collector());
+    const confirm = () => source.confirm({ fresh: true });
+    const sink = new KafkaSink(settings, { giveUpMs: 60_000, fenced: { topic, id: topic, confirm } }, quiet);
+    await sink.takeOver();
+    const [KEYS, ROUNDS] = [100, 300];
+    let done = 0;
+    const publishing = (async () => {
+      for (let round = 0; round < ROUNDS; round++) {
+        // As vectors are: each key once in a call, with a higher number in the next.
+        const keys = Array.from({ length: KEYS }, (_, n) => `k${n}`);
+        const value = Buffer.from(String(round));
+        await sink.publish(keys.map((key) => ({ topic, key, value, headers: {} })));
+        done = round + 1;
+      }
+    })();
+    for (const at of [ROUNDS / 4, ROUNDS / 2]) {
+      await until(`${at} rounds`, () => done >= at, 90_000);
+      await broker.kill();
+      await sleep(1000);
+      await broker.restart();
+    }
+    await publishing;
+    await sink.stop();
+    await source.stop();
+    const last = new Map<string, number>();
+    const seen = new Set<string>();
+    for (const { key, value } of await readTopic(broker.brokers, topic)) {
+      expect(Number(value)).toBeGreaterThanOrEqual(last.get(String(key)) ?? 0);
+      last.set(String(key), Number(value));
+      seen.add(`${key}: ${value}`);
+    }
+    expect(seen.size).toBe(KEYS * ROUNDS);
   });
 
   test('while the reader has no room: it goes on where it stood', async () => {
