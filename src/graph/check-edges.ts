@@ -1,7 +1,7 @@
 import type { Findings } from './check-findings.ts';
 import type { EdgeChange, EdgeName } from './edge.ts';
 import type { EntityKey } from './entity.ts';
-import type { GraphStore } from './graph-store.ts';
+import { type GraphStore, inBatches } from './graph-store.ts';
 import { asBuffer } from './layout.ts';
 import type { Entry } from './store.ts';
 
@@ -17,6 +17,8 @@ export interface EdgeCounts {
   reverse: number;
 }
 
+type Direction = 'forward' | 'reverse';
+
 /** An edge with its entry as stored, and what the entry the other way round holds; undefined where there is none. */
 export interface EdgePair {
   readonly edge: EdgeChange;
@@ -25,29 +27,34 @@ export interface EdgePair {
   readonly other: Uint8Array | undefined;
 }
 
-/** Every edge of one direction beside its entry of the other; entries that can't be read go to `damaged`. */
+/** Every edge beside its entry in the other direction; entries that can't be read go to `damaged`. */
 export async function* edgePairs(
   store: GraphStore,
-  direction: 'forward' | 'reverse',
+  direction: Direction,
   damaged: (entry: Entry) => void = () => {},
 ): AsyncIterable<EdgePair> {
   const { layout, entries } = store;
-  const otherKeyOf = (edge: EdgeName) =>
-    direction === 'forward' ? layout.reverseKey(edge) : layout.edgeKey(edge);
-  let batch: Omit<EdgePair, 'other'>[] = [];
-  const lookUp = async function* () {
-    const others = await entries.getMany(batch.map(({ otherKey }) => otherKey));
-    yield* batch.map((pair, i) => ({ ...pair, other: others[i] }));
-    batch = [];
-  };
-  const prefix = direction === 'forward' ? layout.prefixes.edges : layout.prefixes.reverse;
-  for await (const entry of entries.scan(prefix)) {
+  for await (const batch of inBatches(edgesOf(store, direction, damaged), LOOK_UP)) {
+    const keys = batch.map(({ edge }) =>
+      direction === 'forward' ? layout.reverseKey(edge) : layout.edgeKey(edge),
+    );
+    const others = await entries.getMany(keys);
+    for (const [i, { edge, entry }] of batch.entries())
+      yield { edge, entry, otherKey: keys[i]!, other: others[i] };
+  }
+}
+
+async function* edgesOf(
+  store: GraphStore,
+  direction: Direction,
+  damaged: (entry: Entry) => void,
+): AsyncIterable<{ edge: EdgeChange; entry: Entry }> {
+  const { edges, reverse } = store.layout.prefixes;
+  for await (const entry of store.entries.scan(direction === 'forward' ? edges : reverse)) {
     const edge = readEdge(store, entry);
     if (edge === undefined) damaged(entry);
-    else batch.push({ edge, entry, otherKey: otherKeyOf(edge) });
-    if (batch.length === LOOK_UP) yield* lookUp();
+    else yield { edge, entry };
   }
-  yield* lookUp();
 }
 
 /** Whether the two entries of an edge say the same. */
@@ -79,12 +86,17 @@ export async function checkEdges(
     onProgress(1);
   }
   const rhs = new EntityWalk(store);
-  for await (const { edge, other } of edgePairs(store, 'reverse', damaged)) {
+  for await (const { edge } of edgesOf(store, 'reverse', damaged)) {
     counts.reverse++;
-    if (other === undefined) findings.add('reverse-extra', nameOf(edge));
-    else if (!edge.removed && !(await rhs.has(edge.rhs)))
+    if (!edge.removed && !(await rhs.has(edge.rhs)))
       findings.add('end-missing', `${edge.rhs} of ${nameOf(edge)}`);
     onProgress(1);
+  }
+  // Each edge has its own entry the other way round: as many entries as edges that have one are exactly those.
+  if (counts.reverse !== counts.forward - findings.count('reverse-missing')) {
+    for await (const { edge, other } of edgePairs(store, 'reverse')) {
+      if (other === undefined) findings.add('reverse-extra', nameOf(edge));
+    }
   }
   await lhs.end();
   await rhs.end();
