@@ -1,8 +1,10 @@
 import { FatalError } from '../../src/errors.ts';
 import type { Message, Offsets, Sink, Source, SourceReader, SourceRecord } from '../../src/pipeline/ports.ts';
-import type { Random } from '../../src/sampling/random.ts';
+import { Random } from '../../src/sampling/random.ts';
 import type { Life } from './life.ts';
 import { MemoryLog } from './memory-log.ts';
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
  * A log that processes share one after the other: its group has one reader, its embeddings topic one publisher, and
@@ -14,7 +16,7 @@ export class SharedLog extends MemoryLog {
 
   /** The log as a process has it. random: decides the order in which it reads. */
   seenBy(life: Life, random: Random): { log: MemoryLog; source: Source } {
-    const sink = this.#sinkOf(life);
+    const sink = this.#sinkOf(life, Random.seeded(random.next()));
     return {
       log: Object.assign(Object.create(this), { sink: () => sink }),
       source: this.#sourceOf(life, random),
@@ -57,18 +59,19 @@ export class SharedLog extends MemoryLog {
     };
   }
 
-  #sinkOf(life: Life): Sink {
+  #sinkOf(life: Life, random: Random): Sink {
     return {
       takeOver: () =>
         life.call(async () => {
           if (this.#reads !== life) throw new FatalError('fenced', 'another process reads for the group');
           this.#publishes = life;
         }),
-      // A send may be half through when the process ends.
+      // A send may be half through when the process ends, and take longer than the next commit.
       publish: async (messages) => {
         const half = messages.length >> 1;
         await life.call(async () => this.#publish(life, messages.slice(0, half)));
         await life.call(async () => this.#publish(life, messages.slice(half)));
+        for (let turns = 4 ** random.below(5); turns > 1; turns--) await turn();
       },
       stop: async () => {},
     };
@@ -116,7 +119,7 @@ class Pump {
         await this.#mayRead();
         const records = this.#reader && this.#draw(this.#reader);
         if (records && records.length > 0) room = this.#reader?.accept(records) ?? false;
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
       }
     } catch (error) {
       this.#reader?.failed(error instanceof Error ? error : new Error(String(error)));
