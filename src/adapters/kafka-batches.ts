@@ -18,8 +18,6 @@ import { decompress } from './kafka-codecs.ts';
  */
 const HEADER_BYTES = 61;
 const BEFORE_LENGTH_COUNTS = 12;
-/** Of unpacked records, given at a time: packed ones may be many times smaller. */
-const HAND_OVER_BYTES = 1 << 20;
 const CODEC = 0x07;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
@@ -97,12 +95,12 @@ export class Unpacking {
   }
 
   /**
-   * The next records, of whole batches up to about 1 MiB unpacked; perhaps none.
+   * The next records, of whole batches until they take up `enoughBytes` unpacked; perhaps none.
    * @throws FatalError when the bytes are damaged.
    */
-  async next(): Promise<SourceRecord[]> {
+  async next(enoughBytes: number): Promise<SourceRecord[]> {
     const records: SourceRecord[] = [];
-    for (let bytes = 0; !this.done && bytes < HAND_OVER_BYTES; ) {
+    for (let bytes = 0; !this.done && bytes < enoughBytes; ) {
       bytes += await this.#batch(records);
     }
     return records;

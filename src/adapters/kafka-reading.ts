@@ -55,7 +55,10 @@ export class KafkaReading implements StretchReading {
     this.#cluster = cluster;
     this.#options = options;
     const onTaken = () => this.#stir();
-    this.cursors = stretches.map((stretch) => new KafkaStretch(stretch, onTaken));
+    const { fetchBytes } = options;
+    this.cursors = stretches.map(
+      (stretch) => new KafkaStretch(stretch, { handOverBytes: fetchBytes, onTaken }),
+    );
     this.#running = this.#run();
   }
 

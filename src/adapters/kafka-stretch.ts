@@ -9,12 +9,20 @@ interface Ahead {
   readonly unpacking: Unpacking;
 }
 
+export interface StretchOptions {
+  /** Of unpacked records given at a time, about: packed ones may be many times smaller. */
+  readonly handOverBytes: number;
+  /** Called when there is room for more. */
+  readonly onTaken: () => void;
+}
+
 /**
  * One stretch of a partition between who fetches and who reads. What is read ahead stays as the broker packed it, so
  * that its bytes are what it takes up; records are made of it as they are asked for.
  */
 export class KafkaStretch implements StretchCursor {
   readonly stretch: Stretch;
+  readonly #handOverBytes: number;
   readonly #onTaken: () => void;
   #ahead: Ahead[] = [];
   #aheadBytes = 0;
@@ -24,10 +32,10 @@ export class KafkaStretch implements StretchCursor {
   /** To be fetched for alone: beside others the broker had no room for a whole batch of it. */
   alone = false;
 
-  /** onTaken: called when there is room for more. */
-  constructor(stretch: Stretch, onTaken: () => void) {
+  constructor(stretch: Stretch, { handOverBytes, onTaken }: StretchOptions) {
     this.stretch = stretch;
     this.#fetchOffset = stretch.from;
+    this.#handOverBytes = handOverBytes;
     this.#onTaken = onTaken;
   }
 
@@ -101,7 +109,7 @@ export class KafkaStretch implements StretchCursor {
 
   async #unpack({ bytes, unpacking }: Ahead): Promise<SourceRecord[]> {
     try {
-      const records = await unpacking.next();
+      const records = await unpacking.next(this.#handOverBytes);
       if (unpacking.done && this.#ahead[0]?.unpacking === unpacking) {
         this.#ahead.shift();
         this.#aheadBytes -= bytes;

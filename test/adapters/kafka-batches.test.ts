@@ -24,7 +24,7 @@ async function unpack(
 ): Promise<SourceRecord[]> {
   const unpacking = new Unpacking({ topic: 't', partition: 3, bytes, aborted }, from, until);
   const parts: SourceRecord[][] = [];
-  while (!unpacking.done) parts.push(await unpacking.next());
+  while (!unpacking.done) parts.push(await unpacking.next(1 << 20));
   return parts.flat();
 }
 
@@ -175,7 +175,7 @@ describe('records of batches', () => {
       END,
     );
     const sizes: number[] = [];
-    while (!unpacking.done) sizes.push((await unpacking.next()).length);
+    while (!unpacking.done) sizes.push((await unpacking.next(1_000_000)).length);
     expect(sizes).toEqual([3, 3]);
   });
 
