@@ -154,4 +154,11 @@ test('backups beside a writer under load, one killed half-way: each restores to 
   const later = await readStore(running, GRAPH);
   expect(later.edges).toEqual(expected.named);
   expect(later.head?.events).toEqual(whole.head?.events);
+  // It found the topic ahead of it, and published its own vectors above what was there.
+  const now = fold(await readTopic(inject('brokers'), running.topic(`embeddings.${GRAPH}`)));
+  expect(unlike(later.vectors, now)).toEqual([]);
+  const behind = [...now].filter(
+    ([key, { headers }]) => Number(headers['step']) < Number(topic.get(key)?.headers['step']),
+  );
+  expect(behind.map(([key]) => key)).toEqual([]);
 });
