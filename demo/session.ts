@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect, type Log as EventLog } from '../src/adapters/connect.ts';
-import { composeUpdater } from '../src/cli/compose.ts';
+import { composeUpdater } from '../src/cli/run/compose.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
 import type { Config } from '../src/config/resolve.ts';
 import { silentLog } from '../src/log.ts';

@@ -3,19 +3,19 @@ import { normalizeQuery } from '../../topics/fields.ts';
 import { EVENT_FORMATS } from '../adapters/event-file-formats.ts';
 import { loadConfig } from '../config/load.ts';
 import { type EntityKey, entityKey, idOf, parseEntityKey, typeOf } from '../graph/entity.ts';
-import { addBackupCommand } from './backup.ts';
-import { addCheckCommand } from './check.ts';
 import { doctor } from './doctor.ts';
-import { feed } from './feed.ts';
+import { feed } from './feed/feed.ts';
 import { init } from './init.ts';
 import { createLog } from './logging.ts';
 import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
-import { addReplayCommand } from './replay.ts';
-import { addRestoreCommand } from './restore.ts';
-import { addRunCommand } from './run-command.ts';
+import { addReplayCommand } from './replay/command.ts';
+import { addRunCommand } from './run/command.ts';
 import { selectGraphs } from './select-graphs.ts';
 import { show } from './show.ts';
 import { stats } from './stats.ts';
+import { addBackupCommand } from './stores/backup.ts';
+import { addCheckCommand } from './stores/check.ts';
+import { addRestoreCommand } from './stores/restore.ts';
 import {
   collect,
   example,

@@ -1,0 +1,85 @@
+import { topicName } from '../../../topics/index.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { FatalError, RetryableError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { LogReader, Stretch } from '../../pipeline/ports.ts';
+import { recordsIn } from '../../replay/partition.ts';
+import { ProgressMeter } from '../../replay/progress.ts';
+import { openForWriting } from '../../state/open.ts';
+import type { StorePlace } from '../../state/places.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { onSignal } from './interrupt.ts';
+import type { ReplayPaceOptions } from './pace.ts';
+import { reportReplay } from './progress.ts';
+import { headOf } from './store.ts';
+import { composeReplay } from './updater.ts';
+
+export interface CatchUp {
+  readonly config: Config;
+  readonly graph: GraphConfig;
+  readonly place: StorePlace;
+  readonly reader: LogReader;
+  readonly log: Log;
+  readonly surroundings: Surroundings;
+  /** Records that may be left. */
+  readonly maxLag: number;
+  readonly pace: ReplayPaceOptions;
+}
+
+/**
+ * Trains a store that nobody runs on from its own offsets, in passes, until few enough records are left.
+ * Gives how many were read and how many are left.
+ * @throws RetryableError `interrupted`; the store stands at its last commit, and the same again goes on.
+ */
+export async function catchUp(options: CatchUp): Promise<{ read: number; left: number }> {
+  let read = 0;
+  for (;;) {
+    const stretches = await ahead(options);
+    const left = recordsIn(stretches);
+    if (left <= options.maxLag) return { read, left };
+    await pass(options, stretches);
+    read += left;
+  }
+}
+
+/** What the store has not read yet. */
+async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch[]> {
+  const head = await headOf(graph, place);
+  if (head === undefined)
+    throw new FatalError('store-missing', `there is no store ${place.name} in ${place.folder}`);
+  const topics = graph.topics.map(({ name }) => topicName(config.topicPrefix, name));
+  return (await reader.ranges(topics)).map(({ topic, partition, low, high }) => {
+    const from = head.offsets[topic]?.[partition] ?? low;
+    return { topic, partition, from, until: Math.max(from, high) };
+  });
+}
+
+async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> {
+  const { config, graph, place, reader, log, surroundings, pace } = options;
+  const store = await openForWriting(graph, { place, openStore: surroundings.world.openStore });
+  const topicIds = await reader.topicIds([...new Set(range.map(({ topic }) => topic))]);
+  const { updater, source } = composeReplay(
+    { config, graph, publish: undefined, options: pace },
+    { range, topicIds },
+    { reader, store, sink: undefined, log },
+  );
+  const signals = onSignal(() => updater.abandon());
+  const meter = new ProgressMeter(range, (stretch) => source.reached(stretch), Date.now);
+  const fields = { graph: graph.name, store: place.name };
+  const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
+    log,
+    output: surroundings.output,
+  });
+  try {
+    await updater.run({ untilCaughtUp: true });
+  } finally {
+    reporting.stop();
+    signals.ignore();
+  }
+  if (signals.interrupted()) {
+    throw new RetryableError(
+      'interrupted',
+      `interrupted while ${place.name} was catching up; ask again to go on`,
+    );
+  }
+}

@@ -1,0 +1,183 @@
+import type { Offsets } from '../../pipeline/ports.ts';
+import type { Comparison } from '../../replay/compare.ts';
+import type { Drift } from '../../replay/compare-drift.ts';
+import type { QualityFigures } from '../../replay/compare-quality.ts';
+import type { Membership } from '../../replay/membership.ts';
+import { verdict } from '../../replay/verdict.ts';
+import type { Output } from '../output.ts';
+import { count } from '../progress-line.ts';
+
+/** One of the two stores, as of its last commit. */
+export interface ComparedStoreReport {
+  readonly name: string;
+  readonly live: boolean;
+  readonly step: number;
+  /** Read so far. */
+  readonly events: number;
+  /** Newest event time seen, epoch ms. */
+  readonly watermark: number;
+  /** The run of training it comes from. */
+  readonly space: string;
+  readonly dim: number;
+  readonly scorer: string;
+  readonly offsets: Offsets;
+}
+
+/** What `--json` prints. */
+export interface CompareReport extends Comparison {
+  readonly graph: string;
+  readonly a: ComparedStoreReport;
+  readonly b: ComparedStoreReport;
+  readonly held: Comparison['held'] & { readonly problem?: string };
+  /** null: it can't be told. */
+  readonly better: 'A' | 'B' | null;
+}
+
+/** Rows of cells, each column as wide as its widest; the first to the left, the rest to the right. */
+type Rows = readonly (readonly string[])[];
+
+/** Prints a comparison for a person to read. */
+export function printComparison(report: CompareReport, output: Output): void {
+  output.out(`${report.graph}: A is ${nameOf(report.a)}, B is ${nameOf(report.b)}`);
+  printTable(
+    [['', 'A', 'B'], ...storeRows.map(([label, of]) => [label, of(report.a), of(report.b)])],
+    output,
+  );
+  for (const line of report.models) output.out(`  the models differ in ${line}; what is common is compared`);
+  output.out('');
+  printMembers('entities', report.entities, output);
+  output.out('');
+  printMembers('live edges', report.edges, output);
+  output.out('');
+  printQuality(report, output);
+  output.out('');
+  printNeighbours(report, output);
+  output.out('');
+  printDrift(report, output);
+  output.out('');
+  output.out(verdict(report.quality));
+}
+
+const storeRows: readonly [string, (store: ComparedStoreReport) => string][] = [
+  ['events read', ({ events }) => count(events)],
+  ['newest event', ({ watermark }) => (watermark > 0 ? new Date(watermark).toISOString() : 'none')],
+  ['step', ({ step }) => count(step)],
+  ['model', ({ dim, scorer }) => `${scorer}, dim ${dim}`],
+];
+
+function nameOf({ name, live }: ComparedStoreReport): string {
+  return live ? `${name} (live)` : name;
+}
+
+function printMembers(what: string, members: Readonly<Record<string, Membership>>, output: Output): void {
+  const rows = Object.entries(members).filter(([, { both, onlyA, onlyB }]) => both + onlyA + onlyB > 0);
+  printTable(
+    [
+      [what, 'both', 'only A', 'only B'],
+      ...rows.map(([name, { both, onlyA, onlyB }]) => [name, count(both), count(onlyA), count(onlyB)]),
+    ],
+    output,
+  );
+  for (const [, { examplesA, examplesB }] of rows) {
+    if (examplesA.length > 0) output.out(`  only in A, such as ${examplesA.join(', ')}`);
+    if (examplesB.length > 0) output.out(`  only in B, such as ${examplesB.join(', ')}`);
+  }
+}
+
+function printQuality({ held, quality }: CompareReport, output: Output): void {
+  if (quality === undefined) {
+    output.out(`quality: ${whyNoQuality(held)}`);
+    return;
+  }
+  output.out(
+    `quality on ${count(quality.all.edges)} new edges of ${count(held.records)} events that neither has read; each end is ranked among others of its type`,
+  );
+  const figures = ({ a, b, popularity }: QualityFigures) => [
+    ...[a.mrr, b.mrr, popularity.mrr, a.hits10, b.hits10].map(share),
+    ...[a.meanRank, b.meanRank].map((rank) => rank.toFixed(1)),
+  ];
+  const heads = ['edges', 'MRR A', 'B', 'by popularity', 'hits@10 A', 'B', 'mean rank A', 'B'];
+  printTable(
+    [
+      ['relation', ...heads],
+      ...Object.entries({ ...quality.relations, all: quality.all }).map(([name, each]) => [
+        name,
+        count(each.edges),
+        ...figures(each),
+      ]),
+    ],
+    output,
+  );
+}
+
+/** What is missing to say which is better, and how to get it. */
+function whyNoQuality({ records, problem }: CompareReport['held']): string {
+  if (problem !== undefined) return `not compared, for what neither has read can't be read: ${problem}`;
+  if (records === 0) {
+    return (
+      'not compared, for there is no event that neither has read. ' +
+      'Replay both with the same --until, which holds later ones back, or add --wait 5m while events flow.'
+    );
+  }
+  return (
+    `not compared, for none of the ${count(records)} events that neither has read makes a new edge between entities ` +
+    'that both have trained. Hold more back (--until), or take more (--events, --wait).'
+  );
+}
+
+function printNeighbours({ neighbours, entities }: CompareReport, output: Output): void {
+  printTable(
+    [
+      ['10 nearest, by cosine', 'shared', 'by chance', 'entities', 'among', 'trained in both'],
+      ...Object.entries(neighbours).map(([type, { shared, chance, asked, among }]) => [
+        type,
+        ...[shared, chance].map(share),
+        ...[asked, among, entities[type]?.trained ?? 0].map(count),
+      ]),
+    ],
+    output,
+  );
+}
+
+function printDrift({ drift, a, b }: CompareReport, output: Output): void {
+  if (a.dim !== b.dim) {
+    output.out('drift: not compared, for the dims differ');
+    return;
+  }
+  const row = (type: string, how: string, { entities, distance, cosine }: Drift) => [
+    type,
+    how,
+    count(entities),
+    ...[distance.mean, distance.p99, cosine.mean, cosine.p01].map((value) => value.toFixed(3)),
+  ];
+  printTable(
+    [
+      ['drift', '', 'entities', 'distance mean', 'p99', 'cosine mean', 'p1'],
+      ...Object.entries(drift.raw).flatMap(([type, raw]) => {
+        const rotated = drift.rotated[type];
+        return [row(type, 'as stored', raw), ...(rotated ? [row(type, 'turned', rotated)] : [])];
+      }),
+    ],
+    output,
+  );
+  output.out(
+    drift.sameSpace
+      ? '  both come from one run of training: as stored is how far vectors moved'
+      : '  two runs of training are turned against one another: as stored says little, turned is after the rotation that fits best',
+  );
+}
+
+/** `.412`, as figures between 0 and 1 are read. */
+function share(value: number): string {
+  return value.toFixed(3);
+}
+
+function printTable(rows: Rows, output: Output): void {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  for (const row of rows) {
+    const cells = row.map((cell, i) =>
+      i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0),
+    );
+    output.out(`  ${cells.join('  ').trimEnd()}`);
+  }
+}

@@ -1,0 +1,155 @@
+import { type Command, Option } from 'commander';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { FatalError, UsageError } from '../../errors.ts';
+import { readOrigin } from '../../state/origin.ts';
+import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
+import { withinTime } from '../run/run.ts';
+import { example, positiveInteger, positiveNumber, type Surroundings } from '../surroundings.ts';
+import { catchUp } from './catch-up.ts';
+import { lowerPriority, type ReplayPaceOptions } from './pace.ts';
+import { promotionMade } from './promotion.ts';
+import { readReplayRecord } from './record.ts';
+import { headOf } from './store.ts';
+
+const DEFAULT_MAX_LAG = 1_000;
+const ANSWER_MS = 60_000;
+
+interface PromoteOptions extends ReplayPaceOptions {
+  readonly graph?: string;
+  readonly maxLag: number;
+  readonly rollback?: boolean;
+  readonly json?: boolean;
+}
+
+/** Puts `twhin replay promote` on the command line. */
+export function addReplayPromoteCommand(replay: Command, surroundings: Surroundings): void {
+  replay
+    .command('promote')
+    .description('make a shadow the live store of its graph, under a running updater or none')
+    .argument('[name]', 'the store; with --rollback, the one that was live before')
+    .option('--graph <name>', 'the graph, where several have a store of that name')
+    .addOption(
+      new Option('--max-lag <records>', 'swap when the store is at most this many records behind')
+        .argParser(positiveInteger)
+        .default(DEFAULT_MAX_LAG),
+    )
+    .option('--rollback', 'go back to the store that was live before')
+    .option('--rate <events>', 'catch up by at most this many events a second', positiveNumber)
+    .option('--cpu-share <share>', 'catch up with at most this share of one core', positiveNumber)
+    .option('--json', 'one JSON object on stdout')
+    .addHelpText('after', example(EXAMPLES))
+    // Options that `replay` has too are read by it, wherever they stand.
+    .action((name, _, command: Command) => promote(name, command.optsWithGlobals(), surroundings));
+}
+
+const EXAMPLES = `twhin replay promote shadow --graph engagement
+twhin replay promote --rollback --graph engagement`;
+
+/**
+ * Catches the store up from its own offsets, and has whoever runs the graph swap: the store before ends in good order and
+ * stays under its name, what differs is published above all steps that the topic holds.
+ */
+async function promote(
+  name: string | undefined,
+  options: PromoteOptions,
+  surroundings: Surroundings,
+): Promise<void> {
+  const log = surroundings.log();
+  const { plain, place } = choose(name, options, await surroundings.config());
+  const set = readOrigin(place)?.set ?? [];
+  const config = await surroundings.config(set);
+  const graph = config.graphs.find((each) => each.name === plain.name) ?? plain;
+  await check(graph, place);
+  const connection = surroundings.world.connect(config.kafka, (level, message) => log[level]({}, message));
+  const reader = connection.reader();
+  const started = performance.now();
+  try {
+    if (options.cpuShare !== undefined) lowerPriority();
+    await withinTime(connection.admin().info(), ANSWER_MS, connection.describe);
+    const { maxLag } = options;
+    const caughtUp = await catchUp({
+      config,
+      graph,
+      place,
+      reader,
+      log,
+      surroundings,
+      maxLag,
+      pace: options,
+    });
+    const { previous, published } = await promotionMade(plain, place, set, surroundings, log);
+    const seconds = Number(((performance.now() - started) / 1000).toFixed(1));
+    const result = { graph: graph.name, store: place.name, previous, ...caughtUp, published, seconds };
+    surroundings.output.out(options.json === true ? JSON.stringify(result) : inWords(result));
+  } finally {
+    await reader.close();
+    await connection.close();
+  }
+}
+
+/** @throws UsageError saying what there is, where the name or the graph does not do. */
+function choose(
+  name: string | undefined,
+  { graph: wanted, rollback }: PromoteOptions,
+  config: Config,
+): { plain: GraphConfig; place: StorePlace } {
+  const named = config.graphs.filter((each) => wanted === undefined || each.name === wanted);
+  if (named.length === 0) {
+    const known = config.graphs.map((each) => each.name).join(', ');
+    throw new UsageError('graph', `--graph: expected one of ${known}; seen ${JSON.stringify(wanted)}`);
+  }
+  if ((name === undefined) === (rollback !== true)) {
+    throw new UsageError('promote', 'expected either the name of a store or --rollback');
+  }
+  const found = named.flatMap((plain) => {
+    const store = name ?? readLive(plain).previous ?? undefined;
+    return store !== undefined && (name === undefined || exists(plain, store))
+      ? [{ plain, place: placeOf(plain, store) }]
+      : [];
+  });
+  const [one, another] = found;
+  const where = named.map((each) => each.name).join(', ');
+  if (one === undefined) {
+    const what = rollback ? 'no store was live before the one that is' : `there is no store ${name}`;
+    throw new UsageError('promote', `${what} in ${where}; twhin replay --into NAME makes one`);
+  }
+  if (another !== undefined) {
+    throw new UsageError('graph', `several graphs have such a store: ${where}; say which with --graph`);
+  }
+  if (readLive(one.plain).live === one.place.name) {
+    throw new UsageError('promote', `${one.place.name} is the live store of ${one.plain.name} already`);
+  }
+  return one;
+}
+
+function exists(graph: GraphConfig, name: string): boolean {
+  return name === FIRST_STORE || readOrigin(placeOf(graph, name)) !== undefined;
+}
+
+async function check(graph: GraphConfig, place: StorePlace): Promise<void> {
+  if (readReplayRecord(place)?.finished === null) {
+    throw new UsageError(
+      'promote',
+      `the replay into ${place.name} is not finished: give the same twhin replay command again to go on with it, and promote it then`,
+    );
+  }
+  if ((await headOf(graph, place)) === undefined) {
+    throw new FatalError('store-missing', `there is no store ${place.name} in ${place.folder}`);
+  }
+}
+
+function inWords(result: {
+  graph: string;
+  store: string;
+  previous: string;
+  read: number;
+  left: number;
+  published: number | undefined;
+}): string {
+  const { graph, store, previous, read, left, published } = result;
+  const topic =
+    published === undefined
+      ? 'nobody runs the graph: the next twhin run publishes what differs'
+      : `${published} vectors were published anew`;
+  return `${store} is the live store of ${graph}: it read ${read} records more and was ${left} behind at the swap; ${topic}. ${previous} stays to go back to: twhin replay promote --rollback --graph ${graph}`;
+}

@@ -1,0 +1,177 @@
+import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Log } from '../../log.ts';
+import type { LogReader } from '../../pipeline/ports.ts';
+import { partitionName, recordsIn } from '../../replay/partition.ts';
+import { ProgressMeter } from '../../replay/progress.ts';
+import { resolveRange } from '../../replay/range.ts';
+import { openForWriting } from '../../state/open.ts';
+import { writeOrigin } from '../../state/origin.ts';
+import type { StorePlace } from '../../state/places.ts';
+import { withinTime } from '../run/run.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { dryRun } from './dry-run.ts';
+import { onSignal } from './interrupt.ts';
+import { lowerPriority } from './pace.ts';
+import { reportReplay } from './progress.ts';
+import { makeShadowTopic } from './publish.ts';
+import { type ReplayRecord, writeReplayRecord } from './record.ts';
+import type { ReplayRequest } from './request.ts';
+import { sayResult } from './result.ts';
+import { checkStillThere, earlierReplay, headOf, removeReplay } from './store.ts';
+import { composeReplay } from './updater.ts';
+
+const ANSWER_MS = 60_000;
+
+/** Does what was asked; false when it was interrupted before the range's end. */
+export async function replay(request: ReplayRequest, surroundings: Surroundings): Promise<boolean> {
+  const log = surroundings.log();
+  const connection = surroundings.world.connect(request.config.kafka, (level, message) =>
+    log[level]({}, message),
+  );
+  const reader = connection.reader();
+  try {
+    if (request.options.dryRun === true || request.place === undefined) {
+      await withinTime(dryRun(request, reader, surroundings.output), ANSWER_MS, connection.describe);
+      return true;
+    }
+    return await new Replay(request, request.place, { connection, reader, log, surroundings }).run();
+  } finally {
+    await reader.close();
+    await connection.close();
+  }
+}
+
+interface ReplayOutside {
+  readonly connection: EventLog;
+  readonly reader: LogReader;
+  readonly log: Log;
+  readonly surroundings: Surroundings;
+}
+
+/** One replay into one store, from its start or from where an earlier process left it. */
+class Replay {
+  readonly #request: ReplayRequest;
+  readonly #place: StorePlace;
+  readonly #outside: ReplayOutside;
+
+  constructor(request: ReplayRequest, place: StorePlace, outside: ReplayOutside) {
+    this.#request = request;
+    this.#place = place;
+    this.#outside = outside;
+  }
+
+  async run(): Promise<boolean> {
+    const { options, graph, publish } = this.#request;
+    const { connection, surroundings } = this.#outside;
+    if (options.restart === true) await removeReplay(graph, this.#place);
+    const earlier = await earlierReplay(this.#request, this.#place);
+    if (earlier !== undefined && earlier.finished !== null) {
+      surroundings.output.err(
+        `${this.#place.name} was finished at ${earlier.finished}; nothing was read again`,
+      );
+      await sayResult(this.#request, this.#place, earlier, surroundings.output);
+      return true;
+    }
+    const record = await withinTime(this.#plan(earlier), ANSWER_MS, connection.describe);
+    if (publish !== undefined) {
+      await withinTime(makeShadowTopic(publish, graph.name, connection), ANSWER_MS, connection.describe);
+    }
+    this.#lowerPriority();
+    const store = await openForWriting(graph, {
+      place: this.#place,
+      openStore: surroundings.world.openStore,
+    });
+    try {
+      if (earlier === undefined) await this.#begin(record);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    return this.#train(record, store);
+  }
+
+  /** What is to be read: found now at the first start, and otherwise what was found then. */
+  async #plan(earlier: ReplayRecord | undefined): Promise<ReplayRecord> {
+    const { graph, topics, from, until, publish = null, settings, options, differences } = this.#request;
+    const { reader, log } = this.#outside;
+    const names = { graph: graph.name, into: this.#place.name };
+    if (earlier !== undefined) {
+      const head = await headOf(graph, this.#place);
+      const now = { topicIds: await reader.topicIds(topics), ranges: await reader.ranges(topics) };
+      checkStillThere(earlier, head?.offsets ?? {}, now);
+      log.info(
+        { ...names, events: head?.events.consumed ?? 0, step: head?.step ?? 0 },
+        'going on with the replay',
+      );
+      return earlier;
+    }
+    const { stretches, shortened } = await resolveRange(reader, topics, from, until);
+    for (const partition of shortened) {
+      log.warn({ ...names, partition: partitionName(partition), low: partition.low }, OLDER_GONE);
+    }
+    log.info(
+      {
+        ...names,
+        records: recordsIn(stretches),
+        settings: Object.fromEntries(differences.map(({ key, after }) => [key, after])),
+      },
+      'a new replay',
+    );
+    return {
+      ...{ format: 1, graph: graph.name, from: options.from, until: options.until, publish, settings },
+      ...{ range: [...stretches], topicIds: { ...(await reader.topicIds(topics)) } },
+      ...{ since: new Date().toISOString(), finished: null },
+    };
+  }
+
+  /** With the store in hand: of two processes at once, the other has been refused. */
+  async #begin(record: ReplayRecord): Promise<void> {
+    await writeOrigin(this.#place, { from: 'replay', set: [...this.#request.set], since: record.since });
+    await writeReplayRecord(this.#place, record);
+  }
+
+  async #train(record: ReplayRecord, store: GraphStore): Promise<boolean> {
+    const { publish, graph } = this.#request;
+    const { connection, reader, log, surroundings } = this.#outside;
+    const sink = publish === undefined ? undefined : connection.sink();
+    const { updater, source, rejected } = composeReplay(this.#request, record, { reader, store, sink, log });
+    const signals = onSignal(() => updater.abandon());
+    const meter = new ProgressMeter(record.range, (stretch) => source.reached(stretch), Date.now);
+    const fields = { graph: graph.name, into: this.#place.name };
+    const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
+      log,
+      output: surroundings.output,
+    });
+    const started = performance.now();
+    try {
+      await updater.run({ untilCaughtUp: true });
+    } finally {
+      reporting.stop();
+      signals.ignore();
+    }
+    if (signals.interrupted()) {
+      surroundings.output.err(
+        `interrupted after ${updater.progress().events.consumed} of ${recordsIn(record.range)} records; the same command goes on from the last commit`,
+      );
+      return false;
+    }
+    const finished = { ...record, finished: new Date().toISOString() };
+    await writeReplayRecord(this.#place, finished);
+    const seconds = (performance.now() - started) / 1000;
+    await sayResult(this.#request, this.#place, finished, surroundings.output, { seconds, rejected });
+    return true;
+  }
+
+  #lowerPriority(): void {
+    const { cpuShare } = this.#request.options;
+    if (cpuShare === undefined) return;
+    lowerPriority();
+    this.#outside.log.info(
+      { cpuShare },
+      'reading and training use this share of one core, at the lowest priority',
+    );
+  }
+}
+
+const OLDER_GONE = 'older records are gone from the log; the replay begins with the first that is kept';

@@ -1,0 +1,79 @@
+import { topicName } from '../../../topics/index.ts';
+import { threadTrainer } from '../../adapters/trainer-thread.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Log } from '../../log.ts';
+import type { LogReader, Sink, Stretch } from '../../pipeline/ports.ts';
+import { readContent } from '../../pipeline/record-content.ts';
+import { Updater } from '../../pipeline/updater.ts';
+import { type Limit, MergedSource } from '../../replay/merged-source.ts';
+import { freshSpace } from '../run/compose.ts';
+import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './pace.ts';
+import type { ReplayRecord } from './record.ts';
+import type { ReplayRequest } from './request.ts';
+
+/** Records wait in the merge, where they can be held to a pace; little waits behind it. */
+const QUEUE_BYTES = 1024 * 1024;
+
+/** A replay's updater, and what is seen of it from outside. */
+export interface ReplayParts {
+  readonly updater: Updater;
+  readonly source: MergedSource;
+  /** Records that can't be used, by reason, since this process began. */
+  readonly rejected: ReadonlyMap<string, number>;
+}
+
+/** An ordinary updater whose records come merged, and whose batches and commits are cut by count alone. */
+export function composeReplay(
+  {
+    config,
+    graph,
+    publish,
+    options,
+  }: Pick<ReplayRequest, 'config' | 'graph' | 'publish'> & { options: ReplayPaceOptions },
+  { range, topicIds }: Pick<ReplayRecord, 'topicIds'> & { range: readonly Stretch[] },
+  { reader, store, sink, log }: { reader: LogReader; store: GraphStore; sink: Sink | undefined; log: Log },
+): ReplayParts {
+  const topics = new Map(graph.topics.map((topic) => [topicName(config.topicPrefix, topic.name), topic]));
+  const rejected = new Map<string, number>();
+  const limits: Limit[] = [];
+  if (options.rate !== undefined) limits.push(rateLimit(options.rate, Date.now));
+  if (options.cpuShare !== undefined) limits.push(cpuLimit(options.cpuShare, Date.now, processCpuMs));
+  const source = new MergedSource({
+    reader,
+    stretches: range,
+    topicIds,
+    read: (each) => ({ ...each, content: readContent(each, topics, config.limits) }),
+    limits,
+  });
+  // Unpublished, a vector's drift decides nothing: no row is written for having moved.
+  const unpublished = { epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
+  const updater = new Updater({
+    graph: graph.name,
+    role: 'shadow',
+    freshSpace: freshSpace(),
+    reader: () => reader,
+    model: graph.model,
+    pace: {
+      ...config.pace,
+      lingerMs: Number.POSITIVE_INFINITY,
+      commitMs: Number.POSITIVE_INFINITY,
+      queueBytes: Math.min(config.pace.queueBytes, QUEUE_BYTES),
+    },
+    limits: config.limits,
+    topics,
+    embeddingsTopic: publish ?? '',
+    source,
+    sink: sink ?? NOWHERE,
+    store,
+    trainer: threadTrainer({ ...graph.trainer, ...(sink ? {} : unpublished) }),
+    deadLetter: (_, { code }) => {
+      rejected.set(code, (rejected.get(code) ?? 0) + 1);
+      return undefined;
+    },
+    clock: Date.now,
+    log,
+  });
+  return { updater, source, rejected };
+}
+
+const NOWHERE: Sink = { publish: async () => {}, takeOver: async () => {}, stop: async () => {} };

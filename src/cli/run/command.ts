@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { topicName } from '../../../topics/index.ts';
+import { UsageError } from '../../errors.ts';
+import { selectGraphs } from '../select-graphs.ts';
+import { collect, example, type Surroundings } from '../surroundings.ts';
+import { run } from './run.ts';
+
+export function addRunCommand(program: Command, surroundings: Surroundings): void {
+  program
+    .command('run')
+    .description('consume, train and publish: the always-on process')
+    .option('--graph <name>', 'only this graph; may be repeated', collect, [])
+    .option('--until-caught-up', 'end once what was there at the start is consumed, trained and published')
+    .option('--create-topics', 'create missing topics first')
+    .option('--standby', 'keep a store of its own warm, and lead once the graph has no other process')
+    .option(
+      '--reread <topic>',
+      'a topic that was deleted and made again: read it from its start',
+      collect,
+      [],
+    )
+    .addHelpText(
+      'after',
+      example(
+        'twhin run --create-topics\ntwhin run --graph engagement --until-caught-up\nTWHIN_STATE=/var/lib/twhin-2 twhin run --standby',
+      ),
+    )
+    .action(async ({ graph, untilCaughtUp, createTopics, standby, reread }) => {
+      const config = await surroundings.config();
+      const graphs = selectGraphs(config, graph);
+      const topics = graphs.flatMap((each) =>
+        each.topics.map(({ name }) => topicName(config.topicPrefix, name)),
+      );
+      const unknown = reread.filter((name: string) => !topics.includes(name));
+      if (unknown.length > 0) {
+        const message = `--reread: expected one of ${topics.join(', ')}, seen ${unknown.join(', ')}`;
+        throw new UsageError('reread', message);
+      }
+      const options = {
+        ...{ graphs, reread, standby: standby === true },
+        ...{ untilCaughtUp: untilCaughtUp === true, createTopics: createTopics === true },
+      };
+      if (options.standby && options.untilCaughtUp) {
+        throw new UsageError(
+          'standby',
+          'a standby never catches up and ends: leave one of --standby, --until-caught-up out',
+        );
+      }
+      await run(config, options, surroundings);
+    });
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { deadLetter, embeddingsName, topicName } from '../../../topics/index.ts';
+import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { openRocksdb } from '../../adapters/rocksdb-store.ts';
+import { threadTrainer } from '../../adapters/trainer-thread.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { forgetTopic } from '../../graph/forget-topic.ts';
+import type { Log } from '../../log.ts';
+import { StandbySource } from '../../pipeline/standby-source.ts';
+import { Updater } from '../../pipeline/updater.ts';
+import { openForWriting } from '../../state/open.ts';
+
+/** What an updater is composed on. */
+export interface Outside {
+  readonly connection: EventLog;
+  readonly log: Log;
+  readonly openStore?: typeof openRocksdb;
+  /** It waits, with its store kept warm, until the graph's group has no other reader. */
+  readonly standby?: boolean;
+  /** Full names of topics to be read from their start, whatever the store says. */
+  readonly reread?: readonly string[];
+}
+
+/** One graph's updater on a real log, a real store and a trainer thread of its own. It shares nothing with another's. */
+export async function composeUpdater(
+  config: Config,
+  graph: GraphConfig,
+  { connection, log, openStore, standby = false, reread = [] }: Outside,
+): Promise<Updater> {
+  const prefix = config.topicPrefix;
+  const groupId = `${prefix}${graph.name}`;
+  const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
+  const topics = new Map(graph.topics.map((topic) => [topicName(prefix, topic.name), topic]));
+  const store = await openForWriting(graph, { openStore });
+  for (const topic of reread) if (topics.has(topic)) await forgetTopic(store, topic);
+  const group = connection.source({
+    groupId,
+    standby,
+    topics: [...topics.keys()],
+    onTrouble: ({ brokers, since, attempt, reason }) =>
+      log.warn(
+        { graph: graph.name, brokers, since: new Date(since).toISOString(), attempt, reason },
+        `no broker answers at ${brokers} since ${new Date(since).toISOString()}; trying again`,
+      ),
+  });
+  const source = standby ? new StandbySource(group, connection.reader(), [...topics.keys()]) : group;
+  return new Updater({
+    graph: graph.name,
+    role: standby ? 'standby' : 'leader',
+    freshSpace: freshSpace(),
+    model: graph.model,
+    pace: config.pace,
+    limits: config.limits,
+    topics,
+    embeddingsTopic,
+    source,
+    sink: connection.sink({
+      fenced: { topic: embeddingsTopic, id: groupId, confirm: () => source.confirm({ fresh: true }) },
+    }),
+    reader: connection.reader,
+    store,
+    trainer: threadTrainer(graph.trainer),
+    deadLetter: (record, problem) => {
+      const topic = topics.get(record.topic);
+      if (topic === undefined || deadLetterGraph(config, topic.name) !== graph.name) return undefined;
+      return deadLetter(record, { code: problem.code, message: problem.message, graph: graph.name }, prefix);
+    },
+    clock: Date.now,
+    log,
+  });
+}
+
+/** A name for a run of training, like no other. */
+export function freshSpace(): string {
+  return randomBytes(8).toString('hex');
+}
+
+/** Several graphs may read a topic; the first of the configuration writes its dead letters, so that each is written once. */
+function deadLetterGraph(config: Config, topic: string): string | undefined {
+  return config.graphs.find(({ topics }) => topics.some(({ name }) => name === topic))?.name;
+}

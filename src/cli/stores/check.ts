@@ -1,0 +1,169 @@
+import type { Command } from 'commander';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { FatalError } from '../../errors.ts';
+import { type CheckReport, checkStore } from '../../graph/check.ts';
+import { FINDINGS, type Finding } from '../../graph/check-findings.ts';
+import { checkLog, type HeldRange } from '../../graph/check-log.ts';
+import { type Mended, repairStore } from '../../graph/check-repair.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Head } from '../../graph/head.ts';
+import { openForReading, openForWriting } from '../../state/open.ts';
+import { livePlace, placeOf, type StorePlace } from '../../state/places.ts';
+import type { Output } from '../output.ts';
+import { count, total } from '../progress-line.ts';
+import { withinTime } from '../run/run.ts';
+import { selectGraphs } from '../select-graphs.ts';
+import { collect, example, type Surroundings } from '../surroundings.ts';
+
+const ANSWER_MS = 15_000;
+
+/** What was found in one store. */
+export interface Checked {
+  readonly store: string;
+  readonly ok: boolean;
+  readonly entities: number;
+  readonly edges: number;
+  readonly removed: number;
+  readonly mended: readonly Mended[];
+  /** What is wrong still. */
+  readonly findings: readonly Finding[];
+  /** Why the store could not be read to its end. */
+  readonly damage?: string;
+}
+
+/** Puts `twhin check` on the command line. */
+export function addCheckCommand(program: Command, surroundings: Surroundings): void {
+  program
+    .command('check')
+    .description('read the whole store and say all that is wrong with it, beside a running updater too')
+    .option('--graph <name>', 'only this graph; may be repeated', collect, [])
+    .option('--store <name>', 'this store of theirs instead of the live one')
+    .option('--repair', 'mend what follows from the rest for certain; the store must not be in use')
+    .option('--offsets', 'compare offsets with what the log holds, too')
+    .option('--json', 'one JSON object on stdout')
+    .addHelpText('after', example('twhin check --graph engagement --offsets\ntwhin check --repair'))
+    .action(async ({ graph, store, repair, offsets, json }) => {
+      const config = await surroundings.config();
+      const checked: Record<string, Checked> = {};
+      for (const each of selectGraphs(config, graph)) {
+        const place = store === undefined ? livePlace(each) : placeOf(each, store);
+        const options = { repair: repair === true, offsets: offsets === true };
+        const found = await check(each, place, options, config, surroundings);
+        if (found === undefined && store !== undefined) throw noStore(place);
+        checked[each.name] = found ?? nothing(place);
+        if (json !== true) print(place, found, repair === true, surroundings.output);
+      }
+      const ok = Object.values(checked).every((each) => each.ok);
+      if (json === true) surroundings.output.out(JSON.stringify({ ok, graphs: checked }));
+      if (!ok) surroundings.fail();
+    });
+}
+
+/** undefined: there is no store. */
+async function check(
+  graph: GraphConfig,
+  place: StorePlace,
+  options: { readonly repair: boolean; readonly offsets: boolean },
+  config: Config,
+  surroundings: Surroundings,
+): Promise<Checked | undefined> {
+  const { output } = surroundings;
+  let store: GraphStore | undefined;
+  try {
+    store = await openForReading(graph, place);
+    if (store === undefined) return undefined;
+    const atLog = async ({ head }: CheckReport) =>
+      options.offsets && head ? checkLog(head, await heldRanges(head, config, surroundings)) : [];
+    if (!options.repair) {
+      const report = await checked(store, place, output);
+      return summary(place, report, [], await atLog(report));
+    }
+    // The head says which model it is of, whatever is configured.
+    const head = await store.head();
+    await store.close();
+    store = await openForWriting({ ...graph, model: head?.model ?? graph.model }, { place });
+    const before = await checked(store, place, output);
+    output.status(`${place.graph}: mending`);
+    const mended = await repairStore(store, before);
+    const after = mended.length > 0 ? await checked(store, place, output) : before;
+    return summary(place, after, mended, await atLog(after));
+  } catch (error) {
+    if (!(error instanceof FatalError) || !DAMAGE.has(error.code)) throw error;
+    return { ...nothing(place), ok: false, damage: error.message };
+  } finally {
+    output.statusDone();
+    await store?.close();
+  }
+}
+
+/** What RocksDB, or the layout, says of files that are damaged or lost. */
+const DAMAGE = new Set(['store-open', 'store-read', 'store-damaged']);
+
+function checked(store: GraphStore, place: StorePlace, output: Output): Promise<CheckReport> {
+  return checkStore(store, (entries) => output.status(`${place.graph}: ${count(entries)} entries checked`));
+}
+
+/** What the log holds of the topics that were read. */
+async function heldRanges(head: Head, { kafka }: Config, { world, log }: Surroundings): Promise<HeldRange[]> {
+  const connection = world.connect(kafka, (level, message) => log()[level]({}, message));
+  const reader = connection.reader();
+  try {
+    const ranges = reader.ranges(Object.keys(head.offsets));
+    return await withinTime(ranges, ANSWER_MS, `offsets at ${connection.describe}`);
+  } finally {
+    await reader.close();
+    await connection.close();
+  }
+}
+
+function summary(
+  place: StorePlace,
+  report: CheckReport,
+  mended: readonly Mended[],
+  atLog: readonly Finding[],
+): Checked {
+  const { removed } = report;
+  const findings = [...report.findings, ...atLog];
+  const [entities, edges] = [total(report.entities), total(report.edges)];
+  return { store: place.name, ok: findings.length === 0, entities, edges, removed, mended, findings };
+}
+
+function nothing({ name }: StorePlace): Checked {
+  return { store: name, ok: true, entities: 0, edges: 0, removed: 0, mended: [], findings: [] };
+}
+
+function print(place: StorePlace, found: Checked | undefined, repair: boolean, output: Output): void {
+  const title = `${place.graph}  (${place.name} in ${place.folder})`;
+  if (found === undefined) {
+    output.out(`${title}\n  no store yet; twhin run makes it`);
+    return;
+  }
+  output.out(title);
+  if (found.damage !== undefined) {
+    output.out(`  DAMAGED  ${found.damage}`);
+    return;
+  }
+  output.out(
+    `  ${count(found.entities)} entities, ${count(found.edges)} live edges, ${count(found.removed)} removed`,
+  );
+  for (const { kind, count: times, did } of found.mended)
+    output.out(`  mended   ${kind} ${count(times)}: ${did}`);
+  for (const { kind, count: times, samples } of found.findings) {
+    output.out(`  WRONG    ${kind} ${count(times)}: ${FINDINGS[kind]}`);
+    for (const sample of samples) output.out(`             ${sample}`);
+  }
+  if (found.ok) output.out('  all is well');
+  else output.out(`  ${whatNext(place, repair)}`);
+}
+
+function whatNext({ graph }: StorePlace, repaired: boolean): string {
+  const again =
+    `make the store again with twhin restore DIR --graph ${graph} --into NAME or ` +
+    `twhin replay --graph ${graph} --into NAME, then twhin replay promote NAME --graph ${graph}`;
+  if (repaired) return `this can't be mended: ${again}`;
+  return `twhin check --graph ${graph} --repair, with no updater running, mends what it can; for the rest ${again}`;
+}
+
+function noStore({ graph, name, folder }: StorePlace): FatalError {
+  return new FatalError('store-missing', `${graph} has no store ${name}: there is none in ${folder}`);
+}

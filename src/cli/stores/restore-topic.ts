@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { embeddingsName, topicName } from '../../../topics/index.ts';
+import { threadTrainer } from '../../adapters/trainer-thread.ts';
+import type { GraphConfig } from '../../config/resolve.ts';
+import { UsageError } from '../../errors.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Head } from '../../graph/head.ts';
+import type { LogReader } from '../../pipeline/ports.ts';
+import type { Checkpoint } from '../../pipeline/trainer.ts';
+import { TopicFold } from '../../replay/topic-fold.ts';
+import { newPlace } from '../../state/aside.ts';
+import { readLive } from '../../state/places.ts';
+import type { Output } from '../output.ts';
+import { count } from '../progress-line.ts';
+import { selectGraphs } from '../select-graphs.ts';
+import type { Surroundings } from '../surroundings.ts';
+import type { Restoring } from './restored.ts';
+
+/** What is to be made of embeddings topics. topic: its full name, of the one graph there then is. */
+export async function planFromTopic(
+  topic: string | undefined,
+  names: readonly string[],
+  into: string | undefined,
+  { config, output, world, log }: Surroundings,
+): Promise<Restoring[]> {
+  const plain = await config();
+  const chosen = selectGraphs(plain, names);
+  if (topic !== undefined && chosen.length > 1) {
+    throw new UsageError('topic', `--topic is one graph's: say which with --graph, seen ${topic} for all`);
+  }
+  return Promise.all(
+    chosen.map(async ({ name, folder }): Promise<Restoring> => {
+      const { set } = readLive({ name, folder });
+      const [graph] = selectGraphs(await config(set), [name]);
+      if (graph === undefined) throw new UsageError('graph', `no graph ${name}`);
+      const from = topic ?? topicName(plain.topicPrefix, embeddingsName(name));
+      return {
+        graph,
+        target: newPlace(graph, into, 'twhin restore --from-topic'),
+        origin: { from: 'topic', set },
+        fill: async (store) => {
+          const connection = world.connect(plain.kafka, (level, message) => log()[level]({}, message));
+          const reader = connection.reader();
+          try {
+            return await fold(store, graph, reader, from, output);
+          } finally {
+            await reader.close();
+            await connection.close();
+          }
+        },
+      };
+    }),
+  );
+}
+
+async function fold(
+  store: GraphStore,
+  { name, model, trainer }: GraphConfig,
+  reader: LogReader,
+  topic: string,
+  output: Output,
+): Promise<Head> {
+  const ranges = await reader.ranges([topic]);
+  const of = ranges.reduce((sum, { low, high }) => sum + high - low, 0);
+  const stretches = ranges.map(({ low, high, ...partition }) => ({ ...partition, from: low, until: high }));
+  const start = await freshRows(trainer);
+  const folding = new TopicFold({ graph: name, model, space: randomUUID(), store, start });
+  const reading = await reader.read(stretches);
+  try {
+    // One partition after the other, so that rows come out in the same order each time.
+    for (const cursor of reading.cursors) {
+      for (let records = await cursor.next(); records; records = await cursor.next()) {
+        await folding.add(records);
+        output.status(
+          `${name}: ${count(folding.records)} of at most ${count(of)} records of ${topic} folded`,
+        );
+      }
+    }
+  } finally {
+    await reading.close();
+  }
+  return folding.finish();
+}
+
+/** Relation rows and random state as a fresh store's, made by what makes those. */
+async function freshRows(settings: GraphConfig['trainer']): Promise<Checkpoint> {
+  const trainer = threadTrainer(settings);
+  try {
+    await trainer.start(undefined);
+    return await trainer.checkpoint({ now: 0, everything: false });
+  } finally {
+    await trainer.stop();
+  }
+}

@@ -1,0 +1,118 @@
+import { withLock } from '../../adapters/file-lock.ts';
+import type { GraphConfig } from '../../config/resolve.ts';
+import { FatalError } from '../../errors.ts';
+import { type CheckReport, checkStore } from '../../graph/check.ts';
+import { FINDINGS } from '../../graph/check-findings.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import { encodeHead, fingerprint, type Head } from '../../graph/head.ts';
+import { Layout } from '../../graph/layout.ts';
+import { Aside } from '../../state/aside.ts';
+import { openForReading } from '../../state/open.ts';
+import type { Origin } from '../../state/origin.ts';
+import type { StorePlace } from '../../state/places.ts';
+import type { Output } from '../output.ts';
+import { count, total } from '../progress-line.ts';
+
+/** A store to be made of something else. */
+export interface Restoring {
+  readonly graph: GraphConfig;
+  /** Where it is to stand; nothing is there. */
+  readonly target: StorePlace;
+  readonly origin: Omit<Origin, 'since'>;
+  /** Writes everything, and gives the head it should then have. */
+  fill(store: GraphStore): Promise<Head>;
+}
+
+/** What was restored. */
+export interface Restored {
+  readonly head: Head;
+  readonly report: CheckReport;
+}
+
+/**
+ * Makes a store aside, reads all of it back from the disk, and puts it in place only if nothing is wrong with it.
+ * Ended early, the next one begins anew.
+ */
+export async function restoreStore(restoring: Restoring, output: Output): Promise<Restored> {
+  const { graph, target, origin } = restoring;
+  const aside = new Aside(graph, target);
+  return withLock(await aside.lockFile(), async () => {
+    try {
+      let wanted: Head | undefined;
+      await aside.make(new Layout(graph.model), async (store) => {
+        wanted = await restoring.fill(store);
+      });
+      const restored = await verify(graph, aside.place, wanted, output);
+      await aside.settle({ ...origin, since: new Date().toISOString() });
+      return restored;
+    } catch (error) {
+      await aside.remove();
+      throw error;
+    } finally {
+      output.statusDone();
+    }
+  });
+}
+
+async function verify(
+  graph: GraphConfig,
+  place: StorePlace,
+  wanted: Head | undefined,
+  output: Output,
+): Promise<Restored> {
+  const store = await openForReading(graph, place);
+  try {
+    const report = await checkStore(checked(store), (entries) =>
+      output.status(`${graph.name}: ${count(entries)} entries checked`),
+    );
+    const { head, findings } = report;
+    const [first] = findings;
+    if (first !== undefined) {
+      throw new FatalError(
+        'restore-check',
+        `what was restored of ${graph.name} is not whole: ${FINDINGS[first.kind]}, ${count(first.count)} times, such as ` +
+          `${first.samples[0]}. It was not put in place; use another backup, or twhin replay`,
+      );
+    }
+    if (head === undefined || wanted === undefined || !encodeHead(head).equals(encodeHead(wanted))) {
+      throw new FatalError(
+        'restore-check',
+        `what was restored of ${graph.name} stands elsewhere than it should; it was not put in place`,
+      );
+    }
+    return { head, report };
+  } finally {
+    await store?.close();
+  }
+}
+
+function checked(store: GraphStore | undefined): GraphStore {
+  if (store === undefined) throw new FatalError('restore-check', 'nothing was restored');
+  return store;
+}
+
+/** As scripts read it. */
+export function summary({ target, origin }: Restoring, { head, report }: Restored) {
+  return {
+    ...{ store: target.name, folder: target.folder, from: origin.from, fingerprint: fingerprint(head.model) },
+    ...{ step: head.step, entities: report.entities, edges: report.edges, outbox: report.outbox },
+    offsets: head.offsets,
+  };
+}
+
+/** As a person reads it. */
+export function print(
+  { graph, target, origin }: Restoring,
+  { head, report }: Restored,
+  live: boolean,
+  output: Output,
+): void {
+  output.out(`${graph.name}  (${target.name} in ${target.folder}, from a ${origin.from})`);
+  output.out(
+    `  ${count(total(report.entities))} entities, ${count(total(report.edges))} live edges, step ${count(head.step)}; all is well`,
+  );
+  const next = live
+    ? `twhin run --graph ${graph.name} goes on from there`
+    : `twhin replay promote ${target.name} --graph ${graph.name} puts it in the live one's place`;
+  output.out(`  ${next}`);
+}
