@@ -74,7 +74,7 @@ describe('the rules see', () => {
     ['an import', 'src/model/a.ts', `import { b } from '../graph/b.ts';`, 'src/graph/b.ts'],
     ['one for its effects', 'src/graph/a.ts', `import '../cli/main.ts';`, 'src/cli/main.ts'],
     ['a re-export', 'topics/a.ts', `export * from '../src/pipeline/ports.ts';`, 'src/pipeline/ports.ts'],
-    ['a dynamic import', 'src/config/a.ts', `await import('../cli/run.ts');`, 'src/cli/run/run.ts'],
+    ['a dynamic import', 'src/config/a.ts', `await import('../cli/run.ts');`, 'src/cli/run.ts'],
     ['a worker', 'src/graph/a.ts', `new URL('../cli/w.ts', import.meta.url);`, 'src/cli/w.ts'],
     [
       'a worker by template',

@@ -14,7 +14,7 @@ import { planTopics } from '../pipeline/topic-plan.ts';
 import { openForReading } from '../state/open.ts';
 import type { Output } from './output.ts';
 import { count, total } from './progress-line.ts';
-import { withinTime } from './run/run.ts';
+import { withinTime } from './within-time.ts';
 
 const ANSWER_MS = 15_000;
 

@@ -4,7 +4,7 @@ import type { Config } from '../config/resolve.ts';
 import type { Log } from '../log.ts';
 import { applyTopics, describeAction, planTopics } from '../pipeline/topic-plan.ts';
 import type { Output } from './output.ts';
-import { withinTime } from './run/run.ts';
+import { withinTime } from './within-time.ts';
 
 const ANSWER_MS = 30_000;
 

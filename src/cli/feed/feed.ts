@@ -9,7 +9,7 @@ import { FatalError, UsageError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Output } from '../output.ts';
 import { count } from '../progress-line.ts';
-import { withinTime } from '../run/run.ts';
+import { withinTime } from '../within-time.ts';
 import { describeFed, describeFeed } from './progress.ts';
 
 export interface FeedOptions {

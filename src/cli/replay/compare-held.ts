@@ -9,7 +9,7 @@ import { heldStretches, readHeldRecords } from '../../replay/held-records.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import type { Output } from '../output.ts';
 import { count } from '../progress-line.ts';
-import { withinTime } from '../run/run.ts';
+import { withinTime } from '../within-time.ts';
 
 const ANSWER_MS = 20_000;
 const LOOK_MS = 500;

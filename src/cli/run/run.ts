@@ -2,7 +2,7 @@ import { backoffMs, pause } from '../../adapters/backoff.ts';
 import type { Log as EventLog } from '../../adapters/connect.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { FatalError, RetryableError } from '../../errors.ts';
+import { RetryableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { applyTopics, planTopics } from '../../pipeline/topic-plan.ts';
 import { progressFields } from '../progress-line.ts';
@@ -135,18 +135,4 @@ function handleSignals(
       process.off('SIGTERM', onSignal);
     },
   };
-}
-
-/** Ends a one-shot command that can't reach the log in time. */
-export async function withinTime<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new FatalError('timeout', `${what}: no answer within ${timeoutMs / 1000} s`)),
-    timeoutMs,
-  );
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -11,9 +11,9 @@ import { openForReading, openForWriting } from '../../state/open.ts';
 import { livePlace, placeOf, type StorePlace } from '../../state/places.ts';
 import type { Output } from '../output.ts';
 import { count, total } from '../progress-line.ts';
-import { withinTime } from '../run/run.ts';
 import { selectGraphs } from '../select-graphs.ts';
 import { collect, example, type Surroundings } from '../surroundings.ts';
+import { withinTime } from '../within-time.ts';
 
 const ANSWER_MS = 15_000;
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { json, type Place, place, type Said } from './captured.ts';
+import { json, type Place, place, type Said } from '../captured.ts';
 
 const AT = 1_704_067_200_000;
 const LIKES = Array.from({ length: 40 }, (_, i) => ({

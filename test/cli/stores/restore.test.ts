@@ -1,11 +1,11 @@
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRocksdb } from '../../src/adapters/rocksdb-store.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
-import { forge } from '../backup/backup-fixture.ts';
-import { json, type Place, place, type Said } from './captured.ts';
-import { CONFIG, emptyPlace, filledPlace } from './filled-place.ts';
+import { openRocksdb } from '../../../src/adapters/rocksdb-store.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
+import { forge } from '../../backup/backup-fixture.ts';
+import { json, type Place, place, type Said } from '../captured.ts';
+import { CONFIG, emptyPlace, filledPlace } from '../filled-place.ts';
 
 /** A place where a stream was fed and read, and a backup of it. */
 let here: Place;

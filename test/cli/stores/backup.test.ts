@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { json, type Place, type Said } from './captured.ts';
-import { filledPlace } from './filled-place.ts';
+import { json, type Place, type Said } from '../captured.ts';
+import { filledPlace } from '../filled-place.ts';
 
 /** A place where a stream was fed and read, and a backup of it. */
 let here: Place;

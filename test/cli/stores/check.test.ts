@@ -1,9 +1,9 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRocksdb } from '../../src/adapters/rocksdb-store.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
-import { json, type Place, place } from './captured.ts';
+import { openRocksdb } from '../../../src/adapters/rocksdb-store.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
+import { json, type Place, place } from '../captured.ts';
 
 const AT = 1_704_067_200_000;
 let here: Place;

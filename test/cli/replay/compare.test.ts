@@ -2,8 +2,8 @@ import { cpSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Random } from '../../src/sampling/random.ts';
-import { json, type Place, place } from './captured.ts';
+import { Random } from '../../../src/sampling/random.ts';
+import { json, type Place, place } from '../captured.ts';
 
 let at: Place;
 const names = (text: string[]) => text.join('\n');

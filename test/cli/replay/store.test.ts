@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { ReplayRecord } from '../../src/cli/replay/record.ts';
-import { checkStillThere } from '../../src/cli/replay/store.ts';
-import { FatalError } from '../../src/errors.ts';
-import type { Offsets } from '../../src/pipeline/ports.ts';
+import type { ReplayRecord } from '../../../src/cli/replay/record.ts';
+import { checkStillThere } from '../../../src/cli/replay/store.ts';
+import { FatalError } from '../../../src/errors.ts';
+import type { Offsets } from '../../../src/pipeline/ports.ts';
 
 const RECORD: ReplayRecord = {
   ...{ format: 1, graph: 'follow', from: 'earliest', until: 'latest', publish: null, settings: {} },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { cpuLimit, rateLimit } from '../../src/cli/replay/pace.ts';
-import type { Limit } from '../../src/replay/merged-source.ts';
+import { cpuLimit, rateLimit } from '../../../src/cli/replay/pace.ts';
+import type { Limit } from '../../../src/replay/merged-source.ts';
 
 /** Hands over until `untilMs`, waiting as told; each hand-over takes `tookMs`. Gives how many records it were. */
 function handedOver(limit: Limit, clock: { ms: number }, untilMs: number, took: () => number): number {
