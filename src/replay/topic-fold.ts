@@ -19,6 +19,7 @@ interface Seen {
   row: number | undefined;
   /** Of another model's vector. */
   foreign: string | undefined;
+  space: string;
 }
 
 /** What the newest records make of a batch's keys. */
@@ -33,7 +34,8 @@ interface Folded {
  *
  * What the topic does not hold is as of a fresh store: no edges, relation vectors as they start, no offsets, so that
  * the event topics are read from their start and teach the edges again. Entities count as trained once, at the time
- * their vector was published; accumulators are {@link FOLDED_ACCUMULATOR}.
+ * their vector was published; accumulators are {@link FOLDED_ACCUMULATOR}. The run of training goes on in the topic's space,
+ * where all vectors are of one.
  * Memory: a key and its step for each entity ever named.
  */
 export class TopicFold {
@@ -41,7 +43,7 @@ export class TopicFold {
   records = 0;
   readonly #graph: string;
   readonly #model: ModelIdentity;
-  readonly #space: string;
+  #space: string;
   readonly #store: GraphStore;
   readonly #start: Checkpoint;
   readonly #fingerprint: string;
@@ -49,9 +51,10 @@ export class TopicFold {
   readonly #entities: Record<string, number> = {};
   #rows: number;
   #step = 0;
+  #epoch = 0;
   #watermark = 0;
 
-  /** start: relation rows of a fresh store. space: a new name. */
+  /** start: relation rows of a fresh store. space: a new name, for where the topic has several. */
   constructor(options: {
     graph: string;
     model: ModelIdentity;
@@ -77,6 +80,15 @@ export class TopicFold {
     await this.#write([...folded.entries()], erased);
   }
 
+  /** Vectors by the run of training they come from. */
+  spaces(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { row, space } of this.#seen.values()) {
+      if (row !== undefined) counts[space] = (counts[space] ?? 0) + 1;
+    }
+    return counts;
+  }
+
   /**
    * Writes what the store stands at.
    * @throws FatalError when vectors of another model are left, or there is none at all.
@@ -89,6 +101,8 @@ export class TopicFold {
         `the topic holds no vector of ${this.#graph}; there is nothing to restore`,
       );
     }
+    const [space, ...others] = Object.keys(this.spaces());
+    if (space !== undefined && others.length === 0) this.#space = space;
     const { rows, floats } = this.#start;
     await this.#commit({ rows, floats, steps: new Float64Array(rows.length) });
     return this.#head();
@@ -101,11 +115,13 @@ export class TopicFold {
   ): void {
     const embedding = this.#read(record);
     const key = keyOf(record);
-    const seen = this.#seen.get(key) ?? { step: -1, row: undefined, foreign: undefined };
+    const seen = this.#seen.get(key) ?? { step: -1, row: undefined, foreign: undefined, space: '' };
     if (embedding.step < seen.step) return;
     this.#seen.set(key, seen);
     seen.step = embedding.step;
+    seen.space = embedding.space;
     this.#step = Math.max(this.#step, embedding.step);
+    this.#epoch = Math.max(this.#epoch, embedding.epoch);
     this.#watermark = Math.max(this.#watermark, embedding.at);
     const { vector } = embedding;
     const ours = embedding.fingerprint === this.#fingerprint;
@@ -182,7 +198,7 @@ export class TopicFold {
       entities: { ...this.#entities },
       outbox: 0,
       watermark: this.#watermark,
-      epoch: 0,
+      epoch: this.#epoch,
       space: this.#space,
       stepBase: 0,
       topicIds: {},

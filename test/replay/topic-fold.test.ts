@@ -4,7 +4,7 @@ import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { fingerprint } from '../../src/graph/head.ts';
 import type { SourceRecord } from '../../src/pipeline/ports.ts';
 import { FOLDED_ACCUMULATOR, TopicFold } from '../../src/replay/topic-fold.ts';
-import { embeddingHeaders } from '../../topics/embeddings.ts';
+import { type EmbeddingHeaders, embeddingHeaders } from '../../topics/embeddings.ts';
 import { graph, MODEL, tweet, user } from '../graph/graph-fixture.ts';
 
 const START = {
@@ -30,7 +30,7 @@ function record(
   key: string,
   step: number,
   vector: string | null,
-  change: { graph?: string; fingerprint?: string; at?: number; dim?: number } = {},
+  change: Partial<Omit<EmbeddingHeaders, 'dtype'>> = {},
 ): SourceRecord {
   const headers = {
     graph: 'test',
@@ -84,7 +84,7 @@ describe('folding an embeddings topic', () => {
         edges: {},
       },
       ...{ events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 }, entities: { user: 2, tweet: 1 } },
-      ...{ outbox: 0, watermark: 1006, epoch: 0, space: 'new', stepBase: 0, topicIds: {} },
+      ...{ outbox: 0, watermark: 1006, epoch: 1, space: '5eed', stepBase: 0, topicIds: {} },
     });
     expect(await store.head()).toEqual(head);
     expect(folding.records).toBe(6);
@@ -107,6 +107,21 @@ describe('folding an embeddings topic', () => {
     });
     expect(await Array.fromAsync(store.edges())).toEqual([]);
     expect(await Array.fromAsync(store.outbox())).toEqual([]);
+  });
+
+  test('goes on in the space of all vectors, or in a new one where they are of several', async () => {
+    await folding.add([
+      record('user:a', 1, V1, { space: 'old', epoch: 3 }),
+      record('user:a', 2, V2, { epoch: 4 }),
+      record('user:b', 2, V2, { epoch: 4 }),
+      record('user:c', 2, null, { space: 'old', epoch: 7 }),
+    ]);
+    expect(folding.spaces()).toEqual({ '5eed': 2 });
+    expect(await folding.finish()).toMatchObject({ space: '5eed', epoch: 7 });
+    folding = new TopicFold({ graph: 'test', model: MODEL, space: 'new', store: graph(), start: START });
+    await folding.add([record('user:a', 1, V1, { space: 'old' }), record('user:b', 2, V2)]);
+    expect(folding.spaces()).toEqual({ old: 1, '5eed': 1 });
+    expect(await folding.finish()).toMatchObject({ space: 'new', epoch: 1 });
   });
 
   test('takes out what a tombstone names, whatever came at once, until it is named again', async () => {

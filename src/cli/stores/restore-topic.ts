@@ -79,7 +79,16 @@ async function fold(
   } finally {
     await reading.close();
   }
-  return folding.finish();
+  const head = await folding.finish();
+  const spaces = folding.spaces();
+  if (Object.keys(spaces).length > 1) {
+    const all = Object.entries(spaces).map(([space, vectors]) => `${count(vectors)} of ${space}`);
+    output.err(
+      `${name}: ${topic} holds vectors of several runs of training, ${all.join(', ')}: a take-over did not end. ` +
+        'Those of different runs lie in different places until they are trained again; twhin replay makes them one.',
+    );
+  }
+  return head;
 }
 
 /** Relation rows and random state as a fresh store's, made by what makes those. */
