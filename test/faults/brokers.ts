@@ -17,10 +17,11 @@ export interface SuiteBrokers extends Cluster {
   readonly fronts: Front[];
 }
 
-/** What a suite's brokers have beside the usual. */
-const SETTINGS = {
-  // Sessions of groups may be short, so that a killed reader's is over soon.
-  'group.min.session.timeout.ms': '1000',
+/** Sessions of groups may be short, so that a killed reader's is over soon. */
+const SHORT_SESSIONS = { 'group.min.session.timeout.ms': '1000' };
+
+/** Who is denied something is refused. One broker alone: among several, none is allowed to vote before there is a leader. */
+const AUTHORIZER = {
   'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
   'allow.everyone.if.no.acl.found': 'true',
 };
@@ -33,7 +34,8 @@ export async function startSuiteBrokers(size: number): Promise<SuiteBrokers> {
     const { broker, controller } = await freePorts();
     fronts.push({ listens: broker, advertised: controller });
   }
-  const cluster = await startCluster({ dir, size, settings: SETTINGS, fronts });
+  const settings = { ...SHORT_SESSIONS, ...(size === 1 ? AUTHORIZER : {}) };
+  const cluster = await startCluster({ dir, size, settings, fronts });
   const stop = async (): Promise<void> => {
     await cluster.stop();
     await rm(dir, { recursive: true, force: true });
