@@ -145,8 +145,16 @@ export class FencedProducer {
       return producer;
     } catch (error) {
       await producer.disconnect();
-      throw error;
+      throw this.#coordinatorError(error) ?? error;
     }
+  }
+
+  /** kafkajs keeps to itself why nobody coordinates the transactions. */
+  #coordinatorError(cause: unknown): RetryableError | undefined {
+    if (!(cause instanceof Error) || cause.name !== 'KafkaJSGroupCoordinatorNotFound') return undefined;
+    const { address, user = 'the user of this client' } = this.#options;
+    const message = `no broker at ${address} coordinates transactional id ${this.#fence.id}: they are out of reach, or WRITE on it is not granted to ${user}`;
+    return new RetryableError('no-coordinator', message, { cause });
   }
 
   /**

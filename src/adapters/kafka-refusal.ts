@@ -30,6 +30,11 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
   RECORD_LIST_TOO_LARGE: TOO_LARGE,
   NOT_ENOUGH_REPLICAS: TOO_FEW_REPLICAS,
   NOT_ENOUGH_REPLICAS_AFTER_APPEND: TOO_FEW_REPLICAS,
+  // The one before is committed, but not yet marked so on every partition.
+  CONCURRENT_TRANSACTIONS: {
+    what: (sent) => `the transaction before can't end: ${TOO_FEW_REPLICAS.what(sent)}`,
+    waits: true,
+  },
   TOPIC_AUTHORIZATION_FAILED: {
     what: ({ topic, user }) => `grant WRITE on topic ${topic} to ${user ?? 'the user of this client'}`,
   },
