@@ -51,7 +51,21 @@ export function processCpuMs(): number {
  * Puts the whole process behind others that want the processor; threads made later inherit it. On Linux a priority is
  * a thread's, so that those there are get it one by one.
  */
-export function lowerPriority(): void {
-  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
-  for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_LOW);
+export function lowerPriority(threads: readonly number[] = threadsThereAre()): void {
+  for (const thread of threads) {
+    try {
+      setPriority(thread, constants.priority.PRIORITY_LOW);
+    } catch (error) {
+      // One that has ended since it was listed wants nothing any more.
+      if (!isGone(error)) throw error;
+    }
+  }
+}
+
+function threadsThereAre(): number[] {
+  return process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'errno' in error && error.errno === -constants.errno.ESRCH;
 }

@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants, getPriority } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { cpuLimit, rateLimit } from '../../../src/cli/replay/pace.ts';
+import { cpuLimit, lowerPriority, rateLimit } from '../../../src/cli/replay/pace.ts';
 import type { Limit } from '../../../src/replay/merged-source.ts';
 
 /** Hands over until `untilMs`, waiting as told; each hand-over takes `tookMs`. Gives how many records it were. */
@@ -65,5 +68,17 @@ describe('a share of a core', () => {
     cpuMs = 1_000;
     // A second's work is two seconds' share, less the tenth of a second that is saved up.
     expect(limit.waitMs(1)).toBeCloseTo(1_900);
+  });
+});
+
+describe('the priority', () => {
+  test('is lowered also where one of the threads has ended since it was listed', async () => {
+    const ended = spawn(process.execPath, ['--version']);
+    await once(ended, 'exit');
+    const waiting = spawn(process.execPath, ['-e', 'process.stdin.resume()']);
+    lowerPriority([ended.pid ?? 0, waiting.pid ?? 0]);
+    expect(getPriority(waiting.pid)).toBe(constants.priority.PRIORITY_LOW);
+    waiting.stdin.end();
+    await once(waiting, 'exit');
   });
 });
