@@ -8,7 +8,7 @@ import { firstRecords } from './sample.ts';
 export interface Range {
   /** Every partition of the topics, also those with nothing to read. */
   readonly stretches: readonly Stretch[];
-  /** Partitions whose first records the log no longer holds, though all there is was asked for. */
+  /** Partitions whose first records the log no longer holds, where the range may have begun with these. */
   readonly shortened: readonly PartitionRange[];
 }
 
@@ -23,9 +23,10 @@ export async function resolveRange(
   from: Bound,
   until: Bound,
 ): Promise<Range> {
-  const held = await reader.ranges(topics);
   const starts = await offsetsOf(reader, topics, from);
   const ends = await offsetsOf(reader, topics, until);
+  // Last: a start that was found at the end stays within what is held, whatever is appended meanwhile.
+  const held = await reader.ranges(topics);
   const problems = [...unknown('--from', from, held), ...unknown('--until', until, held)];
   const stretches: Stretch[] = [];
   for (const partition of held) {
@@ -39,8 +40,8 @@ export async function resolveRange(
       problems.push(`--until: ${name} would end at offset ${end}, before its start ${start}`);
     stretches.push({ topic: partition.topic, partition: partition.partition, from: start, until: end });
   }
-  const shortened = held.filter(({ low }) => low > 0);
-  problems.push(...(await beforeTheLog(reader, shortened, from)));
+  const begun = await beginnings(reader, held, from);
+  problems.push(...begun.problems);
   if (problems.length === 0 && recordsIn(stretches) === 0) {
     problems.push('--from, --until: there is no record in that range');
   }
@@ -50,7 +51,7 @@ export async function resolveRange(
       `the range can't be replayed:\n${problems.map((line) => `  ${line}`).join('\n')}`,
     );
   }
-  return { stretches, shortened: from.kind === 'earliest' ? shortened : [] };
+  return { stretches, shortened: begun.shortened };
 }
 
 async function offsetsOf(reader: LogReader, topics: readonly string[], bound: Bound): Promise<Offsets> {
@@ -72,30 +73,36 @@ function unknown(option: string, bound: Bound, held: readonly PartitionRange[]):
 }
 
 /**
- * A line for each partition whose records at the start may be gone. By offset they are; by time they are where the
- * first record kept is younger: of those before it, nobody can say any more when they were.
+ * Partitions whose records at the start may be gone. By offset they are; by time they are where the first record kept
+ * is younger: of those before it, nobody can say any more when they were. Where that was asked for by name it is a
+ * problem, a line each; where what there is will do, or nothing is left that could tell, the partition is shortened.
  */
-async function beforeTheLog(
+async function beginnings(
   reader: LogReader,
-  shortened: readonly PartitionRange[],
+  held: readonly PartitionRange[],
   from: Bound,
-): Promise<string[]> {
-  if (from.kind !== 'time' && from.kind !== 'offsets') return [];
+): Promise<{ problems: string[]; shortened: PartitionRange[] }> {
   const asked = ({ topic, partition }: PartitionRange) =>
     from.kind === 'offsets' ? from.offsets[topic]?.[partition] : undefined;
-  const suspects = shortened.filter(
-    (partition) => from.kind === 'time' || (asked(partition) ?? partition.low) < partition.low,
-  );
-  const firsts = await firstRecords(reader, suspects);
-  return suspects.flatMap((partition, i) => {
+  const late = held.filter((partition) => (asked(partition) ?? 0) < partition.low);
+  if (from.kind !== 'time' && from.kind !== 'offsets') return { problems: [], shortened: late };
+
+  const firsts = await firstRecords(reader, late);
+  const problems: string[] = [];
+  const shortened: PartitionRange[] = [];
+  for (const [i, partition] of late.entries()) {
     const first = firsts[i]?.timestamp;
-    if (from.kind === 'time' && (first === undefined || first <= from.timeMs)) return [];
-    const start = from.kind === 'time' ? iso(from.timeMs) : `offset ${asked(partition)}`;
-    const since = first === undefined ? '' : `, of ${iso(first)}`;
-    return [
-      `--from: ${partitionName(partition)} starts at offset ${partition.low}${since}: older records are gone; seen ${start}`,
-    ];
-  });
+    if (from.kind === 'time' ? first === undefined : asked(partition) === undefined)
+      shortened.push(partition);
+    else if (from.kind === 'offsets' || (first !== undefined && first > from.timeMs)) {
+      const start = from.kind === 'time' ? iso(from.timeMs) : `offset ${asked(partition)}`;
+      const since = first === undefined ? '' : `, of ${iso(first)}`;
+      problems.push(
+        `--from: ${partitionName(partition)} starts at offset ${partition.low}${since}: older records are gone; seen ${start}`,
+      );
+    }
+  }
+  return { problems, shortened };
 }
 
 function iso(timeMs: number): string {

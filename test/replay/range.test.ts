@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
+import type { LogReader } from '../../src/pipeline/ports.ts';
 import type { Bound } from '../../src/replay/bound.ts';
 import { type Range, resolveRange } from '../../src/replay/range.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
@@ -84,6 +85,33 @@ describe('a range as offsets', () => {
     expect(range.stretches[1]).toEqual({ topic: TOPIC, partition: 1, from: 2, until: 5 });
     expect(range.shortened).toEqual([{ topic: TOPIC, partition: 1, low: 2, high: 5 }]);
     expect((await resolved(at(18), LATEST, { lows })).shortened).toEqual([]);
+  });
+
+  test('what retention took of partitions that offsets do not name is said', async () => {
+    const lows = { [`${TOPIC}/0`]: 4, [`${TOPIC}/1`]: 2 };
+    const range = await resolved(offsets({ 0: 4 }), LATEST, { lows });
+    expect(range.shortened).toEqual([{ topic: TOPIC, partition: 1, low: 2, high: 5 }]);
+  });
+
+  test('a partition that retention emptied is said, whatever time was asked for', async () => {
+    const lows = { [`${TOPIC}/1`]: 5 };
+    const range = await resolved(at(13), LATEST, { lows });
+    expect(range.shortened).toEqual([{ topic: TOPIC, partition: 1, low: 5, high: 5 }]);
+  });
+
+  test('a back-dated record that comes while the start is looked for is no reason to refuse', async () => {
+    const log = filled();
+    log.append(TOPIC, {}, { partition: 0, timestamp: 20_000 });
+    const reader = memoryReader(log);
+    const late: LogReader = {
+      ...reader,
+      offsetsAt: async (topics, timeMs) => {
+        log.append(TOPIC, {}, { partition: 1, timestamp: 11_000 });
+        return reader.offsetsAt(topics, timeMs);
+      },
+    };
+    const range = await resolveRange(late, [TOPIC], at(20), LATEST);
+    expect(range.stretches[1]).toEqual({ topic: TOPIC, partition: 1, from: 6, until: 6 });
   });
 });
 

@@ -174,4 +174,4 @@ class Replay {
   }
 }
 
-const OLDER_GONE = 'older records are gone from the log; the replay begins with the first that is kept';
+const OLDER_GONE = 'older records are gone from the log; the replay begins with what is kept';
