@@ -24,7 +24,8 @@ export async function earlierReplay(
   const head = await headOf(request.graph, place);
   if (record === undefined) {
     const from = readOrigin(place)?.from;
-    if (head === undefined && from === undefined) return undefined;
+    // One that was killed between saying where its store comes from and what it reads has read nothing.
+    if (head === undefined && (from === undefined || from === 'replay')) return undefined;
     throw new UsageError(
       'replay-into',
       `--into: ${place.folder} holds a store that is no replay's${from ? ` but came from a ${from}` : ''}; give another name`,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { json, type Place, place, type Said } from '../captured.ts';
@@ -88,6 +88,16 @@ describe('twhin replay', () => {
     const { digest } = JSON.parse(anew.out[0] ?? '');
     expect(digest.edges).toBe(first.digest.edges);
     expect(digest.vectors).not.toBe(first.digest.vectors);
+  });
+
+  test('one that was killed before it wrote down what it reads begins anew', async () => {
+    const { digest } = JSON.parse((await replay('--into', 'one', '--json')).out[0] ?? '');
+    const folder = join(here.folder, 'state/engagement/stores/begun');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'origin.json'), JSON.stringify({ from: 'replay', set: [], since: 'then' }));
+    const said = await replay('--into', 'begun', '--json');
+    expect([said.code, said.err]).toEqual([0, []]);
+    expect(JSON.parse(said.out[0] ?? '').digest).toEqual(digest);
   });
 
   test('says with its store how it came to be', async () => {
