@@ -20,7 +20,7 @@ export interface Log {
   readonly ends: ReadonlyMap<string, ReadonlyMap<number, number>>;
 }
 
-const READ_MS = 120_000;
+const READ_MS = 300_000;
 
 /** Reads topics from their start to where they end now, with read_committed, past the markers of transactions. */
 export async function readLog(brokers: string, topics: readonly string[]): Promise<Log> {
