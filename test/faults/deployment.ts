@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { endsOf } from '../e2e/topic-reader.ts';
 import { type CommandOptions, type Running, Twhin, until } from '../e2e/twhin.ts';
 import type { Dice } from './dice.ts';
 import { SESSION_MS } from './failpoints/plan.ts';
 import { Feeder } from './load/feeder.ts';
 import { Load, type LoadOptions, MIXED } from './load/load.ts';
-import { readStoreBytes, type StoreBytes } from './verifier/store-bytes.ts';
+import { type HeadJson, readHeadBytes, readStoreBytes, type StoreBytes } from './verifier/store-bytes.ts';
 import { GRAPHS, type GraphName } from './verifier/truth.ts';
 import { type Deployment, databaseOf, type Verified, verify } from './verifier/verify.ts';
 
@@ -104,21 +105,17 @@ export class Faulty {
 
   /** A graph's store as it is on disk; undefined before its first commit. Beside a running updater too. */
   async stored(graph: GraphName = 'engagement'): Promise<StoreBytes | undefined> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await readStoreBytes(databaseOf(this.state, graph));
-      } catch (error) {
-        // Not there yet, or a file was compacted away while it was opened.
-        if (attempt === 5) return undefined;
-        await new Promise((resolve) => setTimeout(resolve, 50 * attempt));
-        if (!(error instanceof Error)) throw error;
-      }
-    }
+    return beside(() => readStoreBytes(databaseOf(this.state, graph)));
+  }
+
+  /** Its head alone. */
+  async head(graph: GraphName = 'engagement'): Promise<HeadJson | undefined> {
+    return beside(() => readHeadBytes(databaseOf(this.state, graph)));
   }
 
   /** Records that the graph's store has counted. */
   async consumed(graph: GraphName = 'engagement'): Promise<number> {
-    return (await this.stored(graph))?.head.events.consumed ?? 0;
+    return (await this.head(graph))?.events.consumed ?? 0;
   }
 
   /** Acknowledged records of the graph's topics. */
@@ -137,7 +134,7 @@ export class Faulty {
   /** Waits until every acknowledged record is in the stores and every vector in the topics. */
   async caughtUp(limitMs: number): Promise<void> {
     const rests = async (graph: GraphName) => {
-      const head = (await this.stored(graph))?.head;
+      const head = await this.head(graph);
       return head !== undefined && head.events.consumed >= this.fed(graph) && head.outbox === 0;
     };
     await until(
@@ -163,4 +160,17 @@ export class Faulty {
     await this.feeder.close();
     await this.twhin.remove();
   }
+}
+
+/** What `read` gives beside a writer; undefined where there is nothing to read. */
+async function beside<T>(read: () => Promise<T>): Promise<T | undefined> {
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    try {
+      return await read();
+    } catch {
+      // Not there yet, or a file was compacted away while it was opened.
+      await sleep(50 * attempt);
+    }
+  }
+  return undefined;
 }

@@ -33,7 +33,7 @@ seeded(
       await sleep(500);
     }
     const added = async () => {
-      const offsets = (await deployed.stored())?.head.offsets[deployed.twhin.topic('engagement')] ?? {};
+      const offsets = (await deployed.head())?.offsets[deployed.twhin.topic('engagement')] ?? {};
       return [4, 5].every((partition) => (offsets[partition] ?? 0) > 0);
     };
     await until('the new partitions being read', added, 60_000);

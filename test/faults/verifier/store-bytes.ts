@@ -44,16 +44,34 @@ export interface HeadJson {
 
 const LETTERS = { head: 'm', entity: 'n', vector: 'v', edge: 'e', reverse: 'i', outbox: 'o', erased: 'x' };
 
-/** Reads every key of a store that nobody writes. db: the folder with CURRENT in it. */
+/** The head alone. db: the folder with CURRENT in it. */
+export async function readHeadBytes(db: string): Promise<HeadJson> {
+  return opened(db, async (rocks) => {
+    const batch = rocks.read({ autoDestroy: true });
+    const value = batch.get(Buffer.from(LETTERS.head));
+    await batch.flush();
+    const bytes = await value;
+    if (bytes === null) throw new Error('the store has no head');
+    return JSON.parse(bytes.toString('utf8'));
+  });
+}
+
+/** Reads every key of a store. db: the folder with CURRENT in it. */
 export async function readStoreBytes(db: string): Promise<StoreBytes> {
-  const rocks = new RocksDB(db, { readOnly: true });
-  await rocks.ready();
-  try {
+  return opened(db, async (rocks) => {
     const entries: { key: Buffer; value: Buffer }[] = [];
     for await (const { key, value } of rocks.iterator({ gte: Buffer.alloc(1) }, { capacity: 512 })) {
       entries.push({ key: Buffer.from(key), value: Buffer.from(value) });
     }
     return decode(entries);
+  });
+}
+
+async function opened<T>(db: string, work: (rocks: RocksDB) => Promise<T>): Promise<T> {
+  const rocks = new RocksDB(db, { readOnly: true });
+  await rocks.ready();
+  try {
+    return await work(rocks);
   } finally {
     await rocks.close({ force: true });
   }
