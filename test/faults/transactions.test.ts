@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, inject } from 'vitest';
-import { until } from '../e2e/twhin.ts';
 import { Faulty } from './deployment.ts';
 import { sendAs, withProducer } from './load/direct.ts';
 import { Load, type LoadRecord, MIXED, ORDERLESS } from './load/load.ts';
@@ -112,7 +111,7 @@ describe('what producers do to a topic', () => {
           }
         }
       });
-      await until('everything read', async () => (await deployed.consumed()) >= deployed.fed());
+      await deployed.caughtUp(60_000);
       running.kill('SIGTERM');
       expect(await running.ended).toMatchObject({ code: 0 });
       const verified = await deployed.verify();
