@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { endsOf } from '../e2e/topic-reader.ts';
 import { type CommandOptions, type Running, Twhin, until } from '../e2e/twhin.ts';
 import type { Dice } from './dice.ts';
-import { SESSION_MS } from './failpoints/plan.ts';
+import { type FailpointInput, SESSION_MS, withFailpoints } from './failpoints/plan.ts';
 import { Feeder } from './load/feeder.ts';
 import { Load, type LoadOptions, MIXED } from './load/load.ts';
 import { type HeadJson, readHeadBytes, readStoreBytes, type StoreBytes } from './verifier/store-bytes.ts';
@@ -13,7 +13,8 @@ import { type Deployment, databaseOf, type Verified, verify } from './verifier/v
 const COMMAND = join(import.meta.dirname, 'failpoints', 'main.ts');
 /** A broker of the suite takes sessions this short, so that a killed reader's group is free again soon. */
 const SHORT_SESSION_MS = 3_000;
-const CATCH_UP_MS = 240_000;
+const CATCH_UP_MS = 90_000;
+const UNTIL_KILLED_RATE = 300;
 
 /** A small model and many small commits: what is tested is the moving of bytes, and each moment of it comes up soon. */
 export const MANY_COMMITS = `
@@ -40,9 +41,9 @@ let latest: Running | undefined;
 
 /** What the updater that was started last said last: for a test that failed. */
 export function lastWords(): string {
-  return latest === undefined
-    ? 'no updater was started'
-    : `the last updater ${latest.over ? 'ended' : 'runs'}; it said:\n${latest.stderr.slice(-3000)}`;
+  if (latest === undefined) return 'no updater was started';
+  const lines = latest.stderr.split('\n').filter((line) => !line.includes('"msg":"progress"'));
+  return `the last updater ${latest.over ? 'ended' : 'runs'}; it said:\n${lines.join('\n').slice(-3000)}`;
 }
 
 /** A deployment under faults: a load on its topics, updaters that come and go, and the verifier at the end. */
@@ -79,6 +80,19 @@ export class Faulty {
       command: COMMAND,
     });
     return latest;
+  }
+
+  /** Runs under load until a failpoint kills it. @throws when it ends otherwise, or none does in time. */
+  async runUntilKilled(failpoint: FailpointInput): Promise<void> {
+    // Something to read and to write at all times, so that each place comes up again and again.
+    this.feeder.start(UNTIL_KILLED_RATE);
+    const running = this.run([], { env: withFailpoints(failpoint) });
+    const timer = setTimeout(() => running.kill('SIGTERM'), CATCH_UP_MS);
+    const { code, signal, stderr } = await running.ended;
+    clearTimeout(timer);
+    await this.feeder.stop();
+    if (signal !== 'SIGKILL')
+      throw new Error(`not killed, but ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
   }
 
   /** Runs to the end of what is there. @throws when that fails. */

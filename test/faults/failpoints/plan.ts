@@ -31,6 +31,9 @@ const failpointSchema = z.object({
 /** Something that goes wrong at a call. */
 export type Failpoint = z.infer<typeof failpointSchema>;
 
+/** The same with defaults left out. */
+export type FailpointInput = z.input<typeof failpointSchema>;
+
 /** Holds the failpoints of a process, as JSON. */
 export const FAILPOINTS = 'TEST_FAILPOINTS';
 
@@ -45,9 +48,7 @@ export function readFailpoints(env: NodeJS.ProcessEnv): Failpoint[] {
 }
 
 /** The environment of a process with these failpoints. */
-export function withFailpoints(
-  ...failpoints: readonly z.input<typeof failpointSchema>[]
-): Record<string, string> {
+export function withFailpoints(...failpoints: readonly FailpointInput[]): Record<string, string> {
   return { [FAILPOINTS]: JSON.stringify(failpoints) };
 }
 
