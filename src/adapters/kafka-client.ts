@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Kafka, type LogEntry, logLevel, type RetryOptions } from 'kafkajs';
 import { FatalError, RetryableError, reasonOf, UsageError } from '../errors.ts';
 import { registerCodecs } from './kafka-codecs.ts';
+import { guardConnections } from './kafka-connection-guard.ts';
 import { guardRequestQueue } from './kafka-guard.ts';
 import { socketsOf } from './kafka-sockets.ts';
 
@@ -38,8 +39,8 @@ const CONNECT_RETRY: RetryOptions = {
 /** A kafkajs client whose log goes to `log`, as debug lines: what matters comes back as errors. */
 export function createKafka(settings: KafkaSettings, log: LogLine, retry = CONNECT_RETRY): Kafka {
   registerCodecs();
-  if (!guardRequestQueue()) {
-    log('warn', 'kafkajs is not the release this was written against: idle connections may use more CPU');
+  if (!guardRequestQueue() || !guardConnections()) {
+    log('warn', 'kafkajs is not the release this was written against: it may not survive lost connections');
   }
   return new Kafka({
     brokers: [...settings.brokers],
