@@ -43,7 +43,7 @@ let latest: Running | undefined;
 export function lastWords(): string {
   if (latest === undefined) return 'no updater was started';
   const lines = latest.stderr.split('\n').filter((line) => !line.includes('"msg":"progress"'));
-  return `the last updater ${latest.over ? 'ended' : 'runs'}; it said:\n${lines.join('\n').slice(-3000)}`;
+  return `the last updater ${latest.over ? 'ended' : 'runs'}; it said:\n${lines.join('\n').slice(-5000)}`;
 }
 
 /** A deployment under faults: a load on its topics, updaters that come and go, and the verifier at the end. */
@@ -75,10 +75,13 @@ export class Faulty {
 
   /** Starts the updaters, with failpoints where `env` has some. */
   run(args: readonly string[] = [], options: CommandOptions = {}): Running {
-    latest = this.twhin.start(['run', ...this.graphs.flatMap((name) => ['--graph', name]), ...args], {
-      ...options,
-      command: COMMAND,
-    });
+    latest = this.twhin.start(
+      ['--verbose', 'run', ...this.graphs.flatMap((name) => ['--graph', name]), ...args],
+      {
+        ...options,
+        command: COMMAND,
+      },
+    );
     return latest;
   }
 
