@@ -49,6 +49,7 @@ describe('loadConfig', () => {
     ]);
     expect(config.pace).toEqual({
       batchEdges: 1024,
+      maxOutbox: 1_000_000,
       lingerMs: 100,
       commitEdges: 4_096,
       commitMs: 500,
