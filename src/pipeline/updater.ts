@@ -87,10 +87,15 @@ export class Updater {
     this.#options.sink.stop().catch(() => undefined);
   }
 
-  /** Ends `run` where the last commit stands: what came after it is to be read again, as after a kill. */
-  abandon(): void {
+  /**
+   * Ends `run` where the last commit stands: what came after it is to be read again, as after a kill. False where that
+   * comes too late: all is read, and `run` ends with everything written.
+   */
+  abandon(): boolean {
+    if (this.#phase === 'draining' || this.#phase === 'stopped') return false;
     this.#abandoned = true;
     this.stop();
+    return true;
   }
 
   /** Lets go of all it was given, each whether or not the one before would; `run` ends with it. Idempotent. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { main } from '../../src/cli/main.ts';
+import { realWorld, type World } from '../../src/cli/surroundings.ts';
 
 /** What a command said, and its exit code. */
 export interface Said {
@@ -18,7 +19,7 @@ export interface Place {
   remove(): Promise<void>;
 }
 
-export async function place(env: Record<string, string> = {}): Promise<Place> {
+export async function place(env: Record<string, string> = {}, world: World = realWorld): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'twhin-cli-'));
   const surroundings = {
     KAFKA_BROKERS: `file:${join(folder, 'log')}`,
@@ -39,12 +40,13 @@ export async function place(env: Record<string, string> = {}): Promise<Place> {
       }
       const cwd = vi.spyOn(process, 'cwd').mockReturnValue(folder);
       try {
-        const code = await main(argv, {
-          out: (line) => out.push(...line.split('\n')),
-          err: (line) => err.push(...line.split('\n')),
+        const output = {
+          out: (line: string) => out.push(...line.split('\n')),
+          err: (line: string) => err.push(...line.split('\n')),
           status: () => undefined,
           statusDone: () => undefined,
-        });
+        };
+        const code = await main(argv, output, world);
         return { code, out, err };
       } finally {
         cwd.mockRestore();

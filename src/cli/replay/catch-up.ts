@@ -63,7 +63,7 @@ async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> 
     { range, topicIds },
     { reader, store, sink: undefined, log },
   );
-  const signals = onSignal(() => updater.abandon());
+  const signals = onSignal(() => void updater.abandon());
   const meter = new ProgressMeter(range, (stretch) => source.reached(stretch), Date.now);
   const fields = { graph: graph.name, store: place.name };
   const reporting = reportReplay(meter, () => updater.progress().phase, fields, {

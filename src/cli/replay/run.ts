@@ -136,7 +136,11 @@ class Replay {
     const { connection, reader, log, surroundings } = this.#outside;
     const sink = publish === undefined ? undefined : connection.sink();
     const { updater, source, rejected } = composeReplay(this.#request, record, { reader, store, sink, log });
-    const signals = onSignal(() => updater.abandon());
+    let abandoned = false;
+    const signals = onSignal(() => {
+      abandoned = updater.abandon();
+      if (!abandoned) surroundings.output.err(ALL_READ);
+    });
     const meter = new ProgressMeter(record.range, (stretch) => source.reached(stretch), Date.now);
     const fields = { graph: graph.name, into: this.#place.name };
     const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
@@ -150,7 +154,7 @@ class Replay {
       reporting.stop();
       signals.ignore();
     }
-    if (signals.interrupted()) {
+    if (abandoned) {
       surroundings.output.err(
         `interrupted after ${updater.progress().events.consumed} of ${recordsIn(record.range)} records; the same command goes on from the last commit`,
       );
@@ -175,3 +179,4 @@ class Replay {
 }
 
 const OLDER_GONE = 'older records are gone from the log; the replay begins with what is kept';
+const ALL_READ = 'all is read: ending once the rest is written and published; again to end at once';
