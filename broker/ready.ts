@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KafkaAdmin } from '../src/adapters/kafka-admin.ts';
+import { KafkaAdmin } from '../src/adapters/kafka/admin.ts';
 import { RetryableError } from '../src/errors.ts';
 
 /** True once the cluster names `nodes` brokers that take work, false when `gone` or the time is up before. */

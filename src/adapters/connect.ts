@@ -1,15 +1,15 @@
 import { resolve } from 'node:path';
 import type { LogAdmin, LogReader, Sink, Source } from '../pipeline/ports.ts';
-import { FileLogAdmin } from './file-log-admin.ts';
-import { FileLogReader } from './file-log-reader.ts';
-import { FileLogSink } from './file-log-sink.ts';
-import { FileLogSource } from './file-log-source.ts';
-import { KafkaAdmin } from './kafka-admin.ts';
-import type { KafkaSettings, LogLine } from './kafka-client.ts';
-import { KafkaReader, type ReaderOptions } from './kafka-reader.ts';
-import { KafkaSink, type SinkOptions } from './kafka-sink.ts';
-import { endSockets } from './kafka-sockets.ts';
-import { KafkaSource, type SourceOptions } from './kafka-source.ts';
+import { FileLogAdmin } from './file-log/admin.ts';
+import { FileLogReader } from './file-log/reader.ts';
+import { FileLogSink } from './file-log/sink.ts';
+import { FileLogSource } from './file-log/source.ts';
+import { KafkaAdmin } from './kafka/admin.ts';
+import type { KafkaSettings, LogLine } from './kafka/client.ts';
+import { KafkaReader, type ReaderOptions } from './kafka/reader.ts';
+import { KafkaSink, type SinkOptions } from './kafka/sink.ts';
+import { endSockets } from './kafka/sockets.ts';
+import { KafkaSource, type SourceOptions } from './kafka/source.ts';
 
 /** A log of topics, whatever keeps it. */
 export interface Log {

@@ -1,4 +1,4 @@
-import type { KafkaSettings } from '../adapters/kafka-client.ts';
+import type { KafkaSettings } from '../adapters/kafka/client.ts';
 
 /** Where brokers are, how to reach them and where stores go, as the environment has it. */
 export interface Environment {

@@ -81,7 +81,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // What the package exports; nothing inside needs it.
   'src/index.ts': { all: ['topics/'], types: ['src/config/'] },
   // A broker is there when the client that everything uses gets an answer from it.
-  'broker/': { all: ['src/adapters/kafka-admin.ts', 'src/errors.ts'] },
+  'broker/': { all: ['src/adapters/kafka/admin.ts', 'src/errors.ts'] },
   'demo/': { all: [...ROOMS, 'broker/'] },
 };
 

@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import { Kafka, logLevel } from 'kafkajs';
 import { expect, inject, test } from 'vitest';
-import { feed } from '../../src/adapters/event-feeder.ts';
-import { readEvents } from '../../src/adapters/event-file.ts';
-import { guardRequestQueue } from '../../src/adapters/kafka-guard.ts';
-import { KafkaSink } from '../../src/adapters/kafka-sink.ts';
-import { KafkaSource } from '../../src/adapters/kafka-source.ts';
+import { readEvents } from '../../src/adapters/event-file/event-file.ts';
+import { feed } from '../../src/adapters/event-file/feeder.ts';
+import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
+import { KafkaSink } from '../../src/adapters/kafka/sink.ts';
+import { KafkaSource } from '../../src/adapters/kafka/source.ts';
 import { BadEvent } from '../../src/errors.ts';
 import { deadLetter, engagement, readEvent, readRecord } from '../../topics/index.ts';
 import { Collector, freshTopic, until } from './collector.ts';

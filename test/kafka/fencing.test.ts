@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { guardRequestQueue } from '../../src/adapters/kafka-guard.ts';
-import { KafkaSource } from '../../src/adapters/kafka-source.ts';
+import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
+import { KafkaSource } from '../../src/adapters/kafka/source.ts';
 import { Collector, disorder, freshTopic, until } from './collector.ts';
 
 guardRequestQueue();

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PartitionMetadata } from 'kafkajs';
 import { expect, inject, test } from 'vitest';
-import { KafkaAdmin } from '../../src/adapters/kafka-admin.ts';
-import { createKafka } from '../../src/adapters/kafka-client.ts';
-import { TopicProducer } from '../../src/adapters/kafka-producer.ts';
-import { KafkaSource } from '../../src/adapters/kafka-source.ts';
+import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
+import { createKafka } from '../../src/adapters/kafka/client.ts';
+import { TopicProducer } from '../../src/adapters/kafka/producer.ts';
+import { KafkaSource } from '../../src/adapters/kafka/source.ts';
 import { Collector, disorder, freshTopic, numbered, until } from './collector.ts';
 
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };

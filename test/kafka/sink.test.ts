@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { findBroker } from '../../broker/find.ts';
-import { KafkaAdmin } from '../../src/adapters/kafka-admin.ts';
-import { guardRequestQueue } from '../../src/adapters/kafka-guard.ts';
-import { KafkaSink } from '../../src/adapters/kafka-sink.ts';
-import { KafkaSource } from '../../src/adapters/kafka-source.ts';
+import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
+import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
+import { KafkaSink } from '../../src/adapters/kafka/sink.ts';
+import { KafkaSource } from '../../src/adapters/kafka/source.ts';
 import { RetryableError } from '../../src/errors.ts';
 import { Collector, freshTopic, numbered, numbersOf, until } from './collector.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { KafkaAdmin } from '../../src/adapters/kafka-admin.ts';
-import { guardRequestQueue } from '../../src/adapters/kafka-guard.ts';
-import { KafkaSource } from '../../src/adapters/kafka-source.ts';
+import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
+import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
+import { KafkaSource } from '../../src/adapters/kafka/source.ts';
 import type { Trouble } from '../../src/pipeline/ports.ts';
 import { Collector, disorder, freshTopic, numbersOf, until } from './collector.ts';
 

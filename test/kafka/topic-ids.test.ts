@@ -1,8 +1,8 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { expect, inject, test } from 'vitest';
-import { createKafka } from '../../src/adapters/kafka-client.ts';
-import { guardRequestQueue } from '../../src/adapters/kafka-guard.ts';
-import { topicIds } from '../../src/adapters/kafka-topic-ids.ts';
+import { createKafka } from '../../src/adapters/kafka/client.ts';
+import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
+import { topicIds } from '../../src/adapters/kafka/topic-ids.ts';
 import { freshTopic } from './collector.ts';
 
 guardRequestQueue();

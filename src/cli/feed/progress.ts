@@ -1,4 +1,4 @@
-import type { FeedProgress } from '../../adapters/event-feeder.ts';
+import type { FeedProgress } from '../../adapters/event-file/feeder.ts';
 import { duration } from '../duration.ts';
 import { count } from '../progress-line.ts';
 

@@ -1,0 +1,44 @@
+import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
+import { readTopic, writeTopic } from './file-log.ts';
+
+/** Topics of a file log. Settings are kept but not acted on: nothing is ever compacted or expired. */
+export class FileLogAdmin implements LogAdmin {
+  readonly #dir: string;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  async info(): Promise<LogInfo> {
+    return { kind: 'file', address: `file:${this.#dir}`, version: 'embedded', nodes: [] };
+  }
+
+  async describe(names: readonly string[]): Promise<TopicState[]> {
+    const states = await Promise.all(names.map((name) => readTopic(this.#dir, name)));
+    return states.filter((state) => state !== undefined);
+  }
+
+  async create(topics: readonly TopicDeclaration[]): Promise<void> {
+    for (const { name, partitions, configs } of topics) {
+      if ((await readTopic(this.#dir, name)) === undefined) {
+        await writeTopic(this.#dir, { name, partitions, configs });
+      }
+    }
+  }
+
+  async addPartitions(name: string, partitions: number): Promise<void> {
+    const state = await readTopic(this.#dir, name);
+    if (state !== undefined && partitions > state.partitions) {
+      await writeTopic(this.#dir, { ...state, partitions });
+    }
+  }
+
+  async alterConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void> {
+    const state = await readTopic(this.#dir, name);
+    if (state !== undefined) {
+      await writeTopic(this.#dir, { ...state, configs: { ...state.configs, ...configs } });
+    }
+  }
+
+  async close(): Promise<void> {}
+}

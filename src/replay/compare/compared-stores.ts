@@ -1,0 +1,38 @@
+import type { EntityKey } from '../../graph/entity.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Head } from '../../graph/head.ts';
+import type { Relation } from '../../graph/relation.ts';
+
+/** One of two stores of a graph that are compared. */
+export interface ComparedStore {
+  readonly store: GraphStore;
+  readonly head: Head;
+}
+
+/** Two stores of one graph; their models may differ. */
+export interface ComparedStores {
+  readonly a: ComparedStore;
+  readonly b: ComparedStore;
+}
+
+/** An entity that both stores have a trained vector of, and the rows these are in. */
+export interface CommonEntity {
+  readonly key: EntityKey;
+  readonly rowA: number;
+  readonly rowB: number;
+}
+
+/** Told how many things are done, now and then. */
+export type OnProgress = (what: string, done: number) => void;
+
+/** Entity types of both models, in A's order. */
+export function commonTypes({ a, b }: ComparedStores): string[] {
+  return a.head.model.entityTypes.filter((type) => b.head.model.entityTypes.includes(type));
+}
+
+/** Relations that are the same in both models, in A's order. */
+export function commonRelations({ a, b }: ComparedStores): Relation[] {
+  return a.head.model.relations.filter(({ name, lhs, rhs }) =>
+    b.head.model.relations.some((other) => other.name === name && other.lhs === lhs && other.rhs === rhs),
+  );
+}

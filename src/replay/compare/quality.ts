@@ -1,0 +1,160 @@
+import { FatalError } from '../../errors.ts';
+import type { EntityKey } from '../../graph/entity.ts';
+import { SCORERS, type Scorer } from '../../model/scorers.ts';
+import { HIT_RANK, rankOfFirst } from '../../pipeline/evaluate.ts';
+import type { CommonEntity, ComparedStore, ComparedStores, OnProgress } from './compared-stores.ts';
+import type { HeldEdge } from './held-edges.ts';
+import type { End, KnownEdges } from './known-edges.ts';
+import { readVectors } from './read-vectors.ts';
+
+const PROGRESS_EVERY = 100;
+
+/** How well one model ranks; higher is better but for the mean rank. */
+export interface RankFigures {
+  readonly mrr: number;
+  readonly hits10: number;
+  readonly meanRank: number;
+}
+
+/** Both models on the same edges. */
+export interface QualityFigures {
+  readonly edges: number;
+  readonly a: RankFigures;
+  readonly b: RankFigures;
+  /** The same edges ranked by how many edges of the relation each candidate has. */
+  readonly popularity: RankFigures;
+}
+
+export interface Quality {
+  readonly all: QualityFigures;
+  readonly relations: Readonly<Record<string, QualityFigures>>;
+  /** MRR of B less that of A, edge by edge: its mean, and the standard error of that. */
+  readonly difference: { readonly mrr: number; readonly standardError: number };
+}
+
+/** Ranks of one edge, each the mean over its two ends. */
+interface EdgeRanks {
+  readonly relation: string;
+  readonly a: RankFigures;
+  readonly b: RankFigures;
+  readonly popularity: RankFigures;
+}
+
+/**
+ * Ranks each held-back edge's ends in both models: what is looked for against the candidates of its type that are no
+ * known positives, a tie counts half. rhs is looked for from lhs by the relation's forward vector, lhs from rhs by its
+ * reverse one. undefined where there is nothing to rank.
+ * candidates: by type, trained in both.
+ */
+export async function compareQuality(
+  stores: ComparedStores,
+  held: readonly HeldEdge[],
+  candidates: ReadonlyMap<string, readonly CommonEntity[]>,
+  known: KnownEdges,
+  onProgress: OnProgress,
+): Promise<Quality | undefined> {
+  const entities = [
+    ...held.flatMap(({ lhsEntity, rhsEntity }) => [lhsEntity, rhsEntity]),
+    ...[...candidates.values()].flat(),
+  ];
+  const a = await rankerOf(stores.a, entities, ({ rowA }) => rowA);
+  const b = await rankerOf(stores.b, entities, ({ rowB }) => rowB);
+  const ranked: EdgeRanks[] = [];
+  for (const [i, edge] of held.entries()) {
+    if (i % PROGRESS_EVERY === 0) onProgress('edges ranked', i);
+    const ends = (['lhs', 'rhs'] as const).flatMap((end) => {
+      const wanted = edge[end];
+      const positives = known.positives(end, edge);
+      const others = (candidates.get(wanted.slice(0, wanted.indexOf(':'))) ?? [])
+        .map(({ key }) => key)
+        .filter((key) => key !== wanted && !positives.has(key));
+      // Without a candidate any model would be right.
+      if (others.length === 0) return [];
+      const choice = [wanted, ...others];
+      const degrees = choice.map((key) => known.degree(end, edge.relation, key));
+      return [{ a: a(edge, end, choice), b: b(edge, end, choice), popularity: firstOf(degrees) }];
+    });
+    if (ends.length === 0) continue;
+    ranked.push({
+      relation: edge.relation,
+      a: meanOf(ends.map((each) => each.a)),
+      b: meanOf(ends.map((each) => each.b)),
+      popularity: meanOf(ends.map((each) => each.popularity)),
+    });
+  }
+  return ranked.length === 0 ? undefined : qualityOf(ranked);
+}
+
+/** Gives the rank of the first of some entities as one end of an edge. */
+type Ranker = (edge: HeldEdge, end: End, choice: readonly EntityKey[]) => RankFigures;
+
+async function rankerOf(
+  { store, head }: ComparedStore,
+  entities: readonly CommonEntity[],
+  rowOf: (entity: CommonEntity) => number,
+): Promise<Ranker> {
+  const { dim } = store.layout;
+  const scorer = scorerOf(head.model.scorer);
+  const rows = await readVectors(store, entities.map(rowOf));
+  const vectors = new Map(
+    entities.map(({ key }, i) => [key, Float64Array.from(rows.subarray(i * dim, (i + 1) * dim))]),
+  );
+  const relations = await readVectors(
+    store,
+    store.layout.relations.flatMap((_, i) => [2 * i, 2 * i + 1]),
+  );
+  const anchor = new Float64Array(dim);
+  const origin = new Float64Array(dim);
+  return (edge, end, choice) => {
+    const relation = 2 * (store.layout.relationIndex(edge.relation) ?? 0) + (end === 'rhs' ? 0 : 1);
+    const from = vectors.get(end === 'rhs' ? edge.lhs : edge.rhs) ?? origin;
+    for (let k = 0; k < dim; k++) anchor[k] = from[k]! + relations[relation * dim + k]!;
+    // β scales all scores alike and leaves the order.
+    return firstOf(choice.map((key) => scorer.score(anchor, vectors.get(key) ?? origin, 1)));
+  };
+}
+
+function scorerOf(name: string): Scorer {
+  const found = Object.entries(SCORERS).find(([known]) => known === name);
+  if (found) return found[1];
+  const names = Object.keys(SCORERS).join(', ');
+  throw new FatalError('scorer', `a store was trained with the scorer ${name}; this version has ${names}`);
+}
+
+function firstOf(values: readonly number[]): RankFigures {
+  const rank = rankOfFirst(values, new Uint8Array(values.length), values.length);
+  return { mrr: 1 / rank, hits10: rank <= HIT_RANK ? 1 : 0, meanRank: rank };
+}
+
+function meanOf(all: readonly RankFigures[]): RankFigures {
+  const mean = (of: (figures: RankFigures) => number) =>
+    all.reduce((sum, figures) => sum + of(figures), 0) / all.length;
+  return {
+    mrr: mean(({ mrr }) => mrr),
+    hits10: mean(({ hits10 }) => hits10),
+    meanRank: mean(({ meanRank }) => meanRank),
+  };
+}
+
+function qualityOf(ranked: readonly EdgeRanks[]): Quality {
+  const figures = (edges: readonly EdgeRanks[]): QualityFigures => ({
+    edges: edges.length,
+    a: meanOf(edges.map(({ a }) => a)),
+    b: meanOf(edges.map(({ b }) => b)),
+    popularity: meanOf(edges.map(({ popularity }) => popularity)),
+  });
+  const relations = Map.groupBy(ranked, ({ relation }) => relation);
+  return {
+    all: figures(ranked),
+    relations: Object.fromEntries([...relations].map(([name, edges]) => [name, figures(edges)])),
+    difference: pairedDifference(ranked.map(({ a, b }) => b.mrr - a.mrr)),
+  };
+}
+
+/** Mean of differences and its standard error; NaN for one alone. */
+function pairedDifference(differences: readonly number[]): { mrr: number; standardError: number } {
+  const n = differences.length;
+  const mean = differences.reduce((sum, each) => sum + each, 0) / n;
+  const variance = differences.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (n - 1);
+  return { mrr: mean, standardError: Math.sqrt(variance / n) };
+}

@@ -1,0 +1,267 @@
+import { describe, expect, test } from 'vitest';
+import type { FileEvent } from '../../../src/adapters/event-file/event-file.ts';
+import { type FeedClock, type FeedOptions, feed } from '../../../src/adapters/event-file/feeder.ts';
+import { BadEvent, RetryableError } from '../../../src/errors.ts';
+import type { Message, Sink } from '../../../src/pipeline/ports.ts';
+
+/** Acknowledges when told to, or at once. */
+class MemorySink implements Sink {
+  readonly batches: (readonly Message[])[] = [];
+  readonly sentAt: number[] = [];
+  inFlight = 0;
+  mostInFlight = 0;
+  held: Promise<void> | undefined;
+  now: () => number = () => 0;
+  failAfter = Number.POSITIVE_INFINITY;
+
+  async publish(messages: readonly Message[]): Promise<void> {
+    this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
+    if (this.batches.length >= this.failAfter) throw new RetryableError('down', 'the log is down');
+    this.batches.push(messages);
+    this.sentAt.push(this.now());
+    await (this.held ?? Promise.resolve());
+    this.inFlight--;
+  }
+
+  async takeOver(): Promise<void> {}
+
+  async stop(): Promise<void> {}
+
+  get values(): string[] {
+    return this.batches.flat().map(({ value }) => Buffer.from(value ?? []).toString());
+  }
+}
+
+/** Time that passes only while someone sleeps. */
+class FakeClock implements FeedClock {
+  time = 1_000_000;
+  tick: () => void = () => {};
+  now = (): number => this.time;
+  sleep = async (ms: number): Promise<void> => {
+    this.time += ms;
+  };
+  every = (_ms: number, work: () => void): (() => void) => {
+    this.tick = work;
+    return () => {
+      this.tick = () => {};
+    };
+  };
+}
+
+async function* numbered(count: number, bytes = 0): AsyncGenerator<FileEvent> {
+  for (let line = 1; line <= count; line++) {
+    yield { line, bytesRead: line * 10, raw: Buffer.from(String(line).padEnd(bytes, ' ')) };
+  }
+}
+
+async function* lines(...values: (string | BadEvent | null)[]): AsyncGenerator<FileEvent> {
+  for (const [index, value] of values.entries()) {
+    const at = { line: index + 1, bytesRead: 0 };
+    if (value instanceof BadEvent) yield { ...at, raw: Buffer.from('as it was'), problem: value };
+    else if (value === null) yield { ...at, raw: null, problem: new BadEvent('too-large', 'long') };
+    else yield { ...at, raw: Buffer.from(value) };
+  }
+}
+
+/** A topic whose events are anything but `bad…`, keyed by themselves. */
+function keyOf(value: Buffer): string {
+  const text = value.toString().trim();
+  if (text.startsWith('bad')) throw new BadEvent('wrong-shape', `no good: ${text}`);
+  return text;
+}
+
+function feeding(options: Partial<FeedOptions> & Pick<FeedOptions, 'events'>) {
+  const sink = new MemorySink();
+  const clock = new FakeClock();
+  sink.now = clock.now;
+  const bad: [number, string][] = [];
+  const result = feed({
+    keyOf,
+    sink,
+    clock,
+    topicName: 'p.follow',
+    onBad: ({ line, problem }) => bad.push([line, problem.code]),
+    ...options,
+  });
+  return { sink, clock, bad, result };
+}
+
+describe('sending', () => {
+  test('every event, in order, under its key, in batches of a thousand', async () => {
+    const { sink, result } = feeding({ events: numbered(2500) });
+    expect(await result).toEqual({ sent: 2500, bad: 0, line: 2500, bytesRead: 25_000 });
+    expect(sink.values).toEqual(Array.from({ length: 2500 }, (_, index) => String(index + 1)));
+    expect(sink.batches.map((batch) => batch.length)).toEqual([1000, 1000, 500]);
+    expect(sink.batches[0]?.[6]).toEqual({
+      topic: 'p.follow',
+      key: '7',
+      value: Buffer.from('7'),
+      headers: {},
+    });
+    expect(sink.mostInFlight).toBe(1);
+  });
+
+  test('large events go in smaller batches', async () => {
+    const { sink, result } = feeding({ events: numbered(25, 51_200) });
+    expect((await result).sent).toBe(25);
+    expect(sink.batches.map((batch) => batch.length)).toEqual([10, 10, 5]);
+  });
+
+  test('the next batch is read while one is on its way, and no more than that', async () => {
+    const sink = new MemorySink();
+    let release = (): void => {};
+    sink.held = new Promise((resolve) => {
+      release = resolve;
+    });
+    let read = 0;
+    async function* counted(): AsyncGenerator<FileEvent> {
+      for await (const event of numbered(10_000)) {
+        read++;
+        yield event;
+      }
+    }
+    const result = feed({ events: counted(), keyOf, sink, topicName: 't', clock: new FakeClock() });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(read).toBe(2000);
+    expect(sink.batches).toHaveLength(1);
+    release();
+    expect((await result).sent).toBe(10_000);
+    expect(sink.mostInFlight).toBe(1);
+  });
+
+  test('stops after the limit', async () => {
+    expect(await feeding({ events: numbered(50), limit: 7 }).result).toMatchObject({ sent: 7, line: 7 });
+    expect(await feeding({ events: lines('bad', 'a', 'b', 'c'), limit: 2 }).result).toMatchObject({
+      sent: 2,
+      bad: 1,
+      line: 3,
+    });
+    expect(await feeding({ events: numbered(50), limit: 0 }).result).toMatchObject({ sent: 0, line: 0 });
+  });
+
+  test('a slow source is not held back for a full batch', async () => {
+    const sink = new MemorySink();
+    const clock = new FakeClock();
+    let end = (): void => {};
+    const open = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    async function* slow(): AsyncGenerator<FileEvent> {
+      yield* numbered(3);
+      await open;
+    }
+    const result = feed({ events: slow(), keyOf, sink, topicName: 't', clock });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(sink.values).toEqual([]);
+    clock.tick();
+    expect(sink.values).toEqual(['1', '2', '3']);
+    end();
+    expect((await result).sent).toBe(3);
+  });
+
+  test('progress counts what is acknowledged', async () => {
+    const seen: number[] = [];
+    await feeding({ events: numbered(2500), onProgress: ({ sent }) => seen.push(sent) }).result;
+    expect(seen).toEqual([1000, 2000, 2500]);
+  });
+});
+
+describe('bad lines', () => {
+  const events = () => lines('a', 'bad 1', new BadEvent('wrong-shape', 'm'), null, 'b');
+
+  test('are reported with their line, counted and never sent', async () => {
+    const { sink, bad, result } = feeding({ events: events() });
+    expect(await result).toMatchObject({ sent: 2, bad: 3, line: 5 });
+    expect(bad).toEqual([
+      [2, 'wrong-shape'],
+      [3, 'wrong-shape'],
+      [4, 'too-large'],
+    ]);
+    expect(sink.values).toEqual(['a', 'b']);
+  });
+
+  test('are sent raw as they are, without a key, unless they could not be read', async () => {
+    const { sink, bad, result } = feeding({ events: events(), raw: true });
+    expect(await result).toMatchObject({ sent: 4, bad: 3 });
+    expect(bad).toHaveLength(3);
+    expect(sink.values).toEqual(['a', 'bad 1', 'as it was', 'b']);
+    expect(sink.batches.flat().map(({ key }) => key)).toEqual(['a', null, null, 'b']);
+  });
+
+  test('are judged at the time of sending', async () => {
+    const times: number[] = [];
+    const { result, clock } = feeding({
+      events: lines('a'),
+      keyOf: (_value, timestamp) => {
+        times.push(timestamp);
+        return 'k';
+      },
+    });
+    await result;
+    expect(times).toEqual([clock.time]);
+  });
+
+  test('an error that isn’t the line’s stops the feeding', async () => {
+    const broken = () => {
+      throw new TypeError('a mistake of ours');
+    };
+    await expect(feeding({ events: lines('a'), keyOf: broken }).result).rejects.toThrow(TypeError);
+  });
+});
+
+describe('rate', () => {
+  test.each([
+    [5000, 20_000],
+    [100, 400],
+    [2, 10],
+  ])('%d a second', async (ratePerS, count) => {
+    const { sink, clock, result } = feeding({ events: numbered(count), ratePerS });
+    const start = clock.time;
+    expect((await result).sent).toBe(count);
+    const burst = Math.max(1, ratePerS / 10);
+    const tookMs = clock.time - start;
+    expect(tookMs).toBeGreaterThanOrEqual(((count - burst) / ratePerS) * 1000 - 1);
+    expect(tookMs).toBeLessThanOrEqual((count / ratePerS) * 1000 + 1);
+    // Never ahead of the rate by more than a burst, at any moment.
+    let sent = 0;
+    for (const [index, batch] of sink.batches.entries()) {
+      sent += batch.length;
+      const allowed = burst + (((sink.sentAt[index] ?? 0) - start) / 1000) * ratePerS;
+      expect(sent).toBeLessThanOrEqual(allowed + 1e-6);
+    }
+    // Batches are bursts, not single messages.
+    expect(sink.batches.length).toBeLessThanOrEqual(count / burst + 1);
+  });
+});
+
+describe('the end', () => {
+  test('a signal stops the reading; what was read is sent', async () => {
+    const stop = new AbortController();
+    async function* stopping(): AsyncGenerator<FileEvent> {
+      for await (const event of numbered(50)) {
+        if (event.line === 6) stop.abort();
+        yield event;
+      }
+    }
+    const { sink, result } = feeding({ events: stopping(), signal: stop.signal });
+    expect((await result).sent).toBe(5);
+    expect(sink.values).toHaveLength(5);
+  });
+
+  test('a sink that fails ends it with the sink’s error', async () => {
+    const sink = new MemorySink();
+    sink.failAfter = 1;
+    await expect(feeding({ events: numbered(5000), sink }).result).rejects.toThrow('the log is down');
+    expect(sink.batches).toHaveLength(1);
+  });
+
+  test('a file that fails ends it, after sending what was read', async () => {
+    async function* failing(): AsyncGenerator<FileEvent> {
+      yield* numbered(3);
+      throw new Error('the disk is gone');
+    }
+    const { sink, result } = feeding({ events: failing() });
+    await expect(result).rejects.toThrow('the disk is gone');
+    expect(sink.values).toEqual(['1', '2', '3']);
+  });
+});

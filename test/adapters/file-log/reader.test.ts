@@ -1,0 +1,20 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from '../../../src/adapters/connect.ts';
+import { LogPartition } from '../../../src/adapters/file-log/file-log.ts';
+import { readerConformance } from '../reader-conformance.ts';
+
+readerConformance('the file log', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'twhin-reader-'));
+  const log = connect({ brokers: [`file:${dir}`], clientId: 'test' });
+  return {
+    create: (topic, partitions) => log.admin().create([{ name: topic, partitions, configs: {} }]),
+    write: (topic, partition, values, timestamp) =>
+      new LogPartition(dir, topic, partition).append(
+        values.map((value) => ({ timestamp, key: null, value: Buffer.from(String(value)), headers: {} })),
+      ),
+    reader: () => log.reader(),
+    close: () => log.close(),
+  };
+});

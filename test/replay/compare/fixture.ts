@@ -1,0 +1,51 @@
+import type { EdgeChange } from '../../../src/graph/edge.ts';
+import type { EntityKey } from '../../../src/graph/entity.ts';
+import { GraphStore } from '../../../src/graph/graph-store.ts';
+import type { Head, ModelIdentity } from '../../../src/graph/head.ts';
+import { Layout } from '../../../src/graph/layout.ts';
+import { MemoryStore } from '../../../src/graph/memory-store.ts';
+import type { ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
+import { commitOf, entity, HEAD, MODEL } from '../../graph/graph-fixture.ts';
+
+/** `user:1 follows user:2`, live unless it begins with a minus; `@5` after it is its time, 1 unless said. */
+export function edge(text: string): EdgeChange {
+  const [, minus, lhs, relation, rhs, at] = /^(-?)(\S+) (\S+) ([^@]+)(?:@(\d+))?$/.exec(text) ?? [];
+  return {
+    lhs: lhs as EntityKey,
+    relation: relation ?? '',
+    rhs: rhs as EntityKey,
+    at: Number(at ?? 1),
+    removed: minus === '-',
+  };
+}
+
+/**
+ * A store made by hand. vectors: by entity, in the order their rows are handed out; an entity without updates is one
+ * of `untrained`. relations: rows 2r and 2r + 1 of each relation.
+ */
+export async function storeOf(parts: {
+  model?: ModelIdentity;
+  head?: Partial<Head>;
+  vectors?: Record<string, readonly number[]>;
+  untrained?: readonly string[];
+  relations?: Record<string, readonly [forward: readonly number[], reverse: readonly number[]]>;
+  edges?: readonly string[];
+}): Promise<ComparedStore> {
+  const { model = MODEL, vectors = {}, untrained = [], relations = {}, edges = [] } = parts;
+  const store = new GraphStore(new MemoryStore(), new Layout(model));
+  const head = { ...HEAD, model, ...parts.head };
+  const rows: Record<number, readonly number[]> = {};
+  const stored = (vector: readonly number[]) => [...vector, 0.5, 0];
+  for (const [relation, [forward, reverse]] of Object.entries(relations)) {
+    const index = model.relations.findIndex((each) => each.name === relation);
+    rows[2 * index] = stored(forward);
+    rows[2 * index + 1] = stored(reverse);
+  }
+  const entities = Object.entries(vectors).map(([key, vector], i) => {
+    const row = 2 * model.relations.length + i;
+    rows[row] = stored(vector);
+    return entity(key as EntityKey, row, { updates: untrained.includes(key) ? 0 : 3 });
+  });
+  await store.commit(commitOf({ head, entities, vectors: rows, edges: edges.map(edge) }));
+  return { store, head };
+}

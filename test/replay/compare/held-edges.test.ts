@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { readContent } from '../../../src/pipeline/record-content.ts';
+import type { ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
+import { readHeldEdges } from '../../../src/replay/compare/held-edges.ts';
+import { EVENT_TOPICS } from '../../../topics/index.ts';
+import { DEFAULT_LIMITS } from '../../../topics/record.ts';
+import { MODEL } from '../../graph/graph-fixture.ts';
+import { MemoryLog } from '../../pipeline/memory-log.ts';
+import { storeOf } from './fixture.ts';
+
+const topics = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic]));
+const AT = 1_700_000_000_000;
+
+async function held(a: ComparedStore, b: ComparedStore, log: MemoryLog) {
+  const records = log.records.map((each) => ({
+    ...each,
+    content: readContent(each, topics, DEFAULT_LIMITS),
+  }));
+  const found = await readHeldEdges({ a, b }, records, () => {});
+  return {
+    records: found.records,
+    edges: found.edges.map(({ lhs, relation, rhs }) => `${lhs} ${relation} ${rhs}`),
+    ends: found.edges.map(({ lhsEntity, rhsEntity }) => [lhsEntity, rhsEntity]),
+  };
+}
+
+const follow = (followerId: string, followedId: string, action = 'follow', at = AT) => ({
+  followerId,
+  followedId,
+  action,
+  at,
+});
+const vectors = { 'user:1': [1, 0], 'user:2': [0, 1], 'user:3': [1, 1], 'tweet:1': [1, 0] };
+
+describe('readHeldEdges', () => {
+  test('gives new edges between entities that both have trained, with their rows', async () => {
+    const a = await storeOf({
+      vectors: { ...vectors, 'user:onlyA': [1, 0], 'user:raw': [1, 0], 'user:raw2': [0, 0] },
+      untrained: ['user:raw2'],
+    });
+    const b = await storeOf({
+      vectors: { 'user:9': [1, 0], ...vectors, 'user:raw': [0, 0], 'user:raw2': [1, 0] },
+      untrained: ['user:raw'],
+    });
+    const log = new MemoryLog();
+    for (const event of [
+      follow('1', '2'),
+      follow('1', 'onlyA'),
+      follow('2', 'raw'),
+      follow('2', 'raw2'),
+      follow('unheard', '2'),
+      follow('3', '1', 'unfollow'),
+      follow('3', '2', 'block'),
+      follow('1', '2', 'follow', AT + 5),
+    ]) {
+      log.append('twhin.follow', event);
+    }
+    log.append('twhin.engagement', { userId: '3', tweetId: '1', action: 'like', at: AT });
+    log.append('twhin.ad-click', { userId: '3', adId: '1', advertiserId: '1', at: AT });
+    log.append('twhin.erasure', { entity: 'user:1', at: AT });
+    log.append('twhin.follow', Buffer.from('no event'));
+    log.append('twhin.other', follow('2', '1'));
+    const found = await held(a, b, log);
+    expect(found.records).toBe(13);
+    expect(found.edges).toEqual(['user:1 follows user:2', 'user:3 likes tweet:1']);
+    expect(found.ends[1]).toEqual([
+      { key: 'user:3', rowA: 6, rowB: 7 },
+      { key: 'tweet:1', rowA: 7, rowB: 8 },
+    ]);
+  });
+
+  test('passes over what is live in either, and what comes too late for either', async () => {
+    const a = await storeOf({
+      vectors,
+      edges: ['user:1 follows user:2', `-user:3 follows user:1@${AT + 9}`],
+    });
+    const b = await storeOf({ vectors, edges: ['user:2 follows user:1', '-user:3 follows user:2@5'] });
+    const log = new MemoryLog();
+    for (const [follower, followed] of ['12', '21', '31', '32', '23']) {
+      log.append('twhin.follow', follow(follower!, followed!));
+    }
+    // 3 follows 2 again, after having stopped: new to both.
+    expect((await held(a, b, log)).edges).toEqual(['user:3 follows user:2', 'user:2 follows user:3']);
+  });
+
+  test('takes only relations that both models have', async () => {
+    const b = await storeOf({ model: { ...MODEL, relations: [MODEL.relations[1]!] }, vectors });
+    const log = new MemoryLog();
+    log.append('twhin.follow', follow('1', '2'));
+    log.append('twhin.engagement', { userId: '3', tweetId: '1', action: 'like', at: AT });
+    expect((await held(await storeOf({ vectors }), b, log)).edges).toEqual(['user:3 likes tweet:1']);
+  });
+});

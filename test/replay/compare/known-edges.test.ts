@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import type { EntityKey } from '../../../src/graph/entity.ts';
+import { KnownEdges } from '../../../src/replay/compare/known-edges.ts';
+import { edge } from './fixture.ts';
+
+const keys = (...names: string[]) => names as EntityKey[];
+
+describe('KnownEdges', () => {
+  test('keeps the candidates that are positives of what will be asked, either way', () => {
+    const held = [edge('user:1 follows user:2')];
+    const known = new KnownEdges(held, keys('user:2', 'user:3', 'user:4', 'user:5'));
+    for (const text of [
+      'user:1 follows user:3',
+      'user:1 likes user:4',
+      'user:5 follows user:2',
+      'user:4 follows user:1',
+      'user:1 follows user:6',
+    ]) {
+      known.saw(edge(text));
+    }
+    // 2 is what is held back; 6 is no candidate; 4 likes and follows otherwise.
+    expect([...known.positives('rhs', held[0]!)]).toEqual(['user:2', 'user:3']);
+    expect([...known.positives('lhs', held[0]!)]).toEqual(['user:5']);
+    expect([...known.positives('rhs', edge('user:7 follows user:2'))]).toEqual([]);
+  });
+
+  test('takes held-back edges for positives of one another', () => {
+    const held = [
+      edge('user:1 follows user:2'),
+      edge('user:1 follows user:3'),
+      edge('user:4 follows user:3'),
+    ];
+    const known = new KnownEdges(held, keys('user:1', 'user:3'));
+    expect([...known.positives('rhs', held[0]!)]).toEqual(['user:3']);
+    expect([...known.positives('lhs', held[2]!)]).toEqual(['user:1']);
+  });
+
+  test('counts edges of candidates and of held-back ends, by relation and end', () => {
+    const known = new KnownEdges([edge('user:1 follows user:2')], keys('user:3'));
+    for (const text of [
+      'user:9 follows user:2',
+      'user:8 follows user:2',
+      'user:2 follows user:3',
+      'user:9 likes user:3',
+    ]) {
+      known.saw(edge(text));
+    }
+    expect(known.degree('rhs', 'follows', keys('user:2')[0]!)).toBe(2);
+    expect(known.degree('lhs', 'follows', keys('user:2')[0]!)).toBe(1);
+    expect(known.degree('rhs', 'follows', keys('user:3')[0]!)).toBe(1);
+    expect(known.degree('rhs', 'likes', keys('user:3')[0]!)).toBe(1);
+    expect(known.degree('lhs', 'follows', keys('user:1')[0]!)).toBe(0);
+  });
+});

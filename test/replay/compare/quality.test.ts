@@ -1,0 +1,233 @@
+import { describe, expect, test } from 'vitest';
+import type { EntityKey } from '../../../src/graph/entity.ts';
+import type { CommonEntity, ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
+import type { HeldEdge } from '../../../src/replay/compare/held-edges.ts';
+import { KnownEdges } from '../../../src/replay/compare/known-edges.ts';
+import { compareQuality } from '../../../src/replay/compare/quality.ts';
+import { MODEL } from '../../graph/graph-fixture.ts';
+import { edge, storeOf } from './fixture.ts';
+
+/** On a line, by transe-l2: what is nearest to anchor + relation scores highest. */
+const LINE = { 'user:1': 0, 'user:2': 1, 'user:3': 2, 'user:4': 3, 'user:5': 4, 'tweet:1': 1, 'tweet:2': 2 };
+const vectorsOf = (positions: Record<string, number>) =>
+  Object.fromEntries(Object.entries(positions).map(([key, x]) => [key, [x, 0]]));
+
+const common = (key: string): CommonEntity => {
+  const row = 4 + Object.keys(LINE).indexOf(key);
+  return { key: key as EntityKey, rowA: row, rowB: row };
+};
+const heldEdge = (text: string): HeldEdge => {
+  const { lhs, relation, rhs } = edge(text);
+  return { lhs, relation, rhs, lhsEntity: common(lhs), rhsEntity: common(rhs) };
+};
+const users = ['user:1', 'user:2', 'user:3', 'user:4', 'user:5'].map(common);
+const tweets = ['tweet:1', 'tweet:2'].map(common);
+
+function compared(
+  a: ComparedStore,
+  b: ComparedStore,
+  held: readonly HeldEdge[],
+  options: { live?: readonly string[]; candidates?: ReadonlyMap<string, readonly CommonEntity[]> } = {},
+) {
+  const candidates =
+    options.candidates ??
+    new Map([
+      ['user', users],
+      ['tweet', tweets],
+    ]);
+  const known = new KnownEdges(
+    held,
+    [...candidates.values()].flat().map(({ key }) => key),
+  );
+  for (const text of options.live ?? []) known.saw(edge(text));
+  return compareQuality({ a, b }, held, candidates, known, () => {});
+}
+
+describe('compareQuality', () => {
+  test('ranks both ends by each model with its own relation vectors', async () => {
+    // A: 1 follows by +1, is followed by -1: right both ways. B: forward +2.9, so that 4 and then 3 come before 2; reverse
+    // -1.2: 1 is at -0.2 and nearest.
+    const relations = {
+      follows: [
+        [1, 0],
+        [-1, 0],
+      ] as const,
+    };
+    const a = await storeOf({ vectors: vectorsOf(LINE), relations });
+    const b = await storeOf({
+      vectors: vectorsOf(LINE),
+      relations: {
+        follows: [
+          [2.9, 0],
+          [-1.2, 0],
+        ] as const,
+      },
+    });
+    const quality = await compared(a, b, [heldEdge('user:1 follows user:2')]);
+    // B, rhs: 2.9 is .1 from 4, .9 from 3, 1.1 from 5 and 1.9 from 2: rank 4, for 1 is 2.9 away.
+    // B, lhs: -.2 is .2 from 1, and 1.2 from 2: rank 1.
+    expect(quality?.all).toEqual({
+      edges: 1,
+      a: { mrr: 1, hits10: 1, meanRank: 1 },
+      b: { mrr: (1 / 4 + 1) / 2, hits10: 1, meanRank: 2.5 },
+      // No edge is live: all tie. Four others, for what is looked for is none.
+      popularity: { mrr: 1 / 3, hits10: 1, meanRank: 3 },
+    });
+    expect(quality?.relations).toEqual({ follows: quality?.all });
+    expect(quality?.difference.mrr).toBe((1 / 4 + 1) / 2 - 1);
+    expect(quality?.difference.standardError).toBeNaN();
+  });
+
+  test('leaves out known positives, and ranks by the number of edges beside', async () => {
+    const relations = {
+      follows: [
+        [0, 0],
+        [0, 0],
+      ] as const,
+    };
+    const store = await storeOf({ vectors: vectorsOf(LINE), relations });
+    // From 1 the nearest is 1 itself, then 2, 3, 4; without 2 and 3, the held-back 4 is second.
+    const quality = await compared(store, store, [heldEdge('user:1 follows user:4')], {
+      live: [
+        'user:1 follows user:2',
+        'user:1 follows user:3',
+        'user:5 follows user:4',
+        'user:2 follows user:1',
+      ],
+    });
+    // lhs from 4, at 3: 5 is known; then 4 itself at 3, 3 at 2, 2 at 1, and 1: rank 4.
+    // Edges in: 4 has 1, like 1 (a tie), more than 5: rank 1.5. Edges out: 1 has 2, 2 has 1: rank 1.
+    expect(quality?.all).toEqual({
+      edges: 1,
+      a: { mrr: (1 / 2 + 1 / 4) / 2, hits10: 1, meanRank: 3 },
+      b: { mrr: (1 / 2 + 1 / 4) / 2, hits10: 1, meanRank: 3 },
+      popularity: { mrr: (1 / 1.5 + 1) / 2, hits10: 1, meanRank: 1.25 },
+    });
+  });
+
+  test('takes differences edge by edge', async () => {
+    const relations = {
+      follows: [
+        [1, 0],
+        [-1, 0],
+      ] as const,
+      likes: [
+        [1, 0],
+        [-1, 0],
+      ] as const,
+    };
+    const a = await storeOf({ vectors: vectorsOf(LINE), relations });
+    const b = await storeOf({
+      vectors: vectorsOf({ ...LINE, 'user:4': 100, 'tweet:2': 0 }),
+      relations,
+    });
+    const held = ['user:1 follows user:2', 'user:3 follows user:4', 'user:1 likes tweet:1'].map(heldEdge);
+    const quality = await compared(a, b, held);
+    // A is right each time. B: 1 follows 2: right. 3 follows 4: from 3 it looks at 3: 5, 3, 2, 1 and then 4: rank 5; from
+    // 4 it looks at 99: 4, 5, 3: rank 3. 1 likes tweet 1: at 1, where it is; from it at 0: 1. Right.
+    const second = (1 / 5 + 1 / 3) / 2 - 1;
+    expect(quality?.relations['likes']?.b).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
+    expect(quality?.relations['follows']?.edges).toBe(2);
+    expect(quality?.relations['follows']?.b.meanRank).toBe((1 + 4) / 2);
+    expect(quality?.difference.mrr).toBeCloseTo(second / 3, 12);
+    // Deviations -m, d - m, -m about the mean m = d / 3, over n - 1 = 2; and the root of a third of it.
+    const variance = ((second / 3) ** 2 * 2 + ((2 * second) / 3) ** 2) / 2;
+    expect(quality?.difference.standardError).toBeCloseTo(Math.sqrt(variance / 3), 12);
+  });
+
+  test('scores by the model each store was trained with, in its own dim', async () => {
+    // By dot product the longest wins, though another be nearer.
+    const model = { ...MODEL, dim: 3, scorer: 'twhin' };
+    const relations = {
+      follows: [
+        [0, 0],
+        [0, 0],
+      ] as const,
+    };
+    const a = await storeOf({ vectors: vectorsOf(LINE), relations });
+    const b = await storeOf({
+      model,
+      vectors: Object.fromEntries(Object.entries(LINE).map(([key, x]) => [key, [0, 0, x]])),
+      relations: {
+        follows: [
+          [0, 0, 1],
+          [0, 0, 0],
+        ] as const,
+      },
+    });
+    const candidates = new Map([['user', users.slice(1)]]);
+    const quality = await compared(a, b, [heldEdge('user:1 follows user:5')], { candidates });
+    // A: from 1 at 0: 2, 3, 4, then 5. From 5 at 4: 5, 4, 3, 2, then 1: rank 5.
+    expect(quality?.all.a.meanRank).toBe((4 + 5) / 2);
+    // B: from 1, at 0 + 1: 5 scores 4, most. From 5, at 4: 5, 4, 3 and 2 score more than 1, which scores 0.
+    expect(quality?.all.b.meanRank).toBe((1 + 5) / 2);
+  });
+
+  test('finds a relation by its name, though each model numbers it otherwise', async () => {
+    const model = { ...MODEL, relations: [...MODEL.relations].reverse() };
+    const parts = {
+      vectors: vectorsOf(LINE),
+      relations: {
+        follows: [
+          [1, 0],
+          [-1, 0],
+        ] as const,
+        likes: [
+          [9, 9],
+          [9, 9],
+        ] as const,
+      },
+    };
+    const [a, b] = [await storeOf(parts), await storeOf({ ...parts, model })];
+    const quality = await compared(a, b, [heldEdge('user:2 follows user:3')]);
+    expect(quality?.all.a).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
+    expect(quality?.all.b).toEqual(quality?.all.a);
+  });
+
+  test("takes an entity's vector from each store's own row", async () => {
+    const relations = {
+      follows: [
+        [1, 0],
+        [-1, 0],
+      ] as const,
+    };
+    const backwards = Object.fromEntries(Object.entries(vectorsOf(LINE)).reverse());
+    const a = await storeOf({ vectors: vectorsOf(LINE), relations });
+    const b = await storeOf({ vectors: backwards, relations });
+    const rowInB = ({ key, rowA }: CommonEntity) => ({
+      ...{ key, rowA },
+      rowB: 4 + Object.keys(backwards).indexOf(key),
+    });
+    const held = heldEdge('user:1 follows user:2');
+    const quality = await compared(
+      a,
+      b,
+      [{ ...held, lhsEntity: rowInB(held.lhsEntity), rhsEntity: rowInB(held.rhsEntity) }],
+      { candidates: new Map([['user', users.map(rowInB)]]) },
+    );
+    expect(quality?.all.b).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
+  });
+
+  test('passes over an end without a candidate, and says nothing of no edges', async () => {
+    const relations = {
+      likes: [
+        [1, 0],
+        [-1, 0],
+      ] as const,
+    };
+    const store = await storeOf({ vectors: vectorsOf(LINE), relations });
+    const held = [heldEdge('user:2 likes tweet:2')];
+    const candidates = new Map([['user', users]]);
+    // rhs could only be right; lhs from tweet 2, at 2 - 1: user 2.
+    expect((await compared(store, store, held, { candidates }))?.all.a.meanRank).toBe(1);
+    expect(await compared(store, store, held, { candidates: new Map() })).toBeUndefined();
+    expect(await compared(store, store, [])).toBeUndefined();
+  });
+
+  test('refuses a scorer it does not know', async () => {
+    const store = await storeOf({ model: { ...MODEL, scorer: 'rotate' }, vectors: vectorsOf(LINE) });
+    await expect(compared(store, store, [heldEdge('user:1 follows user:2')])).rejects.toThrow(
+      'a store was trained with the scorer rotate; this version has transe-l1, transe-l2, twhin',
+    );
+  });
+});
