@@ -144,6 +144,20 @@ test('other settings make another model of the same edges; --publish publishes i
   expect(unlike(vectors, fold(await readTopic(inject('brokers'), shadow)))).toEqual([]);
 });
 
+test('of two at once into one topic, one publishes and the other ends', async () => {
+  const shadow = twhin.topic('contested');
+  const args = (name: string) => [...REPLAY, name, '--publish', shadow, '--rate', '600'];
+  const names = ['contested-1', 'contested-2'];
+  const ended = await Promise.all(names.map((name) => twhin.end(args(name))));
+  const done = names.filter((_, i) => ended[i]?.code === 0);
+  expect(done).toHaveLength(1);
+  expect(ended.map(({ stderr }) => stderr).join('')).toMatch(/contested is not empty: .* give another topic/);
+  const records = await readTopic(inject('brokers'), shadow);
+  expect(new Set(records.map(({ headers }) => headers['space'])).size).toBe(1);
+  const { vectors } = await readStore(twhin, GRAPH, false, done[0]);
+  expect(unlike(vectors, fold(records))).toEqual([]);
+});
+
 test('at a share of a core it says so, and ends in the same digest', async () => {
   const ended = await twhin.end([...REPLAY, 'shared', '--json', '--cpu-share', '0.6']);
   expect(ended.stderr).toMatch(/share of one core, at the lowest priority/);

@@ -7,6 +7,7 @@ import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';
+import { freshSpace } from '../run/compose.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { onSignal } from './interrupt.ts';
 import type { ReplayPaceOptions } from './pace.ts';
@@ -60,7 +61,7 @@ async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> 
   const topicIds = await reader.topicIds([...new Set(range.map(({ topic }) => topic))]);
   const { updater, source } = composeReplay(
     { config, graph, publish: undefined, options: pace },
-    { range, topicIds },
+    { range, topicIds, space: freshSpace() },
     { reader, store, sink: undefined, log },
   );
   const signals = onSignal(() => void updater.abandon());

@@ -13,6 +13,8 @@ const recordSchema = z.object({
   from: z.string(),
   until: z.string(),
   publish: z.string().nullable(),
+  /** Names its run of training, whichever processes it takes. */
+  space: z.string(),
   /** All that decides the bytes, by name. */
   settings: z.record(z.string(), z.string()),
   /** Every partition of the graph's topics. */

@@ -8,13 +8,14 @@ import { resolveRange } from '../../replay/range.ts';
 import { openForWriting } from '../../state/open.ts';
 import { writeOrigin } from '../../state/origin.ts';
 import type { StorePlace } from '../../state/places.ts';
+import { freshSpace } from '../run/compose.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { withinTime } from '../within-time.ts';
 import { dryRun } from './dry-run.ts';
 import { onSignal } from './interrupt.ts';
 import { lowerPriority } from './pace.ts';
 import { reportReplay } from './progress.ts';
-import { makeShadowTopic } from './publish.ts';
+import { ShadowTopic } from './publish.ts';
 import { type ReplayRecord, writeReplayRecord } from './record.ts';
 import type { ReplayRequest } from './request.ts';
 import { sayResult } from './result.ts';
@@ -54,17 +55,25 @@ class Replay {
   readonly #request: ReplayRequest;
   readonly #place: StorePlace;
   readonly #outside: ReplayOutside;
+  readonly #topic: ShadowTopic | undefined;
 
   constructor(request: ReplayRequest, place: StorePlace, outside: ReplayOutside) {
+    const { publish } = request;
+    this.#topic =
+      publish === undefined ? undefined : new ShadowTopic(publish, outside.connection, outside.reader);
     this.#request = request;
     this.#place = place;
     this.#outside = outside;
   }
 
   async run(): Promise<boolean> {
-    const { options, graph, publish } = this.#request;
+    const { options, graph } = this.#request;
     const { connection, surroundings } = this.#outside;
-    if (options.restart === true) await removeReplay(graph, this.#place);
+    if (options.restart === true) {
+      const anew = { graph: graph.name, space: undefined, goesOn: false };
+      if (this.#topic) await withinTime(this.#topic.check(anew), ANSWER_MS, connection.describe);
+      await removeReplay(graph, this.#place);
+    }
     const earlier = await earlierReplay(this.#request, this.#place);
     if (earlier !== undefined && earlier.finished !== null) {
       surroundings.output.err(
@@ -74,9 +83,9 @@ class Replay {
       return true;
     }
     const record = await withinTime(this.#plan(earlier), ANSWER_MS, connection.describe);
-    if (publish !== undefined) {
-      await withinTime(makeShadowTopic(publish, graph.name, connection), ANSWER_MS, connection.describe);
-    }
+    const goesOn = earlier !== undefined && (await headOf(graph, this.#place)) !== undefined;
+    const owner = { graph: graph.name, space: record.space, goesOn };
+    if (this.#topic) await withinTime(this.#topic.make(owner), ANSWER_MS, connection.describe);
     this.#lowerPriority();
     const store = await openForWriting(graph, {
       place: this.#place,
@@ -121,7 +130,7 @@ class Replay {
     return {
       ...{ format: 1, graph: graph.name, from: options.from, until: options.until, publish, settings },
       ...{ range: [...stretches], topicIds: { ...(await reader.topicIds(topics)) } },
-      ...{ since: new Date().toISOString(), finished: null },
+      ...{ space: freshSpace(), since: new Date().toISOString(), finished: null },
     };
   }
 
@@ -132,9 +141,9 @@ class Replay {
   }
 
   async #train(record: ReplayRecord, store: GraphStore): Promise<boolean> {
-    const { publish, graph } = this.#request;
-    const { connection, reader, log, surroundings } = this.#outside;
-    const sink = publish === undefined ? undefined : connection.sink();
+    const { graph } = this.#request;
+    const { reader, log, surroundings } = this.#outside;
+    const sink = this.#topic?.sink(record.space);
     const { updater, source, rejected } = composeReplay(this.#request, record, { reader, store, sink, log });
     let abandoned = false;
     const signals = onSignal(() => {

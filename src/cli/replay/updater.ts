@@ -6,7 +6,6 @@ import type { LogReader, Sink, Stretch } from '../../pipeline/ports.ts';
 import { readContent } from '../../pipeline/record-content.ts';
 import { Updater } from '../../pipeline/updater.ts';
 import { type Limit, MergedSource } from '../../replay/merged-source.ts';
-import { freshSpace } from '../run/compose.ts';
 import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './pace.ts';
 import type { ReplayRecord } from './record.ts';
 import type { ReplayRequest } from './request.ts';
@@ -30,7 +29,7 @@ export function composeReplay(
     publish,
     options,
   }: Pick<ReplayRequest, 'config' | 'graph' | 'publish'> & { options: ReplayPaceOptions },
-  { range, topicIds }: Pick<ReplayRecord, 'topicIds'> & { range: readonly Stretch[] },
+  { range, topicIds, space }: Pick<ReplayRecord, 'topicIds' | 'space'> & { range: readonly Stretch[] },
   { reader, store, sink, log }: { reader: LogReader; store: GraphStore; sink: Sink | undefined; log: Log },
 ): ReplayParts {
   const topics = new Map(graph.topics.map((topic) => [topicName(config.topicPrefix, topic.name), topic]));
@@ -50,7 +49,7 @@ export function composeReplay(
   const updater = new Updater({
     graph: graph.name,
     role: 'shadow',
-    freshSpace: freshSpace(),
+    freshSpace: space,
     reader: () => reader,
     model: graph.model,
     pace: {

@@ -117,6 +117,36 @@ describe('twhin replay', () => {
     expect(JSON.parse(said.out[0] ?? '').digest).toEqual(plain.digest);
   });
 
+  test('publishes to a topic that no other replay published to, and that is there still', async () => {
+    const into = (name: string, ...more: string[]) =>
+      replay('--into', name, '--publish', 'shadow.own', '--json', ...more);
+    expect((await into('first')).code).toBe(0);
+    const taken =
+      /^twhin: --publish: shadow\.own is not empty: shadow\.own\/\d has what another .* give another topic/;
+    const second = await into('second');
+    expect([second.code, second.err]).toEqual([2, [expect.stringMatching(taken)]]);
+    expect(existsSync(join(here.folder, 'state/engagement/stores/second'))).toBe(false);
+    const anew = await into('first', '--restart');
+    expect([anew.code, anew.err]).toEqual([2, [expect.stringMatching(taken)]]);
+    // Refused before anything of it is removed.
+    const store = join(here.folder, 'state/engagement/stores/first');
+    expect((await into('first')).err.join()).toMatch(/first was finished at/);
+
+    // Its own vectors are no reason to refuse it, while it is not through.
+    const path = join(store, 'replay.json');
+    const record = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify({ ...record, finished: null }));
+    expect((await into('first')).code).toBe(0);
+    await writeFile(path, JSON.stringify({ ...record, finished: null }));
+    await rm(join(here.folder, 'log/shadow.own'), { recursive: true });
+    const gone = await into('first');
+    expect([gone.code, gone.err.join()]).toEqual([
+      2,
+      expect.stringMatching(/shadow\.own is gone since.*--restart$/),
+    ]);
+    expect((await into('first', '--restart')).code).toBe(0);
+  });
+
   test('a range by offsets holds what it names and no more', async () => {
     const whole = JSON.parse((await replay('--dry-run', '--json')).out[0] ?? '');
     const [first] = whole.partitions.filter(({ records }: { records: number }) => records > 1);

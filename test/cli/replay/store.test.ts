@@ -5,7 +5,15 @@ import { FatalError } from '../../../src/errors.ts';
 import type { Offsets } from '../../../src/pipeline/ports.ts';
 
 const RECORD: ReplayRecord = {
-  ...{ format: 1, graph: 'follow', from: 'earliest', until: 'latest', publish: null, settings: {} },
+  ...{
+    format: 1,
+    graph: 'follow',
+    from: 'earliest',
+    until: 'latest',
+    publish: null,
+    space: 'S',
+    settings: {},
+  },
   range: [
     { topic: 'follow', partition: 0, from: 10, until: 90 },
     { topic: 'follow', partition: 1, from: 0, until: 0 },
