@@ -10,7 +10,8 @@ const quiet = () => undefined;
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
 const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
 const admin = kafka.admin();
-const producer = kafka.producer();
+// Idempotent, or a retry of one partition of a topic just made would send the others twice.
+const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
 const stops: (() => Promise<void>)[] = [];
 beforeAll(async () => {
   await admin.connect();
@@ -78,8 +79,11 @@ class Other {
     this.#child.kill(signal);
   }
 
-  says(pattern: RegExp): Promise<void> {
-    return until(`the other process to say ${pattern}`, () => this.lines.some((line) => pattern.test(line)));
+  async says(pattern: RegExp): Promise<void> {
+    const said = () => this.lines.some((line) => pattern.test(line));
+    await until(`the other process to say ${pattern}`, said).catch((error: unknown) => {
+      throw new Error(`it said only:\n${this.lines.join('\n')}`, { cause: error });
+    });
   }
 }
 
