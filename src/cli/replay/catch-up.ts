@@ -34,31 +34,61 @@ export interface CatchUp {
  */
 export async function catchUp(options: CatchUp): Promise<{ read: number; left: number }> {
   let read = 0;
-  for (;;) {
+  for (let before = Number.POSITIVE_INFINITY; ; ) {
     const stretches = await ahead(options);
     const left = recordsIn(stretches);
     if (left <= options.maxLag) return { read, left };
+    if (left >= before) warnOfNoEnd(options, left, before);
     await pass(options, stretches);
     read += left;
+    before = left;
   }
 }
 
-/** What the store has not read yet. */
+/** As many records come in during a pass as it reads: it may never come to an end by itself. */
+function warnOfNoEnd({ graph, place, log, pace }: CatchUp, left: number, before: number): void {
+  const held = pace.rate !== undefined || pace.cpuShare !== undefined;
+  const faster = held ? ', and without --rate and --cpu-share it reads faster' : '';
+  log.warn(
+    { graph: graph.name, store: place.name, left, before },
+    `${place.name} does not come nearer: ${left} records behind after a pass over ${before}. --max-lag ${left} or more ` +
+      `swaps now, and the updater reads the rest${faster}; interrupted, everything stays as it was`,
+  );
+}
+
+/**
+ * What the store has not read yet.
+ * @throws FatalError where the log no longer holds what comes next, or has made a topic again: a run of it would end so.
+ */
 async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch[]> {
   const head = await headOf(graph, place);
   if (head === undefined)
     throw new FatalError('store-missing', `there is no store ${place.name} in ${place.folder}`);
   const topics = graph.topics.map(({ name }) => topicName(config.topicPrefix, name));
+  const anew = `Nothing has changed. Make a store of what the topics hold now with twhin replay --graph ${graph.name} --into NAME, and promote that`;
+  for (const [topic, id] of Object.entries(await reader.topicIds(topics))) {
+    const known = head.topicIds[topic];
+    if (known === undefined || known === id) continue;
+    throw new FatalError(
+      'topic-remade',
+      `${topic} was made again since ${place.name} read it: its id was ${known} and is ${id}, and its offsets name other records. ${anew}`,
+    );
+  }
   return (await reader.ranges(topics)).map(({ topic, partition, low, high }) => {
     const from = head.offsets[topic]?.[partition] ?? low;
-    return { topic, partition, from, until: Math.max(from, high) };
+    if (low <= from && from <= high) return { topic, partition, from, until: high };
+    const what = from < low ? 'retention took the records in between' : 'the topic was made again';
+    throw new FatalError(
+      'offset-out-of-range',
+      `${place.name} has read ${topic}/${partition} up to offset ${from}, but the log holds ${low} to ${high}: ${what}. ${anew}`,
+    );
   });
 }
 
 async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> {
   const { config, graph, place, reader, log, surroundings, pace } = options;
-  const store = await openForWriting(graph, { place, openStore: surroundings.world.openStore });
   const topicIds = await reader.topicIds([...new Set(range.map(({ topic }) => topic))]);
+  const store = await openForWriting(graph, { place, openStore: surroundings.world.openStore });
   const { updater, source } = composeReplay(
     { config, graph, publish: undefined, options: pace },
     { range, topicIds, space: freshSpace() },
@@ -80,7 +110,7 @@ async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> 
   if (signals.interrupted()) {
     throw new RetryableError(
       'interrupted',
-      `interrupted while ${place.name} was catching up; ask again to go on`,
+      `interrupted while ${place.name} was catching up; it is not live, and the same command goes on from there`,
     );
   }
 }
