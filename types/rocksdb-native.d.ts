@@ -34,18 +34,22 @@ declare module 'rocksdb-native' {
     value: Buffer;
   }
 
+  /** A streamx Readable: ends with `close`, after `error` where it failed. */
+  interface EntryStream extends AsyncIterable<Entry> {
+    on(event: 'readable' | 'close', listener: () => void): void;
+    on(event: 'error', listener: (error: Error) => void): void;
+    /** null: nothing has come yet, or no more will. */
+    read(): Entry | null;
+    destroy(): void;
+  }
+
   class RocksDB {
     constructor(path: string, options?: Record<string, unknown>);
     ready(): Promise<void>;
     close(options?: { force?: boolean }): Promise<void>;
     read(options?: { autoDestroy?: boolean; capacity?: number }): ReadBatch;
     write(options?: { autoDestroy?: boolean; capacity?: number }): WriteBatch;
-    iterator(
-      range: RangeOptions,
-      options?: { capacity?: number },
-    ): AsyncIterable<Entry> & {
-      destroy(): void;
-    };
+    iterator(range: RangeOptions, options?: { capacity?: number }): EntryStream;
     flush(): Promise<void>;
     approximateSize(start: Bytes, end: Bytes): Promise<number>;
   }

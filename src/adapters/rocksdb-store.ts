@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { FatalError, reasonOf } from '../errors.ts';
 import type { Entry, Store, WriteBatch } from '../graph/store.ts';
+import { runsOf } from './rocksdb-scan.ts';
 
 const SCAN_CAPACITY = 512;
 /** Largest write handed over at once is one commit; memtables of this size keep flushes few. */
@@ -70,21 +71,21 @@ class RocksdbStore implements Store {
   async *scan(prefix: Uint8Array): AsyncIterable<Entry> {
     const end = successor(prefix);
     const range = { ...(prefix.length > 0 && { gte: prefix }), ...(end && { lt: end }) };
-    const entries = this.#db.iterator(range, { capacity: SCAN_CAPACITY })[Symbol.asyncIterator]();
+    const runs = runsOf(this.#db.iterator(range, { capacity: SCAN_CAPACITY }))[Symbol.asyncIterator]();
     try {
       for (;;) {
-        let next: IteratorResult<Entry>;
+        let next: IteratorResult<readonly Entry[]>;
         // Only what reading throws is a failure to read, and not what is done with an entry.
         try {
-          next = await entries.next();
+          next = await runs.next();
         } catch (error) {
           throw readFailure(this.#folder, error);
         }
         if (next.done) return;
-        yield next.value;
+        for (const entry of next.value) yield entry;
       }
     } finally {
-      await entries.return?.();
+      await runs.return?.();
     }
   }
 

@@ -129,12 +129,24 @@ export class Layout {
   /** The edge a key of kind `e` or `i` names. */
   edgeOf(key: Uint8Array): EdgeName {
     const [first, afterFirst] = this.#decode(key, 1);
-    const relation = this.relations[key[afterFirst] ?? 255];
-    if (relation === undefined) throw damaged('key', key);
-    const [second, end] = this.#decode(key, afterFirst + 1);
-    if (end !== key.length) throw damaged('key', key);
+    const relation = this.relations[this.relationIn(key)];
+    const [second] = this.#decode(key, afterFirst + 1);
     const [lhs, rhs] = key[0] === EDGE ? [first, second] : [second, first];
-    return { lhs, relation: relation.name, rhs };
+    return { lhs, relation: relation?.name ?? '', rhs };
+  }
+
+  /** Where the first entity in an edge's key ends, which starts at 1; the second starts one after. */
+  firstEnd(edgeKey: Uint8Array): number {
+    return 4 + (edgeKey[2] ?? 0);
+  }
+
+  /** The index of the relation in an edge's key. @throws FatalError where the parts of the key are not as long as it. */
+  relationIn(edgeKey: Uint8Array): number {
+    const at = this.firstEnd(edgeKey);
+    const relation = edgeKey[at] ?? 255;
+    const end = at + 4 + (edgeKey[at + 2] ?? 0);
+    if (relation >= this.relations.length || end !== edgeKey.length) throw damaged('key', edgeKey);
+    return relation;
   }
 
   encodeEdge(state: EdgeState): Buffer {
@@ -145,8 +157,13 @@ export class Layout {
   }
 
   decodeEdge(value: Uint8Array): EdgeState {
-    if (value.length !== EDGE_VALUE_BYTES) throw damaged('value', value);
-    return { at: asBuffer(value).readDoubleLE(0), removed: value[8] === 1 };
+    return { removed: this.isRemoved(value), at: asBuffer(value).readDoubleLE(0) };
+  }
+
+  /** As `decodeEdge` has it, of a value alone. */
+  isRemoved(edgeValue: Uint8Array): boolean {
+    if (edgeValue.length !== EDGE_VALUE_BYTES) throw damaged('value', edgeValue);
+    return edgeValue[8] === 1;
   }
 
   #named(kind: number, entity: EntityKey): Buffer {
@@ -194,7 +211,7 @@ export class Layout {
 
 /** The same bytes as a Buffer, not a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function damaged(what: 'key' | 'value', bytes: Uint8Array): FatalError {

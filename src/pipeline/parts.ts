@@ -29,7 +29,7 @@ export interface Parts {
 export async function assemble(options: UpdaterOptions, failed: (error: Error) => void): Promise<Parts> {
   const { graph, model, store, trainer, source, sink, topics, limits, clock, log } = options;
   const began = clock();
-  const { head, index, outbox, erasedAt } = await recover(store, trainer, graph, model);
+  const { head, index, outbox, erasedAt, took } = await recover(store, trainer, graph, model, clock);
   const counters = new Counters(head);
   const writer = new Writer(head, options.role, options.freshSpace);
   const ingest = new Ingest({ store, index, counters, erasedAt, topics, limits });
@@ -52,7 +52,10 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
     head,
   );
   log.info(
-    { graph, entities: index.size, step: head?.step ?? 0, outbox: outbox.length, ms: clock() - began },
+    {
+      ...{ graph, entities: index.size, step: head?.step ?? 0, outbox: outbox.length },
+      ...{ ms: clock() - began, ...(head && took) },
+    },
     head ? 'store loaded' : 'store is new',
   );
   const [read, accepted] = [new Positions(head?.offsets), new Positions(head?.offsets)];

@@ -1,13 +1,10 @@
 import { FatalError } from '../errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
-import { EntityIndex } from '../graph/entity-index.ts';
-import { type GraphStore, inBatches } from '../graph/graph-store.ts';
+import type { EntityIndex } from '../graph/entity-index.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
 import { differences, fingerprint, type Head, type ModelIdentity } from '../graph/head.ts';
-import type { LoadedRows, Trainer } from './trainer.ts';
-
-const LOAD_ROWS = 4096;
-const LOAD_EDGES = 65_536;
-const NO_TYPE = 255;
+import { loadEdges, loadEntities, loadRows } from './load-store.ts';
+import type { Trainer } from './trainer.ts';
 
 /** What a store stood at, brought back into memory. */
 export interface Recovered {
@@ -15,6 +12,8 @@ export interface Recovered {
   readonly index: EntityIndex;
   readonly outbox: EntityKey[];
   readonly erasedAt: Map<string, number>;
+  /** How long each part of it took. */
+  readonly took: { readonly entitiesMs: number; readonly rowsAndEdgesMs: number };
 }
 
 /**
@@ -27,18 +26,24 @@ export async function recover(
   trainer: Trainer,
   graph: string,
   model: ModelIdentity,
+  clock: () => number,
   onProgress: (done: { rows: number; of: number }) => void = () => {},
 ): Promise<Recovered> {
   const head = await store.head();
   if (head) checkIdentity(head, graph, model);
   const relationRows = 2 * model.relations.length;
-  const index = new EntityIndex(head?.rows ?? relationRows);
+  const began = clock();
+  if (head === undefined)
+    for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
+  const loaded = await loadEntities(store, head?.rows ?? relationRows);
+  const { index } = loaded;
   const outbox: EntityKey[] = [];
   const erasedAt = new Map<string, number>();
+  const entitiesMs = clock() - began;
   if (head) {
-    for await (const record of store.entities()) index.restore(record);
-    await loadRows(store, trainer, index, head.rows, onProgress);
-    const edges = await loadEdges(store, trainer, index);
+    // Side by side: while RocksDB reads of the one, what it read of the other is looked at.
+    const rows = loadRows(store, trainer, loaded, onProgress);
+    const [edges] = await Promise.all([loadEdges(store, trainer, loaded, rows), rows]);
     for await (const key of store.outbox()) outbox.push(key);
     checkWhole(graph, [
       ['entities', head.entities, index.counts()],
@@ -46,11 +51,10 @@ export async function recover(
       ['vectors to publish', { all: head.outbox }, { all: outbox.length }],
     ]);
     for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
-  } else {
-    for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
   }
   await trainer.start(head && { step: head.step, random: Uint32Array.from(head.random) });
-  return { head, index, outbox, erasedAt };
+  const took = { entitiesMs, rowsAndEdgesMs: clock() - began - entitiesMs };
+  return { head, index, outbox, erasedAt, took };
 }
 
 function checkIdentity(head: Head, graph: string, model: ModelIdentity): void {
@@ -68,76 +72,6 @@ function checkIdentity(head: Head, graph: string, model: ModelIdentity): void {
       `${differing.map((line) => `  ${line}`).join('\n')}\n` +
       'Put the configuration back, or give the new model a folder of its own in TWHIN_STATE: it is rebuilt from the topics.',
   );
-}
-
-/** Hands the trainer every row in order, holes and all, so that row numbers come out the same. */
-async function loadRows(
-  store: GraphStore,
-  trainer: Trainer,
-  index: EntityIndex,
-  rows: number,
-  onProgress: (done: { rows: number; of: number }) => void,
-): Promise<void> {
-  const width = store.layout.dim + 2;
-  let first = 0;
-  let chunk = emptyRows(Math.min(LOAD_ROWS, rows), width);
-  const next = async () => {
-    const size = chunk.types.length;
-    await trainer.loadRows(chunk);
-    first += size;
-    onProgress({ rows: first, of: rows });
-    chunk = emptyRows(Math.min(LOAD_ROWS, rows - first), width);
-  };
-  for await (const { row, floats } of store.rows()) {
-    if (row >= rows) {
-      throw new FatalError(
-        'store-damaged',
-        `the store holds row ${row}, but its head counts ${rows} rows; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
-      );
-    }
-    while (row >= first + chunk.types.length) await next();
-    const record = index.record(row);
-    const i = row - first;
-    chunk.floats.set(floats, i * width);
-    if (record === undefined) continue;
-    chunk.types[i] = store.layout.typeIndex(record.key.slice(0, record.key.indexOf(':'))) ?? NO_TYPE;
-    chunk.trained[i] = record.updates > 0 ? 1 : 0;
-  }
-  while (first < rows) await next();
-}
-
-function emptyRows(count: number, width: number): LoadedRows {
-  return {
-    types: new Uint8Array(count).fill(NO_TYPE),
-    trained: new Uint8Array(count),
-    floats: new Float32Array(count * width),
-  };
-}
-
-/** Gives how many are live, by relation. */
-async function loadEdges(
-  store: GraphStore,
-  trainer: Trainer,
-  index: EntityIndex,
-): Promise<Record<string, number>> {
-  const { layout } = store;
-  const counts: Record<string, number> = {};
-  for await (const batch of inBatches(store.edges(), LOAD_EDGES)) {
-    const live = batch.filter(({ removed }) => !removed);
-    for (const { relation } of live) counts[relation] = (counts[relation] ?? 0) + 1;
-    const row = (key: EntityKey) => {
-      const found = index.find(key);
-      if (found === undefined)
-        throw new FatalError('store-damaged', `an edge names ${key}, which the store lacks`);
-      return found;
-    };
-    await trainer.loadEdges({
-      lhs: Int32Array.from(live, (edge) => row(edge.lhs)),
-      relation: Int32Array.from(live, (edge) => layout.relationIndex(edge.relation) ?? 0),
-      rhs: Int32Array.from(live, (edge) => row(edge.rhs)),
-    });
-  }
-  return counts;
 }
 
 type Counts = Readonly<Record<string, number>>;

@@ -10,10 +10,12 @@ const follows = (lhs: string, rhs: string, removed = false) => ({
   ...{ at: 5, removed },
 });
 
+const clock = () => 0;
+
 describe('recover', () => {
   test('on a fresh store starts after the rows of the relations', async () => {
     const trainer = new StandInTrainer();
-    const { head, index, outbox, erasedAt } = await recover(graph(), trainer, 'test', MODEL);
+    const { head, index, outbox, erasedAt } = await recover(graph(), trainer, 'test', MODEL, clock);
     expect([head, index.nextRow, index.size, outbox, erasedAt.size]).toEqual([undefined, 4, 0, [], 0]);
     expect([trainer.loadedRows, trainer.loadedEdges, trainer.started]).toEqual([[], [], 'fresh']);
   });
@@ -33,8 +35,13 @@ describe('recover', () => {
     );
     const trainer = new StandInTrainer();
     const progress: number[] = [];
-    const { index, outbox, erasedAt, head } = await recover(store, trainer, 'test', MODEL, ({ rows }) =>
-      progress.push(rows),
+    const { index, outbox, erasedAt, head } = await recover(
+      store,
+      trainer,
+      'test',
+      MODEL,
+      clock,
+      ({ rows }) => progress.push(rows),
     );
     expect(trainer.loadedRows).toHaveLength(1);
     const [loaded] = trainer.loadedRows;
@@ -71,7 +78,7 @@ describe('recover', () => {
       }),
     );
     const trainer = new StandInTrainer();
-    await recover(store, trainer, 'test', MODEL);
+    await recover(store, trainer, 'test', MODEL, clock);
     expect(trainer.loadedRows.map(({ types }) => types.length)).toEqual([4096, 4096, 809]);
     const last = trainer.loadedRows[2];
     // 9,000 less twice 4,096
@@ -92,35 +99,65 @@ describe('recover', () => {
       );
       return store;
     };
-    await recover(await holding({}), new StandInTrainer(), 'test', MODEL);
-    await recover(await holding({ entities: {}, edges: {}, outbox: 0 }), new StandInTrainer(), 'test', MODEL);
+    await recover(await holding({}), new StandInTrainer(), 'test', MODEL, clock);
+    await recover(
+      await holding({ entities: {}, edges: {}, outbox: 0 }),
+      new StandInTrainer(),
+      'test',
+      MODEL,
+      clock,
+    );
     for (const [counts, message] of [
       [{ entities: { user: 2, tweet: 2 } }, '1 entities (tweet), and its head counts 2'],
       [{ edges: { follows: 1, likes: 1 } }, '0 live edges (likes), and its head counts 1'],
       [{ outbox: 2 }, '1 vectors to publish (all), and its head counts 2'],
     ] as const) {
-      await expect(recover(await holding(counts), new StandInTrainer(), 'test', MODEL)).rejects.toMatchObject(
-        {
-          name: 'FatalError',
-          code: 'store-damaged',
-          message: expect.stringContaining(message),
-        },
-      );
+      await expect(
+        recover(await holding(counts), new StandInTrainer(), 'test', MODEL, clock),
+      ).rejects.toMatchObject({
+        name: 'FatalError',
+        code: 'store-damaged',
+        message: expect.stringContaining(message),
+      });
     }
     const headless = await holding({});
     const batch = new WriteBatch();
     batch.delete(headless.layout.headKey());
     await headless.entries.write(batch);
-    await expect(recover(headless, new StandInTrainer(), 'test', MODEL)).rejects.toMatchObject({
+    await expect(recover(headless, new StandInTrainer(), 'test', MODEL, clock)).rejects.toMatchObject({
       code: 'store-damaged',
       message: expect.stringContaining('it holds user:a, but no head'),
     });
   });
 
+  test('hands over edges once all rows are taken in, however long that takes', async () => {
+    const store = graph();
+    await store.commit(
+      commitOf({
+        head: { ...HEAD, rows: 9_000, entities: { user: 2 }, edges: { follows: 1 }, outbox: 0 },
+        entities: [entity(user('a'), 4), entity(user('b'), 8_999)],
+        edges: [follows('a', 'b')],
+        vectors: { 4: [4, 4, 4, 0], 8999: [9, 9, 9, 0] },
+      }),
+    );
+    const done: string[] = [];
+    const trainer = new StandInTrainer();
+    const slowly: StandInTrainer = Object.assign(trainer, {
+      loadRows: async ({ types }: { types: Uint8Array }) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        done.push(`${types.length} rows`);
+      },
+      loadEdges: async ({ lhs }: { lhs: Int32Array }) => void done.push(`${lhs.length} edges`),
+    });
+    const { took } = await recover(store, slowly, 'test', MODEL, () => done.length);
+    expect(done).toEqual(['4096 rows', '4096 rows', '808 rows', '1 edges']);
+    expect(took).toEqual({ entitiesMs: 0, rowsAndEdgesMs: 4 });
+  });
+
   test('refuses the store of another graph and of another model, saying what differs', async () => {
     const store = graph();
     await store.commit(commitOf({}));
-    await expect(recover(store, new StandInTrainer(), 'other', MODEL)).rejects.toMatchObject({
+    await expect(recover(store, new StandInTrainer(), 'other', MODEL, clock)).rejects.toMatchObject({
       code: 'store-graph',
       message: 'the store holds the graph test, not other; point TWHIN_STATE elsewhere',
     });
@@ -131,7 +168,7 @@ describe('recover', () => {
       relations: MODEL.relations.slice(0, 1),
     };
     const trainer = new StandInTrainer();
-    await expect(recover(store, trainer, 'test', model)).rejects.toMatchObject({
+    await expect(recover(store, trainer, 'test', model, clock)).rejects.toMatchObject({
       name: 'FatalError',
       code: 'store-model',
       message: expect.stringMatching(
@@ -144,13 +181,13 @@ describe('recover', () => {
   test('says of a row past the end and of an edge to nobody that the store is damaged', async () => {
     const past = graph();
     await past.commit(commitOf({ head: { ...HEAD, rows: 4 }, vectors: { 4: [1, 1, 1, 0] } }));
-    await expect(recover(past, new StandInTrainer(), 'test', MODEL)).rejects.toMatchObject({
+    await expect(recover(past, new StandInTrainer(), 'test', MODEL, clock)).rejects.toMatchObject({
       code: 'store-damaged',
       message: expect.stringContaining('the store holds row 4, but its head counts 4 rows'),
     });
     const nobody = graph();
     await nobody.commit(commitOf({ entities: [entity(user('a'), 4)], edges: [follows('a', 'nobody')] }));
-    await expect(recover(nobody, new StandInTrainer(), 'test', MODEL)).rejects.toMatchObject({
+    await expect(recover(nobody, new StandInTrainer(), 'test', MODEL, clock)).rejects.toMatchObject({
       code: 'store-damaged',
       message: expect.stringContaining('user:nobody'),
     });

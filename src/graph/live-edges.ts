@@ -1,0 +1,66 @@
+import { FatalError } from '../errors.ts';
+import type { EdgeName } from './edge.ts';
+import type { GraphStore } from './graph-store.ts';
+import type { NameIndex } from './name-index.ts';
+
+/** Edges as rows; three arrays of one length. relation: index in the layout. */
+export interface EdgeRows {
+  readonly lhs: Int32Array;
+  readonly relation: Int32Array;
+  readonly rhs: Int32Array;
+}
+
+/**
+ * Every live edge as rows, `size` at a time, in the order of the store. Millions of these are read when a process
+ * starts: no edge is made an object of, and no entity a text.
+ * rows: of every entity.
+ * @throws FatalError naming an edge whose end is not there.
+ */
+export async function* liveEdgeRows(
+  { layout, entries }: GraphStore,
+  rows: NameIndex,
+  size: number,
+): AsyncIterable<EdgeRows> {
+  let block = emptyBlock(size);
+  let count = 0;
+  let before: Uint8Array = new Uint8Array(0);
+  let lhs = 0;
+  for await (const { key, value } of entries.scan(layout.prefixes.edges)) {
+    if (layout.isRemoved(value)) continue;
+    const relation = layout.relationIn(key);
+    const end = layout.firstEnd(key);
+    // Edges out of one entity follow one another.
+    if (!startsAlike(key, before, end)) lhs = rows.find(key, 1, end);
+    before = key;
+    const rhs = rows.find(key, end + 1, key.length);
+    if (lhs < 0 || rhs < 0) throw endMissing(layout.edgeOf(key), lhs < 0 ? 'lhs' : 'rhs');
+    block.lhs[count] = lhs;
+    block.relation[count] = relation;
+    block.rhs[count] = rhs;
+    if (++count < size) continue;
+    yield block;
+    block = emptyBlock(size);
+    count = 0;
+  }
+  if (count > 0) {
+    yield {
+      lhs: block.lhs.subarray(0, count),
+      relation: block.relation.subarray(0, count),
+      rhs: block.rhs.subarray(0, count),
+    };
+  }
+}
+
+function emptyBlock(size: number): EdgeRows {
+  return { lhs: new Int32Array(size), relation: new Int32Array(size), rhs: new Int32Array(size) };
+}
+
+function endMissing(edge: EdgeName, end: 'lhs' | 'rhs'): FatalError {
+  return new FatalError('store-damaged', `an edge names ${edge[end]}, which the store lacks`);
+}
+
+function startsAlike(one: Uint8Array, other: Uint8Array, length: number): boolean {
+  if (other.length < length) return false;
+  for (let i = length - 1; i >= 0; i--) if (one[i] !== other[i]) return false;
+  return true;
+}

@@ -1,0 +1,132 @@
+import { FatalError } from '../errors.ts';
+import { EntityIndex } from '../graph/entity-index.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
+import { asBuffer } from '../graph/layout.ts';
+import { liveEdgeRows } from '../graph/live-edges.ts';
+import { NameIndex } from '../graph/name-index.ts';
+import type { Trainer } from './trainer.ts';
+
+const LOAD_ROWS = 4096;
+const LOAD_EDGES = 65_536;
+/** Blocks of edges read before the last rows are: 50 MB. */
+const WAITING_BLOCKS = 64;
+const NO_TYPE = 255;
+
+/** Every entity of a store, in memory. Millions are loaded when a process starts: nothing is made an object of twice. */
+export interface LoadedEntities {
+  readonly index: EntityIndex;
+  readonly names: NameIndex;
+  /** [rows] index of the row's entity type, 255 where it is no entity's; and whether it was ever trained. */
+  readonly types: Uint8Array;
+  readonly trained: Uint8Array;
+}
+
+/** rows: handed out so far. */
+export async function loadEntities(store: GraphStore, rows: number): Promise<LoadedEntities> {
+  const { layout } = store;
+  const [index, names] = [new EntityIndex(rows), new NameIndex()];
+  const [types, trained] = [new Uint8Array(rows).fill(NO_TYPE), new Uint8Array(rows)];
+  for await (const record of store.entities()) {
+    const name = layout.entityKey(record.key);
+    index.restore(record);
+    names.add(name, 1, name.length, record.row);
+    types[record.row] = name[1] ?? NO_TYPE;
+    trained[record.row] = record.updates > 0 ? 1 : 0;
+  }
+  return { index, names, types, trained };
+}
+
+/**
+ * Hands the trainer every row in order, holes and all, so that row numbers come out the same; it takes some in while
+ * the next are read.
+ * @throws FatalError where the store holds a row that was not handed out.
+ */
+export async function loadRows(
+  { layout, entries }: GraphStore,
+  trainer: Trainer,
+  { types, trained }: LoadedEntities,
+  onProgress: (done: { rows: number; of: number }) => void,
+): Promise<void> {
+  const of = types.length;
+  const width = layout.dim + 2;
+  const loading = new OneAhead();
+  let first = 0;
+  let size = Math.min(LOAD_ROWS, of);
+  let floats = new Float32Array(size * width);
+  const next = async () => {
+    const rows = {
+      types: types.slice(first, first + size),
+      trained: trained.slice(first, first + size),
+      floats,
+    };
+    await loading.after(() => trainer.loadRows(rows));
+    first += size;
+    onProgress({ rows: first, of });
+    size = Math.min(LOAD_ROWS, of - first);
+    floats = new Float32Array(size * width);
+  };
+  for await (const { key, value } of entries.scan(layout.prefixes.vectors)) {
+    const row = layout.rowOf(key);
+    if (row >= of) {
+      throw new FatalError(
+        'store-damaged',
+        `the store holds row ${row}, but its head counts ${of} rows; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
+      );
+    }
+    while (row >= first + size) await next();
+    asBuffer(value).copy(new Uint8Array(floats.buffer), (row - first) * width * 4, 0, width * 4);
+  }
+  while (first < of) await next();
+  await loading.done();
+}
+
+/**
+ * Hands the trainer every live edge, and gives how many there are, by relation. after: the rows, for edges name them;
+ * until then what is read waits, up to a bound.
+ */
+export async function loadEdges(
+  store: GraphStore,
+  trainer: Trainer,
+  { names }: LoadedEntities,
+  after: Promise<void>,
+): Promise<Record<string, number>> {
+  const counts = new Array<number>(store.layout.relations.length).fill(0);
+  const waiting: Parameters<Trainer['loadEdges']>[0][] = [];
+  const loading = new OneAhead();
+  const handOver = async () => {
+    await after;
+    for (const edges of waiting.splice(0)) await loading.after(() => trainer.loadEdges(edges));
+  };
+  let rowsLoaded = false;
+  after.then(
+    () => {
+      rowsLoaded = true;
+    },
+    () => undefined,
+  );
+  for await (const edges of liveEdgeRows(store, names, LOAD_EDGES)) {
+    for (const relation of edges.relation) counts[relation]! += 1;
+    waiting.push(edges);
+    if (rowsLoaded || waiting.length === WAITING_BLOCKS) await handOver();
+  }
+  await handOver();
+  await loading.done();
+  return Object.fromEntries(store.layout.relations.map(({ name }, i) => [name, counts[i] ?? 0]));
+}
+
+/** Work of which one piece is under way while the next is got ready. */
+class OneAhead {
+  #underWay: Promise<void> = Promise.resolve();
+
+  /** Starts the next piece once the one before is done. */
+  async after(next: () => Promise<void>): Promise<void> {
+    await this.#underWay;
+    this.#underWay = next();
+    // Heard in `after` or `done`; until then it must not count as unheard.
+    this.#underWay.catch(() => undefined);
+  }
+
+  async done(): Promise<void> {
+    await this.#underWay;
+  }
+}

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import type { GraphStore } from '../../src/graph/graph-store.ts';
+import { liveEdgeRows } from '../../src/graph/live-edges.ts';
+import { NameIndex } from '../../src/graph/name-index.ts';
+import { WriteBatch } from '../../src/graph/store.ts';
+import { edge } from '../replay/compare/fixture.ts';
+import { commitOf, entity, graph, tweet, user } from './graph-fixture.ts';
+
+const ENTITIES = [user('a'), user('b'), user('ab'), tweet('a')];
+
+async function storeOf(...edges: string[]): Promise<GraphStore> {
+  const store = graph();
+  await store.commit(commitOf({ edges: edges.map(edge) }));
+  return store;
+}
+
+/** Row of an entity: 4 and on, in the order above. */
+async function read(store: GraphStore, size = 100): Promise<number[][][]> {
+  const rows = new NameIndex();
+  for (const [i, { key }] of ENTITIES.map((key) => entity(key, 0)).entries()) {
+    const name = store.layout.entityKey(key);
+    rows.add(name, 1, name.length, 4 + i);
+  }
+  const blocks = await Array.fromAsync(liveEdgeRows(store, rows, size));
+  return blocks.map(({ lhs, relation, rhs }) =>
+    [...lhs].map((row, i) => [row, relation[i] ?? -1, rhs[i] ?? -1]),
+  );
+}
+
+const EDGES = [
+  'user:a follows user:b',
+  '-user:a follows user:ab',
+  'user:a likes tweet:a',
+  'user:b follows user:a',
+  '-user:x follows user:y',
+  'user:ab likes tweet:a',
+  'user:ab follows user:ab',
+];
+const ROWS = [
+  [4, 0, 5],
+  [4, 1, 7],
+  [5, 0, 4],
+  [6, 0, 6],
+  [6, 1, 7],
+];
+
+describe('liveEdgeRows', () => {
+  test('gives live edges as rows, in the order of the store', async () => {
+    expect(await read(await storeOf(...EDGES))).toEqual([ROWS]);
+    expect(await read(graph())).toEqual([]);
+  });
+
+  test('gives so many at a time', async () => {
+    const store = await storeOf(...EDGES);
+    expect(await read(store, 2)).toEqual([ROWS.slice(0, 2), ROWS.slice(2, 4), ROWS.slice(4)]);
+    expect(await read(store, 5)).toEqual([ROWS]);
+  });
+
+  test('names an end that is not there, whichever it is', async () => {
+    await expect(read(await storeOf('user:a follows user:gone'))).rejects.toThrow(
+      'an edge names user:gone, which the store lacks',
+    );
+    await expect(read(await storeOf('user:none follows user:a'))).rejects.toThrow(
+      'an edge names user:none, which the store lacks',
+    );
+  });
+
+  test.each(['65000061ff000061', '6500006100000061ff', '65000961', '65000061'])(
+    'refuses the key %s',
+    async (key) => {
+      const store = await storeOf();
+      const batch = new WriteBatch();
+      batch.put(Buffer.from(key, 'hex'), store.layout.encodeEdge({ at: 1, removed: false }));
+      await store.entries.write(batch);
+      await expect(read(store)).rejects.toThrow(/the store holds a key it can't have/);
+    },
+  );
+});

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { NameIndex } from '../../src/graph/name-index.ts';
+
+const padded = (name: Uint8Array) => Buffer.concat([Buffer.of(9, 9, 9), name, Buffer.of(7)]);
+const find = (index: NameIndex, name: Uint8Array) => index.find(padded(name), 3, 3 + name.length);
+const add = (index: NameIndex, name: Uint8Array, row: number) =>
+  index.add(padded(name), 3, 3 + name.length, row);
+
+describe('NameIndex', () => {
+  test('gives the row of each name, as a Map does, and -1 for any other', () => {
+    const names = fc.uniqueArray(fc.uint8Array({ minLength: 1, maxLength: 6 }), {
+      maxLength: 60,
+      selector: (name) => Buffer.from(name).toString('hex'),
+    });
+    fc.assert(
+      fc.property(names, names, (there, others) => {
+        const index = new NameIndex();
+        const map = new Map(there.map((name, i) => [Buffer.from(name).toString('hex'), 10 + i]));
+        for (const [i, name] of there.entries()) add(index, name, 10 + i);
+        for (const name of [...there, ...others]) {
+          expect(find(index, name)).toBe(map.get(Buffer.from(name).toString('hex')) ?? -1);
+        }
+      }),
+    );
+  });
+
+  test('grows with what it is given, names of 258 bytes among them', () => {
+    const index = new NameIndex();
+    const name = (i: number) => Buffer.from(i % 50 === 0 ? `${i}`.padStart(258, 'x') : `u${i}`);
+    for (let i = 0; i < 20_000; i++) add(index, name(i), i);
+    for (let i = 0; i < 20_000; i++) if (find(index, name(i)) !== i) expect(find(index, name(i))).toBe(i);
+    for (let i = 20_001; i < 40_000; i += 7) if (find(index, name(i)) !== -1) expect(i).toBe('unknown');
+    expect(find(index, name(20_000))).toBe(-1);
+  });
+
+  test.each([
+    ['costarring', 'liquid'],
+    ['declinate', 'macallums'],
+    ['altarage', 'zinke'],
+  ])('tells apart %s and %s, which have one hash', (one, other) => {
+    const index = new NameIndex();
+    add(index, Buffer.from(one), 1);
+    expect([find(index, Buffer.from(one)), find(index, Buffer.from(other))]).toEqual([1, -1]);
+    add(index, Buffer.from(other), 2);
+    expect([find(index, Buffer.from(one)), find(index, Buffer.from(other))]).toEqual([1, 2]);
+  });
+
+  test('tells apart a name and its beginning', () => {
+    const index = new NameIndex();
+    add(index, Buffer.from('ab'), 1);
+    expect([
+      find(index, Buffer.from('a')),
+      find(index, Buffer.from('abc')),
+      find(index, Buffer.from('ab')),
+    ]).toEqual([-1, -1, 1]);
+  });
+});
