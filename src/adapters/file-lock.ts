@@ -59,7 +59,8 @@ async function takeOver(path: string, holder: string): Promise<void> {
   }
 }
 
-function lives(pid: number): boolean {
+/** Whether this machine has a process of that number. */
+export function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

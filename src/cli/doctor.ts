@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect } from '../adapters/connect.ts';
 import { openRocksdb } from '../adapters/rocksdb-store.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
-import type { Config } from '../config/resolve.ts';
+import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf } from '../errors.ts';
 import { differences, fingerprint } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
@@ -12,6 +12,8 @@ import { simdLevel } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import { planTopics } from '../pipeline/topic-plan.ts';
 import { openForReading } from '../state/open.ts';
+import { livePlace } from '../state/places.ts';
+import { asLive } from './live-graph.ts';
 import type { Output } from './output.ts';
 import { count, total } from './progress-line.ts';
 import { withinTime } from './within-time.ts';
@@ -27,11 +29,12 @@ interface Finding {
 
 /** Looks at everything a run needs, a line each. Gives whether all is well. */
 export async function doctor(
-  config: Config,
+  load: (set?: readonly string[]) => Promise<Config>,
   options: { json: boolean },
   log: Log,
   output: Output,
 ): Promise<boolean> {
+  const config = await load();
   const findings: Finding[] = [];
   const tell = (what: string, ok: boolean, detail: string) => {
     findings.push({ what, ok, detail });
@@ -60,7 +63,7 @@ export async function doctor(
   if (!brokerAnswers) tell('topics', false, 'not looked at: no broker answers');
   for (const graph of config.graphs) {
     const what = `store ${graph.name}`;
-    await check(what, async () => describeStore(graph), '');
+    await check(what, () => describeStore(config, graph, load), '');
   }
   if (options.json) output.out(JSON.stringify({ ok: findings.every(({ ok }) => ok), findings }));
   return findings.every(({ ok }) => ok);
@@ -107,18 +110,24 @@ async function checkLog(
   }
 }
 
-async function describeStore(graph: Config['graphs'][number]): Promise<string> {
+async function describeStore(
+  config: Config,
+  plain: GraphConfig,
+  load: (set: readonly string[]) => Promise<Config>,
+): Promise<string> {
+  const { name, folder } = livePlace(plain);
+  const { graph } = await asLive(config, plain, load);
   const store = await openForReading(graph);
   try {
     const head = await store?.head();
-    if (head === undefined) return `none yet in ${graph.folder}; twhin run makes it`;
+    if (head === undefined) return `none yet in ${folder}; twhin run makes it`;
     const differing = differences(head.model, graph.model);
     if (differing.length > 0) {
       throw new Error(
         `another model's: ${differing.join('; ')}; put the configuration back or use another TWHIN_STATE`,
       );
     }
-    return `${count(total(head.entities))} entities, step ${count(head.step)}, fingerprint ${fingerprint(head.model)} in ${graph.folder}`;
+    return `${name}: ${count(total(head.entities))} entities, step ${count(head.step)}, fingerprint ${fingerprint(head.model)} in ${folder}`;
   } finally {
     await store?.close();
   }

@@ -2,10 +2,13 @@ import type { GraphConfig } from '../config/resolve.ts';
 import { type Digest, digest } from '../graph/digest.ts';
 import { fingerprint, type Head } from '../graph/head.ts';
 import { openForReading } from '../state/open.ts';
+import { livePlace, placeOf } from '../state/places.ts';
 import type { Output } from './output.ts';
 import { count, total } from './progress-line.ts';
 
 export interface GraphStats {
+  /** Name of the live store, the one that is told of. */
+  readonly store: string;
   readonly entities: Record<string, number>;
   /** Live edges. */
   readonly edges: Record<string, number>;
@@ -30,7 +33,8 @@ export async function stats(
 }
 
 async function statsOf(graph: GraphConfig, withDigest: boolean, output: Output): Promise<GraphStats> {
-  const store = await openForReading(graph);
+  const place = livePlace(graph);
+  const store = await openForReading(graph, place);
   try {
     const head = await store?.head();
     const digested =
@@ -40,6 +44,7 @@ async function statsOf(graph: GraphConfig, withDigest: boolean, output: Output):
     output.statusDone();
     const none = { consumed: 0, rejected: 0, duplicate: 0, late: 0 };
     return {
+      store: place.name,
       entities: zeroed(head?.model.entityTypes ?? graph.model.entityTypes, head?.entities),
       edges: zeroed(
         (head?.model ?? graph.model).relations.map(({ name }) => name),
@@ -70,7 +75,8 @@ function print(graph: GraphConfig, found: GraphStats | undefined, output: Output
     Object.entries(counts)
       .map(([name, n]) => `${count(n)} ${name}`)
       .join(', ');
-  output.out(`${graph.name}  (${graph.folder})`);
+  const { name, folder } = placeOf(graph, found.store);
+  output.out(`${graph.name}  (${name} in ${folder})`);
   output.out(`  entities     ${count(total(found.entities))}: ${list(found.entities)}`);
   output.out(`  live edges   ${count(total(found.edges))}: ${list(found.edges)}`);
   output.out(`  events       ${list(found.events)}`);

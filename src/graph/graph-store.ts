@@ -64,8 +64,13 @@ export class GraphStore {
   }
 
   async entity(key: EntityKey): Promise<EntityRecord | undefined> {
-    const [value] = await this.#store.getMany([this.layout.entityKey(key)]);
-    return value && entityRecord(key, value);
+    return (await this.readEntities([key]))[0];
+  }
+
+  /** In the order asked; undefined where none is stored. */
+  async readEntities(keys: readonly EntityKey[]): Promise<(EntityRecord | undefined)[]> {
+    const values = await this.#store.getMany(keys.map((key) => this.layout.entityKey(key)));
+    return keys.map((key, i) => values[i] && entityRecord(key, values[i]));
   }
 
   /** Every entity, by type and then id, or those of one type: see {@link compareKeys} for the order within a type. */

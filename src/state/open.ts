@@ -1,6 +1,4 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openRocksdb } from '../adapters/rocksdb-store.ts';
@@ -9,6 +7,7 @@ import { FatalError, RetryableError, reasonOf } from '../errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import { Layout } from '../graph/layout.ts';
 import type { Store } from '../graph/store.ts';
+import { holderFile, readHolder, writeHolder } from './holder.ts';
 import { livePlace, type StorePlace } from './places.ts';
 
 /** What a store is opened with: whose it is, and the layout of a fresh one. */
@@ -26,9 +25,8 @@ export async function openForWriting(
   const store = await openStore(databaseFolder(place)).catch((error: unknown) => {
     throw namingHolder(error, place);
   });
-  const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   try {
-    await writeFile(holderFile(place), `${JSON.stringify(holder)}\n`);
+    await writeHolder(place);
   } catch (error) {
     await store.close();
     const message = `${holderFile(place)} can't be written: ${reasonOf(error)}; free space or mend the disk`;
@@ -94,19 +92,10 @@ export function databaseFolder({ folder }: StorePlace): string {
   return join(folder, 'db');
 }
 
-function holderFile({ folder }: StorePlace): string {
-  return join(folder, 'holder.json');
-}
-
 function namingHolder(error: unknown, place: StorePlace): unknown {
   if (!(error instanceof FatalError) || error.code !== 'store-in-use') return error;
-  let holder = 'it left no name';
-  try {
-    const { pid, host, since } = JSON.parse(readFileSync(holderFile(place), 'utf8'));
-    holder = `process ${pid} on ${host}, since ${since}`;
-  } catch {
-    // Between opening and naming itself; the refusal stands without the name.
-  }
+  const by = readHolder(place);
+  const holder = by ? `process ${by.pid} on ${by.host}, since ${by.since}` : 'it left no name';
   return new FatalError(
     'store-in-use',
     `the store of ${place.graph} in ${place.folder} is in use by another process (${holder}); ` +

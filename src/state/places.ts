@@ -21,6 +21,9 @@ import { FatalError, reasonOf, UsageError } from '../errors.ts';
 /** The store every graph starts with. */
 export const FIRST_STORE = 'main';
 
+/** Names the live store, whichever that is. */
+export const LIVE = 'live';
+
 /** One store of a graph: the live one, a shadow, or one kept to go back to. */
 export interface StorePlace {
   readonly graph: string;
@@ -45,14 +48,18 @@ export type Live = z.infer<typeof liveSchema>;
 
 /** @throws UsageError when no store can have that name. */
 export function placeOf(graph: Graph, name: string): StorePlace {
-  if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(name)) {
+  if (!isStoreName(name)) {
     throw new UsageError(
       'store-name',
-      `expected a store's name of lower-case letters, digits, - and _, seen ${JSON.stringify(name)}`,
+      `expected a store's name of lower-case letters, digits, - and _, and not ${LIVE}; seen ${JSON.stringify(name)}`,
     );
   }
   const folder = name === FIRST_STORE ? graph.folder : join(graph.folder, 'stores', name);
   return { graph: graph.name, name, folder };
+}
+
+function isStoreName(name: string): boolean {
+  return name !== LIVE && /^[a-z0-9][a-z0-9_-]{0,62}$/.test(name);
 }
 
 /** @throws FatalError when live.json can't be read: guessing would train the wrong store. */
@@ -64,7 +71,9 @@ export function readLive(graph: Graph): Live {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       return { live: FIRST_STORE, previous: null, since: new Date(0).toISOString(), set: [] };
     }
-    const message = `${path} can't be read: ${reasonOf(error)}; it names the live store: put {"live":"${FIRST_STORE}","previous":null,"since":""} there, or another store's name`;
+    const message =
+      `${path} can't be read: ${reasonOf(error)}; it names the live store: put {"live":"${FIRST_STORE}","previous":null,"since":""} there, ` +
+      `or for a store of stores/ {"live":"NAME","previous":null,"since":"","set":[…]} with the "set" of stores/NAME/origin.json`;
     throw new FatalError('live-store', message, { cause: error });
   }
 }
@@ -73,10 +82,11 @@ export function livePlace(graph: Graph): StorePlace {
   return placeOf(graph, readLive(graph).live);
 }
 
-/** Every store besides the first, by name. */
+/** Every store besides the first, by name; a folder that no store can be called is someone's own. */
 export function otherPlaces(graph: Graph): StorePlace[] {
   try {
     return readdirSync(join(graph.folder, 'stores'))
+      .filter(isStoreName)
       .sort()
       .map((name) => placeOf(graph, name));
   } catch (error) {
@@ -88,7 +98,8 @@ export function otherPlaces(graph: Graph): StorePlace[] {
 /** Makes the store the live one; the one before stays where it is. Survives a crash at any moment. */
 export async function makeLive(graph: Graph, name: string, set: readonly string[]): Promise<Live> {
   const before = readLive(graph);
-  const live: Live = { live: name, previous: before.live, since: new Date().toISOString(), set: [...set] };
+  const previous = before.live === name ? before.previous : before.live;
+  const live: Live = { live: name, previous, since: new Date().toISOString(), set: [...set] };
   await writeAside(liveFile(graph), `${JSON.stringify(live)}\n`);
   return live;
 }

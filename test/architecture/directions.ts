@@ -74,7 +74,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   // Which folders hold a graph's stores, which of them is live, who writes it.
   'src/state/': {
-    all: ['src/adapters/rocksdb-store.ts', 'src/graph/', 'src/errors.ts'],
+    all: ['src/adapters/rocksdb-store.ts', 'src/adapters/file-lock.ts', 'src/graph/', 'src/errors.ts'],
     types: ['src/config/'],
   },
   'src/cli/': { all: ROOMS },

@@ -47,6 +47,7 @@ describe('twhin stats', () => {
     expect(json(said)).toEqual({
       graphs: {
         engagement: {
+          store: 'main',
           entities: { user: 3, tweet: 2, ad: 0, advertiser: 0, query: 0 },
           edges: {
             likes: 2,

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, inject, test } from 'vitest';
@@ -126,6 +127,61 @@ describe.each([
     await here.ok(['run', '--graph', 'follow', '--until-caught-up']);
     const records = await recordsOf(here.env['KAFKA_BROKERS'] ?? '', here.topic('embeddings.follow'));
     const stored = await readStore(here, 'follow');
+    expect(unlike(stored.vectors, fold(records))).toEqual([]);
+    expect(falling(records)).toEqual([]);
+  });
+});
+
+describe('a promotion that meets trouble', () => {
+  let folder = '';
+  let twhin: Twhin | undefined;
+  afterEach(async () => {
+    await twhin?.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('says what became of it: interrupted, overtaken by another, left by a process that was killed', async () => {
+    folder = await mkdtemp(join(tmpdir(), 'twhin-promote-'));
+    const brokers = `file:${folder}`;
+    const here = await Twhin.create(brokers);
+    twhin = here;
+    const wish = join(here.folder, 'state', 'follow', 'promote.json');
+    await here.ok(['topics', 'apply']);
+    await here.feed('follow', follows(0, 100));
+    await here.ok(['run', '--graph', 'follow', '--until-caught-up']);
+    for (const name of ['one', 'two']) await here.ok(['replay', '--graph', 'follow', '--into', name]);
+    const running = here.start(['run', '--graph', 'follow']);
+    await running.says(/"msg":"leads the graph"/);
+    await writeFile(wish, '{"store":"nowhere","set":[]}');
+    await running.says(/there is no store nowhere/);
+    await here.feed('follow', follows(100, 20));
+    const consumed = async () => (await readStore(here, 'follow', true)).head?.events.consumed;
+    await until('120 events, by the store that was live', async () => (await consumed()) === 120);
+
+    running.kill('SIGSTOP');
+    const interrupted = here.start(['replay', 'promote', 'one', '--max-lag', '50']);
+    await interrupted.says(/asked the running updater/);
+    interrupted.kill('SIGINT');
+    expect(await interrupted.ended).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('interrupted; nothing has changed') },
+    });
+    expect(existsSync(wish)).toBe(false);
+
+    const overtaken = here.start(['replay', 'promote', 'one', '--max-lag', '50']);
+    await overtaken.says(/asked the running updater/);
+    const made = here.start(['replay', 'promote', 'two', '--max-lag', '50']);
+    expect(await overtaken.ended).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('that of two was asked for meanwhile') },
+    });
+    await made.says(/asked the running updater/);
+    running.kill('SIGKILL');
+    expect(await made.ended).toMatchObject({
+      ...{ code: 0, stdout: expect.stringContaining('two is the live store of follow') },
+    });
+    await here.ok(['run', '--graph', 'follow', '--until-caught-up']);
+    const stored = await readStore(here, 'follow');
+    expect(stored.edges).toHaveLength(120);
+    const records = await recordsOf(brokers, here.topic('embeddings.follow'));
     expect(unlike(stored.vectors, fold(records))).toEqual([]);
     expect(falling(records)).toEqual([]);
   });

@@ -7,15 +7,13 @@ import type { ComparedStore } from '../../replay/compare/compared-stores.ts';
 import { better } from '../../replay/compare/verdict.ts';
 import { durationMs } from '../../replay/duration.ts';
 import { databaseFolder, openForReading } from '../../state/open.ts';
-import { FIRST_STORE, livePlace, otherPlaces, placeOf } from '../../state/places.ts';
+import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf } from '../../state/places.ts';
 import { count } from '../progress-line.ts';
 import { selectGraphs } from '../select-graphs.ts';
 import { example, positiveInteger, type Surroundings } from '../surroundings.ts';
 import { heldRecords } from './compare-held.ts';
 import { type ComparedStoreReport, type CompareReport, printComparison } from './compare-report.ts';
 
-/** Names the live store, whichever that is. */
-const LIVE = 'live';
 const EVENTS = 5_000;
 const SAMPLE = 10_000;
 /** Figures don't depend on the day they are taken. */

@@ -1,7 +1,13 @@
 const SAME_SIGNAL_MS = 300;
 
+export interface Interrupt {
+  interrupted(): boolean;
+  /** Signals end the process again. */
+  ignore(): void;
+}
+
 /** The first signal interrupts, a second one ends the process. */
-export function onSignal(interrupt: () => void): { interrupted(): boolean; ignore(): void } {
+export function onSignal(interrupt: () => void): Interrupt {
   let at: number | undefined;
   const handle = (): void => {
     // One signal to a whole process group can arrive twice: by itself and passed on by the parent.

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors.ts';
+import { differences } from '../../graph/head.ts';
 import { readOrigin } from '../../state/origin.ts';
 import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
 import { example, positiveInteger, positiveNumber, type Surroundings } from '../surroundings.ts';
@@ -133,8 +134,17 @@ async function check(graph: GraphConfig, place: StorePlace): Promise<void> {
       `the replay into ${place.name} is not finished: give the same twhin replay command again to go on with it, and promote it then`,
     );
   }
-  if ((await headOf(graph, place)) === undefined) {
+  const head = await headOf(graph, place);
+  if (head === undefined) {
     throw new FatalError('store-missing', `there is no store ${place.name} in ${place.folder}`);
+  }
+  const differing = differences(head.model, graph.model);
+  if (differing.length > 0) {
+    throw new FatalError(
+      'store-model',
+      `${place.name} is of another model than is configured: ${differing.join('; ')}. It could not be run; put the ` +
+        'configuration back that it was made with, or make it again',
+    );
   }
 }
 

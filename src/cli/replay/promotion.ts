@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError } from '../../errors.ts';
+import { FatalError, RetryableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { databaseFolder, openForWriting } from '../../state/open.ts';
 import { livePlace, readLive, type StorePlace } from '../../state/places.ts';
-import { dropPromotion, requestPromotion, settlePromotion } from '../../state/promotion.ts';
-import { count } from '../progress-line.ts';
+import { dropPromotion, pendingPromotion, requestPromotion, settlePromotion } from '../../state/promotion.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { type Interrupt, onSignal } from './interrupt.ts';
+import { Runner } from './runner.ts';
 import { headOf } from './store.ts';
+import { publishedAnew } from './swapped.ts';
 
 const LOOK_MS = 200;
 /** A graceful stop of the store before, and then some. */
@@ -18,6 +20,8 @@ const SWAP_MS = 120_000;
  * Has the store made live: by the process that runs the graph, or here where none does. Waits until what differs is
  * published. Gives the store that was live before, and how many vectors were published anew; undefined: nobody runs it.
  * @throws FatalError when the running process does not swap; then nothing has changed.
+ * @throws FatalError when it swapped and does not publish.
+ * @throws RetryableError `interrupted`, saying which store is live.
  */
 export async function promotionMade(
   graph: GraphConfig,
@@ -28,52 +32,86 @@ export async function promotionMade(
 ): Promise<{ previous: string; published: number | undefined }> {
   const previous = readLive(graph).live;
   await requestPromotion(graph, { store: place.name, set: [...set] });
-  if (await nobodyRuns(graph, async () => void (await settlePromotion(graph)), world.openStore)) {
-    return { previous, published: undefined };
-  }
+  const promotion = { graph, place, openStore: world.openStore, log };
+  if (await madeHere(promotion)) return { previous, published: undefined };
+
   log.info({ graph: graph.name, store: place.name }, 'asked the running updater to swap');
-  const before = (await headOf(graph, place))?.epoch ?? 0;
-  const deadline = performance.now() + SWAP_MS;
-  while (readLive(graph).live !== place.name) {
-    if (performance.now() > deadline) {
-      await dropPromotion(graph);
-      const message = `the process that runs ${graph.name} did not swap within ${SWAP_MS / 1000} s; see its log`;
-      throw new FatalError('promotion', `${message}. Nothing has changed; ask again once it runs well`);
-    }
-    output.status(`${graph.name}: waiting for the running updater to end with ${previous}`);
-    await pause(LOOK_MS);
+  const epoch = (await headOf(graph, place))?.epoch ?? 0;
+  const runner = new Runner(graph);
+  const signals = onSignal(() => undefined);
+  try {
+    const tell = () =>
+      output.status(`${graph.name}: waiting for the running updater to end with ${previous}`);
+    if (!(await madeByRunner(promotion, runner, signals, tell))) return { previous, published: undefined };
+    return { previous, published: await publishedAnew(graph, place, { epoch, runner, signals, output }) };
+  } finally {
+    signals.ignore();
+    output.statusDone();
   }
-  let most = 0;
-  for (;;) {
-    const head = await headOf(graph, place);
-    most = Math.max(most, head?.outbox ?? 0);
-    if (head !== undefined && head.epoch > before && head.outbox === 0) break;
-    output.status(
-      `${graph.name}: ${place.name} is live; ${count(head?.outbox ?? 0)} vectors to be published`,
-    );
-    await pause(LOOK_MS);
-  }
-  output.statusDone();
-  return { previous, published: most };
 }
 
-/** Does `work` while the live store is held here, so that nobody begins to run it; false when somebody does. */
-async function nobodyRuns(
-  graph: GraphConfig,
-  work: () => Promise<void>,
-  openStore: Surroundings['world']['openStore'],
-): Promise<boolean> {
+interface Promoting {
+  readonly graph: GraphConfig;
+  readonly place: StorePlace;
+  readonly openStore: Surroundings['world']['openStore'];
+  readonly log: Log;
+}
+
+/** Makes it live while the store before is held here, so that nobody begins to run that one; false when somebody does. */
+async function madeHere({ graph, openStore, log }: Promoting): Promise<boolean> {
   const place = livePlace(graph);
   if (!existsSync(databaseFolder(place))) {
-    await work();
+    await settlePromotion(graph);
     return true;
   }
   try {
     const store = await openForWriting(graph, { place, openStore });
-    await work().finally(() => store.close());
+    await settlePromotion(graph).finally(() => store.close());
     return true;
   } catch (error) {
-    if (error instanceof FatalError && error.code === 'store-in-use') return false;
-    throw error;
+    if (!(error instanceof FatalError)) throw error;
+    if (error.code === 'store-in-use') return false;
+    if (error.code !== 'store-open') throw error;
+    // Damaged, which is when another is wanted most: nobody can run it.
+    log.warn(
+      { graph: graph.name, store: place.name, reason: error.message },
+      "the live store can't be opened",
+    );
+    await settlePromotion(graph);
+    return true;
   }
+}
+
+/** Waits for the process that runs the graph; false when that one is gone, and the store was made live here. */
+async function madeByRunner(
+  promotion: Promoting,
+  runner: Runner,
+  signals: Interrupt,
+  tell: () => void,
+): Promise<boolean> {
+  const { graph, place } = promotion;
+  const isLive = () => readLive(graph).live === place.name;
+  const deadline = performance.now() + SWAP_MS;
+  while (!isLive()) {
+    const wish = pendingPromotion(graph);
+    if (wish?.store !== place.name && !isLive()) {
+      const instead =
+        wish === undefined ? 'it was taken back' : `that of ${wish.store} was asked for meanwhile`;
+      throw new FatalError(
+        'promotion',
+        `${place.name} was not made the live store of ${graph.name}: ${instead}`,
+      );
+    }
+    if (runner.gone() && (await madeHere(promotion))) return false;
+    if (signals.interrupted() || performance.now() > deadline) {
+      await dropPromotion(graph);
+      if (isLive()) return true;
+      if (signals.interrupted()) throw new RetryableError('interrupted', 'interrupted; nothing has changed');
+      const message = `the process that runs ${graph.name} did not swap within ${SWAP_MS / 1000} s; see its log`;
+      throw new FatalError('promotion', `${message}. Nothing has changed; ask again once it runs well`);
+    }
+    tell();
+    await pause(LOOK_MS);
+  }
+  return true;
 }

@@ -115,7 +115,7 @@ function readPlace(graph: GraphConfig, { into, dryRun }: ReplayOptions): StorePl
   const taken = [FIRST_STORE, live, previous].includes(into);
   if (!taken) return place;
   const what =
-    into === live ? 'the live store' : into === previous ? 'kept to go back to' : 'the first store';
+    into === live ? 'the live store' : into === previous ? 'the previous live store' : 'the first store';
   throw new UsageError(
     'into',
     `--into: ${into} is ${what} of ${graph.name}; a replay is written beside it, under another name`,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { topicName } from '../../../topics/index.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors.ts';
 import { selectGraphs } from '../select-graphs.ts';
 import { collect, example, type Surroundings } from '../surroundings.ts';
@@ -28,16 +29,8 @@ export function addRunCommand(program: Command, surroundings: Surroundings): voi
     .action(async ({ graph, untilCaughtUp, createTopics, standby, reread }) => {
       const config = await surroundings.config();
       const graphs = selectGraphs(config, graph);
-      const topics = graphs.flatMap((each) =>
-        each.topics.map(({ name }) => topicName(config.topicPrefix, name)),
-      );
-      const unknown = reread.filter((name: string) => !topics.includes(name));
-      if (unknown.length > 0) {
-        const message = `--reread: expected one of ${topics.join(', ')}, seen ${unknown.join(', ')}`;
-        throw new UsageError('reread', message);
-      }
       const options = {
-        ...{ graphs, reread, standby: standby === true },
+        ...{ graphs, reread: readTopics(config, graphs, reread), standby: standby === true },
         ...{ untilCaughtUp: untilCaughtUp === true, createTopics: createTopics === true },
       };
       if (options.standby && options.untilCaughtUp) {
@@ -48,4 +41,18 @@ export function addRunCommand(program: Command, surroundings: Surroundings): voi
       }
       await run(config, options, surroundings);
     });
+}
+
+/** Full names of topics that were named in full or as in the configuration. @throws UsageError naming those there are. */
+function readTopics(
+  { topicPrefix }: Config,
+  graphs: readonly GraphConfig[],
+  named: readonly string[],
+): string[] {
+  const topics = graphs.flatMap((graph) => graph.topics.map(({ name }) => topicName(topicPrefix, name)));
+  const full = named.map((name) => (topics.includes(name) ? name : topicName(topicPrefix, name)));
+  const unknown = named.filter((_, i) => !topics.includes(full[i] ?? ''));
+  if (unknown.length === 0) return full;
+  const known = [...new Set(topics)].join(', ');
+  throw new UsageError('reread', `--reread: expected one of ${known}; seen ${unknown.join(', ')}`);
 }

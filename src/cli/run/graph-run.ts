@@ -1,8 +1,9 @@
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { FatalError } from '../../errors.ts';
+import { FatalError, reasonOf } from '../../errors.ts';
 import type { Updater } from '../../pipeline/updater.ts';
-import { readLive } from '../../state/places.ts';
+import { type Live, readLive } from '../../state/places.ts';
 import { pendingPromotion, settlePromotion } from '../../state/promotion.ts';
+import { asLive } from '../live-graph.ts';
 import { composeUpdater, type Outside } from './compose.ts';
 
 const LOOK_FOR_PROMOTION_MS = 500;
@@ -24,6 +25,9 @@ export class GraphRun {
   readonly #options: GraphRunOptions;
   #updater: Updater;
   #stopped = false;
+  /** The updater was told to end for a promotion; whatever becomes of that, the graph is run on. */
+  #ending = false;
+  #lastTrouble: string | undefined;
 
   private constructor(options: GraphRunOptions, updater: Updater) {
     this.#options = options;
@@ -44,11 +48,14 @@ export class GraphRun {
   async run(): Promise<void> {
     const { graph, untilCaughtUp, outside } = this.#options;
     for (;;) {
+      this.#ending = false;
       const watching = setInterval(() => this.#look(), LOOK_FOR_PROMOTION_MS);
       await this.#updater.run({ untilCaughtUp }).finally(() => clearInterval(watching));
-      const live = this.#stopped ? undefined : await settlePromotion(graph);
-      if (live === undefined) return;
-      outside.log.info({ graph: graph.name, store: live.live, before: live.previous }, 'store promoted');
+      if (this.#stopped) return;
+      const live = await this.#settle();
+      if (live === undefined && !this.#ending) return;
+      const { live: store, previous: before } = live ?? readLive(graph);
+      outside.log.info({ graph: graph.name, store, before }, live ? 'store promoted' : STAYS);
       this.#updater = await compose({ ...this.#options, outside: { ...outside, reread: [] } });
       if (this.#stopped) this.#updater.stop();
     }
@@ -66,30 +73,47 @@ export class GraphRun {
 
   #look(): void {
     const { graph, outside } = this.#options;
+    if (this.#ending) return;
     try {
       const promotion = pendingPromotion(graph);
+      this.#lastTrouble = undefined;
       if (promotion === undefined) return;
       outside.log.info(
         { graph: graph.name, store: promotion.store },
         'a store is to be promoted: ending with this one',
       );
+      this.#ending = true;
       this.#updater.stop();
     } catch (error) {
-      outside.log.error(
-        { graph: graph.name, reason: String(error) },
-        'a promotion is asked for and can not be read',
-      );
+      this.#tell(error);
     }
+  }
+
+  /** undefined: the live store is the one it was; a promotion that can't be made ends no run that goes well. */
+  async #settle(): Promise<Live | undefined> {
+    try {
+      return await settlePromotion(this.#options.graph);
+    } catch (error) {
+      if (!(error instanceof FatalError) || error.code !== 'promotion') throw error;
+      this.#tell(error);
+      return undefined;
+    }
+  }
+
+  /** Once, however often it is met. */
+  #tell(error: unknown): void {
+    const reason = reasonOf(error);
+    if (reason === this.#lastTrouble) return;
+    this.#lastTrouble = reason;
+    const { graph, outside } = this.#options;
+    outside.log.error({ graph: graph.name, reason }, 'a promotion is asked for and can not be made');
   }
 }
 
+const STAYS = 'the promotion was taken back: going on with the live store';
+
 /** An updater on the graph's live store, with the settings that store was trained with. */
 async function compose({ graph, config, configWith, outside }: GraphRunOptions): Promise<Updater> {
-  const { live, set } = readLive(graph);
-  if (set.length === 0) return composeUpdater(config, graph, outside);
-  const changed = await configWith(set);
-  const same = changed.graphs.find(({ name }) => name === graph.name);
-  if (same === undefined)
-    throw new FatalError('live-store', `${live} is live with ${set.join(' ')}: no graph ${graph.name}`);
-  return composeUpdater(changed, same, outside);
+  const live = await asLive(config, graph, configWith);
+  return composeUpdater(live.config, live.graph, outside);
 }

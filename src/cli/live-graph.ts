@@ -1,0 +1,22 @@
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import { FatalError } from '../errors.ts';
+import { readLive } from '../state/places.ts';
+
+/**
+ * Configuration and graph with the settings that the live store was trained with.
+ * @throws UsageError when they no longer go with the rest of the configuration.
+ */
+export async function asLive(
+  config: Config,
+  graph: GraphConfig,
+  configWith: (set: readonly string[]) => Promise<Config>,
+): Promise<{ config: Config; graph: GraphConfig }> {
+  const { live, set } = readLive(graph);
+  if (set.length === 0) return { config, graph };
+  const changed = await configWith(set);
+  const same = changed.graphs.find(({ name }) => name === graph.name);
+  if (same === undefined) {
+    throw new FatalError('live-store', `${live} is live with ${set.join(' ')}: no graph ${graph.name}`);
+  }
+  return { config: changed, graph: same };
+}

@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { json, type Place } from '../captured.ts';
+import { filledPlace } from '../filled-place.ts';
+
+let here: Place;
+beforeEach(async () => {
+  here = await filledPlace();
+});
+afterEach(() => here.remove());
+
+const GRAPH = ['--graph', 'engagement'];
+const at = (...path: string[]) => join(here.folder, 'state/engagement', ...path);
+const ok = async (...argv: string[]) => {
+  const said = await here.run(...argv);
+  expect([argv, said.code, said.code === 0 ? '' : said.err.join('\n')]).toEqual([argv, 0, '']);
+  return said;
+};
+const damage = async (...path: string[]) => {
+  const list = (await readFile(at(...path, 'CURRENT'), 'utf8')).trim();
+  await writeFile(at(...path, list), 'no list of files');
+};
+
+describe('a live store with settings of its own', () => {
+  test('is what stats and doctor tell of, as one that is in order', async () => {
+    await ok('replay', ...GRAPH, '--into', 'small', '--set', 'dim=4');
+    await ok('replay', 'promote', 'small');
+    const stats = await ok('stats', ...GRAPH);
+    expect(stats.out[0]).toBe(`engagement  (small in ${at('stores', 'small')})`);
+    expect(json(await ok('stats', ...GRAPH, '--json'))).toMatchObject({
+      graphs: { engagement: { store: 'small' } },
+    });
+    const doctor = await ok('doctor');
+    expect(doctor.out.join('\n')).toMatch(/ok {4}store engagement +small: 57 entities, .*stores\/small/);
+  });
+});
+
+describe('twhin replay promote', () => {
+  test('puts another store in the place of a damaged one, and goes back from one', async () => {
+    await ok('replay', ...GRAPH, '--into', 'rebuilt');
+    await damage('db');
+    expect((await here.run('run', ...GRAPH, '--until-caught-up')).code).toBe(1);
+    await ok('replay', 'promote', 'rebuilt');
+    await ok('run', ...GRAPH, '--until-caught-up');
+    expect(existsSync(at('promote.json'))).toBe(false);
+
+    await ok('replay', ...GRAPH, '--into', 'other');
+    await ok('replay', 'promote', 'other');
+    await damage('stores', 'other', 'db');
+    await ok('replay', 'promote', '--rollback');
+    expect(json(await ok('stats', ...GRAPH, '--json'))).toMatchObject({
+      graphs: { engagement: { store: 'rebuilt', events: { consumed: 301 } } },
+    });
+  });
+
+  test('refuses a store that could not be run as things are configured', async () => {
+    await ok('replay', ...GRAPH, '--into', 'shadow', '--set', 'dim=4');
+    await writeFile(at('stores', 'shadow', 'origin.json'), '{"from":"replay","set":[],"since":""}');
+    const { code, err } = await here.run('replay', 'promote', 'shadow');
+    expect([code, err.join('\n')]).toEqual([
+      1,
+      expect.stringMatching(/shadow is of another model .*dim: the store has 4, the configuration 8/),
+    ]);
+    expect([existsSync(at('promote.json')), existsSync(at('live.json'))]).toEqual([false, false]);
+  });
+
+  test('names no store live or what no store can be called, and is not put off by a folder of such a name', async () => {
+    for (const name of ['live', 'Shadow', '../x']) {
+      const { code, err } = await here.run('replay', ...GRAPH, '--into', name);
+      expect([code, err.join('\n')]).toEqual([2, expect.stringContaining("expected a store's name")]);
+    }
+    await ok('replay', ...GRAPH, '--into', 'shadow');
+    await mkdir(at('stores', 'shadow.old'), { recursive: true });
+    await ok('replay', 'compare', 'live', 'shadow', ...GRAPH);
+  });
+});
+
+test('a replay killed before it had said what it reads begins anew', async () => {
+  await mkdir(at('stores', 'shadow', 'db'), { recursive: true });
+  await writeFile(at('stores', 'shadow', 'origin.json'), '{"from":"replay","set":[],"since":""}');
+  await ok('replay', ...GRAPH, '--into', 'shadow');
+});
+
+test('--reread takes a topic by its name, with the prefix or without', async () => {
+  for (const name of ['engagement', 'twhin.engagement']) {
+    await ok('run', ...GRAPH, '--reread', name, '--until-caught-up');
+  }
+  expect(json(await ok('stats', ...GRAPH, '--json'))).toMatchObject({
+    graphs: { engagement: { events: { consumed: 903, duplicate: 600, late: 2 } } },
+  });
+  const { code, err } = await here.run('run', ...GRAPH, '--reread', 'follow');
+  expect([code, err.join('\n')]).toEqual([
+    2,
+    expect.stringMatching(/--reread: expected one of twhin.engagement, .*seen follow/),
+  ]);
+});
+
+test('a run with a promotion that can not be made runs the store that is live', async () => {
+  await writeFile(at('promote.json'), '{"store":"nowhere","set":[]}');
+  const { code, err } = await here.run('replay', 'promote', '--rollback');
+  expect([code, err.join('\n')]).toEqual([2, expect.stringContaining('no store was live before')]);
+  const ran = await here.run('run', ...GRAPH, '--until-caught-up');
+  expect([ran.code, ran.err.join('\n')]).toEqual([1, expect.stringContaining('there is no store nowhere')]);
+  await rm(at('promote.json'), { force: true });
+  await ok('run', ...GRAPH, '--until-caught-up');
+});
