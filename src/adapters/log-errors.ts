@@ -11,7 +11,7 @@ export function topicsMissing(missing: readonly string[], address: string): Fata
 export function notHeld(offset: number, { topic, partition, low, high }: PartitionRange): FatalError {
   const what =
     offset < low
-      ? `retention took the records in between: read from ${low} on, and raise retention.ms`
+      ? `retention took the records in between: raise retention.ms, and read from ${low} on`
       : 'the topic was deleted and made again: what was read of it before is not there any more';
   const message = `offset ${offset} of ${topic}/${partition} is to be read next, but the log holds ${low} to ${high}; ${what}`;
   return new FatalError('offset-out-of-range', message);

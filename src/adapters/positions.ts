@@ -49,8 +49,8 @@ export class Positions {
       if (stored !== undefined && (stored < low || stored > high)) {
         const what =
           stored < low
-            ? 'retention took the records in between: raise retention.ms, then start from a fresh state folder'
-            : 'the topic was deleted and made again: start from a fresh state folder';
+            ? `retention took the records in between: raise retention.ms. To go on with what is kept: twhin run --reread ${topic}`
+            : `the topic was deleted and made again. To keep what was learned and read it from its start: twhin run --reread ${topic}`;
         const message = `the stored offset ${stored} of ${topic}/${partition} is outside of what the log holds, ${low} to ${high}; ${what}`;
         throw new FatalError('offset-out-of-range', message);
       }

@@ -151,6 +151,26 @@ describe('taking over', () => {
     });
   });
 
+  test('stops within 10 s of a topic being made again while it runs', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 3);
+    log.topicIds = { [FOLLOW]: 'AAAA' };
+    let now = 1_000;
+    const running = updater(log, new MemoryStore(), {
+      clock: () => now,
+      pace: { lingerMs: 5, commitMs: 5 },
+    });
+    const ended = running.run();
+    const failed = expect(ended).rejects.toMatchObject({ code: 'topic-remade' });
+    await vi.waitFor(() => expect(running.progress().phase).toBe('running'));
+    log.topicIds = { [FOLLOW]: 'BBBB' };
+    now += 9_999;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(running.progress().phase).toBe('running');
+    now += 1;
+    await failed;
+  });
+
   test('writes and publishes nothing once another has taken over', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 100);

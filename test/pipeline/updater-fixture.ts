@@ -74,6 +74,7 @@ export function updater(
     role?: Role;
     space?: string;
     log?: Log;
+    clock?: () => number;
   } = {},
 ): Updater {
   const dim = overrides.dim ?? DIM;
@@ -102,7 +103,7 @@ export function updater(
       overrides.deadLetters === false
         ? undefined
         : { topic: 'twhin.dead-letter', key, value, headers: { code } },
-    clock: () => 1_000,
+    clock: overrides.clock ?? (() => 1_000),
     log: overrides.log ?? silentLog,
   });
 }

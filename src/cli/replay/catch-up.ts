@@ -65,13 +65,15 @@ async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch
   if (head === undefined)
     throw new FatalError('store-missing', `there is no store ${place.name} in ${place.folder}`);
   const topics = graph.topics.map(({ name }) => topicName(config.topicPrefix, name));
-  const anew = `Nothing has changed. Make a store of what the topics hold now with twhin replay --graph ${graph.name} --into NAME, and promote that`;
+  const anew = (topic: string) =>
+    `Nothing has changed. --reread ${topic} keeps what it learned and reads the topic from its start; or make a store of what ` +
+    `the topics hold now with twhin replay --graph ${graph.name} --into NAME, and promote that`;
   for (const [topic, id] of Object.entries(await reader.topicIds(topics))) {
     const known = head.topicIds[topic];
     if (known === undefined || known === id) continue;
     throw new FatalError(
       'topic-remade',
-      `${topic} was made again since ${place.name} read it: its id was ${known} and is ${id}, and its offsets name other records. ${anew}`,
+      `${topic} was made again since ${place.name} read it: its id was ${known} and is ${id}, and its offsets name other records. ${anew(topic)}`,
     );
   }
   return (await reader.ranges(topics)).map(({ topic, partition, low, high }) => {
@@ -80,7 +82,7 @@ async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch
     const what = from < low ? 'retention took the records in between' : 'the topic was made again';
     throw new FatalError(
       'offset-out-of-range',
-      `${place.name} has read ${topic}/${partition} up to offset ${from}, but the log holds ${low} to ${high}: ${what}. ${anew}`,
+      `${place.name} has read ${topic}/${partition} up to offset ${from}, but the log holds ${low} to ${high}: ${what}. ${anew(topic)}`,
     );
   });
 }

@@ -1,10 +1,13 @@
 import { type Command, Option } from 'commander';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors.ts';
+import { forgetTopic } from '../../graph/forget-topic.ts';
 import { differences } from '../../graph/head.ts';
+import { openForWriting } from '../../state/open.ts';
 import { readOrigin } from '../../state/origin.ts';
 import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
-import { example, positiveInteger, positiveNumber, type Surroundings } from '../surroundings.ts';
+import { readTopics } from '../select-topics.ts';
+import { collect, example, positiveInteger, positiveNumber, type Surroundings } from '../surroundings.ts';
 import { withinTime } from '../within-time.ts';
 import { catchUp } from './catch-up.ts';
 import { lowerPriority, type ReplayPaceOptions } from './pace.ts';
@@ -19,6 +22,7 @@ interface PromoteOptions extends ReplayPaceOptions {
   readonly graph?: string;
   readonly maxLag: number;
   readonly rollback?: boolean;
+  readonly reread: readonly string[];
   readonly json?: boolean;
 }
 
@@ -35,6 +39,12 @@ export function addReplayPromoteCommand(replay: Command, surroundings: Surroundi
         .default(DEFAULT_MAX_LAG),
     )
     .option('--rollback', 'go back to the store that was live before')
+    .option(
+      '--reread <topic>',
+      'a topic made again, or cut by retention: read it from its start',
+      collect,
+      [],
+    )
     .option('--rate <events>', 'catch up by at most this many events a second', positiveNumber)
     .option('--cpu-share <share>', 'catch up with at most this share of one core', positiveNumber)
     .option('--json', 'one JSON object on stdout')
@@ -68,6 +78,7 @@ async function promote(
     if (options.cpuShare !== undefined) lowerPriority();
     await withinTime(connection.admin().info(), ANSWER_MS, connection.describe);
     const { maxLag } = options;
+    await reread(readTopics(config, [graph], options.reread), graph, place, surroundings);
     const caughtUp = await catchUp({
       config,
       graph,
@@ -85,6 +96,21 @@ async function promote(
   } finally {
     await reader.close();
     await connection.close();
+  }
+}
+
+async function reread(
+  topics: readonly string[],
+  graph: GraphConfig,
+  place: StorePlace,
+  { world }: Surroundings,
+): Promise<void> {
+  if (topics.length === 0) return;
+  const store = await openForWriting(graph, { place, openStore: world.openStore });
+  try {
+    for (const topic of topics) await forgetTopic(store, topic);
+  } finally {
+    await store.close();
   }
 }
 

@@ -31,15 +31,14 @@ export async function promotionMade(
   log: Log,
 ): Promise<{ previous: string; published: number | undefined }> {
   const previous = readLive(graph).live;
-  await requestPromotion(graph, { store: place.name, set: [...set] });
   const promotion = { graph, place, openStore: world.openStore, log };
-  if (await madeHere(promotion)) return { previous, published: undefined };
-
-  log.info({ graph: graph.name, store: place.name }, 'asked the running updater to swap');
-  const epoch = (await headOf(graph, place))?.epoch ?? 0;
-  const runner = new Runner(graph);
   const signals = onSignal(() => undefined);
   try {
+    await requestPromotion(graph, { store: place.name, set: [...set] });
+    if (await madeHere(promotion)) return { previous, published: undefined };
+    log.info({ graph: graph.name, store: place.name }, 'asked the running updater to swap');
+    const epoch = (await headOf(graph, place))?.epoch ?? 0;
+    const runner = new Runner(graph);
     const tell = () =>
       output.status(`${graph.name}: waiting for the running updater to end with ${previous}`);
     if (!(await madeByRunner(promotion, runner, signals, tell))) return { previous, published: undefined };

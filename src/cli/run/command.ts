@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import { topicName } from '../../../topics/index.ts';
-import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors.ts';
 import { selectGraphs } from '../select-graphs.ts';
+import { readTopics } from '../select-topics.ts';
 import { collect, example, type Surroundings } from '../surroundings.ts';
 import { run } from './run.ts';
 
@@ -16,7 +15,7 @@ export function addRunCommand(program: Command, surroundings: Surroundings): voi
     .option('--standby', 'keep a store of its own warm, and lead once the graph has no other process')
     .option(
       '--reread <topic>',
-      'a topic that was deleted and made again: read it from its start',
+      'a topic that was made again, or cut by retention: read it from its start',
       collect,
       [],
     )
@@ -41,18 +40,4 @@ export function addRunCommand(program: Command, surroundings: Surroundings): voi
       }
       await run(config, options, surroundings);
     });
-}
-
-/** Full names of topics that were named in full or as in the configuration. @throws UsageError naming those there are. */
-function readTopics(
-  { topicPrefix }: Config,
-  graphs: readonly GraphConfig[],
-  named: readonly string[],
-): string[] {
-  const topics = graphs.flatMap((graph) => graph.topics.map(({ name }) => topicName(topicPrefix, name)));
-  const full = named.map((name) => (topics.includes(name) ? name : topicName(topicPrefix, name)));
-  const unknown = named.filter((_, i) => !topics.includes(full[i] ?? ''));
-  if (unknown.length === 0) return full;
-  const known = [...new Set(topics)].join(', ');
-  throw new UsageError('reread', `--reread: expected one of ${known}; seen ${unknown.join(', ')}`);
 }

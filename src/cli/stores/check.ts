@@ -153,10 +153,13 @@ function print(place: StorePlace, found: Checked | undefined, repair: boolean, o
     for (const sample of samples) output.out(`             ${sample}`);
   }
   if (found.ok) output.out('  all is well');
-  else output.out(`  ${whatNext(place, repair)}`);
+  else output.out(`  ${whatNext(place, found.findings, repair)}`);
 }
 
-function whatNext({ graph }: StorePlace, repaired: boolean): string {
+function whatNext({ graph }: StorePlace, findings: readonly Finding[], repaired: boolean): string {
+  if (findings.every(({ kind }) => kind === 'offset-gone' || kind === 'offset-beyond')) {
+    return `the store itself is well: twhin run --graph ${graph} --reread TOPIC reads such a topic from its start`;
+  }
   const again =
     `make the store again with twhin restore DIR --graph ${graph} --into NAME or ` +
     `twhin replay --graph ${graph} --into NAME, then twhin replay promote NAME --graph ${graph}`;

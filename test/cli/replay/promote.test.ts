@@ -66,6 +66,19 @@ describe('twhin replay promote', () => {
     expect([existsSync(at('promote.json')), existsSync(at('live.json'))]).toEqual([false, false]);
   });
 
+  test('refuses a store whose offsets the log no longer holds, unless told to read the topic from its start', async () => {
+    await ok('replay', ...GRAPH, '--into', 'shadow');
+    await rm(join(here.folder, 'log'), { recursive: true });
+    await ok('topics', 'apply');
+    const { code, err } = await here.run('replay', 'promote', 'shadow');
+    expect([code, err.join('\n')]).toEqual([
+      1,
+      expect.stringMatching(/made again.*--reread twhin\.engagement keeps what it learned/),
+    ]);
+    expect(existsSync(at('live.json'))).toBe(false);
+    await ok('replay', 'promote', 'shadow', '--reread', 'engagement');
+  });
+
   test('names no store live or what no store can be called, and is not put off by a folder of such a name', async () => {
     for (const name of ['live', 'Shadow', '../x']) {
       const { code, err } = await here.run('replay', ...GRAPH, '--into', name);
