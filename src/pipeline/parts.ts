@@ -7,6 +7,7 @@ import { Ingest } from './ingest.ts';
 import { Positions } from './positions.ts';
 import { Publisher } from './publish.ts';
 import { recover } from './recovery.ts';
+import { TopicWatch } from './topic-watch.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 import { Writer } from './writer.ts';
 
@@ -21,11 +22,12 @@ export interface Parts {
   readonly publisher: Publisher;
   readonly committer: Committer;
   readonly writer: Writer;
+  readonly watch: TopicWatch;
   /** Committed and not yet acknowledged when the store was loaded. */
   readonly outbox: readonly EntityKey[];
 }
 
-/** Loads the store and puts an updater together on it. failed: publishing can't go on. */
+/** Loads the store and puts an updater together on it. failed: publishing or reading can't go on. */
 export async function assemble(options: UpdaterOptions, failed: (error: Error) => void): Promise<Parts> {
   const { graph, model, store, trainer, source, sink, topics, limits, clock, log } = options;
   const began = clock();
@@ -59,5 +61,6 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
     head ? 'store loaded' : 'store is new',
   );
   const [read, accepted] = [new Positions(head?.offsets), new Positions(head?.offsets)];
-  return { index, counters, read, accepted, ingest, publisher, committer, writer, outbox };
+  const watch = new TopicWatch({ source, writer, clock, failed });
+  return { index, counters, read, accepted, ingest, publisher, committer, writer, watch, outbox };
 }

@@ -8,7 +8,6 @@ import type { SourceRecord } from './ports.ts';
 import { type Phase, type Progress, progressOf, TrainingSummary } from './progress.ts';
 import { unready } from './readiness.ts';
 import { sameTopics, takeOver } from './take-over.ts';
-import { TopicWatch } from './topic-watch.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 
 const READ_RECORDS = 1024;
@@ -23,7 +22,6 @@ export class Updater {
   readonly #options: UpdaterOptions;
   readonly #intake: Intake;
   readonly #summary: TrainingSummary;
-  readonly #topics: TopicWatch;
   #phase: Phase = 'loading';
   #stopping = false;
   #abandoned = false;
@@ -44,7 +42,6 @@ export class Updater {
   constructor(options: UpdaterOptions) {
     this.#options = options;
     this.#intake = new Intake(options.source, options.pace.queueBytes);
-    this.#topics = new TopicWatch(options.source, options.clock, (error) => this.#fail(error));
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
   }
 
@@ -59,7 +56,7 @@ export class Updater {
       const ends = waits ? await this.#options.source.ends() : undefined;
       while (!this.#stopping && !(ends && parts.read.reached(ends))) {
         if (this.#turn) await this.#lead(parts);
-        this.#topics.look(parts.writer);
+        parts.watch.look();
         const records = this.#outboxIsFull(parts)
           ? await this.#intake.pause(this.#waitMs())
           : await this.#intake.take(READ_RECORDS, this.#waitMs());
