@@ -1,9 +1,9 @@
-import { FatalError } from '../errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { Log } from '../log.ts';
 import type { Parts } from './parts.ts';
 import type { Offsets } from './ports.ts';
 import { type Differing, differing } from './published.ts';
+import { sameTopics } from './same-topics.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 import type { Writer } from './writer.ts';
 
@@ -54,24 +54,6 @@ function tell(graph: string, topic: string, found: Differing, writer: Writer, lo
     { graph, topic, records, highestStep: step, republished: keys.length, epoch: writer.epoch },
     `${topic} holds vectors of another store or a later commit; ${keys.length} are published anew, above step ${step}`,
   );
-}
-
-/** The topics' identities, known and new. @throws FatalError when a topic is not the one that was read before. */
-export function sameTopics(
-  known: Readonly<Record<string, string>>,
-  now: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  for (const [topic, id] of Object.entries(now)) {
-    const before = known[topic];
-    if (before === undefined || before === id) continue;
-    throw new FatalError(
-      'topic-remade',
-      `${topic} was deleted and made again: the store has read the topic with id ${before}, the log now holds ${id}. ` +
-        `Its offsets mean other records now. To keep what was learned and read the new topic from its start: twhin run --reread ${topic}. ` +
-        'To learn from what the topics hold now alone: start from a fresh TWHIN_STATE.',
-    );
-  }
-  return { ...known, ...now };
 }
 
 /** The store is right; whoever looks at the group's lag should know that it was not. */

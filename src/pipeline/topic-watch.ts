@@ -1,6 +1,6 @@
 import { RetryableError } from '../errors.ts';
 import type { Source } from './ports.ts';
-import { sameTopics } from './take-over.ts';
+import { sameTopics } from './same-topics.ts';
 import type { Writer } from './writer.ts';
 
 const LOOK_MS = 10_000;

@@ -7,7 +7,8 @@ import { PendingCommit } from './pending-commit.ts';
 import type { SourceRecord } from './ports.ts';
 import { type Phase, type Progress, progressOf, TrainingSummary } from './progress.ts';
 import { unready } from './readiness.ts';
-import { sameTopics, takeOver } from './take-over.ts';
+import { sameTopics } from './same-topics.ts';
+import { takeOver } from './take-over.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 
 const READ_RECORDS = 1024;
