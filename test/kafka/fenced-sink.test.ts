@@ -77,8 +77,13 @@ describe('one publisher a topic', () => {
     const value = new Uint8Array(2000);
     const messages = Array.from({ length: 1500 }, (_, n) => ({ topic, key: `k${n}`, value, headers: {} }));
     await sink(topic, yes).publish(messages);
-    const [end] = await admin.fetchTopicOffsets(topic);
-    expect(end?.high).toBe('1501');
+    // The marker comes a moment after the broker has said that all is committed.
+    let end: string | undefined;
+    const look = async () => {
+      end = (await admin.fetchTopicOffsets(topic))[0]?.high;
+    };
+    await until('the marker', () => end !== undefined && end !== '1500', undefined, look);
+    expect(end).toBe('1501');
   });
 
   test('what a zombie has open is never seen, nor can it go on, from before the question is asked', async () => {
