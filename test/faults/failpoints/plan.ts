@@ -23,6 +23,8 @@ const failpointSchema = z.object({
   repeats: z.boolean().default(false),
   act: z.union([
     z.literal('kill'),
+    // SIGSTOP, until someone sends SIGCONT.
+    z.literal('freeze'),
     z.object({ delayMs: z.number().positive() }),
     z.object({ error: z.string() }),
   ]),

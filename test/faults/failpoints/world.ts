@@ -40,12 +40,12 @@ class Gate {
     return result;
   }
 
-  /** For calls that must not wait: a kill is all that can stand there. */
+  /** For calls that must not wait: signals are all that can stand there. */
   aroundNow<T>(place: Place, work: () => T): T {
     const call = this.#count(place);
-    this.#kill(place, 'before', call);
+    this.#signal(place, 'before', call);
     const result = work();
-    this.#kill(place, 'after', call);
+    this.#signal(place, 'after', call);
     return result;
   }
 
@@ -63,18 +63,18 @@ class Gate {
   }
 
   async #act(place: Place, when: Failpoint['when'], call: number): Promise<void> {
-    const act = this.#kill(place, when, call);
-    if (act === undefined || act === 'kill') return;
+    const act = this.#signal(place, when, call);
+    if (act === undefined || typeof act === 'string') return;
     if ('delayMs' in act) await sleep(act.delayMs);
     else throw new FatalError('store-write', act.error);
   }
 
-  #kill(place: Place, when: Failpoint['when'], call: number): Failpoint['act'] | undefined {
+  #signal(place: Place, when: Failpoint['when'], call: number): Failpoint['act'] | undefined {
     const act = this.#find(place, when, call)?.act;
-    if (act !== 'kill') return act;
+    if (act !== 'kill' && act !== 'freeze') return act;
     // Not through a stream: nothing that waits is written once the signal is sent.
-    writeSync(2, `failpoint: killed ${when} call ${call} of ${place}\n`);
-    process.kill(process.pid, 'SIGKILL');
+    writeSync(2, `failpoint: ${act} ${when} call ${call} of ${place}\n`);
+    process.kill(process.pid, act === 'kill' ? 'SIGKILL' : 'SIGSTOP');
     return act;
   }
 }

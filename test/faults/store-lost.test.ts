@@ -1,0 +1,71 @@
+import { rm } from 'node:fs/promises';
+import { afterEach, expect, inject } from 'vitest';
+import { Faulty } from './deployment.ts';
+import { MIXED } from './load/load.ts';
+import { form, seeded } from './seeded.ts';
+
+let faulty: Faulty | undefined;
+
+afterEach(async () => {
+  await faulty?.remove();
+  faulty = undefined;
+});
+
+seeded(
+  'the store deleted: rebuilt from the topics by a run or a replay, with the edges and the digest that it had',
+  async ({ dice }) => {
+    // Many erasures: what went is not to come back from the topics.
+    const load = { ...MIXED, erasures: 0.01 };
+    const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, load });
+    faulty = deployed;
+    const { feeder, twhin } = deployed;
+    await feeder.send(form(2_000, 20_000));
+    await deployed.catchUp();
+    await feeder.send(form(1_000, 10_000));
+    await deployed.catchUp();
+    const before = await digests(deployed);
+    const controls = new Map<string, ReplayResult>();
+    for (const graph of deployed.graphs) controls.set(graph, await replay(deployed, graph, 'control'));
+
+    await rm(deployed.state, { recursive: true });
+    await deployed.catchUp();
+    const rebuilt = await digests(deployed);
+    for (const graph of deployed.graphs) expect(rebuilt[graph]?.edges).toBe(before[graph]?.edges);
+    await deployed.verify({ repeatedLetters: true });
+
+    await rm(deployed.state, { recursive: true });
+    for (const graph of deployed.graphs) {
+      const replayed = await replay(deployed, graph, 'again');
+      expect(replayed).toEqual(controls.get(graph));
+      expect(replayed.digest.edges).toBe(before[graph]?.edges);
+      await twhin.ok(['replay', 'promote', 'again', '--graph', graph], { limitMs: 120_000 });
+    }
+    await feeder.send(500);
+    await deployed.catchUp();
+    await deployed.verify({ repeatedLetters: true });
+  },
+  form(240_000, 900_000),
+);
+
+interface Digest {
+  readonly edges: string;
+  readonly vectors: string;
+}
+
+interface ReplayResult {
+  readonly digest: Digest;
+  readonly events: number;
+  readonly step: number;
+}
+
+async function digests({ twhin, graphs }: Faulty): Promise<Record<string, Digest | undefined>> {
+  const stats = Object(await twhin.json(['stats', '--digest'])).graphs;
+  return Object.fromEntries(graphs.map((graph) => [graph, stats[graph].digest]));
+}
+
+/** A replay of all there is, and what it says of itself. */
+async function replay({ twhin }: Faulty, graph: string, into: string): Promise<ReplayResult> {
+  const said = await twhin.ok(['replay', '--graph', graph, '--into', into, '--json'], { limitMs: 240_000 });
+  const { digest, events, step } = JSON.parse(said.trim().split('\n').at(-1) ?? '');
+  return { digest, events, step };
+}

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, inject } from 'vitest';
+import { until } from '../e2e/twhin.ts';
+import { type Elsewhere, Faulty } from './deployment.ts';
+import type { Dice } from './dice.ts';
+import { type FailpointInput, withFailpoints } from './failpoints/plan.ts';
+import { form, seeded } from './seeded.ts';
+import { type LogRecord, readLog } from './verifier/log.ts';
+
+let faulty: Faulty | undefined;
+
+afterEach(async () => {
+  await faulty?.remove();
+  faulty = undefined;
+});
+
+/** Places to freeze at, each with a write that is about to happen or just did; undefined: wherever it is. */
+const PLACES = [
+  { place: 'source.confirm', when: 'after' },
+  { place: 'sink.publish', when: 'before' },
+  { place: 'store.write', when: 'before' },
+  undefined,
+  { place: 'sink.publish', when: 'after' },
+  { place: 'source.commit', when: 'before' },
+] as const;
+/** Calls at a place until all is warm and under way. */
+const WARM_CALLS = 60;
+
+seeded(
+  'frozen past its session and woken beside its successor: it publishes nothing, and the topic never goes back',
+  async ({ dice }) => {
+    const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
+    faulty = deployed;
+    const stores = [deployed.elsewhere('left'), deployed.elsewhere('right')] as const;
+    deployed.feeder.start(150);
+    for (let round = 0; round < form(4, 24); round++) {
+      // They take turns: whoever was frozen comes back as the next one's successor, on the store that it left.
+      const [one, other] = round % 2 === 0 ? stores : [stores[1], stores[0]];
+      const point = PLACES[round % PLACES.length];
+      const leader = deployed.run([], { env: { ...one.env, ...freezing(point, dice) } });
+      await leader.says(/"msg":"leads the graph"/, 60_000);
+      const standby = deployed.run(['--standby'], { env: other.env });
+      await warm(deployed, other);
+      if (point === undefined) {
+        await sleep(dice.between(0, 1_000));
+        leader.kill('SIGSTOP');
+      } else await leader.says(/failpoint: freeze/, 90_000);
+
+      await standby.says(/"msg":"leads the graph"/, 60_000);
+      const before = await deployed.published();
+      await until('its successor publishing', async () => (await deployed.published()) > before);
+      const [asleep, epoch] = [await deployed.head('engagement', one.state), await epochOf(deployed, other)];
+      expect(epoch).toBeGreaterThan(await epochOf(deployed, one));
+      leader.kill('SIGCONT');
+      const { code, stderr } = await leader.ended;
+      expect({ point, code, stderr: stderr.slice(-1_500) }).toMatchObject({ code: 1 });
+      expect(stderr).toMatch(/another (process|has)|taken over|fenced/);
+      // What it was in the middle of writing when it froze goes to its own store, which nobody reads; no more.
+      const awake = await deployed.head('engagement', one.state);
+      if (point?.place !== 'store.write' && point?.place !== 'source.confirm') expect(awake).toEqual(asleep);
+      const { records } = await readLog(deployed.brokers, [deployed.twhin.topic('embeddings.engagement')]);
+      expect(goneBack(records)).toEqual([]);
+      standby.kill('SIGKILL');
+      await standby.ended;
+    }
+    await deployed.feeder.stop();
+    const last = stores[form(4, 24) % 2 === 0 ? 0 : 1];
+    await deployed.catchUp({ env: last.env });
+    await deployed.verify({ state: last.state, repeatedLetters: true });
+  },
+  form(300_000, 1_800_000),
+);
+
+function freezing(point: (typeof PLACES)[number], dice: Dice): Record<string, string> {
+  if (point === undefined) return {};
+  const failpoint: FailpointInput = { ...point, call: WARM_CALLS + dice.below(20), act: 'freeze' };
+  return withFailpoints(failpoint);
+}
+
+/** Waits until the standby's store is not far behind. */
+async function warm(deployed: Faulty, { state }: Elsewhere): Promise<void> {
+  await until('a warm standby', async () => {
+    const consumed = (await deployed.head('engagement', state))?.events.consumed ?? 0;
+    return consumed > 0 && consumed > deployed.fed() - 500;
+  });
+}
+
+async function epochOf(deployed: Faulty, { state }: Elsewhere): Promise<number> {
+  return (await deployed.head('engagement', state))?.epoch ?? 0;
+}
+
+/** Records of an epoch that was over in their partition, or of two spaces in one epoch. */
+function goneBack(records: readonly LogRecord[]): string[] {
+  const epochs = new Map<number, number>();
+  const spaces = new Map<number, string>();
+  return records.flatMap(({ partition, offset, headers }) => {
+    const [epoch, space] = [Number(headers['epoch']), headers['space'] ?? ''];
+    const last = epochs.get(partition) ?? 0;
+    epochs.set(partition, Math.max(last, epoch));
+    if (epoch < last) return [`${partition}/${offset} is of epoch ${epoch}, after ${last}`];
+    if ((spaces.get(epoch) ?? space) !== space)
+      return [`${partition}/${offset}: another space in epoch ${epoch}`];
+    spaces.set(epoch, space);
+    return [];
+  });
+}
