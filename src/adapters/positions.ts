@@ -38,14 +38,28 @@ export class Positions {
     return first.offset >= next ? records : records.filter(({ offset }) => offset >= next);
   }
 
+  /** Where the reader stands in each of the partitions that it has a position for. */
+  known(topic: string, partitions: Iterable<number>): Map<number, number> {
+    const known = new Map<number, number>();
+    for (const partition of partitions) {
+      const position = this.#known(topic, partition);
+      if (position !== undefined) known.set(partition, position);
+    }
+    return known;
+  }
+
   /**
-   * Takes in what each partition of a topic holds.
+   * Takes in what each partition of a topic holds. stood: the positions to compare, of before the log was asked.
    * @throws FatalError when a position is outside of it: going on would skip or repeat records without a word.
    */
-  check(topic: string, ranges: ReadonlyMap<number, { low: number; high: number }>): void {
+  check(
+    topic: string,
+    ranges: ReadonlyMap<number, { low: number; high: number }>,
+    stood: ReadonlyMap<number, number> = this.known(topic, ranges.keys()),
+  ): void {
     this.#lows.set(topic, new Map([...ranges].map(([partition, { low }]) => [partition, low])));
     for (const [partition, { low, high }] of ranges) {
-      const stored = this.#known(topic, partition);
+      const stored = stood.get(partition);
       if (stored !== undefined && (stored < low || stored > high)) {
         const what =
           stored < low

@@ -11,7 +11,7 @@ const CHUNK_RECORDS = 500;
 const TICK_MS = 250;
 
 export interface HandoverParts {
-  readonly admin: KafkaAdmin;
+  readonly admin: Pick<KafkaAdmin, 'ranges'>;
   readonly topics: readonly string[];
   readonly reader: SourceReader;
   readonly stopping: AbortSignal;
@@ -43,8 +43,13 @@ export class Handover {
   /** Compares the positions with what the log holds now. @throws FatalError when one is outside of it. */
   async check(): Promise<void> {
     for (const topic of this.#parts.topics) {
-      const ranges = await this.#parts.admin.ranges(topic);
-      this.#positions.check(topic, ranges);
+      let ranges = await this.#parts.admin.ranges(topic);
+      const stood = this.#positions.known(topic, ranges.keys());
+      // A standby reads on meanwhile, past the ends it was told. Those asked for afterwards are beyond where it stood.
+      if ([...stood].some(([partition, offset]) => offset > (ranges.get(partition)?.high ?? 0))) {
+        ranges = await this.#parts.admin.ranges(topic);
+      }
+      this.#positions.check(topic, ranges, stood);
       for (const [partition, { low }] of ranges) {
         // What retention took before the first reading is read: an emptied partition hands nothing over that says so.
         if (low > 0 && !this.#positions.has(topic, partition)) this.skip(topic, partition, low);
