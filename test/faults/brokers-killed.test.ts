@@ -75,10 +75,15 @@ describe('brokers killed hard under load', () => {
       await faulty.progresses(60_000);
       await Promise.all(brokers.nodes.map((node) => node.kill()));
       await running.says(/no broker answers/, 60_000);
+      await running.says(/"reasons":\[[^\]]+\],"msg":"not ready"/, 60_000);
+      const saidReady = () => running.stderr.split('"msg":"ready"').length;
+      const ready = saidReady();
       await sleep(form(15_000, 120_000));
       expect({ over: running.over, stderr: running.stderr.slice(-1000) }).toMatchObject({ over: false });
+      expect(saidReady()).toBe(ready);
       await Promise.all(brokers.nodes.map((node) => node.restart()));
       await faulty.progresses(60_000);
+      await until('ready again', () => saidReady() > ready, 60_000);
       await faulty.feeder.stop();
       await faulty.caughtUp(120_000);
       expect(running.over).toBe(false);

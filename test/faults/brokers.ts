@@ -26,21 +26,31 @@ const AUTHORIZER = {
   'allow.everyone.if.no.acl.found': 'true',
 };
 
+const ATTEMPTS = 3;
+
 /** Starts as many brokers as asked, in a folder of their own that goes with them. */
 export async function startSuiteBrokers(size: number): Promise<SuiteBrokers> {
-  const dir = await mkdtemp(join(tmpdir(), 'twhin-faults-'));
-  const fronts: Front[] = [];
-  for (let number = 0; number < size; number++) {
-    const { broker, controller } = await freePorts();
-    fronts.push({ listens: broker, advertised: controller });
+  for (let attempt = 1; ; attempt++) {
+    const dir = await mkdtemp(join(tmpdir(), 'twhin-faults-'));
+    const fronts: Front[] = [];
+    for (let number = 0; number < size; number++) {
+      const { broker, controller } = await freePorts();
+      fronts.push({ listens: broker, advertised: controller });
+    }
+    const settings = { ...SHORT_SESSIONS, ...(size === 1 ? AUTHORIZER : {}) };
+    try {
+      const cluster = await startCluster({ dir, size, settings, fronts });
+      const stop = async (): Promise<void> => {
+        await cluster.stop();
+        await rm(dir, { recursive: true, force: true });
+      };
+      return { ...cluster, stop, fronts };
+    } catch (error) {
+      // A port that was free a moment ago can be someone's by now.
+      if (attempt === ATTEMPTS) throw error;
+      await rm(dir, { recursive: true, force: true });
+    }
   }
-  const settings = { ...SHORT_SESSIONS, ...(size === 1 ? AUTHORIZER : {}) };
-  const cluster = await startCluster({ dir, size, settings, fronts });
-  const stop = async (): Promise<void> => {
-    await cluster.stop();
-    await rm(dir, { recursive: true, force: true });
-  };
-  return { ...cluster, stop, fronts };
 }
 
 let started: SuiteBrokers | undefined;

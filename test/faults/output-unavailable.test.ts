@@ -8,13 +8,14 @@ import {
   ResourcePatternTypes,
 } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
-import { KafkaAdmin } from '../../src/adapters/kafka-admin.ts';
+import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { client } from '../e2e/topic-reader.ts';
 import { type Running, until } from '../e2e/twhin.ts';
 import { type SuiteBrokers, startSuiteBrokers } from './brokers.ts';
 import { Faulty, MANY_COMMITS } from './deployment.ts';
 import type { Dice } from './dice.ts';
-import { form, seeded } from './seeded.ts';
+import { form, LONG, seeded } from './seeded.ts';
+import { readLog } from './verifier/log.ts';
 
 const MAX_OUTBOX = 150;
 /** As many vectors as one commit puts up at most, over and above the bound: it is looked at before reading on. */
@@ -78,23 +79,26 @@ describe('the output topic takes nothing', () => {
   );
 });
 
-describe('the output topic has too few replicas in sync', () => {
-  beforeAll(async () => {
-    brokers = await startSuiteBrokers(3);
-  });
-  afterAll(() => brokers?.stop());
+// A topic that one broker holds always has all its replicas in sync.
+if (LONG) {
+  describe('the output topic has too few replicas in sync', () => {
+    beforeAll(async () => {
+      brokers = await startSuiteBrokers(3);
+    });
+    afterAll(() => brokers?.stop());
 
-  seeded(
-    'training goes on, and all is published once a broker is back',
-    async ({ dice }) => {
-      const here = await deployed(dice);
-      await configure(here, { 'min.insync.replicas': '3' });
-      const node = dice.pick(brokers.nodes);
-      await goesOn(here, dice.between(8_000, 12_000), (_, on) => (on ? node.kill() : node.restart()));
-    },
-    240_000,
-  );
-});
+    seeded(
+      'training goes on, and all is published once a broker is back',
+      async ({ dice }) => {
+        const here = await deployed(dice);
+        await configure(here, { 'min.insync.replicas': '3' });
+        const node = dice.pick(brokers.nodes);
+        await goesOn(here, dice.between(8_000, 12_000), (_, on) => (on ? node.kill() : node.restart()));
+      },
+      240_000,
+    );
+  });
+}
 
 async function deployed(dice: Dice, config = MANY_COMMITS): Promise<Faulty> {
   faulty = await Faulty.deploy({ brokers: brokers.brokers, dice, config, graphs: ['engagement'] });
@@ -112,7 +116,7 @@ async function goesOn(
   await running.says(/not acknowledged|refused/, 60_000);
   await here.progresses(60_000);
   await sleep(forMs);
-  const published = await here.published();
+  const published = await vectors(here);
   const before = await here.consumed();
   await here.progresses(60_000);
   await until('much learned', async () => (await here.consumed()) > before + 300, 90_000);
@@ -122,7 +126,7 @@ async function goesOn(
   expect(stored?.outbox.length).toBeLessThanOrEqual(
     (stored?.entities.size ?? 0) + (stored?.erasures.size ?? 0),
   );
-  expect(await here.published()).toBe(published);
+  expect(await vectors(here)).toBe(published);
   expect({ over: running.over, stderr: running.stderr.slice(-1_000) }).toMatchObject({ over: false });
   await refuse(here, false);
   await endsWell(here, running);
@@ -147,6 +151,11 @@ async function endsWell(here: Faulty, running: Running): Promise<void> {
   // Its last word to the group may not have been heard; the next one's first is.
   await here.catchUp();
   await here.verify({ repeatedLetters: true });
+}
+
+/** Committed records of the output topic; its end moves with every attempt that the brokers take back. */
+async function vectors({ brokers, twhin }: Faulty): Promise<number> {
+  return (await readLog(brokers, [twhin.topic('embeddings.engagement')])).records.length;
 }
 
 /** Takes the right to write the output topic away from everyone, or gives it back. */
