@@ -1,4 +1,5 @@
 import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import { patiently } from './patience.ts';
 import type {
   Committed,
   LogReader,
@@ -35,7 +36,8 @@ export class StandbySource implements Source {
   }
 
   async start(reader: SourceReader): Promise<void> {
-    const stretches = (await this.#log.ranges(this.#topics)).map(({ topic, partition, low }) => ({
+    const ranges = await patiently(this.#group, () => this.#log.ranges(this.#topics));
+    const stretches = ranges.map(({ topic, partition, low }) => ({
       ...{ topic, partition },
       ...{ from: reader.position(topic, partition) ?? low, until: Number.MAX_SAFE_INTEGER },
     }));

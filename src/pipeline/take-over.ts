@@ -1,6 +1,7 @@
 import type { EntityKey } from '../graph/entity.ts';
 import type { Log } from '../log.ts';
 import type { Parts } from './parts.ts';
+import { patiently } from './patience.ts';
 import type { Offsets } from './ports.ts';
 import { type Differing, differing } from './published.ts';
 import { sameTopics } from './same-topics.ts';
@@ -37,8 +38,10 @@ export async function takeOver(
     return { due: [], committed };
   }
 
-  const reader = options.reader();
-  const found = await differing(reader, embeddingsTopic, store, index).finally(() => reader.close());
+  const found = await patiently(source, async () => {
+    const reader = options.reader();
+    return differing(reader, embeddingsTopic, store, index).finally(() => reader.close());
+  });
   const { space = '', epoch } = found;
   // Where nobody left a note, the vectors themselves say whose they are.
   const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);

@@ -1,13 +1,21 @@
 import { describe, expect, test, vi } from 'vitest';
-import { FatalError } from '../../src/errors.ts';
+import { FatalError, RetryableError } from '../../src/errors.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
 import { keptLog } from './faulty-sink.ts';
 import { MemoryLog } from './memory-log.ts';
-import { EMBEDDINGS, expectTopicEqualsStore, graphStore, liveEdges, updater } from './updater-fixture.ts';
+import {
+  EMBEDDINGS,
+  embeddingsReader,
+  expectTopicEqualsStore,
+  graphStore,
+  liveEdges,
+  updater,
+} from './updater-fixture.ts';
 
 const FOLLOW = 'twhin.follow';
 const DEAD_LETTERS = 'twhin.dead-letter';
+const NO_STRETCH = { topic: EMBEDDINGS, partition: 0, from: 0, until: 0 };
 
 /** Follows among users named after `name`, a new pair each. */
 function follows(log: MemoryLog, name: string, count: number, at = 1_000): void {
@@ -63,6 +71,26 @@ describe('taking over', () => {
     await caughtUp(log, store, { space: 'another' });
     expect(log.published).toHaveLength(published);
     expect(await graphStore(store).head()).toMatchObject({ epoch: 2, space: 'first', stepBase: 0 });
+  });
+
+  test('waits for brokers that go away while the topic is compared, and compares it from the start', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 40);
+    await caughtUp(log, new MemoryStore());
+    const gone = () => Promise.reject(new RetryableError('broker-unreachable', 'no broker answers'));
+    let failures = 0;
+    const reader = () => {
+      const inner = embeddingsReader(log);
+      // At first when asked for the ends, then in the middle of reading.
+      if (++failures === 1) return { ...inner, ranges: gone };
+      const cut = { cursors: [{ stretch: NO_STRETCH, next: gone }], close: async () => undefined };
+      return failures === 2 ? { ...inner, read: async () => cut } : inner;
+    };
+    const store = new MemoryStore();
+    await caughtUp(log, store, { space: 'second', reader });
+    expect(failures).toBe(3);
+    await expectTopicEqualsStore(log, store);
+    expectRisingSteps(log);
   });
 
   test('a store made anew publishes all above the steps that are there', async () => {

@@ -75,6 +75,7 @@ export function updater(
     space?: string;
     log?: Log;
     clock?: () => number;
+    reader?: () => LogReader;
   } = {},
 ): Updater {
   const dim = overrides.dim ?? DIM;
@@ -96,7 +97,7 @@ export function updater(
           ])
         : log.source(overrides.handOver)),
     sink: log.sink(),
-    reader: () => embeddingsReader(log),
+    reader: overrides.reader ?? (() => embeddingsReader(log)),
     store: new GraphStore(store, new Layout(model)),
     trainer: localTrainer({ ...TRAINER, model: { ...TRAINER.model, dim } }, { createKernel, workspaceBytes }),
     deadLetter: ({ value, key }, { code }) =>
