@@ -188,7 +188,7 @@ describe('one reader a group', () => {
     await meanwhile.start(new Collector());
     await meanwhile.stop();
     frozen.signal('SIGCONT');
-    await frozen.says(/^failed fenced/);
+    await frozen.says(/^failed fenced: .* for about ([6-9]|[1-9]\d) s/);
     await frozen.says(/^not confirmed: fenced/);
   });
 

@@ -55,13 +55,13 @@ export class Lease {
     this.#settle();
   }
 
-  /** This member is the group's reader from now on. */
+  /** This process is the group's reader from now on. */
   open(): void {
     this.#open = true;
     this.#settle();
   }
 
-  /** The session is over; what waits goes on waiting for the next. */
+  /** For now it isn't known to be; what waits goes on waiting. */
   close(): void {
     this.#open = false;
     this.#answered.clear();

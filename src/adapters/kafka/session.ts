@@ -1,5 +1,5 @@
 import type { Consumer, Kafka } from 'kafkajs';
-import { RetryableError, reasonOf } from '../../errors.ts';
+import { reasonOf } from '../../errors.ts';
 import type { Offsets, WriterNote } from '../../pipeline/ports.ts';
 import { fenced, groupInUse } from '../log-errors.ts';
 import { type KafkaAdmin, safeOffset } from './admin.ts';
@@ -37,9 +37,8 @@ export interface SessionParts {
 type Assignment = Readonly<Record<string, number[]>>;
 
 /**
- * One consumer from connect to crash or stop, and one membership of the group: whoever was put out of it begins a new
- * session. What kafkajs does by itself is left out where it loses records: it never commits what isn't trained, never
- * resets an offset unasked, never restarts.
+ * One consumer from connect to crash or stop. What kafkajs does by itself is left out where it loses records: it never
+ * commits what isn't trained, never resets an offset unasked, never restarts.
  */
 export class KafkaSession {
   readonly #parts: SessionParts;
@@ -48,10 +47,10 @@ export class KafkaSession {
   /** Resolves once kafkajs takes commits: it drops them without a word before. */
   readonly #running = Promise.withResolvers<void>();
   #over = false;
-  /** The member that was given partitions. */
+  /** The member that was given the partitions last; kafkajs joins under another id where that one was put out. */
   #memberId: string | undefined;
   #assignment: Assignment = {};
-  #taking: Promise<void> | undefined;
+  #taking: Promise<void> = this.#running.promise;
   #leads = false;
 
   constructor(parts: SessionParts) {
@@ -130,26 +129,27 @@ export class KafkaSession {
       this.#passedOver();
       return;
     }
-    this.#assignment = assignment;
-    if (this.#memberId !== undefined && this.#memberId !== memberId) {
-      // What happened between the two memberships is for a new session to find out.
-      this.#consumer.pause(this.#partitions());
-      this.#fail(new RetryableError('put-out', `group ${this.#parts.groupId} had put this process out`));
-      return;
-    }
-    this.#memberId = memberId;
-    readership.assigned(memberId);
+    const awayMs = lease.ageMs ?? 0;
     lease.renewed('SyncGroup');
-    this.#seek();
-    if (!this.#leads) {
-      this.#consumer.pause(this.#partitions());
-      this.#taking ??= this.#take().catch((error: unknown) => this.#fail(error));
+    this.#assignment = assignment;
+    if (this.#memberId !== memberId) {
+      // What happened since the last membership is to be found out before anything is read or confirmed.
+      this.#leads = false;
+      lease.close();
+      this.#memberId = memberId;
+      readership.assigned(memberId);
+      this.#taking = this.#taking
+        .then(() => this.#take(memberId, awayMs))
+        .catch((error: unknown) => this.#fail(error));
     }
+    this.#seek();
+    if (!this.#leads) this.#consumer.pause(this.#partitions());
   }
 
   /** Another reads: a standby waits for its turn. */
   #passedOver(): void {
     const { readership, lease, standby, groupId, admin } = this.#parts;
+    this.#memberId = undefined;
     if (readership.held) {
       this.#fail(fenced(groupId, lease.ageMs ?? 0));
     } else if (!standby) {
@@ -160,14 +160,12 @@ export class KafkaSession {
     }
   }
 
-  /** From assigned to reading. */
-  async #take(): Promise<void> {
+  /** From assigned to reading. awayMs: since it last asked to stay in the group. */
+  async #take(memberId: string, awayMs: number): Promise<void> {
     const { handover, readership, lease, leads } = this.#parts;
-    const awayMs = lease.ageMs ?? 0;
-    await this.#running.promise;
     await handover.check();
     await readership.take(this.#consumer, (topic, partition) => handover.next(topic, partition), awayMs);
-    if (this.#over) return;
+    if (this.#over || this.#memberId !== memberId) return;
     this.#leads = true;
     lease.open();
     leads();
