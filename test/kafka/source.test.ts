@@ -125,7 +125,9 @@ describe('Kafka source', () => {
     await until('all', () => reader.records.length === 500);
     await admin.deleteTopics({ topics: [topic] });
     await sleep(500);
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+    const ours = new KafkaAdmin(settings, quiet);
+    await ours.create([{ name: topic, partitions: 1, configs: {} }]);
+    await ours.close();
     await producer.send({ topic, messages: messages(20) });
     await until('the error', () => reader.errors.length > 0);
     await reading.stop();

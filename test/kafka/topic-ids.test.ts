@@ -1,5 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { expect, inject, test } from 'vitest';
+import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { createKafka } from '../../src/adapters/kafka/client.ts';
 import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
 import { topicIds } from '../../src/adapters/kafka/topic-ids.ts';
@@ -12,8 +13,8 @@ const quiet = () => undefined;
 test('a topic made again under the same name has another id', async () => {
   const admin = new Kafka({ ...settings, logLevel: logLevel.NOTHING }).admin();
   const [one, two] = [freshTopic('ids'), freshTopic('ids')];
-  const make = (topic: string) =>
-    admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 3 }] });
+  const ours = new KafkaAdmin(settings, quiet);
+  const make = (name: string) => ours.create([{ name, partitions: 3, configs: {} }]);
   const ids = () => topicIds(createKafka(settings, quiet), settings, [one, two, 'not-there']);
   await admin.connect();
   try {
@@ -29,6 +30,7 @@ test('a topic made again under the same name has another id', async () => {
     expect(after[two]).toBe(before[two]);
     expect(after[one]).not.toBe(before[one]);
   } finally {
+    await ours.close();
     await admin.disconnect();
   }
 });
