@@ -1,0 +1,90 @@
+import { openRocksdb } from '../src/adapters/rocksdb-store.ts';
+import type { GraphConfig } from '../src/config/resolve.ts';
+import type { EdgeChange } from '../src/graph/edge.ts';
+import { type EntityKey, entityKey } from '../src/graph/entity.ts';
+import { type EntityRecord, GraphStore } from '../src/graph/graph-store.ts';
+import { Layout } from '../src/graph/layout.ts';
+import { Random } from '../src/sampling/random.ts';
+
+const COMMIT_ENTITIES = 20_000;
+const COMMIT_EDGES = 50_000;
+const AT = Date.UTC(2026, 0);
+
+/** Every fifth entity is a user, of which each has many edges; the rest are tweets. */
+const USER_EVERY = 5;
+
+/**
+ * Fills a folder with a store of the engagement graph as if it had been trained: entities with random vectors, likes
+ * by users of tweets, favourites more often. No event of it is in any log: its offsets are the topics' starts.
+ */
+export async function writeLargeStore(
+  folder: string,
+  graph: Pick<GraphConfig, 'name' | 'model'>,
+  size: { entities: number; edges: number },
+): Promise<void> {
+  const { model } = graph;
+  const store = new GraphStore(await openRocksdb(folder), new Layout(model));
+  const random = Random.seeded(1);
+  const relationRows = 2 * model.relations.length;
+  const users = Math.ceil(size.entities / USER_EVERY);
+  const head = {
+    ...{ format: 1 as const, graph: graph.name, model, step: 1_000_000, random: [...random.state()] },
+    ...{ rows: relationRows + size.entities, offsets: {}, outbox: 0, watermark: AT },
+    ...{ epoch: 0, space: '', stepBase: 0, topicIds: {} },
+    events: { consumed: size.edges, rejected: 0, duplicate: 0, late: 0 },
+    edges: { likes: size.edges },
+    entities: { user: users, tweet: size.entities - users },
+  };
+  const nothing = {
+    ...{ erasedEdges: [], erasedEntities: [], erasures: [], outboxAdded: [], outboxCleared: [] },
+    ...{ edges: [], entities: [], rows: new Int32Array(0), floats: new Float32Array(0) },
+  };
+  const keyOf = (n: number) =>
+    n % USER_EVERY === 0
+      ? entityKey('user', `${1_000_000_000 + n}`)
+      : entityKey('tweet', `${1_800_000_000_000_000_000n + BigInt(n)}`);
+  try {
+    for (let first = 0; first < size.entities + relationRows; first += COMMIT_ENTITIES) {
+      const count = Math.min(COMMIT_ENTITIES, size.entities + relationRows - first);
+      const rows = Int32Array.from({ length: count }, (_, i) => first + i);
+      const entities: EntityRecord[] = [];
+      for (const row of rows) {
+        if (row < relationRows) continue;
+        entities.push({ key: keyOf(row - relationRows), row, updates: 5, firstSeen: AT, lastSeen: AT });
+      }
+      await store.commit({ ...nothing, head, entities, rows, floats: vectors(count, model.dim, random) });
+    }
+    const tweets = size.entities - users;
+    const tweetAt = (n: number): EntityKey => {
+      const index = n + Math.floor(n / (USER_EVERY - 1)) + 1;
+      return keyOf(Math.min(index, size.entities - 1));
+    };
+    const there = new Set<number>();
+    while (there.size < size.edges) {
+      const edges: EdgeChange[] = [];
+      while (edges.length < COMMIT_EDGES && there.size < size.edges) {
+        const user = random.below(users);
+        const tweet = Math.floor(tweets * random.uniform() ** 2);
+        const before = there.size;
+        if (there.add(user * tweets + tweet).size === before) continue;
+        const [lhs, rhs] = [keyOf(USER_EVERY * user), tweetAt(tweet)];
+        edges.push({ lhs, relation: 'likes', rhs, at: AT, removed: false });
+      }
+      await store.commit({ ...nothing, head, edges });
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+/** [count, dim + 2]: numbers for a length of about 1, an accumulator, no drift. */
+function vectors(count: number, dim: number, random: Random): Float32Array {
+  const width = dim + 2;
+  const scale = Math.sqrt(3 / dim);
+  const floats = new Float32Array(count * width);
+  for (let i = 0; i < count; i++) {
+    for (let k = 0; k < dim; k++) floats[i * width + k] = (2 * random.uniform() - 1) * scale;
+    floats[i * width + dim] = 0.1;
+  }
+  return floats;
+}
