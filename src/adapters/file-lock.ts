@@ -1,6 +1,6 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RetryableError } from '../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../errors.ts';
 
 const WAIT_MS = 10_000;
 /** A lock file whose holder died before it wrote its number into it. */
@@ -37,7 +37,7 @@ async function take(path: string): Promise<boolean> {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
       return false;
     }
-    throw error;
+    throw new FatalError('locked', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
   }
 }
 

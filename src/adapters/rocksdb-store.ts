@@ -176,6 +176,13 @@ function openFailure(folder: string, error: unknown): FatalError {
       cause: error,
     });
   }
+  if (/Permission denied|Read-only file system|EACCES|EROFS/.test(reason)) {
+    return new FatalError(
+      'store-denied',
+      `the store in ${folder} can't be opened: ${reason}. This user may not write there; that says nothing of its files`,
+      { cause: error },
+    );
+  }
   return new FatalError(
     'store-open',
     `the store in ${folder} can't be opened: ${reason}. If its files are damaged, ${WAY_OUT}`,

@@ -104,18 +104,22 @@ export async function makeLive(graph: Graph, name: string, set: readonly string[
   return live;
 }
 
-/** Writes a small file whole or not at all. */
+/** Writes a small file whole or not at all. @throws FatalError when it can't be written. */
 export async function writeAside(path: string, text: string): Promise<void> {
   const aside = `${path}.${process.pid}`;
-  await mkdir(join(path, '..'), { recursive: true });
-  const file = await open(aside, 'w');
   try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
+    await mkdir(join(path, '..'), { recursive: true });
+    const file = await open(aside, 'w');
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    throw new FatalError('store-write', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
   }
-  await rename(aside, path);
 }
 
 function liveFile({ folder }: Graph): string {

@@ -27,7 +27,7 @@ export async function promotionMade(
   graph: GraphConfig,
   place: StorePlace,
   set: readonly string[],
-  { world, output }: Surroundings,
+  { world, output }: Pick<Surroundings, 'world' | 'output'>,
   log: Log,
 ): Promise<{ previous: string; published: number | undefined }> {
   const previous = readLive(graph).live;
@@ -35,7 +35,12 @@ export async function promotionMade(
   const signals = onSignal(() => undefined);
   try {
     await requestPromotion(graph, { store: place.name, set: [...set] });
-    if (await madeHere(promotion)) return { previous, published: undefined };
+    const made = await madeHere(promotion).catch(async (error: unknown) => {
+      // Nobody is to make later what was said to have failed.
+      await dropPromotion(graph);
+      throw error;
+    });
+    if (made) return { previous, published: undefined };
     log.info({ graph: graph.name, store: place.name }, 'asked the running updater to swap');
     const epoch = (await headOf(graph, place))?.epoch ?? 0;
     const runner = new Runner(graph);

@@ -86,7 +86,8 @@ describe('twhin replay promote', () => {
     }
     await ok('replay', ...GRAPH, '--into', 'shadow');
     await mkdir(at('stores', 'shadow.old'), { recursive: true });
-    await ok('replay', 'compare', 'live', 'shadow', ...GRAPH);
+    const { err } = await here.run('replay', 'compare', 'live', 'nothing', ...GRAPH);
+    expect(err.join('\n')).toMatch(/main \(live\), shadow\b(?!\.old)/);
   });
 });
 
