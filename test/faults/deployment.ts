@@ -37,6 +37,11 @@ export interface DeployOptions {
   readonly sessionMs?: number;
 }
 
+export interface RunOptions extends CommandOptions {
+  /** As an operator runs it: no debug lines, no stack traces. */
+  readonly terse?: boolean;
+}
+
 let latest: Running | undefined;
 
 /** What the updater that was started last said last: for a test that failed. */
@@ -80,9 +85,14 @@ export class Faulty {
   }
 
   /** Starts the updaters, with failpoints where `env` has some. */
-  run(args: readonly string[] = [], options: CommandOptions = {}): Running {
+  run(args: readonly string[] = [], options: RunOptions = {}): Running {
     latest = this.twhin.start(
-      ['--verbose', 'run', ...this.graphs.flatMap((name) => ['--graph', name]), ...args],
+      [
+        ...(options.terse === true ? [] : ['--verbose']),
+        'run',
+        ...this.graphs.flatMap((name) => ['--graph', name]),
+        ...args,
+      ],
       {
         ...options,
         command: COMMAND,

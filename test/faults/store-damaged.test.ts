@@ -40,7 +40,7 @@ describe('the store’s own files', () => {
         await rm(store, { recursive: true });
         await cp(aside, store, { recursive: true });
         const where = await flipByte(join(store, 'db'), dice);
-        const running = deployed.run(['--until-caught-up']);
+        const running = deployed.run(['--until-caught-up'], { terse: true });
         const { code, stderr } = await running.ended;
         if (code === 0) outcomes.push(await rightAfterAll(deployed, where));
         else {
@@ -96,7 +96,7 @@ describe('the store’s own files', () => {
       mounted = deployed.state;
       await deployed.feeder.send(form(20_000, 60_000));
       for (let attempt = 0; attempt < 2; attempt++) {
-        const { code, stderr } = await deployed.run(['--until-caught-up']).ended;
+        const { code, stderr } = await deployed.run(['--until-caught-up'], { terse: true }).ended;
         expect({ code, stderr: stderr.slice(-2_000) }).toMatchObject({ code: 1 });
         expect(stderr).toContain(join(deployed.state, 'engagement'));
         expect(stderr).toMatch(/[Nn]o space left on device|ENOSPC/);
