@@ -4,6 +4,7 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors.ts';
 import { type Bound, readBound } from '../../replay/bound.ts';
 import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
+import { pendingPromotion } from '../../state/promotion.ts';
 import type { Surroundings } from '../surroundings.ts';
 import type { ReplayPaceOptions } from './pace.ts';
 import { differencesOf, type SettingDifference, type Settings, settingsOf } from './settings.ts';
@@ -112,10 +113,13 @@ function readPlace(graph: GraphConfig, { into, dryRun }: ReplayOptions): StorePl
   }
   const place = placeOf(graph, into);
   const { live, previous } = readLive(graph);
-  const taken = [FIRST_STORE, live, previous].includes(into);
-  if (!taken) return place;
-  const what =
-    into === live ? 'the live store' : into === previous ? 'the previous live store' : 'the first store';
+  const what = [
+    [live, 'the live store'],
+    [previous, 'the previous live store'],
+    [pendingPromotion(graph)?.store, 'about to be the live store'],
+    [FIRST_STORE, 'the first store'],
+  ].find(([name]) => name === into)?.[1];
+  if (what === undefined) return place;
   throw new UsageError(
     'into',
     `--into: ${into} is ${what} of ${graph.name}; a replay is written beside it, under another name`,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dropPromotion, requestPromotion } from '../../../src/state/promotion.ts';
 import { json, type Place, place, type Said } from '../captured.ts';
 
 const AT = 1_704_067_200_000;
@@ -215,6 +216,15 @@ describe('a replay that is refused', () => {
     expect(err.length).toBe(1 + lines.length);
     for (const [i, line] of lines.entries()) expect(err[i + 1]).toMatch(line);
     expect(existsSync(join(here.folder, 'state/engagement/stores/a'))).toBe(false);
+  });
+
+  test('a store that is about to be live', async () => {
+    const graph = { name: 'engagement', folder: join(here.folder, 'state/engagement') };
+    await requestPromotion(graph, { store: 'wished', set: [] });
+    const { code, err } = await replay('--into', 'wished', '--restart');
+    await dropPromotion(graph);
+    expect(code).toBe(2);
+    expect(err[1]).toMatch(/--into: wished is about to be the live store of engagement/);
   });
 
   test('without a graph, or one that there is not', async () => {
