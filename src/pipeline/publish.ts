@@ -126,18 +126,48 @@ export class Publisher {
   }
 
   async #messages(keys: readonly EntityKey[]): Promise<Message[]> {
-    const { store, index, topic, header, writer } = this.#options;
+    const { topic, header, writer } = this.#options;
     const { epoch, space, stepBase } = writer;
-    const rows = keys.map((key) => index.find(key));
-    const vectors = await store.readVectors(rows.filter((row) => row !== undefined));
+    const vectors = await this.#stored(keys);
     const at = this.#options.watermark();
     return keys.map((key, i) => {
-      const vector = vectors.get(rows[i] ?? -1);
+      const vector = vectors[i];
       const step = stepBase + (vector?.step ?? this.#options.step());
       const headers = embeddingHeaders({ ...header, step, at, epoch, space });
       return { topic, key, value: vector?.bytes ?? null, headers };
     });
   }
+
+  /**
+   * What the store holds of each. The index is ahead of it: an entity that is erased there, or has another row by now,
+   * is as it was until that is committed. Its tombstone, sent before, would be followed by its vector if the process died.
+   */
+  async #stored(keys: readonly EntityKey[]): Promise<(StoredVector | undefined)[]> {
+    const { store, index } = this.#options;
+    const vectors = await readVectors(
+      store,
+      keys.map((key) => index.find(key)),
+    );
+    const gone = keys.filter((_, i) => vectors[i] === undefined);
+    if (gone.length === 0) return vectors;
+    const entities = await store.readEntities(gone);
+    const still = await readVectors(
+      store,
+      entities.map((entity) => entity?.row),
+    );
+    return vectors.map((vector) => vector ?? still.shift());
+  }
+}
+
+type StoredVector = { readonly bytes: Uint8Array; readonly step: number };
+
+/** In the order of `rows`; undefined where there is no row, or nothing in it. */
+async function readVectors(
+  store: GraphStore,
+  rows: readonly (number | undefined)[],
+): Promise<(StoredVector | undefined)[]> {
+  const vectors = await store.readVectors(rows.filter((row) => row !== undefined));
+  return rows.map((row) => vectors.get(row ?? -1));
 }
 
 export interface PublisherOptions {

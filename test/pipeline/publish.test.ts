@@ -117,6 +117,26 @@ describe('Publisher', () => {
     expect(publisher.latency.quantile(0.5)).toBeUndefined();
   });
 
+  test('sends what is committed of an entity that is erased, or has another row, and not committed as such', async () => {
+    const { sink, publisher, index, store } = await setUp();
+    index.remove(A);
+    index.remove(B);
+    index.add(B, 1);
+    publisher.add([B, A], 1, undefined);
+    await sink.acknowledge();
+    await publisher.drained();
+    await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
+    publisher.add([A, B], 2, undefined);
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
+      [B, ONE, '7'],
+      [A, ONE, '7'],
+      [A, null, '70'],
+      [B, ONE, '7'],
+    ]);
+  });
+
   test('sends a tombstone for an entity that is gone, with the step of the last commit', async () => {
     const { sink, publisher, index, store } = await setUp();
     await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
