@@ -5,6 +5,7 @@ import { MemoryStore } from '../../src/graph/memory-store.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
 import { graphStore, updater } from '../pipeline/updater-fixture.ts';
 import { freshTopic } from './collector.ts';
+import { makeTopic } from './make-topic.ts';
 
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
 const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
@@ -21,7 +22,7 @@ afterAll(async () => {
 
 test('a topic that retention emptied before it was ever read is caught up with', async () => {
   const topic = freshTopic('expired');
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 2 }] });
+  await makeTopic(topic, 2);
   const messages = Array.from({ length: 20 }, (_, n) => ({ value: '{}', partition: n % 2 }));
   await producer.send({ topic, messages });
   await admin.fetchTopicOffsets(topic);

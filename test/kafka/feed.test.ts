@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { Kafka, logLevel } from 'kafkajs';
 import { expect, inject, test } from 'vitest';
 import { readEvents } from '../../src/adapters/event-file/event-file.ts';
 import { feed } from '../../src/adapters/event-file/feeder.ts';
@@ -9,6 +8,7 @@ import { KafkaSource } from '../../src/adapters/kafka/source.ts';
 import { BadEvent } from '../../src/errors.ts';
 import { deadLetter, engagement, readEvent, readRecord } from '../../topics/index.ts';
 import { Collector, freshTopic, until } from './collector.ts';
+import { makeTopic } from './make-topic.ts';
 
 guardRequestQueue();
 
@@ -19,10 +19,7 @@ const EVENTS = 5000;
 test('what is fed comes out of the log in each user’s order, with every bad line told apart', async () => {
   const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
   const topic = freshTopic('feed');
-  const admin = new Kafka({ ...settings, logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 4 }] });
-  await admin.disconnect();
+  await makeTopic(topic, 4);
 
   // Every tenth line is bad.
   const lines = Array.from({ length: EVENTS }, (_, n) =>

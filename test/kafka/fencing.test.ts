@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
 import { KafkaSource } from '../../src/adapters/kafka/source.ts';
 import { Collector, disorder, freshTopic, until } from './collector.ts';
+import { makeTopic } from './make-topic.ts';
 
 guardRequestQueue();
 const quiet = () => undefined;
@@ -27,7 +28,7 @@ afterAll(async () => {
 
 const filled = async (count: number, numPartitions = 3): Promise<string> => {
   const topic = freshTopic('fencing');
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions }] });
+  await makeTopic(topic, numPartitions);
   await fill(topic, count);
   return topic;
 };

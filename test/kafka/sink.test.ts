@@ -10,6 +10,7 @@ import { KafkaSink } from '../../src/adapters/kafka/sink.ts';
 import { KafkaSource } from '../../src/adapters/kafka/source.ts';
 import { RetryableError } from '../../src/errors.ts';
 import { Collector, freshTopic, numbered, numbersOf, until } from './collector.ts';
+import { makeTopic } from './make-topic.ts';
 
 const quiet = () => undefined;
 guardRequestQueue();
@@ -23,7 +24,7 @@ describe('Kafka sink', () => {
 
   const made = async (numPartitions: number): Promise<string> => {
     const topic = freshTopic('sink');
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions }] });
+    await makeTopic(topic, numPartitions);
     return topic;
   };
   const count = async (topic: string): Promise<number> => {
@@ -65,7 +66,7 @@ describe('Kafka sink', () => {
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
     expect(results[0]).toMatchObject({ reason: expect.any(RetryableError) });
     expect(await count(kept)).toBe(10);
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: gone, numPartitions: 1 }] });
+    await makeTopic(gone, 1);
     await sink.publish(numbered(gone, 5, 1));
     expect(await count(gone)).toBe(5);
     await sink.stop();

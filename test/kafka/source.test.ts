@@ -6,6 +6,7 @@ import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
 import { KafkaSource } from '../../src/adapters/kafka/source.ts';
 import type { Trouble } from '../../src/pipeline/ports.ts';
 import { Collector, disorder, freshTopic, numbersOf, until } from './collector.ts';
+import { makeTopic } from './make-topic.ts';
 
 const quiet = () => undefined;
 guardRequestQueue();
@@ -27,7 +28,7 @@ describe('Kafka source', () => {
 
   const filled = async (count: number, numPartitions = 1): Promise<string> => {
     const topic = freshTopic('source');
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions }] });
+    await makeTopic(topic, numPartitions);
     if (count > 0) {
       await producer.send({ topic, messages: messages(count) });
     }
