@@ -39,9 +39,10 @@ const end = fc.record({
 });
 /**
  * Which store a process has. own: the graph's first; other: another host's; anew: the first, deleted before; older: the
- * first as it was after some process before, put back.
+ * first as it was after some process before, put back; rolled-back: the first without its last commits, as a power loss
+ * leaves it.
  */
-const storeChoice = fc.constantFrom('own', 'own', 'own', 'other', 'anew', 'older');
+const storeChoice = fc.constantFrom('own', 'own', 'own', 'other', 'anew', 'older', 'rolled-back');
 const life = fc.record({
   records: fc.array(sending, { maxLength: 25, size: 'max' }),
   store: storeChoice,
@@ -85,29 +86,44 @@ type LifeStory = Lives[number];
 
 /** The stores that there are, and which of them a process gets. */
 class Stores {
-  readonly #hosts = { own: new MemoryStore(), other: new MemoryStore() };
-  readonly #copies: MemoryStore[] = [];
+  readonly #hosts = { own: new KeptStore(), other: new MemoryStore() };
+  readonly #copies: WriteBatch[] = [];
 
   /** held: a frozen process has it open, so that nobody else may. */
   async take(choice: LifeStory['store'], seed: number, held: MemoryStore | undefined): Promise<MemoryStore> {
     const host = choice === 'other' ? 'other' : 'own';
-    if (choice === 'anew' || this.#hosts[host] === held) this.#hosts[host] = new MemoryStore();
-    const copy = this.#copies[seed % Math.max(1, this.#copies.length)];
-    if (choice === 'older' && copy) this.#hosts.own = await copyOf(copy);
+    if (choice === 'anew' || this.#hosts[host] === held) this.#hosts[host] = new KeptStore();
+    const { own } = this.#hosts;
+    if (choice === 'rolled-back') this.#hosts.own = await storeOf(own.before.at(-1 - (seed % 4)));
+    if (choice === 'older') this.#hosts.own = await storeOf(this.#copies[seed % this.#copies.length]);
     return this.#hosts[host];
   }
 
   async keepCopy(): Promise<void> {
-    this.#copies.push(await copyOf(this.#hosts.own));
+    this.#copies.push(await contentOf(this.#hosts.own));
   }
 }
 
-async function copyOf(store: MemoryStore): Promise<MemoryStore> {
-  const copy = new MemoryStore();
+/** Remembers what it held before each write. */
+class KeptStore extends MemoryStore {
+  readonly before: WriteBatch[] = [];
+
+  override async write(batch: WriteBatch): Promise<void> {
+    this.before.push(await contentOf(this));
+    await super.write(batch);
+  }
+}
+
+async function contentOf(store: MemoryStore): Promise<WriteBatch> {
   const batch = new WriteBatch();
   for await (const { key, value } of store.scan(Buffer.alloc(0))) batch.put(key, value);
-  await copy.write(batch);
-  return copy;
+  return batch;
+}
+
+async function storeOf(content: WriteBatch | undefined): Promise<KeptStore> {
+  const store = new KeptStore();
+  if (content !== undefined) await store.write(content);
+  return store;
 }
 
 /** How processes may end that are not through. */
@@ -115,14 +131,17 @@ function expectKilledOrFenced(error: Error): void {
   expect(error.message).toMatch(/^killed$|^another process (reads for the group|publishes)$/);
 }
 
-/** Lives all lives, one after the other; a frozen one goes on when the next has ended. The last has no end of its own. */
+/**
+ * Lives all lives, one after the other; a frozen one goes on when the next has ended. Then two more with no end of their
+ * own: one that had not joined the group when it froze may lead after the first of them.
+ */
 async function lived(lives: Lives): Promise<{ log: SharedLog; store: MemoryStore }> {
   const log = new SharedLog();
   const stores = new Stores();
   let store = new MemoryStore();
   let frozen: { readonly life: Life; readonly ended: Promise<void>; readonly store: MemoryStore } | undefined;
   const last: LifeStory = { ...lives.at(-1)!, records: [], end: null };
-  for (const [i, { records, end: early, store: choice, pace, seed }] of [...lives, last].entries()) {
+  for (const [i, { records, end: early, store: choice, pace, seed }] of [...lives, last, last].entries()) {
     for (const { event, partition: part, times } of records) {
       for (let n = 0; n < times; n++) log.append(event.topic, event.value, { partition: (part + n) % 3 });
     }
