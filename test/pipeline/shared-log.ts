@@ -25,6 +25,7 @@ export class SharedLog extends MemoryLog {
 
   #sourceOf(life: Life, random: Random): Source {
     const partitions = new Pump(this.records, random);
+    const slow = Random.seeded(random.next());
     const mine = () => {
       if (this.#reads !== life) throw new FatalError('fenced', 'another process reads for the group');
     };
@@ -44,6 +45,7 @@ export class SharedLog extends MemoryLog {
       resume: () => partitions.resume(),
       commit: (offsets, note) =>
         life.call(async () => {
+          for (let turns = 4 ** slow.below(4); turns > 1; turns--) await turn();
           mine();
           this.committed.push(offsets);
           this.note = note;

@@ -152,6 +152,43 @@ describe('taking over', () => {
     await expectTopicEqualsStore(log, shadow);
   });
 
+  test('leaves its note with the group before anything goes out that the note does not cover', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 100);
+    const [plainSource, plainSink] = [log.source.bind(log), log.sink.bind(log)];
+    log.source = (handOver) => {
+      const source = plainSource(handOver);
+      const soon = source.commit;
+      const commit: typeof soon = async (offsets, note) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        await soon(offsets, note);
+      };
+      return Object.assign(source, { commit });
+    };
+    const ahead: string[] = [];
+    let reached = false;
+    log.sink = () => ({
+      ...plainSink(),
+      publish: async (messages) => {
+        for (const { key, headers } of messages) {
+          const [step, epoch] = [Number(headers['step']), Number(headers['epoch'])];
+          if (!log.note || step > log.note.step || epoch > log.note.epoch) ahead.push(String(key));
+        }
+        if (!reached) throw new Error('killed');
+        log.published.push(...messages);
+      },
+    });
+    const store = new MemoryStore();
+    await expect(caughtUp(log, store)).rejects.toThrow('killed');
+    expect((await Array.fromAsync(graphStore(store).outbox())).length).toBeGreaterThan(0);
+    // As if it had died before it told the log anything.
+    log.note = undefined;
+    reached = true;
+    await caughtUp(log, store);
+    expect(ahead).toEqual([]);
+    await expectTopicEqualsStore(log, store);
+  });
+
   test('says by how much the committed offsets differ, and goes by the store', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 20);
