@@ -67,6 +67,8 @@ async function wholeWay(file: string, expected: HiggsCounts, limitMs: number): P
   expect(headers).toEqual({
     graph: GRAPH,
     dim: '128',
+    epoch: expect.stringMatching(/^[1-9]\d*$/),
+    space: expect.stringMatching(/^[0-9a-f]{16}$/),
     dtype: 'float32',
     step: expect.stringMatching(/^\d+$/),
     at: expect.stringMatching(/^13\d{11}$/),

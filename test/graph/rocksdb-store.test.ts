@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { openRocksdb } from '../../src/adapters/rocksdb-store.ts';
 import { batchOf, scanned, storeConformance } from './store-conformance.ts';
 
@@ -62,7 +62,8 @@ describe('RocksDB as a store on disk', () => {
     const child = writing(target);
     await said(child, 'wrote 3');
     await expect(openRocksdb(target)).rejects.toMatchObject({ name: 'FatalError', code: 'store-in-use' });
-    const reader = await openRocksdb(target, { readOnly: true });
+    // Files that the writer changes in that moment are looked for again, as `state/open` does.
+    const reader = await vi.waitFor(() => openRocksdb(target, { readOnly: true }));
     expect(await scanned(reader.scan(Buffer.from('k')))).toHaveLength(500);
     await expect(reader.write(batchOf(['61', '01']))).rejects.toMatchObject({ code: 'store-write' });
     await reader.close();
