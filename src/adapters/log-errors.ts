@@ -32,6 +32,8 @@ export function readerClosed(): RetryableError {
 export interface GroupReader {
   readonly clientId: string;
   readonly host: string;
+  /** It read before as well, and was there to say so as the group was last joined. */
+  readonly holdsOn: boolean;
 }
 
 /** The error of a source that finds its group taken. reader: who has it, where the brokers tell. */

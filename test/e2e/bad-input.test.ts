@@ -2,7 +2,8 @@ import { afterEach, expect, inject, test } from 'vitest';
 import { REASONS } from '../../topics/reasons.ts';
 import { badRecords, goodEvent } from '../fixtures/bad-records.ts';
 import { produceRaw, type RawRecord } from './raw-producer.ts';
-import { lagOf, readTopic } from './topic-reader.ts';
+import { lagOf } from './topic-ends.ts';
+import { readTopic } from './topic-reader.ts';
 import { SMALL, Twhin } from './twhin.ts';
 
 const TOPICS = ['engagement', 'follow', 'ad-click', 'search', 'erasure', 'gift'];

@@ -4,7 +4,8 @@ import { afterEach, expect, inject, test } from 'vitest';
 import type { Head } from '../../src/graph/head.ts';
 import { countHiggs, higgsLines } from '../fixtures/higgs.ts';
 import { readStore, unlike } from './stored.ts';
-import { fold, lagOf, readTopic, type TopicRecord } from './topic-reader.ts';
+import { lagOf } from './topic-ends.ts';
+import { fold, readTopic, type TopicRecord } from './topic-reader.ts';
 import { Twhin, until } from './twhin.ts';
 
 const GRAPH = 'engagement';

@@ -1,5 +1,5 @@
 import { CompressionTypes, Partitioners } from 'kafkajs';
-import { client } from './topic-reader.ts';
+import { client } from './topic-ends.ts';
 
 /** A record that goes out as it is, checked by nobody. */
 export interface RawRecord {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { higgsLines } from '../fixtures/higgs.ts';
 import { readStore, unlike } from './stored.ts';
-import { client, endsOf, fold, readTopic } from './topic-reader.ts';
+import { client, endsOf } from './topic-ends.ts';
+import { fold, readTopic } from './topic-reader.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
 const GRAPH = 'engagement';

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { readStore, unlike } from './stored.ts';
-import { endsOf, fold, lagOf, readTopic } from './topic-reader.ts';
+import { endsOf, lagOf } from './topic-ends.ts';
+import { fold, readTopic } from './topic-reader.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
 const RATE = 500;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
+import type { Consumer } from 'kafkajs';
+import { client, settledEnds } from './topic-ends.ts';
 
 // Apart from ours on purpose: it shares no code with what it checks, so it sees what any consumer would.
 
@@ -13,91 +14,78 @@ export interface TopicRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const READ_MS = 60_000;
-
-export function client(brokers: string): Kafka {
-  return new Kafka({ brokers: brokers.split(','), clientId: 'apart', logLevel: logLevel.NOTHING });
+/** Topics as they stand: every committed record, in order within its partition, and where each partition ends. */
+export interface Log {
+  readonly records: readonly TopicRecord[];
+  /** By topic and partition: the offset after the last record, markers of transactions included. */
+  readonly ends: ReadonlyMap<string, ReadonlyMap<number, number>>;
 }
 
-/** Every record of a topic, in order within its partition, from the start up to where it ends now. */
-export async function readTopic(brokers: string, topic: string): Promise<TopicRecord[]> {
-  const kafka = client(brokers);
-  const ends = await endsOf(brokers, topic);
+const READ_MS = 300_000;
+
+/** Every committed record of a topic, in order within its partition, from the start up to where it ends now. */
+export async function readTopic(brokers: string, topic: string): Promise<readonly TopicRecord[]> {
+  return (await readLog(brokers, [topic])).records;
+}
+
+/** Reads topics from their start to where they end now, with read_committed, past the markers of transactions. */
+export async function readLog(brokers: string, topics: readonly string[]): Promise<Log> {
+  const ends = await settledEnds(brokers, topics);
+  const left = new Map<string, number>();
+  for (const [topic, partitions] of ends) {
+    for (const [partition, end] of partitions) if (end > 0) left.set(`${topic}/${partition}`, end);
+  }
   const records: TopicRecord[] = [];
-  const open = new Map([...ends].filter(([, end]) => end > 0));
-  if (open.size === 0) return records;
-  const consumer = kafka.consumer({ groupId: `apart-${randomUUID()}`, maxWaitTimeInMs: 100 });
+  if (left.size === 0) return { records, ends };
+  const consumer = client(brokers).consumer({
+    ...{ groupId: `apart-${randomUUID()}`, maxWaitTimeInMs: 100, sessionTimeout: 30_000 },
+    readUncommitted: false,
+  });
   const done = Promise.withResolvers<void>();
-  const timer = setTimeout(
-    () => done.reject(new Error(`${topic}: ${records.length} records read, ${[...open]} still to come`)),
-    READ_MS,
-  );
-  consumer.on('consumer.crash', ({ payload }) => done.reject(payload.error));
-  // By batches, since markers of transactions, which are no records, may stand at the end.
-  consumer.on('consumer.end_batch_process', ({ payload: { partition, lastOffset } }) => {
-    if (Number(lastOffset) + 1 >= (ends.get(partition) ?? 0)) open.delete(partition);
-    if (open.size === 0) done.resolve();
+  const timer = setTimeout(() => done.reject(new Error(`not read to the end: ${[...left]}`)), READ_MS);
+  // A group that its coordinator is still loading, say, is joined again by kafkajs itself.
+  consumer.on('consumer.crash', ({ payload }) => {
+    if (!payload.restart) done.reject(payload.error);
+  });
+  // Tells of batches that held nothing but markers and aborted records, too.
+  consumer.on('consumer.end_batch_process', ({ payload }) => {
+    const place = `${payload.topic}/${payload.partition}`;
+    if (Number(payload.lastOffset) + 1 >= (left.get(place) ?? 0)) left.delete(place);
+    if (left.size === 0) done.resolve();
   });
   try {
     await consumer.connect();
-    await consumer.subscribe({ topics: [topic], fromBeginning: true });
-    await consumer.run({
-      eachMessage: async ({ partition, message }) => {
-        const offset = Number(message.offset);
-        if (offset >= (ends.get(partition) ?? 0)) return;
-        const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]);
-        records.push({
-          ...{ topic, partition, offset, key: message.key && String(message.key), value: message.value },
-          headers: Object.fromEntries(headers),
-        });
-      },
-    });
+    await consumer.subscribe({ topics: [...topics], fromBeginning: true });
+    await collect(consumer, ends, records);
     await done.promise;
   } finally {
     clearTimeout(timer);
     await consumer.disconnect();
   }
-  return records;
+  return { records, ends };
+}
+
+async function collect(consumer: Consumer, ends: Log['ends'], records: TopicRecord[]): Promise<void> {
+  const next = new Map<string, number>();
+  await consumer.run({
+    eachBatch: async ({ batch: { topic, partition, messages } }) => {
+      const place = `${topic}/${partition}`;
+      for (const message of messages) {
+        const offset = Number(message.offset);
+        // Past where it ended when asked, or handed over again after a rebalance.
+        if (offset >= (ends.get(topic)?.get(partition) ?? 0) || offset < (next.get(place) ?? 0)) continue;
+        next.set(place, offset + 1);
+        const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]);
+        records.push({
+          ...{ topic, partition, offset, key: message.key && String(message.key), value: message.value },
+          headers: Object.fromEntries(headers),
+        });
+      }
+    },
+  });
 }
 
 /** The last record of each key: what a compacted topic means. */
 export function fold(records: readonly TopicRecord[]): Map<string, TopicRecord> {
   return new Map(records.map((record) => [String(record.key), record]));
-}
-
-/** Offset after the last record, by partition. */
-export async function endsOf(brokers: string, topic: string): Promise<Map<number, number>> {
-  return withAdmin(brokers, async (admin) => {
-    const offsets = await admin.fetchTopicOffsets(topic);
-    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]));
-  });
-}
-
-/** Records of the topics that the group has not yet committed. */
-export async function lagOf(brokers: string, groupId: string, topics: readonly string[]): Promise<number> {
-  return withAdmin(brokers, async (admin) => {
-    let lag = 0;
-    const committed = await admin.fetchOffsets({ groupId, topics: [...topics] });
-    for (const { topic, partitions } of committed) {
-      const ends = await admin.fetchTopicOffsets(topic);
-      for (const { partition, high } of ends) {
-        const offset = Number(partitions.find((one) => one.partition === partition)?.offset ?? -1);
-        lag += Number(high) - Math.max(offset, 0);
-      }
-    }
-    return lag;
-  });
-}
-
-async function withAdmin<T>(
-  brokers: string,
-  work: (admin: ReturnType<Kafka['admin']>) => Promise<T>,
-): Promise<T> {
-  const admin = client(brokers).admin();
-  await admin.connect();
-  try {
-    return await work(admin);
-  } finally {
-    await admin.disconnect();
-  }
 }

@@ -6,7 +6,8 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import { countHiggs, type HiggsCounts, higgsLines } from '../fixtures/higgs.ts';
 import { readStore, unlike } from './stored.ts';
-import { fold, lagOf, readTopic } from './topic-reader.ts';
+import { lagOf } from './topic-ends.ts';
+import { fold, readTopic } from './topic-reader.ts';
 import { Twhin } from './twhin.ts';
 
 const GRAPH = 'engagement';

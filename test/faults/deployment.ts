@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endsOf } from '../e2e/topic-reader.ts';
+import { endsOf } from '../e2e/topic-ends.ts';
+import { readLog } from '../e2e/topic-reader.ts';
 import { type CommandOptions, type Running, Twhin, until } from '../e2e/twhin.ts';
 import type { Dice } from './dice.ts';
 import { type FailpointInput, SESSION_MS, withFailpoints } from './failpoints/plan.ts';
@@ -187,6 +188,19 @@ export class Faulty {
       for (const end of ends.values()) published += end;
     }
     return published;
+  }
+
+  /** Entities of the stores of which the topics hold no vector; the first few. */
+  async unpublished(): Promise<string[]> {
+    const missing: string[] = [];
+    for (const graph of this.graphs) {
+      const { records } = await readLog(this.brokers, [this.twhin.topic(`embeddings.${graph}`)]);
+      const published = new Set(records.filter(({ value }) => value !== null).map(({ key }) => key));
+      for (const name of (await this.stored(graph))?.entities.keys() ?? []) {
+        if (!published.has(name)) missing.push(`${graph}: ${name}`);
+      }
+    }
+    return missing.slice(0, 10);
   }
 
   async remove(): Promise<void> {

@@ -9,13 +9,13 @@ import {
 } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
-import { client } from '../e2e/topic-reader.ts';
+import { client } from '../e2e/topic-ends.ts';
+import { readLog } from '../e2e/topic-reader.ts';
 import { type Running, until } from '../e2e/twhin.ts';
 import { type SuiteBrokers, startSuiteBrokers } from './brokers.ts';
 import { Faulty, MANY_COMMITS } from './deployment.ts';
 import type { Dice } from './dice.ts';
 import { form, LONG, seeded } from './seeded.ts';
-import { readLog } from './verifier/log.ts';
 
 const MAX_OUTBOX = 150;
 /** As many vectors as one commit puts up at most, over and above the bound: it is looked at before reading on. */

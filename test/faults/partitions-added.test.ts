@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, inject } from 'vitest';
-import { client } from '../e2e/topic-reader.ts';
+import { client } from '../e2e/topic-ends.ts';
 import { until } from '../e2e/twhin.ts';
 import { Faulty } from './deployment.ts';
 import { ORDERLESS } from './load/load.ts';

@@ -13,9 +13,16 @@ export interface Weather {
   readonly bytesPerS: number;
   /** Nothing passes, and nobody is told. */
   readonly blackHole: boolean;
+  /** The connection of every answer is cut in the middle of it. */
+  readonly cutsAnswers: boolean;
 }
 
-const FAIR: Weather = { latencyMs: 0, bytesPerS: Number.POSITIVE_INFINITY, blackHole: false };
+const FAIR: Weather = {
+  latencyMs: 0,
+  bytesPerS: Number.POSITIVE_INFINITY,
+  blackHole: false,
+  cutsAnswers: false,
+};
 
 /** A TCP proxy before a broker's front door, for a network that is slow, narrow, silent or cut. */
 export class BrokerProxy {
@@ -73,12 +80,12 @@ export class BrokerProxy {
       });
     }
     broker.connect(port, '127.0.0.1');
-    this.#pass(client, broker);
-    this.#pass(broker, client);
+    this.#pass(client, broker, false);
+    this.#pass(broker, client, true);
   }
 
   /** One piece after the other, each as late as the weather of its arrival has it. */
-  #pass(from: Socket, to: Socket): void {
+  #pass(from: Socket, to: Socket, answers: boolean): void {
     let held = 0;
     let tail = Promise.resolve();
     from.on('data', (piece: Buffer) => {
@@ -89,6 +96,13 @@ export class BrokerProxy {
         await this.#delay(piece.length, arrived, () => from.destroyed || to.destroyed);
         held -= piece.length;
         if (to.destroyed) return;
+        if (answers && this.weather.cutsAnswers) {
+          this.cut++;
+          // What is sent arrives before the end does, which a reset would overtake.
+          to.end(piece.subarray(0, Math.ceil(piece.length / 2)));
+          from.destroy();
+          return;
+        }
         to.write(piece);
         if (held <= HELD_BYTES / 2) from.resume();
       });

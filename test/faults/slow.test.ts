@@ -59,7 +59,10 @@ describe('slow', () => {
       every((proxy) => proxy.change({ bytesPerS: 60_000 }));
       await sleep(form(6_000, 30_000));
       for (let drops = 0; drops < form(4, 20); drops++) {
+        every((proxy) => proxy.change({ cutsAnswers: true }));
+        await sleep(dice.between(100, 800));
         every((proxy) => proxy.change({ latencyMs: 20 }));
+        await sleep(dice.between(100, 1_500));
         dice.pick(proxies).drop();
         await sleep(dice.between(300, 2_500));
       }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, inject } from 'vitest';
+import { readLog, type TopicRecord } from '../e2e/topic-reader.ts';
 import { until } from '../e2e/twhin.ts';
 import { type Elsewhere, Faulty } from './deployment.ts';
 import type { Dice } from './dice.ts';
 import { type FailpointInput, withFailpoints } from './failpoints/plan.ts';
 import { form, seeded } from './seeded.ts';
-import { type LogRecord, readLog } from './verifier/log.ts';
 
 let faulty: Faulty | undefined;
 
@@ -90,7 +90,7 @@ async function epochOf(deployed: Faulty, { state }: Elsewhere): Promise<number> 
 }
 
 /** Records of an epoch that was over in their partition, or of two spaces in one epoch. */
-function goneBack(records: readonly LogRecord[]): string[] {
+function goneBack(records: readonly TopicRecord[]): string[] {
   const epochs = new Map<number, number>();
   const spaces = new Map<number, string>();
   return records.flatMap(({ partition, offset, headers }) => {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
@@ -159,6 +160,22 @@ describe('one reader a group', () => {
     again.signal('SIGKILL');
     await started;
     await until('all', () => reader.records.length === 100);
+  });
+
+  test('one killed while it joined is chosen, and found dead: the next waits for its end, and reads', async () => {
+    const topic = await filled(100);
+    const first = new Other(topic);
+    await first.says(/started/);
+    first.signal('SIGKILL');
+    // The group waits for the first one's end. Of those that wait with it, the one whose id comes first is chosen.
+    const joining = new Other(topic);
+    await joining.says(/joining/);
+    await sleep(1000);
+    joining.signal('SIGKILL');
+    const reader = new Collector();
+    await source(topic).start(reader);
+    await until('all', () => reader.records.length === 100);
+    expect(joining.lines).not.toContain('started');
   });
 
   test('frozen past its session, with another reading: it ends as fenced, and confirms no more', async () => {

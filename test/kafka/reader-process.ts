@@ -28,6 +28,7 @@ reader.failed = (error) => {
     (refusal: unknown) => say(`not confirmed: ${codeOf(refusal)}`),
   );
 };
+say('joining');
 await source.start(reader);
 await source.confirm();
 say('started');

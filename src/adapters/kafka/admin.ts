@@ -4,6 +4,7 @@ import { FatalError, RetryableError } from '../../errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
 import type { GroupReader } from '../log-errors.ts';
 import { createKafka, type KafkaSettings, kafkaError, type LogLine } from './client.ts';
+import { claimantOf, holdsOn } from './one-reader.ts';
 import { brokerVersion } from './version.ts';
 
 /** First offset kept and offset after the last, of each partition by number. */
@@ -125,7 +126,9 @@ export class KafkaAdmin implements LogAdmin {
       const assigned = AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {};
       return Object.keys(assigned).length > 0;
     });
-    return reader === undefined ? undefined : { clientId: reader.clientId, host: reader.clientHost };
+    if (reader === undefined) return undefined;
+    const { memberId, memberMetadata, clientId, clientHost: host } = reader;
+    return { clientId, host, holdsOn: holdsOn(claimantOf(memberId, memberMetadata)) };
   }
 
   async create(topics: readonly TopicDeclaration[]): Promise<void> {

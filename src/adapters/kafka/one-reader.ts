@@ -38,7 +38,8 @@ function byRight(a: Claimant, b: Claimant): number {
   );
 }
 
-function holdsOn({ memberId, owned }: Claimant): boolean {
+/** It had the partitions before the group was joined anew. */
+export function holdsOn({ memberId, owned }: Claimant): boolean {
   return owned === memberId;
 }
 
@@ -54,7 +55,7 @@ export function oneReader(claim: () => Claim): PartitionAssigner {
     },
     async assign({ members, topics }) {
       const memberId = chooseReader(
-        members.map(({ memberId, memberMetadata }) => ({ memberId, ...claimOf(memberMetadata) })),
+        members.map(({ memberId, memberMetadata }) => claimantOf(memberId, memberMetadata)),
       );
       if (memberId === undefined) return [];
       const assignment = Object.fromEntries(
@@ -70,11 +71,12 @@ export function oneReader(claim: () => Claim): PartitionAssigner {
   });
 }
 
-function claimOf(memberMetadata: Buffer): Claim {
+/** A member with what it said when it joined. */
+export function claimantOf(memberId: string, memberMetadata: Buffer): Claimant {
   const said = AssignerProtocol.MemberMetadata.decode(memberMetadata)?.userData;
   try {
-    return claimSchema.parse(JSON.parse(String(said)));
+    return { memberId, ...claimSchema.parse(JSON.parse(String(said))) };
   } catch {
-    return NO_CLAIM;
+    return { memberId, ...NO_CLAIM };
   }
 }

@@ -1,6 +1,7 @@
 import type { Consumer, Kafka } from 'kafkajs';
 import { reasonOf } from '../../errors.ts';
 import type { Offsets, WriterNote } from '../../pipeline/ports.ts';
+import { pause } from '../backoff.ts';
 import { fenced, groupInUse } from '../log-errors.ts';
 import { type KafkaAdmin, safeOffset } from './admin.ts';
 import type { LogLine } from './client.ts';
@@ -14,6 +15,8 @@ const FETCH_WAIT_MS = 250;
 const HEARTBEAT_MS = 500;
 /** A member that stays away from a rebalance for longer is put out. Longer than any session, which ends first. */
 const REBALANCE_MS = 60_000;
+/** From the end of a member's session until the others have joined without it. */
+const PUT_OUT_MS = 2_000;
 
 export interface SessionParts {
   readonly kafka: Kafka;
@@ -148,16 +151,25 @@ export class KafkaSession {
 
   /** Another reads: a standby waits for its turn. */
   #passedOver(): void {
-    const { readership, lease, standby, groupId, admin } = this.#parts;
+    const { readership, lease, standby, groupId } = this.#parts;
     this.#memberId = undefined;
-    if (readership.held) {
-      this.#fail(fenced(groupId, lease.ageMs ?? 0));
-    } else if (!standby) {
-      void admin
-        .groupReader(groupId)
-        .catch(() => undefined)
-        .then((reader) => this.#fail(groupInUse(groupId, reader)));
+    if (readership.held) this.#fail(fenced(groupId, lease.ageMs ?? 0));
+    else if (!standby) void this.#refuse();
+  }
+
+  /** Ends with `group-in-use`, unless the member that was chosen turns out to be dead: then this one is chosen next. */
+  async #refuse(): Promise<void> {
+    const { groupId, admin, sessionTimeoutMs, stopping, log } = this.#parts;
+    const ask = () => admin.groupReader(groupId).catch(() => undefined);
+    let reader = await ask();
+    if (reader?.holdsOn !== true && !this.#over) {
+      // One that was killed while it joined is chosen like any other, and put out only when its session is over.
+      const seconds = Math.ceil((sessionTimeoutMs + PUT_OUT_MS) / 1000);
+      log('warn', `another process joined group ${groupId}: it has ${seconds} s to show that it is there`);
+      await pause(sessionTimeoutMs + PUT_OUT_MS, stopping);
+      reader = await ask();
     }
+    if (this.#memberId === undefined) this.#fail(groupInUse(groupId, reader));
   }
 
   /** From assigned to reading. awayMs: since it last asked to stay in the group. */

@@ -28,5 +28,6 @@ export function socketsOf(owner: object): ISocketFactory {
 
 /** Ends what is still open under `owner`: for when all its clients are stopped. */
 export function endSockets(owner: object): void {
-  for (const socket of OPEN.get(owner) ?? []) socket.destroy();
+  // With an error, of which kafkajs hears: it would look for late answers for ever, by a timer that keeps the process.
+  for (const socket of OPEN.get(owner) ?? []) socket.destroy(new Error('the client is stopped'));
 }

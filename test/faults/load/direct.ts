@@ -5,7 +5,7 @@ import {
   type Producer,
   type ProducerConfig,
 } from 'kafkajs';
-import { client } from '../../e2e/topic-reader.ts';
+import { client } from '../../e2e/topic-ends.ts';
 import type { Feeder } from './feeder.ts';
 import type { LoadRecord } from './load.ts';
 

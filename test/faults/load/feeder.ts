@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Partitioners, type Producer } from 'kafkajs';
-import { client } from '../../e2e/topic-reader.ts';
+import { client } from '../../e2e/topic-ends.ts';
 import type { Load, LoadRecord } from './load.ts';
 
 const TICK_MS = 50;

@@ -1,4 +1,4 @@
-import type { LogRecord } from './log.ts';
+import type { TopicRecord } from '../../e2e/topic-reader.ts';
 import type { EdgeBytes, StoreBytes } from './store-bytes.ts';
 import type { Bounds, Truth } from './truth.ts';
 
@@ -48,7 +48,7 @@ export function compareOffsets(
 }
 
 /** What differs between the last record of each key and the store, byte for byte. */
-export function compareTopic(stored: StoreBytes, records: readonly LogRecord[]): string[] {
+export function compareTopic(stored: StoreBytes, records: readonly TopicRecord[]): string[] {
   const last = new Map(records.map((record) => [String(record.key), record]));
   const problems: string[] = [];
   for (const [name, row] of stored.entities) {
@@ -68,8 +68,8 @@ export function compareTopic(stored: StoreBytes, records: readonly LogRecord[]):
 }
 
 /** Keys whose step fell over the topic, or that had two vectors of one step. */
-export function compareSteps(records: readonly LogRecord[]): string[] {
-  const last = new Map<string | null, LogRecord>();
+export function compareSteps(records: readonly TopicRecord[]): string[] {
+  const last = new Map<string | null, TopicRecord>();
   const problems: string[] = [];
   for (const record of records) {
     const before = last.get(record.key);
@@ -87,10 +87,10 @@ export function compareSteps(records: readonly LogRecord[]): string[] {
 
 /** What differs between the dead letters and the bad records, by where they came from. */
 export function compareLetters(
-  letters: readonly LogRecord[],
-  bad: readonly (LogRecord & { readonly code: string })[],
+  letters: readonly TopicRecord[],
+  bad: readonly (TopicRecord & { readonly code: string })[],
 ): { problems: string[]; repeated: number } {
-  const place = ({ topic, partition, offset }: LogRecord) => `${topic}/${partition}/${offset}`;
+  const place = ({ topic, partition, offset }: TopicRecord) => `${topic}/${partition}/${offset}`;
   const expected = new Map(bad.map((record) => [place(record), record]));
   const seen = new Set<string>();
   const problems: string[] = [];
@@ -166,6 +166,6 @@ function counted(names: readonly string[]): Record<string, number> {
   return counts;
 }
 
-function at({ partition, offset, headers }: LogRecord): string {
+function at({ partition, offset, headers }: TopicRecord): string {
   return `at ${partition}/${offset}, step ${headers['step']}`;
 }

@@ -1,4 +1,4 @@
-import type { LogRecord } from './log.ts';
+import type { TopicRecord } from '../../e2e/topic-reader.ts';
 import { type EdgeBytes, sha256 } from './store-bytes.ts';
 
 /** At least and at most: where partitions that are read in any order decide, both are right. */
@@ -57,8 +57,8 @@ interface Said extends EdgeBytes {
 export function truthOf(
   graph: GraphName,
   prefix: string,
-  records: readonly LogRecord[],
-  bad: (record: LogRecord) => boolean,
+  records: readonly TopicRecord[],
+  bad: (record: TopicRecord) => boolean,
 ): Truth {
   const { topics, relations } = GRAPHS[graph];
   const read = records.filter(({ topic }) => topics.some((name) => topic === `${prefix}${name}`));
@@ -98,7 +98,7 @@ function wins(one: EdgeBytes, best: EdgeBytes | undefined): boolean {
 }
 
 /** The edges an event names, the acting user's first; none where the graph does not learn its relation. */
-function edgesOf(record: LogRecord, prefix: string, relations: readonly string[]): Said[] {
+function edgesOf(record: TopicRecord, prefix: string, relations: readonly string[]): Said[] {
   const event = JSON.parse(String(record.value));
   const { at } = event;
   const edge = (lhs: string, relation: string, rhs: string, removed = false): Said => ({
@@ -118,7 +118,7 @@ function edgesOf(record: LogRecord, prefix: string, relations: readonly string[]
   return edges.filter(({ name }) => relations.includes(name.split(' ')[1] ?? ''));
 }
 
-function erasuresOf(records: readonly LogRecord[], prefix: string): Map<string, number> {
+function erasuresOf(records: readonly TopicRecord[], prefix: string): Map<string, number> {
   const erased = new Map<string, number>();
   for (const { topic, value } of records) {
     if (topic !== `${prefix}erasure`) continue;
@@ -147,7 +147,7 @@ function countRepeats(
   return { duplicate: [duplicate, duplicate + either], late: [late, late + either] };
 }
 
-function countErasures(records: readonly LogRecord[], prefix: string): { duplicate: number; late: number } {
+function countErasures(records: readonly TopicRecord[], prefix: string): { duplicate: number; late: number } {
   const known = new Map<string, number>();
   const counts = { duplicate: 0, late: 0 };
   for (const { topic, value } of records) {

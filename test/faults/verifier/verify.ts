@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lagOf } from '../../e2e/topic-reader.ts';
+import { behind } from '../../e2e/topic-ends.ts';
+import { readLog, type TopicRecord } from '../../e2e/topic-reader.ts';
 import type { LoadRecord } from '../load/load.ts';
 import { compareLetters, compareOffsets, compareSteps, compareStore, compareTopic, some } from './compare.ts';
-import { type LogRecord, readLog } from './log.ts';
 import { readStoreBytes } from './store-bytes.ts';
 import { GRAPHS, type GraphName, type Truth, truthOf } from './truth.ts';
 
@@ -19,9 +19,9 @@ export interface Deployment {
   /** Numbers of the records that a broker acknowledged. */
   readonly acknowledged: ReadonlySet<number>;
   /** Code of a record without a number that must be rejected. */
-  readonly code?: (record: LogRecord) => string | undefined;
+  readonly code?: (record: TopicRecord) => string | undefined;
   /** A record of the log whose transaction was aborted: it must not be there. */
-  readonly aborted?: (record: LogRecord) => boolean;
+  readonly aborted?: (record: TopicRecord) => boolean;
   /** Whether a dead letter may have come twice: only where a process was killed between writing one and its commit. */
   readonly repeatedLetters?: boolean;
   /** Whether the store's group must have committed all of its offsets; not where the last commit was cut off. */
@@ -58,7 +58,7 @@ export async function verify(deployment: Deployment): Promise<Verified> {
     [...names].map((name) => `${prefix}${name}`),
   );
   const problems = inputProblems(deployment, records, names);
-  const codeOf = (record: LogRecord) =>
+  const codeOf = (record: TopicRecord) =>
     record.headers['n'] === undefined ? deployment.code?.(record) : made[Number(record.headers['n'])]?.code;
   const totals = { edges: 0, removed: 0, entities: 0, published: 0, publishedAgain: 0, unsure: 0 };
   const steps: Record<string, number> = {};
@@ -110,7 +110,7 @@ export function databaseOf(state: string, graph: string): string {
 
 function inputProblems(
   { made, acknowledged, aborted }: Deployment,
-  records: readonly LogRecord[],
+  records: readonly TopicRecord[],
   names: ReadonlySet<string>,
 ): string[] {
   const there = new Set(records.map(({ headers }) => Number(headers['n'])));
@@ -127,15 +127,17 @@ async function lagProblems(
   graph: GraphName,
   topics: readonly string[],
 ): Promise<string[]> {
-  const lag = await lagOf(brokers, `${prefix}${graph}`, topics);
-  return lag === 0 ? [] : [`the group is ${lag} records behind`];
+  return (await behind(brokers, `${prefix}${graph}`, topics)).map(
+    ({ topic, partition, committed, end }) =>
+      `the group has committed ${committed} of ${topic}/${partition}, which ends at ${end}`,
+  );
 }
 
 function add(
   totals: Record<'edges' | 'removed' | 'entities' | 'published' | 'publishedAgain' | 'unsure', number>,
   truth: Truth,
   entities: number,
-  topic: readonly LogRecord[],
+  topic: readonly TopicRecord[],
 ): void {
   const removed = [...truth.edges.values()].filter((edge) => edge.removed).length;
   totals.edges += truth.edges.size - removed;
