@@ -160,16 +160,20 @@ export class KafkaSession {
   /** Ends with `group-in-use`, unless the member that was chosen turns out to be dead: then this one is chosen next. */
   async #refuse(): Promise<void> {
     const { groupId, admin, sessionTimeoutMs, stopping, log } = this.#parts;
-    const ask = () => admin.groupReader(groupId).catch(() => undefined);
+    const ask = () => admin.groupReader(groupId).catch(() => null);
     let reader = await ask();
     if (reader?.holdsOn !== true && !this.#over) {
       // One that was killed while it joined is chosen like any other, and put out only when its session is over.
-      const seconds = Math.ceil((sessionTimeoutMs + PUT_OUT_MS) / 1000);
+      const waitMs = sessionTimeoutMs + PUT_OUT_MS;
+      const seconds = Math.ceil(waitMs / 1000);
       log('warn', `another process joined group ${groupId}: it has ${seconds} s to show that it is there`);
-      await pause(sessionTimeoutMs + PUT_OUT_MS, stopping);
-      reader = await ask();
+      do {
+        await pause(waitMs, stopping);
+        reader = await ask();
+        // Nobody reads while the group is joined anew, and this one is told as well what comes of it.
+      } while (reader === undefined && !this.#over);
     }
-    if (this.#memberId === undefined) this.#fail(groupInUse(groupId, reader));
+    if (this.#memberId === undefined) this.#fail(groupInUse(groupId, reader ?? undefined));
   }
 
   /** From assigned to reading. awayMs: since it last asked to stay in the group. */
