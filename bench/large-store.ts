@@ -1,4 +1,4 @@
-import { openRocksdb } from '../src/adapters/rocksdb-store.ts';
+import { openRocksdb } from '../src/adapters/rocksdb/store.ts';
 import type { GraphConfig } from '../src/config/resolve.ts';
 import type { EdgeChange } from '../src/graph/edge.ts';
 import { type EntityKey, entityKey } from '../src/graph/entity.ts';

@@ -42,6 +42,8 @@ interface Recovery {
   readonly leadsMs: number;
   /** Events that nobody had committed before are. */
   readonly committedMs: number;
+  /** Vectors that were waiting to be published, and so were loaded as well. */
+  readonly outbox: number;
 }
 
 const work = await mkdtemp(join(tmpdir(), 'twhin-recovery-'));
@@ -66,7 +68,7 @@ try {
   feed();
   tell('the first run, to be killed');
   let updater = start(['run', '--graph', GRAPH]);
-  await recovered(updater, performance.now());
+  await published(updater);
   const recoveries: Recovery[] = [];
   for (let run = 1; run <= Number(values.runs); run++) {
     await sleep(5_000);
@@ -124,15 +126,32 @@ function feed(): void {
   child.once('exit', () => clearInterval(write));
 }
 
+/**
+ * Follows a process until all it found in the store is published: what no log ever held is, once, and a process that is
+ * killed in the middle of that has a million names more to load.
+ */
+async function published(child: ChildProcess): Promise<void> {
+  let leads = false;
+  for await (const line of createInterface({ input: child.stderr! })) {
+    const { msg, outbox } = JSON.parse(line);
+    leads ||= msg === 'leads the graph';
+    if (!leads || msg !== 'progress') continue;
+    tell(`${outbox} vectors are to be published`);
+    if (outbox < 1_000) break;
+  }
+  child.stderr?.resume();
+}
+
 /** Follows a process until it has committed events that nobody had before it. */
 async function recovered(child: ChildProcess, started: number): Promise<Recovery> {
   const before = await committedRecords();
   const since = (epochMs: number) => Math.round(epochMs - performance.timeOrigin - started);
-  let loaded: Pick<Recovery, 'openMs' | 'entitiesMs' | 'loadedMs'> | undefined;
+  let loaded: Pick<Recovery, 'openMs' | 'entitiesMs' | 'loadedMs' | 'outbox'> | undefined;
   let leadsMs: number | undefined;
   for await (const line of createInterface({ input: child.stderr! })) {
-    const { msg, time, ms, entitiesMs } = JSON.parse(line);
-    if (msg === 'store loaded') loaded = { openMs: since(time) - ms, entitiesMs, loadedMs: since(time) };
+    const { msg, time, ms, entitiesMs, outbox } = JSON.parse(line);
+    if (msg === 'store loaded')
+      loaded = { openMs: since(time) - ms, entitiesMs, loadedMs: since(time), outbox };
     if (msg === 'leads the graph') leadsMs = since(time);
     if (leadsMs !== undefined) break;
   }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../adapters/connect.ts';
-import { openRocksdb } from '../adapters/rocksdb-store.ts';
+import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf } from '../errors.ts';

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { connect } from '../adapters/connect.ts';
-import { openRocksdb } from '../adapters/rocksdb-store.ts';
+import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { Config } from '../config/resolve.ts';
 import type { Log } from '../log.ts';
 import type { Output } from './output.ts';

@@ -3,7 +3,7 @@ import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, type Layout } from './layout.ts';
-import { type Store, WriteBatch } from './store.ts';
+import { type Entry, type Store, WriteBatch } from './store.ts';
 
 /** What is kept of an entity besides its vector. Times are epoch ms of events. */
 export interface EntityRecord {
@@ -76,9 +76,14 @@ export class GraphStore {
   /** Every entity, by type and then id, or those of one type: see {@link compareKeys} for the order within a type. */
   async *entities(type?: string): AsyncIterable<EntityRecord> {
     const { entities, entitiesOf } = this.layout.prefixes;
-    for await (const { key, value } of this.#store.scan(type === undefined ? entities : entitiesOf(type))) {
-      yield entityRecord(this.layout.entityOf(key), value);
+    for await (const entry of this.#store.scan(type === undefined ? entities : entitiesOf(type))) {
+      yield this.entityIn(entry);
     }
+  }
+
+  /** The entity that an entry of kind `n` is. */
+  entityIn({ key, value }: Entry): EntityRecord {
+    return entityRecord(this.layout.entityOf(key), value);
   }
 
   /** Every row that was ever written and not erased, ascending. */

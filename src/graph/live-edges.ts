@@ -25,22 +25,24 @@ export async function* liveEdgeRows(
   let count = 0;
   let before: Uint8Array = new Uint8Array(0);
   let lhs = 0;
-  for await (const { key, value } of entries.scan(layout.prefixes.edges)) {
-    if (layout.isRemoved(value)) continue;
-    const relation = layout.relationIn(key);
-    const end = layout.firstEnd(key);
-    // Edges out of one entity follow one another.
-    if (!startsAlike(key, before, end)) lhs = rows.find(key, 1, end);
-    before = key;
-    const rhs = rows.find(key, end + 1, key.length);
-    if (lhs < 0 || rhs < 0) throw endMissing(layout.edgeOf(key), lhs < 0 ? 'lhs' : 'rhs');
-    block.lhs[count] = lhs;
-    block.relation[count] = relation;
-    block.rhs[count] = rhs;
-    if (++count < size) continue;
-    yield block;
-    block = emptyBlock(size);
-    count = 0;
+  for await (const run of entries.runs(layout.prefixes.edges)) {
+    for (const { key, value } of run) {
+      if (layout.isRemoved(value)) continue;
+      const relation = layout.relationIn(key);
+      const end = layout.firstEnd(key);
+      // Edges out of one entity follow one another.
+      if (!startsAlike(key, before, end)) lhs = rows.find(key, 1, end);
+      before = key;
+      const rhs = rows.find(key, end + 1, key.length);
+      if (lhs < 0 || rhs < 0) throw endMissing(layout.edgeOf(key), lhs < 0 ? 'lhs' : 'rhs');
+      block.lhs[count] = lhs;
+      block.relation[count] = relation;
+      block.rhs[count] = rhs;
+      if (++count < size) continue;
+      yield block;
+      block = emptyBlock(size);
+      count = 0;
+    }
   }
   if (count > 0) {
     yield {

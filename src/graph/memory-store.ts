@@ -1,4 +1,6 @@
-import type { Entry, Store, WriteBatch } from './store.ts';
+import { type Entry, eachOf, type Store, type WriteBatch } from './store.ts';
+
+const RUN = 100;
 
 /** The store's twin in memory: what tests and the embedded mode without a disk use, and the oracle of the suite. */
 export class MemoryStore implements Store {
@@ -10,12 +12,17 @@ export class MemoryStore implements Store {
     return keys.map((key) => this.#values.get(text(key)));
   }
 
-  async *scan(prefix: Uint8Array): AsyncIterable<Entry> {
+  scan(prefix: Uint8Array): AsyncIterable<Entry> {
+    return eachOf(this.runs(prefix));
+  }
+
+  async *runs(prefix: Uint8Array): AsyncIterable<readonly Entry[]> {
     // latin1 text sorts as its bytes do.
     this.#ordered ??= [...this.#values].sort(([a], [b]) => (a < b ? -1 : 1));
     const start = text(prefix);
-    for (const [key, value] of this.#ordered) {
-      if (key.startsWith(start)) yield { key: Buffer.from(key, 'latin1'), value };
+    const found = this.#ordered.filter(([key]) => key.startsWith(start));
+    for (let at = 0; at < found.length; at += RUN) {
+      yield found.slice(at, at + RUN).map(([key, value]) => ({ key: Buffer.from(key, 'latin1'), value }));
     }
   }
 

@@ -24,6 +24,11 @@ export class WriteBatch {
   }
 }
 
+/** What runs of entries hold, one by one. */
+export async function* eachOf(runs: AsyncIterable<readonly Entry[]>): AsyncIterable<Entry> {
+  for await (const run of runs) for (const entry of run) yield entry;
+}
+
 /** An ordered map from bytes to bytes on which a graph is laid out. One keyspace, ordered by unsigned bytes. */
 export interface Store {
   /** Values in the order of `keys`; undefined where there is none. */
@@ -33,6 +38,8 @@ export interface Store {
    * the call. @throws FatalError when they can't be read, damaged ones included.
    */
   scan(prefix: Uint8Array): AsyncIterable<Entry>;
+  /** The same, as many at a time as have come: for millions, of which one by one each would be waited for. */
+  runs(prefix: Uint8Array): AsyncIterable<readonly Entry[]>;
   /**
    * Resolves once the whole batch would survive the death of the process.
    * @throws FatalError when it can't be written (disk full, read-only): then nothing of it was.

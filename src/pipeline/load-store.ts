@@ -1,7 +1,6 @@
 import { FatalError } from '../errors.ts';
 import { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
-import { asBuffer } from '../graph/layout.ts';
 import { liveEdgeRows } from '../graph/live-edges.ts';
 import { NameIndex } from '../graph/name-index.ts';
 import type { Trainer } from './trainer.ts';
@@ -26,12 +25,15 @@ export async function loadEntities(store: GraphStore, rows: number): Promise<Loa
   const { layout } = store;
   const [index, names] = [new EntityIndex(rows), new NameIndex()];
   const [types, trained] = [new Uint8Array(rows).fill(NO_TYPE), new Uint8Array(rows)];
-  for await (const record of store.entities()) {
-    const name = layout.entityKey(record.key);
-    index.restore(record);
-    names.add(name, 1, name.length, record.row);
-    types[record.row] = name[1] ?? NO_TYPE;
-    trained[record.row] = record.updates > 0 ? 1 : 0;
+  for await (const run of store.entries.runs(layout.prefixes.entities)) {
+    for (const entry of run) {
+      const record = store.entityIn(entry);
+      const { key } = entry;
+      index.restore(record);
+      names.add(key, 1, key.length, record.row);
+      types[record.row] = key[1] ?? NO_TYPE;
+      trained[record.row] = record.updates > 0 ? 1 : 0;
+    }
   }
   return { index, names, types, trained };
 }
@@ -65,16 +67,13 @@ export async function loadRows(
     size = Math.min(LOAD_ROWS, of - first);
     floats = new Float32Array(size * width);
   };
-  for await (const { key, value } of entries.scan(layout.prefixes.vectors)) {
-    const row = layout.rowOf(key);
-    if (row >= of) {
-      throw new FatalError(
-        'store-damaged',
-        `the store holds row ${row}, but its head counts ${of} rows; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
-      );
+  for await (const run of entries.runs(layout.prefixes.vectors)) {
+    for (const { key, value } of run) {
+      const row = layout.rowOf(key);
+      if (row >= of) throw rowBeyond(row, of);
+      while (row >= first + size) await next();
+      new Uint8Array(floats.buffer).set(value.subarray(0, width * 4), (row - first) * width * 4);
     }
-    while (row >= first + size) await next();
-    asBuffer(value).copy(new Uint8Array(floats.buffer), (row - first) * width * 4, 0, width * 4);
   }
   while (first < of) await next();
   await loading.done();
@@ -112,6 +111,13 @@ export async function loadEdges(
   await handOver();
   await loading.done();
   return Object.fromEntries(store.layout.relations.map(({ name }, i) => [name, counts[i] ?? 0]));
+}
+
+function rowBeyond(row: number, of: number): FatalError {
+  return new FatalError(
+    'store-damaged',
+    `the store holds row ${row}, but its head counts ${of} rows; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
+  );
 }
 
 /** Work of which one piece is under way while the next is got ready. */

@@ -31,7 +31,9 @@ export interface Parts {
 export async function assemble(options: UpdaterOptions, failed: (error: Error) => void): Promise<Parts> {
   const { graph, model, store, trainer, source, sink, topics, limits, clock, log } = options;
   const began = clock();
-  const { head, index, outbox, erasedAt, took } = await recover(store, trainer, graph, model, clock);
+  const view = await options.view?.();
+  const loaded = recover(store, trainer, graph, model, clock, { view });
+  const { head, index, outbox, erasedAt, took } = await loaded.finally(() => view?.close());
   const counters = new Counters(head);
   const writer = new Writer(head, options.role, options.freshSpace);
   const ingest = new Ingest({ store, index, counters, erasedAt, topics, limits });

@@ -16,6 +16,12 @@ export interface Recovered {
   readonly took: { readonly entitiesMs: number; readonly rowsAndEdgesMs: number };
 }
 
+export interface RecoveryOptions {
+  /** The same store, read elsewhere: what takes longest is shared out between the two. */
+  readonly view?: GraphStore | undefined;
+  readonly onProgress?: (done: { rows: number; of: number }) => void;
+}
+
 /**
  * Brings index, trainer, outbox and erasures back from the store; on a fresh one, starts them.
  * @throws FatalError when the store is another graph's or another model's, saying what differs, or when some of it is
@@ -27,7 +33,7 @@ export async function recover(
   graph: string,
   model: ModelIdentity,
   clock: () => number,
-  onProgress: (done: { rows: number; of: number }) => void = () => {},
+  { view = store, onProgress = () => {} }: RecoveryOptions = {},
 ): Promise<Recovered> {
   const head = await store.head();
   if (head) checkIdentity(head, graph, model);
@@ -35,7 +41,7 @@ export async function recover(
   const began = clock();
   if (head === undefined)
     for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
-  const loaded = await loadEntities(store, head?.rows ?? relationRows);
+  const loaded = await loadEntities(view, head?.rows ?? relationRows);
   const { index } = loaded;
   const outbox: EntityKey[] = [];
   const erasedAt = new Map<string, number>();
@@ -43,8 +49,10 @@ export async function recover(
   if (head) {
     // Side by side: while RocksDB reads of the one, what it read of the other is looked at.
     const rows = loadRows(store, trainer, loaded, onProgress);
-    const [edges] = await Promise.all([loadEdges(store, trainer, loaded, rows), rows]);
-    for await (const key of store.outbox()) outbox.push(key);
+    const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows), rows]);
+    const { layout, entries } = view;
+    for await (const run of entries.runs(layout.prefixes.outbox))
+      for (const { key } of run) outbox.push(layout.entityOf(key));
     checkWhole(graph, [
       ['entities', head.entities, index.counts()],
       ['live edges', head.edges, edges],

@@ -40,6 +40,8 @@ export interface UpdaterOptions {
   /** For reading the embeddings topic back where another store wrote it; who asks closes it. A shadow never asks. */
   readonly reader: () => LogReader;
   readonly store: GraphStore;
+  /** The store as it is before anything is written, for reading it whole; undefined: that is as well read from `store`. */
+  readonly view?: () => Promise<GraphStore | undefined>;
   readonly trainer: Trainer;
   /** The dead letter for a record, or undefined where another graph writes it. */
   deadLetter(record: SourceRecord, problem: BadEvent): Message | undefined;

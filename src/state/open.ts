@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openRocksdb } from '../adapters/rocksdb-store.ts';
+import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError, RetryableError, reasonOf } from '../errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
@@ -12,6 +12,8 @@ import { livePlace, type StorePlace } from './places.ts';
 
 /** What a store is opened with: whose it is, and the layout of a fresh one. */
 export type StoreModel = Pick<GraphConfig, 'name' | 'folder' | 'model'>;
+
+type OpenReader = (folder: string, options: { readonly readOnly: true }) => Promise<Store>;
 
 /** Opening beside a running writer can meet its files in mid-change; then it looks again. */
 const READ_ATTEMPTS = 8;
@@ -42,7 +44,7 @@ export async function openForWriting(
 export async function openForReading(
   graph: StoreModel,
   place = livePlace(graph),
-  openStore: typeof openRocksdb = openRocksdb,
+  openStore: OpenReader = openRocksdb,
 ): Promise<GraphStore | undefined> {
   const folder = databaseFolder(place);
   if (!existsSync(join(folder, 'CURRENT'))) return undefined;
@@ -67,7 +69,7 @@ export async function openForReading(
  * does not notice. The list is only ever appended to or replaced, so an opening during which it stayed as it was is
  * whole.
  */
-async function openSteadily(folder: string, openStore: typeof openRocksdb): Promise<Store> {
+async function openSteadily(folder: string, openStore: OpenReader): Promise<Store> {
   const before = listedFiles(folder);
   const store = await openStore(folder, { readOnly: true });
   if (listedFiles(folder) === before) return store;

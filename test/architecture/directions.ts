@@ -48,11 +48,11 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   // The ports they adapt, and those of the trainer and of the store.
   'src/adapters/': {
-    all: ['src/errors.ts', 'src/adapters/trainer-worker.ts'],
-    types: ['src/pipeline/ports.ts', 'src/pipeline/trainer.ts', 'src/graph/store.ts', 'src/log.ts'],
+    all: ['src/errors.ts', 'src/graph/store.ts', 'src/adapters/trainer/worker.ts'],
+    types: ['src/pipeline/ports.ts', 'src/pipeline/trainer.ts', 'src/log.ts'],
   },
   // A thread's composition root: it builds the trainer and its kernel.
-  'src/adapters/trainer-worker.ts': {
+  'src/adapters/trainer/worker.ts': {
     all: ['src/adapters/', 'src/kernels/', 'src/pipeline/train.ts', 'src/errors.ts'],
     types: ['src/pipeline/trainer.ts'],
   },
@@ -74,7 +74,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   // Which folders hold a graph's stores, which of them is live, who writes it.
   'src/state/': {
-    all: ['src/adapters/rocksdb-store.ts', 'src/adapters/file-lock.ts', 'src/graph/', 'src/errors.ts'],
+    all: ['src/adapters/rocksdb/store.ts', 'src/adapters/file-lock.ts', 'src/graph/', 'src/errors.ts'],
     types: ['src/config/'],
   },
   'src/cli/': { all: ROOMS },

@@ -23,6 +23,7 @@ function dying(store: GraphStore, entries: number): GraphStore {
     getMany: (keys) => whole.getMany(keys),
     write: (batch) => whole.write(batch),
     close: () => whole.close(),
+    runs: (prefix) => whole.runs(prefix),
     async *scan(prefix): AsyncIterable<Entry> {
       let left = entries;
       for await (const entry of whole.scan(prefix)) {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRocksdb } from '../../src/adapters/rocksdb-store.ts';
+import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import { WriteBatch } from '../../src/graph/store.ts';

@@ -52,6 +52,7 @@ export class Life {
     return {
       getMany: (keys) => store.getMany(keys),
       scan: (prefix: Uint8Array): AsyncIterable<Entry> => store.scan(prefix),
+      runs: (prefix: Uint8Array): AsyncIterable<readonly Entry[]> => store.runs(prefix),
       write: (batch: WriteBatch) => this.call(() => store.write(batch)),
       close: () => store.close(),
     };

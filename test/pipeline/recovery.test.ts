@@ -35,14 +35,9 @@ describe('recover', () => {
     );
     const trainer = new StandInTrainer();
     const progress: number[] = [];
-    const { index, outbox, erasedAt, head } = await recover(
-      store,
-      trainer,
-      'test',
-      MODEL,
-      clock,
-      ({ rows }) => progress.push(rows),
-    );
+    const { index, outbox, erasedAt, head } = await recover(store, trainer, 'test', MODEL, clock, {
+      onProgress: ({ rows }) => progress.push(rows),
+    });
     expect(trainer.loadedRows).toHaveLength(1);
     const [loaded] = trainer.loadedRows;
     expect([...(loaded?.types ?? [])]).toEqual([255, 255, 255, 255, 0, 255, 0, 1, 255, 255]);

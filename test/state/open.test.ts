@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openRocksdb } from '../../src/adapters/rocksdb-store.ts';
+import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { openForReading, openForWriting } from '../../src/state/open.ts';
 import { placeOf } from '../../src/state/places.ts';
 import { commitOf, entity, MODEL, user } from '../graph/graph-fixture.ts';

@@ -1,5 +1,5 @@
 import { topicName } from '../../../topics/index.ts';
-import { threadTrainer } from '../../adapters/trainer-thread.ts';
+import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Log } from '../../log.ts';
 import type { LogReader, Sink, Stretch } from '../../pipeline/ports.ts';

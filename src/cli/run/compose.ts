@@ -1,14 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { deadLetter, embeddingsName, topicName } from '../../../topics/index.ts';
 import type { Log as EventLog } from '../../adapters/connect.ts';
-import type { openRocksdb } from '../../adapters/rocksdb-store.ts';
-import { threadTrainer } from '../../adapters/trainer-thread.ts';
+import type { openRocksdb } from '../../adapters/rocksdb/store.ts';
+import { openRocksdbReader } from '../../adapters/rocksdb/thread.ts';
+import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { forgetTopic } from '../../graph/forget-topic.ts';
 import type { Log } from '../../log.ts';
 import { StandbySource } from '../../pipeline/standby-source.ts';
 import { Updater } from '../../pipeline/updater.ts';
-import { openForWriting } from '../../state/open.ts';
+import { openForReading, openForWriting } from '../../state/open.ts';
+import { livePlace } from '../../state/places.ts';
+
+/** A store with fewer is loaded before a thread for it has started. */
+const READER_ROWS = 50_000;
 
 /** What an updater is composed on. */
 export interface Outside {
@@ -59,6 +64,10 @@ export async function composeUpdater(
     }),
     reader: connection.reader,
     store,
+    view: async () => {
+      const rows = (await store.head())?.rows ?? 0;
+      return rows < READER_ROWS ? undefined : openForReading(graph, livePlace(graph), openRocksdbReader);
+    },
     trainer: threadTrainer(graph.trainer),
     deadLetter: (record, problem) => {
       const topic = topics.get(record.topic);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { embeddingsName, topicName } from '../../../topics/index.ts';
-import { threadTrainer } from '../../adapters/trainer-thread.ts';
+import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRocksdb } from '../../../src/adapters/rocksdb-store.ts';
+import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { json, type Place, place } from '../captured.ts';
 

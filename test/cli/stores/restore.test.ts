@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRocksdb } from '../../../src/adapters/rocksdb-store.ts';
+import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { forge } from '../../backup/backup-fixture.ts';
 import { json, type Place, place, type Said } from '../captured.ts';

@@ -83,6 +83,7 @@ function faultyStore(store: Store, gate: Gate): Store {
   return {
     getMany: (keys) => gate.around('store.getMany', () => store.getMany(keys)),
     scan: (prefix) => store.scan(prefix),
+    runs: (prefix) => store.runs(prefix),
     write: (batch) => gate.around('store.write', () => store.write(batch)),
     close: () => store.close(),
   };

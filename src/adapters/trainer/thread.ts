@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../../errors.ts';
 import type {
   Checkpoint,
   LoadedRows,
@@ -8,8 +8,9 @@ import type {
   TrainerSettings,
   TrainReport,
   Triples,
-} from '../pipeline/trainer.ts';
-import { buffersOf, type Call, copyOf, type Reply, unpackError } from './trainer-wire.ts';
+} from '../../pipeline/trainer.ts';
+import { unpackError } from '../wire-error.ts';
+import { buffersOf, type Call, copyOf, type Reply } from './wire.ts';
 
 interface Waiting {
   resolve(reply: Reply): void;
@@ -20,7 +21,7 @@ interface Waiting {
 export function threadTrainer(settings: TrainerSettings): Trainer {
   // From sources the entry is TypeScript, from dist JavaScript; this file's own name tells which.
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  return new ThreadTrainer(new URL(`./trainer-worker${extension}`, import.meta.url), settings);
+  return new ThreadTrainer(new URL(`./worker${extension}`, import.meta.url), settings);
 }
 
 /** See {@link threadTrainer}; exported to be run with an entry that dies. */

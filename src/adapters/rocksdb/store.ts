@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
-import { FatalError, reasonOf } from '../errors.ts';
-import type { Entry, Store, WriteBatch } from '../graph/store.ts';
-import { runsOf } from './rocksdb-scan.ts';
+import { FatalError, reasonOf } from '../../errors.ts';
+import { type Entry, eachOf, type Store, type WriteBatch } from '../../graph/store.ts';
+import { runsOf } from './scan.ts';
 
 const SCAN_CAPACITY = 512;
 /** Largest write handed over at once is one commit; memtables of this size keep flushes few. */
@@ -68,7 +68,11 @@ class RocksdbStore implements Store {
     }
   }
 
-  async *scan(prefix: Uint8Array): AsyncIterable<Entry> {
+  scan(prefix: Uint8Array): AsyncIterable<Entry> {
+    return eachOf(this.runs(prefix));
+  }
+
+  async *runs(prefix: Uint8Array): AsyncIterable<readonly Entry[]> {
     const end = successor(prefix);
     const range = { ...(prefix.length > 0 && { gte: prefix }), ...(end && { lt: end }) };
     const runs = runsOf(this.#db.iterator(range, { capacity: SCAN_CAPACITY }))[Symbol.asyncIterator]();
@@ -82,7 +86,7 @@ class RocksdbStore implements Store {
           throw readFailure(this.#folder, error);
         }
         if (next.done) return;
-        for (const entry of next.value) yield entry;
+        yield next.value;
       }
     } finally {
       await runs.return?.();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type EntryStream, runsOf } from '../../src/adapters/rocksdb-scan.ts';
-import type { Entry } from '../../src/graph/store.ts';
+import { type EntryStream, runsOf } from '../../../src/adapters/rocksdb/scan.ts';
+import type { Entry } from '../../../src/graph/store.ts';
 
 const entry = (n: number): Entry => ({ key: Buffer.of(n), value: Buffer.of(n) });
 

@@ -1,13 +1,5 @@
-import {
-  BadEvent,
-  FatalError,
-  RetryableError,
-  reasonOf,
-  ShapeError,
-  TwhinError,
-  UsageError,
-} from '../errors.ts';
-import type { Checkpoint, LoadedRows, TrainBatch, TrainReport, Triples } from '../pipeline/trainer.ts';
+import type { Checkpoint, LoadedRows, TrainBatch, TrainReport, Triples } from '../../pipeline/trainer.ts';
+import type { WireError } from '../wire-error.ts';
 
 /** A call to the trainer's thread. */
 export type Call =
@@ -23,47 +15,6 @@ export type Reply =
   | { readonly kind: 'trained'; readonly report: TrainReport }
   | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }
   | { readonly kind: 'failed'; readonly error: WireError };
-
-/** An error as it crosses: a class does not survive structured cloning. */
-export interface WireError {
-  readonly name: string;
-  readonly code: string;
-  readonly message: string;
-  readonly stack: string | undefined;
-}
-
-/** Makes an error ready to cross. */
-export function packError(error: unknown): WireError {
-  const known = error instanceof TwhinError;
-  return {
-    name: known ? error.name : 'FatalError',
-    code: known ? error.code : 'trainer-failed',
-    message: known ? error.message : `the trainer failed: ${reasonOf(error)}`,
-    stack: error instanceof Error ? error.stack : undefined,
-  };
-}
-
-/** The error on the other side: same class, code, message and stack. */
-export function unpackError({ name, code, message, stack }: WireError): TwhinError {
-  const error = make(name, code, message);
-  if (stack !== undefined) error.stack = stack;
-  return error;
-}
-
-function make(name: string, code: string, message: string): TwhinError {
-  switch (name) {
-    case 'RetryableError':
-      return new RetryableError(code, message);
-    case 'UsageError':
-      return new UsageError(code, message);
-    case 'BadEvent':
-      return new BadEvent(code, message);
-    case 'ShapeError':
-      return new ShapeError(message);
-    default:
-      return new FatalError(code, message);
-  }
-}
 
 /** Copies a call's arrays, so that transferring them leaves the caller's own, and any they share memory with, alone. */
 export function copyOf(call: Call): Call {

@@ -1,15 +1,16 @@
 /** Entry of the trainer's thread: composes a trainer from `workerData` and answers calls one after another. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { FatalError } from '../errors.ts';
-import { createKernel } from '../kernels/select.ts';
-import { workspaceBytes } from '../kernels/workspace.ts';
-import { TrainerCore } from '../pipeline/train.ts';
-import type { TrainerSettings } from '../pipeline/trainer.ts';
-import { buffersOf, type Call, packError, type Reply } from './trainer-wire.ts';
+import { FatalError } from '../../errors.ts';
+import { createKernel } from '../../kernels/select.ts';
+import { workspaceBytes } from '../../kernels/workspace.ts';
+import { TrainerCore } from '../../pipeline/train.ts';
+import type { TrainerSettings } from '../../pipeline/trainer.ts';
+import { packError } from '../wire-error.ts';
+import { buffersOf, type Call, type Reply } from './wire.ts';
 
 const port = parentPort;
 if (port === null) {
-  throw new FatalError('trainer-thread', 'trainer-worker is the entry of a thread; use threadTrainer');
+  throw new FatalError('trainer-thread', 'worker.ts is the entry of a thread; use threadTrainer');
 }
 
 let core: TrainerCore | undefined;
@@ -40,6 +41,6 @@ function answer(call: Call): Reply {
         return { kind: 'done' };
     }
   } catch (error) {
-    return { kind: 'failed', error: packError(error) };
+    return { kind: 'failed', error: packError(error, 'trainer-failed', 'the trainer failed') };
   }
 }

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { ThreadTrainer, threadTrainer } from '../../src/adapters/trainer-thread.ts';
-import { copyOf, packError, unpackError } from '../../src/adapters/trainer-wire.ts';
-import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../src/errors.ts';
-import type { Trainer, TrainerSettings } from '../../src/pipeline/trainer.ts';
-import { localTrainer } from '../../src/pipeline/trainer-local.ts';
-import { batchOf, kernels, settings, triples, World } from '../pipeline/trainer-fixture.ts';
+import { ThreadTrainer, threadTrainer } from '../../../src/adapters/trainer/thread.ts';
+import { copyOf } from '../../../src/adapters/trainer/wire.ts';
+import { packError, unpackError } from '../../../src/adapters/wire-error.ts';
+import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors.ts';
+import type { Trainer, TrainerSettings } from '../../../src/pipeline/trainer.ts';
+import { localTrainer } from '../../../src/pipeline/trainer-local.ts';
+import { batchOf, kernels, settings, triples, World } from '../../pipeline/trainer-fixture.ts';
 
 const NOW = 1_700_000_000_000;
 const open: Trainer[] = [];
@@ -16,7 +17,7 @@ function thread(chosen: TrainerSettings = settings): Trainer {
 }
 
 function dying(): Trainer {
-  const trainer = new ThreadTrainer(new URL('./trainer-dies.js', import.meta.url), settings);
+  const trainer = new ThreadTrainer(new URL('./dies.js', import.meta.url), settings);
   open.push(trainer);
   return trainer;
 }
@@ -105,7 +106,7 @@ describe('threadTrainer', () => {
   });
 
   it('says so when its entry is missing', async () => {
-    const trainer = new ThreadTrainer(new URL('./no-such-entry.js', import.meta.url), settings);
+    const trainer = new ThreadTrainer(new URL('../no-such-entry.js', import.meta.url), settings);
     await expect(trainer.start(undefined)).rejects.toMatchObject({ code: 'trainer-dead' });
     await trainer.stop();
   });
@@ -119,14 +120,18 @@ describe('errors on the wire', () => {
     new BadEvent('shape', 'bad'),
     new ShapeError('3 by 4'),
   ])('keep class, code and message: $name', (error) => {
-    const back = unpackError(structuredClone(packError(error)));
+    const back = unpackError(structuredClone(packError(error, 'other', 'it failed')));
     expect(back.constructor).toBe(error.constructor);
     expect([back.name, back.code, back.message]).toEqual([error.name, error.code, error.message]);
     expect(back.stack).toBe(error.stack);
   });
 
   it('become fatal when they are none of ours', () => {
-    expect(unpackError(packError(new RangeError('offset is out of bounds')))).toMatchObject({
+    expect(
+      unpackError(
+        packError(new RangeError('offset is out of bounds'), 'trainer-failed', 'the trainer failed'),
+      ),
+    ).toMatchObject({
       name: 'FatalError',
       code: 'trainer-failed',
       message: 'the trainer failed: offset is out of bounds',

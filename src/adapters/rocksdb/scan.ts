@@ -1,4 +1,4 @@
-import type { Entry } from '../graph/store.ts';
+import type { Entry } from '../../graph/store.ts';
 
 /** What is used of the binding's stream: it ends with `close`, after `error` where it failed. */
 export interface EntryStream {

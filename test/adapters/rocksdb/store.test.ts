@@ -4,8 +4,8 @@ import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { openRocksdb } from '../../src/adapters/rocksdb-store.ts';
-import { batchOf, scanned, storeConformance } from './store-conformance.ts';
+import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
+import { batchOf, scanned, storeConformance } from '../../graph/store-conformance.ts';
 
 const parent = await mkdtemp(join(tmpdir(), 'twhin-rocksdb-'));
 afterAll(() => rm(parent, { recursive: true, force: true }));

@@ -1,0 +1,115 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { packRun, unpackRun } from '../../../src/adapters/rocksdb/packed.ts';
+import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
+import { openRocksdbReader } from '../../../src/adapters/rocksdb/thread.ts';
+import { type Store, WriteBatch } from '../../../src/graph/store.ts';
+import { batchOf, scanned } from '../../graph/store-conformance.ts';
+
+const parent = await mkdtemp(join(tmpdir(), 'twhin-reader-'));
+afterAll(() => rm(parent, { recursive: true, force: true }));
+let folders = 0;
+
+const nothing = new Uint8Array();
+const keyOf = (n: number) => Buffer.from(`k${String(n).padStart(6, '0')}`);
+
+/** A store that was closed, with so many entries of all lengths. */
+async function filled(count: number): Promise<string> {
+  const folder = join(parent, `db-${folders++}`);
+  const store = await openRocksdb(folder, { durable: true });
+  const batch = new WriteBatch();
+  for (let n = 0; n < count; n++) batch.put(keyOf(n), Buffer.alloc((n * 37) % 700, n));
+  await store.write(batch);
+  await store.close();
+  return folder;
+}
+
+/** Work with a reader that is closed in the end. */
+async function reading<T>(folder: string, work: (reader: Store) => Promise<T>): Promise<T> {
+  const reader = await openRocksdbReader(folder);
+  return work(reader).finally(() => reader.close());
+}
+
+describe('a reader in a thread of its own', () => {
+  test('reads what the store itself does, beside its writer too', async () => {
+    const folder = await filled(20_000);
+    const store = await openRocksdb(folder);
+    await store.write(batchOf(['6b', 'ff'], ['78', '']));
+    await reading(folder, async (reader) => {
+      for (const prefix of [nothing, Buffer.from('k'), Buffer.from('k0001'), Buffer.from('y')]) {
+        expect(await scanned(reader.scan(prefix))).toEqual(await scanned(store.scan(prefix)));
+      }
+      const keys = [keyOf(7), keyOf(99_999), keyOf(0), Buffer.from('x'), keyOf(19_999)];
+      const [own, read] = [await store.getMany(keys), await reader.getMany(keys)];
+      expect(read.map((value) => value && [...value])).toEqual(own.map((value) => value && [...value]));
+      expect(read[1]).toBeUndefined();
+      expect(await reader.getMany([])).toEqual([]);
+    });
+    await store.close();
+  });
+
+  test('several scans go side by side, and each as far as it is wanted', async () => {
+    const folder = await filled(20_000);
+    await reading(folder, async (reader) => {
+      for await (const _ of reader.scan(nothing)) break;
+      const all = await Promise.all([1, 2, 3].map(() => scanned(reader.scan(nothing))));
+      expect(all.map((each) => each.length)).toEqual([20_000, 20_000, 20_000]);
+      const left = reader.runs(nothing)[Symbol.asyncIterator]();
+      expect((await left.next()).done).toBe(false);
+    });
+  });
+
+  test('what is wrong with the store is told as the store tells it', async () => {
+    const missing = join(parent, 'nowhere');
+    await expect(openRocksdbReader(missing)).rejects.toMatchObject({ code: 'store-missing' });
+    const folder = await filled(20_000);
+    const [table = ''] = (await readdir(folder)).filter((name) => name.endsWith('.sst'));
+    const path = join(folder, table);
+    const bytes = await readFile(path);
+    const middle = bytes.length >> 1;
+    bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    await reading(folder, async (reader) => {
+      const failure = {
+        name: 'FatalError',
+        code: 'store-read',
+        message: expect.stringMatching(/checksum mismatch.*twhin restore/),
+      };
+      await expect(scanned(reader.scan(nothing))).rejects.toMatchObject(failure);
+      const keys = Array.from({ length: 20_000 }, (_, n) => keyOf(n));
+      await expect(reader.getMany(keys)).rejects.toMatchObject(failure);
+    });
+  });
+
+  test('writes nothing; once closed, it says so to whoever reads', async () => {
+    const folder = await filled(5_000);
+    const reader = await openRocksdbReader(folder);
+    await expect(reader.write(batchOf(['61', '01']))).rejects.toMatchObject({ code: 'store-write' });
+    const scan = reader.runs(nothing)[Symbol.asyncIterator]();
+    await scan.next();
+    await reader.close();
+    await reader.close();
+    const rest = async () => {
+      while (!(await scan.next()).done);
+    };
+    await expect(rest()).rejects.toMatchObject({ code: 'store-read', message: /ended: it was closed/ });
+    await expect(reader.getMany([keyOf(1)])).rejects.toMatchObject({ code: 'store-read' });
+  });
+});
+
+test('a run is packed and unpacked as it was', () => {
+  const bytes = fc.uint8Array({ maxLength: 40 });
+  fc.assert(
+    fc.property(fc.array(fc.record({ key: bytes, value: bytes }), { maxLength: 30 }), (run) => {
+      const back = unpackRun(packRun(run));
+      const plain = back.map(({ key, value }) => ({
+        key: new Uint8Array(key),
+        value: new Uint8Array(value),
+      }));
+      expect(plain).toEqual(run);
+    }),
+  );
+});
