@@ -98,9 +98,12 @@ export class KafkaSession {
     }
   }
 
-  /** Does nothing while another, or nobody yet, is the group's reader. @throws what kafkajs throws. */
-  async commit(offsets: Offsets, note: WriterNote | undefined): Promise<void> {
-    if (this.#leads) await this.#parts.readership.commit(this.#consumer, offsets, note);
+  /** false while another, or nobody yet, is the group's reader: then nothing is. @throws what kafkajs throws. */
+  async commit(offsets: Offsets, note: WriterNote | undefined): Promise<boolean> {
+    if (!this.#leads) return false;
+    await this.#parts.readership.commit(this.#consumer, offsets, note);
+    // One that ended meanwhile may have dropped it without a word.
+    return this.#leads;
   }
 
   #listen(): void {

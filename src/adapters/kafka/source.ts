@@ -9,6 +9,7 @@ import { Handover } from './handover.ts';
 import { Lease } from './lease.ts';
 import { Readership } from './readership.ts';
 import { KafkaSession } from './session.ts';
+import { Telling } from './telling.ts';
 import { topicIds } from './topic-ids.ts';
 
 export interface SourceOptions {
@@ -41,6 +42,7 @@ export class KafkaSource implements Source {
   readonly #admin: KafkaAdmin;
   readonly #readership: Readership;
   readonly #lease: Lease;
+  readonly #telling: Telling;
   readonly #stopping = new AbortController();
   #handover: Handover | undefined;
   #session: KafkaSession | undefined;
@@ -57,6 +59,10 @@ export class KafkaSource implements Source {
     this.#admin = new KafkaAdmin(settings, log);
     this.#readership = new Readership(this.#admin, { groupId, topics, standby });
     this.#lease = new Lease(this.#sessionTimeoutMs * LEASE_SHARE);
+    this.#telling = new Telling(
+      async ({ offsets, note }) => (await this.#session?.commit(offsets, note)) ?? false,
+      log,
+    );
   }
 
   async ends(): Promise<Offsets> {
@@ -97,12 +103,7 @@ export class KafkaSource implements Source {
   }
 
   async commit(offsets: Offsets, note?: WriterNote): Promise<void> {
-    try {
-      await this.#session?.commit(offsets, note);
-    } catch (error) {
-      // The store is what counts; the next commit carries them again.
-      this.#log('debug', `group ${this.#options.groupId} could not commit its offsets: ${reasonOf(error)}`);
-    }
+    await this.#telling.tell(offsets, note);
   }
 
   committed(): Promise<Committed> {
@@ -121,6 +122,7 @@ export class KafkaSource implements Source {
   }
 
   async stop(): Promise<void> {
+    await this.#telling.end();
     this.#stopping.abort();
     this.resume();
     await this.#running;
