@@ -7,7 +7,7 @@ import type { Counters } from './counters.ts';
 import { Delivery } from './delivery.ts';
 import type { Overlay } from './overlay.ts';
 import type { PendingCommit } from './pending-commit.ts';
-import type { Offsets, Sink } from './ports.ts';
+import type { Message, Offsets, Sink } from './ports.ts';
 import type { Publisher } from './publish.ts';
 import type { Checkpoint, Trainer } from './trainer.ts';
 import type { Writer } from './writer.ts';
@@ -95,6 +95,10 @@ export class Committer {
     return written;
   }
 
+  /** Resolves once the dead letters are acknowledged, however long that takes. @throws RetryableError `stopped`. */
+  readonly sendLetters = (letters: readonly Message[]): Promise<void> =>
+    this.#deadLetters.send(letters, 'dead letters');
+
   /** Dead letters that can't be published hold a commit up no longer: it fails. */
   stop(): void {
     this.#deadLetters.stop();
@@ -108,7 +112,7 @@ export class Committer {
     checkpoint: Checkpoint,
   ): Promise<number> {
     const { graph, model, store, publisher, overlay } = this.#options;
-    if (pending.deadLetters.length > 0) await this.#deadLetters.send(pending.deadLetters, 'dead letters');
+    if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     const added = publisher.open ? this.#due(pending, checkpoint) : [];
     await this.#options.confirm();
     const outbox = publisher.size + added.filter((key) => !publisher.has(key)).length;

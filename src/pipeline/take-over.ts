@@ -1,5 +1,6 @@
 import type { EntityKey } from '../graph/entity.ts';
 import type { Log } from '../log.ts';
+import { missedBy, sendMissedLetters } from './missed-letters.ts';
 import type { Parts } from './parts.ts';
 import { patiently } from './patience.ts';
 import type { Offsets } from './ports.ts';
@@ -8,34 +9,28 @@ import { sameTopics } from './same-topics.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 import type { Writer } from './writer.ts';
 
-/** What becoming the graph's writer found. */
-export interface TakenOver {
-  /** Entities to be published, beside those in the outbox. */
-  readonly due: EntityKey[];
-  /** What the group's last reader had told the log. */
-  readonly committed: Offsets;
-}
-
 /**
  * Makes this process the graph's one writer, and `writer` what its commits say from now on. In this order:
  * whoever published before is fenced; the topics are the ones read so far; the group's note tells whose vectors the
  * embeddings topic holds. Where they are not this store's, the topic is read and what differs is due, under steps above
- * all that are there.
+ * all that are there; and dead letters that the writer before did not come to are sent. Only then may the group be told
+ * how far this store is. Gives the entities to be published, beside those in the outbox.
  * @throws FatalError `fenced`, or `topic-remade` naming both topics and the way out.
  */
 export async function takeOver(
   writer: Writer,
-  options: Pick<UpdaterOptions, 'graph' | 'source' | 'sink' | 'reader' | 'store' | 'embeddingsTopic' | 'log'>,
-  { index, read, committer: { step } }: Pick<Parts, 'index' | 'read' | 'committer'>,
-): Promise<TakenOver> {
+  options: UpdaterOptions,
+  { index, read, committer }: Pick<Parts, 'index' | 'read' | 'committer'>,
+): Promise<EntityKey[]> {
   const { graph, source, sink, store, embeddingsTopic, log } = options;
+  const { step, sendLetters } = committer;
   await sink.takeOver();
   writer.topicIds = sameTopics(writer.topicIds, await source.topicIds());
   const { offsets: committed, note } = await source.committed();
   warnOfDifferences(graph, committed, read.toOffsets(), log);
   if (note !== undefined && writer.wrote(note, step)) {
     writer.epoch++;
-    return { due: [], committed };
+    return [];
   }
 
   const found = await patiently(source, async () => {
@@ -48,7 +43,9 @@ export async function takeOver(
   writer.epoch = Math.max(writer.epoch, note?.epoch ?? 0, epoch) + 1;
   if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
   if (!own && found.records > 0) tell(graph, embeddingsTopic, found, writer, log);
-  return { due: found.keys, committed };
+  const missed = own ? [] : missedBy(committed, read.toOffsets());
+  await patiently(source, () => sendMissedLetters(options, missed, sendLetters));
+  return found.keys;
 }
 
 function tell(graph: string, topic: string, found: Differing, writer: Writer, log: Log): void {

@@ -1,5 +1,4 @@
 import { FatalError, RetryableError, reasonOf } from '../errors.ts';
-import { HeldLetters } from './held-letters.ts';
 import { Intake } from './intake.ts';
 import { OpenBatch } from './open-batch.ts';
 import { assemble, type Parts } from './parts.ts';
@@ -31,7 +30,6 @@ export class Updater {
   #failure: Error | undefined;
   /** A standby's turn has come, and it has not taken over yet. */
   #turn = false;
-  readonly #heldLetters = new HeldLetters();
   #batch = new OpenBatch();
   #pending = new PendingCommit();
   #training: Promise<void>[] = [];
@@ -152,12 +150,11 @@ export class Updater {
     try {
       if (this.#pending.records > 0) await this.#flush(parts);
       const { outbox, publisher, writer } = parts;
-      const { due, committed } = await takeOver(writer, this.#options, parts);
+      const due = await takeOver(writer, this.#options, parts);
       await this.#options.source.commit(parts.read.toOffsets(), writer.note(parts.committer.step));
       publisher.open = true;
       publisher.add(outbox, 0, undefined);
       this.#pending.due = due;
-      for (const letter of this.#heldLetters.after(committed)) this.#pending.putDeadLetter(letter);
       // The epoch is claimed before anything is written under it.
       await this.#flush(parts);
       const { graph, log } = this.#options;
@@ -191,9 +188,9 @@ export class Updater {
       this.#batch.since ??= this.#options.clock();
       this.#pending.since ??= this.#batch.since;
       parts.ingest.apply(read, fetched, { batch: this.#batch, commit: this.#pending });
-      const letter = problem && this.#options.deadLetter(record, problem);
-      if (letter && parts.publisher.open) this.#pending.putDeadLetter(letter);
-      else if (letter) this.#heldLetters.add(record, letter);
+      // One that does not lead writes none; what it took in and the leader did not come to is found as it takes over.
+      const letter = problem && parts.publisher.open && this.#options.deadLetter(record, problem);
+      if (letter) this.#pending.putDeadLetter(letter);
       this.#pending.records++;
       parts.read.advance(record.topic, record.partition, record.offset + 1);
       if (this.#batch.edges < pace.batchEdges && !this.#pending.isFull(pace)) continue;

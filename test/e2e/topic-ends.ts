@@ -37,8 +37,8 @@ export async function settledEnds(
   return ends;
 }
 
-/** A partition of which a group has not committed everything. */
-export interface Behind {
+/** How far a group is in a partition. */
+export interface Place {
   readonly topic: string;
   readonly partition: number;
   /** -1 where it has committed nothing. */
@@ -46,18 +46,30 @@ export interface Behind {
   readonly end: number;
 }
 
-/** Partitions of the topics of which the group has not committed everything. */
-export async function behind(brokers: string, groupId: string, topics: readonly string[]): Promise<Behind[]> {
-  const all: Behind[] = [];
-  await withAdmin(brokers, async (admin) => {
-    for (const { topic, partitions } of await admin.fetchOffsets({ groupId, topics: [...topics] })) {
+/** How far a group is in every partition of the topics. */
+export async function committedOf(
+  brokers: string,
+  groupId: string,
+  topics: readonly string[],
+): Promise<Place[]> {
+  return withAdmin(brokers, async (admin) => {
+    const all: Place[] = [];
+    // One topic at a time: of several at once, kafkajs may ask for none of one topic's partitions.
+    for (const topic of topics) {
+      const [{ partitions } = { partitions: [] }] = await admin.fetchOffsets({ groupId, topics: [topic] });
       for (const { partition, high } of await admin.fetchTopicOffsets(topic)) {
         const committed = Number(partitions.find((one) => one.partition === partition)?.offset ?? -1);
         all.push({ topic, partition, committed, end: Number(high) });
       }
     }
+    return all;
   });
-  return all.filter(({ committed, end }) => Math.max(committed, 0) < end);
+}
+
+/** Partitions of the topics of which the group has not committed everything. */
+export async function behind(brokers: string, groupId: string, topics: readonly string[]): Promise<Place[]> {
+  const places = await committedOf(brokers, groupId, topics);
+  return places.filter(({ committed, end }) => Math.max(committed, 0) < end);
 }
 
 /** Records of the topics that the group has not yet committed. */

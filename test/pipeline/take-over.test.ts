@@ -309,6 +309,52 @@ describe('a standby', () => {
   });
 });
 
+describe('a store that others filled beside the live one', () => {
+  /** Good records with a bad one after each. */
+  function mixed(log: MemoryLog, names: readonly string[]): void {
+    for (const name of names) {
+      follows(log, name, 4);
+      log.append(FOLLOW, Buffer.from(`{${name}`));
+    }
+  }
+  const letters = (log: MemoryLog) =>
+    log.published.filter(({ topic }) => topic === DEAD_LETTERS).map(({ value }) => String(value));
+
+  test('writes the letters that the live one did not come to, before the group is told', async () => {
+    const log = new MemoryLog();
+    mixed(log, ['a', 'b', 'c']);
+    const live = new MemoryLog();
+    live.records.push(...log.records.slice(0, 7));
+    await caughtUp(live, new MemoryStore());
+    log.committed.push(...live.committed);
+    log.note = live.note;
+    log.published.push(...live.published);
+    expect(letters(log)).toEqual(['{a']);
+
+    const shadow = new MemoryStore();
+    const elsewhere = new MemoryLog();
+    elsewhere.records.push(...log.records);
+    await caughtUp(elsewhere, shadow, { role: 'shadow', deadLetters: false, space: 'shadow' });
+
+    const told = log.committed.length;
+    const plain = log.sink.bind(log);
+    const toldBy: number[] = [];
+    log.sink = () => ({
+      ...plain(),
+      publish: async (messages) => {
+        if (messages.some(({ topic }) => topic === DEAD_LETTERS)) toldBy.push(log.committed.length - told);
+        log.published.push(...messages);
+      },
+    });
+    await caughtUp(log, shadow);
+    expect(letters(log)).toEqual(['{a', '{b', '{c']);
+    expect(new Set(toldBy)).toEqual(new Set([0]));
+    // It is the graph's writer now, and they are written: the next start has none to add.
+    await caughtUp(log, shadow);
+    expect(letters(log)).toEqual(['{a', '{b', '{c']);
+  });
+});
+
 describe('the outbox', () => {
   test('pauses reading while it is full', async () => {
     const log = new MemoryLog();

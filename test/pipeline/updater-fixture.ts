@@ -114,10 +114,10 @@ export function embeddingsReader(log: MemoryLog): LogReader {
   return memoryReader(
     {
       get records() {
-        return log.recordsOf(EMBEDDINGS);
+        return [...log.records, ...log.recordsOf(EMBEDDINGS)];
       },
     },
-    { partitions: { [EMBEDDINGS]: 1 } },
+    { partitions: { ...ONE_PARTITION.partitions, [EMBEDDINGS]: 1 } },
   );
 }
 

@@ -1,22 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Admin, AssignerProtocol, type Kafka, type PartitionMetadata } from 'kafkajs';
-import { FatalError, RetryableError } from '../../errors.ts';
+import { RetryableError } from '../../errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
 import type { GroupReader } from '../log-errors.ts';
 import { createKafka, type KafkaSettings, kafkaError, type LogLine } from './client.ts';
+import { type GroupOffset, groupOffsets } from './group-offsets.ts';
+import { safeOffset } from './offset.ts';
 import { claimantOf, holdsOn } from './one-reader.ts';
 import { brokerVersion } from './version.ts';
 
 /** First offset kept and offset after the last, of each partition by number. */
 export type Ranges = Map<number, { low: number; high: number }>;
-
-/** What a group has committed for one partition; offset -1 where it has nothing. */
-export interface GroupOffset {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly metadata: string | null;
-}
 
 /**
  * Topics of a cluster. The connection is made on first use and made anew after any failure: one that ever asked
@@ -107,13 +101,8 @@ export class KafkaAdmin implements LogAdmin {
 
   /** What a group has committed, for every partition of topics that exist. */
   async groupOffsets(groupId: string, topics: readonly string[]): Promise<GroupOffset[]> {
-    const offsets = await this.#ask(`asking for the offsets of group ${groupId}`, (admin) =>
-      admin.fetchOffsets({ groupId, topics: [...topics] }),
-    );
-    return offsets.flatMap(({ topic, partitions }) =>
-      partitions.map(({ partition, offset, metadata }) => ({
-        ...{ topic, partition, offset: safeOffset(offset, topic), metadata },
-      })),
+    return this.#ask(`asking for the offsets of group ${groupId}`, (admin) =>
+      groupOffsets(admin, groupId, topics),
     );
   }
 
@@ -237,13 +226,4 @@ const TOPIC_CONFIG = 1;
 
 function entriesOf(configs: Readonly<Record<string, string>>): { name: string; value: string }[] {
   return Object.entries(configs).map(([name, value]) => ({ name, value }));
-}
-
-/** An offset as a number. @throws FatalError past 2^53, where numbers stop being exact. */
-export function safeOffset(offset: string, topic: string): number {
-  const value = Number(offset);
-  if (!Number.isSafeInteger(value)) {
-    throw new FatalError('offset', `offset ${offset} of ${topic} is no safe integer; this log can't be read`);
-  }
-  return value;
 }

@@ -1,8 +1,8 @@
 import { FatalError, reasonOf } from '../../errors.ts';
 import type { SourceRecord } from '../../pipeline/ports.ts';
-import { safeOffset } from './admin.ts';
 import { type RecordPlace, readRecords } from './batch-records.ts';
 import { decompress } from './codecs.ts';
+import { safeOffset } from './offset.ts';
 
 /*
  * A record batch, big-endian; length counts what follows it. Records are compressed together.

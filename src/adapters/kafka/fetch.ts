@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { FatalError } from '../../errors.ts';
-import { safeOffset } from './admin.ts';
 import type { AbortedTransaction } from './batches.ts';
 import type { ConnectedBroker, Exchange } from './cluster.ts';
+import { safeOffset } from './offset.ts';
 
 const FETCH = 1;
 /** Of Kafka 2.3 and later, and the last that kafkajs can ask. */

@@ -2,7 +2,8 @@ import type { EachBatchPayload } from 'kafkajs';
 import { FatalError, reasonOf, TwhinError } from '../../errors.ts';
 import type { SourceReader } from '../../pipeline/ports.ts';
 import { Positions } from '../positions.ts';
-import { type KafkaAdmin, safeOffset } from './admin.ts';
+import type { KafkaAdmin } from './admin.ts';
+import { safeOffset } from './offset.ts';
 import { recordOf } from './record.ts';
 
 /** Records handed over between two heartbeats. */

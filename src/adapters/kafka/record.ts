@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { SourceRecord } from '../../pipeline/ports.ts';
-import { safeOffset } from './admin.ts';
+import { safeOffset } from './offset.ts';
 
 /** A message of kafkajs as a record of ours; of a header that comes twice, the last; one that is null is left out. */
 export function recordOf(topic: string, partition: number, message: KafkaMessage): SourceRecord {

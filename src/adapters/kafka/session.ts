@@ -3,10 +3,11 @@ import { reasonOf } from '../../errors.ts';
 import type { Offsets, WriterNote } from '../../pipeline/ports.ts';
 import { pause } from '../backoff.ts';
 import { fenced, groupInUse } from '../log-errors.ts';
-import { type KafkaAdmin, safeOffset } from './admin.ts';
+import type { KafkaAdmin } from './admin.ts';
 import type { LogLine } from './client.ts';
 import type { Handover } from './handover.ts';
 import type { Lease, Renewal } from './lease.ts';
+import { safeOffset } from './offset.ts';
 import { oneReader } from './one-reader.ts';
 import type { Readership } from './readership.ts';
 
