@@ -1,5 +1,5 @@
 import type { Source, SourceRecord } from '../src/pipeline/ports.ts';
-import { Positions } from '../src/pipeline/positions.ts';
+import { Positions } from '../src/pipeline/reading/positions.ts';
 import { decodeVector } from '../topics/index.ts';
 
 /** Reads an embeddings topic from its start to where it ends now, and keeps the last vector of each user. */

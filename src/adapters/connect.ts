@@ -6,10 +6,10 @@ import { FileLogSink } from './file-log/sink.ts';
 import { FileLogSource } from './file-log/source.ts';
 import { KafkaAdmin } from './kafka/admin.ts';
 import type { KafkaSettings, LogLine } from './kafka/client.ts';
-import { KafkaReader, type ReaderOptions } from './kafka/reader.ts';
-import { KafkaSink, type SinkOptions } from './kafka/sink.ts';
+import { KafkaSource, type SourceOptions } from './kafka/group/source.ts';
+import { KafkaSink, type SinkOptions } from './kafka/producer/sink.ts';
+import { KafkaReader, type ReaderOptions } from './kafka/reader/reader.ts';
 import { endSockets } from './kafka/sockets.ts';
-import { KafkaSource, type SourceOptions } from './kafka/source.ts';
 
 /** A log of topics, whatever keeps it. */
 export interface Log {

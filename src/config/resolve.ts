@@ -5,7 +5,7 @@ import type { KafkaSettings } from '../adapters/kafka/client.ts';
 import { ENTITY_TYPES } from '../graph/entity.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import { RELATIONS, type Relation } from '../graph/relation.ts';
-import type { TrainerSettings } from '../pipeline/trainer.ts';
+import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Pace } from '../pipeline/updater-options.ts';
 import { checkBrokers, type Environment } from './environment.ts';
 import { frozen } from './freeze.ts';

@@ -3,7 +3,7 @@ import { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { liveEdgeRows } from '../graph/live-edges.ts';
 import { NameIndex } from '../graph/name-index.ts';
-import type { Trainer } from './trainer.ts';
+import type { Trainer } from './training/trainer.ts';
 
 const LOAD_ROWS = 4096;
 const LOAD_EDGES = 65_536;

@@ -1,15 +1,15 @@
 import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import { fingerprint } from '../graph/head.ts';
-import { Committer } from './committer.ts';
 import { Counters } from './counters.ts';
-import { Ingest } from './ingest.ts';
-import { Positions } from './positions.ts';
-import { Publisher } from './publish.ts';
+import { Ingest } from './reading/ingest.ts';
+import { Positions } from './reading/positions.ts';
 import { recover } from './recovery.ts';
-import { TopicWatch } from './topic-watch.ts';
 import type { UpdaterOptions } from './updater-options.ts';
-import { Writer } from './writer.ts';
+import { Committer } from './writing/committer.ts';
+import { Publisher } from './writing/publish.ts';
+import { TopicWatch } from './writing/topic-watch.ts';
+import { Writer } from './writing/writer.ts';
 
 /** What an updater is made of once its store is loaded. */
 export interface Parts {

@@ -1,9 +1,9 @@
 import type { EntityIndex } from '../graph/entity-index.ts';
-import type { Committer } from './committer.ts';
 import type { Counters } from './counters.ts';
-import type { Publisher } from './publish.ts';
-import type { RecordQueue } from './queue.ts';
-import type { RankSums, TrainReport } from './trainer.ts';
+import type { RecordQueue } from './reading/queue.ts';
+import type { RankSums, TrainReport } from './training/trainer.ts';
+import type { Committer } from './writing/committer.ts';
+import type { Publisher } from './writing/publish.ts';
 
 /** Weight a batch's figures lose with each batch that follows: about the last hundred count. */
 const FADE = 0.99;

@@ -4,7 +4,7 @@ import type { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { differences, fingerprint, type Head, type ModelIdentity } from '../graph/head.ts';
 import { loadEdges, loadEntities, loadRows } from './load-store.ts';
-import type { Trainer } from './trainer.ts';
+import type { Trainer } from './training/trainer.ts';
 
 /** What a store stood at, brought back into memory. */
 export interface Recovered {

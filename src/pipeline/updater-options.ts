@@ -5,8 +5,8 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import type { Log } from '../log.ts';
 import type { LogReader, Message, Sink, Source, SourceRecord } from './ports.ts';
-import type { Trainer } from './trainer.ts';
-import type { Role } from './writer.ts';
+import type { Trainer } from './training/trainer.ts';
+import type { Role } from './writing/writer.ts';
 
 /** When batches and commits are cut. Counts alone give the same bytes for the same events. */
 export interface Pace {

@@ -1,14 +1,14 @@
 import { FatalError, RetryableError, reasonOf } from '../errors.ts';
-import { Intake } from './intake.ts';
-import { OpenBatch } from './open-batch.ts';
 import { assemble, type Parts } from './parts.ts';
-import { PendingCommit } from './pending-commit.ts';
 import type { SourceRecord } from './ports.ts';
 import { type Phase, type Progress, progressOf, TrainingSummary } from './progress.ts';
 import { unready } from './readiness.ts';
-import { sameTopics } from './same-topics.ts';
-import { takeOver } from './take-over.ts';
+import { Intake } from './reading/intake.ts';
+import { OpenBatch } from './training/open-batch.ts';
 import type { UpdaterOptions } from './updater-options.ts';
+import { PendingCommit } from './writing/pending-commit.ts';
+import { sameTopics } from './writing/same-topics.ts';
+import { takeOver } from './writing/take-over.ts';
 
 const READ_RECORDS = 1024;
 /** Training calls handed over and not yet answered. Two keep the trainer busy while records are read. */

@@ -8,7 +8,7 @@ import type {
   Stretch,
   StretchReading,
 } from '../pipeline/ports.ts';
-import { Positions } from '../pipeline/positions.ts';
+import { Positions } from '../pipeline/reading/positions.ts';
 import { Merge } from './merge.ts';
 
 /** Records handed over at once, where no limit asks for fewer: between two of them the process may do other things. */

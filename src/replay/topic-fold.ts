@@ -4,7 +4,7 @@ import { type EntityKey, entityKey, idOf, MAX_ID_BYTES, typeOf } from '../graph/
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type Head, type ModelIdentity } from '../graph/head.ts';
 import type { SourceRecord } from '../pipeline/ports.ts';
-import type { Checkpoint } from '../pipeline/trainer.ts';
+import type { Checkpoint } from '../pipeline/training/trainer.ts';
 
 /**
  * Accumulator of a vector that came without one: about what a row has after twenty steps of the default preset, so

@@ -49,12 +49,12 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // The ports they adapt, and those of the trainer and of the store.
   'src/adapters/': {
     all: ['src/errors.ts', 'src/graph/store.ts', 'src/adapters/trainer/worker.ts'],
-    types: ['src/pipeline/ports.ts', 'src/pipeline/trainer.ts', 'src/log.ts'],
+    types: ['src/pipeline/ports.ts', 'src/pipeline/training/trainer.ts', 'src/log.ts'],
   },
   // A thread's composition root: it builds the trainer and its kernel.
   'src/adapters/trainer/worker.ts': {
-    all: ['src/adapters/', 'src/kernels/', 'src/pipeline/train.ts', 'src/errors.ts'],
-    types: ['src/pipeline/trainer.ts'],
+    all: ['src/adapters/', 'src/kernels/', 'src/pipeline/training/train.ts', 'src/errors.ts'],
+    types: ['src/pipeline/training/trainer.ts'],
   },
   // It fills in the settings of all rooms, and so knows their types; it builds none of them.
   'src/config/': {

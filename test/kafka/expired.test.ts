@@ -1,6 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { KafkaSource } from '../../src/adapters/kafka/source.ts';
+import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
 import { graphStore, updater } from '../pipeline/updater-fixture.ts';

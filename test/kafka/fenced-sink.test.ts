@@ -1,8 +1,8 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
 import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
-import { KafkaSink } from '../../src/adapters/kafka/sink.ts';
-import { KafkaSource } from '../../src/adapters/kafka/source.ts';
+import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
 import { FatalError, RetryableError } from '../../src/errors.ts';
 import { readTopic } from '../e2e/topic-reader.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { oneReader } from '../../src/adapters/kafka/group/one-reader.ts';
+import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
 import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
-import { oneReader } from '../../src/adapters/kafka/one-reader.ts';
-import { KafkaSource } from '../../src/adapters/kafka/source.ts';
 import { Collector, disorder, freshTopic, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
 

@@ -3,8 +3,8 @@ import type { PartitionMetadata } from 'kafkajs';
 import { expect, inject, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { createKafka } from '../../src/adapters/kafka/client.ts';
-import { TopicProducer } from '../../src/adapters/kafka/producer.ts';
-import { KafkaSource } from '../../src/adapters/kafka/source.ts';
+import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
+import { TopicProducer } from '../../src/adapters/kafka/producer/producer.ts';
 import { Collector, disorder, freshTopic, numbered, until } from './collector.ts';
 
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };

@@ -1,5 +1,5 @@
 import { argv, stdout } from 'node:process';
-import { KafkaSource } from '../../src/adapters/kafka/source.ts';
+import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
 import { TwhinError } from '../../src/errors.ts';
 import { Collector } from './collector.ts';
 

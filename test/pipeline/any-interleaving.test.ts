@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
-import { readContent } from '../../src/pipeline/record-content.ts';
+import { readContent } from '../../src/pipeline/reading/record-content.ts';
 import { MergedSource } from '../../src/replay/merged-source.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';

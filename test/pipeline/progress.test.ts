@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TrainingSummary } from '../../src/pipeline/progress.ts';
-import type { RankSums, TrainReport } from '../../src/pipeline/trainer.ts';
+import type { RankSums, TrainReport } from '../../src/pipeline/training/trainer.ts';
 
 const NONE: RankSums = { count: 0, reciprocal: 0, hits10: 0, popularityReciprocal: 0, randomReciprocal: 0 };
 const ranks = (sums: Partial<RankSums>): RankSums => ({ ...NONE, ...sums });

@@ -3,7 +3,7 @@ import type { ModelIdentity } from '../../src/graph/head.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
 import { recover } from '../../src/pipeline/recovery.ts';
 import { commitOf, entity, graph, HEAD, MODEL, tweet, user } from '../graph/graph-fixture.ts';
-import { StandInTrainer } from './stand-in-trainer.ts';
+import { StandInTrainer } from './training/stand-in-trainer.ts';
 
 const follows = (lhs: string, rhs: string, removed = false) => ({
   ...{ lhs: user(lhs), relation: 'follows', rhs: user(rhs) },

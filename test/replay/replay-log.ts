@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { LogReader, SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
-import { readContent } from '../../src/pipeline/record-content.ts';
+import { readContent } from '../../src/pipeline/reading/record-content.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
 import { TOPICS } from '../pipeline/updater-fixture.ts';

@@ -4,9 +4,9 @@ import { RetryableError } from '../../errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
 import type { GroupReader } from '../log-errors.ts';
 import { createKafka, type KafkaSettings, kafkaError, type LogLine } from './client.ts';
-import { type GroupOffset, groupOffsets } from './group-offsets.ts';
+import { type GroupOffset, groupOffsets } from './group/offsets.ts';
+import { claimantOf, holdsOn } from './group/one-reader.ts';
 import { safeOffset } from './offset.ts';
-import { claimantOf, holdsOn } from './one-reader.ts';
 import { brokerVersion } from './version.ts';
 
 /** First offset kept and offset after the last, of each partition by number. */

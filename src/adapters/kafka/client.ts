@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Kafka, type LogEntry, logLevel, type RetryOptions } from 'kafkajs';
 import { FatalError, RetryableError, reasonOf, UsageError } from '../../errors.ts';
-import { registerCodecs } from './codecs.ts';
 import { guardConnections } from './connection-guard.ts';
 import { guardRequestQueue } from './guard.ts';
+import { registerCodecs } from './reader/codecs.ts';
 import { socketsOf } from './sockets.ts';
 
 /** How to reach a cluster. */

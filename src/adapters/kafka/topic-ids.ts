@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Kafka } from 'kafkajs';
 import { type KafkaSettings, kafkaError } from './client.ts';
-import { clusterOf, connectedBroker, type Exchange } from './cluster.ts';
+import { clusterOf, connectedBroker, type Exchange } from './reader/cluster.ts';
 
 /** Metadata, in the first version that tells topic ids (Kafka 2.8); kafkajs itself stops at 6. */
 const METADATA = 3;

@@ -8,7 +8,7 @@ import type {
   TrainerSettings,
   TrainReport,
   Triples,
-} from '../../pipeline/trainer.ts';
+} from '../../pipeline/training/trainer.ts';
 import { unpackError } from '../wire-error.ts';
 import { buffersOf, type Call, copyOf, type Reply } from './wire.ts';
 

@@ -1,4 +1,10 @@
-import type { Checkpoint, LoadedRows, TrainBatch, TrainReport, Triples } from '../../pipeline/trainer.ts';
+import type {
+  Checkpoint,
+  LoadedRows,
+  TrainBatch,
+  TrainReport,
+  Triples,
+} from '../../pipeline/training/trainer.ts';
 import type { WireError } from '../wire-error.ts';
 
 /** A call to the trainer's thread. */

@@ -3,8 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { FatalError } from '../../errors.ts';
 import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
-import { TrainerCore } from '../../pipeline/train.ts';
-import type { TrainerSettings } from '../../pipeline/trainer.ts';
+import { TrainerCore } from '../../pipeline/training/train.ts';
+import type { TrainerSettings } from '../../pipeline/training/trainer.ts';
 import { packError } from '../wire-error.ts';
 import { buffersOf, type Call, type Reply } from './wire.ts';
 

@@ -4,7 +4,7 @@ import type { Log as EventLog } from '../../adapters/connect.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { reasonOf, TwhinError } from '../../errors.ts';
 import type { Offsets, SourceRecord, Stretch } from '../../pipeline/ports.ts';
-import { readContent } from '../../pipeline/record-content.ts';
+import { readContent } from '../../pipeline/reading/record-content.ts';
 import { heldStretches, readHeldRecords } from '../../replay/compare/held-records.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import type { Output } from '../output.ts';

@@ -3,7 +3,7 @@ import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Log } from '../../log.ts';
 import type { LogReader, Sink, Stretch } from '../../pipeline/ports.ts';
-import { readContent } from '../../pipeline/record-content.ts';
+import { readContent } from '../../pipeline/reading/record-content.ts';
 import { Updater } from '../../pipeline/updater.ts';
 import { type Limit, MergedSource } from '../../replay/merged-source.ts';
 import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './pace.ts';

@@ -7,7 +7,7 @@ import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { forgetTopic } from '../../graph/forget-topic.ts';
 import type { Log } from '../../log.ts';
-import { StandbySource } from '../../pipeline/standby-source.ts';
+import { StandbySource } from '../../pipeline/reading/standby-source.ts';
 import { Updater } from '../../pipeline/updater.ts';
 import { openForReading, openForWriting } from '../../state/open.ts';
 import { livePlace } from '../../state/places.ts';

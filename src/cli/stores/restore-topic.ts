@@ -6,7 +6,7 @@ import { UsageError } from '../../errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import type { LogReader } from '../../pipeline/ports.ts';
-import type { Checkpoint } from '../../pipeline/trainer.ts';
+import type { Checkpoint } from '../../pipeline/training/trainer.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
 import { newPlace } from '../../state/aside.ts';
 import { readLive } from '../../state/places.ts';

@@ -1,5 +1,5 @@
 import type { LogReader, Offsets, PartitionRange, SourceRecord, Stretch } from '../../pipeline/ports.ts';
-import { Positions } from '../../pipeline/positions.ts';
+import { Positions } from '../../pipeline/reading/positions.ts';
 import { Merge } from '../merge.ts';
 
 /** What neither of two stores has read: each partition from the later of their offsets to its end. */

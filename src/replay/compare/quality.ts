@@ -1,7 +1,7 @@
 import { FatalError } from '../../errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { SCORERS, type Scorer } from '../../model/scorers.ts';
-import { HIT_RANK, rankOfFirst } from '../../pipeline/evaluate.ts';
+import { HIT_RANK, rankOfFirst } from '../../pipeline/training/evaluate.ts';
 import type { CommonEntity, ComparedStore, ComparedStores, OnProgress } from './compared-stores.ts';
 import type { HeldEdge } from './held-edges.ts';
 import type { End, KnownEdges } from './known-edges.ts';

@@ -3,9 +3,9 @@ import { ThreadTrainer, threadTrainer } from '../../../src/adapters/trainer/thre
 import { copyOf } from '../../../src/adapters/trainer/wire.ts';
 import { packError, unpackError } from '../../../src/adapters/wire-error.ts';
 import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors.ts';
-import type { Trainer, TrainerSettings } from '../../../src/pipeline/trainer.ts';
-import { localTrainer } from '../../../src/pipeline/trainer-local.ts';
-import { batchOf, kernels, settings, triples, World } from '../../pipeline/trainer-fixture.ts';
+import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
+import { localTrainer } from '../../../src/pipeline/training/trainer-local.ts';
+import { batchOf, kernels, settings, triples, World } from '../../pipeline/training/trainer-fixture.ts';
 
 const NOW = 1_700_000_000_000;
 const open: Trainer[] = [];

@@ -3,7 +3,7 @@ import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { Layout } from '../../../src/graph/layout.ts';
 import { MemoryStore } from '../../../src/graph/memory-store.ts';
 import type { SourceRecord } from '../../../src/pipeline/ports.ts';
-import { readContent } from '../../../src/pipeline/record-content.ts';
+import { readContent } from '../../../src/pipeline/reading/record-content.ts';
 import { type Comparison, compareStores } from '../../../src/replay/compare/compare.ts';
 import type { ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
 import { Random } from '../../../src/sampling/random.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readContent } from '../../../src/pipeline/record-content.ts';
+import { readContent } from '../../../src/pipeline/reading/record-content.ts';
 import type { ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
 import { readHeldEdges } from '../../../src/replay/compare/held-edges.ts';
 import { EVENT_TOPICS } from '../../../topics/index.ts';

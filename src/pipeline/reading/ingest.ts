@@ -1,0 +1,153 @@
+import type { RecordLimits } from '../../../topics/record.ts';
+import type { EventTopic } from '../../../topics/topic.ts';
+import { type EdgeChange, type EdgeName, judge, type Verdict } from '../../graph/edge.ts';
+import type { EntityKey } from '../../graph/entity.ts';
+import type { EntityIndex } from '../../graph/entity-index.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Counters } from '../counters.ts';
+import type { RecordContent, SourceRecord } from '../ports.ts';
+import type { OpenBatch } from '../training/open-batch.ts';
+import { erase } from './erase.ts';
+import type { Fetched, IngestState, Open } from './ingest-state.ts';
+import { edgeId, Overlay } from './overlay.ts';
+import { readContent } from './record-content.ts';
+
+/** A record as read. */
+export interface ReadRecord extends RecordContent {
+  readonly record: SourceRecord;
+}
+
+/**
+ * Turns records into edges: reads and checks each, compares it with what is known of its edges, and notes what it
+ * does in the open batch (for the trainer) and the pending commit (for the store).
+ */
+export class Ingest implements IngestState {
+  readonly overlay = new Overlay();
+  readonly store: GraphStore;
+  readonly index: EntityIndex;
+  readonly counters: Counters;
+  readonly erasedAt: Map<string, number>;
+  readonly #topics: ReadonlyMap<string, EventTopic>;
+  readonly #limits: RecordLimits;
+
+  constructor(options: {
+    store: GraphStore;
+    index: EntityIndex;
+    counters: Counters;
+    erasedAt: Map<string, number>;
+    /** By the topic's full name on the log. */
+    topics: ReadonlyMap<string, EventTopic>;
+    limits: RecordLimits;
+  }) {
+    this.store = options.store;
+    this.index = options.index;
+    this.counters = options.counters;
+    this.erasedAt = options.erasedAt;
+    this.#topics = options.topics;
+    this.#limits = options.limits;
+  }
+
+  /** Reads records and fetches what the store knows of the edges they name. */
+  async read(records: readonly SourceRecord[]): Promise<{ reads: ReadRecord[]; fetched: Fetched }> {
+    const reads = records.map((record) => this.#read(record));
+    const names = new Map<string, EdgeName>();
+    const erased = new Set<EntityKey>();
+    this.overlay.prune();
+    for (const { changes } of reads) {
+      for (const change of changes) {
+        if ('erased' in change) erased.add(change.erased);
+        else if (this.#concerns(change)) this.#want(names, change);
+      }
+    }
+    const states = await this.store.readEdges([...names.values()]);
+    const edges = new Map([...names.keys()].map((id, i) => [id, states[i]]));
+    const edgesOf = new Map<EntityKey, EdgeChange[]>();
+    for (const entity of erased) {
+      if (this.store.layout.typeIndex(typeOfKey(entity)) === undefined) continue;
+      edgesOf.set(entity, await Array.fromAsync(this.store.edgesOf(entity)));
+    }
+    return { reads, fetched: { edges, edgesOf } };
+  }
+
+  /** Applies one record. Must be called in the order read, before the next `read`. */
+  apply(read: ReadRecord, fetched: Fetched, open: Open): void {
+    this.counters.events.consumed++;
+    if (read.problem) {
+      this.counters.events.rejected++;
+      this.counters.reject(read.problem.code);
+      return;
+    }
+    const verdicts = read.changes.flatMap((change) => {
+      if ('erased' in change) return [erase(this, change, fetched, open)];
+      return this.#concerns(change) ? [this.#applyEdge(change, fetched, open)] : [];
+    });
+    if (verdicts.length === 0 || verdicts.some((verdict) => verdict === 'new' || verdict === 'newer')) return;
+    if (verdicts.includes('duplicate')) this.counters.events.duplicate++;
+    else this.counters.events.late++;
+  }
+
+  #read(record: SourceRecord): ReadRecord {
+    return { record, ...(record.content ?? readContent(record, this.#topics, this.#limits)) };
+  }
+
+  #concerns(change: EdgeChange): boolean {
+    return this.store.layout.relationIndex(change.relation) !== undefined;
+  }
+
+  #want(names: Map<string, EdgeName>, change: EdgeChange): void {
+    const id = edgeId(change);
+    if (this.overlay.get(id) === undefined) names.set(id, change);
+  }
+
+  #applyEdge(change: EdgeChange, fetched: Fetched, open: Open): Verdict {
+    if (this.#erasedSince(change.lhs, change.at) || this.#erasedSince(change.rhs, change.at)) return 'late';
+    const id = edgeId(change);
+    const overlaid = this.overlay.get(id);
+    const known = overlaid === undefined ? fetched.edges.get(id) : (overlaid ?? undefined);
+    const verdict = judge(known, change);
+    if (verdict === 'duplicate' || verdict === 'late') return verdict;
+
+    this.overlay.set(id, change, { at: change.at, removed: change.removed });
+    open.commit.putEdge(id, change);
+    const before = known !== undefined && !known.removed;
+    const now = !change.removed;
+    this.counters.watermark = Math.max(this.counters.watermark, change.at);
+    this.counters.edgeChanged(change.relation, before, now);
+    this.#noteRows(change, before, now, open);
+    return verdict;
+  }
+
+  #noteRows(change: EdgeChange, before: boolean, now: boolean, { batch, commit }: Open): void {
+    const relation = this.store.layout.relationIndex(change.relation) ?? 0;
+    const lhs = this.#row(change.lhs, change.at, now, batch);
+    const rhs = this.#row(change.rhs, change.at, now, batch);
+    if (lhs === undefined || rhs === undefined) return;
+    for (const row of [lhs, rhs]) {
+      this.index.saw(row, change.at);
+      commit.touched.add(row);
+    }
+    if (before !== now) batch.changed(lhs, relation, rhs, before, now);
+    if (!now) return;
+    batch.train(lhs, relation, rhs);
+    this.index.trained(lhs);
+    this.index.trained(rhs);
+    commit.trained++;
+  }
+
+  /** The entity's row; a removal makes none for an entity never heard of. */
+  #row(key: EntityKey, at: number, make: boolean, batch: OpenBatch): number | undefined {
+    const known = this.index.find(key);
+    if (known !== undefined || !make) return known;
+    batch.newEntity(this.store.layout.typeIndex(typeOfKey(key)) ?? 0);
+    return this.index.add(key, at);
+  }
+
+  #erasedSince(key: EntityKey, at: number): boolean {
+    if (this.erasedAt.size === 0) return false;
+    return at <= (this.erasedAt.get(this.store.erasedName(key)) ?? Number.NEGATIVE_INFINITY);
+  }
+}
+
+function typeOfKey(key: EntityKey): string {
+  return key.slice(0, key.indexOf(':'));
+}

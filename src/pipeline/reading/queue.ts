@@ -1,0 +1,78 @@
+import type { SourceRecord } from '../ports.ts';
+
+/** Bytes a record is counted as beyond its key and value. */
+const RECORD_OVERHEAD_BYTES = 200;
+
+/**
+ * Records between the source and the updater, bounded in bytes: back-pressure. A full queue still takes what is
+ * handed over with the call that filled it, so the bound is overshot by one hand-over at most.
+ */
+export class RecordQueue {
+  readonly #maxBytes: number;
+  #records: SourceRecord[] = [];
+  #bytes = 0;
+  #wake: (() => void) | undefined;
+  #closed = false;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get length(): number {
+    return this.#records.length;
+  }
+
+  get full(): boolean {
+    return this.#bytes >= this.#maxBytes;
+  }
+
+  /** Room enough to go on after having been full: half the bound, so that pausing and resuming do not alternate. */
+  get roomy(): boolean {
+    return this.#bytes <= this.#maxBytes / 2;
+  }
+
+  push(records: readonly SourceRecord[]): void {
+    for (const record of records) {
+      this.#records.push(record);
+      this.#bytes += sizeOf(record);
+    }
+    this.#wake?.();
+  }
+
+  /** The oldest records, up to `limit`; none when the queue stays empty for `waitMs` or is closed. */
+  async take(limit: number, waitMs: number): Promise<SourceRecord[]> {
+    if (this.#records.length === 0 && !this.#closed) await this.#arrival(waitMs);
+    const taken = this.#records.splice(0, limit);
+    for (const record of taken) this.#bytes -= sizeOf(record);
+    return taken;
+  }
+
+  /** Wakes whoever waits, now and from now on. */
+  close(): void {
+    this.#closed = true;
+    this.#wake?.();
+  }
+
+  #arrival(waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, waitMs);
+      this.#wake = done;
+      const forget = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+      };
+      function done() {
+        forget();
+        resolve();
+      }
+    });
+  }
+}
+
+function sizeOf(record: SourceRecord): number {
+  return RECORD_OVERHEAD_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0);
+}

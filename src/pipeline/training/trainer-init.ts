@@ -1,0 +1,114 @@
+import type { Table } from '../../model/table.ts';
+import type { Random } from '../../sampling/random.ts';
+import type { TrainerSettings, Triples } from './trainer.ts';
+
+/**
+ * Gives rows their start by the settings' rule.
+ *
+ * - `random`: each number uniform in ±initScale.
+ * - `neighbours`: the mean, over the batch's edges to rows that have a vector, of where the edge would put this row,
+ *   plus noise of half a random start: without it, all new followers of a hub start at one point and stay together.
+ *   Rows next to known ones go first, then rows next to those, and so on; a row that no path joins to a known one
+ *   starts at random.
+ */
+export class Initialiser {
+  readonly #table: Table;
+  readonly #settings: TrainerSettings;
+  readonly #random: Random;
+
+  constructor(table: Table, settings: TrainerSettings, random: Random) {
+    this.#table = table;
+    this.#settings = settings;
+    this.#random = random;
+  }
+
+  /** rows: [n] ascending, each once, all zero: the rows that start. edges: the batch's. */
+  start(rows: Int32Array, edges: Triples): void {
+    if (rows.length === 0) return;
+    const left = this.#settings.init === 'neighbours' ? this.#fromNeighbours(rows, edges) : rows;
+    for (const row of left) this.scatter(row, this.#settings.initScale);
+    if (!this.#settings.model.unitBall) return;
+    for (const row of rows) this.#shrink(row);
+  }
+
+  /** Adds to each number of a row one uniform in ±scale. */
+  scatter(row: number, scale: number): void {
+    const vector = this.#table.vector(row);
+    for (let k = 0; k < vector.length; k++) vector[k]! += (2 * this.#random.uniform() - 1) * scale;
+  }
+
+  /** Starts what rows it can and returns the others, ascending. */
+  #fromNeighbours(rows: Int32Array, edges: Triples): Int32Array {
+    const edgesOf = incidentEdges(rows, edges);
+    // The rows still to start; all others have a vector.
+    const waiting = new Set(rows);
+    let front = [...rows].filter((row) =>
+      neighboursOf(row, edgesOf, edges).some((other) => !waiting.has(other)),
+    );
+    while (front.length > 0) {
+      // Means first, marks after: the rows of one wave don't see each other, so their order means nothing.
+      for (const row of front) this.#placeAtMean(row, edgesOf, edges, waiting);
+      for (const row of front) {
+        this.scatter(row, this.#settings.initScale / 2);
+        waiting.delete(row);
+      }
+      const next = new Set<number>();
+      for (const row of front) {
+        for (const other of neighboursOf(row, edgesOf, edges)) if (waiting.has(other)) next.add(other);
+      }
+      front = [...next].sort((a, b) => a - b);
+    }
+    return rows.filter((row) => waiting.has(row));
+  }
+
+  /**
+   * Mean of neighbour - δ where the row is lhs and neighbour + δ where it is rhs, δ half of forward - reverse: what both
+   * of a relation's vectors say of the way from lhs to rhs. A dot product has no such way: there it is the plain mean.
+   */
+  #placeAtMean(row: number, edgesOf: EdgesOf, edges: Triples, waiting: ReadonlySet<number>): void {
+    const table = this.#table;
+    const half = this.#settings.model.scorer === 'twhin' ? 0 : 0.5;
+    const sum = new Float64Array(table.dim);
+    let count = 0;
+    for (const edge of edgesOf.get(row)!) {
+      const isLhs = edges.lhs[edge] === row;
+      const other = isLhs ? edges.rhs[edge]! : edges.lhs[edge]!;
+      // Itself, in a loop, is still waiting too.
+      if (waiting.has(other)) continue;
+      const neighbour = table.vector(other);
+      const forward = table.vector(2 * edges.relation[edge]!);
+      const reverse = table.vector(2 * edges.relation[edge]! + 1);
+      const way = isLhs ? -half : half;
+      for (let k = 0; k < sum.length; k++) sum[k]! += neighbour[k]! + way * (forward[k]! - reverse[k]!);
+      count++;
+    }
+    const vector = table.vector(row);
+    for (let k = 0; k < sum.length; k++) vector[k] = sum[k]! / count;
+  }
+
+  #shrink(row: number): void {
+    const vector = this.#table.vector(row);
+    let square = 0;
+    for (const value of vector) square += value * value;
+    if (square <= 1) return;
+    const factor = 1 / Math.sqrt(square);
+    for (let k = 0; k < vector.length; k++) vector[k]! *= factor;
+  }
+}
+
+/** Indices into a batch's edges by the starting row at one end. */
+type EdgesOf = ReadonlyMap<number, readonly number[]>;
+
+function incidentEdges(rows: Int32Array, edges: Triples): EdgesOf {
+  const edgesOf = new Map<number, number[]>();
+  for (const row of rows) edgesOf.set(row, []);
+  for (let edge = 0; edge < edges.lhs.length; edge++) {
+    edgesOf.get(edges.lhs[edge]!)?.push(edge);
+    edgesOf.get(edges.rhs[edge]!)?.push(edge);
+  }
+  return edgesOf;
+}
+
+function neighboursOf(row: number, edgesOf: EdgesOf, edges: Triples): number[] {
+  return edgesOf.get(row)!.map((edge) => (edges.lhs[edge] === row ? edges.rhs[edge]! : edges.lhs[edge]!));
+}

@@ -1,0 +1,158 @@
+import { ShapeError } from '../../errors.ts';
+import type { Table } from '../../model/table.ts';
+import { NO_TYPE, type TypeRows } from '../../sampling/type-rows.ts';
+import type { Checkpoint, LoadedRows } from './trainer.ts';
+
+/** Rows are looked through for old ones at most this often. */
+const SCAN_EVERY_MS = 1_000;
+/** Rows looked up for being due, beside those that changed, are at most this many a checkpoint: bounds its memory. */
+const SLICE_ROWS = 32_768;
+/** Times a row was last published, beside epoch milliseconds. */
+const NEVER = 0;
+const BEFORE_LOAD = Number.POSITIVE_INFINITY;
+
+/**
+ * What is known of each row beyond its numbers: whether it was trained, changed since the last checkpoint, moved since
+ * it was published, and when that was. 11 bytes a row.
+ */
+export class TrainerRows {
+  /** [maxRows] 1: was an end of a trained edge. */
+  readonly trained: Uint8Array;
+  readonly #table: Table;
+  readonly #types: TypeRows;
+  /** [maxRows] 1: to be written at the next checkpoint. */
+  readonly #dirty: Uint8Array;
+  #dirtyRows: number[] = [];
+  /** [maxRows] 1: not dirty, drift above 0. Spares the scan a look into the table. */
+  readonly #moved: Uint8Array;
+  readonly #publishedAt: Float64Array;
+  #loaded = false;
+  #scannedAt = Number.NEGATIVE_INFINITY;
+  /** Row at which the next look for due rows starts. */
+  #nextDue = 0;
+
+  constructor(table: Table, types: TypeRows) {
+    this.#table = table;
+    this.#types = types;
+    this.trained = new Uint8Array(table.maxRows);
+    this.#dirty = new Uint8Array(table.maxRows);
+    this.#moved = new Uint8Array(table.maxRows);
+    this.#publishedAt = new Float64Array(table.maxRows);
+  }
+
+  /** Marks a row as changed. */
+  touch(row: number): void {
+    if (this.#dirty[row] === 1) return;
+    this.#dirty[row] = 1;
+    this.#dirtyRows.push(row);
+  }
+
+  /** Makes a row zeros, untrained and never published: new, erased, or both. */
+  clear(row: number): void {
+    const at = this.#table.at(row);
+    this.#table.floats.fill(0, at, at + this.#table.stride);
+    this.trained[row] = 0;
+    this.#publishedAt[row] = NEVER;
+    this.touch(row);
+  }
+
+  /**
+   * Fills the table's rows from `first` on as a store held them.
+   * @throws ShapeError when the arrays disagree.
+   */
+  load(first: number, rows: LoadedRows): void {
+    const { dim, accumulator, drift, floats } = this.#table;
+    const count = rows.types.length;
+    const width = dim + 2;
+    if (rows.trained.length !== count || rows.floats.length !== count * width) {
+      throw new ShapeError(
+        `${count} rows with ${rows.trained.length} trained flags and ${rows.floats.length} floats; ` +
+          `expected ${count} and ${count * width}`,
+      );
+    }
+    for (let i = 0; i < count; i++) {
+      const row = first + i;
+      const at = this.#table.at(row);
+      const from = i * width;
+      floats.set(rows.floats.subarray(from, from + dim), at);
+      floats[at + accumulator] = rows.floats[from + dim]!;
+      floats[at + drift] = rows.floats[from + dim + 1]!;
+      this.trained[row] = rows.trained[i]!;
+      this.#moved[row] = rows.floats[from + dim + 1]! > 0 ? 1 : 0;
+      this.#publishedAt[row] = BEFORE_LOAD;
+    }
+    this.#loaded = true;
+  }
+
+  /** Copies changed rows aside, decides which to publish, and starts over. */
+  checkpoint(options: {
+    now: number;
+    everything: boolean;
+    epsilon: number;
+    maxAgeMs: number;
+  }): Omit<Checkpoint, 'step' | 'random'> {
+    const { now, everything, epsilon, maxAgeMs } = options;
+    const { dim, accumulator, drift, floats } = this.#table;
+    if (this.#loaded) this.#publishLoaded(now);
+    // A clock set back must not keep rows waiting.
+    const scan = everything || now < this.#scannedAt || now - this.#scannedAt >= SCAN_EVERY_MS;
+    if (scan) {
+      this.#touchDue(everything, now - maxAgeMs);
+      this.#scannedAt = now;
+    }
+
+    const rows = Int32Array.from(this.#dirtyRows).sort();
+    const width = dim + 2;
+    const copy = new Float32Array(rows.length * width);
+    const publish = new Uint8Array(rows.length);
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!;
+      const at = this.#table.at(row);
+      const moved = floats[at + drift]!;
+      const published = this.#publishedAt[row]!;
+      const entity = this.#types.typeOf(row) !== NO_TYPE;
+      const aged = now - published > maxAgeMs;
+      if (entity && (published === NEVER || moved > epsilon || (moved > 0 && (everything || aged)))) {
+        publish[i] = 1;
+        floats[at + drift] = 0;
+        this.#publishedAt[row] = now;
+      }
+      const to = i * width;
+      copy.set(floats.subarray(at, at + dim), to);
+      copy[to + dim] = floats[at + accumulator]!;
+      copy[to + dim + 1] = floats[at + drift]!;
+      this.#dirty[row] = 0;
+      this.#moved[row] = floats[at + drift]! > 0 ? 1 : 0;
+    }
+    this.#dirtyRows = [];
+    return { rows, floats: copy, publish };
+  }
+
+  /**
+   * Marks rows that moved and are due by age, or all that moved: publishing changes their drift. Goes round the table
+   * from where it left off: always from the start, a large table's last rows would never have their turn.
+   */
+  #touchDue(everything: boolean, oldest: number): void {
+    const moved = this.#moved;
+    const publishedAt = this.#publishedAt;
+    const rows = this.#table.rows;
+    const enough = this.#dirtyRows.length + SLICE_ROWS;
+    let row = this.#nextDue;
+    for (let looked = 0; looked < rows && this.#dirtyRows.length < enough; looked++) {
+      row = row < rows ? row : 0;
+      const due = moved[row] === 1 && (everything || publishedAt[row]! < oldest);
+      if (due && this.#types.typeOf(row) !== NO_TYPE) this.touch(row);
+      row++;
+    }
+    this.#nextDue = row;
+  }
+
+  /** When a loaded row was published isn't stored: it counts as now, or a restart would publish all rows at once. */
+  #publishLoaded(now: number): void {
+    const rows = this.#table.rows;
+    for (let row = 0; row < rows; row++) {
+      if (this.#publishedAt[row] === BEFORE_LOAD) this.#publishedAt[row] = now;
+    }
+    this.#loaded = false;
+  }
+}

@@ -1,0 +1,122 @@
+import type { ModelSettings } from '../../model/settings.ts';
+
+/** How a new entity's row starts, in the batch that first names it. */
+export type InitRule = 'random' | 'neighbours';
+
+/** Everything a trainer is made from. Structured-cloneable: it crosses to the trainer's thread. */
+export interface TrainerSettings {
+  readonly model: ModelSettings;
+  readonly kernel: 'reference' | 'wasm';
+  /** Rows the table may hold, entities and relations together. */
+  readonly maxRows: number;
+  /** Live edges remembered to keep known positives out of the negatives; past it, further ones are not. */
+  readonly maxKnownEdges: number;
+  /** Entity types by index. */
+  readonly entityTypes: readonly string[];
+  /** Relations by index, with the indices of their entity types. */
+  readonly relations: readonly {
+    readonly name: string;
+    readonly lhsType: number;
+    readonly rhsType: number;
+  }[];
+  readonly seed: number;
+  readonly init: InitRule;
+  /** A row starts with each number uniform in ±initScale. */
+  readonly initScale: number;
+  /** Edges that share their negatives, at most. */
+  readonly chunkEdges: number;
+  /** Uniform negatives a side; in-batch ones come on top. */
+  readonly uniformNegatives: number;
+  /** Edges ranked before each batch is trained, and candidates they are ranked against. */
+  readonly evaluatedEdges: number;
+  readonly evaluatedCandidates: number;
+  /** A row is due for publishing when its drift is over epsilon, … */
+  readonly epsilon: number;
+  /** … or when it moved at all and was last published this long ago. */
+  readonly maxAgeMs: number;
+}
+
+/** One batch as rows. Triples are three arrays of one length. */
+export interface Triples {
+  readonly lhs: Int32Array;
+  readonly relation: Int32Array;
+  readonly rhs: Int32Array;
+}
+
+export interface TrainBatch {
+  /** [n] type index of each entity first named here; their rows follow the last in use, in this order. */
+  readonly newTypes: Uint8Array;
+  /** Rows erased whole: zeroed, never sampled again. Their numbers are not used again. */
+  readonly dropped: Int32Array;
+  /** Rows that start again like new ones (erased, but named by newer events). */
+  readonly reset: Int32Array;
+  /** Edges to train on, in arrival order; none touches a dropped row. */
+  readonly edges: Triples;
+  /** Edges live after this batch that were not before, and the other way round. */
+  readonly added: Triples;
+  readonly removed: Triples;
+}
+
+/** Ranks of held-back edges, summed, so that sums over batches are sums of reports. */
+export interface RankSums {
+  count: number;
+  reciprocal: number;
+  hits10: number;
+  /** The same edges ranked by how often each candidate was a positive so far, and by chance. */
+  popularityReciprocal: number;
+  randomReciprocal: number;
+}
+
+export interface TrainReport {
+  readonly step: number;
+  readonly edges: number;
+  /** Loss summed over both anchors of every edge, by relation index. */
+  readonly loss: Float64Array;
+  readonly edgesByRelation: Float64Array;
+  /** By relation index: both ends trained before, or one of them new. */
+  readonly known: readonly RankSums[];
+  readonly fresh: readonly RankSums[];
+}
+
+/** What a commit has to write of the model: every row that changed since the last checkpoint, copied aside. */
+export interface Checkpoint {
+  readonly step: number;
+  /** State of every random source, to be handed back to `load`. */
+  readonly random: Uint32Array;
+  /** [n] rows that changed, ascending, relation rows included. */
+  readonly rows: Int32Array;
+  /** [n, dim + 2]: vector, accumulator, drift. Drift is 0 where `publish` is set. */
+  readonly floats: Float32Array;
+  /** [n] 1: publish this row. Never set for relation rows. */
+  readonly publish: Uint8Array;
+}
+
+/** What a store held, in the order of rows. */
+export interface LoadedRows {
+  /** [n] type index, 255 for a relation's row or a dropped row. */
+  readonly types: Uint8Array;
+  /** [n] 1: trained at least once. */
+  readonly trained: Uint8Array;
+  /** [n, dim + 2] as in {@link Checkpoint}. */
+  readonly floats: Float32Array;
+}
+
+/**
+ * Trains one graph's table, in a thread of its own or in this one. Calls are answered in the order made; a call may
+ * be made before the last is answered. The same calls in the same order give the same bytes.
+ */
+export interface Trainer {
+  /** Loads the next rows of a stored table; for a fresh one, never called. */
+  loadRows(rows: LoadedRows): Promise<void>;
+  /** Loads live edges, in any order: the result does not depend on it. */
+  loadEdges(edges: Triples): Promise<void>;
+  /** Ends loading. Without stored state, relation rows are made at random from the seed. */
+  start(state: { step: number; random: Uint32Array } | undefined): Promise<void>;
+  train(batch: TrainBatch): Promise<TrainReport>;
+  /**
+   * now: epoch ms. everything: publish rows that moved at all since they were last published, a slice of them at a
+   * time: ask again until none is flagged.
+   */
+  checkpoint(options: { now: number; everything: boolean }): Promise<Checkpoint>;
+  stop(): Promise<void>;
+}

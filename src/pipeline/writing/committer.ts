@@ -1,0 +1,157 @@
+import type { EntityKey } from '../../graph/entity.ts';
+import type { EntityIndex } from '../../graph/entity-index.ts';
+import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
+import type { Head, ModelIdentity } from '../../graph/head.ts';
+import type { Log } from '../../log.ts';
+import type { Counters } from '../counters.ts';
+import type { Message, Offsets, Sink } from '../ports.ts';
+import type { Overlay } from '../reading/overlay.ts';
+import type { Checkpoint, Trainer } from '../training/trainer.ts';
+import { Delivery } from './delivery.ts';
+import type { PendingCommit } from './pending-commit.ts';
+import type { Publisher } from './publish.ts';
+import type { Writer } from './writer.ts';
+
+export interface CommitterOptions {
+  readonly graph: string;
+  readonly model: ModelIdentity;
+  readonly store: GraphStore;
+  readonly trainer: Trainer;
+  readonly index: EntityIndex;
+  readonly counters: Counters;
+  readonly overlay: Overlay;
+  readonly publisher: Publisher;
+  readonly writer: Writer;
+  /** Resolves while this process may write; see `Source.confirm`. */
+  confirm(): Promise<void>;
+  /**
+   * Tells the log of what was just written. Before any of its vectors goes out: the group's note is then never behind
+   * the topic, and an older state of the store is always known for one.
+   */
+  tell(offsets: Offsets): Promise<void>;
+  /** For dead letters. */
+  readonly sink: Sink;
+  readonly log: Log;
+  clock(): number;
+}
+
+/**
+ * Writes commits, one after the other, beside the training. What a commit holds is fixed when it is asked for:
+ * the counts and offsets are taken then, and the trainer copies its rows aside before anything it is given later.
+ */
+export class Committer {
+  commits = 0;
+  /** Of the last commit written. */
+  step: number;
+  watermark: number;
+  readonly #options: CommitterOptions;
+  #tail: Promise<unknown> = Promise.resolve();
+  #writing = 0;
+  readonly #deadLetters: Delivery;
+
+  constructor(options: CommitterOptions, head: Head | undefined) {
+    this.#options = options;
+    this.#deadLetters = new Delivery(options.sink, options.log);
+    this.step = head?.step ?? 0;
+    this.watermark = head?.watermark ?? 0;
+  }
+
+  get busy(): boolean {
+    return this.#writing > 0;
+  }
+
+  /**
+   * Resolves once written and, where it had dead letters, once these are acknowledged: their offsets go with it.
+   * Gives how many vectors and tombstones it put into the outbox.
+   * everything: among them vectors that moved at all since they were published, a slice of them at a time.
+   */
+  commit(pending: PendingCommit, offsets: Offsets, everything: boolean): Promise<number> {
+    const { index, counters, overlay, trainer, writer, clock } = this.#options;
+    const { epoch, space, stepBase, topicIds } = writer;
+    const number = overlay.close();
+    const entities = [...pending.touched].flatMap((row) => {
+      const record = index.record(row);
+      return record ? [{ ...record }] : [];
+    });
+    const head = {
+      rows: index.nextRow,
+      offsets,
+      events: { ...counters.events },
+      edges: { ...counters.edges },
+      entities: index.counts(),
+      watermark: counters.watermark,
+      ...{ epoch, space, stepBase, topicIds },
+    };
+    const checkpoint = trainer.checkpoint({ now: clock(), everything });
+    // Kept from being called unhandled while an earlier commit is still being written.
+    checkpoint.catch(() => undefined);
+    this.#writing++;
+    const written = this.#tail
+      .then(async () => this.#write(number, pending, entities, head, await checkpoint))
+      .finally(() => {
+        this.#writing--;
+      });
+    this.#tail = written;
+    return written;
+  }
+
+  /** Resolves once the dead letters are acknowledged, however long that takes. @throws RetryableError `stopped`. */
+  readonly sendLetters = (letters: readonly Message[]): Promise<void> =>
+    this.#deadLetters.send(letters, 'dead letters');
+
+  /** Dead letters that can't be published hold a commit up no longer: it fails. */
+  stop(): void {
+    this.#deadLetters.stop();
+  }
+
+  async #write(
+    number: number,
+    pending: PendingCommit,
+    entities: readonly EntityRecord[],
+    head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox'>,
+    checkpoint: Checkpoint,
+  ): Promise<number> {
+    const { graph, model, store, publisher, overlay } = this.#options;
+    if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
+    const added = publisher.open ? this.#due(pending, checkpoint) : [];
+    await this.#options.confirm();
+    const outbox = publisher.size + added.filter((key) => !publisher.has(key)).length;
+    await store.commit({
+      head: {
+        format: 1,
+        graph,
+        model,
+        step: checkpoint.step,
+        random: [...checkpoint.random],
+        outbox,
+        ...head,
+      },
+      edges: pending.edges.values(),
+      erasedEdges: pending.erasedEdges.values(),
+      entities,
+      erasedEntities: [...pending.erasedEntities].map(([row, key]) => ({ key, row })),
+      erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
+      rows: checkpoint.rows,
+      floats: checkpoint.floats,
+      outboxAdded: added,
+      outboxCleared: publisher.takeCleared(),
+    });
+    this.commits++;
+    this.step = checkpoint.step;
+    this.watermark = head.watermark;
+    overlay.written(number);
+    await this.#options.tell(head.offsets);
+    publisher.add(added, number, pending.since);
+    return added.length;
+  }
+
+  /** Names to publish: those put up, rows the trainer says are due, and entities that are gone. */
+  #due(pending: PendingCommit, checkpoint: Checkpoint): EntityKey[] {
+    const keys = new Set<EntityKey>([...pending.due, ...pending.erasedEntities.values()]);
+    checkpoint.rows.forEach((row, i) => {
+      const key = checkpoint.publish[i] === 1 ? this.#options.index.keyAt(row) : undefined;
+      if (key !== undefined) keys.add(key);
+    });
+    return [...keys];
+  }
+}

@@ -1,0 +1,63 @@
+import { RetryableError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Message, Sink } from '../ports.ts';
+
+const FIRST_BACKOFF_MS = 200;
+const MAX_BACKOFF_MS = 10_000;
+
+/** Sends messages until they are acknowledged, however long the log is out of reach. */
+export class Delivery {
+  /** Sends that had to be made again. */
+  retries = 0;
+  /** Why the last attempt failed; undefined once one succeeded. */
+  trouble: string | undefined;
+  readonly #sink: Sink;
+  readonly #log: Log;
+  #stopped = false;
+  #wake: (() => void) | undefined;
+
+  constructor(sink: Sink, log: Log) {
+    this.#sink = sink;
+    this.#log = log;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /**
+   * Resolves once all are acknowledged. what: the messages in a word, for the log.
+   * @throws what the sink throws, where trying again would not help or `stop` was called.
+   */
+  async send(messages: readonly Message[], what: string): Promise<void> {
+    for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS)) {
+      try {
+        await this.#sink.publish(messages);
+        this.trouble = undefined;
+        return;
+      } catch (error) {
+        if (!(error instanceof RetryableError) || this.#stopped) throw error;
+        this.retries++;
+        this.trouble = error.message;
+        this.#log.warn(
+          { messages: messages.length, reason: error.message, backoffMs },
+          `${what} could not be published; trying again`,
+        );
+        await this.#pause(backoffMs);
+      }
+    }
+  }
+
+  /** Cuts a pause short; the send behind it gets one more attempt. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.();
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#wake = resolve;
+    return promise.finally(() => clearTimeout(timer));
+  }
+}

@@ -1,0 +1,194 @@
+import { embeddingHeaders } from '../../../topics/embeddings.ts';
+import { reasonOf } from '../../errors.ts';
+import type { EntityKey } from '../../graph/entity.ts';
+import type { EntityIndex } from '../../graph/entity-index.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Log } from '../../log.ts';
+import { LatencyWindow } from '../latency.ts';
+import type { Message, Sink } from '../ports.ts';
+import { Delivery } from './delivery.ts';
+import type { Writer } from './writer.ts';
+
+/** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
+const SWEEP = 2_000;
+
+interface Due {
+  /** Newest commit that moved it: an acknowledgement of an older vector does not clear it. */
+  commit: number;
+  /** Arrival of the oldest record behind it, epoch ms. */
+  readonly since: number | undefined;
+}
+
+/**
+ * Sends every vector in the outbox to the embeddings topic. Only names are kept: the vector is read from the store
+ * when it is sent, so what goes out is committed, and a row that moves again while waiting is sent once.
+ */
+export class Publisher {
+  readonly latency = new LatencyWindow();
+  published = 0;
+  /** Nothing is sent, nor put up for sending, before this process is the graph's one publisher. */
+  open = false;
+  readonly #due = new Map<EntityKey, Due>();
+  #cleared: EntityKey[] = [];
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  #failure: Error | undefined;
+  readonly #delivery: Delivery;
+  readonly #options: PublisherOptions;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#delivery = new Delivery(options.sink, options.log);
+  }
+
+  /** Sends that had to be made again. */
+  get retries(): number {
+    return this.#delivery.retries;
+  }
+
+  /** Why the sends in hand do not get through; undefined while they do. */
+  get trouble(): string | undefined {
+    return this.#delivery.trouble;
+  }
+
+  /** Vectors and tombstones not yet acknowledged. */
+  get size(): number {
+    return this.#due.size;
+  }
+
+  has(key: EntityKey): boolean {
+    return this.#due.has(key);
+  }
+
+  /** Acknowledged, but still in the stored outbox. */
+  get cleared(): number {
+    return this.#cleared.length;
+  }
+
+  /** Puts what a commit left in the outbox up for sending. */
+  add(keys: Iterable<EntityKey>, commit: number, since: number | undefined): void {
+    for (const key of keys) {
+      const due = this.#due.get(key);
+      if (due) due.commit = commit;
+      else this.#due.set(key, { commit, since });
+    }
+    if (!this.open || this.#due.size === 0 || this.#stopped || this.#failure || this.#running) return;
+    this.#running = this.#run();
+  }
+
+  /** Names whose acknowledgement the next commit may write down. */
+  takeCleared(): EntityKey[] {
+    const cleared = this.#cleared.filter((key) => !this.#due.has(key));
+    this.#cleared = [];
+    return cleared;
+  }
+
+  /** Resolves when nothing is left to send, or sending was stopped; rejects with what failed. */
+  async drained(): Promise<void> {
+    while (this.#running) await this.#running;
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Ends sending after the sweep in flight; what is left stays in the stored outbox. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#delivery.stop();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#due.size > 0 && !this.#stopped) await this.#sweep();
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#failure = error instanceof Error ? error : new Error(reasonOf(error));
+      this.#options.failed(this.#failure);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const sweep: ({ key: EntityKey } & Due)[] = [];
+    for (const [key, { commit, since }] of this.#due) {
+      if (sweep.push({ key, commit, since }) === SWEEP) break;
+    }
+    const messages = await this.#messages(sweep.map(({ key }) => key));
+    await this.#delivery.send(messages, 'vectors');
+    const now = this.#options.clock();
+    for (const { key, commit, since } of sweep) {
+      if (since !== undefined) this.latency.add(now - since);
+      if (this.#due.get(key)?.commit !== commit) continue;
+      this.#due.delete(key);
+      this.#cleared.push(key);
+    }
+    this.published += messages.length;
+  }
+
+  async #messages(keys: readonly EntityKey[]): Promise<Message[]> {
+    const { topic, header, writer } = this.#options;
+    const { epoch, space, stepBase } = writer;
+    const vectors = await this.#stored(keys);
+    const at = this.#options.watermark();
+    return keys.map((key, i) => {
+      const vector = vectors[i];
+      const step = stepBase + (vector?.step ?? this.#options.step());
+      const headers = embeddingHeaders({ ...header, step, at, epoch, space });
+      return { topic, key, value: vector?.bytes ?? null, headers };
+    });
+  }
+
+  /**
+   * What the store holds of each. The index is ahead of it: an entity that is erased there, or has another row by now,
+   * is as it was until that is committed. Its tombstone, sent before, would be followed by its vector if the process died.
+   */
+  async #stored(keys: readonly EntityKey[]): Promise<(StoredVector | undefined)[]> {
+    const { store, index } = this.#options;
+    const vectors = await readVectors(
+      store,
+      keys.map((key) => index.find(key)),
+    );
+    const gone = keys.filter((_, i) => vectors[i] === undefined);
+    if (gone.length === 0) return vectors;
+    const entities = await store.readEntities(gone);
+    const still = await readVectors(
+      store,
+      entities.map((entity) => entity?.row),
+    );
+    return vectors.map((vector) => vector ?? still.shift());
+  }
+}
+
+type StoredVector = { readonly bytes: Uint8Array; readonly step: number };
+
+/** In the order of `rows`; undefined where there is no row, or nothing in it. */
+async function readVectors(
+  store: GraphStore,
+  rows: readonly (number | undefined)[],
+): Promise<(StoredVector | undefined)[]> {
+  const vectors = await store.readVectors(rows.filter((row) => row !== undefined));
+  return rows.map((row) => vectors.get(row ?? -1));
+}
+
+export interface PublisherOptions {
+  readonly store: GraphStore;
+  readonly index: EntityIndex;
+  readonly sink: Sink;
+  /** Full name of the embeddings topic. */
+  readonly topic: string;
+  readonly header: {
+    readonly graph: string;
+    readonly dim: number;
+    readonly dtype: 'float32';
+    readonly fingerprint: string;
+  };
+  readonly writer: Writer;
+  /** Step of the last commit, for tombstones. */
+  step(): number;
+  /** Newest event time committed, epoch ms. */
+  watermark(): number;
+  clock(): number;
+  readonly log: Log;
+  /** Sending can't go on. */
+  failed(error: Error): void;
+}

@@ -1,0 +1,114 @@
+import { UsageError } from '../../errors.ts';
+import { type EntityKey, parseEntityKey, typeOf } from '../../graph/entity.ts';
+import type { EntityIndex } from '../../graph/entity-index.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { LogReader, SourceRecord } from '../ports.ts';
+
+/** How an embeddings topic differs from a store. */
+export interface Differing {
+  /** Records read. */
+  readonly records: number;
+  /** The highest step and epoch there; -1 and 0 where there is none. */
+  readonly step: number;
+  readonly epoch: number;
+  /** Of whoever published under the highest epoch. */
+  readonly space: string | undefined;
+  /** Entities whose last vector there is not the store's, and keys that only one of the two has. */
+  readonly keys: EntityKey[];
+}
+
+/**
+ * Folds an embeddings topic over a store: what has to be published for the topic to say what the store holds.
+ * Memory: a byte for each row, and the keys that differ.
+ */
+export async function differing(
+  reader: LogReader,
+  topic: string,
+  store: GraphStore,
+  index: EntityIndex,
+): Promise<Differing> {
+  const fold = new Fold(store, index);
+  const stretches = (await reader.ranges([topic])).map(({ partition, low, high }) => ({
+    ...{ topic, partition },
+    ...{ from: low, until: high },
+  }));
+  const reading = await reader.read(stretches);
+  try {
+    // One partition after the other: a key is in one of them only.
+    for (const cursor of reading.cursors) {
+      for (let records = await cursor.next(); records !== undefined; records = await cursor.next()) {
+        await fold.add(records);
+      }
+    }
+  } finally {
+    await reading.close();
+  }
+  return fold.result();
+}
+
+class Fold {
+  readonly #store: GraphStore;
+  readonly #index: EntityIndex;
+  /** By row: 1 where the last vector read is the store's. */
+  readonly #same: Uint8Array;
+  readonly #unknown = new Set<EntityKey>();
+  #records = 0;
+  #step = -1;
+  #epoch = 0;
+  #space: string | undefined;
+
+  constructor(store: GraphStore, index: EntityIndex) {
+    this.#store = store;
+    this.#index = index;
+    this.#same = new Uint8Array(index.nextRow);
+  }
+
+  async add(records: readonly SourceRecord[]): Promise<void> {
+    this.#records += records.length;
+    const entities = records.map(({ key }) => this.#entityOf(key));
+    const rows = entities.map((entity) => entity && this.#index.find(entity));
+    const vectors = await this.#store.readVectors(rows.filter((row) => row !== undefined));
+    records.forEach(({ value, headers }, i) => {
+      this.#step = Math.max(this.#step, numberIn(headers?.['step']));
+      const epoch = numberIn(headers?.['epoch']);
+      if (epoch >= this.#epoch) {
+        this.#epoch = epoch;
+        this.#space = headers?.['space']?.toString();
+      }
+      const row = rows[i];
+      const entity = entities[i];
+      if (row !== undefined) {
+        const stored = vectors.get(row)?.bytes;
+        this.#same[row] = stored && value?.equals(stored) ? 1 : 0;
+      } else if (entity !== undefined) {
+        if (value === null) this.#unknown.delete(entity);
+        else this.#unknown.add(entity);
+      }
+    });
+  }
+
+  /** undefined: somebody else's record, not ours to take out. */
+  #entityOf(key: Buffer | null): EntityKey | undefined {
+    try {
+      const entity = key === null ? undefined : parseEntityKey(key.toString());
+      return entity && this.#store.layout.typeIndex(typeOf(entity)) !== undefined ? entity : undefined;
+    } catch (error) {
+      if (error instanceof UsageError) return undefined;
+      throw error;
+    }
+  }
+
+  result(): Differing {
+    const keys = [...this.#unknown];
+    for (let row = 0; row < this.#same.length; row++) {
+      const key = this.#same[row] === 1 ? undefined : this.#index.keyAt(row);
+      if (key !== undefined) keys.push(key);
+    }
+    return { records: this.#records, step: this.#step, epoch: this.#epoch, space: this.#space, keys };
+  }
+}
+
+function numberIn(header: Buffer | undefined): number {
+  const value = Number(header?.toString());
+  return Number.isSafeInteger(value) ? value : -1;
+}

@@ -1,0 +1,73 @@
+import type { EntityKey } from '../../graph/entity.ts';
+import type { Log } from '../../log.ts';
+import type { Parts } from '../parts.ts';
+import { patiently } from '../patience.ts';
+import type { Offsets } from '../ports.ts';
+import type { UpdaterOptions } from '../updater-options.ts';
+import { missedBy, sendMissedLetters } from './missed-letters.ts';
+import { type Differing, differing } from './published.ts';
+import { sameTopics } from './same-topics.ts';
+import type { Writer } from './writer.ts';
+
+/**
+ * Makes this process the graph's one writer, and `writer` what its commits say from now on. In this order:
+ * whoever published before is fenced; the topics are the ones read so far; the group's note tells whose vectors the
+ * embeddings topic holds. Where they are not this store's, the topic is read and what differs is due, under steps above
+ * all that are there; and dead letters that the writer before did not come to are sent. Only then may the group be told
+ * how far this store is. Gives the entities to be published, beside those in the outbox.
+ * @throws FatalError `fenced`, or `topic-remade` naming both topics and the way out.
+ */
+export async function takeOver(
+  writer: Writer,
+  options: UpdaterOptions,
+  { index, read, committer }: Pick<Parts, 'index' | 'read' | 'committer'>,
+): Promise<EntityKey[]> {
+  const { graph, source, sink, store, embeddingsTopic, log } = options;
+  const { step, sendLetters } = committer;
+  await sink.takeOver();
+  writer.topicIds = sameTopics(writer.topicIds, await source.topicIds());
+  const { offsets: committed, note } = await source.committed();
+  warnOfDifferences(graph, committed, read.toOffsets(), log);
+  if (note !== undefined && writer.wrote(note, step)) {
+    writer.epoch++;
+    return [];
+  }
+
+  const found = await patiently(source, async () => {
+    const reader = options.reader();
+    return differing(reader, embeddingsTopic, store, index).finally(() => reader.close());
+  });
+  const { space = '', epoch } = found;
+  // Where nobody left a note, the vectors themselves say whose they are.
+  const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);
+  writer.epoch = Math.max(writer.epoch, note?.epoch ?? 0, epoch) + 1;
+  if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
+  if (!own && found.records > 0) tell(graph, embeddingsTopic, found, writer, log);
+  const missed = own ? [] : missedBy(committed, read.toOffsets());
+  await patiently(source, () => sendMissedLetters(options, missed, sendLetters));
+  return found.keys;
+}
+
+function tell(graph: string, topic: string, found: Differing, writer: Writer, log: Log): void {
+  const { records, step, keys } = found;
+  log.warn(
+    { graph, topic, records, highestStep: step, republished: keys.length, epoch: writer.epoch },
+    `${topic} holds vectors of another store or a later commit; ${keys.length} are published anew, above step ${step}`,
+  );
+}
+
+/** The store is right; whoever looks at the group's lag should know that it was not. */
+function warnOfDifferences(graph: string, committed: Offsets, stored: Offsets, log: Log): void {
+  for (const [topic, partitions] of Object.entries(committed)) {
+    for (const [partition, offset] of Object.entries(partitions)) {
+      const own = stored[topic]?.[partition] ?? 0;
+      if (own === offset) continue;
+      const records = Math.abs(own - offset);
+      const side = own < offset ? 'ahead of' : 'behind';
+      log.warn(
+        { graph, topic, partition: Number(partition), committed: offset, stored: own },
+        `the group's committed offset of ${topic}/${partition} is ${records} records ${side} the store's; the store's counts`,
+      );
+    }
+  }
+}

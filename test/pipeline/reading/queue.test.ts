@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import type { SourceRecord } from '../../../src/pipeline/ports.ts';
+import { RecordQueue } from '../../../src/pipeline/reading/queue.ts';
+
+const record = (offset: number, value: number | null = 100, key: number | null = null): SourceRecord => ({
+  ...{ topic: 't', partition: 0, offset, timestamp: 0 },
+  key: key === null ? null : Buffer.alloc(key),
+  value: value === null ? null : Buffer.alloc(value),
+});
+const offsets = (records: SourceRecord[]) => records.map(({ offset }) => offset);
+
+test('gives records in order, at most as many as asked', async () => {
+  const queue = new RecordQueue(10_000);
+  queue.push([record(0), record(1), record(2)]);
+  queue.push([record(3)]);
+  expect(offsets(await queue.take(3, 0))).toEqual([0, 1, 2]);
+  expect(offsets(await queue.take(3, 0))).toEqual([3]);
+  expect(await queue.take(3, 1)).toEqual([]);
+});
+
+test('counts key, value and 200 bytes a record, and is roomy again at half', async () => {
+  const queue = new RecordQueue(1_000);
+  queue.push([record(0, 100, 20), record(1, null)]);
+  // 200 + 100 + 20, and 200
+  expect([queue.bytes, queue.length, queue.full, queue.roomy]).toEqual([520, 2, false, false]);
+  queue.push([record(2, 280)]);
+  expect([queue.bytes, queue.full]).toEqual([1_000, true]);
+  await queue.take(1, 0);
+  expect([queue.bytes, queue.full, queue.roomy]).toEqual([680, false, false]);
+  await queue.take(1, 0);
+  expect([queue.bytes, queue.roomy]).toEqual([480, true]);
+});
+
+test('wakes whoever waits when records come, and when it is closed', async () => {
+  const queue = new RecordQueue(1_000);
+  const waiting = queue.take(5, 60_000);
+  queue.push([record(0)]);
+  expect(offsets(await waiting)).toEqual([0]);
+  const closing = queue.take(5, 60_000);
+  queue.close();
+  expect(await closing).toEqual([]);
+  // Closed: what is there is still given, and nobody waits.
+  queue.push([record(1)]);
+  expect(offsets(await queue.take(5, 60_000))).toEqual([1]);
+  expect(await queue.take(5, 60_000)).toEqual([]);
+});

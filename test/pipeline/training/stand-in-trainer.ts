@@ -1,0 +1,51 @@
+import type { Checkpoint, LoadedRows, Trainer, Triples } from '../../../src/pipeline/training/trainer.ts';
+
+/** A trainer that learns nothing, keeps what it is given, and whose checkpoints the test decides. */
+export class StandInTrainer implements Trainer {
+  readonly loadedRows: LoadedRows[] = [];
+  readonly loadedEdges: Triples[] = [];
+  started: { step: number; random: number[] } | 'fresh' | undefined;
+  /** What the next checkpoints give, in order; then empty ones. */
+  readonly checkpoints: Promise<Checkpoint>[] = [];
+  stopped = false;
+
+  async loadRows(rows: LoadedRows): Promise<void> {
+    this.loadedRows.push(rows);
+  }
+
+  async loadEdges(edges: Triples): Promise<void> {
+    this.loadedEdges.push(edges);
+  }
+
+  async start(state: { step: number; random: Uint32Array } | undefined): Promise<void> {
+    this.started = state === undefined ? 'fresh' : { step: state.step, random: [...state.random] };
+  }
+
+  async train(): Promise<never> {
+    throw new Error('this one does not train');
+  }
+
+  async checkpoint(): Promise<Checkpoint> {
+    return (await this.checkpoints.shift()) ?? checkpointOf({});
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+  }
+}
+
+/** vectors: rows and their [dim + 2] floats; publish: those of them that are due. */
+export function checkpointOf(parts: {
+  step?: number;
+  vectors?: Record<number, readonly number[]>;
+  publish?: readonly number[];
+}): Checkpoint {
+  const rows = Object.keys(parts.vectors ?? {}).map(Number);
+  return {
+    step: parts.step ?? 1,
+    random: Uint32Array.of(5, 6),
+    rows: Int32Array.from(rows),
+    floats: Float32Array.from(rows.flatMap((row) => parts.vectors?.[row] ?? [])),
+    publish: Uint8Array.from(rows, (row) => (parts.publish?.includes(row) ? 1 : 0)),
+  };
+}

@@ -1,0 +1,172 @@
+import { createKernel } from '../../../src/kernels/select.ts';
+import { workspaceBytes } from '../../../src/kernels/workspace.ts';
+import type { KernelMaker } from '../../../src/pipeline/training/train.ts';
+import type {
+  Checkpoint,
+  LoadedRows,
+  TrainBatch,
+  Trainer,
+  TrainerSettings,
+  Triples,
+} from '../../../src/pipeline/training/trainer.ts';
+import { Random } from '../../../src/sampling/random.ts';
+
+export const kernels: KernelMaker = { createKernel, workspaceBytes };
+
+/** follows: user-user, likes and replies: user-tweet. Relation rows are 0 … 5, entities from 6 on. */
+export const settings: TrainerSettings = {
+  model: {
+    dim: 6,
+    scorer: 'transe-l2',
+    loss: 'softmax',
+    beta: 4,
+    margin: 0,
+    negativeWeight: 1,
+    learningRate: 0.1,
+    unitBall: true,
+  },
+  kernel: 'reference',
+  maxRows: 600,
+  maxKnownEdges: 10_000,
+  entityTypes: ['user', 'tweet'],
+  relations: [
+    { name: 'follows', lhsType: 0, rhsType: 0 },
+    { name: 'likes', lhsType: 0, rhsType: 1 },
+    { name: 'replies', lhsType: 0, rhsType: 1 },
+  ],
+  seed: 42,
+  init: 'random',
+  initScale: 0.15,
+  chunkEdges: 8,
+  uniformNegatives: 5,
+  evaluatedEdges: 6,
+  evaluatedCandidates: 10,
+  epsilon: 0.2,
+  maxAgeMs: 1e9,
+};
+
+export const FIRST_ENTITY = 2 * settings.relations.length;
+
+type Edge = readonly [lhs: number, relation: number, rhs: number];
+
+export function triples(edges: readonly Edge[]): Triples {
+  return {
+    lhs: Int32Array.from(edges, ([lhs]) => lhs),
+    relation: Int32Array.from(edges, ([, relation]) => relation),
+    rhs: Int32Array.from(edges, ([, , rhs]) => rhs),
+  };
+}
+
+/** A batch; `added` is `edges` unless said otherwise. */
+export function batchOf(parts: {
+  newTypes?: number[];
+  dropped?: number[];
+  reset?: number[];
+  edges?: Edge[];
+  added?: Edge[];
+  removed?: Edge[];
+}): TrainBatch {
+  const edges = parts.edges ?? [];
+  return {
+    newTypes: Uint8Array.from(parts.newTypes ?? []),
+    dropped: Int32Array.from(parts.dropped ?? []),
+    reset: Int32Array.from(parts.reset ?? []),
+    edges: triples(edges),
+    added: triples(parts.added ?? edges),
+    removed: triples(parts.removed ?? []),
+  };
+}
+
+/**
+ * A made-up stream and the store behind it: batches with new, repeated and removed edges, dropped and reset entities,
+ * and what a store would hold after each checkpoint.
+ */
+export class World {
+  readonly #random: Random;
+  readonly #types: number[] = new Array(FIRST_ENTITY).fill(255);
+  readonly #trained: number[] = new Array(FIRST_ENTITY).fill(0);
+  readonly #floats = new Map<number, Float32Array>();
+  readonly #live = new Map<string, Edge>();
+
+  constructor(seed: number) {
+    this.#random = Random.seeded(seed);
+  }
+
+  /** A batch of 40 edges or so. */
+  next(): TrainBatch {
+    const random = this.#random;
+    const first = this.#types.length;
+    const newTypes = Array.from({ length: 12 }, (_, i) => (i < 6 ? 0 : 1));
+    const old = this.#rowsOf(0).filter((row) => row < first);
+    const dropped = old.filter(() => random.below(20) === 0);
+    const reset = old.filter((row) => !dropped.includes(row) && random.below(20) === 0);
+    const removed: Edge[] = [];
+    for (const [name, edge] of this.#live) {
+      const gone = [...dropped, ...reset].some((row) => edge[0] === row || edge[2] === row);
+      if (!gone && random.below(15) > 0) continue;
+      removed.push(edge);
+      this.#live.delete(name);
+    }
+    for (const row of dropped) {
+      this.#types[row] = 255;
+      this.#trained[row] = 0;
+    }
+    for (const row of reset) this.#trained[row] = 0;
+    this.#types.push(...newTypes);
+    this.#trained.push(...newTypes.map(() => 0));
+    const edges: Edge[] = [];
+    const added: Edge[] = [];
+    const taken = new Set(removed.map(String));
+    for (let i = 0; i < 40; i++) {
+      const relation = random.below(3);
+      const rhsType = relation === 0 ? 0 : 1;
+      const edge: Edge = [this.#pick(0), relation, this.#pick(rhsType)];
+      const name = String(edge);
+      edges.push(edge);
+      for (const row of [edge[0], edge[2]]) this.#trained[row] = 1;
+      if (this.#live.has(name) || taken.has(name)) continue;
+      this.#live.set(name, edge);
+      added.push(edge);
+    }
+    return batchOf({ newTypes, dropped, reset, edges, added, removed });
+  }
+
+  /** Writes a checkpoint as a store would. */
+  write({ rows, floats }: Checkpoint): void {
+    const width = settings.model.dim + 2;
+    rows.forEach((row, i) => {
+      this.#floats.set(row, floats.slice(i * width, (i + 1) * width));
+    });
+  }
+
+  /** Loads a trainer from what was written, in two portions, edges in an order of its own. */
+  async load(trainer: Trainer, last: Checkpoint): Promise<void> {
+    await trainer.loadRows(this.#portion(0, 20));
+    await trainer.loadRows(this.#portion(20, this.#types.length));
+    const edges = [...this.#live.values()].reverse();
+    await trainer.loadEdges(triples(edges.slice(0, 7)));
+    await trainer.loadEdges(triples(edges.slice(7)));
+    await trainer.start({ step: last.step, random: last.random });
+  }
+
+  #portion(from: number, to: number): LoadedRows {
+    const width = settings.model.dim + 2;
+    const floats = new Float32Array((to - from) * width);
+    for (let row = from; row < to; row++) floats.set(this.#floats.get(row)!, (row - from) * width);
+    return {
+      types: Uint8Array.from(this.#types.slice(from, to)),
+      trained: Uint8Array.from(this.#trained.slice(from, to)),
+      floats,
+    };
+  }
+
+  #rowsOf(type: number): number[] {
+    return [...this.#types.keys()].filter((row) => this.#types[row] === type);
+  }
+
+  /** Older rows more often than younger ones, so that some edges come again. */
+  #pick(type: number): number {
+    const rows = this.#rowsOf(type);
+    return rows[Math.floor(rows.length * this.#random.uniform() ** 2)]!;
+  }
+}

@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest';
+import { EntityIndex } from '../../../src/graph/entity-index.ts';
+import { GraphStore } from '../../../src/graph/graph-store.ts';
+import { Layout } from '../../../src/graph/layout.ts';
+import { Counters } from '../../../src/pipeline/counters.ts';
+import { Overlay } from '../../../src/pipeline/reading/overlay.ts';
+import { Committer } from '../../../src/pipeline/writing/committer.ts';
+import { PendingCommit } from '../../../src/pipeline/writing/pending-commit.ts';
+import { Publisher } from '../../../src/pipeline/writing/publish.ts';
+import { Writer } from '../../../src/pipeline/writing/writer.ts';
+import { MODEL, user } from '../../graph/graph-fixture.ts';
+import { DyingStore } from '../dying-store.ts';
+import { FaultySink, keptLog } from '../faulty-sink.ts';
+import { checkpointOf, StandInTrainer } from '../training/stand-in-trainer.ts';
+
+const A = user('a');
+const B = user('b');
+const OFFSETS = { 'twhin.follow': { '0': 3 } };
+
+function setUp() {
+  const kept = new DyingStore();
+  const store = new GraphStore(kept, new Layout(MODEL));
+  const index = new EntityIndex(4);
+  const rows = { a: index.add(A, 10), b: index.add(B, 20) };
+  const [trainer, sink, log, counters, overlay] = [
+    new StandInTrainer(),
+    new FaultySink(),
+    keptLog(),
+    new Counters(),
+    new Overlay(),
+  ];
+  const clock = () => 1_000;
+  const writer = new Writer(undefined, 'leader', 'space');
+  const publisher = new Publisher({
+    writer,
+    ...{ store, index, sink, topic: 'vectors', log, clock, failed: () => undefined },
+    header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
+    step: () => committer.step,
+    watermark: () => committer.watermark,
+  });
+  const committer: Committer = new Committer(
+    {
+      ...{
+        graph: 'test',
+        model: MODEL,
+        store,
+        trainer,
+        index,
+        counters,
+        overlay,
+        publisher,
+        sink,
+        log,
+        clock,
+      },
+      ...{ writer, confirm: async () => undefined, tell: async () => undefined },
+    },
+    undefined,
+  );
+  publisher.open = true;
+  return { kept, store, index, rows, trainer, sink, log, counters, overlay, publisher, committer };
+}
+
+const edge = { lhs: A, relation: 'follows', rhs: B, at: 30, removed: false };
+const letter = { topic: 'dead-letter', key: 'k', value: Buffer.from('bad'), headers: {} };
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('Committer', () => {
+  test('moves everything at once, as it stood when it was asked for', async () => {
+    const { store, index, rows, trainer, counters, overlay, committer, publisher, sink } = setUp();
+    const pending = new PendingCommit();
+    overlay.set('id', edge, edge);
+    pending.putEdge('id', edge);
+    pending.touched.add(rows.a).add(rows.b);
+    pending.erasures.set(user('gone'), 9);
+    counters.events.consumed = 3;
+    counters.edgeChanged('follows', false, true);
+    counters.watermark = 30;
+    const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
+    trainer.checkpoints.push(checkpoint.promise);
+    const committed = committer.commit(pending, OFFSETS, false);
+    expect(committer.busy).toBe(true);
+    // What comes after it was asked for is not in it.
+    counters.events.consumed = 4;
+    counters.edgeChanged('follows', false, true);
+    counters.watermark = 99;
+    index.saw(rows.a, 99);
+    index.add(user('later'), 99);
+    checkpoint.resolve(
+      checkpointOf({
+        step: 6,
+        vectors: { 0: [9, 9, 9, 9], [rows.a]: [1, 0, 2, 0], [rows.b]: [3, 0, 4, 0.5] },
+        publish: [rows.a],
+      }),
+    );
+    expect(await committed).toBe(1);
+    expect(await store.head()).toEqual({
+      ...{ format: 1, graph: 'test', model: MODEL, step: 6, random: [5, 6], rows: 6, offsets: OFFSETS },
+      events: { consumed: 3, rejected: 0, duplicate: 0, late: 0 },
+      ...{ edges: { follows: 1 }, entities: { user: 2 }, outbox: 1, watermark: 30 },
+      ...{ epoch: 0, space: 'space', stepBase: 0, topicIds: {} },
+    });
+    expect(await store.entity(A)).toMatchObject({ firstSeen: 10, lastSeen: 10 });
+    expect(await Array.fromAsync(store.edges())).toEqual([edge]);
+    expect((await Array.fromAsync(store.rows())).map(({ row }) => row)).toEqual([0, rows.a, rows.b]);
+    expect(await Array.fromAsync(store.outbox())).toEqual([A]);
+    expect((await Array.fromAsync(store.erasures())).map(({ at }) => at)).toEqual([9]);
+    expect([committer.busy, committer.commits, committer.step, committer.watermark]).toEqual([
+      false,
+      1,
+      6,
+      30,
+    ]);
+    expect(publisher.has(A)).toBe(true);
+    // Its entry in the overlay goes with the next reads.
+    overlay.prune();
+    expect(overlay.size).toBe(0);
+    await sink.acknowledge();
+    await publisher.drained();
+    await committer.commit(new PendingCommit(), OFFSETS, false);
+    expect([(await store.head())?.outbox, await Array.fromAsync(store.outbox())]).toEqual([0, []]);
+  });
+
+  test('puts up a tombstone for what is erased, and nothing for an entity that was erased meanwhile', async () => {
+    const { store, index, rows, trainer, committer } = setUp();
+    const vectors = { [rows.a]: [1, 0, 0, 0], [rows.b]: [0, 0, 0, 0] };
+    trainer.checkpoints.push(Promise.resolve(checkpointOf({ vectors, publish: [rows.a] })));
+    const pending = new PendingCommit();
+    pending.erasedEntities.set(rows.b, B);
+    index.remove(B);
+    const committed = committer.commit(pending, OFFSETS, false);
+    // The next commit will hold this erasure, and its tombstone.
+    index.remove(A);
+    expect(await committed).toBe(1);
+    expect(await Array.fromAsync(store.outbox())).toEqual([B]);
+    expect((await Array.fromAsync(store.rows())).map(({ row }) => row)).toEqual([rows.a]);
+  });
+
+  test('writes nothing before its dead letters are acknowledged, however long that takes', async () => {
+    const { store, committer, sink, log } = setUp();
+    const pending = new PendingCommit();
+    pending.putDeadLetter(letter);
+    const committed = committer.commit(pending, OFFSETS, false);
+    await sink.outOfReach();
+    expect(await store.head()).toBeUndefined();
+    await sink.acknowledge();
+    await committed;
+    expect(sink.acknowledged).toEqual([letter]);
+    expect((await store.head())?.offsets).toEqual(OFFSETS);
+    expect(log.lines.map(({ message }) => message)).toEqual([
+      'dead letters could not be published; trying again',
+    ]);
+  });
+
+  test('writes commits in the order asked for, one after the other', async () => {
+    const { store, committer, sink } = setUp();
+    const pending = new PendingCommit();
+    pending.putDeadLetter(letter);
+    const first = committer.commit(pending, { t: { '0': 1 } }, false);
+    const second = committer.commit(new PendingCommit(), { t: { '0': 2 } }, false);
+    await sink.next();
+    await turn();
+    expect([committer.commits, await store.head()]).toEqual([0, undefined]);
+    await sink.acknowledge();
+    await first;
+    expect((await store.head())?.offsets).toEqual({ t: { '0': 1 } });
+    expect(committer.busy).toBe(true);
+    await second;
+    expect((await store.head())?.offsets).toEqual({ t: { '0': 2 } });
+  });
+
+  test('stopped while its dead letters wait, it fails and leaves the store as it was', async () => {
+    const { store, committer, sink } = setUp();
+    const pending = new PendingCommit();
+    pending.putDeadLetter(letter);
+    const committed = committer.commit(pending, OFFSETS, false);
+    committed.catch(() => undefined);
+    await sink.outOfReach();
+    await turn();
+    committer.stop();
+    await sink.outOfReach();
+    await expect(committed).rejects.toThrow('no broker answers');
+    expect(await store.head()).toBeUndefined();
+  });
+
+  test('after one that failed, writes none', async () => {
+    const { store, kept, committer, publisher, trainer, rows } = setUp();
+    kept.dieAfter(0, false);
+    trainer.checkpoints.push(
+      Promise.resolve(checkpointOf({ vectors: { [rows.a]: [1, 0, 0, 0] }, publish: [rows.a] })),
+    );
+    const first = committer.commit(new PendingCommit(), OFFSETS, false);
+    const second = committer.commit(new PendingCommit(), OFFSETS, false);
+    await expect(first).rejects.toThrow('killed');
+    kept.dieAfter(9, false);
+    await expect(second).rejects.toThrow('killed');
+    expect([await store.head(), publisher.size, committer.commits]).toEqual([undefined, 0, 0]);
+  });
+});
+
+test('a pending commit holds what is last said of an edge, and counts what it holds', () => {
+  const pending = new PendingCommit();
+  pending.putEdge('x', edge);
+  pending.eraseEdge('x', edge);
+  pending.putEdge('y', edge);
+  pending.eraseEdge('y', edge);
+  pending.putEdge('y', edge);
+  expect([[...pending.edges.keys()], [...pending.erasedEdges.keys()]]).toEqual([['y'], ['x']]);
+  pending.putDeadLetter(letter);
+  pending.putDeadLetter({ ...letter, value: null });
+  pending.erasures.set(A, 1);
+  expect([pending.held, pending.deadLetterBytes]).toEqual([5, 3]);
+});

@@ -1,0 +1,61 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Delivery } from '../../../src/pipeline/writing/delivery.ts';
+import { FaultySink, keptLog } from '../faulty-sink.ts';
+
+const messages = [{ topic: 't', key: 'k', value: null, headers: {} }];
+
+describe('Delivery', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('tries again after 0.2, 0.4, 0.8 … up to 10 seconds, and says so each time', async () => {
+    const sink = new FaultySink();
+    const log = keptLog();
+    const delivery = new Delivery(sink, log);
+    const sent = delivery.send(messages, 'vectors');
+    const pauses = [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000];
+    for (const [i, pause] of pauses.entries()) {
+      await sink.outOfReach();
+      await vi.advanceTimersByTimeAsync(pause - 1);
+      expect(sink.attempts).toBe(i + 1);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(sink.attempts).toBe(i + 2);
+    }
+    await sink.acknowledge();
+    await sent;
+    expect(sink.acknowledged).toEqual(messages);
+    expect(delivery.retries).toBe(pauses.length);
+    expect(log.lines).toHaveLength(pauses.length);
+    expect(log.lines[1]).toEqual({
+      fields: { messages: 1, reason: 'no broker answers', backoffMs: 400 },
+      message: 'vectors could not be published; trying again',
+    });
+  });
+
+  test('tries nothing again that can not be helped', async () => {
+    const sink = new FaultySink();
+    const sent = new Delivery(sink, keptLog()).send(messages, 'vectors');
+    sent.catch(() => undefined);
+    await sink.refuse();
+    await expect(sent).rejects.toMatchObject({ code: 'message-too-large' });
+    expect(sink.attempts).toBe(1);
+  });
+
+  test('stopped in the middle of a pause, it tries once more at once and then gives up', async () => {
+    const sink = new FaultySink();
+    const delivery = new Delivery(sink, keptLog());
+    const sent = delivery.send(messages, 'vectors');
+    sent.catch(() => undefined);
+    await sink.outOfReach();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(vi.getTimerCount()).toBe(1);
+    delivery.stop();
+    await sink.outOfReach();
+    await expect(sent).rejects.toThrow('no broker answers');
+    expect([sink.attempts, vi.getTimerCount()]).toEqual([2, 0]);
+  });
+});

@@ -1,0 +1,210 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { EntityIndex } from '../../../src/graph/entity-index.ts';
+import { Publisher } from '../../../src/pipeline/writing/publish.ts';
+import { Writer } from '../../../src/pipeline/writing/writer.ts';
+import { commitOf, entity, graph, HEAD, user } from '../../graph/graph-fixture.ts';
+import { FaultySink, keptLog } from '../faulty-sink.ts';
+
+const A = user('a');
+const B = user('b');
+const hex = (value: Uint8Array | null | undefined) => value && Buffer.from(value).toString('hex');
+const ONE = '0000803f00000000';
+const TWO = '0000004000000000';
+
+/** A publisher of users a, on row 4, and b, on row 5, whose vectors are [1, 0]. */
+async function setUp() {
+  const store = graph();
+  const index = new EntityIndex(4);
+  const vectors = { 4: [1, 0, 0, 0], 5: [1, 0, 0, 0] };
+  const entities = [entity(A, index.add(A, 1)), entity(B, index.add(B, 1))];
+  await store.commit(commitOf({ entities, vectors }));
+  const sink = new FaultySink();
+  const now = { ms: 1_000 };
+  const failed: Error[] = [];
+  const publisher = new Publisher({
+    writer: new Writer({ ...HEAD, epoch: 3, space: 'space', stepBase: 0 }, 'leader', 'another'),
+    ...{ store, index, sink, topic: 'vectors', log: keptLog() },
+    header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
+    step: () => 70,
+    watermark: () => 1_234,
+    clock: () => now.ms,
+    failed: (error) => failed.push(error),
+  });
+  publisher.open = true;
+  const move = (row: number, value: number, step: number) =>
+    store.commit(commitOf({ head: { ...HEAD, step }, vectors: { [row]: [value, 0, 0, 0] } }));
+  return { store, index, sink, now, failed, publisher, move };
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('Publisher', () => {
+  test('sends the stored vector with its step, and clears it once acknowledged', async () => {
+    const { sink, publisher, now } = await setUp();
+    publisher.add([A, B], 1, 400);
+    expect([publisher.size, publisher.has(A)]).toEqual([2, true]);
+    expect(await sink.next()).toEqual([A, B]);
+    expect([publisher.size, publisher.cleared, publisher.takeCleared()]).toEqual([2, 0, []]);
+    now.ms = 1_500;
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(sink.acknowledged.map(({ topic, key, value }) => [topic, key, hex(value)])).toEqual([
+      ['vectors', A, ONE],
+      ['vectors', B, ONE],
+    ]);
+    expect(sink.acknowledged[0]?.headers).toEqual({
+      ...{ graph: 'test', dim: '2', dtype: 'float32', fingerprint: 'f' },
+      ...{ step: '7', at: '1234', epoch: '3', space: 'space' },
+    });
+    expect([publisher.size, publisher.has(A), publisher.published, publisher.cleared]).toEqual([
+      0,
+      false,
+      2,
+      2,
+    ]);
+    expect(publisher.takeCleared()).toEqual([A, B]);
+    expect([publisher.takeCleared(), publisher.cleared]).toEqual([[], 0]);
+    // Arrived at 400, acknowledged at 1,500.
+    expect(publisher.latency.quantile(0.5)).toBe(1_100);
+  });
+
+  test('sends a row that moves again while it waits once, as it then stands', async () => {
+    const { sink, publisher, move } = await setUp();
+    publisher.add([B], 1, 400);
+    await sink.next();
+    publisher.add([A], 1, 400);
+    await move(4, 2, 8);
+    publisher.add([A], 2, 500);
+    await sink.acknowledge();
+    expect(await sink.next()).toEqual([A]);
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
+      [B, ONE, '7'],
+      [A, TWO, '8'],
+    ]);
+    expect(publisher.takeCleared()).toEqual([B, A]);
+  });
+
+  test('an acknowledgement of an older vector does not clear a newer commit', async () => {
+    const { sink, publisher, move } = await setUp();
+    publisher.add([A], 1, 400);
+    await sink.next();
+    await move(4, 2, 8);
+    publisher.add([A], 2, 500);
+    await sink.acknowledge();
+    expect(await sink.next()).toEqual([A]);
+    expect([publisher.has(A), publisher.takeCleared()]).toEqual([true, []]);
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(sink.acknowledged.map(({ value }) => hex(value))).toEqual([ONE, TWO]);
+    expect(publisher.takeCleared()).toEqual([A]);
+  });
+
+  test('does not write down as cleared what is due again', async () => {
+    const { sink, publisher } = await setUp();
+    publisher.add([A], 1, undefined);
+    await sink.acknowledge();
+    await publisher.drained();
+    publisher.add([A], 2, undefined);
+    expect([publisher.cleared, publisher.takeCleared()]).toEqual([1, []]);
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(publisher.takeCleared()).toEqual([A]);
+    // Nothing is known of when these arrived.
+    expect(publisher.latency.quantile(0.5)).toBeUndefined();
+  });
+
+  test('sends what is committed of an entity that is erased, or has another row, and not committed as such', async () => {
+    const { sink, publisher, index, store } = await setUp();
+    index.remove(A);
+    index.remove(B);
+    index.add(B, 1);
+    publisher.add([B, A], 1, undefined);
+    await sink.acknowledge();
+    await publisher.drained();
+    await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
+    publisher.add([A, B], 2, undefined);
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
+      [B, ONE, '7'],
+      [A, ONE, '7'],
+      [A, null, '70'],
+      [B, ONE, '7'],
+    ]);
+  });
+
+  test('sends a tombstone for an entity that is gone, with the step of the last commit', async () => {
+    const { sink, publisher, index, store } = await setUp();
+    await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
+    index.remove(A);
+    publisher.add([A, B], 1, undefined);
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
+      [A, null, '70'],
+      [B, ONE, '7'],
+    ]);
+  });
+
+  test('sends at most 2,000 at a time', async () => {
+    const { sink, publisher } = await setUp();
+    publisher.add(
+      Array.from({ length: 2_001 }, (_, i) => user(`u${i}`)),
+      1,
+      undefined,
+    );
+    expect(await sink.next()).toHaveLength(2_000);
+    await sink.acknowledge();
+    expect(await sink.next()).toEqual(['user:u2000']);
+    await sink.acknowledge();
+    await publisher.drained();
+  });
+
+  test('tries again while the log is out of reach, with the vector of the time', async () => {
+    vi.useFakeTimers();
+    const { sink, publisher, failed } = await setUp();
+    publisher.add([A], 1, undefined);
+    await sink.outOfReach();
+    await vi.advanceTimersByTimeAsync(199);
+    expect(sink.attempts).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    await sink.acknowledge();
+    await publisher.drained();
+    expect([sink.attempts, publisher.retries, publisher.takeCleared(), failed]).toEqual([2, 1, [A], []]);
+  });
+
+  test('stops in the middle of a pause, and leaves in the outbox what was not sent', async () => {
+    const { sink, publisher, failed } = await setUp();
+    publisher.add([A], 1, undefined);
+    for (let i = 0; i < 2; i++) await sink.outOfReach();
+    await new Promise((resolve) => setImmediate(resolve));
+    // It would wait 400 ms from here.
+    const began = Date.now();
+    const stopped = publisher.stop();
+    await sink.outOfReach();
+    await stopped;
+    expect(Date.now() - began).toBeLessThan(200);
+    expect([publisher.size, publisher.takeCleared(), failed]).toEqual([1, [], []]);
+    await publisher.drained();
+    publisher.add([B], 2, undefined);
+    expect(sink.attempts).toBe(3);
+  });
+
+  test('says what sending can not go on for, and stops at it', async () => {
+    const { sink, publisher, failed } = await setUp();
+    publisher.add([A], 1, undefined);
+    const drained = publisher.drained();
+    drained.catch(() => undefined);
+    await sink.refuse();
+    await expect(drained).rejects.toMatchObject({ code: 'message-too-large' });
+    expect(failed).toMatchObject([{ code: 'message-too-large' }]);
+    expect([publisher.size, publisher.takeCleared()]).toEqual([1, []]);
+    publisher.add([B], 2, undefined);
+    await expect(publisher.drained()).rejects.toMatchObject({ code: 'message-too-large' });
+    expect(sink.attempts).toBe(1);
+  });
+});

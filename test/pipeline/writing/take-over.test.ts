@@ -1,0 +1,390 @@
+import { describe, expect, test, vi } from 'vitest';
+import { FatalError, RetryableError } from '../../../src/errors.ts';
+import { MemoryStore } from '../../../src/graph/memory-store.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
+import { keptLog } from '../faulty-sink.ts';
+import { MemoryLog } from '../memory-log.ts';
+import {
+  EMBEDDINGS,
+  embeddingsReader,
+  expectTopicEqualsStore,
+  graphStore,
+  liveEdges,
+  updater,
+} from '../updater-fixture.ts';
+
+const FOLLOW = 'twhin.follow';
+const DEAD_LETTERS = 'twhin.dead-letter';
+const NO_STRETCH = { topic: EMBEDDINGS, partition: 0, from: 0, until: 0 };
+
+/** Follows among users named after `name`, a new pair each. */
+function follows(log: MemoryLog, name: string, count: number, at = 1_000): void {
+  for (let i = 0; i < count; i++) {
+    const value = { followerId: `${name}${i}`, followedId: `${name}${i + 1}`, action: 'follow', at: at + i };
+    log.append(FOLLOW, value);
+  }
+}
+
+async function caughtUp(log: MemoryLog, store: MemoryStore, options: Parameters<typeof updater>[2] = {}) {
+  await updater(log, store, options).run({ untilCaughtUp: true });
+}
+
+async function copyOf(store: MemoryStore): Promise<MemoryStore> {
+  const copy = new MemoryStore();
+  const batch = new WriteBatch();
+  for await (const { key, value } of store.scan(Buffer.alloc(0))) batch.put(key, value);
+  await copy.write(batch);
+  return copy;
+}
+
+/** Steps and epochs of each key, in the order published. */
+function histories(log: MemoryLog): Map<string, { step: number; epoch: number; space: string }[]> {
+  const found = new Map<string, { step: number; epoch: number; space: string }[]>();
+  for (const { topic, key, headers } of log.published) {
+    if (topic !== EMBEDDINGS) continue;
+    const entry = {
+      step: Number(headers['step']),
+      epoch: Number(headers['epoch']),
+      space: String(headers['space']),
+    };
+    found.set(String(key), [...(found.get(String(key)) ?? []), entry]);
+  }
+  return found;
+}
+
+function expectRisingSteps(log: MemoryLog): void {
+  for (const [key, history] of histories(log)) {
+    const steps = history.map(({ step }) => step);
+    expect([key, steps]).toEqual([key, [...steps].sort((a, b) => a - b)]);
+    const epochs = history.map(({ epoch }) => epoch);
+    expect([key, epochs]).toEqual([key, [...epochs].sort((a, b) => a - b)]);
+  }
+}
+
+describe('taking over', () => {
+  test('a store started again goes on under the next epoch and publishes nothing anew', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 20);
+    const store = new MemoryStore();
+    await caughtUp(log, store);
+    const published = log.published.length;
+    await caughtUp(log, store, { space: 'another' });
+    expect(log.published).toHaveLength(published);
+    expect(await graphStore(store).head()).toMatchObject({ epoch: 2, space: 'first', stepBase: 0 });
+  });
+
+  test('waits for brokers that go away while the topic is compared, and compares it from the start', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 40);
+    await caughtUp(log, new MemoryStore());
+    const gone = () => Promise.reject(new RetryableError('broker-unreachable', 'no broker answers'));
+    let failures = 0;
+    const reader = () => {
+      const inner = embeddingsReader(log);
+      // At first when asked for the ends, then in the middle of reading.
+      if (++failures === 1) return { ...inner, ranges: gone };
+      const cut = { cursors: [{ stretch: NO_STRETCH, next: gone }], close: async () => undefined };
+      return failures === 2 ? { ...inner, read: async () => cut } : inner;
+    };
+    const store = new MemoryStore();
+    await caughtUp(log, store, { space: 'second', reader });
+    expect(failures).toBe(3);
+    await expectTopicEqualsStore(log, store);
+    expectRisingSteps(log);
+  });
+
+  test('a store made anew publishes all above the steps that are there', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 40);
+    await caughtUp(log, new MemoryStore());
+    const highest = Math.max(...[...histories(log).values()].flat().map(({ step }) => step));
+    const store = new MemoryStore();
+    await caughtUp(log, store, { space: 'second', pace: { batchEdges: 5 } });
+    await expectTopicEqualsStore(log, store);
+    expectRisingSteps(log);
+    expect(await graphStore(store).head()).toMatchObject({
+      epoch: 2,
+      space: 'second',
+      stepBase: highest + 1,
+    });
+    for (const history of histories(log).values()) expect(history.at(-1)?.space).toBe('second');
+  });
+
+  test('an older state of the same store does too, and what it lacks is taken out', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 20);
+    const store = new MemoryStore();
+    await caughtUp(log, store);
+    const older = await copyOf(store);
+    follows(log, 'b', 20);
+    await caughtUp(log, store);
+    // What named the b's is no longer in the log, as after retention.
+    log.records.length = 20;
+    await caughtUp(log, older);
+    expect([...log.folded(EMBEDDINGS).keys()].some((key) => key.startsWith('user:b'))).toBe(false);
+    await expectTopicEqualsStore(log, older);
+    expectRisingSteps(log);
+  });
+
+  test('without a note, a store that could have written the topic keeps its steps', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 20);
+    const store = new MemoryStore();
+    await caughtUp(log, store);
+    log.note = undefined;
+    await caughtUp(log, store);
+    expect(await graphStore(store).head()).toMatchObject({ epoch: 2, stepBase: 0 });
+    await expectTopicEqualsStore(log, store);
+    expectRisingSteps(log);
+  });
+
+  test('without a note, another store with more steps behind it goes above those that are there', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 40);
+    await caughtUp(log, new MemoryStore());
+    log.note = undefined;
+    const shadow = new MemoryStore();
+    const apart = new MemoryLog();
+    apart.records.push(...log.records);
+    await caughtUp(apart, shadow, { role: 'shadow', space: 'second', pace: { batchEdges: 2 } });
+    await caughtUp(log, shadow, { space: 'unused' });
+    expectRisingSteps(log);
+    await expectTopicEqualsStore(log, shadow);
+  });
+
+  test('leaves its note with the group before anything goes out that the note does not cover', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 100);
+    const [plainSource, plainSink] = [log.source.bind(log), log.sink.bind(log)];
+    log.source = (handOver) => {
+      const source = plainSource(handOver);
+      const soon = source.commit;
+      const commit: typeof soon = async (offsets, note) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        await soon(offsets, note);
+      };
+      return Object.assign(source, { commit });
+    };
+    const ahead: string[] = [];
+    let reached = false;
+    log.sink = () => ({
+      ...plainSink(),
+      publish: async (messages) => {
+        for (const { key, headers } of messages) {
+          const [step, epoch] = [Number(headers['step']), Number(headers['epoch'])];
+          if (!log.note || step > log.note.step || epoch > log.note.epoch) ahead.push(String(key));
+        }
+        if (!reached) throw new Error('killed');
+        log.published.push(...messages);
+      },
+    });
+    const store = new MemoryStore();
+    await expect(caughtUp(log, store)).rejects.toThrow('killed');
+    expect((await Array.fromAsync(graphStore(store).outbox())).length).toBeGreaterThan(0);
+    // As if it had died before it told the log anything.
+    log.note = undefined;
+    reached = true;
+    await caughtUp(log, store);
+    expect(ahead).toEqual([]);
+    await expectTopicEqualsStore(log, store);
+  });
+
+  test('says by how much the committed offsets differ, and goes by the store', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 20);
+    const store = new MemoryStore();
+    await caughtUp(log, store);
+    log.committed.push({ [FOLLOW]: { '0': 15 } });
+    const kept = keptLog();
+    await caughtUp(log, store, { log: kept });
+    expect(kept.lines.map(({ message }) => message)).toContain(
+      "the group's committed offset of twhin.follow/0 is 5 records behind the store's; the store's counts",
+    );
+    expect((await graphStore(store).head())?.events.consumed).toBe(20);
+  });
+
+  test('stops at a topic that was made again, naming both and the way out', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 3);
+    const store = new MemoryStore();
+    log.topicIds = { [FOLLOW]: 'AAAA' };
+    await caughtUp(log, store);
+    log.topicIds = { [FOLLOW]: 'BBBB' };
+    await expect(caughtUp(log, store)).rejects.toMatchObject({
+      code: 'topic-remade',
+      message: expect.stringMatching(/with id AAAA, the log now holds BBBB.*--reread twhin\.follow/),
+    });
+  });
+
+  test('stops within 10 s of a topic being made again while it runs', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 3);
+    log.topicIds = { [FOLLOW]: 'AAAA' };
+    let now = 1_000;
+    const running = updater(log, new MemoryStore(), {
+      clock: () => now,
+      pace: { lingerMs: 5, commitMs: 5 },
+    });
+    const ended = running.run();
+    const failed = expect(ended).rejects.toMatchObject({ code: 'topic-remade' });
+    await vi.waitFor(() => expect(running.progress().phase).toBe('running'));
+    log.topicIds = { [FOLLOW]: 'BBBB' };
+    now += 9_999;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(running.progress().phase).toBe('running');
+    now += 1;
+    await failed;
+  });
+
+  test('writes and publishes nothing once another has taken over', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 100);
+    const store = new MemoryStore();
+    const plain = log.source.bind(log);
+    let confirmed = 0;
+    log.source = (handOver) => ({
+      ...plain(handOver),
+      confirm: async () => {
+        // The first is the claim of the epoch.
+        if (++confirmed > 2) throw new FatalError('fenced', 'another process took over');
+      },
+    });
+    await expect(caughtUp(log, store)).rejects.toMatchObject({ code: 'fenced' });
+    const head = await graphStore(store).head();
+    expect(head?.events.consumed).toBeLessThan(100);
+    expect(await liveEdges(store)).toHaveLength(head?.events.consumed ?? -1);
+  });
+});
+
+describe('a standby', () => {
+  /** A log whose group gives a reader its turn when told to. */
+  function waitingLog(): MemoryLog & { turn(): void } {
+    const turn = Promise.withResolvers<void>();
+    const log = Object.assign(new MemoryLog(), { turn: turn.resolve });
+    const plain = log.source.bind(log);
+    log.source = (handOver) => {
+      const source = plain(handOver);
+      return { ...source, start: (reader) => turn.promise.then(() => source.start(reader)) };
+    };
+    return log;
+  }
+
+  test('keeps its store warm, publishes nothing, and leads when its turn comes', async () => {
+    const log = waitingLog();
+    follows(log, 'a', 64);
+    log.append(FOLLOW, Buffer.from('{'));
+    const leading = new MemoryLog();
+    leading.records.push(...log.records);
+    await caughtUp(leading, new MemoryStore());
+    // What the leader published, and how far it came.
+    log.published.push(...leading.published.filter(({ topic }) => topic === EMBEDDINGS));
+    log.committed.push({ [FOLLOW]: { '0': 64 } });
+    log.note = leading.note;
+
+    const store = new MemoryStore();
+    const before = log.published.length;
+    const standby = updater(log, store, {
+      role: 'standby',
+      space: 'second',
+      pace: { lingerMs: 1, commitEdges: 1 },
+    });
+    const ended = standby.run();
+    await vi.waitFor(() => expect(standby.progress().events.consumed).toBe(65));
+    expect(standby.progress().phase).toBe('standby');
+    expect(log.published).toHaveLength(before);
+    expect((await graphStore(store).head())?.outbox).toBe(0);
+    expect(await standby.unready()).toEqual(['it is standby']);
+
+    log.turn();
+    follows(log, 'b', 10);
+    await vi.waitFor(() => expect(standby.progress().events.consumed).toBe(75));
+    await vi.waitFor(async () => expect(await standby.unready()).toEqual([]));
+    standby.stop();
+    await ended;
+    await expectTopicEqualsStore(log, store);
+    expectRisingSteps(log);
+    // The leader had not come to the bad record's commit: its letter is the standby's to write.
+    expect(log.published.filter(({ topic }) => topic === DEAD_LETTERS)).toHaveLength(1);
+    expect(await liveEdges(store)).toHaveLength(74);
+  });
+});
+
+describe('a store that others filled beside the live one', () => {
+  /** Good records with a bad one after each. */
+  function mixed(log: MemoryLog, names: readonly string[]): void {
+    for (const name of names) {
+      follows(log, name, 4);
+      log.append(FOLLOW, Buffer.from(`{${name}`));
+    }
+  }
+  const letters = (log: MemoryLog) =>
+    log.published.filter(({ topic }) => topic === DEAD_LETTERS).map(({ value }) => String(value));
+
+  test('writes the letters that the live one did not come to, before the group is told', async () => {
+    const log = new MemoryLog();
+    mixed(log, ['a', 'b', 'c']);
+    const live = new MemoryLog();
+    live.records.push(...log.records.slice(0, 7));
+    await caughtUp(live, new MemoryStore());
+    log.committed.push(...live.committed);
+    log.note = live.note;
+    log.published.push(...live.published);
+    expect(letters(log)).toEqual(['{a']);
+
+    const shadow = new MemoryStore();
+    const elsewhere = new MemoryLog();
+    elsewhere.records.push(...log.records);
+    await caughtUp(elsewhere, shadow, { role: 'shadow', deadLetters: false, space: 'shadow' });
+
+    const told = log.committed.length;
+    const plain = log.sink.bind(log);
+    const toldBy: number[] = [];
+    log.sink = () => ({
+      ...plain(),
+      publish: async (messages) => {
+        if (messages.some(({ topic }) => topic === DEAD_LETTERS)) toldBy.push(log.committed.length - told);
+        log.published.push(...messages);
+      },
+    });
+    await caughtUp(log, shadow);
+    expect(letters(log)).toEqual(['{a', '{b', '{c']);
+    expect(new Set(toldBy)).toEqual(new Set([0]));
+    // It is the graph's writer now, and they are written: the next start has none to add.
+    await caughtUp(log, shadow);
+    expect(letters(log)).toEqual(['{a', '{b', '{c']);
+  });
+});
+
+describe('the outbox', () => {
+  test('pauses reading while it is full', async () => {
+    const log = new MemoryLog();
+    follows(log, 'a', 900);
+    const acknowledged = Promise.withResolvers<void>();
+    const plain = log.sink.bind(log);
+    log.sink = () => ({
+      ...plain(),
+      publish: async (messages) => {
+        await acknowledged.promise;
+        log.published.push(...messages);
+      },
+    });
+    const store = new MemoryStore();
+    const running = updater(log, store, { pace: { maxOutbox: 100, batchEdges: 5, commitEdges: 10 } });
+    const ended = running.run({ untilCaughtUp: true });
+    await vi.waitFor(() => expect(running.progress().outbox).toBeGreaterThan(100));
+    expect(await running.unready()).toEqual([
+      expect.stringMatching(
+        /^reading pauses: \d+ vectors wait to be acknowledged, publish\.maxOutbox is 100$/,
+      ),
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { consumed } = running.progress().events;
+    expect(consumed).toBeLessThan(800);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(running.progress().events.consumed).toBe(consumed);
+    acknowledged.resolve();
+    await ended;
+    expect(running.progress().events.consumed).toBe(900);
+    await expectTopicEqualsStore(log, store);
+  });
+});
