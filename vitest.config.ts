@@ -38,7 +38,7 @@ export default defineConfig(({ mode }) => ({
           globalSetup: ['test/faults/brokers.ts'],
           pool: 'forks',
           fileParallelism: false,
-          // After all others: what is frozen or starved here is to be so by the test alone.
+          // Not beside the others: what is frozen or starved here is to be so by the test alone.
           sequence: { groupOrder: 1 },
           testTimeout: 600_000,
           hookTimeout: 180_000,
