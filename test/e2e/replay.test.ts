@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { higgsLines } from '../fixtures/higgs.ts';
 import { readStore, unlike } from './stored.ts';
-import { client, endsOf } from './topic-ends.ts';
+import { client, endsOf, settledEnds } from './topic-ends.ts';
 import { fold, readTopic } from './topic-reader.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
@@ -64,7 +64,7 @@ async function consumed(name: string): Promise<number> {
 test('twice gives the same digest, its edges those of the live store, which runs on untouched', async () => {
   const topic = twhin.topic(`embeddings.${GRAPH}`);
   const one = await whole();
-  const before = await endsOf(inject('brokers'), topic);
+  const before = await settledEnds(inject('brokers'), [topic]);
   const two = await replayed('two');
   expect(one.events).toBe(EVENTS);
   expect(two.digest).toEqual(one.digest);
@@ -72,7 +72,7 @@ test('twice gives the same digest, its edges those of the live store, which runs
   const stats = JSON.stringify(await twhin.json(['stats', '--graph', GRAPH, '--digest']));
   expect(JSON.parse(stats).graphs[GRAPH].digest.edges).toBe(one.digest.edges);
   expect(live.over).toBe(false);
-  expect(await endsOf(inject('brokers'), topic)).toEqual(before);
+  expect(await settledEnds(inject('brokers'), [topic])).toEqual(before);
 });
 
 test('it joins no group and leaves none', async () => {

@@ -45,6 +45,14 @@ const inTransaction = async (topic: string, from: number) => {
 /** What readers of committed records see. */
 const valuesOf = async (topic: string) =>
   (await readTopic(inject('brokers'), topic)).map(({ value }) => Number(value)).sort((a, b) => a - b);
+/** Markers come a moment after the broker has said that all is committed, and until then readers get to none of it. */
+const ends = (topic: string, offset: number) =>
+  expect
+    .poll(
+      async () => (await admin.fetchTopicOffsets(topic)).reduce((sum, { high }) => sum + Number(high), 0),
+      { timeout: 20_000 },
+    )
+    .toBe(offset);
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
 
 describe('one publisher a topic', () => {
@@ -66,10 +74,8 @@ describe('one publisher a topic', () => {
     expect(disorder(of(other))).toEqual([]);
     // Markers of transactions stand at the end of its partitions, and of no other topic's.
     expect(await valuesOf(topic)).toEqual(upTo(2000));
-    const ends = async (name: string) =>
-      (await admin.fetchTopicOffsets(name)).reduce((sum, { high }) => sum + Number(high), 0);
-    expect(await ends(topic)).toBe(2000 + 4 * 3);
-    expect(await ends(other)).toBe(20);
+    await ends(topic, 2000 + 4 * 3);
+    await ends(other, 20);
   });
 
   test('past what one request holds, it is one transaction still', async () => {
@@ -77,13 +83,7 @@ describe('one publisher a topic', () => {
     const value = new Uint8Array(2000);
     const messages = Array.from({ length: 1500 }, (_, n) => ({ topic, key: `k${n}`, value, headers: {} }));
     await sink(topic, yes).publish(messages);
-    // The marker comes a moment after the broker has said that all is committed.
-    let end: string | undefined;
-    const look = async () => {
-      end = (await admin.fetchTopicOffsets(topic))[0]?.high;
-    };
-    await until('the marker', () => end !== undefined && end !== '1500', undefined, look);
-    expect(end).toBe('1501');
+    await ends(topic, 1501);
   });
 
   test('what a zombie has open is never seen, nor can it go on, from before the question is asked', async () => {
