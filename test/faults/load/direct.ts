@@ -30,7 +30,10 @@ export function messagesOf(
   }));
 }
 
-/** Runs `work` with a producer of its own. */
+/**
+ * Runs `work` with a producer of its own. A transaction may begin while the markers of the one before are still being
+ * written; the broker then asks to come again, more often the more brokers there are.
+ */
 export async function withProducer<T>(
   brokers: string,
   config: ProducerConfig,
@@ -38,7 +41,7 @@ export async function withProducer<T>(
 ): Promise<T> {
   const producer = client(brokers).producer({
     createPartitioner: Partitioners.DefaultPartitioner,
-    retry: { retries: 3 },
+    retry: { retries: 12 },
     ...config,
   });
   await producer.connect();
