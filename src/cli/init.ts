@@ -24,6 +24,9 @@ const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, enti
   // Folder of the stores, one below it for each graph; TWHIN_STATE wins.
   // state: '/var/lib/twhin',
 
+  // Where twhin run serves health, metrics and status; TWHIN_HTTP and --http win; 'off' for nowhere.
+  // http: '127.0.0.1:8077',
+
   // 'measured' (distance, softmax) or 'twhin' (the paper's dot product, logistic).
   preset: 'measured',
   model: { dim: 128 },

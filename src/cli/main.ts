@@ -26,8 +26,7 @@ import {
   type World,
 } from './surroundings.ts';
 import { topics } from './topics.ts';
-
-const VERSION = '0.1.0';
+import { VERSION } from './version.ts';
 
 /** Runs the command line; resolves to the exit code. */
 export async function main(

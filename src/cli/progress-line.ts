@@ -1,4 +1,5 @@
-import type { Progress, Quality } from '../pipeline/progress.ts';
+import type { Progress } from '../pipeline/progress.ts';
+import type { Quality } from '../pipeline/training/summary.ts';
 
 /** One graph's progress in a few words, for a terminal. intervalMs: time since `before`. */
 export function describeProgress(now: Progress, before: Progress | undefined, intervalMs: number): string {

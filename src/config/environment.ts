@@ -5,6 +5,7 @@ export interface Environment {
   readonly brokers: readonly string[] | undefined;
   readonly state: string | undefined;
   readonly topicPrefix: string | undefined;
+  readonly http: string | undefined;
   readonly configFile: string | undefined;
   readonly ssl: boolean;
   readonly caFile: string | undefined;
@@ -27,6 +28,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Env
     state: text('TWHIN_STATE'),
     // An empty prefix is a choice, not an absence.
     topicPrefix: readPrefix(env['TWHIN_TOPIC_PREFIX'], problems),
+    http: text('TWHIN_HTTP'),
     configFile: text('TWHIN_CONFIG'),
     ssl: flag(env, 'KAFKA_SSL', problems),
     caFile: text('KAFKA_SSL_CA'),

@@ -9,6 +9,7 @@ import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Pace } from '../pipeline/updater-options.ts';
 import { checkBrokers, type Environment } from './environment.ts';
 import { frozen } from './freeze.ts';
+import { type HttpAddress, readHttpAddress } from './http-address.ts';
 import { PRESETS } from './presets.ts';
 import type { ConfigFile } from './schema.ts';
 
@@ -27,11 +28,14 @@ export interface Config {
   readonly kafka: KafkaSettings;
   readonly topicPrefix: string;
   readonly state: string;
+  /** undefined where nothing is said of it. */
+  readonly http: HttpAddress | 'off' | undefined;
   readonly topics: readonly EventTopic[];
   readonly entityTypes: readonly string[];
   readonly graphs: readonly GraphConfig[];
   readonly pace: Pace;
   readonly limits: RecordLimits;
+  readonly readyLagMs: number;
   readonly stopMs: number;
 }
 
@@ -88,6 +92,7 @@ export function resolveConfig(
       ...modelOf(file, chosen),
     };
   });
+  const http = httpOf(file, environment, problems);
   if (problems.length > 0) return undefined;
   return frozen({
     kafka: {
@@ -99,6 +104,7 @@ export function resolveConfig(
     },
     topicPrefix: environment.topicPrefix ?? file.topicPrefix,
     state,
+    http,
     topics,
     entityTypes,
     graphs,
@@ -111,6 +117,7 @@ export function resolveConfig(
       maxOutbox: file.publish.maxOutbox,
     },
     limits: { valueBytes: file.limits.valueBytes, depth: file.limits.depth },
+    readyLagMs: file.limits.readyLagMs,
     stopMs: file.limits.stopMs,
   });
 }
@@ -159,6 +166,11 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       maxAgeMs: file.publish.maxAgeMs,
     },
   };
+}
+
+function httpOf(file: ConfigFile, environment: Environment, problems: string[]): Config['http'] {
+  if (environment.http !== undefined) return readHttpAddress('TWHIN_HTTP', environment.http, problems);
+  return file.http === undefined ? undefined : readHttpAddress('http', file.http, problems);
 }
 
 function checkUnique(key: string, names: readonly string[], problems: string[]): void {

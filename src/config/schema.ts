@@ -31,6 +31,8 @@ export const configFileSchema = z.strictObject({
     .prefault({}),
   /** Folder of the stores, one below it for each graph. */
   state: z.string().min(1).optional(),
+  /** Where `twhin run` serves health, metrics and status: host:port, or off. 127.0.0.1:8077 unless said. */
+  http: z.string().optional(),
 
   entityTypes: z.array(name).default([]),
   relations: z.array(relation).default([]),
@@ -84,6 +86,8 @@ export const configFileSchema = z.strictObject({
       queueBytes: whole.default(32 * 1024 * 1024),
       valueBytes: whole.default(65_536),
       depth: whole.default(8),
+      /** An updater that is further behind is not ready. */
+      readyLagMs: positive.default(60_000),
       /** Time a graceful stop may take. */
       stopMs: positive.default(30_000),
     })

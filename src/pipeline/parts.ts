@@ -2,7 +2,9 @@ import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import { fingerprint } from '../graph/head.ts';
 import { Counters } from './counters.ts';
+import { noMeasures } from './measures.ts';
 import { Ingest } from './reading/ingest.ts';
+import { Lag } from './reading/lag.ts';
 import { Positions } from './reading/positions.ts';
 import { recover } from './recovery.ts';
 import type { UpdaterOptions } from './updater-options.ts';
@@ -18,6 +20,7 @@ export interface Parts {
   /** Next offsets: of what was applied, and of what was taken from the source. */
   readonly read: Positions;
   readonly accepted: Positions;
+  readonly lag: Lag;
   readonly ingest: Ingest;
   readonly publisher: Publisher;
   readonly committer: Committer;
@@ -30,6 +33,7 @@ export interface Parts {
 /** Loads the store and puts an updater together on it. failed: publishing or reading can't go on. */
 export async function assemble(options: UpdaterOptions, failed: (error: Error) => void): Promise<Parts> {
   const { graph, model, store, trainer, source, sink, topics, limits, clock, log } = options;
+  const { measures = noMeasures } = options;
   const began = clock();
   const view = await options.view?.();
   const loaded = recover(store, trainer, graph, model, clock, { view });
@@ -38,7 +42,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const writer = new Writer(head, options.role, options.freshSpace);
   const ingest = new Ingest({ store, index, counters, erasedAt, topics, limits });
   const publisher = new Publisher({
-    ...{ store, index, sink, clock, log, failed, writer },
+    ...{ store, index, sink, clock, log, measures, failed, writer },
     topic: options.embeddingsTopic,
     header: { graph, dim: model.dim, dtype: 'float32', fingerprint: fingerprint(model) },
     step: () => committer.step,
@@ -46,7 +50,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   });
   const committer: Committer = new Committer(
     {
-      ...{ graph, model, store, trainer, index, counters, publisher, sink, writer, clock, log },
+      ...{ graph, model, store, trainer, index, counters, publisher, sink, writer, clock, log, measures },
       overlay: ingest.overlay,
       tell: async (offsets) => {
         if (publisher.open) await source.commit(offsets, writer.note(committer.step));
@@ -63,6 +67,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
     head ? 'store loaded' : 'store is new',
   );
   const [read, accepted] = [new Positions(head?.offsets), new Positions(head?.offsets)];
+  const lag = new Lag({ graph, source, read, log, clock });
   const watch = new TopicWatch({ source, writer, clock, failed });
-  return { index, counters, read, accepted, ingest, publisher, committer, writer, watch, outbox };
+  return { index, counters, read, accepted, lag, ingest, publisher, committer, writer, watch, outbox };
 }

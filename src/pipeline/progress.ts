@@ -1,21 +1,12 @@
 import type { EntityIndex } from '../graph/entity-index.ts';
 import type { Counters } from './counters.ts';
 import type { RecordQueue } from './reading/queue.ts';
-import type { RankSums, TrainReport } from './training/trainer.ts';
+import type { Quality, TrainingSummary } from './training/summary.ts';
+import type { Started } from './training/trainer.ts';
 import type { Committer } from './writing/committer.ts';
+import type { Moved } from './writing/moves.ts';
 import type { Publisher } from './writing/publish.ts';
-
-/** Weight a batch's figures lose with each batch that follows: about the last hundred count. */
-const FADE = 0.99;
-
-/** Mean quality of a set of ranked edges; `count` edges, faded, stand behind it. */
-export interface Quality {
-  readonly count: number;
-  readonly mrr: number;
-  readonly hits10: number;
-  readonly popularityMrr: number;
-  readonly randomMrr: number;
-}
+import type { Writer } from './writing/writer.ts';
 
 export type Phase =
   | 'loading'
@@ -32,20 +23,38 @@ export interface Progress {
   readonly graph: string;
   readonly phase: Phase;
   readonly events: Counters['events'];
+  /** Rejected records by reason, since this process began. */
+  readonly rejectedBy: Readonly<Record<string, number>>;
   readonly entities: Record<string, number>;
+  /** In use, those of relations and of erased entities included. */
+  readonly rows: number;
+  /** Entities that got a vector since this process began, by how it was made. */
+  readonly started: Started;
   readonly edges: Record<string, number>;
   readonly step: number;
   /** Edges trained since this process began. */
   readonly trained: number;
   /** Loss of an anchor, recent mean; undefined before the first batch. */
   readonly loss: number | undefined;
+  readonly lossByRelation: Record<string, number>;
   /** Recent prequential quality: both ends trained before, or one of them new. */
   readonly known: Quality | undefined;
   readonly fresh: Quality | undefined;
   readonly knownByRelation: Record<string, Quality>;
+  readonly freshByRelation: Record<string, Quality>;
+  /** Of vectors published lately, by entity type. */
+  readonly moved: Record<string, Moved>;
   readonly published: number;
+  /** Sends that had to be made again. */
+  readonly retries: number;
   readonly outbox: number;
+  /** Arrival of the oldest record that waits for its vector, epoch ms. */
+  readonly oldest: number | undefined;
   readonly commits: number;
+  /** When the last commit of this process was written, epoch ms. */
+  readonly committedAt: number | undefined;
+  /** The run of training the vectors come from, and the epoch they are published under. */
+  readonly writer: { readonly space: string; readonly epoch: number } | undefined;
   /** Arrival of a record → its vector acknowledged, ms, over recent vectors. */
   readonly latencyMs: { readonly p50: number | undefined; readonly p99: number | undefined };
   readonly queue: { readonly records: number; readonly bytes: number };
@@ -57,6 +66,7 @@ interface Standing {
   readonly phase: Phase;
   readonly summary: TrainingSummary;
   readonly queue: RecordQueue;
+  readonly writer?: Writer;
   readonly index?: EntityIndex;
   readonly counters?: Counters;
   readonly publisher?: Publisher;
@@ -64,104 +74,33 @@ interface Standing {
 }
 
 export function progressOf(standing: Standing): Progress {
-  const { graph, phase, summary, queue, index, counters, publisher, committer } = standing;
+  const { graph, phase, summary, queue, index, counters, publisher, committer, writer } = standing;
   return {
     graph,
     phase,
     events: counters ? { ...counters.events } : { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
+    rejectedBy: Object.fromEntries(counters?.reasons ?? []),
     entities: index?.counts() ?? {},
+    rows: index?.nextRow ?? 0,
+    started: { ...summary.started },
     edges: { ...counters?.edges },
     step: summary.step,
     trained: summary.trained,
     loss: summary.loss,
+    lossByRelation: summary.lossByRelation,
     known: summary.known,
     fresh: summary.fresh,
     knownByRelation: summary.knownByRelation,
+    freshByRelation: summary.freshByRelation,
+    moved: committer?.moves.byType() ?? {},
     published: publisher?.published ?? 0,
+    retries: publisher?.retries ?? 0,
     outbox: publisher?.size ?? 0,
+    oldest: publisher?.oldest,
     commits: committer?.commits ?? 0,
+    committedAt: committer?.writtenAt,
+    writer: writer && { space: writer.space, epoch: writer.epoch },
     latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
     queue: { records: queue.length, bytes: queue.bytes },
   };
-}
-
-/** Training reports summed up, old ones fading. */
-export class TrainingSummary {
-  trained = 0;
-  step = 0;
-  #loss = 0;
-  #anchors = 0;
-  readonly #relations: readonly string[];
-  readonly #known: RankSums[];
-  readonly #fresh: RankSums[];
-
-  constructor(relations: readonly string[]) {
-    this.#relations = relations;
-    this.#known = relations.map(noRanks);
-    this.#fresh = relations.map(noRanks);
-  }
-
-  add(report: TrainReport): void {
-    this.trained += report.edges;
-    this.step = report.step;
-    if (report.edges === 0) return;
-    this.#loss = this.#loss * FADE + sum(report.loss);
-    this.#anchors = this.#anchors * FADE + 2 * sum(report.edgesByRelation);
-    fade(this.#known, report.known);
-    fade(this.#fresh, report.fresh);
-  }
-
-  get loss(): number | undefined {
-    return this.#anchors === 0 ? undefined : this.#loss / this.#anchors;
-  }
-
-  get known(): Quality | undefined {
-    return quality(this.#known);
-  }
-
-  get fresh(): Quality | undefined {
-    return quality(this.#fresh);
-  }
-
-  get knownByRelation(): Record<string, Quality> {
-    const entries = this.#relations.flatMap((name, i) => {
-      const mean = quality(this.#known.slice(i, i + 1));
-      return mean ? [[name, mean] as const] : [];
-    });
-    return Object.fromEntries(entries);
-  }
-}
-
-function noRanks(): RankSums {
-  return { count: 0, reciprocal: 0, hits10: 0, popularityReciprocal: 0, randomReciprocal: 0 };
-}
-
-function fade(into: RankSums[], from: readonly RankSums[]): void {
-  into.forEach((sums, i) => {
-    const added = from[i] ?? noRanks();
-    sums.count = sums.count * FADE + added.count;
-    sums.reciprocal = sums.reciprocal * FADE + added.reciprocal;
-    sums.hits10 = sums.hits10 * FADE + added.hits10;
-    sums.popularityReciprocal = sums.popularityReciprocal * FADE + added.popularityReciprocal;
-    sums.randomReciprocal = sums.randomReciprocal * FADE + added.randomReciprocal;
-  });
-}
-
-function quality(sums: readonly RankSums[]): Quality | undefined {
-  const count = sum(sums.map((each) => each.count));
-  if (count < 1e-6) return undefined;
-  const mean = (pick: (each: RankSums) => number) => sum(sums.map(pick)) / count;
-  return {
-    count,
-    mrr: mean((each) => each.reciprocal),
-    hits10: mean((each) => each.hits10),
-    popularityMrr: mean((each) => each.popularityReciprocal),
-    randomMrr: mean((each) => each.randomReciprocal),
-  };
-}
-
-function sum(values: Iterable<number>): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
 }

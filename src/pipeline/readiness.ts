@@ -5,20 +5,33 @@ import type { UpdaterOptions } from './updater-options.ts';
 
 /** The log answers a reader's lease within this time, or is taken for out of reach. */
 const ANSWER_MS = 1_000;
+/** A commit that takes longer hangs: a disk that does not answer, dead letters that are not taken. */
+const WRITE_MS = 30_000;
+
+type Watched = Pick<UpdaterOptions, 'source' | 'pace' | 'clock' | 'readyLagMs'>;
 
 /** Why nobody should rely on an updater now, a phrase each; none when it is ready. */
 export async function unready(
   phase: Phase,
-  { source, pace }: Pick<UpdaterOptions, 'source' | 'pace'>,
+  { source, pace, clock, readyLagMs = Number.POSITIVE_INFINITY }: Watched,
   parts: Parts | undefined,
 ): Promise<string[]> {
   if (phase !== 'running' || parts === undefined) return [`it is ${phase}`];
-  const { publisher } = parts;
+  const { publisher, committer, lag } = parts;
   const reasons: string[] = [];
   if (publisher.trouble !== undefined) reasons.push(`vectors are not acknowledged: ${publisher.trouble}`);
   if (publisher.size >= pace.maxOutbox) {
     reasons.push(
       `reading pauses: ${publisher.size} vectors wait to be acknowledged, publish.maxOutbox is ${pace.maxOutbox}`,
+    );
+  }
+  const writing = clock() - (committer.writingSince ?? clock());
+  if (writing > WRITE_MS) reasons.push(`a commit is not through for ${inSeconds(writing)}`);
+  const [behind] = lag.byPartition().sort((a, b) => (b.seconds ?? 0) - (a.seconds ?? 0));
+  if (behind && (behind.seconds ?? 0) * 1000 > readyLagMs) {
+    const { topic, partition, records, seconds = 0 } = behind;
+    reasons.push(
+      `${topic} ${partition} is ${inSeconds(seconds * 1000)} behind (${records} records), limits.readyLagMs is ${readyLagMs}`,
     );
   }
   const late = Promise.withResolvers<string>();
@@ -27,4 +40,8 @@ export async function unready(
   clearTimeout(timer);
   if (answer !== undefined) reasons.push(answer);
   return reasons;
+}
+
+function inSeconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
 }

@@ -4,6 +4,7 @@ import type { BadEvent } from '../errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import type { Log } from '../log.ts';
+import type { Measures } from './measures.ts';
 import type { LogReader, Message, Sink, Source, SourceRecord } from './ports.ts';
 import type { Trainer } from './training/trainer.ts';
 import type { Role } from './writing/writer.ts';
@@ -32,6 +33,8 @@ export interface UpdaterOptions {
   readonly model: ModelIdentity;
   readonly pace: Pace;
   readonly limits: RecordLimits;
+  /** It is not ready while further behind than this; Infinity: however far. */
+  readonly readyLagMs?: number;
   /** By full name on the log. */
   readonly topics: ReadonlyMap<string, EventTopic>;
   readonly embeddingsTopic: string;
@@ -47,4 +50,5 @@ export interface UpdaterOptions {
   deadLetter(record: SourceRecord, problem: BadEvent): Message | undefined;
   clock(): number;
   readonly log: Log;
+  readonly measures?: Measures;
 }

@@ -1,18 +1,19 @@
 import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import { noMeasures } from './measures.ts';
 import { assemble, type Parts } from './parts.ts';
 import type { SourceRecord } from './ports.ts';
-import { type Phase, type Progress, progressOf, TrainingSummary } from './progress.ts';
+import { type Phase, type Progress, progressOf } from './progress.ts';
 import { unready } from './readiness.ts';
 import { Intake } from './reading/intake.ts';
-import { OpenBatch } from './training/open-batch.ts';
+import type { PartitionLag } from './reading/lag.ts';
+import { TrainingSummary } from './training/summary.ts';
+import { TrainingLine } from './training/training-line.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 import { PendingCommit } from './writing/pending-commit.ts';
 import { sameTopics } from './writing/same-topics.ts';
 import { takeOver } from './writing/take-over.ts';
 
 const READ_RECORDS = 1024;
-/** Training calls handed over and not yet answered. Two keep the trainer busy while records are read. */
-const MAX_TRAINING = 2;
 
 /**
  * One graph's whole pipeline, read from top to bottom in `run`: records are read and applied, a full batch goes to
@@ -30,9 +31,8 @@ export class Updater {
   #failure: Error | undefined;
   /** A standby's turn has come, and it has not taken over yet. */
   #turn = false;
-  #batch = new OpenBatch();
   #pending = new PendingCommit();
-  #training: Promise<void>[] = [];
+  readonly #training: TrainingLine;
   #lastCommit = 0;
   #committed: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -42,6 +42,10 @@ export class Updater {
     this.#options = options;
     this.#intake = new Intake(options.source, options.pace.queueBytes);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
+    this.#training = new TrainingLine({
+      ...{ trainer: options.trainer, summary: this.#summary, measures: options.measures ?? noMeasures },
+      ...{ lingerMs: options.pace.lingerMs, clock: options.clock, failed: (error) => this.#fail(error) },
+    });
   }
 
   /**
@@ -62,7 +66,7 @@ export class Updater {
         if (this.#failure) throw this.#failure;
         if (records.length > 0) await this.#apply(parts, records);
         else this.#intake.applySkips(parts.read);
-        if (this.#batchIsDue(records.length === 0)) await this.#train();
+        if (this.#training.isDue(records.length === 0)) await this.#train();
         if (this.#commitIsDue(parts)) await this.#commit(parts);
       }
       if (!this.#abandoned && this.#began) await this.#drain(parts);
@@ -112,6 +116,11 @@ export class Updater {
     });
   }
 
+  /** How far behind it is, by partition; none before the topics' ends are known. */
+  lag(): PartitionLag[] {
+    return this.#parts?.lag.byPartition() ?? [];
+  }
+
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */
   async unready(): Promise<string[]> {
     return unready(this.#phase, this.#options, this.#parts);
@@ -136,7 +145,7 @@ export class Updater {
     if (role === 'shadow') {
       parts.writer.topicIds = sameTopics(parts.writer.topicIds, await this.#options.source.topicIds());
       parts.publisher.open = true;
-      parts.publisher.add(parts.outbox, 0, undefined);
+      parts.publisher.add(parts.outbox, { commit: 0 });
     }
     this.#began = true;
     this.#phase = role === 'standby' ? 'standby' : 'running';
@@ -153,7 +162,7 @@ export class Updater {
       const due = await takeOver(writer, this.#options, parts);
       await this.#options.source.commit(parts.read.toOffsets(), writer.note(parts.committer.step));
       publisher.open = true;
-      publisher.add(outbox, 0, undefined);
+      publisher.add(outbox, { commit: 0 });
       this.#pending.due = due;
       // The epoch is claimed before anything is written under it.
       await this.#flush(parts);
@@ -169,7 +178,7 @@ export class Updater {
 
   /** Trains and commits all in hand, and waits until it is written. */
   async #flush(parts: Parts): Promise<void> {
-    if (this.#batch.since !== undefined) await this.#train();
+    if (this.#training.open.since !== undefined) await this.#train();
     await this.#commit(parts);
     await this.#committed;
     if (this.#failure) throw this.#failure;
@@ -185,42 +194,28 @@ export class Updater {
     const { reads, fetched } = await parts.ingest.read(records);
     for (const read of reads) {
       const { record, problem } = read;
-      this.#batch.since ??= this.#options.clock();
-      this.#pending.since ??= this.#batch.since;
-      parts.ingest.apply(read, fetched, { batch: this.#batch, commit: this.#pending });
+      this.#training.open.since ??= this.#options.clock();
+      this.#pending.since ??= this.#training.open.since;
+      parts.ingest.apply(read, fetched, { batch: this.#training.open, commit: this.#pending });
       // One that does not lead writes none; what it took in and the leader did not come to is found as it takes over.
       const letter = problem && parts.publisher.open && this.#options.deadLetter(record, problem);
       if (letter) this.#pending.putDeadLetter(letter);
       this.#pending.records++;
       parts.read.advance(record.topic, record.partition, record.offset + 1);
-      if (this.#batch.edges < pace.batchEdges && !this.#pending.isFull(pace)) continue;
+      parts.lag.applied(record);
+      if (this.#training.open.edges < pace.batchEdges && !this.#pending.isFull(pace)) continue;
       await this.#train();
       if (this.#commitIsDue(parts)) await this.#commit(parts);
     }
   }
 
-  #batchIsDue(idle: boolean): boolean {
-    const { since } = this.#batch;
-    if (since === undefined || this.#options.pace.lingerMs === Number.POSITIVE_INFINITY) return false;
-    return idle || this.#options.clock() - since >= this.#options.pace.lingerMs;
-  }
-
-  /** Hands the open batch to the trainer; waits only while it has two already. */
   async #train(): Promise<void> {
-    const closing = this.#batch;
-    this.#batch = new OpenBatch();
-    if (closing.empty) return;
-    const training = this.#options.trainer.train(closing.close()).then(
-      (report) => this.#summary.add(report),
-      (error: Error) => this.#fail(error),
-    );
-    this.#training.push(training);
-    if (this.#training.length >= MAX_TRAINING) await this.#training.shift();
+    await this.#training.hand();
     if (this.#failure) throw this.#failure;
   }
 
   #commitIsDue({ publisher, committer }: Parts): boolean {
-    if (this.#batch.since !== undefined) return false;
+    if (this.#training.open.since !== undefined) return false;
     const { pace } = this.#options;
     if (this.#pending.trained >= pace.commitEdges || this.#pending.isFull(pace)) return true;
     const waiting = this.#pending.records > 0 || publisher.cleared > 0;
@@ -253,7 +248,7 @@ export class Updater {
   async #drain(parts: Parts): Promise<void> {
     this.#phase = 'draining';
     this.#intake.applySkips(parts.read);
-    if (this.#batch.since !== undefined) await this.#train();
+    if (this.#training.open.since !== undefined) await this.#train();
     await this.#committed;
     // Vectors that moved little are put up in slices, until none is left: memory stays bounded.
     while ((await this.#write(parts, true)) > 0);
@@ -275,7 +270,7 @@ export class Updater {
     await release(source.stop());
     this.#parts?.committer.stop();
     await release(this.#parts?.publisher.stop());
-    await Promise.allSettled([...this.#training, this.#committed]);
+    await Promise.allSettled([this.#training.settled(), this.#committed]);
     await release(trainer.stop());
     await release(store.close());
     await release(sink.stop());

@@ -24,6 +24,7 @@ const ROOMS = [
     'replay',
     'backup',
     'adapters',
+    'metrics',
     'config',
     'state',
     'cli',
@@ -51,6 +52,8 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     all: ['src/errors.ts', 'src/graph/store.ts', 'src/adapters/trainer/worker.ts'],
     types: ['src/pipeline/ports.ts', 'src/pipeline/training/trainer.ts', 'src/log.ts'],
   },
+  // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
+  'src/metrics/': { types: ['src/pipeline/'] },
   // A thread's composition root: it builds the trainer and its kernel.
   'src/adapters/trainer/worker.ts': {
     all: ['src/adapters/', 'src/kernels/', 'src/pipeline/training/train.ts', 'src/errors.ts'],

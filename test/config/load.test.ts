@@ -234,6 +234,21 @@ describe('loadConfig', () => {
     ]);
   });
 
+  test('reads where to serve: host:port or off; the environment wins; nothing said is nothing', async () => {
+    const http = async (content: string, env: NodeJS.ProcessEnv = {}) =>
+      (await load(`export default { ${content} }`, env)).http;
+    expect(await http('')).toBeUndefined();
+    expect(await http(`http: '0.0.0.0:9100'`)).toEqual({ host: '0.0.0.0', port: 9100 });
+    expect(await http(`http: '0.0.0.0:9100'`, { TWHIN_HTTP: 'off' })).toBe('off');
+    expect(await http('', { TWHIN_HTTP: '[::1]:0' })).toEqual({ host: '::1', port: 0 });
+    for (const wrong of ['8077', ':8077', 'a:b', '::1:80', '[::1]', 'host:65536', 'http://a:80', ' a:80']) {
+      expect(await problemsOf(load('export default {}', { TWHIN_HTTP: wrong }))).toEqual([
+        'the configuration has 1 problem; nothing was started:',
+        `TWHIN_HTTP: expected host:port, such as 127.0.0.1:8077 or [::1]:8077, or off, seen ${JSON.stringify(wrong)}`,
+      ]);
+    }
+  });
+
   test('the environment wins over the file', async () => {
     const content = `export default { topicPrefix: 'file.', state: '/from/file', kafka: { brokers: ['file:1'] } }`;
     const fromFile = await load(content);

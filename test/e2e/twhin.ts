@@ -47,6 +47,8 @@ export class Twhin {
       KAFKA_BROKERS: brokers,
       TWHIN_STATE: join(folder, 'state'),
       TWHIN_TOPIC_PREFIX: prefix,
+      // Many run beside each other, and few are asked.
+      TWHIN_HTTP: 'off',
     };
     const twhin = new Twhin(folder, prefix, env);
     env['TWHIN_CONFIG'] = await twhin.configure(config);

@@ -13,6 +13,7 @@ const START = {
   rows: Int32Array.of(0, 1, 2, 3),
   floats: Float32Array.from([0.5, -1, 0, 0, 1, 1, 0, 0, 2, 2, 0, 0, 3, 3, 0, 0]),
   publish: new Uint8Array(4),
+  moved: new Float32Array(4),
 };
 const OURS = fingerprint(MODEL);
 const OTHERS = 'f'.repeat(16);

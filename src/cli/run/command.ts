@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { HTTP_DEFAULT, type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
+import type { Config } from '../../config/resolve.ts';
 import { UsageError } from '../../errors.ts';
 import { selectGraphs } from '../select-graphs.ts';
 import { readTopics } from '../select-topics.ts';
@@ -19,18 +21,23 @@ export function addRunCommand(program: Command, surroundings: Surroundings): voi
       collect,
       [],
     )
+    .option(
+      '--http <host:port>',
+      'serve health and metrics there, or off (default: 127.0.0.1:8077; with --until-caught-up, off)',
+    )
     .addHelpText(
       'after',
       example(
-        'twhin run --create-topics\ntwhin run --graph engagement --until-caught-up\nTWHIN_STATE=/var/lib/twhin-2 twhin run --standby',
+        'twhin run --create-topics\ntwhin run --graph engagement --until-caught-up\nTWHIN_STATE=/var/lib/twhin-2 twhin run --standby --http 127.0.0.1:8078',
       ),
     )
-    .action(async ({ graph, untilCaughtUp, createTopics, standby, reread }) => {
+    .action(async ({ graph, untilCaughtUp, createTopics, standby, reread, http }) => {
       const config = await surroundings.config();
       const graphs = selectGraphs(config, graph);
       const options = {
         ...{ graphs, reread: readTopics(config, graphs, reread), standby: standby === true },
         ...{ untilCaughtUp: untilCaughtUp === true, createTopics: createTopics === true },
+        http: addressOf(http, config, untilCaughtUp === true),
       };
       if (options.standby && options.untilCaughtUp) {
         throw new UsageError(
@@ -40,4 +47,13 @@ export function addRunCommand(program: Command, surroundings: Surroundings): voi
       }
       await run(config, options, surroundings);
     });
+}
+
+/** Where to serve: as asked; otherwise where always, and nowhere from a run that ends by itself. */
+function addressOf(asked: string | undefined, config: Config, ends: boolean): HttpAddress | undefined {
+  const problems: string[] = [];
+  const address = asked === undefined ? config.http : readHttpAddress('--http', asked, problems);
+  if (problems.length > 0) throw new UsageError('http', problems.join('\n'));
+  if (address === 'off') return undefined;
+  return address ?? (ends ? undefined : HTTP_DEFAULT);
 }

@@ -7,6 +7,7 @@ import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { forgetTopic } from '../../graph/forget-topic.ts';
 import type { Log } from '../../log.ts';
+import type { Measures } from '../../pipeline/measures.ts';
 import { StandbySource } from '../../pipeline/reading/standby-source.ts';
 import { Updater } from '../../pipeline/updater.ts';
 import { openForReading, openForWriting } from '../../state/open.ts';
@@ -24,13 +25,15 @@ export interface Outside {
   readonly standby?: boolean;
   /** Full names of topics to be read from their start, whatever the store says. */
   readonly reread?: readonly string[];
+  /** What a graph's updater is to tell its work to. */
+  readonly measuresOf?: (graph: string) => Measures;
 }
 
 /** One graph's updater on a real log, a real store and a trainer thread of its own. It shares nothing with another's. */
 export async function composeUpdater(
   config: Config,
   graph: GraphConfig,
-  { connection, log, openStore, standby = false, reread = [] }: Outside,
+  { connection, log, openStore, standby = false, reread = [], measuresOf }: Outside,
 ): Promise<Updater> {
   const prefix = config.topicPrefix;
   const groupId = `${prefix}${graph.name}`;
@@ -74,8 +77,10 @@ export async function composeUpdater(
       if (topic === undefined || deadLetterGraph(config, topic.name) !== graph.name) return undefined;
       return deadLetter(record, { code: problem.code, message: problem.message, graph: graph.name }, prefix);
     },
+    readyLagMs: config.readyLagMs,
     clock: Date.now,
     log,
+    ...(measuresOf && { measures: measuresOf(graph.name) }),
   });
 }
 

@@ -23,15 +23,15 @@ export interface GraphRunOptions {
  */
 export class GraphRun {
   readonly #options: GraphRunOptions;
-  #updater: Updater;
+  #composed: Composed;
   #stopped = false;
   /** The updater was told to end for a promotion; whatever becomes of that, the graph is run on. */
   #ending = false;
   #lastTrouble: string | undefined;
 
-  private constructor(options: GraphRunOptions, updater: Updater) {
+  private constructor(options: GraphRunOptions, composed: Composed) {
     this.#options = options;
-    this.#updater = updater;
+    this.#composed = composed;
   }
 
   /** Opens the live store. @throws what keeps it from being run. */
@@ -41,7 +41,12 @@ export class GraphRun {
   }
 
   get updater(): Updater {
-    return this.#updater;
+    return this.#composed.updater;
+  }
+
+  /** The graph as its live store was trained. */
+  get graph(): GraphConfig {
+    return this.#composed.graph;
   }
 
   /** Resolves when stopped or, where asked for, caught up. @throws what ended it. */
@@ -50,25 +55,25 @@ export class GraphRun {
     for (;;) {
       this.#ending = false;
       const watching = setInterval(() => this.#look(), LOOK_FOR_PROMOTION_MS);
-      await this.#updater.run({ untilCaughtUp }).finally(() => clearInterval(watching));
+      await this.updater.run({ untilCaughtUp }).finally(() => clearInterval(watching));
       if (this.#stopped) return;
       const live = await this.#settle();
       if (live === undefined && !this.#ending) return;
       const { live: store, previous: before } = live ?? readLive(graph);
       outside.log.info({ graph: graph.name, store, before }, live ? 'store promoted' : STAYS);
-      this.#updater = await compose({ ...this.#options, outside: { ...outside, reread: [] } });
-      if (this.#stopped) this.#updater.stop();
+      this.#composed = await compose({ ...this.#options, outside: { ...outside, reread: [] } });
+      if (this.#stopped) this.updater.stop();
     }
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#updater.stop();
+    this.updater.stop();
   }
 
   close(): Promise<void> {
     this.#stopped = true;
-    return this.#updater.close();
+    return this.updater.close();
   }
 
   #look(): void {
@@ -83,7 +88,7 @@ export class GraphRun {
         'a store is to be promoted: ending with this one',
       );
       this.#ending = true;
-      this.#updater.stop();
+      this.updater.stop();
     } catch (error) {
       this.#tell(error);
     }
@@ -112,8 +117,13 @@ export class GraphRun {
 
 const STAYS = 'the promotion was taken back: going on with the live store';
 
+interface Composed {
+  readonly updater: Updater;
+  readonly graph: GraphConfig;
+}
+
 /** An updater on the graph's live store, with the settings that store was trained with. */
-async function compose({ graph, config, configWith, outside }: GraphRunOptions): Promise<Updater> {
+async function compose({ graph, config, configWith, outside }: GraphRunOptions): Promise<Composed> {
   const live = await asLive(config, graph, configWith);
-  return composeUpdater(live.config, live.graph, outside);
+  return { updater: await composeUpdater(live.config, live.graph, outside), graph: live.graph };
 }

@@ -1,6 +1,7 @@
 import { backoffMs, pause } from '../../adapters/backoff.ts';
 import type { Log as EventLog } from '../../adapters/connect.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
+import type { HttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { RetryableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
@@ -9,6 +10,7 @@ import { progressFields } from '../progress-line.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { GraphRun, type GraphRunOptions } from './graph-run.ts';
 import { reportProgress } from './report-progress.ts';
+import { watch } from './watch.ts';
 
 const SAME_SIGNAL_MS = 300;
 
@@ -20,6 +22,8 @@ export interface RunOptions {
   readonly standby: boolean;
   /** Topics that were made again, by full name: read from their start. */
   readonly reread: readonly string[];
+  /** Where health and metrics are served; undefined: nowhere. */
+  readonly http: HttpAddress | undefined;
 }
 
 /**
@@ -32,10 +36,15 @@ export async function run(config: Config, options: RunOptions, surroundings: Sur
   const connection = world.connect(config.kafka, (level, message) => log[level]({}, message));
   const runs: GraphRun[] = [];
   const signals = handleSignals(() => runs, config.stopMs, log);
+  // First of all: an address that can't be had is said before anything is opened, and a probe is answered meanwhile.
+  const names = options.graphs.map(({ name }) => name);
+  const watching = await watch(options.http, names, () => runs, log);
+  if (watching.url !== undefined) log.info({ url: watching.url }, 'serving health and metrics');
   try {
     if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
     const { standby, reread, untilCaughtUp } = options;
-    const outside = { connection, log, openStore: world.openStore, standby, reread };
+    const { measuresOf } = watching;
+    const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
     const configWith = surroundings.config;
     await openAll(
       options.graphs.map((graph) => ({ graph, config, configWith, outside, untilCaughtUp })),
@@ -57,6 +66,7 @@ export async function run(config: Config, options: RunOptions, surroundings: Sur
     for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
   } finally {
     signals.ignore();
+    await watching.stop();
     await connection.close();
   }
 }

@@ -127,13 +127,14 @@ export class TrainerCore {
     try {
       const starting = this.#register(batch);
       const ranks = this.#evaluator.evaluate(batch.edges);
-      new Initialiser(this.#table, this.#settings, this.#random).start(starting, batch.edges);
+      const initialiser = new Initialiser(this.#table, this.#settings, this.#random);
+      const started = initialiser.start(starting, batch.edges);
       this.#add(batch.added);
       const losses = this.#trainEdges(batch.edges);
       const { lhs, relation, rhs } = batch.removed;
       for (let i = 0; i < lhs.length; i++) this.#known.remove(lhs[i]!, relation[i]!, rhs[i]!);
       this.#drop(batch.dropped);
-      return { step: this.#step, edges: batch.edges.lhs.length, ...losses, ...ranks };
+      return { step: this.#step, edges: batch.edges.lhs.length, ...losses, ...ranks, started };
     } catch (error) {
       this.#broken = reasonOf(error);
       throw error;

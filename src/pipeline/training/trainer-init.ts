@@ -1,6 +1,6 @@
 import type { Table } from '../../model/table.ts';
 import type { Random } from '../../sampling/random.ts';
-import type { TrainerSettings, Triples } from './trainer.ts';
+import type { Started, TrainerSettings, Triples } from './trainer.ts';
 
 /**
  * Gives rows their start by the settings' rule.
@@ -22,13 +22,16 @@ export class Initialiser {
     this.#random = random;
   }
 
-  /** rows: [n] ascending, each once, all zero: the rows that start. edges: the batch's. */
-  start(rows: Int32Array, edges: Triples): void {
-    if (rows.length === 0) return;
+  /**
+   * rows: [n] ascending, each once, all zero: the rows that start. edges: the batch's. Gives how many started by which
+   * rule: one without a known neighbour starts at random.
+   */
+  start(rows: Int32Array, edges: Triples): Started {
+    if (rows.length === 0) return { random: 0, neighbours: 0 };
     const left = this.#settings.init === 'neighbours' ? this.#fromNeighbours(rows, edges) : rows;
     for (const row of left) this.scatter(row, this.#settings.initScale);
-    if (!this.#settings.model.unitBall) return;
-    for (const row of rows) this.#shrink(row);
+    if (this.#settings.model.unitBall) for (const row of rows) this.#shrink(row);
+    return { random: left.length, neighbours: rows.length - left.length };
   }
 
   /** Adds to each number of a row one uniform in ±scale. */

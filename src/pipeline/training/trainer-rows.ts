@@ -105,6 +105,7 @@ export class TrainerRows {
     const width = dim + 2;
     const copy = new Float32Array(rows.length * width);
     const publish = new Uint8Array(rows.length);
+    const movedBy = new Float32Array(rows.length);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!;
       const at = this.#table.at(row);
@@ -112,6 +113,7 @@ export class TrainerRows {
       const published = this.#publishedAt[row]!;
       const entity = this.#types.typeOf(row) !== NO_TYPE;
       const aged = now - published > maxAgeMs;
+      movedBy[i] = !entity || published === NEVER ? Number.NaN : moved;
       if (entity && (published === NEVER || moved > epsilon || (moved > 0 && (everything || aged)))) {
         publish[i] = 1;
         floats[at + drift] = 0;
@@ -125,7 +127,7 @@ export class TrainerRows {
       this.#moved[row] = floats[at + drift]! > 0 ? 1 : 0;
     }
     this.#dirtyRows = [];
-    return { rows, floats: copy, publish };
+    return { rows, floats: copy, publish, moved: movedBy };
   }
 
   /**

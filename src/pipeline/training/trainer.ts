@@ -3,6 +3,9 @@ import type { ModelSettings } from '../../model/settings.ts';
 /** How a new entity's row starts, in the batch that first names it. */
 export type InitRule = 'random' | 'neighbours';
 
+/** Rows that started, by the rule that gave them their start. */
+export type Started = Readonly<Record<InitRule, number>>;
+
 /** Everything a trainer is made from. Structured-cloneable: it crosses to the trainer's thread. */
 export interface TrainerSettings {
   readonly model: ModelSettings;
@@ -76,6 +79,7 @@ export interface TrainReport {
   /** By relation index: both ends trained before, or one of them new. */
   readonly known: readonly RankSums[];
   readonly fresh: readonly RankSums[];
+  readonly started: Started;
 }
 
 /** What a commit has to write of the model: every row that changed since the last checkpoint, copied aside. */
@@ -89,6 +93,8 @@ export interface Checkpoint {
   readonly floats: Float32Array;
   /** [n] 1: publish this row. Never set for relation rows. */
   readonly publish: Uint8Array;
+  /** [n] drift until now, before `publish` made it 0; NaN where it was never published, and for relation rows. */
+  readonly moved: Float32Array;
 }
 
 /** What a store held, in the order of rows. */

@@ -4,10 +4,12 @@ import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
 import type { Head, ModelIdentity } from '../../graph/head.ts';
 import type { Log } from '../../log.ts';
 import type { Counters } from '../counters.ts';
+import type { Measures } from '../measures.ts';
 import type { Message, Offsets, Sink } from '../ports.ts';
 import type { Overlay } from '../reading/overlay.ts';
 import type { Checkpoint, Trainer } from '../training/trainer.ts';
 import { Delivery } from './delivery.ts';
+import { Moves } from './moves.ts';
 import type { PendingCommit } from './pending-commit.ts';
 import type { Publisher } from './publish.ts';
 import type { Writer } from './writer.ts';
@@ -32,6 +34,7 @@ export interface CommitterOptions {
   /** For dead letters. */
   readonly sink: Sink;
   readonly log: Log;
+  readonly measures: Measures;
   clock(): number;
 }
 
@@ -44,9 +47,13 @@ export class Committer {
   /** Of the last commit written. */
   step: number;
   watermark: number;
+  readonly moves = new Moves();
+  /** When the last commit was written, epoch ms. */
+  writtenAt: number | undefined;
   readonly #options: CommitterOptions;
   #tail: Promise<unknown> = Promise.resolve();
-  #writing = 0;
+  /** When each commit not yet written was asked for, epoch ms. */
+  readonly #writing: number[] = [];
   readonly #deadLetters: Delivery;
 
   constructor(options: CommitterOptions, head: Head | undefined) {
@@ -57,7 +64,12 @@ export class Committer {
   }
 
   get busy(): boolean {
-    return this.#writing > 0;
+    return this.#writing.length > 0;
+  }
+
+  /** When the oldest commit not yet written was asked for, epoch ms. */
+  get writingSince(): number | undefined {
+    return this.#writing[0];
   }
 
   /**
@@ -67,6 +79,7 @@ export class Committer {
    */
   commit(pending: PendingCommit, offsets: Offsets, everything: boolean): Promise<number> {
     const { index, counters, overlay, trainer, writer, clock } = this.#options;
+    const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
     const number = overlay.close();
     const entities = [...pending.touched].flatMap((row) => {
@@ -82,14 +95,14 @@ export class Committer {
       watermark: counters.watermark,
       ...{ epoch, space, stepBase, topicIds },
     };
-    const checkpoint = trainer.checkpoint({ now: clock(), everything });
+    const checkpoint = trainer.checkpoint({ now: asked, everything });
     // Kept from being called unhandled while an earlier commit is still being written.
     checkpoint.catch(() => undefined);
-    this.#writing++;
+    this.#writing.push(asked);
     const written = this.#tail
       .then(async () => this.#write(number, pending, entities, head, await checkpoint))
       .finally(() => {
-        this.#writing--;
+        this.#writing.shift();
       });
     this.#tail = written;
     return written;
@@ -111,7 +124,7 @@ export class Committer {
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox'>,
     checkpoint: Checkpoint,
   ): Promise<number> {
-    const { graph, model, store, publisher, overlay } = this.#options;
+    const { graph, model, store, index, publisher, overlay, measures, clock } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     const added = publisher.open ? this.#due(pending, checkpoint) : [];
     await this.#options.confirm();
@@ -137,11 +150,15 @@ export class Committer {
       outboxCleared: publisher.takeCleared(),
     });
     this.commits++;
+    this.writtenAt = clock();
+    measures.commit(this.writtenAt - (this.writingSince ?? this.writtenAt));
     this.step = checkpoint.step;
     this.watermark = head.watermark;
     overlay.written(number);
     await this.#options.tell(head.offsets);
-    publisher.add(added, number, pending.since);
+    this.moves.add(checkpoint, index, model.dim);
+    const eventAt = new Map(entities.map(({ key, lastSeen }) => [key, lastSeen]));
+    publisher.add(added, { commit: number, since: pending.since, eventAt });
     return added.length;
   }
 

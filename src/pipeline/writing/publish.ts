@@ -4,8 +4,9 @@ import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Log } from '../../log.ts';
-import { LatencyWindow } from '../latency.ts';
+import type { Measures } from '../measures.ts';
 import type { Message, Sink } from '../ports.ts';
+import { Window } from '../window.ts';
 import { Delivery } from './delivery.ts';
 import type { Writer } from './writer.ts';
 
@@ -17,6 +18,16 @@ interface Due {
   commit: number;
   /** Arrival of the oldest record behind it, epoch ms. */
   readonly since: number | undefined;
+  /** Time of the event that moved it, epoch ms; undefined where none named it. */
+  eventAt: number | undefined;
+}
+
+/** What a commit leaves to be sent. */
+export interface Sent {
+  readonly commit: number;
+  readonly since?: number | undefined;
+  /** By entity that its events named: the newest of these, epoch ms. */
+  readonly eventAt?: ReadonlyMap<EntityKey, number>;
 }
 
 /**
@@ -24,7 +35,8 @@ interface Due {
  * when it is sent, so what goes out is committed, and a row that moves again while waiting is sent once.
  */
 export class Publisher {
-  readonly latency = new LatencyWindow();
+  /** Arrival of the oldest record behind a vector → acknowledged, ms. */
+  readonly latency = new Window();
   published = 0;
   /** Nothing is sent, nor put up for sending, before this process is the graph's one publisher. */
   open = false;
@@ -60,17 +72,27 @@ export class Publisher {
     return this.#due.has(key);
   }
 
+  /** Arrival of the oldest record that waits for its vector, epoch ms; undefined where none does. */
+  get oldest(): number | undefined {
+    for (const { since } of this.#due.values()) return since;
+    return undefined;
+  }
+
   /** Acknowledged, but still in the stored outbox. */
   get cleared(): number {
     return this.#cleared.length;
   }
 
   /** Puts what a commit left in the outbox up for sending. */
-  add(keys: Iterable<EntityKey>, commit: number, since: number | undefined): void {
+  add(keys: Iterable<EntityKey>, { commit, since, eventAt }: Sent): void {
     for (const key of keys) {
       const due = this.#due.get(key);
-      if (due) due.commit = commit;
-      else this.#due.set(key, { commit, since });
+      if (due === undefined) {
+        this.#due.set(key, { commit, since, eventAt: eventAt?.get(key) });
+        continue;
+      }
+      due.commit = commit;
+      due.eventAt ??= eventAt?.get(key);
     }
     if (!this.open || this.#due.size === 0 || this.#stopped || this.#failure || this.#running) return;
     this.#running = this.#run();
@@ -110,14 +132,18 @@ export class Publisher {
 
   async #sweep(): Promise<void> {
     const sweep: ({ key: EntityKey } & Due)[] = [];
-    for (const [key, { commit, since }] of this.#due) {
-      if (sweep.push({ key, commit, since }) === SWEEP) break;
+    const { clock, measures } = this.#options;
+    const began = clock();
+    for (const [key, due] of this.#due) {
+      if (sweep.push({ key, ...due }) === SWEEP) break;
     }
     const messages = await this.#messages(sweep.map(({ key }) => key));
     await this.#delivery.send(messages, 'vectors');
-    const now = this.#options.clock();
-    for (const { key, commit, since } of sweep) {
+    const now = clock();
+    measures.publish(messages.length, now - began);
+    for (const { key, commit, since, eventAt } of sweep) {
       if (since !== undefined) this.latency.add(now - since);
+      if (since !== undefined && eventAt !== undefined) measures.fresh(now - since, now - eventAt);
       if (this.#due.get(key)?.commit !== commit) continue;
       this.#due.delete(key);
       this.#cleared.push(key);
@@ -189,6 +215,7 @@ export interface PublisherOptions {
   watermark(): number;
   clock(): number;
   readonly log: Log;
+  readonly measures: Measures;
   /** Sending can't go on. */
   failed(error: Error): void;
 }

@@ -39,6 +39,7 @@ export function checkpointOf(parts: {
   step?: number;
   vectors?: Record<number, readonly number[]>;
   publish?: readonly number[];
+  moved?: Record<number, number>;
 }): Checkpoint {
   const rows = Object.keys(parts.vectors ?? {}).map(Number);
   return {
@@ -47,5 +48,6 @@ export function checkpointOf(parts: {
     rows: Int32Array.from(rows),
     floats: Float32Array.from(rows.flatMap((row) => parts.vectors?.[row] ?? [])),
     publish: Uint8Array.from(rows, (row) => (parts.publish?.includes(row) ? 1 : 0)),
+    moved: Float32Array.from(rows, (row) => parts.moved?.[row] ?? Number.NaN),
   };
 }

@@ -11,6 +11,7 @@ import { Writer } from '../../../src/pipeline/writing/writer.ts';
 import { MODEL, user } from '../../graph/graph-fixture.ts';
 import { DyingStore } from '../dying-store.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
+import { keptMeasures } from '../kept-measures.ts';
 import { checkpointOf, StandInTrainer } from '../training/stand-in-trainer.ts';
 
 const A = user('a');
@@ -29,11 +30,13 @@ function setUp() {
     new Counters(),
     new Overlay(),
   ];
-  const clock = () => 1_000;
+  const now = { ms: 1_000 };
+  const clock = () => now.ms;
+  const measures = keptMeasures();
   const writer = new Writer(undefined, 'leader', 'space');
   const publisher = new Publisher({
     writer,
-    ...{ store, index, sink, topic: 'vectors', log, clock, failed: () => undefined },
+    ...{ store, index, sink, topic: 'vectors', log, clock, measures, failed: () => undefined },
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
     step: () => committer.step,
     watermark: () => committer.watermark,
@@ -51,6 +54,7 @@ function setUp() {
         publisher,
         sink,
         log,
+        measures,
         clock,
       },
       ...{ writer, confirm: async () => undefined, tell: async () => undefined },
@@ -58,7 +62,8 @@ function setUp() {
     undefined,
   );
   publisher.open = true;
-  return { kept, store, index, rows, trainer, sink, log, counters, overlay, publisher, committer };
+  const all = { kept, store, index, rows, trainer, sink, log, counters, overlay, publisher, committer };
+  return { ...all, now, measures };
 }
 
 const edge = { lhs: A, relation: 'follows', rhs: B, at: 30, removed: false };
@@ -119,6 +124,22 @@ describe('Committer', () => {
     await publisher.drained();
     await committer.commit(new PendingCommit(), OFFSETS, false);
     expect([(await store.head())?.outbox, await Array.fromAsync(store.outbox())]).toEqual([0, []]);
+  });
+
+  test('measures a commit from when it was asked for, and how far and long the vectors are that it puts up', async () => {
+    const { rows, trainer, committer, now, measures } = setUp();
+    const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
+    trainer.checkpoints.push(checkpoint.promise);
+    const committed = committer.commit(new PendingCommit(), OFFSETS, false);
+    expect([committer.writingSince, committer.writtenAt]).toEqual([1_000, undefined]);
+    now.ms = 1_250;
+    const vectors = { [rows.a]: [3, 4, 0, 0], [rows.b]: [0, 1, 0, 0] };
+    checkpoint.resolve(checkpointOf({ vectors, publish: [rows.a, rows.b], moved: { [rows.a]: 0.5 } }));
+    await committed;
+    expect(measures.told[0]).toBe('commit 250');
+    expect([committer.writingSince, committer.writtenAt]).toEqual([undefined, 1_250]);
+    // Lengths of 5 and 1; b was never published before.
+    expect(committer.moves.byType()).toEqual({ user: { mean: 0.5, p99: 0.5, norm: 3 } });
   });
 
   test('puts up a tombstone for what is erased, and nothing for an entity that was erased meanwhile', async () => {

@@ -4,6 +4,7 @@ import { Publisher } from '../../../src/pipeline/writing/publish.ts';
 import { Writer } from '../../../src/pipeline/writing/writer.ts';
 import { commitOf, entity, graph, HEAD, user } from '../../graph/graph-fixture.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
+import { keptMeasures } from '../kept-measures.ts';
 
 const A = user('a');
 const B = user('b');
@@ -21,9 +22,10 @@ async function setUp() {
   const sink = new FaultySink();
   const now = { ms: 1_000 };
   const failed: Error[] = [];
+  const measures = keptMeasures();
   const publisher = new Publisher({
     writer: new Writer({ ...HEAD, epoch: 3, space: 'space', stepBase: 0 }, 'leader', 'another'),
-    ...{ store, index, sink, topic: 'vectors', log: keptLog() },
+    ...{ store, index, sink, topic: 'vectors', log: keptLog(), measures },
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
     step: () => 70,
     watermark: () => 1_234,
@@ -33,7 +35,7 @@ async function setUp() {
   publisher.open = true;
   const move = (row: number, value: number, step: number) =>
     store.commit(commitOf({ head: { ...HEAD, step }, vectors: { [row]: [value, 0, 0, 0] } }));
-  return { store, index, sink, now, failed, publisher, move };
+  return { store, index, sink, now, failed, measures, publisher, move };
 }
 
 afterEach(() => {
@@ -43,7 +45,7 @@ afterEach(() => {
 describe('Publisher', () => {
   test('sends the stored vector with its step, and clears it once acknowledged', async () => {
     const { sink, publisher, now } = await setUp();
-    publisher.add([A, B], 1, 400);
+    publisher.add([A, B], { commit: 1, since: 400 });
     expect([publisher.size, publisher.has(A)]).toEqual([2, true]);
     expect(await sink.next()).toEqual([A, B]);
     expect([publisher.size, publisher.cleared, publisher.takeCleared()]).toEqual([2, 0, []]);
@@ -70,13 +72,41 @@ describe('Publisher', () => {
     expect(publisher.latency.quantile(0.5)).toBe(1_100);
   });
 
+  test('measures what an event moved: since it arrived, and since it happened', async () => {
+    const { sink, publisher, now, measures } = await setUp();
+    // An event of 250, arrived at 400, named a; b was but one of the negatives.
+    publisher.add([A, B], { commit: 1, since: 400, eventAt: new Map([[A, 250]]) });
+    expect(publisher.oldest).toBe(400);
+    await sink.next();
+    now.ms = 1_500;
+    await sink.acknowledge();
+    await publisher.drained();
+    // Read from the store at 1,000.
+    expect(measures.told).toEqual(['publish 2 500', 'fresh 1100 1250']);
+    expect(publisher.oldest).toBeUndefined();
+  });
+
+  test('an event that comes upon a vector in wait is measured from what waits', async () => {
+    const { sink, publisher, now, measures } = await setUp();
+    publisher.add([B], { commit: 1 });
+    await sink.next();
+    publisher.add([A], { commit: 1, since: 400 });
+    publisher.add([A], { commit: 2, since: 600, eventAt: new Map([[A, 550]]) });
+    await sink.acknowledge();
+    await sink.next();
+    now.ms = 1_500;
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(measures.told.filter((line) => line.startsWith('fresh'))).toEqual(['fresh 1100 950']);
+  });
+
   test('sends a row that moves again while it waits once, as it then stands', async () => {
     const { sink, publisher, move } = await setUp();
-    publisher.add([B], 1, 400);
+    publisher.add([B], { commit: 1, since: 400 });
     await sink.next();
-    publisher.add([A], 1, 400);
+    publisher.add([A], { commit: 1, since: 400 });
     await move(4, 2, 8);
-    publisher.add([A], 2, 500);
+    publisher.add([A], { commit: 2, since: 500 });
     await sink.acknowledge();
     expect(await sink.next()).toEqual([A]);
     await sink.acknowledge();
@@ -90,10 +120,10 @@ describe('Publisher', () => {
 
   test('an acknowledgement of an older vector does not clear a newer commit', async () => {
     const { sink, publisher, move } = await setUp();
-    publisher.add([A], 1, 400);
+    publisher.add([A], { commit: 1, since: 400 });
     await sink.next();
     await move(4, 2, 8);
-    publisher.add([A], 2, 500);
+    publisher.add([A], { commit: 2, since: 500 });
     await sink.acknowledge();
     expect(await sink.next()).toEqual([A]);
     expect([publisher.has(A), publisher.takeCleared()]).toEqual([true, []]);
@@ -105,10 +135,10 @@ describe('Publisher', () => {
 
   test('does not write down as cleared what is due again', async () => {
     const { sink, publisher } = await setUp();
-    publisher.add([A], 1, undefined);
+    publisher.add([A], { commit: 1 });
     await sink.acknowledge();
     await publisher.drained();
-    publisher.add([A], 2, undefined);
+    publisher.add([A], { commit: 2 });
     expect([publisher.cleared, publisher.takeCleared()]).toEqual([1, []]);
     await sink.acknowledge();
     await publisher.drained();
@@ -122,11 +152,11 @@ describe('Publisher', () => {
     index.remove(A);
     index.remove(B);
     index.add(B, 1);
-    publisher.add([B, A], 1, undefined);
+    publisher.add([B, A], { commit: 1 });
     await sink.acknowledge();
     await publisher.drained();
     await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
-    publisher.add([A, B], 2, undefined);
+    publisher.add([A, B], { commit: 2 });
     await sink.acknowledge();
     await publisher.drained();
     expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
@@ -141,7 +171,7 @@ describe('Publisher', () => {
     const { sink, publisher, index, store } = await setUp();
     await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
     index.remove(A);
-    publisher.add([A, B], 1, undefined);
+    publisher.add([A, B], { commit: 1 });
     await sink.acknowledge();
     await publisher.drained();
     expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
@@ -154,8 +184,7 @@ describe('Publisher', () => {
     const { sink, publisher } = await setUp();
     publisher.add(
       Array.from({ length: 2_001 }, (_, i) => user(`u${i}`)),
-      1,
-      undefined,
+      { commit: 1 },
     );
     expect(await sink.next()).toHaveLength(2_000);
     await sink.acknowledge();
@@ -167,7 +196,7 @@ describe('Publisher', () => {
   test('tries again while the log is out of reach, with the vector of the time', async () => {
     vi.useFakeTimers();
     const { sink, publisher, failed } = await setUp();
-    publisher.add([A], 1, undefined);
+    publisher.add([A], { commit: 1 });
     await sink.outOfReach();
     await vi.advanceTimersByTimeAsync(199);
     expect(sink.attempts).toBe(1);
@@ -179,7 +208,7 @@ describe('Publisher', () => {
 
   test('stops in the middle of a pause, and leaves in the outbox what was not sent', async () => {
     const { sink, publisher, failed } = await setUp();
-    publisher.add([A], 1, undefined);
+    publisher.add([A], { commit: 1 });
     for (let i = 0; i < 2; i++) await sink.outOfReach();
     await new Promise((resolve) => setImmediate(resolve));
     // It would wait 400 ms from here.
@@ -190,20 +219,20 @@ describe('Publisher', () => {
     expect(Date.now() - began).toBeLessThan(200);
     expect([publisher.size, publisher.takeCleared(), failed]).toEqual([1, [], []]);
     await publisher.drained();
-    publisher.add([B], 2, undefined);
+    publisher.add([B], { commit: 2 });
     expect(sink.attempts).toBe(3);
   });
 
   test('says what sending can not go on for, and stops at it', async () => {
     const { sink, publisher, failed } = await setUp();
-    publisher.add([A], 1, undefined);
+    publisher.add([A], { commit: 1 });
     const drained = publisher.drained();
     drained.catch(() => undefined);
     await sink.refuse();
     await expect(drained).rejects.toMatchObject({ code: 'message-too-large' });
     expect(failed).toMatchObject([{ code: 'message-too-large' }]);
     expect([publisher.size, publisher.takeCleared()]).toEqual([1, []]);
-    publisher.add([B], 2, undefined);
+    publisher.add([B], { commit: 2 });
     await expect(publisher.drained()).rejects.toMatchObject({ code: 'message-too-large' });
     expect(sink.attempts).toBe(1);
   });

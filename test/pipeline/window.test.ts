@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { LatencyWindow } from '../../src/pipeline/latency.ts';
+import { Window } from '../../src/pipeline/window.ts';
 
 test('gives quantiles by nearest rank', () => {
-  const window = new LatencyWindow();
+  const window = new Window();
   expect(window.quantile(0.5)).toBeUndefined();
   for (const ms of [40, 10, 30, 20]) window.add(ms);
   // Ranks of four: a half is the second, 0.51 the third, 0.99 the fourth.
@@ -10,8 +10,15 @@ test('gives quantiles by nearest rank', () => {
 });
 
 test('keeps the newest 4,096', () => {
-  const window = new LatencyWindow();
+  const window = new Window();
   window.add(1e9);
   for (let i = 1; i <= 4096; i++) window.add(i);
   expect([window.quantile(0), window.quantile(0.5), window.quantile(1)]).toEqual([1, 2048, 4096]);
+});
+
+test('gives the mean of what it holds', () => {
+  const window = new Window();
+  expect(window.mean).toBeUndefined();
+  for (const sample of [1, 2, 6]) window.add(sample);
+  expect(window.mean).toBe(3);
 });

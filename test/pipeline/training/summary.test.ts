@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { TrainingSummary } from '../../src/pipeline/progress.ts';
-import type { RankSums, TrainReport } from '../../src/pipeline/training/trainer.ts';
+import { TrainingSummary } from '../../../src/pipeline/training/summary.ts';
+import type { RankSums, TrainReport } from '../../../src/pipeline/training/trainer.ts';
 
 const NONE: RankSums = { count: 0, reciprocal: 0, hits10: 0, popularityReciprocal: 0, randomReciprocal: 0 };
 const ranks = (sums: Partial<RankSums>): RankSums => ({ ...NONE, ...sums });
 const report = (parts: Partial<TrainReport>): TrainReport => ({
   ...{ step: 1, edges: 1, loss: Float64Array.of(0, 0), edgesByRelation: Float64Array.of(0, 0) },
-  ...{ known: [NONE, NONE], fresh: [NONE, NONE] },
+  ...{ known: [NONE, NONE], fresh: [NONE, NONE], started: { random: 0, neighbours: 0 } },
   ...parts,
 });
 
@@ -58,6 +58,16 @@ describe('TrainingSummary', () => {
     // likes: (1 × 0.99 + 0) / (1 × 0.99 + 1); follows keeps its mean
     expect(summary.knownByRelation['likes']?.mrr).toBeCloseTo(0.99 / 1.99, 12);
     expect(summary.knownByRelation['follows']?.mrr).toBeCloseTo(0.5, 12);
+  });
+
+  test('means the loss of each relation, and counts how rows started', () => {
+    const summary = new TrainingSummary(['follows', 'likes']);
+    const started = { random: 2, neighbours: 1 };
+    summary.add(report({ started, loss: Float64Array.of(4, 0), edgesByRelation: Float64Array.of(1, 0) }));
+    expect(summary.lossByRelation).toEqual({ follows: 2 });
+    summary.add(report({ started, loss: Float64Array.of(0, 6), edgesByRelation: Float64Array.of(0, 1) }));
+    expect(summary.lossByRelation).toEqual({ follows: 2, likes: 3 });
+    expect(summary.started).toEqual({ random: 4, neighbours: 2 });
   });
 
   test('leaves out a relation that was never ranked', () => {

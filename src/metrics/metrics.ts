@@ -1,0 +1,83 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { Measures } from '../pipeline/measures.ts';
+import { diskOf } from './disk.ts';
+import { durations } from './durations.ts';
+import { FAMILIES, type Family } from './families.ts';
+import type { GraphSnapshot, WatchedGraph } from './graph.ts';
+import { processMetrics } from './process.ts';
+
+export interface MetricsOptions {
+  readonly version: string;
+  /** Those run now: a graph can have another updater from one scrape to the next. */
+  graphs(): readonly WatchedGraph[];
+  clock(): number;
+}
+
+/** All metrics of the process, in a registry of their own. */
+export class Metrics {
+  readonly #options: MetricsOptions;
+  readonly #registry = new Registry();
+  readonly #durations: { of(graph: string): Measures };
+  readonly #process: { stop(): void };
+  #rendering: Promise<string> | undefined;
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+    this.#durations = durations(this.#registry);
+    this.#process = processMetrics(this.#registry, options.version);
+    for (const family of FAMILIES) make(family, this.#registry);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** What a graph's updater is to be given. */
+  measuresOf(graph: string): Measures {
+    return this.#durations.of(graph);
+  }
+
+  /** Prometheus text of now; scrapes that come together are answered together. */
+  render(): Promise<string> {
+    this.#rendering ??= this.#render().finally(() => {
+      this.#rendering = undefined;
+    });
+    return this.#rendering;
+  }
+
+  stop(): void {
+    this.#process.stop();
+  }
+
+  async #render(): Promise<string> {
+    const snapshots = await Promise.all(this.#options.graphs().map((graph) => this.#snapshot(graph)));
+    for (const family of FAMILIES) this.#fill(family, snapshots);
+    return this.#registry.metrics();
+  }
+
+  async #snapshot(graph: WatchedGraph): Promise<GraphSnapshot> {
+    const [unready, disk] = await Promise.all([graph.unready(), diskOf(graph.folder)]);
+    const [progress, lag, now] = [graph.progress(), graph.lag(), this.#options.clock()];
+    return { graph, progress, lag, ready: unready.length === 0, disk, now };
+  }
+
+  #fill(family: Family, snapshots: readonly GraphSnapshot[]): void {
+    const metric = this.#registry.getSingleMetric(family.name);
+    if (!(metric instanceof Gauge || metric instanceof Counter)) return;
+    metric.reset();
+    for (const snapshot of snapshots) {
+      for (const [labels, value] of family.samples(snapshot)) {
+        if (value === undefined) continue;
+        const all = { graph: snapshot.graph.name, ...labels };
+        if (metric instanceof Gauge) metric.set(all, value);
+        else metric.inc(all, value);
+      }
+    }
+  }
+}
+
+function make({ name, help, kind, labels }: Family, registry: Registry): void {
+  const options = { name, help, labelNames: ['graph', ...labels], registers: [registry] };
+  if (kind === 'counter') new Counter(options);
+  else new Gauge(options);
+}

@@ -1,0 +1,53 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+const TICK_MS = 20;
+const DELAY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
+
+/** What the process uses, whatever it runs; `stop` ends the watch over its event loop. */
+export function processMetrics(registry: Registry, version: string): { stop(): void } {
+  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
+    new Gauge({
+      ...{ name, help, labelNames, registers: [registry] },
+      collect() {
+        collect(this);
+      },
+    });
+  gauge('twhin_memory_bytes', 'Memory of the process, by part.', ['part'], (memory) => {
+    const { rss, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage();
+    const parts = { rss, heap: heapTotal, heap_used: heapUsed, external, array_buffers: arrayBuffers };
+    for (const [part, bytes] of Object.entries(parts)) memory.set({ part }, bytes);
+  });
+  new Counter({
+    ...{ name: 'twhin_cpu_seconds_total', help: 'Processor time of the process so far.' },
+    ...{ labelNames: ['mode'], registers: [registry] },
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc({ mode: 'user' }, user / 1e6);
+      this.inc({ mode: 'system' }, system / 1e6);
+    },
+  });
+  gauge('twhin_start_time_seconds', 'When the process began, epoch seconds.', [], (start) => {
+    start.set(Math.round(Date.now() / 1000 - process.uptime()));
+  });
+  gauge('twhin_build_info', '1; what runs.', ['version', 'node'], (info) => {
+    info.set({ version, node: process.versions.node }, 1);
+  });
+  return watchEventLoop(registry);
+}
+
+/** A timer that says how late it is. Node's own monitor forgets what holds the loop up just after it was read. */
+function watchEventLoop(registry: Registry): { stop(): void } {
+  const delay = new Histogram({
+    ...{ name: 'twhin_event_loop_delay_seconds', help: 'How late the main thread came to a timer of 20 ms.' },
+    ...{ buckets: DELAY_BUCKETS, registers: [registry] },
+  });
+  let due = performance.now() + TICK_MS;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    delay.observe(Math.max(0, now - due) / 1000);
+    due = now + TICK_MS;
+  }, TICK_MS);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}

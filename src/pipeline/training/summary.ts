@@ -1,0 +1,121 @@
+import type { RankSums, TrainReport } from './trainer.ts';
+
+/** Weight a batch's figures lose with each batch that follows: about the last hundred count. */
+const FADE = 0.99;
+
+/** Mean quality of a set of ranked edges; `count` edges, faded, stand behind it. */
+export interface Quality {
+  readonly count: number;
+  readonly mrr: number;
+  readonly hits10: number;
+  readonly popularityMrr: number;
+  readonly randomMrr: number;
+}
+
+/** Training reports summed up, old ones fading. */
+export class TrainingSummary {
+  trained = 0;
+  step = 0;
+  /** Rows that started, by the rule that gave them their start. */
+  readonly started = { random: 0, neighbours: 0 };
+  readonly #relations: readonly string[];
+  readonly #loss: number[];
+  readonly #anchors: number[];
+  readonly #known: RankSums[];
+  readonly #fresh: RankSums[];
+
+  constructor(relations: readonly string[]) {
+    this.#relations = relations;
+    this.#loss = relations.map(() => 0);
+    this.#anchors = relations.map(() => 0);
+    this.#known = relations.map(noRanks);
+    this.#fresh = relations.map(noRanks);
+  }
+
+  add(report: TrainReport): void {
+    this.trained += report.edges;
+    this.step = report.step;
+    this.started.random += report.started.random;
+    this.started.neighbours += report.started.neighbours;
+    if (report.edges === 0) return;
+    for (let i = 0; i < this.#relations.length; i++) {
+      this.#loss[i] = this.#loss[i]! * FADE + (report.loss[i] ?? 0);
+      this.#anchors[i] = this.#anchors[i]! * FADE + 2 * (report.edgesByRelation[i] ?? 0);
+    }
+    fade(this.#known, report.known);
+    fade(this.#fresh, report.fresh);
+  }
+
+  /** Of an anchor, recent mean; undefined before the first batch. */
+  get loss(): number | undefined {
+    return mean(sum(this.#loss), sum(this.#anchors));
+  }
+
+  get lossByRelation(): Record<string, number> {
+    return this.#byRelation((i) => mean(this.#loss[i]!, this.#anchors[i]!));
+  }
+
+  /** Of edges whose ends were both trained before. */
+  get known(): Quality | undefined {
+    return quality(this.#known);
+  }
+
+  /** Of edges with an end that is new. */
+  get fresh(): Quality | undefined {
+    return quality(this.#fresh);
+  }
+
+  get knownByRelation(): Record<string, Quality> {
+    return this.#byRelation((i) => quality(this.#known.slice(i, i + 1)));
+  }
+
+  get freshByRelation(): Record<string, Quality> {
+    return this.#byRelation((i) => quality(this.#fresh.slice(i, i + 1)));
+  }
+
+  /** Without the relations of which there is none yet. */
+  #byRelation<T>(of: (i: number) => T | undefined): Record<string, T> {
+    const entries = this.#relations.flatMap((name, i) => {
+      const value = of(i);
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    return Object.fromEntries(entries);
+  }
+}
+
+function noRanks(): RankSums {
+  return { count: 0, reciprocal: 0, hits10: 0, popularityReciprocal: 0, randomReciprocal: 0 };
+}
+
+function fade(into: RankSums[], from: readonly RankSums[]): void {
+  into.forEach((sums, i) => {
+    const added = from[i] ?? noRanks();
+    sums.count = sums.count * FADE + added.count;
+    sums.reciprocal = sums.reciprocal * FADE + added.reciprocal;
+    sums.hits10 = sums.hits10 * FADE + added.hits10;
+    sums.popularityReciprocal = sums.popularityReciprocal * FADE + added.popularityReciprocal;
+    sums.randomReciprocal = sums.randomReciprocal * FADE + added.randomReciprocal;
+  });
+}
+
+function quality(sums: readonly RankSums[]): Quality | undefined {
+  const count = sum(sums.map((each) => each.count));
+  if (count < 1e-6) return undefined;
+  const over = (pick: (each: RankSums) => number) => sum(sums.map(pick)) / count;
+  return {
+    count,
+    mrr: over((each) => each.reciprocal),
+    hits10: over((each) => each.hits10),
+    popularityMrr: over((each) => each.popularityReciprocal),
+    randomMrr: over((each) => each.randomReciprocal),
+  };
+}
+
+/** undefined where nothing, or as good as nothing after fading, stands behind it. */
+function mean(total: number, count: number): number | undefined {
+  return count < 1e-6 ? undefined : total / count;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,58 @@
+import type { Measures } from '../measures.ts';
+import { OpenBatch } from './open-batch.ts';
+import type { TrainingSummary } from './summary.ts';
+import type { Trainer } from './trainer.ts';
+
+/** Batches handed over and not yet answered. Two keep the trainer busy while records are read. */
+const MAX_WAITING = 2;
+
+export interface TrainingLineOptions {
+  readonly trainer: Trainer;
+  readonly summary: TrainingSummary;
+  readonly measures: Measures;
+  /** A batch is due at this age, or as soon as no record is waiting; Infinity: only when it is full. */
+  readonly lingerMs: number;
+  clock(): number;
+  /** The trainer can't go on. */
+  failed(error: Error): void;
+}
+
+/** The batch being gathered, and those before it on their way through the trainer. */
+export class TrainingLine {
+  open = new OpenBatch();
+  readonly #options: TrainingLineOptions;
+  readonly #waiting: Promise<void>[] = [];
+
+  constructor(options: TrainingLineOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the open batch is to wait no longer. idle: no record is at hand. */
+  isDue(idle: boolean): boolean {
+    const { lingerMs, clock } = this.#options;
+    const { since } = this.open;
+    if (since === undefined || lingerMs === Number.POSITIVE_INFINITY) return false;
+    return idle || clock() - since >= lingerMs;
+  }
+
+  /** Hands the open batch to the trainer; waits only while it has two already. Never rejects. */
+  async hand(): Promise<void> {
+    const batch = this.open;
+    this.open = new OpenBatch();
+    if (batch.empty) return;
+    const { trainer, summary, measures, clock, failed } = this.#options;
+    const began = clock();
+    measures.batch(batch.edges, began - (batch.since ?? began));
+    const training = trainer.train(batch.close()).then((report) => {
+      measures.step(clock() - began);
+      summary.add(report);
+    }, failed);
+    this.#waiting.push(training);
+    if (this.#waiting.length >= MAX_WAITING) await this.#waiting.shift();
+  }
+
+  /** Resolves once all that was handed over is answered. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#waiting);
+  }
+}

@@ -1,0 +1,164 @@
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type HttpOptions, type HttpServer, serveHttp } from '../../../src/adapters/http/server.ts';
+import type { ReadinessReport } from '../../../src/adapters/http/status.ts';
+
+const READY = { graph: 'follow', ready: true, phase: 'running', reasons: [] };
+const servers: HttpServer[] = [];
+
+async function serve(options: Partial<HttpOptions> = {}): Promise<HttpServer> {
+  const server = await serveHttp({
+    ...{ host: '127.0.0.1', port: 0 },
+    metrics: {
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      render: async () => 'twhin_ready 1\n',
+    },
+    readiness: async () => ({ ready: true, graphs: [READY] }),
+    status: async () => ({ version: '1', now: 5, graphs: [] }),
+    failed: () => undefined,
+    ...options,
+  });
+  servers.push(server);
+  return server;
+}
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+/** A request as no browser would make it. */
+function ask(url: string, options: { host?: string; method?: string; path?: string; body?: string } = {}) {
+  const { port } = new URL(url);
+  return new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
+    const asked = request(
+      {
+        ...{ host: '127.0.0.1', port, path: options.path ?? '/healthz', method: options.method ?? 'GET' },
+        ...(options.host !== undefined && { headers: { host: options.host } }),
+      },
+      (response) => {
+        let body = '';
+        response.on('data', (part) => {
+          body += String(part);
+        });
+        response.on('end', () => resolve({ status: response.statusCode, body }));
+      },
+    );
+    asked.on('error', reject);
+    asked.end(options.body);
+  });
+}
+
+describe('the HTTP server', () => {
+  test('answers health, metrics and status, each once and not to be kept', async () => {
+    const { url } = await serve();
+    const health = await fetch(`${url}/healthz`);
+    expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }]);
+    expect(health.headers.get('cache-control')).toBe('no-store');
+    expect(health.headers.get('x-content-type-options')).toBe('nosniff');
+    const metrics = await fetch(`${url}/metrics`);
+    expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(await metrics.text()).toBe('twhin_ready 1\n');
+    expect(await (await fetch(`${url}/api/status`)).json()).toEqual({ version: '1', now: 5, graphs: [] });
+    expect((await fetch(`${url}/metrics`, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test('readiness is 200 or 503, and says which graph is not ready and why', async () => {
+    const why = { graph: 'follow', ready: false, phase: 'loading', reasons: ['it is loading'] };
+    const reports: ReadinessReport[] = [
+      { ready: false, graphs: [why] },
+      { ready: true, graphs: [READY] },
+    ];
+    const { url } = await serve({ readiness: async () => reports.shift() ?? { ready: false, graphs: [] } });
+    const before = await fetch(`${url}/readyz`);
+    expect([before.status, await before.json()]).toEqual([503, { ready: false, graphs: [why] }]);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  });
+
+  test('another path is 404 and says what there is, another method 405', async () => {
+    const { url } = await serve();
+    for (const path of ['/', '/nothing', '/../etc/passwd', '/%2e%2e/etc/passwd', '/metrics/', '/healthz/x']) {
+      const { status, body } = await ask(url, { path });
+      expect([path, status]).toEqual([path, 404]);
+      expect(JSON.parse(body).paths).toHaveProperty('/metrics');
+    }
+    const posted = await fetch(`${url}/metrics`, { method: 'POST', body: 'x'.repeat(10) });
+    expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  test('on a loopback address it answers to names of this machine only', async () => {
+    const { url } = await serve();
+    for (const host of ['localhost', 'LOCALHOST:80', '127.0.0.1', '127.1.2.3:9', '[::1]:8077']) {
+      expect([host, (await ask(url, { host })).status]).toEqual([host, 200]);
+    }
+    for (const host of ['evil.example', '127.0.0.1.evil.example', 'localhost.evil', '[::2]', '10.0.0.1']) {
+      const { status, body } = await ask(url, { host, path: '/metrics' });
+      expect([host, status]).toEqual([host, 421]);
+      expect(body).toContain('localhost only');
+    }
+  });
+
+  test('on another address it answers to any name: what is in front of it decides', async () => {
+    const { url } = await serve({ host: '0.0.0.0' });
+    expect((await ask(url, { host: 'updater.example' })).status).toBe(200);
+  });
+
+  test('what fails is told to the log and not to who asked', async () => {
+    const told: string[] = [];
+    const { url } = await serve({
+      status: async () => {
+        throw new Error('secret inside');
+      },
+      failed: (path, reason) => told.push(`${path}: ${reason}`),
+    });
+    const response = await fetch(`${url}/api/status`);
+    expect([response.status, await response.text()]).toEqual([500, '{"error":"this could not be answered"}']);
+    expect(told).toEqual(['/api/status: secret inside']);
+  });
+
+  test('a client that asks too often is told to wait, probes of others go on', async () => {
+    const { url } = await serve();
+    let refused: Response | undefined;
+    for (let i = 0; i < 1_300 && refused === undefined; i++) {
+      const response = await fetch(`${url}/healthz`);
+      await response.text();
+      if (response.status === 429) refused = response;
+    }
+    expect(refused?.status).toBe(429);
+    expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  test('an address that is taken, or not of this machine, is said with the way out', async () => {
+    const { url } = await serve();
+    const port = Number(new URL(url).port);
+    await expect(serve({ port })).rejects.toMatchObject({
+      code: 'http',
+      message: expect.stringMatching(
+        `can't listen on 127.0.0.1:${port}: .*EADDRINUSE.*; choose another address with --http HOST:PORT`,
+      ),
+    });
+    await expect(serve({ host: '192.0.2.1' })).rejects.toMatchObject({ code: 'http' });
+  });
+
+  test('stopping answers what is in flight, and waits for no connection that is idle', async () => {
+    const answer = Promise.withResolvers<string>();
+    const asked = Promise.withResolvers<void>();
+    const server = await serve({
+      metrics: {
+        contentType: 'text/plain',
+        render: () => {
+          asked.resolve();
+          return answer.promise;
+        },
+      },
+    });
+    const idle = connect(Number(new URL(server.url).port), '127.0.0.1');
+    const closed = new Promise((resolve) => idle.on('close', resolve));
+    const response = fetch(`${server.url}/metrics`);
+    await asked.promise;
+    const stopped = server.stop();
+    answer.resolve('twhin_late 1\n');
+    expect(await (await response).text()).toBe('twhin_late 1\n');
+    await Promise.all([stopped, closed]);
+  });
+});

@@ -1,0 +1,98 @@
+import { createServer } from 'node:net';
+import { afterEach, describe, expect, inject, test } from 'vitest';
+import { readinessReport, status } from '../../src/adapters/http/status.ts';
+import { type Running, Twhin, until } from './twhin.ts';
+
+const RUN = ['run', '--graph', 'follow', '--http', '127.0.0.1:0'];
+const now = Date.now();
+const follows = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    ...{ followerId: `u${from + i}`, followedId: `u${from + i + 1}`, action: 'follow' },
+    at: now + from + i,
+  }));
+
+/** Where a command that was started serves. */
+async function served(running: Running): Promise<string> {
+  await running.says(/"msg":"serving health and metrics"/);
+  return /"url":"([^"]+)"/.exec(running.stderr)?.[1] ?? '';
+}
+
+/** The value of each line of metrics text that names all of `parts`. */
+function valuesOf(text: string, ...parts: string[]): number[] {
+  return text
+    .split('\n')
+    .filter((line) => !line.startsWith('#') && parts.every((part) => line.includes(part)))
+    .map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
+}
+
+describe('twhin run --http', () => {
+  let twhin: Twhin | undefined;
+  afterEach(() => twhin?.remove());
+
+  test('says it is not ready until it reads, and then what its store and the topics say', async () => {
+    const here = await Twhin.create(inject('brokers'));
+    twhin = here;
+    await here.ok(['topics', 'apply']);
+    await here.feed('follow', follows(0, 400));
+    await here.ok(['feed', '-', '--topic', 'follow', '--raw'], { stdin: '{"broken\n{}\n' });
+    const running = here.start(RUN);
+    const url = await served(running);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    const first = await fetch(`${url}/readyz`);
+    if (first.status === 503) expect(readinessReport.parse(await first.json()).graphs).toHaveLength(1);
+    await until('it is ready', async () => (await fetch(`${url}/readyz`)).status === 200);
+    const metrics = async () => (await fetch(`${url}/metrics`)).text();
+    await until('all is applied and published', async () => {
+      const text = await metrics();
+      const lag = valuesOf(text, 'twhin_lag_records', 'follow"');
+      return (
+        valuesOf(text, 'twhin_events_consumed_total')[0] === 402 &&
+        lag.length > 0 &&
+        lag.every((records) => records === 0) &&
+        (valuesOf(text, 'twhin_vectors_published_total')[0] ?? 0) >= 401 &&
+        valuesOf(text, 'twhin_outbox_vectors')[0] === 0
+      );
+    });
+    const text = await metrics();
+    expect(valuesOf(text, 'twhin_edges{', 'relation="follows"')).toEqual([400]);
+    expect(valuesOf(text, 'twhin_entities{', 'type="user"')).toEqual([401]);
+    expect(valuesOf(text, 'twhin_events_rejected_total').reduce((sum, each) => sum + each, 0)).toBe(2);
+    expect(valuesOf(text, 'twhin_rows_free')[0]).toBeGreaterThan(0);
+    expect(valuesOf(text, 'twhin_store_bytes')[0]).toBeGreaterThan(0);
+    // Each entity was named by an event, which arrived, and happened, before its vector was acknowledged.
+    const arrived = valuesOf(text, 'twhin_arrival_latency_seconds_count')[0];
+    expect(arrived).toBeGreaterThanOrEqual(401);
+    expect(valuesOf(text, 'twhin_event_latency_seconds_count')[0]).toBe(arrived);
+    for (const name of ['batch', 'step', 'commit', 'publish']) {
+      expect([name, valuesOf(text, `twhin_${name}_duration_seconds_count`)[0]]).toEqual([
+        name,
+        expect.toSatisfy((count: number) => count > 0),
+      ]);
+    }
+
+    const told = status.parse(await (await fetch(`${url}/api/status`)).json());
+    expect(told.graphs).toMatchObject([
+      { graph: 'follow', ready: true, phase: 'running', events: { consumed: 402, rejected: 2 } },
+    ]);
+    expect(told.graphs[0]?.edges).toMatchObject({ follows: 400 });
+    running.kill('SIGTERM');
+    expect((await running.ended).code).toBe(0);
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+  });
+
+  test('an address that is taken is said before anything is opened', async () => {
+    const here = await Twhin.create(inject('brokers'));
+    twhin = here;
+    const other = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const address = other.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const { code, stderr } = await here.end(['run', '--http', `127.0.0.1:${port}`]);
+    other.close();
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`can't listen on 127.0.0.1:${port}`)]);
+    expect(stderr).toContain('--http off');
+    expect(stderr).not.toMatch(/store is new|at .*\.ts:/);
+    const wrong = await here.end(['run', '--http', 'everywhere']);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('seen "everywhere"')]);
+  });
+});

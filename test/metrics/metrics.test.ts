@@ -1,0 +1,215 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FAMILIES } from '../../src/metrics/families.ts';
+import type { WatchedGraph } from '../../src/metrics/graph.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
+import type { Progress } from '../../src/pipeline/progress.ts';
+import type { PartitionLag } from '../../src/pipeline/reading/lag.ts';
+
+const QUALITY = { count: 9, mrr: 0.25, hits10: 0.5, popularityMrr: 0.125, randomMrr: 0.0625 };
+const PROGRESS: Progress = {
+  graph: 'follow',
+  phase: 'running',
+  events: { consumed: 100, rejected: 7, duplicate: 3, late: 2 },
+  rejectedBy: { 'not-json': 5, 'too-big': 2 },
+  entities: { user: 40, ad: 2 },
+  rows: 50,
+  started: { random: 41, neighbours: 1 },
+  edges: { follows: 60 },
+  step: 12,
+  trained: 88,
+  loss: 3.5,
+  lossByRelation: { follows: 3.5 },
+  known: QUALITY,
+  fresh: undefined,
+  knownByRelation: { follows: QUALITY },
+  freshByRelation: { follows: { ...QUALITY, mrr: 0.2 } },
+  moved: { user: { mean: 0.1, p99: 0.4, norm: 0.9 }, ad: { mean: undefined, p99: undefined, norm: 1 } },
+  published: 33,
+  retries: 1,
+  outbox: 4,
+  oldest: 8_500,
+  commits: 6,
+  committedAt: 9_000,
+  writer: { space: 'abc', epoch: 2 },
+  latencyMs: { p50: 10, p99: 20 },
+  queue: { records: 1, bytes: 321 },
+};
+const LAG: PartitionLag[] = [
+  { topic: 'twhin.follow', partition: 0, records: 0, seconds: 0 },
+  { topic: 'twhin.follow', partition: 1, records: 9, seconds: 4.5 },
+  { topic: 'twhin.follow', partition: 2, records: 3, seconds: undefined },
+];
+
+let folder: string;
+const made: Metrics[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'twhin-metrics-'));
+});
+afterEach(async () => {
+  for (const metrics of made.splice(0)) metrics.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function setUp(of: Partial<WatchedGraph> = {}) {
+  const graph: WatchedGraph = {
+    ...{ name: 'follow', kernel: 'wasm', fingerprint: 'f1', maxRows: 1_000, folder },
+    ...{ progress: () => PROGRESS, lag: () => LAG, unready: async () => [] },
+    ...of,
+  };
+  const graphs = [graph];
+  const metrics = new Metrics({ version: '9.9.9', graphs: () => graphs, clock: () => 10_000 });
+  made.push(metrics);
+  return { graphs, metrics };
+}
+
+/** Samples of metrics text, by name with labels. */
+function read(text: string): Map<string, number> {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const at = line.lastIndexOf(' ');
+      return [line.slice(0, at), Number(line.slice(at + 1))] as const;
+    }),
+  );
+}
+
+describe('metrics', () => {
+  test('say what the graph says of itself', async () => {
+    await writeFile(join(folder, 'file'), 'x'.repeat(1234));
+    const { metrics } = setUp();
+    const samples = read(await metrics.render());
+    const graph = 'graph="follow"';
+    const expected: Record<string, number> = {
+      [`twhin_events_consumed_total{${graph}}`]: 100,
+      [`twhin_events_duplicate_total{${graph}}`]: 3,
+      [`twhin_events_stale_total{${graph}}`]: 2,
+      [`twhin_events_rejected_total{${graph},reason="not-json"}`]: 5,
+      [`twhin_events_rejected_total{${graph},reason="too-big"}`]: 2,
+      [`twhin_lag_records{${graph},topic="twhin.follow",partition="1"}`]: 9,
+      [`twhin_lag_seconds{${graph},topic="twhin.follow",partition="1"}`]: 4.5,
+      [`twhin_lag_records{${graph},topic="twhin.follow",partition="2"}`]: 3,
+      [`twhin_queue_bytes{${graph}}`]: 321,
+      [`twhin_edges_trained_total{${graph}}`]: 88,
+      [`twhin_steps_total{${graph}}`]: 12,
+      [`twhin_loss{${graph},relation="follows"}`]: 3.5,
+      [`twhin_mrr{${graph},relation="follows",entities="known"}`]: 0.25,
+      [`twhin_mrr{${graph},relation="follows",entities="new"}`]: 0.2,
+      [`twhin_hits10{${graph},relation="follows",entities="known"}`]: 0.5,
+      [`twhin_mrr_popularity{${graph},relation="follows",entities="known"}`]: 0.125,
+      [`twhin_mrr_chance{${graph},relation="follows",entities="known"}`]: 0.0625,
+      [`twhin_entities_started_total{${graph},init="neighbours"}`]: 1,
+      [`twhin_entities{${graph},type="user"}`]: 40,
+      [`twhin_edges{${graph},relation="follows"}`]: 60,
+      [`twhin_rows{${graph}}`]: 50,
+      [`twhin_rows_free{${graph}}`]: 950,
+      [`twhin_commits_total{${graph}}`]: 6,
+      [`twhin_commit_age_seconds{${graph}}`]: 1,
+      [`twhin_store_bytes{${graph}}`]: 1234,
+      [`twhin_vectors_published_total{${graph}}`]: 33,
+      [`twhin_publish_retries_total{${graph}}`]: 1,
+      [`twhin_outbox_vectors{${graph}}`]: 4,
+      [`twhin_outbox_oldest_age_seconds{${graph}}`]: 1.5,
+      [`twhin_move{${graph},type="user",stat="p99"}`]: 0.4,
+      [`twhin_norm{${graph},type="ad"}`]: 1,
+      [`twhin_ready{${graph}}`]: 1,
+      [`twhin_phase{${graph},phase="running"}`]: 1,
+      [`twhin_graph_info{${graph},kernel="wasm",fingerprint="f1",space="abc",epoch="2"}`]: 1,
+      [`twhin_build_info{version="9.9.9",node="${process.versions.node}"}`]: 1,
+    };
+    for (const [name, value] of Object.entries(expected))
+      expect([name, samples.get(name)]).toEqual([name, value]);
+    // What is not known is left out, and not 0.
+    expect(samples.has(`twhin_lag_seconds{${graph},topic="twhin.follow",partition="2"}`)).toBe(false);
+    expect(samples.has(`twhin_move{${graph},type="ad",stat="mean"}`)).toBe(false);
+    expect(samples.get(`twhin_disk_free_bytes{${graph}}`)).toBeGreaterThan(0);
+    expect(samples.get('twhin_memory_bytes{part="rss"}')).toBeGreaterThan(1e7);
+    expect(samples.get('twhin_cpu_seconds_total{mode="user"}')).toBeGreaterThan(0);
+  });
+
+  test('of a later scrape are those of then: nothing adds up, and what is gone is gone', async () => {
+    let progress = PROGRESS;
+    const { metrics } = setUp({ progress: () => progress });
+    await metrics.render();
+    progress = { ...PROGRESS, phase: 'draining', events: { ...PROGRESS.events, consumed: 150 } };
+    const samples = read(await metrics.render());
+    expect(samples.get('twhin_events_consumed_total{graph="follow"}')).toBe(150);
+    expect(samples.get('twhin_phase{graph="follow",phase="draining"}')).toBe(1);
+    expect(samples.has('twhin_phase{graph="follow",phase="running"}')).toBe(false);
+  });
+
+  test('measure what updaters tell, in seconds, each graph for itself', async () => {
+    const { metrics } = setUp();
+    const measures = metrics.measuresOf('follow');
+    measures.batch(10, 40);
+    measures.step(20);
+    measures.commit(300);
+    measures.publish(2_000, 70);
+    // A record whose clock is ahead was never late.
+    measures.fresh(900, -5_000);
+    metrics.measuresOf('engagement').commit(1);
+    const samples = read(await metrics.render());
+    const graph = 'graph="follow"';
+    expect(samples.get(`twhin_batches_total{${graph}}`)).toBe(1);
+    expect(samples.get(`twhin_batch_duration_seconds_sum{${graph}}`)).toBe(0.04);
+    expect(samples.get(`twhin_step_duration_seconds_sum{${graph}}`)).toBe(0.02);
+    expect(samples.get(`twhin_commit_duration_seconds_sum{${graph}}`)).toBe(0.3);
+    expect(samples.get(`twhin_commit_duration_seconds_bucket{le="0.25",${graph}}`)).toBe(0);
+    expect(samples.get(`twhin_commit_duration_seconds_bucket{le="0.5",${graph}}`)).toBe(1);
+    expect(samples.get('twhin_commit_duration_seconds_count{graph="engagement"}')).toBe(1);
+    expect(samples.get(`twhin_publish_duration_seconds_sum{${graph}}`)).toBe(0.07);
+    expect(samples.get(`twhin_arrival_latency_seconds_sum{${graph}}`)).toBe(0.9);
+    expect(samples.get(`twhin_event_latency_seconds_sum{${graph}}`)).toBe(0);
+  });
+
+  test('of a graph that is not ready, or has no folder yet, say so', async () => {
+    const unready = async () => ['it is loading'];
+    const { metrics } = setUp({ unready, folder: join(folder, 'none'), lag: () => [] });
+    const samples = read(await metrics.render());
+    expect(samples.get('twhin_ready{graph="follow"}')).toBe(0);
+    expect(samples.has('twhin_store_bytes{graph="follow"}')).toBe(false);
+  });
+
+  test('that are asked for at the same time are read once', async () => {
+    let asked = 0;
+    const unready = async () => {
+      asked++;
+      return [];
+    };
+    const { metrics } = setUp({ unready });
+    const [one, other] = await Promise.all([metrics.render(), metrics.render()]);
+    expect([asked, one === other]).toEqual([1, true]);
+    await metrics.render();
+    expect(asked).toBe(2);
+  });
+
+  test('tell of an event loop that was held up', async () => {
+    const { metrics } = setUp();
+    const until = performance.now() + 200;
+    while (performance.now() < until);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const samples = read(await metrics.render());
+    const within = (le: string) => samples.get(`twhin_event_loop_delay_seconds_bucket{le="${le}"}`) ?? 0;
+    expect(within('+Inf') - within('0.1')).toBeGreaterThan(0);
+  });
+
+  test('are all in docs/http.md, and nothing else is', async () => {
+    const { metrics } = setUp();
+    const there = [...(await metrics.render()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+    const docs = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'http.md'), 'utf8');
+    const table = docs.slice(docs.indexOf('## Metrics'), docs.indexOf('A first look'));
+    const told = [...table.matchAll(/`(twhin_\w+)`/g)].map(([, name]) => name);
+    expect(told.sort()).toEqual(there.sort());
+  });
+
+  test('have names by the conventions: a unit or _total at the end, and a sentence of help', () => {
+    for (const { name, kind, help } of FAMILIES) {
+      expect(name).toMatch(/^twhin_[a-z0-9_]+$/);
+      expect([name, name.endsWith('_total')]).toEqual([name, kind === 'counter']);
+      expect([name, help]).toEqual([name, expect.stringMatching(/^[A-Z1].*\.$/)]);
+    }
+    expect(new Set(FAMILIES.map(({ name }) => name)).size).toBe(FAMILIES.length);
+  });
+});

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import type { Offsets } from '../../../src/pipeline/ports.ts';
+import { Lag } from '../../../src/pipeline/reading/lag.ts';
+import { Positions } from '../../../src/pipeline/reading/positions.ts';
+import { keptLog } from '../faulty-sink.ts';
+
+const record = { topic: 'follow', partition: 1, offset: 4, key: null, value: null };
+
+function setUp(...answers: (Offsets | Error)[]) {
+  const now = { ms: 100_000 };
+  let asked = 0;
+  const read = new Positions({ follow: { '0': 7, '1': 4 } });
+  const ends = async () => {
+    const answer = answers[asked++];
+    if (answer instanceof Error || answer === undefined) throw answer ?? new Error('asked too often');
+    return answer;
+  };
+  const log = keptLog();
+  const lag = new Lag({ graph: 'test', source: { ends }, read, log, clock: () => now.ms });
+  /** Asks, and gives what is known once the answer is in. */
+  const known = async () => {
+    lag.byPartition();
+    await new Promise((resolve) => setImmediate(resolve));
+    return lag.byPartition();
+  };
+  return { now, read, log, lag, known, asked: () => asked };
+}
+
+describe('Lag', () => {
+  test('knows nothing before the first answer, and asks only when somebody wants to know', async () => {
+    const { lag, asked } = setUp({ follow: { '0': 7 } });
+    expect(asked()).toBe(0);
+    expect(lag.byPartition()).toEqual([]);
+    expect(asked()).toBe(1);
+  });
+
+  test('is what lies between what was applied and the end, as old as the newest record applied', async () => {
+    const { lag, known } = setUp({ follow: { '0': 7, '1': 14, '2': 3 } });
+    lag.applied({ ...record, timestamp: 91_500 });
+    expect(await known()).toEqual([
+      { topic: 'follow', partition: 0, records: 0, seconds: 0 },
+      { topic: 'follow', partition: 1, records: 10, seconds: 8.5 },
+      // Nothing of it was applied yet.
+      { topic: 'follow', partition: 2, records: 3, seconds: undefined },
+    ]);
+  });
+
+  test('follows what is applied between two questions, and asks again after five seconds', async () => {
+    const { now, read, lag, known, asked } = setUp({ follow: { '0': 9 } }, { follow: { '0': 20 } });
+    expect(await known()).toMatchObject([{ records: 2 }]);
+    read.advance('follow', 0, 9);
+    expect(lag.byPartition()).toMatchObject([{ records: 0, seconds: 0 }]);
+    now.ms += 4_999;
+    expect([await known(), asked()]).toMatchObject([[{ records: 0 }], 1]);
+    now.ms += 1;
+    expect([await known(), asked()]).toMatchObject([[{ records: 11 }], 2]);
+  });
+
+  test('keeps to what it knew while the brokers do not answer; a record dated ahead is of now', async () => {
+    const { now, lag, known, log } = setUp({ follow: { '1': 14 } }, new Error('no broker answers'));
+    lag.applied({ ...record, timestamp: 100_900 });
+    expect(await known()).toMatchObject([{ records: 10, seconds: 0 }]);
+    now.ms += 5_000;
+    expect(await known()).toMatchObject([{ records: 10 }]);
+    expect(log.lines).toMatchObject([{ fields: { graph: 'test', reason: 'no broker answers' } }]);
+  });
+});
