@@ -23,6 +23,8 @@ const PLACES = [
   { place: 'sink.publish', when: 'after' },
   { place: 'source.commit', when: 'before' },
 ] as const;
+/** Events of a commit at this rate, at most; more than twice as many have come while it was frozen. */
+const ONE_COMMIT = 500;
 /** Calls at a place until all is warm and under way. */
 const WARM_CALLS = 60;
 
@@ -55,9 +57,9 @@ seeded(
       const { code, stderr } = await leader.ended;
       expect({ point, code, stderr: stderr.slice(-1_500) }).toMatchObject({ code: 1 });
       expect(stderr).toMatch(/another (process|has)|taken over|fenced/);
-      // What it was in the middle of writing when it froze goes to its own store, which nobody reads; no more.
+      // A commit that it was in the middle of goes to its own store, which nobody reads; no more, though much waits.
       const awake = await deployed.head('engagement', one.state);
-      if (point?.place !== 'store.write' && point?.place !== 'source.confirm') expect(awake).toEqual(asleep);
+      expect((awake?.events.consumed ?? 0) - (asleep?.events.consumed ?? 0)).toBeLessThan(ONE_COMMIT);
       const { records } = await readLog(deployed.brokers, [deployed.twhin.topic('embeddings.engagement')]);
       expect(goneBack(records)).toEqual([]);
       standby.kill('SIGKILL');
