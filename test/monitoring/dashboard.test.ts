@@ -1,0 +1,89 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Known, known, told, unknown } from './known-metrics.ts';
+import { askedFor, filled } from './promql.ts';
+import { dashboard, rules, shown } from './shipped.ts';
+
+let all: Known;
+beforeAll(async () => {
+  all = await known(rules());
+});
+
+/** What Grafana puts the data source chosen at the import in place of. */
+const SOURCE = `$\{DS_PROMETHEUS}`;
+const spoken = (legend: string) => [...legend.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label);
+
+describe('dashboard', () => {
+  test('answers five questions, each in a row', () => {
+    const rows = dashboard().panels.filter(({ type }) => type === 'row');
+    expect(rows.map(({ title }) => title)).toEqual([
+      'Is it fresh?',
+      'Is it right?',
+      'Is it safe?',
+      'How big is it?',
+      'What is the process doing?',
+    ]);
+  });
+
+  test('asks on import where the metrics are, and then for the graph', () => {
+    const { __inputs, templating } = dashboard();
+    expect(__inputs).toMatchObject([{ name: 'DS_PROMETHEUS', type: 'datasource', pluginId: 'prometheus' }]);
+    expect(templating.list.map(({ name }) => name)).toContain('graph');
+    const uids = JSON.stringify(dashboard()).match(/"uid":"[^"]*"/g) ?? [];
+    expect(new Set(uids)).toEqual(new Set(['"uid":"twhin-stream"', `"uid":"${SOURCE}"`]));
+  });
+
+  test('has panels that are each there once, and beside each other', () => {
+    const { panels } = dashboard();
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    expect(new Set(shown().map(({ title }) => title)).size).toBe(shown().length);
+    const fields = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`),
+    );
+    expect(new Set(fields).size).toBe(fields.length);
+    expect(panels.filter(({ gridPos: { x, w } }) => x + w > 24)).toEqual([]);
+  });
+
+  test.each(shown().map((panel) => [panel.title, panel] as const))(
+    '%s says what it shows, in which unit, of what there is',
+    (_, { description, fieldConfig, datasource, targets }) => {
+      expect(description).toMatch(/^[A-Z].{20,}\.$/s);
+      expect(fieldConfig?.defaults.unit).toMatch(/^[a-z_]+$/);
+      expect(datasource).toEqual({ type: 'prometheus', uid: SOURCE });
+      expect(targets.length).toBeGreaterThan(0);
+      expect(new Set(targets.map(({ refId }) => refId)).size).toBe(targets.length);
+      for (const { expr, legendFormat = '', format } of targets) {
+        expect(expr.trim()).not.toBe('');
+        expect(unknown(filled(expr), all, spoken(legendFormat))).toEqual([]);
+        expect([expr, legendFormat !== '']).toEqual([expr, format !== 'table']);
+      }
+    },
+  );
+
+  test('shows of the graphs those that were chosen', () => {
+    const careless = shown().flatMap(({ targets }) =>
+      targets.filter(({ expr }) => {
+        const [first] = [...askedFor(filled(expr)).metrics.keys()];
+        return all.get(first ?? '')?.has('graph') && !expr.includes('graph=~"$graph"');
+      }),
+    );
+    expect(careless).toEqual([]);
+  });
+
+  test('shows every metric, by itself or through a rule', async () => {
+    const panels = shown().flatMap(({ targets }) => targets.map(({ expr }) => filled(expr)));
+    const recorded = rules().flatMap(({ record, expr }) =>
+      panels.some((panel) => askedFor(panel).metrics.has(record ?? '')) ? [expr] : [],
+    );
+    const asked = new Set([...panels, ...recorded].flatMap((expr) => [...askedFor(expr).metrics.keys()]));
+    const missing = [...(await told()).keys()].filter((name) => !asked.has(name));
+    // Of histograms the buckets are shown; a mean would hide what they are for.
+    expect(missing.filter((name) => !/_seconds_(sum|count)$/.test(name))).toEqual([]);
+  });
+
+  test('asks for its variables by metrics that there are', () => {
+    for (const { definition } of dashboard().templating.list) {
+      const [, metric = '', label = ''] = /^label_values\((\w+), (\w+)\)$/.exec(definition) ?? [];
+      expect([definition, all.get(metric)?.has(label)]).toEqual([definition, true]);
+    }
+  });
+});

@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { MONITORING, prometheusConfig, RULE_FILES } from './shipped.ts';
+
+/** Whether tests that need a tool of Prometheus are to run: where it is installed, and wherever nothing may be left out. */
+export function there(tool: 'promtool' | 'prometheus'): boolean {
+  const found = process.env['CI'] === 'true' || spawnSync(tool, ['--version']).status === 0;
+  if (!found)
+    console.warn(`Without ${tool} some tests are skipped: ${there.how}, or CI=true to run them anyway.`);
+  return found;
+}
+there.how = 'needs apt-get install prometheus';
+
+/** Runs promtool in the rules' folder; what it says is the failure's message. */
+export function promtool(...args: string[]): void {
+  const { status, stdout, stderr, error } = spawnSync('promtool', args, {
+    cwd: MONITORING,
+    encoding: 'utf8',
+  });
+  expect(status, error ? `promtool ${there.how}: ${error.message}` : `${stdout}${stderr}`).toBe(0);
+}
+
+const rulesAnswer = z.object({
+  groups: z.array(
+    z.object({
+      rules: z.array(
+        z.looseObject({ name: z.string(), health: z.string(), lastError: z.string().optional() }),
+      ),
+    }),
+  ),
+});
+const alertsAnswer = z.object({
+  alerts: z.array(z.object({ labels: z.record(z.string(), z.string()), state: z.string() })),
+});
+const queryAnswer = z.object({
+  result: z.array(
+    z.object({ metric: z.record(z.string(), z.string()), value: z.tuple([z.number(), z.string()]) }),
+  ),
+});
+
+/** A Prometheus of its own, with the shipped configuration pointed at one process and made quick. */
+export class Prometheus {
+  readonly #folder: string;
+  readonly #url: string;
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  stderr = '';
+
+  private constructor(folder: string, url: string, child: ChildProcess) {
+    this.#folder = folder;
+    this.#url = url;
+    this.#child = child;
+    this.#ended = once(child, 'close');
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+  }
+
+  static async scraping(target: string): Promise<Prometheus> {
+    const folder = await mkdtemp(join(tmpdir(), 'twhin-prometheus-'));
+    const config = {
+      ...prometheusConfig(),
+      global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+      rule_files: RULE_FILES.map((name) => join(MONITORING, name)),
+      scrape_configs: [{ job_name: 'twhin', static_configs: [{ targets: [target] }] }],
+    };
+    const path = join(folder, 'prometheus.yaml');
+    await writeFile(path, JSON.stringify(config));
+    const address = `127.0.0.1:${await freePort()}`;
+    const child = spawn('prometheus', [
+      ...[`--config.file=${path}`, `--storage.tsdb.path=${join(folder, 'data')}`],
+      ...[`--web.listen-address=${address}`, '--log.level=warn'],
+    ]);
+    // Not installed: nothing is to be left behind.
+    await once(child, 'spawn').catch(async (error: unknown) => {
+      await rm(folder, { recursive: true });
+      throw error;
+    });
+    return new Prometheus(folder, `http://${address}`, child);
+  }
+
+  /** Values of an instant query, as Prometheus writes them. */
+  async query(expr: string): Promise<string[]> {
+    const { result } = queryAnswer.parse(await this.#get(`query?query=${encodeURIComponent(expr)}`));
+    return result.map(({ value: [, value] }) => value);
+  }
+
+  /** Each rule with how its last evaluation went, as `name ok`. */
+  async rules(): Promise<string[]> {
+    const { groups } = rulesAnswer.parse(await this.#get('rules'));
+    return groups.flatMap(({ rules }) =>
+      rules.map(({ name, health, lastError = '' }) => `${name} ${health} ${lastError}`.trim()),
+    );
+  }
+
+  /** Alerts whose condition holds, whether or not for long enough, as `name state`. */
+  async alerts(): Promise<string[]> {
+    const { alerts } = alertsAnswer.parse(await this.#get('alerts'));
+    return alerts.map(({ labels, state }) => `${labels['alertname']} ${state}`);
+  }
+
+  async remove(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** What the API gives; nothing yet while it starts is an error, as any other answer is. */
+  async #get(path: string): Promise<unknown> {
+    const answer = await fetch(`${this.#url}/api/v1/${path}`);
+    const text = await answer.text();
+    if (!answer.ok)
+      throw new Error(`Prometheus answered ${answer.status} to ${path}: ${text}\n${this.stderr}`);
+    return z.object({ data: z.unknown() }).parse(JSON.parse(text)).data;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

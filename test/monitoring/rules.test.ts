@@ -1,0 +1,108 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Known, known, unknown } from './known-metrics.ts';
+import { promtool, there } from './prometheus.ts';
+import { filled } from './promql.ts';
+import { alerts, dashboard, ROOT, RULE_FILES, rules, shown, testFiles, tried } from './shipped.ts';
+
+let all: Known;
+beforeAll(async () => {
+  all = await known(rules());
+});
+
+/** Labels that a text of Prometheus's templates names. */
+const spoken = (text: string) => [...text.matchAll(/\$labels\.(\w+)/g)].map(([, label = '']) => label);
+/** A heading's anchor, by GitHub's rule. */
+const anchor = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+
+describe('rules', () => {
+  test.each(rules().map((rule) => [rule.record ?? rule.alert, rule] as const))(
+    '%s asks for what there is',
+    (_, { expr, annotations }) => {
+      expect(unknown(expr, all, Object.values(annotations).flatMap(spoken))).toEqual([]);
+    },
+  );
+
+  test('a metric, a matcher, a kept label and a spoken one that are not there are seen', () => {
+    expect(unknown('sum by (nope) (twhin_rows{relation="x"}) + twhin_gone', all, ['topic'])).toEqual([
+      'twhin_gone',
+      'twhin_rows{relation}',
+      'nope',
+      'topic',
+    ]);
+    // A histogram has no value of its own.
+    expect(unknown('twhin_step_duration_seconds', all)).toEqual(['twhin_step_duration_seconds']);
+  });
+
+  test('have names of their own', () => {
+    const names = rules().map(({ record, alert }) => record ?? alert);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe('alerts', () => {
+  const runbook = readFileSync(join(ROOT, 'docs', 'runbook.md'), 'utf8');
+  const sections = new Map(
+    runbook.split(/^#{2,3} /m).map((section) => {
+      const [heading = '', ...text] = section.split('\n');
+      return [anchor(heading), text.join('\n').trim()] as const;
+    }),
+  );
+
+  test.each(alerts().map((alert) => [alert.alert, alert] as const))(
+    '%s says how bad it is, what it means and what to do',
+    (name, { labels, annotations, ...alert }) => {
+      expect(name).toMatch(/^Twhin[A-Z]/);
+      expect(alert.for).toMatch(/^\d+[mh]$/);
+      expect(labels).toEqual({ severity: expect.stringMatching(/^(warning|critical)$/) });
+      expect(Object.keys(annotations).sort()).toEqual(['description', 'runbook', 'summary']);
+      expect(`${annotations['summary']}${annotations['description']}`).toContain('$value');
+      expect(annotations['runbook']).toBe(`docs/runbook.md#${name.toLowerCase()}`);
+      const section = sections.get(name.toLowerCase());
+      expect(section, `docs/runbook.md has no section ${name}`).toBeDefined();
+      expect(section).toMatch(/^\*\*Wake somebody\*\*/m);
+    },
+  );
+
+  test('and what the runbook links to within itself is there', () => {
+    const links = [...runbook.matchAll(/\]\(#([^)]+)\)/g)].map(([, to = '']) => to);
+    expect(links.filter((to) => !sections.has(to))).toEqual([]);
+  });
+
+  test('and no section is of an alert that is gone', () => {
+    const told = [...runbook.matchAll(/^### (Twhin\w+)$/gm)].map(([, name]) => name);
+    expect(told.sort()).toEqual(
+      alerts()
+        .map(({ alert }) => alert)
+        .sort(),
+    );
+  });
+
+  test('are each seen firing and not firing', () => {
+    const wanted = alerts().map(({ alert }) => [alert, { fires: true, holds: true }] as const);
+    expect(Object.fromEntries(tried())).toEqual(Object.fromEntries(wanted));
+  });
+});
+
+describe.skipIf(!there('promtool'))(`promtool (${there.how})`, () => {
+  test('takes the rules', () => promtool('check', 'rules', ...RULE_FILES));
+  test('takes the configuration', () => promtool('check', 'config', 'prometheus.yaml'));
+  test.each(testFiles())('sees the rules do as %s says', (file) => promtool('test', 'rules', file), 60_000);
+
+  test('takes every expression of the dashboard', ({ onTestFinished }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'twhin-promtool-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const panels = shown().flatMap(({ targets }) => targets.map(({ expr }) => expr));
+    const marks = dashboard().annotations.list.map(({ expr }) => expr);
+    const group = [...panels, ...marks].map((expr, at) => ({ record: `panel:${at}`, expr: filled(expr) }));
+    const path = join(folder, 'dashboard.yaml');
+    writeFileSync(path, JSON.stringify({ groups: [{ name: 'dashboard', rules: group }] }));
+    promtool('check', 'rules', path);
+  });
+});

@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Twhin } from '../e2e/twhin.ts';
+import { Prometheus, there } from './prometheus.ts';
+import { filled } from './promql.ts';
+import { rules, shown } from './shipped.ts';
+
+const now = Date.now();
+/** Each user follows the one `step` further on. */
+const follows = (count: number, step: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    ...{ followerId: `u${i}`, followedId: `u${i + step}`, action: 'follow', at: now + step },
+  }));
+/** Panels that only another day, or an alert that fires, can fill. */
+const LATER = ['MRR against the day before', 'Moves against the day before', 'Alerts that fire'];
+const IN_TIME = { timeout: 60_000, interval: 250 };
+
+describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => {
+  const ends: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  });
+
+  test('reads what was fed, evaluates every rule, fills every panel, and sees the process die', async () => {
+    const log = await mkdtemp(join(tmpdir(), 'twhin-scraped-'));
+    ends.push(() => rm(log, { recursive: true, force: true }));
+    const twhin = await Twhin.create(`file:${log}`);
+    ends.push(() => twhin.remove());
+    const broken = (count: number) =>
+      twhin.ok(['feed', '-', '--topic', 'follow', '--raw'], { stdin: '{"broken\n'.repeat(count) });
+    await twhin.ok(['topics', 'apply']);
+    await twhin.feed('follow', follows(400, 1));
+    await broken(2);
+    const running = twhin.start(['run', '--graph', 'follow', '--http', '127.0.0.1:0']);
+    await running.says(/"msg":"serving health and metrics"/);
+    const { host } = new URL(/"url":"([^"]+)"/.exec(running.stderr)?.[1] ?? '');
+
+    const prometheus = await Prometheus.scraping(host);
+    ends.push(() => prometheus.remove());
+    // Tried again until it holds, as is an answer that is none, such as before it listens.
+    const says = (expr: string, value: string) =>
+      expect.poll(() => prometheus.query(expr), IN_TIME).toEqual([value]);
+    await says('up{job="twhin"}', '1');
+    await says('twhin_events_consumed_total{graph="follow"}', '402');
+
+    // Between users that are known by now: ranked as such, and their vectors move.
+    await twhin.feed('follow', follows(300, 7));
+    await broken(3);
+    await says('twhin_events_consumed_total', '705');
+    await says('sum(twhin_events_rejected_total)', '5');
+    await says('twhin_edges{relation="follows"}', '700');
+    await says('twhin_ready', '1');
+
+    const fine = rules().map(({ record, alert }) => `${record ?? alert} ok`);
+    await expect.poll(async () => (await prometheus.rules()).sort(), IN_TIME).toEqual(fine.sort());
+    const empty = async () => {
+      const asking = shown().flatMap(({ title, targets }) =>
+        targets.map(async ({ expr }) => ({ title, values: await prometheus.query(filled(expr)) })),
+      );
+      return (await Promise.all(asking)).flatMap(({ title, values }) => (values.length > 0 ? [] : [title]));
+    };
+    await expect.poll(empty, IN_TIME).toEqual(LATER);
+
+    running.kill('SIGKILL');
+    await running.ended;
+    await says('up{job="twhin"}', '0');
+    await expect.poll(() => prometheus.alerts(), IN_TIME).toContain('TwhinDown pending');
+  }, 180_000);
+});
