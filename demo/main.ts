@@ -8,7 +8,7 @@ import { reportLines } from './report.ts';
 import { Session } from './session.ts';
 import { findPlanted } from './truth.ts';
 import { type DemoPhase, LiveView } from './view.ts';
-import { createWorld } from './world.ts';
+import { createWorld, type Truth } from './world.ts';
 
 const SHOW_MS = 500;
 const SAME_SIGNAL_MS = 300;
@@ -47,7 +47,8 @@ async function demo(argv: readonly string[]): Promise<number> {
     const showing = setInterval(show, SHOW_MS);
     try {
       view.say(`On ${place.log}.`);
-      await session.begin();
+      await session.begin(communityOf(world.truth));
+      if (session.url !== undefined) view.say(`Dashboard: ${session.url}`);
       phase = 'feeding';
       await session.feed(world.events, stopping.signal);
       phase = 'catching up';
@@ -85,6 +86,15 @@ async function demo(argv: readonly string[]): Promise<number> {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
   }
+}
+
+/** The community of a user or tweet by name; nobody told the model. */
+function communityOf({ users, tweets, communities }: Truth): (entity: string) => string | undefined {
+  return (entity) => {
+    const [type, id = ''] = entity.split(':', 2);
+    const home = type === 'user' ? users.get(id) : type === 'tweet' ? tweets.get(id) : undefined;
+    return home === undefined ? undefined : communities[home];
+  };
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -1,8 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect, type Log as EventLog } from '../src/adapters/connect.ts';
 import { composeUpdater } from '../src/cli/run/compose.ts';
+import { Watch } from '../src/cli/run/watch/watch.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
+import { HTTP_DEFAULT } from '../src/config/http-address.ts';
 import type { Config } from '../src/config/resolve.ts';
+import { FatalError } from '../src/errors.ts';
 import { silentLog } from '../src/log.ts';
 import type { Updater } from '../src/pipeline/updater.ts';
 import { embeddingsName, topicName } from '../topics/index.ts';
@@ -16,6 +19,7 @@ export class Session {
   readonly updaters: Updater[] = [];
   readonly #config: Config;
   readonly #log: EventLog;
+  #watch: Watch | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #failure: Error | undefined;
   readonly #place: Place;
@@ -26,13 +30,19 @@ export class Session {
     this.#log = connect(config.kafka);
   }
 
-  async begin(): Promise<void> {
+  /** groupOf: what an entity belongs to, for the dashboard's map. */
+  async begin(groupOf: (entity: string) => string | undefined): Promise<void> {
+    this.#watch = await this.#serve(groupOf);
     await this.#log.admin().create(declaredTopics(this.#config));
+    const { measuresOf } = this.#watch;
+    const runs = [];
     for (const graph of this.#config.graphs) {
-      this.updaters.push(
-        await composeUpdater(this.#config, graph, { connection: this.#log, log: silentLog }),
-      );
+      const outside = { connection: this.#log, log: silentLog, measuresOf };
+      const updater = await composeUpdater(this.#config, graph, outside);
+      this.updaters.push(updater);
+      runs.push({ graph, updater });
     }
+    await this.#watch.over(runs);
     this.#running = Promise.allSettled(
       this.updaters.map((updater) =>
         updater.run().catch((error: Error) => {
@@ -40,6 +50,11 @@ export class Session {
         }),
       ),
     );
+  }
+
+  /** Where the dashboard is; undefined: nowhere. */
+  get url(): string | undefined {
+    return this.#watch?.url;
   }
 
   async feed(events: Parameters<typeof feedWorld>[0], signal: AbortSignal): Promise<void> {
@@ -94,6 +109,18 @@ export class Session {
   async end(): Promise<void> {
     for (const updater of this.updaters) updater.stop();
     await this.#running;
+    await this.#watch?.stop();
     if (this.#failure) throw this.#failure;
+  }
+
+  /** At the usual address, or at any that is free where something else is there. */
+  async #serve(groupOf: (entity: string) => string | undefined): Promise<Watch> {
+    const address = this.#config.http === 'off' ? undefined : (this.#config.http ?? HTTP_DEFAULT);
+    const names = this.#config.graphs.map(({ name }) => name);
+    const options = { address, names, faults: [], log: silentLog, groupOf };
+    return Watch.begin(options).catch((error: unknown) => {
+      if (address === undefined || !(error instanceof FatalError)) throw error;
+      return Watch.begin({ ...options, address: { ...address, port: 0 } });
+    });
   }
 }

@@ -2,7 +2,7 @@
 // themselves. Plain JavaScript for any Node from 18 on: `npm pack` runs it on the machine's own.
 import { spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -33,7 +33,7 @@ function copyRest(room) {
     recursive: true,
     filter: (path) => {
       if (relative(root, path) === ASSEMBLY) return false;
-      return statSync(path).isDirectory() || !path.endsWith('.ts');
+      return statSync(path).isDirectory() || !/\.ts$|^tsconfig\.json$/.test(basename(path));
     },
   });
 }

@@ -1,6 +1,9 @@
 import type { Quality } from '../pipeline/training/summary.ts';
 import type { GraphSnapshot } from './graph.ts';
 
+/** 1 where a graph can be relied on. */
+export const READY = 'twhin_ready';
+
 type Labels = Readonly<Record<string, string>>;
 export type Sample = readonly [labels: Labels, value: number | undefined];
 
@@ -10,6 +13,8 @@ export interface Family {
   readonly help: string;
   readonly kind: 'counter' | 'gauge';
   readonly labels: readonly string[];
+  /** Also of a graph whose store is not loaded yet, of which all else is unknown. */
+  readonly always?: boolean;
   /** Samples without a value are left out. */
   samples(snapshot: GraphSnapshot): Sample[];
 }
@@ -169,8 +174,8 @@ const PUBLISHING: readonly Family[] = [
   ),
 ];
 
-const STANDING: readonly Family[] = [
-  gauge('twhin_ready', '1 where the graph can be relied on now.', [], ({ ready }) => one(Number(ready))),
+const ALWAYS: readonly Family[] = [
+  gauge(READY, '1 where the graph can be relied on now.', [], ({ ready }) => one(Number(ready))),
   gauge('twhin_phase', '1 for the phase that the graph is in.', ['phase'], ({ progress }) => [
     [{ phase: progress.phase }, 1],
   ]),
@@ -184,4 +189,10 @@ const STANDING: readonly Family[] = [
   ),
 ];
 
-export const FAMILIES: readonly Family[] = [...STREAM, ...TRAINING, ...STORE, ...PUBLISHING, ...STANDING];
+export const FAMILIES: readonly Family[] = [
+  ...STREAM,
+  ...TRAINING,
+  ...STORE,
+  ...PUBLISHING,
+  ...ALWAYS.map((family) => ({ ...family, always: true })),
+];

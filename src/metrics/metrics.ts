@@ -2,12 +2,14 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import type { Measures } from '../pipeline/measures.ts';
 import { diskOf } from './disk.ts';
 import { durations } from './durations.ts';
-import { FAMILIES, type Family } from './families.ts';
+import { FAMILIES, type Family, READY } from './families.ts';
 import type { GraphSnapshot, WatchedGraph } from './graph.ts';
 import { processMetrics } from './process.ts';
 
 export interface MetricsOptions {
   readonly version: string;
+  /** Of all graphs that are to be run: one that is not open yet is not ready. */
+  readonly names: readonly string[];
   /** Those run now: a graph can have another updater from one scrape to the next. */
   graphs(): readonly WatchedGraph[];
   clock(): number;
@@ -51,8 +53,17 @@ export class Metrics {
 
   async #render(): Promise<string> {
     const snapshots = await Promise.all(this.#options.graphs().map((graph) => this.#snapshot(graph)));
-    for (const family of FAMILIES) this.#fill(family, snapshots);
+    const loaded = snapshots.filter(({ progress }) => progress.writer !== undefined);
+    for (const family of FAMILIES) this.#fill(family, family.always ? snapshots : loaded);
+    for (const name of this.#options.names) {
+      if (!snapshots.some(({ graph }) => graph.name === name)) this.#ready?.set({ graph: name }, 0);
+    }
     return this.#registry.metrics();
+  }
+
+  get #ready(): Gauge | undefined {
+    const metric = this.#registry.getSingleMetric(READY);
+    return metric instanceof Gauge ? metric : undefined;
   }
 
   async #snapshot(graph: WatchedGraph): Promise<GraphSnapshot> {

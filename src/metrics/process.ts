@@ -27,9 +27,11 @@ export function processMetrics(registry: Registry, version: string): { stop(): v
       this.inc({ mode: 'system' }, system / 1e6);
     },
   });
-  gauge('twhin_start_time_seconds', 'When the process began, epoch seconds.', [], (start) => {
-    start.set(Math.round(Date.now() / 1000 - process.uptime()));
-  });
+  // Once: worked out again at each scrape it would flicker by a second, and look like a restart.
+  const began = Math.round(Date.now() / 1000 - process.uptime());
+  gauge('twhin_start_time_seconds', 'When the process began, epoch seconds.', [], (start) =>
+    start.set(began),
+  );
   gauge('twhin_build_info', '1; what runs.', ['version', 'node'], (info) => {
     info.set({ version, node: process.versions.node }, 1);
   });

@@ -2,6 +2,7 @@ import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import { fingerprint } from '../graph/head.ts';
 import { Counters } from './counters.ts';
+import { EntitySample } from './entity-sample.ts';
 import { noMeasures } from './measures.ts';
 import { Ingest } from './reading/ingest.ts';
 import { Lag } from './reading/lag.ts';
@@ -21,6 +22,7 @@ export interface Parts {
   readonly read: Positions;
   readonly accepted: Positions;
   readonly lag: Lag;
+  readonly sample: EntitySample;
   readonly ingest: Ingest;
   readonly publisher: Publisher;
   readonly committer: Committer;
@@ -69,5 +71,19 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const [read, accepted] = [new Positions(head?.offsets), new Positions(head?.offsets)];
   const lag = new Lag({ graph, source, read, log, clock });
   const watch = new TopicWatch({ source, writer, clock, failed });
-  return { index, counters, read, accepted, lag, ingest, publisher, committer, writer, watch, outbox };
+  const sample = new EntitySample(store, index);
+  return {
+    index,
+    counters,
+    read,
+    accepted,
+    lag,
+    sample,
+    ingest,
+    publisher,
+    committer,
+    writer,
+    watch,
+    outbox,
+  };
 }

@@ -1,5 +1,5 @@
 import type { EntityIndex } from '../graph/entity-index.ts';
-import type { Counters } from './counters.ts';
+import type { Counters, Rejected } from './counters.ts';
 import type { RecordQueue } from './reading/queue.ts';
 import type { Quality, TrainingSummary } from './training/summary.ts';
 import type { Started } from './training/trainer.ts';
@@ -25,6 +25,8 @@ export interface Progress {
   readonly events: Counters['events'];
   /** Rejected records by reason, since this process began. */
   readonly rejectedBy: Readonly<Record<string, number>>;
+  /** The newest of them, newest last. */
+  readonly rejected: readonly Rejected[];
   readonly entities: Record<string, number>;
   /** In use, those of relations and of erased entities included. */
   readonly rows: number;
@@ -80,6 +82,7 @@ export function progressOf(standing: Standing): Progress {
     phase,
     events: counters ? { ...counters.events } : { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
     rejectedBy: Object.fromEntries(counters?.reasons ?? []),
+    rejected: counters?.rejected ?? [],
     entities: index?.counts() ?? {},
     rows: index?.nextRow ?? 0,
     started: { ...summary.started },

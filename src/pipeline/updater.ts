@@ -1,4 +1,5 @@
 import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import type { SampledEntity } from './entity-sample.ts';
 import { noMeasures } from './measures.ts';
 import { assemble, type Parts } from './parts.ts';
 import type { SourceRecord } from './ports.ts';
@@ -119,6 +120,11 @@ export class Updater {
   /** How far behind it is, by partition; none before the topics' ends are known. */
   lag(): PartitionLag[] {
     return this.#parts?.lag.byPartition() ?? [];
+  }
+
+  /** A steady sample of its entities; none before its store is loaded. */
+  async sample(): Promise<SampledEntity[]> {
+    return (await this.#parts?.sample.read()) ?? [];
   }
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */

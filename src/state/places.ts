@@ -11,6 +11,7 @@ import { FatalError, reasonOf, UsageError } from '../errors.ts';
  *   holder.json               who writes it, and under which epoch
  *   live.json                 which store is the live one; absent: main
  *   promote.json              which store is to be it, until that is so
+ *   history.json              the dashboard's curves
  *   stores/<name>/            any other store, laid out the same
  *     db/ holder.json
  *     origin.json            how it came to be, and the settings it is trained with

@@ -25,6 +25,7 @@ const ROOMS = [
     'backup',
     'adapters',
     'metrics',
+    'dashboard',
     'config',
     'state',
     'cli',
@@ -54,6 +55,8 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
   'src/metrics/': { types: ['src/pipeline/'] },
+  // What a page shows, worked out; and the page's own files, read once.
+  'src/dashboard/': { packages: ['zod', 'node:fs/promises', 'node:module', 'node:path'] },
   // A thread's composition root: it builds the trainer and its kernel.
   'src/adapters/trainer/worker.ts': {
     all: ['src/adapters/', 'src/kernels/', 'src/pipeline/training/train.ts', 'src/errors.ts'],

@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, sep } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from './twhin.ts';
 
 const CHECKOUT = join(import.meta.dirname, '..', '..');
 const MODULES = join(CHECKOUT, 'node_modules');
@@ -79,7 +80,11 @@ test('holds what runs and what a reader needs, and nothing of the workshop', () 
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1));
   const dist = files.filter((file) => file.startsWith(`dist${sep}`));
-  expect(dist.filter((file) => !/\.(js|d\.ts)$/.test(file))).toEqual([
+  const page = ['icon.svg', 'index.html', 'style.css'].map((name) =>
+    join('dist', 'src', 'dashboard', 'page', name),
+  );
+  expect(dist.filter((file) => !/\.(js|d\.ts)$/.test(file)).sort()).toEqual([
+    ...page,
     join('dist', 'src', 'kernels', 'kernel.wasm'),
   ]);
   expect(files.filter((file) => /assembly|\.test\.|node24[/\\]|\.tsbuildinfo$/.test(file))).toEqual([]);
@@ -118,6 +123,30 @@ test('learns from events, away from the checkout', () => {
   const shown = JSON.parse(twhin('show', 'user:b', '--graph', 'follow', '--json'));
   expect(shown.edges.follows).toEqual({ out: 0, in: 2 });
   expect(shown.vector).toHaveLength(128);
+});
+
+test('serves its dashboard, and looks an entity up in a thread', async () => {
+  const command = join(installed, 'bin', 'twhin.js');
+  const running = spawn(process.execPath, [command, 'run', '--graph', 'follow', '--http', '127.0.0.1:0'], {
+    cwd: elsewhere,
+    env: environment(),
+  });
+  let said = '';
+  running.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const ended = new Promise((resolve) => running.on('close', resolve));
+  try {
+    await until('it reads', () => /"msg":"leads the graph"/.test(said), 60_000);
+    const url = /"url":"([^"]+)"/.exec(said)?.[1] ?? '';
+    expect(await (await fetch(url)).text()).toContain('<title>twhin-stream</title>');
+    expect(await (await fetch(`${url}/uplot.js`)).text()).toContain('uPlot');
+    const found = await (await fetch(`${url}/api/entity?graph=follow&id=user:b`)).json();
+    expect(found).toMatchObject({ entity: 'user:b', edges: { follows: { out: 0, in: 2 } } });
+  } finally {
+    running.kill('SIGTERM');
+  }
+  expect(await ended).toBe(0);
 });
 
 test('types a configuration', () => {

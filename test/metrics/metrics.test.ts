@@ -14,6 +14,7 @@ const PROGRESS: Progress = {
   phase: 'running',
   events: { consumed: 100, rejected: 7, duplicate: 3, late: 2 },
   rejectedBy: { 'not-json': 5, 'too-big': 2 },
+  rejected: [],
   entities: { user: 40, ad: 2 },
   rows: 50,
   started: { random: 41, neighbours: 1 },
@@ -60,7 +61,12 @@ function setUp(of: Partial<WatchedGraph> = {}) {
     ...of,
   };
   const graphs = [graph];
-  const metrics = new Metrics({ version: '9.9.9', graphs: () => graphs, clock: () => 10_000 });
+  const metrics = new Metrics({
+    version: '9.9.9',
+    names: ['follow', 'other'],
+    graphs: () => graphs,
+    clock: () => 10_000,
+  });
   made.push(metrics);
   return { graphs, metrics };
 }
@@ -127,6 +133,17 @@ describe('metrics', () => {
     expect(samples.get(`twhin_disk_free_bytes{${graph}}`)).toBeGreaterThan(0);
     expect(samples.get('twhin_memory_bytes{part="rss"}')).toBeGreaterThan(1e7);
     expect(samples.get('twhin_cpu_seconds_total{mode="user"}')).toBeGreaterThan(0);
+    // One that is to be run and is not open.
+    expect(samples.get('twhin_ready{graph="other"}')).toBe(0);
+  });
+
+  test('of a graph whose store is loading are that it is, and nothing that looks like an empty store', async () => {
+    const loading: Progress = { ...PROGRESS, phase: 'loading', writer: undefined };
+    const { metrics } = setUp({ progress: () => loading, unready: async () => ['it is loading'] });
+    const samples = read(await metrics.render());
+    expect(samples.get('twhin_phase{graph="follow",phase="loading"}')).toBe(1);
+    expect(samples.has('twhin_events_consumed_total{graph="follow"}')).toBe(false);
+    expect(samples.has('twhin_rows_free{graph="follow"}')).toBe(false);
   });
 
   test('of a later scrape are those of then: nothing adds up, and what is gone is gone', async () => {

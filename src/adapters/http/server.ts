@@ -1,8 +1,10 @@
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
-import { FatalError, reasonOf } from '../../errors.ts';
+import { BadEvent, FatalError, reasonOf, UsageError } from '../../errors.ts';
+import type { Answers } from './answers.ts';
 import { hostOf, isLoopback } from './host.ts';
-import type { ReadinessReport, Status } from './status.ts';
+import { addRoutes, ROUTES } from './routes.ts';
+import { StatusStream } from './stream.ts';
 
 const BODY_BYTES = 1024;
 const REQUEST_MS = 10_000;
@@ -12,13 +14,10 @@ const DRAIN_MS = 2_000;
 /** Of one client, a minute: probes, a scraper and a few open pages. */
 const REQUESTS = 1_200;
 
-export interface HttpOptions {
+export interface HttpOptions extends Answers {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
-  readonly metrics: { readonly contentType: string; render(): Promise<string> };
-  readiness(): Promise<ReadinessReport>;
-  status(): Promise<Status>;
   /** Told of what could not be answered. */
   failed(path: string, reason: string): void;
 }
@@ -30,15 +29,7 @@ export interface HttpServer {
   stop(): Promise<void>;
 }
 
-/** Paths and what is there, for whoever asks for another. */
-const ROUTES = {
-  '/healthz': 'the process lives',
-  '/readyz': 'the graphs can be relied on, or why not',
-  '/metrics': 'Prometheus text',
-  '/api/status': 'where each graph stands, JSON',
-} as const;
-
-/** Serves health, readiness, metrics and status; read-only. @throws FatalError `http` when the address can't be had. */
+/** Serves the dashboard, health, readiness, metrics and status; read-only. @throws FatalError `http` when the address can't be had. */
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const server = fastify({
     bodyLimit: BODY_BYTES,
@@ -49,7 +40,10 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   });
   await server.register(rateLimit, { max: REQUESTS, timeWindow: '1 minute' });
   guard(server, options);
-  route(server, options);
+  const stream = new StatusStream(options.status, (reason) =>
+    options.failed('/api/stream', reasonOf(reason)),
+  );
+  addRoutes(server, options, stream);
   const { host, port } = options;
   try {
     const url = await server.listen({ host, port });
@@ -57,7 +51,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     return {
       url,
       stop: () => {
-        closing ??= close(server);
+        closing ??= close(server, stream);
         return closing;
       },
     };
@@ -71,23 +65,11 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   }
 }
 
-async function close(server: FastifyInstance): Promise<void> {
+async function close(server: FastifyInstance, stream: StatusStream): Promise<void> {
+  stream.stop();
   const timer = setTimeout(() => server.server.closeAllConnections(), DRAIN_MS);
   await server.close();
   clearTimeout(timer);
-}
-
-function route(server: FastifyInstance, { metrics, readiness, status }: HttpOptions): void {
-  server.get('/healthz', () => ({ status: 'ok' }));
-  server.get('/readyz', async (_, reply) => {
-    const report = await readiness();
-    return reply.code(report.ready ? 200 : 503).send(report);
-  });
-  server.get('/metrics', async (_, reply) => {
-    const text = await metrics.render();
-    return reply.type(metrics.contentType).send(text);
-  });
-  server.get('/api/status', () => status());
 }
 
 /** What holds for every request: who may ask, how answers are marked, and what is said when there is none. */
@@ -111,12 +93,14 @@ function guard(server: FastifyInstance, { host, failed }: HttpOptions): void {
   });
   server.setErrorHandler(async (error, request, reply) => {
     const code = statusOf(error);
-    if (code >= 500) failed(request.url.slice(0, 200), reasonOf(error));
-    return reply.code(code).send({ error: code >= 500 ? 'this could not be answered' : reasonOf(error) });
+    if (code === 500) failed(request.url.slice(0, 200), reasonOf(error));
+    return reply.code(code).send({ error: code === 500 ? 'this could not be answered' : reasonOf(error) });
   });
 }
 
 function statusOf(error: unknown): number {
+  if (error instanceof UsageError || error instanceof BadEvent) return 400;
+  if (error instanceof FatalError && error.code === 'busy') return 503;
   if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500;
   return typeof error.statusCode === 'number' ? error.statusCode : 500;
 }

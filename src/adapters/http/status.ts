@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+/** What the dashboard reads, and anyone else may. Times are epoch ms, bytes are bytes. */
+
 const counts = z.record(z.string(), z.number());
 const quality = z.object({
   /** Edges behind it, old ones fading. */
@@ -9,6 +11,7 @@ const quality = z.object({
   popularityMrr: z.number(),
   randomMrr: z.number(),
 });
+const byRelation = z.record(z.string(), quality);
 
 export const readiness = z.object({
   graph: z.string(),
@@ -22,6 +25,10 @@ export const readiness = z.object({
 export const readinessReport = z.object({ ready: z.boolean(), graphs: z.array(readiness) });
 
 const graphStatus = readiness.extend({
+  kernel: z.string(),
+  fingerprint: z.string(),
+  space: z.string().optional(),
+  epoch: z.number().optional(),
   events: z.object({
     consumed: z.number(),
     rejected: z.number(),
@@ -41,19 +48,47 @@ const graphStatus = readiness.extend({
   ),
   entities: counts,
   edges: counts,
+  rows: z.object({ used: z.number(), free: z.number() }),
   step: z.number(),
   loss: counts,
-  quality: z.object({ known: z.record(z.string(), quality), new: z.record(z.string(), quality) }),
+  quality: z.object({ known: byRelation, new: byRelation }),
+  /** Path of a vector between two publications and its length, by entity type. */
+  moved: z.record(
+    z.string(),
+    z.object({ mean: z.number().optional(), p99: z.number().optional(), norm: z.number() }),
+  ),
   published: z.number(),
-  outbox: z.number(),
+  retries: z.number(),
+  outbox: z.object({ vectors: z.number(), oldestAgeMs: z.number() }),
   /** Record taken from the log → vector acknowledged; absent before the first. */
   latencyMs: z.object({ p50: z.number().optional(), p99: z.number().optional() }),
   commits: z.number(),
   committedAt: z.number().optional(),
+  disk: z.object({ used: z.number(), free: z.number() }).optional(),
+  /** When this graph was started, the newest last. */
+  starts: z.array(z.number()),
 });
 
-/** Body of /api/status. Times in epoch ms. */
-export const status = z.object({ version: z.string(), now: z.number(), graphs: z.array(graphStatus) });
+const headline = z.object({
+  level: z.enum(['ok', 'warn', 'bad']),
+  text: z.string(),
+  /** Section of docs/runbook.md. */
+  step: z.string().optional(),
+});
+
+/** Body of /api/status, and of each event of /api/stream. */
+export const status = z.object({
+  version: z.string(),
+  now: z.number(),
+  startedAt: z.number(),
+  headline,
+  memoryBytes: z.number(),
+  /** Warnings and errors of the log, the newest last. */
+  faults: z.array(
+    z.object({ at: z.number(), level: z.enum(['warn', 'error']), text: z.string(), times: z.number() }),
+  ),
+  graphs: z.array(graphStatus),
+});
 
 export type Readiness = z.infer<typeof readiness>;
 export type ReadinessReport = z.infer<typeof readinessReport>;

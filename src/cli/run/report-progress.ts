@@ -51,8 +51,9 @@ class Readiness {
     const now = reasons.map((reason) => reason.replaceAll(/\d+/g, '#')).join('; ');
     if (now === this.#last) return;
     this.#last = now;
-    const { graph } = this.#run.updater.progress();
+    const { graph, phase } = this.#run.updater.progress();
     if (reasons.length === 0) this.#log.info({ graph }, 'ready');
-    else this.#log.warn({ graph, reasons }, 'not ready');
+    // On its way there is nothing to be warned of.
+    else this.#log[phase === 'running' ? 'warn' : 'info']({ graph, reasons }, 'not ready');
   }
 }

@@ -10,7 +10,8 @@ import { progressFields } from '../progress-line.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { GraphRun, type GraphRunOptions } from './graph-run.ts';
 import { reportProgress } from './report-progress.ts';
-import { watch } from './watch.ts';
+import { rememberingFaults } from './watch/faults.ts';
+import { Watch } from './watch/watch.ts';
 
 const SAME_SIGNAL_MS = 300;
 
@@ -32,18 +33,17 @@ export interface RunOptions {
  */
 export async function run(config: Config, options: RunOptions, surroundings: Surroundings): Promise<void> {
   const { output, world } = surroundings;
-  const log = surroundings.log();
+  const { log, faults } = rememberingFaults(surroundings.log());
   const connection = world.connect(config.kafka, (level, message) => log[level]({}, message));
   const runs: GraphRun[] = [];
   const signals = handleSignals(() => runs, config.stopMs, log);
   // First of all: an address that can't be had is said before anything is opened, and a probe is answered meanwhile.
   const names = options.graphs.map(({ name }) => name);
-  const watching = await watch(options.http, names, () => runs, log);
-  if (watching.url !== undefined) log.info({ url: watching.url }, 'serving health and metrics');
+  const watch = await Watch.begin({ address: options.http, names, faults, log });
   try {
     if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
     const { standby, reread, untilCaughtUp } = options;
-    const { measuresOf } = watching;
+    const { measuresOf } = watch;
     const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
     const configWith = surroundings.config;
     await openAll(
@@ -52,6 +52,7 @@ export async function run(config: Config, options: RunOptions, surroundings: Sur
     );
     // A signal that came before there was anyone to stop.
     if (signals.stopping.aborted) for (const each of runs) each.stop();
+    await watch.over(runs);
     const reporting = reportProgress(runs, log, output);
     const ends = runs.map((each) =>
       each.run().catch((error: unknown) => {
@@ -66,7 +67,7 @@ export async function run(config: Config, options: RunOptions, surroundings: Sur
     for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
   } finally {
     signals.ignore();
-    await watching.stop();
+    await watch.stop();
     await connection.close();
   }
 }

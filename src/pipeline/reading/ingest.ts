@@ -74,7 +74,7 @@ export class Ingest implements IngestState {
     this.counters.events.consumed++;
     if (read.problem) {
       this.counters.events.rejected++;
-      this.counters.reject(read.problem.code);
+      this.counters.reject(read.problem, read.record);
       return;
     }
     const verdicts = read.changes.flatMap((change) => {

@@ -2,9 +2,22 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type HttpOptions, type HttpServer, serveHttp } from '../../../src/adapters/http/server.ts';
-import type { ReadinessReport } from '../../../src/adapters/http/status.ts';
+import type { ReadinessReport, Status } from '../../../src/adapters/http/status.ts';
+import type { Views } from '../../../src/adapters/http/views.ts';
+import { UsageError } from '../../../src/errors.ts';
 
 const READY = { graph: 'follow', ready: true, phase: 'running', reasons: [] };
+const STATUS: Status = {
+  ...{ version: '1', now: 5, startedAt: 1, headline: { level: 'ok', text: 'Healthy' }, memoryBytes: 9 },
+  ...{ faults: [], graphs: [] },
+};
+const NO_VIEWS: Views = {
+  history: () => undefined,
+  rejected: () => undefined,
+  entity: async () => undefined,
+  map: async () => undefined,
+  replays: async () => undefined,
+};
 const servers: HttpServer[] = [];
 
 async function serve(options: Partial<HttpOptions> = {}): Promise<HttpServer> {
@@ -15,7 +28,9 @@ async function serve(options: Partial<HttpOptions> = {}): Promise<HttpServer> {
       render: async () => 'twhin_ready 1\n',
     },
     readiness: async () => ({ ready: true, graphs: [READY] }),
-    status: async () => ({ version: '1', now: 5, graphs: [] }),
+    status: async () => STATUS,
+    page: new Map([['/', { type: 'text/html; charset=utf-8', body: Buffer.from('<p>page</p>') }]]),
+    views: NO_VIEWS,
     failed: () => undefined,
     ...options,
   });
@@ -59,7 +74,7 @@ describe('the HTTP server', () => {
     const metrics = await fetch(`${url}/metrics`);
     expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(await metrics.text()).toBe('twhin_ready 1\n');
-    expect(await (await fetch(`${url}/api/status`)).json()).toEqual({ version: '1', now: 5, graphs: [] });
+    expect(await (await fetch(`${url}/api/status`)).json()).toEqual(STATUS);
     expect((await fetch(`${url}/metrics`, { method: 'HEAD' })).status).toBe(200);
   });
 
@@ -77,13 +92,72 @@ describe('the HTTP server', () => {
 
   test('another path is 404 and says what there is, another method 405', async () => {
     const { url } = await serve();
-    for (const path of ['/', '/nothing', '/../etc/passwd', '/%2e%2e/etc/passwd', '/metrics/', '/healthz/x']) {
+    for (const path of ['/nothing', '/../etc/passwd', '/%2e%2e/etc/passwd', '/metrics/', '/healthz/x']) {
       const { status, body } = await ask(url, { path });
       expect([path, status]).toEqual([path, 404]);
       expect(JSON.parse(body).paths).toHaveProperty('/metrics');
     }
     const posted = await fetch(`${url}/metrics`, { method: 'POST', body: 'x'.repeat(10) });
     expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  test('the page is sent under a policy that lets in nothing from elsewhere and nothing inline', async () => {
+    const { url } = await serve();
+    const page = await fetch(url);
+    expect([page.status, await page.text()]).toEqual([200, '<p>page</p>']);
+    const policy = page.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toMatch(/unsafe|https?:|\*/);
+  });
+
+  test('a question that is none is 400 and names the field; one without an answer 404', async () => {
+    const { url } = await serve({
+      views: { ...NO_VIEWS, history: (_, range) => ({ at: [range.length], curves: {} }) },
+    });
+    const asked = async (path: string) => {
+      const response = await fetch(`${url}/api/${path}`);
+      return [response.status, await response.json()];
+    };
+    expect(await asked('history?graph=follow')).toEqual([200, { at: [4], curves: {} }]);
+    expect(await asked('history')).toEqual([400, expect.objectContaining({ field: 'graph' })]);
+    expect(await asked('history?graph=a&range=year')).toEqual([
+      400,
+      expect.objectContaining({ field: 'range' }),
+    ]);
+    expect(await asked('history?graph=a&more=1')).toEqual([
+      400,
+      expect.objectContaining({ error: expect.anything() }),
+    ]);
+    expect(await asked(`entity?graph=a&id=${'x'.repeat(700)}`)).toEqual([
+      400,
+      expect.objectContaining({ field: 'id' }),
+    ]);
+    expect(await asked('entity?graph=a&id=user:1')).toEqual([404, { error: 'there is none of that name' }]);
+    const failing = await serve({
+      views: {
+        ...NO_VIEWS,
+        entity: async () => {
+          throw new UsageError('entity', 'not an entity: "x"');
+        },
+      },
+    });
+    const refused = await fetch(`${failing.url}/api/entity?graph=a&id=xxx`);
+    expect([refused.status, await refused.json()]).toEqual([400, { error: 'not an entity: "x"' }]);
+  });
+
+  test('streams the status every second to each page, until it stops', async () => {
+    let at = 0;
+    const server = await serve({ status: async () => ({ ...STATUS, now: ++at }) });
+    const streams = await Promise.all([fetch(`${server.url}/api/stream`), fetch(`${server.url}/api/stream`)]);
+    for (const stream of streams) {
+      expect(stream.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+      const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      while (!/"now":2/.test(text)) text += (await reader?.read())?.value ?? '';
+      expect(text).toMatch(/^retry: 1000\n\nevent: status\ndata: \{"version":"1",/);
+    }
+    await server.stop();
   });
 
   test('on a loopback address it answers to names of this machine only', async () => {

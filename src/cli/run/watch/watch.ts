@@ -1,123 +1,146 @@
-import { type HttpServer, serveHttp } from '../../adapters/http/server.ts';
-import type { GraphStatus, Readiness, ReadinessReport, Status } from '../../adapters/http/status.ts';
-import type { HttpAddress } from '../../config/http-address.ts';
-import { fingerprint } from '../../graph/head.ts';
-import type { Log } from '../../log.ts';
-import type { WatchedGraph } from '../../metrics/graph.ts';
-import { Metrics } from '../../metrics/metrics.ts';
-import type { Measures } from '../../pipeline/measures.ts';
-import { VERSION } from '../version.ts';
-import type { GraphRun } from './graph-run.ts';
+import { type HttpServer, serveHttp } from '../../../adapters/http/server.ts';
+import type { GraphStatus, Readiness, ReadinessReport, Status } from '../../../adapters/http/status.ts';
+import type { HttpAddress } from '../../../config/http-address.ts';
+import { headline } from '../../../dashboard/headline.ts';
+import { FINE_MS } from '../../../dashboard/history.ts';
+import { readPage } from '../../../dashboard/page-files.ts';
+import type { Log } from '../../../log.ts';
+import { Metrics } from '../../../metrics/metrics.ts';
+import type { Measures } from '../../../pipeline/measures.ts';
+import { VERSION } from '../../version.ts';
+import type { Fault } from './faults.ts';
+import { Recorder } from './recorder.ts';
+import type { RunGraph } from './run-graph.ts';
+import { conditionOf, statusOf, watched } from './status.ts';
+import { viewsOf, type WatchedRun } from './views.ts';
 
-export interface Watch {
-  measuresOf(graph: string): Measures;
-  /** Where it is served; undefined: nowhere. */
-  readonly url: string | undefined;
-  stop(): Promise<void>;
+export interface WatchOptions {
+  /** undefined: nothing is served. */
+  readonly address: HttpAddress | undefined;
+  /** Of all graphs that are to be run, those not yet open included. */
+  readonly names: readonly string[];
+  readonly faults: readonly Fault[];
+  /** A name for what an entity belongs to, to be shown by colour on the map. */
+  readonly groupOf?: (entity: string) => string | undefined;
+  readonly log: Log;
 }
 
-/**
- * Watches over the graphs that are run, and serves what it sees. names: of all that are to be run, those not yet open
- * included; runs: those that are open by now.
- */
-export async function watch(
-  address: HttpAddress | undefined,
-  names: readonly string[],
-  runs: () => readonly GraphRun[],
-  log: Log,
-): Promise<Watch> {
-  const metrics = new Metrics({
-    version: VERSION,
-    graphs: () => runs().map(watched),
-    clock: Date.now,
-  });
-  const measuresOf = (graph: string) => metrics.measuresOf(graph);
-  let server: HttpServer | undefined;
-  try {
-    server = address && (await serve(address, metrics, names, runs, log));
-  } catch (error) {
-    metrics.stop();
-    throw error;
+/** Watches over the graphs that are run, keeps their curves, and serves what it sees. */
+export class Watch {
+  readonly #options: WatchOptions;
+  readonly #metrics: Metrics;
+  readonly #runs: WatchedRun[] = [];
+  readonly #startedAt = Date.now();
+  /** By graph that is not ready, epoch ms. */
+  readonly #unreadySince = new Map<string, number>();
+  #server: HttpServer | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #recording: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#metrics = new Metrics({
+      version: VERSION,
+      names: options.names,
+      graphs: () => this.#runs.map(({ run }) => watched(run)),
+      clock: Date.now,
+    });
   }
-  return {
-    measuresOf,
-    url: server?.url,
-    stop: async () => {
-      metrics.stop();
-      await server?.stop();
-    },
-  };
-}
 
-async function serve(
-  address: HttpAddress,
-  metrics: Metrics,
-  names: readonly string[],
-  runs: () => readonly GraphRun[],
-  log: Log,
-): Promise<HttpServer> {
-  const readinessOf = async (name: string): Promise<Readiness> => {
-    const run = runs().find(({ graph }) => graph.name === name);
-    if (run === undefined) return { graph: name, ready: false, phase: 'opening', reasons: ['it is opening'] };
-    const reasons = await run.updater.unready();
-    return { graph: name, ready: reasons.length === 0, phase: run.updater.progress().phase, reasons };
-  };
-  const readiness = async (): Promise<ReadinessReport> => {
-    const graphs = await Promise.all(names.map(readinessOf));
+  /** Listens, where it is to serve. @throws FatalError `http` where the address can't be had. */
+  static async begin(options: WatchOptions): Promise<Watch> {
+    const watch = new Watch(options);
+    try {
+      await watch.#serve();
+      return watch;
+    } catch (error) {
+      watch.#metrics.stop();
+      throw error;
+    }
+  }
+
+  /** Where it is served; undefined: nowhere. */
+  get url(): string | undefined {
+    return this.#server?.url;
+  }
+
+  readonly measuresOf = (graph: string): Measures => this.#metrics.measuresOf(graph);
+
+  /** Knows these graphs from now on: they are open. Curves are kept only where somebody can look at them. */
+  async over(runs: readonly RunGraph[]): Promise<void> {
+    const { log } = this.#options;
+    for (const run of runs) this.#runs.push({ run, recorder: await Recorder.open(run, log) });
+    if (this.#server === undefined) return;
+    this.#timer = setInterval(() => {
+      const before = this.#recording;
+      this.#recording = before.then(() => Promise.all(this.#runs.map(({ recorder }) => recorder.record())));
+    }, FINE_MS);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#recording;
+    if (this.#server !== undefined) await Promise.all(this.#runs.map(({ recorder }) => recorder.keep()));
+    this.#metrics.stop();
+    await this.#server?.stop();
+  }
+
+  async #serve(): Promise<void> {
+    const { address, log, groupOf } = this.#options;
+    if (address === undefined) return;
+    this.#server = await serveHttp({
+      ...address,
+      metrics: this.#metrics,
+      page: await readPage(),
+      readiness: () => this.#readiness(),
+      status: () => this.#status(),
+      views: viewsOf((name) => this.#find(name), groupOf),
+      failed: (path, reason) => log.error({ path, reason }, 'a request could not be answered'),
+    });
+    log.info({ url: this.#server.url }, 'serving health and metrics');
+  }
+
+  #find(name: string): WatchedRun | undefined {
+    return this.#runs.find(({ run }) => run.graph.name === name);
+  }
+
+  async #readiness(): Promise<ReadinessReport> {
+    const graphs = await Promise.all(this.#options.names.map((name) => this.#readinessOf(name)));
     return { ready: graphs.every(({ ready }) => ready), graphs };
-  };
-  return serveHttp({
-    ...address,
-    metrics,
-    readiness,
-    status: async (): Promise<Status> => {
-      const { graphs } = await readiness();
-      return {
-        version: VERSION,
-        now: Date.now(),
-        graphs: graphs.flatMap((each) => {
-          const run = runs().find(({ graph }) => graph.name === each.graph);
-          return run ? [statusOf(each, run)] : [];
-        }),
-      };
-    },
-    failed: (path, reason) => log.error({ path, reason }, 'a request could not be answered'),
-  });
-}
+  }
 
-function watched(run: GraphRun): WatchedGraph {
-  const { graph } = run;
-  return {
-    name: graph.name,
-    kernel: graph.trainer.kernel,
-    fingerprint: fingerprint(graph.model),
-    maxRows: graph.trainer.maxRows,
-    folder: graph.folder,
-    progress: () => run.updater.progress(),
-    lag: () => run.updater.lag(),
-    unready: () => run.updater.unready(),
-  };
-}
+  async #readinessOf(graph: string): Promise<Readiness> {
+    const run = this.#find(graph)?.run;
+    if (run === undefined) return { graph, ready: false, phase: 'opening', reasons: ['it is opening'] };
+    const reasons = await run.updater.unready();
+    return { graph, ready: reasons.length === 0, phase: run.updater.progress().phase, reasons };
+  }
 
-function statusOf(readiness: Readiness, { updater }: GraphRun): GraphStatus {
-  const progress = updater.progress();
-  const { events, rejectedBy, entities, edges, step, published, outbox, latencyMs, commits } = progress;
-  return {
-    ...readiness,
-    ...{
-      events,
-      rejectedBy: { ...rejectedBy },
-      entities,
-      edges,
-      step,
-      published,
-      outbox,
-      latencyMs,
-      commits,
-    },
-    lag: updater.lag().map((lag) => ({ ...lag })),
-    loss: progress.lossByRelation,
-    quality: { known: progress.knownByRelation, new: progress.freshByRelation },
-    committedAt: progress.committedAt,
-  };
+  async #status(): Promise<Status> {
+    const { graphs } = await this.#readiness();
+    const now = Date.now();
+    const found = graphs.flatMap((each) => {
+      const known = this.#find(each.graph);
+      return known ? [this.#describe(each, known, now)] : [];
+    });
+    return {
+      version: VERSION,
+      ...{ now, startedAt: this.#startedAt, faults: [...this.#options.faults] },
+      headline: headline(found.map(({ condition }) => condition)),
+      memoryBytes: process.memoryUsage.rss(),
+      graphs: found.map(({ status }) => status),
+    };
+  }
+
+  #describe(readiness: Readiness, { run, recorder }: WatchedRun, now: number) {
+    const { disk, history, rejectedShare } = recorder;
+    const status: GraphStatus = statusOf(readiness, run, { disk, starts: history.starts, now });
+    if (readiness.ready) this.#unreadySince.delete(readiness.graph);
+    else if (!this.#unreadySince.has(readiness.graph)) this.#unreadySince.set(readiness.graph, now);
+    const unreadyMs = now - (this.#unreadySince.get(readiness.graph) ?? now);
+    const { known } = run.updater.progress();
+    const condition = conditionOf(status, { known, rejectedShare, unreadyMs });
+    return { status, condition };
+  }
 }

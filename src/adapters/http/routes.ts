@@ -1,0 +1,87 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { z } from 'zod';
+import type { Answers } from './answers.ts';
+import type { StatusStream } from './stream.ts';
+import { ofEntity, ofGraph, ofHistory, ofRejected } from './views.ts';
+
+/** Paths beside the page's own files and what is there, for whoever asks for another. */
+export const ROUTES = {
+  '/': 'the dashboard',
+  '/healthz': 'the process lives',
+  '/readyz': 'the graphs can be relied on, or why not',
+  '/metrics': 'Prometheus text',
+  '/api/status': 'where each graph stands, JSON',
+  '/api/stream': 'the same every second, server-sent events',
+  '/api/history': 'curves of ?graph= over the last ?range=hour or day',
+  '/api/rejected': 'newest records that could not be used, of ?graph=; with ?values=yes what they hold',
+  '/api/entity': 'an entity, by ?graph= and ?id=TYPE:ID',
+  '/api/map': 'a sample of entities in two dimensions, of ?graph=',
+  '/api/replays': 'shadow stores being made, of ?graph=',
+} as const;
+
+/** The page may load what lies beside it, and nothing else; no other page may show it. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+export function addRoutes(server: FastifyInstance, answers: Answers, stream: StatusStream): void {
+  const { metrics, page, readiness, status } = answers;
+  server.get('/healthz', () => ({ status: 'ok' }));
+  server.get('/readyz', async (_, reply) => {
+    const report = await readiness();
+    return reply.code(report.ready ? 200 : 503).send(report);
+  });
+  server.get('/metrics', async (_, reply) => {
+    const text = await metrics.render();
+    return reply.type(metrics.contentType).send(text);
+  });
+  server.get('/api/status', () => status());
+  server.get('/api/stream', { exposeHeadRoute: false }, async (_, reply) => {
+    if (stream.full) return reply.code(503).send({ error: 'too many pages are open; close some' });
+    stream.add(reply);
+    return reply;
+  });
+  addViews(server, answers);
+  for (const [path, { type, body }] of page) {
+    server.get(path, async (_, reply) => {
+      return reply
+        .headers({ 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' })
+        .type(type)
+        .send(body);
+    });
+  }
+}
+
+function addViews(server: FastifyInstance, { views }: Answers): void {
+  view(server, '/api/history', ofHistory, ({ graph, range }) => views.history(graph, range));
+  view(server, '/api/rejected', ofRejected, ({ graph, values }) => views.rejected(graph, values === 'yes'));
+  view(server, '/api/entity', ofEntity, ({ graph, id }) => views.entity(graph, id));
+  view(server, '/api/map', ofGraph, ({ graph }) => views.map(graph));
+  view(server, '/api/replays', ofGraph, ({ graph }) => views.replays(graph));
+}
+
+/** A question by its query: 400 with the field named where it is none, 404 where there is no answer. */
+function view<Asked extends z.ZodType>(
+  server: FastifyInstance,
+  path: keyof typeof ROUTES,
+  asked: Asked,
+  answer: (query: z.infer<Asked>) => unknown,
+): void {
+  server.get(path, async (request, reply: FastifyReply) => {
+    const query = asked.safeParse(request.query);
+    if (!query.success) {
+      const [issue] = query.error.issues;
+      const field = issue?.path.join('.') || 'the query';
+      return reply.code(400).send({ error: `${field}: ${issue?.message ?? 'not understood'}`, field });
+    }
+    const found = await answer(query.data);
+    return found === undefined ? reply.code(404).send({ error: 'there is none of that name' }) : found;
+  });
+}

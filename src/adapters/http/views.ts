@@ -1,0 +1,88 @@
+import { z } from 'zod';
+
+/** What the dashboard asks for by graph. Times are epoch ms. */
+
+const graphName = z.string().min(1).max(100);
+const entityId = z.string().min(3).max(600);
+
+export const ofGraph = z.strictObject({ graph: graphName });
+export const ofHistory = z.strictObject({ graph: graphName, range: z.enum(['hour', 'day']).default('hour') });
+export const ofRejected = z.strictObject({ graph: graphName, values: z.enum(['yes', 'no']).default('no') });
+export const ofEntity = z.strictObject({ graph: graphName, id: entityId });
+
+/** Body of /api/history: columns of one length, oldest first; null where nothing was known. */
+export const history = z.object({
+  at: z.array(z.number()),
+  curves: z.record(z.string(), z.array(z.number().nullable())),
+});
+
+/** Body of /api/rejected: the newest records that could not be used, newest first. */
+export const rejected = z.array(
+  z.object({
+    code: z.string(),
+    /** Only where values were asked for: it quotes them. */
+    message: z.string().optional(),
+    topic: z.string(),
+    partition: z.number(),
+    offset: z.number(),
+    timestamp: z.number(),
+    /** Only where values were asked for: its first bytes as text; null for a tombstone. */
+    value: z.string().nullable().optional(),
+  }),
+);
+
+/** Body of /api/entity. */
+export const entity = z.object({
+  entity: z.string(),
+  /** Live edges by relation, and some of them. */
+  edges: z.record(z.string(), z.object({ out: z.number(), in: z.number(), some: z.array(z.string()) })),
+  firstSeen: z.number(),
+  lastSeen: z.number(),
+  updates: z.number(),
+  /** Of the commit that last moved it. */
+  step: z.number(),
+  norm: z.number(),
+  /** Path since it was last published. */
+  drift: z.number(),
+  /** By entity type, best first; score is the cosine. */
+  nearest: z.record(z.string(), z.array(z.object({ entity: z.string(), score: z.number() }))),
+});
+
+/** Body of /api/map: a sample of entities in two dimensions. */
+export const map = z.object({
+  at: z.number(),
+  points: z.array(
+    z.object({ entity: z.string(), x: z.number(), y: z.number(), group: z.string().optional() }),
+  ),
+});
+
+/** Body of /api/replays: shadow stores that a replay makes or made. */
+export const replays = z.array(
+  z.object({
+    store: z.string(),
+    since: z.string(),
+    finished: z.string().nullable(),
+    settings: z.record(z.string(), z.string()),
+    /** As of its last commit; absent where its store can't be read. */
+    done: z.number().optional(),
+    of: z.number(),
+    partitions: z.array(
+      z.object({ topic: z.string(), partition: z.number(), done: z.number(), of: z.number() }),
+    ),
+  }),
+);
+
+export type HistoryView = z.infer<typeof history>;
+export type RejectedView = z.infer<typeof rejected>;
+export type EntityView = z.infer<typeof entity>;
+export type MapView = z.infer<typeof map>;
+export type ReplaysView = z.infer<typeof replays>;
+
+/** What answers them; undefined where there is no such graph or entity. */
+export interface Views {
+  history(graph: string, range: 'hour' | 'day'): HistoryView | undefined;
+  rejected(graph: string, values: boolean): RejectedView | undefined;
+  entity(graph: string, id: string): Promise<EntityView | undefined>;
+  map(graph: string): Promise<MapView | undefined>;
+  replays(graph: string): Promise<ReplaysView | undefined>;
+}

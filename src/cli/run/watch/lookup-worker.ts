@@ -1,0 +1,82 @@
+/** Entry of a thread that looks up one entity: reading every vector must not hold up the updaters. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { EntityView } from '../../../adapters/http/views.ts';
+import { packError } from '../../../adapters/wire-error.ts';
+import { FatalError } from '../../../errors.ts';
+import { type EntityKey, parseEntityKey } from '../../../graph/entity.ts';
+import type { EntityRecord, GraphStore } from '../../../graph/graph-store.ts';
+import { nearest, norm } from '../../../graph/nearest.ts';
+import { openForReading } from '../../../state/open.ts';
+import type { LookupReply, LookupRequest } from './lookup-wire.ts';
+
+/** Neighbours looked for in all, of which some are of each type, and shown of each. */
+const NEAREST = 60;
+const OF_A_TYPE = 10;
+/** Edges looked at: a hub has millions, and its counts are then of these. */
+const EDGES = 200_000;
+const SOME_EDGES = 10;
+
+const port = parentPort;
+if (port === null) throw new FatalError('lookup-thread', 'this is the entry of a thread; use lookUp');
+
+const request: LookupRequest = workerData;
+const reply: LookupReply = await lookUp(request).then(
+  (found) => ({ kind: 'found', found }) as const,
+  (error: unknown) => ({ kind: 'failed', error: packError(error, 'lookup', 'the lookup failed') }) as const,
+);
+port.postMessage(reply);
+
+async function lookUp({ graph, id }: LookupRequest): Promise<EntityView | undefined> {
+  const key = parseEntityKey(id);
+  const store = await openForReading(graph);
+  try {
+    if (store?.layout.typeIndex(typeOf(key)) === undefined) return undefined;
+    const record = await store.entity(key);
+    return record && (await describe(store, record));
+  } finally {
+    await store?.close();
+  }
+}
+
+async function describe(store: GraphStore, record: EntityRecord): Promise<EntityView> {
+  const [row] = await store.readRows([record.row]);
+  const { dim } = store.layout;
+  const floats = row?.floats ?? new Float32Array(dim + 2);
+  return {
+    entity: record.key,
+    edges: await edgesOf(store, record.key),
+    ...{ firstSeen: record.firstSeen, lastSeen: record.lastSeen, updates: record.updates },
+    step: row?.step ?? 0,
+    norm: norm(floats, dim),
+    drift: floats[dim + 1] ?? 0,
+    nearest: byType(await nearest(store, record.row, NEAREST)),
+  };
+}
+
+async function edgesOf(store: GraphStore, key: EntityKey): Promise<EntityView['edges']> {
+  const edges: EntityView['edges'] = {};
+  let looked = 0;
+  for await (const { removed, relation, direction, lhs, rhs } of store.edgesOf(key)) {
+    if (++looked > EDGES) break;
+    if (removed) continue;
+    edges[relation] ??= { out: 0, in: 0, some: [] };
+    const of = edges[relation];
+    of[direction]++;
+    if (of.some.length < SOME_EDGES) of.some.push(direction === 'out' ? rhs : lhs);
+  }
+  return edges;
+}
+
+function byType(neighbours: readonly { entity: EntityKey; score: number }[]): EntityView['nearest'] {
+  const types: EntityView['nearest'] = {};
+  for (const neighbour of neighbours) {
+    types[typeOf(neighbour.entity)] ??= [];
+    const found = types[typeOf(neighbour.entity)];
+    if (found && found.length < OF_A_TYPE) found.push(neighbour);
+  }
+  return types;
+}
+
+function typeOf(key: EntityKey): string {
+  return key.slice(0, key.indexOf(':'));
+}

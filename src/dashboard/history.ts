@@ -1,0 +1,129 @@
+import { z } from 'zod';
+
+/** What is kept over time of a graph; null where nothing was known. */
+export const CURVES = [
+  'latencyP50Ms',
+  'latencyP99Ms',
+  'lagSeconds',
+  'lagRecords',
+  'eventsPerS',
+  'publishedPerS',
+  'rejectedPerS',
+  'loss',
+  'mrrKnown',
+  'mrrNew',
+  'mrrPopularity',
+  'outbox',
+  'entities',
+  'edges',
+  'memoryBytes',
+  'storeBytes',
+] as const;
+export type Curve = (typeof CURVES)[number];
+
+/** One moment: epoch ms, and a value of each curve that has one. */
+export interface Point {
+  readonly at: number;
+  readonly values: Readonly<Partial<Record<Curve, number | undefined>>>;
+}
+
+/** Points by column, oldest first: `at[i]` is the time of `curves[name][i]`. */
+export const columnsSchema = z.object({
+  at: z.array(z.number()),
+  curves: z.record(z.string(), z.array(z.number().nullable())),
+});
+export type Columns = z.infer<typeof columnsSchema>;
+
+const storedSchema = z.object({
+  format: z.literal(1),
+  /** When this graph's process began, the newest last, epoch ms. */
+  starts: z.array(z.number()),
+  hour: columnsSchema,
+  day: columnsSchema,
+});
+
+/** Apart from each other. An hour of fine ones and a day of coarse ones: 2,160 points, whatever the graph's size. */
+export const FINE_MS = 5_000;
+const COARSE_MS = 60_000;
+const FINE_POINTS = 720;
+const COARSE_POINTS = 1_440;
+const STARTS = 50;
+
+/** A graph's curves over the last hour and the last day, in bounded memory; as text, to be kept over a restart. */
+export class History {
+  readonly starts: number[] = [];
+  readonly #fine: Point[] = [];
+  readonly #coarse: Point[] = [];
+  /** Fine points of the coarse one that is not full yet. */
+  #gathering: Point[] = [];
+
+  started(at: number): void {
+    this.starts.push(at);
+    if (this.starts.length > STARTS) this.starts.shift();
+  }
+
+  add(point: Point): void {
+    push(this.#fine, point, FINE_POINTS);
+    this.#gathering.push(point);
+    const [first] = this.#gathering;
+    if (first === undefined || point.at - first.at < COARSE_MS - FINE_MS) return;
+    push(this.#coarse, meanOf(this.#gathering), COARSE_POINTS);
+    this.#gathering = [];
+  }
+
+  hour(): Columns {
+    return columnsOf(this.#fine);
+  }
+
+  day(): Columns {
+    return columnsOf(this.#coarse);
+  }
+
+  toText(): string {
+    return JSON.stringify({ format: 1, starts: this.starts, hour: this.hour(), day: this.day() });
+  }
+
+  /** @throws where the text is none of `toText`. */
+  static fromText(text: string): History {
+    const { starts, hour, day } = storedSchema.parse(JSON.parse(text));
+    const history = new History();
+    history.starts.push(...starts.slice(-STARTS));
+    history.#fine.push(...pointsOf(hour).slice(-FINE_POINTS));
+    history.#coarse.push(...pointsOf(day).slice(-COARSE_POINTS));
+    return history;
+  }
+}
+
+function push(points: Point[], point: Point, most: number): void {
+  points.push(point);
+  if (points.length > most) points.shift();
+}
+
+function meanOf(points: readonly Point[]): Point {
+  const values = CURVES.map((curve) => {
+    const known = points.map((point) => point.values[curve]).filter((value) => value !== undefined);
+    const sum = known.reduce((total, value) => total + value, 0);
+    return [curve, known.length === 0 ? undefined : sum / known.length] as const;
+  });
+  return { at: points.at(-1)?.at ?? 0, values: Object.fromEntries(values) };
+}
+
+function columnsOf(points: readonly Point[]): Columns {
+  const column = (curve: Curve) => points.map(({ values }) => rounded(values[curve]));
+  return {
+    at: points.map(({ at }) => at),
+    curves: Object.fromEntries(CURVES.map((curve) => [curve, column(curve)])),
+  };
+}
+
+function pointsOf({ at, curves }: Columns): Point[] {
+  return at.map((moment, i) => ({
+    at: moment,
+    values: Object.fromEntries(CURVES.map((curve) => [curve, curves[curve]?.[i] ?? undefined])),
+  }));
+}
+
+/** Four digits are more than a curve shows, and a third of the text. */
+function rounded(value: number | undefined): number | null {
+  return value === undefined || !Number.isFinite(value) ? null : Number(value.toPrecision(4));
+}

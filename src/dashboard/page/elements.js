@@ -1,0 +1,106 @@
+// @ts-check
+
+/** @typedef {Node | string | number | null | undefined} Child */
+
+/**
+ * An element. Children are nodes or text: what a topic or a person named is never taken for markup.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function el(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  for (const child of children)
+    if (child != null) element.append(typeof child === 'number' ? String(child) : child);
+  return element;
+}
+
+/**
+ * Named figures, side by side.
+ * @param {readonly (readonly [name: string, value: string, title?: string])[]} figures
+ */
+export function tiles(figures) {
+  return el(
+    'dl',
+    { class: 'tiles' },
+    ...figures.map(([name, value, title]) =>
+      el('div', title === undefined ? {} : { title }, el('dt', {}, name), el('dd', {}, value)),
+    ),
+  );
+}
+
+/**
+ * @param {string} caption what it holds, for those who can't see where it stands
+ * @param {readonly string[]} head
+ * @param {readonly (readonly Child[])[]} rows
+ * @param {string} [kind] `words`: text in every column
+ */
+export function table(caption, head, rows, kind = 'numbers') {
+  return el(
+    'div',
+    { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': caption },
+    el(
+      'table',
+      { class: kind, 'aria-label': caption },
+      el('thead', {}, el('tr', {}, ...head.map((name) => el('th', { scope: 'col' }, name)))),
+      el('tbody', {}, ...rows.map((row) => el('tr', {}, ...row.map((cell) => el('td', {}, cell))))),
+    ),
+  );
+}
+
+/**
+ * What is there for those who want it.
+ * @param {string} summary
+ * @param {boolean} open from the start
+ * @param {...Node} content
+ */
+export function details(summary, open, ...content) {
+  return el('details', open ? { open: '' } : {}, el('summary', {}, summary), ...content);
+}
+
+/**
+ * Puts new content into a place, unless it is what is there: a reader's focus and selection stay.
+ * @param {Element} place
+ * @param {...Node} content
+ */
+export function fill(place, ...content) {
+  const holder = el('div', {}, ...content);
+  if (place.innerHTML === holder.innerHTML) return;
+  place.replaceChildren(...holder.childNodes);
+}
+
+/**
+ * Buttons of which one is pressed.
+ * @param {Element} place
+ * @param {readonly string[]} names
+ * @param {string} chosen
+ * @param {(name: string) => void} choose
+ */
+export function choice(place, names, chosen, choose) {
+  const known = [...place.children].map((button) => button.textContent);
+  if (known.join() !== names.join()) {
+    place.replaceChildren(
+      ...names.map((name) => {
+        const button = el('button', { type: 'button' }, name);
+        button.addEventListener('click', () => choose(name));
+        return button;
+      }),
+    );
+  }
+  for (const button of place.children) {
+    button.setAttribute('aria-pressed', String(button.textContent === chosen));
+  }
+}
+
+/**
+ * @param {string} id
+ * @returns {HTMLElement}
+ */
+export function place(id) {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`the page has no #${id}`);
+  return found;
+}

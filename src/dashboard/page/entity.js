@@ -1,0 +1,86 @@
+// @ts-check
+import { entity } from './api.js';
+import { el, fill, place, table, tiles } from './elements.js';
+import { count, share, time } from './format.js';
+
+/** One entity, by its id: its edges, its vector, and what is near it. */
+export class Entity {
+  #input = el('input', {
+    name: 'id',
+    placeholder: 'user:123',
+    autocomplete: 'off',
+    spellcheck: 'false',
+    required: '',
+  });
+  #result = el('div', { 'aria-live': 'polite' });
+  #graph = '';
+
+  constructor() {
+    const form = el(
+      'form',
+      {},
+      el('label', {}, 'TYPE:ID', this.#input),
+      el('button', { type: 'submit' }, 'Look up'),
+    );
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      void this.#find(this.#input.value.trim());
+    });
+    place('entity').append(form, this.#result);
+  }
+
+  /** @param {string} graph */
+  of(graph) {
+    if (graph === this.#graph) return;
+    this.#graph = graph;
+    this.#result.replaceChildren();
+  }
+
+  /** @param {string} id */
+  async #find(id) {
+    this.#input.value = id;
+    fill(this.#result, el('p', { class: 'quiet' }, `Comparing ${id} with every vector …`));
+    try {
+      this.#show(await entity(this.#graph, id));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      fill(this.#result, el('p', { class: 'problem' }, `${id} in ${this.#graph}: ${reason}`));
+    }
+  }
+
+  /** @param {import('./api.js').EntityView} found */
+  #show(found) {
+    const near = Object.entries(found.nearest).map(([type, neighbours]) => [
+      el('h3', {}, `Nearest: ${type}`),
+      table(
+        `Nearest of type ${type}`,
+        ['Entity', 'cosine'],
+        neighbours.map(({ entity: name, score }) => [this.#link(name), share(score)]),
+      ),
+    ]);
+    this.#result.replaceChildren(
+      el('h3', {}, found.entity),
+      tiles([
+        ['last event', time(found.lastSeen)],
+        ['first event', time(found.firstSeen)],
+        ['updates', count(found.updates), 'edges it was an end of when trained'],
+        ['moved at step', count(found.step)],
+        ['moved by', share(found.drift), 'since it was last published'],
+        ['length', share(found.norm)],
+      ]),
+      table(
+        'Live edges by relation',
+        ['Relation', 'out', 'in'],
+        Object.entries(found.edges).map(([relation, edges]) => [relation, count(edges.out), count(edges.in)]),
+      ),
+      ...near.flat(),
+    );
+  }
+
+  /** @param {string} name */
+  #link(name) {
+    const button = el('button', { type: 'button' }, name);
+    button.addEventListener('click', () => void this.#find(name));
+    return button;
+  }
+}

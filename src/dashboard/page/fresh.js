@@ -1,0 +1,82 @@
+// @ts-check
+import { Chart } from './charts.js';
+import { details, el, fill, place, table, tiles } from './elements.js';
+import { count, rate, span } from './format.js';
+
+/** How far behind the events the vectors are. */
+export class Fresh {
+  #tiles = el('div');
+  #lag = el('div');
+  #partitions = details('Lag by partition', false, this.#lag);
+  #latency = new Chart(
+    'Event → vector',
+    [
+      { curve: 'latencyP50Ms', label: 'median', colour: 'c0' },
+      { curve: 'latencyP99Ms', label: '99 %', colour: 'c1' },
+    ],
+    span,
+  );
+  #behind = new Chart('Lag', [{ curve: 'lagSeconds', label: 'behind', colour: 'c0' }], (value) =>
+    span(value == null ? value : value * 1_000),
+  );
+  #rates = new Chart(
+    'Rates',
+    [
+      { curve: 'eventsPerS', label: 'events', colour: 'c0' },
+      { curve: 'publishedPerS', label: 'vectors', colour: 'c1' },
+    ],
+    rate,
+  );
+
+  constructor() {
+    place('fresh').append(
+      ...[this.#tiles, this.#latency.figure, this.#behind.figure, this.#rates.figure, this.#partitions],
+    );
+  }
+
+  /**
+   * @param {import('./api.js').GraphStatus} graph
+   * @param {{ events: number | undefined }} rates
+   */
+  status({ latencyMs, lag, events, committedAt }, rates) {
+    const records = lag.reduce((sum, each) => sum + each.records, 0);
+    const seconds = lag.length === 0 ? undefined : Math.max(...lag.map((each) => each.seconds ?? 0));
+    fill(
+      this.#tiles,
+      tiles([
+        [
+          'event → vector',
+          span(latencyMs.p50),
+          'median of the newest vectors, from the arrival of the event',
+        ],
+        ['slowest 1 %', span(latencyMs.p99)],
+        [
+          'lag',
+          seconds === undefined ? '–' : span(seconds * 1_000),
+          'age of the newest event learned, where others wait',
+        ],
+        ['events waiting', lag.length === 0 ? '–' : count(records)],
+        ['events', rate(rates.events)],
+        ['events in all', count(events.consumed)],
+        ['last commit', committedAt === undefined ? '–' : `${span(Date.now() - committedAt)} ago`],
+      ]),
+    );
+    fill(
+      this.#lag,
+      table(
+        'Lag by partition',
+        ['Partition', 'Waiting', 'Behind'],
+        lag.map((each) => [
+          `${each.topic} ${each.partition}`,
+          count(each.records),
+          each.seconds === undefined ? '–' : span(each.seconds * 1_000),
+        ]),
+      ),
+    );
+  }
+
+  /** @param {import('./api.js').HistoryView} history */
+  history(history) {
+    for (const chart of [this.#latency, this.#behind, this.#rates]) chart.show(history);
+  }
+}

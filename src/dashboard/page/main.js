@@ -1,0 +1,94 @@
+// @ts-check
+import { follow, history } from './api.js';
+import { choice, el, fill, place } from './elements.js';
+import { Entity } from './entity.js';
+import { span, time } from './format.js';
+import { Fresh } from './fresh.js';
+import { EmbeddingMap } from './map.js';
+import { Replays } from './replays.js';
+import { Right } from './right.js';
+import { Safe } from './safe.js';
+import { Size } from './size.js';
+
+const CURVES_MS = 5_000;
+const RANGES = ['hour', 'day'];
+
+const sections = { fresh: new Fresh(), right: new Right(), safe: new Safe(), size: new Size() };
+const [entity, map, replays] = [new Entity(), new EmbeddingMap(), new Replays()];
+
+let graph = decodeURIComponent(location.hash.slice(1));
+let range = 'hour';
+/** @type {import('./api.js').Status | undefined} */
+let status;
+/** @type {import('./api.js').Status | undefined} */
+let before;
+
+follow(
+  (told) => {
+    // A rate needs some seconds between; and another process counts anew.
+    if (before === undefined || told.startedAt !== before.startedAt || told.now - before.now > 4_000)
+      before = status;
+    status = told;
+    show();
+  },
+  (connected) => {
+    const last = status === undefined ? '' : `; what is shown is of ${time(status.now)}`;
+    place('connection').textContent = connected ? '' : `Not connected: trying again${last}.`;
+    if (connected) return void curves();
+    const headline = place('headline');
+    headline.dataset['level'] = 'bad';
+    headline.textContent = 'The updater does not answer';
+  },
+);
+setInterval(() => void curves(), CURVES_MS);
+
+function show() {
+  if (status === undefined) return;
+  const { headline, graphs, faults } = status;
+  const line = place('headline');
+  line.dataset['level'] = headline.level;
+  const step = headline.step === undefined ? [] : [` — docs/runbook.md#${headline.step}`];
+  fill(line, el('span', {}, headline.text), ...step.map((text) => el('span', { class: 'quiet' }, text)));
+  document.title = `${headline.level === 'ok' ? '' : '! '}twhin-stream`;
+  const names = graphs.map((each) => each.graph);
+  if (!names.includes(graph)) {
+    graph = names[0] ?? '';
+    void curves();
+  }
+  choice(place('graphs'), names, graph, (name) => {
+    graph = name;
+    location.hash = encodeURIComponent(name);
+    show();
+    void curves();
+  });
+  choice(place('ranges'), RANGES, range, (name) => {
+    range = name;
+    show();
+    void curves();
+  });
+  place('about').textContent =
+    `version ${status.version}, up for ${span(status.now - status.startedAt)}, as of ${time(status.now)}`;
+  const now = graphs.find((each) => each.graph === graph);
+  if (now === undefined) return;
+  sections.fresh.status(now, { events: eventRate(now) });
+  sections.right.status(now);
+  sections.safe.status(now, faults);
+  sections.size.status(now, status);
+  for (const section of [entity, map, replays]) section.of(graph);
+}
+
+/** @param {import('./api.js').GraphStatus} now */
+function eventRate(now) {
+  const then = before?.graphs.find((each) => each.graph === now.graph);
+  if (status === undefined || before === undefined || then === undefined || status.now <= before.now)
+    return undefined;
+  return (1_000 * (now.events.consumed - then.events.consumed)) / (status.now - before.now);
+}
+
+async function curves() {
+  if (graph === '' || document.hidden) return;
+  const asked = graph;
+  const curves = await history(graph, range).catch(() => undefined);
+  if (curves === undefined || asked !== graph) return;
+  for (const section of Object.values(sections)) section.history(curves);
+}

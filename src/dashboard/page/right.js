@@ -1,0 +1,78 @@
+// @ts-check
+import { Chart } from './charts.js';
+import { el, fill, place, table } from './elements.js';
+import { count, share } from './format.js';
+
+/** Whether what is learned predicts what comes, by relation and against what anyone could guess. */
+export class Right {
+  #table = el('div');
+  #moves = el('div');
+  #mrr = new Chart(
+    'MRR of each event before it is learned',
+    [
+      { curve: 'mrrKnown', label: 'known entities', colour: 'c0' },
+      { curve: 'mrrNew', label: 'new entities', colour: 'c1' },
+      { curve: 'mrrPopularity', label: 'by popularity', colour: 'c4' },
+    ],
+    share,
+  );
+  #loss = new Chart('Loss', [{ curve: 'loss', label: 'of an anchor', colour: 'c3' }], share);
+  #baseline = el('p', { class: 'quiet' });
+
+  constructor() {
+    place('right').append(this.#mrr.figure, this.#baseline, this.#table, this.#loss.figure, this.#moves);
+  }
+
+  /** @param {import('./api.js').GraphStatus} graph */
+  status({ quality, loss, moved }) {
+    const relations = [
+      ...new Set([...Object.keys(loss), ...Object.keys(quality.known), ...Object.keys(quality.new)]),
+    ];
+    fill(
+      this.#table,
+      table(
+        'Quality by relation, mean of about the last hundred batches',
+        ['Relation', 'MRR known', 'hits@10', 'MRR new', 'by popularity', 'by chance', 'loss'],
+        relations.map((relation) => {
+          const known = quality.known[relation];
+          return [
+            relation,
+            share(known?.mrr),
+            share(known?.hits10),
+            share(quality.new[relation]?.mrr),
+            share(known?.popularityMrr),
+            share(known?.randomMrr),
+            share(loss[relation]),
+          ];
+        }),
+      ),
+    );
+    fill(
+      this.#moves,
+      el('h3', {}, 'Drift of published vectors'),
+      table(
+        'Path of a vector between two publications, by entity type',
+        ['Type', 'mean', '99 %', 'length'],
+        Object.entries(moved).map(([type, { mean, p99, norm }]) => [
+          type,
+          share(mean),
+          share(p99),
+          share(norm),
+        ]),
+      ),
+    );
+  }
+
+  /** @param {import('./api.js').HistoryView} history of the time shown: its mean is the baseline */
+  history(history) {
+    this.#mrr.show(history);
+    this.#loss.show(history);
+    const known = (history.curves['mrrKnown'] ?? []).filter((value) => value !== null);
+    const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
+    const now = known.at(-1);
+    this.#baseline.textContent =
+      known.length === 0 || now === undefined
+        ? 'No event was ranked in this time.'
+        : `Known entities: ${share(now)} now, ${share(mean)} on average over the ${count(known.length)} points shown.`;
+  }
+}

@@ -1,0 +1,105 @@
+// @ts-check
+import { rejected } from './api.js';
+import { Chart } from './charts.js';
+import { details, el, fill, place, table, tiles } from './elements.js';
+import { count, span, time } from './format.js';
+
+/** What was refused, what waits, and what went wrong. */
+export class Safe {
+  #tiles = el('div');
+  #reasons = el('div');
+  #samples = el('div');
+  #faults = el('div');
+  #outbox = new Chart('Outbox', [{ curve: 'outbox', label: 'vectors waiting', colour: 'c0' }], count);
+  #values = false;
+  #button = el('button', { type: 'button', 'aria-pressed': 'false' }, 'Show what they hold');
+  #newest = details('Newest dead letters', false, this.#button, this.#samples);
+  #graph = '';
+  #seen = '';
+
+  constructor() {
+    this.#button.addEventListener('click', () => {
+      this.#values = !this.#values;
+      this.#button.setAttribute('aria-pressed', String(this.#values));
+      void this.#read();
+    });
+    place('safe').append(
+      ...[this.#tiles, this.#outbox.figure, el('h3', {}, 'Dead letters')],
+      ...[this.#reasons, this.#newest, el('h3', {}, 'Warnings and errors'), this.#faults],
+    );
+  }
+
+  /**
+   * @param {import('./api.js').GraphStatus} graph
+   * @param {import('./api.js').Status['faults']} faults
+   */
+  status({ graph, events, rejectedBy, outbox, retries, commits, starts, epoch, space }, faults) {
+    const last = faults.at(-1);
+    fill(
+      this.#tiles,
+      tiles([
+        ['dead letters', count(events.rejected), 'over the life of the store'],
+        ['repeats', count(events.duplicate + events.late), 'duplicate or stale events, counted once'],
+        ['outbox', count(outbox.vectors), 'vectors committed and not yet acknowledged'],
+        ['oldest waits', outbox.vectors === 0 ? '–' : span(outbox.oldestAgeMs)],
+        ['sends repeated', count(retries)],
+        ['commits', count(commits)],
+        ['starts known', count(starts.length), starts.map((at) => time(at)).join(', ')],
+        ['last start', time(starts.at(-1))],
+        ['last fault', last === undefined ? 'none' : time(last.at)],
+        ['epoch', epoch === undefined ? '–' : String(epoch), `space ${space ?? '–'}`],
+      ]),
+    );
+    fill(
+      this.#reasons,
+      table(
+        'Dead letters by reason, since the process began',
+        ['Reason', 'Records'],
+        Object.entries(rejectedBy).map(([reason, records]) => [reason, count(records)]),
+      ),
+    );
+    fill(
+      this.#faults,
+      faults.length === 0
+        ? el('p', { class: 'quiet' }, 'None since the process began.')
+        : table(
+            'Newest warnings and errors',
+            ['Last', 'Times', 'What'],
+            faults
+              .toReversed()
+              .slice(0, 10)
+              .map(({ at, times, text }) => [time(at), count(times), text]),
+            'words',
+          ),
+    );
+    this.#newest.hidden = events.rejected === 0;
+    const seen = `${graph} ${events.rejected}`;
+    if (seen === this.#seen) return;
+    this.#seen = seen;
+    this.#graph = graph;
+    void this.#read();
+  }
+
+  /** @param {import('./api.js').HistoryView} history */
+  history(history) {
+    this.#outbox.show(history);
+  }
+
+  async #read() {
+    const records = await rejected(this.#graph, this.#values).catch(() => []);
+    if (records.length === 0) return this.#samples.replaceChildren();
+    fill(
+      this.#samples,
+      table(
+        'Newest dead letters',
+        ['Reason', 'Where', ...(this.#values ? ['Why', 'Value'] : [])],
+        records.map(({ code, topic, partition, offset, message, value }) => [
+          code,
+          `${topic} ${partition} @ ${offset}`,
+          ...(this.#values ? [message, value === null ? 'tombstone' : value] : []),
+        ]),
+        'words',
+      ),
+    );
+  }
+}

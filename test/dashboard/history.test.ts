@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { CURVES, FINE_MS, History } from '../../src/dashboard/history.ts';
+
+/** Points five seconds apart, the first at 0, each with its number as its lag. */
+function filled(points: number): History {
+  const history = new History();
+  for (let i = 0; i < points; i++) {
+    history.add({ at: i * FINE_MS, values: { lagRecords: i, loss: undefined } });
+  }
+  return history;
+}
+
+describe('History', () => {
+  test('keeps every point of the last hour, by column, and null where nothing was known', () => {
+    const { at, curves } = filled(3).hour();
+    expect(at).toEqual([0, 5_000, 10_000]);
+    expect(curves['lagRecords']).toEqual([0, 1, 2]);
+    expect(curves['loss']).toEqual([null, null, null]);
+    expect(Object.keys(curves)).toEqual([...CURVES]);
+  });
+
+  test('keeps the mean of each minute for a day', () => {
+    const { at, curves } = filled(24).day();
+    // Points 0 … 11 and 12 … 23.
+    expect(at).toEqual([55_000, 115_000]);
+    expect(curves['lagRecords']).toEqual([5.5, 17.5]);
+    expect(curves['loss']).toEqual([null, null]);
+  });
+
+  test('a mean is of what was known', () => {
+    const history = new History();
+    for (let i = 0; i < 12; i++) history.add({ at: i * FINE_MS, values: i < 3 ? { loss: 2 + i } : {} });
+    expect(history.day().curves['loss']).toEqual([3]);
+  });
+
+  test('is bounded: 720 fine points and 1,440 coarse ones, the newest', () => {
+    const history = filled(12 * 1_500);
+    expect(history.hour().at).toHaveLength(720);
+    expect(history.hour().at.at(-1)).toBe((12 * 1_500 - 1) * FINE_MS);
+    expect(history.day().at).toHaveLength(1_440);
+    for (let i = 0; i < 60; i++) history.started(i);
+    expect([history.starts.length, history.starts[0], history.starts.at(-1)]).toEqual([50, 10, 59]);
+    expect(history.toText().length).toBeLessThan(300_000);
+  });
+
+  test('comes back from its text as it was, and goes on', () => {
+    const before = filled(30);
+    before.started(7);
+    const after = History.fromText(before.toText());
+    expect([after.hour(), after.day(), after.starts]).toEqual([before.hour(), before.day(), [7]]);
+    after.add({ at: 30 * FINE_MS, values: { lagRecords: 30 } });
+    expect(after.hour().curves['lagRecords']?.slice(-2)).toEqual([29, 30]);
+    expect(() => History.fromText('{"format":2}')).toThrow();
+  });
+
+  test('a number is kept to four digits, and none that is not finite', () => {
+    const history = new History();
+    history.add({ at: 0, values: { loss: 1.234567, outbox: 1_234_567, mrrNew: Number.NaN } });
+    const { curves } = history.hour();
+    expect([curves['loss'], curves['outbox'], curves['mrrNew']]).toEqual([[1.235], [1_235_000], [null]]);
+  });
+});

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { project } from '../../src/dashboard/projection.ts';
+
+/** Vectors of 4 that differ by 3 along the first number and by 1 along the third; the rest is the same for all. */
+const CROSS = [
+  [3, 5, 0, 5],
+  [-3, 5, 0, 5],
+  [0, 5, 1, 5],
+  [0, 5, -1, 5],
+].map((vector) => Float32Array.from(vector));
+
+const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, k) => sum + value * (b[k] ?? 0), 0);
+
+describe('project', () => {
+  test('finds the two directions in which vectors differ most, and where each lies on them', () => {
+    const { points, axes } = project(CROSS);
+    // Of an axis the sign means nothing.
+    expect([...axes[0]].map(Math.abs)).toEqual([1, 0, 0, 0].map((value) => expect.closeTo(value, 5)));
+    expect([...axes[1]].map(Math.abs)).toEqual([0, 0, 1, 0].map((value) => expect.closeTo(value, 5)));
+    expect([...points].map(Math.abs)).toEqual(
+      [3, 0, 3, 0, 0, 1, 0, 1].map((value) => expect.closeTo(value, 4)),
+    );
+  });
+
+  test('begins with the axes before, so that a picture does not turn over', () => {
+    const { axes } = project(CROSS);
+    const turned: typeof axes = [axes[0].map((value) => -value), axes[1].map((value) => -value)];
+    const { axes: after } = project(CROSS, turned);
+    expect(dot(after[0], turned[0])).toBeCloseTo(1, 5);
+    expect(dot(after[1], turned[1])).toBeCloseTo(1, 5);
+  });
+
+  test('of no vectors, or of all alike, gives numbers', () => {
+    expect(project([]).points).toHaveLength(0);
+    const { points } = project([CROSS[0], CROSS[0]].map((vector) => vector ?? new Float32Array(4)));
+    expect([...points]).toEqual([0, 0, 0, 0]);
+  });
+
+  test('axes have length 1 and are at right angles, whatever the vectors', () => {
+    const vectors = fc.array(fc.float32Array({ minLength: 6, maxLength: 6, noNaN: true, min: -9, max: 9 }), {
+      minLength: 3,
+      maxLength: 20,
+    });
+    fc.assert(
+      fc.property(vectors, (all) => {
+        const { axes, points } = project(all);
+        expect(dot(axes[0], axes[1])).toBeCloseTo(0, 5);
+        for (const axis of axes) expect(dot(axis, axis)).toBeCloseTo(1, 5);
+        expect([...points].every(Number.isFinite)).toBe(true);
+      }),
+    );
+  });
+});

@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import AxeSource from 'axe-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/** Path of a Chromium on this machine; undefined where there is none. */
+export function chromiumPath(): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return folders
+    .flatMap((folder) => NAMES.map((name) => join(folder, name)))
+    .find((path) => existsSync(path));
+}
+
+/** Why tests in a browser are left out here; undefined where they are not. On a CI machine they never are. */
+export function noBrowser(): string | undefined {
+  if (chromiumPath() !== undefined || process.env['CI'] === 'true') return undefined;
+  return `no ${NAMES.join(', ')} on the PATH: install Debian's chromium to run these`;
+}
+
+export function openBrowser(): Promise<Browser> {
+  const executablePath = chromiumPath();
+  if (executablePath === undefined) throw new Error(`none of ${NAMES.join(', ')} is on the PATH`);
+  // Chromium's own sandbox needs rights that a container, or root, does not have.
+  return chromium.launch({ executablePath, args: ['--no-sandbox'] });
+}
+
+/** A page, and all that went wrong in it. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: { width?: number; scheme?: 'light' | 'dark' } = {},
+): Promise<{ page: Page; problems: string[] }> {
+  const { width = 1280, scheme = 'light' } = options;
+  const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme: scheme });
+  const problems: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
+  });
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('request', (request) => {
+    if (!request.url().startsWith(new URL(url).origin)) problems.push(`it asks ${request.url()}`);
+  });
+  await page.goto(url);
+  return { page, problems };
+}
+
+/** What keeps people from using the page, a line each. */
+export async function barriers(page: Page): Promise<string[]> {
+  await page.evaluate(AxeSource.source);
+  const violations = await page.evaluate(
+    "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, help, nodes }) => id + ': ' + help + ' at ' + nodes.map((node) => node.target.join(' ')).join(', ')))",
+  );
+  return Array.isArray(violations) ? violations.map(String) : [`axe gave ${String(violations)}`];
+}

@@ -1,0 +1,165 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { history } from '../../src/adapters/http/views.ts';
+import { barriers, noBrowser, openBrowser, openPage } from './browser.ts';
+import { type Running, Twhin, until } from './twhin.ts';
+
+const missing = noBrowser();
+if (missing !== undefined) process.stderr.write(`the dashboard is not tested in a browser: ${missing}\n`);
+
+const HOSTILE = '<script>document.title="taken"</script>';
+const now = Date.now();
+const follows = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    ...{ followerId: `u${from + i}`, followedId: `u${from + i + 1}`, action: 'follow' },
+    at: now + from + i,
+  }));
+
+async function served(running: Running): Promise<string> {
+  await running.says(/"msg":"serving health and metrics"/);
+  return /"url":"([^"]+)"/.exec(running.stderr)?.[1] ?? '';
+}
+
+/** What a tile says. */
+async function tile(page: Page, name: string): Promise<string> {
+  return (
+    (await page
+      .locator('.tiles div', { has: page.getByText(name, { exact: true }) })
+      .locator('dd')
+      .textContent()) ?? ''
+  );
+}
+
+async function shows(page: Page, name: string, value: string): Promise<void> {
+  await until(`${name} is ${value}`, async () => (await tile(page, name)) === value, 30_000);
+}
+
+describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
+  let browser: Browser;
+  let twhin: Twhin | undefined;
+  beforeAll(async () => {
+    browser = await openBrowser();
+  });
+  afterAll(() => browser?.close());
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+    await twhin?.remove();
+  });
+
+  test('shows what the metrics say, as it comes, whatever ids are called', async () => {
+    const here = await Twhin.create(inject('brokers'));
+    twhin = here;
+    await here.ok(['topics', 'apply']);
+    const hostile = { followerId: HOSTILE, followedId: 'u1', action: 'follow', at: now };
+    await here.feed('follow', [...follows(0, 300), hostile]);
+    await here.ok(['feed', '-', '--topic', 'follow', '--raw'], { stdin: `${HOSTILE}\n` });
+    const running = here.start(['run', '--graph', 'follow', '--http', '127.0.0.1:0']);
+    const url = await served(running);
+    const { page, problems } = await openPage(browser, url);
+    await shows(page, 'events in all', '302');
+    await shows(page, 'dead letters', '1');
+    await until('it is well', async () =>
+      /^Healthy: vectors are [\d.]+ s behind$/.test((await page.locator('#headline').textContent()) ?? ''),
+    );
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const metric = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1]);
+    expect(await tile(page, 'entities')).toBe(String(metric('twhin_entities{graph="follow",type="user"}')));
+    expect(await tile(page, 'live edges')).toBe(
+      String(metric('twhin_edges{graph="follow",relation="follows"}')),
+    );
+
+    await here.feed('follow', follows(300, 100));
+    await shows(page, 'events in all', '402');
+
+    // Values only when asked for; markup in them is text.
+    await page.getByText('Newest dead letters').click();
+    await page.getByText('not-json').first().waitFor();
+    expect(await page.locator('body').textContent()).not.toContain('document.title');
+    await page.getByRole('button', { name: 'Show what they hold' }).click();
+    await page.getByText(HOSTILE, { exact: true }).first().waitFor();
+
+    await page.getByLabel('TYPE:ID').fill(`user:${HOSTILE}`);
+    await page.getByRole('button', { name: 'Look up' }).click();
+    await page.getByRole('heading', { name: `user:${HOSTILE}` }).waitFor();
+    // Who is near can be looked up from there.
+    await page.locator('#entity td button').first().click();
+    await until(
+      'another entity',
+      async () => !((await page.locator('#entity h3').first().textContent()) ?? HOSTILE).includes(HOSTILE),
+    );
+    await page.getByLabel('TYPE:ID').fill('user:nobody');
+    await page.keyboard.press('Enter');
+    await page.getByText('user:nobody in follow: there is none of that name').waitFor();
+
+    await page.getByText(/entities of 1 type by/).waitFor();
+    expect(await page.title()).toBe('twhin-stream');
+    // The one lookup that found nothing.
+    expect(problems).toEqual([expect.stringContaining('404')]);
+    for (const [width, scheme] of [
+      [1280, 'light'],
+      [390, 'dark'],
+    ] as const) {
+      const other = await openPage(browser, url, { width, scheme });
+      await shows(other.page, 'events in all', '402');
+      expect(await barriers(other.page)).toEqual([]);
+      expect(await other.page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+      expect(other.problems).toEqual([]);
+    }
+    running.kill('SIGTERM');
+    expect((await running.ended).code).toBe(0);
+  });
+
+  test('of a process that is killed says so, and goes on with its curves when it is back', async () => {
+    const here = await Twhin.create(inject('brokers'));
+    twhin = here;
+    await here.ok(['topics', 'apply']);
+    await here.feed('follow', follows(0, 50));
+    const first = here.start(['run', '--graph', 'follow', '--http', '127.0.0.1:0']);
+    const url = await served(first);
+    const { page } = await openPage(browser, url);
+    await shows(page, 'events in all', '50');
+    const file = join(here.folder, 'state', 'follow', 'history.json');
+    await until('curves are kept', async () => (await readFile(file, 'utf8').catch(() => '')) !== '', 90_000);
+    first.kill('SIGKILL');
+    await first.ended;
+    await page.getByText('The updater does not answer').waitFor();
+    await page.getByText(/^Not connected: trying again; what is shown is of/).waitFor();
+
+    const second = here.start(['run', '--graph', 'follow', '--http', new URL(url).host]);
+    await page.getByText(/^Healthy/).waitFor({ timeout: 60_000 });
+    await shows(page, 'starts known', '2');
+    const curves = history.parse(await (await fetch(`${url}/api/history?graph=follow`)).json());
+    expect(curves.at[0]).toBeLessThan(Date.now() - 5_000);
+    second.kill('SIGTERM');
+    await second.ended;
+  });
+
+  test('without a broker, and with nothing in the store, says what is wrong and shows that there is nothing', async () => {
+    const here = await Twhin.create('127.0.0.1:1');
+    twhin = here;
+    const running = here.start(['run', '--http', '127.0.0.1:0']);
+    const { page, problems } = await openPage(browser, await served(running));
+    await page
+      .getByText(/engagement: not ready: it is joining/)
+      .first()
+      .waitFor();
+    await page
+      .getByText(/no broker answers at 127\.0\.0\.1:1/)
+      .first()
+      .waitFor();
+    expect(await tile(page, 'entities')).toBe('0');
+    await page.getByText('No entity yet.').waitFor();
+    await page.getByRole('button', { name: 'follow' }).click();
+    await until(
+      'the other graph',
+      async () =>
+        (await page.getByRole('button', { name: 'follow' }).getAttribute('aria-pressed')) === 'true',
+    );
+    expect(await barriers(page)).toEqual([]);
+    expect(problems).toEqual([]);
+    running.kill('SIGTERM');
+    await running.ended;
+  });
+});

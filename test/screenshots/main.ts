@@ -1,0 +1,49 @@
+/** Makes the README's pictures of the dashboard, of a demo in its last moments: `npm run screenshots`. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { openBrowser, openPage } from '../e2e/browser.ts';
+import { until } from '../e2e/twhin.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const IMAGES = join(ROOT, 'docs', 'images');
+const LIMIT_MS = 300_000;
+/** Curves and map are asked for every five seconds. */
+const SETTLE_MS = 8_000;
+
+const demo = spawn(process.execPath, ['demo/main.ts', '--embedded', '--keep', '--events', '100000'], {
+  cwd: ROOT,
+  env: { ...process.env, TWHIN_HTTP: '127.0.0.1:0' },
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+let said = '';
+demo.stdout.setEncoding('utf8').on('data', (text: string) => {
+  said += text;
+  process.stderr.write(text);
+});
+try {
+  await until('the demo is through', () => /Try next/.test(said) || demo.exitCode !== null, LIMIT_MS);
+  const url = /Dashboard: (\S+)/.exec(said)?.[1];
+  if (url === undefined) throw new Error('the demo said of no dashboard');
+  await take(`${url}/#follow`, 'dashboard.png', { width: 1280, scheme: 'light' }, true);
+  await take(`${url}/#engagement`, 'dashboard-phone.png', { width: 390, scheme: 'dark' }, false);
+} finally {
+  demo.kill('SIGTERM');
+}
+
+async function take(
+  url: string,
+  name: string,
+  options: { width: number; scheme: 'light' | 'dark' },
+  fullPage: boolean,
+): Promise<void> {
+  const browser = await openBrowser();
+  try {
+    const { page } = await openPage(browser, url, options);
+    await page.getByText(/entities of \d+ types? by/).waitFor();
+    await page.waitForTimeout(SETTLE_MS);
+    await page.screenshot({ path: join(IMAGES, name), fullPage });
+    process.stderr.write(`${join('docs', 'images', name)}\n`);
+  } finally {
+    await browser.close();
+  }
+}
