@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { type HttpOptions, serveHttp } from '../../src/adapters/http/server.ts';
+import type { GraphStatus } from '../../src/adapters/http/status.ts';
 import { history } from '../../src/adapters/http/views.ts';
+import { readPage } from '../../src/dashboard/page-files.ts';
 import { barriers, noBrowser, openBrowser, openPage } from './browser.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
@@ -136,6 +139,27 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await second.ended;
   });
 
+  test('of a million entities and two hundred relations, whatever they are called, shows them all', async () => {
+    const relations = Array.from({ length: 200 }, (_, i) => `${HOSTILE}${i}`);
+    const server = await serveHttp(await bigGraph(relations));
+    try {
+      const { page, problems } = await openPage(browser, server.url);
+      await shows(page, 'entities', '1,000,000');
+      await shows(page, 'live edges', '2,000,000,000');
+      await page.getByText(/^600 entities of 1 type by/).waitFor();
+      await page
+        .getByText(relations[199] ?? '', { exact: true })
+        .first()
+        .waitFor();
+      expect(await page.title()).toBe('twhin-stream');
+      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+      expect(await barriers(page)).toEqual([]);
+      expect(problems).toEqual([]);
+    } finally {
+      await server.stop();
+    }
+  });
+
   test('without a broker, and with nothing in the store, says what is wrong and shows that there is nothing', async () => {
     const here = await Twhin.create('127.0.0.1:1');
     twhin = here;
@@ -163,3 +187,39 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await running.ended;
   });
 });
+
+/** A server of a graph that nobody needs to learn first. */
+async function bigGraph(relations: readonly string[]): Promise<HttpOptions> {
+  const each = <T>(value: T) => Object.fromEntries(relations.map((relation) => [relation, value]));
+  const quality = { count: 99, mrr: 0.3, hits10: 0.5, popularityMrr: 0.1, randomMrr: 0.01 };
+  const graph: GraphStatus = {
+    ...{ graph: 'follow', ready: true, phase: 'running', reasons: [], kernel: 'wasm', fingerprint: 'f' },
+    events: { consumed: 5e9, rejected: 0, duplicate: 0, late: 0 },
+    ...{ rejectedBy: {}, lag: [], entities: { user: 1_000_000 }, edges: each(10_000_000), step: 1 },
+    ...{ rows: { used: 1_000_400, free: 5 }, loss: each(4.2), moved: {}, published: 1, retries: 0 },
+    quality: { known: each(quality), new: each(quality) },
+    ...{
+      outbox: { vectors: 0, oldestAgeMs: 0 },
+      latencyMs: { p50: 900, p99: 2_000 },
+      commits: 1,
+      starts: [now],
+    },
+  };
+  const points = Array.from({ length: 600 }, (_, i) => ({ entity: `user:${HOSTILE}${i}`, x: i, y: -i }));
+  return {
+    ...{ host: '127.0.0.1', port: 0, page: await readPage(), failed: () => undefined },
+    metrics: { contentType: 'text/plain', render: async () => '' },
+    readiness: async () => ({ ready: true, graphs: [] }),
+    status: async () => ({
+      ...{ version: '1', now: Date.now(), startedAt: now, memoryBytes: 1, faults: [], graphs: [graph] },
+      headline: { level: 'ok', text: 'Healthy: vectors are 0.9 s behind' },
+    }),
+    views: {
+      history: () => ({ at: [now - 5_000, now], curves: { loss: [4.3, 4.2] } }),
+      rejected: () => [],
+      entity: async () => undefined,
+      map: async () => ({ at: now, points }),
+      replays: async () => [],
+    },
+  };
+}
