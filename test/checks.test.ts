@@ -84,7 +84,7 @@ describe.skipIf(!existsSync(join(ROOT, '.git')))('what is tracked', () => {
 
   function linesWith(pattern: RegExp): string[] {
     // This file has the patterns in it.
-    const others = tracked.filter((path) => path !== 'test/checks.test.ts' && !path.endsWith('.wasm'));
+    const others = tracked.filter((path) => path !== 'test/checks.test.ts' && !/\.(wasm|png)$/.test(path));
     return others.flatMap((path) =>
       read(path)
         .split('\n')

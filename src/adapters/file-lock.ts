@@ -5,6 +5,8 @@ import { FatalError, RetryableError, reasonOf } from '../errors.ts';
 const WAIT_MS = 10_000;
 /** A lock file whose holder died before it wrote its number into it. */
 const BLANK_MS = 1000;
+/** Locks that this process holds now. */
+const held = new Set<string>();
 
 /** Runs `work` while no other process does so under the same path. A lock left by a dead process is taken over. */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
@@ -14,7 +16,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
     const holder = await readFile(path, 'utf8').catch(() => 'gone');
     blankSince = holder === '' ? (blankSince ?? Date.now()) : undefined;
     const blank = blankSince !== undefined && Date.now() - blankSince > BLANK_MS;
-    if (blank || (/^\d+$/.test(holder) && !lives(Number(holder)))) {
+    if (blank || (/^\d+$/.test(holder) && isGone(Number(holder), path))) {
       await takeOver(path, holder);
     }
     if (Date.now() > deadline) {
@@ -22,11 +24,18 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
     }
     await sleep(2);
   }
+  held.add(path);
   try {
     return await work();
   } finally {
     await rm(path, { force: true });
+    held.delete(path);
   }
+}
+
+/** In a container every process may be number 1: one of this number that does not hold it is another's, from before. */
+function isGone(holder: number, path: string): boolean {
+  return holder === process.pid ? !held.has(path) : !lives(holder);
 }
 
 async function take(path: string): Promise<boolean> {

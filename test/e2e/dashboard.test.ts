@@ -7,7 +7,7 @@ import type { GraphStatus } from '../../src/adapters/http/status.ts';
 import { history } from '../../src/adapters/http/views.ts';
 import { readPage } from '../../src/dashboard/page-files.ts';
 import { barriers, noBrowser, openBrowser, openPage } from './browser.ts';
-import { type Running, Twhin, until } from './twhin.ts';
+import { Twhin, until } from './twhin.ts';
 
 const missing = noBrowser();
 if (missing !== undefined) process.stderr.write(`the dashboard is not tested in a browser: ${missing}\n`);
@@ -19,11 +19,6 @@ const follows = (from: number, count: number) =>
     ...{ followerId: `u${from + i}`, followedId: `u${from + i + 1}`, action: 'follow' },
     at: now + from + i,
   }));
-
-async function served(running: Running): Promise<string> {
-  await running.says(/"msg":"serving health and metrics"/);
-  return /"url":"([^"]+)"/.exec(running.stderr)?.[1] ?? '';
-}
 
 /** What a tile says. */
 async function tile(page: Page, name: string): Promise<string> {
@@ -59,7 +54,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await here.feed('follow', [...follows(0, 300), hostile]);
     await here.ok(['feed', '-', '--topic', 'follow', '--raw'], { stdin: `${HOSTILE}\n` });
     const running = here.start(['run', '--graph', 'follow', '--http', '127.0.0.1:0']);
-    const url = await served(running);
+    const url = await running.url();
     const { page, problems } = await openPage(browser, url);
     await shows(page, 'events in all', '302');
     await shows(page, 'dead letters', '1');
@@ -120,7 +115,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await here.ok(['topics', 'apply']);
     await here.feed('follow', follows(0, 50));
     const first = here.start(['run', '--graph', 'follow', '--http', '127.0.0.1:0']);
-    const url = await served(first);
+    const url = await first.url();
     const { page } = await openPage(browser, url);
     await shows(page, 'events in all', '50');
     const file = join(here.folder, 'state', 'follow', 'history.json');
@@ -164,7 +159,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     const here = await Twhin.create('127.0.0.1:1');
     twhin = here;
     const running = here.start(['run', '--http', '127.0.0.1:0']);
-    const { page, problems } = await openPage(browser, await served(running));
+    const { page, problems } = await openPage(browser, await running.url());
     await page
       .getByText(/engagement: not ready: it is joining/)
       .first()

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import { readinessReport, status } from '../../src/adapters/http/status.ts';
-import { type Running, Twhin, until } from './twhin.ts';
+import { Twhin, until } from './twhin.ts';
 
 const RUN = ['run', '--graph', 'follow', '--http', '127.0.0.1:0'];
 const now = Date.now();
@@ -10,12 +10,6 @@ const follows = (from: number, count: number) =>
     ...{ followerId: `u${from + i}`, followedId: `u${from + i + 1}`, action: 'follow' },
     at: now + from + i,
   }));
-
-/** Where a command that was started serves. */
-async function served(running: Running): Promise<string> {
-  await running.says(/"msg":"serving health and metrics"/);
-  return /"url":"([^"]+)"/.exec(running.stderr)?.[1] ?? '';
-}
 
 /** The value of each line of metrics text that names all of `parts`. */
 function valuesOf(text: string, ...parts: string[]): number[] {
@@ -36,7 +30,7 @@ describe('twhin run --http', () => {
     await here.feed('follow', follows(0, 400));
     await here.ok(['feed', '-', '--topic', 'follow', '--raw'], { stdin: '{"broken\n{}\n' });
     const running = here.start(RUN);
-    const url = await served(running);
+    const url = await running.url();
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     const first = await fetch(`${url}/readyz`);
     if (first.status === 503) expect(readinessReport.parse(await first.json()).graphs).toHaveLength(1);

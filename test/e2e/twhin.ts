@@ -171,6 +171,12 @@ export class Running {
     });
   }
 
+  /** Where it serves, once it does. */
+  async url(): Promise<string> {
+    await this.says(/"msg":"serving health and metrics"/);
+    return /"url":"([^"]+)"/.exec(this.stderr)?.[1] ?? '';
+  }
+
   /** Waits for text on stderr. @throws when it ends before, or in vain. */
   async says(text: RegExp, limitMs = 30_000): Promise<void> {
     await until(`${text} on stderr`, () => text.test(this.stderr) || this.#over, limitMs);

@@ -1,0 +1,9 @@
+/**
+ * What all graphs of the cluster are run with. Brokers, TLS and login come from the environment, state and address too.
+ * Topics and access of k8s/strimzi are generated from it: npm run k8s after a change.
+ */
+export default {
+  topicPrefix: 'twhin.',
+  // The table stops growing here, with a message of its own, rather than in the memory limit, with a kill.
+  limits: { maxEntities: 1_000_000, stopMs: 30_000 },
+};

@@ -1,0 +1,25 @@
+// node await-leader.mjs URL SECONDS: returns once URL answers 200, or after SECONDS whatever it answers. Never fails: a
+// standby whose leader is lost must start all the same.
+const [url, seconds] = process.argv.slice(2);
+const LOOK_EVERY_MS = 1_000;
+const ANSWER_MS = 3_000;
+const deadline = Date.now() + Number(seconds) * 1_000;
+
+// As process 1 it would not hear of it otherwise.
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(1));
+
+console.log(`waiting up to ${seconds} s for ${url}`);
+while (!(await isReady()) && Date.now() < deadline) {
+  await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+}
+
+async function isReady() {
+  try {
+    const { status } = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
+    console.log(status === 200 ? 'the leader is ready' : `the leader answers ${status}`);
+    return status === 200;
+  } catch (error) {
+    console.log(`the leader does not answer: ${error.cause?.message ?? error.message}`);
+    return false;
+  }
+}

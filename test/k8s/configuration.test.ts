@@ -1,0 +1,137 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { readEnvironment } from '../../src/config/environment.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { ofKind, type Resource, ROOT, render, SKIPPED } from './rendered.ts';
+import { type Container, containersOf, graphOf, ofRole, type Workload, workloads } from './workload.ts';
+
+const configMapSchema = z.object({
+  metadata: z.object({ name: z.string() }),
+  data: z.record(z.string(), z.string()),
+});
+const SECRET = 'from a Secret';
+/** HTTP answers that are in flight get this long after the rest has stopped. */
+const HTTP_DRAIN_MS = 2_000;
+const scratch = mkdtempSync(join(tmpdir(), 'k8s-config-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** What readEnvironment asks for, by what it asks of an environment that remembers. */
+function namesRead(): string[] {
+  const names = new Set<string>();
+  const env = new Proxy<NodeJS.ProcessEnv>({}, { get: (_, name) => void names.add(String(name)) });
+  readEnvironment(env, []);
+  return [...names];
+}
+
+const helps = new Map<string, string>();
+
+/** What the program says of a command; asked once of each. */
+function helpOf(command = ''): string {
+  const twhin = join(ROOT, 'bin', 'twhin.js');
+  const help =
+    helps.get(command) ??
+    spawnSync(process.execPath, [twhin, command, '--help'], { encoding: 'utf8' }).stdout;
+  helps.set(command, help);
+  return help;
+}
+
+/** A container's environment as the kubelet would set it. */
+function environmentOf({ env, envFrom }: Container, resources: readonly Resource[]): NodeJS.ProcessEnv {
+  const maps = ofKind(resources, 'ConfigMap', configMapSchema);
+  const from = envFrom.map(({ configMapRef }) =>
+    maps.find(({ metadata }) => metadata.name === configMapRef.name),
+  );
+  const own = env.map(({ name, value }) => [name, value ?? SECRET]);
+  return Object.assign({}, ...from.map((map) => map?.data), Object.fromEntries(own));
+}
+
+/** The configuration that a workload's process would run with. Its file is put where a test may write. */
+async function configOf(workload: Workload, container: Container, resources: readonly Resource[]) {
+  const env = environmentOf(container, resources);
+  const file = env['TWHIN_CONFIG'] ?? '';
+  const mount = container.volumeMounts.find(({ mountPath }) => file.startsWith(`${mountPath}/`));
+  const volume = z
+    .object({ configMap: z.object({ name: z.string() }) })
+    .parse(workload.pod.volumes.find(({ name }) => name === mount?.name));
+  const map = ofKind(resources, 'ConfigMap', configMapSchema).find(
+    ({ metadata }) => metadata.name === volume.configMap.name,
+  );
+  const text = map?.data[file.slice((mount?.mountPath.length ?? 0) + 1)];
+  if (text === undefined) throw new Error(`${workload.name} has no file ${file}`);
+  const copy = join(scratch, `${map?.metadata.name}.config.ts`);
+  writeFileSync(copy, text);
+  return loadConfig({ ...env, TWHIN_CONFIG: copy }, '/nowhere');
+}
+
+describe.skipIf(SKIPPED).each(['dev', 'prod'])('configuration of %s', (overlay) => {
+  const resources = SKIPPED ? [] : render(`k8s/overlays/${overlay}`);
+  const all = workloads(resources);
+  const ours = all
+    .filter(({ labels }) => labels['app.kubernetes.io/name'] === 'twhin-stream')
+    .flatMap((workload) => {
+      const containers = containersOf(workload).filter(({ command }) => command.length === 0);
+      return containers.map((container) => ({ workload, container, name: workload.name }));
+    });
+
+  test.each(ours)('$name sets variables that are read', ({ container }) => {
+    const names = Object.keys(environmentOf(container, resources));
+    expect(names.length).toBeGreaterThan(1);
+    expect(namesRead()).toEqual(expect.arrayContaining(names));
+  });
+
+  test.each(ours)('$name is configured without a problem', async ({ workload, container }) => {
+    const config = await configOf(workload, container, resources);
+    const graphs = config.graphs.map(({ name }) => name);
+    expect(graphs).toContain(graphOf(workload));
+    const state = container.volumeMounts.find(({ mountPath }) => mountPath === config.state);
+    expect(state?.name).toBe('state');
+    const tooLong = config.stopMs + HTTP_DRAIN_MS;
+    if (workload.labels['twhin-stream/role'] !== 'backup') {
+      expect(workload.pod.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(tooLong);
+    }
+  });
+
+  test.each(ours)('$name is given a command line that the program has', ({ workload, container }) => {
+    const [command, ...args] = container.args;
+    const options = args.filter((arg) => arg.startsWith('--')).map((arg) => arg.split('=')[0]);
+    for (const option of options) expect(helpOf(command)).toMatch(new RegExp(`^ +${option} `, 'm'));
+    expect(args).toContain(`--graph=${graphOf(workload)}`);
+  });
+
+  test('every graph that is configured is run', async () => {
+    const leaders = ofRole(all, 'leader');
+    const [first] = leaders;
+    if (first === undefined) throw new Error('nothing runs a graph');
+    const [container] = first.pod.containers;
+    if (container === undefined) throw new Error(`${first.name} has no container`);
+    const config = await configOf(first, container, resources);
+    expect(leaders.map(graphOf).sort()).toEqual(config.graphs.map(({ name }) => name).sort());
+    // Room for the table of all entities there may be, and as much again for everything else.
+    const [graph] = config.graphs;
+    const tableBytes = (graph?.trainer.maxRows ?? 0) * ((graph?.model.dim ?? 0) + 16) * 4;
+    const limit = /^(\d+)Gi$/.exec(container.resources.limits.memory)?.[1];
+    expect(Number(limit) * 2 ** 30).toBeGreaterThan(2 * tableBytes);
+  });
+
+  test('brokers are reached as the overlay says', async () => {
+    const [leader] = ofRole(all, 'leader');
+    const [container] = leader?.pod.containers ?? [];
+    if (leader === undefined || container === undefined) throw new Error('nothing runs a graph');
+    const { kafka } = await configOf(leader, container, resources);
+    if (overlay === 'dev') expect(kafka).toMatchObject({ brokers: ['kafka:9092'], ssl: false });
+    else {
+      const sasl = { mechanism: 'scram-sha-512', username: SECRET, password: SECRET };
+      expect(kafka).toMatchObject({ ssl: true, sasl, caFile: '/etc/twhin-kafka/ca.crt' });
+      expect(container.volumeMounts.map(({ mountPath }) => mountPath)).toContain('/etc/twhin-kafka');
+    }
+  });
+});
+
+test('an unknown variable would be seen', () => {
+  expect(namesRead()).toContain('KAFKA_SSL_CA');
+  expect(namesRead()).not.toContain('KAFKA_SASL_USER');
+});

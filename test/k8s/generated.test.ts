@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { CLUSTER_CONFIG, generated } from '../../tools/k8s/generated.ts';
+import { ofKind, parseDocuments, type Resource, ROOT, render, SKIPPED } from './rendered.ts';
+
+/** As Strimzi's own definitions have them (v1, 0.49 and newer), without what we don't use: nothing else passes. */
+const metadata = z.strictObject({
+  name: z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
+  namespace: z.string().optional(),
+  labels: z.strictObject({ 'strimzi.io/cluster': z.string().min(1) }),
+});
+const topicSchema = z.strictObject({
+  apiVersion: z.literal('kafka.strimzi.io/v1'),
+  kind: z.literal('KafkaTopic'),
+  metadata,
+  spec: z.strictObject({
+    topicName: z.string(),
+    partitions: z.int().positive(),
+    config: z.record(z.string(), z.string()),
+  }),
+});
+const OPERATIONS = ['Read', 'Write', 'Describe', 'DescribeConfigs'] as const;
+const aclSchema = z.strictObject({
+  resource: z.strictObject({
+    type: z.enum(['topic', 'group', 'transactionalId']),
+    name: z.string(),
+    patternType: z.literal('literal'),
+  }),
+  operations: z.array(z.enum(OPERATIONS)).min(1),
+});
+const userSchema = z.strictObject({
+  apiVersion: z.literal('kafka.strimzi.io/v1'),
+  kind: z.literal('KafkaUser'),
+  metadata,
+  spec: z.strictObject({
+    authentication: z.strictObject({
+      type: z.literal('scram-sha-512'),
+      password: z.strictObject({
+        valueFrom: z.strictObject({ secretKeyRef: z.strictObject({ name: z.string(), key: z.string() }) }),
+      }),
+    }),
+    authorization: z.strictObject({ type: z.literal('simple'), acls: z.array(aclSchema) }),
+  }),
+});
+const rule = z
+  .strictObject({
+    record: z.string().optional(),
+    alert: z.string().optional(),
+    expr: z.string(),
+    for: z.string().optional(),
+    keep_firing_for: z.string().optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+    annotations: z.record(z.string(), z.string()).optional(),
+  })
+  .refine(
+    ({ record, alert }) => (record === undefined) !== (alert === undefined),
+    'either records or alerts',
+  );
+const ruleSchema = z.strictObject({
+  apiVersion: z.literal('monitoring.coreos.com/v1'),
+  kind: z.literal('PrometheusRule'),
+  metadata: z.looseObject({ name: z.string() }),
+  spec: z.strictObject({
+    groups: z.array(
+      z.strictObject({ name: z.string(), interval: z.string().optional(), rules: z.array(rule).min(1) }),
+    ),
+  }),
+});
+
+const READS = ['DescribeConfigs', 'Describe', 'Read'];
+/** What a process of each kind asks the brokers for, by hand from how it reads, writes and leads. */
+const RIGHTS: Record<string, readonly string[]> = {
+  'topic twhin.engagement': READS,
+  'topic twhin.follow': READS,
+  'topic twhin.ad-click': READS,
+  'topic twhin.search': READS,
+  'topic twhin.erasure': READS,
+  'topic twhin.embeddings.engagement': [...READS, 'Write'],
+  'topic twhin.embeddings.follow': [...READS, 'Write'],
+  'topic twhin.dead-letter': ['DescribeConfigs', 'Describe', 'Write'],
+  'group twhin.engagement': ['Describe', 'Read'],
+  'group twhin.follow': ['Describe', 'Read'],
+  'transactionalId twhin.engagement': ['Describe', 'Write'],
+  'transactionalId twhin.follow': ['Describe', 'Write'],
+};
+/** Topics a graph reads, or writes; dead letters are a month's, in one partition. */
+const TOPICS = Object.keys(RIGHTS).filter((name) => name.startsWith('topic '));
+
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+describe('what is generated', async () => {
+  const files = await generated(ROOT);
+  const resources: Resource[] = [...files.values()].flatMap(parseDocuments);
+
+  test.each([...files.keys()])('%s is as its sources say; otherwise: npm run k8s', (path) => {
+    expect(read(path)).toBe(files.get(path));
+  });
+
+  test('is a topic for each that is declared, under names that Kubernetes takes', () => {
+    const topics = ofKind(resources, 'KafkaTopic', topicSchema);
+    expect(topics.map(({ spec }) => `topic ${spec.topicName}`).sort()).toEqual([...TOPICS].sort());
+    const policies = topics.map(({ spec }) => [spec.topicName, spec.config['cleanup.policy']]);
+    for (const [name, policy] of policies) {
+      expect([name, policy]).toEqual([name, name?.includes('embeddings') ? 'compact' : 'delete']);
+    }
+    expect(topics.find(({ spec }) => spec.topicName === 'twhin.dead-letter')?.spec.partitions).toBe(1);
+  });
+
+  test('is a user with the rights that it needs, and no other', () => {
+    const [user, ...more] = ofKind(resources, 'KafkaUser', userSchema);
+    expect(more).toEqual([]);
+    const acls = user?.spec.authorization.acls ?? [];
+    const rights = acls.map(({ resource, operations }) => [
+      `${resource.type} ${resource.name}`,
+      [...operations].sort(),
+    ]);
+    const wanted = Object.entries(RIGHTS).map(([name, operations]) => [name, [...operations].sort()]);
+    expect(rights.sort()).toEqual(wanted.sort());
+  });
+
+  test('is one rule of all that Prometheus’s own files say', () => {
+    const [one, ...more] = ofKind(resources, 'PrometheusRule', ruleSchema);
+    expect(more).toEqual([]);
+    const names = one?.spec.groups.map(({ name }) => name) ?? [];
+    expect(new Set(names).size).toBe(names.length);
+    const rules = one?.spec.groups.flatMap((group) => group.rules) ?? [];
+    const written = ['recording', 'alerts'].map((file) => read(`monitoring/${file}.yaml`)).join('\n');
+    expect(rules.length).toBe(written.match(/^\s*- (record|alert): /gm)?.length);
+  });
+});
+
+test('the cluster’s configuration has no prefix that Kubernetes could not name', () => {
+  expect(read(CLUSTER_CONFIG)).toContain("topicPrefix: 'twhin.'");
+});
+
+describe.skipIf(SKIPPED)('k8s/strimzi', () => {
+  const resources = SKIPPED ? [] : render('k8s/strimzi');
+
+  test('puts all where Strimzi looks, for the cluster it names', () => {
+    expect(resources.length).toBe(TOPICS.length + 1);
+    expect(new Set(resources.map((each) => each.metadata.namespace))).toEqual(new Set(['kafka']));
+    const [user] = ofKind(resources, 'KafkaUser', userSchema);
+    expect(user?.spec.authentication.password.valueFrom.secretKeyRef).toEqual({
+      name: 'twhin-kafka',
+      key: 'password',
+    });
+  });
+});

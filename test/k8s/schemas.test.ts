@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parseDocuments, ROOT, renderText, SKIPPED } from './rendered.ts';
+
+/** The oldest and the newest that is looked at. */
+const VERSIONS = ['1.32', '1.37'];
+/** Kinds that are not Kubernetes's own: no schema of these versions has them. See generated.test and selectors.test. */
+const OTHERS = ['ServiceMonitor', 'PrometheusRule', 'KafkaTopic', 'KafkaUser'];
+const VALIDATE = join(ROOT, '.twhin', 'venv', 'bin', 'kubernetes-validate');
+
+const missing = !existsSync(VALIDATE) && process.env['CI'] !== 'true';
+if (missing) console.warn('skipped: no schemas of Kubernetes are here; test/k8s/install.sh puts them there');
+
+const scratch = mkdtempSync(join(tmpdir(), 'k8s-schemas-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** What the schemas of a version say of manifests, a line each. */
+function validate(version: string, text: string): { status: number | null; lines: string[] } {
+  const file = join(scratch, 'manifests.yaml');
+  writeFileSync(file, text);
+  const args = ['--kubernetes-version', version, '--strict', file];
+  const { error, status, stdout, stderr } = spawnSync(VALIDATE, args, { encoding: 'utf8' });
+  if (error !== undefined) throw new Error(`${VALIDATE}: ${error.message}; run test/k8s/install.sh`);
+  return { status, lines: `${stdout}${stderr}`.trim().split('\n') };
+}
+
+describe.skipIf(SKIPPED || missing).each(VERSIONS)('Kubernetes %s', (version) => {
+  test.each(['dev', 'prod'])('takes every resource of %s', (overlay) => {
+    const text = renderText(`k8s/overlays/${overlay}`);
+    const { status, lines } = validate(version, text);
+    expect([status, lines.filter((line) => line.startsWith('ERROR'))]).toEqual([0, []]);
+    const passed = lines.filter(
+      (line) => line.endsWith(`against version ${version}`) && line.includes(' passed '),
+    );
+    const own = parseDocuments(text).filter(({ kind }) => !OTHERS.includes(kind));
+    expect(passed.length).toBe(own.length);
+  });
+
+  test.each([
+    ['an unknown field', 'podManagementPolicy: Parallel', 'podManagmentPolicy: Parallel'],
+    ['a number as text', 'replicas: 1', 'replicas: one'],
+    ['a probe that is none', 'httpGet:', 'httpget:'],
+  ])('refuses %s', (_, right, wrong) => {
+    const text = renderText('k8s/overlays/dev');
+    expect(text).toContain(right);
+    const { status, lines } = validate(version, text.replace(right, wrong));
+    expect([status, lines.join('\n')]).toEqual([1, expect.stringContaining('ERROR')]);
+  });
+});
+
+test('what is installed is pinned', () => {
+  const lines = readFileSync(join(ROOT, 'test', 'k8s', 'requirements.txt'), 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1);
+  for (const line of lines) expect(line).toMatch(/^[\w-]+==\d+(\.\d+)+$/);
+  expect(lines.some((line) => line.startsWith('kubernetes-validate=='))).toBe(true);
+});

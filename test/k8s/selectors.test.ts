@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { ofKind, render, SKIPPED } from './rendered.ts';
+import { graphOf, matches, ofRole, selectorSchema, type Workload, workloads } from './workload.ts';
+
+const named = z.looseObject({
+  name: z.string(),
+  labels: z.record(z.string(), z.string()).default({}),
+});
+const serviceSchema = z.looseObject({
+  metadata: named,
+  spec: z.looseObject({
+    selector: z.record(z.string(), z.string()),
+    ports: z.array(z.strictObject({ name: z.string(), port: z.number(), targetPort: z.string() })).length(1),
+  }),
+});
+const budgetSchema = z.looseObject({
+  metadata: named,
+  spec: z.strictObject({
+    maxUnavailable: z.literal(1),
+    unhealthyPodEvictionPolicy: z.literal('AlwaysAllow'),
+    selector: selectorSchema,
+  }),
+});
+const peer = z.strictObject({
+  podSelector: selectorSchema.optional(),
+  namespaceSelector: selectorSchema.optional(),
+});
+const ports = z.array(z.strictObject({ port: z.number(), protocol: z.enum(['TCP', 'UDP']) })).min(1);
+const policySchema = z.looseObject({
+  metadata: named,
+  spec: z.strictObject({
+    podSelector: selectorSchema,
+    policyTypes: z.array(z.enum(['Ingress', 'Egress'])).min(1),
+    ingress: z.array(z.strictObject({ from: z.array(peer).min(1), ports })).default([]),
+    egress: z.array(z.strictObject({ to: z.array(peer).min(1), ports })).default([]),
+  }),
+});
+const monitorSchema = z.looseObject({
+  spec: z.looseObject({
+    selector: selectorSchema,
+    endpoints: z.array(z.looseObject({ port: z.string(), path: z.string() })).length(1),
+  }),
+});
+const configMapSchema = z.looseObject({ metadata: named, data: z.record(z.string(), z.string()) });
+
+describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
+  const resources = SKIPPED ? [] : render(`k8s/overlays/${overlay}`);
+  const all = workloads(resources);
+  const ours = all.filter(({ labels }) => labels['app.kubernetes.io/name'] === 'twhin-stream');
+  const sets = all.filter(({ statefulSet }) => statefulSet !== undefined);
+  const services = ofKind(resources, 'Service', serviceSchema);
+  const policies = ofKind(resources, 'NetworkPolicy', policySchema);
+  const namesOf = (workloads: readonly Workload[]) => workloads.map(({ name }) => name).sort();
+  const selected = (selector: z.infer<typeof selectorSchema>) =>
+    all.filter(({ labels }) => matches(selector, labels));
+
+  test.each(sets)('$name takes its own pods, and no other’s', (set) => {
+    expect(set.statefulSet && selected(set.statefulSet.selector)).toEqual([set]);
+  });
+
+  test.each(sets)('$name has a service of its own, to the port that is named so', (set) => {
+    const service = services.find(({ metadata }) => metadata.name === set.statefulSet?.serviceName);
+    expect(selected(selectorSchema.parse({ matchLabels: service?.spec.selector }))).toEqual([set]);
+    const [port] = service?.spec.ports ?? [];
+    const [listens] = set.pod.containers.flatMap((container) => container.ports);
+    expect([port?.targetPort, port?.port]).toEqual([listens?.name, listens?.containerPort]);
+  });
+
+  test('a budget covers each graph’s leader and standby, together', () => {
+    const budgets = ofKind(resources, 'PodDisruptionBudget', budgetSchema);
+    const graphs = new Set(ofRole(all, 'leader').map(graphOf));
+    expect(budgets.length).toBe(graphs.size);
+    for (const { metadata, spec } of budgets) {
+      const graph = metadata.labels['twhin-stream/graph'];
+      const both = [...ofRole(all, 'leader'), ...ofRole(all, 'standby')];
+      expect(namesOf(selected(spec.selector))).toEqual(
+        namesOf(both.filter((each) => graphOf(each) === graph)),
+      );
+    }
+  });
+
+  test('each policy is about pods that there are', () => {
+    for (const { metadata, spec } of policies) {
+      expect([metadata.name, selected(spec.podSelector).length]).not.toEqual([metadata.name, 0]);
+      const within = [...spec.ingress.flatMap(({ from }) => from), ...spec.egress.flatMap(({ to }) => to)];
+      for (const { podSelector, namespaceSelector } of within) {
+        if (namespaceSelector !== undefined || podSelector === undefined) continue;
+        expect([metadata.name, selected(podSelector).length]).not.toEqual([metadata.name, 0]);
+      }
+    }
+  });
+
+  test('nobody reaches a pod, and a pod nobody, unless a policy says so', () => {
+    const closed = policies.filter(({ spec }) => spec.policyTypes.length === 2 && spec.ingress.length === 0);
+    const covered = closed.flatMap(({ spec }) => selected(spec.podSelector));
+    expect(namesOf(covered)).toEqual(namesOf(ours));
+    for (const { spec } of closed)
+      expect(spec.egress.flatMap((rule) => rule.ports.map(({ port }) => port))).toEqual([53, 53]);
+  });
+
+  test('brokers are reached, at the ports that are configured, by whoever needs them', () => {
+    const maps = ofKind(resources, 'ConfigMap', configMapSchema);
+    const brokers = maps.find(({ data }) => data['KAFKA_BROKERS'] !== undefined)?.data['KAFKA_BROKERS'];
+    const wanted = new Set(brokers?.split(',').map((broker) => Number(broker.split(':').at(-1))));
+    const to = policies.find(({ metadata }) => /^twhin-to-brokers?$/.test(metadata.name));
+    expect(new Set(to?.spec.egress.flatMap((rule) => rule.ports.map(({ port }) => port)))).toEqual(wanted);
+    const need = ours.filter(({ labels }) => labels['twhin-stream/role'] !== 'backup');
+    expect(to && namesOf(selected(to.spec.podSelector))).toEqual(namesOf(need));
+  });
+
+  test('Prometheus reaches every updater where it serves, and may', () => {
+    const monitors = ofKind(resources, 'ServiceMonitor', monitorSchema);
+    expect(monitors.length).toBe(overlay === 'prod' ? 1 : 0);
+    for (const { spec } of monitors) {
+      const asked = services.filter(({ metadata }) => matches(spec.selector, metadata.labels));
+      const updaters = [...ofRole(all, 'leader'), ...ofRole(all, 'standby')];
+      expect(asked.map(({ metadata }) => metadata.name).sort()).toEqual(namesOf(updaters));
+      expect(spec.endpoints[0]).toMatchObject({ port: asked[0]?.spec.ports[0]?.name, path: '/metrics' });
+      const from = policies.find(({ metadata }) => metadata.name === 'twhin-from-prometheus');
+      expect(from && namesOf(selected(from.spec.podSelector))).toEqual(namesOf(updaters));
+      expect(from?.spec.ingress.flatMap((rule) => rule.ports)).toEqual([{ port: 8077, protocol: 'TCP' }]);
+    }
+  });
+
+  test('a standby may ask its leader, which lets it', () => {
+    const rules = policies.flatMap(({ spec }) => [
+      ...spec.ingress.flatMap((rule) => rule.from.map((peer) => ({ at: spec.podSelector, peer, way: 'in' }))),
+      ...spec.egress.flatMap((rule) => rule.to.map((peer) => ({ at: spec.podSelector, peer, way: 'out' }))),
+    ]);
+    for (const standby of ofRole(all, 'standby')) {
+      const [leader] = ofRole(all, 'leader').filter((each) => graphOf(each) === graphOf(standby));
+      const allowed = (way: string, at: Workload, other: Workload | undefined) =>
+        rules.some(
+          (rule) =>
+            rule.way === way &&
+            matches(rule.at, at.labels) &&
+            rule.peer.podSelector !== undefined &&
+            matches(rule.peer.podSelector, other?.labels ?? {}),
+        );
+      expect(leader && allowed('out', standby, leader)).toBe(true);
+      expect(leader && allowed('in', leader, standby)).toBe(true);
+    }
+  });
+});

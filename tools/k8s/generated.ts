@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
+import { prometheusRule } from './prometheus-rule.ts';
+import { kafkaTopics, kafkaUser } from './strimzi.ts';
+
+/** The configuration that the cluster's pods read. */
+export const CLUSTER_CONFIG = 'k8s/base/twhin.config.ts';
+
+/**
+ * Every file of k8s/ that is made from other files, by its path.
+ * root: the checkout. @throws UsageError when the cluster's configuration has a problem.
+ */
+export async function generated(root: string): Promise<ReadonlyMap<string, string>> {
+  // Of the environment nothing: what is generated must not hang on whose machine it is.
+  const config = await loadConfig({ TWHIN_CONFIG: CLUSTER_CONFIG }, root);
+  return new Map([
+    ['k8s/strimzi/topics.yaml', documents(`the topics that ${CLUSTER_CONFIG} declares`, kafkaTopics(config))],
+    ['k8s/strimzi/user.yaml', documents(`the topics and graphs of ${CLUSTER_CONFIG}`, [kafkaUser(config)])],
+    [
+      'k8s/components/monitoring/prometheus-rule.yaml',
+      documents('monitoring/recording.yaml and monitoring/alerts.yaml', [
+        await prometheusRule(join(root, 'monitoring')),
+      ]),
+    ],
+  ]);
+}
+
+function documents(from: string, resources: readonly object[]): string {
+  const texts = resources.map((resource) =>
+    stringify(resource, { lineWidth: 0, aliasDuplicateObjects: false }),
+  );
+  return `# Generated from ${from} by npm run k8s: change those.\n${texts.join('---\n')}`;
+}
