@@ -15,6 +15,8 @@ import { FatalError, reasonOf, UsageError } from '../errors.ts';
  *   stores/<name>/            any other store, laid out the same
  *     db/ holder.json
  *     origin.json            how it came to be, and the settings it is trained with
+ *     replay.json            what a replay was asked, where it is one
+ *     progress.json          how far that is
  *
  * live.json is written aside and renamed over: at any moment exactly one store is the live one.
  */

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import { readinessReport, status } from '../../src/adapters/http/status.ts';
+import { replays } from '../../src/adapters/http/views.ts';
 import { Twhin, until } from './twhin.ts';
 
 const RUN = ['run', '--graph', 'follow', '--http', '127.0.0.1:0'];
@@ -69,6 +70,14 @@ describe('twhin run --http', () => {
       { graph: 'follow', ready: true, phase: 'running', events: { consumed: 402, rejected: 2 } },
     ]);
     expect(told.graphs[0]?.edges).toMatchObject({ follows: 400 });
+
+    const shadows = async () => replays.parse(await (await fetch(`${url}/api/replays?graph=follow`)).json());
+    expect(await shadows()).toEqual([]);
+    await here.ok(['replay', '--graph', 'follow', '--into', 'shadow', '--set', 'dim=8']);
+    const [shadow] = await shadows();
+    expect(shadow).toMatchObject({ store: 'shadow', finished: expect.any(String), at: expect.any(Number) });
+    expect(shadow?.partitions.reduce((sum, { done }) => sum + done, 0)).toBe(402);
+    expect(shadow?.partitions.every(({ done, of }) => done === of)).toBe(true);
     running.kill('SIGTERM');
     expect((await running.ended).code).toBe(0);
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();

@@ -60,15 +60,20 @@ export const map = z.object({
 export const replays = z.array(
   z.object({
     store: z.string(),
+    /** ISO 8601. */
     since: z.string(),
     finished: z.string().nullable(),
     settings: z.record(z.string(), z.string()),
-    /** As of its last commit; absent where its store can't be read. */
-    done: z.number().optional(),
-    of: z.number(),
+    /** When its process told of itself last, epoch ms; absent before it did. What follows is of then. */
+    at: z.number().optional(),
+    phase: z.string().optional(),
+    perSecond: z.number().optional(),
+    leftS: z.number().optional(),
     partitions: z.array(
       z.object({ topic: z.string(), partition: z.number(), done: z.number(), of: z.number() }),
     ),
+    /** By relation, of known entities: recent mean of each event before it was learned. */
+    mrr: z.record(z.string(), z.number()),
   }),
 );
 

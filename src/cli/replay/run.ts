@@ -20,6 +20,7 @@ import { type ReplayRecord, writeReplayRecord } from './record.ts';
 import type { ReplayRequest } from './request.ts';
 import { sayResult } from './result.ts';
 import { checkStillThere, earlierReplay, headOf, removeReplay } from './store.ts';
+import { tellProgress, toldOf } from './told.ts';
 import { composeReplay } from './updater.ts';
 
 const ANSWER_MS = 60_000;
@@ -156,11 +157,13 @@ class Replay {
       log,
       output: surroundings.output,
     });
+    const telling = tellProgress(this.#place, () => toldOf(meter.read(), updater.progress()), log);
     const started = performance.now();
     try {
       await updater.run({ untilCaughtUp: true });
     } finally {
       reporting.stop();
+      await telling.stop();
       signals.ignore();
     }
     if (abandoned) {

@@ -74,7 +74,8 @@ function show() {
   sections.right.status(now);
   sections.safe.status(now, faults);
   sections.size.status(now, status);
-  for (const section of [entity, map, replays]) section.of(graph);
+  for (const section of [entity, map]) section.of(graph);
+  replays.of(now);
 }
 
 /** @param {import('./api.js').GraphStatus} now */

@@ -1,21 +1,28 @@
 // @ts-check
 import { replays } from './api.js';
 import { el, fill, place, table } from './elements.js';
-import { count } from './format.js';
+import { count, rate, share, span, time } from './format.js';
 
 const EVERY_MS = 5_000;
+/** A replay tells of itself every two seconds; one that doesn't was ended. */
+const SILENT_MS = 15_000;
 
-/** Shadow stores beside the live one, and how far their replays are. */
+/** @typedef {import('./api.js').ReplaysView[number]} Replay */
+
+/** Shadow stores beside the live one, how far their replays are, and how well they rank beside it. */
 export class Replays {
   #place = place('replays');
   #graph = '';
+  /** @type {import('./api.js').GraphStatus['quality']['known']} */
+  #live = {};
 
   constructor() {
     setInterval(() => void this.#read(), EVERY_MS);
   }
 
-  /** @param {string} graph */
-  of(graph) {
+  /** @param {import('./api.js').GraphStatus} graph */
+  of({ graph, quality }) {
+    this.#live = quality.known;
     if (graph === this.#graph) return;
     this.#graph = graph;
     void this.#read();
@@ -25,34 +32,44 @@ export class Replays {
     if (this.#graph === '' || document.hidden) return;
     const found = await replays(this.#graph).catch(() => undefined);
     if (found === undefined) return;
-    if (found.length === 0) {
-      return fill(
-        this.#place,
-        el('p', { class: 'quiet' }, 'No replay beside the live store. twhin replay --into NAME makes one.'),
-      );
-    }
-    fill(
-      this.#place,
-      ...found.flatMap(({ store, since, finished, done, of, partitions }) => [
-        el('h3', {}, store),
-        el(
-          'p',
-          { class: 'quiet' },
-          finished === null
-            ? `since ${new Date(since).toLocaleString()}: ${done === undefined ? 'nothing committed yet' : `${count(done)} of ${count(of)} records`}`
-            : `finished ${new Date(finished).toLocaleString()}: ${count(of)} records`,
-        ),
-        el('progress', {
-          max: String(Math.max(1, of)),
-          value: String(finished === null ? (done ?? 0) : of),
-          'aria-label': `${store}: records replayed`,
-        }),
-        table(
-          `Partitions of ${store}`,
-          ['Partition', 'done', 'of'],
-          partitions.map((each) => [`${each.topic} ${each.partition}`, count(each.done), count(each.of)]),
-        ),
-      ]),
-    );
+    const none = 'No replay beside the live store. twhin replay --into NAME makes one.';
+    if (found.length === 0) fill(this.#place, el('p', { class: 'quiet' }, none));
+    else fill(this.#place, ...found.flatMap((replay) => this.#describe(replay)));
   }
+
+  /** @param {Replay} replay */
+  #describe(replay) {
+    const { store, finished, partitions, mrr } = replay;
+    const of = partitions.reduce((sum, each) => sum + each.of, 0);
+    const done = finished === null ? partitions.reduce((sum, each) => sum + each.done, 0) : of;
+    const relations = [...new Set([...Object.keys(mrr), ...Object.keys(this.#live)])];
+    return [
+      el('h3', {}, store),
+      el('p', { class: 'quiet' }, `${count(done)} of ${count(of)} records; ${wordsFor(replay)}`),
+      el('progress', {
+        max: String(Math.max(1, of)),
+        value: String(done),
+        'aria-label': `${store}: records replayed`,
+      }),
+      table(
+        `Partitions of ${store}`,
+        ['Partition', 'done', 'of'],
+        partitions.map((each) => [`${each.topic} ${each.partition}`, count(each.done), count(each.of)]),
+      ),
+      table(
+        `MRR of known entities, live and in ${store}`,
+        ['MRR, known', 'live', store],
+        relations.map((relation) => [relation, share(this.#live[relation]?.mrr), share(mrr[relation])]),
+      ),
+    ];
+  }
+}
+
+/** @param {Replay} replay */
+function wordsFor({ since, finished, at, perSecond, leftS, phase }) {
+  if (finished !== null) return `finished ${time(Date.parse(finished))}`;
+  if (at === undefined) return `since ${time(Date.parse(since))}, nothing told yet`;
+  if (Date.now() - at > SILENT_MS) return `not running: last heard of ${time(at)}; the same command goes on`;
+  const left = leftS === undefined ? '' : `, ${span(leftS * 1_000)} to go`;
+  return `${phase}, ${rate(perSecond)}${left}`;
 }

@@ -3,7 +3,7 @@ import { type Projection, project } from '../../../dashboard/projection.ts';
 import type { Updater } from '../../../pipeline/updater.ts';
 import { Lookup } from './lookup.ts';
 import type { Recorder } from './recorder.ts';
-import { Replays } from './replays.ts';
+import { replaysOf } from './replays.ts';
 import type { RunGraph } from './run-graph.ts';
 
 /** A picture is made again at most this often, however many look at it. */
@@ -22,7 +22,6 @@ export function viewsOf(
 ): Views {
   const lookup = new Lookup();
   const maps = new Map<string, GraphMap>();
-  const replays = new Map<string, Replays>();
   return {
     history: (graph, range) => {
       const history = of(graph)?.recorder.history;
@@ -41,7 +40,7 @@ export function viewsOf(
     },
     replays: async (graph) => {
       const run = of(graph)?.run;
-      return run && made(replays, graph, () => new Replays()).of(run.graph);
+      return run && replaysOf(run.graph);
     },
   };
 }
