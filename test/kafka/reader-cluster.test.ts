@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../../broker/cluster.ts';
 import { connect } from '../../src/adapters/connect.ts';
-import type { SourceRecord } from '../../src/pipeline/ports.ts';
-import { disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
+import { RetryableError } from '../../src/errors.ts';
+import type { PartitionRange, SourceRecord } from '../../src/pipeline/ports.ts';
+import { until } from '../e2e/twhin.ts';
+import { disorder, freshTopic, numbered, numbersOf } from './collector.ts';
 
 const SLICE = 3000;
 
@@ -26,7 +28,15 @@ test('each of three brokers killed in turn: reading follows the leaders, nothing
   await log.admin().create([{ name: topic, partitions: 6, configs: {} }]);
   const sink = log.sink({ giveUpMs: 60_000 });
   const reader = log.reader({ aheadBytes: 60_000, fetchBytes: 20_000 });
-  const ranges = await reader.ranges([topic]);
+  let ranges: PartitionRange[] = [];
+  // A broker may not know yet of a partition that it leads as of just now.
+  await until('leaders that know it', async () => {
+    ranges = await reader.ranges([topic]).catch((error: unknown) => {
+      if (error instanceof RetryableError) return [];
+      throw error;
+    });
+    return ranges.length === 6;
+  });
   const reading = await reader.read(
     ranges.map(({ partition }) => ({ topic, partition, from: 0, until: Number.MAX_SAFE_INTEGER })),
   );
