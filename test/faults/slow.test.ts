@@ -28,7 +28,7 @@ describe('slow', () => {
       faulty.feeder.start(200);
       const running = faulty.run([], { env });
       await running.says(/store is new/);
-      await sleep(form(8_000, 60_000));
+      await sleep(form(5_000, 60_000));
       await faulty.feeder.stop();
       await faulty.caughtUp(120_000);
       running.kill('SIGTERM');
@@ -57,7 +57,7 @@ describe('slow', () => {
       every((proxy) => proxy.change({ latencyMs: 150 }));
       const slow = await latencies(deployed, form(8_000, 30_000));
       every((proxy) => proxy.change({ bytesPerS: 60_000 }));
-      await sleep(form(6_000, 30_000));
+      await sleep(form(4_000, 30_000));
       for (let drops = 0; drops < form(4, 20); drops++) {
         every((proxy) => proxy.change({ cutsAnswers: true }));
         await sleep(dice.between(100, 800));
@@ -67,7 +67,7 @@ describe('slow', () => {
         await sleep(dice.between(300, 2_500));
       }
       every((proxy) => proxy.change({ blackHole: true }));
-      await sleep(form(6_000, 30_000));
+      await sleep(form(4_000, 30_000));
       every((proxy) => {
         proxy.change({});
         proxy.drop();

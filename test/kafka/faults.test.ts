@@ -97,7 +97,7 @@ describe('kill -9 of the broker', () => {
         done = round + 1;
       }
     })();
-    for (const at of [ROUNDS / 4, ROUNDS / 2]) {
+    for (const at of [ROUNDS / 3]) {
       await until(`${at} rounds`, () => done >= at, 90_000);
       await broker.kill();
       await sleep(1000);
