@@ -1,7 +1,7 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Bytes of all files under a folder, and free on its disk; undefined where there is none. */
+/** Bytes of all files under a folder, and free on its disk; undefined where there is none, or it can't be read. */
 export async function diskOf(folder: string): Promise<{ used: number; free: number } | undefined> {
   try {
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -11,7 +11,7 @@ export async function diskOf(folder: string): Promise<{ used: number; free: numb
     const { bavail, bsize } = await statfs(folder);
     return { used: sizes.reduce((sum, size) => sum + size, 0), free: bavail * bsize };
   } catch {
-    // No folder yet, or gone again: there is nothing to tell of.
+    // Not there yet, or not to be read: two metrics less say so, and all others must not be lost for it.
     return undefined;
   }
 }

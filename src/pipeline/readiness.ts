@@ -10,36 +10,56 @@ const WRITE_MS = 30_000;
 
 type Watched = Pick<UpdaterOptions, 'source' | 'pace' | 'clock' | 'readyLagMs'>;
 
-/** Why nobody should rely on an updater now, a phrase each; none when it is ready. */
-export async function unready(
-  phase: Phase,
-  { source, pace, clock, readyLagMs = Number.POSITIVE_INFINITY }: Watched,
-  parts: Parts | undefined,
-): Promise<string[]> {
-  if (phase !== 'running' || parts === undefined) return [`it is ${phase}`];
-  const { publisher, committer, lag } = parts;
-  const reasons: string[] = [];
-  if (publisher.trouble !== undefined) reasons.push(`vectors are not acknowledged: ${publisher.trouble}`);
-  if (publisher.size >= pace.maxOutbox) {
-    reasons.push(
-      `reading pauses: ${publisher.size} vectors wait to be acknowledged, publish.maxOutbox is ${pace.maxOutbox}`,
-    );
+/** Knows whether an updater can be relied on. */
+export class Readiness {
+  readonly #watched: Watched;
+  /** The question to the group that is not answered yet. One for all who ask: brokers can be away for hours. */
+  #asked: Promise<string | undefined> | undefined;
+
+  constructor(watched: Watched) {
+    this.#watched = watched;
   }
-  const writing = clock() - (committer.writingSince ?? clock());
-  if (writing > WRITE_MS) reasons.push(`a commit is not through for ${inSeconds(writing)}`);
-  const [behind] = lag.byPartition().sort((a, b) => (b.seconds ?? 0) - (a.seconds ?? 0));
-  if (behind && (behind.seconds ?? 0) * 1000 > readyLagMs) {
-    const { topic, partition, records, seconds = 0 } = behind;
-    reasons.push(
-      `${topic} ${partition} is ${inSeconds(seconds * 1000)} behind (${records} records), limits.readyLagMs is ${readyLagMs}`,
-    );
+
+  /** Why nobody should rely on it now, a phrase each; none when it is ready. */
+  async reasons(phase: Phase, parts: Parts | undefined): Promise<string[]> {
+    if (phase !== 'running' || parts === undefined) return [`it is ${phase}`];
+    const { pace, clock, readyLagMs = Number.POSITIVE_INFINITY } = this.#watched;
+    const { publisher, committer, lag } = parts;
+    const reasons: string[] = [];
+    if (publisher.trouble !== undefined) reasons.push(`vectors are not acknowledged: ${publisher.trouble}`);
+    if (publisher.size >= pace.maxOutbox) {
+      reasons.push(
+        `reading pauses: ${publisher.size} vectors wait to be acknowledged, publish.maxOutbox is ${pace.maxOutbox}`,
+      );
+    }
+    const writing = clock() - (committer.writingSince ?? clock());
+    if (writing > WRITE_MS) reasons.push(`a commit is not through for ${inSeconds(writing)}`);
+    const [behind] = lag.byPartition().sort((a, b) => (b.seconds ?? 0) - (a.seconds ?? 0));
+    if (behind && (behind.seconds ?? 0) * 1000 > readyLagMs) {
+      const { topic, partition, records, seconds = 0 } = behind;
+      reasons.push(
+        `${topic} ${partition} is ${inSeconds(seconds * 1000)} behind (${records} records), limits.readyLagMs is ${readyLagMs}`,
+      );
+    }
+    const answer = await this.#answer();
+    if (answer !== undefined) reasons.push(answer);
+    return reasons;
   }
-  const late = Promise.withResolvers<string>();
-  const timer = setTimeout(() => late.resolve('the brokers do not answer the group'), ANSWER_MS);
-  const answer = await Promise.race([source.confirm().then(() => undefined, reasonOf), late.promise]);
-  clearTimeout(timer);
-  if (answer !== undefined) reasons.push(answer);
-  return reasons;
+
+  /** undefined: this process is its group's one reader. */
+  async #answer(): Promise<string | undefined> {
+    this.#asked ??= this.#watched.source
+      .confirm()
+      .then(() => undefined, reasonOf)
+      .finally(() => {
+        this.#asked = undefined;
+      });
+    const late = Promise.withResolvers<string>();
+    const timer = setTimeout(() => late.resolve('the brokers do not answer the group'), ANSWER_MS);
+    const answer = await Promise.race([this.#asked, late.promise]);
+    clearTimeout(timer);
+    return answer;
+  }
 }
 
 function inSeconds(ms: number): string {

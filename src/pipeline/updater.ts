@@ -4,7 +4,7 @@ import { noMeasures } from './measures.ts';
 import { assemble, type Parts } from './parts.ts';
 import type { SourceRecord } from './ports.ts';
 import { type Phase, type Progress, progressOf } from './progress.ts';
-import { unready } from './readiness.ts';
+import { Readiness } from './readiness.ts';
 import { Intake } from './reading/intake.ts';
 import type { PartitionLag } from './reading/lag.ts';
 import { TrainingSummary } from './training/summary.ts';
@@ -34,6 +34,7 @@ export class Updater {
   #turn = false;
   #pending = new PendingCommit();
   readonly #training: TrainingLine;
+  readonly #readiness: Readiness;
   #lastCommit = 0;
   #committed: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -43,6 +44,7 @@ export class Updater {
     this.#options = options;
     this.#intake = new Intake(options.source, options.pace.queueBytes);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
+    this.#readiness = new Readiness(options);
     this.#training = new TrainingLine({
       ...{ trainer: options.trainer, summary: this.#summary, measures: options.measures ?? noMeasures },
       ...{ lingerMs: options.pace.lingerMs, clock: options.clock, failed: (error) => this.#fail(error) },
@@ -129,7 +131,7 @@ export class Updater {
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */
   async unready(): Promise<string[]> {
-    return unready(this.#phase, this.#options, this.#parts);
+    return this.#readiness.reasons(this.#phase, this.#parts);
   }
 
   async #start(): Promise<Parts> {

@@ -44,6 +44,7 @@ export class StatusStream {
   stop(): void {
     clearInterval(this.#timer);
     for (const reader of this.#readers) reader.end();
+    this.#readers.clear();
   }
 
   async #send(): Promise<void> {

@@ -37,10 +37,11 @@ export async function run(config: Config, options: RunOptions, surroundings: Sur
   const connection = world.connect(config.kafka, (level, message) => log[level]({}, message));
   const runs: GraphRun[] = [];
   const signals = handleSignals(() => runs, config.stopMs, log);
-  // First of all: an address that can't be had is said before anything is opened, and a probe is answered meanwhile.
-  const names = options.graphs.map(({ name }) => name);
-  const watch = await Watch.begin({ address: options.http, names, faults, log });
+  let watch: Watch | undefined;
   try {
+    // First of all: an address that can't be had is said before anything is opened, and a probe is answered meanwhile.
+    const names = options.graphs.map(({ name }) => name);
+    watch = await Watch.begin({ address: options.http, names, faults, log });
     if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
     const { standby, reread, untilCaughtUp } = options;
     const { measuresOf } = watch;
@@ -67,7 +68,7 @@ export async function run(config: Config, options: RunOptions, surroundings: Sur
     for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
   } finally {
     signals.ignore();
-    await watch.stop();
+    await watch?.stop();
     await connection.close();
   }
 }

@@ -160,6 +160,26 @@ describe('the HTTP server', () => {
     await server.stop();
   });
 
+  test('a status that comes when the streams are ended goes nowhere, and ends nothing', async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<Status>();
+    const told: string[] = [];
+    const server = await serve({
+      status: () => {
+        asked.resolve();
+        return answer.promise;
+      },
+      failed: (path, reason) => told.push(`${path}: ${reason}`),
+    });
+    const stream = await fetch(`${server.url}/api/stream`);
+    await asked.promise;
+    const stopped = server.stop();
+    answer.resolve(STATUS);
+    await stopped;
+    expect(await stream.text()).toBe('retry: 1000\n\n');
+    expect(told).toEqual([]);
+  });
+
   test('on a loopback address it answers to names of this machine only', async () => {
     const { url } = await serve();
     for (const host of ['localhost', 'LOCALHOST:80', '127.0.0.1', '127.1.2.3:9', '[::1]:8077']) {

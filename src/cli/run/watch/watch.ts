@@ -4,6 +4,7 @@ import type { HttpAddress } from '../../../config/http-address.ts';
 import { headline } from '../../../dashboard/headline.ts';
 import { FINE_MS } from '../../../dashboard/history.ts';
 import { readPage } from '../../../dashboard/page-files.ts';
+import { reasonOf } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import { Metrics } from '../../../metrics/metrics.ts';
 import type { Measures } from '../../../pipeline/measures.ts';
@@ -73,7 +74,7 @@ export class Watch {
     if (this.#server === undefined) return;
     this.#timer = setInterval(() => {
       const before = this.#recording;
-      this.#recording = before.then(() => Promise.all(this.#runs.map(({ recorder }) => recorder.record())));
+      this.#recording = before.then(() => this.#record());
     }, FINE_MS);
     this.#timer.unref();
   }
@@ -99,6 +100,15 @@ export class Watch {
       failed: (path, reason) => log.error({ path, reason }, 'a request could not be answered'),
     });
     log.info({ url: this.#server.url }, 'serving health and metrics');
+  }
+
+  /** Whatever becomes of the curves, the graphs run on. */
+  async #record(): Promise<void> {
+    const taken = await Promise.allSettled(this.#runs.map(({ recorder }) => recorder.record()));
+    for (const each of taken) {
+      if (each.status === 'fulfilled') continue;
+      this.#options.log.warn({ reason: reasonOf(each.reason) }, 'a point of the curves could not be taken');
+    }
   }
 
   #find(name: string): WatchedRun | undefined {

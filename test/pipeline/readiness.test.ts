@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Parts } from '../../src/pipeline/parts.ts';
+import { Readiness } from '../../src/pipeline/readiness.ts';
+import type { PartitionLag } from '../../src/pipeline/reading/lag.ts';
+import { BY_COUNT } from './updater-fixture.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const NOW = 100_000;
+
+function setUp(of: { lag?: PartitionLag[]; writingSince?: number; outbox?: number; trouble?: string } = {}) {
+  let asked = 0;
+  const answers: PromiseWithResolvers<void>[] = [];
+  const confirm = () => {
+    asked++;
+    const answer = Promise.withResolvers<void>();
+    answers.push(answer);
+    return answer.promise;
+  };
+  const parts = {
+    publisher: { trouble: of.trouble, size: of.outbox ?? 0 },
+    committer: { writingSince: of.writingSince },
+    lag: { byPartition: () => of.lag ?? [] },
+  };
+  const options = { pace: { ...BY_COUNT, maxOutbox: 9 }, clock: () => NOW, readyLagMs: 60_000 };
+  const readiness = new Readiness({ ...options, source: { confirm } as never });
+  const reasons = async (answered = true) => {
+    const told = readiness.reasons('running', parts as never as Parts);
+    if (answered) answers.at(-1)?.resolve();
+    else await vi.advanceTimersByTimeAsync(1_000);
+    return told;
+  };
+  return { readiness, reasons, asked: () => asked, answers };
+}
+
+test('is ready when nothing is wrong, and says its phase while it does not run', async () => {
+  const { readiness, reasons } = setUp({ writingSince: NOW - 30_000 });
+  expect(await reasons()).toEqual([]);
+  expect(await readiness.reasons('loading', undefined)).toEqual(['it is loading']);
+});
+
+test('says each thing that is wrong', async () => {
+  const lag = [
+    { topic: 'follow', partition: 0, records: 0, seconds: 0 },
+    { topic: 'follow', partition: 1, records: 7, seconds: 61 },
+    { topic: 'follow', partition: 2, records: 7, seconds: undefined },
+  ];
+  const { reasons } = setUp({ lag, writingSince: NOW - 31_000, outbox: 9, trouble: 'denied' });
+  expect(await reasons()).toEqual([
+    'vectors are not acknowledged: denied',
+    'reading pauses: 9 vectors wait to be acknowledged, publish.maxOutbox is 9',
+    'a commit is not through for 31 s',
+    'follow 1 is 61 s behind (7 records), limits.readyLagMs is 60000',
+  ]);
+});
+
+test('asks the group once, however often and long nobody answers, and again after the answer', async () => {
+  const { reasons, asked, answers } = setUp();
+  for (let i = 0; i < 5; i++) {
+    expect(await reasons(false)).toEqual(['the brokers do not answer the group']);
+  }
+  expect(asked()).toBe(1);
+  answers[0]?.resolve();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(await reasons()).toEqual([]);
+  expect(asked()).toBe(2);
+});
