@@ -17,7 +17,8 @@ const CASTS: Readonly<Record<string, string>> = {
 const files = globSync('{src,topics,demo,broker}/**/*.ts', { cwd: ROOT }).map((path) =>
   readSource(ROOT, path.replaceAll('\\', '/')),
 );
-const shipped = Object.keys(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).dependencies);
+const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const shipped = Object.keys({ ...dependencies, ...optionalDependencies });
 const ofCompiler = files.filter(({ path }) => !path.includes('/assembly/'));
 
 describe('the sources', () => {

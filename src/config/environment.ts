@@ -1,4 +1,6 @@
 import type { KafkaSettings } from '../adapters/kafka/client.ts';
+import type { TelemetrySettings } from '../telemetry/start.ts';
+import { readTelemetry } from './telemetry.ts';
 
 /** Where brokers are, how to reach them and where stores go, as the environment has it. */
 export interface Environment {
@@ -10,6 +12,8 @@ export interface Environment {
   readonly ssl: boolean;
   readonly caFile: string | undefined;
   readonly sasl: KafkaSettings['sasl'] | undefined;
+  /** What OpenTelemetry is to send; undefined: nothing. */
+  readonly telemetry: TelemetrySettings | undefined;
 }
 
 /** What Kafka takes as the start of a topic's name; empty is a choice too. */
@@ -33,6 +37,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Env
     ssl: flag(env, 'KAFKA_SSL', problems),
     caFile: text('KAFKA_SSL_CA'),
     sasl: readSasl(text, problems),
+    telemetry: readTelemetry(env, problems),
   };
 }
 

@@ -30,6 +30,8 @@ export interface Config {
   readonly state: string;
   /** undefined where nothing is said of it. */
   readonly http: HttpAddress | 'off' | undefined;
+  /** What OpenTelemetry is to send; undefined: nothing. */
+  readonly telemetry: Environment['telemetry'];
   readonly topics: readonly EventTopic[];
   readonly entityTypes: readonly string[];
   readonly graphs: readonly GraphConfig[];
@@ -105,6 +107,7 @@ export function resolveConfig(
     topicPrefix: environment.topicPrefix ?? file.topicPrefix,
     state,
     http,
+    telemetry: environment.telemetry,
     topics,
     entityTypes,
     graphs,

@@ -1,5 +1,6 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
-import type { Measures } from '../pipeline/measures.ts';
+import { Counter, type Registry } from 'prom-client';
+import { type Measures, noMeasures } from '../pipeline/measures.ts';
+import { Histograms } from './histograms.ts';
 
 /** Bounds in seconds: from a commit of nothing to a broker that is away. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -7,9 +8,12 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const EVENT_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3_600, 86_400];
 
 /** What updaters measure as they go, as histograms of all graphs; `of` gives a graph's own view of them. */
-export function durations(registry: Registry): { of(graph: string): Measures } {
+export function durations(
+  registry: Registry,
+  histograms = new Histograms(registry),
+): { of(graph: string): Measures } {
   const histogram = (name: string, help: string, buckets = BUCKETS) =>
-    new Histogram({ name, help, buckets, labelNames: ['graph'], registers: [registry] });
+    histograms.make({ name, help, buckets, labels: ['graph'] });
   const batch = histogram('twhin_batch_duration_seconds', 'First record of a batch → handed to the trainer.');
   const step = histogram('twhin_step_duration_seconds', 'Batch handed to the trainer → answered.');
   const commit = histogram('twhin_commit_duration_seconds', 'Commit asked for → written.');
@@ -29,16 +33,17 @@ export function durations(registry: Registry): { of(graph: string): Measures } {
   });
   return {
     of: (graph) => ({
+      ...noMeasures,
       batch: (_edges, ms) => {
         batches.inc({ graph });
-        batch.observe({ graph }, ms / 1000);
+        batch({ graph }, ms / 1000);
       },
-      step: (ms) => step.observe({ graph }, ms / 1000),
-      commit: (ms) => commit.observe({ graph }, ms / 1000),
-      publish: (_vectors, ms) => publish.observe({ graph }, ms / 1000),
+      step: (ms) => step({ graph }, ms / 1000),
+      commit: (_commit, ms) => commit({ graph }, ms / 1000),
+      publish: (_vectors, ms) => publish({ graph }, ms / 1000),
       fresh: (sinceArrivalMs, sinceEventMs) => {
-        arrival.observe({ graph }, Math.max(0, sinceArrivalMs) / 1000);
-        event.observe({ graph }, Math.max(0, sinceEventMs) / 1000);
+        arrival({ graph }, Math.max(0, sinceArrivalMs) / 1000);
+        event({ graph }, Math.max(0, sinceEventMs) / 1000);
       },
     }),
   };

@@ -4,6 +4,7 @@ import { diskOf } from './disk.ts';
 import { durations } from './durations.ts';
 import { FAMILIES, type Family, READY } from './families.ts';
 import type { GraphSnapshot, WatchedGraph } from './graph.ts';
+import { Histograms } from './histograms.ts';
 import { processMetrics } from './process.ts';
 
 export interface MetricsOptions {
@@ -15,18 +16,30 @@ export interface MetricsOptions {
   clock(): number;
 }
 
+/** A metric with all its samples. type: counter, gauge or histogram, whose buckets are samples too. */
+export interface MetricValues {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly values: readonly {
+    readonly labels: Readonly<Partial<Record<string, string | number>>>;
+    readonly value: number;
+  }[];
+}
+
 /** All metrics of the process, in a registry of their own. */
 export class Metrics {
   readonly #options: MetricsOptions;
   readonly #registry = new Registry();
+  readonly histograms = new Histograms(this.#registry);
   readonly #durations: { of(graph: string): Measures };
   readonly #process: { stop(): void };
   #rendering: Promise<string> | undefined;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    this.#durations = durations(this.#registry);
-    this.#process = processMetrics(this.#registry, options.version);
+    this.#durations = durations(this.#registry, this.histograms);
+    this.#process = processMetrics(this.#registry, options.version, this.histograms);
     for (const family of FAMILIES) make(family, this.#registry);
   }
 
@@ -45,6 +58,13 @@ export class Metrics {
       this.#rendering = undefined;
     });
     return this.#rendering;
+  }
+
+  /** What `render` gives, to be read by a program; scrapes that come together are answered together. */
+  async values(): Promise<MetricValues[]> {
+    await this.render();
+    const all = await this.#registry.getMetricsAsJSON();
+    return all.map(({ name, help, type, values }) => ({ name, help, type: `${type}`, values }));
   }
 
   stop(): void {

@@ -1,10 +1,15 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { Histograms } from './histograms.ts';
 
 const TICK_MS = 20;
 const DELAY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
 /** What the process uses, whatever it runs; `stop` ends the watch over its event loop. */
-export function processMetrics(registry: Registry, version: string): { stop(): void } {
+export function processMetrics(
+  registry: Registry,
+  version: string,
+  histograms = new Histograms(registry),
+): { stop(): void } {
   const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
     new Gauge({
       ...{ name, help, labelNames, registers: [registry] },
@@ -35,19 +40,19 @@ export function processMetrics(registry: Registry, version: string): { stop(): v
   gauge('twhin_build_info', '1; what runs.', ['version', 'node'], (info) => {
     info.set({ version, node: process.versions.node }, 1);
   });
-  return watchEventLoop(registry);
+  return watchEventLoop(histograms);
 }
 
 /** A timer that says how late it is. Node's own monitor forgets what holds the loop up just after it was read. */
-function watchEventLoop(registry: Registry): { stop(): void } {
-  const delay = new Histogram({
+function watchEventLoop(histograms: Histograms): { stop(): void } {
+  const delay = histograms.make({
     ...{ name: 'twhin_event_loop_delay_seconds', help: 'How late the main thread came to a timer of 20 ms.' },
-    ...{ buckets: DELAY_BUCKETS, registers: [registry] },
+    ...{ buckets: DELAY_BUCKETS, labels: [] },
   });
   let due = performance.now() + TICK_MS;
   const timer = setInterval(() => {
     const now = performance.now();
-    delay.observe(Math.max(0, now - due) / 1000);
+    delay({}, Math.max(0, now - due) / 1000);
     due = now + TICK_MS;
   }, TICK_MS);
   timer.unref();

@@ -42,7 +42,7 @@ export class Updater {
 
   constructor(options: UpdaterOptions) {
     this.#options = options;
-    this.#intake = new Intake(options.source, options.pace.queueBytes);
+    this.#intake = new Intake(options.source, options.pace.queueBytes, options.clock);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
     this.#readiness = new Readiness(options);
     this.#training = new TrainingLine({
@@ -202,8 +202,8 @@ export class Updater {
     const { reads, fetched } = await parts.ingest.read(records);
     for (const read of reads) {
       const { record, problem } = read;
-      this.#training.open.since ??= this.#options.clock();
-      this.#pending.since ??= this.#training.open.since;
+      this.#training.open.begin(this.#options.clock(), this.#intake.queue.takenSince);
+      this.#pending.since ??= this.#intake.queue.takenSince;
       parts.ingest.apply(read, fetched, { batch: this.#training.open, commit: this.#pending });
       // One that does not lead writes none; what it took in and the leader did not come to is found as it takes over.
       const letter = problem && parts.publisher.open && this.#options.deadLetter(record, problem);

@@ -25,6 +25,7 @@ const ROOMS = [
     'backup',
     'adapters',
     'metrics',
+    'telemetry',
     'dashboard',
     'config',
     'state',
@@ -54,7 +55,13 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     types: ['src/pipeline/ports.ts', 'src/pipeline/training/trainer.ts', 'src/log.ts'],
   },
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
-  'src/metrics/': { types: ['src/pipeline/'] },
+  'src/metrics/': { all: ['src/pipeline/measures.ts'], types: ['src/pipeline/'] },
+  // The same figures, and what happens to each commit, for OpenTelemetry; its SDK is loaded only where it is asked for.
+  'src/telemetry/': {
+    all: ['src/pipeline/measures.ts', 'src/errors.ts'],
+    types: ['src/metrics/', 'src/log.ts'],
+    packages: ['@opentelemetry/api', '@opentelemetry/sdk-node'],
+  },
   // What a page shows, worked out; and the page's own files, read once.
   'src/dashboard/': { packages: ['zod', 'node:fs/promises', 'node:module', 'node:path'] },
   // A thread's composition root: it builds the trainer and its kernel.
@@ -65,7 +72,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // It fills in the settings of all rooms, and so knows their types; it builds none of them.
   'src/config/': {
     all: ['topics/', 'src/graph/', 'src/errors.ts'],
-    types: ['src/model/', 'src/pipeline/', 'src/adapters/'],
+    types: ['src/model/', 'src/pipeline/', 'src/adapters/', 'src/telemetry/'],
   },
   // Merging, planning and comparing: no clock, no file; what reads and writes is handed in.
   'src/replay/': {

@@ -162,11 +162,11 @@ describe('metrics', () => {
     const measures = metrics.measuresOf('follow');
     measures.batch(10, 40);
     measures.step(20);
-    measures.commit(300);
-    measures.publish(2_000, 70);
+    measures.commit(1, 300, { records: 1, vectors: 1 });
+    measures.publish(2_000, 70, new Map());
     // A record whose clock is ahead was never late.
     measures.fresh(900, -5_000);
-    metrics.measuresOf('engagement').commit(1);
+    metrics.measuresOf('engagement').commit(1, 1, { records: 1, vectors: 0 });
     const samples = read(await metrics.render());
     const graph = 'graph="follow"';
     expect(samples.get(`twhin_batches_total{${graph}}`)).toBe(1);

@@ -5,15 +5,22 @@ export function keptMeasures(): Measures & { readonly told: string[] } {
   const told: string[] = [];
   const keep =
     (name: string) =>
-    (...values: readonly number[]) => {
-      told.push([name, ...values].join(' '));
+    (...values: readonly unknown[]) => {
+      told.push([name, ...values.map(textOf)].join(' '));
     };
   return {
     told,
     batch: keep('batch'),
+    asked: keep('asked'),
+    acknowledged: keep('acknowledged'),
     step: keep('step'),
     commit: keep('commit'),
     publish: keep('publish'),
     fresh: keep('fresh'),
   };
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Map) return [...value].map((entry) => entry.join(':')).join(',');
+  return typeof value === 'object' ? JSON.stringify(value) : `${value}`;
 }

@@ -5,9 +5,12 @@ import type { HttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { RetryableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { both, type Measures } from '../../pipeline/measures.ts';
 import { applyTopics, planTopics } from '../../pipeline/topic-plan.ts';
+import { startTelemetry, type Telemetry } from '../../telemetry/start.ts';
 import { progressFields } from '../progress-line.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { VERSION } from '../version.ts';
 import { GraphRun, type GraphRunOptions } from './graph-run.ts';
 import { reportProgress } from './report-progress.ts';
 import { rememberingFaults } from './watch/faults.ts';
@@ -38,13 +41,17 @@ export async function run(config: Config, options: RunOptions, surroundings: Sur
   const runs: GraphRun[] = [];
   const signals = handleSignals(() => runs, config.stopMs, log);
   let watch: Watch | undefined;
+  let telemetry: Telemetry | undefined;
   try {
     // First of all: an address that can't be had is said before anything is opened, and a probe is answered meanwhile.
     const names = options.graphs.map(({ name }) => name);
     watch = await Watch.begin({ address: options.http, names, faults, log });
     if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
     const { standby, reread, untilCaughtUp } = options;
-    const { measuresOf } = watch;
+    telemetry = await startTelemetry({
+      ...{ settings: config.telemetry, version: VERSION, metrics: watch.metrics, env: process.env, log },
+    });
+    const measuresOf = bothOf(watch, telemetry);
     const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
     const configWith = surroundings.config;
     await openAll(
@@ -70,7 +77,15 @@ export async function run(config: Config, options: RunOptions, surroundings: Sur
     signals.ignore();
     await watch?.stop();
     await connection.close();
+    await telemetry?.stop();
   }
+}
+
+function bothOf(watch: Watch, telemetry: Telemetry): (graph: string) => Measures {
+  return (graph) => {
+    const [metrics, traces] = [watch.measuresOf(graph), telemetry.measuresOf(graph)];
+    return traces ? both(metrics, traces) : metrics;
+  };
 }
 
 /** Makes the topics, however long the brokers are out of reach; returns early when stopped. */

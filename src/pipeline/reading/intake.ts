@@ -15,9 +15,9 @@ export class Intake {
   readonly #skips = new Positions();
   #paused = false;
 
-  constructor(source: Source, queueBytes: number) {
+  constructor(source: Source, queueBytes: number, clock: () => number) {
     this.#source = source;
-    this.queue = new RecordQueue(queueBytes);
+    this.queue = new RecordQueue(queueBytes, clock);
   }
 
   /** accepted: where to begin; from then on, what was taken. Resolves and rejects as the source's start does. */

@@ -8,14 +8,20 @@ const RECORD_OVERHEAD_BYTES = 200;
  * handed over with the call that filled it, so the bound is overshot by one hand-over at most.
  */
 export class RecordQueue {
+  /** When the oldest of the records last taken was handed over, epoch ms; undefined before any was. */
+  takenSince: number | undefined;
   readonly #maxBytes: number;
+  readonly #clock: () => number;
   #records: SourceRecord[] = [];
+  /** Hand-overs of which records are left, oldest first. */
+  readonly #arrivals: { readonly at: number; left: number }[] = [];
   #bytes = 0;
   #wake: (() => void) | undefined;
   #closed = false;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, clock: () => number) {
     this.#maxBytes = maxBytes;
+    this.#clock = clock;
   }
 
   get bytes(): number {
@@ -36,6 +42,7 @@ export class RecordQueue {
   }
 
   push(records: readonly SourceRecord[]): void {
+    if (records.length > 0) this.#arrivals.push({ at: this.#clock(), left: records.length });
     for (const record of records) {
       this.#records.push(record);
       this.#bytes += sizeOf(record);
@@ -48,7 +55,20 @@ export class RecordQueue {
     if (this.#records.length === 0 && !this.#closed) await this.#arrival(waitMs);
     const taken = this.#records.splice(0, limit);
     for (const record of taken) this.#bytes -= sizeOf(record);
+    if (taken.length > 0) this.#leave(taken.length);
     return taken;
+  }
+
+  #leave(taken: number): void {
+    this.takenSince = this.#arrivals[0]?.at;
+    for (let left = taken; left > 0; ) {
+      const [first] = this.#arrivals;
+      if (first === undefined) return;
+      const gone = Math.min(first.left, left);
+      left -= gone;
+      first.left -= gone;
+      if (first.left === 0) this.#arrivals.shift();
+    }
   }
 
   /** Wakes whoever waits, now and from now on. */

@@ -10,8 +10,10 @@ interface Membership {
 
 /** The batch being gathered: what the records read so far mean to the trainer. */
 export class OpenBatch {
-  /** Arrival of its first record, epoch ms; undefined while empty. */
+  /** When its first record was read, epoch ms; undefined while empty. */
   since: number | undefined;
+  /** When the source handed that record over, epoch ms. */
+  arrived: number | undefined;
   readonly #newTypes: number[] = [];
   readonly #dropped = new Set<number>();
   readonly #reset = new Set<number>();
@@ -31,6 +33,12 @@ export class OpenBatch {
       this.#dropped.size === 0 &&
       this.#reset.size === 0
     );
+  }
+
+  /** A record is read now, which arrived then: the first of a batch counts. */
+  begin(now: number, arrived: number | undefined): void {
+    this.since ??= now;
+    this.arrived ??= arrived;
   }
 
   newEntity(type: number): void {

@@ -42,7 +42,7 @@ export class TrainingLine {
     if (batch.empty) return;
     const { trainer, summary, measures, clock, failed } = this.#options;
     const began = clock();
-    measures.batch(batch.edges, began - (batch.since ?? began));
+    measures.batch(batch.edges, began - (batch.arrived ?? began));
     const training = trainer.train(batch.close()).then((report) => {
       measures.step(clock() - began);
       summary.add(report);

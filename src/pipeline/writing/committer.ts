@@ -78,10 +78,11 @@ export class Committer {
    * everything: among them vectors that moved at all since they were published, a slice of them at a time.
    */
   commit(pending: PendingCommit, offsets: Offsets, everything: boolean): Promise<number> {
-    const { index, counters, overlay, trainer, writer, clock } = this.#options;
+    const { index, counters, overlay, trainer, writer, measures, clock } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
     const number = overlay.close();
+    measures.asked(number);
     const entities = [...pending.touched].flatMap((row) => {
       const record = index.record(row);
       return record ? [{ ...record }] : [];
@@ -151,7 +152,8 @@ export class Committer {
     });
     this.commits++;
     this.writtenAt = clock();
-    measures.commit(this.writtenAt - (this.writingSince ?? this.writtenAt));
+    const size = { records: pending.records, vectors: added.length };
+    measures.commit(number, this.writtenAt - (this.writingSince ?? this.writtenAt), size);
     this.step = checkpoint.step;
     this.watermark = head.watermark;
     overlay.written(number);

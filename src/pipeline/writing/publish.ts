@@ -4,10 +4,11 @@ import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Log } from '../../log.ts';
-import type { Measures } from '../measures.ts';
+import type { ByCommit, Measures } from '../measures.ts';
 import type { Message, Sink } from '../ports.ts';
 import { Window } from '../window.ts';
 import { Delivery } from './delivery.ts';
+import { Owed } from './owed.ts';
 import type { Writer } from './writer.ts';
 
 /** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
@@ -41,6 +42,7 @@ export class Publisher {
   /** Nothing is sent, nor put up for sending, before this process is the graph's one publisher. */
   open = false;
   readonly #due = new Map<EntityKey, Due>();
+  readonly #owed = new Owed();
   #cleared: EntityKey[] = [];
   #running: Promise<void> | undefined;
   #stopped = false;
@@ -85,15 +87,22 @@ export class Publisher {
 
   /** Puts what a commit left in the outbox up for sending. */
   add(keys: Iterable<EntityKey>, { commit, since, eventAt }: Sent): void {
+    const again = new Map<number, number>();
+    let put = 0;
     for (const key of keys) {
+      put++;
       const due = this.#due.get(key);
       if (due === undefined) {
         this.#due.set(key, { commit, since, eventAt: eventAt?.get(key) });
         continue;
       }
+      again.set(due.commit, (again.get(due.commit) ?? 0) + 1);
       due.commit = commit;
       due.eventAt ??= eventAt?.get(key);
     }
+    this.#owed.add(commit, put);
+    this.#pay(again);
+    if (put === 0) this.#options.measures.acknowledged(commit);
     if (!this.open || this.#due.size === 0 || this.#stopped || this.#failure || this.#running) return;
     this.#running = this.#run();
   }
@@ -140,15 +149,24 @@ export class Publisher {
     const messages = await this.#messages(sweep.map(({ key }) => key));
     await this.#delivery.send(messages, 'vectors');
     const now = clock();
-    measures.publish(messages.length, now - began);
+    const by = new Map<number, number>();
     for (const { key, commit, since, eventAt } of sweep) {
       if (since !== undefined) this.latency.add(now - since);
       if (since !== undefined && eventAt !== undefined) measures.fresh(now - since, now - eventAt);
       if (this.#due.get(key)?.commit !== commit) continue;
+      by.set(commit, (by.get(commit) ?? 0) + 1);
       this.#due.delete(key);
       this.#cleared.push(key);
     }
     this.published += messages.length;
+    measures.publish(messages.length, now - began, by);
+    this.#pay(by);
+  }
+
+  #pay(by: ByCommit): void {
+    for (const [commit, vectors] of by) {
+      if (this.#owed.pay(commit, vectors)) this.#options.measures.acknowledged(commit);
+    }
   }
 
   async #messages(keys: readonly EntityKey[]): Promise<Message[]> {

@@ -29,7 +29,7 @@ export interface WatchOptions {
 /** Watches over the graphs that are run, keeps their curves, and serves what it sees. */
 export class Watch {
   readonly #options: WatchOptions;
-  readonly #metrics: Metrics;
+  readonly metrics: Metrics;
   readonly #runs: WatchedRun[] = [];
   readonly #startedAt = Date.now();
   /** By graph that is not ready, epoch ms. */
@@ -40,7 +40,7 @@ export class Watch {
 
   private constructor(options: WatchOptions) {
     this.#options = options;
-    this.#metrics = new Metrics({
+    this.metrics = new Metrics({
       version: VERSION,
       names: options.names,
       graphs: () => this.#runs.map(({ run }) => watched(run)),
@@ -55,7 +55,7 @@ export class Watch {
       await watch.#serve();
       return watch;
     } catch (error) {
-      watch.#metrics.stop();
+      watch.metrics.stop();
       throw error;
     }
   }
@@ -65,7 +65,7 @@ export class Watch {
     return this.#server?.url;
   }
 
-  readonly measuresOf = (graph: string): Measures => this.#metrics.measuresOf(graph);
+  readonly measuresOf = (graph: string): Measures => this.metrics.measuresOf(graph);
 
   /** Knows these graphs from now on: they are open. Curves are kept only where somebody can look at them. */
   async over(runs: readonly RunGraph[]): Promise<void> {
@@ -83,7 +83,7 @@ export class Watch {
     clearInterval(this.#timer);
     await this.#recording;
     if (this.#server !== undefined) await Promise.all(this.#runs.map(({ recorder }) => recorder.keep()));
-    this.#metrics.stop();
+    this.metrics.stop();
     await this.#server?.stop();
   }
 
@@ -92,7 +92,7 @@ export class Watch {
     if (address === undefined) return;
     this.#server = await serveHttp({
       ...address,
-      metrics: this.#metrics,
+      metrics: this.metrics,
       page: await readPage(),
       readiness: () => this.#readiness(),
       status: () => this.#status(),
