@@ -8,6 +8,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'seed',
     'init',
     'initScale',
+    'updatesPerEdge',
     'batchEdges',
     'chunkEdges',
     'uniformNegatives',

@@ -161,6 +161,7 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       init: training.init,
       // Uniform in ±s has variance s²/3: this gives a length of about 1.
       initScale: training.initScale ?? Math.sqrt(3 / dim),
+      updatesPerEdge: training.updatesPerEdge,
       chunkEdges: training.chunkEdges ?? recipe.chunkEdges,
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
       evaluatedEdges: training.evaluatedEdges,

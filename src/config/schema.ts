@@ -59,6 +59,8 @@ export const configFileSchema = z.strictObject({
       init: z.enum(['random', 'neighbours']).default('random'),
       /** Each number of a new vector is uniform in ±initScale; by default such that its length is about 1. */
       initScale: positive.optional(),
+      /** Updates for each new edge: its own, and the others of live edges learned before, drawn uniformly. */
+      updatesPerEdge: whole.max(64).default(4),
       batchEdges: whole.default(1024),
       chunkEdges: whole.max(256).optional(),
       uniformNegatives: z.number().int().nonnegative().max(1024).optional(),

@@ -1,4 +1,6 @@
+import { CumulativeCounts } from './cumulative-counts.ts';
 import { NeighbourLists } from './neighbour-lists.ts';
+import type { Random } from './random.ts';
 
 /** Which end of an edge the candidates stand in for; the other end is the anchor. */
 export type Side = 'lhs' | 'rhs';
@@ -24,12 +26,14 @@ export interface MaskTask {
  * The live edges, in memory, so that none of them is taken for a negative. Exact and blind to the order edges came
  * in, as long as no more than `maxEdges` are live. Past that, further edges are not remembered: they are counted in
  * `forgotten`, may be drawn as negatives, and which they are depends on the order.
- * Costs about 10 bytes an edge, twice that at worst, and 22 bytes a row.
+ * Costs about 10 bytes an edge, twice that at worst, and 26 bytes a row.
  */
 export class KnownPositives {
   readonly #maxEdges: number;
   readonly #byLhs: NeighbourLists;
   readonly #byRhs: NeighbourLists;
+  /** Edges by lhs: together with the sorted lists, a numbering of all edges that only depends on which there are. */
+  readonly #out: CumulativeCounts;
   /** [maxRows] 1 + position of the last candidate that is this row; 0 for all between calls. */
   readonly #last: Int32Array;
   /** [candidates] 1 + position of the candidate before that is the same row; 0 at the first. */
@@ -39,8 +43,9 @@ export class KnownPositives {
 
   constructor(options: { maxRows: number; maxEdges: number }) {
     this.#maxEdges = options.maxEdges;
-    this.#byLhs = new NeighbourLists(options.maxRows);
-    this.#byRhs = new NeighbourLists(options.maxRows);
+    this.#byLhs = new NeighbourLists(options.maxRows, { sorted: true });
+    this.#byRhs = new NeighbourLists(options.maxRows, { sorted: false });
+    this.#out = new CumulativeCounts(options.maxRows);
     this.#last = new Int32Array(options.maxRows);
   }
 
@@ -54,21 +59,41 @@ export class KnownPositives {
     return this.#forgotten;
   }
 
+  /** Takes in one of the edges that were live before; `settle` must follow the last. */
+  load(lhs: number, relation: number, rhs: number): void {
+    if (!this.#hasRoom()) return;
+    this.#byLhs.load(lhs, rhs, relation);
+    this.#byRhs.load(rhs, lhs, relation);
+  }
+
+  settle(): void {
+    this.#byLhs.settle();
+    this.#byRhs.settle();
+    this.#out.fill((row) => this.#byLhs.count(row));
+  }
+
   /** Takes in an edge that is not live yet; relation: its index, at most 255. */
   add(lhs: number, relation: number, rhs: number): void {
-    if (this.#edges >= this.#maxEdges) {
-      this.#forgotten++;
-      return;
-    }
+    if (!this.#hasRoom()) return;
     this.#byLhs.add(lhs, rhs, relation);
     this.#byRhs.add(rhs, lhs, relation);
+    this.#out.add(lhs, 1);
+  }
+
+  #hasRoom(): boolean {
+    if (this.#edges >= this.#maxEdges) {
+      this.#forgotten++;
+      return false;
+    }
     this.#edges++;
+    return true;
   }
 
   /** Takes out an edge that is live. */
   remove(lhs: number, relation: number, rhs: number): void {
     if (this.#byLhs.remove(lhs, rhs, relation)) {
       this.#byRhs.remove(rhs, lhs, relation);
+      this.#out.add(lhs, -1);
       this.#edges--;
     } else if (this.#forgotten > 0) {
       this.#forgotten--;
@@ -79,6 +104,13 @@ export class KnownPositives {
     return this.#byLhs.count(lhs) <= this.#byRhs.count(rhs)
       ? this.#byLhs.find(lhs, rhs, relation) >= 0
       : this.#byRhs.find(rhs, lhs, relation) >= 0;
+  }
+
+  /** A remembered edge, each equally likely; there must be one. The same edges give the same draws, however they came. */
+  draw(random: Random): { readonly lhs: number; readonly relation: number; readonly rhs: number } {
+    const { row, offset } = this.#out.find(random.below(this.#edges));
+    const slot = this.#byLhs.start(row) + offset;
+    return { lhs: row, relation: this.#byLhs.relations[slot]!, rhs: this.#byLhs.neighbours[slot]! };
   }
 
   /** How many live edges of any relation have the row as rhs. */

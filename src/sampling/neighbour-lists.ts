@@ -3,6 +3,7 @@ import { FatalError } from '../errors.ts';
 const CLASSES = 32;
 const NO_BLOCK = -1;
 const MAX_SLOTS = 2 ** 31 - 1;
+const RELATIONS = 256;
 
 /**
  * One list of (neighbour, relation) a row, in flat arrays that grow.
@@ -10,7 +11,10 @@ const MAX_SLOTS = 2 ** 31 - 1;
  *     arena:  | row 7's block: 4 slots, 3 used | row 2's block: 1 slot | a free block of 2 | …
  *
  * A block holds 2^k slots and is the row's alone; a full one moves to a block of twice the size, and the old one waits
- * in its size's free list, linked through its first slot. Order within a list means nothing. 5 bytes a slot.
+ * in its size's free list, linked through its first slot. 5 bytes a slot.
+ *
+ * Sorted, a list is in the order of neighbour, then relation, whatever order its entries came in: that costs a move of half
+ * the list with each entry that comes or goes. Otherwise order within a list means nothing.
  */
 export class NeighbourLists {
   readonly #start: Int32Array;
@@ -21,8 +25,10 @@ export class NeighbourLists {
   #neighbours = new Int32Array(1024);
   #relations = new Uint8Array(1024);
   #used = 0;
+  readonly #sorted: boolean;
 
-  constructor(maxRows: number) {
+  constructor(maxRows: number, { sorted }: { sorted: boolean }) {
+    this.#sorted = sorted;
     this.#start = new Int32Array(maxRows);
     this.#count = new Int32Array(maxRows);
     this.#size = new Uint8Array(maxRows);
@@ -47,13 +53,24 @@ export class NeighbourLists {
   }
 
   add(row: number, neighbour: number, relation: number): void {
-    const count = this.#count[row]!;
-    const size = this.#size[row]!;
-    if (size === 0 || count === 2 ** (size - 1)) this.#widen(row);
-    const slot = this.#start[row]! + count;
-    this.#neighbours[slot] = neighbour;
-    this.#relations[slot] = relation;
-    this.#count[row] = count + 1;
+    const slot = this.#append(row, neighbour, relation);
+    if (!this.#sorted) return;
+    const place = this.#place(row, neighbour, relation, slot);
+    this.#neighbours.copyWithin(place + 1, place, slot);
+    this.#relations.copyWithin(place + 1, place, slot);
+    this.#neighbours[place] = neighbour;
+    this.#relations[place] = relation;
+  }
+
+  /** Adds one of many: not in its place before `settle`, which must come before anything else. */
+  load(row: number, neighbour: number, relation: number): void {
+    this.#append(row, neighbour, relation);
+  }
+
+  /** Puts the entries of lists that were loaded in their places. */
+  settle(): void {
+    if (!this.#sorted) return;
+    for (let row = 0; row < this.#count.length; row++) if (this.#count[row]! > 1) this.#sort(row);
   }
 
   /** Takes one entry out; false when it isn't there. */
@@ -62,8 +79,13 @@ export class NeighbourLists {
     if (slot < 0) return false;
     const left = this.#count[row]! - 1;
     const last = this.#start[row]! + left;
-    this.#neighbours[slot] = this.#neighbours[last]!;
-    this.#relations[slot] = this.#relations[last]!;
+    if (this.#sorted) {
+      this.#neighbours.copyWithin(slot, slot + 1, last + 1);
+      this.#relations.copyWithin(slot, slot + 1, last + 1);
+    } else {
+      this.#neighbours[slot] = this.#neighbours[last]!;
+      this.#relations[slot] = this.#relations[last]!;
+    }
     this.#count[row] = left;
     if (left === 0) {
       this.#release(this.#start[row]!, this.#size[row]!);
@@ -78,10 +100,52 @@ export class NeighbourLists {
     const relations = this.#relations;
     const start = this.#start[row]!;
     const end = start + this.#count[row]!;
-    for (let slot = start; slot < end; slot++) {
+    const from = this.#sorted ? this.#place(row, neighbour, relation, end) : start;
+    const to = this.#sorted ? Math.min(end, from + 1) : end;
+    for (let slot = from; slot < to; slot++) {
       if (neighbours[slot] === neighbour && relations[slot] === relation) return slot;
     }
     return -1;
+  }
+
+  #append(row: number, neighbour: number, relation: number): number {
+    const count = this.#count[row]!;
+    const size = this.#size[row]!;
+    if (size === 0 || count === 2 ** (size - 1)) this.#widen(row);
+    const slot = this.#start[row]! + count;
+    this.#neighbours[slot] = neighbour;
+    this.#relations[slot] = relation;
+    this.#count[row] = count + 1;
+    return slot;
+  }
+
+  /** First slot of a sorted list, up to `end`, whose entry is not before this one. */
+  #place(row: number, neighbour: number, relation: number, end: number): number {
+    const neighbours = this.#neighbours;
+    let low = this.#start[row]!;
+    let high = end;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const there = neighbours[middle]!;
+      const before = there < neighbour || (there === neighbour && this.#relations[middle]! < relation);
+      if (before) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #sort(row: number): void {
+    const start = this.#start[row]!;
+    const count = this.#count[row]!;
+    const keys = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      keys[i] = this.#neighbours[start + i]! * RELATIONS + this.#relations[start + i]!;
+    }
+    keys.sort();
+    for (let i = 0; i < count; i++) {
+      this.#neighbours[start + i] = Math.floor(keys[i]! / RELATIONS);
+      this.#relations[start + i] = keys[i]! % RELATIONS;
+    }
   }
 
   #widen(row: number): void {

@@ -49,6 +49,7 @@ const TRAINER: TrainerSettings = {
   seed: 7,
   init: 'random',
   initScale: 0.6,
+  updatesPerEdge: 2,
   chunkEdges: 8,
   uniformNegatives: 8,
   evaluatedEdges: 2,

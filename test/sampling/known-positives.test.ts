@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KnownPositives, type MaskTask, type Side } from '../../src/sampling/known-positives.ts';
+import { Random } from '../../src/sampling/random.ts';
 import { PositivesSet } from './positives-set.ts';
 
 // Few enough that edges are often removed and candidates often known.
@@ -83,6 +84,35 @@ describe('KnownPositives', () => {
     known.mask(anchor);
     expect(partsOf(anchor).counted).toEqual([[1, 1, 1, 0, 1]]);
     expect(known.inDegree(0)).toBe(25_000);
+  });
+
+  it('draws every live edge as often as any other, and the same ones however the edges came', () => {
+    const edges: [number, number, number][] = [];
+    for (let lhs = 0; lhs < 6; lhs++) {
+      // Row 0 has one edge, row 5 has eleven.
+      for (let i = 0; i <= 2 * lhs; i++) edges.push([lhs, i % 2, i >> 1]);
+    }
+    const gone = edges.filter((_, i) => i % 3 === 0);
+    const live = edges.filter((_, i) => i % 3 !== 0);
+    const options = { maxRows: 8, maxEdges: 1000 };
+    const grown = new KnownPositives(options);
+    for (const edge of [...gone, ...live].reverse()) grown.add(...edge);
+    for (const edge of gone) grown.remove(...edge);
+    const loaded = new KnownPositives(options);
+    for (const edge of live) loaded.load(...edge);
+    loaded.settle();
+    const counts = new Map(live.map((edge) => [edge.join(), 0]));
+    const [one, other] = [Random.seeded(5), Random.seeded(5)];
+    const draws = 400 * live.length;
+    for (let i = 0; i < draws; i++) {
+      const { lhs, relation, rhs } = grown.draw(one);
+      expect(loaded.draw(other)).toEqual({ lhs, relation, rhs });
+      const name = [lhs, relation, rhs].join();
+      counts.set(name, (counts.get(name) ?? Number.NaN) + 1);
+    }
+    // 400 each; five standard deviations are 100.
+    expect(counts.size).toBe(live.length);
+    for (const count of counts.values()) expect(Math.abs(count - 400)).toBeLessThan(100);
   });
 
   it('remembers no more than its bound and counts the rest', () => {

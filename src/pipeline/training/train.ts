@@ -7,6 +7,7 @@ import { FixedCandidates } from '../../sampling/fixed-candidates.ts';
 import { KnownPositives } from '../../sampling/known-positives.ts';
 import { Negatives } from '../../sampling/negatives.ts';
 import { Random } from '../../sampling/random.ts';
+import { rehearse } from '../../sampling/rehearsal.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { Evaluator } from './evaluate.ts';
 import type { Checkpoint, LoadedRows, TrainBatch, TrainerSettings, TrainReport, Triples } from './trainer.ts';
@@ -90,7 +91,8 @@ export class TrainerCore {
   loadEdges(edges: Triples): void {
     this.#loading();
     this.#check(edges);
-    this.#add(edges);
+    const { lhs, relation, rhs } = edges;
+    for (let i = 0; i < lhs.length; i++) this.#known.load(lhs[i]!, relation[i]!, rhs[i]!);
   }
 
   start(state: { step: number; random: Uint32Array } | undefined): void {
@@ -115,10 +117,11 @@ export class TrainerCore {
       this.#random = new Random(state.random);
       this.#step = state.step;
     }
+    this.#known.settle();
     this.#started = true;
   }
 
-  /** One batch, in this order: register new rows, test, initialise them, train, take out what is gone. */
+  /** One batch, in this order: register new rows, test, initialise them, take in and out what came and went, train. */
   train(batch: TrainBatch): TrainReport {
     this.#usable();
     this.#check(batch.edges);
@@ -129,10 +132,9 @@ export class TrainerCore {
       const ranks = this.#evaluator.evaluate(batch.edges);
       const initialiser = new Initialiser(this.#table, this.#settings, this.#random);
       const started = initialiser.start(starting, batch.edges);
-      this.#add(batch.added);
+      // Before training: what is gone must not be rehearsed.
+      this.#change(batch);
       const losses = this.#trainEdges(batch.edges);
-      const { lhs, relation, rhs } = batch.removed;
-      for (let i = 0; i < lhs.length; i++) this.#known.remove(lhs[i]!, relation[i]!, rhs[i]!);
       this.#drop(batch.dropped);
       return { step: this.#step, edges: batch.edges.lhs.length, ...losses, ...ranks, started };
     } catch (error) {
@@ -161,9 +163,10 @@ export class TrainerCore {
     return Int32Array.from(starting).sort();
   }
 
-  /** Trains chunk by chunk; loss and edges by relation. */
-  #trainEdges(edges: Triples): Pick<TrainReport, 'loss' | 'edgesByRelation'> {
-    const { relations, chunkEdges } = this.#settings;
+  /** Trains chunk by chunk, rehearsed edges among the new; loss and edges of the new by relation. */
+  #trainEdges(fresh: Triples): Pick<TrainReport, 'loss' | 'edgesByRelation'> {
+    const { relations, chunkEdges, updatesPerEdge } = this.#settings;
+    const { edges, every } = rehearse(fresh, this.#known, updatesPerEdge, this.#random);
     const loss = new Float64Array(relations.length);
     const edgesByRelation = new Float64Array(relations.length);
     const { order, ends } = cutChunks(edges.relation, relations, chunkEdges);
@@ -173,6 +176,7 @@ export class TrainerCore {
       this.#kernel.step();
       this.#step++;
       for (let i = from; i < to; i++) {
+        if (order[i]! % every !== 0) continue;
         const relation = edges.relation[order[i]!]!;
         loss[relation]! += this.#kernel.losses[i - from]!;
         edgesByRelation[relation]!++;
@@ -215,9 +219,14 @@ export class TrainerCore {
     this.#candidates.add(row, type);
   }
 
-  #add(edges: Triples): void {
-    const { lhs, relation, rhs } = edges;
-    for (let i = 0; i < lhs.length; i++) this.#known.add(lhs[i]!, relation[i]!, rhs[i]!);
+  /** Live edges become those after the batch. */
+  #change({ added, removed }: TrainBatch): void {
+    for (let i = 0; i < added.lhs.length; i++) {
+      this.#known.add(added.lhs[i]!, added.relation[i]!, added.rhs[i]!);
+    }
+    for (let i = 0; i < removed.lhs.length; i++) {
+      this.#known.remove(removed.lhs[i]!, removed.relation[i]!, removed.rhs[i]!);
+    }
   }
 
   #check({ lhs, relation, rhs }: Triples): void {

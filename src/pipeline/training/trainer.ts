@@ -26,6 +26,8 @@ export interface TrainerSettings {
   readonly init: InitRule;
   /** A row starts with each number uniform in ±initScale. */
   readonly initScale: number;
+  /** Updates for each new edge in all: its own, and the others of stored edges drawn uniformly. */
+  readonly updatesPerEdge: number;
   /** Edges that share their negatives, at most. */
   readonly chunkEdges: number;
   /** Uniform negatives a side; in-batch ones come on top. */

@@ -197,7 +197,7 @@ describe('TrainerCore', () => {
     expect(published).not.toContain(8);
   });
 
-  it('masks what was added in this batch, and no longer what was removed in the one before', () => {
+  it('masks what was added in this batch, and no longer what was removed', () => {
     const { core, kernel } = started({ uniformNegatives: 40 });
     const maskedFor = (row: number) => {
       const { rhsCandidates, rhsMask, rhsCount } = kernel.chunk;
@@ -218,9 +218,41 @@ describe('TrainerCore', () => {
         removed: [[6, 1, 10]],
       }),
     );
-    expect([10, 11, 12].map(maskedFor)).toEqual([true, true, true]);
-    core.train(batchOf({ edges: [[6, 1, 11]], added: [] }));
     expect([10, 11, 12].map(maskedFor)).toEqual([false, true, true]);
+  });
+
+  it('trains live edges among the new, one in so many being new, and never one that is gone', () => {
+    const { core, kernel } = started({ updatesPerEdge: 4, chunkEdges: 8 });
+    core.train(firstBatch);
+    const chunks: [number, number, number][][] = [];
+    const step = kernel.step.bind(kernel);
+    kernel.step = () => {
+      const { edges, lhs, relation, rhs } = kernel.chunk;
+      chunks.push(Array.from({ length: edges }, (_, i) => [lhs[i]!, relation[i]!, rhs[i]!]));
+      return step();
+    };
+    const report = core.train(
+      batchOf({
+        edges: [
+          [6, 1, 11],
+          [6, 1, 12],
+        ],
+        added: [
+          [6, 1, 11],
+          [6, 1, 12],
+        ],
+        removed: [[6, 1, 10]],
+      }),
+    );
+    const trained = chunks.flat().map((edge) => edge.join());
+    expect(trained).toHaveLength(8);
+    expect(trained).not.toContain('6,1,10');
+    // The report is of the new edges alone: what was rehearsed is no measure of what comes.
+    expect([report.edges, [...report.edgesByRelation]]).toEqual([2, [0, 2, 0]]);
+    const live = [...firstBatch.added.lhs.keys()].map((i) =>
+      [firstBatch.added.lhs[i], firstBatch.added.relation[i], firstBatch.added.rhs[i]].join(),
+    );
+    for (const edge of trained) expect([...live, '6,1,11', '6,1,12']).toContain(edge);
   });
 
   it('learns: loss falls, and edges kept back rank better than chance and popularity', () => {
@@ -273,6 +305,7 @@ describe.each(['reference', 'wasm'] as const)('a trainer on the %s kernel', (ker
         ...settings,
         kernel,
         init,
+        updatesPerEdge: 3,
         model: { ...settings.model, scorer, loss },
       };
       const steady = localTrainer(chosen, kernels);

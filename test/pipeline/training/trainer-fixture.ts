@@ -37,6 +37,7 @@ export const settings: TrainerSettings = {
   seed: 42,
   init: 'random',
   initScale: 0.15,
+  updatesPerEdge: 1,
   chunkEdges: 8,
   uniformNegatives: 5,
   evaluatedEdges: 6,

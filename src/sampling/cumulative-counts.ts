@@ -1,0 +1,57 @@
+/**
+ * A count for each row, and which row the k-th of all counted things belongs to: a Fenwick tree. A change and a look-up
+ * take a step for each binary digit of the number of rows. 4 bytes a row.
+ * Source: Fenwick 1994, "A new data structure for cumulative frequency tables".
+ */
+export class CumulativeCounts {
+  /** [rows + 1] element i: sum over the rows that end with i, as many as its lowest set bit says. */
+  readonly #sums: Int32Array;
+  readonly #topStep: number;
+  #total = 0;
+
+  constructor(rows: number) {
+    this.#sums = new Int32Array(rows + 1);
+    this.#topStep = rows === 0 ? 0 : 2 ** Math.floor(Math.log2(rows));
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  add(row: number, change: number): void {
+    this.#total += change;
+    const sums = this.#sums;
+    for (let i = row + 1; i < sums.length; i += i & -i) sums[i]! += change;
+  }
+
+  /** Starts over with the count of each row: one pass, whatever the counts. */
+  fill(countOf: (row: number) => number): void {
+    const sums = this.#sums;
+    this.#total = 0;
+    // Rows that are not in use are left alone: memory that was never written costs nothing.
+    for (let i = 1; i < sums.length; i++) {
+      const count = countOf(i - 1);
+      if (sums[i] !== count) sums[i] = count;
+      this.#total += count;
+    }
+    for (let i = 1; i < sums.length; i++) {
+      const above = i + (i & -i);
+      if (sums[i] !== 0 && above < sums.length) sums[above]! += sums[i]!;
+    }
+  }
+
+  /** Row of the k-th thing, k below `total`, in the order of rows; and how many things of that row come before it. */
+  find(k: number): { readonly row: number; readonly offset: number } {
+    const sums = this.#sums;
+    let at = 0;
+    let left = k;
+    for (let step = this.#topStep; step > 0; step >>= 1) {
+      const next = at + step;
+      if (next < sums.length && sums[next]! <= left) {
+        at = next;
+        left -= sums[next]!;
+      }
+    }
+    return { row: at, offset: left };
+  }
+}

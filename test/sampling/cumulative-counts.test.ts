@@ -1,0 +1,36 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { CumulativeCounts } from '../../src/sampling/cumulative-counts.ts';
+
+/** By its definition: every thing in a list. */
+function things(counts: readonly number[]): { row: number; offset: number }[] {
+  return counts.flatMap((count, row) => Array.from({ length: count }, (_, offset) => ({ row, offset })));
+}
+
+test('finds the row of each thing, after any changes and after a fill', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 9 }),
+      fc.array(fc.tuple(fc.nat(8), fc.integer({ min: -2, max: 4 })), { maxLength: 40 }),
+      (rows, changes) => {
+        const counts = Array.from({ length: rows }, () => 0);
+        const tree = new CumulativeCounts(rows);
+        for (const [at, change] of changes) {
+          const row = at % rows;
+          if (counts[row]! + change < 0) continue;
+          counts[row]! += change;
+          tree.add(row, change);
+        }
+        const filled = new CumulativeCounts(rows);
+        // What was there before a fill is forgotten.
+        filled.add(0, 3);
+        filled.fill((row) => counts[row]!);
+        const all = things(counts);
+        for (const each of [tree, filled]) {
+          expect(each.total).toBe(all.length);
+          expect(all.map((_, k) => each.find(k))).toEqual(all);
+        }
+      },
+    ),
+  );
+});
