@@ -34,10 +34,10 @@ export class Session {
   async begin(groupOf: (entity: string) => string | undefined): Promise<void> {
     this.#watch = await this.#serve(groupOf);
     await this.#log.admin().create(declaredTopics(this.#config));
-    const { measuresOf } = this.#watch;
+    const { measuresOf, tracksOf } = this.#watch;
     const runs = [];
     for (const graph of this.#config.graphs) {
-      const outside = { connection: this.#log, log: silentLog, measuresOf };
+      const outside = { connection: this.#log, log: silentLog, measuresOf, tracksOf };
       const updater = await composeUpdater(this.#config, graph, outside);
       this.updaters.push(updater);
       runs.push({ graph, updater });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Bracket, bracketOf } from './bracket.ts';
 
 /** What is kept over time of a graph; null where nothing was known. */
 export const CURVES = [
@@ -18,8 +19,11 @@ export const CURVES = [
   'edges',
   'memoryBytes',
   'storeBytes',
+  'step',
 ] as const;
 export type Curve = (typeof CURVES)[number];
+/** Counts that are compared with others: kept to the last digit, and of a coarse point the last. */
+const COUNTS: ReadonlySet<Curve> = new Set<Curve>(['step']);
 
 /** One moment: epoch ms, and a value of each curve that has one. */
 export interface Point {
@@ -79,6 +83,16 @@ export class History {
     return columnsOf(this.#coarse);
   }
 
+  /** When the graph came to `step`, as the topic's headers have steps. */
+  when(step: number): Bracket {
+    const fineFrom = this.#fine[0]?.at ?? Number.POSITIVE_INFINITY;
+    const points = [...this.#coarse.filter(({ at }) => at < fineFrom), ...this.#fine];
+    return bracketOf(
+      step,
+      points.map(({ at, values }) => ({ at, step: values.step })),
+    );
+  }
+
   toText(): string {
     return JSON.stringify({ format: 1, starts: this.starts, hour: this.hour(), day: this.day() });
   }
@@ -102,6 +116,7 @@ function push(points: Point[], point: Point, most: number): void {
 function meanOf(points: readonly Point[]): Point {
   const values = CURVES.map((curve) => {
     const known = points.map((point) => point.values[curve]).filter((value) => value !== undefined);
+    if (COUNTS.has(curve)) return [curve, known.at(-1)] as const;
     const sum = known.reduce((total, value) => total + value, 0);
     return [curve, known.length === 0 ? undefined : sum / known.length] as const;
   });
@@ -109,7 +124,7 @@ function meanOf(points: readonly Point[]): Point {
 }
 
 function columnsOf(points: readonly Point[]): Columns {
-  const column = (curve: Curve) => points.map(({ values }) => rounded(values[curve]));
+  const column = (curve: Curve) => points.map(({ values }) => kept(curve, values[curve]));
   return {
     at: points.map(({ at }) => at),
     curves: Object.fromEntries(CURVES.map((curve) => [curve, column(curve)])),
@@ -124,6 +139,7 @@ function pointsOf({ at, curves }: Columns): Point[] {
 }
 
 /** Four digits are more than a curve shows, and a third of the text. */
-function rounded(value: number | undefined): number | null {
-  return value === undefined || !Number.isFinite(value) ? null : Number(value.toPrecision(4));
+function kept(curve: Curve, value: number | undefined): number | null {
+  if (value === undefined || !Number.isFinite(value)) return null;
+  return COUNTS.has(curve) ? value : Number(value.toPrecision(4));
 }

@@ -30,6 +30,7 @@ const OWN = {
   '/safe.js': 'safe.js',
   '/size.js': 'size.js',
   '/entity.js': 'entity.js',
+  '/drift.js': 'drift.js',
   '/map.js': 'map.js',
   '/replays.js': 'replays.js',
 } as const;

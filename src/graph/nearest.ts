@@ -39,7 +39,8 @@ export function norm(floats: Float32Array, dim: number): number {
   return Math.sqrt(dot(floats, floats, dim));
 }
 
-function dot(a: Float32Array, b: Float32Array, dim: number): number {
+/** Of the first `dim` numbers. */
+export function dot(a: Float32Array, b: Float32Array, dim: number): number {
   let sum = 0;
   for (let i = 0; i < dim; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
   return sum;

@@ -53,6 +53,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const committer: Committer = new Committer(
     {
       ...{ graph, model, store, trainer, index, counters, publisher, sink, writer, clock, log, measures },
+      tracks: options.tracks,
       overlay: ingest.overlay,
       tell: async (offsets) => {
         if (publisher.open) await source.commit(offsets, writer.note(committer.step));

@@ -34,6 +34,8 @@ export interface Progress {
   readonly started: Started;
   readonly edges: Record<string, number>;
   readonly step: number;
+  /** Of the last commit, as the headers of its vectors have it; undefined before the store is loaded. */
+  readonly committedStep: number | undefined;
   /** Edges trained since this process began. */
   readonly trained: number;
   /** Loss of an anchor, recent mean; undefined before the first batch. */
@@ -88,6 +90,7 @@ export function progressOf(standing: Standing): Progress {
     started: { ...summary.started },
     edges: { ...counters?.edges },
     step: summary.step,
+    committedStep: committer && writer && writer.stepBase + committer.step,
     trained: summary.trained,
     loss: summary.loss,
     lossByRelation: summary.lossByRelation,

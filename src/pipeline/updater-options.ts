@@ -7,6 +7,7 @@ import type { Log } from '../log.ts';
 import type { Measures } from './measures.ts';
 import type { LogReader, Message, Sink, Source, SourceRecord } from './ports.ts';
 import type { Trainer } from './training/trainer.ts';
+import type { Tracks } from './writing/tracks.ts';
 import type { Role } from './writing/writer.ts';
 
 /** When batches and commits are cut. Counts alone give the same bytes for the same events. */
@@ -51,4 +52,6 @@ export interface UpdaterOptions {
   clock(): number;
   readonly log: Log;
   readonly measures?: Measures;
+  /** Notes there how the entities that are followed move; whoever composes the next updater may hand it on. */
+  readonly tracks?: Tracks;
 }

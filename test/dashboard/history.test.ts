@@ -59,4 +59,32 @@ describe('History', () => {
     const { curves } = history.hour();
     expect([curves['loss'], curves['outbox'], curves['mrrNew']]).toEqual([[1.235], [1_235_000], [null]]);
   });
+
+  test('a step is kept to its last digit, and of a minute the last: the time of a step is read off them', () => {
+    const before = new History();
+    const step = (i: number) => 10_000_000 + 7 * i;
+    for (let i = 0; i < 900; i++) before.add({ at: i * FINE_MS, values: { step: step(i) } });
+    expect(before.hour().curves['step']?.at(-1)).toBe(10_006_293);
+    // Of points 0 … 11.
+    expect([before.day().at[0], before.day().curves['step']?.[0]]).toEqual([55_000, 10_000_077]);
+    for (const history of [before, History.fromText(before.toText())]) {
+      // Fine points begin at 180, which is 900 s.
+      expect(history.when(step(500))).toEqual({ from: 499 * FINE_MS, to: 500 * FINE_MS });
+      expect(history.when(step(500) - 3)).toEqual({ from: 499 * FINE_MS, to: 500 * FINE_MS });
+      expect(history.when(step(100))).toEqual({ from: 95 * FINE_MS, to: 107 * FINE_MS });
+      expect(history.when(step(899) + 1)).toEqual({ from: 899 * FINE_MS });
+      expect(history.when(3)).toEqual({ to: 55_000 });
+    }
+  });
+
+  test('a text of a time before steps were kept is read, and says nothing of them', () => {
+    const { step: _, ...curves } = filled(2).hour().curves;
+    const hour = { at: [0, 5_000], curves };
+    const text = JSON.stringify({ format: 1, starts: [1], hour, day: { at: [], curves: {} } });
+    const history = History.fromText(text);
+    expect(history.hour().curves['lagRecords']).toEqual([0, 1]);
+    expect(history.when(1)).toEqual({});
+    history.add({ at: 10_000, values: { step: 4 } });
+    expect([history.when(4), history.when(5)]).toEqual([{ to: 10_000 }, { from: 10_000 }]);
+  });
 });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import AxeSource from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { until } from './twhin.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
@@ -53,4 +54,25 @@ export async function barriers(page: Page): Promise<string[]> {
     "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, help, nodes }) => id + ': ' + help + ' at ' + nodes.map((node) => node.target.join(' ')).join(', ')))",
   );
   return Array.isArray(violations) ? violations.map(String) : [`axe gave ${String(violations)}`];
+}
+
+/** What a tile says. */
+export async function tile(page: Page, name: string): Promise<string> {
+  return (
+    (await page
+      .locator('.tiles div', { has: page.getByText(name, { exact: true }) })
+      .locator('dd')
+      .textContent()) ?? ''
+  );
+}
+
+export async function shows(page: Page, name: string, value: string): Promise<void> {
+  await until(`${name} is ${value}`, async () => (await tile(page, name)) === value, 30_000);
+}
+
+/** Types an entity in, and waits for what there is of it. */
+export async function lookUp(page: Page, entity: string): Promise<void> {
+  await page.getByLabel('TYPE:ID').fill(entity);
+  await page.getByRole('button', { name: 'Look up' }).click();
+  await page.getByRole('heading', { name: entity }).waitFor();
 }

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type HttpOptions, serveHttp } from '../../src/adapters/http/server.ts';
 import type { GraphStatus } from '../../src/adapters/http/status.ts';
 import { history } from '../../src/adapters/http/views.ts';
 import { readPage } from '../../src/dashboard/page-files.ts';
-import { barriers, noBrowser, openBrowser, openPage } from './browser.ts';
+import { barriers, lookUp, noBrowser, openBrowser, openPage, shows, tile } from './browser.ts';
 import { Twhin, until } from './twhin.ts';
 
 const missing = noBrowser();
@@ -19,20 +19,6 @@ const follows = (from: number, count: number) =>
     ...{ followerId: `u${from + i}`, followedId: `u${from + i + 1}`, action: 'follow' },
     at: now + from + i,
   }));
-
-/** What a tile says. */
-async function tile(page: Page, name: string): Promise<string> {
-  return (
-    (await page
-      .locator('.tiles div', { has: page.getByText(name, { exact: true }) })
-      .locator('dd')
-      .textContent()) ?? ''
-  );
-}
-
-async function shows(page: Page, name: string, value: string): Promise<void> {
-  await until(`${name} is ${value}`, async () => (await tile(page, name)) === value, 30_000);
-}
 
 describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
   let browser: Browser;
@@ -78,9 +64,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await page.getByRole('button', { name: 'Show what they hold' }).click();
     await page.getByText(HOSTILE, { exact: true }).first().waitFor();
 
-    await page.getByLabel('TYPE:ID').fill(`user:${HOSTILE}`);
-    await page.getByRole('button', { name: 'Look up' }).click();
-    await page.getByRole('heading', { name: `user:${HOSTILE}` }).waitFor();
+    await lookUp(page, `user:${HOSTILE}`);
     // Who is near can be looked up from there.
     await page.locator('#entity td button').first().click();
     await until(
@@ -213,6 +197,7 @@ async function bigGraph(relations: readonly string[]): Promise<HttpOptions> {
       history: () => ({ at: [now - 5_000, now], curves: { loss: [4.3, 4.2] } }),
       rejected: () => [],
       entity: async () => undefined,
+      drift: () => undefined,
       map: async () => ({ at: now, points }),
       replays: async () => [],
     },

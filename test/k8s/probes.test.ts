@@ -21,7 +21,14 @@ beforeAll(async () => {
     readiness: async () => ({ ready: false, graphs: [] }),
     status: unasked,
     page: new Map(),
-    views: { history: unasked, rejected: unasked, entity: unasked, map: unasked, replays: unasked },
+    views: {
+      history: unasked,
+      rejected: unasked,
+      entity: unasked,
+      drift: unasked,
+      map: unasked,
+      replays: unasked,
+    },
     failed: () => undefined,
   });
   const answer = await fetch(`${server.url}/no-such-path`);

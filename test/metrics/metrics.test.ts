@@ -20,6 +20,7 @@ const PROGRESS: Progress = {
   started: { random: 41, neighbours: 1 },
   edges: { follows: 60 },
   step: 12,
+  committedStep: 12,
   trained: 88,
   loss: 3.5,
   lossByRelation: { follows: 3.5 },

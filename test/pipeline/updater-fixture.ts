@@ -13,6 +13,7 @@ import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import { localTrainer } from '../../src/pipeline/training/trainer-local.ts';
 import { Updater } from '../../src/pipeline/updater.ts';
 import type { Pace } from '../../src/pipeline/updater-options.ts';
+import type { Tracks } from '../../src/pipeline/writing/tracks.ts';
 import type { Role } from '../../src/pipeline/writing/writer.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
@@ -77,6 +78,7 @@ export function updater(
     log?: Log;
     clock?: () => number;
     reader?: () => LogReader;
+    tracks?: Tracks;
   } = {},
 ): Updater {
   const dim = overrides.dim ?? DIM;
@@ -107,6 +109,7 @@ export function updater(
         : { topic: 'twhin.dead-letter', key, value, headers: { code } },
     clock: overrides.clock ?? (() => 1_000),
     log: overrides.log ?? silentLog,
+    ...(overrides.tracks && { tracks: overrides.tracks }),
   });
 }
 

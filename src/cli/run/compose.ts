@@ -10,6 +10,7 @@ import type { Log } from '../../log.ts';
 import type { Measures } from '../../pipeline/measures.ts';
 import { StandbySource } from '../../pipeline/reading/standby-source.ts';
 import { Updater } from '../../pipeline/updater.ts';
+import type { Tracks } from '../../pipeline/writing/tracks.ts';
 import { openForReading, openForWriting } from '../../state/open.ts';
 import { livePlace } from '../../state/places.ts';
 
@@ -27,13 +28,15 @@ export interface Outside {
   readonly reread?: readonly string[];
   /** What a graph's updater is to tell its work to. */
   readonly measuresOf?: (graph: string) => Measures;
+  /** Where it is to note how the entities that are followed move. */
+  readonly tracksOf?: (graph: string) => Tracks;
 }
 
 /** One graph's updater on a real log, a real store and a trainer thread of its own. It shares nothing with another's. */
 export async function composeUpdater(
   config: Config,
   graph: GraphConfig,
-  { connection, log, openStore, standby = false, reread = [], measuresOf }: Outside,
+  { connection, log, openStore, standby = false, reread = [], measuresOf, tracksOf }: Outside,
 ): Promise<Updater> {
   const prefix = config.topicPrefix;
   const groupId = `${prefix}${graph.name}`;
@@ -81,6 +84,7 @@ export async function composeUpdater(
     clock: Date.now,
     log,
     ...(measuresOf && { measures: measuresOf(graph.name) }),
+    ...(tracksOf && { tracks: tracksOf(graph.name) }),
   });
 }
 

@@ -52,7 +52,8 @@ export async function run(config: Config, options: RunOptions, surroundings: Sur
       ...{ settings: config.telemetry, version: VERSION, metrics: watch.metrics, env: process.env, log },
     });
     const measuresOf = bothOf(watch, telemetry);
-    const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
+    const told = { measuresOf, tracksOf: watch.tracksOf };
+    const outside = { connection, log, openStore: world.openStore, standby, reread, ...told };
     const configWith = surroundings.config;
     await openAll(
       options.graphs.map((graph) => ({ graph, config, configWith, outside, untilCaughtUp })),

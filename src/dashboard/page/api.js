@@ -5,18 +5,20 @@
 /** @typedef {import('../../adapters/http/views.ts').HistoryView} HistoryView */
 /** @typedef {import('../../adapters/http/views.ts').RejectedView} RejectedView */
 /** @typedef {import('../../adapters/http/views.ts').EntityView} EntityView */
+/** @typedef {import('../../adapters/http/views.ts').DriftView} DriftView */
 /** @typedef {import('../../adapters/http/views.ts').MapView} MapView */
 /** @typedef {import('../../adapters/http/views.ts').ReplaysView} ReplaysView */
 
 /**
  * @param {string} path
  * @param {Record<string, string>} query
- * @returns {Promise<any>} the answer
+ * @returns {Promise<any>} the answer; where it is refused, the error's cause is the status
  */
 async function ask(path, query) {
   const response = await fetch(`/api/${path}?${new URLSearchParams(query)}`);
   const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error ?? `the server answers ${response.status}`);
+  if (!response.ok)
+    throw new Error(answer.error ?? `the server answers ${response.status}`, { cause: response.status });
   return answer;
 }
 
@@ -26,6 +28,8 @@ export const history = (graph, range) => ask('history', { graph, range });
 export const rejected = (graph, values) => ask('rejected', { graph, values: values ? 'yes' : 'no' });
 /** @type {(graph: string, id: string) => Promise<EntityView>} */
 export const entity = (graph, id) => ask('entity', { graph, id });
+/** @type {(graph: string, id: string) => Promise<DriftView>} */
+export const drift = (graph, id) => ask('drift', { graph, id });
 /** @type {(graph: string) => Promise<MapView>} */
 export const map = (graph) => ask('map', { graph });
 /** @type {(graph: string) => Promise<ReplaysView>} */

@@ -17,6 +17,7 @@ export class Chart {
   #title;
   #lines;
   #format;
+  #dots;
   /** @type {any} */
   #plot;
   /** @type {(number | null)[][]} */
@@ -26,8 +27,10 @@ export class Chart {
    * @param {string} title
    * @param {readonly Line[]} lines
    * @param {(value: number | null | undefined) => string} format
+   * @param {boolean} [dots] each point is something that happened, at a time of its own: time between two is no gap
    */
-  constructor(title, lines, format) {
+  constructor(title, lines, format, dots = false) {
+    this.#dots = dots;
     this.#title = title;
     this.#lines = lines;
     this.#format = format;
@@ -40,7 +43,8 @@ export class Chart {
   /** @param {HistoryView} history */
   show(history) {
     const columns = this.#lines.map(({ curve }) => history.curves[curve] ?? history.at.map(() => null));
-    this.#data = withGaps([history.at.map((at) => at / 1000), ...columns]);
+    const data = [history.at.map((at) => at / 1000), ...columns];
+    this.#data = this.#dots ? data : withGaps(data);
     const now = this.#lines.map(({ label }, i) => `${label} ${this.#format(columns[i]?.at(-1))}`).join(', ');
     this.#caption.replaceChildren(
       ...[el('strong', {}, this.#title), ' '],
@@ -86,7 +90,7 @@ export class Chart {
           label,
           stroke: style.getPropertyValue(`--${'abcde'[Number(colour.slice(1))]}`),
           width: 1.5,
-          points: { show: false },
+          points: this.#dots ? { show: true, size: 6 } : { show: false },
         })),
       ],
     };

@@ -1,5 +1,6 @@
 // @ts-check
 import { entity } from './api.js';
+import { Drift } from './drift.js';
 import { el, fill, place, table, tiles } from './elements.js';
 import { count, share, time } from './format.js';
 
@@ -13,7 +14,12 @@ export class Entity {
     required: '',
   });
   #result = el('div', { 'aria-live': 'polite' });
+  /** Beside what is read out when it changes: it changes by itself. */
+  #drift = new Drift();
+  #nearest = el('div');
   #graph = '';
+  /** Number of the newest question: an answer to an older one comes too late. */
+  #asked = 0;
 
   constructor() {
     const form = el(
@@ -26,25 +32,33 @@ export class Entity {
       event.preventDefault();
       void this.#find(this.#input.value.trim());
     });
-    place('entity').append(form, this.#result);
+    place('entity').append(form, this.#result, this.#drift.place, this.#nearest);
   }
 
   /** @param {string} graph */
   of(graph) {
     if (graph === this.#graph) return;
     this.#graph = graph;
+    this.#asked++;
+    this.#clear();
     this.#result.replaceChildren();
   }
 
   /** @param {string} id */
   async #find(id) {
+    const [graph, asked] = [this.#graph, ++this.#asked];
     this.#input.value = id;
+    this.#clear();
     fill(this.#result, el('p', { class: 'quiet' }, `Comparing ${id} with every vector …`));
     try {
-      this.#show(await entity(this.#graph, id));
+      const found = await entity(graph, id);
+      if (asked !== this.#asked) return;
+      this.#show(found);
+      this.#drift.of(graph, found.entity, found.history);
     } catch (error) {
+      if (asked !== this.#asked) return;
       const reason = error instanceof Error ? error.message : String(error);
-      fill(this.#result, el('p', { class: 'problem' }, `${id} in ${this.#graph}: ${reason}`));
+      fill(this.#result, el('p', { class: 'problem' }, `${id} in ${graph}: ${reason}`));
     }
   }
 
@@ -64,6 +78,7 @@ export class Entity {
         ['last event', time(found.lastSeen)],
         ['first event', time(found.firstSeen)],
         ['updates', count(found.updates), 'edges it was an end of when trained'],
+        ['last moved', between(found.movedBetween), 'between two points of the curves'],
         ['moved at step', count(found.step)],
         ['moved by', share(found.drift), 'since it was last published'],
         ['length', share(found.norm)],
@@ -73,8 +88,13 @@ export class Entity {
         ['Relation', 'out', 'in'],
         Object.entries(found.edges).map(([relation, edges]) => [relation, count(edges.out), count(edges.in)]),
       ),
-      ...near.flat(),
     );
+    this.#nearest.replaceChildren(...near.flat());
+  }
+
+  #clear() {
+    this.#drift.hide();
+    this.#nearest.replaceChildren();
   }
 
   /** @param {string} name */
@@ -83,4 +103,10 @@ export class Entity {
     button.addEventListener('click', () => void this.#find(name));
     return button;
   }
+}
+
+/** @param {import('./api.js').EntityView['movedBetween']} bracket */
+function between({ from, to }) {
+  if (from === undefined) return to === undefined ? time(undefined) : `before ${time(to)}`;
+  return to === undefined ? `since ${time(from)}` : `${time(from)} – ${time(to)}`;
 }

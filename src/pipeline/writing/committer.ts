@@ -12,6 +12,7 @@ import { Delivery } from './delivery.ts';
 import { Moves } from './moves.ts';
 import type { PendingCommit } from './pending-commit.ts';
 import type { Publisher } from './publish.ts';
+import type { Tracks } from './tracks.ts';
 import type { Writer } from './writer.ts';
 
 export interface CommitterOptions {
@@ -35,6 +36,8 @@ export interface CommitterOptions {
   readonly sink: Sink;
   readonly log: Log;
   readonly measures: Measures;
+  /** Of the entities whose drift is kept. */
+  readonly tracks?: Tracks | undefined;
   clock(): number;
 }
 
@@ -125,7 +128,7 @@ export class Committer {
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox'>,
     checkpoint: Checkpoint,
   ): Promise<number> {
-    const { graph, model, store, index, publisher, overlay, measures, clock } = this.#options;
+    const { graph, model, store, index, publisher, overlay, measures, tracks, clock } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     const added = publisher.open ? this.#due(pending, checkpoint) : [];
     await this.#options.confirm();
@@ -159,6 +162,7 @@ export class Committer {
     overlay.written(number);
     await this.#options.tell(head.offsets);
     this.moves.add(checkpoint, index, model.dim);
+    if (publisher.open) tracks?.add(checkpoint, index, { ...head, at: this.writtenAt, dim: model.dim });
     const eventAt = new Map(entities.map(({ key, lastSeen }) => [key, lastSeen]));
     publisher.add(added, { commit: number, since: pending.since, eventAt });
     return added.length;

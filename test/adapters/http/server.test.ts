@@ -15,6 +15,7 @@ const NO_VIEWS: Views = {
   history: () => undefined,
   rejected: () => undefined,
   entity: async () => undefined,
+  drift: () => undefined,
   map: async () => undefined,
   replays: async () => undefined,
 };

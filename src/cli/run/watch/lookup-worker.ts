@@ -7,7 +7,7 @@ import { type EntityKey, parseEntityKey } from '../../../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../../../graph/graph-store.ts';
 import { nearest, norm } from '../../../graph/nearest.ts';
 import { openForReading } from '../../../state/open.ts';
-import type { LookupReply, LookupRequest } from './lookup-wire.ts';
+import type { Found, LookupReply, LookupRequest } from './lookup-wire.ts';
 
 /** Neighbours looked for in all, of which some are of each type, and shown of each. */
 const NEAREST = 60;
@@ -26,7 +26,7 @@ const reply: LookupReply = await lookUp(request).then(
 );
 port.postMessage(reply);
 
-async function lookUp({ graph, id }: LookupRequest): Promise<EntityView | undefined> {
+async function lookUp({ graph, id }: LookupRequest): Promise<Found | undefined> {
   const key = parseEntityKey(id);
   const store = await openForReading(graph);
   try {
@@ -38,18 +38,22 @@ async function lookUp({ graph, id }: LookupRequest): Promise<EntityView | undefi
   }
 }
 
-async function describe(store: GraphStore, record: EntityRecord): Promise<EntityView> {
+async function describe(store: GraphStore, record: EntityRecord): Promise<Found> {
   const [row] = await store.readRows([record.row]);
   const { dim } = store.layout;
   const floats = row?.floats ?? new Float32Array(dim + 2);
+  const stepBase = (await store.head())?.stepBase ?? 0;
   return {
-    entity: record.key,
-    edges: await edgesOf(store, record.key),
-    ...{ firstSeen: record.firstSeen, lastSeen: record.lastSeen, updates: record.updates },
-    step: row?.step ?? 0,
-    norm: norm(floats, dim),
-    drift: floats[dim + 1] ?? 0,
-    nearest: byType(await nearest(store, record.row, NEAREST)),
+    view: {
+      entity: record.key,
+      edges: await edgesOf(store, record.key),
+      ...{ firstSeen: record.firstSeen, lastSeen: record.lastSeen, updates: record.updates },
+      step: row?.step ?? 0,
+      norm: norm(floats, dim),
+      drift: floats[dim + 1] ?? 0,
+      nearest: byType(await nearest(store, record.row, NEAREST)),
+    },
+    publishedStep: row && stepBase + row.step,
   };
 }
 

@@ -1,9 +1,8 @@
 import { Worker } from 'node:worker_threads';
-import type { EntityView } from '../../../adapters/http/views.ts';
 import { unpackError } from '../../../adapters/wire-error.ts';
 import { FatalError } from '../../../errors.ts';
 import type { StoreModel } from '../../../state/open.ts';
-import type { LookupReply, LookupRequest } from './lookup-wire.ts';
+import type { Found, LookupReply, LookupRequest } from './lookup-wire.ts';
 
 const LIMIT_MS = 60_000;
 
@@ -13,7 +12,7 @@ export class Lookup {
   #waiting = 0;
 
   /** undefined: there is no such entity. @throws what went wrong, and FatalError `busy` where others wait already. */
-  async find(graph: StoreModel, id: string): Promise<EntityView | undefined> {
+  async find(graph: StoreModel, id: string): Promise<Found | undefined> {
     if (this.#waiting >= 4) throw new FatalError('busy', 'other lookups are waiting; try again');
     this.#waiting++;
     const found = this.#last.then(() => inThread({ graph, id }));
@@ -24,9 +23,9 @@ export class Lookup {
   }
 }
 
-function inThread(request: LookupRequest): Promise<EntityView | undefined> {
+function inThread(request: LookupRequest): Promise<Found | undefined> {
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  const { promise, resolve, reject } = Promise.withResolvers<EntityView | undefined>();
+  const { promise, resolve, reject } = Promise.withResolvers<Found | undefined>();
   const worker = new Worker(new URL(`./lookup-worker${extension}`, import.meta.url), {
     workerData: request,
     name: 'lookup',

@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FINE_MS, History, type Point } from '../../../dashboard/history.ts';
-import { reasonOf } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import { diskOf } from '../../../metrics/disk.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
-import { writeAside } from '../../../state/places.ts';
+import type { Tracks } from '../../../pipeline/writing/tracks.ts';
+import { restoreTracks, tracksToText } from '../../../pipeline/writing/tracks-text.ts';
 import { total as totalOf } from '../../progress-line.ts';
+import { KeptFile } from './kept-file.ts';
 import type { RunGraph } from './run-graph.ts';
 import { total } from './status.ts';
 
@@ -19,23 +19,32 @@ interface Before {
   readonly progress: Progress;
 }
 
-/** Records one graph's curves, and keeps them beside its stores so that they outlive the process. */
+/** Records one graph's curves, and keeps them and its tracks beside its stores so that they outlive the process. */
 export class Recorder {
+  readonly tracks: Tracks;
   readonly #run: RunGraph;
-  readonly #log: Log;
+  readonly #historyFile: KeptFile;
+  readonly #tracksFile: KeptFile;
   readonly #recent: Before[] = [];
   #history = new History();
   #disk: { used: number; free: number } | undefined;
   #keptAt = 0;
 
-  private constructor(run: RunGraph, log: Log) {
+  private constructor(run: RunGraph, tracks: Tracks, log: Log) {
+    const { folder } = run.graph;
     this.#run = run;
-    this.#log = log;
+    this.tracks = tracks;
+    this.#historyFile = new KeptFile(join(folder, 'history.json'), 'the curves', log);
+    this.#tracksFile = new KeptFile(join(folder, 'tracks.json'), 'the tracks of entities', log);
   }
 
-  static async open(run: RunGraph, log: Log): Promise<Recorder> {
-    const recorder = new Recorder(run, log);
-    await recorder.#load();
+  /** tracks: those that the graph's updaters fill. */
+  static async open(run: RunGraph, tracks: Tracks, log: Log): Promise<Recorder> {
+    const recorder = new Recorder(run, tracks, log);
+    await recorder.#historyFile.read((text) => {
+      recorder.#history = History.fromText(text);
+    });
+    await recorder.#tracksFile.read((text) => restoreTracks(tracks, text));
     recorder.#history.started(Date.now());
     return recorder;
   }
@@ -68,31 +77,13 @@ export class Recorder {
     if (now - this.#keptAt >= KEEP_MS) await this.keep();
   }
 
-  /** Writes the curves down. */
+  /** Writes down the curves, and the tracks where there is something new. */
   async keep(): Promise<void> {
     this.#keptAt = Date.now();
-    try {
-      await writeAside(this.#file, this.#history.toText());
-    } catch (error) {
-      // Curves are a comfort: a disk that takes no file says so where it counts, at the next commit.
-      this.#log.debug({ reason: reasonOf(error) }, 'the curves could not be kept');
-    }
-  }
-
-  get #file(): string {
-    return join(this.#run.graph.folder, 'history.json');
-  }
-
-  async #load(): Promise<void> {
-    try {
-      this.#history = History.fromText(await readFile(this.#file, 'utf8'));
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
-      this.#log.warn(
-        { file: this.#file, reason: reasonOf(error) },
-        'the curves before can not be read: they begin anew',
-      );
-    }
+    await this.#historyFile.write(this.#history.toText());
+    if (!this.tracks.changed) return;
+    this.tracks.changed = false;
+    if (!(await this.#tracksFile.write(tracksToText(this.tracks)))) this.tracks.changed = true;
   }
 
   #values(progress: Progress, before: Before | undefined, now: number): Point['values'] {
@@ -121,6 +112,7 @@ export class Recorder {
       edges: totalOf(progress.edges),
       memoryBytes: process.memoryUsage.rss(),
       storeBytes: this.#disk?.used,
+      step: progress.committedStep,
     };
   }
 }

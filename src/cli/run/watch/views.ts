@@ -1,6 +1,8 @@
-import type { MapView, RejectedView, Views } from '../../../adapters/http/views.ts';
+import type { DriftView, EntityView, MapView, RejectedView, Views } from '../../../adapters/http/views.ts';
 import { type Projection, project } from '../../../dashboard/projection.ts';
+import { parseEntityKey } from '../../../graph/entity.ts';
 import type { Updater } from '../../../pipeline/updater.ts';
+import type { Track } from '../../../pipeline/writing/track.ts';
 import { Lookup } from './lookup.ts';
 import type { Recorder } from './recorder.ts';
 import { replaysOf } from './replays.ts';
@@ -29,10 +31,12 @@ export function viewsOf(
     },
     rejected: (graph, values) => rejectedOf(of(graph)?.run.updater, values),
     entity: async (graph, id) => {
-      const run = of(graph)?.run;
-      if (run === undefined) return undefined;
-      const { name, folder, model } = run.graph;
-      return lookup.find({ name, folder, model }, id);
+      const watched = of(graph);
+      return watched && lookUp(lookup, watched, id);
+    },
+    drift: (graph, id) => {
+      const track = of(graph)?.recorder.tracks.again(parseEntityKey(id));
+      return track && driftOf(track);
     },
     map: async (graph) => {
       const run = of(graph)?.run;
@@ -43,6 +47,28 @@ export function viewsOf(
       return run && replaysOf(run.graph);
     },
   };
+}
+
+/** What the store says of the entity, and what is known here of when it moved; from now on it is followed. */
+async function lookUp(
+  lookup: Lookup,
+  { run, recorder }: WatchedRun,
+  id: string,
+): Promise<EntityView | undefined> {
+  const { name, folder, model } = run.graph;
+  const found = await lookup.find({ name, folder, model }, id);
+  if (found === undefined) return undefined;
+  const { view, publishedStep } = found;
+  const track = recorder.tracks.look(parseEntityKey(view.entity), Date.now());
+  return {
+    ...view,
+    movedBetween: publishedStep === undefined ? {} : recorder.history.when(publishedStep),
+    history: driftOf(track),
+  };
+}
+
+function driftOf(track: Track): DriftView {
+  return { since: track.since, points: track.points() };
 }
 
 function rejectedOf(updater: Updater | undefined, values: boolean): RejectedView | undefined {
