@@ -1,3 +1,7 @@
+/** What says most first. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 /** Where a line goes: one an event worth waking for. Fields first, as pino has it. */
 export interface Log {
   debug(fields: object, message: string): void;

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { BadEvent, reasonOf, UsageError } from '../src/errors.ts';
 import type { GraphChange } from '../src/graph/edge.ts';
 import { type EntityKey, MAX_ID_BYTES } from '../src/graph/entity.ts';
@@ -23,6 +23,11 @@ export interface EventTopic {
   keyOf(json: unknown): string;
   /** What `json` does to the graph. @throws BadEvent as `read`. */
   changesOf(json: unknown): readonly GraphChange[];
+  /**
+   * Tells it from an edited one of its name: the text of its functions, and its schema as JSON Schema. What a function
+   * takes from around it isn't seen.
+   */
+  definition(): string;
 }
 
 /** What a person says of a topic; `schema` decides the type of `event`. */
@@ -72,6 +77,11 @@ export function defineTopic<Event>(definition: TopicDefinition<Event>): EventTop
     },
     keyOf: (json) => keyOf(parse(json)),
     changesOf: (json) => changesOf(parse(json)),
+    definition: () =>
+      JSON.stringify([
+        ...[name, definition.partitions, definition.retentionMs, String(key), String(changes)],
+        z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }),
+      ]),
   };
 }
 

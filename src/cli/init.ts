@@ -15,6 +15,8 @@ export async function init(cwd: string, output: Output): Promise<void> {
 
 const TEMPLATE = `// Configuration of twhin-stream. All of it has defaults: keep what you change, delete the rest.
 // Brokers and secrets come from the environment: KAFKA_BROKERS, KAFKA_SSL, KAFKA_SASL_*.
+// After a change, kill -HUP has a running twhin run read it again: training.batchEdges and lingerMs, commit, publish,
+// limits.queueBytes, readyLagMs and stopMs and log count at once; the log says of all else that it needs a restart.
 import type { ConfigureTwhin } from 'twhin-stream';
 
 const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, entityKey }) => ({
@@ -36,6 +38,8 @@ const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, enti
   // A vector is published when it moved more than epsilon, is new, or moved at all and is maxAgeMs old.
   publish: { epsilon: 0.05, maxAgeMs: 60_000 },
   limits: { maxEntities: 4_000_000, queueBytes: 32 * 1024 * 1024, stopMs: 30_000 },
+  // debug, info, warn or error; --verbose wins.
+  log: { level: 'info' },
 
   // Your own entity types, relations, topics and graphs, beside TwHIN's. For example, users who save tweets to lists:
   //

@@ -9,14 +9,14 @@ import { readLive } from '../state/places.ts';
 export async function asLive(
   config: Config,
   graph: GraphConfig,
-  configWith: (set: readonly string[]) => Promise<Config>,
-): Promise<{ config: Config; graph: GraphConfig }> {
+  configWith: (set: readonly string[]) => Config | Promise<Config>,
+): Promise<{ config: Config; graph: GraphConfig; set: readonly string[] }> {
   const { live, set } = readLive(graph);
-  if (set.length === 0) return { config, graph };
+  if (set.length === 0) return { config, graph, set };
   const changed = await configWith(set);
   const same = changed.graphs.find(({ name }) => name === graph.name);
   if (same === undefined) {
     throw new FatalError('live-store', `${live} is live with ${set.join(' ')}: no graph ${graph.name}`);
   }
-  return { config: changed, graph: same };
+  return { config: changed, graph: same, set };
 }

@@ -1,12 +1,13 @@
 import { Command, CommanderError, Option } from 'commander';
 import { normalizeQuery } from '../../topics/fields.ts';
 import { EVENT_FORMATS } from '../adapters/event-file/formats.ts';
+import { Configuration } from '../config/configuration.ts';
 import { loadConfig } from '../config/load.ts';
 import { type EntityKey, entityKey, idOf, parseEntityKey, typeOf } from '../graph/entity.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed/feed.ts';
 import { init } from './init.ts';
-import { createLog } from './logging.ts';
+import { Logging } from './logging.ts';
 import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
 import { addReplayCommand } from './replay/command.ts';
 import { addRunCommand } from './run/command.ts';
@@ -35,7 +36,7 @@ export async function main(
   world: World = realWorld,
 ): Promise<number> {
   if (output === terminal) endOnClosedPipe();
-  let verbose = false;
+  const logging = new Logging();
   let code = DONE;
   const program = new Command('twhin')
     .description('Live graph embeddings: Kafka events in, TwHIN vectors out.')
@@ -48,17 +49,26 @@ export async function main(
     })
     .showHelpAfterError('(twhin --help says more)')
     .hook('preAction', (_, command) => {
-      verbose = command.optsWithGlobals()['verbose'] === true;
+      logging.verbose = command.optsWithGlobals()['verbose'] === true;
     });
-  const config = (set: readonly string[] = []) => loadConfig(process.env, process.cwd(), set);
-  const log = () => createLog(verbose);
-  addCommands(program, { config, log, output, world, fail: () => (code = FAILED) });
+  const config = async (set: readonly string[] = []) => {
+    const loaded = await loadConfig(process.env, process.cwd(), set);
+    logging.level = loaded.logLevel;
+    return loaded;
+  };
+  const configuration = async () => {
+    const loaded = await Configuration.load(process.env, process.cwd());
+    logging.level = loaded.config.logLevel;
+    return loaded;
+  };
+  const log = () => logging.create();
+  addCommands(program, { config, configuration, log, logging, output, world, fail: () => (code = FAILED) });
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE;
-    return report(error, verbose, output);
+    return report(error, logging.verbose, output);
   }
 }
 

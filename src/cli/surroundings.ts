@@ -1,8 +1,10 @@
 import { InvalidArgumentError } from 'commander';
 import { connect } from '../adapters/connect.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
+import type { Configuration } from '../config/configuration.ts';
 import type { Config } from '../config/resolve.ts';
 import type { Log } from '../log.ts';
+import type { Logging } from './logging.ts';
 import type { Output } from './output.ts';
 
 /** The outside that commands reach: logs of topics, and stores. */
@@ -18,6 +20,9 @@ export interface Surroundings {
   /** set: `key=value` of the configuration file, over what it says. */
   config(set?: readonly string[]): Promise<Config>;
   log(): Log;
+  /** Of one that is to run on: the same, to be read again. */
+  configuration(): Promise<Configuration>;
+  readonly logging: Logging;
   readonly output: Output;
   readonly world: World;
   /** The process is to end with 1, though nothing was thrown. */

@@ -6,11 +6,11 @@ import { actionField, entityField, idField, instantField } from '../../topics/fi
 import { defineTopic } from '../../topics/topic.ts';
 import { reasonOf, UsageError } from '../errors.ts';
 import { entityKey } from '../graph/entity.ts';
-import { readEnvironment } from './environment.ts';
+import { type Environment, readEnvironment } from './environment.ts';
 import { fileProblems } from './file-problems.ts';
 import { withSettings } from './overrides.ts';
 import { type Config, resolveConfig } from './resolve.ts';
-import { type ConfigInput, configFileSchema } from './schema.ts';
+import { type ConfigFile, type ConfigInput, configFileSchema } from './schema.ts';
 
 /** What a configuration file's function is handed, so that it needs no imports and works wherever it lies. */
 export const CONFIG_KIT = {
@@ -40,32 +40,62 @@ export async function loadConfig(
 ): Promise<Config> {
   const problems: string[] = [];
   const environment = readEnvironment(env, problems);
-  const input = withSettings(await readFile(environment.configFile, cwd), settings);
+  const { input } = await readConfigFile(environment.configFile, cwd);
+  return checked(withSettings(input ?? {}, settings), { environment, cwd, problems, so: NOTHING_STARTED })
+    .config;
+}
+
+/** What a refusal says has come of it. */
+export const NOTHING_STARTED = 'nothing was started';
+
+/**
+ * A file's content checked, by itself and with the environment.
+ * problems: those of the environment. so: what a refusal is to say has come of it.
+ * @throws UsageError as {@link loadConfig}.
+ */
+export function checked(
+  input: unknown,
+  beside: {
+    readonly environment: Environment;
+    readonly cwd: string;
+    readonly problems: readonly string[];
+    readonly so: string;
+  },
+): { readonly file: ConfigFile; readonly config: Config } {
+  const problems = [...beside.problems];
   const parsed = configFileSchema.safeParse(input);
   if (!parsed.success) problems.push(...fileProblems(parsed.error, input));
   const file = parsed.success ? parsed.data : configFileSchema.parse({});
-  const config = resolveConfig(file, environment, cwd, problems);
+  const config = resolveConfig(file, beside.environment, beside.cwd, problems);
   if (problems.length > 0 || config === undefined) {
     throw new UsageError(
       'configuration',
-      `the configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}; nothing was started:\n` +
+      `the configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}; ${beside.so}:\n` +
         problems.map((problem) => `  ${problem}`).join('\n'),
     );
   }
-  return config;
+  return { file, config };
 }
 
-async function readFile(named: string | undefined, cwd: string): Promise<unknown> {
+/**
+ * What a configuration file says, unchecked; undefined where there is none and none was named.
+ * read: tells this reading from others of the process, for which Node keeps what it has read once.
+ */
+export async function readConfigFile(
+  named: string | undefined,
+  cwd: string,
+  read = '',
+): Promise<{ readonly path: string; readonly input: unknown }> {
   const path = resolve(cwd, named ?? CONFIG_FILE);
   if (!existsSync(path)) {
-    if (named === undefined) return {};
+    if (named === undefined) return { path, input: undefined };
     throw new UsageError('configuration', `TWHIN_CONFIG: there is no file ${path}`);
   }
   try {
-    const module: { default?: unknown } = await import(pathToFileURL(path).href);
+    const module: { default?: unknown } = await import(`${pathToFileURL(path).href}${read}`);
     const exported = module.default;
     if (exported === undefined) throw new Error('it has no default export');
-    return typeof exported === 'function' ? await exported(CONFIG_KIT) : exported;
+    return { path, input: typeof exported === 'function' ? await exported(CONFIG_KIT) : exported };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError('configuration', `${path} can't be used: ${reasonOf(error)}`, { cause: error });

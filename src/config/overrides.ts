@@ -38,6 +38,18 @@ export function withSettings(input: unknown, settings: readonly string[]): unkno
   return result;
 }
 
+/** Keys that settings are about, such as `model.dim` of `dim=64`. */
+export function keysOf(settings: readonly string[]): string[] {
+  return settings.map((setting) => pathOf((setting.split('=')[0] ?? '').trim()).join('.'));
+}
+
+/** The same input with other values, by key such as `publish.epsilon`. */
+export function withValues(input: unknown, values: ReadonlyMap<string, unknown>): unknown {
+  const result = copied(input);
+  for (const [key, value] of values) put(result, key.split('.'), value);
+  return result;
+}
+
 function pathOf(key: string): string[] {
   const section = Object.entries(SECTIONS).find(([, keys]) => keys.includes(key))?.[0];
   return section === undefined ? key.split('.') : [section, key];

@@ -5,8 +5,9 @@ import type { KafkaSettings } from '../adapters/kafka/client.ts';
 import { ENTITY_TYPES } from '../graph/entity.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import { RELATIONS, type Relation } from '../graph/relation.ts';
+import type { LogLevel } from '../log.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
-import type { Pace } from '../pipeline/updater-options.ts';
+import type { Tuning } from '../pipeline/tuning.ts';
 import { checkBrokers, type Environment } from './environment.ts';
 import { frozen } from './freeze.ts';
 import { type HttpAddress, readHttpAddress } from './http-address.ts';
@@ -35,10 +36,10 @@ export interface Config {
   readonly topics: readonly EventTopic[];
   readonly entityTypes: readonly string[];
   readonly graphs: readonly GraphConfig[];
-  readonly pace: Pace;
+  readonly tuning: Tuning;
   readonly limits: RecordLimits;
-  readonly readyLagMs: number;
   readonly stopMs: number;
+  readonly logLevel: LogLevel;
 }
 
 /** TwHIN's own two graphs. A configuration may replace either or add to them. */
@@ -111,17 +112,20 @@ export function resolveConfig(
     topics,
     entityTypes,
     graphs,
-    pace: {
+    tuning: {
       batchEdges: file.training.batchEdges,
       lingerMs: file.training.lingerMs,
       commitEdges: file.commit.everyEdges,
       commitMs: file.commit.everyMs,
       queueBytes: file.limits.queueBytes,
       maxOutbox: file.publish.maxOutbox,
+      epsilon: file.publish.epsilon,
+      maxAgeMs: file.publish.maxAgeMs,
+      readyLagMs: file.limits.readyLagMs,
     },
     limits: { valueBytes: file.limits.valueBytes, depth: file.limits.depth },
-    readyLagMs: file.limits.readyLagMs,
     stopMs: file.limits.stopMs,
+    logLevel: file.log.level,
   });
 }
 
@@ -166,8 +170,6 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
       evaluatedEdges: training.evaluatedEdges,
       evaluatedCandidates: training.evaluatedCandidates,
-      epsilon: file.publish.epsilon,
-      maxAgeMs: file.publish.maxAgeMs,
     },
   };
 }

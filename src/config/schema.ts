@@ -94,6 +94,8 @@ export const configFileSchema = z.strictObject({
       stopMs: positive.default(30_000),
     })
     .prefault({}),
+  /** The least that is worth a line; --verbose wins. */
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
 
 export type ConfigFile = z.infer<typeof configFileSchema>;

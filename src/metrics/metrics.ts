@@ -5,7 +5,7 @@ import { durations } from './durations.ts';
 import { FAMILIES, type Family, READY } from './families.ts';
 import type { GraphSnapshot, WatchedGraph } from './graph.ts';
 import { Histograms } from './histograms.ts';
-import { processMetrics } from './process.ts';
+import { type ProcessMetrics, processMetrics, type ReloadResult } from './process.ts';
 
 export interface MetricsOptions {
   readonly version: string;
@@ -33,7 +33,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly histograms = new Histograms(this.#registry);
   readonly #durations: { of(graph: string): Measures };
-  readonly #process: { stop(): void };
+  readonly #process: ProcessMetrics;
   #rendering: Promise<string> | undefined;
 
   constructor(options: MetricsOptions) {
@@ -50,6 +50,11 @@ export class Metrics {
   /** What a graph's updater is to be given. */
   measuresOf(graph: string): Measures {
     return this.#durations.of(graph);
+  }
+
+  /** The configuration was read again. */
+  reloaded(result: ReloadResult): void {
+    this.#process.reloaded(result);
   }
 
   /** Prometheus text of now; scrapes that come together are answered together. */

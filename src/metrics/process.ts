@@ -4,12 +4,22 @@ import { Histograms } from './histograms.ts';
 const TICK_MS = 20;
 const DELAY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
-/** What the process uses, whatever it runs; `stop` ends the watch over its event loop. */
+const RELOAD_RESULTS = ['applied', 'refused', 'unchanged'] as const;
+export type ReloadResult = (typeof RELOAD_RESULTS)[number];
+
+export interface ProcessMetrics {
+  /** The configuration was read again. */
+  reloaded(result: ReloadResult): void;
+  /** Ends the watch over the event loop. */
+  stop(): void;
+}
+
+/** What the process uses, whatever it runs. */
 export function processMetrics(
   registry: Registry,
   version: string,
   histograms = new Histograms(registry),
-): { stop(): void } {
+): ProcessMetrics {
   const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
     new Gauge({
       ...{ name, help, labelNames, registers: [registry] },
@@ -40,7 +50,15 @@ export function processMetrics(
   gauge('twhin_build_info', '1; what runs.', ['version', 'node'], (info) => {
     info.set({ version, node: process.versions.node }, 1);
   });
-  return watchEventLoop(histograms);
+  const reloads = new Counter({
+    ...{
+      name: 'twhin_config_reloads_total',
+      help: 'Times the configuration was read again, by what became of it.',
+    },
+    ...{ labelNames: ['result'], registers: [registry] },
+  });
+  for (const result of RELOAD_RESULTS) reloads.inc({ result }, 0);
+  return { ...watchEventLoop(histograms), reloaded: (result) => reloads.inc({ result }) };
 }
 
 /** A timer that says how late it is. Node's own monitor forgets what holds the loop up just after it was read. */

@@ -34,7 +34,7 @@ export interface Parts {
 
 /** Loads the store and puts an updater together on it. failed: publishing or reading can't go on. */
 export async function assemble(options: UpdaterOptions, failed: (error: Error) => void): Promise<Parts> {
-  const { graph, model, store, trainer, source, sink, topics, limits, clock, log } = options;
+  const { graph, model, store, trainer, source, sink, topics, limits, tuning, clock, log } = options;
   const { measures = noMeasures } = options;
   const began = clock();
   const view = await options.view?.();
@@ -53,7 +53,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const committer: Committer = new Committer(
     {
       ...{ graph, model, store, trainer, index, counters, publisher, sink, writer, clock, log, measures },
-      tracks: options.tracks,
+      ...{ tuning, tracks: options.tracks },
       overlay: ingest.overlay,
       tell: async (offsets) => {
         if (publisher.open) await source.commit(offsets, writer.note(committer.step));

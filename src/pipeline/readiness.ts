@@ -8,7 +8,7 @@ const ANSWER_MS = 1_000;
 /** A commit that takes longer hangs: a disk that does not answer, dead letters that are not taken. */
 const WRITE_MS = 30_000;
 
-type Watched = Pick<UpdaterOptions, 'source' | 'pace' | 'clock' | 'readyLagMs'>;
+type Watched = Pick<UpdaterOptions, 'source' | 'tuning' | 'clock'>;
 
 /** Knows whether an updater can be relied on. */
 export class Readiness {
@@ -23,13 +23,14 @@ export class Readiness {
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */
   async reasons(phase: Phase, parts: Parts | undefined): Promise<string[]> {
     if (phase !== 'running' || parts === undefined) return [`it is ${phase}`];
-    const { pace, clock, readyLagMs = Number.POSITIVE_INFINITY } = this.#watched;
+    const { tuning, clock } = this.#watched;
+    const { maxOutbox, readyLagMs } = tuning;
     const { publisher, committer, lag } = parts;
     const reasons: string[] = [];
     if (publisher.trouble !== undefined) reasons.push(`vectors are not acknowledged: ${publisher.trouble}`);
-    if (publisher.size >= pace.maxOutbox) {
+    if (publisher.size >= maxOutbox) {
       reasons.push(
-        `reading pauses: ${publisher.size} vectors wait to be acknowledged, publish.maxOutbox is ${pace.maxOutbox}`,
+        `reading pauses: ${publisher.size} vectors wait to be acknowledged, publish.maxOutbox is ${maxOutbox}`,
       );
     }
     const writing = clock() - (committer.writingSince ?? clock());

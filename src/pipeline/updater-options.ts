@@ -7,24 +7,9 @@ import type { Log } from '../log.ts';
 import type { Measures } from './measures.ts';
 import type { LogReader, Message, Sink, Source, SourceRecord } from './ports.ts';
 import type { Trainer } from './training/trainer.ts';
+import type { Tuning } from './tuning.ts';
 import type { Tracks } from './writing/tracks.ts';
 import type { Role } from './writing/writer.ts';
-
-/** When batches and commits are cut. Counts alone give the same bytes for the same events. */
-export interface Pace {
-  /** Edges to a batch. */
-  readonly batchEdges: number;
-  /** A batch is trained at this age however small; Infinity: cut by count alone. */
-  readonly lingerMs: number;
-  /** Edges trained before a commit … */
-  readonly commitEdges: number;
-  /** … or time since the last one. */
-  readonly commitMs: number;
-  /** Bytes of records read ahead of training: the back-pressure bound. */
-  readonly queueBytes: number;
-  /** Vectors that may wait to be acknowledged before reading pauses. */
-  readonly maxOutbox: number;
-}
 
 export interface UpdaterOptions {
   readonly graph: string;
@@ -32,10 +17,9 @@ export interface UpdaterOptions {
   /** Name for a run of training that begins here; random, so that no two are the same. */
   readonly freshSpace: string;
   readonly model: ModelIdentity;
-  readonly pace: Pace;
+  /** May be set anew at any moment. */
+  readonly tuning: Tuning;
   readonly limits: RecordLimits;
-  /** It is not ready while further behind than this; Infinity: however far. */
-  readonly readyLagMs?: number;
   /** By full name on the log. */
   readonly topics: ReadonlyMap<string, EventTopic>;
   readonly embeddingsTopic: string;

@@ -42,12 +42,12 @@ export class Updater {
 
   constructor(options: UpdaterOptions) {
     this.#options = options;
-    this.#intake = new Intake(options.source, options.pace.queueBytes, options.clock);
+    this.#intake = new Intake(options.source, options.tuning, options.clock);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
     this.#readiness = new Readiness(options);
     this.#training = new TrainingLine({
       ...{ trainer: options.trainer, summary: this.#summary, measures: options.measures ?? noMeasures },
-      ...{ lingerMs: options.pace.lingerMs, clock: options.clock, failed: (error) => this.#fail(error) },
+      ...{ tuning: options.tuning, clock: options.clock, failed: (error) => this.#fail(error) },
     });
   }
 
@@ -194,11 +194,11 @@ export class Updater {
 
   /** Reading waits while more vectors than allowed are not acknowledged: back-pressure from the embeddings topic. */
   #outboxIsFull({ publisher }: Parts): boolean {
-    return publisher.size >= this.#options.pace.maxOutbox;
+    return publisher.size >= this.#options.tuning.maxOutbox;
   }
 
   async #apply(parts: Parts, records: readonly SourceRecord[]): Promise<void> {
-    const { pace } = this.#options;
+    const { tuning } = this.#options;
     const { reads, fetched } = await parts.ingest.read(records);
     for (const read of reads) {
       const { record, problem } = read;
@@ -211,7 +211,7 @@ export class Updater {
       this.#pending.records++;
       parts.read.advance(record.topic, record.partition, record.offset + 1);
       parts.lag.applied(record);
-      if (this.#training.open.edges < pace.batchEdges && !this.#pending.isFull(pace)) continue;
+      if (this.#training.open.edges < tuning.batchEdges && !this.#pending.isFull(tuning)) continue;
       await this.#train();
       if (this.#commitIsDue(parts)) await this.#commit(parts);
     }
@@ -224,10 +224,10 @@ export class Updater {
 
   #commitIsDue({ publisher, committer }: Parts): boolean {
     if (this.#training.open.since !== undefined) return false;
-    const { pace } = this.#options;
-    if (this.#pending.trained >= pace.commitEdges || this.#pending.isFull(pace)) return true;
+    const { tuning } = this.#options;
+    if (this.#pending.trained >= tuning.commitEdges || this.#pending.isFull(tuning)) return true;
     const waiting = this.#pending.records > 0 || publisher.cleared > 0;
-    return waiting && !committer.busy && this.#options.clock() - this.#lastCommit >= pace.commitMs;
+    return waiting && !committer.busy && this.#options.clock() - this.#lastCommit >= tuning.commitMs;
   }
 
   /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
@@ -287,7 +287,7 @@ export class Updater {
 
   /** How long to wait for records: until the open batch or the next commit is due. */
   #waitMs(): number {
-    const { lingerMs, commitMs } = this.#options.pace;
+    const { lingerMs, commitMs } = this.#options.tuning;
     return Math.min(lingerMs, commitMs, 1_000);
   }
 

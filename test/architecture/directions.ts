@@ -72,7 +72,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // It fills in the settings of all rooms, and so knows their types; it builds none of them.
   'src/config/': {
     all: ['topics/', 'src/graph/', 'src/errors.ts'],
-    types: ['src/model/', 'src/pipeline/', 'src/adapters/', 'src/telemetry/'],
+    types: ['src/model/', 'src/pipeline/', 'src/adapters/', 'src/telemetry/', 'src/log.ts'],
   },
   // Merging, planning and comparing: no clock, no file; what reads and writes is handed in.
   'src/replay/': {

@@ -71,14 +71,18 @@ describe('loadConfig', () => {
       ['engagement', 'ad-click', 'search', 'erasure'],
       ['follow', 'ad-click', 'erasure'],
     ]);
-    expect(config.pace).toEqual({
+    expect(config.tuning).toEqual({
       batchEdges: 1024,
       maxOutbox: 1_000_000,
       lingerMs: 100,
       commitEdges: 4_096,
       commitMs: 500,
       queueBytes: 33_554_432,
+      epsilon: 0.05,
+      maxAgeMs: 60_000,
+      readyLagMs: 60_000,
     });
+    expect(config.logLevel).toBe('info');
     expect(config.limits).toEqual({ valueBytes: 65_536, depth: 8 });
     expect(declaredTopics(config).map(({ name }) => name)).toEqual([
       'twhin.engagement',
@@ -327,10 +331,11 @@ describe('twhin init', () => {
     expect(own.graphs.map(({ model, trainer }) => ({ model, trainer }))).toEqual(
       plain.graphs.map(({ model, trainer }) => ({ model, trainer })),
     );
-    expect([own.pace, own.limits, own.stopMs, own.topicPrefix]).toEqual([
-      plain.pace,
+    expect([own.tuning, own.limits, own.stopMs, own.logLevel, own.topicPrefix]).toEqual([
+      plain.tuning,
       plain.limits,
       plain.stopMs,
+      plain.logLevel,
       plain.topicPrefix,
     ]);
   });

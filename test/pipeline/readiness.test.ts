@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Parts } from '../../src/pipeline/parts.ts';
 import { Readiness } from '../../src/pipeline/readiness.ts';
 import type { PartitionLag } from '../../src/pipeline/reading/lag.ts';
-import { BY_COUNT } from './updater-fixture.ts';
+import { TUNING } from './updater-fixture.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -27,7 +27,7 @@ function setUp(of: { lag?: PartitionLag[]; writingSince?: number; outbox?: numbe
     committer: { writingSince: of.writingSince },
     lag: { byPartition: () => of.lag ?? [] },
   };
-  const options = { pace: { ...BY_COUNT, maxOutbox: 9 }, clock: () => NOW, readyLagMs: 60_000 };
+  const options = { tuning: { ...TUNING, maxOutbox: 9, readyLagMs: 60_000 }, clock: () => NOW };
   const readiness = new Readiness({ ...options, source: { confirm } as never });
   const reasons = async (answered = true) => {
     const told = readiness.reasons('running', parts as never as Parts);

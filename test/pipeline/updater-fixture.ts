@@ -11,8 +11,8 @@ import type { LogReader, Source } from '../../src/pipeline/ports.ts';
 import { StandbySource } from '../../src/pipeline/reading/standby-source.ts';
 import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import { localTrainer } from '../../src/pipeline/training/trainer-local.ts';
+import type { Pace, Tuning } from '../../src/pipeline/tuning.ts';
 import { Updater } from '../../src/pipeline/updater.ts';
-import type { Pace } from '../../src/pipeline/updater-options.ts';
 import type { Tracks } from '../../src/pipeline/writing/tracks.ts';
 import type { Role } from '../../src/pipeline/writing/writer.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
@@ -36,6 +36,14 @@ export const BY_COUNT: Pace = {
   maxOutbox: 1_000_000,
 };
 
+/** As in {@link BY_COUNT}, and never too far behind. */
+export const TUNING: Tuning = {
+  ...BY_COUNT,
+  epsilon: 0.3,
+  maxAgeMs: 60_000,
+  readyLagMs: Number.POSITIVE_INFINITY,
+};
+
 const TRAINER: TrainerSettings = {
   model: { dim: DIM, ...PRESETS.measured.model },
   kernel: 'reference',
@@ -55,8 +63,6 @@ const TRAINER: TrainerSettings = {
   uniformNegatives: 8,
   evaluatedEdges: 2,
   evaluatedCandidates: 20,
-  epsilon: 0.3,
-  maxAgeMs: 60_000,
 };
 
 /** Every event topic by its full name. */
@@ -69,6 +75,8 @@ export function updater(
   store: Store,
   overrides: {
     pace?: Partial<Pace>;
+    /** In place of all of it, to be set anew by the test. */
+    tuning?: Tuning;
     handOver?: number;
     dim?: number;
     source?: Source;
@@ -88,7 +96,7 @@ export function updater(
     role: overrides.role ?? 'leader',
     freshSpace: overrides.space ?? 'first',
     model,
-    pace: { ...BY_COUNT, ...overrides.pace },
+    tuning: overrides.tuning ?? { ...TUNING, ...overrides.pace },
     limits: DEFAULT_LIMITS,
     topics: TOPICS,
     embeddingsTopic: EMBEDDINGS,

@@ -4,7 +4,14 @@ import type { EntityKey } from '../../src/graph/entity.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
-import { EMBEDDINGS, expectTopicEqualsStore, graphStore, liveEdges, updater } from './updater-fixture.ts';
+import {
+  EMBEDDINGS,
+  expectTopicEqualsStore,
+  graphStore,
+  liveEdges,
+  TUNING,
+  updater,
+} from './updater-fixture.ts';
 
 const FOLLOW = 'twhin.follow';
 const ENGAGEMENT = 'twhin.engagement';
@@ -181,6 +188,27 @@ describe('Updater', () => {
     // The bound, and one hand-over of ten records of under 300 bytes.
     expect(Math.max(...held)).toBeLessThan(2000 + 10 * 300);
     expect(running.progress().events.consumed).toBe(400);
+  });
+
+  it('takes up what is set anew while it runs', async () => {
+    const log = manyFollows(400);
+    const tuning = { ...TUNING, batchEdges: 16, commitEdges: 200, queueBytes: 2000 };
+    const running = updater(log, new MemoryStore(), { handOver: 10, tuning });
+    const pauses = [0, 0];
+    let commits: number | undefined;
+    log.onHandOver = (room) => {
+      const { consumed } = running.progress().events;
+      if (!room) pauses[commits === undefined ? 0 : 1]! += 1;
+      if (commits !== undefined || consumed < 200) return;
+      commits = running.progress().commits;
+      Object.assign(tuning, { batchEdges: 4, commitEdges: 4, queueBytes: 1_000_000 });
+    };
+    await running.run({ untilCaughtUp: true });
+    // Of 200 edges at most one commit was due before, of the other 200 one for every four; nor does reading pause.
+    expect(commits).toBeLessThan(3);
+    expect(running.progress().commits).toBeGreaterThan(40);
+    expect(pauses[0]).toBeGreaterThan(5);
+    expect(pauses[1]).toBe(0);
   });
 
   it('moves every vector an edge names, and publishes it under its name', async () => {

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { FatalError, reasonOf } from '../../errors.ts';
 import type {
   Checkpoint,
+  CheckpointOptions,
   LoadedRows,
   TrainBatch,
   Trainer,
@@ -63,7 +64,7 @@ export class ThreadTrainer implements Trainer {
     return reply.report;
   }
 
-  async checkpoint(options: { now: number; everything: boolean }): Promise<Checkpoint> {
+  async checkpoint(options: CheckpointOptions): Promise<Checkpoint> {
     const reply = await this.#call({ method: 'checkpoint', argument: options });
     if (reply.kind !== 'checkpoint') throw mismatch('checkpoint', reply);
     return reply.checkpoint;

@@ -1,5 +1,6 @@
 import type {
   Checkpoint,
+  CheckpointOptions,
   LoadedRows,
   TrainBatch,
   TrainReport,
@@ -13,7 +14,7 @@ export type Call =
   | { readonly method: 'loadEdges'; readonly argument: Triples }
   | { readonly method: 'start'; readonly argument: { step: number; random: Uint32Array } | undefined }
   | { readonly method: 'train'; readonly argument: TrainBatch }
-  | { readonly method: 'checkpoint'; readonly argument: { now: number; everything: boolean } };
+  | { readonly method: 'checkpoint'; readonly argument: CheckpointOptions };
 
 /** What the thread says back, one for each call and in the same order. */
 export type Reply =

@@ -21,7 +21,7 @@ export interface CatchUp {
   readonly place: StorePlace;
   readonly reader: LogReader;
   readonly log: Log;
-  readonly surroundings: Surroundings;
+  readonly surroundings: Pick<Surroundings, 'output' | 'world'>;
   /** Records that may be left. */
   readonly maxLag: number;
   readonly pace: ReplayPaceOptions;

@@ -4,13 +4,13 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 export type Settings = Readonly<Record<string, string>>;
 
 /** All that decides the bytes a graph is trained to; what bounds memory or is about publishing does not. */
-export function settingsOf({ pace, limits }: Config, graph: GraphConfig): Settings {
-  const { model, maxRows: _, epsilon: __, maxAgeMs: ___, ...training } = graph.trainer;
+export function settingsOf({ tuning, limits }: Config, graph: GraphConfig): Settings {
+  const { model, maxRows: _, ...training } = graph.trainer;
   return flat({
     topics: graph.topics.map(({ name }) => name),
     model,
-    training: { ...training, batchEdges: pace.batchEdges },
-    commit: { everyEdges: pace.commitEdges },
+    training: { ...training, batchEdges: tuning.batchEdges },
+    commit: { everyEdges: tuning.commitEdges },
     limits: { valueBytes: limits.valueBytes, depth: limits.depth },
   });
 }

@@ -52,11 +52,12 @@ export function composeReplay(
     freshSpace: space,
     reader: () => reader,
     model: graph.model,
-    pace: {
-      ...config.pace,
+    tuning: {
+      ...config.tuning,
+      ...(sink ? {} : unpublished),
       lingerMs: Number.POSITIVE_INFINITY,
       commitMs: Number.POSITIVE_INFINITY,
-      queueBytes: Math.min(config.pace.queueBytes, QUEUE_BYTES),
+      queueBytes: Math.min(config.tuning.queueBytes, QUEUE_BYTES),
     },
     limits: config.limits,
     topics,
@@ -64,7 +65,7 @@ export function composeReplay(
     source,
     sink: sink ?? NOWHERE,
     store,
-    trainer: threadTrainer({ ...graph.trainer, ...(sink ? {} : unpublished) }),
+    trainer: threadTrainer(graph.trainer),
     deadLetter: (_, { code }) => {
       rejected.set(code, (rejected.get(code) ?? 0) + 1);
       return undefined;

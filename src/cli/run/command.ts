@@ -6,6 +6,7 @@ import { selectGraphs } from '../select-graphs.ts';
 import { readTopics } from '../select-topics.ts';
 import { collect, example, type Surroundings } from '../surroundings.ts';
 import { run } from './run.ts';
+import { Hangups } from './signals.ts';
 
 export function addRunCommand(program: Command, surroundings: Surroundings): void {
   program
@@ -27,25 +28,31 @@ export function addRunCommand(program: Command, surroundings: Surroundings): voi
     )
     .addHelpText(
       'after',
-      example(
+      `\nSIGHUP has it read its configuration again: what can count at once does, the log names the rest.\n${example(
         'twhin run --create-topics\ntwhin run --graph engagement --until-caught-up\nTWHIN_STATE=/var/lib/twhin-2 twhin run --standby --http 127.0.0.1:8078',
-      ),
+      )}`,
     )
     .action(async ({ graph, untilCaughtUp, createTopics, standby, reread, http }) => {
-      const config = await surroundings.config();
-      const graphs = selectGraphs(config, graph);
-      const options = {
-        ...{ graphs, reread: readTopics(config, graphs, reread), standby: standby === true },
-        ...{ untilCaughtUp: untilCaughtUp === true, createTopics: createTopics === true },
-        http: addressOf(http, config, untilCaughtUp === true),
-      };
-      if (options.standby && options.untilCaughtUp) {
-        throw new UsageError(
-          'standby',
-          'a standby never catches up and ends: leave one of --standby, --until-caught-up out',
-        );
+      const hangups = new Hangups();
+      try {
+        const configuration = await surroundings.configuration();
+        const { config } = configuration;
+        const graphs = selectGraphs(config, graph);
+        const options = {
+          ...{ graphs, reread: readTopics(config, graphs, reread), standby: standby === true },
+          ...{ untilCaughtUp: untilCaughtUp === true, createTopics: createTopics === true },
+          http: addressOf(http, config, untilCaughtUp === true),
+        };
+        if (options.standby && options.untilCaughtUp) {
+          throw new UsageError(
+            'standby',
+            'a standby never catches up and ends: leave one of --standby, --until-caught-up out',
+          );
+        }
+        await run(configuration, options, surroundings, hangups);
+      } finally {
+        hangups.end();
       }
-      await run(config, options, surroundings);
     });
 }
 

@@ -9,6 +9,7 @@ import { forgetTopic } from '../../graph/forget-topic.ts';
 import type { Log } from '../../log.ts';
 import type { Measures } from '../../pipeline/measures.ts';
 import { StandbySource } from '../../pipeline/reading/standby-source.ts';
+import type { Tuning } from '../../pipeline/tuning.ts';
 import { Updater } from '../../pipeline/updater.ts';
 import type { Tracks } from '../../pipeline/writing/tracks.ts';
 import { openForReading, openForWriting } from '../../state/open.ts';
@@ -26,6 +27,8 @@ export interface Outside {
   readonly standby?: boolean;
   /** Full names of topics to be read from their start, whatever the store says. */
   readonly reread?: readonly string[];
+  /** The configuration's unless said; see {@link Tuning}. */
+  readonly tuning?: Tuning;
   /** What a graph's updater is to tell its work to. */
   readonly measuresOf?: (graph: string) => Measures;
   /** Where it is to note how the entities that are followed move. */
@@ -36,7 +39,16 @@ export interface Outside {
 export async function composeUpdater(
   config: Config,
   graph: GraphConfig,
-  { connection, log, openStore, standby = false, reread = [], measuresOf, tracksOf }: Outside,
+  {
+    connection,
+    log,
+    openStore,
+    standby = false,
+    reread = [],
+    measuresOf,
+    tracksOf,
+    tuning = config.tuning,
+  }: Outside,
 ): Promise<Updater> {
   const prefix = config.topicPrefix;
   const groupId = `${prefix}${graph.name}`;
@@ -60,7 +72,7 @@ export async function composeUpdater(
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
     model: graph.model,
-    pace: config.pace,
+    tuning,
     limits: config.limits,
     topics,
     embeddingsTopic,
@@ -80,7 +92,6 @@ export async function composeUpdater(
       if (topic === undefined || deadLetterGraph(config, topic.name) !== graph.name) return undefined;
       return deadLetter(record, { code: problem.code, message: problem.message, graph: graph.name }, prefix);
     },
-    readyLagMs: config.readyLagMs,
     clock: Date.now,
     log,
     ...(measuresOf && { measures: measuresOf(graph.name) }),

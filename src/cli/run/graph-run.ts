@@ -1,5 +1,8 @@
-import type { Config, GraphConfig } from '../../config/resolve.ts';
+import type { Configuration } from '../../config/configuration.ts';
+import { keysOf } from '../../config/overrides.ts';
+import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, reasonOf } from '../../errors.ts';
+import type { Tuning } from '../../pipeline/tuning.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import { type Live, readLive } from '../../state/places.ts';
 import { pendingPromotion, settlePromotion } from '../../state/promotion.ts';
@@ -10,9 +13,8 @@ const LOOK_FOR_PROMOTION_MS = 500;
 
 export interface GraphRunOptions {
   readonly graph: GraphConfig;
-  readonly config: Config;
-  /** The configuration with `key=value` settings put over it. */
-  configWith(set: readonly string[]): Promise<Config>;
+  /** The one in force now. */
+  configuration(): Configuration;
   readonly outside: Outside;
   readonly untilCaughtUp: boolean;
 }
@@ -24,20 +26,26 @@ export interface GraphRunOptions {
 export class GraphRun {
   readonly #options: GraphRunOptions;
   #composed: Composed;
+  /** Of whichever updater there is: they read it as they go. */
+  readonly #tuning: Tuning;
   #stopped = false;
   /** The updater was told to end for a promotion; whatever becomes of that, the graph is run on. */
   #ending = false;
   #lastTrouble: string | undefined;
 
-  private constructor(options: GraphRunOptions, composed: Composed) {
+  private constructor(options: GraphRunOptions, composed: Composed, tuning: Tuning) {
     this.#options = options;
     this.#composed = composed;
+    this.#tuning = tuning;
   }
 
   /** Opens the live store. @throws what keeps it from being run. */
   static async open(options: GraphRunOptions): Promise<GraphRun> {
     await settlePromotion(options.graph);
-    return new GraphRun(options, await compose(options));
+    const tuning = { ...options.configuration().config.tuning };
+    const run = new GraphRun(options, await compose(options, tuning), tuning);
+    run.retuning(options.configuration())();
+    return run;
   }
 
   get updater(): Updater {
@@ -47,6 +55,17 @@ export class GraphRun {
   /** The graph as its live store was trained. */
   get graph(): GraphConfig {
     return this.#composed.graph;
+  }
+
+  /** Keys that the live store was trained with other values of, which it keeps. */
+  get own(): readonly string[] {
+    return keysOf(this.#composed.set);
+  }
+
+  /** What it takes to go on by another configuration. @throws UsageError where the live store's settings don't go with it. */
+  retuning(configuration: Configuration): () => void {
+    const { tuning } = configuration.with(this.#composed.set);
+    return () => void Object.assign(this.#tuning, tuning);
   }
 
   /** Resolves when stopped or, where asked for, caught up. @throws what ended it. */
@@ -61,7 +80,8 @@ export class GraphRun {
       if (live === undefined && !this.#ending) return;
       const { live: store, previous: before } = live ?? readLive(graph);
       outside.log.info({ graph: graph.name, store, before }, live ? 'store promoted' : STAYS);
-      this.#composed = await compose({ ...this.#options, outside: { ...outside, reread: [] } });
+      this.#composed = await compose({ ...this.#options, outside: { ...outside, reread: [] } }, this.#tuning);
+      this.retuning(this.#options.configuration())();
       if (this.#stopped) this.updater.stop();
     }
   }
@@ -120,10 +140,16 @@ const STAYS = 'the promotion was taken back: going on with the live store';
 interface Composed {
   readonly updater: Updater;
   readonly graph: GraphConfig;
+  /** Settings that the live store was trained with. */
+  readonly set: readonly string[];
 }
 
 /** An updater on the graph's live store, with the settings that store was trained with. */
-async function compose({ graph, config, configWith, outside }: GraphRunOptions): Promise<Composed> {
-  const live = await asLive(config, graph, configWith);
-  return { updater: await composeUpdater(live.config, live.graph, outside), graph: live.graph };
+async function compose(
+  { graph: plain, configuration, outside }: GraphRunOptions,
+  tuning: Tuning,
+): Promise<Composed> {
+  const now = configuration();
+  const { config, graph, set } = await asLive(now.config, plain, (settings) => now.with(settings));
+  return { updater: await composeUpdater(config, graph, { ...outside, tuning }), graph, set };
 }

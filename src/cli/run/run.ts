@@ -1,5 +1,6 @@
 import { backoffMs, pause } from '../../adapters/backoff.ts';
 import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { Configuration } from '../../config/configuration.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { HttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
@@ -12,11 +13,11 @@ import { progressFields } from '../progress-line.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { VERSION } from '../version.ts';
 import { GraphRun, type GraphRunOptions } from './graph-run.ts';
+import { Reload } from './reload.ts';
 import { reportProgress } from './report-progress.ts';
+import { type Hangups, handleSignals } from './signals.ts';
 import { rememberingFaults } from './watch/faults.ts';
 import { Watch } from './watch/watch.ts';
-
-const SAME_SIGNAL_MS = 300;
 
 export interface RunOptions {
   readonly graphs: readonly GraphConfig[];
@@ -31,15 +32,25 @@ export interface RunOptions {
 }
 
 /**
- * Runs the graphs in this process until stopped, or until all are caught up.
+ * Runs the graphs in this process until stopped, or until all are caught up. Reads its configuration again at each hangup.
  * @throws what stopped the first of them; the others are stopped gracefully before.
  */
-export async function run(config: Config, options: RunOptions, surroundings: Surroundings): Promise<void> {
-  const { output, world } = surroundings;
+export async function run(
+  configuration: Configuration,
+  options: RunOptions,
+  surroundings: Surroundings,
+  hangups: Hangups,
+): Promise<void> {
+  const { output, world, logging } = surroundings;
+  const { config } = configuration;
+  const reload = new Reload(configuration);
   const { log, faults } = rememberingFaults(surroundings.log());
   const connection = world.connect(config.kafka, (level, message) => log[level]({}, message));
   const runs: GraphRun[] = [];
-  const signals = handleSignals(() => runs, config.stopMs, log);
+  const stop = () => {
+    for (const each of runs) each.stop();
+  };
+  const signals = handleSignals({ stopMs: () => reload.configuration.config.stopMs, stop }, log);
   let watch: Watch | undefined;
   let telemetry: Telemetry | undefined;
   try {
@@ -52,16 +63,18 @@ export async function run(config: Config, options: RunOptions, surroundings: Sur
       ...{ settings: config.telemetry, version: VERSION, metrics: watch.metrics, env: process.env, log },
     });
     const measuresOf = bothOf(watch, telemetry);
-    const told = { measuresOf, tracksOf: watch.tracksOf };
-    const outside = { connection, log, openStore: world.openStore, standby, reread, ...told };
-    const configWith = surroundings.config;
+    const watching = { measuresOf, tracksOf: watch.tracksOf };
+    const outside = { connection, log, openStore: world.openStore, standby, reread, ...watching };
+    const inForce = () => reload.configuration;
     await openAll(
-      options.graphs.map((graph) => ({ graph, config, configWith, outside, untilCaughtUp })),
+      options.graphs.map((graph) => ({ graph, configuration: inForce, outside, untilCaughtUp })),
       runs,
     );
     // A signal that came before there was anyone to stop.
-    if (signals.stopping.aborted) for (const each of runs) each.stop();
+    if (signals.stopping.aborted) stop();
     await watch.over(runs);
+    const { reloaded: told } = watch;
+    hangups.hear(() => void reload.ask({ runs, log, logging, told, stopping: signals.stopping }));
     const reporting = reportProgress(runs, log, output);
     const ends = runs.map((each) =>
       each.run().catch((error: unknown) => {
@@ -122,45 +135,4 @@ async function openAll(all: readonly GraphRunOptions[], runs: GraphRun[]): Promi
     await Promise.allSettled(runs.map((run) => run.close()));
     throw error;
   }
-}
-
-/** The first signal stops gracefully within the deadline; a second, or the deadline, ends the process at once. */
-function handleSignals(
-  runs: () => readonly GraphRun[],
-  stopMs: number,
-  log: Log,
-): { readonly stopping: AbortSignal; ignore(): void } {
-  const stopping = new AbortController();
-  let deadline: NodeJS.Timeout | undefined;
-  let signalled = 0;
-  const onSignal = (signal: NodeJS.Signals) => {
-    // One signal to a whole process group can arrive twice: by itself and passed on by the parent.
-    if (stopping.signal.aborted && performance.now() - signalled < SAME_SIGNAL_MS) return;
-    if (stopping.signal.aborted) process.exit(1);
-    signalled = performance.now();
-    stopping.abort();
-    log.info(
-      { signal, deadlineMs: stopMs },
-      'stopping: finishing the batch, committing, publishing; again to end at once',
-    );
-    deadline = setTimeout(() => {
-      log.error(
-        { deadlineMs: stopMs },
-        'not stopped within the deadline; what was not committed is read again',
-      );
-      process.exit(1);
-    }, stopMs);
-    deadline.unref();
-    for (const each of runs()) each.stop();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return {
-    stopping: stopping.signal,
-    ignore: () => {
-      clearTimeout(deadline);
-      process.off('SIGINT', onSignal);
-      process.off('SIGTERM', onSignal);
-    },
-  };
 }

@@ -91,12 +91,15 @@ async function fold(
   return head;
 }
 
+/** Relation rows are never published, and there are no others yet. */
+const NOTHING_DUE = { everything: false, epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
+
 /** Relation rows and random state as a fresh store's, made by what makes those. */
 async function freshRows(settings: GraphConfig['trainer']): Promise<Checkpoint> {
   const trainer = threadTrainer(settings);
   try {
     await trainer.start(undefined);
-    return await trainer.checkpoint({ now: 0, everything: false });
+    return await trainer.checkpoint({ now: 0, ...NOTHING_DUE });
   } finally {
     await trainer.stop();
   }

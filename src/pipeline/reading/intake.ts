@@ -1,6 +1,6 @@
 import type { Source, SourceRecord } from '../ports.ts';
 import { Positions } from './positions.ts';
-import { RecordQueue } from './queue.ts';
+import { type QueueBound, RecordQueue } from './queue.ts';
 
 const PAUSE_MS = 100;
 
@@ -15,9 +15,9 @@ export class Intake {
   readonly #skips = new Positions();
   #paused = false;
 
-  constructor(source: Source, queueBytes: number, clock: () => number) {
+  constructor(source: Source, bound: QueueBound, clock: () => number) {
     this.#source = source;
-    this.queue = new RecordQueue(queueBytes, clock);
+    this.queue = new RecordQueue(bound, clock);
   }
 
   /** accepted: where to begin; from then on, what was taken. Resolves and rejects as the source's start does. */

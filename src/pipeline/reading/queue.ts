@@ -1,7 +1,10 @@
 import type { SourceRecord } from '../ports.ts';
+import type { Pace } from '../tuning.ts';
 
 /** Bytes a record is counted as beyond its key and value. */
 const RECORD_OVERHEAD_BYTES = 200;
+
+export type QueueBound = Pick<Pace, 'queueBytes'>;
 
 /**
  * Records between the source and the updater, bounded in bytes: back-pressure. A full queue still takes what is
@@ -10,7 +13,7 @@ const RECORD_OVERHEAD_BYTES = 200;
 export class RecordQueue {
   /** When the oldest of the records last taken was handed over, epoch ms; undefined before any was. */
   takenSince: number | undefined;
-  readonly #maxBytes: number;
+  readonly #bound: QueueBound;
   readonly #clock: () => number;
   #records: SourceRecord[] = [];
   /** Hand-overs of which records are left, oldest first. */
@@ -19,8 +22,8 @@ export class RecordQueue {
   #wake: (() => void) | undefined;
   #closed = false;
 
-  constructor(maxBytes: number, clock: () => number) {
-    this.#maxBytes = maxBytes;
+  constructor(bound: QueueBound, clock: () => number) {
+    this.#bound = bound;
     this.#clock = clock;
   }
 
@@ -33,12 +36,12 @@ export class RecordQueue {
   }
 
   get full(): boolean {
-    return this.#bytes >= this.#maxBytes;
+    return this.#bytes >= this.#bound.queueBytes;
   }
 
   /** Room enough to go on after having been full: half the bound, so that pausing and resuming do not alternate. */
   get roomy(): boolean {
-    return this.#bytes <= this.#maxBytes / 2;
+    return this.#bytes <= this.#bound.queueBytes / 2;
   }
 
   push(records: readonly SourceRecord[]): void {

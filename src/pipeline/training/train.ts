@@ -10,7 +10,15 @@ import { Random } from '../../sampling/random.ts';
 import { rehearse } from '../../sampling/rehearsal.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { Evaluator } from './evaluate.ts';
-import type { Checkpoint, LoadedRows, TrainBatch, TrainerSettings, TrainReport, Triples } from './trainer.ts';
+import type {
+  Checkpoint,
+  CheckpointOptions,
+  LoadedRows,
+  TrainBatch,
+  TrainerSettings,
+  TrainReport,
+  Triples,
+} from './trainer.ts';
 import { Initialiser } from './trainer-init.ts';
 import { TrainerRows } from './trainer-rows.ts';
 
@@ -143,11 +151,9 @@ export class TrainerCore {
     }
   }
 
-  checkpoint(options: { now: number; everything: boolean }): Checkpoint {
+  checkpoint(options: CheckpointOptions): Checkpoint {
     this.#usable();
-    const { epsilon, maxAgeMs } = this.#settings;
-    const rows = this.#rows.checkpoint({ ...options, epsilon, maxAgeMs });
-    return { step: this.#step, random: this.#random.state(), ...rows };
+    return { step: this.#step, random: this.#random.state(), ...this.#rows.checkpoint(options) };
   }
 
   /** Makes the batch's new and reset rows zeros, names the new ones, and returns all of them, ascending. */

@@ -1,7 +1,7 @@
 import { ShapeError } from '../../errors.ts';
 import type { Table } from '../../model/table.ts';
 import { NO_TYPE, type TypeRows } from '../../sampling/type-rows.ts';
-import type { Checkpoint, LoadedRows } from './trainer.ts';
+import type { Checkpoint, CheckpointOptions, LoadedRows } from './trainer.ts';
 
 /** Rows are looked through for old ones at most this often. */
 const SCAN_EVERY_MS = 1_000;
@@ -85,12 +85,7 @@ export class TrainerRows {
   }
 
   /** Copies changed rows aside, decides which to publish, and starts over. */
-  checkpoint(options: {
-    now: number;
-    everything: boolean;
-    epsilon: number;
-    maxAgeMs: number;
-  }): Omit<Checkpoint, 'step' | 'random'> {
+  checkpoint(options: CheckpointOptions): Omit<Checkpoint, 'step' | 'random'> {
     const { now, everything, epsilon, maxAgeMs } = options;
     const { dim, accumulator, drift, floats } = this.#table;
     if (this.#loaded) this.#publishLoaded(now);

@@ -1,4 +1,5 @@
 import type { ModelSettings } from '../../model/settings.ts';
+import type { Publishing } from '../tuning.ts';
 
 /** How a new entity's row starts, in the batch that first names it. */
 export type InitRule = 'random' | 'neighbours';
@@ -35,10 +36,6 @@ export interface TrainerSettings {
   /** Edges ranked before each batch is trained, and candidates they are ranked against. */
   readonly evaluatedEdges: number;
   readonly evaluatedCandidates: number;
-  /** A row is due for publishing when its drift is over epsilon, … */
-  readonly epsilon: number;
-  /** … or when it moved at all and was last published this long ago. */
-  readonly maxAgeMs: number;
 }
 
 /** One batch as rows. Triples are three arrays of one length. */
@@ -84,6 +81,14 @@ export interface TrainReport {
   readonly started: Started;
 }
 
+/** Which rows a checkpoint puts up for publishing. */
+export interface CheckpointOptions extends Publishing {
+  /** Epoch ms. */
+  readonly now: number;
+  /** Rows that moved at all since they were last published, a slice of them at a time: ask again until none is flagged. */
+  readonly everything: boolean;
+}
+
 /** What a commit has to write of the model: every row that changed since the last checkpoint, copied aside. */
 export interface Checkpoint {
   readonly step: number;
@@ -121,10 +126,6 @@ export interface Trainer {
   /** Ends loading. Without stored state, relation rows are made at random from the seed. */
   start(state: { step: number; random: Uint32Array } | undefined): Promise<void>;
   train(batch: TrainBatch): Promise<TrainReport>;
-  /**
-   * now: epoch ms. everything: publish rows that moved at all since they were last published, a slice of them at a
-   * time: ask again until none is flagged.
-   */
-  checkpoint(options: { now: number; everything: boolean }): Promise<Checkpoint>;
+  checkpoint(options: CheckpointOptions): Promise<Checkpoint>;
   stop(): Promise<void>;
 }

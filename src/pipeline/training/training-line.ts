@@ -1,4 +1,5 @@
 import type { Measures } from '../measures.ts';
+import type { Pace } from '../tuning.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { TrainingSummary } from './summary.ts';
 import type { Trainer } from './trainer.ts';
@@ -10,8 +11,8 @@ export interface TrainingLineOptions {
   readonly trainer: Trainer;
   readonly summary: TrainingSummary;
   readonly measures: Measures;
-  /** A batch is due at this age, or as soon as no record is waiting; Infinity: only when it is full. */
-  readonly lingerMs: number;
+  /** lingerMs: a batch is due at this age, or as soon as no record is waiting; Infinity: only when it is full. */
+  readonly tuning: Pick<Pace, 'lingerMs'>;
   clock(): number;
   /** The trainer can't go on. */
   failed(error: Error): void;
@@ -29,7 +30,8 @@ export class TrainingLine {
 
   /** Whether the open batch is to wait no longer. idle: no record is at hand. */
   isDue(idle: boolean): boolean {
-    const { lingerMs, clock } = this.#options;
+    const { tuning, clock } = this.#options;
+    const { lingerMs } = tuning;
     const { since } = this.open;
     if (since === undefined || lingerMs === Number.POSITIVE_INFINITY) return false;
     return idle || clock() - since >= lingerMs;

@@ -8,6 +8,7 @@ import type { Measures } from '../measures.ts';
 import type { Message, Offsets, Sink } from '../ports.ts';
 import type { Overlay } from '../reading/overlay.ts';
 import type { Checkpoint, Trainer } from '../training/trainer.ts';
+import type { Publishing } from '../tuning.ts';
 import { Delivery } from './delivery.ts';
 import { Moves } from './moves.ts';
 import type { PendingCommit } from './pending-commit.ts';
@@ -25,6 +26,7 @@ export interface CommitterOptions {
   readonly overlay: Overlay;
   readonly publisher: Publisher;
   readonly writer: Writer;
+  readonly tuning: Publishing;
   /** Resolves while this process may write; see `Source.confirm`. */
   confirm(): Promise<void>;
   /**
@@ -99,7 +101,8 @@ export class Committer {
       watermark: counters.watermark,
       ...{ epoch, space, stepBase, topicIds },
     };
-    const checkpoint = trainer.checkpoint({ now: asked, everything });
+    const { epsilon, maxAgeMs } = this.#options.tuning;
+    const checkpoint = trainer.checkpoint({ now: asked, everything, epsilon, maxAgeMs });
     // Kept from being called unhandled while an earlier commit is still being written.
     checkpoint.catch(() => undefined);
     this.#writing.push(asked);

@@ -1,7 +1,7 @@
 import type { EdgeChange, EdgeName } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { Message } from '../ports.ts';
-import type { Pace } from '../updater-options.ts';
+import type { Pace } from '../tuning.ts';
 
 /** What has happened since the last commit and is not the trainer's: edges, entities, erasures, dead letters. */
 export class PendingCommit {

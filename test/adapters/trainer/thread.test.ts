@@ -5,7 +5,7 @@ import { packError, unpackError } from '../../../src/adapters/wire-error.ts';
 import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { localTrainer } from '../../../src/pipeline/training/trainer-local.ts';
-import { batchOf, kernels, settings, triples, World } from '../../pipeline/training/trainer-fixture.ts';
+import { batchOf, DUE, kernels, settings, triples, World } from '../../pipeline/training/trainer-fixture.ts';
 
 const NOW = 1_700_000_000_000;
 const open: Trainer[] = [];
@@ -35,7 +35,8 @@ describe('threadTrainer', () => {
     await Promise.all([local.start(undefined), threaded.start(undefined)]);
     for (let i = 0; i < 4; i++) {
       const batch = world.next();
-      const options = { now: NOW + i * 5000, everything: i === 2 };
+      // Epsilon is what each call says: 0 at the last.
+      const options = { ...DUE, now: NOW + i * 5000, everything: i === 2, ...(i === 3 && { epsilon: 0 }) };
       // Not awaited one by one: calls are answered in the order made.
       const answers = await Promise.all([threaded.train(batch), threaded.checkpoint(options)]);
       const expected = [await local.train(batch), await local.checkpoint(options)];
@@ -83,7 +84,7 @@ describe('threadTrainer', () => {
     const pending = trainer.train(new World(1).next());
     const stopping = trainer.stop();
     expect(trainer.stop()).toBe(stopping);
-    await expect(trainer.checkpoint({ now: NOW, everything: false })).rejects.toThrow('stopped');
+    await expect(trainer.checkpoint({ ...DUE, now: NOW })).rejects.toThrow('stopped');
     expect((await pending).edges).toBe(40);
     await stopping;
     await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'trainer-stopped' });

@@ -64,11 +64,8 @@ async function caughtUp(
     },
     log: { debug: nothing, info: nothing, warn: (_, message) => warnings.push(message), error: nothing },
     surroundings: {
-      config: async () => config,
-      log: () => options.log,
       output: { out: nothing, err: nothing, status: nothing, statusDone: nothing },
       world: realWorld,
-      fail: nothing,
     },
   };
   try {

@@ -10,7 +10,7 @@ const record = (offset: number, value: number | null = 100, key: number | null =
 const offsets = (records: SourceRecord[]) => records.map(({ offset }) => offset);
 
 test('gives records in order, at most as many as asked', async () => {
-  const queue = new RecordQueue(10_000, Date.now);
+  const queue = new RecordQueue({ queueBytes: 10_000 }, Date.now);
   queue.push([record(0), record(1), record(2)]);
   queue.push([record(3)]);
   expect(offsets(await queue.take(3, 0))).toEqual([0, 1, 2]);
@@ -19,7 +19,7 @@ test('gives records in order, at most as many as asked', async () => {
 });
 
 test('counts key, value and 200 bytes a record, and is roomy again at half', async () => {
-  const queue = new RecordQueue(1_000, Date.now);
+  const queue = new RecordQueue({ queueBytes: 1_000 }, Date.now);
   queue.push([record(0, 100, 20), record(1, null)]);
   // 200 + 100 + 20, and 200
   expect([queue.bytes, queue.length, queue.full, queue.roomy]).toEqual([520, 2, false, false]);
@@ -32,7 +32,7 @@ test('counts key, value and 200 bytes a record, and is roomy again at half', asy
 });
 
 test('wakes whoever waits when records come, and when it is closed', async () => {
-  const queue = new RecordQueue(1_000, Date.now);
+  const queue = new RecordQueue({ queueBytes: 1_000 }, Date.now);
   const waiting = queue.take(5, 60_000);
   queue.push([record(0)]);
   expect(offsets(await waiting)).toEqual([0]);
@@ -47,7 +47,7 @@ test('wakes whoever waits when records come, and when it is closed', async () =>
 
 test('knows when the oldest of what was taken last had come', async () => {
   const now = { ms: 100 };
-  const queue = new RecordQueue(10_000, () => now.ms);
+  const queue = new RecordQueue({ queueBytes: 10_000 }, () => now.ms);
   expect(queue.takenSince).toBeUndefined();
   queue.push([record(0), record(1)]);
   now.ms = 200;

@@ -1,4 +1,10 @@
-import type { Checkpoint, LoadedRows, Trainer, Triples } from '../../../src/pipeline/training/trainer.ts';
+import type {
+  Checkpoint,
+  CheckpointOptions,
+  LoadedRows,
+  Trainer,
+  Triples,
+} from '../../../src/pipeline/training/trainer.ts';
 
 /** A trainer that learns nothing, keeps what it is given, and whose checkpoints the test decides. */
 export class StandInTrainer implements Trainer {
@@ -7,6 +13,8 @@ export class StandInTrainer implements Trainer {
   started: { step: number; random: number[] } | 'fresh' | undefined;
   /** What the next checkpoints give, in order; then empty ones. */
   readonly checkpoints: Promise<Checkpoint>[] = [];
+  /** What each was to publish. */
+  readonly asked: CheckpointOptions[] = [];
   stopped = false;
 
   async loadRows(rows: LoadedRows): Promise<void> {
@@ -25,7 +33,8 @@ export class StandInTrainer implements Trainer {
     throw new Error('this one does not train');
   }
 
-  async checkpoint(): Promise<Checkpoint> {
+  async checkpoint(options: CheckpointOptions): Promise<Checkpoint> {
+    this.asked.push(options);
     return (await this.checkpoints.shift()) ?? checkpointOf({});
   }
 

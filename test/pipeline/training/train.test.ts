@@ -4,7 +4,7 @@ import type { Table } from '../../../src/model/table.ts';
 import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/train.ts';
 import type { Checkpoint, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { localTrainer } from '../../../src/pipeline/training/trainer-local.ts';
-import { batchOf, FIRST_ENTITY, kernels, settings, World } from './trainer-fixture.ts';
+import { batchOf, DUE, FIRST_ENTITY, kernels, settings, World } from './trainer-fixture.ts';
 
 const NOW = 1_700_000_000_000;
 const USER = 0;
@@ -55,21 +55,21 @@ const firstBatch = batchOf({
 
 describe('TrainerCore', () => {
   it('makes relation rows at random from the seed', () => {
-    const checkpoint = started().core.checkpoint({ now: NOW, everything: false });
+    const checkpoint = started().core.checkpoint({ ...DUE, now: NOW });
     expect([...checkpoint.rows]).toEqual([0, 1, 2, 3, 4, 5]);
     expect([...checkpoint.publish]).toEqual([0, 0, 0, 0, 0, 0]);
     const vector = rowOf(checkpoint, 4).slice(0, settings.model.dim);
     expect(new Set(vector).size).toBe(settings.model.dim);
     expect(Math.max(...vector.map(Math.abs))).toBeLessThanOrEqual(Math.fround(settings.initScale));
-    const other = started({ seed: 43 }).core.checkpoint({ now: NOW, everything: false });
+    const other = started({ seed: 43 }).core.checkpoint({ ...DUE, now: NOW });
     expect(other.floats).not.toEqual(checkpoint.floats);
   });
 
   it('moves every row an edge names, relations included, and publishes new entities', () => {
     const { core } = started();
-    const before = core.checkpoint({ now: NOW, everything: false });
+    const before = core.checkpoint({ ...DUE, now: NOW });
     const report = core.train(firstBatch);
-    const after = core.checkpoint({ now: NOW, everything: false });
+    const after = core.checkpoint({ ...DUE, now: NOW });
     expect([...after.rows]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     for (let row = 0; row < FIRST_ENTITY; row++) expect(rowOf(after, row)).not.toEqual(rowOf(before, row));
     for (let row = FIRST_ENTITY; row <= 12; row++)
@@ -136,7 +136,7 @@ describe('TrainerCore', () => {
       const world = new World(3);
       const { core } = started({ evaluatedEdges });
       for (let i = 0; i < 3; i++) core.train(world.next());
-      return core.checkpoint({ now: NOW, everything: false });
+      return core.checkpoint({ ...DUE, now: NOW });
     });
     expect(checkpoints[1]).toEqual(checkpoints[0]);
   });
@@ -144,7 +144,7 @@ describe('TrainerCore', () => {
   it('drops a row for good: zeros, not published, not sampled, not tested against', () => {
     const { core, kernel } = started();
     core.train(firstBatch);
-    core.checkpoint({ now: NOW, everything: false });
+    core.checkpoint({ ...DUE, now: NOW });
     const report = core.train(
       batchOf({
         dropped: [10],
@@ -155,7 +155,7 @@ describe('TrainerCore', () => {
       }),
     );
     expect(report.step).toBe(3);
-    const checkpoint = core.checkpoint({ now: NOW, everything: true });
+    const checkpoint = core.checkpoint({ ...DUE, now: NOW, everything: true });
     expect(rowOf(checkpoint, 10)).toEqual(new Array(settings.model.dim + 2).fill(0));
     expect(checkpoint.publish[checkpoint.rows.indexOf(10)]).toBe(0);
     const asked = new Set<number>();
@@ -172,7 +172,7 @@ describe('TrainerCore', () => {
   it('starts a reset row again like a new one', () => {
     const { core, table } = started({ model: { ...settings.model, learningRate: 1e-9 } });
     core.train(firstBatch);
-    core.checkpoint({ now: NOW, everything: false });
+    core.checkpoint({ ...DUE, now: NOW });
     const before = [...table.vector(7)];
     const other = [...table.vector(8)];
     const report = core.train(
@@ -188,7 +188,7 @@ describe('TrainerCore', () => {
     // One chunk and one reset.
     expect(report.step).toBe(4);
     expect(report.fresh[1]?.count).toBe(1);
-    const checkpoint = core.checkpoint({ now: NOW, everything: false });
+    const checkpoint = core.checkpoint({ ...DUE, now: NOW });
     expect([...table.vector(7)]).not.toEqual(before);
     for (const [k, value] of table.vector(8).entries()) expect(value).toBeCloseTo(other[k]!, 6);
     expect(Math.max(...table.vector(7).map(Math.abs))).toBeGreaterThan(0.01);
@@ -288,7 +288,7 @@ describe('TrainerCore', () => {
     // Nothing was changed by that.
     fresh.train(firstBatch);
     expect(() => fresh.train(batchOf({ newTypes: new Array(600).fill(0) }))).toThrow('used up');
-    expect(() => fresh.checkpoint({ now: NOW, everything: false })).toThrow('failed half-way');
+    expect(() => fresh.checkpoint({ ...DUE, now: NOW })).toThrow('failed half-way');
     expect(() => fresh.train(firstBatch)).toThrow('failed half-way');
   });
 });
@@ -319,8 +319,8 @@ describe.each(['reference', 'wasm'] as const)('a trainer on the %s kernel', (ker
         expect(await stopped.train(batch)).toEqual(report);
         known += report.known.reduce((sum, { count }) => sum + count, 0);
         const now = NOW + i * 5000;
-        const checkpoint = await steady.checkpoint({ now, everything: i === 5 });
-        expect(await stopped.checkpoint({ now, everything: i === 5 })).toEqual(checkpoint);
+        const checkpoint = await steady.checkpoint({ ...DUE, now, everything: i === 5 });
+        expect(await stopped.checkpoint({ ...DUE, now, everything: i === 5 })).toEqual(checkpoint);
         world.write(checkpoint);
         if (i % 2 === 0) continue;
         await stopped.stop();

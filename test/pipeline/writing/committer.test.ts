@@ -36,6 +36,7 @@ function setUp() {
   const measures = keptMeasures();
   const tracks = new Tracks();
   const writer = new Writer(undefined, 'leader', 'space');
+  const tuning = { epsilon: 0.5, maxAgeMs: 9_000 };
   const publisher = new Publisher({
     writer,
     ...{ store, index, sink, topic: 'vectors', log, clock, measures, failed: () => undefined },
@@ -60,13 +61,13 @@ function setUp() {
         tracks,
         clock,
       },
-      ...{ writer, confirm: async () => undefined, tell: async () => undefined },
+      ...{ writer, tuning, confirm: async () => undefined, tell: async () => undefined },
     },
     undefined,
   );
   publisher.open = true;
   const all = { kept, store, index, rows, trainer, sink, log, counters, overlay, publisher, committer };
-  return { ...all, now, measures, tracks, writer };
+  return { ...all, now, measures, tracks, tuning, writer };
 }
 
 const edge = { lhs: A, relation: 'follows', rhs: B, at: 30, removed: false };
@@ -127,6 +128,18 @@ describe('Committer', () => {
     await publisher.drained();
     await committer.commit(new PendingCommit(), OFFSETS, false);
     expect([(await store.head())?.outbox, await Array.fromAsync(store.outbox())]).toEqual([0, []]);
+  });
+
+  test('publishes by the epsilon and the age that count when it is asked for', async () => {
+    const { trainer, committer, now, tuning } = setUp();
+    await committer.commit(new PendingCommit(), OFFSETS, false);
+    Object.assign(tuning, { epsilon: 0.01, maxAgeMs: 7_000 });
+    now.ms = 2_000;
+    await committer.commit(new PendingCommit(), OFFSETS, true);
+    expect(trainer.asked).toEqual([
+      { now: 1_000, everything: false, epsilon: 0.5, maxAgeMs: 9_000 },
+      { now: 2_000, everything: true, epsilon: 0.01, maxAgeMs: 7_000 },
+    ]);
   });
 
   test('measures a commit from when it was asked for, and how far and long the vectors are that it puts up', async () => {

@@ -7,6 +7,7 @@ import { readPage } from '../../../dashboard/page-files.ts';
 import { reasonOf } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import { Metrics } from '../../../metrics/metrics.ts';
+import type { ReloadResult } from '../../../metrics/process.ts';
 import type { Measures } from '../../../pipeline/measures.ts';
 import { Tracks } from '../../../pipeline/writing/tracks.ts';
 import { VERSION } from '../../version.ts';
@@ -66,6 +67,9 @@ export class Watch {
   get url(): string | undefined {
     return this.#server?.url;
   }
+
+  /** The configuration was read again. */
+  readonly reloaded = (result: ReloadResult): void => this.metrics.reloaded(result);
 
   readonly measuresOf = (graph: string): Measures => this.metrics.measuresOf(graph);
 

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { UsageError } from '../errors.ts';
+import { type Change, changesOf, valueAt } from './changes.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+import { checked, NOTHING_STARTED, readConfigFile } from './load.ts';
+import { withSettings, withValues } from './overrides.ts';
+import type { Config } from './resolve.ts';
+import type { ConfigFile } from './schema.ts';
+
+const NOTHING_CHANGED = 'nothing was changed';
+
+/** Where a configuration comes from, and goes on coming from. */
+interface Origin {
+  /** As it was at the start: no process can be given another. */
+  readonly environment: Environment;
+  readonly cwd: string;
+  /** Its file was there once. */
+  readonly hasFile: boolean;
+}
+
+/** The configuration of a process that runs on: what it began with, and over it what has counted at once since. */
+export class Configuration {
+  readonly config: Config;
+  readonly #file: ConfigFile;
+  readonly #origin: Origin;
+
+  private constructor(parts: { file: ConfigFile; config: Config }, origin: Origin) {
+    this.config = parts.config;
+    this.#file = parts.file;
+    this.#origin = origin;
+  }
+
+  /** @throws UsageError with every problem, a line each: key, what was expected, what was seen. */
+  static async load(env: NodeJS.ProcessEnv, cwd: string): Promise<Configuration> {
+    const problems: string[] = [];
+    const environment = readEnvironment(env, problems);
+    const { input } = await readConfigFile(environment.configFile, cwd);
+    const parts = checked(input ?? {}, { environment, cwd, problems, so: NOTHING_STARTED });
+    return new Configuration(parts, { environment, cwd, hasFile: input !== undefined });
+  }
+
+  /** With `key=value` settings over it. @throws UsageError where these don't go with the rest. */
+  with(settings: readonly string[]): Config {
+    return settings.length === 0
+      ? this.config
+      : this.#check(withSettings(this.#file, settings), NOTHING_STARTED).config;
+  }
+
+  /**
+   * Reads the file anew, though not what it imports. Gives every key that differs from what counts now, and the
+   * configuration with those that count at once; this one stays as it is.
+   * @throws UsageError when the file can't be used, with every problem as `load`.
+   */
+  async readAgain(): Promise<{ configuration: Configuration; changes: readonly Change[] }> {
+    const { environment, cwd, hasFile } = this.#origin;
+    const { path, input } = await readConfigFile(environment.configFile, cwd, `?read=${randomUUID()}`);
+    // One that is being put in its place may be gone for a moment: nobody means all defaults by that.
+    if (input === undefined && hasFile) throw new UsageError('configuration', `${path} is gone`);
+    const { file } = this.#check(input ?? {}, NOTHING_CHANGED);
+    const changes = changesOf(this.#file, file, overruledBy(environment));
+    const atOnce = changes.filter(({ counts }) => counts === 'at once');
+    const next = withValues(this.#file, new Map(atOnce.map(({ key }) => [key, valueAt(file, key)])));
+    const origin = { ...this.#origin, hasFile: input !== undefined };
+    return { configuration: new Configuration(this.#check(next, NOTHING_CHANGED), origin), changes };
+  }
+
+  #check(input: unknown, so: string): ReturnType<typeof checked> {
+    return checked(input, { ...this.#origin, problems: [], so });
+  }
+}
+
+/** Keys of which the environment decides, whatever the file says. */
+function overruledBy({ brokers, state, topicPrefix, http }: Environment): string[] {
+  const values = { 'kafka.brokers': brokers, state, topicPrefix, http };
+  return Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [key]));
+}
