@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { status } from '../../src/adapters/http/status.ts';
-import { readStore } from './stored.ts';
-import { SMALL, Twhin, until } from './twhin.ts';
+import { status } from '../../../src/adapters/http/status.ts';
+import { readStore } from '../../e2e/stored.ts';
+import { SMALL, Twhin, until } from '../../e2e/twhin.ts';
 
 const GRAPH = ['--graph', 'follow'];
 const USERS = 20;
