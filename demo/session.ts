@@ -38,9 +38,9 @@ export class Session {
     const runs = [];
     for (const graph of this.#config.graphs) {
       const outside = { connection: this.#log, log: silentLog, measuresOf, tracksOf };
-      const updater = await composeUpdater(this.#config, graph, outside);
-      this.updaters.push(updater);
-      runs.push({ graph, updater });
+      const composed = await composeUpdater(this.#config, graph, outside);
+      this.updaters.push(composed.updater);
+      runs.push({ graph, ...composed });
     }
     await this.#watch.over(runs);
     this.#running = Promise.allSettled(

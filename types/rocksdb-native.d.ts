@@ -52,6 +52,8 @@ declare module 'rocksdb-native' {
     iterator(range: RangeOptions, options?: { capacity?: number }): EntryStream;
     flush(): Promise<void>;
     approximateSize(start: Bytes, end: Bytes): Promise<number>;
+    /** A property of RocksDB's own, as text; undefined where it has none of the name. */
+    getProperty(name: string): Promise<string | undefined>;
   }
 
   class ColumnFamily {

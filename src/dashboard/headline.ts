@@ -15,8 +15,8 @@ export interface Condition {
   readonly rejectedShare: number;
   /** Of known entities, and the line to beat; undefined where too few edges were ranked to say. */
   readonly quality: { readonly mrr: number; readonly popularityMrr: number } | undefined;
-  /** Share of the disk that is free. */
-  readonly freeBytes: number | undefined;
+  /** In bytes. */
+  readonly disk: { readonly free: number; readonly size: number } | undefined;
 }
 
 export interface Headline {
@@ -31,6 +31,7 @@ const LAG_S = 10;
 /** A start takes no longer, unless something is wrong. */
 const START_MS = 60_000;
 const REJECTED = 0.02;
+/** A disk has too little left under a hundredth of it, and under a tenth where that is less than so many bytes. */
 const FREE_BYTES = 1024 ** 3;
 
 /** The one line that says whether the vectors can be trusted, the worst of all graphs first. */
@@ -47,7 +48,7 @@ export function headline(graphs: readonly Condition[]): Headline {
 }
 
 function ofGraph(condition: Condition): Headline {
-  const { graph, phase, reasons, lag, outbox, outboxAgeMs, rejectedShare, quality, freeBytes } = condition;
+  const { graph, phase, reasons, lag, outbox, outboxAgeMs, rejectedShare, quality, disk } = condition;
   const say = (level: Headline['level'], text: string, step?: string): Headline => ({
     ...{ level, text: `${graph}: ${text}` },
     ...(step !== undefined && { step }),
@@ -58,10 +59,10 @@ function ofGraph(condition: Condition): Headline {
     const since = condition.unreadyMs < START_MS ? '' : ` for ${span(condition.unreadyMs)}`;
     return say(starting ? 'warn' : 'bad', `not ready${since}: ${reasons.join('; ')}`, 'not-ready');
   }
-  if (freeBytes !== undefined && freeBytes < FREE_BYTES) {
+  if (disk && disk.free < Math.max(disk.size / 100, Math.min(disk.size / 10, FREE_BYTES))) {
     return say(
       'bad',
-      `the disk has ${Math.round(freeBytes / 1024 ** 2)} MiB left`,
+      `the disk has ${Math.round(disk.free / 1024 ** 2)} MiB left`,
       'store-write-the-store-in--cant-be-written',
     );
   }

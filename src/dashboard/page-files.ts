@@ -32,6 +32,7 @@ const OWN = {
   '/entity.js': 'entity.js',
   '/drift.js': 'drift.js',
   '/map.js': 'map.js',
+  '/polled.js': 'polled.js',
   '/replays.js': 'replays.js',
 } as const;
 const CHARTS = { '/uplot.js': 'uPlot.iife.min.js', '/uplot.css': 'uPlot.min.css' } as const;

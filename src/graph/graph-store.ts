@@ -3,7 +3,7 @@ import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, type Layout } from './layout.ts';
-import { type Entry, type Store, WriteBatch } from './store.ts';
+import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** What is kept of an entity besides its vector. Times are epoch ms of events. */
 export interface EntityRecord {
@@ -178,6 +178,11 @@ export class GraphStore {
     for (const key of commit.outboxAdded) batch.put(layout.outboxKey(key), Buffer.alloc(0));
     batch.put(layout.headKey(), encodeHead(commit.head));
     await this.#store.write(batch);
+  }
+
+  /** What it has in memory; undefined where its store can't tell, or is closed. */
+  async memory(): Promise<StoreMemory | undefined> {
+    return this.#store.memory?.();
   }
 
   async close(): Promise<void> {

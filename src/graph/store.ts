@@ -29,6 +29,16 @@ export async function* eachOf(runs: AsyncIterable<readonly Entry[]>): AsyncItera
   for await (const run of runs) for (const entry of run) yield entry;
 }
 
+/** What a store has in memory, in bytes. */
+export interface StoreMemory {
+  /** Blocks of its files that were read. */
+  readonly cache: number;
+  /** Writes that are not in a file of their own yet. */
+  readonly memtables: number;
+  /** Indexes and filters of its open files, outside of the cache. */
+  readonly readers: number;
+}
+
 /** An ordered map from bytes to bytes on which a graph is laid out. One keyspace, ordered by unsigned bytes. */
 export interface Store {
   /** Values in the order of `keys`; undefined where there is none. */
@@ -45,6 +55,8 @@ export interface Store {
    * @throws FatalError when it can't be written (disk full, read-only): then nothing of it was.
    */
   write(batch: WriteBatch): Promise<void>;
+  /** Of stores that can tell; undefined once it is closed. */
+  memory?(): Promise<StoreMemory | undefined>;
   /** Idempotent. */
   close(): Promise<void>;
 }

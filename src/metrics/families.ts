@@ -1,39 +1,10 @@
 import type { Quality } from '../pipeline/training/summary.ts';
-import type { GraphSnapshot } from './graph.ts';
+import { by, counter, type Family, gauge, one, type Sample, since } from './family.ts';
 
 /** 1 where a graph can be relied on. */
 export const READY = 'twhin_ready';
 
-type Labels = Readonly<Record<string, string>>;
-export type Sample = readonly [labels: Labels, value: number | undefined];
-
-/** A metric that is read off a graph at each scrape. Every sample has the label `graph` besides those listed. */
-export interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly kind: 'counter' | 'gauge';
-  readonly labels: readonly string[];
-  /** Also of a graph whose store is not loaded yet, of which all else is unknown. */
-  readonly always?: boolean;
-  /** Samples without a value are left out. */
-  samples(snapshot: GraphSnapshot): Sample[];
-}
-
-const one = (value: number | undefined): Sample[] => [[{}, value]];
-const by = (label: string, values: Readonly<Record<string, number>>): Sample[] =>
-  Object.entries(values).map(([name, value]) => [{ [label]: name }, value]);
-const since = (now: number, at: number | undefined) =>
-  at === undefined ? undefined : Math.max(0, now - at) / 1000;
-
-function counter(name: string, help: string, labels: string[], samples: Family['samples']): Family {
-  return { name, help, kind: 'counter', labels, samples };
-}
-
-function gauge(name: string, help: string, labels: string[], samples: Family['samples']): Family {
-  return { name, help, kind: 'gauge', labels, samples };
-}
-
-/** A mean over recent edges, known ones (both ends trained before) and fresh ones (an end is new). */
+/** Of recent edges, known ones (both ends trained before) and fresh ones (an end is new). */
 function quality(name: string, help: string, pick: (quality: Quality) => number): Family {
   return gauge(name, help, ['relation', 'entities'], ({ progress }) => [
     ...ofEntities('known', progress.knownByRelation, pick),
@@ -69,7 +40,12 @@ const STREAM: readonly Family[] = [
     'twhin_events_rejected_total',
     'Events that could not be used, by reason, since the process began.',
     ['reason'],
-    ({ progress }) => by('reason', progress.rejectedBy),
+    // From 0 on, where it can occur: of what begins at its first event, that one is no increase.
+    ({ graph, progress }) =>
+      by('reason', {
+        ...Object.fromEntries(graph.rejections.map((code) => [code, 0])),
+        ...progress.rejectedBy,
+      }),
   ),
   gauge(
     'twhin_lag_records',
@@ -110,6 +86,7 @@ const TRAINING: readonly Family[] = [
     ({ popularityMrr }) => popularityMrr,
   ),
   quality('twhin_mrr_chance', 'The same edges ranked by chance.', ({ randomMrr }) => randomMrr),
+  quality('twhin_mrr_edges', 'Edges that these means rest on, old ones counting less.', ({ count }) => count),
   counter(
     'twhin_entities_started_total',
     'Entities that got a first vector since the process began, by how.',
@@ -127,6 +104,15 @@ const STORE: readonly Family[] = [
   gauge('twhin_rows_free', 'Rows the table can still take.', [], ({ graph, progress }) =>
     one(Math.max(0, graph.maxRows - progress.rows)),
   ),
+  gauge(
+    'twhin_table_bytes',
+    'Memory of the table: its rows in use, and the workspace.',
+    [],
+    ({ graph, progress }) => one(graph.tableBytes(progress.rows)),
+  ),
+  gauge('twhin_store_memory_bytes', 'Memory of the store, by part.', ['part'], ({ storeMemory }) =>
+    by('part', { ...storeMemory }),
+  ),
   counter('twhin_commits_total', 'Commits since the process began.', [], ({ progress }) =>
     one(progress.commits),
   ),
@@ -135,6 +121,7 @@ const STORE: readonly Family[] = [
   ),
   gauge('twhin_store_bytes', "Files of the graph's stores.", [], ({ disk }) => one(disk?.used)),
   gauge('twhin_disk_free_bytes', 'Free on the disk of the stores.', [], ({ disk }) => one(disk?.free)),
+  gauge('twhin_disk_size_bytes', 'Size of the disk of the stores.', [], ({ disk }) => one(disk?.size)),
 ];
 
 const PUBLISHING: readonly Family[] = [
@@ -150,8 +137,17 @@ const PUBLISHING: readonly Family[] = [
     [],
     ({ progress }) => one(progress.retries),
   ),
+  counter(
+    'twhin_publish_failures_total',
+    'Sends that failed, made again or not, by why, since the process began.',
+    ['code'],
+    ({ progress }) => by('code', progress.failures),
+  ),
   gauge('twhin_outbox_vectors', 'Vectors and tombstones not yet acknowledged.', [], ({ progress }) =>
     one(progress.outbox),
+  ),
+  gauge('twhin_outbox_limit_vectors', 'Vectors that may wait before reading pauses.', [], ({ progress }) =>
+    one(progress.maxOutbox),
   ),
   gauge(
     'twhin_outbox_oldest_age_seconds',

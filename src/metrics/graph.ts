@@ -1,5 +1,7 @@
+import type { StoreMemory } from '../graph/store.ts';
 import type { Progress } from '../pipeline/progress.ts';
 import type { PartitionLag } from '../pipeline/reading/lag.ts';
+import type { Disk } from './disk.ts';
 
 /** A graph that is run in this process, as its metrics see it. */
 export interface WatchedGraph {
@@ -9,10 +11,16 @@ export interface WatchedGraph {
   readonly fingerprint: string;
   /** Rows its table may hold. */
   readonly maxRows: number;
+  /** Every code that a record can be rejected with. */
+  readonly rejections: readonly string[];
   /** Folder of its stores. */
   readonly folder: string;
   progress(): Progress;
   lag(): readonly PartitionLag[];
+  /** Bytes its table takes with so many rows in use. */
+  tableBytes(rows: number): number;
+  /** What its store has in memory; undefined once it is closed. */
+  storeMemory(): Promise<StoreMemory | undefined>;
   /** Why nobody should rely on it now; none when it is ready. */
   unready(): Promise<readonly string[]>;
 }
@@ -23,8 +31,9 @@ export interface GraphSnapshot {
   readonly progress: Progress;
   readonly lag: readonly PartitionLag[];
   readonly ready: boolean;
-  /** Bytes of its stores' files, and of what is free beside them; undefined where there is no folder yet. */
-  readonly disk: { readonly used: number; readonly free: number } | undefined;
+  /** Of its stores; undefined where there is no folder yet. */
+  readonly disk: Disk | undefined;
+  readonly storeMemory: StoreMemory | undefined;
   /** Epoch ms. */
   readonly now: number;
 }

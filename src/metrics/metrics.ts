@@ -2,7 +2,8 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import type { Measures } from '../pipeline/measures.ts';
 import { diskOf } from './disk.ts';
 import { durations } from './durations.ts';
-import { FAMILIES, type Family, READY } from './families.ts';
+import { FAMILIES, READY } from './families.ts';
+import type { Family } from './family.ts';
 import type { GraphSnapshot, WatchedGraph } from './graph.ts';
 import { Histograms } from './histograms.ts';
 import { type ProcessMetrics, processMetrics, type ReloadResult } from './process.ts';
@@ -92,9 +93,13 @@ export class Metrics {
   }
 
   async #snapshot(graph: WatchedGraph): Promise<GraphSnapshot> {
-    const [unready, disk] = await Promise.all([graph.unready(), diskOf(graph.folder)]);
+    const [unready, disk, storeMemory] = await Promise.all([
+      graph.unready(),
+      diskOf(graph.folder),
+      graph.storeMemory(),
+    ]);
     const [progress, lag, now] = [graph.progress(), graph.lag(), this.#options.clock()];
-    return { graph, progress, lag, ready: unready.length === 0, disk, now };
+    return { graph, progress, lag, ready: unready.length === 0, disk, storeMemory, now };
   }
 
   #fill(family: Family, snapshots: readonly GraphSnapshot[]): void {

@@ -4,6 +4,21 @@ const PAGE_BYTES = 65_536;
 const MAX_PAGES = 65_536;
 const FLOAT_BYTES = 4;
 
+/** What a table is made with. */
+export interface TableOptions {
+  readonly dim: number;
+  readonly maxRows: number;
+  /** Bytes to be left free before row 0. */
+  readonly workspaceBytes: number;
+}
+
+/** Bytes of the memory that a table takes with `rows` rows in use. */
+export function tableBytes(options: Omit<TableOptions, 'maxRows'>, rows: number): number {
+  const base = baseOf(options);
+  const needed = Math.ceil((base + rows * strideOf(options) * FLOAT_BYTES) / PAGE_BYTES);
+  return PAGE_BYTES * Math.max(base / PAGE_BYTES + 1, needed);
+}
+
 /**
  * The embeddings of one graph in one WebAssembly memory, so that every kernel works on the same bytes.
  *
@@ -27,18 +42,20 @@ export class Table {
   /** Byte address of row 0. */
   readonly base: number;
   readonly maxRows: number;
+  readonly #options: TableOptions;
   #rows = 0;
   #floats: Float32Array;
 
-  constructor(options: { dim: number; maxRows: number; workspaceBytes: number }) {
+  constructor(options: TableOptions) {
+    this.#options = options;
     this.dim = options.dim;
-    this.paddedDim = Math.ceil(options.dim / 4) * 4;
-    this.stride = this.paddedDim + 16;
+    this.paddedDim = paddedDimOf(options);
+    this.stride = strideOf(options);
     this.accumulator = this.paddedDim;
     this.drift = this.paddedDim + 1;
     this.maxRows = options.maxRows;
-    this.base = Math.ceil(options.workspaceBytes / PAGE_BYTES) * PAGE_BYTES;
-    const pages = Math.ceil((this.base + options.maxRows * this.stride * FLOAT_BYTES) / PAGE_BYTES);
+    this.base = baseOf(options);
+    const pages = tableBytes(options, options.maxRows) / PAGE_BYTES;
     if (pages > MAX_PAGES) {
       const fit = Math.floor((MAX_PAGES * PAGE_BYTES - this.base) / (this.stride * FLOAT_BYTES));
       throw new FatalError(
@@ -46,8 +63,8 @@ export class Table {
         `${options.maxRows} rows of ${options.dim} floats need ${pages} memory pages; ${fit} rows fit in 4 GiB`,
       );
     }
-    const initial = this.base / PAGE_BYTES + 1;
-    this.memory = new WebAssembly.Memory({ initial, maximum: Math.max(initial, pages), shared: true });
+    const initial = tableBytes(options, 0) / PAGE_BYTES;
+    this.memory = new WebAssembly.Memory({ initial, maximum: pages, shared: true });
     this.#floats = new Float32Array(this.memory.buffer);
   }
 
@@ -84,12 +101,23 @@ export class Table {
       );
     }
     this.#rows += count;
-    const needed = this.base + this.#rows * this.stride * FLOAT_BYTES;
-    const have = this.memory.buffer.byteLength;
-    if (needed > have) {
-      this.memory.grow(Math.ceil((needed - have) / PAGE_BYTES));
+    const more = tableBytes(this.#options, this.#rows) - this.memory.buffer.byteLength;
+    if (more > 0) {
+      this.memory.grow(more / PAGE_BYTES);
       this.#floats = new Float32Array(this.memory.buffer);
     }
     return first;
   }
+}
+
+function paddedDimOf({ dim }: Pick<TableOptions, 'dim'>): number {
+  return Math.ceil(dim / 4) * 4;
+}
+
+function strideOf(options: Pick<TableOptions, 'dim'>): number {
+  return paddedDimOf(options) + 16;
+}
+
+function baseOf({ workspaceBytes }: Pick<TableOptions, 'workspaceBytes'>): number {
+  return Math.ceil(workspaceBytes / PAGE_BYTES) * PAGE_BYTES;
 }

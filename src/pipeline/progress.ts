@@ -3,6 +3,7 @@ import type { Counters, Rejected } from './counters.ts';
 import type { RecordQueue } from './reading/queue.ts';
 import type { Quality, TrainingSummary } from './training/summary.ts';
 import type { Started } from './training/trainer.ts';
+import type { Tuning } from './tuning.ts';
 import type { Committer } from './writing/committer.ts';
 import type { Moved } from './writing/moves.ts';
 import type { Publisher } from './writing/publish.ts';
@@ -51,7 +52,11 @@ export interface Progress {
   readonly published: number;
   /** Sends that had to be made again. */
   readonly retries: number;
+  /** Sends that failed, by why: those made again, and those with which sending ended. */
+  readonly failures: Readonly<Record<string, number>>;
   readonly outbox: number;
+  /** Vectors that may wait before reading pauses. */
+  readonly maxOutbox: number;
   /** Arrival of the oldest record that waits for its vector, epoch ms. */
   readonly oldest: number | undefined;
   readonly commits: number;
@@ -68,6 +73,7 @@ export interface Progress {
 interface Standing {
   readonly graph: string;
   readonly phase: Phase;
+  readonly tuning: Pick<Tuning, 'maxOutbox'>;
   readonly summary: TrainingSummary;
   readonly queue: RecordQueue;
   readonly writer?: Writer;
@@ -78,7 +84,7 @@ interface Standing {
 }
 
 export function progressOf(standing: Standing): Progress {
-  const { graph, phase, summary, queue, index, counters, publisher, committer, writer } = standing;
+  const { graph, phase, tuning, summary, queue, index, counters, publisher, committer, writer } = standing;
   return {
     graph,
     phase,
@@ -101,7 +107,9 @@ export function progressOf(standing: Standing): Progress {
     moved: committer?.moves.byType() ?? {},
     published: publisher?.published ?? 0,
     retries: publisher?.retries ?? 0,
+    failures: Object.fromEntries(publisher?.failures ?? []),
     outbox: publisher?.size ?? 0,
+    maxOutbox: tuning.maxOutbox,
     oldest: publisher?.oldest,
     commits: committer?.commits ?? 0,
     committedAt: committer?.writtenAt,

@@ -112,9 +112,9 @@ export class Updater {
   }
 
   progress(): Progress {
-    const { graph } = this.#options;
+    const { graph, tuning } = this.#options;
     return progressOf({
-      ...{ graph, phase: this.#phase, summary: this.#summary, queue: this.#intake.queue },
+      ...{ graph, tuning, phase: this.#phase, summary: this.#summary, queue: this.#intake.queue },
       ...this.#parts,
     });
   }

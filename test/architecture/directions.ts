@@ -55,7 +55,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     types: ['src/pipeline/ports.ts', 'src/pipeline/training/trainer.ts', 'src/log.ts'],
   },
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
-  'src/metrics/': { all: ['src/pipeline/measures.ts'], types: ['src/pipeline/'] },
+  'src/metrics/': { all: ['src/pipeline/measures.ts'], types: ['src/pipeline/', 'src/graph/store.ts'] },
   // The same figures, and what happens to each commit, for OpenTelemetry; its SDK is loaded only where it is asked for.
   'src/telemetry/': {
     all: ['src/pipeline/measures.ts', 'src/errors.ts'],

@@ -6,8 +6,9 @@ import { type Condition, headline } from '../../src/dashboard/headline.ts';
 const WELL: Condition = {
   ...{ graph: 'follow', phase: 'running', ready: true, reasons: [], unreadyMs: 0 },
   ...{ lag: { records: 0, seconds: 0 }, latencyMs: 820, outbox: 0, outboxAgeMs: 0, rejectedShare: 0 },
-  ...{ quality: { mrr: 0.3, popularityMrr: 0.1 }, freeBytes: 1e12 },
+  ...{ quality: { mrr: 0.3, popularityMrr: 0.1 }, disk: { free: 1e12, size: 2e12 } },
 };
+const MIB = 1024 ** 2;
 const of = (condition: Partial<Condition>) => headline([{ ...WELL, ...condition }]);
 
 describe('headline', () => {
@@ -32,7 +33,30 @@ describe('headline', () => {
       'bad',
       'follow: not ready: the brokers do not answer the group',
     ],
-    ['the disk fills', { freeBytes: 512 * 1024 ** 2 }, 'bad', 'follow: the disk has 512 MiB left'],
+    [
+      'the disk fills',
+      { disk: { free: 512 * MIB, size: 20_480 * MIB } },
+      'bad',
+      'follow: the disk has 512 MiB left',
+    ],
+    [
+      'a small disk has half left',
+      { disk: { free: 512 * MIB, size: 1_024 * MIB } },
+      'ok',
+      'Healthy: vectors are 0.8 s behind',
+    ],
+    [
+      'a large disk has two hundredths left',
+      { disk: { free: 40_960 * MIB, size: 2_048_000 * MIB } },
+      'ok',
+      'Healthy: vectors are 0.8 s behind',
+    ],
+    [
+      'a large disk has half a hundredth left',
+      { disk: { free: 10_240 * MIB, size: 2_048_000 * MIB } },
+      'bad',
+      'follow: the disk has 10240 MiB left',
+    ],
     [
       'vectors are not taken',
       { outbox: 9, outboxAgeMs: 12_000 },
@@ -85,9 +109,11 @@ describe('headline', () => {
         .replaceAll(/[^\w\- ]/g, '')
         .replaceAll(' ', '-'),
     );
-    const steps = [of({ ready: false }), of({ freeBytes: 0 }), of({ outbox: 1, outboxAgeMs: 1e6 })].map(
-      ({ step }) => step,
-    );
+    const steps = [
+      of({ ready: false }),
+      of({ disk: { free: 0, size: 1 } }),
+      of({ outbox: 1, outboxAgeMs: 1e6 }),
+    ].map(({ step }) => step);
     for (const step of steps) expect(sections).toContain(step);
   });
 

@@ -130,6 +130,9 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
         .getByText(relations[199] ?? '', { exact: true })
         .first()
         .waitFor();
+      // Of too few edges to tell, and of enough.
+      expect(await page.getByText('0.300 of 7', { exact: true }).count()).toBe(200);
+      expect(await page.getByText('0.300', { exact: true }).count()).toBe(200);
       expect(await page.title()).toBe('twhin-stream');
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
       expect(await barriers(page)).toEqual([]);
@@ -176,7 +179,7 @@ async function bigGraph(relations: readonly string[]): Promise<HttpOptions> {
     events: { consumed: 5e9, rejected: 0, duplicate: 0, late: 0 },
     ...{ rejectedBy: {}, lag: [], entities: { user: 1_000_000 }, edges: each(10_000_000), step: 1 },
     ...{ rows: { used: 1_000_400, free: 5 }, loss: each(4.2), moved: {}, published: 1, retries: 0 },
-    quality: { known: each(quality), new: each(quality) },
+    quality: { known: each(quality), new: each({ ...quality, count: 7 }) },
     ...{
       outbox: { vectors: 0, oldestAgeMs: 0 },
       latencyMs: { p50: 900, p99: 2_000 },

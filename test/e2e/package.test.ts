@@ -8,7 +8,9 @@ import { until } from './twhin.ts';
 const CHECKOUT = join(import.meta.dirname, '..', '..');
 const MODULES = join(CHECKOUT, 'node_modules');
 /** What ships, by folder; dist's own content is held below. */
-const SHIPPED = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'package.json'];
+const SHIPPED = [
+  ...['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'k8s', 'monitoring', 'package.json'],
+];
 const FOLLOWS = [
   { followerId: 1, followedId: 'b', action: 'follow', at: 1_704_067_200_000 },
   { followerId: 2, followedId: 'b', action: 'follow', at: 1_704_067_201_000 },
@@ -64,6 +66,14 @@ function ok(command: string, args: readonly string[], cwd = elsewhere): string {
 
 const twhin = (...args: string[]): string => ok('npx', ['--no', '--', 'twhin', ...args]);
 
+/** Paths of all files under a root or a folder in it, from the root, ascending. */
+function filesOf(root: string, folder = ''): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8', withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1))
+    .sort();
+}
+
 /** What the compiler says of a configuration that imports its type from the package. */
 function typeCheck(config: string): string {
   const file = join(elsewhere, 'checked.config.ts');
@@ -76,9 +86,7 @@ function typeCheck(config: string): string {
 
 test('holds what runs and what a reader needs, and nothing of the workshop', () => {
   expect(readdirSync(installed).sort()).toEqual(SHIPPED);
-  const files = readdirSync(installed, { recursive: true, encoding: 'utf8', withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1));
+  const files = filesOf(installed);
   const dist = files.filter((file) => file.startsWith(`dist${sep}`));
   const page = ['icon.svg', 'index.html', 'style.css'].map((name) =>
     join('dist', 'src', 'dashboard', 'page', name),
@@ -88,6 +96,11 @@ test('holds what runs and what a reader needs, and nothing of the workshop', () 
     join('dist', 'src', 'kernels', 'kernel.wasm'),
   ]);
   expect(files.filter((file) => /assembly|\.test\.|node24[/\\]|\.tsbuildinfo$/.test(file))).toEqual([]);
+  // What operates it, and without pictures: those are larger than all the rest of docs/.
+  for (const room of ['docs', 'k8s', 'monitoring']) {
+    const shipped = files.filter((file) => file.startsWith(`${room}${sep}`));
+    expect(shipped.sort()).toEqual(filesOf(CHECKOUT, room).filter((file) => !/\.png$/.test(file)));
+  }
   for (const room of ['src', 'topics']) {
     for (const source of readdirSync(join(CHECKOUT, room), { recursive: true, encoding: 'utf8' })) {
       if (!source.endsWith('.ts') || source.includes('assembly')) continue;

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ const PROGRESS: Progress = {
   graph: 'follow',
   phase: 'running',
   events: { consumed: 100, rejected: 7, duplicate: 3, late: 2 },
-  rejectedBy: { 'not-json': 5, 'too-big': 2 },
+  rejectedBy: { 'not-json': 5, 'too-large': 2 },
   rejected: [],
   entities: { user: 40, ad: 2 },
   rows: 50,
@@ -27,11 +27,13 @@ const PROGRESS: Progress = {
   known: QUALITY,
   fresh: undefined,
   knownByRelation: { follows: QUALITY },
-  freshByRelation: { follows: { ...QUALITY, mrr: 0.2 } },
+  freshByRelation: { follows: { ...QUALITY, count: 3, mrr: 0.2 } },
   moved: { user: { mean: 0.1, p99: 0.4, norm: 0.9 }, ad: { mean: undefined, p99: undefined, norm: 1 } },
   published: 33,
   retries: 1,
+  failures: { refused: 1, fenced: 0 },
   outbox: 4,
+  maxOutbox: 700,
   oldest: 8_500,
   commits: 6,
   committedAt: 9_000,
@@ -59,6 +61,9 @@ function setUp(of: Partial<WatchedGraph> = {}) {
   const graph: WatchedGraph = {
     ...{ name: 'follow', kernel: 'wasm', fingerprint: 'f1', maxRows: 1_000, folder },
     ...{ progress: () => PROGRESS, lag: () => LAG, unready: async () => [] },
+    rejections: ['not-json', 'too-large', 'empty-id'],
+    tableBytes: (rows) => 100 + 8 * rows,
+    storeMemory: async () => ({ cache: 11, memtables: 12, readers: 13 }),
     ...of,
   };
   const graphs = [graph];
@@ -94,7 +99,9 @@ describe('metrics', () => {
       [`twhin_events_duplicate_total{${graph}}`]: 3,
       [`twhin_events_stale_total{${graph}}`]: 2,
       [`twhin_events_rejected_total{${graph},reason="not-json"}`]: 5,
-      [`twhin_events_rejected_total{${graph},reason="too-big"}`]: 2,
+      [`twhin_events_rejected_total{${graph},reason="too-large"}`]: 2,
+      // What can occur and did not.
+      [`twhin_events_rejected_total{${graph},reason="empty-id"}`]: 0,
       [`twhin_lag_records{${graph},topic="twhin.follow",partition="1"}`]: 9,
       [`twhin_lag_seconds{${graph},topic="twhin.follow",partition="1"}`]: 4.5,
       [`twhin_lag_records{${graph},topic="twhin.follow",partition="2"}`]: 3,
@@ -107,16 +114,25 @@ describe('metrics', () => {
       [`twhin_hits10{${graph},relation="follows",entities="known"}`]: 0.5,
       [`twhin_mrr_popularity{${graph},relation="follows",entities="known"}`]: 0.125,
       [`twhin_mrr_chance{${graph},relation="follows",entities="known"}`]: 0.0625,
+      [`twhin_mrr_edges{${graph},relation="follows",entities="known"}`]: 9,
+      [`twhin_mrr_edges{${graph},relation="follows",entities="new"}`]: 3,
       [`twhin_entities_started_total{${graph},init="neighbours"}`]: 1,
       [`twhin_entities{${graph},type="user"}`]: 40,
       [`twhin_edges{${graph},relation="follows"}`]: 60,
       [`twhin_rows{${graph}}`]: 50,
       [`twhin_rows_free{${graph}}`]: 950,
+      [`twhin_table_bytes{${graph}}`]: 500,
+      [`twhin_store_memory_bytes{${graph},part="cache"}`]: 11,
+      [`twhin_store_memory_bytes{${graph},part="memtables"}`]: 12,
+      [`twhin_store_memory_bytes{${graph},part="readers"}`]: 13,
       [`twhin_commits_total{${graph}}`]: 6,
       [`twhin_commit_age_seconds{${graph}}`]: 1,
       [`twhin_store_bytes{${graph}}`]: 1234,
       [`twhin_vectors_published_total{${graph}}`]: 33,
       [`twhin_publish_retries_total{${graph}}`]: 1,
+      [`twhin_publish_failures_total{${graph},code="refused"}`]: 1,
+      [`twhin_publish_failures_total{${graph},code="fenced"}`]: 0,
+      [`twhin_outbox_limit_vectors{${graph}}`]: 700,
       [`twhin_outbox_vectors{${graph}}`]: 4,
       [`twhin_outbox_oldest_age_seconds{${graph}}`]: 1.5,
       [`twhin_move{${graph},type="user",stat="p99"}`]: 0.4,
@@ -131,7 +147,9 @@ describe('metrics', () => {
     // What is not known is left out, and not 0.
     expect(samples.has(`twhin_lag_seconds{${graph},topic="twhin.follow",partition="2"}`)).toBe(false);
     expect(samples.has(`twhin_move{${graph},type="ad",stat="mean"}`)).toBe(false);
-    expect(samples.get(`twhin_disk_free_bytes{${graph}}`)).toBeGreaterThan(0);
+    const { blocks, bsize } = await statfs(folder);
+    const free = samples.get(`twhin_disk_free_bytes{${graph}}`) ?? 0;
+    expect([samples.get(`twhin_disk_size_bytes{${graph}}`), free > 0]).toEqual([blocks * bsize, true]);
     expect(samples.get('twhin_memory_bytes{part="rss"}')).toBeGreaterThan(1e7);
     expect(samples.get('twhin_cpu_seconds_total{mode="user"}')).toBeGreaterThan(0);
     // One that is to be run and is not open.
@@ -184,10 +202,12 @@ describe('metrics', () => {
 
   test('of a graph that is not ready, or has no folder yet, say so', async () => {
     const unready = async () => ['it is loading'];
-    const { metrics } = setUp({ unready, folder: join(folder, 'none'), lag: () => [] });
+    const storeMemory = async () => undefined;
+    const { metrics } = setUp({ unready, storeMemory, folder: join(folder, 'none'), lag: () => [] });
     const samples = read(await metrics.render());
     expect(samples.get('twhin_ready{graph="follow"}')).toBe(0);
     expect(samples.has('twhin_store_bytes{graph="follow"}')).toBe(false);
+    expect(samples.has('twhin_store_memory_bytes{graph="follow",part="cache"}')).toBe(false);
   });
 
   test('that are asked for at the same time are read once', async () => {

@@ -38,7 +38,10 @@ export function askedFor(expr: string): Asked {
 
 /** An expression of a panel as Grafana sends it where everything is chosen. */
 export function filled(expr: string): string {
-  return expr.replaceAll('$__rate_interval', '1m').replace(/"\$\w+"/g, '".*"');
+  return expr
+    .replaceAll('$__rate_interval', '1m')
+    .replaceAll('$__range', '6h')
+    .replace(/"\$\w+"/g, '".*"');
 }
 
 function isName(token: string): boolean {

@@ -34,13 +34,16 @@ export class FaultySink implements Sink {
   }
 
   async outOfReach(): Promise<void> {
-    await this.next();
-    this.waiting.shift()?.answer.reject(new RetryableError('not-acknowledged', 'no broker answers'));
+    await this.fail(new RetryableError('not-acknowledged', 'no broker answers'));
   }
 
   async refuse(): Promise<void> {
+    await this.fail(new FatalError('message-too-large', 'the topic refused it'));
+  }
+
+  async fail(error: Error): Promise<void> {
     await this.next();
-    this.waiting.shift()?.answer.reject(new FatalError('message-too-large', 'the topic refused it'));
+    this.waiting.shift()?.answer.reject(error);
   }
 
   async takeOver(): Promise<void> {}

@@ -64,7 +64,7 @@ const graphStatus = readiness.extend({
   latencyMs: z.object({ p50: z.number().optional(), p99: z.number().optional() }),
   commits: z.number(),
   committedAt: z.number().optional(),
-  disk: z.object({ used: z.number(), free: z.number() }).optional(),
+  disk: z.object({ used: z.number(), free: z.number(), size: z.number() }).optional(),
   /** When this graph was started, the newest last. */
   starts: z.array(z.number()),
 });

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { FatalError, reasonOf } from '../../errors.ts';
-import { type Entry, eachOf, type Store, type WriteBatch } from '../../graph/store.ts';
+import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
 import { runsOf } from './scan.ts';
 
 const SCAN_CAPACITY = 512;
@@ -108,6 +108,15 @@ class RocksdbStore implements Store {
     } catch (error) {
       throw writeFailure(this.#folder, error);
     }
+  }
+
+  /** Not of one that is closing: RocksDB would be asked for what is no longer there. */
+  async memory(): Promise<StoreMemory | undefined> {
+    if (this.#closing !== undefined) return undefined;
+    const names = ['block-cache-usage', 'cur-size-all-mem-tables', 'estimate-table-readers-mem'];
+    const values = await Promise.all(names.map((name) => this.#db.getProperty(`rocksdb.${name}`)));
+    const [cache = 0, memtables = 0, readers = 0] = values.map((value) => Number(value ?? 0));
+    return { cache, memtables, readers };
   }
 
   async close(): Promise<void> {

@@ -14,6 +14,7 @@ import { Updater } from '../../pipeline/updater.ts';
 import type { Tracks } from '../../pipeline/writing/tracks.ts';
 import { openForReading, openForWriting } from '../../state/open.ts';
 import { livePlace } from '../../state/places.ts';
+import type { RunGraph } from './watch/run-graph.ts';
 
 /** A store with fewer is loaded before a thread for it has started. */
 const READER_ROWS = 50_000;
@@ -49,7 +50,7 @@ export async function composeUpdater(
     tracksOf,
     tuning = config.tuning,
   }: Outside,
-): Promise<Updater> {
+): Promise<Pick<RunGraph, 'updater' | 'storeMemory'>> {
   const prefix = config.topicPrefix;
   const groupId = `${prefix}${graph.name}`;
   const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
@@ -67,7 +68,7 @@ export async function composeUpdater(
       ),
   });
   const source = standby ? new StandbySource(group, connection.reader(), [...topics.keys()]) : group;
-  return new Updater({
+  const updater = new Updater({
     graph: graph.name,
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
@@ -97,6 +98,7 @@ export async function composeUpdater(
     ...(measuresOf && { measures: measuresOf(graph.name) }),
     ...(tracksOf && { tracks: tracksOf(graph.name) }),
   });
+  return { updater, storeMemory: () => store.memory() };
 }
 
 /** A name for a run of training, like no other. */

@@ -2,12 +2,14 @@ import type { Configuration } from '../../config/configuration.ts';
 import { keysOf } from '../../config/overrides.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, reasonOf } from '../../errors.ts';
+import type { StoreMemory } from '../../graph/store.ts';
 import type { Tuning } from '../../pipeline/tuning.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import { type Live, readLive } from '../../state/places.ts';
 import { pendingPromotion, settlePromotion } from '../../state/promotion.ts';
 import { asLive } from '../live-graph.ts';
 import { composeUpdater, type Outside } from './compose.ts';
+import type { RunGraph } from './watch/run-graph.ts';
 
 const LOOK_FOR_PROMOTION_MS = 500;
 
@@ -23,7 +25,7 @@ export interface GraphRunOptions {
  * One graph kept running, whichever of its stores is live: when another store is promoted, the updater on the one before
  * ends in good order and the next begins where that other store stands.
  */
-export class GraphRun {
+export class GraphRun implements RunGraph {
   readonly #options: GraphRunOptions;
   #composed: Composed;
   /** Of whichever updater there is: they read it as they go. */
@@ -66,6 +68,11 @@ export class GraphRun {
   retuning(configuration: Configuration): () => void {
     const { tuning } = configuration.with(this.#composed.set);
     return () => void Object.assign(this.#tuning, tuning);
+  }
+
+  /** What the live store has in memory; undefined once it is closed. */
+  storeMemory(): Promise<StoreMemory | undefined> {
+    return this.#composed.storeMemory();
   }
 
   /** Resolves when stopped or, where asked for, caught up. @throws what ended it. */
@@ -137,9 +144,7 @@ export class GraphRun {
 
 const STAYS = 'the promotion was taken back: going on with the live store';
 
-interface Composed {
-  readonly updater: Updater;
-  readonly graph: GraphConfig;
+interface Composed extends RunGraph {
   /** Settings that the live store was trained with. */
   readonly set: readonly string[];
 }
@@ -151,5 +156,5 @@ async function compose(
 ): Promise<Composed> {
   const now = configuration();
   const { config, graph, set } = await asLive(now.config, plain, (settings) => now.with(settings));
-  return { updater: await composeUpdater(config, graph, { ...outside, tuning }), graph, set };
+  return { ...(await composeUpdater(config, graph, { ...outside, tuning })), graph, set };
 }

@@ -1,8 +1,8 @@
 // @ts-check
 import { map } from './api.js';
 import { el, fill, place } from './elements.js';
+import { polled } from './polled.js';
 
-const EVERY_MS = 5_000;
 const COLOURS = 5;
 const RADIUS = 3;
 
@@ -11,31 +11,18 @@ export class EmbeddingMap {
   #canvas = el('canvas', { class: 'map', role: 'img', 'aria-label': 'No entity yet' });
   #legend = el('ul', { class: 'legend' });
   #note = el('p', { class: 'quiet' });
-  #graph = '';
   /** @type {readonly { entity: string, x: number, y: number, group?: string | undefined }[]} */
   #points = [];
+  /** Chooses the graph. */
+  of = polled(map, ({ points }) => {
+    this.#points = points;
+    this.#draw();
+  });
 
   constructor() {
     place('map').append(this.#canvas, this.#legend, this.#note);
     new ResizeObserver(() => this.#draw()).observe(this.#canvas);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#draw());
-    setInterval(() => void this.#read(), EVERY_MS);
-  }
-
-  /** @param {string} graph */
-  of(graph) {
-    if (graph === this.#graph) return;
-    this.#graph = graph;
-    void this.#read();
-  }
-
-  async #read() {
-    if (this.#graph === '' || document.hidden) return;
-    const graph = this.#graph;
-    const view = await map(graph).catch(() => undefined);
-    if (view === undefined || graph !== this.#graph) return;
-    this.#points = view.points;
-    this.#draw();
   }
 
   #draw() {

@@ -2,8 +2,8 @@
 import { replays } from './api.js';
 import { el, fill, place, table } from './elements.js';
 import { count, rate, share, span, time } from './format.js';
+import { polled } from './polled.js';
 
-const EVERY_MS = 5_000;
 /** A replay tells of itself every two seconds; one that doesn't was ended. */
 const SILENT_MS = 15_000;
 
@@ -12,26 +12,18 @@ const SILENT_MS = 15_000;
 /** Shadow stores beside the live one, how far their replays are, and how well they rank beside it. */
 export class Replays {
   #place = place('replays');
-  #graph = '';
   /** @type {import('./api.js').GraphStatus['quality']['known']} */
   #live = {};
-
-  constructor() {
-    setInterval(() => void this.#read(), EVERY_MS);
-  }
+  #choose = polled(replays, (found) => this.#show(found));
 
   /** @param {import('./api.js').GraphStatus} graph */
   of({ graph, quality }) {
     this.#live = quality.known;
-    if (graph === this.#graph) return;
-    this.#graph = graph;
-    void this.#read();
+    this.#choose(graph);
   }
 
-  async #read() {
-    if (this.#graph === '' || document.hidden) return;
-    const found = await replays(this.#graph).catch(() => undefined);
-    if (found === undefined) return;
+  /** @param {readonly Replay[]} found */
+  #show(found) {
     const none = 'No replay beside the live store. twhin replay --into NAME makes one.';
     if (found.length === 0) fill(this.#place, el('p', { class: 'quiet' }, none));
     else fill(this.#place, ...found.flatMap((replay) => this.#describe(replay)));

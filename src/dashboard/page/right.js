@@ -3,6 +3,9 @@ import { Chart } from './charts.js';
 import { el, fill, place, table } from './elements.js';
 import { count, share } from './format.js';
 
+/** A mean of fewer edges says little, and so that it is one. */
+const FEW_EDGES = 50;
+
 /** Whether what is learned predicts what comes, by relation and against what anyone could guess. */
 export class Right {
   #table = el('div');
@@ -37,9 +40,9 @@ export class Right {
           const known = quality.known[relation];
           return [
             relation,
-            share(known?.mrr),
+            mrr(known),
             share(known?.hits10),
-            share(quality.new[relation]?.mrr),
+            mrr(quality.new[relation]),
             share(known?.popularityMrr),
             share(known?.randomMrr),
             share(loss[relation]),
@@ -75,4 +78,15 @@ export class Right {
         ? 'No event was ranked in this time.'
         : `Known entities: ${share(now)} now, ${share(mean)} on average over the ${count(known.length)} points shown.`;
   }
+}
+
+/** @param {{ readonly mrr: number, readonly count: number } | undefined} quality */
+function mrr(quality) {
+  if (quality === undefined || quality.count >= FEW_EDGES) return share(quality?.mrr);
+  const edges = `of ${count(Math.max(1, quality.count))}`;
+  return el(
+    'span',
+    { class: 'quiet', title: `${edges} edges: too few to tell` },
+    `${share(quality.mrr)} ${edges}`,
+  );
 }

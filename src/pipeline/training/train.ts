@@ -1,7 +1,7 @@
 import { FatalError, reasonOf, ShapeError } from '../../errors.ts';
 import type { Kernel } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
-import { Table } from '../../model/table.ts';
+import { Table, type TableOptions } from '../../model/table.ts';
 import { cutChunks } from '../../sampling/chunks.ts';
 import { FixedCandidates } from '../../sampling/fixed-candidates.ts';
 import { KnownPositives } from '../../sampling/known-positives.ts';
@@ -34,6 +34,15 @@ export interface KernelMaker {
   ): Kernel;
 }
 
+/** How large a trainer's table is. */
+export function tableOptions(
+  { model, maxRows, chunkEdges, uniformNegatives }: TrainerSettings,
+  kernels: Pick<KernelMaker, 'workspaceBytes'>,
+): TableOptions {
+  const workspaceBytes = kernels.workspaceBytes(model, chunkEdges, chunkEdges + uniformNegatives);
+  return { dim: model.dim, maxRows, workspaceBytes };
+}
+
 /**
  * Trains one graph's table, in the calling thread: see `Trainer` for what each call means. The same calls in the same
  * order give the same bytes, also across a checkpoint, a stop and a load.
@@ -57,11 +66,10 @@ export class TrainerCore {
     const { model, relations, maxRows, chunkEdges } = settings;
     const types = settings.entityTypes.length;
     const maxCandidates = chunkEdges + settings.uniformNegatives;
-    const workspaceBytes = kernels.workspaceBytes(model, chunkEdges, maxCandidates);
     if (relations.length > 256)
       throw new ShapeError(`${relations.length} relations; at most 256 are possible`);
     this.#settings = settings;
-    this.#table = new Table({ dim: model.dim, maxRows, workspaceBytes });
+    this.#table = new Table(tableOptions(settings, kernels));
     this.#kernel = kernels.createKernel(settings.kernel, this.#table, model, {
       maxEdges: chunkEdges,
       maxCandidates,

@@ -1,14 +1,29 @@
-import { RetryableError } from '../../errors.ts';
+import { RetryableError, TwhinError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Message, Sink } from '../ports.ts';
 
 const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
 
+/** Codes of what sends fail with; `other` stands for any that is not listed, so that there are no more of them. */
+export const SEND_FAILURES = [
+  'not-acknowledged',
+  'refused',
+  'topic-missing',
+  'broker-unreachable',
+  'broker-refused',
+  'not-appended',
+  'fenced',
+  'other',
+] as const;
+export type SendFailure = (typeof SEND_FAILURES)[number];
+
 /** Sends messages until they are acknowledged, however long the log is out of reach. */
 export class Delivery {
   /** Sends that had to be made again. */
   retries = 0;
+  /** Sends that failed, by why: those made again, and those with which sending ended. */
+  readonly failures = new Map<SendFailure, number>(SEND_FAILURES.map((code) => [code, 0]));
   /** Why the last attempt failed; undefined once one succeeded. */
   trouble: string | undefined;
   readonly #sink: Sink;
@@ -36,6 +51,7 @@ export class Delivery {
         this.trouble = undefined;
         return;
       } catch (error) {
+        this.#count(error);
         if (!(error instanceof RetryableError) || this.#stopped) throw error;
         this.retries++;
         this.trouble = error.message;
@@ -52,6 +68,14 @@ export class Delivery {
   stop(): void {
     this.#stopped = true;
     this.#wake?.();
+  }
+
+  /** A sink that is stopped has not failed. */
+  #count(error: unknown): void {
+    const code = error instanceof TwhinError ? error.code : undefined;
+    if (code === 'stopped') return;
+    const failure = SEND_FAILURES.find((known) => known === code) ?? 'other';
+    this.failures.set(failure, (this.failures.get(failure) ?? 0) + 1);
   }
 
   #pause(ms: number): Promise<void> {

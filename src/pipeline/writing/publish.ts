@@ -7,7 +7,7 @@ import type { Log } from '../../log.ts';
 import type { ByCommit, Measures } from '../measures.ts';
 import type { Message, Sink } from '../ports.ts';
 import { Window } from '../window.ts';
-import { Delivery } from './delivery.ts';
+import { Delivery, type SendFailure } from './delivery.ts';
 import { Owed } from './owed.ts';
 import type { Writer } from './writer.ts';
 
@@ -58,6 +58,11 @@ export class Publisher {
   /** Sends that had to be made again. */
   get retries(): number {
     return this.#delivery.retries;
+  }
+
+  /** Sends that failed, by why. */
+  get failures(): ReadonlyMap<SendFailure, number> {
+    return this.#delivery.failures;
   }
 
   /** Why the sends in hand do not get through; undefined while they do. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
 import { batchOf, scanned, storeConformance } from '../../graph/store-conformance.ts';
 
 const parent = await mkdtemp(join(tmpdir(), 'twhin-rocksdb-'));
@@ -57,6 +58,28 @@ async function wholeBatches(target: string): Promise<number> {
 }
 
 describe('RocksDB as a store on disk', () => {
+  test('says what it has in memory while it is open, and nothing once it is closed', async () => {
+    const target = fresh();
+    const store = await openRocksdb(target);
+    const before = await store.memory?.();
+    const batch = new WriteBatch();
+    for (let i = 0; i < 1_000; i++) batch.put(Buffer.from(`k${i}`), Buffer.alloc(1_000));
+    await store.write(batch);
+    const written = await store.memory?.();
+    // Every byte of it is in a memtable, which holds far more before it becomes a file.
+    expect(written?.memtables).toBeGreaterThan((before?.memtables ?? 0) + 1_000_000);
+    await store.close();
+    expect(await store.memory?.()).toBeUndefined();
+    // Written to a file on opening: what is read of that is in the cache.
+    const again = await openRocksdb(target);
+    const unread = await again.memory?.();
+    for await (const _ of again.scan(Buffer.from('k')));
+    const read = await again.memory?.();
+    await again.close();
+    expect(read?.cache).toBeGreaterThan((unread?.cache ?? 0) + 500_000);
+    expect(read?.readers).toBeGreaterThan(0);
+  });
+
   test('refuses a second writer, in this process and from another, and lets a reader in', async () => {
     const target = fresh();
     const child = writing(target);

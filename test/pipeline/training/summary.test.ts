@@ -70,6 +70,19 @@ describe('TrainingSummary', () => {
     expect(summary.started).toEqual({ random: 4, neighbours: 2 });
   });
 
+  test('says how many edges a mean rests on, fewer with each batch that adds none', () => {
+    const summary = new TrainingSummary(['follows', 'likes']);
+    summary.add(report({ known: [ranks({ count: 3, reciprocal: 3 }), NONE] }));
+    for (let i = 0; i < 100; i++) summary.add(report({ known: [NONE, ranks({ count: 16, reciprocal: 1 })] }));
+    const { follows, likes } = summary.knownByRelation;
+    // 3 × 0.99¹⁰⁰, of which the mean is what it was; and 16 × (1 − 0.99¹⁰⁰) / (1 − 0.99).
+    expect([follows?.count, follows?.mrr, likes?.count]).toEqual([
+      expect.closeTo(1.0981, 4),
+      expect.closeTo(1, 12),
+      expect.closeTo(1014.348, 2),
+    ]);
+  });
+
   test('leaves out a relation that was never ranked', () => {
     const summary = new TrainingSummary(['follows', 'likes']);
     summary.add(report({ known: [NONE, ranks({ count: 1, reciprocal: 1 })] }));

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Delivery } from '../../../src/pipeline/writing/delivery.ts';
+import { FatalError, RetryableError } from '../../../src/errors.ts';
+import { Delivery, SEND_FAILURES } from '../../../src/pipeline/writing/delivery.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
 
 const messages = [{ topic: 't', key: 'k', value: null, headers: {} }];
@@ -34,6 +35,32 @@ describe('Delivery', () => {
       fields: { messages: 1, reason: 'no broker answers', backoffMs: 400 },
       message: 'vectors could not be published; trying again',
     });
+  });
+
+  test('counts what fails by why, under names that are known beforehand', async () => {
+    const sink = new FaultySink();
+    const delivery = new Delivery(sink, keptLog());
+    const none = Object.fromEntries(SEND_FAILURES.map((code) => [code, 0]));
+    expect(Object.fromEntries(delivery.failures)).toEqual(none);
+    const send = () => delivery.send(messages, 'vectors').catch(() => undefined);
+    const sent = send();
+    for (let i = 0; i < 2; i++) {
+      await sink.outOfReach();
+      await vi.advanceTimersByTimeAsync(400);
+    }
+    await sink.fail(new RetryableError('refused', 'not granted'));
+    await vi.advanceTimersByTimeAsync(800);
+    await sink.acknowledge();
+    await sent;
+    // Those end it: of another writer, of what nobody listed, and of a stop, which is no failure.
+    for (const code of ['fenced', 'message-too-large', 'stopped']) {
+      const ended = send();
+      await sink.fail(new FatalError(code, 'it ends'));
+      await ended;
+    }
+    const failures = { ...none, 'not-acknowledged': 2, refused: 1, fenced: 1, other: 1 };
+    expect(Object.fromEntries(delivery.failures)).toEqual(failures);
+    expect(delivery.retries).toBe(3);
   });
 
   test('tries nothing again that can not be helped', async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { FINE_MS, History, type Point } from '../../../dashboard/history.ts';
 import type { Log } from '../../../log.ts';
-import { diskOf } from '../../../metrics/disk.ts';
+import { type Disk, diskOf } from '../../../metrics/disk.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
 import type { Tracks } from '../../../pipeline/writing/tracks.ts';
 import { restoreTracks, tracksToText } from '../../../pipeline/writing/tracks-text.ts';
@@ -27,7 +27,7 @@ export class Recorder {
   readonly #tracksFile: KeptFile;
   readonly #recent: Before[] = [];
   #history = new History();
-  #disk: { used: number; free: number } | undefined;
+  #disk: Disk | undefined;
   #keptAt = 0;
 
   private constructor(run: RunGraph, tracks: Tracks, log: Log) {
@@ -53,7 +53,7 @@ export class Recorder {
     return this.#history;
   }
 
-  get disk(): { used: number; free: number } | undefined {
+  get disk(): Disk | undefined {
     return this.#disk;
   }
 

@@ -1,9 +1,14 @@
 import type { GraphStatus, Readiness } from '../../../adapters/http/status.ts';
 import type { Condition } from '../../../dashboard/headline.ts';
 import { fingerprint } from '../../../graph/head.ts';
+import { workspaceBytes } from '../../../kernels/workspace.ts';
+import type { Disk } from '../../../metrics/disk.ts';
 import type { WatchedGraph } from '../../../metrics/graph.ts';
+import { tableBytes } from '../../../model/table.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
+import { REJECTIONS } from '../../../pipeline/reading/record-content.ts';
 import type { Quality } from '../../../pipeline/training/summary.ts';
+import { tableOptions } from '../../../pipeline/training/train.ts';
 import type { RunGraph } from './run-graph.ts';
 
 /** Ranked edges, faded, below which quality says nothing. */
@@ -17,15 +22,18 @@ export function watched(run: RunGraph): WatchedGraph {
     kernel: graph.trainer.kernel,
     fingerprint: fingerprint(graph.model),
     maxRows: graph.trainer.maxRows,
+    rejections: REJECTIONS,
     folder: graph.folder,
     progress: () => run.updater.progress(),
     lag: () => run.updater.lag(),
+    tableBytes: (rows) => tableBytes(tableOptions(graph.trainer, { workspaceBytes }), rows),
+    storeMemory: () => run.storeMemory(),
     unready: () => run.updater.unready(),
   };
 }
 
 export interface Beside {
-  readonly disk: { readonly used: number; readonly free: number } | undefined;
+  readonly disk: Disk | undefined;
   readonly starts: readonly number[];
   readonly now: number;
 }
@@ -74,7 +82,7 @@ export function conditionOf(
     outbox: outbox.vectors,
     outboxAgeMs: outbox.oldestAgeMs,
     quality: known && known.count >= ENOUGH_EDGES ? known : undefined,
-    freeBytes: disk?.free,
+    disk,
   };
 }
 
