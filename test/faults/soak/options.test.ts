@@ -11,7 +11,7 @@ test('a soak is of mixed faults unless it is to be steady', () => {
   });
   expect(readOptions(['--steady', '--rate', '50', '--seed', '4'], 0)).toEqual({
     ...{ form: 'steady', minutes: 60, rate: 50, brokers: 1, seed: 4, out: undefined },
-    ...{ samples: 'soak.ndjson', scale: 1, alone: false },
+    ...{ samples: 'soak.ndjson', scale: 1, alone: false, collect: false },
   });
   expect(readOptions(['--report-of', 'x', '--out', 'y'], 0)).toEqual({
     form: 'remade',

@@ -27,6 +27,8 @@ export interface SteadyOptions {
   readonly scale: number;
   /** Without a browser. */
   readonly alone: boolean;
+  /** The updater's garbage is collected before each sample, so that what it holds is known. */
+  readonly collect: boolean;
 }
 
 /** The report of a steady run that was, or still is: from its samples. */
@@ -55,6 +57,7 @@ export function readOptions(args: readonly string[], now: number): SoakOptions {
       samples: { type: 'string' },
       scale: { type: 'string' },
       alone: { type: 'boolean', default: false },
+      collect: { type: 'boolean', default: false },
       'report-of': { type: 'string' },
     },
   });
@@ -76,10 +79,10 @@ export function readOptions(args: readonly string[], now: number): SoakOptions {
     out,
   };
   if (form === 'steady') {
-    const { samples = 'soak.ndjson', alone } = values;
-    return { form, ...common, samples, scale: number('scale', 1), alone };
+    const { samples = 'soak.ndjson', alone, collect } = values;
+    return { form, ...common, samples, scale: number('scale', 1), alone, collect };
   }
-  const wrong = (['samples', 'scale', 'alone'] as const).find((name) => values[name]);
+  const wrong = (['samples', 'scale', 'alone', 'collect'] as const).find((name) => values[name]);
   if (wrong !== undefined) throw new Error(`--${wrong}: is for --steady alone`);
   return { form, ...common };
 }

@@ -1,7 +1,7 @@
-import { floors, median, slopePerHour } from './arithmetic.ts';
+import { floors, median, type Point, slopePerHour } from './arithmetic.ts';
 import type { PageSample, Run } from './samples.ts';
 import { type Check, count, FLOOR_S, judged, signed, verdictOf, WARM_UP } from './verdict.ts';
-import { between, type Figure, pointsOf, type Window, windowsOf } from './windows.ts';
+import { between, type Figure, heldHeap, pointsOf, type Window, windowsOf } from './windows.ts';
 
 const PARTS = 6;
 /** Pages are looked at so often. */
@@ -55,7 +55,7 @@ function setting({ begin, process }: Run): string[] {
 function memory(windows: readonly Window[]): string[] {
   const middle = ({ samples }: Window, figure: Figure) =>
     median(pointsOf(samples, figure).map(({ value }) => value)) ?? 0;
-  const least = ({ samples }: Window) => Math.min(...pointsOf(samples, 'heapMiB').map(({ value }) => value));
+  const least = ({ samples }: Window) => Math.min(...heldHeap(samples, FLOOR_S).map(({ value }) => value));
   return table(
     [
       'Minutes',
@@ -139,15 +139,19 @@ function pages({ pages: all, begin, visits }: Run): string[] {
 function slopes({ process, begin }: Run): string[] {
   const samples = judged(process, begin.minutes);
   const [before, after] = [samples[0], samples.at(-1)];
-  const slope = (figure: Figure, least = false) => {
-    const points = pointsOf(samples, figure);
-    const found = slopePerHour(least ? floors(points, FLOOR_S) : points);
+  const of = (points: readonly Point[]) => {
+    const found = slopePerHour(points);
     return found === undefined ? '–' : signed(found);
   };
+  const slope = (figure: Figure) => of(pointsOf(samples, figure));
+  const collected = samples.some(({ heldMiB }) => heldMiB !== undefined);
   const lines: (readonly [string, string])[] = [
     ['RSS, MiB an hour', slope('rssMiB')],
-    [`JS heap, least of each ${FLOOR_S / 60} minutes, MiB an hour`, slope('heapMiB', true)],
-    ['outside the JS heap, least, MiB an hour', slope('externalMiB', true)],
+    [
+      `JS heap, ${collected ? 'after collections' : `least of each ${FLOOR_S / 60} minutes`}, MiB an hour`,
+      of(heldHeap(samples, FLOOR_S)),
+    ],
+    ['outside the JS heap, least, MiB an hour', of(floors(pointsOf(samples, 'externalMiB'), FLOOR_S))],
     ['open files an hour', slope('files')],
     ['p50, p99, ms an hour', `${slope('p50Ms')}, ${slope('p99Ms')}`],
   ];

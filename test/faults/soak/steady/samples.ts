@@ -11,6 +11,8 @@ const process = z.object({
   rssMiB: z.number(),
   /** Of that what is no file's: heaps, tables, caches, stacks. */
   anonymousMiB: z.number(),
+  /** What the heap of its main thread holds after a collection; absent where none is asked for. */
+  heldMiB: z.number().optional(),
   files: z.number(),
   threads: z.number(),
   /** Connections to its HTTP port that are open. */

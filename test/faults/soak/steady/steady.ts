@@ -7,6 +7,7 @@ import { Dice } from '../../dice.ts';
 import { Feeder } from '../../load/feeder.ts';
 import { type Verified, verify } from '../../verifier/verify.ts';
 import type { SteadyOptions } from '../options.ts';
+import { ASKABLE, HeldHeap } from './held.ts';
 import { POPULATION, Population, type PopulationSize } from './population.ts';
 import { sampleProcess } from './process.ts';
 import type { Line } from './samples.ts';
@@ -37,7 +38,7 @@ export async function steady(options: SteadyOptions): Promise<void> {
   const feeder = new Feeder(brokers.brokers, twhin.prefix, population);
   try {
     await twhin.ok(['topics', 'apply']);
-    const running = twhin.start(['run', '--http', '127.0.0.1:0']);
+    const running = twhin.start(['run', '--http', '127.0.0.1:0'], { env: options.collect ? ASKABLE : {} });
     const url = await running.url();
     const filling = Date.now();
     await fill(feeder, population, url);
@@ -104,12 +105,15 @@ async function steadyTime({ options, running, url, feeder, size, dice, write }: 
   const problem = (tab: string, text: string) => write({ kind: 'problem', atS: atS(), tab, text });
   const visitor = options.alone ? undefined : await Visitor.come(url, problem);
   visitor?.start(() => `user:${dice.below(size.users)}`);
+  const held = options.collect ? await HeldHeap.of(running) : undefined;
   feeder.start(options.rate);
   try {
     for (let tick = 0; Date.now() - began < options.minutes * 60_000; tick++) {
       if (running.over) throw new Error(`the updater ended:\n${running.stderr.slice(-4000)}`);
       try {
-        write(await sampleProcess(running.pid, url, atS()));
+        const heldMiB = await held?.measure();
+        const sample = await sampleProcess(running.pid, url, atS());
+        write(heldMiB === undefined ? sample : { ...sample, heldMiB });
         if (visitor !== undefined && tick % (PAGES_MS / SAMPLE_MS) === 0) {
           for (const sample of await visitor.samples(atS())) write(sample);
         }
@@ -119,6 +123,7 @@ async function steadyTime({ options, running, url, feeder, size, dice, write }: 
       await sleep(Math.max(0, began + (tick + 1) * SAMPLE_MS - Date.now()));
     }
   } finally {
+    held?.close();
     await visitor?.leave();
     if (visitor !== undefined) write({ kind: 'visits', loads: visitor.loads, looks: visitor.looks });
   }
@@ -140,8 +145,8 @@ async function drainAndVerify(
 }
 
 /** The command that does the same. */
-function commandOf({ minutes, rate, seed, brokers, scale, alone }: SteadyOptions): string {
-  const rest = `${scale === 1 ? '' : ` --scale ${scale}`}${alone ? ' --alone' : ''}`;
+function commandOf({ minutes, rate, seed, brokers, scale, alone, collect }: SteadyOptions): string {
+  const rest = `${scale === 1 ? '' : ` --scale ${scale}`}${alone ? ' --alone' : ''}${collect ? ' --collect' : ''}`;
   return `npm run soak -- --steady --minutes ${minutes} --rate ${rate} --brokers ${brokers} --seed ${seed}${rest}`;
 }
 

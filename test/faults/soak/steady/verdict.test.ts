@@ -37,6 +37,11 @@ describe('a verdict', () => {
       ['heap after collections'],
     ],
     [
+      'a heap that holds 12 MiB more an hour, of which samples of it say nothing',
+      flatRun({ process: (atS) => ({ heldMiB: 30 + atS / 300 }) }),
+      ['heap after collections'],
+    ],
+    [
       'a file every ten minutes',
       flatRun({ process: (atS, { files }) => ({ files: files + Math.floor(atS / 600) }) }),
       ['open files'],

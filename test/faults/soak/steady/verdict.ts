@@ -1,6 +1,6 @@
-import { floors, type Point, slopePerHour, thirds } from './arithmetic.ts';
+import { type Point, slopePerHour, thirds } from './arithmetic.ts';
 import type { PageSample, ProcessSample, Run } from './samples.ts';
-import { type Figure, pointsOf } from './windows.ts';
+import { type Figure, heldHeap, pointsOf } from './windows.ts';
 
 /** Something that must hold, and whether it did. */
 export interface Check {
@@ -48,7 +48,7 @@ export function verdictOf(run: Run): Check[] {
 function memory(samples: readonly ProcessSample[]): Check[] {
   const rss = pointsOf(samples, 'rssMiB');
   const size = thirds(rss)?.first ?? 0;
-  const heap = floors(pointsOf(samples, 'heapMiB'), FLOOR_S);
+  const heap = heldHeap(samples, FLOOR_S);
   return [
     slopeWithin('resident memory', rss, size * RSS_SHARE, `5 % of ${size.toFixed(0)} MiB`),
     compared('resident memory', rss, 'MiB', (first) => first * (1 + RSS_SHARE), '5 % more'),

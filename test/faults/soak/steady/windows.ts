@@ -1,4 +1,4 @@
-import { type Point, quantileOf } from './arithmetic.ts';
+import { floors, type Point, quantileOf } from './arithmetic.ts';
 import type { ProcessSample } from './samples.ts';
 import { bucketsBetween, total } from './scrape.ts';
 
@@ -76,6 +76,17 @@ export const FIGURES = {
 } as const;
 
 export type Figure = keyof typeof FIGURES;
+
+/**
+ * What the heap holds over time: after collections that were asked for, or else, less sharp, the least of each so many
+ * seconds.
+ */
+export function heldHeap(samples: readonly ProcessSample[], spanS: number): Point[] {
+  const asked = samples.flatMap(({ atS, heldMiB }) =>
+    heldMiB === undefined ? [] : [{ atS, value: heldMiB }],
+  );
+  return asked.length > 0 ? asked : floors(pointsOf(samples, 'heapMiB'), spanS);
+}
 
 /** A figure over time. */
 export function pointsOf(samples: readonly ProcessSample[], figure: Figure): Point[] {
