@@ -1,7 +1,8 @@
 // npm run soak -- --minutes 20 [--seed N] [--rate EVENTS] [--brokers N] [--out FILE]
 //   Mixed faults at random under load for a time; then everything is drained and verified.
 // npm run soak -- --steady --minutes 60 [--seed N] [--rate EVENTS] [--brokers N] [--samples FILE] [--out FILE]
-//   A steady load without faults, the dashboard open all the time; --scale N for a population N times as large, --alone
+//   A steady load without faults, the dashboard open all the time; --collect asks the updater for a
+//   collection once a minute, so that what its heap holds is known; --scale N is for a population N times as large, --alone
 //   without the browser. Samples go to FILE (soak.ndjson unless said) as they come.
 // npm run soak -- --report-of FILE [--out FILE]
 //   The report of those samples, also while they are still being taken.

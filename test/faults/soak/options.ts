@@ -27,7 +27,7 @@ export interface SteadyOptions {
   readonly scale: number;
   /** Without a browser. */
   readonly alone: boolean;
-  /** The updater's garbage is collected before each sample, so that what it holds is known. */
+  /** The updater's garbage is collected once a minute, so that what it holds is known. */
   readonly collect: boolean;
 }
 

@@ -15,7 +15,8 @@ import { parseMetrics, total } from './scrape.ts';
 import { Visitor } from './visitor.ts';
 
 const SAMPLE_MS = 10_000;
-const PAGES_MS = 60_000;
+/** What needs a collection first is looked at less often. */
+const HELD_MS = 60_000;
 const FILL_MS = 900_000;
 const DRAIN_MS = 600_000;
 const GRAPHS = ['engagement', 'follow'] as const;
@@ -110,13 +111,12 @@ async function steadyTime({ options, running, url, feeder, size, dice, write }: 
   try {
     for (let tick = 0; Date.now() - began < options.minutes * 60_000; tick++) {
       if (running.over) throw new Error(`the updater ended:\n${running.stderr.slice(-4000)}`);
+      const collects = tick % (HELD_MS / SAMPLE_MS) === 0;
       try {
-        const heldMiB = await held?.measure();
+        const heldMiB = collects ? await held?.measure() : undefined;
         const sample = await sampleProcess(running.pid, url, atS());
         write(heldMiB === undefined ? sample : { ...sample, heldMiB });
-        if (visitor !== undefined && tick % (PAGES_MS / SAMPLE_MS) === 0) {
-          for (const sample of await visitor.samples(atS())) write(sample);
-        }
+        for (const each of collects ? ((await visitor?.samples(atS())) ?? []) : []) write(each);
       } catch (error) {
         problem('sampling', error instanceof Error ? error.message : String(error));
       }
