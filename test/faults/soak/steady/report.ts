@@ -1,5 +1,5 @@
 import { floors, median, type Point, slopePerHour } from './arithmetic.ts';
-import type { PageSample, Run } from './samples.ts';
+import type { PageSample, ProcessSample, Run } from './samples.ts';
 import { type Check, count, FLOOR_S, judged, signed, verdictOf, WARM_UP } from './verdict.ts';
 import { between, type Figure, heldHeap, pointsOf, type Window, windowsOf } from './windows.ts';
 
@@ -49,6 +49,11 @@ function setting({ begin, process }: Run): string[] {
     `first (${count(begin.filled)} events in ${begin.fillS.toFixed(0)} s): saturated before the time began. Then ${begin.rate} events a second among them:`,
     `follows, unfollows, likes, unlikes and edges said again; ${count(entities)} entities and about ${count(edges)} live edges in both graphs.`,
     `The first ${WARM_UP * 100} % of the time is for warming up and is not judged.`,
+    ...(collected(process)
+      ? [
+          'Once a minute the updater was asked, through its debugger, to collect its garbage: what its heap holds is exact.',
+        ]
+      : []),
   ];
 }
 
@@ -69,7 +74,7 @@ function memory(windows: readonly Window[]): string[] {
     ],
     windows.map((window) => [
       minutes(window),
-      ...[count(middle(window, 'rssMiB')), count(least(window)), count(middle(window, 'externalMiB'))],
+      ...[count(middle(window, 'rssMiB')), least(window).toFixed(1), count(middle(window, 'externalMiB'))],
       ...(['files', 'threads', 'connections', 'storeMiB'] as const).map((figure) =>
         count(middle(window, figure)),
       ),
@@ -144,11 +149,10 @@ function slopes({ process, begin }: Run): string[] {
     return found === undefined ? '–' : signed(found);
   };
   const slope = (figure: Figure) => of(pointsOf(samples, figure));
-  const collected = samples.some(({ heldMiB }) => heldMiB !== undefined);
   const lines: (readonly [string, string])[] = [
     ['RSS, MiB an hour', slope('rssMiB')],
     [
-      `JS heap, ${collected ? 'after collections' : `least of each ${FLOOR_S / 60} minutes`}, MiB an hour`,
+      `JS heap, ${collected(samples) ? 'after collections' : `least of each ${FLOOR_S / 60} minutes`}, MiB an hour`,
       of(heldHeap(samples, FLOOR_S)),
     ],
     ['outside the JS heap, least, MiB an hour', of(floors(pointsOf(samples, 'externalMiB'), FLOOR_S))],
@@ -161,6 +165,10 @@ function slopes({ process, begin }: Run): string[] {
     lines.push(['processor time for 1,000 events at this rate, dashboard included', `${each.toFixed(2)} s`]);
   }
   return ['Slopes by Theil–Sen, over the time that is judged:', '', ...table(['', ''], lines)];
+}
+
+function collected(samples: readonly ProcessSample[]): boolean {
+  return samples.some(({ heldMiB }) => heldMiB !== undefined);
 }
 
 function verdict(checks: readonly Check[]): string[] {

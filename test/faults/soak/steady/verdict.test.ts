@@ -118,7 +118,7 @@ test('a report says what was run, in parts, and what holds', () => {
   const { text, right } = steadyReport(flatRun());
   expect(right).toBe(true);
   expect(text).toContain('all bounds held');
-  expect(text).toContain('| 50–60 | 802 | 50 | 20 | 72 | 18 | 9 | 0 |');
+  expect(text).toContain('| 50–60 | 802 | 50.0 | 20 | 72 | 18 | 9 | 0 |');
   expect(text).toContain('0.67 s');
   expect(text).toContain('| 60 | 3.0 and 3.0 |');
 });
