@@ -31,30 +31,38 @@ const { values } = parseArgs({
 });
 const rate = Number(values.rate);
 
-/** Of one run of the updater, MiB. */
+/** Of one run of the updater. */
 interface Taken {
   /** The most it held: loading, taking over, publishing what waits. */
   readonly peakMiB: number;
-  /** Under the load, once nothing else was to be done; at the median. */
+  /** Under the load, once it was ready and had published what it found; at the median. */
   readonly steadyMiB: number;
   readonly storeMiB: number;
-  /** Processor time for 1,000 events under the load. */
-  readonly cpuS: number;
+  /** Processor time under the load. */
+  readonly cores: number;
+  /** Vectors acknowledged under the load: those that its events moved, and their negatives. */
+  readonly vectorsPerS: number;
+  /** Vectors that waited at the end. */
+  readonly outbox: number;
 }
 
 const work = await mkdtemp(join(tmpdir(), 'twhin-memory-'));
 const broker = await startBroker({ dir: join(work, 'broker'), onProgress: tell });
 try {
-  console.log('| Entities, edges | Run | Most, MiB | Under load, MiB | Store, MiB | CPU, 1,000 events |');
-  console.log('|---|---|---:|---:|---:|---:|');
+  console.log(
+    '| Entities, edges | Run | Most, MiB | Under load, MiB | Store, MiB | Cores | Vectors/s | Waiting at the end |',
+  );
+  console.log('|---|---|---:|---:|---:|---:|---:|---:|');
   for (const entities of values.entities.split(',').map(Number)) {
     const edges = Math.round(entities * Number(values.edges));
     const twhin = await Twhin.create(broker.brokers, '');
     try {
-      for (const [run, { peakMiB, steadyMiB, storeMiB, cpuS }] of await measure(twhin, { entities, edges })) {
-        const size = `${entities.toLocaleString('en')}, ${edges.toLocaleString('en')}`;
-        const figures = [peakMiB, steadyMiB, storeMiB].map((mib) => Math.round(mib).toLocaleString('en'));
-        console.log(`| ${[size, run, ...figures, `${cpuS.toFixed(2)} s`].join(' | ')} |`);
+      for (const [run, taken] of await measure(twhin, { entities, edges })) {
+        const { peakMiB, steadyMiB, storeMiB, cores, vectorsPerS, outbox } = taken;
+        const whole = (value: number) => Math.round(value).toLocaleString('en');
+        const figures = [whole(peakMiB), whole(steadyMiB), whole(storeMiB), cores.toFixed(2)];
+        const rest = [whole(vectorsPerS), whole(outbox)];
+        console.log(`| ${[`${whole(entities)}, ${whole(edges)}`, run, ...figures, ...rest].join(' | ')} |`);
       }
     } finally {
       await twhin.remove();
@@ -77,47 +85,45 @@ async function measure(
   await twhin.ok(['topics', 'apply']);
   const stopFeeding = feed(twhin, size.entities);
   try {
-    const first = await run(twhin);
+    const first = await run(twhin, size.entities);
     return [
       ['every vector to be published', first],
-      ['started again', await run(twhin)],
+      ['started again', await run(twhin, 0)],
     ];
   } finally {
     stopFeeding();
   }
 }
 
-/** Runs it until nothing waits, then for as long as asked. */
-async function run(twhin: Twhin): Promise<Taken> {
+/** Runs it until it is ready and has published so many vectors, then for as long as asked. */
+async function run(twhin: Twhin, published: number): Promise<Taken> {
   const running = twhin.start(['run', '--graph', GRAPH, '--http', '127.0.0.1:0']);
   const url = await running.url();
   const deadline = Date.now() + SETTLED_MS;
-  // As many as one commit has moved.
-  while (
-    !(
-      total(await scrape(url), 'twhin_ready') === 1 &&
-      total(await scrape(url), 'twhin_outbox_vectors') < 5_000
-    )
-  ) {
+  const settled = (now: Scrape) =>
+    total(now, 'twhin_ready') === 1 && total(now, 'twhin_vectors_published_total') >= published;
+  while (!settled(await scrape(url))) {
     if (running.over || Date.now() > deadline)
       throw new Error(`it did not come to rest:\n${running.stderr.slice(-2000)}`);
     await sleep(1_000);
   }
   const before = await scrape(url);
+  const began = Date.now();
   const taken: number[] = [];
   for (let second = 0; second < Number(values.seconds); second++) {
     taken.push(statusOf(running, 'VmRSS'));
     await sleep(1_000);
   }
   const after = await scrape(url);
-  const grown = (name: string) => total(after, name) - total(before, name);
+  const perS = (name: string) => (total(after, name) - total(before, name)) / ((Date.now() - began) / 1000);
   const peakMiB = statusOf(running, 'VmHWM');
-  tell(`${twhin.folder}: load ${loadavg()[0]?.toFixed(1)}, ${grown('twhin_events_consumed_total')} events`);
+  tell(`load ${loadavg()[0]?.toFixed(1)}, ${perS('twhin_events_consumed_total').toFixed(0)} events/s`);
   running.kill('SIGTERM');
   await running.ended;
   return {
     ...{ peakMiB, steadyMiB: median(taken) ?? 0, storeMiB: total(after, 'twhin_store_bytes') / MIB },
-    cpuS: (grown('twhin_cpu_seconds_total') / grown('twhin_events_consumed_total')) * 1000,
+    ...{ cores: perS('twhin_cpu_seconds_total'), vectorsPerS: perS('twhin_vectors_published_total') },
+    outbox: total(after, 'twhin_outbox_vectors'),
   };
 }
 

@@ -80,7 +80,7 @@ describe('a verdict', () => {
     ],
     [
       'an error in the page',
-      flatRun({ rest: { problems: [{ kind: 'problem', atS: 5, tab: 'stays', text: 'oh' }] } }),
+      flatRun({ rest: { problems: [{ kind: 'problem', atS: 2_000, tab: 'stays', text: 'oh' }] } }),
       ['errors and warnings of the pages'],
     ],
     ['a run that was cut off', flatRun({ rest: { end: undefined } }), ['the updater ended', 'stores']],

@@ -120,7 +120,8 @@ function population(samples: readonly ProcessSample[]): Check[] {
  * The tab that stayed open, beside the one that was loaded anew: of each the most it held in the last third, since what
  * they show changes.
  */
-function page(samples: readonly PageSample[], { problems }: Run): Check[] {
+function page(samples: readonly PageSample[], run: Run): Check[] {
+  const problems = judged(run.problems, run.begin.minutes);
   const from = (samples[0]?.atS ?? 0) / 3 + ((samples.at(-1)?.atS ?? 0) * 2) / 3;
   const most = (tab: string, figure: 'heapMiB' | 'nodes' | 'listeners') =>
     Math.max(...samples.filter((each) => each.tab === tab && each.atS >= from).map((each) => each[figure]));
