@@ -14,7 +14,8 @@ export default defineConfig(({ mode }) => ({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/**'],
+          // Tests below folders of test/faults are of the suite's own parts, and need no broker.
+          exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/*.test.ts'],
           testTimeout: 30_000,
         },
       },
@@ -34,7 +35,7 @@ export default defineConfig(({ mode }) => ({
           name: 'faults',
           // `npm run faults` asks for the long form.
           env: mode === 'long' ? { FAULTS: 'long' } : {},
-          include: ['test/faults/**/*.test.ts'],
+          include: ['test/faults/*.test.ts'],
           globalSetup: ['test/faults/brokers.ts'],
           pool: 'forks',
           fileParallelism: false,

@@ -24,7 +24,8 @@ export function openBrowser(): Promise<Browser> {
   const executablePath = chromiumPath();
   if (executablePath === undefined) throw new Error(`none of ${NAMES.join(', ')} is on the PATH`);
   // Chromium's own sandbox needs rights that a container, or root, does not have.
-  return chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  // Playwright's own answer to SIGTERM ends the browser alone, and the process goes on.
+  return chromium.launch({ executablePath, args: ['--no-sandbox'], handleSIGTERM: false });
 }
 
 /** A page, and all that went wrong in it. */

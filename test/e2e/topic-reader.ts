@@ -22,6 +22,8 @@ export interface Log {
 }
 
 const READ_MS = 300_000;
+/** Slower than this is no reader. */
+const RECORDS_PER_S = 5_000;
 
 /** Every committed record of a topic, in order within its partition, from the start up to where it ends now. */
 export async function readTopic(brokers: string, topic: string): Promise<readonly TopicRecord[]> {
@@ -42,7 +44,11 @@ export async function readLog(brokers: string, topics: readonly string[]): Promi
     readUncommitted: false,
   });
   const done = Promise.withResolvers<void>();
-  const timer = setTimeout(() => done.reject(new Error(`not read to the end: ${[...left]}`)), READ_MS);
+  const most = [...left.values()].reduce((sum, end) => sum + end, 0);
+  const timer = setTimeout(
+    () => done.reject(new Error(`not read to the end: ${[...left]}`)),
+    READ_MS + (most / RECORDS_PER_S) * 1000,
+  );
   // A group that its coordinator is still loading, say, is joined again by kafkajs itself.
   consumer.on('consumer.crash', ({ payload }) => {
     if (!payload.restart) done.reject(payload.error);

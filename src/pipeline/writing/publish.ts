@@ -41,7 +41,11 @@ export class Publisher {
   published = 0;
   /** Nothing is sent, nor put up for sending, before this process is the graph's one publisher. */
   open = false;
+  /** In the order in which they are to be sent; those in hand until they are acknowledged. */
   readonly #due = new Map<EntityKey, Due>();
+  /** What is being sent, and the commit of each. */
+  readonly #inHand = new Map<EntityKey, number>();
+  #inHandSince: number | undefined;
   readonly #owed = new Owed();
   #cleared: EntityKey[] = [];
   #running: Promise<void> | undefined;
@@ -81,6 +85,7 @@ export class Publisher {
 
   /** Arrival of the oldest record that waits for its vector, epoch ms; undefined where none does. */
   get oldest(): number | undefined {
+    if (this.#inHand.size > 0) return this.#inHandSince;
     for (const { since } of this.#due.values()) return since;
     return undefined;
   }
@@ -97,11 +102,13 @@ export class Publisher {
     for (const key of keys) {
       put++;
       const due = this.#due.get(key);
-      if (due === undefined) {
+      if (due) again.set(due.commit, (again.get(due.commit) ?? 0) + 1);
+      if (due === undefined || this.#inHand.get(key) === due.commit) {
+        // Behind all that waits: else what moves with each commit would be sent again and again, and nothing else.
+        this.#due.delete(key);
         this.#due.set(key, { commit, since, eventAt: eventAt?.get(key) });
         continue;
       }
-      again.set(due.commit, (again.get(due.commit) ?? 0) + 1);
       due.commit = commit;
       due.eventAt ??= eventAt?.get(key);
     }
@@ -149,10 +156,13 @@ export class Publisher {
     const { clock, measures } = this.#options;
     const began = clock();
     for (const [key, due] of this.#due) {
+      this.#inHand.set(key, due.commit);
       if (sweep.push({ key, ...due }) === SWEEP) break;
     }
+    this.#inHandSince = sweep[0]?.since;
     const messages = await this.#messages(sweep.map(({ key }) => key));
     await this.#delivery.send(messages, 'vectors');
+    this.#inHand.clear();
     const now = clock();
     const by = new Map<number, number>();
     for (const { key, commit, since, eventAt } of sweep) {

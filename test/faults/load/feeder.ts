@@ -1,10 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Partitioners, type Producer } from 'kafkajs';
 import { client } from '../../e2e/topic-ends.ts';
-import type { Load, LoadRecord } from './load.ts';
+import type { LoadRecord } from './load.ts';
 
 const TICK_MS = 50;
 const RETRY_MS = 200;
+
+/** What makes the records. */
+export interface Source {
+  next(): LoadRecord;
+}
 
 /**
  * Sends a load at a rate through brokers that may fail, and remembers what was acknowledged. One partition a request,
@@ -23,7 +28,7 @@ export class Feeder {
   longestStallMs = 0;
   readonly #brokers: string;
   readonly #prefix: string;
-  readonly #load: Load;
+  readonly #load: Source;
   readonly #queues = new Map<string, LoadRecord[]>();
   readonly #partitions = new Map<string, number>();
   readonly #sending = new Map<string, Promise<void>>();
@@ -31,7 +36,7 @@ export class Feeder {
   #loop: Promise<void> | undefined;
   #stopping = false;
 
-  constructor(brokers: string, prefix: string, load: Load) {
+  constructor(brokers: string, prefix: string, load: Source) {
     this.#brokers = brokers;
     this.#prefix = prefix;
     this.#load = load;
@@ -44,7 +49,13 @@ export class Feeder {
 
   /** Sends `count` records as fast as it goes. */
   async send(count: number): Promise<void> {
-    for (const record of this.#load.take(count)) this.#put(record);
+    for (let made = 0; made < count; made++) this.#put(this.#load.next());
+    await this.#flush();
+  }
+
+  /** Sends records made already, as fast as it goes. */
+  async sendAll(records: readonly LoadRecord[]): Promise<void> {
+    for (const record of records) this.#put(record);
     await this.#flush();
   }
 

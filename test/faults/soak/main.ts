@@ -1,147 +1,36 @@
 // npm run soak -- --minutes 20 [--seed N] [--rate EVENTS] [--brokers N] [--out FILE]
-// Mixed faults at random under load for a time; then everything is drained and verified. The report goes to stdout.
+//   Mixed faults at random under load for a time; then everything is drained and verified.
+// npm run soak -- --steady --minutes 60 [--seed N] [--rate EVENTS] [--brokers N] [--samples FILE] [--out FILE]
+//   A steady load without faults, the dashboard open all the time; --collect asks the updater for a
+//   collection once a minute, so that what its heap holds is known; --scale N is for a population N times as large, --alone
+//   without the browser. Samples go to FILE (soak.ndjson unless said) as they come.
+// npm run soak -- --report-of FILE [--out FILE]
+//   The report of those samples, also while they are still being taken.
+// The report goes to stdout. Ends with 1 where something was not as it must be.
 import { writeFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { startSuiteBrokers } from '../brokers.ts';
-import { Faulty } from '../deployment.ts';
-import { Dice } from '../dice.ts';
-import { MIXED } from '../load/load.ts';
-import { BrokerProxy } from '../proxy.ts';
-import type { Verified } from '../verifier/verify.ts';
-import { drawFault, type Scene } from './faults.ts';
-import { diskMiB, processFigures, type Sample } from './meter.ts';
-import { type Recovery, recovered } from './recovery.ts';
-import { reportOf } from './report.ts';
-import { Supervisor } from './supervisor.ts';
+import { getHeapStatistics } from 'node:v8';
+import { mixedFaults } from './mixed.ts';
+import { readOptions, type SoakOptions } from './options.ts';
+import { steadyReport } from './steady/report.ts';
+import { readRun } from './steady/samples.ts';
+import { steady } from './steady/steady.ts';
 
-const SAMPLE_MS = 5_000;
-const RECOVERY_LIMIT_MS = 120_000;
-const DRAIN_MS = 600_000;
+const MIB = 1024 * 1024;
+/** What an hour's events and vectors take while they are compared with the store. */
+const HEAP_MIB = 12_288;
 
-interface Options {
-  readonly minutes: number;
-  readonly seed: number;
-  readonly rate: number;
-  readonly brokers: number;
-  readonly out: string | undefined;
+const options = readOptions(process.argv.slice(2), Date.now());
+if (options.form === 'steady' && getHeapStatistics().heap_size_limit < HEAP_MIB * MIB) {
+  const args = [`--max-old-space-size=${HEAP_MIB}`, ...process.argv.slice(1)];
+  process.execve?.(process.execPath, [process.execPath, ...args], process.env);
 }
+const { text, right } = await soak(options);
+process.stdout.write(`${text}\n`);
+if (options.out !== undefined) await writeFile(options.out, `${text}\n`);
+process.exitCode = right ? 0 : 1;
 
-process.exitCode = await soak(readOptions());
-
-function readOptions(): Options {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: '20' },
-      seed: { type: 'string' },
-      rate: { type: 'string', default: '200' },
-      brokers: { type: 'string', default: '3' },
-      out: { type: 'string' },
-    },
-  });
-  const number = (name: string, text: string) => {
-    const value = Number(text);
-    if (!(value > 0)) throw new Error(`--${name}: expected a number above 0, seen ${text}`);
-    return value;
-  };
-  return {
-    minutes: number('minutes', values.minutes),
-    seed: values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed),
-    rate: number('rate', values.rate),
-    brokers: number('brokers', values.brokers),
-    out: values.out,
-  };
-}
-
-/** Gives the exit code: 0 where the verifier found everything right. */
-async function soak(options: Options): Promise<number> {
-  const { minutes, seed, rate } = options;
-  say(`seed ${seed}; starting ${options.brokers} brokers`);
-  const dice = new Dice(seed);
-  const brokers = await startSuiteBrokers(options.brokers);
-  const proxies = await Promise.all(brokers.fronts.map((front) => BrokerProxy.before(front)));
-  const through = brokers.fronts.map(({ advertised }) => `127.0.0.1:${advertised}`).join(',');
-  const faulty = await Faulty.deploy({
-    ...{ brokers: brokers.brokers, through, dice, sessionMs: 6_000 },
-    // Few erasures: each leaves open, of all events that it concerns, whether they counted before it came.
-    load: { ...MIXED, users: 2_000, tweets: 3_000, erasures: 0.0001 },
-  });
-  const supervisor = new Supervisor(faulty);
-  const scene: Scene = { faulty, supervisor, brokers, proxies, dice: dice.fork() };
-  const began = Date.now();
-  const samples: Sample[] = [];
-  const sampling = setInterval(() => void sample(scene, began, samples), SAMPLE_MS);
-  try {
-    supervisor.start();
-    faulty.feeder.start(rate);
-    const recoveries = await faults(scene, began, began + minutes * 60_000);
-    say('the time is up: healing, feeding the rest, draining');
-    await faulty.feeder.stop();
-    await supervisor.stop();
-    clearInterval(sampling);
-    const draining = Date.now();
-    const verified = await drainAndVerify(faulty);
-    const report = reportOf({
-      ...{ command: `npm run soak -- --minutes ${minutes} --seed ${seed} --rate ${rate}`, minutes, seed },
-      ...{ brokers: options.brokers, recoveries, samples, verified, drainMs: Date.now() - draining },
-      ...{ starts: supervisor.starts, endings: supervisor.endings, sent: faulty.feeder.made.length },
-      ...{ acknowledged: faulty.feeder.acknowledged.size, feederRetries: faulty.feeder.retries },
-    });
-    process.stdout.write(`${report}\n`);
-    if (options.out !== undefined) await writeFile(options.out, `${report}\n`);
-    return 'problem' in verified ? 1 : 0;
-  } finally {
-    clearInterval(sampling);
-    await supervisor.stop();
-    await faulty.remove();
-    for (const proxy of proxies) await proxy.close();
-    await brokers.stop();
-  }
-}
-
-/** One fault after another, each followed to its end, until the time is up. */
-async function faults(scene: Scene, began: number, until: number): Promise<Recovery[]> {
-  const recoveries: Recovery[] = [];
-  await recovered(scene.faulty, RECOVERY_LIMIT_MS);
-  while (Date.now() < until) {
-    const { kind, happen } = drawFault(scene.dice);
-    const atS = Math.round((Date.now() - began) / 1000);
-    await happen(scene);
-    const recovery = { kind, atS, ...(await recovered(scene.faulty, RECOVERY_LIMIT_MS)) };
-    recoveries.push(recovery);
-    say(
-      `${atS} s: ${kind}; first commit after ${recovery.firstCommitMs} ms, all in after ${recovery.caughtUpMs} ms`,
-    );
-    await sleep(scene.dice.between(0, 6_000));
-  }
-  return recoveries;
-}
-
-async function drainAndVerify(faulty: Faulty): Promise<Verified | { problem: string }> {
-  try {
-    await faulty.catchUp({ limitMs: DRAIN_MS });
-    return await faulty.verify({ repeatedLetters: true });
-  } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-async function sample({ supervisor, faulty }: Scene, began: number, samples: Sample[]): Promise<void> {
-  const pid = supervisor.running?.pid;
-  const figures = pid === undefined ? undefined : processFigures(pid);
-  if (pid === undefined || figures === undefined) return;
-  const heads = await Promise.all(faulty.graphs.map((graph) => faulty.head(graph)));
-  samples.push({
-    ...{ atS: (Date.now() - began) / 1000, pid, ...figures, diskMiB: diskMiB(faulty.state) },
-    edges: heads.reduce((sum, head) => sum + total(head?.edges), 0),
-    consumed: heads.reduce((sum, head) => sum + (head?.events.consumed ?? 0), 0),
-  });
-}
-
-function total(counts: Readonly<Record<string, number>> = {}): number {
-  return Object.values(counts).reduce((sum, each) => sum + each, 0);
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+async function soak(asked: SoakOptions): Promise<{ text: string; right: boolean }> {
+  if (asked.form === 'mixed') return mixedFaults(asked);
+  if (asked.form === 'steady') await steady(asked);
+  return steadyReport(readRun(asked.samples));
 }

@@ -215,6 +215,31 @@ describe('Publisher', () => {
     await publisher.drained();
   });
 
+  test('what moves with each commit holds up nothing else, and waits from its last move on', async () => {
+    const { sink, publisher, now } = await setUp();
+    const busy = Array.from({ length: 2_000 }, (_, i) => user(`u${i}`));
+    publisher.add([...busy, A], { commit: 1, since: 400 });
+    expect(await sink.next()).toEqual(busy);
+    publisher.add(busy, { commit: 2, since: 1_200 });
+    publisher.add(busy, { commit: 3, since: 1_300 });
+    await sink.acknowledge();
+    expect(await sink.next()).toEqual([A, ...busy.slice(0, -1)]);
+    publisher.add([A], { commit: 4, since: 1_400 });
+    // What is in hand of it is not acknowledged yet.
+    expect([publisher.oldest, publisher.size, publisher.takeCleared()]).toEqual([400, 2_001, []]);
+    now.ms = 1_500;
+    await sink.acknowledge();
+    expect(await sink.next()).toEqual([...busy.slice(-1), A]);
+    expect(publisher.oldest).toBe(1_200);
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(publisher.takeCleared()).toEqual([...busy, A]);
+    // 2,000 from 400 to 1,000, one from 400 to 1,500, 2,000 from 1,200 to 1,500, one from 1,400.
+    expect(publisher.latency.quantile(0.4)).toBe(300);
+    expect(publisher.latency.quantile(1)).toBe(1_100);
+    expect(publisher.oldest).toBeUndefined();
+  });
+
   test('tries again while the log is out of reach, with the vector of the time', async () => {
     vi.useFakeTimers();
     const { sink, publisher, failed } = await setUp();
