@@ -5,7 +5,7 @@
 import { cpus } from 'node:os';
 import { createKernel } from '../src/kernels/select.ts';
 import { workspaceBytes } from '../src/kernels/workspace.ts';
-import type { Chunk, Kernel } from '../src/model/kernel.ts';
+import type { Chunk, Kernel, KernelChoice } from '../src/model/kernel.ts';
 import type { ModelSettings } from '../src/model/settings.ts';
 import { Table } from '../src/model/table.ts';
 
@@ -58,7 +58,7 @@ function compare(model: Pick<ModelSettings, 'scorer' | 'loss'>, candidates: numb
 }
 
 function prepare(
-  name: Kernel['name'],
+  name: KernelChoice,
   model: Pick<ModelSettings, 'scorer' | 'loss'>,
   maxCandidates: number,
 ): { kernel: Kernel; random: () => number } {

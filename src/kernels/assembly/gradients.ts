@@ -1,5 +1,5 @@
 import {
-  blockBytes, blockRowBytes, gradientRows, gradients, slotMask, slotNumbers, slotRows,
+  vectorBytes, blockRowBytes, gradientRows, gradients, slotMask, slotNumbers, slotRows,
 } from './layout';
 import { addTo } from './vector';
 
@@ -30,12 +30,12 @@ export function gradientOf(row: i32): usize {
   store<i32>(slotNumbers + (slot << 2), slots);
   store<i32>(gradientRows + (<usize>slots << 2), row);
   const gradient = gradients + <usize>slots * blockRowBytes;
-  memory.fill(gradient, 0, blockBytes);
+  memory.fill(gradient, 0, vectorBytes);
   slots++;
   return gradient;
 }
 
 /** Adds a vector of a block to the row's gradient. */
 export function addGradient(row: i32, from: usize): void {
-  addTo(gradientOf(row), from, blockBytes);
+  addTo(gradientOf(row), from, vectorBytes);
 }

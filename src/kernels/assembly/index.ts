@@ -4,11 +4,15 @@ import {
   anchors, blockRowBytes, candidates, gradientRows, gradients, intAt, lhs, lhsCandidates, lhsMask, losses,
   relation, rhs, rhsCandidates, rhsMask, scoredRows, scoredValues,
 } from './layout';
+import { copyRow, touchRows, translate } from './rows';
 import { scoreOf } from './score';
-import { addSide, copyRow, translate } from './side';
+import { addSide } from './side';
 import { updateRow } from './update';
 
 export * from './layout';
+
+/** Where the compiler's own constants end: the workspace must begin after it. */
+export const constantsEnd: usize = __heap_base;
 
 /** One training step on the chunk in the workspace; returns the loss summed over both anchors of its edges. */
 export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
@@ -20,6 +24,8 @@ export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
     gradientOf(2 * intAt(relation, i) + 1);
   }
   const relationSlots = slots;
+  touchRows(lhs, edges);
+  touchRows(rhs, edges);
   addSide(edges, lhs, 0, rhs, rhsCandidates, rhsCount, rhsMask);
   addSide(edges, rhs, 1, lhs, lhsCandidates, lhsCount, lhsMask);
   for (let slot: i32 = 0; slot < slots; slot++) {

@@ -1,11 +1,12 @@
 import { addGradient, gradientOf } from './gradients';
 import {
-  anchorGradients, anchors, blockBytes, blockRowBytes, candidateGradients, candidates, intAt, losses,
-  maxCandidates, positives, positiveWeights, relation, rowAt, vectorBytes, weightRowBytes, weights,
+  anchorGradients, anchors, blockRowBytes, candidateGradients, candidates, edgeWeights, intAt, losses,
+  maxCandidates, positives, positiveWeights, relation, weightRowBytes, weights,
 } from './layout';
 import { anchorLoss, positiveWeight, weigh } from './loss';
 import { maskScores } from './mask';
 import { pullAll, pullPositive, pullRow } from './pull';
+import { copyRow, touchRows, translate } from './rows';
 import { compareAll, scoreOf, scoreRow } from './score';
 
 /**
@@ -18,6 +19,7 @@ export function addSide(
   edges: usize, anchorRows: usize, reverse: i32, positiveRows: usize,
   candidateRows: usize, count: usize, mask: usize,
 ): void {
+  touchRows(candidateRows, count);
   for (let i: usize = 0; i < edges; i++) {
     translate(intAt(anchorRows, i), 2 * intAt(relation, i) + reverse, anchors + i * blockRowBytes);
     copyRow(intAt(positiveRows, i), positives + i * blockRowBytes);
@@ -49,22 +51,8 @@ function weighAnchor(i: usize, count: usize, mask: usize): void {
   scoreRow(anchor, row, count);
   const negatives = maskScores(row, mask, count);
   weigh(row, end, negatives, scoreOf(anchor, positives + i * blockRowBytes));
-  pullRow(row, end);
-  store<f32>(positiveWeights + (i << 2), positiveWeight);
-  store<f32>(losses + (i << 2), load<f32>(losses + (i << 2)) + anchorLoss);
-}
-
-/** Copies a table row's vector into a block. */
-export function copyRow(row: i32, to: usize): void {
-  const from = rowAt(row);
-  for (let k: usize = 0; k < vectorBytes; k += 16) v128.store(to + k, v128.load(from + k));
-}
-
-/** Puts an entity's vector plus a relation's into a block. */
-export function translate(entity: i32, relationRow: i32, to: usize): void {
-  const a = rowAt(entity);
-  const b = rowAt(relationRow);
-  for (let k: usize = 0; k < vectorBytes; k += 16) {
-    v128.store(to + k, f32x4.add(v128.load(a + k), v128.load(b + k)));
-  }
+  const edgeWeight = load<f32>(edgeWeights + (i << 2));
+  pullRow(row, end, edgeWeight);
+  store<f32>(positiveWeights + (i << 2), edgeWeight * positiveWeight);
+  store<f32>(losses + (i << 2), load<f32>(losses + (i << 2)) + edgeWeight * anchorLoss);
 }

@@ -36,7 +36,7 @@ export interface KernelMaker {
 
 /**
  * Trains one graph's table, in the calling thread: see `Trainer` for what each call means. The same calls in the same
- * order give the same bytes, also across a checkpoint, a stop and a load.
+ * order give the same bytes, also across a checkpoint, a stop and a load; see `Trainer` for where.
  */
 export class TrainerCore {
   readonly #settings: TrainerSettings;

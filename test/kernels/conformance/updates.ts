@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Kernel } from '../../../src/model/kernel.ts';
+import type { KernelName } from '../../../src/model/kernel.ts';
 import type { ModelSettings } from '../../../src/model/settings.ts';
 import {
   changedRows,
@@ -16,9 +16,9 @@ import { numericalGradient } from '../plain-loss.ts';
 import { CROWDED, ROWS } from './crowded.ts';
 
 /** What a step does to rows: which move, by how much, and what is kept of it. */
-export function updates(name: Kernel['name']): void {
+export function updates(name: KernelName): void {
   test.each(MODELS)('$scorer with $loss: every row of the chunk moves and no other byte changes', (model) => {
-    const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 5 };
+    const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 5, margin: 5 };
     const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });
     fill(kernel.chunk, {
       edges: [
