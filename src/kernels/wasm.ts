@@ -20,7 +20,10 @@ const LOSS_CONSTANTS: Record<LossName, string> = {
 };
 
 /** The two builds of one source, by the file each is in. */
-const BUILDS = { 'wasm-plain': 'kernel-plain.wasm', 'wasm-relaxed': 'kernel-relaxed.wasm' } as const;
+const BUILDS = {
+  'wasm-plain': new URL('./kernel-plain.wasm', import.meta.url),
+  'wasm-relaxed': new URL('./kernel-relaxed.wasm', import.meta.url),
+} as const;
 
 export type WasmBuild = keyof typeof BUILDS;
 
@@ -112,7 +115,7 @@ const compiled: Partial<Record<WasmBuild, WebAssembly.Module>> = {};
 
 /** The module, compiled once a thread. */
 function compiledKernel(build: WasmBuild): WebAssembly.Module {
-  compiled[build] ??= new WebAssembly.Module(readFileSync(new URL(BUILDS[build], import.meta.url)));
+  compiled[build] ??= new WebAssembly.Module(readFileSync(BUILDS[build]));
   return compiled[build];
 }
 

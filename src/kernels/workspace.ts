@@ -15,7 +15,15 @@ export type Workspace = Readonly<Record<(typeof BLOCKS)[number] | (typeof SIZES)
   readonly bytes: number;
 };
 
-const SIZES = ['blockRowBytes', 'weightRowBytes', 'edgeRowBytes', 'slotMask', 'maxCandidates'] as const;
+const SIZES = [
+  'blockRowBytes',
+  'anchorGradientsBytes',
+  'candidateGradientsBytes',
+  'weightRowBytes',
+  'edgeRowBytes',
+  'slotMask',
+  'maxCandidates',
+] as const;
 
 const BLOCKS = [
   'lhs',
@@ -35,6 +43,7 @@ const BLOCKS = [
   'positiveWeights',
   'gradients',
   'gradientRows',
+  'gradientAddresses',
   'slotRows',
   'slotNumbers',
   'anchorsTransposed',
@@ -73,6 +82,8 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize): Wor
   const edges = roundUp(maxEdges, 4);
   const candidates = roundUp(Math.max(maxCandidates, 1), 8);
   const blockRowBytes = (floats + ROW_SPARE_FLOATS) * FLOAT_BYTES;
+  const anchorGradientsBytes = edges * blockRowBytes;
+  const candidateGradientsBytes = candidates * blockRowBytes;
   const weightRowBytes = (candidates + ROW_SPARE_FLOATS) * FLOAT_BYTES;
   const edgeRowBytes = (edges + ROW_SPARE_FLOATS) * FLOAT_BYTES;
   // lhs, rhs, two relation rows an edge, and the candidates of both sides.
@@ -93,11 +104,13 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize): Wor
     anchors: edges * blockRowBytes,
     positives: edges * blockRowBytes,
     candidates: candidates * blockRowBytes,
-    anchorGradients: edges * blockRowBytes,
-    candidateGradients: candidates * blockRowBytes,
+    anchorGradients: 2 * anchorGradientsBytes,
+    candidateGradients: 2 * candidateGradientsBytes,
     positiveWeights: edges * FLOAT_BYTES,
-    gradients: distinctRows * blockRowBytes,
+    // Of relations, and of positives, which are added to in place.
+    gradients: 4 * maxEdges * blockRowBytes,
     gradientRows: distinctRows * FLOAT_BYTES,
+    gradientAddresses: distinctRows * FLOAT_BYTES,
     slotRows: slots * FLOAT_BYTES,
     slotNumbers: slots * FLOAT_BYTES,
     anchorsTransposed: floats * edgeRowBytes,
@@ -119,6 +132,8 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize): Wor
   return {
     ...addresses,
     blockRowBytes,
+    anchorGradientsBytes,
+    candidateGradientsBytes,
     weightRowBytes,
     edgeRowBytes,
     slotMask: slots - 1,

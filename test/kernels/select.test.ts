@@ -58,6 +58,8 @@ test.each([
   const {
     bytes,
     blockRowBytes,
+    anchorGradientsBytes: _anchors,
+    candidateGradientsBytes: _candidates,
     weightRowBytes,
     edgeRowBytes,
     slotMask,

@@ -44,6 +44,8 @@ export function exponential(x: v128): v128 {
 }
 
 /** log x of a normal x > 0 in each lane: its exponent, and 2 · artanh((m − 1) / (m + 1)) of its mantissa m. */
+// @ts-ignore: decorator
+@inline
 export function logarithms(x: v128): v128 {
   const one = f32x4.splat(1);
   const mantissa = v128.or(v128.and(x, i32x4.splat(0x007fffff)), one);

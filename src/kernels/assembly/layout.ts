@@ -39,13 +39,17 @@ export let blockRowBytes: usize = 0;
 export let anchors: usize = 0;
 export let positives: usize = 0;
 export let candidates: usize = 0;
+/** One block after the other for the two sides. */
 export let anchorGradients: usize = 0;
 export let candidateGradients: usize = 0;
+export let anchorGradientsBytes: usize = 0;
+export let candidateGradientsBytes: usize = 0;
 /** [edges] ∂loss/∂(positive score), times the edge's weight. */
 export let positiveWeights: usize = 0;
-/** [distinct rows] summed gradients, and the hash table that finds them: see `gradients.ts`. */
+/** Gradients summed by row, and the hash table that finds them: see `gradients.ts`. */
 export let gradients: usize = 0;
 export let gradientRows: usize = 0;
+export let gradientAddresses: usize = 0;
 export let slotRows: usize = 0;
 export let slotNumbers: usize = 0;
 export let slotMask: usize = 0;

@@ -1,5 +1,5 @@
 import {
-  anchorGradients, anchors, beta, vectorBytes, blockRowBytes, candidateGradients, candidatePulls, candidates,
+  anchors, beta, vectorBytes, blockRowBytes, candidatePulls, candidates,
   distances, edgeRowBytes, scorer, TRANSE_L1, TRANSE_L2,
   TRANSE_L2_SQUARED, TWHIN, weightRowBytes, weights, weightsTransposed,
 } from './layout';
@@ -54,7 +54,7 @@ export function pullRow(row: usize, end: usize, edgeWeight: f32): void {
 }
 
 /** Fills the gradients of all anchors and candidates from the pulls in `weights`. */
-export function pullAll(edges: usize, count: usize): void {
+export function pullAll(edges: usize, count: usize, anchorGradients: usize, candidateGradients: usize): void {
   const numbers = vectorBytes >> 2;
   const rows = (edges + 3) & ~3;
   const columns = (count + 7) & ~7;
@@ -76,11 +76,13 @@ export function pullAll(edges: usize, count: usize): void {
     columns, numbers, edges,
     weights, weightRowBytes, anchors, blockRowBytes, candidateGradients, blockRowBytes,
   );
-  if (scorer != TWHIN) subtractOwn(edges, count, columns << 2);
+  if (scorer != TWHIN) subtractOwn(edges, count, columns << 2, anchorGradients, candidateGradients);
 }
 
 /** The `− a` of `pull · (b − a)`, once for each anchor and candidate: its pulls summed, times itself. */
-function subtractOwn(edges: usize, count: usize, end: usize): void {
+function subtractOwn(
+  edges: usize, count: usize, end: usize, anchorGradients: usize, candidateGradients: usize,
+): void {
   memory.fill(candidatePulls, 0, end);
   for (let i: usize = 0; i < edges; i++) {
     const row = weights + i * weightRowBytes;

@@ -1,6 +1,7 @@
 import { addGradient, gradientOf } from './gradients';
 import {
-  anchorGradients, anchors, blockRowBytes, candidateGradients, candidates, edgeWeights, intAt, losses,
+  anchorGradients, anchorGradientsBytes, anchors, blockRowBytes, candidateGradients, candidateGradientsBytes,
+  candidates, edgeWeights, intAt, losses,
   maxCandidates, positives, positiveWeights, relation, weightRowBytes, weights,
 } from './layout';
 import { anchorLoss, positiveWeight, weigh } from './loss';
@@ -16,30 +17,33 @@ import { compareAll, scoreOf, scoreRow } from './score';
  * Blocks are computed in whole tiles: what an earlier chunk left past the last edge and candidate is masked, or never read.
  */
 export function addSide(
-  edges: usize, anchorRows: usize, reverse: i32, positiveRows: usize,
+  edges: usize, anchorRows: usize, reverse: usize, positiveRows: usize,
   candidateRows: usize, count: usize, mask: usize,
 ): void {
   touchRows(candidateRows, count);
   for (let i: usize = 0; i < edges; i++) {
-    translate(intAt(anchorRows, i), 2 * intAt(relation, i) + reverse, anchors + i * blockRowBytes);
+    translate(intAt(anchorRows, i), 2 * intAt(relation, i) + <i32>reverse, anchors + i * blockRowBytes);
     copyRow(intAt(positiveRows, i), positives + i * blockRowBytes);
   }
   for (let j: usize = 0; j < count; j++) copyRow(intAt(candidateRows, j), candidates + j * blockRowBytes);
 
   compareAll(edges, count);
   for (let i: usize = 0; i < edges; i++) weighAnchor(i, count, mask + i * maxCandidates);
-  pullAll(edges, count);
+  // Of each side there is a block: gradients of the first are where it left them until the rows are updated.
+  const toAnchors = anchorGradients + reverse * anchorGradientsBytes;
+  const toCandidates = candidateGradients + reverse * candidateGradientsBytes;
+  pullAll(edges, count, toAnchors, toCandidates);
 
   for (let i: usize = 0; i < edges; i++) {
     const offset = i * blockRowBytes;
-    const gradient = anchorGradients + offset;
+    const gradient = toAnchors + offset;
     const weight = load<f32>(positiveWeights + (i << 2));
     pullPositive(weight, anchors + offset, positives + offset, gradient, gradientOf(intAt(positiveRows, i)));
+    addGradient(2 * intAt(relation, i) + <i32>reverse, gradient);
     addGradient(intAt(anchorRows, i), gradient);
-    addGradient(2 * intAt(relation, i) + reverse, gradient);
   }
   for (let j: usize = 0; j < count; j++) {
-    addGradient(intAt(candidateRows, j), candidateGradients + j * blockRowBytes);
+    addGradient(intAt(candidateRows, j), toCandidates + j * blockRowBytes);
   }
 }
 

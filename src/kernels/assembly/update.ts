@@ -1,63 +1,68 @@
 import { dim, learningRate, rowAt, unitBall, vectorBytes } from './layout';
 import { storePair } from './matrix';
-import { dot, multiplyAdd, sumLanes } from './vector';
+import { multiplyAdd, sumLanes } from './vector';
 
 const EPSILON: f32 = 1e-8;
 const MIN_MOVE: f32 = 1e-12;
 
 /**
  * Row-wise Adagrad, unit ball (entities only) and drift of one row, as in `model/adagrad.ts`. A row whose gradient
- * is zero is left alone. The gradient is overwritten on the way.
+ * is zero is left alone.
+ *
+ * All dot products of vector v and gradient g are summed in one pass, and give the new length before there is a new
+ * vector: |v − rate · g|² = |v|² − 2 rate · (v · g) + rate² · |g|².
  */
 export function updateRow(row: i32, gradient: usize, isEntity: bool): void {
   const vector = rowAt(row);
-  const square = dot(gradient, gradient, vectorBytes);
-  if (square == 0) return;
-
-  const accumulator = load<f32>(vector + vectorBytes) + square / dim;
-  store<f32>(vector + vectorBytes, accumulator);
-  let move = step(vector, gradient, learningRate / (sqrt<f32>(accumulator) + EPSILON));
-  if (unitBall && isEntity) {
-    const norm = dot(vector, vector, vectorBytes);
-    if (norm > 1) move = scale(vector, gradient, <f32>1 / sqrt<f32>(norm));
+  const zero = f32x4.splat(0);
+  let vv0 = zero, vv1 = zero;
+  let vg0 = zero, vg1 = zero;
+  let gg0 = zero, gg1 = zero;
+  for (let k: usize = 0; k < vectorBytes; k += 32) {
+    const v0 = v128.load(vector + k);
+    const v1 = v128.load(vector + k, 16);
+    const g0 = v128.load(gradient + k);
+    const g1 = v128.load(gradient + k, 16);
+    vv0 = multiplyAdd(v0, v0, vv0);
+    vv1 = multiplyAdd(v1, v1, vv1);
+    vg0 = multiplyAdd(v0, g0, vg0);
+    vg1 = multiplyAdd(v1, g1, vg1);
+    gg0 = multiplyAdd(g0, g0, gg0);
+    gg1 = multiplyAdd(g1, g1, gg1);
   }
-  const drift = load<f32>(vector + vectorBytes, 4) + max(sqrt<f32>(move), MIN_MOVE);
+  const gg = sumLanes(f32x4.add(gg0, gg1));
+  if (gg == 0) return;
+
+  const accumulator = load<f32>(vector + vectorBytes) + gg / dim;
+  store<f32>(vector + vectorBytes, accumulator);
+  const rate = learningRate / (sqrt<f32>(accumulator) + EPSILON);
+  let factor: f32 = 1;
+  if (unitBall && isEntity) {
+    const vv = sumLanes(f32x4.add(vv0, vv1));
+    const vg = sumLanes(f32x4.add(vg0, vg1));
+    const square = vv + rate * (rate * gg - 2 * vg);
+    if (square > 1) factor = <f32>1 / sqrt<f32>(square);
+  }
+  const drift = load<f32>(vector + vectorBytes, 4) + max(move(vector, gradient, rate, factor), MIN_MOVE);
   store<f32>(vector + vectorBytes, drift, 4);
 }
 
-/** Moves a vector against its gradient, which is overwritten with what the vector was; returns the move's squared length. */
-function step(vector: usize, gradient: usize, rate: f32): f32 {
+/** Makes v of factor · (v − rate · g), and returns the length of its move. */
+function move(vector: usize, gradient: usize, rate: f32, factor: f32): f32 {
   const rates = f32x4.splat(-rate);
-  let even = f32x4.splat(0);
-  let odd = even;
+  const factors = f32x4.splat(factor);
+  let moves0 = f32x4.splat(0);
+  let moves1 = moves0;
   for (let k: usize = 0; k < vectorBytes; k += 32) {
     const before0 = v128.load(vector + k);
     const before1 = v128.load(vector + k, 16);
-    const after0 = multiplyAdd(rates, v128.load(gradient + k), before0);
-    const after1 = multiplyAdd(rates, v128.load(gradient + k, 16), before1);
+    const after0 = f32x4.mul(factors, multiplyAdd(rates, v128.load(gradient + k), before0));
+    const after1 = f32x4.mul(factors, multiplyAdd(rates, v128.load(gradient + k, 16), before1));
     storePair(vector + k, after0, after1);
-    storePair(gradient + k, before0, before1);
     const move0 = f32x4.sub(after0, before0);
     const move1 = f32x4.sub(after1, before1);
-    even = multiplyAdd(move0, move0, even);
-    odd = multiplyAdd(move1, move1, odd);
+    moves0 = multiplyAdd(move0, move0, moves0);
+    moves1 = multiplyAdd(move1, move1, moves1);
   }
-  return sumLanes(f32x4.add(even, odd));
-}
-
-/** Multiplies a vector; returns the squared length of its move from what it was before. */
-function scale(vector: usize, before: usize, factor: f32): f32 {
-  const factors = f32x4.splat(factor);
-  let even = f32x4.splat(0);
-  let odd = even;
-  for (let k: usize = 0; k < vectorBytes; k += 32) {
-    const after0 = f32x4.mul(factors, v128.load(vector + k));
-    const after1 = f32x4.mul(factors, v128.load(vector + k, 16));
-    storePair(vector + k, after0, after1);
-    const move0 = f32x4.sub(after0, v128.load(before + k));
-    const move1 = f32x4.sub(after1, v128.load(before + k, 16));
-    even = multiplyAdd(move0, move0, even);
-    odd = multiplyAdd(move1, move1, odd);
-  }
-  return sumLanes(f32x4.add(even, odd));
+  return sqrt<f32>(sumLanes(f32x4.add(moves0, moves1)));
 }
