@@ -14,6 +14,9 @@ export * from './layout';
 /** Where the compiler's own constants end: the workspace must begin after it. */
 export const constantsEnd: usize = __heap_base;
 
+/** Rows brought into the cache at a time before they are updated. */
+const TOUCHED: i32 = 16;
+
 /** One training step on the chunk in the workspace; returns the loss summed over both anchors of its edges. */
 export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
   clearGradients();
@@ -29,6 +32,8 @@ export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
   addSide(edges, lhs, 0, rhs, rhsCandidates, rhsCount, rhsMask);
   addSide(edges, rhs, 1, lhs, lhsCandidates, lhsCount, lhsMask);
   for (let n: i32 = 0; n < gradientCount; n++) {
+    // A large chunk's first rows have left the cache by now.
+    if (n % TOUCHED == 0) touchRows(gradientRows + (<usize>n << 2), min(TOUCHED, gradientCount - n));
     updateRow(intAt(gradientRows, n), intAt(gradientAddresses, n), n >= relationRows);
   }
   let sum: f64 = 0;
