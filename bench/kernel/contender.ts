@@ -21,6 +21,9 @@ export interface Measured {
   readonly gflops: readonly number[];
 }
 
+/** Turns of the round that is not counted are longer by this: by its end V8 has replaced its first, slow code. */
+const WARM_UP = 4;
+
 /** Lets all take turns, `rounds` times after one that is not counted, so that a busy machine slows all alike. */
 export async function takeTurns(
   contenders: readonly Contender[],
@@ -30,7 +33,7 @@ export async function takeTurns(
   try {
     for (let round = -1; round < rounds; round++) {
       for (const [each, own] of rates) {
-        const rate = await each.measure(ms);
+        const rate = await each.measure(round < 0 ? WARM_UP * ms : ms);
         if (round >= 0) own.push(rate);
       }
     }

@@ -23,7 +23,7 @@ const [processor] = cpus();
 const loadBefore = load();
 
 const { contenders, notes } = await mainGroup();
-const measured = await takeTurns([await peak(), ...contenders], turns);
+const measured = await takeTurns([peak(), ...contenders], turns);
 const found = bounds(measured);
 
 if (values.check) {
@@ -64,7 +64,7 @@ One thing changed at a time, each line against a peak of its own:
 | | ${BUILDS.map((build) => `${build}, k edges/s | GFLOP/s`).join(' | ')} | ${BUILDS[0]}, of the peak |
 |---|${'---|---|'.repeat(BUILDS.length)}---|`);
   for (const [name, workload] of VARIATIONS) {
-    const own = await takeTurns([await peak(), ...variation(workload)], turns);
+    const own = await takeTurns([peak(), ...variation(workload)], turns);
     const cells = BUILDS.map((build) => {
       const { rates = [], gflops = [] } = own.get(build) ?? {};
       return `${spread(rates)} | ${median(gflops).toFixed(1)}`;
