@@ -20,7 +20,11 @@ function passes(script: string, ...args: string[]): void {
 describe('tools', () => {
   const tsc = 'typescript/bin/tsc';
   test('the compiler takes every source', () => passes(tsc, '--noEmit'), 60_000);
-  test('and the kernel’s, by their own setting', () => passes(tsc, '-p', 'src/kernels/assembly'), 60_000);
+  test.each(['src/kernels/assembly', 'bench/kernel/assembly'])(
+    'and those of %s, by their own setting',
+    (folder) => passes(tsc, '-p', folder),
+    60_000,
+  );
   test(
     'formatter and linter have nothing to say',
     () => passes('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'),

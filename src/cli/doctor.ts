@@ -8,7 +8,7 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { reasonOf } from '../errors.ts';
 import { differences, fingerprint } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
-import { simdLevel } from '../kernels/select.ts';
+import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import { planTopics } from '../pipeline/topic-plan.ts';
 import { openForReading } from '../state/open.ts';
@@ -51,7 +51,7 @@ export async function doctor(
   tell('Node', major >= 24, major >= 24 ? process.version : `${process.version}; install Node 24 or newer`);
   await check(
     'SIMD',
-    async () => simdLevel(),
+    async () => describeSimd(config),
     'set training.kernel to reference, which is slow but needs none',
   );
   await check(
@@ -67,6 +67,18 @@ export async function doctor(
   }
   if (options.json) output.out(JSON.stringify({ ok: findings.every(({ ok }) => ok), findings }));
   return findings.every(({ ok }) => ok);
+}
+
+function describeSimd({ graphs }: Config): string {
+  const level = simdLevel();
+  const choices = [...new Set(graphs.map(({ trainer }) => trainer.kernel))];
+  if (level === 'none' && choices.some((choice) => choice !== 'reference')) {
+    throw new Error('WebAssembly has no SIMD on this machine');
+  }
+  const kernels = choices.map(
+    (choice) => `kernel ${choice} is ${kernelHere(choice)}, in a replay ${reproducible(choice)}`,
+  );
+  return [level, ...kernels].join('; ');
 }
 
 async function tryRocksdb(): Promise<string> {

@@ -33,6 +33,7 @@ export const COUNTS: OfEachKey<Counts> = {
     negativeWeight: 'from a restart',
     learningRate: 'from a restart',
     unitBall: 'from a restart',
+    relationWeights: 'from a restart',
   },
   training: {
     kernel: 'from a restart',

@@ -14,6 +14,9 @@ import { type HttpAddress, readHttpAddress } from './http-address.ts';
 import { PRESETS } from './presets.ts';
 import type { ConfigFile } from './schema.ts';
 
+/** γ of the margin loss where none is given, as in most papers. */
+const RANKING_MARGIN = 1;
+
 /** One graph, ready to run. */
 export interface GraphConfig {
   readonly name: string;
@@ -85,6 +88,13 @@ export function resolveConfig(
         problems.push(`relations.${name}: expected one of ${entityTypes.join(', ')}, seen "${type}"`);
     }
   }
+  checkLoss(file.model, problems);
+  for (const name of Object.keys(file.model.relationWeights)) {
+    if (!relations.some((each) => each.name === name))
+      problems.push(
+        `model.relationWeights: expected names of relations, ${relations.map((each) => each.name).join(', ')}, seen "${name}"`,
+      );
+  }
   const state = resolve(cwd, environment.state ?? file.state ?? '.twhin/state');
   const graphs = Object.entries({ ...GRAPHS, ...file.graphs }).map(([name, graph]) => {
     const chosen = pick(`graphs.${name}.relations`, graph.relations, relations, problems);
@@ -147,7 +157,7 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
         scorer: model.scorer ?? recipe.model.scorer,
         loss: model.loss ?? recipe.model.loss,
         beta: model.beta ?? recipe.model.beta,
-        margin: model.margin ?? recipe.model.margin,
+        margin: model.margin ?? (model.loss === 'margin' ? RANKING_MARGIN : recipe.model.margin),
         negativeWeight: model.negativeWeight ?? recipe.model.negativeWeight,
         learningRate: model.learningRate ?? recipe.model.learningRate,
         unitBall: model.unitBall ?? recipe.model.unitBall,
@@ -160,6 +170,7 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
         name,
         lhsType: types.indexOf(lhs),
         rhsType: types.indexOf(rhs),
+        ...weightOf(model.relationWeights[name]),
       })),
       seed: training.seed,
       init: training.init,
@@ -172,6 +183,16 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       evaluatedCandidates: training.evaluatedCandidates,
     },
   };
+}
+
+/** Left out where it is 1: a replay that was begun before there were weights goes on. */
+function weightOf(weight = 1): { weight?: number } {
+  return weight === 1 ? {} : { weight };
+}
+
+function checkLoss({ loss, margin }: ConfigFile['model'], problems: string[]): void {
+  if (loss === 'margin' && margin !== undefined && margin <= 0)
+    problems.push(`model.margin: expected a number above 0 with loss margin, seen ${margin}`);
 }
 
 function httpOf(file: ConfigFile, environment: Environment, problems: string[]): Config['http'] {

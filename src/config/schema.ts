@@ -43,18 +43,21 @@ export const configFileSchema = z.strictObject({
   model: z
     .strictObject({
       dim: whole.max(1024).default(128),
-      scorer: z.enum(['transe-l1', 'transe-l2', 'twhin']).optional(),
-      loss: z.enum(['softmax', 'logistic']).optional(),
+      scorer: z.enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin']).optional(),
+      loss: z.enum(['softmax', 'logistic', 'margin']).optional(),
       beta: positive.optional(),
       margin: z.number().optional(),
       negativeWeight: positive.optional(),
       learningRate: positive.optional(),
       unitBall: z.boolean().optional(),
+      /** By relation's name: what the loss of its edges is multiplied by; 1 where nothing is said. */
+      relationWeights: z.record(name, positive).default({}),
     })
     .prefault({}),
   training: z
     .strictObject({
-      kernel: z.enum(['wasm', 'reference']).default('wasm'),
+      /** wasm: relaxed SIMD where the machine has it, for live updaters; a replay always takes wasm-plain for it. */
+      kernel: z.enum(['wasm', 'wasm-plain', 'reference']).default('wasm'),
       seed: z.number().int().nonnegative().default(1),
       init: z.enum(['random', 'neighbours']).default('random'),
       /** Each number of a new vector is uniform in ±initScale; by default such that its length is about 1. */
@@ -80,7 +83,7 @@ export const configFileSchema = z.strictObject({
     .prefault({}),
   limits: z
     .strictObject({
-      /** Entities a graph may hold; their table takes (dim + 16) × 4 bytes each, as they come. */
+      /** Entities a graph may hold; their table takes (dim + 4) × 4 bytes each, as they come. */
       maxEntities: whole.default(4_000_000),
       /** Live edges kept in memory to keep known positives out of the negatives; 20 bytes or so each. */
       maxKnownEdges: whole.default(50_000_000),

@@ -11,10 +11,12 @@ export interface ChunkSize {
 /** Where a chunk's arrays come from: typed arrays of `length`, zeroed. */
 export interface ChunkArrays {
   ints(name: ChunkIntArray, length: number): Int32Array;
+  floats(name: ChunkFloatArray, length: number): Float32Array;
   bytes(name: ChunkByteArray, length: number): Uint8Array;
 }
 
 export type ChunkIntArray = 'lhs' | 'relation' | 'rhs' | 'lhsCandidates' | 'rhsCandidates';
+export type ChunkFloatArray = 'edgeWeights';
 export type ChunkByteArray = 'lhsMask' | 'rhsMask';
 
 /** An empty chunk on the arrays of `from`. */
@@ -26,6 +28,7 @@ export function createChunk({ maxEdges, maxCandidates }: ChunkSize, from: ChunkA
     lhs: from.ints('lhs', maxEdges),
     relation: from.ints('relation', maxEdges),
     rhs: from.ints('rhs', maxEdges),
+    edgeWeights: from.floats('edgeWeights', maxEdges).fill(1),
     lhsCount: 0,
     lhsCandidates: from.ints('lhsCandidates', maxCandidates),
     rhsCount: 0,

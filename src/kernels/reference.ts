@@ -34,6 +34,7 @@ export class ReferenceKernel implements Kernel {
     this.#settings = settings;
     this.chunk = createChunk(size, {
       ints: (_name, length) => new Int32Array(length),
+      floats: (_name, length) => new Float32Array(length),
       bytes: (_name, length) => new Uint8Array(length),
     });
     this.losses = new Float32Array(size.maxEdges);
@@ -102,9 +103,11 @@ export class ReferenceKernel implements Kernel {
     const positiveScore = scorer.score(moved, this.#vector(positive), beta);
     const { loss, positiveWeight } = LOSSES[lossName](positiveScore, scores, this.#settings, weights);
 
+    const edgeWeight = this.chunk.edgeWeights[i]!;
     const movedGradient = new Float64Array(moved.length);
     const add = (row: number, weight: number) => {
-      scorer.addGradient(moved, this.#vector(row), beta, weight, movedGradient, this.#slot(gradients, row));
+      const slot = this.#slot(gradients, row);
+      scorer.addGradient(moved, this.#vector(row), beta, edgeWeight * weight, movedGradient, slot);
     };
     add(positive, positiveWeight);
     negatives.forEach((row, j) => {
@@ -114,7 +117,7 @@ export class ReferenceKernel implements Kernel {
       const gradient = this.#slot(gradients, row);
       for (let k = 0; k < gradient.length; k++) gradient[k]! += movedGradient[k]!;
     }
-    return loss;
+    return edgeWeight * loss;
   }
 
   #update(row: number, gradient: Float64Array): void {

@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.ts';
-import type { Kernel } from '../model/kernel.ts';
+import type { Kernel, KernelChoice, KernelName } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 import type { ChunkSize } from './chunk.ts';
@@ -7,19 +7,33 @@ import { ReferenceKernel } from './reference.ts';
 import { WasmKernel } from './wasm.ts';
 
 /**
- * A kernel by name on a table. For `wasm`, the table must have been made with `workspaceBytes` of at least
+ * A kernel on a table; `wasm` is the faster build that this machine runs. For a compiled one, the table must have been made with `workspaceBytes` of at least
  * `workspaceBytes(settings, maxEdges, maxCandidates)`.
  * @throws UsageError naming every setting out of range.
  * @throws FatalError when the table keeps too little room.
  */
 export function createKernel(
-  name: Kernel['name'],
+  choice: KernelChoice,
   table: Table,
   settings: ModelSettings,
   size: ChunkSize,
 ): Kernel {
   checkSettings(table, settings, size);
-  return name === 'wasm' ? new WasmKernel(table, settings, size) : new ReferenceKernel(table, settings, size);
+  const name = kernelHere(choice);
+  return name === 'reference'
+    ? new ReferenceKernel(table, settings, size)
+    : new WasmKernel(name, table, settings, size);
+}
+
+/** The kernel that a choice is on this machine. */
+export function kernelHere(choice: KernelChoice): KernelName {
+  if (choice !== 'wasm') return choice;
+  return simdLevel() === 'relaxed' ? 'wasm-relaxed' : 'wasm-plain';
+}
+
+/** The kernel to take for a choice where the same events must give the same bytes on every machine. */
+export function reproducible(choice: KernelChoice): KernelName {
+  return choice === 'reference' ? 'reference' : 'wasm-plain';
 }
 
 function checkSettings(table: Table, settings: ModelSettings, { maxEdges, maxCandidates }: ChunkSize): void {
@@ -43,7 +57,7 @@ function checkSettings(table: Table, settings: ModelSettings, { maxEdges, maxCan
   if (problems.length > 0) throw new UsageError('kernel-settings', problems.join('\n'));
 }
 
-/** What the machine's WebAssembly can do. The kernel needs `simd128`; `relaxed` is more, and not used. */
+/** What the machine's WebAssembly can do. `wasm-plain` needs `simd128`, `wasm-relaxed` needs `relaxed`. */
 export type SimdLevel = 'none' | 'simd128' | 'relaxed';
 
 /** Asks V8 by validating the smallest module that uses each. */

@@ -9,17 +9,31 @@ import { layOut } from './workspace.ts';
 const SCORER_CONSTANTS: Record<ScorerName, string> = {
   'transe-l1': 'TRANSE_L1',
   'transe-l2': 'TRANSE_L2',
+  'transe-l2-squared': 'TRANSE_L2_SQUARED',
   twhin: 'TWHIN',
 };
 
-const LOSS_CONSTANTS: Record<LossName, string> = { softmax: 'SOFTMAX', logistic: 'LOGISTIC' };
+const LOSS_CONSTANTS: Record<LossName, string> = {
+  softmax: 'SOFTMAX',
+  logistic: 'LOGISTIC',
+  margin: 'MARGIN',
+};
+
+/** The two builds of one source, by the file each is in. */
+const BUILDS = {
+  'wasm-plain': new URL('./kernel-plain.wasm', import.meta.url),
+  'wasm-relaxed': new URL('./kernel-relaxed.wasm', import.meta.url),
+} as const;
+
+export type WasmBuild = keyof typeof BUILDS;
 
 /**
  * The compiled kernel (`assembly/`, SIMD in float32) on the table's own memory. Its workspace lies below the table's
- * rows; nothing is allocated in a step. The same chunks in the same order give the same bytes on every machine.
+ * rows; nothing is allocated in a step. The same chunks in the same order give the same bytes: those of the plain
+ * build on every machine, those of the relaxed one, which may round a multiply-add once or twice, on this machine.
  */
 export class WasmKernel implements Kernel {
-  readonly name = 'wasm';
+  readonly name: WasmBuild;
   readonly chunk: Chunk;
   readonly losses: Float32Array;
   readonly #table: Table;
@@ -29,7 +43,8 @@ export class WasmKernel implements Kernel {
   readonly #scoredValues: Float32Array;
 
   /** @throws FatalError when the table keeps too little room below its rows. */
-  constructor(table: Table, settings: ModelSettings, size: ChunkSize) {
+  constructor(build: WasmBuild, table: Table, settings: ModelSettings, size: ChunkSize) {
+    this.name = build;
     const workspace = layOut(settings.dim, size);
     if (table.base < workspace.bytes) {
       throw new FatalError(
@@ -43,6 +58,7 @@ export class WasmKernel implements Kernel {
     this.#table = table;
     this.chunk = createChunk(size, {
       ints: (name, length) => new Int32Array(buffer, workspace[name], length),
+      floats: (name, length) => new Float32Array(buffer, workspace[name], length),
       bytes: (name, length) => new Uint8Array(buffer, workspace[name], length),
     });
     this.losses = new Float32Array(buffer, workspace.losses, size.maxEdges);
@@ -50,7 +66,7 @@ export class WasmKernel implements Kernel {
     this.#scoredRows = new Int32Array(buffer, workspace.scoredRows, scored);
     this.#scoredValues = new Float32Array(buffer, workspace.scoredValues, scored);
 
-    const { exports } = new WebAssembly.Instance(compiledKernel(), { env: { memory: table.memory } });
+    const { exports } = new WebAssembly.Instance(compiledKernel(build), { env: { memory: table.memory } });
     const { bytes: _bytes, ...addresses } = workspace;
     setGlobals(exports, {
       ...addresses,
@@ -95,12 +111,12 @@ export class WasmKernel implements Kernel {
 type Exported = (...values: number[]) => number;
 type Exports = Readonly<Record<string, unknown>>;
 
-let compiled: WebAssembly.Module | undefined;
+const compiled: Partial<Record<WasmBuild, WebAssembly.Module>> = {};
 
 /** The module, compiled once a thread. */
-function compiledKernel(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)));
-  return compiled;
+function compiledKernel(build: WasmBuild): WebAssembly.Module {
+  compiled[build] ??= new WebAssembly.Module(readFileSync(BUILDS[build]));
+  return compiled[build];
 }
 
 function setGlobals(exports: Exports, values: Record<string, unknown>): void {
@@ -120,5 +136,8 @@ function functionOf(exports: Exports, name: string): Exported {
 }
 
 function outdated(name: string): FatalError {
-  return new FatalError('kernel-outdated', `kernel.wasm has no ${name}; compile it again: npm run kernel`);
+  return new FatalError(
+    'kernel-outdated',
+    `the compiled kernel has no ${name}; compile it again: npm run kernel`,
+  );
 }

@@ -1,8 +1,8 @@
 import type { ModelSettings } from '../model/settings.ts';
 import type { ChunkSize } from './chunk.ts';
 
-/** Low addresses are left free: the compiler may put constants there. */
-const START = 1024;
+/** The compiler puts constants from 1,024 on. */
+const START = 2048;
 /** Blocks start on cache lines. */
 const ALIGNMENT = 64;
 const FLOAT_BYTES = 4;
@@ -15,12 +15,21 @@ export type Workspace = Readonly<Record<(typeof BLOCKS)[number] | (typeof SIZES)
   readonly bytes: number;
 };
 
-const SIZES = ['blockBytes', 'blockRowBytes', 'weightRowBytes', 'slotMask', 'maxCandidates'] as const;
+const SIZES = [
+  'blockRowBytes',
+  'anchorGradientsBytes',
+  'candidateGradientsBytes',
+  'weightRowBytes',
+  'edgeRowBytes',
+  'slotMask',
+  'maxCandidates',
+] as const;
 
 const BLOCKS = [
   'lhs',
   'relation',
   'rhs',
+  'edgeWeights',
   'lhsCandidates',
   'rhsCandidates',
   'lhsMask',
@@ -34,10 +43,13 @@ const BLOCKS = [
   'positiveWeights',
   'gradients',
   'gradientRows',
+  'gradientAddresses',
   'slotRows',
   'slotNumbers',
-  'transposed',
+  'anchorsTransposed',
+  'candidatesTransposed',
   'weights',
+  'weightsTransposed',
   'candidateNorms',
   'distances',
   'candidatePulls',
@@ -61,7 +73,7 @@ export function workspaceBytes(
  * Lays the workspace out, one block after the other:
  *
  *     | free | chunk: rows, candidates, masks | losses | vectors and gradients by edge, by candidate, by distinct row |
- *     | [dim, candidates] candidates on their side | [edges, candidates] scores and weights | … by candidate |
+ *     | anchors and candidates on their side | [edges, candidates] scores and weights, and on their side | … by candidate |
  *
  * Blocks a matrix product fills are rounded up to its tile of 4 rows by 8 columns.
  */
@@ -70,7 +82,10 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize): Wor
   const edges = roundUp(maxEdges, 4);
   const candidates = roundUp(Math.max(maxCandidates, 1), 8);
   const blockRowBytes = (floats + ROW_SPARE_FLOATS) * FLOAT_BYTES;
+  const anchorGradientsBytes = edges * blockRowBytes;
+  const candidateGradientsBytes = candidates * blockRowBytes;
   const weightRowBytes = (candidates + ROW_SPARE_FLOATS) * FLOAT_BYTES;
+  const edgeRowBytes = (edges + ROW_SPARE_FLOATS) * FLOAT_BYTES;
   // lhs, rhs, two relation rows an edge, and the candidates of both sides.
   const distinctRows = 4 * maxEdges + 2 * maxCandidates;
   const slots = 2 ** Math.ceil(Math.log2(2 * distinctRows + 1));
@@ -80,6 +95,7 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize): Wor
     lhs: edges * FLOAT_BYTES,
     relation: edges * FLOAT_BYTES,
     rhs: edges * FLOAT_BYTES,
+    edgeWeights: edges * FLOAT_BYTES,
     lhsCandidates: candidates * FLOAT_BYTES,
     rhsCandidates: candidates * FLOAT_BYTES,
     lhsMask: maskBytes,
@@ -88,15 +104,19 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize): Wor
     anchors: edges * blockRowBytes,
     positives: edges * blockRowBytes,
     candidates: candidates * blockRowBytes,
-    anchorGradients: edges * blockRowBytes,
-    candidateGradients: candidates * blockRowBytes,
+    anchorGradients: 2 * anchorGradientsBytes,
+    candidateGradients: 2 * candidateGradientsBytes,
     positiveWeights: edges * FLOAT_BYTES,
-    gradients: distinctRows * blockRowBytes,
+    // Of relations, and of positives, which are added to in place.
+    gradients: 4 * maxEdges * blockRowBytes,
     gradientRows: distinctRows * FLOAT_BYTES,
+    gradientAddresses: distinctRows * FLOAT_BYTES,
     slotRows: slots * FLOAT_BYTES,
     slotNumbers: slots * FLOAT_BYTES,
-    transposed: floats * weightRowBytes,
+    anchorsTransposed: floats * edgeRowBytes,
+    candidatesTransposed: floats * weightRowBytes,
     weights: edges * weightRowBytes,
+    weightsTransposed: candidates * edgeRowBytes,
     candidateNorms: candidates * FLOAT_BYTES,
     distances: candidates * FLOAT_BYTES,
     candidatePulls: candidates * FLOAT_BYTES,
@@ -111,9 +131,11 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize): Wor
   }
   return {
     ...addresses,
-    blockBytes: floats * FLOAT_BYTES,
     blockRowBytes,
+    anchorGradientsBytes,
+    candidateGradientsBytes,
     weightRowBytes,
+    edgeRowBytes,
     slotMask: slots - 1,
     maxCandidates,
     bytes: end,

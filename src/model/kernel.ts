@@ -13,6 +13,8 @@ export interface Chunk {
   readonly relation: Int32Array;
   /** [edges] rows of the right-hand entities. */
   readonly rhs: Int32Array;
+  /** [edges] what each edge's loss, and with it its gradient, is multiplied by. 1 unless it is set. */
+  readonly edgeWeights: Float32Array;
   /** Candidates to stand in for lhs: how many, and their rows. Duplicates are allowed. */
   lhsCount: number;
   readonly lhsCandidates: Int32Array;
@@ -27,12 +29,18 @@ export interface Chunk {
   readonly rhsMask: Uint8Array;
 }
 
+/** What runs training steps: plain TypeScript in float64, or one of the two builds of the compiled kernel. */
+export type KernelName = 'reference' | 'wasm-plain' | 'wasm-relaxed';
+
+/** What may be asked for; `wasm` is the faster build that this machine runs. */
+export type KernelChoice = KernelName | 'wasm';
+
 /**
  * Runs training steps on a table. For each edge two anchors are trained: `lhs + forward` against rhs and its
  * candidates, `rhs + reverse` against lhs and its candidates.
  */
 export interface Kernel {
-  readonly name: 'reference' | 'wasm';
+  readonly name: KernelName;
   readonly chunk: Chunk;
   /** [maxEdges] loss of each edge in the last step, both anchors together. */
   readonly losses: Float32Array;

@@ -56,8 +56,26 @@ const logistic: Loss = (positive, negatives, { margin }, weights) => {
   return { loss, positiveWeight: -sigmoid(-(positive + margin)) };
 };
 
+/**
+ * (1/n) · Σ max(0, γ − s⁺ + s⁻): each negative is to be at least γ behind the positive. Source: Bordes et al. 2013,
+ * equation 1, over all negatives at once and averaged.
+ */
+const margin: Loss = (positive, negatives, settings, weights) => {
+  const n = negatives.length;
+  let loss = 0;
+  let within = 0;
+  for (let j = 0; j < n; j++) {
+    const short = settings.margin - positive + negatives[j]!;
+    weights[j] = short > 0 ? 1 / n : 0;
+    if (short <= 0) continue;
+    loss += short / n;
+    within++;
+  }
+  return { loss, positiveWeight: within === 0 ? 0 : -within / n };
+};
+
 /** Losses by the name a configuration gives them. */
-export const LOSSES: Readonly<Record<LossName, Loss>> = { softmax, logistic };
+export const LOSSES: Readonly<Record<LossName, Loss>> = { softmax, logistic, margin };
 
 /** e^x for x ≤ 0, exactly 0 below {@link NEGLIGIBLE_EXPONENT}. */
 function exponential(x: number): number {

@@ -54,6 +54,20 @@ const transeL2: Scorer = {
   },
 };
 
+/** −β · ‖anchor − candidate‖². Source: Lerer et al. 2019 (PyTorch-BigGraph), where it is called squared_l2. */
+const transeL2Squared: Scorer = {
+  score(anchor, candidate, beta) {
+    return -beta * squaredDistance(anchor, candidate);
+  },
+  addGradient(anchor, candidate, beta, weight, anchorGradient, candidateGradient) {
+    for (let k = 0; k < anchor.length; k++) {
+      const pull = 2 * weight * beta * (candidate[k]! - anchor[k]!);
+      anchorGradient[k]! += pull;
+      candidateGradient[k]! -= pull;
+    }
+  },
+};
+
 /** β · anchor · candidate. Source: El-Kishky et al. 2022 (TwHIN), section 3.1. */
 const twhin: Scorer = {
   score(anchor, candidate, beta) {
@@ -70,14 +84,19 @@ const twhin: Scorer = {
 };
 
 function l2Distance(anchor: Float64Array, candidate: Float64Array): number {
+  return Math.sqrt(Math.max(squaredDistance(anchor, candidate), MIN_SQUARED_DISTANCE));
+}
+
+function squaredDistance(anchor: Float64Array, candidate: Float64Array): number {
   let square = 0;
   for (let k = 0; k < anchor.length; k++) square += (anchor[k]! - candidate[k]!) ** 2;
-  return Math.sqrt(Math.max(square, MIN_SQUARED_DISTANCE));
+  return square;
 }
 
 /** Scorers by the name a configuration gives them. */
 export const SCORERS: Readonly<Record<ScorerName, Scorer>> = {
   'transe-l1': transeL1,
   'transe-l2': transeL2,
+  'transe-l2-squared': transeL2Squared,
   twhin,
 };

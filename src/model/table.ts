@@ -23,15 +23,15 @@ export function tableBytes(options: Omit<TableOptions, 'maxRows'>, rows: number)
  * The embeddings of one graph in one WebAssembly memory, so that every kernel works on the same bytes.
  *
  *     memory:  | workspace (kernel's own) | row 0 | row 1 | … | row n-1 | room to grow
- *     row:     | vector, dim floats | zeros to a multiple of 4 | accumulator | drift | spare, 14 floats |
+ *     row:     | vector, dim floats | zeros to a multiple of 8 | accumulator | drift | spare, 2 floats |
  *
  * Rows 0 … 2R-1 are the relations' (forward `2r`, reverse `2r + 1`); entity rows follow. `accumulator` is row-wise
- * Adagrad's. `drift` sums the lengths of the row's moves since it was last published. The spare floats keep the
- * stride off a power of two, which would map all rows to few cache sets.
+ * Adagrad's. `drift` sums the lengths of the row's moves since it was last published. The spare floats keep rows at
+ * multiples of 16 bytes.
  */
 export class Table {
   readonly dim: number;
-  /** dim rounded up to the SIMD width; the padding is zero and stays zero. */
+  /** dim rounded up to two SIMD registers; the padding is zero and stays zero. */
   readonly paddedDim: number;
   /** Floats from one row to the next. */
   readonly stride: number;
@@ -111,11 +111,11 @@ export class Table {
 }
 
 function paddedDimOf({ dim }: Pick<TableOptions, 'dim'>): number {
-  return Math.ceil(dim / 4) * 4;
+  return Math.ceil(dim / 8) * 8;
 }
 
 function strideOf(options: Pick<TableOptions, 'dim'>): number {
-  return paddedDimOf(options) + 16;
+  return paddedDimOf(options) + 4;
 }
 
 function baseOf({ workspaceBytes }: Pick<TableOptions, 'workspaceBytes'>): number {

@@ -4,12 +4,18 @@ import type { KnownPositives, MaskTask } from './known-positives.ts';
 import type { Random } from './random.ts';
 import type { TypeRows } from './type-rows.ts';
 
+/** What of a relation decides how its edges are trained. */
+export interface TrainedRelation extends TypePair {
+  /** What the loss of its edges is multiplied by; 1 where it is left out. */
+  readonly weight?: number;
+}
+
 /** Fills a kernel's chunk: the edges, candidates for both sides, and which of them are no negatives. */
 export class Negatives {
   readonly #chunk: Chunk;
   readonly #rows: TypeRows;
   readonly #known: KnownPositives;
-  readonly #relations: readonly TypePair[];
+  readonly #relations: readonly TrainedRelation[];
   readonly #uniform: number;
   readonly #rhsTask: MaskTask;
   readonly #lhsTask: MaskTask;
@@ -19,7 +25,7 @@ export class Negatives {
     chunk: Chunk;
     rows: TypeRows;
     known: KnownPositives;
-    relations: readonly TypePair[];
+    relations: readonly TrainedRelation[];
     uniform: number;
   }) {
     const { chunk } = options;
@@ -59,6 +65,7 @@ export class Negatives {
       chunk.lhs[i] = edges.lhs[edge]!;
       chunk.relation[i] = edges.relation[edge]!;
       chunk.rhs[i] = edges.rhs[edge]!;
+      chunk.edgeWeights[i] = this.#relations[edges.relation[edge]!]!.weight ?? 1;
     }
     const { lhsType, rhsType } = this.#relations[chunk.relation[0]!]!;
     chunk.edges = count;

@@ -321,6 +321,7 @@ describe('twhin doctor', () => {
       'ok    store engagement',
       'ok    store follow',
     ]);
+    expect(well.out[1]).toMatch(/kernel wasm is wasm-(plain|relaxed), in a replay wasm-plain$/);
     expect(well.code).toBe(0);
     const there = await place();
     try {

@@ -134,6 +134,28 @@ describe('loadConfig', () => {
     expect(own.graphs[0]!.model.dim).toBe(12);
   });
 
+  test('a relation weighs 1 unless it is said; the margin loss has a margin of its own', async () => {
+    const config = await load(
+      `export default { model: { loss: 'margin', relationWeights: { retweets: 2, likes: 1 } } }`,
+    );
+    const { trainer, model } = config.graphs[0]!;
+    const weights = trainer.relations.filter(({ weight }) => weight !== undefined);
+    expect(weights).toEqual([{ name: 'retweets', lhsType: 0, rhsType: 1, weight: 2 }]);
+    expect(trainer.model.margin).toBe(1);
+    // Another weight is no other model.
+    expect(model.relations.find(({ name }) => name === 'retweets')).toEqual({
+      ...{ name: 'retweets', lhs: 'user', rhs: 'tweet' },
+    });
+    const wrong = load(
+      `export default { model: { loss: 'margin', margin: 0, relationWeights: { loves: 2 } } }`,
+    );
+    const problems = await problemsOf(wrong);
+    expect(problems).toContain('model.margin: expected a number above 0 with loss margin, seen 0');
+    expect(problems.join()).toMatch(
+      /model.relationWeights: expected names of relations, .*likes.*, seen "loves"/,
+    );
+  });
+
   test('takes the plain object and the function of the kit', async () => {
     expect((await load(`export default { topicPrefix: 'a.' }`)).topicPrefix).toBe('a.');
     const config = await load(`

@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import type { Kernel } from '../../src/model/kernel.ts';
+import type { KernelName } from '../../src/model/kernel.ts';
 import { chunks } from './conformance/chunks.ts';
 import { extremes } from './conformance/extremes.ts';
 import { gradients } from './conformance/gradients.ts';
@@ -8,7 +8,7 @@ import { scoring } from './conformance/scoring.ts';
 import { updates } from './conformance/updates.ts';
 
 /** What every kernel must do, measured by hand-worked numbers and by the loss as the papers write it. */
-export function kernelConformance(name: Kernel['name']): void {
+export function kernelConformance(name: KernelName): void {
   describe(`${name} kernel`, () => {
     gradients(name);
     updates(name);

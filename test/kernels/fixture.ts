@@ -1,11 +1,11 @@
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
-import type { Chunk, Kernel } from '../../src/model/kernel.ts';
+import type { Chunk, Kernel, KernelChoice } from '../../src/model/kernel.ts';
 import type { LossName, ModelSettings, ScorerName } from '../../src/model/settings.ts';
 import { Table } from '../../src/model/table.ts';
 
-export const SCORER_NAMES: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'twhin'];
-export const LOSS_NAMES: readonly LossName[] = ['softmax', 'logistic'];
+export const SCORER_NAMES: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
+export const LOSS_NAMES: readonly LossName[] = ['softmax', 'logistic', 'margin'];
 /** Every scorer with every loss. */
 export const MODELS = SCORER_NAMES.flatMap((scorer) => LOSS_NAMES.map((loss) => ({ scorer, loss })));
 
@@ -33,7 +33,7 @@ export function seeded(seed: number): () => number {
 
 /** A kernel on a table of random rows of norm about `norm`, accumulators at `accumulator`. */
 export function kernelOnRandomRows(
-  name: Kernel['name'],
+  name: KernelChoice,
   settings: ModelSettings,
   options: {
     rows: number;
@@ -70,6 +70,8 @@ export interface ChunkContent {
   /** [edge, candidate] pairs that are no negatives. */
   readonly lhsMasked?: readonly (readonly [number, number])[];
   readonly rhsMasked?: readonly (readonly [number, number])[];
+  /** Of each edge; 1 where nothing is said. */
+  readonly edgeWeights?: readonly number[];
 }
 
 export function fill(chunk: Chunk, content: ChunkContent): void {
@@ -79,6 +81,7 @@ export function fill(chunk: Chunk, content: ChunkContent): void {
     chunk.lhs[i] = lhs;
     chunk.relation[i] = relation;
     chunk.rhs[i] = rhs;
+    chunk.edgeWeights[i] = content.edgeWeights?.[i] ?? 1;
   });
   chunk.lhsCount = lhsCandidates.length;
   chunk.lhsCandidates.set(lhsCandidates);
@@ -110,6 +113,7 @@ export function randomContent(
     rhsCandidates: Array.from({ length: size.rhsCount }, entity),
     lhsMasked: masked(size.lhsCount),
     rhsMasked: masked(size.rhsCount),
+    edgeWeights: Array.from({ length: size.edges }, () => [0, 0.5, 1, 3][Math.floor(random() * 4)]!),
   };
 }
 

@@ -21,19 +21,21 @@ export function plainLosses(
       [...candidates.subarray(0, count)]
         .filter((_row, j) => mask[i * chunk.maxCandidates + j] === 0)
         .map((row) => vectors[row]!);
+    const weight = chunk.edgeWeights[i]!;
     return (
-      anchorLoss(
+      weight *
+      (anchorLoss(
         plus(lhs, forward),
         rhs,
         unmasked(chunk.rhsCandidates, chunk.rhsCount, chunk.rhsMask),
         settings,
       ) +
-      anchorLoss(
-        plus(rhs, reverse),
-        lhs,
-        unmasked(chunk.lhsCandidates, chunk.lhsCount, chunk.lhsMask),
-        settings,
-      )
+        anchorLoss(
+          plus(rhs, reverse),
+          lhs,
+          unmasked(chunk.lhsCandidates, chunk.lhsCount, chunk.lhsMask),
+          settings,
+        ))
     );
   });
 }
@@ -51,6 +53,8 @@ function anchorLoss(
     return -Math.log(Math.exp(good) / (Math.exp(good) + rest));
   }
   const { margin } = settings;
+  if (settings.loss === 'margin')
+    return bad.length > 0 ? sum(bad.map((score) => Math.max(0, margin - good + score))) / bad.length : 0;
   const ofNegatives = bad.map((score) => -Math.log(sigmoid(-(score + margin))));
   return -Math.log(sigmoid(good + margin)) + (bad.length > 0 ? sum(ofNegatives) / bad.length : 0);
 }
@@ -60,7 +64,8 @@ export function plainScore(a: Float64Array, b: Float64Array, { scorer, beta }: M
   const numbers = [...a];
   if (scorer === 'twhin') return beta * sum(numbers.map((x, k) => x * b[k]!));
   if (scorer === 'transe-l1') return -beta * sum(numbers.map((x, k) => Math.abs(x - b[k]!)));
-  return -beta * Math.sqrt(sum(numbers.map((x, k) => (x - b[k]!) ** 2)));
+  const squares = sum(numbers.map((x, k) => (x - b[k]!) ** 2));
+  return -beta * (scorer === 'transe-l2-squared' ? squares : Math.sqrt(squares));
 }
 
 /** Gradient of the chunk's loss at one row, by central differences. */

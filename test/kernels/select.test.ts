@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { FatalError, UsageError } from '../../src/errors.ts';
-import { createKernel, simdLevel } from '../../src/kernels/select.ts';
+import { createKernel, kernelHere, reproducible, simdLevel } from '../../src/kernels/select.ts';
 import { layOut, workspaceBytes } from '../../src/kernels/workspace.ts';
 import { Table } from '../../src/model/table.ts';
 import { DEFAULTS } from './fixture.ts';
@@ -8,13 +8,23 @@ import { DEFAULTS } from './fixture.ts';
 const SIZE = { maxEdges: 64, maxCandidates: 200 };
 
 test('gives the kernel that was named', () => {
-  for (const name of ['wasm', 'reference'] as const) {
+  for (const name of ['wasm-plain', 'reference'] as const) {
     const table = new Table({ dim: 3, maxRows: 10, workspaceBytes: workspaceBytes(DEFAULTS, 64, 200) });
     const kernel = createKernel(name, table, DEFAULTS, SIZE);
     expect(kernel.name).toBe(name);
     expect(kernel.chunk).toMatchObject({ ...SIZE, edges: 0, lhsCount: 0, rhsCount: 0 });
     expect(kernel.chunk.rhsMask).toHaveLength(64 * 200);
   }
+});
+
+test('wasm is the relaxed build where the machine has it; what must be the same everywhere never is', () => {
+  expect(kernelHere('wasm')).toBe(simdLevel() === 'relaxed' ? 'wasm-relaxed' : 'wasm-plain');
+  expect(kernelHere('wasm-plain')).toBe('wasm-plain');
+  expect(kernelHere('reference')).toBe('reference');
+  expect(reproducible('wasm')).toBe('wasm-plain');
+  expect(reproducible('wasm-relaxed')).toBe('wasm-plain');
+  expect(reproducible('wasm-plain')).toBe('wasm-plain');
+  expect(reproducible('reference')).toBe('reference');
 });
 
 test('refuses a table without room for the workspace, saying how to make one', () => {
@@ -47,9 +57,11 @@ test.each([
 ])('blocks are on cache lines and do not overlap: %o', ({ dim, maxEdges, maxCandidates }) => {
   const {
     bytes,
-    blockBytes,
     blockRowBytes,
+    anchorGradientsBytes: _anchors,
+    candidateGradientsBytes: _candidates,
     weightRowBytes,
+    edgeRowBytes,
     slotMask,
     maxCandidates: _,
     ...blocks
@@ -59,8 +71,8 @@ test.each([
   for (const start of starts) expect(start % 64).toBe(0);
   expect(new Set(starts).size).toBe(starts.length);
   expect(bytes).toBeGreaterThan(starts.at(-1)!);
-  expect(blockBytes).toBeGreaterThanOrEqual(dim * 4);
-  expect(blockRowBytes).toBeGreaterThan(blockBytes);
+  expect(blockRowBytes).toBeGreaterThan(dim * 4);
+  expect(edgeRowBytes).toBeGreaterThanOrEqual(maxEdges * 4);
   expect(weightRowBytes).toBeGreaterThanOrEqual(maxCandidates * 4);
   // Half the hash table stays free, whatever a chunk holds.
   expect(slotMask + 1).toBeGreaterThan(2 * (4 * maxEdges + 2 * maxCandidates));

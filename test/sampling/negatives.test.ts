@@ -17,6 +17,7 @@ function emptyChunk(): Chunk {
     lhs: new Int32Array(MAX_EDGES),
     relation: new Int32Array(MAX_EDGES),
     rhs: new Int32Array(MAX_EDGES),
+    edgeWeights: new Float32Array(MAX_EDGES).fill(1),
     lhsCount: 0,
     lhsCandidates: new Int32Array(STRIDE),
     rhsCount: 0,
@@ -37,7 +38,7 @@ function setUp(): { chunk: Chunk; negatives: Negatives; known: KnownPositives } 
   const chunk = emptyChunk();
   const relations = [
     { lhsType: 0, rhsType: 1 },
-    { lhsType: 0, rhsType: 1 },
+    { lhsType: 0, rhsType: 1, weight: 2.5 },
   ];
   return { chunk, known, negatives: new Negatives({ chunk, rows, known, relations, uniform: UNIFORM }) };
 }
@@ -57,6 +58,7 @@ describe('Negatives', () => {
     expect([chunk.edges, chunk.lhsCount, chunk.rhsCount]).toEqual([2, 32, 32]);
     expect([...chunk.lhs.subarray(0, 2)]).toEqual([4, 5]);
     expect([...chunk.relation.subarray(0, 2)]).toEqual([0, 1]);
+    expect([...chunk.edgeWeights.subarray(0, 2)]).toEqual([1, 2.5]);
     expect([...chunk.rhsCandidates.subarray(0, 2)]).toEqual([10, 13]);
     expect([...chunk.lhsCandidates.subarray(0, 2)]).toEqual([4, 5]);
     const uniformRhs = new Set(chunk.rhsCandidates.subarray(2, 32));

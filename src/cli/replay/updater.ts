@@ -1,6 +1,7 @@
 import { topicName } from '../../../topics/index.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
+import { reproducible } from '../../kernels/select.ts';
 import type { Log } from '../../log.ts';
 import type { LogReader, Sink, Stretch } from '../../pipeline/ports.ts';
 import { readContent } from '../../pipeline/reading/record-content.ts';
@@ -65,7 +66,8 @@ export function composeReplay(
     source,
     sink: sink ?? NOWHERE,
     store,
-    trainer: threadTrainer(graph.trainer),
+    // A digest is to be the same on every machine.
+    trainer: threadTrainer({ ...graph.trainer, kernel: reproducible(graph.trainer.kernel) }),
     deadLetter: (_, { code }) => {
       rejected.set(code, (rejected.get(code) ?? 0) + 1);
       return undefined;

@@ -3,6 +3,7 @@ import { keysOf } from '../../config/overrides.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, reasonOf } from '../../errors.ts';
 import type { StoreMemory } from '../../graph/store.ts';
+import { kernelHere } from '../../kernels/select.ts';
 import type { Tuning } from '../../pipeline/tuning.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import { type Live, readLive } from '../../state/places.ts';
@@ -156,5 +157,7 @@ async function compose(
 ): Promise<Composed> {
   const now = configuration();
   const { config, graph, set } = await asLive(now.config, plain, (settings) => now.with(settings));
-  return { ...(await composeUpdater(config, graph, { ...outside, tuning })), graph, set };
+  // By its own name, so that metrics and status tell which build it is.
+  const running = { ...graph, trainer: { ...graph.trainer, kernel: kernelHere(graph.trainer.kernel) } };
+  return { ...(await composeUpdater(config, running, { ...outside, tuning })), graph: running, set };
 }

@@ -1,5 +1,24 @@
-/** As in `model/losses.ts`: an exponent below gives exactly 0. */
-export const NEGLIGIBLE_EXPONENT: f32 = -25;
+import { multiplyAdd } from './vector';
+
+/**
+ * Numbers of `exponential`, in memory: V8 makes a constant vector anew at each use, which takes longer than to load it.
+ */
+const NUMBERS = memory.data<f32>([
+  // As in `model/losses.ts`: an exponent below gives exactly 0.
+  -25,
+  // 1.5 · 2²³: a number added to it is rounded to a whole one, which then stands in the lowest bits.
+  12582912,
+  // 1 / ln 2, and −ln 2 in two parts, so that n · ln 2 loses no bits.
+  1.44269504, -0.693359375, 2.12194440e-4,
+  // The polynomial, highest power first.
+  1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1,
+]);
+
+// @ts-ignore: decorator
+@inline
+function number(i: usize): v128 {
+  return v128.load32_splat(NUMBERS + (i << 2));
+}
 
 /**
  * e^x for x ≤ 0 in each lane, exactly 0 below −25.
@@ -8,42 +27,41 @@ export const NEGLIGIBLE_EXPONENT: f32 = -25;
 // @ts-ignore: decorator
 @inline
 export function exponential(x: v128): v128 {
-  const live = f32x4.ge(x, f32x4.splat(NEGLIGIBLE_EXPONENT));
-  const bounded = f32x4.max(x, f32x4.splat(NEGLIGIBLE_EXPONENT));
-  const n = f32x4.nearest(f32x4.mul(bounded, f32x4.splat(1.44269504)));
-  // ln 2 in two parts, so that n · ln 2 loses no bits.
-  const rough = f32x4.sub(bounded, f32x4.mul(n, f32x4.splat(0.693359375)));
-  const r = f32x4.add(rough, f32x4.mul(n, f32x4.splat(2.12194440e-4)));
-  let p = f32x4.splat(1.9875691500e-4);
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.3981999507e-3));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
-  p = f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), f32x4.add(r, f32x4.splat(1)));
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  return v128.and(f32x4.mul(p, power), live);
+  const live = f32x4.ge(x, number(0));
+  const bounded = v128.and(x, live);
+  const rounded = multiplyAdd(bounded, number(2), number(1));
+  const n = f32x4.sub(rounded, number(1));
+  const r = multiplyAdd(n, number(4), multiplyAdd(n, number(3), bounded));
+  let p = multiplyAdd(number(5), r, number(6));
+  p = multiplyAdd(p, r, number(7));
+  p = multiplyAdd(p, r, number(8));
+  p = multiplyAdd(p, r, number(9));
+  p = multiplyAdd(p, r, number(10));
+  p = multiplyAdd(p, f32x4.mul(r, r), f32x4.add(r, number(11)));
+  // Moved to where a float's exponent is, n added to that of p multiplies it by 2ⁿ.
+  const power = i32x4.shl(rounded, 23);
+  return v128.and(i32x4.add(p, power), live);
 }
 
-/** log(1 + t) for 0 ≤ t ≤ 1 in each lane: 2 · artanh(t / (2 + t)), its series up to the 11th power. */
+/** log x of a normal x > 0 in each lane: its exponent, and 2 · artanh((m − 1) / (m + 1)) of its mantissa m. */
 // @ts-ignore: decorator
 @inline
-export function log1p(t: v128): v128 {
-  const z = f32x4.div(t, f32x4.add(t, f32x4.splat(2)));
+export function logarithms(x: v128): v128 {
+  const one = f32x4.splat(1);
+  const mantissa = v128.or(v128.and(x, i32x4.splat(0x007fffff)), one);
+  const exponent = f32x4.convert_i32x4_s(i32x4.sub(i32x4.shr_u(x, 23), i32x4.splat(127)));
+  const z = f32x4.div(f32x4.sub(mantissa, one), f32x4.add(mantissa, one));
   const square = f32x4.mul(z, z);
   let p = f32x4.splat(2.0 / 11.0);
-  p = f32x4.add(f32x4.mul(p, square), f32x4.splat(2.0 / 9.0));
-  p = f32x4.add(f32x4.mul(p, square), f32x4.splat(2.0 / 7.0));
-  p = f32x4.add(f32x4.mul(p, square), f32x4.splat(2.0 / 5.0));
-  p = f32x4.add(f32x4.mul(p, square), f32x4.splat(2.0 / 3.0));
-  p = f32x4.add(f32x4.mul(p, square), f32x4.splat(2));
-  return f32x4.mul(p, z);
+  p = multiplyAdd(p, square, f32x4.splat(2.0 / 9.0));
+  p = multiplyAdd(p, square, f32x4.splat(2.0 / 7.0));
+  p = multiplyAdd(p, square, f32x4.splat(2.0 / 5.0));
+  p = multiplyAdd(p, square, f32x4.splat(2.0 / 3.0));
+  p = multiplyAdd(p, square, f32x4.splat(2));
+  return multiplyAdd(exponent, f32x4.splat(0.69314718056), f32x4.mul(p, z));
 }
 
-/** log x for a normal x > 0: its exponent, and the same series about 1 for its mantissa. */
+/** log x for a normal x > 0. */
 export function logarithm(x: f32): f32 {
-  const bits = reinterpret<i32>(x);
-  const mantissa = reinterpret<f32>((bits & 0x007fffff) | 0x3f800000);
-  const exponent = <f32>((bits >> 23) - 127);
-  return exponent * <f32>0.69314718056 + f32x4.extract_lane(log1p(f32x4.splat(mantissa - 1)), 0);
+  return f32x4.extract_lane(logarithms(f32x4.splat(x)), 0);
 }

@@ -1,41 +1,64 @@
 import {
-  blockBytes, blockRowBytes, gradientRows, gradients, slotMask, slotNumbers, slotRows,
+  gradientAddresses, gradientRows, gradients, slotMask, slotNumbers, slotRows, vectorBytes, blockRowBytes,
 } from './layout';
 import { addTo } from './vector';
 
 /**
- * Gradients of the step, summed by table row: slot s has its sum in `gradients` and its row in `gradientRows`.
- * An open-addressing hash table finds the slot of a row: `slotRows` holds row + 1, 0 where free.
+ * Gradients of the step, summed by table row: the nth has its row in `gradientRows` and the address of its sum in
+ * `gradientAddresses`. An open-addressing hash table finds the n of a row: `slotRows` holds row + 1, 0 where free.
+ *
+ * A row's first gradient is where it was computed, and what comes later is added to it there: most rows of a chunk
+ * come once.
  */
-export let slots: i32 = 0;
+export let count: i32 = 0;
+
+/** Rows of `gradients` that are used. */
+let fresh: usize = 0;
 
 /** Forgets the last step. */
 export function clearGradients(): void {
-  slots = 0;
+  count = 0;
+  fresh = 0;
   memory.fill(slotRows, 0, (slotMask + 1) << 2);
 }
 
-/** Address of the row's summed gradient, zero when it is new. */
+/** Address of the row's summed gradient; of zeros when it is new. */
 export function gradientOf(row: i32): usize {
-  let slot = (<usize>(<u32>row * 0x9e3779b1) >> 12) & slotMask;
-  for (;;) {
-    const found = load<i32>(slotRows + (slot << 2));
-    if (found == row + 1) {
-      return gradients + <usize>load<i32>(slotNumbers + (slot << 2)) * blockRowBytes;
-    }
-    if (found == 0) break;
-    slot = (slot + 1) & slotMask;
-  }
-  store<i32>(slotRows + (slot << 2), row + 1);
-  store<i32>(slotNumbers + (slot << 2), slots);
-  store<i32>(gradientRows + (<usize>slots << 2), row);
-  const gradient = gradients + <usize>slots * blockRowBytes;
-  memory.fill(gradient, 0, blockBytes);
-  slots++;
+  const slot = slotOf(row);
+  if (load<i32>(slotRows + slot) != 0) return addressIn(slot);
+  const gradient = gradients + fresh * blockRowBytes;
+  fresh++;
+  for (let k: usize = 0; k < vectorBytes; k += 16) v128.store(gradient + k, f32x4.splat(0));
+  enter(slot, row, gradient);
   return gradient;
 }
 
-/** Adds a vector of a block to the row's gradient. */
-export function addGradient(row: i32, from: usize): void {
-  addTo(gradientOf(row), from, blockBytes);
+/** Adds a gradient to the row's. It stays where it is when it is the first, and then others are added to it. */
+export function addGradient(row: i32, gradient: usize): void {
+  const slot = slotOf(row);
+  if (load<i32>(slotRows + slot) == 0) enter(slot, row, gradient);
+  else addTo(addressIn(slot), gradient, vectorBytes);
+}
+
+/** Bytes from the table's start to the row's slot, or to the free one that it would take. */
+function slotOf(row: i32): usize {
+  let slot = (<usize>(<u32>row * 0x9e3779b1) >> 12) & slotMask;
+  let found = load<i32>(slotRows + (slot << 2));
+  while (found != 0 && found != row + 1) {
+    slot = (slot + 1) & slotMask;
+    found = load<i32>(slotRows + (slot << 2));
+  }
+  return slot << 2;
+}
+
+function addressIn(slot: usize): usize {
+  return load<usize>(gradientAddresses + (<usize>load<i32>(slotNumbers + slot) << 2));
+}
+
+function enter(slot: usize, row: i32, gradient: usize): void {
+  store<i32>(slotRows + slot, row + 1);
+  store<i32>(slotNumbers + slot, count);
+  store<i32>(gradientRows + (<usize>count << 2), row);
+  store<usize>(gradientAddresses + (<usize>count << 2), gradient);
+  count++;
 }

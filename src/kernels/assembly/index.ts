@@ -1,30 +1,40 @@
 /** The compiled kernel: `kernels/wasm.ts` sets the layout's globals by name, then calls these. */
-import { clearGradients, gradientOf, slots } from './gradients';
+import { clearGradients, count as gradientCount, gradientOf } from './gradients';
 import {
-  anchors, blockRowBytes, candidates, gradientRows, gradients, intAt, lhs, lhsCandidates, lhsMask, losses,
+  anchors, candidates, gradientAddresses, gradientRows, intAt, lhs, lhsCandidates, lhsMask, losses,
   relation, rhs, rhsCandidates, rhsMask, scoredRows, scoredValues,
 } from './layout';
+import { copyRow, touchRows, translate } from './rows';
 import { scoreOf } from './score';
-import { addSide, copyRow, translate } from './side';
+import { addSide } from './side';
 import { updateRow } from './update';
 
 export * from './layout';
+
+/** Where the compiler's own constants end: the workspace must begin after it. */
+export const constantsEnd: usize = __heap_base;
+
+/** Rows brought into the cache at a time before they are updated. */
+const TOUCHED: i32 = 16;
 
 /** One training step on the chunk in the workspace; returns the loss summed over both anchors of its edges. */
 export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
   clearGradients();
   memory.fill(losses, 0, edges << 2);
-  // The relations' rows take the first slots; what comes after is an entity's.
+  // The relations' rows come first; what follows is an entity's.
   for (let i: usize = 0; i < edges; i++) {
     gradientOf(2 * intAt(relation, i));
     gradientOf(2 * intAt(relation, i) + 1);
   }
-  const relationSlots = slots;
+  const relationRows = gradientCount;
+  touchRows(lhs, edges);
+  touchRows(rhs, edges);
   addSide(edges, lhs, 0, rhs, rhsCandidates, rhsCount, rhsMask);
   addSide(edges, rhs, 1, lhs, lhsCandidates, lhsCount, lhsMask);
-  for (let slot: i32 = 0; slot < slots; slot++) {
-    const row = intAt(gradientRows, <usize>slot);
-    updateRow(row, gradients + <usize>slot * blockRowBytes, slot >= relationSlots);
+  for (let n: i32 = 0; n < gradientCount; n++) {
+    // A large chunk's first rows have left the cache by now.
+    if (n % TOUCHED == 0) touchRows(gradientRows + (<usize>n << 2), min(TOUCHED, gradientCount - n));
+    updateRow(intAt(gradientRows, n), intAt(gradientAddresses, n), n >= relationRows);
   }
   let sum: f64 = 0;
   for (let i: usize = 0; i < edges; i++) sum += <f64>load<f32>(losses + (i << 2));

@@ -7,7 +7,7 @@
 // Table
 export let tableBase: usize = 0;
 export let rowBytes: usize = 0;
-/** Length of a row's vector with its padding, a multiple of 16; the accumulator and the drift follow it. */
+/** Length of a vector with its padding, a multiple of 32, in table and blocks; in a row, accumulator and drift follow. */
 export let vectorBytes: usize = 0;
 export let dim: f32 = 0;
 
@@ -25,6 +25,8 @@ export let maxCandidates: usize = 0;
 export let lhs: usize = 0;
 export let relation: usize = 0;
 export let rhs: usize = 0;
+/** [edges] factor on each edge's loss. */
+export let edgeWeights: usize = 0;
 export let lhsCandidates: usize = 0;
 export let rhsCandidates: usize = 0;
 export let lhsMask: usize = 0;
@@ -32,27 +34,30 @@ export let rhsMask: usize = 0;
 /** [maxEdges] out: loss of each edge, both anchors. */
 export let losses: usize = 0;
 
-// Blocks of vectors, `blockRowBytes` apart, of `blockBytes` (a multiple of 32) each; what is past `dim` is zero.
-export let blockBytes: usize = 0;
+// Blocks of vectors, `blockRowBytes` apart.
 export let blockRowBytes: usize = 0;
 export let anchors: usize = 0;
 export let positives: usize = 0;
 export let candidates: usize = 0;
+/** One block after the other for the two sides. */
 export let anchorGradients: usize = 0;
 export let candidateGradients: usize = 0;
-/** [edges] ∂loss/∂(positive score). */
+export let anchorGradientsBytes: usize = 0;
+export let candidateGradientsBytes: usize = 0;
+/** [edges] ∂loss/∂(positive score), times the edge's weight. */
 export let positiveWeights: usize = 0;
-/** [distinct rows] summed gradients, and the hash table that finds them: see `gradients.ts`. */
+/** Gradients summed by row, and the hash table that finds them: see `gradients.ts`. */
 export let gradients: usize = 0;
 export let gradientRows: usize = 0;
+export let gradientAddresses: usize = 0;
 export let slotRows: usize = 0;
 export let slotNumbers: usize = 0;
 export let slotMask: usize = 0;
 
 // Blocks of one float a candidate, `weightRowBytes` apart.
 export let weightRowBytes: usize = 0;
-/** [dim, candidates]: the candidates on their side, so that scores are a plain matrix product. */
-export let transposed: usize = 0;
+/** [dim, candidates]: the candidates on their side, as `product` takes its factors. */
+export let candidatesTransposed: usize = 0;
 /** [edges, candidates]: scores, then ∂loss/∂score, then pulls, in place. */
 export let weights: usize = 0;
 export let candidateNorms: usize = 0;
@@ -61,6 +66,12 @@ export let distances: usize = 0;
 /** [candidates]: pulls summed over the anchors. */
 export let candidatePulls: usize = 0;
 
+// Blocks of one float an edge, `edgeRowBytes` apart.
+export let edgeRowBytes: usize = 0;
+/** [dim, edges], [candidates, edges]: anchors and pulls on their side. */
+export let anchorsTransposed: usize = 0;
+export let weightsTransposed: usize = 0;
+
 // Scoring
 export let scoredRows: usize = 0;
 export let scoredValues: usize = 0;
@@ -68,8 +79,10 @@ export let scoredValues: usize = 0;
 export const TRANSE_L1: i32 = 0;
 export const TRANSE_L2: i32 = 1;
 export const TWHIN: i32 = 2;
+export const TRANSE_L2_SQUARED: i32 = 3;
 export const SOFTMAX: i32 = 0;
 export const LOGISTIC: i32 = 1;
+export const MARGIN: i32 = 2;
 
 /** Address of a table row. */
 // @ts-ignore: decorator

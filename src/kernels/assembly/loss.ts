@@ -1,5 +1,5 @@
-import { exponential, log1p, logarithm } from './exponential';
-import { LOGISTIC, loss, margin, negativeWeight } from './layout';
+import { exponential, logarithm, logarithms } from './exponential';
+import { LOGISTIC, loss, margin, MARGIN, negativeWeight } from './layout';
 import { maxLane, sumLanes } from './vector';
 
 /** Results of the last `weigh`: the anchor's loss, and ∂loss/∂(positive score). */
@@ -8,24 +8,35 @@ export let positiveWeight: f32 = 0;
 
 /**
  * Turns one anchor's masked scores into ∂loss/∂score, in place. The formulas are in `model/losses.ts`.
- * end: bytes of scores, a multiple of 16; negatives: how many are unmasked.
+ * end: bytes of scores, a multiple of 32; negatives: how many are unmasked.
  */
 export function weigh(scores: usize, end: usize, negatives: i32, positive: f32): void {
   if (loss == LOGISTIC) weighLogistic(scores, end, negatives, positive);
+  else if (loss == MARGIN) weighMargin(scores, end, negatives, positive);
   else weighSoftmax(scores, end, positive);
 }
 
 function weighSoftmax(scores: usize, end: usize, positive: f32): void {
-  let tops = f32x4.splat(positive);
-  for (let j: usize = 0; j < end; j += 16) tops = f32x4.max(tops, v128.load(scores + j));
-  const top = maxLane(tops);
-  let sums = f32x4.splat(0);
-  for (let j: usize = 0; j < end; j += 16) {
-    const term = exponential(f32x4.sub(v128.load(scores + j), f32x4.splat(top)));
-    v128.store(scores + j, term);
-    sums = f32x4.add(sums, term);
+  let even = f32x4.splat(positive);
+  let odd = even;
+  for (let j: usize = 0; j < end; j += 32) {
+    // pmax is one instruction; max sees to NaN as well and is eight.
+    even = f32x4.pmax(even, v128.load(scores + j));
+    odd = f32x4.pmax(odd, v128.load(scores + j, 16));
   }
-  const sum = negativeWeight * sumLanes(sums);
+  const top = maxLane(f32x4.pmax(even, odd));
+  const tops = f32x4.splat(top);
+  even = f32x4.splat(0);
+  odd = even;
+  for (let j: usize = 0; j < end; j += 32) {
+    const left = exponential(f32x4.sub(v128.load(scores + j), tops));
+    const right = exponential(f32x4.sub(v128.load(scores + j, 16), tops));
+    v128.store(scores + j, left);
+    v128.store(scores + j, right, 16);
+    even = f32x4.add(even, left);
+    odd = f32x4.add(odd, right);
+  }
+  const sum = negativeWeight * sumLanes(f32x4.add(even, odd));
   const partition = f32x4.extract_lane(exponential(f32x4.splat(positive - top)), 0) + sum;
   const share = f32x4.splat(negativeWeight / partition);
   for (let j: usize = 0; j < end; j += 16) v128.store(scores + j, f32x4.mul(share, v128.load(scores + j)));
@@ -33,35 +44,55 @@ function weighSoftmax(scores: usize, end: usize, positive: f32): void {
   anchorLoss = top - positive + logarithm(partition);
 }
 
+/** Numbers from 1 to 2 that a float can hold the product of, in each lane. */
+const FACTORS: usize = 64;
+
+/**
+ * log(1 + e^x) = max(x, 0) + log(1 + e^−|x|). The second terms are summed as the logarithm of a product, which saves
+ * all but one logarithm in `FACTORS`.
+ */
 function weighLogistic(scores: usize, end: usize, negatives: i32, positive: f32): void {
-  const balance = f32x4.splat(negatives > 0 ? <f32>1 / <f32>negatives : 0);
+  const share: f32 = negatives > 0 ? <f32>1 / <f32>negatives : 0;
+  const shares = f32x4.splat(share);
   const shift = f32x4.splat(margin);
-  let sums = f32x4.splat(0);
-  for (let j: usize = 0; j < end; j += 16) {
-    const x = f32x4.add(v128.load(scores + j), shift);
-    const tail = exponential(f32x4.neg(f32x4.abs(x)));
-    v128.store(scores + j, f32x4.mul(balance, sigmoid(x, tail)));
-    sums = f32x4.add(sums, softplus(x, tail));
-  }
-  const missed = f32x4.splat(-(positive + margin));
-  const tail = exponential(f32x4.neg(f32x4.abs(missed)));
-  positiveWeight = -f32x4.extract_lane(sigmoid(missed, tail), 0);
-  anchorLoss =
-    f32x4.extract_lane(softplus(missed, tail), 0) + sumLanes(sums) * f32x4.extract_lane(balance, 0);
-}
-
-/** 1 / (1 + e^−x), given tail = e^−|x|. */
-// @ts-ignore: decorator
-@inline
-function sigmoid(x: v128, tail: v128): v128 {
   const one = f32x4.splat(1);
-  const above = v128.bitselect(tail, one, f32x4.lt(x, f32x4.splat(0)));
-  return f32x4.div(above, f32x4.add(one, tail));
+  const zero = f32x4.splat(0);
+  let above = zero;
+  let tails = zero;
+  for (let start: usize = 0; start < end; start += FACTORS * 16) {
+    const stop = min(end, start + FACTORS * 16);
+    let factors = one;
+    for (let j = start; j < stop; j += 16) {
+      const x = f32x4.add(v128.load(scores + j), shift);
+      const tail = exponential(f32x4.neg(f32x4.abs(x)));
+      const whole = f32x4.add(one, tail);
+      const sigmoid = f32x4.div(v128.bitselect(tail, one, f32x4.lt(x, zero)), whole);
+      v128.store(scores + j, f32x4.mul(shares, sigmoid));
+      above = f32x4.add(above, f32x4.pmax(zero, x));
+      factors = f32x4.mul(factors, whole);
+    }
+    tails = f32x4.add(tails, logarithms(factors));
+  }
+  const missed = -(positive + margin);
+  const tail = f32x4.extract_lane(exponential(f32x4.splat(-abs<f32>(missed))), 0);
+  positiveWeight = -(missed < 0 ? tail : 1) / (1 + tail);
+  anchorLoss = max<f32>(missed, 0) + logarithm(1 + tail) + share * sumLanes(f32x4.add(above, tails));
 }
 
-/** log(1 + e^x), given tail = e^−|x|. */
-// @ts-ignore: decorator
-@inline
-function softplus(x: v128, tail: v128): v128 {
-  return f32x4.add(f32x4.max(x, f32x4.splat(0)), log1p(tail));
+function weighMargin(scores: usize, end: usize, negatives: i32, positive: f32): void {
+  const share: f32 = negatives > 0 ? <f32>1 / <f32>negatives : 0;
+  const shares = f32x4.splat(share);
+  const shift = f32x4.splat(margin - positive);
+  const zero = f32x4.splat(0);
+  let losses = zero;
+  let weights = zero;
+  for (let j: usize = 0; j < end; j += 16) {
+    const short = f32x4.add(v128.load(scores + j), shift);
+    const weight = v128.and(shares, f32x4.gt(short, zero));
+    v128.store(scores + j, weight);
+    losses = f32x4.add(losses, f32x4.pmax(zero, short));
+    weights = f32x4.add(weights, weight);
+  }
+  positiveWeight = -sumLanes(weights);
+  anchorLoss = share * sumLanes(losses);
 }

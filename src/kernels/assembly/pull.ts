@@ -1,8 +1,9 @@
 import {
-  anchorGradients, anchors, beta, blockBytes, blockRowBytes, candidateGradients, candidatePulls, candidates,
-  distances, scorer, TRANSE_L1, TRANSE_L2, TWHIN, weightRowBytes, weights,
+  anchors, beta, vectorBytes, blockRowBytes, candidatePulls, candidates,
+  distances, edgeRowBytes, scorer, TRANSE_L1, TRANSE_L2,
+  TRANSE_L2_SQUARED, TWHIN, weightRowBytes, weights, weightsTransposed,
 } from './layout';
-import { product } from './matrix';
+import { product, transpose } from './matrix';
 import { distanceOf } from './score';
 import { signProduct } from './taxicab';
 import { addScaled, signTimes, sumLanes } from './vector';
@@ -12,22 +13,25 @@ import { addScaled, signTimes, sumLanes } from './vector';
  *
  *     twhin      pull = β · weight              ∂a = pull · b              ∂b = pull · a
  *     transe-l2  pull = β · weight / distance   ∂a = pull · (b − a)        ∂b = pull · (a − b)
+ *     … squared  pull = 2β · weight             ∂a = pull · (b − a)        ∂b = pull · (a − b)
  *     transe-l1  pull = β · weight              ∂a = pull · sign(b − a)    ∂b = pull · sign(a − b)
+ *
+ * where weight is ∂loss/∂score times the edge's weight.
  */
 
 /** Pulls the positive and its anchor, one pair: to their gradients, which are added to. */
 export function pullPositive(
   weight: f32, anchor: usize, positive: usize, anchorGradient: usize, positiveGradient: usize,
 ): void {
-  let pull = beta * weight;
+  let pull = pullFactor() * weight;
   if (scorer == TWHIN) {
-    addScaled(anchorGradient, pull, positive, blockBytes);
-    addScaled(positiveGradient, pull, anchor, blockBytes);
+    addScaled(anchorGradient, pull, positive, vectorBytes);
+    addScaled(positiveGradient, pull, anchor, vectorBytes);
     return;
   }
   if (scorer == TRANSE_L2) pull /= distanceOf(anchor, positive);
   const pulls = f32x4.splat(pull);
-  for (let k: usize = 0; k < blockBytes; k += 16) {
+  for (let k: usize = 0; k < vectorBytes; k += 16) {
     const difference = f32x4.sub(v128.load(positive + k), v128.load(anchor + k));
     const move = scorer == TRANSE_L1 ? signTimes(pulls, difference) : f32x4.mul(pulls, difference);
     v128.store(anchorGradient + k, f32x4.add(v128.load(anchorGradient + k), move));
@@ -35,9 +39,13 @@ export function pullPositive(
   }
 }
 
-/** Turns one anchor's weights into pulls, in place. end: bytes, a multiple of 16. */
-export function pullRow(row: usize, end: usize): void {
-  const factor = f32x4.splat(beta);
+function pullFactor(): f32 {
+  return scorer == TRANSE_L2_SQUARED ? 2 * beta : beta;
+}
+
+/** Turns one anchor's weights into pulls, in place. end: bytes, a multiple of 16; edgeWeight: of the anchor's edge. */
+export function pullRow(row: usize, end: usize, edgeWeight: f32): void {
+  const factor = f32x4.splat(pullFactor() * edgeWeight);
   for (let j: usize = 0; j < end; j += 16) {
     let pull = f32x4.mul(factor, v128.load(row + j));
     if (scorer == TRANSE_L2) pull = f32x4.div(pull, v128.load(distances + j));
@@ -46,8 +54,8 @@ export function pullRow(row: usize, end: usize): void {
 }
 
 /** Fills the gradients of all anchors and candidates from the pulls in `weights`. */
-export function pullAll(edges: usize, count: usize): void {
-  const numbers = blockBytes >> 2;
+export function pullAll(edges: usize, count: usize, anchorGradients: usize, candidateGradients: usize): void {
+  const numbers = vectorBytes >> 2;
   const rows = (edges + 3) & ~3;
   const columns = (count + 7) & ~7;
   if (scorer == TRANSE_L1) {
@@ -59,17 +67,22 @@ export function pullAll(edges: usize, count: usize): void {
     );
     return;
   }
+  transpose(rows, columns, weights, weightRowBytes, weightsTransposed, edgeRowBytes);
   product(
-    rows, numbers, count, weights, weightRowBytes, 4, candidates, blockRowBytes, anchorGradients, blockRowBytes,
+    rows, numbers, count,
+    weightsTransposed, edgeRowBytes, candidates, blockRowBytes, anchorGradients, blockRowBytes,
   );
   product(
-    columns, numbers, edges, weights, 4, weightRowBytes, anchors, blockRowBytes, candidateGradients, blockRowBytes,
+    columns, numbers, edges,
+    weights, weightRowBytes, anchors, blockRowBytes, candidateGradients, blockRowBytes,
   );
-  if (scorer == TRANSE_L2) subtractOwn(edges, count, columns << 2);
+  if (scorer != TWHIN) subtractOwn(edges, count, columns << 2, anchorGradients, candidateGradients);
 }
 
 /** The `− a` of `pull · (b − a)`, once for each anchor and candidate: its pulls summed, times itself. */
-function subtractOwn(edges: usize, count: usize, end: usize): void {
+function subtractOwn(
+  edges: usize, count: usize, end: usize, anchorGradients: usize, candidateGradients: usize,
+): void {
   memory.fill(candidatePulls, 0, end);
   for (let i: usize = 0; i < edges; i++) {
     const row = weights + i * weightRowBytes;
@@ -80,11 +93,11 @@ function subtractOwn(edges: usize, count: usize, end: usize): void {
       v128.store(candidatePulls + j, f32x4.add(v128.load(candidatePulls + j), pull));
     }
     const offset = i * blockRowBytes;
-    addScaled(anchorGradients + offset, -sumLanes(sum), anchors + offset, blockBytes);
+    addScaled(anchorGradients + offset, -sumLanes(sum), anchors + offset, vectorBytes);
   }
   for (let j: usize = 0; j < count; j++) {
     const offset = j * blockRowBytes;
     const sum = load<f32>(candidatePulls + (j << 2));
-    addScaled(candidateGradients + offset, -sum, candidates + offset, blockBytes);
+    addScaled(candidateGradients + offset, -sum, candidates + offset, vectorBytes);
   }
 }

@@ -1,6 +1,6 @@
 import {
-  anchors, beta, blockBytes, blockRowBytes, candidateNorms, candidates, distances, scorer,
-  TRANSE_L1, TRANSE_L2, TWHIN, transposed, weightRowBytes, weights,
+  anchors, anchorsTransposed, beta, vectorBytes, blockRowBytes, candidateNorms, candidates, candidatesTransposed,
+  distances, edgeRowBytes, scorer, TRANSE_L1, TRANSE_L2, TRANSE_L2_SQUARED, TWHIN, weightRowBytes, weights,
 } from './layout';
 import { product, transpose } from './matrix';
 import { absoluteProduct } from './taxicab';
@@ -16,35 +16,39 @@ const CANCELLED: f32 = 0.01;
 
 /** Score of two vectors in blocks, higher is better. */
 export function scoreOf(a: usize, b: usize): f32 {
-  if (scorer == TWHIN) return beta * dot(a, b, blockBytes);
-  if (scorer == TRANSE_L1) return -beta * absoluteDistance(a, b, blockBytes);
+  if (scorer == TWHIN) return beta * dot(a, b, vectorBytes);
+  if (scorer == TRANSE_L1) return -beta * absoluteDistance(a, b, vectorBytes);
+  if (scorer == TRANSE_L2_SQUARED) return -beta * squaredDistance(a, b, vectorBytes);
   return -beta * distanceOf(a, b);
 }
 
 /** L2 distance of two vectors in blocks, never under 1e-4. */
 export function distanceOf(a: usize, b: usize): f32 {
-  return sqrt<f32>(max(squaredDistance(a, b, blockBytes), MIN_SQUARED_DISTANCE));
+  return sqrt<f32>(max(squaredDistance(a, b, vectorBytes), MIN_SQUARED_DISTANCE));
 }
 
 /** Fills `weights` with the comparisons of all anchors with all candidates: products, or L1 distances. */
 export function compareAll(edges: usize, count: usize): void {
   const rows = (edges + 3) & ~3;
   const columns = (count + 7) & ~7;
-  transpose(columns, blockBytes >> 2, candidates, blockRowBytes, transposed, weightRowBytes);
-  const inner = blockBytes >> 2;
+  const inner = vectorBytes >> 2;
+  transpose(rows, inner, anchors, blockRowBytes, anchorsTransposed, edgeRowBytes);
+  transpose(columns, inner, candidates, blockRowBytes, candidatesTransposed, weightRowBytes);
   if (scorer == TRANSE_L1) {
     absoluteProduct(
-      rows, columns, inner, anchors, blockRowBytes, transposed, weightRowBytes, weights, weightRowBytes,
+      rows, columns, inner,
+      anchorsTransposed, edgeRowBytes, candidatesTransposed, weightRowBytes, weights, weightRowBytes,
     );
     return;
   }
   product(
-    rows, columns, inner, anchors, blockRowBytes, 4, transposed, weightRowBytes, weights, weightRowBytes,
+    rows, columns, inner,
+    anchorsTransposed, edgeRowBytes, candidatesTransposed, weightRowBytes, weights, weightRowBytes,
   );
-  if (scorer != TRANSE_L2) return;
+  if (scorer == TWHIN) return;
   for (let j: usize = 0; j < columns; j++) {
     const c = candidates + j * blockRowBytes;
-    store<f32>(candidateNorms + (j << 2), dot(c, c, blockBytes));
+    store<f32>(candidateNorms + (j << 2), dot(c, c, vectorBytes));
   }
 }
 
@@ -55,20 +59,38 @@ export function scoreRow(anchor: usize, row: usize, count: usize): void {
     scoreRowL2(anchor, row, end);
     return;
   }
+  if (scorer == TRANSE_L2_SQUARED) {
+    scoreRowL2Squared(anchor, row, end);
+    return;
+  }
   const factor = f32x4.splat(scorer == TWHIN ? beta : -beta);
   for (let j: usize = 0; j < end; j += 16) v128.store(row + j, f32x4.mul(factor, v128.load(row + j)));
 }
 
+/** −β · max(0, |q|² + |c|² − 2 q · c): what cancellation leaves of a small one is small against the scores that count. */
+function scoreRowL2Squared(anchor: usize, row: usize, end: usize): void {
+  const factor = f32x4.splat(-beta);
+  const zero = f32x4.splat(0);
+  const anchorNorm = f32x4.splat(dot(anchor, anchor, vectorBytes));
+  for (let j: usize = 0; j < end; j += 16) {
+    const norms = f32x4.add(anchorNorm, v128.load(candidateNorms + j));
+    const products = v128.load(row + j);
+    const squares = f32x4.sub(norms, f32x4.add(products, products));
+    v128.store(row + j, f32x4.mul(factor, f32x4.pmax(zero, squares)));
+  }
+}
+
 function scoreRowL2(anchor: usize, row: usize, end: usize): void {
   const factor = f32x4.splat(-beta);
-  const anchorNorm = f32x4.splat(dot(anchor, anchor, blockBytes));
+  const least = f32x4.splat(MIN_SQUARED_DISTANCE);
+  const anchorNorm = f32x4.splat(dot(anchor, anchor, vectorBytes));
   for (let j: usize = 0; j < end; j += 16) {
     const norms = f32x4.add(anchorNorm, v128.load(candidateNorms + j));
     const products = v128.load(row + j);
     let squares = f32x4.sub(norms, f32x4.add(products, products));
     const cancelled = f32x4.lt(squares, f32x4.mul(norms, f32x4.splat(CANCELLED)));
     if (v128.any_true(cancelled)) squares = sumDirectly(anchor, row, j, squares, cancelled);
-    const distance = f32x4.sqrt(f32x4.max(squares, f32x4.splat(MIN_SQUARED_DISTANCE)));
+    const distance = f32x4.sqrt(f32x4.pmax(least, squares));
     v128.store(distances + j, distance);
     v128.store(row + j, f32x4.mul(factor, distance));
   }
@@ -81,7 +103,7 @@ function sumDirectly(anchor: usize, row: usize, j: usize, squares: v128, cancell
   for (let lane: usize = 0; lane < 4; lane++) {
     if ((lanes >> <i32>lane) & 1) {
       const candidate = candidates + ((j >> 2) + lane) * blockRowBytes;
-      store<f32>(row + j + (lane << 2), squaredDistance(anchor, candidate, blockBytes));
+      store<f32>(row + j + (lane << 2), squaredDistance(anchor, candidate, vectorBytes));
     }
   }
   return v128.load(row + j);

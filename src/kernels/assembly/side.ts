@@ -1,11 +1,13 @@
 import { addGradient, gradientOf } from './gradients';
 import {
-  anchorGradients, anchors, blockBytes, blockRowBytes, candidateGradients, candidates, intAt, losses,
-  maxCandidates, positives, positiveWeights, relation, rowAt, vectorBytes, weightRowBytes, weights,
+  anchorGradients, anchorGradientsBytes, anchors, blockRowBytes, candidateGradients, candidateGradientsBytes,
+  candidates, edgeWeights, intAt, losses,
+  maxCandidates, positives, positiveWeights, relation, weightRowBytes, weights,
 } from './layout';
 import { anchorLoss, positiveWeight, weigh } from './loss';
 import { maskScores } from './mask';
 import { pullAll, pullPositive, pullRow } from './pull';
+import { copyRow, touchRows, translate } from './rows';
 import { compareAll, scoreOf, scoreRow } from './score';
 
 /**
@@ -15,29 +17,33 @@ import { compareAll, scoreOf, scoreRow } from './score';
  * Blocks are computed in whole tiles: what an earlier chunk left past the last edge and candidate is masked, or never read.
  */
 export function addSide(
-  edges: usize, anchorRows: usize, reverse: i32, positiveRows: usize,
+  edges: usize, anchorRows: usize, reverse: usize, positiveRows: usize,
   candidateRows: usize, count: usize, mask: usize,
 ): void {
+  touchRows(candidateRows, count);
   for (let i: usize = 0; i < edges; i++) {
-    translate(intAt(anchorRows, i), 2 * intAt(relation, i) + reverse, anchors + i * blockRowBytes);
+    translate(intAt(anchorRows, i), 2 * intAt(relation, i) + <i32>reverse, anchors + i * blockRowBytes);
     copyRow(intAt(positiveRows, i), positives + i * blockRowBytes);
   }
   for (let j: usize = 0; j < count; j++) copyRow(intAt(candidateRows, j), candidates + j * blockRowBytes);
 
   compareAll(edges, count);
   for (let i: usize = 0; i < edges; i++) weighAnchor(i, count, mask + i * maxCandidates);
-  pullAll(edges, count);
+  // Of each side there is a block: gradients of the first are where it left them until the rows are updated.
+  const toAnchors = anchorGradients + reverse * anchorGradientsBytes;
+  const toCandidates = candidateGradients + reverse * candidateGradientsBytes;
+  pullAll(edges, count, toAnchors, toCandidates);
 
   for (let i: usize = 0; i < edges; i++) {
     const offset = i * blockRowBytes;
-    const gradient = anchorGradients + offset;
+    const gradient = toAnchors + offset;
     const weight = load<f32>(positiveWeights + (i << 2));
     pullPositive(weight, anchors + offset, positives + offset, gradient, gradientOf(intAt(positiveRows, i)));
+    addGradient(2 * intAt(relation, i) + <i32>reverse, gradient);
     addGradient(intAt(anchorRows, i), gradient);
-    addGradient(2 * intAt(relation, i) + reverse, gradient);
   }
   for (let j: usize = 0; j < count; j++) {
-    addGradient(intAt(candidateRows, j), candidateGradients + j * blockRowBytes);
+    addGradient(intAt(candidateRows, j), toCandidates + j * blockRowBytes);
   }
 }
 
@@ -49,22 +55,8 @@ function weighAnchor(i: usize, count: usize, mask: usize): void {
   scoreRow(anchor, row, count);
   const negatives = maskScores(row, mask, count);
   weigh(row, end, negatives, scoreOf(anchor, positives + i * blockRowBytes));
-  pullRow(row, end);
-  store<f32>(positiveWeights + (i << 2), positiveWeight);
-  store<f32>(losses + (i << 2), load<f32>(losses + (i << 2)) + anchorLoss);
-}
-
-/** Copies a table row's vector into a block. */
-export function copyRow(row: i32, to: usize): void {
-  const from = rowAt(row);
-  for (let k: usize = 0; k < vectorBytes; k += 16) v128.store(to + k, v128.load(from + k));
-}
-
-/** Puts an entity's vector plus a relation's into a block. */
-export function translate(entity: i32, relationRow: i32, to: usize): void {
-  const a = rowAt(entity);
-  const b = rowAt(relationRow);
-  for (let k: usize = 0; k < vectorBytes; k += 16) {
-    v128.store(to + k, f32x4.add(v128.load(a + k), v128.load(b + k)));
-  }
+  const edgeWeight = load<f32>(edgeWeights + (i << 2));
+  pullRow(row, end, edgeWeight);
+  store<f32>(positiveWeights + (i << 2), edgeWeight * positiveWeight);
+  store<f32>(losses + (i << 2), load<f32>(losses + (i << 2)) + edgeWeight * anchorLoss);
 }

@@ -1,42 +1,68 @@
 import { dim, learningRate, rowAt, unitBall, vectorBytes } from './layout';
-import { sumLanes } from './vector';
+import { storePair } from './matrix';
+import { multiplyAdd, sumLanes } from './vector';
 
 const EPSILON: f32 = 1e-8;
 const MIN_MOVE: f32 = 1e-12;
 
 /**
  * Row-wise Adagrad, unit ball (entities only) and drift of one row, as in `model/adagrad.ts`. A row whose gradient
- * is zero is left alone. The gradient is overwritten with the new vector on the way.
+ * is zero is left alone.
+ *
+ * All dot products of vector v and gradient g are summed in one pass, and give the new length before there is a new
+ * vector: |v − rate · g|² = |v|² − 2 rate · (v · g) + rate² · |g|².
  */
 export function updateRow(row: i32, gradient: usize, isEntity: bool): void {
   const vector = rowAt(row);
-  let squares = f32x4.splat(0);
-  for (let k: usize = 0; k < vectorBytes; k += 16) {
-    const g = v128.load(gradient + k);
-    squares = f32x4.add(squares, f32x4.mul(g, g));
+  const zero = f32x4.splat(0);
+  let vv0 = zero, vv1 = zero;
+  let vg0 = zero, vg1 = zero;
+  let gg0 = zero, gg1 = zero;
+  for (let k: usize = 0; k < vectorBytes; k += 32) {
+    const v0 = v128.load(vector + k);
+    const v1 = v128.load(vector + k, 16);
+    const g0 = v128.load(gradient + k);
+    const g1 = v128.load(gradient + k, 16);
+    vv0 = multiplyAdd(v0, v0, vv0);
+    vv1 = multiplyAdd(v1, v1, vv1);
+    vg0 = multiplyAdd(v0, g0, vg0);
+    vg1 = multiplyAdd(v1, g1, vg1);
+    gg0 = multiplyAdd(g0, g0, gg0);
+    gg1 = multiplyAdd(g1, g1, gg1);
   }
-  const square = sumLanes(squares);
-  if (square == 0) return;
+  const gg = sumLanes(f32x4.add(gg0, gg1));
+  if (gg == 0) return;
 
-  const accumulator = load<f32>(vector + vectorBytes) + square / dim;
+  const accumulator = load<f32>(vector + vectorBytes) + gg / dim;
   store<f32>(vector + vectorBytes, accumulator);
-  const rate = f32x4.splat(learningRate / (sqrt<f32>(accumulator) + EPSILON));
-  let norms = f32x4.splat(0);
-  for (let k: usize = 0; k < vectorBytes; k += 16) {
-    const moved = f32x4.sub(v128.load(vector + k), f32x4.mul(rate, v128.load(gradient + k)));
-    v128.store(gradient + k, moved);
-    norms = f32x4.add(norms, f32x4.mul(moved, moved));
+  const rate = learningRate / (sqrt<f32>(accumulator) + EPSILON);
+  let factor: f32 = 1;
+  if (unitBall && isEntity) {
+    const vv = sumLanes(f32x4.add(vv0, vv1));
+    const vg = sumLanes(f32x4.add(vg0, vg1));
+    const square = vv + rate * (rate * gg - 2 * vg);
+    if (square > 1) factor = <f32>1 / sqrt<f32>(square);
   }
-
-  const norm = sqrt<f32>(sumLanes(norms));
-  const scale = f32x4.splat(unitBall && isEntity && norm > 1 ? <f32>1 / norm : 1);
-  let moves = f32x4.splat(0);
-  for (let k: usize = 0; k < vectorBytes; k += 16) {
-    const after = f32x4.mul(scale, v128.load(gradient + k));
-    const move = f32x4.sub(after, v128.load(vector + k));
-    moves = f32x4.add(moves, f32x4.mul(move, move));
-    v128.store(vector + k, after);
-  }
-  const drift = load<f32>(vector + vectorBytes, 4) + max(sqrt<f32>(sumLanes(moves)), MIN_MOVE);
+  const drift = load<f32>(vector + vectorBytes, 4) + max(move(vector, gradient, rate, factor), MIN_MOVE);
   store<f32>(vector + vectorBytes, drift, 4);
+}
+
+/** Makes v of factor · (v − rate · g), and returns the length of its move. */
+function move(vector: usize, gradient: usize, rate: f32, factor: f32): f32 {
+  const rates = f32x4.splat(-rate);
+  const factors = f32x4.splat(factor);
+  let moves0 = f32x4.splat(0);
+  let moves1 = moves0;
+  for (let k: usize = 0; k < vectorBytes; k += 32) {
+    const before0 = v128.load(vector + k);
+    const before1 = v128.load(vector + k, 16);
+    const after0 = f32x4.mul(factors, multiplyAdd(rates, v128.load(gradient + k), before0));
+    const after1 = f32x4.mul(factors, multiplyAdd(rates, v128.load(gradient + k, 16), before1));
+    storePair(vector + k, after0, after1);
+    const move0 = f32x4.sub(after0, before0);
+    const move1 = f32x4.sub(after1, before1);
+    moves0 = multiplyAdd(move0, move0, moves0);
+    moves1 = multiplyAdd(move1, move1, moves1);
+  }
+  return sqrt<f32>(sumLanes(f32x4.add(moves0, moves1)));
 }

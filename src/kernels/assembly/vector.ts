@@ -1,3 +1,13 @@
+/**
+ * a · b + c in each lane. The relaxed build may round once (fused); the plain one rounds the product, then the sum.
+ */
+// @ts-ignore: decorator
+@inline
+export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(c, f32x4.mul(a, b));
+}
+
 /** Sum of the four lanes. */
 // @ts-ignore: decorator
 @inline
@@ -24,8 +34,8 @@ export function dot(a: usize, b: usize, bytes: usize): f32 {
   let even = f32x4.splat(0);
   let odd = f32x4.splat(0);
   for (let k: usize = 0; k < bytes; k += 32) {
-    even = f32x4.add(even, f32x4.mul(v128.load(a + k), v128.load(b + k)));
-    odd = f32x4.add(odd, f32x4.mul(v128.load(a + k, 16), v128.load(b + k, 16)));
+    even = multiplyAdd(v128.load(a + k), v128.load(b + k), even);
+    odd = multiplyAdd(v128.load(a + k, 16), v128.load(b + k, 16), odd);
   }
   return sumLanes(f32x4.add(even, odd));
 }
@@ -37,8 +47,8 @@ export function squaredDistance(a: usize, b: usize, bytes: usize): f32 {
   for (let k: usize = 0; k < bytes; k += 32) {
     const x = f32x4.sub(v128.load(a + k), v128.load(b + k));
     const y = f32x4.sub(v128.load(a + k, 16), v128.load(b + k, 16));
-    even = f32x4.add(even, f32x4.mul(x, x));
-    odd = f32x4.add(odd, f32x4.mul(y, y));
+    even = multiplyAdd(x, x, even);
+    odd = multiplyAdd(y, y, odd);
   }
   return sumLanes(f32x4.add(even, odd));
 }
@@ -69,7 +79,7 @@ export function addTo(to: usize, from: usize, bytes: usize): void {
 export function addScaled(to: usize, factor: f32, from: usize, bytes: usize): void {
   const f = f32x4.splat(factor);
   for (let k: usize = 0; k < bytes; k += 16) {
-    v128.store(to + k, f32x4.add(v128.load(to + k), f32x4.mul(f, v128.load(from + k))));
+    v128.store(to + k, multiplyAdd(f, v128.load(from + k), v128.load(to + k)));
   }
 }
 

@@ -45,7 +45,7 @@ export function tableOptions(
 
 /**
  * Trains one graph's table, in the calling thread: see `Trainer` for what each call means. The same calls in the same
- * order give the same bytes, also across a checkpoint, a stop and a load.
+ * order give the same bytes, also across a checkpoint, a stop and a load; see `Trainer` for where.
  */
 export class TrainerCore {
   readonly #settings: TrainerSettings;

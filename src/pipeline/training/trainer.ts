@@ -1,3 +1,4 @@
+import type { KernelChoice } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import type { Publishing } from '../tuning.ts';
 
@@ -10,7 +11,7 @@ export type Started = Readonly<Record<InitRule, number>>;
 /** Everything a trainer is made from. Structured-cloneable: it crosses to the trainer's thread. */
 export interface TrainerSettings {
   readonly model: ModelSettings;
-  readonly kernel: 'reference' | 'wasm';
+  readonly kernel: KernelChoice;
   /** Rows the table may hold, entities and relations together. */
   readonly maxRows: number;
   /** Live edges remembered to keep known positives out of the negatives; past it, further ones are not. */
@@ -22,6 +23,8 @@ export interface TrainerSettings {
     readonly name: string;
     readonly lhsType: number;
     readonly rhsType: number;
+    /** What the loss of its edges is multiplied by; 1 where it is left out. */
+    readonly weight?: number;
   }[];
   readonly seed: number;
   readonly init: InitRule;
@@ -116,7 +119,8 @@ export interface LoadedRows {
 
 /**
  * Trains one graph's table, in a thread of its own or in this one. Calls are answered in the order made; a call may
- * be made before the last is answered. The same calls in the same order give the same bytes.
+ * be made before the last is answered. The same calls in the same order give the same bytes; on `reference` and
+ * `wasm-plain`, on every machine.
  */
 export interface Trainer {
   /** Loads the next rows of a stored table; for a fresh one, never called. */

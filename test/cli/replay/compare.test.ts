@@ -25,7 +25,7 @@ beforeAll(async () => {
   at = await place();
   await writeFile(
     join(at.folder, 'twhin.config.ts'),
-    'export default { model: { dim: 8 }, training: { kernel: "reference" } };\n',
+    'export default { model: { dim: 8 }, training: { kernel: "reference", updatesPerEdge: 1 } };\n',
   );
   await at.run('topics', 'apply');
   await at.run('feed', await likes(0, 600), '--topic', 'engagement');

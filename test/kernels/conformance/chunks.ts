@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import type { Kernel } from '../../../src/model/kernel.ts';
+import type { KernelName } from '../../../src/model/kernel.ts';
 import { type ChunkContent, DEFAULTS, fill, kernelOnRandomRows, rowBytes, snapshot } from '../fixture.ts';
 import { plainScore, plus } from '../plain-loss.ts';
 import { ROWS } from './crowded.ts';
 
 /** What a chunk may hold. */
-export function chunks(name: Kernel['name']): void {
+export function chunks(name: KernelName): void {
   test('rows added after the kernel was made are trained and scored', () => {
     const { kernel, table } = kernelOnRandomRows(name, DEFAULTS, { rows: ROWS });
     const pages = table.memory.buffer.byteLength;

@@ -12,6 +12,7 @@ export const CROWDED: ChunkContent = {
     [7, 1, 8],
     [9, 0, 9],
   ],
+  edgeWeights: [1, 2, 1, 0.5, 1],
   lhsCandidates: [4, 10, 4, 7, 12],
   rhsCandidates: [5, 6, 11, 11, 4, 8, 9],
   lhsMasked: [

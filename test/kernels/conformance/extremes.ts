@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import type { Kernel } from '../../../src/model/kernel.ts';
+import type { KernelName } from '../../../src/model/kernel.ts';
 import type { ModelSettings } from '../../../src/model/settings.ts';
 import { changedRows, DEFAULTS, fill, kernelOnRandomRows, MODELS, rowBytes, snapshot } from '../fixture.ts';
 import { ROWS } from './crowded.ts';
 
 /** Scores far apart, and vectors that meet. */
-export function extremes(name: Kernel['name']): void {
+export function extremes(name: KernelName): void {
   test.each(MODELS)('$scorer with $loss: far negatives are not moved at all', (model) => {
-    const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 4, beta: 100 };
+    const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 4, beta: 100, margin: 2 };
     const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });
     for (let row = 0; row < ROWS; row++) table.vector(row).fill(0);
     for (const row of [4, 5]) table.vector(row)[0] = 1;

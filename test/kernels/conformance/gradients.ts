@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import type { Kernel } from '../../../src/model/kernel.ts';
+import type { KernelName } from '../../../src/model/kernel.ts';
 import type { ModelSettings } from '../../../src/model/settings.ts';
 import { DEFAULTS, fill, kernelOnRandomRows, MODELS, snapshot } from '../fixture.ts';
 import { numericalGradient, plainLosses } from '../plain-loss.ts';
 import { CROWDED, ROWS } from './crowded.ts';
 
 /** Gradients and losses against the loss as the papers write it. */
-export function gradients(name: Kernel['name']): void {
+export function gradients(name: KernelName): void {
   test.each(MODELS)('$scorer with $loss: gradients are the differences of the plain loss', (model) => {
     const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 6, learningRate: 1e5 };
     // √accumulator = rate and no gradient changes so large an accumulator: a row moves by its gradient.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Kernel } from '../../../src/model/kernel.ts';
+import type { KernelName } from '../../../src/model/kernel.ts';
 import type { ModelSettings } from '../../../src/model/settings.ts';
 import {
   type ChunkContent,
@@ -16,7 +16,7 @@ import { plainLosses } from '../plain-loss.ts';
 import { ROWS } from './crowded.ts';
 
 /** Masked and missing candidates. */
-export function masks(name: Kernel['name']): void {
+export function masks(name: KernelName): void {
   test.each(MODELS)('$scorer with $loss: a masked candidate is as good as none', (model) => {
     const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 4 };
     const edges = [[4, 0, 5] as const, [6, 1, 7] as const];

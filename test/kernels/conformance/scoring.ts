@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import type { Kernel } from '../../../src/model/kernel.ts';
+import type { KernelName } from '../../../src/model/kernel.ts';
 import type { ModelSettings } from '../../../src/model/settings.ts';
 import { DEFAULTS, fill, kernelOnRandomRows, rowBytes, SCORER_NAMES, snapshot } from '../fixture.ts';
 import { plainScore, plus } from '../plain-loss.ts';
 import { CROWDED, ROWS } from './crowded.ts';
 
 /** Scores, by hand-worked numbers and by formula. */
-export function scoring(name: Kernel['name']): void {
+export function scoring(name: KernelName): void {
   test.each([
     // anchor + relation − candidate = (1, 1, 1) + (3, −4, 0) − (1, 1, 1); β = 2.
     { scorer: 'transe-l1', score: -14 },

@@ -14,6 +14,7 @@ const noChunk: Chunk = {
   lhs: new Int32Array(),
   relation: new Int32Array(),
   rhs: new Int32Array(),
+  edgeWeights: new Float32Array(),
   lhsCount: 0,
   lhsCandidates: new Int32Array(),
   rhsCount: 0,

@@ -227,7 +227,7 @@ describe('compareQuality', () => {
   test('refuses a scorer it does not know', async () => {
     const store = await storeOf({ model: { ...MODEL, scorer: 'rotate' }, vectors: vectorsOf(LINE) });
     await expect(compared(store, store, [heldEdge('user:1 follows user:2')])).rejects.toThrow(
-      'a store was trained with the scorer rotate; this version has transe-l1, transe-l2, twhin',
+      'a store was trained with the scorer rotate; this version has transe-l1, transe-l2, transe-l2-squared, twhin',
     );
   });
 });

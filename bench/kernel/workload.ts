@@ -1,0 +1,138 @@
+import { createKernel } from '../../src/kernels/select.ts';
+import { workspaceBytes } from '../../src/kernels/workspace.ts';
+import type { Chunk, KernelName } from '../../src/model/kernel.ts';
+import type { LossName, ModelSettings, ScorerName } from '../../src/model/settings.ts';
+import { Table } from '../../src/model/table.ts';
+import { Random } from '../../src/sampling/random.ts';
+import { type Contender, cpuMs } from './contender.ts';
+
+/** What a step works on. */
+export interface Workload {
+  readonly dim: number;
+  readonly scorer: ScorerName;
+  readonly loss: LossName;
+  /** Edges of a chunk; candidates of a side that are the chunk's own, and uniform ones. */
+  readonly edges: number;
+  readonly inBatch: number;
+  readonly uniform: number;
+  readonly unitBall: boolean;
+  readonly rows: number;
+}
+
+/** Chunks made before the clock starts, and gone through again and again. */
+const CHUNKS = 48;
+const RELATIONS = 8;
+/** Coprime to any number of rows that is no multiple of it: ranks one after another are rows far apart. */
+const SCATTER = 7_368_787;
+
+/** Candidates of a side. */
+export function candidatesOf({ inBatch, uniform }: Workload): number {
+  return inBatch + uniform;
+}
+
+/** 12 · K · d: three matrix products of 2 · K · d on each of two sides. What is not a product is not counted. */
+export function operationsOf(workload: Workload): number {
+  return 12 * candidatesOf(workload) * workload.dim;
+}
+
+/** A kernel on a table of its own, full of random vectors of a length of about 1. */
+export function kernelOn(kernelName: KernelName, workload: Workload, name: string = kernelName): Contender {
+  const { dim, scorer, loss, edges, rows, unitBall } = workload;
+  const settings: ModelSettings = {
+    ...{ dim, scorer, loss, unitBall },
+    beta: scorer === 'twhin' ? 1 : scorer === 'transe-l1' ? 9 / Math.sqrt(dim) : 9,
+    margin: loss === 'margin' ? 1 : 0,
+    negativeWeight: loss === 'softmax' ? 3 : 1,
+    learningRate: 0.05,
+  };
+  const maxCandidates = candidatesOf(workload);
+  const table = new Table({
+    dim,
+    maxRows: rows,
+    workspaceBytes: workspaceBytes(settings, edges, maxCandidates),
+  });
+  const random = Random.seeded(1);
+  scatter(table, rows, random);
+  const kernel = createKernel(kernelName, table, settings, { maxEdges: edges, maxCandidates });
+  const chunks = Array.from({ length: CHUNKS }, () => new Content(workload, random));
+  let next = 0;
+  return {
+    name,
+    operations: operationsOf(workload),
+    async measure(ms) {
+      const began = cpuMs();
+      let trained = 0;
+      while (cpuMs() - began < ms) {
+        chunks[next++ % CHUNKS]?.putInto(kernel.chunk);
+        kernel.step();
+        trained += edges;
+      }
+      return trained / (cpuMs() - began);
+    },
+    close: () => undefined,
+  };
+}
+
+/** Random rows; past the first hundred thousand, the same ones again, which takes a hundredth of the time. */
+function scatter(table: Table, rows: number, random: Random): void {
+  table.addRows(rows);
+  const { floats, stride, dim } = table;
+  const drawn = Math.min(rows, 100_000);
+  for (let row = 0; row < drawn; row++) {
+    const vector = table.vector(row);
+    for (let k = 0; k < dim; k++) vector[k] = (2 * random.uniform() - 1) * Math.sqrt(3 / dim);
+    floats[table.at(row) + table.accumulator] = 0.1;
+  }
+  for (let row = drawn; row < rows; row += drawn) {
+    const count = Math.min(drawn, rows - row);
+    floats.copyWithin(table.at(row), table.at(0), table.at(0) + count * stride);
+  }
+}
+
+/** One chunk: ends by Zipf's law over all rows, uniform candidates, own positives masked. */
+class Content {
+  readonly #edges: number;
+  readonly #candidates: number;
+  readonly #ints: Record<'lhs' | 'relation' | 'rhs' | 'lhsCandidates' | 'rhsCandidates', Int32Array>;
+  readonly #masks: Record<'lhsMask' | 'rhsMask', Uint8Array>;
+
+  constructor(workload: Workload, random: Random) {
+    const { edges, inBatch, rows } = workload;
+    const candidates = candidatesOf(workload);
+    const entities = rows - 2 * RELATIONS;
+    const uniform = () => 2 * RELATIONS + random.below(entities);
+    const zipf = () => {
+      const rank = Math.floor(entities ** random.uniform()) - 1;
+      return 2 * RELATIONS + ((rank * SCATTER) % entities);
+    };
+    const lhs = Int32Array.from({ length: edges }, zipf);
+    const rhs = Int32Array.from({ length: edges }, zipf);
+    const candidatesFrom = (own: Int32Array) =>
+      Int32Array.from({ length: candidates }, (_, j) => (j < inBatch ? (own[j] ?? 0) : uniform()));
+    const lhsCandidates = candidatesFrom(lhs);
+    const rhsCandidates = candidatesFrom(rhs);
+    const mask = (own: Int32Array, others: Int32Array) =>
+      Uint8Array.from({ length: edges * candidates }, (_, at) =>
+        own[Math.floor(at / candidates)] === others[at % candidates] ? 1 : 0,
+      );
+    this.#edges = edges;
+    this.#candidates = candidates;
+    const relation = Int32Array.from({ length: edges }, (_, i) => i % RELATIONS);
+    this.#ints = { lhs, relation, rhs, lhsCandidates, rhsCandidates };
+    this.#masks = { lhsMask: mask(lhs, lhsCandidates), rhsMask: mask(rhs, rhsCandidates) };
+  }
+
+  putInto(chunk: Chunk): void {
+    chunk.edges = this.#edges;
+    chunk.lhsCount = this.#candidates;
+    chunk.rhsCount = this.#candidates;
+    const { lhs, relation, rhs, lhsCandidates, rhsCandidates } = this.#ints;
+    chunk.lhs.set(lhs);
+    chunk.relation.set(relation);
+    chunk.rhs.set(rhs);
+    chunk.lhsCandidates.set(lhsCandidates);
+    chunk.rhsCandidates.set(rhsCandidates);
+    chunk.lhsMask.set(this.#masks.lhsMask);
+    chunk.rhsMask.set(this.#masks.rhsMask);
+  }
+}

@@ -1,0 +1,31 @@
+import { intAt, rowAt, rowBytes, vectorBytes } from './layout';
+
+const CACHE_LINE: usize = 64;
+
+/**
+ * Brings rows into the cache. WebAssembly has no prefetch, but in a loop that does nothing else than read, many lines
+ * are on their way at once, where the loops that copy would wait for a row or two at a time. The first round is for
+ * the rows' pages, whose addresses are slower to find than their bytes.
+ */
+export function touchRows(rows: usize, count: usize): void {
+  for (let i: usize = 0; i < count; i++) load<i32>(rowAt(intAt(rows, i)));
+  for (let i: usize = 0; i < count; i++) {
+    const row = rowAt(intAt(rows, i));
+    for (let k: usize = CACHE_LINE; k < rowBytes; k += CACHE_LINE) load<i32>(row + k);
+  }
+}
+
+/** Copies a table row's vector into a block. */
+export function copyRow(row: i32, to: usize): void {
+  const from = rowAt(row);
+  for (let k: usize = 0; k < vectorBytes; k += 16) v128.store(to + k, v128.load(from + k));
+}
+
+/** Puts an entity's vector plus a relation's into a block. */
+export function translate(entity: i32, relationRow: i32, to: usize): void {
+  const a = rowAt(entity);
+  const b = rowAt(relationRow);
+  for (let k: usize = 0; k < vectorBytes; k += 16) {
+    v128.store(to + k, f32x4.add(v128.load(a + k), v128.load(b + k)));
+  }
+}
