@@ -28,7 +28,7 @@ export async function readGraph(path: string, work: string): Promise<KnowledgeGr
   const read = async (name: string): Promise<Triple[]> => {
     const text = await readFile(join(folder, `${name}.txt`), 'utf8');
     return text
-      .split('\n')
+      .split(/\r?\n/)
       .filter((line) => line !== '')
       .map((line) => {
         const [head = '', relation = '', tail = ''] = line.split('\t');
