@@ -35,7 +35,7 @@ function flatProcess(atS: number): ProcessSample {
   const saw = (atS / 10) % 4;
   return {
     ...{ kind: 'process', atS, rssMiB: 800 + saw, anonymousMiB: 730, files: 70 + saw, threads: 18 },
-    ...{ connections: 9, load: 2, latencyMs: { follow: { p50: 300, p99: 700 + saw } } },
+    ...{ connections: 9, load: 2, waitedS: atS * 0.1, latencyMs: { follow: { p50: 300, p99: 700 + saw } } },
     metrics: {
       'twhin_memory_bytes{part="heap_used"}': (50 + 30 * saw) * MIB,
       'twhin_memory_bytes{part="external"}': 20 * MIB,

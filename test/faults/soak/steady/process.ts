@@ -17,9 +17,20 @@ export async function sampleProcess(pid: number, url: string, atS: number): Prom
     ...{ kind: 'process', atS, rssMiB: number('VmRSS') / 1024, anonymousMiB: number('RssAnon') / 1024 },
     ...{ files: readdirSync(`/proc/${pid}/fd`).length, threads: number('Threads') },
     ...{ connections: connectionsTo(Number(new URL(url).port)), load: loadavg()[0] ?? 0 },
+    waitedS: waitedS(pid),
     latencyMs: Object.fromEntries(graphs.map(({ graph, latencyMs }) => [graph, latencyMs])),
     metrics,
   };
+}
+
+/** What others' work on the machine costs it. Of the main thread: commits, reads and sends all pass through that. */
+function waitedS(pid: number): number | undefined {
+  try {
+    const [, waitedNs] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').trim().split(' ');
+    return Number(waitedNs) / 1e9;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Open connections whose own end is the port. */

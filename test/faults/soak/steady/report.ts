@@ -1,7 +1,7 @@
 import { floors, median, type Point, slopePerHour } from './arithmetic.ts';
 import type { PageSample, ProcessSample, Run } from './samples.ts';
 import { type Check, count, FLOOR_S, judged, signed, verdictOf, WARM_UP } from './verdict.ts';
-import { between, type Figure, heldHeap, pointsOf, type Window, windowsOf } from './windows.ts';
+import { between, type Figure, heldHeap, MOST_WAITED, pointsOf, type Window, windowsOf } from './windows.ts';
 
 const PARTS = 6;
 /** Pages are looked at so often. */
@@ -97,18 +97,25 @@ function pace(windows: readonly Window[]): string[] {
         'Loop, p99, ms',
         'Events/s',
         'Cores',
+        'Waited, %',
         'Load',
       ],
       windows.map((window) => [
         minutes(window),
         ...[count(middle(window, 'p50Ms')), count(middle(window, 'p99Ms'))],
         ...[ms(window.eventP50Ms), ms(window.eventP99Ms), ms(window.loopP99Ms)],
-        ...[count(window.eventsPerS), window.cores.toFixed(2), middle(window, 'load').toFixed(1)],
+        ...[count(window.eventsPerS), window.cores.toFixed(2)],
+        ...[
+          window.waited === undefined ? '–' : count(window.waited * 100),
+          middle(window, 'load').toFixed(1),
+        ],
       ]),
     ),
     '',
     'p50 and p99: record taken from the log → vector acknowledged, of the slower graph, exact over the newest 4,096 vectors,',
     'medians of a look every 10 s. From the event: within buckets, by interpolation. Events/s: each graph counts what it reads.',
+    `Waited: of the time, how long its main thread was ready to run and others had the cores. Over ${MOST_WAITED * 100} % in the minute before, a`,
+    'latency is not judged.',
   ];
 }
 

@@ -17,6 +17,8 @@ const process = z.object({
   threads: z.number(),
   /** Connections to its HTTP port that are open. */
   connections: z.number(),
+  /** Time that its main thread was ready to run and had no core, s; absent where the kernel does not count it. */
+  waitedS: z.number().optional(),
   /** Load of the machine over the last minute: who else works on it. */
   load: z.number(),
   /** Of each graph, ms: record taken from the log → vector acknowledged, over the newest 4,096 vectors. */

@@ -51,6 +51,7 @@ export async function steady(options: SteadyOptions): Promise<void> {
       ...{ filled: feeder.made.length, fillS, fillCpuS: total(metrics, 'twhin_cpu_seconds_total') },
     });
     say(`filled with ${feeder.made.length} events in ${fillS.toFixed(0)} s; the steady time begins: ${url}`);
+    const said = running.stderr.length;
     await steadyTime({ options, running, url, feeder, write, size, dice: dice.fork() });
     say('the time is up: stopping, draining, verifying');
     await feeder.stop();
@@ -60,7 +61,11 @@ export async function steady(options: SteadyOptions): Promise<void> {
     const verified = await drainAndVerify(twhin, feeder, brokers.brokers);
     write({
       ...{ kind: 'end', sent: feeder.made.length, acknowledged: feeder.acknowledged.size },
-      ...{ feederRetries: feeder.retries, exit: String(code ?? signal), warnings: warningsOf(stderr) },
+      ...{
+        feederRetries: feeder.retries,
+        exit: String(code ?? signal),
+        warnings: warningsOf(stderr.slice(said)),
+      },
       ...{ drainS: (Date.now() - draining) / 1000, verified: { ...verified } },
     });
   } finally {

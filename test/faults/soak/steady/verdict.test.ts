@@ -11,6 +11,7 @@ const broken = (run: Run) =>
     .filter(({ holds }) => !holds)
     .map(({ what }) => what.split(',')[0]);
 const end = flatRun().end;
+const LATE = { latencyMs: { follow: { p50: 9_000, p99: 20_000 } } };
 
 describe('a verdict', () => {
   test('finds nothing where nothing grows, whatever happens while it warms up', () => {
@@ -19,6 +20,12 @@ describe('a verdict', () => {
       process: (atS) => (atS < 900 ? { rssMiB: 300 + atS / 9, files: 20, threads: 4, connections: 0 } : {}),
     });
     expect(broken(warming)).toEqual([]);
+    // Late while others have the cores, as before where they have not.
+    const disturbed = flatRun({
+      process: (atS) =>
+        atS < 2_700 ? {} : { waitedS: 270 + Math.min(atS - 2_700, 500) * 0.9, ...(atS < 3_260 ? LATE : {}) },
+    });
+    expect(broken(disturbed)).toEqual([]);
   });
 
   test.each<[string, Run, string[]]>([
@@ -75,8 +82,20 @@ describe('a verdict', () => {
     ],
     [
       'a page that holds on to nodes',
-      flatRun({ page: (atS, { tab, nodes }) => ({ nodes: tab === 'stays' ? nodes + atS / 6 : nodes }) }),
+      flatRun({ page: (atS, { tab, nodes }) => ({ nodes: tab === 'stays' ? nodes + atS / 3 : nodes }) }),
       ['nodes of the page that stayed open'],
+    ],
+    [
+      'a page that holds more than it does loaded anew',
+      flatRun({
+        page: (atS, { tab, heapMiB }) => ({ heapMiB: tab === 'stays' ? heapMiB + atS / 3_000 : heapMiB }),
+      }),
+      ['heap of the page that stayed open'],
+    ],
+    [
+      'that latency can not be told where others had the cores nearly all the time',
+      flatRun({ process: (atS) => ({ waitedS: Math.max(0, Math.min(atS, 3_450) - 1_900) * 0.5 }) }),
+      ['latency'],
     ],
     [
       'an error in the page',

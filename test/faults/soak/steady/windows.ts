@@ -3,6 +3,11 @@ import type { ProcessSample } from './samples.ts';
 import { bucketsBetween, total } from './scrape.ts';
 
 const MIB = 1024 * 1024;
+const CALM_S = 60;
+/** Samples come a little late. */
+const SLACK_S = 2;
+/** Share of the time; over it what others do decides how late vectors are. */
+export const MOST_WAITED = 0.3;
 
 /** The process over a part of the time. */
 export interface Window {
@@ -18,6 +23,8 @@ export interface Window {
   readonly eventP99Ms: number | undefined;
   /** How late the main thread was. */
   readonly loopP99Ms: number | undefined;
+  /** Share of the time that the main thread was ready to run and had no core; undefined where nobody counted. */
+  readonly waited: number | undefined;
 }
 
 /** The time of the samples in parts of equal length; each begins with the sample that the one before ends with. */
@@ -52,7 +59,25 @@ export function between(
     eventP50Ms: quantileMs('twhin_event_latency_seconds', 0.5),
     eventP99Ms: quantileMs('twhin_event_latency_seconds', 0.99),
     loopP99Ms: quantileMs('twhin_event_loop_delay_seconds', 0.99),
+    waited: waitedBetween(before, after),
   };
+}
+
+/**
+ * Samples before which, for a minute, the main thread had a core for most of the time that it wanted one: how late it is
+ * in the others says what else the machine did. All of them where nobody counted.
+ */
+export function undisturbed(samples: readonly ProcessSample[]): ProcessSample[] {
+  return samples.filter((sample) => {
+    const before = samples.find(({ atS }) => atS >= sample.atS - CALM_S - SLACK_S);
+    if (before === undefined || before === sample) return sample.waitedS === undefined;
+    return (waitedBetween(before, sample) ?? 0) <= MOST_WAITED;
+  });
+}
+
+function waitedBetween(before: ProcessSample, after: ProcessSample): number | undefined {
+  if (before.waitedS === undefined || after.waitedS === undefined) return undefined;
+  return (after.waitedS - before.waitedS) / (after.atS - before.atS);
 }
 
 /** Figures of a sample that are looked at over time. */
