@@ -35,7 +35,6 @@ describe('tools', () => {
 describe('dependencies', () => {
   const wanted: [string, string][] = Object.entries({
     ...manifest.dependencies,
-    ...manifest.optionalDependencies,
     ...manifest.devDependencies,
   });
   const decisions = read('docs/adr/008-dependencies.md');
