@@ -105,7 +105,9 @@ describe('a verdict', () => {
     ['a run that was cut off', flatRun({ rest: { end: undefined } }), ['the updater ended', 'stores']],
     [
       'an event that is lost',
-      flatRun({ rest: { end: end && { ...end, verified: { problem: 'record 7 is not there' } } } }),
+      flatRun({
+        rest: { end: end && { ...end, verified: { problem: 'not right:\n  record 7 | is not there' } } },
+      }),
       ['stores'],
     ],
   ])('finds %s', (_, run, what) => {
@@ -113,6 +115,10 @@ describe('a verdict', () => {
     const { text, right } = steadyReport(run);
     expect(right).toBe(false);
     expect(text.split('\n')[0]).toContain('BROKEN');
+    // Whatever a row quotes, it stays a row.
+    expect(text.split('\n').filter((line) => line.includes('**BROKEN**')).length).toBe(
+      verdictOf(run).filter(({ holds }) => !holds).length,
+    );
   });
 
   test('holds nothing of a run without samples', () => {

@@ -172,7 +172,7 @@ function page(samples: readonly PageSample[], run: Run): Check[] {
     {
       what: 'errors and warnings of the pages, answers that did not come',
       bound: 'none',
-      seen: problems.length === 0 ? 'none' : `${problems.length}, the first: ${problems[0]?.text}`,
+      seen: problems.length === 0 ? 'none' : `${problems.length}, the first: ${oneLine(problems[0]?.text)}`,
       holds: problems.length === 0,
     },
   ];
@@ -198,7 +198,7 @@ function ending({ begin, process, end }: Run): Check[] {
     {
       what: 'stores, topics, dead letters, counts and steps against the input',
       bound: 'nothing lost, nothing twice',
-      seen: end === undefined ? 'not verified' : wrong === undefined ? 'all as it must be' : String(wrong),
+      seen: end === undefined ? 'not verified' : wrong === undefined ? 'all as it must be' : oneLine(wrong),
       holds: end !== undefined && wrong === undefined,
     },
   ];
@@ -219,6 +219,11 @@ function compared(
     seen: found === undefined ? 'nothing' : `${count(found.first)} → ${count(found.last)} ${unit}`.trim(),
     holds: found !== undefined && found.last <= limit(found.first),
   };
+}
+
+/** Of a cell of a table. */
+function oneLine(text: unknown): string {
+  return String(text).split('\n', 1).join('').replaceAll('|', '/').slice(0, 200);
 }
 
 export function signed(value: number): string {
