@@ -1,6 +1,6 @@
 /**
  * What the live edges cost in memory and in processor time, to be kept out of the negatives and to be rehearsed, as a Markdown table:
- * `npx node bench/known-edges.ts`. --edges, --rows: how many; ends by Zipf, so that some are hubs.
+ * `npx node bench/known-edges.ts`. --edges, --rows: how many; ends by a power law, so that some are hubs.
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -12,7 +12,7 @@ const { values } = parseArgs({
 });
 const [edges, rows] = [Number(values.edges), Number(values.rows)];
 const random = Random.seeded(1);
-/** About a tenth of all ends are at one row in ten thousand. */
+/** One end in forty is at one row in ten thousand. */
 const end = () => Math.floor(rows * random.uniform() ** 2.5);
 const memory = () => {
   const { arrayBuffers } = process.memoryUsage();

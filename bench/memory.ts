@@ -13,9 +13,9 @@ import { parseArgs } from 'node:util';
 import { startBroker } from '../broker/start.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { type Running, Twhin } from '../test/e2e/twhin.ts';
-import { median } from '../test/faults/soak/steady/arithmetic.ts';
 import { parseMetrics, type Scrape, total } from '../test/faults/soak/steady/scrape.ts';
 import { writeLargeStore } from './large-store.ts';
+import { median } from './median.ts';
 
 const GRAPH = 'engagement';
 const MIB = 1024 * 1024;
@@ -121,7 +121,7 @@ async function run(twhin: Twhin, published: number): Promise<Taken> {
   running.kill('SIGTERM');
   await running.ended;
   return {
-    ...{ peakMiB, steadyMiB: median(taken) ?? 0, storeMiB: total(after, 'twhin_store_bytes') / MIB },
+    ...{ peakMiB, steadyMiB: median(taken), storeMiB: total(after, 'twhin_store_bytes') / MIB },
     ...{ cores: perS('twhin_cpu_seconds_total'), vectorsPerS: perS('twhin_vectors_published_total') },
     outbox: total(after, 'twhin_outbox_vectors'),
   };

@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { commandLine } from './command-line.ts';
 import { rankTest } from './quality/rank.ts';
 import { stream } from './quality/stream.ts';
 import { readGraph } from './quality/triples.ts';
@@ -26,19 +27,12 @@ if (values.data === undefined)
   throw new Error('--data: expected a folder of train.txt, valid.txt and test.txt');
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const settings = Object.fromEntries(
-  values.set.map((setting) => {
-    const [key = '', value = ''] = setting.split('=');
-    return [key, Number.isFinite(Number(value)) ? Number(value) : value];
-  }),
-);
 const work = await mkdtemp(join(tmpdir(), 'twhin-smoke-'));
 try {
   const whole = await readGraph(values.data, work);
   const graph = { ...whole, test: whole.test.slice(0, Number(values.test ?? whole.test.length)) };
-  const more = values.set.map((setting) => ` --set ${setting}`).join('');
   console.log(`# One pass over ${basename(values.data)}\n`);
-  console.log(`    npm run bench:smoke -- --data ${basename(values.data)}${more}\n`);
+  console.log(`    ${commandLine('bench:smoke')}\n`);
   console.log(
     `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}. ` +
       `${graph.train.length} triples streamed once, ${graph.test.length} ranked, both ends, filtered.\n`,
@@ -49,7 +43,7 @@ try {
     const folder = await mkdtemp(join(work, 'run-'));
     const options = {
       work: folder,
-      settings: { ...settings, 'training.kernel': kernel },
+      settings: [...values.set, `training.kernel=${kernel}`],
       seed: Number(values.seed),
       say,
     };

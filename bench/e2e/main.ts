@@ -1,7 +1,7 @@
 /**
  * The whole way, from a Kafka topic to a topic of vectors, against a kafkajs handler that does nothing on the same topic,
  * interleaved in one run, as Markdown: `npm run bench:e2e -- --higgs FILE`.
- * --rounds; --repeat: the file so many times, each with names of its own; --set training.updatesPerEdge=1: may be repeated.
+ * --rounds; --limit: so many events of it; --set training.updatesPerEdge=1: over the configuration, may be repeated.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
@@ -9,7 +9,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBroker } from '../../broker/start.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { measured, type Usage } from './child.ts';
+import { withSettings } from '../../src/config/overrides.ts';
+import { measured, type Usage } from '../child.ts';
+import { commandLine } from '../command-line.ts';
+import { median } from '../median.ts';
 import { type Parts, partsOf } from './parts.ts';
 
 const COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'twhin.js');
@@ -37,12 +40,10 @@ try {
   const limit = values.limit === undefined ? [] : ['--limit', values.limit];
   say('feeding');
   const fed = await measured(
-    [COMMAND, 'feed', values.higgs, '--topic', 'engagement', '--format', 'higgs', ...limit],
+    [COMMAND, 'feed', values.higgs, '--topic', 'engagement', '--format', 'higgs', '--json', ...limit],
     env,
   );
-  const records = Number(
-    /([\d,]+) events sent/.exec(fed.stderr)?.[1]?.replaceAll(',', '') ?? values.limit ?? 563_069,
-  );
+  const records = Number(JSON.parse(fed.stdout).sent);
   const runs: { rate: number; usage: Usage }[] = [];
   const empties: { rate: number; usage: Usage }[] = [];
   for (let round = 1; round <= Number(values.rounds); round++) {
@@ -68,21 +69,12 @@ async function emptyHandler(records: number) {
 /** A graph like `engagement`, with a store, a group and an embeddings topic of its own. */
 async function updater(name: string, records: number, node: readonly string[]) {
   const config = join(work, `${name}.config.ts`);
-  const sections: Record<string, Record<string, unknown>> = {};
-  for (const setting of values.set) {
-    const [key = '', value = ''] = setting.split('=');
-    const [section = '', inner = ''] = key.split('.');
-    sections[section] = {
-      ...sections[section],
-      [inner]: Number.isFinite(Number(value)) ? Number(value) : value,
-    };
-  }
   const { topics, model } = engagement;
   const graph = {
     topics: topics.map((topic) => topic.name),
     relations: model.relations.map((each) => each.name),
   };
-  const whole = { ...sections, graphs: { [name]: graph } };
+  const whole = withSettings({ graphs: { [name]: graph } }, values.set);
   await writeFile(config, `export default () => (${JSON.stringify(whole)});\n`);
   const own = { ...env, TWHIN_CONFIG: config, TWHIN_STATE: join(work, name) };
   const usage = await measured(
@@ -101,19 +93,18 @@ function print(
   runs: readonly { rate: number; usage: Usage }[],
   { main, trainer }: { main: Parts; trainer: Parts },
 ): void {
-  const more = values.set.map((setting) => ` --set ${setting}`).join('');
-  const [empty, run] = [middle(empties.map(({ rate }) => rate)), middle(runs.map(({ rate }) => rate))];
-  const cpu = middle(runs.map(({ usage }) => usage.cpu));
-  const emptyCpu = middle(empties.map(({ usage }) => usage.cpu));
+  const [empty, run] = [median(empties.map(({ rate }) => rate)), median(runs.map(({ rate }) => rate))];
+  const cpu = median(runs.map(({ usage }) => usage.cpu));
+  const emptyCpu = median(empties.map(({ usage }) => usage.cpu));
   console.log('# The whole way\n');
-  console.log(`    npm run bench:e2e -- --higgs higgs-activity_time.txt.gz${more}\n`);
+  console.log(`    ${commandLine('bench:e2e')}\n`);
   console.log(
     `${records} events. ${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}, ` +
       `Node ${process.version}, Apache Kafka on the same machine. Medians of ${runs.length}, interleaved.\n`,
   );
   console.log('| | events/s | µs of processor an event | memory at the peak, MiB |\n|---|---|---|---|');
   const row = (name: string, rate: number, seconds: number, all: readonly { usage: Usage }[]) =>
-    `| ${name} | ${Math.round(rate)} | ${((seconds * 1e6) / records).toFixed(1)} | ${Math.round(middle(all.map(({ usage }) => usage.rss)) / 2 ** 20)} |`;
+    `| ${name} | ${Math.round(rate)} | ${((seconds * 1e6) / records).toFixed(1)} | ${Math.round(median(all.map(({ usage }) => usage.rss)) / 2 ** 20)} |`;
   console.log(row('empty kafkajs handler', empty, emptyCpu, empties));
   console.log(row('twhin run', run, cpu, runs));
   console.log(`\nOf the empty handler: ${((100 * run) / empty).toFixed(1)} %.\n`);
@@ -126,9 +117,4 @@ function print(
     }
     console.log('');
   }
-}
-
-function middle(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
 }

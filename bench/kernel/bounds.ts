@@ -1,4 +1,5 @@
-import { type Measured, median, ratio } from './contender.ts';
+import { median } from '../median.ts';
+import { type Measured, ratio } from './contender.ts';
 
 /** A ratio of two figures of one run, and what it should be at least. */
 export interface Bound {

@@ -1,3 +1,5 @@
+import { median } from '../median.ts';
+
 /** One of those that take turns. */
 export interface Contender {
   readonly name: string;
@@ -46,11 +48,6 @@ export async function takeTurns(
       { name, rates: own, gflops: own.map((rate) => (rate * operations) / 1e6) },
     ]),
   );
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
 }
 
 /** Median over the rounds of a's figure over b's in the same round. */

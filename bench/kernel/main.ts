@@ -5,8 +5,9 @@
  */
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { median } from '../median.ts';
 import { bounds, held, lines, spread } from './bounds.ts';
-import { median, ratio, takeTurns } from './contender.ts';
+import { ratio, takeTurns } from './contender.ts';
 import { BUILDS, mainGroup, referenceGroup, VARIATIONS, variation } from './groups.ts';
 import { peak } from './peak.ts';
 

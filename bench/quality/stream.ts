@@ -1,10 +1,12 @@
-import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load.ts';
+import { withSettings } from '../../src/config/overrides.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import type { GraphStore } from '../../src/graph/graph-store.ts';
+import { Random } from '../../src/sampling/random.ts';
 import { openForReading } from '../../src/state/open.ts';
+import { measured } from '../child.ts';
 import type { Embeddings } from './rank.ts';
 import type { KnowledgeGraph } from './triples.ts';
 
@@ -12,8 +14,8 @@ const COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'twhin.js');
 
 export interface StreamOptions {
   readonly work: string;
-  /** key=value settings, as `--set` of a replay has them. */
-  readonly settings: Readonly<Record<string, string | number>>;
+  /** key=value, as `--set` of a replay has them. */
+  readonly settings: readonly string[];
   readonly seed: number;
   say(line: string): void;
 }
@@ -34,13 +36,11 @@ export async function stream(
     KAFKA_BROKERS: `file:${join(work, 'log')}`,
     ...{ TWHIN_STATE: join(work, 'state'), TWHIN_CONFIG: file, TWHIN_HTTP: 'off' },
   };
-  await twhin(['topics', 'apply'], env);
+  await measured([COMMAND, 'topics', 'apply'], env);
   say(`feeding ${graph.train.length} triples`);
-  await twhin(['feed', '-', '--topic', 'fact'], env, eventsOf(graph, options.seed));
+  await measured([COMMAND, 'feed', '-', '--topic', 'fact'], env, eventsOf(graph, options.seed));
   say('training');
-  const began = performance.now();
-  await twhin(['run', '--graph', 'facts', '--until-caught-up'], env);
-  const seconds = (performance.now() - began) / 1000;
+  const { seconds } = await measured([COMMAND, 'run', '--graph', 'facts', '--until-caught-up'], env);
   const facts = (await loadConfig(env, work)).graphs.find(({ name }) => name === 'facts');
   const store = facts && (await openForReading(facts));
   if (store === undefined) throw new Error('the run left no store of facts');
@@ -68,11 +68,7 @@ async function embeddingsOf(store: GraphStore, graph: KnowledgeGraph): Promise<E
 
 function configOf({ relations }: KnowledgeGraph, settings: StreamOptions['settings']): string {
   const names = Array.from({ length: relations }, (_, i) => `r${i}`);
-  const sections: Record<string, Record<string, unknown>> = { model: {}, training: {} };
-  for (const [key, value] of Object.entries(settings)) {
-    const [section = '', name = ''] = key.split('.');
-    sections[section] = { ...sections[section], [name]: value };
-  }
+  const plain = withSettings({ limits: { maxEntities: 100_000 } }, settings);
   return `export default (k) => ({
   entityTypes: ['entity'],
   relations: ${JSON.stringify(names.map((name) => ({ name, lhs: 'entity', rhs: 'entity' })))},
@@ -86,8 +82,7 @@ function configOf({ relations }: KnowledgeGraph, settings: StreamOptions['settin
     }],
   })],
   graphs: { facts: { topics: ['fact'], relations: ${JSON.stringify(names)} } },
-  limits: { maxEntities: 100_000 },
-  ...${JSON.stringify(sections)},
+  ...${JSON.stringify(plain)},
 });
 `;
 }
@@ -95,11 +90,9 @@ function configOf({ relations }: KnowledgeGraph, settings: StreamOptions['settin
 /** One event a line, in a random order; times as they come. */
 function eventsOf({ train }: KnowledgeGraph, seed: number): string {
   const order = train.map((_, i) => i);
-  let state = seed >>> 0;
+  const random = Random.seeded(seed);
   for (let i = order.length - 1; i > 0; i--) {
-    // Numerical Recipes' linear congruence: good enough for an order.
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    const j = Math.floor((state / 2 ** 32) * (i + 1));
+    const j = random.below(i + 1);
     [order[i], order[j]] = [order[j]!, order[i]!];
   }
   const at = Date.UTC(2024, 0, 1);
@@ -109,18 +102,4 @@ function eventsOf({ train }: KnowledgeGraph, seed: number): string {
       return `${JSON.stringify({ h: `${h}`, r, t: `${t}`, at: at + i })}\n`;
     })
     .join('');
-}
-
-async function twhin(args: readonly string[], env: NodeJS.ProcessEnv, stdin = ''): Promise<void> {
-  const child = spawn(process.execPath, [COMMAND, ...args], { env, stdio: ['pipe', 'ignore', 'pipe'] });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-4000);
-  });
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(stdin);
-  const { promise, resolve } = Promise.withResolvers<number | null>();
-  child.on('close', resolve);
-  const code = await promise;
-  if (code !== 0) throw new Error(`twhin ${args.join(' ')} ended with ${code}:\n${said}`);
 }

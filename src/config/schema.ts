@@ -85,7 +85,7 @@ export const configFileSchema = z.strictObject({
     .strictObject({
       /** Entities a graph may hold; their table takes (dim + 4) × 4 bytes each, as they come. */
       maxEntities: whole.default(4_000_000),
-      /** Live edges kept in memory to keep known positives out of the negatives; 20 bytes or so each. */
+      /** Live edges kept in memory, out of the negatives and to be rehearsed; 20 to 30 bytes each. */
       maxKnownEdges: whole.default(50_000_000),
       /** Bytes of records read ahead of training. */
       queueBytes: whole.default(32 * 1024 * 1024),

@@ -7,8 +7,8 @@ import { ReferenceKernel } from './reference.ts';
 import { WasmKernel } from './wasm.ts';
 
 /**
- * A kernel on a table; `wasm` is the faster build that this machine runs. For a compiled one, the table must have been made with `workspaceBytes` of at least
- * `workspaceBytes(settings, maxEdges, maxCandidates)`.
+ * A kernel on a table; `wasm` is the faster build that this machine runs. For a compiled one, the table must have been
+ * made with `workspaceBytes` of at least `workspaceBytes(settings, maxEdges, maxCandidates)`.
  * @throws UsageError naming every setting out of range.
  * @throws FatalError when the table keeps too little room.
  */

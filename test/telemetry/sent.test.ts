@@ -147,8 +147,8 @@ describe('OpenTelemetry', () => {
     answer = 400;
     const often = {
       OTEL_BSP_SCHEDULE_DELAY: '50',
-      OTEL_METRIC_EXPORT_INTERVAL: '100',
-      OTEL_METRIC_EXPORT_TIMEOUT: '100',
+      OTEL_METRIC_EXPORT_INTERVAL: '1000',
+      OTEL_METRIC_EXPORT_TIMEOUT: '1000',
     };
     const running = twhin.start(RUN, { env: { ...env(), ...often } });
     await running.says(/OpenTelemetry has trouble/);

@@ -94,7 +94,10 @@ function guard(server: FastifyInstance, { host, failed }: HttpOptions): void {
   server.setErrorHandler(async (error, request, reply) => {
     const code = statusOf(error);
     if (code === 500) failed(request.url.slice(0, 200), reasonOf(error));
-    return reply.code(code).send({ error: code === 500 ? 'this could not be answered' : reasonOf(error) });
+    // What its schema took and the look-up refuses is the name of an entity.
+    const field = error instanceof UsageError && error.code === 'entity' ? { field: 'id' } : {};
+    const reason = code === 500 ? 'this could not be answered' : reasonOf(error);
+    return reply.code(code).send({ error: reason, ...field });
   });
 }
 

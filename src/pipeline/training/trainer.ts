@@ -14,7 +14,7 @@ export interface TrainerSettings {
   readonly kernel: KernelChoice;
   /** Rows the table may hold, entities and relations together. */
   readonly maxRows: number;
-  /** Live edges remembered to keep known positives out of the negatives; past it, further ones are not. */
+  /** Live edges remembered, to keep them out of the negatives and to be rehearsed; past it, further ones are not. */
   readonly maxKnownEdges: number;
   /** Entity types by index. */
   readonly entityTypes: readonly string[];

@@ -144,7 +144,10 @@ describe('the HTTP server', () => {
       },
     });
     const refused = await fetch(`${failing.url}/api/entity?graph=a&id=xxx`);
-    expect([refused.status, await refused.json()]).toEqual([400, { error: 'not an entity: "x"' }]);
+    expect([refused.status, await refused.json()]).toEqual([
+      400,
+      { error: 'not an entity: "x"', field: 'id' },
+    ]);
   });
 
   test('streams the status every second to each page, until it stops', async () => {

@@ -10,6 +10,7 @@ export interface Usage {
   readonly cpu: number;
   /** Most memory it held, bytes. */
   readonly rss: number;
+  readonly stdout: string;
   readonly stderr: string;
 }
 
@@ -21,16 +22,21 @@ process.on('exit', () => {
 });`;
 
 /** Runs a script of ours to its end. @throws with the end of what it said where that is no good one. */
-export async function measured(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Usage> {
+export async function measured(args: readonly string[], env: NodeJS.ProcessEnv, stdin = ''): Promise<Usage> {
   const folder = await mkdtemp(join(tmpdir(), 'twhin-usage-'));
   const file = join(folder, 'usage.json');
   const began = performance.now();
   const child = spawn(
     process.execPath,
     [`--import=data:text/javascript,${encodeURIComponent(METER)}`, ...args],
-    { env: { ...env, BENCH_USAGE: file }, stdio: ['ignore', 'ignore', 'pipe'] },
+    { env: { ...env, BENCH_USAGE: file } },
   );
-  let stderr = '';
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(stdin);
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-200_000);
   });
@@ -41,5 +47,5 @@ export async function measured(args: readonly string[], env: NodeJS.ProcessEnv):
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${stderr.slice(-4000)}`);
   const { cpu, rss } = JSON.parse(await readFile(file, 'utf8'));
   await rm(folder, { recursive: true });
-  return { seconds, cpu, rss, stderr };
+  return { seconds, cpu, rss, stdout, stderr };
 }
