@@ -144,31 +144,21 @@ function population(samples: readonly ProcessSample[]): Check[] {
 function page(samples: readonly PageSample[], run: Run): Check[] {
   const problems = judged(run.problems, run.begin.minutes);
   const from = (samples[0]?.atS ?? 0) / 3 + ((samples.at(-1)?.atS ?? 0) * 2) / 3;
-  const most = (tab: string) =>
-    Math.max(...samples.filter((each) => each.tab === tab && each.atS >= from).map(({ heapMiB }) => heapMiB));
-  const [stays, reloads] = [most('stays'), most('reloads')];
-  // Of these only the tab itself: how many there are hangs on what it shows at the moment.
-  const steady = (figure: 'nodes' | 'listeners'): Check => {
-    const points = samples
-      .filter(({ tab }) => tab === 'stays')
-      .map((each) => ({ atS: each.atS, value: each[figure] }));
-    return compared(
-      `${figure} of the page that stayed open`,
-      points,
-      '',
-      (first) => first * PAGE_TIMES,
-      `${PAGE_TIMES} times`,
-    );
+  const most = (tab: string, figure: 'heapMiB' | 'nodes' | 'listeners') =>
+    Math.max(...samples.filter((each) => each.tab === tab && each.atS >= from).map((each) => each[figure]));
+  const beside = (figure: 'heapMiB' | 'nodes' | 'listeners', what: string): Check => {
+    const [stays, reloads] = [most('stays', figure), most('reloads', figure)];
+    return {
+      what: `${what} of the page that stayed open, the most in the last third`,
+      bound: `at most ${PAGE_TIMES} times that of the page loaded anew`,
+      seen: `${Math.round(stays * 10) / 10} beside ${Math.round(reloads * 10) / 10}${figure === 'heapMiB' ? ' MiB' : ''}`,
+      holds: reloads > 0 && stays <= reloads * PAGE_TIMES,
+    };
   };
   return [
-    {
-      what: 'heap of the page that stayed open, the most in the last third',
-      bound: `at most ${PAGE_TIMES} times that of the page loaded anew`,
-      seen: `${stays.toFixed(1)} beside ${reloads.toFixed(1)} MiB`,
-      holds: reloads > 0 && stays <= reloads * PAGE_TIMES,
-    },
-    steady('nodes'),
-    steady('listeners'),
+    beside('heapMiB', 'heap'),
+    beside('nodes', 'nodes'),
+    beside('listeners', 'listeners'),
     {
       what: 'errors and warnings of the pages, answers that did not come',
       bound: 'none',
