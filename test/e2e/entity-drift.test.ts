@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { status } from '../../src/adapters/http/status.ts';
-import { drift, entity as entityView } from '../../src/adapters/http/views.ts';
+import { drift, entity as entityView, history } from '../../src/adapters/http/views.ts';
 import { barriers, lookUp, noBrowser, openBrowser, openPage, shows } from './browser.ts';
 import { readTopic } from './topic-reader.ts';
 import { Twhin, until } from './twhin.ts';
@@ -54,10 +55,20 @@ describe.skipIf(noBrowser() !== undefined)('the drift of an entity', () => {
     await page.getByText(/^Followed since .*: looking it up began its history/).waitFor();
     const kept = async () => drift.parse(await (await fetch(`${url}/api/drift?${asked}`)).json());
     let fed = 40;
-    while ((await kept()).points.length < 4) {
-      await here.feed('follow', moving(fed));
-      fed += 40;
-    }
+    const movesUntil = async (points: number) => {
+      while ((await kept()).points.length < points) {
+        await here.feed('follow', moving(fed));
+        fed += 40;
+      }
+    };
+    await movesUntil(3);
+    // A point of the curves before the last move, so that there is one to tell it from.
+    await until('a point of the curves', async () => {
+      await sleep(100);
+      const curves = history.parse(await (await fetch(`${url}/api/history?graph=follow`)).json());
+      return (curves.curves['step'] ?? []).some((step) => step !== null);
+    });
+    await movesUntil((await kept()).points.length + 1);
     const { since, points } = await kept();
     await page.getByText(/^Followed since .*: moved [4-9] times/).waitFor();
     await page.getByText('Publications that moved it').click();
@@ -104,6 +115,7 @@ describe.skipIf(noBrowser() !== undefined)('the drift of an entity', () => {
     await until('a point of the curves that has its step', async () => (await moved()).to !== undefined);
     const last = (await kept()).points.at(-1);
     expect((await moved()).to).toBeGreaterThanOrEqual(last?.at ?? Number.POSITIVE_INFINITY);
+    expect((await moved()).from).toBeLessThan(last?.at ?? 0);
     first.kill('SIGTERM');
     expect((await first.ended).code).toBe(0);
     const stopped = Date.now();
