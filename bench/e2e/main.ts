@@ -1,11 +1,12 @@
 /**
  * The whole way, from a Kafka topic to a topic of vectors, against a kafkajs handler that does nothing on the same topic,
  * interleaved in one run, as Markdown: `npm run bench:e2e -- --higgs FILE`.
- * --rounds; --limit: so many events of it; --set training.updatesPerEdge=1: over the configuration, may be repeated.
+ * --rounds; --limit: so many events of it; --set training.updatesPerEdge=1: over the configuration, may be repeated;
+ * --profiles FOLDER: keeps the processor profiles there.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBroker } from '../../broker/start.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     higgs: { type: 'string' },
     limit: { type: 'string' },
     rounds: { type: 'string', default: '3' },
+    profiles: { type: 'string' },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -52,7 +54,7 @@ try {
     runs.push(await updater(`run-${round}`, records, []));
   }
   say('once more, with profiles');
-  const profiles = join(work, 'profiles');
+  const profiles = resolve(values.profiles ?? join(work, 'profiles'));
   await updater('profiled', records, ['--cpu-prof', '--cpu-prof-dir', profiles]);
   print(records, empties, runs, await partsOf(profiles));
 } finally {

@@ -12,6 +12,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'batchEdges',
     'chunkEdges',
     'uniformNegatives',
+    'negativePool',
     'evaluatedEdges',
     'evaluatedCandidates',
   ],

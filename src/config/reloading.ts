@@ -44,6 +44,7 @@ export const COUNTS: OfEachKey<Counts> = {
     batchEdges: 'at once',
     chunkEdges: 'from a restart',
     uniformNegatives: 'from a restart',
+    negativePool: 'from a restart',
     lingerMs: 'at once',
     evaluatedEdges: 'from a restart',
     evaluatedCandidates: 'from a restart',

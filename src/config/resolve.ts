@@ -179,6 +179,7 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       updatesPerEdge: training.updatesPerEdge,
       chunkEdges: training.chunkEdges ?? recipe.chunkEdges,
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
+      negativePool: training.negativePool,
       evaluatedEdges: training.evaluatedEdges,
       evaluatedCandidates: training.evaluatedCandidates,
     },

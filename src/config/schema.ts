@@ -67,6 +67,8 @@ export const configFileSchema = z.strictObject({
       batchEdges: whole.default(1024),
       chunkEdges: whole.max(256).optional(),
       uniformNegatives: z.number().int().nonnegative().max(1024).optional(),
+      /** Rows of each type that a batch's uniform negatives are drawn from; 0: all. Fewer make commits smaller. */
+      negativePool: z.number().int().nonnegative().max(65_536).default(0),
       lingerMs: positive.default(100),
       evaluatedEdges: z.number().int().nonnegative().default(16),
       evaluatedCandidates: whole.max(10_000).default(500),

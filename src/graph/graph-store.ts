@@ -3,6 +3,7 @@ import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, type Layout } from './layout.ts';
+import { RowWrites } from './row-writes.ts';
 import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** What is kept of an entity besides its vector. Times are epoch ms of events. */
@@ -19,6 +20,12 @@ export interface EntityRecord {
 export interface StoredRow {
   readonly row: number;
   readonly floats: Float32Array;
+  readonly step: number;
+}
+
+/** A vector as it is published, little-endian float32, and the step of the commit that wrote it. */
+export interface StoredVector {
+  readonly bytes: Uint8Array;
   readonly step: number;
 }
 
@@ -46,6 +53,9 @@ const READ_ROWS = 1024;
 export class GraphStore {
   readonly layout: Layout;
   readonly #store: Store;
+  /** Rows of the last commit written, and memory for those of the next. */
+  #lastRows: RowWrites | undefined;
+  #spareRows: RowWrites | undefined;
 
   constructor(store: Store, layout: Layout) {
     this.#store = store;
@@ -99,14 +109,18 @@ export class GraphStore {
     return values.map((value, i) => value && this.#storedRow(rows[i] ?? 0, value));
   }
 
-  /** Vectors as they are published, little-endian float32, by row; rows that aren't stored are left out. */
-  async readVectors(rows: readonly number[]): Promise<Map<number, { bytes: Uint8Array; step: number }>> {
-    const values = await this.#store.getMany(rows.map((row) => this.layout.vectorKey(row)));
-    const vectors = new Map<number, { bytes: Uint8Array; step: number }>();
+  /** By row; rows that aren't stored are left out. */
+  async readVectors(rows: readonly number[]): Promise<Map<number, StoredVector>> {
+    const vectors = new Map<number, StoredVector>();
+    // What was just committed is what is most often asked for, to be published.
+    const elsewhere = rows.filter((row) => {
+      const written = this.#lastRows?.find(row);
+      if (written !== undefined) vectors.set(row, this.#storedVector(Buffer.from(written)));
+      return written === undefined;
+    });
+    const values = await this.#store.getMany(elsewhere.map((row) => this.layout.vectorKey(row)));
     values.forEach((value, i) => {
-      if (value === undefined) return;
-      const step = asBuffer(value).readDoubleLE(value.length - 8);
-      vectors.set(rows[i] ?? 0, { bytes: value.subarray(0, this.layout.dim * 4), step });
+      if (value !== undefined) vectors.set(elsewhere[i]!, this.#storedVector(value));
     });
     return vectors;
   }
@@ -171,13 +185,19 @@ export class GraphStore {
     // An entity erased and named again in one commit has a new row: its old name goes before the new one is put.
     for (const { key } of commit.erasedEntities) batch.delete(layout.entityKey(key));
     for (const entity of commit.entities) batch.put(layout.entityKey(entity.key), entityValue(entity));
-    this.#putRows(batch, commit);
-    for (const { row } of commit.erasedEntities) batch.delete(layout.vectorKey(row));
+    const erased = new Set(Array.from(commit.erasedEntities, ({ row }) => row));
+    const rows = this.#spareRows ?? new RowWrites(layout);
+    this.#spareRows = undefined;
+    rows.fill({ rows: commit.rows, floats: commit.floats, steps: commit.steps ?? commit.head.step, erased });
+    rows.putInto(batch);
+    for (const row of erased) batch.delete(layout.vectorKey(row));
     for (const { key, at } of commit.erasures) batch.put(layout.erasedKey(key), float64(at));
     for (const key of commit.outboxCleared) batch.delete(layout.outboxKey(key));
     for (const key of commit.outboxAdded) batch.put(layout.outboxKey(key), Buffer.alloc(0));
     batch.put(layout.headKey(), encodeHead(commit.head));
     await this.#store.write(batch);
+    this.#spareRows = this.#lastRows;
+    this.#lastRows = rows;
   }
 
   /** What it has in memory; undefined where its store can't tell, or is closed. */
@@ -199,18 +219,9 @@ export class GraphStore {
     );
   }
 
-  #putRows(batch: WriteBatch, { rows, floats, steps, head }: Commit): void {
-    const bytes = (this.layout.dim + 2) * 4;
-    const size = bytes + 8;
-    const source = asBuffer(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
-    // One allocation for all values: a commit has tens of thousands.
-    const values = Buffer.allocUnsafe(rows.length * size);
-    for (let i = 0; i < rows.length; i++) {
-      const at = i * size;
-      source.copy(values, at, i * bytes, (i + 1) * bytes);
-      values.writeDoubleLE(steps?.[i] ?? head.step, at + bytes);
-      batch.put(this.layout.vectorKey(rows[i] ?? 0), values.subarray(at, at + size));
-    }
+  #storedVector(value: Uint8Array): StoredVector {
+    const step = asBuffer(value).readDoubleLE(value.length - 8);
+    return { bytes: value.subarray(0, this.layout.dim * 4), step };
   }
 
   #storedRow(row: number, value: Uint8Array): StoredRow {

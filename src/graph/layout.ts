@@ -80,9 +80,14 @@ export class Layout {
 
   vectorKey(row: number): Buffer {
     const key = Buffer.allocUnsafe(VECTOR_KEY_BYTES);
+    this.writeVectorKey(key, row);
+    return key;
+  }
+
+  /** Makes {@link vectorKey} of bytes that are as long. */
+  writeVectorKey(key: Buffer, row: number): void {
     key[0] = VECTOR;
     key.writeUInt32BE(row, 1);
-    return key;
   }
 
   /** Key of an edge from lhs to rhs. */

@@ -1,6 +1,7 @@
 import type { Chunk } from '../model/kernel.ts';
 import type { EdgeRows, TypePair } from './chunks.ts';
 import type { KnownPositives, MaskTask } from './known-positives.ts';
+import { NegativePool } from './negative-pool.ts';
 import type { Random } from './random.ts';
 import type { TypeRows } from './type-rows.ts';
 
@@ -13,24 +14,28 @@ export interface TrainedRelation extends TypePair {
 /** Fills a kernel's chunk: the edges, candidates for both sides, and which of them are no negatives. */
 export class Negatives {
   readonly #chunk: Chunk;
-  readonly #rows: TypeRows;
+  readonly #pool: NegativePool;
   readonly #known: KnownPositives;
   readonly #relations: readonly TrainedRelation[];
   readonly #uniform: number;
   readonly #rhsTask: MaskTask;
   readonly #lhsTask: MaskTask;
 
-  /** uniform: how many candidates a side are drawn uniformly, on top of the chunk's own. */
+  /**
+   * uniform: how many candidates a side are drawn uniformly, on top of the chunk's own; pool: of how many rows of their
+   * type in each batch, 0 for all.
+   */
   constructor(options: {
     chunk: Chunk;
     rows: TypeRows;
     known: KnownPositives;
     relations: readonly TrainedRelation[];
     uniform: number;
+    pool: number;
   }) {
     const { chunk } = options;
     this.#chunk = chunk;
-    this.#rows = options.rows;
+    this.#pool = new NegativePool(options.rows, options.pool);
     this.#known = options.known;
     this.#relations = options.relations;
     this.#uniform = options.uniform;
@@ -51,6 +56,11 @@ export class Negatives {
       candidates: chunk.lhsCandidates,
       mask: chunk.lhsMask,
     };
+  }
+
+  /** Begins a batch: its uniform candidates are drawn anew. */
+  startBatch(): void {
+    this.#pool.renew();
   }
 
   /**
@@ -78,7 +88,7 @@ export class Negatives {
   #candidates(out: Int32Array, own: Int32Array, count: number, type: number, random: Random): number {
     for (let k = 0; k < count; k++) out[k] = own[k]!;
     const end = count + this.#uniform;
-    for (let k = count; k < end; k++) out[k] = this.#rows.draw(type, random);
+    for (let k = count; k < end; k++) out[k] = this.#pool.draw(type, random);
     return end;
   }
 

@@ -40,7 +40,11 @@ function setUp(): { chunk: Chunk; negatives: Negatives; known: KnownPositives } 
     { lhsType: 0, rhsType: 1 },
     { lhsType: 0, rhsType: 1, weight: 2.5 },
   ];
-  return { chunk, known, negatives: new Negatives({ chunk, rows, known, relations, uniform: UNIFORM }) };
+  return {
+    chunk,
+    known,
+    negatives: new Negatives({ chunk, rows, known, relations, uniform: UNIFORM, pool: 0 }),
+  };
 }
 
 // Edges of the batch: 5 likes 11, 4 likes 10, 5 retweets 13. The second and third make the chunk.

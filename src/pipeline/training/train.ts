@@ -84,6 +84,7 @@ export class TrainerCore {
       known: this.#known,
       relations,
       uniform: settings.uniformNegatives,
+      pool: settings.negativePool,
     });
     this.#evaluator = new Evaluator({
       settings,
@@ -184,6 +185,7 @@ export class TrainerCore {
     const loss = new Float64Array(relations.length);
     const edgesByRelation = new Float64Array(relations.length);
     const { order, ends } = cutChunks(edges.relation, relations, chunkEdges);
+    this.#negatives.startBatch();
     let from = 0;
     for (const to of ends) {
       this.#negatives.fill(edges, order, from, to, this.#random);

@@ -36,6 +36,8 @@ export interface TrainerSettings {
   readonly chunkEdges: number;
   /** Uniform negatives a side; in-batch ones come on top. */
   readonly uniformNegatives: number;
+  /** Rows of a type that a batch's uniform negatives are drawn from; 0: all. */
+  readonly negativePool: number;
   /** Edges ranked before each batch is trained, and candidates they are ranked against. */
   readonly evaluatedEdges: number;
   readonly evaluatedCandidates: number;

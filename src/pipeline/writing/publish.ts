@@ -2,7 +2,7 @@ import { embeddingHeaders } from '../../../topics/embeddings.ts';
 import { reasonOf } from '../../errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
-import type { GraphStore } from '../../graph/graph-store.ts';
+import type { GraphStore, StoredVector } from '../../graph/graph-store.ts';
 import type { Log } from '../../log.ts';
 import type { ByCommit, Measures } from '../measures.ts';
 import type { Message, Sink } from '../ports.ts';
@@ -217,8 +217,6 @@ export class Publisher {
     return vectors.map((vector) => vector ?? still.shift());
   }
 }
-
-type StoredVector = { readonly bytes: Uint8Array; readonly step: number };
 
 /** In the order of `rows`; undefined where there is no row, or nothing in it. */
 async function readVectors(

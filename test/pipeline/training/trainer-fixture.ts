@@ -40,6 +40,7 @@ export const settings: TrainerSettings = {
   updatesPerEdge: 1,
   chunkEdges: 8,
   uniformNegatives: 5,
+  negativePool: 12,
   evaluatedEdges: 6,
   evaluatedCandidates: 10,
 };
