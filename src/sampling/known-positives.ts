@@ -1,6 +1,7 @@
 import { CumulativeCounts } from './cumulative-counts.ts';
 import { NeighbourLists } from './neighbour-lists.ts';
 import type { Random } from './random.ts';
+import { RowPlaces } from './row-places.ts';
 
 /** Which end of an edge the candidates stand in for; the other end is the anchor. */
 export type Side = 'lhs' | 'rhs';
@@ -26,7 +27,7 @@ export interface MaskTask {
  * The live edges, in memory, so that none of them is taken for a negative. Exact and blind to the order edges came
  * in, as long as no more than `maxEdges` are live. Past that, further edges are not remembered: they are counted in
  * `forgotten`, may be drawn as negatives, and which they are depends on the order.
- * Costs about 10 bytes an edge, twice that at worst, and 26 bytes a row.
+ * Costs about 10 bytes an edge, twice that at worst, and 22 bytes a row.
  */
 export class KnownPositives {
   readonly #maxEdges: number;
@@ -34,10 +35,9 @@ export class KnownPositives {
   readonly #byRhs: NeighbourLists;
   /** Edges by lhs: together with the sorted lists, a numbering of all edges that only depends on which there are. */
   readonly #out: CumulativeCounts;
-  /** [maxRows] 1 + position of the last candidate that is this row; 0 for all between calls. */
-  readonly #last: Int32Array;
-  /** [candidates] 1 + position of the candidate before that is the same row; 0 at the first. */
-  #before = new Int32Array(256);
+  /** Of a task being done. */
+  readonly #candidates = new RowPlaces();
+  readonly #anchors = new RowPlaces();
   #edges = 0;
   #forgotten = 0;
 
@@ -46,7 +46,6 @@ export class KnownPositives {
     this.#byLhs = new NeighbourLists(options.maxRows, { sorted: true });
     this.#byRhs = new NeighbourLists(options.maxRows, { sorted: false });
     this.#out = new CumulativeCounts(options.maxRows);
-    this.#last = new Int32Array(options.maxRows);
   }
 
   /** Edges remembered. */
@@ -120,48 +119,60 @@ export class KnownPositives {
 
   /**
    * Fills the task's mask: known positives of each edge's anchor and relation, and the edge's own positive even if it
-   * is no longer live. Walks the anchor's list or the candidates', whichever is shorter: an anchor may be a hub.
+   * is no longer live. Walks the lists of the anchors, one for each edge, or those of the candidates, each once for all
+   * edges, whichever are shorter together: there may be hubs among either.
    */
   mask(task: MaskTask): void {
-    const { edges, anchors, relation, positives, count, candidates, mask, stride } = task;
+    const { edges, anchors, positives, count, candidates, mask, stride } = task;
     const forward = task.side === 'rhs' ? this.#byLhs : this.#byRhs;
     const backward = task.side === 'rhs' ? this.#byRhs : this.#byLhs;
-    const last = this.#last;
-    if (this.#before.length < count) this.#before = new Int32Array(count * 2);
-    const before = this.#before;
+    this.#candidates.fill(candidates, count);
 
-    let candidatesTotal = 0;
+    let ofCandidates = 0;
+    for (let k = 0; k < count; k++) {
+      if (this.#candidates.previous(k) < 0) ofCandidates += backward.count(candidates[k]!);
+    }
+    let ofAnchors = 0;
+    for (let i = 0; i < edges; i++) {
+      mask.fill(0, i * stride, i * stride + count);
+      this.#mark(positives[i]!, mask, i * stride);
+      ofAnchors += forward.count(anchors[i]!);
+    }
+    if (ofAnchors <= ofCandidates) this.#walkAnchors(task, forward);
+    else this.#walkCandidates(task, backward);
+  }
+
+  #walkAnchors({ edges, anchors, relation, mask, stride }: MaskTask, lists: NeighbourLists): void {
+    const { neighbours, relations } = lists;
+    for (let i = 0; i < edges; i++) {
+      const start = lists.start(anchors[i]!);
+      const end = start + lists.count(anchors[i]!);
+      for (let slot = start; slot < end; slot++) {
+        if (relations[slot] === relation[i]) this.#mark(neighbours[slot]!, mask, i * stride);
+      }
+    }
+  }
+
+  #walkCandidates(
+    { edges, anchors, relation, count, candidates, mask, stride }: MaskTask,
+    lists: NeighbourLists,
+  ): void {
+    const { neighbours, relations } = lists;
+    this.#anchors.fill(anchors, edges);
     for (let k = 0; k < count; k++) {
       const row = candidates[k]!;
-      before[k] = last[row]!;
-      if (before[k] === 0) candidatesTotal += backward.count(row);
-      last[row] = k + 1;
-    }
-
-    for (let i = 0; i < edges; i++) {
-      const anchor = anchors[i]!;
-      const at = i * stride;
-      mask.fill(0, at, at + count);
-      this.#mark(last[positives[i]!]!, mask, at);
-      if (forward.count(anchor) <= candidatesTotal) {
-        const { neighbours, relations } = forward;
-        const end = forward.start(anchor) + forward.count(anchor);
-        for (let slot = forward.start(anchor); slot < end; slot++) {
-          if (relations[slot] === relation[i]) this.#mark(last[neighbours[slot]!]!, mask, at);
-        }
-      } else {
-        for (let k = 0; k < count; k++) {
-          if (before[k] !== 0) continue;
-          const row = candidates[k]!;
-          if (backward.find(row, anchor, relation[i]!) >= 0) this.#mark(last[row]!, mask, at);
+      if (this.#candidates.previous(k) >= 0) continue;
+      const end = lists.start(row) + lists.count(row);
+      for (let slot = lists.start(row); slot < end; slot++) {
+        for (let i = this.#anchors.last(neighbours[slot]!); i >= 0; i = this.#anchors.previous(i)) {
+          if (relations[slot] === relation[i]) this.#mark(row, mask, i * stride);
         }
       }
     }
-    for (let k = 0; k < count; k++) last[candidates[k]!] = 0;
   }
 
-  #mark(position: number, mask: Uint8Array, at: number): void {
-    const before = this.#before;
-    for (let k = position; k !== 0; k = before[k - 1]!) mask[at + k - 1] = 1;
+  /** Marks every candidate that is this row, in the line of the mask that starts there. */
+  #mark(row: number, mask: Uint8Array, line: number): void {
+    for (let k = this.#candidates.last(row); k >= 0; k = this.#candidates.previous(k)) mask[line + k] = 1;
   }
 }
