@@ -1,0 +1,45 @@
+import { quantileOf } from '../../test/faults/soak/steady/arithmetic.ts';
+import { bucketsBetween, type Scrape, total } from '../../test/faults/soak/steady/scrape.ts';
+
+/** What an updater's metrics say of a stretch of time. NaN where nothing was counted. */
+export interface Sample {
+  /** Seconds since the first event. */
+  readonly at: number;
+  readonly events: number;
+  readonly eventsPerS: number;
+  readonly entities: number;
+  readonly edges: number;
+  readonly rssMiB: number;
+  readonly storeMiB: number;
+  readonly cores: number;
+  /** Commit asked for → written, mean, ms. */
+  readonly commitMs: number;
+  /** Record taken → its vector acknowledged, ms. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** How late the main thread came to a timer, p99.9, ms. */
+  readonly loopMs: number;
+}
+
+const MIB = 2 ** 20;
+
+export function sampleOf(before: Scrape, after: Scrape, time: { seconds: number; at: number }): Sample {
+  const counted = (name: string) => total(after, name) - total(before, name);
+  const quantile = (name: string, q: number) =>
+    1000 * (quantileOf(bucketsBetween(before, after, name), q) ?? Number.NaN);
+  return {
+    at: time.at,
+    events: total(after, 'twhin_events_consumed_total'),
+    eventsPerS: counted('twhin_events_consumed_total') / time.seconds,
+    entities: total(after, 'twhin_entities'),
+    edges: total(after, 'twhin_edges'),
+    rssMiB: total(after, 'twhin_memory_bytes', 'part="rss"') / MIB,
+    storeMiB: total(after, 'twhin_store_bytes') / MIB,
+    cores: counted('twhin_cpu_seconds_total') / time.seconds,
+    commitMs:
+      (1000 * counted('twhin_commit_duration_seconds_sum')) / counted('twhin_commit_duration_seconds_count'),
+    p50Ms: quantile('twhin_arrival_latency_seconds', 0.5),
+    p99Ms: quantile('twhin_arrival_latency_seconds', 0.99),
+    loopMs: quantile('twhin_event_loop_delay_seconds', 0.999),
+  };
+}
