@@ -4,19 +4,14 @@
  * --rounds; --limit: so many events of it; --set training.updatesPerEdge=1: over the configuration, may be repeated;
  * --profiles FOLDER: keeps the processor profiles there.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startBroker } from '../../broker/start.ts';
-import { loadConfig } from '../../src/config/load.ts';
-import { withSettings } from '../../src/config/overrides.ts';
-import { measured, type Usage } from '../child.ts';
 import { commandLine } from '../command-line.ts';
 import { median } from '../median.ts';
+import { HiggsTopic, type Run } from './higgs.ts';
 import { type Parts, partsOf } from './parts.ts';
 
-const COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'twhin.js');
 const { values } = parseArgs({
   options: {
     higgs: { type: 'string' },
@@ -29,70 +24,27 @@ const { values } = parseArgs({
 if (values.higgs === undefined) throw new Error('--higgs: expected the path of higgs-activity_time.txt.gz');
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const work = await mkdtemp(join(tmpdir(), 'twhin-e2e-bench-'));
-const broker = await startBroker({
-  dir: join(work, 'broker'),
-  env: { ...process.env, KAFKA_BROKERS: '' },
-  onProgress: say,
-});
-const engagement = (await loadConfig({}, work)).graphs.find(({ name }) => name === 'engagement')!;
-const env = { ...process.env, KAFKA_BROKERS: broker.brokers, TWHIN_HTTP: 'off' };
+const topic = await HiggsTopic.start(values.higgs, values.limit, say);
 try {
-  await measured([COMMAND, 'topics', 'apply'], env);
-  const limit = values.limit === undefined ? [] : ['--limit', values.limit];
-  say('feeding');
-  const fed = await measured(
-    [COMMAND, 'feed', values.higgs, '--topic', 'engagement', '--format', 'higgs', '--json', ...limit],
-    env,
-  );
-  const records = Number(JSON.parse(fed.stdout).sent);
-  const runs: { rate: number; usage: Usage }[] = [];
-  const empties: { rate: number; usage: Usage }[] = [];
+  const runs: Run[] = [];
+  const empties: Run[] = [];
   for (let round = 1; round <= Number(values.rounds); round++) {
     say(`round ${round} of ${values.rounds}`);
-    empties.push(await emptyHandler(records));
-    runs.push(await updater(`run-${round}`, records, []));
+    empties.push(await topic.emptyHandler());
+    runs.push(await topic.updater(`run-${round}`, values.set));
   }
   say('once more, with profiles');
-  const profiles = resolve(values.profiles ?? join(work, 'profiles'));
-  await updater('profiled', records, ['--cpu-prof', '--cpu-prof-dir', profiles]);
-  print(records, empties, runs, await partsOf(profiles));
+  const profiles = resolve(values.profiles ?? join(topic.work, 'profiles'));
+  await topic.updater('profiled', values.set, ['--cpu-prof', '--cpu-prof-dir', profiles]);
+  print(topic.records, empties, runs, await partsOf(profiles));
 } finally {
-  await broker.stop();
-  await rm(work, { recursive: true, force: true });
-}
-
-async function emptyHandler(records: number) {
-  const script = join(import.meta.dirname, 'empty-handler.ts');
-  const usage = await measured([script, broker.brokers, 'twhin.engagement', `${records}`], env);
-  return { rate: Number(/"rate":([\d.]+)/.exec(usage.stderr)?.[1]), usage };
-}
-
-/** A graph like `engagement`, with a store, a group and an embeddings topic of its own. */
-async function updater(name: string, records: number, node: readonly string[]) {
-  const config = join(work, `${name}.config.ts`);
-  const { topics, model } = engagement;
-  const graph = {
-    topics: topics.map((topic) => topic.name),
-    relations: model.relations.map((each) => each.name),
-  };
-  const whole = withSettings({ graphs: { [name]: graph } }, values.set);
-  await writeFile(config, `export default () => (${JSON.stringify(whole)});\n`);
-  const own = { ...env, TWHIN_CONFIG: config, TWHIN_STATE: join(work, name) };
-  const usage = await measured(
-    [...node, COMMAND, 'run', '--graph', name, '--until-caught-up', '--create-topics'],
-    own,
-  );
-  const at = (said: RegExp) => Number(said.exec(usage.stderr)?.[1]);
-  const seconds =
-    (at(/"time":(\d+)[^\n]*"msg":"stopped"/) - at(/"time":(\d+)[^\n]*"msg":"leads the graph"/)) / 1000;
-  return { rate: records / seconds, usage };
+  await topic.stop();
 }
 
 function print(
   records: number,
-  empties: readonly { rate: number; usage: Usage }[],
-  runs: readonly { rate: number; usage: Usage }[],
+  empties: readonly Run[],
+  runs: readonly Run[],
   { main, trainer }: { main: Parts; trainer: Parts },
 ): void {
   const [empty, run] = [median(empties.map(({ rate }) => rate)), median(runs.map(({ rate }) => rate))];
@@ -105,7 +57,7 @@ function print(
       `Node ${process.version}, Apache Kafka on the same machine. Medians of ${runs.length}, interleaved.\n`,
   );
   console.log('| | events/s | µs of processor an event | memory at the peak, MiB |\n|---|---|---|---|');
-  const row = (name: string, rate: number, seconds: number, all: readonly { usage: Usage }[]) =>
+  const row = (name: string, rate: number, seconds: number, all: readonly Run[]) =>
     `| ${name} | ${Math.round(rate)} | ${((seconds * 1e6) / records).toFixed(1)} | ${Math.round(median(all.map(({ usage }) => usage.rss)) / 2 ** 20)} |`;
   console.log(row('empty kafkajs handler', empty, emptyCpu, empties));
   console.log(row('twhin run', run, cpu, runs));
