@@ -21,6 +21,8 @@ export interface MaskTask {
   /** [edges, stride] row-major, overwritten up to `count` in each row: 1 where the candidate is a known positive. */
   readonly mask: Uint8Array;
   readonly stride: number;
+  /** An anchor with more live edges on this side is a hub: nothing but the edge's own positive is masked for it. */
+  readonly hub: number;
 }
 
 /**
@@ -118,12 +120,12 @@ export class KnownPositives {
   }
 
   /**
-   * Fills the task's mask: known positives of each edge's anchor and relation, and the edge's own positive even if it
-   * is no longer live. Walks the lists of the anchors, one for each edge, or those of the candidates, each once for all
+   * Fills the task's mask: known positives of each edge's anchor and relation, except for hubs, and the edge's own positive
+   * even if it is no longer live. Walks the lists of the anchors, one for each edge, or those of the candidates, each once for all
    * edges, whichever are shorter together: there may be hubs among either.
    */
   mask(task: MaskTask): void {
-    const { edges, anchors, positives, count, candidates, mask, stride } = task;
+    const { edges, anchors, positives, count, candidates, mask, stride, hub } = task;
     const forward = task.side === 'rhs' ? this.#byLhs : this.#byRhs;
     const backward = task.side === 'rhs' ? this.#byRhs : this.#byLhs;
     this.#candidates.fill(candidates, count);
@@ -136,15 +138,17 @@ export class KnownPositives {
     for (let i = 0; i < edges; i++) {
       mask.fill(0, i * stride, i * stride + count);
       this.#mark(positives[i]!, mask, i * stride);
-      ofAnchors += forward.count(anchors[i]!);
+      const known = forward.count(anchors[i]!);
+      if (known <= hub) ofAnchors += known;
     }
     if (ofAnchors <= ofCandidates) this.#walkAnchors(task, forward);
-    else this.#walkCandidates(task, backward);
+    else this.#walkCandidates(task, forward, backward);
   }
 
-  #walkAnchors({ edges, anchors, relation, mask, stride }: MaskTask, lists: NeighbourLists): void {
+  #walkAnchors({ edges, anchors, relation, mask, stride, hub }: MaskTask, lists: NeighbourLists): void {
     const { neighbours, relations } = lists;
     for (let i = 0; i < edges; i++) {
+      if (lists.count(anchors[i]!) > hub) continue;
       const start = lists.start(anchors[i]!);
       const end = start + lists.count(anchors[i]!);
       for (let slot = start; slot < end; slot++) {
@@ -153,10 +157,8 @@ export class KnownPositives {
     }
   }
 
-  #walkCandidates(
-    { edges, anchors, relation, count, candidates, mask, stride }: MaskTask,
-    lists: NeighbourLists,
-  ): void {
+  #walkCandidates(task: MaskTask, forward: NeighbourLists, lists: NeighbourLists): void {
+    const { edges, anchors, relation, count, candidates, mask, stride, hub } = task;
     const { neighbours, relations } = lists;
     this.#anchors.fill(anchors, edges);
     for (let k = 0; k < count; k++) {
@@ -164,8 +166,10 @@ export class KnownPositives {
       if (this.#candidates.previous(k) >= 0) continue;
       const end = lists.start(row) + lists.count(row);
       for (let slot = lists.start(row); slot < end; slot++) {
-        for (let i = this.#anchors.last(neighbours[slot]!); i >= 0; i = this.#anchors.previous(i)) {
-          if (relations[slot] === relation[i]) this.#mark(row, mask, i * stride);
+        const anchor = neighbours[slot]!;
+        for (let i = this.#anchors.last(anchor); i >= 0; i = this.#anchors.previous(i)) {
+          if (relations[slot] !== relation[i] || forward.count(anchor) > hub) continue;
+          this.#mark(row, mask, i * stride);
         }
       }
     }

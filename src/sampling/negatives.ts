@@ -5,6 +5,9 @@ import { NegativePool } from './negative-pool.ts';
 import type { Random } from './random.ts';
 import type { TypeRows } from './type-rows.ts';
 
+/** So many live edges make a row a hub: to mask all of them costs much, and keeps its many neighbours from being told apart. */
+const HUB = 1_000;
+
 /** What of a relation decides how its edges are trained. */
 export interface TrainedRelation extends TypePair {
   /** What the loss of its edges is multiplied by; 1 where it is left out. */
@@ -39,7 +42,7 @@ export class Negatives {
     this.#known = options.known;
     this.#relations = options.relations;
     this.#uniform = options.uniform;
-    const shared = { edges: 0, count: 0, relation: chunk.relation, stride: chunk.maxCandidates };
+    const shared = { edges: 0, count: 0, relation: chunk.relation, stride: chunk.maxCandidates, hub: HUB };
     this.#rhsTask = {
       ...shared,
       side: 'rhs',

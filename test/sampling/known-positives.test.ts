@@ -11,10 +11,16 @@ const row = fc.constantFrom(0, 1, 2, 1_024, 1_025, 2_048);
 const relation = fc.integer({ min: 0, max: 1 });
 const edge = fc.tuple(row, relation, row);
 
-function taskOf(side: Side, edges: [number, number, number][], candidates: number[]): MaskTask {
+function taskOf(
+  side: Side,
+  edges: [number, number, number][],
+  candidates: number[],
+  hub = Number.POSITIVE_INFINITY,
+): MaskTask {
   const stride = candidates.length + 3;
   return {
     side,
+    hub,
     edges: edges.length,
     anchors: Int32Array.from(edges, ([lhs, , rhs]) => (side === 'rhs' ? lhs : rhs)),
     relation: Int32Array.from(edges, ([, name]) => name),
@@ -43,7 +49,8 @@ describe('KnownPositives', () => {
         fc.array(edge, { minLength: 1, maxLength: 6 }),
         fc.array(row, { maxLength: 20, size: 'max' }),
         fc.constantFrom<Side>('lhs', 'rhs'),
-        (changes, asked, candidates, side) => {
+        fc.constantFrom(0, 3, Number.POSITIVE_INFINITY),
+        (changes, asked, candidates, side, hub) => {
           const known = new KnownPositives({ maxRows: ROWS, maxEdges: 1000 });
           const set = new PositivesSet();
           for (const [[lhs, name, rhs], live] of changes) {
@@ -58,7 +65,7 @@ describe('KnownPositives', () => {
           }
           // Twice: the first call must leave nothing behind for the second.
           for (let time = 0; time < 2; time++) {
-            const task = taskOf(side, asked, candidates);
+            const task = taskOf(side, asked, candidates, hub);
             known.mask(task);
             const { counted, rest } = partsOf(task);
             expect(counted).toEqual(set.mask(task));

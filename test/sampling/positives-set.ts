@@ -24,15 +24,21 @@ export class PositivesSet {
     return [...this.#live].filter((edge) => edge.endsWith(` ${row}`)).length;
   }
 
+  #degree(anchor: number, side: MaskTask['side']): number {
+    if (side === 'lhs') return this.inDegree(anchor);
+    return [...this.#live].filter((edge) => edge.startsWith(`${anchor} `)).length;
+  }
+
   /** The mask by its definition, [edges, count]. */
   mask(task: Omit<MaskTask, 'mask' | 'stride'>): number[][] {
     return Array.from({ length: task.edges }, (_, i) => {
       const anchor = task.anchors[i]!;
       const relation = task.relation[i]!;
       return Array.from(task.candidates.subarray(0, task.count), (candidate) => {
+        const isHub = this.#degree(anchor, task.side) > task.hub;
         const live =
           task.side === 'rhs' ? this.has(anchor, relation, candidate) : this.has(candidate, relation, anchor);
-        return live || candidate === task.positives[i] ? 1 : 0;
+        return (live && !isHub) || candidate === task.positives[i] ? 1 : 0;
       });
     });
   }
