@@ -38,6 +38,24 @@ export interface RemadeOptions {
   readonly out: string | undefined;
 }
 
+export const HELP = `npm run soak -- [--minutes N] [--seed N] [--rate EVENTS] [--brokers N] [--out FILE]
+  Mixed faults at random under load for a time; then everything is drained and verified.
+
+npm run soak -- --steady [--minutes N] [--seed N] [--rate EVENTS] [--brokers N] [--samples FILE] [--out FILE]
+  A steady load without faults, the dashboard open all the time.
+  --collect       asks the updater for a collection once a minute, so that what its heap holds is known
+  --scale N       a population N times as large
+  --alone         without the browser
+  --samples FILE  where samples go as they come (soak.ndjson)
+
+npm run soak -- --report-of FILE [--out FILE]
+  The report of those samples, also while they are still being taken.
+
+The report goes to stdout. Ends with 1 where something was not as it must be.
+
+Example:
+  npm run soak -- --steady --minutes 60 --rate 300`;
+
 const DEFAULTS = {
   mixed: { minutes: 20, rate: 200, brokers: 3 },
   steady: { minutes: 60, rate: 300, brokers: 1 },
