@@ -1,6 +1,7 @@
 /**
  * What speed costs in quality, and the other way round: the Higgs stream through an updater with one setting changed at a
- * time, as Markdown: `npx node bench/e2e/dial.ts --higgs FILE`. --limit: so many events of it.
+ * time, as Markdown: `npx node bench/e2e/dial.ts --higgs FILE`. --limit: so many events of it. On the embedded log: it hands
+ * over full batches alone, so that all settings are ranked on the same edges.
  */
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -13,9 +14,7 @@ const SETTINGS: readonly (readonly string[])[] = [
   ['training.updatesPerEdge=8'],
   ['training.uniformNegatives=64'],
   ['training.uniformNegatives=512'],
-  ['training.negativePool=1024'],
   ['training.negativePool=4096'],
-  ['training.batchEdges=256'],
   ['commit.everyEdges=16384', 'commit.everyMs=2000'],
   ['publish.epsilon=0.2'],
   ['model.dim=64'],
@@ -28,14 +27,14 @@ const { values } = parseArgs({ options: { higgs: { type: 'string' }, limit: { ty
 if (values.higgs === undefined) throw new Error('--higgs: expected the path of higgs-activity_time.txt.gz');
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const topic = await HiggsTopic.start(values.higgs, values.limit, say);
+const topic = await HiggsTopic.start(values.higgs, { limit: values.limit, embedded: true, say });
 try {
   console.log('# What speed costs in quality\n');
   const limit = values.limit === undefined ? '' : ` --limit ${values.limit}`;
   console.log(`    npx node bench/e2e/dial.ts --higgs higgs-activity_time.txt.gz${limit}\n`);
   console.log(
     `${topic.records} events. ${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)} at the ` +
-      `start, Node ${process.version}, Apache Kafka on the same machine. One run each.\n`,
+      `start, Node ${process.version}, the embedded log. One run each.\n`,
   );
   console.log(
     '| | events/s | µs of processor an event | vectors published an event | MRR, both ends known | by popularity | MRR, one new |',

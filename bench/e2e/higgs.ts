@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Broker, startBroker } from '../../broker/start.ts';
+import { startBroker } from '../../broker/start.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { withSettings } from '../../src/config/overrides.ts';
 import type { GraphConfig } from '../../src/config/resolve.ts';
@@ -32,47 +32,53 @@ export interface UpdaterRun extends Run, z.infer<typeof stopped> {}
 export class HiggsTopic {
   readonly records: number;
   readonly work: string;
-  readonly #broker: Broker;
-  readonly #env: NodeJS.ProcessEnv;
+  readonly #address: string;
   readonly #engagement: GraphConfig;
+  readonly #end: () => Promise<void>;
 
-  private constructor(parts: { records: number; work: string; broker: Broker; engagement: GraphConfig }) {
+  private constructor(parts: {
+    records: number;
+    work: string;
+    address: string;
+    engagement: GraphConfig;
+    end: () => Promise<void>;
+  }) {
     this.records = parts.records;
     this.work = parts.work;
-    this.#broker = parts.broker;
-    this.#env = envOf(parts.broker);
+    this.#address = parts.address;
     this.#engagement = parts.engagement;
+    this.#end = parts.end;
   }
 
-  /** file: higgs-activity_time.txt.gz; limit: so many events of it. */
+  /** file: higgs-activity_time.txt.gz; limit: so many events of it; embedded: a log of files instead of a broker. */
   static async start(
     file: string,
-    limit: string | undefined,
-    say: (line: string) => void,
+    options: { limit: string | undefined; embedded: boolean; say: (line: string) => void },
   ): Promise<HiggsTopic> {
+    const { limit, embedded, say } = options;
     const work = await mkdtemp(join(tmpdir(), 'twhin-e2e-bench-'));
-    const broker = await startBroker({
-      dir: join(work, 'broker'),
-      env: { ...process.env, KAFKA_BROKERS: '' },
-      onProgress: say,
-    });
+    const [address, stop] = embedded ? [`file:${join(work, 'log')}`] : await brokerIn(work, say);
+    const end = async () => {
+      await stop?.();
+      await rm(work, { recursive: true, force: true });
+    };
     const engagement = (await loadConfig({}, work)).graphs.find(({ name }) => name === 'engagement');
     if (engagement === undefined) throw new Error('there is no graph engagement');
-    await measured([COMMAND, 'topics', 'apply'], envOf(broker));
+    await measured([COMMAND, 'topics', 'apply'], envOf(address));
     say('feeding');
     const feed = ['feed', file, '--topic', 'engagement', '--format', 'higgs', '--json'];
     const fed = await measured(
       [COMMAND, ...feed, ...(limit === undefined ? [] : ['--limit', limit])],
-      envOf(broker),
+      envOf(address),
     );
-    return new HiggsTopic({ records: Number(JSON.parse(fed.stdout).sent), work, broker, engagement });
+    return new HiggsTopic({ records: Number(JSON.parse(fed.stdout).sent), work, address, engagement, end });
   }
 
   /** kafkajs, which reads all and does nothing. */
   async emptyHandler(): Promise<Run> {
     const script = join(import.meta.dirname, 'empty-handler.ts');
-    const args = [script, this.#broker.brokers, 'twhin.engagement', `${this.records}`];
-    const usage = await measured(args, this.#env);
+    const args = [script, this.#address, 'twhin.engagement', `${this.records}`];
+    const usage = await measured(args, envOf(this.#address));
     return { rate: Number(/"rate":([\d.]+)/.exec(usage.stderr)?.[1]), usage };
   }
 
@@ -93,7 +99,7 @@ export class HiggsTopic {
     const state = join(this.work, name);
     const usage = await measured(
       [...node, COMMAND, 'run', '--graph', name, '--until-caught-up', '--create-topics'],
-      { ...this.#env, TWHIN_CONFIG: config, TWHIN_STATE: state },
+      { ...envOf(this.#address), TWHIN_CONFIG: config, TWHIN_STATE: state },
     );
     await rm(state, { recursive: true });
     const lineOf = (message: string) =>
@@ -102,12 +108,20 @@ export class HiggsTopic {
     return { rate: this.records / seconds, usage, ...stopped.parse(lineOf('stopped')) };
   }
 
-  async stop(): Promise<void> {
-    await this.#broker.stop();
-    await rm(this.work, { recursive: true, force: true });
+  stop(): Promise<void> {
+    return this.#end();
   }
 }
 
-function envOf({ brokers }: Broker): NodeJS.ProcessEnv {
-  return { ...process.env, KAFKA_BROKERS: brokers, TWHIN_HTTP: 'off' };
+async function brokerIn(work: string, say: (line: string) => void): Promise<[string, () => Promise<void>]> {
+  const broker = await startBroker({
+    dir: join(work, 'broker'),
+    env: { ...process.env, KAFKA_BROKERS: '' },
+    onProgress: say,
+  });
+  return [broker.brokers, () => broker.stop()];
+}
+
+function envOf(address: string): NodeJS.ProcessEnv {
+  return { ...process.env, KAFKA_BROKERS: address, TWHIN_HTTP: 'off' };
 }

@@ -24,7 +24,7 @@ const { values } = parseArgs({
 if (values.higgs === undefined) throw new Error('--higgs: expected the path of higgs-activity_time.txt.gz');
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const topic = await HiggsTopic.start(values.higgs, values.limit, say);
+const topic = await HiggsTopic.start(values.higgs, { limit: values.limit, embedded: false, say });
 try {
   const runs: Run[] = [];
   const empties: Run[] = [];
