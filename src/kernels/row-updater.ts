@@ -27,7 +27,8 @@ export class RowUpdater {
     const before = this.#before;
     const after = this.#after;
     const at = this.#table.at(row);
-    for (let k = 0; k < dim; k++) before[k] = after[k] = floats[at + k]!;
+    for (let k = 0; k < dim; k++) before[k] = floats[at + k]!;
+    after.set(before);
     floats[at + accumulator] = adagradUpdate(
       after,
       gradient,

@@ -4,7 +4,7 @@ import type { Table } from '../../model/table.ts';
 import { type ChunkSize, checkChunk, checkScored, createChunk, OWN_ARRAYS } from '../chunk.ts';
 import { RowUpdater } from '../row-updater.ts';
 import { sidesOf } from '../sides.ts';
-import { openBias, TENSOR_LOSSES } from './losses.ts';
+import { TENSOR_LOSSES } from './losses.ts';
 import { Operands } from './operands.ts';
 import { RowGradients } from './row-gradients.ts';
 import { TENSOR_SCORERS } from './scores.ts';
@@ -39,21 +39,21 @@ export class TfjsKernel implements Kernel {
     this.#settings = settings;
     this.chunk = createChunk(size, OWN_ARRAYS);
     this.losses = new Float32Array(size.maxEdges);
-    this.#operands = new Operands(settings.dim, size);
+    this.#operands = new Operands(settings.dim, TENSOR_LOSSES[settings.loss], size);
     this.#updater = new RowUpdater(table, settings);
-    this.#gradients = new RowGradients(settings.dim, 4 * size.maxEdges + 2 * size.maxCandidates);
+    this.#gradients = new RowGradients(settings.dim);
   }
 
   step(): number {
     const { chunk } = this;
     const firstEntity = checkChunk(chunk, this.#table);
     if (chunk.edges === 0) return 0;
-    this.#operands.gather(chunk, this.#table, openBias(this.#settings));
+    this.#operands.gather(chunk, this.#table);
     let sum = 0;
     this.#tf.tidy(() => {
-      const { losses, gradients } = this.#differentiate();
+      const { terms, gradients } = this.#differentiate();
       this.#sumByRow(gradients);
-      sum = this.#takeLosses(losses);
+      sum = this.#takeLosses(terms);
     });
     this.#gradients.forEach((row, gradient) => {
       this.#updater.update(row, gradient, row >= firstEntity);
@@ -76,30 +76,28 @@ export class TfjsKernel implements Kernel {
     });
   }
 
-  /** losses: [2, edges], not weighted. */
-  #differentiate(): { losses: Float32Array; gradients: Gradients } {
+  /** terms: [2, edges, terms] of the loss, not weighted. */
+  #differentiate(): { terms: Float32Array; gradients: Gradients } {
     const tf = this.#tf;
     const { scorer, loss, beta, dim } = this.#settings;
-    const { edges, count, ...arrays } = this.#operands;
+    const { edges, count, terms, ...arrays } = this.#operands;
     const tensor = (values: Float32Array, rows: number, columns: number): Tensor =>
       tf.tensor(values.subarray(0, 2 * rows * columns), [2, rows, columns]);
     const bias = tensor(arrays.bias, edges, count);
-    const share = tensor(arrays.shares, edges, 1);
     const lossOf = tf.valueAndGrads((moved, positives, candidates) => {
-      const scorerOf = TENSOR_SCORERS[scorer];
-      const positive = scorerOf.positive(tf, beta, moved, positives);
-      const all = scorerOf.all(tf, beta, moved, candidates);
-      return TENSOR_LOSSES[loss](tf, positive, all, { bias, share }, this.#settings);
+      const positive = TENSOR_SCORERS[scorer].positive(tf, beta, moved, positives);
+      const all = TENSOR_SCORERS[scorer].all(tf, beta, moved, candidates);
+      return TENSOR_LOSSES[loss].terms(tf, positive, all, bias, this.#settings);
     });
     const vectors = [
       tensor(arrays.moved, edges, dim),
       tensor(arrays.positives, edges, dim),
       tensor(arrays.candidates, count, dim),
     ];
-    const { value, grads } = lossOf(vectors, tensor(arrays.weights, edges, 1));
+    const { value, grads } = lossOf(vectors, tensor(arrays.weights, edges, terms));
     const [moved, positives, candidates] = grads.map((gradient) => gradient.dataSync());
     return {
-      losses: value.dataSync(),
+      terms: value.dataSync(),
       gradients: { moved: moved!, positives: positives!, candidates: candidates! },
     };
   }
@@ -121,11 +119,16 @@ export class TfjsKernel implements Kernel {
   }
 
   /** Puts each edge's loss, both anchors together and weighted, into `losses`; gives their sum. */
-  #takeLosses(ofAnchors: Float32Array): number {
-    const { edges, edgeWeights } = this.chunk;
+  #takeLosses(values: Float32Array): number {
+    const { edges, terms, weights } = this.#operands;
+    const lossOf = (anchor: number): number => {
+      let loss = 0;
+      for (let at = anchor * terms; at < (anchor + 1) * terms; at++) loss += weights[at]! * values[at]!;
+      return loss;
+    };
     let sum = 0;
     for (let i = 0; i < edges; i++) {
-      const loss = edgeWeights[i]! * (ofAnchors[i]! + ofAnchors[edges + i]!);
+      const loss = lossOf(i) + lossOf(edges + i);
       this.losses[i] = loss;
       sum += loss;
     }

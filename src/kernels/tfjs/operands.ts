@@ -2,7 +2,7 @@ import type { Chunk } from '../../model/kernel.ts';
 import type { Table } from '../../model/table.ts';
 import type { ChunkSize } from '../chunk.ts';
 import { type Side, sidesOf } from '../sides.ts';
-import { MASKED } from './losses.ts';
+import { MASKED, type TensorLoss } from './losses.ts';
 
 /**
  * A chunk copied out of the table for TensorFlow, its two sides one after the other. The side with fewer candidates is
@@ -12,44 +12,48 @@ export class Operands {
   edges = 0;
   /** Candidates of each side, filled up; at least 1, since TensorFlow takes no empty product. */
   count = 0;
+  /** Terms of an anchor's loss. */
+  terms = 0;
   /** [2, edges, dim] anchor + relation. */
   readonly moved: Float32Array;
   /** [2, edges, dim] */
   readonly positives: Float32Array;
   /** [2, count, dim] */
   readonly candidates: Float32Array;
-  /** [2, edges, count] added to the scores of the candidates. */
+  /** [2, edges, count] added to the scores of candidates; only for a loss without terms of its candidates. */
   readonly bias: Float32Array;
-  /** [2, edges] one over the number of an anchor's negatives; 0 where it has none. */
-  readonly shares: Float32Array;
-  /** [2, edges] what an anchor's loss is multiplied by. */
+  /** [2, edges, terms] of the loss's terms. */
   readonly weights: Float32Array;
   readonly #dim: number;
+  readonly #loss: TensorLoss;
 
-  constructor(dim: number, { maxEdges, maxCandidates }: ChunkSize) {
+  constructor(dim: number, loss: TensorLoss, { maxEdges, maxCandidates }: ChunkSize) {
     const most = Math.max(maxCandidates, 1);
     this.#dim = dim;
+    this.#loss = loss;
     this.moved = new Float32Array(2 * maxEdges * dim);
     this.positives = new Float32Array(2 * maxEdges * dim);
     this.candidates = new Float32Array(2 * most * dim);
     this.bias = new Float32Array(2 * maxEdges * most);
-    this.shares = new Float32Array(2 * maxEdges);
-    this.weights = new Float32Array(2 * maxEdges);
+    this.weights = new Float32Array(2 * maxEdges * (most + 1));
   }
 
-  /** Copies the chunk's rows. open: bias of an unmasked candidate. */
-  gather(chunk: Chunk, table: Table, open: number): void {
+  /** Copies the chunk's rows, masks and weights. */
+  gather(chunk: Chunk, table: Table): void {
     const dim = this.#dim;
     this.edges = chunk.edges;
     this.count = Math.max(chunk.lhsCount, chunk.rhsCount, 1);
+    this.terms = (this.#loss.ofAnchor ? 1 : 0) + (this.#loss.ofCandidates ? this.count : 0);
     for (const [which, side] of sidesOf(chunk).entries()) {
       this.#gatherEdges(which * this.edges, side, chunk, table);
       const first = which * this.count;
       const own = side.candidates.length;
-      for (let j = 0; j < own; j++) copyRow(table, side.candidates[j]!, this.candidates, (first + j) * dim);
+      for (let j = 0; j < own; j++) {
+        this.candidates.set(table.vector(side.candidates[j]!), (first + j) * dim);
+      }
       this.candidates.fill(0, (first + own) * dim, (first + this.count) * dim);
+      this.#gatherMasks(which * this.edges, side, chunk);
     }
-    this.#gatherMasks(chunk, open);
   }
 
   #gatherEdges(first: number, { anchors, reverse, positives }: Side, chunk: Chunk, table: Table): void {
@@ -61,31 +65,26 @@ export class Operands {
       const anchor = table.at(anchors[i]!);
       const relation = table.at(2 * chunk.relation[i]! + reverse);
       for (let k = 0; k < dim; k++) moved[to + k] = floats[anchor + k]! + floats[relation + k]!;
-      copyRow(table, positives[i]!, this.positives, to);
-      this.weights[first + i] = chunk.edgeWeights[i]!;
+      this.positives.set(table.vector(positives[i]!), to);
     }
   }
 
-  #gatherMasks(chunk: Chunk, open: number): void {
-    const { count, edges, bias } = this;
-    for (const [which, { candidates, mask }] of sidesOf(chunk).entries()) {
-      for (let i = 0; i < edges; i++) {
-        const from = i * chunk.maxCandidates;
-        const to = (which * edges + i) * count;
-        let negatives = 0;
-        for (let j = 0; j < count; j++) {
-          const isNegative = j < candidates.length && mask[from + j] === 0;
-          bias[to + j] = isNegative ? open : MASKED;
-          if (isNegative) negatives++;
-        }
-        this.shares[which * edges + i] = negatives === 0 ? 0 : 1 / negatives;
-      }
+  #gatherMasks(first: number, { candidates, mask }: Side, chunk: Chunk): void {
+    const { count, terms } = this;
+    const { ofAnchor, ofCandidates } = this.#loss;
+    const out = ofCandidates ? this.weights : this.bias;
+    const closed = ofCandidates ? 0 : MASKED;
+    const own = candidates.length;
+    for (let i = 0; i < this.edges; i++) {
+      const from = i * chunk.maxCandidates;
+      const weight = chunk.edgeWeights[i]!;
+      if (ofAnchor) this.weights[(first + i) * terms] = weight;
+      let negatives = 0;
+      for (let j = 0; j < own; j++) if (mask[from + j] === 0) negatives++;
+      const to = ofCandidates ? (first + i + 1) * terms - count : (first + i) * count;
+      out.fill(ofCandidates ? weight / Math.max(negatives, 1) : 0, to, to + own);
+      out.fill(closed, to + own, to + count);
+      for (let j = 0; j < own && negatives < own; j++) if (mask[from + j] !== 0) out[to + j] = closed;
     }
   }
-}
-
-function copyRow(table: Table, row: number, out: Float32Array, to: number): void {
-  const { floats, dim } = table;
-  const from = table.at(row);
-  for (let k = 0; k < dim; k++) out[to + k] = floats[from + k]!;
 }

@@ -1,39 +1,40 @@
-/** Gradients summed by row in float64, however often a row occurs. */
+/** Gradients summed by row in float64, however often a row occurs. What it allocates it uses again in the next step. */
 export class RowGradients {
   readonly #dim: number;
-  readonly #slots = new Map<number, number>();
-  /** [slots, dim] */
-  readonly #sums: Float64Array;
+  /** By row: its place among the sums. */
+  readonly #places = new Map<number, number>();
+  /** [dim] each. */
+  readonly #sums: Float64Array[] = [];
 
-  /** most: distinct rows there can be. */
-  constructor(dim: number, most: number) {
+  constructor(dim: number) {
     this.#dim = dim;
-    this.#sums = new Float64Array(most * dim);
   }
 
   clear(): void {
-    this.#sums.fill(0, 0, this.#slots.size * this.#dim);
-    this.#slots.clear();
+    this.#places.clear();
   }
 
   /** Adds gradient `index` of `gradients`, [n, dim], to the row's. */
   add(row: number, gradients: Float32Array, index: number): void {
-    let slot = this.#slots.get(row);
-    if (slot === undefined) {
-      slot = this.#slots.size;
-      this.#slots.set(row, slot);
-    }
-    const sums = this.#sums;
+    const sum = this.#sumOf(row);
     const dim = this.#dim;
-    const to = slot * dim;
     const from = index * dim;
-    for (let k = 0; k < dim; k++) sums[to + k]! += gradients[from + k]!;
+    for (let k = 0; k < dim; k++) sum[k]! += gradients[from + k]!;
   }
 
-  /** use: is given each row with its sum, [dim], a view. */
+  /** use: is given each row with its sum. */
   forEach(use: (row: number, gradient: Float64Array) => void): void {
-    this.#slots.forEach((slot, row) => {
-      use(row, this.#sums.subarray(slot * this.#dim, (slot + 1) * this.#dim));
+    this.#places.forEach((place, row) => {
+      use(row, this.#sums[place]!);
     });
+  }
+
+  #sumOf(row: number): Float64Array {
+    const known = this.#places.get(row);
+    if (known !== undefined) return this.#sums[known]!;
+    const place = this.#places.size;
+    this.#places.set(row, place);
+    this.#sums[place] ??= new Float64Array(this.#dim);
+    return this.#sums[place].fill(0);
   }
 }

@@ -26,6 +26,7 @@ export interface TensorFlow {
   log(x: Tensor): Tensor;
   softplus(x: Tensor): Tensor;
   max(x: Tensor, axis: number, keepDims: boolean): Tensor;
+  concat(tensors: readonly Tensor[], axis: number): Tensor;
   expandDims(x: Tensor, axis: number): Tensor;
   reshape(x: Tensor, shape: readonly number[]): Tensor;
   transpose(x: Tensor, permutation: readonly number[]): Tensor;
@@ -38,7 +39,7 @@ export interface TensorFlow {
 
 const FUNCTIONS = [
   ...['tidy', 'tensor', 'ones', 'valueAndGrads', 'memory', 'add', 'sub', 'mul', 'maximum', 'matMul', 'neg'],
-  ...['square', 'sqrt', 'exp', 'log', 'softplus', 'max', 'expandDims', 'reshape', 'transpose'],
+  ...['square', 'sqrt', 'exp', 'log', 'softplus', 'max', 'concat', 'expandDims', 'reshape', 'transpose'],
 ];
 
 /** Whether a loaded package has every function that is used here. */
