@@ -7,6 +7,13 @@ const ROOT = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const manifest = JSON.parse(read('package.json'));
 
+interface Locked {
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly link?: boolean;
+  readonly version?: string;
+}
+
 /** Runs a tool of the checkout; what it says is the failure's message. */
 function passes(script: string, ...args: string[]): void {
   const { status, stdout, stderr } = spawnSync(
@@ -38,8 +45,8 @@ describe('dependencies', () => {
     ...manifest.devDependencies,
   });
   const decisions = read('docs/adr/008-dependencies.md');
-  const locked: [string, { resolved?: string; integrity?: string; link?: boolean; version?: string }][] =
-    Object.entries(JSON.parse(read('package-lock.json')).packages);
+  const lockedBy = (file: string): [string, Locked][] => Object.entries(JSON.parse(read(file)).packages);
+  const locked = lockedBy('package-lock.json');
 
   test.each(wanted)('%s %s is exact and has its reason on record', (name, version) => {
     expect(version).toMatch(/^\d+\.\d+\.\d+$/);
@@ -51,11 +58,22 @@ describe('dependencies', () => {
     expect(named.sort()).toEqual(wanted.map(([name]) => name).sort());
   });
 
-  test('are locked by integrity, from whichever registry a machine uses', () => {
-    const packages = locked.filter(([path, { link }]) => path.startsWith('node_modules/') && !link);
-    expect(packages.length).toBeGreaterThan(wanted.length);
-    expect(packages.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))).toEqual([]);
-    expect(locked.filter(([, { resolved }]) => resolved?.includes('://'))).toEqual([]);
+  test.each(['package-lock.json', 'test/kernels/tfjs/package-lock.json'])(
+    'are locked by integrity, from whichever registry a machine uses: %s',
+    (file) => {
+      const all = lockedBy(file);
+      const packages = all.filter(([path, { link }]) => path.startsWith('node_modules/') && !link);
+      expect(packages.length).toBeGreaterThan(wanted.length);
+      expect(packages.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))).toEqual([]);
+      expect(all.filter(([, { resolved }]) => resolved?.includes('://'))).toEqual([]);
+    },
+  );
+
+  test('of the tfjs kernel’s tests are exact, and what pip brings is pinned by its bytes', () => {
+    const { dependencies } = JSON.parse(read('test/kernels/tfjs/package.json'));
+    for (const version of Object.values(dependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+    const [, ...lines] = read('test/kernels/tfjs/requirements.txt').trim().split('\n');
+    for (const line of lines) expect(line).toMatch(/^[\w-]+==\d+(\.\d+)+ --hash=sha256:[0-9a-f]{64}$/);
   });
 
   test('are what the lock file says', () => {

@@ -1,6 +1,7 @@
 import { simdLevel } from '../../src/kernels/select.ts';
 import type { KernelName } from '../../src/model/kernel.ts';
 import type { Contender } from './contender.ts';
+import { missingTfjs, tfjsOn } from './tfjs.ts';
 import { missingTorch, torchOn } from './torch.ts';
 import { kernelOn, type Workload } from './workload.ts';
 
@@ -31,15 +32,22 @@ export async function mainGroup(): Promise<{ contenders: Contender[]; notes: str
     missing === undefined
       ? [await torchOn(SHAPE_1, 'shape 1, PyTorch'), await torchOn(SHAPE_2, 'shape 2, PyTorch')]
       : [];
+  const missingToo = missingTfjs();
+  const tfjs =
+    missingToo === undefined ? [tfjsOn(SHAPE_1, 'shape 1, tfjs'), tfjsOn(SHAPE_2, 'shape 2, tfjs')] : [];
   const [fastest = 'wasm-plain'] = BUILDS;
   return {
     contenders: [
       ...BUILDS.map((build) => kernelOn(build, SHAPE_1, `shape 1, ${build}`)),
       kernelOn(fastest, LARGE, 'shape 1, 8 million rows'),
       ...BUILDS.map((build) => kernelOn(build, SHAPE_2, `shape 2, ${build}`)),
+      ...tfjs,
       ...peers,
     ],
-    notes: [...peers.slice(0, 1).map(({ version }) => version), ...(missing === undefined ? [] : [missing])],
+    notes: [
+      ...peers.slice(0, 1).map(({ version }) => version),
+      ...[missing, missingToo].filter((each) => each !== undefined),
+    ],
   };
 }
 

@@ -35,8 +35,13 @@ export function operationsOf(workload: Workload): number {
   return 12 * candidatesOf(workload) * workload.dim;
 }
 
-/** A kernel on a table of its own, full of random vectors of a length of about 1. */
-export function kernelOn(kernelName: KernelName, workload: Workload, name: string = kernelName): Contender {
+/** A kernel on a table of its own, full of random vectors of a length of about 1. folders: see `createKernel`. */
+export function kernelOn(
+  kernelName: KernelName,
+  workload: Workload,
+  name: string = kernelName,
+  folders: readonly string[] = [],
+): Contender {
   const { dim, scorer, loss, edges, rows, unitBall } = workload;
   const settings: ModelSettings = {
     ...{ dim, scorer, loss, unitBall },
@@ -53,7 +58,7 @@ export function kernelOn(kernelName: KernelName, workload: Workload, name: strin
   });
   const random = Random.seeded(1);
   scatter(table, rows, random);
-  const kernel = createKernel(kernelName, table, settings, { maxEdges: edges, maxCandidates });
+  const kernel = createKernel(kernelName, table, settings, { maxEdges: edges, maxCandidates }, folders);
   const chunks = Array.from({ length: CHUNKS }, () => new Content(workload, random));
   let next = 0;
   return {

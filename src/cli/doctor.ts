@@ -9,6 +9,7 @@ import { reasonOf } from '../errors.ts';
 import { differences, fingerprint } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
 import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
+import { loadTensorFlow } from '../kernels/tfjs/load.ts';
 import type { Log } from '../log.ts';
 import { planTopics } from '../pipeline/topic-plan.ts';
 import { openForReading } from '../state/open.ts';
@@ -30,7 +31,7 @@ interface Finding {
 /** Looks at everything a run needs, a line each. Gives whether all is well. */
 export async function doctor(
   load: (set?: readonly string[]) => Promise<Config>,
-  options: { json: boolean },
+  options: { json: boolean; cwd: string },
   log: Log,
   output: Output,
 ): Promise<boolean> {
@@ -54,6 +55,9 @@ export async function doctor(
     async () => describeSimd(config),
     'set training.kernel to reference, which is slow but needs none',
   );
+  if (config.graphs.some(({ trainer }) => trainer.kernel === 'tfjs')) {
+    await check('TensorFlow.js', async () => loadTensorFlow([options.cwd]).description, '');
+  }
   await check(
     'RocksDB',
     tryRocksdb,

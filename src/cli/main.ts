@@ -146,7 +146,7 @@ function addCommands(program: Command, surroundings: Surroundings): void {
     .option('--json', 'one JSON object on stdout')
     .addHelpText('after', example('KAFKA_BROKERS=localhost:9092 twhin doctor'))
     .action(async ({ json }) => {
-      if (!(await doctor(config, { json: json === true }, log(), output))) fail();
+      if (!(await doctor(config, { json: json === true, cwd: process.cwd() }, log(), output))) fail();
     });
 
   program

@@ -56,8 +56,11 @@ export const configFileSchema = z.strictObject({
     .prefault({}),
   training: z
     .strictObject({
-      /** wasm: relaxed SIMD where the machine has it, for live updaters; a replay always takes wasm-plain for it. */
-      kernel: z.enum(['wasm', 'wasm-plain', 'reference']).default('wasm'),
+      /**
+       * wasm: relaxed SIMD where the machine has it, for live updaters. tfjs: TensorFlow.js, which is to be installed. A
+       * replay always takes wasm-plain for either.
+       */
+      kernel: z.enum(['wasm', 'wasm-plain', 'reference', 'tfjs']).default('wasm'),
       seed: z.number().int().nonnegative().default(1),
       init: z.enum(['random', 'neighbours']).default('random'),
       /** Each number of a new vector is uniform in ±initScale; by default such that its length is about 1. */

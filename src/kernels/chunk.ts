@@ -19,6 +19,13 @@ export type ChunkIntArray = 'lhs' | 'relation' | 'rhs' | 'lhsCandidates' | 'rhsC
 export type ChunkFloatArray = 'edgeWeights';
 export type ChunkByteArray = 'lhsMask' | 'rhsMask';
 
+/** Arrays on the heap, for a kernel that has no memory of its own. */
+export const OWN_ARRAYS: ChunkArrays = {
+  ints: (_name, length) => new Int32Array(length),
+  floats: (_name, length) => new Float32Array(length),
+  bytes: (_name, length) => new Uint8Array(length),
+};
+
 /** An empty chunk on the arrays of `from`. */
 export function createChunk({ maxEdges, maxCandidates }: ChunkSize, from: ChunkArrays): Chunk {
   return {
@@ -39,10 +46,11 @@ export function createChunk({ maxEdges, maxCandidates }: ChunkSize, from: ChunkA
 }
 
 /**
- * Refuses a chunk that would read or write outside the table: the compiled kernel has no bounds of its own.
+ * Refuses a chunk that would read or write outside the table: the compiled kernel has no bounds of its own. Gives the
+ * first row that may be an entity's: those before it are relations'.
  * @throws ShapeError naming the count or row and what it had to be.
  */
-export function checkChunk(chunk: Chunk, table: Table): void {
+export function checkChunk(chunk: Chunk, table: Table): number {
   checkCount('edges', chunk.edges, chunk.maxEdges);
   checkCount('lhsCount', chunk.lhsCount, chunk.maxCandidates);
   checkCount('rhsCount', chunk.rhsCount, chunk.maxCandidates);
@@ -57,13 +65,32 @@ export function checkChunk(chunk: Chunk, table: Table): void {
   checkRows('rhs', chunk.rhs, chunk.edges, firstEntity, table.rows);
   checkRows('lhsCandidates', chunk.lhsCandidates, chunk.lhsCount, firstEntity, table.rows);
   checkRows('rhsCandidates', chunk.rhsCandidates, chunk.rhsCount, firstEntity, table.rows);
+  return firstEntity;
+}
+
+/**
+ * Refuses to score outside the table, or into too short an array.
+ * @throws ShapeError naming the row or the length and what it had to be.
+ */
+export function checkScored(
+  table: Table,
+  anchor: number,
+  relationRow: number,
+  candidates: Int32Array,
+  out: Float32Array,
+): void {
+  if (out.length < candidates.length) {
+    throw new ShapeError(`out has ${out.length} elements; ${candidates.length} candidates need as many`);
+  }
+  checkRows('[anchor, relationRow]', Int32Array.of(anchor, relationRow), 2, 0, table.rows);
+  checkRows('candidates', candidates, candidates.length, 0, table.rows);
 }
 
 /**
  * Refuses `rows` unless the first `count` are in [first, end).
  * @throws ShapeError naming the row and what it had to be.
  */
-export function checkRows(name: string, rows: Int32Array, count: number, first: number, end: number): void {
+function checkRows(name: string, rows: Int32Array, count: number, first: number, end: number): void {
   for (let i = 0; i < count; i++) {
     const row = rows[i]!;
     if (row < first || row >= end) {

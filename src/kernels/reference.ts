@@ -1,22 +1,11 @@
-import { ShapeError } from '../errors.ts';
-import { adagradUpdate, intoUnitBall, moveOf } from '../model/adagrad.ts';
 import type { Chunk, Kernel } from '../model/kernel.ts';
 import { LOSSES } from '../model/losses.ts';
 import { SCORERS } from '../model/scorers.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
-import { type ChunkSize, checkChunk, checkRows, createChunk } from './chunk.ts';
-
-/** One direction of training: anchors stand on one side, positives and candidates on the other. */
-interface Side {
-  readonly anchors: Int32Array;
-  /** Relation row of relation r is 2r + this. */
-  readonly reverse: 0 | 1;
-  readonly positives: Int32Array;
-  readonly candidates: Int32Array;
-  /** [edges, maxCandidates]: 1 where the candidate is no negative. */
-  readonly mask: Uint8Array;
-}
+import { type ChunkSize, checkChunk, checkScored, createChunk, OWN_ARRAYS } from './chunk.ts';
+import { RowUpdater } from './row-updater.ts';
+import { type Side, sidesOf } from './sides.ts';
 
 /**
  * The kernel in plain TypeScript and float64: slow, clear, and what every other kernel is compared with. Only what
@@ -28,63 +17,37 @@ export class ReferenceKernel implements Kernel {
   readonly losses: Float32Array;
   readonly #table: Table;
   readonly #settings: ModelSettings;
+  readonly #updater: RowUpdater;
 
   constructor(table: Table, settings: ModelSettings, size: ChunkSize) {
     this.#table = table;
     this.#settings = settings;
-    this.chunk = createChunk(size, {
-      ints: (_name, length) => new Int32Array(length),
-      floats: (_name, length) => new Float32Array(length),
-      bytes: (_name, length) => new Uint8Array(length),
-    });
+    this.#updater = new RowUpdater(table, settings);
+    this.chunk = createChunk(size, OWN_ARRAYS);
     this.losses = new Float32Array(size.maxEdges);
   }
 
   step(): number {
     const { chunk } = this;
-    checkChunk(chunk, this.#table);
+    const firstEntity = checkChunk(chunk, this.#table);
     const gradients = new Map<number, Float64Array>();
     const losses = new Float64Array(chunk.edges);
-    for (const side of this.#sides()) {
+    for (const side of sidesOf(chunk)) {
       for (let i = 0; i < chunk.edges; i++) losses[i]! += this.#addAnchor(side, i, gradients);
     }
     // Only now does any row move: all gradients are of the values before the step.
-    for (const [row, gradient] of gradients) this.#update(row, gradient);
+    for (const [row, gradient] of gradients) this.#updater.update(row, gradient, row >= firstEntity);
     this.losses.set(losses);
     return losses.reduce((sum, loss) => sum + loss, 0);
   }
 
   scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {
-    if (out.length < candidates.length) {
-      throw new ShapeError(`out has ${out.length} elements; ${candidates.length} candidates need as many`);
-    }
-    checkRows('[anchor, relationRow]', Int32Array.of(anchor, relationRow), 2, 0, this.#table.rows);
-    checkRows('candidates', candidates, candidates.length, 0, this.#table.rows);
+    checkScored(this.#table, anchor, relationRow, candidates, out);
     const { scorer, beta } = this.#settings;
     const moved = this.#translated(anchor, relationRow);
     candidates.forEach((row, j) => {
       out[j] = SCORERS[scorer].score(moved, this.#vector(row), beta);
     });
-  }
-
-  #sides(): Side[] {
-    const { lhs, rhs, lhsCount, lhsCandidates, lhsMask, rhsCount, rhsCandidates, rhsMask } = this.chunk;
-    return [
-      {
-        anchors: lhs,
-        reverse: 0,
-        positives: rhs,
-        candidates: rhsCandidates.subarray(0, rhsCount),
-        mask: rhsMask,
-      },
-      {
-        anchors: rhs,
-        reverse: 1,
-        positives: lhs,
-        candidates: lhsCandidates.subarray(0, lhsCount),
-        mask: lhsMask,
-      },
-    ];
   }
 
   /** Adds what edge `i` contributes on one side to the gradients, by row, and returns its loss there. */
@@ -118,22 +81,6 @@ export class ReferenceKernel implements Kernel {
       for (let k = 0; k < gradient.length; k++) gradient[k]! += movedGradient[k]!;
     }
     return edgeWeight * loss;
-  }
-
-  #update(row: number, gradient: Float64Array): void {
-    if (gradient.every((g) => g === 0)) return;
-    const { floats, accumulator, drift } = this.#table;
-    const at = this.#table.at(row);
-    const before = this.#vector(row);
-    const update = adagradUpdate(before, gradient, floats[at + accumulator]!, this.#settings.learningRate);
-    if (this.#settings.unitBall && !this.#isRelation(row)) intoUnitBall(update.vector);
-    floats.set(update.vector, at);
-    floats[at + accumulator] = update.accumulator;
-    floats[at + drift]! += moveOf(before, this.#vector(row));
-  }
-
-  #isRelation(row: number): boolean {
-    return this.chunk.relation.subarray(0, this.chunk.edges).includes(row >> 1);
   }
 
   #vector(row: number): Float64Array {

@@ -4,12 +4,15 @@ import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 import type { ChunkSize } from './chunk.ts';
 import { ReferenceKernel } from './reference.ts';
+import { TfjsKernel } from './tfjs/kernel.ts';
+import { loadTensorFlow } from './tfjs/load.ts';
 import { WasmKernel } from './wasm.ts';
 
 /**
  * A kernel on a table; `wasm` is the faster build that this machine runs. For a compiled one, the table must have been
  * made with `workspaceBytes` of at least `workspaceBytes(settings, maxEdges, maxCandidates)`.
- * @throws UsageError naming every setting out of range.
+ * folders: where TensorFlow.js is looked for, should it be the kernel.
+ * @throws UsageError naming every setting out of range, or that TensorFlow.js is not installed.
  * @throws FatalError when the table keeps too little room.
  */
 export function createKernel(
@@ -17,12 +20,18 @@ export function createKernel(
   table: Table,
   settings: ModelSettings,
   size: ChunkSize,
+  folders: readonly string[] = [],
 ): Kernel {
   checkSettings(table, settings, size);
   const name = kernelHere(choice);
-  return name === 'reference'
-    ? new ReferenceKernel(table, settings, size)
-    : new WasmKernel(name, table, settings, size);
+  switch (name) {
+    case 'reference':
+      return new ReferenceKernel(table, settings, size);
+    case 'tfjs':
+      return new TfjsKernel(loadTensorFlow(folders).tensorFlow, table, settings, size);
+    default:
+      return new WasmKernel(name, table, settings, size);
+  }
 }
 
 /** The kernel that a choice is on this machine. */

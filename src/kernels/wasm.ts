@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { FatalError, ShapeError } from '../errors.ts';
+import { FatalError } from '../errors.ts';
 import type { Chunk, Kernel } from '../model/kernel.ts';
 import type { LossName, ModelSettings, ScorerName } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
-import { type ChunkSize, checkChunk, checkRows, createChunk } from './chunk.ts';
+import { type ChunkSize, checkChunk, checkScored, createChunk } from './chunk.ts';
 import { layOut } from './workspace.ts';
 
 const SCORER_CONSTANTS: Record<ScorerName, string> = {
@@ -93,11 +93,7 @@ export class WasmKernel implements Kernel {
   }
 
   scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {
-    if (out.length < candidates.length) {
-      throw new ShapeError(`out has ${out.length} elements; ${candidates.length} candidates need as many`);
-    }
-    checkRows('[anchor, relationRow]', Int32Array.of(anchor, relationRow), 2, 0, this.#table.rows);
-    checkRows('candidates', candidates, candidates.length, 0, this.#table.rows);
+    checkScored(this.#table, anchor, relationRow, candidates, out);
     const most = this.#scoredRows.length;
     for (let start = 0; start < candidates.length; start += most) {
       const part = candidates.subarray(start, start + most);

@@ -29,8 +29,8 @@ export interface Chunk {
   readonly rhsMask: Uint8Array;
 }
 
-/** What runs training steps: plain TypeScript in float64, or one of the two builds of the compiled kernel. */
-export type KernelName = 'reference' | 'wasm-plain' | 'wasm-relaxed';
+/** What runs training steps: plain TypeScript in float64, one of the two builds of the compiled kernel, or TensorFlow.js. */
+export type KernelName = 'reference' | 'wasm-plain' | 'wasm-relaxed' | 'tfjs';
 
 /** What may be asked for; `wasm` is the faster build that this machine runs. */
 export type KernelChoice = KernelName | 'wasm';

@@ -42,7 +42,15 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/model/': { all: ['src/errors.ts'], packages: PURE },
   'src/sampling/': { all: ['src/graph/', 'src/model/', 'src/errors.ts'], packages: PURE },
   // node:fs: wasm.ts reads the compiled kernel that lies beside it, once.
-  'src/kernels/': { all: ['src/model/', 'src/errors.ts'], packages: [...PURE, 'node:fs'] },
+  'src/kernels/': {
+    all: ['src/model/', 'src/kernels/tfjs/', 'src/errors.ts'],
+    packages: [...PURE, 'node:fs'],
+  },
+  // It finds a package that may be there or not, and loads it.
+  'src/kernels/tfjs/': {
+    all: ['src/model/', 'src/kernels/', 'src/errors.ts'],
+    packages: ['node:module', 'node:path', 'node:util'],
+  },
   'src/kernels/assembly/': { packages: [] },
   'src/pipeline/': {
     all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/errors.ts'],

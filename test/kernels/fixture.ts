@@ -3,6 +3,7 @@ import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import type { Chunk, Kernel, KernelChoice } from '../../src/model/kernel.ts';
 import type { LossName, ModelSettings, ScorerName } from '../../src/model/settings.ts';
 import { Table } from '../../src/model/table.ts';
+import { TFJS_FOLDER } from './tfjs/installed.ts';
 
 export const SCORER_NAMES: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
 export const LOSS_NAMES: readonly LossName[] = ['softmax', 'logistic', 'margin'];
@@ -59,7 +60,7 @@ export function kernelOnRandomRows(
     }
     table.floats[table.at(row) + table.accumulator] = accumulator;
   }
-  return { kernel: createKernel(name, table, settings, { maxEdges, maxCandidates }), table };
+  return { kernel: createKernel(name, table, settings, { maxEdges, maxCandidates }, [TFJS_FOLDER]), table };
 }
 
 export interface ChunkContent {

@@ -21,6 +21,8 @@ test('wasm is the relaxed build where the machine has it; what must be the same 
   expect(kernelHere('wasm')).toBe(simdLevel() === 'relaxed' ? 'wasm-relaxed' : 'wasm-plain');
   expect(kernelHere('wasm-plain')).toBe('wasm-plain');
   expect(kernelHere('reference')).toBe('reference');
+  expect(kernelHere('tfjs')).toBe('tfjs');
+  expect(reproducible('tfjs')).toBe('wasm-plain');
   expect(reproducible('wasm')).toBe('wasm-plain');
   expect(reproducible('wasm-relaxed')).toBe('wasm-plain');
   expect(reproducible('wasm-plain')).toBe('wasm-plain');

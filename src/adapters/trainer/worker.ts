@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { FatalError } from '../../errors.ts';
 import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
-import { TrainerCore } from '../../pipeline/training/train.ts';
+import { type KernelMaker, TrainerCore } from '../../pipeline/training/train.ts';
 import type { TrainerSettings } from '../../pipeline/training/trainer.ts';
 import { packError } from '../wire-error.ts';
 import { buffersOf, type Call, type Reply } from './wire.ts';
@@ -12,6 +12,11 @@ const port = parentPort;
 if (port === null) {
   throw new FatalError('trainer-thread', 'worker.ts is the entry of a thread; use threadTrainer');
 }
+
+const KERNELS: KernelMaker = {
+  workspaceBytes,
+  createKernel: (choice, table, model, limits) => createKernel(choice, table, model, limits, [process.cwd()]),
+};
 
 let core: TrainerCore | undefined;
 
@@ -24,7 +29,7 @@ function answer(call: Call): Reply {
   try {
     const settings: TrainerSettings = workerData;
     // Made at the first call, so that what is wrong with the settings is that call's error.
-    core ??= new TrainerCore(settings, { createKernel, workspaceBytes });
+    core ??= new TrainerCore(settings, KERNELS);
     switch (call.method) {
       case 'train':
         return { kind: 'trained', report: core.train(call.argument) };

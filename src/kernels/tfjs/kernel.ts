@@ -1,0 +1,137 @@
+import type { Chunk, Kernel } from '../../model/kernel.ts';
+import type { ModelSettings } from '../../model/settings.ts';
+import type { Table } from '../../model/table.ts';
+import { type ChunkSize, checkChunk, checkScored, createChunk, OWN_ARRAYS } from '../chunk.ts';
+import { RowUpdater } from '../row-updater.ts';
+import { sidesOf } from '../sides.ts';
+import { TENSOR_LOSSES } from './losses.ts';
+import { Operands } from './operands.ts';
+import { RowGradients } from './row-gradients.ts';
+import { TENSOR_SCORERS } from './scores.ts';
+import type { Tensor, TensorFlow } from './tensorflow.ts';
+
+/** Gradients of the weighted loss, in the shapes of the {@link Operands} of the same names. */
+interface Gradients {
+  readonly moved: Float32Array;
+  readonly positives: Float32Array;
+  readonly candidates: Float32Array;
+}
+
+/**
+ * The kernel on TensorFlow.js. The table is not TensorFlow's: its rows are copied out, the loss is written in
+ * TensorFlow's operations and differentiated by it, and the gradients are brought back, summed by row and applied here.
+ * So it needs no gradient of ours and vouches for them; and where the package is the GPU's, the products run there.
+ */
+export class TfjsKernel implements Kernel {
+  readonly name = 'tfjs';
+  readonly chunk: Chunk;
+  readonly losses: Float32Array;
+  readonly #tf: TensorFlow;
+  readonly #table: Table;
+  readonly #settings: ModelSettings;
+  readonly #operands: Operands;
+  readonly #gradients: RowGradients;
+  readonly #updater: RowUpdater;
+
+  constructor(tf: TensorFlow, table: Table, settings: ModelSettings, size: ChunkSize) {
+    this.#tf = tf;
+    this.#table = table;
+    this.#settings = settings;
+    this.chunk = createChunk(size, OWN_ARRAYS);
+    this.losses = new Float32Array(size.maxEdges);
+    this.#operands = new Operands(settings.dim, TENSOR_LOSSES[settings.loss], size);
+    this.#updater = new RowUpdater(table, settings);
+    this.#gradients = new RowGradients(settings.dim);
+  }
+
+  step(): number {
+    const { chunk } = this;
+    const firstEntity = checkChunk(chunk, this.#table);
+    if (chunk.edges === 0) return 0;
+    this.#operands.gather(chunk, this.#table);
+    let sum = 0;
+    this.#tf.tidy(() => {
+      const { terms, gradients } = this.#differentiate();
+      this.#sumByRow(gradients);
+      sum = this.#takeLosses(terms);
+    });
+    this.#gradients.forEach((row, gradient) => {
+      this.#updater.update(row, gradient, row >= firstEntity);
+    });
+    return sum;
+  }
+
+  scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {
+    checkScored(this.#table, anchor, relationRow, candidates, out);
+    if (candidates.length === 0) return;
+    const { scorer, beta, dim } = this.#settings;
+    const relation = this.#table.vector(relationRow);
+    const moved = this.#table.vector(anchor).map((x, k) => x + relation[k]!);
+    const vectors = new Float32Array(candidates.length * dim);
+    for (const [j, row] of candidates.entries()) vectors.set(this.#table.vector(row), j * dim);
+    const tf = this.#tf;
+    tf.tidy(() => {
+      const all = tf.tensor(vectors, [1, candidates.length, dim]);
+      out.set(TENSOR_SCORERS[scorer].all(tf, beta, tf.tensor(moved, [1, 1, dim]), all).dataSync());
+    });
+  }
+
+  /** terms: [2, edges, terms] of the loss, not weighted. */
+  #differentiate(): { terms: Float32Array; gradients: Gradients } {
+    const tf = this.#tf;
+    const { scorer, loss, beta, dim } = this.#settings;
+    const { edges, count, terms, ...arrays } = this.#operands;
+    const tensor = (values: Float32Array, rows: number, columns: number): Tensor =>
+      tf.tensor(values.subarray(0, 2 * rows * columns), [2, rows, columns]);
+    const bias = tensor(arrays.bias, edges, count);
+    const lossOf = tf.valueAndGrads((moved, positives, candidates) => {
+      const positive = TENSOR_SCORERS[scorer].positive(tf, beta, moved, positives);
+      const all = TENSOR_SCORERS[scorer].all(tf, beta, moved, candidates);
+      return TENSOR_LOSSES[loss].terms(tf, positive, all, bias, this.#settings);
+    });
+    const vectors = [
+      tensor(arrays.moved, edges, dim),
+      tensor(arrays.positives, edges, dim),
+      tensor(arrays.candidates, count, dim),
+    ];
+    const { value, grads } = lossOf(vectors, tensor(arrays.weights, edges, terms));
+    const [moved, positives, candidates] = grads.map((gradient) => gradient.dataSync());
+    return {
+      terms: value.dataSync(),
+      gradients: { moved: moved!, positives: positives!, candidates: candidates! },
+    };
+  }
+
+  #sumByRow({ moved, positives, candidates }: Gradients): void {
+    const { chunk } = this;
+    const gradients = this.#gradients;
+    gradients.clear();
+    for (const [which, side] of sidesOf(chunk).entries()) {
+      for (let i = 0; i < chunk.edges; i++) {
+        const index = which * chunk.edges + i;
+        gradients.add(side.anchors[i]!, moved, index);
+        gradients.add(2 * chunk.relation[i]! + side.reverse, moved, index);
+        gradients.add(side.positives[i]!, positives, index);
+      }
+      const first = which * this.#operands.count;
+      for (const [j, row] of side.candidates.entries()) gradients.add(row, candidates, first + j);
+    }
+  }
+
+  /** Puts each edge's loss, both anchors together and weighted, into `losses`; gives their sum. */
+  #takeLosses(values: Float32Array): number {
+    const { edges, terms, weights } = this.#operands;
+    const lossOf = (anchor: number): number => {
+      let loss = 0;
+      for (let at = anchor * terms; at < (anchor + 1) * terms; at++) loss += weights[at]! * values[at]!;
+      return loss;
+    };
+    let sum = 0;
+    for (let i = 0; i < edges; i++) {
+      const loss = lossOf(i) + lossOf(edges + i);
+      this.losses[i] = loss;
+      sum += loss;
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { threadTrainer } from '../../../src/adapters/trainer/thread.ts';
+import { createKernel } from '../../../src/kernels/select.ts';
+import type { Trainer } from '../../../src/pipeline/training/trainer.ts';
+import { localTrainer } from '../../../src/pipeline/training/trainer-local.ts';
+import { DUE, kernels, settings, World } from '../../pipeline/training/trainer-fixture.ts';
+import { TFJS_FOLDER, TFJS_SKIPPED } from './installed.ts';
+
+const CHOSEN = { ...settings, kernel: 'tfjs' } as const;
+const home = process.cwd();
+const open: Trainer[] = [];
+
+afterEach(async () => {
+  process.chdir(home);
+  await Promise.all(open.splice(0).map((trainer) => trainer.stop()));
+});
+
+/** A trainer in a thread of a process that was started in `folder`. */
+function threadIn(folder: string): Trainer {
+  process.chdir(folder);
+  const trainer = threadTrainer(CHOSEN);
+  open.push(trainer);
+  return trainer;
+}
+
+test.skipIf(TFJS_SKIPPED)('two threads at once give the bytes of a local trainer', async () => {
+  const local = localTrainer(CHOSEN, {
+    ...kernels,
+    createKernel: (name, table, model, limits) => createKernel(name, table, model, limits, [TFJS_FOLDER]),
+  });
+  const trainers = [local, threadIn(TFJS_FOLDER), threadIn(TFJS_FOLDER)];
+  const world = new World(4);
+  await Promise.all(trainers.map((trainer) => trainer.start(undefined)));
+  for (let i = 0; i < 4; i++) {
+    const batch = world.next();
+    const options = { ...DUE, now: 1_700_000_000_000 + i * 5000 };
+    const [expected, ...others] = await Promise.all(
+      trainers.map((trainer) => Promise.all([trainer.train(batch), trainer.checkpoint(options)])),
+    );
+    for (const other of others) expect(other).toEqual(expected);
+    world.write(expected![1]);
+  }
+});
+
+test('where it is not installed, the first call says what to do', async () => {
+  const empty = mkdtempSync(join(tmpdir(), 'tfjs-thread-'));
+  try {
+    await expect(threadIn(empty).start(undefined)).rejects.toMatchObject({
+      name: 'UsageError',
+      code: 'tfjs-missing',
+      message: expect.stringContaining('npm install @tensorflow/tfjs-node'),
+    });
+  } finally {
+    process.chdir(home);
+    rmSync(empty, { recursive: true });
+  }
+});
