@@ -79,7 +79,6 @@ export class TrainerCore {
     this.#candidates = new FixedCandidates({ types, size: settings.evaluatedCandidates, rows: this.#types });
     this.#rows = new TrainerRows(this.#table, this.#types);
     this.#negatives = new Negatives({
-      chunk: this.#kernel.chunk,
       rows: this.#types,
       known: this.#known,
       relations,
@@ -188,7 +187,7 @@ export class TrainerCore {
     this.#negatives.startBatch();
     let from = 0;
     for (const to of ends) {
-      this.#negatives.fill(edges, order, from, to, this.#random);
+      this.#negatives.fill(this.#kernel.chunk, edges, order.subarray(from, to), this.#random);
       this.#kernel.step();
       this.#step++;
       for (let i = from; i < to; i++) {
