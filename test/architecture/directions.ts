@@ -41,7 +41,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/graph/': { all: ['src/errors.ts'], packages: PURE },
   'src/model/': { all: ['src/errors.ts'], packages: PURE },
   'src/sampling/': { all: ['src/graph/', 'src/model/', 'src/errors.ts'], packages: PURE },
-  // node:fs: wasm.ts reads the compiled kernel that lies beside it, once.
+  // node:fs: instance.ts reads the compiled kernel that lies beside it, once.
   'src/kernels/': {
     all: ['src/model/', 'src/kernels/tfjs/', 'src/errors.ts'],
     packages: [...PURE, 'node:fs'],
