@@ -4,15 +4,8 @@ import type { Table } from '../model/table.ts';
 import { type ChunkSize, createChunk } from './chunk.ts';
 import type { Workspace } from './workspace.ts';
 
-/**
- * The chunk and the losses of a workspace, as views of the table's memory.
- * @throws FatalError when the table keeps too little room below its rows.
- */
-export function chunkIn(
-  table: Table,
-  workspace: Workspace,
-  size: ChunkSize,
-): Pick<Kernel, 'chunk' | 'losses'> {
+/** @throws FatalError when the table keeps too little room below its rows for the workspace. */
+export function needRoom(table: Table, workspace: Workspace, size: ChunkSize): void {
   if (table.base < workspace.bytes) {
     throw new FatalError(
       'kernel-workspace',
@@ -20,6 +13,18 @@ export function chunkIn(
         `make the table with workspaceBytes(settings, ${size.maxEdges}, ${size.maxCandidates}) and its threads`,
     );
   }
+}
+
+/**
+ * The chunk and the losses of a workspace, as views of the table's memory.
+ * @throws FatalError when the table keeps too little room for it.
+ */
+export function chunkIn(
+  table: Table,
+  workspace: Workspace,
+  size: ChunkSize,
+): Pick<Kernel, 'chunk' | 'losses'> {
+  needRoom(table, workspace, size);
   // A shared memory never moves, so views made now stay good when the table grows.
   const { buffer } = table.memory;
   return {

@@ -77,6 +77,11 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     all: ['src/adapters/', 'src/kernels/', 'src/pipeline/training/train.ts', 'src/errors.ts'],
     types: ['src/pipeline/training/trainer.ts'],
   },
+  // A thread of the trainer's beside its own: a kernel on its table, and what passes between the two.
+  'src/adapters/trainer/hogwild/': {
+    all: ['src/adapters/', 'src/kernels/', 'src/errors.ts'],
+    types: ['src/model/', 'src/pipeline/training/stepper.ts'],
+  },
   // It fills in the settings of all rooms, and so knows their types; it builds none of them.
   'src/config/': {
     all: ['topics/', 'src/graph/', 'src/errors.ts'],
