@@ -21,6 +21,7 @@ try {
 } catch (error) {
   failures.postMessage(packError(error, 'stepper-failed', 'a step failed'));
   for (const { words } of lanes) setState(words, FAILED);
+  throw error;
 }
 
 function serve(): never {

@@ -101,6 +101,7 @@ describe('ThreadStepper', () => {
 
   it.each([
     ['died', './dies.js', 'out of luck'],
+    ['has an older kernel', './outdated.js', 'the compiled kernel has no'],
     ['ended', './exits.js', 'it exited with code 3'],
     ['is missing', './no-such-entry.js', 'no-such-entry'],
   ])('that %s is told to who takes a lane', async (_, entry, message) => {
