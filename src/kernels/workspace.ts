@@ -57,8 +57,11 @@ const BLOCKS = [
   'scoredValues',
 ] as const;
 
-/** Workspaces of each thread beside the first: while it steps on the chunk of one, that of another is filled. */
-export const WORKSPACES_BESIDE = 2;
+/**
+ * Workspaces of each thread beside the first. While it steps on the chunk of one, the others are filled ahead: so many that
+ * it has something to do until the first thread, which fills all, is through with a step of its own.
+ */
+export const WORKSPACES_BESIDE = 3;
 
 /**
  * Bytes to keep free below a table's rows, `workspaceBytes` of its constructor, for a wasm kernel with chunks of at
