@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../adapters/connect.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
@@ -58,6 +58,8 @@ export async function doctor(
   if (config.graphs.some(({ trainer }) => trainer.kernel === 'tfjs')) {
     await check('TensorFlow.js', async () => loadTensorFlow([options.cwd]).description, '');
   }
+  const threads = Math.max(...config.graphs.map(({ trainer }) => trainer.threads));
+  if (threads > 1) tell('threads', ...judgeThreads(threads, availableParallelism()));
   await check(
     'RocksDB',
     tryRocksdb,
@@ -83,6 +85,15 @@ function describeSimd({ graphs }: Config): string {
     (choice) => `kernel ${choice} is ${kernelHere(choice)}, in a replay ${reproducible(choice)}`,
   );
   return [level, ...kernels].join('; ');
+}
+
+function judgeThreads(threads: number, cores: number): [ok: boolean, detail: string] {
+  return threads > cores
+    ? [
+        false,
+        `training.threads is ${threads} on ${cores} cores, which is slower than ${cores}; set it to less`,
+      ]
+    : [true, `${threads} train a graph, 1 in a replay; ${cores} cores`];
 }
 
 async function tryRocksdb(): Promise<string> {

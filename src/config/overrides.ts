@@ -5,6 +5,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   model: ['dim', 'scorer', 'loss', 'beta', 'margin', 'negativeWeight', 'learningRate', 'unitBall'],
   training: [
     'kernel',
+    'threads',
     'seed',
     'init',
     'initScale',

@@ -37,6 +37,7 @@ export const COUNTS: OfEachKey<Counts> = {
   },
   training: {
     kernel: 'from a restart',
+    threads: 'from a restart',
     seed: 'from a restart',
     init: 'from a restart',
     initScale: 'from a restart',

@@ -89,6 +89,7 @@ export function resolveConfig(
     }
   }
   checkLoss(file.model, problems);
+  checkThreads(file.training, problems);
   for (const name of Object.keys(file.model.relationWeights)) {
     if (!relations.some((each) => each.name === name))
       problems.push(
@@ -163,6 +164,7 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
         unitBall: model.unitBall ?? recipe.model.unitBall,
       },
       kernel: training.kernel,
+      threads: training.threads,
       maxRows: file.limits.maxEntities + 2 * relations.length,
       maxKnownEdges: file.limits.maxKnownEdges,
       entityTypes: types,
@@ -194,6 +196,11 @@ function weightOf(weight = 1): { weight?: number } {
 function checkLoss({ loss, margin }: ConfigFile['model'], problems: string[]): void {
   if (loss === 'margin' && margin !== undefined && margin <= 0)
     problems.push(`model.margin: expected a number above 0 with loss margin, seen ${margin}`);
+}
+
+function checkThreads({ kernel, threads }: ConfigFile['training'], problems: string[]): void {
+  if (threads > 1 && (kernel === 'reference' || kernel === 'tfjs'))
+    problems.push(`training.threads: expected 1 with kernel ${kernel}, seen ${threads}`);
 }
 
 function httpOf(file: ConfigFile, environment: Environment, problems: string[]): Config['http'] {

@@ -61,6 +61,8 @@ export const configFileSchema = z.strictObject({
        * replay always takes wasm-plain for either.
        */
       kernel: z.enum(['wasm', 'wasm-plain', 'reference', 'tfjs']).default('wasm'),
+      /** Threads that train one table at once (Hogwild): faster, and no longer the same bytes. A replay has one. */
+      threads: whole.max(16).default(1),
       seed: z.number().int().nonnegative().default(1),
       init: z.enum(['random', 'neighbours']).default('random'),
       /** Each number of a new vector is uniform in ±initScale; by default such that its length is about 1. */

@@ -58,26 +58,33 @@ const BLOCKS = [
 ] as const;
 
 /**
+ * Workspaces of each thread beside the first. While it steps on the chunk of one, the others are filled ahead: so many that
+ * it has something to do until the first thread, which fills all, is through with a step of its own.
+ */
+export const WORKSPACES_BESIDE = 3;
+
+/**
  * Bytes to keep free below a table's rows, `workspaceBytes` of its constructor, for a wasm kernel with chunks of at
- * most this many edges and candidates a side.
+ * most this many edges and candidates a side; more where several threads are to step on the table.
  */
 export function workspaceBytes(
   settings: Pick<ModelSettings, 'dim'>,
   maxEdges: number,
   maxCandidates: number,
+  threads = 1,
 ): number {
-  return layOut(settings.dim, { maxEdges, maxCandidates }).bytes;
+  return layOut(settings.dim, { maxEdges, maxCandidates }, WORKSPACES_BESIDE * (threads - 1)).bytes;
 }
 
 /**
- * Lays the workspace out, one block after the other:
+ * Lays a workspace out, one block after the other; number 1 and on lie above number 0:
  *
  *     | free | chunk: rows, candidates, masks | losses | vectors and gradients by edge, by candidate, by distinct row |
  *     | anchors and candidates on their side | [edges, candidates] scores and weights, and on their side | … by candidate |
  *
  * Blocks a matrix product fills are rounded up to its tile of 4 rows by 8 columns.
  */
-export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize): Workspace {
+export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, number = 0): Workspace {
   const floats = roundUp(dim, 8);
   const edges = roundUp(maxEdges, 4);
   const candidates = roundUp(Math.max(maxCandidates, 1), 8);
@@ -124,7 +131,8 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize): Wor
     scoredValues: candidates * FLOAT_BYTES,
   };
   const addresses = { ...lengths };
-  let end = START;
+  const total = BLOCKS.reduce((sum, block) => sum + roundUp(lengths[block], ALIGNMENT), 0);
+  let end = START + number * total;
   for (const block of BLOCKS) {
     addresses[block] = end;
     end += roundUp(lengths[block], ALIGNMENT);

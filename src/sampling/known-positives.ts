@@ -10,7 +10,7 @@ export type Side = 'lhs' | 'rhs';
 export interface MaskTask {
   readonly side: Side;
   /** How many of the edges' elements count. */
-  edges: number;
+  readonly edges: number;
   /** [edges] rows of the ends kept, of the relations, and of the ends the candidates stand in for. */
   readonly anchors: Int32Array;
   readonly relation: Int32Array;

@@ -41,7 +41,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/graph/': { all: ['src/errors.ts'], packages: PURE },
   'src/model/': { all: ['src/errors.ts'], packages: PURE },
   'src/sampling/': { all: ['src/graph/', 'src/model/', 'src/errors.ts'], packages: PURE },
-  // node:fs: wasm.ts reads the compiled kernel that lies beside it, once.
+  // node:fs: instance.ts reads the compiled kernel that lies beside it, once.
   'src/kernels/': {
     all: ['src/model/', 'src/kernels/tfjs/', 'src/errors.ts'],
     packages: [...PURE, 'node:fs'],
@@ -76,6 +76,11 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/adapters/trainer/worker.ts': {
     all: ['src/adapters/', 'src/kernels/', 'src/pipeline/training/train.ts', 'src/errors.ts'],
     types: ['src/pipeline/training/trainer.ts'],
+  },
+  // A thread of the trainer's beside its own: a kernel on its table, and what passes between the two.
+  'src/adapters/trainer/hogwild/': {
+    all: ['src/adapters/', 'src/kernels/', 'src/errors.ts'],
+    types: ['src/model/', 'src/pipeline/training/stepper.ts'],
   },
   // It fills in the settings of all rooms, and so knows their types; it builds none of them.
   'src/config/': {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
@@ -334,6 +335,24 @@ describe('twhin doctor', () => {
           { what: 'store follow', ok: true, detail: expect.stringContaining('none yet') },
         ]),
       });
+    } finally {
+      await there.remove();
+    }
+  });
+
+  test.each([2, 16])('says of %i training threads whether there are cores for them', async (threads) => {
+    const there = await place();
+    try {
+      await writeFile(
+        join(there.folder, 'twhin.config.ts'),
+        `export default { training: { threads: ${threads} } };\n`,
+      );
+      const { out } = await there.run('doctor');
+      expect(out[2]).toMatch(
+        threads <= availableParallelism()
+          ? new RegExp(`^ok {4}threads +${threads} train a graph, 1 in a replay`)
+          : new RegExp(`^FAIL {2}threads +training.threads is ${threads} on `),
+      );
     } finally {
       await there.remove();
     }

@@ -156,6 +156,31 @@ describe('loadConfig', () => {
     );
   });
 
+  test('one thread trains a graph unless more are said, which compiled kernels alone have', async () => {
+    const [plain, four] = await Promise.all([
+      load('export default {}'),
+      load('export default { training: { threads: 4 } }'),
+    ]);
+    expect([plain, four].map((config) => config.graphs.map(({ trainer }) => trainer.threads))).toEqual([
+      [1, 1],
+      [4, 4],
+    ]);
+    const [reference, tfjs, many] = await Promise.all([
+      problemsOf(
+        load(
+          `export default { topicPrefix: 't.', entityTypes: ['user'], training: { kernel: 'reference', threads: 2 } }`,
+        ),
+      ),
+      problemsOf(load(`export default { training: { kernel: 'tfjs', threads: 3 } }`)),
+      problemsOf(load('export default { training: { threads: 17 } }')),
+    ]);
+    // With all others.
+    expect(reference).toHaveLength(3);
+    expect(reference).toContain('training.threads: expected 1 with kernel reference, seen 2');
+    expect(tfjs).toContain('training.threads: expected 1 with kernel tfjs, seen 3');
+    expect(many.join()).toMatch(/training.threads: .*expected .*16.*, seen 17/);
+  });
+
   test('takes the plain object and the function of the kit', async () => {
     expect((await load(`export default { topicPrefix: 'a.' }`)).topicPrefix).toBe('a.');
     const config = await load(`

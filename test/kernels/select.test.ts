@@ -80,6 +80,20 @@ test.each([
   expect(slotMask + 1).toBeGreaterThan(2 * (4 * maxEdges + 2 * maxCandidates));
 });
 
+test('workspaces of several threads lie one above the other, below the rows', () => {
+  const size = { maxEdges: 5, maxCandidates: 9 };
+  const all = [0, 1, 2, 3, 4, 5, 6].map((number) => layOut(6, size, number));
+  for (const [i, { lhs, bytes }] of all.entries()) {
+    expect(lhs % 64).toBe(0);
+    if (i > 0) expect(lhs).toBe(all[i - 1]!.bytes);
+    expect(bytes - lhs).toBe(all[0]!.bytes - all[0]!.lhs);
+  }
+  // Three beside the first for each thread beside the first.
+  expect([1, 2, 3].map((threads) => workspaceBytes({ dim: 6 }, 5, 9, threads))).toEqual(
+    [0, 3, 6].map((last) => all[last]!.bytes),
+  );
+});
+
 test('this Node runs SIMD', () => {
   expect(['simd128', 'relaxed']).toContain(simdLevel());
 });

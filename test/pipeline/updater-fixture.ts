@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { startSteppers } from '../../src/adapters/trainer/hogwild/start.ts';
 import { PRESETS } from '../../src/config/presets.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
@@ -47,6 +48,7 @@ export const TUNING: Tuning = {
 const TRAINER: TrainerSettings = {
   model: { dim: DIM, ...PRESETS.measured.model },
   kernel: 'reference',
+  threads: 1,
   maxRows: 1000,
   maxKnownEdges: 10_000,
   entityTypes: TYPES,
@@ -111,7 +113,10 @@ export function updater(
     sink: log.sink(),
     reader: overrides.reader ?? (() => embeddingsReader(log)),
     store: new GraphStore(store, new Layout(model)),
-    trainer: localTrainer({ ...TRAINER, model: { ...TRAINER.model, dim } }, { createKernel, workspaceBytes }),
+    trainer: localTrainer(
+      { ...TRAINER, model: { ...TRAINER.model, dim } },
+      { createKernel, startSteppers, workspaceBytes },
+    ),
     deadLetter: ({ value, key }, { code }) =>
       overrides.deadLetters === false
         ? undefined

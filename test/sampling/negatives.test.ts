@@ -43,22 +43,23 @@ function setUp(): { chunk: Chunk; negatives: Negatives; known: KnownPositives } 
   return {
     chunk,
     known,
-    negatives: new Negatives({ chunk, rows, known, relations, uniform: UNIFORM, pool: 0 }),
+    negatives: new Negatives({ rows, known, relations, uniform: UNIFORM, pool: 0 }),
   };
 }
 
-// Edges of the batch: 5 likes 11, 4 likes 10, 5 retweets 13. The second and third make the chunk.
+// Edges of the batch: 5 likes 11, 4 likes 10, 5 retweets 13.
 const edges = {
   lhs: Int32Array.of(5, 4, 5),
   relation: Int32Array.of(0, 0, 1),
   rhs: Int32Array.of(11, 10, 13),
 };
-const order = Int32Array.of(0, 1, 2);
+const FIRST_TWO = Int32Array.of(0, 1);
+const LAST_TWO = Int32Array.of(1, 2);
 
 describe('Negatives', () => {
   it("fills the edges, the chunk's own candidates and uniform ones of the right type", () => {
     const { chunk, negatives } = setUp();
-    negatives.fill(edges, order, 1, 3, Random.seeded(1));
+    negatives.fill(chunk, edges, LAST_TWO, Random.seeded(1));
     expect([chunk.edges, chunk.lhsCount, chunk.rhsCount]).toEqual([2, 32, 32]);
     expect([...chunk.lhs.subarray(0, 2)]).toEqual([4, 5]);
     expect([...chunk.relation.subarray(0, 2)]).toEqual([0, 1]);
@@ -76,7 +77,7 @@ describe('Negatives', () => {
 
   it('masks known positives of each relation on both sides, and nothing else', () => {
     const { chunk, negatives } = setUp();
-    negatives.fill(edges, order, 1, 3, Random.seeded(1));
+    negatives.fill(chunk, edges, LAST_TWO, Random.seeded(1));
     const rhsPositives = [new Set([10, 12]), new Set([13, 11])];
     const lhsPositives = [new Set([4, 6]), new Set([5])];
     let masked = 0;
@@ -94,10 +95,10 @@ describe('Negatives', () => {
   it('draws the same from the same state', () => {
     const first = setUp();
     const second = setUp();
-    first.negatives.fill(edges, order, 0, 2, Random.seeded(9));
-    second.negatives.fill(edges, order, 0, 2, Random.seeded(9));
+    first.negatives.fill(first.chunk, edges, FIRST_TWO, Random.seeded(9));
+    second.negatives.fill(second.chunk, edges, FIRST_TWO, Random.seeded(9));
     expect(second.chunk).toEqual(first.chunk);
-    second.negatives.fill(edges, order, 0, 2, Random.seeded(10));
+    second.negatives.fill(second.chunk, edges, FIRST_TWO, Random.seeded(10));
     expect(second.chunk.rhsCandidates).not.toEqual(first.chunk.rhsCandidates);
   });
 });

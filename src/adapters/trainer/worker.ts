@@ -6,6 +6,7 @@ import { workspaceBytes } from '../../kernels/workspace.ts';
 import { type KernelMaker, TrainerCore } from '../../pipeline/training/train.ts';
 import type { TrainerSettings } from '../../pipeline/training/trainer.ts';
 import { packError } from '../wire-error.ts';
+import { startSteppers } from './hogwild/start.ts';
 import { buffersOf, type Call, type Reply } from './wire.ts';
 
 const port = parentPort;
@@ -14,7 +15,7 @@ if (port === null) {
 }
 
 const KERNELS: KernelMaker = {
-  workspaceBytes,
+  ...{ startSteppers, workspaceBytes },
   createKernel: (choice, table, model, limits) => createKernel(choice, table, model, limits, [process.cwd()]),
 };
 

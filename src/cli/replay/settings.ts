@@ -3,9 +3,12 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 /** Settings by their names in the configuration file, values as text. */
 export type Settings = Readonly<Record<string, string>>;
 
-/** All that decides the bytes a graph is trained to; what bounds memory or is about publishing does not. */
+/**
+ * All that decides the bytes a graph is trained to; what bounds memory or is about publishing does not. Nor do threads: a
+ * replay has one.
+ */
 export function settingsOf({ tuning, limits }: Config, graph: GraphConfig): Settings {
-  const { model, maxRows: _, ...training } = graph.trainer;
+  const { model, maxRows: _, threads: _threads, ...training } = graph.trainer;
   return flat({
     topics: graph.topics.map(({ name }) => name),
     model,

@@ -1,4 +1,4 @@
-/** The compiled kernel: `kernels/wasm.ts` sets the layout's globals by name, then calls these. */
+/** The compiled kernel: `kernels/instance.ts` sets the layout's globals by name, then calls these. */
 import { clearGradients, count as gradientCount, gradientOf } from './gradients';
 import {
   anchors, candidates, gradientAddresses, gradientRows, intAt, lhs, lhsCandidates, lhsMask, losses,

@@ -1,6 +1,6 @@
 /**
  * Where everything lies and what the model is. All are exported from the module and set by name from
- * `kernels/wasm.ts` before the first call; addresses and `…Bytes` are in bytes, the rest as in `ModelSettings`.
+ * `kernels/instance.ts` before the first call; addresses and `…Bytes` are in bytes, the rest as in `ModelSettings`.
  * The table's row is drawn in `model/table.ts`, the workspace in `kernels/workspace.ts`.
  */
 

@@ -1,15 +1,16 @@
 import { FatalError, reasonOf, ShapeError } from '../../errors.ts';
-import type { Kernel } from '../../model/kernel.ts';
+import type { Kernel, KernelName } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import { Table, type TableOptions } from '../../model/table.ts';
-import { cutChunks } from '../../sampling/chunks.ts';
 import { FixedCandidates } from '../../sampling/fixed-candidates.ts';
 import { KnownPositives } from '../../sampling/known-positives.ts';
 import { Negatives } from '../../sampling/negatives.ts';
 import { Random } from '../../sampling/random.ts';
 import { rehearse } from '../../sampling/rehearsal.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
+import { ChunkTrainer } from './chunk-trainer.ts';
 import { Evaluator } from './evaluate.ts';
+import type { Stepper } from './stepper.ts';
 import type {
   Checkpoint,
   CheckpointOptions,
@@ -25,75 +26,88 @@ import { TrainerRows } from './trainer-rows.ts';
 /** Where kernels come from; `kernels/select` is one. */
 export interface KernelMaker {
   /** Bytes to be left free before the table's rows. */
-  workspaceBytes(model: ModelSettings, maxEdges: number, maxCandidates: number): number;
+  workspaceBytes(model: ModelSettings, maxEdges: number, maxCandidates: number, threads: number): number;
   createKernel(
     name: TrainerSettings['kernel'],
     table: Table,
     model: ModelSettings,
     limits: { maxEdges: number; maxCandidates: number },
   ): Kernel;
+  /** `threads - 1` threads that step on the table as the kernel of that name does; they run until they are stopped. */
+  startSteppers(
+    name: KernelName,
+    table: Table,
+    model: ModelSettings,
+    limits: { maxEdges: number; maxCandidates: number; threads: number },
+  ): readonly Stepper[];
 }
 
 /** How large a trainer's table is. */
 export function tableOptions(
-  { model, maxRows, chunkEdges, uniformNegatives }: TrainerSettings,
+  { model, maxRows, chunkEdges, uniformNegatives, threads }: TrainerSettings,
   kernels: Pick<KernelMaker, 'workspaceBytes'>,
 ): TableOptions {
-  const workspaceBytes = kernels.workspaceBytes(model, chunkEdges, chunkEdges + uniformNegatives);
+  const workspaceBytes = kernels.workspaceBytes(model, chunkEdges, chunkEdges + uniformNegatives, threads);
   return { dim: model.dim, maxRows, workspaceBytes };
 }
 
 /**
- * Trains one graph's table, in the calling thread: see `Trainer` for what each call means. The same calls in the same
- * order give the same bytes, also across a checkpoint, a stop and a load; see `Trainer` for where.
+ * Trains one graph's table, in the calling thread and those it starts: see `Trainer` for what each call means. With one
+ * thread, the same calls in the same order give the same bytes, also across a checkpoint, a stop and a load; see
+ * `Trainer` for where. More of them change only what `ChunkTrainer` does.
  */
 export class TrainerCore {
   readonly #settings: TrainerSettings;
   readonly #table: Table;
-  readonly #kernel: Kernel;
   readonly #types: TypeRows;
   readonly #known: KnownPositives;
   readonly #candidates: FixedCandidates;
   readonly #rows: TrainerRows;
-  readonly #negatives: Negatives;
   readonly #evaluator: Evaluator;
+  readonly #steppers: readonly Stepper[];
+  readonly #chunks: ChunkTrainer;
   #random: Random;
   #step = 0;
   #started = false;
   #broken: string | undefined;
 
   constructor(settings: TrainerSettings, kernels: KernelMaker) {
-    const { model, relations, maxRows, chunkEdges } = settings;
+    const { model, relations, maxRows, chunkEdges, threads } = settings;
     const types = settings.entityTypes.length;
-    const maxCandidates = chunkEdges + settings.uniformNegatives;
+    const limits = { maxEdges: chunkEdges, maxCandidates: chunkEdges + settings.uniformNegatives };
     if (relations.length > 256)
       throw new ShapeError(`${relations.length} relations; at most 256 are possible`);
     this.#settings = settings;
     this.#table = new Table(tableOptions(settings, kernels));
-    this.#kernel = kernels.createKernel(settings.kernel, this.#table, model, {
-      maxEdges: chunkEdges,
-      maxCandidates,
-    });
+    const kernel = kernels.createKernel(settings.kernel, this.#table, model, limits);
     this.#types = new TypeRows(types, maxRows);
     this.#known = new KnownPositives({ maxRows, maxEdges: settings.maxKnownEdges });
     this.#candidates = new FixedCandidates({ types, size: settings.evaluatedCandidates, rows: this.#types });
     this.#rows = new TrainerRows(this.#table, this.#types);
-    this.#negatives = new Negatives({
-      chunk: this.#kernel.chunk,
+    this.#evaluator = new Evaluator({
+      settings,
+      kernel,
+      known: this.#known,
+      candidates: this.#candidates,
+      trained: this.#rows.trained,
+    });
+    this.#random = Random.seeded(settings.seed);
+    this.#steppers =
+      threads === 1 ? [] : kernels.startSteppers(kernel.name, this.#table, model, { ...limits, threads });
+    const negatives = new Negatives({
       rows: this.#types,
       known: this.#known,
       relations,
       uniform: settings.uniformNegatives,
       pool: settings.negativePool,
     });
-    this.#evaluator = new Evaluator({
+    this.#chunks = new ChunkTrainer({
       settings,
-      kernel: this.#kernel,
-      known: this.#known,
-      candidates: this.#candidates,
-      trained: this.#rows.trained,
+      kernel,
+      steppers: this.#steppers,
+      negatives,
+      rows: this.#rows,
     });
-    this.#random = Random.seeded(settings.seed);
   }
 
   loadRows(rows: LoadedRows): void {
@@ -151,7 +165,9 @@ export class TrainerCore {
       const started = initialiser.start(starting, batch.edges);
       // Before training: what is gone must not be rehearsed.
       this.#change(batch);
-      const losses = this.#trainEdges(batch.edges);
+      const rehearsed = rehearse(batch.edges, this.#known, this.#settings.updatesPerEdge, this.#random);
+      const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random);
+      this.#step += steps;
       this.#drop(batch.dropped);
       return { step: this.#step, edges: batch.edges.lhs.length, ...losses, ...ranks, started };
     } catch (error) {
@@ -165,6 +181,11 @@ export class TrainerCore {
     return { step: this.#step, random: this.#random.state(), ...this.#rows.checkpoint(options) };
   }
 
+  /** Ends the threads it started. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#steppers.map((stepper) => stepper.stop()));
+  }
+
   /** Makes the batch's new and reset rows zeros, names the new ones, and returns all of them, ascending. */
   #register(batch: TrainBatch): Int32Array {
     const first = this.#table.addRows(batch.newTypes.length);
@@ -176,48 +197,6 @@ export class TrainerCore {
     for (const row of starting) this.#rows.clear(row);
     this.#step += batch.reset.length;
     return Int32Array.from(starting).sort();
-  }
-
-  /** Trains chunk by chunk, rehearsed edges among the new; loss and edges of the new by relation. */
-  #trainEdges(fresh: Triples): Pick<TrainReport, 'loss' | 'edgesByRelation'> {
-    const { relations, chunkEdges, updatesPerEdge } = this.#settings;
-    const { edges, every } = rehearse(fresh, this.#known, updatesPerEdge, this.#random);
-    const loss = new Float64Array(relations.length);
-    const edgesByRelation = new Float64Array(relations.length);
-    const { order, ends } = cutChunks(edges.relation, relations, chunkEdges);
-    this.#negatives.startBatch();
-    let from = 0;
-    for (const to of ends) {
-      this.#negatives.fill(edges, order, from, to, this.#random);
-      this.#kernel.step();
-      this.#step++;
-      for (let i = from; i < to; i++) {
-        if (order[i]! % every !== 0) continue;
-        const relation = edges.relation[order[i]!]!;
-        loss[relation]! += this.#kernel.losses[i - from]!;
-        edgesByRelation[relation]!++;
-      }
-      this.#touchChunk();
-      from = to;
-    }
-    return { loss, edgesByRelation };
-  }
-
-  /** Every row of the chunk may have moved. */
-  #touchChunk(): void {
-    const { edges, lhs, relation, rhs, lhsCount, lhsCandidates, rhsCount, rhsCandidates } =
-      this.#kernel.chunk;
-    const rows = this.#rows;
-    for (let i = 0; i < edges; i++) {
-      rows.touch(lhs[i]!);
-      rows.touch(rhs[i]!);
-      rows.touch(2 * relation[i]!);
-      rows.touch(2 * relation[i]! + 1);
-      rows.trained[lhs[i]!] = 1;
-      rows.trained[rhs[i]!] = 1;
-    }
-    for (let k = 0; k < lhsCount; k++) rows.touch(lhsCandidates[k]!);
-    for (let k = 0; k < rhsCount; k++) rows.touch(rhsCandidates[k]!);
   }
 
   #drop(dropped: Int32Array): void {

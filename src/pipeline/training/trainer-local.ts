@@ -18,6 +18,7 @@ export function localTrainer(settings: TrainerSettings, kernels: KernelMaker): T
     checkpoint: async (options) => running().checkpoint(options),
     stop: async () => {
       stopped = true;
+      await core.stop();
     },
   };
 }

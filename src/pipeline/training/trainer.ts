@@ -12,6 +12,8 @@ export type Started = Readonly<Record<InitRule, number>>;
 export interface TrainerSettings {
   readonly model: ModelSettings;
   readonly kernel: KernelChoice;
+  /** Threads that step on the table at once; of the same calls, more than one give other bytes each time. */
+  readonly threads: number;
   /** Rows the table may hold, entities and relations together. */
   readonly maxRows: number;
   /** Live edges remembered, to keep them out of the negatives and to be rehearsed; past it, further ones are not. */
@@ -121,8 +123,8 @@ export interface LoadedRows {
 
 /**
  * Trains one graph's table, in a thread of its own or in this one. Calls are answered in the order made; a call may
- * be made before the last is answered. The same calls in the same order give the same bytes; on `reference` and
- * `wasm-plain`, on every machine.
+ * be made before the last is answered. With one thread, the same calls in the same order give the same bytes; on
+ * `reference` and `wasm-plain`, on every machine.
  */
 export interface Trainer {
   /** Loads the next rows of a stored table; for a fresh one, never called. */

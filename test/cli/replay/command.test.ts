@@ -42,9 +42,10 @@ describe('twhin replay', () => {
       replay('--into', 'three', '--set', 'kernel=reference', '--json'),
       replay('--into', 'four', '--set', 'kernel=reference', '--json'),
       replay('--into', 'five', '--set', 'kernel=wasm-plain', '--json'),
+      replay('--into', 'six', '--set', 'threads=2', '--json'),
     ]);
-    expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0]);
-    const [one, two, three, four, five] = said.map((each) => JSON.parse(each.out.at(-1) ?? ''));
+    expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0, 0]);
+    const [one, two, three, four, five, six] = said.map((each) => JSON.parse(each.out.at(-1) ?? ''));
     expect(one).toMatchObject({
       ...{ graph: 'engagement', into: 'one', from: 'earliest', until: 'latest', set: [], publish: null },
       ...{ events: 41, rejected: 1, reasons: { 'not-json': 1 }, edges: { likes: live.edges.likes } },
@@ -55,6 +56,8 @@ describe('twhin replay', () => {
     expect(two.step).toBe(one.step);
     // A replay never takes the build that rounds as the machine does.
     expect(five.digest).toEqual(one.digest);
+    // Nor more than one thread.
+    expect(six.digest).toEqual(one.digest);
     expect(three.digest).toEqual(four.digest);
     expect(three.digest.edges).toBe(one.digest.edges);
     expect(three.set).toEqual(['kernel=reference']);

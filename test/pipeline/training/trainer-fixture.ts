@@ -1,3 +1,4 @@
+import { startSteppers } from '../../../src/adapters/trainer/hogwild/start.ts';
 import { createKernel } from '../../../src/kernels/select.ts';
 import { workspaceBytes } from '../../../src/kernels/workspace.ts';
 import type { KernelMaker } from '../../../src/pipeline/training/train.ts';
@@ -11,7 +12,7 @@ import type {
 } from '../../../src/pipeline/training/trainer.ts';
 import { Random } from '../../../src/sampling/random.ts';
 
-export const kernels: KernelMaker = { createKernel, workspaceBytes };
+export const kernels: KernelMaker = { createKernel, startSteppers, workspaceBytes };
 
 /** follows: user-user, likes and replies: user-tweet. Relation rows are 0 … 5, entities from 6 on. */
 export const settings: TrainerSettings = {
@@ -26,6 +27,7 @@ export const settings: TrainerSettings = {
     unitBall: true,
   },
   kernel: 'reference',
+  threads: 1,
   maxRows: 600,
   maxKnownEdges: 10_000,
   entityTypes: ['user', 'tweet'],

@@ -1,0 +1,39 @@
+/** Entry of a stepper's thread: steps on the lanes of `workerData` in turn, until it is terminated. */
+import { workerData } from 'node:worker_threads';
+import { instantiate } from '../../../kernels/instance.ts';
+import { packError } from '../../wire-error.ts';
+import {
+  BEGUN,
+  EDGES,
+  FAILED,
+  FREE,
+  LHS_COUNT,
+  RHS_COUNT,
+  STATE,
+  type StepperData,
+  setState,
+} from './wire.ts';
+
+const { build, table, model, lanes, failures }: StepperData = workerData;
+
+try {
+  serve();
+} catch (error) {
+  failures.postMessage(packError(error, 'stepper-failed', 'a step failed'));
+  for (const { words } of lanes) setState(words, FAILED);
+  throw error;
+}
+
+function serve(): never {
+  const served = lanes.map(({ workspace, words }) => ({
+    words,
+    step: instantiate(build, table, model, workspace).step,
+  }));
+  for (;;) {
+    for (const { words, step } of served) {
+      while (Atomics.load(words, STATE) !== BEGUN) Atomics.wait(words, STATE, FREE);
+      step(words[EDGES]!, words[LHS_COUNT]!, words[RHS_COUNT]!);
+      setState(words, FREE);
+    }
+  }
+}

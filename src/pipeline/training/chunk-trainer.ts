@@ -1,0 +1,116 @@
+import type { Chunk, Kernel } from '../../model/kernel.ts';
+import { cutChunks } from '../../sampling/chunks.ts';
+import type { Negatives } from '../../sampling/negatives.ts';
+import type { Random } from '../../sampling/random.ts';
+import type { Rehearsed } from '../../sampling/rehearsal.ts';
+import type { Lane, Stepper } from './stepper.ts';
+import type { TrainerSettings, TrainReport } from './trainer.ts';
+import type { TrainerRows } from './trainer-rows.ts';
+
+type Losses = Pick<TrainReport, 'loss' | 'edgesByRelation'>;
+
+/**
+ * Trains a batch's edges chunk by chunk. This thread fills every chunk, and so draws all random numbers; it steps on
+ * those that no stepper is free for. Without steppers, on all, in order.
+ *
+ * Two threads may move one row at once, and one overwrite what the other did (Hogwild: Niu et al. 2011): chunks share
+ * few rows, and what is lost now and then is a small move. After `train`, no thread touches the table.
+ */
+export class ChunkTrainer {
+  readonly #settings: TrainerSettings;
+  readonly #kernel: Kernel;
+  readonly #steppers: readonly Stepper[];
+  readonly #negatives: Negatives;
+  readonly #rows: TrainerRows;
+  /** Lanes begun and not yet finished, with the indices of their edges. */
+  readonly #begun = new Map<Lane, Int32Array>();
+
+  constructor(options: {
+    settings: TrainerSettings;
+    kernel: Kernel;
+    steppers: readonly Stepper[];
+    negatives: Negatives;
+    rows: TrainerRows;
+  }) {
+    this.#settings = options.settings;
+    this.#kernel = options.kernel;
+    this.#steppers = options.steppers;
+    this.#negatives = options.negatives;
+    this.#rows = options.rows;
+  }
+
+  /** Loss and edges of the new ones by relation, and how many steps were made. */
+  train(batch: Rehearsed, random: Random): Losses & { readonly steps: number } {
+    const { relations, chunkEdges } = this.#settings;
+    const { order, ends } = cutChunks(batch.edges.relation, relations, chunkEdges);
+    const losses = {
+      loss: new Float64Array(relations.length),
+      edgesByRelation: new Float64Array(relations.length),
+    };
+    this.#negatives.startBatch();
+    let from = 0;
+    for (const to of ends) {
+      const picked = order.subarray(from, to);
+      const lane = this.#take(batch, losses);
+      const { chunk } = lane ?? this.#kernel;
+      this.#negatives.fill(chunk, batch.edges, picked, random);
+      this.#touch(chunk);
+      if (lane === undefined) {
+        this.#kernel.step();
+        addLosses(losses, batch, picked, this.#kernel.losses);
+      } else {
+        lane.begin();
+        this.#begun.set(lane, picked);
+      }
+      from = to;
+    }
+    for (const lane of this.#begun.keys()) this.#finish(lane, batch, losses);
+    return { ...losses, steps: ends.length };
+  }
+
+  /** A lane that can be filled, the losses of what it had before counted. */
+  #take(batch: Rehearsed, losses: Losses): Lane | undefined {
+    for (const stepper of this.#steppers) {
+      const lane = stepper.take();
+      if (lane === undefined) continue;
+      this.#finish(lane, batch, losses);
+      return lane;
+    }
+    return undefined;
+  }
+
+  #finish(lane: Lane, batch: Rehearsed, losses: Losses): void {
+    const picked = this.#begun.get(lane);
+    if (picked === undefined) return;
+    lane.finish();
+    this.#begun.delete(lane);
+    addLosses(losses, batch, picked, lane.losses);
+  }
+
+  /** Every row of the chunk may move. */
+  #touch(chunk: Chunk): void {
+    const { edges, lhs, relation, rhs, lhsCount, lhsCandidates, rhsCount, rhsCandidates } = chunk;
+    const rows = this.#rows;
+    for (let i = 0; i < edges; i++) {
+      rows.touch(lhs[i]!);
+      rows.touch(rhs[i]!);
+      rows.touch(2 * relation[i]!);
+      rows.touch(2 * relation[i]! + 1);
+      rows.trained[lhs[i]!] = 1;
+      rows.trained[rhs[i]!] = 1;
+    }
+    for (let k = 0; k < lhsCount; k++) rows.touch(lhsCandidates[k]!);
+    for (let k = 0; k < rhsCount; k++) rows.touch(rhsCandidates[k]!);
+  }
+}
+
+/** Adds what a chunk lost at its new edges: what was rehearsed is no measure of what comes. */
+function addLosses(to: Losses, { edges, every }: Rehearsed, picked: Int32Array, of: Float32Array): void {
+  for (let i = 0; i < picked.length; i++) {
+    const edge = picked[i]!;
+    if (edge % every !== 0) continue;
+    const relation = edges.relation[edge]!;
+    to.loss[relation]! += of[i]!;
+    to.edgesByRelation[relation]!++;
+  }
+}

@@ -1,0 +1,151 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startSteppers } from '../../../../src/adapters/trainer/hogwild/start.ts';
+import { threadTrainer } from '../../../../src/adapters/trainer/thread.ts';
+import { FatalError, UsageError } from '../../../../src/errors.ts';
+import { Table } from '../../../../src/model/table.ts';
+import type { Trainer, TrainerSettings } from '../../../../src/pipeline/training/trainer.ts';
+import { localTrainer } from '../../../../src/pipeline/training/trainer-local.ts';
+import { Random } from '../../../../src/sampling/random.ts';
+import { batchOf, DUE, kernels, settings, World } from '../../../pipeline/training/trainer-fixture.ts';
+
+const NOW = 1_700_000_000_000;
+const open: Trainer[] = [];
+
+async function started(overrides: Partial<TrainerSettings>): Promise<Trainer> {
+  const trainer = localTrainer({ ...settings, kernel: 'wasm', ...overrides }, kernels);
+  open.push(trainer);
+  await trainer.start(undefined);
+  return trainer;
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((trainer) => trainer.stop()));
+});
+
+describe('several threads on one table', () => {
+  /** Six relations, each between two types of its own: a batch is six chunks that share no row. */
+  const apart: Partial<TrainerSettings> = {
+    entityTypes: Array.from({ length: 12 }, (_, type) => `t${type}`),
+    relations: Array.from({ length: 6 }, (_, r) => ({ name: `r${r}`, lhsType: 2 * r, rhsType: 2 * r + 1 })),
+    // A chunk's candidates are its own entities.
+    uniformNegatives: 0,
+    maxRows: 20_000,
+  };
+
+  it('give the bytes of one where chunks share no row, also in rows that there was no memory for at the start', async () => {
+    const one = await started({ ...apart, threads: 1 });
+    const three = await started({ ...apart, threads: 3 });
+    const random = Random.seeded(3);
+    for (let i = 0; i < 15; i++) {
+      // 60 entities of each type a batch: row 12 + 12 n + t is of type t. 15 batches are half a MiB.
+      const newest = 60 * i;
+      const batch = batchOf({
+        newTypes: Array.from({ length: 720 }, (_, row) => row % 12),
+        edges: Array.from({ length: 48 }, (_, edge) => {
+          const r = edge % 6;
+          const [n, m] = [newest + random.below(60), random.below(newest + 60)];
+          return [12 + 12 * n + 2 * r, r, 12 + 12 * m + 2 * r + 1];
+        }),
+      });
+      expect(await three.train(batch)).toEqual(await one.train(batch));
+      const options = { ...DUE, now: NOW + i };
+      expect(await three.checkpoint(options)).toEqual(await one.checkpoint(options));
+    }
+  });
+
+  it('leave every row finite and in the unit ball where they share them all', async () => {
+    // Twins that follow each other: with a dot product, nothing else keeps them from growing.
+    const trainer = await started({
+      threads: 3,
+      model: { ...settings.model, scorer: 'twhin', loss: 'logistic', beta: 1, learningRate: 0.5 },
+    });
+    const random = Random.seeded(5);
+    await trainer.train(batchOf({ newTypes: new Array(20).fill(0) }));
+    for (let i = 0; i < 20; i++) {
+      const edges = Array.from({ length: 256 }, () => {
+        const user = random.below(20);
+        return [6 + user, 0, 6 + (user ^ 1)] as const;
+      });
+      const report = await trainer.train(batchOf({ edges, added: [] }));
+      expect(report.edgesByRelation[0]).toBe(256);
+      expect(report.loss[0]).toBeGreaterThan(0);
+    }
+    const { dim } = settings.model;
+    const { rows, floats } = await trainer.checkpoint({ ...DUE, now: NOW });
+    expect(rows).toHaveLength(26);
+    expect(floats.every(Number.isFinite)).toBe(true);
+    for (const [i, row] of rows.entries()) {
+      const vector = floats.subarray(i * (dim + 2), i * (dim + 2) + dim);
+      // Relation 0 alone was trained.
+      if (row > 1 && row < 6) continue;
+      // Halves of two moves may make a row a trace too long, until it moves again.
+      if (row >= 6) expect(Math.hypot(...vector)).toBeLessThan(1.05);
+      expect(floats[i * (dim + 2) + dim]).toBeGreaterThan(0);
+    }
+  });
+
+  /** How well edges kept back rank after two rounds through the others: users like a fifth of the tweets, by kind. */
+  async function reciprocalRank(threads: number, seed: number): Promise<number> {
+    const trainer = await started({
+      ...{ threads, seed, updatesPerEdge: 4, chunkEdges: 16, evaluatedEdges: 500, evaluatedCandidates: 60 },
+    });
+    const random = Random.seeded(seed);
+    const shown: [number, number, number][] = [];
+    const keptBack: [number, number, number][] = [];
+    for (let pair = 0; pair < 3_600; pair++) {
+      // 2,627 and 3,600 have no common factor: every pair once, in an order that mixes users.
+      const at = (pair * 2_627) % 3_600;
+      const [user, tweet] = [6 + Math.floor(at / 60), 66 + (at % 60)];
+      if (user % 5 === tweet % 5) (random.below(2) === 0 ? keptBack : shown).push([user, 1, tweet]);
+    }
+    await trainer.train(batchOf({ newTypes: Array.from({ length: 120 }, (_, i) => (i < 60 ? 0 : 1)) }));
+    for (let i = 0; i < 2 * shown.length; i += 96) {
+      const from = i % shown.length;
+      const edges = shown.slice(from, from + 96);
+      await trainer.train(batchOf({ edges, added: i < shown.length ? edges : [] }));
+    }
+    const { known } = await trainer.train(batchOf({ edges: keptBack }));
+    return known[1]!.reciprocal / known[1]!.count;
+  }
+
+  it('learn as one does', async () => {
+    const mean = async (threads: number) => {
+      let sum = 0;
+      for (let seed = 1; seed <= 4; seed++) sum += await reciprocalRank(threads, seed);
+      return sum / 4;
+    };
+    const [one, two] = [await mean(1), await mean(2)];
+    // Chance is .08; means of four seeds differ by about .01.
+    expect(one).toBeGreaterThan(0.3);
+    expect(Math.abs(two - one)).toBeLessThan(0.04);
+  });
+
+  it('are not for the reference kernel, and need room of their own', async () => {
+    await expect(started({ kernel: 'reference', threads: 2 })).rejects.toThrow(UsageError);
+    const size = { maxEdges: 8, maxCandidates: 13 };
+    const workspaceBytes = kernels.workspaceBytes(settings.model, 8, 13, 1);
+    const table = new Table({ dim: settings.model.dim, maxRows: 10, workspaceBytes });
+    const start = () => startSteppers('wasm-plain', table, settings.model, { ...size, threads: 9 });
+    expect(start).toThrow(FatalError);
+    expect(start).toThrow(/needs \d+ bytes below the table's rows/);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('a trainer thread with steppers', () => {
+  const threads = () =>
+    readdirSync('/proc/self/task')
+      .map((task) => readFileSync(`/proc/self/task/${task}/comm`, 'utf8').trim())
+      .filter((name) => name.startsWith('trainer'))
+      .sort();
+
+  it('takes them along when it is stopped', async () => {
+    const trainer = threadTrainer({ ...settings, kernel: 'wasm', threads: 3 });
+    await trainer.start(undefined);
+    const world = new World(2);
+    for (let i = 0; i < 3; i++) expect((await trainer.train(world.next())).edges).toBe(40);
+    expect(threads()).toEqual(['trainer', 'trainer 2', 'trainer 3']);
+    await trainer.stop();
+    expect(threads()).toEqual([]);
+  });
+});
