@@ -18,6 +18,7 @@ export function picture(panels: readonly Panel[], x: readonly number[], xTitle: 
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="11">`,
+    `<title>${panels.map(({ title }) => title).join(', ')}, over ${xTitle}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     ...parts,
     '</svg>\n',
@@ -39,7 +40,7 @@ function drawn({ title, curves }: Panel, x: readonly number[], xTitle: string): 
   });
   const ends = [0, 0.5, 1].map(
     (share) =>
-      `<text x="${placeX(share * last)}" y="${bottom + 15}" text-anchor="middle" fill="#555">${told(share * last)}</text>`,
+      `<text x="${placeX(share * last)}" y="${bottom + 15}" text-anchor="${share === 1 ? 'end' : 'middle'}" fill="#555">${told(share * last)}</text>`,
   );
   const lines = curves.map(({ values }, i) => {
     const points = values.flatMap((value, k) =>

@@ -19,7 +19,7 @@ export function pictureOf(samples: readonly Sample[]): string {
       { title: 'Store on disk, MiB', curves: [curve('storeMiB')] },
       { title: 'Commit, mean, ms', curves: [curve('commitMs')] },
       {
-        title: 'Record taken → vector acknowledged, ms:',
+        title: 'Event taken → vector sent, ms:',
         curves: [
           { ...curve('p50Ms'), name: 'p50' },
           { ...curve('p99Ms'), name: 'p99' },
