@@ -98,6 +98,14 @@ export async function readConfigFile(
     return { path, input: typeof exported === 'function' ? await exported(CONFIG_KIT) : exported };
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError('configuration', `${path} can't be used: ${reasonOf(error)}`, { cause: error });
+    throw new UsageError('configuration', `${path} can't be used: ${reasonOf(error)}${hintFor(error)}`, {
+      cause: error,
+    });
   }
+}
+
+/** What Node says of a module in a package of CommonJS, which `npm init` makes, does not tell what to do. */
+function hintFor(error: unknown): string {
+  const isTakenForCommonJs = /Unexpected token 'export'|Cannot use import statement/.test(reasonOf(error));
+  return isTakenForCommonJs ? `; put "type": "module" into the package.json beside or above it` : '';
 }

@@ -300,6 +300,12 @@ describe('loadConfig', () => {
     expect(await problemsOf(load(`throw new Error('no luck')`))).toEqual([
       expect.stringMatching(/config-\d+\.ts can't be used: no luck$/),
     ]);
+    // What Node throws in a package of CommonJS; here modules are loaded by the test's runner.
+    expect(await problemsOf(load(`throw new SyntaxError("Unexpected token 'export'")`))).toEqual([
+      expect.stringMatching(
+        /can't be used: .*; put "type": "module" into the package\.json beside or above it$/,
+      ),
+    ]);
     expect(await problemsOf(load(`export const config = {}`))).toEqual([
       expect.stringMatching(/config-\d+\.ts can't be used: it has no default export$/),
     ]);
