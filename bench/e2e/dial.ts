@@ -1,7 +1,7 @@
 /**
  * What speed costs in quality, and the other way round: the Higgs stream through an updater with one setting changed at a
- * time, as Markdown: `npx node bench/e2e/dial.ts --higgs FILE`. --limit: so many events of it. On the embedded log: it hands
- * over full batches alone, so that all settings are ranked on the same edges.
+ * time, as Markdown: `npx node bench/e2e/dial.ts --higgs FILE`. --limit: so many events of it. On the embedded log: it is
+ * always there to be read, so batches are full and all settings are ranked on nearly the same edges.
  */
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';

@@ -2,7 +2,7 @@
  * One updater while its graph grows, from nothing to millions of entities: `npm run bench:growth`. Starts a broker, tells it
  * engagements as fast as the updater takes them, or at a pace, and reads the updater's metrics every ten seconds.
  * --events, --entities: at the end; --rate: events a second, where it is to be a pace; --set: over the configuration, may be
- * repeated; --svg FILE: the picture. The report goes to stdout, as Markdown.
+ * repeated; --svg FILE: the picture. The report goes to stdout, as Markdown; interrupted, it is of what there was until then.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -39,15 +39,19 @@ const { values } = parseArgs({
 const [events, entities] = [Number(values.events), Number(values.entities)];
 const rate = values.rate === undefined ? Number.POSITIVE_INFINITY : Number(values.rate);
 
+let interrupted = false;
+process.once('SIGINT', () => {
+  interrupted = true;
+});
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const work = await mkdtemp(join(tmpdir(), 'twhin-growth-'));
 const broker = await startBroker({ dir: join(work, 'broker'), onProgress: say });
 const log = connect({ brokers: [broker.brokers], clientId: 'growth' });
 const twhin = await Twhin.create(broker.brokers, '');
 try {
-  const { samples, seconds } = await grow();
+  const samples = await grow();
   if (values.svg !== undefined) await writeFile(values.svg, pictureOf(samples));
-  console.log(report({ samples, seconds, events, entities, rate }));
+  console.log(report({ samples, events, rate }));
 } finally {
   await log.close();
   await twhin.remove();
@@ -55,7 +59,7 @@ try {
   await rm(work, { recursive: true, force: true });
 }
 
-async function grow(): Promise<{ samples: Sample[]; seconds: number }> {
+async function grow(): Promise<Sample[]> {
   const input = twhin.topic('engagement');
   const output = twhin.topic(`embeddings.${GRAPH}`);
   await log.admin().create([input, output].map((name) => ({ name, partitions: 4, configs: KEPT })));
@@ -77,7 +81,7 @@ async function grow(): Promise<{ samples: Sample[]; seconds: number }> {
   const began = performance.now();
   let [told, taken, before, due] = [0, 0, await scrape(), began + EVERY_MS];
   let looked = began;
-  while (taken < events) {
+  while (taken < events && !interrupted) {
     const now = performance.now();
     if (now - looked >= LOOK_MS) {
       looked = now;
@@ -92,7 +96,7 @@ async function grow(): Promise<{ samples: Sample[]; seconds: number }> {
         say(JSON.stringify(sample));
         [before, due] = [scraped, now + EVERY_MS];
       }
-      if (running.over) throw new Error(`the updater ended:\n${running.stderr.slice(-2000)}`);
+      if (running.over && !interrupted) throw new Error(`the updater ended:\n${running.stderr.slice(-2000)}`);
     }
     const count = Math.min(SEND, events - told, ((now - began) / 1000) * rate - told, taken + AHEAD - told);
     if (count < 1) await sleep(20);
@@ -101,9 +105,8 @@ async function grow(): Promise<{ samples: Sample[]; seconds: number }> {
       told += Math.floor(count);
     }
   }
-  const seconds = (performance.now() - began) / 1000;
   await sink.stop();
   running.kill('SIGTERM');
   await running.ended;
-  return { samples, seconds };
+  return samples;
 }

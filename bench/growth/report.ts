@@ -34,12 +34,12 @@ export function pictureOf(samples: readonly Sample[]): string {
 /** The run as Markdown. */
 export function report(run: {
   readonly samples: readonly Sample[];
-  readonly seconds: number;
+  /** That were to be told. */
   readonly events: number;
-  readonly entities: number;
   readonly rate: number;
 }): string {
-  const { samples, seconds, events } = run;
+  const { samples } = run;
+  const { events = 0, at = 0 } = samples.at(-1) ?? {};
   const whole = (value: number) => Math.round(value).toLocaleString('en');
   const step = Math.max(1, Math.floor(samples.length / ROWS));
   const rows = samples.filter((_, i) => i % step === step - 1 || i === samples.length - 1);
@@ -47,7 +47,7 @@ export function report(run: {
   const lines = [
     '# While the graph grows\n',
     `    ${commandLine('bench:growth')}\n`,
-    `${whole(events)} events in ${whole(seconds)} s, ${pace}. ${cpus()[0]?.model ?? 'Unknown processor'}, ` +
+    `${whole(events)} events${events < run.events ? ` of ${whole(run.events)}, interrupted,` : ''} in ${whole(at)} s, ${pace}. ${cpus()[0]?.model ?? 'Unknown processor'}, ` +
       `${availableParallelism()} cores, Node ${process.version}; broker and feeder on the same machine, load ${loadavg()[0]?.toFixed(1)} at the end.\n`,
     '| Million events | Events/s | Entities | Edges | RSS, MiB | Store, MiB | Cores | Commit, ms | p50, ms | p99, ms | Loop, p99.9, ms |',
     '|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|',

@@ -91,7 +91,7 @@ function judgeThreads(threads: number, cores: number): [ok: boolean, detail: str
   return threads > cores
     ? [
         false,
-        `training.threads is ${threads} on ${cores} cores, which is slower than ${cores}; set it to less`,
+        `training.threads is ${threads} on ${cores} cores, and some would only wait for others; set it to ${cores} at most`,
       ]
     : [true, `${threads} train a graph, 1 in a replay; ${cores} cores`];
 }

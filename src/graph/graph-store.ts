@@ -168,7 +168,10 @@ export class GraphStore {
     return this.layout.erasedKey(entity).toString('latin1');
   }
 
-  /** @throws FatalError `fenced` when a later epoch has written: nothing of this commit is then. */
+  /**
+   * One after the other: a commit is asked for when the one before is written.
+   * @throws FatalError `fenced` when a later epoch has written: nothing of this commit is then.
+   */
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
     await this.#checkEpoch(commit.head);

@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import { isKnownRelease } from './known-release.ts';
 
-/** The only release the guard was read against; the dependency is pinned to it. */
-const GUARDED_VERSION = '2.2.4';
 /** Bytes of the length before each response. */
 const LENGTH_BYTES = 4;
 
@@ -26,9 +25,8 @@ let applied = false;
  */
 export function guardConnections(): boolean {
   if (applied) return true;
+  if (!isKnownRelease()) return false;
   const require = createRequire(import.meta.url);
-  const { version }: { version: string } = require('kafkajs/package.json');
-  if (version !== GUARDED_VERSION) return false;
   const { prototype }: { prototype: Connection } = require('kafkajs/src/network/connection.js');
   const { connect } = prototype;
   const connecting = new WeakMap<Connection, Promise<unknown>>();

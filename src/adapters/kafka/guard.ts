@@ -1,7 +1,5 @@
 import { createRequire } from 'node:module';
-
-/** The only release the guard was read against; the dependency is pinned to it. */
-const GUARDED_VERSION = '2.2.4';
+import { isKnownRelease } from './known-release.ts';
 
 interface RequestQueue {
   readonly pending: readonly unknown[];
@@ -19,11 +17,10 @@ export function guardRequestQueue(): boolean {
   if (applied) {
     return true;
   }
-  const require = createRequire(import.meta.url);
-  const { version }: { version: string } = require('kafkajs/package.json');
-  if (version !== GUARDED_VERSION) {
+  if (!isKnownRelease()) {
     return false;
   }
+  const require = createRequire(import.meta.url);
   const { prototype }: { prototype: RequestQueue } = require('kafkajs/src/network/requestQueue/index.js');
   const schedule = prototype.scheduleCheckPendingRequests;
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {

@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
+import { isKnownRelease } from '../known-release.ts';
 
-/** The only release that this was read against; the dependency is pinned to it. */
-const KNOWN_VERSION = '2.2.4';
 /** Memory is made for so many bytes of records at a time. */
 const BLOCK_BYTES = 256 * 1024;
 /** The most that a varint takes. */
@@ -26,7 +25,7 @@ export interface EncodedRecord {
 
 /**
  * Encodes a record in one go, to the bytes that kafkajs makes of it through an encoder of 512 bytes for each header and
- * a buffer for each varint, which took more time than all else of publishing a vector:
+ * a buffer for each varint, which takes ten times as long (`bench/records.ts`):
  *
  *     length | attributes i8 | ms delta | offset delta | key length, key | value length, value | header count
  *     a header: name length, name, value length, value. Numbers without a type are zigzag varints, -1 a length of null
@@ -62,11 +61,13 @@ export function encodeRecord(record: PlainRecord): EncodedRecord {
   return { buf: buffer, buffer };
 }
 
-/** Puts {@link encodeRecord} in the place of kafkajs's own. Says whether it is there. Source: `src/protocol/recordBatch`. */
+/**
+ * Puts {@link encodeRecord} in the place of kafkajs's own. Says whether it is there: without it, publishing is only slower.
+ * Source: `src/protocol/recordBatch`.
+ */
 export function replaceRecordEncoder(): boolean {
+  if (!isKnownRelease()) return false;
   const require = createRequire(import.meta.url);
-  const { version }: { version: string } = require('kafkajs/package.json');
-  if (version !== KNOWN_VERSION) return false;
   const path = require.resolve('kafkajs/src/protocol/recordBatch/record/v0/index.js');
   require(path);
   const module = require.cache[path];
