@@ -100,7 +100,7 @@ test('holds what runs and what a reader needs, and nothing of the workshop', () 
   // What operates it, and without pictures: those are larger than all the rest of docs/.
   for (const room of ['docs', 'k8s', 'monitoring']) {
     const shipped = files.filter((file) => file.startsWith(`${room}${sep}`));
-    expect(shipped.sort()).toEqual(filesOf(CHECKOUT, room).filter((file) => !/\.png$/.test(file)));
+    expect(shipped.sort()).toEqual(filesOf(CHECKOUT, room).filter((file) => !/\.(png|svg)$/.test(file)));
   }
   for (const room of ['src', 'topics']) {
     for (const source of readdirSync(join(CHECKOUT, room), { recursive: true, encoding: 'utf8' })) {
