@@ -3,6 +3,7 @@ import { NAMED, RowMarks, STORED, TRAINED } from './check-rows.ts';
 import { type EntityKey, typeOf } from './entity.ts';
 import type { EntityRecord, GraphStore } from './graph-store.ts';
 import type { Head } from './head.ts';
+import { decodeKept } from './kept.ts';
 import { asBuffer, ENTITY_VALUE_BYTES } from './layout.ts';
 import type { Entry } from './store.ts';
 
@@ -72,11 +73,10 @@ async function nameMissing(store: GraphStore, marks: RowMarks, findings: Finding
 function readEntity({ layout }: GraphStore, { key, value }: Entry): EntityRecord | undefined {
   const entity: EntityKey | undefined = attempt(() => layout.entityOf(key));
   if (entity === undefined || value.length !== ENTITY_VALUE_BYTES) return undefined;
-  const view = asBuffer(value);
-  const firstSeen = view.readDoubleLE(8);
-  const lastSeen = view.readDoubleLE(16);
+  const kept = decodeKept(value);
+  const { firstSeen, lastSeen } = kept;
   if (!Number.isFinite(firstSeen) || !Number.isFinite(lastSeen) || firstSeen > lastSeen) return undefined;
-  return { key: entity, row: view.readUInt32LE(0), updates: view.readUInt32LE(4), firstSeen, lastSeen };
+  return { key: entity, ...kept };
 }
 
 /** What is wrong with a row's value. How long a vector may be depends on settings that can change: it is not looked at. */

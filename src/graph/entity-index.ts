@@ -1,25 +1,36 @@
-import type { EntityKey } from './entity.ts';
+import { type EntityKey, entityKey, MAX_ID_BYTES } from './entity.ts';
 import type { EntityRecord } from './graph-store.ts';
+import type { Kept } from './kept.ts';
+import { NameIndex } from './name-index.ts';
 
 const FIRST_CAPACITY = 1024;
+const COLON = 0x3a;
 
 /**
- * Every entity in memory: its row by its key, and what is kept of it by row. Rows only ever go up. Numbers are in
- * typed arrays, 20 bytes a row: as objects they took 100, and the collector walked all of them.
+ * Every entity in memory: its row by its key, and what is kept of it by row. Rows only ever go up. Nothing is an object
+ * by the entity: names are bytes as a store's keys have them, numbers in typed arrays, 20 bytes a row.
  */
 export class EntityIndex {
-  readonly #rows = new Map<EntityKey, number>();
-  /** By row; undefined for relation rows and erased entities. */
-  readonly #keys: (EntityKey | undefined)[] = [];
+  /** By what lies in a store's keys: type, length of the id less one, id. */
+  readonly names = new NameIndex();
+  readonly #types: string[];
+  /** Entities of each type. */
+  readonly #live: number[];
+  /** The name that is being looked for. */
+  readonly #name = Buffer.alloc(2 + 3 * MAX_ID_BYTES);
   #updates = new Uint32Array(FIRST_CAPACITY);
   #firstSeen = new Float64Array(FIRST_CAPACITY);
   #lastSeen = new Float64Array(FIRST_CAPACITY);
-  readonly #live = new Map<string, number>();
   #nextRow: number;
 
-  /** nextRow: the first row not in use, which is also the number of relation rows in a fresh graph. */
-  constructor(nextRow: number) {
+  /**
+   * nextRow: the first row not in use, which is also the number of relation rows in a fresh graph.
+   * entityTypes: in a store's order, where its keys are to be looked up as they are; others come behind.
+   */
+  constructor(nextRow: number, entityTypes: readonly string[] = []) {
     this.#nextRow = nextRow;
+    this.#types = [...entityTypes];
+    this.#live = entityTypes.map(() => 0);
   }
 
   get nextRow(): number {
@@ -28,20 +39,22 @@ export class EntityIndex {
 
   /** Entities in all. */
   get size(): number {
-    return this.#rows.size;
+    return this.names.size;
   }
 
   find(key: EntityKey): number | undefined {
-    return this.#rows.get(key);
+    const row = this.names.find(this.#name, 0, this.#write(key));
+    return row < 0 ? undefined : row;
   }
 
   keyAt(row: number): EntityKey | undefined {
-    return this.#keys[row];
+    const name = this.names.nameAt(row);
+    return name && entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));
   }
 
   /** A copy of what is kept; undefined where the row is no entity's. */
   record(row: number): EntityRecord | undefined {
-    const key = this.#keys[row];
+    const key = this.keyAt(row);
     if (key === undefined) return undefined;
     const updates = this.#updates[row] ?? 0;
     return { key, row, updates, firstSeen: this.#firstSeen[row] ?? 0, lastSeen: this.#lastSeen[row] ?? 0 };
@@ -49,58 +62,92 @@ export class EntityIndex {
 
   /** Entities by type. */
   counts(): Record<string, number> {
-    return Object.fromEntries(this.#live);
+    const counted = this.#types.map((type, i) => [type, this.#live[i] ?? 0] as const);
+    return Object.fromEntries(counted.filter(([, count]) => count > 0));
   }
 
   /** Puts back what a store held. */
   restore(record: EntityRecord): void {
-    this.#put(record);
+    this.#put(this.#name, 0, this.#write(record.key), record);
     this.#nextRow = Math.max(this.#nextRow, record.row + 1);
+  }
+
+  /** The same, its name as it lies in a store's key from `start` on. */
+  restoreNamed(key: Uint8Array, start: number, kept: Kept): void {
+    this.#put(key, start, key.length, kept);
+    this.#nextRow = Math.max(this.#nextRow, kept.row + 1);
   }
 
   /** Gives a new entity the next row. */
   add(key: EntityKey, at: number): number {
     const row = this.#nextRow++;
-    this.#put({ key, row, updates: 0, firstSeen: at, lastSeen: at });
+    this.#put(this.#name, 0, this.#write(key), { row, updates: 0, firstSeen: at, lastSeen: at });
     return row;
   }
 
   /** Notes that an event of time `at` named the entity. */
   saw(row: number, at: number): void {
-    if (this.#keys[row] === undefined) return;
+    if (!this.names.has(row)) return;
     this.#firstSeen[row] = Math.min(this.#firstSeen[row] ?? at, at);
     this.#lastSeen[row] = Math.max(this.#lastSeen[row] ?? at, at);
   }
 
   /** Notes that an edge with this end was trained. */
   trained(row: number): void {
-    if (this.#keys[row] !== undefined) this.#updates[row] = (this.#updates[row] ?? 0) + 1;
+    if (this.names.has(row)) this.#updates[row] = (this.#updates[row] ?? 0) + 1;
   }
 
   /** Makes an entity that stays after an erasure look new. */
   reset(row: number, at: number): void {
-    if (this.#keys[row] === undefined) return;
+    if (!this.names.has(row)) return;
     this.#updates[row] = 0;
     this.#firstSeen[row] = at;
     this.#lastSeen[row] = at;
   }
 
   remove(key: EntityKey): void {
-    const row = this.#rows.get(key);
+    const row = this.find(key);
     if (row === undefined) return;
-    this.#rows.delete(key);
-    this.#keys[row] = undefined;
-    this.#count(key, -1);
+    this.names.remove(row);
+    this.#live[this.#name[0]!]! -= 1;
   }
 
-  #put({ key, row, updates, firstSeen, lastSeen }: EntityRecord): void {
+  #put(name: Uint8Array, start: number, end: number, { row, updates, firstSeen, lastSeen }: Kept): void {
     if (row >= this.#updates.length) this.#grow(row + 1);
-    this.#rows.set(key, row);
-    this.#keys[row] = key;
+    this.names.add(name, start, end, row);
     this.#updates[row] = updates;
     this.#firstSeen[row] = firstSeen;
     this.#lastSeen[row] = lastSeen;
-    this.#count(key, 1);
+    this.#live[name[start]!]! += 1;
+  }
+
+  /** Makes the key's name in the memory for it, and says where it ends. */
+  #write(key: EntityKey): number {
+    const name = this.#name;
+    const type = this.#typeOf(key);
+    const from = this.#types[type]!.length + 1;
+    let end = 2;
+    for (let i = from; i < key.length; i++) {
+      const code = key.charCodeAt(i);
+      if (code >= 0x80) {
+        end = 2 + name.write(key.slice(from), 2);
+        break;
+      }
+      name[end++] = code;
+    }
+    name[0] = type;
+    name[1] = end - 3;
+    return end;
+  }
+
+  /** Index of the key's type, one that is new made known. */
+  #typeOf(key: EntityKey): number {
+    for (let i = 0; i < this.#types.length; i++) {
+      const type = this.#types[i]!;
+      if (key.charCodeAt(type.length) === COLON && key.startsWith(type)) return i;
+    }
+    this.#live.push(0);
+    return this.#types.push(key.slice(0, key.indexOf(':'))) - 1;
   }
 
   #grow(rows: number): void {
@@ -114,10 +161,5 @@ export class EntityIndex {
     this.#updates = updates;
     this.#firstSeen = firstSeen;
     this.#lastSeen = lastSeen;
-  }
-
-  #count(key: EntityKey, change: number): void {
-    const type = key.slice(0, key.indexOf(':'));
-    this.#live.set(type, (this.#live.get(type) ?? 0) + change);
   }
 }

@@ -3,17 +3,13 @@ import { CommittedRows, type StoredVector } from './committed-rows.ts';
 import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
+import { decodeKept, encodeKept, type Kept } from './kept.ts';
 import { asBuffer, type Layout } from './layout.ts';
 import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
-/** What is kept of an entity besides its vector. Times are epoch ms of events. */
-export interface EntityRecord {
+/** An entity besides its vector. */
+export interface EntityRecord extends Kept {
   readonly key: EntityKey;
-  readonly row: number;
-  /** Edges it was an end of when trained. */
-  readonly updates: number;
-  readonly firstSeen: number;
-  readonly lastSeen: number;
 }
 
 /** A row as stored: [dim + 2] vector, accumulator, drift; and the step of the commit that wrote it. */
@@ -75,7 +71,7 @@ export class GraphStore {
   /** In the order asked; undefined where none is stored. */
   async readEntities(keys: readonly EntityKey[]): Promise<(EntityRecord | undefined)[]> {
     const values = await this.#store.getMany(keys.map((key) => this.layout.entityKey(key)));
-    return keys.map((key, i) => values[i] && entityRecord(key, values[i]));
+    return keys.map((key, i) => values[i] && { key, ...decodeKept(values[i]) });
   }
 
   /** Every entity, by type and then id, or those of one type: see {@link compareKeys} for the order within a type. */
@@ -88,7 +84,7 @@ export class GraphStore {
 
   /** The entity that an entry of kind `n` is. */
   entityIn({ key, value }: Entry): EntityRecord {
-    return entityRecord(this.layout.entityOf(key), value);
+    return { key: this.layout.entityOf(key), ...decodeKept(value) };
   }
 
   /** Every row that was ever written and not erased, ascending. */
@@ -183,7 +179,7 @@ export class GraphStore {
     // An entity erased and named again in one commit has a new row: its old name goes before the new one is put.
     for (const { key } of commit.erasedEntities) batch.delete(layout.entityKey(key));
     await inSlices(commit.entities, (entity) => {
-      batch.put(layout.entityKey(entity.key), entityValue(entity));
+      batch.put(layout.entityKey(entity.key), encodeKept(entity));
     });
     const erased = new Set(Array.from(commit.erasedEntities, ({ row }) => row));
     const { rows, floats, steps = commit.head.step } = commit;
@@ -249,26 +245,6 @@ export async function* inBatches<T>(items: AsyncIterable<T>, size = READ_ROWS): 
     }
   }
   if (batch.length > 0) yield batch;
-}
-
-function entityRecord(key: EntityKey, value: Uint8Array): EntityRecord {
-  const view = asBuffer(value);
-  return {
-    key,
-    row: view.readUInt32LE(0),
-    updates: view.readUInt32LE(4),
-    firstSeen: view.readDoubleLE(8),
-    lastSeen: view.readDoubleLE(16),
-  };
-}
-
-function entityValue(entity: EntityRecord): Buffer {
-  const value = Buffer.allocUnsafe(24);
-  value.writeUInt32LE(entity.row, 0);
-  value.writeUInt32LE(entity.updates, 4);
-  value.writeDoubleLE(entity.firstSeen, 8);
-  value.writeDoubleLE(entity.lastSeen, 16);
-  return value;
 }
 
 function float64(value: number): Buffer {

@@ -114,6 +114,12 @@ export class Layout {
     return entity;
   }
 
+  /** @throws FatalError where the key is none that `entityOf` could read, of kind `n` or `o`. */
+  checkEntityKey(key: Uint8Array): void {
+    const known = (key[1] ?? 255) < this.entityTypes.length;
+    if (!known || key.length !== this.firstEnd(key)) throw damaged('key', key);
+  }
+
   /** Whether the key is one of kind `x`, whose hash can be any. */
   isErasedKey(key: Uint8Array): boolean {
     return key[0] === ERASED && key.length === ERASED_KEY_BYTES;
@@ -133,9 +139,9 @@ export class Layout {
     return { lhs, relation: relation?.name ?? '', rhs };
   }
 
-  /** Where the first entity in an edge's key ends, which starts at 1; the second starts one after. */
-  firstEnd(edgeKey: Uint8Array): number {
-    return 4 + (edgeKey[2] ?? 0);
+  /** Where the first entity in a key ends, which starts at 1; an edge's second one starts one after. */
+  firstEnd(key: Uint8Array): number {
+    return 4 + (key[2] ?? 0);
   }
 
   /** The index of the relation in an edge's key. @throws FatalError where the parts of the key are not as long as it. */

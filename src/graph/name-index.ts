@@ -1,31 +1,56 @@
 /** Slots of a small one, a power of two. */
 const FIRST_SLOTS = 1024;
-const BYTES_A_NAME = 24;
+const FIRST_ROWS = 512;
+const FIRST_BYTES = 16 * 1024;
+/** Bytes of names that are gone are kept up to so many, and then up to half of all. */
+const KEPT_DEAD = 64 * 1024;
+/** In place of a row in a slot, which holds 1 + row: never used, or used by a name that is gone. */
+const FREE = 0;
+const GONE = -1;
+const NOWHERE = 0xffff_ffff;
 
 /**
- * Rows by entities' names as they lie in keys, for a time in which millions are looked up: as texts in a Map, making and
- * hashing each took longer than reading it. Open addressing, at most half full. What is looked at together lies
- * together: for millions, memory is what takes the time.
+ * Rows by entities' names as they lie in keys, and back. As texts in a Map each took 100 bytes more, and making and
+ * hashing one took longer than finding it here; the collector walked all of them. Open addressing, at most three
+ * quarters full. What is looked at together lies together: for millions, memory is what takes the time.
  */
 export class NameIndex {
-  /** [slots, 2]: the name's hash and 1 + its number; 0 where free. */
+  /** [slots, 2]: the name's hash and 1 + its row. */
   #slots = new Int32Array(2 * FIRST_SLOTS);
-  /** [names + 1, 2]: where the name's bytes start, and its row. They end where the next one's start. */
-  #names = new Int32Array(FIRST_SLOTS + 2);
-  #bytes = new Uint8Array((BYTES_A_NAME * FIRST_SLOTS) / 2);
+  /** By row: where the name's bytes start, and how many there are. */
+  #starts = new Uint32Array(FIRST_ROWS).fill(NOWHERE);
+  #lengths = new Uint16Array(FIRST_ROWS);
+  #bytes = Buffer.alloc(FIRST_BYTES);
+  #end = 0;
   #size = 0;
+  /** Slots that are not free, those of names that are gone among them. */
+  #used = 0;
+  /** Bytes of names that are gone. */
+  #dead = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Memory that it holds. */
+  get bytes(): number {
+    const arrays = [this.#slots, this.#starts, this.#lengths, this.#bytes];
+    return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
 
   /** Takes in the name that lies in `key` from `start` to before `end`, one that is not there yet. */
   add(key: Uint8Array, start: number, end: number, row: number): void {
-    if (4 * (this.#size + 1) > this.#slots.length) this.#grow();
-    const at = this.#names[2 * this.#size]!;
-    const after = at + end - start;
-    if (after > this.#bytes.length) this.#bytes = grown(this.#bytes, 2 * after, Uint8Array);
-    for (let i = start; i < end; i++) this.#bytes[at + i - start] = key[i]!;
-    this.#names[2 * this.#size + 1] = row;
-    this.#names[2 * this.#size + 2] = after;
+    if (8 * (this.#used + 1) > 3 * this.#slots.length) this.#rehash();
+    if (row >= this.#starts.length) this.#growRows(row + 1);
+    const length = end - start;
+    if (this.#end + length > this.#bytes.length) this.#makeRoom(length);
+    for (let i = 0; i < length; i++) this.#bytes[this.#end + i] = key[start + i]!;
+    this.#starts[row] = this.#end;
+    this.#lengths[row] = length;
+    this.#end += length;
     this.#size++;
-    place(this.#slots, hashOf(key, start, end), this.#size);
+    this.#used++;
+    place(this.#slots, hashOf(key, start, end), row);
   }
 
   /** The row of the name in `key` from `start` to before `end`; -1 where there is none. */
@@ -34,37 +59,98 @@ export class NameIndex {
     const hash = hashOf(key, start, end);
     const last = slots.length - 2;
     for (let slot = (2 * hash) & last; ; slot = (slot + 2) & last) {
-      const number = slots[slot + 1]! - 1;
-      if (number < 0) return -1;
-      if (slots[slot] === hash && this.#is(number, key, start, end)) return this.#names[2 * number + 1]!;
+      const held = slots[slot + 1]!;
+      if (held === FREE) return -1;
+      if (held !== GONE && slots[slot] === hash && this.#is(held - 1, key, start, end)) return held - 1;
     }
   }
 
-  #is(number: number, key: Uint8Array, start: number, end: number): boolean {
-    const names = this.#names;
+  has(row: number): boolean {
+    return row < this.#starts.length && this.#starts[row] !== NOWHERE;
+  }
+
+  /** The name of a row, a view until the next name is taken in; undefined where it has none. */
+  nameAt(row: number): Buffer | undefined {
+    if (!this.has(row)) return undefined;
+    const start = this.#starts[row]!;
+    return this.#bytes.subarray(start, start + this.#lengths[row]!);
+  }
+
+  /** Forgets the name of a row that has one. */
+  remove(row: number): void {
+    const name = this.nameAt(row);
+    if (name === undefined) return;
+    const slots = this.#slots;
+    const last = slots.length - 2;
+    let slot = (2 * hashOf(name, 0, name.length)) & last;
+    while (slots[slot + 1] !== row + 1) slot = (slot + 2) & last;
+    slots[slot + 1] = GONE;
+    this.#starts[row] = NOWHERE;
+    this.#size--;
+    this.#dead += name.length;
+  }
+
+  #is(row: number, key: Uint8Array, start: number, end: number): boolean {
+    if (this.#lengths[row] !== end - start) return false;
     const bytes = this.#bytes;
-    const at = names[2 * number]!;
-    if (names[2 * number + 2]! - at !== end - start) return false;
-    for (let i = start; i < end; i++) if (bytes[at + i - start] !== key[i]) return false;
+    const at = this.#starts[row]! - start;
+    for (let i = start; i < end; i++) if (bytes[at + i] !== key[i]) return false;
     return true;
   }
 
-  #grow(): void {
+  /** Into twice as many slots, unless most of those in use are of names that are gone. */
+  #rehash(): void {
     const before = this.#slots;
-    this.#slots = new Int32Array(2 * before.length);
-    this.#names = grown(this.#names, before.length + 2, Int32Array);
+    const slots = 8 * this.#size > before.length ? 2 * before.length : before.length;
+    this.#slots = new Int32Array(slots);
+    this.#used = this.#size;
     for (let slot = 0; slot < before.length; slot += 2) {
-      if (before[slot + 1] !== 0) place(this.#slots, before[slot]!, before[slot + 1]!);
+      const held = before[slot + 1]!;
+      if (held !== FREE && held !== GONE) place(this.#slots, before[slot]!, held - 1);
     }
+  }
+
+  #growRows(rows: number): void {
+    const length = Math.max(rows, 2 * this.#starts.length);
+    const starts = new Uint32Array(length).fill(NOWHERE);
+    const lengths = new Uint16Array(length);
+    starts.set(this.#starts);
+    lengths.set(this.#lengths);
+    this.#starts = starts;
+    this.#lengths = lengths;
+  }
+
+  /** For a name of so many bytes; those that are gone are left out where they take up more than the others. */
+  #makeRoom(length: number): void {
+    const live = this.#end - this.#dead;
+    const compact = this.#dead > KEPT_DEAD && this.#dead > live;
+    const kept = compact ? live : this.#end;
+    const bytes = Buffer.alloc(Math.max(FIRST_BYTES, 2 * (kept + length)));
+    if (compact) this.#compactInto(bytes);
+    else bytes.set(this.#bytes);
+    this.#bytes = bytes;
+  }
+
+  #compactInto(bytes: Buffer): void {
+    let end = 0;
+    for (let row = 0; row < this.#starts.length; row++) {
+      const name = this.nameAt(row);
+      if (name === undefined) continue;
+      bytes.set(name, end);
+      this.#starts[row] = end;
+      end += name.length;
+    }
+    this.#end = end;
+    this.#dead = 0;
   }
 }
 
-function place(slots: Int32Array, hash: number, number: number): void {
+function place(slots: Int32Array, hash: number, row: number): void {
   const last = slots.length - 2;
   let slot = (2 * hash) & last;
-  while (slots[slot + 1] !== 0) slot = (slot + 2) & last;
+  while (slots[slot + 1] !== FREE && slots[slot + 1] !== GONE) slot = (slot + 2) & last;
   slots[slot] = hash;
-  slots[slot + 1] = number;
+  slots[slot + 1] = row + 1;
 }
 
 /** FNV-1a, its bits mixed: slots are chosen by the low ones. */
@@ -73,14 +159,4 @@ function hashOf(key: Uint8Array, start: number, end: number): number {
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ key[i]!, 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   return hash ^ (hash >>> 13);
-}
-
-function grown<T extends Uint8Array | Int32Array>(
-  array: T,
-  length: number,
-  make: new (length: number) => T,
-): T {
-  const longer = new make(length);
-  longer.set(array);
-  return longer;
 }

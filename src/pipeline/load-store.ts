@@ -1,8 +1,8 @@
 import { FatalError } from '../errors.ts';
 import { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
+import { decodeKept } from '../graph/kept.ts';
 import { liveEdgeRows } from '../graph/live-edges.ts';
-import { NameIndex } from '../graph/name-index.ts';
 import type { Trainer } from './training/trainer.ts';
 
 const LOAD_ROWS = 4096;
@@ -14,7 +14,6 @@ const NO_TYPE = 255;
 /** Every entity of a store, in memory. Millions are loaded when a process starts: nothing is made an object of twice. */
 export interface LoadedEntities {
   readonly index: EntityIndex;
-  readonly names: NameIndex;
   /** [rows] index of the row's entity type, 255 where it is no entity's; and whether it was ever trained. */
   readonly types: Uint8Array;
   readonly trained: Uint8Array;
@@ -23,19 +22,18 @@ export interface LoadedEntities {
 /** rows: handed out so far. */
 export async function loadEntities(store: GraphStore, rows: number): Promise<LoadedEntities> {
   const { layout } = store;
-  const [index, names] = [new EntityIndex(rows), new NameIndex()];
+  const index = new EntityIndex(rows, layout.entityTypes);
   const [types, trained] = [new Uint8Array(rows).fill(NO_TYPE), new Uint8Array(rows)];
   for await (const run of store.entries.runs(layout.prefixes.entities)) {
-    for (const entry of run) {
-      const record = store.entityIn(entry);
-      const { key } = entry;
-      index.restore(record);
-      names.add(key, 1, key.length, record.row);
-      types[record.row] = key[1] ?? NO_TYPE;
-      trained[record.row] = record.updates > 0 ? 1 : 0;
+    for (const { key, value } of run) {
+      layout.checkEntityKey(key);
+      const kept = decodeKept(value);
+      index.restoreNamed(key, 1, kept);
+      types[kept.row] = key[1] ?? NO_TYPE;
+      trained[kept.row] = kept.updates > 0 ? 1 : 0;
     }
   }
-  return { index, names, types, trained };
+  return { index, types, trained };
 }
 
 /**
@@ -86,7 +84,7 @@ export async function loadRows(
 export async function loadEdges(
   store: GraphStore,
   trainer: Trainer,
-  { names }: LoadedEntities,
+  { index }: LoadedEntities,
   after: Promise<void>,
 ): Promise<Record<string, number>> {
   const counts = new Array<number>(store.layout.relations.length).fill(0);
@@ -103,7 +101,7 @@ export async function loadEdges(
     },
     () => undefined,
   );
-  for await (const edges of liveEdgeRows(store, names, LOAD_EDGES)) {
+  for await (const edges of liveEdgeRows(store, index.names, LOAD_EDGES)) {
     for (const relation of edges.relation) counts[relation]! += 1;
     waiting.push(edges);
     if (rowsLoaded || waiting.length === WAITING_BLOCKS) await handOver();

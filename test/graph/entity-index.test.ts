@@ -1,6 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
 import { EntityIndex } from '../../src/graph/entity-index.ts';
-import { entity, tweet, user } from './graph-fixture.ts';
+import { Layout } from '../../src/graph/layout.ts';
+import { entity, graph, tweet, user } from './graph-fixture.ts';
 
 describe('EntityIndex', () => {
   test('hands out rows upwards and never the same twice', () => {
@@ -44,5 +47,61 @@ describe('EntityIndex', () => {
     expect(index.record(9)?.updates).toBe(4);
     expect([index.nextRow, index.add(user('c'), 1)]).toEqual([10, 10]);
     expect(index.counts()).toEqual({ user: 3 });
+  });
+
+  test('is what a Map of texts would be, whatever ids are made of, through erasures', () => {
+    const id = fc.oneof(
+      fc.constantFrom('a', 'b', 'ab', '1:2', 'é', '\u{1f426}', 'x'.repeat(256), 'é'.repeat(128)),
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 4 }),
+    );
+    const key = fc
+      .tuple(fc.constantFrom('user', 'tweet', 'us', 'ad'), id)
+      .map(([type, of]) => entityKey(type, of));
+    const deed = fc.tuple(fc.constantFrom('add', 'add', 'remove'), key);
+    fc.assert(
+      fc.property(fc.array(deed, { maxLength: 60 }), (deeds) => {
+        const index = new EntityIndex(4, ['tweet', 'user']);
+        const twin = new Map<EntityKey, number>();
+        for (const [what, of] of deeds) {
+          if (what === 'remove') {
+            index.remove(of);
+            twin.delete(of);
+          } else if (!twin.has(of)) twin.set(of, index.add(of, 1));
+        }
+        for (const [, of] of deeds) {
+          const row = twin.get(of);
+          expect(index.find(of)).toBe(row);
+          if (row !== undefined) expect(index.keyAt(row)).toBe(of);
+        }
+        expect(index.size).toBe(twin.size);
+        const rows = Array.from({ length: index.nextRow }, (_, row) => index.keyAt(row));
+        expect(rows.filter((each) => each !== undefined).sort()).toEqual([...twin.keys()].sort());
+      }),
+    );
+  });
+
+  test('finds what was put back by the bytes of a store, in the order of its types', () => {
+    const index = new EntityIndex(4, ['tweet', 'user']);
+    const { layout } = graph();
+    const other = new Layout({ ...layout, entityTypes: ['tweet', 'user'] });
+    const [name, kept] = [other.entityKey(user('é1')), { row: 7, updates: 2, firstSeen: 3, lastSeen: 5 }];
+    index.restoreNamed(name, 1, kept);
+    expect(index.record(7)).toEqual({ key: 'user:é1', ...kept });
+    expect([index.find(user('é1')), index.names.find(name, 1, name.length), index.nextRow]).toEqual([
+      7, 7, 8,
+    ]);
+  });
+
+  test('forgets the names of those that went, not only their rows', () => {
+    const index = new EntityIndex(0);
+    const keyOf = (n: number) => user(`${n}`.padStart(100, '0'));
+    for (let n = 0; n < 100_000; n++) {
+      index.add(keyOf(n), 1);
+      if (n >= 50) index.remove(keyOf(n - 50));
+    }
+    expect(index.size).toBe(50);
+    expect(index.names.bytes).toBeLessThan(4_000_000);
+    expect(index.find(keyOf(99_960))).toBe(99_960);
+    expect(index.find(keyOf(99_940))).toBeUndefined();
   });
 });

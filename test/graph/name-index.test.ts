@@ -46,6 +46,20 @@ describe('NameIndex', () => {
     expect([find(index, Buffer.from(one)), find(index, Buffer.from(other))]).toEqual([1, 2]);
   });
 
+  test('gives each row its name, and forgets one alone of those that lie behind one another', () => {
+    const index = new NameIndex();
+    const names = ['costarring', 'liquid', 'altarage', 'zinke'].map((name) => Buffer.from(name));
+    for (const [row, name] of names.entries()) add(index, name, row);
+    index.remove(0);
+    index.remove(0);
+    index.remove(99);
+    expect(names.map((name) => find(index, name))).toEqual([-1, 1, 2, 3]);
+    expect([0, 1, 99].map((row) => index.nameAt(row)?.toString())).toEqual([undefined, 'liquid', undefined]);
+    add(index, names[0]!, 8);
+    expect(names.map((name) => find(index, name))).toEqual([8, 1, 2, 3]);
+    expect([index.size, index.has(8), index.has(0)]).toEqual([4, true, false]);
+  });
+
   test('tells apart a name and its beginning', () => {
     const index = new NameIndex();
     add(index, Buffer.from('ab'), 1);
