@@ -15,6 +15,8 @@ import { readContent } from './record-content.ts';
 /** A record as read. */
 export interface ReadRecord extends RecordContent {
   readonly record: SourceRecord;
+  /** {@link edgeId} of each change; of an erasure, nothing. */
+  readonly ids: readonly string[];
 }
 
 /**
@@ -53,11 +55,12 @@ export class Ingest implements IngestState {
     const names = new Map<string, EdgeName>();
     const erased = new Set<EntityKey>();
     this.overlay.prune();
-    for (const { changes } of reads) {
-      for (const change of changes) {
+    for (const { changes, ids } of reads) {
+      changes.forEach((change, i) => {
         if ('erased' in change) erased.add(change.erased);
-        else if (this.#concerns(change)) this.#want(names, change);
-      }
+        else if (this.#concerns(change) && this.overlay.get(ids[i]!) === undefined)
+          names.set(ids[i]!, change);
+      });
     }
     const states = await this.store.readEdges([...names.values()]);
     const edges = new Map([...names.keys()].map((id, i) => [id, states[i]]));
@@ -77,9 +80,9 @@ export class Ingest implements IngestState {
       this.counters.reject(read.problem, read.record);
       return;
     }
-    const verdicts = read.changes.flatMap((change) => {
+    const verdicts = read.changes.flatMap((change, i) => {
       if ('erased' in change) return [erase(this, change, fetched, open)];
-      return this.#concerns(change) ? [this.#applyEdge(change, fetched, open)] : [];
+      return this.#concerns(change) ? [this.#applyEdge(change, read.ids[i]!, fetched, open)] : [];
     });
     if (verdicts.length === 0 || verdicts.some((verdict) => verdict === 'new' || verdict === 'newer')) return;
     if (verdicts.includes('duplicate')) this.counters.events.duplicate++;
@@ -87,27 +90,24 @@ export class Ingest implements IngestState {
   }
 
   #read(record: SourceRecord): ReadRecord {
-    return { record, ...(record.content ?? readContent(record, this.#topics, this.#limits)) };
+    const content = record.content ?? readContent(record, this.#topics, this.#limits);
+    // Made once: a text that was hashed remembers it, and five maps look it up.
+    const ids = content.changes.map((change) => ('erased' in change ? '' : edgeId(change)));
+    return { record, ids, ...content };
   }
 
   #concerns(change: EdgeChange): boolean {
     return this.store.layout.relationIndex(change.relation) !== undefined;
   }
 
-  #want(names: Map<string, EdgeName>, change: EdgeChange): void {
-    const id = edgeId(change);
-    if (this.overlay.get(id) === undefined) names.set(id, change);
-  }
-
-  #applyEdge(change: EdgeChange, fetched: Fetched, open: Open): Verdict {
+  #applyEdge(change: EdgeChange, id: string, fetched: Fetched, open: Open): Verdict {
     if (this.#erasedSince(change.lhs, change.at) || this.#erasedSince(change.rhs, change.at)) return 'late';
-    const id = edgeId(change);
     const overlaid = this.overlay.get(id);
     const known = overlaid === undefined ? fetched.edges.get(id) : (overlaid ?? undefined);
     const verdict = judge(known, change);
     if (verdict === 'duplicate' || verdict === 'late') return verdict;
 
-    this.overlay.set(id, change, { at: change.at, removed: change.removed });
+    this.overlay.set(id, change, change);
     open.commit.putEdge(id, change);
     const before = known !== undefined && !known.removed;
     const now = !change.removed;

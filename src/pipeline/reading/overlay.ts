@@ -9,8 +9,12 @@ interface Pending {
   readonly edge: EdgeName;
   /** null: forgotten whole by an erasure. */
   readonly state: EdgeState | null;
-  /** The commit that will write it. */
+}
+
+/** What one commit is to write. */
+interface Generation {
   readonly commit: number;
+  readonly entries: Map<string, Pending>;
 }
 
 /**
@@ -18,37 +22,48 @@ interface Pending {
  * next reads from the store begin: a value read before the commit would otherwise be taken for the newest.
  */
 export class Overlay {
-  readonly #pending = new Map<string, Pending>();
-  readonly #byCommit = new Map<number, string[]>();
-  #open = 1;
+  /** The open commit's first, then those that are on their way, newest first. */
+  readonly #generations: Generation[] = [{ commit: 1, entries: new Map() }];
+  #open = this.#generations[0]!;
   #written = 0;
 
+  /** Entries in all; an edge that several commits are to write counts for each. */
   get size(): number {
-    return this.#pending.size;
+    return this.#generations.reduce((sum, { entries }) => sum + entries.size, 0);
   }
 
   /** undefined: ask the store. */
   get(id: string): EdgeState | null | undefined {
-    return this.#pending.get(id)?.state;
+    for (const { entries } of this.#generations) {
+      const pending = entries.get(id);
+      if (pending !== undefined) return pending.state;
+    }
+    return undefined;
   }
 
   set(id: string, edge: EdgeName, state: EdgeState | null): void {
-    this.#pending.set(id, { edge, state, commit: this.#open });
-    const ids = this.#byCommit.get(this.#open);
-    if (ids) ids.push(id);
-    else this.#byCommit.set(this.#open, [id]);
+    this.#open.entries.set(id, { edge, state });
   }
 
-  /** Entries that touch an entity. A walk over all: erasures are rare. */
+  /** Entries that touch an entity, the newest of each edge. A walk over all: erasures are rare. */
   *of(entity: string): Iterable<{ id: string; edge: EdgeName; state: EdgeState | null }> {
-    for (const [id, pending] of this.#pending) {
-      if (pending.edge.lhs === entity || pending.edge.rhs === entity) yield { id, ...pending };
+    const seen = new Set<string>();
+    for (const { entries } of this.#generations) {
+      for (const [id, pending] of entries) {
+        const touches = pending.edge.lhs === entity || pending.edge.rhs === entity;
+        if (!touches || seen.has(id)) continue;
+        seen.add(id);
+        yield { id, ...pending };
+      }
     }
   }
 
   /** Ends the open commit and returns its number; what is set from now on belongs to the next. */
   close(): number {
-    return this.#open++;
+    const { commit } = this.#open;
+    this.#open = { commit: commit + 1, entries: new Map() };
+    this.#generations.unshift(this.#open);
+    return commit;
   }
 
   written(commit: number): void {
@@ -57,13 +72,6 @@ export class Overlay {
 
   /** Call right before reading from the store. */
   prune(): void {
-    for (const [commit, ids] of this.#byCommit) {
-      if (commit > this.#written) continue;
-      for (const id of ids) {
-        if ((this.#pending.get(id)?.commit ?? Number.POSITIVE_INFINITY) <= this.#written)
-          this.#pending.delete(id);
-      }
-      this.#byCommit.delete(commit);
-    }
+    while (this.#generations.at(-1)!.commit <= this.#written) this.#generations.pop();
   }
 }

@@ -6,6 +6,8 @@ const BEHIND_MS = 5_000;
 const WAITING_RECORDS = 1_024;
 /** Then a commit takes in so many times as many edges, or as much time. */
 const STRETCH = 8;
+/** The first ones of a process are not: what it does is to be seen soon. */
+const FIRST_COMMITS = 2;
 /** Rows that a stretched commit is to write at most, as far as can be told beforehand: 280 MB of 128 dimensions. */
 const MOST_ROWS = 512 * 1024;
 
@@ -22,8 +24,9 @@ interface Writing {
  * once, and no vector is as fresh as what it is behind by in any case.
  */
 export class Cadence {
-  /** Of the last commit asked for, epoch ms. */
-  lastAt = 0;
+  /** When the last commit was asked for, epoch ms; and how many were. */
+  #lastAt = 0;
+  #asked = 0;
   readonly #tuning: Pace;
   readonly #clock: () => number;
   #pace: Pace;
@@ -35,12 +38,23 @@ export class Cadence {
     this.#pace = tuning;
   }
 
+  /** Time until the first commit runs from now on. */
+  begin(): void {
+    this.#lastAt = this.#clock();
+  }
+
+  /** A commit is asked for. */
+  asked(): void {
+    this.#asked++;
+    this.#lastAt = this.#clock();
+  }
+
   /** appliedAt: time of the newest record applied, epoch ms, by the log; waiting: records at hand behind it. */
   look(appliedAt: number | undefined, waiting: number): void {
     const behind = appliedAt !== undefined && this.#clock() - appliedAt > BEHIND_MS;
     const { commitEdges, commitMs } = this.#tuning;
     this.#pace =
-      behind && waiting >= WAITING_RECORDS
+      behind && waiting >= WAITING_RECORDS && this.#asked >= FIRST_COMMITS
         ? { ...this.#tuning, commitEdges: commitEdges * STRETCH, commitMs: commitMs * STRETCH }
         : this.#tuning;
   }
@@ -60,6 +74,6 @@ export class Cadence {
     if (pending.trained >= commitEdges || this.isFull(pending)) return true;
     if (training.changedRows >= MOST_ROWS && pending.trained >= this.#tuning.commitEdges) return true;
     const waiting = pending.records > 0 || publisher.cleared > 0;
-    return waiting && !committer.busy && this.#clock() - this.lastAt >= commitMs;
+    return waiting && !committer.busy && this.#clock() - this.#lastAt >= commitMs;
   }
 }

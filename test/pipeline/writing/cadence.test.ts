@@ -15,7 +15,7 @@ function setUp() {
   let now = START;
   const tuning: { -readonly [key in keyof Pace]: Pace[key] } = { ...PACE };
   const cadence = new Cadence(tuning, () => now);
-  cadence.lastAt = START;
+  for (let i = 0; i < 2; i++) cadence.asked();
   const after = (ms: number) => {
     now = START + ms;
   };
@@ -53,6 +53,17 @@ test('one that is behind, with a batch at hand, writes larger ones until it has 
     expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(false);
     cadence.look(appliedAt, waiting);
     expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
+  }
+});
+
+test('the first commits of a process are as soon as any', () => {
+  const { tuning, pendingOf } = setUp();
+  const cadence = new Cadence(tuning, () => START);
+  cadence.begin();
+  for (const due of [true, true, false]) {
+    cadence.look(START - 10_000, 5_000);
+    expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(due);
+    cadence.asked();
   }
 });
 
