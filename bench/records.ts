@@ -85,7 +85,7 @@ console.log('# A published vector on its way into a Kafka request\n');
 console.log('    npx node bench/records.ts\n');
 console.log(
   `${cpus()[0]?.model ?? 'Unknown processor'}, Node ${process.version}. 128 floats and 8 headers, sweeps of ` +
-    `${RECORDS.toLocaleString('en')} to ${PARTITIONS} partitions. Medians of ${ROUNDS} rounds of ${SWEEPS} sweeps, taking turns.\n`,
+    `${RECORDS.toLocaleString('en')} of ${STEPS} steps to ${PARTITIONS} partitions. Medians of ${ROUNDS} rounds of ${SWEEPS} sweeps, taking turns.\n`,
 );
 console.log('| µs of processor a vector | kafkajs | ours |\n|---|---:|---:|');
 for (const [part, sides] of Object.entries(parts)) {
