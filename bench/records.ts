@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
-import { Partitioners } from 'kafkajs';
+import { type Message as KafkaMessage, Partitioners } from 'kafkajs';
 
 import { ByteWriter } from '../src/adapters/kafka/producer/byte-writer.ts';
 import { crc32c } from '../src/adapters/kafka/producer/crc32c.ts';
@@ -22,6 +22,7 @@ const topic = 'twhin.embeddings.engagement';
 
 const require = createRequire(import.meta.url);
 const kafkajs = {
+  group: require('kafkajs/src/producer/groupMessagesPerPartition.js'),
   crc: require('kafkajs/src/protocol/recordBatch/crc32C/index.js'),
   record: require('kafkajs/src/protocol/recordBatch/record/v0/index.js'),
   request: require('kafkajs/src/protocol/requests/produce/v3/request.js'),
@@ -57,9 +58,17 @@ const partition = (choose: typeof chooseOurs) => {
   }
 };
 
+const plain = requests.map((each) => [...each.messages]);
+const group = (partitioner: typeof chooseOurs, list: readonly KafkaMessage[]) =>
+  kafkajs.group({ topic, partitionMetadata, partitioner, messages: list });
+
 /** Each does its part for one sweep. */
 const parts: Record<string, Record<'kafkajs' | 'ours', () => unknown>> = {
   'its partition': { kafkajs: () => partition(chooseTheirs), ours: () => partition(chooseOurs) },
+  'its group': {
+    kafkajs: () => plain.map((each) => group(chooseTheirs, each)),
+    ours: () => requests.map((each) => group(chooseOurs, each.messages)),
+  },
   'its record': {
     kafkajs: () => {
       for (const request of requests) {
@@ -75,7 +84,7 @@ const parts: Record<string, Record<'kafkajs' | 'ours', () => unknown>> = {
     kafkajs: () => encoded.map((bytes) => kafkajs.crc(bytes)),
     ours: () => encoded.map((bytes) => crc32c(bytes, 0, bytes.length)),
   },
-  'the whole request': {
+  'its request, encoded whole': {
     kafkajs: () => Promise.all(fields.map((each) => kafkajs.request(each).encode())),
     ours: () => fields.map((each) => encodeRequest(each)),
   },

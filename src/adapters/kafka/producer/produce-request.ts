@@ -40,7 +40,6 @@ export interface ProduceRequest {
 
 type MakeRequest = (fields: ProduceFields) => ProduceRequest;
 
-const require = createRequire(import.meta.url);
 let replaced = false;
 
 /**
@@ -51,6 +50,7 @@ let replaced = false;
 export function replaceProduceEncoder(): boolean {
   if (replaced) return true;
   if (!isKnownRelease()) return false;
+  const require = createRequire(import.meta.url);
   const path = require.resolve('kafkajs/src/protocol/requests/produce/v3/request.js');
   const own: MakeRequest = require(path);
   const module = require.cache[path];

@@ -1,6 +1,7 @@
 import type { ICustomPartitioner, Message as KafkaMessage, PartitionMetadata } from 'kafkajs';
 import type { Message } from '../../../pipeline/ports.ts';
 import { partBytes } from './byte-writer.ts';
+import { grouped } from './grouped.ts';
 
 /** A request stays below the broker's default limit of 1 MiB a batch. */
 const REQUEST_BYTES = 900_000;
@@ -54,7 +55,7 @@ export function requestsOf(
       byPartition.set(partition, runs);
     }
     if (runs.lastBytes + bytes > REQUEST_BYTES) {
-      runs.last = [];
+      runs.last = grouped(partition, []);
       runs.lastBytes = 0;
       runs.requests.push({ partition, messages: runs.last });
     }
