@@ -75,7 +75,7 @@ function isPlain({ compression = 0, topicData }: ProduceFields): boolean {
 
 /**
  * The body of a produce request, to the bytes that kafkajs makes of it through encoders for each header, each record,
- * the records, the batch, the partition and the topic, each copied into the next, which takes ten times as long
+ * the records, the batch, the partition and the topic, each copied into the next, which takes fifteen times as long
  * (`bench/records.ts`):
  *
  *     transactional id, nullable | acks i16 | timeout i32 | topic count i32
