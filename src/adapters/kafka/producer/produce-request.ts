@@ -32,13 +32,14 @@ interface Encoded {
   readonly buffer: Buffer;
 }
 
-export interface ProduceRequest {
+/** A request as kafkajs sends it. */
+export interface ProtocolRequest {
   readonly apiKey: number;
   readonly apiVersion: number;
   readonly encode: () => Promise<Encoded>;
 }
 
-type MakeRequest = (fields: ProduceFields) => ProduceRequest;
+type MakeRequest = (fields: ProduceFields) => ProtocolRequest;
 
 let replaced = false;
 
@@ -55,7 +56,7 @@ export function replaceProduceEncoder(): boolean {
   const own: MakeRequest = require(path);
   const module = require.cache[path];
   if (module === undefined) return false;
-  module.exports = (fields: ProduceFields): ProduceRequest => {
+  module.exports = (fields: ProduceFields): ProtocolRequest => {
     const request = own(fields);
     return isPlain(fields) ? { ...request, encode: async () => encodeRequest(fields) } : request;
   };

@@ -4,12 +4,12 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   encodeRequest,
   type ProduceFields,
-  type ProduceRequest,
+  type ProtocolRequest,
   replaceProduceEncoder,
 } from '../../../../src/adapters/kafka/producer/produce-request.ts';
 import { recordBytes } from '../batch-bytes.ts';
 
-type MakeRequest = (fields: ProduceFields) => ProduceRequest;
+type MakeRequest = (fields: ProduceFields) => ProtocolRequest;
 
 const require = createRequire(import.meta.url);
 const PATH = 'kafkajs/src/protocol/requests/produce/v3/request.js';
@@ -109,7 +109,7 @@ describe('a produce request', () => {
 describe('once the encoder is in place', () => {
   const GONE = ofRecords({ key: 'user:1', value: null, headers: { gone: null } });
 
-  function ofKafkajs(version: number, given: ProduceFields): ProduceRequest {
+  function ofKafkajs(version: number, given: ProduceFields): ProtocolRequest {
     const { protocol } = require('kafkajs/src/protocol/requests/produce/index.js');
     return protocol({ version })(given).request;
   }
