@@ -1,6 +1,6 @@
-import { Partitioners } from 'kafkajs';
 import { RetryableError, reasonOf } from '../../errors.ts';
 import type { Message, Sink } from '../../pipeline/ports.ts';
+import { keyPartitioner } from '../kafka/producer/partitioner.ts';
 import { LogPartition, type LogRecord, readTopic } from './file-log.ts';
 
 interface OpenTopic {
@@ -55,7 +55,7 @@ export class FileLogSink implements Sink {
       const message = `no topic ${name} at file:${this.#dir}; create it with: twhin topics apply`;
       throw new RetryableError('topic-missing', message);
     }
-    const partition = Partitioners.DefaultPartitioner();
+    const partition = keyPartitioner();
     const partitionMetadata = Array.from({ length: state.partitions }, (_, partitionId) => ({
       partitionId,
       partitionErrorCode: 0,

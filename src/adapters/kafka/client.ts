@@ -3,7 +3,7 @@ import { Kafka, type LogEntry, logLevel, type RetryOptions } from 'kafkajs';
 import { FatalError, RetryableError, reasonOf, UsageError } from '../../errors.ts';
 import { guardConnections } from './connection-guard.ts';
 import { guardRequestQueue } from './guard.ts';
-import { replaceRecordEncoder } from './producer/record-encoder.ts';
+import { replaceProduceEncoder } from './producer/produce-request.ts';
 import { registerCodecs } from './reader/codecs.ts';
 import { socketsOf } from './sockets.ts';
 
@@ -40,7 +40,7 @@ const CONNECT_RETRY: RetryOptions = {
 /** A kafkajs client whose log goes to `log`, as debug lines: what matters comes back as errors. */
 export function createKafka(settings: KafkaSettings, log: LogLine, retry = CONNECT_RETRY): Kafka {
   registerCodecs();
-  replaceRecordEncoder();
+  replaceProduceEncoder();
   if (!guardRequestQueue() || !guardConnections()) {
     log('warn', 'kafkajs is not the release this was written against: it may not survive lost connections');
   }

@@ -190,10 +190,13 @@ export class Publisher {
     const { epoch, space, stepBase } = writer;
     const vectors = await this.#stored(keys);
     const at = this.#options.watermark();
+    // Vectors of one step share their headers, which a sink then encodes once.
+    const byStep = new Map<number, Message['headers']>();
     return keys.map((key, i) => {
       const vector = vectors[i];
       const step = stepBase + (vector?.step ?? this.#options.step());
-      const headers = embeddingHeaders({ ...header, step, at, epoch, space });
+      const headers = byStep.get(step) ?? embeddingHeaders({ ...header, step, at, epoch, space });
+      byStep.set(step, headers);
       return { topic, key, value: vector?.bytes ?? null, headers };
     });
   }

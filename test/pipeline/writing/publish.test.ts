@@ -140,6 +140,22 @@ describe('Publisher', () => {
     expect(publisher.takeCleared()).toEqual([B, A]);
   });
 
+  test('gives vectors of one step the same headers, and those of another step others', async () => {
+    const { sink, publisher, move } = await setUp();
+    publisher.add([A, B], { commit: 1, since: 400 });
+    await sink.next();
+    await sink.acknowledge();
+    await publisher.drained();
+    await move(4, 2, 8);
+    publisher.add([A, B], { commit: 2, since: 500 });
+    await sink.next();
+    await sink.acknowledge();
+    await publisher.drained();
+    const headers = sink.acknowledged.map((message) => message.headers);
+    expect(headers.map(({ step }) => step)).toEqual(['7', '7', '8', '7']);
+    expect(headers[1]).toBe(headers[0]);
+  });
+
   test('an acknowledgement of an older vector does not clear a newer commit', async () => {
     const { sink, publisher, move } = await setUp();
     publisher.add([A], { commit: 1, since: 400 });

@@ -1,7 +1,8 @@
-import { Partitioners, type Producer, type Transaction } from 'kafkajs';
+import type { Producer, Transaction } from 'kafkajs';
 import { FatalError, RetryableError, reasonOf, TwhinError } from '../../../errors.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
+import { keyPartitioner } from './partitioner.ts';
 import { METADATA_MS, TopicPartitions } from './partitions.ts';
 import { notAcknowledged, type ProducerOptions } from './producer.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
@@ -33,7 +34,7 @@ const TRANSACTION_MS = 30_000;
 export class FencedProducer {
   readonly #fence: Fence;
   readonly #options: ProducerOptions;
-  readonly #choose = Partitioners.DefaultPartitioner();
+  readonly #choose = keyPartitioner();
   readonly #partitions: TopicPartitions;
   /** What producers that are done with still do. */
   readonly #leaving = new Set<Promise<void>>();
@@ -135,7 +136,7 @@ export class FencedProducer {
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       metadataMaxAge: METADATA_MS,
-      createPartitioner: Partitioners.DefaultPartitioner,
+      createPartitioner: keyPartitioner,
     });
     try {
       await producer.connect();

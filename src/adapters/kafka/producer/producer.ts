@@ -1,9 +1,10 @@
-import { type Kafka, type Message as KafkaMessage, Partitioners, type Producer } from 'kafkajs';
+import type { Kafka, Message as KafkaMessage, Producer } from 'kafkajs';
 import { RetryableError, reasonOf } from '../../../errors.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import type { KafkaAdmin } from '../admin.ts';
 import type { LogLine } from '../client.ts';
+import { keyPartitioner } from './partitioner.ts';
 import { METADATA_MS, TopicPartitions } from './partitions.ts';
 import { refusalOf } from './refusal.ts';
 import { largestBytes, requestsOf } from './requests.ts';
@@ -27,7 +28,7 @@ export interface ProducerOptions {
 export class TopicProducer {
   readonly #topic: string;
   readonly #options: ProducerOptions;
-  readonly #choose = Partitioners.DefaultPartitioner();
+  readonly #choose = keyPartitioner();
   readonly #tails = new Map<number, Promise<void>>();
   readonly #partitions: TopicPartitions;
   #producer: Promise<Producer> | undefined;
@@ -118,7 +119,7 @@ export class TopicProducer {
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       metadataMaxAge: METADATA_MS,
-      createPartitioner: Partitioners.DefaultPartitioner,
+      createPartitioner: keyPartitioner,
     });
     await producer.connect();
     return producer;

@@ -1,10 +1,14 @@
 import type { ICustomPartitioner, Message as KafkaMessage, PartitionMetadata } from 'kafkajs';
 import type { Message } from '../../../pipeline/ports.ts';
+import { partBytes } from './byte-writer.ts';
+import { grouped } from './grouped.ts';
 
 /** A request stays below the broker's default limit of 1 MiB a batch. */
 const REQUEST_BYTES = 900_000;
 /** Lengths, deltas and the like around one record, rounded up. */
 const RECORD_OVERHEAD_BYTES = 70;
+/** Lengths around one header, rounded up. */
+const HEADER_OVERHEAD_BYTES = 10;
 
 /** Messages that go to one partition in one request, in order. */
 export interface ProduceRequest {
@@ -15,9 +19,16 @@ export interface ProduceRequest {
 /** A message, ours or of kafkajs. */
 type Sized = Pick<Message, 'key' | 'value' | 'headers'> | KafkaMessage;
 
+/** Requests of one partition; there is room in the last. */
+interface Runs {
+  readonly requests: ProduceRequest[];
+  last: KafkaMessage[];
+  lastBytes: number;
+}
+
 /**
  * The requests that send messages to a topic: one partition each, because kafkajs can resolve a request over several
- * leaders without having sent all of it; those of one partition in order.
+ * leaders without having sent all of it; those of one partition in order. A message too large for one goes alone.
  */
 export function requestsOf(
   topic: string,
@@ -25,59 +36,56 @@ export function requestsOf(
   partitionMetadata: PartitionMetadata[],
   choose: ReturnType<ICustomPartitioner>,
 ): ProduceRequest[] {
-  const byPartition = new Map<number, KafkaMessage[]>();
-  for (const message of messages) {
-    const record = kafkaMessage(message);
+  const byPartition = new Map<number, Runs>();
+  // Vectors of one step share their headers.
+  const headersBytes = new Map<Message['headers'], number>();
+  for (const { key, value, headers } of messages) {
+    const record: KafkaMessage = { key, value: bufferOf(value), headers };
     const partition = choose({ topic, partitionMetadata, message: record });
-    const list = byPartition.get(partition) ?? [];
-    byPartition.set(partition, list);
-    list.push({ ...record, partition });
+    record.partition = partition;
+    let ofHeaders = headersBytes.get(headers);
+    if (ofHeaders === undefined) {
+      ofHeaders = bytesOfHeaders(headers);
+      headersBytes.set(headers, ofHeaders);
+    }
+    const bytes = RECORD_OVERHEAD_BYTES + partBytes(key) + partBytes(value) + ofHeaders;
+    let runs = byPartition.get(partition);
+    if (runs === undefined) {
+      runs = { requests: [], last: [], lastBytes: REQUEST_BYTES };
+      byPartition.set(partition, runs);
+    }
+    if (runs.lastBytes + bytes > REQUEST_BYTES) {
+      runs.last = grouped(partition, []);
+      runs.lastBytes = 0;
+      runs.requests.push({ partition, messages: runs.last });
+    }
+    runs.last.push(record);
+    runs.lastBytes += bytes;
   }
-  return [...byPartition].flatMap(([partition, records]) =>
-    [...runsOf(records)].map((run) => ({ partition, messages: run })),
-  );
+  return [...byPartition.values()].flatMap(({ requests }) => requests);
 }
 
 /** Size of the largest, as it counts against max.message.bytes. */
 export function largestBytes(messages: readonly Sized[]): number {
-  return messages.reduce((largest, message) => Math.max(largest, bytesOf(message)), 0);
+  let largest = 0;
+  for (const { key, value, headers } of messages) {
+    const bytes = RECORD_OVERHEAD_BYTES + partBytes(key) + partBytes(value) + bytesOfHeaders(headers ?? {});
+    largest = Math.max(largest, bytes);
+  }
+  return largest;
 }
 
-function kafkaMessage({ key, value, headers }: Message): KafkaMessage {
-  const bytes =
-    value === null || Buffer.isBuffer(value)
-      ? value
-      : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return { key, value: bytes, headers: { ...headers } };
+function bufferOf(value: Uint8Array | null): Buffer | null {
+  return value === null || Buffer.isBuffer(value)
+    ? value
+    : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
-function bytesOf({ key, value, headers }: Sized): number {
-  let bytes = RECORD_OVERHEAD_BYTES + lengthOf(key) + lengthOf(value);
-  for (const [name, header] of Object.entries(headers ?? {})) {
-    bytes += 10 + Buffer.byteLength(name) + (Array.isArray(header) ? 0 : lengthOf(header));
+function bytesOfHeaders(headers: NonNullable<Sized['headers']>): number {
+  let bytes = 0;
+  for (const [name, header] of Object.entries(headers)) {
+    bytes += HEADER_OVERHEAD_BYTES + Buffer.byteLength(name);
+    if (!Array.isArray(header)) bytes += partBytes(header);
   }
   return bytes;
-}
-
-function lengthOf(part: Uint8Array | string | null | undefined): number {
-  return typeof part === 'string' ? Buffer.byteLength(part) : (part?.length ?? 0);
-}
-
-/** The records in runs that each fit one request; a record larger than that goes alone. */
-function* runsOf(records: readonly KafkaMessage[]): Generator<KafkaMessage[]> {
-  let run: KafkaMessage[] = [];
-  let bytes = 0;
-  for (const record of records) {
-    const size = bytesOf(record);
-    if (run.length > 0 && bytes + size > REQUEST_BYTES) {
-      yield run;
-      run = [];
-      bytes = 0;
-    }
-    run.push(record);
-    bytes += size;
-  }
-  if (run.length > 0) {
-    yield run;
-  }
 }

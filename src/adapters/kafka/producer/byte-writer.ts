@@ -1,0 +1,116 @@
+export type Part = Uint8Array | string | null | undefined;
+
+/** The most that a varint takes. */
+const VARINT_BYTES = 10;
+
+/** Bytes one behind the other, in a buffer that grows. */
+export class ByteWriter {
+  bytes: Buffer;
+  at = 0;
+
+  constructor(capacity: number) {
+    this.bytes = Buffer.allocUnsafe(capacity);
+  }
+
+  /** Makes room for so many more. */
+  reserve(more: number): void {
+    const needed = this.at + more;
+    if (needed <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.bytes.length));
+    this.bytes.copy(grown, 0, 0, this.at);
+    this.bytes = grown;
+  }
+
+  written(): Buffer {
+    return this.bytes.subarray(0, this.at);
+  }
+
+  int8(value: number): void {
+    this.reserve(1);
+    this.at = this.bytes.writeInt8(value, this.at);
+  }
+
+  int16(value: number): void {
+    this.reserve(2);
+    this.at = this.bytes.writeInt16BE(value, this.at);
+  }
+
+  int32(value: number): void {
+    this.reserve(4);
+    this.at = this.bytes.writeInt32BE(value, this.at);
+  }
+
+  int64(value: bigint): void {
+    this.reserve(8);
+    this.at = this.bytes.writeBigInt64BE(value, this.at);
+  }
+
+  /** Zigzag. Exact up to 2^52 either way. */
+  varint(value: number): void {
+    this.reserve(VARINT_BYTES);
+    const { bytes } = this;
+    let { at } = this;
+    let left = value < 0 ? -2 * value - 1 : 2 * value;
+    while (left >= 0x80) {
+      bytes[at++] = (left % 0x80) + 0x80;
+      left = Math.floor(left / 0x80);
+    }
+    bytes[at++] = left;
+    this.at = at;
+  }
+
+  /** Behind its length, as a varint; -1 for none. */
+  part(part: Part): void {
+    if (part === null || part === undefined) {
+      this.varint(-1);
+      return;
+    }
+    const length = partBytes(part);
+    this.varint(length);
+    if (typeof part === 'string') this.#text(part, length);
+    else this.raw(part);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+
+  /** Null or text behind its length as an i16, -1 for null. */
+  nullableText(text: string | null): void {
+    const length = text === null ? -1 : Buffer.byteLength(text);
+    this.int16(length);
+    if (text !== null) this.#text(text, length);
+  }
+
+  #text(text: string, length: number): void {
+    this.reserve(length);
+    const { bytes, at } = this;
+    // Few characters are written sooner than a call into Node is made, which is for any other text.
+    if (text.length === length && length < 64) {
+      for (let i = 0; i < length; i++) bytes[at + i] = text.charCodeAt(i);
+    } else {
+      bytes.write(text, at);
+    }
+    this.at = at + length;
+  }
+}
+
+export function partBytes(part: Part): number {
+  return typeof part === 'string' ? Buffer.byteLength(part) : (part?.length ?? 0);
+}
+
+/** What {@link ByteWriter.varint} takes for a number that is not negative. */
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let left = 2 * value; left >= 0x80; left = Math.floor(left / 0x80)) bytes++;
+  return bytes;
+}
+
+/** What {@link ByteWriter.part} takes. */
+export function sizedBytes(part: Part): number {
+  if (part === null || part === undefined) return 1;
+  const length = partBytes(part);
+  return varintBytes(length) + length;
+}

@@ -1,0 +1,75 @@
+import { createRequire } from 'node:module';
+import fc from 'fast-check';
+import { Partitioners } from 'kafkajs';
+import { describe, expect, test } from 'vitest';
+import { hashOf, keyPartitioner } from '../../../../src/adapters/kafka/producer/partitioner.ts';
+
+const own: (key: string | Buffer) => number = createRequire(import.meta.url)(
+  'kafkajs/src/producer/partitioners/default/murmur2.js',
+);
+
+const text = fc.oneof(
+  fc.string({ maxLength: 40 }),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ minLength: 250, maxLength: 260 }),
+  // Half of a pair has no bytes of its own in UTF-8.
+  fc.array(fc.integer({ min: 0xd800, max: 0xdfff })).map((units) => String.fromCharCode(...units)),
+  fc.nat().map((id) => `user:${id}`),
+);
+const key = fc.oneof(
+  text,
+  fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+);
+
+function partitions(count: number) {
+  return Array.from({ length: count }, (_, partitionId) => ({
+    ...{ partitionErrorCode: 0, partitionId, leader: 1, replicas: [1], isr: [1] },
+  }));
+}
+
+describe('the partitioner', () => {
+  // Of Kafka's own UtilsTest.testMurmur2.
+  test.each([
+    ['21', -973932308],
+    ['foobar', -790332482],
+    ['a-little-bit-long-string', -985981536],
+    ['a-little-bit-longer-string', -1486304829],
+    ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
+  ])('hashes %s as Java does', (given, hash) => {
+    expect(hashOf(given)).toBe(hash);
+    expect(hashOf(Buffer.from(given))).toBe(hash);
+  });
+
+  test('hashes any key as kafkajs does', () => {
+    for (const given of ['', 'ä', 'é'.repeat(200), 'a'.repeat(256), 'a'.repeat(257), Buffer.alloc(0)]) {
+      expect(hashOf(given)).toBe(own(given));
+    }
+    fc.assert(
+      fc.property(key, (given) => {
+        expect(hashOf(given)).toBe(own(given));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('chooses the partition that kafkajs chooses', () => {
+    const [ours, theirs] = [keyPartitioner(), Partitioners.DefaultPartitioner()];
+    fc.assert(
+      fc.property(key, fc.integer({ min: 1, max: 50 }), fc.option(fc.nat(49)), (given, count, partition) => {
+        const message = { key: given, value: null, ...(partition === null ? {} : { partition }) };
+        const choice = { topic: 'vectors', partitionMetadata: partitions(count), message };
+        expect(ours(choice)).toBe(theirs(choice));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('spreads messages without a key over the partitions that have a leader', () => {
+    const choose = keyPartitioner();
+    const partitionMetadata = partitions(3).map((each) => ({ ...each, leader: each.partitionId - 1 }));
+    const message = { key: null, value: 'x' };
+    const chosen = Array.from({ length: 4 }, () => choose({ topic: 'dead', partitionMetadata, message }));
+    expect(new Set(chosen)).toEqual(new Set([1, 2]));
+    expect(chosen.slice(2)).toEqual(chosen.slice(0, 2));
+  });
+});
