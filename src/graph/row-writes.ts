@@ -1,7 +1,7 @@
 /** Memory is made for so many rows at a time. */
 const BLOCK_ROWS = 1024;
-/** What is kept for the next commit; a larger one, of an import, lets go of the rest. */
-const KEPT_ROWS = 32 * BLOCK_ROWS;
+/** Memory for so many times as many rows as are written is kept for a later, larger commit. */
+const KEPT = 4;
 
 /** First byte of a row's key; see `Layout`. */
 export const VECTOR = 0x76;
@@ -64,7 +64,7 @@ export class RowWrites {
     if (dim !== this.#dim) this.#keep(0);
     this.#dim = dim;
     const least = Math.ceil(rows / BLOCK_ROWS) * BLOCK_ROWS;
-    this.#keep(Math.max(least, Math.min(this.#keys.length, KEPT_ROWS)));
+    this.#keep(KEPT * least);
     while (this.#keys.length < least) this.#addBlock();
   }
 

@@ -8,8 +8,13 @@ const WAITING_RECORDS = 1_024;
 const STRETCH = 8;
 /** The first ones of a process are not: what it does is to be seen soon. */
 const FIRST_COMMITS = 2;
-/** Rows that a stretched commit is to write at most, as far as can be told beforehand: 280 MB of 128 dimensions. */
-const MOST_ROWS = 512 * 1024;
+/**
+ * Rows that a stretched commit is to write at most, as far as can be told beforehand, since six copies of them are in
+ * memory by the time they are written; all of those of a table that is not much larger. In one that is, few rows move
+ * twice in that time.
+ */
+const MOST_ROWS = 160 * 1024;
+const SMALL_TABLE_ROWS = 256 * 1024;
 
 /** What makes a commit due, beside what is pending. */
 interface Writing {
@@ -17,6 +22,8 @@ interface Writing {
   readonly publisher: { readonly cleared: number };
   /** A commit is being written. */
   readonly committer: { readonly busy: boolean };
+  /** As many rows as the table has. */
+  readonly index: { readonly nextRow: number };
 }
 
 /**
@@ -67,12 +74,13 @@ export class Cadence {
   /** changedRows: that a commit now would write. */
   isDue(
     pending: PendingCommit,
-    { publisher, committer }: Writing,
+    { publisher, committer, index }: Writing,
     training: { changedRows: number },
   ): boolean {
     const { commitEdges, commitMs } = this.#pace;
     if (pending.trained >= commitEdges || this.isFull(pending)) return true;
-    if (training.changedRows >= MOST_ROWS && pending.trained >= this.#tuning.commitEdges) return true;
+    const manyRows = index.nextRow > SMALL_TABLE_ROWS && training.changedRows >= MOST_ROWS;
+    if (manyRows && pending.trained >= this.#tuning.commitEdges) return true;
     const waiting = pending.records > 0 || publisher.cleared > 0;
     return waiting && !committer.busy && this.#clock() - this.#lastAt >= commitMs;
   }

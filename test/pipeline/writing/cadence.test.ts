@@ -8,7 +8,7 @@ const PACE: Pace = {
   ...{ batchEdges: 100, lingerMs: 50, commitEdges: 400, commitMs: 500 },
   ...{ queueBytes: 1e6, maxOutbox: 1e6 },
 };
-const IDLE = { publisher: { cleared: 0 }, committer: { busy: false } };
+const IDLE = { publisher: { cleared: 0 }, committer: { busy: false }, index: { nextRow: 1_000_000 } };
 const FEW = { changedRows: 10 };
 
 function setUp() {
@@ -70,9 +70,11 @@ test('the first commits of a process are as soon as any', () => {
 test('one that catches up writes no more rows than memory is to hold', () => {
   const { cadence, pendingOf } = setUp();
   cadence.look(START - 10_000, 5_000);
-  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 524_287 })).toBe(false);
-  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 524_288 })).toBe(true);
-  expect(cadence.isDue(pendingOf(399), IDLE, { changedRows: 524_288 })).toBe(false);
+  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 163_839 })).toBe(false);
+  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 163_840 })).toBe(true);
+  expect(cadence.isDue(pendingOf(399), IDLE, { changedRows: 163_840 })).toBe(false);
+  const small = { ...IDLE, index: { nextRow: 262_144 } };
+  expect(cadence.isDue(pendingOf(500), small, { changedRows: 262_144 })).toBe(false);
 });
 
 test('settings that change count from then on', () => {
