@@ -3,6 +3,7 @@ import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, type Layout } from './layout.ts';
+import { dropPart, type NumberedPart, namesIn, type OutboxPart, outboxParts, putPart } from './outbox.ts';
 import { RowWrites } from './row-writes.ts';
 import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
@@ -43,8 +44,8 @@ export interface Commit {
   readonly floats: Float32Array;
   /** [n] step each row is of; that of the head unless given. */
   readonly steps?: Float64Array;
-  readonly outboxAdded: Iterable<EntityKey>;
-  readonly outboxCleared: Iterable<EntityKey>;
+  readonly outboxAdded: Iterable<NumberedPart>;
+  readonly outboxCleared: Iterable<OutboxPart>;
 }
 
 const READ_ROWS = 1024;
@@ -151,9 +152,14 @@ export class GraphStore {
     }
   }
 
+  /** What waits to be published, those longest there first; acknowledged ones can be among it: see outbox.ts. */
+  outboxParts(): AsyncIterable<OutboxPart> {
+    return outboxParts(this.#store, this.layout);
+  }
+
+  /** Its names, each once. */
   async *outbox(): AsyncIterable<EntityKey> {
-    for await (const { key } of this.#store.scan(this.layout.prefixes.outbox))
-      yield this.layout.entityOf(key);
+    yield* namesIn(await Array.fromAsync(this.outboxParts()));
   }
 
   /** Erased entities by the text of their hashed key (see {@link erasedName}), and when. */
@@ -195,8 +201,8 @@ export class GraphStore {
     rows.putInto(batch);
     for (const row of erased) batch.delete(layout.vectorKey(row));
     for (const { key, at } of commit.erasures) batch.put(layout.erasedKey(key), float64(at));
-    for (const key of commit.outboxCleared) batch.delete(layout.outboxKey(key));
-    for (const key of commit.outboxAdded) batch.put(layout.outboxKey(key), Buffer.alloc(0));
+    for (const part of commit.outboxCleared) dropPart(batch, layout, part);
+    for (const part of commit.outboxAdded) putPart(batch, layout, part);
     batch.put(layout.headKey(), encodeHead(commit.head));
     await this.#store.write(batch);
     this.#spareRows = this.#lastRows;

@@ -128,14 +128,14 @@ export class Committer {
     number: number,
     pending: PendingCommit,
     entities: readonly EntityRecord[],
-    head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox'>,
+    head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox' | 'outboxParts'>,
     checkpoint: Checkpoint,
   ): Promise<number> {
     const { graph, model, store, index, publisher, overlay, measures, tracks, clock } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
-    const added = publisher.open ? this.#due(pending, checkpoint) : [];
+    const names = publisher.open ? this.#due(pending, checkpoint) : [];
     await this.#options.confirm();
-    const outbox = publisher.size + added.filter((key) => !publisher.has(key)).length;
+    const outbox = publisher.prepare(names);
     await store.commit({
       head: {
         format: 1,
@@ -143,7 +143,8 @@ export class Committer {
         model,
         step: checkpoint.step,
         random: [...checkpoint.random],
-        outbox,
+        outbox: outbox.waiting,
+        outboxParts: outbox.stored,
         ...head,
       },
       edges: pending.edges.values(),
@@ -153,12 +154,12 @@ export class Committer {
       erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
       rows: checkpoint.rows,
       floats: checkpoint.floats,
-      outboxAdded: added,
-      outboxCleared: publisher.takeCleared(),
+      outboxAdded: [...outbox.parts, ...outbox.moved],
+      outboxCleared: outbox.cleared,
     });
     this.commits++;
     this.writtenAt = clock();
-    const size = { records: pending.records, vectors: added.length };
+    const size = { records: pending.records, vectors: names.length };
     measures.commit(number, this.writtenAt - (this.writingSince ?? this.writtenAt), size);
     this.step = checkpoint.step;
     this.watermark = head.watermark;
@@ -166,18 +167,25 @@ export class Committer {
     await this.#options.tell(head.offsets);
     this.moves.add(checkpoint, index, model.dim);
     if (publisher.open) tracks?.add(checkpoint, index, { ...head, at: this.writtenAt, dim: model.dim });
-    const eventAt = new Map(entities.map(({ key, lastSeen }) => [key, lastSeen]));
-    publisher.add(added, { commit: number, since: pending.since, eventAt });
-    return added.length;
+    publisher.add(outbox, { commit: number, since: pending.since, eventAt: eventsOf(names, entities) });
+    return names.length;
   }
 
-  /** Names to publish: those put up, rows the trainer says are due, and entities that are gone. */
-  #due(pending: PendingCommit, checkpoint: Checkpoint): EntityKey[] {
-    const keys = new Set<EntityKey>([...pending.due, ...pending.erasedEntities.values()]);
-    checkpoint.rows.forEach((row, i) => {
-      const key = checkpoint.publish[i] === 1 ? this.#options.index.keyAt(row) : undefined;
-      if (key !== undefined) keys.add(key);
-    });
-    return [...keys];
+  /** Names to publish: those put up, rows the trainer says are due, and entities that are gone. Each once. */
+  #due({ due, erasedEntities }: PendingCommit, { rows, publish }: Checkpoint): EntityKey[] {
+    const { index } = this.#options;
+    const names = [...due, ...erasedEntities.values()];
+    for (let i = 0; i < rows.length; i++) {
+      const name = publish[i] === 1 ? index.keyAt(rows[i]!) : undefined;
+      if (name !== undefined) names.push(name);
+    }
+    // A row has a name of its own: nothing is twice where only rows are due.
+    return due.length + erasedEntities.size === 0 ? names : [...new Set(names)];
   }
+}
+
+/** In the order of the names: time of the newest event that named each. entities: those that events named. */
+function eventsOf(names: readonly EntityKey[], entities: readonly EntityRecord[]): (number | undefined)[] {
+  const byName = new Map(entities.map(({ key, lastSeen }) => [key, lastSeen]));
+  return names.map((name) => byName.get(name));
 }
