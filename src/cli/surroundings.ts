@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { connect } from '../adapters/connect.ts';
-import { openRocksdb } from '../adapters/rocksdb/store.ts';
+import { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Config } from '../config/resolve.ts';
 import type { Log } from '../log.ts';
@@ -10,10 +10,10 @@ import type { Output } from './output.ts';
 /** The outside that commands reach: logs of topics, and stores. */
 export interface World {
   readonly connect: typeof connect;
-  readonly openStore: typeof openRocksdb;
+  readonly openStore: typeof openRocksdbThread;
 }
 
-export const realWorld: World = { connect, openStore: openRocksdb };
+export const realWorld: World = { connect, openStore: openRocksdbThread };
 
 /** What a command is given; configuration and log are made when it asks for them. */
 export interface Surroundings {

@@ -1,10 +1,10 @@
 import { FatalError } from '../errors.ts';
+import { CommittedRows, type StoredVector } from './committed-rows.ts';
 import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { asBuffer, type Layout } from './layout.ts';
 import { dropPart, type NumberedPart, namesIn, type OutboxPart, outboxParts, putPart } from './outbox.ts';
-import { RowWrites } from './row-writes.ts';
 import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** What is kept of an entity besides its vector. Times are epoch ms of events. */
@@ -21,12 +21,6 @@ export interface EntityRecord {
 export interface StoredRow {
   readonly row: number;
   readonly floats: Float32Array;
-  readonly step: number;
-}
-
-/** A vector as it is published, little-endian float32, and the step of the commit that wrote it. */
-export interface StoredVector {
-  readonly bytes: Uint8Array;
   readonly step: number;
 }
 
@@ -49,14 +43,16 @@ export interface Commit {
 }
 
 const READ_ROWS = 1024;
+/** So many entries of a commit are encoded at a time; in between, whatever else there is to do has its turn. */
+const SLICE = 2048;
+/** The same of parts of the outbox, which are a thousand names each. */
+const SLICE_PARTS = 2;
 
 /** A graph in a store: entities, edges both ways, vectors, outbox and head, moved together by `commit`. */
 export class GraphStore {
   readonly layout: Layout;
   readonly #store: Store;
-  /** Rows of the last commit written, and memory for those of the next. */
-  #lastRows: RowWrites | undefined;
-  #spareRows: RowWrites | undefined;
+  #lastRows: CommittedRows | undefined;
 
   constructor(store: Store, layout: Layout) {
     this.#store = store;
@@ -115,8 +111,8 @@ export class GraphStore {
     const vectors = new Map<number, StoredVector>();
     // What was just committed is what is most often asked for, to be published.
     const elsewhere = rows.filter((row) => {
-      const written = this.#lastRows?.find(row);
-      if (written !== undefined) vectors.set(row, this.#storedVector(Buffer.from(written)));
+      const written = this.#lastRows?.vector(row);
+      if (written !== undefined) vectors.set(row, written);
       return written === undefined;
     });
     const values = await this.#store.getMany(elsewhere.map((row) => this.layout.vectorKey(row)));
@@ -182,31 +178,31 @@ export class GraphStore {
     const { layout } = this;
     await this.#checkEpoch(commit.head);
     const batch = new WriteBatch();
-    for (const edge of commit.erasedEdges) {
+    await inSlices(commit.erasedEdges, (edge) => {
       batch.delete(layout.edgeKey(edge));
       batch.delete(layout.reverseKey(edge));
-    }
-    for (const edge of commit.edges) {
+    });
+    await inSlices(commit.edges, (edge) => {
       const value = layout.encodeEdge(edge);
       batch.put(layout.edgeKey(edge), value);
       batch.put(layout.reverseKey(edge), value);
-    }
+    });
     // An entity erased and named again in one commit has a new row: its old name goes before the new one is put.
     for (const { key } of commit.erasedEntities) batch.delete(layout.entityKey(key));
-    for (const entity of commit.entities) batch.put(layout.entityKey(entity.key), entityValue(entity));
+    await inSlices(commit.entities, (entity) => {
+      batch.put(layout.entityKey(entity.key), entityValue(entity));
+    });
     const erased = new Set(Array.from(commit.erasedEntities, ({ row }) => row));
-    const rows = this.#spareRows ?? new RowWrites(layout);
-    this.#spareRows = undefined;
-    rows.fill({ rows: commit.rows, floats: commit.floats, steps: commit.steps ?? commit.head.step, erased });
-    rows.putInto(batch);
+    const { rows, floats, steps = commit.head.step } = commit;
+    batch.rows = { dim: layout.dim, rows, floats, steps, erased };
     for (const row of erased) batch.delete(layout.vectorKey(row));
     for (const { key, at } of commit.erasures) batch.put(layout.erasedKey(key), float64(at));
-    for (const part of commit.outboxCleared) dropPart(batch, layout, part);
-    for (const part of commit.outboxAdded) putPart(batch, layout, part);
+    await inSlices(commit.outboxCleared, (part) => dropPart(batch, layout, part), SLICE_PARTS);
+    await inSlices(commit.outboxAdded, (part) => putPart(batch, layout, part), SLICE_PARTS);
     batch.put(layout.headKey(), encodeHead(commit.head));
+    const written = new CommittedRows(batch.rows);
     await this.#store.write(batch);
-    this.#spareRows = this.#lastRows;
-    this.#lastRows = rows;
+    this.#lastRows = written;
   }
 
   /** What it has in memory; undefined where its store can't tell, or is closed. */
@@ -237,6 +233,15 @@ export class GraphStore {
     const floats = new Float32Array(this.layout.dim + 2);
     new Uint8Array(floats.buffer).set(value.subarray(0, floats.byteLength));
     return { row, floats, step: asBuffer(value).readDoubleLE(floats.byteLength) };
+  }
+}
+
+/** Does the same with each item, and lets others have their turn now and then. */
+async function inSlices<T>(items: Iterable<T>, work: (item: T) => void, size = SLICE): Promise<void> {
+  let done = 0;
+  for (const item of items) {
+    work(item);
+    if (++done % size === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

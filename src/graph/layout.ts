@@ -3,6 +3,7 @@ import { FatalError } from '../errors.ts';
 import type { EdgeName, EdgeState } from './edge.ts';
 import { type EntityKey, entityKey, idOf, typeOf } from './entity.ts';
 import type { Relation } from './relation.ts';
+import { VECTOR, VECTOR_KEY_BYTES, vectorBytes, writeVectorKey } from './row-writes.ts';
 
 /**
  * Byte layout of a graph in a store. Numbers in keys are big-endian so that keys sort as numbers do; numbers in
@@ -24,7 +25,6 @@ import type { Relation } from './relation.ts';
  */
 const HEAD = 0x6d;
 const ENTITY = 0x6e;
-const VECTOR = 0x76;
 const EDGE = 0x65;
 const REVERSE = 0x69;
 const OUTBOX_PART = 0x75;
@@ -33,7 +33,6 @@ const ERASED = 0x78;
 
 export const EDGE_VALUE_BYTES = 9;
 export const ENTITY_VALUE_BYTES = 24;
-const VECTOR_KEY_BYTES = 5;
 const OUTBOX_PART_KEY_BYTES = 9;
 const ERASED_KEY_BYTES = 33;
 /** Of what is damaged: all of any key, and the beginning of a part of the outbox. */
@@ -64,7 +63,7 @@ export class Layout {
 
   /** Bytes of a row's value. */
   get vectorBytes(): number {
-    return (this.dim + 2) * 4 + 8;
+    return vectorBytes(this.dim);
   }
 
   headKey(): Buffer {
@@ -92,14 +91,8 @@ export class Layout {
 
   vectorKey(row: number): Buffer {
     const key = Buffer.allocUnsafe(VECTOR_KEY_BYTES);
-    this.writeVectorKey(key, row);
+    writeVectorKey(key, row);
     return key;
-  }
-
-  /** Makes {@link vectorKey} of bytes that are as long. */
-  writeVectorKey(key: Buffer, row: number): void {
-    key[0] = VECTOR;
-    key.writeUInt32BE(row, 1);
   }
 
   /** Key of an edge from lhs to rhs. */

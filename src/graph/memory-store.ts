@@ -1,3 +1,4 @@
+import { RowWrites } from './row-writes.ts';
 import { type Entry, eachOf, type Store, type WriteBatch } from './store.ts';
 
 const RUN = 100;
@@ -27,11 +28,12 @@ export class MemoryStore implements Store {
   }
 
   async write(batch: WriteBatch): Promise<void> {
-    batch.keys.forEach((key, i) => {
-      const value = batch.values[i];
+    const write = (key: Uint8Array, value: Uint8Array | undefined) => {
       if (value === undefined) this.#values.delete(text(key));
       else this.#values.set(text(key), Buffer.from(value));
-    });
+    };
+    batch.each(write);
+    if (batch.rows !== undefined) new RowWrites().each(batch.rows, write);
     this.#ordered = undefined;
   }
 

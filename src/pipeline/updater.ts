@@ -10,6 +10,7 @@ import type { PartitionLag } from './reading/lag.ts';
 import { TrainingSummary } from './training/summary.ts';
 import { TrainingLine } from './training/training-line.ts';
 import type { UpdaterOptions } from './updater-options.ts';
+import { Cadence } from './writing/cadence.ts';
 import { PendingCommit } from './writing/pending-commit.ts';
 import { sameTopics } from './writing/same-topics.ts';
 import { takeOver } from './writing/take-over.ts';
@@ -35,7 +36,7 @@ export class Updater {
   #pending = new PendingCommit();
   readonly #training: TrainingLine;
   readonly #readiness: Readiness;
-  #lastCommit = 0;
+  readonly #cadence: Cadence;
   #committed: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #parts: Parts | undefined;
@@ -45,6 +46,7 @@ export class Updater {
     this.#intake = new Intake(options.source, options.tuning, options.clock);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
     this.#readiness = new Readiness(options);
+    this.#cadence = new Cadence(options.tuning, options.clock);
     this.#training = new TrainingLine({
       ...{ trainer: options.trainer, summary: this.#summary, measures: options.measures ?? noMeasures },
       ...{ tuning: options.tuning, clock: options.clock, failed: (error) => this.#fail(error) },
@@ -139,7 +141,7 @@ export class Updater {
     const parts = await assemble(this.#options, (error) => this.#fail(error));
     this.#parts = parts;
     this.#summary.step = parts.committer.step;
-    this.#lastCommit = this.#options.clock();
+    this.#cadence.lastAt = this.#options.clock();
     if (this.#stopping) return parts;
     this.#phase = 'joining';
     await this.#intake.start(parts.accepted, {
@@ -198,6 +200,7 @@ export class Updater {
   async #apply(parts: Parts, records: readonly SourceRecord[]): Promise<void> {
     const { tuning } = this.#options;
     const { reads, fetched } = await parts.ingest.read(records);
+    this.#cadence.look(parts.lag.appliedAt, this.#intake.queue.length);
     for (const read of reads) {
       const { record, problem } = read;
       this.#training.open.begin(this.#options.clock(), this.#intake.queue.takenSince);
@@ -209,7 +212,7 @@ export class Updater {
       this.#pending.records++;
       parts.read.advance(record.topic, record.partition, record.offset + 1);
       parts.lag.applied(record);
-      if (this.#training.open.edges < tuning.batchEdges && !this.#pending.isFull(tuning)) continue;
+      if (this.#training.open.edges < tuning.batchEdges && !this.#cadence.isFull(this.#pending)) continue;
       await this.#train();
       if (this.#commitIsDue(parts)) await this.#commit(parts);
     }
@@ -220,12 +223,9 @@ export class Updater {
     if (this.#failure) throw this.#failure;
   }
 
-  #commitIsDue({ publisher, committer }: Parts): boolean {
+  #commitIsDue(parts: Parts): boolean {
     if (this.#training.open.since !== undefined) return false;
-    const { tuning } = this.#options;
-    if (this.#pending.trained >= tuning.commitEdges || this.#pending.isFull(tuning)) return true;
-    const waiting = this.#pending.records > 0 || publisher.cleared > 0;
-    return waiting && !committer.busy && this.#options.clock() - this.#lastCommit >= tuning.commitMs;
+    return this.#cadence.isDue(this.#pending, parts, this.#summary);
   }
 
   /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
@@ -240,7 +240,7 @@ export class Updater {
   async #write(parts: Parts, everything: boolean): Promise<number> {
     const pending = this.#pending;
     this.#pending = new PendingCommit();
-    this.#lastCommit = this.#options.clock();
+    this.#cadence.lastAt = this.#options.clock();
     const offsets = parts.read.toOffsets();
     try {
       return await parts.committer.commit(pending, offsets, everything);

@@ -57,9 +57,9 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     types: ['src/log.ts'],
     packages: PURE,
   },
-  // The ports they adapt, and those of the trainer and of the store.
+  // The ports they adapt, and those of the trainer and of the store; how a store's rows lie is said beside its port.
   'src/adapters/': {
-    all: ['src/errors.ts', 'src/graph/store.ts', 'src/adapters/trainer/worker.ts'],
+    all: ['src/errors.ts', 'src/graph/store.ts', 'src/graph/row-writes.ts', 'src/adapters/trainer/worker.ts'],
     types: ['src/pipeline/ports.ts', 'src/pipeline/training/trainer.ts', 'src/log.ts'],
   },
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.

@@ -38,3 +38,33 @@ export function unpackRun({ bytes, ends }: PackedRun): Entry[] {
   }
   return run;
 }
+
+/** Byte strings in one piece of memory, some of them missing. */
+export interface PackedList {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** [n] length of each, -1 where it is missing. */
+  readonly lengths: Int32Array<ArrayBuffer>;
+}
+
+export function packList(list: readonly (Uint8Array | undefined)[]): PackedList {
+  const lengths = Int32Array.from(list, (each) => each?.length ?? -1);
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + Math.max(0, length), 0));
+  let at = 0;
+  for (const each of list) {
+    if (each === undefined) continue;
+    bytes.set(each, at);
+    at += each.length;
+  }
+  return { bytes, lengths };
+}
+
+/** Views of the packed bytes. */
+export function unpackList({ bytes, lengths }: PackedList): (Buffer | undefined)[] {
+  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  return Array.from(lengths, (length) => {
+    if (length < 0) return undefined;
+    at += length;
+    return whole.subarray(at - length, at);
+  });
+}

@@ -3,8 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { FatalError, reasonOf } from '../../errors.ts';
+import { RowWrites } from '../../graph/row-writes.ts';
 import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
 import { runsOf } from './scan.ts';
+import type { OpenOptions } from './wire.ts';
 
 const SCAN_CAPACITY = 512;
 /** Largest write handed over at once is one commit; memtables of this size keep flushes few. */
@@ -22,10 +24,7 @@ const WAY_OUT =
  * durable: what was written survives a power loss once closed; for a store that is made in one go.
  * @throws FatalError naming the folder: held by another process, unwritable, damaged.
  */
-export async function openRocksdb(
-  folder: string,
-  options: { readonly readOnly?: boolean; readonly durable?: boolean } = {},
-): Promise<Store> {
+export async function openRocksdb(folder: string, options: OpenOptions = {}): Promise<Store> {
   const { readOnly = false, durable = false } = options;
   try {
     if (!readOnly) await mkdir(folder, { recursive: true });
@@ -47,6 +46,8 @@ class RocksdbStore implements Store {
   readonly #folder: string;
   readonly #durable: boolean;
   #closing: Promise<void> | undefined;
+  /** Memory of writes that are done. */
+  readonly #spareRows: RowWrites[] = [];
 
   constructor(db: RocksDB, folder: string, durable: boolean) {
     this.#db = db;
@@ -94,19 +95,23 @@ class RocksdbStore implements Store {
   }
 
   async write(batch: WriteBatch): Promise<void> {
-    if (batch.size === 0) return;
-    const operations = this.#db.write({ autoDestroy: true, capacity: batch.size });
-    for (let i = 0; i < batch.size; i++) {
-      const key = batch.keys[i];
-      const value = batch.values[i];
-      if (key === undefined) continue;
+    const size = batch.size + (batch.rows?.rows.length ?? 0);
+    if (size === 0) return;
+    const operations = this.#db.write({ autoDestroy: true, capacity: size });
+    const write = (key: Uint8Array, value: Uint8Array | undefined) => {
       if (value === undefined) operations.tryDelete(key);
       else operations.tryPut(key, value);
-    }
+    };
+    // Freed with the operations: the memory of both must stay until these are written.
+    const rows = this.#spareRows.pop() ?? new RowWrites();
+    batch.each(write);
+    if (batch.rows !== undefined) rows.each(batch.rows, write);
     try {
       await operations.flush();
     } catch (error) {
       throw writeFailure(this.#folder, error);
+    } finally {
+      this.#spareRows.push(rows);
     }
   }
 

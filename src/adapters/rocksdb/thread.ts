@@ -1,33 +1,37 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { FatalError, reasonOf } from '../../errors.ts';
-import { type Entry, eachOf, type Store } from '../../graph/store.ts';
+import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
 import { unpackError } from '../wire-error.ts';
-import { unpackRun } from './packed.ts';
-import { type Answer, type Call, TAKEN } from './wire.ts';
+import { packList, unpackList, unpackRun } from './packed.ts';
+import { type Answer, type Call, type Opening, type OpenOptions, TAKEN } from './wire.ts';
 
 /** A call before it has a port. */
 type Asked = Call extends infer One ? (One extends Call ? Omit<One, 'port'> : never) : never;
 
 /**
- * Opens a store for reading, in a thread of its own: the binding makes two buffers for each entry, which takes longer
- * than all that is done with most of them. What is read crosses in pieces of hundreds.
- * @throws FatalError as `openRocksdb` does; `write` throws one too.
+ * Opens a store in a thread of its own, with the options and errors of `openRocksdb`: the binding makes two buffers for
+ * each entry, and takes in a write entry by entry, which takes longer than all else that is done with most of them and
+ * would hold up the caller's event loop. What crosses does so in pieces of hundreds. Of a batch that is written, nothing
+ * is left.
  */
-export async function openRocksdbReader(folder: string): Promise<Store> {
+export async function openRocksdbThread(folder: string, options: OpenOptions = {}): Promise<Store> {
   // From sources the entry is TypeScript, from dist JavaScript; this file's own name tells which.
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+  const opening: Opening = { folder, options };
   const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), {
-    workerData: folder,
-    name: 'store reader',
+    workerData: opening,
+    name: options.readOnly ? 'store reader' : 'store',
   });
   const store = new ThreadStore(worker, folder);
   try {
     await store.ask({ method: 'open' });
-    return store;
   } catch (error) {
     await worker.terminate();
     throw error;
   }
+  // Whoever waits for an answer keeps the process alive, and not a store that is only open.
+  worker.unref();
+  return store;
 }
 
 class ThreadStore implements Store {
@@ -47,8 +51,13 @@ class ThreadStore implements Store {
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    const answer = await this.ask({ method: 'getMany', keys });
-    return answer.kind === 'values' ? [...answer.values] : [];
+    if (keys.length === 0) return [];
+    const packed = packList(keys);
+    const answer = await this.ask({ method: 'getMany', keys: packed }, [
+      packed.bytes.buffer,
+      packed.lengths.buffer,
+    ]);
+    return answer.kind === 'values' ? unpackList(answer.values) : [];
   }
 
   scan(prefix: Uint8Array): AsyncIterable<Entry> {
@@ -69,8 +78,15 @@ class ThreadStore implements Store {
     }
   }
 
-  async write(): Promise<void> {
-    throw new FatalError('store-write', `the store in ${this.#folder} is open for reading only`);
+  async write(batch: WriteBatch): Promise<void> {
+    const packed = batch.packed();
+    await this.ask({ method: 'write', batch: packed }, [packed.bytes.buffer, packed.lengths.buffer]);
+  }
+
+  async memory(): Promise<StoreMemory | undefined> {
+    if (this.#closing !== undefined || this.#ended !== undefined) return undefined;
+    const answer = await this.ask({ method: 'memory' });
+    return answer.kind === 'memory' ? answer.memory : undefined;
   }
 
   close(): Promise<void> {
@@ -79,8 +95,8 @@ class ThreadStore implements Store {
   }
 
   /** One answer to one call. */
-  async ask(asked: Asked): Promise<Answer> {
-    const answers = this.#call(asked);
+  async ask(asked: Asked, transferred: ArrayBuffer[] = []): Promise<Answer> {
+    const answers = this.#call(asked, transferred);
     return answers.next().finally(() => this.#over(answers));
   }
 
@@ -91,12 +107,12 @@ class ThreadStore implements Store {
     await this.#worker.terminate();
   }
 
-  #call(asked: Asked): Answers {
+  #call(asked: Asked, transferred: ArrayBuffer[] = []): Answers {
     if (this.#ended !== undefined) throw this.#ended;
     const { port1, port2 } = new MessageChannel();
     const answers = new Answers(port1);
     this.#open.add(answers);
-    this.#worker.postMessage({ ...asked, port: port2 }, [port2]);
+    this.#worker.postMessage({ ...asked, port: port2 }, [port2, ...transferred]);
     return answers;
   }
 
@@ -111,10 +127,7 @@ class ThreadStore implements Store {
   }
 
   #gone(reason: string): FatalError {
-    return new FatalError(
-      'store-read',
-      `the thread that reads the store in ${this.#folder} ended: ${reason}`,
-    );
+    return new FatalError('store-read', `the thread of the store in ${this.#folder} ended: ${reason}`);
   }
 }
 

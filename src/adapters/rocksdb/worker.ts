@@ -1,17 +1,19 @@
-/** Entry of a thread that reads one store, in the folder that `workerData` names: it answers each call over its port. */
+/** Entry of a thread that has one store open, the one `workerData` says: it answers each call over its port. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { FatalError } from '../../errors.ts';
-import type { Store } from '../../graph/store.ts';
+import { type Store, WriteBatch } from '../../graph/store.ts';
 import { packError } from '../wire-error.ts';
-import { packRun } from './packed.ts';
+import { packList, packRun, unpackList } from './packed.ts';
 import { openRocksdb } from './store.ts';
-import { type Answer, type Call, RUNS_AHEAD } from './wire.ts';
+import { type Answer, type Call, type Opening, RUNS_AHEAD } from './wire.ts';
 
 const port = parentPort;
 if (port === null) {
-  throw new FatalError('reading-thread', 'worker.ts is the entry of a thread; use openRocksdbReader');
+  throw new FatalError('store-thread', 'worker.ts is the entry of a thread; use openRocksdbThread');
 }
-const opening: Promise<Store> = openRocksdb(String(workerData), { readOnly: true });
+const NO_KEY = new Uint8Array();
+const { folder, options }: Opening = workerData;
+const opening: Promise<Store> = openRocksdb(folder, options);
 // Told to whoever calls.
 opening.catch(() => undefined);
 
@@ -20,23 +22,30 @@ port.on('message', (call: Call) => {
 });
 
 async function answer(call: Call): Promise<void> {
-  const say = (said: Answer) => call.port.postMessage(said);
+  const say = (said: Answer, transferred: ArrayBuffer[] = []) => call.port.postMessage(said, transferred);
   try {
     const store = await opening;
     switch (call.method) {
       case 'open':
         return say({ kind: 'done' });
-      case 'getMany':
-        return say({ kind: 'values', values: await store.getMany(call.keys) });
+      case 'getMany': {
+        const values = packList(await store.getMany(unpackList(call.keys).map((key) => key ?? NO_KEY)));
+        return say({ kind: 'values', values }, [values.bytes.buffer, values.lengths.buffer]);
+      }
       case 'runs':
         await sendRuns(store, call.prefix, call.port);
         return say({ kind: 'done' });
+      case 'write':
+        await store.write(WriteBatch.unpacked(call.batch));
+        return say({ kind: 'done' });
+      case 'memory':
+        return say({ kind: 'memory', memory: await store.memory?.() });
       case 'close':
         await store.close();
         return say({ kind: 'done' });
     }
   } catch (error) {
-    say({ kind: 'failed', error: packError(error, 'store-read', 'the store could not be read') });
+    say({ kind: 'failed', error: packError(error, 'store-thread', 'the thread of the store failed') });
   }
 }
 

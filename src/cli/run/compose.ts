@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { deadLetter, embeddingsName, topicName } from '../../../topics/index.ts';
 import type { Log as EventLog } from '../../adapters/connect.ts';
 import type { openRocksdb } from '../../adapters/rocksdb/store.ts';
-import { openRocksdbReader } from '../../adapters/rocksdb/thread.ts';
+import { openRocksdbThread } from '../../adapters/rocksdb/thread.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { forgetTopic } from '../../graph/forget-topic.ts';
@@ -85,7 +85,7 @@ export async function composeUpdater(
     store,
     view: async () => {
       const rows = (await store.head())?.rows ?? 0;
-      return rows < READER_ROWS ? undefined : openForReading(graph, livePlace(graph), openRocksdbReader);
+      return rows < READER_ROWS ? undefined : openForReading(graph, livePlace(graph), openRocksdbThread);
     },
     trainer: threadTrainer(graph.trainer),
     deadLetter: (record, problem) => {

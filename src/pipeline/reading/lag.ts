@@ -31,6 +31,8 @@ export class Lag {
   readonly #options: LagOptions;
   /** Time of the newest record applied, by topic and partition, epoch ms. */
   readonly #applied = new Map<string, number[]>();
+  /** Time of the record applied last, by the log, epoch ms. */
+  appliedAt: number | undefined;
   #ends: Offsets = {};
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking = false;
@@ -40,6 +42,7 @@ export class Lag {
   }
 
   applied({ topic, partition, timestamp }: SourceRecord): void {
+    this.appliedAt = timestamp;
     let times = this.#applied.get(topic);
     if (times === undefined) {
       times = [];

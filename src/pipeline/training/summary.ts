@@ -16,6 +16,8 @@ export interface Quality {
 export class TrainingSummary {
   trained = 0;
   step = 0;
+  /** As of the newest report, {@link TrainReport.changedRows}. */
+  changedRows = 0;
   /** Rows that started, by the rule that gave them their start. */
   readonly started = { random: 0, neighbours: 0 };
   readonly #relations: readonly string[];
@@ -35,6 +37,7 @@ export class TrainingSummary {
   add(report: TrainReport): void {
     this.trained += report.edges;
     this.step = report.step;
+    this.changedRows = report.changedRows;
     this.started.random += report.started.random;
     this.started.neighbours += report.started.neighbours;
     if (report.edges === 0) return;

@@ -169,7 +169,8 @@ export class TrainerCore {
       const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random);
       this.#step += steps;
       this.#drop(batch.dropped);
-      return { step: this.#step, edges: batch.edges.lhs.length, ...losses, ...ranks, started };
+      const counts = { edges: batch.edges.lhs.length, changedRows: this.#rows.changed };
+      return { step: this.#step, ...counts, ...losses, ...ranks, started };
     } catch (error) {
       this.#broken = reasonOf(error);
       throw error;

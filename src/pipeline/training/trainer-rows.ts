@@ -7,6 +7,8 @@ import type { Checkpoint, CheckpointOptions, LoadedRows } from './trainer.ts';
 const SCAN_EVERY_MS = 1_000;
 /** Rows looked up for being due, beside those that changed, are at most this many a checkpoint: bounds its memory. */
 const SLICE_ROWS = 32_768;
+/** Memory that is used again may be so many times as large as what it is used for. */
+const WASTE = 8;
 /** Times a row was last published, beside epoch milliseconds. */
 const NEVER = 0;
 const BEFORE_LOAD = Number.POSITIVE_INFINITY;
@@ -38,6 +40,11 @@ export class TrainerRows {
     this.#dirty = new Uint8Array(table.maxRows);
     this.#moved = new Uint8Array(table.maxRows);
     this.#publishedAt = new Float64Array(table.maxRows);
+  }
+
+  /** Rows changed since the last checkpoint. */
+  get changed(): number {
+    return this.#dirtyRows.length;
   }
 
   /** Marks a row as changed. */
@@ -98,7 +105,7 @@ export class TrainerRows {
 
     const rows = Int32Array.from(this.#dirtyRows).sort();
     const width = dim + 2;
-    const copy = new Float32Array(rows.length * width);
+    const copy = sharedFloats(rows.length * width, options.spare);
     const publish = new Uint8Array(rows.length);
     const movedBy = new Float32Array(rows.length);
     for (let i = 0; i < rows.length; i++) {
@@ -152,4 +159,11 @@ export class TrainerRows {
     }
     this.#loaded = false;
   }
+}
+
+/** Memory that the caller's thread and the one that writes share with this one. A little more than asked, to fit again. */
+function sharedFloats(length: number, spare: SharedArrayBuffer | undefined): Float32Array {
+  const fits =
+    spare !== undefined && spare.byteLength >= length * 4 && spare.byteLength <= length * 4 * WASTE;
+  return new Float32Array(fits ? spare : new SharedArrayBuffer(Math.ceil(length * 1.25) * 4), 0, length);
 }

@@ -86,6 +86,8 @@ export interface TrainReport {
   readonly known: readonly RankSums[];
   readonly fresh: readonly RankSums[];
   readonly started: Started;
+  /** Rows changed since the last checkpoint. */
+  readonly changedRows: number;
 }
 
 /** Which rows a checkpoint puts up for publishing. */
@@ -94,6 +96,8 @@ export interface CheckpointOptions extends Publishing {
   readonly now: number;
   /** Rows that moved at all since they were last published, a slice of them at a time: ask again until none is flagged. */
   readonly everything: boolean;
+  /** Memory of a checkpoint that is done with, to be used again where the next one fits. */
+  readonly spare?: SharedArrayBuffer | undefined;
 }
 
 /** What a commit has to write of the model: every row that changed since the last checkpoint, copied aside. */

@@ -60,6 +60,9 @@ export class Committer {
   /** When each commit not yet written was asked for, epoch ms. */
   readonly #writing: number[] = [];
   readonly #deadLetters: Delivery;
+  /** Of the commit written last, whose vectors are still read from it; and memory of those before. */
+  #floats: Float32Array | undefined;
+  readonly #spare: SharedArrayBuffer[] = [];
 
   constructor(options: CommitterOptions, head: Head | undefined) {
     this.#options = options;
@@ -102,7 +105,10 @@ export class Committer {
       ...{ epoch, space, stepBase, topicIds },
     };
     const { epsilon, maxAgeMs } = this.#options.tuning;
-    const checkpoint = trainer.checkpoint({ now: asked, everything, epsilon, maxAgeMs });
+    const checkpoint = trainer.checkpoint({
+      ...{ now: asked, everything, epsilon, maxAgeMs },
+      spare: this.#spare.pop(),
+    });
     // Kept from being called unhandled while an earlier commit is still being written.
     checkpoint.catch(() => undefined);
     this.#writing.push(asked);
@@ -157,6 +163,9 @@ export class Committer {
       outboxAdded: [...outbox.parts, ...outbox.moved],
       outboxCleared: outbox.cleared,
     });
+    const floats = this.#floats?.buffer;
+    if (floats instanceof SharedArrayBuffer) this.#spare.push(floats);
+    this.#floats = checkpoint.floats;
     this.commits++;
     this.writtenAt = clock();
     const size = { records: pending.records, vectors: names.length };

@@ -1,8 +1,9 @@
 import { embeddingHeaders } from '../../../topics/embeddings.ts';
 import { reasonOf } from '../../errors.ts';
+import type { StoredVector } from '../../graph/committed-rows.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
-import type { GraphStore, StoredVector } from '../../graph/graph-store.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';
 import type { Log } from '../../log.ts';
 import type { ByCommit, Measures } from '../measures.ts';

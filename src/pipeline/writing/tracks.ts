@@ -1,3 +1,4 @@
+import { placeOf } from '../../graph/committed-rows.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Checkpoint } from '../training/trainer.ts';
@@ -79,17 +80,4 @@ export class Tracks {
       this.changed = true;
     }
   }
-}
-
-/** Where `row` is among `rows`, ascending; −1: nowhere. */
-export function placeOf(rows: Int32Array, row: number): number {
-  let [low, high] = [0, rows.length - 1];
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const found = rows[middle] ?? row;
-    if (found === row) return middle;
-    if (found < row) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
 }

@@ -1,17 +1,32 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { packRun, unpackRun } from '../../../src/adapters/rocksdb/packed.ts';
+import { packList, packRun, unpackList, unpackRun } from '../../../src/adapters/rocksdb/packed.ts';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
-import { openRocksdbReader } from '../../../src/adapters/rocksdb/thread.ts';
+import { openRocksdbThread } from '../../../src/adapters/rocksdb/thread.ts';
+import { MemoryStore } from '../../../src/graph/memory-store.ts';
 import { type Store, WriteBatch } from '../../../src/graph/store.ts';
-import { batchOf, scanned } from '../../graph/store-conformance.ts';
+import { batchOf, scanned, storeConformance } from '../../graph/store-conformance.ts';
 
 const parent = await mkdtemp(join(tmpdir(), 'twhin-reader-'));
 afterAll(() => rm(parent, { recursive: true, force: true }));
 let folders = 0;
+
+let written = '';
+storeConformance('RocksDB in a thread', {
+  open: () => {
+    written = join(parent, `db-${folders++}`);
+    return openRocksdbThread(written);
+  },
+  reopen: async (store) => {
+    await store.close();
+    return openRocksdbThread(written);
+  },
+});
 
 const nothing = new Uint8Array();
 const keyOf = (n: number) => Buffer.from(`k${String(n).padStart(6, '0')}`);
@@ -29,7 +44,7 @@ async function filled(count: number): Promise<string> {
 
 /** Work with a reader that is closed in the end. */
 async function reading<T>(folder: string, work: (reader: Store) => Promise<T>): Promise<T> {
-  const reader = await openRocksdbReader(folder);
+  const reader = await openRocksdbThread(folder, { readOnly: true });
   return work(reader).finally(() => reader.close());
 }
 
@@ -64,7 +79,9 @@ describe('a reader in a thread of its own', () => {
 
   test('what is wrong with the store is told as the store tells it', async () => {
     const missing = join(parent, 'nowhere');
-    await expect(openRocksdbReader(missing)).rejects.toMatchObject({ code: 'store-missing' });
+    await expect(openRocksdbThread(missing, { readOnly: true })).rejects.toMatchObject({
+      code: 'store-missing',
+    });
     const folder = await filled(20_000);
     const [table = ''] = (await readdir(folder)).filter((name) => name.endsWith('.sst'));
     const path = join(folder, table);
@@ -86,7 +103,7 @@ describe('a reader in a thread of its own', () => {
 
   test('writes nothing; once closed, it says so to whoever reads', async () => {
     const folder = await filled(5_000);
-    const reader = await openRocksdbReader(folder);
+    const reader = await openRocksdbThread(folder, { readOnly: true });
     await expect(reader.write(batchOf(['61', '01']))).rejects.toMatchObject({ code: 'store-write' });
     const scan = reader.runs(nothing)[Symbol.asyncIterator]();
     await scan.next();
@@ -98,6 +115,48 @@ describe('a reader in a thread of its own', () => {
     await expect(rest()).rejects.toMatchObject({ code: 'store-read', message: /ended: it was closed/ });
     await expect(reader.getMany([keyOf(1)])).rejects.toMatchObject({ code: 'store-read' });
   });
+});
+
+describe('a writer in a thread of its own', () => {
+  test('writes rows as its twin in memory does, and tells what memory it has', async () => {
+    const [store, twin] = [await openRocksdbThread(join(parent, `db-${folders++}`)), new MemoryStore()];
+    const rows = Int32Array.from({ length: 3_000 }, (_, i) => 3 * i);
+    const floats = new Float32Array(new SharedArrayBuffer(rows.length * 6 * 4)).map((_, i) => i / 7);
+    for (const each of [store, twin]) {
+      const batch = batchOf(['61', '01'], ['62', null]);
+      batch.rows = { dim: 4, rows, floats, steps: 17, erased: new Set([30, 2_999 * 3]) };
+      await each.write(batch);
+    }
+    const all = await scanned(store.scan(nothing));
+    expect(all).toEqual(await scanned(twin.scan(nothing)));
+    expect(all).toHaveLength(1 + 3_000 - 2);
+    expect((await store.memory?.())?.memtables).toBeGreaterThan(0);
+    await store.close();
+    expect(await store.memory?.()).toBeUndefined();
+  });
+
+  test('keeps others out, and does not keep the process alive', async () => {
+    const folder = join(parent, `db-${folders++}`);
+    const store = await openRocksdbThread(folder);
+    await expect(openRocksdbThread(folder)).rejects.toMatchObject({ code: 'store-in-use' });
+    await store.close();
+    const source = join(import.meta.dirname, '../../../src/adapters/rocksdb/thread.ts');
+    const script = `import(${JSON.stringify(source)}).then(async ({ openRocksdbThread }) => {
+      await openRocksdbThread(${JSON.stringify(folder)});
+      console.log('open');
+    });`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 20_000 });
+    expect(stdout).toBe('open\n');
+  });
+});
+
+test('a list is packed and unpacked as it was, missing ones too', () => {
+  const item = fc.option(fc.uint8Array({ maxLength: 40 }), { nil: undefined });
+  fc.assert(
+    fc.property(fc.array(item, { maxLength: 30 }), (list) => {
+      expect(unpackList(packList(list)).map((each) => each && new Uint8Array(each))).toEqual(list);
+    }),
+  );
 });
 
 test('a run is packed and unpacked as it was', () => {

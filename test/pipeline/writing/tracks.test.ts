@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { placeOf } from '../../../src/graph/committed-rows.ts';
 import { EntityIndex } from '../../../src/graph/entity-index.ts';
 import { MOST_POINTS } from '../../../src/pipeline/writing/track.ts';
-import { MOST_TRACKS, placeOf, Tracks } from '../../../src/pipeline/writing/tracks.ts';
+import { MOST_TRACKS, Tracks } from '../../../src/pipeline/writing/tracks.ts';
 import { restoreTracks, tracksToText } from '../../../src/pipeline/writing/tracks-text.ts';
 import { FIRST_ROW, user } from '../../graph/graph-fixture.ts';
 import { checkpointOf } from '../training/stand-in-trainer.ts';

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import type { Pace } from '../../../src/pipeline/tuning.ts';
+import { Cadence } from '../../../src/pipeline/writing/cadence.ts';
+import { PendingCommit } from '../../../src/pipeline/writing/pending-commit.ts';
+
+const START = 1_700_000_000_000;
+const PACE: Pace = {
+  ...{ batchEdges: 100, lingerMs: 50, commitEdges: 400, commitMs: 500 },
+  ...{ queueBytes: 1e6, maxOutbox: 1e6 },
+};
+const IDLE = { publisher: { cleared: 0 }, committer: { busy: false } };
+const FEW = { changedRows: 10 };
+
+function setUp() {
+  let now = START;
+  const tuning: { -readonly [key in keyof Pace]: Pace[key] } = { ...PACE };
+  const cadence = new Cadence(tuning, () => now);
+  cadence.lastAt = START;
+  const after = (ms: number) => {
+    now = START + ms;
+  };
+  const pendingOf = (trained: number) => Object.assign(new PendingCommit(), { trained, records: trained });
+  return { cadence, tuning, after, pendingOf };
+}
+
+test('a commit is due by its edges, or by time unless one is being written', () => {
+  const { cadence, after, pendingOf } = setUp();
+  expect(cadence.isDue(pendingOf(399), IDLE, FEW)).toBe(false);
+  expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
+  after(500);
+  expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
+  expect(cadence.isDue(pendingOf(1), { ...IDLE, committer: { busy: true } }, FEW)).toBe(false);
+  expect(cadence.isDue(pendingOf(0), IDLE, FEW)).toBe(false);
+  expect(cadence.isDue(pendingOf(0), { ...IDLE, publisher: { cleared: 1 } }, FEW)).toBe(true);
+});
+
+test('one that is behind, with a batch at hand, writes larger ones until it has caught up', () => {
+  const { cadence, after, pendingOf } = setUp();
+  after(600);
+  cadence.look(START - 10_000, 5_000);
+  expect(cadence.isDue(pendingOf(3_199), IDLE, FEW)).toBe(false);
+  expect(cadence.isFull(pendingOf(3_199))).toBe(false);
+  expect(cadence.isDue(pendingOf(3_200), IDLE, FEW)).toBe(true);
+  after(4_000);
+  expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
+  after(600);
+  for (const [appliedAt, waiting] of [
+    [START - 10_000, 1_000],
+    [START - 1_000, 5_000],
+    [undefined, 5_000],
+  ] as const) {
+    cadence.look(START - 10_000, 5_000);
+    expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(false);
+    cadence.look(appliedAt, waiting);
+    expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
+  }
+});
+
+test('one that catches up writes no more rows than memory is to hold', () => {
+  const { cadence, pendingOf } = setUp();
+  cadence.look(START - 10_000, 5_000);
+  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 524_287 })).toBe(false);
+  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 524_288 })).toBe(true);
+  expect(cadence.isDue(pendingOf(399), IDLE, { changedRows: 524_288 })).toBe(false);
+});
+
+test('settings that change count from then on', () => {
+  const { cadence, tuning, pendingOf } = setUp();
+  cadence.look(undefined, 0);
+  tuning.commitEdges = 50;
+  expect(cadence.isDue(pendingOf(50), IDLE, FEW)).toBe(true);
+  cadence.look(START - 10_000, 5_000);
+  expect(cadence.isDue(pendingOf(399), IDLE, FEW)).toBe(false);
+  expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
+});
