@@ -139,7 +139,7 @@ export class Committer {
   ): Promise<number> {
     const { graph, model, store, index, publisher, overlay, measures, tracks, clock } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
-    const names = publisher.open ? this.#due(pending, checkpoint) : [];
+    const { names, rows } = publisher.open ? this.#due(pending, checkpoint) : NONE;
     await this.#options.confirm();
     const outbox = publisher.prepare(names);
     await store.commit({
@@ -176,25 +176,40 @@ export class Committer {
     await this.#options.tell(head.offsets);
     this.moves.add(checkpoint, index, model.dim);
     if (publisher.open) tracks?.add(checkpoint, index, { ...head, at: this.writtenAt, dim: model.dim });
-    publisher.add(outbox, { commit: number, since: pending.since, eventAt: eventsOf(names, entities) });
+    publisher.add(outbox, { commit: number, since: pending.since, rows, eventAt: eventsOf(rows, entities) });
     return names.length;
   }
 
-  /** Names to publish: those put up, rows the trainer says are due, and entities that are gone. Each once. */
-  #due({ due, erasedEntities }: PendingCommit, { rows, publish }: Checkpoint): EntityKey[] {
+  /** What to publish: names put up, entities that are gone, and rows the trainer says are due. Each name once. */
+  #due({ due, erasedEntities }: PendingCommit, { rows, publish }: Checkpoint): Due {
     const { index } = this.#options;
-    const names = [...due, ...erasedEntities.values()];
+    const names = [...new Set([...due, ...erasedEntities.values()])];
+    const found: Rows = names.map((name) => index.find(name));
+    const named = new Set(names);
     for (let i = 0; i < rows.length; i++) {
-      const name = publish[i] === 1 ? index.keyAt(rows[i]!) : undefined;
-      if (name !== undefined) names.push(name);
+      const row = rows[i]!;
+      const name = publish[i] === 1 ? index.keyAt(row) : undefined;
+      // A row has a name of its own.
+      if (name === undefined || (named.size > 0 && named.has(name))) continue;
+      names.push(name);
+      found.push(row);
     }
-    // A row has a name of its own: nothing is twice where only rows are due.
-    return due.length + erasedEntities.size === 0 ? names : [...new Set(names)];
+    return { names, rows: found };
   }
 }
 
-/** In the order of the names: time of the newest event that named each. entities: those that events named. */
-function eventsOf(names: readonly EntityKey[], entities: readonly EntityRecord[]): (number | undefined)[] {
-  const byName = new Map(entities.map(({ key, lastSeen }) => [key, lastSeen]));
-  return names.map((name) => byName.get(name));
+type Rows = (number | undefined)[];
+
+interface Due {
+  readonly names: readonly EntityKey[];
+  /** In the order of the names. */
+  readonly rows: Rows;
+}
+
+const NONE: Due = { names: [], rows: [] };
+
+/** In the order of `rows`: time of the newest event that named each. entities: those that events named. */
+function eventsOf(rows: Rows, entities: readonly EntityRecord[]): Rows {
+  const byRow = new Map<number | undefined, number>(entities.map(({ row, lastSeen }) => [row, lastSeen]));
+  return rows.map((row) => byRow.get(row));
 }

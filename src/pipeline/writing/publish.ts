@@ -11,7 +11,7 @@ import type { Message, Sink } from '../ports.ts';
 import { Window } from '../window.ts';
 import { Delivery, type SendFailure } from './delivery.ts';
 import { Owed } from './owed.ts';
-import { type Outbox, type Sent, Waiting } from './waiting.ts';
+import { type Due, type Outbox, type Sent, Waiting } from './waiting.ts';
 import type { Writer } from './writer.ts';
 
 /** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
@@ -126,7 +126,7 @@ export class Publisher {
     const { clock, measures } = this.#options;
     const began = clock();
     const sweep = this.#waiting.take(SWEEP);
-    const messages = await this.#messages(sweep.map(({ name }) => name));
+    const messages = await this.#messages(sweep);
     await this.#delivery.send(messages, 'vectors');
     const now = clock();
     for (const { since, eventAt } of sweep) {
@@ -146,16 +146,22 @@ export class Publisher {
     }
   }
 
-  async #messages(keys: readonly EntityKey[]): Promise<Message[]> {
+  async #messages(sweep: readonly Due[]): Promise<Message[]> {
     const { topic, header, writer } = this.#options;
     const { epoch, space, stepBase } = writer;
-    const vectors = await this.#stored(keys);
+    const vectors = await this.#stored(sweep);
     const at = this.#options.watermark();
-    return keys.map((key, i) => {
+    // Most of a sweep are of a few commits: what is said of them is made once.
+    const said = new Map<number, Message['headers']>();
+    return sweep.map(({ name }, i) => {
       const vector = vectors[i];
       const step = stepBase + (vector?.step ?? this.#options.step());
-      const headers = embeddingHeaders({ ...header, step, at, epoch, space });
-      return { topic, key, value: vector?.bytes ?? null, headers };
+      let headers = said.get(step);
+      if (headers === undefined) {
+        headers = embeddingHeaders({ ...header, step, at, epoch, space });
+        said.set(step, headers);
+      }
+      return { topic, key: name, value: vector?.bytes ?? null, headers };
     });
   }
 
@@ -163,15 +169,16 @@ export class Publisher {
    * What the store holds of each. The index is ahead of it: an entity that is erased there, or has another row by now,
    * is as it was until that is committed. Its tombstone, sent before, would be followed by its vector if the process died.
    */
-  async #stored(keys: readonly EntityKey[]): Promise<(StoredVector | undefined)[]> {
+  async #stored(sweep: readonly Due[]): Promise<(StoredVector | undefined)[]> {
     const { store, index } = this.#options;
-    const vectors = await readVectors(
-      store,
-      keys.map((key) => index.find(key)),
+    // The row it had is most often the one it has, and told without a look-up by name.
+    const rows = sweep.map(({ name, row }) =>
+      row !== undefined && index.keyAt(row) === name ? row : index.find(name),
     );
-    const gone = keys.filter((_, i) => vectors[i] === undefined);
+    const vectors = await readVectors(store, rows);
+    const gone = sweep.filter((_, i) => vectors[i] === undefined);
     if (gone.length === 0) return vectors;
-    const entities = await store.readEntities(gone);
+    const entities = await store.readEntities(gone.map(({ name }) => name));
     const still = await readVectors(
       store,
       entities.map((entity) => entity?.row),

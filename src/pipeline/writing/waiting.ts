@@ -5,6 +5,8 @@ import { type OpenPart, OutboxParts } from './outbox-parts.ts';
 /** A vector or tombstone to be sent. One that moves again while it waits stays the same one, and in its place. */
 export interface Due {
   readonly name: EntityKey;
+  /** Where it was when it was put up: it can be elsewhere by now, or gone. */
+  readonly row: number | undefined;
   /** Arrival of the oldest record behind it, epoch ms. */
   readonly since: number | undefined;
   /** Time of the event that moved it, epoch ms; undefined where none named it. */
@@ -21,7 +23,9 @@ export interface Due {
 export interface Sent {
   readonly commit: number;
   readonly since?: number | undefined;
-  /** In the order of the names: time of the newest event that named each, epoch ms. */
+  /** In the order of the names: the row of each. */
+  readonly rows?: readonly (number | undefined)[];
+  /** The same: time of the newest event that named each, epoch ms. */
   readonly eventAt?: readonly (number | undefined)[];
 }
 
@@ -88,12 +92,14 @@ export class Waiting {
   }
 
   /** Puts up what a commit wrote. Gives how many vectors each earlier commit has no longer to wait for. */
-  add({ found, parts, moved }: Outbox, { commit, since, eventAt }: Sent): Map<number, number> {
+  add({ found, parts, moved }: Outbox, { commit, since, rows, eventAt }: Sent): Map<number, number> {
     const again = new Map<number, number>();
     let i = 0;
     for (const part of parts) {
       for (const name of part.names) {
-        this.#put({ name, since, eventAt: eventAt?.[i], commit, part, state: 'waiting' }, found[i], again);
+        const at = eventAt?.[i];
+        if (!this.#goesOn(found[i], { commit, eventAt: at, part }, again))
+          this.#append({ name, row: rows?.[i], since, eventAt: at, commit, part, state: 'waiting' });
         i++;
       }
     }
@@ -113,8 +119,9 @@ export class Waiting {
     for (const loaded of this.#loaded) {
       const part = this.#parts.take(loaded);
       for (const name of part.names) {
-        const due: Due = { name, since: undefined, eventAt: undefined, commit, part, state: 'waiting' };
-        this.#put(due, this.#byName.get(name), again);
+        const unknown = { row: undefined, since: undefined, eventAt: undefined };
+        if (!this.#goesOn(this.#byName.get(name), { ...unknown, commit, part }, again))
+          this.#append({ name, ...unknown, commit, part, state: 'waiting' });
       }
     }
     this.#loaded = [];
@@ -149,20 +156,30 @@ export class Waiting {
     return by;
   }
 
-  /** again: counts those that an earlier commit had put up. */
-  #put(due: Due, found: Due | undefined, again: Map<number, number>): void {
-    if (found !== undefined && found.state !== 'over') {
-      again.set(found.commit, (again.get(found.commit) ?? 0) + 1);
-      this.#parts.release(found.part);
-      if (found.state === 'waiting') {
-        found.part = due.part;
-        found.commit = due.commit;
-        found.eventAt ??= due.eventAt;
-        return;
-      }
-      found.state = 'over';
+  /**
+   * Whether it waits already, and now for what is put up as well; in hand it is sent as it was, and waits anew.
+   * again: counts those that an earlier commit had put up.
+   */
+  #goesOn(
+    due: Due | undefined,
+    { commit, eventAt, part }: Pick<Due, 'commit' | 'eventAt' | 'part'>,
+    again: Map<number, number>,
+  ): boolean {
+    if (due === undefined || due.state === 'over') return false;
+    again.set(due.commit, (again.get(due.commit) ?? 0) + 1);
+    this.#parts.release(due.part);
+    if (due.state === 'in hand') {
+      due.state = 'over';
+      return false;
     }
-    // Behind all that waits: else what moves with each commit would be sent again and again, and nothing else.
+    due.part = part;
+    due.commit = commit;
+    due.eventAt ??= eventAt;
+    return true;
+  }
+
+  /** Behind all that waits: else what moves with each commit would be sent again and again, and nothing else. */
+  #append(due: Due): void {
     this.#byName.set(due.name, due);
     this.#queue.push(due);
   }
