@@ -204,6 +204,18 @@ describe('Publisher', () => {
     ]);
   });
 
+  test('sends what is on the row of the name, where it was put up with a row that is not its own any more', async () => {
+    const { sink, publisher, move, add } = await setUp();
+    await move(5, 2, 8);
+    add([A, B], { commit: 1, rows: [5, 5] });
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
+      [A, ONE, '7'],
+      [B, TWO, '8'],
+    ]);
+  });
+
   test('sends a tombstone for an entity that is gone, with the step of the last commit', async () => {
     const { sink, publisher, index, store, add } = await setUp();
     await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
