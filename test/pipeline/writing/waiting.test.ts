@@ -146,7 +146,11 @@ describe('what waits to be published', () => {
   test('of a process that stands by stays stored', () => {
     const waiting = new Waiting([part(4, A)]);
     expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 1, cleared: [], parts: [] });
+    // It can lead more than once.
     expect([waiting.load(0), waiting.load(0), waiting.size]).toEqual([1, 0, 1]);
+    waiting.take(1);
+    waiting.acknowledged();
+    expect(waiting.prepare([])).toMatchObject({ stored: 0, cleared: [{ number: 4 }] });
   });
 
   test('does not pile up where nothing is acknowledged, and one name of each commit moves no more', () => {
@@ -166,5 +170,23 @@ describe('what waits to be published', () => {
     expect(stored.send(3_000)).toEqual([...busy, ...users(2_000, 1_000)]);
     stored.commit([]);
     expect(stored.parts).toEqual([]);
+  });
+
+  test('does not keep a part for what was acknowledged while it was put there', () => {
+    const waiting = new Waiting();
+    waiting.add(waiting.prepare([A, ...users(999)]), { commit: 1 });
+    // The first part waits for a alone from here on, until so much is stored that a is put into another.
+    let outbox = waiting.prepare(users(999));
+    for (let i = 0; i < 30 && outbox.moved.length === 0; i++) {
+      waiting.add(outbox, { commit: 2 });
+      outbox = waiting.prepare([...users(999), user(`once${i}`)]);
+    }
+    expect(outbox.moved[0]?.names[0]).toBe(A);
+    expect(waiting.take(1).map(({ name }) => name)).toEqual([A]);
+    waiting.acknowledged();
+    waiting.add(outbox, { commit: 3 });
+    waiting.take(2_000);
+    waiting.acknowledged();
+    expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 0 });
   });
 });
