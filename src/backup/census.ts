@@ -8,6 +8,7 @@ export class Census {
   readonly #entities: number[];
   readonly #edges: number[];
   #outbox = 0;
+  #outboxParts = 0;
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -16,9 +17,13 @@ export class Census {
   }
 
   add({ key, value }: Entry): void {
-    const { entities, edges, outbox } = this.#layout.prefixes;
+    const { entities, edges, outboxNames, outboxParts } = this.#layout.prefixes;
     if (key[0] === entities[0]) this.#count(this.#entities, key[1]);
-    else if (key[0] === outbox[0]) this.#outbox++;
+    else if (key[0] === outboxNames[0]) this.#outbox++;
+    else if (key[0] === outboxParts[0]) {
+      this.#outboxParts++;
+      this.#outbox += this.#layout.decodeNames(value).length;
+    }
     // The relation follows the first entity: see the layout. A removed edge is not counted.
     else if (key[0] === edges[0] && value[8] === 0) this.#count(this.#edges, key[4 + (key[2] ?? 0)]);
   }
@@ -34,7 +39,9 @@ export class Census {
       ...this.#layout.relations.flatMap(({ name }, i) =>
         of(`live ${name} edges`, this.#edges[i] ?? 0, head.edges[name] ?? 0),
       ),
+      // There may be more: see the check.
       ...of('vectors to publish', Math.min(this.#outbox, head.outbox), head.outbox),
+      ...of('parts of the outbox', Math.min(this.#outboxParts, head.outboxParts), head.outboxParts),
     ];
   }
 

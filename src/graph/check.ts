@@ -13,6 +13,7 @@ export interface CheckReport {
   /** Live edges by relation. */
   readonly edges: Readonly<Record<string, number>>;
   readonly removed: number;
+  /** Names in the outbox; one that is in two of its parts counts twice. */
   readonly outbox: number;
   /** First row after those of all entities. */
   readonly nextRow: number;
@@ -37,22 +38,25 @@ export async function checkStore(
   const head = await readHead(store, findings);
   const entities = await checkEntities(store, head, findings, progress);
   const edges = await checkEdges(store, findings, progress);
-  const outbox = await checkNames(store, findings);
+  const outbox = await checkOutbox(store, findings);
+  await checkErasures(store, findings);
   await checkUnknown(store, findings);
   const report = {
     head,
     entities: entities.types,
     edges: edges.live,
     removed: edges.removed,
-    outbox,
+    outbox: outbox.names,
     nextRow: entities.nextRow,
   };
   if (head) {
     compare(findings, 'entities', head.entities, report.entities);
     compare(findings, 'edges', head.edges, report.edges);
-    // A standby counts only what it put there itself: more than counted is published all the same.
-    if (outbox < head.outbox)
-      findings.add('outbox-fewer', `${outbox}, counted ${head.outbox}`, head.outbox - outbox);
+    // A standby counts only what it put there itself, and parts hold names that are through: more is no finding.
+    if (outbox.names < head.outbox)
+      findings.add('outbox-fewer', `${outbox.names}, counted ${head.outbox}`, head.outbox - outbox.names);
+    else if (outbox.parts < head.outboxParts)
+      findings.add('outbox-fewer', `${outbox.parts} parts, counted ${head.outboxParts}`);
     checkOffsets(head, findings);
   } else if (done > 0 && findings.count('head-damaged') === 0) {
     findings.add('head-missing', `${done} entries`);
@@ -70,21 +74,35 @@ async function readHead(store: GraphStore, findings: Findings): Promise<Head | u
   }
 }
 
-/** Looks at names waiting to be published, which it counts, and at those of what was erased. */
-async function checkNames(store: GraphStore, findings: Findings): Promise<number> {
-  const { layout, entries } = store;
-  let outbox = 0;
-  for await (const { key, value } of entries.scan(layout.prefixes.outbox)) {
-    outbox++;
-    if (attempt(() => layout.entityOf(key)) === undefined || value.length > 0)
-      findings.add('entry-damaged', `outbox ${asBuffer(key).toString('hex')}`);
+/** Looks at what waits to be published, and counts it. */
+async function checkOutbox(
+  { layout, entries }: GraphStore,
+  findings: Findings,
+): Promise<{ names: number; parts: number }> {
+  const { outboxNames, outboxParts } = layout.prefixes;
+  let [names, parts] = [0, 0];
+  const damaged = (key: Uint8Array) =>
+    findings.add('entry-damaged', `outbox ${asBuffer(key).toString('hex')}`);
+  for await (const { key, value } of entries.scan(outboxNames)) {
+    names++;
+    if (attempt(() => layout.entityOf(key)) === undefined || value.length > 0) damaged(key);
   }
+  for await (const { key, value } of entries.scan(outboxParts)) {
+    parts++;
+    const held = attempt(() => layout.decodeNames(value))?.length ?? 0;
+    names += held;
+    if (held === 0 || attempt(() => layout.outboxNumberOf(key)) === undefined) damaged(key);
+  }
+  return { names, parts };
+}
+
+/** Looks at the names of what was erased. */
+async function checkErasures({ layout, entries }: GraphStore, findings: Findings): Promise<void> {
   for await (const { key, value } of entries.scan(layout.prefixes.erased)) {
     const at = value.length === 8 ? asBuffer(value).readDoubleLE(0) : Number.NaN;
     if (!layout.isErasedKey(key) || !Number.isFinite(at))
       findings.add('entry-damaged', `erasure ${asBuffer(key).toString('hex')}`);
   }
-  return outbox;
 }
 
 /** Keys that begin like none of ours, or like the head's without being it. */
@@ -100,8 +118,8 @@ async function checkUnknown({ layout, entries }: GraphStore, findings: Findings)
 }
 
 function knownPrefixes({ prefixes }: Layout): Buffer[] {
-  const { entities, vectors, edges, reverse, outbox, erased } = prefixes;
-  return [entities, vectors, edges, reverse, outbox, erased];
+  const { entities, vectors, edges, reverse, outboxParts, outboxNames, erased } = prefixes;
+  return [entities, vectors, edges, reverse, outboxParts, outboxNames, erased];
 }
 
 function compare(

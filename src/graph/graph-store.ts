@@ -5,6 +5,7 @@ import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
 import { decodeKept, encodeKept, type Kept } from './kept.ts';
 import { asBuffer, type Layout } from './layout.ts';
+import { dropPart, type NumberedPart, namesIn, type OutboxPart, outboxParts, putPart } from './outbox.ts';
 import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** An entity besides its vector. */
@@ -33,14 +34,15 @@ export interface Commit {
   readonly floats: Float32Array;
   /** [n] step each row is of; that of the head unless given. */
   readonly steps?: Float64Array;
-  readonly outboxAdded: Iterable<EntityKey>;
-  readonly outboxCleared: Iterable<EntityKey>;
+  readonly outboxAdded: Iterable<NumberedPart>;
+  readonly outboxCleared: Iterable<OutboxPart>;
 }
 
 const READ_ROWS = 1024;
 /** So many entries of a commit are encoded at a time; in between, whatever else there is to do has its turn. */
 const SLICE = 2048;
-const NOTHING = new Uint8Array();
+/** The same of parts of the outbox, which are a thousand names each. */
+const SLICE_PARTS = 2;
 
 /** A graph in a store: entities, edges both ways, vectors, outbox and head, moved together by `commit`. */
 export class GraphStore {
@@ -142,9 +144,14 @@ export class GraphStore {
     }
   }
 
+  /** What waits to be published, those longest there first; acknowledged ones can be among it: see outbox.ts. */
+  outboxParts(): AsyncIterable<OutboxPart> {
+    return outboxParts(this.#store, this.layout);
+  }
+
+  /** Its names, each once. */
   async *outbox(): AsyncIterable<EntityKey> {
-    for await (const { key } of this.#store.scan(this.layout.prefixes.outbox))
-      yield this.layout.entityOf(key);
+    yield* namesIn(await Array.fromAsync(this.outboxParts()));
   }
 
   /** Erased entities by the text of their hashed key (see {@link erasedName}), and when. */
@@ -186,8 +193,8 @@ export class GraphStore {
     batch.rows = { dim: layout.dim, rows, floats, steps, erased };
     for (const row of erased) batch.delete(layout.vectorKey(row));
     for (const { key, at } of commit.erasures) batch.put(layout.erasedKey(key), float64(at));
-    await inSlices(commit.outboxCleared, (key) => batch.delete(layout.outboxKey(key)));
-    await inSlices(commit.outboxAdded, (key) => batch.put(layout.outboxKey(key), NOTHING));
+    await inSlices(commit.outboxCleared, (part) => dropPart(batch, layout, part), SLICE_PARTS);
+    await inSlices(commit.outboxAdded, (part) => putPart(batch, layout, part), SLICE_PARTS);
     batch.put(layout.headKey(), encodeHead(commit.head));
     const written = new CommittedRows(batch.rows);
     await this.#store.write(batch);
@@ -226,11 +233,11 @@ export class GraphStore {
 }
 
 /** Does the same with each item, and lets others have their turn now and then. */
-async function inSlices<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
+async function inSlices<T>(items: Iterable<T>, work: (item: T) => void, size = SLICE): Promise<void> {
   let done = 0;
   for (const item of items) {
     work(item);
-    if (++done % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (++done % size === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

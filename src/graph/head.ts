@@ -26,7 +26,10 @@ export const headSchema = z.object({
   /** Live edges by relation, entities by type. */
   edges: z.record(z.string(), count),
   entities: z.record(z.string(), count),
+  /** Vectors and tombstones not acknowledged, each name once. The stored parts hold these and may hold more. */
   outbox: count,
+  /** Stored parts of the outbox: one that is lost is missed, whatever the others hold. */
+  outboxParts: count.default(0),
   /** Newest event time seen, epoch ms. */
   watermark: z.number(),
   /** Rises with each process that writes the store or takes the embeddings topic over; published with each vector. */

@@ -14,7 +14,8 @@ import { VECTOR, VECTOR_KEY_BYTES, vectorBytes, writeVectorKey } from './row-wri
  *     v <row u32>                        vector, accumulator, drift: (dim + 2) f32 | step f64
  *     e <lhs> <relation u8> <rhs>        at f64 | removed u8
  *     i <rhs> <relation u8> <lhs>        the same, the other way round
- *     o <entity>                         empty: its vector (or tombstone) has yet to be acknowledged
+ *     u <number u64>                     <entity> after <entity>: their vectors (or tombstones) are put up, see outbox.ts
+ *     o <entity>                         empty: one of these, as stores of before hold them
  *     x <sha-256 of the entity's key>    at f64: erased at that time; older events are late
  *
  *     <entity>: type u8 | length of id less one, u8 | id, UTF-8
@@ -26,12 +27,16 @@ const HEAD = 0x6d;
 const ENTITY = 0x6e;
 const EDGE = 0x65;
 const REVERSE = 0x69;
-const OUTBOX = 0x6f;
+const OUTBOX_PART = 0x75;
+const OUTBOX_NAME = 0x6f;
 const ERASED = 0x78;
 
 export const EDGE_VALUE_BYTES = 9;
 export const ENTITY_VALUE_BYTES = 24;
+const OUTBOX_PART_KEY_BYTES = 9;
 const ERASED_KEY_BYTES = 33;
+/** Of what is damaged: all of any key, and the beginning of a part of the outbox. */
+const SHOWN_BYTES = 600;
 
 export class Layout {
   readonly entityTypes: readonly string[];
@@ -69,8 +74,15 @@ export class Layout {
     return this.#named(ENTITY, entity);
   }
 
-  outboxKey(entity: EntityKey): Buffer {
-    return this.#named(OUTBOX, entity);
+  outboxPartKey(number: number): Buffer {
+    const key = Buffer.allocUnsafe(OUTBOX_PART_KEY_BYTES);
+    key[0] = OUTBOX_PART;
+    key.writeBigUInt64BE(BigInt(number), 1);
+    return key;
+  }
+
+  outboxNameKey(entity: EntityKey): Buffer {
+    return this.#named(OUTBOX_NAME, entity);
   }
 
   erasedKey(entity: EntityKey): Buffer {
@@ -101,7 +113,8 @@ export class Layout {
     vectors: Buffer.of(VECTOR),
     edges: Buffer.of(EDGE),
     reverse: Buffer.of(REVERSE),
-    outbox: Buffer.of(OUTBOX),
+    outboxParts: Buffer.of(OUTBOX_PART),
+    outboxNames: Buffer.of(OUTBOX_NAME),
     erased: Buffer.of(ERASED),
     edgesOut: (entity: EntityKey) => this.#named(EDGE, entity),
     edgesIn: (entity: EntityKey) => this.#named(REVERSE, entity),
@@ -128,6 +141,33 @@ export class Layout {
   rowOf(vectorKey: Uint8Array): number {
     if (vectorKey.length !== VECTOR_KEY_BYTES) throw damaged('key', vectorKey);
     return asBuffer(vectorKey).readUInt32BE(1);
+  }
+
+  outboxNumberOf(partKey: Uint8Array): number {
+    if (partKey.length !== OUTBOX_PART_KEY_BYTES) throw damaged('key', partKey);
+    return Number(asBuffer(partKey).readBigUInt64BE(1));
+  }
+
+  encodeNames(names: readonly EntityKey[]): Buffer {
+    const ids = names.map(idOf);
+    let bytes = 0;
+    for (const id of ids) bytes += 2 + Buffer.byteLength(id);
+    const value = Buffer.allocUnsafe(bytes);
+    let at = 0;
+    names.forEach((name, i) => {
+      at = this.#write(value, at, name, ids[i]!);
+    });
+    return value;
+  }
+
+  decodeNames(value: Uint8Array): EntityKey[] {
+    const names: EntityKey[] = [];
+    for (let at = 0; at < value.length; ) {
+      const [name, end] = this.#decode(value, at, 'value');
+      names.push(name);
+      at = end;
+    }
+    return names;
   }
 
   /** The edge a key of kind `e` or `i` names. */
@@ -198,11 +238,11 @@ export class Layout {
     return at + 2 + bytes;
   }
 
-  #decode(key: Uint8Array, start: number): [EntityKey, end: number] {
-    const type = this.entityTypes[key[start] ?? 255];
-    const end = start + 3 + (key[start + 1] ?? 0);
-    if (type === undefined || end > key.length) throw damaged('key', key);
-    return [entityKey(type, asBuffer(key).toString('utf8', start + 2, end)), end];
+  #decode(bytes: Uint8Array, start: number, what: 'key' | 'value' = 'key'): [EntityKey, end: number] {
+    const type = this.entityTypes[bytes[start] ?? 255];
+    const end = start + 3 + (bytes[start + 1] ?? 0);
+    if (type === undefined || end > bytes.length) throw damaged(what, bytes);
+    return [entityKey(type, asBuffer(bytes).toString('utf8', start + 2, end)), end];
   }
 
   #index(indices: ReadonlyMap<string, number>, name: string, what: string): number {
@@ -219,8 +259,6 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 function damaged(what: 'key' | 'value', bytes: Uint8Array): FatalError {
-  return new FatalError(
-    'store-damaged',
-    `the store holds a ${what} it can't have: ${asBuffer(bytes).toString('hex')}`,
-  );
+  const shown = asBuffer(bytes).toString('hex', 0, SHOWN_BYTES);
+  return new FatalError('store-damaged', `the store holds a ${what} it can't have: ${shown}`);
 }

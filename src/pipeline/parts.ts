@@ -1,6 +1,6 @@
-import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import { fingerprint } from '../graph/head.ts';
+import { namesIn } from '../graph/outbox.ts';
 import { Counters } from './counters.ts';
 import { EntitySample } from './entity-sample.ts';
 import { noMeasures } from './measures.ts';
@@ -28,8 +28,6 @@ export interface Parts {
   readonly committer: Committer;
   readonly writer: Writer;
   readonly watch: TopicWatch;
-  /** Committed and not yet acknowledged when the store was loaded. */
-  readonly outbox: readonly EntityKey[];
 }
 
 /** Loads the store and puts an updater together on it. failed: publishing or reading can't go on. */
@@ -44,7 +42,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const writer = new Writer(head, options.role, options.freshSpace);
   const ingest = new Ingest({ store, index, counters, erasedAt, topics, limits });
   const publisher = new Publisher({
-    ...{ store, index, sink, clock, log, measures, failed, writer },
+    ...{ store, index, sink, clock, log, measures, failed, writer, outbox },
     topic: options.embeddingsTopic,
     header: { graph, dim: model.dim, dtype: 'float32', fingerprint: fingerprint(model) },
     step: () => committer.step,
@@ -64,7 +62,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   );
   log.info(
     {
-      ...{ graph, entities: index.size, step: head?.step ?? 0, outbox: outbox.length },
+      ...{ graph, entities: index.size, step: head?.step ?? 0, outbox: namesIn(outbox).size },
       ...{ ms: clock() - began, ...(head && took) },
     },
     head ? 'store loaded' : 'store is new',
@@ -85,6 +83,5 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
     committer,
     writer,
     watch,
-    outbox,
   };
 }

@@ -1,8 +1,8 @@
 import { FatalError } from '../errors.ts';
-import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { differences, fingerprint, type Head, type ModelIdentity } from '../graph/head.ts';
+import { namesIn, type OutboxPart } from '../graph/outbox.ts';
 import { loadEdges, loadEntities, loadRows } from './load-store.ts';
 import type { Trainer } from './training/trainer.ts';
 
@@ -10,7 +10,7 @@ import type { Trainer } from './training/trainer.ts';
 export interface Recovered {
   readonly head: Head | undefined;
   readonly index: EntityIndex;
-  readonly outbox: EntityKey[];
+  readonly outbox: OutboxPart[];
   readonly erasedAt: Map<string, number>;
   /** How long each part of it took. */
   readonly took: { readonly entitiesMs: number; readonly rowsAndEdgesMs: number };
@@ -43,20 +43,23 @@ export async function recover(
     for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
   const loaded = await loadEntities(view, head?.rows ?? relationRows);
   const { index } = loaded;
-  const outbox: EntityKey[] = [];
+  const outbox: OutboxPart[] = [];
   const erasedAt = new Map<string, number>();
   const entitiesMs = clock() - began;
   if (head) {
     // Side by side: while RocksDB reads of the one, what it read of the other is looked at.
     const rows = loadRows(store, trainer, loaded, onProgress);
     const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows), rows]);
-    const { layout, entries } = view;
-    for await (const run of entries.runs(layout.prefixes.outbox))
-      for (const { key } of run) outbox.push(layout.entityOf(key));
+    for await (const part of view.outboxParts()) outbox.push(part);
     checkWhole(graph, [
       ['entities', head.entities, index.counts()],
       ['live edges', head.edges, edges],
-      ['vectors to publish', { all: head.outbox }, { all: outbox.length }],
+      ['vectors to publish', { all: head.outbox }, { all: namesIn(outbox).size }],
+      [
+        'parts of the outbox',
+        { all: head.outboxParts },
+        { all: outbox.filter(({ number }) => number !== undefined).length },
+      ],
     ]);
     for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
   }

@@ -154,8 +154,7 @@ export class Updater {
     if (role === 'leader' && this.#stopping) return parts;
     if (role === 'shadow') {
       parts.writer.topicIds = sameTopics(parts.writer.topicIds, await this.#options.source.topicIds());
-      parts.publisher.open = true;
-      parts.publisher.add(parts.outbox, { commit: 0 });
+      parts.publisher.begin();
     }
     this.#began = true;
     this.#phase = role === 'standby' ? 'standby' : 'running';
@@ -168,11 +167,10 @@ export class Updater {
     this.#phase = 'taking-over';
     try {
       if (this.#pending.records > 0) await this.#flush(parts);
-      const { outbox, publisher, writer } = parts;
+      const { publisher, writer } = parts;
       const due = await takeOver(writer, this.#options, parts);
       await this.#options.source.commit(parts.read.toOffsets(), writer.note(parts.committer.step));
-      publisher.open = true;
-      publisher.add(outbox, { commit: 0 });
+      publisher.begin();
       this.#pending.due = due;
       // The epoch is claimed before anything is written under it.
       await this.#flush(parts);

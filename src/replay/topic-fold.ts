@@ -197,6 +197,7 @@ export class TopicFold {
       edges: {},
       entities: { ...this.#entities },
       outbox: 0,
+      outboxParts: 0,
       watermark: this.#watermark,
       epoch: this.#epoch,
       space: this.#space,

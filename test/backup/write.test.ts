@@ -112,6 +112,7 @@ describe('a backup', () => {
       ['entities', { entities: { user: 3, tweet: 1 } }, '2 entities of type user, the head counts 3'],
       ['edges', { edges: { follows: 2, likes: 2 } }, '1 live likes edges, the head counts 2'],
       ['outbox', { outbox: 2 }, '1 vectors to publish, the head counts 2'],
+      ['parts', { outboxParts: 2 }, '1 parts of the outbox, the head counts 2'],
     ] as const;
     for (const [, change, reason] of wrong) {
       await put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, ...change }));

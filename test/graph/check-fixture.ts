@@ -1,7 +1,7 @@
 import type { CheckReport } from '../../src/graph/check.ts';
 import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
-import { commitOf, entity, graph, HEAD, tweet, user } from './graph-fixture.ts';
+import { commitOf, entity, graph, HEAD, part, tweet, user } from './graph-fixture.ts';
 
 /** Row 4 is user:a, 5 user:b, 6 tweet:t. */
 export const HEAD_OF_FILLED = {
@@ -10,6 +10,7 @@ export const HEAD_OF_FILLED = {
   edges: { follows: 2, likes: 1 },
   entities: { user: 2, tweet: 1 },
   outbox: 1,
+  outboxParts: 1,
 };
 
 /** A whole store: two users who follow each other, one of them liked a tweet and took back a second like. */
@@ -34,7 +35,7 @@ export async function filled(): Promise<GraphStore> {
       ],
       erasures: [{ key: user('gone'), at: 5 }],
       vectors: Object.fromEntries([0, 1, 2, 3, 4, 5, 6].map((row) => [row, [row, -0.5, 2, 0]])),
-      outboxAdded: [user('a')],
+      outboxAdded: [part(1, user('a'))],
     }),
   );
   return store;

@@ -5,12 +5,14 @@ import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { encodeHead, type Head } from '../../src/graph/head.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
 import { filled, HEAD_OF_FILLED, kinds, put } from './check-fixture.ts';
-import { graph, user } from './graph-fixture.ts';
+import { graph, putNames, user } from './graph-fixture.ts';
 
 const hex = (text: string) => Buffer.from(text, 'hex');
 /** `user:a` as a key holds it. */
 const A = '000061';
 const B = '000062';
+/** Key of the first part of the outbox. */
+const PART = 'u0000000000000001';
 let store: GraphStore;
 beforeEach(async () => {
   store = await filled();
@@ -53,7 +55,10 @@ describe('a check', () => {
       ['a cut entity key', () => put(store, 'n0005', Buffer.alloc(24)), ['entry-damaged', /entity 6e0005/]],
       ['a short entity', () => put(store, `n000063`, Buffer.alloc(23)), ['entry-damaged', /entity 6e000063/]],
       ['a cut vector key', () => put(store, 'v0000', Buffer.alloc(24)), ['entry-damaged', /vector 760000/]],
-      ['a cut outbox key', () => put(store, 'o00ff', hex('')), ['entry-damaged', /outbox 6f00ff/]],
+      ['a cut outbox name', () => put(store, 'o00ff', hex('')), ['entry-damaged', /outbox 6f00ff/]],
+      ['a cut part of the outbox', () => put(store, PART, hex('00ff61')), ['entry-damaged', /outbox 75/]],
+      ['an empty part of the outbox', () => put(store, PART, hex('')), ['entry-damaged', /outbox 75/]],
+      ['a cut part key', () => put(store, 'u01', hex('000061')), ['entry-damaged', /outbox 7501/]],
       [
         'an erasure of no time',
         () => put(store, `x${'ab'.repeat(32)}`, half),
@@ -148,6 +153,11 @@ describe('a check', () => {
         ['edges-more', /follows: 2, counted 1/],
       ],
       ['an outbox counted higher', () => withHead({ outbox: 3 }), ['outbox-fewer', /1, counted 3/]],
+      [
+        'a part of the outbox lost, whose names another holds',
+        () => withHead({ outboxParts: 2 }),
+        ['outbox-fewer', /1 parts, counted 2/],
+      ],
       ['a partition of no number', () => withHead({ offsets: { t: { x: 1 } } }), ['offset-damaged', /t x/]],
     ];
     const seen = new Set<string>();
@@ -172,11 +182,23 @@ describe('a check', () => {
     const batch = new WriteBatch();
     batch.put(store.layout.edgeKey(gone), value);
     batch.put(store.layout.reverseKey(gone), value);
-    batch.delete(store.layout.outboxKey(user('a')));
-    batch.put(store.layout.outboxKey(user('erased')), Buffer.alloc(0));
+    batch.put(store.layout.outboxPartKey(1), store.layout.encodeNames([user('erased')]));
     await store.entries.write(batch);
     const report = await checkStore(store);
     expect([report.removed, report.findings]).toEqual([2, []]);
+  });
+
+  test('takes an outbox that holds more than waits, in parts and in names of before', async () => {
+    // What a kill leaves where a and b were acknowledged and c, of their part, was not; d moved twice.
+    const { layout, entries } = store;
+    const batch = new WriteBatch();
+    batch.put(layout.outboxPartKey(1), layout.encodeNames([user('a'), user('b'), user('c'), user('d')]));
+    batch.put(layout.outboxPartKey(2), layout.encodeNames([user('d')]));
+    await entries.write(batch);
+    await putNames(store, user('e'));
+    await withHead({ outbox: 2, outboxParts: 2 });
+    const report = await checkStore(store);
+    expect([report.outbox, report.findings]).toEqual([6, []]);
   });
 
   test('takes an entity that was never trained and has no vector', async () => {

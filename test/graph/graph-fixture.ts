@@ -3,6 +3,8 @@ import { type Commit, type EntityRecord, GraphStore } from '../../src/graph/grap
 import type { Head } from '../../src/graph/head.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
+import type { NumberedPart } from '../../src/graph/outbox.ts';
+import { WriteBatch } from '../../src/graph/store.ts';
 
 export const MODEL = {
   dim: 2,
@@ -31,12 +33,22 @@ export const HEAD: Head = {
   edges: { follows: 1 },
   entities: { user: 2 },
   outbox: 1,
+  outboxParts: 0,
   watermark: 1_700_000_000_000,
   epoch: 0,
   space: '',
   stepBase: 0,
   topicIds: {},
 };
+
+export const part = (number: number, ...names: EntityKey[]): NumberedPart => ({ number, names });
+
+/** Puts names up as stores of before held them. */
+export async function putNames(store: GraphStore, ...names: EntityKey[]): Promise<void> {
+  const batch = new WriteBatch();
+  for (const name of names) batch.put(store.layout.outboxNameKey(name), Buffer.alloc(0));
+  await store.entries.write(batch);
+}
 
 export function graph(): GraphStore {
   return new GraphStore(new MemoryStore(), new Layout(MODEL));

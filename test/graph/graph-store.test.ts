@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import { type GraphStore, inBatches } from '../../src/graph/graph-store.ts';
 import { decodeHead, differences, encodeHead, fingerprint } from '../../src/graph/head.ts';
-import { commitOf, entity, graph, HEAD, MODEL, tweet, user } from './graph-fixture.ts';
+import { commitOf, entity, graph, HEAD, MODEL, part, putNames, tweet, user } from './graph-fixture.ts';
 
 const edge = (lhs: string, rhs: string, at: number, removed = false) => ({
   ...{ lhs: user(lhs), relation: 'follows', rhs: user(rhs) },
@@ -28,7 +28,7 @@ describe('GraphStore', () => {
         edges: [edge('b', 'a', 10), likes, edge('a', 'b', 30, true)],
         erasures: [{ key: user('gone'), at: 44 }],
         vectors: { 4: [0.5, -0.25, 3, 0.125], 6: [1, 2, 4, 0] },
-        outboxAdded: [user('a'), tweet('t')],
+        outboxAdded: [part(1, user('a'), tweet('t'))],
       }),
     );
     expect(await store.head()).toEqual(HEAD);
@@ -107,7 +107,7 @@ describe('GraphStore', () => {
         entities: [entity(user('a'), 4), entity(user('b'), 5)],
         edges: [edge('a', 'b', 10), edge('b', 'a', 11)],
         vectors: full,
-        outboxAdded: [user('a'), user('b')],
+        outboxAdded: [part(1, user('a'), user('b'))],
       }),
     );
     await store.commit(
@@ -116,8 +116,8 @@ describe('GraphStore', () => {
         erasedEntities: [{ key: user('a'), row: 4 }],
         // The trainer zeroes a dropped row and reports it as changed.
         vectors: { 4: [0, 0, 0, 0] },
-        outboxCleared: [user('a'), user('b')],
-        outboxAdded: [user('a')],
+        outboxCleared: [part(1, user('a'), user('b'))],
+        outboxAdded: [part(2, user('a'))],
       }),
     );
     expect(await store.entity(user('a'))).toBeUndefined();
@@ -125,6 +125,20 @@ describe('GraphStore', () => {
     expect(await Array.fromAsync(store.edges())).toEqual([]);
     expect(await Array.fromAsync(store.edgesOf(user('b')))).toEqual([]);
     expect(await Array.fromAsync(store.outbox())).toEqual(['user:a']);
+  });
+
+  test('keeps the outbox in parts, and the names of a store of before until they are cleared', async () => {
+    const store = graph();
+    const [a, b, c] = [user('a'), user('b'), user('c')];
+    await putNames(store, b, c);
+    // By number, not by digits.
+    await store.commit(commitOf({ outboxAdded: [part(10, c), part(9, a, b)] }));
+    const before = { number: undefined, names: [b, c] };
+    expect(await Array.fromAsync(store.outboxParts())).toEqual([before, part(9, a, b), part(10, c)]);
+    expect(await Array.fromAsync(store.outbox())).toEqual([b, c, a]);
+    await store.commit(commitOf({ outboxCleared: [before, part(10, c)], outboxAdded: [part(11, c)] }));
+    expect(await Array.fromAsync(store.outboxParts())).toEqual([part(9, a, b), part(11, c)]);
+    expect(await Array.fromAsync(store.entries.scan(store.layout.prefixes.outboxNames))).toEqual([]);
   });
 
   test('keeps an entity that is erased and named again in one commit, on its new row', async () => {

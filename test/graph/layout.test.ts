@@ -25,7 +25,10 @@ describe('Layout', () => {
     expect(hex(layout.entityKey(user('a')))).toBe('6e000061');
     expect(hex(layout.entityKey(tweet('a:b')))).toBe('6e0102613a62');
     // o, type 1, two bytes less one, é
-    expect(hex(layout.outboxKey(tweet('é')))).toBe('6f0101c3a9');
+    expect(hex(layout.outboxNameKey(tweet('é')))).toBe('6f0101c3a9');
+    // u and the number; the largest that a double holds
+    expect(hex(layout.outboxPartKey(258))).toBe('750000000000000102');
+    expect(hex(layout.outboxPartKey(Number.MAX_SAFE_INTEGER))).toBe('75001fffffffffffff');
     // 258 is 0x0102
     expect(hex(layout.vectorKey(258))).toBe('7600000102');
     expect(hex(layout.vectorKey(0xfffffffe))).toBe('76fffffffe');
@@ -47,12 +50,26 @@ describe('Layout', () => {
     expect(layout.decodeEdge(Buffer.from('000000000000f03f01', 'hex'))).toEqual({ at: 1, removed: true });
   });
 
+  test('lays names out one after the other', () => {
+    const names = [user('a'), tweet('é'), user('x'.repeat(256)), user('b')];
+    const value = layout.encodeNames(names);
+    expect(hex(value)).toBe('000061'.concat('0101c3a9', `00ff${'78'.repeat(256)}`, '000062'));
+    expect(layout.decodeNames(value)).toEqual(names);
+    expect(layout.decodeNames(Buffer.alloc(0))).toEqual([]);
+    fc.assert(
+      fc.property(fc.array(key), fc.nat(), (each, number) => {
+        expect(layout.decodeNames(layout.encodeNames(each))).toEqual(each);
+        expect(layout.outboxNumberOf(layout.outboxPartKey(number))).toBe(number);
+      }),
+    );
+  });
+
   test('gives back every entity, row and edge it laid out', () => {
     fc.assert(
       fc.property(key, relation, key, fc.nat(0xffffffff), fc.boolean(), (lhs, name, rhs, number, removed) => {
         const edge = { lhs, relation: name, rhs };
         expect(layout.entityOf(layout.entityKey(lhs))).toBe(lhs);
-        expect(layout.entityOf(layout.outboxKey(rhs))).toBe(rhs);
+        expect(layout.entityOf(layout.outboxNameKey(rhs))).toBe(rhs);
         expect(layout.edgeOf(layout.edgeKey(edge))).toEqual(edge);
         expect(layout.edgeOf(layout.reverseKey(edge))).toEqual(edge);
         expect(layout.rowOf(layout.vectorKey(number))).toBe(number);
@@ -124,6 +141,9 @@ describe('Layout', () => {
       () => layout.edgeOf(Buffer.concat([edge, Buffer.of(0)])),
       () => layout.entityOf(Buffer.from('6e00006100', 'hex')),
       () => layout.rowOf(Buffer.from('76000001', 'hex')),
+      () => layout.outboxNumberOf(Buffer.from('75000001', 'hex')),
+      () => layout.decodeNames(Buffer.from('00006100', 'hex')),
+      () => layout.decodeNames(Buffer.from('000061020061', 'hex')),
       () => layout.decodeEdge(Buffer.from('000000000000f03f', 'hex')),
     ];
     for (const read of damaged) expect(read, String(read)).toThrow(FatalError);

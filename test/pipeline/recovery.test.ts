@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { ModelIdentity } from '../../src/graph/head.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
 import { recover } from '../../src/pipeline/recovery.ts';
-import { commitOf, entity, graph, HEAD, MODEL, tweet, user } from '../graph/graph-fixture.ts';
+import { put } from '../graph/check-fixture.ts';
+import { commitOf, entity, graph, HEAD, MODEL, part, putNames, tweet, user } from '../graph/graph-fixture.ts';
 import { StandInTrainer } from './training/stand-in-trainer.ts';
 
 const follows = (lhs: string, rhs: string, removed = false) => ({
@@ -30,7 +31,7 @@ describe('recover', () => {
         edges: [follows('a', 'b'), follows('b', 'a', true), follows('x', 'y', true)],
         vectors: { 0: [1, 1, 1, 0], 4: [4, 4, 4, 0], 6: [6, 6, 6, 0.5], 7: [7, 7, 7, 0] },
         erasures: [{ key: user('gone'), at: 44 }],
-        outboxAdded: [user('b'), user('gone')],
+        outboxAdded: [part(7, user('b'), user('gone')), part(10, user('b'))],
       }),
     );
     const trainer = new StandInTrainer();
@@ -57,9 +58,22 @@ describe('recover', () => {
     ]);
     expect(trainer.started).toEqual({ step: 77, random: [8, 9] });
     expect([index.nextRow, index.find(user('a')), index.record(6)?.updates]).toEqual([10, 6, 2]);
-    expect(outbox).toEqual([user('b'), user('gone')]);
+    expect(outbox).toEqual([part(7, user('b'), user('gone')), part(10, user('b'))]);
     expect([...erasedAt]).toEqual([[store.erasedName(user('gone')), 44]]);
     expect([head?.step, progress]).toEqual([77, [10]]);
+  });
+
+  test('takes what waits in a store of before, with an entry for each name, and what a later version put up', async () => {
+    const store = graph();
+    const names = Array.from({ length: 1_001 }, (_, i) => user(`u${1_000 + i}`));
+    const { outboxParts: _, ...before } = { ...HEAD, entities: {}, edges: {}, outbox: 1_001 };
+    await store.commit(commitOf({ outboxAdded: [part(1, user('later'))] }));
+    await put(store, 'm', Buffer.from(JSON.stringify(before)));
+    await putNames(store, ...names);
+    const { outbox } = await recover(store, new StandInTrainer(), 'test', MODEL, clock);
+    expect(outbox.at(-1)).toEqual(part(1, user('later')));
+    expect(outbox.slice(0, -1).map(({ number }) => number)).toEqual(outbox.slice(1).map(() => undefined));
+    expect(outbox.slice(0, -1).flatMap((each) => each.names)).toEqual(names);
   });
 
   test('loads rows in portions', async () => {
@@ -81,7 +95,7 @@ describe('recover', () => {
   });
 
   test('refuses a store of which a part is lost, whatever RocksDB says', async () => {
-    const whole = { entities: { user: 2, tweet: 1 }, edges: { follows: 1 }, outbox: 1 };
+    const whole = { entities: { user: 2, tweet: 1 }, edges: { follows: 1 }, outbox: 1, outboxParts: 1 };
     const holding = async (counts: object) => {
       const store = graph();
       await store.commit(
@@ -89,14 +103,14 @@ describe('recover', () => {
           head: { ...HEAD, ...whole, ...counts },
           entities: [entity(user('a'), 4), entity(user('b'), 5), entity(tweet('t'), 6)],
           edges: [follows('a', 'b'), follows('b', 'a', true)],
-          outboxAdded: [user('a')],
+          outboxAdded: [part(1, user('a'), user('b'))],
         }),
       );
       return store;
     };
     await recover(await holding({}), new StandInTrainer(), 'test', MODEL, clock);
     await recover(
-      await holding({ entities: {}, edges: {}, outbox: 0 }),
+      await holding({ entities: {}, edges: {}, outbox: 0, outboxParts: 0 }),
       new StandInTrainer(),
       'test',
       MODEL,
@@ -105,7 +119,8 @@ describe('recover', () => {
     for (const [counts, message] of [
       [{ entities: { user: 2, tweet: 2 } }, '1 entities (tweet), and its head counts 2'],
       [{ edges: { follows: 1, likes: 1 } }, '0 live edges (likes), and its head counts 1'],
-      [{ outbox: 2 }, '1 vectors to publish (all), and its head counts 2'],
+      [{ outbox: 3 }, '2 vectors to publish (all), and its head counts 3'],
+      [{ outboxParts: 2 }, '1 parts of the outbox (all), and its head counts 2'],
     ] as const) {
       await expect(
         recover(await holding(counts), new StandInTrainer(), 'test', MODEL, clock),

@@ -134,14 +134,14 @@ export class Committer {
     number: number,
     pending: PendingCommit,
     entities: readonly EntityRecord[],
-    head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox'>,
+    head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox' | 'outboxParts'>,
     checkpoint: Checkpoint,
   ): Promise<number> {
     const { graph, model, store, index, publisher, overlay, measures, tracks, clock } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
-    const added = publisher.open ? this.#due(pending, checkpoint) : [];
+    const { names, rows } = publisher.open ? this.#due(pending, checkpoint) : NONE;
     await this.#options.confirm();
-    const outbox = publisher.size + added.filter((key) => !publisher.has(key)).length;
+    const outbox = publisher.prepare(names);
     await store.commit({
       head: {
         format: 1,
@@ -149,7 +149,8 @@ export class Committer {
         model,
         step: checkpoint.step,
         random: [...checkpoint.random],
-        outbox,
+        outbox: outbox.waiting,
+        outboxParts: outbox.stored,
         ...head,
       },
       edges: pending.edges.values(),
@@ -159,15 +160,15 @@ export class Committer {
       erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
       rows: checkpoint.rows,
       floats: checkpoint.floats,
-      outboxAdded: added,
-      outboxCleared: publisher.takeCleared(),
+      outboxAdded: [...outbox.parts, ...outbox.moved],
+      outboxCleared: outbox.cleared,
     });
     const floats = this.#floats?.buffer;
     if (floats instanceof SharedArrayBuffer) this.#spare.push(floats);
     this.#floats = checkpoint.floats;
     this.commits++;
     this.writtenAt = clock();
-    const size = { records: pending.records, vectors: added.length };
+    const size = { records: pending.records, vectors: names.length };
     measures.commit(number, this.writtenAt - (this.writingSince ?? this.writtenAt), size);
     this.step = checkpoint.step;
     this.watermark = head.watermark;
@@ -175,18 +176,40 @@ export class Committer {
     await this.#options.tell(head.offsets);
     this.moves.add(checkpoint, index, model.dim);
     if (publisher.open) tracks?.add(checkpoint, index, { ...head, at: this.writtenAt, dim: model.dim });
-    const eventAt = new Map(entities.map(({ key, lastSeen }) => [key, lastSeen]));
-    publisher.add(added, { commit: number, since: pending.since, eventAt });
-    return added.length;
+    publisher.add(outbox, { commit: number, since: pending.since, eventAt: eventsOf(rows, entities) });
+    return names.length;
   }
 
-  /** Names to publish: those put up, rows the trainer says are due, and entities that are gone. */
-  #due(pending: PendingCommit, checkpoint: Checkpoint): EntityKey[] {
-    const keys = new Set<EntityKey>([...pending.due, ...pending.erasedEntities.values()]);
-    checkpoint.rows.forEach((row, i) => {
-      const key = checkpoint.publish[i] === 1 ? this.#options.index.keyAt(row) : undefined;
-      if (key !== undefined) keys.add(key);
-    });
-    return [...keys];
+  /** What to publish: names put up, entities that are gone, and rows the trainer says are due. Each name once. */
+  #due({ due, erasedEntities }: PendingCommit, { rows, publish }: Checkpoint): Due {
+    const { index } = this.#options;
+    const names = [...new Set([...due, ...erasedEntities.values()])];
+    const found: Rows = names.map((name) => index.find(name));
+    const named = new Set(names);
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!;
+      const name = publish[i] === 1 ? index.keyAt(row) : undefined;
+      // A row has a name of its own.
+      if (name === undefined || (named.size > 0 && named.has(name))) continue;
+      names.push(name);
+      found.push(row);
+    }
+    return { names, rows: found };
   }
+}
+
+type Rows = (number | undefined)[];
+
+interface Due {
+  readonly names: readonly EntityKey[];
+  /** In the order of the names. */
+  readonly rows: Rows;
+}
+
+const NONE: Due = { names: [], rows: [] };
+
+/** In the order of `rows`: time of the newest event that named each. entities: those that events named. */
+function eventsOf(rows: Rows, entities: readonly EntityRecord[]): Rows {
+  const byRow = new Map<number | undefined, number>(entities.map(({ row, lastSeen }) => [row, lastSeen]));
+  return rows.map((row) => byRow.get(row));
 }

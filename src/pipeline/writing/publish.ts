@@ -4,33 +4,18 @@ import type { StoredVector } from '../../graph/committed-rows.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
+import type { OutboxPart } from '../../graph/outbox.ts';
 import type { Log } from '../../log.ts';
 import type { ByCommit, Measures } from '../measures.ts';
 import type { Message, Sink } from '../ports.ts';
 import { Window } from '../window.ts';
 import { Delivery, type SendFailure } from './delivery.ts';
 import { Owed } from './owed.ts';
+import { type Due, type Outbox, type Sent, Waiting } from './waiting.ts';
 import type { Writer } from './writer.ts';
 
 /** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
 const SWEEP = 2_000;
-
-interface Due {
-  /** Newest commit that moved it: an acknowledgement of an older vector does not clear it. */
-  commit: number;
-  /** Arrival of the oldest record behind it, epoch ms. */
-  readonly since: number | undefined;
-  /** Time of the event that moved it, epoch ms; undefined where none named it. */
-  eventAt: number | undefined;
-}
-
-/** What a commit leaves to be sent. */
-export interface Sent {
-  readonly commit: number;
-  readonly since?: number | undefined;
-  /** By entity that its events named: the newest of these, epoch ms. */
-  readonly eventAt?: ReadonlyMap<EntityKey, number>;
-}
 
 /**
  * Sends every vector in the outbox to the embeddings topic. Only names are kept: the vector is read from the store
@@ -42,13 +27,8 @@ export class Publisher {
   published = 0;
   /** Nothing is sent, nor put up for sending, before this process is the graph's one publisher. */
   open = false;
-  /** In the order in which they are to be sent; those in hand until they are acknowledged. */
-  readonly #due = new Map<EntityKey, Due>();
-  /** What is being sent, and the commit of each. */
-  readonly #inHand = new Map<EntityKey, number>();
-  #inHandSince: number | undefined;
+  readonly #waiting: Waiting;
   readonly #owed = new Owed();
-  #cleared: EntityKey[] = [];
   #running: Promise<void> | undefined;
   #stopped = false;
   #failure: Error | undefined;
@@ -57,6 +37,7 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#waiting = new Waiting(options.outbox);
     this.#delivery = new Delivery(options.sink, options.log);
   }
 
@@ -77,54 +58,35 @@ export class Publisher {
 
   /** Vectors and tombstones not yet acknowledged. */
   get size(): number {
-    return this.#due.size;
-  }
-
-  has(key: EntityKey): boolean {
-    return this.#due.has(key);
+    return this.#waiting.size;
   }
 
   /** Arrival of the oldest record that waits for its vector, epoch ms; undefined where none does. */
   get oldest(): number | undefined {
-    if (this.#inHand.size > 0) return this.#inHandSince;
-    for (const { since } of this.#due.values()) return since;
-    return undefined;
+    return this.#waiting.first?.since;
   }
 
-  /** Acknowledged, but still in the stored outbox. */
+  /** Stored parts of the outbox with nothing in them that waits: the next commit deletes them. */
   get cleared(): number {
-    return this.#cleared.length;
+    return this.#waiting.cleared;
+  }
+
+  /** From here on this process publishes: first what waited when its store was loaded. */
+  begin(): void {
+    this.open = true;
+    this.#sendAll(0, this.#waiting.load(0));
+  }
+
+  /** What a commit with these vectors and tombstones writes of the outbox. Once it is written, `add` is given it. */
+  prepare(names: readonly EntityKey[]): Outbox {
+    return this.#waiting.prepare(names);
   }
 
   /** Puts what a commit left in the outbox up for sending. */
-  add(keys: Iterable<EntityKey>, { commit, since, eventAt }: Sent): void {
-    const again = new Map<number, number>();
-    let put = 0;
-    for (const key of keys) {
-      put++;
-      const due = this.#due.get(key);
-      if (due) again.set(due.commit, (again.get(due.commit) ?? 0) + 1);
-      if (due === undefined || this.#inHand.get(key) === due.commit) {
-        // Behind all that waits: else what moves with each commit would be sent again and again, and nothing else.
-        this.#due.delete(key);
-        this.#due.set(key, { commit, since, eventAt: eventAt?.get(key) });
-        continue;
-      }
-      due.commit = commit;
-      due.eventAt ??= eventAt?.get(key);
-    }
-    this.#owed.add(commit, put);
+  add(outbox: Outbox, sent: Sent): void {
+    const again = this.#waiting.add(outbox, sent);
+    this.#sendAll(sent.commit, outbox.names.length);
     this.#pay(again);
-    if (put === 0) this.#options.measures.acknowledged(commit);
-    if (!this.open || this.#due.size === 0 || this.#stopped || this.#failure || this.#running) return;
-    this.#running = this.#run();
-  }
-
-  /** Names whose acknowledgement the next commit may write down. */
-  takeCleared(): EntityKey[] {
-    const cleared = this.#cleared.filter((key) => !this.#due.has(key));
-    this.#cleared = [];
-    return cleared;
   }
 
   /** Resolves when nothing is left to send, or sending was stopped; rejects with what failed. */
@@ -140,9 +102,17 @@ export class Publisher {
     await this.#running;
   }
 
+  /** put: how many vectors the commit put up. */
+  #sendAll(commit: number, put: number): void {
+    this.#owed.add(commit, put);
+    if (put === 0) this.#options.measures.acknowledged(commit);
+    if (!this.open || this.#waiting.inQueue === 0 || this.#stopped || this.#failure || this.#running) return;
+    this.#running = this.#run();
+  }
+
   async #run(): Promise<void> {
     try {
-      while (this.#due.size > 0 && !this.#stopped) await this.#sweep();
+      while (this.#waiting.inQueue > 0 && !this.#stopped) await this.#sweep();
     } catch (error) {
       if (this.#stopped) return;
       this.#failure = error instanceof Error ? error : new Error(reasonOf(error));
@@ -153,27 +123,18 @@ export class Publisher {
   }
 
   async #sweep(): Promise<void> {
-    const sweep: ({ key: EntityKey } & Due)[] = [];
     const { clock, measures } = this.#options;
     const began = clock();
-    for (const [key, due] of this.#due) {
-      this.#inHand.set(key, due.commit);
-      if (sweep.push({ key, ...due }) === SWEEP) break;
-    }
-    this.#inHandSince = sweep[0]?.since;
-    const messages = await this.#messages(sweep.map(({ key }) => key));
+    const sweep = this.#waiting.take(SWEEP);
+    const messages = await this.#messages(sweep);
     await this.#delivery.send(messages, 'vectors');
-    this.#inHand.clear();
     const now = clock();
-    const by = new Map<number, number>();
-    for (const { key, commit, since, eventAt } of sweep) {
-      if (since !== undefined) this.latency.add(now - since);
-      if (since !== undefined && eventAt !== undefined) measures.fresh(now - since, now - eventAt);
-      if (this.#due.get(key)?.commit !== commit) continue;
-      by.set(commit, (by.get(commit) ?? 0) + 1);
-      this.#due.delete(key);
-      this.#cleared.push(key);
+    for (const { since, eventAt } of sweep) {
+      if (since === undefined) continue;
+      this.latency.add(now - since);
+      if (eventAt !== undefined) measures.fresh(now - since, now - eventAt);
     }
+    const by = this.#waiting.acknowledged();
     this.published += messages.length;
     measures.publish(messages.length, now - began, by);
     this.#pay(by);
@@ -185,19 +146,22 @@ export class Publisher {
     }
   }
 
-  async #messages(keys: readonly EntityKey[]): Promise<Message[]> {
+  async #messages(sweep: readonly Due[]): Promise<Message[]> {
     const { topic, header, writer } = this.#options;
     const { epoch, space, stepBase } = writer;
-    const vectors = await this.#stored(keys);
+    const vectors = await this.#stored(sweep);
     const at = this.#options.watermark();
     // Vectors of one step share their headers, which a sink then encodes once.
-    const byStep = new Map<number, Message['headers']>();
-    return keys.map((key, i) => {
+    const said = new Map<number, Message['headers']>();
+    return sweep.map(({ name }, i) => {
       const vector = vectors[i];
       const step = stepBase + (vector?.step ?? this.#options.step());
-      const headers = byStep.get(step) ?? embeddingHeaders({ ...header, step, at, epoch, space });
-      byStep.set(step, headers);
-      return { topic, key, value: vector?.bytes ?? null, headers };
+      let headers = said.get(step);
+      if (headers === undefined) {
+        headers = embeddingHeaders({ ...header, step, at, epoch, space });
+        said.set(step, headers);
+      }
+      return { topic, key: name, value: vector?.bytes ?? null, headers };
     });
   }
 
@@ -205,15 +169,15 @@ export class Publisher {
    * What the store holds of each. The index is ahead of it: an entity that is erased there, or has another row by now,
    * is as it was until that is committed. Its tombstone, sent before, would be followed by its vector if the process died.
    */
-  async #stored(keys: readonly EntityKey[]): Promise<(StoredVector | undefined)[]> {
+  async #stored(sweep: readonly Due[]): Promise<(StoredVector | undefined)[]> {
     const { store, index } = this.#options;
     const vectors = await readVectors(
       store,
-      keys.map((key) => index.find(key)),
+      sweep.map(({ name }) => index.find(name)),
     );
-    const gone = keys.filter((_, i) => vectors[i] === undefined);
+    const gone = sweep.filter((_, i) => vectors[i] === undefined);
     if (gone.length === 0) return vectors;
-    const entities = await store.readEntities(gone);
+    const entities = await store.readEntities(gone.map(({ name }) => name));
     const still = await readVectors(
       store,
       entities.map((entity) => entity?.row),
@@ -244,6 +208,8 @@ export interface PublisherOptions {
     readonly fingerprint: string;
   };
   readonly writer: Writer;
+  /** What the store holds of it; nothing in a fresh one. */
+  readonly outbox?: readonly OutboxPart[];
   /** Step of the last commit, for tombstones. */
   step(): number;
   /** Newest event time committed, epoch ms. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { waitingSince } from '../../../src/cli/replay/swapped.ts';
-import { commitOf, entity, graph, HEAD, user } from '../../graph/graph-fixture.ts';
+import { commitOf, entity, graph, HEAD, part, user } from '../../graph/graph-fixture.ts';
 
 test('what waits since a store took over is what did not move after, and tombstones', async () => {
   const store = graph();
@@ -14,10 +14,10 @@ test('what waits since a store took over is what did not move after, and tombsto
   await store.commit(
     commitOf({
       entities: [entity(before, 4), entity(at, 5), entity(after, 6), entity(quiet, 7)],
-      outboxAdded: [before, at, after, user('erased')],
+      outboxAdded: [part(1, before, at), part(2, after, before, user('erased'))],
     }),
   );
   expect(await waitingSince(store, 7)).toBe(3);
-  await store.commit(commitOf({ outboxCleared: [before, at, user('erased')] }));
+  await store.commit(commitOf({ outboxCleared: [part(1), part(2)], outboxAdded: [part(3, after)] }));
   expect(await waitingSince(store, 7)).toBe(0);
 });

@@ -32,6 +32,7 @@ export function compareStore(stored: StoreBytes, truth: Truth): string[] {
     ...differs('rows that two entities have', stored.entities.size, new Set(stored.entities.values()).size),
     ...differs('vectors in the outbox, as the head has it', head.outbox, 0),
     ...differs('vectors in the outbox', stored.outbox.length, 0),
+    ...differs('parts of the outbox, as the head has it', head.outboxParts ?? 0, 0),
   ];
 }
 

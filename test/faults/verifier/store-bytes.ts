@@ -19,7 +19,9 @@ export interface StoreBytes {
   /** The vector alone, little-endian float32, by row. */
   readonly vectors: ReadonlyMap<number, Buffer>;
   readonly steps: ReadonlyMap<number, number>;
+  /** Each once. */
   readonly outbox: readonly string[];
+  readonly outboxParts: number;
   /** Time of erasure by the sha-256 of `type:id`, hex. */
   readonly erasures: ReadonlyMap<string, number>;
 }
@@ -37,12 +39,16 @@ export interface HeadJson {
   readonly edges: Readonly<Record<string, number>>;
   readonly entities: Readonly<Record<string, number>>;
   readonly outbox: number;
+  readonly outboxParts?: number;
   readonly epoch?: number;
   readonly space?: string;
   readonly stepBase?: number;
 }
 
-const LETTERS = { head: 'm', entity: 'n', vector: 'v', edge: 'e', reverse: 'i', outbox: 'o', erased: 'x' };
+const LETTERS = {
+  ...{ head: 'm', entity: 'n', vector: 'v', edge: 'e', reverse: 'i' },
+  ...{ outboxPart: 'u', outboxName: 'o', erased: 'x' },
+};
 
 /** The head alone. db: the folder with CURRENT in it. */
 export async function readHeadBytes(db: string): Promise<HeadJson> {
@@ -114,7 +120,13 @@ function decode(entries: readonly { key: Buffer; value: Buffer }[]): StoreBytes 
         value.readDoubleLE(vectorBytes + 2 * 4),
       ]),
     ),
-    outbox: kind(LETTERS.outbox).map(({ key }) => names.entity(key, 1).name),
+    outbox: [
+      ...new Set([
+        ...kind(LETTERS.outboxName).map(({ key }) => names.entity(key, 1).name),
+        ...kind(LETTERS.outboxPart).flatMap(({ value }) => names.list(value)),
+      ]),
+    ],
+    outboxParts: kind(LETTERS.outboxPart).length,
     erasures: new Map(
       kind(LETTERS.erased).map(({ key, value }) => [key.toString('hex', 1), value.readDoubleLE(0)]),
     ),
@@ -133,6 +145,17 @@ class Names {
     const type = this.#head.model.entityTypes[key[start] ?? 255];
     const end = start + 2 + (key[start + 1] ?? 0) + 1;
     return { name: `${type}:${key.toString('utf8', start + 2, end)}`, end };
+  }
+
+  /** One after the other. */
+  list(value: Buffer): string[] {
+    const names: string[] = [];
+    for (let at = 0; at < value.length; ) {
+      const { name, end } = this.entity(value, at);
+      names.push(name);
+      at = end;
+    }
+    return names;
   }
 
   joined(key: Buffer): { first: string; relation: string; second: string } {

@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { EntityKey } from '../../../src/graph/entity.ts';
 import { EntityIndex } from '../../../src/graph/entity-index.ts';
+import type { OutboxPart } from '../../../src/graph/outbox.ts';
 import { Publisher } from '../../../src/pipeline/writing/publish.ts';
+import type { Sent } from '../../../src/pipeline/writing/waiting.ts';
 import { Writer } from '../../../src/pipeline/writing/writer.ts';
 import { commitOf, entity, graph, HEAD, user } from '../../graph/graph-fixture.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
@@ -13,7 +16,7 @@ const ONE = '0000803f00000000';
 const TWO = '0000004000000000';
 
 /** A publisher of users a, on row 4, and b, on row 5, whose vectors are [1, 0]. */
-async function setUp() {
+async function setUp(outbox: readonly OutboxPart[] = []) {
   const store = graph();
   const index = new EntityIndex(4);
   const vectors = { 4: [1, 0, 0, 0], 5: [1, 0, 0, 0] };
@@ -25,7 +28,7 @@ async function setUp() {
   const measures = keptMeasures();
   const publisher = new Publisher({
     writer: new Writer({ ...HEAD, epoch: 3, space: 'space', stepBase: 0 }, 'leader', 'another'),
-    ...{ store, index, sink, topic: 'vectors', log: keptLog(), measures },
+    ...{ store, index, sink, topic: 'vectors', log: keptLog(), measures, outbox },
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
     step: () => 70,
     watermark: () => 1_234,
@@ -35,7 +38,19 @@ async function setUp() {
   publisher.open = true;
   const move = (row: number, value: number, step: number) =>
     store.commit(commitOf({ head: { ...HEAD, step }, vectors: { [row]: [value, 0, 0, 0] } }));
-  return { store, index, sink, now, failed, measures, publisher, move };
+  const gone: OutboxPart[] = [];
+  const prepare = (names: readonly EntityKey[]) => {
+    const outbox = publisher.prepare(names);
+    gone.push(...outbox.cleared);
+    return outbox;
+  };
+  const add = (names: readonly EntityKey[], sent: Sent) => publisher.add(prepare(names), sent);
+  /** Parts of the outbox that commits deleted since the last call, the next one included. */
+  const dropped = () => {
+    prepare([]);
+    return gone.splice(0).map(({ number, names }) => [number, ...names]);
+  };
+  return { store, index, sink, now, failed, measures, publisher, move, prepare, add, dropped };
 }
 
 afterEach(() => {
@@ -44,11 +59,11 @@ afterEach(() => {
 
 describe('Publisher', () => {
   test('sends the stored vector with its step, and clears it once acknowledged', async () => {
-    const { sink, publisher, now } = await setUp();
-    publisher.add([A, B], { commit: 1, since: 400 });
-    expect([publisher.size, publisher.has(A)]).toEqual([2, true]);
+    const { sink, publisher, now, add, dropped } = await setUp();
+    add([A, B], { commit: 1, since: 400 });
+    expect(publisher.size).toBe(2);
     expect(await sink.next()).toEqual([A, B]);
-    expect([publisher.size, publisher.cleared, publisher.takeCleared()]).toEqual([2, 0, []]);
+    expect([publisher.size, publisher.cleared, dropped()]).toEqual([2, 0, []]);
     now.ms = 1_500;
     await sink.acknowledge();
     await publisher.drained();
@@ -60,22 +75,17 @@ describe('Publisher', () => {
       ...{ graph: 'test', dim: '2', dtype: 'float32', fingerprint: 'f' },
       ...{ step: '7', at: '1234', epoch: '3', space: 'space' },
     });
-    expect([publisher.size, publisher.has(A), publisher.published, publisher.cleared]).toEqual([
-      0,
-      false,
-      2,
-      2,
-    ]);
-    expect(publisher.takeCleared()).toEqual([A, B]);
-    expect([publisher.takeCleared(), publisher.cleared]).toEqual([[], 0]);
+    expect([publisher.size, publisher.published, publisher.cleared]).toEqual([0, 2, 1]);
+    expect(dropped()).toEqual([[1, A, B]]);
+    expect([dropped(), publisher.cleared]).toEqual([[], 0]);
     // Arrived at 400, acknowledged at 1,500.
     expect(publisher.latency.quantile(0.5)).toBe(1_100);
   });
 
   test('measures what an event moved: since it arrived, and since it happened', async () => {
-    const { sink, publisher, now, measures } = await setUp();
+    const { sink, publisher, now, measures, add } = await setUp();
     // An event of 250, arrived at 400, named a; b was but one of the negatives.
-    publisher.add([A, B], { commit: 1, since: 400, eventAt: new Map([[A, 250]]) });
+    add([A, B], { commit: 1, since: 400, eventAt: [250, undefined] });
     expect(publisher.oldest).toBe(400);
     await sink.next();
     now.ms = 1_500;
@@ -87,11 +97,11 @@ describe('Publisher', () => {
   });
 
   test('an event that comes upon a vector in wait is measured from what waits', async () => {
-    const { sink, publisher, now, measures } = await setUp();
-    publisher.add([B], { commit: 1 });
+    const { sink, publisher, now, measures, add } = await setUp();
+    add([B], { commit: 1 });
     await sink.next();
-    publisher.add([A], { commit: 1, since: 400 });
-    publisher.add([A], { commit: 2, since: 600, eventAt: new Map([[A, 550]]) });
+    add([A], { commit: 1, since: 400 });
+    add([A], { commit: 2, since: 600, eventAt: [550] });
     await sink.acknowledge();
     await sink.next();
     now.ms = 1_500;
@@ -101,19 +111,19 @@ describe('Publisher', () => {
   });
 
   test('tells of each commit when none of its vectors waits for it any more', async () => {
-    const { sink, publisher, measures, move } = await setUp();
+    const { sink, publisher, measures, move, add } = await setUp();
     const told = () => measures.told.filter((line) => !line.startsWith('fresh'));
-    publisher.add([], { commit: 1 });
+    add([], { commit: 1 });
     expect(told()).toEqual(['acknowledged 1']);
-    publisher.add([A, B], { commit: 2, since: 400 });
+    add([A, B], { commit: 2, since: 400 });
     await sink.next();
     await move(4, 2, 8);
     // a is the third commit's from now on; b is what the second still owes.
-    publisher.add([A], { commit: 3, since: 500 });
+    add([A], { commit: 3, since: 500 });
     await sink.acknowledge();
     await sink.next();
     expect(told().slice(1)).toEqual(['publish 2 0 2:1', 'acknowledged 2']);
-    publisher.add([A], { commit: 4, since: 600 });
+    add([A], { commit: 4, since: 600 });
     expect(told().slice(3)).toEqual(['acknowledged 3']);
     await sink.acknowledge();
     await sink.next();
@@ -123,12 +133,12 @@ describe('Publisher', () => {
   });
 
   test('sends a row that moves again while it waits once, as it then stands', async () => {
-    const { sink, publisher, move } = await setUp();
-    publisher.add([B], { commit: 1, since: 400 });
+    const { sink, publisher, move, add, dropped } = await setUp();
+    add([B], { commit: 1, since: 400 });
     await sink.next();
-    publisher.add([A], { commit: 1, since: 400 });
+    add([A], { commit: 1, since: 400 });
     await move(4, 2, 8);
-    publisher.add([A], { commit: 2, since: 500 });
+    add([A], { commit: 2, since: 500 });
     await sink.acknowledge();
     expect(await sink.next()).toEqual([A]);
     await sink.acknowledge();
@@ -137,17 +147,21 @@ describe('Publisher', () => {
       [B, ONE, '7'],
       [A, TWO, '8'],
     ]);
-    expect(publisher.takeCleared()).toEqual([B, A]);
+    expect(dropped()).toEqual([
+      [2, A],
+      [1, B],
+      [3, A],
+    ]);
   });
 
   test('gives vectors of one step the same headers, and those of another step others', async () => {
-    const { sink, publisher, move } = await setUp();
-    publisher.add([A, B], { commit: 1, since: 400 });
+    const { sink, publisher, move, add } = await setUp();
+    add([A, B], { commit: 1, since: 400 });
     await sink.next();
     await sink.acknowledge();
     await publisher.drained();
     await move(4, 2, 8);
-    publisher.add([A, B], { commit: 2, since: 500 });
+    add([A, B], { commit: 2, since: 500 });
     await sink.next();
     await sink.acknowledge();
     await publisher.drained();
@@ -157,44 +171,45 @@ describe('Publisher', () => {
   });
 
   test('an acknowledgement of an older vector does not clear a newer commit', async () => {
-    const { sink, publisher, move } = await setUp();
-    publisher.add([A], { commit: 1, since: 400 });
+    const { sink, publisher, move, add, dropped } = await setUp();
+    add([A], { commit: 1, since: 400 });
     await sink.next();
     await move(4, 2, 8);
-    publisher.add([A], { commit: 2, since: 500 });
+    add([A], { commit: 2, since: 500 });
     await sink.acknowledge();
     expect(await sink.next()).toEqual([A]);
-    expect([publisher.has(A), publisher.takeCleared()]).toEqual([true, []]);
+    // The first part is superseded, not acknowledged.
+    expect([publisher.size, dropped()]).toEqual([1, [[1, A]]]);
     await sink.acknowledge();
     await publisher.drained();
     expect(sink.acknowledged.map(({ value }) => hex(value))).toEqual([ONE, TWO]);
-    expect(publisher.takeCleared()).toEqual([A]);
+    expect(dropped()).toEqual([[2, A]]);
   });
 
-  test('does not write down as cleared what is due again', async () => {
-    const { sink, publisher } = await setUp();
-    publisher.add([A], { commit: 1 });
+  test('deletes the part of what is acknowledged, and not the one in which it is due again', async () => {
+    const { sink, publisher, add, dropped } = await setUp();
+    add([A], { commit: 1 });
     await sink.acknowledge();
     await publisher.drained();
-    publisher.add([A], { commit: 2 });
-    expect([publisher.cleared, publisher.takeCleared()]).toEqual([1, []]);
+    add([A], { commit: 2 });
+    expect(dropped()).toEqual([[1, A]]);
     await sink.acknowledge();
     await publisher.drained();
-    expect(publisher.takeCleared()).toEqual([A]);
+    expect(dropped()).toEqual([[2, A]]);
     // Nothing is known of when these arrived.
     expect(publisher.latency.quantile(0.5)).toBeUndefined();
   });
 
   test('sends what is committed of an entity that is erased, or has another row, and not committed as such', async () => {
-    const { sink, publisher, index, store } = await setUp();
+    const { sink, publisher, index, store, add } = await setUp();
     index.remove(A);
     index.remove(B);
     index.add(B, 1);
-    publisher.add([B, A], { commit: 1 });
+    add([B, A], { commit: 1 });
     await sink.acknowledge();
     await publisher.drained();
     await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
-    publisher.add([A, B], { commit: 2 });
+    add([A, B], { commit: 2 });
     await sink.acknowledge();
     await publisher.drained();
     expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
@@ -206,10 +221,10 @@ describe('Publisher', () => {
   });
 
   test('sends a tombstone for an entity that is gone, with the step of the last commit', async () => {
-    const { sink, publisher, index, store } = await setUp();
+    const { sink, publisher, index, store, add } = await setUp();
     await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
     index.remove(A);
-    publisher.add([A, B], { commit: 1 });
+    add([A, B], { commit: 1 });
     await sink.acknowledge();
     await publisher.drained();
     expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
@@ -219,8 +234,8 @@ describe('Publisher', () => {
   });
 
   test('sends at most 2,000 at a time', async () => {
-    const { sink, publisher } = await setUp();
-    publisher.add(
+    const { sink, publisher, add } = await setUp();
+    add(
       Array.from({ length: 2_001 }, (_, i) => user(`u${i}`)),
       { commit: 1 },
     );
@@ -232,24 +247,25 @@ describe('Publisher', () => {
   });
 
   test('what moves with each commit holds up nothing else, and waits from its last move on', async () => {
-    const { sink, publisher, now } = await setUp();
+    const { sink, publisher, now, add, dropped } = await setUp();
     const busy = Array.from({ length: 2_000 }, (_, i) => user(`u${i}`));
-    publisher.add([...busy, A], { commit: 1, since: 400 });
+    add([...busy, A], { commit: 1, since: 400 });
     expect(await sink.next()).toEqual(busy);
-    publisher.add(busy, { commit: 2, since: 1_200 });
-    publisher.add(busy, { commit: 3, since: 1_300 });
+    add(busy, { commit: 2, since: 1_200 });
+    add(busy, { commit: 3, since: 1_300 });
     await sink.acknowledge();
     expect(await sink.next()).toEqual([A, ...busy.slice(0, -1)]);
-    publisher.add([A], { commit: 4, since: 1_400 });
-    // What is in hand of it is not acknowledged yet.
-    expect([publisher.oldest, publisher.size, publisher.takeCleared()]).toEqual([400, 2_001, []]);
+    add([A], { commit: 4, since: 1_400 });
+    // What is in hand of it is not acknowledged yet; parts whose names all moved again are no longer needed.
+    expect([publisher.oldest, publisher.size]).toEqual([400, 2_001]);
+    expect(dropped().map(([number]) => number)).toEqual([1, 2, 4, 5, 3]);
     now.ms = 1_500;
     await sink.acknowledge();
     expect(await sink.next()).toEqual([...busy.slice(-1), A]);
     expect(publisher.oldest).toBe(1_200);
     await sink.acknowledge();
     await publisher.drained();
-    expect(publisher.takeCleared()).toEqual([...busy, A]);
+    expect(dropped().map(([number]) => number)).toEqual([6, 7, 8]);
     // 2,000 from 400 to 1,000, one from 400 to 1,500, 2,000 from 1,200 to 1,500, one from 1,400.
     expect(publisher.latency.quantile(0.4)).toBe(300);
     expect(publisher.latency.quantile(1)).toBe(1_100);
@@ -258,20 +274,20 @@ describe('Publisher', () => {
 
   test('tries again while the log is out of reach, with the vector of the time', async () => {
     vi.useFakeTimers();
-    const { sink, publisher, failed } = await setUp();
-    publisher.add([A], { commit: 1 });
+    const { sink, publisher, failed, add, dropped } = await setUp();
+    add([A], { commit: 1 });
     await sink.outOfReach();
     await vi.advanceTimersByTimeAsync(199);
     expect(sink.attempts).toBe(1);
     await vi.advanceTimersByTimeAsync(1);
     await sink.acknowledge();
     await publisher.drained();
-    expect([sink.attempts, publisher.retries, publisher.takeCleared(), failed]).toEqual([2, 1, [A], []]);
+    expect([sink.attempts, publisher.retries, dropped(), failed]).toEqual([2, 1, [[1, A]], []]);
   });
 
   test('stops in the middle of a pause, and leaves in the outbox what was not sent', async () => {
-    const { sink, publisher, failed } = await setUp();
-    publisher.add([A], { commit: 1 });
+    const { sink, publisher, failed, add, dropped } = await setUp();
+    add([A], { commit: 1 });
     for (let i = 0; i < 2; i++) await sink.outOfReach();
     await new Promise((resolve) => setImmediate(resolve));
     // It would wait 400 ms from here.
@@ -280,22 +296,22 @@ describe('Publisher', () => {
     await sink.outOfReach();
     await stopped;
     expect(Date.now() - began).toBeLessThan(200);
-    expect([publisher.size, publisher.takeCleared(), failed]).toEqual([1, [], []]);
+    expect([publisher.size, dropped(), failed]).toEqual([1, [], []]);
     await publisher.drained();
-    publisher.add([B], { commit: 2 });
+    add([B], { commit: 2 });
     expect(sink.attempts).toBe(3);
   });
 
   test('says what sending can not go on for, and stops at it', async () => {
-    const { sink, publisher, failed } = await setUp();
-    publisher.add([A], { commit: 1 });
+    const { sink, publisher, failed, add, dropped } = await setUp();
+    add([A], { commit: 1 });
     const drained = publisher.drained();
     drained.catch(() => undefined);
     await sink.refuse();
     await expect(drained).rejects.toMatchObject({ code: 'message-too-large' });
     expect(failed).toMatchObject([{ code: 'message-too-large' }]);
-    expect([publisher.size, publisher.takeCleared()]).toEqual([1, []]);
-    publisher.add([B], { commit: 2 });
+    expect([publisher.size, dropped()]).toEqual([1, []]);
+    add([B], { commit: 2 });
     await expect(publisher.drained()).rejects.toMatchObject({ code: 'message-too-large' });
     expect(sink.attempts).toBe(1);
   });

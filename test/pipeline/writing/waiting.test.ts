@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+import type { EntityKey } from '../../../src/graph/entity.ts';
+import type { OutboxPart } from '../../../src/graph/outbox.ts';
+import { type Sent, Waiting } from '../../../src/pipeline/writing/waiting.ts';
+import { part, user } from '../../graph/graph-fixture.ts';
+
+const [A, B, C] = [user('a'), user('b'), user('c')];
+const users = (count: number, from = 0) => Array.from({ length: count }, (_, i) => user(`u${from + i}`));
+
+/** What is stored, beside what waits: commits put and delete parts as they are told to. */
+class Stored {
+  readonly parts: OutboxPart[];
+  readonly waiting: Waiting;
+  #commit = 0;
+
+  constructor(loaded: readonly OutboxPart[] = []) {
+    this.parts = [...loaded];
+    this.waiting = new Waiting(loaded);
+    this.waiting.load(0);
+  }
+
+  commit(names: readonly EntityKey[], sent: Partial<Sent> = {}): Map<number, number> {
+    const outbox = this.waiting.prepare(names);
+    for (const { number } of outbox.cleared) {
+      const at = this.parts.findIndex((each) => each.number === number);
+      expect(at).toBeGreaterThanOrEqual(0);
+      this.parts.splice(at, 1);
+    }
+    this.parts.push(...[...outbox.parts, ...outbox.moved].map((each) => part(each.number, ...each.names)));
+    const again = this.waiting.add(outbox, { commit: ++this.#commit, ...sent });
+    expect([outbox.waiting, outbox.stored]).toEqual([
+      this.waiting.size,
+      this.parts.filter(({ number }) => number !== undefined).length,
+    ]);
+    return again;
+  }
+
+  /** Sends so many. */
+  send(most = 2_000): EntityKey[] {
+    const taken = this.waiting.take(most).map(({ name }) => name);
+    this.waiting.acknowledged();
+    return taken;
+  }
+
+  get numbers() {
+    return this.parts.map(({ number }) => number);
+  }
+
+  get names(): Set<EntityKey> {
+    return new Set(this.parts.flatMap(({ names }) => names));
+  }
+}
+
+describe('what waits to be published', () => {
+  test('keeps its part until all of its names are acknowledged', () => {
+    const stored = new Stored();
+    stored.commit([A, B, C]);
+    expect(stored.send(2)).toEqual([A, B]);
+    expect(stored.waiting.cleared).toBe(0);
+    stored.commit([]);
+    expect([stored.numbers, stored.waiting.size]).toEqual([[1], 1]);
+    expect(stored.send()).toEqual([C]);
+    expect(stored.waiting.cleared).toBe(1);
+    stored.commit([]);
+    expect([stored.numbers, stored.waiting.size, stored.waiting.cleared]).toEqual([[], 0, 0]);
+  });
+
+  test('goes into parts of a thousand, each of which goes when it is through', () => {
+    const stored = new Stored();
+    stored.commit(users(2_500));
+    expect(stored.parts.map(({ names }) => names.length)).toEqual([1_000, 1_000, 500]);
+    stored.send(1_999);
+    stored.commit([]);
+    expect(stored.numbers).toEqual([2, 3]);
+    stored.send();
+    stored.commit([]);
+    expect(stored.numbers).toEqual([]);
+  });
+
+  test('a part goes where a later one has what of it still waits, whether it is in hand or not', () => {
+    const stored = new Stored();
+    stored.commit([A, B]);
+    expect(stored.waiting.take(1).map(({ name }) => name)).toEqual([A]);
+    // a is in hand, b waits: both move on into the second part.
+    expect([...stored.commit([B, A])]).toEqual([[1, 2]]);
+    stored.commit([]);
+    expect(stored.numbers).toEqual([2]);
+    // What is acknowledged is what a was before.
+    expect([...stored.waiting.acknowledged()]).toEqual([]);
+    stored.commit([]);
+    expect([stored.numbers, stored.waiting.size]).toEqual([[2], 2]);
+    expect(stored.send()).toEqual([B, A]);
+    stored.commit([]);
+    expect(stored.numbers).toEqual([]);
+  });
+
+  test('what is acknowledged while the commit that moves it again is written waits anew, in its part', () => {
+    const { waiting } = new Stored();
+    const first = waiting.prepare([A]);
+    waiting.add(first, { commit: 1 });
+    waiting.take(1);
+    const second = waiting.prepare([A]);
+    expect([...waiting.acknowledged()]).toEqual([[1, 1]]);
+    expect([...waiting.add(second, { commit: 2 })]).toEqual([]);
+    expect([waiting.size, waiting.first?.name, waiting.cleared]).toEqual([1, A, 1]);
+    expect(waiting.prepare([]).cleared.map(({ number }) => number)).toEqual([1]);
+    waiting.take(1);
+    waiting.acknowledged();
+    expect(waiting.prepare([]).cleared.map(({ number }) => number)).toEqual([2]);
+  });
+
+  test('after a start is what the stored parts hold, each once, under numbers that go on rising', () => {
+    const stored = new Stored([part(4, A, B), part(9, B, C)]);
+    expect(stored.waiting.size).toBe(3);
+    // a and b in the order of the first part; b keeps the second.
+    expect(stored.send(1)).toEqual([A]);
+    stored.commit([A]);
+    expect(stored.numbers).toEqual([9, 10]);
+    expect(stored.send()).toEqual([B, C, A]);
+    stored.commit([]);
+    expect(stored.numbers).toEqual([]);
+  });
+
+  test('after a kill, what was acknowledged of a part that waits for the rest is sent once more', () => {
+    const stored = new Stored();
+    stored.commit(users(1_500));
+    stored.send(1_200);
+    stored.commit([A]);
+    const again = new Stored(stored.parts);
+    expect(again.send()).toEqual([...users(500, 1_000), A]);
+    again.commit([]);
+    expect(again.parts).toEqual([]);
+  });
+
+  test('takes over what a store of before holds, and clears it', () => {
+    const before = { number: undefined, names: [A, B] };
+    const stored = new Stored([before]);
+    expect(stored.send(1)).toEqual([A]);
+    stored.commit([C]);
+    expect(stored.parts).toEqual([before, part(1, C)]);
+    stored.send();
+    stored.commit([]);
+    expect(stored.parts).toEqual([]);
+  });
+
+  test('of a process that stands by stays stored', () => {
+    const waiting = new Waiting([part(4, A)]);
+    expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 1, cleared: [], parts: [] });
+    // It can lead more than once.
+    expect([waiting.load(0), waiting.load(0), waiting.size]).toEqual([1, 0, 1]);
+    waiting.take(1);
+    waiting.acknowledged();
+    expect(waiting.prepare([])).toMatchObject({ stored: 0, cleared: [{ number: 4 }] });
+  });
+
+  test('does not pile up where nothing is acknowledged, and one name of each commit moves no more', () => {
+    const stored = new Stored();
+    const busy = users(990);
+    const heldMost = { names: 0 };
+    for (let i = 0; i < 200; i++) {
+      stored.commit([...busy, ...users(10, 1_000 + 10 * i)]);
+      const names = stored.parts.reduce((sum, each) => sum + each.names.length, 0);
+      heldMost.names = Math.max(heldMost.names, names - 2 * stored.waiting.size);
+    }
+    // Left alone they would be 200 parts of 1,000 names each, with 2,990 that wait.
+    expect(stored.waiting.size).toBe(2_990);
+    expect(heldMost.names).toBeLessThan(16_000 + 3_000);
+    expect(stored.names.size).toBe(2_990);
+    // All that waits is sent, in the order in which it was put up first, and everything goes.
+    expect(stored.send(3_000)).toEqual([...busy, ...users(2_000, 1_000)]);
+    stored.commit([]);
+    expect(stored.parts).toEqual([]);
+  });
+
+  test('does not keep a part for what was acknowledged while it was put there', () => {
+    const waiting = new Waiting();
+    waiting.add(waiting.prepare([A, ...users(999)]), { commit: 1 });
+    // The first part waits for a alone from here on, until so much is stored that a is put into another.
+    let outbox = waiting.prepare(users(999));
+    for (let i = 0; i < 30 && outbox.moved.length === 0; i++) {
+      waiting.add(outbox, { commit: 2 });
+      outbox = waiting.prepare([...users(999), user(`once${i}`)]);
+    }
+    expect(outbox.moved[0]?.names[0]).toBe(A);
+    expect(waiting.take(1).map(({ name }) => name)).toEqual([A]);
+    waiting.acknowledged();
+    waiting.add(outbox, { commit: 3 });
+    waiting.take(2_000);
+    waiting.acknowledged();
+    expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 0 });
+  });
+});
