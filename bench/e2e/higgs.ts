@@ -26,7 +26,10 @@ export interface Run {
   readonly usage: Usage;
 }
 
-export interface UpdaterRun extends Run, z.infer<typeof stopped> {}
+export interface UpdaterRun extends Run, z.infer<typeof stopped> {
+  /** Events a second until the last was read, before what had moved too little to be published was. */
+  readonly readRate: number;
+}
 
 /** The Higgs stream in a topic of a broker of its own, and what reads it. */
 export class HiggsTopic {
@@ -104,8 +107,10 @@ export class HiggsTopic {
     await rm(state, { recursive: true });
     const lineOf = (message: string) =>
       JSON.parse(usage.stderr.split('\n').find((line) => line.includes(`"msg":"${message}"`)) ?? '{}');
-    const seconds = (lineOf('stopped').time - lineOf('leads the graph').time) / 1000;
-    return { rate: this.records / seconds, usage, ...stopped.parse(lineOf('stopped')) };
+    const rateUntil = (message: string) =>
+      (1000 * this.records) / (lineOf(message).time - lineOf('leads the graph').time);
+    const rates = { rate: rateUntil('stopped'), readRate: rateUntil('reading has ended') };
+    return { ...rates, usage, ...stopped.parse(lineOf('stopped')) };
   }
 
   stop(): Promise<void> {

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { commandLine } from '../command-line.ts';
 import { median } from '../median.ts';
-import { HiggsTopic, type Run } from './higgs.ts';
+import { HiggsTopic, type Run, type UpdaterRun } from './higgs.ts';
 import { type Parts, partsOf } from './parts.ts';
 
 const { values } = parseArgs({
@@ -26,7 +26,7 @@ if (values.higgs === undefined) throw new Error('--higgs: expected the path of h
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const topic = await HiggsTopic.start(values.higgs, { limit: values.limit, embedded: false, say });
 try {
-  const runs: Run[] = [];
+  const runs: UpdaterRun[] = [];
   const empties: Run[] = [];
   for (let round = 1; round <= Number(values.rounds); round++) {
     say(`round ${round} of ${values.rounds}`);
@@ -44,7 +44,7 @@ try {
 function print(
   records: number,
   empties: readonly Run[],
-  runs: readonly Run[],
+  runs: readonly UpdaterRun[],
   { main, trainer }: { main: Parts; trainer: Parts },
 ): void {
   const [empty, run] = [median(empties.map(({ rate }) => rate)), median(runs.map(({ rate }) => rate))];
@@ -61,7 +61,13 @@ function print(
     `| ${name} | ${Math.round(rate)} | ${((seconds * 1e6) / records).toFixed(1)} | ${Math.round(median(all.map(({ usage }) => usage.rss)) / 2 ** 20)} |`;
   console.log(row('empty kafkajs handler', empty, emptyCpu, empties));
   console.log(row('twhin run', run, cpu, runs));
-  console.log(`\nOf the empty handler: ${((100 * run) / empty).toFixed(1)} %.\n`);
+  const read = median(runs.map(({ readRate }) => readRate));
+  const published = median(runs.map((each) => each.published)) / records;
+  console.log(
+    `\nOf the empty handler: ${((100 * run) / empty).toFixed(1)} %. A run ends with the publication of every vector that moved at all since it ` +
+      `was published; until the last event was read it took ${Math.round(read)} events/s, ${((100 * read) / empty).toFixed(1)} %. ` +
+      `Vectors published an event, all in all: ${published.toFixed(2)}.\n`,
+  );
   for (const [name, parts] of Object.entries({ 'main thread': main, 'trainer thread': trainer })) {
     console.log(`| ${name} | µs an event | share |\n|---|---|---|`);
     const all = [...parts.values()].reduce((total, each) => total + each, 0);

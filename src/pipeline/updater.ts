@@ -253,13 +253,14 @@ export class Updater {
   /** Everything in hand, all the way to the topic and back into the store. */
   async #drain(parts: Parts): Promise<void> {
     this.#phase = 'draining';
+    const { graph, log } = this.#options;
+    log.info({ graph, outbox: parts.publisher.size }, 'reading has ended');
     this.#intake.applySkips(parts.read);
     if (this.#training.open.since !== undefined) await this.#train();
     await this.#committed;
     // Vectors that moved little are put up in slices, until none is left: memory stays bounded.
     while ((await this.#write(parts, true)) > 0);
     if (this.#failure) throw this.#failure;
-    const { graph, log } = this.#options;
     log.info(
       { graph, outbox: parts.publisher.size },
       'all committed; waiting for the last vectors to be acknowledged',
