@@ -13,6 +13,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'batchEdges',
     'chunkEdges',
     'uniformNegatives',
+    'inBatchNegatives',
     'negativePool',
     'evaluatedEdges',
     'evaluatedCandidates',

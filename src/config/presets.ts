@@ -5,6 +5,7 @@ export interface Recipe {
   readonly model: Omit<ModelSettings, 'dim'>;
   readonly chunkEdges: number;
   readonly uniformNegatives: number;
+  readonly inBatchNegatives: boolean;
 }
 
 /**
@@ -23,7 +24,8 @@ export const PRESETS = {
       unitBall: true,
     },
     chunkEdges: 64,
-    uniformNegatives: 192,
+    uniformNegatives: 256,
+    inBatchNegatives: false,
   },
   twhin: {
     model: {
@@ -37,5 +39,6 @@ export const PRESETS = {
     },
     chunkEdges: 128,
     uniformNegatives: 128,
+    inBatchNegatives: true,
   },
 } as const satisfies Record<string, Recipe>;

@@ -45,6 +45,7 @@ export const COUNTS: OfEachKey<Counts> = {
     batchEdges: 'at once',
     chunkEdges: 'from a restart',
     uniformNegatives: 'from a restart',
+    inBatchNegatives: 'from a restart',
     negativePool: 'from a restart',
     lingerMs: 'at once',
     evaluatedEdges: 'from a restart',

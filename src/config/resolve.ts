@@ -90,6 +90,7 @@ export function resolveConfig(
   }
   checkLoss(file.model, problems);
   checkThreads(file.training, problems);
+  checkNegatives(file, problems);
   for (const name of Object.keys(file.model.relationWeights)) {
     if (!relations.some((each) => each.name === name))
       problems.push(
@@ -181,6 +182,7 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       updatesPerEdge: training.updatesPerEdge,
       chunkEdges: training.chunkEdges ?? recipe.chunkEdges,
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
+      inBatchNegatives: training.inBatchNegatives ?? recipe.inBatchNegatives,
       negativePool: training.negativePool,
       evaluatedEdges: training.evaluatedEdges,
       evaluatedCandidates: training.evaluatedCandidates,
@@ -196,6 +198,13 @@ function weightOf(weight = 1): { weight?: number } {
 function checkLoss({ loss, margin }: ConfigFile['model'], problems: string[]): void {
   if (loss === 'margin' && margin !== undefined && margin <= 0)
     problems.push(`model.margin: expected a number above 0 with loss margin, seen ${margin}`);
+}
+
+function checkNegatives({ training, preset }: ConfigFile, problems: string[]): void {
+  const recipe = PRESETS[preset];
+  const { uniformNegatives = recipe.uniformNegatives, inBatchNegatives = recipe.inBatchNegatives } = training;
+  if (uniformNegatives === 0 && !inBatchNegatives)
+    problems.push('training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0');
 }
 
 function checkThreads({ kernel, threads }: ConfigFile['training'], problems: string[]): void {

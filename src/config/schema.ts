@@ -72,6 +72,8 @@ export const configFileSchema = z.strictObject({
       batchEdges: whole.default(1024),
       chunkEdges: whole.max(256).optional(),
       uniformNegatives: z.number().int().nonnegative().max(1024).optional(),
+      /** Whether a chunk's own entities are one another's negatives as well: popular ones the most. */
+      inBatchNegatives: z.boolean().optional(),
       /** Rows of each type that a batch's uniform negatives are drawn from; 0: all. Fewer make commits smaller. */
       negativePool: z.number().int().nonnegative().max(65_536).default(0),
       lingerMs: positive.default(100),

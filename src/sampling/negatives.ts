@@ -20,22 +20,26 @@ export class Negatives {
   readonly #known: KnownPositives;
   readonly #relations: readonly TrainedRelation[];
   readonly #uniform: number;
+  readonly #inBatch: boolean;
 
   /**
-   * uniform: how many candidates a side are drawn uniformly, on top of the chunk's own; pool: of how many rows of their
-   * type in each batch, 0 for all.
+   * uniform: how many candidates a side are drawn uniformly; pool: of how many rows of their type in each batch, 0 for
+   * all. inBatch: the chunk's own entities are candidates as well, each as often as it is in an edge: what is popular is
+   * then a negative in proportion, and its scores say how much more it is chosen than by all, not how much.
    */
   constructor(options: {
     rows: TypeRows;
     known: KnownPositives;
     relations: readonly TrainedRelation[];
     uniform: number;
+    inBatch: boolean;
     pool: number;
   }) {
     this.#pool = new NegativePool(options.rows, options.pool);
     this.#known = options.known;
     this.#relations = options.relations;
     this.#uniform = options.uniform;
+    this.#inBatch = options.inBatch;
   }
 
   /** Begins a batch: its uniform candidates are drawn anew. */
@@ -44,8 +48,9 @@ export class Negatives {
   }
 
   /**
-   * Puts some of a batch's edges in the chunk: `picked` has their indices. Candidates of a side are the chunk's own
-   * entities of that side, one an edge, then `uniform` rows of their type, with replacement; rhs is drawn before lhs.
+   * Puts some of a batch's edges in the chunk: `picked` has their indices. Candidates of a side are, if in-batch ones are
+   * wanted, the chunk's own entities of that side, one an edge; then `uniform` rows of their type, with replacement. rhs is
+   * drawn before lhs.
    */
   fill(chunk: Chunk, edges: EdgeRows, picked: Int32Array, random: Random): void {
     const count = picked.length;
@@ -64,9 +69,10 @@ export class Negatives {
   }
 
   #candidates(out: Int32Array, own: Int32Array, count: number, type: number, random: Random): number {
-    for (let k = 0; k < count; k++) out[k] = own[k]!;
-    const end = count + this.#uniform;
-    for (let k = count; k < end; k++) out[k] = this.#pool.draw(type, random);
+    const inBatch = this.#inBatch ? count : 0;
+    for (let k = 0; k < inBatch; k++) out[k] = own[k]!;
+    const end = inBatch + this.#uniform;
+    for (let k = inBatch; k < end; k++) out[k] = this.#pool.draw(type, random);
     return end;
   }
 

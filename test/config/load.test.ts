@@ -105,13 +105,14 @@ describe('loadConfig', () => {
       ),
     ]);
     const recipe = (config: typeof own) => {
-      const { model, chunkEdges, uniformNegatives, initScale } = config.graphs[0]!.trainer;
+      const { model, chunkEdges, uniformNegatives, inBatchNegatives, initScale } = config.graphs[0]!.trainer;
       return {
         scorer: model.scorer,
         loss: model.loss,
         ball: model.unitBall,
         chunkEdges,
         uniformNegatives,
+        inBatchNegatives,
         initScale,
       };
     };
@@ -120,6 +121,8 @@ describe('loadConfig', () => {
       loss: 'softmax',
       ball: true,
       chunkEdges: 64,
+      uniformNegatives: 256,
+      inBatchNegatives: false,
     });
     expect(recipe(twhin)).toMatchObject({ scorer: 'twhin', loss: 'logistic', ball: false, chunkEdges: 128 });
     expect(recipe(own)).toEqual({
@@ -128,6 +131,7 @@ describe('loadConfig', () => {
       ball: true,
       chunkEdges: 3,
       uniformNegatives: 128,
+      inBatchNegatives: true,
       // √(3 / 12)
       initScale: 0.5,
     });
@@ -179,6 +183,15 @@ describe('loadConfig', () => {
     expect(reference).toContain('training.threads: expected 1 with kernel reference, seen 2');
     expect(tfjs).toContain('training.threads: expected 1 with kernel tfjs, seen 3');
     expect(many.join()).toMatch(/training.threads: .*expected .*16.*, seen 17/);
+  });
+
+  test('negatives there must be, drawn or of the batch', async () => {
+    const none = await problemsOf(load(`export default { training: { uniformNegatives: 0 } }`));
+    expect(none).toContain(
+      'training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0',
+    );
+    const own = await load(`export default { training: { uniformNegatives: 0, inBatchNegatives: true } }`);
+    expect(own.graphs[0]!.trainer.inBatchNegatives).toBe(true);
   });
 
   test('takes the plain object and the function of the kit', async () => {

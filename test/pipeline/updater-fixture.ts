@@ -63,6 +63,7 @@ const TRAINER: TrainerSettings = {
   updatesPerEdge: 2,
   chunkEdges: 8,
   uniformNegatives: 8,
+  inBatchNegatives: true,
   negativePool: 12,
   evaluatedEdges: 2,
   evaluatedCandidates: 20,

@@ -28,7 +28,7 @@ function emptyChunk(): Chunk {
 }
 
 /** Users are rows 4 … 9, tweets 10 … 17; user 4 also likes tweet 12, and user 6 tweet 10. */
-function setUp(): { chunk: Chunk; negatives: Negatives; known: KnownPositives } {
+function setUp(inBatch = true): { chunk: Chunk; negatives: Negatives; known: KnownPositives } {
   const rows = new TypeRows(2, 20);
   for (let row = 4; row < 18; row++) rows.add(row, row < 10 ? 0 : 1);
   const known = new KnownPositives({ maxRows: 20, maxEdges: 100 });
@@ -43,7 +43,7 @@ function setUp(): { chunk: Chunk; negatives: Negatives; known: KnownPositives } 
   return {
     chunk,
     known,
-    negatives: new Negatives({ rows, known, relations, uniform: UNIFORM, pool: 0 }),
+    negatives: new Negatives({ rows, known, relations, uniform: UNIFORM, inBatch, pool: 0 }),
   };
 }
 
@@ -73,6 +73,19 @@ describe('Negatives', () => {
     expect(Math.min(...uniformLhs)).toBeGreaterThanOrEqual(4);
     expect(Math.max(...uniformLhs)).toBeLessThan(10);
     expect(uniformRhs.size).toBeGreaterThan(5);
+  });
+
+  it('leaves the own ones out where they are not wanted', () => {
+    const { chunk, negatives } = setUp(false);
+    negatives.fill(chunk, edges, LAST_TWO, Random.seeded(1));
+    expect([chunk.edges, chunk.lhsCount, chunk.rhsCount]).toEqual([2, 30, 30]);
+    // The draws are those that otherwise come behind the own ones.
+    const both = setUp();
+    both.negatives.fill(both.chunk, edges, LAST_TWO, Random.seeded(1));
+    expect(chunk.rhsCandidates.subarray(0, 30)).toEqual(both.chunk.rhsCandidates.subarray(2, 32));
+    expect(chunk.lhsCandidates.subarray(0, 30)).toEqual(both.chunk.lhsCandidates.subarray(2, 32));
+    for (let k = 0; k < 30; k++)
+      expect(chunk.rhsMask[k]).toBe([10, 12].includes(chunk.rhsCandidates[k]!) ? 1 : 0);
   });
 
   it('masks known positives of each relation on both sides, and nothing else', () => {

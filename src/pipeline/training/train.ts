@@ -42,12 +42,19 @@ export interface KernelMaker {
   ): readonly Stepper[];
 }
 
+/** Edges and candidates a side of a chunk, at most. */
+function chunkLimits({ chunkEdges, uniformNegatives, inBatchNegatives }: TrainerSettings) {
+  return { maxEdges: chunkEdges, maxCandidates: uniformNegatives + (inBatchNegatives ? chunkEdges : 0) };
+}
+
 /** How large a trainer's table is. */
 export function tableOptions(
-  { model, maxRows, chunkEdges, uniformNegatives, threads }: TrainerSettings,
+  settings: TrainerSettings,
   kernels: Pick<KernelMaker, 'workspaceBytes'>,
 ): TableOptions {
-  const workspaceBytes = kernels.workspaceBytes(model, chunkEdges, chunkEdges + uniformNegatives, threads);
+  const { model, maxRows, threads } = settings;
+  const { maxEdges, maxCandidates } = chunkLimits(settings);
+  const workspaceBytes = kernels.workspaceBytes(model, maxEdges, maxCandidates, threads);
   return { dim: model.dim, maxRows, workspaceBytes };
 }
 
@@ -72,9 +79,9 @@ export class TrainerCore {
   #broken: string | undefined;
 
   constructor(settings: TrainerSettings, kernels: KernelMaker) {
-    const { model, relations, maxRows, chunkEdges, threads } = settings;
+    const { model, relations, maxRows, threads } = settings;
     const types = settings.entityTypes.length;
-    const limits = { maxEdges: chunkEdges, maxCandidates: chunkEdges + settings.uniformNegatives };
+    const limits = chunkLimits(settings);
     if (relations.length > 256)
       throw new ShapeError(`${relations.length} relations; at most 256 are possible`);
     this.#settings = settings;
@@ -99,6 +106,7 @@ export class TrainerCore {
       known: this.#known,
       relations,
       uniform: settings.uniformNegatives,
+      inBatch: settings.inBatchNegatives,
       pool: settings.negativePool,
     });
     this.#chunks = new ChunkTrainer({

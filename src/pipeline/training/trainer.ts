@@ -36,8 +36,10 @@ export interface TrainerSettings {
   readonly updatesPerEdge: number;
   /** Edges that share their negatives, at most. */
   readonly chunkEdges: number;
-  /** Uniform negatives a side; in-batch ones come on top. */
+  /** Uniform negatives a side. */
   readonly uniformNegatives: number;
+  /** On top of these, a chunk's own entities of that side. */
+  readonly inBatchNegatives: boolean;
   /** Rows of a type that a batch's uniform negatives are drawn from; 0: all. */
   readonly negativePool: number;
   /** Edges ranked before each batch is trained, and candidates they are ranked against. */

@@ -42,6 +42,7 @@ export const settings: TrainerSettings = {
   updatesPerEdge: 1,
   chunkEdges: 8,
   uniformNegatives: 5,
+  inBatchNegatives: true,
   negativePool: 12,
   evaluatedEdges: 6,
   evaluatedCandidates: 10,
