@@ -58,6 +58,8 @@ export class Cadence {
 
   /** appliedAt: time of the newest record applied, epoch ms, by the log; waiting: records at hand behind it. */
   look(appliedAt: number | undefined, waiting: number): void {
+    // Where batches are cut by count alone, commits must be as well: a full one cuts a batch.
+    if (this.#tuning.lingerMs === Number.POSITIVE_INFINITY) return;
     const behind = appliedAt !== undefined && this.#clock() - appliedAt > BEHIND_MS;
     const { commitEdges, commitMs } = this.#tuning;
     this.#pace =

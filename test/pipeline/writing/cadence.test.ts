@@ -77,6 +77,14 @@ test('one that catches up writes no more rows than memory is to hold', () => {
   expect(cadence.isDue(pendingOf(500), small, { changedRows: 262_144 })).toBe(false);
 });
 
+test('where batches are cut by count alone, so are commits, however far behind', () => {
+  const { pendingOf } = setUp();
+  const cadence = new Cadence({ ...PACE, lingerMs: Number.POSITIVE_INFINITY }, () => START);
+  for (let i = 0; i < 2; i++) cadence.asked();
+  cadence.look(START - 10_000, 5_000);
+  expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
+});
+
 test('settings that change count from then on', () => {
   const { cadence, tuning, pendingOf } = setUp();
   cadence.look(undefined, 0);
