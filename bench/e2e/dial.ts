@@ -12,6 +12,7 @@ const SETTINGS: readonly (readonly string[])[] = [
   ['training.updatesPerEdge=1'],
   ['training.updatesPerEdge=2'],
   ['training.updatesPerEdge=8'],
+  ['training.inBatchNegatives=true', 'training.uniformNegatives=192'],
   ['training.uniformNegatives=64'],
   ['training.uniformNegatives=512'],
   ['training.negativePool=4096'],
@@ -19,6 +20,7 @@ const SETTINGS: readonly (readonly string[])[] = [
   ['publish.epsilon=0.2'],
   ['model.dim=64'],
   ['preset=twhin', 'training.updatesPerEdge=1'],
+  ['preset=twhin', 'training.updatesPerEdge=1', 'training.inBatchNegatives=false'],
 ];
 /** More than an updater ranks, so that the figures are less a matter of chance. */
 const RANKED = 'training.evaluatedEdges=64';
