@@ -7,8 +7,11 @@ import type { Checkpoint, CheckpointOptions, LoadedRows } from './trainer.ts';
 const SCAN_EVERY_MS = 1_000;
 /** Rows looked up for being due, beside those that changed, are at most this many a checkpoint: bounds its memory. */
 const SLICE_ROWS = 32_768;
-/** Memory that is used again may be so many times as large as what it is used for. */
-const WASTE = 8;
+/**
+ * Memory for so many rows is asked for at once, and taken only as it is filled: asked for anew as commits grow, what was
+ * had before would stay until each of three threads has collected its garbage.
+ */
+const ROOM_ROWS = 192 * 1024;
 /** Times a row was last published, beside epoch milliseconds. */
 const NEVER = 0;
 const BEFORE_LOAD = Number.POSITIVE_INFINITY;
@@ -105,7 +108,7 @@ export class TrainerRows {
 
     const rows = Int32Array.from(this.#dirtyRows).sort();
     const width = dim + 2;
-    const copy = sharedFloats(rows.length * width, options.spare);
+    const copy = sharedFloats(rows.length, width, options.spare);
     const publish = new Uint8Array(rows.length);
     const movedBy = new Float32Array(rows.length);
     for (let i = 0; i < rows.length; i++) {
@@ -161,9 +164,10 @@ export class TrainerRows {
   }
 }
 
-/** Memory that the caller's thread and the one that writes share with this one. A little more than asked, to fit again. */
-function sharedFloats(length: number, spare: SharedArrayBuffer | undefined): Float32Array {
-  const fits =
-    spare !== undefined && spare.byteLength >= length * 4 && spare.byteLength <= length * 4 * WASTE;
-  return new Float32Array(fits ? spare : new SharedArrayBuffer(Math.ceil(length * 1.25) * 4), 0, length);
+/** Memory that the caller's thread and the one that writes share with this one. */
+function sharedFloats(rows: number, width: number, spare: SharedArrayBuffer | undefined): Float32Array {
+  const bytes = rows * width * 4;
+  const room = Math.max(bytes, ROOM_ROWS * width * 4);
+  const memory = spare !== undefined && spare.byteLength >= bytes ? spare : new SharedArrayBuffer(room);
+  return new Float32Array(memory, 0, rows * width);
 }

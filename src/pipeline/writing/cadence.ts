@@ -13,8 +13,8 @@ const FIRST_COMMITS = 2;
  * memory by the time they are written; all of those of a table that is not much larger. In one that is, few rows move
  * twice in that time.
  */
-const MOST_ROWS = 160 * 1024;
-const SMALL_TABLE_ROWS = 256 * 1024;
+const MOST_ROWS = 128 * 1024;
+const SMALL_TABLE_ROWS = 160 * 1024;
 
 /** What makes a commit due, beside what is pending. */
 interface Writing {

@@ -70,11 +70,11 @@ test('the first commits of a process are as soon as any', () => {
 test('one that catches up writes no more rows than memory is to hold', () => {
   const { cadence, pendingOf } = setUp();
   cadence.look(START - 10_000, 5_000);
-  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 163_839 })).toBe(false);
-  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 163_840 })).toBe(true);
-  expect(cadence.isDue(pendingOf(399), IDLE, { changedRows: 163_840 })).toBe(false);
-  const small = { ...IDLE, index: { nextRow: 262_144 } };
-  expect(cadence.isDue(pendingOf(500), small, { changedRows: 262_144 })).toBe(false);
+  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 131_071 })).toBe(false);
+  expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 131_072 })).toBe(true);
+  expect(cadence.isDue(pendingOf(399), IDLE, { changedRows: 131_072 })).toBe(false);
+  const small = { ...IDLE, index: { nextRow: 163_840 } };
+  expect(cadence.isDue(pendingOf(500), small, { changedRows: 163_840 })).toBe(false);
 });
 
 test('where batches are cut by count alone, so are commits, however far behind', () => {
