@@ -1,4 +1,4 @@
-import { adagradUpdate, intoUnitBall, moveOf } from '../model/adagrad.ts';
+import { MIN_MOVE, rateOf, sumOfSquares } from '../model/adagrad.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 
@@ -6,15 +6,10 @@ import type { Table } from '../model/table.ts';
 export class RowUpdater {
   readonly #table: Table;
   readonly #settings: Pick<ModelSettings, 'learningRate' | 'unitBall'>;
-  /** [dim] a row before and after its move. */
-  readonly #before: Float64Array;
-  readonly #after: Float64Array;
 
   constructor(table: Table, settings: Pick<ModelSettings, 'learningRate' | 'unitBall'>) {
     this.#table = table;
     this.#settings = settings;
-    this.#before = new Float64Array(table.dim);
-    this.#after = new Float64Array(table.dim);
   }
 
   /**
@@ -22,26 +17,39 @@ export class RowUpdater {
    * isEntity: whether the unit ball holds the row.
    */
   update(row: number, gradient: Float64Array, isEntity: boolean): void {
-    if (isZero(gradient)) return;
+    const squares = sumOfSquares(gradient);
+    if (squares === 0) return;
     const { floats, accumulator, drift, dim } = this.#table;
-    const before = this.#before;
-    const after = this.#after;
     const at = this.#table.at(row);
-    for (let k = 0; k < dim; k++) before[k] = floats[at + k]!;
-    after.set(before);
-    floats[at + accumulator] = adagradUpdate(
-      after,
-      gradient,
-      floats[at + accumulator]!,
-      this.#settings.learningRate,
-    );
-    if (this.#settings.unitBall && isEntity) intoUnitBall(after);
-    for (let k = 0; k < dim; k++) after[k] = floats[at + k] = Math.fround(after[k]!);
-    floats[at + drift]! += moveOf(before, after);
+    const grown = floats[at + accumulator]! + squares / dim;
+    const rate = rateOf(grown, this.#settings.learningRate);
+    const length = this.#settings.unitBall && isEntity ? movedLength(floats, at, gradient, rate) : 0;
+    floats[at + accumulator] = grown;
+    floats[at + drift]! += Math.max(move(floats, at, gradient, rate, 1 / Math.max(length, 1)), MIN_MOVE);
   }
 }
 
-function isZero(gradient: Float64Array): boolean {
-  for (let k = 0; k < gradient.length; k++) if (gradient[k] !== 0) return false;
-  return true;
+/** Length that the vector at `at` will have. */
+function movedLength(floats: Float32Array, at: number, gradient: Float64Array, rate: number): number {
+  let squares = 0;
+  for (let k = 0; k < gradient.length; k++) {
+    const moved = floats[at + k]! - rate * gradient[k]!;
+    squares += moved * moved;
+  }
+  return Math.sqrt(squares);
+}
+
+/**
+ * Moves the vector at `at` against its gradient, then scales it; gives the length of its move. No copy of it is made: with
+ * one to scale and one to compare, updates took a third longer.
+ */
+function move(floats: Float32Array, at: number, gradient: Float64Array, rate: number, scale: number): number {
+  let squares = 0;
+  for (let k = 0; k < gradient.length; k++) {
+    const before = floats[at + k]!;
+    const after = Math.fround(scale * (before - rate * gradient[k]!));
+    floats[at + k] = after;
+    squares += (after - before) * (after - before);
+  }
+  return Math.sqrt(squares);
 }

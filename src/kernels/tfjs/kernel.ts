@@ -39,7 +39,7 @@ export class TfjsKernel implements Kernel {
     this.#settings = settings;
     this.chunk = createChunk(size, OWN_ARRAYS);
     this.losses = new Float32Array(size.maxEdges);
-    this.#operands = new Operands(settings.dim, TENSOR_LOSSES[settings.loss], size);
+    this.#operands = new Operands(settings, size);
     this.#updater = new RowUpdater(table, settings);
     this.#gradients = new RowGradients(settings.dim);
   }
@@ -71,8 +71,11 @@ export class TfjsKernel implements Kernel {
     for (const [j, row] of candidates.entries()) vectors.set(this.#table.vector(row), j * dim);
     const tf = this.#tf;
     tf.tidy(() => {
-      const all = tf.tensor(vectors, [1, candidates.length, dim]);
-      out.set(TENSOR_SCORERS[scorer].all(tf, beta, tf.tensor(moved, [1, 1, dim]), all).dataSync());
+      const all = {
+        moved: tf.tensor(moved, [1, 1, dim]),
+        candidates: tf.tensor(vectors, [1, candidates.length, dim]),
+      };
+      out.set(TENSOR_SCORERS[scorer].all(tf, beta, all).dataSync());
     });
   }
 
@@ -85,9 +88,9 @@ export class TfjsKernel implements Kernel {
       tf.tensor(values.subarray(0, 2 * rows * columns), [2, rows, columns]);
     const bias = tensor(arrays.bias, edges, count);
     const lossOf = tf.valueAndGrads((moved, positives, candidates) => {
-      const positive = TENSOR_SCORERS[scorer].positive(tf, beta, moved, positives);
-      const all = TENSOR_SCORERS[scorer].all(tf, beta, moved, candidates);
-      return TENSOR_LOSSES[loss].terms(tf, positive, all, bias, this.#settings);
+      const all = { moved, positives, candidates };
+      const scores = TENSOR_SCORERS[scorer].joined(tf, beta, all, TENSOR_LOSSES[loss].sign);
+      return TENSOR_LOSSES[loss].terms(tf, scores, bias, this.#settings);
     });
     const vectors = [
       tensor(arrays.moved, edges, dim),
@@ -121,17 +124,24 @@ export class TfjsKernel implements Kernel {
   /** Puts each edge's loss, both anchors together and weighted, into `losses`; gives their sum. */
   #takeLosses(values: Float32Array): number {
     const { edges, terms, weights } = this.#operands;
-    const lossOf = (anchor: number): number => {
-      let loss = 0;
-      for (let at = anchor * terms; at < (anchor + 1) * terms; at++) loss += weights[at]! * values[at]!;
-      return loss;
-    };
     let sum = 0;
     for (let i = 0; i < edges; i++) {
-      const loss = lossOf(i) + lossOf(edges + i);
+      const loss = dot(weights, values, i * terms, terms) + dot(weights, values, (edges + i) * terms, terms);
       this.losses[i] = loss;
       sum += loss;
     }
     return sum;
   }
+}
+
+/** Σ a · b over `length` numbers from `from` on. Two sums, as one alone waits for the addition before. */
+function dot(a: Float32Array, b: Float32Array, from: number, length: number): number {
+  let [even, odd] = [0, 0];
+  let at = from;
+  for (; at < from + length - 1; at += 2) {
+    even += a[at]! * b[at]!;
+    odd += a[at + 1]! * b[at + 1]!;
+  }
+  if (at < from + length) even += a[at]! * b[at]!;
+  return even + odd;
 }

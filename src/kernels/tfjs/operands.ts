@@ -1,8 +1,11 @@
 import type { Chunk } from '../../model/kernel.ts';
+import type { ModelSettings } from '../../model/settings.ts';
 import type { Table } from '../../model/table.ts';
 import type { ChunkSize } from '../chunk.ts';
 import { type Side, sidesOf } from '../sides.ts';
-import { MASKED, type TensorLoss } from './losses.ts';
+import { MASKED, TENSOR_LOSSES, type TensorLoss } from './losses.ts';
+
+type OperandSettings = Pick<ModelSettings, 'dim' | 'loss' | 'negativeWeight'>;
 
 /**
  * A chunk copied out of the table for TensorFlow, its two sides one after the other. The side with fewer candidates is
@@ -26,16 +29,18 @@ export class Operands {
   readonly weights: Float32Array;
   readonly #dim: number;
   readonly #loss: TensorLoss;
+  readonly #logOfWeight: number;
 
-  constructor(dim: number, loss: TensorLoss, { maxEdges, maxCandidates }: ChunkSize) {
+  constructor({ dim, loss, negativeWeight }: OperandSettings, { maxEdges, maxCandidates }: ChunkSize) {
     const most = Math.max(maxCandidates, 1);
     this.#dim = dim;
-    this.#loss = loss;
+    this.#loss = TENSOR_LOSSES[loss];
+    this.#logOfWeight = Math.log(negativeWeight);
     this.moved = new Float32Array(2 * maxEdges * dim);
     this.positives = new Float32Array(2 * maxEdges * dim);
     this.candidates = new Float32Array(2 * most * dim);
     this.bias = new Float32Array(2 * maxEdges * most);
-    this.weights = new Float32Array(2 * maxEdges * (most + 1));
+    this.weights = new Float32Array(2 * maxEdges * (1 + most));
   }
 
   /** Copies the chunk's rows, masks and weights. */
@@ -44,28 +49,25 @@ export class Operands {
     this.edges = chunk.edges;
     this.count = Math.max(chunk.lhsCount, chunk.rhsCount, 1);
     this.terms = (this.#loss.ofAnchor ? 1 : 0) + (this.#loss.ofCandidates ? this.count : 0);
-    for (const [which, side] of sidesOf(chunk).entries()) {
-      this.#gatherEdges(which * this.edges, side, chunk, table);
-      const first = which * this.count;
-      const own = side.candidates.length;
-      for (let j = 0; j < own; j++) {
-        this.candidates.set(table.vector(side.candidates[j]!), (first + j) * dim);
-      }
-      this.candidates.fill(0, (first + own) * dim, (first + this.count) * dim);
+    const sides = sidesOf(chunk);
+    for (const [which, side] of sides.entries()) {
+      copyRows(table, side.positives.subarray(0, this.edges), this.positives, which * this.edges * dim);
+      const first = which * this.count * dim;
+      const end = copyRows(table, side.candidates, this.candidates, first);
+      this.candidates.fill(0, end, first + this.count * dim);
       this.#gatherMasks(which * this.edges, side, chunk);
     }
+    for (const [which, { reverse }] of sides.entries()) this.#translate(which, reverse, chunk, table);
   }
 
-  #gatherEdges(first: number, { anchors, reverse, positives }: Side, chunk: Chunk, table: Table): void {
+  /** Anchors of a side are the positives of the other, already copied: far rows of the table are waited for only once. */
+  #translate(which: number, reverse: number, { relation }: Chunk, table: Table): void {
     const dim = this.#dim;
-    const { floats } = table;
-    const { moved } = this;
-    for (let i = 0; i < this.edges; i++) {
-      const to = (first + i) * dim;
-      const anchor = table.at(anchors[i]!);
-      const relation = table.at(2 * chunk.relation[i]! + reverse);
-      for (let k = 0; k < dim; k++) moved[to + k] = floats[anchor + k]! + floats[relation + k]!;
-      this.positives.set(table.vector(positives[i]!), to);
+    const { edges, positives, moved } = this;
+    for (let i = 0; i < edges; i++) {
+      const anchor = ((1 - which) * edges + i) * dim;
+      const vector = table.at(2 * relation[i]! + reverse);
+      add(positives, anchor, table.floats, vector, moved, (which * edges + i) * dim, dim);
     }
   }
 
@@ -79,12 +81,50 @@ export class Operands {
       const from = i * chunk.maxCandidates;
       const weight = chunk.edgeWeights[i]!;
       if (ofAnchor) this.weights[(first + i) * terms] = weight;
-      let negatives = 0;
-      for (let j = 0; j < own; j++) if (mask[from + j] === 0) negatives++;
+      const negatives = countOpen(mask, from, own);
       const to = ofCandidates ? (first + i + 1) * terms - count : (first + i) * count;
-      out.fill(ofCandidates ? weight / Math.max(negatives, 1) : 0, to, to + own);
+      out.fill(ofCandidates ? weight / Math.max(negatives, 1) : this.#logOfWeight, to, to + own);
       out.fill(closed, to + own, to + count);
-      for (let j = 0; j < own && negatives < own; j++) if (mask[from + j] !== 0) out[to + j] = closed;
+      if (negatives < own) close(mask, from, own, out, to, closed);
     }
   }
+}
+
+/** Copies the rows' vectors to `out`, one after another from `to` on; gives where they end. */
+function copyRows(table: Table, rows: Int32Array, out: Float32Array, to: number): number {
+  const { dim } = table;
+  for (let i = 0; i < rows.length; i++) out.set(table.vector(rows[i]!), to + i * dim);
+  return to + rows.length * dim;
+}
+
+/** out = a + b, of `dim` numbers each, from the given places on. */
+function add(
+  a: Float32Array,
+  fromA: number,
+  b: Float32Array,
+  fromB: number,
+  out: Float32Array,
+  to: number,
+  dim: number,
+): void {
+  for (let k = 0; k < dim; k++) out[to + k] = a[fromA + k]! + b[fromB + k]!;
+}
+
+/** How many of the mask's next `count` are 0. */
+function countOpen(mask: Uint8Array, from: number, count: number): number {
+  let open = 0;
+  for (let j = 0; j < count; j++) if (mask[from + j] === 0) open++;
+  return open;
+}
+
+/** Writes `value` where the mask is not 0. */
+function close(
+  mask: Uint8Array,
+  from: number,
+  count: number,
+  out: Float32Array,
+  to: number,
+  value: number,
+): void {
+  for (let j = 0; j < count; j++) if (mask[from + j] !== 0) out[to + j] = value;
 }

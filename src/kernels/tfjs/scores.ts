@@ -2,42 +2,64 @@ import { MIN_SQUARED_DISTANCE } from '../../model/scorers.ts';
 import type { ScorerName } from '../../model/settings.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
 
-/**
- * Compares translated anchors with candidates, both sides at once. Higher is better.
- * moved: [2, edges, dim]; positives: [2, edges, dim]; candidates: [2, candidates, dim].
- */
+/** Translated anchors and what they are compared with, both sides at once. */
+export interface Vectors {
+  /** [2, edges, dim] anchor + relation. */
+  readonly moved: Tensor;
+  /** [2, edges, dim], one of each anchor's own. */
+  readonly positives: Tensor;
+  /** [2, candidates, dim] */
+  readonly candidates: Tensor;
+}
+
+/** Scores, higher is better, of vectors as {@link Vectors} has them. */
 interface TensorScorer {
-  /** [2, edges, 1]: each anchor with its own positive. */
-  positive(tf: TensorFlow, beta: number, moved: Tensor, positives: Tensor): Tensor;
-  /** [2, edges, candidates]: each anchor with all candidates of its side. */
-  all(tf: TensorFlow, beta: number, moved: Tensor, candidates: Tensor): Tensor;
+  /**
+   * [2, edges, 1 + candidates]: of each anchor its positive's, times `sign`, then those of its side's candidates. A sign
+   * costs nothing here, and a loss that wants the negative score would need an operation for it.
+   */
+  joined(tf: TensorFlow, beta: number, vectors: Vectors, sign: 1 | -1): Tensor;
+  /** [2, edges, candidates]: those of the candidates alone. */
+  all(tf: TensorFlow, beta: number, vectors: Omit<Vectors, 'positives'>): Tensor;
 }
 
 const transeL1: TensorScorer = {
-  positive: (tf, beta, moved, positives) =>
-    tf.mul(-beta, sumLast(tf, absolute(tf, tf.sub(moved, positives)))),
-  all(tf, beta, moved, candidates) {
+  joined: (tf, beta, vectors, sign) =>
+    join(tf, sumLast(tf, absolute(tf, offsets(tf, vectors)), -beta * sign), transeL1.all(tf, beta, vectors)),
+  all(tf, beta, { moved, candidates }) {
     // [2, edges, candidates, dim]: no product gives sums of absolute values.
     const all = absolute(tf, tf.sub(tf.expandDims(moved, 2), tf.expandDims(candidates, 1)));
     const [sides = 0, edges = 0, count = 0, dim = 0] = all.shape;
-    const distances = sumLast(tf, tf.reshape(all, [sides, edges * count, dim]));
-    return tf.mul(-beta, tf.reshape(distances, [sides, edges, count]));
+    const scores = sumLast(tf, tf.reshape(all, [sides, edges * count, dim]), -beta);
+    return tf.reshape(scores, [sides, edges, count]);
   },
 };
 
 const transeL2: TensorScorer = {
-  positive: (tf, beta, moved, positives) => tf.mul(-beta, length(tf, squaresBetween(tf, moved, positives))),
-  all: (tf, beta, moved, candidates) => tf.mul(-beta, length(tf, squaresToAll(tf, moved, candidates))),
+  joined(tf, beta, vectors, sign) {
+    const squares = join(tf, squaresBetween(tf, 1, vectors), squaresToAll(tf, 1, vectors));
+    const [, , columns = 0] = squares.shape;
+    return tf.mul(length(tf, squares), row(tf, columns, -beta * sign, -beta));
+  },
+  all: (tf, beta, vectors) => tf.mul(-beta, length(tf, squaresToAll(tf, 1, vectors))),
 };
 
 const transeL2Squared: TensorScorer = {
-  positive: (tf, beta, moved, positives) => tf.mul(-beta, squaresBetween(tf, moved, positives)),
-  all: (tf, beta, moved, candidates) => tf.mul(-beta, squaresToAll(tf, moved, candidates)),
+  joined: (tf, beta, vectors, sign) =>
+    join(tf, squaresBetween(tf, -beta * sign, vectors), squaresToAll(tf, -beta, vectors)),
+  all: (tf, beta, vectors) => squaresToAll(tf, -beta, vectors),
 };
 
 const twhin: TensorScorer = {
-  positive: (tf, beta, moved, positives) => times(tf, beta, sumLast(tf, tf.mul(moved, positives))),
-  all: (tf, beta, moved, candidates) => times(tf, beta, tf.matMul(moved, candidates, false, true)),
+  joined: (tf, beta, vectors, sign) =>
+    join(
+      tf,
+      sumLast(tf, tf.mul(vectors.moved, vectors.positives), beta * sign),
+      twhin.all(tf, beta, vectors),
+    ),
+  all: (tf, beta, { moved, candidates }) =>
+    // By 1, as the paper has it, it is the same: each operation and its gradient cost 20 to 40 µs.
+    tf.matMul(beta === 1 ? moved : tf.mul(moved, beta), candidates, false, true),
 };
 
 /** Scorers by the name a configuration gives them. */
@@ -48,18 +70,29 @@ export const TENSOR_SCORERS: Readonly<Record<ScorerName, TensorScorer>> = {
   twhin,
 };
 
-/**
- * Sums over the last axis, which stays, of length 1. x: [sides, m, n]. As a product with ones: for the gradient of its own
- * sum, TensorFlow.js fills an array as large as x with ones in JavaScript, which took five times as long.
- */
-export function sumLast(tf: TensorFlow, x: Tensor): Tensor {
-  const [sides = 0, , n = 0] = x.shape;
-  return tf.matMul(x, tf.ones([sides, n, 1]));
+/** [1, 1, columns]: one number for the positive, in front, and one for all candidates. */
+export function row(tf: TensorFlow, columns: number, positive: number, candidate: number): Tensor {
+  const numbers = new Float32Array(columns).fill(candidate);
+  numbers[0] = positive;
+  return tf.tensor(numbers, [1, 1, columns]);
 }
 
-/** factor · x. By 1, as the paper has it, it is x: each operation and its gradient cost 20 to 40 µs. */
-function times(tf: TensorFlow, factor: number, x: Tensor): Tensor {
-  return factor === 1 ? x : tf.mul(factor, x);
+function join(tf: TensorFlow, positive: Tensor, all: Tensor): Tensor {
+  return tf.concat([positive, all], 2);
+}
+
+/**
+ * `factor` times the sums over the last axis, which stays, of length 1. x: [sides, m, n]. As a product, for the gradient
+ * of its own sum TensorFlow.js fills an array as large as x with ones in JavaScript, which took five times as long.
+ */
+export function sumLast(tf: TensorFlow, x: Tensor, factor: number): Tensor {
+  const [sides = 0, , n = 0] = x.shape;
+  return tf.matMul(x, filled(tf, [sides, n, 1], factor));
+}
+
+function filled(tf: TensorFlow, shape: readonly number[], value: number): Tensor {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return tf.tensor(new Float32Array(size).fill(value), shape);
 }
 
 /** |x|, with gradient 0 where x is 0, as the other kernels have it: TensorFlow.js's own has −1 there. */
@@ -72,13 +105,26 @@ function length(tf: TensorFlow, squares: Tensor): Tensor {
   return tf.sqrt(tf.maximum(squares, MIN_SQUARED_DISTANCE));
 }
 
-function squaresBetween(tf: TensorFlow, moved: Tensor, positives: Tensor): Tensor {
-  return sumLast(tf, tf.square(tf.sub(moved, positives)));
+function offsets(tf: TensorFlow, { moved, positives }: Pick<Vectors, 'moved' | 'positives'>): Tensor {
+  return tf.sub(moved, positives);
 }
 
-/** ‖moved‖² + ‖candidate‖² − 2 · moved · candidate, so that the work is one product. */
-function squaresToAll(tf: TensorFlow, moved: Tensor, candidates: Tensor): Tensor {
-  const ofCandidates = tf.transpose(sumLast(tf, tf.square(candidates)), [0, 2, 1]);
-  const products = tf.matMul(tf.mul(moved, -2), candidates, false, true);
-  return tf.add(tf.add(sumLast(tf, tf.square(moved)), ofCandidates), products);
+/** [2, edges, 1] `factor` times the squared distance of each anchor to its positive. */
+function squaresBetween(tf: TensorFlow, factor: number, vectors: Vectors): Tensor {
+  return sumLast(tf, tf.square(offsets(tf, vectors)), factor);
+}
+
+/**
+ * [2, edges, candidates] `factor` times ‖moved‖² + ‖candidate‖² − 2 · moved · candidate, so that the work is one product.
+ */
+function squaresToAll(
+  tf: TensorFlow,
+  factor: number,
+  { moved, candidates }: Omit<Vectors, 'positives'>,
+): Tensor {
+  const [sides = 0, , dim = 0] = moved.shape;
+  const ofMoved = sumLast(tf, tf.square(moved), factor);
+  const ofCandidates = tf.matMul(filled(tf, [sides, 1, dim], factor), tf.square(candidates), false, true);
+  const products = tf.matMul(tf.mul(moved, -2 * factor), candidates, false, true);
+  return tf.add(tf.add(ofMoved, ofCandidates), products);
 }

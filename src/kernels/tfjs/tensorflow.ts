@@ -13,7 +13,6 @@ export interface TensorFlow {
   tidy(work: () => void): void;
   /** values: read at the tensor's first use, not before. */
   tensor(values: Float32Array, shape: readonly number[]): Tensor;
-  ones(shape: readonly number[]): Tensor;
   add(a: Operand, b: Operand): Tensor;
   sub(a: Operand, b: Operand): Tensor;
   mul(a: Operand, b: Operand): Tensor;
@@ -25,11 +24,13 @@ export interface TensorFlow {
   exp(x: Tensor): Tensor;
   log(x: Tensor): Tensor;
   softplus(x: Tensor): Tensor;
+  /** Of all its numbers. */
+  min(x: Tensor): Tensor;
   max(x: Tensor, axis: number, keepDims: boolean): Tensor;
   concat(tensors: readonly Tensor[], axis: number): Tensor;
   expandDims(x: Tensor, axis: number): Tensor;
   reshape(x: Tensor, shape: readonly number[]): Tensor;
-  transpose(x: Tensor, permutation: readonly number[]): Tensor;
+  split(x: Tensor, lengths: readonly number[], axis: number): readonly Tensor[];
   /** The value of `f` and the gradients of the sum of value · dy for each of f's tensors. */
   valueAndGrads(
     f: (...tensors: Tensor[]) => Tensor,
@@ -38,8 +39,8 @@ export interface TensorFlow {
 }
 
 const FUNCTIONS = [
-  ...['tidy', 'tensor', 'ones', 'valueAndGrads', 'memory', 'add', 'sub', 'mul', 'maximum', 'matMul', 'neg'],
-  ...['square', 'sqrt', 'exp', 'log', 'softplus', 'max', 'concat', 'expandDims', 'reshape', 'transpose'],
+  ...['tidy', 'tensor', 'valueAndGrads', 'memory', 'add', 'sub', 'mul', 'maximum', 'matMul', 'neg', 'square'],
+  ...['sqrt', 'exp', 'log', 'softplus', 'min', 'max', 'concat', 'expandDims', 'reshape', 'split'],
 ];
 
 /** Whether a loaded package has every function that is used here. */
