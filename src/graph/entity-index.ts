@@ -66,14 +66,8 @@ export class EntityIndex {
     return Object.fromEntries(counted.filter(([, count]) => count > 0));
   }
 
-  /** Puts back what a store held. */
-  restore(record: EntityRecord): void {
-    this.#put(this.#name, 0, this.#write(record.key), record);
-    this.#nextRow = Math.max(this.#nextRow, record.row + 1);
-  }
-
-  /** The same, its name as it lies in a store's key from `start` on. */
-  restoreNamed(key: Uint8Array, start: number, kept: Kept): void {
+  /** Puts back what a store held, its name as it lies in the store's key from `start` on. */
+  restore(key: Uint8Array, start: number, kept: Kept): void {
     this.#put(key, start, key.length, kept);
     this.#nextRow = Math.max(this.#nextRow, kept.row + 1);
   }

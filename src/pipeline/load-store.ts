@@ -28,7 +28,7 @@ export async function loadEntities(store: GraphStore, rows: number): Promise<Loa
     for (const { key, value } of run) {
       layout.checkEntityKey(key);
       const kept = decodeKept(value);
-      index.restoreNamed(key, 1, kept);
+      index.restore(key, 1, kept);
       types[kept.row] = key[1] ?? NO_TYPE;
       trained[kept.row] = kept.updates > 0 ? 1 : 0;
     }

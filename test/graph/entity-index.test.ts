@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
 import { EntityIndex } from '../../src/graph/entity-index.ts';
 import { Layout } from '../../src/graph/layout.ts';
-import { entity, graph, tweet, user } from './graph-fixture.ts';
+import { entity, graph, indexOf, tweet, user } from './graph-fixture.ts';
 
 describe('EntityIndex', () => {
   test('hands out rows upwards and never the same twice', () => {
@@ -38,10 +38,8 @@ describe('EntityIndex', () => {
   });
 
   test('puts back what a store held, in any order, and goes on after the highest row', () => {
-    const index = new EntityIndex(4);
     const stored = entity(user('b'), 9, { updates: 3 });
-    index.restore(stored);
-    index.restore(entity(user('a'), 6));
+    const index = indexOf(4, [stored, entity(user('a'), 6)]);
     index.trained(9);
     expect(stored.updates).toBe(3);
     expect(index.record(9)?.updates).toBe(4);
@@ -85,7 +83,7 @@ describe('EntityIndex', () => {
     const { layout } = graph();
     const other = new Layout({ ...layout, entityTypes: ['tweet', 'user'] });
     const [name, kept] = [other.entityKey(user('é1')), { row: 7, updates: 2, firstSeen: 3, lastSeen: 5 }];
-    index.restoreNamed(name, 1, kept);
+    index.restore(name, 1, kept);
     expect(index.record(7)).toEqual({ key: 'user:é1', ...kept });
     expect([index.find(user('é1')), index.names.find(name, 1, name.length), index.nextRow]).toEqual([
       7, 7, 8,

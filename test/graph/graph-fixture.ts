@@ -1,4 +1,5 @@
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
+import { EntityIndex } from '../../src/graph/entity-index.ts';
 import { type Commit, type EntityRecord, GraphStore } from '../../src/graph/graph-store.ts';
 import type { Head } from '../../src/graph/head.ts';
 import { Layout } from '../../src/graph/layout.ts';
@@ -76,4 +77,11 @@ export function commitOf(
     rows: Int32Array.from(rows),
     floats: Float32Array.from(rows.flatMap((row) => parts.vectors?.[row] ?? [])),
   };
+}
+
+/** An index of the fixture's types that holds these, as a store would have them put back. */
+export function indexOf(nextRow: number, records: readonly EntityRecord[] = []): EntityIndex {
+  const index = new EntityIndex(nextRow, MODEL.entityTypes);
+  for (const record of records) index.restore(new Layout(MODEL).entityKey(record.key), 1, record);
+  return index;
 }

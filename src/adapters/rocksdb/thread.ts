@@ -102,9 +102,12 @@ class ThreadStore implements Store {
 
   async #close(): Promise<void> {
     for (const answers of this.#open) this.#over(answers, this.#gone('it was closed'));
-    // One that died has let go already.
-    await this.ask({ method: 'close' }).catch(() => undefined);
-    await this.#worker.terminate();
+    try {
+      // One that died has let go already. What a living one says of its closing is heard: it may not have kept what was written.
+      if (this.#ended === undefined) await this.ask({ method: 'close' });
+    } finally {
+      await this.#worker.terminate();
+    }
   }
 
   #call(asked: Asked, transferred: ArrayBuffer[] = []): Answers {

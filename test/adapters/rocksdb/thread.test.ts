@@ -135,6 +135,14 @@ describe('a writer in a thread of its own', () => {
     expect(await store.memory?.()).toBeUndefined();
   });
 
+  test('says so where closing could not keep what was written', async () => {
+    const folder = join(parent, `db-${folders++}`);
+    const store = await openRocksdbThread(folder, { durable: true });
+    await store.write(batchOf(['61', '01']));
+    await rm(folder, { recursive: true });
+    await expect(store.close()).rejects.toMatchObject({ code: 'store-write' });
+  });
+
   test('keeps others out, and does not keep the process alive', async () => {
     const folder = join(parent, `db-${folders++}`);
     const store = await openRocksdbThread(folder);

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { EntityIndex } from '../../../src/graph/entity-index.ts';
 import { Counters } from '../../../src/pipeline/counters.ts';
 import { Ingest } from '../../../src/pipeline/reading/ingest.ts';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
@@ -7,7 +6,7 @@ import type { Triples } from '../../../src/pipeline/training/trainer.ts';
 import { PendingCommit } from '../../../src/pipeline/writing/pending-commit.ts';
 import { EVENT_TOPICS } from '../../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../../topics/record.ts';
-import { commitOf, entity, graph, user } from '../../graph/graph-fixture.ts';
+import { commitOf, entity, graph, indexOf, user } from '../../graph/graph-fixture.ts';
 
 const A = user('a');
 const B = user('b');
@@ -17,12 +16,14 @@ const list = ({ lhs, rhs }: Triples) => [...lhs].map((each, i) => [each, rhs[i]]
 /** A store where a follows b at 1,000 and c follows a at 3,000: rows 4, 5, 6. */
 async function setUp() {
   const store = graph();
-  const index = new EntityIndex(4);
+  const index = indexOf(
+    4,
+    [A, B, C].map((key, i) => entity(key, 4 + i, { updates: 3 })),
+  );
   const edge = (lhs: typeof A, rhs: typeof A, at: number, removed = false) => ({
     ...{ lhs, relation: 'follows', rhs },
     ...{ at, removed },
   });
-  for (const key of [A, B, C]) index.restore(entity(key, index.nextRow, { updates: 3 }));
   await store.commit(
     commitOf({ edges: [edge(A, B, 1000), edge(C, A, 3000), edge(B, A, 900, true)], entities: [] }),
   );
