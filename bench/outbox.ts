@@ -48,6 +48,7 @@ const done = async () => undefined;
 const trainer = {
   ...{ loadRows: done, loadEdges: done, start: done, stop: done },
   train: () => Promise.reject(new Error('nothing is trained here')),
+  readRows: () => Promise.reject(new Error('nothing is read here')),
   checkpoint: async () => checkpoints.shift() ?? checkpoint(),
 };
 const sink = {

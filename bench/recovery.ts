@@ -1,7 +1,8 @@
 /**
  * How long `twhin run` takes after `kill -9` until it commits new events, part by part, as a Markdown table:
  * `npx node bench/recovery.ts`. Starts a broker of its own and makes the store first; kills it under load.
- * --entities, --edges: size of the store; --runs: kills; --made: folder where the store is kept for the next time.
+ * --entities, --edges: size of the store; --runs: kills; --made: folder where the store is kept for the next time;
+ * --clean: it is stopped in good order instead, and so leaves an image to start from.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     edges: { type: 'string', default: '3000000' },
     runs: { type: 'string', default: '3' },
     made: { type: 'string' },
+    clean: { type: 'boolean', default: false },
   },
 });
 const size = { entities: Number(values.entities), edges: Number(values.edges) };
@@ -36,7 +38,8 @@ const size = { entities: Number(values.entities), edges: Number(values.edges) };
 interface Recovery {
   /** Node has started, the store is open. */
   readonly openMs: number;
-  readonly entitiesMs: number;
+  /** Undefined where an image was loaded. */
+  readonly entitiesMs: number | undefined;
   readonly loadedMs: number;
   /** The dead process's membership has expired, this one has the partitions, has taken over and claimed its epoch. */
   readonly leadsMs: number;
@@ -45,6 +48,12 @@ interface Recovery {
   /** Vectors that were waiting to be published, and so were loaded as well. */
   readonly outbox: number;
 }
+
+const PARTS: [string, (recovery: Recovery) => number][] = [
+  ['entities loaded', ({ entitiesMs = 0 }) => entitiesMs],
+  ['rows and edges loaded', ({ openMs, entitiesMs = 0, loadedMs }) => loadedMs - openMs - entitiesMs],
+];
+const IMAGE: typeof PARTS = [['image loaded', ({ openMs, loadedMs }) => loadedMs - openMs]];
 
 const work = await mkdtemp(join(tmpdir(), 'twhin-recovery-'));
 const made = values.made ?? join(work, 'made');
@@ -72,8 +81,12 @@ try {
   const recoveries: Recovery[] = [];
   for (let run = 1; run <= Number(values.runs); run++) {
     await sleep(5_000);
-    updater.kill('SIGKILL');
-    await ended(updater).catch(() => undefined);
+    const stopping = performance.now();
+    updater.kill(values.clean ? 'SIGTERM' : 'SIGKILL');
+    await ended(updater).catch((error: unknown) => {
+      if (values.clean) throw error;
+    });
+    if (values.clean) tell(`stopped in ${Math.round(performance.now() - stopping)} ms`);
     const started = performance.now();
     updater = start(['run', '--graph', GRAPH]);
     recoveries.push(await recovered(updater, started));
@@ -179,15 +192,14 @@ async function committedRecords(): Promise<number> {
 function print(recoveries: readonly Recovery[]): void {
   const rows: [string, (recovery: Recovery) => number][] = [
     ['start of the process, store opened', ({ openMs }) => openMs],
-    ['entities loaded', ({ entitiesMs }) => entitiesMs],
-    ['rows and edges loaded', ({ openMs, entitiesMs, loadedMs }) => loadedMs - openMs - entitiesMs],
+    ...(values.clean ? IMAGE : PARTS),
     ['group joined, positions sought, graph taken over', ({ loadedMs, leadsMs }) => leadsMs - loadedMs],
     ['first events read, trained and committed', ({ leadsMs, committedMs }) => committedMs - leadsMs],
     ['all', ({ committedMs }) => committedMs],
   ];
   const [count, edges] = [size.entities, size.edges].map((n) => n.toLocaleString('en'));
   console.log(
-    `| ${count} entities, ${edges} edges, dim ${graph.model.dim} | ${recoveries.map((_, i) => `kill ${i + 1}`).join(' | ')} |`,
+    `| ${count} entities, ${edges} edges, dim ${graph.model.dim} | ${recoveries.map((_, i) => `${values.clean ? 'stop' : 'kill'} ${i + 1}`).join(' | ')} |`,
   );
   console.log(`|---|${recoveries.map(() => '---').join('|')}|`);
   for (const [what, of] of rows) {

@@ -55,9 +55,13 @@ export class EntityIndex {
   /** A copy of what is kept; undefined where the row is no entity's. */
   record(row: number): EntityRecord | undefined {
     const key = this.keyAt(row);
-    if (key === undefined) return undefined;
+    return key && { key, ...this.kept(row) };
+  }
+
+  /** What is kept of a row that is an entity's. */
+  kept(row: number): Kept {
     const updates = this.#updates[row] ?? 0;
-    return { key, row, updates, firstSeen: this.#firstSeen[row] ?? 0, lastSeen: this.#lastSeen[row] ?? 0 };
+    return { row, updates, firstSeen: this.#firstSeen[row] ?? 0, lastSeen: this.#lastSeen[row] ?? 0 };
   }
 
   /** Entities by type. */
@@ -66,9 +70,9 @@ export class EntityIndex {
     return Object.fromEntries(counted.filter(([, count]) => count > 0));
   }
 
-  /** Puts back what a store held, its name as it lies in the store's key from `start` on. */
-  restore(key: Uint8Array, start: number, kept: Kept): void {
-    this.#put(key, start, key.length, kept);
+  /** Puts back what a store held, its name as it lies in `bytes` from `start` to before `end`. */
+  restore(bytes: Uint8Array, start: number, end: number, kept: Kept): void {
+    this.#put(bytes, start, end, kept);
     this.#nextRow = Math.max(this.#nextRow, kept.row + 1);
   }
 

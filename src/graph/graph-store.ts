@@ -62,8 +62,13 @@ export class GraphStore {
 
   /** undefined: the store is fresh. */
   async head(): Promise<Head | undefined> {
-    const [bytes] = await this.#store.getMany([this.layout.headKey()]);
+    const bytes = await this.headBytes();
     return bytes && decodeHead(bytes);
+  }
+
+  /** The head as it is stored: another commit has other ones. */
+  async headBytes(): Promise<Uint8Array | undefined> {
+    return (await this.#store.getMany([this.layout.headKey()]))[0];
   }
 
   async entity(key: EntityKey): Promise<EntityRecord | undefined> {

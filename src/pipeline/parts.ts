@@ -3,11 +3,13 @@ import { fingerprint } from '../graph/head.ts';
 import { namesIn } from '../graph/outbox.ts';
 import { Counters } from './counters.ts';
 import { EntitySample } from './entity-sample.ts';
+import { ImageKeeper } from './loading/image.ts';
+import { recover } from './loading/recovery.ts';
+import { LaterCheck } from './loading/whole.ts';
 import { noMeasures } from './measures.ts';
 import { Ingest } from './reading/ingest.ts';
 import { Lag } from './reading/lag.ts';
 import { Positions } from './reading/positions.ts';
-import { recover } from './recovery.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 import { Committer } from './writing/committer.ts';
 import { Publisher } from './writing/publish.ts';
@@ -28,6 +30,9 @@ export interface Parts {
   readonly committer: Committer;
   readonly writer: Writer;
   readonly watch: TopicWatch;
+  readonly image: ImageKeeper;
+  /** Where the store was not counted as it was loaded. */
+  readonly laterCheck: LaterCheck | undefined;
 }
 
 /** Loads the store and puts an updater together on it. failed: publishing or reading can't go on. */
@@ -36,8 +41,14 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const { measures = noMeasures } = options;
   const began = clock();
   const view = await options.view?.();
-  const loaded = recover(store, trainer, graph, model, clock, { view });
-  const { head, index, outbox, erasedAt, took } = await loaded.finally(() => view?.close());
+  const close = async () => view?.close();
+  const loaded = await recover(store, trainer, graph, model, clock, { view, image: options.image }).catch(
+    (error: unknown) => close().then(() => Promise.reject(error)),
+  );
+  const { head, index, outbox, erasedAt, took } = loaded;
+  const laterCheck = loaded.uncounted && view && head ? new LaterCheck(view, head, failed) : undefined;
+  void (laterCheck?.done() ?? Promise.resolve()).finally(close);
+  const image = new ImageKeeper({ graph, image: options.image, store, trainer, index, log, clock });
   const counters = new Counters(head);
   const writer = new Writer(head, options.role, options.freshSpace);
   const ingest = new Ingest({ store, index, counters, erasedAt, topics, limits });
@@ -54,6 +65,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
       ...{ tuning, tracks: options.tracks },
       overlay: ingest.overlay,
       tell: async (offsets) => {
+        await image.outdated();
         if (publisher.open) await source.commit(offsets, writer.note(committer.step));
       },
       confirm: () => (publisher.open && options.role !== 'shadow' ? source.confirm() : Promise.resolve()),
@@ -78,6 +90,8 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
     accepted,
     lag,
     sample,
+    image,
+    laterCheck,
     ingest,
     publisher,
     committer,

@@ -4,6 +4,7 @@ import type { BadEvent } from '../errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import type { Log } from '../log.ts';
+import type { Image } from './loading/image.ts';
 import type { Measures } from './measures.ts';
 import type { LogReader, Message, Sink, Source, SourceRecord } from './ports.ts';
 import type { Trainer } from './training/trainer.ts';
@@ -30,6 +31,8 @@ export interface UpdaterOptions {
   readonly store: GraphStore;
   /** The store as it is before anything is written, for reading it whole; undefined: that is as well read from `store`. */
   readonly view?: () => Promise<GraphStore | undefined>;
+  /** Where one that ends in good order leaves what the next is to start from; none is left where there is no such place. */
+  readonly image?: Image;
   readonly trainer: Trainer;
   /** The dead letter for a record, or undefined where another graph writes it. */
   deadLetter(record: SourceRecord, problem: BadEvent): Message | undefined;

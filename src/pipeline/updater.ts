@@ -268,6 +268,7 @@ export class Updater {
     await parts.publisher.drained();
     if (parts.publisher.cleared > 0) await this.#write(parts, false);
     if (this.#failure) throw this.#failure;
+    await parts.image.leave();
   }
 
   async #release(): Promise<void> {
@@ -279,6 +280,7 @@ export class Updater {
     await release(this.#parts?.publisher.stop());
     await Promise.allSettled([this.#training.settled(), this.#committed]);
     await release(trainer.stop());
+    await release(this.#parts?.laterCheck?.stop());
     await release(store.close());
     await release(sink.stop());
     if (failures.length > 0) throw failures[0];

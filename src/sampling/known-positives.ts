@@ -1,3 +1,4 @@
+import type { EdgeRows } from './chunks.ts';
 import { CumulativeCounts } from './cumulative-counts.ts';
 import { NeighbourLists } from './neighbour-lists.ts';
 import type { Random } from './random.ts';
@@ -105,6 +106,25 @@ export class KnownPositives {
     return this.#byLhs.count(lhs) <= this.#byRhs.count(rhs)
       ? this.#byLhs.find(lhs, rhs, relation) >= 0
       : this.#byRhs.find(rhs, lhs, relation) >= 0;
+  }
+
+  /** Edges remembered whose lhs is one of the rows from `first` on, in order. */
+  out(first: number, rows: number): EdgeRows {
+    let count = 0;
+    for (let row = first; row < first + rows; row++) count += this.#byLhs.count(row);
+    const lhs = new Int32Array(count);
+    const relation = new Int32Array(count);
+    const rhs = new Int32Array(count);
+    let i = 0;
+    for (let row = first; row < first + rows; row++) {
+      const end = this.#byLhs.start(row) + this.#byLhs.count(row);
+      for (let slot = this.#byLhs.start(row); slot < end; slot++, i++) {
+        lhs[i] = row;
+        relation[i] = this.#byLhs.relations[slot]!;
+        rhs[i] = this.#byLhs.neighbours[slot]!;
+      }
+    }
+    return { lhs, relation, rhs };
   }
 
   /** A remembered edge, each equally likely; there must be one. The same edges give the same draws, however they came. */

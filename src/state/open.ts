@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
@@ -18,20 +19,27 @@ type OpenReader = (folder: string, options: { readonly readOnly: true }) => Prom
 /** Opening beside a running writer can meet its files in mid-change; then it looks again. */
 const READ_ATTEMPTS = 8;
 
+interface OpenOptions {
+  readonly place?: StorePlace;
+  readonly openStore?: typeof openRocksdb | undefined;
+  /** The writer looks whether the image is of the store's head, and removes it when it has written another. */
+  readonly keepsImage?: boolean;
+}
+
 /** Opens the graph's store for its one writer, and leaves its name there. @throws FatalError naming the holder. */
-export async function openForWriting(
-  graph: StoreModel,
-  options: { readonly place?: StorePlace; readonly openStore?: typeof openRocksdb | undefined } = {},
-): Promise<GraphStore> {
-  const { place = livePlace(graph), openStore = openRocksdb } = options;
+export async function openForWriting(graph: StoreModel, options: OpenOptions = {}): Promise<GraphStore> {
+  const { place = livePlace(graph), openStore = openRocksdb, keepsImage = false } = options;
   const store = await openStore(databaseFolder(place)).catch((error: unknown) => {
     throw namingHolder(error, place);
   });
+  let path = holderFile(place);
   try {
     await writeHolder(place);
+    path = imagePath(place);
+    if (!keepsImage) await rm(path, { force: true });
   } catch (error) {
     await store.close();
-    const message = `${holderFile(place)} can't be written: ${reasonOf(error)}; free space or mend the disk`;
+    const message = `${path} can't be written: ${reasonOf(error)}; free space or mend the disk`;
     throw new FatalError('store-open', message, { cause: error });
   }
   return new GraphStore(store, layoutOf(graph));
@@ -92,6 +100,11 @@ function layoutOf({ model }: StoreModel): Layout {
 
 export function databaseFolder({ folder }: StorePlace): string {
   return join(folder, 'db');
+}
+
+/** Where the last `twhin run` on the store left what the next is to start from. */
+export function imagePath({ folder }: StorePlace): string {
+  return join(folder, 'image');
 }
 
 function namingHolder(error: unknown, place: StorePlace): unknown {

@@ -8,13 +8,14 @@ import { FatalError, reasonOf, UsageError } from '../errors.ts';
 /*
  * STATE/<graph>/              the first store, named main
  *   db/                       RocksDB
+ *   image                     what the last run on it had in memory when it ended in good order
  *   holder.json               who writes it, and under which epoch
  *   live.json                 which store is the live one; absent: main
  *   promote.json              which store is to be it, until that is so
  *   history.json              the dashboard's curves
  *   tracks.json               how the entities moved that were looked up there
  *   stores/<name>/            any other store, laid out the same
- *     db/ holder.json
+ *     db/ image holder.json
  *     origin.json            how it came to be, and the settings it is trained with
  *     replay.json            what a replay was asked, where it is one
  *     progress.json          how far that is

@@ -60,7 +60,12 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // The ports they adapt, and those of the trainer and of the store; how a store's rows lie is said beside its port.
   'src/adapters/': {
     all: ['src/errors.ts', 'src/graph/store.ts', 'src/graph/row-writes.ts', 'src/adapters/trainer/worker.ts'],
-    types: ['src/pipeline/ports.ts', 'src/pipeline/training/trainer.ts', 'src/log.ts'],
+    types: [
+      'src/pipeline/ports.ts',
+      'src/pipeline/training/trainer.ts',
+      'src/pipeline/loading/image.ts',
+      'src/log.ts',
+    ],
   },
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
   'src/metrics/': { all: ['src/pipeline/measures.ts'], types: ['src/pipeline/', 'src/graph/store.ts'] },

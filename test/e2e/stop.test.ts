@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { readStore, unlike } from './stored.ts';
 import { endsOf, lagOf } from './topic-ends.ts';
@@ -56,6 +58,8 @@ describe('stopping while events come in', () => {
         (a, b) => a + b,
         0,
       );
+      // What the next one starts from.
+      expect(run.stderr).toContain('left an image to start from');
       expect(await lagOf(brokers, `${twhin.prefix}engagement`, [twhin.topic('engagement')])).toBe(
         ends - read,
       );
@@ -64,8 +68,16 @@ describe('stopping while events come in', () => {
       expect(unlike(vectors, topic)).toEqual([]);
 
       // And on from there to the end, nothing lost and nothing twice.
-      await twhin.ok(['run', '--graph', 'engagement', '--until-caught-up']);
+      const next = twhin.start(['run', '--graph', 'engagement', '--until-caught-up']);
+      expect((await next.ended).code).toBe(0);
+      expect(next.stderr).toContain('"imageMs"');
       expect(await consumed()).toBe(ends);
+
+      // Another writer might leave the head as it is: it does not leave the image.
+      const image = join(twhin.folder, 'state', 'engagement', 'image');
+      expect(existsSync(image)).toBe(true);
+      await twhin.ok(['check', '--graph', 'engagement', '--repair']);
+      expect(existsSync(image)).toBe(false);
     });
   }
 });

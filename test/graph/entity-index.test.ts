@@ -83,7 +83,7 @@ describe('EntityIndex', () => {
     const { layout } = graph();
     const other = new Layout({ ...layout, entityTypes: ['tweet', 'user'] });
     const [name, kept] = [other.entityKey(user('é1')), { row: 7, updates: 2, firstSeen: 3, lastSeen: 5 }];
-    index.restore(name, 1, kept);
+    index.restore(name, 1, name.length, kept);
     expect(index.record(7)).toEqual({ key: 'user:é1', ...kept });
     expect([index.find(user('é1')), index.names.find(name, 1, name.length), index.nextRow]).toEqual([
       7, 7, 8,

@@ -82,6 +82,9 @@ export function commitOf(
 /** An index of the fixture's types that holds these, as a store would have them put back. */
 export function indexOf(nextRow: number, records: readonly EntityRecord[] = []): EntityIndex {
   const index = new EntityIndex(nextRow, MODEL.entityTypes);
-  for (const record of records) index.restore(new Layout(MODEL).entityKey(record.key), 1, record);
+  for (const record of records) {
+    const key = new Layout(MODEL).entityKey(record.key);
+    index.restore(key, 1, key.length, record);
+  }
   return index;
 }

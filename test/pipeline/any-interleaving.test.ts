@@ -2,15 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
+import type { WriteBatch } from '../../src/graph/store.ts';
 import { readContent } from '../../src/pipeline/reading/record-content.ts';
 import { MergedSource } from '../../src/replay/merged-source.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import { Life } from './life.ts';
+import { MemoryImage } from './memory-image.ts';
 import { memoryReader } from './memory-reader.ts';
 import { SequentialModel } from './sequential-model.ts';
 import { SharedLog } from './shared-log.ts';
+import { contentOf } from './store-copy.ts';
 import { partition, sent } from './told-events.ts';
 import {
   EMBEDDINGS,
@@ -61,6 +63,8 @@ type LifeStory = Lives[number];
 /** The stores that there are, and which of them a process gets. */
 class Stores {
   readonly #hosts = { own: new KeptStore(), other: new MemoryStore() };
+  /** One beside each host's store, whatever becomes of that. */
+  readonly #images = { own: new MemoryImage(), other: new MemoryImage() };
   readonly #copies: WriteBatch[] = [];
 
   /** held: a frozen process has it open, so that nobody else may. */
@@ -71,6 +75,16 @@ class Stores {
     if (choice === 'rolled-back') this.#hosts.own = await storeOf(own.before.at(-1 - (seed % 4)));
     if (choice === 'older') this.#hosts.own = await storeOf(this.#copies[seed % this.#copies.length]);
     return this.#hosts[host];
+  }
+
+  image(choice: LifeStory['store']): MemoryImage {
+    return this.#images[choice === 'other' ? 'other' : 'own'];
+  }
+
+  /** How many processes started from an image. */
+  get fromImages(): number {
+    const { own, other } = this.#images;
+    return [...own.asked, ...other.asked].filter(Boolean).length;
   }
 
   async keepCopy(): Promise<void> {
@@ -88,12 +102,6 @@ class KeptStore extends MemoryStore {
   }
 }
 
-async function contentOf(store: MemoryStore): Promise<WriteBatch> {
-  const batch = new WriteBatch();
-  for await (const { key, value } of store.scan(Buffer.alloc(0))) batch.put(key, value);
-  return batch;
-}
-
 async function storeOf(content: WriteBatch | undefined): Promise<KeptStore> {
   const store = new KeptStore();
   if (content !== undefined) await store.write(content);
@@ -109,7 +117,7 @@ function expectKilledOrFenced(error: Error): void {
  * Lives all lives, one after the other; a frozen one goes on when the next has ended. Then two more with no end of their
  * own: one that had not joined the group when it froze may lead after the first of them.
  */
-async function lived(lives: Lives): Promise<{ log: SharedLog; store: MemoryStore }> {
+async function lived(lives: Lives): Promise<{ log: SharedLog; store: MemoryStore; fromImages: number }> {
   const log = new SharedLog();
   const stores = new Stores();
   let store = new MemoryStore();
@@ -122,7 +130,10 @@ async function lived(lives: Lives): Promise<{ log: SharedLog; store: MemoryStore
     store = await stores.take(choice, seed, frozen?.store);
     const own = new Life(early ?? undefined);
     const seen = log.seenBy(own, Random.seeded(seed));
-    const running = updater(seen.log, own.store(store), { source: seen.source, pace, space: `space-${i}` });
+    const running = updater(seen.log, own.store(store), {
+      ...{ source: seen.source, pace, space: `space-${i}` },
+      image: own.image(stores.image(choice)),
+    });
     const ended = running.run({ untilCaughtUp: true }).catch(expectKilledOrFenced);
     await Promise.race([ended, own.froze]);
     frozen?.life.thaw();
@@ -131,7 +142,7 @@ async function lived(lives: Lives): Promise<{ log: SharedLog; store: MemoryStore
     await stores.keepCopy();
   }
   await frozen?.ended;
-  return { log, store };
+  return { log, store, fromImages: stores.fromImages };
 }
 
 function modelOf(lives: Lives): SequentialModel {
@@ -162,9 +173,11 @@ describe('any interleaving of crash, freeze, duplicate, reordering, removal and 
   test(
     'ends in the edges of the sequential model, and on the topic in what the last store holds',
     async () => {
+      let fromImages = 0;
       await fc.assert(
         fc.asyncProperty(story, async (lives) => {
-          const { log, store } = await lived(lives);
+          const { log, store, fromImages: these } = await lived(lives);
+          fromImages += these;
           const model = modelOf(lives);
           expect(await liveEdges(store)).toEqual(model.live());
           const head = await graphStore(store).head();
@@ -179,6 +192,7 @@ describe('any interleaving of crash, freeze, duplicate, reordering, removal and 
         }),
         parameters(RUNS),
       );
+      expect(fromImages).toBeGreaterThan(0);
     },
     LIMIT_MS,
   );

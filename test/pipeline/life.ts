@@ -1,4 +1,5 @@
 import type { Entry, Store, WriteBatch } from '../../src/graph/store.ts';
+import type { Image } from '../../src/pipeline/loading/image.ts';
 
 /** How a process ends before its time: at so many moments, of which each call of a port has one before and one after it. */
 export interface End {
@@ -45,6 +46,15 @@ export class Life {
     const result = await effect();
     await this.moment();
     return result;
+  }
+
+  /** The image as this process has it. */
+  image(image: Image): Image {
+    return {
+      read: (head) => image.read(head),
+      write: (head, blocks) => this.call(() => image.write(head, blocks)),
+      remove: () => this.call(() => image.remove()),
+    };
   }
 
   /** The store as this process has it. */

@@ -8,6 +8,7 @@ import type { Store } from '../../src/graph/store.ts';
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import { type Log, silentLog } from '../../src/log.ts';
+import type { Image } from '../../src/pipeline/loading/image.ts';
 import type { LogReader, Source } from '../../src/pipeline/ports.ts';
 import { StandbySource } from '../../src/pipeline/reading/standby-source.ts';
 import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
@@ -91,6 +92,9 @@ export function updater(
     clock?: () => number;
     reader?: () => LogReader;
     tracks?: Tracks;
+    image?: Image;
+    /** The store as it is before the updater writes. */
+    view?: Store;
   } = {},
 ): Updater {
   const dim = overrides.dim ?? DIM;
@@ -125,6 +129,8 @@ export function updater(
     clock: overrides.clock ?? (() => 1_000),
     log: overrides.log ?? silentLog,
     ...(overrides.tracks && { tracks: overrides.tracks }),
+    ...(overrides.image && { image: overrides.image }),
+    ...(overrides.view && { view: async () => new GraphStore(overrides.view!, new Layout(model)) }),
   });
 }
 

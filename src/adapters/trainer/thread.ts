@@ -3,6 +3,7 @@ import { FatalError, reasonOf } from '../../errors.ts';
 import type {
   Checkpoint,
   CheckpointOptions,
+  HeldRows,
   LoadedRows,
   TrainBatch,
   Trainer,
@@ -68,6 +69,12 @@ export class ThreadTrainer implements Trainer {
     const reply = await this.#call({ method: 'checkpoint', argument: options });
     if (reply.kind !== 'checkpoint') throw mismatch('checkpoint', reply);
     return reply.checkpoint;
+  }
+
+  async readRows(first: number, count: number): Promise<HeldRows> {
+    const reply = await this.#call({ method: 'readRows', argument: { first, count } });
+    if (reply.kind !== 'held') throw mismatch('readRows', reply);
+    return reply.held;
   }
 
   /** Waits for the calls made before, then ends the thread. */

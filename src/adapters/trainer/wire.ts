@@ -1,6 +1,7 @@
 import type {
   Checkpoint,
   CheckpointOptions,
+  HeldRows,
   LoadedRows,
   TrainBatch,
   TrainReport,
@@ -14,13 +15,15 @@ export type Call =
   | { readonly method: 'loadEdges'; readonly argument: Triples }
   | { readonly method: 'start'; readonly argument: { step: number; random: Uint32Array } | undefined }
   | { readonly method: 'train'; readonly argument: TrainBatch }
-  | { readonly method: 'checkpoint'; readonly argument: CheckpointOptions };
+  | { readonly method: 'checkpoint'; readonly argument: CheckpointOptions }
+  | { readonly method: 'readRows'; readonly argument: { readonly first: number; readonly count: number } };
 
 /** What the thread says back, one for each call and in the same order. */
 export type Reply =
   | { readonly kind: 'done' }
   | { readonly kind: 'trained'; readonly report: TrainReport }
   | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }
+  | { readonly kind: 'held'; readonly held: HeldRows }
   | { readonly kind: 'failed'; readonly error: WireError };
 
 /** Copies a call's arrays, so that transferring them leaves the caller's own, and any they share memory with, alone. */

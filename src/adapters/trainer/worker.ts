@@ -36,6 +36,8 @@ function answer(call: Call): Reply {
         return { kind: 'trained', report: core.train(call.argument) };
       case 'checkpoint':
         return { kind: 'checkpoint', checkpoint: core.checkpoint(call.argument) };
+      case 'readRows':
+        return { kind: 'held', held: core.readRows(call.argument.first, call.argument.count) };
       case 'loadRows':
         core.loadRows(call.argument);
         return { kind: 'done' };

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { deadLetter, embeddingsName, topicName } from '../../../topics/index.ts';
 import type { Log as EventLog } from '../../adapters/connect.ts';
+import { imageFile } from '../../adapters/image-file.ts';
 import type { openRocksdb } from '../../adapters/rocksdb/store.ts';
 import { openRocksdbThread } from '../../adapters/rocksdb/thread.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
@@ -12,7 +13,7 @@ import { StandbySource } from '../../pipeline/reading/standby-source.ts';
 import type { Tuning } from '../../pipeline/tuning.ts';
 import { Updater } from '../../pipeline/updater.ts';
 import type { Tracks } from '../../pipeline/writing/tracks.ts';
-import { openForReading, openForWriting } from '../../state/open.ts';
+import { imagePath, openForReading, openForWriting } from '../../state/open.ts';
 import { livePlace } from '../../state/places.ts';
 import type { RunGraph } from './watch/run-graph.ts';
 
@@ -55,7 +56,8 @@ export async function composeUpdater(
   const groupId = `${prefix}${graph.name}`;
   const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
   const topics = new Map(graph.topics.map((topic) => [topicName(prefix, topic.name), topic]));
-  const store = await openForWriting(graph, { openStore });
+  const place = livePlace(graph);
+  const store = await openForWriting(graph, { place, openStore, keepsImage: true });
   for (const topic of reread) if (topics.has(topic)) await forgetTopic(store, topic);
   const group = connection.source({
     groupId,
@@ -85,8 +87,9 @@ export async function composeUpdater(
     store,
     view: async () => {
       const rows = (await store.head())?.rows ?? 0;
-      return rows < READER_ROWS ? undefined : openForReading(graph, livePlace(graph), openRocksdbThread);
+      return rows < READER_ROWS ? undefined : openForReading(graph, place, openRocksdbThread);
     },
+    image: imageFile(imagePath(place)),
     trainer: threadTrainer(graph.trainer),
     deadLetter: (record, problem) => {
       const topic = topics.get(record.topic);

@@ -14,6 +14,7 @@ import type { Stepper } from './stepper.ts';
 import type {
   Checkpoint,
   CheckpointOptions,
+  HeldRows,
   LoadedRows,
   TrainBatch,
   TrainerSettings,
@@ -188,6 +189,12 @@ export class TrainerCore {
   checkpoint(options: CheckpointOptions): Checkpoint {
     this.#usable();
     return { step: this.#step, random: this.#random.state(), ...this.#rows.checkpoint(options) };
+  }
+
+  /** @throws ShapeError where not all of them are in use. */
+  readRows(first: number, count: number): HeldRows {
+    this.#usable();
+    return { floats: this.#rows.read(first, count), edges: this.#known.out(first, count) };
   }
 
   /** Ends the threads it started. */

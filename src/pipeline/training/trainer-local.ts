@@ -16,6 +16,7 @@ export function localTrainer(settings: TrainerSettings, kernels: KernelMaker): T
     start: async (state) => running().start(state),
     train: async (batch) => running().train(batch),
     checkpoint: async (options) => running().checkpoint(options),
+    readRows: async (first, count) => running().readRows(first, count),
     stop: async () => {
       stopped = true;
       await core.stop();

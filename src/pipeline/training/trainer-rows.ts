@@ -94,6 +94,23 @@ export class TrainerRows {
     this.#loaded = true;
   }
 
+  /** [count, dim + 2] a copy of the rows from `first` on. @throws ShapeError where not all of them are in use. */
+  read(first: number, count: number): Float32Array {
+    const { dim, accumulator, drift, floats, rows } = this.#table;
+    if (first < 0 || first + count > rows) {
+      throw new ShapeError(`rows ${first} to ${first + count} were asked for; ${rows} are in use`);
+    }
+    const width = dim + 2;
+    const copy = new Float32Array(count * width);
+    for (let i = 0; i < count; i++) {
+      const at = this.#table.at(first + i);
+      copy.set(floats.subarray(at, at + dim), i * width);
+      copy[i * width + dim] = floats[at + accumulator]!;
+      copy[i * width + dim + 1] = floats[at + drift]!;
+    }
+    return copy;
+  }
+
   /** Copies changed rows aside, decides which to publish, and starts over. */
   checkpoint(options: CheckpointOptions): Omit<Checkpoint, 'step' | 'random'> {
     const { now, everything, epsilon, maxAgeMs } = options;

@@ -127,6 +127,13 @@ export interface LoadedRows {
   readonly floats: Float32Array;
 }
 
+/** Rows that follow one another as the trainer has them, and the live edges out of them that it remembers. */
+export interface HeldRows {
+  /** [n, dim + 2] as in {@link Checkpoint}. */
+  readonly floats: Float32Array;
+  readonly edges: Triples;
+}
+
 /**
  * Trains one graph's table, in a thread of its own or in this one. Calls are answered in the order made; a call may
  * be made before the last is answered. With one thread, the same calls in the same order give the same bytes; on
@@ -141,5 +148,7 @@ export interface Trainer {
   start(state: { step: number; random: Uint32Array } | undefined): Promise<void>;
   train(batch: TrainBatch): Promise<TrainReport>;
   checkpoint(options: CheckpointOptions): Promise<Checkpoint>;
+  /** Rows from `first` on, and the edges out of them: what `loadRows` and `loadEdges` would make them again of. */
+  readRows(first: number, count: number): Promise<HeldRows>;
   stop(): Promise<void>;
 }

@@ -41,6 +41,7 @@ describe('threadTrainer', () => {
       const answers = await Promise.all([threaded.train(batch), threaded.checkpoint(options)]);
       const expected = [await local.train(batch), await local.checkpoint(options)];
       expect(answers).toEqual(expected);
+      expect(await threaded.readRows(3, 15)).toEqual(await local.readRows(3, 15));
       world.write(answers[1]);
       if (i !== 1) continue;
       await threaded.stop();

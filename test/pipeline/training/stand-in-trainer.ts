@@ -1,6 +1,7 @@
 import type {
   Checkpoint,
   CheckpointOptions,
+  HeldRows,
   LoadedRows,
   Trainer,
   Triples,
@@ -36,6 +37,13 @@ export class StandInTrainer implements Trainer {
   async checkpoint(options: CheckpointOptions): Promise<Checkpoint> {
     this.asked.push(options);
     return (await this.checkpoints.shift()) ?? checkpointOf({});
+  }
+
+  /** Rows of 2 numbers and two more, each the row's number; every row has an edge to itself. */
+  async readRows(first: number, count: number): Promise<HeldRows> {
+    const rows = Int32Array.from({ length: count }, (_, i) => first + i);
+    const floats = Float32Array.from({ length: 4 * count }, (_, i) => first + Math.floor(i / 4));
+    return { floats, edges: { lhs: rows, relation: new Int32Array(count), rhs: rows } };
   }
 
   async stop(): Promise<void> {

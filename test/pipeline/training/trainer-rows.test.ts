@@ -184,6 +184,10 @@ describe('TrainerRows', () => {
     rows.load(first, { types: Uint8Array.of(0, 0), trained: Uint8Array.of(1, 0), floats });
     expect([...table.vector(first + 1)]).toEqual([4, 5]);
     expect(table.floats[table.at(first) + table.accumulator]).toBe(3);
+    expect(rows.read(first, 2)).toEqual(floats);
+    expect(() => rows.read(first, 3)).toThrow(
+      `rows ${first} to ${first + 3} were asked for; ${first + 2} are in use`,
+    );
     expect([...rows.trained.subarray(first, first + 2)]).toEqual([1, 0]);
     move(3, 0);
     expect(checkpoint(START)).toMatchObject({ written: [3], published: [3] });

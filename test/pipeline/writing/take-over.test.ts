@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '../../../src/errors.ts';
 import { MemoryStore } from '../../../src/graph/memory-store.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
 import { keptLog } from '../faulty-sink.ts';
 import { MemoryLog } from '../memory-log.ts';
+import { copyOf } from '../store-copy.ts';
 import {
   EMBEDDINGS,
   embeddingsReader,
@@ -27,14 +27,6 @@ function follows(log: MemoryLog, name: string, count: number, at = 1_000): void 
 
 async function caughtUp(log: MemoryLog, store: MemoryStore, options: Parameters<typeof updater>[2] = {}) {
   await updater(log, store, options).run({ untilCaughtUp: true });
-}
-
-async function copyOf(store: MemoryStore): Promise<MemoryStore> {
-  const copy = new MemoryStore();
-  const batch = new WriteBatch();
-  for await (const { key, value } of store.scan(Buffer.alloc(0))) batch.put(key, value);
-  await copy.write(batch);
-  return copy;
 }
 
 /** Steps and epochs of each key, in the order published. */

@@ -1,15 +1,17 @@
-import { FatalError } from '../errors.ts';
-import { EntityIndex } from '../graph/entity-index.ts';
-import type { GraphStore } from '../graph/graph-store.ts';
-import { decodeKept } from '../graph/kept.ts';
-import { liveEdgeRows } from '../graph/live-edges.ts';
-import type { Trainer } from './training/trainer.ts';
+import { FatalError } from '../../errors.ts';
+import { EntityIndex } from '../../graph/entity-index.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import { decodeKept } from '../../graph/kept.ts';
+import { liveEdgeRows } from '../../graph/live-edges.ts';
+import type { Trainer } from '../training/trainer.ts';
+import { OneAhead } from './one-ahead.ts';
 
 const LOAD_ROWS = 4096;
 const LOAD_EDGES = 65_536;
 /** Blocks of edges read before the last rows are: 50 MB. */
 const WAITING_BLOCKS = 64;
-const NO_TYPE = 255;
+/** Type of a row that is no entity's. */
+export const NO_TYPE = 255;
 
 /** Every entity of a store, in memory. Millions are loaded when a process starts: nothing is made an object of twice. */
 export interface LoadedEntities {
@@ -28,7 +30,7 @@ export async function loadEntities(store: GraphStore, rows: number): Promise<Loa
     for (const { key, value } of run) {
       layout.checkEntityKey(key);
       const kept = decodeKept(value);
-      index.restore(key, 1, kept);
+      index.restore(key, 1, key.length, kept);
       types[kept.row] = key[1] ?? NO_TYPE;
       trained[kept.row] = kept.updates > 0 ? 1 : 0;
     }
@@ -116,21 +118,4 @@ function rowBeyond(row: number, of: number): FatalError {
     'store-damaged',
     `the store holds row ${row}, but its head counts ${of} rows; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
   );
-}
-
-/** Work of which one piece is under way while the next is got ready. */
-class OneAhead {
-  #underWay: Promise<void> = Promise.resolve();
-
-  /** Starts the next piece once the one before is done. */
-  async after(next: () => Promise<void>): Promise<void> {
-    await this.#underWay;
-    this.#underWay = next();
-    // Heard in `after` or `done`; until then it must not count as unheard.
-    this.#underWay.catch(() => undefined);
-  }
-
-  async done(): Promise<void> {
-    await this.#underWay;
-  }
 }

@@ -1,10 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import type { ModelIdentity } from '../../src/graph/head.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
-import { recover } from '../../src/pipeline/recovery.ts';
-import { put } from '../graph/check-fixture.ts';
-import { commitOf, entity, graph, HEAD, MODEL, part, putNames, tweet, user } from '../graph/graph-fixture.ts';
-import { StandInTrainer } from './training/stand-in-trainer.ts';
+import { GraphStore } from '../../../src/graph/graph-store.ts';
+import type { ModelIdentity } from '../../../src/graph/head.ts';
+import { packEntities } from '../../../src/graph/packed-entities.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
+import type { ImageBlock } from '../../../src/pipeline/loading/image.ts';
+import { recover } from '../../../src/pipeline/loading/recovery.ts';
+import { put } from '../../graph/check-fixture.ts';
+import {
+  commitOf,
+  entity,
+  graph,
+  HEAD,
+  MODEL,
+  part,
+  putNames,
+  tweet,
+  user,
+} from '../../graph/graph-fixture.ts';
+import { MemoryImage } from '../memory-image.ts';
+import { StandInTrainer } from '../training/stand-in-trainer.ts';
 
 const follows = (lhs: string, rhs: string, removed = false) => ({
   ...{ lhs: user(lhs), relation: 'follows', rhs: user(rhs) },
@@ -12,6 +26,9 @@ const follows = (lhs: string, rhs: string, removed = false) => ({
 });
 
 const clock = () => 0;
+const NONE = new Int32Array(0);
+/** The same store, as another that looks at it. */
+const graphOf = ({ entries, layout }: GraphStore) => new GraphStore(entries, layout);
 
 describe('recover', () => {
   test('on a fresh store starts after the rows of the relations', async () => {
@@ -61,6 +78,58 @@ describe('recover', () => {
     expect(outbox).toEqual([part(7, user('b'), user('gone')), part(10, user('b'))]);
     expect([...erasedAt]).toEqual([[store.erasedName(user('gone')), 44]]);
     expect([head?.step, progress]).toEqual([77, [10]]);
+  });
+
+  test('hands the trainer the same from an image of the store, and not if that is of another', async () => {
+    const store = graph();
+    await store.commit(
+      commitOf({
+        head: { ...HEAD, rows: 9, entities: { user: 1, tweet: 1 }, edges: { follows: 1 } },
+        entities: [entity(user('a'), 6, { updates: 2 }), entity(tweet('t'), 7)],
+        edges: [follows('a', 'a')],
+        vectors: { 0: [1, 1, 1, 0], 6: [6, 6, 6, 0.5], 7: [7, 7, 7, 0] },
+        outboxAdded: [part(7, user('a'))],
+      }),
+    );
+    const [plain, quick, other] = [new StandInTrainer(), new StandInTrainer(), new StandInTrainer()];
+    const { index, uncounted } = await recover(store, plain, 'test', MODEL, clock);
+    const image = new MemoryImage();
+    async function* blocks(): AsyncIterable<ImageBlock> {
+      for (const [first, count] of [[0, 7] as const, [7, 2] as const]) {
+        const floats = plain.loadedRows[0]!.floats.slice(4 * first, 4 * (first + count));
+        const edges = first === 0 ? plain.loadedEdges[0]! : { lhs: NONE, relation: NONE, rhs: NONE };
+        yield { floats, edges, entities: packEntities(index, first, count) };
+      }
+    }
+    await image.write((await store.headBytes())!, blocks());
+    const loaded = await recover(store, quick, 'test', MODEL, clock, { image });
+    const whole = (trainer: StandInTrainer) =>
+      trainer.loadedRows.flatMap(({ types, trained, floats }) =>
+        [...types].map((type, i) => [type, trained[i], ...floats.subarray(4 * i, 4 * i + 4)]),
+      );
+    expect(whole(quick)).toEqual(whole(plain));
+    expect(whole(quick)[6]).toEqual([0, 1, 6, 6, 6, 0.5]);
+    expect(quick.loadedEdges[0]).toEqual(plain.loadedEdges[0]);
+    expect([quick.started, loaded.outbox, loaded.head?.step]).toEqual([
+      plain.started,
+      [part(7, user('a'))],
+      HEAD.step,
+    ]);
+    expect([6, 7].map((row) => loaded.index.record(row))).toEqual([6, 7].map((row) => index.record(row)));
+    expect(loaded.took).toEqual({ imageMs: 0 });
+    const viewed = await recover(store, new StandInTrainer(), 'test', MODEL, clock, {
+      image,
+      view: graphOf(store),
+    });
+    expect([uncounted, loaded.uncounted, viewed.uncounted]).toEqual([false, false, true]);
+    await store.commit(
+      commitOf({
+        head: { ...HEAD, step: 999, rows: 9, entities: {}, edges: {} },
+        outboxAdded: [part(8, user('a'))],
+      }),
+    );
+    await recover(store, other, 'test', MODEL, clock, { image });
+    expect([image.asked.at(-1), other.loadedRows.length]).toEqual([false, 1]);
   });
 
   test('takes what waits in a store of before, with an entry for each name, and what a later version put up', async () => {

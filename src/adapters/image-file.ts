@@ -1,0 +1,126 @@
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { deserialize, serialize } from 'node:v8';
+import { crc32 } from 'node:zlib';
+import { FatalError, reasonOf } from '../errors.ts';
+import type { Image, ImageBlock } from '../pipeline/loading/image.ts';
+
+/*
+ * FORMAT | frame of the head | a frame for each block, in V8's own serialization | END
+ *
+ * A frame: length u32 | crc-32 u32 of what follows | so many bytes. Little-endian. FORMAT has another number whenever a
+ * block has other fields or they mean something else. It is written under another name and renamed, but not synced: after
+ * a power loss it can be anything.
+ */
+const FORMAT = Buffer.from('twhin image 1\n');
+const END = Buffer.from('image ends');
+const PREFIX_BYTES = 8;
+/** A block is some megabytes; what says to be longer than this is not read. */
+const MAX_FRAME_BYTES = 2 ** 30;
+
+/** An image in a file of its own. */
+export function imageFile(path: string): Image {
+  return {
+    read: async (head) => {
+      const file = await open(path, 'r').catch(() => undefined);
+      if (file === undefined) return undefined;
+      try {
+        if (await isOf(file, head)) return blocksOf(file, FORMAT.length + PREFIX_BYTES + head.length, path);
+      } catch {
+        // One that can't be read is none: the store has all there is.
+      }
+      await file.close();
+      return undefined;
+    },
+    write: async (head, blocks) => {
+      const partial = `${path}.partial`;
+      try {
+        await writeWhole(partial, head, blocks);
+        await rename(partial, path);
+      } catch (error) {
+        await rm(partial, { force: true }).catch(() => undefined);
+        throw error;
+      }
+    },
+    // Where it can't be removed it stays, of a head that no store has any more.
+    remove: () => rm(path, { force: true }).catch(() => undefined),
+  };
+}
+
+async function writeWhole(path: string, head: Uint8Array, blocks: AsyncIterable<ImageBlock>): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    await file.writev([FORMAT, ...frame(head)]);
+    for await (const block of blocks) await file.writev(frame(serialize(block)));
+    await file.write(END);
+  } finally {
+    await file.close();
+  }
+}
+
+function frame(bytes: Uint8Array): Uint8Array[] {
+  const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
+  prefix.writeUInt32LE(bytes.length, 0);
+  prefix.writeUInt32LE(crc32(bytes), 4);
+  return [prefix, bytes];
+}
+
+/** Whether it is a whole image of this format and this head. */
+async function isOf(file: FileHandle, head: Uint8Array): Promise<boolean> {
+  const { size } = await file.stat();
+  const start = Buffer.concat([FORMAT, ...frame(head)]);
+  if (size < start.length + END.length) return false;
+  return (
+    start.equals(await readAt(file, 0, start.length)) &&
+    END.equals(await readAt(file, size - END.length, END.length))
+  );
+}
+
+/** Each is read while the one before is looked at. Closes the file. */
+async function* blocksOf(file: FileHandle, start: number, path: string): AsyncIterable<ImageBlock> {
+  try {
+    const end = (await file.stat()).size - END.length;
+    let at = start;
+    let reading = at < end ? readFrame(file, at) : undefined;
+    while (reading !== undefined) {
+      const bytes = await reading;
+      at += PREFIX_BYTES + bytes.length;
+      reading = at < end ? readFrame(file, at) : undefined;
+      // Heard when it is waited for; until then it must not count as unheard.
+      reading?.catch(() => undefined);
+      const block: ImageBlock = deserialize(bytes);
+      yield block;
+    }
+  } catch (error) {
+    if (error instanceof FatalError) throw error;
+    await rm(path, { force: true });
+    throw new FatalError(
+      'image-damaged',
+      `the image ${path}, which the last stop left to start from, is damaged: ${reasonOf(error)}. It was removed; nothing ` +
+        'is lost with it: start again, and the store is read instead',
+      { cause: error },
+    );
+  } finally {
+    await file.close();
+  }
+}
+
+async function readFrame(file: FileHandle, at: number): Promise<Buffer> {
+  const prefix = await readAt(file, at, PREFIX_BYTES);
+  const length = prefix.readUInt32LE(0);
+  if (length > MAX_FRAME_BYTES) throw new Error(`a block of ${length} bytes at byte ${at}`);
+  const bytes = await readAt(file, at + PREFIX_BYTES, length);
+  if (crc32(bytes) !== prefix.readUInt32LE(4))
+    throw new Error(`the checksum of the block at byte ${at} differs`);
+  return bytes;
+}
+
+async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  let read = 0;
+  while (read < length) {
+    const { bytesRead } = await file.read(bytes, read, length - read, at + read);
+    if (bytesRead === 0) throw new Error(`it ends at byte ${at + read}`);
+    read += bytesRead;
+  }
+  return bytes;
+}

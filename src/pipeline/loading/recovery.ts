@@ -1,0 +1,106 @@
+import { FatalError } from '../../errors.ts';
+import { EntityIndex } from '../../graph/entity-index.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import { decodeHead, differences, fingerprint, type Head, type ModelIdentity } from '../../graph/head.ts';
+import type { OutboxPart } from '../../graph/outbox.ts';
+import type { Trainer } from '../training/trainer.ts';
+import { loadImage } from './from-image.ts';
+import { loadEdges, loadEntities, loadRows } from './from-store.ts';
+import type { Image } from './image.ts';
+import { checkGraph, checkOutbox, countGraph, lost } from './whole.ts';
+
+/** What a store stood at, brought back into memory. */
+export interface Recovered {
+  readonly head: Head | undefined;
+  readonly index: EntityIndex;
+  readonly outbox: OutboxPart[];
+  readonly erasedAt: Map<string, number>;
+  /** It came from an image: whether the view still has every entry that its head counts is to be seen later. */
+  readonly uncounted: boolean;
+  /** How long each part of it took. */
+  readonly took: Readonly<Record<string, number>>;
+}
+
+export interface RecoveryOptions {
+  /** The same store, read elsewhere: what takes longest is shared out between the two. */
+  readonly view?: GraphStore | undefined;
+  /** Loaded instead of the store's entities, rows and edges where it is of the store's head. */
+  readonly image?: Image | undefined;
+  readonly onProgress?: (done: { rows: number; of: number }) => void;
+}
+
+/**
+ * Brings index, trainer, outbox and erasures back from the store; on a fresh one, starts them.
+ * @throws FatalError when the store is another graph's or another model's, saying what differs, or when some of it is
+ * lost: RocksDB does not notice where its list of files is cut.
+ */
+export async function recover(
+  store: GraphStore,
+  trainer: Trainer,
+  graph: string,
+  model: ModelIdentity,
+  clock: () => number,
+  { view = store, image, onProgress = () => {} }: RecoveryOptions = {},
+): Promise<Recovered> {
+  const bytes = await store.headBytes();
+  const head = bytes && decodeHead(bytes);
+  if (head) checkIdentity(head, graph, model);
+  const relationRows = 2 * model.relations.length;
+  const began = clock();
+  if (bytes === undefined || head === undefined) {
+    for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
+    await trainer.start(undefined);
+    const index = new EntityIndex(relationRows, store.layout.entityTypes);
+    return { head, index, outbox: [], erasedAt: new Map(), uncounted: false, took: {} };
+  }
+  const blocks = await image?.read(bytes);
+  const { index, entitiesMs } = blocks
+    ? { index: await loadImage(blocks, store.layout, trainer, head.rows, onProgress), entitiesMs: undefined }
+    : await fromStore(store, view, head, trainer, clock, onProgress);
+  const uncounted = blocks !== undefined && view !== store;
+  // A store that has no view of how it was is to be counted before it is written.
+  if (blocks !== undefined && !uncounted) checkGraph(head, await countGraph(store));
+  const outbox = await Array.fromAsync(view.outboxParts());
+  checkOutbox(head, outbox);
+  const erasedAt = new Map<string, number>();
+  for await (const { name, at } of store.erasures()) erasedAt.set(name, at);
+  await trainer.start({ step: head.step, random: Uint32Array.from(head.random) });
+  const all = clock() - began;
+  const took = entitiesMs === undefined ? { imageMs: all } : { entitiesMs, rowsAndEdgesMs: all - entitiesMs };
+  return { head, index, outbox, erasedAt, uncounted, took };
+}
+
+async function fromStore(
+  store: GraphStore,
+  view: GraphStore,
+  head: Head,
+  trainer: Trainer,
+  clock: () => number,
+  onProgress: (done: { rows: number; of: number }) => void,
+): Promise<{ readonly index: EntityIndex; readonly entitiesMs: number }> {
+  const began = clock();
+  const loaded = await loadEntities(view, head.rows);
+  const entitiesMs = clock() - began;
+  // Side by side: while RocksDB reads of the one, what it read of the other is looked at.
+  const rows = loadRows(store, trainer, loaded, onProgress);
+  const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows), rows]);
+  checkGraph(head, { entities: loaded.index.counts(), edges });
+  return { index: loaded.index, entitiesMs };
+}
+
+function checkIdentity(head: Head, graph: string, model: ModelIdentity): void {
+  if (head.graph !== graph) {
+    throw new FatalError(
+      'store-graph',
+      `the store holds the graph ${head.graph}, not ${graph}; point TWHIN_STATE elsewhere`,
+    );
+  }
+  const differing = differences(head.model, model);
+  if (differing.length === 0) return;
+  throw new FatalError(
+    'store-model',
+    `the store of ${graph} is another model's (fingerprint ${fingerprint(head.model)}, configured ${fingerprint(model)}).\n` +
+      `${differing.map((line) => `  ${line}`).join('\n')}\n` +
+      'Put the configuration back, or give the new model a folder of its own in TWHIN_STATE: it is rebuilt from the topics.',
+  );
+}

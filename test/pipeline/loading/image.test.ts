@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import { MemoryStore } from '../../../src/graph/memory-store.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
+import type { Log } from '../../../src/log.ts';
+import { MemoryImage } from '../memory-image.ts';
+import { MemoryLog } from '../memory-log.ts';
+import { copyOf } from '../store-copy.ts';
+import { graphStore, updater } from '../updater-fixture.ts';
+
+/** Follows among few, some of them undone, likes, and an erasure: rows that are no entity's any more. */
+function tell(log: MemoryLog, from: number, until: number): void {
+  for (let n = from; n < until; n++) {
+    const [a, b] = [`u${(n * 7) % 23}`, `u${(n * 5 + 1) % 19}`];
+    const action = n % 9 === 8 ? 'unfollow' : 'follow';
+    log.append('twhin.follow', { followerId: a, followedId: b, action, at: 1_000 * n });
+    log.append('twhin.engagement', { userId: a, tweetId: `t${n % 40}`, action: 'like', at: 1_000 * n });
+    if (n % 50 === 30) log.append('twhin.erasure', { entity: `user:u${n % 19}`, at: 1_000 * n + 500 });
+  }
+}
+
+async function run(log: MemoryLog, store: MemoryStore, image?: MemoryImage, own?: Log): Promise<void> {
+  const running = updater(log, store, { ...(image && { image }), ...(own && { log: own }) });
+  await running.run({ untilCaughtUp: true });
+}
+
+/** Every entry, as text. */
+async function contentOf(store: MemoryStore): Promise<string[]> {
+  const entries = await Array.fromAsync(store.scan(Buffer.alloc(0)));
+  return entries.map(
+    ({ key, value }) => `${Buffer.from(key).toString('hex')} ${Buffer.from(value).toString('hex')}`,
+  );
+}
+
+/** Keeps what is told of an image. */
+function keeping(said: string[]): Log {
+  const keep = (_: object, message: string) => {
+    if (message.includes('image')) said.push(message);
+  };
+  return { debug: keep, info: keep, warn: keep, error: keep };
+}
+
+describe('an image', () => {
+  test('starts an updater as the store does: what follows is the same, byte for byte', async () => {
+    const [log, other] = [new MemoryLog(), new MemoryLog()];
+    const [store, plain] = [new MemoryStore(), new MemoryStore()];
+    const image = new MemoryImage();
+    for (const [from, until] of [
+      [0, 60],
+      [60, 61],
+      [61, 200],
+    ] as const) {
+      tell(log, from, until);
+      await run(log, store, image);
+      tell(other, from, until);
+      await run(other, plain);
+      expect(await contentOf(store)).toEqual(await contentOf(plain));
+    }
+    expect(image.asked).toEqual([true, true]);
+    expect(log.published).toEqual(other.published);
+  });
+
+  test('is gone once the store is written, and left again in the end', async () => {
+    const log = new MemoryLog();
+    const store = new MemoryStore();
+    const image = new MemoryImage();
+    tell(log, 0, 10);
+    await run(log, store, image);
+    const left = image.held;
+    expect(left?.head).toEqual(await graphStore(store).headBytes());
+    const seen: boolean[] = [];
+    log.onHandOver = () => seen.push(image.held === undefined);
+    tell(log, 10, 40);
+    await run(log, store, image);
+    expect(seen.at(-1)).toBe(true);
+    expect(image.held).toBeDefined();
+    expect(image.held).not.toBe(left);
+  });
+
+  test('of another head is not read', async () => {
+    const log = new MemoryLog();
+    const store = new MemoryStore();
+    const image = new MemoryImage();
+    tell(log, 0, 10);
+    await run(log, store, image);
+    const { held } = image;
+    tell(log, 10, 20);
+    await run(log, store);
+    image.held = held;
+    tell(log, 20, 30);
+    await run(log, store, image);
+    expect(image.asked).toEqual([false]);
+  });
+
+  test('that can not be left is said, and the run ends well', async () => {
+    const log = new MemoryLog();
+    const image = new MemoryImage();
+    image.write = () => Promise.reject(new Error('no space left'));
+    const said: string[] = [];
+    tell(log, 0, 10);
+    await run(log, new MemoryStore(), image, keeping(said));
+    expect(said).toEqual(['could not leave an image to start from: the next start takes longer']);
+  });
+
+  test.each([
+    ['an entity', 0x6e, /holds \d+ entities \(/],
+    ['an edge', 0x65, /holds \d+ live edges \(/],
+  ])('does not hide that the store lost %s', async (_, kind, message) => {
+    const log = new MemoryLog();
+    const store = new MemoryStore();
+    const image = new MemoryImage();
+    tell(log, 0, 40);
+    await run(log, store, image);
+    const lost = new WriteBatch();
+    for (const { key } of await Array.fromAsync(store.scan(Buffer.of(kind)))) lost.delete(key);
+    await store.write(lost);
+    // Counted before anything is written and, where there is a view, beside it.
+    const before = updater(log, store, { image });
+    await expect(before.run()).rejects.toMatchObject({
+      code: 'store-damaged',
+      message: expect.stringMatching(message),
+    });
+    const running = updater(log, store, { image, view: await copyOf(store) });
+    await expect(running.run()).rejects.toMatchObject({
+      code: 'store-damaged',
+      message: expect.stringMatching(message),
+    });
+    expect(image.asked).toEqual([true, true]);
+  });
+
+  test('does not keep a run from stopping at once, while the store is still being counted', async () => {
+    const log = new MemoryLog();
+    const store = new MemoryStore();
+    const image = new MemoryImage();
+    tell(log, 0, 40);
+    await run(log, store, image);
+    const view = await copyOf(store);
+    const running = updater(log, store, { image, view });
+    const ended = running.run();
+    await new Promise((resolve) => setImmediate(resolve));
+    running.stop();
+    await ended;
+    expect(image.held).toBeDefined();
+  });
+});
