@@ -29,7 +29,14 @@ export async function writeLargeStore(
   const users = Math.ceil(size.entities / USER_EVERY);
   const head = {
     ...{ format: 1 as const, graph: graph.name, model, step: 1_000_000, random: [...random.state()] },
-    ...{ rows: relationRows + size.entities, offsets: {}, outbox: 0, outboxParts: 0, watermark: AT },
+    ...{
+      rows: relationRows + size.entities,
+      offsets: {},
+      freed: [],
+      outbox: 0,
+      outboxParts: 0,
+      watermark: AT,
+    },
     ...{ epoch: 0, space: '', stepBase: 0, topicIds: {} },
     events: { consumed: size.edges, rejected: 0, duplicate: 0, late: 0 },
     edges: { likes: size.edges },

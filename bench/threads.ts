@@ -47,6 +47,7 @@ const NO_ROWS = new Int32Array(0);
 const NO_EDGES = { lhs: NO_ROWS, relation: NO_ROWS, rhs: NO_ROWS };
 const NOTHING: TrainBatch = {
   ...{ newTypes: new Uint8Array(0), dropped: NO_ROWS, reset: NO_ROWS },
+  reused: { rows: NO_ROWS, types: new Uint8Array(0) },
   ...{ edges: NO_EDGES, added: NO_EDGES, removed: NO_EDGES },
 };
 

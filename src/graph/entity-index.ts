@@ -1,4 +1,5 @@
 import { type EntityKey, entityKey, MAX_ID_BYTES } from './entity.ts';
+import { FreeRows } from './free-rows.ts';
 import type { EntityRecord } from './graph-store.ts';
 import type { Kept } from './kept.ts';
 import { NameIndex } from './name-index.ts';
@@ -7,8 +8,8 @@ const FIRST_CAPACITY = 1024;
 const COLON = 0x3a;
 
 /**
- * Every entity in memory: its row by its key, and what is kept of it by row. Rows only ever go up. Nothing is an object
- * by the entity: names are bytes as a store's keys have them, numbers in typed arrays, 20 bytes a row.
+ * Every entity in memory: its row by its key, and what is kept of it by row. Nothing is an object by the entity: names are
+ * bytes as a store's keys have them, numbers in typed arrays, 20 bytes a row.
  */
 export class EntityIndex {
   /** By what lies in a store's keys: type, length of the id less one, id. */
@@ -22,19 +23,36 @@ export class EntityIndex {
   #firstSeen = new Float64Array(FIRST_CAPACITY);
   #lastSeen = new Float64Array(FIRST_CAPACITY);
   #nextRow: number;
+  readonly #free: FreeRows;
 
   /**
-   * nextRow: the first row not in use, which is also the number of relation rows in a fresh graph.
+   * nextRow: the first row never in use, which is also the number of relation rows in a fresh graph.
    * entityTypes: in a store's order, where its keys are to be looked up as they are; others come behind.
+   * firstRow: of entities, where that is another; freed: rows that the last commit freed.
    */
-  constructor(nextRow: number, entityTypes: readonly string[] = []) {
+  constructor(
+    nextRow: number,
+    entityTypes: readonly string[] = [],
+    { firstRow = nextRow, freed = [] }: { firstRow?: number; freed?: readonly number[] } = {},
+  ) {
     this.#nextRow = nextRow;
+    this.#free = new FreeRows(firstRow, freed);
     this.#types = [...entityTypes];
     this.#live = entityTypes.map(() => 0);
   }
 
   get nextRow(): number {
     return this.#nextRow;
+  }
+
+  /** Rows below `nextRow` that an entity can have now. */
+  get freeRows(): number {
+    return this.#free.count(this.#nextRow, this.size);
+  }
+
+  /** How many rows were handed out again: a row and its entity that were found before the last of them may be no pair. */
+  get reused(): number {
+    return this.#free.taken;
   }
 
   /** Entities in all. */
@@ -76,9 +94,10 @@ export class EntityIndex {
     this.#nextRow = Math.max(this.#nextRow, kept.row + 1);
   }
 
-  /** Gives a new entity the next row. */
+  /** Gives a new entity the lowest row that is free, or else the next. */
   add(key: EntityKey, at: number): number {
-    const row = this.#nextRow++;
+    const again = this.freeRows > 0 ? this.#free.take((row) => this.names.has(row)) : undefined;
+    const row = again ?? this.#nextRow++;
     this.#put(this.#name, 0, this.#write(key), { row, updates: 0, firstSeen: at, lastSeen: at });
     return row;
   }
@@ -108,6 +127,22 @@ export class EntityIndex {
     if (row === undefined) return;
     this.names.remove(row);
     this.#live[this.#name[0]!]! -= 1;
+    this.#free.leave(row);
+  }
+
+  /** A commit of records is cut: rows that the one before freed, which is written by then, may be used again. */
+  cut(): void {
+    this.#free.cut();
+  }
+
+  /** Rows that the last commit of records freed, and that nobody may have yet. */
+  get freed(): readonly number[] {
+    return this.#free.freed;
+  }
+
+  /** A row that is no entity's, and yet a store holds a vector there: nobody is to have it. */
+  withhold(row: number): void {
+    this.#free.withhold(row);
   }
 
   #put(name: Uint8Array, start: number, end: number, { row, updates, firstSeen, lastSeen }: Kept): void {

@@ -19,8 +19,10 @@ export const headSchema = z.object({
   step: count,
   /** State of the trainer's random sources. */
   random: z.array(count),
-  /** Rows handed out, relation rows and erased ones included. */
+  /** Rows that were ever in use, relation rows included. */
   rows: count,
+  /** Of these, those of the entities that the last commit of records erased: they are not to be used yet. */
+  freed: z.array(count).default([]),
   offsets: z.record(z.string(), z.record(z.string(), count)),
   events: z.object({ consumed: count, rejected: count, duplicate: count, late: count }),
   /** Live edges by relation, entities by type. */

@@ -100,13 +100,15 @@ const STORE: readonly Family[] = [
     by('type', progress.entities),
   ),
   gauge('twhin_edges', 'Live edges.', ['relation'], ({ progress }) => by('relation', progress.edges)),
-  gauge('twhin_rows', 'Rows of the table in use.', [], ({ progress }) => one(progress.rows)),
+  gauge('twhin_rows', 'Rows of the table in use.', [], ({ progress }) =>
+    one(progress.rows - progress.freeRows),
+  ),
   gauge('twhin_rows_free', 'Rows the table can still take.', [], ({ graph, progress }) =>
-    one(Math.max(0, graph.maxRows - progress.rows)),
+    one(Math.max(0, graph.maxRows - progress.rows + progress.freeRows)),
   ),
   gauge(
     'twhin_table_bytes',
-    'Memory of the table: its rows in use, and the workspace.',
+    'Memory of the table: its rows that were ever in use, and the workspace.',
     [],
     ({ graph, progress }) => one(graph.tableBytes(progress.rows)),
   ),

@@ -4,6 +4,8 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import { RowSample } from './row-sample.ts';
 
 const SIZE = 600;
+/** The sample begins anew once so manyth a part of all rows were handed out again. */
+const RENEWED = 8;
 
 export interface SampledEntity {
   readonly key: EntityKey;
@@ -15,7 +17,9 @@ export interface SampledEntity {
 export class EntitySample {
   readonly #store: GraphStore;
   readonly #index: EntityIndex;
-  readonly #rows = new RowSample(SIZE);
+  #rows = new RowSample(SIZE);
+  /** Rows that had been handed out again when the sample began. */
+  #reused = 0;
 
   constructor(store: GraphStore, index: EntityIndex) {
     this.#store = store;
@@ -23,13 +27,21 @@ export class EntitySample {
   }
 
   async read(): Promise<SampledEntity[]> {
-    const rows = this.#rows.of(this.#index.nextRow, (row) => this.#index.keyAt(row) !== undefined);
+    const { nextRow, reused } = this.#index;
+    // Rows that were left out, or left it, may be entities' again.
+    if (reused - this.#reused > nextRow / RENEWED) {
+      this.#rows = new RowSample(SIZE);
+      this.#reused = reused;
+    }
+    const rows = this.#rows.of(nextRow, (row) => this.#index.keyAt(row) !== undefined);
     const keys = rows.map((row) => this.#index.keyAt(row));
     const stored = await this.#store.readRows(rows);
     const { dim } = this.#store.layout;
     return stored.flatMap((row, i) => {
       const key = keys[i];
-      return row === undefined || key === undefined ? [] : [{ key, vector: row.floats.subarray(0, dim) }];
+      // The row may be another's by now.
+      if (row === undefined || key === undefined || this.#index.keyAt(row.row) !== key) return [];
+      return [{ key, vector: row.floats.subarray(0, dim) }];
     });
   }
 }

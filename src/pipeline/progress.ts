@@ -31,6 +31,8 @@ export interface Progress {
   readonly entities: Record<string, number>;
   /** In use, those of relations and of erased entities included. */
   readonly rows: number;
+  /** Of these, those that an entity can have again. */
+  readonly freeRows: number;
   /** Entities that got a vector since this process began, by how it was made. */
   readonly started: Started;
   readonly edges: Record<string, number>;
@@ -93,6 +95,7 @@ export function progressOf(standing: Standing): Progress {
     rejected: counters?.rejected ?? [],
     entities: index?.counts() ?? {},
     rows: index?.nextRow ?? 0,
+    freeRows: index?.freeRows ?? 0,
     started: { ...summary.started },
     edges: { ...counters?.edges },
     step: summary.step,

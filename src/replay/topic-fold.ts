@@ -192,6 +192,7 @@ export class TopicFold {
       step: this.#step,
       random: [...this.#start.random],
       rows: this.#rows,
+      freed: [],
       offsets: {},
       events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
       edges: {},

@@ -41,23 +41,47 @@ export class TypeRows {
    * @throws ShapeError when the type is unknown or the row isn't above all others of its type.
    */
   add(row: number, type: number): void {
-    let rows = this.#rows[type];
-    if (rows === undefined) {
-      throw new ShapeError(`row ${row} has entity type ${type}; there are ${this.#rows.length}`);
-    }
-    const count = this.#counts[type]!;
+    const count = this.count(type);
+    const rows = this.#room(type, count + 1, row);
     if (count > 0 && rows[count - 1]! >= row) {
       throw new ShapeError(`row ${row} added after row ${rows[count - 1]} of type ${type}; rows must ascend`);
-    }
-    if (count === rows.length) {
-      const grown = new Int32Array(Math.ceil(count * 1.5));
-      grown.set(rows);
-      this.#rows[type] = grown;
-      rows = grown;
     }
     rows[count] = row;
     this.#counts[type] = count + 1;
     this.#typeOf[row] = type;
+  }
+
+  /**
+   * Puts rows in their places among those of a type: one pass over these, however many come. added: ascending.
+   * @throws ShapeError when the type is unknown, or one of them is of a type already.
+   */
+  insert(added: Int32Array, type: number): void {
+    for (const row of added) {
+      if (this.typeOf(row) !== NO_TYPE)
+        throw new ShapeError(`row ${row} is of type ${this.typeOf(row)} already`);
+    }
+    let from = this.count(type) - 1;
+    let to = from + added.length;
+    const rows = this.#room(type, to + 1, added[0]);
+    this.#counts[type] = to + 1;
+    for (let i = added.length - 1; i >= 0; to--) {
+      if (from >= 0 && rows[from]! > added[i]!) rows[to] = rows[from--]!;
+      else rows[to] = added[i--]!;
+    }
+    for (const row of added) this.#typeOf[row] = type;
+  }
+
+  /** The rows of a type, with room for so many. */
+  #room(type: number, count: number, row: number | undefined): Int32Array {
+    const rows = this.#rows[type];
+    if (rows === undefined) {
+      throw new ShapeError(`row ${row} has entity type ${type}; there are ${this.#rows.length}`);
+    }
+    if (count <= rows.length) return rows;
+    const grown = new Int32Array(Math.max(count, Math.ceil(rows.length * 1.5)));
+    grown.set(rows);
+    this.#rows[type] = grown;
+    return grown;
   }
 
   /** Takes rows out. One pass over each type concerned, however many rows go. */

@@ -6,7 +6,7 @@ import { Layout } from '../../src/graph/layout.ts';
 import { entity, graph, indexOf, tweet, user } from './graph-fixture.ts';
 
 describe('EntityIndex', () => {
-  test('hands out rows upwards and never the same twice', () => {
+  test('hands out rows upwards', () => {
     const index = new EntityIndex(4);
     expect([index.add(user('a'), 10), index.add(tweet('a'), 20)]).toEqual([4, 5]);
     index.remove(user('a'));
@@ -43,8 +43,40 @@ describe('EntityIndex', () => {
     index.trained(9);
     expect(stored.updates).toBe(3);
     expect(index.record(9)?.updates).toBe(4);
-    expect([index.nextRow, index.add(user('c'), 1)]).toEqual([10, 10]);
+    // 4, 5, 7 and 8 are nobody's.
+    expect([index.nextRow, index.freeRows, index.add(user('c'), 1)]).toEqual([10, 4, 4]);
     expect(index.counts()).toEqual({ user: 3 });
+  });
+
+  test('hands a row out again once the commit after the one that freed it is cut, the lowest first', () => {
+    const index = new EntityIndex(4);
+    const rows = ['a', 'b', 'c', 'd'].map((id) => index.add(user(id), 1));
+    expect(rows).toEqual([4, 5, 6, 7]);
+    index.remove(user('c'));
+    index.remove(user('a'));
+    expect([index.freeRows, index.add(user('e'), 1)]).toEqual([0, 8]);
+    index.cut();
+    expect(index.freed).toEqual([6, 4]);
+    index.remove(user('b'));
+    expect([index.freeRows, index.add(user('f'), 1)]).toEqual([0, 9]);
+    index.cut();
+    expect(index.freed).toEqual([5]);
+    expect([index.freeRows, index.reused]).toEqual([2, 0]);
+    expect([index.add(user('g'), 1), index.keyAt(4), index.reused]).toEqual([4, 'user:g', 1]);
+    index.cut();
+    expect(index.freed).toEqual([]);
+    expect(['h', 'i', 'j'].map((id) => index.add(user(id), 1))).toEqual([5, 6, 10]);
+    expect([index.freeRows, index.reused, index.nextRow, index.size]).toEqual([0, 3, 11, 7]);
+  });
+
+  test('starts with the free rows that one that went on would have', () => {
+    const index = new EntityIndex(10, ['user'], { firstRow: 4, freed: [5] });
+    index.restore(Buffer.from([0, 0, 0x61]), 0, 3, entity(user('a'), 8));
+    index.withhold(6);
+    // 4, 7 and 9; the last commit freed 5, and what is stored on 6 is damage.
+    expect([index.freeRows, index.add(user('b'), 1), index.add(user('c'), 1)]).toEqual([3, 4, 7]);
+    index.cut();
+    expect(['d', 'e', 'f'].map((id) => index.add(user(id), 1))).toEqual([5, 9, 10]);
   });
 
   test('is what a Map of texts would be, whatever ids are made of, through erasures', () => {
@@ -55,13 +87,14 @@ describe('EntityIndex', () => {
     const key = fc
       .tuple(fc.constantFrom('user', 'tweet', 'us', 'ad'), id)
       .map(([type, of]) => entityKey(type, of));
-    const deed = fc.tuple(fc.constantFrom('add', 'add', 'remove'), key);
+    const deed = fc.tuple(fc.constantFrom('add', 'add', 'remove', 'remove', 'cut'), key);
     fc.assert(
       fc.property(fc.array(deed, { maxLength: 60 }), (deeds) => {
         const index = new EntityIndex(4, ['tweet', 'user']);
         const twin = new Map<EntityKey, number>();
         for (const [what, of] of deeds) {
-          if (what === 'remove') {
+          if (what === 'cut') index.cut();
+          else if (what === 'remove') {
             index.remove(of);
             twin.delete(of);
           } else if (!twin.has(of)) twin.set(of, index.add(of, 1));

@@ -35,6 +35,7 @@ export const HEAD: Head = {
   entities: { user: 2 },
   outbox: 1,
   outboxParts: 0,
+  freed: [],
   watermark: 1_700_000_000_000,
   epoch: 0,
   space: '',

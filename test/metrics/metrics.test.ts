@@ -17,6 +17,7 @@ const PROGRESS: Progress = {
   rejected: [],
   entities: { user: 40, ad: 2 },
   rows: 50,
+  freeRows: 0,
   started: { random: 41, neighbours: 1 },
   edges: { follows: 60 },
   step: 12,

@@ -85,7 +85,16 @@ describe('folding an embeddings topic', () => {
         edges: {},
       },
       ...{ events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 }, entities: { user: 2, tweet: 1 } },
-      ...{ outbox: 0, outboxParts: 0, watermark: 1006, epoch: 1, space: '5eed', stepBase: 0, topicIds: {} },
+      ...{
+        freed: [],
+        outbox: 0,
+        outboxParts: 0,
+        watermark: 1006,
+        epoch: 1,
+        space: '5eed',
+        stepBase: 0,
+        topicIds: {},
+      },
     });
     expect(await store.head()).toEqual(head);
     expect(folding.records).toBe(6);

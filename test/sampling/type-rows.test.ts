@@ -32,6 +32,40 @@ describe('TypeRows', () => {
     expect(new Set(drawn).size).toBeGreaterThan(40);
   });
 
+  it('puts rows in their places, whatever comes before and after them', () => {
+    const rows = new TypeRows(2, 200);
+    for (let row = 4; row < 60; row++) rows.add(row, row % 2);
+    rows.drop(Int32Array.of(4, 5, 20, 21, 58, 59));
+    rows.insert(Int32Array.of(4, 20, 21, 58, 59), 1);
+    const expected = [
+      4,
+      7,
+      9,
+      11,
+      13,
+      15,
+      17,
+      19,
+      20,
+      21,
+      ...Array.from({ length: 18 }, (_, i) => 23 + 2 * i),
+      58,
+      59,
+    ];
+    expect([...rows.rows(1)]).toEqual(expected);
+    expect(expected.map((row) => rows.typeOf(row))).toEqual(expected.map(() => 1));
+    rows.insert(Int32Array.of(), 0);
+    rows.insert(
+      Int32Array.from({ length: 100 }, (_, i) => 70 + i),
+      0,
+    );
+    expect([rows.count(0), rows.rows(0)[0], rows.rows(0).at(-1)]).toEqual([25 + 100, 6, 169]);
+    rows.add(170, 1);
+    expect(rows.rows(1).at(-1)).toBe(170);
+    expect(() => rows.insert(Int32Array.of(20), 0)).toThrow('row 20 is of type 1 already');
+    expect(() => rows.insert(Int32Array.of(180), 2)).toThrow('row 180 has entity type 2; there are 2');
+  });
+
   it('refuses an unknown type and a row out of order', () => {
     const rows = new TypeRows(1, 10);
     rows.add(5, 0);

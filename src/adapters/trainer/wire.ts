@@ -39,11 +39,12 @@ export function copyOf(call: Call): Call {
     case 'loadEdges':
       return { method: 'loadEdges', argument: copyTriples(call.argument) };
     case 'train': {
-      const { newTypes, dropped, reset, edges, added, removed } = call.argument;
+      const { newTypes, reused, dropped, reset, edges, added, removed } = call.argument;
       return {
         method: 'train',
         argument: {
           newTypes: newTypes.slice(),
+          reused: { rows: reused.rows.slice(), types: reused.types.slice() },
           dropped: dropped.slice(),
           reset: reset.slice(),
           edges: copyTriples(edges),

@@ -1,7 +1,9 @@
 import { FatalError } from '../../errors.ts';
 import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Head } from '../../graph/head.ts';
 import { decodeKept } from '../../graph/kept.ts';
+import type { Layout } from '../../graph/layout.ts';
 import { liveEdgeRows } from '../../graph/live-edges.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { OneAhead } from './one-ahead.ts';
@@ -21,10 +23,28 @@ export interface LoadedEntities {
   readonly trained: Uint8Array;
 }
 
-/** rows: handed out so far. */
-export async function loadEntities(store: GraphStore, rows: number): Promise<LoadedEntities> {
+/** Where the entities of a store are to be put. */
+export function indexFor({ entityTypes, relations }: Layout, { rows, freed }: Head): EntityIndex {
+  return new EntityIndex(rows, entityTypes, { firstRow: 2 * relations.length, freed });
+}
+
+/** A row that no entity leads to, and yet holds a vector: damage, for a check to find. Nobody is to have it. */
+export function withholdOrphans(
+  index: EntityIndex,
+  firstRow: number,
+  { first, types, floats }: { first: number; types: Uint8Array; floats: Float32Array },
+): void {
+  const width = floats.length / types.length;
+  for (let i = Math.max(0, firstRow - first); i < types.length; i++) {
+    if (types[i] !== NO_TYPE) continue;
+    if (floats.subarray(i * width, (i + 1) * width).some((number) => number !== 0)) index.withhold(first + i);
+  }
+}
+
+export async function loadEntities(store: GraphStore, head: Head): Promise<LoadedEntities> {
   const { layout } = store;
-  const index = new EntityIndex(rows, layout.entityTypes);
+  const { rows } = head;
+  const index = indexFor(layout, head);
   const [types, trained] = [new Uint8Array(rows).fill(NO_TYPE), new Uint8Array(rows)];
   for await (const run of store.entries.runs(layout.prefixes.entities)) {
     for (const { key, value } of run) {
@@ -46,7 +66,7 @@ export async function loadEntities(store: GraphStore, rows: number): Promise<Loa
 export async function loadRows(
   { layout, entries }: GraphStore,
   trainer: Trainer,
-  { types, trained }: LoadedEntities,
+  { index, types, trained }: LoadedEntities,
   onProgress: (done: { rows: number; of: number }) => void,
 ): Promise<void> {
   const of = types.length;
@@ -61,6 +81,7 @@ export async function loadRows(
       trained: trained.slice(first, first + size),
       floats,
     };
+    withholdOrphans(index, 2 * layout.relations.length, { first, ...rows });
     await loading.after(() => trainer.loadRows(rows));
     first += size;
     onProgress({ rows: first, of });

@@ -55,7 +55,7 @@ export async function recover(
   }
   const blocks = await image?.read(bytes);
   const { index, entitiesMs } = blocks
-    ? { index: await loadImage(blocks, store.layout, trainer, head.rows, onProgress), entitiesMs: undefined }
+    ? { index: await loadImage(blocks, store.layout, head, trainer, onProgress), entitiesMs: undefined }
     : await fromStore(store, view, head, trainer, clock, onProgress);
   const uncounted = blocks !== undefined && view !== store;
   // A store that has no view of how it was is to be counted before it is written.
@@ -79,7 +79,7 @@ async function fromStore(
   onProgress: (done: { rows: number; of: number }) => void,
 ): Promise<{ readonly index: EntityIndex; readonly entitiesMs: number }> {
   const began = clock();
-  const loaded = await loadEntities(view, head.rows);
+  const loaded = await loadEntities(view, head);
   const entitiesMs = clock() - began;
   // Side by side: while RocksDB reads of the one, what it read of the other is looked at.
   const rows = loadRows(store, trainer, loaded, onProgress);

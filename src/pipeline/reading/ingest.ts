@@ -138,8 +138,12 @@ export class Ingest implements IngestState {
   #row(key: EntityKey, at: number, make: boolean, batch: OpenBatch): number | undefined {
     const known = this.index.find(key);
     if (known !== undefined || !make) return known;
-    batch.newEntity(this.store.layout.typeIndex(typeOfKey(key)) ?? 0);
-    return this.index.add(key, at);
+    const type = this.store.layout.typeIndex(typeOfKey(key)) ?? 0;
+    const next = this.index.nextRow;
+    const row = this.index.add(key, at);
+    if (row === next) batch.newEntity(type);
+    else batch.newEntityOn(row, type);
+    return row;
   }
 
   #erasedSince(key: EntityKey, at: number): boolean {

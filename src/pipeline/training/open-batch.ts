@@ -15,6 +15,8 @@ export class OpenBatch {
   /** When the source handed that record over, epoch ms. */
   arrived: number | undefined;
   readonly #newTypes: number[] = [];
+  /** Types of new entities by the row they have, which was another's before. */
+  readonly #reused = new Map<number, number>();
   readonly #dropped = new Set<number>();
   readonly #reset = new Set<number>();
   #edges: { lhs: number; relation: number; rhs: number }[] = [];
@@ -30,6 +32,7 @@ export class OpenBatch {
       this.#edges.length === 0 &&
       this.#membership.size === 0 &&
       this.#newTypes.length === 0 &&
+      this.#reused.size === 0 &&
       this.#dropped.size === 0 &&
       this.#reset.size === 0
     );
@@ -43,6 +46,10 @@ export class OpenBatch {
 
   newEntity(type: number): void {
     this.#newTypes.push(type);
+  }
+
+  newEntityOn(row: number, type: number): void {
+    this.#reused.set(row, type);
   }
 
   /** The edge was live before this change or not, and is now or not. */
@@ -73,6 +80,7 @@ export class OpenBatch {
     const moved = [...this.#membership.values()].filter(({ before, now }) => before !== now);
     return {
       newTypes: Uint8Array.from(this.#newTypes),
+      reused: reusedOf(this.#reused),
       dropped: Int32Array.from(this.#dropped),
       reset: Int32Array.from(this.#reset),
       edges: triples(this.#edges),
@@ -84,6 +92,11 @@ export class OpenBatch {
   #forgetEdges(row: number): void {
     this.#edges = this.#edges.filter(({ lhs, rhs }) => lhs !== row && rhs !== row);
   }
+}
+
+function reusedOf(types: ReadonlyMap<number, number>): TrainBatch['reused'] {
+  const rows = Int32Array.from(types.keys()).sort();
+  return { rows, types: Uint8Array.from(rows, (row) => types.get(row) ?? 0) };
 }
 
 function triples(edges: readonly { lhs: number; relation: number; rhs: number }[]): Triples {

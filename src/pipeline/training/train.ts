@@ -202,7 +202,7 @@ export class TrainerCore {
     await Promise.all(this.#steppers.map((stepper) => stepper.stop()));
   }
 
-  /** Makes the batch's new and reset rows zeros, names the new ones, and returns all of them, ascending. */
+  /** Makes the batch's new, reused and reset rows zeros, names the first two, and returns all of them, ascending. */
   #register(batch: TrainBatch): Int32Array {
     const first = this.#table.addRows(batch.newTypes.length);
     const starting = new Set(batch.reset);
@@ -210,6 +210,8 @@ export class TrainerCore {
       this.#name(first + i, batch.newTypes[i]!);
       starting.add(first + i);
     }
+    this.#nameAgain(batch.reused);
+    for (const row of batch.reused.rows) starting.add(row);
     for (const row of starting) this.#rows.clear(row);
     this.#step += batch.reset.length;
     return Int32Array.from(starting).sort();
@@ -228,6 +230,14 @@ export class TrainerCore {
   #name(row: number, type: number): void {
     this.#types.add(row, type);
     this.#candidates.add(row, type);
+  }
+
+  #nameAgain({ rows, types }: TrainBatch['reused']): void {
+    for (const type of new Set(types)) {
+      const added = rows.filter((_, i) => types[i] === type);
+      this.#types.insert(added, type);
+      for (const row of added) this.#candidates.add(row, type);
+    }
   }
 
   /** Live edges become those after the batch. */

@@ -57,7 +57,9 @@ export interface Triples {
 export interface TrainBatch {
   /** [n] type index of each entity first named here; their rows follow the last in use, in this order. */
   readonly newTypes: Uint8Array;
-  /** Rows erased whole: zeroed, never sampled again. Their numbers are not used again. */
+  /** Rows dropped in an earlier batch that are other entities' now, ascending, and [n] the type index of each. */
+  readonly reused: { readonly rows: Int32Array; readonly types: Uint8Array };
+  /** Rows erased whole: zeroed, and not sampled again unless they are used again. */
   readonly dropped: Int32Array;
   /** Rows that start again like new ones (erased, but named by newer events). */
   readonly reset: Int32Array;

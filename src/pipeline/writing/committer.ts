@@ -89,6 +89,8 @@ export class Committer {
     const { index, counters, overlay, trainer, writer, measures, clock } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
+    // One of no records, as at a start, is none that a process which goes on would write.
+    if (pending.records > 0) index.cut();
     const number = overlay.close();
     measures.asked(number);
     const entities = [...pending.touched].flatMap((row) => {
@@ -96,7 +98,7 @@ export class Committer {
       return record ? [{ ...record }] : [];
     });
     const head = {
-      rows: index.nextRow,
+      ...{ rows: index.nextRow, freed: [...index.freed] },
       offsets,
       events: { ...counters.events },
       edges: { ...counters.edges },

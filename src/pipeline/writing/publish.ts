@@ -166,10 +166,23 @@ export class Publisher {
   }
 
   /**
-   * What the store holds of each. The index is ahead of it: an entity that is erased there, or has another row by now,
-   * is as it was until that is committed. Its tombstone, sent before, would be followed by its vector if the process died.
+   * What the store holds of each, read again where rows were handed out meanwhile: one that was found for an entity may
+   * hold another's vector by the time it is read.
    */
   async #stored(sweep: readonly Due[]): Promise<(StoredVector | undefined)[]> {
+    const { index } = this.#options;
+    for (;;) {
+      const { reused } = index;
+      const vectors = await this.#read(sweep);
+      if (index.reused === reused) return vectors;
+    }
+  }
+
+  /**
+   * The index is ahead of the store: an entity that is erased there, or has another row by now, is as it was until that
+   * is committed. Its tombstone, sent before, would be followed by its vector if the process died.
+   */
+  async #read(sweep: readonly Due[]): Promise<(StoredVector | undefined)[]> {
     const { store, index } = this.#options;
     const vectors = await readVectors(
       store,

@@ -23,6 +23,16 @@ test('holds edges in the order they came, and what they change', () => {
   expect([list(closed.added), list(closed.removed)]).toEqual([[[4, 0, 5]], []]);
 });
 
+test('tells of entities on rows that were others before', () => {
+  const batch = new OpenBatch();
+  batch.newEntityOn(9, 1);
+  batch.newEntity(0);
+  batch.newEntityOn(4, 0);
+  expect(batch.empty).toBe(false);
+  const { reused, newTypes } = batch.close();
+  expect([[...reused.rows], [...reused.types], [...newTypes]]).toEqual([[4, 9], [0, 1], [0]]);
+});
+
 test('tells of an edge only where it ends otherwise than it began', () => {
   const batch = new OpenBatch();
   // Put in and taken out, taken out and put in, taken out, and in at last.

@@ -312,9 +312,10 @@ describe.each(['reference', 'wasm'] as const)('a trainer on the %s kernel', (ker
       await steady.start(undefined);
       let stopped = localTrainer(chosen, kernels);
       await stopped.start(undefined);
-      let known = 0;
+      let [known, reused] = [0, 0];
       for (let i = 0; i < 8; i++) {
         const batch = world.next();
+        reused += batch.reused.rows.length;
         const report = await steady.train(batch);
         expect(await stopped.train(batch)).toEqual(report);
         known += report.known.reduce((sum, { count }) => sum + count, 0);
@@ -328,6 +329,7 @@ describe.each(['reference', 'wasm'] as const)('a trainer on the %s kernel', (ker
         await world.load(stopped, checkpoint);
       }
       expect(known).toBeGreaterThan(10);
+      expect(reused).toBeGreaterThan(2);
     },
   );
 });

@@ -66,6 +66,8 @@ export function triples(edges: readonly Edge[]): Triples {
 /** A batch; `added` is `edges` unless said otherwise. */
 export function batchOf(parts: {
   newTypes?: number[];
+  /** Rows and their types. */
+  reused?: readonly (readonly [row: number, type: number])[];
   dropped?: number[];
   reset?: number[];
   edges?: Edge[];
@@ -75,6 +77,10 @@ export function batchOf(parts: {
   const edges = parts.edges ?? [];
   return {
     newTypes: Uint8Array.from(parts.newTypes ?? []),
+    reused: {
+      rows: Int32Array.from(parts.reused ?? [], ([row]) => row),
+      types: Uint8Array.from(parts.reused ?? [], ([, type]) => type),
+    },
     dropped: Int32Array.from(parts.dropped ?? []),
     reset: Int32Array.from(parts.reset ?? []),
     edges: triples(edges),
@@ -93,6 +99,9 @@ export class World {
   readonly #trained: number[] = new Array(FIRST_ENTITY).fill(0);
   readonly #floats = new Map<number, Float32Array>();
   readonly #live = new Map<string, Edge>();
+  /** Dropped in a batch before the last checkpoint, and no entity's. */
+  #free: number[] = [];
+  readonly #dropped: number[] = [];
 
   constructor(seed: number) {
     this.#random = Random.seeded(seed);
@@ -104,6 +113,7 @@ export class World {
     const first = this.#types.length;
     const newTypes = Array.from({ length: 12 }, (_, i) => (i < 6 ? 0 : 1));
     const old = this.#rowsOf(0).filter((row) => row < first);
+    const reused = this.#free.splice(0, 2).map((row, i) => [row, i] as const);
     const dropped = old.filter(() => random.below(20) === 0);
     const reset = old.filter((row) => !dropped.includes(row) && random.below(20) === 0);
     const removed: Edge[] = [];
@@ -118,6 +128,8 @@ export class World {
       this.#trained[row] = 0;
     }
     for (const row of reset) this.#trained[row] = 0;
+    for (const [row, type] of reused) this.#types[row] = type;
+    this.#dropped.push(...dropped);
     this.#types.push(...newTypes);
     this.#trained.push(...newTypes.map(() => 0));
     const edges: Edge[] = [];
@@ -134,7 +146,7 @@ export class World {
       this.#live.set(name, edge);
       added.push(edge);
     }
-    return batchOf({ newTypes, dropped, reset, edges, added, removed });
+    return batchOf({ newTypes, reused, dropped, reset, edges, added, removed });
   }
 
   /** Writes a checkpoint as a store would. */
@@ -143,6 +155,7 @@ export class World {
     rows.forEach((row, i) => {
       this.#floats.set(row, floats.slice(i * width, (i + 1) * width));
     });
+    this.#free = [...this.#free, ...this.#dropped.splice(0)].sort((a, b) => a - b);
   }
 
   /** Loads a trainer from what was written, in two portions, edges in an order of its own. */

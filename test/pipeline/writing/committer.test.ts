@@ -106,7 +106,14 @@ describe('Committer', () => {
     expect(await store.head()).toEqual({
       ...{ format: 1, graph: 'test', model: MODEL, step: 6, random: [5, 6], rows: 6, offsets: OFFSETS },
       events: { consumed: 3, rejected: 0, duplicate: 0, late: 0 },
-      ...{ edges: { follows: 1 }, entities: { user: 2 }, outbox: 1, outboxParts: 1, watermark: 30 },
+      ...{
+        edges: { follows: 1 },
+        entities: { user: 2 },
+        freed: [],
+        outbox: 1,
+        outboxParts: 1,
+        watermark: 30,
+      },
       ...{ epoch: 0, space: 'space', stepBase: 0, topicIds: {} },
     });
     expect(await store.entity(A)).toMatchObject({ firstSeen: 10, lastSeen: 10 });

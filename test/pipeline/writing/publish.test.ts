@@ -58,6 +58,34 @@ afterEach(() => {
 });
 
 describe('Publisher', () => {
+  test('never sends the vector of the entity that has a row now under the name of the one that had it', async () => {
+    const { store, index, sink, publisher, add } = await setUp();
+    const C = user('c');
+    const read = store.readVectors.bind(store);
+    let reads = 0;
+    // While a's vector is being read, a is erased and its row handed to c, all of it committed: a slow disk.
+    store.readVectors = async (rows) => {
+      if (reads++ === 0) {
+        index.remove(A);
+        await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
+        index.cut();
+        index.cut();
+        expect(index.add(C, 2)).toBe(4);
+        await store.commit(commitOf({ entities: [entity(C, 4)], vectors: { 4: [2, 0, 0, 0] } }));
+      }
+      return read(rows);
+    };
+    add([A, B], { commit: 1 });
+    await sink.next();
+    await sink.acknowledge();
+    await publisher.drained();
+    expect(sink.acknowledged.map(({ key, value }) => [key, hex(value)])).toEqual([
+      [A, null],
+      [B, ONE],
+    ]);
+    expect(reads).toBeGreaterThan(1);
+  });
+
   test('sends the stored vector with its step, and clears it once acknowledged', async () => {
     const { sink, publisher, now, add, dropped } = await setUp();
     add([A, B], { commit: 1, since: 400 });

@@ -58,7 +58,10 @@ export function statusOf(readiness: Readiness, run: RunGraph, { disk, starts, no
       commits,
     },
     lag: run.updater.lag().map((lag) => ({ ...lag })),
-    rows: { used: progress.rows, free: Math.max(0, graph.maxRows - progress.rows) },
+    rows: {
+      used: progress.rows - progress.freeRows,
+      free: Math.max(0, graph.maxRows - progress.rows + progress.freeRows),
+    },
     loss: progress.lossByRelation,
     quality: { known: progress.knownByRelation, new: progress.freshByRelation },
     moved: progress.moved,
