@@ -16,6 +16,12 @@ import type { Writer } from './writer.ts';
 
 /** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
 const SWEEP = 2_000;
+/**
+ * While so many wait, so many at a time: a transaction waits for the brokers as often as it has partitions, whatever it
+ * holds, and none of these is fresh.
+ */
+const MANY = 10 * SWEEP;
+const LONG_SWEEP = 4 * SWEEP;
 
 /**
  * Sends every vector in the outbox to the embeddings topic. Only names are kept: the vector is read from the store
@@ -125,7 +131,7 @@ export class Publisher {
   async #sweep(): Promise<void> {
     const { clock, measures } = this.#options;
     const began = clock();
-    const sweep = this.#waiting.take(SWEEP);
+    const sweep = this.#waiting.take(this.#waiting.inQueue > MANY ? LONG_SWEEP : SWEEP);
     const messages = await this.#messages(sweep);
     await this.#delivery.send(messages, 'vectors');
     const now = clock();

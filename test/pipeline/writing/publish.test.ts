@@ -261,6 +261,22 @@ describe('Publisher', () => {
     ]);
   });
 
+  test('sends 8,000 at a time while more than 20,000 wait', async () => {
+    const { sink, publisher, add } = await setUp();
+    add(
+      Array.from({ length: 29_000 }, (_, i) => user(`u${i}`)),
+      { commit: 1 },
+    );
+    const sizes: number[] = [];
+    while (publisher.size > 0) {
+      sizes.push((await sink.next()).length);
+      await sink.acknowledge();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(sizes).toEqual([8_000, 8_000, ...new Array(6).fill(2_000), 1_000]);
+    await publisher.drained();
+  });
+
   test('sends at most 2,000 at a time', async () => {
     const { sink, publisher, add } = await setUp();
     add(
