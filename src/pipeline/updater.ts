@@ -268,7 +268,7 @@ export class Updater {
     await parts.publisher.drained();
     if (parts.publisher.cleared > 0) await this.#write(parts, false);
     if (this.#failure) throw this.#failure;
-    await parts.image.leave();
+    parts.image.due();
   }
 
   async #release(): Promise<void> {
@@ -278,9 +278,9 @@ export class Updater {
     await release(source.stop());
     this.#parts?.committer.stop();
     await release(this.#parts?.publisher.stop());
-    await Promise.allSettled([this.#training.settled(), this.#committed]);
+    await Promise.allSettled([this.#training.settled(), this.#committed, this.#parts?.laterCheck?.stop()]);
+    await this.#parts?.image.leave();
     await release(trainer.stop());
-    await release(this.#parts?.laterCheck?.stop());
     await release(store.close());
     await release(sink.stop());
     if (failures.length > 0) throw failures[0];

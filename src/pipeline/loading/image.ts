@@ -52,6 +52,7 @@ export interface ImageKeeperOptions {
 export class ImageKeeper {
   readonly #options: ImageKeeperOptions;
   #removed = false;
+  #due = false;
 
   constructor(options: ImageKeeperOptions) {
     this.#options = options;
@@ -64,13 +65,22 @@ export class ImageKeeper {
     await this.#options.image?.remove();
   }
 
-  /** Once all is committed. An image that can't be left costs the next start time, and nothing else. */
+  /** All is committed, and nothing will change any more. */
+  due(): void {
+    this.#due = this.#options.image !== undefined;
+  }
+
+  /**
+   * Leaves one where it is due, once the group is left: whoever leads next does not wait for it. One that can't be left
+   * costs the next start time, and nothing else.
+   */
   async leave(): Promise<void> {
     const { graph, image, store, trainer, index, log, clock } = this.#options;
-    const head = await store.headBytes();
-    if (image === undefined || head === undefined) return;
+    if (image === undefined || !this.#due) return;
     const began = clock();
     try {
+      const head = await store.headBytes();
+      if (head === undefined) return;
       await image.write(head, imageBlocks(trainer, index));
       log.info({ graph, entities: index.size, ms: clock() - began }, 'left an image to start from');
     } catch (error) {
