@@ -91,6 +91,33 @@ export class HiggsTopic {
     settings: readonly string[],
     node: readonly string[] = [],
   ): Promise<UpdaterRun> {
+    const usage = await this.#onGraph(
+      name,
+      settings,
+      [COMMAND, 'run', '--graph', name, '--until-caught-up', '--create-topics'],
+      node,
+    );
+    const rateUntil = (message: string) => this.#rate(usage, 'leads the graph', message);
+    const rates = { rate: rateUntil('stopped'), readRate: rateUntil('reading has ended') };
+    return { ...rates, usage, ...stopped.parse(lineOf(usage, 'stopped')) };
+  }
+
+  /** A replay of all of it, of a graph like `engagement`, until all is committed. */
+  async replay(name: string, settings: readonly string[]): Promise<Run> {
+    const usage = await this.#onGraph(name, settings, [
+      ...[COMMAND, 'replay', '--graph', name, '--into', 'shadow'],
+    ]);
+    const ended = 'all committed; waiting for the last vectors to be acknowledged';
+    return { rate: this.#rate(usage, 'store is new', ended), usage };
+  }
+
+  /** Runs a command where there is such a graph, with nothing of it before and nothing left of it. */
+  async #onGraph(
+    name: string,
+    settings: readonly string[],
+    command: readonly string[],
+    node: readonly string[] = [],
+  ): Promise<Usage> {
     const config = join(this.work, `${name}.config.ts`);
     const { topics, model } = this.#engagement;
     const graph = {
@@ -100,17 +127,15 @@ export class HiggsTopic {
     const whole = withSettings({ graphs: { [name]: graph } }, settings);
     await writeFile(config, `export default () => (${JSON.stringify(whole)});\n`);
     const state = join(this.work, name);
-    const usage = await measured(
-      [...node, COMMAND, 'run', '--graph', name, '--until-caught-up', '--create-topics'],
-      { ...envOf(this.#address), TWHIN_CONFIG: config, TWHIN_STATE: state },
-    );
+    const env = { ...envOf(this.#address), TWHIN_CONFIG: config, TWHIN_STATE: state };
+    const usage = await measured([...node, ...command], env);
     await rm(state, { recursive: true });
-    const lineOf = (message: string) =>
-      JSON.parse(usage.stderr.split('\n').find((line) => line.includes(`"msg":"${message}"`)) ?? '{}');
-    const rateUntil = (message: string) =>
-      (1000 * this.records) / (lineOf(message).time - lineOf('leads the graph').time);
-    const rates = { rate: rateUntil('stopped'), readRate: rateUntil('reading has ended') };
-    return { ...rates, usage, ...stopped.parse(lineOf('stopped')) };
+    return usage;
+  }
+
+  /** Events a second between two lines of the log. */
+  #rate(usage: Usage, from: string, to: string): number {
+    return (1000 * this.records) / (lineOf(usage, to).time - lineOf(usage, from).time);
   }
 
   stop(): Promise<void> {
@@ -125,6 +150,10 @@ async function brokerIn(work: string, say: (line: string) => void): Promise<[str
     onProgress: say,
   });
   return [broker.brokers, () => broker.stop()];
+}
+
+function lineOf({ stderr }: Usage, message: string) {
+  return JSON.parse(stderr.split('\n').find((line) => line.includes(`"msg":"${message}"`)) ?? '{}');
 }
 
 function envOf(address: string): NodeJS.ProcessEnv {

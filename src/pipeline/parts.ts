@@ -41,13 +41,15 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const { measures = noMeasures } = options;
   const began = clock();
   const view = await options.view?.();
-  const close = async () => view?.close();
   const loaded = await recover(store, trainer, graph, model, clock, { view, image: options.image }).catch(
-    (error: unknown) => close().then(() => Promise.reject(error)),
+    async (error: unknown) => {
+      await view?.close().catch(() => undefined);
+      throw error;
+    },
   );
   const { head, index, outbox, erasedAt, took } = loaded;
   const laterCheck = loaded.uncounted && view && head ? new LaterCheck(view, head, failed) : undefined;
-  void (laterCheck?.done() ?? Promise.resolve()).finally(close);
+  void (laterCheck?.done() ?? Promise.resolve()).then(() => view?.close()).catch(failed);
   const image = new ImageKeeper({ graph, image: options.image, store, trainer, index, log, clock });
   const counters = new Counters(head);
   const writer = new Writer(head, options.role, options.freshSpace);

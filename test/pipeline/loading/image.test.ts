@@ -127,6 +127,19 @@ describe('an image', () => {
     expect(image.asked).toEqual([true, true]);
   });
 
+  test('is no reason not to say that the view of the store would not close', async () => {
+    const log = new MemoryLog();
+    const store = new MemoryStore();
+    const image = new MemoryImage();
+    tell(log, 0, 40);
+    await run(log, store, image);
+    const view = await copyOf(store);
+    view.close = () => Promise.reject(new Error('it would not close'));
+    await expect(updater(log, store, { image, view }).run()).rejects.toThrow('it would not close');
+    // Nor where there was nothing to count.
+    await expect(updater(log, store, { view }).run()).rejects.toThrow('it would not close');
+  });
+
   test('does not keep a run from stopping at once, while the store is still being counted', async () => {
     const log = new MemoryLog();
     const store = new MemoryStore();
