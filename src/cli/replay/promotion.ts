@@ -34,13 +34,14 @@ export async function promotionMade(
   const promotion = { graph, place, openStore: world.openStore, log };
   const signals = onSignal(() => undefined);
   try {
-    await requestPromotion(graph, { store: place.name, set: [...set] });
-    const made = await madeHere(promotion).catch(async (error: unknown) => {
+    const request = () => requestPromotion(graph, { store: place.name, set: [...set] });
+    const made = await madeHere(promotion, request).catch(async (error: unknown) => {
       // Nobody is to make later what was said to have failed.
       await dropPromotion(graph);
       throw error;
     });
     if (made) return { previous, published: undefined };
+    await request();
     log.info({ graph: graph.name, store: place.name }, 'asked the running updater to swap');
     const epoch = (await headOf(graph, place))?.epoch ?? 0;
     const runner = new Runner(graph);
@@ -61,16 +62,23 @@ interface Promoting {
   readonly log: Log;
 }
 
-/** Makes it live while the store before is held here, so that nobody begins to run that one; false when somebody does. */
-async function madeHere({ graph, openStore, log }: Promoting): Promise<boolean> {
+/**
+ * Makes it live while the store before is held here, so that nobody begins to run that one; false when somebody does.
+ * request: asks for the promotion, where that is not done yet; only then, or who runs it could end between this and that.
+ */
+async function madeHere(
+  { graph, openStore, log }: Promoting,
+  request: () => Promise<void> = async () => {},
+): Promise<boolean> {
   const place = livePlace(graph);
+  const make = () => request().then(() => settlePromotion(graph));
   if (!existsSync(databaseFolder(place))) {
-    await settlePromotion(graph);
+    await make();
     return true;
   }
   try {
     const store = await openForWriting(graph, { place, openStore });
-    await settlePromotion(graph).finally(() => store.close());
+    await make().finally(() => store.close());
     return true;
   } catch (error) {
     if (!(error instanceof FatalError)) throw error;
@@ -81,7 +89,7 @@ async function madeHere({ graph, openStore, log }: Promoting): Promise<boolean> 
       { graph: graph.name, store: place.name, reason: error.message },
       "the live store can't be opened",
     );
-    await settlePromotion(graph);
+    await make();
     return true;
   }
 }
