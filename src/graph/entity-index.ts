@@ -50,7 +50,7 @@ export class EntityIndex {
     return this.#free.count(this.#nextRow, this.size);
   }
 
-  /** How many rows were handed out again: a row and its entity that were found before the last of them may be no pair. */
+  /** How many rows were handed out again. */
   get reused(): number {
     return this.#free.taken;
   }
@@ -138,6 +138,14 @@ export class EntityIndex {
   /** Rows that the last commit of records freed, and that nobody may have yet. */
   get freed(): readonly number[] {
     return this.#free.freed;
+  }
+
+  /**
+   * Adds to `rows` each that is handed out again, until what this gives is called: a vector that is read meanwhile from a
+   * row found before may be that of the row's next entity.
+   */
+  watchReused(rows: Set<number>): () => void {
+    return this.#free.watch(rows);
   }
 
   /** A row that is no entity's, and yet a store holds a vector there: nobody is to have it. */

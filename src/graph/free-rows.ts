@@ -7,6 +7,7 @@
 export class FreeRows {
   /** Rows handed out again. */
   taken = 0;
+  readonly #watches = new Set<Set<number>>();
   readonly #first: number;
   /** Freed since the last commit was cut, by that one, and never to be used. */
   #leaving = new Set<number>();
@@ -38,7 +39,14 @@ export class FreeRows {
     while (isOwned(row) || this.#leaving.has(row) || this.#freed.has(row) || this.#withheld.has(row)) row++;
     this.#lowest = row + 1;
     this.taken++;
+    for (const rows of this.#watches) rows.add(row);
     return row;
+  }
+
+  /** Adds to `rows` each that is handed out again, until what this gives is called. */
+  watch(rows: Set<number>): () => void {
+    this.#watches.add(rows);
+    return () => void this.#watches.delete(rows);
   }
 
   /** The row's entity is gone. */

@@ -171,30 +171,34 @@ export class Publisher {
     });
   }
 
-  /**
-   * What the store holds of each, read again where rows were handed out meanwhile: one that was found for an entity may
-   * hold another's vector by the time it is read.
-   */
+  /** What the store holds of each. One whose row was handed out again while it was read is read once more. */
   async #stored(sweep: readonly Due[]): Promise<(StoredVector | undefined)[]> {
-    const { index } = this.#options;
-    for (;;) {
-      const { reused } = index;
-      const vectors = await this.#read(sweep);
-      if (index.reused === reused) return vectors;
+    const vectors = new Array<StoredVector | undefined>(sweep.length);
+    let left = sweep.map(({ name }, i) => ({ name, i }));
+    while (left.length > 0) {
+      const reused = new Set<number>();
+      const stopWatching = this.#options.index.watchReused(reused);
+      const found = await this.#read(left).finally(stopWatching);
+      left.forEach(({ i }, k) => {
+        vectors[i] = found[k]?.vector;
+      });
+      left = left.filter((_, k) => reused.has(found[k]?.row ?? -1));
     }
+    return vectors;
   }
 
   /**
-   * The index is ahead of the store: an entity that is erased there, or has another row by now, is as it was until that
-   * is committed. Its tombstone, sent before, would be followed by its vector if the process died.
+   * The vector of each, and the row it was read from. The index is ahead of the store: an entity that is erased there, or
+   * has another row by now, is as it was until that is committed. Its tombstone, sent before, would be followed by its
+   * vector if the process died.
    */
-  async #read(sweep: readonly Due[]): Promise<(StoredVector | undefined)[]> {
+  async #read(named: readonly { readonly name: EntityKey }[]): Promise<(Found | undefined)[]> {
     const { store, index } = this.#options;
     const vectors = await readVectors(
       store,
-      sweep.map(({ name }) => index.find(name)),
+      named.map(({ name }) => index.find(name)),
     );
-    const gone = sweep.filter((_, i) => vectors[i] === undefined);
+    const gone = named.filter((_, i) => vectors[i] === undefined);
     if (gone.length === 0) return vectors;
     const entities = await store.readEntities(gone.map(({ name }) => name));
     const still = await readVectors(
@@ -205,13 +209,21 @@ export class Publisher {
   }
 }
 
+interface Found {
+  readonly row: number;
+  readonly vector: StoredVector;
+}
+
 /** In the order of `rows`; undefined where there is no row, or nothing in it. */
 async function readVectors(
   store: GraphStore,
   rows: readonly (number | undefined)[],
-): Promise<(StoredVector | undefined)[]> {
+): Promise<(Found | undefined)[]> {
   const vectors = await store.readVectors(rows.filter((row) => row !== undefined));
-  return rows.map((row) => vectors.get(row ?? -1));
+  return rows.map((row) => {
+    const vector = row === undefined ? undefined : vectors.get(row);
+    return row === undefined || vector === undefined ? undefined : { row, vector };
+  });
 }
 
 export interface PublisherOptions {

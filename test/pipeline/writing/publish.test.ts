@@ -86,6 +86,29 @@ describe('Publisher', () => {
     expect(reads).toBeGreaterThan(1);
   });
 
+  test('reads nothing again for rows of others that are handed out all the time', async () => {
+    const { store, index, sink, publisher, add } = await setUp();
+    const read = store.readVectors.bind(store);
+    let reads = 0;
+    store.readVectors = async (rows) => {
+      const passing = user(`passing${reads++}`);
+      index.add(passing, 2);
+      index.remove(passing);
+      index.cut();
+      index.cut();
+      return read(rows);
+    };
+    add([A, B], { commit: 1 });
+    await sink.next();
+    await sink.acknowledge();
+    await publisher.drained();
+    add([A], { commit: 2 });
+    await sink.next();
+    await sink.acknowledge();
+    await publisher.drained();
+    expect([reads, index.reused]).toEqual([2, 1]);
+  });
+
   test('sends the stored vector with its step, and clears it once acknowledged', async () => {
     const { sink, publisher, now, add, dropped } = await setUp();
     add([A, B], { commit: 1, since: 400 });
