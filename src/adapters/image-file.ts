@@ -92,7 +92,7 @@ async function* blocksOf(file: FileHandle, start: number, path: string): AsyncIt
     }
   } catch (error) {
     if (error instanceof FatalError) throw error;
-    await rm(path, { force: true });
+    await rm(path, { force: true }).catch(() => undefined);
     throw new FatalError(
       'image-damaged',
       `the image ${path}, which the last stop left to start from, is damaged: ${reasonOf(error)}. It was removed; nothing ` +

@@ -1,4 +1,15 @@
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -120,12 +131,8 @@ describe('an image file', () => {
       expect(each).toEqual(BLOCKS[0]);
       break;
     }
-    const open = await readdir('/proc/self/fd').catch(() => []);
-    const links = await Promise.all(
-      open.map((fd) =>
-        import('node:fs/promises').then(({ readlink }) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
-      ),
-    );
+    const numbers = await readdir('/proc/self/fd').catch(() => []);
+    const links = await Promise.all(numbers.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
     expect(links).not.toContain(path);
   });
 });

@@ -93,6 +93,7 @@ export function updater(
     reader?: () => LogReader;
     tracks?: Tracks;
     image?: Image;
+    maxKnownEdges?: number;
     /** The store as it is before the updater writes. */
     view?: Store;
   } = {},
@@ -119,7 +120,11 @@ export function updater(
     reader: overrides.reader ?? (() => embeddingsReader(log)),
     store: new GraphStore(store, new Layout(model)),
     trainer: localTrainer(
-      { ...TRAINER, model: { ...TRAINER.model, dim } },
+      {
+        ...TRAINER,
+        model: { ...TRAINER.model, dim },
+        maxKnownEdges: overrides.maxKnownEdges ?? TRAINER.maxKnownEdges,
+      },
       { createKernel, startSteppers, workspaceBytes },
     ),
     deadLetter: ({ value, key }, { code }) =>

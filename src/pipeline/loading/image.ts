@@ -1,6 +1,7 @@
-import { reasonOf } from '../../errors.ts';
+import { FatalError, reasonOf } from '../../errors.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
+import { decodeHead, type Head } from '../../graph/head.ts';
 import { type PackedEntities, packEntities } from '../../graph/packed-entities.ts';
 import type { Log } from '../../log.ts';
 import type { HeldRows, Trainer } from '../training/trainer.ts';
@@ -29,13 +30,23 @@ export interface Image {
   remove(): Promise<void>;
 }
 
-/** All that trainer and index hold. Neither may change until the last block is taken. */
-export async function* imageBlocks(trainer: Trainer, index: EntityIndex): AsyncIterable<ImageBlock> {
+/**
+ * All that trainer and index hold. Neither may change until the last block is taken.
+ * @throws FatalError where the trainer remembers fewer edges than are live: the store has them all, and the next start may
+ * be told to remember more.
+ */
+async function* imageBlocks(trainer: Trainer, index: EntityIndex, head: Head): AsyncIterable<ImageBlock> {
+  let edges = 0;
   for (let first = 0; first < index.nextRow; first += BLOCK_ROWS) {
     const count = Math.min(BLOCK_ROWS, index.nextRow - first);
     const held = await trainer.readRows(first, count);
+    edges += held.edges.lhs.length;
     yield { ...held, entities: packEntities(index, first, count) };
   }
+  const live = Object.values(head.edges).reduce((sum, each) => sum + each, 0);
+  if (edges === live) return;
+  const message = `the trainer remembers ${edges} of ${live} live edges, see limits.maxKnownEdges`;
+  throw new FatalError('image-edges', message);
 }
 
 export interface ImageKeeperOptions {
@@ -81,7 +92,7 @@ export class ImageKeeper {
     try {
       const head = await store.headBytes();
       if (head === undefined) return;
-      await image.write(head, imageBlocks(trainer, index));
+      await image.write(head, imageBlocks(trainer, index, decodeHead(head)));
       log.info({ graph, entities: index.size, ms: clock() - began }, 'left an image to start from');
     } catch (error) {
       log.warn(
