@@ -8,6 +8,11 @@ export interface Pace {
   readonly commitEdges: number;
   /** … or time since the last one. */
   readonly commitMs: number;
+  /**
+   * Rows that training an edge moves, at most, on average over a batch. Given where commits are cut by count alone and may
+   * be as large as memory allows: larger ones write less, and without a clock nothing else tells how large.
+   */
+  readonly rowsPerEdge?: number;
   /** Bytes of records read ahead of training: the back-pressure bound. */
   readonly queueBytes: number;
   /** Vectors that may wait to be acknowledged before reading pauses. */

@@ -141,7 +141,7 @@ export class Updater {
     const parts = await assemble(this.#options, (error) => this.#fail(error));
     this.#parts = parts;
     this.#summary.step = parts.committer.step;
-    this.#cadence.begin();
+    this.#cadence.begin(parts.index.nextRow);
     if (this.#stopping) return parts;
     this.#phase = 'joining';
     await this.#intake.start(parts.accepted, {
@@ -240,7 +240,7 @@ export class Updater {
   async #write(parts: Parts, everything: boolean): Promise<number> {
     const pending = this.#pending;
     this.#pending = new PendingCommit();
-    this.#cadence.asked();
+    this.#cadence.asked(parts.index.nextRow);
     const offsets = parts.read.toOffsets();
     try {
       return await parts.committer.commit(pending, offsets, everything);

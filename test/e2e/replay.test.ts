@@ -9,11 +9,14 @@ import { type Running, Twhin, until } from './twhin.ts';
 
 const GRAPH = 'engagement';
 const EVENTS = 6_000;
-/** Live batches and commits are cut by their age, at once: a replay cut like that would depend on its pace. */
+/**
+ * Live batches and commits are cut by their age, at once: a replay cut like that would depend on its pace. Of so few rows it
+ * writes eight times as large ones as are asked for: a dozen.
+ */
 const CONFIG = `
   model: { dim: 16 },
   training: { batchEdges: 128, lingerMs: 2 },
-  commit: { everyEdges: 512, everyMs: 2 },
+  commit: { everyEdges: 64, everyMs: 2 },
   limits: { maxEntities: 100_000, maxKnownEdges: 1_000_000 },`;
 
 interface Replayed {

@@ -16,6 +16,8 @@ interface Replaying {
   readonly limits?: readonly Limit[];
   readonly range?: readonly Stretch[];
   readonly queueBytes?: number;
+  /** Commits as large as memory allows, in place of all alike. */
+  readonly large?: boolean;
 }
 
 async function started(log: MemoryLog, store: MemoryStore, options: Replaying = {}) {
@@ -25,7 +27,8 @@ async function started(log: MemoryLog, store: MemoryStore, options: Replaying = 
     ...{ reader, stretches, topicIds: {}, read: withContent },
     limits: options.limits ?? [],
   });
-  const pace = { batchEdges: 5, commitEdges: 10, queueBytes: options.queueBytes ?? 1_000_000 };
+  const commits = options.large ? { commitEdges: 2, rowsPerEdge: 40 } : { commitEdges: 10 };
+  const pace = { batchEdges: 5, ...commits, queueBytes: options.queueBytes ?? 1_000_000 };
   return { source, running: updater(log, store, { source, pace, role: 'shadow', deadLetters: false }) };
 }
 
@@ -48,7 +51,8 @@ describe('a range replayed', () => {
         stream,
         fc.infiniteStream(fc.nat(9)),
         fc.integer({ min: 1, max: 3_000 }),
-        async (sent, numbers, queueBytes) => {
+        fc.boolean(),
+        async (sent, numbers, queueBytes, large) => {
           const log = logOf(longer(sent));
           const next = () => numbers.next().value;
           const handOver = () => 1 + next();
@@ -56,8 +60,8 @@ describe('a range replayed', () => {
             for (let turns = next(); turns > 0; turns--)
               await new Promise((resolve) => setImmediate(resolve));
           };
-          const other = await replayed(log, { reader: { handOver, delay }, queueBytes });
-          expect(other).toEqual(await replayed(log));
+          const other = await replayed(log, { reader: { handOver, delay }, queueBytes, large });
+          expect(other).toEqual(await replayed(log, { large }));
         },
       ),
       { numRuns: 40 },
@@ -66,15 +70,15 @@ describe('a range replayed', () => {
 
   test('killed at every commit and replayed on, it ends in the same digest', async () => {
     await fc.assert(
-      fc.asyncProperty(stream, fc.boolean(), async (sent, keepsLast) => {
+      fc.asyncProperty(stream, fc.boolean(), fc.boolean(), async (sent, keepsLast, large) => {
         const log = logOf(longer(sent));
-        const whole = await replayed(log);
+        const whole = await replayed(log, { large });
         for (let writes = 0; ; writes++) {
           const store = new DyingStore();
           store.dieAfter(writes, keepsLast);
-          const through = await ended((await started(log, store)).running);
+          const through = await ended((await started(log, store, { large })).running);
           store.dieAfter(Number.POSITIVE_INFINITY, false);
-          await (await started(log, store)).running.run({ untilCaughtUp: true });
+          await (await started(log, store, { large })).running.run({ untilCaughtUp: true });
           expect(await digest(graphStore(store))).toEqual(whole);
           if (through) break;
         }

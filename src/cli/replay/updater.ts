@@ -1,5 +1,6 @@
 import { topicName } from '../../../topics/index.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
+import type { GraphConfig } from '../../config/resolve.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { reproducible } from '../../kernels/select.ts';
 import type { Log } from '../../log.ts';
@@ -58,6 +59,7 @@ export function composeReplay(
       ...(sink ? {} : unpublished),
       lingerMs: Number.POSITIVE_INFINITY,
       commitMs: Number.POSITIVE_INFINITY,
+      rowsPerEdge: rowsPerEdge(graph.trainer),
       queueBytes: Math.min(config.tuning.queueBytes, QUEUE_BYTES),
     },
     limits: config.limits,
@@ -76,6 +78,11 @@ export function composeReplay(
     log,
   });
   return { updater, source, rejected };
+}
+
+/** Its ends and its share of its chunk's uniform negatives, on both sides, with each update. */
+function rowsPerEdge({ updatesPerEdge, uniformNegatives, chunkEdges }: GraphConfig['trainer']): number {
+  return updatesPerEdge * (2 + (2 * uniformNegatives) / chunkEdges);
 }
 
 const NOWHERE: Sink = { publish: async () => {}, takeOver: async () => {}, stop: async () => {} };

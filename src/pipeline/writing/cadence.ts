@@ -45,15 +45,28 @@ export class Cadence {
     this.#pace = tuning;
   }
 
-  /** Time until the first commit runs from now on. */
-  begin(): void {
+  /** Time until the first commit runs from now on. rows: that the table had at the last one. */
+  begin(rows: number): void {
     this.#lastAt = this.#clock();
+    this.#count(rows);
   }
 
-  /** A commit is asked for. */
-  asked(): void {
+  /** A commit is asked for, of a table of so many rows. */
+  asked(rows: number): void {
     this.#asked++;
-    this.#lastAt = this.#clock();
+    this.begin(rows);
+  }
+
+  /**
+   * Where commits are cut by count, how large the next is to be: it may depend on nothing but what the last one wrote, or
+   * the same records would not give the same commits, from the beginning and after a kill.
+   */
+  #count(rows: number): void {
+    const { commitEdges, rowsPerEdge } = this.#tuning;
+    if (rowsPerEdge === undefined) return;
+    const within = Math.floor(MOST_ROWS / (rowsPerEdge * commitEdges));
+    const times = rows <= SMALL_TABLE_ROWS ? STRETCH : Math.max(1, Math.min(STRETCH, within));
+    this.#pace = { ...this.#tuning, commitEdges: commitEdges * times };
   }
 
   /** appliedAt: time of the newest record applied, epoch ms, by the log; waiting: records at hand behind it. */
@@ -81,8 +94,10 @@ export class Cadence {
   ): boolean {
     const { commitEdges, commitMs } = this.#pace;
     if (pending.trained >= commitEdges || this.isFull(pending)) return true;
-    const manyRows = index.nextRow > SMALL_TABLE_ROWS && training.changedRows >= MOST_ROWS;
-    if (manyRows && pending.trained >= this.#tuning.commitEdges) return true;
+    // What moved is reported when it comes, and no measure where the same records are to give the same commits.
+    const byRows = this.#tuning.rowsPerEdge === undefined && index.nextRow > SMALL_TABLE_ROWS;
+    const many = byRows && training.changedRows >= MOST_ROWS;
+    if (many && pending.trained >= this.#tuning.commitEdges) return true;
     const waiting = pending.records > 0 || publisher.cleared > 0;
     return waiting && !committer.busy && this.#clock() - this.#lastAt >= commitMs;
   }

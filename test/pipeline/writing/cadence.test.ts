@@ -15,7 +15,7 @@ function setUp() {
   let now = START;
   const tuning: { -readonly [key in keyof Pace]: Pace[key] } = { ...PACE };
   const cadence = new Cadence(tuning, () => now);
-  for (let i = 0; i < 2; i++) cadence.asked();
+  for (let i = 0; i < 2; i++) cadence.asked(1_000_000);
   const after = (ms: number) => {
     now = START + ms;
   };
@@ -59,11 +59,11 @@ test('one that is behind, with a batch at hand, writes larger ones until it has 
 test('the first commits of a process are as soon as any', () => {
   const { tuning, pendingOf } = setUp();
   const cadence = new Cadence(tuning, () => START);
-  cadence.begin();
+  cadence.begin(1_000_000);
   for (const due of [true, true, false]) {
     cadence.look(START - 10_000, 5_000);
     expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(due);
-    cadence.asked();
+    cadence.asked(1_000_000);
   }
 });
 
@@ -80,9 +80,30 @@ test('one that catches up writes no more rows than memory is to hold', () => {
 test('where batches are cut by count alone, so are commits, however far behind', () => {
   const { pendingOf } = setUp();
   const cadence = new Cadence({ ...PACE, lingerMs: Number.POSITIVE_INFINITY }, () => START);
-  for (let i = 0; i < 2; i++) cadence.asked();
+  for (let i = 0; i < 2; i++) cadence.asked(1_000_000);
   cadence.look(START - 10_000, 5_000);
   expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
+});
+
+test('where they may be as large as memory allows, how large is told by the table of the last one alone', () => {
+  const { pendingOf } = setUp();
+  const counted = (rowsPerEdge: number, rows: number) => {
+    const cadence = new Cadence({ ...PACE, lingerMs: Number.POSITIVE_INFINITY, rowsPerEdge }, () => START);
+    cadence.begin(rows);
+    cadence.look(START - 10_000, 5_000);
+    const due = (trained: number) => cadence.isDue(pendingOf(trained), IDLE, { changedRows: 1e6 });
+    return { cadence, due };
+  };
+  const small = counted(1_000, 163_840);
+  expect([3_199, 3_200].map(small.due)).toEqual([false, true]);
+  // The table that there was at the last commit, not the one that there is.
+  small.cadence.asked(163_841);
+  expect([399, 400].map(small.due)).toEqual([false, true]);
+  small.cadence.asked(163_840);
+  expect([3_199, 3_200].map(small.due)).toEqual([false, true]);
+  // 131,072 rows, of 100 an edge: three times 400 edges; of 1 an edge, no more than a small table's.
+  expect([1_199, 1_200].map(counted(100, 1e6).due)).toEqual([false, true]);
+  expect([3_199, 3_200].map(counted(1, 1e6).due)).toEqual([false, true]);
 });
 
 test('settings that change count from then on', () => {
