@@ -80,7 +80,7 @@ async function commit(): Promise<void> {
   pending.since = Date.now();
   const { rows } = checkpoints[0] ?? checkpoint();
   for (let i = 0; i < 2 * EVENTS; i++) pending.touched.add(rows[random.below(VECTORS)] ?? 0);
-  await committer.commit(pending, {}, false);
+  await committer.commit(pending, {}, { everything: false, holdMs: 0 });
   await publisher.drained();
 }
 

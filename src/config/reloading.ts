@@ -51,7 +51,7 @@ export const COUNTS: OfEachKey<Counts> = {
     evaluatedEdges: 'from a restart',
     evaluatedCandidates: 'from a restart',
   },
-  commit: { everyEdges: 'at once', everyMs: 'at once' },
+  commit: { everyEdges: 'at once', everyMs: 'at once', mostRows: 'at once' },
   publish: { epsilon: 'at once', maxAgeMs: 'at once', maxOutbox: 'at once' },
   limits: {
     maxEntities: 'from a restart',

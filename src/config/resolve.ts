@@ -129,6 +129,7 @@ export function resolveConfig(
       lingerMs: file.training.lingerMs,
       commitEdges: file.commit.everyEdges,
       commitMs: file.commit.everyMs,
+      commitRows: file.commit.mostRows,
       queueBytes: file.limits.queueBytes,
       maxOutbox: file.publish.maxOutbox,
       epsilon: file.publish.epsilon,

@@ -81,7 +81,14 @@ export const configFileSchema = z.strictObject({
       evaluatedCandidates: whole.max(10_000).default(500),
     })
     .prefault({}),
-  commit: z.strictObject({ everyEdges: whole.default(4_096), everyMs: positive.default(500) }).prefault({}),
+  commit: z
+    .strictObject({
+      everyEdges: whole.default(4_096),
+      everyMs: positive.default(500),
+      /** Rows in a commit while it catches up, or replays; at the peak 4 KiB of memory each. More make it faster. */
+      mostRows: whole.max(4_194_304).default(131_072),
+    })
+    .prefault({}),
   publish: z
     .strictObject({
       epsilon: z.number().nonnegative().default(0.05),

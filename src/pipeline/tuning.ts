@@ -8,6 +8,8 @@ export interface Pace {
   readonly commitEdges: number;
   /** … or time since the last one. */
   readonly commitMs: number;
+  /** Rows that a larger one is to write at most, as far as can be told: several copies are in memory by then. */
+  readonly commitRows: number;
   /**
    * Rows that training an edge moves, at most, on average over a batch. Given where commits are cut by count alone and may
    * be as large as memory allows: larger ones write less, and without a clock nothing else tells how large.

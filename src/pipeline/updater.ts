@@ -243,7 +243,7 @@ export class Updater {
     this.#cadence.asked(parts.index.nextRow);
     const offsets = parts.read.toOffsets();
     try {
-      return await parts.committer.commit(pending, offsets, everything);
+      return await parts.committer.commit(pending, offsets, { everything, holdMs: this.#cadence.holdMs });
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(reasonOf(error)));
       return 0;

@@ -76,6 +76,7 @@ describe('loadConfig', () => {
       maxOutbox: 1_000_000,
       lingerMs: 100,
       commitEdges: 4_096,
+      commitRows: 131_072,
       commitMs: 500,
       queueBytes: 33_554_432,
       epsilon: 0.05,

@@ -30,6 +30,7 @@ test('at once counts what bounds rates, epsilon and the level of the log, and no
     'training.lingerMs',
     'commit.everyEdges',
     'commit.everyMs',
+    'commit.mostRows',
     'publish.epsilon',
     'publish.maxAgeMs',
     'publish.maxOutbox',

@@ -34,6 +34,7 @@ export const BY_COUNT: Pace = {
   lingerMs: Number.POSITIVE_INFINITY,
   commitEdges: 32,
   commitMs: Number.POSITIVE_INFINITY,
+  commitRows: 100_000,
   queueBytes: 1_000_000,
   maxOutbox: 1_000_000,
 };

@@ -13,7 +13,7 @@ export function settingsOf({ tuning, limits }: Config, graph: GraphConfig): Sett
     topics: graph.topics.map(({ name }) => name),
     model,
     training: { ...training, batchEdges: tuning.batchEdges },
-    commit: { everyEdges: tuning.commitEdges },
+    commit: { everyEdges: tuning.commitEdges, mostRows: tuning.commitRows },
     limits: { valueBytes: limits.valueBytes, depth: limits.depth },
   });
 }

@@ -92,7 +92,7 @@ async function fold(
 }
 
 /** Relation rows are never published, and there are no others yet. */
-const NOTHING_DUE = { everything: false, epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
+const NOTHING_DUE = { everything: false, holdMs: 0, epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
 
 /** Relation rows and random state as a fresh store's, made by what makes those. */
 async function freshRows(settings: GraphConfig['trainer']): Promise<Checkpoint> {

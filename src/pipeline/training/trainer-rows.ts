@@ -15,6 +15,9 @@ const ROOM_ROWS = 192 * 1024;
 /** Times a row was last published, beside epoch milliseconds. */
 const NEVER = 0;
 const BEFORE_LOAD = Number.POSITIVE_INFINITY;
+/** How far a row is that moved since it was published: to be published by age, or as soon as it is held back no longer. */
+const MOVED = 1;
+const HELD = 2;
 
 /**
  * What is known of each row beyond its numbers: whether it was trained, changed since the last checkpoint, moved since
@@ -28,7 +31,7 @@ export class TrainerRows {
   /** [maxRows] 1: to be written at the next checkpoint. */
   readonly #dirty: Uint8Array;
   #dirtyRows: number[] = [];
-  /** [maxRows] 1: not dirty, drift above 0. Spares the scan a look into the table. */
+  /** [maxRows] 0 where it is dirty, or its drift is. Spares the scan a look into the table. */
   readonly #moved: Uint8Array;
   readonly #publishedAt: Float64Array;
   #loaded = false;
@@ -88,7 +91,7 @@ export class TrainerRows {
       floats[at + accumulator] = rows.floats[from + dim]!;
       floats[at + drift] = rows.floats[from + dim + 1]!;
       this.trained[row] = rows.trained[i]!;
-      this.#moved[row] = rows.floats[from + dim + 1]! > 0 ? 1 : 0;
+      this.#moved[row] = rows.floats[from + dim + 1]! > 0 ? MOVED : 0;
       this.#publishedAt[row] = BEFORE_LOAD;
     }
     this.#loaded = true;
@@ -113,13 +116,13 @@ export class TrainerRows {
 
   /** Copies changed rows aside, decides which to publish, and starts over. */
   checkpoint(options: CheckpointOptions): Omit<Checkpoint, 'step' | 'random'> {
-    const { now, everything, epsilon, maxAgeMs } = options;
+    const { now, everything, epsilon } = options;
     const { dim, accumulator, drift, floats } = this.#table;
     if (this.#loaded) this.#publishLoaded(now);
     // A clock set back must not keep rows waiting.
     const scan = everything || now < this.#scannedAt || now - this.#scannedAt >= SCAN_EVERY_MS;
     if (scan) {
-      this.#touchDue(everything, now - maxAgeMs);
+      this.#touchDue(options);
       this.#scannedAt = now;
     }
 
@@ -134,9 +137,9 @@ export class TrainerRows {
       const moved = floats[at + drift]!;
       const published = this.#publishedAt[row]!;
       const entity = this.#types.typeOf(row) !== NO_TYPE;
-      const aged = now - published > maxAgeMs;
+      const far = moved > epsilon ? HELD : MOVED;
       movedBy[i] = !entity || published === NEVER ? Number.NaN : moved;
-      if (entity && (published === NEVER || moved > epsilon || (moved > 0 && (everything || aged)))) {
+      if (entity && (published === NEVER || (moved > 0 && isDue(far, published, options)))) {
         publish[i] = 1;
         floats[at + drift] = 0;
         this.#publishedAt[row] = now;
@@ -146,17 +149,17 @@ export class TrainerRows {
       copy[to + dim] = floats[at + accumulator]!;
       copy[to + dim + 1] = floats[at + drift]!;
       this.#dirty[row] = 0;
-      this.#moved[row] = floats[at + drift]! > 0 ? 1 : 0;
+      this.#moved[row] = floats[at + drift]! > 0 ? far : 0;
     }
     this.#dirtyRows = [];
     return { rows, floats: copy, publish, moved: movedBy };
   }
 
   /**
-   * Marks rows that moved and are due by age, or all that moved: publishing changes their drift. Goes round the table
+   * Marks rows that moved and are due by now, or all that moved: publishing changes their drift. Goes round the table
    * from where it left off: always from the start, a large table's last rows would never have their turn.
    */
-  #touchDue(everything: boolean, oldest: number): void {
+  #touchDue(options: CheckpointOptions): void {
     const moved = this.#moved;
     const publishedAt = this.#publishedAt;
     const rows = this.#table.rows;
@@ -164,8 +167,9 @@ export class TrainerRows {
     let row = this.#nextDue;
     for (let looked = 0; looked < rows && this.#dirtyRows.length < enough; looked++) {
       row = row < rows ? row : 0;
-      const due = moved[row] === 1 && (everything || publishedAt[row]! < oldest);
-      if (due && this.#types.typeOf(row) !== NO_TYPE) this.touch(row);
+      const far = moved[row]!;
+      if (far > 0 && isDue(far, publishedAt[row]!, options) && this.#types.typeOf(row) !== NO_TYPE)
+        this.touch(row);
       row++;
     }
     this.#nextDue = row;
@@ -179,6 +183,17 @@ export class TrainerRows {
     }
     this.#loaded = false;
   }
+}
+
+/** Whether a row that moved so far, and was published then, is to be published again. */
+function isDue(
+  far: number,
+  published: number,
+  { now, everything, maxAgeMs, holdMs }: CheckpointOptions,
+): boolean {
+  const age = now - published;
+  // A clock set back must not hold it.
+  return everything || age > maxAgeMs || (far === HELD && (age >= holdMs || age < 0));
 }
 
 /** Memory that the caller's thread and the one that writes share with this one. */

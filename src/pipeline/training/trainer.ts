@@ -100,6 +100,11 @@ export interface CheckpointOptions extends Publishing {
   readonly now: number;
   /** Rows that moved at all since they were last published, a slice of them at a time: ask again until none is flagged. */
   readonly everything: boolean;
+  /**
+   * One that was published is not published again for having moved more than epsilon before it is this old: while an updater is
+   * far behind, no vector of its is as fresh as that in any case. It is not forgotten. 0: at once.
+   */
+  readonly holdMs: number;
   /** Memory of a checkpoint that is done with, to be used again where the next one fits. */
   readonly spare?: SharedArrayBuffer | undefined;
 }

@@ -9,12 +9,10 @@ const STRETCH = 8;
 /** The first ones of a process are not: what it does is to be seen soon. */
 const FIRST_COMMITS = 2;
 /**
- * Rows that a stretched commit is to write at most, as far as can be told beforehand, since six copies of them are in
- * memory by the time they are written; all of those of a table that is not much larger. In one that is, few rows move
- * twice in that time.
+ * It may write all rows of a table that has so many times as many as it is to write at most. In a larger one few move twice
+ * in that time.
  */
-const MOST_ROWS = 128 * 1024;
-const SMALL_TABLE_ROWS = 160 * 1024;
+const SMALL_TABLE = 1.25;
 
 /** What makes a commit due, beside what is pending. */
 interface Writing {
@@ -31,6 +29,11 @@ interface Writing {
  * once, and no vector is as fresh as what it is behind by in any case.
  */
 export class Cadence {
+  /**
+   * While it catches up: how far behind it is. A vector that was published is not published again before it is as old: none is
+   * fresher in any case, and each costs it, and who reads it, as much as a fresh one. 0: as soon as it moved.
+   */
+  holdMs = 0;
   /** When the last commit was asked for, epoch ms; and how many were. */
   #lastAt = 0;
   #asked = 0;
@@ -62,10 +65,10 @@ export class Cadence {
    * the same records would not give the same commits, from the beginning and after a kill.
    */
   #count(rows: number): void {
-    const { commitEdges, rowsPerEdge } = this.#tuning;
+    const { commitEdges, commitRows, rowsPerEdge } = this.#tuning;
     if (rowsPerEdge === undefined) return;
-    const within = Math.floor(MOST_ROWS / (rowsPerEdge * commitEdges));
-    const times = rows <= SMALL_TABLE_ROWS ? STRETCH : Math.max(1, Math.min(STRETCH, within));
+    const within = Math.floor(commitRows / (rowsPerEdge * commitEdges));
+    const times = this.#isSmall(rows) ? STRETCH : Math.max(1, Math.min(STRETCH, within));
     this.#pace = { ...this.#tuning, commitEdges: commitEdges * times };
   }
 
@@ -73,12 +76,17 @@ export class Cadence {
   look(appliedAt: number | undefined, waiting: number): void {
     // Where batches are cut by count alone, commits must be as well: a full one cuts a batch.
     if (this.#tuning.lingerMs === Number.POSITIVE_INFINITY) return;
-    const behind = appliedAt !== undefined && this.#clock() - appliedAt > BEHIND_MS;
+    const late = appliedAt === undefined ? 0 : this.#clock() - appliedAt;
+    const catchesUp = late > BEHIND_MS && waiting >= WAITING_RECORDS && this.#asked >= FIRST_COMMITS;
+    this.holdMs = catchesUp ? late : 0;
     const { commitEdges, commitMs } = this.#tuning;
-    this.#pace =
-      behind && waiting >= WAITING_RECORDS && this.#asked >= FIRST_COMMITS
-        ? { ...this.#tuning, commitEdges: commitEdges * STRETCH, commitMs: commitMs * STRETCH }
-        : this.#tuning;
+    this.#pace = catchesUp
+      ? { ...this.#tuning, commitEdges: commitEdges * STRETCH, commitMs: commitMs * STRETCH }
+      : this.#tuning;
+  }
+
+  #isSmall(rows: number): boolean {
+    return rows <= SMALL_TABLE * this.#tuning.commitRows;
   }
 
   /** The pending commit holds so much that it must be written before anything else is applied. */
@@ -95,8 +103,8 @@ export class Cadence {
     const { commitEdges, commitMs } = this.#pace;
     if (pending.trained >= commitEdges || this.isFull(pending)) return true;
     // What moved is reported when it comes, and no measure where the same records are to give the same commits.
-    const byRows = this.#tuning.rowsPerEdge === undefined && index.nextRow > SMALL_TABLE_ROWS;
-    const many = byRows && training.changedRows >= MOST_ROWS;
+    const byRows = this.#tuning.rowsPerEdge === undefined && !this.#isSmall(index.nextRow);
+    const many = byRows && training.changedRows >= this.#tuning.commitRows;
     if (many && pending.trained >= this.#tuning.commitEdges) return true;
     const waiting = pending.records > 0 || publisher.cleared > 0;
     return waiting && !committer.busy && this.#clock() - this.#lastAt >= commitMs;

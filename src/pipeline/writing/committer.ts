@@ -7,7 +7,7 @@ import type { Counters } from '../counters.ts';
 import type { Measures } from '../measures.ts';
 import type { Message, Offsets, Sink } from '../ports.ts';
 import type { Overlay } from '../reading/overlay.ts';
-import type { Checkpoint, Trainer } from '../training/trainer.ts';
+import type { Checkpoint, CheckpointOptions, Trainer } from '../training/trainer.ts';
 import type { Publishing } from '../tuning.ts';
 import { Delivery } from './delivery.ts';
 import { Moves } from './moves.ts';
@@ -83,9 +83,13 @@ export class Committer {
   /**
    * Resolves once written and, where it had dead letters, once these are acknowledged: their offsets go with it.
    * Gives how many vectors and tombstones it put into the outbox.
-   * everything: among them vectors that moved at all since they were published, a slice of them at a time.
+   * due: which vectors are among them, see `CheckpointOptions`.
    */
-  commit(pending: PendingCommit, offsets: Offsets, everything: boolean): Promise<number> {
+  commit(
+    pending: PendingCommit,
+    offsets: Offsets,
+    due: Pick<CheckpointOptions, 'everything' | 'holdMs'>,
+  ): Promise<number> {
     const { index, counters, overlay, trainer, writer, measures, clock } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
@@ -108,7 +112,8 @@ export class Committer {
     };
     const { epsilon, maxAgeMs } = this.#options.tuning;
     const checkpoint = trainer.checkpoint({
-      ...{ now: asked, everything, epsilon, maxAgeMs },
+      ...{ now: asked, epsilon, maxAgeMs },
+      ...due,
       spare: this.#spare.pop(),
     });
     // Kept from being called unhandled while an earlier commit is still being written.

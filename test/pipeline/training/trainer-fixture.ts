@@ -49,7 +49,7 @@ export const settings: TrainerSettings = {
 };
 
 /** When checkpoints of these tests publish. */
-export const DUE = { everything: false, epsilon: 0.2, maxAgeMs: 1e9 };
+export const DUE = { everything: false, holdMs: 0, epsilon: 0.2, maxAgeMs: 1e9 };
 
 export const FIRST_ENTITY = 2 * settings.relations.length;
 

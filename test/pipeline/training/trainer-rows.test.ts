@@ -19,7 +19,7 @@ function setUp() {
     rows.touch(row);
   };
   /** What is written and what of it is published. */
-  const checkpoint = (now: number, everything = false) => {
+  const checkpoint = (now: number, everything = false, holdMs = 0) => {
     const {
       rows: written,
       publish,
@@ -29,6 +29,7 @@ function setUp() {
       everything,
       epsilon: EPSILON,
       maxAgeMs: MAX_AGE_MS,
+      holdMs,
     });
     return { written: [...written], published: [...written].filter((_, i) => publish[i] === 1), floats };
   };
@@ -108,6 +109,29 @@ describe('TrainerRows', () => {
     expect(checkpoint(START + 3, true).published).toEqual([]);
   });
 
+  it('holds a row that was published back until it is as old as is asked for, and does not forget it', () => {
+    const { move, checkpoint } = setUp();
+    const [far, never] = [2, 3];
+    move(far, 0);
+    checkpoint(START);
+    move(far, 2 * EPSILON);
+    move(never, 2 * EPSILON);
+    // What was never published is not held back.
+    expect(checkpoint(START + 10_000, false, 20_000).published).toEqual([never]);
+    expect(checkpoint(START + 19_999, false, 20_000).published).toEqual([]);
+    expect(checkpoint(START + 21_000, false, 20_000)).toMatchObject({ written: [far], published: [far] });
+    // Held no longer, at once; and by age, however long it would be held.
+    move(far, 2 * EPSILON);
+    expect(checkpoint(START + 22_000, false, 20_000).published).toEqual([]);
+    expect(checkpoint(START + 23_000, false, 0).published).toEqual([far]);
+    move(far, 2 * EPSILON);
+    expect(checkpoint(START + 24_000, false, 1e9).published).toEqual([]);
+    expect(checkpoint(START + 23_001 + MAX_AGE_MS, false, 1e9).published).toEqual([far]);
+    // Nor is one held by a clock that was set back.
+    move(far, 2 * EPSILON);
+    expect(checkpoint(START - 1_000, false, 20_000).published).toEqual([far]);
+  });
+
   describe('with more due rows than a slice holds', () => {
     const count = 80_000;
     const slice = 32_768;
@@ -123,7 +147,9 @@ describe('TrainerRows', () => {
       };
       /** Rows written, and those published. */
       const checkpoint = (now: number, everything = false) => {
-        const { rows: written, publish } = rows.checkpoint({ now, everything, epsilon: EPSILON, maxAgeMs });
+        const { rows: written, publish } = rows.checkpoint({
+          ...{ now, everything, epsilon: EPSILON, maxAgeMs, holdMs: 0 },
+        });
         return { written: written.length, published: written.filter((_, i) => publish[i] === 1) };
       };
       for (let row = 0; row < count; row++) types.add(row, 0);

@@ -5,7 +5,7 @@ import { PendingCommit } from '../../../src/pipeline/writing/pending-commit.ts';
 
 const START = 1_700_000_000_000;
 const PACE: Pace = {
-  ...{ batchEdges: 100, lingerMs: 50, commitEdges: 400, commitMs: 500 },
+  ...{ batchEdges: 100, lingerMs: 50, commitEdges: 400, commitMs: 500, commitRows: 131_072 },
   ...{ queueBytes: 1e6, maxOutbox: 1e6 },
 };
 const IDLE = { publisher: { cleared: 0 }, committer: { busy: false }, index: { nextRow: 1_000_000 } };
@@ -56,6 +56,17 @@ test('one that is behind, with a batch at hand, writes larger ones until it has 
   }
 });
 
+test('while it catches up, what was published is held back for as long as it is behind', () => {
+  const { cadence, after } = setUp();
+  const held = (late: number, waiting: number) => {
+    cadence.look(START - late, waiting);
+    return cadence.holdMs;
+  };
+  after(0);
+  expect([held(20_000, 5_000), held(5_001, 5_000)]).toEqual([20_000, 5_001]);
+  expect([held(5_000, 5_000), held(20_000, 1_000)]).toEqual([0, 0]);
+});
+
 test('the first commits of a process are as soon as any', () => {
   const { tuning, pendingOf } = setUp();
   const cadence = new Cadence(tuning, () => START);
@@ -73,16 +84,18 @@ test('one that catches up writes no more rows than memory is to hold', () => {
   expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 131_071 })).toBe(false);
   expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 131_072 })).toBe(true);
   expect(cadence.isDue(pendingOf(399), IDLE, { changedRows: 131_072 })).toBe(false);
+  // All rows of a table that is not much larger.
   const small = { ...IDLE, index: { nextRow: 163_840 } };
   expect(cadence.isDue(pendingOf(500), small, { changedRows: 163_840 })).toBe(false);
 });
 
-test('where batches are cut by count alone, so are commits, however far behind', () => {
+test('where batches are cut by count alone, so are commits, however far behind, and nothing is held back', () => {
   const { pendingOf } = setUp();
   const cadence = new Cadence({ ...PACE, lingerMs: Number.POSITIVE_INFINITY }, () => START);
   for (let i = 0; i < 2; i++) cadence.asked(1_000_000);
   cadence.look(START - 10_000, 5_000);
   expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
+  expect(cadence.holdMs).toBe(0);
 });
 
 test('where they may be as large as memory allows, how large is told by the table of the last one alone', () => {
@@ -114,4 +127,10 @@ test('settings that change count from then on', () => {
   cadence.look(START - 10_000, 5_000);
   expect(cadence.isDue(pendingOf(399), IDLE, FEW)).toBe(false);
   expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
+  tuning.commitRows = 500_000;
+  expect(cadence.isDue(pendingOf(100), IDLE, { changedRows: 499_999 })).toBe(false);
+  expect(cadence.isDue(pendingOf(100), IDLE, { changedRows: 500_000 })).toBe(true);
+  // Not much larger than that.
+  const small = { ...IDLE, index: { nextRow: 625_000 } };
+  expect(cadence.isDue(pendingOf(100), small, { changedRows: 600_000 })).toBe(false);
 });

@@ -17,6 +17,7 @@ import { checkpointOf, StandInTrainer } from '../training/stand-in-trainer.ts';
 
 const A = user('a');
 const B = user('b');
+const DUE = { everything: false, holdMs: 0 };
 const OFFSETS = { 'twhin.follow': { '0': 3 } };
 
 function setUp() {
@@ -87,7 +88,7 @@ describe('Committer', () => {
     counters.watermark = 30;
     const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
     trainer.checkpoints.push(checkpoint.promise);
-    const committed = committer.commit(pending, OFFSETS, false);
+    const committed = committer.commit(pending, OFFSETS, DUE);
     expect(committer.busy).toBe(true);
     // What comes after it was asked for is not in it.
     counters.events.consumed = 4;
@@ -133,19 +134,19 @@ describe('Committer', () => {
     expect(overlay.size).toBe(0);
     await sink.acknowledge();
     await publisher.drained();
-    await committer.commit(new PendingCommit(), OFFSETS, false);
+    await committer.commit(new PendingCommit(), OFFSETS, DUE);
     expect([(await store.head())?.outbox, await Array.fromAsync(store.outbox())]).toEqual([0, []]);
   });
 
   test('publishes by the epsilon and the age that count when it is asked for', async () => {
     const { trainer, committer, now, tuning } = setUp();
-    await committer.commit(new PendingCommit(), OFFSETS, false);
+    await committer.commit(new PendingCommit(), OFFSETS, DUE);
     Object.assign(tuning, { epsilon: 0.01, maxAgeMs: 7_000 });
     now.ms = 2_000;
-    await committer.commit(new PendingCommit(), OFFSETS, true);
+    await committer.commit(new PendingCommit(), OFFSETS, { everything: true, holdMs: 70 });
     expect(trainer.asked).toEqual([
-      { now: 1_000, everything: false, epsilon: 0.5, maxAgeMs: 9_000 },
-      { now: 2_000, everything: true, epsilon: 0.01, maxAgeMs: 7_000 },
+      { now: 1_000, everything: false, holdMs: 0, epsilon: 0.5, maxAgeMs: 9_000 },
+      { now: 2_000, everything: true, holdMs: 70, epsilon: 0.01, maxAgeMs: 7_000 },
     ]);
   });
 
@@ -153,7 +154,7 @@ describe('Committer', () => {
     const { rows, trainer, committer, now, measures } = setUp();
     const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
     trainer.checkpoints.push(checkpoint.promise);
-    const committed = committer.commit(new PendingCommit(), OFFSETS, false);
+    const committed = committer.commit(new PendingCommit(), OFFSETS, DUE);
     expect([committer.writingSince, committer.writtenAt]).toEqual([1_000, undefined]);
     now.ms = 1_250;
     const vectors = { [rows.a]: [3, 4, 0, 0], [rows.b]: [0, 1, 0, 0] };
@@ -174,7 +175,7 @@ describe('Committer', () => {
       trainer.checkpoints.push(
         Promise.resolve(checkpointOf({ step, vectors, publish: [rows.a, rows.b], moved })),
       );
-      await committer.commit(new PendingCommit(), OFFSETS, false);
+      await committer.commit(new PendingCommit(), OFFSETS, DUE);
     };
     publisher.open = false;
     await commit(5);
@@ -201,7 +202,7 @@ describe('Committer', () => {
     const pending = new PendingCommit();
     pending.erasedEntities.set(rows.b, B);
     index.remove(B);
-    const committed = committer.commit(pending, OFFSETS, false);
+    const committed = committer.commit(pending, OFFSETS, DUE);
     // The next commit will hold this erasure, and its tombstone.
     index.remove(A);
     expect(await committed).toBe(1);
@@ -213,7 +214,7 @@ describe('Committer', () => {
     const { store, committer, sink, log } = setUp();
     const pending = new PendingCommit();
     pending.putDeadLetter(letter);
-    const committed = committer.commit(pending, OFFSETS, false);
+    const committed = committer.commit(pending, OFFSETS, DUE);
     await sink.outOfReach();
     expect(await store.head()).toBeUndefined();
     await sink.acknowledge();
@@ -229,8 +230,8 @@ describe('Committer', () => {
     const { store, committer, sink } = setUp();
     const pending = new PendingCommit();
     pending.putDeadLetter(letter);
-    const first = committer.commit(pending, { t: { '0': 1 } }, false);
-    const second = committer.commit(new PendingCommit(), { t: { '0': 2 } }, false);
+    const first = committer.commit(pending, { t: { '0': 1 } }, DUE);
+    const second = committer.commit(new PendingCommit(), { t: { '0': 2 } }, DUE);
     await sink.next();
     await turn();
     expect([committer.commits, await store.head()]).toEqual([0, undefined]);
@@ -246,7 +247,7 @@ describe('Committer', () => {
     const { store, committer, sink } = setUp();
     const pending = new PendingCommit();
     pending.putDeadLetter(letter);
-    const committed = committer.commit(pending, OFFSETS, false);
+    const committed = committer.commit(pending, OFFSETS, DUE);
     committed.catch(() => undefined);
     await sink.outOfReach();
     await turn();
@@ -262,8 +263,8 @@ describe('Committer', () => {
     trainer.checkpoints.push(
       Promise.resolve(checkpointOf({ vectors: { [rows.a]: [1, 0, 0, 0] }, publish: [rows.a] })),
     );
-    const first = committer.commit(new PendingCommit(), OFFSETS, false);
-    const second = committer.commit(new PendingCommit(), OFFSETS, false);
+    const first = committer.commit(new PendingCommit(), OFFSETS, DUE);
+    const second = committer.commit(new PendingCommit(), OFFSETS, DUE);
     await expect(first).rejects.toThrow('killed');
     kept.dieAfter(9, false);
     await expect(second).rejects.toThrow('killed');
