@@ -56,6 +56,7 @@ export const COUNTS: OfEachKey<Counts> = {
   limits: {
     maxEntities: 'from a restart',
     maxKnownEdges: 'from a restart',
+    knownEdgesBytes: 'from a restart',
     queueBytes: 'at once',
     valueBytes: 'from a restart',
     depth: 'from a restart',

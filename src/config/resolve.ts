@@ -169,6 +169,7 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       threads: training.threads,
       maxRows: file.limits.maxEntities + 2 * relations.length,
       maxKnownEdges: file.limits.maxKnownEdges,
+      knownEdgesBytes: file.limits.knownEdgesBytes,
       entityTypes: types,
       relations: relations.map(({ name, lhs, rhs }) => ({
         name,

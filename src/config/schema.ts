@@ -101,8 +101,10 @@ export const configFileSchema = z.strictObject({
     .strictObject({
       /** Entities a graph may hold; their table takes (dim + 4) × 4 bytes each, as they come. */
       maxEntities: whole.default(4_000_000),
-      /** Live edges kept in memory, out of the negatives and to be rehearsed; 20 to 30 bytes each. */
-      maxKnownEdges: whole.default(50_000_000),
+      /** Live edges kept out of the negatives and to be rehearsed; 20 to 30 bytes each. */
+      maxKnownEdges: whole.max(500_000_000).default(500_000_000),
+      /** Bytes of memory for them; the others are in a file in the state folder, which is gone with the process. */
+      knownEdgesBytes: whole.default(1024 ** 3),
       /** Bytes of records read ahead of training. */
       queueBytes: whole.default(32 * 1024 * 1024),
       valueBytes: whole.default(65_536),

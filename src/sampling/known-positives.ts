@@ -3,6 +3,7 @@ import { CumulativeCounts } from './cumulative-counts.ts';
 import { NeighbourLists } from './neighbour-lists.ts';
 import type { Random } from './random.ts';
 import { RowPlaces } from './row-places.ts';
+import type { PageFile } from './slot-pages.ts';
 
 /** Which end of an edge the candidates stand in for; the other end is the anchor. */
 export type Side = 'lhs' | 'rhs';
@@ -26,11 +27,18 @@ export interface MaskTask {
   readonly hub: number;
 }
 
+export interface KnownPositivesOptions {
+  readonly maxRows: number;
+  readonly maxEdges: number;
+  /** Bytes of memory for the edges, what is beyond them in files; all in memory where it is left out. */
+  readonly memory?: { readonly bytes: number; readonly file: () => PageFile } | undefined;
+}
+
 /**
- * The live edges, in memory, so that none of them is taken for a negative. Exact and blind to the order edges came
+ * The live edges, so that none of them is taken for a negative. Exact and blind to the order edges came
  * in, as long as no more than `maxEdges` are live. Past that, further edges are not remembered: they are counted in
  * `forgotten`, may be drawn as negatives, and which they are depends on the order.
- * Costs about 10 bytes an edge, twice that at worst, and 22 bytes a row.
+ * Costs about 10 bytes an edge, twice that at worst, in memory or in a file; and 22 bytes a row.
  */
 export class KnownPositives {
   readonly #maxEdges: number;
@@ -44,11 +52,12 @@ export class KnownPositives {
   #edges = 0;
   #forgotten = 0;
 
-  constructor(options: { maxRows: number; maxEdges: number }) {
-    this.#maxEdges = options.maxEdges;
-    this.#byLhs = new NeighbourLists(options.maxRows, { sorted: true });
-    this.#byRhs = new NeighbourLists(options.maxRows, { sorted: false });
-    this.#out = new CumulativeCounts(options.maxRows);
+  constructor({ maxRows, maxEdges, memory }: KnownPositivesOptions) {
+    this.#maxEdges = maxEdges;
+    const inMemory = memory && { bytes: memory.bytes / 2, file: memory.file };
+    this.#byLhs = new NeighbourLists(maxRows, { sorted: true, inMemory });
+    this.#byRhs = new NeighbourLists(maxRows, { sorted: false, inMemory });
+    this.#out = new CumulativeCounts(maxRows);
   }
 
   /** Edges remembered. */
@@ -117,8 +126,8 @@ export class KnownPositives {
     const rhs = new Int32Array(count);
     let i = 0;
     for (let row = first; row < first + rows; row++) {
-      const end = this.#byLhs.start(row) + this.#byLhs.count(row);
-      for (let slot = this.#byLhs.start(row); slot < end; slot++, i++) {
+      for (let place = 0; place < this.#byLhs.count(row); place++, i++) {
+        const slot = this.#byLhs.slot(row, place);
         lhs[i] = row;
         relation[i] = this.#byLhs.relations[slot]!;
         rhs[i] = this.#byLhs.neighbours[slot]!;
@@ -130,7 +139,7 @@ export class KnownPositives {
   /** A remembered edge, each equally likely; there must be one. The same edges give the same draws, however they came. */
   draw(random: Random): { readonly lhs: number; readonly relation: number; readonly rhs: number } {
     const { row, offset } = this.#out.find(random.below(this.#edges));
-    const slot = this.#byLhs.start(row) + offset;
+    const slot = this.#byLhs.slot(row, offset);
     return { lhs: row, relation: this.#byLhs.relations[slot]!, rhs: this.#byLhs.neighbours[slot]! };
   }
 
@@ -168,11 +177,15 @@ export class KnownPositives {
   #walkAnchors({ edges, anchors, relation, mask, stride, hub }: MaskTask, lists: NeighbourLists): void {
     const { neighbours, relations } = lists;
     for (let i = 0; i < edges; i++) {
-      if (lists.count(anchors[i]!) > hub) continue;
-      const start = lists.start(anchors[i]!);
-      const end = start + lists.count(anchors[i]!);
-      for (let slot = start; slot < end; slot++) {
-        if (relations[slot] === relation[i]) this.#mark(neighbours[slot]!, mask, i * stride);
+      const known = lists.count(anchors[i]!);
+      if (known > hub) continue;
+      for (let from = 0; from < known; ) {
+        const start = lists.slot(anchors[i]!, from);
+        const end = start + lists.run(start, known - from);
+        for (let slot = start; slot < end; slot++) {
+          if (relations[slot] === relation[i]) this.#mark(neighbours[slot]!, mask, i * stride);
+        }
+        from += end - start;
       }
     }
   }
@@ -184,13 +197,18 @@ export class KnownPositives {
     for (let k = 0; k < count; k++) {
       const row = candidates[k]!;
       if (this.#candidates.previous(k) >= 0) continue;
-      const end = lists.start(row) + lists.count(row);
-      for (let slot = lists.start(row); slot < end; slot++) {
-        const anchor = neighbours[slot]!;
-        for (let i = this.#anchors.last(anchor); i >= 0; i = this.#anchors.previous(i)) {
-          if (relations[slot] !== relation[i] || forward.count(anchor) > hub) continue;
-          this.#mark(row, mask, i * stride);
+      const known = lists.count(row);
+      for (let from = 0; from < known; ) {
+        const start = lists.slot(row, from);
+        const end = start + lists.run(start, known - from);
+        for (let slot = start; slot < end; slot++) {
+          const anchor = neighbours[slot]!;
+          for (let i = this.#anchors.last(anchor); i >= 0; i = this.#anchors.previous(i)) {
+            if (relations[slot] !== relation[i] || forward.count(anchor) > hub) continue;
+            this.#mark(row, mask, i * stride);
+          }
         }
+        from += end - start;
       }
     }
   }

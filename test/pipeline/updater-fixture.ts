@@ -53,6 +53,7 @@ const TRAINER: TrainerSettings = {
   threads: 1,
   maxRows: 1000,
   maxKnownEdges: 10_000,
+  knownEdgesBytes: 1_000_000,
   entityTypes: TYPES,
   relations: RELATIONS.map(({ name, lhs, rhs }) => ({
     name,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KnownPositives, type MaskTask, type Side } from '../../src/sampling/known-positives.ts';
 import { Random } from '../../src/sampling/random.ts';
+import { MemoryFile } from './memory-file.ts';
 import { PositivesSet } from './positives-set.ts';
 
 // Few enough that edges are often removed and candidates often known.
@@ -41,6 +42,9 @@ function partsOf({ mask, edges, stride, count }: MaskTask): { counted: number[][
   };
 }
 
+/** Four pages for each side. */
+const LITTLE = { bytes: 1, file: () => new MemoryFile() };
+
 describe('KnownPositives', () => {
   it('agrees with a set of edges after any adding and removing, on both sides', () => {
     fc.assert(
@@ -50,8 +54,10 @@ describe('KnownPositives', () => {
         fc.array(row, { maxLength: 20, size: 'max' }),
         fc.constantFrom<Side>('lhs', 'rhs'),
         fc.constantFrom(0, 3, Number.POSITIVE_INFINITY),
-        (changes, asked, candidates, side, hub) => {
-          const known = new KnownPositives({ maxRows: ROWS, maxEdges: 1000 });
+        fc.boolean(),
+        (changes, asked, candidates, side, hub, paged) => {
+          const memory = paged ? LITTLE : undefined;
+          const known = new KnownPositives({ maxRows: ROWS, maxEdges: 1000, memory });
           const set = new PositivesSet();
           for (const [[lhs, name, rhs], live] of changes) {
             if (live === set.has(lhs, name, rhs)) continue;
@@ -77,8 +83,8 @@ describe('KnownPositives', () => {
     );
   });
 
-  it('is exact at a hub of 50,000 edges, whichever side is walked', () => {
-    const known = new KnownPositives({ maxRows: 50_010, maxEdges: 100_000 });
+  it.each([undefined, LITTLE])('is exact at a hub of 50,000 edges, whichever side is walked', (memory) => {
+    const known = new KnownPositives({ maxRows: 50_010, maxEdges: 100_000, memory });
     for (let user = 1; user <= 50_000; user++) known.add(user, 0, 0);
     // The hub is the anchor: the candidates' lists are shorter.
     const anchor = taskOf('lhs', [[1, 0, 0]], [1, 2, 50_000, 50_001, 2]);

@@ -12,18 +12,21 @@ import type {
   Triples,
 } from '../../pipeline/training/trainer.ts';
 import { unpackError } from '../wire-error.ts';
-import { buffersOf, type Call, copyOf, type Reply } from './wire.ts';
+import { buffersOf, type Call, copyOf, type Reply, type Starting } from './wire.ts';
 
 interface Waiting {
   resolve(reply: Reply): void;
   reject(error: Error): void;
 }
 
-/** A trainer in a thread of its own, so that training never holds up the caller's event loop. */
-export function threadTrainer(settings: TrainerSettings): Trainer {
+/**
+ * A trainer in a thread of its own, so that training never holds up the caller's event loop.
+ * scratchFolder: for a file of what does not fit in memory; nothing is left there.
+ */
+export function threadTrainer(settings: TrainerSettings, scratchFolder: string): Trainer {
   // From sources the entry is TypeScript, from dist JavaScript; this file's own name tells which.
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  return new ThreadTrainer(new URL(`./worker${extension}`, import.meta.url), settings);
+  return new ThreadTrainer(new URL(`./worker${extension}`, import.meta.url), { settings, scratchFolder });
 }
 
 /** See {@link threadTrainer}; exported to be run with an entry that dies. */
@@ -35,8 +38,8 @@ export class ThreadTrainer implements Trainer {
   #ended: FatalError | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(entry: URL, settings: TrainerSettings) {
-    this.#worker = new Worker(entry, { workerData: settings, name: 'trainer' });
+  constructor(entry: URL, starting: Starting) {
+    this.#worker = new Worker(entry, { workerData: starting, name: 'trainer' });
     this.#worker.on('message', (reply: Reply) => {
       const waiting = this.#waiting.shift();
       if (reply.kind === 'failed') waiting?.reject(unpackError(reply.error));

@@ -4,10 +4,17 @@ import type {
   HeldRows,
   LoadedRows,
   TrainBatch,
+  TrainerSettings,
   TrainReport,
   Triples,
 } from '../../pipeline/training/trainer.ts';
 import type { WireError } from '../wire-error.ts';
+
+/** What the trainer's thread is started with. */
+export interface Starting {
+  readonly settings: TrainerSettings;
+  readonly scratchFolder: string;
+}
 
 /** A call to the trainer's thread. */
 export type Call =

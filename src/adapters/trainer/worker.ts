@@ -4,10 +4,10 @@ import { FatalError } from '../../errors.ts';
 import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
 import { type KernelMaker, TrainerCore } from '../../pipeline/training/train.ts';
-import type { TrainerSettings } from '../../pipeline/training/trainer.ts';
 import { packError } from '../wire-error.ts';
 import { startSteppers } from './hogwild/start.ts';
-import { buffersOf, type Call, type Reply } from './wire.ts';
+import { ScratchFile } from './scratch-file.ts';
+import { buffersOf, type Call, type Reply, type Starting } from './wire.ts';
 
 const port = parentPort;
 if (port === null) {
@@ -28,9 +28,9 @@ port.on('message', (call: Call) => {
 
 function answer(call: Call): Reply {
   try {
-    const settings: TrainerSettings = workerData;
+    const { settings, scratchFolder }: Starting = workerData;
     // Made at the first call, so that what is wrong with the settings is that call's error.
-    core ??= new TrainerCore(settings, KERNELS);
+    core ??= new TrainerCore(settings, KERNELS, () => new ScratchFile(scratchFolder));
     switch (call.method) {
       case 'train':
         return { kind: 'trained', report: core.train(call.argument) };

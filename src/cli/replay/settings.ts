@@ -8,7 +8,7 @@ export type Settings = Readonly<Record<string, string>>;
  * replay has one.
  */
 export function settingsOf({ tuning, limits }: Config, graph: GraphConfig): Settings {
-  const { model, maxRows: _, threads: _threads, ...training } = graph.trainer;
+  const { model, maxRows: _rows, knownEdgesBytes: _bytes, threads: _threads, ...training } = graph.trainer;
   return flat({
     topics: graph.topics.map(({ name }) => name),
     model,

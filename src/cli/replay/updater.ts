@@ -69,7 +69,10 @@ export function composeReplay(
     sink: sink ?? NOWHERE,
     store,
     // A digest is to be the same on every machine.
-    trainer: threadTrainer({ ...graph.trainer, kernel: reproducible(graph.trainer.kernel), threads: 1 }),
+    trainer: threadTrainer(
+      { ...graph.trainer, kernel: reproducible(graph.trainer.kernel), threads: 1 },
+      config.state,
+    ),
     deadLetter: (_, { code }) => {
       rejected.set(code, (rejected.get(code) ?? 0) + 1);
       return undefined;

@@ -90,7 +90,7 @@ export async function composeUpdater(
       return rows < READER_ROWS ? undefined : openForReading(graph, place, openRocksdbThread);
     },
     image: imageFile(imagePath(place)),
-    trainer: threadTrainer(graph.trainer),
+    trainer: threadTrainer(graph.trainer, config.state),
     deadLetter: (record, problem) => {
       const topic = topics.get(record.topic);
       if (topic === undefined || deadLetterGraph(config, topic.name) !== graph.name) return undefined;

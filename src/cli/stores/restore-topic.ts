@@ -55,7 +55,7 @@ export async function planFromTopic(
 
 async function fold(
   store: GraphStore,
-  { name, model, trainer }: GraphConfig,
+  { name, folder, model, trainer }: GraphConfig,
   reader: LogReader,
   topic: string,
   output: Output,
@@ -63,7 +63,7 @@ async function fold(
   const ranges = await reader.ranges([topic]);
   const of = ranges.reduce((sum, { low, high }) => sum + high - low, 0);
   const stretches = ranges.map(({ low, high, ...partition }) => ({ ...partition, from: low, until: high }));
-  const start = await freshRows(trainer);
+  const start = await freshRows(trainer, folder);
   const folding = new TopicFold({ graph: name, model, space: randomUUID(), store, start });
   const reading = await reader.read(stretches);
   try {
@@ -95,8 +95,8 @@ async function fold(
 const NOTHING_DUE = { everything: false, holdMs: 0, epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
 
 /** Relation rows and random state as a fresh store's, made by what makes those. */
-async function freshRows(settings: GraphConfig['trainer']): Promise<Checkpoint> {
-  const trainer = threadTrainer(settings);
+async function freshRows(settings: GraphConfig['trainer'], folder: string): Promise<Checkpoint> {
+  const trainer = threadTrainer(settings, folder);
   try {
     await trainer.start(undefined);
     return await trainer.checkpoint({ now: 0, ...NOTHING_DUE });

@@ -7,6 +7,7 @@ import { KnownPositives } from '../../sampling/known-positives.ts';
 import { Negatives } from '../../sampling/negatives.ts';
 import { Random } from '../../sampling/random.ts';
 import { rehearse } from '../../sampling/rehearsal.ts';
+import type { PageFile } from '../../sampling/slot-pages.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { ChunkTrainer } from './chunk-trainer.ts';
 import { Evaluator } from './evaluate.ts';
@@ -79,7 +80,8 @@ export class TrainerCore {
   #started = false;
   #broken: string | undefined;
 
-  constructor(settings: TrainerSettings, kernels: KernelMaker) {
+  /** file: where live edges are that are not in memory; without it, all are. */
+  constructor(settings: TrainerSettings, kernels: KernelMaker, file?: () => PageFile) {
     const { model, relations, maxRows, threads } = settings;
     const types = settings.entityTypes.length;
     const limits = chunkLimits(settings);
@@ -89,7 +91,8 @@ export class TrainerCore {
     this.#table = new Table(tableOptions(settings, kernels));
     const kernel = kernels.createKernel(settings.kernel, this.#table, model, limits);
     this.#types = new TypeRows(types, maxRows);
-    this.#known = new KnownPositives({ maxRows, maxEdges: settings.maxKnownEdges });
+    const memory = file && { bytes: settings.knownEdgesBytes, file };
+    this.#known = new KnownPositives({ maxRows, maxEdges: settings.maxKnownEdges, memory });
     this.#candidates = new FixedCandidates({ types, size: settings.evaluatedCandidates, rows: this.#types });
     this.#rows = new TrainerRows(this.#table, this.#types);
     this.#evaluator = new Evaluator({

@@ -18,6 +18,8 @@ export interface TrainerSettings {
   readonly maxRows: number;
   /** Live edges remembered, to keep them out of the negatives and to be rehearsed; past it, further ones are not. */
   readonly maxKnownEdges: number;
+  /** Bytes of memory for these; where there is a place for what is beyond them, the rest is there. */
+  readonly knownEdgesBytes: number;
   /** Entity types by index. */
   readonly entityTypes: readonly string[];
   /** Relations by index, with the indices of their entity types. */

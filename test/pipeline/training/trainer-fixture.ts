@@ -30,6 +30,7 @@ export const settings: TrainerSettings = {
   threads: 1,
   maxRows: 600,
   maxKnownEdges: 10_000,
+  knownEdgesBytes: 1_000_000,
   entityTypes: ['user', 'tweet'],
   relations: [
     { name: 'follows', lhsType: 0, rhsType: 0 },

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startSteppers } from '../../../../src/adapters/trainer/hogwild/start.ts';
 import { threadTrainer } from '../../../../src/adapters/trainer/thread.ts';
@@ -140,7 +141,7 @@ describe.runIf(process.platform === 'linux')('a trainer thread with steppers', (
       .sort();
 
   it('takes them along when it is stopped', async () => {
-    const trainer = threadTrainer({ ...settings, kernel: 'wasm', threads: 3 });
+    const trainer = threadTrainer({ ...settings, kernel: 'wasm', threads: 3 }, tmpdir());
     await trainer.start(undefined);
     const world = new World(2);
     for (let i = 0; i < 3; i++) expect((await trainer.train(world.next())).edges).toBe(40);
