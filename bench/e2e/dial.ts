@@ -5,7 +5,7 @@
  */
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { HiggsTopic, type UpdaterRun } from './higgs.ts';
+import { Stream, type UpdaterRun } from './stream.ts';
 
 const SETTINGS: readonly (readonly string[])[] = [
   [],
@@ -29,7 +29,7 @@ const { values } = parseArgs({ options: { higgs: { type: 'string' }, limit: { ty
 if (values.higgs === undefined) throw new Error('--higgs: expected the path of higgs-activity_time.txt.gz');
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const topic = await HiggsTopic.start(values.higgs, { limit: values.limit, embedded: true, say });
+const topic = await Stream.start({ higgs: values.higgs, limit: values.limit }, { embedded: true, say });
 try {
   console.log('# What speed costs in quality\n');
   const limit = values.limit === undefined ? '' : ` --limit ${values.limit}`;

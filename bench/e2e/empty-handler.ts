@@ -1,11 +1,11 @@
-/** Reads a topic to its end with kafkajs and does nothing with it: `node bench/e2e/empty-handler.ts BROKERS TOPIC RECORDS`. */
+/** Reads topics to their end with kafkajs and does nothing with it: `node bench/e2e/empty-handler.ts BROKERS TOPIC,… RECORDS`. */
 import { Kafka, logLevel } from 'kafkajs';
 
-const [brokers = '', topic = '', records = '0'] = process.argv.slice(2);
+const [brokers = '', topics = '', records = '0'] = process.argv.slice(2);
 const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING });
 const consumer = kafka.consumer({ groupId: crypto.randomUUID() });
 await consumer.connect();
-await consumer.subscribe({ topics: [topic], fromBeginning: true });
+await consumer.subscribe({ topics: topics.split(','), fromBeginning: true });
 let left = Number(records);
 let first: { readonly at: number; readonly left: number } | undefined;
 const done = Promise.withResolvers<void>();

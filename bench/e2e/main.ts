@@ -1,7 +1,7 @@
 /**
  * The whole way, from a Kafka topic to a topic of vectors, against a kafkajs handler that does nothing on the same topic,
- * interleaved in one run, as Markdown: `npm run bench:e2e -- --higgs FILE`.
- * --rounds; --limit: so many events of it; --set training.updatesPerEdge=1: over the configuration, may be repeated;
+ * interleaved in one run, as Markdown: `npm run bench:e2e -- --higgs FILE`, or `-- --world EVENTS` for the demo's world.
+ * --rounds; --limit: so many events of the file; --repeat: all of it so many times, each later; --set training.updatesPerEdge=1: over the configuration, may be repeated;
  * --profiles FOLDER: keeps the processor profiles there.
  */
 import { availableParallelism, cpus, loadavg } from 'node:os';
@@ -9,22 +9,27 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { commandLine } from '../command-line.ts';
 import { median } from '../median.ts';
-import { HiggsTopic, type Run, type UpdaterRun } from './higgs.ts';
 import { type Parts, partsOf } from './parts.ts';
+import { type Run, Stream, type UpdaterRun } from './stream.ts';
 
 const { values } = parseArgs({
   options: {
     higgs: { type: 'string' },
     limit: { type: 'string' },
+    repeat: { type: 'string' },
+    world: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     profiles: { type: 'string' },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
-if (values.higgs === undefined) throw new Error('--higgs: expected the path of higgs-activity_time.txt.gz');
+const { higgs, limit, repeat, world } = values;
+if (higgs === undefined && world === undefined)
+  throw new Error('--higgs: expected the path of higgs-activity_time.txt.gz; or --world and how many events');
+const contents = higgs === undefined ? { world: world ?? '' } : { higgs, limit, repeat };
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const topic = await HiggsTopic.start(values.higgs, { limit: values.limit, embedded: false, say });
+const topic = await Stream.start(contents, { embedded: false, say });
 try {
   const runs: UpdaterRun[] = [];
   const empties: Run[] = [];

@@ -6,7 +6,7 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { median } from '../median.ts';
-import { HiggsTopic } from './higgs.ts';
+import { Stream } from './stream.ts';
 
 const { values } = parseArgs({
   options: {
@@ -19,7 +19,7 @@ const { values } = parseArgs({
 if (values.higgs === undefined) throw new Error('--higgs: expected the path of higgs-activity_time.txt.gz');
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const topic = await HiggsTopic.start(values.higgs, { limit: values.limit, embedded: false, say });
+const topic = await Stream.start({ higgs: values.higgs, limit: values.limit }, { embedded: false, say });
 try {
   const lives: number[] = [];
   const replays: number[] = [];

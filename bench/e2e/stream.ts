@@ -6,7 +6,9 @@ import { startBroker } from '../../broker/start.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { withSettings } from '../../src/config/overrides.ts';
 import type { GraphConfig } from '../../src/config/resolve.ts';
+import { topicName } from '../../topics/index.ts';
 import { measured, type Usage } from '../child.ts';
+import { type Contents, fill } from './fill.ts';
 
 const COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'twhin.js');
 
@@ -31,34 +33,37 @@ export interface UpdaterRun extends Run, z.infer<typeof stopped> {
   readonly readRate: number;
 }
 
-/** The Higgs stream in a topic of a broker of its own, and what reads it. */
-export class HiggsTopic {
+/** A stream of events in the topics of a broker of its own, and what reads it. */
+export class Stream {
+  /** That a graph like `engagement` reads. */
   readonly records: number;
   readonly work: string;
   readonly #address: string;
   readonly #engagement: GraphConfig;
+  readonly #topics: readonly string[];
   readonly #end: () => Promise<void>;
 
   private constructor(parts: {
     records: number;
+    topics: readonly string[];
     work: string;
     address: string;
     engagement: GraphConfig;
     end: () => Promise<void>;
   }) {
     this.records = parts.records;
+    this.#topics = parts.topics;
     this.work = parts.work;
     this.#address = parts.address;
     this.#engagement = parts.engagement;
     this.#end = parts.end;
   }
 
-  /** file: higgs-activity_time.txt.gz; limit: so many events of it; embedded: a log of files instead of a broker. */
+  /** embedded: a log of files instead of a broker. */
   static async start(
-    file: string,
-    options: { limit: string | undefined; embedded: boolean; say: (line: string) => void },
-  ): Promise<HiggsTopic> {
-    const { limit, embedded, say } = options;
+    contents: Contents,
+    { embedded, say }: { embedded: boolean; say: (line: string) => void },
+  ): Promise<Stream> {
     const work = await mkdtemp(join(tmpdir(), 'twhin-e2e-bench-'));
     const [address, stop] = embedded ? [`file:${join(work, 'log')}`] : await brokerIn(work, say);
     const end = async () => {
@@ -69,18 +74,17 @@ export class HiggsTopic {
     if (engagement === undefined) throw new Error('there is no graph engagement');
     await measured([COMMAND, 'topics', 'apply'], envOf(address));
     say('feeding');
-    const feed = ['feed', file, '--topic', 'engagement', '--format', 'higgs', '--json'];
-    const fed = await measured(
-      [COMMAND, ...feed, ...(limit === undefined ? [] : ['--limit', limit])],
-      envOf(address),
-    );
-    return new HiggsTopic({ records: Number(JSON.parse(fed.stdout).sent), work, address, engagement, end });
+    const filled = await fill(contents, { address, command: COMMAND, work });
+    const topics = engagement.topics.map(({ name }) => topicName('twhin.', name));
+    const read = Object.entries(filled.records).filter(([topic]) => topics.includes(topic));
+    const records = read.reduce((sum, [, of]) => sum + of, 0);
+    return new Stream({ records, topics: read.map(([topic]) => topic), work, address, engagement, end });
   }
 
   /** kafkajs, which reads all and does nothing. */
   async emptyHandler(): Promise<Run> {
     const script = join(import.meta.dirname, 'empty-handler.ts');
-    const args = [script, this.#address, 'twhin.engagement', `${this.records}`];
+    const args = [script, this.#address, this.#topics.join(','), `${this.records}`];
     const usage = await measured(args, envOf(this.#address));
     return { rate: Number(/"rate":([\d.]+)/.exec(usage.stderr)?.[1]), usage };
   }
