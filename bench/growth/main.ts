@@ -1,8 +1,9 @@
 /**
  * One updater while its graph grows, from nothing to millions of entities: `npm run bench:growth`. Starts a broker, tells it
  * engagements as fast as the updater takes them, or at a pace, and reads the updater's metrics every ten seconds.
- * --events, --entities: at the end; --rate: events a second, where it is to be a pace; --set: over the configuration, may be
- * repeated; --svg FILE: the picture. The report goes to stdout, as Markdown; interrupted, it is of what there was until then.
+ * --events, --entities: at the end; --rate: events a second, where it is to be a pace; --ahead: told and not yet taken, at the
+ * most, never so few that the updater waits; --set: over the configuration, may be repeated; --svg FILE: the picture. The report
+ * goes to stdout, as Markdown; interrupted, it is of what there was until then.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,8 +22,6 @@ import { GrowingWorld } from './world.ts';
 const GRAPH = 'growing';
 const EVERY_MS = 10_000;
 const LOOK_MS = 500;
-/** Told and not yet taken, at the most: never so few that the updater waits. */
-const AHEAD = 60_000;
 const SEND = 2_000;
 /** Of each partition. The disk is to hold the store, and not all that was ever published. */
 const KEPT = { 'cleanup.policy': 'delete', 'retention.bytes': `${2 ** 28}`, 'segment.bytes': `${2 ** 26}` };
@@ -32,11 +31,13 @@ const { values } = parseArgs({
     events: { type: 'string', default: '20000000' },
     entities: { type: 'string', default: '2000000' },
     rate: { type: 'string' },
+    ahead: { type: 'string', default: '60000' },
     set: { type: 'string', multiple: true, default: [] },
     svg: { type: 'string' },
   },
 });
 const [events, entities] = [Number(values.events), Number(values.entities)];
+const ahead = Number(values.ahead);
 const rate = values.rate === undefined ? Number.POSITIVE_INFINITY : Number(values.rate);
 
 let interrupted = false;
@@ -98,7 +99,7 @@ async function grow(): Promise<Sample[]> {
       }
       if (running.over && !interrupted) throw new Error(`the updater ended:\n${running.stderr.slice(-2000)}`);
     }
-    const count = Math.min(SEND, events - told, ((now - began) / 1000) * rate - told, taken + AHEAD - told);
+    const count = Math.min(SEND, events - told, ((now - began) / 1000) * rate - told, taken + ahead - told);
     if (count < 1) await sleep(20);
     else {
       await sink.publish(world.next(Math.floor(count), input));

@@ -200,7 +200,7 @@ export class Updater {
   async #apply(parts: Parts, records: readonly SourceRecord[]): Promise<void> {
     const { tuning } = this.#options;
     const { reads, fetched } = await parts.ingest.read(records);
-    this.#cadence.look(parts.lag.appliedAt, this.#intake.queue.length);
+    this.#cadence.look(parts.lag.appliedAt, this.#intake.queue.length, parts.publisher.oldest);
     for (const read of reads) {
       const { record, problem } = read;
       this.#training.open.begin(this.#options.clock(), this.#intake.queue.takenSince);

@@ -30,8 +30,8 @@ interface Writing {
  */
 export class Cadence {
   /**
-   * While it catches up: how far behind it is. A vector that was published is not published again before it is as old: none is
-   * fresher in any case, and each costs it, and who reads it, as much as a fresh one. 0: as soon as it moved.
+   * How far behind it is, with what it reads or with what it publishes. A vector that was published is not published again before
+   * it is as old: none is fresher in any case, and each costs it, and who reads it, as much as a fresh one. 0: as soon as it moved.
    */
   holdMs = 0;
   /** When the last commit was asked for, epoch ms; and how many were. */
@@ -72,13 +72,18 @@ export class Cadence {
     this.#pace = { ...this.#tuning, commitEdges: commitEdges * times };
   }
 
-  /** appliedAt: time of the newest record applied, epoch ms, by the log; waiting: records at hand behind it. */
-  look(appliedAt: number | undefined, waiting: number): void {
+  /**
+   * appliedAt: time of the newest record applied, epoch ms, by the log; waiting: records at hand behind it; unsent: when the
+   * oldest record came whose vector is not acknowledged, epoch ms.
+   */
+  look(appliedAt: number | undefined, waiting: number, unsent: number | undefined): void {
     // Where batches are cut by count alone, commits must be as well: a full one cuts a batch.
     if (this.#tuning.lingerMs === Number.POSITIVE_INFINITY) return;
-    const late = appliedAt === undefined ? 0 : this.#clock() - appliedAt;
-    const catchesUp = late > BEHIND_MS && waiting >= WAITING_RECORDS && this.#asked >= FIRST_COMMITS;
-    this.holdMs = catchesUp ? late : 0;
+    const now = this.#clock();
+    const late = waiting >= WAITING_RECORDS ? now - (appliedAt ?? now) : 0;
+    const vectorsLate = now - (unsent ?? now);
+    const catchesUp = late > BEHIND_MS && this.#asked >= FIRST_COMMITS;
+    this.holdMs = Math.max(late, vectorsLate) > BEHIND_MS ? Math.max(late, vectorsLate) : 0;
     const { commitEdges, commitMs } = this.#tuning;
     this.#pace = catchesUp
       ? { ...this.#tuning, commitEdges: commitEdges * STRETCH, commitMs: commitMs * STRETCH }

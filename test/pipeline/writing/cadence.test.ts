@@ -37,7 +37,7 @@ test('a commit is due by its edges, or by time unless one is being written', () 
 test('one that is behind, with a batch at hand, writes larger ones until it has caught up', () => {
   const { cadence, after, pendingOf } = setUp();
   after(600);
-  cadence.look(START - 10_000, 5_000);
+  cadence.look(START - 10_000, 5_000, undefined);
   expect(cadence.isDue(pendingOf(3_199), IDLE, FEW)).toBe(false);
   expect(cadence.isFull(pendingOf(3_199))).toBe(false);
   expect(cadence.isDue(pendingOf(3_200), IDLE, FEW)).toBe(true);
@@ -49,22 +49,25 @@ test('one that is behind, with a batch at hand, writes larger ones until it has 
     [START - 1_000, 5_000],
     [undefined, 5_000],
   ] as const) {
-    cadence.look(START - 10_000, 5_000);
+    cadence.look(START - 10_000, 5_000, undefined);
     expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(false);
-    cadence.look(appliedAt, waiting);
+    cadence.look(appliedAt, waiting, undefined);
     expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
   }
 });
 
-test('while it catches up, what was published is held back for as long as it is behind', () => {
+test('what was published is held back for as long as it is behind, with reading or with publishing', () => {
   const { cadence, after } = setUp();
-  const held = (late: number, waiting: number) => {
-    cadence.look(START - late, waiting);
+  const held = (late: number, waiting: number, unsentFor?: number) => {
+    cadence.look(START - late, waiting, unsentFor === undefined ? undefined : START - unsentFor);
     return cadence.holdMs;
   };
   after(0);
   expect([held(20_000, 5_000), held(5_001, 5_000)]).toEqual([20_000, 5_001]);
   expect([held(5_000, 5_000), held(20_000, 1_000)]).toEqual([0, 0]);
+  // Its vectors wait for the brokers, while it reads what comes as it comes.
+  expect([held(10, 3, 5_000), held(10, 3, 5_001), held(20_000, 1_000, 6_000)]).toEqual([0, 5_001, 6_000]);
+  expect([held(9_000, 5_000, 7_000), held(7_000, 5_000, 9_000)]).toEqual([9_000, 9_000]);
 });
 
 test('the first commits of a process are as soon as any', () => {
@@ -72,7 +75,7 @@ test('the first commits of a process are as soon as any', () => {
   const cadence = new Cadence(tuning, () => START);
   cadence.begin(1_000_000);
   for (const due of [true, true, false]) {
-    cadence.look(START - 10_000, 5_000);
+    cadence.look(START - 10_000, 5_000, undefined);
     expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(due);
     cadence.asked(1_000_000);
   }
@@ -80,7 +83,7 @@ test('the first commits of a process are as soon as any', () => {
 
 test('one that catches up writes no more rows than memory is to hold', () => {
   const { cadence, pendingOf } = setUp();
-  cadence.look(START - 10_000, 5_000);
+  cadence.look(START - 10_000, 5_000, undefined);
   expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 131_071 })).toBe(false);
   expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 131_072 })).toBe(true);
   expect(cadence.isDue(pendingOf(399), IDLE, { changedRows: 131_072 })).toBe(false);
@@ -93,7 +96,7 @@ test('where batches are cut by count alone, so are commits, however far behind, 
   const { pendingOf } = setUp();
   const cadence = new Cadence({ ...PACE, lingerMs: Number.POSITIVE_INFINITY }, () => START);
   for (let i = 0; i < 2; i++) cadence.asked(1_000_000);
-  cadence.look(START - 10_000, 5_000);
+  cadence.look(START - 10_000, 5_000, undefined);
   expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
   expect(cadence.holdMs).toBe(0);
 });
@@ -103,7 +106,7 @@ test('where they may be as large as memory allows, how large is told by the tabl
   const counted = (rowsPerEdge: number, rows: number) => {
     const cadence = new Cadence({ ...PACE, lingerMs: Number.POSITIVE_INFINITY, rowsPerEdge }, () => START);
     cadence.begin(rows);
-    cadence.look(START - 10_000, 5_000);
+    cadence.look(START - 10_000, 5_000, undefined);
     const due = (trained: number) => cadence.isDue(pendingOf(trained), IDLE, { changedRows: 1e6 });
     return { cadence, due };
   };
@@ -121,10 +124,10 @@ test('where they may be as large as memory allows, how large is told by the tabl
 
 test('settings that change count from then on', () => {
   const { cadence, tuning, pendingOf } = setUp();
-  cadence.look(undefined, 0);
+  cadence.look(undefined, 0, undefined);
   tuning.commitEdges = 50;
   expect(cadence.isDue(pendingOf(50), IDLE, FEW)).toBe(true);
-  cadence.look(START - 10_000, 5_000);
+  cadence.look(START - 10_000, 5_000, undefined);
   expect(cadence.isDue(pendingOf(399), IDLE, FEW)).toBe(false);
   expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
   tuning.commitRows = 500_000;
