@@ -159,18 +159,12 @@ export class KnownPositives {
     const backward = task.side === 'rhs' ? this.#byRhs : this.#byLhs;
     this.#candidates.fill(candidates, count);
 
-    let ofCandidates = 0;
-    for (let k = 0; k < count; k++) {
-      if (this.#candidates.previous(k) < 0) ofCandidates += backward.count(candidates[k]!);
-    }
-    let ofAnchors = 0;
     for (let i = 0; i < edges; i++) {
       mask.fill(0, i * stride, i * stride + count);
       this.#mark(positives[i]!, mask, i * stride);
-      const known = forward.count(anchors[i]!);
-      if (known <= hub) ofAnchors += known;
     }
-    if (ofAnchors <= ofCandidates) this.#walkAnchors(task, forward);
+    const ofCandidates = backward.total(candidates, count, Number.POSITIVE_INFINITY);
+    if (forward.total(anchors, edges, hub) <= ofCandidates) this.#walkAnchors(task, forward);
     else this.#walkCandidates(task, forward, backward);
   }
 
@@ -196,8 +190,8 @@ export class KnownPositives {
     this.#anchors.fill(anchors, edges);
     for (let k = 0; k < count; k++) {
       const row = candidates[k]!;
-      if (this.#candidates.previous(k) >= 0) continue;
       const known = lists.count(row);
+      if (known === 0 || this.#candidates.previous(k) >= 0) continue;
       for (let from = 0; from < known; ) {
         const start = lists.slot(row, from);
         const end = start + lists.run(start, known - from);

@@ -18,8 +18,8 @@ const RELATIONS = 256;
  */
 export class NeighbourLists {
   readonly #pages: SlotPages;
-  readonly #start: Int32Array;
-  readonly #count: Int32Array;
+  /** [rows, 2] where a row's block starts, and how many entries it has: looked at together, of rows far from each other. */
+  readonly #lists: Int32Array;
   /** 0: no block; k: a block of 2^(k - 1) slots. */
   readonly #size: Uint8Array;
   /** By size: blocks that were given back, and where the page ends in which there is still room for others. */
@@ -31,8 +31,7 @@ export class NeighbourLists {
   constructor(maxRows: number, { sorted, ...pages }: SlotPagesOptions & { readonly sorted: boolean }) {
     this.#sorted = sorted;
     this.#pages = new SlotPages(pages);
-    this.#start = new Int32Array(maxRows);
-    this.#count = new Int32Array(maxRows);
+    this.#lists = new Int32Array(2 * maxRows);
     this.#size = new Uint8Array(maxRows);
   }
 
@@ -47,12 +46,23 @@ export class NeighbourLists {
   }
 
   count(row: number): number {
-    return this.#count[row]!;
+    return this.#lists[2 * row + 1]!;
+  }
+
+  /** Entries of the first so many of the rows in all; a row that has more than `most` counts for none. */
+  total(rows: Int32Array, first: number, most: number): number {
+    const lists = this.#lists;
+    let total = 0;
+    for (let i = 0; i < first; i++) {
+      const count = lists[2 * rows[i]! + 1]!;
+      if (count <= most) total += count;
+    }
+    return total;
   }
 
   /** Where the row's entry `i` is in `neighbours` and `relations`, until any other entry is asked for. */
   slot(row: number, i: number): number {
-    return this.#pages.at(this.#start[row]! + i);
+    return this.#pages.at(this.#lists[2 * row]! + i);
   }
 
   /** Of so many entries from that slot on, how many lie one behind the other: all but those of the longest lists. */
@@ -61,8 +71,8 @@ export class NeighbourLists {
   }
 
   add(row: number, neighbour: number, relation: number): void {
-    const place = this.#sorted ? this.#place(row, neighbour, relation) : this.#count[row]!;
-    if (place === this.#count[row]) this.load(row, neighbour, relation);
+    const place = this.#sorted ? this.#place(row, neighbour, relation) : this.count(row);
+    if (place === this.count(row)) this.load(row, neighbour, relation);
     else this.#insert(row, place, neighbour, relation);
   }
 
@@ -70,13 +80,13 @@ export class NeighbourLists {
   load(row: number, neighbour: number, relation: number): void {
     const place = this.#room(row);
     this.#set(this.#changing(row, place), neighbour, relation);
-    this.#count[row] = place + 1;
+    this.#lists[2 * row + 1] = place + 1;
   }
 
   /** Puts the entries of lists that were loaded in their places. */
   settle(): void {
     if (!this.#sorted) return;
-    for (let row = 0; row < this.#count.length; row++) if (this.#count[row]! > 1) this.#sort(row);
+    for (let row = 0; row < this.#size.length; row++) if (this.count(row) > 1) this.#sort(row);
   }
 
   /** Takes one entry out; false when it isn't there. */
@@ -85,8 +95,8 @@ export class NeighbourLists {
     if (place < 0) return false;
     if (this.#sorted) this.#close(row, place);
     else this.#moveLast(row, place);
-    if (--this.#count[row]! === 0) {
-      this.#free[this.#size[row]!]!.push(this.#start[row]!);
+    if (--this.#lists[2 * row + 1]! === 0) {
+      this.#free[this.#size[row]!]!.push(this.#lists[2 * row]!);
       this.#size[row] = 0;
     }
     return true;
@@ -94,7 +104,7 @@ export class NeighbourLists {
 
   /** Place of an entry in its list, or -1. */
   find(row: number, neighbour: number, relation: number): number {
-    const count = this.#count[row]!;
+    const count = this.count(row);
     const { neighbours, relations } = this;
     if (this.#sorted) {
       const place = this.#place(row, neighbour, relation);
@@ -115,7 +125,7 @@ export class NeighbourLists {
 
   /** As `slot`, of an entry that is going to be changed, and what follows it in its page. */
   #changing(row: number, i: number): number {
-    return this.#pages.changing(this.#start[row]! + i);
+    return this.#pages.changing(this.#lists[2 * row]! + i);
   }
 
   #set(slot: number, neighbour: number, relation: number): void {
@@ -138,12 +148,12 @@ export class NeighbourLists {
       [ofNeighbour, ofRelation] = [nextNeighbour, nextRelation];
       from += run;
     }
-    this.#count[row] = count + 1;
+    this.#lists[2 * row + 1] = count + 1;
   }
 
   /** Moves those behind a place by one to the front: in each page, the next one's first is its last. */
   #close(row: number, place: number): void {
-    const count = this.#count[row]!;
+    const count = this.count(row);
     for (let from = place; from < count; ) {
       const run = this.run(this.slot(row, from), count - from);
       const beyond = from + run < count ? this.slot(row, from + run) : undefined;
@@ -158,7 +168,7 @@ export class NeighbourLists {
   }
 
   #moveLast(row: number, place: number): void {
-    const last = this.slot(row, this.#count[row]! - 1);
+    const last = this.slot(row, this.count(row) - 1);
     const [neighbour, relation] = [this.neighbours[last]!, this.relations[last]!];
     this.#set(this.#changing(row, place), neighbour, relation);
   }
@@ -167,7 +177,7 @@ export class NeighbourLists {
   #place(row: number, neighbour: number, relation: number): number {
     const { neighbours, relations } = this;
     let low = 0;
-    let high = this.#count[row]!;
+    let high = this.count(row);
     while (low < high) {
       const middle = (low + high) >>> 1;
       const slot = this.slot(row, middle);
@@ -180,7 +190,7 @@ export class NeighbourLists {
   }
 
   #sort(row: number): void {
-    const count = this.#count[row]!;
+    const count = this.count(row);
     const keys = this.#copy(row, count).sort();
     for (let from = 0; from < count; ) {
       const slot = this.#changing(row, from);
@@ -209,10 +219,10 @@ export class NeighbourLists {
 
   /** How many entries the row has, with room for one more. */
   #room(row: number): number {
-    const count = this.#count[row]!;
+    const count = this.count(row);
     const size = this.#size[row]!;
     if (size > 0 && count < 2 ** (size - 1)) return count;
-    const from = this.#start[row]!;
+    const from = this.#lists[2 * row]!;
     const to = this.#take(size + 1);
     for (let i = 0; i < count; i++) {
       const slot = this.#pages.at(from + i);
@@ -220,7 +230,7 @@ export class NeighbourLists {
       this.#set(this.#pages.changing(to + i), neighbour, relation);
     }
     if (size > 0) this.#free[size]!.push(from);
-    this.#start[row] = to;
+    this.#lists[2 * row] = to;
     this.#size[row] = size + 1;
     return count;
   }
