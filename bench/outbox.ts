@@ -41,6 +41,7 @@ const checkpoint = () => {
     ...{ step: 1, random: new Uint32Array(2), rows: Int32Array.from(rows).sort() },
     ...{ floats: new Float32Array(VECTORS * (DIM + 2)), moved: new Float32Array(VECTORS) },
     publish: new Uint8Array(VECTORS).fill(1),
+    held: 0,
   };
 };
 const checkpoints = Array.from({ length: WARMUP + COMMITS }, checkpoint);

@@ -1,7 +1,8 @@
 /**
  * The whole way, from a Kafka topic to a topic of vectors, against a kafkajs handler that does nothing on the same topic,
  * interleaved in one run, as Markdown: `npm run bench:e2e -- --higgs FILE`, or `-- --world EVENTS` for the demo's world.
- * --rounds; --limit: so many events of the file; --repeat: all of it so many times, each later; --set training.updatesPerEdge=1: over the configuration, may be repeated;
+ * --rounds; --limit: so many events of the file; --repeat: all of it so many times, each later;
+ * --set training.updatesPerEdge=1: over the configuration, may be repeated;
  * --profiles FOLDER: keeps the processor profiles there.
  */
 import { availableParallelism, cpus, loadavg } from 'node:os';

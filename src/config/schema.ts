@@ -85,7 +85,7 @@ export const configFileSchema = z.strictObject({
     .strictObject({
       everyEdges: whole.default(4_096),
       everyMs: positive.default(500),
-      /** Rows in a commit while it catches up, or replays; at the peak 4 KiB of memory each. More make it faster. */
+      /** Rows in a commit while it catches up, or replays; at the peak 3 to 5 KiB of memory each. More make it faster. */
       mostRows: whole.max(4_194_304).default(131_072),
     })
     .prefault({}),

@@ -69,6 +69,7 @@ export class Updater {
           ? await this.#intake.pause(this.#waitMs())
           : await this.#intake.take(READ_RECORDS, this.#waitMs());
         if (this.#failure) throw this.#failure;
+        this.#cadence.look(parts.lag.appliedAt, this.#intake.queue.length, parts.publisher.oldest);
         if (records.length > 0) await this.#apply(parts, records);
         else this.#intake.applySkips(parts.read);
         if (this.#training.isDue(records.length === 0)) await this.#train();
@@ -200,7 +201,6 @@ export class Updater {
   async #apply(parts: Parts, records: readonly SourceRecord[]): Promise<void> {
     const { tuning } = this.#options;
     const { reads, fetched } = await parts.ingest.read(records);
-    this.#cadence.look(parts.lag.appliedAt, this.#intake.queue.length, parts.publisher.oldest);
     for (const read of reads) {
       const { record, problem } = read;
       this.#training.open.begin(this.#options.clock(), this.#intake.queue.takenSince);

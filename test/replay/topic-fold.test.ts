@@ -14,6 +14,7 @@ const START = {
   floats: Float32Array.from([0.5, -1, 0, 0, 1, 1, 0, 0, 2, 2, 0, 0, 3, 3, 0, 0]),
   publish: new Uint8Array(4),
   moved: new Float32Array(4),
+  held: 0,
 };
 const OURS = fingerprint(MODEL);
 const OTHERS = 'f'.repeat(16);

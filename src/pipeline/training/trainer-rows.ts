@@ -33,6 +33,8 @@ export class TrainerRows {
   #dirtyRows: number[] = [];
   /** [maxRows] 0 where it is dirty, or its drift is. Spares the scan a look into the table. */
   readonly #moved: Uint8Array;
+  /** Rows that are HELD. */
+  #held = 0;
   readonly #publishedAt: Float64Array;
   #loaded = false;
   #scannedAt = Number.NEGATIVE_INFINITY;
@@ -149,10 +151,12 @@ export class TrainerRows {
       copy[to + dim] = floats[at + accumulator]!;
       copy[to + dim + 1] = floats[at + drift]!;
       this.#dirty[row] = 0;
-      this.#moved[row] = floats[at + drift]! > 0 ? far : 0;
+      if (this.#moved[row] === HELD) this.#held--;
+      this.#moved[row] = entity && floats[at + drift]! > 0 ? far : 0;
+      if (this.#moved[row] === HELD) this.#held++;
     }
     this.#dirtyRows = [];
-    return { rows, floats: copy, publish, moved: movedBy };
+    return { rows, floats: copy, publish, moved: movedBy, held: this.#held };
   }
 
   /**

@@ -118,6 +118,8 @@ export interface Checkpoint {
   readonly random: Uint32Array;
   /** [n] rows that changed, ascending, relation rows included. */
   readonly rows: Int32Array;
+  /** Rows that moved more than epsilon and are held back, in all: a later checkpoint is to publish them. */
+  readonly held: number;
   /** [n, dim + 2]: vector, accumulator, drift. Drift is 0 where `publish` is set. */
   readonly floats: Float32Array;
   /** [n] 1: publish this row. Never set for relation rows. */

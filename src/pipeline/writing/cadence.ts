@@ -18,8 +18,8 @@ const SMALL_TABLE = 1.25;
 interface Writing {
   /** Acknowledged vectors that the store does not know to be. */
   readonly publisher: { readonly cleared: number };
-  /** A commit is being written. */
-  readonly committer: { readonly busy: boolean };
+  /** A commit is being written; vectors that the last one held back. */
+  readonly committer: { readonly busy: boolean; readonly held: number };
   /** As many rows as the table has. */
   readonly index: { readonly nextRow: number };
 }
@@ -111,7 +111,9 @@ export class Cadence {
     const byRows = this.#tuning.rowsPerEdge === undefined && !this.#isSmall(index.nextRow);
     const many = byRows && training.changedRows >= this.#tuning.commitRows;
     if (many && pending.trained >= this.#tuning.commitEdges) return true;
-    const waiting = pending.records > 0 || publisher.cleared > 0;
+    // What was held back needs no record to come before it is put up.
+    const released = committer.held > 0 && this.holdMs === 0;
+    const waiting = pending.records > 0 || publisher.cleared > 0 || released;
     return waiting && !committer.busy && this.#clock() - this.#lastAt >= commitMs;
   }
 }

@@ -53,6 +53,8 @@ export class Committer {
   step: number;
   watermark: number;
   readonly moves = new Moves();
+  /** Vectors that the last commit held back, see `Checkpoint`. */
+  held = 0;
   /** When the last commit was written, epoch ms. */
   writtenAt: number | undefined;
   readonly #options: CommitterOptions;
@@ -177,6 +179,7 @@ export class Committer {
     this.writtenAt = clock();
     const size = { records: pending.records, vectors: names.length };
     measures.commit(number, this.writtenAt - (this.writingSince ?? this.writtenAt), size);
+    this.held = checkpoint.held;
     this.step = checkpoint.step;
     this.watermark = head.watermark;
     overlay.written(number);

@@ -57,12 +57,14 @@ export function checkpointOf(parts: {
   vectors?: Record<number, readonly number[]>;
   publish?: readonly number[];
   moved?: Record<number, number>;
+  held?: number;
 }): Checkpoint {
   const rows = Object.keys(parts.vectors ?? {}).map(Number);
   return {
     step: parts.step ?? 1,
     random: Uint32Array.of(5, 6),
     rows: Int32Array.from(rows),
+    held: parts.held ?? 0,
     floats: Float32Array.from(rows.flatMap((row) => parts.vectors?.[row] ?? [])),
     publish: Uint8Array.from(rows, (row) => (parts.publish?.includes(row) ? 1 : 0)),
     moved: Float32Array.from(rows, (row) => parts.moved?.[row] ?? Number.NaN),

@@ -24,6 +24,7 @@ function setUp() {
       rows: written,
       publish,
       floats,
+      held,
     } = rows.checkpoint({
       now,
       everything,
@@ -31,7 +32,12 @@ function setUp() {
       maxAgeMs: MAX_AGE_MS,
       holdMs,
     });
-    return { written: [...written], published: [...written].filter((_, i) => publish[i] === 1), floats };
+    return {
+      written: [...written],
+      published: [...written].filter((_, i) => publish[i] === 1),
+      floats,
+      held,
+    };
   };
   return { table, types, rows, move, checkpoint };
 }
@@ -118,8 +124,9 @@ describe('TrainerRows', () => {
     move(never, 2 * EPSILON);
     // What was never published is not held back.
     expect(checkpoint(START + 10_000, false, 20_000).published).toEqual([never]);
-    expect(checkpoint(START + 19_999, false, 20_000).published).toEqual([]);
-    expect(checkpoint(START + 21_000, false, 20_000)).toMatchObject({ written: [far], published: [far] });
+    expect(checkpoint(START + 19_999, false, 20_000)).toMatchObject({ published: [], held: 1 });
+    const released = { written: [far], published: [far], held: 0 };
+    expect(checkpoint(START + 21_000, false, 20_000)).toMatchObject(released);
     // Held no longer, at once; and by age, however long it would be held.
     move(far, 2 * EPSILON);
     expect(checkpoint(START + 22_000, false, 20_000).published).toEqual([]);

@@ -8,7 +8,11 @@ const PACE: Pace = {
   ...{ batchEdges: 100, lingerMs: 50, commitEdges: 400, commitMs: 500, commitRows: 131_072 },
   ...{ queueBytes: 1e6, maxOutbox: 1e6 },
 };
-const IDLE = { publisher: { cleared: 0 }, committer: { busy: false }, index: { nextRow: 1_000_000 } };
+const IDLE = {
+  publisher: { cleared: 0 },
+  committer: { busy: false, held: 0 },
+  index: { nextRow: 1_000_000 },
+};
 const FEW = { changedRows: 10 };
 
 function setUp() {
@@ -29,7 +33,7 @@ test('a commit is due by its edges, or by time unless one is being written', () 
   expect(cadence.isDue(pendingOf(400), IDLE, FEW)).toBe(true);
   after(500);
   expect(cadence.isDue(pendingOf(1), IDLE, FEW)).toBe(true);
-  expect(cadence.isDue(pendingOf(1), { ...IDLE, committer: { busy: true } }, FEW)).toBe(false);
+  expect(cadence.isDue(pendingOf(1), { ...IDLE, committer: { busy: true, held: 0 } }, FEW)).toBe(false);
   expect(cadence.isDue(pendingOf(0), IDLE, FEW)).toBe(false);
   expect(cadence.isDue(pendingOf(0), { ...IDLE, publisher: { cleared: 1 } }, FEW)).toBe(true);
 });
@@ -68,6 +72,20 @@ test('what was published is held back for as long as it is behind, with reading 
   // Its vectors wait for the brokers, while it reads what comes as it comes.
   expect([held(10, 3, 5_000), held(10, 3, 5_001), held(20_000, 1_000, 6_000)]).toEqual([0, 5_001, 6_000]);
   expect([held(9_000, 5_000, 7_000), held(7_000, 5_000, 9_000)]).toEqual([9_000, 9_000]);
+});
+
+test('what was held back is due once it needs to be held no longer, though no record comes', () => {
+  const { cadence, after, pendingOf } = setUp();
+  const due = (held: number) =>
+    cadence.isDue(pendingOf(0), { ...IDLE, committer: { busy: false, held } }, FEW);
+  after(9_000);
+  cadence.look(START - 20_000, 5_000, undefined);
+  expect(due(3)).toBe(false);
+  cadence.look(START - 20_000, 0, undefined);
+  expect([due(3), due(0)]).toEqual([true, false]);
+  // Not while the brokers take none.
+  cadence.look(START - 20_000, 0, START - 20_000);
+  expect(due(3)).toBe(false);
 });
 
 test('the first commits of a process are as soon as any', () => {
