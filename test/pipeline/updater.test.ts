@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
@@ -210,6 +210,24 @@ describe('Updater', () => {
     expect(pauses[0]).toBeGreaterThan(5);
     expect(pauses[1]).toBe(0);
   });
+
+  it('publishes what it held back while it caught up, though nothing comes any more', async () => {
+    const log = new MemoryLog();
+    const timestamp = Date.now() - 20_000;
+    // Of three readings the second is applied while another waits; the third repeats what came, and trains nothing.
+    for (let i = 0; i < 3 * 1_024; i++) {
+      const [from, to] = i < 2_048 ? [`u${i % 37}`, `v${(i * 7) % 53}`] : ['u0', 'v0'];
+      log.append(FOLLOW, follow(from, to, i < 2_048 ? 1_000 + i : 1_000), { timestamp });
+    }
+    const store = new MemoryStore();
+    const tuning = { ...TUNING, epsilon: 0, lingerMs: 5, commitMs: 5, commitEdges: 32 };
+    const running = updater(log, store, { tuning, handOver: 3_072, clock: Date.now });
+    const ended = running.run();
+    await vi.waitFor(() => expect(running.progress().events.consumed).toBe(3_072), { timeout: 5_000 });
+    await vi.waitFor(() => expectTopicEqualsStore(log, store), { timeout: 5_000, interval: 100 });
+    running.stop();
+    await ended;
+  }, 15_000);
 
   it('moves every vector an edge names, and publishes it under its name', async () => {
     const log = manyFollows(50);
