@@ -1,15 +1,15 @@
 import { reasonOf } from '../../../errors.ts';
 import type { SourceRecord, Stretch, StretchCursor } from '../../../pipeline/ports.ts';
-import { Unpacking, wholeBatches } from './batches.ts';
+import { BatchDecoder, type Decoded, wholeBatches } from './batches.ts';
 import type { Fetched } from './fetch.ts';
 
 /** What one fetch brought. */
 interface Ahead {
   readonly bytes: number;
-  readonly unpacking: Unpacking;
+  readonly decoder: BatchDecoder;
 }
 
-export interface StretchOptions {
+export interface CursorOptions {
   /** Of unpacked records given at a time, about: packed ones may be many times smaller. */
   readonly handOverBytes: number;
   /** Called when there is room for more. */
@@ -17,26 +17,31 @@ export interface StretchOptions {
 }
 
 /**
- * One stretch of a partition between who fetches and who reads. What is read ahead stays as the broker packed it, so
- * that its bytes are what it takes up; records are made of it as they are asked for.
+ * One stretch of a partition between the fetch loop and its reader. What is read ahead stays as the broker packed it,
+ * so that its bytes are what it takes up; records are made of it as they are asked for.
  */
-export class KafkaStretch implements StretchCursor {
+export class PartitionCursor implements StretchCursor {
   readonly stretch: Stretch;
-  readonly #handOverBytes: number;
-  readonly #onTaken: () => void;
+  readonly #options: CursorOptions;
   #ahead: Ahead[] = [];
   #aheadBytes = 0;
   #fetchOffset: number;
+  /** Everything below was given to the reader. */
+  #given: number;
   #failure: Error | undefined;
   #waiting: PromiseWithResolvers<void> | undefined;
-  /** To be fetched for alone: beside others the broker had no room for a whole batch of it. */
+  /** To be fetched for alone: beside others the broker had no room for a whole batch of this partition. */
   alone = false;
 
-  constructor(stretch: Stretch, { handOverBytes, onTaken }: StretchOptions) {
+  constructor(stretch: Stretch, options: CursorOptions) {
     this.stretch = stretch;
     this.#fetchOffset = stretch.from;
-    this.#handOverBytes = handOverBytes;
-    this.#onTaken = onTaken;
+    this.#given = stretch.from;
+    this.#options = options;
+  }
+
+  get name(): string {
+    return `${this.stretch.topic}/${this.stretch.partition}`;
   }
 
   get fetchOffset(): number {
@@ -57,8 +62,8 @@ export class KafkaStretch implements StretchCursor {
     const { length, next } = wholeBatches(bytes, this.stretch.until, topic);
     if (length > 0) {
       const batches = { topic, partition, bytes: bytes.subarray(0, length), aborted };
-      const unpacking = new Unpacking(batches, this.#fetchOffset, this.stretch.until);
-      this.#ahead.push({ bytes: length, unpacking });
+      const decoder = new BatchDecoder(batches, this.#fetchOffset, this.stretch.until);
+      this.#ahead.push({ bytes: length, decoder });
       this.#aheadBytes += length;
     }
     if (next !== undefined) {
@@ -90,14 +95,26 @@ export class KafkaStretch implements StretchCursor {
 
   async next(): Promise<SourceRecord[] | undefined> {
     for (;;) {
+      const decoded = await this.nextDecoded();
+      if (decoded === undefined || decoded.records.length > 0) return decoded?.records;
+    }
+  }
+
+  /** The same, and how far it reaches: an answer without records passes what is not for readers. */
+  async nextDecoded(): Promise<Decoded | undefined> {
+    for (;;) {
       const ahead = this.#ahead[0];
       if (ahead !== undefined) {
-        const records = await this.#unpack(ahead);
-        if (records.length > 0) {
-          return records;
+        const decoded = await this.#decode(ahead);
+        if (decoded.next > this.#given) {
+          this.#given = decoded.next;
+          return decoded;
         }
       } else if (this.#failure !== undefined) {
         throw this.#failure;
+      } else if (this.#fetchOffset > this.#given) {
+        this.#given = Math.min(this.#fetchOffset, this.stretch.until);
+        return { records: [], next: this.#given };
       } else if (this.done) {
         return undefined;
       } else {
@@ -107,17 +124,17 @@ export class KafkaStretch implements StretchCursor {
     }
   }
 
-  async #unpack({ bytes, unpacking }: Ahead): Promise<SourceRecord[]> {
+  async #decode({ bytes, decoder }: Ahead): Promise<Decoded> {
     try {
-      const records = await unpacking.next(this.#handOverBytes);
-      if (unpacking.done && this.#ahead[0]?.unpacking === unpacking) {
+      const decoded = await decoder.next(this.#options.handOverBytes);
+      if (decoder.done && this.#ahead[0]?.decoder === decoder) {
         this.#ahead.shift();
         this.#aheadBytes -= bytes;
-        this.#onTaken();
+        this.#options.onTaken();
       }
-      return records;
+      return decoded;
     } catch (error) {
-      // Asked again, it must not go on behind what is damaged.
+      // Asked again, the cursor must not go on behind what is damaged.
       this.drop(error instanceof Error ? error : new Error(reasonOf(error)));
       throw error;
     }

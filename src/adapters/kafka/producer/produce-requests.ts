@@ -1,7 +1,6 @@
-import type { ICustomPartitioner, Message as KafkaMessage, PartitionMetadata } from 'kafkajs';
 import type { Message } from '../../../pipeline/ports.ts';
 import { partBytes } from './byte-writer.ts';
-import { grouped } from './grouped.ts';
+import type { PlainHeaders, PlainRecord } from './record-batch.ts';
 
 /** A request stays below the broker's default limit of 1 MiB a batch. */
 const REQUEST_BYTES = 900_000;
@@ -13,36 +12,31 @@ const HEADER_OVERHEAD_BYTES = 10;
 /** Messages that go to one partition in one request, in order. */
 export interface ProduceRequest {
   readonly partition: number;
-  readonly messages: KafkaMessage[];
+  readonly messages: PlainRecord[];
 }
-
-/** A message, ours or of kafkajs. */
-type Sized = Pick<Message, 'key' | 'value' | 'headers'> | KafkaMessage;
 
 /** Requests of one partition; there is room in the last. */
 interface Runs {
   readonly requests: ProduceRequest[];
-  last: KafkaMessage[];
+  last: PlainRecord[];
   lastBytes: number;
 }
 
 /**
- * The requests that send messages to a topic: one partition each, because kafkajs can resolve a request over several
- * leaders without having sent all of it; those of one partition in order. A message too large for one goes alone.
+ * The requests that send messages to a topic: one partition each, those of one partition in order. A message too large for
+ * one goes alone.
  */
 export function requestsOf(
-  topic: string,
   messages: readonly Message[],
-  partitionMetadata: PartitionMetadata[],
-  choose: ReturnType<ICustomPartitioner>,
+  partitions: number,
+  choose: (key: string | Uint8Array | null | undefined, partitions: number) => number,
 ): ProduceRequest[] {
   const byPartition = new Map<number, Runs>();
   // Vectors of one step share their headers.
   const headersBytes = new Map<Message['headers'], number>();
   for (const { key, value, headers } of messages) {
-    const record: KafkaMessage = { key, value: bufferOf(value), headers };
-    const partition = choose({ topic, partitionMetadata, message: record });
-    record.partition = partition;
+    const record: PlainRecord = { key, value, headers };
+    const partition = choose(key, partitions);
     let ofHeaders = headersBytes.get(headers);
     if (ofHeaders === undefined) {
       ofHeaders = bytesOfHeaders(headers);
@@ -55,7 +49,7 @@ export function requestsOf(
       byPartition.set(partition, runs);
     }
     if (runs.lastBytes + bytes > REQUEST_BYTES) {
-      runs.last = grouped(partition, []);
+      runs.last = [];
       runs.lastBytes = 0;
       runs.requests.push({ partition, messages: runs.last });
     }
@@ -66,26 +60,19 @@ export function requestsOf(
 }
 
 /** Size of the largest, as it counts against max.message.bytes. */
-export function largestBytes(messages: readonly Sized[]): number {
+export function largestBytes(messages: readonly PlainRecord[]): number {
   let largest = 0;
-  for (const { key, value, headers } of messages) {
-    const bytes = RECORD_OVERHEAD_BYTES + partBytes(key) + partBytes(value) + bytesOfHeaders(headers ?? {});
+  for (const { key, value, headers = {} } of messages) {
+    const bytes = RECORD_OVERHEAD_BYTES + partBytes(key) + partBytes(value) + bytesOfHeaders(headers);
     largest = Math.max(largest, bytes);
   }
   return largest;
 }
 
-function bufferOf(value: Uint8Array | null): Buffer | null {
-  return value === null || Buffer.isBuffer(value)
-    ? value
-    : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-}
-
-function bytesOfHeaders(headers: NonNullable<Sized['headers']>): number {
+function bytesOfHeaders(headers: PlainHeaders): number {
   let bytes = 0;
-  for (const [name, header] of Object.entries(headers)) {
-    bytes += HEADER_OVERHEAD_BYTES + Buffer.byteLength(name);
-    if (!Array.isArray(header)) bytes += partBytes(header);
+  for (const [name, value] of Object.entries(headers)) {
+    bytes += HEADER_OVERHEAD_BYTES + Buffer.byteLength(name) + partBytes(value);
   }
   return bytes;
 }

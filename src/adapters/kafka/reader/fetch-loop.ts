@@ -1,29 +1,28 @@
-import { FatalError, reasonOf } from '../../../errors.ts';
+import { FatalError, RetryableError, reasonOf, TwhinError } from '../../../errors.ts';
 import type { Stretch, StretchReading, Trouble } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../log-errors.ts';
 import type { Fetched, Wanted } from './fetch.ts';
-import { KafkaStretch } from './stretch.ts';
+import { PartitionCursor } from './partition-cursor.ts';
 
 /** Connections to the leaders of some topics' partitions, as they were when it was opened. */
 export interface Leaders {
-  /** By partition number. */
-  of(topic: string): readonly string[];
+  /** By partition number; undefined where a partition has no leader at the moment. */
+  of(topic: string): readonly (string | undefined)[];
   fetch(leader: string, wanted: readonly Wanted[], waitMs: number): Promise<Fetched[]>;
   close(): Promise<void>;
 }
 
-/** What a reading asks of a cluster. */
+/** What the fetch loop asks of a cluster. What it throws is an error of this program. */
 export interface Cluster {
   readonly address: string;
   missing(topics: readonly string[]): Promise<string[]>;
-  /** @throws what the connection says when the cluster can't be reached or one of the topics has no leader. */
   leaders(topics: readonly string[]): Promise<Leaders>;
   range(topic: string, partition: number): Promise<{ low: number; high: number }>;
   compacted(topic: string): Promise<boolean>;
 }
 
-export interface ReadingOptions {
+export interface FetchOptions {
   /** Read ahead for each cursor. */
   readonly aheadBytes: number;
   /** Asked for at a time, for each cursor. */
@@ -35,36 +34,51 @@ export interface ReadingOptions {
 const FETCH_WAIT_MS = 250;
 /** Between fetches that brought nothing while others were full: they must not wait at the broker then. */
 const IDLE_MS = 20;
+/** Leaders are looked up again so soon where a partition has none. */
+const LEADERLESS_MS = 1_000;
 const OUT_OF_RANGE = 1;
 const NOT_AUTHORIZED = 29;
 
 /**
- * Fetches for its cursors, one request at a time to each leader. A session lasts from connecting to the first failure
- * of any kind, a moved leader among them; the next begins where each cursor stands, so nothing is lost or repeated.
+ * Fetches for its cursors, one request at a time to each leader: the one way in which records leave Kafka. A session
+ * lasts from connecting to the first failure of any kind, a moved leader among them; the next begins where each cursor
+ * stands, so nothing is lost or repeated.
  */
-export class KafkaReading implements StretchReading {
-  readonly cursors: readonly KafkaStretch[];
+export class FetchLoop implements StretchReading {
+  readonly #cursors: PartitionCursor[] = [];
   readonly #cluster: Cluster;
-  readonly #options: ReadingOptions;
+  readonly #options: FetchOptions;
   readonly #closing = new AbortController();
-  readonly #running: Promise<void>;
+  #session = new AbortController();
+  #running: Promise<void> | undefined;
   #taken = Promise.withResolvers<void>();
   #failures = { count: 0, since: 0 };
 
-  constructor(cluster: Cluster, stretches: readonly Stretch[], options: ReadingOptions) {
+  constructor(cluster: Cluster, stretches: readonly Stretch[], options: FetchOptions) {
     this.#cluster = cluster;
     this.#options = options;
-    const onTaken = () => this.#stir();
-    const { fetchBytes } = options;
-    this.cursors = stretches.map(
-      (stretch) => new KafkaStretch(stretch, { handOverBytes: fetchBytes, onTaken }),
-    );
-    this.#running = this.#run();
+    for (const stretch of stretches) this.add(stretch);
+  }
+
+  get cursors(): readonly PartitionCursor[] {
+    return this.#cursors;
+  }
+
+  /** Fetches another stretch as well, from the next session on, which begins at once. */
+  add(stretch: Stretch): PartitionCursor {
+    const handOverBytes = this.#options.fetchBytes;
+    const cursor = new PartitionCursor(stretch, { handOverBytes, onTaken: () => this.#stir() });
+    if (this.#closing.signal.aborted) cursor.drop(readerClosed());
+    this.#cursors.push(cursor);
+    this.#session.abort();
+    this.#stir();
+    this.#running ??= Promise.resolve().then(() => this.#run());
+    return cursor;
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const cursor of this.cursors) {
+    for (const cursor of this.#cursors) {
       cursor.drop(readerClosed());
     }
     this.#stir();
@@ -78,33 +92,35 @@ export class KafkaReading implements StretchReading {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
-    while (!signal.aborted && this.cursors.some(({ done }) => !done)) {
+    while (!signal.aborted && this.#cursors.some(({ done }) => !done)) {
       try {
-        await this.#session();
+        this.#session = new AbortController();
+        await this.#fetchAll(AbortSignal.any([this.#session.signal, signal]));
       } catch (error) {
-        if (error instanceof FatalError) {
-          for (const cursor of this.cursors) cursor.fail(error);
+        if (!(error instanceof RetryableError)) {
+          for (const cursor of this.#cursors) cursor.fail(asFatal(error));
         } else if (!signal.aborted) {
           this.#trouble(error);
           await pause(backoffMs(this.#failures.count), signal);
         }
       }
     }
+    this.#running = undefined;
   }
 
-  #trouble(error: unknown): void {
+  #trouble(error: Error): void {
     const failures = this.#failures;
     failures.since = failures.count === 0 ? Date.now() : failures.since;
     failures.count++;
     const { count: attempt, since } = failures;
-    this.#options.onTrouble({ brokers: this.#cluster.address, since, attempt, reason: reasonOf(error) });
+    this.#options.onTrouble({ brokers: this.#cluster.address, since, attempt, reason: error.message });
   }
 
-  /** Returns when nothing is left to fetch, or closed. @throws what ended it. */
-  async #session(): Promise<void> {
-    const topics = new Set(this.cursors.filter(({ done }) => !done).map(({ stretch }) => stretch.topic));
+  /** Returns when nothing is left to fetch, or at the signal. @throws what ended it. */
+  async #fetchAll(signal: AbortSignal): Promise<void> {
+    const topics = new Set(this.#cursors.filter(({ done }) => !done).map(({ stretch }) => stretch.topic));
     const missing = await this.#cluster.missing([...topics]);
-    const there = this.cursors.filter((cursor) => {
+    const there = this.#cursors.filter((cursor) => {
       const gone = missing.includes(cursor.stretch.topic);
       if (gone) cursor.fail(topicsMissing([cursor.stretch.topic], this.#cluster.address));
       return !gone && !cursor.done;
@@ -114,19 +130,24 @@ export class KafkaReading implements StretchReading {
     }
     const leaders = await this.#cluster.leaders([...topics].filter((topic) => !missing.includes(topic)));
     const ending = new AbortController();
-    const signal = AbortSignal.any([ending.signal, this.#closing.signal]);
+    const until = AbortSignal.any([ending.signal, signal]);
+    until.addEventListener('abort', () => this.#stir(), { once: true });
     try {
+      const beyond = there.filter(({ stretch }) => stretch.partition >= leaders.of(stretch.topic).length);
+      for (const cursor of beyond) {
+        const { topic, partition } = cursor.stretch;
+        cursor.fail(partitionMissing(topic, partition, leaders.of(topic).length));
+      }
       const byLeader = Map.groupBy(
-        there,
+        there.filter(({ done }) => !done),
         ({ stretch: { topic, partition } }) => leaders.of(topic)[partition],
       );
-      const fetching = [...byLeader].map(async ([leader, cursors]) =>
-        leader === undefined ? refuse(cursors, leaders) : this.#fetch(leaders, leader, cursors, signal),
+      const fetching = [...byLeader].map(([leader, cursors]) =>
+        leader === undefined ? leaderless(cursors, until) : this.#fetch(leaders, leader, cursors, until),
       );
       await Promise.all(fetching);
     } finally {
       ending.abort();
-      this.#stir();
       await leaders.close();
     }
   }
@@ -134,7 +155,7 @@ export class KafkaReading implements StretchReading {
   async #fetch(
     leaders: Leaders,
     leader: string,
-    cursors: readonly KafkaStretch[],
+    cursors: readonly PartitionCursor[],
     signal: AbortSignal,
   ): Promise<void> {
     const { aheadBytes, fetchBytes } = this.#options;
@@ -166,7 +187,7 @@ export class KafkaReading implements StretchReading {
       }
       let moved = false;
       for (const fetched of answers) {
-        const cursor = asked.get(nameOf(fetched));
+        const cursor = asked.get(`${fetched.topic}/${fetched.partition}`);
         if (cursor !== undefined && (await this.#take(cursor, fetched, asked.size === 1))) moved = true;
       }
       this.#failures.count = 0;
@@ -177,8 +198,8 @@ export class KafkaReading implements StretchReading {
   }
 
   /** Whether the cursor is any further, or will be by being fetched for alone. */
-  async #take(cursor: KafkaStretch, fetched: Fetched, alone: boolean): Promise<boolean> {
-    const { topic, partition, error, stableOffset, bytes } = fetched;
+  async #take(cursor: PartitionCursor, fetched: Fetched, alone: boolean): Promise<boolean> {
+    const { topic, error, stableOffset, bytes } = fetched;
     if (error !== 0) {
       await this.#refused(cursor, error);
       return false;
@@ -203,13 +224,14 @@ export class KafkaReading implements StretchReading {
       cursor.passTo(stableOffset);
       return true;
     }
-    throw new Error(
-      `${topic}/${partition} ends at ${stableOffset}, but its leader gave no whole batch from ${cursor.fetchOffset} on`,
+    throw new RetryableError(
+      'no-whole-batch',
+      `${cursor.name} ends at ${stableOffset}, but its leader gave no whole batch from ${cursor.fetchOffset} on; look at the broker's log`,
     );
   }
 
-  /** @throws what ends the session, where asking again may help. */
-  async #refused(cursor: KafkaStretch, error: number): Promise<void> {
+  /** @throws RetryableError where asking again may help. */
+  async #refused(cursor: PartitionCursor, error: number): Promise<void> {
     const { topic, partition } = cursor.stretch;
     if (error === NOT_AUTHORIZED) {
       const message = `reading ${topic} is denied at ${this.#cluster.address}; grant READ on it to this user`;
@@ -223,25 +245,32 @@ export class KafkaReading implements StretchReading {
         return;
       }
     }
-    throw new Error(`the leader of ${topic}/${partition} gave no records: Kafka's error ${error}`);
+    throw new RetryableError(
+      'fetch-refused',
+      `the leader of ${cursor.name} gave no records: Kafka's error ${error}; it is asked again`,
+    );
   }
 }
 
 /** One cursor for each partition, as a request may name it once: of several, each in its turn. */
-function chosen(hungry: readonly KafkaStretch[], turn: number): Map<string, KafkaStretch> {
+function chosen(hungry: readonly PartitionCursor[], turn: number): Map<string, PartitionCursor> {
   const alone = hungry.filter((each) => each.alone);
   const first = alone[turn % Math.max(1, alone.length)];
-  const byPartition = Map.groupBy(first === undefined ? hungry : [first], ({ stretch }) => nameOf(stretch));
+  const byPartition = Map.groupBy(first === undefined ? hungry : [first], ({ name }) => name);
   return new Map([...byPartition].map(([name, cursors]) => [name, cursors[turn % cursors.length]!]));
 }
 
-function nameOf({ topic, partition }: { topic: string; partition: number }): string {
-  return `${topic}/${partition}`;
+/** Has the leaders looked up again after a moment, in which the other partitions are read. */
+async function leaderless(cursors: readonly PartitionCursor[], signal: AbortSignal): Promise<void> {
+  await pause(LEADERLESS_MS, signal);
+  if (signal.aborted) return;
+  const names = cursors.map(({ name }) => name).join(', ');
+  throw new RetryableError('no-leader', `no broker leads ${names} at the moment; look at the brokers`);
 }
 
-function refuse(cursors: readonly KafkaStretch[], leaders: Leaders): void {
-  for (const cursor of cursors) {
-    const { topic, partition } = cursor.stretch;
-    cursor.fail(partitionMissing(topic, partition, leaders.of(topic).length));
-  }
+function asFatal(error: unknown): FatalError {
+  if (error instanceof FatalError) return error;
+  const code = error instanceof TwhinError ? error.code : 'client-fault';
+  const message = `reading stopped: ${reasonOf(error)}`;
+  return new FatalError(code, message, { cause: error });
 }
