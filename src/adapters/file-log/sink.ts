@@ -1,7 +1,7 @@
 import { RetryableError, reasonOf } from '../../errors.ts';
 import type { Message, Sink } from '../../pipeline/ports.ts';
 import { keyPartitioner } from '../kafka/producer/partitioner.ts';
-import { LogPartition, type LogRecord, readTopic } from './file-log.ts';
+import { LogPartition, type LogRecord, readTopic } from './partition.ts';
 
 interface OpenTopic {
   readonly partitions: readonly LogPartition[];

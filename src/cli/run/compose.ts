@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { deadLetter, embeddingsName, topicName } from '../../../topics/index.ts';
-import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import { imageFile } from '../../adapters/image-file.ts';
 import type { openRocksdb } from '../../adapters/rocksdb/store.ts';
 import { openRocksdbThread } from '../../adapters/rocksdb/thread.ts';
@@ -9,7 +9,8 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { forgetTopic } from '../../graph/forget-topic.ts';
 import type { Log } from '../../log.ts';
 import type { Measures } from '../../pipeline/measures.ts';
-import { StandbySource } from '../../pipeline/reading/standby-source.ts';
+import type { Trouble } from '../../pipeline/ports.ts';
+import { soleLeadership } from '../../pipeline/sole-leadership.ts';
 import type { Tuning } from '../../pipeline/tuning.ts';
 import { Updater } from '../../pipeline/updater.ts';
 import type { Tracks } from '../../pipeline/writing/tracks.ts';
@@ -22,7 +23,7 @@ const READER_ROWS = 50_000;
 
 /** What an updater is composed on. */
 export interface Outside {
-  readonly connection: EventLog;
+  readonly connection: LogConnection;
   readonly log: Log;
   readonly openStore?: typeof openRocksdb;
   /** It waits, with its store kept warm, until the graph's group has no other reader. */
@@ -59,17 +60,14 @@ export async function composeUpdater(
   const place = livePlace(graph);
   const store = await openForWriting(graph, { place, openStore, keepsImage: true });
   for (const topic of reread) if (topics.has(topic)) await forgetTopic(store, topic);
-  const group = connection.source({
-    groupId,
-    standby,
-    topics: [...topics.keys()],
-    onTrouble: ({ brokers, since, attempt, reason }) =>
-      log.warn(
-        { graph: graph.name, brokers, since: new Date(since).toISOString(), attempt, reason },
-        `no broker answers at ${brokers} since ${new Date(since).toISOString()}; trying again`,
-      ),
-  });
-  const source = standby ? new StandbySource(group, connection.reader(), [...topics.keys()]) : group;
+  const onTrouble = ({ brokers, since, attempt, reason }: Trouble) =>
+    log.warn(
+      { graph: graph.name, brokers, since: new Date(since).toISOString(), attempt, reason },
+      `no broker answers at ${brokers} since ${new Date(since).toISOString()}; trying again`,
+    );
+  const eventLog = connection.log({ onTrouble });
+  const leadership =
+    connection.leadership({ groupId, standby, topics: [...topics.keys()], onTrouble }) ?? soleLeadership;
   const updater = new Updater({
     graph: graph.name,
     role: standby ? 'standby' : 'leader',
@@ -79,11 +77,12 @@ export async function composeUpdater(
     limits: config.limits,
     topics,
     embeddingsTopic,
-    source,
+    eventLog,
+    leadership,
     sink: connection.sink({
-      fenced: { topic: embeddingsTopic, id: groupId, confirm: () => source.confirm({ fresh: true }) },
+      fenced: { topic: embeddingsTopic, id: groupId, confirm: () => leadership.confirm({ fresh: true }) },
     }),
-    reader: connection.reader,
+    reader: eventLog,
     store,
     view: async () => {
       const rows = (await store.head())?.rows ?? 0;

@@ -1,5 +1,5 @@
 import { backoffMs, pause } from '../../adapters/backoff.ts';
-import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { HttpAddress } from '../../config/http-address.ts';
@@ -45,7 +45,7 @@ export async function run(
   const { config } = configuration;
   const reload = new Reload(configuration);
   const { log, faults } = rememberingFaults(surroundings.log());
-  const connection = world.connect(config.kafka, (level, message) => log[level]({}, message));
+  const connection = await world.connect(config.kafka, (level, message) => log[level]({}, message));
   const runs: GraphRun[] = [];
   const stop = () => {
     for (const each of runs) each.stop();
@@ -105,7 +105,7 @@ function bothOf(watch: Watch, telemetry: Telemetry): (graph: string) => Measures
 /** Makes the topics, however long the brokers are out of reach; returns early when stopped. */
 async function createTopics(
   config: Config,
-  connection: EventLog,
+  connection: LogConnection,
   stopping: AbortSignal,
   log: Log,
 ): Promise<void> {

@@ -27,7 +27,7 @@ export interface CommitterOptions {
   readonly publisher: Publisher;
   readonly writer: Writer;
   readonly tuning: Publishing;
-  /** Resolves while this process may write; see `Source.confirm`. */
+  /** Resolves while this process may write; see `Leadership.confirm`. */
   confirm(): Promise<void>;
   /**
    * Tells the log of what was just written. Before any of its vectors goes out: the group's note is then never behind
