@@ -4,7 +4,7 @@ import type { StoreModel } from '../../../state/open.ts';
 
 /** What the store alone says of an entity. */
 export interface Found {
-  readonly view: Omit<EntityView, 'movedBetween' | 'history'>;
+  readonly view: Omit<EntityView, 'movedBetween'>;
   /** Its step as the topic's headers have it; undefined where it has no vector. */
   readonly publishedStep: number | undefined;
 }

@@ -1,10 +1,10 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FINE_MS, History, type Point } from '../../../dashboard/history.ts';
+import { reasonOf } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import { type Disk, diskOf } from '../../../metrics/disk.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
-import type { Tracks } from '../../../pipeline/writing/tracks.ts';
-import { restoreTracks, tracksToText } from '../../../pipeline/writing/tracks-text.ts';
 import { total as totalOf } from '../../progress-line.ts';
 import { KeptFile } from './kept-file.ts';
 import type { RunGraph } from './run-graph.ts';
@@ -19,32 +19,31 @@ interface Before {
   readonly progress: Progress;
 }
 
-/** Records one graph's curves, and keeps them and its tracks beside its stores so that they outlive the process. */
+/** Records one graph's curves, and keeps them beside its stores so that they outlive the process. */
 export class Recorder {
-  readonly tracks: Tracks;
   readonly #run: RunGraph;
   readonly #historyFile: KeptFile;
-  readonly #tracksFile: KeptFile;
   readonly #recent: Before[] = [];
   #history = new History();
   #disk: Disk | undefined;
   #keptAt = 0;
 
-  private constructor(run: RunGraph, tracks: Tracks, log: Log) {
+  private constructor(run: RunGraph, log: Log) {
     const { folder } = run.graph;
     this.#run = run;
-    this.tracks = tracks;
     this.#historyFile = new KeptFile(join(folder, 'history.json'), 'the curves', log);
-    this.#tracksFile = new KeptFile(join(folder, 'tracks.json'), 'the tracks of entities', log);
   }
 
-  /** tracks: those that the graph's updaters fill. */
-  static async open(run: RunGraph, tracks: Tracks, log: Log): Promise<Recorder> {
-    const recorder = new Recorder(run, tracks, log);
+  static async open(run: RunGraph, log: Log): Promise<Recorder> {
+    const recorder = new Recorder(run, log);
     await recorder.#historyFile.read((text) => {
       recorder.#history = History.fromText(text);
     });
-    await recorder.#tracksFile.read((text) => restoreTracks(tracks, text));
+    // Earlier versions wrote the movements of entities to this file: its names may be of entities erased since.
+    const old = join(run.graph.folder, 'tracks.json');
+    await rm(old, { force: true }).catch((error: unknown) =>
+      log.warn({ file: old, reason: reasonOf(error) }, 'a file of an earlier version could not be removed'),
+    );
     recorder.#history.started(Date.now());
     return recorder;
   }
@@ -77,13 +76,10 @@ export class Recorder {
     if (now - this.#keptAt >= KEEP_MS) await this.keep();
   }
 
-  /** Writes down the curves, and the tracks where there is something new. */
+  /** Writes the curves to their file. */
   async keep(): Promise<void> {
     this.#keptAt = Date.now();
     await this.#historyFile.write(this.#history.toText());
-    if (!this.tracks.changed) return;
-    this.tracks.changed = false;
-    if (!(await this.#tracksFile.write(tracksToText(this.tracks)))) this.tracks.changed = true;
   }
 
   #values(progress: Progress, before: Before | undefined, now: number): Point['values'] {

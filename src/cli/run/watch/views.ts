@@ -1,8 +1,6 @@
-import type { DriftView, EntityView, MapView, RejectedView, Views } from '../../../adapters/http/views.ts';
+import type { EntityView, MapView, RejectedView, Views } from '../../../adapters/http/views.ts';
 import { type Projection, project } from '../../../dashboard/projection.ts';
-import { parseEntityKey } from '../../../graph/entity.ts';
 import type { Updater } from '../../../pipeline/updater.ts';
-import type { Track } from '../../../pipeline/writing/track.ts';
 import { Lookup } from './lookup.ts';
 import type { Recorder } from './recorder.ts';
 import { replaysOf } from './replays.ts';
@@ -34,10 +32,6 @@ export function viewsOf(
       const watched = of(graph);
       return watched && lookUp(lookup, watched, id);
     },
-    drift: (graph, id) => {
-      const track = of(graph)?.recorder.tracks.again(parseEntityKey(id));
-      return track && driftOf(track);
-    },
     map: async (graph) => {
       const run = of(graph)?.run;
       return run && made(maps, graph, () => new GraphMap(groupOf)).read(run.updater);
@@ -49,7 +43,7 @@ export function viewsOf(
   };
 }
 
-/** What the store says of the entity, and what is known here of when it moved; from now on it is followed. */
+/** What the store says of the entity, and between which points of the curves its vector last moved. */
 async function lookUp(
   lookup: Lookup,
   { run, recorder }: WatchedRun,
@@ -59,16 +53,10 @@ async function lookUp(
   const found = await lookup.find({ name, folder, model }, id);
   if (found === undefined) return undefined;
   const { view, publishedStep } = found;
-  const track = recorder.tracks.look(parseEntityKey(view.entity), Date.now());
   return {
     ...view,
     movedBetween: publishedStep === undefined ? {} : recorder.history.when(publishedStep),
-    history: driftOf(track),
   };
-}
-
-function driftOf(track: Track): DriftView {
-  return { since: track.since, points: track.points() };
 }
 
 function rejectedOf(updater: Updater | undefined, values: boolean): RejectedView | undefined {

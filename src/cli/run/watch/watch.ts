@@ -9,7 +9,6 @@ import type { Log } from '../../../log.ts';
 import { Metrics } from '../../../metrics/metrics.ts';
 import type { ReloadResult } from '../../../metrics/process.ts';
 import type { Measures } from '../../../pipeline/measures.ts';
-import { Tracks } from '../../../pipeline/writing/tracks.ts';
 import { VERSION } from '../../version.ts';
 import type { Fault } from './faults.ts';
 import { Recorder } from './recorder.ts';
@@ -33,7 +32,6 @@ export class Watch {
   readonly #options: WatchOptions;
   readonly metrics: Metrics;
   readonly #runs: WatchedRun[] = [];
-  readonly #tracks = new Map<string, Tracks>();
   readonly #startedAt = Date.now();
   /** By graph that is not ready, epoch ms. */
   readonly #unreadySince = new Map<string, number>();
@@ -73,21 +71,10 @@ export class Watch {
 
   readonly measuresOf = (graph: string): Measures => this.metrics.measuresOf(graph);
 
-  /** Of a graph's entities that are looked up here, whichever updater moves them. */
-  readonly tracksOf = (graph: string): Tracks => {
-    const tracks = this.#tracks.get(graph) ?? new Tracks();
-    this.#tracks.set(graph, tracks);
-    return tracks;
-  };
-
   /** Knows these graphs from now on: they are open. Curves are kept only where somebody can look at them. */
   async over(runs: readonly RunGraph[]): Promise<void> {
     const { log } = this.#options;
-    for (const run of runs) {
-      // Where nobody can look an entity up, none is followed.
-      const tracks = this.#server === undefined ? new Tracks() : this.tracksOf(run.graph.name);
-      this.#runs.push({ run, recorder: await Recorder.open(run, tracks, log) });
-    }
+    for (const run of runs) this.#runs.push({ run, recorder: await Recorder.open(run, log) });
     if (this.#server === undefined) return;
     this.#timer = setInterval(() => {
       const before = this.#recording;
