@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { startSteppers } from '../../src/adapters/trainer/hogwild/start.ts';
+import { startSteppers } from '../../src/adapters/trainer/hogwild/stepper.ts';
 import { PRESETS } from '../../src/config/presets.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
