@@ -14,7 +14,7 @@ import type { Tuning } from '../../pipeline/tuning.ts';
 import { Updater } from '../../pipeline/updater.ts';
 import { imagePath, openForReading, openForWriting } from '../../state/open.ts';
 import { livePlace } from '../../state/places.ts';
-import type { RunGraph } from './watch/run-graph.ts';
+import type { RunGraph } from './watch/status.ts';
 
 /** A store with fewer is loaded before a thread for it has started. */
 const READER_ROWS = 50_000;
