@@ -34,10 +34,10 @@ export class Session {
   async begin(groupOf: (entity: string) => string | undefined): Promise<void> {
     this.#watch = await this.#serve(groupOf);
     await this.#connection.admin().create(declaredTopics(this.#config));
-    const { measuresOf, tracksOf } = this.#watch;
+    const { measuresOf } = this.#watch;
     const runs = [];
     for (const graph of this.#config.graphs) {
-      const outside = { connection: this.#connection, log: silentLog, measuresOf, tracksOf };
+      const outside = { connection: this.#connection, log: silentLog, measuresOf };
       const composed = await composeUpdater(this.#config, graph, outside);
       this.updaters.push(composed.updater);
       runs.push({ graph, ...composed });

@@ -63,8 +63,7 @@ export async function run(
       ...{ settings: config.telemetry, version: VERSION, metrics: watch.metrics, env: process.env, log },
     });
     const measuresOf = bothOf(watch, telemetry);
-    const watching = { measuresOf, tracksOf: watch.tracksOf };
-    const outside = { connection, log, openStore: world.openStore, standby, reread, ...watching };
+    const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
     const inForce = () => reload.configuration;
     await openAll(
       options.graphs.map((graph) => ({ graph, configuration: inForce, outside, untilCaughtUp })),
