@@ -117,7 +117,7 @@ async function checkLog(
   log: Log,
   tell: (what: string, ok: boolean, detail: string) => void,
 ): Promise<boolean> {
-  const connection = connect(config.kafka, (level, message) => log[level]({}, message));
+  const connection = await connect(config.kafka, (level, message) => log[level]({}, message));
   const admin = connection.admin();
   try {
     const info = await withinTime(admin.info(), ANSWER_MS, `brokers at ${connection.describe}`);

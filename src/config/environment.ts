@@ -1,4 +1,4 @@
-import type { KafkaSettings } from '../adapters/kafka/client.ts';
+import type { KafkaSettings } from '../adapters/kafka/settings.ts';
 import type { TelemetrySettings } from '../telemetry/start.ts';
 import { readTelemetry } from './telemetry.ts';
 

@@ -13,7 +13,6 @@ import { FatalError, reasonOf, UsageError } from '../errors.ts';
  *   live.json                 which store is the live one; absent: main
  *   promote.json              which store is to be it, until that is so
  *   history.json              the dashboard's curves
- *   tracks.json               how the entities moved that were looked up there
  *   stores/<name>/            any other store, laid out the same
  *     db/ image holder.json
  *     origin.json            how it came to be, and the settings it is trained with

@@ -59,7 +59,7 @@ export async function replayCompare(
 ): Promise<void> {
   const config = await load();
   const { graph, opened } = await openBoth(config, names, options.graph, world.openStore);
-  const connection = world.connect(config.kafka, (level, message) => log()[level]({}, message));
+  const connection = await world.connect(config.kafka, (level, message) => log()[level]({}, message));
   try {
     const [a, b] = opened;
     const offsets = [a.head.offsets, b.head.offsets];

@@ -71,8 +71,10 @@ async function promote(
   const config = await surroundings.config(set);
   const graph = config.graphs.find((each) => each.name === plain.name) ?? plain;
   await check(graph, place);
-  const connection = surroundings.world.connect(config.kafka, (level, message) => log[level]({}, message));
-  const reader = connection.reader();
+  const connection = await surroundings.world.connect(config.kafka, (level, message) =>
+    log[level]({}, message),
+  );
+  const reader = connection.log();
   const started = performance.now();
   try {
     if (options.cpuShare !== undefined) lowerPriority();

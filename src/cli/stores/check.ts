@@ -105,8 +105,8 @@ function checked(store: GraphStore, place: StorePlace, output: Output): Promise<
 
 /** What the log holds of the topics that were read. */
 async function heldRanges(head: Head, { kafka }: Config, { world, log }: Surroundings): Promise<HeldRange[]> {
-  const connection = world.connect(kafka, (level, message) => log()[level]({}, message));
-  const reader = connection.reader();
+  const connection = await world.connect(kafka, (level, message) => log()[level]({}, message));
+  const reader = connection.log();
   try {
     const ranges = reader.ranges(Object.keys(head.offsets));
     return await withinTime(ranges, ANSWER_MS, `offsets at ${connection.describe}`);

@@ -1,4 +1,4 @@
-import type { LogReader, Offsets, PartitionRange, SourceRecord, Stretch } from '../../pipeline/ports.ts';
+import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import { Positions } from '../../pipeline/reading/positions.ts';
 import { Merge } from '../merge.ts';
 
@@ -14,7 +14,7 @@ export function heldStretches(ranges: readonly PartitionRange[], read: readonly 
 
 /** The first `limit` records of the stretches in the order of a replay. read: puts the content into a record. */
 export async function readHeldRecords(
-  reader: LogReader,
+  reader: EventLog,
   stretches: readonly Stretch[],
   limit: number,
   read: (record: SourceRecord) => SourceRecord,

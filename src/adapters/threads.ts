@@ -8,7 +8,12 @@ import {
   UsageError,
 } from '../errors.ts';
 
-/** An error as it crosses between threads: a class does not survive structured cloning. */
+/** URL of a thread's entry. source: its TypeScript file; a build has a JavaScript file of the same name. */
+export function threadEntry(source: URL): URL {
+  return import.meta.url.endsWith('.ts') ? source : new URL(source.href.replace(/\.ts$/, '.js'));
+}
+
+/** An error on its way between threads: structured cloning does not keep an error's class. */
 export interface WireError {
   readonly name: string;
   readonly code: string;
@@ -16,7 +21,18 @@ export interface WireError {
   readonly stack: string | undefined;
 }
 
-/** Makes an error ready to cross. code, what: of one that is not ours. */
+/** A thread's answer to a call that failed. */
+export interface Failed {
+  readonly kind: 'failed';
+  readonly error: WireError;
+}
+
+/** The answer that carries `error` to the caller. code, what: name an error that is not a TwhinError. */
+export function failed(error: unknown, code: string, what: string): Failed {
+  return { kind: 'failed', error: packError(error, code, what) };
+}
+
+/** Turns an error into a message. code, what: name an error that is not a TwhinError. */
 export function packError(error: unknown, code: string, what: string): WireError {
   const known = error instanceof TwhinError;
   return {
@@ -27,7 +43,7 @@ export function packError(error: unknown, code: string, what: string): WireError
   };
 }
 
-/** The error on the other side: same class, code, message and stack. */
+/** Turns the message back into an error of the same class, code, message and stack. */
 export function unpackError({ name, code, message, stack }: WireError): TwhinError {
   const error = make(name, code, message);
   if (stack !== undefined) error.stack = stack;

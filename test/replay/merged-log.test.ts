@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { type Digest, digest } from '../../src/graph/digest.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
 import type { Stretch } from '../../src/pipeline/ports.ts';
+import { soleLeadership } from '../../src/pipeline/sole-leadership.ts';
 import type { Updater } from '../../src/pipeline/updater.ts';
-import { type Limit, MergedSource } from '../../src/replay/merged-source.ts';
+import { type Limit, MergedLog } from '../../src/replay/merged-log.ts';
 import { DyingStore } from '../pipeline/dying-store.ts';
 import type { MemoryLog } from '../pipeline/memory-log.ts';
 import { type MemoryReaderOptions, memoryReader } from '../pipeline/memory-reader.ts';
@@ -23,13 +24,23 @@ interface Replaying {
 async function started(log: MemoryLog, store: MemoryStore, options: Replaying = {}) {
   const reader = memoryReader(log, options.reader);
   const stretches = options.range ?? (await wholeOf(reader, log));
-  const source = new MergedSource({
-    ...{ reader, stretches, topicIds: {}, read: withContent },
+  const merged = new MergedLog({
+    log: reader,
+    stretches,
+    topicIds: {},
+    read: withContent,
     limits: options.limits ?? [],
   });
   const commits = options.large ? { commitEdges: 2, rowsPerEdge: 40 } : { commitEdges: 10 };
   const pace = { batchEdges: 5, ...commits, queueBytes: options.queueBytes ?? 1_000_000 };
-  return { source, running: updater(log, store, { source, pace, role: 'shadow', deadLetters: false }) };
+  const running = updater(log, store, {
+    eventLog: merged,
+    leadership: soleLeadership,
+    pace,
+    role: 'shadow',
+    deadLetters: false,
+  });
+  return { merged, running };
 }
 
 async function replayed(log: MemoryLog, options: Replaying = {}): Promise<Digest> {
@@ -131,7 +142,7 @@ describe('a range replayed', () => {
   });
 });
 
-describe('a merged source', () => {
+describe('a merged log', () => {
   const follow = (at: number): Sent => ({
     topic: 'twhin.follow',
     partition: 0,
@@ -182,14 +193,20 @@ describe('a merged source', () => {
     const log = logOf(Array.from({ length: 6 }, (_, i) => follow(i + 1)));
     const reader = memoryReader(log);
     const limit = { records: 2, waitMs: () => 0 };
-    const options = { reader, stretches: await wholeOf(reader, log), topicIds: {}, read: withContent };
-    const source = new MergedSource({ ...options, limits: [limit] });
+    const merged = new MergedLog({
+      log: reader,
+      stretches: await wholeOf(reader, log),
+      topicIds: {},
+      read: withContent,
+      limits: [limit],
+    });
     const taken: number[] = [];
-    await source.start({
+    let room = Promise.withResolvers<void>();
+    await merged.follow([], {
       position: () => undefined,
-      accept: (records) => {
+      take: ({ records }) => {
         taken.push(...records.map(({ offset }) => offset));
-        return false;
+        return room.promise;
       },
       failed: (error) => expect.fail(error.message),
     });
@@ -202,18 +219,19 @@ describe('a merged source', () => {
       // Turns enough for two more hand-overs.
       for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
       expect(taken).toEqual(offsets);
-      source.resume();
+      room.resolve();
+      room = Promise.withResolvers();
     }
-    await source.stop();
+    await merged.close();
   });
 
   test('stops in the middle of a wait', async () => {
     const log = logOf([follow(1), follow(2)]);
     const limit = { records: 1, waitMs: () => 3_600_000 };
-    const { running, source } = await started(log, new MemoryStore(), { limits: [limit] });
+    const { running, merged } = await started(log, new MemoryStore(), { limits: [limit] });
     const end = running.run({ untilCaughtUp: true });
     await expect.poll(() => running.progress().events.consumed).toBe(1);
-    expect(source.reached({ topic: 'twhin.follow', partition: 0, from: 0, until: 2 })).toBe(1);
+    expect(merged.reached({ topic: 'twhin.follow', partition: 0, from: 0, until: 2 })).toBe(1);
     running.abandon();
     await end;
   });
