@@ -9,12 +9,11 @@ import type { LogLevel } from '../log.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
 import { checkBrokers, type Environment } from './environment.ts';
-import { frozen } from './freeze.ts';
 import { type HttpAddress, readHttpAddress } from './http-address.ts';
 import { PRESETS } from './presets.ts';
 import type { ConfigFile } from './schema.ts';
 
-/** γ of the margin loss where none is given, as in most papers. */
+/** Default γ of the margin loss, as in most papers. */
 const RANKING_MARGIN = 1;
 
 /** One graph, ready to run. */
@@ -32,9 +31,9 @@ export interface Config {
   readonly kafka: KafkaSettings;
   readonly topicPrefix: string;
   readonly state: string;
-  /** undefined where nothing is said of it. */
+  /** undefined where neither file nor environment names an address. */
   readonly http: HttpAddress | 'off' | undefined;
-  /** What OpenTelemetry is to send; undefined: nothing. */
+  /** What to send by OpenTelemetry; undefined: nothing. */
   readonly telemetry: Environment['telemetry'];
   readonly topics: readonly EventTopic[];
   readonly entityTypes: readonly string[];
@@ -45,7 +44,7 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
-/** TwHIN's own two graphs. A configuration may replace either or add to them. */
+/** TwHIN's own two graphs. A configuration may replace either and add others. */
 const GRAPHS: ConfigFile['graphs'] = {
   engagement: {
     topics: ['engagement', 'ad-click', 'search', 'erasure'],
@@ -54,7 +53,7 @@ const GRAPHS: ConfigFile['graphs'] = {
   follow: { topics: ['follow', 'ad-click', 'erasure'], relations: ['follows', 'clicks', 'promotes'] },
 };
 
-/** Puts file and environment together; `problems` gets a line for each thing that does not fit another. */
+/** Combines file and environment; `problems` gets a line for each value that contradicts another. */
 export function resolveConfig(
   file: ConfigFile,
   environment: Environment,
@@ -192,7 +191,7 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
   };
 }
 
-/** Left out where it is 1: a replay that was begun before there were weights goes on. */
+/** A weight of 1 is left out, so that a replay begun before weights existed can go on. */
 function weightOf(weight = 1): { weight?: number } {
   return weight === 1 ? {} : { weight };
 }
@@ -238,4 +237,13 @@ function pick<T extends { readonly name: string }>(
       problems.push(`${key}: expected one of ${from.map((each) => each.name).join(', ')}, seen "${name}"`);
     return found ? [found] : [];
   });
+}
+
+/** Freezes plain objects and arrays, however deep. */
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) frozen(part);
+  }
+  return value;
 }
