@@ -45,7 +45,7 @@ export const configFileSchema = z.strictObject({
   }),
   preset: z.enum(['measured', 'twhin']).default('measured').meta({
     description:
-      'Training recipe, which sets the defaults marked "preset" below. `measured` ranked best on replayed streams: distance, softmax, unit ball ([ADR 010](adr/010-recipe.md)). `twhin` is the recipe of the paper: dot product, logistic loss, in-batch negatives.',
+      'Training recipe. It sets the defaults of model and training that differ by preset below. `measured` ranked best on replayed streams: distance, softmax, unit ball ([ADR 010](adr/010-recipe.md)). `twhin` is the recipe of the paper: dot product, logistic loss, in-batch negatives.',
   }),
 
   kafka: z

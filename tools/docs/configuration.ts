@@ -115,7 +115,7 @@ function presetsOf(key: string): string {
   if (measured === undefined || twhin === undefined)
     throw new Error(`${key}: has neither a default nor "unset"`);
   if (measured === twhin) return shown(measured);
-  return `preset: ${shown(measured)}; with \`twhin\` ${shown(twhin)}`;
+  return `${shown(measured)}; with preset \`twhin\`: ${shown(twhin)}`;
 }
 
 function valuesOf({ type, enum: choices, minimum, exclusiveMinimum, maximum }: Node): string {
