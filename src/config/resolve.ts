@@ -71,31 +71,15 @@ export function resolveConfig(
     ...file.topics,
   ];
   checkUnique('entityTypes', entityTypes, problems);
-  checkUnique(
-    'relations',
-    relations.map(({ name }) => name),
-    problems,
-  );
-  checkUnique(
-    'topics',
-    topics.map(({ name }) => name),
-    problems,
-  );
+  checkUnique('relations', namesOf(relations), problems);
+  checkUnique('topics', namesOf(topics), problems);
   for (const { name, lhs, rhs } of relations) {
     for (const type of [lhs, rhs]) {
       if (!entityTypes.includes(type))
         problems.push(`relations.${name}: expected one of ${entityTypes.join(', ')}, seen "${type}"`);
     }
   }
-  checkLoss(file.model, problems);
-  checkThreads(file.training, problems);
-  checkNegatives(file, problems);
-  for (const name of Object.keys(file.model.relationWeights)) {
-    if (!relations.some((each) => each.name === name))
-      problems.push(
-        `model.relationWeights: expected names of relations, ${relations.map((each) => each.name).join(', ')}, seen "${name}"`,
-      );
-  }
+  checkRecipe(file, namesOf(relations), problems);
   const state = resolve(cwd, environment.state ?? file.state ?? '.twhin/state');
   const graphs = Object.entries({ ...GRAPHS, ...file.graphs }).map(([name, graph]) => {
     const chosen = pick(`graphs.${name}.relations`, graph.relations, relations, problems);
@@ -196,26 +180,35 @@ function weightOf(weight = 1): { weight?: number } {
   return weight === 1 ? {} : { weight };
 }
 
-function checkLoss({ loss, margin }: ConfigFile['model'], problems: string[]): void {
+function checkRecipe(
+  { model, training, preset }: ConfigFile,
+  relations: readonly string[],
+  problems: string[],
+): void {
+  const { loss, margin, relationWeights } = model;
   if (loss === 'margin' && margin !== undefined && margin <= 0)
     problems.push(`model.margin: expected a number above 0 with loss margin, seen ${margin}`);
-}
-
-function checkNegatives({ training, preset }: ConfigFile, problems: string[]): void {
+  const { kernel, threads } = training;
+  if (threads > 1 && (kernel === 'reference' || kernel === 'tfjs'))
+    problems.push(`training.threads: expected 1 with kernel ${kernel}, seen ${threads}`);
   const recipe = PRESETS[preset];
   const { uniformNegatives = recipe.uniformNegatives, inBatchNegatives = recipe.inBatchNegatives } = training;
   if (uniformNegatives === 0 && !inBatchNegatives)
     problems.push('training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0');
-}
-
-function checkThreads({ kernel, threads }: ConfigFile['training'], problems: string[]): void {
-  if (threads > 1 && (kernel === 'reference' || kernel === 'tfjs'))
-    problems.push(`training.threads: expected 1 with kernel ${kernel}, seen ${threads}`);
+  for (const name of Object.keys(relationWeights).filter((each) => !relations.includes(each))) {
+    problems.push(
+      `model.relationWeights: expected names of relations, ${relations.join(', ')}, seen "${name}"`,
+    );
+  }
 }
 
 function httpOf(file: ConfigFile, environment: Environment, problems: string[]): Config['http'] {
   if (environment.http !== undefined) return readHttpAddress('TWHIN_HTTP', environment.http, problems);
   return file.http === undefined ? undefined : readHttpAddress('http', file.http, problems);
+}
+
+function namesOf(list: readonly { readonly name: string }[]): string[] {
+  return list.map(({ name }) => name);
 }
 
 function checkUnique(key: string, names: readonly string[], problems: string[]): void {
@@ -233,8 +226,7 @@ function pick<T extends { readonly name: string }>(
   checkUnique(key, names, problems);
   return names.flatMap((name) => {
     const found = from.find((each) => each.name === name);
-    if (!found)
-      problems.push(`${key}: expected one of ${from.map((each) => each.name).join(', ')}, seen "${name}"`);
+    if (!found) problems.push(`${key}: expected one of ${namesOf(from).join(', ')}, seen "${name}"`);
     return found ? [found] : [];
   });
 }
