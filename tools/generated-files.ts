@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { reasonOf } from '../src/errors.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -28,7 +27,7 @@ export async function writeGenerated(
       }
     }
   } catch (error) {
-    console.error(reasonOf(error));
+    console.error(error instanceof Error ? error.message : error);
     process.exitCode = 2;
   }
 }
