@@ -127,7 +127,7 @@ export const configFileSchema = z.strictObject({
       }),
       updatesPerEdge: whole.max(64).default(4).meta({
         description:
-          'Updates for each new edge: one for the new edge, the others for live edges drawn uniformly ([rehearsal](glossary.md#rehearsal)). 4 suits dense graphs whose edges stay. Where an entity has few edges and they are soon old, [2 ranks better](performance.md#speed-against-quality), and 1 costs least.',
+          'Updates for each new edge: one for the new edge, the others for live edges drawn uniformly ([rehearsal](glossary.md#rehearsal)). 4 suits dense graphs whose edges stay. For sparse graphs whose edges are soon outdated, [2 ranks better](performance.md#speed-against-quality), and 1 costs least.',
       }),
       batchEdges: whole.default(1024).meta({
         unit: 'edges',
@@ -159,7 +159,7 @@ export const configFileSchema = z.strictObject({
         description: 'Edges of each batch that are ranked before they are learned, to measure quality.',
       }),
       evaluatedCandidates: whole.max(10_000).default(500).meta({
-        description: 'Candidates against which each of these edges is ranked.',
+        description: 'Candidates against which each evaluated edge is ranked.',
       }),
     })
     .prefault({})
