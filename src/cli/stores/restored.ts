@@ -1,8 +1,8 @@
 import { withLock } from '../../adapters/file-lock.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError } from '../../errors.ts';
-import { type CheckReport, checkStore } from '../../graph/check.ts';
-import { FINDINGS } from '../../graph/check-findings.ts';
+import { type CheckReport, checkStore } from '../../graph/check/check.ts';
+import { FINDINGS } from '../../graph/check/findings.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { encodeHead, fingerprint, type Head } from '../../graph/head.ts';
 import { Layout } from '../../graph/layout.ts';

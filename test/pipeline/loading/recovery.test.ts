@@ -5,7 +5,7 @@ import { packEntities } from '../../../src/graph/packed-entities.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import type { ImageBlock } from '../../../src/pipeline/loading/image.ts';
 import { recover } from '../../../src/pipeline/loading/recovery.ts';
-import { put } from '../../graph/check-fixture.ts';
+import { put } from '../../graph/check/check-fixture.ts';
 import {
   commitOf,
   entity,

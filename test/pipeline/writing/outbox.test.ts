@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkStore } from '../../../src/graph/check.ts';
+import { checkStore } from '../../../src/graph/check/check.ts';
 import { MemoryStore } from '../../../src/graph/memory-store.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { MemoryLog } from '../memory-log.ts';

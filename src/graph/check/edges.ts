@@ -1,9 +1,9 @@
-import type { Findings } from './check-findings.ts';
-import type { EdgeChange, EdgeName } from './edge.ts';
-import type { EntityKey } from './entity.ts';
-import { type GraphStore, inBatches } from './graph-store.ts';
-import { asBuffer } from './layout.ts';
-import type { Entry } from './store.ts';
+import type { EdgeChange, EdgeName } from '../edge.ts';
+import type { EntityKey } from '../entity.ts';
+import { type GraphStore, inBatches } from '../graph-store.ts';
+import { asBuffer } from '../layout.ts';
+import type { Entry } from '../store.ts';
+import type { Findings } from './findings.ts';
 
 /** Edges looked up the other way round at a time. */
 const LOOK_UP = 1_000;

@@ -1,10 +1,10 @@
+import type { GraphStore } from '../graph-store.ts';
+import { encodeHead, type Head } from '../head.ts';
+import { type Store, WriteBatch } from '../store.ts';
 import type { CheckReport } from './check.ts';
-import { agree, edgePairs } from './check-edges.ts';
-import type { FindingKind } from './check-findings.ts';
-import { NAMED, RowMarks } from './check-rows.ts';
-import type { GraphStore } from './graph-store.ts';
-import { encodeHead, type Head } from './head.ts';
-import { type Store, WriteBatch } from './store.ts';
+import { agree, edgePairs } from './edges.ts';
+import { NAMED, RowMarks } from './entities.ts';
+import type { FindingKind } from './findings.ts';
 
 /** Puts and deletes written at a time. */
 const BATCH = 4_096;

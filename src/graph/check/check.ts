@@ -1,10 +1,10 @@
-import { FatalError } from '../errors.ts';
-import { checkEdges } from './check-edges.ts';
-import { attempt, checkEntities } from './check-entities.ts';
-import { type Finding, type FindingKind, Findings } from './check-findings.ts';
-import type { GraphStore } from './graph-store.ts';
-import type { Head } from './head.ts';
-import { asBuffer, type Layout } from './layout.ts';
+import { FatalError } from '../../errors.ts';
+import type { GraphStore } from '../graph-store.ts';
+import type { Head } from '../head.ts';
+import { asBuffer, type Layout } from '../layout.ts';
+import { checkEdges } from './edges.ts';
+import { attempt, checkEntities } from './entities.ts';
+import { type Finding, type FindingKind, Findings } from './findings.ts';
 
 /** What a store holds, counted, and all that is wrong with it. */
 export interface CheckReport {
@@ -142,4 +142,27 @@ function checkOffsets({ offsets }: Head, findings: Findings): void {
       if (!/^\d{1,9}$/.test(partition)) findings.add('offset-damaged', `${topic} ${partition}`);
     }
   }
+}
+
+/** What a log holds of one partition: the first offset kept and the one after the last. */
+export interface HeldRange {
+  readonly topic: string;
+  readonly partition: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Whether the store's offsets can be read on from. held: every partition of the topics it has read. */
+export function checkLog({ offsets }: Head, held: readonly HeldRange[]): Finding[] {
+  const findings = new Findings();
+  for (const [topic, partitions] of Object.entries(offsets)) {
+    for (const [partition, offset] of Object.entries(partitions)) {
+      const range = held.find((each) => each.topic === topic && each.partition === Number(partition));
+      const place = `${topic}/${partition}: read up to ${offset}`;
+      if (range === undefined) findings.add('offset-beyond', `${place}, there is no such partition`);
+      else if (offset > range.high) findings.add('offset-beyond', `${place}, the log ends at ${range.high}`);
+      else if (offset < range.low) findings.add('offset-gone', `${place}, the log begins at ${range.low}`);
+    }
+  }
+  return findings.list();
 }

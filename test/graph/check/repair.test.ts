@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { checkStore } from '../../src/graph/check.ts';
-import { type Mended, repairStore } from '../../src/graph/check-repair.ts';
-import type { GraphStore } from '../../src/graph/graph-store.ts';
-import { encodeHead, type Head } from '../../src/graph/head.ts';
+import { checkStore } from '../../../src/graph/check/check.ts';
+import { type Mended, repairStore } from '../../../src/graph/check/repair.ts';
+import type { GraphStore } from '../../../src/graph/graph-store.ts';
+import { encodeHead, type Head } from '../../../src/graph/head.ts';
+import { scanned } from '../store-conformance.ts';
 import { filled, HEAD_OF_FILLED, kinds, put } from './check-fixture.ts';
-import { scanned } from './store-conformance.ts';
 
 const A = '000061';
 const B = '000062';
