@@ -1,5 +1,12 @@
 import type { EntityKey } from './entity.ts';
 
+/** Edges as rows: three arrays of one length. relation: the relation's index in the layout. */
+export interface EdgeRows {
+  readonly lhs: Int32Array;
+  readonly relation: Int32Array;
+  readonly rhs: Int32Array;
+}
+
 /** What names an edge: at most one edge of a relation runs from `lhs` to `rhs`. */
 export interface EdgeName {
   readonly lhs: EntityKey;
@@ -44,3 +51,23 @@ export function judge(known: EdgeState | undefined, change: EdgeState): Verdict 
   if (change.removed === known.removed) return 'duplicate';
   return change.removed ? 'newer' : 'late';
 }
+
+/** A type of edge: which type of entity stands on each side. */
+export interface Relation {
+  readonly name: string;
+  readonly lhs: string;
+  readonly rhs: string;
+}
+
+/** The relations of TwHIN; a configuration may add its own. */
+export const RELATIONS = [
+  { name: 'follows', lhs: 'user', rhs: 'user' },
+  { name: 'likes', lhs: 'user', rhs: 'tweet' },
+  { name: 'retweets', lhs: 'user', rhs: 'tweet' },
+  { name: 'replies', lhs: 'user', rhs: 'tweet' },
+  { name: 'quotes', lhs: 'user', rhs: 'tweet' },
+  { name: 'mentions', lhs: 'user', rhs: 'tweet' },
+  { name: 'clicks', lhs: 'user', rhs: 'ad' },
+  { name: 'promotes', lhs: 'advertiser', rhs: 'ad' },
+  { name: 'searches', lhs: 'user', rhs: 'query' },
+] as const satisfies readonly Relation[];

@@ -1,7 +1,7 @@
 import { type EntityKey, entityKey, MAX_ID_BYTES } from './entity.ts';
 import { FreeRows } from './free-rows.ts';
 import type { EntityRecord } from './graph-store.ts';
-import type { Kept } from './kept.ts';
+import type { EntityState } from './layout.ts';
 import { NameIndex } from './name-index.ts';
 
 const FIRST_CAPACITY = 1024;
@@ -77,7 +77,7 @@ export class EntityIndex {
   }
 
   /** What is kept of a row that is an entity's. */
-  kept(row: number): Kept {
+  kept(row: number): EntityState {
     const updates = this.#updates[row] ?? 0;
     return { row, updates, firstSeen: this.#firstSeen[row] ?? 0, lastSeen: this.#lastSeen[row] ?? 0 };
   }
@@ -89,7 +89,7 @@ export class EntityIndex {
   }
 
   /** Puts back what a store held, its name as it lies in `bytes` from `start` to before `end`. */
-  restore(bytes: Uint8Array, start: number, end: number, kept: Kept): void {
+  restore(bytes: Uint8Array, start: number, end: number, kept: EntityState): void {
     this.#put(bytes, start, end, kept);
     this.#nextRow = Math.max(this.#nextRow, kept.row + 1);
   }
@@ -153,7 +153,12 @@ export class EntityIndex {
     this.#free.withhold(row);
   }
 
-  #put(name: Uint8Array, start: number, end: number, { row, updates, firstSeen, lastSeen }: Kept): void {
+  #put(
+    name: Uint8Array,
+    start: number,
+    end: number,
+    { row, updates, firstSeen, lastSeen }: EntityState,
+  ): void {
     if (row >= this.#updates.length) this.#grow(row + 1);
     this.names.add(name, start, end, row);
     this.#updates[row] = updates;
@@ -202,5 +207,59 @@ export class EntityIndex {
     this.#updates = updates;
     this.#firstSeen = firstSeen;
     this.#lastSeen = lastSeen;
+  }
+}
+
+/** Entities of rows that follow one another. Nothing is an object by the entity. */
+export interface PackedEntities {
+  /** [n] ascending. */
+  readonly rows: Int32Array;
+  readonly updates: Uint32Array;
+  readonly firstSeen: Float64Array;
+  readonly lastSeen: Float64Array;
+  /** Their names as a store's keys have them, one after the other, and [n] where each ends. */
+  readonly names: Uint8Array;
+  readonly ends: Uint32Array;
+}
+
+/** Those of the rows from `first` on, copied. */
+export function packEntities(index: EntityIndex, first: number, count: number): PackedEntities {
+  const rows = Int32Array.from({ length: count }, (_, i) => first + i).filter((row) => index.names.has(row));
+  const ends = new Uint32Array(rows.length);
+  const updates = new Uint32Array(rows.length);
+  const firstSeen = new Float64Array(rows.length);
+  const lastSeen = new Float64Array(rows.length);
+  let end = 0;
+  rows.forEach((row, i) => {
+    const kept = index.kept(row);
+    updates[i] = kept.updates;
+    firstSeen[i] = kept.firstSeen;
+    lastSeen[i] = kept.lastSeen;
+    ends[i] = end += index.names.nameAt(row)!.length;
+  });
+  const names = new Uint8Array(end);
+  rows.forEach((row, i) => {
+    names.set(index.names.nameAt(row)!, i === 0 ? 0 : ends[i - 1]);
+  });
+  return { rows, updates, firstSeen, lastSeen, names, ends };
+}
+
+/** Puts them back, and gives each to `visit` as it does. */
+export function unpackEntities(
+  packed: PackedEntities,
+  index: EntityIndex,
+  visit: (entity: { readonly row: number; readonly type: number; readonly updates: number }) => void,
+): void {
+  const { rows, updates, firstSeen, lastSeen, names, ends } = packed;
+  for (let i = 0; i < rows.length; i++) {
+    const start = i === 0 ? 0 : ends[i - 1]!;
+    const row = rows[i]!;
+    index.restore(names, start, ends[i]!, {
+      row,
+      updates: updates[i]!,
+      firstSeen: firstSeen[i]!,
+      lastSeen: lastSeen[i]!,
+    });
+    visit({ row, type: names[start]!, updates: updates[i]! });
   }
 }

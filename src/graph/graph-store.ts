@@ -3,13 +3,12 @@ import { CommittedRows, type StoredVector } from './committed-rows.ts';
 import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
-import { decodeKept, encodeKept, type Kept } from './kept.ts';
-import { asBuffer, type Layout } from './layout.ts';
+import { asBuffer, decodeEntity, type EntityState, encodeEntity, type Layout } from './layout.ts';
 import { dropPart, type NumberedPart, namesIn, type OutboxPart, outboxParts, putPart } from './outbox.ts';
 import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
 /** An entity besides its vector. */
-export interface EntityRecord extends Kept {
+export interface EntityRecord extends EntityState {
   readonly key: EntityKey;
 }
 
@@ -78,7 +77,7 @@ export class GraphStore {
   /** In the order asked; undefined where none is stored. */
   async readEntities(keys: readonly EntityKey[]): Promise<(EntityRecord | undefined)[]> {
     const values = await this.#store.getMany(keys.map((key) => this.layout.entityKey(key)));
-    return keys.map((key, i) => values[i] && { key, ...decodeKept(values[i]) });
+    return keys.map((key, i) => values[i] && { key, ...decodeEntity(values[i]) });
   }
 
   /** Every entity, by type and then id, or those of one type: see {@link compareKeys} for the order within a type. */
@@ -91,7 +90,7 @@ export class GraphStore {
 
   /** The entity that an entry of kind `n` is. */
   entityIn({ key, value }: Entry): EntityRecord {
-    return { key: this.layout.entityOf(key), ...decodeKept(value) };
+    return { key: this.layout.entityOf(key), ...decodeEntity(value) };
   }
 
   /** Every row that was ever written and not erased, ascending. */
@@ -191,7 +190,7 @@ export class GraphStore {
     // An entity erased and named again in one commit has a new row: its old name goes before the new one is put.
     for (const { key } of commit.erasedEntities) batch.delete(layout.entityKey(key));
     await inSlices(commit.entities, (entity) => {
-      batch.put(layout.entityKey(entity.key), encodeKept(entity));
+      batch.put(layout.entityKey(entity.key), encodeEntity(entity));
     });
     const erased = new Set(Array.from(commit.erasedEntities, ({ row }) => row));
     const { rows, floats, steps = commit.head.step } = commit;
@@ -263,4 +262,25 @@ function float64(value: number): Buffer {
   const bytes = Buffer.allocUnsafe(8);
   bytes.writeDoubleLE(value);
   return bytes;
+}
+
+/** Takes a topic's offsets and identity out of a store, so that it is read from its start; what was learned stays. */
+export async function forgetTopic(store: GraphStore, topic: string): Promise<void> {
+  const head = await store.head();
+  if (head === undefined) return;
+  const { [topic]: _offsets, ...offsets } = head.offsets;
+  const { [topic]: _id, ...topicIds } = head.topicIds;
+  const nothing: never[] = [];
+  await store.commit({
+    head: { ...head, offsets, topicIds },
+    edges: nothing,
+    erasedEdges: nothing,
+    entities: nothing,
+    erasedEntities: nothing,
+    erasures: nothing,
+    rows: new Int32Array(0),
+    floats: new Float32Array(0),
+    outboxAdded: nothing,
+    outboxCleared: nothing,
+  });
 }

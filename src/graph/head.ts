@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { FatalError, reasonOf } from '../errors.ts';
-import type { Relation } from './relation.ts';
+import type { Relation } from './edge.ts';
 
 const count = z.number().int().nonnegative();
 

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { FatalError } from '../errors.ts';
-import type { EdgeName, EdgeState } from './edge.ts';
+import type { EdgeName, EdgeState, Relation } from './edge.ts';
 import { type EntityKey, entityKey, idOf, typeOf } from './entity.ts';
-import type { Relation } from './relation.ts';
 import { VECTOR, VECTOR_KEY_BYTES, vectorBytes, writeVectorKey } from './row-writes.ts';
 
 /**
@@ -261,4 +260,33 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 function damaged(what: 'key' | 'value', bytes: Uint8Array): FatalError {
   const shown = asBuffer(bytes).toString('hex', 0, SHOWN_BYTES);
   return new FatalError('store-damaged', `the store holds a ${what} it can't have: ${shown}`);
+}
+
+/** What is kept of an entity besides its name and its vector. Times are epoch ms of events. */
+export interface EntityState {
+  readonly row: number;
+  /** Edges it was an end of when trained. */
+  readonly updates: number;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+}
+
+/** The value of an entry of kind `n`; see `Layout`. */
+export function encodeEntity({ row, updates, firstSeen, lastSeen }: EntityState): Buffer {
+  const value = Buffer.allocUnsafe(24);
+  value.writeUInt32LE(row, 0);
+  value.writeUInt32LE(updates, 4);
+  value.writeDoubleLE(firstSeen, 8);
+  value.writeDoubleLE(lastSeen, 16);
+  return value;
+}
+
+export function decodeEntity(value: Uint8Array): EntityState {
+  const view = asBuffer(value);
+  return {
+    row: view.readUInt32LE(0),
+    updates: view.readUInt32LE(4),
+    firstSeen: view.readDoubleLE(8),
+    lastSeen: view.readDoubleLE(16),
+  };
 }

@@ -1,14 +1,7 @@
 import { FatalError } from '../errors.ts';
-import type { EdgeName } from './edge.ts';
+import type { EdgeName, EdgeRows } from './edge.ts';
 import type { GraphStore } from './graph-store.ts';
 import type { NameIndex } from './name-index.ts';
-
-/** Edges as rows; three arrays of one length. relation: index in the layout. */
-export interface EdgeRows {
-  readonly lhs: Int32Array;
-  readonly relation: Int32Array;
-  readonly rhs: Int32Array;
-}
 
 /**
  * Every live edge as rows, `size` at a time, in the order of the store. Millions of these are read when a process

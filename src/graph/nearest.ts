@@ -16,22 +16,41 @@ export async function nearest(store: GraphStore, row: number, count: number): Pr
   const [own] = await store.readRows([row]);
   const length = own ? norm(own.floats, dim) : 0;
   if (own === undefined || length === 0) return [];
-  const best: { row: number; score: number }[] = [];
+  const best = new TopRows(count);
   for await (const other of store.rows()) {
     if (other.row === row || other.row < 2 * relations.length) continue;
     const otherLength = norm(other.floats, dim);
-    if (otherLength === 0) continue;
-    const score = dot(own.floats, other.floats, dim) / (length * otherLength);
-    if (best.length === count && score <= (best[count - 1]?.score ?? 1)) continue;
-    const at = best.findIndex((each) => each.score < score);
-    best.splice(at === -1 ? best.length : at, 0, { row: other.row, score });
-    if (best.length > count) best.pop();
+    if (otherLength > 0) best.offer(other.row, dot(own.floats, other.floats, dim) / (length * otherLength));
   }
-  const names = await namesOf(store, new Set(best.map((each) => each.row)));
-  return best.flatMap(({ row: found, score }) => {
+  const names = await namesOf(store, new Set(best.rows));
+  return best.rows.flatMap((found, i) => {
     const entity = names.get(found);
-    return entity === undefined ? [] : [{ entity, score }];
+    return entity === undefined ? [] : [{ entity, score: best.scores[i]! }];
   });
+}
+
+/** The `count` rows with the highest scores among those offered, best first; of equal scores, the first offered. */
+export class TopRows {
+  readonly rows: number[] = [];
+  readonly scores: number[] = [];
+  readonly #count: number;
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  offer(row: number, score: number): void {
+    const { rows, scores } = this;
+    if (rows.length === this.#count && !(score > (scores[this.#count - 1] ?? score))) return;
+    let place = rows.length;
+    while (place > 0 && scores[place - 1]! < score) place--;
+    rows.splice(place, 0, row);
+    scores.splice(place, 0, score);
+    if (rows.length > this.#count) {
+      rows.pop();
+      scores.pop();
+    }
+  }
 }
 
 /** Length of the first `dim` numbers. */

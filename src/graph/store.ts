@@ -69,10 +69,8 @@ export class WriteBatch {
 
   /** The same memory, to be handed to another thread: with it, the batch is gone. */
   packed(): PackedBatch {
-    return {
-      ...{ bytes: new Uint8Array(this.#bytes.buffer), lengths: this.#lengths },
-      ...{ size: this.#size, rows: this.rows },
-    };
+    const { size, rows } = this;
+    return { bytes: new Uint8Array(this.#bytes.buffer), lengths: this.#lengths, size, rows };
   }
 
   #append(key: Uint8Array, value: Uint8Array | undefined, length: number): void {

@@ -1,8 +1,7 @@
-import type { EdgeRows } from './chunks.ts';
+import type { EdgeRows } from '../graph/edge.ts';
 import { CumulativeCounts } from './cumulative-counts.ts';
 import { NeighbourLists } from './neighbour-lists.ts';
 import type { Random } from './random.ts';
-import { RowPlaces } from './row-places.ts';
 import type { PageFile } from './slot-pages.ts';
 
 /** Which end of an edge the candidates stand in for; the other end is the anchor. */
@@ -210,5 +209,45 @@ export class KnownPositives {
   /** Marks every candidate that is this row, in the line of the mask that starts there. */
   #mark(row: number, mask: Uint8Array, line: number): void {
     for (let k = this.#candidates.last(row); k >= 0; k = this.#candidates.previous(k)) mask[line + k] = 1;
+  }
+}
+
+/** A power of two, a few times the rows of a chunk: few enough that they stay in a processor's first cache. */
+const BUCKETS = 1024;
+
+/** Where each row occurs in a short list: chains through the list itself, one for each low part of a row's number. */
+export class RowPlaces {
+  /** [BUCKETS] 1 + the last place of a row that falls here; 0 where none does. */
+  readonly #heads = new Int32Array(BUCKETS);
+  /** [places] 1 + the place before in the same bucket; 0 at the first. */
+  #before = new Int32Array(256);
+  #rows: Int32Array = new Int32Array(0);
+
+  /** Takes a list of `count` rows, duplicates allowed, in place of the one before. It is not copied. */
+  fill(rows: Int32Array, count: number): void {
+    this.#rows = rows;
+    if (this.#before.length < count) this.#before = new Int32Array(2 * count);
+    const [heads, before] = [this.#heads, this.#before];
+    heads.fill(0);
+    for (let place = 0; place < count; place++) {
+      const bucket = rows[place]! & (BUCKETS - 1);
+      before[place] = heads[bucket]!;
+      heads[bucket] = place + 1;
+    }
+  }
+
+  /** The last place of a row, or -1. */
+  last(row: number): number {
+    return this.#from(this.#heads[row & (BUCKETS - 1)]!, row);
+  }
+
+  /** The place of the same row before this one, or -1. */
+  previous(place: number): number {
+    return this.#from(this.#before[place]!, this.#rows[place]!);
+  }
+
+  #from(place: number, row: number): number {
+    for (let k = place; k !== 0; k = this.#before[k - 1]!) if (this.#rows[k - 1] === row) return k - 1;
+    return -1;
   }
 }

@@ -1,8 +1,7 @@
 import { type EntityKey, typeOf } from '../entity.ts';
 import type { EntityRecord, GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
-import { decodeKept } from '../kept.ts';
-import { asBuffer, ENTITY_VALUE_BYTES } from '../layout.ts';
+import { asBuffer, decodeEntity, ENTITY_VALUE_BYTES } from '../layout.ts';
 import type { Entry } from '../store.ts';
 import type { Findings } from './findings.ts';
 
@@ -72,7 +71,7 @@ async function nameMissing(store: GraphStore, marks: RowMarks, findings: Finding
 function readEntity({ layout }: GraphStore, { key, value }: Entry): EntityRecord | undefined {
   const entity: EntityKey | undefined = attempt(() => layout.entityOf(key));
   if (entity === undefined || value.length !== ENTITY_VALUE_BYTES) return undefined;
-  const kept = decodeKept(value);
+  const kept = decodeEntity(value);
   const { firstSeen, lastSeen } = kept;
   if (!Number.isFinite(firstSeen) || !Number.isFinite(lastSeen) || firstSeen > lastSeen) return undefined;
   return { key: entity, ...kept };

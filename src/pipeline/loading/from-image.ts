@@ -1,7 +1,7 @@
 import type { EntityIndex } from '../../graph/entity-index.ts';
+import { unpackEntities } from '../../graph/entity-index.ts';
 import type { Head } from '../../graph/head.ts';
 import type { Layout } from '../../graph/layout.ts';
-import { unpackEntities } from '../../graph/packed-entities.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { indexFor, NO_TYPE, withholdOrphans } from './from-store.ts';
 import type { ImageBlock } from './image.ts';

@@ -2,8 +2,8 @@ import { FatalError } from '../../errors.ts';
 import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
-import { decodeKept } from '../../graph/kept.ts';
 import type { Layout } from '../../graph/layout.ts';
+import { decodeEntity } from '../../graph/layout.ts';
 import { liveEdgeRows } from '../../graph/live-edges.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { OneAhead } from './one-ahead.ts';
@@ -49,7 +49,7 @@ export async function loadEntities(store: GraphStore, head: Head): Promise<Loade
   for await (const run of store.entries.runs(layout.prefixes.entities)) {
     for (const { key, value } of run) {
       layout.checkEntityKey(key);
-      const kept = decodeKept(value);
+      const kept = decodeEntity(value);
       index.restore(key, 1, key.length, kept);
       types[kept.row] = key[1] ?? NO_TYPE;
       trained[kept.row] = kept.updates > 0 ? 1 : 0;

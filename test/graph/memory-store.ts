@@ -1,5 +1,5 @@
-import { RowWrites } from './row-writes.ts';
-import { type Entry, eachOf, type Store, type WriteBatch } from './store.ts';
+import { RowWrites } from '../../src/graph/row-writes.ts';
+import { type Entry, eachOf, type Store, type WriteBatch } from '../../src/graph/store.ts';
 
 const RUN = 100;
 
