@@ -120,7 +120,7 @@ async function removeOthers(folder: string, chunks: readonly Chunk[]): Promise<n
 }
 
 /** Counts what goes by in a pass over all entries: enough to see that it is what the head says. */
-export class Census {
+class Census {
   readonly #layout: Layout;
   readonly #entities: number[];
   readonly #edges: number[];

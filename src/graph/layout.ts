@@ -30,7 +30,7 @@ const OUTBOX_PART = 0x75;
 const OUTBOX_NAME = 0x6f;
 const ERASED = 0x78;
 
-export const EDGE_VALUE_BYTES = 9;
+const EDGE_VALUE_BYTES = 9;
 export const ENTITY_VALUE_BYTES = 24;
 const OUTBOX_PART_KEY_BYTES = 9;
 const ERASED_KEY_BYTES = 33;

@@ -7,10 +7,10 @@ import type { Table } from './table.ts';
  */
 
 /** Keeps the step finite while the accumulator is 0. */
-export const ADAGRAD_EPSILON = 1e-8;
+const ADAGRAD_EPSILON = 1e-8;
 
 /** Least drift of a row that was touched: drift 0 says that nothing happened since the last publish. */
-export const MIN_MOVE = 1e-12;
+const MIN_MOVE = 1e-12;
 
 /** Rate that the gradient is multiplied with, of the accumulator that it was added to. */
 export function rateOf(accumulator: number, learningRate: number): number {

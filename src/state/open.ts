@@ -132,7 +132,7 @@ const holderSchema = z.object({
 export type Holder = z.infer<typeof holderSchema>;
 
 /** Leaves this process's name beside the store it writes. */
-export async function writeHolder(place: StorePlace): Promise<void> {
+async function writeHolder(place: StorePlace): Promise<void> {
   const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   await writeFile(holderFile(place), `${JSON.stringify(holder)}\n`);
 }
@@ -151,6 +151,6 @@ export function hasEnded({ pid, host }: Holder): boolean {
   return host === hostname() && !lives(pid);
 }
 
-export function holderFile({ folder }: StorePlace): string {
+function holderFile({ folder }: StorePlace): string {
   return join(folder, 'holder.json');
 }

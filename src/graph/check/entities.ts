@@ -110,8 +110,8 @@ const PAGE_ROWS = 65_536;
 
 /** What is known of a row while a store is looked through. */
 export const NAMED = 1;
-export const TRAINED = 2;
-export const STORED = 4;
+const TRAINED = 2;
+const STORED = 4;
 
 /** A few bits for each row, kept where there are any: a row number that damage made up takes one page. */
 export class RowMarks {

@@ -145,7 +145,7 @@ function dot(a: Float32Array, b: Float32Array, from: number, length: number): nu
 }
 
 /** Gradients summed by row in float64, however often a row occurs. What it allocates it uses again in the next step. */
-export class RowGradients {
+class RowGradients {
   readonly #dim: number;
   /** By row: its place among the sums. */
   readonly #places = new Map<number, number>();

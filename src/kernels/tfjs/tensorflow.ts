@@ -49,7 +49,7 @@ const FUNCTIONS = [
 ];
 
 /** Whether a loaded package has every function that is used here. */
-export function isTensorFlow(found: unknown): found is TensorFlow {
+function isTensorFlow(found: unknown): found is TensorFlow {
   if (typeof found !== 'object' || found === null) return false;
   return FUNCTIONS.every((name) => typeof Reflect.get(found, name) === 'function');
 }

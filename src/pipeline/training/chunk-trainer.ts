@@ -1,6 +1,5 @@
 import type { Chunk, Kernel } from '../../model/kernel.ts';
-import type { Rehearsed } from '../../sampling/batch.ts';
-import { cutChunks } from '../../sampling/batch.ts';
+import { cutChunks, type Rehearsed } from '../../sampling/batch.ts';
 import type { Negatives } from '../../sampling/negatives.ts';
 import type { Random } from '../../sampling/random.ts';
 import type { Lane, Stepper } from './stepper.ts';

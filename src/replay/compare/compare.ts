@@ -1,13 +1,11 @@
 import { differences } from '../../graph/head.ts';
 import type { SourceRecord } from '../../pipeline/ports.ts';
 import { Random } from '../../sampling/random.ts';
-import type { CommonEntity, ComparedStores, OnProgress } from './compared-stores.ts';
-import { readVectors } from './compared-stores.ts';
+import { type CommonEntity, type ComparedStores, type OnProgress, readVectors } from './compared-stores.ts';
 import { bestRotation, type Drift, driftOf } from './drift.ts';
 import { readHeldEdges } from './held-edges.ts';
 import { KnownEdges } from './known-edges.ts';
-import type { Membership } from './membership.ts';
-import { compareEdges, compareEntities } from './membership.ts';
+import { compareEdges, compareEntities, type Membership } from './membership.ts';
 import { neighbourOverlap, type Overlap } from './neighbours.ts';
 import { compareQuality, type Quality } from './quality.ts';
 

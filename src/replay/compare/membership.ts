@@ -25,12 +25,12 @@ export interface Membership {
   readonly examplesB: string[];
 }
 
-export function noMembers(): Membership {
+function noMembers(): Membership {
   return { both: 0, onlyA: 0, onlyB: 0, examplesA: [], examplesB: [] };
 }
 
 /** Counts one thing; `nameOf` is asked only where one store lacks it and few such are named yet. */
-export function countMember(members: Membership, inA: boolean, inB: boolean, nameOf: () => string): void {
+function countMember(members: Membership, inA: boolean, inB: boolean, nameOf: () => string): void {
   if (inA && inB) {
     members.both++;
     return;

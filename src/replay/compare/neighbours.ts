@@ -1,7 +1,7 @@
 import { TopRows } from '../../graph/nearest.ts';
 
 /** How many nearest neighbours are compared. */
-export const NEIGHBOURS = 10;
+const NEIGHBOURS = 10;
 
 /** How far two stores agree on what is nearest. */
 export interface Overlap {
