@@ -82,7 +82,7 @@ describe('twhin check', () => {
     expect([found.code, found.out.slice(2, 4)]).toEqual([
       1,
       [
-        '  WRONG    reverse-missing 1: edges lack their entry the other way round',
+        '  WRONG    reverse-missing 1: edges lack their reverse entry',
         '             user:u0 likes tweet:t',
       ],
     ]);

@@ -201,7 +201,7 @@ describe('twhin restore', () => {
       expect([code, err.join('\n')]).toEqual([
         1,
         expect.stringMatching(
-          /not whole: edges lack their entry the other way round, 1 times, such as user:/,
+          /not whole: edges lack their reverse entry, 1 times, such as user:/,
         ),
       ]);
       await mkdir(join(there.folder, 'state/engagement/stores'), { recursive: true });
