@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { FatalError, UsageError } from '../../../src/errors.ts';
 import { createKernel } from '../../../src/kernels/select.ts';
-import { loadTensorFlow } from '../../../src/kernels/tfjs/load.ts';
+import { loadTensorFlow } from '../../../src/kernels/tfjs/tensorflow.ts';
 import { Table } from '../../../src/model/table.ts';
 import { DEFAULTS } from '../fixture.ts';
 import { TFJS_FOLDER, TFJS_SKIPPED } from './installed.ts';

@@ -6,13 +6,20 @@ import { FatalError, reasonOf } from '../errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import type { Layout } from '../graph/layout.ts';
 import { databaseFolder } from './open.ts';
-import { type Origin, writeOrigin } from './origin.ts';
-import { FIRST_STORE, makeLive, placeOf, readLive, type StorePlace } from './places.ts';
+import {
+  FIRST_STORE,
+  makeLive,
+  type Origin,
+  placeOf,
+  readLive,
+  type StorePlace,
+  writeOrigin,
+} from './places.ts';
 
 /*
  * STATE/<graph>/restoring/<name>/    a store that is being made, laid out as any other; no command looks for it there
  */
-const ASIDE = 'restoring';
+const STAGING = 'restoring';
 
 type Graph = { readonly name: string; readonly folder: string };
 
@@ -36,7 +43,7 @@ export function newPlace(graph: Graph, into: string | undefined, command: string
 }
 
 /** A store in the making: filled, looked at, and then put in its place whole, or never seen. */
-export class Aside {
+export class StagedStore {
   /** Where it is while it is made. */
   readonly place: StorePlace;
   readonly #graph: Graph;
@@ -45,7 +52,7 @@ export class Aside {
   constructor(graph: Graph, target: StorePlace) {
     this.#graph = graph;
     this.#target = target;
-    this.place = { ...target, folder: join(graph.folder, ASIDE, target.name) };
+    this.place = { ...target, folder: join(graph.folder, STAGING, target.name) };
   }
 
   /** Held while the store is made, so that two are not made in one place; its folder is there. */
