@@ -66,7 +66,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
     {
       ...{ graph, model, store, trainer, index, counters, publisher, sink, writer, clock, log, measures },
       tuning,
-      overlay: ingest.overlay,
+      unwritten: ingest.unwritten,
       tell: async (offsets) => {
         await image.outdated();
         if (publisher.open) await leadership.commit(offsets, writer.note(committer.step));

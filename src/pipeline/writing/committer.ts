@@ -6,12 +6,11 @@ import type { Log } from '../../log.ts';
 import type { Counters } from '../counters.ts';
 import type { Measures } from '../measures.ts';
 import type { Message, Offsets, Sink } from '../ports.ts';
-import type { Overlay } from '../reading/overlay.ts';
+import type { PendingCommit, Unwritten } from '../reading/unwritten.ts';
 import type { Checkpoint, CheckpointOptions, Trainer } from '../training/trainer.ts';
 import type { Publishing } from '../tuning.ts';
 import { Delivery } from './delivery.ts';
 import { Moves } from './moves.ts';
-import type { PendingCommit } from './pending-commit.ts';
 import type { Publisher } from './publish.ts';
 import type { Writer } from './writer.ts';
 
@@ -22,7 +21,7 @@ export interface CommitterOptions {
   readonly trainer: Trainer;
   readonly index: EntityIndex;
   readonly counters: Counters;
-  readonly overlay: Overlay;
+  readonly unwritten: Unwritten;
   readonly publisher: Publisher;
   readonly writer: Writer;
   readonly tuning: Publishing;
@@ -89,13 +88,12 @@ export class Committer {
     offsets: Offsets,
     due: Pick<CheckpointOptions, 'everything' | 'holdMs'>,
   ): Promise<number> {
-    const { index, counters, overlay, trainer, writer, measures, clock } = this.#options;
+    const { index, counters, trainer, writer, measures, clock } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
     // One of no records, as at a start, is none that a process which goes on would write.
     if (pending.records > 0) index.cut();
-    const number = overlay.close();
-    measures.asked(number);
+    measures.asked(pending.number);
     const entities = [...pending.touched].flatMap((row) => {
       const record = index.record(row);
       return record ? [{ ...record }] : [];
@@ -119,7 +117,7 @@ export class Committer {
     checkpoint.catch(() => undefined);
     this.#writing.push(asked);
     const written = this.#tail
-      .then(async () => this.#write(number, pending, entities, head, await checkpoint))
+      .then(async () => this.#write(pending, entities, head, await checkpoint))
       .finally(() => {
         this.#writing.shift();
       });
@@ -137,13 +135,12 @@ export class Committer {
   }
 
   async #write(
-    number: number,
     pending: PendingCommit,
     entities: readonly EntityRecord[],
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox' | 'outboxParts'>,
     checkpoint: Checkpoint,
   ): Promise<number> {
-    const { graph, model, store, index, publisher, overlay, measures, clock } = this.#options;
+    const { graph, model, store, index, publisher, unwritten, measures, clock } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     const { names, rows } = publisher.open ? this.#due(pending, checkpoint) : NONE;
     await this.#options.confirm();
@@ -159,8 +156,8 @@ export class Committer {
         outboxParts: outbox.stored,
         ...head,
       },
-      edges: pending.edges.values(),
-      erasedEdges: pending.erasedEdges.values(),
+      edges: pending.changedEdges(),
+      erasedEdges: pending.erasedEdges(),
       entities,
       erasedEntities: [...pending.erasedEntities].map(([row, key]) => ({ key, row })),
       erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
@@ -175,14 +172,18 @@ export class Committer {
     this.commits++;
     this.writtenAt = clock();
     const size = { records: pending.records, vectors: names.length };
-    measures.commit(number, this.writtenAt - (this.writingSince ?? this.writtenAt), size);
+    measures.commit(pending.number, this.writtenAt - (this.writingSince ?? this.writtenAt), size);
     this.held = checkpoint.held;
     this.step = checkpoint.step;
     this.watermark = head.watermark;
-    overlay.written(number);
+    unwritten.written(pending.number);
     await this.#options.tell(head.offsets);
     this.moves.add(checkpoint, index, model.dim);
-    publisher.add(outbox, { commit: number, since: pending.since, eventAt: eventsOf(rows, entities) });
+    publisher.add(outbox, {
+      commit: pending.number,
+      since: pending.since,
+      eventAt: eventsOf(rows, entities),
+    });
     return names.length;
   }
 
