@@ -167,11 +167,11 @@ export class Updater {
   }
 
   /** A shadow publishes without asking anybody: nobody else writes its topic. */
-  async #beginAlone({ writer, publisher }: Parts): Promise<void> {
+  async #beginAlone({ index, writer, publisher }: Parts): Promise<void> {
     const { eventLog } = this.#options;
     const ids = await patiently(() => eventLog.topicIds(this.#topics), this.#stop.signal);
     writer.topicIds = sameTopics(writer.topicIds, ids);
-    publisher.begin();
+    publisher.begin((name) => index.find(name));
   }
 
   /** What the log holds now: with its end reached, this process has caught up. */
@@ -199,7 +199,7 @@ export class Updater {
       const { publisher, writer } = parts;
       const due = await takeOver(writer, this.#options, parts, this.#stop.signal);
       await this.#options.leadership.commit(parts.read.toOffsets(), writer.note(parts.committer.step));
-      publisher.begin();
+      publisher.begin((name) => parts.index.find(name));
       parts.ingest.unwritten.open.due = due;
       // The epoch is claimed before anything is written under it.
       await this.#flush(parts);

@@ -37,7 +37,7 @@ function setUp() {
   const tuning = { epsilon: 0.5, maxAgeMs: 9_000 };
   const publisher = new Publisher({
     writer,
-    ...{ store, index, sink, topic: 'vectors', log, clock, measures, failed: () => undefined },
+    ...{ store, sink, topic: 'vectors', log, clock, measures, failed: () => undefined },
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
     step: () => committer.step,
     watermark: () => committer.watermark,
