@@ -56,7 +56,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const writer = new Writer(head, options.role, options.freshSpace);
   const ingest = new Ingest({ store, index, counters, erasedAt, topics, limits });
   const publisher = new Publisher({
-    ...{ store, index, sink, clock, log, measures, failed, writer, outbox },
+    ...{ store, sink, clock, log, measures, failed, writer, outbox },
     topic: options.embeddingsTopic,
     header: { graph, dim: model.dim, dtype: 'float32', fingerprint: fingerprint(model) },
     step: () => committer.step,
@@ -66,7 +66,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
     {
       ...{ graph, model, store, trainer, index, counters, publisher, sink, writer, clock, log, measures },
       tuning,
-      overlay: ingest.overlay,
+      unwritten: ingest.unwritten,
       tell: async (offsets) => {
         await image.outdated();
         if (publisher.open) await leadership.commit(offsets, writer.note(committer.step));

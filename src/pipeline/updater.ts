@@ -6,15 +6,13 @@ import { patiently } from './patience.ts';
 import type { PartitionRange, RecordRun } from './ports.ts';
 import { type Phase, type Progress, progressOf } from './progress.ts';
 import { Readiness } from './readiness.ts';
-import type { ReadRecord } from './reading/ingest.ts';
-import type { Fetched } from './reading/ingest-state.ts';
+import type { Fetched, ReadRecord } from './reading/ingest.ts';
 import { Intake } from './reading/intake.ts';
 import type { PartitionLag } from './reading/lag.ts';
 import { TrainingSummary } from './training/summary.ts';
 import { TrainingLine } from './training/training-line.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 import { Cadence } from './writing/cadence.ts';
-import { PendingCommit } from './writing/pending-commit.ts';
 import { sameTopics } from './writing/same-topics.ts';
 import { takeOver } from './writing/take-over.ts';
 
@@ -37,7 +35,6 @@ export class Updater {
   #failure: Error | undefined;
   /** A standby's turn has come, and it has not taken over yet. */
   #turn = false;
-  #pending = new PendingCommit();
   readonly #training: TrainingLine;
   readonly #readiness: Readiness;
   readonly #cadence: Cadence;
@@ -170,11 +167,11 @@ export class Updater {
   }
 
   /** A shadow publishes without asking anybody: nobody else writes its topic. */
-  async #beginAlone({ writer, publisher }: Parts): Promise<void> {
+  async #beginAlone({ index, writer, publisher }: Parts): Promise<void> {
     const { eventLog } = this.#options;
     const ids = await patiently(() => eventLog.topicIds(this.#topics), this.#stop.signal);
     writer.topicIds = sameTopics(writer.topicIds, ids);
-    publisher.begin();
+    publisher.begin((name) => index.find(name));
   }
 
   /** What the log holds now: with its end reached, this process has caught up. */
@@ -198,12 +195,12 @@ export class Updater {
     this.#turn = false;
     this.#phase = 'taking-over';
     const leads = await this.#unlessStopped(async () => {
-      if (this.#pending.records > 0) await this.#flush(parts);
+      if (parts.ingest.unwritten.open.records > 0) await this.#flush(parts);
       const { publisher, writer } = parts;
       const due = await takeOver(writer, this.#options, parts, this.#stop.signal);
       await this.#options.leadership.commit(parts.read.toOffsets(), writer.note(parts.committer.step));
-      publisher.begin();
-      this.#pending.due = due;
+      publisher.begin((name) => parts.index.find(name));
+      parts.ingest.unwritten.open.due = due;
       // The epoch is claimed before anything is written under it.
       await this.#flush(parts);
       const { graph, log } = this.#options;
@@ -234,7 +231,7 @@ export class Updater {
       for (let i = 0; i < records.length; i++) {
         this.#applyRecord(parts, reads[first + i]!, fetched);
         parts.read.advance(topic, partition, records[i + 1]?.offset ?? next);
-        if (!this.#batchIsFull()) continue;
+        if (!this.#batchIsFull(parts)) continue;
         await this.#train();
         if (this.#commitIsDue(parts)) await this.#commit(parts);
       }
@@ -246,19 +243,19 @@ export class Updater {
   #applyRecord({ ingest, publisher, lag }: Parts, read: ReadRecord, fetched: Fetched): void {
     const { record, problem } = read;
     this.#training.open.begin(this.#options.clock(), this.#intake.queue.takenSince);
-    this.#pending.since ??= this.#intake.queue.takenSince;
-    ingest.apply(read, fetched, { batch: this.#training.open, commit: this.#pending });
+    const pending = ingest.unwritten.open;
+    pending.since ??= this.#intake.queue.takenSince;
+    ingest.apply(read, fetched, this.#training.open);
     // Only the leader writes dead letters: a standby that takes over finds those that the leader before did not come to.
     const letter = problem && publisher.open && this.#options.deadLetter(record, problem);
-    if (letter) this.#pending.putDeadLetter(letter);
-    this.#pending.records++;
+    if (letter) pending.putDeadLetter(letter);
+    pending.records++;
     lag.applied(record);
   }
 
-  #batchIsFull(): boolean {
-    return (
-      this.#training.open.edges >= this.#options.tuning.batchEdges || this.#cadence.isFull(this.#pending)
-    );
+  #batchIsFull({ ingest }: Parts): boolean {
+    const { batchEdges } = this.#options.tuning;
+    return this.#training.open.edges >= batchEdges || this.#cadence.isFull(ingest.unwritten.open);
   }
 
   async #train(): Promise<void> {
@@ -268,7 +265,7 @@ export class Updater {
 
   #commitIsDue(parts: Parts): boolean {
     if (this.#training.open.since !== undefined) return false;
-    return this.#cadence.isDue(this.#pending, parts, this.#summary);
+    return this.#cadence.isDue(parts.ingest.unwritten.open, parts, this.#summary);
   }
 
   /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
@@ -281,8 +278,7 @@ export class Updater {
 
   /** Writes everything since the last commit. Gives how many vectors it put up for publishing; never rejects. */
   async #write(parts: Parts, everything: boolean): Promise<number> {
-    const pending = this.#pending;
-    this.#pending = new PendingCommit();
+    const pending = parts.ingest.unwritten.close();
     this.#cadence.asked(parts.index.nextRow);
     const offsets = parts.read.toOffsets();
     try {
