@@ -61,7 +61,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await page.getByText('Newest dead letters').click();
     await page.getByText('not-json').first().waitFor();
     expect(await page.locator('body').textContent()).not.toContain('document.title');
-    await page.getByRole('button', { name: 'Show what they hold' }).click();
+    await page.getByRole('button', { name: 'Show their content' }).click();
     await page.getByText(HOSTILE, { exact: true }).first().waitFor();
 
     await lookUp(page, `user:${HOSTILE}`);
@@ -73,7 +73,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     );
     await page.getByLabel('TYPE:ID').fill('user:nobody');
     await page.keyboard.press('Enter');
-    await page.getByText('user:nobody in follow: there is none of that name').waitFor();
+    await page.getByText('user:nobody in follow: there is no such graph or entity').waitFor();
 
     await page.getByText(/entities of 1 type by/).waitFor();
     expect(await page.title()).toBe('twhin-stream');
@@ -107,7 +107,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     first.kill('SIGKILL');
     await first.ended;
     await page.getByText('The updater does not answer').waitFor();
-    await page.getByText(/^Not connected: trying again; what is shown is of/).waitFor();
+    await page.getByText(/^Not connected: trying again; the page shows the state of/).waitFor();
 
     const second = here.start(['run', '--graph', 'follow', '--http', new URL(url).host]);
     await page.getByText(/^Healthy/).waitFor({ timeout: 60_000 });
