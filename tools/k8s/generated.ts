@@ -4,15 +4,15 @@ import { loadConfig } from '../../src/config/load.ts';
 import { prometheusRule } from './prometheus-rule.ts';
 import { kafkaTopics, kafkaUser } from './strimzi.ts';
 
-/** The configuration that the cluster's pods read. */
+/** The configuration of the cluster's pods. */
 export const CLUSTER_CONFIG = 'k8s/base/twhin.config.ts';
 
 /**
- * Every file of k8s/ that is made from other files, by its path.
+ * The generated files of k8s/, by path.
  * root: the checkout. @throws UsageError when the cluster's configuration has a problem.
  */
 export async function generated(root: string): Promise<ReadonlyMap<string, string>> {
-  // Of the environment nothing: what is generated must not hang on whose machine it is.
+  // The environment is left out: the generated files must be the same on every machine.
   const config = await loadConfig({ TWHIN_CONFIG: CLUSTER_CONFIG }, root);
   return new Map([
     ['k8s/strimzi/topics.yaml', documents(`the topics that ${CLUSTER_CONFIG} declares`, kafkaTopics(config))],

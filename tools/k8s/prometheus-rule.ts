@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-/** Recording rules first: alerts ask for what they record. */
+/** Recording rules first, because alerts use the recorded series. */
 const FILES = ['recording.yaml', 'alerts.yaml'];
 
 const rulesSchema = z.strictObject({ groups: z.array(z.looseObject({ name: z.string() })) });
 
-/** The rules of Prometheus's own files as the operator takes them. folder: where those are; one that is not there is left out. */
+/** Prometheus's own rule files as one resource of the operator. folder: of the rule files; a missing file is left out. */
 export async function prometheusRule(folder: string): Promise<object> {
   const groups: object[] = [];
   for (const file of FILES.map((name) => join(folder, name)).filter((path) => existsSync(path))) {
