@@ -21,7 +21,7 @@ export interface TelemetrySettings {
 
 /** Metrics to export: values that are read on demand, and histograms that pass on each value. */
 export interface Exportable {
-  readonly histograms: Pick<Histograms, 'all' | 'also'>;
+  readonly histograms: Pick<Histograms, 'all' | 'onValue'>;
   values(): Promise<readonly MetricValues[]>;
 }
 
@@ -114,7 +114,7 @@ function exportHistograms(meter: Meter, histograms: Exportable['histograms']): v
       }),
     ]),
   );
-  histograms.also((name, labels, value) => byName.get(name)?.record(value, labels));
+  histograms.onValue((name, labels, value) => byName.get(name)?.record(value, labels));
 }
 
 /** The unit's UCUM code. */
