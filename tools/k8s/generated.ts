@@ -1,11 +1,18 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
 import { loadConfig } from '../../src/config/load.ts';
-import { prometheusRule } from './prometheus-rule.ts';
 import { kafkaTopics, kafkaUser } from './strimzi.ts';
 
 /** The configuration of the cluster's pods. */
 export const CLUSTER_CONFIG = 'k8s/base/twhin.config.ts';
+
+/** Recording rules first, because alerts use the recorded series. */
+const FILES = ['recording.yaml', 'alerts.yaml'];
+
+const rulesSchema = z.strictObject({ groups: z.array(z.looseObject({ name: z.string() })) });
 
 /**
  * The generated files of k8s/, by path.
@@ -31,4 +38,21 @@ function documents(from: string, resources: readonly object[]): string {
     stringify(resource, { lineWidth: 0, aliasDuplicateObjects: false }),
   );
   return `# Generated from ${from} by npm run k8s: change those.\n${texts.join('---\n')}`;
+}
+
+/** Prometheus's own rule files as one resource of the operator. folder: of the rule files; a missing file is left out. */
+async function prometheusRule(folder: string): Promise<object> {
+  const groups: object[] = [];
+  for (const file of FILES.map((name) => join(folder, name)).filter((path) => existsSync(path))) {
+    groups.push(...rulesSchema.parse(parse(await readFile(file, 'utf8'))).groups);
+  }
+  return {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    metadata: {
+      name: 'twhin-stream',
+      labels: { 'app.kubernetes.io/name': 'twhin-stream', release: 'prometheus' },
+    },
+    spec: { groups },
+  };
 }
