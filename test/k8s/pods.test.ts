@@ -18,7 +18,10 @@ const HARDENED = {
 };
 const POD = {
   runAsNonRoot: true,
-  ...{ runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, fsGroupChangePolicy: 'OnRootMismatch' },
+  runAsUser: 1000,
+  runAsGroup: 1000,
+  fsGroup: 1000,
+  fsGroupChangePolicy: 'OnRootMismatch',
   seccompProfile: { type: 'RuntimeDefault' },
 };
 /** Secrets that an operator makes by hand, see docs/deploy.md. */
@@ -29,7 +32,8 @@ const volumeSchema = z.union([
   z.strictObject({ name: z.string(), emptyDir: z.strictObject({ sizeLimit: z.string() }) }),
   z.strictObject({ name: z.string(), persistentVolumeClaim: z.strictObject({ claimName: z.string() }) }),
   z.strictObject({
-    ...{ name: z.string(), secret: z.looseObject({ secretName: z.string(), defaultMode: z.literal(0o440) }) },
+    name: z.string(),
+    secret: z.looseObject({ secretName: z.string(), defaultMode: z.literal(0o440) }),
   }),
 ]);
 

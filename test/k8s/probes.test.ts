@@ -16,7 +16,8 @@ const unasked = (): never => {
 
 beforeAll(async () => {
   server = await serveHttp({
-    ...{ host: '127.0.0.1', port: 0 },
+    host: '127.0.0.1',
+    port: 0,
     metrics: { contentType: 'text/plain', render: async () => '' },
     readiness: async () => ({ ready: false, graphs: [] }),
     status: unasked,

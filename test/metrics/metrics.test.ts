@@ -60,8 +60,14 @@ afterEach(async () => {
 
 function setUp(of: Partial<WatchedGraph> = {}) {
   const graph: WatchedGraph = {
-    ...{ name: 'follow', kernel: 'wasm', fingerprint: 'f1', maxRows: 1_000, folder },
-    ...{ progress: () => PROGRESS, lag: () => LAG, unready: async () => [] },
+    name: 'follow',
+    kernel: 'wasm',
+    fingerprint: 'f1',
+    maxRows: 1_000,
+    folder,
+    progress: () => PROGRESS,
+    lag: () => LAG,
+    unready: async () => [],
     rejections: ['not-json', 'too-large', 'empty-id'],
     tableBytes: (rows) => 100 + 8 * rows,
     storeMemory: async () => ({ cache: 11, memtables: 12, readers: 13 }),

@@ -19,7 +19,11 @@ function setUp() {
     'follow',
     (name, from, attributes, parent) => {
       const one: Made = {
-        ...{ name, from, to: undefined, attributes, status: undefined },
+        name,
+        from,
+        to: undefined,
+        attributes,
+        status: undefined,
         parent: parent && bySpan.get(parent),
       };
       const span: Span = {
@@ -30,14 +34,15 @@ function setUp() {
           one.status = status;
           return span;
         },
-        ...{ spanContext: () => ({ traceId: '', spanId: '', traceFlags: 1 }), isRecording: () => true },
-        ...{ setAttribute: () => span, setAttributes: () => span, updateName: () => span },
-        ...{
-          addEvent: () => span,
-          addLink: () => span,
-          addLinks: () => span,
-          recordException: () => undefined,
-        },
+        spanContext: () => ({ traceId: '', spanId: '', traceFlags: 1 }),
+        isRecording: () => true,
+        setAttribute: () => span,
+        setAttributes: () => span,
+        updateName: () => span,
+        addEvent: () => span,
+        addLink: () => span,
+        addLinks: () => span,
+        recordException: () => undefined,
       };
       made.push(one);
       bySpan.set(span, one);

@@ -20,9 +20,13 @@ const traces = z.object({
         z.object({
           spans: z.array(
             z.object({
-              ...{ traceId: z.string(), spanId: z.string(), parentSpanId: z.string().optional() },
-              ...{ name: z.string(), attributes },
-              ...{ startTimeUnixNano: z.coerce.number(), endTimeUnixNano: z.coerce.number() },
+              traceId: z.string(),
+              spanId: z.string(),
+              parentSpanId: z.string().optional(),
+              name: z.string(),
+              attributes,
+              startTimeUnixNano: z.coerce.number(),
+              endTimeUnixNano: z.coerce.number(),
             }),
           ),
         }),
@@ -40,7 +44,9 @@ const metrics = z.object({
           metrics: z.array(
             z.object({
               name: z.string(),
-              ...{ gauge: data.optional(), sum: data.optional(), histogram: data.optional() },
+              gauge: data.optional(),
+              sum: data.optional(),
+              histogram: data.optional(),
             }),
           ),
         }),
@@ -77,7 +83,10 @@ beforeEach(async () => {
   await twhin.feed(
     'follow',
     Array.from({ length: 300 }, (_, i) => ({
-      ...{ followerId: `u${i % 40}`, followedId: `v${i % 90}`, action: 'follow', at: Date.now() + i },
+      followerId: `u${i % 40}`,
+      followedId: `v${i % 90}`,
+      action: 'follow',
+      at: Date.now() + i,
     })),
   );
 });
