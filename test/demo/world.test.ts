@@ -16,7 +16,7 @@ interface Fields {
   readonly [name: string]: string | number;
 }
 
-/** The good records in their wire form. No bad record has the form of a good record. */
+/** The fields of a record; undefined if the record is not a JSON object. */
 function read(event: WorldEvent): Fields | undefined {
   if (event.value === null) return undefined;
   try {
