@@ -7,22 +7,22 @@ export interface EdgeRows {
   readonly rhs: Int32Array;
 }
 
-/** What names an edge: at most one edge of a relation runs from `lhs` to `rhs`. */
+/** The name of an edge: at most one edge of a relation runs from `lhs` to `rhs`. */
 export interface EdgeName {
   readonly lhs: EntityKey;
   readonly relation: string;
   readonly rhs: EntityKey;
 }
 
-/** An edge put in or taken out by an event, at the event's own time. */
+/** An edge added or removed by an event, at the event's own time. */
 export interface EdgeChange extends EdgeName {
-  /** Epoch milliseconds of the event, not of its arrival. */
+  /** Time of the event (not of its arrival), epoch milliseconds. */
   readonly at: number;
-  /** True for unfollow, unlike, block and the like. */
+  /** True for unfollow, unlike, block and similar events. */
   readonly removed: boolean;
 }
 
-/** An entity taken out whole: its edges up to `at` and its vector go. */
+/** The erasure of an entity: its edges up to `at` and its vector are deleted. */
 export interface Erasure {
   readonly erased: EntityKey;
   readonly at: number;
@@ -31,18 +31,18 @@ export interface Erasure {
 /** What one event does to the graph. */
 export type GraphChange = EdgeChange | Erasure;
 
-/** What is remembered of an edge: the newest event about it. A removed edge is kept so that an older event can't bring it back. */
+/** What a store remembers of an edge: its newest event. A removed edge is kept, so that an older event can't restore it. */
 export interface EdgeState {
   readonly at: number;
   readonly removed: boolean;
 }
 
-/** How an arriving change stands to what is known. */
+/** How an arriving change relates to the known state of its edge. */
 export type Verdict = 'new' | 'newer' | 'duplicate' | 'late';
 
 /**
- * Decides what a change does to an edge, the same in whichever order changes arrive: the newest event wins, a tie
- * goes to the removal, and the same event again is a duplicate.
+ * Decides what a change does to an edge. The outcome does not depend on the order of arrival: the newest event wins, a
+ * removal wins a tie, and the same event again is a duplicate.
  */
 export function judge(known: EdgeState | undefined, change: EdgeState): Verdict {
   if (known === undefined) return 'new';
@@ -52,7 +52,7 @@ export function judge(known: EdgeState | undefined, change: EdgeState): Verdict 
   return change.removed ? 'newer' : 'late';
 }
 
-/** A type of edge: which type of entity stands on each side. */
+/** A type of edge, with the type of entity on each side. */
 export interface Relation {
   readonly name: string;
   readonly lhs: string;

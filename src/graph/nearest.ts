@@ -8,8 +8,8 @@ export interface Neighbour {
 }
 
 /**
- * The `count` entities whose vectors point most the way of the given one, best first, by a look at every vector.
- * row: the entity's own, left out. A vector of zeros is near nothing.
+ * The `count` entities whose vectors have the highest cosine with the vector of `row`, best first. Reads every vector.
+ * The entity of `row` itself is left out. A vector of zeros is near nothing.
  */
 export async function nearest(store: GraphStore, row: number, count: number): Promise<Neighbour[]> {
   const { dim, relations } = store.layout;
@@ -53,19 +53,19 @@ export class TopRows {
   }
 }
 
-/** Length of the first `dim` numbers. */
+/** The L2 length of the first `dim` numbers. */
 export function norm(floats: Float32Array, dim: number): number {
   return Math.sqrt(dot(floats, floats, dim));
 }
 
-/** Of the first `dim` numbers. */
+/** The dot product of the first `dim` numbers. */
 export function dot(a: Float32Array, b: Float32Array, dim: number): number {
   let sum = 0;
   for (let i = 0; i < dim; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
   return sum;
 }
 
-/** Names are kept by name, not by row: one look at every entity, until all are found. */
+/** The entities of the rows. The store has no index by row, so entities are scanned until all are found. */
 async function namesOf(store: GraphStore, rows: Set<number>): Promise<Map<number, EntityKey>> {
   const names = new Map<number, EntityKey>();
   if (rows.size === 0) return names;

@@ -3,16 +3,17 @@ import type { EdgeRows } from '../graph/edge.ts';
 import type { KnownPositives } from './known-positives.ts';
 import type { Random } from './random.ts';
 
-/** Edges to train on. */
+/** The edges of a batch, new ones and rehearsed ones. */
 export interface Rehearsed {
   readonly edges: EdgeRows;
-  /** Every so manyth edge is new, from the first on; those between are rehearsed. */
+  /** Edges 0, every, 2 · every, … are new; the others are rehearsed. */
   readonly every: number;
 }
 
 /**
- * Puts edges learned before beside new ones, so that a stream does not overwrite what it taught earlier: each new edge is
- * followed by `updatesPerEdge - 1` drawn uniformly from all live edges, itself included. A batch costs that many times more.
+ * Puts rehearsed edges between new ones, so that the stream does not overwrite what was learned earlier. Each new edge is
+ * followed by `updatesPerEdge - 1` edges drawn uniformly from all live edges, and a batch costs `updatesPerEdge` times as
+ * much.
  */
 export function rehearse(
   fresh: EdgeRows,
@@ -42,25 +43,25 @@ function edgeAt({ lhs, relation, rhs }: EdgeRows, i: number) {
   return { lhs: lhs[i]!, relation: relation[i]!, rhs: rhs[i]! };
 }
 
-/** The entity types a relation runs between, by index. */
+/** The entity types on both sides of a relation, by index. */
 export interface TypePair {
   readonly lhsType: number;
   readonly rhsType: number;
 }
 
-/** A batch's edges cut into chunks. */
+/** The edges of a batch, cut into chunks. */
 export interface Cut {
   /** [edges] indices into the batch, chunk after chunk. */
   readonly order: Int32Array;
-  /** End of each chunk in `order`; it starts where the one before ends. */
+  /** The end of each chunk in `order`; a chunk starts where the previous chunk ends. */
   readonly ends: readonly number[];
 }
 
 /**
- * Cuts a batch into chunks of at most `chunkEdges` edges of one pair of entity types. Pairs come in the order they
- * first appear, edges of a pair in the order they arrived. Chunks of a pair are as even in size as can be, since
- * a short one has few negatives: 65 edges at 64 a chunk make 33 and 32.
- * @throws ShapeError for a relation index that is none.
+ * Cuts a batch into chunks of at most `chunkEdges` edges, each of one pair of entity types. Pairs come in the order of
+ * first appearance, the edges of a pair in the order of arrival. The chunks of a pair are of even size, since a short
+ * chunk has few negatives: 65 edges, at 64 a chunk, make 33 and 32.
+ * @throws ShapeError for an unknown relation index.
  */
 export function cutChunks(relation: Int32Array, relations: readonly TypePair[], chunkEdges: number): Cut {
   const pairs = new Map<string, number[]>();
