@@ -133,7 +133,7 @@ describe('a backup', () => {
     const failure = {
       name: 'FatalError',
       code: 'backup-write',
-      message: expect.stringMatching(/The backup before this one is as it was; free space/),
+      message: expect.stringMatching(/The previous backup is unchanged; free space/),
     };
     await writeFile(join(at.path, 'file'), '');
     await expect(writeBackup(join(at.path, 'file'), store, ABOUT)).rejects.toMatchObject(failure);
