@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nearest, norm } from '../../src/graph/nearest.ts';
+import { nearest, norm, TopRows } from '../../src/graph/nearest.ts';
 import { commitOf, entity, FIRST_ROW, graph, tweet, user } from './graph-fixture.ts';
 
 describe('nearest', () => {
@@ -46,4 +46,24 @@ describe('nearest', () => {
   test('norm ignores the numbers after the vector', () => {
     expect(norm(Float32Array.of(3, 4, 100, 100), 2)).toBe(5);
   });
+});
+
+test('TopRows keeps the best rows, and of equal scores the first offered', () => {
+  const top = new TopRows(3);
+  for (const [row, score] of [
+    [1, 0.2],
+    [2, 0.5],
+    [3, 0.2],
+    [4, -1],
+    [5, 0.5],
+    [6, 0.2],
+  ] as const)
+    top.offer(row, score);
+  expect([top.rows, top.scores]).toEqual([
+    [2, 5, 1],
+    [0.5, 0.5, 0.2],
+  ]);
+  const none = new TopRows(0);
+  none.offer(1, 1);
+  expect(none.rows).toEqual([]);
 });
