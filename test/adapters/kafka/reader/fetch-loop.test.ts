@@ -97,6 +97,15 @@ describe('the end of a log that holds nothing more', () => {
   });
 });
 
+test('a stretch that ends inside a batch ends there, and stays at its end', async () => {
+  const cluster = new StandIn();
+  cluster.answer = ({ offset }) => ({ bytes: counted(offset, 10), stableOffset: 1000 });
+  const [cursor] = cluster.read([15]).cursors;
+  expect(numbersOf(await drain(cursor))).toEqual(count(0, 15));
+  expect(await cursor?.next()).toBeUndefined();
+  expect(await cursor?.nextDecoded()).toBeUndefined();
+});
+
 test('a batch too large beside others is fetched for alone', async () => {
   const cluster = new StandIn();
   cluster.leads = ['1', '1', '1'];
