@@ -83,7 +83,9 @@ function lz4Frame(plain: Buffer, frame: Frame = {}): Buffer {
 
 /** What Java's producer writes: blocks of 32 KiB behind a header. */
 function xerial(plain: Buffer): Buffer {
-  const parts: Buffer[] = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])];
+  const parts: Buffer[] = [
+    Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]),
+  ];
   for (let at = 0; at < plain.length; at += 32_768) {
     const block = snappySync(plain.subarray(at, at + 32_768));
     const length = Buffer.alloc(4);
