@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { connect, type Log as EventLog } from '../src/adapters/connect.ts';
+import type { LogConnection } from '../src/adapters/connect.ts';
 import { composeUpdater } from '../src/cli/run/compose.ts';
 import { Watch } from '../src/cli/run/watch/watch.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
@@ -18,26 +18,26 @@ export class Session {
   readonly fed: Fed = { total: 0, byTopic: new Map() };
   readonly updaters: Updater[] = [];
   readonly #config: Config;
-  readonly #log: EventLog;
+  readonly #connection: LogConnection;
   #watch: Watch | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #failure: Error | undefined;
   readonly #place: Place;
 
-  constructor(place: Place, config: Config) {
+  constructor(place: Place, config: Config, connection: LogConnection) {
     this.#place = place;
     this.#config = config;
-    this.#log = connect(config.kafka);
+    this.#connection = connection;
   }
 
   /** groupOf: what an entity belongs to, for the dashboard's map. */
   async begin(groupOf: (entity: string) => string | undefined): Promise<void> {
     this.#watch = await this.#serve(groupOf);
-    await this.#log.admin().create(declaredTopics(this.#config));
-    const { measuresOf, tracksOf } = this.#watch;
+    await this.#connection.admin().create(declaredTopics(this.#config));
+    const { measuresOf } = this.#watch;
     const runs = [];
     for (const graph of this.#config.graphs) {
-      const outside = { connection: this.#log, log: silentLog, measuresOf, tracksOf };
+      const outside = { connection: this.#connection, log: silentLog, measuresOf };
       const composed = await composeUpdater(this.#config, graph, outside);
       this.updaters.push(composed.updater);
       runs.push({ graph, ...composed });
@@ -58,7 +58,7 @@ export class Session {
   }
 
   async feed(events: Parameters<typeof feedWorld>[0], signal: AbortSignal): Promise<void> {
-    const sink = this.#log.sink();
+    const sink = this.#connection.sink();
     await feedWorld(events, sink, this.#place.env.TWHIN_TOPIC_PREFIX, this.fed, signal);
     await sink.stop();
   }
@@ -88,21 +88,22 @@ export class Session {
     look: (vectors: Map<string, Float32Array>) => T,
   ): Promise<{ graph: string; findings: T }[]> {
     const found: { graph: string; findings: T }[] = [];
+    const log = this.#connection.log();
     for (const { name } of this.#config.graphs) {
       const topic = topicName(this.#config.topicPrefix, embeddingsName(name));
-      const source = this.#log.source({ groupId: `${topic}.demo-reader`, topics: [topic] });
-      found.push({ graph: name, findings: look(await readUserVectors(source)) });
+      found.push({ graph: name, findings: look(await readUserVectors(log, topic)) });
     }
+    await log.close();
     return found;
   }
 
   /** Dead letters by the ends of their topic: what is on the log, not what the updaters counted. */
   async deadLetters(): Promise<number> {
     const topic = topicName(this.#config.topicPrefix, 'dead-letter');
-    const source = this.#log.source({ groupId: `${topic}.demo-reader`, topics: [topic] });
-    const ends = await source.ends();
-    await source.stop();
-    return Object.values(ends[topic] ?? {}).reduce((sum, end) => sum + end, 0);
+    const log = this.#connection.log();
+    const ranges = await log.ranges([topic]);
+    await log.close();
+    return ranges.reduce((sum, { high }) => sum + high, 0);
   }
 
   /** Stops the updaters, everything trained and published. Idempotent. */

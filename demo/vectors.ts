@@ -1,35 +1,22 @@
-import type { Source, SourceRecord } from '../src/pipeline/ports.ts';
-import { Positions } from '../src/pipeline/reading/positions.ts';
+import type { ReadableLog, SourceRecord } from '../src/pipeline/ports.ts';
 import { decodeVector } from '../topics/index.ts';
 
 /** Reads an embeddings topic from its start to where it ends now, and keeps the last vector of each user. */
-export async function readUserVectors(source: Source): Promise<Map<string, Float32Array>> {
+export async function readUserVectors(log: ReadableLog, topic: string): Promise<Map<string, Float32Array>> {
   const vectors = new Map<string, Float32Array>();
-  const read = new Positions();
-  const ends = await source.ends();
-  const done = Promise.withResolvers<void>();
-  const check = () => {
-    if (read.reached(ends)) done.resolve();
-  };
-  check();
-  await source.start({
-    position: (topic, partition) => read.get(topic, partition),
-    accept: (records) => {
-      for (const record of records) {
-        keep(vectors, record);
-        read.advance(record.topic, record.partition, record.offset + 1);
-      }
-      check();
-      return true;
-    },
-    skipped: (topic, partition, offset) => {
-      read.advance(topic, partition, offset);
-      check();
-    },
-    failed: done.reject,
-  });
-  await done.promise;
-  await source.stop();
+  const stretches = (await log.ranges([topic])).map(({ partition, low, high }) => ({
+    topic,
+    partition,
+    from: low,
+    until: high,
+  }));
+  const reading = await log.read(stretches);
+  for (const cursor of reading.cursors) {
+    for (let records = await cursor.next(); records !== undefined; records = await cursor.next()) {
+      for (const record of records) keep(vectors, record);
+    }
+  }
+  await reading.close();
   return vectors;
 }
 

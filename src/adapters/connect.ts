@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { EventLog, Leadership, LogAdmin, Sink } from '../pipeline/ports.ts';
 import { FileLogAdmin } from './file-log/admin.ts';
-import { FileLog } from './file-log/log.ts';
+import { FileLog } from './file-log/file-log.ts';
 import { FileLogSink } from './file-log/sink.ts';
 import type { LeadershipOptions } from './kafka/group/leadership.ts';
 import type { SinkOptions } from './kafka/producer/sink.ts';

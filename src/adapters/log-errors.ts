@@ -17,19 +17,14 @@ export function notHeld(offset: number, { topic, partition, low, high }: Partiti
   return new FatalError('offset-out-of-range', message);
 }
 
-/**
- * Compares the position of a follower with what its partition holds.
- * @throws FatalError `offset-out-of-range`: going on would skip or repeat records without a word.
- */
-export function refusePosition(position: number | undefined, range: PartitionRange): void {
-  const { topic, partition, low, high } = range;
-  if (position === undefined || (position >= low && position <= high)) return;
+/** The error of a stored position outside of what the log holds: going on would skip or repeat records without a word. */
+export function outsideOfLog(position: number, { topic, partition, low, high }: PartitionRange): FatalError {
   const what =
     position < low
       ? `retention took the records in between: raise retention.ms. To go on with what is kept: twhin run --reread ${topic}`
       : `the topic was deleted and made again. To keep what was learned and read it from its start: twhin run --reread ${topic}`;
   const message = `the stored offset ${position} of ${topic}/${partition} is outside of what the log holds, ${low} to ${high}; ${what}`;
-  throw new FatalError('offset-out-of-range', message);
+  return new FatalError('offset-out-of-range', message);
 }
 
 /** The error of a partition that its topic does not have. */

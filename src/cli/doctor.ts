@@ -9,7 +9,7 @@ import { reasonOf } from '../errors.ts';
 import { differences, fingerprint } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
 import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
-import { loadTensorFlow } from '../kernels/tfjs/load.ts';
+import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
 import type { Log } from '../log.ts';
 import { planTopics } from '../pipeline/topic-plan.ts';
 import { openForReading } from '../state/open.ts';
@@ -117,7 +117,7 @@ async function checkLog(
   log: Log,
   tell: (what: string, ok: boolean, detail: string) => void,
 ): Promise<boolean> {
-  const connection = connect(config.kafka, (level, message) => log[level]({}, message));
+  const connection = await connect(config.kafka, (level, message) => log[level]({}, message));
   const admin = connection.admin();
   try {
     const info = await withinTime(admin.info(), ANSWER_MS, `brokers at ${connection.describe}`);

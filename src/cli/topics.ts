@@ -15,7 +15,7 @@ export async function topics(
   log: Log,
   output: Output,
 ): Promise<void> {
-  const connection = connect(config.kafka, (level, message) => log[level]({}, message));
+  const connection = await connect(config.kafka, (level, message) => log[level]({}, message));
   try {
     const admin = connection.admin();
     const declared = declaredTopics(config);

@@ -30,7 +30,6 @@ const OWN = {
   '/safe.js': 'safe.js',
   '/size.js': 'size.js',
   '/entity.js': 'entity.js',
-  '/drift.js': 'drift.js',
   '/map.js': 'map.js',
   '/polled.js': 'polled.js',
   '/replays.js': 'replays.js',

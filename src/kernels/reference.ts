@@ -1,11 +1,18 @@
+import { RowUpdater } from '../model/adagrad.ts';
 import type { Chunk, Kernel } from '../model/kernel.ts';
 import { LOSSES } from '../model/losses.ts';
 import { SCORERS } from '../model/scorers.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
-import { type ChunkSize, checkChunk, checkScored, createChunk, OWN_ARRAYS } from './chunk.ts';
-import { RowUpdater } from './row-updater.ts';
-import { type Side, sidesOf } from './sides.ts';
+import {
+  type ChunkSize,
+  checkChunk,
+  checkScored,
+  createChunk,
+  OWN_ARRAYS,
+  type Side,
+  sidesOf,
+} from './chunk.ts';
 
 /**
  * The kernel in plain TypeScript and float64: slow, clear, and what every other kernel is compared with. Only what

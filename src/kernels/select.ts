@@ -5,7 +5,7 @@ import type { Table } from '../model/table.ts';
 import type { ChunkSize } from './chunk.ts';
 import { ReferenceKernel } from './reference.ts';
 import { TfjsKernel } from './tfjs/kernel.ts';
-import { loadTensorFlow } from './tfjs/load.ts';
+import { loadTensorFlow } from './tfjs/tensorflow.ts';
 import { WasmKernel } from './wasm.ts';
 
 /**

@@ -3,8 +3,7 @@ import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 import { type ChunkSize, checkChunk, checkScored } from './chunk.ts';
 import { type Instance, instantiate, type WasmBuild } from './instance.ts';
-import { layOut } from './workspace.ts';
-import { chunkIn } from './workspace-chunk.ts';
+import { chunkIn, layOut } from './workspace.ts';
 
 /**
  * The compiled kernel (`assembly/`, SIMD in float32) on the table's own memory. Its workspace lies below the table's

@@ -37,7 +37,8 @@ export interface Parts {
 
 /** Loads the store and puts an updater together on it. failed: publishing or reading can't go on. */
 export async function assemble(options: UpdaterOptions, failed: (error: Error) => void): Promise<Parts> {
-  const { graph, model, store, trainer, source, sink, topics, limits, tuning, clock, log } = options;
+  const { graph, model, store, trainer, eventLog, leadership, sink, topics, limits, tuning, clock, log } =
+    options;
   const { measures = noMeasures } = options;
   const began = clock();
   const view = await options.view?.();
@@ -55,7 +56,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const writer = new Writer(head, options.role, options.freshSpace);
   const ingest = new Ingest({ store, index, counters, erasedAt, topics, limits });
   const publisher = new Publisher({
-    ...{ store, index, sink, clock, log, measures, failed, writer, outbox },
+    ...{ store, sink, clock, log, measures, failed, writer, outbox },
     topic: options.embeddingsTopic,
     header: { graph, dim: model.dim, dtype: 'float32', fingerprint: fingerprint(model) },
     step: () => committer.step,
@@ -64,13 +65,13 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const committer: Committer = new Committer(
     {
       ...{ graph, model, store, trainer, index, counters, publisher, sink, writer, clock, log, measures },
-      ...{ tuning, tracks: options.tracks },
-      overlay: ingest.overlay,
+      tuning,
+      unwritten: ingest.unwritten,
       tell: async (offsets) => {
         await image.outdated();
-        if (publisher.open) await source.commit(offsets, writer.note(committer.step));
+        if (publisher.open) await leadership.commit(offsets, writer.note(committer.step));
       },
-      confirm: () => (publisher.open && options.role !== 'shadow' ? source.confirm() : Promise.resolve()),
+      confirm: () => (publisher.open && options.role !== 'shadow' ? leadership.confirm() : Promise.resolve()),
     },
     head,
   );
@@ -82,8 +83,8 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
     head ? 'store loaded' : 'store is new',
   );
   const [read, accepted] = [new Positions(head?.offsets), new Positions(head?.offsets)];
-  const lag = new Lag({ graph, source, read, log, clock });
-  const watch = new TopicWatch({ source, writer, clock, failed });
+  const lag = new Lag({ graph, eventLog, topics: [...topics.keys()], read, log, clock });
+  const watch = new TopicWatch({ eventLog, topics: [...topics.keys()], writer, clock, failed });
   const sample = new EntitySample(store, index);
   return {
     index,

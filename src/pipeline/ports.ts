@@ -38,7 +38,10 @@ export interface RecordRun {
 export interface Follower {
   /** The offset to read next, or undefined to start at the earliest one the log holds. */
   position(topic: string, partition: number): number | undefined;
-  /** Takes a run, in offset order within a partition. The partition is read on once the returned promise resolves: back-pressure. */
+  /**
+   * Takes a run: in offset order within a partition, each offset once. The partition is read on once the returned promise
+   * resolves: back-pressure.
+   */
   take(run: RecordRun): Promise<void> | void;
   /** The log can't be followed any further. */
   failed(error: Error): void;
@@ -143,6 +146,12 @@ export interface EventLog {
   /** Ends every reading. Idempotent. */
   close(): Promise<void>;
 }
+
+/** What an updater needs of the log that it follows. */
+export type FollowedLog = Pick<EventLog, 'ranges' | 'topicIds' | 'follow' | 'close'>;
+
+/** A log of which bounded parts are read. */
+export type ReadableLog = Pick<EventLog, 'ranges' | 'read'>;
 
 /** A log that is followed. No run is handed over once `close` is called. */
 export interface Following {

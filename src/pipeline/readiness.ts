@@ -8,7 +8,7 @@ const ANSWER_MS = 1_000;
 /** A commit that takes longer hangs: a disk that does not answer, dead letters that are not taken. */
 const WRITE_MS = 30_000;
 
-type Watched = Pick<UpdaterOptions, 'source' | 'tuning' | 'clock'>;
+type Watched = Pick<UpdaterOptions, 'leadership' | 'tuning' | 'clock'>;
 
 /** Knows whether an updater can be relied on. */
 export class Readiness {
@@ -47,9 +47,9 @@ export class Readiness {
     return reasons;
   }
 
-  /** undefined: this process is its group's one reader. */
+  /** undefined: this process is its group's one leader. */
   async #answer(): Promise<string | undefined> {
-    this.#asked ??= this.#watched.source
+    this.#asked ??= this.#watched.leadership
       .confirm()
       .then(() => undefined, reasonOf)
       .finally(() => {

@@ -2,16 +2,17 @@ import { FatalError, RetryableError, reasonOf } from '../errors.ts';
 import type { SampledEntity } from './entity-sample.ts';
 import { noMeasures } from './measures.ts';
 import { assemble, type Parts } from './parts.ts';
-import type { SourceRecord } from './ports.ts';
+import { patiently } from './patience.ts';
+import type { PartitionRange, RecordRun } from './ports.ts';
 import { type Phase, type Progress, progressOf } from './progress.ts';
 import { Readiness } from './readiness.ts';
+import type { Fetched, ReadRecord } from './reading/ingest.ts';
 import { Intake } from './reading/intake.ts';
 import type { PartitionLag } from './reading/lag.ts';
 import { TrainingSummary } from './training/summary.ts';
 import { TrainingLine } from './training/training-line.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 import { Cadence } from './writing/cadence.ts';
-import { PendingCommit } from './writing/pending-commit.ts';
 import { sameTopics } from './writing/same-topics.ts';
 import { takeOver } from './writing/take-over.ts';
 
@@ -23,17 +24,17 @@ const READ_RECORDS = 1024;
  */
 export class Updater {
   readonly #options: UpdaterOptions;
+  readonly #topics: readonly string[];
   readonly #intake: Intake;
   readonly #summary: TrainingSummary;
   #phase: Phase = 'loading';
-  #stopping = false;
+  readonly #stop = new AbortController();
   #abandoned = false;
   /** It may write: nothing is to be drained before. */
   #began = false;
   #failure: Error | undefined;
   /** A standby's turn has come, and it has not taken over yet. */
   #turn = false;
-  #pending = new PendingCommit();
   readonly #training: TrainingLine;
   readonly #readiness: Readiness;
   readonly #cadence: Cadence;
@@ -43,7 +44,8 @@ export class Updater {
 
   constructor(options: UpdaterOptions) {
     this.#options = options;
-    this.#intake = new Intake(options.source, options.tuning, options.clock);
+    this.#topics = [...options.topics.keys()];
+    this.#intake = new Intake(options.tuning, options.clock, this.#fails);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
     this.#readiness = new Readiness(options);
     this.#cadence = new Cadence(options.tuning, options.clock);
@@ -60,19 +62,17 @@ export class Updater {
   async run(options: { untilCaughtUp?: boolean } = {}): Promise<void> {
     try {
       const parts = await this.#start();
-      const waits = options.untilCaughtUp && !this.#stopping;
-      const ends = waits ? await this.#options.source.ends() : undefined;
+      const ends = options.untilCaughtUp && !this.#stopping ? await this.#ends() : undefined;
       while (!this.#stopping && !(ends && parts.read.reached(ends))) {
         if (this.#turn) await this.#lead(parts);
         parts.watch.look();
-        const records = this.#outboxIsFull(parts)
+        const runs = this.#outboxIsFull(parts)
           ? await this.#intake.pause(this.#waitMs())
-          : await this.#intake.take(READ_RECORDS, this.#waitMs());
+          : await this.#intake.next(READ_RECORDS, this.#waitMs());
         if (this.#failure) throw this.#failure;
         this.#cadence.look(parts.lag.appliedAt, this.#intake.queue.length, parts.publisher.oldest);
-        if (records.length > 0) await this.#apply(parts, records);
-        else this.#intake.applySkips(parts.read);
-        if (this.#training.isDue(records.length === 0)) await this.#train();
+        await this.#apply(parts, runs);
+        if (this.#training.isDue(runs.every(({ records }) => records.length === 0))) await this.#train();
         if (this.#commitIsDue(parts)) await this.#commit(parts);
       }
       if (!this.#abandoned && this.#began) await this.#drain(parts);
@@ -89,12 +89,12 @@ export class Updater {
 
   /** Ends `run` after the records in hand: trains, commits and publishes them. */
   stop(): void {
-    this.#stopping = true;
+    this.#stop.abort();
     this.#intake.close();
     if (this.#phase !== 'joining' && this.#phase !== 'taking-over') return;
-    // One that waits for its brokers is to wait no longer. Closing stops both again and meets their failures, if any.
-    this.#options.source.stop().catch(() => undefined);
-    this.#options.sink.stop().catch(() => undefined);
+    // Whatever waits for the brokers is to wait no longer. `close` ends all three again and meets their failures, if any.
+    const { eventLog, leadership, sink } = this.#options;
+    for (const ended of [eventLog.close(), leadership.stop(), sink.stop()]) ended.catch(() => undefined);
   }
 
   /**
@@ -145,44 +145,70 @@ export class Updater {
     this.#cadence.begin(parts.index.nextRow);
     if (this.#stopping) return parts;
     this.#phase = 'joining';
-    await this.#intake.start(parts.accepted, {
-      leads: () => {
-        this.#turn = true;
-      },
-      failed: (error) => this.#fail(error),
+    const began = await this.#unlessStopped(async () => {
+      if (role === 'leader') await this.#join(parts);
+      this.#intake.begin(parts.accepted);
+      await this.#options.eventLog.follow(this.#topics, this.#intake);
+      if (role === 'standby') this.#join(parts).then(this.#takesTurn, this.#fails);
+      if (role === 'shadow') await this.#beginAlone(parts);
     });
-    if (role === 'leader' && !this.#stopping) await this.#lead(parts);
-    if (role === 'leader' && this.#stopping) return parts;
-    if (role === 'shadow') {
-      parts.writer.topicIds = sameTopics(parts.writer.topicIds, await this.#options.source.topicIds());
-      parts.publisher.begin();
-    }
+    if (!began) return parts;
     this.#began = true;
-    this.#phase = role === 'standby' ? 'standby' : 'running';
+    if (role === 'leader') await this.#lead(parts);
+    else this.#phase = role === 'standby' ? 'standby' : 'running';
     return parts;
+  }
+
+  #join({ read }: Parts): Promise<void> {
+    return this.#options.leadership.join({
+      position: (topic, partition) => read.get(topic, partition),
+      failed: this.#fails,
+    });
+  }
+
+  /** A shadow publishes without asking anybody: nobody else writes its topic. */
+  async #beginAlone({ index, writer, publisher }: Parts): Promise<void> {
+    const { eventLog } = this.#options;
+    const ids = await patiently(() => eventLog.topicIds(this.#topics), this.#stop.signal);
+    writer.topicIds = sameTopics(writer.topicIds, ids);
+    publisher.begin((name) => index.find(name));
+  }
+
+  /** What the log holds now: with its end reached, this process has caught up. */
+  #ends(): Promise<PartitionRange[]> {
+    return patiently(() => this.#options.eventLog.ranges(this.#topics), this.#stop.signal);
+  }
+
+  /** False where this process was told to stop meanwhile. */
+  async #unlessStopped(work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return !this.#stopping;
+    } catch (error) {
+      if (!this.#stopping || !isStopped(error)) throw error;
+      return false;
+    }
   }
 
   /** Becomes the graph's one writer, with everything in hand committed first: the topic is compared with the store. */
   async #lead(parts: Parts): Promise<void> {
     this.#turn = false;
     this.#phase = 'taking-over';
-    try {
-      if (this.#pending.records > 0) await this.#flush(parts);
+    const leads = await this.#unlessStopped(async () => {
+      if (parts.ingest.unwritten.open.records > 0) await this.#flush(parts);
       const { publisher, writer } = parts;
-      const due = await takeOver(writer, this.#options, parts);
-      await this.#options.source.commit(parts.read.toOffsets(), writer.note(parts.committer.step));
-      publisher.begin();
-      this.#pending.due = due;
+      const due = await takeOver(writer, this.#options, parts, this.#stop.signal);
+      await this.#options.leadership.commit(parts.read.toOffsets(), writer.note(parts.committer.step));
+      publisher.begin((name) => parts.index.find(name));
+      parts.ingest.unwritten.open.due = due;
       // The epoch is claimed before anything is written under it.
       await this.#flush(parts);
       const { graph, log } = this.#options;
       const { epoch, space } = writer;
       log.info({ graph, epoch, space, republished: due.length }, 'leads the graph');
       this.#phase = 'running';
-    } catch (error) {
-      if (!this.#stopping || !(error instanceof RetryableError) || error.code !== 'stopped') throw error;
-      this.#began = false;
-    }
+    });
+    if (!leads) this.#began = false;
   }
 
   /** Trains and commits all in hand, and waits until it is written. */
@@ -198,24 +224,38 @@ export class Updater {
     return publisher.size >= this.#options.tuning.maxOutbox;
   }
 
-  async #apply(parts: Parts, records: readonly SourceRecord[]): Promise<void> {
-    const { tuning } = this.#options;
-    const { reads, fetched } = await parts.ingest.read(records);
-    for (const read of reads) {
-      const { record, problem } = read;
-      this.#training.open.begin(this.#options.clock(), this.#intake.queue.takenSince);
-      this.#pending.since ??= this.#intake.queue.takenSince;
-      parts.ingest.apply(read, fetched, { batch: this.#training.open, commit: this.#pending });
-      // One that does not lead writes none; what it took in and the leader did not come to is found as it takes over.
-      const letter = problem && parts.publisher.open && this.#options.deadLetter(record, problem);
-      if (letter) this.#pending.putDeadLetter(letter);
-      this.#pending.records++;
-      parts.read.advance(record.topic, record.partition, record.offset + 1);
-      parts.lag.applied(record);
-      if (this.#training.open.edges < tuning.batchEdges && !this.#cadence.isFull(this.#pending)) continue;
-      await this.#train();
-      if (this.#commitIsDue(parts)) await this.#commit(parts);
+  async #apply(parts: Parts, runs: readonly RecordRun[]): Promise<void> {
+    const { reads, fetched } = await parts.ingest.read(runs.flatMap(({ records }) => records));
+    let first = 0;
+    for (const { topic, partition, records, next } of runs) {
+      for (let i = 0; i < records.length; i++) {
+        this.#applyRecord(parts, reads[first + i]!, fetched);
+        parts.read.advance(topic, partition, records[i + 1]?.offset ?? next);
+        if (!this.#batchIsFull(parts)) continue;
+        await this.#train();
+        if (this.#commitIsDue(parts)) await this.#commit(parts);
+      }
+      first += records.length;
+      parts.read.advance(topic, partition, next);
     }
+  }
+
+  #applyRecord({ ingest, publisher, lag }: Parts, read: ReadRecord, fetched: Fetched): void {
+    const { record, problem } = read;
+    this.#training.open.begin(this.#options.clock(), this.#intake.queue.takenSince);
+    const pending = ingest.unwritten.open;
+    pending.since ??= this.#intake.queue.takenSince;
+    ingest.apply(read, fetched, this.#training.open);
+    // Only the leader writes dead letters: a standby that takes over finds those that the leader before did not come to.
+    const letter = problem && publisher.open && this.#options.deadLetter(record, problem);
+    if (letter) pending.putDeadLetter(letter);
+    pending.records++;
+    lag.applied(record);
+  }
+
+  #batchIsFull({ ingest }: Parts): boolean {
+    const { batchEdges } = this.#options.tuning;
+    return this.#training.open.edges >= batchEdges || this.#cadence.isFull(ingest.unwritten.open);
   }
 
   async #train(): Promise<void> {
@@ -225,7 +265,7 @@ export class Updater {
 
   #commitIsDue(parts: Parts): boolean {
     if (this.#training.open.since !== undefined) return false;
-    return this.#cadence.isDue(this.#pending, parts, this.#summary);
+    return this.#cadence.isDue(parts.ingest.unwritten.open, parts, this.#summary);
   }
 
   /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
@@ -238,8 +278,7 @@ export class Updater {
 
   /** Writes everything since the last commit. Gives how many vectors it put up for publishing; never rejects. */
   async #write(parts: Parts, everything: boolean): Promise<number> {
-    const pending = this.#pending;
-    this.#pending = new PendingCommit();
+    const pending = parts.ingest.unwritten.close();
     this.#cadence.asked(parts.index.nextRow);
     const offsets = parts.read.toOffsets();
     try {
@@ -255,7 +294,6 @@ export class Updater {
     this.#phase = 'draining';
     const { graph, log } = this.#options;
     log.info({ graph, outbox: parts.publisher.size }, 'reading has ended');
-    this.#intake.applySkips(parts.read);
     if (this.#training.open.since !== undefined) await this.#train();
     await this.#committed;
     // Vectors that moved little are put up in slices, until none is left: memory stays bounded.
@@ -272,10 +310,11 @@ export class Updater {
   }
 
   async #release(): Promise<void> {
-    const { source, trainer, store, sink } = this.#options;
+    const { eventLog, leadership, trainer, store, sink } = this.#options;
     const failures: unknown[] = [];
     const release = (work: Promise<unknown> | undefined) => work?.catch((error) => failures.push(error));
-    await release(source.stop());
+    await release(eventLog.close());
+    await release(leadership.stop());
     this.#parts?.committer.stop();
     await release(this.#parts?.publisher.stop());
     await Promise.allSettled([this.#training.settled(), this.#committed, this.#parts?.laterCheck?.stop()]);
@@ -292,9 +331,27 @@ export class Updater {
     return Math.min(lingerMs, commitMs, 1_000);
   }
 
+  get #stopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  /** A standby's turn has come; the loop takes over before it reads on. */
+  readonly #takesTurn = (): void => {
+    this.#turn = true;
+  };
+
+  /** What waited was ended by `stop`, or something failed. */
+  readonly #fails = (error: Error): void => {
+    if (!this.#stopping || !isStopped(error)) this.#fail(error);
+  };
+
   #fail(error: Error): void {
     this.#failure ??=
       error instanceof FatalError ? error : new FatalError('updater', error.message, { cause: error });
     this.#intake.close();
   }
+}
+
+function isStopped(error: unknown): boolean {
+  return error instanceof RetryableError && error.code === 'stopped';
 }

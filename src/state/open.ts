@@ -1,14 +1,16 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { z } from 'zod';
+import { lives } from '../adapters/file-lock.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError, RetryableError, reasonOf } from '../errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import { Layout } from '../graph/layout.ts';
 import type { Store } from '../graph/store.ts';
-import { holderFile, readHolder, writeHolder } from './holder.ts';
 import { livePlace, type StorePlace } from './places.ts';
 
 /** What a store is opened with: whose it is, and the layout of a fresh one. */
@@ -117,4 +119,38 @@ function namingHolder(error: unknown, place: StorePlace): unknown {
       'stop that one first, or give this one a folder of its own in TWHIN_STATE',
     { cause: error },
   );
+}
+
+const holderSchema = z.object({
+  pid: z.number().int().positive(),
+  host: z.string(),
+  /** ISO 8601. */
+  since: z.string(),
+});
+
+/** The process that has a store open for writing, or was the last that had. */
+export type Holder = z.infer<typeof holderSchema>;
+
+/** Leaves this process's name beside the store it writes. */
+async function writeHolder(place: StorePlace): Promise<void> {
+  const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  await writeFile(holderFile(place), `${JSON.stringify(holder)}\n`);
+}
+
+/** undefined: nobody left a name that can be read, as between opening and naming itself. */
+export function readHolder(place: StorePlace): Holder | undefined {
+  try {
+    return holderSchema.parse(JSON.parse(readFileSync(holderFile(place), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the process is known to be gone; of another machine's nothing is known. */
+export function hasEnded({ pid, host }: Holder): boolean {
+  return host === hostname() && !lives(pid);
+}
+
+function holderFile({ folder }: StorePlace): string {
+  return join(folder, 'holder.json');
 }

@@ -13,7 +13,6 @@ import { FatalError, reasonOf, UsageError } from '../errors.ts';
  *   live.json                 which store is the live one; absent: main
  *   promote.json              which store is to be it, until that is so
  *   history.json              the dashboard's curves
- *   tracks.json               how the entities moved that were looked up there
  *   stores/<name>/            any other store, laid out the same
  *     db/ image holder.json
  *     origin.json            how it came to be, and the settings it is trained with
@@ -129,4 +128,39 @@ export async function writeAside(path: string, text: string): Promise<void> {
 
 function liveFile({ folder }: Graph): string {
   return join(folder, 'live.json');
+}
+
+const originSchema = z.object({
+  /** How the store came to be. */
+  from: z.enum(['replay', 'backup', 'topic']),
+  /** Settings it is trained with beside the configuration's own, `key=value` each. */
+  set: z.array(z.string()),
+  /** ISO 8601. */
+  since: z.string(),
+});
+
+/** Where a store beside the first one comes from, and what it must be run with. */
+export type Origin = z.infer<typeof originSchema>;
+
+/** undefined: a store that was always the live one. @throws FatalError when the record can't be read. */
+export function readOrigin(place: StorePlace): Origin | undefined {
+  const path = originFile(place);
+  try {
+    return originSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw new FatalError(
+      'store-origin',
+      `${path} can't be read: ${reasonOf(error)}; it says with which settings the store was trained: make the store again`,
+      { cause: error },
+    );
+  }
+}
+
+export async function writeOrigin(place: StorePlace, origin: Origin): Promise<void> {
+  await writeAside(originFile(place), `${JSON.stringify(origin)}\n`);
+}
+
+function originFile({ folder }: StorePlace): string {
+  return join(folder, 'origin.json');
 }

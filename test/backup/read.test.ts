@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/backup/files.ts';
 import { type Manifest, readManifest } from '../../src/backup/manifest.ts';
 import { writeBackup } from '../../src/backup/write.ts';
-import { filled } from '../graph/check-fixture.ts';
+import { filled } from '../graph/check/check-fixture.ts';
 import { ABOUT, type Folder, folder, forge, large, read } from './backup-fixture.ts';
 
 let at: Folder;

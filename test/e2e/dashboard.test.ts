@@ -200,7 +200,6 @@ async function bigGraph(relations: readonly string[]): Promise<HttpOptions> {
       history: () => ({ at: [now - 5_000, now], curves: { loss: [4.3, 4.2] } }),
       rejected: () => [],
       entity: async () => undefined,
-      drift: () => undefined,
       map: async () => ({ at: now, points }),
       replays: async () => [],
     },

@@ -25,7 +25,6 @@ beforeAll(async () => {
       history: unasked,
       rejected: unasked,
       entity: unasked,
-      drift: unasked,
       map: unasked,
       replays: unasked,
     },

@@ -28,7 +28,7 @@ function setUp(of: { lag?: PartitionLag[]; writingSince?: number; outbox?: numbe
     lag: { byPartition: () => of.lag ?? [] },
   };
   const options = { tuning: { ...TUNING, maxOutbox: 9, readyLagMs: 60_000 }, clock: () => NOW };
-  const readiness = new Readiness({ ...options, source: { confirm } as never });
+  const readiness = new Readiness({ ...options, leadership: { confirm } as never });
   const reasons = async (answered = true) => {
     const told = readiness.reasons('running', parts as never as Parts);
     if (answered) answers.at(-1)?.resolve();

@@ -1,21 +1,19 @@
 import { expect } from 'vitest';
-import { startSteppers } from '../../src/adapters/trainer/hogwild/start.ts';
+import { startSteppers } from '../../src/adapters/trainer/hogwild/stepper.ts';
 import { PRESETS } from '../../src/config/presets.ts';
+import { RELATIONS } from '../../src/graph/edge.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
-import { RELATIONS } from '../../src/graph/relation.ts';
 import type { Store } from '../../src/graph/store.ts';
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import { type Log, silentLog } from '../../src/log.ts';
 import type { Image } from '../../src/pipeline/loading/image.ts';
-import type { LogReader, Source } from '../../src/pipeline/ports.ts';
-import { StandbySource } from '../../src/pipeline/reading/standby-source.ts';
+import type { EventLog, FollowedLog, Leadership, ReadableLog } from '../../src/pipeline/ports.ts';
 import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import { localTrainer } from '../../src/pipeline/training/trainer-local.ts';
 import type { Pace, Tuning } from '../../src/pipeline/tuning.ts';
 import { Updater } from '../../src/pipeline/updater.ts';
-import type { Tracks } from '../../src/pipeline/writing/tracks.ts';
 import type { Role } from '../../src/pipeline/writing/writer.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
@@ -74,7 +72,6 @@ const TRAINER: TrainerSettings = {
 
 /** Every event topic by its full name. */
 export const TOPICS = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic]));
-const ONE_PARTITION = { partitions: Object.fromEntries([...TOPICS.keys()].map((name) => [name, 1])) };
 
 /** An updater over every topic and relation, on memory alone. */
 export function updater(
@@ -86,14 +83,14 @@ export function updater(
     tuning?: Tuning;
     handOver?: number;
     dim?: number;
-    source?: Source;
+    eventLog?: FollowedLog;
+    leadership?: Leadership;
     deadLetters?: boolean;
     role?: Role;
     space?: string;
     log?: Log;
     clock?: () => number;
-    reader?: () => LogReader;
-    tracks?: Tracks;
+    reader?: ReadableLog;
     image?: Image;
     maxKnownEdges?: number;
     /** The store as it is before the updater writes. */
@@ -111,15 +108,10 @@ export function updater(
     limits: DEFAULT_LIMITS,
     topics: TOPICS,
     embeddingsTopic: EMBEDDINGS,
-    source:
-      overrides.source ??
-      (overrides.role === 'standby'
-        ? new StandbySource(log.source(overrides.handOver), memoryReader(log, ONE_PARTITION), [
-            ...TOPICS.keys(),
-          ])
-        : log.source(overrides.handOver)),
+    eventLog: overrides.eventLog ?? log.eventLog(overrides.handOver),
+    leadership: overrides.leadership ?? log.leadership(),
     sink: log.sink(),
-    reader: overrides.reader ?? (() => embeddingsReader(log)),
+    reader: overrides.reader ?? embeddingsReader(log),
     store: new GraphStore(store, new Layout(model)),
     trainer: localTrainer(
       {
@@ -135,21 +127,20 @@ export function updater(
         : { topic: 'twhin.dead-letter', key, value, headers: { code } },
     clock: overrides.clock ?? (() => 1_000),
     log: overrides.log ?? silentLog,
-    ...(overrides.tracks && { tracks: overrides.tracks }),
     ...(overrides.image && { image: overrides.image }),
     ...(overrides.view && { view: async () => new GraphStore(overrides.view!, new Layout(model)) }),
   });
 }
 
 /** Reads back what was published. */
-export function embeddingsReader(log: MemoryLog): LogReader {
+export function embeddingsReader(log: MemoryLog): EventLog {
   return memoryReader(
     {
       get records() {
         return [...log.records, ...log.recordsOf(EMBEDDINGS)];
       },
     },
-    { partitions: { ...ONE_PARTITION.partitions, [EMBEDDINGS]: 1 } },
+    { anyTopic: true },
   );
 }
 

@@ -15,7 +15,6 @@ export const ROUTES = {
   '/api/history': 'curves of ?graph= over the last ?range=hour or day',
   '/api/rejected': 'newest records that could not be used, of ?graph=; with ?values=yes what they hold',
   '/api/entity': 'an entity, by ?graph= and ?id=TYPE:ID',
-  '/api/drift': 'how an entity that was looked up moved since, by ?graph= and ?id=TYPE:ID',
   '/api/map': 'a sample of entities in two dimensions, of ?graph=',
   '/api/replays': 'shadow stores being made, of ?graph=',
 } as const;
@@ -64,7 +63,6 @@ function addViews(server: FastifyInstance, { views }: Answers): void {
   view(server, '/api/history', ofHistory, ({ graph, range }) => views.history(graph, range));
   view(server, '/api/rejected', ofRejected, ({ graph, values }) => views.rejected(graph, values === 'yes'));
   view(server, '/api/entity', ofEntity, ({ graph, id }) => views.entity(graph, id));
-  view(server, '/api/drift', ofEntity, ({ graph, id }) => views.drift(graph, id));
   view(server, '/api/map', ofGraph, ({ graph }) => views.map(graph));
   view(server, '/api/replays', ofGraph, ({ graph }) => views.replays(graph));
 }

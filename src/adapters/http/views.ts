@@ -31,28 +31,6 @@ export const rejected = z.array(
   }),
 );
 
-/**
- * Body of /api/drift: how a vector moved from publication to publication since the entity is followed; the newest 512,
- * oldest first. Looking an entity up is what makes it be followed.
- */
-export const drift = z.object({
-  since: z.number(),
-  points: z.array(
-    z.object({
-      /** When the commit that put it up for publishing was written. */
-      at: z.number(),
-      /** Of its header on the topic, unless a newer one went out in its place. */
-      step: z.number(),
-      /** Path since the publication before; null where there was none. */
-      move: z.number().nullable(),
-      /** Null, as all three: vectors of another training begin. */
-      norm: z.number().nullable(),
-      /** To the first vector of this training that is known here. */
-      cosine: z.number().nullable(),
-    }),
-  ),
-});
-
 /** Body of /api/entity. */
 export const entity = z.object({
   entity: z.string(),
@@ -70,7 +48,6 @@ export const entity = z.object({
   drift: z.number(),
   /** By entity type, best first; score is the cosine. */
   nearest: z.record(z.string(), z.array(z.object({ entity: z.string(), score: z.number() }))),
-  history: drift,
 });
 
 /** Body of /api/map: a sample of entities in two dimensions. */
@@ -105,7 +82,6 @@ export const replays = z.array(
 export type HistoryView = z.infer<typeof history>;
 export type RejectedView = z.infer<typeof rejected>;
 export type EntityView = z.infer<typeof entity>;
-export type DriftView = z.infer<typeof drift>;
 export type MapView = z.infer<typeof map>;
 export type ReplaysView = z.infer<typeof replays>;
 
@@ -114,7 +90,6 @@ export interface Views {
   history(graph: string, range: 'hour' | 'day'): HistoryView | undefined;
   rejected(graph: string, values: boolean): RejectedView | undefined;
   entity(graph: string, id: string): Promise<EntityView | undefined>;
-  drift(graph: string, id: string): DriftView | undefined;
   map(graph: string): Promise<MapView | undefined>;
   replays(graph: string): Promise<ReplaysView | undefined>;
 }

@@ -1,5 +1,5 @@
 import { type EventTopic, engagement, readEvent, topicName } from '../../../topics/index.ts';
-import { connect, type Log as EventLog } from '../../adapters/connect.ts';
+import { connect, type LogConnection } from '../../adapters/connect.ts';
 import { sizeOf } from '../../adapters/event-file/bytes.ts';
 import { readEvents } from '../../adapters/event-file/event-file.ts';
 import { type BadLine, type FeedProgress, feed as feedEvents } from '../../adapters/event-file/feeder.ts';
@@ -38,7 +38,7 @@ export async function feed(config: Config, options: FeedOptions, log: Log, outpu
   const topic = eventTopic(config, options);
   const name = topicName(config.topicPrefix, topic.name);
   const size = await sizeOf(options.file);
-  const connection = connect(config.kafka, (level, message) => log[level]({}, message));
+  const connection = await connect(config.kafka, (level, message) => log[level]({}, message));
   const sink = connection.sink();
   const stop = stopOnSignal();
   const bad = new BadLines(options.file, output);
@@ -101,7 +101,7 @@ function eventTopic(config: Config, { topic: asked, format }: FeedOptions): Even
   return found;
 }
 
-async function checkTopic(connection: EventLog, name: string): Promise<void> {
+async function checkTopic(connection: LogConnection, name: string): Promise<void> {
   const asking = connection.admin().describe([name]);
   const [state] = await withinTime(asking, ANSWER_MS, `${name} at ${connection.describe}`);
   if (state === undefined) {

@@ -2,7 +2,7 @@ import { topicName } from '../../../topics/index.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, RetryableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { LogReader, Stretch } from '../../pipeline/ports.ts';
+import type { EventLog, Stretch } from '../../pipeline/ports.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
@@ -19,7 +19,7 @@ export interface CatchUp {
   readonly config: Config;
   readonly graph: GraphConfig;
   readonly place: StorePlace;
-  readonly reader: LogReader;
+  readonly reader: EventLog;
   readonly log: Log;
   readonly surroundings: Pick<Surroundings, 'output' | 'world'>;
   /** Records that may be left. */
@@ -91,13 +91,13 @@ async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> 
   const { config, graph, place, reader, log, surroundings, pace } = options;
   const topicIds = await reader.topicIds([...new Set(range.map(({ topic }) => topic))]);
   const store = await openForWriting(graph, { place, openStore: surroundings.world.openStore });
-  const { updater, source } = composeReplay(
+  const { updater, merged } = composeReplay(
     { config, graph, publish: undefined, options: pace },
     { range, topicIds, space: freshSpace() },
     { reader, store, sink: undefined, log },
   );
   const signals = onSignal(() => void updater.abandon());
-  const meter = new ProgressMeter(range, (stretch) => source.reached(stretch), Date.now);
+  const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
   const fields = { graph: graph.name, store: place.name };
   const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
     log,

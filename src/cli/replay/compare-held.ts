@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { topicName } from '../../../topics/index.ts';
-import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { reasonOf, TwhinError } from '../../errors.ts';
 import type { Offsets, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import { readContent } from '../../pipeline/reading/record-content.ts';
-import { heldStretches, readHeldRecords } from '../../replay/compare/held-records.ts';
+import { heldStretches, readHeldRecords } from '../../replay/compare/held-edges.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import type { Output } from '../output.ts';
 import { count } from '../progress-line.ts';
@@ -34,7 +34,7 @@ export interface HeldOptions {
 export async function heldRecords(
   config: Config,
   graph: GraphConfig,
-  connection: EventLog,
+  connection: LogConnection,
   offsets: readonly Offsets[],
   options: HeldOptions,
   output: Output,
@@ -43,7 +43,7 @@ export async function heldRecords(
   const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
   const where = `the events at ${connection.describe}`;
   try {
-    const reader = connection.reader();
+    const reader = connection.log();
     try {
       const look = async () =>
         heldStretches(await withinTime(reader.ranges([...topics.keys()]), ANSWER_MS, where), offsets);

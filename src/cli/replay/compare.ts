@@ -4,7 +4,7 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors.ts';
 import { compareStores } from '../../replay/compare/compare.ts';
 import type { ComparedStore } from '../../replay/compare/compared-stores.ts';
-import { better } from '../../replay/compare/verdict.ts';
+import { better } from '../../replay/compare/quality.ts';
 import { durationMs } from '../../replay/duration.ts';
 import { databaseFolder, openForReading } from '../../state/open.ts';
 import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf } from '../../state/places.ts';
@@ -59,7 +59,7 @@ export async function replayCompare(
 ): Promise<void> {
   const config = await load();
   const { graph, opened } = await openBoth(config, names, options.graph, world.openStore);
-  const connection = world.connect(config.kafka, (level, message) => log()[level]({}, message));
+  const connection = await world.connect(config.kafka, (level, message) => log()[level]({}, message));
   try {
     const [a, b] = opened;
     const offsets = [a.head.offsets, b.head.offsets];

@@ -1,11 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors.ts';
-import { forgetTopic } from '../../graph/forget-topic.ts';
+import { forgetTopic } from '../../graph/graph-store.ts';
 import { differences } from '../../graph/head.ts';
 import { openForWriting } from '../../state/open.ts';
-import { readOrigin } from '../../state/origin.ts';
-import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
+import { FIRST_STORE, placeOf, readLive, readOrigin, type StorePlace } from '../../state/places.ts';
 import { readTopics } from '../select-topics.ts';
 import { collect, example, positiveInteger, positiveNumber, type Surroundings } from '../surroundings.ts';
 import { withinTime } from '../within-time.ts';
@@ -71,8 +70,10 @@ async function promote(
   const config = await surroundings.config(set);
   const graph = config.graphs.find((each) => each.name === plain.name) ?? plain;
   await check(graph, place);
-  const connection = surroundings.world.connect(config.kafka, (level, message) => log[level]({}, message));
-  const reader = connection.reader();
+  const connection = await surroundings.world.connect(config.kafka, (level, message) =>
+    log[level]({}, message),
+  );
+  const reader = connection.log();
   const started = performance.now();
   try {
     if (options.cpuShare !== undefined) lowerPriority();

@@ -1,13 +1,12 @@
-import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Log } from '../../log.ts';
-import type { LogReader } from '../../pipeline/ports.ts';
+import type { EventLog } from '../../pipeline/ports.ts';
 import { partitionName, recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { resolveRange } from '../../replay/range.ts';
 import { openForWriting } from '../../state/open.ts';
-import { writeOrigin } from '../../state/origin.ts';
-import type { StorePlace } from '../../state/places.ts';
+import { type StorePlace, writeOrigin } from '../../state/places.ts';
 import { freshSpace } from '../run/compose.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { withinTime } from '../within-time.ts';
@@ -28,10 +27,10 @@ const ANSWER_MS = 60_000;
 /** Does what was asked; false when it was interrupted before the range's end. */
 export async function replay(request: ReplayRequest, surroundings: Surroundings): Promise<boolean> {
   const log = surroundings.log();
-  const connection = surroundings.world.connect(request.config.kafka, (level, message) =>
+  const connection = await surroundings.world.connect(request.config.kafka, (level, message) =>
     log[level]({}, message),
   );
-  const reader = connection.reader();
+  const reader = connection.log();
   try {
     if (request.options.dryRun === true || request.place === undefined) {
       await withinTime(dryRun(request, reader, surroundings.output), ANSWER_MS, connection.describe);
@@ -45,8 +44,8 @@ export async function replay(request: ReplayRequest, surroundings: Surroundings)
 }
 
 interface ReplayOutside {
-  readonly connection: EventLog;
-  readonly reader: LogReader;
+  readonly connection: LogConnection;
+  readonly reader: EventLog;
   readonly log: Log;
   readonly surroundings: Surroundings;
 }
@@ -145,13 +144,13 @@ class Replay {
     const { graph } = this.#request;
     const { reader, log, surroundings } = this.#outside;
     const sink = this.#topic?.sink(record.space);
-    const { updater, source, rejected } = composeReplay(this.#request, record, { reader, store, sink, log });
+    const { updater, merged, rejected } = composeReplay(this.#request, record, { reader, store, sink, log });
     let abandoned = false;
     const signals = onSignal(() => {
       abandoned = updater.abandon();
       if (!abandoned) surroundings.output.err(ALL_READ);
     });
-    const meter = new ProgressMeter(record.range, (stretch) => source.reached(stretch), Date.now);
+    const meter = new ProgressMeter(record.range, (stretch) => merged.reached(stretch), Date.now);
     const fields = { graph: graph.name, into: this.#place.name };
     const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
       log,

@@ -4,10 +4,11 @@ import type { GraphConfig } from '../../config/resolve.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { reproducible } from '../../kernels/select.ts';
 import type { Log } from '../../log.ts';
-import type { LogReader, Sink, Stretch } from '../../pipeline/ports.ts';
+import type { EventLog, Sink, Stretch } from '../../pipeline/ports.ts';
 import { readContent } from '../../pipeline/reading/record-content.ts';
+import { soleLeadership } from '../../pipeline/sole-leadership.ts';
 import { Updater } from '../../pipeline/updater.ts';
-import { type Limit, MergedSource } from '../../replay/merged-source.ts';
+import { type Limit, MergedLog } from '../../replay/merged-log.ts';
 import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './pace.ts';
 import type { ReplayRecord } from './record.ts';
 import type { ReplayRequest } from './request.ts';
@@ -18,7 +19,7 @@ const QUEUE_BYTES = 1024 * 1024;
 /** A replay's updater, and what is seen of it from outside. */
 export interface ReplayParts {
   readonly updater: Updater;
-  readonly source: MergedSource;
+  readonly merged: MergedLog;
   /** Records that can't be used, by reason, since this process began. */
   readonly rejected: ReadonlyMap<string, number>;
 }
@@ -32,15 +33,15 @@ export function composeReplay(
     options,
   }: Pick<ReplayRequest, 'config' | 'graph' | 'publish'> & { options: ReplayPaceOptions },
   { range, topicIds, space }: Pick<ReplayRecord, 'topicIds' | 'space'> & { range: readonly Stretch[] },
-  { reader, store, sink, log }: { reader: LogReader; store: GraphStore; sink: Sink | undefined; log: Log },
+  { reader, store, sink, log }: { reader: EventLog; store: GraphStore; sink: Sink | undefined; log: Log },
 ): ReplayParts {
   const topics = new Map(graph.topics.map((topic) => [topicName(config.topicPrefix, topic.name), topic]));
   const rejected = new Map<string, number>();
   const limits: Limit[] = [];
   if (options.rate !== undefined) limits.push(rateLimit(options.rate, Date.now));
   if (options.cpuShare !== undefined) limits.push(cpuLimit(options.cpuShare, Date.now, processCpuMs));
-  const source = new MergedSource({
-    reader,
+  const merged = new MergedLog({
+    log: reader,
     stretches: range,
     topicIds,
     read: (each) => ({ ...each, content: readContent(each, topics, config.limits) }),
@@ -52,7 +53,7 @@ export function composeReplay(
     graph: graph.name,
     role: 'shadow',
     freshSpace: space,
-    reader: () => reader,
+    reader,
     model: graph.model,
     tuning: {
       ...config.tuning,
@@ -65,7 +66,8 @@ export function composeReplay(
     limits: config.limits,
     topics,
     embeddingsTopic: publish ?? '',
-    source,
+    eventLog: merged,
+    leadership: soleLeadership,
     sink: sink ?? NOWHERE,
     store,
     // A digest is to be the same on every machine.
@@ -80,7 +82,7 @@ export function composeReplay(
     clock: Date.now,
     log,
   });
-  return { updater, source, rejected };
+  return { updater, merged, rejected };
 }
 
 /** Its ends and its share of its chunk's uniform negatives, on both sides, with each update. */

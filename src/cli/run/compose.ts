@@ -1,28 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { deadLetter, embeddingsName, topicName } from '../../../topics/index.ts';
-import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import { imageFile } from '../../adapters/image-file.ts';
 import type { openRocksdb } from '../../adapters/rocksdb/store.ts';
 import { openRocksdbThread } from '../../adapters/rocksdb/thread.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { forgetTopic } from '../../graph/forget-topic.ts';
+import { forgetTopic } from '../../graph/graph-store.ts';
 import type { Log } from '../../log.ts';
 import type { Measures } from '../../pipeline/measures.ts';
-import { StandbySource } from '../../pipeline/reading/standby-source.ts';
+import type { Trouble } from '../../pipeline/ports.ts';
+import { soleLeadership } from '../../pipeline/sole-leadership.ts';
 import type { Tuning } from '../../pipeline/tuning.ts';
 import { Updater } from '../../pipeline/updater.ts';
-import type { Tracks } from '../../pipeline/writing/tracks.ts';
 import { imagePath, openForReading, openForWriting } from '../../state/open.ts';
 import { livePlace } from '../../state/places.ts';
-import type { RunGraph } from './watch/run-graph.ts';
+import type { RunGraph } from './watch/status.ts';
 
 /** A store with fewer is loaded before a thread for it has started. */
 const READER_ROWS = 50_000;
 
 /** What an updater is composed on. */
 export interface Outside {
-  readonly connection: EventLog;
+  readonly connection: LogConnection;
   readonly log: Log;
   readonly openStore?: typeof openRocksdb;
   /** It waits, with its store kept warm, until the graph's group has no other reader. */
@@ -33,24 +33,13 @@ export interface Outside {
   readonly tuning?: Tuning;
   /** What a graph's updater is to tell its work to. */
   readonly measuresOf?: (graph: string) => Measures;
-  /** Where it is to note how the entities that are followed move. */
-  readonly tracksOf?: (graph: string) => Tracks;
 }
 
 /** One graph's updater on a real log, a real store and a trainer thread of its own. It shares nothing with another's. */
 export async function composeUpdater(
   config: Config,
   graph: GraphConfig,
-  {
-    connection,
-    log,
-    openStore,
-    standby = false,
-    reread = [],
-    measuresOf,
-    tracksOf,
-    tuning = config.tuning,
-  }: Outside,
+  { connection, log, openStore, standby = false, reread = [], measuresOf, tuning = config.tuning }: Outside,
 ): Promise<Pick<RunGraph, 'updater' | 'storeMemory'>> {
   const prefix = config.topicPrefix;
   const groupId = `${prefix}${graph.name}`;
@@ -59,17 +48,14 @@ export async function composeUpdater(
   const place = livePlace(graph);
   const store = await openForWriting(graph, { place, openStore, keepsImage: true });
   for (const topic of reread) if (topics.has(topic)) await forgetTopic(store, topic);
-  const group = connection.source({
-    groupId,
-    standby,
-    topics: [...topics.keys()],
-    onTrouble: ({ brokers, since, attempt, reason }) =>
-      log.warn(
-        { graph: graph.name, brokers, since: new Date(since).toISOString(), attempt, reason },
-        `no broker answers at ${brokers} since ${new Date(since).toISOString()}; trying again`,
-      ),
-  });
-  const source = standby ? new StandbySource(group, connection.reader(), [...topics.keys()]) : group;
+  const onTrouble = ({ brokers, since, attempt, reason }: Trouble) =>
+    log.warn(
+      { graph: graph.name, brokers, since: new Date(since).toISOString(), attempt, reason },
+      `no broker answers at ${brokers} since ${new Date(since).toISOString()}; trying again`,
+    );
+  const eventLog = connection.log({ onTrouble });
+  const leadership =
+    connection.leadership({ groupId, standby, topics: [...topics.keys()], onTrouble }) ?? soleLeadership;
   const updater = new Updater({
     graph: graph.name,
     role: standby ? 'standby' : 'leader',
@@ -79,11 +65,12 @@ export async function composeUpdater(
     limits: config.limits,
     topics,
     embeddingsTopic,
-    source,
+    eventLog,
+    leadership,
     sink: connection.sink({
-      fenced: { topic: embeddingsTopic, id: groupId, confirm: () => source.confirm({ fresh: true }) },
+      fenced: { topic: embeddingsTopic, id: groupId, confirm: () => leadership.confirm({ fresh: true }) },
     }),
-    reader: connection.reader,
+    reader: eventLog,
     store,
     view: async () => {
       const rows = (await store.head())?.rows ?? 0;
@@ -99,7 +86,6 @@ export async function composeUpdater(
     clock: Date.now,
     log,
     ...(measuresOf && { measures: measuresOf(graph.name) }),
-    ...(tracksOf && { tracks: tracksOf(graph.name) }),
   });
   return { updater, storeMemory: () => store.memory() };
 }

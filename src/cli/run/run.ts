@@ -1,5 +1,5 @@
 import { backoffMs, pause } from '../../adapters/backoff.ts';
-import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { HttpAddress } from '../../config/http-address.ts';
@@ -45,7 +45,7 @@ export async function run(
   const { config } = configuration;
   const reload = new Reload(configuration);
   const { log, faults } = rememberingFaults(surroundings.log());
-  const connection = world.connect(config.kafka, (level, message) => log[level]({}, message));
+  const connection = await world.connect(config.kafka, (level, message) => log[level]({}, message));
   const runs: GraphRun[] = [];
   const stop = () => {
     for (const each of runs) each.stop();
@@ -63,8 +63,7 @@ export async function run(
       ...{ settings: config.telemetry, version: VERSION, metrics: watch.metrics, env: process.env, log },
     });
     const measuresOf = bothOf(watch, telemetry);
-    const watching = { measuresOf, tracksOf: watch.tracksOf };
-    const outside = { connection, log, openStore: world.openStore, standby, reread, ...watching };
+    const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
     const inForce = () => reload.configuration;
     await openAll(
       options.graphs.map((graph) => ({ graph, configuration: inForce, outside, untilCaughtUp })),
@@ -105,7 +104,7 @@ function bothOf(watch: Watch, telemetry: Telemetry): (graph: string) => Measures
 /** Makes the topics, however long the brokers are out of reach; returns early when stopped. */
 async function createTopics(
   config: Config,
-  connection: EventLog,
+  connection: LogConnection,
   stopping: AbortSignal,
   log: Log,
 ): Promise<void> {

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError } from '../../errors.ts';
-import { type CheckReport, checkStore } from '../../graph/check.ts';
-import { FINDINGS, type Finding } from '../../graph/check-findings.ts';
-import { checkLog, type HeldRange } from '../../graph/check-log.ts';
-import { type Mended, repairStore } from '../../graph/check-repair.ts';
+import { type CheckReport, checkLog, checkStore, type HeldRange } from '../../graph/check/check.ts';
+import { FINDINGS, type Finding } from '../../graph/check/findings.ts';
+import { type Mended, repairStore } from '../../graph/check/repair.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import { openForReading, openForWriting } from '../../state/open.ts';
@@ -105,8 +104,8 @@ function checked(store: GraphStore, place: StorePlace, output: Output): Promise<
 
 /** What the log holds of the topics that were read. */
 async function heldRanges(head: Head, { kafka }: Config, { world, log }: Surroundings): Promise<HeldRange[]> {
-  const connection = world.connect(kafka, (level, message) => log()[level]({}, message));
-  const reader = connection.reader();
+  const connection = await world.connect(kafka, (level, message) => log()[level]({}, message));
+  const reader = connection.log();
   try {
     const ranges = reader.ranges(Object.keys(head.offsets));
     return await withinTime(ranges, ANSWER_MS, `offsets at ${connection.describe}`);

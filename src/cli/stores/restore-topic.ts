@@ -5,11 +5,11 @@ import type { GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
-import type { LogReader } from '../../pipeline/ports.ts';
+import type { EventLog } from '../../pipeline/ports.ts';
 import type { Checkpoint } from '../../pipeline/training/trainer.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
-import { newPlace } from '../../state/aside.ts';
 import { readLive } from '../../state/places.ts';
+import { newPlace } from '../../state/staged-store.ts';
 import type { Output } from '../output.ts';
 import { count } from '../progress-line.ts';
 import { selectGraphs } from '../select-graphs.ts';
@@ -39,8 +39,8 @@ export async function planFromTopic(
         target: newPlace(graph, into, 'twhin restore --from-topic'),
         origin: { from: 'topic', set },
         fill: async (store) => {
-          const connection = world.connect(plain.kafka, (level, message) => log()[level]({}, message));
-          const reader = connection.reader();
+          const connection = await world.connect(plain.kafka, (level, message) => log()[level]({}, message));
+          const reader = connection.log();
           try {
             return await fold(store, graph, reader, from, output);
           } finally {
@@ -56,7 +56,7 @@ export async function planFromTopic(
 async function fold(
   store: GraphStore,
   { name, folder, model, trainer }: GraphConfig,
-  reader: LogReader,
+  reader: EventLog,
   topic: string,
   output: Output,
 ): Promise<Head> {

@@ -5,7 +5,6 @@
 /** @typedef {import('../../adapters/http/views.ts').HistoryView} HistoryView */
 /** @typedef {import('../../adapters/http/views.ts').RejectedView} RejectedView */
 /** @typedef {import('../../adapters/http/views.ts').EntityView} EntityView */
-/** @typedef {import('../../adapters/http/views.ts').DriftView} DriftView */
 /** @typedef {import('../../adapters/http/views.ts').MapView} MapView */
 /** @typedef {import('../../adapters/http/views.ts').ReplaysView} ReplaysView */
 
@@ -28,8 +27,6 @@ export const history = (graph, range) => ask('history', { graph, range });
 export const rejected = (graph, values) => ask('rejected', { graph, values: values ? 'yes' : 'no' });
 /** @type {(graph: string, id: string) => Promise<EntityView>} */
 export const entity = (graph, id) => ask('entity', { graph, id });
-/** @type {(graph: string, id: string) => Promise<DriftView>} */
-export const drift = (graph, id) => ask('drift', { graph, id });
 /** @type {(graph: string) => Promise<MapView>} */
 export const map = (graph) => ask('map', { graph });
 /** @type {(graph: string) => Promise<ReplaysView>} */

@@ -17,7 +17,6 @@ export class Chart {
   #title;
   #lines;
   #format;
-  #dots;
   /** @type {any} */
   #plot;
   /** @type {(number | null)[][]} */
@@ -27,10 +26,8 @@ export class Chart {
    * @param {string} title
    * @param {readonly Line[]} lines
    * @param {(value: number | null | undefined) => string} format
-   * @param {boolean} [dots] each point is something that happened, at a time of its own: time between two is no gap
    */
-  constructor(title, lines, format, dots = false) {
-    this.#dots = dots;
+  constructor(title, lines, format) {
     this.#title = title;
     this.#lines = lines;
     this.#format = format;
@@ -43,8 +40,7 @@ export class Chart {
   /** @param {HistoryView} history */
   show(history) {
     const columns = this.#lines.map(({ curve }) => history.curves[curve] ?? history.at.map(() => null));
-    const data = [history.at.map((at) => at / 1000), ...columns];
-    this.#data = this.#dots ? data : withGaps(data);
+    this.#data = withGaps([history.at.map((at) => at / 1000), ...columns]);
     const now = this.#lines.map(({ label }, i) => `${label} ${this.#format(columns[i]?.at(-1))}`).join(', ');
     this.#caption.replaceChildren(
       ...[el('strong', {}, this.#title), ' '],
@@ -90,7 +86,7 @@ export class Chart {
           label,
           stroke: style.getPropertyValue(`--${'abcde'[Number(colour.slice(1))]}`),
           width: 1.5,
-          points: this.#dots ? { show: true, size: 6 } : { show: false },
+          points: { show: false },
         })),
       ],
     };

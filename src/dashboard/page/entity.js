@@ -1,6 +1,5 @@
 // @ts-check
 import { entity } from './api.js';
-import { Drift } from './drift.js';
 import { el, fill, place, table, tiles } from './elements.js';
 import { count, share, time } from './format.js';
 
@@ -14,8 +13,6 @@ export class Entity {
     required: '',
   });
   #result = el('div', { 'aria-live': 'polite' });
-  /** Beside what is read out when it changes: it changes by itself. */
-  #drift = new Drift();
   #nearest = el('div');
   #graph = '';
   /** Number of the newest question: an answer to an older one comes too late. */
@@ -32,7 +29,7 @@ export class Entity {
       event.preventDefault();
       void this.#find(this.#input.value.trim());
     });
-    place('entity').append(form, this.#result, this.#drift.place, this.#nearest);
+    place('entity').append(form, this.#result, this.#nearest);
   }
 
   /** @param {string} graph */
@@ -40,7 +37,7 @@ export class Entity {
     if (graph === this.#graph) return;
     this.#graph = graph;
     this.#asked++;
-    this.#clear();
+    this.#nearest.replaceChildren();
     this.#result.replaceChildren();
   }
 
@@ -48,13 +45,12 @@ export class Entity {
   async #find(id) {
     const [graph, asked] = [this.#graph, ++this.#asked];
     this.#input.value = id;
-    this.#clear();
+    this.#nearest.replaceChildren();
     fill(this.#result, el('p', { class: 'quiet' }, `Comparing ${id} with every vector …`));
     try {
       const found = await entity(graph, id);
       if (asked !== this.#asked) return;
       this.#show(found);
-      this.#drift.of(graph, found.entity, found.history);
     } catch (error) {
       if (asked !== this.#asked) return;
       const reason = error instanceof Error ? error.message : String(error);
@@ -90,11 +86,6 @@ export class Entity {
       ),
     );
     this.#nearest.replaceChildren(...near.flat());
-  }
-
-  #clear() {
-    this.#drift.hide();
-    this.#nearest.replaceChildren();
   }
 
   /** @param {string} name */

@@ -4,8 +4,7 @@ import {
   candidates, edgeWeights, intAt, losses,
   maxCandidates, positives, positiveWeights, relation, weightRowBytes, weights,
 } from './layout';
-import { anchorLoss, positiveWeight, weigh } from './loss';
-import { maskScores } from './mask';
+import { anchorLoss, maskScores, positiveWeight, weigh } from './loss';
 import { pullAll, pullPositive, pullRow } from './pull';
 import { copyRow, touchRows, translate } from './rows';
 import { compareAll, scoreOf, scoreRow } from './score';

@@ -1,8 +1,7 @@
 import type { Chunk } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import type { Table } from '../../model/table.ts';
-import type { ChunkSize } from '../chunk.ts';
-import { type Side, sidesOf } from '../sides.ts';
+import { type ChunkSize, type Side, sidesOf } from '../chunk.ts';
 import { MASKED, TENSOR_LOSSES, type TensorLoss } from './losses.ts';
 
 type OperandSettings = Pick<ModelSettings, 'dim' | 'loss' | 'negativeWeight'>;

@@ -1,4 +1,4 @@
-import type { Offsets } from '../ports.ts';
+import type { Offsets, PartitionRange } from '../ports.ts';
 
 /** Next offset by topic and partition, only ever rising. */
 export class Positions {
@@ -32,20 +32,14 @@ export class Positions {
     }
   }
 
-  /** Whether every offset of `ends` was reached. An end of 0 is reached by never having read. */
-  reached(ends: Offsets): boolean {
-    return this.behind(ends) === 0;
+  /** Whether the end of every range is reached. A range that is empty is, though nothing of it was ever read. */
+  reached(ranges: readonly PartitionRange[]): boolean {
+    return ranges.every((range) => this.behind(range) === 0);
   }
 
-  /** Records between here and `ends`, over all partitions. */
-  behind(ends: Offsets): number {
-    let records = 0;
-    for (const [topic, partitions] of Object.entries(ends)) {
-      for (const [partition, end] of Object.entries(partitions)) {
-        records += Math.max(0, end - (this.get(topic, Number(partition)) ?? 0));
-      }
-    }
-    return records;
+  /** Offsets of a range that are still to be read. */
+  behind({ topic, partition, low, high }: PartitionRange): number {
+    return Math.max(0, high - (this.get(topic, partition) ?? low));
   }
 
   toOffsets(): Offsets {

@@ -21,22 +21,21 @@ export async function takeOver(
   writer: Writer,
   options: UpdaterOptions,
   { index, read, committer }: Pick<Parts, 'index' | 'read' | 'committer'>,
+  stopping: AbortSignal,
 ): Promise<EntityKey[]> {
-  const { graph, source, sink, store, embeddingsTopic, log } = options;
+  const { graph, eventLog, leadership, sink, reader, store, topics, embeddingsTopic, log } = options;
   const { step, sendLetters } = committer;
   await sink.takeOver();
-  writer.topicIds = sameTopics(writer.topicIds, await source.topicIds());
-  const { offsets: committed, note } = await source.committed();
+  const ids = await patiently(() => eventLog.topicIds([...topics.keys()]), stopping);
+  writer.topicIds = sameTopics(writer.topicIds, ids);
+  const { offsets: committed, note } = await leadership.committed();
   warnOfDifferences(graph, committed, read.toOffsets(), log);
   if (note !== undefined && writer.wrote(note, step)) {
     writer.epoch++;
     return [];
   }
 
-  const found = await patiently(source, async () => {
-    const reader = options.reader();
-    return differing(reader, embeddingsTopic, store, index).finally(() => reader.close());
-  });
+  const found = await patiently(() => differing(reader, embeddingsTopic, store, index), stopping);
   const { space = '', epoch } = found;
   // Where nobody left a note, the vectors themselves say whose they are.
   const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);
@@ -44,7 +43,7 @@ export async function takeOver(
   if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
   if (!own && found.records > 0) tell(graph, embeddingsTopic, found, writer, log);
   const missed = own ? [] : missedBy(committed, read.toOffsets());
-  await patiently(source, () => sendMissedLetters(options, missed, sendLetters));
+  await patiently(() => sendMissedLetters(options, missed, sendLetters), stopping);
   return found.keys;
 }
 

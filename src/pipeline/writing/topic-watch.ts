@@ -1,12 +1,13 @@
 import { RetryableError } from '../../errors.ts';
-import type { Source } from '../ports.ts';
+import type { FollowedLog } from '../ports.ts';
 import { sameTopics } from './same-topics.ts';
 import type { Writer } from './writer.ts';
 
 const LOOK_MS = 10_000;
 
 export interface TopicWatchParts {
-  readonly source: Source;
+  readonly eventLog: Pick<FollowedLog, 'topicIds'>;
+  readonly topics: readonly string[];
   /** Its commits tell of the topics that are found. */
   readonly writer: Writer;
   readonly clock: () => number;
@@ -30,11 +31,11 @@ export class TopicWatch {
 
   /** Begins a look when one is due. */
   look(): void {
-    const { source, writer, clock, failed } = this.#parts;
+    const { eventLog, topics, writer, clock, failed } = this.#parts;
     if (this.#looking || clock() - this.#last < LOOK_MS) return;
     this.#looking = true;
-    source
-      .topicIds()
+    eventLog
+      .topicIds(topics)
       .then((ids) => {
         writer.topicIds = sameTopics(writer.topicIds, ids);
       })

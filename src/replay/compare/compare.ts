@@ -1,17 +1,13 @@
 import { differences } from '../../graph/head.ts';
 import type { SourceRecord } from '../../pipeline/ports.ts';
 import { Random } from '../../sampling/random.ts';
-import type { CommonEntity, ComparedStores, OnProgress } from './compared-stores.ts';
-import { type Drift, driftOf } from './drift.ts';
-import { compareEdges } from './edges.ts';
-import { compareEntities } from './entities.ts';
+import { type CommonEntity, type ComparedStores, type OnProgress, readVectors } from './compared-stores.ts';
+import { bestRotation, type Drift, driftOf } from './drift.ts';
 import { readHeldEdges } from './held-edges.ts';
 import { KnownEdges } from './known-edges.ts';
-import type { Membership } from './membership.ts';
+import { compareEdges, compareEntities, type Membership } from './membership.ts';
 import { neighbourOverlap, type Overlap } from './neighbours.ts';
 import { compareQuality, type Quality } from './quality.ts';
-import { readVectors } from './read-vectors.ts';
-import { bestRotation } from './rotation.ts';
 
 /** Entities a held-back edge's ends are ranked against, and entities whose neighbours are compared; of each type. */
 const CANDIDATES = 500;

@@ -1,5 +1,7 @@
+import { TopRows } from '../../graph/nearest.ts';
+
 /** How many nearest neighbours are compared. */
-export const NEIGHBOURS = 10;
+const NEIGHBOURS = 10;
 
 /** How far two stores agree on what is nearest. */
 export interface Overlap {
@@ -59,22 +61,13 @@ function unitRows(vectors: Float32Array, dim: number): Float32Array {
 
 /** The k rows, itself left out, whose dot product with row `query` is highest, best first; of equals the first. */
 function nearestRows(units: Float32Array, dim: number, query: number, k: number): number[] {
-  const rows: number[] = [];
-  const scores: number[] = [];
+  const best = new TopRows(k);
   const start = query * dim;
   for (let other = 0, at = 0; at < units.length; other++, at += dim) {
     if (other === query) continue;
     let score = 0;
     for (let i = 0; i < dim; i++) score += units[start + i]! * units[at + i]!;
-    if (rows.length === k && score <= scores[k - 1]!) continue;
-    let place = rows.length;
-    while (place > 0 && scores[place - 1]! < score) place--;
-    rows.splice(place, 0, other);
-    scores.splice(place, 0, score);
-    if (rows.length > k) {
-      rows.pop();
-      scores.pop();
-    }
+    best.offer(other, score);
   }
-  return rows;
+  return best.rows;
 }

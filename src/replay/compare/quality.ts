@@ -1,11 +1,16 @@
 import { FatalError } from '../../errors.ts';
-import type { EntityKey } from '../../graph/entity.ts';
+import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import { SCORERS, type Scorer } from '../../model/scorers.ts';
 import { HIT_RANK, rankOfFirst } from '../../pipeline/training/evaluate.ts';
-import type { CommonEntity, ComparedStore, ComparedStores, OnProgress } from './compared-stores.ts';
+import {
+  type CommonEntity,
+  type ComparedStore,
+  type ComparedStores,
+  type OnProgress,
+  readVectors,
+} from './compared-stores.ts';
 import type { HeldEdge } from './held-edges.ts';
 import type { End, KnownEdges } from './known-edges.ts';
-import { readVectors } from './read-vectors.ts';
 
 const PROGRESS_EVERY = 100;
 
@@ -65,7 +70,7 @@ export async function compareQuality(
     const ends = (['lhs', 'rhs'] as const).flatMap((end) => {
       const wanted = edge[end];
       const positives = known.positives(end, edge);
-      const others = (candidates.get(wanted.slice(0, wanted.indexOf(':'))) ?? [])
+      const others = (candidates.get(typeOf(wanted)) ?? [])
         .map(({ key }) => key)
         .filter((key) => key !== wanted && !positives.has(key));
       // Without a candidate any model would be right.
@@ -157,4 +162,34 @@ function pairedDifference(differences: readonly number[]): { mrr: number; standa
   const mean = differences.reduce((sum, each) => sum + each, 0) / n;
   const variance = differences.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (n - 1);
   return { mrr: mean, standardError: Math.sqrt(variance / n) };
+}
+
+/** Fewer edges than these say nothing, whatever they say. */
+const FEWEST_EDGES = 30;
+/** Standard errors that a difference has to be from none: 1 in 20 of equals are taken for different. */
+const STANDARD_ERRORS = 2;
+
+/** Which of two stores ranks better; undefined where it can't be told. */
+export function better(quality: Quality | undefined): 'A' | 'B' | undefined {
+  if (quality === undefined || quality.all.edges < FEWEST_EDGES) return undefined;
+  const { mrr, standardError } = quality.difference;
+  if (Math.abs(mrr) <= STANDARD_ERRORS * standardError) return undefined;
+  return mrr > 0 ? 'B' : 'A';
+}
+
+/** The same in words, with the figures it goes by. */
+export function verdict(quality: Quality | undefined): string {
+  if (quality === undefined) return 'Which is better can not be told: no new edge was ranked.';
+  const winner = better(quality);
+  const { all, difference } = quality;
+  const [first, second] = winner === 'A' ? [all.a, all.b] : [all.b, all.a];
+  const lead = winner === 'A' ? -difference.mrr : difference.mrr;
+  const figures =
+    `MRR ${first.mrr.toFixed(3)} against ${second.mrr.toFixed(3)}, ` +
+    `${lead < 0 ? '' : '+'}${lead.toFixed(4)} ± ${difference.standardError.toFixed(4)} ` +
+    `(standard error; ${all.edges.toLocaleString('en-US')} edges)`;
+  if (winner !== undefined) return `${winner} is better: ${figures}.`;
+  const why =
+    all.edges < FEWEST_EDGES ? 'Too few edges to tell which is better' : 'No difference can be told';
+  return `${why}: B has ${figures}.`;
 }

@@ -15,7 +15,6 @@ const NO_VIEWS: Views = {
   history: () => undefined,
   rejected: () => undefined,
   entity: async () => undefined,
-  drift: () => undefined,
   map: async () => undefined,
   replays: async () => undefined,
 };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { constants, getPriority } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { cpuLimit, lowerPriority, rateLimit } from '../../../src/cli/replay/pace.ts';
-import type { Limit } from '../../../src/replay/merged-source.ts';
+import type { Limit } from '../../../src/replay/merged-log.ts';
 
 /** Hands over until `untilMs`, waiting as told; each hand-over takes `tookMs`. Gives how many records it were. */
 function handedOver(limit: Limit, clock: { ms: number }, untilMs: number, took: () => number): number {

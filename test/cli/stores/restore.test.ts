@@ -200,9 +200,7 @@ describe('twhin restore', () => {
       const { code, err } = await there.run('restore', copy, '--into', 'again');
       expect([code, err.join('\n')]).toEqual([
         1,
-        expect.stringMatching(
-          /not whole: edges lack their entry the other way round, 1 times, such as user:/,
-        ),
+        expect.stringMatching(/not whole: edges lack their reverse entry, 1 times, such as user:/),
       ]);
       await mkdir(join(there.folder, 'state/engagement/stores'), { recursive: true });
       expect(await readdir(join(there.folder, 'state/engagement/stores'))).toEqual([]);

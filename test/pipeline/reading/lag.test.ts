@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Offsets } from '../../../src/pipeline/ports.ts';
+import type { Offsets, PartitionRange } from '../../../src/pipeline/ports.ts';
 import { Lag } from '../../../src/pipeline/reading/lag.ts';
 import { Positions } from '../../../src/pipeline/reading/positions.ts';
 import { keptLog } from '../faulty-sink.ts';
@@ -10,13 +10,27 @@ function setUp(...answers: (Offsets | Error)[]) {
   const now = { ms: 100_000 };
   let asked = 0;
   const read = new Positions({ follow: { '0': 7, '1': 4 } });
-  const ends = async () => {
+  const ranges = async (): Promise<PartitionRange[]> => {
     const answer = answers[asked++];
     if (answer instanceof Error || answer === undefined) throw answer ?? new Error('asked too often');
-    return answer;
+    return Object.entries(answer).flatMap(([topic, ends]) =>
+      Object.entries(ends).map(([partition, high]) => ({
+        topic,
+        partition: Number(partition),
+        low: 0,
+        high,
+      })),
+    );
   };
   const log = keptLog();
-  const lag = new Lag({ graph: 'test', source: { ends }, read, log, clock: () => now.ms });
+  const lag = new Lag({
+    graph: 'test',
+    eventLog: { ranges },
+    topics: ['follow'],
+    read,
+    log,
+    clock: () => now.ms,
+  });
   /** Asks, and gives what is known once the answer is in. */
   const known = async () => {
     lag.byPartition();

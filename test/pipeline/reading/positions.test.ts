@@ -21,12 +21,20 @@ test('goes up only, by topic and partition', () => {
 
 test('says what is left up to an end', () => {
   const positions = new Positions({ t: { '0': 5 } });
-  const ends = { t: { '0': 7, '1': 0, '2': 4 }, u: { '0': 1 } };
-  // 2 and 4 and 1; an empty partition is reached by never having read
-  expect([positions.behind(ends), positions.reached(ends)]).toEqual([7, false]);
-  positions.advanceTo({ t: { '0': 9, '2': 4 }, u: { '0': 1 } });
-  expect([positions.behind(ends), positions.reached(ends)]).toEqual([0, true]);
-  expect(new Positions().reached({})).toBe(true);
+  const range = (topic: string, partition: number, low: number, high: number) => ({
+    topic,
+    partition,
+    low,
+    high,
+  });
+  // Nothing was ever read of an empty partition, and of one whose first three offsets retention took.
+  const ranges = [range('t', 0, 0, 7), range('t', 1, 3, 3), range('t', 2, 3, 7), range('u', 0, 0, 1)];
+  expect(ranges.map((each) => positions.behind(each))).toEqual([2, 0, 4, 1]);
+  expect(positions.reached(ranges)).toBe(false);
+  positions.advanceTo({ t: { '0': 9, '2': 7 }, u: { '0': 1 } });
+  expect(ranges.map((each) => positions.behind(each))).toEqual([0, 0, 0, 0]);
+  expect(positions.reached(ranges)).toBe(true);
+  expect(new Positions().reached([])).toBe(true);
 });
 
 test('what it gives away is a copy', () => {

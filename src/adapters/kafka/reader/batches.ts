@@ -99,6 +99,7 @@ export class BatchDecoder {
   #at = 0;
   #next: number;
   #open: OpenBatch | undefined;
+  #damage: FatalError | undefined;
 
   constructor(batches: Batches, from: number, until: number) {
     this.#batches = batches;
@@ -109,18 +110,25 @@ export class BatchDecoder {
   }
 
   get done(): boolean {
-    return this.#open === undefined && this.#at >= this.#batches.bytes.length;
+    return this.#damage === undefined && this.#open === undefined && this.#at >= this.#batches.bytes.length;
   }
 
   /**
    * The next records, until they take up `enoughBytes` unpacked; perhaps none.
-   * @throws FatalError `damaged-batch`; the decoder is of no use afterwards.
+   * @throws FatalError `damaged-batch`, once all records before the damaged batch are given.
    */
   async next(enoughBytes: number): Promise<Decoded> {
     const records: SourceRecord[] = [];
-    for (let bytes = 0; !this.done && bytes < enoughBytes; ) {
-      this.#open ??= this.#openBatch();
-      if (this.#open !== undefined) bytes += await this.#take(this.#open, records, enoughBytes - bytes);
+    try {
+      for (let bytes = 0; !this.done && bytes < enoughBytes; ) {
+        if (this.#damage !== undefined) throw this.#damage;
+        this.#open ??= this.#openBatch();
+        if (this.#open !== undefined) bytes += await this.#take(this.#open, records, enoughBytes - bytes);
+      }
+    } catch (error) {
+      if (!(error instanceof FatalError) || records.length === 0) throw error;
+      this.#damage = error;
+      return { records, next: records[records.length - 1]!.offset + 1 };
     }
     return { records, next: Math.min(this.#next, this.#until) };
   }

@@ -10,7 +10,7 @@ import type {
   Trouble,
 } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
-import { readerClosed, refusePosition, topicsMissing } from '../../log-errors.ts';
+import { outsideOfLog, readerClosed, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { Brokers } from '../brokers.ts';
 import { kafkaError } from '../failure.ts';
@@ -83,7 +83,10 @@ export class KafkaLog implements EventLog {
 
   async follow(topics: readonly string[], follower: Follower): Promise<Following> {
     const ranges = await this.#untilAnswered(() => this.ranges(topics));
-    for (const range of ranges) refusePosition(follower.position(range.topic, range.partition), range);
+    for (const range of ranges) {
+      const position = follower.position(range.topic, range.partition) ?? range.low;
+      if (position < range.low || position > range.high) throw outsideOfLog(position, range);
+    }
     const following = new AbortController();
     const begun = ranges.map(({ topic, partition, low }) => ({
       topic,
