@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { CompressionCodecs, CompressionTypes } from 'kafkajs';
 import { afterEach, describe, expect, inject } from 'vitest';
-import { registerCodecs } from '../../src/adapters/kafka/reader/codecs.ts';
+import { registerCodecs } from '../kafka/kafkajs-codecs.ts';
 import { Faulty } from './deployment.ts';
 import { sendAs, withProducer } from './load/direct.ts';
 import { type LoadRecord, MIXED } from './load/load.ts';
