@@ -50,6 +50,7 @@ export class FetchLoop implements StretchReading {
   readonly #options: FetchOptions;
   readonly #closing = new AbortController();
   #session = new AbortController();
+  #leaders: Leaders | undefined;
   #running: Promise<void> | undefined;
   #taken = Promise.withResolvers<void>();
   #failures = { count: 0, since: 0 };
@@ -82,6 +83,8 @@ export class FetchLoop implements StretchReading {
       cursor.drop(readerClosed());
     }
     this.#stir();
+    // A leader that does not answer would hold up the end of its request.
+    await this.#leaders?.close();
     await this.#running;
   }
 
@@ -130,6 +133,7 @@ export class FetchLoop implements StretchReading {
       return;
     }
     const leaders = await this.#cluster.leaders([...topics].filter((topic) => !missing.includes(topic)));
+    this.#leaders = leaders;
     const ending = new AbortController();
     const until = AbortSignal.any([ending.signal, signal]);
     until.addEventListener('abort', () => this.#stir(), { once: true });
