@@ -1,61 +1,57 @@
 import { resolve } from 'node:path';
-import type { EventLog, Leadership, LogAdmin, Sink, Trouble } from '../pipeline/ports.ts';
+import type { EventLog, Leadership, LogAdmin, Sink } from '../pipeline/ports.ts';
 import { FileLogAdmin } from './file-log/admin.ts';
 import { FileLog } from './file-log/file-log.ts';
 import { FileLogSink } from './file-log/sink.ts';
-import type { KafkaSettings, LogLine } from './kafka/client.ts';
+import type { LeadershipOptions } from './kafka/group/leadership.ts';
 import type { SinkOptions } from './kafka/producer/sink.ts';
+import type { LogOptions } from './kafka/reader/log.ts';
+import type { KafkaSettings, LogLine } from './kafka/settings.ts';
 
-export interface LogOptions {
-  readonly onTrouble?: (trouble: Trouble) => void;
-}
-
-export interface LeadershipOptions {
-  readonly groupId: string;
-  /** Full names of the topics whose offsets the group is told. */
-  readonly topics: readonly string[];
-  /** Waits for its turn instead of failing where another process leads. */
-  readonly standby?: boolean;
-  readonly onTrouble?: (trouble: Trouble) => void;
-  readonly sessionTimeoutMs?: number;
-  /** A name that stays over restarts, for static membership. */
-  readonly instanceId?: string;
-}
-
-/** A log of topics, whatever keeps it. */
+/** A log of topics, whatever keeps it. What it gives is closed by whoever asked for it. */
 export interface LogConnection {
   /** The address as a person reads it. */
   readonly describe: string;
-  /** Closed by whoever asked for it. */
   log(options?: LogOptions): EventLog;
-  /** undefined where the log has no groups: the store's lock alone makes this process the one writer. */
+  /** undefined where the log has no groups: the lock of a store alone keeps a second writer away. */
   leadership(options: LeadershipOptions): Leadership | undefined;
   sink(options?: SinkOptions): Sink;
-  /** The same for all who ask; `close` closes it. */
+  /** One for all who ask; `close` closes it. */
   admin(): LogAdmin;
-  /** Ends what is left open once logs, leaderships and sinks are closed by whoever asked for them. Idempotent. */
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
 const FILE_SCHEME = 'file:';
 
-/** The log at `settings.brokers`: Kafka at host:port, or the embedded file log at `file:DIR`. Nothing is opened yet. */
+/**
+ * The log at `settings.brokers`: Kafka at host:port, or the embedded file log at `file:DIR`. Nothing is opened yet. The
+ * Kafka client is loaded only where there is Kafka: it takes half a second and 60 MB.
+ */
 export async function connect(
   settings: KafkaSettings,
-  logLine: LogLine = () => undefined,
+  log: LogLine = () => undefined,
 ): Promise<LogConnection> {
   const first = settings.brokers[0] ?? '';
-  if (!first.startsWith(FILE_SCHEME)) {
-    const { connectKafka } = await import('./kafka/connect.ts');
-    return connectKafka(settings, logLine);
+  if (first.startsWith(FILE_SCHEME)) {
+    const dir = resolve(first.slice(FILE_SCHEME.length));
+    const admin = new FileLogAdmin(dir);
+    return {
+      describe: `the embedded file log in ${dir}`,
+      log: () => new FileLog(dir),
+      leadership: () => undefined,
+      sink: () => new FileLogSink(dir),
+      admin: () => admin,
+      close: () => admin.close(),
+    };
   }
-  const dir = resolve(first.slice(FILE_SCHEME.length));
-  const admin = new FileLogAdmin(dir);
+  const { KafkaAdmin, KafkaLeadership, KafkaLog, KafkaSink } = await import('./kafka/kafka.ts');
+  const admin = new KafkaAdmin(settings);
   return {
-    describe: `the embedded file log in ${dir}`,
-    log: () => new FileLog(dir),
-    leadership: () => undefined,
-    sink: () => new FileLogSink(dir),
+    describe: `Kafka at ${settings.brokers.join(',')}`,
+    log: (options = {}) => new KafkaLog(settings, options, log),
+    leadership: (options) => new KafkaLeadership(settings, options, log),
+    sink: (options = {}) => new KafkaSink(settings, options, log),
     admin: () => admin,
     close: () => admin.close(),
   };
