@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogConnection } from '../src/adapters/connect.ts';
-import { composeUpdater } from '../src/cli/run/compose.ts';
 import { Watch } from '../src/cli/run/watch/watch.ts';
+import { composeLive } from '../src/compose/live.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
 import { HTTP_DEFAULT } from '../src/config/http-address.ts';
 import type { Config } from '../src/config/resolve.ts';
@@ -48,7 +48,7 @@ export class Session {
     const runs = [];
     for (const graph of this.#config.graphs) {
       const outside = { connection: this.#connection, log: silentLog, measuresOf };
-      const composed = await composeUpdater(this.#config, graph, outside);
+      const composed = await composeLive(this.#config, graph, outside);
       this.updaters.push(composed.updater);
       runs.push({ graph, ...composed });
     }

@@ -4,8 +4,10 @@ import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
 import type { Head, ModelIdentity } from '../../graph/head.ts';
 import type { Log } from '../../log.ts';
 import type { Counters } from '../counters.ts';
+import type { ImageKeeper } from '../loading/image.ts';
 import type { Measures } from '../measures.ts';
-import type { Message, Offsets, Sink } from '../ports.ts';
+import type { Leadership, Message, Sink } from '../ports.ts';
+import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import type { PendingCommit, Unwritten } from '../reading/unwritten.ts';
 import type { Checkpoint, CheckpointOptions, Trainer } from '../training/trainer.ts';
 import type { Publishing } from '../tuning.ts';
@@ -25,13 +27,10 @@ export interface CommitterOptions {
   readonly publisher: Publisher;
   readonly writer: Writer;
   readonly tuning: Publishing;
-  /** Resolves while this process may write; see `Leadership.confirm`. */
-  confirm(): Promise<void>;
-  /**
-   * Tells the log of what was just written. Before any of its vectors goes out: the group's note is then never behind
-   * the topic, and an older state of the store is always known for one.
-   */
-  tell(offsets: Offsets): Promise<void>;
+  /** Whether this process may write is asked here, and how far the store is told. */
+  readonly leadership: Pick<Leadership, 'confirm' | 'commit'>;
+  readonly image: Pick<ImageKeeper, 'outdated'>;
+  readonly ledger: OffsetLedger;
   /** For dead letters. */
   readonly sink: Sink;
   readonly log: Log;
@@ -83,12 +82,8 @@ export class Committer {
    * Gives how many vectors and tombstones it put into the outbox.
    * due: which vectors are among them, see `CheckpointOptions`.
    */
-  commit(
-    pending: PendingCommit,
-    offsets: Offsets,
-    due: Pick<CheckpointOptions, 'everything' | 'holdMs'>,
-  ): Promise<number> {
-    const { index, counters, trainer, writer, measures, clock } = this.#options;
+  commit(pending: PendingCommit, due: Pick<CheckpointOptions, 'everything' | 'holdMs'>): Promise<number> {
+    const { index, counters, ledger, trainer, writer, measures, clock } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
     // One of no records, as at a start, is none that a process which goes on would write.
@@ -103,7 +98,7 @@ export class Committer {
     });
     const head = {
       ...{ rows: index.nextRow, freed: [...index.freed] },
-      offsets,
+      offsets: ledger.offsets('applied'),
       events: { ...counters.events },
       edges: { ...counters.edges },
       entities: index.counts(),
@@ -146,10 +141,23 @@ export class Committer {
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox' | 'outboxParts'>,
     checkpoint: Checkpoint,
   ): Promise<number> {
-    const { graph, model, store, index, publisher, unwritten, measures, clock } = this.#options;
+    const {
+      graph,
+      model,
+      store,
+      index,
+      publisher,
+      leadership,
+      image,
+      ledger,
+      unwritten,
+      writer,
+      measures,
+      clock,
+    } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     const { names, rows, places } = publisher.open ? this.#put(named, checkpoint) : NOTHING;
-    await this.#options.confirm();
+    if (publisher.open) await leadership.confirm();
     const outbox = publisher.prepare(names);
     await store.commit({
       head: {
@@ -180,7 +188,12 @@ export class Committer {
     this.step = checkpoint.step;
     this.watermark = head.watermark;
     unwritten.written(pending.number);
-    await this.#options.tell(head.offsets);
+    ledger.advanceTo('committed', head.offsets);
+    // The image to start from is of a head that the store no longer has.
+    await image.outdated();
+    // Before any vector of this commit goes out: the group's note is then never behind the topic, and an older state of
+    // the store is always known for one.
+    if (publisher.open) await leadership.commit(head.offsets, writer.note(this.step));
     this.moves.add(checkpoint, index, model.dim);
     const eventAt = eventsOf(rows, entities);
     const { step, floats } = checkpoint;

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import { TokenBucket } from '../../adapters/token-bucket.ts';
-import type { Limit } from '../../replay/merged-log.ts';
+import { TokenBucket } from '../adapters/token-bucket.ts';
+import type { Limit } from '../replay/merged-log.ts';
 
 /** How fast a replay may go. */
 export interface ReplayPaceOptions {
