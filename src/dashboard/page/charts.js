@@ -90,7 +90,7 @@ export class Chart {
         })),
       ],
     };
-    // @ts-expect-error loaded by a script of its own, before this one
+    // @ts-expect-error uPlot is a global of the script before this one
     this.#plot = new uPlot(options, this.#data, this.#canvas);
   }
 
