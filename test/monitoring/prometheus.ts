@@ -77,7 +77,7 @@ export class Prometheus {
       ...[`--config.file=${path}`, `--storage.tsdb.path=${join(folder, 'data')}`],
       ...[`--web.listen-address=${address}`, '--log.level=warn'],
     ]);
-    // Not installed: nothing is to be left behind.
+    // If Prometheus is not installed, the folder is removed.
     await once(child, 'spawn').catch(async (error: unknown) => {
       await rm(folder, { recursive: true });
       throw error;
