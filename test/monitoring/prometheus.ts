@@ -74,8 +74,10 @@ export class Prometheus {
     await writeFile(path, JSON.stringify(config));
     const address = `127.0.0.1:${await freePort()}`;
     const child = spawn('prometheus', [
-      ...[`--config.file=${path}`, `--storage.tsdb.path=${join(folder, 'data')}`],
-      ...[`--web.listen-address=${address}`, '--log.level=warn'],
+      `--config.file=${path}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=${address}`,
+      '--log.level=warn',
     ]);
     // If Prometheus is not installed, the folder is removed.
     await once(child, 'spawn').catch(async (error: unknown) => {
