@@ -1,7 +1,7 @@
 import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
-import { RowSample } from './row-sample.ts';
+import { rowHash } from '../sampling/fixed-candidates.ts';
 
 const SIZE = 600;
 /** The sample begins anew once so manyth a part of all rows were handed out again. */
@@ -43,5 +43,44 @@ export class EntitySample {
       if (row === undefined || key === undefined || this.#index.keyAt(row.row) !== key) return [];
       return [{ key, vector: row.floats.subarray(0, dim) }];
     });
+  }
+}
+
+/**
+ * A steady sample of rows: those whose numbers hash lowest. As rows are added it changes by those that take another's
+ * place, and never by chance.
+ */
+export class RowSample {
+  readonly #size: number;
+  /** Highest hash first: the next to give its place away. */
+  #rows: { row: number; hash: number }[] = [];
+  #seen = 0;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** The sample of rows 0 … rows − 1, those that `wanted` leaves out aside; ascending. */
+  of(rows: number, wanted: (row: number) => boolean): number[] {
+    // Fewer than before: another store.
+    if (rows < this.#seen) this.#restart();
+    this.#rows = this.#rows.filter(({ row }) => wanted(row));
+    for (; this.#seen < rows; this.#seen++) {
+      const hash = rowHash(this.#seen);
+      if (this.#rows.length === this.#size && hash >= (this.#rows[0]?.hash ?? 0)) continue;
+      if (wanted(this.#seen)) this.#take({ row: this.#seen, hash });
+    }
+    return this.#rows.map(({ row }) => row).sort((a, b) => a - b);
+  }
+
+  #take(taken: { row: number; hash: number }): void {
+    if (this.#rows.length === this.#size) this.#rows.shift();
+    const at = this.#rows.findIndex(({ hash }) => hash < taken.hash);
+    this.#rows.splice(at === -1 ? this.#rows.length : at, 0, taken);
+  }
+
+  #restart(): void {
+    this.#rows = [];
+    this.#seen = 0;
   }
 }

@@ -6,7 +6,6 @@ import { decodeEntity, type Layout } from '../../graph/layout.ts';
 import { liveEdgeRows } from '../../graph/live-edges.ts';
 import { NO_TYPE } from '../../sampling/type-rows.ts';
 import type { Trainer } from '../training/trainer.ts';
-import { OneAhead } from './one-ahead.ts';
 
 const LOAD_ROWS = 4096;
 const LOAD_EDGES = 65_536;
@@ -137,4 +136,21 @@ function rowBeyond(row: number, of: number): FatalError {
     'store-damaged',
     `the store holds row ${row}, but its head counts ${of} rows; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
   );
+}
+
+/** Work of which one piece is under way while the next is prepared. */
+export class OneAhead {
+  #underWay: Promise<void> = Promise.resolve();
+
+  /** Starts the next piece once the one before is done. */
+  async after(next: () => Promise<void>): Promise<void> {
+    await this.#underWay;
+    this.#underWay = next();
+    // Avoids an unhandled rejection: the failure is met in `after` or `done`.
+    this.#underWay.catch(() => undefined);
+  }
+
+  async done(): Promise<void> {
+    await this.#underWay;
+  }
 }

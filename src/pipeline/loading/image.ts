@@ -1,9 +1,17 @@
 import { FatalError, reasonOf } from '../../errors.ts';
-import { type EntityIndex, type PackedEntities, packEntities } from '../../graph/entity-index.ts';
+import {
+  type EntityIndex,
+  type PackedEntities,
+  packEntities,
+  unpackEntities,
+} from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, type Head } from '../../graph/head.ts';
+import type { Layout } from '../../graph/layout.ts';
 import type { Log } from '../../log.ts';
+import { NO_TYPE } from '../../sampling/type-rows.ts';
 import type { HeldRows, Trainer } from '../training/trainer.ts';
+import { indexFor, OneAhead, withholdOrphans } from './from-store.ts';
 
 /** Two megabytes of 128 numbers a row, and the edges. */
 const BLOCK_ROWS = 4096;
@@ -46,6 +54,37 @@ async function* imageBlocks(trainer: Trainer, index: EntityIndex, head: Head): A
   if (edges === live) return;
   const message = `the trainer remembers ${edges} of ${live} live edges, see limits.maxKnownEdges`;
   throw new FatalError('image-edges', message);
+}
+
+/** Loads index and trainer from an image, as `loadEntities`, `loadRows` and `loadEdges` do from a store. */
+export async function loadImage(
+  blocks: AsyncIterable<ImageBlock>,
+  layout: Layout,
+  head: Head,
+  trainer: Trainer,
+  onProgress: (done: { rows: number; of: number }) => void,
+): Promise<EntityIndex> {
+  const index = indexFor(layout, head);
+  const loading = new OneAhead();
+  let first = 0;
+  for await (const { floats, edges, entities } of blocks) {
+    const count = floats.length / (layout.dim + 2);
+    const types = new Uint8Array(count).fill(NO_TYPE);
+    const trained = new Uint8Array(count);
+    unpackEntities(entities, index, ({ row, type, updates }) => {
+      types[row - first] = type;
+      trained[row - first] = updates > 0 ? 1 : 0;
+    });
+    withholdOrphans(index, 2 * layout.relations.length, { first, types, floats });
+    await loading.after(async () => {
+      await trainer.loadRows({ types, trained, floats });
+      await trainer.loadEdges(edges);
+    });
+    first += count;
+    onProgress({ rows: first, of: head.rows });
+  }
+  await loading.done();
+  return index;
 }
 
 export interface ImageKeeperOptions {

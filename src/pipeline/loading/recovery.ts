@@ -4,10 +4,9 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, differences, fingerprint, type Head, type ModelIdentity } from '../../graph/head.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';
 import type { Trainer } from '../training/trainer.ts';
-import { loadImage } from './from-image.ts';
+import { checkGraph, checkOutbox, countGraph, lost } from './completeness.ts';
 import { loadEdges, loadEntities, loadRows } from './from-store.ts';
-import type { Image } from './image.ts';
-import { checkGraph, checkOutbox, countGraph, lost } from './whole.ts';
+import { type Image, loadImage } from './image.ts';
 
 /** What a store stood at, brought back into memory. */
 export interface Recovered {

@@ -8,8 +8,7 @@ import type { ByCommit, Measures } from '../measures.ts';
 import type { Message, Sink } from '../ports.ts';
 import { Window } from '../window.ts';
 import { Delivery, type SendFailure } from './delivery.ts';
-import { Owed } from './owed.ts';
-import { type Due, type Outbox, type Sent, Waiting } from './waiting.ts';
+import { type Due, type Outbox, type Sent, Unacknowledged, Waiting } from './waiting.ts';
 import type { Writer } from './writer.ts';
 
 /** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
@@ -40,7 +39,7 @@ export class Publisher {
   /** Nothing is sent, nor put up for sending, before this process is the graph's one publisher. */
   open = false;
   readonly #waiting: Waiting;
-  readonly #owed = new Owed();
+  readonly #unacknowledged = new Unacknowledged();
   #last: WrittenRows | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
@@ -100,7 +99,7 @@ export class Publisher {
     this.#last = written && { commit: sent.commit, ...written };
     const again = this.#waiting.add(outbox, sent);
     this.#sendAll(sent.commit, outbox.names.length);
-    this.#pay(again);
+    this.#discount(again);
   }
 
   /** Resolves when nothing is left to send, or sending was stopped; rejects with what failed. */
@@ -118,7 +117,7 @@ export class Publisher {
 
   /** put: how many vectors the commit put up. */
   #sendAll(commit: number, put: number): void {
-    this.#owed.add(commit, put);
+    this.#unacknowledged.add(commit, put);
     if (put === 0) this.#options.measures.acknowledged(commit);
     if (!this.open || this.#waiting.inQueue === 0 || this.#stopped || this.#failure || this.#running) return;
     this.#running = this.#run();
@@ -151,12 +150,12 @@ export class Publisher {
     const by = this.#waiting.acknowledged();
     this.published += messages.length;
     measures.publish(messages.length, now - began, by);
-    this.#pay(by);
+    this.#discount(by);
   }
 
-  #pay(by: ByCommit): void {
+  #discount(by: ByCommit): void {
     for (const [commit, vectors] of by) {
-      if (this.#owed.pay(commit, vectors)) this.#options.measures.acknowledged(commit);
+      if (this.#unacknowledged.take(commit, vectors)) this.#options.measures.acknowledged(commit);
     }
   }
 

@@ -7,7 +7,7 @@ import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
 import type { Committer } from './committer.ts';
 import { missedBy, sendMissedLetters } from './missed-letters.ts';
-import { type Differing, differing } from './published.ts';
+import { type Differing, differing } from './topic-difference.ts';
 import { sameTopics } from './topic-identity.ts';
 import type { Writer } from './writer.ts';
 

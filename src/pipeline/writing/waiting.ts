@@ -191,3 +191,25 @@ export class Waiting {
     this.#queue.push(due);
   }
 }
+
+/** How many vectors each commit still waits to have acknowledged. A vector counts for the commit that moved it last. */
+export class Unacknowledged {
+  readonly #vectors = new Map<number, number>();
+
+  /** A commit put up so many vectors. */
+  add(commit: number, vectors: number): void {
+    if (vectors > 0) this.#vectors.set(commit, (this.#vectors.get(commit) ?? 0) + vectors);
+  }
+
+  /** So many are acknowledged, or moved again by a later commit. True: the commit waits for none any more. */
+  take(commit: number, vectors: number): boolean {
+    const left = this.#vectors.get(commit);
+    if (left === undefined) return false;
+    if (left > vectors) {
+      this.#vectors.set(commit, left - vectors);
+      return false;
+    }
+    this.#vectors.delete(commit);
+    return true;
+  }
+}
