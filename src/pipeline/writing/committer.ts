@@ -97,17 +97,23 @@ export class Committer {
       return record ? [{ ...record }] : [];
     });
     const head = {
-      ...{ rows: index.nextRow, freed: [...index.freed] },
+      rows: index.nextRow,
+      freed: [...index.freed],
       offsets: ledger.offsets('applied'),
       events: { ...counters.events },
       edges: { ...counters.edges },
       entities: index.counts(),
       watermark: counters.watermark,
-      ...{ epoch, space, stepBase, topicIds },
+      epoch,
+      space,
+      stepBase,
+      topicIds,
     };
     const { epsilon, maxAgeMs } = this.#options.tuning;
     const checkpoint = trainer.checkpoint({
-      ...{ now: asked, epsilon, maxAgeMs },
+      now: asked,
+      epsilon,
+      maxAgeMs,
       ...due,
       spare: this.#spare.pop(),
     });

@@ -29,8 +29,10 @@ export async function differing(
 ): Promise<Differing> {
   const fold = new Fold(store, index);
   const stretches = (await reader.ranges([topic])).map(({ partition, low, high }) => ({
-    ...{ topic, partition },
-    ...{ from: low, until: high },
+    topic,
+    partition,
+    from: low,
+    until: high,
   }));
   const reading = await reader.read(stretches);
   try {
