@@ -151,7 +151,7 @@ test('serves its dashboard, and looks an entity up in a thread', async () => {
   });
   const ended = new Promise((resolve) => running.on('close', resolve));
   try {
-    await until('it reads', () => /"msg":"leads the graph"/.test(said), 60_000);
+    await until('it reads', () => /"msg":"leads the graph"/.test(said));
     const url = /"url":"([^"]+)"/.exec(said)?.[1] ?? '';
     expect(await (await fetch(url)).text()).toContain('<title>twhin-stream</title>');
     expect(await (await fetch(`${url}/uplot.js`)).text()).toContain('uPlot');
