@@ -1,6 +1,6 @@
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors.ts';
-import type { EntityKey } from '../graph/entity.ts';
+import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { type Neighbour, nearest, norm } from '../graph/nearest.ts';
 import { openForReading } from '../state/open.ts';
@@ -55,8 +55,7 @@ export async function show(
 }
 
 async function knownIn(store: GraphStore | undefined, entity: EntityKey): Promise<EntityRecord | undefined> {
-  const type = entity.slice(0, entity.indexOf(':'));
-  return store?.layout.typeIndex(type) === undefined ? undefined : store.entity(entity);
+  return store?.layout.typeIndex(typeOf(entity)) === undefined ? undefined : store.entity(entity);
 }
 
 async function describe(store: GraphStore, graph: string, record: EntityRecord): Promise<ShownEntity> {

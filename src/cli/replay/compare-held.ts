@@ -5,7 +5,7 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { reasonOf, TwhinError } from '../../errors.ts';
 import type { Offsets, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import { readContent } from '../../pipeline/reading/record-content.ts';
-import { heldStretches, readHeldRecords } from '../../replay/compare/held-records.ts';
+import { heldStretches, readHeldRecords } from '../../replay/compare/held-edges.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import type { Output } from '../output.ts';
 import { count } from '../progress-line.ts';

@@ -2,8 +2,7 @@ import type { Offsets } from '../../pipeline/ports.ts';
 import type { Comparison } from '../../replay/compare/compare.ts';
 import type { Drift } from '../../replay/compare/drift.ts';
 import type { Membership } from '../../replay/compare/membership.ts';
-import type { QualityFigures } from '../../replay/compare/quality.ts';
-import { verdict } from '../../replay/compare/verdict.ts';
+import { type QualityFigures, verdict } from '../../replay/compare/quality.ts';
 import type { Output } from '../output.ts';
 import { count } from '../progress-line.ts';
 

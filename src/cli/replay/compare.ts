@@ -4,7 +4,7 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors.ts';
 import { compareStores } from '../../replay/compare/compare.ts';
 import type { ComparedStore } from '../../replay/compare/compared-stores.ts';
-import { better } from '../../replay/compare/verdict.ts';
+import { better } from '../../replay/compare/quality.ts';
 import { durationMs } from '../../replay/duration.ts';
 import { databaseFolder, openForReading } from '../../state/open.ts';
 import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf } from '../../state/places.ts';

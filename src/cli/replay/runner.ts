@@ -1,4 +1,4 @@
-import { type Holder, hasEnded, readHolder } from '../../state/holder.ts';
+import { type Holder, hasEnded, readHolder } from '../../state/open.ts';
 import { livePlace } from '../../state/places.ts';
 
 /** Time in which whoever watches over the process may start it again. */

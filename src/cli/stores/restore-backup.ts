@@ -7,7 +7,7 @@ import { FatalError } from '../../errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { differences, fingerprint, type Head } from '../../graph/head.ts';
 import { WriteBatch } from '../../graph/store.ts';
-import { newPlace } from '../../state/aside.ts';
+import { newPlace } from '../../state/staged-store.ts';
 import type { Output } from '../output.ts';
 import { count } from '../progress-line.ts';
 import { PLACES } from '../replay/request.ts';

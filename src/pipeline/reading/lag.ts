@@ -1,7 +1,7 @@
 import { reasonOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { FollowedLog, PartitionRange, SourceRecord } from '../ports.ts';
-import type { Positions } from './positions.ts';
+import type { OffsetLedger } from './offset-ledger.ts';
 
 /** The ends of the topics are asked for at most this often. */
 const LOOK_MS = 5_000;
@@ -21,8 +21,7 @@ export interface LagOptions {
   readonly graph: string;
   readonly eventLog: Pick<FollowedLog, 'ranges'>;
   readonly topics: readonly string[];
-  /** Next offsets of what was applied. */
-  readonly read: Positions;
+  readonly ledger: OffsetLedger;
   readonly log: Log;
   clock(): number;
 }
@@ -55,11 +54,11 @@ export class Lag {
   /** By partition, in order; none before the first answer. Asks for the ends again where that is due. */
   byPartition(): PartitionLag[] {
     this.#look();
-    const { read, clock } = this.#options;
+    const { ledger, clock } = this.#options;
     const now = clock();
     return this.#ranges.map((range) => {
       const { topic, partition } = range;
-      const records = read.behind(range);
+      const records = ledger.behind(range);
       const appliedAt = this.#applied.get(topic)?.[partition];
       const age = appliedAt === undefined ? undefined : Math.max(0, now - appliedAt) / 1000;
       return { topic, partition, records, seconds: records === 0 ? 0 : age };

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '../../../src/errors.ts';
-import { MemoryStore } from '../../../src/graph/memory-store.ts';
 import type { ReadableLog } from '../../../src/pipeline/ports.ts';
+import { MemoryStore } from '../../graph/memory-store.ts';
 import { keptLog } from '../faulty-sink.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { copyOf } from '../store-copy.ts';

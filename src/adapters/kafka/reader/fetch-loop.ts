@@ -50,6 +50,7 @@ export class FetchLoop implements StretchReading {
   readonly #options: FetchOptions;
   readonly #closing = new AbortController();
   #session = new AbortController();
+  #leaders: Leaders | undefined;
   #running: Promise<void> | undefined;
   #taken = Promise.withResolvers<void>();
   #failures = { count: 0, since: 0 };
@@ -82,6 +83,8 @@ export class FetchLoop implements StretchReading {
       cursor.drop(readerClosed());
     }
     this.#stir();
+    // A leader that does not answer would hold up the end of its request.
+    await this.#leaders?.close();
     await this.#running;
   }
 
@@ -108,12 +111,13 @@ export class FetchLoop implements StretchReading {
     this.#running = undefined;
   }
 
-  #trouble(error: Error): void {
+  #trouble(error: RetryableError): void {
     const failures = this.#failures;
     failures.since = failures.count === 0 ? Date.now() : failures.since;
     failures.count++;
     const { count: attempt, since } = failures;
-    this.#options.onTrouble({ brokers: this.#cluster.address, since, attempt, reason: error.message });
+    const { code, message: reason } = error;
+    this.#options.onTrouble({ brokers: this.#cluster.address, since, attempt, code, reason });
   }
 
   /** Returns when nothing is left to fetch, or at the signal. @throws what ended it. */
@@ -129,6 +133,7 @@ export class FetchLoop implements StretchReading {
       return;
     }
     const leaders = await this.#cluster.leaders([...topics].filter((topic) => !missing.includes(topic)));
+    this.#leaders = leaders;
     const ending = new AbortController();
     const until = AbortSignal.any([ending.signal, signal]);
     until.addEventListener('abort', () => this.#stir(), { once: true });

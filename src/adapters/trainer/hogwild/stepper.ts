@@ -1,8 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { FatalError, reasonOf, UsageError } from '../../../errors.ts';
 import type { ChunkSize } from '../../../kernels/chunk.ts';
-import { layOut, WORKSPACES_BESIDE, type Workspace } from '../../../kernels/workspace.ts';
-import { chunkIn, needRoom } from '../../../kernels/workspace-chunk.ts';
+import { chunkIn, layOut, needRoom, WORKSPACES_BESIDE, type Workspace } from '../../../kernels/workspace.ts';
 import type { KernelName } from '../../../model/kernel.ts';
 import type { ModelSettings } from '../../../model/settings.ts';
 import type { Table } from '../../../model/table.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Recorder } from '../../../../src/cli/run/watch/recorder.ts';
-import { MemoryStore } from '../../../../src/graph/memory-store.ts';
+import { MemoryStore } from '../../../graph/memory-store.ts';
 import { keptLog } from '../../../pipeline/faulty-sink.ts';
 import { MemoryLog } from '../../../pipeline/memory-log.ts';
 import { updater } from '../../../pipeline/updater-fixture.ts';

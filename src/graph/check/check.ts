@@ -1,0 +1,169 @@
+import { FatalError } from '../../errors.ts';
+import type { GraphStore } from '../graph-store.ts';
+import type { Head } from '../head.ts';
+import { asBuffer, type Layout } from '../layout.ts';
+import { checkEdges } from './edges.ts';
+import { attempt, checkEntities } from './entities.ts';
+import { type Finding, type FindingKind, Findings } from './findings.ts';
+
+/** What a store holds, counted, and everything that is wrong with it. */
+export interface CheckReport {
+  readonly head: Head | undefined;
+  readonly entities: Readonly<Record<string, number>>;
+  /** Live edges by relation. */
+  readonly edges: Readonly<Record<string, number>>;
+  readonly removed: number;
+  /** Names in the outbox. A name in two parts counts twice. */
+  readonly outbox: number;
+  /** The first row above all rows of entities. */
+  readonly nextRow: number;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Reads the whole store and reports every finding. Memory: one byte a row and one batch of edges.
+ * onProgress: entries checked so far.
+ * @throws FatalError when the files can't be read.
+ */
+export async function checkStore(
+  store: GraphStore,
+  onProgress: (entries: number) => void = () => {},
+): Promise<CheckReport> {
+  const findings = new Findings();
+  let done = 0;
+  const progress = (entries: number) => {
+    done += entries;
+    if (done % 10_000 === 0) onProgress(done);
+  };
+  const head = await readHead(store, findings);
+  const entities = await checkEntities(store, head, findings, progress);
+  const edges = await checkEdges(store, findings, progress);
+  const outbox = await checkOutbox(store, findings);
+  await checkErasures(store, findings);
+  await checkUnknown(store, findings);
+  const report = {
+    head,
+    entities: entities.types,
+    edges: edges.live,
+    removed: edges.removed,
+    outbox: outbox.names,
+    nextRow: entities.nextRow,
+  };
+  if (head) {
+    compare(findings, 'entities', head.entities, report.entities);
+    compare(findings, 'edges', head.edges, report.edges);
+    // More than the head counts is not a finding: parts also hold names already published, and a standby counts only
+    // its own entries.
+    if (outbox.names < head.outbox)
+      findings.add('outbox-fewer', `${outbox.names}, counted ${head.outbox}`, head.outbox - outbox.names);
+    else if (outbox.parts < head.outboxParts)
+      findings.add('outbox-fewer', `${outbox.parts} parts, counted ${head.outboxParts}`);
+    checkOffsets(head, findings);
+  } else if (done > 0 && findings.count('head-damaged') === 0) {
+    findings.add('head-missing', `${done} entries`);
+  }
+  return { ...report, findings: findings.list() };
+}
+
+async function readHead(store: GraphStore, findings: Findings): Promise<Head | undefined> {
+  try {
+    return await store.head();
+  } catch (error) {
+    if (!(error instanceof FatalError) || error.code !== 'store-damaged') throw error;
+    findings.add('head-damaged', error.message);
+    return undefined;
+  }
+}
+
+/** Checks and counts what waits to be published. */
+async function checkOutbox(
+  { layout, entries }: GraphStore,
+  findings: Findings,
+): Promise<{ names: number; parts: number }> {
+  const { outboxNames, outboxParts } = layout.prefixes;
+  let [names, parts] = [0, 0];
+  const damaged = (key: Uint8Array) =>
+    findings.add('entry-damaged', `outbox ${asBuffer(key).toString('hex')}`);
+  for await (const { key, value } of entries.scan(outboxNames)) {
+    names++;
+    if (attempt(() => layout.entityOf(key)) === undefined || value.length > 0) damaged(key);
+  }
+  for await (const { key, value } of entries.scan(outboxParts)) {
+    parts++;
+    const held = attempt(() => layout.decodeNames(value))?.length ?? 0;
+    names += held;
+    if (held === 0 || attempt(() => layout.outboxNumberOf(key)) === undefined) damaged(key);
+  }
+  return { names, parts };
+}
+
+/** Checks the entries of erased entities. */
+async function checkErasures({ layout, entries }: GraphStore, findings: Findings): Promise<void> {
+  for await (const { key, value } of entries.scan(layout.prefixes.erased)) {
+    const at = value.length === 8 ? asBuffer(value).readDoubleLE(0) : Number.NaN;
+    if (!layout.isErasedKey(key) || !Number.isFinite(at))
+      findings.add('entry-damaged', `erasure ${asBuffer(key).toString('hex')}`);
+  }
+}
+
+/** Reports keys of an unknown kind, and keys that begin like the head's. */
+async function checkUnknown({ layout, entries }: GraphStore, findings: Findings): Promise<void> {
+  const known = new Set(knownPrefixes(layout).map((prefix) => prefix[0]));
+  const head = layout.headKey();
+  for (let first = 0; first < 256; first++) {
+    if (known.has(first)) continue;
+    for await (const { key } of entries.scan(Uint8Array.of(first))) {
+      if (Buffer.compare(key, head) !== 0) findings.add('key-unknown', asBuffer(key).toString('hex'));
+    }
+  }
+}
+
+function knownPrefixes({ prefixes }: Layout): Buffer[] {
+  const { entities, vectors, edges, reverse, outboxParts, outboxNames, erased } = prefixes;
+  return [entities, vectors, edges, reverse, outboxParts, outboxNames, erased];
+}
+
+function compare(
+  findings: Findings,
+  what: 'entities' | 'edges',
+  counted: Readonly<Record<string, number>>,
+  there: Readonly<Record<string, number>>,
+): void {
+  for (const name of new Set([...Object.keys(counted), ...Object.keys(there)])) {
+    const [head, found] = [counted[name] ?? 0, there[name] ?? 0];
+    if (found === head) continue;
+    const kind: FindingKind = found < head ? `${what}-fewer` : `${what}-more`;
+    findings.add(kind, `${name}: ${found}, counted ${head}`, Math.abs(found - head));
+  }
+}
+
+function checkOffsets({ offsets }: Head, findings: Findings): void {
+  for (const [topic, partitions] of Object.entries(offsets)) {
+    for (const partition of Object.keys(partitions)) {
+      if (!/^\d{1,9}$/.test(partition)) findings.add('offset-damaged', `${topic} ${partition}`);
+    }
+  }
+}
+
+/** The offsets that a log holds of one partition: from `low` to before `high`. */
+export interface HeldRange {
+  readonly topic: string;
+  readonly partition: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Checks that the log can be read on from the store's offsets. held: every partition of the topics the store has read. */
+export function checkLog({ offsets }: Head, held: readonly HeldRange[]): Finding[] {
+  const findings = new Findings();
+  for (const [topic, partitions] of Object.entries(offsets)) {
+    for (const [partition, offset] of Object.entries(partitions)) {
+      const range = held.find((each) => each.topic === topic && each.partition === Number(partition));
+      const place = `${topic}/${partition}: read up to ${offset}`;
+      if (range === undefined) findings.add('offset-beyond', `${place}, there is no such partition`);
+      else if (offset > range.high) findings.add('offset-beyond', `${place}, the log ends at ${range.high}`);
+      else if (offset < range.low) findings.add('offset-gone', `${place}, the log begins at ${range.low}`);
+    }
+  }
+  return findings.list();
+}

@@ -1,0 +1,62 @@
+/** What can be wrong with a store. None of these is true after a commit. */
+export const FINDINGS = {
+  'head-missing': 'there are entries, but no head: files of the store are lost',
+  'head-damaged': "the head can't be read",
+  'key-unknown': 'there are keys of a kind that no graph has',
+  'entry-damaged': "there are keys or values that can't be read",
+  'entities-fewer': 'there are fewer entities than the head counts: some are lost',
+  'entities-more': 'there are more entities than the head counts',
+  'row-shared': 'entities share the row of another entity',
+  'row-beyond': 'entities have rows that the head says are not in use',
+  'vector-missing': 'trained entities, or relations, have no vector',
+  'vector-orphan': 'vectors are on rows that no entity has',
+  'vector-damaged': 'vectors have the wrong length, or impossible numbers',
+  'end-missing': 'live edges have an end that is not an entity of the store',
+  'edges-fewer': 'there are fewer live edges than the head counts: some are lost',
+  'edges-more': 'there are more live edges than the head counts',
+  'reverse-missing': 'edges lack their reverse entry',
+  'reverse-differs': 'edges and their reverse entries differ',
+  'reverse-extra': 'reverse entries have no edge',
+  'outbox-fewer': 'fewer vectors wait to be published than the head counts: some would never be published',
+  'offset-damaged': 'offsets name partitions that a log cannot have',
+  'offset-beyond': 'offsets are beyond the end of the log: a topic was truncated, or deleted and recreated',
+  'offset-gone': 'records that were not read yet are no longer in the log',
+} as const;
+
+export type FindingKind = keyof typeof FINDINGS;
+
+/** A kind of damage, how often it was found, and the first few places. */
+export interface Finding {
+  readonly kind: FindingKind;
+  readonly count: number;
+  readonly samples: readonly string[];
+}
+
+const SAMPLES = 3;
+
+/** Gathers findings by kind. */
+export class Findings {
+  readonly #found = new Map<FindingKind, { count: number; samples: string[] }>();
+
+  /** count: how many places the one `sample` stands for. */
+  add(kind: FindingKind, sample: string, count = 1): void {
+    const found = this.#found.get(kind) ?? { count: 0, samples: [] };
+    found.count += count;
+    if (found.samples.length < SAMPLES) found.samples.push(sample);
+    this.#found.set(kind, found);
+  }
+
+  count(kind: FindingKind): number {
+    return this.#found.get(kind)?.count ?? 0;
+  }
+
+  /** In the order of {@link FINDINGS}. */
+  list(): Finding[] {
+    return order(this.#found.keys()).map((kind) => ({ kind, ...this.#found.get(kind)! }));
+  }
+}
+
+function order(kinds: Iterable<FindingKind>): FindingKind[] {
+  const all: readonly string[] = Object.keys(FINDINGS);
+  return [...kinds].sort((a, b) => all.indexOf(a) - all.indexOf(b));
+}

@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { syncFolder } from '../adapters/atomic-file.ts';
+import { openRocksdb } from '../adapters/rocksdb/store.ts';
+import { FatalError, reasonOf } from '../errors.ts';
+import { GraphStore } from '../graph/graph-store.ts';
+import type { Layout } from '../graph/layout.ts';
+import { databaseFolder } from './open.ts';
+import {
+  FIRST_STORE,
+  makeLive,
+  type Origin,
+  placeOf,
+  readLive,
+  type StorePlace,
+  writeOrigin,
+} from './places.ts';
+
+/*
+ * STATE/<graph>/restoring/<name>/    a store that is being made, with the layout of any store; no command looks here
+ */
+const STAGING = 'restoring';
+
+type Graph = { readonly name: string; readonly folder: string };
+
+/**
+ * The place for a restored store.
+ * into: its name; without it, the store becomes the graph's first store.
+ * @throws FatalError when a store is there: stores are never replaced.
+ */
+export function newPlace(graph: Graph, into: string | undefined, command: string): StorePlace {
+  const place = placeOf(graph, into ?? FIRST_STORE);
+  const taken = place.name === FIRST_STORE ? existsSync(databaseFolder(place)) : existsSync(place.folder);
+  const { live } = readLive(graph);
+  if (!taken && (into !== undefined || live === FIRST_STORE)) return place;
+  const there = taken ? `a store ${place.name} in ${place.folder}` : `a live store ${live}`;
+  throw new FatalError(
+    'store-exists',
+    `${graph.name} already has ${there}, and stores are never replaced. Make the new store beside it, with ` +
+      `${command} --graph ${graph.name} --into NAME for a name that is not in use, then make it live with ` +
+      `twhin replay promote NAME --graph ${graph.name}`,
+  );
+}
+
+/** A store that is made and checked in a staging folder, and then moved to its place in one rename, or removed. */
+export class StagedStore {
+  /** The staging folder. */
+  readonly place: StorePlace;
+  readonly #graph: Graph;
+  readonly #target: StorePlace;
+
+  constructor(graph: Graph, target: StorePlace) {
+    this.#graph = graph;
+    this.#target = target;
+    this.place = { ...target, folder: join(graph.folder, STAGING, target.name) };
+  }
+
+  /** The lock to hold while the store is made, so that no other process stages the same store. Makes its folder. */
+  async lockFile(): Promise<string> {
+    const folder = dirname(this.place.folder);
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw new FatalError('store-open', `${folder} can't be made: ${reasonOf(error)}`, { cause: error });
+    });
+    return `${this.place.folder}.lock`;
+  }
+
+  /** Makes the store, after removing what an interrupted attempt has left. What `fill` writes survives a power loss. */
+  async make(layout: Layout, fill: (store: GraphStore) => Promise<void>): Promise<void> {
+    await this.remove();
+    const store = new GraphStore(await openRocksdb(databaseFolder(this.place), { durable: true }), layout);
+    try {
+      await fill(store);
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** Moves the store to its place, which must still be free. */
+  async settle(origin: Origin): Promise<void> {
+    await writeOrigin(this.place, origin);
+    const target = this.#target;
+    try {
+      if (target.name === FIRST_STORE) {
+        // Settings first: with other settings, training would go on with another model.
+        if (origin.set.length > 0) await makeLive(this.#graph, FIRST_STORE, origin.set);
+        await writeOrigin(target, origin);
+        await rename(databaseFolder(this.place), databaseFolder(target));
+      } else {
+        await mkdir(dirname(target.folder), { recursive: true });
+        await rename(this.place.folder, target.folder);
+      }
+    } catch (error) {
+      throw new FatalError(
+        'store-exists',
+        `the store can't be moved to its place, ${target.folder}: ${reasonOf(error)}; was another store made there ` +
+          'meanwhile? Nothing there was changed',
+        { cause: error },
+      );
+    }
+    await syncFolder(dirname(target.name === FIRST_STORE ? databaseFolder(target) : target.folder));
+    await this.remove();
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.place.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,45 @@
+import { RowWrites } from '../../src/graph/row-writes.ts';
+import { type Entry, eachOf, type Store, type WriteBatch } from '../../src/graph/store.ts';
+
+const RUN = 100;
+
+/** A store in memory, for tests. It is the oracle of the conformance suite. */
+export class MemoryStore implements Store {
+  readonly #values = new Map<string, Uint8Array>();
+  /** Replaced, never changed, so that a scan in progress sees one moment. */
+  #ordered: readonly (readonly [key: string, value: Uint8Array])[] | undefined;
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return keys.map((key) => this.#values.get(text(key)));
+  }
+
+  scan(prefix: Uint8Array): AsyncIterable<Entry> {
+    return eachOf(this.runs(prefix));
+  }
+
+  async *runs(prefix: Uint8Array): AsyncIterable<readonly Entry[]> {
+    // latin1 text sorts as its bytes do.
+    this.#ordered ??= [...this.#values].sort(([a], [b]) => (a < b ? -1 : 1));
+    const start = text(prefix);
+    const found = this.#ordered.filter(([key]) => key.startsWith(start));
+    for (let at = 0; at < found.length; at += RUN) {
+      yield found.slice(at, at + RUN).map(([key, value]) => ({ key: Buffer.from(key, 'latin1'), value }));
+    }
+  }
+
+  async write(batch: WriteBatch): Promise<void> {
+    const write = (key: Uint8Array, value: Uint8Array | undefined) => {
+      if (value === undefined) this.#values.delete(text(key));
+      else this.#values.set(text(key), Buffer.from(value));
+    };
+    batch.each(write);
+    if (batch.rows !== undefined) new RowWrites().each(batch.rows, write);
+    this.#ordered = undefined;
+  }
+
+  async close(): Promise<void> {}
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}

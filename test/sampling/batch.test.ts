@@ -1,0 +1,67 @@
+import { describe, expect, it, test } from 'vitest';
+import { cutChunks, rehearse } from '../../src/sampling/batch.ts';
+import { KnownPositives } from '../../src/sampling/known-positives.ts';
+import { Random } from '../../src/sampling/random.ts';
+
+const fresh = { lhs: Int32Array.of(1, 2), relation: Int32Array.of(0, 1), rhs: Int32Array.of(3, 4) };
+
+function known() {
+  const positives = new KnownPositives({ maxRows: 10, maxEdges: 10 });
+  for (const [lhs, relation, rhs] of [
+    [1, 0, 3],
+    [2, 1, 4],
+    [7, 0, 8],
+  ] as const)
+    positives.add(lhs, relation, rhs);
+  return positives;
+}
+
+test('puts each new edge before its rehearsed edges', () => {
+  const { edges, every } = rehearse(fresh, known(), 3, Random.seeded(1));
+  expect([every, edges.lhs.length, edges.relation.length, edges.rhs.length]).toEqual([3, 6, 6, 6]);
+  expect([edges.lhs[0], edges.relation[0], edges.rhs[0]]).toEqual([1, 0, 3]);
+  expect([edges.lhs[3], edges.relation[3], edges.rhs[3]]).toEqual([2, 1, 4]);
+  const twin = known();
+  const random = Random.seeded(1);
+  for (const i of [1, 2, 4, 5]) {
+    const drawn = twin.draw(random);
+    expect([edges.lhs[i], edges.relation[i], edges.rhs[i]]).toEqual([drawn.lhs, drawn.relation, drawn.rhs]);
+  }
+});
+
+test('draws nothing for one update per edge, or without remembered edges', () => {
+  const random = Random.seeded(1);
+  const before = random.state();
+  expect(rehearse(fresh, known(), 1, random)).toEqual({ edges: fresh, every: 1 });
+  const forgetful = new KnownPositives({ maxRows: 10, maxEdges: 0 });
+  expect(rehearse(fresh, forgetful, 4, random)).toEqual({ edges: fresh, every: 1 });
+  expect(random.state()).toEqual(before);
+});
+
+// follows: user-user, likes: user-tweet, retweets: user-tweet
+const relations = [
+  { lhsType: 0, rhsType: 0 },
+  { lhsType: 0, rhsType: 1 },
+  { lhsType: 0, rhsType: 1 },
+];
+
+describe('cutChunks', () => {
+  it('orders pairs of types by first appearance, edges by arrival', () => {
+    const { order, ends } = cutChunks(Int32Array.of(2, 0, 1, 0, 2), relations, 8);
+    expect([...order]).toEqual([0, 2, 4, 1, 3]);
+    expect(ends).toEqual([3, 5]);
+  });
+
+  it('cuts a pair into even chunks within the limit', () => {
+    const { order, ends } = cutChunks(new Int32Array(65), relations, 64);
+    expect(ends).toEqual([33, 65]);
+    expect([...order]).toEqual(Array.from({ length: 65 }, (_, i) => i));
+    expect(cutChunks(new Int32Array(64), relations, 64).ends).toEqual([64]);
+    expect(cutChunks(new Int32Array(0), relations, 64).ends).toEqual([]);
+    expect(cutChunks(new Int32Array(7), relations, 3).ends).toEqual([3, 5, 7]);
+  });
+
+  it('refuses an unknown relation', () => {
+    expect(() => cutChunks(Int32Array.of(0, 3), relations, 8)).toThrow('edge 1 has relation 3; there are 3');
+  });
+});
