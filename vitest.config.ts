@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/reporter.ts';
 
@@ -6,8 +7,8 @@ if (major < 24) {
   throw new Error(`twhin-stream needs Node 24; this is ${process.version}. Run the tests with: npm test`);
 }
 
-/** Files at once where tests wait for brokers and for other processes more than they compute; enough for two cores. */
-const WORKERS = 3;
+/** Files at once: more than two cores, for many tests wait for brokers and for other processes. */
+const WORKERS = Math.max(3, availableParallelism());
 
 // `npm test` runs the first form of the faults, `npm run test:faults` the short one, `npm run faults` the long one.
 export default defineConfig(({ mode }) => {
@@ -22,6 +23,8 @@ export default defineConfig(({ mode }) => {
             include: ['test/**/*.test.ts'],
             // Tests below folders of test/faults are of the suite's own parts, and need no broker.
             exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/*.test.ts'],
+            // One process tests many files: to start one for each, and to load the sources anew, takes as long as the tests.
+            isolate: false,
             testTimeout: 120_000,
             maxWorkers: WORKERS,
           },
