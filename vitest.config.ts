@@ -23,8 +23,6 @@ export default defineConfig(({ mode }) => {
             include: ['test/**/*.test.ts'],
             // Tests below folders of test/faults are of the suite's own parts, and need no broker.
             exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/*.test.ts'],
-            // One process tests many files: to start one for each, and to load the sources anew, takes as long as the tests.
-            isolate: false,
             testTimeout: 120_000,
             maxWorkers: WORKERS,
           },
