@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, openSync, readFileSync, renameSync } from 'node:fs';
-import { RetryableError } from '../src/errors.ts';
+import { RetryableError } from '../src/errors/errors.ts';
 import { runCommand } from './command.ts';
 
 /** What runs a broker. */

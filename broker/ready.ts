@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KafkaAdmin } from '../src/adapters/kafka/admin.ts';
-import { RetryableError } from '../src/errors.ts';
+import { RetryableError } from '../src/errors/errors.ts';
 
 /** True once the cluster names `nodes` brokers that take work, false when `gone` or the time is up before. */
 export async function waitUntilReady(

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { RetryableError } from '../src/errors.ts';
+import { RetryableError } from '../src/errors/errors.ts';
 import { runCommand } from './command.ts';
 import { type BrokerOrigin, type FindOptions, findBroker } from './find.ts';
 import { type Front, freePorts, type Settings } from './properties.ts';

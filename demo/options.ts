@@ -1,4 +1,4 @@
-import { UsageError } from '../src/errors.ts';
+import { UsageError } from '../src/errors/errors.ts';
 
 /** What a person may ask of the demo. */
 export interface DemoOptions {

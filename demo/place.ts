@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startBroker } from '../broker/start.ts';
-import { reasonOf, TwhinError } from '../src/errors.ts';
+import { reasonOf, TwhinError } from '../src/errors/errors.ts';
 
 /** Where a demo runs: its log, its stores, and what its commands need to find them again. */
 export interface Place {

@@ -1,6 +1,6 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
 
 const WAIT_MS = 10_000;
 /** A lock file whose holder died before it wrote its number into it. */

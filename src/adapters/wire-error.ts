@@ -6,7 +6,7 @@ import {
   ShapeError,
   TwhinError,
   UsageError,
-} from '../errors.ts';
+} from '../errors/errors.ts';
 
 /** An error as it crosses between threads: a class does not survive structured cloning. */
 export interface WireError {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 
 /** Ends the name of a file that is being written. */
 export const UNFINISHED = '.part';

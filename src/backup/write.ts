@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { fingerprint } from '../graph/head.ts';
 import { Census } from './census.ts';

@@ -5,7 +5,7 @@ import { connect } from '../adapters/connect.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { reasonOf } from '../errors.ts';
+import { reasonOf } from '../errors/errors.ts';
 import { differences, fingerprint } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
 import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';

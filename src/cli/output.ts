@@ -1,4 +1,4 @@
-import { TwhinError, UsageError } from '../errors.ts';
+import { TwhinError, UsageError } from '../errors/errors.ts';
 
 /** Exit codes, a contract. */
 export const DONE = 0;

@@ -1,5 +1,5 @@
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../errors/errors.ts';
 
 /** The named graphs in the configuration's order, or all. @throws UsageError naming those there are. */
 export function selectGraphs(config: Config, names: readonly string[] | undefined): readonly GraphConfig[] {

@@ -1,6 +1,6 @@
 import { topicName } from '../../topics/index.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../errors/errors.ts';
 
 /** Full names of the topics that `--reread` named in full or as in the configuration. @throws UsageError naming those there are. */
 export function readTopics(

@@ -1,5 +1,5 @@
 import type { GraphConfig } from '../config/resolve.ts';
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { type Neighbour, nearest, norm } from '../graph/nearest.ts';

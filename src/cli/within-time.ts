@@ -1,4 +1,4 @@
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 
 /** Ends a one-shot command that can't reach the log in time. */
 export async function withinTime<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../errors/errors.ts';
 
 /** Where a key without a section is looked for: what a replay is most often given. */
 const SECTIONS: Readonly<Record<string, readonly string[]>> = {

@@ -1,4 +1,4 @@
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import { checkEdges } from './check-edges.ts';
 import { attempt, checkEntities } from './check-entities.ts';
 import { type Finding, type FindingKind, Findings } from './check-findings.ts';

@@ -1,4 +1,4 @@
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import { CommittedRows, type StoredVector } from './committed-rows.ts';
 import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';

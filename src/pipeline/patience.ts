@@ -1,4 +1,4 @@
-import { RetryableError } from '../errors.ts';
+import { RetryableError } from '../errors/errors.ts';
 import type { Source } from './ports.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { reasonOf } from '../errors.ts';
+import { reasonOf } from '../errors/errors.ts';
 import type { Parts } from './parts.ts';
 import type { Phase } from './progress.ts';
 import type { UpdaterOptions } from './updater-options.ts';

@@ -1,4 +1,4 @@
-import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
 import type { SampledEntity } from './entity-sample.ts';
 import { noMeasures } from './measures.ts';
 import { assemble, type Parts } from './parts.ts';

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts';
+import { ShapeError } from '../errors/errors.ts';
 
 /** Edges as rows: three arrays of one length. */
 export interface EdgeRows {

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts';
+import { ShapeError } from '../errors/errors.ts';
 import type { Random } from './random.ts';
 
 /** Type of a row that is no entity's: a relation's, a dropped one, or one not in use yet. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import type { Layout } from '../graph/layout.ts';
 import { databaseFolder } from './open.ts';

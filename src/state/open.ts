@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { GraphConfig } from '../config/resolve.ts';
-import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import { Layout } from '../graph/layout.ts';
 import type { Store } from '../graph/store.ts';

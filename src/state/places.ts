@@ -3,7 +3,7 @@ import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { GraphConfig } from '../config/resolve.ts';
-import { FatalError, reasonOf, UsageError } from '../errors.ts';
+import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
 
 /*
  * STATE/<graph>/              the first store, named main

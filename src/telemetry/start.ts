@@ -1,4 +1,4 @@
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
 import { CommitSpans, type StartSpan } from './commit-spans.ts';

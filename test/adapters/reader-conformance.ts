@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FatalError, RetryableError } from '../../src/errors.ts';
+import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import type { LogReader, SourceRecord, Stretch, StretchCursor } from '../../src/pipeline/ports.ts';
 import { freshTopic, numbersOf } from '../kafka/collector.ts';
 

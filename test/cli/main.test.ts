@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { report } from '../../src/cli/output.ts';
-import { FatalError, UsageError } from '../../src/errors.ts';
+import { FatalError, UsageError } from '../../src/errors/errors.ts';
 import { type Place, place } from './captured.ts';
 
 let here: Place;

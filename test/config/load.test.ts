@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { init } from '../../src/cli/init.ts';
 import { declaredTopics } from '../../src/config/declared-topics.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { UsageError } from '../../src/errors.ts';
+import { UsageError } from '../../src/errors/errors.ts';
 
 let folder: string;
 beforeEach(async () => {

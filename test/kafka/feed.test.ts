@@ -5,7 +5,7 @@ import { feed } from '../../src/adapters/event-file/feeder.ts';
 import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
 import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
-import { BadEvent } from '../../src/errors.ts';
+import { BadEvent } from '../../src/errors/errors.ts';
 import { deadLetter, engagement, readEvent, readRecord } from '../../topics/index.ts';
 import { Collector, freshTopic, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';

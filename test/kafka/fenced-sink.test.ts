@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
 import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
-import { FatalError, RetryableError } from '../../src/errors.ts';
+import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import { readTopic } from '../e2e/topic-reader.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Log } from '../../src/adapters/connect.ts';
-import { FatalError, RetryableError } from '../../src/errors.ts';
+import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import type { Source } from '../../src/pipeline/ports.ts';
 import { applyTopics, planTopics } from '../../src/pipeline/topic-plan.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';

@@ -1,6 +1,6 @@
 import { argv, stdout } from 'node:process';
 import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
-import { TwhinError } from '../../src/errors.ts';
+import { TwhinError } from '../../src/errors/errors.ts';
 import { Collector } from './collector.ts';
 
 /** A process that reads a topic for a group, to be killed or frozen; it says on its output how it fares, a line each. */

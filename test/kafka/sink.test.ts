@@ -8,7 +8,7 @@ import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
 import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
-import { RetryableError } from '../../src/errors.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
 import { Collector, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
 

@@ -1,4 +1,4 @@
-import { FatalError, RetryableError } from '../../src/errors.ts';
+import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import type { Log } from '../../src/log.ts';
 import type { Message, Sink } from '../../src/pipeline/ports.ts';
 

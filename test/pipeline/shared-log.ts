@@ -1,4 +1,4 @@
-import { FatalError } from '../../src/errors.ts';
+import { FatalError } from '../../src/errors/errors.ts';
 import type { Message, Offsets, Sink, Source, SourceReader, SourceRecord } from '../../src/pipeline/ports.ts';
 import { Random } from '../../src/sampling/random.ts';
 import type { Life } from './life.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { RetryableError } from '../../src/errors.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
 import { MemoryStore } from '../../src/graph/memory-store.ts';
 import type { Sink, SourceReader } from '../../src/pipeline/ports.ts';
 import { DyingStore } from './dying-store.ts';

@@ -1,7 +1,7 @@
 // node tools/k8s/main.ts [--check]: writes what of k8s/ comes from elsewhere, or says what of it is not as it would be.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { reasonOf } from '../../src/errors.ts';
+import { reasonOf } from '../../src/errors/errors.ts';
 import { generated } from './generated.ts';
 
 const root = join(import.meta.dirname, '..', '..');

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { FatalError, reasonOf, UsageError } from '../../errors.ts';
+import { FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
 
 /** What a file or stdin holds, unpacked when it is gzip. */
 export interface ByteStream {

@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors/errors.ts';
 
 /** A CSV record's fields; or that a quoted field goes on in the next line; or what is wrong with it. */
 export type CsvRecord =

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { BadEvent } from '../../errors.ts';
+import { BadEvent } from '../../errors/errors.ts';
 import type { Message, Sink } from '../../pipeline/ports.ts';
 import { TokenBucket } from '../token-bucket.ts';
 import type { FileEvent } from './event-file.ts';

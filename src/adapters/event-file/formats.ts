@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { BadEvent } from '../../errors.ts';
+import { BadEvent } from '../../errors/errors.ts';
 import { CsvReader, type CsvRow } from './csv.ts';
 import type { Line } from './lines.ts';
 

@@ -1,4 +1,4 @@
-import { FatalError, reasonOf } from '../../errors.ts';
+import { FatalError, reasonOf } from '../../errors/errors.ts';
 import type { Committed, Offsets, Source, SourceReader } from '../../pipeline/ports.ts';
 import { pause } from '../backoff.ts';
 import { Positions } from '../positions.ts';

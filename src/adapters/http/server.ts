@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
-import { BadEvent, FatalError, reasonOf, UsageError } from '../../errors.ts';
+import { BadEvent, FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
 import type { Answers } from './answers.ts';
 import { hostOf, isLoopback } from './host.ts';
 import { addRoutes, ROUTES } from './routes.ts';

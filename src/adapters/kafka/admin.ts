@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Admin, AssignerProtocol, type Kafka, type PartitionMetadata } from 'kafkajs';
-import { RetryableError } from '../../errors.ts';
+import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
 import type { GroupReader } from '../log-errors.ts';
 import { createKafka, type KafkaSettings, kafkaError, type LogLine } from './client.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Kafka, type LogEntry, logLevel, type RetryOptions } from 'kafkajs';
-import { FatalError, RetryableError, reasonOf, UsageError } from '../../errors.ts';
+import { FatalError, RetryableError, reasonOf, UsageError } from '../../errors/errors.ts';
 import { guardConnections } from './connection-guard.ts';
 import { guardRequestQueue } from './guard.ts';
 import { replaceProduceEncoder } from './producer/produce-request.ts';

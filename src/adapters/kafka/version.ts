@@ -1,6 +1,6 @@
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { RetryableError } from '../../errors.ts';
+import { RetryableError } from '../../errors/errors.ts';
 import { type KafkaSettings, tlsOf } from './client.ts';
 
 const API_VERSIONS = 18;

@@ -1,6 +1,6 @@
 /** Entry of a thread that has one store open, the one `workerData` says: it answers each call over its port. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { type Store, WriteBatch } from '../../graph/store.ts';
 import { packError } from '../wire-error.ts';
 import { packList, packRun, unpackList } from './packed.ts';

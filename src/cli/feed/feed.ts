@@ -5,7 +5,7 @@ import { readEvents } from '../../adapters/event-file/event-file.ts';
 import { type BadLine, type FeedProgress, feed as feedEvents } from '../../adapters/event-file/feeder.ts';
 import type { EventFormat } from '../../adapters/event-file/formats.ts';
 import type { Config } from '../../config/resolve.ts';
-import { FatalError, UsageError } from '../../errors.ts';
+import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { Output } from '../output.ts';
 import { count } from '../progress-line.ts';

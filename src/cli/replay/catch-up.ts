@@ -1,6 +1,6 @@
 import { topicName } from '../../../topics/index.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { FatalError, RetryableError } from '../../errors.ts';
+import { FatalError, RetryableError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { LogReader, Stretch } from '../../pipeline/ports.ts';
 import { recordsIn } from '../../replay/partition.ts';

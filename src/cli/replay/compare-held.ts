@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { topicName } from '../../../topics/index.ts';
 import type { Log as EventLog } from '../../adapters/connect.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { reasonOf, TwhinError } from '../../errors.ts';
+import { reasonOf, TwhinError } from '../../errors/errors.ts';
 import type { Offsets, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import { readContent } from '../../pipeline/reading/record-content.ts';
 import { heldStretches, readHeldRecords } from '../../replay/compare/held-records.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors/errors.ts';
 import { compareStores } from '../../replay/compare/compare.ts';
 import type { ComparedStore } from '../../replay/compare/compared-stores.ts';
 import { better } from '../../replay/compare/verdict.ts';

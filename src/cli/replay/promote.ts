@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { FatalError, UsageError } from '../../errors.ts';
+import { FatalError, UsageError } from '../../errors/errors.ts';
 import { forgetTopic } from '../../graph/forget-topic.ts';
 import { differences } from '../../graph/head.ts';
 import { openForWriting } from '../../state/open.ts';

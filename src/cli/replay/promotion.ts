@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError, RetryableError } from '../../errors.ts';
+import { FatalError, RetryableError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import { databaseFolder, openForWriting } from '../../state/open.ts';
 import { livePlace, readLive, type StorePlace } from '../../state/places.ts';

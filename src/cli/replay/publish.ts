@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { embeddingsDeclaration } from '../../../topics/index.ts';
 import { backoffMs } from '../../adapters/backoff.ts';
 import type { Log as EventLog } from '../../adapters/connect.ts';
-import { FatalError, RetryableError, UsageError } from '../../errors.ts';
+import { FatalError, RetryableError, UsageError } from '../../errors/errors.ts';
 import type { LogReader, Sink } from '../../pipeline/ports.ts';
 import { partitionName } from '../../replay/partition.ts';
 import { firstRecords } from '../../replay/sample.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { FatalError, reasonOf } from '../../errors.ts';
+import { FatalError, reasonOf } from '../../errors/errors.ts';
 import { type StorePlace, writeAside } from '../../state/places.ts';
 
 const offset = z.number().int().nonnegative();

@@ -1,7 +1,7 @@
 import { topicName } from '../../../topics/index.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors/errors.ts';
 import { type Bound, readBound } from '../../replay/bound.ts';
 import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
 import { pendingPromotion } from '../../state/promotion.ts';

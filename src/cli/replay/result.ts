@@ -1,4 +1,4 @@
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { digest } from '../../graph/digest.ts';
 import { openForReading } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';

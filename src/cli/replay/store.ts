@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError, UsageError } from '../../errors.ts';
+import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { Head } from '../../graph/head.ts';
 import type { Offsets, PartitionRange } from '../../pipeline/ports.ts';
 import { partitionName } from '../../replay/partition.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError, RetryableError } from '../../errors.ts';
+import { FatalError, RetryableError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { openForReading } from '../../state/open.ts';

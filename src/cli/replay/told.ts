@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { reasonOf } from '../../errors.ts';
+import { reasonOf } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { Progress } from '../../pipeline/progress.ts';
 import type { ReplayProgress } from '../../replay/progress.ts';

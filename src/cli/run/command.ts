@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HTTP_DEFAULT, type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
 import type { Config } from '../../config/resolve.ts';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors/errors.ts';
 import { selectGraphs } from '../select-graphs.ts';
 import { readTopics } from '../select-topics.ts';
 import { collect, example, type Surroundings } from '../surroundings.ts';

@@ -1,6 +1,6 @@
 import type { Change } from '../../config/changes.ts';
 import type { Configuration } from '../../config/configuration.ts';
-import { reasonOf } from '../../errors.ts';
+import { reasonOf } from '../../errors/errors.ts';
 import { LOG_LEVELS, type Log, type LogLevel } from '../../log.ts';
 import type { ReloadResult } from '../../metrics/process.ts';
 import type { Logging } from '../logging.ts';

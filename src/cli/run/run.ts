@@ -4,7 +4,7 @@ import type { Configuration } from '../../config/configuration.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { HttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { RetryableError } from '../../errors.ts';
+import { RetryableError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import { both, type Measures } from '../../pipeline/measures.ts';
 import { applyTopics, planTopics } from '../../pipeline/topic-plan.ts';

@@ -6,7 +6,7 @@ import { writeFailure } from '../../backup/files.ts';
 import { checkTarget, LOCK } from '../../backup/folder.ts';
 import { type Backup, writeBackup } from '../../backup/write.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { openForReading } from '../../state/open.ts';
 import { readOrigin } from '../../state/origin.ts';
 import { placeOf, readLive, type StorePlace } from '../../state/places.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { type CheckReport, checkStore } from '../../graph/check.ts';
 import { FINDINGS, type Finding } from '../../graph/check-findings.ts';
 import { checkLog, type HeldRange } from '../../graph/check-log.ts';

@@ -3,7 +3,7 @@ import { graphsIn } from '../../backup/folder.ts';
 import { type Manifest, readManifest } from '../../backup/manifest.ts';
 import { readBackup } from '../../backup/read.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { differences, fingerprint, type Head } from '../../graph/head.ts';
 import { WriteBatch } from '../../graph/store.ts';

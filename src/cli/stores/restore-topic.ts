@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { embeddingsName, topicName } from '../../../topics/index.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import type { LogReader } from '../../pipeline/ports.ts';

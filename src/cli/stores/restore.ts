@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors/errors.ts';
 import { readLive } from '../../state/places.ts';
 import { collect, example, type Surroundings } from '../surroundings.ts';
 import { planFromBackup } from './restore-backup.ts';

@@ -1,6 +1,6 @@
 import { withLock } from '../../adapters/file-lock.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { type CheckReport, checkStore } from '../../graph/check.ts';
 import { FINDINGS } from '../../graph/check-findings.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';

@@ -1,4 +1,4 @@
-import { FatalError, reasonOf } from '../../errors.ts';
+import { FatalError, reasonOf } from '../../errors/errors.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, type Head } from '../../graph/head.ts';

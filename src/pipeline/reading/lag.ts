@@ -1,4 +1,4 @@
-import { reasonOf } from '../../errors.ts';
+import { reasonOf } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { Offsets, Source, SourceRecord } from '../ports.ts';
 import type { Positions } from './positions.ts';

@@ -1,4 +1,4 @@
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { type KernelMaker, TrainerCore } from './train.ts';
 import type { Trainer, TrainerSettings } from './trainer.ts';
 

@@ -1,4 +1,4 @@
-import { RetryableError, TwhinError } from '../../errors.ts';
+import { RetryableError, TwhinError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { Message, Sink } from '../ports.ts';
 

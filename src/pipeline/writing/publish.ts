@@ -1,5 +1,5 @@
 import { embeddingHeaders } from '../../../topics/embeddings.ts';
-import { reasonOf } from '../../errors.ts';
+import { reasonOf } from '../../errors/errors.ts';
 import type { StoredVector } from '../../graph/committed-rows.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';

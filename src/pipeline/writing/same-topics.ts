@@ -1,4 +1,4 @@
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 
 /** The topics' identities, known and new. @throws FatalError when a topic is not the one that was read before. */
 export function sameTopics(

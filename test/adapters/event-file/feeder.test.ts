@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FileEvent } from '../../../src/adapters/event-file/event-file.ts';
 import { type FeedClock, type FeedOptions, feed } from '../../../src/adapters/event-file/feeder.ts';
-import { BadEvent, RetryableError } from '../../../src/errors.ts';
+import { BadEvent, RetryableError } from '../../../src/errors/errors.ts';
 import type { Message, Sink } from '../../../src/pipeline/ports.ts';
 
 /** Acknowledges when told to, or at once. */

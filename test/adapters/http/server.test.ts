@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type HttpOptions, type HttpServer, serveHttp } from '../../../src/adapters/http/server.ts';
 import type { ReadinessReport, Status } from '../../../src/adapters/http/status.ts';
 import type { Views } from '../../../src/adapters/http/views.ts';
-import { UsageError } from '../../../src/errors.ts';
+import { UsageError } from '../../../src/errors/errors.ts';
 
 const READY = { graph: 'follow', ready: true, phase: 'running', reasons: [] };
 const STATUS: Status = {

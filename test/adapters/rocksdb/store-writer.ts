@@ -1,5 +1,5 @@
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
-import { TwhinError } from '../../../src/errors.ts';
+import { TwhinError } from '../../../src/errors/errors.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 
 /** A process to be killed: writes batches of 500 keys and says the number of each once it is answered. */

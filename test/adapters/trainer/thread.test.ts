@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ThreadTrainer, threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { copyOf } from '../../../src/adapters/trainer/wire.ts';
 import { packError, unpackError } from '../../../src/adapters/wire-error.ts';
-import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors.ts';
+import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors/errors.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { localTrainer } from '../../../src/pipeline/training/trainer-local.ts';
 import { batchOf, DUE, kernels, settings, triples, World } from '../../pipeline/training/trainer-fixture.ts';

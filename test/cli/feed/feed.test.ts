@@ -9,7 +9,7 @@ import type { Output } from '../../../src/cli/output.ts';
 import { topics } from '../../../src/cli/topics.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { Config } from '../../../src/config/resolve.ts';
-import { FatalError, UsageError } from '../../../src/errors.ts';
+import { FatalError, UsageError } from '../../../src/errors/errors.ts';
 import { silentLog } from '../../../src/log.ts';
 
 let folder: string;

@@ -7,7 +7,7 @@ import { terminal } from '../../../src/cli/output.ts';
 import { promotionMade } from '../../../src/cli/replay/promotion.ts';
 import { realWorld } from '../../../src/cli/surroundings.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { FatalError } from '../../../src/errors.ts';
+import { FatalError } from '../../../src/errors/errors.ts';
 import { silentLog } from '../../../src/log.ts';
 import { placeOf } from '../../../src/state/places.ts';
 

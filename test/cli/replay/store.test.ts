@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ReplayRecord } from '../../../src/cli/replay/record.ts';
 import { checkStillThere } from '../../../src/cli/replay/store.ts';
-import { FatalError } from '../../../src/errors.ts';
+import { FatalError } from '../../../src/errors/errors.ts';
 import type { Offsets } from '../../../src/pipeline/ports.ts';
 
 const RECORD: ReplayRecord = {

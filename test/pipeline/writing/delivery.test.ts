@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { FatalError, RetryableError } from '../../../src/errors.ts';
+import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import { Delivery, SEND_FAILURES } from '../../../src/pipeline/writing/delivery.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
 

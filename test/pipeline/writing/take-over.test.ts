@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { FatalError, RetryableError } from '../../../src/errors.ts';
+import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import { MemoryStore } from '../../../src/graph/memory-store.ts';
 import { keptLog } from '../faulty-sink.ts';
 import { MemoryLog } from '../memory-log.ts';

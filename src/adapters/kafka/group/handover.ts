@@ -1,5 +1,5 @@
 import type { EachBatchPayload } from 'kafkajs';
-import { FatalError, reasonOf, TwhinError } from '../../../errors.ts';
+import { FatalError, reasonOf, TwhinError } from '../../../errors/errors.ts';
 import type { SourceReader } from '../../../pipeline/ports.ts';
 import { Positions } from '../../positions.ts';
 import type { KafkaAdmin } from '../admin.ts';

@@ -1,5 +1,5 @@
 import type { Admin } from 'kafkajs';
-import { RetryableError } from '../../../errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import { safeOffset } from '../offset.ts';
 
 /** What a group has committed for one partition; offset -1 where it has nothing. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer } from 'kafkajs';
-import { RetryableError } from '../../../errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import type { Committed, Offsets, WriterNote } from '../../../pipeline/ports.ts';
 import { fenced } from '../../log-errors.ts';
 import type { KafkaAdmin } from '../admin.ts';

@@ -1,5 +1,5 @@
 import type { Consumer, Kafka } from 'kafkajs';
-import { reasonOf } from '../../../errors.ts';
+import { reasonOf } from '../../../errors/errors.ts';
 import type { Offsets, WriterNote } from '../../../pipeline/ports.ts';
 import { pause } from '../../backoff.ts';
 import { fenced, groupInUse } from '../../log-errors.ts';

@@ -1,5 +1,5 @@
 import type { Kafka } from 'kafkajs';
-import { FatalError, RetryableError, reasonOf } from '../../../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type {
   Committed,
   Offsets,

@@ -1,5 +1,5 @@
 import type { Producer, Transaction } from 'kafkajs';
-import { FatalError, RetryableError, reasonOf, TwhinError } from '../../../errors.ts';
+import { FatalError, RetryableError, reasonOf, TwhinError } from '../../../errors/errors.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import { keyPartitioner } from './partitioner.ts';

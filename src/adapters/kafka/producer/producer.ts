@@ -1,5 +1,5 @@
 import type { Kafka, Message as KafkaMessage, Producer } from 'kafkajs';
-import { RetryableError, reasonOf } from '../../../errors.ts';
+import { RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import type { KafkaAdmin } from '../admin.ts';

@@ -1,4 +1,4 @@
-import { RetryableError, reasonOf } from '../../../errors.ts';
+import { RetryableError, reasonOf } from '../../../errors/errors.ts';
 
 /** What was sent, and as whom. */
 export interface Sent {

@@ -1,5 +1,5 @@
 import type { Kafka } from 'kafkajs';
-import { RetryableError } from '../../../errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import type { Message, Sink } from '../../../pipeline/ports.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { createKafka, type KafkaSettings, type LogLine } from '../client.ts';

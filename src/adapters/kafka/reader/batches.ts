@@ -1,4 +1,4 @@
-import { FatalError, reasonOf } from '../../../errors.ts';
+import { FatalError, reasonOf } from '../../../errors/errors.ts';
 import type { SourceRecord } from '../../../pipeline/ports.ts';
 import { safeOffset } from '../offset.ts';
 import { type RecordPlace, readRecords } from './batch-records.ts';

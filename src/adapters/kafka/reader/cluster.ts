@@ -1,5 +1,5 @@
 import type { Broker, Cluster, Kafka } from 'kafkajs';
-import { FatalError } from '../../../errors.ts';
+import { FatalError } from '../../../errors/errors.ts';
 
 /** What kafkajs's connections send: see `src/network/connection.js`. */
 export interface Exchange<T> {

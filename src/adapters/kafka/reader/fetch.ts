@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { FatalError } from '../../../errors.ts';
+import { FatalError } from '../../../errors/errors.ts';
 import { safeOffset } from '../offset.ts';
 import type { AbortedTransaction } from './batches.ts';
 import type { ConnectedBroker, Exchange } from './cluster.ts';

@@ -1,5 +1,5 @@
 import type { Kafka } from 'kafkajs';
-import { RetryableError } from '../../../errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import type {
   LogReader,
   Offsets,

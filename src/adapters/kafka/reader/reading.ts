@@ -1,4 +1,4 @@
-import { FatalError, reasonOf } from '../../../errors.ts';
+import { FatalError, reasonOf } from '../../../errors/errors.ts';
 import type { Stretch, StretchReading, Trouble } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../log-errors.ts';

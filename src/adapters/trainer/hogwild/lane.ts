@@ -1,4 +1,4 @@
-import { FatalError } from '../../../errors.ts';
+import { FatalError } from '../../../errors/errors.ts';
 import { checkChunk } from '../../../kernels/chunk.ts';
 import type { Chunk, Kernel } from '../../../model/kernel.ts';
 import type { Table } from '../../../model/table.ts';

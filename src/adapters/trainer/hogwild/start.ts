@@ -1,4 +1,4 @@
-import { UsageError } from '../../../errors.ts';
+import { UsageError } from '../../../errors/errors.ts';
 import type { ChunkSize } from '../../../kernels/chunk.ts';
 import { layOut, WORKSPACES_BESIDE } from '../../../kernels/workspace.ts';
 import { needRoom } from '../../../kernels/workspace-chunk.ts';

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { FatalError, reasonOf } from '../../../errors.ts';
+import { FatalError, reasonOf } from '../../../errors/errors.ts';
 import type { ChunkSize } from '../../../kernels/chunk.ts';
 import type { Workspace } from '../../../kernels/workspace.ts';
 import { chunkIn } from '../../../kernels/workspace-chunk.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { reasonOf } from '../../../errors.ts';
+import { reasonOf } from '../../../errors/errors.ts';
 import type { Log } from '../../../log.ts';
 import { writeAside } from '../../../state/places.ts';
 

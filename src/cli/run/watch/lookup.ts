@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { unpackError } from '../../../adapters/wire-error.ts';
-import { FatalError } from '../../../errors.ts';
+import { FatalError } from '../../../errors/errors.ts';
 import type { StoreModel } from '../../../state/open.ts';
 import type { Found, LookupReply, LookupRequest } from './lookup-wire.ts';
 

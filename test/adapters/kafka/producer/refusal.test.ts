@@ -1,7 +1,7 @@
 import { KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { refusalOf } from '../../../../src/adapters/kafka/producer/refusal.ts';
-import { RetryableError } from '../../../../src/errors.ts';
+import { RetryableError } from '../../../../src/errors/errors.ts';
 
 const sent = { topic: 'vectors', largestBytes: 12_345, user: 'twhin', transactionalId: 'twhin-follow' };
 const answer = (type: string) =>

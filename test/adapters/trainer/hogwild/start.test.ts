@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startSteppers } from '../../../../src/adapters/trainer/hogwild/start.ts';
 import { threadTrainer } from '../../../../src/adapters/trainer/thread.ts';
-import { FatalError, UsageError } from '../../../../src/errors.ts';
+import { FatalError, UsageError } from '../../../../src/errors/errors.ts';
 import { Table } from '../../../../src/model/table.ts';
 import type { Trainer, TrainerSettings } from '../../../../src/pipeline/training/trainer.ts';
 import { localTrainer } from '../../../../src/pipeline/training/trainer-local.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ThreadStepper } from '../../../../src/adapters/trainer/hogwild/stepper.ts';
-import { FatalError, ShapeError } from '../../../../src/errors.ts';
+import { FatalError, ShapeError } from '../../../../src/errors/errors.ts';
 import { layOut, workspaceBytes } from '../../../../src/kernels/workspace.ts';
 import { Table } from '../../../../src/model/table.ts';
 import type { Stepper } from '../../../../src/pipeline/training/stepper.ts';
