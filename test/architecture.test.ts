@@ -5,7 +5,6 @@ import { circle, wrongImports } from './architecture/directions.ts';
 import { COMPUTED, parseSource, readSource } from './architecture/source-file.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const MAX_LINES = 300;
 /** No clock, no random source, no environment of their own: they are handed in. */
 const CORE = /^(topics|src\/(graph|model|sampling|kernels|pipeline))\//;
 /** Why an `as` is right there. */
@@ -58,12 +57,6 @@ describe('the sources', () => {
   test('have no any, and no cast without a reason', () => {
     const loose = ofCompiler.filter(({ path }) => CASTS[path] === undefined);
     expect(loose.flatMap(({ path, loose }) => loose.map((what) => `${path}: ${what}`))).toEqual([]);
-  });
-
-  test(`have at most ${MAX_LINES} lines a file`, () => {
-    expect(
-      files.filter(({ lines }) => lines > MAX_LINES).map(({ path, lines }) => `${path}: ${lines}`),
-    ).toEqual([]);
   });
 });
 

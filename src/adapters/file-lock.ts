@@ -46,7 +46,7 @@ async function take(path: string): Promise<boolean> {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
       return false;
     }
-    throw new FatalError('locked', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
+    throw new FatalError('lock-file', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
   }
 }
 

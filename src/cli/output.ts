@@ -35,12 +35,12 @@ export function endOnClosedPipe(): void {
   });
 }
 
-/** Says what went wrong, one block, and gives the exit code it asks for. */
+/** Prints what went wrong, with its code, and gives the exit code. */
 export function report(error: unknown, verbose: boolean, output: Output): number {
   const failure = error instanceof Error ? error : new Error(String(error));
   const known = failure instanceof TwhinError;
   output.statusDone();
-  output.err(`twhin: ${failure.message}`);
+  output.err(`twhin: ${known ? `[${failure.code}] ` : ''}${failure.message}`);
   if (verbose) output.err(failure.stack ?? '');
   else if (!known) output.err('This was not expected; --verbose shows where it happened.');
   return failure instanceof UsageError ? WRONG_USAGE : FAILED;

@@ -11,7 +11,6 @@ export interface Import {
 /** What the rules look at in a file; paths have forward slashes, from the checkout's root. */
 export interface SourceFile {
   readonly path: string;
-  readonly lines: number;
   readonly imports: readonly Import[];
   /** Where it reads a clock, a random source or the process by itself: `Date.now`, `process`, … */
   readonly surroundings: readonly string[];
@@ -75,7 +74,7 @@ export function parseSource(path: string, text: string): SourceFile {
         break;
     }
   }
-  return { path, lines: text.trimEnd().split('\n').length, imports, surroundings, loose };
+  return { path, imports, surroundings, loose };
 }
 
 function* nodesOf(value: unknown): Generator<Node> {

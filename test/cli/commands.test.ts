@@ -174,7 +174,7 @@ describe('twhin show', () => {
     const { code, err } = await here.run('show', 'query:  Higgs   BOSON ');
     expect([code, err[0]]).toEqual([
       1,
-      expect.stringMatching(/^twhin: query:higgs boson is not in engagement/),
+      expect.stringMatching(/^twhin: \[unknown-entity\] query:higgs boson is not in engagement/),
     ]);
   });
 
@@ -182,7 +182,7 @@ describe('twhin show', () => {
     const unknown = await here.run('show', 'user:nobody', '--json');
     expect([unknown.code, unknown.out]).toEqual([1, []]);
     expect(unknown.err).toEqual([
-      'twhin: user:nobody is not in engagement, follow: no event has named it there, or it was erased',
+      'twhin: [unknown-entity] user:nobody is not in engagement, follow: no event has named it there, or it was erased',
     ]);
     expect((await here.run('show', 'song:1')).code).toBe(1);
     for (const wrong of ['nobody', ':1', 'user:', `user:${'x'.repeat(257)}`]) {
@@ -278,7 +278,7 @@ describe('the folder of a store', () => {
       const argv = ['run', '--graph', 'follow', '--until-caught-up', '--create-topics'];
       const { code, err } = await there.run(...argv);
       expect([code, err.length]).toEqual([1, 1]);
-      expect(err[0]).toMatch(/^twhin: .*state\/follow\/holder\.json can't be written: EISDIR/);
+      expect(err[0]).toMatch(/^twhin: \[store-open\] .*state\/follow\/holder\.json can't be written: EISDIR/);
       await (await openRocksdb(join(there.folder, 'state/follow/db'))).close();
     } finally {
       await there.remove();

@@ -55,7 +55,7 @@ describe('the command line', () => {
       expect(err.join('').length, argv.join(' ')).toBeGreaterThan(10);
     }
     expect((await here.run('stats', '--graph', 'nowhere')).err).toEqual([
-      'twhin: no graph nowhere; the configuration has engagement, follow',
+      'twhin: [graph] no graph nowhere; the configuration has engagement, follow',
     ]);
   });
 
@@ -68,7 +68,7 @@ describe('the command line', () => {
       const { code, out, err } = await here.run(...argv);
       expect([argv, code, out]).toEqual([argv, 2, []]);
       expect(err).toHaveLength(3);
-      expect(err[0]).toBe('twhin: the configuration has 2 problems; nothing was started:');
+      expect(err[0]).toBe('twhin: [configuration] the configuration has 2 problems; nothing was started:');
       expect(err.join('\n')).not.toMatch(/^ +at /m);
     }
   });
@@ -89,9 +89,9 @@ describe('the command line', () => {
   test('the exit code says whose fault it is', () => {
     const said: string[] = [];
     const output = { out() {}, err: (line: string) => said.push(line), status() {}, statusDone() {} };
-    expect(report(new UsageError('x', 'wrong'), false, output)).toBe(2);
-    expect(report(new FatalError('x', 'broken'), false, output)).toBe(1);
-    expect(said).toEqual(['twhin: wrong', 'twhin: broken']);
+    expect(report(new UsageError('set', 'wrong'), false, output)).toBe(2);
+    expect(report(new FatalError('store-open', 'broken'), false, output)).toBe(1);
+    expect(said).toEqual(['twhin: [set] wrong', 'twhin: [store-open] broken']);
     expect(report(new TypeError('oops'), false, output)).toBe(1);
     expect(report('a word', false, output)).toBe(1);
     expect(said.slice(2)).toEqual([
@@ -112,7 +112,10 @@ describe('the command line', () => {
     expect(await here.run('init')).toEqual({ code: 0, out: [`wrote ${path}`], err: [] });
     const written = await readFile(path, 'utf8');
     const again = await here.run('init');
-    expect([again.code, again.err]).toEqual([2, [`twhin: ${path} is there already; nothing was written`]]);
+    expect([again.code, again.err]).toEqual([
+      2,
+      [`twhin: [exists] ${path} is there already; nothing was written`],
+    ]);
     expect(await readFile(path, 'utf8')).toBe(written);
     expect((await here.run('stats', '--json')).code).toBe(0);
   });

@@ -58,7 +58,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   } catch (error) {
     await server.close();
     throw new FatalError(
-      'http',
+      'http-listen',
       `can't listen on ${host}:${port}: ${reasonOf(error)}; choose another address with --http HOST:PORT or TWHIN_HTTP, or --http off`,
       { cause: error },
     );

@@ -86,7 +86,7 @@ async function madeHere(
     if (error.code !== 'store-open') throw error;
     // Damaged, which is when another is wanted most: nobody can run it.
     log.warn(
-      { graph: graph.name, store: place.name, reason: error.message },
+      { graph: graph.name, store: place.name, code: error.code, reason: error.message },
       "the live store can't be opened",
     );
     await make();

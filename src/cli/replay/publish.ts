@@ -63,12 +63,12 @@ export class ShadowTopic {
 
   /**
    * Publishes to it as its one publisher: another replay that does is put out, and whoever publishes first has the
-   * topic. The other ends with FatalError `publish`.
+   * topic. The other ends with FatalError `publish-taken`.
    */
   sink(space: string): Sink {
     const confirm = async (): Promise<void> => {
       const stranger = await this.#stranger(space);
-      if (stranger !== undefined) throw new FatalError('publish', stranger);
+      if (stranger !== undefined) throw new FatalError('publish-taken', stranger);
     };
     return this.#connection.sink({ fenced: { topic: this.#name, id: `${this.#name}:replay`, confirm } });
   }

@@ -44,7 +44,7 @@ export class StandbySource implements Source {
     this.#reading = await this.#log.read(stretches);
     const failed = (error: unknown) => {
       if (this.#stopped || (error instanceof RetryableError && error.code === 'stopped')) return;
-      reader.failed(error instanceof Error ? error : new FatalError('standby', reasonOf(error)));
+      reader.failed(error instanceof Error ? error : new FatalError('updater', reasonOf(error)));
     };
     this.#following = Promise.all(
       this.#reading.cursors.map((cursor) => this.#follow(cursor, reader).catch(failed)),

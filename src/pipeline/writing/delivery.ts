@@ -56,7 +56,7 @@ export class Delivery {
         this.retries++;
         this.trouble = error.message;
         this.#log.warn(
-          { messages: messages.length, reason: error.message, backoffMs },
+          { messages: messages.length, code: error.code, reason: error.message, backoffMs },
           `${what} could not be published; trying again`,
         );
         await this.#pause(backoffMs);

@@ -16,7 +16,7 @@ class MemorySink implements Sink {
 
   async publish(messages: readonly Message[]): Promise<void> {
     this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
-    if (this.batches.length >= this.failAfter) throw new RetryableError('down', 'the log is down');
+    if (this.batches.length >= this.failAfter) throw new RetryableError('not-appended', 'the log is down');
     this.batches.push(messages);
     this.sentAt.push(this.now());
     await (this.held ?? Promise.resolve());

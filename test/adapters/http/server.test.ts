@@ -230,12 +230,12 @@ describe('the HTTP server', () => {
     const { url } = await serve();
     const port = Number(new URL(url).port);
     await expect(serve({ port })).rejects.toMatchObject({
-      code: 'http',
+      code: 'http-listen',
       message: expect.stringMatching(
         `can't listen on 127.0.0.1:${port}: .*EADDRINUSE.*; choose another address with --http HOST:PORT`,
       ),
     });
-    await expect(serve({ host: '192.0.2.1' })).rejects.toMatchObject({ code: 'http' });
+    await expect(serve({ host: '192.0.2.1' })).rejects.toMatchObject({ code: 'http-listen' });
   });
 
   test('stopping answers what is in flight, and waits for no connection that is idle', async () => {

@@ -84,7 +84,7 @@ describe('twhin replay', () => {
     const other = await replay('--into', 'changed', '--from', '2h', '--set', 'seed=5', '--publish', 'shadow');
     expect([other.code, other.out]).toEqual([2, []]);
     expect(other.err).toEqual([
-      'twhin: --into: changed is a replay that was asked something else:',
+      'twhin: [replay-differs] --into: changed is a replay that was asked something else:',
       '  --from: it has earliest, seen 2h',
       '  --publish: it has nothing, seen shadow',
       '  training.seed: it has 1, seen 5',
@@ -129,7 +129,7 @@ describe('twhin replay', () => {
       replay('--into', name, '--publish', 'shadow.own', '--json', ...more);
     expect((await into('first')).code).toBe(0);
     const taken =
-      /^twhin: --publish: shadow\.own is not empty: shadow\.own\/\d has what another .* give another topic/;
+      /^twhin: \[publish\] --publish: shadow\.own is not empty: shadow\.own\/\d has what another .* give another topic/;
     const second = await into('second');
     expect([second.code, second.err]).toEqual([2, [expect.stringMatching(taken)]]);
     expect(existsSync(join(here.folder, 'state/engagement/stores/second'))).toBe(false);
@@ -238,7 +238,7 @@ describe('a replay that is refused', () => {
       const { code, err } = await here.run('replay', ...argv, '--into', 'a');
       expect(code).toBe(2);
       expect(err[0]).toBe(
-        `twhin: --graph: expected one of engagement, follow; seen ${argv[1] ? '"likes"' : 'nothing'}`,
+        `twhin: [graph] --graph: expected one of engagement, follow; seen ${argv[1] ? '"likes"' : 'nothing'}`,
       );
     }
   });

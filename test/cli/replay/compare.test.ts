@@ -106,7 +106,7 @@ test('refuses a store that is not there, naming those there are', async () => {
   const said = await at.run('replay', 'compare', 'live', 'shadow', '--graph', 'engagement');
   expect(said).toMatchObject({ code: 2, out: [] });
   expect(names(said.err)).toBe(
-    'twhin: no graph has the stores live and shadow:\n' +
+    'twhin: [compare] no graph has the stores live and shadow:\n' +
       '  engagement has main (live), early\n' +
       'twhin replay --into NAME makes one',
   );
@@ -121,6 +121,6 @@ test('asks for the graph where several have both', async () => {
   const said = await at.run('replay', 'compare', 'live', 'main');
   expect(said.code).toBe(2);
   expect(names(said.err)).toBe(
-    'twhin: engagement and follow have the stores live and main; say which graph with --graph',
+    'twhin: [compare] engagement and follow have the stores live and main; say which graph with --graph',
   );
 });
