@@ -32,7 +32,7 @@ export class FatalError extends Coded<CodeOf<'fatal'>> {}
 /** The command line or the configuration is wrong; nothing was started. Exit code 2. */
 export class UsageError extends Coded<CodeOf<'usage'>> {}
 
-/** One record can not be used: it goes to the dead letters with `code` as the reason, and the stream continues. */
+/** One record cannot be used: it goes to the dead letters with `code` as the reason, and the stream continues. */
 export class BadEvent extends Coded<CodeOf<'bad-event'>> {}
 
 /** Lengths or shapes that must agree do not. */

@@ -35,7 +35,7 @@ const COMMAND_LINE = {
     'Give the names of existing stores, and name the graph with --graph.',
   ),
   configuration: usage(
-    'The configuration can not be read, or values in it are wrong.',
+    'The configuration cannot be read, or values in it are wrong.',
     'Correct every line that the message lists, and start again.',
   ),
   entity: usage(
@@ -59,18 +59,18 @@ const COMMAND_LINE = {
     'A replay was given no store name, or the name of a store that a replay must not write.',
     'Give another name with --into, such as shadow.',
   ),
-  'no-file': usage('The event file can not be opened.', 'Check the path and the permissions of the file.'),
+  'no-file': usage('The event file cannot be opened.', 'Check the path and the permissions of the file.'),
   'csv-header': usage('The header of the CSV file names a column twice.', 'Rename one of the two columns.'),
   unreadable: fatal(
     'Reading the event file failed part of the way through.',
     'Repair the file and feed it again: events that were sent before count once.',
   ),
   promote: usage(
-    'The store that was named can not be promoted.',
+    'The store that was named cannot be promoted.',
     'The message says why: the store is missing, live already, or a replay that has not finished.',
   ),
   publish: usage(
-    'The topic after --publish can not take the vectors of this replay.',
+    'The topic after --publish cannot take the vectors of this replay.',
     'Name a compacted topic that is empty, or a topic that does not exist yet.',
   ),
   range: usage(
@@ -125,11 +125,11 @@ const KAFKA = {
     'The request is repeated. Check that the address is that of a Kafka broker, and whether it expects TLS.',
   ),
   'ca-file': usage(
-    'The file with the certificate authority can not be read.',
+    'The file with the certificate authority cannot be read.',
     'Check the path in the configuration and the permissions of the file.',
   ),
   'damaged-batch': fatal(
-    'Records in a partition can not be decoded.',
+    'Records in a partition cannot be decoded.',
     'Look at the disk of the broker. The message names the first offset after the damage.',
   ),
   kafkajs: fatal(
@@ -151,7 +151,7 @@ const KAFKA = {
   ),
   offset: fatal(
     'An offset is larger than 2^53.',
-    'A log with such offsets can not be read. Move to a new topic.',
+    'A log with such offsets cannot be read. Move to a new topic.',
   ),
   'offset-out-of-range': fatal(
     'The next offset to read is outside of what the log holds.',
@@ -215,7 +215,7 @@ const GROUP = {
 
 const STORE = {
   'edges-scratch': fatal(
-    'The file for live edges above limits.knownEdgesBytes can not be written.',
+    'The file for live edges above limits.knownEdgesBytes cannot be written.',
     'Free space in the state folder, or raise the limit, and start again. Nothing is lost.',
   ),
   'image-damaged': fatal(
@@ -225,7 +225,7 @@ const STORE = {
   'image-edges': fatal('The start image has no room for the live edges.', REPORT),
   layout: fatal('The graph has no relation or entity type of that name.', REPORT),
   'live-store': fatal(
-    'The file that names the live store can not be read, or does not fit the configuration.',
+    'The file that names the live store cannot be read, or does not fit the configuration.',
     'Put the content that the message gives into the file, or correct the configuration.',
   ),
   'store-damaged': fatal('The content of the store contradicts itself.', REBUILD),
@@ -254,15 +254,15 @@ const STORE = {
     'The store changed each time it was opened for reading.',
     'Give the command again.',
   ),
-  'store-open': fatal('The store can not be opened.', REBUILD),
+  'store-open': fatal('The store cannot be opened.', REBUILD),
   'store-origin': fatal(
-    'The file that says how the store was made can not be read.',
+    'The file that says how the store was made cannot be read.',
     'Make the store again: restore a backup, or replay the topics.',
   ),
-  'store-read': fatal('The store can not be read.', REBUILD),
+  'store-read': fatal('The store cannot be read.', REBUILD),
   'store-thread': fatal('The thread of the store failed.', REPORT),
   'store-write': fatal(
-    'The store can not be written; nothing of the commit was kept.',
+    'The store cannot be written; nothing of the commit was kept.',
     'Free space or repair the disk, and start again: the events since the last commit are read again.',
   ),
 } as const satisfies Entries;
@@ -297,9 +297,9 @@ const BACKUP = {
     'The folder holds no backup of the graph.',
     'Check the folder. The message lists the graphs that were found.',
   ),
-  'backup-read': fatal('A file of the backup can not be read.', 'Check the permissions and the disk.'),
+  'backup-read': fatal('A file of the backup cannot be read.', 'Check the permissions and the disk.'),
   'backup-write': fatal(
-    'The backup can not be written; the backup before it is unchanged.',
+    'The backup cannot be written; the backup before it is unchanged.',
     'Free space or repair the disk, and back up again.',
   ),
   'restore-check': fatal(
@@ -343,7 +343,7 @@ const REPLAY = {
   ),
   'replay-into': usage('The store of that name was not made by a replay.', 'Give another name with --into.'),
   'replay-record': fatal(
-    'The file that says what the replay reads can not be read.',
+    'The file that says what the replay reads cannot be read.',
     'Remove the folder that the message names and replay again, or give another name with --into.',
   ),
   'replay-store': fatal('The replay left no store.', 'Replay again with --restart.'),
@@ -389,7 +389,7 @@ const TRAINING = {
     'Install @tensorflow/tfjs-node, or set training.kernel to wasm.',
   ),
   'tfjs-unusable': fatal(
-    'TensorFlow.js is installed and can not be loaded.',
+    'TensorFlow.js is installed and cannot be loaded.',
     'Install @tensorflow/tfjs-node again, or set training.kernel to wasm.',
   ),
   threads: usage(
@@ -416,7 +416,7 @@ const TRAINING = {
 const PROCESS = {
   busy: fatal('Too many entity lookups are waiting.', 'Ask again.'),
   'http-listen': fatal(
-    'The HTTP server can not listen on its address.',
+    'The HTTP server cannot listen on its address.',
     'Give another address with --http HOST:PORT or TWHIN_HTTP, or --http off.',
   ),
   lookup: fatal(
@@ -426,7 +426,7 @@ const PROCESS = {
   'lookup-thread': fatal('The file of the lookup thread was loaded outside of a thread.', REPORT),
   shape: bug('Lengths or shapes that must agree do not.', REPORT),
   telemetry: fatal(
-    'An OTEL_ variable asks for OpenTelemetry, and the package can not be loaded.',
+    'An OTEL_ variable asks for OpenTelemetry, and the package cannot be loaded.',
     'Install @opentelemetry/api and @opentelemetry/sdk-node, or set OTEL_SDK_DISABLED=true.',
   ),
   updater: fatal('The updater stopped for a reason that is not known.', REPORT),
@@ -434,11 +434,11 @@ const PROCESS = {
 
 const EMBEDDED_LOG = {
   'file-log': fatal(
-    'A file of the embedded log can not be read.',
+    'A file of the embedded log cannot be read.',
     'Check the folder, its permissions and the disk.',
   ),
   'lock-file': fatal(
-    'A lock file can not be written.',
+    'A lock file cannot be written.',
     'Check the folder, its permissions and the free space.',
   ),
   locked: retryable(
@@ -472,7 +472,7 @@ const CLONE = {
 } as const satisfies Entries;
 
 /**
- * Why one record can not be used: the `code` of its dead letter. The codes are part of the wire contract; their order
+ * Why one record cannot be used: the `code` of its dead letter. The codes are part of the wire contract; their order
  * of precedence is in `topics/reasons.ts`.
  */
 export const BAD_EVENTS = {

@@ -34,7 +34,7 @@ The [runbook](runbook.md) has the commands for the cases that need several steps
 
 const LETTERS = `## Dead letters
 
-A record that can not be used goes to the topic \`dead-letter\`; the header \`code\` has one of these codes. They are part of
+A record that cannot be used goes to the topic \`dead-letter\`; the header \`code\` has one of these codes. They are part of
 the [wire contract](wire-contract.md#dead-letters).
 
 | code | what happened | what to do |
