@@ -420,7 +420,7 @@ describe('twhin init', () => {
   test('never writes over a file', async () => {
     await template();
     await expect(init(folder, { out() {}, err() {}, status() {}, statusDone() {} })).rejects.toThrow(
-      /twhin\.config\.ts is there already; nothing was written/,
+      /twhin\.config\.ts exists already; nothing was written/,
     );
   });
 });

@@ -9,8 +9,7 @@ import { databaseFolder, openForReading, openForWriting } from '../../state/open
 import { readOrigin } from '../../state/origin.ts';
 import type { StorePlace } from '../../state/places.ts';
 import { type ReplayRecord, readReplayRecord } from './record.ts';
-import type { ReplayRequest } from './request.ts';
-import { differencesOf } from './settings.ts';
+import { differencesOf, type ReplayRequest } from './request.ts';
 
 /**
  * What an earlier replay of that name left to go on from; undefined where there is none.

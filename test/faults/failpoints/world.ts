@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../../src/adapters/connect.ts';
-import type { World } from '../../../src/cli/surroundings.ts';
+import type { World } from '../../../src/cli/context.ts';
 import { FatalError } from '../../../src/errors/errors.ts';
 import type { Store } from '../../../src/graph/store.ts';
 import type { Sink, Source, SourceRecord } from '../../../src/pipeline/ports.ts';

@@ -5,7 +5,7 @@ import { type Disk, diskOf } from '../../../metrics/disk.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
 import type { Tracks } from '../../../pipeline/writing/tracks.ts';
 import { restoreTracks, tracksToText } from '../../../pipeline/writing/tracks-text.ts';
-import { total as totalOf } from '../../progress-line.ts';
+import { total as totalOf } from '../../format.ts';
 import { KeptFile } from './kept-file.ts';
 import type { RunGraph } from './run-graph.ts';
 import { total } from './status.ts';

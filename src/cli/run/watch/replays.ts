@@ -1,8 +1,8 @@
 import type { ReplaysView } from '../../../adapters/http/views.ts';
 import type { GraphConfig } from '../../../config/resolve.ts';
 import { otherPlaces, type StorePlace } from '../../../state/places.ts';
+import { readProgress } from '../../replay/progress.ts';
 import { type ReplayRecord, readReplayRecord } from '../../replay/record.ts';
-import { readTold } from '../../replay/told.ts';
 
 /** The stores that replays make beside the live one, each as its process told last. */
 export async function replaysOf(graph: GraphConfig): Promise<ReplaysView> {
@@ -23,6 +23,6 @@ async function describe(
     .map(({ topic, partition, from, until }) => ({ topic, partition, done: 0, of: until - from }));
   return {
     ...{ store: place.name, since, finished, settings, partitions: untold, mrr: {} },
-    ...(await readTold(place)),
+    ...(await readProgress(place)),
   };
 }

@@ -17,7 +17,7 @@ async function read(file: KeptFile): Promise<string[]> {
   return texts;
 }
 
-test('is there for the next process; one that is not there yet is nothing to be told of', async () => {
+test('a kept file is read by the next process, and a missing file is not reported', async () => {
   const log = keptLog();
   const file = new KeptFile(join(folder, 'x.json'), 'the curves', log);
   expect(await read(file)).toEqual([]);
@@ -26,7 +26,7 @@ test('is there for the next process; one that is not there yet is nothing to be 
   expect(log.lines).toEqual([]);
 });
 
-test('one that can not be read or written is told of, and stops nobody', async () => {
+test('a file that cannot be read or written is reported and stops nothing', async () => {
   const log = keptLog();
   const path = join(folder, 'x.json');
   await writeFile(path, '{');

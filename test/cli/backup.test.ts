@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { json, type Place, type Said } from '../captured.ts';
-import { filledPlace } from '../filled-place.ts';
+import { json, type Place, type Said } from './captured.ts';
+import { filledPlace } from './filled-place.ts';
 
 /** A place where a stream was fed and read, and a backup of it. */
 let here: Place;
@@ -17,7 +17,7 @@ afterAll(() => here.remove());
 const said = ({ out, err }: Said) => [...out, ...err].join('\n');
 
 describe('twhin backup', () => {
-  test('--json says what was saved, and that nothing had to be written again', async () => {
+  test('--json reports what was backed up, and that a second backup writes nothing', async () => {
     const again = await here.run('backup', dir, '--graph', 'engagement', '--json');
     expect(again.code).toBe(0);
     const { graphs } = json(again) as { graphs: Record<string, { offsets: object }> };
@@ -40,7 +40,7 @@ describe('twhin backup', () => {
     expect(await readdir(dir)).toEqual(['engagement']);
   });
 
-  test('refuses a folder that is no place for it, and a graph that has no store', async () => {
+  test('refuses a folder that holds other files, and a graph without a store', async () => {
     const inside = await here.run('backup', join(here.folder, 'state', 'backups'));
     expect([inside.code, said(inside)]).toEqual([2, expect.stringContaining('is inside the state folder')]);
     const other = await here.run('backup', here.folder);

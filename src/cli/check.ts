@@ -1,19 +1,19 @@
 import type { Command } from 'commander';
-import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { FatalError } from '../../errors/errors.ts';
-import { type CheckReport, checkStore } from '../../graph/check.ts';
-import { FINDINGS, type Finding } from '../../graph/check-findings.ts';
-import { checkLog, type HeldRange } from '../../graph/check-log.ts';
-import { type Mended, repairStore } from '../../graph/check-repair.ts';
-import type { GraphStore } from '../../graph/graph-store.ts';
-import type { Head } from '../../graph/head.ts';
-import { openForReading, openForWriting } from '../../state/open.ts';
-import { livePlace, placeOf, type StorePlace } from '../../state/places.ts';
-import type { Output } from '../output.ts';
-import { count, total } from '../progress-line.ts';
-import { selectGraphs } from '../select-graphs.ts';
-import { collect, example, type Surroundings } from '../surroundings.ts';
-import { withinTime } from '../within-time.ts';
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import { FatalError } from '../errors/errors.ts';
+import { type CheckReport, checkStore } from '../graph/check.ts';
+import { FINDINGS, type Finding } from '../graph/check-findings.ts';
+import { checkLog, type HeldRange } from '../graph/check-log.ts';
+import { type Mended, repairStore } from '../graph/check-repair.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
+import type { Head } from '../graph/head.ts';
+import { openForReading, openForWriting } from '../state/open.ts';
+import { livePlace, placeOf, type StorePlace } from '../state/places.ts';
+import { type CommandContext, withinTime } from './context.ts';
+import { count, total } from './format.ts';
+import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
+import type { Output } from './output.ts';
+import { selectGraphs } from './select.ts';
 
 const ANSWER_MS = 15_000;
 
@@ -25,37 +25,37 @@ export interface Checked {
   readonly edges: number;
   readonly removed: number;
   readonly mended: readonly Mended[];
-  /** What is wrong still. */
+  /** What is still wrong. */
   readonly findings: readonly Finding[];
   /** Why the store could not be read to its end. */
   readonly damage?: string;
 }
 
 /** Puts `twhin check` on the command line. */
-export function addCheckCommand(program: Command, surroundings: Surroundings): void {
+export function addCheckCommand(program: Command, context: CommandContext): void {
   program
     .command('check')
-    .description('read the whole store and say all that is wrong with it, beside a running updater too')
-    .option('--graph <name>', 'only this graph; may be repeated', collect, [])
-    .option('--store <name>', 'this store of theirs instead of the live one')
-    .option('--repair', 'mend what follows from the rest for certain; the store must not be in use')
-    .option('--offsets', 'compare offsets with what the log holds, too')
-    .option('--json', 'one JSON object on stdout')
+    .description('read the whole store and report all damage; an updater may be running')
+    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--store <name>', 'the store of that name instead of the live store')
+    .option('--repair', 'repair what the rest of the store determines; no updater may be running')
+    .option('--offsets', 'also compare the offsets with what the log holds')
+    .option('--json', JSON_HELP)
     .addHelpText('after', example('twhin check --graph engagement --offsets\ntwhin check --repair'))
     .action(async ({ graph, store, repair, offsets, json }) => {
-      const config = await surroundings.config();
+      const config = await context.config();
       const checked: Record<string, Checked> = {};
       for (const each of selectGraphs(config, graph)) {
         const place = store === undefined ? livePlace(each) : placeOf(each, store);
         const options = { repair: repair === true, offsets: offsets === true };
-        const found = await check(each, place, options, config, surroundings);
+        const found = await check(each, place, options, config, context);
         if (found === undefined && store !== undefined) throw noStore(place);
         checked[each.name] = found ?? nothing(place);
-        if (json !== true) print(place, found, repair === true, surroundings.output);
+        if (json !== true) print(place, found, repair === true, context.output);
       }
       const ok = Object.values(checked).every((each) => each.ok);
-      if (json === true) surroundings.output.out(JSON.stringify({ ok, graphs: checked }));
-      if (!ok) surroundings.fail();
+      if (json === true) context.output.out(JSON.stringify({ ok, graphs: checked }));
+      if (!ok) context.fail();
     });
 }
 
@@ -65,20 +65,20 @@ async function check(
   place: StorePlace,
   options: { readonly repair: boolean; readonly offsets: boolean },
   config: Config,
-  surroundings: Surroundings,
+  context: CommandContext,
 ): Promise<Checked | undefined> {
-  const { output } = surroundings;
+  const { output } = context;
   let store: GraphStore | undefined;
   try {
     store = await openForReading(graph, place);
     if (store === undefined) return undefined;
     const atLog = async ({ head }: CheckReport) =>
-      options.offsets && head ? checkLog(head, await heldRanges(head, config, surroundings)) : [];
+      options.offsets && head ? checkLog(head, await heldRanges(head, config, context)) : [];
     if (!options.repair) {
       const report = await checked(store, place, output);
       return summary(place, report, [], await atLog(report));
     }
-    // The head says which model it is of, whatever is configured.
+    // The model of the store is in its head; the configured model may differ.
     const head = await store.head();
     await store.close();
     store = await openForWriting({ ...graph, model: head?.model ?? graph.model }, { place });
@@ -96,16 +96,16 @@ async function check(
   }
 }
 
-/** What RocksDB, or the layout, says of files that are damaged or lost. */
+/** Codes for files that are damaged or lost. */
 const DAMAGE = new Set(['store-open', 'store-read', 'store-damaged']);
 
 function checked(store: GraphStore, place: StorePlace, output: Output): Promise<CheckReport> {
   return checkStore(store, (entries) => output.status(`${place.graph}: ${count(entries)} entries checked`));
 }
 
-/** What the log holds of the topics that were read. */
-async function heldRanges(head: Head, { kafka }: Config, { world, log }: Surroundings): Promise<HeldRange[]> {
-  const connection = world.connect(kafka, (level, message) => log()[level]({}, message));
+/** The offsets that the log holds, for the topics that the store has read. */
+async function heldRanges(head: Head, config: Config, { connect }: CommandContext): Promise<HeldRange[]> {
+  const connection = connect(config);
   const reader = connection.reader();
   try {
     const ranges = reader.ranges(Object.keys(head.offsets));

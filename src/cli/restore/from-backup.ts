@@ -8,25 +8,25 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import { differences, fingerprint, type Head } from '../../graph/head.ts';
 import { WriteBatch } from '../../graph/store.ts';
 import { newPlace } from '../../state/aside.ts';
+import type { CommandContext } from '../context.ts';
+import { count } from '../format.ts';
 import type { Output } from '../output.ts';
-import { count } from '../progress-line.ts';
 import { PLACES } from '../replay/request.ts';
-import { selectGraphs } from '../select-graphs.ts';
-import type { Surroundings } from '../surroundings.ts';
-import type { Restoring } from './restored.ts';
+import { selectGraphs } from '../select.ts';
+import type { Restoring } from './restore-store.ts';
 
 /** Entries written at a time. */
 const BATCH = 4_096;
 
 /**
- * What is to be made of the backups in `dir`, each seen to fit the configuration and to have a free place.
- * names: of graphs; all that have a backup where none is named.
+ * The stores to restore from the backups in `dir`, each checked to fit the configuration and to have a free place.
+ * names: the graphs; if empty, every graph with a backup.
  */
 export async function planFromBackup(
   dir: string,
   names: readonly string[],
   into: string | undefined,
-  { config, output }: Surroundings,
+  { config, output }: CommandContext,
 ): Promise<Restoring[]> {
   const plain = await config();
   const there = await graphsIn(dir);
@@ -54,7 +54,7 @@ export async function planFromBackup(
   return plans;
 }
 
-/** A backup may say how its store is trained, and not where anything lies. */
+/** A backup may contain settings of the training, and no setting that says where anything is stored. */
 function checkedSettings(set: readonly string[], folder: string): readonly string[] {
   const wrong = set.find((setting) => PLACES.test(setting));
   if (wrong === undefined) return set;

@@ -1,9 +1,9 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
-import { WriteBatch } from '../../../src/graph/store.ts';
-import { json, type Place, place } from '../captured.ts';
+import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
+import { WriteBatch } from '../../src/graph/store.ts';
+import { json, type Place, place } from './captured.ts';
 
 const AT = 1_704_067_200_000;
 let here: Place;
@@ -41,7 +41,7 @@ async function lose(kind: string): Promise<void> {
 }
 
 describe('twhin check', () => {
-  test('--offsets finds offsets that the log does not reach', async () => {
+  test('--offsets finds offsets beyond the end of the log', async () => {
     const there = await place({ TWHIN_STATE: join(here.folder, 'state') });
     expect((await there.run('topics', 'apply')).code).toBe(0);
     const { code, out } = await there.run('check', '--graph', 'engagement', '--offsets');
@@ -52,7 +52,7 @@ describe('twhin check', () => {
     await there.remove();
   });
 
-  test('finds nothing wrong with what a run left, a graph without a store included', async () => {
+  test('finds nothing wrong after a run, also for a graph without a store', async () => {
     const { code, out, err } = await here.run('check');
     expect([code, err]).toEqual([0, []]);
     expect(out).toEqual([
@@ -76,7 +76,7 @@ describe('twhin check', () => {
     ]);
   });
 
-  test('says what is wrong and ends with 1; --repair mends it, and says what it did', async () => {
+  test('reports damage and ends with exit code 1; --repair repairs it and reports what it did', async () => {
     await lose('i');
     const found = await here.run('check', '--graph', 'engagement');
     expect([found.code, found.out.slice(2, 4)]).toEqual([
@@ -114,7 +114,7 @@ describe('twhin check', () => {
     expect((await here.run('check')).code).toBe(0);
   });
 
-  test('ends with 1 where a repair leaves something, and says how to make the store again', async () => {
+  test('ends with exit code 1 if damage remains after a repair, and names the commands to restore the store', async () => {
     await lose('n');
     const { code, out } = await here.run('check', '--graph', 'engagement', '--repair');
     expect(code).toBe(1);
@@ -122,7 +122,7 @@ describe('twhin check', () => {
     expect(out.at(-1)).toMatch(/^ {2}this can't be mended: make the store again with twhin restore/);
   });
 
-  test('says that files are damaged, and does not stop at the first graph', async () => {
+  test('reports damaged files, and continues with the other graphs', async () => {
     const store = await openRocksdb(db, { durable: true });
     const batch = new WriteBatch();
     for (let i = 0; i < 500; i++) batch.put(Buffer.from(`q${i}`), Buffer.alloc(100, i));

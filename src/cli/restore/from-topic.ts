@@ -10,18 +10,18 @@ import type { Checkpoint } from '../../pipeline/training/trainer.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
 import { newPlace } from '../../state/aside.ts';
 import { readLive } from '../../state/places.ts';
+import type { CommandContext } from '../context.ts';
+import { count } from '../format.ts';
 import type { Output } from '../output.ts';
-import { count } from '../progress-line.ts';
-import { selectGraphs } from '../select-graphs.ts';
-import type { Surroundings } from '../surroundings.ts';
-import type { Restoring } from './restored.ts';
+import { selectGraphs } from '../select.ts';
+import type { Restoring } from './restore-store.ts';
 
-/** What is to be made of embeddings topics. topic: its full name, of the one graph there then is. */
+/** The stores to restore from embeddings topics. topic: full name of the topic, allowed for one graph only. */
 export async function planFromTopic(
   topic: string | undefined,
   names: readonly string[],
   into: string | undefined,
-  { config, output, world, log }: Surroundings,
+  { config, connect, output }: CommandContext,
 ): Promise<Restoring[]> {
   const plain = await config();
   const chosen = selectGraphs(plain, names);
@@ -39,7 +39,7 @@ export async function planFromTopic(
         target: newPlace(graph, into, 'twhin restore --from-topic'),
         origin: { from: 'topic', set },
         fill: async (store) => {
-          const connection = world.connect(plain.kafka, (level, message) => log()[level]({}, message));
+          const connection = connect(plain);
           const reader = connection.reader();
           try {
             return await fold(store, graph, reader, from, output);
@@ -67,7 +67,7 @@ async function fold(
   const folding = new TopicFold({ graph: name, model, space: randomUUID(), store, start });
   const reading = await reader.read(stretches);
   try {
-    // One partition after the other, so that rows come out in the same order each time.
+    // One partition after the other, so that the rows have the same order each time.
     for (const cursor of reading.cursors) {
       for (let records = await cursor.next(); records; records = await cursor.next()) {
         await folding.add(records);
@@ -91,10 +91,10 @@ async function fold(
   return head;
 }
 
-/** Relation rows are never published, and there are no others yet. */
+/** Relation rows are never published, and the trainer has no other rows yet. */
 const NOTHING_DUE = { everything: false, holdMs: 0, epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
 
-/** Relation rows and random state as a fresh store's, made by what makes those. */
+/** Relation rows and random state as in a new store, made by the trainer itself. */
 async function freshRows(settings: GraphConfig['trainer'], folder: string): Promise<Checkpoint> {
   const trainer = threadTrainer(settings, folder);
   try {

@@ -22,7 +22,7 @@ const digestOf = async (at: Place) =>
 const said = ({ out, err }: Said) => [...out, ...err].join('\n');
 
 describe('twhin restore', () => {
-  test('makes the first store of a backup, the same to the byte, and it runs on', async () => {
+  test('makes the first store from a backup, byte for byte, and an updater continues on it', async () => {
     const there = await emptyPlace(here);
     try {
       const restored = await there.run('restore', dir);
@@ -48,7 +48,7 @@ describe('twhin restore', () => {
     }
   });
 
-  test('replaces no store: it refuses, says the way out, and goes the way', async () => {
+  test('never replaces a store: the refusal names the commands, and the commands work', async () => {
     const refused = await here.run('restore', dir);
     expect([refused.code, said(refused)]).toEqual([
       1,
@@ -81,7 +81,7 @@ describe('twhin restore', () => {
     await rm(join(here.folder, 'state/engagement/stores'), { recursive: true });
   });
 
-  test('begins anew where one before it did not end', async () => {
+  test('begins anew after an interrupted restore', async () => {
     const there = await emptyPlace(here);
     try {
       const left = join(there.folder, 'state/engagement/restoring/main');
@@ -98,7 +98,7 @@ describe('twhin restore', () => {
     }
   });
 
-  test('puts nothing in place of a backup that is damaged, missing, or of another model', async () => {
+  test('puts no store in place from a backup that is damaged, missing or of another model', async () => {
     const there = await emptyPlace(here);
     const copy = join(there.folder, 'copy');
     const manifest = join(copy, 'engagement/manifest.json');
@@ -184,7 +184,7 @@ describe('twhin restore', () => {
     }
   });
 
-  test('takes a backup of a damaged store for what it is', async () => {
+  test('refuses the backup of a damaged store', async () => {
     const there = await emptyPlace(here);
     try {
       expect((await there.run('restore', dir)).code).toBe(0);
@@ -211,7 +211,7 @@ describe('twhin restore', () => {
     }
   });
 
-  test('wants a folder or a topic', async () => {
+  test('needs a folder or a topic', async () => {
     for (const argv of [['restore'], ['restore', dir, '--from-topic'], ['restore', dir, '--topic', 'x']]) {
       const { code } = await here.run(...argv);
       expect([argv, code]).toEqual([argv, 2]);
@@ -220,7 +220,7 @@ describe('twhin restore', () => {
 });
 
 describe('twhin restore --from-topic', () => {
-  test('makes a store of the vectors alone, to which the event topics bring the edges again', async () => {
+  test('restores the vectors alone; a run reads the edges from the event topics again', async () => {
     const there = await emptyPlace(here);
     try {
       const restored = await there.run('restore', '--from-topic', '--graph', 'engagement', '--json');
@@ -260,7 +260,7 @@ describe('twhin restore --from-topic', () => {
     }
   });
 
-  test('refuses a topic of another model, one with no vectors, and one that is not there', async () => {
+  test('refuses a topic of another model, without vectors, or that does not exist', async () => {
     const there = await emptyPlace(here, CONFIG.replace('dim: 8', 'dim: 16'));
     try {
       for (const [argv, message] of [

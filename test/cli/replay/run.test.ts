@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { realWorld, type World } from '../../../src/cli/surroundings.ts';
+import { realWorld, type World } from '../../../src/cli/context.ts';
 import type { Sink } from '../../../src/pipeline/ports.ts';
 import { json, type Place, place } from '../captured.ts';
 
 const EVENTS = 40;
 
-/** The real one, told before anything is published. */
+/** The real world, which calls `publishing` before anything is published. */
 function worldWhere(publishing: () => void): World {
   return {
     ...realWorld,
@@ -32,12 +32,13 @@ function worldWhere(publishing: () => void): World {
 let here: Place | undefined;
 afterEach(() => here?.remove());
 
-test('a signal that comes when all is read interrupts nothing: the replay ends as done', async () => {
+test('a signal after the last record was read interrupts nothing: the replay finishes', async () => {
   let signals = 0;
+  let replaying = false;
   here = await place(
     {},
     worldWhere(() => {
-      if (signals++ === 0) process.emit('SIGINT');
+      if (replaying && signals++ === 0) process.emit('SIGINT');
     }),
   );
   await writeFile(
@@ -52,7 +53,8 @@ test('a signal that comes when all is read interrupts nothing: the replay ends a
   await here.run('topics', 'apply');
   await here.run('feed', file, '--topic', 'follow');
 
-  // All of it is one commit, the last: nothing is published before the range's end.
+  replaying = true;
+  // The whole range is one commit, so nothing is published before the end of the range.
   const said = await here.run('replay', '--graph', 'follow', '--into', 'a', '--publish', 'shadow', '--json');
   expect(signals).toBeGreaterThan(0);
   expect([said.code, said.err]).toEqual([0, [expect.stringContaining('all is read')]]);

@@ -1,29 +1,30 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { withLock } from '../../adapters/file-lock.ts';
-import { writeFailure } from '../../backup/files.ts';
-import { checkTarget, LOCK } from '../../backup/folder.ts';
-import { type Backup, writeBackup } from '../../backup/write.ts';
-import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError } from '../../errors/errors.ts';
-import { openForReading } from '../../state/open.ts';
-import { readOrigin } from '../../state/origin.ts';
-import { placeOf, readLive, type StorePlace } from '../../state/places.ts';
-import type { Output } from '../output.ts';
-import { count, total } from '../progress-line.ts';
-import { selectGraphs } from '../select-graphs.ts';
-import { collect, example, type Surroundings } from '../surroundings.ts';
+import { withLock } from '../adapters/file-lock.ts';
+import { writeFailure } from '../backup/files.ts';
+import { checkTarget, LOCK } from '../backup/folder.ts';
+import { type Backup, writeBackup } from '../backup/write.ts';
+import type { GraphConfig } from '../config/resolve.ts';
+import { FatalError } from '../errors/errors.ts';
+import { openForReading } from '../state/open.ts';
+import { readOrigin } from '../state/origin.ts';
+import { placeOf, readLive, type StorePlace } from '../state/places.ts';
+import type { CommandContext } from './context.ts';
+import { count, megabytes, total } from './format.ts';
+import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
+import type { Output } from './output.ts';
+import { selectGraphs } from './select.ts';
 
 /** Puts `twhin backup` on the command line. */
-export function addBackupCommand(program: Command, { config, output }: Surroundings): void {
+export function addBackupCommand(program: Command, { config, output }: CommandContext): void {
   program
     .command('backup')
-    .description('save what the stores hold, as of their last commits, beside a running updater too')
-    .argument('<dir>', 'folder for backups alone; what is there of an earlier one is used again')
-    .option('--graph <name>', 'only this graph; may be repeated', collect, [])
-    .option('--store <name>', 'this store of theirs instead of the live one')
-    .option('--json', 'one JSON object on stdout')
+    .description('back up the stores as of their last commits; an updater may be running')
+    .argument('<dir>', 'folder that holds only backups; parts of an earlier backup there are used again')
+    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--store <name>', 'the store of that name instead of the live store')
+    .option('--json', JSON_HELP)
     .addHelpText(
       'after',
       example('twhin backup /backups/twhin\ntwhin backup /backups/twhin --graph engagement'),
@@ -81,7 +82,7 @@ async function backup(
   }
 }
 
-/** What the store is trained with beside the configuration's own. */
+/** Settings that the store is trained with and that differ from the configuration. */
 function settingsOf(place: StorePlace, live: ReturnType<typeof readLive>): readonly string[] {
   if (place.name === live.live) return live.set;
   return readOrigin(place)?.set ?? [];
@@ -91,8 +92,17 @@ function summary({ manifest, written, removed }: Backup) {
   const { store, at, fingerprint, head, entries, bytes, chunks } = manifest;
   const fileBytes = chunks.reduce((sum, chunk) => sum + chunk.fileBytes, 0);
   return {
-    ...{ store, at, fingerprint, step: head.step, offsets: head.offsets },
-    ...{ entries, bytes, fileBytes, chunks: chunks.length, written, removed },
+    store,
+    at,
+    fingerprint,
+    step: head.step,
+    offsets: head.offsets,
+    entries,
+    bytes,
+    fileBytes,
+    chunks: chunks.length,
+    written,
+    removed,
   };
 }
 
@@ -108,10 +118,6 @@ function print(graph: string, folder: string, made: Backup, output: Output): voi
     `  ${count(manifest.entries)} entries in ${count(chunks.length)} chunks, ${megabytes(fileBytes)}; ` +
       `${count(written.chunks)} chunks written, ${megabytes(written.bytes)}; ${count(removed)} files removed`,
   );
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function nothingThere({ name, folder }: GraphConfig, store: string | undefined): FatalError {

@@ -10,28 +10,28 @@ import { Aside } from '../../state/aside.ts';
 import { openForReading } from '../../state/open.ts';
 import type { Origin } from '../../state/origin.ts';
 import type { StorePlace } from '../../state/places.ts';
+import { count, total } from '../format.ts';
 import type { Output } from '../output.ts';
-import { count, total } from '../progress-line.ts';
 
-/** A store to be made of something else. */
+/** A store to be restored from a backup or a topic. */
 export interface Restoring {
   readonly graph: GraphConfig;
-  /** Where it is to stand; nothing is there. */
+  /** Where the store goes; the place is free. */
   readonly target: StorePlace;
   readonly origin: Omit<Origin, 'since'>;
-  /** Writes everything, and gives the head it should then have. */
+  /** Writes the whole content, and gives the head that the store should then have. */
   fill(store: GraphStore): Promise<Head>;
 }
 
-/** What was restored. */
+/** A store that was restored and checked. */
 export interface Restored {
   readonly head: Head;
   readonly report: CheckReport;
 }
 
 /**
- * Makes a store aside, reads all of it back from the disk, and puts it in place only if nothing is wrong with it.
- * Ended early, the next one begins anew.
+ * Fills a staged store, reads all of it back from the disk, and puts it in place only if nothing is wrong.
+ * After an interruption the next restore begins anew.
  */
 export async function restoreStore(restoring: Restoring, output: Output): Promise<Restored> {
   const { graph, target, origin } = restoring;
@@ -91,16 +91,22 @@ function checked(store: GraphStore | undefined): GraphStore {
   return store;
 }
 
-/** As scripts read it. */
+/** The result for `--json`. */
 export function summary({ target, origin }: Restoring, { head, report }: Restored) {
   return {
-    ...{ store: target.name, folder: target.folder, from: origin.from, fingerprint: fingerprint(head.model) },
-    ...{ step: head.step, entities: report.entities, edges: report.edges, outbox: report.outbox },
+    store: target.name,
+    folder: target.folder,
+    from: origin.from,
+    fingerprint: fingerprint(head.model),
+    step: head.step,
+    entities: report.entities,
+    edges: report.edges,
+    outbox: report.outbox,
     offsets: head.offsets,
   };
 }
 
-/** As a person reads it. */
+/** Prints the result for a person. */
 export function print(
   { graph, target, origin }: Restoring,
   { head, report }: Restored,

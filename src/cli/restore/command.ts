@@ -1,25 +1,26 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../errors/errors.ts';
 import { readLive } from '../../state/places.ts';
-import { collect, example, type Surroundings } from '../surroundings.ts';
-import { planFromBackup } from './restore-backup.ts';
-import { planFromTopic } from './restore-topic.ts';
-import { print, restoreStore, summary } from './restored.ts';
+import type { CommandContext } from '../context.ts';
+import { collect, example, GRAPHS_HELP, JSON_HELP } from '../options.ts';
+import { planFromBackup } from './from-backup.ts';
+import { planFromTopic } from './from-topic.ts';
+import { print, restoreStore, summary } from './restore-store.ts';
 
 /** Puts `twhin restore` on the command line. */
-export function addRestoreCommand(program: Command, surroundings: Surroundings): void {
+export function addRestoreCommand(program: Command, context: CommandContext): void {
   program
     .command('restore')
-    .description('make stores again, each checked whole before it is put in place')
-    .argument('[dir]', 'folder that twhin backup was given')
+    .description('restore stores; each is checked whole before it is put in place')
+    .argument('[dir]', 'folder that was given to twhin backup')
     .option(
       '--from-topic',
-      'from the embeddings topic instead: vectors alone, edges come from the event topics',
+      'restore from the embeddings topic instead: only vectors; edges are read from the event topics again',
     )
-    .option('--topic <name>', "full name of that topic, where it is not the graph's own")
-    .option('--graph <name>', 'only this graph; may be repeated', collect, [])
-    .option('--into <name>', 'beside the stores there are, under this name')
-    .option('--json', 'one JSON object on stdout')
+    .option('--topic <name>', 'full name of the embeddings topic, if it is not that of the graph')
+    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--into <name>', 'name of the restored store, beside the existing stores')
+    .option('--json', JSON_HELP)
     .addHelpText('after', WHERE)
     .addHelpText('after', example(EXAMPLES))
     .action(async (dir: string | undefined, { fromTopic, topic, graph, into, json }) => {
@@ -29,11 +30,11 @@ export function addRestoreCommand(program: Command, surroundings: Surroundings):
       if (topic !== undefined && fromTopic !== true) {
         throw new UsageError('restore', '--topic goes with --from-topic');
       }
-      const { output } = surroundings;
+      const { output } = context;
       const plans =
         dir === undefined
-          ? await planFromTopic(topic, graph, into, surroundings)
-          : await planFromBackup(dir, graph, into, surroundings);
+          ? await planFromTopic(topic, graph, into, context)
+          : await planFromBackup(dir, graph, into, context);
       const done: Record<string, object> = {};
       for (const plan of plans) {
         const restored = await restoreStore(plan, output);
@@ -46,8 +47,8 @@ export function addRestoreCommand(program: Command, surroundings: Surroundings):
 }
 
 const WHERE = `
-A store is never replaced. Where a graph has none, what is restored becomes its first; otherwise give it a name with
---into, and put it in the live one's place with twhin replay promote.`;
+A store is never replaced. If a graph has no store, the restored store becomes its first. Otherwise give the restored
+store a name with --into, and make it the live store with twhin replay promote.`;
 
 const EXAMPLES = `twhin restore /backups/twhin
 twhin restore /backups/twhin --graph engagement --into before
