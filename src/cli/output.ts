@@ -1,15 +1,15 @@
 import { TwhinError, UsageError } from '../errors/errors.ts';
 
-/** Exit codes, a contract. */
+/** The exit codes; scripts rely on them. */
 export const DONE = 0;
 export const FAILED = 1;
 export const WRONG_USAGE = 2;
 
-/** Where a command speaks: results on `out`, everything else on `err`. */
+/** Where a command prints: results on `out`, everything else on `err`. */
 export interface Output {
   out(line: string): void;
   err(line: string): void;
-  /** Overwrites the last line on a terminal; says nothing elsewhere. */
+  /** Overwrites the last line on a terminal; prints nothing elsewhere. */
   status(line: string): void;
   /** Ends the status line. */
   statusDone(): void;
@@ -27,7 +27,7 @@ export const terminal: Output = {
   },
 };
 
-/** Ends the process as other programs do when whoever reads its results has read enough: `twhin stats | head -1`. */
+/** Ends the process when the reader of its results has closed the pipe, as in `twhin stats | head -1`. */
 export function endOnClosedPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(DONE);

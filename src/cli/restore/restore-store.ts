@@ -70,14 +70,14 @@ async function verify(
     if (first !== undefined) {
       throw new FatalError(
         'restore-check',
-        `what was restored of ${graph.name} is not whole: ${FINDINGS[first.kind]}, ${count(first.count)} times, such as ` +
-          `${first.samples[0]}. It was not put in place; use another backup, or twhin replay`,
+        `the restored store of ${graph.name} is not whole: ${FINDINGS[first.kind]}, ${count(first.count)} times, such as ` +
+          `${first.samples[0]}. The store was not put in place; use another backup, or twhin replay`,
       );
     }
     if (head === undefined || wanted === undefined || !encodeHead(head).equals(encodeHead(wanted))) {
       throw new FatalError(
         'restore-check',
-        `what was restored of ${graph.name} stands elsewhere than it should; it was not put in place`,
+        `the restored store of ${graph.name} has another head than its source, and was not put in place`,
       );
     }
     return { head, report };

@@ -129,7 +129,7 @@ describe('twhin replay', () => {
       replay('--into', name, '--publish', 'shadow.own', '--json', ...more);
     expect((await into('first')).code).toBe(0);
     const taken =
-      /^twhin: \[publish\] --publish: shadow\.own is not empty: shadow\.own\/\d has what another .* give another topic/;
+      /^twhin: \[publish\] --publish: shadow\.own is not empty: shadow\.own\/\d has vectors of another .* give another topic/;
     const second = await into('second');
     expect([second.code, second.err]).toEqual([2, [expect.stringMatching(taken)]]);
     expect(existsSync(join(here.folder, 'state/engagement/stores/second'))).toBe(false);
@@ -149,7 +149,7 @@ describe('twhin replay', () => {
     const gone = await into('first');
     expect([gone.code, gone.err.join()]).toEqual([
       2,
-      expect.stringMatching(/shadow\.own is gone since.*--restart$/),
+      expect.stringMatching(/shadow\.own was deleted since.*--restart$/),
     ]);
     expect((await into('first', '--restart')).code).toBe(0);
   });

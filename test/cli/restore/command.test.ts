@@ -135,7 +135,7 @@ describe('twhin restore', () => {
             ...before,
             head: { ...before.head, step: before.head.step + 1 },
           })),
-        /stands elsewhere than it should/,
+        /has another head than its source/,
       ],
       [
         'counts that are not so',
