@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 
-/** Ends the name of a file that is being written. */
+/** Suffix of a file that is being written. */
 export const UNFINISHED = '.part';
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Writes a file whole or not at all, and so that it is still there after a power loss. */
+/** Writes a file atomically (aside, synced, then renamed). */
 export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   const aside = `${path}${UNFINISHED}`;
   try {
@@ -27,7 +27,7 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
   }
 }
 
-/** Makes what was renamed into the folder outlast a power loss; nothing where folders can't be synced. */
+/** Makes renames into the folder survive a power loss. Does nothing where folders can't be synced. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EISDIR' || error.code === 'EPERM') return undefined;
@@ -40,7 +40,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** The file's bytes; undefined where there is none, or one of another size, which is then not read. */
+/** The file's bytes; undefined where there is no file, or (without reading it) a file of another size. */
 export async function readSized(path: string, bytes: number): Promise<Buffer | undefined> {
   try {
     if ((await stat(path)).size !== bytes) return undefined;
@@ -54,8 +54,8 @@ export async function readSized(path: string, bytes: number): Promise<Buffer | u
 export function writeFailure(path: string, error: unknown): FatalError {
   return new FatalError(
     'backup-write',
-    `${path} can't be written: ${reasonOf(error)}. The backup before this one is as it was; ` +
-      'free space or mend the disk and back up again: what was written is not written again.',
+    `${path} can't be written: ${reasonOf(error)}. The previous backup is unchanged; ` +
+      'free space or repair the disk, then back up again: finished files are not written again.',
     { cause: error },
   );
 }

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
-import { type CheckReport, checkStore } from '../graph/check.ts';
-import { FINDINGS, type Finding } from '../graph/check-findings.ts';
-import { checkLog, type HeldRange } from '../graph/check-log.ts';
-import { type Mended, repairStore } from '../graph/check-repair.ts';
+import { type CheckReport, checkLog, checkStore, type HeldRange } from '../graph/check/check.ts';
+import { FINDINGS, type Finding } from '../graph/check/findings.ts';
+import { type Mended, repairStore } from '../graph/check/repair.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
 import { openForReading, openForWriting } from '../state/open.ts';

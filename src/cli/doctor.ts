@@ -9,7 +9,7 @@ import { reasonOf } from '../errors/errors.ts';
 import { differences, fingerprint } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
 import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
-import { loadTensorFlow } from '../kernels/tfjs/load.ts';
+import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
 import { planTopics } from '../pipeline/topic-plan.ts';
 import { openForReading } from '../state/open.ts';
 import { livePlace } from '../state/places.ts';

@@ -1,12 +1,12 @@
 import type { RowsToWrite } from './row-writes.ts';
 
-/** A vector as it is published, little-endian float32, and the step of the commit that wrote it. */
+/** A vector as it is published (little-endian float32), and the step of the commit that wrote it. */
 export interface StoredVector {
   readonly bytes: Uint8Array;
   readonly step: number;
 }
 
-/** Where `row` is among `rows`, ascending; −1: nowhere. */
+/** The index of `row` in the ascending `rows`, or −1. */
 export function placeOf(rows: Int32Array, row: number): number {
   let [low, high] = [0, rows.length - 1];
   while (low <= high) {
@@ -19,7 +19,7 @@ export function placeOf(rows: Int32Array, row: number): number {
   return -1;
 }
 
-/** The rows of the commit written last, still in memory: what is most often read is what was just written. */
+/** The rows of the last commit, still in memory: the publisher reads what was just written. */
 export class CommittedRows {
   readonly #written: RowsToWrite;
   readonly #ascending: boolean;
@@ -32,7 +32,7 @@ export class CommittedRows {
     this.#bytes = Buffer.from(floats.buffer, floats.byteOffset, floats.byteLength);
   }
 
-  /** A copy; undefined where the commit did not write the row, or its rows do not ascend. */
+  /** A copy of the row's vector. Undefined where the commit did not write the row, or its rows do not ascend. */
   vector(row: number): StoredVector | undefined {
     const { dim, rows, steps, erased } = this.#written;
     const place = this.#ascending && !erased.has(row) ? placeOf(rows, row) : -1;

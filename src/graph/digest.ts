@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { type EntityRecord, type GraphStore, inBatches, type StoredRow } from './graph-store.ts';
 import { asBuffer } from './layout.ts';
 
-/** Sixteen hex digits each: equal exactly where two stores hold the same edges, or the same vectors. */
+/** Two digests of sixteen hex digits: equal exactly where two stores hold the same edges, and the same vectors. */
 export interface Digest {
   readonly edges: string;
   readonly vectors: string;
 }
 
 /**
- * Digest of a store, independent of the order in which rows were handed out.
+ * The digest of a store. It does not depend on the order in which rows were given to entities.
  * edges: live edges with their times. vectors: step, relation rows, then each entity's name, vector and accumulator.
  */
 export async function digest(
@@ -39,7 +39,7 @@ export async function digest(
   return { edges: edges.digest('hex').slice(0, 16), vectors: vectors.digest('hex').slice(0, 16) };
 }
 
-/** Vector and accumulator; drift is left out, for it tells of publishing and not of training. */
+/** Vector and accumulator. Drift is left out: it depends on publishing, not on training. */
 function learned(row: StoredRow | undefined, dim: number): Uint8Array {
   if (row === undefined) return new Uint8Array(0);
   const floats = row.floats.subarray(0, dim + 1);

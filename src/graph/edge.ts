@@ -1,21 +1,28 @@
 import type { EntityKey } from './entity.ts';
 
-/** What names an edge: at most one edge of a relation runs from `lhs` to `rhs`. */
+/** Edges as rows: three arrays of one length. relation: the relation's index in the layout. */
+export interface EdgeRows {
+  readonly lhs: Int32Array;
+  readonly relation: Int32Array;
+  readonly rhs: Int32Array;
+}
+
+/** The name of an edge: at most one edge of a relation runs from `lhs` to `rhs`. */
 export interface EdgeName {
   readonly lhs: EntityKey;
   readonly relation: string;
   readonly rhs: EntityKey;
 }
 
-/** An edge put in or taken out by an event, at the event's own time. */
+/** An edge added or removed by an event, at the event's own time. */
 export interface EdgeChange extends EdgeName {
-  /** Epoch milliseconds of the event, not of its arrival. */
+  /** Time of the event (not of its arrival), epoch milliseconds. */
   readonly at: number;
-  /** True for unfollow, unlike, block and the like. */
+  /** True for unfollow, unlike, block and similar events. */
   readonly removed: boolean;
 }
 
-/** An entity taken out whole: its edges up to `at` and its vector go. */
+/** The erasure of an entity: its edges up to `at` and its vector are deleted. */
 export interface Erasure {
   readonly erased: EntityKey;
   readonly at: number;
@@ -24,18 +31,18 @@ export interface Erasure {
 /** What one event does to the graph. */
 export type GraphChange = EdgeChange | Erasure;
 
-/** What is remembered of an edge: the newest event about it. A removed edge is kept so that an older event can't bring it back. */
+/** What a store remembers of an edge: its newest event. A removed edge is kept, so that an older event can't restore it. */
 export interface EdgeState {
   readonly at: number;
   readonly removed: boolean;
 }
 
-/** How an arriving change stands to what is known. */
+/** How an arriving change relates to the known state of its edge. */
 export type Verdict = 'new' | 'newer' | 'duplicate' | 'late';
 
 /**
- * Decides what a change does to an edge, the same in whichever order changes arrive: the newest event wins, a tie
- * goes to the removal, and the same event again is a duplicate.
+ * Decides what a change does to an edge. The outcome does not depend on the order of arrival: the newest event wins, a
+ * removal wins a tie, and the same event again is a duplicate.
  */
 export function judge(known: EdgeState | undefined, change: EdgeState): Verdict {
   if (known === undefined) return 'new';
@@ -44,3 +51,23 @@ export function judge(known: EdgeState | undefined, change: EdgeState): Verdict 
   if (change.removed === known.removed) return 'duplicate';
   return change.removed ? 'newer' : 'late';
 }
+
+/** A type of edge, with the type of entity on each side. */
+export interface Relation {
+  readonly name: string;
+  readonly lhs: string;
+  readonly rhs: string;
+}
+
+/** The relations of TwHIN; a configuration may add its own. */
+export const RELATIONS = [
+  { name: 'follows', lhs: 'user', rhs: 'user' },
+  { name: 'likes', lhs: 'user', rhs: 'tweet' },
+  { name: 'retweets', lhs: 'user', rhs: 'tweet' },
+  { name: 'replies', lhs: 'user', rhs: 'tweet' },
+  { name: 'quotes', lhs: 'user', rhs: 'tweet' },
+  { name: 'mentions', lhs: 'user', rhs: 'tweet' },
+  { name: 'clicks', lhs: 'user', rhs: 'ad' },
+  { name: 'promotes', lhs: 'advertiser', rhs: 'ad' },
+  { name: 'searches', lhs: 'user', rhs: 'query' },
+] as const satisfies readonly Relation[];

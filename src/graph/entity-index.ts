@@ -1,23 +1,23 @@
 import { type EntityKey, entityKey, MAX_ID_BYTES } from './entity.ts';
 import { FreeRows } from './free-rows.ts';
 import type { EntityRecord } from './graph-store.ts';
-import type { Kept } from './kept.ts';
+import type { EntityState } from './layout.ts';
 import { NameIndex } from './name-index.ts';
 
 const FIRST_CAPACITY = 1024;
 const COLON = 0x3a;
 
 /**
- * Every entity in memory: its row by its key, and what is kept of it by row. Nothing is an object by the entity: names are
- * bytes as a store's keys have them, numbers in typed arrays, 20 bytes a row.
+ * Every entity in memory: its row by its key, its state by row. No objects per entity: names are bytes as in the store's
+ * keys, numbers are in typed arrays, 20 bytes a row.
  */
 export class EntityIndex {
-  /** By what lies in a store's keys: type, length of the id less one, id. */
+  /** Rows by name as in the store's keys: type, length of the id less one, id. */
   readonly names = new NameIndex();
   readonly #types: string[];
   /** Entities of each type. */
   readonly #live: number[];
-  /** The name that is being looked for. */
+  /** Scratch for the name that is looked up. */
   readonly #name = Buffer.alloc(2 + 3 * MAX_ID_BYTES);
   #updates = new Uint32Array(FIRST_CAPACITY);
   #firstSeen = new Float64Array(FIRST_CAPACITY);
@@ -26,9 +26,9 @@ export class EntityIndex {
   readonly #free: FreeRows;
 
   /**
-   * nextRow: the first row never in use, which is also the number of relation rows in a fresh graph.
-   * entityTypes: in a store's order, where its keys are to be looked up as they are; others come behind.
-   * firstRow: of entities, where that is another; freed: rows that the last commit freed.
+   * nextRow: the first row never in use; in a fresh graph this is the number of relation rows.
+   * entityTypes: in the store's order, so that names can be taken from its keys; new types are appended.
+   * firstRow: the first row of entities, where it is not `nextRow`; freed: the rows that the last commit freed.
    */
   constructor(
     nextRow: number,
@@ -45,17 +45,17 @@ export class EntityIndex {
     return this.#nextRow;
   }
 
-  /** Rows below `nextRow` that an entity can have now. */
+  /** Rows below `nextRow` that are free for an entity. */
   get freeRows(): number {
     return this.#free.count(this.#nextRow, this.size);
   }
 
-  /** How many rows were handed out again. */
+  /** How many rows were used again. */
   get reused(): number {
     return this.#free.taken;
   }
 
-  /** Entities in all. */
+  /** The number of entities. */
   get size(): number {
     return this.names.size;
   }
@@ -70,14 +70,14 @@ export class EntityIndex {
     return name && entityKey(this.#types[name[0]!] ?? '', name.toString('utf8', 2));
   }
 
-  /** A copy of what is kept; undefined where the row is no entity's. */
+  /** A copy of the entity's record; undefined where no entity has the row. */
   record(row: number): EntityRecord | undefined {
     const key = this.keyAt(row);
-    return key && { key, ...this.kept(row) };
+    return key && { key, ...this.state(row) };
   }
 
-  /** What is kept of a row that is an entity's. */
-  kept(row: number): Kept {
+  /** The state of the entity on the row. */
+  state(row: number): EntityState {
     const updates = this.#updates[row] ?? 0;
     return { row, updates, firstSeen: this.#firstSeen[row] ?? 0, lastSeen: this.#lastSeen[row] ?? 0 };
   }
@@ -88,13 +88,13 @@ export class EntityIndex {
     return Object.fromEntries(counted.filter(([, count]) => count > 0));
   }
 
-  /** Puts back what a store held, its name as it lies in `bytes` from `start` to before `end`. */
-  restore(bytes: Uint8Array, start: number, end: number, kept: Kept): void {
-    this.#put(bytes, start, end, kept);
-    this.#nextRow = Math.max(this.#nextRow, kept.row + 1);
+  /** Loads a stored entity. Its name is in `bytes` from `start` to before `end`. */
+  restore(bytes: Uint8Array, start: number, end: number, state: EntityState): void {
+    this.#put(bytes, start, end, state);
+    this.#nextRow = Math.max(this.#nextRow, state.row + 1);
   }
 
-  /** Gives a new entity the lowest row that is free, or else the next. */
+  /** Gives a new entity the lowest free row, or else the next row. */
   add(key: EntityKey, at: number): number {
     const again = this.freeRows > 0 ? this.#free.take((row) => this.names.has(row)) : undefined;
     const row = again ?? this.#nextRow++;
@@ -109,12 +109,12 @@ export class EntityIndex {
     this.#lastSeen[row] = Math.max(this.#lastSeen[row] ?? at, at);
   }
 
-  /** Notes that an edge with this end was trained. */
+  /** Notes that an edge of the entity was trained. */
   trained(row: number): void {
     if (this.names.has(row)) this.#updates[row] = (this.#updates[row] ?? 0) + 1;
   }
 
-  /** Makes an entity that stays after an erasure look new. */
+  /** Makes an entity that an erasure left (it has newer edges) look new. */
   reset(row: number, at: number): void {
     if (!this.names.has(row)) return;
     this.#updates[row] = 0;
@@ -130,30 +130,35 @@ export class EntityIndex {
     this.#free.leave(row);
   }
 
-  /** A commit of records is cut: rows that the one before freed, which is written by then, may be used again. */
+  /** Notes that a commit of records is cut: the rows that the previous commit freed may now be used again. */
   cut(): void {
     this.#free.cut();
   }
 
-  /** Rows that the last commit of records freed, and that nobody may have yet. */
+  /** Rows that the last commit of records freed; no entity may have them yet. */
   get freed(): readonly number[] {
     return this.#free.freed;
   }
 
   /**
-   * Adds to `rows` each that is handed out again, until what this gives is called: a vector that is read meanwhile from a
-   * row found before may be that of the row's next entity.
+   * Adds to `rows` each row that is used again, until the returned function is called: a vector read from such a row may
+   * belong to its next entity.
    */
   watchReused(rows: Set<number>): () => void {
     return this.#free.watch(rows);
   }
 
-  /** A row that is no entity's, and yet a store holds a vector there: nobody is to have it. */
+  /** Keeps a row out of use, because the store holds a vector there that no entity owns. */
   withhold(row: number): void {
     this.#free.withhold(row);
   }
 
-  #put(name: Uint8Array, start: number, end: number, { row, updates, firstSeen, lastSeen }: Kept): void {
+  #put(
+    name: Uint8Array,
+    start: number,
+    end: number,
+    { row, updates, firstSeen, lastSeen }: EntityState,
+  ): void {
     if (row >= this.#updates.length) this.#grow(row + 1);
     this.names.add(name, start, end, row);
     this.#updates[row] = updates;
@@ -162,7 +167,7 @@ export class EntityIndex {
     this.#live[name[start]!]! += 1;
   }
 
-  /** Makes the key's name in the memory for it, and says where it ends. */
+  /** Writes the key's name into the scratch bytes, and returns its end. */
   #write(key: EntityKey): number {
     const name = this.#name;
     const type = this.#typeOf(key);
@@ -181,7 +186,7 @@ export class EntityIndex {
     return end;
   }
 
-  /** Index of the key's type, one that is new made known. */
+  /** Index of the key's type; a new type is added. */
   #typeOf(key: EntityKey): number {
     for (let i = 0; i < this.#types.length; i++) {
       const type = this.#types[i]!;
@@ -202,5 +207,59 @@ export class EntityIndex {
     this.#updates = updates;
     this.#firstSeen = firstSeen;
     this.#lastSeen = lastSeen;
+  }
+}
+
+/** The entities of a range of rows, in a few arrays, to be moved to another thread or a file. */
+export interface PackedEntities {
+  /** [n] rows, ascending. */
+  readonly rows: Int32Array;
+  readonly updates: Uint32Array;
+  readonly firstSeen: Float64Array;
+  readonly lastSeen: Float64Array;
+  /** The names as in the store's keys, one after the other, and [n] where each ends. */
+  readonly names: Uint8Array;
+  readonly ends: Uint32Array;
+}
+
+/** Copies the entities of `count` rows from `first` on. */
+export function packEntities(index: EntityIndex, first: number, count: number): PackedEntities {
+  const rows = Int32Array.from({ length: count }, (_, i) => first + i).filter((row) => index.names.has(row));
+  const ends = new Uint32Array(rows.length);
+  const updates = new Uint32Array(rows.length);
+  const firstSeen = new Float64Array(rows.length);
+  const lastSeen = new Float64Array(rows.length);
+  let end = 0;
+  rows.forEach((row, i) => {
+    const state = index.state(row);
+    updates[i] = state.updates;
+    firstSeen[i] = state.firstSeen;
+    lastSeen[i] = state.lastSeen;
+    ends[i] = end += index.names.nameAt(row)!.length;
+  });
+  const names = new Uint8Array(end);
+  rows.forEach((row, i) => {
+    names.set(index.names.nameAt(row)!, i === 0 ? 0 : ends[i - 1]);
+  });
+  return { rows, updates, firstSeen, lastSeen, names, ends };
+}
+
+/** Loads packed entities into an index, and gives each to `visit`. */
+export function unpackEntities(
+  packed: PackedEntities,
+  index: EntityIndex,
+  visit: (entity: { readonly row: number; readonly type: number; readonly updates: number }) => void,
+): void {
+  const { rows, updates, firstSeen, lastSeen, names, ends } = packed;
+  for (let i = 0; i < rows.length; i++) {
+    const start = i === 0 ? 0 : ends[i - 1]!;
+    const row = rows[i]!;
+    index.restore(names, start, ends[i]!, {
+      row,
+      updates: updates[i]!,
+      firstSeen: firstSeen[i]!,
+      lastSeen: lastSeen[i]!,
+    });
+    visit({ row, type: names[start]!, updates: updates[i]! });
   }
 }

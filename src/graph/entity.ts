@@ -2,16 +2,16 @@ import { UsageError } from '../errors/errors.ts';
 
 declare const entityKeyBrand: unique symbol;
 
-/** `type:id`, such as `user:123`. The id may itself hold colons; the type never does. */
+/** `type:id`, such as `user:123`. The id may contain colons, the type never does. */
 export type EntityKey = string & { readonly [entityKeyBrand]: true };
 
 /** Entity types of TwHIN; a configuration may add its own. */
 export const ENTITY_TYPES = ['user', 'tweet', 'ad', 'advertiser', 'query'] as const;
 
-/** Largest id, in bytes of UTF-8. One length byte in the store holds it less one. */
+/** Largest id, in bytes of UTF-8. The store keeps the length less one in one byte. */
 export const MAX_ID_BYTES = 256;
 
-/** The key of an entity. Both parts must have been checked where they came in. */
+/** The key of an entity. Type and id must have been checked at the edge of the system. */
 export function entityKey(type: string, id: string): EntityKey {
   return `${type}:${id}` as EntityKey;
 }
@@ -26,7 +26,7 @@ export function idOf(key: EntityKey): string {
   return key.slice(key.indexOf(':') + 1);
 }
 
-/** Order of two entities of one type in a store: the shorter id first, then by bytes of UTF-8. */
+/** The order of two entities of one type in a store: the shorter id first, then by bytes of UTF-8. */
 export function compareKeys(a: EntityKey, b: EntityKey): number {
   if (a === b) return 0;
   const [first, second] = [Buffer.from(a), Buffer.from(b)];
@@ -34,7 +34,7 @@ export function compareKeys(a: EntityKey, b: EntityKey): number {
 }
 
 /**
- * Parses what a person typed.
+ * Parses the entity that a person typed.
  * @throws UsageError when it is not `TYPE:ID` or the id is over {@link MAX_ID_BYTES}.
  */
 export function parseEntityKey(text: string): EntityKey {

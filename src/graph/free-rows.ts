@@ -1,34 +1,37 @@
 /**
- * Which rows of entities that are gone may be used again. A row is free once two commits are cut, the one that freed it and
- * the next: by then the first is written, its vector is gone from the store, and whoever looks for one there by its row finds
- * none until its next owner's is written. Which are free depends on the store and what its last commit freed, so that one
- * that starts from there goes on alike. Nothing is kept of free rows: they are those that nobody has.
+ * The rows of erased entities that may be used again. A row is free once two commits are cut: the commit that freed the
+ * row and the next one. By then the first commit is written and the old vector is gone from the store, so a reader of the
+ * row finds nothing until the vector of its next entity is written. Which rows are free follows from the store and from
+ * the rows that its last commit freed: a restarted process hands out the same rows. Free rows are not listed; a row is
+ * free when no entity has it.
  */
 export class FreeRows {
-  /** Rows handed out again. */
+  /** How many rows were used again. */
   taken = 0;
   readonly #watches = new Set<Set<number>>();
   readonly #first: number;
-  /** Freed since the last commit was cut, by that one, and never to be used. */
+  /** Freed since the last commit was cut. */
   #leaving = new Set<number>();
+  /** Freed by the last commit. */
   #freed: ReadonlySet<number>;
+  /** Never to be used. */
   readonly #withheld = new Set<number>();
   /** No row below is free. */
   #lowest: number;
 
-  /** first: row of entities; freed: by the last commit. */
+  /** first: the first row of entities; freed: the rows that the last commit freed. */
   constructor(first: number, freed: readonly number[]) {
     this.#first = first;
     this.#lowest = first;
     this.#freed = new Set(freed);
   }
 
-  /** By the last commit that was cut. */
+  /** The rows that the last commit freed. */
   get freed(): readonly number[] {
     return [...this.#freed];
   }
 
-  /** How many are free. next: the first row never in use; owned: rows that are an entity's. */
+  /** The number of free rows. next: the first row never in use; owned: the number of rows that entities have. */
   count(next: number, owned: number): number {
     return next - this.#first - owned - this.#leaving.size - this.#freed.size - this.#withheld.size;
   }
@@ -43,23 +46,25 @@ export class FreeRows {
     return row;
   }
 
-  /** Adds to `rows` each that is handed out again, until what this gives is called. */
+  /** Adds to `rows` each row that is used again, until the returned function is called. */
   watch(rows: Set<number>): () => void {
     this.#watches.add(rows);
     return () => void this.#watches.delete(rows);
   }
 
-  /** The row's entity is gone. */
+  /** Notes that the entity of the row is gone. */
   leave(row: number): void {
     this.#leaving.add(row);
   }
 
+  /** Notes that a commit of records is cut. */
   cut(): void {
     for (const row of this.#freed) this.#lowest = Math.min(this.#lowest, row);
     this.#freed = this.#leaving;
     this.#leaving = new Set();
   }
 
+  /** Keeps a row from ever being used. */
   withhold(row: number): void {
     this.#withheld.add(row);
   }

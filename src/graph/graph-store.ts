@@ -3,28 +3,27 @@ import { CommittedRows, type StoredVector } from './committed-rows.ts';
 import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
-import { decodeKept, encodeKept, type Kept } from './kept.ts';
-import { asBuffer, type Layout } from './layout.ts';
+import { asBuffer, decodeEntity, type EntityState, encodeEntity, type Layout } from './layout.ts';
 import { dropPart, type NumberedPart, namesIn, type OutboxPart, outboxParts, putPart } from './outbox.ts';
 import { type Entry, type Store, type StoreMemory, WriteBatch } from './store.ts';
 
-/** An entity besides its vector. */
-export interface EntityRecord extends Kept {
+/** An entity without its vector. */
+export interface EntityRecord extends EntityState {
   readonly key: EntityKey;
 }
 
-/** A row as stored: [dim + 2] vector, accumulator, drift; and the step of the commit that wrote it. */
+/** A stored row: [dim + 2] vector, accumulator and drift, and the step of the commit that wrote them. */
 export interface StoredRow {
   readonly row: number;
   readonly floats: Float32Array;
   readonly step: number;
 }
 
-/** Everything one commit moves. */
+/** Everything that one commit writes. */
 export interface Commit {
   readonly head: Head;
   readonly edges: Iterable<EdgeChange>;
-  /** Edges forgotten whole, removal and all: erasure. */
+  /** Edges that an erasure deletes: not even their removal is remembered. */
   readonly erasedEdges: Iterable<EdgeName>;
   readonly entities: Iterable<EntityRecord>;
   readonly erasedEntities: Iterable<{ key: EntityKey; row: number }>;
@@ -32,19 +31,19 @@ export interface Commit {
   /** [n] rows and their floats, [n, dim + 2]. */
   readonly rows: Int32Array;
   readonly floats: Float32Array;
-  /** [n] step each row is of; that of the head unless given. */
+  /** [n] the step of each row; the head's step unless given. */
   readonly steps?: Float64Array;
   readonly outboxAdded: Iterable<NumberedPart>;
   readonly outboxCleared: Iterable<OutboxPart>;
 }
 
 const READ_ROWS = 1024;
-/** So many entries of a commit are encoded at a time; in between, whatever else there is to do has its turn. */
+/** Entries of a commit encoded before the event loop gets its turn. */
 const SLICE = 2048;
-/** The same of parts of the outbox, which are a thousand names each. */
+/** The same for parts of the outbox, which hold a thousand names each. */
 const SLICE_PARTS = 2;
 
-/** A graph in a store: entities, edges both ways, vectors, outbox and head, moved together by `commit`. */
+/** A graph in a store: entities, edges in both directions, vectors, outbox and head, all moved by one `commit`. */
 export class GraphStore {
   readonly layout: Layout;
   readonly #store: Store;
@@ -55,18 +54,18 @@ export class GraphStore {
     this.layout = layout;
   }
 
-  /** The entries as they lie there, for what looks at all of them: a check, a backup. */
+  /** The raw entries, for a check or a backup. */
   get entries(): Store {
     return this.#store;
   }
 
-  /** undefined: the store is fresh. */
+  /** The head; undefined in a fresh store. */
   async head(): Promise<Head | undefined> {
     const bytes = await this.headBytes();
     return bytes && decodeHead(bytes);
   }
 
-  /** The head as it is stored: another commit has other ones. */
+  /** The head's stored bytes, different after every commit. */
   async headBytes(): Promise<Uint8Array | undefined> {
     return (await this.#store.getMany([this.layout.headKey()]))[0];
   }
@@ -75,13 +74,13 @@ export class GraphStore {
     return (await this.readEntities([key]))[0];
   }
 
-  /** In the order asked; undefined where none is stored. */
+  /** Entities in the order of `keys`; undefined where none is stored. */
   async readEntities(keys: readonly EntityKey[]): Promise<(EntityRecord | undefined)[]> {
     const values = await this.#store.getMany(keys.map((key) => this.layout.entityKey(key)));
-    return keys.map((key, i) => values[i] && { key, ...decodeKept(values[i]) });
+    return keys.map((key, i) => values[i] && { key, ...decodeEntity(values[i]) });
   }
 
-  /** Every entity, by type and then id, or those of one type: see {@link compareKeys} for the order within a type. */
+  /** Every entity, or those of one type, ordered by type and then as {@link compareKeys} has it. */
   async *entities(type?: string): AsyncIterable<EntityRecord> {
     const { entities, entitiesOf } = this.layout.prefixes;
     for await (const entry of this.#store.scan(type === undefined ? entities : entitiesOf(type))) {
@@ -89,28 +88,28 @@ export class GraphStore {
     }
   }
 
-  /** The entity that an entry of kind `n` is. */
+  /** Decodes an entry of kind `n`. */
   entityIn({ key, value }: Entry): EntityRecord {
-    return { key: this.layout.entityOf(key), ...decodeKept(value) };
+    return { key: this.layout.entityOf(key), ...decodeEntity(value) };
   }
 
-  /** Every row that was ever written and not erased, ascending. */
+  /** Every stored row, ascending. */
   async *rows(): AsyncIterable<StoredRow> {
     for await (const { key, value } of this.#store.scan(this.layout.prefixes.vectors)) {
       yield this.#storedRow(this.layout.rowOf(key), value);
     }
   }
 
-  /** Rows in the order asked; undefined where none is stored. */
+  /** Rows in the order of `rows`; undefined where none is stored. */
   async readRows(rows: readonly number[]): Promise<(StoredRow | undefined)[]> {
     const values = await this.#store.getMany(rows.map((row) => this.layout.vectorKey(row)));
     return values.map((value, i) => value && this.#storedRow(rows[i] ?? 0, value));
   }
 
-  /** By row; rows that aren't stored are left out. */
+  /** Vectors by row. Rows that are not stored are left out. */
   async readVectors(rows: readonly number[]): Promise<Map<number, StoredVector>> {
     const vectors = new Map<number, StoredVector>();
-    // What was just committed is what is most often asked for, to be published.
+    // The publisher asks mostly for rows of the last commit.
     const elsewhere = rows.filter((row) => {
       const written = this.#lastRows?.vector(row);
       if (written !== undefined) vectors.set(row, written);
@@ -123,7 +122,7 @@ export class GraphStore {
     return vectors;
   }
 
-  /** Every edge, removed ones included, by lhs, relation, rhs; or those whose lhs is of one type. */
+  /** Every edge, removed ones included, ordered by lhs, relation, rhs; or the edges whose lhs is of one type. */
   async *edges(lhsType?: string): AsyncIterable<EdgeChange> {
     const { edges, edgesFrom } = this.layout.prefixes;
     for await (const { key, value } of this.#store.scan(lhsType === undefined ? edges : edgesFrom(lhsType))) {
@@ -136,7 +135,7 @@ export class GraphStore {
     return values.map((value) => value && this.layout.decodeEdge(value));
   }
 
-  /** Edges with the entity at either end, removed ones included; one to itself comes twice. */
+  /** Edges with the entity at either end, removed ones included. An edge from the entity to itself comes twice. */
   async *edgesOf(entity: EntityKey): AsyncIterable<EdgeChange & { direction: 'out' | 'in' }> {
     const { edgesOut, edgesIn } = this.layout.prefixes;
     for (const [direction, prefix] of [
@@ -149,31 +148,31 @@ export class GraphStore {
     }
   }
 
-  /** What waits to be published, those longest there first; acknowledged ones can be among it: see outbox.ts. */
+  /** Parts that wait to be published, oldest first. A part can hold names already acknowledged: see outbox.ts. */
   outboxParts(): AsyncIterable<OutboxPart> {
     return outboxParts(this.#store, this.layout);
   }
 
-  /** Its names, each once. */
+  /** Names that wait to be published, each once. */
   async *outbox(): AsyncIterable<EntityKey> {
     yield* namesIn(await Array.fromAsync(this.outboxParts()));
   }
 
-  /** Erased entities by the text of their hashed key (see {@link erasedName}), and when. */
+  /** Erased entities, by {@link erasedName}, with the time of erasure. */
   async *erasures(): AsyncIterable<{ name: string; at: number }> {
     for await (const { key, value } of this.#store.scan(this.layout.prefixes.erased)) {
       yield { name: asBuffer(key).toString('latin1'), at: asBuffer(value).readDoubleLE(0) };
     }
   }
 
-  /** The name under which an erasure is remembered: a hash, so that the id itself is gone. */
+  /** The name under which an erasure is remembered: a hash, so that the id itself is deleted. */
   erasedName(entity: EntityKey): string {
     return this.layout.erasedKey(entity).toString('latin1');
   }
 
   /**
-   * One after the other: a commit is asked for when the one before is written.
-   * @throws FatalError `fenced` when a later epoch has written: nothing of this commit is then.
+   * Writes everything or nothing. The caller waits for one commit before the next.
+   * @throws FatalError `fenced` when a later epoch has written to the store; then nothing is written.
    */
   async commit(commit: Commit): Promise<void> {
     const { layout } = this;
@@ -188,10 +187,10 @@ export class GraphStore {
       batch.put(layout.edgeKey(edge), value);
       batch.put(layout.reverseKey(edge), value);
     });
-    // An entity erased and named again in one commit has a new row: its old name goes before the new one is put.
+    // An entity erased and named again in one commit has a new row: the old entry is deleted before the new one is put.
     for (const { key } of commit.erasedEntities) batch.delete(layout.entityKey(key));
     await inSlices(commit.entities, (entity) => {
-      batch.put(layout.entityKey(entity.key), encodeKept(entity));
+      batch.put(layout.entityKey(entity.key), encodeEntity(entity));
     });
     const erased = new Set(Array.from(commit.erasedEntities, ({ row }) => row));
     const { rows, floats, steps = commit.head.step } = commit;
@@ -206,7 +205,7 @@ export class GraphStore {
     this.#lastRows = written;
   }
 
-  /** What it has in memory; undefined where its store can't tell, or is closed. */
+  /** Memory of the store; undefined where the store can't tell, or is closed. */
   async memory(): Promise<StoreMemory | undefined> {
     return this.#store.memory?.();
   }
@@ -220,8 +219,8 @@ export class GraphStore {
     if (stored <= epoch) return;
     throw new FatalError(
       'fenced',
-      `the store of ${graph} was written under epoch ${stored}, this process has epoch ${epoch}: another has taken over; ` +
-        'this one must write no more: stop it',
+      `the store of ${graph} was written under epoch ${stored}, and this process has epoch ${epoch}: another process has ` +
+        'taken over; stop this process',
     );
   }
 
@@ -237,7 +236,7 @@ export class GraphStore {
   }
 }
 
-/** Does the same with each item, and lets others have their turn now and then. */
+/** Calls `work` for each item, and lets the event loop run after every `size` items. */
 async function inSlices<T>(items: Iterable<T>, work: (item: T) => void, size = SLICE): Promise<void> {
   let done = 0;
   for (const item of items) {
@@ -246,7 +245,7 @@ async function inSlices<T>(items: Iterable<T>, work: (item: T) => void, size = S
   }
 }
 
-/** Gathers an iteration into arrays of `READ_ROWS`, for reads and messages that go by the batch. */
+/** Gathers an iteration into arrays of `size`, for batched reads and messages. */
 export async function* inBatches<T>(items: AsyncIterable<T>, size = READ_ROWS): AsyncIterable<T[]> {
   let batch: T[] = [];
   for await (const item of items) {
@@ -263,4 +262,25 @@ function float64(value: number): Buffer {
   const bytes = Buffer.allocUnsafe(8);
   bytes.writeDoubleLE(value);
   return bytes;
+}
+
+/** Deletes a topic's offsets and identity from a store, so that the topic is read from its start. What was learned stays. */
+export async function forgetTopic(store: GraphStore, topic: string): Promise<void> {
+  const head = await store.head();
+  if (head === undefined) return;
+  const { [topic]: _offsets, ...offsets } = head.offsets;
+  const { [topic]: _id, ...topicIds } = head.topicIds;
+  const nothing: never[] = [];
+  await store.commit({
+    head: { ...head, offsets, topicIds },
+    edges: nothing,
+    erasedEdges: nothing,
+    entities: nothing,
+    erasedEntities: nothing,
+    erasures: nothing,
+    rows: new Int32Array(0),
+    floats: new Float32Array(0),
+    outboxAdded: nothing,
+    outboxCleared: nothing,
+  });
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { FatalError, reasonOf } from '../errors/errors.ts';
-import type { Relation } from './relation.ts';
+import type { Relation } from './edge.ts';
 
 const count = z.number().int().nonnegative();
 
-/** The one small record that every commit rewrites: what the whole store stands at. */
+/** The one small record that every commit rewrites: the state of the whole store. */
 export const headSchema = z.object({
   format: z.literal(1),
   graph: z.string(),
@@ -21,39 +21,39 @@ export const headSchema = z.object({
   random: z.array(count),
   /** Rows that were ever in use, relation rows included. */
   rows: count,
-  /** Of these, those of the entities that the last commit of records erased: they are not to be used yet. */
+  /** Rows that the last commit of records freed: they may not be used again yet. */
   freed: z.array(count).default([]),
   offsets: z.record(z.string(), z.record(z.string(), count)),
   events: z.object({ consumed: count, rejected: count, duplicate: count, late: count }),
   /** Live edges by relation, entities by type. */
   edges: z.record(z.string(), count),
   entities: z.record(z.string(), count),
-  /** Vectors and tombstones not acknowledged, each name once. The stored parts hold these and may hold more. */
+  /** Names whose vector or tombstone is not acknowledged. The stored parts may hold more names than these. */
   outbox: count,
-  /** Stored parts of the outbox: one that is lost is missed, whatever the others hold. */
+  /** Stored parts of the outbox, counted so that a lost part is noticed. */
   outboxParts: count.default(0),
-  /** Newest event time seen, epoch ms. */
+  /** Newest event time, epoch ms. */
   watermark: z.number(),
-  /** Rises with each process that writes the store or takes the embeddings topic over; published with each vector. */
+  /** Rises with each process that writes the store or takes over the embeddings topic; published with each vector. */
   epoch: count.default(0),
-  /** Names the run of training the vectors come from: vectors of two spaces are turned against one another. */
+  /** Names the training run that made the vectors. Vectors of two spaces are rotated against one another. */
   space: z.string().default(''),
-  /** Added to a row's step when it is published: the topic may hold higher ones from another store. */
+  /** Added to a row's step when it is published: another store may have published higher steps. */
   stepBase: count.default(0),
-  /** The log's own identity of each topic when it was first read; absent where the log has none. */
+  /** The topic id that the log had for each topic when it was first read; absent where the log has no ids. */
   topicIds: z.record(z.string(), z.string()).default({}),
 });
 
 export type Head = z.infer<typeof headSchema>;
 
-/** What a store's vectors depend on: another model can't go on from them. */
+/** What the vectors of a store depend on: training can't go on with another model. */
 export type ModelIdentity = Head['model'];
 
 export function encodeHead(head: Head): Buffer {
   return Buffer.from(JSON.stringify(head));
 }
 
-/** @throws FatalError when the record is not one of ours. */
+/** @throws FatalError when the bytes are not a head. */
 export function decodeHead(bytes: Uint8Array): Head {
   let json: unknown;
   try {
@@ -69,12 +69,12 @@ export function decodeHead(bytes: Uint8Array): Head {
 function damaged(reason: string, cause: unknown): FatalError {
   return new FatalError(
     'store-damaged',
-    `the store's head can't be read: ${reason}; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
+    `the store's head can't be read: ${reason}; start from a fresh TWHIN_STATE: the store is rebuilt from the topics`,
     { cause },
   );
 }
 
-/** Sixteen hex digits that name the model: equal exactly where vectors may be compared. */
+/** Sixteen hex digits that name the model: equal for models whose vectors may be compared. */
 export function fingerprint(model: ModelIdentity): string {
   const canonical = JSON.stringify([
     model.dim,
@@ -85,7 +85,7 @@ export function fingerprint(model: ModelIdentity): string {
   return createHash('sha256').update(canonical).digest('hex').slice(0, 16);
 }
 
-/** What differs between two models, a phrase each; empty when they are one. names: whose they are. */
+/** The differences between two models, a phrase each; empty when the models are equal. names: what the phrases call them. */
 export function differences(
   stored: ModelIdentity,
   configured: ModelIdentity,

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { FatalError } from '../errors/errors.ts';
-import type { EdgeName, EdgeState } from './edge.ts';
+import type { EdgeName, EdgeState, Relation } from './edge.ts';
 import { type EntityKey, entityKey, idOf, typeOf } from './entity.ts';
-import type { Relation } from './relation.ts';
 import { VECTOR, VECTOR_KEY_BYTES, vectorBytes, writeVectorKey } from './row-writes.ts';
 
 /**
@@ -13,15 +12,15 @@ import { VECTOR, VECTOR_KEY_BYTES, vectorBytes, writeVectorKey } from './row-wri
  *     n <entity>                         row u32 | updates u32 | first seen f64 | last seen f64
  *     v <row u32>                        vector, accumulator, drift: (dim + 2) f32 | step f64
  *     e <lhs> <relation u8> <rhs>        at f64 | removed u8
- *     i <rhs> <relation u8> <lhs>        the same, the other way round
- *     u <number u64>                     <entity> after <entity>: their vectors (or tombstones) are put up, see outbox.ts
- *     o <entity>                         empty: one of these, as stores of before hold them
+ *     i <rhs> <relation u8> <lhs>        the same value: the edge in the reverse direction
+ *     u <number u64>                     <entity> <entity> …: a part of the outbox, see outbox.ts
+ *     o <entity>                         empty: legacy outbox entry, one per entity
  *     x <sha-256 of the entity's key>    at f64: erased at that time; older events are late
  *
  *     <entity>: type u8 | length of id less one, u8 | id, UTF-8
  *
- * Edges are keyed by names rather than rows: a removal is remembered of entities that have no row, an entity's edges
- * are one range, and a digest over a scan does not depend on the order in which rows were handed out.
+ * Edges are keyed by names, not rows. So a removal can be remembered for entities without a row, the edges of an entity
+ * are one range, and a digest over a scan does not depend on the order in which rows were given out.
  */
 const HEAD = 0x6d;
 const ENTITY = 0x6e;
@@ -31,11 +30,11 @@ const OUTBOX_PART = 0x75;
 const OUTBOX_NAME = 0x6f;
 const ERASED = 0x78;
 
-export const EDGE_VALUE_BYTES = 9;
+const EDGE_VALUE_BYTES = 9;
 export const ENTITY_VALUE_BYTES = 24;
 const OUTBOX_PART_KEY_BYTES = 9;
 const ERASED_KEY_BYTES = 33;
-/** Of what is damaged: all of any key, and the beginning of a part of the outbox. */
+/** Bytes shown of damaged entries: all of a key, the beginning of a part of the outbox. */
 const SHOWN_BYTES = 600;
 
 export class Layout {
@@ -95,17 +94,17 @@ export class Layout {
     return key;
   }
 
-  /** Key of an edge from lhs to rhs. */
+  /** Key of an edge. */
   edgeKey({ lhs, relation, rhs }: EdgeName): Buffer {
     return this.#joined(EDGE, lhs, relation, rhs);
   }
 
-  /** Key of the same edge seen from rhs. */
+  /** Key of the edge's reverse entry. */
   reverseKey({ lhs, relation, rhs }: EdgeName): Buffer {
     return this.#joined(REVERSE, rhs, relation, lhs);
   }
 
-  /** Prefixes of every key of a kind, of a type's entities and their edges out, and of one entity's edges out and in. */
+  /** Prefixes: all keys of a kind; the entities of one type, and their edges out; the edges out and in of one entity. */
   prefixes = {
     entities: Buffer.of(ENTITY),
     entitiesOf: (type: string) => Buffer.of(ENTITY, this.#index(this.#typeIndex, type, 'entity type')),
@@ -120,20 +119,20 @@ export class Layout {
     edgesIn: (entity: EntityKey) => this.#named(REVERSE, entity),
   };
 
-  /** The entity a key of kind `n` or `o` names. */
+  /** The entity that a key of kind `n` or `o` names. */
   entityOf(key: Uint8Array): EntityKey {
     const [entity, end] = this.#decode(key, 1);
     if (end !== key.length) throw damaged('key', key);
     return entity;
   }
 
-  /** @throws FatalError where the key is none that `entityOf` could read, of kind `n` or `o`. */
+  /** @throws FatalError unless `entityOf` can read the key. Costs no string. */
   checkEntityKey(key: Uint8Array): void {
     const known = (key[1] ?? 255) < this.entityTypes.length;
     if (!known || key.length !== this.firstEnd(key)) throw damaged('key', key);
   }
 
-  /** Whether the key is one of kind `x`, whose hash can be any. */
+  /** Whether the key is of kind `x`. */
   isErasedKey(key: Uint8Array): boolean {
     return key[0] === ERASED && key.length === ERASED_KEY_BYTES;
   }
@@ -170,7 +169,7 @@ export class Layout {
     return names;
   }
 
-  /** The edge a key of kind `e` or `i` names. */
+  /** The edge that a key of kind `e` or `i` names. */
   edgeOf(key: Uint8Array): EdgeName {
     const [first, afterFirst] = this.#decode(key, 1);
     const relation = this.relations[this.relationIn(key)];
@@ -179,12 +178,12 @@ export class Layout {
     return { lhs, relation: relation?.name ?? '', rhs };
   }
 
-  /** Where the first entity in a key ends, which starts at 1; an edge's second one starts one after. */
+  /** The end of the first entity in a key, which starts at 1. The second entity of an edge starts one byte after the end. */
   firstEnd(key: Uint8Array): number {
     return 4 + (key[2] ?? 0);
   }
 
-  /** The index of the relation in an edge's key. @throws FatalError where the parts of the key are not as long as it. */
+  /** The relation's index in an edge's key. @throws FatalError where the lengths in the key do not add up to its length. */
   relationIn(edgeKey: Uint8Array): number {
     const at = this.firstEnd(edgeKey);
     const relation = edgeKey[at] ?? 255;
@@ -204,7 +203,7 @@ export class Layout {
     return { removed: this.isRemoved(value), at: asBuffer(value).readDoubleLE(0) };
   }
 
-  /** As `decodeEdge` has it, of a value alone. */
+  /** `removed` of {@link decodeEdge}, without an object. */
   isRemoved(edgeValue: Uint8Array): boolean {
     if (edgeValue.length !== EDGE_VALUE_BYTES) throw damaged('value', edgeValue);
     return edgeValue[8] === 1;
@@ -218,7 +217,7 @@ export class Layout {
     return key;
   }
 
-  /** One allocation a key: a stream of edges makes three of these each. */
+  /** One allocation per key: an edge of the stream needs three keys. */
   #joined(kind: number, first: EntityKey, relation: string, second: EntityKey): Buffer {
     const firstId = idOf(first);
     const secondId = idOf(second);
@@ -253,12 +252,41 @@ export class Layout {
   }
 }
 
-/** The same bytes as a Buffer, not a copy. */
+/** A Buffer on the same bytes, not a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function damaged(what: 'key' | 'value', bytes: Uint8Array): FatalError {
   const shown = asBuffer(bytes).toString('hex', 0, SHOWN_BYTES);
-  return new FatalError('store-damaged', `the store holds a ${what} it can't have: ${shown}`);
+  return new FatalError('store-damaged', `the store holds an impossible ${what}: ${shown}`);
+}
+
+/** What a store keeps of an entity besides its name and its vector. Times are epoch ms of events. */
+export interface EntityState {
+  readonly row: number;
+  /** Trained edges with the entity at an end. */
+  readonly updates: number;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+}
+
+/** Encodes the value of an entry of kind `n`; see {@link Layout}. */
+export function encodeEntity({ row, updates, firstSeen, lastSeen }: EntityState): Buffer {
+  const value = Buffer.allocUnsafe(24);
+  value.writeUInt32LE(row, 0);
+  value.writeUInt32LE(updates, 4);
+  value.writeDoubleLE(firstSeen, 8);
+  value.writeDoubleLE(lastSeen, 16);
+  return value;
+}
+
+export function decodeEntity(value: Uint8Array): EntityState {
+  const view = asBuffer(value);
+  return {
+    row: view.readUInt32LE(0),
+    updates: view.readUInt32LE(4),
+    firstSeen: view.readDoubleLE(8),
+    lastSeen: view.readDoubleLE(16),
+  };
 }

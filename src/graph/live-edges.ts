@@ -1,20 +1,13 @@
 import { FatalError } from '../errors/errors.ts';
-import type { EdgeName } from './edge.ts';
+import type { EdgeName, EdgeRows } from './edge.ts';
 import type { GraphStore } from './graph-store.ts';
 import type { NameIndex } from './name-index.ts';
 
-/** Edges as rows; three arrays of one length. relation: index in the layout. */
-export interface EdgeRows {
-  readonly lhs: Int32Array;
-  readonly relation: Int32Array;
-  readonly rhs: Int32Array;
-}
-
 /**
- * Every live edge as rows, `size` at a time, in the order of the store. Millions of these are read when a process
- * starts: no edge is made an object of, and no entity a text.
- * rows: of every entity.
- * @throws FatalError naming an edge whose end is not there.
+ * Every live edge as rows, `size` at a time, in the order of the store. A starting process reads millions of edges, so
+ * no object is made per edge and no string per entity.
+ * rows: the row of every entity by name.
+ * @throws FatalError naming an end that the store does not have.
  */
 export async function* liveEdgeRows(
   { layout, entries }: GraphStore,
@@ -30,7 +23,7 @@ export async function* liveEdgeRows(
       if (layout.isRemoved(value)) continue;
       const relation = layout.relationIn(key);
       const end = layout.firstEnd(key);
-      // Edges out of one entity follow one another.
+      // Edges out of one entity are neighbours: one lookup serves all of them.
       if (!startsAlike(key, before, end)) lhs = rows.find(key, 1, end);
       before = key;
       const rhs = rows.find(key, end + 1, key.length);
@@ -58,7 +51,10 @@ function emptyBlock(size: number): EdgeRows {
 }
 
 function endMissing(edge: EdgeName, end: 'lhs' | 'rhs'): FatalError {
-  return new FatalError('store-damaged', `an edge names ${edge[end]}, which the store lacks`);
+  return new FatalError(
+    'store-damaged',
+    `an edge names ${edge[end]}, an entity that the store does not have`,
+  );
 }
 
 function startsAlike(one: Uint8Array, other: Uint8Array, length: number): boolean {

@@ -1,44 +1,44 @@
-/** Slots of a small one, a power of two. */
+/** Slots of a new index, a power of two. */
 const FIRST_SLOTS = 1024;
 const FIRST_ROWS = 512;
 const FIRST_BYTES = 16 * 1024;
-/** Bytes of names that are gone are kept up to so many, and then up to half of all. */
+/** Bytes of removed names are compacted away above this, once they are more than half of all bytes. */
 const KEPT_DEAD = 64 * 1024;
-/** In place of a row in a slot, which holds 1 + row: never used, or used by a name that is gone. */
+/** A slot holds 1 + row, or: the slot was never used, or its name was removed. */
 const FREE = 0;
 const GONE = -1;
 const NOWHERE = 0xffff_ffff;
 
 /**
- * Rows by entities' names as they lie in keys, and back. As texts in a Map each took 100 bytes more, and making and
- * hashing one took longer than finding it here; the collector walked all of them. Open addressing, at most three
- * quarters full. What is looked at together lies together: for millions, memory is what takes the time.
+ * Rows by entity name (the bytes in a store's keys), and names by row. A hash table with open addressing, at most three
+ * quarters full. Hash and row lie together, since for millions of names memory access takes the time. Rejected: strings
+ * in a Map, which took 100 bytes more each, more time to make and hash than a lookup here, and garbage collection.
  */
 export class NameIndex {
   /** [slots, 2]: the name's hash and 1 + its row. */
   #slots = new Int32Array(2 * FIRST_SLOTS);
-  /** By row: where the name's bytes start, and how many there are. */
+  /** By row: where the bytes of the name start, and their number. */
   #starts = new Uint32Array(FIRST_ROWS).fill(NOWHERE);
   #lengths = new Uint16Array(FIRST_ROWS);
   #bytes = Buffer.alloc(FIRST_BYTES);
   #end = 0;
   #size = 0;
-  /** Slots that are not free, those of names that are gone among them. */
+  /** Slots that are not free, those of removed names included. */
   #used = 0;
-  /** Bytes of names that are gone. */
+  /** Bytes of removed names. */
   #dead = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  /** Memory that it holds. */
+  /** Memory of the index, in bytes. */
   get bytes(): number {
     const arrays = [this.#slots, this.#starts, this.#lengths, this.#bytes];
     return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
-  /** Takes in the name that lies in `key` from `start` to before `end`, one that is not there yet. */
+  /** Adds a new name: the bytes of `key` from `start` to before `end`. */
   add(key: Uint8Array, start: number, end: number, row: number): void {
     if (8 * (this.#used + 1) > 3 * this.#slots.length) this.#rehash();
     if (row >= this.#starts.length) this.#growRows(row + 1);
@@ -53,7 +53,7 @@ export class NameIndex {
     place(this.#slots, hashOf(key, start, end), row);
   }
 
-  /** The row of the name in `key` from `start` to before `end`; -1 where there is none. */
+  /** The row of the name in `key` from `start` to before `end`, or -1. */
   find(key: Uint8Array, start: number, end: number): number {
     const slots = this.#slots;
     const hash = hashOf(key, start, end);
@@ -69,14 +69,14 @@ export class NameIndex {
     return row < this.#starts.length && this.#starts[row] !== NOWHERE;
   }
 
-  /** The name of a row, a view until the next name is taken in; undefined where it has none. */
+  /** The name of a row, a view that is valid until the next `add`; undefined where the row has none. */
   nameAt(row: number): Buffer | undefined {
     if (!this.has(row)) return undefined;
     const start = this.#starts[row]!;
     return this.#bytes.subarray(start, start + this.#lengths[row]!);
   }
 
-  /** Forgets the name of a row that has one. */
+  /** Removes the name of a row, if it has one. */
   remove(row: number): void {
     const name = this.nameAt(row);
     if (name === undefined) return;
@@ -98,7 +98,7 @@ export class NameIndex {
     return true;
   }
 
-  /** Into twice as many slots, unless most of those in use are of names that are gone. */
+  /** Doubles the slots, unless most used slots are of removed names. */
   #rehash(): void {
     const before = this.#slots;
     const slots = 8 * this.#size > before.length ? 2 * before.length : before.length;
@@ -120,7 +120,7 @@ export class NameIndex {
     this.#lengths = lengths;
   }
 
-  /** For a name of so many bytes; those that are gone are left out where they take up more than the others. */
+  /** Makes room for a name of `length` bytes. Removed names are left out where they take more bytes than the others. */
   #makeRoom(length: number): void {
     const live = this.#end - this.#dead;
     const compact = this.#dead > KEPT_DEAD && this.#dead > live;
@@ -153,7 +153,7 @@ function place(slots: Int32Array, hash: number, row: number): void {
   slots[slot + 1] = row + 1;
 }
 
-/** FNV-1a, its bits mixed: slots are chosen by the low ones. */
+/** FNV-1a, then mixed, since slots are chosen by the low bits. */
 function hashOf(key: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ key[i]!, 0x01000193);

@@ -8,45 +8,64 @@ export interface Neighbour {
 }
 
 /**
- * The `count` entities whose vectors point most the way of the given one, best first, by a look at every vector.
- * row: the entity's own, left out. A vector of zeros is near nothing.
+ * The `count` entities whose vectors have the highest cosine with the vector of `row`, best first. Reads every vector.
+ * The entity of `row` itself is left out. A vector of zeros is near nothing.
  */
 export async function nearest(store: GraphStore, row: number, count: number): Promise<Neighbour[]> {
   const { dim, relations } = store.layout;
   const [own] = await store.readRows([row]);
   const length = own ? norm(own.floats, dim) : 0;
   if (own === undefined || length === 0) return [];
-  const best: { row: number; score: number }[] = [];
+  const best = new TopRows(count);
   for await (const other of store.rows()) {
     if (other.row === row || other.row < 2 * relations.length) continue;
     const otherLength = norm(other.floats, dim);
-    if (otherLength === 0) continue;
-    const score = dot(own.floats, other.floats, dim) / (length * otherLength);
-    if (best.length === count && score <= (best[count - 1]?.score ?? 1)) continue;
-    const at = best.findIndex((each) => each.score < score);
-    best.splice(at === -1 ? best.length : at, 0, { row: other.row, score });
-    if (best.length > count) best.pop();
+    if (otherLength > 0) best.offer(other.row, dot(own.floats, other.floats, dim) / (length * otherLength));
   }
-  const names = await namesOf(store, new Set(best.map((each) => each.row)));
-  return best.flatMap(({ row: found, score }) => {
+  const names = await namesOf(store, new Set(best.rows));
+  return best.rows.flatMap((found, i) => {
     const entity = names.get(found);
-    return entity === undefined ? [] : [{ entity, score }];
+    return entity === undefined ? [] : [{ entity, score: best.scores[i]! }];
   });
 }
 
-/** Length of the first `dim` numbers. */
+/** The `count` rows with the highest scores among those offered, best first; of equal scores, the first offered. */
+export class TopRows {
+  readonly rows: number[] = [];
+  readonly scores: number[] = [];
+  readonly #count: number;
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  offer(row: number, score: number): void {
+    const { rows, scores } = this;
+    if (rows.length === this.#count && !(score > (scores[this.#count - 1] ?? score))) return;
+    let place = rows.length;
+    while (place > 0 && scores[place - 1]! < score) place--;
+    rows.splice(place, 0, row);
+    scores.splice(place, 0, score);
+    if (rows.length > this.#count) {
+      rows.pop();
+      scores.pop();
+    }
+  }
+}
+
+/** The L2 length of the first `dim` numbers. */
 export function norm(floats: Float32Array, dim: number): number {
   return Math.sqrt(dot(floats, floats, dim));
 }
 
-/** Of the first `dim` numbers. */
+/** The dot product of the first `dim` numbers. */
 export function dot(a: Float32Array, b: Float32Array, dim: number): number {
   let sum = 0;
   for (let i = 0; i < dim; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
   return sum;
 }
 
-/** Names are kept by name, not by row: one look at every entity, until all are found. */
+/** The entities of the rows. The store has no index by row, so entities are scanned until all are found. */
 async function namesOf(store: GraphStore, rows: Set<number>): Promise<Map<number, EntityKey>> {
   const names = new Map<number, EntityKey>();
   if (rows.size === 0) return names;

@@ -3,12 +3,12 @@ import type { Layout } from './layout.ts';
 import type { Store, WriteBatch } from './store.ts';
 
 /**
- * Names that one commit put up, to be published: one entry for all of them, which a later commit deletes once each is
- * acknowledged or put up anew by a later part. What is stored is then never less than what waits; it can be more, and
- * after a kill a vector whose part still waited for others is published once more, with the same step.
+ * The names that one commit adds to the outbox, stored as one entry. A later commit deletes the part once every name in
+ * it is acknowledged, or also in a later part. So the stored parts hold at least the names that wait, and may hold more:
+ * after a kill, a vector whose part still waited for other names is published again, with the same step.
  */
 export interface OutboxPart {
-  /** Rises from part to part; undefined: of a store of before, with an entry for each name. */
+  /** Rises from part to part. Undefined for legacy entries, one per name. */
   readonly number: number | undefined;
   readonly names: readonly EntityKey[];
 }
@@ -17,7 +17,7 @@ export interface NumberedPart extends OutboxPart {
   readonly number: number;
 }
 
-/** Names in a part at most: few enough that one of them that waits keeps little else stored. */
+/** Most names in a part: few, since one waiting name keeps its whole part stored. */
 const PART_NAMES = 1_000;
 
 /** Every part, oldest first. */
@@ -42,12 +42,12 @@ export function dropPart(batch: WriteBatch, layout: Layout, { number, names }: O
   else batch.delete(layout.outboxPartKey(number));
 }
 
-/** In order, as many at a time as a part holds at most. */
+/** Cuts items, in order, into parts. */
 export function* inParts<T>(items: readonly T[]): Iterable<readonly T[]> {
   for (let i = 0; i < items.length; i += PART_NAMES) yield items.slice(i, i + PART_NAMES);
 }
 
-/** Names of all of them, each once, in the order in which they come first. */
+/** The names of all parts, each once, in the order of first appearance. */
 export function namesIn(parts: readonly OutboxPart[]): Set<EntityKey> {
   return new Set(parts.flatMap(({ names }) => names));
 }

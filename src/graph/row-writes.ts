@@ -1,38 +1,38 @@
-/** Memory is made for so many rows at a time. */
+/** Rows for which memory is allocated at a time. */
 const BLOCK_ROWS = 1024;
-/** Memory for so many times as many rows as are written is kept for a later, larger commit. */
+/** Memory is kept for this many times the rows of the current commit, for later and larger commits. */
 const KEPT = 4;
 
-/** First byte of a row's key; see `Layout`. */
+/** The first byte of a row's key; see `Layout`. */
 export const VECTOR = 0x76;
 export const VECTOR_KEY_BYTES = 5;
 
-/** Rows as a commit has them. Their arrays stay as they are until it is written. */
+/** The rows of a commit. The arrays must not change until the commit is written. */
 export interface RowsToWrite {
   readonly dim: number;
   /** [n] rows and their floats, [n, dim + 2]. */
   readonly rows: Int32Array;
   readonly floats: Float32Array;
-  /** [n] step each is of, or that of all. */
+  /** [n] the step of each row, or one step for all rows. */
   readonly steps: Float64Array | number;
-  /** Rows that the same commit deletes: they are not written. */
+  /** Rows that the same commit deletes, and that are not written. */
   readonly erased: ReadonlySet<number>;
 }
 
-/** Bytes of a row's value: vector, accumulator, drift; step. */
+/** Bytes of a row's value: vector, accumulator, drift, step. */
 export function vectorBytes(dim: number): number {
   return (dim + 2) * 4 + 8;
 }
 
-/** Makes a row's key of bytes that are as long. */
+/** Writes a row's key into `key`. */
 export function writeVectorKey(key: Buffer, row: number): void {
   key[0] = VECTOR;
   key.writeUInt32BE(row, 1);
 }
 
 /**
- * The rows of one commit as they are written: a key and a value each, tens of thousands of them. Keys and values are
- * views of memory that is used again for a later commit, and not made anew by the ten thousand.
+ * Encodes the rows of a commit, tens of thousands of keys and values. Keys and values are views of memory that the next
+ * commit uses again, so that they are not allocated for each commit.
  */
 export class RowWrites {
   #dim = 0;
@@ -41,7 +41,7 @@ export class RowWrites {
   /** The values' floats by block, [BLOCK_ROWS, floats of a value]. */
   readonly #blocks: Float32Array[] = [];
 
-  /** Gives each row's key and value, which stay as they are until this is asked again. */
+  /** Gives each row's key and value, which are valid until the next call. */
   each({ dim, rows, floats, steps, erased }: RowsToWrite, visit: (key: Buffer, value: Buffer) => void): void {
     this.#fit(rows.length, dim);
     const stored = dim + 2;

@@ -5,25 +5,25 @@ export interface Entry {
   readonly value: Uint8Array;
 }
 
-/** Bytes a fresh batch has room for, and operations. */
+/** Bytes and operations that a new batch has room for. */
 const FIRST_BYTES = 4096;
 const FIRST_OPERATIONS = 64;
-/** In place of a value's length: the key is deleted. */
+/** Stands in place of a value's length where the key is deleted. */
 const DELETED = -1;
 
-/** A batch as it crosses from one thread to another: nothing in it is an object by the entry. */
+/** A batch as it is moved to another thread: a few arrays, no object per entry. */
 export interface PackedBatch {
-  /** Keys and values one behind the other, and what is free behind the last. */
+  /** Keys and values one after the other, then unused bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** [2 * size] lengths of each key and value, -1 for the value of a key that is deleted; and what is free. */
+  /** [2 * size] lengths of each key and its value (-1 where the key is deleted), then unused elements. */
   readonly lengths: Int32Array<ArrayBuffer>;
   readonly size: number;
   readonly rows: RowsToWrite | undefined;
 }
 
-/** Puts and deletes that are written together or not at all. Later operations on a key win. Keys and values are copied. */
+/** Puts and deletes that are written all or none. The last operation on a key wins. Keys and values are copied. */
 export class WriteBatch {
-  /** Written beside the operations, none of which is on a key of theirs. */
+  /** Rows written with the operations. No operation may be on a key of these rows. */
   rows: RowsToWrite | undefined;
   #bytes = Buffer.from(new ArrayBuffer(FIRST_BYTES));
   #lengths = new Int32Array(2 * FIRST_OPERATIONS);
@@ -39,7 +39,7 @@ export class WriteBatch {
     return batch;
   }
 
-  /** Puts and deletes; the rows do not count. */
+  /** The number of puts and deletes, without the rows. */
   get size(): number {
     return this.#size;
   }
@@ -52,7 +52,7 @@ export class WriteBatch {
     this.#append(key, undefined, DELETED);
   }
 
-  /** Each operation in order, as views of memory that is the batch's; a value of undefined deletes. */
+  /** Gives each operation in order, as views of the batch's memory. A value of undefined deletes. */
   each(visit: (key: Buffer, value: Buffer | undefined) => void): void {
     let at = 0;
     for (let i = 0; i < this.#size; i++) {
@@ -67,12 +67,10 @@ export class WriteBatch {
     }
   }
 
-  /** The same memory, to be handed to another thread: with it, the batch is gone. */
+  /** The batch's own memory, to be transferred to another thread. The batch must not be used afterwards. */
   packed(): PackedBatch {
-    return {
-      ...{ bytes: new Uint8Array(this.#bytes.buffer), lengths: this.#lengths },
-      ...{ size: this.#size, rows: this.rows },
-    };
+    const { size, rows } = this;
+    return { bytes: new Uint8Array(this.#bytes.buffer), lengths: this.#lengths, size, rows };
   }
 
   #append(key: Uint8Array, value: Uint8Array | undefined, length: number): void {
@@ -102,38 +100,38 @@ export class WriteBatch {
   }
 }
 
-/** What runs of entries hold, one by one. */
+/** The entries of runs, one by one. */
 export async function* eachOf(runs: AsyncIterable<readonly Entry[]>): AsyncIterable<Entry> {
   for await (const run of runs) for (const entry of run) yield entry;
 }
 
-/** What a store has in memory, in bytes. */
+/** Memory of a store, in bytes. */
 export interface StoreMemory {
-  /** Blocks of its files that were read. */
+  /** Cached blocks of files. */
   readonly cache: number;
-  /** Writes that are not in a file of their own yet. */
+  /** Writes not yet flushed to a file. */
   readonly memtables: number;
-  /** Indexes and filters of its open files, outside of the cache. */
+  /** Indexes and filters of open files, outside of the cache. */
   readonly readers: number;
 }
 
-/** An ordered map from bytes to bytes on which a graph is laid out. One keyspace, ordered by unsigned bytes. */
+/** An ordered map from bytes to bytes that holds a graph. One keyspace, ordered by unsigned bytes. */
 export interface Store {
   /** Values in the order of `keys`; undefined where there is none. */
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
   /**
-   * Entries whose key starts with `prefix` (every one where it is empty), ascending, as of some moment no earlier than
-   * the call. @throws FatalError when they can't be read, damaged ones included.
+   * Entries whose key starts with `prefix` (all entries where it is empty), ascending, as of one moment not earlier than
+   * the call. @throws FatalError when entries can't be read or are damaged.
    */
   scan(prefix: Uint8Array): AsyncIterable<Entry>;
-  /** The same, as many at a time as have come: for millions, of which one by one each would be waited for. */
+  /** The same entries in arrays, as many as have been read: a scan of millions must not await each entry. */
   runs(prefix: Uint8Array): AsyncIterable<readonly Entry[]>;
   /**
-   * Resolves once the whole batch would survive the death of the process.
-   * @throws FatalError when it can't be written (disk full, read-only): then nothing of it was.
+   * Resolves once the whole batch survives the death of the process.
+   * @throws FatalError when the batch can't be written (disk full, read-only); then nothing was written.
    */
   write(batch: WriteBatch): Promise<void>;
-  /** Of stores that can tell; undefined once it is closed. */
+  /** Only where the store can tell; undefined once the store is closed. */
   memory?(): Promise<StoreMemory | undefined>;
   /** Idempotent. */
   close(): Promise<void>;

@@ -1,15 +1,18 @@
+import { FatalError } from '../errors/errors.ts';
+import type { Kernel } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
-import type { ChunkSize } from './chunk.ts';
+import type { Table } from '../model/table.ts';
+import { type ChunkSize, createChunk } from './chunk.ts';
 
-/** The compiler puts constants from 1,024 on. */
+/** Below this, from 1,024 on, the compiler puts its constants. */
 const START = 2048;
 /** Blocks start on cache lines. */
 const ALIGNMENT = 64;
 const FLOAT_BYTES = 4;
-/** Rows of a block are this much longer than their content, which keeps the stride off a power of two. */
+/** Rows of a block are this much longer than their content, so that their stride is not a power of two. */
 const ROW_SPARE_FLOATS = 16;
 
-/** Byte addresses of the kernel's blocks by name, and the strides that go with them; see `assembly/layout.ts`. */
+/** The byte addresses of the kernel's blocks by name, and their strides; see `assembly/layout.ts`. */
 export type Workspace = Readonly<Record<(typeof BLOCKS)[number] | (typeof SIZES)[number], number>> & {
   /** Bytes from 0 to the end of the last block. */
   readonly bytes: number;
@@ -58,14 +61,14 @@ const BLOCKS = [
 ] as const;
 
 /**
- * Workspaces of each thread beside the first. While it steps on the chunk of one, the others are filled ahead: so many that
- * it has something to do until the first thread, which fills all, is through with a step of its own.
+ * Workspaces of each thread beside the first. While the thread steps on the chunk of one, the others are filled ahead:
+ * enough to keep it busy while the first thread, which fills all of them, does a step of its own.
  */
 export const WORKSPACES_BESIDE = 3;
 
 /**
- * Bytes to keep free below a table's rows, `workspaceBytes` of its constructor, for a wasm kernel with chunks of at
- * most this many edges and candidates a side; more where several threads are to step on the table.
+ * Bytes to keep free below a table's rows (`workspaceBytes` of its constructor) for a wasm kernel with chunks of at most
+ * this many edges and candidates per side, stepped on by this many threads.
  */
 export function workspaceBytes(
   settings: Pick<ModelSettings, 'dim'>,
@@ -77,12 +80,12 @@ export function workspaceBytes(
 }
 
 /**
- * Lays a workspace out, one block after the other; number 1 and on lie above number 0:
+ * Lays out workspace `number`, one block after the other; workspaces 1, 2, … lie above workspace 0:
  *
  *     | free | chunk: rows, candidates, masks | losses | vectors and gradients by edge, by candidate, by distinct row |
- *     | anchors and candidates on their side | [edges, candidates] scores and weights, and on their side | … by candidate |
+ *     | anchors, candidates, transposed | [edges, candidates] scores and weights, plain and transposed | … by candidate |
  *
- * Blocks a matrix product fills are rounded up to its tile of 4 rows by 8 columns.
+ * Blocks filled by a matrix product are rounded up to its tile of 4 rows by 8 columns.
  */
 export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, number = 0): Workspace {
   const floats = roundUp(dim, 8);
@@ -93,10 +96,10 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, numb
   const candidateGradientsBytes = candidates * blockRowBytes;
   const weightRowBytes = (candidates + ROW_SPARE_FLOATS) * FLOAT_BYTES;
   const edgeRowBytes = (edges + ROW_SPARE_FLOATS) * FLOAT_BYTES;
-  // lhs, rhs, two relation rows an edge, and the candidates of both sides.
+  // lhs, rhs and two relation rows per edge, and the candidates of both sides.
   const distinctRows = 4 * maxEdges + 2 * maxCandidates;
   const slots = 2 ** Math.ceil(Math.log2(2 * distinctRows + 1));
-  // The mask is read four bytes at a time, up to a whole tile.
+  // The mask is read four bytes at a time, to the end of a tile.
   const maskBytes = maxEdges * maxCandidates + 8;
   const lengths: Record<(typeof BLOCKS)[number], number> = {
     lhs: edges * FLOAT_BYTES,
@@ -114,7 +117,7 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, numb
     anchorGradients: 2 * anchorGradientsBytes,
     candidateGradients: 2 * candidateGradientsBytes,
     positiveWeights: edges * FLOAT_BYTES,
-    // Of relations, and of positives, which are added to in place.
+    // Rows of relations and positives, whose gradients are summed in place.
     gradients: 4 * maxEdges * blockRowBytes,
     gradientRows: distinctRows * FLOAT_BYTES,
     gradientAddresses: distinctRows * FLOAT_BYTES,
@@ -152,4 +155,37 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, numb
 
 function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
+}
+
+/** @throws FatalError when the table has too little room below its rows for the workspace. */
+export function needRoom(table: Table, workspace: Workspace, size: ChunkSize): void {
+  if (table.base < workspace.bytes) {
+    throw new FatalError(
+      'kernel-workspace',
+      `the wasm kernel needs ${workspace.bytes} bytes below the table's rows and there are ${table.base}; ` +
+        `make the table with workspaceBytes(settings, ${size.maxEdges}, ${size.maxCandidates}) and its threads`,
+    );
+  }
+}
+
+/**
+ * The chunk and the losses of a workspace, as views of the table's memory.
+ * @throws FatalError when the table has too little room for the workspace.
+ */
+export function chunkIn(
+  table: Table,
+  workspace: Workspace,
+  size: ChunkSize,
+): Pick<Kernel, 'chunk' | 'losses'> {
+  needRoom(table, workspace, size);
+  // A shared memory never moves: these views stay valid when the table grows.
+  const { buffer } = table.memory;
+  return {
+    chunk: createChunk(size, {
+      ints: (name, length) => new Int32Array(buffer, workspace[name], length),
+      floats: (name, length) => new Float32Array(buffer, workspace[name], length),
+      bytes: (name, length) => new Uint8Array(buffer, workspace[name], length),
+    }),
+    losses: new Float32Array(buffer, workspace.losses, size.maxEdges),
+  };
 }

@@ -1,20 +1,23 @@
-/**
- * Row-wise Adagrad: one accumulator for a row, which its vector's mean square gradient is added to. The gradient is the
- * sum over all appearances of the row in the step. Source: PyTorch-BigGraph, `torchbiggraph/row_adagrad.py`.
+import type { ModelSettings } from './settings.ts';
+import type { Table } from './table.ts';
+
+/*
+ * Row-wise Adagrad: one accumulator per row, to which the mean square of the row's gradient is added. The gradient is
+ * the sum over all appearances of the row in the step. Source: PyTorch-BigGraph, `torchbiggraph/row_adagrad.py`.
  */
 
-/** Keeps the step finite while the accumulator is 0. */
-export const ADAGRAD_EPSILON = 1e-8;
+/** Keeps the rate finite while the accumulator is 0. */
+const ADAGRAD_EPSILON = 1e-8;
 
-/** Least drift of a row that was touched: drift 0 says that nothing happened since the last publish. */
-export const MIN_MOVE = 1e-12;
+/** Least drift added by an update, since drift 0 means: not updated since the last publish. */
+const MIN_MOVE = 1e-12;
 
-/** Rate that the gradient is multiplied with, of the accumulator that it was added to. */
+/** The factor on the gradient. accumulator: with this gradient added. */
 export function rateOf(accumulator: number, learningRate: number): number {
   return learningRate / (Math.sqrt(accumulator) + ADAGRAD_EPSILON);
 }
 
-/** Four sums side by side: one alone waits for the addition before, four times as long as an addition takes. */
+/** Σ x². Four sums side by side, since a single sum waits for each addition before it starts the next. */
 export function sumOfSquares(vector: Float64Array): number {
   const dim = vector.length;
   let [a, b, c, d] = [0, 0, 0, 0];
@@ -27,4 +30,56 @@ export function sumOfSquares(vector: Float64Array): number {
   }
   for (; k < dim; k++) a += vector[k]! * vector[k]!;
   return a + b + (c + d);
+}
+
+/** Moves rows by their gradients: row-wise Adagrad, unit ball, drift. Computes in float64; the table rounds to float32. */
+export class RowUpdater {
+  readonly #table: Table;
+  readonly #settings: Pick<ModelSettings, 'learningRate' | 'unitBall'>;
+
+  constructor(table: Table, settings: Pick<ModelSettings, 'learningRate' | 'unitBall'>) {
+    this.#table = table;
+    this.#settings = settings;
+  }
+
+  /**
+   * gradient: [dim], summed over all appearances of the row. A gradient of zeros writes nothing.
+   * isEntity: whether the row is kept in the unit ball.
+   */
+  update(row: number, gradient: Float64Array, isEntity: boolean): void {
+    const squares = sumOfSquares(gradient);
+    if (squares === 0) return;
+    const { floats, accumulator, drift, dim } = this.#table;
+    const at = this.#table.at(row);
+    const grown = floats[at + accumulator]! + squares / dim;
+    const rate = rateOf(grown, this.#settings.learningRate);
+    const length = this.#settings.unitBall && isEntity ? movedLength(floats, at, gradient, rate) : 0;
+    floats[at + accumulator] = grown;
+    floats[at + drift]! += Math.max(move(floats, at, gradient, rate, 1 / Math.max(length, 1)), MIN_MOVE);
+  }
+}
+
+/** The length of the vector at `at` after its move. */
+function movedLength(floats: Float32Array, at: number, gradient: Float64Array, rate: number): number {
+  let squares = 0;
+  for (let k = 0; k < gradient.length; k++) {
+    const moved = floats[at + k]! - rate * gradient[k]!;
+    squares += moved * moved;
+  }
+  return Math.sqrt(squares);
+}
+
+/**
+ * Moves the vector at `at` against its gradient, scales the result, and returns the length of the move. Works in place:
+ * with copies of the vector, updates took a third longer.
+ */
+function move(floats: Float32Array, at: number, gradient: Float64Array, rate: number, scale: number): number {
+  let squares = 0;
+  for (let k = 0; k < gradient.length; k++) {
+    const before = floats[at + k]!;
+    const after = Math.fround(scale * (before - rate * gradient[k]!));
+    floats[at + k] = after;
+    squares += (after - before) * (after - before);
+  }
+  return Math.sqrt(squares);
 }

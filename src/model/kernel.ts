@@ -1,7 +1,7 @@
 /**
- * One training step's input: up to `maxEdges` edges of mixed relations but one pair of entity types, which share
- * their candidates. The arrays belong to the kernel and are filled in place; only the first `edges` (and
- * `lhsCount`, `rhsCount`) elements count. All rows are the table's.
+ * The input of one training step: up to `maxEdges` edges, of any relations but of one pair of entity types, with shared
+ * candidates. The arrays belong to the kernel and are filled in place; only the first `edges` (or `lhsCount`,
+ * `rhsCount`) elements count. All rows are rows of the table.
  */
 export interface Chunk {
   readonly maxEdges: number;
@@ -13,26 +13,26 @@ export interface Chunk {
   readonly relation: Int32Array;
   /** [edges] rows of the right-hand entities. */
   readonly rhs: Int32Array;
-  /** [edges] what each edge's loss, and with it its gradient, is multiplied by. 1 unless it is set. */
+  /** [edges] the factor on each edge's loss and gradient; 1 unless set. */
   readonly edgeWeights: Float32Array;
-  /** Candidates to stand in for lhs: how many, and their rows. Duplicates are allowed. */
+  /** The candidates that replace lhs: their number and their rows. Duplicates are allowed. */
   lhsCount: number;
   readonly lhsCandidates: Int32Array;
-  /** Candidates to stand in for rhs. */
+  /** The candidates that replace rhs. */
   rhsCount: number;
   readonly rhsCandidates: Int32Array;
   /**
-   * [edges, maxCandidates] row-major: 1 where the candidate is no negative of this edge, being its own positive or
-   * another known one. Rows are `maxCandidates` apart whatever the count.
+   * [edges, maxCandidates] row-major: 1 where the candidate is not a negative of the edge, but its own or another known
+   * positive. Rows are `maxCandidates` apart, whatever the count.
    */
   readonly lhsMask: Uint8Array;
   readonly rhsMask: Uint8Array;
 }
 
-/** What runs training steps: plain TypeScript in float64, one of the two builds of the compiled kernel, or TensorFlow.js. */
+/** The kernels: plain TypeScript in float64, two builds of the compiled kernel, TensorFlow.js. */
 export type KernelName = 'reference' | 'wasm-plain' | 'wasm-relaxed' | 'tfjs';
 
-/** What may be asked for; `wasm` is the faster build that this machine runs. */
+/** The kernels to choose from; `wasm` is the faster build that this machine can run. */
 export type KernelChoice = KernelName | 'wasm';
 
 /**
@@ -42,16 +42,16 @@ export type KernelChoice = KernelName | 'wasm';
 export interface Kernel {
   readonly name: KernelName;
   readonly chunk: Chunk;
-  /** [maxEdges] loss of each edge in the last step, both anchors together. */
+  /** [maxEdges] the loss of each edge in the last step, summed over its two anchors. */
   readonly losses: Float32Array;
   /**
-   * One step on `chunk`: scores, loss, gradients (a row's summed first, however often it occurs), row-wise Adagrad,
-   * unit ball, drift. Returns the loss summed over the 2 · edges anchors.
+   * One step on `chunk`: scores, loss, gradients (summed by row before the update), row-wise Adagrad, unit ball, drift.
+   * Returns the loss summed over the 2 · edges anchors.
    */
   step(): number;
   /**
-   * Scores of anchor row + relation row against each candidate row, higher is better.
-   * candidates: [n] rows; out: [n], overwritten. The margin is not added.
+   * The scores of anchor row + relation row against each candidate row, without the margin; higher is better.
+   * candidates: [n] rows; out: [n], overwritten.
    */
   scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void;
 }

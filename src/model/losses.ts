@@ -1,14 +1,14 @@
 import type { LossName, ModelSettings } from './settings.ts';
 
 /**
- * An exponent below this gives exactly 0: e⁻²⁵ is under float32's resolution beside 1, and its products would be
- * denormal numbers, which slowed far negatives 100 times.
+ * e^x is exactly 0 below this x. e⁻²⁵ is below the resolution of float32 beside 1, and products with such numbers are
+ * denormal: they made steps with far negatives 100 times slower.
  */
 export const NEGLIGIBLE_EXPONENT = -25;
 
 type LossSettings = Pick<ModelSettings, 'margin' | 'negativeWeight'>;
 
-/** The loss of one anchor and how it changes with the positive's score. */
+/** The loss of one anchor, and its derivative by the positive's score. */
 export interface AnchorLoss {
   readonly loss: number;
   /** ∂loss/∂(positive score), never above 0. */
@@ -16,8 +16,8 @@ export interface AnchorLoss {
 }
 
 /**
- * Gives the loss of one anchor. positive: the positive's score; negatives: [n] scores of what is unmasked, n may be
- * 0; weights: [n] or longer, overwritten with ∂loss/∂(negative score), never below 0.
+ * Gives the loss of one anchor. positive: the positive's score; negatives: [n] scores of the unmasked candidates, n may
+ * be 0; weights: [n] or longer, overwritten with ∂loss/∂(negative score), never below 0.
  */
 export type Loss = (
   positive: number,
@@ -42,8 +42,8 @@ const softmax: Loss = (positive, negatives, { negativeWeight }, weights) => {
 };
 
 /**
- * −log σ(s⁺ + γ) − (1/n) · Σ log σ(−(s⁻ + γ)): all negatives together weigh as much as the positive. No negatives:
- * the positive's term alone. Source: El-Kishky et al. 2022 (TwHIN), equation 2, balanced.
+ * −log σ(s⁺ + γ) − (1/n) · Σ log σ(−(s⁻ + γ)): all negatives together weigh as much as the positive. Without negatives,
+ * only the positive's term. Source: El-Kishky et al. 2022 (TwHIN), equation 2, balanced.
  */
 const logistic: Loss = (positive, negatives, { margin }, weights) => {
   let loss = softplus(-(positive + margin));
@@ -57,8 +57,8 @@ const logistic: Loss = (positive, negatives, { margin }, weights) => {
 };
 
 /**
- * (1/n) · Σ max(0, γ − s⁺ + s⁻): each negative is to be at least γ behind the positive. Source: Bordes et al. 2013,
- * equation 1, over all negatives at once and averaged.
+ * (1/n) · Σ max(0, γ − s⁺ + s⁻): each negative should score at least γ below the positive. Source: Bordes et al. 2013,
+ * equation 1, averaged over all negatives.
  */
 const margin: Loss = (positive, negatives, settings, weights) => {
   const n = negatives.length;
@@ -74,7 +74,7 @@ const margin: Loss = (positive, negatives, settings, weights) => {
   return { loss, positiveWeight: within === 0 ? 0 : -within / n };
 };
 
-/** Losses by the name a configuration gives them. */
+/** Losses by their name in the configuration. */
 export const LOSSES: Readonly<Record<LossName, Loss>> = { softmax, logistic, margin };
 
 /** e^x for x ≤ 0, exactly 0 below {@link NEGLIGIBLE_EXPONENT}. */

@@ -1,11 +1,11 @@
 import type { ScorerName } from './settings.ts';
 
-/** Least squared L2 distance: closer vectors count as this far apart, so that the gradient stays finite. */
+/** Least squared L2 distance: closer vectors count as this far apart, which keeps the gradient finite. */
 export const MIN_SQUARED_DISTANCE = 1e-8;
 
 /**
- * Compares a translated anchor (an entity's vector plus a relation's) with a candidate. Vectors: [dim]. Higher is
- * better.
+ * Compares a translated anchor (an entity's vector plus a relation's vector) with a candidate. Vectors: [dim]. A higher
+ * score is better.
  */
 export interface Scorer {
   score(anchor: Float64Array, candidate: Float64Array, beta: number): number;
@@ -54,7 +54,7 @@ const transeL2: Scorer = {
   },
 };
 
-/** −β · ‖anchor − candidate‖². Source: Lerer et al. 2019 (PyTorch-BigGraph), where it is called squared_l2. */
+/** −β · ‖anchor − candidate‖². Source: Lerer et al. 2019 (PyTorch-BigGraph), there called squared_l2. */
 const transeL2Squared: Scorer = {
   score(anchor, candidate, beta) {
     return -beta * squaredDistance(anchor, candidate);
@@ -93,7 +93,7 @@ function squaredDistance(anchor: Float64Array, candidate: Float64Array): number 
   return square;
 }
 
-/** Scorers by the name a configuration gives them. */
+/** Scorers by their name in the configuration. */
 export const SCORERS: Readonly<Record<ScorerName, Scorer>> = {
   'transe-l1': transeL1,
   'transe-l2': transeL2,

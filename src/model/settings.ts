@@ -1,10 +1,10 @@
-/** How a relation moves `lhs` and how the result is compared with `rhs`. Score: higher is better. */
+/** How a relation moves `lhs`, and how the result is compared with `rhs`. */
 export type ScorerName = 'transe-l1' | 'transe-l2' | 'transe-l2-squared' | 'twhin';
 
-/** What is minimised over a positive and its negatives. */
+/** The loss that is minimised over a positive and its negatives. */
 export type LossName = 'softmax' | 'logistic' | 'margin';
 
-/** Everything a kernel needs to know of the model. Frozen for the life of a store: see the fingerprint. */
+/** Everything that a kernel needs to know of the model. */
 export interface ModelSettings {
   /** Numbers in a vector. */
   readonly dim: number;
@@ -12,12 +12,12 @@ export interface ModelSettings {
   readonly loss: LossName;
   /** β: factor on the distance or the dot product. */
   readonly beta: number;
-  /** γ: added to every score before the logistic loss; how far ahead the margin loss wants a positive. Not for softmax. */
+  /** γ: logistic adds it to every score; margin wants the positive ahead by it; softmax ignores it. */
   readonly margin: number;
-  /** ω: weight of the negatives' sum in the softmax loss; without effect on the others. */
+  /** ω: weight of the sum over negatives in the softmax loss. The other losses ignore it. */
   readonly negativeWeight: number;
   /** Step size of row-wise Adagrad. */
   readonly learningRate: number;
-  /** Scale entity rows longer than 1 back to 1 after each update. Relation rows are never scaled. */
+  /** Whether updates scale entity vectors longer than 1 back to length 1. Relation vectors are never scaled. */
   readonly unitBall: boolean;
 }

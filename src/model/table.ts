@@ -4,15 +4,15 @@ const PAGE_BYTES = 65_536;
 const MAX_PAGES = 65_536;
 const FLOAT_BYTES = 4;
 
-/** What a table is made with. */
+/** The size of a table. */
 export interface TableOptions {
   readonly dim: number;
   readonly maxRows: number;
-  /** Bytes to be left free before row 0. */
+  /** Bytes kept free below row 0. */
   readonly workspaceBytes: number;
 }
 
-/** Bytes of the memory that a table takes with `rows` rows in use. */
+/** Bytes of a table with `rows` rows in use. */
 export function tableBytes(options: Omit<TableOptions, 'maxRows'>, rows: number): number {
   const base = baseOf(options);
   const needed = Math.ceil((base + rows * strideOf(options) * FLOAT_BYTES) / PAGE_BYTES);
@@ -20,18 +20,18 @@ export function tableBytes(options: Omit<TableOptions, 'maxRows'>, rows: number)
 }
 
 /**
- * The embeddings of one graph in one WebAssembly memory, so that every kernel works on the same bytes.
+ * The embeddings of one graph, in one WebAssembly memory, so that every kernel works on the same bytes.
  *
- *     memory:  | workspace (kernel's own) | row 0 | row 1 | … | row n-1 | room to grow
+ *     memory:  | workspace of the kernel | row 0 | row 1 | … | row n-1 | room to grow
  *     row:     | vector, dim floats | zeros to a multiple of 8 | accumulator | drift | spare, 2 floats |
  *
- * Rows 0 … 2R-1 are the relations' (forward `2r`, reverse `2r + 1`); entity rows follow. `accumulator` is row-wise
- * Adagrad's. `drift` sums the lengths of the row's moves since it was last published. The spare floats keep rows at
- * multiples of 16 bytes.
+ * Rows 0 … 2R-1 belong to the R relations (forward `2r`, reverse `2r + 1`); rows of entities follow. `accumulator` is that
+ * of row-wise Adagrad. `drift` sums the lengths of the row's moves since it was last published. The spare floats keep
+ * rows at multiples of 16 bytes.
  */
 export class Table {
   readonly dim: number;
-  /** dim rounded up to two SIMD registers; the padding is zero and stays zero. */
+  /** dim rounded up to two SIMD registers. The padding is zero and stays zero. */
   readonly paddedDim: number;
   /** Floats from one row to the next. */
   readonly stride: number;
@@ -72,24 +72,24 @@ export class Table {
     return this.#rows;
   }
 
-  /** View of the whole memory as floats. Re-take it after `addRows`: growing gives a new buffer. */
+  /** The whole memory as floats. Take the view again after `addRows`, which can replace the buffer. */
   get floats(): Float32Array {
     return this.#floats;
   }
 
-  /** Index in `floats` of the row's first number. */
+  /** The index in `floats` of the row's first number. */
   at(row: number): number {
     return this.base / FLOAT_BYTES + row * this.stride;
   }
 
-  /** The row's vector, [dim], a view: writes go to the table. */
+  /** The row's vector, [dim]: a view, so that writes go to the table. */
   vector(row: number): Float32Array {
     const start = this.at(row);
     return this.#floats.subarray(start, start + this.dim);
   }
 
   /**
-   * Adds `count` rows of zeros and returns the first.
+   * Adds `count` rows of zeros, and returns the first of them.
    * @throws FatalError when the table is full.
    */
   addRows(count: number): number {

@@ -1,3 +1,5 @@
+import { rowHash } from '../sampling/fixed-candidates.ts';
+
 /**
  * A steady sample of rows: those whose numbers hash lowest. As rows are added it changes by those that take another's
  * place, and never by chance.
@@ -18,7 +20,7 @@ export class RowSample {
     if (rows < this.#seen) this.#restart();
     this.#rows = this.#rows.filter(({ row }) => wanted(row));
     for (; this.#seen < rows; this.#seen++) {
-      const hash = scattered(this.#seen);
+      const hash = rowHash(this.#seen);
       if (this.#rows.length === this.#size && hash >= (this.#rows[0]?.hash ?? 0)) continue;
       if (wanted(this.#seen)) this.#take({ row: this.#seen, hash });
     }
@@ -35,11 +37,4 @@ export class RowSample {
     this.#rows = [];
     this.#seen = 0;
   }
-}
-
-/** A whole number below 2³², scattered (murmur3's finaliser). */
-function scattered(value: number): number {
-  let hash = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

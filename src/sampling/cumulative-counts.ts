@@ -1,10 +1,10 @@
 /**
- * A count for each row, and which row the k-th of all counted things belongs to: a Fenwick tree. A change and a look-up
- * take a step for each binary digit of the number of rows. 4 bytes a row.
+ * A count for each row, and the row of the k-th of all counted things: a Fenwick tree. A change and a lookup take one
+ * step for each binary digit of the number of rows. 4 bytes a row.
  * Source: Fenwick 1994, "A new data structure for cumulative frequency tables".
  */
 export class CumulativeCounts {
-  /** [rows + 1] element i: sum over the rows that end with i, as many as its lowest set bit says. */
+  /** [rows + 1] element i: the sum of the counts of rows i − 2^k … i − 1, where 2^k is the lowest set bit of i. */
   readonly #sums: Int32Array;
   readonly #topStep: number;
   #total = 0;
@@ -24,11 +24,11 @@ export class CumulativeCounts {
     for (let i = row + 1; i < sums.length; i += i & -i) sums[i]! += change;
   }
 
-  /** Starts over with the count of each row: one pass, whatever the counts. */
+  /** Replaces all counts, in one pass. */
   fill(countOf: (row: number) => number): void {
     const sums = this.#sums;
     this.#total = 0;
-    // Rows that are not in use are left alone: memory that was never written costs nothing.
+    // Elements that stay 0 are not written: untouched memory pages cost nothing.
     for (let i = 1; i < sums.length; i++) {
       const count = countOf(i - 1);
       if (sums[i] !== count) sums[i] = count;
@@ -40,7 +40,7 @@ export class CumulativeCounts {
     }
   }
 
-  /** Row of the k-th thing, k below `total`, in the order of rows; and how many things of that row come before it. */
+  /** The row of the k-th thing, in the order of rows, and how many things of that row come before it. k: below `total`. */
   find(k: number): { readonly row: number; readonly offset: number } {
     const sums = this.#sums;
     let at = 0;

@@ -1,6 +1,6 @@
 import type { TypeRows } from './type-rows.ts';
 
-/** A row's place in a fixed shuffle of all rows: murmur3's finaliser, one to one on 32 bits. */
+/** The place of a row in a fixed shuffle of all rows: the finaliser of murmur3, a bijection of 32-bit numbers. */
 export function rowHash(row: number): number {
   let hash = row;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
@@ -9,13 +9,13 @@ export function rowHash(row: number): number {
 }
 
 /**
- * Up to `size` rows of each type to rank against: those with the smallest hash. Uniform over a type's rows, the same
- * for the same rows whatever their history, and changing rarely as rows come.
+ * Up to `size` rows of each type to rank against: those with the smallest hash. They are uniform over the rows of a type,
+ * depend on nothing but these rows, and change rarely as rows are added.
  */
 export class FixedCandidates {
   readonly #size: number;
   readonly #rows: TypeRows;
-  /** By type: rows by ascending hash, or undefined after one of them was dropped. */
+  /** By type: rows by ascending hash; undefined after one of the rows was dropped. */
   readonly #chosen: (number[] | undefined)[];
 
   constructor(options: { types: number; size: number; rows: TypeRows }) {
@@ -24,18 +24,18 @@ export class FixedCandidates {
     this.#chosen = Array.from({ length: options.types }, () => []);
   }
 
-  /** Tells of a row just added to its type. */
+  /** Notes that a row was added to its type. */
   add(row: number, type: number): void {
     const chosen = this.#chosen[type];
     if (chosen !== undefined) this.#insert(chosen, row);
   }
 
-  /** Tells of a row just dropped from its type. */
+  /** Notes that a row was dropped from its type. */
   drop(row: number, type: number): void {
     if (this.#chosen[type]?.includes(row)) this.#chosen[type] = undefined;
   }
 
-  /** The type's candidates. Chosen anew from all rows of the type only after one was dropped. */
+  /** The candidates of a type. They are chosen again from all its rows only after a candidate was dropped. */
   of(type: number): readonly number[] {
     let chosen = this.#chosen[type];
     if (chosen === undefined) {

@@ -1,52 +1,51 @@
-import type { EdgeRows } from './chunks.ts';
+import type { EdgeRows } from '../graph/edge.ts';
 import { CumulativeCounts } from './cumulative-counts.ts';
 import { NeighbourLists } from './neighbour-lists.ts';
 import type { Random } from './random.ts';
-import { RowPlaces } from './row-places.ts';
 import type { PageFile } from './slot-pages.ts';
 
-/** Which end of an edge the candidates stand in for; the other end is the anchor. */
+/** The end of an edge that the candidates replace; the other end is the anchor. */
 export type Side = 'lhs' | 'rhs';
 
-/** Edges and the candidates that may be their negatives on one side. The layout is that of a kernel's chunk. */
+/** Edges, and the candidates to be masked on one side. The layout is that of a kernel's chunk. */
 export interface MaskTask {
   readonly side: Side;
-  /** How many of the edges' elements count. */
+  /** The number of edges. */
   readonly edges: number;
-  /** [edges] rows of the ends kept, of the relations, and of the ends the candidates stand in for. */
+  /** [edges] rows of the kept ends, indices of the relations, rows of the replaced ends. */
   readonly anchors: Int32Array;
   readonly relation: Int32Array;
   readonly positives: Int32Array;
-  /** How many candidates count, and their rows; duplicates are allowed. */
+  /** The number of candidates, and their rows. Duplicates are allowed. */
   count: number;
   readonly candidates: Int32Array;
-  /** [edges, stride] row-major, overwritten up to `count` in each row: 1 where the candidate is a known positive. */
+  /** [edges, stride] row-major, the first `count` of each row overwritten: 1 where the candidate is a known positive. */
   readonly mask: Uint8Array;
   readonly stride: number;
-  /** An anchor with more live edges on this side is a hub: nothing but the edge's own positive is masked for it. */
+  /** An anchor with more live edges on this side is a hub: only the edge's own positive is masked. */
   readonly hub: number;
 }
 
 export interface KnownPositivesOptions {
   readonly maxRows: number;
   readonly maxEdges: number;
-  /** Bytes of memory for the edges, what is beyond them in files; all in memory where it is left out. */
+  /** Bytes of memory for the edges; further edges are in files. Without it, all edges are in memory. */
   readonly memory?: { readonly bytes: number; readonly file: () => PageFile } | undefined;
 }
 
 /**
- * The live edges, so that none of them is taken for a negative. Exact and blind to the order edges came
- * in, as long as no more than `maxEdges` are live. Past that, further edges are not remembered: they are counted in
- * `forgotten`, may be drawn as negatives, and which they are depends on the order.
- * Costs about 10 bytes an edge, twice that at worst, in memory or in a file; and 22 bytes a row.
+ * The live edges, so that none of them is trained as a negative. Exact, and independent of the order in which edges
+ * arrived, up to `maxEdges` live edges. Further edges are only counted, in `forgotten`: they may be drawn as negatives,
+ * and which edges these are depends on the order.
+ * Costs about 10 bytes an edge (20 at worst), in memory or in a file, and 22 bytes a row.
  */
 export class KnownPositives {
   readonly #maxEdges: number;
   readonly #byLhs: NeighbourLists;
   readonly #byRhs: NeighbourLists;
-  /** Edges by lhs: together with the sorted lists, a numbering of all edges that only depends on which there are. */
+  /** Edges counted by lhs. With the sorted lists, this numbers the edges, independent of the order of arrival. */
   readonly #out: CumulativeCounts;
-  /** Of a task being done. */
+  /** Scratch of `mask`. */
   readonly #candidates = new RowPlaces();
   readonly #anchors = new RowPlaces();
   #edges = 0;
@@ -60,30 +59,31 @@ export class KnownPositives {
     this.#out = new CumulativeCounts(maxRows);
   }
 
-  /** Edges remembered. */
+  /** The number of edges remembered. */
   get edges(): number {
     return this.#edges;
   }
 
-  /** Live edges not remembered. */
+  /** The number of live edges not remembered. */
   get forgotten(): number {
     return this.#forgotten;
   }
 
-  /** Takes in one of the edges that were live before; `settle` must follow the last. */
+  /** Adds one of many edges at the start. `settle` must follow the last of them. */
   load(lhs: number, relation: number, rhs: number): void {
     if (!this.#hasRoom()) return;
     this.#byLhs.load(lhs, rhs, relation);
     this.#byRhs.load(rhs, lhs, relation);
   }
 
+  /** Ends the loading of edges. */
   settle(): void {
     this.#byLhs.settle();
     this.#byRhs.settle();
     this.#out.fill((row) => this.#byLhs.count(row));
   }
 
-  /** Takes in an edge that is not live yet; relation: its index, at most 255. */
+  /** Adds an edge that is not live yet. relation: an index, at most 255. */
   add(lhs: number, relation: number, rhs: number): void {
     if (!this.#hasRoom()) return;
     this.#byLhs.add(lhs, rhs, relation);
@@ -100,7 +100,7 @@ export class KnownPositives {
     return true;
   }
 
-  /** Takes out an edge that is live. */
+  /** Removes a live edge. */
   remove(lhs: number, relation: number, rhs: number): void {
     if (this.#byLhs.remove(lhs, rhs, relation)) {
       this.#byRhs.remove(rhs, lhs, relation);
@@ -117,7 +117,7 @@ export class KnownPositives {
       : this.#byRhs.find(rhs, lhs, relation) >= 0;
   }
 
-  /** Edges remembered whose lhs is one of the rows from `first` on, in order. */
+  /** The remembered edges whose lhs is one of `rows` rows from `first` on, in order. */
   out(first: number, rows: number): EdgeRows {
     let count = 0;
     for (let row = first; row < first + rows; row++) count += this.#byLhs.count(row);
@@ -136,22 +136,22 @@ export class KnownPositives {
     return { lhs, relation, rhs };
   }
 
-  /** A remembered edge, each equally likely; there must be one. The same edges give the same draws, however they came. */
+  /** A remembered edge, each equally likely; there must be one. The draw does not depend on the order of arrival. */
   draw(random: Random): { readonly lhs: number; readonly relation: number; readonly rhs: number } {
     const { row, offset } = this.#out.find(random.below(this.#edges));
     const slot = this.#byLhs.slot(row, offset);
     return { lhs: row, relation: this.#byLhs.relations[slot]!, rhs: this.#byLhs.neighbours[slot]! };
   }
 
-  /** How many live edges of any relation have the row as rhs. */
+  /** The number of remembered edges, of any relation, with the row as rhs. */
   inDegree(row: number): number {
     return this.#byRhs.count(row);
   }
 
   /**
-   * Fills the task's mask: known positives of each edge's anchor and relation, except for hubs, and the edge's own positive
-   * even if it is no longer live. Walks the lists of the anchors, one for each edge, or those of the candidates, each once for all
-   * edges, whichever are shorter together: there may be hubs among either.
+   * Fills the task's mask: for each edge its own positive, live or not, and the known positives of its anchor and relation
+   * unless the anchor is a hub. Walks either the lists of the anchors (one per edge) or those of the candidates (each once
+   * for all edges), whichever are shorter in total, since either may contain hubs.
    */
   mask(task: MaskTask): void {
     const { edges, anchors, positives, count, candidates, mask, stride, hub } = task;
@@ -207,8 +207,48 @@ export class KnownPositives {
     }
   }
 
-  /** Marks every candidate that is this row, in the line of the mask that starts there. */
+  /** Marks every candidate that is this row, in the mask row that starts at `line`. */
   #mark(row: number, mask: Uint8Array, line: number): void {
     for (let k = this.#candidates.last(row); k >= 0; k = this.#candidates.previous(k)) mask[line + k] = 1;
+  }
+}
+
+/** A power of two, a few times the rows of a chunk, and small enough for the first-level cache. */
+const BUCKETS = 1024;
+
+/** The places of each row in a short list: a hash table by the low bits of the row, chained through the list itself. */
+export class RowPlaces {
+  /** [BUCKETS] 1 + the last place in the bucket, or 0. */
+  readonly #heads = new Int32Array(BUCKETS);
+  /** [places] 1 + the previous place in the same bucket, or 0. */
+  #before = new Int32Array(256);
+  #rows: Int32Array = new Int32Array(0);
+
+  /** Replaces the list by the first `count` of `rows`, duplicates allowed. The list is not copied. */
+  fill(rows: Int32Array, count: number): void {
+    this.#rows = rows;
+    if (this.#before.length < count) this.#before = new Int32Array(2 * count);
+    const [heads, before] = [this.#heads, this.#before];
+    heads.fill(0);
+    for (let place = 0; place < count; place++) {
+      const bucket = rows[place]! & (BUCKETS - 1);
+      before[place] = heads[bucket]!;
+      heads[bucket] = place + 1;
+    }
+  }
+
+  /** The last place of a row, or -1. */
+  last(row: number): number {
+    return this.#from(this.#heads[row & (BUCKETS - 1)]!, row);
+  }
+
+  /** The previous place of the row at `place`, or -1. */
+  previous(place: number): number {
+    return this.#from(this.#before[place]!, this.#rows[place]!);
+  }
+
+  #from(place: number, row: number): number {
+    for (let k = place; k !== 0; k = this.#before[k - 1]!) if (this.#rows[k - 1] === row) return k - 1;
+    return -1;
   }
 }

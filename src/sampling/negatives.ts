@@ -1,20 +1,20 @@
+import type { EdgeRows } from '../graph/edge.ts';
 import type { Chunk } from '../model/kernel.ts';
-import type { EdgeRows, TypePair } from './chunks.ts';
+import type { TypePair } from './batch.ts';
 import type { KnownPositives } from './known-positives.ts';
-import { NegativePool } from './negative-pool.ts';
 import type { Random } from './random.ts';
 import type { TypeRows } from './type-rows.ts';
 
-/** So many live edges make a row a hub: to mask all of them costs much, and keeps its many neighbours from being told apart. */
+/** A row with more live edges is a hub. Masking all its neighbours is slow, and keeps the model from telling them apart. */
 const HUB = 1_000;
 
-/** What of a relation decides how its edges are trained. */
+/** How the edges of a relation are trained. */
 export interface TrainedRelation extends TypePair {
-  /** What the loss of its edges is multiplied by; 1 where it is left out. */
+  /** Factor on the loss of the relation's edges; default 1. */
   readonly weight?: number;
 }
 
-/** Fills kernels' chunks: the edges, candidates for both sides, and which of them are no negatives. */
+/** Fills the chunks of a kernel: edges, candidates for both sides, and masks. */
 export class Negatives {
   readonly #pool: NegativePool;
   readonly #known: KnownPositives;
@@ -23,9 +23,9 @@ export class Negatives {
   readonly #inBatch: boolean;
 
   /**
-   * uniform: how many candidates a side are drawn uniformly; pool: of how many rows of their type in each batch, 0 for
-   * all. inBatch: the chunk's own entities are candidates as well, each as often as it is in an edge: what is popular is
-   * then a negative in proportion, and its scores say how much more it is chosen than by all, not how much.
+   * uniform: candidates per side that are drawn uniformly; pool: see {@link NegativePool}, 0 for none.
+   * inBatch: whether the entities of the chunk are candidates too, each as often as it is in an edge. Popular entities are
+   * then negatives in proportion to their popularity, and scores express preference beyond popularity.
    */
   constructor(options: {
     rows: TypeRows;
@@ -42,15 +42,15 @@ export class Negatives {
     this.#inBatch = options.inBatch;
   }
 
-  /** Begins a batch: its uniform candidates are drawn anew. */
+  /** Begins a batch, with a new pool. */
   startBatch(): void {
     this.#pool.renew();
   }
 
   /**
-   * Puts some of a batch's edges in the chunk: `picked` has their indices. Candidates of a side are, if in-batch ones are
-   * wanted, the chunk's own entities of that side, one an edge; then `uniform` rows of their type, with replacement. rhs is
-   * drawn before lhs.
+   * Fills the chunk with the edges of a batch whose indices are in `picked`. The candidates of a side are the chunk's own
+   * entities of that side (if in-batch candidates are wanted), one per edge, then `uniform` rows of their type, drawn with
+   * replacement. rhs is drawn before lhs.
    */
   fill(chunk: Chunk, edges: EdgeRows, picked: Int32Array, random: Random): void {
     const count = picked.length;
@@ -80,13 +80,64 @@ export class Negatives {
     const shared = { edges: chunk.edges, relation: chunk.relation, stride: chunk.maxCandidates, hub: HUB };
     this.#known.mask({
       ...shared,
-      ...{ side: 'rhs', anchors: chunk.lhs, positives: chunk.rhs },
-      ...{ count: chunk.rhsCount, candidates: chunk.rhsCandidates, mask: chunk.rhsMask },
+      side: 'rhs',
+      anchors: chunk.lhs,
+      positives: chunk.rhs,
+      count: chunk.rhsCount,
+      candidates: chunk.rhsCandidates,
+      mask: chunk.rhsMask,
     });
     this.#known.mask({
       ...shared,
-      ...{ side: 'lhs', anchors: chunk.rhs, positives: chunk.lhs },
-      ...{ count: chunk.lhsCount, candidates: chunk.lhsCandidates, mask: chunk.lhsMask },
+      side: 'lhs',
+      anchors: chunk.rhs,
+      positives: chunk.lhs,
+      count: chunk.lhsCount,
+      candidates: chunk.lhsCandidates,
+      mask: chunk.lhsMask,
     });
+  }
+}
+
+/**
+ * A pool of uniformly drawn rows of each type, from which a batch draws its uniform negatives: a batch draws the same row
+ * several times. Over many batches each row is a negative as often as without a pool, but fewer rows move in one batch,
+ * and commits, which write every moved row, are smaller. A place in the pool is filled when it is first drawn, so that a
+ * small batch draws as if without a pool.
+ */
+export class NegativePool {
+  readonly #rows: TypeRows;
+  readonly #places: number;
+  /** By type: [places] the row in each place, valid if `#filled` has the current batch. */
+  readonly #pools: Int32Array[] = [];
+  /** By type: [places] the batch in which the place was filled. */
+  readonly #filled: Uint32Array[] = [];
+  /** The current batch. Starts at 1, since 0 in `#filled` means never filled. */
+  #batch = 1;
+
+  /** places: rows of each type in the pool; 0: no pool, each draw is from all rows of the type. */
+  constructor(rows: TypeRows, places: number) {
+    this.#rows = rows;
+    this.#places = places;
+  }
+
+  /** Empties the pool. Must be called before the first draw of a batch, since rows of the old pool may have been dropped. */
+  renew(): void {
+    this.#batch++;
+  }
+
+  /** A row of the type; over many batches all rows are equally likely. The type must have a row. */
+  draw(type: number, random: Random): number {
+    if (this.#rows.count(type) <= this.#places || this.#places === 0) return this.#rows.draw(type, random);
+    this.#pools[type] ??= new Int32Array(this.#places);
+    this.#filled[type] ??= new Uint32Array(this.#places);
+    const place = random.below(this.#places);
+    const pool = this.#pools[type];
+    const filled = this.#filled[type];
+    if (filled[place] !== this.#batch) {
+      filled[place] = this.#batch;
+      pool[place] = this.#rows.draw(type, random);
+    }
+    return pool[place]!;
   }
 }

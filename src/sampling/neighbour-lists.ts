@@ -1,28 +1,28 @@
 import { SlotPages, type SlotPagesOptions } from './slot-pages.ts';
 
-/** A block has 2^k slots, k below this. */
+/** Block sizes: 2^k slots for k below this. */
 const CLASSES = 32;
 const RELATIONS = 256;
 
 /**
- * One list of (neighbour, relation) a row.
+ * A list of (neighbour, relation) for each row.
  *
  *     a page:   | row 7's block: 4 slots, 3 used | row 2's block of 4 | a free block of 4 | …
  *     pages:    | row 5's block: as many pages as it takes | …
  *
- * A block holds 2^k slots and is the row's alone; a page has blocks of one size. A full block's entries move to one of twice the
- * size, and it waits to be used again. 5 bytes a slot, in memory or not (`SlotPages`).
+ * A block of 2^k slots belongs to one row; a page has blocks of one size. When a block is full, its entries move to a block
+ * of twice the size, and the old block is used again by another row. 5 bytes a slot, in memory or in a file (`SlotPages`).
  *
- * Sorted, a list is in the order of neighbour, then relation, whatever order its entries came in: that costs a move of half
- * the list with each entry that comes or goes. Otherwise order within a list means nothing.
+ * A sorted list is ordered by neighbour, then relation, whatever the order of arrival; each change moves half the list on
+ * average. An unsorted list has no defined order.
  */
 export class NeighbourLists {
   readonly #pages: SlotPages;
-  /** [rows, 2] where a row's block starts, and how many entries it has: looked at together, of rows far from each other. */
+  /** [rows, 2] the start of the row's block and the number of its entries, side by side for one memory access. */
   readonly #lists: Int32Array;
   /** 0: no block; k: a block of 2^(k - 1) slots. */
   readonly #size: Uint8Array;
-  /** By size: blocks that were given back, and where the page ends in which there is still room for others. */
+  /** By size: blocks to be used again; the next new block, and the end of its page. */
   readonly #free: number[][] = Array.from({ length: CLASSES }, () => []);
   readonly #next = new Float64Array(CLASSES);
   readonly #end = new Float64Array(CLASSES);
@@ -35,12 +35,12 @@ export class NeighbourLists {
     this.#size = new Uint8Array(maxRows);
   }
 
-  /** The neighbours in memory, see `slot`. Re-take it after `add`. */
+  /** The neighbours in memory, indexed by `slot`. Take the array again after `add`. */
   get neighbours(): Int32Array {
     return this.#pages.neighbours;
   }
 
-  /** Relation index of each neighbour. */
+  /** The relation index of each neighbour. */
   get relations(): Uint8Array {
     return this.#pages.relations;
   }
@@ -49,7 +49,7 @@ export class NeighbourLists {
     return this.#lists[2 * row + 1]!;
   }
 
-  /** Entries of the first so many of the rows in all; a row that has more than `most` counts for none. */
+  /** The entries of the first `first` rows in total. Rows with more than `most` entries are left out. */
   total(rows: Int32Array, first: number, most: number): number {
     const lists = this.#lists;
     let total = 0;
@@ -60,12 +60,12 @@ export class NeighbourLists {
     return total;
   }
 
-  /** Where the row's entry `i` is in `neighbours` and `relations`, until any other entry is asked for. */
+  /** The index of the row's entry `i` in `neighbours` and `relations`, valid until another slot is asked for. */
   slot(row: number, i: number): number {
     return this.#pages.at(this.#lists[2 * row]! + i);
   }
 
-  /** Of so many entries from that slot on, how many lie one behind the other: all but those of the longest lists. */
+  /** How many of the `left` entries from `slot` on are contiguous: all of them, unless the list is longer than a page. */
   run(slot: number, left: number): number {
     return Math.min(left, this.#pages.pageSlots - (slot & (this.#pages.pageSlots - 1)));
   }
@@ -76,20 +76,20 @@ export class NeighbourLists {
     else this.#insert(row, place, neighbour, relation);
   }
 
-  /** Adds one of many: not in its place before `settle`, which must come before anything else. */
+  /** Adds one of many entries, unsorted. `settle` must follow before any other use. */
   load(row: number, neighbour: number, relation: number): void {
     const place = this.#room(row);
     this.#set(this.#changing(row, place), neighbour, relation);
     this.#lists[2 * row + 1] = place + 1;
   }
 
-  /** Puts the entries of lists that were loaded in their places. */
+  /** Sorts the loaded lists. */
   settle(): void {
     if (!this.#sorted) return;
     for (let row = 0; row < this.#size.length; row++) if (this.count(row) > 1) this.#sort(row);
   }
 
-  /** Takes one entry out; false when it isn't there. */
+  /** Removes an entry; false where there is none. */
   remove(row: number, neighbour: number, relation: number): boolean {
     const place = this.find(row, neighbour, relation);
     if (place < 0) return false;
@@ -102,7 +102,7 @@ export class NeighbourLists {
     return true;
   }
 
-  /** Place of an entry in its list, or -1. */
+  /** The place of an entry in its list, or -1. */
   find(row: number, neighbour: number, relation: number): number {
     const count = this.count(row);
     const { neighbours, relations } = this;
@@ -123,7 +123,7 @@ export class NeighbourLists {
     return -1;
   }
 
-  /** As `slot`, of an entry that is going to be changed, and what follows it in its page. */
+  /** As `slot`, for an entry that is going to be changed together with what follows it in its page. */
   #changing(row: number, i: number): number {
     return this.#pages.changing(this.#lists[2 * row]! + i);
   }
@@ -133,7 +133,7 @@ export class NeighbourLists {
     this.relations[slot] = relation;
   }
 
-  /** Puts an entry at its place and moves those from there on by one: in each page, its last is the next one's first. */
+  /** Inserts an entry and shifts the following ones; the last entry of each page becomes the first of the next page. */
   #insert(row: number, place: number, neighbour: number, relation: number): void {
     const count = this.#room(row);
     let [ofNeighbour, ofRelation] = [neighbour, relation];
@@ -151,7 +151,7 @@ export class NeighbourLists {
     this.#lists[2 * row + 1] = count + 1;
   }
 
-  /** Moves those behind a place by one to the front: in each page, the next one's first is its last. */
+  /** Closes the gap at a place; the first entry of each following page becomes the last of the page before. */
   #close(row: number, place: number): void {
     const count = this.count(row);
     for (let from = place; from < count; ) {
@@ -173,7 +173,7 @@ export class NeighbourLists {
     this.#set(this.#changing(row, place), neighbour, relation);
   }
 
-  /** First place of a sorted list whose entry is not before this one. */
+  /** The first place in a sorted list whose entry is not before this entry. */
   #place(row: number, neighbour: number, relation: number): number {
     const { neighbours, relations } = this;
     let low = 0;
@@ -203,7 +203,7 @@ export class NeighbourLists {
     }
   }
 
-  /** Each entry as one number, by which they are in order. */
+  /** The entries, each as one number that sorts as the entry does. */
   #copy(row: number, count: number): Float64Array {
     const keys = new Float64Array(count);
     for (let from = 0; from < count; ) {
@@ -217,7 +217,7 @@ export class NeighbourLists {
     return keys;
   }
 
-  /** How many entries the row has, with room for one more. */
+  /** Makes room for one more entry, and returns the number of entries. */
   #room(row: number): number {
     const count = this.count(row);
     const size = this.#size[row]!;

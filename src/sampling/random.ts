@@ -5,15 +5,15 @@ const WARM_UP = 16;
 const TWO_32 = 4_294_967_296;
 
 /**
- * Seeded random numbers whose state can be stored and taken up again: xoshiro128**, period 2^128 - 1.
+ * Seeded random numbers whose state can be stored and continued: xoshiro128**, period 2^128 - 1.
  * Source: Blackman and Vigna 2021, "Scrambled linear pseudorandom number generators"; seeded by splitmix32.
  */
 export class Random {
   readonly #state: Uint32Array;
 
   /**
-   * Goes on from a stored state.
-   * @throws ShapeError unless it is 4 words, not all zero (a zero state would give zeros for ever).
+   * Continues from a stored state.
+   * @throws ShapeError unless the state is 4 words, not all zero (a zero state gives zeros for ever).
    */
   constructor(state: Uint32Array) {
     if (state.length !== WORDS || state.every((word) => word === 0)) {
@@ -29,12 +29,12 @@ export class Random {
     const low = seed >>> 0;
     const high = Math.floor(seed / TWO_32) >>> 0;
     const random = new Random(Uint32Array.of(...splitmix(low), ...splitmix(~high)));
-    // Seeds that share a half start alike; a few draws mix the halves.
+    // Seeds that share a half give similar first numbers; a few draws mix the halves.
     for (let i = 0; i < WARM_UP; i++) random.next();
     return random;
   }
 
-  /** A copy of the state, to be handed to the constructor later. */
+  /** A copy of the state, for the constructor. */
   state(): Uint32Array {
     return Uint32Array.from(this.#state);
   }
@@ -60,13 +60,13 @@ export class Random {
     return this.next() / TWO_32;
   }
 
-  /** A whole number uniform in 0 … n - 1; n up to 2^31. Off uniform by at most n / 2^32: one draw each, no rejection. */
+  /** An integer uniform in 0 … n - 1, n up to 2^31. One draw, no rejection: the bias is at most n / 2^32. */
   below(n: number): number {
     return Math.floor((this.next() / TWO_32) * n);
   }
 }
 
-/** Two words from one by splitmix32; the first alone is one to one. */
+/** Two words from one, by splitmix32. The first word is a bijection of the seed. */
 function splitmix(seed: number): [number, number] {
   return [mixed(seed + 0x9e3779b9), mixed(seed + 2 * 0x9e3779b9)];
 }

@@ -1,25 +1,25 @@
 import { FatalError } from '../errors/errors.ts';
 
-/** Where the pages are that are not in memory. */
+/** The pages that are not in memory. */
 export interface PageFile {
-  /** Keeps a page: its arrays, one entry for each slot. */
+  /** Writes a page: two arrays with one element per slot. */
   write(page: number, neighbours: Int32Array, relations: Uint8Array): void;
-  /** Fills the arrays with a page that was written. */
+  /** Fills the arrays with a written page. */
   read(page: number, neighbours: Int32Array, relations: Uint8Array): void;
 }
 
 export interface SlotPagesOptions {
   /** A power of two. */
   readonly pageSlots?: number;
-  /** What of it is in memory at most; all where it is left out. The rest is in the file, which is made with the first page of it. */
+  /** Most bytes in memory; further pages are in the file, which is made when the first page is written. Default: no limit. */
   readonly inMemory?: { readonly bytes: number; readonly file: () => PageFile } | undefined;
 }
 
-/** 2.5 KiB: a list of a few hundred neighbours is in one, and one is read in a microsecond or two. */
+/** 2.5 KiB a page: enough for a few hundred neighbours, and read in one or two microseconds. */
 const PAGE_SLOTS = 512;
 /** A slot's number is an i32. */
 const MAX_SLOTS = 2 ** 31;
-/** Fewer would be moved in and out all the time. */
+/** With fewer frames, pages would be read and written all the time. */
 const LEAST_FRAMES = 4;
 /** A neighbour and its relation. */
 const SLOT_BYTES = 5;
@@ -28,9 +28,9 @@ const USED = 1;
 const CHANGED = 2;
 
 /**
- * Slots of (neighbour, relation) in pages. Frames hold those in memory, one behind the other in two flat arrays; where they may
- * be no more, a page that is needed takes the frame of one that was not used for a while (the clock algorithm: Corbato 1968).
- * What one method gives is an index into both arrays, good until the next is called.
+ * Slots of (neighbour, relation) in pages. Pages in memory are in frames of two flat arrays. When all frames are taken, a
+ * needed page replaces one that was not used for a while (the clock algorithm: Corbato 1968). Methods return an index into
+ * both arrays that is valid until the next call.
  */
 export class SlotPages {
   readonly pageSlots: number;
@@ -42,7 +42,7 @@ export class SlotPages {
   #frames = 0;
   #neighbours: Int32Array;
   #relations: Uint8Array;
-  /** By page: its frame, or OUT. By frame: its page, and what was done with it. */
+  /** By page: its frame, or OUT. By frame: its page, and USED and CHANGED flags. */
   #frameOf = new Int32Array(16);
   #pageOf = new Int32Array(16);
   #marks = new Uint8Array(16);
@@ -58,7 +58,7 @@ export class SlotPages {
     this.#relations = new Uint8Array(16 * pageSlots);
   }
 
-  /** [frames, pageSlots]. Re-take both after `add`. */
+  /** [frames, pageSlots]. Take both arrays again after `add`. */
   get neighbours(): Int32Array {
     return this.#neighbours;
   }
@@ -67,7 +67,7 @@ export class SlotPages {
     return this.#relations;
   }
 
-  /** New pages, one behind the other, with anything in their slots. Gives the first one's number. */
+  /** Adds contiguous pages with undefined content, and returns the number of the first. */
   add(count: number): number {
     const first = this.#pages;
     if ((first + count) * this.pageSlots > MAX_SLOTS) {
@@ -85,12 +85,12 @@ export class SlotPages {
     return first;
   }
 
-  /** Where a slot is, its page in memory from now on. */
+  /** Brings the slot's page into memory, and returns the index of the slot. */
   at(slot: number): number {
     return this.#touch(slot, USED);
   }
 
-  /** The same, where slots of its page are going to be changed. */
+  /** As `at`, where slots of the page are going to be changed. */
   changing(slot: number): number {
     return this.#touch(slot, USED | CHANGED);
   }
@@ -116,7 +116,7 @@ export class SlotPages {
     this.#marks[frame] = marks;
   }
 
-  /** A frame whose page is not in memory any longer. */
+  /** Moves a page out of memory, and returns its frame. */
   #freed(): number {
     for (;;) {
       const frame = this.#hand;

@@ -1,19 +1,19 @@
 import { ShapeError } from '../errors/errors.ts';
 import type { Random } from './random.ts';
 
-/** Type of a row that is no entity's: a relation's, a dropped one, or one not in use yet. */
+/** The type of a row that no entity has: the row of a relation, dropped, or not in use yet. */
 export const NO_TYPE = 255;
 
 /**
- * The rows of each entity type, ascending. The order is by row number and nothing else, so that draws are the same
- * before and after a restart.
+ * The rows of each entity type, ascending. The order depends on nothing else, so that draws are the same before and after
+ * a restart.
  */
 export class TypeRows {
   readonly #typeOf: Uint8Array;
   readonly #rows: Int32Array[];
   readonly #counts: Int32Array;
 
-  /** types: how many entity types, at most 255; maxRows: the table's. */
+  /** types: the number of entity types, at most 255; maxRows: that of the table. */
   constructor(types: number, maxRows: number) {
     if (types > NO_TYPE) throw new ShapeError(`${types} entity types; at most ${NO_TYPE} are possible`);
     this.#typeOf = new Uint8Array(maxRows).fill(NO_TYPE);
@@ -21,24 +21,24 @@ export class TypeRows {
     this.#counts = new Int32Array(types);
   }
 
-  /** Index of the row's entity type, or {@link NO_TYPE}. */
+  /** The index of the row's entity type, or {@link NO_TYPE}. */
   typeOf(row: number): number {
     return this.#typeOf[row] ?? NO_TYPE;
   }
 
-  /** How many rows a type has. */
+  /** The number of rows of a type. */
   count(type: number): number {
     return this.#counts[type] ?? 0;
   }
 
-  /** [count] rows of a type, ascending: a view, good until the next change. */
+  /** [count] rows of a type, ascending: a view, valid until the next change. */
   rows(type: number): Int32Array {
     return this.#rows[type]!.subarray(0, this.count(type));
   }
 
   /**
    * Appends a row to its type.
-   * @throws ShapeError when the type is unknown or the row isn't above all others of its type.
+   * @throws ShapeError when the type is unknown or the row is not above all others of its type.
    */
   add(row: number, type: number): void {
     const count = this.count(type);
@@ -52,8 +52,8 @@ export class TypeRows {
   }
 
   /**
-   * Puts rows in their places among those of a type: one pass over these, however many come. added: ascending.
-   * @throws ShapeError when the type is unknown, or one of them is of a type already.
+   * Merges rows into those of a type, in one pass. added: ascending.
+   * @throws ShapeError when the type is unknown, or an added row already has a type.
    */
   insert(added: Int32Array, type: number): void {
     for (const row of added) {
@@ -71,7 +71,7 @@ export class TypeRows {
     for (const row of added) this.#typeOf[row] = type;
   }
 
-  /** The rows of a type, with room for so many. */
+  /** The rows of a type, with room for `count`. */
   #room(type: number, count: number, row: number | undefined): Int32Array {
     const rows = this.#rows[type];
     if (rows === undefined) {
@@ -84,7 +84,7 @@ export class TypeRows {
     return grown;
   }
 
-  /** Takes rows out. One pass over each type concerned, however many rows go. */
+  /** Removes rows, in one pass over each type concerned. */
   drop(dropped: Int32Array): void {
     const concerned = new Set<number>();
     for (const row of dropped) {
@@ -105,7 +105,7 @@ export class TypeRows {
     }
   }
 
-  /** A row of the type, each equally likely. The type must have one. */
+  /** A row of the type, each equally likely. The type must have a row. */
   draw(type: number, random: Random): number {
     return this.#rows[type]![random.below(this.#counts[type]!)]!;
   }

@@ -6,7 +6,7 @@ import type { Manifest } from '../../src/backup/manifest.ts';
 import { readBackup } from '../../src/backup/read.ts';
 import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
-import { filled } from '../graph/check-fixture.ts';
+import { filled } from '../graph/check/check-fixture.ts';
 import { scanned } from '../graph/store-conformance.ts';
 
 export const ABOUT = { store: 'main', at: '2030-01-01T00:00:00.000Z', set: ['dim=2'] };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readManifest } from '../../src/backup/manifest.ts';
 import { writeBackup } from '../../src/backup/write.ts';
-import { filled } from '../graph/check-fixture.ts';
+import { filled } from '../graph/check/check-fixture.ts';
 import { ABOUT, everything, type Folder, folder, large, read } from './backup-fixture.ts';
 
 let at: Folder;

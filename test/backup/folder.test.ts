@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkTarget, graphsIn } from '../../src/backup/folder.ts';
 import { writeBackup } from '../../src/backup/write.ts';
-import { filled } from '../graph/check-fixture.ts';
+import { filled } from '../graph/check/check-fixture.ts';
 import { ABOUT, type Folder, folder } from './backup-fixture.ts';
 
 let at: Folder;

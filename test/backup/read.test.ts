@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/backup/files.ts';
 import { type Manifest, readManifest } from '../../src/backup/manifest.ts';
 import { writeBackup } from '../../src/backup/write.ts';
-import { filled } from '../graph/check-fixture.ts';
+import { filled } from '../graph/check/check-fixture.ts';
 import { ABOUT, type Folder, folder, forge, large, read } from './backup-fixture.ts';
 
 let at: Folder;
@@ -49,27 +49,25 @@ describe('a damaged backup', () => {
     const flipped = Buffer.from(whole);
     flipped[whole.length >> 1] = (whole[whole.length >> 1] ?? 0) ^ 0x10;
     await writeFile(chunk(), flipped);
-    await expect(readAgain()).rejects.toMatchObject(
-      damagedAt(chunk(), /its bytes are not those its name says/),
-    );
+    await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /its SHA-256 is not its name/));
     await truncate(chunk(), whole.length - 1);
     await expect(readAgain()).rejects.toMatchObject(
-      damagedAt(chunk(), /it is missing or has not the \d+ bytes/),
+      damagedAt(chunk(), /it is missing, or its size is not \d+ bytes/),
     );
     await writeFile(chunk(), Buffer.concat([whole, Buffer.of(0)]));
-    await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /it is missing or has not/));
+    await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /it is missing, or its size is not/));
     await rm(chunk());
-    await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /it is missing or has not/));
+    await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /it is missing, or its size is not/));
   });
 
   test('is refused for a manifest that was changed or cut, or is none', async () => {
     const text = await readFile(manifestFile(), 'utf8');
     for (const [changed, reason] of [
-      [text.replace('"step":7', '"step":8'), /its checksum does not fit/],
-      [text.replace(/,"checksum":"[0-9a-f]+"/, ''), /its checksum does not fit/],
+      [text.replace('"step":7', '"step":8'), /its checksum does not match/],
+      [text.replace(/,"checksum":"[0-9a-f]+"/, ''), /its checksum does not match/],
       [text.slice(0, -20), /JSON/],
-      ['[]', /it is no manifest/],
-      ['{"a":1}', /it is no manifest/],
+      ['[]', /it is not a manifest/],
+      ['{"a":1}', /it is not a manifest/],
     ] as const) {
       expect(changed).not.toBe(text);
       await writeFile(manifestFile(), changed);
@@ -104,7 +102,7 @@ describe('a damaged backup', () => {
     await forge(at.path, (before) => ({ ...before, format: 2 }));
     await expect(readManifest(at.path, 'test')).rejects.toMatchObject({
       code: 'backup-format',
-      message: expect.stringContaining('is of format 2, and this version reads format 1'),
+      message: expect.stringContaining('has format 2, and this version reads format 1'),
     });
   });
 
@@ -133,13 +131,13 @@ describe('a damaged backup', () => {
   test('is refused for entries too few, twice, or out of order', async () => {
     const one = (key: string) => Buffer.from(`010000000000${key}`, 'hex');
     await replaceChunk(Buffer.concat([one('62'), one('61')]), { entries: 2 });
-    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not rise/));
+    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not ascend/));
     await replaceChunk(Buffer.concat([one('62'), one('62')]), { entries: 2 });
-    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not rise/));
+    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not ascend/));
 
     ({ manifest } = await writeBackup(at.path, await large(), ABOUT));
     await forge(at.path, (before) => ({ ...before, chunks: before.chunks.toReversed() }));
-    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not rise/));
+    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not ascend/));
     await forge(at.path, (before) => ({ ...before, chunks: before.chunks.toReversed().slice(1) }));
     await expect(readAgain()).rejects.toMatchObject(damagedAt(at.path, /entries, the manifest says 32921/));
   });

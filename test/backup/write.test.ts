@@ -6,7 +6,7 @@ import { writeBackup } from '../../src/backup/write.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { encodeHead, fingerprint } from '../../src/graph/head.ts';
 import type { Entry, Store } from '../../src/graph/store.ts';
-import { filled, HEAD_OF_FILLED, put } from '../graph/check-fixture.ts';
+import { filled, HEAD_OF_FILLED, put } from '../graph/check/check-fixture.ts';
 import { graph, MODEL } from '../graph/graph-fixture.ts';
 import { ABOUT, chunkFiles, everything, type Folder, folder, large, read } from './backup-fixture.ts';
 
@@ -133,7 +133,7 @@ describe('a backup', () => {
     const failure = {
       name: 'FatalError',
       code: 'backup-write',
-      message: expect.stringMatching(/The backup before this one is as it was; free space/),
+      message: expect.stringMatching(/The previous backup is unchanged; free space/),
     };
     await writeFile(join(at.path, 'file'), '');
     await expect(writeBackup(join(at.path, 'file'), store, ABOUT)).rejects.toMatchObject(failure);

@@ -81,10 +81,7 @@ describe('twhin check', () => {
     const found = await here.run('check', '--graph', 'engagement');
     expect([found.code, found.out.slice(2, 4)]).toEqual([
       1,
-      [
-        '  WRONG    reverse-missing 1: edges lack their entry the other way round',
-        '             user:u0 likes tweet:t',
-      ],
+      ['  WRONG    reverse-missing 1: edges lack their reverse entry', '             user:u0 likes tweet:t'],
     ]);
     expect(found.out[4]).toMatch(
       /twhin check --graph engagement --repair.*twhin restore.*twhin replay.*promote/,

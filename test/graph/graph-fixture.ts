@@ -3,9 +3,9 @@ import { EntityIndex } from '../../src/graph/entity-index.ts';
 import { type Commit, type EntityRecord, GraphStore } from '../../src/graph/graph-store.ts';
 import type { Head } from '../../src/graph/head.ts';
 import { Layout } from '../../src/graph/layout.ts';
-import { MemoryStore } from '../../src/graph/memory-store.ts';
 import type { NumberedPart } from '../../src/graph/outbox.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
+import { MemoryStore } from './memory-store.ts';
 
 export const MODEL = {
   dim: 2,

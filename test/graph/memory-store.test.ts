@@ -1,4 +1,4 @@
-import { MemoryStore } from '../../src/graph/memory-store.ts';
+import { MemoryStore } from './memory-store.ts';
 import { storeConformance } from './store-conformance.ts';
 
 storeConformance('MemoryStore', { open: async () => new MemoryStore() });

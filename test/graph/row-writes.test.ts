@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type Commit, GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
-import { MemoryStore } from '../../src/graph/memory-store.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { commitOf, HEAD, MODEL, user } from './graph-fixture.ts';
+import { MemoryStore } from './memory-store.ts';
 
 const ROWS = 5_000;
 

@@ -1,7 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
-import { MemoryStore } from '../../src/graph/memory-store.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
 import { graphStore, updater } from '../pipeline/updater-fixture.ts';
 import { freshTopic } from './collector.ts';

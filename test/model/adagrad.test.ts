@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { rateOf, sumOfSquares } from '../../src/model/adagrad.ts';
+import { RowUpdater, rateOf, sumOfSquares } from '../../src/model/adagrad.ts';
+import { Table } from '../../src/model/table.ts';
 
 test("the rate is divided by the accumulator's root, and finite at 0", () => {
   expect(rateOf(16, 0.8)).toBeCloseTo(0.2, 8);
@@ -9,4 +10,53 @@ test("the rate is divided by the accumulator's root, and finite at 0", () => {
 test.each([0, 1, 2, 3, 4, 5, 8, 11])('all of %i numbers are in the sum of squares', (dim) => {
   const expected = (dim * (dim + 1) * (2 * dim + 1)) / 6;
   expect(sumOfSquares(Float64Array.from({ length: dim }, (_, k) => -(k + 1)))).toBe(expected);
+});
+
+/** A table of one row, moved once; numbers are those after the move. */
+function moved(
+  vector: readonly number[],
+  gradient: readonly number[],
+  { accumulator = 0, learningRate = 0.1, unitBall = false, isEntity = true } = {},
+) {
+  const table = new Table({ dim: vector.length, maxRows: 1, workspaceBytes: 0 });
+  table.addRows(1);
+  table.vector(0).set(vector);
+  const { floats } = table;
+  floats[table.at(0) + table.accumulator] = accumulator;
+  new RowUpdater(table, { learningRate, unitBall }).update(0, Float64Array.from(gradient), isEntity);
+  return {
+    vector: [...table.vector(0)],
+    accumulator: floats[table.at(0) + table.accumulator],
+    drift: floats[table.at(0) + table.drift],
+  };
+}
+
+test('one accumulator a row grows by the mean square and divides the rate', () => {
+  // Mean of 9 and 16 is 12.5; 12.5 + 3.5 = 16, whose root is 4.
+  const { vector, accumulator, drift } = moved([1, 1], [3, -4], { accumulator: 3.5, learningRate: 0.8 });
+  expect(accumulator).toBe(16);
+  expect(vector[0]).toBeCloseTo(1 - 0.6, 6);
+  expect(vector[1]).toBeCloseTo(1 + 0.8, 6);
+  expect(drift).toBeCloseTo(1, 6);
+});
+
+test('a first step has the length of the rate times √dim, whatever the gradient', () => {
+  const { vector, drift } = moved([0, 0, 0, 0], [1e-3, 1e-3, -1e-3, 1e-3]);
+  expect(Math.hypot(...vector)).toBeCloseTo(0.2, 5);
+  expect(drift).toBeCloseTo(0.2, 5);
+});
+
+test('only entities longer than 1 are scaled, and drift by what they really move', () => {
+  const small = { accumulator: 1e12, unitBall: true };
+  const long = moved([3, 4], [1e-9, 0], small);
+  expect(long.vector[0]).toBeCloseTo(0.6, 6);
+  expect(long.vector[1]).toBeCloseTo(0.8, 6);
+  expect(long.drift).toBeCloseTo(4, 5);
+  expect(moved([0.5, 0.25], [1e-9, 0], small).vector).toEqual([0.5, 0.25]);
+  expect(moved([3, 4], [1e-9, 0], { ...small, isEntity: false }).vector).toEqual([3, 4]);
+});
+
+test('a row without gradient is left alone, and any other drifts', () => {
+  expect(moved([1, 1], [0, 0])).toEqual({ vector: [1, 1], accumulator: 0, drift: 0 });
+  expect(moved([1, 1], [1e-9, 0], { accumulator: 1e12 }).drift).toBe(Math.fround(1e-12));
 });

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
-import { MemoryStore } from '../../src/graph/memory-store.ts';
 import type { WriteBatch } from '../../src/graph/store.ts';
 import { readContent } from '../../src/pipeline/reading/record-content.ts';
 import { MergedSource } from '../../src/replay/merged-source.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
 import { Life } from './life.ts';
 import { MemoryImage } from './memory-image.ts';
 import { memoryReader } from './memory-reader.ts';

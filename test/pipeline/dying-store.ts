@@ -1,5 +1,5 @@
-import { MemoryStore } from '../../src/graph/memory-store.ts';
 import type { WriteBatch } from '../../src/graph/store.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
 
 /** Takes so many writes and then dies, as a process killed just before a write, or just after it. */
 export class DyingStore extends MemoryStore {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
-import { MemoryStore } from '../../src/graph/memory-store.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
 import { expectTopicEqualsStore, graphStore, updater } from './updater-fixture.ts';

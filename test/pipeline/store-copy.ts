@@ -1,5 +1,5 @@
-import { MemoryStore } from '../../src/graph/memory-store.ts';
 import { type Store, WriteBatch } from '../../src/graph/store.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
 
 /** All that a store holds, to be written into another. */
 export async function contentOf(store: Pick<Store, 'scan'>): Promise<WriteBatch> {

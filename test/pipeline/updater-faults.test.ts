@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { RetryableError } from '../../src/errors/errors.ts';
-import { MemoryStore } from '../../src/graph/memory-store.ts';
 import type { Sink, SourceReader } from '../../src/pipeline/ports.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
 import { graphStore, liveEdges, updater } from './updater-fixture.ts';

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import { startSteppers } from '../../src/adapters/trainer/hogwild/start.ts';
 import { PRESETS } from '../../src/config/presets.ts';
+import { RELATIONS } from '../../src/graph/edge.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
-import { RELATIONS } from '../../src/graph/relation.ts';
 import type { Store } from '../../src/graph/store.ts';
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { entityKey } from '../../src/graph/entity.ts';
-import { MemoryStore } from '../../src/graph/memory-store.ts';
 import { norm } from '../../src/graph/nearest.ts';
 import { Tracks } from '../../src/pipeline/writing/tracks.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
 import { MemoryLog } from './memory-log.ts';
 import { DIM, EMBEDDINGS, updater } from './updater-fixture.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
-import { MemoryStore } from '../../src/graph/memory-store.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
 import {

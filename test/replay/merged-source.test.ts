@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Digest, digest } from '../../src/graph/digest.ts';
-import { MemoryStore } from '../../src/graph/memory-store.ts';
 import type { Stretch } from '../../src/pipeline/ports.ts';
 import type { Updater } from '../../src/pipeline/updater.ts';
 import { type Limit, MergedSource } from '../../src/replay/merged-source.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
 import { DyingStore } from '../pipeline/dying-store.ts';
 import type { MemoryLog } from '../pipeline/memory-log.ts';
 import { type MemoryReaderOptions, memoryReader } from '../pipeline/memory-reader.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { checkStore } from '../../src/graph/check.ts';
+import { checkStore } from '../../src/graph/check/check.ts';
 import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { fingerprint } from '../../src/graph/head.ts';
 import type { SourceRecord } from '../../src/pipeline/ports.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { KnownPositives, type MaskTask, type Side } from '../../src/sampling/known-positives.ts';
+import { KnownPositives, type MaskTask, RowPlaces, type Side } from '../../src/sampling/known-positives.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { MemoryFile } from './memory-file.ts';
 import { PositivesSet } from './positives-set.ts';
@@ -168,5 +168,24 @@ describe('KnownPositives', () => {
     expect([known.edges, known.forgotten]).toEqual([1, 0]);
     known.add(1, 0, 5);
     expect(known.has(1, 0, 5)).toBe(true);
+  });
+});
+
+describe('RowPlaces', () => {
+  // Some of these rows share a bucket.
+  const row = fc.constantFrom(0, 1, 5, 1_024, 1_029, 2_048, 2_000_005);
+
+  it('finds every place of a row, the last first, of the list it was filled with last', () => {
+    const places = new RowPlaces();
+    fc.assert(
+      fc.property(fc.array(row, { maxLength: 600, size: 'max' }), fc.nat(5), row, (list, spare, asked) => {
+        const count = Math.max(0, list.length - spare);
+        places.fill(Int32Array.from(list), count);
+        const found: number[] = [];
+        for (let k = places.last(asked); k >= 0; k = places.previous(k)) found.push(k);
+        const expected = list.flatMap((each, k) => (each === asked && k < count ? [k] : []));
+        expect(found).toEqual(expected.toReversed());
+      }),
+    );
   });
 });

@@ -119,7 +119,7 @@ const BAD: [code: string, name: string, value: Buffer | string | null][] = [
   ['bad-instant', 'below zero', when('-1')],
   ['bad-instant', 'a fraction', when('1704067200000.5')],
   ['bad-instant', 'seconds with a fraction', when('1704067200.5')],
-  ['bad-instant', 'past the last instant', when('8640000000000001')],
+  ['bad-instant', 'after the last possible instant', when('8640000000000001')],
   ['bad-instant', 'past all numbers', when('1e999')],
   ['bad-instant', 'words', when('"yesterday"')],
   ['bad-instant', 'no letters', when('""')],

@@ -3,7 +3,7 @@ import type { Comparison } from '../../replay/compare/compare.ts';
 import type { Drift } from '../../replay/compare/drift.ts';
 import type { Membership } from '../../replay/compare/membership.ts';
 import type { QualityFigures } from '../../replay/compare/quality.ts';
-import { verdict } from '../../replay/compare/verdict.ts';
+import { verdict } from '../../replay/compare/quality.ts';
 import { count } from '../format.ts';
 import type { Output } from '../output.ts';
 

@@ -1,11 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
-import { forgetTopic } from '../../graph/forget-topic.ts';
+import { forgetTopic } from '../../graph/graph-store.ts';
 import { differences } from '../../graph/head.ts';
 import { openForWriting } from '../../state/open.ts';
-import { readOrigin } from '../../state/origin.ts';
-import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
+import { FIRST_STORE, placeOf, readLive, readOrigin, type StorePlace } from '../../state/places.ts';
 import { type CommandContext, withinTime } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger, positiveNumber } from '../options.ts';
 import { selectTopics } from '../select.ts';

@@ -5,8 +5,14 @@ import { FatalError, RetryableError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Log } from '../../log.ts';
-import { type Holder, hasEnded, readHolder } from '../../state/holder.ts';
-import { databaseFolder, openForReading, openForWriting } from '../../state/open.ts';
+import {
+  databaseFolder,
+  type Holder,
+  hasEnded,
+  openForReading,
+  openForWriting,
+  readHolder,
+} from '../../state/open.ts';
 import { livePlace, readLive, type StorePlace } from '../../state/places.ts';
 import { dropPromotion, pendingPromotion, requestPromotion, settlePromotion } from '../../state/promotion.ts';
 import type { CommandContext } from '../context.ts';

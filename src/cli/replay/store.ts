@@ -6,8 +6,7 @@ import type { Head } from '../../graph/head.ts';
 import type { Offsets, PartitionRange } from '../../pipeline/ports.ts';
 import { partitionName } from '../../replay/partition.ts';
 import { databaseFolder, openForReading, openForWriting } from '../../state/open.ts';
-import { readOrigin } from '../../state/origin.ts';
-import type { StorePlace } from '../../state/places.ts';
+import { readOrigin, type StorePlace } from '../../state/places.ts';
 import { type ReplayRecord, readReplayRecord } from './record.ts';
 import { differencesOf, type ReplayRequest } from './request.ts';
 

@@ -7,7 +7,7 @@ import { FatalError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { differences, fingerprint, type Head } from '../../graph/head.ts';
 import { WriteBatch } from '../../graph/store.ts';
-import { newPlace } from '../../state/aside.ts';
+import { newPlace } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import type { Output } from '../output.ts';

@@ -1,15 +1,14 @@
 import { withLock } from '../../adapters/file-lock.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError } from '../../errors/errors.ts';
-import { type CheckReport, checkStore } from '../../graph/check.ts';
-import { FINDINGS } from '../../graph/check-findings.ts';
+import { type CheckReport, checkStore } from '../../graph/check/check.ts';
+import { FINDINGS } from '../../graph/check/findings.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { encodeHead, fingerprint, type Head } from '../../graph/head.ts';
 import { Layout } from '../../graph/layout.ts';
-import { Aside } from '../../state/aside.ts';
 import { openForReading } from '../../state/open.ts';
-import type { Origin } from '../../state/origin.ts';
-import type { StorePlace } from '../../state/places.ts';
+import type { Origin, StorePlace } from '../../state/places.ts';
+import { StagedStore } from '../../state/staged-store.ts';
 import { count, total } from '../format.ts';
 import type { Output } from '../output.ts';
 
@@ -35,18 +34,18 @@ export interface Restored {
  */
 export async function restoreStore(restoring: Restoring, output: Output): Promise<Restored> {
   const { graph, target, origin } = restoring;
-  const aside = new Aside(graph, target);
-  return withLock(await aside.lockFile(), async () => {
+  const staged = new StagedStore(graph, target);
+  return withLock(await staged.lockFile(), async () => {
     try {
       let wanted: Head | undefined;
-      await aside.make(new Layout(graph.model), async (store) => {
+      await staged.make(new Layout(graph.model), async (store) => {
         wanted = await restoring.fill(store);
       });
-      const restored = await verify(graph, aside.place, wanted, output);
-      await aside.settle({ ...origin, since: new Date().toISOString() });
+      const restored = await verify(graph, staged.place, wanted, output);
+      await staged.settle({ ...origin, since: new Date().toISOString() });
       return restored;
     } catch (error) {
-      await aside.remove();
+      await staged.remove();
       throw error;
     } finally {
       output.statusDone();

@@ -6,7 +6,7 @@ import type { openRocksdb } from '../../adapters/rocksdb/store.ts';
 import { openRocksdbThread } from '../../adapters/rocksdb/thread.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { forgetTopic } from '../../graph/forget-topic.ts';
+import { forgetTopic } from '../../graph/graph-store.ts';
 import type { Log } from '../../log.ts';
 import type { Measures } from '../../pipeline/measures.ts';
 import { StandbySource } from '../../pipeline/reading/standby-source.ts';

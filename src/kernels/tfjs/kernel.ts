@@ -1,16 +1,14 @@
+import { RowUpdater } from '../../model/adagrad.ts';
 import type { Chunk, Kernel } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import type { Table } from '../../model/table.ts';
-import { type ChunkSize, checkChunk, checkScored, createChunk, OWN_ARRAYS } from '../chunk.ts';
-import { RowUpdater } from '../row-updater.ts';
-import { sidesOf } from '../sides.ts';
+import { type ChunkSize, checkChunk, checkScored, createChunk, OWN_ARRAYS, sidesOf } from '../chunk.ts';
 import { TENSOR_LOSSES } from './losses.ts';
 import { Operands } from './operands.ts';
-import { RowGradients } from './row-gradients.ts';
 import { TENSOR_SCORERS } from './scores.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
 
-/** Gradients of the weighted loss, in the shapes of the {@link Operands} of the same names. */
+/** Gradients of the weighted loss, with the shapes of the {@link Operands} of the same names. */
 interface Gradients {
   readonly moved: Float32Array;
   readonly positives: Float32Array;
@@ -18,9 +16,9 @@ interface Gradients {
 }
 
 /**
- * The kernel on TensorFlow.js. The table is not TensorFlow's: its rows are copied out, the loss is written in
- * TensorFlow's operations and differentiated by it, and the gradients are brought back, summed by row and applied here.
- * So it needs no gradient of ours and vouches for them; and where the package is the GPU's, the products run there.
+ * The kernel on TensorFlow.js. It copies rows out of the table, lets TensorFlow.js compute and differentiate the loss, and
+ * sums and applies the gradients here. The gradients are therefore independent of those of the other kernels, and check
+ * them. With the GPU package, the products run on the GPU.
  */
 export class TfjsKernel implements Kernel {
   readonly name = 'tfjs';
@@ -79,7 +77,7 @@ export class TfjsKernel implements Kernel {
     });
   }
 
-  /** terms: [2, edges, terms] of the loss, not weighted. */
+  /** terms: [2, edges, terms], the terms of the loss, without weights. */
   #differentiate(): { terms: Float32Array; gradients: Gradients } {
     const tf = this.#tf;
     const { scorer, loss, beta, dim } = this.#settings;
@@ -121,7 +119,7 @@ export class TfjsKernel implements Kernel {
     }
   }
 
-  /** Puts each edge's loss, both anchors together and weighted, into `losses`; gives their sum. */
+  /** Writes the weighted loss of each edge, summed over its two anchors, into `losses`; returns their sum. */
   #takeLosses(values: Float32Array): number {
     const { edges, terms, weights } = this.#operands;
     let sum = 0;
@@ -134,7 +132,7 @@ export class TfjsKernel implements Kernel {
   }
 }
 
-/** Σ a · b over `length` numbers from `from` on. Two sums, as one alone waits for the addition before. */
+/** Σ a · b over `length` numbers from `from` on. Two sums side by side, since one sum waits for each addition. */
 function dot(a: Float32Array, b: Float32Array, from: number, length: number): number {
   let [even, odd] = [0, 0];
   let at = from;
@@ -144,4 +142,59 @@ function dot(a: Float32Array, b: Float32Array, from: number, length: number): nu
   }
   if (at < from + length) even += a[at]! * b[at]!;
   return even + odd;
+}
+
+/** Gradients summed by row, in float64. Allocations are used again in the next step. */
+class RowGradients {
+  readonly #dim: number;
+  /** By row: its index in `#sums`. */
+  readonly #places = new Map<number, number>();
+  /** [dim] each. */
+  readonly #sums: Float64Array[] = [];
+
+  constructor(dim: number) {
+    this.#dim = dim;
+  }
+
+  clear(): void {
+    this.#places.clear();
+  }
+
+  /** Adds gradient `index` of `gradients`, [n, dim], to the sum of the row. */
+  add(row: number, gradients: Float32Array, index: number): void {
+    const place = this.#places.get(row);
+    const sum = place === undefined ? this.#newSum(row) : this.#sums[place]!;
+    addVector(sum, gradients, index * this.#dim);
+  }
+
+  /** Gives each row with its sum. */
+  forEach(use: (row: number, gradient: Float64Array) => void): void {
+    this.#places.forEach((place, row) => {
+      use(row, this.#sums[place]!);
+    });
+  }
+
+  #newSum(row: number): Float64Array {
+    const place = this.#places.size;
+    this.#places.set(row, place);
+    this.#sums[place] ??= new Float64Array(this.#dim);
+    return this.#sums[place].fill(0);
+  }
+}
+
+/**
+ * Adds four numbers a turn, which saves loop overhead, in a function of its own, since V8 ran out of registers beside the
+ * lookup of the row. The sums of a step took 300 µs before, and 185 µs now.
+ */
+function addVector(sum: Float64Array, gradients: Float32Array, from: number): void {
+  const dim = sum.length;
+  let k = 0;
+  for (; k < dim - 3; k += 4) {
+    const at = from + k;
+    sum[k]! += gradients[at]!;
+    sum[k + 1]! += gradients[at + 1]!;
+    sum[k + 2]! += gradients[at + 2]!;
+    sum[k + 3]! += gradients[at + 3]!;
+  }
+  for (; k < dim; k++) sum[k]! += gradients[from + k]!;
 }

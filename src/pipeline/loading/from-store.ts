@@ -2,9 +2,9 @@ import { FatalError } from '../../errors/errors.ts';
 import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
-import { decodeKept } from '../../graph/kept.ts';
-import type { Layout } from '../../graph/layout.ts';
+import { decodeEntity, type Layout } from '../../graph/layout.ts';
 import { liveEdgeRows } from '../../graph/live-edges.ts';
+import { NO_TYPE } from '../../sampling/type-rows.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { OneAhead } from './one-ahead.ts';
 
@@ -12,8 +12,6 @@ const LOAD_ROWS = 4096;
 const LOAD_EDGES = 65_536;
 /** Blocks of edges read before the last rows are: 50 MB. */
 const WAITING_BLOCKS = 64;
-/** Type of a row that is no entity's. */
-export const NO_TYPE = 255;
 
 /** Every entity of a store, in memory. Millions are loaded when a process starts: nothing is made an object of twice. */
 export interface LoadedEntities {
@@ -49,7 +47,7 @@ export async function loadEntities(store: GraphStore, head: Head): Promise<Loade
   for await (const run of store.entries.runs(layout.prefixes.entities)) {
     for (const { key, value } of run) {
       layout.checkEntityKey(key);
-      const kept = decodeKept(value);
+      const kept = decodeEntity(value);
       index.restore(key, 1, key.length, kept);
       types[kept.row] = key[1] ?? NO_TYPE;
       trained[kept.row] = kept.updates > 0 ? 1 : 0;

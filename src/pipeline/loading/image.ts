@@ -1,8 +1,7 @@
 import { FatalError, reasonOf } from '../../errors/errors.ts';
-import type { EntityIndex } from '../../graph/entity-index.ts';
+import { type EntityIndex, type PackedEntities, packEntities } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, type Head } from '../../graph/head.ts';
-import { type PackedEntities, packEntities } from '../../graph/packed-entities.ts';
 import type { Log } from '../../log.ts';
 import type { HeldRows, Trainer } from '../training/trainer.ts';
 

@@ -1,7 +1,7 @@
 import type { RecordLimits } from '../../../topics/record.ts';
 import type { EventTopic } from '../../../topics/topic.ts';
 import { type EdgeChange, type EdgeName, judge, type Verdict } from '../../graph/edge.ts';
-import type { EntityKey } from '../../graph/entity.ts';
+import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Counters } from '../counters.ts';
@@ -66,7 +66,7 @@ export class Ingest implements IngestState {
     const edges = new Map([...names.keys()].map((id, i) => [id, states[i]]));
     const edgesOf = new Map<EntityKey, EdgeChange[]>();
     for (const entity of erased) {
-      if (this.store.layout.typeIndex(typeOfKey(entity)) === undefined) continue;
+      if (this.store.layout.typeIndex(typeOf(entity)) === undefined) continue;
       edgesOf.set(entity, await Array.fromAsync(this.store.edgesOf(entity)));
     }
     return { reads, fetched: { edges, edgesOf } };
@@ -138,7 +138,7 @@ export class Ingest implements IngestState {
   #row(key: EntityKey, at: number, make: boolean, batch: OpenBatch): number | undefined {
     const known = this.index.find(key);
     if (known !== undefined || !make) return known;
-    const type = this.store.layout.typeIndex(typeOfKey(key)) ?? 0;
+    const type = this.store.layout.typeIndex(typeOf(key)) ?? 0;
     const next = this.index.nextRow;
     const row = this.index.add(key, at);
     if (row === next) batch.newEntity(type);
@@ -150,8 +150,4 @@ export class Ingest implements IngestState {
     if (this.erasedAt.size === 0) return false;
     return at <= (this.erasedAt.get(this.store.erasedName(key)) ?? Number.NEGATIVE_INFINITY);
   }
-}
-
-function typeOfKey(key: EntityKey): string {
-  return key.slice(0, key.indexOf(':'));
 }

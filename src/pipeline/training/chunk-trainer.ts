@@ -1,8 +1,7 @@
 import type { Chunk, Kernel } from '../../model/kernel.ts';
-import { cutChunks } from '../../sampling/chunks.ts';
+import { cutChunks, type Rehearsed } from '../../sampling/batch.ts';
 import type { Negatives } from '../../sampling/negatives.ts';
 import type { Random } from '../../sampling/random.ts';
-import type { Rehearsed } from '../../sampling/rehearsal.ts';
 import type { Lane, Stepper } from './stepper.ts';
 import type { TrainerSettings, TrainReport } from './trainer.ts';
 import type { TrainerRows } from './trainer-rows.ts';

@@ -1,3 +1,4 @@
+import { noRanks } from './evaluate.ts';
 import type { RankSums, TrainReport } from './trainer.ts';
 
 /** Weight a batch's figures lose with each batch that follows: about the last hundred count. */
@@ -84,10 +85,6 @@ export class TrainingSummary {
     });
     return Object.fromEntries(entries);
   }
-}
-
-function noRanks(): RankSums {
-  return { count: 0, reciprocal: 0, hits10: 0, popularityReciprocal: 0, randomReciprocal: 0 };
 }
 
 function fade(into: RankSums[], from: readonly RankSums[]): void {

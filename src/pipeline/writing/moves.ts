@@ -1,3 +1,4 @@
+import { typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Checkpoint } from '../training/trainer.ts';
 import { Window } from '../window.ts';
@@ -25,7 +26,7 @@ export class Moves {
     for (let i = 0; i < rows.length; i += stride) {
       const key = publish[i] === 1 ? index.keyAt(rows[i]!) : undefined;
       if (key === undefined) continue;
-      const type = key.slice(0, key.indexOf(':'));
+      const type = typeOf(key);
       const at = i * (dim + 2);
       windowOf(this.#norms, type).add(lengthOf(floats.subarray(at, at + dim)));
       const move = moved[i]!;

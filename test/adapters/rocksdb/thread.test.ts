@@ -8,8 +8,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { packList, packRun, unpackList, unpackRun } from '../../../src/adapters/rocksdb/packed.ts';
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { openRocksdbThread } from '../../../src/adapters/rocksdb/thread.ts';
-import { MemoryStore } from '../../../src/graph/memory-store.ts';
 import { type Store, WriteBatch } from '../../../src/graph/store.ts';
+import { MemoryStore } from '../../graph/memory-store.ts';
 import { batchOf, scanned, storeConformance } from '../../graph/store-conformance.ts';
 
 const parent = await mkdtemp(join(tmpdir(), 'twhin-reader-'));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { loadTensorFlow } from '../../../src/kernels/tfjs/load.ts';
+import { loadTensorFlow } from '../../../src/kernels/tfjs/tensorflow.ts';
 import type { ModelSettings } from '../../../src/model/settings.ts';
 import { CROWDED, ROWS } from '../conformance/crowded.ts';
 import { DEFAULTS, fill, kernelOnRandomRows, MODELS, SCORER_NAMES, snapshot } from '../fixture.ts';

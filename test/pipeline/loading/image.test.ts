@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { MemoryStore } from '../../../src/graph/memory-store.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import type { Log } from '../../../src/log.ts';
+import { MemoryStore } from '../../graph/memory-store.ts';
 import { MemoryImage } from '../memory-image.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { copyOf } from '../store-copy.ts';

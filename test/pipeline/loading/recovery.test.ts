@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { packEntities } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { ModelIdentity } from '../../../src/graph/head.ts';
-import { packEntities } from '../../../src/graph/packed-entities.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import type { ImageBlock } from '../../../src/pipeline/loading/image.ts';
 import { recover } from '../../../src/pipeline/loading/recovery.ts';
-import { put } from '../../graph/check-fixture.ts';
+import { put } from '../../graph/check/check-fixture.ts';
 import {
   commitOf,
   entity,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { checkStore } from '../../../src/graph/check.ts';
-import { MemoryStore } from '../../../src/graph/memory-store.ts';
+import { checkStore } from '../../../src/graph/check/check.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
+import { MemoryStore } from '../../graph/memory-store.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { EMBEDDINGS, expectTopicEqualsStore, graphStore, updater } from '../updater-fixture.ts';
 

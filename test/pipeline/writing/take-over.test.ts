@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
-import { MemoryStore } from '../../../src/graph/memory-store.ts';
+import { MemoryStore } from '../../graph/memory-store.ts';
 import { keptLog } from '../faulty-sink.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { copyOf } from '../store-copy.ts';

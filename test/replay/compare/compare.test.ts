@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { Layout } from '../../../src/graph/layout.ts';
-import { MemoryStore } from '../../../src/graph/memory-store.ts';
 import type { SourceRecord } from '../../../src/pipeline/ports.ts';
 import { readContent } from '../../../src/pipeline/reading/record-content.ts';
 import { type Comparison, compareStores } from '../../../src/replay/compare/compare.ts';
@@ -10,6 +9,7 @@ import { Random } from '../../../src/sampling/random.ts';
 import { EVENT_TOPICS } from '../../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../../topics/record.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';
+import { MemoryStore } from '../../graph/memory-store.ts';
 import { MemoryLog } from '../../pipeline/memory-log.ts';
 import { MODEL as TRAINED_MODEL, updater } from '../../pipeline/updater-fixture.ts';
 import { storeOf } from './fixture.ts';

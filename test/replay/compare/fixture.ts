@@ -3,9 +3,9 @@ import type { EntityKey } from '../../../src/graph/entity.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { Head, ModelIdentity } from '../../../src/graph/head.ts';
 import { Layout } from '../../../src/graph/layout.ts';
-import { MemoryStore } from '../../../src/graph/memory-store.ts';
 import type { ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
 import { commitOf, entity, HEAD, MODEL } from '../../graph/graph-fixture.ts';
+import { MemoryStore } from '../../graph/memory-store.ts';
 
 /** `user:1 follows user:2`, live unless it begins with a minus; `@5` after it is its time, 1 unless said. */
 export function edge(text: string): EdgeChange {

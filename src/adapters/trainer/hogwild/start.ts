@@ -1,7 +1,6 @@
 import { UsageError } from '../../../errors/errors.ts';
 import type { ChunkSize } from '../../../kernels/chunk.ts';
-import { layOut, WORKSPACES_BESIDE } from '../../../kernels/workspace.ts';
-import { needRoom } from '../../../kernels/workspace-chunk.ts';
+import { layOut, needRoom, WORKSPACES_BESIDE } from '../../../kernels/workspace.ts';
 import type { KernelName } from '../../../model/kernel.ts';
 import type { ModelSettings } from '../../../model/settings.ts';
 import type { Table } from '../../../model/table.ts';

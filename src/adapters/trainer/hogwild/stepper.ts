@@ -1,8 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { FatalError, reasonOf } from '../../../errors/errors.ts';
 import type { ChunkSize } from '../../../kernels/chunk.ts';
-import type { Workspace } from '../../../kernels/workspace.ts';
-import { chunkIn } from '../../../kernels/workspace-chunk.ts';
+import { chunkIn, type Workspace } from '../../../kernels/workspace.ts';
 import type { Table } from '../../../model/table.ts';
 import type { Lane, Stepper } from '../../../pipeline/training/stepper.ts';
 import { unpackError, type WireError } from '../../wire-error.ts';

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { EntityView } from '../../../adapters/http/views.ts';
 import { packError } from '../../../adapters/wire-error.ts';
 import { FatalError } from '../../../errors/errors.ts';
-import { type EntityKey, parseEntityKey } from '../../../graph/entity.ts';
+import { type EntityKey, parseEntityKey, typeOf } from '../../../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../../../graph/graph-store.ts';
 import { nearest, norm } from '../../../graph/nearest.ts';
 import { openForReading } from '../../../state/open.ts';
@@ -79,8 +79,4 @@ function byType(neighbours: readonly { entity: EntityKey; score: number }[]): En
     if (found && found.length < OF_A_TYPE) found.push(neighbour);
   }
   return types;
-}
-
-function typeOf(key: EntityKey): string {
-  return key.slice(0, key.indexOf(':'));
 }

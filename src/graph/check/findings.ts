@@ -1,31 +1,31 @@
-/** What can be wrong with a store, and what that means. Each must hold after every commit. */
+/** What can be wrong with a store. None of these is true after a commit. */
 export const FINDINGS = {
   'head-missing': 'there are entries, but no head: files of the store are lost',
   'head-damaged': "the head can't be read",
-  'key-unknown': 'keys that no graph has',
-  'entry-damaged': "keys or values that can't be read",
+  'key-unknown': 'there are keys of a kind that no graph has',
+  'entry-damaged': "there are keys or values that can't be read",
   'entities-fewer': 'there are fewer entities than the head counts: some are lost',
   'entities-more': 'there are more entities than the head counts',
-  'row-shared': 'entities stand on the row of another',
-  'row-beyond': 'entities stand on rows that the head says are not handed out',
+  'row-shared': 'entities share the row of another entity',
+  'row-beyond': 'entities have rows that the head says are not in use',
   'vector-missing': 'trained entities, or relations, have no vector',
-  'vector-orphan': 'vectors stand on rows of no entity',
-  'vector-damaged': "vectors have the wrong length, or numbers that can't be",
-  'end-missing': 'live edges have an end that is no entity',
+  'vector-orphan': 'vectors are on rows that no entity has',
+  'vector-damaged': 'vectors have the wrong length, or impossible numbers',
+  'end-missing': 'live edges have an end that is not an entity of the store',
   'edges-fewer': 'there are fewer live edges than the head counts: some are lost',
   'edges-more': 'there are more live edges than the head counts',
-  'reverse-missing': 'edges lack their entry the other way round',
-  'reverse-differs': 'edges and their entries the other way round differ',
-  'reverse-extra': 'entries the other way round have no edge',
-  'outbox-fewer': 'fewer vectors wait to be published than the head counts: some would never be',
-  'offset-damaged': 'offsets are not of partitions that a log can have',
-  'offset-beyond': 'offsets are beyond what the log holds: a topic was cut, or made again',
+  'reverse-missing': 'edges lack their reverse entry',
+  'reverse-differs': 'edges and their reverse entries differ',
+  'reverse-extra': 'reverse entries have no edge',
+  'outbox-fewer': 'fewer vectors wait to be published than the head counts: some would never be published',
+  'offset-damaged': 'offsets name partitions that a log cannot have',
+  'offset-beyond': 'offsets are beyond the end of the log: a topic was truncated, or deleted and recreated',
   'offset-gone': 'records that were not read yet are no longer in the log',
 } as const;
 
 export type FindingKind = keyof typeof FINDINGS;
 
-/** Something wrong, how often, and the first few places. */
+/** A kind of damage, how often it was found, and the first few places. */
 export interface Finding {
   readonly kind: FindingKind;
   readonly count: number;
@@ -34,11 +34,11 @@ export interface Finding {
 
 const SAMPLES = 3;
 
-/** Gathers what is wrong, by kind. */
+/** Gathers findings by kind. */
 export class Findings {
   readonly #found = new Map<FindingKind, { count: number; samples: string[] }>();
 
-  /** count: how many places `sample` stands for. */
+  /** count: how many places the one `sample` stands for. */
   add(kind: FindingKind, sample: string, count = 1): void {
     const found = this.#found.get(kind) ?? { count: 0, samples: [] };
     found.count += count;

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { checkStore } from '../../src/graph/check.ts';
-import { FINDINGS } from '../../src/graph/check-findings.ts';
-import type { GraphStore } from '../../src/graph/graph-store.ts';
-import { encodeHead, type Head } from '../../src/graph/head.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
+import { checkLog, checkStore } from '../../../src/graph/check/check.ts';
+import { FINDINGS } from '../../../src/graph/check/findings.ts';
+import type { GraphStore } from '../../../src/graph/graph-store.ts';
+import { encodeHead, type Head } from '../../../src/graph/head.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
+import { graph, HEAD, putNames, user } from '../graph-fixture.ts';
 import { filled, HEAD_OF_FILLED, kinds, put } from './check-fixture.ts';
-import { graph, putNames, user } from './graph-fixture.ts';
 
 const hex = (text: string) => Buffer.from(text, 'hex');
 /** `user:a` as a key holds it. */
@@ -220,3 +220,27 @@ function entityBytes(row: number): Buffer {
   value.writeUInt32LE(row);
   return value;
 }
+
+test('offsets are within what the log holds, or it is said which are not', () => {
+  const head = { ...HEAD, offsets: { a: { '0': 5, '1': 9, '2': 3 }, b: { '0': 7 } } };
+  const range = (topic: string, partition: number, low: number, high: number) => ({
+    topic,
+    partition,
+    low,
+    high,
+  });
+  const whole = [range('a', 0, 5, 5), range('a', 1, 0, 10), range('a', 2, 3, 9), range('b', 0, 7, 7)];
+  expect(checkLog(head, [...whole, range('a', 3, 0, 4)])).toEqual([]);
+  expect(checkLog(head, [range('a', 0, 6, 8), range('a', 1, 0, 8), range('b', 0, 8, 9)])).toEqual([
+    {
+      kind: 'offset-beyond',
+      count: 2,
+      samples: ['a/1: read up to 9, the log ends at 8', 'a/2: read up to 3, there is no such partition'],
+    },
+    {
+      kind: 'offset-gone',
+      count: 2,
+      samples: ['a/0: read up to 5, the log begins at 6', 'b/0: read up to 7, the log begins at 8'],
+    },
+  ]);
+});

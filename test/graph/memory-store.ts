@@ -1,12 +1,12 @@
-import { RowWrites } from './row-writes.ts';
-import { type Entry, eachOf, type Store, type WriteBatch } from './store.ts';
+import { RowWrites } from '../../src/graph/row-writes.ts';
+import { type Entry, eachOf, type Store, type WriteBatch } from '../../src/graph/store.ts';
 
 const RUN = 100;
 
-/** The store's twin in memory: what tests and the embedded mode without a disk use, and the oracle of the suite. */
+/** A store in memory, for tests. It is the oracle of the conformance suite. */
 export class MemoryStore implements Store {
   readonly #values = new Map<string, Uint8Array>();
-  /** Never changed, so that a scan in progress sees one moment. */
+  /** Replaced, never changed, so that a scan in progress sees one moment. */
   #ordered: readonly (readonly [key: string, value: Uint8Array])[] | undefined;
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {

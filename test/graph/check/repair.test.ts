@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { checkStore } from '../../src/graph/check.ts';
-import { type Mended, repairStore } from '../../src/graph/check-repair.ts';
-import type { GraphStore } from '../../src/graph/graph-store.ts';
-import { encodeHead, type Head } from '../../src/graph/head.ts';
+import { checkStore } from '../../../src/graph/check/check.ts';
+import { type Mended, repairStore } from '../../../src/graph/check/repair.ts';
+import type { GraphStore } from '../../../src/graph/graph-store.ts';
+import { encodeHead, type Head } from '../../../src/graph/head.ts';
+import { scanned } from '../store-conformance.ts';
 import { filled, HEAD_OF_FILLED, kinds, put } from './check-fixture.ts';
-import { scanned } from './store-conformance.ts';
 
 const A = '000061';
 const B = '000062';
@@ -26,7 +26,7 @@ describe('a repair', () => {
     expect(await everything()).toEqual(whole);
   });
 
-  test('writes the entries the other way round from the edges, removed ones too', async () => {
+  test('writes missing and differing reverse entries from the edges, those of removed edges too', async () => {
     await put(store, `i${B}00${A}`, undefined);
     await put(store, `i${S}01${A}`, undefined);
     await put(store, `i${A}00${B}`, Buffer.alloc(9));
@@ -37,11 +37,11 @@ describe('a repair', () => {
     expect(await everything()).toEqual(whole);
   });
 
-  test('deletes an entry the other way round where the head counts no such edge', async () => {
+  test('deletes a reverse entry whose edge the head does not count', async () => {
     await put(store, `i${A}00${A}`, Buffer.alloc(9));
     await put(store, `i${B}00${B}`, Buffer.from('00000000000000000001'.slice(2), 'hex'));
     expect(await repaired()).toEqual([
-      { kind: 'reverse-extra', count: 2, did: 'deleted: the head counts no such edge' },
+      { kind: 'reverse-extra', count: 2, did: 'deleted: the head does not count their edges' },
     ]);
     expect(await everything()).toEqual(whole);
   });
@@ -49,7 +49,7 @@ describe('a repair', () => {
   test('puts an edge back where the head counts it', async () => {
     await put(store, `e${A}00${B}`, undefined);
     expect(await repaired()).toEqual([
-      { kind: 'reverse-extra', count: 1, did: 'edges put back that the head counts' },
+      { kind: 'reverse-extra', count: 1, did: 'their edges restored: the head counts them' },
     ]);
     expect(await everything()).toEqual(whole);
   });

@@ -1,17 +1,17 @@
+import type { GraphStore } from '../graph-store.ts';
+import { encodeHead, type Head } from '../head.ts';
+import { type Store, WriteBatch } from '../store.ts';
 import type { CheckReport } from './check.ts';
-import { agree, edgePairs } from './check-edges.ts';
-import type { FindingKind } from './check-findings.ts';
-import { NAMED, RowMarks } from './check-rows.ts';
-import type { GraphStore } from './graph-store.ts';
-import { encodeHead, type Head } from './head.ts';
-import { type Store, WriteBatch } from './store.ts';
+import { agree, edgePairs } from './edges.ts';
+import { NAMED, RowMarks } from './entities.ts';
+import type { FindingKind } from './findings.ts';
 
-/** Puts and deletes written at a time. */
+/** Puts and deletes in one batch. */
 const BATCH = 4_096;
-/** What the head alone is wrong about. */
+/** Findings that a new count in the head repairs. */
 const COUNTS: readonly FindingKind[] = ['row-beyond', 'entities-more', 'edges-more'];
 
-/** Something put right, and what was done about it. */
+/** A finding that was repaired, and how. */
 export interface Mended {
   readonly kind: FindingKind;
   readonly count: number;
@@ -19,8 +19,8 @@ export interface Mended {
 }
 
 /**
- * Mends what follows from the rest of the store for certain, and nothing else: what is lost stays lost, and is found
- * again by the next check. Nobody else may write meanwhile. Ended early, it can be done again.
+ * Repairs only what follows for certain from the rest of the store. Losses stay, and the next check finds them again.
+ * The caller must be the only writer. An interrupted repair can be run again.
  */
 export async function repairStore(store: GraphStore, report: CheckReport): Promise<Mended[]> {
   const { head, findings } = report;
@@ -32,7 +32,7 @@ export async function repairStore(store: GraphStore, report: CheckReport): Promi
   if (count('reverse-missing') + count('reverse-differs') > 0)
     mended.push(...(await mendReverse(store, writer)));
   if (count('reverse-extra') > 0) mended.push(...(await mendExtra(store, writer, head, live)));
-  // Where entities are lost or can't be read, a vector may be of one of them.
+  // While entities are lost or unreadable, a vector without an entity may belong to one of them.
   const named = count('entry-damaged') + count('entities-fewer') === 0;
   if (count('vector-orphan') > 0 && named) mended.push(await dropOrphans(store, writer));
   await writer.flush();
@@ -41,11 +41,11 @@ export async function repairStore(store: GraphStore, report: CheckReport): Promi
     await writer.put(store.layout.headKey(), encodeHead(recounted(head, report, live)));
     await writer.flush();
   }
-  mended.push(...wrong.map((kind) => ({ kind, count: count(kind), did: 'counted again in the head' })));
+  mended.push(...wrong.map((kind) => ({ kind, count: count(kind), did: 'the head recounted' })));
   return mended.filter((each) => each.count > 0);
 }
 
-/** The edge itself is what counts: trained on, digested, recovered. Its other entry is written from it. */
+/** Writes reverse entries from the edges: training, digest and recovery read the edge itself. */
 async function mendReverse(store: GraphStore, writer: Writer): Promise<Mended[]> {
   let missing = 0;
   let differing = 0;
@@ -62,8 +62,9 @@ async function mendReverse(store: GraphStore, writer: Writer): Promise<Mended[]>
 }
 
 /**
- * An entry without its edge says everything of it. Where the head's count tells that as many edges of the relation are
- * gone, they are put back; where it tells that none is, the entry goes; otherwise nobody knows.
+ * Repairs reverse entries without an edge, by relation. Where the head counts exactly that many more edges, the edges
+ * are restored: the reverse entry holds everything. Where the head counts no more edges, the entries are deleted.
+ * Otherwise nothing is certain, and they stay.
  */
 async function mendExtra(
   store: GraphStore,
@@ -77,7 +78,9 @@ async function mendExtra(
   }
   const missing = (relation: string) => (head.edges[relation] ?? 0) - (live[relation] ?? 0);
   const lost = new Set(Object.keys(extra).filter((relation) => missing(relation) === extra[relation]));
-  const whole = new Set(head.model.relations.map(({ name }) => name).filter((name) => missing(name) === 0));
+  const complete = new Set(
+    head.model.relations.map(({ name }) => name).filter((name) => missing(name) === 0),
+  );
   let back = 0;
   let dropped = 0;
   for await (const { edge, entry, otherKey, other } of edgePairs(store, 'reverse')) {
@@ -86,18 +89,18 @@ async function mendExtra(
       await writer.put(otherKey, entry.value);
       if (!edge.removed) live[edge.relation] = (live[edge.relation] ?? 0) + 1;
       back++;
-    } else if (whole.has(edge.relation)) {
+    } else if (complete.has(edge.relation)) {
       await writer.delete(entry.key);
       dropped++;
     }
   }
   return [
-    { kind: 'reverse-extra', count: back, did: 'edges put back that the head counts' },
-    { kind: 'reverse-extra', count: dropped, did: 'deleted: the head counts no such edge' },
+    { kind: 'reverse-extra', count: back, did: 'their edges restored: the head counts them' },
+    { kind: 'reverse-extra', count: dropped, did: 'deleted: the head does not count their edges' },
   ];
 }
 
-/** Deletes vectors that no entity leads to. */
+/** Deletes vectors on rows that no entity has. */
 async function dropOrphans(store: GraphStore, writer: Writer): Promise<Mended> {
   const { layout, entries } = store;
   const rows = new RowMarks();
@@ -112,7 +115,7 @@ async function dropOrphans(store: GraphStore, writer: Writer): Promise<Mended> {
   return { kind: 'vector-orphan', count: dropped, did: 'deleted' };
 }
 
-/** The head, counting what is there. A count that is higher than that tells of a loss, and is left to tell it. */
+/** The head with its counts raised to what the store holds. A higher count stays: it reports a loss. */
 function recounted(head: Head, report: CheckReport, live: Readonly<Record<string, number>>): Head {
   const raised = (counts: Readonly<Record<string, number>>, there: Readonly<Record<string, number>>) => {
     const names = Object.keys({ ...counts, ...there });
@@ -126,7 +129,7 @@ function recounted(head: Head, report: CheckReport, live: Readonly<Record<string
   };
 }
 
-/** Writes what it is given a batch at a time. */
+/** Writes puts and deletes in batches. */
 class Writer {
   #batch = new WriteBatch();
   readonly #store: Store;

@@ -1,7 +1,7 @@
-import type { CheckReport } from '../../src/graph/check.ts';
-import type { GraphStore } from '../../src/graph/graph-store.ts';
-import { WriteBatch } from '../../src/graph/store.ts';
-import { commitOf, entity, graph, HEAD, part, tweet, user } from './graph-fixture.ts';
+import type { CheckReport } from '../../../src/graph/check/check.ts';
+import type { GraphStore } from '../../../src/graph/graph-store.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
+import { commitOf, entity, graph, HEAD, part, tweet, user } from '../graph-fixture.ts';
 
 /** Row 4 is user:a, 5 user:b, 6 tweet:t. */
 export const HEAD_OF_FILLED = {

@@ -1,14 +1,14 @@
-import type { Findings } from './check-findings.ts';
-import type { EdgeChange, EdgeName } from './edge.ts';
-import type { EntityKey } from './entity.ts';
-import { type GraphStore, inBatches } from './graph-store.ts';
-import { asBuffer } from './layout.ts';
-import type { Entry } from './store.ts';
+import type { EdgeChange, EdgeName } from '../edge.ts';
+import type { EntityKey } from '../entity.ts';
+import { type GraphStore, inBatches } from '../graph-store.ts';
+import { asBuffer } from '../layout.ts';
+import type { Entry } from '../store.ts';
+import type { Findings } from './findings.ts';
 
-/** Edges looked up the other way round at a time. */
+/** Edges whose reverse entries are read in one request. */
 const LOOK_UP = 1_000;
 
-/** Live edges by relation, and removed ones, as they are there. */
+/** Edges counted in the store, live ones by relation. */
 export interface EdgeCounts {
   readonly live: Record<string, number>;
   removed: number;
@@ -19,7 +19,7 @@ export interface EdgeCounts {
 
 type Direction = 'forward' | 'reverse';
 
-/** An edge with its entry as stored, and what the entry the other way round holds; undefined where there is none. */
+/** An edge, its stored entry, and the value of its entry in the other direction (undefined where that entry is missing). */
 export interface EdgePair {
   readonly edge: EdgeChange;
   readonly entry: Entry;
@@ -27,7 +27,7 @@ export interface EdgePair {
   readonly other: Uint8Array | undefined;
 }
 
-/** Every edge beside its entry in the other direction; entries that can't be read go to `damaged`. */
+/** Every edge beside its entry in the other direction. Unreadable entries are given to `damaged`. */
 export async function* edgePairs(
   store: GraphStore,
   direction: Direction,
@@ -57,14 +57,14 @@ async function* edgesOf(
   }
 }
 
-/** Whether the two entries of an edge say the same. */
+/** Whether both entries of an edge hold the same value. */
 export function agree({ entry, other }: EdgePair): boolean {
   return other !== undefined && Buffer.compare(entry.value, other) === 0;
 }
 
 /**
- * Looks at every edge in both directions: that live ones have both ends, and that the directions agree. Memory is
- * that of a batch: ends are found by walking the entities beside the edges, which are in the same order.
+ * Checks that every live edge has both ends and that both directions agree. Memory: one batch. The ends are found by
+ * walking the entities beside the edges, which are stored in the same order.
  */
 export async function checkEdges(
   store: GraphStore,
@@ -92,7 +92,7 @@ export async function checkEdges(
       findings.add('end-missing', `${edge.rhs} of ${nameOf(edge)}`);
     onProgress(1);
   }
-  // Each edge has its own entry the other way round: as many entries as edges that have one are exactly those.
+  // Reverse entries belong to one edge each. Where the counts agree there is none without an edge, and no second pass.
   if (counts.reverse !== counts.forward - findings.count('reverse-missing')) {
     for await (const { edge, other } of edgePairs(store, 'reverse')) {
       if (other === undefined) findings.add('reverse-extra', nameOf(edge));
@@ -108,7 +108,7 @@ function readEdge({ layout }: GraphStore, { key, value }: Entry): EdgeChange | u
     const edge = { ...layout.edgeOf(key), ...layout.decodeEdge(value) };
     return Number.isFinite(edge.at) && (value[8] ?? 2) < 2 ? edge : undefined;
   } catch {
-    // Said by the caller, with the bytes of the key.
+    // The caller reports the entry, with the bytes of its key.
     return undefined;
   }
 }
@@ -117,7 +117,7 @@ function nameOf({ lhs, relation, rhs }: EdgeName): string {
   return `${lhs} ${relation} ${rhs}`;
 }
 
-/** Says whether entities are there that are asked for in the store's own order. */
+/** Tells whether entities exist, for questions that come in the store's own order: one scan answers all of them. */
 class EntityWalk {
   readonly #store: GraphStore;
   readonly #entries: AsyncIterator<Entry>;

@@ -1,19 +1,17 @@
-import type { Findings } from './check-findings.ts';
-import { NAMED, RowMarks, STORED, TRAINED } from './check-rows.ts';
-import { type EntityKey, typeOf } from './entity.ts';
-import type { EntityRecord, GraphStore } from './graph-store.ts';
-import type { Head } from './head.ts';
-import { decodeKept } from './kept.ts';
-import { asBuffer, ENTITY_VALUE_BYTES } from './layout.ts';
-import type { Entry } from './store.ts';
+import { type EntityKey, typeOf } from '../entity.ts';
+import type { EntityRecord, GraphStore } from '../graph-store.ts';
+import type { Head } from '../head.ts';
+import { asBuffer, decodeEntity, ENTITY_VALUE_BYTES } from '../layout.ts';
+import type { Entry } from '../store.ts';
+import type { Findings } from './findings.ts';
 
-/** Entities by type, and the first row after all of theirs. */
+/** Entities by type, and the first row above all rows of entities. */
 export interface EntityCounts {
   readonly types: Record<string, number>;
   nextRow: number;
 }
 
-/** Looks at every entity and every row. */
+/** Checks every entity and every row. */
 export async function checkEntities(
   store: GraphStore,
   head: Head | undefined,
@@ -60,7 +58,7 @@ export async function checkEntities(
   return counts;
 }
 
-/** A second look at all entities, which is worth it only where some lack theirs. */
+/** Names the entities without a vector. A second pass over all entities, made only where the counts differ. */
 async function nameMissing(store: GraphStore, marks: RowMarks, findings: Findings): Promise<void> {
   for await (const entry of store.entries.scan(store.layout.prefixes.entities)) {
     const record = readEntity(store, entry);
@@ -69,17 +67,17 @@ async function nameMissing(store: GraphStore, marks: RowMarks, findings: Finding
   }
 }
 
-/** Undefined where a key or a value is not an entity's. */
+/** Undefined where the key or the value is not that of an entity. */
 function readEntity({ layout }: GraphStore, { key, value }: Entry): EntityRecord | undefined {
   const entity: EntityKey | undefined = attempt(() => layout.entityOf(key));
   if (entity === undefined || value.length !== ENTITY_VALUE_BYTES) return undefined;
-  const kept = decodeKept(value);
+  const kept = decodeEntity(value);
   const { firstSeen, lastSeen } = kept;
   if (!Number.isFinite(firstSeen) || !Number.isFinite(lastSeen) || firstSeen > lastSeen) return undefined;
   return { key: entity, ...kept };
 }
 
-/** What is wrong with a row's value. How long a vector may be depends on settings that can change: it is not looked at. */
+/** What is wrong with a row's value. The length of the vector is not checked: its limit is a setting that can change. */
 function vectorProblem(
   { layout }: GraphStore,
   head: Head | undefined,
@@ -98,12 +96,38 @@ function vectorProblem(
   return possible ? undefined : `of step ${step}, the head is at ${head?.step}`;
 }
 
-/** The value, or undefined where it can't be read. */
+/** What `read` gives, or undefined where it throws. */
 export function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch {
-    // What can't be read is a finding, which its caller puts in words.
+    // The caller reports the unreadable bytes as a finding.
     return undefined;
+  }
+}
+
+const PAGE_ROWS = 65_536;
+
+/** Marks of a row: an entity has the row, the entity was trained, the row's vector is stored. */
+export const NAMED = 1;
+const TRAINED = 2;
+const STORED = 4;
+
+/** A few bits for each row, in pages: a damaged row number, however high, costs one page. */
+export class RowMarks {
+  readonly #pages = new Map<number, Uint8Array>();
+
+  at(row: number): number {
+    return this.#pages.get(Math.floor(row / PAGE_ROWS))?.[row % PAGE_ROWS] ?? 0;
+  }
+
+  mark(row: number, bits: number): void {
+    const number = Math.floor(row / PAGE_ROWS);
+    let page = this.#pages.get(number);
+    if (page === undefined) {
+      page = new Uint8Array(PAGE_ROWS);
+      this.#pages.set(number, page);
+    }
+    page[row % PAGE_ROWS] = (page[row % PAGE_ROWS] ?? 0) | bits;
   }
 }

@@ -1,29 +1,29 @@
-import { FatalError } from '../errors/errors.ts';
-import { checkEdges } from './check-edges.ts';
-import { attempt, checkEntities } from './check-entities.ts';
-import { type Finding, type FindingKind, Findings } from './check-findings.ts';
-import type { GraphStore } from './graph-store.ts';
-import type { Head } from './head.ts';
-import { asBuffer, type Layout } from './layout.ts';
+import { FatalError } from '../../errors/errors.ts';
+import type { GraphStore } from '../graph-store.ts';
+import type { Head } from '../head.ts';
+import { asBuffer, type Layout } from '../layout.ts';
+import { checkEdges } from './edges.ts';
+import { attempt, checkEntities } from './entities.ts';
+import { type Finding, type FindingKind, Findings } from './findings.ts';
 
-/** What a store holds, counted, and all that is wrong with it. */
+/** What a store holds, counted, and everything that is wrong with it. */
 export interface CheckReport {
   readonly head: Head | undefined;
   readonly entities: Readonly<Record<string, number>>;
   /** Live edges by relation. */
   readonly edges: Readonly<Record<string, number>>;
   readonly removed: number;
-  /** Names in the outbox; one that is in two of its parts counts twice. */
+  /** Names in the outbox. A name in two parts counts twice. */
   readonly outbox: number;
-  /** First row after those of all entities. */
+  /** The first row above all rows of entities. */
   readonly nextRow: number;
   readonly findings: readonly Finding[];
 }
 
 /**
- * Reads the whole store and says all that can't be so. Memory: a byte a row and a batch of edges.
- * onProgress: entries looked at so far.
- * @throws FatalError when the files themselves can't be read.
+ * Reads the whole store and reports every finding. Memory: one byte a row and one batch of edges.
+ * onProgress: entries checked so far.
+ * @throws FatalError when the files can't be read.
  */
 export async function checkStore(
   store: GraphStore,
@@ -52,7 +52,8 @@ export async function checkStore(
   if (head) {
     compare(findings, 'entities', head.entities, report.entities);
     compare(findings, 'edges', head.edges, report.edges);
-    // A standby counts only what it put there itself, and parts hold names that are through: more is no finding.
+    // More than the head counts is not a finding: parts also hold names already published, and a standby counts only
+    // its own entries.
     if (outbox.names < head.outbox)
       findings.add('outbox-fewer', `${outbox.names}, counted ${head.outbox}`, head.outbox - outbox.names);
     else if (outbox.parts < head.outboxParts)
@@ -74,7 +75,7 @@ async function readHead(store: GraphStore, findings: Findings): Promise<Head | u
   }
 }
 
-/** Looks at what waits to be published, and counts it. */
+/** Checks and counts what waits to be published. */
 async function checkOutbox(
   { layout, entries }: GraphStore,
   findings: Findings,
@@ -96,7 +97,7 @@ async function checkOutbox(
   return { names, parts };
 }
 
-/** Looks at the names of what was erased. */
+/** Checks the entries of erased entities. */
 async function checkErasures({ layout, entries }: GraphStore, findings: Findings): Promise<void> {
   for await (const { key, value } of entries.scan(layout.prefixes.erased)) {
     const at = value.length === 8 ? asBuffer(value).readDoubleLE(0) : Number.NaN;
@@ -105,7 +106,7 @@ async function checkErasures({ layout, entries }: GraphStore, findings: Findings
   }
 }
 
-/** Keys that begin like none of ours, or like the head's without being it. */
+/** Reports keys of an unknown kind, and keys that begin like the head's. */
 async function checkUnknown({ layout, entries }: GraphStore, findings: Findings): Promise<void> {
   const known = new Set(knownPrefixes(layout).map((prefix) => prefix[0]));
   const head = layout.headKey();
@@ -142,4 +143,27 @@ function checkOffsets({ offsets }: Head, findings: Findings): void {
       if (!/^\d{1,9}$/.test(partition)) findings.add('offset-damaged', `${topic} ${partition}`);
     }
   }
+}
+
+/** The offsets that a log holds of one partition: from `low` to before `high`. */
+export interface HeldRange {
+  readonly topic: string;
+  readonly partition: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Checks that the log can be read on from the store's offsets. held: every partition of the topics the store has read. */
+export function checkLog({ offsets }: Head, held: readonly HeldRange[]): Finding[] {
+  const findings = new Findings();
+  for (const [topic, partitions] of Object.entries(offsets)) {
+    for (const [partition, offset] of Object.entries(partitions)) {
+      const range = held.find((each) => each.topic === topic && each.partition === Number(partition));
+      const place = `${topic}/${partition}: read up to ${offset}`;
+      if (range === undefined) findings.add('offset-beyond', `${place}, there is no such partition`);
+      else if (offset > range.high) findings.add('offset-beyond', `${place}, the log ends at ${range.high}`);
+      else if (offset < range.low) findings.add('offset-gone', `${place}, the log begins at ${range.low}`);
+    }
+  }
+  return findings.list();
 }
