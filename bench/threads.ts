@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startSteppers } from '../src/adapters/trainer/hogwild/start.ts';
+import { startSteppers } from '../src/adapters/trainer/hogwild/stepper.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { createKernel } from '../src/kernels/select.ts';
 import { workspaceBytes } from '../src/kernels/workspace.ts';

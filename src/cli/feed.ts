@@ -1,10 +1,9 @@
 import { type Command, Option } from 'commander';
 import { type EventTopic, engagement, readEvent, topicName } from '../../topics/index.ts';
 import type { Log as EventLog } from '../adapters/connect.ts';
-import { sizeOf } from '../adapters/event-file/bytes.ts';
-import { readEvents } from '../adapters/event-file/event-file.ts';
+import { EVENT_FORMATS, type EventFormat, readEvents } from '../adapters/event-file/event-file.ts';
 import { type BadLine, type FeedProgress, feed as feedEvents } from '../adapters/event-file/feeder.ts';
-import { EVENT_FORMATS, type EventFormat } from '../adapters/event-file/formats.ts';
+import { sizeOf } from '../adapters/event-file/lines.ts';
 import type { Config } from '../config/resolve.ts';
 import { FatalError, UsageError } from '../errors/errors.ts';
 import { type CommandContext, withinTime } from './context.ts';

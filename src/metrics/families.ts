@@ -1,12 +1,27 @@
 import type { Quality } from '../pipeline/training/summary.ts';
-import { by, counter, type Family, gauge, one, type Sample, since } from './family.ts';
+import type { GraphSnapshot } from './graph.ts';
 
-/** 1 where a graph can be relied on. */
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number | undefined];
+
+/** A metric that each scrape reads from a graph. Every sample also has the label `graph`. */
+export interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'counter' | 'gauge';
+  readonly labels: readonly string[];
+  /** Whether the metric is known before the graph's store is loaded. */
+  readonly always?: boolean;
+  /** A sample without a value is left out. */
+  samples(snapshot: GraphSnapshot): Sample[];
+}
+
+/** The metric that is 1 while a graph is ready. */
 export const READY = 'twhin_ready';
 
-/** Of recent edges, known ones (both ends trained before) and fresh ones (an end is new). */
+/** A mean over recent edges: `known` where both ends were trained before, `new` where an end was not. */
 function quality(name: string, help: string, pick: (quality: Quality) => number): Family {
-  return gauge(name, help, ['relation', 'entities'], ({ progress }) => [
+  return gauges(name, help, ['relation', 'entities'], ({ progress }) => [
     ...ofEntities('known', progress.knownByRelation, pick),
     ...ofEntities('new', progress.freshByRelation, pick),
   ]);
@@ -21,145 +36,151 @@ function ofEntities(
 }
 
 const STREAM: readonly Family[] = [
-  counter('twhin_events_consumed_total', 'Events read, over the life of the store.', [], ({ progress }) =>
-    one(progress.events.consumed),
+  counter(
+    'twhin_events_consumed_total',
+    'Events read, over the life of the store.',
+    ({ progress }) => progress.events.consumed,
   ),
   counter(
     'twhin_events_duplicate_total',
-    'Events that said what was known, over the life of the store.',
-    [],
-    ({ progress }) => one(progress.events.duplicate),
+    'Events that changed nothing, over the life of the store.',
+    ({ progress }) => progress.events.duplicate,
   ),
   counter(
     'twhin_events_stale_total',
-    'Events older than what is known of their edge, over the life of the store.',
-    [],
-    ({ progress }) => one(progress.events.late),
+    'Events older than the newest known event of their edge, over the life of the store.',
+    ({ progress }) => progress.events.late,
   ),
-  counter(
+  counters(
     'twhin_events_rejected_total',
-    'Events that could not be used, by reason, since the process began.',
+    'Events rejected, by reason, since the process began.',
     ['reason'],
-    // From 0 on, where it can occur: of what begins at its first event, that one is no increase.
+    // Every possible reason starts at 0: a counter that starts at its first event shows no increase for that event.
     ({ graph, progress }) =>
       by('reason', {
         ...Object.fromEntries(graph.rejections.map((code) => [code, 0])),
         ...progress.rejectedBy,
       }),
   ),
-  gauge(
+  gauges(
     'twhin_lag_records',
-    'Offsets between what was applied and the end of the partition.',
+    'Offsets between the last applied record and the end of the partition.',
     ['topic', 'partition'],
     ({ lag }) => lag.map(({ topic, partition, records }) => [{ topic, partition: `${partition}` }, records]),
   ),
-  gauge(
+  gauges(
     'twhin_lag_seconds',
-    'Age of the newest record applied where others wait behind it, else 0.',
+    'Age of the newest applied record while records wait, else 0.',
     ['topic', 'partition'],
     ({ lag }) => lag.map(({ topic, partition, seconds }) => [{ topic, partition: `${partition}` }, seconds]),
   ),
-  gauge('twhin_queue_bytes', 'Records read ahead of training, in bytes.', [], ({ progress }) =>
-    one(progress.queue.bytes),
+  gauge(
+    'twhin_queue_bytes',
+    'Records read ahead of training, in bytes.',
+    ({ progress }) => progress.queue.bytes,
   ),
 ];
 
 const TRAINING: readonly Family[] = [
-  counter('twhin_edges_trained_total', 'Edges trained since the process began.', [], ({ progress }) =>
-    one(progress.trained),
+  counter(
+    'twhin_edges_trained_total',
+    'Edges trained since the process began.',
+    ({ progress }) => progress.trained,
   ),
-  counter('twhin_steps_total', 'Training steps over the life of the store.', [], ({ progress }) =>
-    one(progress.step),
-  ),
-  gauge('twhin_loss', 'Loss of an anchor, recent mean.', ['relation'], ({ progress }) =>
+  counter('twhin_steps_total', 'Training steps over the life of the store.', ({ progress }) => progress.step),
+  gauges('twhin_loss', 'Recent mean loss of an anchor.', ['relation'], ({ progress }) =>
     by('relation', progress.lossByRelation),
   ),
-  quality('twhin_mrr', 'Mean reciprocal rank of edges before they are learned, recent.', ({ mrr }) => mrr),
+  quality(
+    'twhin_mrr',
+    'Recent mean reciprocal rank of edges, each ranked before it is learned.',
+    ({ mrr }) => mrr,
+  ),
   quality(
     'twhin_hits10',
-    'Share of edges ranked in the first ten before they are learned, recent.',
+    'Recent share of edges ranked among the first ten, each ranked before it is learned.',
     ({ hits10 }) => hits10,
   ),
   quality(
     'twhin_mrr_popularity',
-    'The same edges ranked by popularity: the line to beat.',
+    'Mean reciprocal rank of the same edges by popularity: the baseline.',
     ({ popularityMrr }) => popularityMrr,
   ),
-  quality('twhin_mrr_chance', 'The same edges ranked by chance.', ({ randomMrr }) => randomMrr),
-  quality('twhin_mrr_edges', 'Edges that these means rest on, old ones counting less.', ({ count }) => count),
-  counter(
+  quality(
+    'twhin_mrr_chance',
+    'Mean reciprocal rank of the same edges by chance.',
+    ({ randomMrr }) => randomMrr,
+  ),
+  quality('twhin_mrr_edges', 'Edges behind these means; older edges count less.', ({ count }) => count),
+  counters(
     'twhin_entities_started_total',
-    'Entities that got a first vector since the process began, by how.',
+    'Entities that got their first vector since the process began, by the kind of start.',
     ['init'],
     ({ progress }) => by('init', progress.started),
   ),
 ];
 
 const STORE: readonly Family[] = [
-  gauge('twhin_entities', 'Entities with a vector.', ['type'], ({ progress }) =>
+  gauges('twhin_entities', 'Entities with a vector.', ['type'], ({ progress }) =>
     by('type', progress.entities),
   ),
-  gauge('twhin_edges', 'Live edges.', ['relation'], ({ progress }) => by('relation', progress.edges)),
-  gauge('twhin_rows', 'Rows of the table in use.', [], ({ progress }) =>
-    one(progress.rows - progress.freeRows),
-  ),
-  gauge('twhin_rows_free', 'Rows the table can still take.', [], ({ graph, progress }) =>
-    one(Math.max(0, graph.maxRows - progress.rows + progress.freeRows)),
+  gauges('twhin_edges', 'Live edges.', ['relation'], ({ progress }) => by('relation', progress.edges)),
+  gauge('twhin_rows', 'Rows of the table in use.', ({ progress }) => progress.rows - progress.freeRows),
+  gauge('twhin_rows_free', 'Rows the table can still take.', ({ graph, progress }) =>
+    Math.max(0, graph.maxRows - progress.rows + progress.freeRows),
   ),
   gauge(
     'twhin_table_bytes',
-    'Memory of the table: its rows that were ever in use, and the workspace.',
-    [],
-    ({ graph, progress }) => one(graph.tableBytes(progress.rows)),
+    'Memory of the table: all rows that were ever in use, and the workspace.',
+    ({ graph, progress }) => graph.tableBytes(progress.rows),
   ),
-  gauge('twhin_store_memory_bytes', 'Memory of the store, by part.', ['part'], ({ storeMemory }) =>
+  gauges('twhin_store_memory_bytes', 'Memory of the store, by part.', ['part'], ({ storeMemory }) =>
     by('part', { ...storeMemory }),
   ),
-  counter('twhin_commits_total', 'Commits since the process began.', [], ({ progress }) =>
-    one(progress.commits),
+  counter('twhin_commits_total', 'Commits since the process began.', ({ progress }) => progress.commits),
+  gauge('twhin_commit_age_seconds', 'Age of the last commit of this process.', ({ progress, now }) =>
+    since(now, progress.committedAt),
   ),
-  gauge('twhin_commit_age_seconds', 'Time since the last commit of this process.', [], ({ progress, now }) =>
-    one(since(now, progress.committedAt)),
-  ),
-  gauge('twhin_store_bytes', "Files of the graph's stores.", [], ({ disk }) => one(disk?.used)),
-  gauge('twhin_disk_free_bytes', 'Free on the disk of the stores.', [], ({ disk }) => one(disk?.free)),
-  gauge('twhin_disk_size_bytes', 'Size of the disk of the stores.', [], ({ disk }) => one(disk?.size)),
+  gauge('twhin_store_bytes', "Size of all files of the graph's stores.", ({ disk }) => disk?.used),
+  gauge('twhin_disk_free_bytes', 'Free space on the disk of the stores.', ({ disk }) => disk?.free),
+  gauge('twhin_disk_size_bytes', 'Size of the disk of the stores.', ({ disk }) => disk?.size),
 ];
 
 const PUBLISHING: readonly Family[] = [
   counter(
     'twhin_vectors_published_total',
     'Vectors and tombstones acknowledged since the process began.',
-    [],
-    ({ progress }) => one(progress.published),
+    ({ progress }) => progress.published,
   ),
   counter(
     'twhin_publish_retries_total',
-    'Sends that failed and were made again, since the process began.',
-    [],
-    ({ progress }) => one(progress.retries),
+    'Sends that failed and were retried, since the process began.',
+    ({ progress }) => progress.retries,
   ),
-  counter(
+  counters(
     'twhin_publish_failures_total',
-    'Sends that failed, made again or not, by why, since the process began.',
+    'Sends that failed, retried or not, by error code, since the process began.',
     ['code'],
     ({ progress }) => by('code', progress.failures),
   ),
-  gauge('twhin_outbox_vectors', 'Vectors and tombstones not yet acknowledged.', [], ({ progress }) =>
-    one(progress.outbox),
+  gauge(
+    'twhin_outbox_vectors',
+    'Vectors and tombstones not yet acknowledged.',
+    ({ progress }) => progress.outbox,
   ),
-  gauge('twhin_outbox_limit_vectors', 'Vectors that may wait before reading pauses.', [], ({ progress }) =>
-    one(progress.maxOutbox),
+  gauge(
+    'twhin_outbox_limit_vectors',
+    'Number of waiting vectors at which reading pauses.',
+    ({ progress }) => progress.maxOutbox,
   ),
   gauge(
     'twhin_outbox_oldest_age_seconds',
-    'Since the oldest record arrived that waits for its vector, else 0.',
-    [],
-    ({ progress, now }) => one(since(now, progress.oldest) ?? 0),
+    'Time since the arrival of the oldest record whose vector is not acknowledged, else 0.',
+    ({ progress, now }) => since(now, progress.oldest) ?? 0,
   ),
-  gauge(
+  gauges(
     'twhin_move',
-    'Path of a vector between two publications, recent.',
+    'Recent path of a vector between two publications.',
     ['type', 'stat'],
     ({ progress }) =>
       Object.entries(progress.moved).flatMap(([type, { mean, p99 }]): Sample[] => [
@@ -167,19 +188,19 @@ const PUBLISHING: readonly Family[] = [
         [{ type, stat: 'p99' }, p99],
       ]),
   ),
-  gauge('twhin_norm', 'Length of published vectors, recent mean.', ['type'], ({ progress }) =>
+  gauges('twhin_norm', 'Recent mean length of published vectors.', ['type'], ({ progress }) =>
     Object.entries(progress.moved).map(([type, { norm }]) => [{ type }, norm]),
   ),
 ];
 
 const ALWAYS: readonly Family[] = [
-  gauge(READY, '1 where the graph can be relied on now.', [], ({ ready }) => one(Number(ready))),
-  gauge('twhin_phase', '1 for the phase that the graph is in.', ['phase'], ({ progress }) => [
+  gauge(READY, '1 while the graph is ready.', ({ ready }) => Number(ready)),
+  gauges('twhin_phase', '1 for the current phase of the graph.', ['phase'], ({ progress }) => [
     [{ phase: progress.phase }, 1],
   ]),
-  gauge(
+  gauges(
     'twhin_graph_info',
-    '1; what trains the graph, and which run of training its vectors are of.',
+    'Always 1; the labels name the kernel, the model, and the training run of the vectors.',
     ['kernel', 'fingerprint', 'space', 'epoch'],
     ({ graph: { kernel, fingerprint }, progress: { writer } }) => [
       [{ kernel, fingerprint, space: writer?.space ?? '', epoch: `${writer?.epoch ?? ''}` }, 1],
@@ -194,3 +215,33 @@ export const FAMILIES: readonly Family[] = [
   ...PUBLISHING,
   ...ALWAYS.map((family) => ({ ...family, always: true })),
 ];
+
+type Value = (snapshot: GraphSnapshot) => number | undefined;
+
+/** A counter that has no other label than `graph`. */
+function counter(name: string, help: string, value: Value): Family {
+  return counters(name, help, [], (snapshot) => [[{}, value(snapshot)]]);
+}
+
+/** A gauge that has no other label than `graph`. */
+function gauge(name: string, help: string, value: Value): Family {
+  return gauges(name, help, [], (snapshot) => [[{}, value(snapshot)]]);
+}
+
+function counters(name: string, help: string, labels: string[], samples: Family['samples']): Family {
+  return { name, help, kind: 'counter', labels, samples };
+}
+
+function gauges(name: string, help: string, labels: string[], samples: Family['samples']): Family {
+  return { name, help, kind: 'gauge', labels, samples };
+}
+
+/** One sample for each name; the name is the value of the label. */
+function by(label: string, values: Readonly<Record<string, number>>): Sample[] {
+  return Object.entries(values).map(([name, value]) => [{ [label]: name }, value]);
+}
+
+/** Seconds from `at` to `now`, both epoch ms; undefined if `at` is. */
+function since(now: number, at: number | undefined): number | undefined {
+  return at === undefined ? undefined : Math.max(0, now - at) / 1000;
+}

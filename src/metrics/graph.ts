@@ -1,39 +1,88 @@
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { StoreMemory } from '../graph/store.ts';
 import type { Progress } from '../pipeline/progress.ts';
 import type { PartitionLag } from '../pipeline/reading/lag.ts';
-import type { Disk } from './disk.ts';
 
-/** A graph that is run in this process, as its metrics see it. */
+/** A running graph as its metrics see it. */
 export interface WatchedGraph {
   readonly name: string;
   readonly kernel: string;
-  /** Of its model; part of every published vector's headers. */
+  /** Fingerprint of the model; part of the headers of every published vector. */
   readonly fingerprint: string;
-  /** Rows its table may hold. */
+  /** Rows that the table may hold. */
   readonly maxRows: number;
   /** Every code that a record can be rejected with. */
   readonly rejections: readonly string[];
-  /** Folder of its stores. */
+  /** Folder of the graph's stores. */
   readonly folder: string;
   progress(): Progress;
   lag(): readonly PartitionLag[];
-  /** Bytes its table takes with so many rows in use. */
+  /** Bytes of the table with `rows` rows in use. */
   tableBytes(rows: number): number;
-  /** What its store has in memory; undefined once it is closed. */
+  /** Memory of the store; undefined once the store is closed. */
   storeMemory(): Promise<StoreMemory | undefined>;
-  /** Why nobody should rely on it now; none when it is ready. */
+  /** Why the graph is not ready; empty when the graph is ready. */
   unready(): Promise<readonly string[]>;
 }
 
-/** Everything a scrape tells of a graph, of one moment. */
+/** All values of a graph at one moment. */
 export interface GraphSnapshot {
   readonly graph: WatchedGraph;
   readonly progress: Progress;
   readonly lag: readonly PartitionLag[];
   readonly ready: boolean;
-  /** Of its stores; undefined where there is no folder yet. */
+  /** Disk of the stores; undefined while there is no folder. */
   readonly disk: Disk | undefined;
   readonly storeMemory: StoreMemory | undefined;
   /** Epoch ms. */
   readonly now: number;
+}
+
+/** clock: epoch ms. */
+export async function snapshotOf(graph: WatchedGraph, clock: () => number): Promise<GraphSnapshot> {
+  const [unready, disk, storeMemory] = await Promise.all([
+    graph.unready(),
+    diskOf(graph.folder),
+    graph.storeMemory(),
+  ]);
+  const [progress, lag, now] = [graph.progress(), graph.lag(), clock()];
+  return { graph, progress, lag, ready: unready.length === 0, disk, storeMemory, now };
+}
+
+/** Bytes of a folder and of its disk. */
+export interface Disk {
+  /** Sum of all files under the folder. */
+  readonly used: number;
+  /** What an ordinary user may still write to the disk. */
+  readonly free: number;
+  /** Size of the disk. */
+  readonly size: number;
+}
+
+/** undefined when the folder does not exist or can't be read. */
+export async function diskOf(folder: string): Promise<Disk | undefined> {
+  try {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const sizes = await Promise.all(
+      entries.filter((entry) => entry.isFile()).map((entry) => sizeOf(join(entry.parentPath, entry.name))),
+    );
+    const { bavail, blocks, bsize } = await statfs(folder);
+    return {
+      used: sizes.reduce((sum, size) => sum + size, 0),
+      free: bavail * bsize,
+      size: blocks * bsize,
+    };
+  } catch {
+    // Three absent metrics show the failure; an error here would lose all other metrics.
+    return undefined;
+  }
+}
+
+/** 0 for a file that is gone: a store deletes and replaces its files at any moment. */
+async function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }

@@ -1,23 +1,20 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Measures } from '../pipeline/measures.ts';
-import { diskOf } from './disk.ts';
-import { durations } from './durations.ts';
-import { FAMILIES, READY } from './families.ts';
-import type { Family } from './family.ts';
-import type { GraphSnapshot, WatchedGraph } from './graph.ts';
-import { Histograms } from './histograms.ts';
+import { FAMILIES, type Family, READY } from './families.ts';
+import { type GraphSnapshot, snapshotOf, type WatchedGraph } from './graph.ts';
+import { durations, Histograms } from './histograms.ts';
 import { type ProcessMetrics, processMetrics, type ReloadResult } from './process.ts';
 
 export interface MetricsOptions {
   readonly version: string;
-  /** Of all graphs that are to be run: one that is not open yet is not ready. */
+  /** Names of all graphs of the run. A graph that is not open yet is not ready. */
   readonly names: readonly string[];
-  /** Those run now: a graph can have another updater from one scrape to the next. */
+  /** The open graphs. A promotion replaces a graph's updater between two scrapes. */
   graphs(): readonly WatchedGraph[];
   clock(): number;
 }
 
-/** A metric with all its samples. type: counter, gauge or histogram, whose buckets are samples too. */
+/** A metric with all samples. type: counter, gauge or histogram; the buckets of a histogram are samples. */
 export interface MetricValues {
   readonly name: string;
   readonly help: string;
@@ -28,7 +25,7 @@ export interface MetricValues {
   }[];
 }
 
-/** All metrics of the process, in a registry of their own. */
+/** All metrics of the process, in a registry of this object. */
 export class Metrics {
   readonly #options: MetricsOptions;
   readonly #registry = new Registry();
@@ -48,17 +45,17 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** What a graph's updater is to be given. */
+  /** The measures for a graph's updater. */
   measuresOf(graph: string): Measures {
     return this.#durations.of(graph);
   }
 
-  /** The configuration was read again. */
+  /** Counts a reload of the configuration. */
   reloaded(result: ReloadResult): void {
     this.#process.reloaded(result);
   }
 
-  /** Prometheus text of now; scrapes that come together are answered together. */
+  /** Prometheus text of this moment. Simultaneous scrapes share one answer. */
   render(): Promise<string> {
     this.#rendering ??= this.#render().finally(() => {
       this.#rendering = undefined;
@@ -66,7 +63,7 @@ export class Metrics {
     return this.#rendering;
   }
 
-  /** What `render` gives, to be read by a program; scrapes that come together are answered together. */
+  /** The values of `render` for programs. */
   async values(): Promise<MetricValues[]> {
     await this.render();
     const all = await this.#registry.getMetricsAsJSON();
@@ -78,7 +75,8 @@ export class Metrics {
   }
 
   async #render(): Promise<string> {
-    const snapshots = await Promise.all(this.#options.graphs().map((graph) => this.#snapshot(graph)));
+    const { graphs, clock } = this.#options;
+    const snapshots = await Promise.all(graphs().map((graph) => snapshotOf(graph, clock)));
     const loaded = snapshots.filter(({ progress }) => progress.writer !== undefined);
     for (const family of FAMILIES) this.#fill(family, family.always ? snapshots : loaded);
     for (const name of this.#options.names) {
@@ -90,16 +88,6 @@ export class Metrics {
   get #ready(): Gauge | undefined {
     const metric = this.#registry.getSingleMetric(READY);
     return metric instanceof Gauge ? metric : undefined;
-  }
-
-  async #snapshot(graph: WatchedGraph): Promise<GraphSnapshot> {
-    const [unready, disk, storeMemory] = await Promise.all([
-      graph.unready(),
-      diskOf(graph.folder),
-      graph.storeMemory(),
-    ]);
-    const [progress, lag, now] = [graph.progress(), graph.lag(), this.#options.clock()];
-    return { graph, progress, lag, ready: unready.length === 0, disk, storeMemory, now };
   }
 
   #fill(family: Family, snapshots: readonly GraphSnapshot[]): void {

@@ -8,13 +8,13 @@ const RELOAD_RESULTS = ['applied', 'refused', 'unchanged'] as const;
 export type ReloadResult = (typeof RELOAD_RESULTS)[number];
 
 export interface ProcessMetrics {
-  /** The configuration was read again. */
+  /** Counts a reload of the configuration. */
   reloaded(result: ReloadResult): void;
-  /** Ends the watch over the event loop. */
+  /** Stops the measurement of the event loop. */
   stop(): void;
 }
 
-/** What the process uses, whatever it runs. */
+/** The metrics of the process itself. */
 export function processMetrics(
   registry: Registry,
   version: string,
@@ -22,7 +22,10 @@ export function processMetrics(
 ): ProcessMetrics {
   const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
     new Gauge({
-      ...{ name, help, labelNames, registers: [registry] },
+      name,
+      help,
+      labelNames,
+      registers: [registry],
       collect() {
         collect(this);
       },
@@ -33,8 +36,10 @@ export function processMetrics(
     for (const [part, bytes] of Object.entries(parts)) memory.set({ part }, bytes);
   });
   new Counter({
-    ...{ name: 'twhin_cpu_seconds_total', help: 'Processor time of the process so far.' },
-    ...{ labelNames: ['mode'], registers: [registry] },
+    name: 'twhin_cpu_seconds_total',
+    help: 'Processor time of the process so far.',
+    labelNames: ['mode'],
+    registers: [registry],
     collect() {
       const { user, system } = process.cpuUsage();
       this.reset();
@@ -42,30 +47,36 @@ export function processMetrics(
       this.inc({ mode: 'system' }, system / 1e6);
     },
   });
-  // Once: worked out again at each scrape it would flicker by a second, and look like a restart.
+  // Computed once: a value computed at each scrape would vary by a second and look like a restart.
   const began = Math.round(Date.now() / 1000 - process.uptime());
   gauge('twhin_start_time_seconds', 'When the process began, epoch seconds.', [], (start) =>
     start.set(began),
   );
-  gauge('twhin_build_info', '1; what runs.', ['version', 'node'], (info) => {
-    info.set({ version, node: process.versions.node }, 1);
-  });
-  const reloads = new Counter({
-    ...{
-      name: 'twhin_config_reloads_total',
-      help: 'Times the configuration was read again, by what became of it.',
+  gauge(
+    'twhin_build_info',
+    'Always 1; the labels name the version and the version of Node.js.',
+    ['version', 'node'],
+    (info) => {
+      info.set({ version, node: process.versions.node }, 1);
     },
-    ...{ labelNames: ['result'], registers: [registry] },
+  );
+  const reloads = new Counter({
+    name: 'twhin_config_reloads_total',
+    help: 'Reloads of the configuration, by result.',
+    labelNames: ['result'],
+    registers: [registry],
   });
   for (const result of RELOAD_RESULTS) reloads.inc({ result }, 0);
   return { ...watchEventLoop(histograms), reloaded: (result) => reloads.inc({ result }) };
 }
 
-/** A timer that says how late it is. Node's own monitor forgets what holds the loop up just after it was read. */
+/** A timer that measures how late it fires. Node's own monitor misses a delay right after a reading. */
 function watchEventLoop(histograms: Histograms): { stop(): void } {
   const delay = histograms.make({
-    ...{ name: 'twhin_event_loop_delay_seconds', help: 'How late the main thread came to a timer of 20 ms.' },
-    ...{ buckets: DELAY_BUCKETS, labels: [] },
+    name: 'twhin_event_loop_delay_seconds',
+    help: 'Delay of a 20 ms timer on the main thread.',
+    buckets: DELAY_BUCKETS,
+    labels: [],
   });
   let due = performance.now() + TICK_MS;
   const timer = setInterval(() => {

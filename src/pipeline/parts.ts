@@ -64,7 +64,7 @@ export async function assemble(options: UpdaterOptions, failed: (error: Error) =
   const committer: Committer = new Committer(
     {
       ...{ graph, model, store, trainer, index, counters, publisher, sink, writer, clock, log, measures },
-      ...{ tuning, tracks: options.tracks },
+      tuning,
       overlay: ingest.overlay,
       tell: async (offsets) => {
         await image.outdated();

@@ -9,7 +9,6 @@ import type { Measures } from './measures.ts';
 import type { LogReader, Message, Sink, Source, SourceRecord } from './ports.ts';
 import type { Trainer } from './training/trainer.ts';
 import type { Tuning } from './tuning.ts';
-import type { Tracks } from './writing/tracks.ts';
 import type { Role } from './writing/writer.ts';
 
 export interface UpdaterOptions {
@@ -39,6 +38,4 @@ export interface UpdaterOptions {
   clock(): number;
   readonly log: Log;
   readonly measures?: Measures;
-  /** Notes there how the entities that are followed move; whoever composes the next updater may hand it on. */
-  readonly tracks?: Tracks;
 }

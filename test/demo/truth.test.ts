@@ -74,14 +74,14 @@ test('leaves out users without a usable vector and those not in the truth', () =
   expect(findings.chance).toBeCloseTo(1 / 5, 12);
 });
 
-test('a sample looks at some users but every user stays a candidate', () => {
+test('a sample evaluates some users, and every user stays a candidate', () => {
   const vectors = vectorsAt([0, 2, 5, 120, 122, 125, 240, 242, 245]);
   const findings = findPlanted(vectors, plantedTruth(), { neighbours: 2, sample: 3, examples: 3 });
   expect(findings.users).toBe(3);
   expect(findings.share).toBe(1);
 });
 
-test('nothing to look at is no division by zero', () => {
+test('without users there is no division by zero', () => {
   expect(findPlanted(new Map(), plantedTruth())).toEqual({
     users: 0,
     share: 0,
@@ -91,7 +91,7 @@ test('nothing to look at is no division by zero', () => {
   });
 });
 
-test('vectors of two lengths are refused', () => {
+test('vectors of two lengths are an error', () => {
   const vectors = vectorsAt([0, 2, 5]);
   vectors.set('3', Float32Array.of(1, 2, 3));
   expect(() => findPlanted(vectors, plantedTruth())).toThrow('vectors of 2 and 3 numbers');

@@ -89,7 +89,7 @@ test('no line is longer than a hundred columns, however large the figures', () =
   }
 });
 
-test('one line says the phase, the share and each graph', () => {
+test('one line has the phase, the share and each graph', () => {
   expect(progressLine(progressAt(65_432))).toBe(
     '01:05 feeding 25%  engagement 12,345/s MRR .412 .210 .012  follow –/s MRR – – –',
   );
@@ -102,12 +102,12 @@ test('one line holds both graphs whole in the longest phase', () => {
   );
 });
 
-test('nothing to send is no division by zero', () => {
+test('without events there is no division by zero', () => {
   expect(progressLine(progressAt(0, { fed: 0, total: 0, graphs: [] }))).toBe('00:00 feeding 0%');
   expect(progressLines(progressAt(0, { fed: 0, total: 0, graphs: [] }))[0]).toContain('░'.repeat(24));
 });
 
-test('on a terminal the table is drawn over itself', () => {
+test('on a terminal the table is drawn in place', () => {
   const screen = new FakeScreen(true);
   const view = new LiveView(screen);
   view.show(progressAt(0));
@@ -117,14 +117,14 @@ test('on a terminal the table is drawn over itself', () => {
   expect(screen.written[1]?.match(/\n/g)?.length).toBe(4);
 });
 
-test('a narrow terminal gets shorter lines, since one that wraps would break the drawing', () => {
+test('a narrow terminal gets shorter lines, so that no line wraps', () => {
   const screen = new FakeScreen(true, 40);
   new LiveView(screen).show(progressAt(0));
   const shown = (screen.written[0] ?? '').replaceAll('\u001b[2K', '').replaceAll('\u001b[J', '');
   for (const line of shown.split('\n')) expect(line.length).toBeLessThanOrEqual(40);
 });
 
-test('a line that stays goes above the table', () => {
+test('a permanent line is printed above the table', () => {
   const screen = new FakeScreen(true);
   const view = new LiveView(screen);
   view.show(progressAt(0));

@@ -45,12 +45,12 @@ test.each(BAD_KINDS.map((kind, n) => [kind, n] as const))('%s is refused for its
   expect(outcome(badRecord(n, '1000', UNTIL))).toBe(MEANT[kind]);
 });
 
-test('the bad kinds meet every reason an event can be refused for', () => {
+test('the kinds of bad records cover every reason for a rejection', () => {
   // mapping-failed is the fault of a topic's definition, not of an event.
   expect([...new Set(Object.values(MEANT)), 'mapping-failed'].sort()).toEqual([...REASONS].sort());
 });
 
-test('exactly the bad records are refused; the others say edges or an erasure', () => {
+test('exactly the bad records are rejected; the others are edges or erasures', () => {
   const { truth, events } = createWorld(OPTIONS);
   const refused: Record<string, number> = {};
   for (const event of events) {
@@ -66,7 +66,7 @@ test('exactly the bad records are refused; the others say edges or an erasure', 
   expect(refused).toEqual(meant);
 });
 
-test('duplicates are the same to the byte, and late ones lose to what is known', () => {
+test('duplicates are equal byte for byte, and late records change nothing', () => {
   const { truth, events } = createWorld(OPTIONS);
   const seen = new Set<string>();
   const edges = new Map<string, EdgeState>();

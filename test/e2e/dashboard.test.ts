@@ -16,7 +16,9 @@ const HOSTILE = '<script>document.title="taken"</script>';
 const now = Date.now();
 const follows = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => ({
-    ...{ followerId: `u${from + i}`, followedId: `u${from + i + 1}`, action: 'follow' },
+    followerId: `u${from + i}`,
+    followedId: `u${from + i + 1}`,
+    action: 'follow',
     at: now + from + i,
   }));
 
@@ -61,7 +63,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await page.getByText('Newest dead letters').click();
     await page.getByText('not-json').first().waitFor();
     expect(await page.locator('body').textContent()).not.toContain('document.title');
-    await page.getByRole('button', { name: 'Show what they hold' }).click();
+    await page.getByRole('button', { name: 'Show their content' }).click();
     await page.getByText(HOSTILE, { exact: true }).first().waitFor();
 
     await lookUp(page, `user:${HOSTILE}`);
@@ -73,7 +75,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     );
     await page.getByLabel('TYPE:ID').fill('user:nobody');
     await page.keyboard.press('Enter');
-    await page.getByText('user:nobody in follow: there is none of that name').waitFor();
+    await page.getByText('user:nobody in follow: there is no such graph or entity').waitFor();
 
     await page.getByText(/entities of 1 type by/).waitFor();
     expect(await page.title()).toBe('twhin-stream');
@@ -107,7 +109,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     first.kill('SIGKILL');
     await first.ended;
     await page.getByText('The updater does not answer').waitFor();
-    await page.getByText(/^Not connected: trying again; what is shown is of/).waitFor();
+    await page.getByText(/^Not connected: trying again; the page shows the state of/).waitFor();
 
     const second = here.start(['run', '--graph', 'follow', '--http', new URL(url).host]);
     await page.getByText(/^Healthy/).waitFor({ timeout: 60_000 });
@@ -175,32 +177,50 @@ async function bigGraph(relations: readonly string[]): Promise<HttpOptions> {
   const each = <T>(value: T) => Object.fromEntries(relations.map((relation) => [relation, value]));
   const quality = { count: 99, mrr: 0.3, hits10: 0.5, popularityMrr: 0.1, randomMrr: 0.01 };
   const graph: GraphStatus = {
-    ...{ graph: 'follow', ready: true, phase: 'running', reasons: [], kernel: 'wasm', fingerprint: 'f' },
+    graph: 'follow',
+    ready: true,
+    phase: 'running',
+    reasons: [],
+    kernel: 'wasm',
+    fingerprint: 'f',
     events: { consumed: 5e9, rejected: 0, duplicate: 0, late: 0 },
-    ...{ rejectedBy: {}, lag: [], entities: { user: 1_000_000 }, edges: each(10_000_000), step: 1 },
-    ...{ rows: { used: 1_000_400, free: 5 }, loss: each(4.2), moved: {}, published: 1, retries: 0 },
+    rejectedBy: {},
+    lag: [],
+    entities: { user: 1_000_000 },
+    edges: each(10_000_000),
+    step: 1,
+    rows: { used: 1_000_400, free: 5 },
+    loss: each(4.2),
+    moved: {},
+    published: 1,
+    retries: 0,
     quality: { known: each(quality), new: each({ ...quality, count: 7 }) },
-    ...{
-      outbox: { vectors: 0, oldestAgeMs: 0 },
-      latencyMs: { p50: 900, p99: 2_000 },
-      commits: 1,
-      starts: [now],
-    },
+    outbox: { vectors: 0, oldestAgeMs: 0 },
+    latencyMs: { p50: 900, p99: 2_000 },
+    commits: 1,
+    starts: [now],
   };
   const points = Array.from({ length: 600 }, (_, i) => ({ entity: `user:${HOSTILE}${i}`, x: i, y: -i }));
   return {
-    ...{ host: '127.0.0.1', port: 0, page: await readPage(), failed: () => undefined },
+    host: '127.0.0.1',
+    port: 0,
+    page: await readPage(),
+    failed: () => undefined,
     metrics: { contentType: 'text/plain', render: async () => '' },
     readiness: async () => ({ ready: true, graphs: [] }),
     status: async () => ({
-      ...{ version: '1', now: Date.now(), startedAt: now, memoryBytes: 1, faults: [], graphs: [graph] },
+      version: '1',
+      now: Date.now(),
+      startedAt: now,
+      memoryBytes: 1,
+      faults: [],
+      graphs: [graph],
       headline: { level: 'ok', text: 'Healthy: vectors are 0.9 s behind' },
     }),
     views: {
       history: () => ({ at: [now - 5_000, now], curves: { loss: [4.3, 4.2] } }),
       rejected: () => [],
       entity: async () => undefined,
-      drift: () => undefined,
       map: async () => ({ at: now, points }),
       replays: async () => [],
     },

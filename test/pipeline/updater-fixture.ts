@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { startSteppers } from '../../src/adapters/trainer/hogwild/start.ts';
+import { startSteppers } from '../../src/adapters/trainer/hogwild/stepper.ts';
 import { PRESETS } from '../../src/config/presets.ts';
 import { RELATIONS } from '../../src/graph/edge.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
@@ -15,7 +15,6 @@ import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import { localTrainer } from '../../src/pipeline/training/trainer-local.ts';
 import type { Pace, Tuning } from '../../src/pipeline/tuning.ts';
 import { Updater } from '../../src/pipeline/updater.ts';
-import type { Tracks } from '../../src/pipeline/writing/tracks.ts';
 import type { Role } from '../../src/pipeline/writing/writer.ts';
 import { EVENT_TOPICS } from '../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
@@ -93,7 +92,6 @@ export function updater(
     log?: Log;
     clock?: () => number;
     reader?: () => LogReader;
-    tracks?: Tracks;
     image?: Image;
     maxKnownEdges?: number;
     /** The store as it is before the updater writes. */
@@ -135,7 +133,6 @@ export function updater(
         : { topic: 'twhin.dead-letter', key, value, headers: { code } },
     clock: overrides.clock ?? (() => 1_000),
     log: overrides.log ?? silentLog,
-    ...(overrides.tracks && { tracks: overrides.tracks }),
     ...(overrides.image && { image: overrides.image }),
     ...(overrides.view && { view: async () => new GraphStore(overrides.view!, new Layout(model)) }),
   });

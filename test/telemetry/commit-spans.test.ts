@@ -19,7 +19,11 @@ function setUp() {
     'follow',
     (name, from, attributes, parent) => {
       const one: Made = {
-        ...{ name, from, to: undefined, attributes, status: undefined },
+        name,
+        from,
+        to: undefined,
+        attributes,
+        status: undefined,
         parent: parent && bySpan.get(parent),
       };
       const span: Span = {
@@ -30,14 +34,15 @@ function setUp() {
           one.status = status;
           return span;
         },
-        ...{ spanContext: () => ({ traceId: '', spanId: '', traceFlags: 1 }), isRecording: () => true },
-        ...{ setAttribute: () => span, setAttributes: () => span, updateName: () => span },
-        ...{
-          addEvent: () => span,
-          addLink: () => span,
-          addLinks: () => span,
-          recordException: () => undefined,
-        },
+        spanContext: () => ({ traceId: '', spanId: '', traceFlags: 1 }),
+        isRecording: () => true,
+        setAttribute: () => span,
+        setAttributes: () => span,
+        updateName: () => span,
+        addEvent: () => span,
+        addLink: () => span,
+        addLinks: () => span,
+        recordException: () => undefined,
       };
       made.push(one);
       bySpan.set(span, one);
@@ -56,7 +61,7 @@ function setUp() {
 const size = (records: number, vectors: number) => ({ records, vectors });
 
 describe('CommitSpans', () => {
-  test('make one trace of a commit, from its first record to its last acknowledgement', () => {
+  test('make one trace for each commit, from the first record to the last acknowledgement', () => {
     const { at, made, told } = setUp();
     at(50).batch(64, 40);
     at(60).batch(8, 5);
@@ -87,7 +92,7 @@ describe('CommitSpans', () => {
     expect(told().slice(8)).toEqual(['commit 89-210', 'batch 89-90', 'step 95-100', 'write 200-210']);
   });
 
-  test('tell nothing of a commit without records, nor of one they never heard of', () => {
+  test('make no trace for a commit without records or an unknown commit', () => {
     const { at, made } = setUp();
     at(10).asked(1);
     at(20).commit(1, 10, size(0, 0));
@@ -97,7 +102,7 @@ describe('CommitSpans', () => {
     expect(made).toEqual([]);
   });
 
-  test('say of what is not through at the end how far it came', () => {
+  test('end the trace of an unfinished commit in error, with its progress', () => {
     const { at, made, spans } = setUp();
     at(10).batch(1, 5);
     at(20).asked(1);
@@ -113,7 +118,7 @@ describe('CommitSpans', () => {
     expect(made.filter(({ parent }) => parent === undefined)).toHaveLength(2);
   });
 
-  test('keep no more than 500 commits in wait', () => {
+  test('keep at most 500 open commits', () => {
     const { at, made } = setUp();
     for (let commit = 1; commit <= 502; commit++) {
       at(commit).batch(1, 0);

@@ -1,4 +1,4 @@
-// node tools/k8s/main.ts [--check]: writes what of k8s/ comes from elsewhere, or says what of it is not as it would be.
+// node tools/k8s/main.ts [--check]: writes the generated files of k8s/; with --check, names the files that are outdated.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf } from '../../src/errors/errors.ts';
@@ -14,7 +14,7 @@ try {
     const there = await readFile(join(root, path), 'utf8').catch(() => undefined);
     if (there === text) continue;
     if (option === '--check') {
-      console.error(`${path} is not what its sources say; run: npm run k8s`);
+      console.error(`${path} is outdated; run: npm run k8s`);
       process.exitCode = 1;
     } else {
       await writeFile(join(root, path), text);

@@ -1,10 +1,10 @@
 import type { Message, Sink } from '../../pipeline/ports.ts';
 
-/** A batch is sent at whichever comes first. */
+/** A batch is full at the first of these limits. */
 const BATCH_MESSAGES = 1000;
 const BATCH_BYTES = 512_000;
 
-/** Gathers messages into batches and sends one at a time, so that order is kept and memory bounded. */
+/** Collects messages into batches and sends one batch at a time: order is kept and memory is bounded. */
 export class MessageBatches {
   readonly #sink: Sink;
   readonly #onSent: () => void;
@@ -25,7 +25,7 @@ export class MessageBatches {
     return this.#sent;
   }
 
-  /** Takes a message. True: the batch is full, `flush` before the next. @throws what the sink threw. */
+  /** Takes a message. True: the batch is full, and `flush` must come before the next message. @throws the sink's error. */
   add(message: Message): boolean {
     this.#check();
     this.#waiting.push(message);
@@ -33,14 +33,14 @@ export class MessageBatches {
     return this.#waiting.length >= BATCH_MESSAGES || this.#waitingBytes >= BATCH_BYTES;
   }
 
-  /** Puts what is waiting on its way, after the batch before. @throws what the sink threw. */
+  /** Starts to send the collected messages, after the batch in flight. @throws the sink's error. */
   async flush(): Promise<void> {
     while (this.#inFlight !== undefined) await this.#inFlight;
     this.#check();
     this.nudge();
   }
 
-  /** As `flush`, but does nothing while a batch is on its way. */
+  /** Like `flush`, but does nothing while a batch is in flight. */
   nudge(): void {
     if (this.#inFlight !== undefined || this.#failure !== undefined || this.#waiting.length === 0) return;
     const batch = this.#waiting;
@@ -49,14 +49,14 @@ export class MessageBatches {
     this.#inFlight = this.#send(batch);
   }
 
-  /** Sends everything and waits for it. @throws what the sink threw. */
+  /** Sends everything and waits for the acknowledgements. @throws the sink's error. */
   async drain(): Promise<void> {
     await this.flush();
     while (this.#inFlight !== undefined) await this.#inFlight;
     this.#check();
   }
 
-  /** Never rejects: a failure is kept for whoever calls next, since nobody may be waiting now. */
+  /** Never rejects: the next call throws the failure, because no caller may be waiting now. */
   async #send(batch: readonly Message[]): Promise<void> {
     try {
       await this.#sink.publish(batch);

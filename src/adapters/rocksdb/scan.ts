@@ -1,18 +1,18 @@
 import type { Entry } from '../../graph/store.ts';
 
-/** What is used of the binding's stream: it ends with `close`, after `error` where it failed. */
+/** The part of the binding's stream that `runsOf` uses. The stream ends with `close`, after `error` if it failed. */
 export interface EntryStream {
   on(event: 'readable' | 'close', listener: () => void): void;
   on(event: 'error', listener: (error: Error) => void): void;
-  /** null: nothing has come yet, or no more will. */
+  /** null: no entry has arrived yet, or the stream has ended. */
   read(): Entry | null;
   destroy(): void;
 }
 
 /**
- * What a stream of entries gives, as many at a time as have come: the next are read in RocksDB's own thread while these
- * are looked at. One by one, as the stream itself would have it, each of them waits for the one before.
- * Left early, it lets the stream go.
+ * The entries of a stream, each time as many as have arrived: RocksDB's own thread reads the next ones while the caller
+ * handles these. The stream's own iterator would wait for every single entry.
+ * Destroys the stream when the caller leaves the loop early.
  */
 export async function* runsOf(stream: EntryStream): AsyncIterable<readonly Entry[]> {
   let closed = false;

@@ -9,19 +9,19 @@ import { runsOf } from './scan.ts';
 import type { OpenOptions } from './wire.ts';
 
 const SCAN_CAPACITY = 512;
-/** Largest write handed over at once is one commit; memtables of this size keep flushes few. */
+/** A commit is the largest single write; memtables of this size keep flushes few. */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 
-/** For a store whose files are damaged: what is left of it is no base to go on from. */
+/** The advice for a store with damaged files: what is left of the store can't be continued from. */
 const WAY_OUT =
   'make the store again beside it, with twhin restore DIR --into NAME or twhin replay --into NAME, ' +
   'and put that in its place with twhin replay promote NAME';
 
 /**
  * The store on RocksDB, in a folder of its own. Writes survive `kill -9` but are not fsynced: a power loss takes the
- * store back to an earlier commit, offsets and all, and the events since are read again. Checksums of all blocks are
- * checked as they are read.
- * durable: what was written survives a power loss once closed; for a store that is made in one go.
+ * store back to an earlier commit together with its offsets, and the events since then are read again. RocksDB checks
+ * the checksum of every block that it reads.
+ * durable: all writes survive a power loss once the store is closed; for a store that is made in one go.
  * @throws FatalError naming the folder: held by another process, unwritable, damaged.
  */
 export async function openRocksdb(folder: string, options: OpenOptions = {}): Promise<Store> {
@@ -46,7 +46,7 @@ class RocksdbStore implements Store {
   readonly #folder: string;
   readonly #durable: boolean;
   #closing: Promise<void> | undefined;
-  /** Memory of writes that are done. */
+  /** Memory of finished writes, for the next ones. */
   readonly #spareRows: RowWrites[] = [];
 
   constructor(db: RocksDB, folder: string, durable: boolean) {
@@ -59,7 +59,7 @@ class RocksdbStore implements Store {
     if (keys.length === 0) return [];
     const batch = this.#db.read({ autoDestroy: true, capacity: keys.length });
     const values = Promise.all(keys.map((key) => batch.get(key)));
-    // Each value rejects as well when the batch does: unheard, that would end the process without a word of where.
+    // When the batch fails, each value rejects too; an unhandled rejection would end the process without naming the folder.
     values.catch(() => undefined);
     try {
       await batch.flush();
@@ -80,7 +80,7 @@ class RocksdbStore implements Store {
     try {
       for (;;) {
         let next: IteratorResult<readonly Entry[]>;
-        // Only what reading throws is a failure to read, and not what is done with an entry.
+        // Only an error of reading is a read failure; an error of the caller's loop must pass unchanged.
         try {
           next = await runs.next();
         } catch (error) {
@@ -102,7 +102,7 @@ class RocksdbStore implements Store {
       if (value === undefined) operations.tryDelete(key);
       else operations.tryPut(key, value);
     };
-    // Freed with the operations: the memory of both must stay until these are written.
+    // RocksDB reads the memory of `rows` and `batch` until the flush ends.
     const rows = this.#spareRows.pop() ?? new RowWrites();
     batch.each(write);
     if (batch.rows !== undefined) rows.each(batch.rows, write);
@@ -115,7 +115,7 @@ class RocksdbStore implements Store {
     }
   }
 
-  /** Not of one that is closing: RocksDB would be asked for what is no longer there. */
+  /** undefined once the store is closing: RocksDB no longer has the properties. */
   async memory(): Promise<StoreMemory | undefined> {
     if (this.#closing !== undefined) return undefined;
     const names = ['block-cache-usage', 'cur-size-all-mem-tables', 'estimate-table-readers-mem'];
@@ -152,12 +152,12 @@ function writeFailure(folder: string, error: unknown): FatalError {
   return new FatalError(
     'store-write',
     `the store in ${folder} can't be written: ${innermost(error)}. Nothing of the commit was kept; ` +
-      'free space or mend the disk and start again: the events since are read again.',
+      'free space or repair the disk and start again: the events since the last commit are read again.',
     { cause: error },
   );
 }
 
-/** What RocksDB itself said: the binding wraps it in "Batch was not applied". */
+/** RocksDB's own message, which the binding wraps in "Batch was not applied". */
 function innermost(error: unknown): string {
   let inner = error;
   for (;;) {
@@ -171,7 +171,7 @@ function causeOf(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined;
 }
 
-/** The first key after all that start with `prefix`; undefined where there is none. */
+/** The first key after all keys that start with `prefix`; undefined if there is no such key. */
 function successor(prefix: Uint8Array): Uint8Array | undefined {
   const end = Buffer.from(prefix);
   let last = end.length - 1;
@@ -188,7 +188,7 @@ function openFailure(folder: string, error: unknown): FatalError {
       cause: error,
     });
   }
-  // Files that are missing from a store that is there are damage, and not for a new store to cover up.
+  // A file missing from an existing store is damage: a new store must not hide the damage.
   if (/does not exist|No such file/.test(reason) && !existsSync(join(folder, 'CURRENT'))) {
     return new FatalError('store-missing', `there is no store in ${folder}; twhin run makes it`, {
       cause: error,
@@ -197,7 +197,7 @@ function openFailure(folder: string, error: unknown): FatalError {
   if (/Permission denied|Read-only file system|EACCES|EROFS/.test(reason)) {
     return new FatalError(
       'store-denied',
-      `the store in ${folder} can't be opened: ${reason}. This user may not write there; that says nothing of its files`,
+      `the store in ${folder} can't be opened: ${reason}. This user may not write there; the files themselves may be fine`,
       { cause: error },
     );
   }

@@ -1,24 +1,29 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { FatalError, reasonOf } from '../../errors/errors.ts';
 import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
-import { unpackError } from '../wire-error.ts';
-import { packList, unpackList, unpackRun } from './packed.ts';
-import { type Answer, type Call, type Opening, type OpenOptions, TAKEN } from './wire.ts';
+import { threadEntry, unpackError } from '../threads.ts';
+import {
+  type Answer,
+  type Call,
+  type Opening,
+  type OpenOptions,
+  packList,
+  TAKEN,
+  unpackList,
+  unpackRun,
+} from './wire.ts';
 
-/** A call before it has a port. */
-type Asked = Call extends infer One ? (One extends Call ? Omit<One, 'port'> : never) : never;
+/** A call without its port. */
+type Request = Call extends infer One ? (One extends Call ? Omit<One, 'port'> : never) : never;
 
 /**
- * Opens a store in a thread of its own, with the options and errors of `openRocksdb`: the binding makes two buffers for
- * each entry, and takes in a write entry by entry, which takes longer than all else that is done with most of them and
- * would hold up the caller's event loop. What crosses does so in pieces of hundreds. Of a batch that is written, nothing
- * is left.
+ * Opens a store in a thread of its own, with the options and errors of `openRocksdb`. In the caller's thread the binding
+ * would hold up the event loop: it makes two buffers for each entry that is read, and takes a write entry by entry.
+ * Entries move between the threads by the hundreds. A written batch is empty afterwards.
  */
 export async function openRocksdbThread(folder: string, options: OpenOptions = {}): Promise<Store> {
-  // From sources the entry is TypeScript, from dist JavaScript; this file's own name tells which.
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
   const opening: Opening = { folder, options };
-  const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), {
+  const worker = new Worker(threadEntry(new URL('./worker.ts', import.meta.url)), {
     workerData: opening,
     name: options.readOnly ? 'store reader' : 'store',
   });
@@ -29,7 +34,7 @@ export async function openRocksdbThread(folder: string, options: OpenOptions = {
     await worker.terminate();
     throw error;
   }
-  // Whoever waits for an answer keeps the process alive, and not a store that is only open.
+  // A call without an answer keeps the process alive through its port; an open store alone must not.
   worker.unref();
   return store;
 }
@@ -37,9 +42,9 @@ export async function openRocksdbThread(folder: string, options: OpenOptions = {
 class ThreadStore implements Store {
   readonly #worker: Worker;
   readonly #folder: string;
-  /** Calls that are not through. */
+  /** Calls in progress. */
   readonly #open = new Set<Answers>();
-  /** Why there is nothing more to come. */
+  /** Why the thread answers no more. */
   #ended: FatalError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -94,28 +99,28 @@ class ThreadStore implements Store {
     return this.#closing;
   }
 
-  /** One answer to one call. */
-  async ask(asked: Asked, transferred: ArrayBuffer[] = []): Promise<Answer> {
-    const answers = this.#call(asked, transferred);
+  /** Makes a call that has one answer. */
+  async ask(request: Request, transferred: ArrayBuffer[] = []): Promise<Answer> {
+    const answers = this.#call(request, transferred);
     return answers.next().finally(() => this.#over(answers));
   }
 
   async #close(): Promise<void> {
     for (const answers of this.#open) this.#over(answers, this.#gone('it was closed'));
     try {
-      // One that died has let go already. What a living one says of its closing is heard: it may not have kept what was written.
+      // A dead thread has closed the store. A living thread's error of closing must reach the caller: writes may be lost.
       if (this.#ended === undefined) await this.ask({ method: 'close' });
     } finally {
       await this.#worker.terminate();
     }
   }
 
-  #call(asked: Asked, transferred: ArrayBuffer[] = []): Answers {
+  #call(request: Request, transferred: ArrayBuffer[] = []): Answers {
     if (this.#ended !== undefined) throw this.#ended;
     const { port1, port2 } = new MessageChannel();
     const answers = new Answers(port1);
     this.#open.add(answers);
-    this.#worker.postMessage({ ...asked, port: port2 }, [port2, ...transferred]);
+    this.#worker.postMessage({ ...request, port: port2 }, [port2, ...transferred]);
     return answers;
   }
 
@@ -134,41 +139,42 @@ class ThreadStore implements Store {
   }
 }
 
-/** What comes over a port, one after the other. */
+/** The answers to one call, in the order of their arrival. */
 class Answers {
   readonly #port: MessagePort;
   readonly #waiting: Answer[] = [];
-  #come = Promise.withResolvers<void>();
+  #arrival = Promise.withResolvers<void>();
   #ended: FatalError | undefined;
 
   constructor(port: MessagePort) {
     this.#port = port;
     port.on('message', (answer: Answer) => {
       this.#waiting.push(answer);
-      this.#come.resolve();
+      this.#arrival.resolve();
     });
   }
 
-  /** @throws what the thread says went wrong, or why nothing more will come. */
+  /** @throws the thread's error, or why no more answers come. */
   async next(): Promise<Answer> {
     while (this.#waiting.length === 0) {
       if (this.#ended) throw this.#ended;
-      this.#come = Promise.withResolvers();
-      await this.#come.promise;
+      this.#arrival = Promise.withResolvers();
+      await this.#arrival.promise;
     }
     const answer = this.#waiting.shift()!;
     if (answer.kind === 'failed') throw unpackError(answer.error);
     return answer;
   }
 
+  /** Tells the thread that a run was taken. */
   taken(): void {
     this.#port.postMessage(TAKEN);
   }
 
-  /** Nothing more is wanted, or will come. */
+  /** Closes the port. why: error for whoever still waits. */
   end(why: FatalError | undefined): void {
     this.#ended ??= why;
     this.#port.close();
-    this.#come.resolve();
+    this.#arrival.resolve();
   }
 }

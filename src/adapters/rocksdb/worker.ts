@@ -1,11 +1,10 @@
-/** Entry of a thread that has one store open, the one `workerData` says: it answers each call over its port. */
+/** Entry of a thread that opens the store named in `workerData` and answers each call over the call's port. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { FatalError } from '../../errors/errors.ts';
 import { type Store, WriteBatch } from '../../graph/store.ts';
-import { packError } from '../wire-error.ts';
-import { packList, packRun, unpackList } from './packed.ts';
+import { failed } from '../threads.ts';
 import { openRocksdb } from './store.ts';
-import { type Answer, type Call, type Opening, RUNS_AHEAD } from './wire.ts';
+import { type Answer, type Call, type Opening, packList, packRun, RUNS_AHEAD, unpackList } from './wire.ts';
 
 const port = parentPort;
 if (port === null) {
@@ -14,7 +13,7 @@ if (port === null) {
 const NO_KEY = new Uint8Array();
 const { folder, options }: Opening = workerData;
 const opening: Promise<Store> = openRocksdb(folder, options);
-// Told to whoever calls.
+// Each call awaits the promise and answers with its error; without this line Node.js ends the process first.
 opening.catch(() => undefined);
 
 port.on('message', (call: Call) => {
@@ -45,11 +44,11 @@ async function answer(call: Call): Promise<void> {
         return say({ kind: 'done' });
     }
   } catch (error) {
-    say({ kind: 'failed', error: packError(error, 'store-thread', 'the thread of the store failed') });
+    say(failed(error, 'store-thread', 'the thread of the store failed'));
   }
 }
 
-/** As many ahead as may be, until all are sent or the other side is gone. */
+/** Sends every run of the prefix, `RUNS_AHEAD` of them ahead of the caller. Ends early once the caller closes the port. */
 async function sendRuns(store: Store, prefix: Uint8Array, to: MessagePort): Promise<void> {
   let ahead = 0;
   let gone = false;

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { FatalError, reasonOf } from '../../errors/errors.ts';
 
 /**
- * Pages in a file that has no name any more once it is open: it is gone with the process, however that ends. The system
- * keeps as much of it in memory as it has to spare, and takes that back when it is needed.
+ * Pages in a file that loses its name as soon as it is open: the system deletes the file with the process, however the
+ * process ends. The system's page cache keeps as much of the file in memory as is free.
  */
 export class ScratchFile {
   readonly #folder: string;
   readonly #file: number;
 
-  /** @throws FatalError where there can be no file in the folder. */
+  /** @throws FatalError when the file can't be made in the folder. */
   constructor(folder: string) {
     this.#folder = folder;
     try {
@@ -37,7 +37,7 @@ export class ScratchFile {
     const bytes = neighbours.byteLength + relations.byteLength;
     try {
       const moved = move(this.#file, [neighbours, relations], page * bytes);
-      if (moved !== bytes) throw new Error(`${moved} of a page's ${bytes} bytes came through`);
+      if (moved !== bytes) throw new Error(`${moved} of a page's ${bytes} bytes were moved`);
     } catch (error) {
       throw this.#failure(error);
     }

@@ -11,7 +11,7 @@ import type {
   TrainReport,
   Triples,
 } from '../../pipeline/training/trainer.ts';
-import { unpackError } from '../wire-error.ts';
+import { threadEntry, unpackError } from '../threads.ts';
 import { buffersOf, type Call, copyOf, type Reply, type Starting } from './wire.ts';
 
 interface Waiting {
@@ -20,21 +20,20 @@ interface Waiting {
 }
 
 /**
- * A trainer in a thread of its own, so that training never holds up the caller's event loop.
- * scratchFolder: for a file of what does not fit in memory; nothing is left there.
+ * A trainer in a thread of its own: training never blocks the caller's event loop.
+ * scratchFolder: place of the file for live edges that do not fit in memory. The file has no name once it is open.
  */
 export function threadTrainer(settings: TrainerSettings, scratchFolder: string): Trainer {
-  // From sources the entry is TypeScript, from dist JavaScript; this file's own name tells which.
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  return new ThreadTrainer(new URL(`./worker${extension}`, import.meta.url), { settings, scratchFolder });
+  const entry = threadEntry(new URL('./worker.ts', import.meta.url));
+  return new ThreadTrainer(entry, { settings, scratchFolder });
 }
 
-/** See {@link threadTrainer}; exported to be run with an entry that dies. */
+/** See {@link threadTrainer}; exported for tests with other entries. */
 export class ThreadTrainer implements Trainer {
   readonly #worker: Worker;
-  /** Calls not yet answered, oldest first: the thread answers in order. */
+  /** Calls without an answer, oldest first: the thread answers in order. */
   readonly #waiting: Waiting[] = [];
-  /** Why no call can be answered any more. */
+  /** Why the thread answers no more. */
   #ended: FatalError | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -80,7 +79,7 @@ export class ThreadTrainer implements Trainer {
     return reply.held;
   }
 
-  /** Waits for the calls made before, then ends the thread. */
+  /** Waits for the calls in progress, then ends the thread. */
   stop(): Promise<void> {
     this.#stopped ??= this.#finish();
     return this.#stopped;
@@ -92,7 +91,7 @@ export class ThreadTrainer implements Trainer {
     await this.#worker.terminate();
   }
 
-  /** Resolves once the newest waiting call is answered, well or not. */
+  /** Resolves once the newest call in progress has an answer or an error. */
   #lastAnswer(): Promise<void> {
     const newest = this.#waiting.at(-1);
     if (newest === undefined) return Promise.resolve();

@@ -8,7 +8,7 @@ import type {
   TrainReport,
   Triples,
 } from '../../pipeline/training/trainer.ts';
-import type { WireError } from '../wire-error.ts';
+import type { Failed } from '../threads.ts';
 
 /** What the trainer's thread is started with. */
 export interface Starting {
@@ -25,15 +25,15 @@ export type Call =
   | { readonly method: 'checkpoint'; readonly argument: CheckpointOptions }
   | { readonly method: 'readRows'; readonly argument: { readonly first: number; readonly count: number } };
 
-/** What the thread says back, one for each call and in the same order. */
+/** The thread's answers: one for each call, in the order of the calls. */
 export type Reply =
   | { readonly kind: 'done' }
   | { readonly kind: 'trained'; readonly report: TrainReport }
   | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }
   | { readonly kind: 'held'; readonly held: HeldRows }
-  | { readonly kind: 'failed'; readonly error: WireError };
+  | Failed;
 
-/** Copies a call's arrays, so that transferring them leaves the caller's own, and any they share memory with, alone. */
+/** A call with copied arrays: a transfer then leaves the caller's arrays and their shared buffers usable. */
 export function copyOf(call: Call): Call {
   switch (call.method) {
     case 'loadRows': {
@@ -65,7 +65,7 @@ export function copyOf(call: Call): Call {
   }
 }
 
-/** Every buffer in a message, to be transferred with it. */
+/** Every buffer in a message, for the transfer list. */
 export function buffersOf(value: unknown, found: ArrayBuffer[] = []): ArrayBuffer[] {
   if (ArrayBuffer.isView(value)) {
     if (value.buffer instanceof ArrayBuffer) found.push(value.buffer);

@@ -1,11 +1,11 @@
-/** Entry of the trainer's thread: composes a trainer from `workerData` and answers calls one after another. */
+/** Entry of the trainer's thread: makes a trainer from `workerData` and answers the calls in order. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { FatalError } from '../../errors/errors.ts';
 import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
 import { type KernelMaker, TrainerCore } from '../../pipeline/training/train.ts';
-import { packError } from '../wire-error.ts';
-import { startSteppers } from './hogwild/start.ts';
+import { failed } from '../threads.ts';
+import { startSteppers } from './hogwild/stepper.ts';
 import { ScratchFile } from './scratch-file.ts';
 import { buffersOf, type Call, type Reply, type Starting } from './wire.ts';
 
@@ -15,7 +15,8 @@ if (port === null) {
 }
 
 const KERNELS: KernelMaker = {
-  ...{ startSteppers, workspaceBytes },
+  startSteppers,
+  workspaceBytes,
   createKernel: (choice, table, model, limits) => createKernel(choice, table, model, limits, [process.cwd()]),
 };
 
@@ -29,7 +30,7 @@ port.on('message', (call: Call) => {
 function answer(call: Call): Reply {
   try {
     const { settings, scratchFolder }: Starting = workerData;
-    // Made at the first call, so that what is wrong with the settings is that call's error.
+    // The first call makes the trainer, so that wrong settings are the error of that call.
     core ??= new TrainerCore(settings, KERNELS, () => new ScratchFile(scratchFolder));
     switch (call.method) {
       case 'train':
@@ -49,6 +50,6 @@ function answer(call: Call): Reply {
         return { kind: 'done' };
     }
   } catch (error) {
-    return { kind: 'failed', error: packError(error, 'trainer-failed', 'the trainer failed') };
+    return failed(error, 'trainer-failed', 'the trainer failed');
   }
 }

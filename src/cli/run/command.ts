@@ -133,8 +133,7 @@ async function run(
       log,
     });
     const measuresOf = bothOf(watch, telemetry);
-    const watching = { measuresOf, tracksOf: watch.tracksOf };
-    const outside = { connection, log, openStore: world.openStore, standby, reread, ...watching };
+    const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
     const inForce = () => reload.configuration;
     await openAll(
       options.graphs.map((graph) => ({ graph, configuration: inForce, outside, untilCaughtUp })),

@@ -12,10 +12,9 @@ import type { Measures } from '../../pipeline/measures.ts';
 import { StandbySource } from '../../pipeline/reading/standby-source.ts';
 import type { Tuning } from '../../pipeline/tuning.ts';
 import { Updater } from '../../pipeline/updater.ts';
-import type { Tracks } from '../../pipeline/writing/tracks.ts';
 import { imagePath, openForReading, openForWriting } from '../../state/open.ts';
 import { livePlace } from '../../state/places.ts';
-import type { RunGraph } from './watch/run-graph.ts';
+import type { RunGraph } from './watch/status.ts';
 
 /** A store with fewer is loaded before a thread for it has started. */
 const READER_ROWS = 50_000;
@@ -33,24 +32,13 @@ export interface Outside {
   readonly tuning?: Tuning;
   /** What a graph's updater is to tell its work to. */
   readonly measuresOf?: (graph: string) => Measures;
-  /** Where it is to note how the entities that are followed move. */
-  readonly tracksOf?: (graph: string) => Tracks;
 }
 
 /** One graph's updater on a real log, a real store and a trainer thread of its own. It shares nothing with another's. */
 export async function composeUpdater(
   config: Config,
   graph: GraphConfig,
-  {
-    connection,
-    log,
-    openStore,
-    standby = false,
-    reread = [],
-    measuresOf,
-    tracksOf,
-    tuning = config.tuning,
-  }: Outside,
+  { connection, log, openStore, standby = false, reread = [], measuresOf, tuning = config.tuning }: Outside,
 ): Promise<Pick<RunGraph, 'updater' | 'storeMemory'>> {
   const prefix = config.topicPrefix;
   const groupId = `${prefix}${graph.name}`;
@@ -99,7 +87,6 @@ export async function composeUpdater(
     clock: Date.now,
     log,
     ...(measuresOf && { measures: measuresOf(graph.name) }),
-    ...(tracksOf && { tracks: tracksOf(graph.name) }),
   });
   return { updater, storeMemory: () => store.memory() };
 }

@@ -10,7 +10,7 @@ import { type Live, readLive } from '../../state/places.ts';
 import { pendingPromotion, settlePromotion } from '../../state/promotion.ts';
 import { asLive } from '../live-graph.ts';
 import { composeUpdater, type Outside } from './compose.ts';
-import type { RunGraph } from './watch/run-graph.ts';
+import type { RunGraph } from './watch/status.ts';
 
 const LOOK_FOR_PROMOTION_MS = 500;
 

@@ -2,13 +2,13 @@
 import { el } from './elements.js';
 
 const HEIGHT = 150;
-/** A gap of so many points' usual distance is shown as one: nothing was known then. */
+/** A distance of this many usual distances between points is shown as a gap. */
 const GAP = 3;
 
 /** @typedef {import('../../adapters/http/views.ts').HistoryView} HistoryView */
 /** @typedef {{ readonly curve: string, readonly label: string, readonly colour: string }} Line */
 
-/** Curves over time, with what they are and where they stand now in words. */
+/** Curves over time, with names and newest values in a caption. */
 export class Chart {
   /** @type {HTMLElement} */
   figure;
@@ -17,7 +17,6 @@ export class Chart {
   #title;
   #lines;
   #format;
-  #dots;
   /** @type {any} */
   #plot;
   /** @type {(number | null)[][]} */
@@ -27,10 +26,8 @@ export class Chart {
    * @param {string} title
    * @param {readonly Line[]} lines
    * @param {(value: number | null | undefined) => string} format
-   * @param {boolean} [dots] each point is something that happened, at a time of its own: time between two is no gap
    */
-  constructor(title, lines, format, dots = false) {
-    this.#dots = dots;
+  constructor(title, lines, format) {
     this.#title = title;
     this.#lines = lines;
     this.#format = format;
@@ -43,8 +40,7 @@ export class Chart {
   /** @param {HistoryView} history */
   show(history) {
     const columns = this.#lines.map(({ curve }) => history.curves[curve] ?? history.at.map(() => null));
-    const data = [history.at.map((at) => at / 1000), ...columns];
-    this.#data = this.#dots ? data : withGaps(data);
+    this.#data = withGaps([history.at.map((at) => at / 1000), ...columns]);
     const now = this.#lines.map(({ label }, i) => `${label} ${this.#format(columns[i]?.at(-1))}`).join(', ');
     this.#caption.replaceChildren(
       ...[el('strong', {}, this.#title), ' '],
@@ -90,7 +86,7 @@ export class Chart {
           label,
           stroke: style.getPropertyValue(`--${'abcde'[Number(colour.slice(1))]}`),
           width: 1.5,
-          points: this.#dots ? { show: true, size: 6 } : { show: false },
+          points: { show: false },
         })),
       ],
     };
@@ -104,7 +100,7 @@ export class Chart {
 }
 
 /**
- * From 0, so that a curve's height says how much it is.
+ * The range starts at 0, so that the height of a curve shows its amount.
  * @param {number} low
  * @param {number} high
  */
@@ -113,7 +109,7 @@ function bounds(low, high) {
 }
 
 /**
- * A point of nothing where time passed of which nothing is known.
+ * Adds an empty point wherever the distance between two points is a gap.
  * @param {(number | null)[][]} columns times first
  */
 function withGaps(columns) {

@@ -1,10 +1,9 @@
 // @ts-check
 import { entity } from './api.js';
-import { Drift } from './drift.js';
 import { el, fill, place, table, tiles } from './elements.js';
 import { count, share, time } from './format.js';
 
-/** One entity, by its id: its edges, its vector, and what is near it. */
+/** One entity by id: edges, last move, and nearest entities. */
 export class Entity {
   #input = el('input', {
     name: 'id',
@@ -14,11 +13,9 @@ export class Entity {
     required: '',
   });
   #result = el('div', { 'aria-live': 'polite' });
-  /** Beside what is read out when it changes: it changes by itself. */
-  #drift = new Drift();
   #nearest = el('div');
   #graph = '';
-  /** Number of the newest question: an answer to an older one comes too late. */
+  /** Number of the newest request: the answer to an older request is dropped. */
   #asked = 0;
 
   constructor() {
@@ -32,7 +29,7 @@ export class Entity {
       event.preventDefault();
       void this.#find(this.#input.value.trim());
     });
-    place('entity').append(form, this.#result, this.#drift.place, this.#nearest);
+    place('entity').append(form, this.#result, this.#nearest);
   }
 
   /** @param {string} graph */
@@ -40,7 +37,7 @@ export class Entity {
     if (graph === this.#graph) return;
     this.#graph = graph;
     this.#asked++;
-    this.#clear();
+    this.#nearest.replaceChildren();
     this.#result.replaceChildren();
   }
 
@@ -48,13 +45,12 @@ export class Entity {
   async #find(id) {
     const [graph, asked] = [this.#graph, ++this.#asked];
     this.#input.value = id;
-    this.#clear();
+    this.#nearest.replaceChildren();
     fill(this.#result, el('p', { class: 'quiet' }, `Comparing ${id} with every vector …`));
     try {
       const found = await entity(graph, id);
       if (asked !== this.#asked) return;
       this.#show(found);
-      this.#drift.of(graph, found.entity, found.history);
     } catch (error) {
       if (asked !== this.#asked) return;
       const reason = error instanceof Error ? error.message : String(error);
@@ -77,10 +73,10 @@ export class Entity {
       tiles([
         ['last event', time(found.lastSeen)],
         ['first event', time(found.firstSeen)],
-        ['updates', count(found.updates), 'edges it was an end of when trained'],
+        ['updates', count(found.updates), 'trained edges with this entity as an end'],
         ['last moved', between(found.movedBetween), 'between two points of the curves'],
         ['moved at step', count(found.step)],
-        ['moved by', share(found.drift), 'since it was last published'],
+        ['moved by', share(found.drift), 'since the last publication'],
         ['length', share(found.norm)],
       ]),
       table(
@@ -90,11 +86,6 @@ export class Entity {
       ),
     );
     this.#nearest.replaceChildren(...near.flat());
-  }
-
-  #clear() {
-    this.#drift.hide();
-    this.#nearest.replaceChildren();
   }
 
   /** @param {string} name */

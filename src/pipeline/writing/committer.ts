@@ -13,7 +13,6 @@ import { Delivery } from './delivery.ts';
 import { Moves } from './moves.ts';
 import type { PendingCommit } from './pending-commit.ts';
 import type { Publisher } from './publish.ts';
-import type { Tracks } from './tracks.ts';
 import type { Writer } from './writer.ts';
 
 export interface CommitterOptions {
@@ -38,8 +37,6 @@ export interface CommitterOptions {
   readonly sink: Sink;
   readonly log: Log;
   readonly measures: Measures;
-  /** Of the entities whose drift is kept. */
-  readonly tracks?: Tracks | undefined;
   clock(): number;
 }
 
@@ -146,7 +143,7 @@ export class Committer {
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox' | 'outboxParts'>,
     checkpoint: Checkpoint,
   ): Promise<number> {
-    const { graph, model, store, index, publisher, overlay, measures, tracks, clock } = this.#options;
+    const { graph, model, store, index, publisher, overlay, measures, clock } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
     const { names, rows } = publisher.open ? this.#due(pending, checkpoint) : NONE;
     await this.#options.confirm();
@@ -185,7 +182,6 @@ export class Committer {
     overlay.written(number);
     await this.#options.tell(head.offsets);
     this.moves.add(checkpoint, index, model.dim);
-    if (publisher.open) tracks?.add(checkpoint, index, { ...head, at: this.writtenAt, dim: model.dim });
     publisher.add(outbox, { commit: number, since: pending.since, eventAt: eventsOf(rows, entities) });
     return names.length;
   }

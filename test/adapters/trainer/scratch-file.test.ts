@@ -18,7 +18,7 @@ const pageOf = (seed: number): [Int32Array, Uint8Array] => [
   Uint8Array.from({ length: PAGE }, (_, i) => seed + i),
 ];
 
-test('gives each page back as it was written last, and leaves no file behind', async () => {
+test('gives each page as last written, and leaves no file in the folder', async () => {
   const made = join(folder, 'not', 'there', 'yet');
   const file = new ScratchFile(made);
   for (const page of [7, 0, 3, 7]) file.write(page, ...pageOf(page));
@@ -35,10 +35,10 @@ test('gives each page back as it was written last, and leaves no file behind', a
   expect(await readdir(made)).toEqual([]);
 });
 
-test('a page that is not there, and a folder that can not be, are said with what to do', async () => {
+test('a missing page and an impossible folder are errors that say what to do', async () => {
   const file = new ScratchFile(folder);
   const way = /free space there or raise the limit, and start again from the stored state$/;
-  expect(() => file.read(0, ...pageOf(0))).toThrow(/0 of a page's 2560 bytes came through/);
+  expect(() => file.read(0, ...pageOf(0))).toThrow(/0 of a page's 2560 bytes were moved/);
   expect(() => file.read(0, ...pageOf(0))).toThrow(way);
   const taken = join(folder, 'a-file');
   await writeFile(taken, '');

@@ -1,15 +1,15 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
+import { packError, unpackError } from '../../../src/adapters/threads.ts';
 import { ThreadTrainer, threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { copyOf } from '../../../src/adapters/trainer/wire.ts';
-import { packError, unpackError } from '../../../src/adapters/wire-error.ts';
 import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors/errors.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { localTrainer } from '../../../src/pipeline/training/trainer-local.ts';
 import { batchOf, DUE, kernels, settings, triples, World } from '../../pipeline/training/trainer-fixture.ts';
 
-/** What a file descriptor is of; nothing where it is closed by now. */
+/** The target of a file descriptor's link; empty once the descriptor is closed. */
 function readlink(path: string): string {
   try {
     return readlinkSync(path);
@@ -62,7 +62,7 @@ describe('threadTrainer', () => {
     }
   });
 
-  it('gives them with most of the live edges in a file as well', async () => {
+  it('gives the same bytes with most of the live edges in a file', async () => {
     const chosen = { ...settings, knownEdgesBytes: 1, maxKnownEdges: 20_000, updatesPerEdge: 3 };
     const [local, threaded] = [localTrainer(chosen, kernels), thread(chosen)];
     await Promise.all([local.start(undefined), threaded.start(undefined)]);
@@ -91,7 +91,7 @@ describe('threadTrainer', () => {
     expect(files.filter((path) => /edges-.*scratch \(deleted\)/.test(path))).toHaveLength(2);
   });
 
-  it("leaves the caller's arrays alone, also where they share memory", async () => {
+  it("leaves the caller's arrays usable, even where the arrays share memory", async () => {
     const trainer = thread();
     await trainer.start(undefined);
     const shared = Int32Array.of(9, 6, 7, 9);
@@ -101,7 +101,7 @@ describe('threadTrainer', () => {
     expect([...edges.rhs]).toEqual([7]);
   });
 
-  it('brings errors back as what they were, and goes on where that makes sense', async () => {
+  it('brings errors back with their class, and answers further calls', async () => {
     const trainer = thread();
     await expect(trainer.train(batchOf({}))).rejects.toMatchObject({
       name: 'FatalError',
@@ -115,12 +115,12 @@ describe('threadTrainer', () => {
     expect((await trainer.train(batchOf({ newTypes: [0] }))).step).toBe(0);
   });
 
-  it('names wrong settings at the first call', async () => {
+  it('reports wrong settings at the first call', async () => {
     const trainer = thread({ ...settings, model: { ...settings.model, beta: 0 } });
     await expect(trainer.start(undefined)).rejects.toBeInstanceOf(UsageError);
   });
 
-  it('answers the calls made before stop, and none after', async () => {
+  it('answers the calls made before stop, and refuses calls after stop', async () => {
     const trainer = thread();
     await trainer.start(undefined);
     const pending = trainer.train(new World(1).next());
@@ -132,7 +132,7 @@ describe('threadTrainer', () => {
     await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'trainer-stopped' });
   });
 
-  it('rejects every waiting call when the thread dies, and all later ones', async () => {
+  it('rejects every waiting and every later call when the thread dies', async () => {
     const trainer = dying();
     await trainer.start(undefined);
     const pending = [trainer.start(undefined), trainer.train(batchOf({})), trainer.stop()];
@@ -148,7 +148,7 @@ describe('threadTrainer', () => {
     await expect(trainer.train(batchOf({}))).rejects.toMatchObject({ code: 'trainer-dead' });
   });
 
-  it('says so when its entry is missing', async () => {
+  it('reports a missing entry', async () => {
     const trainer = new ThreadTrainer(new URL('../no-such-entry.js', import.meta.url), STARTING);
     await expect(trainer.start(undefined)).rejects.toMatchObject({ code: 'trainer-dead' });
     await trainer.stop();
@@ -169,7 +169,7 @@ describe('errors on the wire', () => {
     expect(back.stack).toBe(error.stack);
   });
 
-  it('become fatal when they are none of ours', () => {
+  it('of other classes become FatalError', () => {
     expect(
       unpackError(
         packError(new RangeError('offset is out of bounds'), 'trainer-failed', 'the trainer failed'),

@@ -1,4 +1,4 @@
-import { startSteppers } from '../../../src/adapters/trainer/hogwild/start.ts';
+import { startSteppers } from '../../../src/adapters/trainer/hogwild/stepper.ts';
 import { createKernel } from '../../../src/kernels/select.ts';
 import { workspaceBytes } from '../../../src/kernels/workspace.ts';
 import type { KernelMaker } from '../../../src/pipeline/training/train.ts';

@@ -7,7 +7,6 @@ import { Overlay } from '../../../src/pipeline/reading/overlay.ts';
 import { Committer } from '../../../src/pipeline/writing/committer.ts';
 import { PendingCommit } from '../../../src/pipeline/writing/pending-commit.ts';
 import { Publisher } from '../../../src/pipeline/writing/publish.ts';
-import { Tracks } from '../../../src/pipeline/writing/tracks.ts';
 import { Writer } from '../../../src/pipeline/writing/writer.ts';
 import { MODEL, user } from '../../graph/graph-fixture.ts';
 import { DyingStore } from '../dying-store.ts';
@@ -35,7 +34,6 @@ function setUp() {
   const now = { ms: 1_000 };
   const clock = () => now.ms;
   const measures = keptMeasures();
-  const tracks = new Tracks();
   const writer = new Writer(undefined, 'leader', 'space');
   const tuning = { epsilon: 0.5, maxAgeMs: 9_000 };
   const publisher = new Publisher({
@@ -59,7 +57,6 @@ function setUp() {
         sink,
         log,
         measures,
-        tracks,
         clock,
       },
       ...{ writer, tuning, confirm: async () => undefined, tell: async () => undefined },
@@ -68,7 +65,7 @@ function setUp() {
   );
   publisher.open = true;
   const all = { kept, store, index, rows, trainer, sink, log, counters, overlay, publisher, committer };
-  return { ...all, now, measures, tracks, tuning, writer };
+  return { ...all, now, measures, tuning, writer };
 }
 
 const edge = { lhs: A, relation: 'follows', rhs: B, at: 30, removed: false };
@@ -164,35 +161,6 @@ describe('Committer', () => {
     expect([committer.writingSince, committer.writtenAt]).toEqual([undefined, 1_250]);
     // Lengths of 5 and 1; b was never published before.
     expect(committer.moves.byType()).toEqual({ user: { mean: 0.5, p99: 0.5, norm: 3 } });
-  });
-
-  test('notes of entities that are followed what it puts up, as its headers say, and nothing while it stands by', async () => {
-    const { rows, trainer, committer, publisher, now, tracks, writer } = setUp();
-    const track = tracks.look(A, 500);
-    const commit = async (step: number) => {
-      const vectors = { [rows.a]: [3, 4, 0, 0], [rows.b]: [0, 1, 0, 0] };
-      const moved = { [rows.a]: 0.5 };
-      trainer.checkpoints.push(
-        Promise.resolve(checkpointOf({ step, vectors, publish: [rows.a, rows.b], moved })),
-      );
-      await committer.commit(new PendingCommit(), OFFSETS, DUE);
-    };
-    publisher.open = false;
-    await commit(5);
-    expect(track.points()).toEqual([]);
-    publisher.open = true;
-    writer.stepBase = 100;
-    now.ms = 2_000;
-    await commit(6);
-    const point = { at: 2_000, step: 106, move: 0.5, norm: 5, cosine: 1 };
-    expect(track.points()).toEqual([point]);
-    writer.space = 'another';
-    await commit(7);
-    expect(track.points()).toEqual([
-      point,
-      { ...point, step: 107, move: null, norm: null, cosine: null },
-      { ...point, step: 107, move: null },
-    ]);
   });
 
   test('puts up a tombstone for what is erased, and nothing for an entity that was erased meanwhile', async () => {

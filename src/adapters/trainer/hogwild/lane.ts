@@ -1,33 +1,70 @@
+import type { MessagePort } from 'node:worker_threads';
 import { FatalError } from '../../../errors/errors.ts';
 import { checkChunk } from '../../../kernels/chunk.ts';
+import type { TablePlace, WasmBuild } from '../../../kernels/instance.ts';
+import type { Workspace } from '../../../kernels/workspace.ts';
 import type { Chunk, Kernel } from '../../../model/kernel.ts';
+import type { ModelSettings } from '../../../model/settings.ts';
 import type { Table } from '../../../model/table.ts';
 import type { Lane } from '../../../pipeline/training/stepper.ts';
-import { BEGUN, EDGES, FAILED, FREE, LHS_COUNT, newWords, RHS_COUNT, STATE, setState } from './wire.ts';
 
-/** A step takes milliseconds. Waited for in parts: a process that was frozen finds only one of them over. */
+/**
+ * The four words of a lane, in memory that trainer and stepper share. Each side writes the state last and reads the state
+ * first, so that it sees what the other side wrote to the lane's workspace before.
+ *
+ *     | state | edges | lhsCount | rhsCount |
+ */
+export const STATE = 0;
+export const EDGES = 1;
+export const LHS_COUNT = 2;
+export const RHS_COUNT = 3;
+
+/** The trainer owns the lane: it fills the chunk or reads the losses. */
+export const FREE = 0;
+/** The stepper owns the lane. */
+export const BEGUN = 1;
+/** Nobody owns the lane: the stepper has ended, after sending the reason over its port. */
+export const FAILED = 2;
+
+/** A step takes milliseconds. The wait has parts because a process that was frozen finds only one of them elapsed. */
 const WAIT_MS = 1_000;
 
-/** The trainer's side of a lane; `worker.ts` is the other. */
+/** Sets a lane's state and wakes the other side. */
+export function setState(words: Int32Array, state: number): void {
+  Atomics.store(words, STATE, state);
+  Atomics.notify(words, STATE);
+}
+
+/** What a stepper's thread is started with. */
+export interface StepperData {
+  readonly build: WasmBuild;
+  readonly table: TablePlace;
+  readonly model: ModelSettings;
+  /** In the order in which the stepper serves them. */
+  readonly lanes: readonly { readonly workspace: Workspace; readonly words: Int32Array }[];
+  /** Where the stepper sends the error that ended it. */
+  readonly failures: MessagePort;
+}
+
+/** The trainer's side of a lane; the other side is `worker.ts`. */
 export class SharedLane implements Lane {
   readonly chunk: Chunk;
   readonly losses: Float32Array;
-  readonly words = newWords();
+  readonly words = new Int32Array(new SharedArrayBuffer((RHS_COUNT + 1) * Int32Array.BYTES_PER_ELEMENT));
   readonly #table: Table;
-  /** Seconds that a step may take. */
-  readonly #patience: number;
+  readonly #stepLimitS: number;
   readonly #whyEnded: () => FatalError;
 
   constructor(options: {
     on: Pick<Kernel, 'chunk' | 'losses'>;
     table: Table;
-    patience: number;
+    stepLimitS: number;
     whyEnded: () => FatalError;
   }) {
     this.chunk = options.on.chunk;
     this.losses = options.on.losses;
     this.#table = options.table;
-    this.#patience = options.patience;
+    this.#stepLimitS = options.stepLimitS;
     this.#whyEnded = options.whyEnded;
   }
 
@@ -45,7 +82,7 @@ export class SharedLane implements Lane {
 
   finish(): void {
     for (let waited = 0; this.#state() === BEGUN; waited++) {
-      if (waited === this.#patience) {
+      if (waited === this.#stepLimitS) {
         throw new FatalError(
           'stepper-stuck',
           `a training thread did not end a step in ${waited} s; start again from the stored state`,

@@ -1,23 +1,60 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { FatalError, reasonOf } from '../../../errors/errors.ts';
+import { FatalError, reasonOf, UsageError } from '../../../errors/errors.ts';
 import type { ChunkSize } from '../../../kernels/chunk.ts';
-import { chunkIn, type Workspace } from '../../../kernels/workspace.ts';
+import { chunkIn, layOut, needRoom, WORKSPACES_BESIDE, type Workspace } from '../../../kernels/workspace.ts';
+import type { KernelName } from '../../../model/kernel.ts';
+import type { ModelSettings } from '../../../model/settings.ts';
 import type { Table } from '../../../model/table.ts';
 import type { Lane, Stepper } from '../../../pipeline/training/stepper.ts';
-import { unpackError, type WireError } from '../../wire-error.ts';
-import { SharedLane } from './lane.ts';
-import type { StepperData } from './wire.ts';
+import { threadEntry, unpackError, type WireError } from '../../threads.ts';
+import { SharedLane, type StepperData } from './lane.ts';
 
-/** A thread that steps on the lanes given to it. */
+/** Far more than any step takes: milliseconds on an idle machine. */
+const STEP_LIMIT_S = 60;
+
+/**
+ * Starts `threads - 1` threads that step on the table beside the caller's own thread, in workspaces above the caller's.
+ * @throws UsageError for a kernel that is not compiled: its workspace is not in shared memory.
+ * @throws FatalError when the table keeps too little room below its rows.
+ */
+export function startSteppers(
+  build: KernelName,
+  table: Table,
+  model: ModelSettings,
+  { threads, ...size }: ChunkSize & { readonly threads: number },
+): readonly Stepper[] {
+  if (build !== 'wasm-plain' && build !== 'wasm-relaxed') {
+    throw new UsageError('threads', `kernel ${build} runs in one thread; ${threads} were asked for`);
+  }
+  const entry = threadEntry(new URL('./worker.ts', import.meta.url));
+  const workspaces = Array.from({ length: WORKSPACES_BESIDE * (threads - 1) }, (_, i) =>
+    layOut(model.dim, size, i + 1),
+  );
+  // The check of all workspaces comes before the first thread, so that a refusal leaves no thread behind.
+  for (const workspace of workspaces) needRoom(table, workspace, size);
+  return Array.from({ length: threads - 1 }, (_, i) => {
+    const own = WORKSPACES_BESIDE * i;
+    return new ThreadStepper({
+      entry,
+      name: `trainer ${i + 2}`,
+      table,
+      kernel: { build, model },
+      size,
+      workspaces: workspaces.slice(own, own + WORKSPACES_BESIDE),
+      stepLimitS: STEP_LIMIT_S,
+    });
+  });
+}
+
+/** A thread that steps on its lanes. Exported for tests with other entries. */
 export class ThreadStepper implements Stepper {
   readonly #worker: Worker;
   readonly #lanes: readonly SharedLane[];
   readonly #failures: MessagePort;
-  /** The lane whose turn it is. */
+  /** Index of the lane whose turn it is. */
   #next = 0;
   #ended: FatalError | undefined;
 
-  /** patience: seconds that a step may take. */
   constructor(options: {
     entry: URL;
     name: string;
@@ -25,12 +62,12 @@ export class ThreadStepper implements Stepper {
     kernel: Pick<StepperData, 'build' | 'model'>;
     size: ChunkSize;
     workspaces: readonly Workspace[];
-    patience: number;
+    stepLimitS: number;
   }) {
-    const { entry, name, table, kernel, size, workspaces, patience } = options;
+    const { entry, name, table, kernel, size, workspaces, stepLimitS } = options;
     const whyEnded = () => this.#whyEnded();
     this.#lanes = workspaces.map(
-      (workspace) => new SharedLane({ on: chunkIn(table, workspace, size), table, patience, whyEnded }),
+      (workspace) => new SharedLane({ on: chunkIn(table, workspace, size), table, stepLimitS, whyEnded }),
     );
     const { port1, port2 } = new MessageChannel();
     const { memory, base, stride, paddedDim } = table;
@@ -60,10 +97,10 @@ export class ThreadStepper implements Stepper {
     await this.#worker.terminate();
   }
 
-  /** What it said before it failed. Read at once: the events of this thread wait until the batch is over. */
+  /** The error that the thread sent before it ended. Read synchronously, because events wait until the batch is over. */
   #whyEnded(): FatalError {
-    const said: { message: WireError } | undefined = receiveMessageOnPort(this.#failures);
-    return this.#end(said?.message.message ?? 'it did not say why', said && unpackError(said.message));
+    const sent: { message: WireError } | undefined = receiveMessageOnPort(this.#failures);
+    return this.#end(sent?.message.message ?? 'it gave no reason', sent && unpackError(sent.message));
   }
 
   #end(reason: string, cause?: unknown): FatalError {

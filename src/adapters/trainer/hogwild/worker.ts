@@ -1,7 +1,7 @@
-/** Entry of a stepper's thread: steps on the lanes of `workerData` in turn, until it is terminated. */
+/** Entry of a stepper's thread: steps on the lanes of `workerData` in turn, until the thread is terminated. */
 import { workerData } from 'node:worker_threads';
 import { instantiate } from '../../../kernels/instance.ts';
-import { packError } from '../../wire-error.ts';
+import { packError } from '../../threads.ts';
 import {
   BEGUN,
   EDGES,
@@ -12,7 +12,7 @@ import {
   STATE,
   type StepperData,
   setState,
-} from './wire.ts';
+} from './lane.ts';
 
 const { build, table, model, lanes, failures }: StepperData = workerData;
 

@@ -11,14 +11,14 @@ export interface Fault {
   readonly times: number;
 }
 
-/** A log that remembers its newest warnings and errors, for people who come later. */
+/** A log that keeps the newest warnings and errors for the dashboard. */
 export function rememberingFaults(log: Log): { log: Log; faults: readonly Fault[] } {
   const faults: Fault[] = [];
   const remember = (level: Fault['level'], fields: object, message: string) => {
     const { graph, reason, reasons } = { graph: '', reason: '', reasons: '', ...fields };
     const parts = [String(graph), message, String(reason), String(reasons)].filter((part) => part !== '');
     const text = parts.join(': ').slice(0, LONGEST);
-    // One that is met again and again is one fault, whose newest time and text count.
+    // A repeated fault is one entry with the newest time and text.
     const same = faults.findIndex((fault) => alike(fault.text) === alike(text));
     const [before] = same === -1 ? [] : faults.splice(same, 1);
     faults.push({ at: Date.now(), level, text, times: (before?.times ?? 0) + 1 });
@@ -41,7 +41,7 @@ export function rememberingFaults(log: Log): { log: Log; faults: readonly Fault[
   };
 }
 
-/** Without what differs from one time to the next. */
+/** The text without the numbers, which differ between repetitions of a fault. */
 function alike(text: string): string {
   return text.replaceAll(/\d+/g, '#');
 }

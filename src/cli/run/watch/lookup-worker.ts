@@ -1,28 +1,43 @@
-/** Entry of a thread that looks up one entity: reading every vector must not hold up the updaters. */
+/** Entry of a thread that looks up one entity: a scan of every vector must not block the updaters. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EntityView } from '../../../adapters/http/views.ts';
-import { packError } from '../../../adapters/wire-error.ts';
+import { type Failed, failed } from '../../../adapters/threads.ts';
 import { FatalError } from '../../../errors/errors.ts';
 import { type EntityKey, parseEntityKey, typeOf } from '../../../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../../../graph/graph-store.ts';
 import { nearest, norm } from '../../../graph/nearest.ts';
-import { openForReading } from '../../../state/open.ts';
-import type { Found, LookupReply, LookupRequest } from './lookup-wire.ts';
+import { openForReading, type StoreModel } from '../../../state/open.ts';
 
-/** Neighbours looked for in all, of which some are of each type, and shown of each. */
+/** What the store alone knows of an entity. */
+export interface Found {
+  readonly view: Omit<EntityView, 'movedBetween'>;
+  /** The entity's step as in the headers on the topic; undefined if the entity has no vector. */
+  readonly publishedStep: number | undefined;
+}
+
+/** What a lookup's thread is started with. */
+export interface LookupRequest {
+  readonly graph: StoreModel;
+  readonly id: string;
+}
+
+/** The thread's only message. */
+export type LookupReply = { readonly kind: 'found'; readonly found: Found | undefined } | Failed;
+
+/** Nearest entities of all types that are found, and how many of each type are shown. */
 const NEAREST = 60;
-const OF_A_TYPE = 10;
-/** Edges looked at: a hub has millions, and its counts are then of these. */
+const NEAREST_OF_A_TYPE = 10;
+/** Edges that are counted: the counts of a hub with millions of edges stop here. */
 const EDGES = 200_000;
-const SOME_EDGES = 10;
+const EXAMPLES = 10;
 
 const port = parentPort;
-if (port === null) throw new FatalError('lookup-thread', 'this is the entry of a thread; use lookUp');
+if (port === null) throw new FatalError('lookup-thread', 'this is the entry of a thread; use Lookup');
 
 const request: LookupRequest = workerData;
 const reply: LookupReply = await lookUp(request).then(
-  (found) => ({ kind: 'found', found }) as const,
-  (error: unknown) => ({ kind: 'failed', error: packError(error, 'lookup', 'the lookup failed') }) as const,
+  (found) => ({ kind: 'found', found }),
+  (error: unknown) => failed(error, 'lookup', 'the lookup failed'),
 );
 port.postMessage(reply);
 
@@ -47,7 +62,9 @@ async function describe(store: GraphStore, record: EntityRecord): Promise<Found>
     view: {
       entity: record.key,
       edges: await edgesOf(store, record.key),
-      ...{ firstSeen: record.firstSeen, lastSeen: record.lastSeen, updates: record.updates },
+      firstSeen: record.firstSeen,
+      lastSeen: record.lastSeen,
+      updates: record.updates,
       step: row?.step ?? 0,
       norm: norm(floats, dim),
       drift: floats[dim + 1] ?? 0,
@@ -66,7 +83,7 @@ async function edgesOf(store: GraphStore, key: EntityKey): Promise<EntityView['e
     edges[relation] ??= { out: 0, in: 0, some: [] };
     const of = edges[relation];
     of[direction]++;
-    if (of.some.length < SOME_EDGES) of.some.push(direction === 'out' ? rhs : lhs);
+    if (of.some.length < EXAMPLES) of.some.push(direction === 'out' ? rhs : lhs);
   }
   return edges;
 }
@@ -76,7 +93,7 @@ function byType(neighbours: readonly { entity: EntityKey; score: number }[]): En
   for (const neighbour of neighbours) {
     types[typeOf(neighbour.entity)] ??= [];
     const found = types[typeOf(neighbour.entity)];
-    if (found && found.length < OF_A_TYPE) found.push(neighbour);
+    if (found && found.length < NEAREST_OF_A_TYPE) found.push(neighbour);
   }
   return types;
 }

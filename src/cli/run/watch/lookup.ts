@@ -1,19 +1,20 @@
 import { Worker } from 'node:worker_threads';
-import { unpackError } from '../../../adapters/wire-error.ts';
+import { threadEntry, unpackError } from '../../../adapters/threads.ts';
 import { FatalError } from '../../../errors/errors.ts';
 import type { StoreModel } from '../../../state/open.ts';
-import type { Found, LookupReply, LookupRequest } from './lookup-wire.ts';
+import type { Found, LookupReply, LookupRequest } from './lookup-worker.ts';
 
 const LIMIT_MS = 60_000;
+const MOST_WAITING = 4;
 
-/** Looks entities up, each in a thread of its own and one after the other: a look at every vector takes a core. */
+/** Looks entities up, one at a time and each in its own thread: a scan of every vector takes a core. */
 export class Lookup {
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  /** undefined: there is no such entity. @throws what went wrong, and FatalError `busy` where others wait already. */
+  /** undefined: there is no such entity. @throws the lookup's error, and FatalError `busy` when four lookups wait. */
   async find(graph: StoreModel, id: string): Promise<Found | undefined> {
-    if (this.#waiting >= 4) throw new FatalError('busy', 'other lookups are waiting; try again');
+    if (this.#waiting >= MOST_WAITING) throw new FatalError('busy', 'other lookups are waiting; try again');
     this.#waiting++;
     const found = this.#last.then(() => inThread({ graph, id }));
     this.#last = found.catch(() => undefined);
@@ -24,9 +25,8 @@ export class Lookup {
 }
 
 function inThread(request: LookupRequest): Promise<Found | undefined> {
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
   const { promise, resolve, reject } = Promise.withResolvers<Found | undefined>();
-  const worker = new Worker(new URL(`./lookup-worker${extension}`, import.meta.url), {
+  const worker = new Worker(threadEntry(new URL('./lookup-worker.ts', import.meta.url)), {
     workerData: request,
     name: 'lookup',
   });

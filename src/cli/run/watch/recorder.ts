@@ -1,17 +1,16 @@
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FINE_MS, History, type Point } from '../../../dashboard/history.ts';
+import { reasonOf } from '../../../errors/errors.ts';
 import type { Log } from '../../../log.ts';
-import { type Disk, diskOf } from '../../../metrics/disk.ts';
+import { type Disk, diskOf, type WatchedGraph } from '../../../metrics/graph.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
-import type { Tracks } from '../../../pipeline/writing/tracks.ts';
-import { restoreTracks, tracksToText } from '../../../pipeline/writing/tracks-text.ts';
-import { total as totalOf } from '../../format.ts';
-import { KeptFile } from './kept-file.ts';
-import type { RunGraph } from './run-graph.ts';
-import { total } from './status.ts';
+import { writeAside } from '../../../state/places.ts';
+import { total } from '../../format.ts';
+import { recordsOf } from './status.ts';
 
 const KEEP_MS = 60_000;
-/** Points over which the share of rejected events is taken: five minutes. */
+/** Points that the share of rejected events is computed over: five minutes. */
 const RECENT = 60;
 
 interface Before {
@@ -19,32 +18,30 @@ interface Before {
   readonly progress: Progress;
 }
 
-/** Records one graph's curves, and keeps them and its tracks beside its stores so that they outlive the process. */
+/** Records one graph's curves, and keeps them in a file beside the stores so that they survive a restart. */
 export class Recorder {
-  readonly tracks: Tracks;
-  readonly #run: RunGraph;
-  readonly #historyFile: KeptFile;
-  readonly #tracksFile: KeptFile;
+  readonly #graph: Pick<WatchedGraph, 'folder' | 'progress' | 'lag'>;
+  readonly #file: string;
+  readonly #log: Log;
   readonly #recent: Before[] = [];
   #history = new History();
   #disk: Disk | undefined;
   #keptAt = 0;
 
-  private constructor(run: RunGraph, tracks: Tracks, log: Log) {
-    const { folder } = run.graph;
-    this.#run = run;
-    this.tracks = tracks;
-    this.#historyFile = new KeptFile(join(folder, 'history.json'), 'the curves', log);
-    this.#tracksFile = new KeptFile(join(folder, 'tracks.json'), 'the tracks of entities', log);
+  private constructor(graph: Pick<WatchedGraph, 'folder' | 'progress' | 'lag'>, log: Log) {
+    this.#graph = graph;
+    this.#file = join(graph.folder, 'history.json');
+    this.#log = log;
   }
 
-  /** tracks: those that the graph's updaters fill. */
-  static async open(run: RunGraph, tracks: Tracks, log: Log): Promise<Recorder> {
-    const recorder = new Recorder(run, tracks, log);
-    await recorder.#historyFile.read((text) => {
-      recorder.#history = History.fromText(text);
-    });
-    await recorder.#tracksFile.read((text) => restoreTracks(tracks, text));
+  static async open(graph: Pick<WatchedGraph, 'folder' | 'progress' | 'lag'>, log: Log): Promise<Recorder> {
+    const recorder = new Recorder(graph, log);
+    await recorder.#read();
+    // Earlier versions wrote the movements of entities to this file: its names may be of entities erased since.
+    const old = join(graph.folder, 'tracks.json');
+    await rm(old, { force: true }).catch((error: unknown) =>
+      log.warn({ file: old, reason: reasonOf(error) }, 'a file of an earlier version could not be removed'),
+    );
     recorder.#history.started(Date.now());
     return recorder;
   }
@@ -57,19 +54,18 @@ export class Recorder {
     return this.#disk;
   }
 
-  /** Of the events of the last minutes. */
+  /** Share of the events of the last five minutes. */
   get rejectedShare(): number {
     const [first, last] = [this.#recent[0]?.progress.events, this.#recent.at(-1)?.progress.events];
     if (first === undefined || last === undefined || last.consumed <= first.consumed) return 0;
     return (last.rejected - first.rejected) / (last.consumed - first.consumed);
   }
 
-  /** Takes a point of now. */
+  /** Adds a point of this moment to the curves. */
   async record(): Promise<void> {
-    const { updater, graph } = this.#run;
-    this.#disk = await diskOf(graph.folder);
+    this.#disk = await diskOf(this.#graph.folder);
     const now = Date.now();
-    const progress = updater.progress();
+    const progress = this.#graph.progress();
     const before = this.#recent.at(-1);
     this.#history.add({ at: now, values: this.#values(progress, before, now) });
     this.#recent.push({ at: now, progress });
@@ -77,18 +73,27 @@ export class Recorder {
     if (now - this.#keptAt >= KEEP_MS) await this.keep();
   }
 
-  /** Writes down the curves, and the tracks where there is something new. */
+  /** Writes the curves to their file. A failure is no error: a full disk shows where it matters, at the next commit. */
   async keep(): Promise<void> {
     this.#keptAt = Date.now();
-    await this.#historyFile.write(this.#history.toText());
-    if (!this.tracks.changed) return;
-    this.tracks.changed = false;
-    if (!(await this.#tracksFile.write(tracksToText(this.tracks)))) this.tracks.changed = true;
+    await writeAside(this.#file, this.#history.toText()).catch((error: unknown) =>
+      this.#log.debug({ reason: reasonOf(error) }, 'the curves could not be written'),
+    );
+  }
+
+  async #read(): Promise<void> {
+    try {
+      this.#history = History.fromText(await readFile(this.#file, 'utf8'));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+      const fields = { file: this.#file, reason: reasonOf(error) };
+      this.#log.warn(fields, 'the curves of the last run can not be read: new curves begin');
+    }
   }
 
   #values(progress: Progress, before: Before | undefined, now: number): Point['values'] {
-    const lag = this.#run.updater.lag();
-    // A gap, or counts of another updater, is no rate.
+    const lag = this.#graph.lag();
+    // A rate over a gap, or over the counts of another updater, would be wrong.
     const seconds = before && now - before.at < 3 * FINE_MS ? (now - before.at) / 1000 : undefined;
     const rate = (of: (progress: Progress) => number): number | undefined => {
       if (before === undefined || seconds === undefined) return undefined;
@@ -99,7 +104,7 @@ export class Recorder {
       latencyP50Ms: progress.latencyMs.p50,
       latencyP99Ms: progress.latencyMs.p99,
       lagSeconds: lag.length === 0 ? undefined : Math.max(...lag.map((each) => each.seconds ?? 0)),
-      lagRecords: lag.length === 0 ? undefined : total(lag),
+      lagRecords: lag.length === 0 ? undefined : recordsOf(lag),
       eventsPerS: rate(({ events }) => events.consumed),
       publishedPerS: rate(({ published }) => published),
       rejectedPerS: rate(({ events }) => events.rejected),
@@ -108,8 +113,8 @@ export class Recorder {
       mrrNew: progress.fresh?.mrr,
       mrrPopularity: progress.known?.popularityMrr,
       outbox: progress.outbox,
-      entities: totalOf(progress.entities),
-      edges: totalOf(progress.edges),
+      entities: total(progress.entities),
+      edges: total(progress.edges),
       memoryBytes: process.memoryUsage.rss(),
       storeBytes: this.#disk?.used,
       step: progress.committedStep,

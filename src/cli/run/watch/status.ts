@@ -1,20 +1,28 @@
 import type { GraphStatus, Readiness } from '../../../adapters/http/status.ts';
+import type { GraphConfig } from '../../../config/resolve.ts';
 import type { Condition } from '../../../dashboard/headline.ts';
 import { fingerprint } from '../../../graph/head.ts';
+import type { StoreMemory } from '../../../graph/store.ts';
 import { workspaceBytes } from '../../../kernels/workspace.ts';
-import type { Disk } from '../../../metrics/disk.ts';
-import type { WatchedGraph } from '../../../metrics/graph.ts';
+import type { Disk, WatchedGraph } from '../../../metrics/graph.ts';
 import { tableBytes } from '../../../model/table.ts';
-import type { Progress } from '../../../pipeline/progress.ts';
 import { REJECTIONS } from '../../../pipeline/reading/record-content.ts';
 import type { Quality } from '../../../pipeline/training/summary.ts';
 import { tableOptions } from '../../../pipeline/training/train.ts';
-import type { RunGraph } from './run-graph.ts';
+import type { Updater } from '../../../pipeline/updater.ts';
 
-/** Ranked edges, faded, below which quality says nothing. */
+/** Ranked edges, weighted by age, below which the quality is not meaningful. */
 const ENOUGH_EDGES = 50;
 
-/** A graph that is run, as its metrics see it. */
+/** A running graph. A promotion replaces the updater and can change the model. */
+export interface RunGraph {
+  readonly graph: GraphConfig;
+  readonly updater: Updater;
+  /** Memory of the store; undefined once the store is closed. */
+  storeMemory(): Promise<StoreMemory | undefined>;
+}
+
+/** A running graph as its metrics see it. */
 export function watched(run: RunGraph): WatchedGraph {
   const { graph } = run;
   return {
@@ -32,55 +40,68 @@ export function watched(run: RunGraph): WatchedGraph {
   };
 }
 
-export interface Beside {
-  readonly disk: Disk | undefined;
-  readonly starts: readonly number[];
-  readonly now: number;
-}
-
-/** Where a graph stands, as the dashboard has it. */
-export function statusOf(readiness: Readiness, run: RunGraph, { disk, starts, now }: Beside): GraphStatus {
-  const graph = watched(run);
+/** The state of a graph as the dashboard shows it. */
+export function statusOf(
+  readiness: Readiness,
+  run: RunGraph,
+  {
+    disk,
+    starts,
+    now,
+  }: { readonly disk: Disk | undefined; readonly starts: readonly number[]; readonly now: number },
+): GraphStatus {
+  const { kernel, fingerprint: model, maxRows } = watched(run);
   const progress = run.updater.progress();
-  const { events, rejectedBy, entities, edges, step, published, retries, latencyMs, commits } = progress;
   return {
     ...readiness,
-    ...{ kernel: graph.kernel, fingerprint: graph.fingerprint, ...progress.writer },
-    ...{
-      events,
-      rejectedBy: { ...rejectedBy },
-      entities,
-      edges,
-      step,
-      published,
-      retries,
-      latencyMs,
-      commits,
-    },
+    kernel,
+    fingerprint: model,
+    ...progress.writer,
+    events: progress.events,
+    rejectedBy: { ...progress.rejectedBy },
     lag: run.updater.lag().map((lag) => ({ ...lag })),
+    entities: progress.entities,
+    edges: progress.edges,
     rows: {
       used: progress.rows - progress.freeRows,
-      free: Math.max(0, graph.maxRows - progress.rows + progress.freeRows),
+      free: Math.max(0, maxRows - progress.rows + progress.freeRows),
     },
+    step: progress.step,
     loss: progress.lossByRelation,
     quality: { known: progress.knownByRelation, new: progress.freshByRelation },
     moved: progress.moved,
-    outbox: { vectors: progress.outbox, oldestAgeMs: ageOf(progress, now) },
+    published: progress.published,
+    retries: progress.retries,
+    outbox: {
+      vectors: progress.outbox,
+      oldestAgeMs: progress.oldest === undefined ? 0 : Math.max(0, now - progress.oldest),
+    },
+    latencyMs: progress.latencyMs,
+    commits: progress.commits,
     committedAt: progress.committedAt,
     disk,
     starts: [...starts],
   };
 }
 
-/** The same in what the words at the top of the page need. known: quality of known entities. */
+/** The part of a graph's status that the headline of the page depends on. known: quality of known entities. */
 export function conditionOf(
   status: GraphStatus,
-  { known, ...beside }: { known: Quality | undefined; rejectedShare: number; unreadyMs: number },
+  {
+    known,
+    rejectedShare,
+    unreadyMs,
+  }: { known: Quality | undefined; rejectedShare: number; unreadyMs: number },
 ): Condition {
   const { graph, phase, ready, reasons, lag, latencyMs, outbox, disk } = status;
   return {
-    ...{ graph, phase, ready, reasons, ...beside },
-    lag: { records: total(lag), seconds: Math.max(0, ...lag.map(({ seconds }) => seconds ?? 0)) },
+    graph,
+    phase,
+    ready,
+    reasons,
+    unreadyMs,
+    rejectedShare,
+    lag: { records: recordsOf(lag), seconds: Math.max(0, ...lag.map(({ seconds }) => seconds ?? 0)) },
     latencyMs: latencyMs.p50,
     outbox: outbox.vectors,
     outboxAgeMs: outbox.oldestAgeMs,
@@ -89,10 +110,7 @@ export function conditionOf(
   };
 }
 
-export function ageOf({ oldest }: Progress, now: number): number {
-  return oldest === undefined ? 0 : Math.max(0, now - oldest);
-}
-
-export function total(lag: readonly { readonly records: number }[]): number {
+/** Records that wait in all partitions together. */
+export function recordsOf(lag: readonly { readonly records: number }[]): number {
   return lag.reduce((sum, { records }) => sum + records, 0);
 }

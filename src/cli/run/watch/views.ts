@@ -1,55 +1,55 @@
-import type { DriftView, EntityView, MapView, RejectedView, Views } from '../../../adapters/http/views.ts';
+import type { EntityView, MapView, RejectedView, ReplaysView, Views } from '../../../adapters/http/views.ts';
+import type { GraphConfig } from '../../../config/resolve.ts';
 import { type Projection, project } from '../../../dashboard/projection.ts';
-import { parseEntityKey } from '../../../graph/entity.ts';
 import type { Updater } from '../../../pipeline/updater.ts';
-import type { Track } from '../../../pipeline/writing/track.ts';
+import { otherPlaces } from '../../../state/places.ts';
+import { readProgress } from '../../replay/progress.ts';
+import { readReplayRecord } from '../../replay/record.ts';
 import { Lookup } from './lookup.ts';
 import type { Recorder } from './recorder.ts';
-import { replaysOf } from './replays.ts';
-import type { RunGraph } from './run-graph.ts';
+import type { RunGraph } from './status.ts';
 
-/** A picture is made again at most this often, however many look at it. */
+/** Minimum time between two drawings of a map, however many readers ask. */
 const MAP_MS = 2_000;
 
-/** What is known of one graph beyond its status. */
+/** A running graph and its curves. */
 export interface WatchedRun {
   readonly run: RunGraph;
   readonly recorder: Recorder;
 }
 
-/** Answers the dashboard's questions about the graphs that `of` knows. */
+/** Answers the dashboard's questions. find: a graph by name; undefined if no such graph is open. */
 export function viewsOf(
-  of: (graph: string) => WatchedRun | undefined,
+  find: (graph: string) => WatchedRun | undefined,
   groupOf: (entity: string) => string | undefined = () => undefined,
 ): Views {
   const lookup = new Lookup();
   const maps = new Map<string, GraphMap>();
   return {
     history: (graph, range) => {
-      const history = of(graph)?.recorder.history;
+      const history = find(graph)?.recorder.history;
       return range === 'hour' ? history?.hour() : history?.day();
     },
-    rejected: (graph, values) => rejectedOf(of(graph)?.run.updater, values),
+    rejected: (graph, values) => rejectedOf(find(graph)?.run.updater, values),
     entity: async (graph, id) => {
-      const watched = of(graph);
+      const watched = find(graph);
       return watched && lookUp(lookup, watched, id);
     },
-    drift: (graph, id) => {
-      const track = of(graph)?.recorder.tracks.again(parseEntityKey(id));
-      return track && driftOf(track);
-    },
     map: async (graph) => {
-      const run = of(graph)?.run;
-      return run && made(maps, graph, () => new GraphMap(groupOf)).read(run.updater);
+      const run = find(graph)?.run;
+      if (run === undefined) return undefined;
+      const map = maps.get(graph) ?? new GraphMap(groupOf);
+      maps.set(graph, map);
+      return map.read(run.updater);
     },
     replays: async (graph) => {
-      const run = of(graph)?.run;
+      const run = find(graph)?.run;
       return run && replaysOf(run.graph);
     },
   };
 }
 
-/** What the store says of the entity, and what is known here of when it moved; from now on it is followed. */
+/** The entity as stored, with the two points of the curves between which its vector last moved. */
 async function lookUp(
   lookup: Lookup,
   { run, recorder }: WatchedRun,
@@ -59,16 +59,7 @@ async function lookUp(
   const found = await lookup.find({ name, folder, model }, id);
   if (found === undefined) return undefined;
   const { view, publishedStep } = found;
-  const track = recorder.tracks.look(parseEntityKey(view.entity), Date.now());
-  return {
-    ...view,
-    movedBetween: publishedStep === undefined ? {} : recorder.history.when(publishedStep),
-    history: driftOf(track),
-  };
-}
-
-function driftOf(track: Track): DriftView {
-  return { since: track.since, points: track.points() };
+  return { ...view, movedBetween: publishedStep === undefined ? {} : recorder.history.when(publishedStep) };
 }
 
 function rejectedOf(updater: Updater | undefined, values: boolean): RejectedView | undefined {
@@ -79,6 +70,22 @@ function rejectedOf(updater: Updater | undefined, values: boolean): RejectedView
       ...(values && { message, value: preview?.toString('utf8') ?? null }),
     }))
     .reverse();
+}
+
+/** The shadow stores that replays make, with the progress that each replay last wrote beside its store. */
+async function replaysOf(graph: GraphConfig): Promise<ReplaysView> {
+  const found: ReplaysView = [];
+  for (const place of otherPlaces(graph)) {
+    const record = readReplayRecord(place);
+    if (record === undefined) continue;
+    const { since, finished, settings, range } = record;
+    const partitions = range
+      .filter(({ from, until }) => from < until)
+      .map(({ topic, partition, from, until }) => ({ topic, partition, done: 0, of: until - from }));
+    const store = place.name;
+    found.push({ store, since, finished, settings, partitions, mrr: {}, ...(await readProgress(place)) });
+  }
+  return found;
 }
 
 /** The embedding map of one graph. */
@@ -107,19 +114,15 @@ class GraphMap {
     const before = this.#axes?.[0].length === vectors[0]?.length ? this.#axes : undefined;
     const { points, axes } = project(vectors, before);
     if (vectors.length > 0) this.#axes = axes;
-    const place = (i: number) => Number((points[i] ?? 0).toFixed(4));
+    const coordinate = (i: number) => Number((points[i] ?? 0).toFixed(4));
     return {
       at,
       points: sampled.map(({ key }, i) => ({
         entity: key,
-        ...{ x: place(2 * i), y: place(2 * i + 1), group: this.#groupOf(key) },
+        x: coordinate(2 * i),
+        y: coordinate(2 * i + 1),
+        group: this.#groupOf(key),
       })),
     };
   }
-}
-
-function made<T>(all: Map<string, T>, key: string, make: () => T): T {
-  const found = all.get(key) ?? make();
-  all.set(key, found);
-  return found;
 }

@@ -9,33 +9,30 @@ import type { Log } from '../../../log.ts';
 import { Metrics } from '../../../metrics/metrics.ts';
 import type { ReloadResult } from '../../../metrics/process.ts';
 import type { Measures } from '../../../pipeline/measures.ts';
-import { Tracks } from '../../../pipeline/writing/tracks.ts';
 import { VERSION } from '../../version.ts';
 import type { Fault } from './faults.ts';
 import { Recorder } from './recorder.ts';
-import type { RunGraph } from './run-graph.ts';
-import { conditionOf, statusOf, watched } from './status.ts';
+import { conditionOf, type RunGraph, statusOf, watched } from './status.ts';
 import { viewsOf, type WatchedRun } from './views.ts';
 
 export interface WatchOptions {
   /** undefined: nothing is served. */
   readonly address: HttpAddress | undefined;
-  /** Of all graphs that are to be run, those not yet open included. */
+  /** Names of all graphs of the run, including graphs that are not open yet. */
   readonly names: readonly string[];
   readonly faults: readonly Fault[];
-  /** A name for what an entity belongs to, to be shown by colour on the map. */
+  /** The group of an entity, which the map shows as a colour. */
   readonly groupOf?: (entity: string) => string | undefined;
   readonly log: Log;
 }
 
-/** Watches over the graphs that are run, keeps their curves, and serves what it sees. */
+/** Watches the running graphs: keeps their curves, and serves dashboard, health and metrics. */
 export class Watch {
   readonly #options: WatchOptions;
   readonly metrics: Metrics;
   readonly #runs: WatchedRun[] = [];
-  readonly #tracks = new Map<string, Tracks>();
   readonly #startedAt = Date.now();
-  /** By graph that is not ready, epoch ms. */
+  /** Since when each graph that is not ready is not ready, epoch ms. */
   readonly #unreadySince = new Map<string, number>();
   #server: HttpServer | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -51,7 +48,7 @@ export class Watch {
     });
   }
 
-  /** Listens, where it is to serve. @throws FatalError `http` where the address can't be had. */
+  /** Starts to listen, unless there is no address. @throws FatalError `http` when the address can't be used. */
   static async begin(options: WatchOptions): Promise<Watch> {
     const watch = new Watch(options);
     try {
@@ -63,31 +60,20 @@ export class Watch {
     }
   }
 
-  /** Where it is served; undefined: nowhere. */
+  /** URL of the dashboard; undefined: nothing is served. */
   get url(): string | undefined {
     return this.#server?.url;
   }
 
-  /** The configuration was read again. */
+  /** Counts a reload of the configuration. */
   readonly reloaded = (result: ReloadResult): void => this.metrics.reloaded(result);
 
   readonly measuresOf = (graph: string): Measures => this.metrics.measuresOf(graph);
 
-  /** Of a graph's entities that are looked up here, whichever updater moves them. */
-  readonly tracksOf = (graph: string): Tracks => {
-    const tracks = this.#tracks.get(graph) ?? new Tracks();
-    this.#tracks.set(graph, tracks);
-    return tracks;
-  };
-
-  /** Knows these graphs from now on: they are open. Curves are kept only where somebody can look at them. */
+  /** Takes the open graphs. Curves are recorded only if the dashboard is served. */
   async over(runs: readonly RunGraph[]): Promise<void> {
     const { log } = this.#options;
-    for (const run of runs) {
-      // Where nobody can look an entity up, none is followed.
-      const tracks = this.#server === undefined ? new Tracks() : this.tracksOf(run.graph.name);
-      this.#runs.push({ run, recorder: await Recorder.open(run, tracks, log) });
-    }
+    for (const run of runs) this.#runs.push({ run, recorder: await Recorder.open(watched(run), log) });
     if (this.#server === undefined) return;
     this.#timer = setInterval(() => {
       const before = this.#recording;
@@ -119,12 +105,15 @@ export class Watch {
     log.info({ url: this.#server.url }, 'serving health and metrics');
   }
 
-  /** Whatever becomes of the curves, the graphs run on. */
+  /** A failure is only logged: the graphs run without curves too. */
   async #record(): Promise<void> {
     const taken = await Promise.allSettled(this.#runs.map(({ recorder }) => recorder.record()));
     for (const each of taken) {
       if (each.status === 'fulfilled') continue;
-      this.#options.log.warn({ reason: reasonOf(each.reason) }, 'a point of the curves could not be taken');
+      this.#options.log.warn(
+        { reason: reasonOf(each.reason) },
+        'a point of the curves could not be recorded',
+      );
     }
   }
 
@@ -153,7 +142,9 @@ export class Watch {
     });
     return {
       version: VERSION,
-      ...{ now, startedAt: this.#startedAt, faults: [...this.#options.faults] },
+      now,
+      startedAt: this.#startedAt,
+      faults: [...this.#options.faults],
       headline: headline(found.map(({ condition }) => condition)),
       memoryBytes: process.memoryUsage.rss(),
       graphs: found.map(({ status }) => status),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { rememberingFaults } from '../../../../src/cli/run/watch/faults.ts';
 import { keptLog } from '../../../pipeline/faulty-sink.ts';
 
-test('warnings and errors are logged, and remembered with graph and reason', () => {
+test('warnings and errors still reach the log, and are kept with graph and reason', () => {
   const kept = keptLog();
   const { log, faults } = rememberingFaults(kept);
   log.info({ graph: 'follow' }, 'ready');
@@ -15,7 +15,7 @@ test('warnings and errors are logged, and remembered with graph and reason', () 
   ]);
 });
 
-test('a repeated fault is remembered once, with its newest time and text', () => {
+test('a repeated fault is one entry with the newest time and text', () => {
   const { log, faults } = rememberingFaults(keptLog());
   for (let attempt = 1; attempt <= 3; attempt++) {
     log.warn({ graph: 'follow', reason: `attempt ${attempt}` }, 'trying again');
@@ -27,7 +27,7 @@ test('a repeated fault is remembered once, with its newest time and text', () =>
   ]);
 });
 
-test('remembered faults are bounded in number and in length', () => {
+test('the kept faults are bounded in number and length', () => {
   const { log, faults } = rememberingFaults(keptLog());
   for (let i = 0; i < 100; i++) log.warn({}, `${'x'.repeat(i)} ${'y'.repeat(1_000)}`);
   expect(faults).toHaveLength(30);

@@ -9,14 +9,30 @@ import {
 } from '../errors/errors.ts';
 import { type CodeOf, type ErrorCode, isCodeOf } from '../errors/registry.ts';
 
-/** An error on its way between threads: a class does not survive structured cloning, and the code tells the class. */
+/** URL of a thread's entry. source: its TypeScript file; a build has a JavaScript file of the same name. */
+export function threadEntry(source: URL): URL {
+  return import.meta.url.endsWith('.ts') ? source : new URL(source.href.replace(/\.ts$/, '.js'));
+}
+
+/** An error on its way between threads: structured cloning does not keep the class, and the code tells the class. */
 export interface WireError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly stack: string | undefined;
 }
 
-/** Makes an error ready to be sent. An error that is not a TwhinError gets `code`, and `what` before its message. */
+/** A thread's answer to a call that failed. */
+export interface Failed {
+  readonly kind: 'failed';
+  readonly error: WireError;
+}
+
+/** The answer that carries `error` to the caller. code, what: name an error that is not a TwhinError. */
+export function failed(error: unknown, code: CodeOf<'fatal'>, what: string): Failed {
+  return { kind: 'failed', error: packError(error, code, what) };
+}
+
+/** Turns an error into a message. code, what: name an error that is not a TwhinError. */
 export function packError(error: unknown, code: CodeOf<'fatal'>, what: string): WireError {
   const known = error instanceof TwhinError;
   return {
@@ -26,7 +42,7 @@ export function packError(error: unknown, code: CodeOf<'fatal'>, what: string): 
   };
 }
 
-/** The error on the other side: same class, code, message and stack. */
+/** Turns the message back into an error of the same class, code, message and stack. */
 export function unpackError({ code, message, stack }: WireError): TwhinError {
   const error = make(code, message);
   if (stack !== undefined) error.stack = stack;
