@@ -1,8 +1,35 @@
 import type { EventTopic } from '../../topics/topic.ts';
-import { type Counts, KEYS } from './reloading.ts';
-import type { ConfigFile } from './schema.ts';
+import { CONFIG_KEYS, type ConfigFile } from './schema.ts';
 
-/** A key that one configuration file says otherwise than another. Values are text to be shown; no key holds a secret. */
+/** When a changed key takes effect: in the running process, or in the next one. */
+export type Counts = 'at once' | 'after a restart';
+
+/**
+ * Keys whose value is read each time it is used: see `Tuning`. The value of every other key is built into something that a
+ * running process holds (tables, groups, a store of one model), or decides what a graph learns.
+ */
+const AT_ONCE: ReadonlySet<string> = new Set([
+  'training.batchEdges',
+  'training.lingerMs',
+  'commit.everyEdges',
+  'commit.everyMs',
+  'commit.mostRows',
+  'publish.epsilon',
+  'publish.maxAgeMs',
+  'publish.maxOutbox',
+  'limits.queueBytes',
+  'limits.readyLagMs',
+  'limits.stopMs',
+  'log.level',
+]);
+
+/** Every key of a configuration file, and when a change of its value takes effect. */
+export const KEYS: readonly { readonly key: string; readonly counts: Counts }[] = CONFIG_KEYS.map((key) => ({
+  key,
+  counts: AT_ONCE.has(key) ? 'at once' : 'after a restart',
+}));
+
+/** A key with different values in two configuration files. Values are text for people; no key holds a secret. */
 export interface Change {
   readonly key: string;
   readonly counts: Counts;
@@ -12,25 +39,25 @@ export interface Change {
 
 const LONGEST = 200;
 
-/** Every key that differs. overruled: keys of which neither file decides. */
+/** Every key whose value differs. overruled: keys that the environment decides, whatever the files say. */
 export function changesOf(before: ConfigFile, after: ConfigFile, overruled: readonly string[]): Change[] {
   return KEYS.filter(({ key }) => !overruled.includes(key)).flatMap(({ key, counts }) => {
-    const [old, now] = [valueAt(before, key), valueAt(after, key)];
+    const [old, now] = [valueAt(before, key.split('.')), valueAt(after, key.split('.'))];
     if (compared(old) === compared(now)) return [];
     return [{ key, counts, before: shown(old), after: shown(now) }];
   });
 }
 
-/** What a file says of a key; undefined: nothing. */
-export function valueAt(file: ConfigFile, key: string): unknown {
-  let value: unknown = file;
-  for (const step of key.split('.')) {
+/** The value at a path; undefined where there is none. */
+export function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const step of path) {
     value = typeof value === 'object' && value !== null ? Reflect.get(value, step) : undefined;
   }
   return value;
 }
 
-/** Topics are made anew each time a file is read; whether one is the same is for its definition to say. */
+/** Each reading of a file makes new topic objects, so topics are compared by their definitions. */
 function compared(value: unknown): string | undefined {
   return JSON.stringify(value, (_, inner: unknown) => (isTopic(inner) ? inner.definition() : inner));
 }

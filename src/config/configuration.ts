@@ -9,16 +9,16 @@ import type { ConfigFile } from './schema.ts';
 
 const NOTHING_CHANGED = 'nothing was changed';
 
-/** Where a configuration comes from, and goes on coming from. */
+/** Where a configuration is read from, at the start and again later. */
 interface Origin {
-  /** As it was at the start: no process can be given another. */
+  /** The environment at the start: it cannot change in a running process. */
   readonly environment: Environment;
   readonly cwd: string;
-  /** Its file was there once. */
+  /** Whether the file existed at the last reading. */
   readonly hasFile: boolean;
 }
 
-/** The configuration of a process that runs on: what it began with, and over it what has counted at once since. */
+/** The configuration of a long-running process: the one it started with, and the changes that took effect since. */
 export class Configuration {
   readonly config: Config;
   readonly #file: ConfigFile;
@@ -39,7 +39,7 @@ export class Configuration {
     return new Configuration(parts, { environment, cwd, hasFile: input !== undefined });
   }
 
-  /** With `key=value` settings over it. @throws UsageError where these don't go with the rest. */
+  /** The configuration with `key=value` settings over it. @throws UsageError where they contradict the rest. */
   with(settings: readonly string[]): Config {
     return settings.length === 0
       ? this.config
@@ -47,19 +47,22 @@ export class Configuration {
   }
 
   /**
-   * Reads the file anew, though not what it imports. Gives every key that differs from what counts now, and the
-   * configuration with those that count at once; this one stays as it is.
-   * @throws UsageError when the file can't be used, with every problem as `load`.
+   * Reads the file again, without the modules it imports. Gives every key whose value changed, and a configuration with
+   * those changes that count at once; this object stays as it is.
+   * @throws UsageError with every problem, as `load` does.
    */
   async readAgain(): Promise<{ configuration: Configuration; changes: readonly Change[] }> {
     const { environment, cwd, hasFile } = this.#origin;
     const { path, input } = await readConfigFile(environment.configFile, cwd, `?read=${randomUUID()}`);
-    // One that is being put in its place may be gone for a moment: nobody means all defaults by that.
+    // An editor that replaces the file may remove it for a moment; nobody means all defaults by that.
     if (input === undefined && hasFile) throw new UsageError('configuration', `${path} is gone`);
     const { file } = this.#check(input ?? {}, NOTHING_CHANGED);
     const changes = changesOf(this.#file, file, overruledBy(environment));
     const atOnce = changes.filter(({ counts }) => counts === 'at once');
-    const next = withValues(this.#file, new Map(atOnce.map(({ key }) => [key, valueAt(file, key)])));
+    const next = withValues(
+      this.#file,
+      new Map(atOnce.map(({ key }) => [key, valueAt(file, key.split('.'))])),
+    );
     const origin = { ...this.#origin, hasFile: input !== undefined };
     return { configuration: new Configuration(this.#check(next, NOTHING_CHANGED), origin), changes };
   }
@@ -69,7 +72,7 @@ export class Configuration {
   }
 }
 
-/** Keys of which the environment decides, whatever the file says. */
+/** Keys that the environment decides, whatever the file says. */
 function overruledBy({ brokers, state, topicPrefix, http }: Environment): string[] {
   const values = { 'kafka.brokers': brokers, state, topicPrefix, http };
   return Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [key]));

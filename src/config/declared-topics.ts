@@ -2,7 +2,7 @@ import { deadLetterDeclaration, embeddingsDeclaration, eventDeclaration } from '
 import type { TopicDeclaration } from '../pipeline/ports.ts';
 import type { Config } from './resolve.ts';
 
-/** Every topic the configuration needs on the log: events in, vectors out, dead letters. */
+/** Every topic that the configuration needs: event topics, embeddings topics, dead letters. */
 export function declaredTopics(config: Config): TopicDeclaration[] {
   const prefix = config.topicPrefix;
   return [

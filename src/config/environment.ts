@@ -2,7 +2,60 @@ import type { KafkaSettings } from '../adapters/kafka/client.ts';
 import type { TelemetrySettings } from '../telemetry/start.ts';
 import { readTelemetry } from './telemetry.ts';
 
-/** Where brokers are, how to reach them and where stores go, as the environment has it. */
+/** A variable of the environment, as docs/configuration.md describes it. */
+interface Variable {
+  readonly description: string;
+  readonly default?: string;
+  /** Key of the configuration file over which the variable wins. */
+  readonly wins?: string;
+}
+
+/** What Kafka takes as the start of a topic's name; the prefix may be empty. */
+export const TOPIC_PREFIX = /^[a-zA-Z0-9._-]{0,150}$/;
+export const TOPIC_PREFIX_RULE = 'up to 150 letters, digits, dots, _ and -';
+
+const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+
+/** Every variable that is read here; those of OpenTelemetry are in telemetry.ts. */
+export const VARIABLES = {
+  KAFKA_BROKERS: {
+    wins: 'kafka.brokers',
+    default: '127.0.0.1:9092',
+    description:
+      'Addresses of the brokers: `HOST:PORT`, separated by commas. `file:FOLDER` is the embedded log, a folder in place of brokers.',
+  },
+  KAFKA_SSL: { default: 'false', description: '`true`: connect to the brokers by TLS.' },
+  KAFKA_SSL_CA: {
+    description:
+      "File with the certificate authority to trust. Without it, Node's own list of authorities is trusted.",
+  },
+  KAFKA_SASL_MECHANISM: {
+    default: 'plain',
+    description: `How to log in, where user name and password are given: ${MECHANISMS.map((each) => `\`${each}\``).join(', ')}.`,
+  },
+  KAFKA_SASL_USERNAME: { description: 'User name for the brokers.' },
+  KAFKA_SASL_PASSWORD: { description: 'Password for the brokers. It is never logged.' },
+  TWHIN_STATE: {
+    wins: 'state',
+    default: '.twhin/state',
+    description: 'Folder of the stores. Each graph has a folder of its own below it.',
+  },
+  TWHIN_TOPIC_PREFIX: {
+    wins: 'topicPrefix',
+    default: 'twhin.',
+    description: `Prefix of every topic's name: ${TOPIC_PREFIX_RULE}. An empty value means no prefix.`,
+  },
+  TWHIN_HTTP: {
+    wins: 'http',
+    default: '127.0.0.1:8077',
+    description: 'Address of dashboard, health checks and metrics: `HOST:PORT`, or `off`.',
+  },
+  TWHIN_CONFIG: { default: 'twhin.config.ts', description: 'Path of the configuration file.' },
+} as const satisfies Readonly<Record<string, Variable>>;
+
+type Name = keyof typeof VARIABLES;
+
+/** The environment, read once. */
 export interface Environment {
   readonly brokers: readonly string[] | undefined;
   readonly state: string | undefined;
@@ -12,25 +65,19 @@ export interface Environment {
   readonly ssl: boolean;
   readonly caFile: string | undefined;
   readonly sasl: KafkaSettings['sasl'] | undefined;
-  /** What OpenTelemetry is to send; undefined: nothing. */
+  /** What to send by OpenTelemetry; undefined: nothing. */
   readonly telemetry: TelemetrySettings | undefined;
 }
 
-/** What Kafka takes as the start of a topic's name; empty is a choice too. */
-export const TOPIC_PREFIX = /^[a-zA-Z0-9._-]{0,150}$/;
-export const TOPIC_PREFIX_RULE = 'up to 150 letters, digits, dots, _ and -';
-
-const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
-
-/** Reads the environment once. `problems` gets a line for each variable that can't be used; values of secrets never. */
+/** Reads the environment once. `problems` gets a line for each unusable variable, without the values of secrets. */
 export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Environment {
-  const text = (name: string) => (env[name] === '' ? undefined : env[name]);
+  const text = (name: Name) => (env[name] === '' ? undefined : env[name]);
   return {
     brokers: text('KAFKA_BROKERS')
       ?.split(',')
       .map((broker) => broker.trim()),
     state: text('TWHIN_STATE'),
-    // An empty prefix is a choice, not an absence.
+    // Unlike the others, an empty prefix is a value.
     topicPrefix: readPrefix(env['TWHIN_TOPIC_PREFIX'], problems),
     http: text('TWHIN_HTTP'),
     configFile: text('TWHIN_CONFIG'),
@@ -48,7 +95,7 @@ function readPrefix(prefix: string | undefined, problems: string[]): string | un
   return prefix;
 }
 
-function flag(env: NodeJS.ProcessEnv, name: string, problems: string[]): boolean {
+function flag(env: NodeJS.ProcessEnv, name: Name, problems: string[]): boolean {
   const value = env[name];
   if (value === undefined || value === '' || value === 'false') return false;
   if (value !== 'true') problems.push(`${name}: expected true or false, seen ${JSON.stringify(value)}`);
@@ -56,7 +103,7 @@ function flag(env: NodeJS.ProcessEnv, name: string, problems: string[]): boolean
 }
 
 function readSasl(
-  text: (name: string) => string | undefined,
+  text: (name: Name) => string | undefined,
   problems: string[],
 ): KafkaSettings['sasl'] | undefined {
   const username = text('KAFKA_SASL_USERNAME');
@@ -73,7 +120,7 @@ function readSasl(
   return { mechanism, username, password };
 }
 
-/** A broker's address: host:port, or file:FOLDER for the embedded log. */
+/** Checks the brokers' addresses: host:port each, or one file:FOLDER for the embedded log. */
 export function checkBrokers(brokers: readonly string[], problems: string[]): void {
   const folders = brokers.filter((broker) => broker.startsWith('file:'));
   if (folders.length > 0 && brokers.length > 1) {

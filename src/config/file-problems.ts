@@ -1,12 +1,13 @@
 import type { z } from 'zod';
+import { valueAt } from './changes.ts';
 
-/** What is wrong with a configuration file, a line for each problem: key, what was expected, what was seen. */
+/** The problems of a configuration file, one line each: key, what was expected, what was seen. */
 export function fileProblems(error: z.ZodError, input: unknown): string[] {
   return error.issues.flatMap((issue) => {
     const where = issue.path.map(String);
     const value = valueAt(input, issue.path);
     if (issue.code === 'unrecognized_keys') {
-      // The value is not shown: a key that isn't known may well be a password in the wrong place.
+      // The value of an unknown key is not shown: it may be a password in the wrong place.
       return issue.keys.map(
         (key) => `${[...where, key].join('.')}: expected no such key, seen ${kindOf(valueAt(value, [key]))}`,
       );
@@ -15,14 +16,6 @@ export function fileProblems(error: z.ZodError, input: unknown): string[] {
     const shown = issue.code === 'invalid_key' ? JSON.stringify(where.at(-1)) : seen(value);
     return [`${where.join('.') || 'the configuration'}: ${reasons.join(', ')}, seen ${shown}`];
   });
-}
-
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  let value = input;
-  for (const key of path) {
-    value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-  }
-  return value;
 }
 
 function seen(value: unknown): string {
@@ -39,7 +32,7 @@ function seen(value: unknown): string {
   }
 }
 
-/** The kind of a value, without what it says. */
+/** The kind of a value, without its content. */
 function kindOf(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';

@@ -1,13 +1,13 @@
 /** Where the HTTP server listens. */
 export interface HttpAddress {
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
 }
 
 export const HTTP_DEFAULT: HttpAddress = { host: '127.0.0.1', port: 8077 };
 
-/** Reads `host:port`, or `off` for no server. `problems` gets a line, with the key, where it is neither. */
+/** Reads `host:port`, or `off` for no server. `problems` gets a line with the key for any other text. */
 export function readHttpAddress(key: string, text: string, problems: string[]): HttpAddress | 'off' {
   if (text === 'off') return text;
   const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(text) ?? [];

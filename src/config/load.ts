@@ -12,7 +12,7 @@ import { withSettings } from './overrides.ts';
 import { type Config, resolveConfig } from './resolve.ts';
 import { type ConfigFile, type ConfigInput, configFileSchema } from './schema.ts';
 
-/** What a configuration file's function is handed, so that it needs no imports and works wherever it lies. */
+/** The argument of a configuration file's function: with it the file needs no imports and works in any folder. */
 export const CONFIG_KIT = {
   z,
   defineTopic,
@@ -23,14 +23,14 @@ export const CONFIG_KIT = {
   entityKey,
 } as const;
 
-/** The default export of a `twhin.config.ts`: a function of the kit, or the plain object. */
+/** The default export of a `twhin.config.ts`, where it is a function. */
 export type ConfigureTwhin = (kit: typeof CONFIG_KIT) => ConfigInput;
 
 export const CONFIG_FILE = 'twhin.config.ts';
 
 /**
- * Reads environment and file, checks everything, and gives the frozen configuration.
- * settings: `key=value` over what the file says, see {@link withSettings}.
+ * Reads environment and file, checks both, and gives the frozen configuration.
+ * settings: `key=value` over the file's values, see {@link withSettings}.
  * @throws UsageError with every problem, a line each: key, what was expected, what was seen.
  */
 export async function loadConfig(
@@ -45,12 +45,12 @@ export async function loadConfig(
     .config;
 }
 
-/** What a refusal says has come of it. */
+/** The consequence that a refusal names. */
 export const NOTHING_STARTED = 'nothing was started';
 
 /**
- * A file's content checked, by itself and with the environment.
- * problems: those of the environment. so: what a refusal is to say has come of it.
+ * Checks a file's content, by itself and together with the environment.
+ * problems: those of the environment. so: the consequence that a refusal names.
  * @throws UsageError as {@link loadConfig}.
  */
 export function checked(
@@ -78,8 +78,8 @@ export function checked(
 }
 
 /**
- * What a configuration file says, unchecked; undefined where there is none and none was named.
- * read: tells this reading from others of the process, for which Node keeps what it has read once.
+ * The content of a configuration file, unchecked; undefined where none was named and the default one does not exist.
+ * read: makes the URL unique for each reading, because Node caches a module by its URL.
  */
 export async function readConfigFile(
   named: string | undefined,
@@ -104,7 +104,7 @@ export async function readConfigFile(
   }
 }
 
-/** What Node says of a module in a package of CommonJS, which `npm init` makes, does not tell what to do. */
+/** `npm init` makes CommonJS packages; Node's message for a module in one does not say what to do. */
 function hintFor(error: unknown): string {
   const isTakenForCommonJs = /Unexpected token 'export'|Cannot use import statement/.test(reasonOf(error));
   return isTakenForCommonJs ? `; put "type": "module" into the package.json beside or above it` : '';

@@ -1,29 +1,13 @@
 import { UsageError } from '../errors/errors.ts';
+import { CONFIG_KEYS } from './schema.ts';
 
-/** Where a key without a section is looked for: what a replay is most often given. */
-const SECTIONS: Readonly<Record<string, readonly string[]>> = {
-  model: ['dim', 'scorer', 'loss', 'beta', 'margin', 'negativeWeight', 'learningRate', 'unitBall'],
-  training: [
-    'kernel',
-    'threads',
-    'seed',
-    'init',
-    'initScale',
-    'updatesPerEdge',
-    'batchEdges',
-    'chunkEdges',
-    'uniformNegatives',
-    'inBatchNegatives',
-    'negativePool',
-    'evaluatedEdges',
-    'evaluatedCandidates',
-  ],
-};
+/** Sections in which a key without a section is looked for: most settings of a replay are in these. */
+const SECTIONS = ['model', 'training'];
 
 /**
- * A configuration with `key=value` settings put over it: `dim=64`, `model.learningRate=0.05`, `preset=twhin`.
- * The input is left as it is; whether a setting fits is for the schema to say.
- * @throws UsageError when one is not of that form.
+ * A copy of the configuration with `key=value` settings over it: `dim=64`, `model.learningRate=0.05`, `preset=twhin`.
+ * The schema checks the values later.
+ * @throws UsageError when a setting is not of this form.
  */
 export function withSettings(input: unknown, settings: readonly string[]): unknown {
   if (settings.length === 0) return input;
@@ -41,12 +25,12 @@ export function withSettings(input: unknown, settings: readonly string[]): unkno
   return result;
 }
 
-/** Keys that settings are about, such as `model.dim` of `dim=64`. */
+/** The keys of settings: `model.dim` for `dim=64`. */
 export function keysOf(settings: readonly string[]): string[] {
   return settings.map((setting) => pathOf((setting.split('=')[0] ?? '').trim()).join('.'));
 }
 
-/** The same input with other values, by key such as `publish.epsilon`. */
+/** A copy of the input with new values, by key such as `publish.epsilon`. */
 export function withValues(input: unknown, values: ReadonlyMap<string, unknown>): unknown {
   const result = copied(input);
   for (const [key, value] of values) put(result, key.split('.'), value);
@@ -54,11 +38,11 @@ export function withValues(input: unknown, values: ReadonlyMap<string, unknown>)
 }
 
 function pathOf(key: string): string[] {
-  const section = Object.entries(SECTIONS).find(([, keys]) => keys.includes(key))?.[0];
+  const section = SECTIONS.find((each) => CONFIG_KEYS.includes(`${each}.${key}`));
   return section === undefined ? key.split('.') : [section, key];
 }
 
-/** Numbers, true and false as such; anything else is text. */
+/** A number, true or false; any other text stays text. */
 function parsed(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true';
   return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
@@ -74,7 +58,7 @@ function put(into: Record<string, unknown>, [first = '', ...rest]: string[], val
   put(inner, rest, value);
 }
 
-/** An object of its own with the same entries; anything that is none counts as empty and is refused by the schema. */
+/** A new object with the same entries. A value that is no object gives an empty one, which the schema refuses. */
 function copied(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
 }

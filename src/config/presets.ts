@@ -1,6 +1,6 @@
 import type { ModelSettings } from '../model/settings.ts';
 
-/** What a recipe decides. */
+/** The settings of a training recipe. */
 export interface Recipe {
   readonly model: Omit<ModelSettings, 'dim'>;
   readonly chunkEdges: number;
@@ -9,8 +9,8 @@ export interface Recipe {
 }
 
 /**
- * `measured`: the recipe that did best on replayed streams: distance, softmax over many negatives, unit ball.
- * `twhin`: the paper's dot product with the logistic loss, negatives weighing together what the positive does.
+ * `measured` ranked best on replayed streams: distance, softmax over many negatives, unit ball.
+ * `twhin` is the paper's recipe: dot product and logistic loss; all negatives together weigh as much as the positive.
  */
 export const PRESETS = {
   measured: {

@@ -9,12 +9,11 @@ import type { LogLevel } from '../log.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
 import { checkBrokers, type Environment } from './environment.ts';
-import { frozen } from './freeze.ts';
 import { type HttpAddress, readHttpAddress } from './http-address.ts';
 import { PRESETS } from './presets.ts';
 import type { ConfigFile } from './schema.ts';
 
-/** γ of the margin loss where none is given, as in most papers. */
+/** Default γ of the margin loss, as in most papers. */
 const RANKING_MARGIN = 1;
 
 /** One graph, ready to run. */
@@ -32,9 +31,9 @@ export interface Config {
   readonly kafka: KafkaSettings;
   readonly topicPrefix: string;
   readonly state: string;
-  /** undefined where nothing is said of it. */
+  /** undefined where neither file nor environment names an address. */
   readonly http: HttpAddress | 'off' | undefined;
-  /** What OpenTelemetry is to send; undefined: nothing. */
+  /** What to send by OpenTelemetry; undefined: nothing. */
   readonly telemetry: Environment['telemetry'];
   readonly topics: readonly EventTopic[];
   readonly entityTypes: readonly string[];
@@ -45,7 +44,7 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
-/** TwHIN's own two graphs. A configuration may replace either or add to them. */
+/** TwHIN's own two graphs. A configuration may replace either and add others. */
 const GRAPHS: ConfigFile['graphs'] = {
   engagement: {
     topics: ['engagement', 'ad-click', 'search', 'erasure'],
@@ -54,7 +53,7 @@ const GRAPHS: ConfigFile['graphs'] = {
   follow: { topics: ['follow', 'ad-click', 'erasure'], relations: ['follows', 'clicks', 'promotes'] },
 };
 
-/** Puts file and environment together; `problems` gets a line for each thing that does not fit another. */
+/** Combines file and environment; `problems` gets a line for each value that contradicts another. */
 export function resolveConfig(
   file: ConfigFile,
   environment: Environment,
@@ -72,31 +71,15 @@ export function resolveConfig(
     ...file.topics,
   ];
   checkUnique('entityTypes', entityTypes, problems);
-  checkUnique(
-    'relations',
-    relations.map(({ name }) => name),
-    problems,
-  );
-  checkUnique(
-    'topics',
-    topics.map(({ name }) => name),
-    problems,
-  );
+  checkUnique('relations', namesOf(relations), problems);
+  checkUnique('topics', namesOf(topics), problems);
   for (const { name, lhs, rhs } of relations) {
     for (const type of [lhs, rhs]) {
       if (!entityTypes.includes(type))
         problems.push(`relations.${name}: expected one of ${entityTypes.join(', ')}, seen "${type}"`);
     }
   }
-  checkLoss(file.model, problems);
-  checkThreads(file.training, problems);
-  checkNegatives(file, problems);
-  for (const name of Object.keys(file.model.relationWeights)) {
-    if (!relations.some((each) => each.name === name))
-      problems.push(
-        `model.relationWeights: expected names of relations, ${relations.map((each) => each.name).join(', ')}, seen "${name}"`,
-      );
-  }
+  checkRecipe(file, namesOf(relations), problems);
   const state = resolve(cwd, environment.state ?? file.state ?? '.twhin/state');
   const graphs = Object.entries({ ...GRAPHS, ...file.graphs }).map(([name, graph]) => {
     const chosen = pick(`graphs.${name}.relations`, graph.relations, relations, problems);
@@ -192,31 +175,40 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
   };
 }
 
-/** Left out where it is 1: a replay that was begun before there were weights goes on. */
+/** A weight of 1 is left out, so that a replay begun before weights existed can go on. */
 function weightOf(weight = 1): { weight?: number } {
   return weight === 1 ? {} : { weight };
 }
 
-function checkLoss({ loss, margin }: ConfigFile['model'], problems: string[]): void {
+function checkRecipe(
+  { model, training, preset }: ConfigFile,
+  relations: readonly string[],
+  problems: string[],
+): void {
+  const { loss, margin, relationWeights } = model;
   if (loss === 'margin' && margin !== undefined && margin <= 0)
     problems.push(`model.margin: expected a number above 0 with loss margin, seen ${margin}`);
-}
-
-function checkNegatives({ training, preset }: ConfigFile, problems: string[]): void {
+  const { kernel, threads } = training;
+  if (threads > 1 && (kernel === 'reference' || kernel === 'tfjs'))
+    problems.push(`training.threads: expected 1 with kernel ${kernel}, seen ${threads}`);
   const recipe = PRESETS[preset];
   const { uniformNegatives = recipe.uniformNegatives, inBatchNegatives = recipe.inBatchNegatives } = training;
   if (uniformNegatives === 0 && !inBatchNegatives)
     problems.push('training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0');
-}
-
-function checkThreads({ kernel, threads }: ConfigFile['training'], problems: string[]): void {
-  if (threads > 1 && (kernel === 'reference' || kernel === 'tfjs'))
-    problems.push(`training.threads: expected 1 with kernel ${kernel}, seen ${threads}`);
+  for (const name of Object.keys(relationWeights).filter((each) => !relations.includes(each))) {
+    problems.push(
+      `model.relationWeights: expected names of relations, ${relations.join(', ')}, seen "${name}"`,
+    );
+  }
 }
 
 function httpOf(file: ConfigFile, environment: Environment, problems: string[]): Config['http'] {
   if (environment.http !== undefined) return readHttpAddress('TWHIN_HTTP', environment.http, problems);
   return file.http === undefined ? undefined : readHttpAddress('http', file.http, problems);
+}
+
+function namesOf(list: readonly { readonly name: string }[]): string[] {
+  return list.map(({ name }) => name);
 }
 
 function checkUnique(key: string, names: readonly string[], problems: string[]): void {
@@ -234,8 +226,16 @@ function pick<T extends { readonly name: string }>(
   checkUnique(key, names, problems);
   return names.flatMap((name) => {
     const found = from.find((each) => each.name === name);
-    if (!found)
-      problems.push(`${key}: expected one of ${from.map((each) => each.name).join(', ')}, seen "${name}"`);
+    if (!found) problems.push(`${key}: expected one of ${namesOf(from).join(', ')}, seen "${name}"`);
     return found ? [found] : [];
   });
+}
+
+/** Freezes plain objects and arrays, however deep. */
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) frozen(part);
+  }
+  return value;
 }

@@ -2,6 +2,11 @@ import { z } from 'zod';
 import type { EventTopic } from '../../topics/topic.ts';
 import { TOPIC_PREFIX, TOPIC_PREFIX_RULE } from './environment.ts';
 
+/**
+ * `npm run docs` makes docs/configuration.md from this schema: descriptions, defaults, bounds and choices. In `.meta()`, `unit`
+ * is the unit of a number, and `unset` the value of a key that has no default here.
+ */
+
 const positive = z.number().positive();
 const whole = z.number().int().positive();
 const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes');
@@ -9,9 +14,9 @@ const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters,
 const relation = z.strictObject({ name, lhs: name, rhs: name });
 
 const graph = z.strictObject({
-  /** Event topics it reads, by their names without the prefix. */
+  /** Event topics of the graph, by their names without the prefix. */
   topics: z.array(z.string()).min(1),
-  /** Relations it learns, by name. */
+  /** Relations that the graph learns, by name. */
   relations: z.array(z.string()).min(1),
 });
 
@@ -22,103 +27,265 @@ const eventTopic = z.custom<EventTopic>(
 
 /** What a `twhin.config.ts` may say; everything has a default. */
 export const configFileSchema = z.strictObject({
-  topicPrefix: z.string().regex(TOPIC_PREFIX, `expected ${TOPIC_PREFIX_RULE}`).default('twhin.'),
+  topicPrefix: z
+    .string()
+    .regex(TOPIC_PREFIX, `expected ${TOPIC_PREFIX_RULE}`)
+    .default('twhin.')
+    .meta({
+      description: `Prefix of every topic's name: ${TOPIC_PREFIX_RULE}.`,
+    }),
+  state: z.string().min(1).optional().meta({
+    unset: '.twhin/state',
+    description: 'Folder of the stores. Each graph has a folder of its own below it.',
+  }),
+  http: z.string().optional().meta({
+    unset: '127.0.0.1:8077',
+    description:
+      'Address at which `twhin run` serves the [dashboard, health checks and metrics](http.md): `HOST:PORT`, or `off`. `--http` on the command line wins.',
+  }),
+  preset: z.enum(['measured', 'twhin']).default('measured').meta({
+    description:
+      'Training recipe. It sets the defaults of model and training that differ by preset below. `measured` ranked best on replayed streams: distance, softmax, unit ball ([ADR 010](adr/010-recipe.md)). `twhin` is the recipe of the paper: dot product, logistic loss, in-batch negatives.',
+  }),
+
   kafka: z
     .strictObject({
-      brokers: z.array(z.string()).optional(),
-      clientId: z.string().min(1).default('twhin-stream'),
+      brokers: z.array(z.string()).optional().meta({
+        unset: "['127.0.0.1:9092']",
+        description: 'Addresses of the brokers, `HOST:PORT` each. `file:FOLDER` alone is the embedded log.',
+      }),
+      clientId: z.string().min(1).default('twhin-stream').meta({
+        description: 'Name of this client in the logs of the brokers.',
+      }),
     })
-    .prefault({}),
-  /** Folder of the stores, one below it for each graph. */
-  state: z.string().min(1).optional(),
-  /** Where `twhin run` serves health, metrics and status: host:port, or off. 127.0.0.1:8077 unless said. */
-  http: z.string().optional(),
+    .prefault({})
+    .meta({
+      description: 'Where the brokers are. Security settings come from the environment alone.',
+    }),
 
-  entityTypes: z.array(name).default([]),
-  relations: z.array(relation).default([]),
-  topics: z.array(eventTopic).default([]),
-  graphs: z.record(name, graph).default({}),
-
-  preset: z.enum(['measured', 'twhin']).default('measured'),
   model: z
     .strictObject({
-      dim: whole.max(1024).default(128),
-      scorer: z.enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin']).optional(),
-      loss: z.enum(['softmax', 'logistic', 'margin']).optional(),
-      beta: positive.optional(),
-      margin: z.number().optional(),
-      negativeWeight: positive.optional(),
-      learningRate: positive.optional(),
-      unitBall: z.boolean().optional(),
-      /** By relation's name: what the loss of its edges is multiplied by; 1 where nothing is said. */
-      relationWeights: z.record(name, positive).default({}),
+      dim: whole.max(1024).default(128).meta({
+        description: 'Dimension: how many numbers a vector has.',
+      }),
+      scorer: z.enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin']).optional().meta({
+        description:
+          'How an edge is scored: by a distance (`transe-…`) or by a dot product (`twhin`). Higher is better.',
+      }),
+      loss: z.enum(['softmax', 'logistic', 'margin']).optional().meta({
+        description: 'Training loss. `margin` is max-margin ranking.',
+      }),
+      beta: positive.optional().meta({
+        description: 'Factor on the distance or the dot product.',
+      }),
+      margin: z.number().optional().meta({
+        description:
+          "With the logistic loss: added to every score. With `loss: 'margin'`: how far a positive must lead; the default is then 1, and the value must be above 0. Softmax ignores it.",
+      }),
+      negativeWeight: positive.optional().meta({
+        description: 'Weight of the sum over the negatives in the softmax loss. The other losses ignore it.',
+      }),
+      learningRate: positive.optional().meta({
+        description: 'Learning rate of row-wise Adagrad.',
+      }),
+      unitBall: z.boolean().optional().meta({
+        description: 'Whether a vector longer than 1 is scaled back to length 1 after each step.',
+      }),
+      relationWeights: z.record(name, positive).default({}).meta({
+        description:
+          "Factor on the loss of a relation's edges, by the relation's name, such as `{ retweets: 2 }`. A relation without an entry has 1.",
+      }),
     })
-    .prefault({}),
+    .prefault({})
+    .meta({
+      description:
+        'What the vectors mean. `dim` and `scorer` are fixed for the life of a store; for another model, train a [shadow store](replay-and-backup.md) and promote it.',
+    }),
+
   training: z
     .strictObject({
-      /**
-       * wasm: relaxed SIMD where the machine has it, for live updaters. tfjs: TensorFlow.js, which is to be installed. A
-       * replay always takes wasm-plain for either.
-       */
-      kernel: z.enum(['wasm', 'wasm-plain', 'reference', 'tfjs']).default('wasm'),
-      /** Threads that train one table at once (Hogwild): faster, and no longer the same bytes. A replay has one. */
-      threads: whole.max(16).default(1),
-      seed: z.number().int().nonnegative().default(1),
-      init: z.enum(['random', 'neighbours']).default('random'),
-      /** Each number of a new vector is uniform in ±initScale; by default such that its length is about 1. */
-      initScale: positive.optional(),
-      /** Updates for each new edge: its own, and the others of live edges learned before, drawn uniformly. */
-      updatesPerEdge: whole.max(64).default(4),
-      batchEdges: whole.default(1024),
-      chunkEdges: whole.max(256).optional(),
-      uniformNegatives: z.number().int().nonnegative().max(1024).optional(),
-      /** Whether a chunk's own entities are one another's negatives as well: popular ones the most. */
-      inBatchNegatives: z.boolean().optional(),
-      /** Rows of each type that a batch's uniform negatives are drawn from; 0: all. Fewer make commits smaller. */
-      negativePool: z.number().int().nonnegative().max(65_536).default(0),
-      lingerMs: positive.default(100),
-      evaluatedEdges: z.number().int().nonnegative().default(16),
-      evaluatedCandidates: whole.max(10_000).default(500),
+      kernel: z.enum(['wasm', 'wasm-plain', 'reference', 'tfjs']).default('wasm').meta({
+        description:
+          'Code that computes a training step. `wasm`: relaxed SIMD where the machine has it, else `wasm-plain`. `wasm-plain`: the same bytes on every machine; a replay uses `wasm-plain` in place of `wasm` and `tfjs`. `reference`: plain TypeScript in float64, slow, for comparison. `tfjs`: TensorFlow.js, [installed separately](tensorflow.md).',
+      }),
+      threads: whole.max(16).default(1).meta({
+        description:
+          "Threads that train one graph's table at the same time. Two threads were 1.9 times as fast as one with the same quality, but the same events then no longer give the same bytes ([ADR 019](adr/019-hogwild.md)). A replay always has one thread; so have `reference` and `tfjs`.",
+      }),
+      seed: z.number().int().nonnegative().default(1).meta({
+        description:
+          'Seed of all random choices. With one thread, the same events in the same order and batches give the same bytes: on one machine, and with `wasm-plain` on every machine.',
+      }),
+      init: z.enum(['random', 'neighbours']).default('random').meta({
+        description:
+          'First vector of a new entity: `random`, or the mean of its `neighbours` with noise. `random` ranked better ([ADR 010](adr/010-recipe.md)).',
+      }),
+      initScale: positive.optional().meta({
+        unset: '√(3 / dim)',
+        description:
+          'Each number of a random first vector is uniform between −initScale and +initScale. The default gives a length of about 1.',
+      }),
+      updatesPerEdge: whole.max(64).default(4).meta({
+        description:
+          'Updates for each new edge: one for the new edge, the others for live edges drawn uniformly ([rehearsal](glossary.md#rehearsal)). 4 suits dense graphs whose edges stay. For sparse graphs whose edges are soon outdated, [2 ranks better](performance.md#speed-against-quality), and 1 costs least.',
+      }),
+      batchEdges: whole.default(1024).meta({
+        unit: 'edges',
+        description: 'A batch is trained when it has this many edges.',
+      }),
+      lingerMs: positive.default(100).meta({
+        unit: 'ms',
+        description: 'A batch that is not full is trained at this age.',
+      }),
+      chunkEdges: whole.max(256).optional().meta({
+        unit: 'edges',
+        description: 'A batch is split into chunks of this many edges, which share their negatives.',
+      }),
+      uniformNegatives: z.number().int().nonnegative().max(1024).optional().meta({
+        description:
+          'Negatives drawn uniformly for each side of a chunk. At least 1 unless `inBatchNegatives` is true.',
+      }),
+      inBatchNegatives: z.boolean().optional().meta({
+        description:
+          "Whether the entities of a chunk are also negatives for each other's edges. Popular entities are then negatives more often, and [rank far lower](performance.md#speed-against-quality).",
+      }),
+      negativePool: z.number().int().nonnegative().max(65_536).default(0).meta({
+        unit: 'rows',
+        description:
+          'Rows of each entity type from which the uniform negatives of one batch are drawn; 0 means all rows. A pool of some thousand rows makes commits smaller, at [a small cost in quality](performance.md#what-was-tried).',
+      }),
+      evaluatedEdges: z.number().int().nonnegative().default(16).meta({
+        unit: 'edges',
+        description: 'Edges of each batch that are ranked before they are learned, to measure quality.',
+      }),
+      evaluatedCandidates: whole.max(10_000).default(500).meta({
+        description: 'Candidates against which each evaluated edge is ranked.',
+      }),
     })
-    .prefault({}),
+    .prefault({})
+    .meta({
+      description: 'How a graph is trained.',
+    }),
+
   commit: z
     .strictObject({
-      everyEdges: whole.default(4_096),
-      everyMs: positive.default(500),
-      /** Rows in a commit while it catches up, or replays; at the peak 3 to 5 KiB of memory each. More make it faster. */
-      mostRows: whole.max(4_194_304).default(131_072),
+      everyEdges: whole.default(4_096).meta({
+        unit: 'edges',
+        description:
+          'A commit follows after this many edges. An updater that is more than 5 s behind takes up to eight times as many before it commits; so does every replay.',
+      }),
+      everyMs: positive.default(500).meta({
+        unit: 'ms',
+        description:
+          'A commit follows at the latest after this time. An updater that is more than 5 s behind takes up to eight times as long. A replay commits by count alone.',
+      }),
+      mostRows: whole.max(4_194_304).default(131_072).meta({
+        unit: 'rows',
+        description:
+          'Most rows in one of these larger commits. A table of up to 1.25 times as many rows may be written whole. Each row takes 3 to 5 KiB of memory at the peak; more rows make catching up faster ([measured](performance.md#the-whole-way)).',
+      }),
     })
-    .prefault({}),
+    .prefault({})
+    .meta({
+      description: 'When graph, vectors and offsets are written to the store, in one atomic commit.',
+    }),
+
   publish: z
     .strictObject({
-      epsilon: z.number().nonnegative().default(0.05),
-      maxAgeMs: positive.default(60_000),
-      /** Vectors that may wait to be acknowledged before reading pauses; over limits.maxEntities it never does. */
-      maxOutbox: whole.default(1_000_000),
+      epsilon: z.number().nonnegative().default(0.05).meta({
+        description:
+          'A published vector is published again when it has moved further than this. A new vector is always published.',
+      }),
+      maxAgeMs: positive.default(60_000).meta({
+        unit: 'ms',
+        description:
+          'A vector that moved at all is published again at this age. While the updater is more than 5 s behind, with reading or with publishing, the lag is a minimum age as well: an updater 40 s behind publishes the same vector again after 40 s at the earliest. The smaller of both ages counts.',
+      }),
+      maxOutbox: whole.default(1_000_000).meta({
+        unit: 'vectors',
+        description:
+          'Reading pauses while this many vectors wait in the [outbox](glossary.md#outbox). With a value above `limits.maxEntities` reading never pauses.',
+      }),
     })
-    .prefault({}),
+    .prefault({})
+    .meta({
+      description: 'When a vector goes to the embeddings topic.',
+    }),
+
   limits: z
     .strictObject({
-      /** Entities a graph may hold; their table takes (dim + 4) × 4 bytes each, as they come. */
-      maxEntities: whole.default(4_000_000),
-      /** Live edges kept out of the negatives and to be rehearsed; 20 to 30 bytes each. */
-      maxKnownEdges: whole.max(500_000_000).default(500_000_000),
-      /** Bytes of memory for them; the others are in a file in the state folder, which is gone with the process. */
-      knownEdgesBytes: whole.default(1024 ** 3),
-      /** Bytes of records read ahead of training. */
-      queueBytes: whole.default(32 * 1024 * 1024),
-      valueBytes: whole.default(65_536),
-      depth: whole.default(8),
-      /** An updater that is further behind is not ready. */
-      readyLagMs: positive.default(60_000),
-      /** Time a graceful stop may take. */
-      stopMs: positive.default(30_000),
+      maxEntities: whole.default(4_000_000).meta({
+        unit: 'entities',
+        description:
+          'Most entities of a graph. Each takes (dim + 4) × 4 bytes of memory once it exists. [Rows](glossary.md#row) of erased entities are used again.',
+      }),
+      maxKnownEdges: whole.max(500_000_000).default(500_000_000).meta({
+        unit: 'edges',
+        description:
+          'Most live edges that are remembered, 20 to 30 bytes each. Remembered edges are kept out of the negatives, and are rehearsed.',
+      }),
+      knownEdgesBytes: whole.default(1024 ** 3).meta({
+        unit: 'bytes',
+        description:
+          'Memory for the remembered edges. The least used of the others lie in a temporary file in the state folder, which goes with the process ([measured](adr/025-edges-in-pages.md)).',
+      }),
+      queueBytes: whole.default(32 * 1024 * 1024).meta({
+        unit: 'bytes',
+        description: 'Most bytes of records that are read ahead of training; reading pauses at this bound.',
+      }),
+      valueBytes: whole.default(65_536).meta({
+        unit: 'bytes',
+        description: 'A record with a larger value goes to the [dead letters](glossary.md#dead-letter).',
+      }),
+      depth: whole.default(8).meta({
+        description: 'A record whose JSON nests deeper goes to the dead letters.',
+      }),
+      readyLagMs: positive.default(60_000).meta({
+        unit: 'ms',
+        description: 'An updater that is further behind is not [ready](http.md#ready).',
+      }),
+      stopMs: positive
+        .default(30_000)
+        .meta({ unit: 'ms', description: 'Time that a graceful stop may take.' }),
     })
-    .prefault({}),
-  /** The least that is worth a line; --verbose wins. */
-  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+    .prefault({})
+    .meta({
+      description: 'Bounds on memory, records and time.',
+    }),
+
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').meta({
+        description: 'Lowest level that is logged. `--verbose` wins.',
+      }),
+    })
+    .prefault({})
+    .meta({
+      description: 'What is logged.',
+    }),
+
+  entityTypes: z.array(name).default([]).meta({
+    description: 'Entity types of your own, beside `user`, `tweet`, `ad`, `advertiser` and `query`.',
+  }),
+  relations: z.array(relation).default([]).meta({
+    description:
+      "Relations of your own, beside TwHIN's: `{ name, lhs, rhs }`, with an entity type at each end.",
+  }),
+  topics: z.array(eventTopic).default([]).meta({
+    description:
+      'Event topics of your own, made with `defineTopic` ([example](wire-contract.md#a-topic-of-your-own)).',
+  }),
+  graphs: z.record(name, graph).default({}).meta({
+    description:
+      'Graphs by name, each with its `topics` and `relations`. A graph called `engagement` or `follow` replaces the one that comes with twhin-stream. The relations and entity types of a graph are fixed for the life of its store.',
+  }),
 });
 
 export type ConfigFile = z.infer<typeof configFileSchema>;
 /** What a person writes. */
 export type ConfigInput = z.input<typeof configFileSchema>;
+
+/** Every key that a person can write, such as `publish.epsilon`, in the schema's order. */
+export const CONFIG_KEYS: readonly string[] = Object.entries(configFileSchema.shape).flatMap(([key, type]) =>
+  type instanceof z.ZodPrefault ? Object.keys(type.unwrap().shape).map((inner) => `${key}.${inner}`) : [key],
+);

@@ -4,8 +4,8 @@ const EXPORTERS = ['otlp', 'console', 'none'];
 const PROTOCOLS = ['http/protobuf', 'http/json', 'grpc'];
 
 /**
- * Whether the standard OTEL_ variables ask for traces and metrics: any that names an exporter or an endpoint does.
- * `problems` gets a line for each that can't be used; undefined where nothing is to be sent.
+ * Whether the standard OTEL_ variables ask for traces and metrics: a variable that names an exporter or an endpoint does.
+ * `problems` gets a line for each unusable variable. undefined: nothing is to be sent.
  */
 export function readTelemetry(env: NodeJS.ProcessEnv, problems: string[]): TelemetrySettings | undefined {
   if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') return undefined;
@@ -34,7 +34,7 @@ function check(name: string, value: string | undefined, known: readonly string[]
   problems.push(`${name}: expected one of ${known.join(', ')}, seen ${JSON.stringify(value)}`);
 }
 
-/** The value is not shown: a URL can hold a password. */
+/** The message leaves out the value: a URL can hold a password. */
 function checkEndpoint(name: string, value: string | undefined, problems: string[]): void {
   if (value === undefined || value === '' || /^https?:$/.test(URL.parse(value)?.protocol ?? '')) return;
   problems.push(`${name}: expected http:// or https://, such as http://localhost:4318, seen something else`);

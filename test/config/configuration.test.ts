@@ -15,7 +15,6 @@ const write = (inside: string) => writeFile(path(), `export default (k) => ({ ${
 
 async function loaded(inside: string, env: NodeJS.ProcessEnv = {}): Promise<Configuration> {
   await write(inside);
-  // A name for each file: Node keeps what it has read once by its path.
   return Configuration.load(env, folder);
 }
 
@@ -35,15 +34,15 @@ const ONE = `({ userId, venueId, at }) =>
   [{ lhs: k.entityKey('user', userId), relation: 'visits', rhs: k.entityKey('venue', venueId), at, removed: false }]`;
 
 describe('a configuration that is read again', () => {
-  test('has what counts at once anew, and keeps the rest; both are said, old and new', async () => {
+  test('takes the changes that count at once, keeps the other values, and names both', async () => {
     const before = await loaded(`model: { dim: 16 }, publish: { epsilon: 0.5 }, commit: { everyMs: 70 }`);
     await write(
       `model: { dim: 32, scorer: 'twhin' }, publish: { epsilon: 0 }, limits: { stopMs: 9 }, log: { level: 'warn' }`,
     );
     const { configuration, changes } = await before.readAgain();
     expect(said(changes)).toEqual([
-      'model.dim: 16 → 32 from a restart',
-      'model.scorer: nothing → "twhin" from a restart',
+      'model.dim: 16 → 32 after a restart',
+      'model.scorer: nothing → "twhin" after a restart',
       'commit.everyMs: 70 → 500 at once',
       'publish.epsilon: 0.5 → 0 at once',
       'limits.stopMs: 30000 → 9 at once',
@@ -53,27 +52,27 @@ describe('a configuration that is read again', () => {
     expect([configuration.config.stopMs, configuration.config.logLevel]).toEqual([9, 'warn']);
     expect(configuration.config.graphs[0]?.model).toMatchObject({ dim: 16, scorer: 'transe-l2' });
     expect(before.config.tuning).toMatchObject({ epsilon: 0.5, commitMs: 70 });
-    // Read once more, only what still waits for a restart differs.
+    // A further reading names only the changes that wait for a restart.
     const { changes: left } = await configuration.readAgain();
     expect(left.map(({ key }) => key)).toEqual(['model.dim', 'model.scorer']);
   });
 
-  test('says of the same file that nothing has changed, topics of its own included', async () => {
+  test('finds no change in the same file, even with topics of its own', async () => {
     const before = await loaded(VISITS(ONE));
     await write(`${VISITS(ONE)} publish: {}`);
     expect((await before.readAgain()).changes).toEqual([]);
   });
 
-  test('tells a topic that was edited, by its functions and by its schema', async () => {
+  test('notices an edited topic by its functions and by its schema', async () => {
     const before = await loaded(VISITS(ONE));
     for (const edited of [VISITS('() => []'), VISITS(ONE, ', note: k.z.string()')]) {
       await write(edited);
       const { changes } = await before.readAgain();
-      expect(said(changes)).toEqual(['topics: ["visit"] → ["visit"] from a restart']);
+      expect(said(changes)).toEqual(['topics: ["visit"] → ["visit"] after a restart']);
     }
   });
 
-  test('names no key of which the environment decides', async () => {
+  test('names no key that the environment decides', async () => {
     const env = { TWHIN_TOPIC_PREFIX: 'a.', TWHIN_STATE: '/s', TWHIN_HTTP: 'off', KAFKA_BROKERS: 'b:1' };
     const file = (n: number) =>
       `topicPrefix: 'p${n}.', state: '/${n}', http: '[::1]:${n}', kafka: { brokers: ['c:${n}'] }`;
@@ -82,11 +81,11 @@ describe('a configuration that is read again', () => {
     expect((await ruled.readAgain()).changes).toEqual([]);
     await write(`${file(2).slice(0, -2)}, clientId: 'me' }`);
     expect(said((await ruled.readAgain()).changes)).toEqual([
-      'kafka.clientId: "twhin-stream" → "me" from a restart',
+      'kafka.clientId: "twhin-stream" → "me" after a restart',
     ]);
   });
 
-  test('is refused as a whole when a part of it can not be used, with every problem', async () => {
+  test('is refused as a whole, with every problem, where a part is wrong', async () => {
     const before = await loaded(`publish: { epsilon: 0.5 }`);
     await write(`publish: { epsilon: -1 }, limits: { queueBytes: 0 }`);
     const refusal = await before.readAgain().catch((error: Error) => error.message);
@@ -103,7 +102,7 @@ describe('a configuration that is read again', () => {
     await expect(before.readAgain()).rejects.toThrow(/twhin\.config\.ts is gone/);
   });
 
-  test('may have had no file before', async () => {
+  test('may have had no file at the start', async () => {
     const before = await Configuration.load({}, folder);
     expect((await before.readAgain()).changes).toEqual([]);
     await write('publish: { epsilon: 0.5 }');
@@ -113,7 +112,7 @@ describe('a configuration that is read again', () => {
     await expect(configuration.readAgain()).rejects.toThrow('is gone');
   });
 
-  test('goes under the settings of a store', async () => {
+  test('goes below the settings of a store', async () => {
     const before = await loaded('publish: { epsilon: 0.5 }');
     await write('publish: { epsilon: 0.1 }, training: { batchEdges: 7 }, model: { dim: 64 }');
     const { configuration } = await before.readAgain();

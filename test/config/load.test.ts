@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 let files = 0;
-/** Node keeps modules by their path, so each file has a name of its own. */
+/** Node caches modules by their path, so each file gets its own name. */
 async function file(content: string): Promise<string> {
   const path = join(folder, `config-${files++}.ts`);
   await writeFile(path, content);
@@ -34,7 +34,7 @@ async function problemsOf(loading: Promise<unknown>): Promise<string[]> {
 }
 
 describe('loadConfig', () => {
-  test('sends to OpenTelemetry what a standard variable asks for, and nothing otherwise', async () => {
+  test('turns on OpenTelemetry for the signals that a standard variable names', async () => {
     const telemetry = async (env: NodeJS.ProcessEnv) => (await loadConfig(env, folder)).telemetry;
     expect(await telemetry({ OTEL_SERVICE_NAME: 'x', OTEL_TRACES_EXPORTER: '' })).toBeUndefined();
     const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318' };
@@ -48,7 +48,8 @@ describe('loadConfig', () => {
     const traces = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://a.example/v1/traces' };
     expect(await telemetry(traces)).toEqual({ traces: true, metrics: false });
     const bad = {
-      ...{ OTEL_TRACES_EXPORTER: 'zipkin', OTEL_EXPORTER_OTLP_PROTOCOL: 'smoke' },
+      OTEL_TRACES_EXPORTER: 'zipkin',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'smoke',
       OTEL_EXPORTER_OTLP_ENDPOINT: 'user:secret@host',
     };
     expect((await problemsOf(loadConfig(bad, folder))).slice(1)).toEqual([
@@ -58,7 +59,7 @@ describe('loadConfig', () => {
     ]);
   });
 
-  test('without a file, gives both graphs of TwHIN and every default', async () => {
+  test('gives both graphs of TwHIN and every default where there is no file', async () => {
     const config = await loadConfig({}, folder);
     expect(config.kafka).toEqual({ brokers: ['127.0.0.1:9092'], clientId: 'twhin-stream', ssl: false });
     expect(config.topicPrefix).toBe('twhin.');
@@ -97,7 +98,7 @@ describe('loadConfig', () => {
     ]);
   });
 
-  test('presets decide a recipe, and single settings win over them', async () => {
+  test('takes the recipe from the preset, and single settings over it', async () => {
     const [measured, twhin, own] = await Promise.all([
       load('export default {}'),
       load(`export default { preset: 'twhin' }`),
@@ -139,7 +140,7 @@ describe('loadConfig', () => {
     expect(own.graphs[0]!.model.dim).toBe(12);
   });
 
-  test('a relation weighs 1 unless it is said; the margin loss has a margin of its own', async () => {
+  test('gives a relation weight 1, and the margin loss margin 1, by default', async () => {
     const config = await load(
       `export default { model: { loss: 'margin', relationWeights: { retweets: 2, likes: 1 } } }`,
     );
@@ -147,9 +148,11 @@ describe('loadConfig', () => {
     const weights = trainer.relations.filter(({ weight }) => weight !== undefined);
     expect(weights).toEqual([{ name: 'retweets', lhsType: 0, rhsType: 1, weight: 2 }]);
     expect(trainer.model.margin).toBe(1);
-    // Another weight is no other model.
+    // A weight is no part of the model's identity.
     expect(model.relations.find(({ name }) => name === 'retweets')).toEqual({
-      ...{ name: 'retweets', lhs: 'user', rhs: 'tweet' },
+      name: 'retweets',
+      lhs: 'user',
+      rhs: 'tweet',
     });
     const wrong = load(
       `export default { model: { loss: 'margin', margin: 0, relationWeights: { loves: 2 } } }`,
@@ -161,7 +164,7 @@ describe('loadConfig', () => {
     );
   });
 
-  test('one thread trains a graph unless more are said, which compiled kernels alone have', async () => {
+  test('trains with one thread by default, and allows more for the compiled kernels only', async () => {
     const [plain, four] = await Promise.all([
       load('export default {}'),
       load('export default { training: { threads: 4 } }'),
@@ -179,14 +182,14 @@ describe('loadConfig', () => {
       problemsOf(load(`export default { training: { kernel: 'tfjs', threads: 3 } }`)),
       problemsOf(load('export default { training: { threads: 17 } }')),
     ]);
-    // With all others.
+    // Together with all other problems.
     expect(reference).toHaveLength(3);
     expect(reference).toContain('training.threads: expected 1 with kernel reference, seen 2');
     expect(tfjs).toContain('training.threads: expected 1 with kernel tfjs, seen 3');
     expect(many.join()).toMatch(/training.threads: .*expected .*16.*, seen 17/);
   });
 
-  test('negatives there must be, drawn or of the batch', async () => {
+  test('refuses a recipe without negatives', async () => {
     const none = await problemsOf(load(`export default { training: { uniformNegatives: 0 } }`));
     expect(none).toContain(
       'training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0',
@@ -195,7 +198,7 @@ describe('loadConfig', () => {
     expect(own.graphs[0]!.trainer.inBatchNegatives).toBe(true);
   });
 
-  test('takes the plain object and the function of the kit', async () => {
+  test('takes a plain object and a function of the kit', async () => {
     expect((await load(`export default { topicPrefix: 'a.' }`)).topicPrefix).toBe('a.');
     const config = await load(`
       export default async ({ z, defineTopic, idField, instantField, entityKey }) => ({
@@ -222,13 +225,13 @@ describe('loadConfig', () => {
     expect(clubs?.topics[0]?.changesOf({ u: 1, c: 2, at: 1_700_000_000_000 })).toEqual([
       { lhs: 'user:1', relation: 'joins', rhs: 'club:2', at: 1_700_000_000_000, removed: false },
     ]);
-    // Erasures name the new type as well.
+    // Erasures accept the new entity type as well.
     expect(clubs?.topics[1]?.changesOf({ entity: 'club:2', at: 1_700_000_000_000 })).toEqual([
       { erased: 'club:2', at: 1_700_000_000_000 },
     ]);
   });
 
-  test('says every problem at once: key, expected, seen', async () => {
+  test('reports every problem at once: key, expected, seen', async () => {
     const problems = await problemsOf(
       load(
         `export default {
@@ -269,7 +272,7 @@ describe('loadConfig', () => {
     expect(problems).toHaveLength(16);
   });
 
-  test('says every name that fits nothing', async () => {
+  test('reports every unknown and every repeated name', async () => {
     const problems = await problemsOf(
       load(`export default {
         entityTypes: ['user'],
@@ -287,7 +290,7 @@ describe('loadConfig', () => {
     ]);
   });
 
-  test('never says a secret, wherever it was put', async () => {
+  test('never prints a secret, wherever it was put', async () => {
     const env = { KAFKA_SASL_USERNAME: 'eve', KAFKA_SASL_PASSWORD: 'hunter2', KAFKA_SASL_MECHANISM: 'md5' };
     const problems = await problemsOf(
       load(
@@ -306,7 +309,7 @@ describe('loadConfig', () => {
     expect(problems.some((line) => line.startsWith('KAFKA_SASL_MECHANISM:'))).toBe(true);
   });
 
-  test('refuses a file that is missing, that throws and that exports nothing, naming it', async () => {
+  test('refuses a file that is missing, that throws or that exports nothing, and names the file', async () => {
     const missing = join(folder, 'nowhere.ts');
     expect(await problemsOf(loadConfig({ TWHIN_CONFIG: missing }, folder))).toEqual([
       `TWHIN_CONFIG: there is no file ${missing}`,
@@ -314,7 +317,7 @@ describe('loadConfig', () => {
     expect(await problemsOf(load(`throw new Error('no luck')`))).toEqual([
       expect.stringMatching(/config-\d+\.ts can't be used: no luck$/),
     ]);
-    // What Node throws in a package of CommonJS; here modules are loaded by the test's runner.
+    // Node throws this error in a CommonJS package; here the test runner loads modules.
     expect(await problemsOf(load(`throw new SyntaxError("Unexpected token 'export'")`))).toEqual([
       expect.stringMatching(
         /can't be used: .*; put "type": "module" into the package\.json beside or above it$/,
@@ -329,7 +332,7 @@ describe('loadConfig', () => {
     ]);
   });
 
-  test('reads where to serve: host:port or off; the environment wins; nothing said is nothing', async () => {
+  test('reads the HTTP address: host:port or off, from the environment first', async () => {
     const http = async (content: string, env: NodeJS.ProcessEnv = {}) =>
       (await load(`export default { ${content} }`, env)).http;
     expect(await http('')).toBeUndefined();
@@ -344,7 +347,7 @@ describe('loadConfig', () => {
     }
   });
 
-  test('the environment wins over the file', async () => {
+  test('takes the environment over the file', async () => {
     const content = `export default { topicPrefix: 'file.', state: '/from/file', kafka: { brokers: ['file:1'] } }`;
     const fromFile = await load(content);
     expect(fromFile.state).toBe('/from/file');
@@ -369,7 +372,7 @@ describe('loadConfig', () => {
     });
   });
 
-  test('is frozen however deep', async () => {
+  test('gives a configuration that is frozen however deep', async () => {
     const thawed: string[] = [];
     const look = (value: unknown, path: string) => {
       if (typeof value !== 'object' || value === null) return;
@@ -389,7 +392,7 @@ describe('twhin init', () => {
     return readFile(join(folder, 'twhin.config.ts'), 'utf8');
   };
 
-  test('writes a file that loads and changes nothing', async () => {
+  test('writes a file that loads and equals the defaults', async () => {
     await template();
     const [own, plain] = await Promise.all([
       loadConfig({}, folder),
@@ -407,7 +410,7 @@ describe('twhin init', () => {
     ]);
   });
 
-  test('has an example that loads once it is no comment any more', async () => {
+  test('writes an example that loads once its comment marks are removed', async () => {
     const text = await template();
     const [before, example] = text.split("beside TwHIN's. For example, users who save tweets to lists:\n");
     const config = await load(`${before}\n${example?.replaceAll(/^ {2}\/\/ ?/gm, '  ')}`);
@@ -417,7 +420,7 @@ describe('twhin init', () => {
     ]);
   });
 
-  test('never writes over a file', async () => {
+  test('never overwrites a file', async () => {
     await template();
     await expect(init(folder, { out() {}, err() {}, status() {}, statusDone() {} })).rejects.toThrow(
       /twhin\.config\.ts exists already; nothing was written/,

@@ -1,20 +1,20 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { KEYS } from '../../src/config/reloading.ts';
+import { KEYS } from '../../src/config/changes.ts';
 import { configFileSchema } from '../../src/config/schema.ts';
 
 interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
 }
 
-/** Every key that a person can write, as the schema has it: sections are gone into, lists and records are keys. */
+/** Every key that a person can write, found by walking the JSON Schema: a section is walked, a list or a record is a key. */
 function keysOf({ properties = {} }: JsonSchema, path = ''): string[] {
   return Object.entries(properties).flatMap(([name, inner]) =>
     inner.properties === undefined ? [`${path}${name}`] : keysOf(inner, `${path}${name}.`),
   );
 }
 
-test('of every key of the schema it is known when a change of it counts', () => {
+test('KEYS has every key of the schema once', () => {
   const schema = z
     .object({ properties: z.record(z.string(), z.json()) })
     .parse(z.toJSONSchema(configFileSchema, { io: 'input', unrepresentable: 'any' }));
@@ -24,7 +24,7 @@ test('of every key of the schema it is known when a change of it counts', () => 
   expect(KEYS.map(({ key }) => key).sort()).toEqual(keys.sort());
 });
 
-test('at once counts what bounds rates, epsilon and the level of the log, and nothing that a store is made of', () => {
+test('rates, bounds, epsilon and the log level count at once, and nothing that shapes a store', () => {
   expect(KEYS.filter(({ counts }) => counts === 'at once').map(({ key }) => key)).toEqual([
     'training.batchEdges',
     'training.lingerMs',

@@ -1,0 +1,54 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { KEYS } from '../../src/config/changes.ts';
+import { VARIABLES } from '../../src/config/environment.ts';
+import { configurationPage, sectionsOf } from '../../tools/docs/configuration.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const page = readFileSync(join(ROOT, 'docs', 'configuration.md'), 'utf8');
+const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+
+describe('docs/configuration.md', () => {
+  test('is what npm run docs writes', () => {
+    expect(page, 'run: npm run docs').toBe(configurationPage());
+  });
+
+  test('has one row for each variable and each key, and says when a change of the key counts', () => {
+    const variables = Object.keys(VARIABLES).map((name) => `| \`${name}\` |`);
+    const keys = KEYS.map(({ key }) => `| \`${key}\` |`);
+    for (const start of [...variables, ...keys]) {
+      expect([start, rows.filter((row) => row.startsWith(start)).length]).toEqual([start, 1]);
+    }
+    expect(rows).toHaveLength(variables.length + keys.length);
+    const counts = (key: string) => rows.find((row) => row.startsWith(`| \`${key}\``))?.split(' | ')[3];
+    expect(counts('publish.epsilon')).toBe('at once');
+    expect(counts('model.dim')).toBe('after a restart');
+  });
+
+  test('describes every variable that the sources name', () => {
+    const named = globSync('src/**/*.ts', { cwd: ROOT }).flatMap((path) =>
+      [...readFileSync(join(ROOT, path), 'utf8').matchAll(/['"`]((?:KAFKA|TWHIN)_[A-Z_]+)['"`:]/g)].map(
+        ([, name = '']) => name,
+      ),
+    );
+    expect(named).toContain('TWHIN_STATE');
+    expect([...new Set(named)].filter((name) => !(name in VARIABLES))).toEqual([]);
+  });
+});
+
+test('a key or a section without a description is refused by name', () => {
+  const schema = z.strictObject({
+    plain: z.number().optional(),
+    section: z
+      .strictObject({
+        inner: z.string().default('x'),
+        told: z.string().default('y').meta({ description: 'Y.' }),
+      })
+      .prefault({}),
+  });
+  expect(() => sectionsOf(schema)).toThrow(
+    'plain: has no description\nsection: has no description\nsection.inner: has no description',
+  );
+});

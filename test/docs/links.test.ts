@@ -1,0 +1,35 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const PAGES = globSync(['*.md', 'docs/**/*.md'], { cwd: ROOT }).sort();
+
+/** Names of a page's headings, as GitHub makes them from the text. */
+function headings(path: string): string[] {
+  const text = readFileSync(path, 'utf8').replaceAll(/^```.*?^```$/gms, '');
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+    title
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test.each(PAGES)('%s links to files and headings that exist', (page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8').replaceAll(/^ *```.*?^ *```$/gms, '');
+  const links = [...text.matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)/g)];
+  const broken = links.flatMap(([, file = '', heading]) => {
+    const target = file === '' ? join(ROOT, page) : join(ROOT, dirname(page), file);
+    if (!existsSync(target)) return [file];
+    return heading === undefined || headings(target).includes(heading) ? [] : [`${file}#${heading}`];
+  });
+  expect(broken).toEqual([]);
+});
+
+test('docs/README.md names every page', () => {
+  const index = readFileSync(join(ROOT, 'docs', 'README.md'), 'utf8');
+  const pages = globSync('docs/*.md', { cwd: ROOT }).map((path) => relative('docs', path));
+  expect(pages.filter((page) => page !== 'README.md' && !index.includes(`](${page})`))).toEqual([]);
+});
