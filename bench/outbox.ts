@@ -10,9 +10,10 @@ import { Layout } from '../src/graph/layout.ts';
 import { silentLog } from '../src/log.ts';
 import { Counters } from '../src/pipeline/counters.ts';
 import { noMeasures } from '../src/pipeline/measures.ts';
-import { Overlay } from '../src/pipeline/reading/overlay.ts';
+import { OffsetLedger } from '../src/pipeline/reading/offset-ledger.ts';
+import { Unwritten } from '../src/pipeline/reading/unwritten.ts';
+import { soleLeadership } from '../src/pipeline/sole-leadership.ts';
 import { Committer } from '../src/pipeline/writing/committer.ts';
-import { PendingCommit } from '../src/pipeline/writing/pending-commit.ts';
 import { Publisher } from '../src/pipeline/writing/publish.ts';
 import { Writer } from '../src/pipeline/writing/writer.ts';
 import { Random } from '../src/sampling/random.ts';
@@ -58,8 +59,9 @@ const sink = {
     await pause(5);
   },
 };
+const unwritten = new Unwritten();
 const writer = new Writer(undefined, 'leader', 'space');
-const common = { writer, store, index, sink, log: silentLog, clock: () => Date.now(), measures: noMeasures };
+const common = { writer, store, sink, log: silentLog, clock: () => Date.now(), measures: noMeasures };
 const publisher = new Publisher({
   ...{ ...common, topic: 'vectors', step: () => 1, watermark: () => 1 },
   header: { graph: 'bench', dim: DIM, dtype: 'float32', fingerprint: 'f' },
@@ -69,19 +71,25 @@ const publisher = new Publisher({
 });
 const committer = new Committer(
   {
-    ...{ ...common, graph: 'bench', model: MODEL, trainer, counters: new Counters(), overlay: new Overlay() },
-    ...{ publisher, tuning: { epsilon: 0, maxAgeMs: 1 }, confirm: done, tell: done },
+    ...{ ...common, index, graph: 'bench', model: MODEL, trainer, counters: new Counters(), unwritten },
+    ...{
+      publisher,
+      tuning: { epsilon: 0, maxAgeMs: 1 },
+      leadership: soleLeadership,
+      image: { outdated: done },
+      ledger: new OffsetLedger(),
+    },
   },
   undefined,
 );
-publisher.begin();
+publisher.begin((name) => index.find(name));
 
 async function commit(): Promise<void> {
-  const pending = new PendingCommit();
+  const pending = unwritten.open;
   pending.since = Date.now();
   const { rows } = checkpoints[0] ?? checkpoint();
   for (let i = 0; i < 2 * EVENTS; i++) pending.touched.add(rows[random.below(VECTORS)] ?? 0);
-  await committer.commit(pending, {}, { everything: false, holdMs: 0 });
+  await committer.commit(unwritten.close(), { everything: false, holdMs: 0 });
   await publisher.drained();
 }
 

@@ -14,7 +14,7 @@ const [MESSAGES, BYTES, PARTITIONS] = [2000, 512, 4];
 
 const dir = await mkdtemp(join(tmpdir(), 'twhin-bench-'));
 const broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' } });
-const log = connect({ brokers: [broker.brokers], clientId: 'bench' });
+const log = await connect({ brokers: [broker.brokers], clientId: 'bench' });
 await log.admin().create(['plain', 'fenced'].map((name) => ({ name, partitions: PARTITIONS, configs: {} })));
 const sink = log.sink({ fenced: { topic: 'fenced', id: 'fenced', confirm: async () => undefined } });
 const value = new Uint8Array(BYTES);

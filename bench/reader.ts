@@ -7,8 +7,7 @@ import { startBroker } from '../broker/start.ts';
 import { connect } from '../src/adapters/connect.ts';
 
 /**
- * Records a second, and processor time each, of a bounded reader and of a kafkajs group on the same topic, one after
- * the other in one run. Usage: node bench/reader.ts [records]
+ * Records a second, and processor time each, of the one reader, following and bounded, and of a kafkajs group on the same topic, in turn in one run. Usage: node bench/reader.ts [records]
  */
 const RECORDS = Number(process.argv[2] ?? 200_000);
 const [BATCH, PARTITIONS, ROUNDS] = [1000, 3, 5];
@@ -19,8 +18,8 @@ const TOPICS = [
 
 const dir = await mkdtemp(join(tmpdir(), 'twhin-bench-'));
 const broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' } });
-const log = connect({ brokers: [broker.brokers], clientId: 'bench' });
-const reader = log.reader();
+const log = await connect({ brokers: [broker.brokers], clientId: 'bench' });
+const reader = log.log();
 const kafka = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING });
 const producer = kafka.producer();
 await producer.connect();
@@ -46,6 +45,21 @@ async function bounded(topic: string): Promise<void> {
   await reading.close();
 }
 
+async function follow(topic: string): Promise<void> {
+  let left = RECORDS;
+  const done = Promise.withResolvers<void>();
+  const following = await reader.follow([topic], {
+    position: () => undefined,
+    take: ({ records }) => {
+      left -= records.length;
+      if (left <= 0) done.resolve();
+    },
+    failed: done.reject,
+  });
+  await done.promise;
+  await following.close();
+}
+
 async function group(topic: string): Promise<void> {
   const consumer = kafka.consumer({ groupId: crypto.randomUUID() });
   await consumer.connect();
@@ -64,14 +78,17 @@ async function group(topic: string): Promise<void> {
 }
 
 for (const { topic } of TOPICS) {
-  for (const [name, work] of Object.entries({ bounded, group })) {
-    const rounds: { ms: number; cpu: number }[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
+  const ways = Object.entries({ follow, bounded, group });
+  const taken = new Map(ways.map(([name]) => [name, [] as { ms: number; cpu: number }[]]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, work] of ways) {
       const [begun, before] = [performance.now(), process.cpuUsage()];
       await work(topic);
       const { user, system } = process.cpuUsage(before);
-      rounds.push({ ms: performance.now() - begun, cpu: user + system });
+      taken.get(name)?.push({ ms: performance.now() - begun, cpu: user + system });
     }
+  }
+  for (const [name, rounds] of taken) {
     const best = Math.min(...rounds.map(({ ms }) => ms));
     const cpu = rounds.map((one) => one.cpu / RECORDS).toSorted((a, b) => a - b);
     stdout.write(

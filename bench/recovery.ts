@@ -65,7 +65,7 @@ const broker = await startBroker({
 const env = { ...process.env, KAFKA_BROKERS: broker.brokers, TWHIN_STATE: state };
 const config = await loadConfig(env, work, []);
 const graph = config.graphs.find(({ name }) => name === GRAPH)!;
-const admin = new KafkaAdmin(config.kafka, () => undefined);
+const admin = new KafkaAdmin(config.kafka);
 const running = new Set<ChildProcess>();
 try {
   if (!existsSync(join(made, 'CURRENT'))) {

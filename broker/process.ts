@@ -168,7 +168,7 @@ export async function waitUntilReady(
   nodes = 1,
 ): Promise<boolean> {
   const deadline = Date.now() + limitMs;
-  const admin = new KafkaAdmin({ brokers: brokers.split(','), clientId: 'ready' }, () => undefined);
+  const admin = new KafkaAdmin({ brokers: brokers.split(','), clientId: 'ready' });
   try {
     while (Date.now() < deadline && !gone()) {
       if (await answers(admin, nodes)) return true;

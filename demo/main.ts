@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { connect } from '../src/adapters/connect.ts';
 import { report, terminal } from '../src/cli/output.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { UsageError } from '../src/errors/errors.ts';
@@ -63,7 +64,8 @@ async function demo(argv: readonly string[]): Promise<number> {
   process.on('SIGTERM', onSignal);
 
   const place = await findPlace(root, options, (line) => view.say(line));
-  const session = new Session(place, await loadConfig({ ...process.env, ...place.env }, root));
+  const config = await loadConfig({ ...process.env, ...place.env }, root);
+  const session = new Session(place, config, await connect(config.kafka));
   try {
     const world = createWorld({ seed: options.seed, events: options.events });
     const meter = new DemoMeter(options.events, start);

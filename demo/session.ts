@@ -1,14 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { connect, type Log as EventLog } from '../src/adapters/connect.ts';
-import { composeUpdater } from '../src/cli/run/compose.ts';
+import type { LogConnection } from '../src/adapters/connect.ts';
 import { Watch } from '../src/cli/run/watch/watch.ts';
+import { composeLive } from '../src/compose/live.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
 import { HTTP_DEFAULT } from '../src/config/http-address.ts';
 import type { Config } from '../src/config/resolve.ts';
 import { FatalError } from '../src/errors/errors.ts';
 import { silentLog } from '../src/log.ts';
-import type { Sink, Source, SourceRecord } from '../src/pipeline/ports.ts';
-import { Positions } from '../src/pipeline/reading/positions.ts';
+import type { ReadableLog, Sink, SourceRecord } from '../src/pipeline/ports.ts';
 import type { Updater } from '../src/pipeline/updater.ts';
 import { decodeVector, embeddingsName, topicName } from '../topics/index.ts';
 import type { Place } from './place.ts';
@@ -29,27 +28,27 @@ export class Session {
   readonly fed: Fed = { total: 0, byTopic: new Map() };
   readonly updaters: Updater[] = [];
   readonly #config: Config;
-  readonly #log: EventLog;
+  readonly #connection: LogConnection;
   #watch: Watch | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #failure: Error | undefined;
   readonly #place: Place;
 
-  constructor(place: Place, config: Config) {
+  constructor(place: Place, config: Config, connection: LogConnection) {
     this.#place = place;
     this.#config = config;
-    this.#log = connect(config.kafka);
+    this.#connection = connection;
   }
 
   /** groupOf: group of an entity, which the dashboard's map shows as a colour. */
   async begin(groupOf: (entity: string) => string | undefined): Promise<void> {
     this.#watch = await this.#serve(groupOf);
-    await this.#log.admin().create(declaredTopics(this.#config));
+    await this.#connection.admin().create(declaredTopics(this.#config));
     const { measuresOf } = this.#watch;
     const runs = [];
     for (const graph of this.#config.graphs) {
-      const outside = { connection: this.#log, log: silentLog, measuresOf };
-      const composed = await composeUpdater(this.#config, graph, outside);
+      const outside = { connection: this.#connection, log: silentLog, measuresOf };
+      const composed = await composeLive(this.#config, graph, outside);
       this.updaters.push(composed.updater);
       runs.push({ graph, ...composed });
     }
@@ -69,7 +68,7 @@ export class Session {
   }
 
   async feed(events: Iterable<WorldEvent>, signal: AbortSignal): Promise<void> {
-    const sink = this.#log.sink();
+    const sink = this.#connection.sink();
     await feedWorld(events, sink, this.#place.env.TWHIN_TOPIC_PREFIX, this.fed, signal);
     await sink.stop();
   }
@@ -99,21 +98,22 @@ export class Session {
     look: (vectors: Map<string, Float32Array>) => T,
   ): Promise<{ graph: string; findings: T }[]> {
     const found: { graph: string; findings: T }[] = [];
+    const log = this.#connection.log();
     for (const { name } of this.#config.graphs) {
       const topic = topicName(this.#config.topicPrefix, embeddingsName(name));
-      const source = this.#log.source({ groupId: `${topic}.demo-reader`, topics: [topic] });
-      found.push({ graph: name, findings: look(await readUserVectors(source)) });
+      found.push({ graph: name, findings: look(await readUserVectors(log, topic)) });
     }
+    await log.close();
     return found;
   }
 
   /** Number of dead letters by the ends of their topic, independent of the updaters' counts. */
   async deadLetters(): Promise<number> {
     const topic = topicName(this.#config.topicPrefix, 'dead-letter');
-    const source = this.#log.source({ groupId: `${topic}.demo-reader`, topics: [topic] });
-    const ends = await source.ends();
-    await source.stop();
-    return Object.values(ends[topic] ?? {}).reduce((sum, end) => sum + end, 0);
+    const log = this.#connection.log();
+    const ranges = await log.ranges([topic]);
+    await log.close();
+    return ranges.reduce((sum, { high }) => sum + high, 0);
   }
 
   /** Stops the updaters after everything is trained and published. Idempotent. */
@@ -169,33 +169,21 @@ async function feedWorld(
 }
 
 /** Reads an embeddings topic from its start to its current end; gives the last vector of each user. */
-async function readUserVectors(source: Source): Promise<Map<string, Float32Array>> {
+async function readUserVectors(log: ReadableLog, topic: string): Promise<Map<string, Float32Array>> {
   const vectors = new Map<string, Float32Array>();
-  const read = new Positions();
-  const ends = await source.ends();
-  const done = Promise.withResolvers<void>();
-  const check = () => {
-    if (read.reached(ends)) done.resolve();
-  };
-  check();
-  await source.start({
-    position: (topic, partition) => read.get(topic, partition),
-    accept: (records) => {
-      for (const record of records) {
-        keep(vectors, record);
-        read.advance(record.topic, record.partition, record.offset + 1);
-      }
-      check();
-      return true;
-    },
-    skipped: (topic, partition, offset) => {
-      read.advance(topic, partition, offset);
-      check();
-    },
-    failed: done.reject,
-  });
-  await done.promise;
-  await source.stop();
+  const stretches = (await log.ranges([topic])).map(({ partition, low, high }) => ({
+    topic,
+    partition,
+    from: low,
+    until: high,
+  }));
+  const reading = await log.read(stretches);
+  for (const cursor of reading.cursors) {
+    for (let records = await cursor.next(); records !== undefined; records = await cursor.next()) {
+      for (const record of records) keep(vectors, record);
+    }
+  }
+  await reading.close();
   return vectors;
 }
 

@@ -86,6 +86,25 @@ describe('the rules see', () => {
       'src/model/b.ts',
     ],
     ['an unknown import', 'src/cli/a.ts', `await import(name);`, COMPUTED],
+    [
+      'writing in reading',
+      'src/pipeline/reading/a.ts',
+      `import { b } from '../writing/b.ts';`,
+      'src/pipeline/writing/b.ts',
+    ],
+    [
+      'reading in training',
+      'src/pipeline/training/a.ts',
+      `import { b } from '../reading/b.ts';`,
+      'src/pipeline/reading/b.ts',
+    ],
+    ['a command below', 'src/compose/a.ts', `import { b } from '../cli/b.ts';`, 'src/cli/b.ts'],
+    [
+      'composition in the core',
+      'src/replay/a.ts',
+      `import { b } from '../compose/b.ts';`,
+      'src/compose/b.ts',
+    ],
     ['the package from within', 'src/cli/a.ts', `import { a } from '../index.ts';`, 'src/index.ts'],
   ])('%s', (_, path, text, to) => {
     expect(wrong(path, text)).toEqual([`${path} imports ${to}`]);

@@ -59,7 +59,7 @@ async function repeated(file: string, times: number, path: string): Promise<stri
 }
 
 async function fillWorld(events: number, address: string): Promise<Filled> {
-  const log = connect({ brokers: [address], clientId: 'bench' });
+  const log = await connect({ brokers: [address], clientId: 'bench' });
   const sink = log.sink();
   const records: Record<string, number> = {};
   let batch: {

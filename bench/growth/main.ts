@@ -47,7 +47,7 @@ process.once('SIGINT', () => {
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const work = await mkdtemp(join(tmpdir(), 'twhin-growth-'));
 const broker = await startBroker({ dir: join(work, 'broker'), onProgress: say });
-const log = connect({ brokers: [broker.brokers], clientId: 'growth' });
+const log = await connect({ brokers: [broker.brokers], clientId: 'growth' });
 const twhin = await Twhin.create(broker.brokers, '');
 try {
   const samples = await grow();

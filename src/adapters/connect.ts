@@ -1,60 +1,58 @@
 import { resolve } from 'node:path';
-import type { LogAdmin, LogReader, Sink, Source } from '../pipeline/ports.ts';
+import type { EventLog, Leadership, LogAdmin, Sink } from '../pipeline/ports.ts';
 import { FileLogAdmin } from './file-log/admin.ts';
-import { FileLogReader } from './file-log/reader.ts';
+import { FileLog } from './file-log/file-log.ts';
 import { FileLogSink } from './file-log/sink.ts';
-import { FileLogSource } from './file-log/source.ts';
-import { KafkaAdmin } from './kafka/admin.ts';
-import type { KafkaSettings, LogLine } from './kafka/client.ts';
-import { KafkaSource, type SourceOptions } from './kafka/group/source.ts';
-import { KafkaSink, type SinkOptions } from './kafka/producer/sink.ts';
-import { KafkaReader, type ReaderOptions } from './kafka/reader/reader.ts';
-import { endSockets } from './kafka/sockets.ts';
+import type { LeadershipOptions } from './kafka/group/leadership.ts';
+import type { SinkOptions } from './kafka/producer/sink.ts';
+import type { LogOptions } from './kafka/reader/log.ts';
+import type { KafkaSettings, LogLine } from './kafka/settings.ts';
 
-/** A log of topics, whatever keeps it. */
-export interface Log {
+/** A log of topics, whatever keeps it. What it gives is closed by whoever asked for it. */
+export interface LogConnection {
   /** The address as a person reads it. */
   readonly describe: string;
-  source(options: SourceOptions): Source;
+  log(options?: LogOptions): EventLog;
+  /** undefined where the log has no groups: the lock of a store alone keeps a second writer away. */
+  leadership(options: LeadershipOptions): Leadership | undefined;
   sink(options?: SinkOptions): Sink;
-  /** Closed by who made it. */
-  reader(options?: ReaderOptions): LogReader;
   /** One for all who ask; `close` closes it. */
   admin(): LogAdmin;
-  /** For when its sources and sinks are stopped, each by who made it: ends what they left open. Idempotent. */
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
 const FILE_SCHEME = 'file:';
 
-/** The log at `settings.brokers`: Kafka at host:port, or the embedded file log at `file:DIR`. Nothing is opened yet. */
-export function connect(settings: KafkaSettings, log: LogLine = () => undefined): Log {
+/**
+ * The log at `settings.brokers`: Kafka at host:port, or the embedded file log at `file:DIR`. Nothing is opened yet. The
+ * Kafka client is loaded only where there is Kafka: it takes half a second and 60 MB.
+ */
+export async function connect(
+  settings: KafkaSettings,
+  log: LogLine = () => undefined,
+): Promise<LogConnection> {
   const first = settings.brokers[0] ?? '';
   if (first.startsWith(FILE_SCHEME)) {
     const dir = resolve(first.slice(FILE_SCHEME.length));
     const admin = new FileLogAdmin(dir);
     return {
       describe: `the embedded file log in ${dir}`,
-      source: ({ topics }) => new FileLogSource(dir, topics),
+      log: () => new FileLog(dir),
+      leadership: () => undefined,
       sink: () => new FileLogSink(dir),
-      reader: () => new FileLogReader(dir),
       admin: () => admin,
       close: () => admin.close(),
     };
   }
-  let admin: KafkaAdmin | undefined;
+  const { KafkaAdmin, KafkaLeadership, KafkaLog, KafkaSink } = await import('./kafka/kafka.ts');
+  const admin = new KafkaAdmin(settings);
   return {
     describe: `Kafka at ${settings.brokers.join(',')}`,
-    source: (options) => new KafkaSource(settings, options, log),
+    log: (options = {}) => new KafkaLog(settings, options, log),
+    leadership: (options) => new KafkaLeadership(settings, options, log),
     sink: (options = {}) => new KafkaSink(settings, options, log),
-    reader: (options = {}) => new KafkaReader(settings, options, log),
-    admin: () => {
-      admin ??= new KafkaAdmin(settings, log);
-      return admin;
-    },
-    close: async () => {
-      await admin?.close();
-      endSockets(settings);
-    },
+    admin: () => admin,
+    close: () => admin.close(),
   };
 }

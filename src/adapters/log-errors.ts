@@ -17,6 +17,16 @@ export function notHeld(offset: number, { topic, partition, low, high }: Partiti
   return new FatalError('offset-out-of-range', message);
 }
 
+/** The error of a stored position outside of what the log holds: going on would skip or repeat records without a word. */
+export function outsideOfLog(position: number, { topic, partition, low, high }: PartitionRange): FatalError {
+  const what =
+    position < low
+      ? `retention took the records in between: raise retention.ms. To go on with what is kept: twhin run --reread ${topic}`
+      : `the topic was deleted and made again. To keep what was learned and read it from its start: twhin run --reread ${topic}`;
+  const message = `the stored offset ${position} of ${topic}/${partition} is outside of what the log holds, ${low} to ${high}; ${what}`;
+  return new FatalError('offset-out-of-range', message);
+}
+
 /** The error of a partition that its topic does not have. */
 export function partitionMissing(topic: string, partition: number, partitions: number): FatalError {
   const message = `${topic}/${partition} is to be read, but the topic has ${partitions} partitions; was it deleted and made again?`;
@@ -28,22 +38,22 @@ export function readerClosed(): RetryableError {
   return new RetryableError('stopped', 'the reader was closed while records were awaited; open another');
 }
 
-/** A client as the brokers see it. */
-export interface GroupReader {
+/** The leader of a group as the brokers see it. */
+export interface GroupLeader {
   readonly clientId: string;
   readonly host: string;
-  /** It read before as well, and was there to say so as the group was last joined. */
+  /** It led before as well, and was there to say so as the group was last joined. */
   readonly holdsOn: boolean;
 }
 
-/** The error of a source that finds its group taken. reader: who has it, where the brokers tell. */
-export function groupInUse(groupId: string, reader: GroupReader | undefined): FatalError {
-  const who = reader === undefined ? '' : ` (client ${reader.clientId} at ${reader.host})`;
-  const message = `another process reads for group ${groupId}${who}: stop that one first, or start this one with --standby`;
+/** The error of a process that finds its group led by another. leader: that process, where the brokers tell. */
+export function groupInUse(groupId: string, leader: GroupLeader | undefined): FatalError {
+  const who = leader === undefined ? '' : ` (client ${leader.clientId} at ${leader.host})`;
+  const message = `another process leads group ${groupId}${who}: stop that process first, or start this one with --standby`;
   return new FatalError('group-in-use', message);
 }
 
-/** The error of a source whose group was given to another. awayMs: since it last asked to stay in it. */
+/** The error of a process whose group was given to another. awayMs: since it last asked to stay in the group. */
 export function fenced(groupId: string, awayMs: number): FatalError {
   const seconds = Math.round(awayMs / 1000);
   const message = `another process took over group ${groupId} while this one was away for about ${seconds} s (frozen, or cut off from the brokers): it must not write any more; start it again, as a standby`;

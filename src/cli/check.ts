@@ -104,8 +104,8 @@ function checked(store: GraphStore, place: StorePlace, output: Output): Promise<
 
 /** The offsets that the log holds, for the topics that the store has read. */
 async function heldRanges(head: Head, config: Config, { connect }: CommandContext): Promise<HeldRange[]> {
-  const connection = connect(config);
-  const reader = connection.reader();
+  const connection = await connect(config);
+  const reader = connection.log();
   try {
     const ranges = reader.ranges(Object.keys(head.offsets));
     return await withinTime(ranges, ANSWER_MS, `offsets at ${connection.describe}`);

@@ -1,4 +1,4 @@
-import { connect, type Log as EventLog } from '../adapters/connect.ts';
+import { connect, type LogConnection } from '../adapters/connect.ts';
 import { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Config } from '../config/resolve.ts';
@@ -24,7 +24,7 @@ export interface CommandContext {
   /** The log of this process, on stderr. */
   log(): Log;
   /** The log of topics at the configured brokers; its client writes to `log`. Closed by the command. */
-  connect(config: Pick<Config, 'kafka'>, log?: Log): EventLog;
+  connect(config: Pick<Config, 'kafka'>, log?: Log): Promise<LogConnection>;
   readonly logging: Logging;
   readonly output: Output;
   readonly world: World;

@@ -127,7 +127,7 @@ async function checkLog(
   { connect }: CommandContext,
   tell: (what: string, ok: boolean, detail: string) => void,
 ): Promise<boolean> {
-  const connection = connect(config);
+  const connection = await connect(config);
   const admin = connection.admin();
   try {
     const info = await withinTime(admin.info(), ANSWER_MS, `brokers at ${connection.describe}`);

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type EventTopic, engagement, readEvent, topicName } from '../../topics/index.ts';
-import type { Log as EventLog } from '../adapters/connect.ts';
+import type { LogConnection } from '../adapters/connect.ts';
 import { EVENT_FORMATS, type EventFormat, readEvents } from '../adapters/event-file/event-file.ts';
 import { type BadLine, type FeedProgress, feed as feedEvents } from '../adapters/event-file/feeder.ts';
 import { sizeOf } from '../adapters/event-file/lines.ts';
@@ -69,7 +69,7 @@ export async function feed(
   const topic = eventTopic(config, options);
   const name = topicName(config.topicPrefix, topic.name);
   const size = await sizeOf(options.file);
-  const connection = connect(config);
+  const connection = await connect(config);
   const sink = connection.sink();
   const { stopping, ignore } = onSignal();
   const bad = new BadLines(options.file, output);
@@ -132,7 +132,7 @@ function eventTopic(config: Config, { topic: asked, format }: FeedOptions): Even
   return found;
 }
 
-async function checkTopic(connection: EventLog, name: string): Promise<void> {
+async function checkTopic(connection: LogConnection, name: string): Promise<void> {
   const asking = connection.admin().describe([name]);
   const [state] = await withinTime(asking, ANSWER_MS, `${name} at ${connection.describe}`);
   if (state === undefined) {

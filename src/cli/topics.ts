@@ -31,7 +31,7 @@ async function topics(
   { config: load, connect, output }: CommandContext,
 ): Promise<void> {
   const config = await load();
-  const connection = connect(config);
+  const connection = await connect(config);
   try {
     const admin = connection.admin();
     const declared = declaredTopics(config);

@@ -1,4 +1,4 @@
-import type { KafkaSettings } from '../adapters/kafka/client.ts';
+import type { KafkaSettings } from '../adapters/kafka/settings.ts';
 import type { TelemetrySettings } from '../telemetry/start.ts';
 import { readTelemetry } from './telemetry.ts';
 
@@ -14,7 +14,9 @@ interface Variable {
 export const TOPIC_PREFIX = /^[a-zA-Z0-9._-]{0,150}$/;
 export const TOPIC_PREFIX_RULE = 'up to 150 letters, digits, dots, _ and -';
 
-const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+const PASSWORD_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+const TOKEN_MECHANISM = 'oauthbearer';
+const MECHANISMS = [...PASSWORD_MECHANISMS, TOKEN_MECHANISM] as const;
 
 /** Every variable that is read here; those of OpenTelemetry are in telemetry.ts. */
 export const VARIABLES = {
@@ -31,10 +33,14 @@ export const VARIABLES = {
   },
   KAFKA_SASL_MECHANISM: {
     default: 'plain',
-    description: `How to log in, where user name and password are given: ${MECHANISMS.map((each) => `\`${each}\``).join(', ')}.`,
+    description: `How to log in: ${MECHANISMS.map((each) => `\`${each}\``).join(', ')}. The last takes a token, the others take user name and password.`,
   },
   KAFKA_SASL_USERNAME: { description: 'User name for the brokers.' },
   KAFKA_SASL_PASSWORD: { description: 'Password for the brokers. It is never logged.' },
+  KAFKA_SASL_TOKEN: { description: 'Token for `oauthbearer`. It is never logged.' },
+  KAFKA_SASL_TOKEN_FILE: {
+    description: 'File with the token, read anew for each login: for tokens that are rotated on disk.',
+  },
   TWHIN_STATE: {
     wins: 'state',
     default: '.twhin/state',
@@ -109,14 +115,26 @@ function readSasl(
   const username = text('KAFKA_SASL_USERNAME');
   const password = text('KAFKA_SASL_PASSWORD');
   const named = text('KAFKA_SASL_MECHANISM');
-  if (username === undefined && password === undefined && named === undefined) return undefined;
+  const [token, tokenFile] = [text('KAFKA_SASL_TOKEN'), text('KAFKA_SASL_TOKEN_FILE')];
+  if ([username, password, named, token, tokenFile].every((value) => value === undefined)) return undefined;
   const mechanism = MECHANISMS.find((known) => known === (named ?? 'plain').toLowerCase());
   if (mechanism === undefined) {
     problems.push(`KAFKA_SASL_MECHANISM: expected ${MECHANISMS.join(', ')}, seen ${JSON.stringify(named)}`);
+    return undefined;
+  }
+  if (mechanism === TOKEN_MECHANISM) {
+    if ((token === undefined) === (tokenFile === undefined)) {
+      const seen = token === undefined ? 'neither' : 'both';
+      problems.push(
+        `KAFKA_SASL_TOKEN, KAFKA_SASL_TOKEN_FILE: expected one of the two for oauthbearer, seen ${seen}`,
+      );
+      return undefined;
+    }
+    return { mechanism, token: token ?? { file: tokenFile ?? '' } };
   }
   if (username === undefined) problems.push('KAFKA_SASL_USERNAME: expected a user name, seen nothing');
   if (password === undefined) problems.push('KAFKA_SASL_PASSWORD: expected a password, seen nothing');
-  if (mechanism === undefined || username === undefined || password === undefined) return undefined;
+  if (username === undefined || password === undefined) return undefined;
   return { mechanism, username, password };
 }
 

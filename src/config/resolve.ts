@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { EVENT_TOPICS, type EventTopic, erasureOf } from '../../topics/index.ts';
 import type { RecordLimits } from '../../topics/record.ts';
-import type { KafkaSettings } from '../adapters/kafka/client.ts';
+import type { KafkaSettings } from '../adapters/kafka/settings.ts';
 import { RELATIONS, type Relation } from '../graph/edge.ts';
 import { ENTITY_TYPES } from '../graph/entity.ts';
 import type { ModelIdentity } from '../graph/head.ts';

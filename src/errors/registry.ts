@@ -111,10 +111,17 @@ const COMMAND_LINE = {
 } as const satisfies Entries;
 
 const KAFKA = {
-  'broker-old': fatal('The broker is older than Kafka 2.3.', 'Upgrade the brokers.'),
+  'broker-answered': retryable(
+    'A broker answered the request with an error.',
+    'The request is repeated. The message has the answer of the broker.',
+  ),
   'broker-refused': fatal(
     'The brokers refused the credentials.',
     'Check the SASL mechanism, the user name and the password.',
+  ),
+  'broker-too-old': fatal(
+    'The brokers run a release of Kafka that is too old for a request.',
+    'Upgrade the brokers. The message names the request.',
   ),
   'broker-unreachable': retryable(
     'No broker answers the request.',
@@ -124,19 +131,36 @@ const KAFKA = {
     'A broker did not say which requests it knows.',
     'The request is repeated. Check that the address is that of a Kafka broker, and whether it expects TLS.',
   ),
+  'token-file': usage(
+    'The file with the OAuth token cannot be read.',
+    'Check the path in the configuration and the permissions of the file.',
+  ),
   'ca-file': usage(
     'The file with the certificate authority cannot be read.',
     'Check the path in the configuration and the permissions of the file.',
   ),
+  'client-fault': fatal('The Kafka client failed in this process; the brokers are not the cause.', REPORT),
   'damaged-batch': fatal(
     'Records in a partition cannot be decoded.',
     'Look at the disk of the broker. The message names the first offset after the damage.',
+  ),
+  'fetch-refused': retryable(
+    'The leader of a partition gave no records.',
+    'The request is repeated. Look at the brokers if this goes on.',
   ),
   kafkajs: fatal(
     'The installed release of kafkajs is not the supported one.',
     'Install the release in package.json.',
   ),
   'missing-topic': fatal('The topic to feed does not exist.', 'Create the topic with twhin topics apply.'),
+  'no-leader': retryable(
+    'A partition has no leader.',
+    'The request is repeated. Bring the missing brokers back.',
+  ),
+  'no-whole-batch': retryable(
+    'The leader of a partition gave no whole batch, although records are there.',
+    'The request is repeated. Look at the log of the broker if this goes on.',
+  ),
   'no-coordinator': retryable(
     'No broker coordinates the transactions of the embeddings topic.',
     'The request is repeated. Bring the brokers back, or grant WRITE on the transactional id in the message.',

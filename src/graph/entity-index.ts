@@ -140,14 +140,6 @@ export class EntityIndex {
     return this.#free.freed;
   }
 
-  /**
-   * Adds to `rows` each row that is used again, until the returned function is called: a vector read from such a row may
-   * belong to its next entity.
-   */
-  watchReused(rows: Set<number>): () => void {
-    return this.#free.watch(rows);
-  }
-
   /** Keeps a row out of use, because the store holds a vector there that no entity owns. */
   withhold(row: number): void {
     this.#free.withhold(row);

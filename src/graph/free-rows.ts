@@ -8,7 +8,6 @@
 export class FreeRows {
   /** How many rows were used again. */
   taken = 0;
-  readonly #watches = new Set<Set<number>>();
   readonly #first: number;
   /** Freed since the last commit was cut. */
   #leaving = new Set<number>();
@@ -42,14 +41,7 @@ export class FreeRows {
     while (isOwned(row) || this.#leaving.has(row) || this.#freed.has(row) || this.#withheld.has(row)) row++;
     this.#lowest = row + 1;
     this.taken++;
-    for (const rows of this.#watches) rows.add(row);
     return row;
-  }
-
-  /** Adds to `rows` each row that is used again, until the returned function is called. */
-  watch(rows: Set<number>): () => void {
-    this.#watches.add(rows);
-    return () => void this.#watches.delete(rows);
   }
 
   /** Notes that the entity of the row is gone. */

@@ -1,5 +1,4 @@
 import { FatalError } from '../errors/errors.ts';
-import { CommittedRows, type StoredVector } from './committed-rows.ts';
 import type { EdgeChange, EdgeName, EdgeState } from './edge.ts';
 import type { EntityKey } from './entity.ts';
 import { decodeHead, encodeHead, type Head } from './head.ts';
@@ -16,6 +15,12 @@ export interface EntityRecord extends EntityState {
 export interface StoredRow {
   readonly row: number;
   readonly floats: Float32Array;
+  readonly step: number;
+}
+
+/** A vector as it is published (little-endian float32), and the step of the commit that wrote it. */
+export interface StoredVector {
+  readonly bytes: Uint8Array;
   readonly step: number;
 }
 
@@ -47,7 +52,6 @@ const SLICE_PARTS = 2;
 export class GraphStore {
   readonly layout: Layout;
   readonly #store: Store;
-  #lastRows: CommittedRows | undefined;
 
   constructor(store: Store, layout: Layout) {
     this.#store = store;
@@ -109,15 +113,9 @@ export class GraphStore {
   /** Vectors by row. Rows that are not stored are left out. */
   async readVectors(rows: readonly number[]): Promise<Map<number, StoredVector>> {
     const vectors = new Map<number, StoredVector>();
-    // The publisher asks mostly for rows of the last commit.
-    const elsewhere = rows.filter((row) => {
-      const written = this.#lastRows?.vector(row);
-      if (written !== undefined) vectors.set(row, written);
-      return written === undefined;
-    });
-    const values = await this.#store.getMany(elsewhere.map((row) => this.layout.vectorKey(row)));
+    const values = await this.#store.getMany(rows.map((row) => this.layout.vectorKey(row)));
     values.forEach((value, i) => {
-      if (value !== undefined) vectors.set(elsewhere[i]!, this.#storedVector(value));
+      if (value !== undefined) vectors.set(rows[i]!, this.#storedVector(value));
     });
     return vectors;
   }
@@ -200,9 +198,7 @@ export class GraphStore {
     await inSlices(commit.outboxCleared, (part) => dropPart(batch, layout, part), SLICE_PARTS);
     await inSlices(commit.outboxAdded, (part) => putPart(batch, layout, part), SLICE_PARTS);
     batch.put(layout.headKey(), encodeHead(commit.head));
-    const written = new CommittedRows(batch.rows);
     await this.#store.write(batch);
-    this.#lastRows = written;
   }
 
   /** Memory of the store; undefined where the store can't tell, or is closed. */

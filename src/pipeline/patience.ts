@@ -1,17 +1,29 @@
 import { RetryableError } from '../errors/errors.ts';
-import type { Source } from './ports.ts';
+
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
 
 /**
- * Does `work` again for as long as it is the log that is out of reach; `source` waits in between until it answers.
- * @throws what `work` throws otherwise; RetryableError `stopped` when the source is stopped meanwhile.
+ * Repeats `work` for as long as the log is out of reach, or until `stopping` fires.
+ * @throws what `work` throws otherwise; its RetryableError when `stopping` fires.
  */
-export async function patiently<T>(source: Pick<Source, 'committed'>, work: () => Promise<T>): Promise<T> {
-  for (;;) {
+export async function patiently<T>(work: () => Promise<T>, stopping: AbortSignal): Promise<T> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof RetryableError) || error.code === 'stopped') throw error;
-      await source.committed();
     }
+    await pauseUnless(stopping, pauseMs);
   }
+}
+
+/** @throws RetryableError `stopped` when `stopping` fires meanwhile. */
+async function pauseUnless(stopping: AbortSignal, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  stopping.addEventListener('abort', () => resolve(), { once: true });
+  if (!stopping.aborted) await promise;
+  clearTimeout(timer);
+  if (stopping.aborted) throw new RetryableError('stopped', 'stopped while the log was out of reach');
 }

@@ -25,17 +25,25 @@ export interface RecordContent {
   readonly problem?: BadEvent;
 }
 
-/** Who reads a source. Both calls are synchronous: see the note on `group_join` in the Kafka adapter. */
-export interface SourceReader {
-  /** Offset to read next, or undefined to start at the earliest there is. */
+/** Consecutive offsets of one partition that are read. Markers, aborted and compacted records leave gaps: `records` may be empty. */
+export interface RecordRun {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly SourceRecord[];
+  /** Every offset below this one is read. */
+  readonly next: number;
+}
+
+/** The consumer of a log that is followed. */
+export interface Follower {
+  /** The offset to read next, or undefined to start at the earliest one the log holds. */
   position(topic: string, partition: number): number | undefined;
-  /** Takes records, in offset order within a partition. False: no room after these, stop until `resume`. */
-  accept(records: SourceRecord[]): boolean;
-  /** Everything below `offset` is read, though its last records were not for readers: markers of transactions. */
-  skipped?(topic: string, partition: number, offset: number): void;
-  /** A standby's turn has come: this process is its group's one reader from now on. Before the group's first record. */
-  leads?(): void;
-  /** The source can't go on by itself; what it was doing is in the error. */
+  /**
+   * Takes a run: in offset order within a partition, each offset once. The partition is read on once the returned promise
+   * resolves: back-pressure.
+   */
+  take(run: RecordRun): Promise<void> | void;
+  /** The log can't be followed any further. */
   failed(error: Error): void;
 }
 
@@ -48,39 +56,40 @@ export interface WriterNote {
   readonly step: number;
 }
 
-/** What the log was last told by `commit`, by whichever process of the group. */
-export interface Committed {
+/** What a group was last told by `commit`, by whichever of its members. */
+export interface GroupCommit {
   readonly offsets: Offsets;
-  /** Absent where nobody left one. */
+  /** Absent where no member left a note. */
   readonly note?: WriterNote;
 }
 
-/** A log of event records, read from positions its reader keeps. */
-export interface Source {
-  /** Offset after the last record of each partition, now. */
-  ends(): Promise<Offsets>;
+/** What a process says of itself when it asks for leadership. */
+export interface Candidate {
+  /** Offset to read next by topic and partition: left with a group that has none yet, for lag tools. */
+  position(topic: string, partition: number): number | undefined;
+  /** Leadership that was held is lost, or can't be asked for any more. */
+  failed(error: Error): void;
+}
+
+/** Leadership of a group: who may write a graph's store and topic. Says nothing about reading. */
+export interface Leadership {
   /**
-   * Resolves once this process is its group's one reader and records flow, however long the log is out of reach, or
-   * when stopped before.
-   * @throws FatalError when a topic is missing, a position is outside of what the log holds, or (`group-in-use`) another
-   * process reads for the group.
+   * Resolves once this process is its group's one leader, however long the brokers are out of reach; a standby waits
+   * for its turn.
+   * @throws FatalError `group-in-use` when another process leads and this one is no standby, RetryableError `stopped`.
    */
-  start(reader: SourceReader): Promise<void>;
-  /** There is room again. */
-  resume(): void;
-  /** Tells the log how far the reader is, and who it is: where the log disagrees with the reader, the reader is right. */
+  join(candidate: Candidate): Promise<void>;
+  /** Tells the group the offsets of the last commit, for lag tools, and the writer's note. The store stays the truth. */
   commit(offsets: Offsets, note?: WriterNote): Promise<void>;
-  /** Waits while the log is out of reach. @throws RetryableError `stopped` when stopped meanwhile. */
-  committed(): Promise<Committed>;
-  /** The identity each topic got when it was made, by name; a topic made again has another. Empty where the log has none. */
-  topicIds(): Promise<Readonly<Record<string, string>>>;
+  /** Waits while the brokers are out of reach. @throws RetryableError `stopped` when stopped meanwhile. */
+  committed(): Promise<GroupCommit>;
   /**
-   * Resolves once the log has said within its lease (or, where fresh is asked for, since the call) that this process
-   * is its group's one reader; waits while the log is out of reach.
+   * Resolves once the brokers have said within the lease (or, where fresh is asked for, since the call) that this
+   * process is its group's one leader; waits while the brokers are out of reach.
    * @throws FatalError `fenced` when another has taken over, RetryableError `stopped` when stopped meanwhile.
    */
   confirm(options?: { fresh: boolean }): Promise<void>;
-  /** Leaves the group; no record is handed over afterwards. Idempotent. */
+  /** Leaves the group. Idempotent. */
   stop(): Promise<void>;
 }
 
@@ -112,10 +121,10 @@ export interface StretchCursor {
 }
 
 /**
- * Reads bounded parts of a log, apart from any updater's group. What is asked at once is refused with a RetryableError
- * while the log is out of reach; cursors wait.
+ * A log of event records: what it holds, bounded parts of it, and all of it from given positions on. What is asked at
+ * once is refused with a RetryableError while the log is out of reach; cursors and followers wait.
  */
-export interface LogReader {
+export interface EventLog {
   /** By topic in the order asked, then partition. @throws FatalError naming the topics that are missing. */
   ranges(topics: readonly string[]): Promise<PartitionRange[]>;
   /** The first offset of each partition whose record the log dates at `timeMs` or later; its end where there is none. */
@@ -127,6 +136,25 @@ export interface LogReader {
    * read ahead by a bounded number of bytes. What is wrong with a stretch is said by its cursor.
    */
   read(stretches: readonly Stretch[]): Promise<StretchReading>;
+  /**
+   * Hands every record from the follower's positions on to it, those of partitions added later too, until closed.
+   * Resolves once reading has begun, however long the log is out of reach.
+   * @throws FatalError `topics-missing`; `offset-out-of-range` when a position is outside of what the log holds;
+   * RetryableError `stopped` when the log is closed meanwhile.
+   */
+  follow(topics: readonly string[], follower: Follower): Promise<Following>;
+  /** Ends every reading. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What an updater needs of the log that it follows. */
+export type FollowedLog = Pick<EventLog, 'ranges' | 'topicIds' | 'follow' | 'close'>;
+
+/** A log of which bounded parts are read. */
+export type ReadableLog = Pick<EventLog, 'ranges' | 'read'>;
+
+/** A log that is followed. No run is handed over once `close` is called. */
+export interface Following {
   /** Idempotent. */
   close(): Promise<void>;
 }

@@ -1,23 +1,11 @@
-import type { EntityIndex } from '../graph/entity-index.ts';
 import type { Counters, Rejected } from './counters.ts';
+import type { Phase } from './lifecycle.ts';
+import type { LoadedPipeline } from './loaded-pipeline.ts';
 import type { RecordQueue } from './reading/queue.ts';
 import type { Quality, TrainingSummary } from './training/summary.ts';
 import type { Started } from './training/trainer.ts';
 import type { Tuning } from './tuning.ts';
-import type { Committer } from './writing/committer.ts';
 import type { Moved } from './writing/moves.ts';
-import type { Publisher } from './writing/publish.ts';
-import type { Writer } from './writing/writer.ts';
-
-export type Phase =
-  | 'loading'
-  | 'joining'
-  | 'standby'
-  | 'taking-over'
-  | 'running'
-  | 'draining'
-  | 'stopped'
-  | 'failed';
 
 /** Where an updater stands, for people, tests and metrics. Rates are for the reader to take from two of these. */
 export interface Progress {
@@ -71,22 +59,21 @@ export interface Progress {
   readonly queue: { readonly records: number; readonly bytes: number };
 }
 
-/** The parts of an updater that know where it stands; some are there only once its store is loaded. */
+/** What of an updater knows where it stands before its store is loaded. */
 interface Standing {
   readonly graph: string;
   readonly phase: Phase;
   readonly tuning: Pick<Tuning, 'maxOutbox'>;
   readonly summary: TrainingSummary;
   readonly queue: RecordQueue;
-  readonly writer?: Writer;
-  readonly index?: EntityIndex;
-  readonly counters?: Counters;
-  readonly publisher?: Publisher;
-  readonly committer?: Committer;
 }
 
-export function progressOf(standing: Standing): Progress {
-  const { graph, phase, tuning, summary, queue, index, counters, publisher, committer, writer } = standing;
+/** pipeline: undefined before the store is loaded. */
+export function progressOf(
+  { graph, phase, tuning, summary, queue }: Standing,
+  pipeline: LoadedPipeline | undefined,
+): Progress {
+  const { index, counters, publisher, committer, writer } = pipeline ?? {};
   return {
     graph,
     phase,

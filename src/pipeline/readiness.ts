@@ -1,6 +1,6 @@
 import { reasonOf } from '../errors/errors.ts';
-import type { Parts } from './parts.ts';
-import type { Phase } from './progress.ts';
+import type { Phase } from './lifecycle.ts';
+import type { LoadedPipeline } from './loaded-pipeline.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 
 /** The log answers a reader's lease within this time, or is taken for out of reach. */
@@ -8,7 +8,7 @@ const ANSWER_MS = 1_000;
 /** A commit that takes longer hangs: a disk that does not answer, dead letters that are not taken. */
 const WRITE_MS = 30_000;
 
-type Watched = Pick<UpdaterOptions, 'source' | 'tuning' | 'clock'>;
+type Watched = Pick<UpdaterOptions, 'leadership' | 'tuning' | 'clock'>;
 
 /** Knows whether an updater can be relied on. */
 export class Readiness {
@@ -21,11 +21,11 @@ export class Readiness {
   }
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */
-  async reasons(phase: Phase, parts: Parts | undefined): Promise<string[]> {
-    if (phase !== 'running' || parts === undefined) return [`it is ${phase}`];
+  async reasons(phase: Phase, pipeline: LoadedPipeline | undefined): Promise<string[]> {
+    if (phase !== 'running' || pipeline === undefined) return [`it is ${phase}`];
     const { tuning, clock } = this.#watched;
     const { maxOutbox, readyLagMs } = tuning;
-    const { publisher, committer, lag } = parts;
+    const { publisher, committer, lag } = pipeline;
     const reasons: string[] = [];
     if (publisher.trouble !== undefined) reasons.push(`vectors are not acknowledged: ${publisher.trouble}`);
     if (publisher.size >= maxOutbox) {
@@ -47,9 +47,9 @@ export class Readiness {
     return reasons;
   }
 
-  /** undefined: this process is its group's one reader. */
+  /** undefined: this process is its group's one leader. */
   async #answer(): Promise<string | undefined> {
-    this.#asked ??= this.#watched.source
+    this.#asked ??= this.#watched.leadership
       .confirm()
       .then(() => undefined, reasonOf)
       .finally(() => {

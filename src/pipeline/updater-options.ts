@@ -6,7 +6,7 @@ import type { ModelIdentity } from '../graph/head.ts';
 import type { Log } from '../log.ts';
 import type { Image } from './loading/image.ts';
 import type { Measures } from './measures.ts';
-import type { LogReader, Message, Sink, Source, SourceRecord } from './ports.ts';
+import type { FollowedLog, Leadership, Message, ReadableLog, Sink, SourceRecord } from './ports.ts';
 import type { Trainer } from './training/trainer.ts';
 import type { Tuning } from './tuning.ts';
 import type { Role } from './writing/writer.ts';
@@ -23,10 +23,13 @@ export interface UpdaterOptions {
   /** By full name on the log. */
   readonly topics: ReadonlyMap<string, EventTopic>;
   readonly embeddingsTopic: string;
-  readonly source: Source;
+  /** The log of the event topics; the updater closes it. */
+  readonly eventLog: FollowedLog;
+  /** Whether this process may write. `soleLeadership` where there is no group. */
+  readonly leadership: Leadership;
   readonly sink: Sink;
-  /** For reading the embeddings topic back where another store wrote it; who asks closes it. A shadow never asks. */
-  readonly reader: () => LogReader;
+  /** Where the embeddings topic is read back after another store wrote it. A shadow never does. */
+  readonly reader: ReadableLog;
   readonly store: GraphStore;
   /** The store as it is before anything is written, for reading it whole; undefined: that is as well read from `store`. */
   readonly view?: () => Promise<GraphStore | undefined>;

@@ -1,5 +1,5 @@
 import { UsageError } from '../errors/errors.ts';
-import type { LogReader, Offsets, PartitionRange, Stretch } from '../pipeline/ports.ts';
+import type { EventLog, Offsets, PartitionRange, Stretch } from '../pipeline/ports.ts';
 import type { Bound } from './bound.ts';
 import { partitionName, recordsIn } from './partition.ts';
 import { firstRecords } from './sample.ts';
@@ -18,7 +18,7 @@ export interface Range {
  * time there are), offsets that are not there, an end before the start, a range without records.
  */
 export async function resolveRange(
-  reader: LogReader,
+  reader: EventLog,
   topics: readonly string[],
   from: Bound,
   until: Bound,
@@ -54,7 +54,7 @@ export async function resolveRange(
   return { stretches, shortened: begun.shortened };
 }
 
-async function offsetsOf(reader: LogReader, topics: readonly string[], bound: Bound): Promise<Offsets> {
+async function offsetsOf(reader: EventLog, topics: readonly string[], bound: Bound): Promise<Offsets> {
   if (bound.kind === 'offsets') return bound.offsets;
   return bound.kind === 'time' ? reader.offsetsAt(topics, bound.timeMs) : {};
 }
@@ -78,7 +78,7 @@ function unknown(option: string, bound: Bound, held: readonly PartitionRange[]):
  * problem, a line each; where what there is will do, or nothing is left that could tell, the partition is shortened.
  */
 async function beginnings(
-  reader: LogReader,
+  reader: EventLog,
   held: readonly PartitionRange[],
   from: Bound,
 ): Promise<{ problems: string[]; shortened: PartitionRange[] }> {

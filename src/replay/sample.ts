@@ -1,4 +1,4 @@
-import type { LogReader, PartitionRange, SourceRecord, Stretch } from '../pipeline/ports.ts';
+import type { EventLog, PartitionRange, SourceRecord, Stretch } from '../pipeline/ports.ts';
 import { partitionName } from './partition.ts';
 
 /** Offsets looked at for the last record; markers of transactions are none, so that more may have to be. */
@@ -16,7 +16,7 @@ export interface StretchSample {
 
 /** The first record that each partition still holds; undefined where there is none. */
 export async function firstRecords(
-  reader: LogReader,
+  reader: EventLog,
   partitions: readonly PartitionRange[],
 ): Promise<(SourceRecord | undefined)[]> {
   const stretches = partitions.map(({ topic, partition, low, high }) => ({
@@ -28,7 +28,7 @@ export async function firstRecords(
 
 /** Looks at the first and the last records of each stretch, and reads no others. */
 export async function sampleStretches(
-  reader: LogReader,
+  reader: EventLog,
   stretches: readonly Stretch[],
 ): Promise<StretchSample[]> {
   const starts = await heads(reader, stretches);
@@ -47,7 +47,7 @@ export async function sampleStretches(
 }
 
 /** The first records of each stretch, as many as come at once. */
-async function heads(reader: LogReader, stretches: readonly Stretch[]): Promise<SourceRecord[][]> {
+async function heads(reader: EventLog, stretches: readonly Stretch[]): Promise<SourceRecord[][]> {
   const filled = stretches.filter(({ from, until }) => from < until);
   const reading = await reader.read(filled);
   try {
@@ -60,7 +60,7 @@ async function heads(reader: LogReader, stretches: readonly Stretch[]): Promise<
 
 /** The last record of each stretch, by the partition's name. Each has one. */
 async function lastRecords(
-  reader: LogReader,
+  reader: EventLog,
   stretches: readonly Stretch[],
 ): Promise<Map<string, SourceRecord>> {
   const found = new Map<string, SourceRecord>();

@@ -1,14 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { FatalError, RetryableError } from '../../src/errors/errors.ts';
-import type { LogReader, SourceRecord, Stretch, StretchCursor } from '../../src/pipeline/ports.ts';
-import { freshTopic, numbersOf } from '../kafka/collector.ts';
+import type { EventLog, SourceRecord, Stretch, StretchCursor } from '../../src/pipeline/ports.ts';
+import { Collector, freshTopic, numbersOf, until } from '../kafka/collector.ts';
 
-/** A log under test: how to fill it, and readers of it. */
+/** A log under test: how to fill it, and how it is opened for reading. */
 export interface ReadableLog {
   create(topic: string, partitions: number): Promise<void>;
+  addPartitions(topic: string, partitions: number): Promise<void>;
   /** Appends the numbers as values to one partition, all dated `timestamp`. */
   write(topic: string, partition: number, values: readonly number[], timestamp: number): Promise<void>;
-  reader(): LogReader;
+  log(): EventLog;
   close(): Promise<void>;
 }
 
@@ -36,14 +37,19 @@ export async function take(cursor: StretchCursor | undefined, wanted: number): P
   return all;
 }
 
-/** What every reader of a log must do, whoever keeps the log. */
+/** What every log must do for those who read it, whoever keeps the log. */
 export function readerConformance(name: string, open: () => Promise<ReadableLog>): void {
+  stretchConformance(name, open);
+  followConformance(name, open);
+}
+
+function stretchConformance(name: string, open: () => Promise<ReadableLog>): void {
   describe(`reader of ${name}`, () => {
     let log: ReadableLog;
-    let reader: LogReader;
+    let reader: EventLog;
     beforeAll(async () => {
       log = await open();
-      reader = log.reader();
+      reader = log.log();
     });
     afterAll(async () => {
       await reader?.close();
@@ -177,7 +183,7 @@ export function readerConformance(name: string, open: () => Promise<ReadableLog>
 
     test('closing the reader ends what it reads', async () => {
       const topic = await filled(2);
-      const own = log.reader();
+      const own = log.log();
       const reading = await own.read([{ topic, partition: 0, from: 2, until: NEVER }]);
       const error = reading.cursors[0]?.next().catch((thrown: unknown) => thrown);
       await own.close();
@@ -226,6 +232,202 @@ export function readerConformance(name: string, open: () => Promise<ReadableLog>
       expect(await at(DATED + 1)).toEqual({ 0: 3, 1: 0, 2: 0 });
       expect(await at(DATED + 501)).toEqual({ 0: 3, 1: 1, 2: 0 });
       expect(await at(DATED + 1001)).toEqual({ 0: 5, 1: 1, 2: 0 });
+    });
+  });
+}
+
+function followConformance(name: string, open: () => Promise<ReadableLog>): void {
+  describe(`following ${name}`, () => {
+    let kept: ReadableLog;
+    beforeAll(async () => {
+      kept = await open();
+    });
+    afterAll(() => kept?.close());
+    const opened: EventLog[] = [];
+    afterEach(async () => {
+      for (const log of opened.splice(0)) await log.close();
+    });
+    const own = (): EventLog => {
+      const log = kept.log();
+      opened.push(log);
+      return log;
+    };
+
+    /** Partition p holds p·10,000, p·10,000 + 1, … */
+    const valuesOf = (partition: number, from: number, until_: number) =>
+      count(partition * 10_000 + from, partition * 10_000 + until_);
+    const filled = async (...sizes: number[]): Promise<string> => {
+      const topic = freshTopic('followed');
+      await kept.create(topic, sizes.length);
+      for (const [partition, size] of sizes.entries()) {
+        await kept.write(topic, partition, valuesOf(partition, 0, size), DATED);
+      }
+      return topic;
+    };
+    const of = (collector: Collector, partition: number) =>
+      numbersOf(collector.records.filter((record) => record.partition === partition));
+    /** Long enough for more to come, where more comes. */
+    const aMoment = () => new Promise((resolve) => setTimeout(resolve, 150));
+
+    test('every record comes once, in order within its partition, with all a record has', async () => {
+      const topics = [await filled(300, 0, 40), await filled(7)];
+      const collector = new Collector();
+      await own().follow(topics, collector);
+      await until('all records', () => collector.records.length >= 347);
+      await aMoment();
+      expect(collector.records).toHaveLength(347);
+      for (const partition of [0, 1, 2]) {
+        const here = collector.records.filter(
+          (each) => each.topic === topics[0] && each.partition === partition,
+        );
+        expect(numbersOf(here)).toEqual(valuesOf(partition, 0, [300, 0, 40][partition] ?? 0));
+      }
+      const [first] = collector.records.filter(
+        ({ topic, partition }) => topic === topics[0] && partition === 2,
+      );
+      expect(first).toMatchObject({ topic: topics[0], partition: 2, offset: 0, timestamp: DATED });
+      expect(String(first?.value)).toBe('20000');
+      expect(collector.errors).toEqual([]);
+    });
+
+    test('runs follow one another without a gap, and reach the end of what is written', async () => {
+      const topic = await filled(200, 90);
+      const collector = new Collector();
+      await own().follow([topic], collector);
+      const reached = (partition: number) => collector.position(topic, partition);
+      await until('both ends', () => reached(0) === 200 && reached(1) === 90);
+      const next = new Map<number, number>();
+      for (const run of collector.runs) {
+        const from = next.get(run.partition) ?? 0;
+        const offsets = run.records.map(({ offset }) => offset);
+        expect(offsets.every((offset) => from <= offset && offset < run.next)).toBe(true);
+        expect(run.records.every((each) => each.topic === topic && each.partition === run.partition)).toBe(
+          true,
+        );
+        expect(run.next).toBeGreaterThanOrEqual(from);
+        next.set(run.partition, run.next);
+      }
+    });
+
+    test('reading begins where the follower stands, and at the earliest offset where it stands nowhere', async () => {
+      const topic = await filled(50, 50, 50);
+      const collector = new Collector(
+        new Map([
+          [`${topic}/0`, 20],
+          [`${topic}/2`, 50],
+        ]),
+      );
+      await own().follow([topic], collector);
+      await until('what is left', () => collector.records.length >= 80);
+      await kept.write(topic, 2, [20_050], DATED);
+      await until('the new record', () => collector.records.length >= 81);
+      expect(of(collector, 0)).toEqual(valuesOf(0, 20, 50));
+      expect(of(collector, 1)).toEqual(valuesOf(1, 0, 50));
+      expect(of(collector, 2)).toEqual([20_050]);
+    });
+
+    test('what is written later comes too', async () => {
+      const topic = await filled(2, 0);
+      const collector = new Collector();
+      await own().follow([topic], collector);
+      await until('the first', () => collector.records.length >= 2);
+      await kept.write(topic, 1, [10_000], DATED);
+      await until('a record of the empty partition', () => collector.records.length >= 3);
+      await kept.write(topic, 0, [2, 3], DATED);
+      await until('the later', () => collector.records.length >= 5);
+      expect([of(collector, 0), of(collector, 1)]).toEqual([[0, 1, 2, 3], [10_000]]);
+    });
+
+    test('a partition without room waits, and holds up no other', async () => {
+      const topic = await filled(2_000, 2_000);
+      const collector = new Collector();
+      collector.room = (run) => run.partition !== 0;
+      await own().follow([topic], collector);
+      await until('all of the other', () => of(collector, 1).length === 2_000);
+      await kept.write(topic, 1, [12_000], DATED);
+      await until('what came later', () => of(collector, 1).length === 2_001);
+      const runs = () => collector.runs.filter(({ partition }) => partition === 0).length;
+      expect(runs()).toBe(1);
+      for (let n = 2; n < 5 && collector.position(topic, 0) !== 2_000; n++) {
+        collector.resume();
+        await until('the next run', () => runs() >= n);
+        await aMoment();
+        expect(runs()).toBe(n);
+      }
+      collector.room = () => true;
+      collector.resume();
+      await until('all of it', () => collector.position(topic, 0) === 2_000);
+      expect(of(collector, 0)).toEqual(count(0, 2_000));
+    });
+
+    test('partitions that are added are read from their start', async () => {
+      const topic = await filled(3);
+      const collector = new Collector();
+      await own().follow([topic], collector);
+      await until('what is there', () => collector.records.length >= 3);
+      await kept.addPartitions(topic, 3);
+      await kept.write(topic, 2, valuesOf(2, 0, 5), DATED);
+      await until('what came into the added one', () => of(collector, 2).length >= 5);
+      expect(of(collector, 2)).toEqual(valuesOf(2, 0, 5));
+      expect(of(collector, 0)).toEqual([0, 1, 2]);
+    });
+
+    test('a position beyond the end is refused with the range and what to do', async () => {
+      const topic = await filled(5, 5);
+      const collector = new Collector(new Map([[`${topic}/1`, 6]]));
+      const error = await own()
+        .follow([topic], collector)
+        .catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(FatalError);
+      expect(error).toMatchObject({ code: 'offset-out-of-range' });
+      expect(String(error)).toMatch(
+        new RegExp(`offset 6 of ${topic}/1 .* 0 to 5; .*deleted and made again.*--reread ${topic}`),
+      );
+      await aMoment();
+      expect(collector.runs).toEqual([]);
+    });
+
+    test('missing topics are named, all of them', async () => {
+      const there = await filled(1);
+      const missing = [freshTopic('missing'), freshTopic('missing')];
+      const error = await own()
+        .follow([there, ...missing], new Collector())
+        .catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'topics-missing' });
+      for (const topic of missing) expect(String(error)).toContain(topic);
+    });
+
+    test('nothing is handed over once it is closed, with a partition that waits for room too', async () => {
+      const topic = await filled(2_000, 3);
+      const log = own();
+      const [closing, staying] = [new Collector(), new Collector()];
+      closing.room = () => false;
+      const following = await log.follow([topic], closing);
+      await log.follow([topic], staying);
+      await until('a run of each', () => new Set(closing.runs.map(({ partition }) => partition)).size === 2);
+      const handed = closing.runs.length;
+      await following.close();
+      await following.close();
+      closing.resume();
+      await kept.write(topic, 1, [10_003], DATED);
+      await until('the record that came later', () => of(staying, 1).length === 4);
+      await aMoment();
+      expect(closing.runs).toHaveLength(handed);
+      expect([...closing.errors, ...staying.errors]).toEqual([]);
+    });
+
+    test('closing the log ends what follows it', async () => {
+      const topic = await filled(1);
+      const log = own();
+      const collector = new Collector();
+      await log.follow([topic], collector);
+      await until('the record', () => collector.records.length === 1);
+      await log.close();
+      await kept.write(topic, 0, [1], DATED);
+      await aMoment();
+      expect(collector.records).toHaveLength(1);
+      expect(collector.errors).toEqual([]);
+      await expect(log.follow([topic], new Collector())).rejects.toMatchObject({ code: 'stopped' });
     });
   });
 }

@@ -29,6 +29,7 @@ const ROOMS = [
     'dashboard',
     'config',
     'state',
+    'compose',
     'cli',
   ].map((room) => `src/${room}/`),
 ];
@@ -53,7 +54,33 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   'src/kernels/assembly/': { packages: [] },
   'src/pipeline/': {
-    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/errors/'],
+    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors/errors.ts'],
+    types: ['src/log.ts'],
+    packages: PURE,
+  },
+  // One way through the pipeline: writing knows what was read and trained, and neither of the two knows of writing.
+  'src/pipeline/training/': {
+    all: [
+      'src/graph/',
+      'src/model/',
+      'src/sampling/',
+      'src/pipeline/measures.ts',
+      'src/pipeline/tuning.ts',
+      'src/pipeline/window.ts',
+      'src/errors/errors.ts',
+    ],
+    packages: PURE,
+  },
+  'src/pipeline/reading/': {
+    all: [
+      'topics/',
+      'src/graph/',
+      'src/pipeline/training/',
+      'src/pipeline/counters.ts',
+      'src/pipeline/ports.ts',
+      'src/pipeline/tuning.ts',
+      'src/errors/errors.ts',
+    ],
     types: ['src/log.ts'],
     packages: PURE,
   },
@@ -107,6 +134,10 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/state/': {
     all: ['src/adapters/rocksdb/store.ts', 'src/adapters/file-lock.ts', 'src/graph/', 'src/errors/'],
     types: ['src/config/'],
+  },
+  // Puts an updater together on a log, a store and a trainer. Only commands know how it is asked for.
+  'src/compose/': {
+    all: ROOMS.filter((room) => room !== 'src/cli/'),
   },
   'src/cli/': { all: ROOMS },
   // What the package exports; nothing inside needs it.

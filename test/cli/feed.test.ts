@@ -51,12 +51,12 @@ const feeding = (file: string, options: Partial<FeedOptions> = {}) =>
 
 /** Records of a topic on the log. */
 async function recordsOf(topic: string): Promise<number> {
-  const connection = connect(config.kafka);
-  const source = connection.source({ groupId: 'count', topics: [topic] });
-  const ends = await source.ends();
-  await source.stop();
+  const connection = await connect(config.kafka);
+  const log = connection.log();
+  const ranges = await log.ranges([topic]);
+  await log.close();
   await connection.close();
-  return Object.values(ends[topic] ?? {}).reduce((sum, end) => sum + end, 0);
+  return ranges.reduce((sum, { high }) => sum + high, 0);
 }
 
 const follow = (id: number) => `{"followerId":${id},"followedId":"b","action":"follow","at":1704067200000}\n`;

@@ -17,8 +17,8 @@ const follows = (from: number, count: number) =>
 
 /** Every record of a topic, partition by partition. */
 async function recordsOf(brokers: string, topic: string): Promise<TopicRecord[]> {
-  const log = connect({ brokers: [brokers], clientId: 'apart' });
-  const reader = log.reader();
+  const log = await connect({ brokers: [brokers], clientId: 'apart' });
+  const reader = log.log();
   const found: TopicRecord[] = [];
   const ranges = await reader.ranges([topic]);
   const reading = await reader.read(

@@ -56,7 +56,7 @@ describe('kill -9', () => {
       for (let round = 0; round < form(2, 10); round++) {
         // The store's write before it is the one that Kafka never hears of; the first two calls may come before any.
         const kill = {
-          place: 'source.commit',
+          place: 'leadership.commit',
           when: 'before',
           call: dice.between(4, 12),
           act: 'kill',

@@ -182,7 +182,7 @@ async function tooLarge(here: Faulty, on: boolean): Promise<void> {
 
 async function configure(here: Faulty, configs: Readonly<Record<string, string>>): Promise<void> {
   // Ours, since that of kafkajs takes every other setting away.
-  const admin = new KafkaAdmin({ brokers: here.brokers.split(','), clientId: 'faults' }, () => undefined);
+  const admin = new KafkaAdmin({ brokers: here.brokers.split(','), clientId: 'faults' });
   await admin.alterConfigs(here.twhin.topic('embeddings.engagement'), configs);
   await admin.close();
 }

@@ -16,12 +16,12 @@ afterEach(async () => {
 
 /** Places to freeze at, each with a write that is about to happen or just did; undefined: wherever it is. */
 const PLACES = [
-  { place: 'source.confirm', when: 'after' },
+  { place: 'leadership.confirm', when: 'after' },
   undefined,
   { place: 'sink.publish', when: 'before' },
   { place: 'store.write', when: 'before' },
   { place: 'sink.publish', when: 'after' },
-  { place: 'source.commit', when: 'before' },
+  { place: 'leadership.commit', when: 'before' },
 ] as const;
 /** Events of a commit at this rate, at most; more than twice as many have come while it was frozen. */
 const ONE_COMMIT = 500;

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Message, SourceReader, SourceRecord } from '../../src/pipeline/ports.ts';
+import type { Follower, Message, RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
 
-/** A reader that keeps everything and knows where it stands. */
-export class Collector implements SourceReader {
+/** A follower that keeps everything and knows where it stands. */
+export class Collector implements Follower {
   readonly records: SourceRecord[] = [];
+  readonly runs: RecordRun[] = [];
   readonly errors: Error[] = [];
-  /** Times that records were handed over. */
-  handed = 0;
   readonly positions: Map<string, number>;
-  /** What `accept` answers. */
-  room: (collector: Collector) => boolean = () => true;
+  /** Whether there is room after a run. Where there is none its partition waits for `resume`. */
+  room: (run: RecordRun, collector: Collector) => boolean = () => true;
+  #waiting = Promise.withResolvers<void>();
 
   constructor(positions: Map<string, number> = new Map()) {
     this.positions = positions;
@@ -19,17 +19,17 @@ export class Collector implements SourceReader {
     return this.positions.get(`${topic}/${partition}`);
   }
 
-  accept(records: SourceRecord[]): boolean {
-    this.handed++;
-    this.records.push(...records);
-    for (const { topic, partition, offset } of records) {
-      this.positions.set(`${topic}/${partition}`, offset + 1);
-    }
-    return this.room(this);
+  take(run: RecordRun): Promise<void> | undefined {
+    this.runs.push(run);
+    this.records.push(...run.records);
+    this.positions.set(`${run.topic}/${run.partition}`, run.next);
+    return this.room(run, this) ? undefined : this.#waiting.promise;
   }
 
-  skipped(topic: string, partition: number, offset: number): void {
-    this.positions.set(`${topic}/${partition}`, offset);
+  /** There is room again, for what waits now. */
+  resume(): void {
+    this.#waiting.resolve();
+    this.#waiting = Promise.withResolvers();
   }
 
   failed(error: Error): void {

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { digest } from '../../src/graph/digest.ts';
 import type { WriteBatch } from '../../src/graph/store.ts';
 import { readContent } from '../../src/pipeline/reading/record-content.ts';
-import { MergedSource } from '../../src/replay/merged-source.ts';
+import { soleLeadership } from '../../src/pipeline/sole-leadership.ts';
+import { MergedLog } from '../../src/replay/merged-log.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
@@ -131,7 +132,10 @@ async function lived(lives: Lives): Promise<{ log: SharedLog; store: MemoryStore
     const own = new Life(early ?? undefined);
     const seen = log.seenBy(own, Random.seeded(seed));
     const running = updater(seen.log, own.store(store), {
-      ...{ source: seen.source, pace, space: `space-${i}` },
+      eventLog: seen.eventLog,
+      leadership: seen.leadership,
+      pace,
+      space: `space-${i}`,
       image: own.image(stores.image(choice)),
     });
     const ended = running.run({ untilCaughtUp: true }).catch(expectKilledOrFenced);
@@ -219,9 +223,15 @@ describe('any interleaving of crash, freeze, duplicate, reordering, removal and 
               ...record,
               content: readContent(record, TOPICS, DEFAULT_LIMITS),
             });
-            const source = new MergedSource({ reader, stretches, topicIds: {}, read, limits: [] });
+            const eventLog = new MergedLog({ log: reader, stretches, topicIds: {}, read, limits: [] });
             const pace = { batchEdges: 3, commitEdges: 6 };
-            await updater(log, own.store(store), { source, pace, role: 'shadow', deadLetters: false })
+            await updater(log, own.store(store), {
+              eventLog,
+              leadership: soleLeadership,
+              pace,
+              role: 'shadow',
+              deadLetters: false,
+            })
               .run({ untilCaughtUp: true })
               .catch(expectKilledOrFenced);
           };

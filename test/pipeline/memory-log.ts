@@ -1,12 +1,13 @@
 import type {
+  EventLog,
+  Leadership,
   Message,
   Offsets,
   Sink,
-  Source,
-  SourceReader,
   SourceRecord,
   WriterNote,
 } from '../../src/pipeline/ports.ts';
+import { memoryReader } from './memory-reader.ts';
 
 /** A log in memory: what was appended, by topic and partition. Outlives the updaters that read it. */
 export class MemoryLog {
@@ -25,55 +26,34 @@ export class MemoryLog {
     this.records.push({ topic, partition, offset, timestamp, key: null, value: bytes });
   }
 
-  /** A reader from the stored positions on. handOver: records to a call of `accept`. */
-  source(handOver = 7): Source & { stopped: boolean } {
+  /** The log as one process reads it. handOver: records handed over at a time. */
+  eventLog(handOver = 7): EventLog {
     const log = this;
-    let reader: SourceReader | undefined;
-    let next = 0;
-    let pumping = false;
-    const pump = async () => {
-      if (pumping) return;
-      pumping = true;
-      while (reader !== undefined && !source.stopped && next < log.records.length) {
-        const records = log.records
-          .slice(next, next + handOver)
-          .filter((each) => each.offset >= (reader?.position(each.topic, each.partition) ?? 0));
-        next += handOver;
-        if (records.length > 0) {
-          const room = reader.accept(records);
-          log.onHandOver(room);
-          if (!room) break;
-        }
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      pumping = false;
-    };
-    const source = {
-      stopped: false,
-      async ends() {
-        const ends: Offsets = {};
-        for (const { topic, partition, offset } of log.records) {
-          ends[topic] = { ...ends[topic], [partition]: offset + 1 };
-        }
-        return ends;
+    return memoryReader(this, {
+      handOver: () => handOver,
+      anyTopic: true,
+      onHandOver: (room) => log.onHandOver(room),
+      get topicIds() {
+        return log.topicIds;
       },
-      async start(given: SourceReader) {
-        reader = given;
-        void pump();
-      },
-      resume: () => void pump(),
-      async commit(offsets: Offsets, note?: WriterNote) {
-        log.committed.push(offsets);
-        log.note = note;
+    });
+  }
+
+  /** Leadership that every process has at once. */
+  leadership(): Leadership {
+    return {
+      join: async () => {},
+      commit: async (offsets, note) => {
+        this.committed.push(offsets);
+        this.note = note;
       },
       confirm: async () => {},
-      committed: async () => ({ offsets: log.committed.at(-1) ?? {}, ...(log.note && { note: log.note }) }),
-      topicIds: async () => log.topicIds,
-      async stop() {
-        source.stopped = true;
-      },
+      committed: async () => ({
+        offsets: this.committed.at(-1) ?? {},
+        ...(this.note && { note: this.note }),
+      }),
+      stop: async () => {},
     };
-    return source;
   }
 
   sink(): Sink {

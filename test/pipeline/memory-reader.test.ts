@@ -13,7 +13,10 @@ for (const handOver of [1, 7, 1000]) {
       write: async (topic, partition, values, timestamp) => {
         for (const value of values) log.append(topic, value, { partition, timestamp });
       },
-      reader: () => memoryReader(log, { handOver: () => handOver, partitions }),
+      addPartitions: async (topic, count) => {
+        partitions[topic] = count;
+      },
+      log: () => memoryReader(log, { handOver: () => handOver, partitions }),
       close: async () => {},
     };
   });

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../src/adapters/log-errors.ts';
+import {
+  notHeld,
+  outsideOfLog,
+  partitionMissing,
+  readerClosed,
+  topicsMissing,
+} from '../../src/adapters/log-errors.ts';
 import type {
-  LogReader,
+  EventLog,
+  Follower,
   Offsets,
   PartitionRange,
   SourceRecord,
@@ -20,13 +27,17 @@ export interface MemoryReaderOptions {
   /** Where a partition begins after retention, by `topic/partition`. */
   readonly lows?: Readonly<Record<string, number>>;
   readonly topicIds?: Readonly<Record<string, string>>;
+  /** Every topic has a partition, though it holds no record. */
+  readonly anyTopic?: boolean;
+  /** Called after each run is handed over; false: the follower has no room left. */
+  readonly onHandOver?: (room: boolean) => void;
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A reader of a log in memory. Offsets may be missing from it, as where a topic is compacted. */
-export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryReaderOptions = {}): LogReader {
-  const { handOver = () => 7, delay = turn, lows = {}, topicIds = {} } = options;
+export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryReaderOptions = {}): EventLog {
+  const { handOver = () => 7, delay = turn, lows = {} } = options;
   let closed = false;
 
   const recordsOf = (topic: string, partition: number): SourceRecord[] => {
@@ -37,7 +48,7 @@ export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryRea
   };
   const partitionsOf = (topic: string): number => {
     const numbers = log.records.filter((each) => each.topic === topic).map(({ partition }) => partition + 1);
-    return Math.max(0, options.partitions?.[topic] ?? 0, ...numbers);
+    return Math.max(options.anyTopic ? 1 : 0, options.partitions?.[topic] ?? 0, ...numbers);
   };
   const rangeOf = (topic: string, partition: number): PartitionRange => {
     const records = recordsOf(topic, partition);
@@ -82,7 +93,75 @@ export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryRea
     };
   };
 
+  /** Follows in the order appended; a partition that the follower holds up is passed over until it has room. */
+  const follow = (topics: readonly string[], follower: Follower, ended: () => boolean): void => {
+    const next = new Map<string, number>();
+    const held = new Set<string>();
+    for (const range of ranges(topics)) {
+      const { topic, partition, low, high } = range;
+      const position = follower.position(topic, partition) ?? low;
+      if (position < low || position > high) throw outsideOfLog(position, range);
+      next.set(nameOf(range), position);
+    }
+    const isNext = (record: SourceRecord | undefined): boolean => {
+      if (record === undefined || !topics.includes(record.topic) || held.has(nameOf(record))) return false;
+      return record.offset >= (next.get(nameOf(record)) ?? 0);
+    };
+    /** All before is handed over. */
+    let done = 0;
+    const handOverSome = (): void => {
+      const { records } = log;
+      let left = Math.max(1, handOver());
+      for (let i = done; i < records.length && left > 0 && !ended(); ) {
+        const first = records[i]!;
+        if (!isNext(first)) {
+          if (i === done && !held.has(nameOf(first))) done++;
+          i++;
+          continue;
+        }
+        const run = [first];
+        while (run.length < left && isNext(records[i + run.length])) {
+          const record = records[i + run.length]!;
+          if (nameOf(record) !== nameOf(first)) break;
+          run.push(record);
+        }
+        i += run.length;
+        left -= run.length;
+        const after = run.at(-1)!.offset + 1;
+        next.set(nameOf(first), after);
+        const { topic, partition } = first;
+        const room = follower.take({ topic, partition, records: run, next: after });
+        if (room) {
+          held.add(nameOf(first));
+          void room.then(() => held.delete(nameOf(first)));
+        }
+        options.onHandOver?.(!room);
+      }
+    };
+    const pump = async () => {
+      while (!ended()) {
+        await delay();
+        const before = [...next.values()].join();
+        if (!ended()) handOverSome();
+        if ([...next.values()].join() === before) await sleep(1, undefined, { ref: false });
+      }
+    };
+    pump().catch((error: unknown) => {
+      if (!ended()) follower.failed(error instanceof Error ? error : new Error(String(error)));
+    });
+  };
+
   return {
+    async follow(topics, follower) {
+      if (closed) throw readerClosed();
+      let ended = false;
+      follow(topics, follower, () => closed || ended);
+      return {
+        close: async () => {
+          ended = true;
+        },
+      };
+    },
     ranges: async (topics) => ranges(topics),
     async offsetsAt(topics, timeMs) {
       const offsets: Offsets = {};
@@ -93,7 +172,7 @@ export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryRea
       return offsets;
     },
     topicIds: async (topics) =>
-      Object.fromEntries(Object.entries(topicIds).filter(([topic]) => topics.includes(topic))),
+      Object.fromEntries(Object.entries(options.topicIds ?? {}).filter(([topic]) => topics.includes(topic))),
     async read(stretches) {
       let ended = false;
       return {
@@ -107,4 +186,8 @@ export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryRea
       closed = true;
     },
   };
+}
+
+function nameOf({ topic, partition }: { topic: string; partition: number }): string {
+  return `${topic}/${partition}`;
 }

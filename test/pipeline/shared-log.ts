@@ -1,5 +1,13 @@
 import { FatalError } from '../../src/errors/errors.ts';
-import type { Message, Offsets, Sink, Source, SourceReader, SourceRecord } from '../../src/pipeline/ports.ts';
+import type {
+  FollowedLog,
+  Follower,
+  Leadership,
+  Message,
+  RecordRun,
+  Sink,
+  SourceRecord,
+} from '../../src/pipeline/ports.ts';
 import { Random } from '../../src/sampling/random.ts';
 import type { Life } from './life.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -7,57 +15,56 @@ import { MemoryLog } from './memory-log.ts';
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
- * A log that processes share one after the other: its group has one reader, its embeddings topic one publisher, and
- * who was either before is refused. Each process reads the partitions in an order of its own, some records twice.
+ * A log that processes share one after the other: its group has one leader, its embeddings topic one publisher, and
+ * who was either before is refused. Each process reads the partitions in an order of its own.
  */
 export class SharedLog extends MemoryLog {
-  #reads: Life | undefined;
+  #leads: Life | undefined;
   #publishes: Life | undefined;
 
   /** The log as a process has it. random: decides the order in which it reads. */
-  seenBy(life: Life, random: Random): { log: MemoryLog; source: Source } {
+  seenBy(life: Life, random: Random): { log: MemoryLog; eventLog: FollowedLog; leadership: Leadership } {
     const sink = this.#sinkOf(life, Random.seeded(random.next()));
     return {
       log: Object.assign(Object.create(this), { sink: () => sink }),
-      source: this.#sourceOf(life, random),
+      eventLog: this.#eventLogOf(life, random),
+      leadership: this.#leadershipOf(life, Random.seeded(random.next())),
     };
   }
 
-  #sourceOf(life: Life, random: Random): Source {
-    const partitions = new Pump(this.records, random);
-    const slow = Random.seeded(random.next());
+  #eventLogOf(life: Life, random: Random): FollowedLog {
+    const pump = new Pump(this.records, random);
+    const plain = this.eventLog();
+    return {
+      ...plain,
+      follow: (_, follower) =>
+        life.call(async () => {
+          pump.start(follower, () => life.moment());
+          return { close: async () => pump.stop() };
+        }),
+      close: async () => pump.stop(),
+    };
+  }
+
+  #leadershipOf(life: Life, slow: Random): Leadership {
+    const plain = this.leadership();
     const mine = () => {
-      if (this.#reads !== life) throw new FatalError('fenced', 'another process reads for the group');
+      if (this.#leads !== life) throw new FatalError('fenced', 'another process reads for the group');
     };
     return {
-      ends: async () => {
-        const ends: Offsets = {};
-        for (const { topic, partition, offset } of this.records) {
-          ends[topic] = { ...ends[topic], [partition]: offset + 1 };
-        }
-        return ends;
-      },
-      start: (reader) =>
+      ...plain,
+      join: () =>
         life.call(async () => {
-          this.#reads = life;
-          partitions.start(reader, () => life.call(async () => mine()));
+          this.#leads = life;
         }),
-      resume: () => partitions.resume(),
       commit: (offsets, note) =>
         life.call(async () => {
           for (let turns = 4 ** slow.below(4); turns > 1; turns--) await turn();
           mine();
-          this.committed.push(offsets);
-          this.note = note;
+          await plain.commit(offsets, note);
         }),
-      committed: () =>
-        life.call(async () => ({
-          offsets: this.committed.at(-1) ?? {},
-          ...(this.note && { note: this.note }),
-        })),
-      topicIds: async () => this.topicIds,
+      committed: () => life.call(() => plain.committed()),
       confirm: () => life.call(async () => mine()),
-      stop: async () => partitions.stop(),
     };
   }
 
@@ -65,7 +72,7 @@ export class SharedLog extends MemoryLog {
     return {
       takeOver: () =>
         life.call(async () => {
-          if (this.#reads !== life) throw new FatalError('fenced', 'another process reads for the group');
+          if (this.#leads !== life) throw new FatalError('fenced', 'another process reads for the group');
           this.#publishes = life;
         }),
       // A send may be half through when the process ends, and take longer than the next commit.
@@ -85,14 +92,13 @@ export class SharedLog extends MemoryLog {
   }
 }
 
-/** Hands over records of all partitions, in order within each, interleaved at random, now and then some again. */
+/** Hands over records of all partitions, in order within each, interleaved at random. */
 class Pump {
   readonly #records: readonly SourceRecord[];
   readonly #random: Random;
-  #reader: SourceReader | undefined;
-  #mayRead: () => Promise<void> = async () => {};
-  #next = new Map<string, number>();
-  #running = false;
+  readonly #next = new Map<string, number>();
+  readonly #held = new Set<string>();
+  #stopped = false;
 
   constructor(records: readonly SourceRecord[], random: Random) {
     this.#records = records;
@@ -100,58 +106,49 @@ class Pump {
   }
 
   /** mayRead: throws what keeps this process from reading. */
-  start(reader: SourceReader, mayRead: () => Promise<void>): void {
-    this.#reader = reader;
-    this.#mayRead = mayRead;
-    this.resume();
-  }
-
-  resume(): void {
-    if (!this.#running) void this.#run();
+  start(follower: Follower, mayRead: () => Promise<void>): void {
+    this.#run(follower, mayRead).catch((error: unknown) => {
+      if (!this.#stopped) follower.failed(error instanceof Error ? error : new Error(String(error)));
+    });
   }
 
   stop(): void {
-    this.#reader = undefined;
+    this.#stopped = true;
   }
 
-  async #run(): Promise<void> {
-    this.#running = true;
-    try {
-      for (let room = true; room && this.#reader !== undefined; ) {
-        await this.#mayRead();
-        const records = this.#reader && this.#draw(this.#reader);
-        if (records && records.length > 0) room = this.#reader?.accept(records) ?? false;
-        await turn();
+  async #run(follower: Follower, mayRead: () => Promise<void>): Promise<void> {
+    while (!this.#stopped) {
+      await mayRead();
+      const run = this.#stopped ? undefined : this.#draw(follower);
+      const room = run && follower.take(run);
+      if (room) {
+        const name = nameOf(run);
+        this.#held.add(name);
+        void room.then(() => this.#held.delete(name));
       }
-    } catch (error) {
-      this.#reader?.failed(error instanceof Error ? error : new Error(String(error)));
-    } finally {
-      this.#running = false;
+      await turn();
     }
   }
 
   /** The next few records of a partition that has some left. */
-  #draw(reader: SourceReader): SourceRecord[] {
-    const names = [...new Set(this.#records.map(({ topic, partition }) => `${topic} ${partition}`))];
-    const left = names.filter((name) => this.#of(name, this.#from(reader, name)).length > 0);
+  #draw(follower: Follower): RecordRun | undefined {
+    const names = [...new Set(this.#records.map(nameOf))].filter((name) => !this.#held.has(name));
+    const left = names.filter((name) => this.#from(follower, name).length > 0);
     const name = left[this.#random.below(Math.max(1, left.length))];
-    if (name === undefined) return [];
-    const from = this.#from(reader, name);
-    const records = this.#of(name, from).slice(0, 1 + this.#random.below(8));
-    this.#next.set(name, (records.at(-1)?.offset ?? 0) + 1);
-    // A fetch may reach back before what was asked for.
-    return [
-      ...this.#of(name, Math.max(0, from - this.#random.below(3))).filter(({ offset }) => offset < from),
-      ...records,
-    ];
+    if (name === undefined) return undefined;
+    const records = this.#from(follower, name).slice(0, 1 + this.#random.below(8));
+    const { topic, partition, offset } = records.at(-1)!;
+    this.#next.set(name, offset + 1);
+    return { topic, partition, records, next: offset + 1 };
   }
 
-  #from(reader: SourceReader, name: string): number {
+  #from(follower: Follower, name: string): SourceRecord[] {
     const [topic = '', partition] = name.split(' ');
-    return this.#next.get(name) ?? reader.position(topic, Number(partition)) ?? 0;
+    const from = this.#next.get(name) ?? follower.position(topic, Number(partition)) ?? 0;
+    return this.#records.filter((each) => nameOf(each) === name && each.offset >= from);
   }
+}
 
-  #of(name: string, from: number): SourceRecord[] {
-    return this.#records.filter((each) => `${each.topic} ${each.partition}` === name && each.offset >= from);
-  }
+function nameOf({ topic, partition }: { topic: string; partition: number }): string {
+  return `${topic} ${partition}`;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { RetryableError } from '../../src/errors/errors.ts';
-import type { Sink, SourceReader } from '../../src/pipeline/ports.ts';
+import type { EventLog, Leadership, Sink } from '../../src/pipeline/ports.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -15,38 +15,41 @@ function follows(log: MemoryLog, count: number): void {
   }
 }
 
-type MemorySource = ReturnType<MemoryLog['source']>;
-
-/** A log whose source does something in a way of its own. */
-function oddLog(change: (source: MemorySource) => Partial<MemorySource>): MemoryLog {
+/** A log that does something in a way of its own. */
+function oddLog(change: {
+  eventLog?: (plain: EventLog) => Partial<EventLog>;
+  leadership?: Partial<Leadership>;
+}): MemoryLog {
   const log = new MemoryLog();
-  const plain = log.source.bind(log);
-  log.source = (handOver) => {
-    const source = plain(handOver);
-    return { ...source, ...change(source) };
+  const [eventLog, leadership] = [log.eventLog.bind(log), log.leadership.bind(log)];
+  log.eventLog = (handOver) => {
+    const plain = eventLog(handOver);
+    return { ...plain, ...change.eventLog?.(plain) };
   };
+  log.leadership = () => ({ ...leadership(), ...change.leadership });
   return log;
 }
 
 describe('Updater in trouble', () => {
   test('stopped with records in the queue, it does not count those as read that markers stand behind', async () => {
     let ends = () => {};
-    const log = oddLog((source) => ({
-      ends: () => {
-        ends();
-        return source.ends();
-      },
-      start: (reader: SourceReader) =>
-        source.start({
-          ...reader,
-          accept: (records) => {
-            const room = reader.accept(records);
-            // The marker of a transaction, as the Kafka source tells of it.
-            reader.skipped?.(FOLLOW, 0, 51);
-            return room;
-          },
-        }),
-    }));
+    const log = oddLog({
+      eventLog: (plain) => ({
+        ranges: async (topics) => {
+          ends();
+          return (await plain.ranges(topics)).map((range) =>
+            range.topic === FOLLOW ? { ...range, high: 51 } : range,
+          );
+        },
+        // Behind the last record stands the marker of a transaction.
+        follow: (topics, follower) =>
+          plain.follow(topics, {
+            position: (topic, partition) => follower.position(topic, partition),
+            take: (run) => follower.take(run.next === 50 ? { ...run, next: 51 } : run),
+            failed: (error) => follower.failed(error),
+          }),
+      }),
+    });
     follows(log, 50);
     const store = new MemoryStore();
     const running = updater(log, store, { handOver: 50 });
@@ -65,7 +68,10 @@ describe('Updater in trouble', () => {
 
   test('stops while it waits for its brokers', async () => {
     const joined = Promise.withResolvers<void>();
-    const log = oddLog(() => ({ start: () => joined.promise, stop: async () => joined.resolve() }));
+    const stopped = new RetryableError('stopped', 'stopped while the group was joined');
+    const log = oddLog({
+      leadership: { join: () => joined.promise, stop: async () => joined.reject(stopped) },
+    });
     const running = updater(log, new MemoryStore());
     const ended = running.run({ untilCaughtUp: true });
     await vi.waitFor(() => expect(running.progress().phase).toBe('joining'));
@@ -136,13 +142,15 @@ describe('Updater in trouble', () => {
 
   test('closes the store whatever else will not close, and says why it ended in the first place', async () => {
     for (const dies of [true, false]) {
-      const log = oddLog(() => ({ stop: () => Promise.reject(new Error('the source hangs on')) }));
+      const log = oddLog({
+        leadership: { stop: () => Promise.reject(new Error('the group hangs on')) },
+      });
       follows(log, 40);
       const store = new DyingStore();
       if (dies) store.dieAfter(0, false);
       const close = vi.spyOn(store, 'close');
       const ended = updater(log, store).run({ untilCaughtUp: true });
-      await expect(ended).rejects.toThrow(dies ? 'killed' : 'the source hangs on');
+      await expect(ended).rejects.toThrow(dies ? 'killed' : 'the group hangs on');
       expect(close).toHaveBeenCalledOnce();
     }
   });

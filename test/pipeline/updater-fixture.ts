@@ -9,8 +9,7 @@ import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import { type Log, silentLog } from '../../src/log.ts';
 import type { Image } from '../../src/pipeline/loading/image.ts';
-import type { LogReader, Source } from '../../src/pipeline/ports.ts';
-import { StandbySource } from '../../src/pipeline/reading/standby-source.ts';
+import type { EventLog, FollowedLog, Leadership, ReadableLog } from '../../src/pipeline/ports.ts';
 import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import { localTrainer } from '../../src/pipeline/training/trainer-local.ts';
 import type { Pace, Tuning } from '../../src/pipeline/tuning.ts';
@@ -73,7 +72,6 @@ const TRAINER: TrainerSettings = {
 
 /** Every event topic by its full name. */
 export const TOPICS = new Map(EVENT_TOPICS.map((topic) => [`twhin.${topic.name}`, topic]));
-const ONE_PARTITION = { partitions: Object.fromEntries([...TOPICS.keys()].map((name) => [name, 1])) };
 
 /** An updater over every topic and relation, on memory alone. */
 export function updater(
@@ -85,13 +83,14 @@ export function updater(
     tuning?: Tuning;
     handOver?: number;
     dim?: number;
-    source?: Source;
+    eventLog?: FollowedLog;
+    leadership?: Leadership;
     deadLetters?: boolean;
     role?: Role;
     space?: string;
     log?: Log;
     clock?: () => number;
-    reader?: () => LogReader;
+    reader?: ReadableLog;
     image?: Image;
     maxKnownEdges?: number;
     /** The store as it is before the updater writes. */
@@ -109,15 +108,10 @@ export function updater(
     limits: DEFAULT_LIMITS,
     topics: TOPICS,
     embeddingsTopic: EMBEDDINGS,
-    source:
-      overrides.source ??
-      (overrides.role === 'standby'
-        ? new StandbySource(log.source(overrides.handOver), memoryReader(log, ONE_PARTITION), [
-            ...TOPICS.keys(),
-          ])
-        : log.source(overrides.handOver)),
+    eventLog: overrides.eventLog ?? log.eventLog(overrides.handOver),
+    leadership: overrides.leadership ?? log.leadership(),
     sink: log.sink(),
-    reader: overrides.reader ?? (() => embeddingsReader(log)),
+    reader: overrides.reader ?? embeddingsReader(log),
     store: new GraphStore(store, new Layout(model)),
     trainer: localTrainer(
       {
@@ -139,14 +133,14 @@ export function updater(
 }
 
 /** Reads back what was published. */
-export function embeddingsReader(log: MemoryLog): LogReader {
+export function embeddingsReader(log: MemoryLog): EventLog {
   return memoryReader(
     {
       get records() {
         return [...log.records, ...log.recordsOf(EMBEDDINGS)];
       },
     },
-    { partitions: { ...ONE_PARTITION.partitions, [EMBEDDINGS]: 1 } },
+    { anyTopic: true },
   );
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/errors/errors.ts';
-import type { LogReader } from '../../src/pipeline/ports.ts';
+import type { EventLog } from '../../src/pipeline/ports.ts';
 import type { Bound } from '../../src/replay/bound.ts';
 import { type Range, resolveRange } from '../../src/replay/range.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
@@ -103,7 +103,7 @@ describe('a range as offsets', () => {
     const log = filled();
     log.append(TOPIC, {}, { partition: 0, timestamp: 20_000 });
     const reader = memoryReader(log);
-    const late: LogReader = {
+    const late: EventLog = {
       ...reader,
       offsetsAt: async (topics, timeMs) => {
         log.append(TOPIC, {}, { partition: 1, timestamp: 11_000 });

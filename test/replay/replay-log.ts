@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { LogReader, SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
+import type { EventLog, SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
 import { readContent } from '../../src/pipeline/reading/record-content.ts';
 import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
@@ -56,7 +56,7 @@ export function withContent(record: SourceRecord): SourceRecord {
 }
 
 /** All of a log, a stretch for each partition. */
-export async function wholeOf(reader: LogReader, log: MemoryLog): Promise<Stretch[]> {
+export async function wholeOf(reader: EventLog, log: MemoryLog): Promise<Stretch[]> {
   const topics = [...new Set(log.records.map(({ topic }) => topic))].sort();
   return (await reader.ranges(topics)).map(({ topic, partition: part, low, high }) => ({
     topic,

@@ -1,5 +1,5 @@
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
-import { readTopic, writeTopic } from './file-log.ts';
+import { readTopic, writeTopic } from './partition.ts';
 
 /** Topics of a file log. Settings are kept but not acted on: nothing is ever compacted or expired. */
 export class FileLogAdmin implements LogAdmin {

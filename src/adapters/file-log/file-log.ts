@@ -1,194 +1,229 @@
-import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { FatalError, RetryableError, reasonOf } from '../../errors/errors.ts';
-import type { SourceRecord, TopicState } from '../../pipeline/ports.ts';
-import { withLock } from '../file-lock.ts';
+import { FatalError, reasonOf } from '../../errors/errors.ts';
+import type {
+  EventLog,
+  Follower,
+  Following,
+  Offsets,
+  PartitionRange,
+  SourceRecord,
+  Stretch,
+  StretchCursor,
+  StretchReading,
+} from '../../pipeline/ports.ts';
+import { pause } from '../backoff.ts';
+import { notHeld, outsideOfLog, partitionMissing, readerClosed, topicsMissing } from '../log-errors.ts';
+import { LogPartition, readTopic } from './partition.ts';
 
-/*
- * DIR/<topic>/topic.json    {"partitions": n, "configs": {…}}
- * DIR/<topic>/<n>.log       records, one behind the other; a record's offset is how many come before it:
- *
- *   0   4      8           16     20       24         28    ..    ..
- *   len crc32  timestamp   key    value    headers    key   value headers (JSON, values in base64)
- *   u32 u32    f64 ms      i32    i32      u32        lengths; -1 is null
- *
- * Little-endian. len counts what follows the crc, which covers the same bytes. A record whose bytes are not all
- * there, or whose crc differs, ends the log: a writer died in it, and the next one cuts it off.
- */
-const PREFIX_BYTES = 8;
-const FIXED_BYTES = 20;
-const READ_BYTES = 1 << 20;
-const MAX_RECORD_BYTES = 1 << 28;
+/** Records of one hand-over, at most; a block of the file may hold fewer. */
+const RUN_RECORDS = 500;
+/** More than a block of the file holds: a cursor gives a block at most. */
+const MAX_RECORDS = 1 << 20;
+/** The longest a new record waits to be seen, and an added partition. */
+const POLL_MS = 25;
+const LOOK_MS = 1_000;
 
-export interface LogRecord {
-  readonly timestamp: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, Buffer>>;
+/** Reads a file log. Nothing is read ahead, and no offset is ever missing. */
+export class FileLog implements EventLog {
+  readonly #dir: string;
+  readonly #closing = new AbortController();
+  readonly #followings = new Set<Following>();
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  async ranges(topics: readonly string[]): Promise<PartitionRange[]> {
+    const ranges: PartitionRange[] = [];
+    for (const { topic, partition, log } of await openPartitions(this.#dir, topics)) {
+      await log.skipTo(Number.POSITIVE_INFINITY);
+      ranges.push({ topic, partition, low: 0, high: log.offset });
+    }
+    return ranges;
+  }
+
+  async offsetsAt(topics: readonly string[], timeMs: number): Promise<Offsets> {
+    const offsets: Offsets = {};
+    for (const { topic, partition, log } of await openPartitions(this.#dir, topics)) {
+      offsets[topic] = { ...offsets[topic], [partition]: await firstAt(log, timeMs) };
+    }
+    return offsets;
+  }
+
+  async topicIds(): Promise<Record<string, string>> {
+    return {};
+  }
+
+  async read(stretches: readonly Stretch[]): Promise<StretchReading> {
+    const closing = new AbortController();
+    const signal = AbortSignal.any([closing.signal, this.#closing.signal]);
+    return {
+      cursors: stretches.map((stretch) => new FileLogCursor(this.#dir, stretch, signal)),
+      close: async () => closing.abort(),
+    };
+  }
+
+  async follow(topics: readonly string[], follower: Follower): Promise<Following> {
+    if (this.#closing.signal.aborted) throw readerClosed();
+    const following = new FileLogFollowing(this.#dir, topics, follower);
+    await following.begin();
+    if (this.#closing.signal.aborted) {
+      await following.close();
+      throw readerClosed();
+    }
+    this.#followings.add(following);
+    return following;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all([...this.#followings].map((following) => following.close()));
+  }
 }
 
-/** Bytes of one record as the file holds it. */
-export function encodeRecord({ timestamp, key, value, headers }: LogRecord): Buffer {
-  const extra = Buffer.from(
-    JSON.stringify(Object.entries(headers).map(([name, bytes]) => [name, bytes.toString('base64')])),
+/** A partition of a topic, and its file. */
+interface OpenPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly log: LogPartition;
+}
+
+/** Every partition of the topics, in the order asked, each at its start. @throws FatalError naming missing topics. */
+async function openPartitions(dir: string, topics: readonly string[]): Promise<OpenPartition[]> {
+  const states = await Promise.all(topics.map((topic) => readTopic(dir, topic)));
+  const missing = topics.filter((_, index) => states[index] === undefined);
+  if (missing.length > 0) throw topicsMissing(missing, `file:${dir}`);
+  return states.flatMap((state) =>
+    Array.from({ length: state?.partitions ?? 0 }, (_, partition) => {
+      const topic = state?.name ?? '';
+      return { topic, partition, log: new LogPartition(dir, topic, partition) };
+    }),
   );
-  const body = Buffer.alloc(FIXED_BYTES);
-  body.writeDoubleLE(timestamp, 0);
-  body.writeInt32LE(key?.length ?? -1, 8);
-  body.writeInt32LE(value?.length ?? -1, 12);
-  body.writeUInt32LE(extra.length, 16);
-  const payload = Buffer.concat([body, key ?? Buffer.alloc(0), value ?? Buffer.alloc(0), extra]);
-  const prefix = Buffer.alloc(PREFIX_BYTES);
-  prefix.writeUInt32LE(payload.length, 0);
-  prefix.writeUInt32LE(crc32(payload), 4);
-  return Buffer.concat([prefix, payload]);
 }
 
-/** Size of the whole record at `at`, or undefined when it isn't all there yet or never will be. */
-function sizeAt(bytes: Buffer, at: number): number | undefined {
-  if (at + PREFIX_BYTES > bytes.length) {
-    return undefined;
+/** The first offset dated at `timeMs` or later, or the end. */
+async function firstAt(log: LogPartition, timeMs: number): Promise<number> {
+  for (;;) {
+    const records = await log.read(MAX_RECORDS);
+    const found = records.find(({ timestamp }) => timestamp >= timeMs);
+    if (found !== undefined || records.length === 0) return found?.offset ?? log.offset;
   }
-  const start = at + PREFIX_BYTES;
-  const end = start + bytes.readUInt32LE(at);
-  const whole = end <= bytes.length && crc32(bytes.subarray(start, end)) === bytes.readUInt32LE(at + 4);
-  return whole ? end - at : undefined;
 }
 
-function decodeRecord(bytes: Buffer, topic: string, partition: number, offset: number): SourceRecord {
-  const body = bytes.subarray(PREFIX_BYTES);
-  let at = FIXED_BYTES;
-  const take = (length: number): Buffer | null => {
-    if (length < 0) {
-      return null;
-    }
-    at += length;
-    return Buffer.from(body.subarray(at - length, at));
-  };
-  const key = take(body.readInt32LE(8));
-  const value = take(body.readInt32LE(12));
-  const pairs: [string, string][] = JSON.parse(body.subarray(at).toString('utf8'));
-  const headers = Object.fromEntries(pairs.map(([name, text]) => [name, Buffer.from(text, 'base64')]));
-  const timestamp = body.readDoubleLE(0);
-  return { topic, partition, offset, timestamp, key, value, ...(pairs.length === 0 ? {} : { headers }) };
-}
+/** Topics being followed: each partition is read by a loop of its own, so that a full queue holds up that one only. */
+class FileLogFollowing implements Following {
+  readonly #dir: string;
+  readonly #topics: readonly string[];
+  readonly #follower: Follower;
+  readonly #closing = new AbortController();
+  readonly #closed = Promise.withResolvers<void>();
+  /** By topic, how many partitions are read. */
+  readonly #known = new Map<string, number>();
+  readonly #loops: Promise<void>[] = [];
 
-/** One partition's file, read from its start on: each instance knows how far it has read. */
-export class LogPartition {
-  readonly #path: string;
-  readonly #topic: string;
-  readonly #partition: number;
-  #offset = 0;
-  #bytes = 0;
-
-  constructor(dir: string, topic: string, partition: number) {
-    this.#path = join(dir, topic, `${partition}.log`);
-    this.#topic = topic;
-    this.#partition = partition;
+  constructor(dir: string, topics: readonly string[], follower: Follower) {
+    this.#dir = dir;
+    this.#topics = topics;
+    this.#follower = follower;
   }
 
-  /** Offset of the record to be read next. */
-  get offset(): number {
-    return this.#offset;
+  /** @throws FatalError as `follow` does. */
+  async begin(): Promise<void> {
+    const partitions = await openPartitions(this.#dir, this.#topics);
+    for (const each of partitions) await this.#position(each);
+    for (const each of partitions) this.#start(each);
+    this.#loops.push(this.#guarded(() => this.#lookForPartitions()));
   }
 
-  /** The next records, at most `limit`; none when all is read. */
-  async read(limit: number): Promise<SourceRecord[]> {
-    const records: SourceRecord[] = [];
-    await this.#scan(limit, (bytes, offset) => {
-      records.push(decodeRecord(bytes, this.#topic, this.#partition, offset));
-    });
-    return records;
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#closed.resolve();
+    await Promise.all(this.#loops);
   }
 
-  /** Passes over records up to `offset`, or to the end of the log where that comes first. */
-  async skipTo(offset: number): Promise<void> {
-    while (this.#offset < offset && (await this.#scan(offset - this.#offset, () => undefined)) > 0) {
-      // Each scan goes at most one block further.
+  async #position({ topic, partition, log }: OpenPartition): Promise<void> {
+    const position = this.#follower.position(topic, partition);
+    if (position === undefined) return;
+    await log.skipTo(position);
+    if (log.offset < position) {
+      throw outsideOfLog(position, { topic, partition, low: 0, high: log.offset });
     }
   }
 
-  /** Appends behind the last whole record; what a dead writer left unfinished is cut off first. */
-  async append(records: readonly LogRecord[]): Promise<void> {
-    const bytes = Buffer.concat(records.map(encodeRecord));
-    await withLock(`${this.#path}.lock`, async () => {
-      await this.skipTo(Number.POSITIVE_INFINITY);
-      const file = await open(this.#path, 'r+');
-      try {
-        await file.truncate(this.#bytes);
-        const { bytesWritten } = await file.write(bytes, 0, bytes.length, this.#bytes);
-        if (bytesWritten < bytes.length) {
-          throw new RetryableError(
-            'short-write',
-            `${this.#path} took ${bytesWritten} of ${bytes.length} bytes`,
-          );
-        }
-      } finally {
-        await file.close();
+  #start({ topic, partition, log }: OpenPartition): void {
+    this.#known.set(topic, Math.max(this.#known.get(topic) ?? 0, partition + 1));
+    this.#loops.push(this.#guarded(() => this.#read(topic, partition, log)));
+  }
+
+  async #read(topic: string, partition: number, log: LogPartition): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      const records = await log.read(RUN_RECORDS);
+      if (signal.aborted) return;
+      if (records.length === 0) await pause(POLL_MS, signal);
+      else {
+        const taken = this.#follower.take({ topic, partition, records, next: log.offset });
+        if (taken) await Promise.race([taken, this.#closed.promise]);
       }
-    });
+    }
   }
 
-  async #scan(limit: number, visit: (bytes: Buffer, offset: number) => void): Promise<number> {
-    const file = await open(this.#path, 'r');
+  async #lookForPartitions(): Promise<void> {
+    const { signal } = this.#closing;
+    for (;;) {
+      await pause(LOOK_MS, signal);
+      if (signal.aborted) return;
+      const partitions = await openPartitions(this.#dir, this.#topics);
+      for (const each of partitions) {
+        if (each.partition < (this.#known.get(each.topic) ?? 0)) continue;
+        await this.#position(each);
+        this.#start(each);
+      }
+    }
+  }
+
+  async #guarded(loop: () => Promise<void>): Promise<void> {
     try {
-      const block = await this.#block(file);
-      let at = 0;
-      let count = 0;
-      for (let size = sizeAt(block, 0); size !== undefined && count < limit; size = sizeAt(block, at)) {
-        visit(block.subarray(at, at + size), this.#offset);
-        this.#offset++;
-        count++;
-        at += size;
-      }
-      this.#bytes += at;
-      return count;
-    } finally {
-      await file.close();
+      await loop();
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      const failure = error instanceof Error ? error : new FatalError('file-log', reasonOf(error));
+      this.#follower.failed(failure);
     }
-  }
-
-  /** The next block of the file, long enough for a whole record. */
-  async #block(file: FileHandle): Promise<Buffer> {
-    let block = await readAt(file, this.#bytes, READ_BYTES);
-    const length = block.length < PREFIX_BYTES ? 0 : PREFIX_BYTES + block.readUInt32LE(0);
-    if (length > block.length && length < MAX_RECORD_BYTES) {
-      block = await readAt(file, this.#bytes, length);
-    }
-    return block;
   }
 }
 
-async function readAt(file: FileHandle, position: number, bytes: number): Promise<Buffer> {
-  const block = Buffer.alloc(bytes);
-  const { bytesRead } = await file.read(block, 0, bytes, position);
-  return block.subarray(0, bytesRead);
-}
+class FileLogCursor implements StretchCursor {
+  readonly stretch: Stretch;
+  readonly #dir: string;
+  readonly #closing: AbortSignal;
+  #log: LogPartition | undefined;
 
-/** What topic.json says, or undefined when there is no such topic. @throws FatalError when it can't be read. */
-export async function readTopic(dir: string, name: string): Promise<TopicState | undefined> {
-  const path = join(dir, name, 'topic.json');
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      return undefined;
+  constructor(dir: string, stretch: Stretch, closing: AbortSignal) {
+    this.#dir = dir;
+    this.stretch = stretch;
+    this.#closing = closing;
+  }
+
+  async next(): Promise<SourceRecord[] | undefined> {
+    const { from, until } = this.stretch;
+    while (!this.#closing.aborted) {
+      const left = until - (this.#log?.offset ?? from);
+      if (left <= 0) return undefined;
+      this.#log ??= await this.#open();
+      const records = await this.#log.read(Math.min(left, MAX_RECORDS));
+      if (records.length > 0) return records;
+      await pause(POLL_MS, this.#closing);
     }
-    throw new FatalError('file-log', `can't read ${path}: ${reasonOf(error)}`, { cause: error });
+    throw readerClosed();
   }
-  const { partitions, configs }: { partitions: number; configs: Record<string, string> } = JSON.parse(text);
-  return { name, partitions, replicationFactor: 1, configs };
-}
 
-/** Makes or changes a topic; its partitions are there before it says so. */
-export async function writeTopic(dir: string, topic: Omit<TopicState, 'replicationFactor'>): Promise<void> {
-  const folder = join(dir, topic.name);
-  await mkdir(folder, { recursive: true });
-  for (let partition = 0; partition < topic.partitions; partition++) {
-    await (await open(join(folder, `${partition}.log`), 'a')).close();
+  async #open(): Promise<LogPartition> {
+    const { topic, partition, from } = this.stretch;
+    const partitions = await openPartitions(this.#dir, [topic]);
+    const log = partitions[partition]?.log;
+    if (log === undefined) throw partitionMissing(topic, partition, partitions.length);
+    await log.skipTo(from);
+    if (log.offset < from) throw notHeld(from, { topic, partition, low: 0, high: log.offset });
+    return log;
   }
-  const { partitions, configs } = topic;
-  await writeFile(join(folder, 'topic.json'), `${JSON.stringify({ partitions, configs })}\n`);
 }

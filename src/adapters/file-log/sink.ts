@@ -1,7 +1,7 @@
 import { RetryableError, reasonOf } from '../../errors/errors.ts';
 import type { Message, Sink } from '../../pipeline/ports.ts';
 import { keyPartitioner } from '../kafka/producer/partitioner.ts';
-import { LogPartition, type LogRecord, readTopic } from './file-log.ts';
+import { LogPartition, type LogRecord, readTopic } from './partition.ts';
 
 interface OpenTopic {
   readonly partitions: readonly LogPartition[];
@@ -55,17 +55,10 @@ export class FileLogSink implements Sink {
       const message = `no topic ${name} at file:${this.#dir}; create it with: twhin topics apply`;
       throw new RetryableError('topic-missing', message);
     }
-    const partition = keyPartitioner();
-    const partitionMetadata = Array.from({ length: state.partitions }, (_, partitionId) => ({
-      partitionId,
-      partitionErrorCode: 0,
-      leader: 0,
-      replicas: [0],
-      isr: [0],
-    }));
+    const choose = keyPartitioner();
     const topic: OpenTopic = {
-      partitions: partitionMetadata.map(({ partitionId }) => new LogPartition(this.#dir, name, partitionId)),
-      choose: ({ key }) => partition({ topic: name, partitionMetadata, message: { key, value: null } }),
+      partitions: Array.from({ length: state.partitions }, (_, n) => new LogPartition(this.#dir, name, n)),
+      choose: ({ key }) => choose(key, state.partitions),
     };
     this.#topics.set(name, topic);
     return topic;

@@ -1,229 +1,309 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Admin, AssignerProtocol, type Kafka, type PartitionMetadata } from 'kafkajs';
+import {
+  ConfigResourceTypes,
+  createPartitionsV3,
+  createTopicsV7,
+  decodeConsumerProtocolAssignment,
+  describeConfigsV4,
+  describeGroupsV5,
+  findErrorBy,
+  IncrementalAlterConfigOperationTypes,
+  incrementalAlterConfigsV1,
+  ListOffsetTimestamps,
+  listOffsetsV7,
+  offsetFetchV8,
+} from '@platformatic/kafka';
 import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
-import type { GroupReader } from '../log-errors.ts';
-import { createKafka, type KafkaSettings, kafkaError, type LogLine } from './client.ts';
-import { type GroupOffset, groupOffsets } from './group/offsets.ts';
-import { claimantOf, holdsOn } from './group/one-reader.ts';
+import type { GroupLeader } from '../log-errors.ts';
+import { Brokers, GROUP, type Metadata, type PartitionMetadata } from './brokers.ts';
+import { kafkaError } from './failure.ts';
+import { claimantOf, holdsOn } from './group/claim.ts';
 import { safeOffset } from './offset.ts';
-import { brokerVersion } from './version.ts';
+import { addressOf, type KafkaSettings } from './settings.ts';
 
-/** First offset kept and offset after the last, of each partition by number. */
+/** First offset kept and offset after the last committed one, of each partition by number. */
 export type Ranges = Map<number, { low: number; high: number }>;
 
-/**
- * Topics of a cluster. The connection is made on first use and made anew after any failure: one that ever asked
- * for a topic fails for all topics once that one is deleted.
- */
+/** What a group has committed for one partition; offset -1 where it has nothing. */
+export interface GroupOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly metadata: string | null;
+}
+
+const REQUEST_MS = 30_000;
+/** Waits between attempts of a question. */
+const AGAIN_MS = [200, 400, 800];
+const [FETCH, DESCRIBE_CLUSTER] = [1, 60];
+/** Kafka's number of `UNKNOWN_TOPIC_OR_PARTITION`. */
+const NOT_THERE = 3;
+const READ_COMMITTED = 1;
+const { TOPIC } = ConfigResourceTypes;
+const { EARLIEST, LATEST } = ListOffsetTimestamps;
+
+/** Topics and groups of a cluster: questions, each asked a few times, and changes. */
 export class KafkaAdmin implements LogAdmin {
   readonly #settings: KafkaSettings;
-  readonly #kafka: Kafka;
-  #connection: Promise<Admin> | undefined;
+  #brokers: Brokers;
 
-  constructor(settings: KafkaSettings, log: LogLine) {
+  constructor(settings: KafkaSettings) {
     this.#settings = settings;
-    this.#kafka = createKafka(settings, log);
+    this.#brokers = new Brokers(settings);
   }
 
+  /** Brokers don't say their release: what they answer tells (KIP-896: 4.0 dropped Fetch below 4; KIP-700: DescribeCluster came with 2.8). */
   async info(): Promise<LogInfo> {
-    const cluster = await this.#ask('asking for the cluster', (admin) => admin.describeCluster());
-    const nodes = cluster.brokers.map(({ nodeId, host, port }) => `${nodeId} at ${host}:${port}`);
-    const version = await brokerVersion(this.#settings);
-    return { kind: 'kafka', address: this.#settings.brokers.join(','), version, nodes };
+    return this.#ask('asking for the cluster', async (brokers) => {
+      const { brokers: list } = await brokers.metadata([]);
+      const nodes = list.map(({ nodeId, host, port }) => `${nodeId} at ${host}:${port}`);
+      const versions = await brokers.versions(await brokers.any());
+      const isNew = (versions.get(FETCH)?.min ?? 0) >= 4;
+      const version = isNew ? '4.0 or newer' : versions.has(DESCRIBE_CLUSTER) ? '3.1 to 3.9' : 'not known';
+      return { kind: 'kafka', address: addressOf(this.#settings), version, nodes };
+    });
   }
 
   async missing(names: readonly string[]): Promise<string[]> {
-    const known = new Set(await this.#ask('listing the topics', (admin) => admin.listTopics()));
-    return names.filter((name) => !known.has(name));
+    if (names.length === 0) return [];
+    const { topics } = await this.#metadata('listing the topics', names);
+    const there = new Set(topics.filter(({ errorCode }) => errorCode !== NOT_THERE).map(({ name }) => name));
+    return names.filter((name) => !there.has(name));
   }
 
   async describe(names: readonly string[]): Promise<TopicState[]> {
-    const missing = new Set(await this.missing(names));
-    const topics = names.filter((name) => !missing.has(name));
-    if (topics.length === 0) {
-      return [];
-    }
-    return this.#ask('describing topics', async (admin) => {
-      const metadata = await admin.fetchTopicMetadata({ topics });
-      const configs = await admin.describeConfigs({
-        includeSynonyms: false,
-        resources: topics.map((name) => ({ type: TOPIC_RESOURCE, name })),
-      });
-      const settings = new Map(configs.resources.map((one) => [one.resourceName, one.configEntries]));
-      const shapes = new Map(metadata.topics.map((one) => [one.name, one.partitions]));
-      return topics.map((name) => ({
-        name,
-        partitions: shapes.get(name)?.length ?? 0,
-        replicationFactor: shapes.get(name)?.[0]?.replicas.length ?? 0,
-        configs: Object.fromEntries(
-          (settings.get(name) ?? []).map(({ configName, configValue }) => [configName, configValue]),
-        ),
-      }));
-    });
+    const doing = 'describing topics';
+    if (names.length === 0) return [];
+    const metadata = await this.#metadata(doing, names);
+    const there = metadata.topics.filter(({ errorCode }) => errorCode === 0);
+    if (there.length === 0) return [];
+    const { results } = await this.#ask(doing, async (brokers) =>
+      describeConfigsV4.api.async(
+        await brokers.any(),
+        there.map(({ name }) => ({ resourceType: TOPIC, resourceName: name ?? '', configurationKeys: null })),
+        false,
+        false,
+      ),
+    );
+    const settings = new Map(results.map(({ resourceName, configs }) => [resourceName, configs]));
+    return there.map(({ name, partitions }) => ({
+      name: name ?? '',
+      partitions: partitions.length,
+      replicationFactor: partitions[0]?.replicaNodes.length ?? 0,
+      configs: Object.fromEntries(
+        (settings.get(name ?? '') ?? []).map(({ name: key, value }) => [key, value ?? '']),
+      ),
+    }));
   }
 
   /** Where each partition of a topic that exists begins and ends, now. */
   async ranges(topic: string): Promise<Ranges> {
-    const offsets = await this.#ask(`asking for the offsets of ${topic}`, (admin) =>
-      admin.fetchTopicOffsets(topic),
-    );
+    const [lows, highs] = [await this.#offsets(topic, EARLIEST), await this.#offsets(topic, LATEST)];
     return new Map(
-      offsets.map(({ partition, low, high }) => [
-        partition,
-        { low: safeOffset(low, topic), high: safeOffset(high, topic) },
-      ]),
+      [...highs].map(([partition, high]) => [partition, { low: lows.get(partition) ?? 0, high }]),
     );
   }
 
   /** By partition of a topic that exists, the first offset dated at `timeMs` or later; its end where there is none. */
   async offsetsAt(topic: string, timeMs: number): Promise<Record<number, number>> {
-    const offsets = await this.#ask(`asking for the offsets of ${topic} at a time`, (admin) =>
-      admin.fetchTopicOffsetsByTimestamp(topic, timeMs),
-    );
-    return Object.fromEntries(offsets.map(({ partition, offset }) => [partition, safeOffset(offset, topic)]));
+    const [found, ends] = [await this.#offsets(topic, BigInt(timeMs)), await this.#offsets(topic, LATEST)];
+    const offsets: Record<number, number> = {};
+    for (const [partition, end] of ends) {
+      const at = found.get(partition) ?? -1;
+      offsets[partition] = at >= 0 ? at : end;
+    }
+    return offsets;
   }
 
-  /** @throws RetryableError when there is no such topic. */
+  /** The partitions of a topic, with their leaders. @throws RetryableError `topic-missing`. */
   async partitions(topic: string): Promise<PartitionMetadata[]> {
-    if ((await this.missing([topic])).length > 0) {
-      const at = this.#settings.brokers.join(',');
+    const { topics } = await this.#metadata(`asking for the partitions of ${topic}`, [topic]);
+    const [state] = topics;
+    if (state === undefined || state.errorCode === NOT_THERE) {
+      const at = addressOf(this.#settings);
       throw new RetryableError(
         'topic-missing',
         `no topic ${topic} at ${at}; create it with: twhin topics apply`,
       );
     }
-    const { topics } = await this.#ask(`asking for the partitions of ${topic}`, (admin) =>
-      admin.fetchTopicMetadata({ topics: [topic] }),
+    return state.partitions;
+  }
+
+  /** The number of partitions of each topic that exists. */
+  async partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
+    const { topics } = await this.#metadata('counting partitions', names);
+    return new Map(topics.map(({ name, partitions }) => [name ?? '', partitions.length]));
+  }
+
+  /** The identity each topic got when it was made, by name, as Kafka's own tools print it; a topic that isn't there is left out. */
+  async topicIds(names: readonly string[]): Promise<Record<string, string>> {
+    const { topics } = await this.#metadata('asking for the ids of topics', names);
+    const there = topics.filter(({ errorCode }) => errorCode === 0);
+    return Object.fromEntries(
+      there.map(({ name, topicId }) => {
+        const id = Buffer.from(topicId.replaceAll('-', ''), 'hex');
+        return [name ?? '', id.toString('base64url')];
+      }),
     );
-    return topics[0]?.partitions ?? [];
   }
 
   /** What a group has committed, for every partition of topics that exist. */
-  async groupOffsets(groupId: string, topics: readonly string[]): Promise<GroupOffset[]> {
-    return this.#ask(`asking for the offsets of group ${groupId}`, (admin) =>
-      groupOffsets(admin, groupId, topics),
+  async groupOffsets(groupId: string, names: readonly string[]): Promise<GroupOffset[]> {
+    const doing = `asking for the offsets of group ${groupId}`;
+    const metadata = await this.#metadata(doing, names);
+    const topics = metadata.topics
+      .filter(({ errorCode }) => errorCode === 0)
+      .map(({ name, partitions }) => ({
+        name: name ?? '',
+        partitionIndexes: partitions.map(({ partitionIndex }) => partitionIndex),
+      }));
+    const group = { groupId, memberId: null, memberEpoch: -1, topics };
+    const { groups } = await this.#ask(doing, async (brokers) =>
+      offsetFetchV8.api.async(await brokers.coordinator(GROUP, groupId), [group], false),
+    );
+    return (groups[0]?.topics ?? []).flatMap(({ name, partitions }) =>
+      partitions.map(({ partitionIndex, committedOffset, metadata: note }) => ({
+        topic: name,
+        partition: partitionIndex,
+        offset: safeOffset(committedOffset, name),
+        metadata: note ?? null,
+      })),
     );
   }
 
-  /** Who has partitions of a group. */
-  async groupReader(groupId: string): Promise<GroupReader | undefined> {
-    const { groups } = await this.#ask(`asking for the members of group ${groupId}`, (admin) =>
-      admin.describeGroups([groupId]),
+  /** The member of a group that has its partitions. */
+  async groupLeader(groupId: string): Promise<GroupLeader | undefined> {
+    const { groups } = await this.#ask(`asking for the members of group ${groupId}`, async (brokers) =>
+      describeGroupsV5.api.async(await brokers.coordinator(GROUP, groupId), [groupId], false),
     );
-    const reader = groups[0]?.members.find(({ memberAssignment }) => {
-      const assigned = AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {};
-      return Object.keys(assigned).length > 0;
+    const members = [...(groups[0]?.members.values() ?? [])];
+    const leader = members.find(({ memberAssignment: bytes }) => {
+      return bytes.length > 0 && decodeConsumerProtocolAssignment(bytes).assignedPartitions.length > 0;
     });
-    if (reader === undefined) return undefined;
-    const { memberId, memberMetadata, clientId, clientHost: host } = reader;
+    if (leader === undefined) return undefined;
+    const { memberId, memberMetadata, clientId, clientHost: host } = leader;
     return { clientId, host, holdsOn: holdsOn(claimantOf(memberId, memberMetadata)) };
   }
 
   async create(topics: readonly TopicDeclaration[]): Promise<void> {
     const missing = new Set(await this.missing(topics.map(({ name }) => name)));
-    for (const { name, partitions, replicationFactor, configs } of topics) {
-      if (missing.has(name)) {
-        await this.#ask(`creating topic ${name}`, async (admin) => {
-          await admin.createTopics({
-            // kafkajs's own wait fails where a busy broker has not heard of the topic yet that it just took.
-            waitForLeaders: false,
-            topics: [
-              {
-                topic: name,
-                numPartitions: partitions,
-                // -1: the cluster's own default.
-                replicationFactor: replicationFactor ?? -1,
-                configEntries: entriesOf(configs),
-              },
-            ],
-          });
-          await settle(admin, name);
-        });
-      }
+    for (const { name, partitions, replicationFactor = CLUSTER_DEFAULT, configs } of topics) {
+      if (!missing.has(name)) continue;
+      await this.#ask(`creating topic ${name}`, async (brokers) => {
+        const entries = Object.entries(configs).map(([key, value]) => ({ name: key, value }));
+        const topic = {
+          name,
+          numPartitions: partitions,
+          replicationFactor,
+          assignments: [],
+          configs: entries,
+        };
+        await createTopicsV7.api.async(await brokers.any(), [topic], REQUEST_MS, false);
+        await settle(brokers, name);
+      });
     }
   }
 
   async addPartitions(name: string, partitions: number): Promise<void> {
-    await this.#ask(`growing topic ${name}`, (admin) =>
-      admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] }),
-    );
-  }
-
-  /** Reads and merges first: the one request kafkajs has replaces every setting, so that compact became delete. */
-  async alterConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void> {
-    await this.#ask(`setting topic ${name}`, async (admin) => {
-      const type = TOPIC_RESOURCE;
-      const described = await admin.describeConfigs({ includeSynonyms: false, resources: [{ type, name }] });
-      const own = (described.resources[0]?.configEntries ?? []).filter(
-        ({ configSource }) => configSource === TOPIC_CONFIG,
-      );
-      const merged = { ...Object.fromEntries(own.map((e) => [e.configName, e.configValue])), ...configs };
-      await admin.alterConfigs({
-        validateOnly: false,
-        resources: [{ type, name, configEntries: entriesOf(merged) }],
-      });
+    await this.#ask(`growing topic ${name}`, async (brokers) => {
+      const topic = { name, count: partitions, assignments: null };
+      return createPartitionsV3.api.async(await brokers.any(), [topic], REQUEST_MS, false);
     });
   }
 
-  async close(): Promise<void> {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    const admin = await connection?.catch(() => undefined);
-    await admin?.disconnect();
+  async alterConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void> {
+    const set = Object.entries(configs).map(([key, value]) => ({
+      name: key,
+      configOperation: IncrementalAlterConfigOperationTypes.SET,
+      value,
+    }));
+    await this.#ask(`setting topic ${name}`, async (brokers) => {
+      const topic = { resourceType: TOPIC, resourceName: name, configs: set };
+      return incrementalAlterConfigsV1.api.async(await brokers.any(), [topic], false);
+    });
   }
 
-  async #ask<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    try {
-      this.#connection ??= this.#connect();
-      return await question(await this.#connection);
-    } catch (error) {
-      await this.close();
-      throw kafkaError(doing, this.#settings, error);
+  /** Asked again, it connects anew. */
+  async close(): Promise<void> {
+    const last = this.#brokers;
+    this.#brokers = new Brokers(this.#settings);
+    await last.close();
+  }
+
+  #metadata(doing: string, topics: readonly string[]): Promise<Metadata> {
+    return this.#ask(doing, (brokers) => brokers.metadata(topics));
+  }
+
+  /** By partition, what the leaders say of a time: as many questions as there are leaders. */
+  async #offsets(topic: string, timestamp: bigint): Promise<Map<number, number>> {
+    return this.#ask(`asking for the offsets of ${topic}`, async (brokers) => {
+      const metadata = await brokers.metadata([topic]);
+      const partitions = metadata.topics[0]?.partitions ?? [];
+      const offsets = new Map<number, number>();
+      for (const [leader, led] of Map.groupBy(partitions, ({ leaderId }) => leaderId)) {
+        const connection = await brokers.node(leader);
+        if (connection === undefined) {
+          const names = led.map(({ partitionIndex }) => `${topic}/${partitionIndex}`).join(', ');
+          throw new RetryableError(
+            'no-leader',
+            `no broker leads ${names} at the moment; look at the brokers`,
+          );
+        }
+        const asked = led.map(({ partitionIndex }) => ({
+          partitionIndex,
+          currentLeaderEpoch: -1,
+          timestamp,
+        }));
+        const { topics } = await listOffsetsV7.api.async(connection, -1, READ_COMMITTED, [
+          { name: topic, partitions: asked },
+        ]);
+        for (const { partitionIndex, offset } of topics[0]?.partitions ?? []) {
+          offsets.set(partitionIndex, safeOffset(offset, topic));
+        }
+      }
+      return offsets;
+    });
+  }
+
+  async #ask<T>(doing: string, question: (brokers: Brokers) => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await question(this.#brokers);
+      } catch (error) {
+        this.#brokers.forgetCoordinators();
+        const waitMs = mayPass(error) ? AGAIN_MS[attempt] : undefined;
+        if (waitMs === undefined) throw kafkaError(doing, this.#settings, error);
+        await sleep(waitMs);
+      }
     }
   }
+}
 
-  async #connect(): Promise<Admin> {
-    const admin = this.#kafka.admin();
-    await admin.connect();
-    return admin;
-  }
+/** -1: as many replicas as the cluster makes by default. */
+const CLUSTER_DEFAULT = -1;
+
+/** Whether the client thinks another attempt worth it: connections, leaders and coordinators move. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof RetryableError) return error.code === 'no-leader';
+  return error instanceof Error && findErrorBy(error, 'canRetry', false) === null;
 }
 
 const SETTLE_MS = 20_000;
 const LOOK_EVERY_MS = 100;
 
-/** Waits until every partition of a new topic has a leader. @throws RetryableError when that takes too long. */
-async function settle(admin: Admin, name: string): Promise<void> {
+/** Waits until every partition of a new topic has a leader. @throws RetryableError `topic-slow`. */
+async function settle(brokers: Brokers, name: string): Promise<void> {
   const deadline = Date.now() + SETTLE_MS;
-  while (!(await hasLeaders(admin, name))) {
+  for (;;) {
+    const [topic] = (await brokers.metadata([name])).topics;
+    const partitions = topic?.partitions ?? [];
+    const led = partitions.length > 0 && partitions.every(({ leaderId }) => leaderId >= 0);
+    if (topic?.errorCode === 0 && led) return;
     if (Date.now() > deadline) {
-      throw new RetryableError(
-        'topic-slow',
-        `topic ${name} was created, but ${SETTLE_MS / 1000} s later its partitions have no leaders; look at the brokers`,
-      );
+      const message = `topic ${name} was created, but ${SETTLE_MS / 1000} s later its partitions have no leaders; look at the brokers`;
+      throw new RetryableError('topic-slow', message);
     }
     await sleep(LOOK_EVERY_MS);
   }
-}
-
-async function hasLeaders(admin: Admin, name: string): Promise<boolean> {
-  try {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [name] });
-    const partitions = topics[0]?.partitions ?? [];
-    return partitions.length > 0 && partitions.every(({ leader }) => leader >= 0);
-  } catch (error) {
-    const type = error instanceof Error && 'type' in error ? error.type : undefined;
-    if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'LEADER_NOT_AVAILABLE') return false;
-    throw error;
-  }
-}
-
-/** `ConfigResourceTypes.TOPIC`, in the same case as the next. */
-const TOPIC_RESOURCE = 2;
-/** `ConfigSource.TOPIC_CONFIG`, which kafkajs declares but does not export: set on the topic itself. */
-const TOPIC_CONFIG = 1;
-
-function entriesOf(configs: Readonly<Record<string, string>>): { name: string; value: string }[] {
-  return Object.entries(configs).map(([name, value]) => ({ name, value }));
 }

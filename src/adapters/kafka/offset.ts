@@ -1,10 +1,11 @@
 import { FatalError } from '../../errors/errors.ts';
 
-/** An offset as a number. @throws FatalError past 2^53, where numbers stop being exact. */
-export function safeOffset(offset: string, topic: string): number {
+/** An offset as a number. @throws FatalError `offset` past 2^53, where numbers stop being exact. */
+export function safeOffset(offset: bigint, topic: string): number {
   const value = Number(offset);
-  if (!Number.isSafeInteger(value)) {
-    throw new FatalError('offset', `offset ${offset} of ${topic} is no safe integer; this log can't be read`);
-  }
-  return value;
+  if (Number.isSafeInteger(value)) return value;
+  throw new FatalError(
+    'offset',
+    `offset ${offset} of ${topic} is past 2^53; the topic can't be read: make it anew`,
+  );
 }

@@ -1,27 +1,27 @@
 import { topicName } from '../../../topics/index.ts';
+import { freshSpace } from '../../compose/graph-updater.ts';
+import type { ReplayPaceOptions } from '../../compose/pace.ts';
+import { composeReplay } from '../../compose/replay.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, RetryableError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
-import type { LogReader, Stretch } from '../../pipeline/ports.ts';
+import type { EventLog, Stretch } from '../../pipeline/ports.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';
-import type { CommandContext as Surroundings } from '../context.ts';
-import { freshSpace } from '../run/compose.ts';
+import type { CommandContext } from '../context.ts';
 import { onSignal } from '../signals.ts';
-import type { ReplayPaceOptions } from './pace.ts';
 import { reportReplay } from './progress.ts';
 import { headOf } from './store.ts';
-import { composeReplay } from './updater.ts';
 
 export interface CatchUp {
   readonly config: Config;
   readonly graph: GraphConfig;
   readonly place: StorePlace;
-  readonly reader: LogReader;
+  readonly reader: EventLog;
   readonly log: Log;
-  readonly surroundings: Pick<Surroundings, 'output' | 'world'>;
+  readonly context: Pick<CommandContext, 'output' | 'world'>;
   /** Records that may be left. */
   readonly maxLag: number;
   readonly pace: ReplayPaceOptions;
@@ -88,20 +88,24 @@ async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch
 }
 
 async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> {
-  const { config, graph, place, reader, log, surroundings, pace } = options;
+  const { config, graph, place, reader, log, context, pace } = options;
   const topicIds = await reader.topicIds([...new Set(range.map(({ topic }) => topic))]);
-  const store = await openForWriting(graph, { place, openStore: surroundings.world.openStore });
-  const { updater, source } = composeReplay(
-    { config, graph, publish: undefined, options: pace },
-    { range, topicIds, space: freshSpace() },
-    { reader, store, sink: undefined, log },
-  );
+  const store = await openForWriting(graph, { place, openStore: context.world.openStore });
+  const { updater, merged } = composeReplay(config, graph, {
+    log,
+    pace,
+    eventLog: reader,
+    range,
+    topicIds,
+    space: freshSpace(),
+    store,
+  });
   const signals = onSignal(() => void updater.abandon());
-  const meter = new ProgressMeter(range, (stretch) => source.reached(stretch), Date.now);
+  const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
   const fields = { graph: graph.name, store: place.name };
   const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
     log,
-    output: surroundings.output,
+    output: context.output,
   });
   try {
     await updater.run({ untilCaughtUp: true });

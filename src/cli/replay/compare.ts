@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { topicName } from '../../../topics/index.ts';
-import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import type { Offsets, SourceRecord, Stretch } from '../../pipeline/ports.ts';
@@ -78,7 +78,7 @@ async function replayCompare(
 ): Promise<void> {
   const config = await load();
   const { graph, opened } = await openBoth(config, names, options.graph, world.openStore);
-  const connection = connect(config);
+  const connection = await connect(config);
   try {
     const [a, b] = opened;
     const offsets = [a.head.offsets, b.head.offsets];
@@ -210,7 +210,7 @@ interface HeldOptions {
 async function heldRecords(
   config: Config,
   graph: GraphConfig,
-  connection: EventLog,
+  connection: LogConnection,
   offsets: readonly Offsets[],
   options: HeldOptions,
   output: Output,
@@ -219,7 +219,7 @@ async function heldRecords(
   const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
   const where = `the events at ${connection.describe}`;
   try {
-    const reader = connection.reader();
+    const reader = connection.log();
     try {
       const look = async () =>
         heldStretches(await withinTime(reader.ranges([...topics.keys()]), ANSWER_MS, where), offsets);

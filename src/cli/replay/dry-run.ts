@@ -1,4 +1,4 @@
-import type { LogReader } from '../../pipeline/ports.ts';
+import type { EventLog } from '../../pipeline/ports.ts';
 import { partitionName, recordsIn } from '../../replay/partition.ts';
 import { resolveRange } from '../../replay/range.ts';
 import { type StretchSample, sampleStretches } from '../../replay/sample.ts';
@@ -7,7 +7,7 @@ import type { Output } from '../output.ts';
 import type { ReplayRequest } from './request.ts';
 
 /** Shows what a replay would read; only the ends of the range are read. @throws UsageError as a replay would. */
-export async function dryRun(request: ReplayRequest, reader: LogReader, output: Output): Promise<void> {
+export async function dryRun(request: ReplayRequest, reader: EventLog, output: Output): Promise<void> {
   const { graph, topics, from, until, place, set, differences, options } = request;
   output.status(`${graph.name}: looking at ${topics.length} topics`);
   const { stretches, shortened } = await resolveRange(reader, topics, from, until);

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { lowerPriority, type ReplayPaceOptions } from '../../compose/pace.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import { forgetTopic } from '../../graph/graph-store.ts';
@@ -9,7 +10,6 @@ import { type CommandContext, withinTime } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger, positiveNumber } from '../options.ts';
 import { selectTopics } from '../select.ts';
 import { catchUp } from './catch-up.ts';
-import { lowerPriority, type ReplayPaceOptions } from './pace.ts';
 import { promoteStore } from './promotion.ts';
 import { readReplayRecord } from './record.ts';
 import { headOf } from './store.ts';
@@ -70,8 +70,8 @@ async function promote(
   const config = await context.config(set);
   const graph = config.graphs.find((each) => each.name === plain.name) ?? plain;
   await check(graph, place);
-  const connection = context.connect(config);
-  const reader = connection.reader();
+  const connection = await context.connect(config);
+  const reader = connection.log();
   const started = performance.now();
   try {
     if (options.cpuShare !== undefined) lowerPriority();
@@ -84,7 +84,7 @@ async function promote(
       place,
       reader,
       log,
-      surroundings: context,
+      context,
       maxLag,
       pace: options,
     });

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { embeddingsDeclaration } from '../../../topics/index.ts';
 import { backoffMs } from '../../adapters/backoff.ts';
-import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import { FatalError, RetryableError, UsageError } from '../../errors/errors.ts';
-import type { LogReader, Sink } from '../../pipeline/ports.ts';
+import type { EventLog, Sink } from '../../pipeline/ports.ts';
 import { partitionName } from '../../replay/partition.ts';
 import { firstRecords } from '../../replay/sample.ts';
 
@@ -24,10 +24,10 @@ export interface TopicOwner {
  */
 export class ShadowTopic {
   readonly #name: string;
-  readonly #connection: EventLog;
-  readonly #reader: LogReader;
+  readonly #connection: LogConnection;
+  readonly #reader: EventLog;
 
-  constructor(name: string, connection: EventLog, reader: LogReader) {
+  constructor(name: string, connection: LogConnection, reader: EventLog) {
     this.#name = name;
     this.#connection = connection;
     this.#reader = reader;

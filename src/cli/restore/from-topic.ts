@@ -5,7 +5,7 @@ import type { GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
-import type { LogReader } from '../../pipeline/ports.ts';
+import type { EventLog } from '../../pipeline/ports.ts';
 import type { Checkpoint } from '../../pipeline/training/trainer.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
 import { readLive } from '../../state/places.ts';
@@ -39,8 +39,8 @@ export async function planFromTopic(
         target: newPlace(graph, into, 'twhin restore --from-topic'),
         origin: { from: 'topic', set },
         fill: async (store) => {
-          const connection = connect(plain);
-          const reader = connection.reader();
+          const connection = await connect(plain);
+          const reader = connection.log();
           try {
             return await fold(store, graph, reader, from, output);
           } finally {
@@ -56,7 +56,7 @@ export async function planFromTopic(
 async function fold(
   store: GraphStore,
   { name, folder, model, trainer }: GraphConfig,
-  reader: LogReader,
+  reader: EventLog,
   topic: string,
   output: Output,
 ): Promise<Head> {

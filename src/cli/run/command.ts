@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { backoffMs, pause } from '../../adapters/backoff.ts';
-import type { Log as EventLog } from '../../adapters/connect.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import { HTTP_DEFAULT, type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
@@ -111,7 +111,7 @@ async function run(
   const { config } = configuration;
   const reload = new Reload(configuration);
   const { log, faults } = rememberingFaults(context.log());
-  const connection = context.connect(config, log);
+  const connection = await context.connect(config, log);
   const runs: GraphRun[] = [];
   const stop = () => {
     for (const each of runs) each.stop();
@@ -174,7 +174,7 @@ function bothOf(watch: Watch, telemetry: Telemetry): (graph: string) => Measures
 /** Creates the topics, and waits as long as no broker answers; returns early when stopped. */
 async function createTopics(
   config: Config,
-  connection: EventLog,
+  connection: LogConnection,
   stopping: AbortSignal,
   log: Log,
 ): Promise<void> {

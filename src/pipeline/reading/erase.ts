@@ -1,59 +1,82 @@
 import type { EdgeChange, Erasure, Verdict } from '../../graph/edge.ts';
-import type { Fetched, IngestState, Open } from './ingest-state.ts';
-import { edgeId, type Overlay } from './overlay.ts';
+import type { EntityKey } from '../../graph/entity.ts';
+import type { EntityIndex } from '../../graph/entity-index.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Counters } from '../counters.ts';
+import type { OpenBatch } from '../training/open-batch.ts';
+import { edgeId, type Unwritten } from './unwritten.ts';
+
+/** The graph as records find it: what is stored, and over it what is applied and not written yet. */
+export interface KnownGraph {
+  readonly store: GraphStore;
+  readonly unwritten: Unwritten;
+  readonly index: EntityIndex;
+  readonly counters: Counters;
+  /** When each erased entity was erased, by the store's name for it. */
+  readonly erasedAt: Map<string, number>;
+}
 
 /**
- * Takes an entity out: its edges up to `erasure.at` are forgotten, removals too, and so is its vector. Edges of newer
+ * Erases an entity: its edges up to `erasure.at` are forgotten, removals too, and so is its vector. Edges of newer
  * events stay, whichever arrived first; then the entity stays as well and its vector starts again.
+ * stored: the entity's edges in the store.
  */
-export function erase(state: IngestState, erasure: Erasure, fetched: Fetched, open: Open): Verdict {
-  const { store, overlay, index, erasedAt, counters } = state;
+export function erase(
+  { store, unwritten, index, erasedAt, counters }: KnownGraph,
+  erasure: Erasure,
+  stored: readonly EdgeChange[],
+  batch: OpenBatch,
+): Verdict {
   const { erased: key, at } = erasure;
+  const commit = unwritten.open;
   const name = store.erasedName(key);
   const known = erasedAt.get(name);
   if (known !== undefined && known >= at) return known === at ? 'duplicate' : 'late';
   erasedAt.set(name, at);
-  open.commit.erasures.set(key, at);
+  commit.erasures.set(key, at);
   counters.watermark = Math.max(counters.watermark, at);
 
   let newerLive = 0;
-  for (const [id, edge] of edgesNow(overlay, erasure, fetched)) {
+  for (const [id, edge] of edgesNow(unwritten, key, stored)) {
     if (edge.at > at) {
       if (!edge.removed) newerLive++;
       continue;
     }
-    overlay.set(id, edge, null);
-    open.commit.eraseEdge(id, edge);
+    commit.eraseEdge(id, edge);
     if (edge.removed) continue;
     counters.edgeChanged(edge.relation, true, false);
     const lhs = index.find(edge.lhs);
     const rhs = index.find(edge.rhs);
     const relation = store.layout.relationIndex(edge.relation);
     if (lhs === undefined || rhs === undefined || relation === undefined) continue;
-    open.batch.changed(lhs, relation, rhs, true, false);
+    batch.changed(lhs, relation, rhs, true, false);
   }
 
   const row = index.find(key);
   if (row === undefined) return 'new';
   if (newerLive > 0) {
-    open.batch.reset(row);
-    open.commit.touched.add(row);
+    batch.reset(row);
+    commit.touched.add(row);
     index.reset(row, at);
   } else {
-    open.batch.drop(row);
-    open.commit.touched.delete(row);
-    open.commit.erasedEntities.set(row, key);
+    batch.drop(row);
+    commit.touched.delete(row);
+    commit.erasedEntities.set(row, key);
     index.remove(key);
   }
   return 'new';
 }
 
-/** Every edge of the entity as it stands: the store's, overlaid with what is not written yet. */
-function edgesNow(overlay: Overlay, { erased }: Erasure, fetched: Fetched): Map<string, EdgeChange> {
-  const edges = new Map((fetched.edgesOf.get(erased) ?? []).map((edge) => [edgeId(edge), edge]));
-  for (const { id, edge, state } of overlay.of(erased)) {
-    if (state === null) edges.delete(id);
-    else edges.set(id, { ...edge, ...state });
+/** Every edge of the entity as it stands: the store's edges, and over them those not written yet. */
+function edgesNow(
+  unwritten: Unwritten,
+  entity: EntityKey,
+  stored: readonly EdgeChange[],
+): Map<string, EdgeChange> {
+  const edges = new Map(stored.map((edge) => [edgeId(edge), edge]));
+  for (const { id, change } of unwritten.of(entity)) {
+    if (change === null) edges.delete(id);
+    else edges.set(id, change);
   }
   return edges;
 }

@@ -1,30 +1,37 @@
 import type { RecordLimits } from '../../../topics/record.ts';
 import type { EventTopic } from '../../../topics/topic.ts';
-import { type EdgeChange, type EdgeName, judge, type Verdict } from '../../graph/edge.ts';
+import { type EdgeChange, type EdgeName, type EdgeState, judge, type Verdict } from '../../graph/edge.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Counters } from '../counters.ts';
 import type { RecordContent, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
-import { erase } from './erase.ts';
-import type { Fetched, IngestState, Open } from './ingest-state.ts';
-import { edgeId, Overlay } from './overlay.ts';
+import { erase, type KnownGraph } from './erase.ts';
 import { readContent } from './record-content.ts';
+import { edgeId, Unwritten } from './unwritten.ts';
+
+/** What the store holds of what a run of records names, fetched ahead. */
+export interface Fetched {
+  /** By {@link edgeId}. */
+  readonly edges: ReadonlyMap<string, EdgeState | undefined>;
+  /** Edges of entities that are to be erased. */
+  readonly edgesOf: ReadonlyMap<EntityKey, readonly EdgeChange[]>;
+}
 
 /** A record as read. */
 export interface ReadRecord extends RecordContent {
   readonly record: SourceRecord;
-  /** {@link edgeId} of each change; of an erasure, nothing. */
+  /** {@link edgeId} of each change; empty for an erasure. */
   readonly ids: readonly string[];
 }
 
 /**
- * Turns records into edges: reads and checks each, compares it with what is known of its edges, and notes what it
- * does in the open batch (for the trainer) and the pending commit (for the store).
+ * Turns records into edges: reads and checks each record, compares it with what is known of its edges, and notes what the
+ * record does in the open batch (for the trainer) and in the open commit (for the store).
  */
-export class Ingest implements IngestState {
-  readonly overlay = new Overlay();
+export class Ingest implements KnownGraph {
+  readonly unwritten = new Unwritten();
   readonly store: GraphStore;
   readonly index: EntityIndex;
   readonly counters: Counters;
@@ -54,11 +61,11 @@ export class Ingest implements IngestState {
     const reads = records.map((record) => this.#read(record));
     const names = new Map<string, EdgeName>();
     const erased = new Set<EntityKey>();
-    this.overlay.prune();
+    this.unwritten.prune();
     for (const { changes, ids } of reads) {
       changes.forEach((change, i) => {
         if ('erased' in change) erased.add(change.erased);
-        else if (this.#concerns(change) && this.overlay.get(ids[i]!) === undefined)
+        else if (this.#concerns(change) && this.unwritten.get(ids[i]!) === undefined)
           names.set(ids[i]!, change);
       });
     }
@@ -73,7 +80,7 @@ export class Ingest implements IngestState {
   }
 
   /** Applies one record. Must be called in the order read, before the next `read`. */
-  apply(read: ReadRecord, fetched: Fetched, open: Open): void {
+  apply(read: ReadRecord, fetched: Fetched, batch: OpenBatch): void {
     this.counters.events.consumed++;
     if (read.problem) {
       this.counters.events.rejected++;
@@ -81,8 +88,10 @@ export class Ingest implements IngestState {
       return;
     }
     const verdicts = read.changes.flatMap((change, i) => {
-      if ('erased' in change) return [erase(this, change, fetched, open)];
-      return this.#concerns(change) ? [this.#applyEdge(change, read.ids[i]!, fetched, open)] : [];
+      if ('erased' in change) {
+        return [erase(this, change, fetched.edgesOf.get(change.erased) ?? [], batch)];
+      }
+      return this.#concerns(change) ? [this.#applyEdge(change, read.ids[i]!, fetched, batch)] : [];
     });
     if (verdicts.length === 0 || verdicts.some((verdict) => verdict === 'new' || verdict === 'newer')) return;
     if (verdicts.includes('duplicate')) this.counters.events.duplicate++;
@@ -91,7 +100,7 @@ export class Ingest implements IngestState {
 
   #read(record: SourceRecord): ReadRecord {
     const content = record.content ?? readContent(record, this.#topics, this.#limits);
-    // Made once: a text that was hashed remembers it, and five maps look it up.
+    // Made once: a string remembers its hash, and several maps look it up.
     const ids = content.changes.map((change) => ('erased' in change ? '' : edgeId(change)));
     return { record, ids, ...content };
   }
@@ -100,24 +109,24 @@ export class Ingest implements IngestState {
     return this.store.layout.relationIndex(change.relation) !== undefined;
   }
 
-  #applyEdge(change: EdgeChange, id: string, fetched: Fetched, open: Open): Verdict {
+  #applyEdge(change: EdgeChange, id: string, fetched: Fetched, batch: OpenBatch): Verdict {
     if (this.#erasedSince(change.lhs, change.at) || this.#erasedSince(change.rhs, change.at)) return 'late';
-    const overlaid = this.overlay.get(id);
-    const known = overlaid === undefined ? fetched.edges.get(id) : (overlaid ?? undefined);
+    const unwritten = this.unwritten.get(id);
+    const known = unwritten === undefined ? fetched.edges.get(id) : (unwritten ?? undefined);
     const verdict = judge(known, change);
     if (verdict === 'duplicate' || verdict === 'late') return verdict;
 
-    this.overlay.set(id, change, change);
-    open.commit.putEdge(id, change);
+    this.unwritten.open.putEdge(id, change);
     const before = known !== undefined && !known.removed;
     const now = !change.removed;
     this.counters.watermark = Math.max(this.counters.watermark, change.at);
     this.counters.edgeChanged(change.relation, before, now);
-    this.#noteRows(change, before, now, open);
+    this.#noteRows(change, before, now, batch);
     return verdict;
   }
 
-  #noteRows(change: EdgeChange, before: boolean, now: boolean, { batch, commit }: Open): void {
+  #noteRows(change: EdgeChange, before: boolean, now: boolean, batch: OpenBatch): void {
+    const commit = this.unwritten.open;
     const relation = this.store.layout.relationIndex(change.relation) ?? 0;
     const lhs = this.#row(change.lhs, change.at, now, batch);
     const rhs = this.#row(change.rhs, change.at, now, batch);

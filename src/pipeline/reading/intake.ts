@@ -1,70 +1,57 @@
-import type { Source, SourceRecord } from '../ports.ts';
-import { Positions } from './positions.ts';
+import type { Follower, RecordRun } from '../ports.ts';
+import type { OffsetLedger } from './offset-ledger.ts';
 import { type QueueBound, RecordQueue } from './queue.ts';
 
 const PAUSE_MS = 100;
 
-/**
- * What a source hands over until it is applied: each record once, in a queue bounded in bytes. A full queue stops the
- * source until there is room again.
- */
-export class Intake {
+/** The follower of a log: what the log hands over waits here until it is applied, in a queue bounded in bytes. */
+export class Intake implements Follower {
   readonly queue: RecordQueue;
-  readonly #source: Source;
-  /** Offsets passed over, of which the highest of each partition counts. */
-  readonly #skips = new Positions();
-  #paused = false;
+  readonly failed: (error: Error) => void;
+  #ledger: OffsetLedger | undefined;
+  /** What resolves once a full queue has room again. */
+  #room: PromiseWithResolvers<void> | undefined;
 
-  constructor(source: Source, bound: QueueBound, clock: () => number) {
-    this.#source = source;
+  constructor(bound: QueueBound, clock: () => number, failed: (error: Error) => void) {
     this.queue = new RecordQueue(bound, clock);
+    this.failed = failed;
   }
 
-  /** accepted: where to begin; from then on, what was taken. Resolves and rejects as the source's start does. */
-  async start(
-    accepted: Positions,
-    { leads, failed }: { leads(): void; failed(error: Error): void },
-  ): Promise<void> {
-    await this.#source.start({
-      position: (topic, partition) => accepted.get(topic, partition),
-      accept: (records) => {
-        this.queue.push(
-          records.filter(({ topic, partition, offset }) => accepted.advance(topic, partition, offset + 1)),
-        );
-        this.#paused = this.queue.full;
-        return !this.#paused;
-      },
-      skipped: (topic, partition, offset) => {
-        if (accepted.advance(topic, partition, offset)) this.#skips.advance(topic, partition, offset);
-      },
-      leads,
-      failed,
-    });
+  /** Reading begins where the ledger stands, and what is taken is noted there. */
+  begin(ledger: OffsetLedger): void {
+    this.#ledger = ledger;
   }
 
-  /** The oldest records, up to `limit`; none when there is none for `waitMs`, or after `close`. */
-  async take(limit: number, waitMs: number): Promise<SourceRecord[]> {
-    const records = await this.queue.take(limit, waitMs);
-    if (this.#paused && this.queue.roomy) {
-      this.#paused = false;
-      this.#source.resume();
+  position(topic: string, partition: number): number | undefined {
+    return this.#ledger?.next('fetched', topic, partition);
+  }
+
+  take(run: RecordRun): Promise<void> | undefined {
+    this.#ledger?.advance('fetched', run.topic, run.partition, run.next);
+    this.queue.push(run);
+    if (!this.queue.full) return undefined;
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
+  }
+
+  /** The oldest runs, of up to `limit` records; none when there is none for `waitMs`, or after `close`. */
+  async next(limit: number, waitMs: number): Promise<RecordRun[]> {
+    const runs = await this.queue.take(limit, waitMs);
+    if (this.queue.roomy) {
+      this.#room?.resolve();
+      this.#room = undefined;
     }
-    return records;
+    return runs;
   }
 
   /** Takes nothing for a moment. */
-  async pause(waitMs: number): Promise<SourceRecord[]> {
-    const { promise, resolve } = Promise.withResolvers<SourceRecord[]>();
+  pause(waitMs: number): Promise<RecordRun[]> {
+    const { promise, resolve } = Promise.withResolvers<RecordRun[]>();
     setTimeout(() => resolve([]), Math.min(waitMs, PAUSE_MS));
     return promise;
   }
 
-  /** Offsets passed over count once every record handed over before them is applied: with the queue empty, all are. */
-  applySkips(read: Positions): void {
-    if (this.queue.length === 0) read.advanceTo(this.#skips.toOffsets());
-  }
-
-  /** Wakes whoever takes, now and from now on. */
+  /** Wakes whoever waits for runs, now and from now on. */
   close(): void {
     this.queue.close();
   }

@@ -1,7 +1,7 @@
 import { reasonOf } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
-import type { Offsets, Source, SourceRecord } from '../ports.ts';
-import type { Positions } from './positions.ts';
+import type { FollowedLog, PartitionRange, SourceRecord } from '../ports.ts';
+import type { OffsetLedger } from './offset-ledger.ts';
 
 /** The ends of the topics are asked for at most this often. */
 const LOOK_MS = 5_000;
@@ -19,9 +19,9 @@ export interface PartitionLag {
 
 export interface LagOptions {
   readonly graph: string;
-  readonly source: Pick<Source, 'ends'>;
-  /** Next offsets of what was applied. */
-  readonly read: Positions;
+  readonly eventLog: Pick<FollowedLog, 'ranges'>;
+  readonly topics: readonly string[];
+  readonly ledger: OffsetLedger;
   readonly log: Log;
   clock(): number;
 }
@@ -33,7 +33,7 @@ export class Lag {
   readonly #applied = new Map<string, number[]>();
   /** Time of the record applied last, by the log, epoch ms. */
   appliedAt: number | undefined;
-  #ends: Offsets = {};
+  #ranges: readonly PartitionRange[] = [];
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking = false;
 
@@ -54,30 +54,28 @@ export class Lag {
   /** By partition, in order; none before the first answer. Asks for the ends again where that is due. */
   byPartition(): PartitionLag[] {
     this.#look();
-    const { read, clock } = this.#options;
+    const { ledger, clock } = this.#options;
     const now = clock();
-    return Object.entries(this.#ends).flatMap(([topic, ends]) =>
-      Object.entries(ends).map(([name, end]) => {
-        const partition = Number(name);
-        const records = Math.max(0, end - (read.get(topic, partition) ?? 0));
-        const appliedAt = this.#applied.get(topic)?.[partition];
-        const age = appliedAt === undefined ? undefined : Math.max(0, now - appliedAt) / 1000;
-        return { topic, partition, records, seconds: records === 0 ? 0 : age };
-      }),
-    );
+    return this.#ranges.map((range) => {
+      const { topic, partition } = range;
+      const records = ledger.behind(range);
+      const appliedAt = this.#applied.get(topic)?.[partition];
+      const age = appliedAt === undefined ? undefined : Math.max(0, now - appliedAt) / 1000;
+      return { topic, partition, records, seconds: records === 0 ? 0 : age };
+    });
   }
 
   #look(): void {
-    const { graph, source, clock, log } = this.#options;
+    const { graph, eventLog, topics, clock, log } = this.#options;
     if (this.#looking || clock() - this.#lookedAt < LOOK_MS) return;
     this.#looking = true;
-    source
-      .ends()
+    eventLog
+      .ranges(topics)
       .then(
-        (ends) => {
-          this.#ends = ends;
+        (ranges) => {
+          this.#ranges = ranges;
         },
-        // The reader itself meets what is wrong with the topics; here only the figures are old.
+        // Whoever follows the log meets what is wrong with the topics; here only the figures are old.
         (error: unknown) =>
           log.debug({ graph, reason: reasonOf(error) }, 'where the topics end is not known'),
       )

@@ -1,23 +1,24 @@
-import type { SourceRecord } from '../ports.ts';
+import type { RecordRun, SourceRecord } from '../ports.ts';
 import type { Pace } from '../tuning.ts';
 
-/** Bytes a record is counted as beyond its key and value. */
-const RECORD_OVERHEAD_BYTES = 200;
+/** Bytes that a record, or a run without records, counts for beyond its key and value. */
+const OVERHEAD_BYTES = 200;
 
 export type QueueBound = Pick<Pace, 'queueBytes'>;
 
 /**
- * Records between the source and the updater, bounded in bytes: back-pressure. A full queue still takes what is
- * handed over with the call that filled it, so the bound is overshot by one hand-over at most.
+ * Runs of records between the log and the updater, bounded in bytes: back-pressure. A full queue still takes the run
+ * that fills it, so each partition overshoots the bound by one run at most.
  */
 export class RecordQueue {
-  /** When the oldest of the records last taken was handed over, epoch ms; undefined before any was. */
+  /** When the oldest of the records taken last arrived, epoch ms; undefined before any was taken. */
   takenSince: number | undefined;
   readonly #bound: QueueBound;
   readonly #clock: () => number;
-  #records: SourceRecord[] = [];
-  /** Hand-overs of which records are left, oldest first. */
-  readonly #arrivals: { readonly at: number; left: number }[] = [];
+  /** Oldest first, from `#first` on. */
+  #waiting: { run: RecordRun; readonly at: number }[] = [];
+  #first = 0;
+  #length = 0;
   #bytes = 0;
   #wake: (() => void) | undefined;
   #closed = false;
@@ -31,47 +32,51 @@ export class RecordQueue {
     return this.#bytes;
   }
 
+  /** Records that wait. */
   get length(): number {
-    return this.#records.length;
+    return this.#length;
   }
 
   get full(): boolean {
     return this.#bytes >= this.#bound.queueBytes;
   }
 
-  /** Room enough to go on after having been full: half the bound, so that pausing and resuming do not alternate. */
+  /** Room enough to go on after the queue was full: half the bound, so that pausing and resuming do not alternate. */
   get roomy(): boolean {
     return this.#bytes <= this.#bound.queueBytes / 2;
   }
 
-  push(records: readonly SourceRecord[]): void {
-    if (records.length > 0) this.#arrivals.push({ at: this.#clock(), left: records.length });
-    for (const record of records) {
-      this.#records.push(record);
-      this.#bytes += sizeOf(record);
-    }
+  push(run: RecordRun): void {
+    this.#waiting.push({ run, at: this.#clock() });
+    this.#length += run.records.length;
+    this.#bytes += sizeOf(run.records);
     this.#wake?.();
   }
 
-  /** The oldest records, up to `limit`; none when the queue stays empty for `waitMs` or is closed. */
-  async take(limit: number, waitMs: number): Promise<SourceRecord[]> {
-    if (this.#records.length === 0 && !this.#closed) await this.#arrival(waitMs);
-    const taken = this.#records.splice(0, limit);
-    for (const record of taken) this.#bytes -= sizeOf(record);
-    if (taken.length > 0) this.#leave(taken.length);
-    return taken;
-  }
-
-  #leave(taken: number): void {
-    this.takenSince = this.#arrivals[0]?.at;
-    for (let left = taken; left > 0; ) {
-      const [first] = this.#arrivals;
-      if (first === undefined) return;
-      const gone = Math.min(first.left, left);
-      left -= gone;
-      first.left -= gone;
-      if (first.left === 0) this.#arrivals.shift();
+  /**
+   * The oldest runs, of `limit` records together at most: the last run is split where that is needed. None when the
+   * queue stays empty for `waitMs` or is closed.
+   */
+  async take(limit: number, waitMs: number): Promise<RecordRun[]> {
+    if (this.#first === this.#waiting.length && !this.#closed) await this.#arrival(waitMs);
+    const taken: RecordRun[] = [];
+    let left = limit;
+    for (; this.#first < this.#waiting.length && left > 0; ) {
+      const waiting = this.#waiting[this.#first]!;
+      const [now, later] = split(waiting.run, left);
+      if (left === limit && now.records.length > 0) this.takenSince = waiting.at;
+      taken.push(now);
+      left -= now.records.length;
+      this.#length -= now.records.length;
+      this.#bytes -= sizeOf(now.records);
+      if (later) waiting.run = later;
+      else this.#first++;
     }
+    if (2 * this.#first >= this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#first);
+      this.#first = 0;
+    }
+    return taken;
   }
 
   /** Wakes whoever waits, now and from now on. */
@@ -81,21 +86,29 @@ export class RecordQueue {
   }
 
   #arrival(waitMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, waitMs);
-      this.#wake = done;
-      const forget = () => {
-        clearTimeout(timer);
-        this.#wake = undefined;
-      };
-      function done() {
-        forget();
-        resolve();
-      }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, waitMs);
+    this.#wake = resolve;
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.#wake = undefined;
     });
   }
 }
 
-function sizeOf(record: SourceRecord): number {
-  return RECORD_OVERHEAD_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0);
+/** The run's first `limit` records, and the rest of the run where there is one. */
+function split(run: RecordRun, limit: number): [RecordRun, RecordRun | undefined] {
+  const { records } = run;
+  const cut = records[limit];
+  if (cut === undefined) return [run, undefined];
+  return [
+    { ...run, records: records.slice(0, limit), next: cut.offset },
+    { ...run, records: records.slice(limit) },
+  ];
+}
+
+function sizeOf(records: readonly SourceRecord[]): number {
+  let bytes = records.length === 0 ? OVERHEAD_BYTES : 0;
+  for (const { key, value } of records) bytes += OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+  return bytes;
 }

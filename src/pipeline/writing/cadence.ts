@@ -1,5 +1,5 @@
+import type { PendingCommit } from '../reading/unwritten.ts';
 import type { Pace } from '../tuning.ts';
-import type { PendingCommit } from './pending-commit.ts';
 
 /** Behind: the newest record applied is older than this, and a batch of others waits. */
 const BEHIND_MS = 5_000;

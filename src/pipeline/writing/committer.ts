@@ -4,14 +4,15 @@ import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
 import type { Head, ModelIdentity } from '../../graph/head.ts';
 import type { Log } from '../../log.ts';
 import type { Counters } from '../counters.ts';
+import type { ImageKeeper } from '../loading/image.ts';
 import type { Measures } from '../measures.ts';
-import type { Message, Offsets, Sink } from '../ports.ts';
-import type { Overlay } from '../reading/overlay.ts';
+import type { Leadership, Message, Sink } from '../ports.ts';
+import type { OffsetLedger } from '../reading/offset-ledger.ts';
+import type { PendingCommit, Unwritten } from '../reading/unwritten.ts';
 import type { Checkpoint, CheckpointOptions, Trainer } from '../training/trainer.ts';
 import type { Publishing } from '../tuning.ts';
 import { Delivery } from './delivery.ts';
 import { Moves } from './moves.ts';
-import type { PendingCommit } from './pending-commit.ts';
 import type { Publisher } from './publish.ts';
 import type { Writer } from './writer.ts';
 
@@ -22,17 +23,14 @@ export interface CommitterOptions {
   readonly trainer: Trainer;
   readonly index: EntityIndex;
   readonly counters: Counters;
-  readonly overlay: Overlay;
+  readonly unwritten: Unwritten;
   readonly publisher: Publisher;
   readonly writer: Writer;
   readonly tuning: Publishing;
-  /** Resolves while this process may write; see `Source.confirm`. */
-  confirm(): Promise<void>;
-  /**
-   * Tells the log of what was just written. Before any of its vectors goes out: the group's note is then never behind
-   * the topic, and an older state of the store is always known for one.
-   */
-  tell(offsets: Offsets): Promise<void>;
+  /** Whether this process may write is asked here, and how far the store is told. */
+  readonly leadership: Pick<Leadership, 'confirm' | 'commit'>;
+  readonly image: Pick<ImageKeeper, 'outdated'>;
+  readonly ledger: OffsetLedger;
   /** For dead letters. */
   readonly sink: Sink;
   readonly log: Log;
@@ -59,7 +57,7 @@ export class Committer {
   /** When each commit not yet written was asked for, epoch ms. */
   readonly #writing: number[] = [];
   readonly #deadLetters: Delivery;
-  /** Of the commit written last, whose vectors are still read from it; and memory of those before. */
+  /** Rows of the commit written last, which the publisher reads, and memory of those before. */
   #floats: Float32Array | undefined;
   readonly #spare: SharedArrayBuffer[] = [];
 
@@ -84,25 +82,23 @@ export class Committer {
    * Gives how many vectors and tombstones it put into the outbox.
    * due: which vectors are among them, see `CheckpointOptions`.
    */
-  commit(
-    pending: PendingCommit,
-    offsets: Offsets,
-    due: Pick<CheckpointOptions, 'everything' | 'holdMs'>,
-  ): Promise<number> {
-    const { index, counters, overlay, trainer, writer, measures, clock } = this.#options;
+  commit(pending: PendingCommit, due: Pick<CheckpointOptions, 'everything' | 'holdMs'>): Promise<number> {
+    const { index, counters, ledger, trainer, writer, measures, clock } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
     // One of no records, as at a start, is none that a process which goes on would write.
     if (pending.records > 0) index.cut();
-    const number = overlay.close();
-    measures.asked(number);
+    measures.asked(pending.number);
+    // Looked up now: the index is at this commit, and ahead of it once the commit is written.
+    const named = [...new Set([...pending.due, ...pending.erasedEntities.values()])];
+    const namedRows = named.map((name) => index.find(name));
     const entities = [...pending.touched].flatMap((row) => {
       const record = index.record(row);
       return record ? [{ ...record }] : [];
     });
     const head = {
       ...{ rows: index.nextRow, freed: [...index.freed] },
-      offsets,
+      offsets: ledger.offsets('applied'),
       events: { ...counters.events },
       edges: { ...counters.edges },
       entities: index.counts(),
@@ -119,7 +115,9 @@ export class Committer {
     checkpoint.catch(() => undefined);
     this.#writing.push(asked);
     const written = this.#tail
-      .then(async () => this.#write(number, pending, entities, head, await checkpoint))
+      .then(async () =>
+        this.#write(pending, { names: named, rows: namedRows }, entities, head, await checkpoint),
+      )
       .finally(() => {
         this.#writing.shift();
       });
@@ -137,16 +135,29 @@ export class Committer {
   }
 
   async #write(
-    number: number,
     pending: PendingCommit,
+    named: Named,
     entities: readonly EntityRecord[],
     head: Omit<Head, 'format' | 'graph' | 'model' | 'step' | 'random' | 'outbox' | 'outboxParts'>,
     checkpoint: Checkpoint,
   ): Promise<number> {
-    const { graph, model, store, index, publisher, overlay, measures, clock } = this.#options;
+    const {
+      graph,
+      model,
+      store,
+      index,
+      publisher,
+      leadership,
+      image,
+      ledger,
+      unwritten,
+      writer,
+      measures,
+      clock,
+    } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
-    const { names, rows } = publisher.open ? this.#due(pending, checkpoint) : NONE;
-    await this.#options.confirm();
+    const { names, rows, places } = publisher.open ? this.#put(named, checkpoint) : NOTHING;
+    if (publisher.open) await leadership.confirm();
     const outbox = publisher.prepare(names);
     await store.commit({
       head: {
@@ -159,8 +170,8 @@ export class Committer {
         outboxParts: outbox.stored,
         ...head,
       },
-      edges: pending.edges.values(),
-      erasedEdges: pending.erasedEdges.values(),
+      edges: pending.changedEdges(),
+      erasedEdges: pending.erasedEdges(),
       entities,
       erasedEntities: [...pending.erasedEntities].map(([row, key]) => ({ key, row })),
       erasures: [...pending.erasures].map(([key, at]) => ({ key, at })),
@@ -169,50 +180,69 @@ export class Committer {
       outboxAdded: [...outbox.parts, ...outbox.moved],
       outboxCleared: outbox.cleared,
     });
-    const floats = this.#floats?.buffer;
-    if (floats instanceof SharedArrayBuffer) this.#spare.push(floats);
-    this.#floats = checkpoint.floats;
     this.commits++;
     this.writtenAt = clock();
     const size = { records: pending.records, vectors: names.length };
-    measures.commit(number, this.writtenAt - (this.writingSince ?? this.writtenAt), size);
+    measures.commit(pending.number, this.writtenAt - (this.writingSince ?? this.writtenAt), size);
     this.held = checkpoint.held;
     this.step = checkpoint.step;
     this.watermark = head.watermark;
-    overlay.written(number);
-    await this.#options.tell(head.offsets);
+    unwritten.written(pending.number);
+    ledger.advanceTo('committed', head.offsets);
+    // The image to start from is of a head that the store no longer has.
+    await image.outdated();
+    // Before any vector of this commit goes out: the group's note is then never behind the topic, and an older state of
+    // the store is always known for one.
+    if (publisher.open) await leadership.commit(head.offsets, writer.note(this.step));
     this.moves.add(checkpoint, index, model.dim);
-    publisher.add(outbox, { commit: number, since: pending.since, eventAt: eventsOf(rows, entities) });
+    const eventAt = eventsOf(rows, entities);
+    const { step, floats } = checkpoint;
+    publisher.add(
+      outbox,
+      { commit: pending.number, since: pending.since, rows, places, eventAt },
+      { step, floats },
+    );
+    // Only now does nobody read the rows of the commit before: their memory may be used for another.
+    const done = this.#floats?.buffer;
+    if (done instanceof SharedArrayBuffer) this.#spare.push(done);
+    this.#floats = floats;
     return names.length;
   }
 
-  /** What to publish: names put up, entities that are gone, and rows the trainer says are due. Each name once. */
-  #due({ due, erasedEntities }: PendingCommit, { rows, publish }: Checkpoint): Due {
+  /** What to publish: what is named, and the rows that the trainer says are due. Each name once. */
+  #put(named: Named, { rows: written, publish }: Checkpoint): Put {
     const { index } = this.#options;
-    const names = [...new Set([...due, ...erasedEntities.values()])];
-    const found: Rows = names.map((name) => index.find(name));
-    const named = new Set(names);
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i]!;
-      const name = publish[i] === 1 ? index.keyAt(row) : undefined;
-      // A row has a name of its own.
-      if (name === undefined || (named.size > 0 && named.has(name))) continue;
+    const names = [...named.names];
+    const rows = [...named.rows];
+    const places = names.map(() => -1);
+    const known = new Set(names);
+    for (let place = 0; place < written.length; place++) {
+      const row = written[place]!;
+      // Erased since this commit was asked for: the next one puts up the tombstone.
+      const name = publish[place] === 1 ? index.keyAt(row) : undefined;
+      if (name === undefined || (known.size > 0 && known.has(name))) continue;
       names.push(name);
-      found.push(row);
+      rows.push(row);
+      places.push(place);
     }
-    return { names, rows: found };
+    return { names, rows, places };
   }
 }
 
-type Rows = (number | undefined)[];
+type Rows = readonly (number | undefined)[];
 
-interface Due {
+/** Entities by name, and the row of each; undefined: gone. */
+interface Named {
   readonly names: readonly EntityKey[];
-  /** In the order of the names. */
   readonly rows: Rows;
 }
 
-const NONE: Due = { names: [], rows: [] };
+interface Put extends Named {
+  /** Where each is among the rows that the commit writes; −1: elsewhere in the store. */
+  readonly places: readonly number[];
+}
+
+const NOTHING: Put = { names: [], rows: [], places: [] };
 
 /** In the order of `rows`: time of the newest event that named each. entities: those that events named. */
 function eventsOf(rows: Rows, entities: readonly EntityRecord[]): Rows {

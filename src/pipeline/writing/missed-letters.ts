@@ -1,4 +1,4 @@
-import type { LogReader, Message, Offsets, Stretch } from '../ports.ts';
+import type { Message, Offsets, ReadableLog, Stretch } from '../ports.ts';
 import { readContent } from '../reading/record-content.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
 
@@ -22,10 +22,9 @@ export async function sendMissedLetters(
   send: (letters: readonly Message[]) => Promise<void>,
 ): Promise<void> {
   if (missed.length === 0) return;
-  const { topics, limits, deadLetter } = options;
-  const reader = options.reader();
+  const { reader, topics, limits, deadLetter } = options;
+  const reading = await reader.read(await held(reader, missed));
   try {
-    const reading = await reader.read(await held(reader, missed));
     for (const cursor of reading.cursors) {
       for (let records = await cursor.next(); records !== undefined; records = await cursor.next()) {
         const letters = records.flatMap((record) => {
@@ -37,12 +36,12 @@ export async function sendMissedLetters(
       }
     }
   } finally {
-    await reader.close();
+    await reading.close();
   }
 }
 
 /** What the log still holds of them. */
-async function held(reader: LogReader, stretches: readonly Stretch[]): Promise<Stretch[]> {
+async function held(reader: ReadableLog, stretches: readonly Stretch[]): Promise<Stretch[]> {
   const ranges = await reader.ranges([...new Set(stretches.map(({ topic }) => topic))]);
   return stretches.flatMap((stretch) => {
     const { topic, partition, until } = stretch;

@@ -1,9 +1,7 @@
 import { embeddingHeaders } from '../../../topics/embeddings.ts';
 import { reasonOf } from '../../errors/errors.ts';
-import type { StoredVector } from '../../graph/committed-rows.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import type { EntityIndex } from '../../graph/entity-index.ts';
-import type { GraphStore } from '../../graph/graph-store.ts';
+import type { GraphStore, StoredVector } from '../../graph/graph-store.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';
 import type { Log } from '../../log.ts';
 import type { ByCommit, Measures } from '../measures.ts';
@@ -23,9 +21,17 @@ const SWEEP = 2_000;
 const MANY = 10 * SWEEP;
 const LONG_SWEEP = 4 * SWEEP;
 
+/** The rows of a commit, [n, dim + 2], for as long as it is the last one: then their memory is used again. */
+export interface WrittenRows {
+  readonly commit: number;
+  readonly step: number;
+  readonly floats: Float32Array;
+}
+
 /**
- * Sends every vector in the outbox to the embeddings topic. Only names are kept: the vector is read from the store
- * when it is sent, so what goes out is committed, and a row that moves again while waiting is sent once.
+ * Sends every vector in the outbox to the embeddings topic. Vectors of the last commit are taken from its own rows,
+ * others from the store, so that what goes out is committed, memory stays bounded, and a row that moves again while it
+ * waits is sent once.
  */
 export class Publisher {
   /** Arrival of the oldest record behind a vector → acknowledged, ms. */
@@ -35,6 +41,7 @@ export class Publisher {
   open = false;
   readonly #waiting: Waiting;
   readonly #owed = new Owed();
+  #last: WrittenRows | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
   #failure: Error | undefined;
@@ -77,10 +84,10 @@ export class Publisher {
     return this.#waiting.cleared;
   }
 
-  /** From here on this process publishes: first what waited when its store was loaded. */
-  begin(): void {
+  /** From here on this process publishes: first what waited when its store was loaded. rowOf: of an entity as stored. */
+  begin(rowOf: (name: EntityKey) => number | undefined): void {
     this.open = true;
-    this.#sendAll(0, this.#waiting.load(0));
+    this.#sendAll(0, this.#waiting.load(0, rowOf));
   }
 
   /** What a commit with these vectors and tombstones writes of the outbox. Once it is written, `add` is given it. */
@@ -89,7 +96,8 @@ export class Publisher {
   }
 
   /** Puts what a commit left in the outbox up for sending. */
-  add(outbox: Outbox, sent: Sent): void {
+  add(outbox: Outbox, sent: Sent, written?: Omit<WrittenRows, 'commit'>): void {
+    this.#last = written && { commit: sent.commit, ...written };
     const again = this.#waiting.add(outbox, sent);
     this.#sendAll(sent.commit, outbox.names.length);
     this.#pay(again);
@@ -132,8 +140,8 @@ export class Publisher {
     const { clock, measures } = this.#options;
     const began = clock();
     const sweep = this.#waiting.take(this.#waiting.inQueue > MANY ? LONG_SWEEP : SWEEP);
-    const messages = await this.#messages(sweep);
-    await this.#delivery.send(messages, 'vectors');
+    const messages = this.#messages(sweep, await this.#vectors(sweep));
+    if (messages.length > 0) await this.#delivery.send(messages, 'vectors');
     const now = clock();
     for (const { since, eventAt } of sweep) {
       if (since === undefined) continue;
@@ -152,14 +160,36 @@ export class Publisher {
     }
   }
 
-  async #messages(sweep: readonly Due[]): Promise<Message[]> {
+  /** The committed vector of each: from the last commit's own rows, which are copied, or else from the store. */
+  async #vectors(sweep: readonly Due[]): Promise<(StoredVector | undefined)[]> {
+    const vectors = sweep.map((due) => this.#written(due));
+    const rows = sweep.flatMap(({ row }, i) => (row === undefined || vectors[i] ? [] : [row]));
+    if (rows.length === 0) return vectors;
+    const stored = await this.#options.store.readVectors(rows);
+    return sweep.map(({ row }, i) => vectors[i] ?? (row === undefined ? undefined : stored.get(row)));
+  }
+
+  #written({ commit, row, place }: Due): StoredVector | undefined {
+    const last = this.#last;
+    if (row === undefined || place < 0 || commit !== last?.commit) return undefined;
+    const { dim } = this.#options.header;
+    const { buffer, byteOffset } = last.floats;
+    const bytes = Buffer.from(new Uint8Array(buffer, byteOffset + place * (dim + 2) * 4, dim * 4));
+    return { bytes, step: last.step };
+  }
+
+  /**
+   * What to send of a sweep. An entity whose row was taken from it while the vector was read is left out: what the store
+   * holds on that row may be another entity's by now, and a tombstone or a vector of the new row waits behind.
+   */
+  #messages(sweep: readonly Due[], vectors: readonly (StoredVector | undefined)[]): Message[] {
     const { topic, header, writer } = this.#options;
     const { epoch, space, stepBase } = writer;
-    const vectors = await this.#stored(sweep);
     const at = this.#options.watermark();
     // Vectors of one step share their headers, which a sink then encodes once.
     const said = new Map<number, Message['headers']>();
-    return sweep.map(({ name }, i) => {
+    return sweep.flatMap(({ name, state }, i) => {
+      if (state === 'void') return [];
       const vector = vectors[i];
       const step = stepBase + (vector?.step ?? this.#options.step());
       let headers = said.get(step);
@@ -167,68 +197,13 @@ export class Publisher {
         headers = embeddingHeaders({ ...header, step, at, epoch, space });
         said.set(step, headers);
       }
-      return { topic, key: name, value: vector?.bytes ?? null, headers };
+      return [{ topic, key: name, value: vector?.bytes ?? null, headers }];
     });
   }
-
-  /** What the store holds of each. One whose row was handed out again while it was read is read once more. */
-  async #stored(sweep: readonly Due[]): Promise<(StoredVector | undefined)[]> {
-    const vectors = new Array<StoredVector | undefined>(sweep.length);
-    let left = sweep.map(({ name }, i) => ({ name, i }));
-    while (left.length > 0) {
-      const reused = new Set<number>();
-      const stopWatching = this.#options.index.watchReused(reused);
-      const found = await this.#read(left).finally(stopWatching);
-      left.forEach(({ i }, k) => {
-        vectors[i] = found[k]?.vector;
-      });
-      left = left.filter((_, k) => reused.has(found[k]?.row ?? -1));
-    }
-    return vectors;
-  }
-
-  /**
-   * The vector of each, and the row it was read from. The index is ahead of the store: an entity that is erased there, or
-   * has another row by now, is as it was until that is committed. Its tombstone, sent before, would be followed by its
-   * vector if the process died.
-   */
-  async #read(named: readonly { readonly name: EntityKey }[]): Promise<(Found | undefined)[]> {
-    const { store, index } = this.#options;
-    const vectors = await readVectors(
-      store,
-      named.map(({ name }) => index.find(name)),
-    );
-    const gone = named.filter((_, i) => vectors[i] === undefined);
-    if (gone.length === 0) return vectors;
-    const entities = await store.readEntities(gone.map(({ name }) => name));
-    const still = await readVectors(
-      store,
-      entities.map((entity) => entity?.row),
-    );
-    return vectors.map((vector) => vector ?? still.shift());
-  }
-}
-
-interface Found {
-  readonly row: number;
-  readonly vector: StoredVector;
-}
-
-/** In the order of `rows`; undefined where there is no row, or nothing in it. */
-async function readVectors(
-  store: GraphStore,
-  rows: readonly (number | undefined)[],
-): Promise<(Found | undefined)[]> {
-  const vectors = await store.readVectors(rows.filter((row) => row !== undefined));
-  return rows.map((row) => {
-    const vector = row === undefined ? undefined : vectors.get(row);
-    return row === undefined || vector === undefined ? undefined : { row, vector };
-  });
 }
 
 export interface PublisherOptions {
   readonly store: GraphStore;
-  readonly index: EntityIndex;
   readonly sink: Sink;
   /** Full name of the embeddings topic. */
   readonly topic: string;

@@ -2,7 +2,7 @@ import { UsageError } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey, typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import type { LogReader, SourceRecord } from '../ports.ts';
+import type { ReadableLog, SourceRecord } from '../ports.ts';
 
 /** How an embeddings topic differs from a store. */
 export interface Differing {
@@ -22,7 +22,7 @@ export interface Differing {
  * Memory: a byte for each row, and the keys that differ.
  */
 export async function differing(
-  reader: LogReader,
+  reader: ReadableLog,
   topic: string,
   store: GraphStore,
   index: EntityIndex,

@@ -1,13 +1,23 @@
 import type { EntityKey } from '../../graph/entity.ts';
+import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Log } from '../../log.ts';
-import type { Parts } from '../parts.ts';
 import { patiently } from '../patience.ts';
 import type { Offsets } from '../ports.ts';
+import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
+import type { Committer } from './committer.ts';
 import { missedBy, sendMissedLetters } from './missed-letters.ts';
 import { type Differing, differing } from './published.ts';
-import { sameTopics } from './same-topics.ts';
+import { sameTopics } from './topic-identity.ts';
 import type { Writer } from './writer.ts';
+
+/** A pipeline with nothing in hand that is not committed. */
+interface TakesOver {
+  readonly index: EntityIndex;
+  readonly ledger: OffsetLedger;
+  readonly writer: Writer;
+  readonly committer: Committer;
+}
 
 /**
  * Makes this process the graph's one writer, and `writer` what its commits say from now on. In this order:
@@ -18,33 +28,31 @@ import type { Writer } from './writer.ts';
  * @throws FatalError `fenced`, or `topic-remade` naming both topics and the way out.
  */
 export async function takeOver(
-  writer: Writer,
   options: UpdaterOptions,
-  { index, read, committer }: Pick<Parts, 'index' | 'read' | 'committer'>,
+  { index, ledger, writer, committer }: TakesOver,
+  stopping: AbortSignal,
 ): Promise<EntityKey[]> {
-  const { graph, source, sink, store, embeddingsTopic, log } = options;
+  const { graph, eventLog, leadership, sink, reader, store, topics, embeddingsTopic, log } = options;
   const { step, sendLetters } = committer;
   await sink.takeOver();
-  writer.topicIds = sameTopics(writer.topicIds, await source.topicIds());
-  const { offsets: committed, note } = await source.committed();
-  warnOfDifferences(graph, committed, read.toOffsets(), log);
+  const ids = await patiently(() => eventLog.topicIds([...topics.keys()]), stopping);
+  writer.topicIds = sameTopics(writer.topicIds, ids);
+  const { offsets: committed, note } = await leadership.committed();
+  warnOfDifferences(graph, committed, ledger.offsets('committed'), log);
   if (note !== undefined && writer.wrote(note, step)) {
     writer.epoch++;
     return [];
   }
 
-  const found = await patiently(source, async () => {
-    const reader = options.reader();
-    return differing(reader, embeddingsTopic, store, index).finally(() => reader.close());
-  });
+  const found = await patiently(() => differing(reader, embeddingsTopic, store, index), stopping);
   const { space = '', epoch } = found;
   // Where nobody left a note, the vectors themselves say whose they are.
   const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);
   writer.epoch = Math.max(writer.epoch, note?.epoch ?? 0, epoch) + 1;
   if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
   if (!own && found.records > 0) tell(graph, embeddingsTopic, found, writer, log);
-  const missed = own ? [] : missedBy(committed, read.toOffsets());
-  await patiently(source, () => sendMissedLetters(options, missed, sendLetters));
+  const missed = own ? [] : missedBy(committed, ledger.offsets('committed'));
+  await patiently(() => sendMissedLetters(options, missed, sendLetters), stopping);
   return found.keys;
 }
 

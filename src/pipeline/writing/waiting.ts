@@ -11,17 +11,27 @@ export interface Due {
   eventAt: number | undefined;
   /** Newest commit that moved it. */
   commit: number;
+  /** The entity's row as of that commit; undefined: the entity is gone, and a tombstone is sent. */
+  row: number | undefined;
+  /** Where the row is among the rows that the commit wrote; −1: elsewhere in the store. */
+  place: number;
   /** The stored part that it keeps. */
   part: OpenPart;
-  /** over: acknowledged, or moved again while in hand and then another one. */
-  state: 'waiting' | 'in hand' | 'over';
+  /**
+   * over: acknowledged, or moved again while in hand, and then another one waits. void: the same, and the row is not the
+   * entity's any more: what is read of the row now may be the vector of the row's next entity.
+   */
+  state: 'waiting' | 'in hand' | 'over' | 'void';
 }
 
 /** What a commit leaves to be sent. */
 export interface Sent {
   readonly commit: number;
   readonly since?: number | undefined;
-  /** In the order of the names: time of the newest event that named each, epoch ms. */
+  /** In the order of the names, as this and the next: see {@link Due}. */
+  readonly rows: readonly (number | undefined)[];
+  readonly places?: readonly number[];
+  /** Time of the newest event that named each, epoch ms. */
   readonly eventAt?: readonly (number | undefined)[];
 }
 
@@ -88,14 +98,13 @@ export class Waiting {
   }
 
   /** Puts up what a commit wrote. Gives how many vectors each earlier commit has no longer to wait for. */
-  add({ found, parts, moved }: Outbox, { commit, since, eventAt }: Sent): Map<number, number> {
+  add({ found, parts, moved }: Outbox, { commit, since, rows, places, eventAt }: Sent): Map<number, number> {
     const again = new Map<number, number>();
     let i = 0;
     for (const part of parts) {
       for (const name of part.names) {
-        const at = eventAt?.[i];
-        if (!this.#goesOn(found[i], { commit, eventAt: at, part }, again))
-          this.#append({ name, since, eventAt: at, commit, part, state: 'waiting' });
+        const put = { commit, eventAt: eventAt?.[i], row: rows[i], place: places?.[i] ?? -1, part };
+        if (!this.#goesOn(found[i], put, again)) this.#append({ name, since, ...put, state: 'waiting' });
         i++;
       }
     }
@@ -109,15 +118,15 @@ export class Waiting {
     return again;
   }
 
-  /** Puts up what was stored when this process began. Gives how many that are. */
-  load(commit: number): number {
+  /** Puts up what was stored when this process began. Gives how many that are. rowOf: the row of an entity as stored. */
+  load(commit: number, rowOf: (name: EntityKey) => number | undefined): number {
     const [again, before] = [new Map<number, number>(), this.size];
     for (const loaded of this.#loaded) {
       const part = this.#parts.take(loaded);
       for (const name of part.names) {
-        const unknown = { since: undefined, eventAt: undefined };
-        if (!this.#goesOn(this.#byName.get(name), { ...unknown, commit, part }, again))
-          this.#append({ name, ...unknown, commit, part, state: 'waiting' });
+        const put = { commit, eventAt: undefined, row: rowOf(name), place: -1, part };
+        if (!this.#goesOn(this.#byName.get(name), put, again))
+          this.#append({ name, since: undefined, ...put, state: 'waiting' });
       }
     }
     this.#loaded = [];
@@ -142,7 +151,7 @@ export class Waiting {
   acknowledged(): Map<number, number> {
     const by = new Map<number, number>();
     for (const due of this.#inHand) {
-      if (due.state === 'over') continue;
+      if (due.state !== 'in hand') continue;
       due.state = 'over';
       this.#byName.delete(due.name);
       this.#parts.release(due.part);
@@ -158,18 +167,20 @@ export class Waiting {
    */
   #goesOn(
     due: Due | undefined,
-    { commit, eventAt, part }: Pick<Due, 'commit' | 'eventAt' | 'part'>,
+    { commit, eventAt, row, place, part }: Pick<Due, 'commit' | 'eventAt' | 'row' | 'place' | 'part'>,
     again: Map<number, number>,
   ): boolean {
-    if (due === undefined || due.state === 'over') return false;
+    if (due?.state !== 'waiting' && due?.state !== 'in hand') return false;
     again.set(due.commit, (again.get(due.commit) ?? 0) + 1);
     this.#parts.release(due.part);
     if (due.state === 'in hand') {
-      due.state = 'over';
+      due.state = due.row === row ? 'over' : 'void';
       return false;
     }
     due.part = part;
     due.commit = commit;
+    due.row = row;
+    due.place = place;
     due.eventAt ??= eventAt;
     return true;
   }

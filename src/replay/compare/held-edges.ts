@@ -1,7 +1,6 @@
 import { type EdgeChange, type EdgeName, judge } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import type { LogReader, Offsets, PartitionRange, SourceRecord, Stretch } from '../../pipeline/ports.ts';
-import { Positions } from '../../pipeline/reading/positions.ts';
+import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import { Merge } from '../merge.ts';
 import {
   type CommonEntity,
@@ -12,17 +11,15 @@ import {
 
 /** The stretches of the log that neither store has read: each partition from the later offset to its end. */
 export function heldStretches(ranges: readonly PartitionRange[], read: readonly Offsets[]): Stretch[] {
-  const positions = new Positions();
-  for (const offsets of read) positions.advanceTo(offsets);
   return ranges.flatMap(({ topic, partition, low, high }) => {
-    const from = Math.max(low, positions.get(topic, partition) ?? low);
+    const from = Math.max(low, ...read.map((offsets) => offsets[topic]?.[partition] ?? low));
     return from < high ? [{ topic, partition, from, until: high }] : [];
   });
 }
 
 /** The first `limit` records of the stretches, in the order of a replay. read: adds the content to a record. */
 export async function readHeldRecords(
-  reader: LogReader,
+  reader: EventLog,
   stretches: readonly Stretch[],
   limit: number,
   read: (record: SourceRecord) => SourceRecord,

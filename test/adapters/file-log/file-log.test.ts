@@ -1,75 +1,21 @@
-import { appendFile, mkdtemp, readFile, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
 import { connect } from '../../../src/adapters/connect.ts';
-import { Collector, numbered, numbersOf, until } from '../../kafka/collector.ts';
-import { logConformance } from '../../kafka/log-conformance.ts';
+import { LogPartition } from '../../../src/adapters/file-log/partition.ts';
+import { readerConformance } from '../reader-conformance.ts';
 
-const fresh = () => mkdtemp(join(tmpdir(), 'twhin-log-'));
-const open = (dir: string) => connect({ brokers: [`file:${dir}`], clientId: 'test' });
-
-logConformance('file log', async () => open(await fresh()));
-
-describe('a writer that died', () => {
-  const read = async (dir: string, count: number): Promise<number[]> => {
-    const reader = new Collector();
-    const source = open(dir).source({ groupId: 'g', topics: ['t'] });
-    await source.start(reader);
-    await until('the records', () => reader.records.length >= count);
-    await source.stop();
-    return numbersOf(reader.records);
+readerConformance('the file log', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'twhin-reader-'));
+  const log = await connect({ brokers: [`file:${dir}`], clientId: 'test' });
+  return {
+    create: (topic, partitions) => log.admin().create([{ name: topic, partitions, configs: {} }]),
+    write: (topic, partition, values, timestamp) =>
+      new LogPartition(dir, topic, partition).append(
+        values.map((value) => ({ timestamp, key: null, value: Buffer.from(String(value)), headers: {} })),
+      ),
+    addPartitions: (topic, partitions) => log.admin().addPartitions(topic, partitions),
+    log: () => log.log(),
+    close: () => log.close(),
   };
-  const write = async (dir: string, count: number, from: number): Promise<void> => {
-    const sink = open(dir).sink();
-    await sink.publish(numbered('t', count, 1, from));
-    await sink.stop();
-  };
-  const made = async (): Promise<{ dir: string; file: string }> => {
-    const dir = await fresh();
-    await open(dir)
-      .admin()
-      .create([{ name: 't', partitions: 1, configs: {} }]);
-    await write(dir, 3, 0);
-    return { dir, file: join(dir, 't', '0.log') };
-  };
-
-  test.each([1, 7, 8, 30])(
-    'its last record less %i bytes is no record, and the next writer cuts it off',
-    async (bytes) => {
-      const { dir, file } = await made();
-      await truncate(file, (await readFile(file)).length - bytes);
-      expect(await read(dir, 2)).toEqual([0, 1]);
-      await write(dir, 1, 7);
-      expect(await read(dir, 3)).toEqual([0, 1, 7]);
-    },
-  );
-
-  test('bytes that are no record end the log', async () => {
-    const { dir, file } = await made();
-    const whole = await readFile(file);
-    await appendFile(file, Buffer.from([30, 0, 0, 0, 1, 2, 3, 4, ...new Uint8Array(30)]));
-    expect(await read(dir, 3)).toEqual([0, 1, 2]);
-    await write(dir, 1, 9);
-    expect((await readFile(file)).subarray(0, whole.length)).toEqual(whole);
-    expect(await read(dir, 4)).toEqual([0, 1, 2, 9]);
-  });
-
-  test('its lock is taken over', async () => {
-    const { dir, file } = await made();
-    // Larger than any process number.
-    await writeFile(`${file}.lock`, '99999999');
-    await write(dir, 1, 3);
-    expect(await read(dir, 4)).toEqual([0, 1, 2, 3]);
-  });
-
-  test('two writers at once lose nothing', async () => {
-    const { dir } = await made();
-    const sinks = [open(dir).sink(), open(dir).sink()];
-    await Promise.all(
-      Array.from({ length: 40 }, (_, n) => sinks[n % 2]?.publish(numbered('t', 5, 1, 3 + n * 5))),
-    );
-    const numbers = await read(dir, 203);
-    expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 203 }, (_, n) => n));
-  });
 });

@@ -5,7 +5,7 @@ import { connect } from '../../../src/adapters/connect.ts';
 import { realWorld } from '../../../src/cli/context.ts';
 import { type CatchUp, catchUp } from '../../../src/cli/replay/catch-up.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import type { LogReader } from '../../../src/pipeline/ports.ts';
+import type { EventLog } from '../../../src/pipeline/ports.ts';
 import { placeOf } from '../../../src/state/places.ts';
 import { type Place, place } from '../captured.ts';
 
@@ -42,15 +42,15 @@ afterEach(() => here.remove());
 
 /** Catches the store up through a reader that differs from the log's own; gives what it logged as warnings too. */
 async function caughtUp(
-  differing: (own: LogReader) => Partial<LogReader>,
+  differing: (own: EventLog) => Partial<EventLog>,
   maxLag = 1,
 ): Promise<{ read: number; left: number; warnings: string[] }> {
   const env = { KAFKA_BROKERS: `file:${join(here.folder, 'log')}`, TWHIN_STATE: join(here.folder, 'state') };
   const config = await loadConfig(env, here.folder, []);
   const graph = config.graphs.find(({ name }) => name === 'follow');
   if (graph === undefined) throw new Error('no graph follow');
-  const log = connect(config.kafka);
-  const own = log.reader();
+  const log = await connect(config.kafka);
+  const own = log.log();
   const warnings: string[] = [];
   const nothing = () => undefined;
   const options: CatchUp = {
@@ -63,7 +63,7 @@ async function caughtUp(
       reader: { ...bound(own), ...differing(own) },
     },
     log: { debug: nothing, info: nothing, warn: (_, message) => warnings.push(message), error: nothing },
-    surroundings: {
+    context: {
       output: { out: nothing, err: nothing, status: nothing, statusDone: nothing },
       world: realWorld,
     },
@@ -77,12 +77,13 @@ async function caughtUp(
 }
 
 /** Its methods as a plain object's. */
-function bound(own: LogReader): LogReader {
+function bound(own: EventLog): EventLog {
   return {
     ranges: (topics) => own.ranges(topics),
     offsetsAt: (topics, timeMs) => own.offsetsAt(topics, timeMs),
     topicIds: (topics) => own.topicIds(topics),
     read: (stretches) => own.read(stretches),
+    follow: (topics, follower) => own.follow(topics, follower),
     close: () => own.close(),
   };
 }
@@ -113,7 +114,7 @@ test('a store with an offset beyond the end of the topic is refused', async () =
 
 test('a store that read a topic with another id is refused', async () => {
   // The first pass writes down which topic it read.
-  const as = (id: string) => (): Partial<LogReader> => ({ topicIds: async () => ({ 'twhin.follow': id }) });
+  const as = (id: string) => (): Partial<EventLog> => ({ topicIds: async () => ({ 'twhin.follow': id }) });
   await caughtUp(as('A'));
   await expect(caughtUp(as('B'), 1_000_000)).rejects.toThrow(
     /^twhin\.follow was made again since shadow read it: its id was A and is B.*--into NAME/,
@@ -123,7 +124,7 @@ test('a store that read a topic with another id is refused', async () => {
 
 test('if as many records arrive as are read, a warning names the options that help', async () => {
   let more = 2;
-  const growing = (own: LogReader): Partial<LogReader> => ({
+  const growing = (own: EventLog): Partial<EventLog> => ({
     ranges: async (topics) => {
       const ranges = await own.ranges(topics);
       // After it was asked: this pass does not read it, the next one has to.

@@ -11,8 +11,8 @@ const EVENTS = 40;
 function worldWhere(publishing: () => void): World {
   return {
     ...realWorld,
-    connect: (settings, log) => {
-      const real = realWorld.connect(settings, log);
+    connect: async (settings, log) => {
+      const real = await realWorld.connect(settings, log);
       const sink = (): Sink => {
         const inner = real.sink();
         return {

@@ -7,9 +7,9 @@ export const PLACES = [
   'store.getMany',
   'sink.publish',
   'sink.takeOver',
-  'source.accept',
-  'source.commit',
-  'source.confirm',
+  'log.take',
+  'leadership.commit',
+  'leadership.confirm',
 ] as const;
 
 export type Place = (typeof PLACES)[number];
@@ -65,4 +65,4 @@ export function drawKill(dice: Dice, places: readonly Place[] = KILL_PLACES): Fa
   };
 }
 
-const KILL_PLACES: readonly Place[] = ['store.write', 'sink.publish', 'source.accept', 'source.commit'];
+const KILL_PLACES: readonly Place[] = ['store.write', 'sink.publish', 'log.take', 'leadership.commit'];

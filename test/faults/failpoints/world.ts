@@ -1,10 +1,10 @@
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Log } from '../../../src/adapters/connect.ts';
+import type { LogConnection } from '../../../src/adapters/connect.ts';
 import type { World } from '../../../src/cli/context.ts';
 import { FatalError } from '../../../src/errors/errors.ts';
 import type { Store } from '../../../src/graph/store.ts';
-import type { Sink, Source, SourceRecord } from '../../../src/pipeline/ports.ts';
+import type { EventLog, Leadership, RecordRun, Sink } from '../../../src/pipeline/ports.ts';
 import type { Failpoint, Place } from './plan.ts';
 
 export interface FaultyOptions {
@@ -18,7 +18,7 @@ export function faultyWorld(world: World, failpoints: readonly Failpoint[], opti
   const gate = new Gate(failpoints);
   return {
     ...world,
-    connect: (...args) => faultyLog(world.connect(...args), gate, options),
+    connect: async (...args) => faultyConnection(await world.connect(...args), gate, options),
     openStore: async (...args) => faultyStore(await world.openStore(...args), gate),
   };
 }
@@ -89,45 +89,54 @@ function faultyStore(store: Store, gate: Gate): Store {
   };
 }
 
-/** A proxy, so that what a log offers besides is there as well. */
-function faultyLog(log: Log, gate: Gate, { sessionTimeoutMs, tellReads }: FaultyOptions): Log {
+function faultyConnection(
+  connection: LogConnection,
+  gate: Gate,
+  { sessionTimeoutMs, tellReads }: FaultyOptions,
+): LogConnection {
   const session = sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs };
-  const source: Log['source'] = (options) =>
-    faultySource(log.source({ ...options, ...session }), gate, tellReads);
-  const sink: Log['sink'] = (...args) => faultySink(log.sink(...args), gate);
-  return new Proxy(log, {
-    get: (target, name) => {
-      if (name === 'source') return source;
-      if (name === 'sink') return sink;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+  return {
+    describe: connection.describe,
+    log: (options) => faultyLog(connection.log(options), gate, tellReads),
+    leadership: (options) => {
+      const leadership = connection.leadership({ ...options, ...session });
+      return leadership && faultyLeadership(leadership, gate);
     },
-  });
+    sink: (options) => faultySink(connection.sink(options), gate),
+    admin: () => connection.admin(),
+    close: () => connection.close(),
+  };
 }
 
-function faultySource(source: Source, gate: Gate, tellReads: boolean): Source {
-  const tell = ([first]: readonly SourceRecord[]) => {
-    if (tellReads && first) writeSync(2, `read ${first.topic}/${first.partition} ${first.offset}\n`);
+function faultyLog(log: EventLog, gate: Gate, tellReads: boolean): EventLog {
+  const tell = ({ topic, partition, records: [first] }: RecordRun) => {
+    if (tellReads && first) writeSync(2, `read ${topic}/${partition} ${first.offset}\n`);
   };
   return {
-    ends: () => source.ends(),
-    start: (reader) =>
-      source.start({
-        position: (...args) => reader.position(...args),
-        accept: (records) => {
-          tell(records);
-          return gate.aroundNow('source.accept', () => reader.accept(records));
+    ranges: (topics) => log.ranges(topics),
+    offsetsAt: (...args) => log.offsetsAt(...args),
+    topicIds: (topics) => log.topicIds(topics),
+    read: (stretches) => log.read(stretches),
+    follow: (topics, follower) =>
+      log.follow(topics, {
+        position: (...args) => follower.position(...args),
+        take: (run) => {
+          tell(run);
+          return gate.aroundNow('log.take', () => follower.take(run));
         },
-        skipped: (...args) => reader.skipped?.(...args),
-        leads: () => reader.leads?.(),
-        failed: (error) => reader.failed(error),
+        failed: (error) => follower.failed(error),
       }),
-    resume: () => source.resume(),
-    commit: (...args) => gate.around('source.commit', () => source.commit(...args)),
-    committed: () => source.committed(),
-    topicIds: () => source.topicIds(),
-    confirm: (...args) => gate.around('source.confirm', () => source.confirm(...args)),
-    stop: () => source.stop(),
+    close: () => log.close(),
+  };
+}
+
+function faultyLeadership(leadership: Leadership, gate: Gate): Leadership {
+  return {
+    join: (candidate) => leadership.join(candidate),
+    commit: (...args) => gate.around('leadership.commit', () => leadership.commit(...args)),
+    committed: () => leadership.committed(),
+    confirm: (...args) => gate.around('leadership.confirm', () => leadership.confirm(...args)),
+    stop: () => leadership.stop(),
   };
 }
 

@@ -1,29 +1,55 @@
 import { expect, test } from 'vitest';
-import type { SourceRecord } from '../../../src/pipeline/ports.ts';
+import type { RecordRun, SourceRecord } from '../../../src/pipeline/ports.ts';
 import { RecordQueue } from '../../../src/pipeline/reading/queue.ts';
 
 const record = (offset: number, value: number | null = 100, key: number | null = null): SourceRecord => ({
-  ...{ topic: 't', partition: 0, offset, timestamp: 0 },
+  topic: 't',
+  partition: 0,
+  offset,
+  timestamp: 0,
   key: key === null ? null : Buffer.alloc(key),
   value: value === null ? null : Buffer.alloc(value),
 });
-const offsets = (records: SourceRecord[]) => records.map(({ offset }) => offset);
+const run = (...records: SourceRecord[]): RecordRun => ({
+  topic: 't',
+  partition: 0,
+  records,
+  next: (records.at(-1)?.offset ?? -1) + 1,
+});
+const offsets = (runs: RecordRun[]) => runs.flatMap(({ records }) => records.map(({ offset }) => offset));
 
 test('gives records in order, at most as many as asked', async () => {
   const queue = new RecordQueue({ queueBytes: 10_000 }, Date.now);
-  queue.push([record(0), record(1), record(2)]);
-  queue.push([record(3)]);
+  queue.push(run(record(0), record(1), record(2)));
+  queue.push(run(record(3)));
   expect(offsets(await queue.take(3, 0))).toEqual([0, 1, 2]);
   expect(offsets(await queue.take(3, 0))).toEqual([3]);
   expect(await queue.take(3, 1)).toEqual([]);
 });
 
+test('gives the runs of one partition with the offsets that are read with them, split where it must', async () => {
+  const queue = new RecordQueue({ queueBytes: 10_000 }, Date.now);
+  // Offset 3 is no record, 5 and 6 are markers, and so is all of the second run.
+  queue.push({ ...run(record(1), record(2), record(4)), next: 7 });
+  queue.push({ ...run(), next: 9 });
+  const nexts = (runs: RecordRun[]) => runs.map(({ next }) => next);
+  const taken = [
+    await queue.take(1, 0),
+    await queue.take(1, 0),
+    await queue.take(1, 0),
+    await queue.take(1, 0),
+  ];
+  expect(taken.map(offsets)).toEqual([[1], [2], [4], []]);
+  expect(taken.map(nexts)).toEqual([[2], [4], [7], [9]]);
+  expect([queue.length, queue.bytes]).toEqual([0, 0]);
+});
+
 test('counts key, value and 200 bytes a record, and is roomy again at half', async () => {
   const queue = new RecordQueue({ queueBytes: 1_000 }, Date.now);
-  queue.push([record(0, 100, 20), record(1, null)]);
+  queue.push(run(record(0, 100, 20), record(1, null)));
   // 200 + 100 + 20, and 200
   expect([queue.bytes, queue.length, queue.full, queue.roomy]).toEqual([520, 2, false, false]);
-  queue.push([record(2, 280)]);
+  queue.push(run(record(2, 280)));
   expect([queue.bytes, queue.full]).toEqual([1_000, true]);
   await queue.take(1, 0);
   expect([queue.bytes, queue.full, queue.roomy]).toEqual([680, false, false]);
@@ -34,13 +60,13 @@ test('counts key, value and 200 bytes a record, and is roomy again at half', asy
 test('wakes whoever waits when records come, and when it is closed', async () => {
   const queue = new RecordQueue({ queueBytes: 1_000 }, Date.now);
   const waiting = queue.take(5, 60_000);
-  queue.push([record(0)]);
+  queue.push(run(record(0)));
   expect(offsets(await waiting)).toEqual([0]);
   const closing = queue.take(5, 60_000);
   queue.close();
   expect(await closing).toEqual([]);
   // Closed: what is there is still given, and nobody waits.
-  queue.push([record(1)]);
+  queue.push(run(record(1)));
   expect(offsets(await queue.take(5, 60_000))).toEqual([1]);
   expect(await queue.take(5, 60_000)).toEqual([]);
 });
@@ -49,10 +75,10 @@ test('knows when the oldest of what was taken last had come', async () => {
   const now = { ms: 100 };
   const queue = new RecordQueue({ queueBytes: 10_000 }, () => now.ms);
   expect(queue.takenSince).toBeUndefined();
-  queue.push([record(0), record(1)]);
+  queue.push(run(record(0), record(1)));
   now.ms = 200;
-  queue.push([]);
-  queue.push([record(2), record(3)]);
+  queue.push(run());
+  queue.push(run(record(2), record(3)));
   const since = async (limit: number) => {
     await queue.take(limit, 0);
     return queue.takenSince;
@@ -61,6 +87,6 @@ test('knows when the oldest of what was taken last had come', async () => {
   // Nothing taken says nothing new.
   now.ms = 300;
   expect(await since(1)).toBe(200);
-  queue.push([record(4)]);
+  queue.push(run(record(4)));
   expect(await since(9)).toBe(300);
 });

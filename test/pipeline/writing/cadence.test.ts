@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { PendingCommit } from '../../../src/pipeline/reading/unwritten.ts';
 import type { Pace } from '../../../src/pipeline/tuning.ts';
 import { Cadence } from '../../../src/pipeline/writing/cadence.ts';
-import { PendingCommit } from '../../../src/pipeline/writing/pending-commit.ts';
 
 const START = 1_700_000_000_000;
 const PACE: Pace = {
@@ -23,7 +23,7 @@ function setUp() {
   const after = (ms: number) => {
     now = START + ms;
   };
-  const pendingOf = (trained: number) => Object.assign(new PendingCommit(), { trained, records: trained });
+  const pendingOf = (trained: number) => Object.assign(new PendingCommit(1), { trained, records: trained });
   return { cadence, tuning, after, pendingOf };
 }
 

@@ -3,9 +3,10 @@ import { EntityIndex } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { Layout } from '../../../src/graph/layout.ts';
 import { Counters } from '../../../src/pipeline/counters.ts';
-import { Overlay } from '../../../src/pipeline/reading/overlay.ts';
+import { OffsetLedger } from '../../../src/pipeline/reading/offset-ledger.ts';
+import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
+import { soleLeadership } from '../../../src/pipeline/sole-leadership.ts';
 import { Committer } from '../../../src/pipeline/writing/committer.ts';
-import { PendingCommit } from '../../../src/pipeline/writing/pending-commit.ts';
 import { Publisher } from '../../../src/pipeline/writing/publish.ts';
 import { Writer } from '../../../src/pipeline/writing/writer.ts';
 import { MODEL, user } from '../../graph/graph-fixture.ts';
@@ -24,21 +25,24 @@ function setUp() {
   const store = new GraphStore(kept, new Layout(MODEL));
   const index = new EntityIndex(4);
   const rows = { a: index.add(A, 10), b: index.add(B, 20) };
-  const [trainer, sink, log, counters, overlay] = [
+  const [trainer, sink, log, counters, unwritten] = [
     new StandInTrainer(),
     new FaultySink(),
     keptLog(),
     new Counters(),
-    new Overlay(),
+    new Unwritten(),
   ];
   const now = { ms: 1_000 };
+  const ledger = new OffsetLedger(OFFSETS);
+  /** What was told of a commit, in order. */
+  const order: string[] = [];
   const clock = () => now.ms;
   const measures = keptMeasures();
   const writer = new Writer(undefined, 'leader', 'space');
   const tuning = { epsilon: 0.5, maxAgeMs: 9_000 };
   const publisher = new Publisher({
     writer,
-    ...{ store, index, sink, topic: 'vectors', log, clock, measures, failed: () => undefined },
+    ...{ store, sink, topic: 'vectors', log, clock, measures, failed: () => undefined },
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
     step: () => committer.step,
     watermark: () => committer.watermark,
@@ -52,20 +56,27 @@ function setUp() {
         trainer,
         index,
         counters,
-        overlay,
+        unwritten,
         publisher,
         sink,
         log,
         measures,
         clock,
       },
-      ...{ writer, tuning, confirm: async () => undefined, tell: async () => undefined },
+      writer,
+      tuning,
+      ledger,
+      leadership: {
+        ...soleLeadership,
+        commit: async () => void order.push('group'),
+      },
+      image: { outdated: async () => void order.push('image') },
     },
     undefined,
   );
   publisher.open = true;
-  const all = { kept, store, index, rows, trainer, sink, log, counters, overlay, publisher, committer };
-  return { ...all, now, measures, tuning, writer };
+  const all = { kept, store, index, rows, trainer, sink, log, counters, unwritten, publisher, committer };
+  return { ...all, now, measures, tuning, writer, ledger, order };
 }
 
 const edge = { lhs: A, relation: 'follows', rhs: B, at: 30, removed: false };
@@ -74,9 +85,8 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('Committer', () => {
   test('moves everything at once, as it stood when it was asked for', async () => {
-    const { store, index, rows, trainer, counters, overlay, committer, publisher, sink } = setUp();
-    const pending = new PendingCommit();
-    overlay.set('id', edge, edge);
+    const { store, index, rows, trainer, counters, unwritten, committer, publisher, sink } = setUp();
+    const pending = unwritten.open;
     pending.putEdge('id', edge);
     pending.touched.add(rows.a).add(rows.b);
     pending.erasures.set(user('gone'), 9);
@@ -85,7 +95,7 @@ describe('Committer', () => {
     counters.watermark = 30;
     const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
     trainer.checkpoints.push(checkpoint.promise);
-    const committed = committer.commit(pending, OFFSETS, DUE);
+    const committed = committer.commit(unwritten.close(), DUE);
     expect(committer.busy).toBe(true);
     // What comes after it was asked for is not in it.
     counters.events.consumed = 4;
@@ -126,21 +136,21 @@ describe('Committer', () => {
       30,
     ]);
     expect(publisher.size).toBe(1);
-    // Its entry in the overlay goes with the next reads.
-    overlay.prune();
-    expect(overlay.size).toBe(0);
+    // Its entry in the unwritten goes with the next reads.
+    unwritten.prune();
+    expect(unwritten.size).toBe(0);
     await sink.acknowledge();
     await publisher.drained();
-    await committer.commit(new PendingCommit(), OFFSETS, DUE);
+    await committer.commit(unwritten.close(), DUE);
     expect([(await store.head())?.outbox, await Array.fromAsync(store.outbox())]).toEqual([0, []]);
   });
 
   test('publishes by the epsilon and the age that count when it is asked for', async () => {
-    const { trainer, committer, now, tuning } = setUp();
-    await committer.commit(new PendingCommit(), OFFSETS, DUE);
+    const { trainer, committer, now, tuning, unwritten } = setUp();
+    await committer.commit(unwritten.close(), DUE);
     Object.assign(tuning, { epsilon: 0.01, maxAgeMs: 7_000 });
     now.ms = 2_000;
-    await committer.commit(new PendingCommit(), OFFSETS, { everything: true, holdMs: 70 });
+    await committer.commit(unwritten.close(), { everything: true, holdMs: 70 });
     expect(trainer.asked).toEqual([
       { now: 1_000, everything: false, holdMs: 0, epsilon: 0.5, maxAgeMs: 9_000 },
       { now: 2_000, everything: true, holdMs: 70, epsilon: 0.01, maxAgeMs: 7_000 },
@@ -148,10 +158,10 @@ describe('Committer', () => {
   });
 
   test('measures a commit from when it was asked for, and how far and long the vectors are that it puts up', async () => {
-    const { rows, trainer, committer, now, measures } = setUp();
+    const { rows, trainer, committer, now, measures, unwritten } = setUp();
     const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
     trainer.checkpoints.push(checkpoint.promise);
-    const committed = committer.commit(new PendingCommit(), OFFSETS, DUE);
+    const committed = committer.commit(unwritten.close(), DUE);
     expect([committer.writingSince, committer.writtenAt]).toEqual([1_000, undefined]);
     now.ms = 1_250;
     const vectors = { [rows.a]: [3, 4, 0, 0], [rows.b]: [0, 1, 0, 0] };
@@ -164,13 +174,13 @@ describe('Committer', () => {
   });
 
   test('puts up a tombstone for what is erased, and nothing for an entity that was erased meanwhile', async () => {
-    const { store, index, rows, trainer, committer } = setUp();
+    const { store, index, rows, trainer, committer, unwritten } = setUp();
     const vectors = { [rows.a]: [1, 0, 0, 0], [rows.b]: [0, 0, 0, 0] };
     trainer.checkpoints.push(Promise.resolve(checkpointOf({ vectors, publish: [rows.a] })));
-    const pending = new PendingCommit();
+    const pending = unwritten.open;
     pending.erasedEntities.set(rows.b, B);
     index.remove(B);
-    const committed = committer.commit(pending, OFFSETS, DUE);
+    const committed = committer.commit(unwritten.close(), DUE);
     // The next commit will hold this erasure, and its tombstone.
     index.remove(A);
     expect(await committed).toBe(1);
@@ -179,10 +189,10 @@ describe('Committer', () => {
   });
 
   test('writes nothing before its dead letters are acknowledged, however long that takes', async () => {
-    const { store, committer, sink, log } = setUp();
-    const pending = new PendingCommit();
+    const { store, committer, sink, log, unwritten } = setUp();
+    const pending = unwritten.open;
     pending.putDeadLetter(letter);
-    const committed = committer.commit(pending, OFFSETS, DUE);
+    const committed = committer.commit(unwritten.close(), DUE);
     await sink.outOfReach();
     expect(await store.head()).toBeUndefined();
     await sink.acknowledge();
@@ -195,27 +205,31 @@ describe('Committer', () => {
   });
 
   test('writes commits in the order asked for, one after the other', async () => {
-    const { store, committer, sink } = setUp();
-    const pending = new PendingCommit();
+    const { ledger, store, committer, sink, unwritten } = setUp();
+    const pending = unwritten.open;
     pending.putDeadLetter(letter);
-    const first = committer.commit(pending, { t: { '0': 1 } }, DUE);
-    const second = committer.commit(new PendingCommit(), { t: { '0': 2 } }, DUE);
+    ledger.advance('applied', 't', 0, 1);
+    const first = committer.commit(unwritten.close(), DUE);
+    ledger.advance('applied', 't', 0, 2);
+    const second = committer.commit(unwritten.close(), DUE);
     await sink.next();
     await turn();
     expect([committer.commits, await store.head()]).toEqual([0, undefined]);
     await sink.acknowledge();
     await first;
-    expect((await store.head())?.offsets).toEqual({ t: { '0': 1 } });
+    expect((await store.head())?.offsets).toEqual({ ...OFFSETS, t: { '0': 1 } });
+    expect(ledger.next('committed', 't', 0)).toBe(1);
     expect(committer.busy).toBe(true);
     await second;
-    expect((await store.head())?.offsets).toEqual({ t: { '0': 2 } });
+    expect((await store.head())?.offsets).toEqual({ ...OFFSETS, t: { '0': 2 } });
+    expect(ledger.next('committed', 't', 0)).toBe(2);
   });
 
   test('stopped while its dead letters wait, it fails and leaves the store as it was', async () => {
-    const { store, committer, sink } = setUp();
-    const pending = new PendingCommit();
+    const { store, committer, sink, unwritten } = setUp();
+    const pending = unwritten.open;
     pending.putDeadLetter(letter);
-    const committed = committer.commit(pending, OFFSETS, DUE);
+    const committed = committer.commit(unwritten.close(), DUE);
     committed.catch(() => undefined);
     await sink.outOfReach();
     await turn();
@@ -225,31 +239,32 @@ describe('Committer', () => {
     expect(await store.head()).toBeUndefined();
   });
 
+  test('once it is written, the image to start from goes, the group is told, and only then vectors go out', async () => {
+    const { committer, unwritten, trainer, rows, order, sink, store } = setUp();
+    const vectors = { [rows.a]: [1, 0, 0, 0] };
+    trainer.checkpoints.push(Promise.resolve(checkpointOf({ vectors, publish: [rows.a] })));
+    const publish = sink.publish.bind(sink);
+    sink.publish = async (messages) => {
+      order.push('vectors');
+      await publish(messages);
+    };
+    expect(await store.head()).toBeUndefined();
+    await committer.commit(unwritten.close(), DUE);
+    await sink.acknowledge();
+    expect(order).toEqual(['image', 'group', 'vectors']);
+  });
+
   test('after one that failed, writes none', async () => {
-    const { store, kept, committer, publisher, trainer, rows } = setUp();
+    const { store, kept, committer, publisher, trainer, rows, unwritten } = setUp();
     kept.dieAfter(0, false);
     trainer.checkpoints.push(
       Promise.resolve(checkpointOf({ vectors: { [rows.a]: [1, 0, 0, 0] }, publish: [rows.a] })),
     );
-    const first = committer.commit(new PendingCommit(), OFFSETS, DUE);
-    const second = committer.commit(new PendingCommit(), OFFSETS, DUE);
+    const first = committer.commit(unwritten.close(), DUE);
+    const second = committer.commit(unwritten.close(), DUE);
     await expect(first).rejects.toThrow('killed');
     kept.dieAfter(9, false);
     await expect(second).rejects.toThrow('killed');
     expect([await store.head(), publisher.size, committer.commits]).toEqual([undefined, 0, 0]);
   });
-});
-
-test('a pending commit holds what is last said of an edge, and counts what it holds', () => {
-  const pending = new PendingCommit();
-  pending.putEdge('x', edge);
-  pending.eraseEdge('x', edge);
-  pending.putEdge('y', edge);
-  pending.eraseEdge('y', edge);
-  pending.putEdge('y', edge);
-  expect([[...pending.edges.keys()], [...pending.erasedEdges.keys()]]).toEqual([['y'], ['x']]);
-  pending.putDeadLetter(letter);
-  pending.putDeadLetter({ ...letter, value: null });
-  pending.erasures.set(A, 1);
-  expect([pending.held, pending.deadLetterBytes]).toEqual([5, 3]);
 });

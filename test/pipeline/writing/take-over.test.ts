@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
+import type { ReadableLog } from '../../../src/pipeline/ports.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
 import { keptLog } from '../faulty-sink.ts';
 import { MemoryLog } from '../memory-log.ts';
@@ -71,12 +72,12 @@ describe('taking over', () => {
     await caughtUp(log, new MemoryStore());
     const gone = () => Promise.reject(new RetryableError('broker-unreachable', 'no broker answers'));
     let failures = 0;
-    const reader = () => {
-      const inner = embeddingsReader(log);
-      // At first when asked for the ends, then in the middle of reading.
-      if (++failures === 1) return { ...inner, ranges: gone };
-      const cut = { cursors: [{ stretch: NO_STRETCH, next: gone }], close: async () => undefined };
-      return failures === 2 ? { ...inner, read: async () => cut } : inner;
+    const inner = embeddingsReader(log);
+    const cut = { cursors: [{ stretch: NO_STRETCH, next: gone }], close: async () => undefined };
+    // At first when asked for the ends, then in the middle of reading.
+    const reader: ReadableLog = {
+      ranges: (topics) => (++failures === 1 ? gone() : inner.ranges(topics)),
+      read: async (stretches) => (failures === 2 ? cut : inner.read(stretches)),
     };
     const store = new MemoryStore();
     await caughtUp(log, store, { space: 'second', reader });
@@ -147,16 +148,14 @@ describe('taking over', () => {
   test('leaves its note with the group before anything goes out that the note does not cover', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 100);
-    const [plainSource, plainSink] = [log.source.bind(log), log.sink.bind(log)];
-    log.source = (handOver) => {
-      const source = plainSource(handOver);
-      const soon = source.commit;
-      const commit: typeof soon = async (offsets, note) => {
+    const [plainLeadership, plainSink] = [log.leadership.bind(log), log.sink.bind(log)];
+    log.leadership = () => ({
+      ...plainLeadership(),
+      commit: async (offsets, note) => {
         await new Promise((resolve) => setTimeout(resolve, 5));
-        await soon(offsets, note);
-      };
-      return Object.assign(source, { commit });
-    };
+        await plainLeadership().commit(offsets, note);
+      },
+    });
     const ahead: string[] = [];
     let reached = false;
     log.sink = () => ({
@@ -232,10 +231,10 @@ describe('taking over', () => {
     const log = new MemoryLog();
     follows(log, 'a', 100);
     const store = new MemoryStore();
-    const plain = log.source.bind(log);
+    const plain = log.leadership.bind(log);
     let confirmed = 0;
-    log.source = (handOver) => ({
-      ...plain(handOver),
+    log.leadership = () => ({
+      ...plain(),
       confirm: async () => {
         // The first is the claim of the epoch.
         if (++confirmed > 2) throw new FatalError('fenced', 'another process took over');
@@ -249,15 +248,12 @@ describe('taking over', () => {
 });
 
 describe('a standby', () => {
-  /** A log whose group gives a reader its turn when told to. */
+  /** A log whose group makes a process its leader when told to. */
   function waitingLog(): MemoryLog & { turn(): void } {
     const turn = Promise.withResolvers<void>();
     const log = Object.assign(new MemoryLog(), { turn: turn.resolve });
-    const plain = log.source.bind(log);
-    log.source = (handOver) => {
-      const source = plain(handOver);
-      return { ...source, start: (reader) => turn.promise.then(() => source.start(reader)) };
-    };
+    const plain = log.leadership.bind(log);
+    log.leadership = () => ({ ...plain(), join: () => turn.promise });
     return log;
   }
 

@@ -1,28 +1,27 @@
 /** An instant on both clocks: the monotonic one, and the wall's, which also goes on while a machine is suspended. */
-interface Moment {
+export interface Moment {
   readonly monotonicMs: number;
   readonly wallMs: number;
 }
 
+export function moment(): Moment {
+  return { monotonicMs: performance.now(), wallMs: Date.now() };
+}
+
 interface Waiter {
-  /** Asked from then on, on the monotonic clock; absent where any request within the lease will do. */
+  /** Answered only by a renewal sent from then on, on the monotonic clock; absent where any renewal within the lease does. */
   readonly sinceMs?: number;
   resolve(): void;
   reject(error: Error): void;
 }
 
-/** The requests by which a member stays in its group. */
-export type Renewal = 'Heartbeat' | 'SyncGroup';
-
 /**
- * How long a member of a group may go on without asking: while the broker, as far as its last answer tells, can't yet
- * have given the group to another. Counted from when the renewal was sent, not from when its answer was seen: a
- * process may be frozen in between.
+ * How long a leader may go on without asking: while the broker, as far as its last answer tells, can't yet have given
+ * the group to another. Counted from when the renewal was sent, not from when its answer was seen: a process may be
+ * frozen in between.
  */
 export class Lease {
   readonly #leaseMs: number;
-  /** Answers not yet known to be good. */
-  readonly #answered = new Map<Renewal, Moment>();
   readonly #waiters = new Set<Waiter>();
   /** When the last good renewal was sent. */
   #sent: Moment | undefined;
@@ -41,33 +40,24 @@ export class Lease {
     return Math.max(now.monotonicMs - this.#sent.monotonicMs, now.wallMs - this.#sent.wallMs);
   }
 
-  /** A renewal sent so long ago has its answer, good or not. */
-  answered(renewal: Renewal, durationMs: number): void {
-    const { monotonicMs, wallMs } = moment();
-    // A millisecond more, since the duration is in whole ones.
-    const sinceMs = durationMs + 1;
-    this.#answered.set(renewal, { monotonicMs: monotonicMs - sinceMs, wallMs: wallMs - sinceMs });
-  }
-
-  /** The last answer to it was good. */
-  renewed(renewal: Renewal): void {
-    this.#sent = this.#answered.get(renewal) ?? this.#sent;
+  /** A renewal that was sent at `sent` has a good answer. */
+  renewed(sent: Moment): void {
+    this.#sent = sent;
     this.#settle();
   }
 
-  /** This process is the group's reader from now on. */
+  /** This process leads from now on. */
   open(): void {
     this.#open = true;
     this.#settle();
   }
 
-  /** For now it isn't known to be; what waits goes on waiting. */
+  /** For now this process isn't known to lead; what waits goes on waiting. */
   close(): void {
     this.#open = false;
-    this.#answered.clear();
   }
 
-  /** There will be no other session. Who waits, and whoever asks later, gets the error. */
+  /** This process will not lead any more. Whoever waits, and whoever asks later, gets the error. */
   end(error: Error): void {
     this.close();
     this.#end = error;
@@ -76,13 +66,13 @@ export class Lease {
   }
 
   /**
-   * Resolves while the lease lasts, else at the next good renewal. fresh: one sent after this call.
+   * Resolves while the lease lasts, else at the next good renewal. fresh: at one sent after this call.
    * @throws what `end` was given.
    */
   confirm(fresh: boolean): Promise<void> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiters.add({ ...(fresh ? { sinceMs: performance.now() } : {}), resolve, reject });
+    this.#waiters.add(fresh ? { sinceMs: performance.now(), resolve, reject } : { resolve, reject });
     this.#settle();
     return promise;
   }
@@ -97,8 +87,4 @@ export class Lease {
       }
     }
   }
-}
-
-function moment(): Moment {
-  return { monotonicMs: performance.now(), wallMs: Date.now() };
 }

@@ -77,13 +77,6 @@ export class ByteWriter {
     this.at += bytes.length;
   }
 
-  /** Null or text behind its length as an i16, -1 for null. */
-  nullableText(text: string | null): void {
-    const length = text === null ? -1 : Buffer.byteLength(text);
-    this.int16(length);
-    if (text !== null) this.#text(text, length);
-  }
-
   #text(text: string, length: number): void {
     this.reserve(length);
     const { bytes, at } = this;

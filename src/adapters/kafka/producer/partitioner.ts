@@ -1,24 +1,17 @@
-import { type ICustomPartitioner, Partitioners } from 'kafkajs';
-
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
 /** Keys of ASCII text are laid out here to be hashed; a longer one gets a buffer of its own. */
 const scratch = new Uint8Array(256);
 
-/**
- * Chooses as kafkajs's DefaultPartitioner does, and Java's: by the hash of a message's key, or as the message says.
- * kafkajs makes a buffer of each key and multiplies big integers, which takes seven times as long
- * (`bench/records.ts`). A message without a key is left to it.
- */
-export function keyPartitioner(): ReturnType<ICustomPartitioner> {
-  const byKafkajs = Partitioners.DefaultPartitioner();
-  return (choice) => {
-    const { key, partition } = choice.message;
-    if (partition !== undefined && partition !== null) return partition;
-    if (key === undefined || key === null) return byKafkajs(choice);
-    return (hashOf(key) & 0x7fffffff) % choice.partitionMetadata.length;
-  };
+/** Chooses as Java's client does, by the hash of a message's key; messages without a key go to each partition in turn. */
+export function keyPartitioner(): (
+  key: string | Uint8Array | null | undefined,
+  partitions: number,
+) => number {
+  let turn = 0;
+  return (key, partitions) =>
+    key === undefined || key === null ? turn++ % partitions : (hashOf(key) & 0x7fffffff) % partitions;
 }
 
 /** {@link murmur2} of a key's bytes, which are UTF-8 where it is text. */

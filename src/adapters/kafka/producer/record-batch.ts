@@ -1,14 +1,14 @@
+import { crc32c } from '@platformatic/kafka';
 import { ByteWriter, type Part, sizedBytes, varintBytes } from './byte-writer.ts';
-import { crc32c } from './crc32c.ts';
 
-/** A record as kafkajs hands it over to be encoded. */
+/** A record to be encoded. */
 export interface PlainRecord {
   readonly key?: Part;
   readonly value?: Part;
-  readonly headers?: PlainHeaders | undefined;
+  readonly headers?: PlainHeaders;
 }
 
-export type PlainHeaders = Readonly<Record<string, Part | readonly Part[]>>;
+export type PlainHeaders = Readonly<Record<string, Part>>;
 
 export interface PlainBatch {
   readonly records: readonly PlainRecord[];
@@ -25,7 +25,7 @@ const TRANSACTIONAL = 16;
 const NONE: PlainHeaders = {};
 
 /**
- * Writes a batch as kafkajs makes it, without compression:
+ * Writes a batch without compression:
  *
  *     base offset i64 0 | length i32 | leader epoch i32 0 | magic i8 | crc u32 of all behind it
  *     attributes i16 | last offset delta i32 | first, max timestamp i64 | producer id i64, epoch i16, first sequence i32
@@ -51,7 +51,7 @@ export function writeBatch(writer: ByteWriter, batch: PlainBatch): void {
   writer.int32(records.length);
   writeRecords(writer, records);
   writer.bytes.writeInt32BE(writer.at - lengthAt - 4, lengthAt);
-  writer.bytes.writeUInt32BE(crc32c(writer.bytes, checked, writer.at), crcAt);
+  writer.bytes.writeUInt32BE(crc32c(writer.bytes.subarray(checked, writer.at)), crcAt);
 }
 
 /**
@@ -80,20 +80,14 @@ export function writeRecords(writer: ByteWriter, records: readonly PlainRecord[]
   }
 }
 
-/** Their count; of each name length, name, value length, value; one with several values is as many. */
+/** Their count; of each header name length, name, value length, value. */
 function encodeHeaders(headers: PlainHeaders): Uint8Array {
   const writer = new ByteWriter(256);
   const all = Object.entries(headers);
-  writer.varint(all.reduce((count, [, of]) => count + (isList(of) ? of.length : 1), 0));
-  for (const [name, of] of all) {
-    for (const each of isList(of) ? of : [of]) {
-      writer.part(name);
-      writer.part(each);
-    }
+  writer.varint(all.length);
+  for (const [name, value] of all) {
+    writer.part(name);
+    writer.part(value);
   }
   return writer.written();
-}
-
-function isList(of: Part | readonly Part[]): of is readonly Part[] {
-  return Array.isArray(of);
 }

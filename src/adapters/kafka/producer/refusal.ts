@@ -1,4 +1,5 @@
-import { RetryableError, reasonOf } from '../../../errors/errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
+import { protocolError, reasonsOf } from '../failure.ts';
 
 /** What was sent, and as whom. */
 export interface Sent {
@@ -58,17 +59,9 @@ export interface Refusal {
 export function refusalOf(error: unknown, sent: Sent): Refusal | undefined {
   const remedy = REMEDIES[protocolError(error) ?? ''];
   if (remedy === undefined) return undefined;
-  const message = `the brokers refused what was sent to ${sent.topic}: ${reasonOf(error)}; ${remedy.what(sent)}`;
+  const message = `the brokers refused what was sent to ${sent.topic}: ${reasonsOf(error)}; ${remedy.what(sent)}`;
   return {
     error: new RetryableError('refused', message, { cause: error }),
     waits: remedy.waits ?? false,
   };
-}
-
-/** Kafka's name of the innermost error, which kafkajs wraps in what its retries say. */
-function protocolError(error: unknown): string | undefined {
-  for (let inner = error; inner instanceof Error; inner = inner.cause) {
-    if ('type' in inner && typeof inner.type === 'string') return inner.type;
-  }
-  return undefined;
 }

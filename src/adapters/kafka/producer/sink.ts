@@ -1,10 +1,9 @@
-import type { Kafka } from 'kafkajs';
 import { RetryableError } from '../../../errors/errors.ts';
 import type { Message, Sink } from '../../../pipeline/ports.ts';
-import { KafkaAdmin } from '../admin.ts';
-import { createKafka, type KafkaSettings, type LogLine } from '../client.ts';
+import { Brokers } from '../brokers.ts';
+import type { KafkaSettings, LogLine } from '../settings.ts';
 import { type Fence, FencedProducer } from './fenced-producer.ts';
-import { type ProducerOptions, TopicProducer } from './producer.ts';
+import { type ProducerOptions, TopicProducer } from './topic-producer.ts';
 
 export interface SinkOptions {
   /** A message not acknowledged for about this long is given up. */
@@ -13,34 +12,23 @@ export interface SinkOptions {
   readonly fenced?: Fence;
 }
 
-/** For the fenced topic: kafkajs gives up within seconds, and what a new connection is told decides. */
-const FENCED_RETRY = { retries: 5, initialRetryTime: 20, maxRetryTime: 1000, factor: 0.2, multiplier: 2 };
+const GIVE_UP_MS = 30_000;
 
 /** Publishes to any number of topics, each through a producer of its own. */
 export class KafkaSink implements Sink {
   readonly #settings: KafkaSettings;
   readonly #giveUpMs: number;
   readonly #log: LogLine;
-  readonly #kafka: Kafka;
   readonly #fenced: FencedProducer | undefined;
-  readonly #admin: KafkaAdmin;
   readonly #stopping = new AbortController();
   readonly #producers = new Map<string, Pick<TopicProducer, 'send' | 'close'>>();
 
-  constructor(settings: KafkaSettings, options: SinkOptions, log: LogLine) {
+  constructor(settings: KafkaSettings, { giveUpMs = GIVE_UP_MS, fenced }: SinkOptions, log: LogLine) {
     this.#settings = settings;
-    this.#giveUpMs = options.giveUpMs ?? 30_000;
+    this.#giveUpMs = giveUpMs;
     this.#log = log;
-    // Through an outage with one identity, by which the broker knows what it already has. Finding the brokers again
-    // is tried for as long: kafkajs gives a send up, with its identity, once that fails.
-    const retries = Math.ceil(this.#giveUpMs / 1000);
-    const retry = { retries, initialRetryTime: 100, maxRetryTime: 1000, factor: 0.2, multiplier: 2 };
-    this.#kafka = createKafka(settings, log, retry);
-    this.#admin = new KafkaAdmin(settings, log);
-    const { fenced } = options;
     if (fenced !== undefined) {
-      const impatient = createKafka(settings, log, FENCED_RETRY);
-      this.#fenced = new FencedProducer(fenced, { ...this.#producerOptions(), kafka: impatient });
+      this.#fenced = new FencedProducer(fenced, this.#producerOptions());
       this.#producers.set(fenced.topic, this.#fenced);
     }
   }
@@ -64,7 +52,6 @@ export class KafkaSink implements Sink {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all([...this.#producers.values()].map((producer) => producer.close()));
-    await this.#admin.close();
   }
 
   #to(topic: string): Pick<TopicProducer, 'send' | 'close'> {
@@ -79,11 +66,9 @@ export class KafkaSink implements Sink {
 
   #producerOptions(): ProducerOptions {
     return {
-      kafka: this.#kafka,
-      admin: this.#admin,
+      settings: this.#settings,
+      brokers: new Brokers(this.#settings),
       log: this.#log,
-      address: this.#settings.brokers.join(','),
-      user: this.#settings.sasl?.username,
       giveUpMs: this.#giveUpMs,
       stopping: this.#stopping.signal,
     };

@@ -1,27 +1,29 @@
+import { crc32c } from '@platformatic/kafka';
 import { FatalError, reasonOf } from '../../../errors/errors.ts';
 import type { SourceRecord } from '../../../pipeline/ports.ts';
 import { safeOffset } from '../offset.ts';
-import { type RecordPlace, readRecords } from './batch-records.ts';
-import { decompress } from './codecs.ts';
+import { decompressed } from './codecs.ts';
+import { BatchRecords, type RecordPlace } from './records.ts';
 
 /*
- * A record batch, big-endian; length counts what follows it. Records are compressed together.
+ * A record batch, big-endian; length counts what follows it, crc (CRC-32C) covers what follows it. Records are
+ * compressed together.
  *
  *   0     8       12     16     17   21          23    27     35    43        51     53        57     61
  *   base  length  epoch  magic  crc  attributes  last  first  max   producer  epoch  sequence  count  records
  *   i64   i32     i32    i8     u32  u16         i32   i64    i64   i64       i16    i32       i32
  *   offset                                       delta ms     ms
- *
- * Read here and not by kafkajs, which lets records of an aborted transaction through where a fetch begins inside two of
- * them (`consumer/filterAbortedMessages.js` takes one from the list for each record), stays for ever before a batch
- * that compaction emptied, and overflows the stack at a batch of many small records (`push(...records)`).
  */
 const HEADER_BYTES = 61;
 const BEFORE_LENGTH_COUNTS = 12;
+const CRC_AT = 17;
+const CRC_COVERS = 21;
 const CODEC = 0x07;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
+/** A batch that unpacks to more is decoded in parts of about this size. */
+const PART_BYTES = 1 << 20;
 
 /** A transaction whose records, from its first on up to its marker, are not for readers. */
 export interface AbortedTransaction {
@@ -33,14 +35,21 @@ export interface AbortedTransaction {
 export interface Batches {
   readonly topic: string;
   readonly partition: number;
-  /** Whole ones. */
+  /** Whole batches. */
   readonly bytes: Buffer;
   readonly aborted: readonly AbortedTransaction[];
 }
 
+/** What a part of some batches holds. */
+export interface Decoded {
+  readonly records: SourceRecord[];
+  /** Every offset below is read, whether or not it holds a record for readers. */
+  readonly next: number;
+}
+
 /**
  * How many of the bytes are whole batches that reach below `until`, and the offset after them; none where there is no
- * whole batch. @throws FatalError where they are not of the format above.
+ * whole batch. @throws FatalError `record-format` where they are not of the format above.
  */
 export function wholeBatches(
   bytes: Buffer,
@@ -51,7 +60,7 @@ export function wholeBatches(
   let at = 0;
   while (at + HEADER_BYTES <= bytes.length) {
     const end = at + BEFORE_LENGTH_COUNTS + bytes.readInt32BE(at + 8);
-    const base = offsetAt(bytes, at, topic);
+    const base = safeOffset(bytes.readBigInt64BE(at), topic);
     if (base >= until) {
       return { length: at, next: until };
     }
@@ -59,10 +68,8 @@ export function wholeBatches(
       break;
     }
     if (bytes.readInt8(at + 16) !== 2) {
-      throw new FatalError(
-        'record-format',
-        `${topic} holds records in the format of Kafka before 0.11 at offset ${base}; they can't be read`,
-      );
+      const message = `${topic} holds records in the format of Kafka before 0.11 at offset ${base}, which can't be read; write the topic anew`;
+      throw new FatalError('record-format', message);
     }
     next = base + bytes.readInt32BE(at + 23) + 1;
     at = end;
@@ -70,11 +77,19 @@ export function wholeBatches(
   return { length: at, next };
 }
 
+/** A batch whose records are being read. */
+interface OpenBatch {
+  readonly base: number;
+  readonly last: number;
+  readonly parts: AsyncGenerator<Buffer>;
+  readonly records: BatchRecords;
+}
+
 /**
- * Makes records of batches, a part at a time: those from offset `from` up to, but without, `until`, less those of
- * aborted transactions and the markers.
+ * Makes records of batches, a part at a time, in the middle of a batch too: those from offset `from` up to, but
+ * without, `until`, less those of aborted transactions and the markers. Checks each batch's CRC.
  */
-export class Unpacking {
+export class BatchDecoder {
   readonly #batches: Batches;
   readonly #from: number;
   readonly #until: number;
@@ -82,70 +97,124 @@ export class Unpacking {
   /** Producers inside of a transaction they aborted, where the next batch stands. */
   readonly #aborted = new Set<bigint>();
   #at = 0;
+  #next: number;
+  #open: OpenBatch | undefined;
+  #damage: FatalError | undefined;
 
   constructor(batches: Batches, from: number, until: number) {
     this.#batches = batches;
     this.#from = from;
     this.#until = until;
+    this.#next = from;
     this.#coming = batches.aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
   }
 
   get done(): boolean {
-    return this.#at >= this.#batches.bytes.length;
+    return this.#damage === undefined && this.#open === undefined && this.#at >= this.#batches.bytes.length;
   }
 
   /**
-   * The next records, of whole batches until they take up `enoughBytes` unpacked; perhaps none.
-   * @throws FatalError when the bytes are damaged.
+   * The next records, until they take up `enoughBytes` unpacked; perhaps none.
+   * @throws FatalError `damaged-batch`, once all records before the damaged batch are given.
    */
-  async next(enoughBytes: number): Promise<SourceRecord[]> {
+  async next(enoughBytes: number): Promise<Decoded> {
     const records: SourceRecord[] = [];
-    for (let bytes = 0; !this.done && bytes < enoughBytes; ) {
-      bytes += await this.#batch(records);
+    try {
+      for (let bytes = 0; !this.done && bytes < enoughBytes; ) {
+        if (this.#damage !== undefined) throw this.#damage;
+        this.#open ??= this.#openBatch();
+        if (this.#open !== undefined) bytes += await this.#take(this.#open, records, enoughBytes - bytes);
+      }
+    } catch (error) {
+      if (!(error instanceof FatalError) || records.length === 0) throw error;
+      this.#damage = error;
+      return { records, next: records[records.length - 1]!.offset + 1 };
     }
-    return records;
+    return { records, next: Math.min(this.#next, this.#until) };
   }
 
-  /** Adds what is wanted of one batch, and gives how many bytes its records take up. */
-  async #batch(into: SourceRecord[]): Promise<number> {
+  /** The batch at `#at`; undefined where it holds nothing for readers. */
+  #openBatch(): OpenBatch | undefined {
     const { topic, partition, bytes } = this.#batches;
     const at = this.#at;
     const end = at + BEFORE_LENGTH_COUNTS + bytes.readInt32BE(at + 8);
-    const base = offsetAt(bytes, at, topic);
+    const base = safeOffset(bytes.readBigInt64BE(at), topic);
     const last = base + bytes.readInt32BE(at + 23);
     const attributes = bytes.readUInt16BE(at + 21);
     const producerId = bytes.readBigInt64BE(at + 43);
     this.#at = end;
+    const said = bytes.readUInt32BE(at + CRC_AT);
+    const computed = crc32c(bytes.subarray(at + CRC_COVERS, end));
+    if (said !== computed) {
+      const reason = `their checksum is ${hex(computed)}, the batch says ${hex(said)}`;
+      throw this.#damaged(base, last, reason);
+    }
     while (this.#coming[0] !== undefined && this.#coming[0].firstOffset <= last) {
       this.#aborted.add(this.#coming.shift()!.producerId);
     }
-    const place = {
-      ...{ topic, partition, base, from: this.#from, until: this.#until },
+    if ((attributes & CONTROL) !== 0) {
+      if (isAbort(bytes.subarray(at + HEADER_BYTES, end))) this.#aborted.delete(producerId);
+      this.#passed(last);
+      return undefined;
+    }
+    const aborted = (attributes & TRANSACTIONAL) !== 0 && this.#aborted.has(producerId);
+    const count = bytes.readInt32BE(at + 57);
+    if (last < this.#from || aborted || count === 0) {
+      this.#passed(last);
+      return undefined;
+    }
+    const place: RecordPlace = {
+      topic,
+      partition,
+      base,
+      from: this.#from,
+      until: this.#until,
       ...timesOf(bytes, at, attributes),
     };
+    const parts = decompressed(bytes.subarray(at + HEADER_BYTES, end), attributes & CODEC, PART_BYTES);
+    return { base, last, parts, records: new BatchRecords(count, place) };
+  }
+
+  /** Adds records of the open batch, and gives how many bytes they took up. */
+  async #take(
+    { base, last, parts, records }: OpenBatch,
+    into: SourceRecord[],
+    enough: number,
+  ): Promise<number> {
     try {
-      if ((attributes & CONTROL) !== 0) {
-        if (endsAborted(bytes.subarray(at, end), place)) this.#aborted.delete(producerId);
-        return 0;
+      let taken = records.take(into, enough);
+      while (taken === 0 && !records.done) {
+        const part = await parts.next();
+        if (part.done) throw records.cutOff();
+        records.add(part.value);
+        taken = records.take(into, enough);
       }
-      if (last < this.#from || ((attributes & TRANSACTIONAL) !== 0 && this.#aborted.has(producerId))) {
-        return 0;
+      this.#next = Math.max(this.#next, records.next ?? 0);
+      if (records.done) {
+        await parts.return(undefined);
+        this.#passed(last);
       }
-      const packed = bytes.subarray(at + HEADER_BYTES, end);
-      const codec = attributes & CODEC;
-      const unpacked = codec === 0 ? packed : await decompress(packed, codec);
-      readRecords(unpacked, bytes.readInt32BE(at + 57), place, into);
-      return unpacked.length;
+      return taken;
     } catch (cause) {
-      const what = `records ${base} to ${last} of ${topic}/${partition} can't be read: ${reasonOf(cause)}`;
-      const message = `${what}; look at the broker's disk, or read from ${last + 1} on`;
-      throw new FatalError('damaged-batch', message, { cause });
+      throw this.#damaged(base, last, reasonOf(cause), cause);
     }
+  }
+
+  #passed(last: number): void {
+    this.#open = undefined;
+    this.#next = Math.max(this.#next, last + 1);
+  }
+
+  #damaged(base: number, last: number, reason: string, cause?: unknown): FatalError {
+    const { topic, partition } = this.#batches;
+    this.#open = undefined;
+    const message = `records ${base} to ${last} of ${topic}/${partition} are damaged: ${reason}; look at the disks of the partition's brokers, bring a replica that is whole to lead, or replay from ${last + 1} on`;
+    return new FatalError('damaged-batch', message, { cause });
   }
 }
 
-function offsetAt(bytes: Buffer, at: number, topic: string): number {
-  return safeOffset(String(bytes.readBigInt64BE(at)), topic);
+function hex(crc: number): string {
+  return crc.toString(16).padStart(8, '0');
 }
 
 /** What a record's own time is added to, or the time of all of them. */
@@ -156,14 +225,20 @@ function timesOf(bytes: Buffer, at: number, attributes: number): Pick<RecordPlac
     : { firstMs, allMs: Number(bytes.readBigInt64BE(at + 35)) };
 }
 
-/** Whether a batch holds the marker of an abort: its one record's key is version i16, type i16, where 0 is abort. */
-function endsAborted(batch: Buffer, place: RecordPlace): boolean {
+const EVERYTHING: RecordPlace = {
+  topic: '',
+  partition: 0,
+  base: 0,
+  from: 0,
+  until: Number.POSITIVE_INFINITY,
+  firstMs: 0,
+};
+
+/** Whether a control batch marks an abort: its one record's key is version i16, type i16, where 0 is abort. */
+function isAbort(records: Buffer): boolean {
   const markers: SourceRecord[] = [];
-  readRecords(
-    batch.subarray(HEADER_BYTES),
-    batch.readInt32BE(57),
-    { ...place, from: 0, until: Number.POSITIVE_INFINITY },
-    markers,
-  );
+  const reading = new BatchRecords(1, EVERYTHING);
+  reading.add(records);
+  reading.take(markers, Number.POSITIVE_INFINITY);
   return markers[0]?.key?.readInt16BE(2) === 0;
 }

@@ -1,71 +1,132 @@
 import { promisify } from 'node:util';
-import { gunzip, zstdCompress, zstdDecompress } from 'node:zlib';
-import kafkajs from 'kafkajs';
-import { compressFrame, decompressFrame } from 'lz4-napi';
-import { compress, uncompress } from 'snappy';
+import { createGunzip, createZstdDecompress, gunzip, zstdDecompress } from 'node:zlib';
+import { decompressFrame, uncompressSync } from 'lz4-napi';
+import { uncompress } from 'snappy';
 
-interface Codec {
-  compress(encoder: { buffer: Buffer }): Promise<Buffer>;
-  decompress(buffer: Buffer): Promise<Buffer>;
+const gunzipWhole = promisify(gunzip);
+const zstdWhole = promisify(zstdDecompress);
+
+/**
+ * The records of a batch as they were before compression, in parts of about `partBytes`. A batch that fits into one
+ * part is decompressed in one call; a larger one as a stream, so that a small batch of very many records takes up no
+ * more memory than any other. codec: as the batch's attributes number it.
+ * @throws Error when the bytes are not what the codec writes.
+ */
+export async function* decompressed(
+  packed: Buffer,
+  codec: number,
+  partBytes: number,
+): AsyncGenerator<Buffer> {
+  switch (codec) {
+    case 0:
+      yield packed;
+      return;
+    case 1:
+      yield* wholeOrStream(gunzipWhole, () => createGunzip({ chunkSize: CHUNK_BYTES }), packed, partBytes);
+      return;
+    case 2:
+      yield* snappyBlocks(packed);
+      return;
+    case 3:
+      yield* lz4Blocks(packed, partBytes);
+      return;
+    case 4:
+      yield* wholeOrStream(
+        zstdWhole,
+        () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
+        packed,
+        partBytes,
+      );
+      return;
+    default:
+      throw new Error(`compression ${codec} is not known`);
+  }
+}
+
+const CHUNK_BYTES = 256 << 10;
+
+async function* wholeOrStream(
+  whole: (packed: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>,
+  stream: () => ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>,
+  packed: Buffer,
+  partBytes: number,
+): AsyncGenerator<Buffer> {
+  let all: Buffer | undefined;
+  try {
+    all = await whole(packed, { maxOutputLength: partBytes });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')) throw error;
+  }
+  if (all !== undefined) {
+    yield all;
+    return;
+  }
+  const chunks = stream();
+  chunks.end(packed);
+  for await (const chunk of chunks) yield chunk;
 }
 
 /*
  * What Java producers write for snappy (xerial):
  *   82 53 4e 41 50 50 59 00 | version u32be | compatible u32be | { length u32be | snappy block }...
+ * Others write one bare block, which can't be taken apart; snappy packs no block to less than a twentieth.
  */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const XERIAL_HEADER_BYTES = 16;
 
-const snappy: Codec = {
-  // A bare block: brokers and the Java client read it as well as the framed form.
-  compress: ({ buffer }) => compress(buffer),
-  async decompress(buffer) {
-    if (!buffer.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) {
-      return Buffer.from(await uncompress(buffer));
-    }
-    const blocks: Buffer[] = [];
-    for (let at = XERIAL_HEADER_BYTES; at < buffer.length; ) {
-      const start = at + 4;
-      at = start + buffer.readUInt32BE(at);
-      blocks.push(Buffer.from(await uncompress(buffer.subarray(start, at))));
-    }
-    return Buffer.concat(blocks);
-  },
-};
-
-const lz4: Codec = {
-  compress: ({ buffer }) => compressFrame(buffer),
-  decompress: (buffer) => decompressFrame(buffer),
-};
-
-const zstdCompressed = promisify(zstdCompress);
-const zstdDecompressed = promisify(zstdDecompress);
-const zstd: Codec = {
-  compress: ({ buffer }) => zstdCompressed(buffer),
-  decompress: (buffer) => zstdDecompressed(buffer),
-};
-
-/** Teaches kafkajs, which brings only gzip, the other codecs a topic may hold. Doing it twice changes nothing. */
-export function registerCodecs(): void {
-  const { CompressionCodecs, CompressionTypes } = kafkajs;
-  CompressionCodecs[CompressionTypes.Snappy] = () => snappy;
-  CompressionCodecs[CompressionTypes.LZ4] = () => lz4;
-  CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
+async function* snappyBlocks(packed: Buffer): AsyncGenerator<Buffer> {
+  if (!packed.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) {
+    yield Buffer.from(await uncompress(packed));
+    return;
+  }
+  for (let at = XERIAL_HEADER_BYTES; at < packed.length; ) {
+    const start = at + 4;
+    at = start + packed.readUInt32BE(at);
+    if (at > packed.length) throw new Error('a snappy block is cut off');
+    yield Buffer.from(await uncompress(packed.subarray(start, at)));
+  }
 }
 
-/** By the number that a record batch carries. */
-const DECOMPRESS: Readonly<Record<number, (packed: Buffer) => Promise<Buffer>>> = {
-  1: promisify(gunzip),
-  2: snappy.decompress,
-  3: lz4.decompress,
-  4: zstd.decompress,
-};
+/*
+ * An LZ4 frame, little-endian. A block of size 0 ends it; a size with the top bit set is of a block that is not
+ * compressed. Where blocks depend on one another, each refers back to the 64 KiB before it.
+ *   magic u32 | flags u8 | block size u8 | [content size u64] | [dictionary u32] | header checksum u8
+ *   { size u32 | block | [checksum u32] }... | 0 u32 | [content checksum u32]
+ */
+const LZ4_MAGIC = 0x184d2204;
+const LZ4_MOST_FOLD = 255;
+const LZ4_WINDOW_BYTES = 64 << 10;
+const UNCOMPRESSED = 0x80000000;
 
-/** The records of a batch as they were before compression `type`. */
-export async function decompress(packed: Buffer, type: number): Promise<Buffer> {
-  const codec = DECOMPRESS[type];
-  if (codec === undefined) {
-    throw new Error(`compression ${type} is not known`);
+async function* lz4Blocks(packed: Buffer, partBytes: number): AsyncGenerator<Buffer> {
+  if (packed.length * LZ4_MOST_FOLD <= partBytes) {
+    yield await decompressFrame(packed);
+    return;
   }
-  return codec(packed);
+  if (packed.readUInt32LE(0) !== LZ4_MAGIC) throw new Error('the bytes are no LZ4 frame');
+  const flags = packed.readUInt8(4);
+  const [dependent, blockChecksums] = [(flags & 0x20) === 0, (flags & 0x10) !== 0];
+  const blockBytes = 1 << (8 + 2 * ((packed.readUInt8(5) >> 4) & 7));
+  let at = 7 + ((flags & 0x08) === 0 ? 0 : 8) + ((flags & 0x01) === 0 ? 0 : 4);
+  let window = Buffer.alloc(0);
+  for (;;) {
+    const size = packed.readUInt32LE(at);
+    if (size === 0) return;
+    const start = at + 4;
+    at = start + (size & ~UNCOMPRESSED);
+    if (at > packed.length) throw new Error('an LZ4 block is cut off');
+    const body = packed.subarray(start, at);
+    const block = (size & UNCOMPRESSED) !== 0 ? body : lz4Block(body, blockBytes, window);
+    yield block;
+    if (dependent) window = Buffer.concat([window, block]).subarray(-LZ4_WINDOW_BYTES);
+    if (blockChecksums) at += 4;
+  }
+}
+
+/** One block; the library wants its greatest size before it. */
+function lz4Block(body: Buffer, blockBytes: number, window: Buffer): Buffer {
+  const sized = Buffer.allocUnsafe(4 + body.length);
+  sized.writeUInt32LE(blockBytes, 0);
+  body.copy(sized, 4);
+  return window.length === 0 ? uncompressSync(sized) : uncompressSync(sized, window);
 }

@@ -1,14 +1,10 @@
-import { createRequire } from 'node:module';
-import { FatalError } from '../../../errors/errors.ts';
+import { type Connection, createAPI, fetchV12, ProtocolError, type Reader } from '@platformatic/kafka';
 import { safeOffset } from '../offset.ts';
 import type { AbortedTransaction } from './batches.ts';
-import type { ConnectedBroker, Exchange } from './cluster.ts';
 
-const FETCH = 1;
-/** Of Kafka 2.3 and later, and the last that kafkajs can ask. */
-const VERSION = 11;
 /** Of one answer; the first partition with records gets a whole batch, however large. */
 const MAX_ANSWER_BYTES = 16 << 20;
+const READ_COMMITTED = 1;
 
 /** Records wanted of one partition. */
 export interface Wanted {
@@ -31,101 +27,63 @@ export interface Fetched {
   readonly bytes: Buffer;
 }
 
-/** Records that no open or aborted transaction wrote, as the leader of the partitions holds them. */
+/** Committed records, as the leader of the partitions holds them. waitMs: the longest the leader waits for a first one. */
 export async function fetchFrom(
-  broker: ConnectedBroker,
+  leader: Connection,
   wanted: readonly Wanted[],
   waitMs: number,
 ): Promise<Fetched[]> {
-  if ((broker.versions[FETCH]?.maxVersion ?? 0) < VERSION) {
-    throw new FatalError(
-      'broker-old',
-      'the broker is older than Kafka 2.3, which reading a part of a log needs',
-    );
-  }
-  return (await broker.connectionPool.send(exchange(wanted, waitMs))).partitions;
-}
-
-/** The part of kafkajs's wire format used here. */
-interface Decoder {
-  readInt16(): number;
-  readInt32(): number;
-  readInt64(): bigint;
-  readString(): string | null;
-  readBytes(): Buffer | null;
-}
-
-interface Answer {
-  /** Read by kafkajs, which then holds its next request back. */
-  readonly clientSideThrottleTime: number;
-  readonly partitions: Fetched[];
-}
-
-type Request = Exchange<Answer>['request'];
-
-function exchange(wanted: readonly Wanted[], waitMs: number): Exchange<Answer> {
-  const require = createRequire(import.meta.url);
-  const request: (fields: object) => Request = require('kafkajs/src/protocol/requests/fetch/v11/request.js');
-  const topics = [...Map.groupBy(wanted, ({ topic }) => topic)].map(([topic, partitions]) => ({
-    topic,
+  const topics = [...Map.groupBy(wanted, ({ topic }) => topic)].map(([topicId, partitions]) => ({
+    topicId,
     partitions: partitions.map(({ partition, offset, maxBytes }) => ({
       partition,
-      fetchOffset: offset,
-      maxBytes,
+      currentLeaderEpoch: -1,
+      fetchOffset: BigInt(offset),
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: maxBytes,
     })),
   }));
-  return {
-    // Replica -1 is a reader; read committed, which is 1, is what kafkajs assumes.
-    request: request({
-      replicaId: -1,
-      maxWaitTime: waitMs,
-      minBytes: 1,
-      maxBytes: MAX_ANSWER_BYTES,
-      isolationLevel: 1,
-      topics,
-    }),
-    response: { decode: async (payload) => answerOf(payload), parse: async (answer) => answer },
-  };
+  return fetchBytes.async(leader, waitMs, 1, MAX_ANSWER_BYTES, READ_COMMITTED, 0, -1, topics, [], '');
 }
 
-/*
- * FetchResponse, version 11; [ ] is a count i32 (-1: none) and that many:
- *   throttle i32 | error i16 | session i32 | [ topic: length i16, text | [ partition ] ]
- *   partition: number i32 | error i16 | high watermark i64 | stable offset i64 | log start i64 |
- *              [ producer i64, first offset i64 ] | preferred replica i32 | length i32, record batches
+/**
+ * Fetch 12, whose record batches are left as they came. The client's own parser decodes them all at once, whatever
+ * their size, and its filter lets records of aborted transactions through where their marker is in a later answer.
  */
-function answerOf(payload: Buffer): Answer {
-  const require = createRequire(import.meta.url);
-  const Decoder: new (bytes: Buffer) => Decoder = require('kafkajs/src/protocol/decoder.js');
-  const decoder = new Decoder(payload);
-  const clientSideThrottleTime = decoder.readInt32();
-  const error = decoder.readInt16();
-  if (error !== 0) {
-    throw new Error(`the broker refused to give records: Kafka's error ${error}`);
-  }
-  decoder.readInt32();
-  const partitions: Fetched[] = [];
-  for (let topics = decoder.readInt32(); topics > 0; topics--) {
-    const topic = decoder.readString() ?? '';
-    for (let left = decoder.readInt32(); left > 0; left--) {
-      partitions.push(partitionOf(decoder, topic));
-    }
-  }
-  return { clientSideThrottleTime, partitions };
+const fetchBytes = createAPI<Parameters<typeof fetchV12.createRequest>, Fetched[]>(
+  1,
+  12,
+  fetchV12.createRequest,
+  parseAnswer,
+);
+
+/** FetchResponse 12: throttle i32 | error i16 | session i32 | topics, each a name and its partitions. */
+function parseAnswer(_correlation: number, _key: number, _version: number, reader: Reader): Fetched[] {
+  reader.readInt32();
+  const error = reader.readInt16();
+  if (error !== 0) throw new ProtocolError(error);
+  reader.readInt32();
+  return reader
+    .readArray((topics) => {
+      const topic = topics.readString();
+      return topics.readArray((partitions) => parsePartition(partitions, topic));
+    })
+    .flat();
 }
 
-function partitionOf(decoder: Decoder, topic: string): Fetched {
-  const partition = decoder.readInt32();
-  const error = decoder.readInt16();
-  decoder.readInt64();
-  const stableOffset = safeOffset(String(decoder.readInt64()), topic);
-  decoder.readInt64();
-  const aborted = Array.from({ length: Math.max(0, decoder.readInt32()) }, () => ({
-    producerId: decoder.readInt64(),
-    firstOffset: safeOffset(String(decoder.readInt64()), topic),
+/** partition i32 | error i16 | high watermark, stable offset, log start i64 | aborted | preferred replica i32 | batches */
+function parsePartition(reader: Reader, topic: string): Fetched {
+  const partition = reader.readInt32();
+  const error = reader.readInt16();
+  reader.readInt64();
+  const stableOffset = safeOffset(reader.readInt64(), topic);
+  reader.readInt64();
+  const aborted = reader.readArray((each) => ({
+    producerId: each.readInt64(),
+    firstOffset: safeOffset(each.readInt64(), topic),
   }));
-  decoder.readInt32();
-  const bytes = ownCopy(decoder.readBytes() ?? Buffer.alloc(0));
+  reader.readInt32();
+  const bytes = ownCopy(reader.readBytes());
   return { topic, partition, error, stableOffset, aborted, bytes };
 }
 

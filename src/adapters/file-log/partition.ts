@@ -1,0 +1,194 @@
+import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { FatalError, RetryableError, reasonOf } from '../../errors/errors.ts';
+import type { SourceRecord, TopicState } from '../../pipeline/ports.ts';
+import { withLock } from '../file-lock.ts';
+
+/*
+ * DIR/<topic>/topic.json    {"partitions": n, "configs": {…}}
+ * DIR/<topic>/<n>.log       records, one behind the other; a record's offset is how many come before it:
+ *
+ *   0   4      8           16     20       24         28    ..    ..
+ *   len crc32  timestamp   key    value    headers    key   value headers (JSON, values in base64)
+ *   u32 u32    f64 ms      i32    i32      u32        lengths; -1 is null
+ *
+ * Little-endian. len counts what follows the crc, which covers the same bytes. A record whose bytes are not all
+ * there, or whose crc differs, ends the log: a writer died in it, and the next one cuts it off.
+ */
+const PREFIX_BYTES = 8;
+const FIXED_BYTES = 20;
+const READ_BYTES = 1 << 20;
+const MAX_RECORD_BYTES = 1 << 28;
+
+export interface LogRecord {
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer>>;
+}
+
+/** Bytes of one record as the file holds it. */
+export function encodeRecord({ timestamp, key, value, headers }: LogRecord): Buffer {
+  const extra = Buffer.from(
+    JSON.stringify(Object.entries(headers).map(([name, bytes]) => [name, bytes.toString('base64')])),
+  );
+  const body = Buffer.alloc(FIXED_BYTES);
+  body.writeDoubleLE(timestamp, 0);
+  body.writeInt32LE(key?.length ?? -1, 8);
+  body.writeInt32LE(value?.length ?? -1, 12);
+  body.writeUInt32LE(extra.length, 16);
+  const payload = Buffer.concat([body, key ?? Buffer.alloc(0), value ?? Buffer.alloc(0), extra]);
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix.writeUInt32LE(payload.length, 0);
+  prefix.writeUInt32LE(crc32(payload), 4);
+  return Buffer.concat([prefix, payload]);
+}
+
+/** Size of the whole record at `at`, or undefined when it isn't all there yet or never will be. */
+function sizeAt(bytes: Buffer, at: number): number | undefined {
+  if (at + PREFIX_BYTES > bytes.length) {
+    return undefined;
+  }
+  const start = at + PREFIX_BYTES;
+  const end = start + bytes.readUInt32LE(at);
+  const whole = end <= bytes.length && crc32(bytes.subarray(start, end)) === bytes.readUInt32LE(at + 4);
+  return whole ? end - at : undefined;
+}
+
+function decodeRecord(bytes: Buffer, topic: string, partition: number, offset: number): SourceRecord {
+  const body = bytes.subarray(PREFIX_BYTES);
+  let at = FIXED_BYTES;
+  const take = (length: number): Buffer | null => {
+    if (length < 0) {
+      return null;
+    }
+    at += length;
+    return Buffer.from(body.subarray(at - length, at));
+  };
+  const key = take(body.readInt32LE(8));
+  const value = take(body.readInt32LE(12));
+  const pairs: [string, string][] = JSON.parse(body.subarray(at).toString('utf8'));
+  const headers = Object.fromEntries(pairs.map(([name, text]) => [name, Buffer.from(text, 'base64')]));
+  const timestamp = body.readDoubleLE(0);
+  return { topic, partition, offset, timestamp, key, value, ...(pairs.length === 0 ? {} : { headers }) };
+}
+
+/** One partition's file, read from its start on: each instance knows how far it has read. */
+export class LogPartition {
+  readonly #path: string;
+  readonly #topic: string;
+  readonly #partition: number;
+  #offset = 0;
+  #bytes = 0;
+
+  constructor(dir: string, topic: string, partition: number) {
+    this.#path = join(dir, topic, `${partition}.log`);
+    this.#topic = topic;
+    this.#partition = partition;
+  }
+
+  /** Offset of the record to be read next. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** The next records, at most `limit`; none when all is read. */
+  async read(limit: number): Promise<SourceRecord[]> {
+    const records: SourceRecord[] = [];
+    await this.#scan(limit, (bytes, offset) => {
+      records.push(decodeRecord(bytes, this.#topic, this.#partition, offset));
+    });
+    return records;
+  }
+
+  /** Passes over records up to `offset`, or to the end of the log where that comes first. */
+  async skipTo(offset: number): Promise<void> {
+    while (this.#offset < offset && (await this.#scan(offset - this.#offset, () => undefined)) > 0) {
+      // Each scan goes at most one block further.
+    }
+  }
+
+  /** Appends behind the last whole record; what a dead writer left unfinished is cut off first. */
+  async append(records: readonly LogRecord[]): Promise<void> {
+    const bytes = Buffer.concat(records.map(encodeRecord));
+    await withLock(`${this.#path}.lock`, async () => {
+      await this.skipTo(Number.POSITIVE_INFINITY);
+      const file = await open(this.#path, 'r+');
+      try {
+        await file.truncate(this.#bytes);
+        const { bytesWritten } = await file.write(bytes, 0, bytes.length, this.#bytes);
+        if (bytesWritten < bytes.length) {
+          throw new RetryableError(
+            'short-write',
+            `${this.#path} took ${bytesWritten} of ${bytes.length} bytes`,
+          );
+        }
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  async #scan(limit: number, visit: (bytes: Buffer, offset: number) => void): Promise<number> {
+    const file = await open(this.#path, 'r');
+    try {
+      const block = await this.#block(file);
+      let at = 0;
+      let count = 0;
+      for (let size = sizeAt(block, 0); size !== undefined && count < limit; size = sizeAt(block, at)) {
+        visit(block.subarray(at, at + size), this.#offset);
+        this.#offset++;
+        count++;
+        at += size;
+      }
+      this.#bytes += at;
+      return count;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** The next block of the file, long enough for a whole record. */
+  async #block(file: FileHandle): Promise<Buffer> {
+    let block = await readAt(file, this.#bytes, READ_BYTES);
+    const length = block.length < PREFIX_BYTES ? 0 : PREFIX_BYTES + block.readUInt32LE(0);
+    if (length > block.length && length < MAX_RECORD_BYTES) {
+      block = await readAt(file, this.#bytes, length);
+    }
+    return block;
+  }
+}
+
+async function readAt(file: FileHandle, position: number, bytes: number): Promise<Buffer> {
+  const block = Buffer.alloc(bytes);
+  const { bytesRead } = await file.read(block, 0, bytes, position);
+  return block.subarray(0, bytesRead);
+}
+
+/** What topic.json says, or undefined when there is no such topic. @throws FatalError when it can't be read. */
+export async function readTopic(dir: string, name: string): Promise<TopicState | undefined> {
+  const path = join(dir, name, 'topic.json');
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      return undefined;
+    }
+    throw new FatalError('file-log', `can't read ${path}: ${reasonOf(error)}`, { cause: error });
+  }
+  const { partitions, configs }: { partitions: number; configs: Record<string, string> } = JSON.parse(text);
+  return { name, partitions, replicationFactor: 1, configs };
+}
+
+/** Makes or changes a topic; its partitions are there before it says so. */
+export async function writeTopic(dir: string, topic: Omit<TopicState, 'replicationFactor'>): Promise<void> {
+  const folder = join(dir, topic.name);
+  await mkdir(folder, { recursive: true });
+  for (let partition = 0; partition < topic.partitions; partition++) {
+    await (await open(join(folder, `${partition}.log`), 'a')).close();
+  }
+  const { partitions, configs } = topic;
+  await writeFile(join(folder, 'topic.json'), `${JSON.stringify({ partitions, configs })}\n`);
+}

@@ -1,0 +1,100 @@
+import {
+  AuthenticationError,
+  GenericError,
+  ProtocolError,
+  ResponseError,
+  UserError,
+} from '@platformatic/kafka';
+import { FatalError, RetryableError, reasonOf, TwhinError } from '../../errors/errors.ts';
+import { addressOf, type KafkaSettings } from './settings.ts';
+
+/** Every error that an error wraps, itself first. */
+function* within(error: unknown): Generator<unknown> {
+  yield error;
+  if (error instanceof AggregateError) for (const each of error.errors) yield* within(each);
+  if (error instanceof Error && error.cause !== undefined) yield* within(error.cause);
+}
+
+function find<T>(error: unknown, matches: (each: unknown) => each is T): T | undefined {
+  for (const each of within(error)) if (matches(each)) return each;
+  return undefined;
+}
+
+const isProtocolError = (error: unknown): error is ProtocolError & { apiId: string } =>
+  error instanceof ProtocolError && typeof error['apiId'] === 'string';
+
+/** Kafka's name of what a broker refused, such as `NOT_LEADER_OR_FOLLOWER`; undefined where no broker refused anything. */
+export function protocolError(error: unknown): string | undefined {
+  return find(error, isProtocolError)?.apiId;
+}
+
+/** The member id that a broker gives with `MEMBER_ID_REQUIRED`. */
+export function memberIdIn(error: unknown): string | undefined {
+  const id = find(error, isProtocolError)?.['memberId'];
+  return typeof id === 'string' ? id : undefined;
+}
+
+/** The innermost reasons, each once: the client wraps them. */
+export function reasonsOf(error: unknown): string {
+  const reasons = new Set<string>();
+  for (const each of within(error)) {
+    const isInnermost =
+      !(each instanceof Error) || (each.cause === undefined && !(each instanceof AggregateError));
+    if (!isInnermost) continue;
+    const id = isProtocolError(each) ? each.apiId : undefined;
+    const reason = reasonOf(each);
+    reasons.add(id === undefined || reason.includes(id) ? reason : `${id}: ${reason}`);
+  }
+  return [...reasons].join('; ');
+}
+
+/** An answer that holds errors in some of its parts is thrown by the client; here an answer is an answer. */
+export async function answered<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof ResponseError && 'response' in error) return error['response'] as T;
+    throw error;
+  }
+}
+
+/** What to do about a broker's refusal of a request that reads or joins; producers have their own in `refusal.ts`. */
+const DENIED: Readonly<Record<string, string>> = {
+  TOPIC_AUTHORIZATION_FAILED: 'grant this user READ and DESCRIBE on the topics',
+  GROUP_AUTHORIZATION_FAILED: 'grant this user READ and DESCRIBE on the group',
+  CLUSTER_AUTHORIZATION_FAILED: 'grant this user the cluster right that the request needs',
+};
+
+/**
+ * The error a caller can act on, with the address in it; errors of this program pass unchanged. Retryable: brokers out
+ * of reach, or a refusal that passes. Fatal: a refused login, a denied right, and a failure of this client itself, which
+ * no other broker would mend.
+ */
+export function kafkaError(doing: string, settings: KafkaSettings, cause: unknown): TwhinError {
+  if (cause instanceof TwhinError) return cause;
+  const at = addressOf(settings);
+  const reason = reasonsOf(cause);
+  const usage = find(cause, (each) => each instanceof TwhinError);
+  if (usage !== undefined) return usage;
+  if (find(cause, (each) => each instanceof AuthenticationError) !== undefined) {
+    const message = `${at} refused the login: ${reason}; check the SASL mechanism, user name and password or token`;
+    return new FatalError('broker-refused', message, { cause });
+  }
+  if (find(cause, (each) => each instanceof UserError) !== undefined) {
+    const message = `${at} can't be talked to as configured: ${reason}; check KAFKA_SSL and KAFKA_SASL_MECHANISM`;
+    return new FatalError('broker-refused', message, { cause });
+  }
+  const denied = DENIED[protocolError(cause) ?? ''];
+  if (denied !== undefined) {
+    return new FatalError('not-authorized', `${doing} is denied at ${at}: ${reason}; ${denied}`, { cause });
+  }
+  if (!(cause instanceof GenericError) && !(cause instanceof AggregateError)) {
+    const message = `${doing} failed in this process, not at ${at}: ${reason}; this is a fault of twhin-stream: report it with the log`;
+    return new FatalError('client-fault', message, { cause });
+  }
+  if (protocolError(cause) !== undefined) {
+    return new RetryableError('broker-answered', `${doing} failed: ${at} answered ${reason}`, { cause });
+  }
+  const message = `${doing} failed: no answer from ${at}: ${reason}; check that the brokers run and that KAFKA_BROKERS names them`;
+  return new RetryableError('broker-unreachable', message, { cause });
+}

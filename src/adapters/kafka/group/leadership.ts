@@ -1,0 +1,362 @@
+import { randomUUID } from 'node:crypto';
+import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
+import type {
+  Candidate,
+  GroupCommit,
+  Leadership,
+  Offsets,
+  Trouble,
+  WriterNote,
+} from '../../../pipeline/ports.ts';
+import { backoffMs, pause } from '../../backoff.ts';
+import { fenced, groupInUse, topicsMissing } from '../../log-errors.ts';
+import { KafkaAdmin } from '../admin.ts';
+import { kafkaError, protocolError } from '../failure.ts';
+import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
+import { Lease, moment } from './lease.ts';
+import { Member } from './member.ts';
+import { encodeGroupNote, latestNote } from './note.ts';
+import { OffsetCommits } from './offset-commits.ts';
+
+export interface LeadershipOptions {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly onTrouble?: (trouble: Trouble) => void;
+  /** Without a heartbeat for this long the group gives leadership to another. */
+  readonly sessionTimeoutMs?: number;
+  /** Where another process leads the group: waits for its turn, rather than fail. */
+  readonly standby?: boolean;
+  /** An id of its own for each store, kept over restarts: a killed process is back without waiting for its session's end. */
+  readonly instanceId?: string;
+}
+
+const SESSION_MS = 10_000;
+/**
+ * Heartbeats are sent twice a second, so half a session is missed only by who is in trouble; and what a lease was
+ * granted for has as long again to be done before another process can be given the group.
+ */
+const LEASE_SHARE = 0.5;
+const HEARTBEAT_MS = 500;
+const JOIN_AGAIN_MS = 100;
+/** A member that is not heard for so many sessions makes its connections anew. */
+const SILENT_SESSIONS = 3;
+/** From the end of a member's session until the others have joined without it. */
+const PUT_OUT_MS = 2_000;
+/** Refusals that are settled by joining again; all but the first as another member. */
+const REBALANCE = 'REBALANCE_IN_PROGRESS';
+const PUT_OUT = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
+
+/**
+ * Leadership of a consumer group, whose partitions all go to one member. Memberships follow one another for as long as
+ * the brokers can be out of reach; between two of them another process may have led, written, and be gone again: the
+ * note on the group's offsets says whether.
+ */
+export class KafkaLeadership implements Leadership {
+  readonly #settings: KafkaSettings;
+  readonly #options: LeadershipOptions;
+  readonly #sessionTimeoutMs: number;
+  readonly #log: LogLine;
+  readonly #admin: KafkaAdmin;
+  readonly #lease: Lease;
+  readonly #commits: OffsetCommits;
+  readonly #stopping = new AbortController();
+  /** This process, by the name it leaves on the group. */
+  readonly #name = randomUUID();
+  #running: Promise<void> | undefined;
+  #failures = { count: 0, since: 0 };
+  /** The member through which this process leads now. */
+  #leading: Member | undefined;
+  /** This process led before, and may have written as such. */
+  #held = false;
+  #owned: string | null = null;
+  #sequence = 0;
+
+  constructor(settings: KafkaSettings, options: LeadershipOptions, log: LogLine) {
+    this.#settings = settings;
+    this.#options = options;
+    this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_MS;
+    this.#log = log;
+    this.#admin = new KafkaAdmin(settings);
+    this.#lease = new Lease(this.#sessionTimeoutMs * LEASE_SHARE);
+    this.#commits = new OffsetCommits(async (offsets, note) => {
+      if (this.#leading === undefined) return false;
+      await this.#leave(this.#leading, offsets, note);
+      return true;
+    }, log);
+  }
+
+  async join(candidate: Candidate): Promise<void> {
+    if (this.#running !== undefined) {
+      throw new FatalError('started', 'leadership was asked for before; make another');
+    }
+    const led = Promise.withResolvers<void>();
+    let leads = false;
+    const onLead = () => {
+      leads = true;
+      led.resolve();
+    };
+    this.#running = this.#run(candidate, onLead).then(
+      () => led.reject(this.#stopped()),
+      (error: unknown) => {
+        const failure = error instanceof Error ? error : new Error(reasonOf(error));
+        this.#lease.end(failure);
+        if (leads) candidate.failed(failure);
+        else led.reject(failure);
+      },
+    );
+    await led.promise;
+  }
+
+  async commit(offsets: Offsets, note?: WriterNote): Promise<void> {
+    await this.#commits.put(offsets, note);
+  }
+
+  async committed(): Promise<GroupCommit> {
+    while (!this.#stopping.signal.aborted) {
+      try {
+        await this.#refuseMissing();
+        return groupCommit(await this.#left());
+      } catch (error) {
+        if (!(error instanceof RetryableError)) throw error;
+        await this.#trouble(error);
+      }
+    }
+    throw this.#stopped();
+  }
+
+  confirm({ fresh = false }: { fresh?: boolean } = {}): Promise<void> {
+    return this.#lease.confirm(fresh);
+  }
+
+  async stop(): Promise<void> {
+    await this.#commits.end();
+    this.#stopping.abort();
+    await this.#running;
+    this.#lease.end(this.#stopped());
+    await this.#admin.close();
+  }
+
+  /** Memberships one after the other, until stopped. @throws FatalError */
+  async #run(candidate: Candidate, onLead: () => void): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await this.#refuseMissing();
+        await this.#membership(candidate, onLead);
+      } catch (error) {
+        if (!(error instanceof RetryableError)) throw error;
+        await this.#trouble(error);
+      }
+    }
+  }
+
+  /** One membership, from joining until stopped. @throws what ended it. */
+  async #membership(candidate: Candidate, onLead: () => void): Promise<void> {
+    const { groupId, topics, instanceId } = this.#options;
+    const sessionTimeoutMs = this.#sessionTimeoutMs;
+    const member = new Member(this.#settings, { groupId, topics, instanceId, sessionTimeoutMs });
+    let comesBack = false;
+    try {
+      await this.#stay(member, candidate, onLead);
+    } catch (error) {
+      comesBack = error instanceof RetryableError && instanceId !== undefined;
+      throw error;
+    } finally {
+      this.#loseLead();
+      // A static member that comes back keeps its place in the group meanwhile.
+      await (comesBack ? member.close() : member.leave()).catch((error: unknown) => {
+        this.#log('debug', `leaving group ${groupId}: ${reasonOf(error)}`);
+      });
+    }
+  }
+
+  /** Joins, and sends heartbeats until stopped. @throws FatalError; RetryableError where another membership may help. */
+  async #stay(member: Member, candidate: Candidate, onLead: () => void): Promise<void> {
+    const { signal } = this.#stopping;
+    const doing = `staying in group ${this.#options.groupId}`;
+    const waiting = new Waiting(this.#sessionTimeoutMs + PUT_OUT_MS);
+    let [settled, heard] = [false, performance.now()];
+    while (!signal.aborted) {
+      try {
+        if (settled) {
+          const sent = moment();
+          await member.heartbeat();
+          this.#lease.renewed(sent);
+        } else {
+          await this.#settle(member, candidate, onLead, waiting);
+          settled = true;
+        }
+        heard = performance.now();
+        await this.#refuseWhereLed(waiting);
+      } catch (error) {
+        if (signal.aborted) return;
+        const refused = protocolError(error) ?? '';
+        if (refused === 'FENCED_INSTANCE_ID') throw fenced(this.#options.groupId, this.#lease.ageMs ?? 0);
+        if (refused === REBALANCE || PUT_OUT.has(refused)) {
+          settled = false;
+          if (refused !== REBALANCE) {
+            this.#loseLead();
+            member.forgetId();
+          }
+        } else {
+          const failure = kafkaError(doing, this.#settings, error);
+          const silentMs = performance.now() - heard;
+          const ends = !settled || silentMs > SILENT_SESSIONS * this.#sessionTimeoutMs;
+          if (ends || !(failure instanceof RetryableError)) throw failure;
+          member.forgetCoordinator();
+        }
+      }
+      await pause(settled ? HEARTBEAT_MS : JOIN_AGAIN_MS, signal);
+    }
+  }
+
+  /** Joins the group, and leads it where this member is chosen to. */
+  async #settle(member: Member, candidate: Candidate, onLead: () => void, waiting: Waiting): Promise<void> {
+    const { groupId, standby = false } = this.#options;
+    const { chosen, sent } = await member.join({ owned: this.#owned, sequence: this.#sequence, standby });
+    this.#failures.count = 0;
+    if (!chosen) {
+      this.#loseLead();
+      if (this.#held) throw fenced(groupId, this.#lease.ageMs ?? 0);
+      if (!standby) waiting.begin();
+      return;
+    }
+    waiting.end();
+    const awayMs = this.#lease.ageMs ?? 0;
+    const leadsOn = this.#leading === member && this.#owned === member.id;
+    // What happened since another membership is to be found out before anything is confirmed.
+    if (!leadsOn) this.#loseLead();
+    this.#lease.renewed(sent);
+    if (leadsOn) return;
+    this.#owned = member.id;
+    await this.#takeNote(member, candidate, awayMs);
+    this.#leading = member;
+    this.#lease.open();
+    onLead();
+  }
+
+  #loseLead(): void {
+    this.#leading = undefined;
+    this.#lease.close();
+  }
+
+  /**
+   * Leaves this process's name on the group, unless it is there.
+   * @throws FatalError `fenced` when another process left its name since this one led.
+   */
+  async #takeNote(member: Member, candidate: Candidate, awayMs: number): Promise<void> {
+    const { groupId } = this.#options;
+    const left = await this.#left();
+    const latest = latestNote(left.map(({ metadata }) => metadata));
+    if (latest?.reader === this.#name) {
+      this.#sequence = latest.sequence;
+      return;
+    }
+    if (latest !== undefined && this.#held) throw fenced(groupId, awayMs);
+    this.#sequence = latest?.sequence ?? this.#sequence;
+    const offsets: Offsets = {};
+    for (const { topic, partition, offset } of left) {
+      const at = offset >= 0 ? offset : (candidate.position(topic, partition) ?? 0);
+      offsets[topic] = { ...offsets[topic], [partition]: at };
+    }
+    await this.#leave(member, offsets, latest?.note);
+    this.#held = true;
+  }
+
+  /** Commits offsets to the group with this process's note. @throws what the brokers say. */
+  async #leave(member: Member, offsets: Offsets, note: WriterNote | undefined): Promise<void> {
+    const sequence = this.#sequence + 1;
+    await member.commit(offsets, encodeGroupNote({ sequence, reader: this.#name, ...(note && { note }) }));
+    this.#sequence = sequence;
+  }
+
+  /** @throws FatalError `group-in-use` where another process is known to lead. */
+  async #refuseWhereLed(waiting: Waiting): Promise<void> {
+    if (!waiting.isDue) return;
+    const { groupId } = this.#options;
+    const leader = await this.#admin.groupLeader(groupId).catch(() => null);
+    if (waiting.isFirst && leader?.holdsOn !== true) {
+      // A process that was killed while it joined is chosen like any other, and put out only when its session is over.
+      const seconds = Math.ceil(waiting.waitMs / 1000);
+      this.#log(
+        'warn',
+        `another process joined group ${groupId}: it has ${seconds} s to show that it is there`,
+      );
+      waiting.again();
+      return;
+    }
+    // Nobody leads while the group is joined anew, and this process is told as well what comes of it.
+    if (leader === undefined) waiting.again();
+    else throw groupInUse(groupId, leader ?? undefined);
+  }
+
+  #left() {
+    return this.#admin.groupOffsets(this.#options.groupId, this.#options.topics);
+  }
+
+  async #refuseMissing(): Promise<void> {
+    const missing = await this.#admin.missing(this.#options.topics);
+    if (missing.length > 0) throw topicsMissing(missing, addressOf(this.#settings));
+  }
+
+  /** Reports a failure and waits before the next attempt. */
+  async #trouble(error: Error): Promise<void> {
+    const { signal } = this.#stopping;
+    if (signal.aborted) return;
+    const failures = this.#failures;
+    failures.since = failures.count === 0 ? Date.now() : failures.since;
+    failures.count++;
+    const { count: attempt, since } = failures;
+    this.#options.onTrouble?.({ brokers: addressOf(this.#settings), since, attempt, reason: error.message });
+    await pause(backoffMs(attempt), signal);
+  }
+
+  #stopped(): RetryableError {
+    return new RetryableError(
+      'stopped',
+      `leadership of group ${this.#options.groupId} is not asked for any more`,
+    );
+  }
+}
+
+/** The time in which another member that was chosen is to show that it is alive. */
+class Waiting {
+  readonly waitMs: number;
+  #dueAt: number | undefined;
+  #looks = 0;
+
+  constructor(waitMs: number) {
+    this.waitMs = waitMs;
+  }
+
+  get isDue(): boolean {
+    return this.#dueAt !== undefined && performance.now() >= this.#dueAt;
+  }
+
+  get isFirst(): boolean {
+    return this.#looks === 0;
+  }
+
+  begin(): void {
+    this.#dueAt ??= performance.now();
+  }
+
+  again(): void {
+    this.#looks++;
+    this.#dueAt = performance.now() + this.waitMs;
+  }
+
+  end(): void {
+    this.#dueAt = undefined;
+    this.#looks = 0;
+  }
+}
+
+function groupCommit(left: Awaited<ReturnType<KafkaAdmin['groupOffsets']>>): GroupCommit {
+  const offsets: Offsets = {};
+  for (const { topic, partition, offset } of left) {
+    if (offset >= 0) offsets[topic] = { ...offsets[topic], [partition]: offset };
+  }
+  const note = latestNote(left.map(({ metadata }) => metadata))?.note;
+  return { offsets, ...(note && { note }) };
+}

@@ -1,0 +1,177 @@
+import {
+  decodeConsumerProtocolAssignment,
+  encodeConsumerProtocolAssignment,
+  encodeConsumerProtocolSubscription,
+  heartbeatV4,
+  joinGroupV7,
+  leaveGroupV4,
+  offsetCommitV8,
+  syncGroupV5,
+} from '@platformatic/kafka';
+import type { Offsets } from '../../../pipeline/ports.ts';
+import { Brokers, GROUP } from '../brokers.ts';
+import { memberIdIn, protocolError } from '../failure.ts';
+import type { KafkaSettings } from '../settings.ts';
+import { type Claim, chooseLeader, claimantOf, PROTOCOL } from './claim.ts';
+import { type Moment, moment } from './lease.ts';
+
+/** A member that stays away from a rebalance for longer is put out. Longer than any session, which ends first. */
+const REBALANCE_MS = 60_000;
+const TYPE = 'consumer';
+
+export interface MemberOptions {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly sessionTimeoutMs: number;
+  /** Static membership: by this id the group knows the member again after a restart, without a rebalance. */
+  readonly instanceId: string | undefined;
+}
+
+/** What a settled group says to a member. */
+export interface Joined {
+  /** This member was given the partitions. */
+  readonly chosen: boolean;
+  /** When the last request for it was sent. */
+  readonly sent: Moment;
+}
+
+/** One member of a group, by the requests of Kafka's classic protocol; the group's own leader gives all to one member. */
+export class Member {
+  readonly #options: MemberOptions;
+  readonly #instanceId: string | null;
+  readonly #brokers: Brokers;
+  /** Connections of their own, since a request to join may be held back for long, and everything behind it. */
+  readonly #joining: Brokers;
+  #id = '';
+  #generation = -1;
+
+  constructor(settings: KafkaSettings, options: MemberOptions) {
+    this.#options = options;
+    this.#instanceId = options.instanceId ?? null;
+    this.#brokers = new Brokers(settings, options.sessionTimeoutMs);
+    this.#joining = new Brokers(settings, REBALANCE_MS + options.sessionTimeoutMs);
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  /** The group has put this member out: it joins as another. */
+  forgetId(): void {
+    this.#id = '';
+  }
+
+  /** Coordinators move: after a failure they are looked up again. */
+  forgetCoordinator(): void {
+    this.#brokers.forgetCoordinators();
+    this.#joining.forgetCoordinators();
+  }
+
+  /** Resolves once the group is settled. @throws what the brokers say. */
+  async join(claim: Claim): Promise<Joined> {
+    const { groupId, topics } = this.#options;
+    const userData = Buffer.from(JSON.stringify(claim));
+    const metadata = encodeConsumerProtocolSubscription({ version: 0, topics: [...topics], userData });
+    const coordinator = await this.#joining.coordinator(GROUP, groupId);
+    const { sessionTimeoutMs } = this.#options;
+    const ask = () =>
+      joinGroupV7.api.async(
+        coordinator,
+        groupId,
+        sessionTimeoutMs,
+        REBALANCE_MS,
+        this.#id,
+        this.#instanceId,
+        TYPE,
+        [{ name: PROTOCOL, metadata }],
+      );
+    const joined = await ask().catch((error: unknown) => {
+      const given = protocolError(error) === 'MEMBER_ID_REQUIRED' ? memberIdIn(error) : undefined;
+      if (given === undefined) throw error;
+      this.#id = given;
+      return ask();
+    });
+    this.#id = joined.memberId;
+    this.#generation = joined.generationId;
+    const assignments = joined.leader === joined.memberId ? await this.#assign(joined.members) : [];
+    const sent = moment();
+    const { assignment } = await syncGroupV5.api.async(
+      coordinator,
+      groupId,
+      this.#generation,
+      this.#id,
+      this.#instanceId,
+      TYPE,
+      PROTOCOL,
+      assignments,
+    );
+    const chosen =
+      assignment.length > 0 && decodeConsumerProtocolAssignment(assignment).assignedPartitions.length > 0;
+    return { chosen, sent };
+  }
+
+  /** @throws what the brokers say. */
+  async heartbeat(): Promise<void> {
+    const { groupId } = this.#options;
+    const coordinator = await this.#brokers.coordinator(GROUP, groupId);
+    await heartbeatV4.api.async(coordinator, groupId, this.#generation, this.#id, this.#instanceId);
+  }
+
+  /** @throws what the brokers say. */
+  async commit(offsets: Offsets, metadata: string): Promise<void> {
+    const { groupId } = this.#options;
+    const topics = Object.entries(offsets).map(([name, partitions]) => ({
+      name,
+      partitions: Object.entries(partitions).map(([partition, offset]) => ({
+        partitionIndex: Number(partition),
+        committedOffset: BigInt(offset),
+        committedLeaderEpoch: -1,
+        committedMetadata: metadata,
+      })),
+    }));
+    if (topics.every(({ partitions }) => partitions.length === 0)) return;
+    const coordinator = await this.#brokers.coordinator(GROUP, groupId);
+    await offsetCommitV8.api.async(
+      coordinator,
+      groupId,
+      this.#generation,
+      this.#id,
+      this.#instanceId,
+      topics,
+    );
+  }
+
+  /** Leaves the group, where this member is in it, and closes its connections. */
+  async leave(): Promise<void> {
+    const { groupId } = this.#options;
+    try {
+      if (this.#id === '') return;
+      const coordinator = await this.#brokers.coordinator(GROUP, groupId);
+      const groupInstanceId = this.#instanceId;
+      await leaveGroupV4.api.async(coordinator, groupId, [{ memberId: this.#id, groupInstanceId }]);
+    } finally {
+      await this.close();
+    }
+  }
+
+  /** Closes its connections; the group finds out when the session ends. */
+  async close(): Promise<void> {
+    await Promise.all([this.#brokers.close(), this.#joining.close()]);
+  }
+
+  /** Gives every partition to the member that is to lead. */
+  async #assign(members: readonly { memberId: string; metadata: Buffer }[]) {
+    const chosen = chooseLeader(members.map(({ memberId, metadata }) => claimantOf(memberId, metadata)));
+    const { topics } = await this.#joining.metadata(this.#options.topics);
+    const assignedPartitions = topics.map(({ name, partitions }) => ({
+      topic: name ?? '',
+      partitions: partitions.map(({ partitionIndex }) => partitionIndex),
+    }));
+    const nothing = encodeConsumerProtocolAssignment({ version: 0, assignedPartitions: [] });
+    const everything = encodeConsumerProtocolAssignment({ version: 0, assignedPartitions });
+    return members.map(({ memberId }) => ({
+      memberId,
+      assignment: memberId === chosen ? everything : nothing,
+    }));
+  }
+}

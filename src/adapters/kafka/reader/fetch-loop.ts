@@ -1,0 +1,277 @@
+import { FatalError, RetryableError, reasonOf, TwhinError } from '../../../errors/errors.ts';
+import { isCodeOf } from '../../../errors/registry.ts';
+import type { Stretch, StretchReading, Trouble } from '../../../pipeline/ports.ts';
+import { backoffMs, pause } from '../../backoff.ts';
+import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../log-errors.ts';
+import type { Fetched, Wanted } from './fetch.ts';
+import { PartitionCursor } from './partition-cursor.ts';
+
+/** Connections to the leaders of some topics' partitions, as they were when it was opened. */
+export interface Leaders {
+  /** By partition number; undefined where a partition has no leader at the moment. */
+  of(topic: string): readonly (string | undefined)[];
+  fetch(leader: string, wanted: readonly Wanted[], waitMs: number): Promise<Fetched[]>;
+  close(): Promise<void>;
+}
+
+/** What the fetch loop asks of a cluster. What it throws is an error of this program. */
+export interface Cluster {
+  readonly address: string;
+  missing(topics: readonly string[]): Promise<string[]>;
+  leaders(topics: readonly string[]): Promise<Leaders>;
+  range(topic: string, partition: number): Promise<{ low: number; high: number }>;
+  compacted(topic: string): Promise<boolean>;
+}
+
+export interface FetchOptions {
+  /** Read ahead for each cursor. */
+  readonly aheadBytes: number;
+  /** Asked for at a time, for each cursor. */
+  readonly fetchBytes: number;
+  readonly onTrouble: (trouble: Trouble) => void;
+}
+
+/** The longest a fetch waits for what is not written yet. */
+const FETCH_WAIT_MS = 250;
+/** Between fetches that brought nothing while others were full: they must not wait at the broker then. */
+const IDLE_MS = 20;
+/** Leaders are looked up again so soon where a partition has none. */
+const LEADERLESS_MS = 1_000;
+const OUT_OF_RANGE = 1;
+const NOT_AUTHORIZED = 29;
+
+/**
+ * Fetches for its cursors, one request at a time to each leader: the one way in which records leave Kafka. A session
+ * lasts from connecting to the first failure of any kind, a moved leader among them; the next begins where each cursor
+ * stands, so nothing is lost or repeated.
+ */
+export class FetchLoop implements StretchReading {
+  readonly #cursors: PartitionCursor[] = [];
+  readonly #cluster: Cluster;
+  readonly #options: FetchOptions;
+  readonly #closing = new AbortController();
+  #session = new AbortController();
+  #running: Promise<void> | undefined;
+  #taken = Promise.withResolvers<void>();
+  #failures = { count: 0, since: 0 };
+
+  constructor(cluster: Cluster, stretches: readonly Stretch[], options: FetchOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+    for (const stretch of stretches) this.add(stretch);
+  }
+
+  get cursors(): readonly PartitionCursor[] {
+    return this.#cursors;
+  }
+
+  /** Fetches another stretch as well, from the next session on, which begins at once. */
+  add(stretch: Stretch): PartitionCursor {
+    const handOverBytes = this.#options.fetchBytes;
+    const cursor = new PartitionCursor(stretch, { handOverBytes, onTaken: () => this.#stir() });
+    if (this.#closing.signal.aborted) cursor.drop(readerClosed());
+    this.#cursors.push(cursor);
+    this.#session.abort();
+    this.#stir();
+    this.#running ??= Promise.resolve().then(() => this.#run());
+    return cursor;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const cursor of this.#cursors) {
+      cursor.drop(readerClosed());
+    }
+    this.#stir();
+    await this.#running;
+  }
+
+  #stir(): void {
+    this.#taken.resolve();
+    this.#taken = Promise.withResolvers<void>();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted && this.#cursors.some(({ done }) => !done)) {
+      try {
+        this.#session = new AbortController();
+        await this.#fetchAll(AbortSignal.any([this.#session.signal, signal]));
+      } catch (error) {
+        if (!(error instanceof RetryableError)) {
+          for (const cursor of this.#cursors) cursor.fail(asFatal(error));
+        } else if (!signal.aborted) {
+          this.#trouble(error);
+          await pause(backoffMs(this.#failures.count), signal);
+        }
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #trouble(error: Error): void {
+    const failures = this.#failures;
+    failures.since = failures.count === 0 ? Date.now() : failures.since;
+    failures.count++;
+    const { count: attempt, since } = failures;
+    this.#options.onTrouble({ brokers: this.#cluster.address, since, attempt, reason: error.message });
+  }
+
+  /** Returns when nothing is left to fetch, or at the signal. @throws what ended it. */
+  async #fetchAll(signal: AbortSignal): Promise<void> {
+    const topics = new Set(this.#cursors.filter(({ done }) => !done).map(({ stretch }) => stretch.topic));
+    const missing = await this.#cluster.missing([...topics]);
+    const there = this.#cursors.filter((cursor) => {
+      const gone = missing.includes(cursor.stretch.topic);
+      if (gone) cursor.fail(topicsMissing([cursor.stretch.topic], this.#cluster.address));
+      return !gone && !cursor.done;
+    });
+    if (there.length === 0) {
+      return;
+    }
+    const leaders = await this.#cluster.leaders([...topics].filter((topic) => !missing.includes(topic)));
+    const ending = new AbortController();
+    const until = AbortSignal.any([ending.signal, signal]);
+    until.addEventListener('abort', () => this.#stir(), { once: true });
+    try {
+      const beyond = there.filter(({ stretch }) => stretch.partition >= leaders.of(stretch.topic).length);
+      for (const cursor of beyond) {
+        const { topic, partition } = cursor.stretch;
+        cursor.fail(partitionMissing(topic, partition, leaders.of(topic).length));
+      }
+      const byLeader = Map.groupBy(
+        there.filter(({ done }) => !done),
+        ({ stretch: { topic, partition } }) => leaders.of(topic)[partition],
+      );
+      const fetching = [...byLeader].map(([leader, cursors]) =>
+        leader === undefined ? leaderless(cursors, until) : this.#fetch(leaders, leader, cursors, until),
+      );
+      await Promise.all(fetching);
+    } finally {
+      ending.abort();
+      await leaders.close();
+    }
+  }
+
+  async #fetch(
+    leaders: Leaders,
+    leader: string,
+    cursors: readonly PartitionCursor[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { aheadBytes, fetchBytes } = this.#options;
+    let turn = 0;
+    while (!signal.aborted) {
+      const live = cursors.filter(({ done }) => !done);
+      if (live.length === 0) {
+        return;
+      }
+      const taken = this.#taken.promise;
+      const hungry = live.filter(
+        (each) => each.aheadBytes === 0 || each.aheadBytes + fetchBytes <= aheadBytes,
+      );
+      if (hungry.length === 0) {
+        await taken;
+        continue;
+      }
+      const asked = chosen(hungry, turn++);
+      const waits = asked.size === live.length;
+      const wanted = [...asked.values()].map(({ stretch: { topic, partition }, fetchOffset: offset }) => ({
+        topic,
+        partition,
+        offset,
+        maxBytes: fetchBytes,
+      }));
+      const answers = await leaders.fetch(leader, wanted, waits ? FETCH_WAIT_MS : 0);
+      if (signal.aborted) {
+        return;
+      }
+      let moved = false;
+      for (const fetched of answers) {
+        const cursor = asked.get(`${fetched.topic}/${fetched.partition}`);
+        if (cursor !== undefined && (await this.#take(cursor, fetched, asked.size === 1))) moved = true;
+      }
+      this.#failures.count = 0;
+      if (!moved && !waits) {
+        await Promise.race([taken, pause(IDLE_MS, signal)]);
+      }
+    }
+  }
+
+  /** Whether the cursor is any further, or will be by being fetched for alone. */
+  async #take(cursor: PartitionCursor, fetched: Fetched, alone: boolean): Promise<boolean> {
+    const { topic, error, stableOffset, bytes } = fetched;
+    if (error !== 0) {
+      await this.#refused(cursor, error);
+      return false;
+    }
+    try {
+      if (cursor.add(fetched)) return true;
+    } catch (cause) {
+      if (!(cause instanceof FatalError)) throw cause;
+      cursor.fail(cause);
+      return false;
+    }
+    if (stableOffset <= cursor.fetchOffset) {
+      return false;
+    }
+    if (!alone) {
+      cursor.alone = true;
+      return true;
+    }
+    // Asked alone, a broker gives one whole batch however large: there is none. Only compaction leaves such a hole, so
+    // anything else is a broker that could not read in time, and must not pass for one.
+    if (bytes.length === 0 && (await this.#cluster.compacted(topic))) {
+      cursor.passTo(stableOffset);
+      return true;
+    }
+    throw new RetryableError(
+      'no-whole-batch',
+      `${cursor.name} ends at ${stableOffset}, but its leader gave no whole batch from ${cursor.fetchOffset} on; look at the broker's log`,
+    );
+  }
+
+  /** @throws RetryableError where asking again may help. */
+  async #refused(cursor: PartitionCursor, error: number): Promise<void> {
+    const { topic, partition } = cursor.stretch;
+    if (error === NOT_AUTHORIZED) {
+      const message = `reading ${topic} is denied at ${this.#cluster.address}; grant READ on it to this user`;
+      cursor.fail(new FatalError('not-authorized', message));
+      return;
+    }
+    if (error === OUT_OF_RANGE) {
+      const { low, high } = await this.#cluster.range(topic, partition);
+      if (cursor.fetchOffset < low || cursor.fetchOffset > high) {
+        cursor.fail(notHeld(cursor.fetchOffset, { topic, partition, low, high }));
+        return;
+      }
+    }
+    throw new RetryableError(
+      'fetch-refused',
+      `the leader of ${cursor.name} gave no records: Kafka's error ${error}; it is asked again`,
+    );
+  }
+}
+
+/** One cursor for each partition, as a request may name it once: of several, each in its turn. */
+function chosen(hungry: readonly PartitionCursor[], turn: number): Map<string, PartitionCursor> {
+  const alone = hungry.filter((each) => each.alone);
+  const first = alone[turn % Math.max(1, alone.length)];
+  const byPartition = Map.groupBy(first === undefined ? hungry : [first], ({ name }) => name);
+  return new Map([...byPartition].map(([name, cursors]) => [name, cursors[turn % cursors.length]!]));
+}
+
+/** Has the leaders looked up again after a moment, in which the other partitions are read. */
+async function leaderless(cursors: readonly PartitionCursor[], signal: AbortSignal): Promise<void> {
+  await pause(LEADERLESS_MS, signal);
+  if (signal.aborted) return;
+  const names = cursors.map(({ name }) => name).join(', ');
+  throw new RetryableError('no-leader', `no broker leads ${names} at the moment; look at the brokers`);
+}
+
+function asFatal(error: unknown): FatalError {
+  if (error instanceof FatalError) return error;
+  const code = error instanceof TwhinError && isCodeOf(error.code, 'fatal') ? error.code : 'client-fault';
+  const message = `reading stopped: ${reasonOf(error)}`;
+  return new FatalError(code, message, { cause: error });
+}

@@ -1,0 +1,267 @@
+import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
+import type {
+  EventLog,
+  Follower,
+  Following,
+  Offsets,
+  PartitionRange,
+  Stretch,
+  StretchReading,
+  Trouble,
+} from '../../../pipeline/ports.ts';
+import { backoffMs, pause } from '../../backoff.ts';
+import { outsideOfLog, readerClosed, topicsMissing } from '../../log-errors.ts';
+import { KafkaAdmin } from '../admin.ts';
+import { Brokers } from '../brokers.ts';
+import { kafkaError } from '../failure.ts';
+import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
+import { fetchFrom } from './fetch.ts';
+import { type Cluster, FetchLoop, type Leaders } from './fetch-loop.ts';
+import type { PartitionCursor } from './partition-cursor.ts';
+
+export interface LogOptions {
+  /** Called at each failure while cursors and followers wait. */
+  readonly onTrouble?: (trouble: Trouble) => void;
+  /** Memory for what is read ahead of all partitions together; 32 MiB unless said. */
+  readonly aheadBytes?: number;
+  /** Asked of the brokers at a time for each partition; half of its share of `aheadBytes`, and 1 MiB at most, unless said. */
+  readonly fetchBytes?: number;
+}
+
+const ALL_AHEAD_BYTES = 32 << 20;
+const MAX_AHEAD_BYTES = 4 << 20;
+const MAX_FETCH_BYTES = 1 << 20;
+/** Partitions of followed topics are counted this often. */
+const COUNT_MS = 5_000;
+
+/**
+ * Topics read straight from the partitions' leaders, whoever asks: a live updater, a standby, a replay, a restore. No
+ * group is joined for it: a group says who may write, and asks for a right that reading does not need.
+ */
+export class KafkaLog implements EventLog {
+  readonly #settings: KafkaSettings;
+  readonly #options: LogOptions;
+  readonly #log: LogLine;
+  readonly #admin: KafkaAdmin;
+  readonly #loops = new Set<FetchLoop>();
+  readonly #closing = new AbortController();
+
+  constructor(settings: KafkaSettings, options: LogOptions, log: LogLine) {
+    this.#settings = settings;
+    this.#options = options;
+    this.#log = log;
+    this.#admin = new KafkaAdmin(settings);
+  }
+
+  async ranges(topics: readonly string[]): Promise<PartitionRange[]> {
+    await this.#refuseMissing(topics);
+    const ranges: PartitionRange[] = [];
+    for (const topic of topics) {
+      const held = [...(await this.#admin.ranges(topic))].sort(([a], [b]) => a - b);
+      for (const [partition, { low, high }] of held) ranges.push({ topic, partition, low, high });
+    }
+    return ranges;
+  }
+
+  async offsetsAt(topics: readonly string[], timeMs: number): Promise<Offsets> {
+    await this.#refuseMissing(topics);
+    const offsets: Offsets = {};
+    for (const topic of topics) {
+      offsets[topic] = await this.#admin.offsetsAt(topic, timeMs);
+    }
+    return offsets;
+  }
+
+  topicIds(topics: readonly string[]): Promise<Record<string, string>> {
+    return this.#admin.topicIds(topics);
+  }
+
+  async read(stretches: readonly Stretch[]): Promise<StretchReading> {
+    const loop = this.#open(stretches);
+    return { cursors: loop.cursors, close: () => this.#end(loop) };
+  }
+
+  async follow(topics: readonly string[], follower: Follower): Promise<Following> {
+    const ranges = await this.#untilAnswered(() => this.ranges(topics));
+    for (const range of ranges) {
+      const position = follower.position(range.topic, range.partition) ?? range.low;
+      if (position < range.low || position > range.high) throw outsideOfLog(position, range);
+    }
+    const following = new AbortController();
+    const begun = ranges.map(({ topic, partition, low }) => ({
+      topic,
+      partition,
+      from: follower.position(topic, partition) ?? low,
+      until: Number.MAX_SAFE_INTEGER,
+    }));
+    const loop = this.#open(begun);
+    const signal = AbortSignal.any([following.signal, this.#closing.signal]);
+    const fail = (error: unknown) => {
+      if (signal.aborted || isStopped(error)) return;
+      following.abort();
+      follower.failed(error instanceof Error ? error : new FatalError('client-fault', reasonOf(error)));
+    };
+    const start = (cursor: PartitionCursor) => void pump(cursor, follower, signal).catch(fail);
+    for (const cursor of loop.cursors) start(cursor);
+    const counting = this.#count(topics, loop, start, signal).catch(fail);
+    return {
+      close: async () => {
+        following.abort();
+        await this.#end(loop);
+        await counting;
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all([...this.#loops].map((loop) => this.#end(loop)));
+    await this.#admin.close();
+  }
+
+  #open(stretches: readonly Stretch[]): FetchLoop {
+    if (this.#closing.signal.aborted) throw readerClosed();
+    const { aheadBytes: all = ALL_AHEAD_BYTES } = this.#options;
+    const share = Math.floor(all / Math.max(1, stretches.length));
+    const aheadBytes = Math.min(MAX_AHEAD_BYTES, Math.max(1, share));
+    const { fetchBytes = Math.min(MAX_FETCH_BYTES, Math.ceil(aheadBytes / 2)) } = this.#options;
+    const onTrouble = (trouble: Trouble) => this.#trouble(trouble);
+    const loop = new FetchLoop(this.#cluster(), stretches, { aheadBytes, fetchBytes, onTrouble });
+    this.#loops.add(loop);
+    return loop;
+  }
+
+  async #end(loop: FetchLoop): Promise<void> {
+    await loop.close();
+    this.#loops.delete(loop);
+  }
+
+  /** Has partitions that are added to the topics read from their start. */
+  async #count(
+    topics: readonly string[],
+    loop: FetchLoop,
+    start: (cursor: PartitionCursor) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const known = new Set(loop.cursors.map(({ name }) => name));
+    for (;;) {
+      await pause(COUNT_MS, signal);
+      if (signal.aborted) return;
+      for (const [topic, count] of await this.#admin.partitionCounts(topics).catch(whileOutOfReach)) {
+        for (let partition = 0; partition < count; partition++) {
+          if (known.has(`${topic}/${partition}`)) continue;
+          known.add(`${topic}/${partition}`);
+          this.#log('info', `${topic} has a partition more, ${partition}: it is read from its start`);
+          start(loop.add({ topic, partition, from: 0, until: Number.MAX_SAFE_INTEGER }));
+        }
+      }
+    }
+  }
+
+  /** Asks until there is an answer. @throws FatalError, or RetryableError `stopped`. */
+  async #untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+    const { signal } = this.#closing;
+    const since = Date.now();
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof RetryableError)) throw error;
+        if (!signal.aborted) {
+          this.#trouble({ brokers: addressOf(this.#settings), since, attempt, reason: error.message });
+        }
+        await pause(backoffMs(attempt), signal);
+      }
+    }
+    throw readerClosed();
+  }
+
+  #trouble(trouble: Trouble): void {
+    const { attempt, brokers, reason } = trouble;
+    const line = `reading from ${brokers} failed and is tried again: ${reason}`;
+    this.#log(attempt === 1 ? 'warn' : 'debug', line);
+    this.#options.onTrouble?.(trouble);
+  }
+
+  async #refuseMissing(topics: readonly string[]): Promise<void> {
+    const missing = await this.#admin.missing(topics);
+    if (missing.length > 0) {
+      throw topicsMissing(missing, addressOf(this.#settings));
+    }
+  }
+
+  #cluster(): Cluster {
+    const settings = this.#settings;
+    return {
+      address: addressOf(settings),
+      missing: (topics) => this.#admin.missing(topics),
+      leaders: (topics) => leadersOf(settings, topics),
+      range: async (topic, partition) => {
+        const range = (await this.#admin.ranges(topic)).get(partition);
+        if (range === undefined) {
+          throw new RetryableError('partition-unknown', `${topic}/${partition} is not there at the moment`);
+        }
+        return range;
+      },
+      compacted: async (topic) => {
+        const [state] = await this.#admin.describe([topic]);
+        return state?.configs['cleanup.policy']?.includes('compact') ?? false;
+      },
+    };
+  }
+}
+
+/** Hands what a cursor gives to the follower, until the signal. */
+async function pump(cursor: PartitionCursor, follower: Follower, signal: AbortSignal): Promise<void> {
+  const { topic, partition, from } = cursor.stretch;
+  if (follower.position(topic, partition) === undefined && from > 0) {
+    // What retention took before the first reading counts as read: an emptied partition gives nothing that says so.
+    await follower.take({ topic, partition, records: [], next: from });
+  }
+  while (!signal.aborted) {
+    const decoded = await cursor.nextDecoded();
+    if (decoded === undefined || signal.aborted) return;
+    await follower.take({ topic, partition, records: decoded.records, next: decoded.next });
+  }
+}
+
+function isStopped(error: unknown): boolean {
+  return error instanceof RetryableError && error.code === 'stopped';
+}
+
+function whileOutOfReach(error: unknown): Map<string, number> {
+  if (error instanceof RetryableError) return new Map();
+  throw error;
+}
+
+async function leadersOf(settings: KafkaSettings, topics: readonly string[]): Promise<Leaders> {
+  const brokers = new Brokers(settings);
+  try {
+    const { topics: known } = await brokers.metadata(topics);
+    const leaders = new Map(
+      known.map(({ name, partitions }) => [
+        name,
+        partitions
+          .toSorted((a, b) => a.partitionIndex - b.partitionIndex)
+          .map(({ leaderId }) => (leaderId < 0 ? undefined : String(leaderId))),
+      ]),
+    );
+    return {
+      of: (topic) => leaders.get(topic) ?? [],
+      fetch: async (leader, wanted, waitMs) => {
+        try {
+          const connection = await brokers.node(Number(leader));
+          if (connection === undefined)
+            throw new RetryableError('no-leader', `broker ${leader} is not there`);
+          return await fetchFrom(connection, wanted, waitMs);
+        } catch (error) {
+          throw kafkaError('fetching records', settings, error);
+        }
+      },
+      close: () => brokers.close(),
+    };
+  } catch (error) {
+    await brokers.close();
+    throw kafkaError('looking up the leaders of partitions', settings, error);
+  }
+}

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { reasonOf, UsageError } from '../../errors/errors.ts';
+
+/** How a client logs in to a cluster. A token is read anew for each login, so that a file may be rotated. */
+export type SaslSettings =
+  | {
+      readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+      readonly username: string;
+      readonly password: string;
+    }
+  | { readonly mechanism: 'oauthbearer'; readonly token: string | { readonly file: string } };
+
+/** How to reach a cluster. */
+export interface KafkaSettings {
+  /** host:port each. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl?: boolean;
+  readonly sasl?: SaslSettings;
+  /** PEM file of the authority that signed the brokers' certificates, where that is no public one. */
+  readonly caFile?: string;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogLine = (level: LogLevel, message: string) => void;
+
+/** The brokers' addresses as a person reads them. */
+export function addressOf({ brokers }: Pick<KafkaSettings, 'brokers'>): string {
+  return brokers.join(',');
+}
+
+/** Who is logged in, for messages; undefined where the settings name nobody. */
+export function userOf({ sasl }: KafkaSettings): string | undefined {
+  return sasl !== undefined && 'username' in sasl ? sasl.username : undefined;
+}
+
+/** What Node's TLS takes; undefined without TLS. @throws UsageError `ca-file`. */
+export function tlsOf({ ssl, caFile }: KafkaSettings): { ca?: string[] } | undefined {
+  if (caFile === undefined) return ssl ? {} : undefined;
+  return { ca: [readText('ca-file', 'the certificate authority', caFile)] };
+}
+
+/** The client's login options. @throws UsageError `token-file` when a login finds no token. */
+export function saslOf(sasl: SaslSettings) {
+  if (sasl.mechanism !== 'oauthbearer') {
+    const { username, password } = sasl;
+    return { mechanism: MECHANISMS[sasl.mechanism], username, password };
+  }
+  const { token } = sasl;
+  const current = () =>
+    typeof token === 'string' ? token : readText('token-file', 'the OAuth token', token.file).trim();
+  return { mechanism: MECHANISMS.oauthbearer, token: current };
+}
+
+const MECHANISMS = {
+  plain: 'PLAIN',
+  'scram-sha-256': 'SCRAM-SHA-256',
+  'scram-sha-512': 'SCRAM-SHA-512',
+  oauthbearer: 'OAUTHBEARER',
+} as const;
+
+function readText(code: 'ca-file' | 'token-file', what: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new UsageError(code, `the file of ${what}, ${file}, can't be read: ${reasonOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,139 @@
+import type { EdgeChange, EdgeName, EdgeState } from '../../graph/edge.ts';
+import type { EntityKey } from '../../graph/entity.ts';
+import type { Message } from '../ports.ts';
+import type { Pace } from '../tuning.ts';
+
+/** One text for an edge. Ids can't hold control characters, so the parts can't run into each other. */
+export function edgeId(edge: EdgeName): string {
+  return `${edge.lhs}\n${edge.relation}\n${edge.rhs}`;
+}
+
+/** An edge that an erasure deletes whole: not even its removal is remembered. */
+interface ErasedEdge extends EdgeName {
+  readonly erased: true;
+}
+
+type EdgesById = Map<string, EdgeChange | ErasedEdge>;
+
+/** What has happened since the last commit and is not the trainer's: edges, entities, erasures, dead letters. */
+export class PendingCommit {
+  /** Commits of a process are numbered from 1. */
+  readonly number: number;
+  /** By {@link edgeId}: the last that was said of the edge. */
+  readonly edges: EdgesById = new Map();
+  /** Rows of entities that an event named. */
+  readonly touched = new Set<number>();
+  /** By row: an entity can be erased, named again and erased once more, each time with a row of its own. */
+  readonly erasedEntities = new Map<number, EntityKey>();
+  readonly erasures = new Map<EntityKey, number>();
+  /** Entities to be published whether or not they moved. */
+  due: readonly EntityKey[] = [];
+  readonly deadLetters: Message[] = [];
+  /** Bytes of the dead letters' values. */
+  deadLetterBytes = 0;
+  /** Records read; 0: nothing to commit. */
+  records = 0;
+  /** Edges handed to the trainer. */
+  trained = 0;
+  /** Arrival of the oldest record in it, epoch ms. */
+  since: number | undefined;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  /** Changes and dead letters held until it is written. */
+  get held(): number {
+    return this.edges.size + this.erasures.size + this.deadLetters.length;
+  }
+
+  /** A stream that trains little, of removals or bad records, must not pile up behind a slow write. */
+  isFull({ commitEdges, batchEdges, queueBytes }: Pace): boolean {
+    return this.held > commitEdges + batchEdges || this.deadLetterBytes >= queueBytes;
+  }
+
+  putDeadLetter(letter: Message): void {
+    this.deadLetters.push(letter);
+    this.deadLetterBytes += letter.value?.length ?? 0;
+  }
+
+  putEdge(id: string, change: EdgeChange): void {
+    this.edges.set(id, change);
+  }
+
+  eraseEdge(id: string, { lhs, relation, rhs }: EdgeName): void {
+    this.edges.set(id, { lhs, relation, rhs, erased: true });
+  }
+
+  *changedEdges(): Iterable<EdgeChange> {
+    for (const edge of this.edges.values()) if (!isErased(edge)) yield edge;
+  }
+
+  *erasedEdges(): Iterable<EdgeName> {
+    for (const edge of this.edges.values()) if (isErased(edge)) yield edge;
+  }
+}
+
+/**
+ * The open commit and those on their way to the store. Their edges lie over what the store holds. An edge stays until
+ * its commit is written and the next reads from the store begin: a value read before would otherwise be taken for the
+ * newest.
+ */
+export class Unwritten {
+  open = new PendingCommit(1);
+  /** The open commit's edges first, then those of commits on their way, newest first. */
+  readonly #layers: { readonly commit: number; readonly edges: EdgesById }[] = [layerOf(this.open)];
+  #written = 0;
+
+  /** Edges in all; an edge of several commits counts for each. */
+  get size(): number {
+    return this.#layers.reduce((sum, { edges }) => sum + edges.size, 0);
+  }
+
+  /** null: erased; undefined: the store knows. */
+  get(id: string): EdgeState | null | undefined {
+    for (const { edges } of this.#layers) {
+      const edge = edges.get(id);
+      if (edge !== undefined) return isErased(edge) ? null : edge;
+    }
+    return undefined;
+  }
+
+  /** Edges of an entity, the newest state of each; null: erased. A walk over all: erasures are rare. */
+  *of(entity: EntityKey): Iterable<{ id: string; change: EdgeChange | null }> {
+    const seen = new Set<string>();
+    for (const { edges } of this.#layers) {
+      for (const [id, edge] of edges) {
+        if ((edge.lhs !== entity && edge.rhs !== entity) || seen.has(id)) continue;
+        seen.add(id);
+        yield { id, change: isErased(edge) ? null : edge };
+      }
+    }
+  }
+
+  /** Ends the open commit, which is to be written now, and opens the next. */
+  close(): PendingCommit {
+    const closed = this.open;
+    this.open = new PendingCommit(closed.number + 1);
+    this.#layers.unshift(layerOf(this.open));
+    return closed;
+  }
+
+  /** Notes that a commit is written. */
+  written(commit: number): void {
+    this.#written = commit;
+  }
+
+  /** Lets go of what is written. To be called right before the store is read. */
+  prune(): void {
+    while (this.#layers.at(-1)!.commit <= this.#written) this.#layers.pop();
+  }
+}
+
+function layerOf({ number, edges }: PendingCommit): { commit: number; edges: EdgesById } {
+  return { commit: number, edges };
+}
+
+function isErased(edge: EdgeChange | ErasedEdge): edge is ErasedEdge {
+  return 'erased' in edge;
+}

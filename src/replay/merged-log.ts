@@ -1,0 +1,140 @@
+import type {
+  EventLog,
+  FollowedLog,
+  Follower,
+  Following,
+  PartitionRange,
+  RecordRun,
+  SourceRecord,
+  Stretch,
+  StretchReading,
+} from '../pipeline/ports.ts';
+import { Merge, type Merged } from './merge.ts';
+import { partitionName } from './partition.ts';
+
+/** Records handed over at once, where no limit asks for fewer: between two hand-overs the process may do other things. */
+const HAND_OVER = 256;
+
+/** Something that may go only so fast. */
+export interface Limit {
+  /** Records to hand over between two questions, at most. */
+  readonly records: number;
+  /** How long to wait after handing over `records`, in ms. */
+  waitMs(records: number): number;
+}
+
+export interface MergedLogOptions {
+  /** The log that is merged. Whoever made it closes it. */
+  readonly log: Pick<EventLog, 'read'>;
+  /** The whole range; what the updater's store has read of it already is left out. */
+  readonly stretches: readonly Stretch[];
+  readonly topicIds: Readonly<Record<string, string>>;
+  /** Puts the content into a record. */
+  read(record: SourceRecord): SourceRecord;
+  readonly limits: readonly Limit[];
+}
+
+/** A range of a log, its partitions merged into one order. It ends where the range does, and has one follower. */
+export class MergedLog implements FollowedLog {
+  readonly #options: MergedLogOptions;
+  /** Up to where each partition was handed over, by its name. */
+  readonly #reached = new Map<string, number>();
+  readonly #closed = Promise.withResolvers<void>();
+  #closing = false;
+  #reading: StretchReading | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: MergedLogOptions) {
+    this.#options = options;
+  }
+
+  /** Offset up to which a partition was handed over. */
+  reached(stretch: Stretch): number {
+    return this.#reached.get(partitionName(stretch)) ?? stretch.from;
+  }
+
+  async ranges(): Promise<PartitionRange[]> {
+    return this.#options.stretches.map(({ topic, partition, from, until }) => ({
+      topic,
+      partition,
+      low: from,
+      high: until,
+    }));
+  }
+
+  async topicIds(): Promise<Readonly<Record<string, string>>> {
+    return this.#options.topicIds;
+  }
+
+  async follow(_: readonly string[], follower: Follower): Promise<Following> {
+    const left: Stretch[] = [];
+    const read: RecordRun[] = [];
+    for (const stretch of this.#options.stretches) {
+      const { topic, partition, until } = stretch;
+      const from = follower.position(topic, partition) ?? stretch.from;
+      this.#reached.set(partitionName(stretch), from);
+      if (from < until) left.push({ ...stretch, from });
+      else read.push({ topic, partition, records: [], next: until });
+    }
+    this.#reading = await this.#options.log.read(left);
+    const merge = new Merge(this.#reading.cursors, this.#options.read);
+    this.#running = this.#run(follower, read, merge).catch((error: unknown) => {
+      if (!this.#closing) follower.failed(error instanceof Error ? error : new Error(String(error)));
+    });
+    return this;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#closed.resolve();
+    await this.#reading?.close();
+    await this.#running;
+  }
+
+  async #run(follower: Follower, read: readonly RecordRun[], merge: Merge): Promise<void> {
+    await this.#handOver(follower, read);
+    const { limits } = this.#options;
+    const most = Math.min(HAND_OVER, ...limits.map((limit) => limit.records));
+    while (!this.#closing) {
+      const merged = await merge.take(most);
+      await this.#handOver(follower, runsOf(merged));
+      const { length } = merged.records;
+      if (length === 0) return;
+      await this.#wait(Math.max(0, ...limits.map((limit) => limit.waitMs(length))));
+    }
+  }
+
+  /** Resolves once there is room for more. */
+  async #handOver(follower: Follower, runs: readonly RecordRun[]): Promise<void> {
+    const rooms: (Promise<void> | void)[] = [];
+    for (const run of runs) {
+      if (this.#closing) return;
+      rooms.push(follower.take(run));
+      this.#reached.set(partitionName(run), run.next);
+    }
+    await Promise.race([Promise.all(rooms), this.#closed.promise]);
+  }
+
+  async #wait(ms: number): Promise<void> {
+    if (ms === 0 || this.#closing) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    await Promise.race([promise, this.#closed.promise]);
+    clearTimeout(timer);
+  }
+}
+
+/** In the order merged, a run for as long as the partition stays the same; then the ends of what has ended. */
+function runsOf({ records, ended }: Merged): RecordRun[] {
+  const runs: { topic: string; partition: number; records: SourceRecord[]; next: number }[] = [];
+  for (const record of records) {
+    const { topic, partition, offset } = record;
+    const last = runs.at(-1);
+    if (last?.topic === topic && last.partition === partition) {
+      last.records.push(record);
+      last.next = offset + 1;
+    } else runs.push({ topic, partition, records: [record], next: offset + 1 });
+  }
+  for (const { topic, partition, until } of ended) runs.push({ topic, partition, records: [], next: until });
+  return runs;
+}

@@ -1,0 +1,184 @@
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, afterEach, describe, expect, inject, test } from 'vitest';
+import { startBroker } from '../../broker/start.ts';
+import { KafkaAdmin, KafkaLog } from '../../src/adapters/kafka/kafka.ts';
+import type { Follower, Following, RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
+import { freshTopic, until } from './collector.ts';
+import { sendBatch, zstdBatch } from './raw-batch.ts';
+
+const quiet = () => undefined;
+const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
+
+/** Follows from the start, one run at a time, and keeps what `keep` asks for. */
+class Keeper implements Follower {
+  readonly records: SourceRecord[] = [];
+  readonly errors: Error[] = [];
+  count = 0;
+  next = 0;
+  largestRun = 0;
+  readonly #keeps: boolean;
+
+  constructor(keeps: boolean) {
+    this.#keeps = keeps;
+  }
+
+  position(): undefined {}
+
+  take({ records, next }: RecordRun): void {
+    this.count += records.length;
+    this.next = next;
+    let bytes = 0;
+    for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0);
+    this.largestRun = Math.max(this.largestRun, bytes);
+    if (this.#keeps) this.records.push(...records);
+  }
+
+  failed(error: Error): void {
+    this.errors.push(error);
+  }
+}
+
+describe('logs that other clients and brokers leave', () => {
+  const admin = new KafkaAdmin(settings);
+  afterAll(() => admin.close());
+  const closing: { close(): Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const each of closing.splice(0).reverse()) await each.close();
+  });
+  const follow = async (topic: string, follower: Follower, at = settings): Promise<Following> => {
+    const log = new KafkaLog(at, { aheadBytes: 4 << 20 }, quiet);
+    closing.push(log);
+    const following = await log.follow([topic], follower);
+    closing.push(following);
+    return following;
+  };
+
+  test.each([200_000, 1_000_000])(
+    'one zstd batch of %i records is read whole, in parts, in bounded memory',
+    async (count) => {
+      const topic = freshTopic('large-batch');
+      const configs = { 'max.message.bytes': String(50 << 20) };
+      await admin.create([{ name: topic, partitions: 1, configs }]);
+      const value = 'x'.repeat(60);
+      const records = Array.from({ length: count }, (_, n) => ({ key: `k${n}`, value: `${value}${n}` }));
+      const batch = zstdBatch(records);
+      // A broker takes such a batch as it is: its limit counts the packed bytes.
+      expect(await sendBatch(inject('brokers'), topic, batch)).toBe(0);
+      records.length = 0;
+      const keeper = new Keeper(false);
+      globalThis.gc?.();
+      const before = process.memoryUsage.rss();
+      let most = before;
+      const timer = setInterval(() => {
+        most = Math.max(most, process.memoryUsage.rss());
+      }, 5);
+      await follow(topic, keeper);
+      await until('the whole batch', () => keeper.next === count || keeper.errors.length > 0);
+      clearInterval(timer);
+      expect(keeper.errors).toEqual([]);
+      expect(keeper.count).toBe(count);
+      // Parts of about a mebibyte, though the records unpack to 70 and more.
+      expect(keeper.largestRun).toBeLessThan(2 << 20);
+      expect((most - before) / (1 << 20)).toBeLessThan(300);
+    },
+  );
+
+  test('a compacted topic with emptied batches and holes is followed to its end', async () => {
+    const topic = freshTopic('emptied');
+    const configs = {
+      'cleanup.policy': 'compact',
+      'min.cleanable.dirty.ratio': '0.001',
+      'segment.ms': '100',
+      'delete.retention.ms': '0',
+    };
+    await admin.create([{ name: topic, partitions: 1, configs }]);
+    const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
+    // Of an idempotent producer the last batch stays, emptied of its records, for the sake of its sequence numbers.
+    const producers = [0, 1, 2].map(() => kafka.producer({ idempotent: true, maxInFlightRequests: 1 }));
+    for (const producer of producers) {
+      await producer.connect();
+      for (let round = 0; round < 10; round++) {
+        const messages = Array.from({ length: 20 }, (_, n) => ({ key: `k${n % 5}`, value: String(n) }));
+        await producer.send({ topic, messages });
+      }
+      await producer.disconnect();
+    }
+    const roller = kafka.producer();
+    await roller.connect();
+    const look = async (): Promise<Keeper> => {
+      const keeper = new Keeper(true);
+      const end = (await admin.ranges(topic)).get(0)?.high ?? 0;
+      const following = await follow(topic, keeper);
+      await until('the end of the topic', () => keeper.next >= end || keeper.errors.length > 0);
+      await following.close();
+      expect(keeper.errors).toEqual([]);
+      return keeper;
+    };
+    let seen = await look();
+    // Compaction leaves the newest segment alone, and only a write begins another.
+    await until(
+      'compaction',
+      () => seen.records.length < 100,
+      90_000,
+      async () => {
+        await roller.send({ topic, messages: [{ key: 'roll', value: '-1' }] });
+        seen = await look();
+      },
+    );
+    await roller.disconnect();
+    const offsets = seen.records.map(({ offset }) => offset);
+    expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
+    const last = new Map(seen.records.map(({ key, value }) => [String(key), String(value)]));
+    expect([...last.keys()].sort()).toEqual(['k0', 'k1', 'k2', 'k3', 'k4', 'roll']);
+    expect(last.get('k4')).toBe('19');
+  });
+
+  test('a batch whose checksum is wrong is named, and nothing behind it is handed over', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'twhin-damaged-'));
+    const broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' } });
+    try {
+      const at = { brokers: broker.brokers.split(','), clientId: 'test' };
+      const topic = freshTopic('damaged');
+      const own = new KafkaAdmin(at);
+      await own.create([{ name: topic, partitions: 1, configs: {} }]);
+      await own.close();
+      const producer = new Kafka({ ...at, logLevel: logLevel.NOTHING }).producer();
+      await producer.connect();
+      for (const value of ['first-batch', 'second-batch', 'third-batch']) {
+        await producer.send({ topic, messages: [{ value }] });
+      }
+      await producer.disconnect();
+      // The brokers hand out what their disks hold: they check a batch as they take it, and not again.
+      await flip(dir, topic, 'second-batch');
+      const keeper = new Keeper(true);
+      const following = await follow(topic, keeper, at);
+      await until('the error', () => keeper.errors.length > 0);
+      await following.close();
+      expect(keeper.records.map(({ value }) => String(value))).toEqual(['first-batch']);
+      expect(keeper.next).toBe(1);
+      expect(keeper.errors[0]).toMatchObject({ name: 'FatalError', code: 'damaged-batch' });
+      expect(String(keeper.errors[0])).toMatch(
+        /records 1 to 1 of damaged-\S+\/0 .*checksum.*replay from 2 on/,
+      );
+      for (const each of closing.splice(0).reverse()) await each.close();
+    } finally {
+      await broker.stop();
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
+});
+
+/** Changes a byte of a text in the segment of a topic's partition 0, on disk. */
+async function flip(dir: string, topic: string, text: string): Promise<void> {
+  const found = (await readdir(dir, { recursive: true })).find(
+    (path) => path.includes(`${topic}-0`) && path.endsWith('.log'),
+  );
+  if (found === undefined) throw new Error(`no segment of ${topic}-0 in ${dir}`);
+  const file = await open(join(dir, found), 'r+');
+  const at = (await file.readFile()).indexOf(text);
+  await file.write(Buffer.from('X'), 0, 1, at);
+  await file.close();
+}

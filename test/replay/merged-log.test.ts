@@ -1,0 +1,259 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Digest, digest } from '../../src/graph/digest.ts';
+import type { Stretch } from '../../src/pipeline/ports.ts';
+import { soleLeadership } from '../../src/pipeline/sole-leadership.ts';
+import type { Updater } from '../../src/pipeline/updater.ts';
+import { type Limit, MergedLog } from '../../src/replay/merged-log.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
+import { DyingStore } from '../pipeline/dying-store.ts';
+import type { MemoryLog } from '../pipeline/memory-log.ts';
+import { type MemoryReaderOptions, memoryReader } from '../pipeline/memory-reader.ts';
+import { graphStore, updater } from '../pipeline/updater-fixture.ts';
+import { logOf, type Sent, stream, wholeOf, withContent } from './replay-log.ts';
+
+interface Replaying {
+  readonly reader?: MemoryReaderOptions;
+  readonly limits?: readonly Limit[];
+  readonly range?: readonly Stretch[];
+  readonly queueBytes?: number;
+  /** Commits as large as memory allows, in place of all alike. */
+  readonly large?: boolean;
+}
+
+async function started(log: MemoryLog, store: MemoryStore, options: Replaying = {}) {
+  const reader = memoryReader(log, options.reader);
+  const stretches = options.range ?? (await wholeOf(reader, log));
+  const merged = new MergedLog({
+    log: reader,
+    stretches,
+    topicIds: {},
+    read: withContent,
+    limits: options.limits ?? [],
+  });
+  const commits = options.large ? { commitEdges: 2, rowsPerEdge: 40 } : { commitEdges: 10 };
+  const pace = { batchEdges: 5, ...commits, queueBytes: options.queueBytes ?? 1_000_000 };
+  const running = updater(log, store, {
+    eventLog: merged,
+    leadership: soleLeadership,
+    pace,
+    role: 'shadow',
+    deadLetters: false,
+  });
+  return { merged, running };
+}
+
+async function replayed(log: MemoryLog, options: Replaying = {}): Promise<Digest> {
+  const store = new MemoryStore();
+  await (await started(log, store, options)).running.run({ untilCaughtUp: true });
+  return digest(graphStore(store));
+}
+
+/** As the log would be after `sent` came again in a longer stream: enough for several commits. */
+const longer = (sent: readonly Sent[]): Sent[] =>
+  [...sent, ...sent.map((each) => ({ ...each, at: each.at + 20 }))].map((each) =>
+    typeof each.value === 'string' ? each : { ...each, value: { ...each.value, at: each.at * 1000 } },
+  );
+
+describe('a range replayed', () => {
+  test('ends in the same digest whatever comes at once, when, and how little room there is', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        stream,
+        fc.infiniteStream(fc.nat(9)),
+        fc.integer({ min: 1, max: 3_000 }),
+        fc.boolean(),
+        async (sent, numbers, queueBytes, large) => {
+          const log = logOf(longer(sent));
+          const next = () => numbers.next().value;
+          const handOver = () => 1 + next();
+          const delay = async () => {
+            for (let turns = next(); turns > 0; turns--)
+              await new Promise((resolve) => setImmediate(resolve));
+          };
+          const other = await replayed(log, { reader: { handOver, delay }, queueBytes, large });
+          expect(other).toEqual(await replayed(log, { large }));
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  test('killed at every commit and replayed on, it ends in the same digest', async () => {
+    await fc.assert(
+      fc.asyncProperty(stream, fc.boolean(), fc.boolean(), async (sent, keepsLast, large) => {
+        const log = logOf(longer(sent));
+        const whole = await replayed(log, { large });
+        for (let writes = 0; ; writes++) {
+          const store = new DyingStore();
+          store.dieAfter(writes, keepsLast);
+          const through = await ended((await started(log, store, { large })).running);
+          store.dieAfter(Number.POSITIVE_INFINITY, false);
+          await (await started(log, store, { large })).running.run({ untilCaughtUp: true });
+          expect(await digest(graphStore(store))).toEqual(whole);
+          if (through) break;
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  test('abandoned after any number of records and replayed on, it ends in the same digest', async () => {
+    await fc.assert(
+      fc.asyncProperty(stream, fc.nat(160), async (sent, after) => {
+        const log = logOf(longer(sent));
+        const store = new MemoryStore();
+        const first = await started(log, store, { reader: { handOver: () => 1 } });
+        const running = first.running.run({ untilCaughtUp: true });
+        const watch = setInterval(() => {
+          if (first.running.progress().events.consumed >= after) first.running.abandon();
+        }, 0);
+        await running;
+        clearInterval(watch);
+        await (await started(log, store)).running.run({ untilCaughtUp: true });
+        expect(await digest(graphStore(store))).toEqual(await replayed(log));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('a part of a log trains what a log of that part alone would', async () => {
+    await fc.assert(
+      fc.asyncProperty(stream, fc.infiniteStream(fc.nat(20)), async (sent, numbers) => {
+        const log = logOf(sent);
+        const whole = await wholeOf(memoryReader(log), log);
+        const range = whole.map((each) => ({ ...each, until: Math.min(each.until, numbers.next().value) }));
+        const inRange = ({
+          topic,
+          partition,
+          offset,
+        }: {
+          topic: string;
+          partition: number;
+          offset: number;
+        }) =>
+          range.some((each) => each.topic === topic && each.partition === partition && offset < each.until);
+        const part = logOf([]);
+        part.records.push(...log.records.filter(inRange));
+        expect(await replayed(log, { range })).toEqual(await replayed(part));
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('a merged log', () => {
+  const follow = (at: number): Sent => ({
+    topic: 'twhin.follow',
+    partition: 0,
+    at,
+    value: { followerId: `f${at}`, followedId: 'b', action: 'follow', at: at * 1000 },
+  });
+
+  test('ends where its last offsets are no records', async () => {
+    const log = logOf([follow(1), follow(2)]);
+    const range = [
+      { topic: 'twhin.follow', partition: 0, from: 1, until: 5 },
+      { topic: 'twhin.follow', partition: 1, from: 7, until: 7 },
+    ];
+    // The log goes on to offset 5 with what readers are not given.
+    const store = new MemoryStore();
+    const reader = { partitions: { 'twhin.follow': 2 } };
+    log.records.push({ ...log.records[1]!, offset: 5 });
+    await (await started(log, store, { range, reader })).running.run({ untilCaughtUp: true });
+    const head = await graphStore(store).head();
+    expect(head?.events.consumed).toBe(1);
+    expect(head?.offsets).toEqual({ 'twhin.follow': { 0: 5, 1: 7 } });
+  });
+
+  test('goes on though the log has lost what was read before', async () => {
+    const log = logOf(Array.from({ length: 30 }, (_, i) => follow(i + 1)));
+    const range = [{ topic: 'twhin.follow', partition: 0, from: 0, until: 30 }];
+    const store = new DyingStore();
+    store.dieAfter(2, false);
+    expect(await ended((await started(log, store, { range })).running)).toBe(false);
+    const read = (await graphStore(store).head())?.offsets['twhin.follow']?.[0] ?? 0;
+    expect(read).toBeGreaterThan(0);
+    store.dieAfter(Number.POSITIVE_INFINITY, false);
+    const reader = { lows: { 'twhin.follow/0': read } };
+    await (await started(log, store, { range, reader })).running.run({ untilCaughtUp: true });
+    expect(await digest(graphStore(store))).toEqual(await replayed(log));
+  });
+
+  test('hands over no more at once than a limit asks for, and waits as long as it says', async () => {
+    const log = logOf(Array.from({ length: 20 }, (_, i) => follow(i + 1)));
+    const asked: number[] = [];
+    const limit = { records: 6, waitMs: (records: number) => asked.push(records) };
+    const { running } = await started(log, new MemoryStore(), { limits: [limit] });
+    await running.run({ untilCaughtUp: true });
+    expect(asked).toEqual([6, 6, 6, 2]);
+  });
+
+  test('hands over nothing more until there is room', async () => {
+    const log = logOf(Array.from({ length: 6 }, (_, i) => follow(i + 1)));
+    const reader = memoryReader(log);
+    const limit = { records: 2, waitMs: () => 0 };
+    const merged = new MergedLog({
+      log: reader,
+      stretches: await wholeOf(reader, log),
+      topicIds: {},
+      read: withContent,
+      limits: [limit],
+    });
+    const taken: number[] = [];
+    let room = Promise.withResolvers<void>();
+    await merged.follow([], {
+      position: () => undefined,
+      take: ({ records }) => {
+        taken.push(...records.map(({ offset }) => offset));
+        return room.promise;
+      },
+      failed: (error) => expect.fail(error.message),
+    });
+    for (const offsets of [
+      [0, 1],
+      [0, 1, 2, 3],
+      [0, 1, 2, 3, 4, 5],
+    ]) {
+      await expect.poll(() => taken).toEqual(offsets);
+      // Turns enough for two more hand-overs.
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      expect(taken).toEqual(offsets);
+      room.resolve();
+      room = Promise.withResolvers();
+    }
+    await merged.close();
+  });
+
+  test('stops in the middle of a wait', async () => {
+    const log = logOf([follow(1), follow(2)]);
+    const limit = { records: 1, waitMs: () => 3_600_000 };
+    const { running, merged } = await started(log, new MemoryStore(), { limits: [limit] });
+    const end = running.run({ untilCaughtUp: true });
+    await expect.poll(() => running.progress().events.consumed).toBe(1);
+    expect(merged.reached({ topic: 'twhin.follow', partition: 0, from: 0, until: 2 })).toBe(1);
+    running.abandon();
+    await end;
+  });
+
+  test('what the log no longer holds ends the replay', async () => {
+    const log = logOf([follow(1), follow(2), follow(3)]);
+    const range = [{ topic: 'twhin.follow', partition: 0, from: 0, until: 3 }];
+    const { running } = await started(log, new MemoryStore(), {
+      range,
+      reader: { lows: { 'twhin.follow/0': 2 } },
+    });
+    await expect(running.run({ untilCaughtUp: true })).rejects.toThrow(/twhin\.follow/);
+  });
+});
+
+/** Whether it got to the end before it was killed. */
+async function ended(running: Updater): Promise<boolean> {
+  try {
+    await running.run({ untilCaughtUp: true });
+    return true;
+  } catch (error) {
+    expect(String(error)).toMatch(/killed/);
+    return false;
+  }
+}
