@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { writeAtomically } from '../adapters/atomic-file.ts';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 
 /** Suffix of a file that is being written. */
@@ -9,35 +10,11 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Writes a file atomically (aside, synced, then renamed). */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const aside = `${path}${UNFINISHED}`;
-  try {
-    const file = await open(aside, 'w');
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(aside, path);
-  } catch (error) {
-    await rm(aside, { force: true });
-    throw writeFailure(path, error);
-  }
-}
-
-/** Makes renames into the folder survive a power loss. Does nothing where folders can't be synced. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EISDIR' || error.code === 'EPERM') return undefined;
+/** Writes a file atomically. @throws FatalError when the file can't be written. */
+export async function writeFile(path: string, bytes: Uint8Array): Promise<void> {
+  await writeAtomically(path, bytes, `${path}${UNFINISHED}`).catch((error: unknown) => {
     throw writeFailure(path, error);
   });
-  try {
-    await folder?.sync();
-  } finally {
-    await folder?.close();
-  }
 }
 
 /** The file's bytes; undefined where there is no file, or (without reading it) a file of another size. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import { headSchema } from '../graph/head.ts';
 import { MAX_CHUNK_BYTES } from './chunk.ts';
-import { sha256, writeWhole } from './files.ts';
+import { sha256, writeFile } from './files.ts';
 
 /*
  * DIR/<graph>/
@@ -54,7 +54,7 @@ export type Manifest = z.infer<typeof manifestSchema>;
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   const checksum = sha256(Buffer.from(JSON.stringify(manifest)));
-  await writeWhole(join(folder, MANIFEST), Buffer.from(`${JSON.stringify({ ...manifest, checksum })}\n`));
+  await writeFile(join(folder, MANIFEST), Buffer.from(`${JSON.stringify({ ...manifest, checksum })}\n`));
 }
 
 /**

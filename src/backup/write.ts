@@ -2,13 +2,14 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
+import { syncFolder } from '../adapters/atomic-file.ts';
 import { FatalError } from '../errors/errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type Head } from '../graph/head.ts';
 import type { Layout } from '../graph/layout.ts';
 import type { Entry } from '../graph/store.ts';
 import { ChunkBuilder } from './chunk.ts';
-import { readSized, sha256, syncFolder, writeFailure, writeWhole } from './files.ts';
+import { readSized, sha256, writeFailure, writeFile } from './files.ts';
 import { CHUNKS, type Chunk, FORMAT, type Manifest, writeManifest } from './manifest.ts';
 
 const compress = promisify(zstdCompress);
@@ -85,7 +86,7 @@ export async function writeBackup(
         'restored; see twhin check',
     );
   }
-  await syncFolder(chunksFolder);
+  await sync(chunksFolder);
   const manifest: Manifest = {
     format: FORMAT,
     graph: head.graph,
@@ -99,15 +100,21 @@ export async function writeBackup(
     chunks,
   };
   await writeManifest(folder, manifest);
-  await syncFolder(folder);
+  await sync(folder);
   return { manifest, written, removed: await removeOthers(chunksFolder, chunks) };
+}
+
+async function sync(folder: string): Promise<void> {
+  await syncFolder(folder).catch((error: unknown) => {
+    throw writeFailure(folder, error);
+  });
 }
 
 /** Writes a chunk unless an intact one is there. Returns whether it was written. */
 async function writeMissing(path: string, packed: Buffer): Promise<boolean> {
   const there = await readSized(path, packed.length);
   if (there?.equals(packed)) return false;
-  await writeWhole(path, packed);
+  await writeFile(path, packed);
   return true;
 }
 

@@ -62,11 +62,14 @@ export async function composeLive(
   const place = livePlace(graph);
   const store = await openForWriting(graph, { place, openStore, keepsImage: true });
   for (const topic of reread) if (topics.has(topic)) await forgetTopic(store, topic);
-  const onTrouble = ({ brokers, since, attempt, reason }: Trouble) =>
+  const onTrouble = ({ brokers, since: sinceMs, attempt, code, reason }: Trouble) => {
+    const since = new Date(sinceMs).toISOString();
+    const what = code === 'broker-unreachable' ? 'no broker answers' : 'the brokers answer with a refusal';
     log.warn(
-      { graph: graph.name, brokers, since: new Date(since).toISOString(), attempt, reason },
-      `no broker answers at ${brokers} since ${new Date(since).toISOString()}; trying again`,
+      { graph: graph.name, brokers, since, attempt, code, reason },
+      `${what} at ${brokers} since ${since}; trying again`,
     );
+  };
   const eventLog = connection.log({ onTrouble });
   const leadership =
     connection.leadership({

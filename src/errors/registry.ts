@@ -127,10 +127,6 @@ const KAFKA = {
     'No broker answers the request.',
     'The request is repeated until a broker answers. Check that the brokers run and that KAFKA_BROKERS names them.',
   ),
-  'broker-version': retryable(
-    'A broker did not say which requests it knows.',
-    'The request is repeated. Check that the address is that of a Kafka broker, and whether it expects TLS.',
-  ),
   'token-file': usage(
     'The file with the OAuth token cannot be read.',
     'Check the path in the configuration and the permissions of the file.',
@@ -147,10 +143,6 @@ const KAFKA = {
   'fetch-refused': retryable(
     'The leader of a partition gave no records.',
     'The request is repeated. Look at the brokers if this goes on.',
-  ),
-  kafkajs: fatal(
-    'The installed release of kafkajs is not the supported one.',
-    'Install the release in package.json.',
   ),
   'missing-topic': fatal('The topic to feed does not exist.', 'Create the topic with twhin topics apply.'),
   'no-leader': retryable(
@@ -224,15 +216,6 @@ const GROUP = {
     'Another process reads for the consumer group.',
     'Stop the other process, or start this one with --standby and a TWHIN_STATE of its own.',
   ),
-  'group-note': retryable(
-    'The consumer group did not keep the name of its reader.',
-    'The request is repeated. Look at the brokers if this goes on.',
-  ),
-  'group-offsets': retryable(
-    'The brokers name no partitions for the consumer group.',
-    'The request is repeated. Look at the brokers if this goes on.',
-  ),
-  reader: fatal('Reading a partition failed for a reason that is not known.', REPORT),
   started: fatal('A source was started twice.', REPORT),
   stopped: retryable('The part was stopped while work was waiting.', 'Nothing to do: the process is ending.'),
 } as const satisfies Entries;

@@ -12,54 +12,6 @@ const FLOAT_BYTES = 4;
 /** Rows of a block are this much longer than their content, so that their stride is not a power of two. */
 const ROW_SPARE_FLOATS = 16;
 
-/** The byte addresses of the kernel's blocks by name, and their strides; see `assembly/layout.ts`. */
-export type Workspace = Readonly<Record<(typeof BLOCKS)[number] | (typeof SIZES)[number], number>> & {
-  /** Bytes from 0 to the end of the last block. */
-  readonly bytes: number;
-};
-
-const SIZES = [
-  'blockRowBytes',
-  'anchorGradientsBytes',
-  'candidateGradientsBytes',
-  'weightRowBytes',
-  'edgeRowBytes',
-  'slotMask',
-  'maxCandidates',
-] as const;
-
-const BLOCKS = [
-  'lhs',
-  'relation',
-  'rhs',
-  'edgeWeights',
-  'lhsCandidates',
-  'rhsCandidates',
-  'lhsMask',
-  'rhsMask',
-  'losses',
-  'anchors',
-  'positives',
-  'candidates',
-  'anchorGradients',
-  'candidateGradients',
-  'positiveWeights',
-  'gradients',
-  'gradientRows',
-  'gradientAddresses',
-  'slotRows',
-  'slotNumbers',
-  'anchorsTransposed',
-  'candidatesTransposed',
-  'weights',
-  'weightsTransposed',
-  'candidateNorms',
-  'distances',
-  'candidatePulls',
-  'scoredRows',
-  'scoredValues',
-] as const;
-
 /**
  * Workspaces of each thread beside the first. While the thread steps on the chunk of one, the others are filled ahead:
  * enough to keep it busy while the first thread, which fills all of them, does a step of its own.
@@ -79,6 +31,9 @@ export function workspaceBytes(
   return layOut(settings.dim, { maxEdges, maxCandidates }, WORKSPACES_BESIDE * (threads - 1)).bytes;
 }
 
+/** The byte addresses of a workspace's blocks by name, and their strides; see `assembly/layout.ts`. */
+export type Workspace = Readonly<ReturnType<typeof blocksFrom>>;
+
 /**
  * Lays out workspace `number`, one block after the other; workspaces 1, 2, … lie above workspace 0:
  *
@@ -87,7 +42,11 @@ export function workspaceBytes(
  *
  * Blocks filled by a matrix product are rounded up to its tile of 4 rows by 8 columns.
  */
-export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, number = 0): Workspace {
+export function layOut(dim: number, size: ChunkSize, number = 0): Workspace {
+  return blocksFrom(START + number * blocksFrom(0, dim, size).bytes, dim, size);
+}
+
+function blocksFrom(start: number, dim: number, { maxEdges, maxCandidates }: ChunkSize) {
   const floats = roundUp(dim, 8);
   const edges = roundUp(maxEdges, 4);
   const candidates = roundUp(Math.max(maxCandidates, 1), 8);
@@ -101,47 +60,43 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, numb
   const slots = 2 ** Math.ceil(Math.log2(2 * distinctRows + 1));
   // The mask is read four bytes at a time, to the end of a tile.
   const maskBytes = maxEdges * maxCandidates + 8;
-  const lengths: Record<(typeof BLOCKS)[number], number> = {
-    lhs: edges * FLOAT_BYTES,
-    relation: edges * FLOAT_BYTES,
-    rhs: edges * FLOAT_BYTES,
-    edgeWeights: edges * FLOAT_BYTES,
-    lhsCandidates: candidates * FLOAT_BYTES,
-    rhsCandidates: candidates * FLOAT_BYTES,
-    lhsMask: maskBytes,
-    rhsMask: maskBytes,
-    losses: edges * FLOAT_BYTES,
-    anchors: edges * blockRowBytes,
-    positives: edges * blockRowBytes,
-    candidates: candidates * blockRowBytes,
-    anchorGradients: 2 * anchorGradientsBytes,
-    candidateGradients: 2 * candidateGradientsBytes,
-    positiveWeights: edges * FLOAT_BYTES,
-    // Rows of relations and positives, whose gradients are summed in place.
-    gradients: 4 * maxEdges * blockRowBytes,
-    gradientRows: distinctRows * FLOAT_BYTES,
-    gradientAddresses: distinctRows * FLOAT_BYTES,
-    slotRows: slots * FLOAT_BYTES,
-    slotNumbers: slots * FLOAT_BYTES,
-    anchorsTransposed: floats * edgeRowBytes,
-    candidatesTransposed: floats * weightRowBytes,
-    weights: edges * weightRowBytes,
-    weightsTransposed: candidates * edgeRowBytes,
-    candidateNorms: candidates * FLOAT_BYTES,
-    distances: candidates * FLOAT_BYTES,
-    candidatePulls: candidates * FLOAT_BYTES,
-    scoredRows: candidates * FLOAT_BYTES,
-    scoredValues: candidates * FLOAT_BYTES,
+  let end = start;
+  const block = (bytes: number) => {
+    const address = end;
+    end += roundUp(bytes, ALIGNMENT);
+    return address;
   };
-  const addresses = { ...lengths };
-  const total = BLOCKS.reduce((sum, block) => sum + roundUp(lengths[block], ALIGNMENT), 0);
-  let end = START + number * total;
-  for (const block of BLOCKS) {
-    addresses[block] = end;
-    end += roundUp(lengths[block], ALIGNMENT);
-  }
   return {
-    ...addresses,
+    lhs: block(edges * FLOAT_BYTES),
+    relation: block(edges * FLOAT_BYTES),
+    rhs: block(edges * FLOAT_BYTES),
+    edgeWeights: block(edges * FLOAT_BYTES),
+    lhsCandidates: block(candidates * FLOAT_BYTES),
+    rhsCandidates: block(candidates * FLOAT_BYTES),
+    lhsMask: block(maskBytes),
+    rhsMask: block(maskBytes),
+    losses: block(edges * FLOAT_BYTES),
+    anchors: block(edges * blockRowBytes),
+    positives: block(edges * blockRowBytes),
+    candidates: block(candidates * blockRowBytes),
+    anchorGradients: block(2 * anchorGradientsBytes),
+    candidateGradients: block(2 * candidateGradientsBytes),
+    positiveWeights: block(edges * FLOAT_BYTES),
+    // Rows of relations and positives, whose gradients are summed in place.
+    gradients: block(4 * maxEdges * blockRowBytes),
+    gradientRows: block(distinctRows * FLOAT_BYTES),
+    gradientAddresses: block(distinctRows * FLOAT_BYTES),
+    slotRows: block(slots * FLOAT_BYTES),
+    slotNumbers: block(slots * FLOAT_BYTES),
+    anchorsTransposed: block(floats * edgeRowBytes),
+    candidatesTransposed: block(floats * weightRowBytes),
+    weights: block(edges * weightRowBytes),
+    weightsTransposed: block(candidates * edgeRowBytes),
+    candidateNorms: block(candidates * FLOAT_BYTES),
+    distances: block(candidates * FLOAT_BYTES),
+    candidatePulls: block(candidates * FLOAT_BYTES),
+    scoredRows: block(candidates * FLOAT_BYTES),
+    scoredValues: block(candidates * FLOAT_BYTES),
     blockRowBytes,
     anchorGradientsBytes,
     candidateGradientsBytes,
@@ -149,6 +104,7 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, numb
     edgeRowBytes,
     slotMask: slots - 1,
     maxCandidates,
+    /** The end of the last block: bytes from address 0. */
     bytes: end,
   };
 }

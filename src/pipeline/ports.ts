@@ -193,13 +193,15 @@ export interface Sink {
   stop(): Promise<void>;
 }
 
-/** A log that can't be reached at the moment; the source or sink keeps trying. */
+/** A request to a log that failed for the moment and is tried again. */
 export interface Trouble {
   readonly brokers: string;
   /** Epoch ms of the first failure in a row. */
   readonly since: number;
   /** Failures in a row, from 1. */
   readonly attempt: number;
+  /** Code of the error: `broker-unreachable` where nobody answered, another where the brokers answered with a refusal. */
+  readonly code: string;
   readonly reason: string;
 }
 

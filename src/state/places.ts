@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeAtomically } from '../adapters/atomic-file.ts';
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
 
@@ -110,17 +111,9 @@ export async function makeLive(graph: Graph, name: string, set: readonly string[
 
 /** Writes a small file atomically: aside, synced, then renamed. @throws FatalError when the file can't be written. */
 export async function writeAside(path: string, text: string): Promise<void> {
-  const aside = `${path}.${process.pid}`;
   try {
     await mkdir(join(path, '..'), { recursive: true });
-    const file = await open(aside, 'w');
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(aside, path);
+    await writeAtomically(path, text, `${path}.${process.pid}`);
   } catch (error) {
     throw new FatalError('store-write', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
   }

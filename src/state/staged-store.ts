@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncFolder } from '../adapters/atomic-file.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
@@ -103,15 +104,5 @@ export class StagedStore {
 
   async remove(): Promise<void> {
     await rm(this.place.folder, { recursive: true, force: true });
-  }
-}
-
-/** Makes a rename survive a power loss. Where folders can't be opened, durability is left to the system. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r').catch(() => undefined);
-  try {
-    await folder?.sync();
-  } finally {
-    await folder?.close();
   }
 }

@@ -127,12 +127,18 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   // A backup is files in a folder of their own: it writes and reads them itself.
   'src/backup/': {
-    all: ['src/graph/', 'src/errors/'],
+    all: ['src/adapters/atomic-file.ts', 'src/graph/', 'src/errors/errors.ts'],
     packages: [...PURE, 'node:fs/promises', 'node:path', 'node:util', 'node:zlib'],
   },
   // Which folders hold a graph's stores, which of them is live, who writes it.
   'src/state/': {
-    all: ['src/adapters/rocksdb/store.ts', 'src/adapters/file-lock.ts', 'src/graph/', 'src/errors/'],
+    all: [
+      'src/adapters/atomic-file.ts',
+      'src/adapters/rocksdb/store.ts',
+      'src/adapters/file-lock.ts',
+      'src/graph/',
+      'src/errors/errors.ts',
+    ],
     types: ['src/config/'],
   },
   // Puts an updater together on a log, a store and a trainer. Only commands know how it is asked for.

@@ -29,7 +29,7 @@ const damagedAt = (path: string, reason: RegExp) => ({
   message: expect.stringMatching(new RegExp(`${path}.*${reason.source}`, 's')),
 });
 
-/** Puts other bytes in place of the one chunk, and a manifest that fits them but for `change`. */
+/** Replaces the only chunk, and writes a matching manifest with `change`. */
 async function replaceChunk(bytes: Buffer, change: object = {}): Promise<void> {
   const packed = zstdCompressSync(bytes, { params: { [constants.ZSTD_c_checksumFlag]: 0 } });
   await writeFile(join(at.path, 'chunks', sha256(packed)), packed);
@@ -38,7 +38,7 @@ async function replaceChunk(bytes: Buffer, change: object = {}): Promise<void> {
 }
 
 describe('a damaged backup', () => {
-  test('is none where there is no manifest', async () => {
+  test('is undefined where there is no manifest', async () => {
     await rm(manifestFile());
     expect(await readManifest(at.path, 'test')).toBeUndefined();
     expect(await readManifest(join(at.path, 'nowhere'), 'test')).toBeUndefined();
@@ -60,7 +60,7 @@ describe('a damaged backup', () => {
     await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /it is missing, or its size is not/));
   });
 
-  test('is refused for a manifest that was changed or cut, or is none', async () => {
+  test('is refused for a manifest that was changed or cut, or is not a manifest', async () => {
     const text = await readFile(manifestFile(), 'utf8');
     for (const [changed, reason] of [
       [text.replace('"step":7', '"step":8'), /its checksum does not match/],
@@ -75,7 +75,7 @@ describe('a damaged backup', () => {
     }
   });
 
-  test('is refused, with a fitting checksum, for what no backup says', async () => {
+  test('is refused for impossible values, though the checksum matches', async () => {
     const withChunk = (change: object) => (before: Manifest) => ({
       ...before,
       chunks: before.chunks.map((each) => ({ ...each, ...change })),
@@ -106,7 +106,7 @@ describe('a damaged backup', () => {
     });
   });
 
-  test('is refused for a chunk that is not as large as it says, without being unpacked further', async () => {
+  test('is refused for a chunk larger than its size in the manifest, without unpacking the rest', async () => {
     const entry = Buffer.from('010001000000' + '6101', 'hex');
     await replaceChunk(entry);
     expect(await readAgain()).toEqual([['61', '01']]);
@@ -128,7 +128,7 @@ describe('a damaged backup', () => {
     );
   });
 
-  test('is refused for entries too few, twice, or out of order', async () => {
+  test('is refused for missing, repeated or unordered entries', async () => {
     const one = (key: string) => Buffer.from(`010000000000${key}`, 'hex');
     await replaceChunk(Buffer.concat([one('62'), one('61')]), { entries: 2 });
     await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not ascend/));

@@ -34,7 +34,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function prepared(content: string, name = 'events.ndjson'): Promise<string> {
-  const connection = connect(config.kafka);
+  const connection = await connect(config.kafka);
   await applyTopics(connection.admin(), planTopics(declaredTopics(config), []));
   await connection.close();
   const path = join(folder, name);

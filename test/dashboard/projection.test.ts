@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { project } from '../../src/dashboard/projection.ts';
 
-/** Vectors of 4 that differ by 3 along the first number and by 1 along the third; the rest is the same for all. */
+/** Vectors of 4 numbers that differ by 3 in the first number, by 1 in the third, and in no other number. */
 const CROSS = [
   [3, 5, 0, 5],
   [-3, 5, 0, 5],

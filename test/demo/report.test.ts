@@ -83,7 +83,7 @@ const text = (outcome: DemoOutcome): string => reportLines(outcome).join('\n');
 test('reports the events of the world, and the broken records as sent and as rejected', () => {
   const report = text(OUTCOME);
   expect(report).toContain('Done in 58 s on Apache Kafka at 127.0.0.1:9092 (seed 42).');
-  // The erased user was there as well; 600 + 50 + 40 + 30 + 20 engagements; 7 + 2 taken back; 1200 + 800 broken.
+  // The erased user counts too; 600 + 50 + 40 + 30 + 20 engagements; 7 + 2 taken back; 1200 + 800 broken.
   expect(report).toContain('200,000 events of a made-up world: 3 users in 2 communities, 1 tweets');
   expect(report).toContain('500 follows, 740 engagements with tweets, 0 ad clicks, 11 searches');
   expect(report).toContain(

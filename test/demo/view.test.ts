@@ -70,7 +70,7 @@ test('the table shows every figure of a graph under its heading', () => {
     'engagement 12,345 234,567 15,321 2.346 .412 .210 .012 98,765 432 123 ms / 4.5 s'.split(' '),
   );
   expect(follow?.split(/\s+/)).toEqual('follow – 0 0 – – – – 0 0 – / –'.split(' '));
-  // Right edges agree, so that the eye can run down a column.
+  // The columns are right-aligned.
   expect(engagement?.indexOf('12,345')).toBe((heading?.indexOf('events/s') ?? 0) + 'events/s'.length - 6);
   expect(engagement?.indexOf('432')).toBe((heading?.indexOf('outbox') ?? 0) + 'outbox'.length - 3);
 });

@@ -8,7 +8,7 @@ import { EVENT_TOPICS, REASONS, readRecord } from '../../topics/index.ts';
 const UNTIL = Date.UTC(2026, 4, 1);
 const OPTIONS: WorldOptions = { seed: 11, events: 20_000, users: 1000, communities: 10, until: UNTIL };
 
-/** The reason of the wire contract that each bad kind is meant to meet. */
+/** The reason of the wire contract that each kind of bad record must give. */
 const MEANT: Readonly<Record<string, string>> = {
   'not-json': 'not-json',
   'not-utf8': 'not-json',
@@ -29,7 +29,7 @@ const MEANT: Readonly<Record<string, string>> = {
   'proto-action': 'unknown-action',
 };
 
-/** What the pipeline would make of a record that arrives just after the world's end. */
+/** The content that the pipeline reads from a record that arrives just after the world's end. */
 function outcome({ topic, value }: WorldEvent): readonly GraphChange[] | string {
   const found = EVENT_TOPICS.find(({ name }) => name === topic);
   if (found === undefined) throw new Error(`no topic ${topic}`);
@@ -46,7 +46,7 @@ test.each(BAD_KINDS.map((kind, n) => [kind, n] as const))('%s is refused for its
 });
 
 test('the kinds of bad records cover every reason for a rejection', () => {
-  // mapping-failed is the fault of a topic's definition, not of an event.
+  // mapping-failed is a fault of a topic's definition, not of an event.
   expect([...new Set(Object.values(MEANT)), 'mapping-failed'].sort()).toEqual([...REASONS].sort());
 });
 
@@ -89,7 +89,7 @@ test('duplicates are equal byte for byte, and late records change nothing', () =
   expect(repeated).toBe(duplicates);
   expect(duplicates).toBeGreaterThan(50);
   expect(late).toBeGreaterThan(50);
-  // A repetition of something superseded meanwhile is late as well; nothing else is.
+  // A repetition of a superseded record counts as late too; no other record does.
   expect(verdicts.late).toBeGreaterThanOrEqual(late);
   expect(verdicts.late + verdicts.duplicate).toBe(late + duplicates);
 });

@@ -16,7 +16,7 @@ interface Fields {
   readonly [name: string]: string | number;
 }
 
-/** The good records as the wire has them. Bad ones are told by their place: they repeat no form of a good one. */
+/** The fields of a record; undefined if the record is not a JSON object. */
 function read(event: WorldEvent): Fields | undefined {
   if (event.value === null) return undefined;
   try {
@@ -79,7 +79,7 @@ test('times rise over the week before `until`, except for late records', () => {
   for (const event of events) {
     if (event.topic !== 'follow') continue;
     const at = new Date(read(event)?.['at'] ?? Number.NaN).getTime();
-    // A late one is up to an hour older than something up to 256 records ago.
+    // A late record is up to an hour older than one of the last 256 records.
     expect(at).toBeGreaterThan(UNTIL - SPAN_MS - 3_700_000);
     expect(at).toBeLessThanOrEqual(UNTIL);
     if (at < newest) back++;
@@ -108,7 +108,7 @@ test('most follows and likes stay in the actor’s own communities, with the cha
     all[name]++;
     if (target === homes.get(event.key) || target === truth.second.get(event.key)) own[name]++;
   }
-  // .85 stay by intent, and 15 % of strays land at home by chance; a follow with nobody left becomes a like.
+  // 85 % stay by intent, and some of the other 15 % reach their own community by chance; a follow with nobody left becomes a like.
   expect(own.follow / all.follow).toBeGreaterThan(0.8);
   expect(own.like / all.like).toBeGreaterThan(0.8);
 });

@@ -6,7 +6,7 @@ import { BAD_EVENTS, ERRORS, isCodeOf, SUBJECTS } from '../../src/errors/registr
 import { REJECTIONS } from '../../src/pipeline/reading/record-content.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const THROWN = /(?:new [A-Z]\w+\(|(?:packError|failed)\(\w+,|super\()\s*'([a-z-]+)'/g;
+const THROWN = /(?:new [A-Z]\w+\(|(?:packError|failed)\(\w+,|readText\(|super\()\s*'([a-z-]+)'/g;
 
 /** Every code that the sources give to an error. */
 const thrown = new Set(

@@ -1,7 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { CompressionCodecs, CompressionTypes } from 'kafkajs';
 import { afterEach, describe, expect, inject } from 'vitest';
-import { registerCodecs } from '../../src/adapters/kafka/reader/codecs.ts';
+import { client } from '../e2e/topic-ends.ts';
+import { until } from '../e2e/twhin.ts';
+import { registerCodecs } from '../kafka/kafkajs-codecs.ts';
+import { sendBatch, zstdBatch } from '../kafka/raw-batch.ts';
 import { Faulty } from './deployment.ts';
 import { sendAs, withProducer } from './load/direct.ts';
 import { type LoadRecord, MIXED } from './load/load.ts';
@@ -120,4 +123,46 @@ describe('records that can’t be used', () => {
     },
     120_000,
   );
+
+  seeded(
+    'one zstd batch of 200,000 events is learned whole, by a leader that keeps its place in the group meanwhile',
+    async ({ dice }) => {
+      const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['follow'] });
+      faulty = deployed;
+      const { twhin, brokers } = deployed;
+      const running = deployed.run();
+      await running.says(/"msg":"leads the graph"/);
+      const member = await memberOf(brokers, `${twhin.prefix}follow`);
+      // 500 edges, again and again: what counts is that every record is read, and a repeat counts once.
+      const records = Array.from({ length: 200_000 }, (_, n) => ({
+        key: `u${n % 500}`,
+        value: JSON.stringify({
+          followerId: `u${n % 500}`,
+          followedId: 'hub',
+          action: 'follow',
+          at: GOOD.at,
+        }),
+      }));
+      await sendBatch(brokers, twhin.topic('follow'), zstdBatch(records));
+      await until('every event', async () => (await deployed.consumed('follow')) === 200_000, 120_000);
+      expect(await memberOf(brokers, `${twhin.prefix}follow`)).toEqual(member);
+      expect(running.stderr).not.toMatch(/no broker answers|call stack/);
+      running.kill('SIGTERM');
+      expect(await running.ended).toMatchObject({ code: 0 });
+      expect((await deployed.stored('follow'))?.edges.size).toBe(500);
+    },
+    180_000,
+  );
 });
+
+/** The group's one member and its generation's state, as an independent client sees them. */
+async function memberOf(brokers: string, groupId: string): Promise<unknown> {
+  const admin = client(brokers).admin();
+  await admin.connect();
+  try {
+    const { groups } = await admin.describeGroups([groupId]);
+    return groups.map(({ state, members }) => [state, members.map(({ memberId }) => memberId)]);
+  } finally {
+    await admin.disconnect();
+  }
+}

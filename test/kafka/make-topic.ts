@@ -10,7 +10,7 @@ export async function makeTopic(
   partitions: number,
   configs: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const admin = new KafkaAdmin({ brokers: inject('brokers').split(','), clientId: 'test' }, () => undefined);
+  const admin = new KafkaAdmin({ brokers: inject('brokers').split(','), clientId: 'test' });
   await admin.create([{ name, partitions, configs }]);
   await admin.close();
 }

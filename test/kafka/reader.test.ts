@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { connect } from '../../src/adapters/connect.ts';
-import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
-import type { ReaderOptions } from '../../src/adapters/kafka/reader/reader.ts';
-import type { LogReader, SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
+import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
+import { KafkaLog, type LogOptions } from '../../src/adapters/kafka/reader/log.ts';
+import type { EventLog, SourceRecord, Stretch } from '../../src/pipeline/ports.ts';
 import { count, drain, readerConformance, take } from '../adapters/reader-conformance.ts';
 import { Collector, freshTopic, numbersOf, until } from './collector.ts';
+import { registerCodecs } from './kafkajs-codecs.ts';
 
+registerCodecs();
+const quiet = () => undefined;
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
 const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
 const admin = kafka.admin();
@@ -21,9 +23,9 @@ afterAll(async () => {
   await admin.disconnect();
 });
 
-const log = connect(settings);
+const topics = new KafkaAdmin(settings);
 const create = async (topic: string, partitions: number, configs: Record<string, string> = {}) => {
-  await log.admin().create([{ name: topic, partitions, configs }]);
+  await topics.create([{ name: topic, partitions, configs }]);
 };
 const write = async (topic: string, partition: number, values: readonly number[], timestamp?: number) => {
   const messages = values.map((value) => ({
@@ -33,7 +35,7 @@ const write = async (topic: string, partition: number, values: readonly number[]
   }));
   await producer.send({ topic, messages });
 };
-afterAll(() => log.close());
+afterAll(() => topics.close());
 
 for (const [name, options] of [
   ['Kafka', {}],
@@ -43,20 +45,21 @@ for (const [name, options] of [
   readerConformance(name, async () => ({
     create,
     write,
-    reader: () => log.reader(options),
+    addPartitions: (topic, partitions) => topics.addPartitions(topic, partitions),
+    log: () => new KafkaLog(settings, options, quiet),
     close: async () => {},
   }));
 }
 
 describe('reading Kafka', () => {
-  const readers: LogReader[] = [];
+  const readers: EventLog[] = [];
   afterAll(() => Promise.all(readers.map((reader) => reader.close())));
-  const open = (options: ReaderOptions = {}): LogReader => {
-    const reader = log.reader(options);
+  const open = (options: LogOptions = {}): EventLog => {
+    const reader = new KafkaLog(settings, options, quiet);
     readers.push(reader);
     return reader;
   };
-  const read = async (stretch: Stretch, options: ReaderOptions = {}): Promise<SourceRecord[]> => {
+  const read = async (stretch: Stretch, options: LogOptions = {}): Promise<SourceRecord[]> => {
     const reading = await open(options).read([stretch]);
     const records = await drain(reading.cursors[0]);
     await reading.close();
@@ -99,7 +102,7 @@ describe('reading Kafka', () => {
     await reading.close();
   });
 
-  test('every record comes as the group source gives it, from every compression and every shape', async () => {
+  test('every record comes whole, read or followed, from every compression and every shape', async () => {
     const topic = freshTopic('shapes');
     await create(topic, 1, { 'message.timestamp.after.max.ms': '9000000000000', 'retention.ms': '-1' });
     for (const compression of [0, 1, 2, 3, 4]) {
@@ -119,14 +122,34 @@ describe('reading Kafka', () => {
       });
     }
     const collector = new Collector();
-    const source = new KafkaSource(settings, { groupId: `g-${topic}`, topics: [topic] }, () => undefined);
-    await source.start(collector);
+    const following = await open().follow([topic], collector);
     await until('the records', () => collector.records.length === 20);
-    await source.stop();
+    await following.close();
     const records = await read({ topic, partition: 0, from: 0, until: 20 });
-    expect(records).toEqual(collector.records);
-    expect(String(records[19]?.headers?.['a'])).toBe('2');
-    expect(records[18]).toMatchObject({ timestamp: 1, value: Buffer.alloc(70_000, 4) });
+    expect(collector.records).toEqual(records);
+    const place = { topic, partition: 0, timestamp: expect.any(Number) };
+    const nothing = Buffer.alloc(0);
+    for (const codec of [0, 1, 2, 3, 4]) {
+      expect(records.slice(4 * codec, 4 * codec + 4)).toEqual([
+        { ...place, offset: 4 * codec, key: null, value: null },
+        { ...place, offset: 4 * codec + 1, key: nothing, value: nothing },
+        {
+          ...place,
+          offset: 4 * codec + 2,
+          timestamp: 1,
+          key: Buffer.from('k'.repeat(300)),
+          value: Buffer.alloc(70_000, codec),
+        },
+        {
+          ...place,
+          offset: 4 * codec + 3,
+          timestamp: 4_102_444_800_000,
+          key: null,
+          value: Buffer.from('v'),
+          headers: { a: Buffer.from('2'), b: Buffer.from([0, 255]), ü: nothing },
+        },
+      ]);
+    }
   });
 
   test("the broker's own times count where the topic says so", async () => {
@@ -305,7 +328,7 @@ describe('reading Kafka', () => {
     );
     await write(doomed, 0, [1]);
     expect(numbersOf(await take(reading.cursors[0], 1))).toEqual([1]);
-    await log.admin().close();
+    await topics.close();
     await admin.deleteTopics({ topics: [doomed] });
     await expect(reading.cursors[0]?.next()).rejects.toMatchObject({ code: 'topics-missing' });
     const other = kafka.producer();

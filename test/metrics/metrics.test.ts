@@ -107,7 +107,7 @@ describe('metrics', () => {
       [`twhin_events_stale_total{${graph}}`]: 2,
       [`twhin_events_rejected_total{${graph},reason="not-json"}`]: 5,
       [`twhin_events_rejected_total{${graph},reason="too-large"}`]: 2,
-      // What can occur and did not.
+      // Possible reasons that did not occur.
       [`twhin_events_rejected_total{${graph},reason="empty-id"}`]: 0,
       [`twhin_lag_records{${graph},topic="twhin.follow",partition="1"}`]: 9,
       [`twhin_lag_seconds{${graph},topic="twhin.follow",partition="1"}`]: 4.5,
@@ -151,7 +151,7 @@ describe('metrics', () => {
     };
     for (const [name, value] of Object.entries(expected))
       expect([name, samples.get(name)]).toEqual([name, value]);
-    // What is not known is left out, and not 0.
+    // An unknown value is left out instead of 0.
     expect(samples.has(`twhin_lag_seconds{${graph},topic="twhin.follow",partition="2"}`)).toBe(false);
     expect(samples.has(`twhin_move{${graph},type="ad",stat="mean"}`)).toBe(false);
     const { blocks, bsize } = await statfs(folder);
@@ -159,7 +159,7 @@ describe('metrics', () => {
     expect([samples.get(`twhin_disk_size_bytes{${graph}}`), free > 0]).toEqual([blocks * bsize, true]);
     expect(samples.get('twhin_memory_bytes{part="rss"}')).toBeGreaterThan(1e7);
     expect(samples.get('twhin_cpu_seconds_total{mode="user"}')).toBeGreaterThan(0);
-    // One that is to be run and is not open.
+    // A graph of the run that is not open yet.
     expect(samples.get('twhin_ready{graph="other"}')).toBe(0);
   });
 
@@ -190,7 +190,7 @@ describe('metrics', () => {
     measures.step(20);
     measures.commit(1, 300, { records: 1, vectors: 1 });
     measures.publish(2_000, 70, new Map());
-    // A record whose clock is ahead was never late.
+    // A record from a clock that is ahead counts as 0 s old.
     measures.fresh(900, -5_000);
     metrics.measuresOf('engagement').commit(1, 1, { records: 1, vectors: 0 });
     const samples = read(await metrics.render());

@@ -67,7 +67,7 @@ describe('CommitSpans', () => {
     at(60).batch(8, 5);
     at(70).step(20);
     at(80).asked(1);
-    // Handed over behind the commit: not in it. The answers come in the order handed over.
+    // Handed over after the commit, so part of the next commit. The answers come in the order of the hand-over.
     at(90).batch(3, 1);
     at(95).step(30);
     at(100).step(5);

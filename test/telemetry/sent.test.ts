@@ -128,7 +128,7 @@ describe('OpenTelemetry', () => {
     const moved = spans
       .filter(({ name }) => name === 'twhin.publish')
       .map((span) => number(span, 'twhin.vectors'));
-    // 40 and 90, each at least once.
+    // 40 and 90 entities, each published at least once.
     expect(moved.reduce((sum, each) => sum + each, 0)).toBeGreaterThanOrEqual(130);
 
     const last = sent('/v1/metrics', metrics).at(-1)?.resourceMetrics[0]?.scopeMetrics[0]?.metrics ?? [];

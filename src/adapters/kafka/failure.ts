@@ -23,6 +23,10 @@ function find<T>(error: unknown, matches: (each: unknown) => each is T): T | und
 const isProtocolError = (error: unknown): error is ProtocolError & { apiId: string } =>
   error instanceof ProtocolError && typeof error['apiId'] === 'string';
 
+/** What only a fault in code throws. The client wraps such an error too, say where a login calls back. */
+const isProgrammingError = (error: unknown): error is Error =>
+  [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => error instanceof kind);
+
 /** Kafka's name of what a broker refused, such as `NOT_LEADER_OR_FOLLOWER`; undefined where no broker refused anything. */
 export function protocolError(error: unknown): string | undefined {
   return find(error, isProtocolError)?.apiId;
@@ -88,7 +92,8 @@ export function kafkaError(doing: string, settings: KafkaSettings, cause: unknow
   if (denied !== undefined) {
     return new FatalError('not-authorized', `${doing} is denied at ${at}: ${reason}; ${denied}`, { cause });
   }
-  if (!(cause instanceof GenericError) && !(cause instanceof AggregateError)) {
+  const isOfClient = !(cause instanceof GenericError || cause instanceof AggregateError);
+  if (isOfClient || find(cause, isProgrammingError) !== undefined) {
     const message = `${doing} failed in this process, not at ${at}: ${reason}; this is a fault of twhin-stream: report it with the log`;
     return new FatalError('client-fault', message, { cause });
   }

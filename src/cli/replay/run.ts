@@ -31,7 +31,12 @@ export async function replay(request: ReplayRequest, context: CommandContext): P
       await withinTime(dryRun(request, reader, context.output), ANSWER_MS, connection.describe);
       return true;
     }
-    return await new Replay(request, request.place, { connection, reader, log: context.log(), context }).run();
+    return await new Replay(request, request.place, {
+      connection,
+      reader,
+      log: context.log(),
+      context,
+    }).run();
   } finally {
     await reader.close();
     await connection.close();
@@ -71,9 +76,7 @@ class Replay {
     }
     const earlier = await earlierReplay(this.#request, this.#place);
     if (earlier !== undefined && earlier.finished !== null) {
-      context.output.err(
-        `${this.#place.name} was finished at ${earlier.finished}; nothing was read again`,
-      );
+      context.output.err(`${this.#place.name} was finished at ${earlier.finished}; nothing was read again`);
       await sayResult(this.#request, this.#place, earlier, context.output);
       return true;
     }

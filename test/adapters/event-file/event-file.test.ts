@@ -29,7 +29,7 @@ async function readAll(path: string, options: EventFileOptions = {}): Promise<Se
   return seen;
 }
 
-/** What stdin gives for `pieces`, however they are cut. */
+/** The events of a stdin that delivers `pieces`. */
 const piped = (pieces: (string | Buffer)[], options: EventFileOptions = {}): Promise<Seen[]> =>
   readAll('-', { ...options, stdin: Readable.from(pieces.map((piece) => Buffer.from(piece))) });
 

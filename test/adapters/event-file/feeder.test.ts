@@ -4,7 +4,7 @@ import { type FeedClock, type FeedOptions, feed } from '../../../src/adapters/ev
 import { BadEvent, RetryableError } from '../../../src/errors/errors.ts';
 import type { Message, Sink } from '../../../src/pipeline/ports.ts';
 
-/** Acknowledges when told to, or at once. */
+/** A sink that acknowledges at once, or when the test says so. */
 class MemorySink implements Sink {
   readonly batches: (readonly Message[])[] = [];
   readonly sentAt: number[] = [];
@@ -32,7 +32,7 @@ class MemorySink implements Sink {
   }
 }
 
-/** Time that passes only while someone sleeps. */
+/** A clock that advances only during sleeps. */
 class FakeClock implements FeedClock {
   time = 1_000_000;
   tick: () => void = () => {};
@@ -63,7 +63,7 @@ async function* lines(...values: (string | BadEvent | null)[]): AsyncGenerator<F
   }
 }
 
-/** A topic whose events are anything but `bad…`, keyed by themselves. */
+/** A topic that accepts every value except `bad…`; the value is the key. */
 function keyOf(value: Buffer): string {
   const text = value.toString().trim();
   if (text.startsWith('bad')) throw new BadEvent('wrong-shape', `no good: ${text}`);
@@ -222,14 +222,14 @@ describe('rate', () => {
     const tookMs = clock.time - start;
     expect(tookMs).toBeGreaterThanOrEqual(((count - burst) / ratePerS) * 1000 - 1);
     expect(tookMs).toBeLessThanOrEqual((count / ratePerS) * 1000 + 1);
-    // Never ahead of the rate by more than a burst, at any moment.
+    // At no moment the sink is ahead of the rate by more than a burst.
     let sent = 0;
     for (const [index, batch] of sink.batches.entries()) {
       sent += batch.length;
       const allowed = burst + (((sink.sentAt[index] ?? 0) - start) / 1000) * ratePerS;
       expect(sent).toBeLessThanOrEqual(allowed + 1e-6);
     }
-    // Batches are bursts, not single messages.
+    // A batch is a burst, not a single message.
     expect(sink.batches.length).toBeLessThanOrEqual(count / burst + 1);
   });
 });

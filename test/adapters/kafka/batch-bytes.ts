@@ -19,12 +19,14 @@ export interface PlainBatch {
   readonly producerId?: bigint;
   readonly attributes?: number;
   readonly magic?: number;
+  /** Compresses the records, in the codec that `attributes` name; gzip needs none. */
+  readonly pack?: (records: Buffer) => Buffer;
 }
 
 export const TRANSACTIONAL = 0x10;
 export const CONTROL = 0x20;
 export const LOG_APPEND_TIME = 0x08;
-export const GZIP = 1;
+export const [GZIP, SNAPPY, LZ4, ZSTD] = [1, 2, 3, 4] as const;
 
 /** Zigzag, seven bits at a time, lowest first: by big numbers, which are slow and plain. */
 export function varint(value: number): Buffer {
@@ -47,11 +49,28 @@ export function recordBytes({ at, ms = 0, key = null, value = null, headers = []
   );
 }
 
-/** A batch as Kafka's documentation lays it out; the checksum is left at 0. */
+/** CRC-32C, a bit at a time: slow, plain, and apart from the one it checks. */
+export function crcOf(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ ((crc & 1) === 0 ? 0 : 0x82f63b78);
+  }
+  return ~crc >>> 0;
+}
+
+/** The same batch with the checksum that its bytes have now. */
+export function sealed(batch: Buffer): Buffer {
+  batch.writeUInt32BE(crcOf(batch.subarray(21)), 17);
+  return batch;
+}
+
+/** A batch as Kafka's documentation lays it out. */
 export function batchBytes(batch: PlainBatch): Buffer {
   const { base, records, firstMs = 0n, maxMs = 0n, producerId = -1n, attributes = 0, magic = 2 } = batch;
   const plain = Buffer.concat(records.map(recordBytes));
-  const body = (attributes & 7) === GZIP ? gzipSync(plain) : plain;
+  const { pack = (attributes & 7) === GZIP ? gzipSync : undefined } = batch;
+  const body = pack?.(plain) ?? plain;
   const head = Buffer.alloc(61);
   head.writeBigInt64BE(BigInt(base), 0);
   head.writeInt32BE(49 + body.length, 8);
@@ -62,7 +81,7 @@ export function batchBytes(batch: PlainBatch): Buffer {
   head.writeBigInt64BE(maxMs, 35);
   head.writeBigInt64BE(producerId, 43);
   head.writeInt32BE(records.length, 57);
-  return Buffer.concat([head, body]);
+  return sealed(Buffer.concat([head, body]));
 }
 
 /** `count` records from `base` on, whose values are their offsets. */

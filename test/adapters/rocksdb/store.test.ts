@@ -26,13 +26,13 @@ storeConformance('RocksDB', {
 });
 
 const writer = join(import.meta.dirname, 'store-writer.ts');
-/** See store-writer.ts: puts batch after batch until it is killed or can't. */
+/** Runs store-writer.ts, which writes batch after batch until it is killed or fails. */
 const writing = (target: string, shell = '') =>
   spawn('sh', ['-c', `${shell} exec "$0" "$@"`, process.execPath, writer, target], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
 
-/** The first whole line of a child that starts so. Its output is read on, or the child would die of it. */
+/** The child's first complete line with this beginning. The output is read to its end, because a closed pipe would kill the child. */
 function said(child: ChildProcess, start: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let text = '';
@@ -45,7 +45,7 @@ function said(child: ChildProcess, start: string): Promise<string> {
   return promise;
 }
 
-/** Numbers of the batches there: each wrote 500 keys, all with its number. A part of one fails the test. */
+/** Numbers of the stored batches. Each batch wrote its number to 500 keys; an incomplete batch fails the test. */
 async function wholeBatches(target: string): Promise<number> {
   const store = await openRocksdb(target);
   const found = await scanned(store.scan(Buffer.from('k')));
@@ -66,11 +66,11 @@ describe('RocksDB as a store on disk', () => {
     for (let i = 0; i < 1_000; i++) batch.put(Buffer.from(`k${i}`), Buffer.alloc(1_000));
     await store.write(batch);
     const written = await store.memory?.();
-    // Every byte of it is in a memtable, which holds far more before it becomes a file.
+    // All bytes are in the memtable, which becomes a file at a far greater size.
     expect(written?.memtables).toBeGreaterThan((before?.memtables ?? 0) + 1_000_000);
     await store.close();
     expect(await store.memory?.()).toBeUndefined();
-    // Written to a file on opening: what is read of that is in the cache.
+    // Opening writes the memtable to a file, so the blocks that are read are in the cache.
     const again = await openRocksdb(target);
     const unread = await again.memory?.();
     for await (const _ of again.scan(Buffer.from('k')));
@@ -85,7 +85,7 @@ describe('RocksDB as a store on disk', () => {
     const child = writing(target);
     await said(child, 'wrote 3');
     await expect(openRocksdb(target)).rejects.toMatchObject({ name: 'FatalError', code: 'store-in-use' });
-    // Files that the writer changes in that moment are looked for again, as `state/open` does.
+    // A file may change while the reader opens: the reader tries again, like `state/open`.
     const reader = await vi.waitFor(() => openRocksdb(target, { readOnly: true }));
     expect(await scanned(reader.scan(Buffer.from('k')))).toHaveLength(500);
     await expect(reader.write(batchOf(['61', '01']))).rejects.toMatchObject({ code: 'store-write' });
@@ -155,7 +155,7 @@ describe('RocksDB as a store on disk', () => {
 
   test('a full disk fails the write, names the folder, and only whole batches are kept', async () => {
     const target = fresh();
-    // No file may grow past 2 MiB, which is met with an error as a full disk is.
+    // No file may exceed 2 MiB; the error of the limit is like the error of a full disk.
     const child = writing(target, `trap '' XFSZ; ulimit -f 2048;`);
     const line = await said(child, 'failed');
     await once(child, 'exit');
@@ -222,7 +222,7 @@ describe('RocksDB as a store on disk', () => {
     expect(await wholeBatches(target)).toBe(1);
   });
 
-  /** A store of one batch of 500 keys that was flushed to a table. */
+  /** A store with one batch of 500 keys, flushed to a table. */
   async function flushed(): Promise<string> {
     const target = fresh();
     const store = await openRocksdb(target, { durable: true });

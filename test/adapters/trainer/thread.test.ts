@@ -47,9 +47,9 @@ describe('threadTrainer', () => {
     await Promise.all([local.start(undefined), threaded.start(undefined)]);
     for (let i = 0; i < 4; i++) {
       const batch = world.next();
-      // Epsilon is what each call says: 0 at the last.
+      // Each call has its own epsilon: 0 in the last.
       const options = { ...DUE, now: NOW + i * 5000, everything: i === 2, ...(i === 3 && { epsilon: 0 }) };
-      // Not awaited one by one: calls are answered in the order made.
+      // Both calls are made at once: the thread answers in the order of the calls.
       const answers = await Promise.all([threaded.train(batch), threaded.checkpoint(options)]);
       const expected = [await local.train(batch), await local.checkpoint(options)];
       expect(answers).toEqual(expected);

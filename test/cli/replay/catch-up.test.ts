@@ -94,7 +94,7 @@ test('a store reads the records since its offsets, down to the allowed lag', asy
 });
 
 test('a store whose next records were deleted by retention is refused, with the commands to continue', async () => {
-  const shifted = (own: LogReader): Partial<LogReader> => ({
+  const shifted = (own: EventLog): Partial<EventLog> => ({
     ranges: async (topics) =>
       (await own.ranges(topics)).map((range) => ({ ...range, low: range.high + 5, high: range.high + 5 })),
   });
@@ -104,7 +104,7 @@ test('a store whose next records were deleted by retention is refused, with the 
 });
 
 test('a store with an offset beyond the end of the topic is refused', async () => {
-  const remade = (own: LogReader): Partial<LogReader> => ({
+  const remade = (own: EventLog): Partial<EventLog> => ({
     ranges: async (topics) => (await own.ranges(topics)).map((range) => ({ ...range, low: 0, high: 0 })),
   });
   await expect(caughtUp(remade, 1_000_000)).rejects.toThrow(

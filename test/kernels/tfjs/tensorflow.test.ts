@@ -12,7 +12,7 @@ import { TFJS_FOLDER, TFJS_SKIPPED } from './installed.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'tfjs-load-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** A folder where packages are installed whose index.js is `content`. */
+/** A folder with installed packages. content: the index.js of each. */
 function folderWith(packages: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(scratch, 'folder-'));
   for (const [name, content] of Object.entries(packages)) {

@@ -112,7 +112,7 @@ export class PartitionCursor implements StretchCursor {
         }
       } else if (this.#failure !== undefined) {
         throw this.#failure;
-      } else if (this.#fetchOffset > this.#given) {
+      } else if (Math.min(this.#fetchOffset, this.stretch.until) > this.#given) {
         this.#given = Math.min(this.#fetchOffset, this.stretch.until);
         return { records: [], next: this.#given };
       } else if (this.done) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Lease } from '../../../../src/adapters/kafka/group/lease.ts';
+import { Lease, moment } from '../../../../src/adapters/kafka/group/lease.ts';
 
 const LEASE_MS = 5000;
 let lease: Lease;
@@ -14,8 +14,8 @@ afterEach(() => {
 
 /** A heartbeat that took so long, with a good answer now. */
 const heartbeat = (tookMs: number) => {
-  lease.answered('Heartbeat', tookMs);
-  lease.renewed('Heartbeat');
+  const { monotonicMs, wallMs } = moment();
+  lease.renewed({ monotonicMs: monotonicMs - tookMs, wallMs: wallMs - tookMs });
 };
 
 /** Whether the call has been answered by now, and how. */
@@ -32,7 +32,7 @@ describe('a lease', () => {
   test('lasts from when the heartbeat was sent, not from its answer', async () => {
     lease.open();
     heartbeat(2000);
-    vi.advanceTimersByTime(LEASE_MS - 2000 - 2);
+    vi.advanceTimersByTime(LEASE_MS - 2000 - 1);
     expect(await state(lease.confirm(false))).toBe('confirmed');
     vi.advanceTimersByTime(1);
     const late = lease.confirm(false);
@@ -60,25 +60,28 @@ describe('a lease', () => {
     heartbeat(10);
     const fresh = lease.confirm(true);
     vi.advanceTimersByTime(500);
-    heartbeat(500);
+    heartbeat(501);
     expect(await state(fresh)).toBe('waits');
     vi.advanceTimersByTime(500);
-    heartbeat(498);
+    heartbeat(999);
     expect(await state(fresh)).toBe('confirmed');
   });
 
-  test('a bad answer renews nothing', async () => {
+  test('without a good answer nothing is confirmed, however often leadership begins', async () => {
     lease.open();
-    lease.answered('Heartbeat', 10);
     const call = lease.confirm(false);
     expect(await state(call)).toBe('waits');
-    // Nor is it taken for the answer of the joining that follows.
-    lease.answered('SyncGroup', LEASE_MS);
-    lease.renewed('SyncGroup');
+    expect(lease.ageMs).toBeUndefined();
+    lease.close();
+    lease.open();
     expect(await state(call)).toBe('waits');
+    heartbeat(1);
+    expect(await state(call)).toBe('confirmed');
+    vi.advanceTimersByTime(700);
+    expect(lease.ageMs).toBe(701);
   });
 
-  test('between sessions it waits, and goes on with the next one', async () => {
+  test('between two memberships a question waits, and the next membership answers it', async () => {
     heartbeat(10);
     const call = lease.confirm(false);
     expect(await state(call)).toBe('waits');
@@ -92,7 +95,7 @@ describe('a lease', () => {
     expect(await state(between)).toBe('confirmed');
   });
 
-  test('its end is told to who waits and to whoever asks later', async () => {
+  test('the error it ends with goes to whoever waits and to whoever asks later', async () => {
     const end = new Error('taken over');
     const waits = lease.confirm(true);
     waits.catch(() => undefined);

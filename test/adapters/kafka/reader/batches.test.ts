@@ -1,11 +1,15 @@
+import { zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   type AbortedTransaction,
-  Unpacking,
+  BatchDecoder,
   wholeBatches,
 } from '../../../../src/adapters/kafka/reader/batches.ts';
+import { LARGEST_RECORD_BYTES } from '../../../../src/adapters/kafka/reader/records.ts';
 import type { SourceRecord } from '../../../../src/pipeline/ports.ts';
 import { numbersOf } from '../../../kafka/collector.ts';
+import { count } from '../../reader-conformance.ts';
 import {
   batchBytes,
   counted,
@@ -13,23 +17,39 @@ import {
   LOG_APPEND_TIME,
   marker,
   type PlainBatch,
+  type PlainRecord,
+  sealed,
   TRANSACTIONAL,
+  ZSTD,
 } from '../batch-bytes.ts';
 
 const END = Number.MAX_SAFE_INTEGER;
 
-async function unpack(
+interface Asked {
+  readonly from?: number;
+  readonly until?: number;
+  readonly aborted?: readonly AbortedTransaction[];
+  /** Of records taken at a time. */
+  readonly enoughBytes?: number;
+}
+
+/** All that a decoder gives. Each part reaches further than the one before, past the records it holds. */
+async function decoded(
   bytes: Buffer,
-  {
-    from = 0,
-    until = END,
-    aborted = [],
-  }: { from?: number; until?: number; aborted?: AbortedTransaction[] } = {},
+  { from = 0, until = END, aborted = [], enoughBytes = 1 << 20 }: Asked = {},
 ): Promise<SourceRecord[]> {
-  const unpacking = new Unpacking({ topic: 't', partition: 3, bytes, aborted }, from, until);
-  const parts: SourceRecord[][] = [];
-  while (!unpacking.done) parts.push(await unpacking.next(1 << 20));
-  return parts.flat();
+  const decoder = new BatchDecoder({ topic: 't', partition: 3, bytes, aborted }, from, until);
+  const all: SourceRecord[] = [];
+  let reached = from;
+  while (!decoder.done) {
+    const { records, next } = await decoder.next(enoughBytes);
+    const offsets = records.map(({ offset }) => offset);
+    expect(offsets.every((offset) => offset >= reached && offset < next)).toBe(true);
+    expect(next).toBeGreaterThanOrEqual(reached);
+    reached = next;
+    all.push(...records);
+  }
+  return all;
 }
 
 describe('whole batches', () => {
@@ -84,7 +104,7 @@ describe('records of batches', () => {
     ];
     const batch = { base: 2 ** 40, records, firstMs: 1000n };
     for (const attributes of [0, GZIP]) {
-      expect(await unpack(batchBytes({ ...batch, attributes }))).toEqual(
+      expect(await decoded(batchBytes({ ...batch, attributes }))).toEqual(
         records.map(({ at, ms, key = null, value }) => ({
           ...{ topic: 't', partition: 3, key, value },
           offset: 2 ** 40 + at,
@@ -97,7 +117,7 @@ describe('records of batches', () => {
   test('headers: the last of a name, none that is null, and no name is special', async () => {
     const [one, two] = [Buffer.from('1'), Buffer.alloc(0)];
     const headersOf = async (headers: readonly (readonly [string, Buffer | null])[]) =>
-      (await unpack(batchBytes({ base: 0, records: [{ at: 0, headers }] })))[0];
+      (await decoded(batchBytes({ base: 0, records: [{ at: 0, headers }] })))[0];
     expect(
       (
         await headersOf([
@@ -117,7 +137,7 @@ describe('records of batches', () => {
 
   test("times are the broker's where it dates them", async () => {
     const bytes = counted(0, 2, { firstMs: 5n, maxMs: 77n, attributes: LOG_APPEND_TIME });
-    expect((await unpack(bytes)).map(({ timestamp }) => timestamp)).toEqual([77, 77]);
+    expect((await decoded(bytes)).map(({ timestamp }) => timestamp)).toEqual([77, 77]);
   });
 
   test('only what is asked for, of batches that reach beyond both ends', async () => {
@@ -126,8 +146,8 @@ describe('records of batches', () => {
       batchBytes({ base: 10, records: [], last: 4 }),
       counted(15, 10),
     ]);
-    expect(numbersOf(await unpack(bytes, { from: 7, until: 17 }))).toEqual([7, 8, 9, 15, 16]);
-    expect(await unpack(bytes, { from: 10, until: 15 })).toEqual([]);
+    expect(numbersOf(await decoded(bytes, { from: 7, until: 17 }))).toEqual([7, 8, 9, 15, 16]);
+    expect(await decoded(bytes, { from: 10, until: 15 })).toEqual([]);
   });
 
   test('aborted transactions are left out up to their markers, whose producers may be in two at once', async () => {
@@ -162,37 +182,131 @@ describe('records of batches', () => {
     for (const [index, from] of starts.entries()) {
       const open = aborted.filter(({ producerId }) => from <= (producerId === 7n ? 8 : 11));
       expect(
-        numbersOf(await unpack(Buffer.concat(parts.slice(index)), { from, aborted: open })),
+        numbersOf(await decoded(Buffer.concat(parts.slice(index)), { from, aborted: open })),
         `from ${from}`,
       ).toEqual(seen.filter((offset) => offset >= from));
     }
   });
 
-  test('what is packed small is handed over in parts', async () => {
+  test('batches that unpack to much are handed over a few at a time', async () => {
     const value = Buffer.alloc(400_000, 'x');
-    const batches = [0, 1, 2, 3, 4, 5].map((base) =>
-      batchBytes({ base, records: [{ at: 0, value }], attributes: GZIP }),
+    const bytes = Buffer.concat(
+      count(0, 6).map((base) => batchBytes({ base, records: [{ at: 0, value }], attributes: GZIP })),
     );
-    const unpacking = new Unpacking(
-      { topic: 't', partition: 0, bytes: Buffer.concat(batches), aborted: [] },
-      0,
-      END,
-    );
-    const sizes: number[] = [];
-    while (!unpacking.done) sizes.push((await unpacking.next(1_000_000)).length);
-    expect(sizes).toEqual([3, 3]);
+    const decoder = new BatchDecoder({ topic: 't', partition: 0, bytes, aborted: [] }, 0, END);
+    const parts: unknown[] = [];
+    while (!decoder.done) {
+      const { records, next } = await decoder.next(1_000_000);
+      parts.push([records.length, next]);
+    }
+    expect(parts).toEqual([
+      [3, 3],
+      [3, 6],
+    ]);
   });
 
-  test('a batch of very many small records does not overflow', async () => {
-    expect((await unpack(counted(0, 300_000, { attributes: GZIP }))).length).toBe(300_000);
+  test.each([
+    ['gzip', GZIP, undefined],
+    ['zstd', ZSTD, zstdCompressSync],
+  ])('one %s batch of 300,000 records is handed over in parts of bounded size', async (_, codec, pack) => {
+    const bytes = counted(0, 300_000, { attributes: codec, ...(pack && { pack }) });
+    const decoder = new BatchDecoder({ topic: 't', partition: 0, bytes, aborted: [] }, 0, END);
+    const offsets: number[] = [];
+    while (!decoder.done) {
+      const { records, next } = await decoder.next(100_000);
+      // 12 bytes or more each.
+      expect(records.length).toBeLessThan(9_000);
+      offsets.push(...records.map(({ offset }) => offset));
+      expect(next).toBe(offsets.length);
+    }
+    expect(offsets).toEqual(count(0, 300_000));
+  });
+
+  test('a part ends in the middle of a batch that is wanted in part only', async () => {
+    const bytes = counted(0, 1_000, { attributes: GZIP });
+    const records = await decoded(bytes, { from: 321, until: 777, enoughBytes: 100 });
+    expect(numbersOf(records)).toEqual(count(321, 777));
+  });
+
+  test('in parts of any size the records are those of the whole', async () => {
+    const bytesOf = (maxLength: number) =>
+      fc.option(
+        fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes)),
+        { nil: null },
+      );
+    const plain: fc.Arbitrary<Omit<PlainRecord, 'at'>> = fc.record({
+      ms: fc.integer({ min: -100_000, max: 100_000 }),
+      key: bytesOf(40),
+      value: bytesOf(3_000),
+      headers: fc.array(fc.tuple(fc.string({ maxLength: 20 }), bytesOf(60)), { maxLength: 3 }),
+    });
+    const batches = fc.array(
+      fc.record({
+        records: fc.array(plain, { maxLength: 25 }),
+        codec: fc.constantFrom(0, GZIP, ZSTD),
+      }),
+      { minLength: 1, maxLength: 5 },
+    );
+    await fc.assert(
+      fc.asyncProperty(batches, fc.integer({ min: 1, max: 4_000 }), async (given, enoughBytes) => {
+        let base = 0;
+        const all = given.map(({ records, codec }) => {
+          const batch = batchBytes({
+            base,
+            records: records.map((record, at) => ({ ...record, at })),
+            attributes: codec,
+            ...(codec === ZSTD && { pack: zstdCompressSync }),
+          });
+          base += Math.max(1, records.length);
+          return batch;
+        });
+        const bytes = Buffer.concat(all);
+        const whole = await decoded(bytes, { enoughBytes: Number.POSITIVE_INFINITY });
+        expect(whole.length).toBe(given.reduce((sum, { records }) => sum + records.length, 0));
+        expect(await decoded(bytes, { enoughBytes })).toEqual(whole);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('a record larger than any event is handed over cut, and the records behind it are right', async () => {
+    const huge = Buffer.alloc(LARGEST_RECORD_BYTES + 3_000_000, 'h');
+    const header: readonly [string, Buffer] = ['behind', Buffer.from('x')];
+    const records: PlainRecord[] = [
+      { at: 0, value: Buffer.from('before') },
+      { at: 1, key: Buffer.from('k'), value: huge, headers: [header] },
+      { at: 2, value: Buffer.from('after'), headers: [header] },
+      { at: 3, key: huge, value: Buffer.from('never seen') },
+      { at: 4, value: Buffer.from('last') },
+    ];
+    for (const attributes of [0, GZIP]) {
+      const found = await decoded(batchBytes({ base: 10, records, attributes }));
+      expect(found.map(({ offset }) => offset)).toEqual([10, 11, 12, 13, 14]);
+      const [before, cut, after, keyed, last] = found;
+      expect([before, after, last].map((record) => String(record?.value))).toEqual([
+        'before',
+        'after',
+        'last',
+      ]);
+      expect(String(after?.headers?.['behind'])).toBe('x');
+      expect(String(cut?.key)).toBe('k');
+      for (const part of [cut?.value, keyed?.key]) {
+        expect(part?.length).toBeLessThanOrEqual(LARGEST_RECORD_BYTES);
+        expect(part?.length).toBeGreaterThan(LARGEST_RECORD_BYTES - 100);
+      }
+    }
+    // Where it isn't wanted it is passed over as any other.
+    const bytes = batchBytes({ base: 10, records, attributes: GZIP });
+    expect((await decoded(bytes, { from: 12, until: 13 })).map(({ offset }) => offset)).toEqual([12]);
   });
 
   describe('damage is named with the offsets it is at', () => {
     const whole = counted(40, 3);
+    /** Written so by whoever wrote it: its checksum is right. */
     const damaged = (change: (bytes: Buffer) => void): Buffer => {
       const bytes = Buffer.from(whole);
       change(bytes);
-      return bytes;
+      return sealed(bytes);
     };
     test.each([
       ['a record longer than the batch', damaged((bytes) => bytes.writeUInt8(0xfe, 61))],
@@ -201,9 +315,35 @@ describe('records of batches', () => {
       ['bytes that are not compressed', damaged((bytes) => bytes.writeUInt16BE(GZIP, 21))],
       ['a compression nobody knows', damaged((bytes) => bytes.writeUInt16BE(7, 21))],
     ])('%s', async (_, bytes) => {
-      const error = await unpack(Buffer.concat([counted(0, 1), bytes])).catch((thrown: unknown) => thrown);
+      const error = await decoded(Buffer.concat([counted(0, 1), bytes])).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ name: 'FatalError', code: 'damaged-batch' });
-      expect(String(error)).toMatch(/records 40 to 42 of t\/3 .* read from 43 on/);
+      expect(String(error)).toMatch(/records 40 to 42 of t\/3 are damaged: .* replay from 43 on/);
+    });
+
+    test('a checksum that the bytes do not have, wherever the wrong bit is; what is before it is given', async () => {
+      for (const at of [17, 20, 21, 24, 43, 61, whole.length - 1]) {
+        const bytes = Buffer.from(whole);
+        bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at);
+        const batches = {
+          topic: 't',
+          partition: 3,
+          bytes: Buffer.concat([counted(0, 40), bytes]),
+          aborted: [],
+        };
+        const decoder = new BatchDecoder(batches, 0, END);
+        expect((await decoder.next(1)).records.length).toBeGreaterThan(0);
+        const error = await decoder.next(END).catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ name: 'FatalError', code: 'damaged-batch' });
+        expect(String(error)).toMatch(
+          /records 40 to \d+ of t\/3 .* checksum is [\da-f]{8}, the batch says [\da-f]{8}; look at the disks/,
+        );
+      }
+    });
+
+    test('a checksum is looked at in a batch that is not for readers, too', async () => {
+      const bytes = marker(40, 7n, 'abort');
+      bytes.writeUInt8(1, bytes.length - 8);
+      await expect(decoded(bytes)).rejects.toMatchObject({ code: 'damaged-batch' });
     });
   });
 });

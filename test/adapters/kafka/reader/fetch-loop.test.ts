@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Fetched, Wanted } from '../../../../src/adapters/kafka/reader/fetch.ts';
-import { type Cluster, KafkaReading } from '../../../../src/adapters/kafka/reader/reading.ts';
+import { type Cluster, FetchLoop } from '../../../../src/adapters/kafka/reader/fetch-loop.ts';
 import { FatalError } from '../../../../src/errors/errors.ts';
 import type { Trouble } from '../../../../src/pipeline/ports.ts';
 import { numbersOf, until } from '../../../kafka/collector.ts';
@@ -9,7 +9,7 @@ import { count, drain, take } from '../../reader-conformance.ts';
 import { counted } from '../batch-bytes.ts';
 
 const NOTHING = Buffer.alloc(0);
-const open: KafkaReading[] = [];
+const open: FetchLoop[] = [];
 afterEach(() => Promise.all(open.splice(0).map((reading) => reading.close())));
 
 /** A cluster of made-up answers. */
@@ -50,10 +50,10 @@ class StandIn implements Cluster {
     };
   }
 
-  read(untils: readonly number[], { aheadBytes = 1 << 20, fetchBytes = 1 << 19 } = {}): KafkaReading {
+  read(untils: readonly number[], { aheadBytes = 1 << 20, fetchBytes = 1 << 19 } = {}): FetchLoop {
     const stretches = untils.map((end, partition) => ({ topic: 't', partition, from: 0, until: end }));
     const onTrouble = (trouble: Trouble) => this.troubles.push(trouble);
-    const reading = new KafkaReading(this, stretches, { aheadBytes, fetchBytes, onTrouble });
+    const reading = new FetchLoop(this, stretches, { aheadBytes, fetchBytes, onTrouble });
     open.push(reading);
     return reading;
   }
@@ -95,6 +95,15 @@ describe('the end of a log that holds nothing more', () => {
     cluster.answer = () => (answers++ < 3 ? undefined : { bytes: counted(0, 5), stableOffset: 5 });
     expect(numbersOf(await drain(cluster.read([5]).cursors[0]))).toEqual(count(0, 5));
   });
+});
+
+test('a stretch that ends inside a batch ends there, and stays at its end', async () => {
+  const cluster = new StandIn();
+  cluster.answer = ({ offset }) => ({ bytes: counted(offset, 10), stableOffset: 1000 });
+  const [cursor] = cluster.read([15]).cursors;
+  expect(numbersOf(await drain(cursor))).toEqual(count(0, 15));
+  expect(await cursor?.next()).toBeUndefined();
+  expect(await cursor?.nextDecoded()).toBeUndefined();
 });
 
 test('a batch too large beside others is fetched for alone', async () => {
@@ -141,7 +150,7 @@ test('two cursors of one partition are never in one request, and neither is left
   cluster.answer = ({ offset }) => ({ bytes: counted(offset, 10), stableOffset: 1000 });
   const stretch = { topic: 't', partition: 0, from: 0, until: 1000 };
   const onTrouble = () => {};
-  const reading = new KafkaReading(cluster, [stretch, stretch], {
+  const reading = new FetchLoop(cluster, [stretch, stretch], {
     aheadBytes: 500,
     fetchBytes: 200,
     onTrouble,
@@ -162,7 +171,7 @@ test('a cursor that tails a partition leaves room for one that catches up on it'
     { topic, partition, from: 0, until: 1000 },
   ];
   const options = { aheadBytes: 500, fetchBytes: 200, onTrouble: () => {} };
-  const reading = new KafkaReading(cluster, stretches, options);
+  const reading = new FetchLoop(cluster, stretches, options);
   open.push(reading);
   expect(numbersOf(await drain(reading.cursors[1]))).toEqual(count(0, 1000));
 });

@@ -1,0 +1,63 @@
+import { encodeConsumerProtocolSubscription } from '@platformatic/kafka';
+import { describe, expect, test } from 'vitest';
+import { type Claim, chooseLeader, claimantOf, holdsOn } from '../../../../src/adapters/kafka/group/claim.ts';
+
+const member = (memberId: string, claim: Partial<Claim> = {}) => ({
+  ...{ memberId, owned: null, sequence: 0, standby: false },
+  ...claim,
+});
+
+describe('the one leader of a group', () => {
+  const [a, b, c] = [member('a'), member('b'), member('c')];
+
+  test.each([
+    ['whose id comes first, among equals', [c, a, b], 'a'],
+    ['that is no standby, before standbys', [member('a', { standby: true }), c, b], 'b'],
+    [
+      'that led before, rather than one that never did',
+      [a, member('b', { sequence: 3, owned: 'gone' })],
+      'b',
+    ],
+    ['that led later', [member('a', { sequence: 3 }), member('b', { sequence: 4 })], 'b'],
+    [
+      'that led before and is a standby, rather than one newly started',
+      [a, member('b', { sequence: 1, standby: true })],
+      'b',
+    ],
+    [
+      'that never stopped leading, whatever others say',
+      [member('a', { sequence: 9 }), member('b', { owned: 'b' })],
+      'b',
+    ],
+    ['that was not put out: the other led under another id', [a, member('b', { owned: 'b-before' })], 'a'],
+    ['nobody, where nobody is', [], undefined],
+  ])('is the one %s', (_what, members, expected) => {
+    expect(chooseLeader(members)).toBe(expected);
+    expect(chooseLeader([...members].reverse())).toBe(expected);
+  });
+
+  test('a member of another program that uses the same protocol claims nothing', () => {
+    const said = (userData: string) =>
+      encodeConsumerProtocolSubscription({ version: 0, topics: ['likes'], userData: Buffer.from(userData) });
+    const none = { owned: null, sequence: 0, standby: true };
+    for (const bytes of [
+      said('not ours'),
+      said('{"owned":"0"}'),
+      said(''),
+      said('[]'),
+      Buffer.alloc(0),
+      Buffer.from([1, 2, 3]),
+    ]) {
+      expect(claimantOf('0', bytes)).toEqual({ memberId: '0', ...none });
+    }
+    const claim = { owned: 'b', sequence: 8, standby: true };
+    expect(claimantOf('b', said(JSON.stringify(claim)))).toEqual({ memberId: 'b', ...claim });
+    expect(chooseLeader([claimantOf('0', said('not ours')), a])).toBe('a');
+  });
+
+  test('a member holds on where it led under the id it has', () => {
+    expect(holdsOn(member('a', { owned: 'a' }))).toBe(true);
+    expect(holdsOn(member('a', { owned: 'a-before' }))).toBe(false);
+    expect(holdsOn(a)).toBe(false);
+  });
+});

@@ -1,0 +1,206 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
+import { KafkaLog, type LogOptions } from '../../src/adapters/kafka/reader/log.ts';
+import type { Trouble } from '../../src/pipeline/ports.ts';
+import { Collector, disorder, freshTopic, numbersOf, until } from './collector.ts';
+import { makeTopic } from './make-topic.ts';
+
+const quiet = () => undefined;
+const upTo = (end: number) => Array.from({ length: end }, (_, n) => n);
+
+describe('following Kafka', () => {
+  const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
+  // A client that is not ours fills the topics.
+  const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
+  const ours = new KafkaAdmin(settings);
+  const opened: KafkaLog[] = [];
+  beforeAll(async () => {
+    await admin.connect();
+    await producer.connect();
+  });
+  afterEach(async () => {
+    for (const log of opened.splice(0)) await log.close();
+  });
+  afterAll(async () => {
+    await producer.disconnect();
+    await admin.disconnect();
+    await ours.close();
+  });
+
+  const filled = async (count: number, numPartitions = 1): Promise<string> => {
+    const topic = freshTopic('follow');
+    await makeTopic(topic, numPartitions);
+    if (count > 0) await producer.send({ topic, messages: messages(count) });
+    return topic;
+  };
+  const messages = (count: number, from = 0) =>
+    Array.from({ length: count }, (_, n) => ({ key: `k${(from + n) % 10}`, value: String(from + n) }));
+  /** Takes records away as retention would. */
+  const forget = async (topic: string, before: number) => {
+    // kafkajs knows a partition's leader only after it was asked about the topic.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(before) }] });
+  };
+  const open = (options: LogOptions = {}): KafkaLog => {
+    const log = new KafkaLog(settings, options, quiet);
+    opened.push(log);
+    return log;
+  };
+
+  test('a position that retention overtook is refused with the range', async () => {
+    const topic = await filled(100);
+    await forget(topic, 40);
+    const failure = await open()
+      .follow([topic], new Collector(new Map([[`${topic}/0`, 39]])))
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'offset-out-of-range' });
+    expect(String(failure)).toMatch(/offset 39 of .*\/0 is outside .* 40 to 100; retention took/);
+
+    const atTheEdge = new Collector(new Map([[`${topic}/0`, 40]]));
+    await open().follow([topic], atTheEdge);
+    await until('the rest', () => atTheEdge.records.length === 60);
+    expect(atTheEdge.records[0]?.offset).toBe(40);
+
+    const anew = new Collector();
+    await open().follow([topic], anew);
+    await until('the rest', () => anew.records.length === 60);
+  });
+
+  test('retention that overtakes a follower on the way is an error, never a silent skip', async () => {
+    const topic = await filled(2000);
+    const collector = new Collector();
+    collector.room = () => false;
+    await open({ aheadBytes: 200_000, fetchBytes: 100_000 }).follow([topic], collector);
+    await until('the first records', () => collector.records.length > 0);
+    // More than is read ahead lies behind what was fetched, so the next fetch starts below the new beginning.
+    const filler = Array.from({ length: 30 }, (_, n) => ({ key: 'k', value: `${'x'.repeat(90_000)}${n}` }));
+    for (const message of filler) await producer.send({ topic, messages: [message] });
+    await producer.send({ topic, messages: messages(10) });
+    await forget(topic, 2035);
+    collector.room = () => true;
+    collector.resume();
+    await until('the error', () => collector.errors.length > 0);
+    expect(collector.errors[0]).toMatchObject({ code: 'offset-out-of-range' });
+    expect(String(collector.errors[0])).toMatch(/holds 2035 to 2040; retention/);
+    const offsets = collector.records.map(({ offset }) => offset);
+    expect(offsets).toEqual(upTo(offsets.length));
+    expect(collector.errors.length).toBe(1);
+  });
+
+  test('a topic deleted and recreated behind a running follower is an error', async () => {
+    const topic = await filled(500);
+    const collector = new Collector();
+    await open().follow([topic], collector);
+    await until('all', () => collector.records.length === 500);
+    await admin.deleteTopics({ topics: [topic] });
+    // Gone a moment after the broker says so; a topic that is there is left as it is.
+    let gone = false;
+    const look = async () => {
+      gone = (await ours.missing([topic])).length > 0;
+    };
+    await until('the end of the topic', () => gone, undefined, look);
+    await ours.create([{ name: topic, partitions: 1, configs: {} }]);
+    await producer.send({ topic, messages: messages(20) });
+    await until('the error', () => collector.errors.length > 0);
+    // Which of the two it saw first hangs on when it looked.
+    expect(['offset-out-of-range', 'topics-missing']).toContain(
+      (collector.errors[0] as { code?: string }).code,
+    );
+    expect(collector.records.length).toBe(500);
+  });
+
+  test('markers of transactions at the end of a partition do not hold its position back', async () => {
+    const topic = await filled(10);
+    const writer = kafka.producer({ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 });
+    await writer.connect();
+    for (const end of ['commit', 'abort', 'abort'] as const) {
+      const transaction = await writer.transaction();
+      await transaction.send({ topic, messages: messages(5, end === 'commit' ? 10 : 100) });
+      await transaction[end]();
+    }
+    await writer.disconnect();
+    const collector = new Collector();
+    const log = open();
+    // 10, then 5 + a marker three times. Markers come a moment after the broker says that all is done.
+    await expect
+      .poll(() => log.ranges([topic]), { timeout: 60_000 })
+      .toEqual([{ topic, partition: 0, low: 0, high: 28 }]);
+    await log.follow([topic], collector);
+    await until('the end', () => collector.position(topic, 0) === 28);
+    expect(numbersOf(collector.records)).toEqual(upTo(15));
+
+    // From here on there is nothing but markers and what was aborted.
+    const late = new Collector(new Map([[`${topic}/0`, 16]]));
+    await open().follow([topic], late);
+    await until('the end', () => late.position(topic, 0) === 28);
+    expect(late.records).toEqual([]);
+  });
+
+  test('partitions added to a running topic are read from their start', async () => {
+    const topic = await filled(10);
+    const collector = new Collector();
+    await open().follow([topic], collector);
+    await until('the first', () => collector.records.length === 10);
+    await ours.addPartitions(topic, 2);
+    // Another client, so that it knows of the partition.
+    const late = kafka.producer();
+    await late.connect();
+    const send = () => late.send({ topic, messages: [{ partition: 1, value: '77' }] });
+    await expect.poll(send, { timeout: 60_000 }).toBeTruthy();
+    await late.disconnect();
+    await until('the new partition', () => collector.records.length >= 11);
+    expect(collector.records[10]).toMatchObject({ partition: 1, offset: 0 });
+    expect(collector.errors).toEqual([]);
+  });
+
+  test('what a follower throws ends the reading with that reason', async () => {
+    const topic = await filled(10);
+    const collector = new Collector();
+    collector.room = () => {
+      throw new Error('the disk is full');
+    };
+    const following = await open().follow([topic], collector);
+    await until('the error', () => collector.errors.length > 0);
+    await following.close();
+    expect(collector.errors.map(String)).toEqual(['Error: the disk is full']);
+    expect(collector.records.length).toBe(10);
+  });
+
+  test('a partition without room for long holds up no other, and goes on where it stood', async () => {
+    const topic = await filled(3000, 3);
+    const collector = new Collector();
+    collector.room = ({ partition }) => partition !== 1;
+    await open({ aheadBytes: 60_000, fetchBytes: 5_000 }).follow([topic], collector);
+    const of = (partition: number) => collector.records.filter((record) => record.partition === partition);
+    await until('the others', () => of(0).length + of(2).length >= 1500 && of(1).length > 0);
+    const held = of(1).length;
+    await producer.send({ topic, messages: [0, 2].map((partition) => ({ partition, value: '9999' })) });
+    await until('what came later', () => numbersOf(collector.records).filter((n) => n === 9999).length === 2);
+    expect(of(1).length).toBe(held);
+    collector.room = () => true;
+    collector.resume();
+    await until('all', () => collector.records.length >= 3002);
+    expect(disorder(collector.records.filter(({ key }) => key !== null))).toEqual([]);
+    expect(new Set(numbersOf(collector.records)).size).toBe(3001);
+  });
+
+  test('no broker: it says where and since when, keeps trying, and stops when it is closed', async () => {
+    const troubles: Trouble[] = [];
+    const from = Date.now();
+    const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
+    const log = new KafkaLog(away, { onTrouble: (trouble) => troubles.push(trouble) }, quiet);
+    const collector = new Collector();
+    const started = log.follow(['t'], collector).catch((error: unknown) => error);
+    await until('two reports', () => troubles.length >= 2);
+    await log.close();
+    expect(await started).toMatchObject({ code: 'stopped' });
+    expect(collector.errors).toEqual([]);
+    expect(troubles.map(({ attempt }) => attempt).slice(0, 2)).toEqual([1, 2]);
+    expect(troubles[0]).toMatchObject({ brokers: '127.0.0.1:1', since: troubles[1]?.since });
+    expect(troubles[0]?.since).toBeGreaterThanOrEqual(from);
+    expect(troubles[0]?.reason).toContain('127.0.0.1:1');
+  });
+});

@@ -1,0 +1,31 @@
+import { argv, stdout } from 'node:process';
+import { KafkaLeadership } from '../../src/adapters/kafka/group/leadership.ts';
+import { TwhinError } from '../../src/errors/errors.ts';
+
+/** A process that asks for leadership of a group, to be killed or frozen; it says on its output how it fares, a line each. */
+const [brokers = '', topic = '', options = '{}'] = argv.slice(2);
+
+const say = (line: string): void => {
+  stdout.write(`${line}\n`);
+};
+const codeOf = (error: unknown): string => (error instanceof TwhinError ? error.code : String(error));
+
+const leadership = new KafkaLeadership(
+  { brokers: brokers.split(','), clientId: 'other' },
+  { groupId: `g-${topic}`, topics: [topic], sessionTimeoutMs: 6000, ...JSON.parse(options) },
+  () => undefined,
+);
+say('joining');
+await leadership.join({
+  position: () => undefined,
+  failed: (error) => say(`failed ${codeOf(error)}: ${error.message}`),
+});
+say('leading');
+try {
+  for (let n = 1; ; n++) {
+    await leadership.confirm({ fresh: true });
+    say(`confirmed ${n}`);
+  }
+} catch (refusal) {
+  say(`not confirmed: ${codeOf(refusal)}`);
+}

@@ -1,0 +1,441 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { AssignerProtocol, Kafka, logLevel, type PartitionAssigner } from 'kafkajs';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
+import { type Claim, chooseLeader, claimantOf, PROTOCOL } from '../../src/adapters/kafka/group/claim.ts';
+import { KafkaLeadership, type LeadershipOptions } from '../../src/adapters/kafka/group/leadership.ts';
+import type { Candidate, Trouble } from '../../src/pipeline/ports.ts';
+import { freshTopic, until } from './collector.ts';
+import { makeTopic } from './make-topic.ts';
+
+const quiet = () => undefined;
+const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
+const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
+const admin = kafka.admin();
+const stops: (() => Promise<void>)[] = [];
+beforeAll(() => admin.connect());
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+afterAll(() => admin.disconnect());
+
+const made = async (partitions = 3): Promise<string> => {
+  const topic = freshTopic('leadership');
+  await makeTopic(topic, partitions);
+  return topic;
+};
+
+/** A candidate that knows no positions and keeps what failed. */
+class Asking implements Candidate {
+  readonly errors: Error[] = [];
+  readonly positions: Readonly<Record<number, number>>;
+
+  constructor(positions: Readonly<Record<number, number>> = {}) {
+    this.positions = positions;
+  }
+
+  position(_: string, partition: number): number | undefined {
+    return this.positions[partition];
+  }
+
+  failed(error: Error): void {
+    this.errors.push(error);
+  }
+}
+
+const leadership = (topic: string, more: Partial<LeadershipOptions> = {}): KafkaLeadership => {
+  const options = { groupId: `g-${topic}`, topics: [topic], sessionTimeoutMs: 6000, ...more };
+  const one = new KafkaLeadership(settings, options, quiet);
+  stops.push(() => one.stop());
+  return one;
+};
+
+const groupOf = async (topic: string) => (await admin.describeGroups([`g-${topic}`])).groups[0];
+/** Waits until the group has so many members and no rebalance under way. */
+const settled = async (topic: string, members: number): Promise<void> => {
+  let seen = -1;
+  const look = async () => {
+    const group = await groupOf(topic);
+    seen = group?.state === 'Stable' ? group.members.length : -1;
+  };
+  await until(`a settled group of ${members}`, () => seen === members, 60_000, look);
+};
+
+/** kafkajs's way to let a member join this protocol. */
+function assigner(claim: Claim): PartitionAssigner {
+  return ({ cluster }) => ({
+    name: PROTOCOL,
+    version: 0,
+    protocol: ({ topics }) => ({
+      name: PROTOCOL,
+      metadata: AssignerProtocol.MemberMetadata.encode({
+        version: 0,
+        topics,
+        userData: Buffer.from(JSON.stringify(claim)),
+      }),
+    }),
+    assign: async ({ members, topics }) => {
+      const memberId = chooseLeader(
+        members.map((member) => claimantOf(member.memberId, member.memberMetadata)),
+      );
+      if (memberId === undefined) return [];
+      const assignment = Object.fromEntries(
+        topics.map((topic) => [
+          topic,
+          cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId),
+        ]),
+      );
+      const encoded = { version: 0, assignment, userData: Buffer.alloc(0) };
+      return [{ memberId, memberAssignment: AssignerProtocol.MemberAssignment.encode(encoded) }];
+    },
+  });
+}
+
+/** A member of another program, of the same protocol. It waits for its turn, and hears only every few seconds of others who join. */
+const lateStandby = async (topic: string): Promise<void> => {
+  const consumer = kafka.consumer({
+    groupId: `g-${topic}`,
+    heartbeatInterval: 5000,
+    sessionTimeout: 20_000,
+    partitionAssigners: [assigner({ owned: null, sequence: 0, standby: true })],
+  });
+  stops.push(() => consumer.disconnect());
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic] });
+  await consumer.run({ eachMessage: async () => undefined });
+  await settled(topic, 1);
+};
+
+/** `leader-process.ts`, with what it said. */
+class Other {
+  readonly lines: string[] = [];
+  readonly #child: ChildProcess;
+
+  constructor(topic: string, options: Partial<LeadershipOptions> = {}) {
+    const script = new URL('./leader-process.ts', import.meta.url).pathname;
+    const args = [script, settings.brokers.join(','), topic, JSON.stringify(options)];
+    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let rest = '';
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      this.lines.push(...lines);
+    });
+    stops.push(async () => {
+      this.signal('SIGKILL');
+    });
+  }
+
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(signal);
+  }
+
+  async says(pattern: RegExp, after = 0): Promise<void> {
+    const said = () => this.lines.slice(after).some((line) => pattern.test(line));
+    await until(`the other process to say ${pattern}`, said).catch((error: unknown) => {
+      throw new Error(`it said only:\n${this.lines.join('\n')}`, { cause: error });
+    });
+  }
+}
+
+describe('one leader a group', () => {
+  test('a second is refused, with who leads; the first goes on', async () => {
+    const topic = await made();
+    const asking = new Asking();
+    const first = leadership(topic);
+    await first.join(asking);
+    const failure = await leadership(topic)
+      .join(new Asking())
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'group-in-use' });
+    expect(String(failure)).toMatch(
+      new RegExp(`group g-${topic} \\(client test at \\S+\\): stop that process first.*--standby`),
+    );
+    await first.confirm({ fresh: true });
+    expect(asking.errors).toEqual([]);
+    await expect(first.join(new Asking())).rejects.toMatchObject({ code: 'started' });
+  });
+
+  test('the leader stays in its group for longer than a session, as the same member with every partition', async () => {
+    const topic = await made();
+    const first = leadership(topic);
+    await first.join(new Asking());
+    const members = async () => {
+      const group = await groupOf(topic);
+      return { state: group?.state, ids: group?.members.map(({ memberId }) => memberId) };
+    };
+    const before = await members();
+    expect(before).toMatchObject({ state: 'Stable', ids: [expect.any(String)] });
+    const [member] = (await groupOf(topic))?.members ?? [];
+    expect(AssignerProtocol.MemberAssignment.decode(member!.memberAssignment)?.assignment).toEqual({
+      [topic]: [0, 1, 2],
+    });
+    for (const end = Date.now() + 9000; Date.now() < end; ) await first.confirm({ fresh: true });
+    expect(await members()).toEqual(before);
+  });
+
+  test('standbys that join and leave disturb nothing, and one leads once the leader stops', async () => {
+    const topic = await made();
+    const asking = new Asking();
+    const first = leadership(topic);
+    await first.join(asking);
+    const second = leadership(topic, { standby: true });
+    let leads = false;
+    const waiting = second.join(new Asking()).then(() => {
+      leads = true;
+    });
+    await settled(topic, 2);
+    const late = leadership(topic, { standby: true });
+    const stopped = late.join(new Asking()).catch((error: unknown) => error);
+    await settled(topic, 3);
+    await late.stop();
+    expect(await stopped).toMatchObject({ code: 'stopped' });
+    await settled(topic, 2);
+    await first.confirm({ fresh: true });
+    expect([leads, asking.errors]).toEqual([false, []]);
+
+    await first.stop();
+    await waiting;
+    await second.confirm();
+    await expect(first.confirm()).rejects.toMatchObject({ code: 'stopped' });
+  });
+
+  test('kill -9 of the leader: a standby takes over; started again at once, it waits for its own end', async () => {
+    const topic = await made();
+    const killed = new Other(topic);
+    await killed.says(/leading/);
+    killed.signal('SIGKILL');
+    const again = new Other(topic);
+    await again.says(/confirmed/);
+
+    const waiting = leadership(topic, { standby: true }).join(new Asking());
+    await settled(topic, 2);
+    again.signal('SIGKILL');
+    await waiting;
+  });
+
+  test('one killed while it joined is chosen, and found dead: the next waits for its end, and leads', async () => {
+    const topic = await made();
+    // Whoever assigns is late to join again, and joins are answered together: those until then wait for it.
+    await lateStandby(topic);
+    const joining = new Other(topic);
+    await joining.says(/joining/);
+    let rebalancing = false;
+    const look = async () => {
+      rebalancing = (await groupOf(topic))?.state === 'PreparingRebalance';
+    };
+    await until('a rebalance', () => rebalancing, 60_000, look);
+    joining.signal('SIGKILL');
+    await leadership(topic).join(new Asking());
+    expect(joining.lines).not.toContain('leading');
+  });
+
+  test('frozen past its session, with another leading: it ends as fenced, and confirms no more', async () => {
+    const topic = await made();
+    const frozen = new Other(topic);
+    await frozen.says(/confirmed/);
+    const second = leadership(topic, { standby: true });
+    const waiting = second.join(new Asking());
+    await settled(topic, 2);
+    frozen.signal('SIGSTOP');
+    await waiting;
+    const before = frozen.lines.length;
+    frozen.signal('SIGCONT');
+    await frozen.says(/^failed fenced: .*took over group .* for about ([6-9]|[1-9]\d) s/);
+    await frozen.says(/^not confirmed: fenced/);
+    await second.confirm({ fresh: true });
+    expect(frozen.lines.slice(before).filter((line) => line.startsWith('confirmed'))).toEqual([]);
+  });
+
+  test('frozen while another led and went: it is fenced as well', async () => {
+    const topic = await made();
+    const frozen = new Other(topic);
+    await frozen.says(/confirmed/);
+    frozen.signal('SIGSTOP');
+    const meanwhile = leadership(topic);
+    await meanwhile.join(new Asking());
+    await meanwhile.stop();
+    frozen.signal('SIGCONT');
+    await frozen.says(/^failed fenced: .* for about ([6-9]|[1-9]\d) s/);
+    await frozen.says(/^not confirmed: fenced/);
+  });
+
+  test('frozen past its session, with nobody else: it leads on', async () => {
+    const topic = await made();
+    const frozen = new Other(topic);
+    await frozen.says(/confirmed/);
+    frozen.signal('SIGSTOP');
+    let empty = false;
+    const look = async () => {
+      empty = (await groupOf(topic))?.members.length === 0;
+    };
+    await until('the end of its session', () => empty, 60_000, look);
+    const before = frozen.lines.length;
+    frozen.signal('SIGCONT');
+    await frozen.says(/^confirmed/, before + 1);
+    expect(frozen.lines.filter((line) => line.startsWith('failed'))).toEqual([]);
+  });
+
+  test('no broker: it says where and since when, keeps trying, and stops when told', async () => {
+    const troubles: Trouble[] = [];
+    const from = Date.now();
+    const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
+    const options = { groupId: 'g', topics: ['t'], onTrouble: (trouble: Trouble) => troubles.push(trouble) };
+    const one = new KafkaLeadership(away, options, quiet);
+    const joining = one.join(new Asking()).catch((error: unknown) => error);
+    await until('two reports', () => troubles.length >= 2);
+    await one.stop();
+    expect(await joining).toMatchObject({ code: 'stopped' });
+    expect(troubles.map(({ attempt }) => attempt).slice(0, 2)).toEqual([1, 2]);
+    expect(troubles[0]).toMatchObject({ brokers: '127.0.0.1:1', since: troubles[1]?.since });
+    expect(troubles[0]?.since).toBeGreaterThanOrEqual(from);
+    expect(troubles[0]?.reason).toContain('127.0.0.1:1');
+  });
+
+  test('topics that are missing are named', async () => {
+    const topic = await made(1);
+    const absent = freshTopic('absent');
+    const failure = await leadership(topic, { topics: [topic, absent] })
+      .join(new Asking())
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'topics-missing' });
+    expect(String(failure)).toContain(absent);
+  });
+});
+
+describe('a leader with an instance id', () => {
+  const SESSION_MS = 30_000;
+  const WELL_BEFORE_MS = 15_000;
+
+  test('kill -9 and start again: it leads long before its session ends; another waits, or is refused', async () => {
+    const topic = await made();
+    const killed = new Other(topic, { instanceId: 'one', sessionTimeoutMs: SESSION_MS });
+    await killed.says(/confirmed/);
+    killed.signal('SIGKILL');
+    const from = performance.now();
+    const again = new Other(topic, { instanceId: 'one', sessionTimeoutMs: SESSION_MS });
+    await again.says(/confirmed/);
+    expect(performance.now() - from).toBeLessThan(WELL_BEFORE_MS);
+    await settled(topic, 1);
+
+    const refused = leadership(topic, { instanceId: 'two', sessionTimeoutMs: SESSION_MS });
+    await expect(refused.join(new Asking())).rejects.toMatchObject({ code: 'group-in-use' });
+    await settled(topic, 1);
+    let leads = false;
+    const standby = leadership(topic, { instanceId: 'two', sessionTimeoutMs: SESSION_MS, standby: true });
+    standby.join(new Asking()).then(() => {
+      leads = true;
+    }, quiet);
+    await settled(topic, 2);
+    const before = again.lines.length;
+    await again.says(/confirmed/, before + 1);
+    expect(leads).toBe(false);
+
+    // Killed with a standby there, it is back before that one has its turn.
+    again.signal('SIGKILL');
+    const third = new Other(topic, { instanceId: 'one', sessionTimeoutMs: SESSION_MS });
+    await third.says(/confirmed/);
+    expect(leads).toBe(false);
+  });
+
+  test('a second process under the same id puts the first one out', async () => {
+    const topic = await made();
+    const first = new Other(topic, { instanceId: 'one' });
+    await first.says(/confirmed/);
+    const second = new Other(topic, { instanceId: 'one' });
+    await second.says(/confirmed/);
+    await first.says(/^failed fenced/);
+    await first.says(/^not confirmed: fenced/);
+  });
+
+  test('stopped, it leaves its group at once', async () => {
+    const topic = await made();
+    const one = leadership(topic, { instanceId: 'one', sessionTimeoutMs: SESSION_MS });
+    await one.join(new Asking());
+    await settled(topic, 1);
+    await one.stop();
+    expect((await groupOf(topic))?.members).toEqual([]);
+  });
+});
+
+describe('what a leader leaves with its group', () => {
+  const note = { space: 'a-space', epoch: 2, step: 900 };
+
+  test('offsets and note come back, to the next leader as well', async () => {
+    const topic = await made(2);
+    const first = leadership(topic);
+    expect(await first.committed()).toEqual({ offsets: {} });
+    await first.join(new Asking({ 0: 20, 1: 30 }));
+    // Where the group has none yet, lag tools see where the candidate stands.
+    expect(await first.committed()).toEqual({ offsets: { [topic]: { 0: 20, 1: 30 } } });
+    await first.commit({ [topic]: { 0: 3, 1: 4 } }, note);
+    await first.commit({ [topic]: { 1: 5 } }, { ...note, step: 950 });
+    expect(await first.committed()).toEqual({
+      offsets: { [topic]: { 0: 3, 1: 5 } },
+      note: { ...note, step: 950 },
+    });
+    await first.stop();
+    await expect(first.committed()).rejects.toMatchObject({ code: 'stopped' });
+
+    const second = leadership(topic);
+    await second.join(new Asking({ 0: 50, 1: 50 }));
+    expect(await second.committed()).toEqual({
+      offsets: { [topic]: { 0: 3, 1: 5 } },
+      note: { ...note, step: 950 },
+    });
+    // Another run of training, which is not as far: it wrote last.
+    await second.commit({ [topic]: { 0: 1 } }, { space: 'b-space', epoch: 1, step: 1 });
+    expect((await second.committed()).note).toEqual({ space: 'b-space', epoch: 1, step: 1 });
+  });
+
+  test('offsets of several topics are read for every partition of each', async () => {
+    const topics = [await made(3), await made(1), await made(2)];
+    const group = { groupId: `g-${topics[0]}`, topics };
+    const one = leadership(topics[0]!, group);
+    await one.join(new Asking({ 0: 1, 1: 2, 2: 3 }));
+    expect((await one.committed()).offsets).toEqual({
+      [topics[0]!]: { 0: 1, 1: 2, 2: 3 },
+      [topics[1]!]: { 0: 1 },
+      [topics[2]!]: { 0: 1, 1: 2 },
+    });
+    const ours = new KafkaAdmin(settings);
+    const offsets = await ours.groupOffsets(group.groupId, topics);
+    await ours.close();
+    expect(offsets.length).toBe(6);
+  });
+
+  test('offsets that are committed are where lag tools look', async () => {
+    const topic = await made(2);
+    const one = leadership(topic);
+    await one.join(new Asking());
+    await one.commit({ [topic]: { 0: 3, 1: 4 } });
+    // A commit that met a rebalance or a busy broker is made again: what counts is that the group has it.
+    const stored = async () => {
+      const [state] = await admin.fetchOffsets({ groupId: `g-${topic}`, topics: [topic] });
+      return state?.partitions.map(({ offset }) => offset).sort();
+    };
+    await expect.poll(stored, { timeout: 150_000 }).toEqual(['3', '4']);
+    await one.stop();
+    expect(await stored()).toEqual(['3', '4']);
+    await expect(one.commit({ [topic]: { 0: 5 } })).resolves.toBeUndefined();
+  });
+
+  test('offsets of a tool that leaves no note of ours are read as they are', async () => {
+    const topic = await made(1);
+    await admin.setOffsets({ groupId: `g-${topic}`, topic, partitions: [{ partition: 0, offset: '7' }] });
+    expect(await leadership(topic).committed()).toEqual({ offsets: { [topic]: { 0: 7 } } });
+  });
+
+  test('a standby that waits commits nothing', async () => {
+    const topic = await made(1);
+    const first = leadership(topic);
+    await first.join(new Asking());
+    await first.commit({ [topic]: { 0: 3 } }, note);
+    const second = leadership(topic, { standby: true });
+    second.join(new Asking()).catch(quiet);
+    await settled(topic, 2);
+    await second.commit({ [topic]: { 0: 9 } }, { ...note, space: 'b-space' });
+    expect(await first.committed()).toEqual({ offsets: { [topic]: { 0: 3 } }, note });
+    expect(await second.committed()).toEqual({ offsets: { [topic]: { 0: 3 } }, note });
+  });
+});
