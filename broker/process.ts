@@ -103,7 +103,7 @@ export class BrokerProcess {
     const args = [...JVM_FLAGS, ...sharingFlags(archive, training), ...classPath(this.#jvm)];
     const started = spawn(this.#jvm.java, [...args, 'kafka.Kafka', this.#config], {
       stdio: ['ignore', log, log],
-      // An own process group: Ctrl-C reaches only our process, which then stops the broker cleanly.
+      // A separate process group: Ctrl-C reaches only our process, which then stops the broker cleanly.
       detached: true,
     });
     this.#child = started;

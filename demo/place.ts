@@ -16,7 +16,7 @@ const FOLDER = join('.twhin', 'demo');
 
 /**
  * Finds or starts the log. Without a broker, or with `embedded`, the log is the embedded file log, and a line says so.
- * On a broker that was running before, the demo's topics get an own prefix.
+ * On a broker that was running before, the demo's topics get a separate prefix.
  */
 export async function findPlace(
   root: string,

@@ -79,7 +79,11 @@ export function defineTopic<Event>(definition: TopicDefinition<Event>): EventTop
     changesOf: (json) => changesOf(parse(json)),
     definition: () =>
       JSON.stringify([
-        ...[name, definition.partitions, definition.retentionMs, String(key), String(changes)],
+        name,
+        definition.partitions,
+        definition.retentionMs,
+        String(key),
+        String(changes),
         z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }),
       ]),
   };

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { durationMs } from '../replay/duration.ts';
+import { durationMs } from '../replay/bound.ts';
 
 export const JSON_HELP = 'print one JSON object on stdout';
 export const GRAPHS_HELP = 'only this graph; may be repeated';

@@ -70,7 +70,7 @@ export async function composeLive(
       `${what} at ${brokers} since ${since}; trying again`,
     );
   };
-  const eventLog = connection.log({ onTrouble });
+  const eventLog = connection.log({ onTrouble, aheadBytes: tuning.queueBytes });
   const leadership =
     connection.leadership({
       groupId,

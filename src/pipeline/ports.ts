@@ -178,7 +178,8 @@ export interface Message {
 /** Where messages go. */
 export interface Sink {
   /**
-   * Resolves once every message is acknowledged by all in-sync replicas, in order within a key.
+   * Resolves once every message is acknowledged by all in-sync replicas, in order within a key. One attempt, bounded by
+   * a time of the sink's own: `Delivery` is the one place that tries again, with a backoff and a metric.
    * @throws RetryableError when some could not be; all may then be sent again. FatalError `fenced` when another
    * process has taken the topic over.
    */

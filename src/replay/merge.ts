@@ -1,5 +1,4 @@
 import type { SourceRecord, Stretch, StretchCursor } from '../pipeline/ports.ts';
-import { eventTime } from './event-time.ts';
 
 /** One partition being merged. `head` is its next record, read; the rest of `records` waits as it came. */
 interface Lane {
@@ -114,4 +113,13 @@ function comesBefore(a: Lane, b: Lane): boolean {
   if (a.at !== b.at) return a.at < b.at;
   if (a.head.topic !== b.head.topic) return a.head.topic < b.head.topic;
   return a.head.partition < b.head.partition;
+}
+
+/**
+ * The time a record is replayed at, epoch ms: its event's own, the earliest where its changes differ. One that can't
+ * be used, or does nothing to the graph, is put where the log dates it.
+ */
+export function eventTime({ content, timestamp }: SourceRecord): number {
+  const changes = content?.changes ?? [];
+  return changes.length === 0 ? timestamp : changes.reduce((first, { at }) => Math.min(first, at), Infinity);
 }

@@ -20,8 +20,10 @@ export async function firstRecords(
   partitions: readonly PartitionRange[],
 ): Promise<(SourceRecord | undefined)[]> {
   const stretches = partitions.map(({ topic, partition, low, high }) => ({
-    ...{ topic, partition },
-    ...{ from: low, until: high },
+    topic,
+    partition,
+    from: low,
+    until: high,
   }));
   return (await heads(reader, stretches)).map((records) => records[0]);
 }

@@ -110,7 +110,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('configuration of %s', (overlay) 
     if (container === undefined) throw new Error(`${first.name} has no container`);
     const config = await configOf(first, container, resources);
     expect(leaders.map(graphOf).sort()).toEqual(config.graphs.map(({ name }) => name).sort());
-    // Room for the table of all entities there may be, and as much again for everything else.
+    // The limit holds the table at limits.maxEntities, and as much again for everything else.
     const [graph] = config.graphs;
     const tableBytes = (graph?.trainer.maxRows ?? 0) * ((graph?.model.dim ?? 0) + 16) * 4;
     const limit = /^(\d+)Gi$/.exec(container.resources.limits.memory)?.[1];

@@ -29,7 +29,7 @@ test('runs without root, with the program as process 1', () => {
   expect(last).toContain('USER 1000:1000');
   expect(last).toContain('ENTRYPOINT ["node", "/app/bin/twhin.js"]');
   expect(last).toContain('CMD ["run"]');
-  // A shell between would be process 1, and keep SIGTERM to itself.
+  // A shell would be process 1 and would not pass SIGTERM on.
   expect(last.filter((line) => /^(ENTRYPOINT|CMD) (?!\[)/.test(line))).toEqual([]);
 });
 

@@ -31,7 +31,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('in %s', (overlay) => {
     '$name is one pod, ended before the next is made',
     ({ statefulSet }) => {
       expect(statefulSet?.replicas).toBe(1);
-      // No rollingUpdate.maxUnavailable, no partition: with one replica either could only hold an update up.
+      // Neither rollingUpdate.maxUnavailable nor a partition: with one replica, both could only delay an update.
       expect(statefulSet?.updateStrategy).toEqual({ type: 'RollingUpdate' });
       expect(statefulSet?.podManagementPolicy).toBe('Parallel');
       expect(resources.filter(({ kind }) => kind === 'HorizontalPodAutoscaler')).toEqual([]);

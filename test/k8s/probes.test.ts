@@ -67,11 +67,11 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('probes of %s', (overlay) => {
 
   test.each(running)('$name is given time to answer and to start', ({ container }) => {
     const { startupProbe: start, livenessProbe: life } = container;
-    // A main thread that is held up for seconds is slow, not dead; an end costs readers ten seconds more.
+    // A main thread that is blocked for seconds is slow, not dead, and a restart costs readers ten seconds more.
     expect(life?.timeoutSeconds).toBeGreaterThanOrEqual(5);
     expect((life?.periodSeconds ?? 0) * (life?.failureThreshold ?? 0)).toBeGreaterThanOrEqual(30);
     expect((start?.periodSeconds ?? 0) * (start?.failureThreshold ?? 0)).toBeGreaterThanOrEqual(60);
-    // /readyz itself waits up to a second for the brokers.
+    // /readyz waits up to a second for the brokers.
     expect(container.readinessProbe?.timeoutSeconds).toBeGreaterThan(1);
   });
 

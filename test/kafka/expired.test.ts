@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
+import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
+import type { FollowedLog } from '../../src/pipeline/ports.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { MemoryLog } from '../pipeline/memory-log.ts';
 import { graphStore, updater } from '../pipeline/updater-fixture.ts';
@@ -32,13 +33,16 @@ test('a topic that retention emptied before it was ever read is caught up with',
   const partitions = [0, 1].map((partition) => ({ partition, offset: '10' }));
   await admin.deleteTopicRecords({ topic, partitions });
 
-  const log = new MemoryLog();
-  log.source = () =>
-    Object.assign(new KafkaSource(settings, { groupId: `g-${topic}`, topics: [topic] }, () => undefined), {
-      stopped: false,
-    });
+  // The updater's own topics stand for this one.
+  const kafkaLog = new KafkaLog(settings, {}, () => undefined);
+  const eventLog: FollowedLog = {
+    ranges: () => kafkaLog.ranges([topic]),
+    topicIds: () => kafkaLog.topicIds([topic]),
+    follow: (_, follower) => kafkaLog.follow([topic], follower),
+    close: () => kafkaLog.close(),
+  };
   const store = new MemoryStore();
-  const running = updater(log, store);
+  const running = updater(new MemoryLog(), store, { eventLog });
   const late = setTimeout(() => running.stop(), 30_000);
   await running.run({ untilCaughtUp: true });
   clearTimeout(late);

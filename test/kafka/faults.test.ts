@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Broker, startBroker } from '../../broker/start.ts';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
-import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
+import { KafkaLeadership } from '../../src/adapters/kafka/group/leadership.ts';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
+import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import type { Trouble } from '../../src/pipeline/ports.ts';
 import { readTopic } from '../e2e/topic-reader.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
@@ -30,18 +31,18 @@ describe('kill -9 of the broker', () => {
   test('in the middle of producing and consuming: nothing is lost, nothing twice', async () => {
     const settings = { brokers: [broker.brokers], clientId: 'faults' };
     const topic = freshTopic('faults');
-    const admin = new KafkaAdmin(settings, quiet);
+    const admin = new KafkaAdmin(settings);
     await admin.create([{ name: topic, partitions: 3, configs: {} }]);
     await admin.close();
 
     const troubles: Trouble[] = [];
     const reader = new Collector();
-    const source = new KafkaSource(
-      settings,
-      { groupId: 'faults', topics: [topic], sessionTimeoutMs: 6000, onTrouble: (one) => troubles.push(one) },
-      quiet,
-    );
-    await source.start(reader);
+    const log = new KafkaLog(settings, { onTrouble: (one) => troubles.push(one) }, quiet);
+    await log.follow([topic], reader);
+    const group = { groupId: 'faults', topics: [topic], sessionTimeoutMs: 6000 };
+    const leadership = new KafkaLeadership(settings, group, quiet);
+    const lost: Error[] = [];
+    await leadership.join({ position: () => undefined, failed: (error) => lost.push(error) });
     const sink = new KafkaSink(settings, { giveUpMs: 60_000 }, quiet);
     let acknowledged = 0;
     const producing = (async () => {
@@ -61,9 +62,13 @@ describe('kill -9 of the broker', () => {
     }
     await producing;
     await until('everything', () => reader.records.length >= COUNT, 90_000);
-    await sleep(1000);
-    await source.stop();
+    // Through both kills this process leads on, and no record comes after the last.
+    await leadership.confirm({ fresh: true });
+    await log.close();
+    await leadership.stop();
     await sink.stop();
+    expect(lost).toEqual([]);
+    expect(troubles.length).toBeGreaterThan(0);
     expect(reader.records.length).toBe(COUNT);
     expect(new Set(numbersOf(reader.records)).size).toBe(COUNT);
     expect(disorder(reader.records)).toEqual([]);
@@ -77,13 +82,14 @@ describe('kill -9 of the broker', () => {
   test('in the middle of publishing as the one publisher: nothing is lost, no key goes back', async () => {
     const settings = { brokers: [broker.brokers], clientId: 'faults' };
     const [events, topic] = [freshTopic('events'), freshTopic('vectors')];
-    const admin = new KafkaAdmin(settings, quiet);
+    const admin = new KafkaAdmin(settings);
     await admin.create([events, topic].map((name) => ({ name, partitions: 2, configs: {} })));
     await admin.close();
     const group = { groupId: events, topics: [events], sessionTimeoutMs: 6000 };
-    const source = new KafkaSource(settings, group, quiet);
-    await source.start(new Collector());
-    const confirm = () => source.confirm({ fresh: true });
+    const leadership = new KafkaLeadership(settings, group, quiet);
+    const lost: Error[] = [];
+    await leadership.join({ position: () => undefined, failed: (error) => lost.push(error) });
+    const confirm = () => leadership.confirm({ fresh: true });
     const sink = new KafkaSink(settings, { giveUpMs: 60_000, fenced: { topic, id: topic, confirm } }, quiet);
     await sink.takeOver();
     const [KEYS, ROUNDS] = [100, 300];
@@ -105,7 +111,8 @@ describe('kill -9 of the broker', () => {
     }
     await publishing;
     await sink.stop();
-    await source.stop();
+    await leadership.stop();
+    expect(lost).toEqual([]);
     const last = new Map<string, number>();
     const seen = new Set<string>();
     for (const { key, value } of await readTopic(broker.brokers, topic)) {
@@ -116,10 +123,10 @@ describe('kill -9 of the broker', () => {
     expect(seen.size).toBe(KEYS * ROUNDS);
   });
 
-  test('while the reader has no room: it goes on where it stood', async () => {
+  test('while the follower has no room: it goes on where it stood', async () => {
     const settings = { brokers: [broker.brokers], clientId: 'faults' };
     const topic = freshTopic('held');
-    const admin = new KafkaAdmin(settings, quiet);
+    const admin = new KafkaAdmin(settings);
     await admin.create([{ name: topic, partitions: 2, configs: {} }]);
     await admin.close();
     const sink = new KafkaSink(settings, {}, quiet);
@@ -127,23 +134,32 @@ describe('kill -9 of the broker', () => {
     await sink.stop();
     const reader = new Collector();
     reader.room = () => false;
-    const source = new KafkaSource(
-      settings,
-      { groupId: 'held', topics: [topic], sessionTimeoutMs: 6000 },
-      quiet,
-    );
-    await source.start(reader);
-    await until('a chunk', () => reader.records.length > 0);
+    let answers = false;
+    const log = new KafkaLog(settings, { aheadBytes: 20_000, fetchBytes: 5_000 }, quiet);
+    await log.follow([topic], reader);
+    await until('a run of each partition', () => reader.runs.length === 2);
     const held = reader.records.length;
     await broker.kill();
-    await sleep(3000);
+    const away = new KafkaAdmin(settings);
+    await expect(away.ranges(topic)).rejects.toMatchObject({ code: 'broker-unreachable' });
     await broker.restart();
-    await sleep(3000);
+    await until(
+      'a broker that answers',
+      () => answers,
+      undefined,
+      async () => {
+        answers = await away.ranges(topic).then(
+          () => true,
+          () => false,
+        );
+      },
+    );
+    await away.close();
     expect(reader.records.length).toBe(held);
     reader.room = () => true;
-    source.resume();
+    reader.resume();
     await until('everything', () => reader.records.length >= 2000);
-    await source.stop();
+    await log.close();
     expect(reader.records.length).toBe(2000);
     expect(disorder(reader.records)).toEqual([]);
   });

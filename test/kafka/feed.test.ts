@@ -2,15 +2,12 @@ import { Readable } from 'node:stream';
 import { expect, inject, test } from 'vitest';
 import { readEvents } from '../../src/adapters/event-file/event-file.ts';
 import { feed } from '../../src/adapters/event-file/feeder.ts';
-import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
-import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
+import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import { BadEvent } from '../../src/errors/errors.ts';
 import { deadLetter, engagement, readEvent, readRecord } from '../../topics/index.ts';
 import { Collector, freshTopic, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
-
-guardRequestQueue();
 
 const START = 1_341_100_972;
 const USERS = 50;
@@ -38,14 +35,10 @@ test('what is fed comes out of the log in each user’s order, with every bad li
   expect(result).toMatchObject({ sent: EVENTS, bad: EVENTS / 10, line: EVENTS });
 
   const collector = new Collector();
-  const source = new KafkaSource(
-    settings,
-    { groupId: freshTopic('group'), topics: [topic] },
-    () => undefined,
-  );
-  await source.start(collector);
+  const log = new KafkaLog(settings, {}, () => undefined);
+  await log.follow([topic], collector);
   await until('all records', () => collector.records.length >= EVENTS);
-  await source.stop();
+  await log.close();
 
   const lastAt = new Map<string, number>();
   const partitions = new Map<string, Set<number>>();

@@ -1,14 +1,12 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
-import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
+import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import { readTopic } from '../e2e/topic-reader.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
 
-guardRequestQueue();
 const quiet = () => undefined;
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
 const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
@@ -64,9 +62,9 @@ describe('one publisher a topic', () => {
     );
     await Promise.all(sends);
     const reader = new Collector();
-    const reading = new KafkaSource(settings, { groupId: `g-${topic}`, topics: [topic, other] }, quiet);
-    stops.push(() => reading.stop());
-    await reading.start(reader);
+    const log = new KafkaLog(settings, {}, quiet);
+    stops.push(() => log.close());
+    await log.follow([topic, other], reader);
     await until('all', () => reader.records.length >= 2020);
     const of = (name: string) => reader.records.filter((record) => record.topic === name);
     expect(disorder(of(topic))).toEqual([]);
@@ -143,7 +141,7 @@ describe('one publisher a topic', () => {
     const sent = one.publish(numbered(topic, 10, 10)).catch((error: unknown) => error);
     await until('the question', () => asked);
     expect(await valuesOf(topic)).toEqual([]);
-    answer.reject(new RetryableError('stopped', 'the source is stopped'));
+    answer.reject(new RetryableError('stopped', 'leadership is not asked for any more'));
     expect(await sent).toMatchObject({ code: 'stopped' });
     expect(await valuesOf(topic)).toEqual([]);
   });

@@ -276,6 +276,24 @@ describe('one leader a group', () => {
     expect(frozen.lines.filter((line) => line.startsWith('failed'))).toEqual([]);
   });
 
+  test('stopped while its group waits for a frozen member, it ends long before that one is put out', async () => {
+    const topic = await made();
+    const frozen = new Other(topic, { sessionTimeoutMs: 30_000 });
+    await frozen.says(/confirmed/);
+    frozen.signal('SIGSTOP');
+    const waiting = leadership(topic, { standby: true });
+    const joining = waiting.join(new Asking()).catch((error: unknown) => error);
+    let rebalancing = false;
+    const look = async () => {
+      rebalancing = (await groupOf(topic))?.state === 'PreparingRebalance';
+    };
+    await until('a rebalance', () => rebalancing, 60_000, look);
+    const from = performance.now();
+    await waiting.stop();
+    expect(performance.now() - from).toBeLessThan(10_000);
+    expect(await joining).toMatchObject({ code: 'stopped' });
+  });
+
   test('no broker: it says where and since when, keeps trying, and stops when told', async () => {
     const troubles: Trouble[] = [];
     const from = Date.now();

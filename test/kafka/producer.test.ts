@@ -1,47 +1,42 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PartitionMetadata } from 'kafkajs';
 import { expect, inject, test } from 'vitest';
-import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
-import { createKafka } from '../../src/adapters/kafka/client.ts';
-import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
-import { TopicProducer } from '../../src/adapters/kafka/producer/producer.ts';
+import { Brokers, type Metadata } from '../../src/adapters/kafka/brokers.ts';
+import { TopicProducer } from '../../src/adapters/kafka/producer/topic-producer.ts';
+import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import { Collector, disorder, freshTopic, numbered, until } from './collector.ts';
+import { makeTopic } from './make-topic.ts';
 
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
 const quiet = () => undefined;
 
-/** Answers the first that asks last. */
-class ReversingAdmin extends KafkaAdmin {
+/** Answers the first that asks about topics last. */
+class Reversing extends Brokers {
   #asked = 0;
 
-  override async partitions(topic: string): Promise<PartitionMetadata[]> {
+  override async metadata(topics: readonly string[] | null): Promise<Metadata> {
     const late = Math.max(0, 200 - 50 * this.#asked++);
-    const partitions = await super.partitions(topic);
+    const metadata = await super.metadata(topics);
     await sleep(late);
-    return partitions;
+    return metadata;
   }
 }
 
 test('sends made at once keep their order, whichever has its answer about the topic first', async () => {
   const topic = freshTopic('producer');
-  const admin = new ReversingAdmin(settings, quiet);
-  await admin.create([{ name: topic, partitions: 1, configs: {} }]);
+  await makeTopic(topic, 1);
   const producer = new TopicProducer(topic, {
-    kafka: createKafka(settings, quiet),
-    admin,
+    settings,
+    brokers: new Reversing(settings),
     log: quiet,
-    address: inject('brokers'),
-    user: undefined,
     giveUpMs: 10_000,
     stopping: new AbortController().signal,
   });
   await Promise.all([0, 1, 2, 3].map((n) => producer.send(numbered(topic, 5, 1, n * 5))));
   await producer.close();
-  await admin.close();
-  const reader = new Collector();
-  const reading = new KafkaSource(settings, { groupId: `group-${topic}`, topics: [topic] }, quiet);
-  await reading.start(reader);
-  await until('20 records', () => reader.records.length >= 20);
-  await reading.stop();
-  expect(disorder(reader.records)).toEqual([]);
+  const collector = new Collector();
+  const log = new KafkaLog(settings, {}, quiet);
+  await log.follow([topic], collector);
+  await until('20 records', () => collector.records.length >= 20);
+  await log.close();
+  expect(disorder(collector.records)).toEqual([]);
 });

@@ -23,11 +23,11 @@ afterAll(async () => {
 });
 
 test('each of three brokers killed in turn: reading follows the leaders, nothing lost, nothing twice', async () => {
-  const log = connect({ brokers: cluster.brokers.split(','), clientId: 'reader-cluster' });
+  const log = await connect({ brokers: cluster.brokers.split(','), clientId: 'reader-cluster' });
   const topic = freshTopic('cluster');
   await log.admin().create([{ name: topic, partitions: 6, configs: {} }]);
   const sink = log.sink({ giveUpMs: 60_000 });
-  const reader = log.reader({ aheadBytes: 60_000, fetchBytes: 20_000 });
+  const reader = log.log({ aheadBytes: 60_000, fetchBytes: 20_000 });
   let ranges: PartitionRange[] = [];
   // A broker may not know yet of a partition that it leads as of just now.
   await until('leaders that know it', async () => {

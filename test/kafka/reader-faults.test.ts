@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Broker, startBroker } from '../../broker/start.ts';
-import { connect, type Log } from '../../src/adapters/connect.ts';
+import { connect, type LogConnection } from '../../src/adapters/connect.ts';
 import type { SourceRecord, StretchCursor, Trouble } from '../../src/pipeline/ports.ts';
 import { take } from '../adapters/reader-conformance.ts';
 import { disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
@@ -15,11 +15,11 @@ const COUNT = 30_000;
 describe('kill -9 of the broker under a reader', () => {
   let broker: Broker;
   let dir: string;
-  let log: Log;
+  let log: LogConnection;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'twhin-reader-faults-'));
     broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' } });
-    log = connect({ brokers: [broker.brokers], clientId: 'reader-faults' });
+    log = await connect({ brokers: [broker.brokers], clientId: 'reader-faults' });
   });
   afterAll(async () => {
     await log?.close();
@@ -33,7 +33,7 @@ describe('kill -9 of the broker under a reader', () => {
     const sink = log.sink({ giveUpMs: 60_000 });
     for (let n = 0; n < COUNT; n += 3000) await sink.publish(numbered(topic, 3000, 30, n));
     const troubles: Trouble[] = [];
-    const reader = log.reader({
+    const reader = log.log({
       aheadBytes: 30_000,
       fetchBytes: 15_000,
       onTrouble: (one) => troubles.push(one),
@@ -89,7 +89,7 @@ describe('kill -9 of the broker under a reader', () => {
     await sink.publish(numbered(topic, 1, 1));
     await sink.stop();
     const troubles: Trouble[] = [];
-    const reader = log.reader({ onTrouble: (one) => troubles.push(one) });
+    const reader = log.log({ onTrouble: (one) => troubles.push(one) });
     const reading = await reader.read([{ topic, partition: 0, from: 0, until: 2 }]);
     expect((await take(reading.cursors[0], 1)).length).toBe(1);
     const waiting = reading.cursors[0]?.next().catch((error: unknown) => error);

@@ -5,15 +5,13 @@ import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { findBroker } from '../../broker/find.ts';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
-import { KafkaSource } from '../../src/adapters/kafka/group/source.ts';
-import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
+import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import { RetryableError } from '../../src/errors/errors.ts';
 import { Collector, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
 
 const quiet = () => undefined;
-guardRequestQueue();
 
 describe('Kafka sink', () => {
   const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
@@ -44,7 +42,7 @@ describe('Kafka sink', () => {
   });
 
   test('the cluster says what it is', async () => {
-    const ours = new KafkaAdmin(settings, quiet);
+    const ours = new KafkaAdmin(settings);
     expect(await ours.info()).toEqual({
       kind: 'kafka',
       address: inject('brokers'),
@@ -107,10 +105,10 @@ describe('Kafka sink', () => {
       );
       expect(written.status, written.stderr).toBe(0);
       const reader = new Collector();
-      const source = new KafkaSource(settings, { groupId: topic, topics: [topic] }, quiet);
-      await source.start(reader);
+      const log = new KafkaLog(settings, {}, quiet);
+      await log.follow([topic], reader);
       await until('5,000 records', () => reader.records.length >= 5000);
-      await source.stop();
+      await log.close();
       expect(numbersOf(reader.records)).toEqual(Array.from({ length: 5000 }, (_, n) => n));
     },
   );

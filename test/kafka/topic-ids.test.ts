@@ -1,21 +1,19 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { expect, inject, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
-import { createKafka } from '../../src/adapters/kafka/client.ts';
-import { guardRequestQueue } from '../../src/adapters/kafka/guard.ts';
-import { topicIds } from '../../src/adapters/kafka/topic-ids.ts';
+import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import { freshTopic } from './collector.ts';
 
-guardRequestQueue();
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
 const quiet = () => undefined;
 
-test('a topic made again under the same name has another id', async () => {
+test('a topic that is deleted and recreated under the same name has another id', async () => {
   const admin = new Kafka({ ...settings, logLevel: logLevel.NOTHING }).admin();
   const [one, two] = [freshTopic('ids'), freshTopic('ids')];
-  const ours = new KafkaAdmin(settings, quiet);
+  const ours = new KafkaAdmin(settings);
   const make = (name: string) => ours.create([{ name, partitions: 3, configs: {} }]);
-  const ids = () => topicIds(createKafka(settings, quiet), settings, [one, two, 'not-there']);
+  const log = new KafkaLog(settings, {}, quiet);
+  const ids = () => log.topicIds([one, two, 'not-there']);
   await admin.connect();
   try {
     await make(one);
@@ -32,6 +30,7 @@ test('a topic made again under the same name has another id', async () => {
     expect(after[two]).toBe(before[two]);
     expect(after[one]).not.toBe(before[one]);
   } finally {
+    await log.close();
     await ours.close();
     await admin.disconnect();
   }
@@ -39,8 +38,10 @@ test('a topic made again under the same name has another id', async () => {
 
 test('no broker: it says where', async () => {
   const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
-  await expect(topicIds(createKafka(away, quiet), away, ['t'])).rejects.toMatchObject({
+  const log = new KafkaLog(away, {}, quiet);
+  await expect(log.topicIds(['t'])).rejects.toMatchObject({
     code: 'broker-unreachable',
     message: expect.stringContaining('127.0.0.1:1'),
   });
+  await log.close();
 });

@@ -15,7 +15,7 @@ const OWN = { up: [], ALERTS: ['alertname', 'alertstate', 'severity'] };
 export async function told(): Promise<Known> {
   const known = new Map<string, Set<string>>();
   const metrics = new Metrics({ version: '1', names: [], graphs: () => [], clock: () => 0 });
-  // What is measured as it goes has labels, and in part a name, only once there is something to tell.
+  // A histogram has series and labels only after its first value.
   const measures = metrics.measuresOf('any');
   measures.batch(1, 1);
   measures.step(1);

@@ -74,10 +74,12 @@ export class Prometheus {
     await writeFile(path, JSON.stringify(config));
     const address = `127.0.0.1:${await freePort()}`;
     const child = spawn('prometheus', [
-      ...[`--config.file=${path}`, `--storage.tsdb.path=${join(folder, 'data')}`],
-      ...[`--web.listen-address=${address}`, '--log.level=warn'],
+      `--config.file=${path}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=${address}`,
+      '--log.level=warn',
     ]);
-    // Not installed: nothing is to be left behind.
+    // If Prometheus is not installed, the folder is removed.
     await once(child, 'spawn').catch(async (error: unknown) => {
       await rm(folder, { recursive: true });
       throw error;

@@ -42,13 +42,13 @@ describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => 
 
     const prometheus = await Prometheus.scraping(host);
     ends.push(() => prometheus.remove());
-    // Tried again until it holds, as is an answer that is none, such as before it listens.
+    // Repeated until the expectation holds, failed requests before Prometheus listens included.
     const says = (expr: string, value: string) =>
       expect.poll(() => prometheus.query(expr), IN_TIME).toEqual([value]);
     await says('up{job="twhin"}', '1');
     await says('twhin_events_consumed_total{graph="follow"}', '402');
 
-    // Between users that are known by now: ranked as such, and their vectors move.
+    // Edges between known users: they are ranked as known, and their vectors move.
     await twhin.feed('follow', follows(300, 7));
     await broken(3);
     await says('twhin_events_consumed_total', '705');

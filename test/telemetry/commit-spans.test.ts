@@ -78,8 +78,13 @@ describe('CommitSpans', () => {
     at(180).acknowledged(1);
     expect(told()).toEqual([
       'commit 10-180',
-      ...['batch 10-50', 'step 50-70', 'batch 55-60', 'step 65-95'],
-      ...['write 80-120', 'publish 125-150', 'publish 160-180'],
+      'batch 10-50',
+      'step 50-70',
+      'batch 55-60',
+      'step 65-95',
+      'write 80-120',
+      'publish 125-150',
+      'publish 160-180',
     ]);
     expect(made[0]?.attributes).toEqual({ 'twhin.graph': 'follow', 'twhin.commit': 1, 'twhin.records': 75 });
     expect(made[1]?.attributes).toEqual({ 'twhin.edges': 64 });

@@ -28,8 +28,8 @@ export function kafkaTopics(config: Config): object[] {
 /**
  * The user of updaters, standbys and replays, with only the needed rights: they read events, write dead letters, write
  * vectors and read vectors back at a take-over. Each graph has a group and a transactional id of the same name. Reading a
- * topic's settings tells a compacted topic from lost records. Strimzi makes the topics. Idempotent producers need no own
- * right since Kafka 2.8: WRITE on a topic is enough.
+ * topic's settings tells a compacted topic from lost records. Strimzi makes the topics. Since Kafka 2.8 idempotent
+ * producers need no additional right: WRITE on a topic is enough.
  */
 export function kafkaUser(config: Config): object {
   const prefix = config.topicPrefix;

@@ -43,7 +43,8 @@ export class Chart {
     this.#data = withGaps([history.at.map((at) => at / 1000), ...columns]);
     const now = this.#lines.map(({ label }, i) => `${label} ${this.#format(columns[i]?.at(-1))}`).join(', ');
     this.#caption.replaceChildren(
-      ...[el('strong', {}, this.#title), ' '],
+      el('strong', {}, this.#title),
+      ' ',
       ...this.#lines.flatMap(({ label, colour }, i) => [
         el('span', { class: `key ${colour}` }),
         ` ${label} ${this.#format(columns[i]?.at(-1))}  `,
@@ -90,7 +91,7 @@ export class Chart {
         })),
       ],
     };
-    // @ts-expect-error loaded by a script of its own, before this one
+    // @ts-expect-error uPlot is a global of the script before this one
     this.#plot = new uPlot(options, this.#data, this.#canvas);
   }
 

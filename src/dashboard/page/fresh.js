@@ -30,7 +30,11 @@ export class Fresh {
 
   constructor() {
     place('fresh').append(
-      ...[this.#tiles, this.#latency.figure, this.#behind.figure, this.#rates.figure, this.#partitions],
+      this.#tiles,
+      this.#latency.figure,
+      this.#behind.figure,
+      this.#rates.figure,
+      this.#partitions,
     );
   }
 

@@ -24,8 +24,13 @@ export class Safe {
       void this.#read();
     });
     place('safe').append(
-      ...[this.#tiles, this.#outbox.figure, el('h3', {}, 'Dead letters')],
-      ...[this.#reasons, this.#newest, el('h3', {}, 'Warnings and errors'), this.#faults],
+      this.#tiles,
+      this.#outbox.figure,
+      el('h3', {}, 'Dead letters'),
+      this.#reasons,
+      this.#newest,
+      el('h3', {}, 'Warnings and errors'),
+      this.#faults,
     );
   }
 

@@ -43,10 +43,10 @@ export interface TensorFlow {
   memory(): { numTensors: number };
 }
 
-const FUNCTIONS = [
-  ...['tidy', 'tensor', 'valueAndGrads', 'memory', 'add', 'sub', 'mul', 'maximum', 'matMul', 'neg', 'square'],
-  ...['sqrt', 'exp', 'log', 'softplus', 'min', 'max', 'concat', 'expandDims', 'reshape', 'split'],
-];
+const FUNCTIONS =
+  'tidy tensor valueAndGrads memory add sub mul maximum matMul neg square sqrt exp log softplus min max concat expandDims reshape split'.split(
+    ' ',
+  );
 
 /** Whether a loaded package has every function in {@link TensorFlow}. */
 function isTensorFlow(found: unknown): found is TensorFlow {

@@ -155,6 +155,8 @@ export class KafkaLeadership implements Leadership {
     const { groupId, topics, instanceId } = this.#options;
     const sessionTimeoutMs = this.#sessionTimeoutMs;
     const member = new Member(this.#settings, { groupId, topics, instanceId, sessionTimeoutMs });
+    const stopJoining = () => void member.stopJoining();
+    this.#stopping.signal.addEventListener('abort', stopJoining, { once: true });
     let comesBack = false;
     try {
       await this.#stay(member, candidate, onLead);
@@ -163,6 +165,7 @@ export class KafkaLeadership implements Leadership {
       throw error;
     } finally {
       this.#loseLead();
+      this.#stopping.signal.removeEventListener('abort', stopJoining);
       // A static member that comes back keeps its place in the group meanwhile.
       await (comesBack ? member.close() : member.leave()).catch((error: unknown) => {
         this.#log('debug', `leaving group ${groupId}: ${reasonOf(error)}`);

@@ -141,6 +141,11 @@ export class Member {
     );
   }
 
+  /** Ends a request to join, which the group may hold back for long. */
+  async stopJoining(): Promise<void> {
+    await this.#joining.close();
+  }
+
   /** Leaves the group, where this member is in it, and closes its connections. */
   async leave(): Promise<void> {
     const { groupId } = this.#options;

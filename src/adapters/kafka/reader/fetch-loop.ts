@@ -51,6 +51,7 @@ export class FetchLoop implements StretchReading {
   readonly #options: FetchOptions;
   readonly #closing = new AbortController();
   #session = new AbortController();
+  #leaders: Leaders | undefined;
   #running: Promise<void> | undefined;
   #taken = Promise.withResolvers<void>();
   #failures = { count: 0, since: 0 };
@@ -83,6 +84,8 @@ export class FetchLoop implements StretchReading {
       cursor.drop(readerClosed());
     }
     this.#stir();
+    // A leader that does not answer would hold up the end of its request.
+    await this.#leaders?.close();
     await this.#running;
   }
 
@@ -131,6 +134,7 @@ export class FetchLoop implements StretchReading {
       return;
     }
     const leaders = await this.#cluster.leaders([...topics].filter((topic) => !missing.includes(topic)));
+    this.#leaders = leaders;
     const ending = new AbortController();
     const until = AbortSignal.any([ending.signal, signal]);
     until.addEventListener('abort', () => this.#stir(), { once: true });

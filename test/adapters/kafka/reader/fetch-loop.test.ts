@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Fetched, Wanted } from '../../../../src/adapters/kafka/reader/fetch.ts';
-import { type Cluster, FetchLoop } from '../../../../src/adapters/kafka/reader/fetch-loop.ts';
-import { FatalError } from '../../../../src/errors/errors.ts';
+import { type Cluster, FetchLoop, type Leaders } from '../../../../src/adapters/kafka/reader/fetch-loop.ts';
+import { FatalError, RetryableError } from '../../../../src/errors/errors.ts';
 import type { Trouble } from '../../../../src/pipeline/ports.ts';
 import { numbersOf, until } from '../../../kafka/collector.ts';
 import { count, drain, take } from '../../reader-conformance.ts';
@@ -30,7 +30,7 @@ class StandIn implements Cluster {
   range = async () => this.held;
   compacted = async () => this.isCompacted;
 
-  async leaders() {
+  async leaders(): Promise<Leaders> {
     this.sessions++;
     const leads = [...this.leads];
     return {
@@ -224,6 +224,25 @@ describe('what a leader refuses', () => {
     await expect(reading.cursors[0]?.next()).rejects.toMatchObject({ code: 'not-authorized' });
     await expect(reading.cursors[0]?.next()).rejects.toThrow(/reading t is denied at stand-in; grant READ/);
   });
+});
+
+test('closed while a leader does not answer, it ends', async () => {
+  const hanging = Promise.withResolvers<Fetched[]>();
+  const cluster = new StandIn();
+  let asked = false;
+  cluster.leaders = async () => ({
+    of: () => ['1'],
+    fetch: () => {
+      asked = true;
+      return hanging.promise;
+    },
+    close: async () => hanging.reject(new RetryableError('broker-unreachable', 'the connection was closed')),
+  });
+  const reading = cluster.read([5]);
+  await until('the question', () => asked);
+  await reading.close();
+  await expect(reading.cursors[0]?.next()).rejects.toMatchObject({ code: 'stopped' });
+  expect(cluster.troubles).toEqual([]);
 });
 
 test('what no session can mend ends every cursor', async () => {

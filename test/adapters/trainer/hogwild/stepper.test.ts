@@ -7,8 +7,8 @@ import { FatalError, ShapeError, UsageError } from '../../../../src/errors/error
 import { layOut, workspaceBytes } from '../../../../src/kernels/workspace.ts';
 import { Table } from '../../../../src/model/table.ts';
 import type { Stepper } from '../../../../src/pipeline/training/stepper.ts';
+import { localTrainer } from '../../../../src/pipeline/training/train.ts';
 import type { Trainer, TrainerSettings } from '../../../../src/pipeline/training/trainer.ts';
-import { localTrainer } from '../../../../src/pipeline/training/trainer-local.ts';
 import { Random } from '../../../../src/sampling/random.ts';
 import { DEFAULTS, fill, kernelOnRandomRows, rowBytes } from '../../../kernels/fixture.ts';
 import { batchOf, DUE, kernels, settings, World } from '../../../pipeline/training/trainer-fixture.ts';

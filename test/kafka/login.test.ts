@@ -1,0 +1,132 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { freePorts } from '../../broker/properties.ts';
+import { type Broker, startBroker } from '../../broker/start.ts';
+import { KafkaAdmin, KafkaLeadership, KafkaLog, KafkaSink } from '../../src/adapters/kafka/kafka.ts';
+import type { SaslSettings } from '../../src/adapters/kafka/settings.ts';
+import { Collector, freshTopic, numbered, until } from './collector.ts';
+
+const quiet = () => undefined;
+const SECURITY = 'org.apache.kafka.common.security';
+
+/** A token that nobody signed, which the broker of this test takes. */
+function unsecuredToken(user: string): string {
+  const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
+  const now = Math.floor(Date.now() / 1000);
+  return `${part({ alg: 'none' })}.${part({ sub: user, iat: now, exp: now + 3600 })}.`;
+}
+
+/** A broker of its own, with a door at which clients must log in. */
+describe('logging in', () => {
+  let broker: Broker;
+  let dir: string;
+  let door: string;
+  const closing: (() => Promise<void>)[] = [];
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'twhin-login-'));
+    const { broker: port } = await freePorts();
+    door = `127.0.0.1:${port}`;
+    broker = await startBroker({
+      dir,
+      env: { ...process.env, KAFKA_BROKERS: '' },
+      front: { listens: port, advertised: port },
+      settings: {
+        'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FRONT:SASL_PLAINTEXT',
+        'sasl.enabled.mechanisms': 'PLAIN,OAUTHBEARER',
+        'listener.name.front.plain.sasl.jaas.config': `${SECURITY}.plain.PlainLoginModule required user_twhin="right";`,
+        'listener.name.front.oauthbearer.sasl.jaas.config': `${SECURITY}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
+      },
+    });
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+  afterAll(async () => {
+    await broker?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const settingsOf = (sasl: SaslSettings) => ({ brokers: [door], clientId: 'login', sasl });
+  const plain = (password: string) => settingsOf({ mechanism: 'plain', username: 'twhin', password });
+  /** Writes, reads and leads. */
+  const works = async (settings: ReturnType<typeof settingsOf>): Promise<void> => {
+    const topic = freshTopic('login');
+    const admin = new KafkaAdmin(settings);
+    const sink = new KafkaSink(settings, {}, quiet);
+    const log = new KafkaLog(settings, {}, quiet);
+    const leadership = new KafkaLeadership(settings, { groupId: `g-${topic}`, topics: [topic] }, quiet);
+    closing.push(
+      () => admin.close(),
+      () => sink.stop(),
+      () => log.close(),
+      () => leadership.stop(),
+    );
+    await admin.create([{ name: topic, partitions: 2, configs: {} }]);
+    await sink.publish(numbered(topic, 100, 10));
+    const collector = new Collector();
+    await log.follow([topic], collector);
+    await until('all records', () => collector.records.length === 100);
+    await leadership.join({ position: () => undefined, failed: quiet });
+    await leadership.confirm({ fresh: true });
+  };
+  /** What each way of using Kafka says. */
+  const refusals = async (settings: ReturnType<typeof settingsOf>): Promise<unknown[]> => {
+    const admin = new KafkaAdmin(settings);
+    const sink = new KafkaSink(settings, { giveUpMs: 5_000 }, quiet);
+    const log = new KafkaLog(settings, {}, quiet);
+    const leadership = new KafkaLeadership(settings, { groupId: 'g', topics: ['t'] }, quiet);
+    closing.push(
+      () => admin.close(),
+      () => sink.stop(),
+      () => log.close(),
+      () => leadership.stop(),
+    );
+    const caught = (error: unknown) => error;
+    const candidate = { position: () => undefined, failed: quiet };
+    return Promise.all([
+      admin.info().catch(caught),
+      log.follow(['t'], new Collector()).catch(caught),
+      leadership.join(candidate).catch(caught),
+      sink.publish(numbered('t', 1, 1)).catch(caught),
+    ]);
+  };
+
+  test('with the right password everything works', () => works(plain('right')));
+
+  test('a wrong password is told as one, by whatever meets it first, and ends it', async () => {
+    for (const error of await refusals(plain('wrong'))) {
+      expect(error).toMatchObject({ name: 'FatalError', code: 'broker-refused' });
+      expect(String(error)).toMatch(new RegExp(`${door} refused the login: .*user name and password`));
+      expect(String(error)).not.toMatch(/right|wrong/);
+    }
+  });
+
+  test('a mechanism that the brokers do not have is told as one', async () => {
+    const scram = settingsOf({ mechanism: 'scram-sha-256', username: 'twhin', password: 'right' });
+    for (const error of await refusals(scram)) {
+      expect(error).toMatchObject({ name: 'FatalError', code: 'broker-refused' });
+      expect(String(error)).toMatch(/mechanism/);
+    }
+  });
+
+  test('with a bearer token everything works; its file is read anew for each login', async () => {
+    await works(settingsOf({ mechanism: 'oauthbearer', token: unsecuredToken('twhin') }));
+    const file = join(dir, 'token');
+    await writeFile(file, `${unsecuredToken('twhin')}\n`);
+    await works(settingsOf({ mechanism: 'oauthbearer', token: { file } }));
+  });
+
+  test('a token that is refused, or whose file is missing, is told as such', async () => {
+    const old = settingsOf({ mechanism: 'oauthbearer', token: 'no.token.at-all' });
+    for (const error of await refusals(old)) {
+      expect(error).toMatchObject({ name: 'FatalError', code: 'broker-refused' });
+    }
+    const file = join(dir, 'missing');
+    for (const error of await refusals(settingsOf({ mechanism: 'oauthbearer', token: { file } }))) {
+      expect(error).toMatchObject({ name: 'UsageError', code: 'token-file' });
+      expect(String(error)).toContain(file);
+    }
+  });
+});
