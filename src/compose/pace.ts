@@ -3,7 +3,7 @@ import { constants, setPriority } from 'node:os';
 import { TokenBucket } from '../adapters/token-bucket.ts';
 import type { Limit } from '../replay/merged-log.ts';
 
-/** How fast a replay may go. */
+/** The pace of a replay. */
 export interface ReplayPaceOptions {
   /** Events a second. */
   readonly rate?: number;
