@@ -10,7 +10,9 @@ import { Layout } from '../src/graph/layout.ts';
 import { silentLog } from '../src/log.ts';
 import { Counters } from '../src/pipeline/counters.ts';
 import { noMeasures } from '../src/pipeline/measures.ts';
+import { OffsetLedger } from '../src/pipeline/reading/offset-ledger.ts';
 import { Unwritten } from '../src/pipeline/reading/unwritten.ts';
+import { soleLeadership } from '../src/pipeline/sole-leadership.ts';
 import { Committer } from '../src/pipeline/writing/committer.ts';
 import { Publisher } from '../src/pipeline/writing/publish.ts';
 import { Writer } from '../src/pipeline/writing/writer.ts';
@@ -70,7 +72,13 @@ const publisher = new Publisher({
 const committer = new Committer(
   {
     ...{ ...common, index, graph: 'bench', model: MODEL, trainer, counters: new Counters(), unwritten },
-    ...{ publisher, tuning: { epsilon: 0, maxAgeMs: 1 }, confirm: done, tell: done },
+    ...{
+      publisher,
+      tuning: { epsilon: 0, maxAgeMs: 1 },
+      leadership: soleLeadership,
+      image: { outdated: done },
+      ledger: new OffsetLedger(),
+    },
   },
   undefined,
 );
@@ -81,7 +89,7 @@ async function commit(): Promise<void> {
   pending.since = Date.now();
   const { rows } = checkpoints[0] ?? checkpoint();
   for (let i = 0; i < 2 * EVENTS; i++) pending.touched.add(rows[random.below(VECTORS)] ?? 0);
-  await committer.commit(unwritten.close(), {}, { everything: false, holdMs: 0 });
+  await committer.commit(unwritten.close(), { everything: false, holdMs: 0 });
   await publisher.drained();
 }
 

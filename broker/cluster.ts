@@ -2,46 +2,46 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { RetryableError } from '../src/errors.ts';
 import { findBroker } from './find.ts';
-import { BrokerProcess, formatStorage, randomId } from './jvm.ts';
+import { BrokerProcess, formatStorage, randomId, waitUntilReady } from './process.ts';
 import { type Front, freePorts, type Ports, type Settings, serverProperties } from './properties.ts';
-import { waitUntilReady } from './ready.ts';
 
-/** Several brokers from jars that form one cluster, each a controller too. */
+/** Several brokers from jars in one cluster; each is a controller too. */
 export interface Cluster {
-  /** host:port of each, separated by commas; the same after a restart. */
+  /** host:port of each broker, separated by commas; the same after a restart. */
   readonly brokers: string;
   readonly nodes: readonly ClusterNode[];
-  /** Ends all in good order. Idempotent. */
+  /** Stops all brokers cleanly. Idempotent. */
   stop(): Promise<void>;
 }
 
 /** One broker of a cluster. */
 export interface ClusterNode {
   readonly address: string;
-  /** Ends it as a crash would: SIGKILL. */
+  /** Kills the broker with SIGKILL, like a crash. */
   kill(): Promise<void>;
-  /** Starts it again on the same port and data; resolves once all brokers that run know each other. */
+  /** Starts the broker again on the same port and data; resolves once all running brokers know each other. */
   restart(): Promise<void>;
   /** SIGSTOP or SIGCONT. */
   signal(signal: NodeJS.Signals): void;
 }
 
 export interface ClusterOptions {
-  /** Holds properties, data and logs; made when missing. */
+  /** Folder for properties, data and logs; made when missing. */
   readonly dir: string;
-  /** How many brokers; 3 unless said. */
+  /** Number of brokers; by default 3. */
   readonly size?: number;
-  /** Over the properties of each. */
+  /** Properties of each broker, over the usual ones. */
   readonly settings?: Settings;
-  /** One for each broker, in order. */
+  /** Fronts of the brokers, in order. */
   readonly fronts?: readonly Front[];
 }
 
 const READY_MS = 90_000;
 
 /**
- * Starts brokers of their own on free ports. Of three, every topic is on all, two must have a record before it is
- * acknowledged, and none that lacks one may lead. @throws RetryableError naming the log file, or why there are no jars.
+ * Starts a cluster on free ports. With three brokers every topic has three replicas, a record is acknowledged once two have
+ * it, and a replica without an acknowledged record can't lead. @throws RetryableError naming the log file, or why there
+ * are no jars.
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { size = 3, settings = {}, fronts = [] } = options;
@@ -75,9 +75,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const whole = async (): Promise<void> => {
     const running = processes.filter(({ gone }) => !gone);
     const died = () => running.some(({ gone }) => gone);
-    if (await waitUntilReady(brokers, READY_MS, died, running.length)) {
-      return;
-    }
+    if (await waitUntilReady(brokers, READY_MS, died, running.length)) return;
     const words = processes.map(({ lastWords }) => lastWords).join('\n');
     await stop();
     throw new RetryableError('broker-start', `the brokers at ${brokers} did not find each other; ${words}`);
@@ -119,7 +117,7 @@ function clusterSettings(members: readonly Member[], number: number): Settings {
     'transaction.state.log.min.isr': inSync,
     'share.coordinator.state.topic.replication.factor': copies,
     'share.coordinator.state.topic.min.isr': inSync,
-    // A follower that died must be out of the in-sync set well before a producer gives up.
+    // A dead follower must leave the in-sync set well before a producer gives up.
     'replica.lag.time.max.ms': '5000',
   };
 }

@@ -1,23 +1,23 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { runCommand } from './command.ts';
+import { runCommand } from './process.ts';
 
-/** Where a broker can come from. */
+/** The ways to a broker. */
 export type BrokerOrigin =
   | { readonly source: 'KAFKA_BROKERS'; readonly brokers: string }
   | { readonly source: 'KAFKA_HOME' | 'jars'; readonly java: string; readonly libs: string }
   | { readonly source: 'docker'; readonly composeFile: string };
 
 export interface Finding {
-  /** undefined: none of the ways is open here. */
+  /** undefined: no way works here. */
   readonly origin: BrokerOrigin | undefined;
-  /** One line for each way not taken. */
+  /** Why each way that was not taken failed, one line each. */
   readonly reasons: readonly string[];
 }
 
 export interface FindOptions {
-  /** The checkout: docker-compose.yml and broker/pom.xml are under it, and .twhin/kafka for what is fetched. */
+  /** The checkout with docker-compose.yml and broker/pom.xml; fetched jars go to its .twhin/kafka. */
   readonly root?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly onProgress?: (line: string) => void;
@@ -26,7 +26,7 @@ export interface FindOptions {
 const JAVA_MIN = 17;
 const CHECKOUT = dirname(import.meta.dirname);
 
-/** A broker in use, or the best way to start one: KAFKA_BROKERS, KAFKA_HOME, docker compose, jars through Maven. */
+/** The first way that works: KAFKA_BROKERS, KAFKA_HOME, docker compose, jars through Maven. */
 export async function findBroker(options: FindOptions = {}): Promise<Finding> {
   const { root = CHECKOUT, env = process.env, onProgress = () => undefined } = options;
   const reasons: string[] = [];
@@ -41,7 +41,7 @@ export async function findBroker(options: FindOptions = {}): Promise<Finding> {
   if (home === undefined || home === '') {
     reasons.push('KAFKA_HOME is not set');
   } else if (!existsSync(join(home, 'libs'))) {
-    reasons.push(`KAFKA_HOME is ${home}, which holds no libs folder`);
+    reasons.push(`KAFKA_HOME is ${home}, which has no libs folder`);
   } else if ('problem' in java) {
     reasons.push(`KAFKA_HOME is set, but ${java.problem}`);
   } else {
@@ -91,7 +91,7 @@ async function dockerProblem(composeFile: string): Promise<string | undefined> {
   return engine.code === 0 ? undefined : `no engine answers: ${lastLine(engine.output)}`;
 }
 
-/** undefined when the jars are there, fetched now or before; else why not. */
+/** Fetches the jars unless they are there. Gives the reason of a failure, or undefined. */
 async function fetchJars(
   libs: string,
   pom: string,
@@ -105,7 +105,7 @@ async function fetchJars(
     return `no Maven: ${firstLine(maven.output)}`;
   }
   onProgress("fetching Apache Kafka's jars (54 MB, once)");
-  // Aside and then renamed, so that an interrupted copy is never taken for a whole one.
+  // Written under another name and renamed, so that an interrupted copy is never taken for a complete one.
   const aside = `${libs}.${process.pid}`;
   await mkdir(dirname(libs), { recursive: true });
   const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${aside}`];

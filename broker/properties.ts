@@ -5,15 +5,15 @@ export interface Ports {
   readonly controller: number;
 }
 
-/** A second door to a broker, for clients that are to reach it through something in between. */
+/** A second listener of a broker, for clients that connect through a proxy. */
 export interface Front {
-  /** Where the broker listens. */
+  /** Port that the broker listens on. */
   readonly listens: number;
-  /** Where it tells the clients of this door to find it. */
+  /** Port that the broker tells the clients of this listener. */
   readonly advertised: number;
 }
 
-/** Two loopback ports that were free a moment ago. */
+/** Two loopback ports that were free at the time of the call. */
 export async function freePorts(): Promise<Ports> {
   const servers = [createServer(), createServer()];
   const [broker = 0, controller = 0] = await Promise.all(
@@ -37,7 +37,7 @@ export type Settings = Readonly<Record<string, string>>;
 
 /**
  * server.properties of one broker that is its own controller, on loopback, with its data in `dataDir`.
- * settings: over all else, for of two lines of one name the last counts.
+ * settings: come last, because the last line of a name counts.
  */
 export function serverProperties(
   ports: Ports,
@@ -57,13 +57,13 @@ export function serverProperties(
     'offsets.topic.num.partitions=4',
     'transaction.state.log.replication.factor=1',
     'transaction.state.log.min.isr=1',
-    // Made at the first transaction, which waits for all of them.
+    // The first transaction waits until all partitions of this topic are made.
     'transaction.state.log.num.partitions=4',
     'share.coordinator.state.topic.replication.factor=1',
     'share.coordinator.state.topic.min.isr=1',
     'group.initial.rebalance.delay.ms=0',
-    // A restart after a kill waits for the dead one's session to end, so it is short; and several heartbeats fit into
-    // it, or a busy machine fences the only broker now and then: groups lose their coordinator, topics their leader.
+    // A restart after a kill waits for the end of the dead broker's session, so the session is short. Several heartbeats
+    // fit into the session: otherwise a busy machine fences the only broker, and groups lose their coordinator.
     'broker.session.timeout.ms=3000',
     'broker.heartbeat.interval.ms=500',
     'auto.create.topics.enable=false',

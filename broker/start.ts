@@ -1,25 +1,40 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { RetryableError } from '../src/errors.ts';
-import { runCommand } from './command.ts';
 import { type BrokerOrigin, type FindOptions, findBroker } from './find.ts';
-import { type Front, freePorts, type Settings } from './properties.ts';
-import { waitUntilReady } from './ready.ts';
-import { type JarBroker, startFromJars } from './server.ts';
+import { BrokerProcess, formatStorage, type Jvm, randomId, runCommand, waitUntilReady } from './process.ts';
+import { type Front, freePorts, type Settings, serverProperties } from './properties.ts';
 
-export interface Broker extends JarBroker {
+const JARS_READY_MS = 60_000;
+const DOCKER_READY_MS = 90_000;
+
+interface RunningBroker {
+  /** host:port, the same after a restart. */
+  readonly brokers: string;
+  /** Stops the broker cleanly. Idempotent. */
+  stop(): Promise<void>;
+  /** Kills the broker with SIGKILL, like a crash. */
+  kill(): Promise<void>;
+  /** Starts the broker again on the same ports and data, after `stop` or `kill`. */
+  restart(): Promise<void>;
+}
+
+export interface Broker extends RunningBroker {
   readonly source: BrokerOrigin['source'];
 }
 
 export interface StartOptions extends FindOptions {
-  /** Holds data and log of a broker started from jars. */
+  /** Folder for properties, data and log of a broker started from jars; made when missing. */
   readonly dir: string;
+  /** Whether the broker outlives this process. */
   readonly keep?: boolean;
-  /** Over the properties of a broker started from jars. */
+  /** Properties of a broker started from jars, over the usual ones. */
   readonly settings?: Settings;
-  readonly front?: Front;
+  readonly front?: Front | undefined;
 }
 
-/** The broker in use, or one started now. @throws RetryableError with a reason for every way that is closed. */
+/** The broker of KAFKA_BROKERS, or a new one. @throws RetryableError with the reason why each way to a broker failed. */
 export async function startBroker(options: StartOptions): Promise<Broker> {
   const { origin, reasons } = await findBroker(options);
   switch (origin?.source) {
@@ -30,7 +45,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
       options.onProgress?.('starting Apache Kafka');
       const { dir, keep = false, settings = {}, front } = options;
       const { java, libs } = origin;
-      // Only beside jars that we fetched: someone's KAFKA_HOME is left as it is.
+      // Nothing is written into a KAFKA_HOME: only our own jars get the file of loaded classes.
       const archive = origin.source === 'jars' ? { archive: join(libs, '..', 'classes.jsa') } : {};
       const broker = await startFromJars({ java, libs, dir, keep, settings, front, ...archive });
       return { source: origin.source, ...broker };
@@ -39,19 +54,47 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
       options.onProgress?.('starting Apache Kafka with docker compose');
       return { source: origin.source, ...(await startInDocker(origin.composeFile, options.keep ?? false)) };
     case undefined:
-      throw new RetryableError('no-broker', `no Kafka broker can be had here: ${reasons.join('; ')}`);
+      throw new RetryableError(
+        'no-broker',
+        `no Kafka broker can be found or started here: ${reasons.join('; ')}`,
+      );
   }
 }
 
-/** Someone else's: used, never stopped. */
-function foreign(brokers: string): JarBroker {
+/** A broker that was not started here is used and never stopped. */
+function foreign(brokers: string): RunningBroker {
   const refuse = async (): Promise<void> => {
     throw new RetryableError('foreign-broker', `${brokers} was not started here and is left alone`);
   };
   return { brokers, stop: async () => undefined, kill: refuse, restart: refuse };
 }
 
-async function startInDocker(composeFile: string, keep: boolean): Promise<JarBroker> {
+/** Starts a broker from jars and waits until the broker answers. @throws RetryableError naming the log file. */
+async function startFromJars(
+  options: Jvm & Pick<StartOptions, 'dir' | 'settings' | 'front'>,
+): Promise<RunningBroker> {
+  const dir = resolve(options.dir);
+  const config = join(dir, 'server.properties');
+  const ports = await freePorts();
+  const brokers = `127.0.0.1:${ports.broker}`;
+  await mkdir(dir, { recursive: true });
+  await writeFile(config, serverProperties(ports, join(dir, 'data'), options));
+  if (!existsSync(join(dir, 'data', 'meta.properties'))) {
+    await formatStorage(options, config, randomId(), ['--standalone']);
+  }
+  const broker = new BrokerProcess(options, config, join(dir, 'broker.log'));
+  const start = async (): Promise<void> => {
+    broker.start();
+    if (!(await waitUntilReady(brokers, JARS_READY_MS, () => broker.gone))) {
+      await broker.end('SIGKILL');
+      throw new RetryableError('broker-start', `the broker at ${brokers} did not start; ${broker.lastWords}`);
+    }
+  };
+  await start();
+  return { brokers, stop: () => broker.end('SIGTERM'), kill: () => broker.end('SIGKILL'), restart: start };
+}
+
+async function startInDocker(composeFile: string, keep: boolean): Promise<RunningBroker> {
   const { broker: port } = await freePorts();
   const brokers = `127.0.0.1:${port}`;
   const project = ['compose', '-f', composeFile, '-p', `twhin-${port}`];
@@ -67,7 +110,7 @@ async function startInDocker(composeFile: string, keep: boolean): Promise<JarBro
   };
   const start = async (): Promise<void> => {
     await compose('up', '-d');
-    if (!(await waitUntilReady(brokers, 90_000, () => false))) {
+    if (!(await waitUntilReady(brokers, DOCKER_READY_MS, () => false))) {
       throw new RetryableError(
         'broker-start',
         `the broker at ${brokers} did not answer; see: docker ${project.join(' ')} logs`,

@@ -2,8 +2,8 @@ import { dirname } from 'node:path';
 import { connect } from '../src/adapters/connect.ts';
 import { report, terminal } from '../src/cli/output.ts';
 import { loadConfig } from '../src/config/load.ts';
+import { UsageError } from '../src/errors.ts';
 import { DemoMeter } from './meter.ts';
-import { HELP, readOptions } from './options.ts';
 import { findPlace } from './place.ts';
 import { reportLines } from './report.ts';
 import { Session } from './session.ts';
@@ -14,7 +14,32 @@ import { createWorld, type Truth } from './world.ts';
 const SHOW_MS = 500;
 const SAME_SIGNAL_MS = 300;
 
-/** The demo from nothing to its report; resolves to the exit code. */
+/** The demo's command line. */
+interface DemoOptions {
+  readonly embedded: boolean;
+  readonly keep: boolean;
+  readonly events: number;
+  readonly seed: number;
+  readonly help: boolean;
+}
+
+const HELP = `npm run demo -- [options]
+
+Sends the events of a made-up world of users in communities through a real Kafka broker, trains on them live, and
+reports how well the vectors show the communities.
+
+  --events N   records to send (default 200000, about a minute)
+  --seed S     seed of the world (default 1)
+  --embedded   use the embedded file log instead of Kafka
+  --keep       leave broker and updaters running until Ctrl-C
+
+The broker is the first of: KAFKA_BROKERS, KAFKA_HOME, docker compose, Apache Kafka's jars through Maven and Java 17.
+Without any of these the demo uses the embedded file log.
+
+Example:
+  npm run demo -- --events 50000 --seed 7`;
+
+/** Runs the demo from its start to its report; resolves to the exit code. */
 async function demo(argv: readonly string[]): Promise<number> {
   const options = readOptions(argv);
   if (options.help) {
@@ -28,7 +53,7 @@ async function demo(argv: readonly string[]): Promise<number> {
   const start = performance.now();
   let signalled = 0;
   const onSignal = () => {
-    // One signal to a whole process group can arrive twice: by itself and passed on by the parent.
+    // A signal to the process group can arrive twice: directly and from the parent.
     if (stopping.signal.aborted && performance.now() - signalled < SAME_SIGNAL_MS) return;
     if (stopping.signal.aborted) process.exit(130);
     signalled = performance.now();
@@ -90,7 +115,7 @@ async function demo(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** The community of a user or tweet by name; nobody told the model. */
+/** The community of a user or tweet by name, which the model never sees. */
 function communityOf({ users, tweets, communities }: Truth): (entity: string) => string | undefined {
   return (entity) => {
     const [type, id = ''] = entity.split(':', 2);
@@ -104,6 +129,30 @@ function untilAborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
+}
+
+/** @throws UsageError for an unknown option or a wrong number. */
+function readOptions(argv: readonly string[]): DemoOptions {
+  const options = { embedded: false, keep: false, events: 200_000, seed: 1, help: false };
+  for (let i = 0; i < argv.length; i++) {
+    const [flag, inline] = (argv[i] ?? '').split('=', 2);
+    const number = (least: number): number => {
+      const text = inline ?? argv[++i] ?? '';
+      const value = Number(text);
+      if (text !== '' && Number.isSafeInteger(value) && value >= least) return value;
+      throw new UsageError(
+        'demo',
+        `${flag}: expected a whole number of at least ${least}, seen "${text}"\n\n${HELP}`,
+      );
+    };
+    if (flag === '--embedded') options.embedded = true;
+    else if (flag === '--keep') options.keep = true;
+    else if (flag === '--help' || flag === '-h') options.help = true;
+    else if (flag === '--events') options.events = number(1000);
+    else if (flag === '--seed') options.seed = number(0);
+    else throw new UsageError('demo', `unknown option ${argv[i]}\n\n${HELP}`);
+  }
+  return options;
 }
 
 process.exitCode = await demo(process.argv.slice(2)).catch((error: unknown) =>

@@ -1,11 +1,12 @@
+import { total } from '../src/cli/progress-line.ts';
 import type { Progress } from '../src/pipeline/progress.ts';
 import type { Updater } from '../src/pipeline/updater.ts';
 import type { DemoPhase, DemoProgress, GraphProgress } from './view.ts';
 
-/** Shortest time a rate is taken over. */
+/** Minimum time between the two counts of a rate. */
 const RATE_MS = 1_000;
 
-/** Takes the updaters' progress and turns counts into rates. */
+/** Turns the updaters' counts into rates. */
 export class DemoMeter {
   readonly #total: number;
   readonly #start: number;
@@ -15,7 +16,7 @@ export class DemoMeter {
   #consumed = new Map<string, number>();
   #eventsPerS = new Map<string, number>();
 
-  /** start: of performance.now(). */
+  /** start: value of performance.now(). */
   constructor(total: number, start: number) {
     this.#total = total;
     this.#start = start;
@@ -46,13 +47,11 @@ export class DemoMeter {
 }
 
 function graphProgress(progress: Progress, eventsPerS: number | undefined): GraphProgress {
-  const sum = (counts: Readonly<Record<string, number>>) =>
-    Object.values(counts).reduce((all, each) => all + each, 0);
   return {
     graph: progress.graph,
     eventsPerS,
-    edges: sum(progress.edges),
-    entities: sum(progress.entities),
+    edges: total(progress.edges),
+    entities: total(progress.entities),
     loss: progress.loss,
     mrr: progress.known?.mrr,
     mrrPopularity: progress.known?.popularityMrr,

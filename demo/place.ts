@@ -3,20 +3,20 @@ import { join } from 'node:path';
 import { startBroker } from '../broker/start.ts';
 import { reasonOf, TwhinError } from '../src/errors.ts';
 
-/** Where a demo runs: its log, its stores, and what its commands need to find them again. */
+/** The log and the stores of a demo, and the environment that makes `twhin` commands use them. */
 export interface Place {
-  /** As a person reads it. */
+  /** The log in words. */
   readonly log: string;
   readonly env: { KAFKA_BROKERS: string; TWHIN_STATE: string; TWHIN_TOPIC_PREFIX: string };
   stop(): Promise<void>;
 }
 
-/** Everything of the demo lies in here, made anew for each. */
+/** The demo's folder, emptied at each start. */
 const FOLDER = join('.twhin', 'demo');
 
 /**
- * Finds or starts the log. Without a broker, or when asked to, it is the embedded file log, and a line says so.
- * A broker that was there before keeps its topics: the demo's get a prefix of their own on it.
+ * Finds or starts the log. Without a broker, or with `embedded`, the log is the embedded file log, and a line says so.
+ * On a broker that was running before, the demo's topics get a separate prefix.
  */
 export async function findPlace(
   root: string,

@@ -3,9 +3,9 @@ import type { Example, Findings } from './truth.ts';
 import { type GraphProgress, MAX_COLUMNS } from './view.ts';
 import type { Truth } from './world.ts';
 
-/** What the final report is made of. */
+/** The figures of the final report. */
 export interface DemoOutcome {
-  /** The log it ran on, as a person would say it: "Apache Kafka at 127.0.0.1:9092". */
+  /** The log in words: "Apache Kafka at 127.0.0.1:9092". */
   readonly log: string;
   readonly seed: number;
   readonly elapsedMs: number;
@@ -15,17 +15,17 @@ export interface DemoOutcome {
   readonly topicPrefix: string;
   readonly truth: Truth;
   readonly graphs: readonly GraphProgress[];
-  /** What the published vectors say of the planted communities, by graph. The first one gives the examples. */
+  /** How well the published vectors show the planted communities, by graph. The examples come from the first graph. */
   readonly findings: readonly { readonly graph: string; readonly findings: Findings }[];
-  /** What the commands need to reach this demo's state, such as `TWHIN_STATE=.twhin/demo`; empty when nothing. */
+  /** Environment that the commands need to use this demo's state, such as `TWHIN_STATE=.twhin/demo`. */
   readonly environment: readonly string[];
-  /** Broker and updaters were left running. */
+  /** Whether broker and updaters keep running. */
   readonly kept: boolean;
 }
 
 const NEAREST_SHOWN = 5;
 
-/** The demo's last words, for somebody who sees it for the first time. Lines of at most 100 characters. */
+/** The final report, in lines of at most 100 characters, for a reader who sees the demo for the first time. */
 export function reportLines(outcome: DemoOutcome): string[] {
   const lines = [
     '',
@@ -78,7 +78,7 @@ function learned({ findings }: DemoOutcome): string[] {
   if (first === undefined) return [];
   return [
     '',
-    "Did it find the communities, which nobody told it? Of each user's nearest accounts",
+    "Do the vectors show the communities, which the model never saw? Of each user's nearest accounts",
     ...findings.map(({ graph, findings: { share, chance, ratio } }) => {
       return `  ${graph}: ${percent(share)} share the user's community, ${percent(chance)} would by chance: ${ratio.toFixed(1)} times chance.`;
     }),
@@ -99,7 +99,7 @@ function exampleLine({ user, community, second, nearest }: Example): string {
 
 function nextCommands({ findings, environment, kept }: DemoOutcome): string[] {
   const graph = findings[0]?.graph ?? 'engagement';
-  // Without --keep the demo's broker is gone by now, and an address that nobody answers would only puzzle.
+  // Without --keep the demo's broker has ended, so its address is left out.
   const lasts = (variable: string): boolean => kept || !variable.startsWith('KAFKA_BROKERS=');
   const user = findings[0]?.findings.examples[0]?.user ?? '1000';
   return [
@@ -110,9 +110,9 @@ function nextCommands({ findings, environment, kept }: DemoOutcome): string[] {
     `  npx twhin show user:${user} --graph ${graph}`,
     ...(kept ? ['  npx twhin doctor'] : []),
     kept
-      ? '  Broker and updaters go on; Ctrl-C stops them.'
+      ? '  Broker and updaters keep running; Ctrl-C stops them.'
       : '  npm run demo -- --keep    leaves broker and updaters running',
-    '  README.md says how to point it at your own Kafka.',
+    '  README.md says how to use your own Kafka.',
   ];
 }
 

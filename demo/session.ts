@@ -1,19 +1,29 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogConnection } from '../src/adapters/connect.ts';
-import { composeUpdater } from '../src/cli/run/compose.ts';
 import { Watch } from '../src/cli/run/watch/watch.ts';
+import { composeLive } from '../src/compose/live.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
 import { HTTP_DEFAULT } from '../src/config/http-address.ts';
 import type { Config } from '../src/config/resolve.ts';
 import { FatalError } from '../src/errors.ts';
 import { silentLog } from '../src/log.ts';
+import type { ReadableLog, Sink, SourceRecord } from '../src/pipeline/ports.ts';
 import type { Updater } from '../src/pipeline/updater.ts';
-import { embeddingsName, topicName } from '../topics/index.ts';
-import { type Fed, feedWorld } from './feeding.ts';
+import { decodeVector, embeddingsName, topicName } from '../topics/index.ts';
 import type { Place } from './place.ts';
-import { readUserVectors } from './vectors.ts';
+import type { WorldEvent } from './world.ts';
 
-/** Updaters on a log, from start to end. */
+/** A laptop trains more events a second, so the latency shows the pipeline and not a backlog. */
+const EVENTS_PER_S = 5_000;
+const BATCH = 250;
+
+/** Numbers of sent events, in all and by topic without the prefix. */
+interface Fed {
+  total: number;
+  readonly byTopic: Map<string, number>;
+}
+
+/** The demo's updaters on a log, from their start to their end. */
 export class Session {
   readonly fed: Fed = { total: 0, byTopic: new Map() };
   readonly updaters: Updater[] = [];
@@ -30,7 +40,7 @@ export class Session {
     this.#connection = connection;
   }
 
-  /** groupOf: what an entity belongs to, for the dashboard's map. */
+  /** groupOf: group of an entity, which the dashboard's map shows as a colour. */
   async begin(groupOf: (entity: string) => string | undefined): Promise<void> {
     this.#watch = await this.#serve(groupOf);
     await this.#connection.admin().create(declaredTopics(this.#config));
@@ -38,7 +48,7 @@ export class Session {
     const runs = [];
     for (const graph of this.#config.graphs) {
       const outside = { connection: this.#connection, log: silentLog, measuresOf };
-      const composed = await composeUpdater(this.#config, graph, outside);
+      const composed = await composeLive(this.#config, graph, outside);
       this.updaters.push(composed.updater);
       runs.push({ graph, ...composed });
     }
@@ -52,18 +62,18 @@ export class Session {
     );
   }
 
-  /** Where the dashboard is; undefined: nowhere. */
+  /** URL of the dashboard; undefined: the dashboard is off. */
   get url(): string | undefined {
     return this.#watch?.url;
   }
 
-  async feed(events: Parameters<typeof feedWorld>[0], signal: AbortSignal): Promise<void> {
+  async feed(events: Iterable<WorldEvent>, signal: AbortSignal): Promise<void> {
     const sink = this.#connection.sink();
     await feedWorld(events, sink, this.#place.env.TWHIN_TOPIC_PREFIX, this.fed, signal);
     await sink.stop();
   }
 
-  /** Waits until each updater consumed what was sent to its topics. */
+  /** Waits until each updater has consumed all events of its topics. */
   async catchUp(signal: AbortSignal): Promise<void> {
     const behind = () =>
       this.#config.graphs.some(({ topics }, i) => {
@@ -97,7 +107,7 @@ export class Session {
     return found;
   }
 
-  /** Dead letters by the ends of their topic: what is on the log, not what the updaters counted. */
+  /** Number of dead letters by the ends of their topic, independent of the updaters' counts. */
   async deadLetters(): Promise<number> {
     const topic = topicName(this.#config.topicPrefix, 'dead-letter');
     const log = this.#connection.log();
@@ -106,7 +116,7 @@ export class Session {
     return ranges.reduce((sum, { high }) => sum + high, 0);
   }
 
-  /** Stops the updaters, everything trained and published. Idempotent. */
+  /** Stops the updaters after everything is trained and published. Idempotent. */
   async end(): Promise<void> {
     for (const updater of this.updaters) updater.stop();
     await this.#running;
@@ -114,7 +124,7 @@ export class Session {
     if (this.#failure) throw this.#failure;
   }
 
-  /** At the usual address, or at any that is free where something else is there. */
+  /** Serves the dashboard at the usual address, or at any free port if the address is in use. */
   async #serve(groupOf: (entity: string) => string | undefined): Promise<Watch> {
     const address = this.#config.http === 'off' ? undefined : (this.#config.http ?? HTTP_DEFAULT);
     const names = this.#config.graphs.map(({ name }) => name);
@@ -124,4 +134,63 @@ export class Session {
       return Watch.begin({ ...options, address: { ...address, port: 0 } });
     });
   }
+}
+
+/** Sends the world's events at an even pace until their end or until `signal` fires. */
+async function feedWorld(
+  events: Iterable<WorldEvent>,
+  sink: Sink,
+  prefix: string,
+  fed: Fed,
+  signal: AbortSignal,
+): Promise<void> {
+  const start = performance.now();
+  let batch: WorldEvent[] = [];
+  const send = async () => {
+    const messages = batch.map(({ topic, key, value }) => ({
+      topic: topicName(prefix, topic),
+      key,
+      value,
+      headers: {},
+    }));
+    for (const { topic } of batch) fed.byTopic.set(topic, (fed.byTopic.get(topic) ?? 0) + 1);
+    batch = [];
+    await sink.publish(messages);
+    fed.total += messages.length;
+    const ahead = (fed.total / EVENTS_PER_S) * 1000 - (performance.now() - start);
+    if (ahead > 0) await pause(ahead);
+  };
+  for (const event of events) {
+    if (signal.aborted) return;
+    batch.push(event);
+    if (batch.length === BATCH) await send();
+  }
+  if (batch.length > 0) await send();
+}
+
+/** Reads an embeddings topic from its start to its current end; gives the last vector of each user. */
+async function readUserVectors(log: ReadableLog, topic: string): Promise<Map<string, Float32Array>> {
+  const vectors = new Map<string, Float32Array>();
+  const stretches = (await log.ranges([topic])).map(({ partition, low, high }) => ({
+    topic,
+    partition,
+    from: low,
+    until: high,
+  }));
+  const reading = await log.read(stretches);
+  for (const cursor of reading.cursors) {
+    for (let records = await cursor.next(); records !== undefined; records = await cursor.next()) {
+      for (const record of records) keep(vectors, record);
+    }
+  }
+  await reading.close();
+  return vectors;
+}
+
+function keep(vectors: Map<string, Float32Array>, { key, value }: SourceRecord): void {
+  const entity = key?.toString() ?? '';
+  if (!entity.startsWith('user:')) return;
+  const user = entity.slice('user:'.length);
+  if (value === null) vectors.delete(user);
+  else vectors.set(user, decodeVector(value));
 }

@@ -1,6 +1,6 @@
 import type { Truth } from './world.ts';
 
-/** Learned vectors by user id, all of one length. */
+/** Learned vectors by user id, all of equal length. */
 export type Vectors = ReadonlyMap<string, Float32Array>;
 
 export interface Neighbour {
@@ -19,13 +19,13 @@ export interface Example {
 }
 
 export interface Findings {
-  /** Users whose neighbours were looked at. */
+  /** Users whose neighbours were evaluated. */
   readonly users: number;
-  /** Share of those neighbours that are of the user's planted community. */
+  /** Share of those neighbours that belong to the user's planted community. */
   readonly share: number;
-  /** The same share for neighbours picked blindly. */
+  /** The same share for neighbours picked at random. */
   readonly chance: number;
-  /** share / chance; 0 when nothing could be looked at. */
+  /** share / chance; 0 when no user could be evaluated. */
   readonly ratio: number;
   readonly examples: readonly Example[];
 }
@@ -33,14 +33,14 @@ export interface Findings {
 export interface FindOptions {
   /** Neighbours of each user. Default 10. */
   readonly neighbours?: number;
-  /** Users looked at, evenly spread over all; the rest stand as candidates. Default 500. */
+  /** Evaluated users, evenly spread over all users; every user stays a candidate. Default 500. */
   readonly sample?: number;
   readonly examples?: number;
 }
 
 /**
- * How many of each user's nearest users are of the planted community, against chance. Nearest by cosine among all
- * users of the truth with a vector; one that is missing, not finite or all zeros is left out.
+ * The share of each user's nearest users that belong to the user's planted community, against chance. Candidates are all
+ * users of the truth whose vector exists, is finite and is not zero; the nearest are found by cosine.
  */
 export function findPlanted(vectors: Vectors, truth: Truth, options: FindOptions = {}): Findings {
   const users = [...truth.users.keys()].filter((user) => isUsable(vectors.get(user))).sort(byNumber);
@@ -64,7 +64,7 @@ export function findPlanted(vectors: Vectors, truth: Truth, options: FindOptions
     });
     found += nearest.filter((neighbour) => neighbour.sameCommunity).length;
     chance += ((sizes.get(home) ?? 1) - 1) / (users.length - 1);
-    // Taken along the sample, not chosen by how well they came out.
+    // Examples are spread over the sample, not chosen by their result.
     if (examples.length < wanted && n >= ((examples.length + 0.5) * looked) / (wanted + 1)) {
       const user = users[index] ?? '';
       const second = truth.second.get(user);

@@ -1,23 +1,23 @@
 import { clock, count, cut, duration, fixed, score } from './figures.ts';
 
-/** One graph's state as the demo shows it. What has not been measured yet is undefined. */
+/** One graph's state as the demo shows it. A value that is not measured yet is undefined. */
 export interface GraphProgress {
   readonly graph: string;
-  /** Events trained on, in the last second or so. */
+  /** Events trained in about the last second. */
   readonly eventsPerS: number | undefined;
   /** Live edges and entities. */
   readonly edges: number;
   readonly entities: number;
-  /** Mean over the anchors of the latest steps. */
+  /** Mean of the anchors' losses in the latest steps. */
   readonly loss: number | undefined;
-  /** Mean reciprocal ranks of held-back edges between known entities: the model's, and two rankings' without one. */
+  /** MRR of held-back edges between known entities: by the model, by popularity, and by chance. */
   readonly mrr: number | undefined;
   readonly mrrPopularity: number | undefined;
   readonly mrrChance: number | undefined;
-  /** Vectors acknowledged by the output topic, and those still to be. */
+  /** Vectors acknowledged by the output topic, and vectors that wait. */
   readonly published: number;
   readonly outbox: number;
-  /** From an event's arrival in the log to its entity's vector in the log: median and 99th percentile, ms. */
+  /** From the arrival of an event in the log to the vector of its entity in the log: median and 99th percentile, ms. */
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
 }
@@ -26,7 +26,7 @@ export type DemoPhase = 'starting' | 'feeding' | 'catching up' | 'publishing' | 
 
 export interface DemoProgress {
   readonly phase: DemoPhase;
-  /** Since the demo's start. */
+  /** Time since the demo's start. */
   readonly elapsedMs: number;
   /** Records sent so far, and in all. */
   readonly fed: number;
@@ -36,14 +36,14 @@ export interface DemoProgress {
   readonly graphs: readonly GraphProgress[];
 }
 
-/** Where the view draws: process.stdout is one. */
+/** A terminal or a stream, such as process.stdout. */
 export interface Screen {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;
 }
 
-/** No line is longer, whatever the terminal. */
+/** Maximum length of a line on any terminal. */
 export const MAX_COLUMNS = 100;
 const BAR_COLUMNS = 24;
 const LINE_EVERY_MS = 5000;
@@ -62,7 +62,7 @@ const HEADINGS = [
 const WIDTHS = [10, 8, 9, 8, 6, 5, 7, 6, 9, 7];
 const LATENCY_COLUMNS = 14;
 
-/** The progress as a small table for a terminal: a bar, a heading, a line a graph. */
+/** The progress as a table for a terminal: a bar, a heading, one line for each graph. */
 export function progressLines(progress: DemoProgress): string[] {
   const share = progress.total === 0 ? 0 : Math.min(1, progress.fed / progress.total);
   const full = Math.round(share * BAR_COLUMNS);
@@ -92,7 +92,7 @@ export function progressLines(progress: DemoProgress): string[] {
   ].map((line) => cut(line, MAX_COLUMNS));
 }
 
-/** The progress in one line, for a log or a pipe. MRR: the model's, then popularity's and chance's. */
+/** The progress in one line, for a log or a pipe. The three MRR are the model's, popularity's and chance's. */
 export function progressLine(progress: DemoProgress): string {
   const share = progress.total === 0 ? 0 : Math.floor((100 * progress.fed) / progress.total);
   const graphs = progress.graphs.map((graph) => {
@@ -102,7 +102,7 @@ export function progressLine(progress: DemoProgress): string {
   return cut(`${clock(progress.elapsedMs)} ${progress.phase} ${share}%${graphs.join('')}`, MAX_COLUMNS);
 }
 
-/** Draws the progress: in place on a terminal, else a line every five seconds and at each new phase. */
+/** Draws the progress: in place on a terminal; elsewhere a line every five seconds and at each new phase. */
 export class LiveView {
   readonly #screen: Screen;
   #drawn = 0;
@@ -116,7 +116,7 @@ export class LiveView {
   show(progress: DemoProgress): void {
     if (this.#screen.isTTY === true) {
       const columns = this.#screen.columns ?? MAX_COLUMNS;
-      // A line that wraps would take two, and the next drawing would start a line too low.
+      // A wrapped line takes two rows, so the next drawing would start a row too low.
       const lines = progressLines(progress).map((line) => cut(line, columns));
       const up = this.#drawn === 0 ? '' : `\u001b[${this.#drawn}A`;
       this.#screen.write(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join('')}\u001b[J`);
@@ -129,7 +129,7 @@ export class LiveView {
     this.#screen.write(`${progressLine(progress)}\n`);
   }
 
-  /** Prints a line that stays; the progress goes on below it. */
+  /** Prints a permanent line above the progress. */
   say(line: string): void {
     const clear = this.#drawn === 0 ? '' : `\u001b[${this.#drawn}A\u001b[J`;
     this.#screen.write(`${clear}${line}\n`);

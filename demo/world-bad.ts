@@ -1,7 +1,7 @@
-/** Topics of the world, by the names they have before the prefix. */
+/** Topics of the world, by their names without the prefix. */
 export type WorldTopic = 'engagement' | 'follow' | 'ad-click' | 'search' | 'erasure';
 
-/** One record for a topic; `key` is the acting user's id. */
+/** One record for a topic. key: the id of the acting user. */
 export interface WorldEvent {
   readonly topic: WorldTopic;
   readonly key: string;
@@ -21,7 +21,7 @@ const raw = (text: string | null): WorldEvent => ({
   value: text === null ? null : Buffer.from(text),
 });
 
-/** One way to be wrong for every reason of the wire contract. */
+/** One bad record for every reason of the wire contract. */
 const BREAKS: Readonly<Record<string, Break>> = {
   'not-json': (user) => raw(`{"userId":${user},"tweetId":`),
   'not-utf8': () => ({ ...raw(null), value: Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d]) }),
@@ -48,14 +48,14 @@ const BREAKS: Readonly<Record<string, Break>> = {
   'proto-action': (user, at) => like({ userId: user, tweetId: '1', action: '__proto__', at }),
 };
 
-/** Names of the ways to be wrong, in the order they are dealt. */
+/** Names of the kinds of bad records, in the order of their turns. */
 export const BAD_KINDS: readonly string[] = Object.keys(BREAKS);
 
-/** Turns in which the large kind sits out after each of its own: a few show the point, all would be most of the bytes. */
+/** The large kind is used in one of this many turns: in every turn it would be most of the bytes. */
 const LARGE_EVERY = 10;
 
 /**
- * The `n`th bad record: the kinds take turns, so that even a short world has every one. at: epoch ms.
+ * The `n`th bad record. The kinds take turns, so that even a short world has every kind. at: epoch ms.
  * @throws RangeError when there is no such kind.
  */
 export function badRecord(n: number, user: string, at: number): WorldEvent & { readonly kind: string } {

@@ -2,7 +2,7 @@ import type { WorldEvent, WorldTopic } from './world-bad.ts';
 import type { Random } from './world-random.ts';
 import type { Person, Society } from './world-society.ts';
 
-/** What people do, with weights. Likes and follows lead, as in the TwHIN paper's graphs. */
+/** The actions with their weights. Likes and follows lead, as in the graphs of the TwHIN paper. */
 export const ACTIONS = [
   ['like', 28],
   ['follow', 24],
@@ -20,10 +20,10 @@ export const ACTIONS = [
 
 export type Action = (typeof ACTIONS)[number][0];
 
-/** Likes and retweets that a person remembers and may undo. */
+/** Number of newest likes and retweets that a person may undo. */
 const UNDOABLE = 8;
 
-/** What somebody did; `fields` are the record's, all but its time. */
+/** One action of a person. fields: of the record, without the time. */
 export interface Deed {
   readonly topic: WorldTopic;
   readonly action: Action;
@@ -32,7 +32,7 @@ export interface Deed {
   readonly at: number;
 }
 
-/** One thing somebody does. What can't be done (nothing to undo, nobody new to follow) becomes a like. */
+/** Draws one action of a person. An impossible action (nothing to undo, nobody new to follow) becomes a like. */
 export function act(society: Society, random: Random, wanted: Action, at: number): Deed {
   const actor = society.actor();
   const community = society.interest(actor);
@@ -98,7 +98,7 @@ export function act(society: Society, random: Random, wanted: Action, at: number
   return engage('like', tweet);
 }
 
-/** Wire form. Now and then an id is a number and a time ISO 8601: both are the contract's. */
+/** The record of an action. Some ids are numbers and some times ISO 8601: the wire contract allows both. */
 export function encode(deed: Deed, random: Random): WorldEvent {
   const fields: Record<string, string | number> = { ...deed.fields };
   const userField = deed.topic === 'follow' ? 'followerId' : 'userId';

@@ -1,12 +1,12 @@
 import { type Random, Weighted } from './world-random.ts';
 
-/** Share of a person's actions that stay in their own communities; the rest goes anywhere. */
+/** Share of a person's actions in the person's own communities; the rest goes to any community. */
 const LOYALTY = 0.85;
-/** Share of people with a second community, and of their loyal actions that go there. */
+/** Share of people with a second community, and the share of their own-community actions that go to the second. */
 const SECOND_SHARE = 0.4;
 const SECOND_ACTIONS = 0.3;
 const ADS_PER_ADVERTISER = 5;
-/** Tweets of one community that are alive at once. */
+/** Number of live tweets of a community. */
 const LIVE_TWEETS = 12;
 const SUBJECTS = (
   'jazz cycling chess baking football astronomy gardening cinema photography climbing sailing fashion ' +
@@ -27,9 +27,9 @@ const ASPECTS = [
 
 export interface Person {
   readonly id: string;
-  /** The planted community: what the vectors should find again. */
+  /** The planted community, which the vectors should show. */
   readonly home: number;
-  /** A neighbouring community that the person also takes part in. */
+  /** A neighbouring community that the person also belongs to. */
   readonly second: number | undefined;
   readonly followed: Set<Person>;
   /** Newest likes and retweets that can still be undone. */
@@ -43,11 +43,11 @@ export interface Ad {
   readonly advertiser: string;
 }
 
-/** Who and what there is: people in overlapping communities, ads, queries, and the tweets alive right now. */
+/** People in overlapping communities, ads, queries, and the live tweets. */
 export class Society {
   readonly people: readonly Person[];
   readonly names: readonly string[];
-  /** Community of every tweet ever born. */
+  /** Community of every tweet so far. */
   readonly tweets = new Map<string, number>();
   readonly #random: Random;
   readonly #members: readonly Person[][];
@@ -65,7 +65,7 @@ export class Society {
     });
     this.#members = this.names.map(() => []);
     this.people = Array.from({ length: people }, (_, rank) => {
-      // The first two of each are dealt out, so that no community is without a neighbour to find.
+      // Every community gets two members first, so that each member has a neighbour.
       const home = rank < 2 * communities ? rank % communities : random.below(communities);
       const second = random.chance(SECOND_SHARE) ? (home + 1 + random.below(2)) % communities : undefined;
       const id = String(1000 + rank);
@@ -93,7 +93,7 @@ export class Society {
     for (let c = 0; c < communities; c++) while (this.#bear(c).length < LIVE_TWEETS);
   }
 
-  /** Somebody, the active ones more often. */
+  /** Draws a person; active people more often. */
   actor(): Person {
     for (;;) {
       const person = this.people[this.#activity.draw(this.#random)];
@@ -101,14 +101,14 @@ export class Society {
     }
   }
 
-  /** The community an action of this person goes to. */
+  /** Draws the community that an action of this person goes to. */
   interest(person: Person): number {
     if (!this.#random.chance(LOYALTY)) return this.#random.below(this.names.length);
     if (person.second !== undefined && this.#random.chance(SECOND_ACTIONS)) return person.second;
     return person.home;
   }
 
-  /** Somebody of a community to follow, the famous ones more often; undefined when a few draws found nobody new. */
+  /** Draws a member to follow; famous members more often. undefined when a few draws found nobody new. */
   stranger(person: Person, community: number): Person | undefined {
     const members = this.#members[community] ?? [];
     for (let tries = 0; tries < 6; tries++) {
@@ -119,7 +119,7 @@ export class Society {
     return undefined;
   }
 
-  /** A living tweet of a community, the young ones more often; now and then one is born and the oldest dies. */
+  /** Draws a live tweet of a community; young tweets more often. Some draws add a new tweet and drop the oldest. */
   tweet(community: number): string {
     const live = this.#random.chance(0.1) ? this.#bear(community) : (this.#live[community] ?? []);
     return live.at(-1 - this.#freshness.draw(this.#random)) ?? this.#random.pick(live);
@@ -129,7 +129,7 @@ export class Society {
     return this.#random.pick(this.#ads[community] ?? []);
   }
 
-  /** A query as typed: case and spaces vary, and mean nothing. */
+  /** A query as typed: case and spaces vary without a meaning. */
   query(community: number): string {
     const text = `${this.names[community]} ${this.#random.pick(ASPECTS)}`;
     if (this.#random.chance(0.1)) return ` ${text.toUpperCase()} `;

@@ -5,21 +5,21 @@ import { Society } from './world-society.ts';
 
 export interface WorldOptions {
   readonly seed: number;
-  /** Records in all, bad and repeated ones included. */
+  /** Number of all records, including bad and repeated records. */
   readonly events: number;
-  /** Default: one for every 50 events. */
+  /** Default: one user for every 50 events. */
   readonly users?: number;
-  /** Default: one for every 100 users; in a small world one for every 40, so that chance stays well below certainty. */
+  /** Default: one community for every 100 users; for every 40 in a small world, which keeps the share by chance low. */
   readonly communities?: number;
-  /** Event time of the last record, epoch ms; the first is {@link SPAN_MS} earlier. The same bytes need the same. */
+  /** Event time of the last record, epoch ms; the first record is {@link SPAN_MS} earlier. Part of what decides the bytes. */
   readonly until?: number;
 }
 
-/** What was planted, by entity id. Tweets and counts grow while the events are drawn. */
+/** The planted facts by entity id. Tweets and counts grow while the events are drawn. */
 export interface Truth {
   /** Community of each user that still exists. */
   readonly users: ReadonlyMap<string, number>;
-  /** Second community of those who have one. */
+  /** Second community of each user who has one. */
   readonly second: ReadonlyMap<string, number>;
   readonly tweets: ReadonlyMap<string, number>;
   readonly communities: readonly string[];
@@ -28,11 +28,11 @@ export interface Truth {
 }
 
 export interface WorldCounts {
-  /** Good records by what they say: like, follow, ad-click, … */
+  /** Good records by action: like, follow, ad-click, … */
   readonly actions: Record<string, number>;
   /** Bad records by kind. */
   readonly bad: Record<string, number>;
-  /** Exact repetitions, and old news about an edge that is known to be newer. */
+  /** Exact repetitions, and records that are older than the newest record of their edge. */
   duplicates: number;
   late: number;
   erasures: number;
@@ -52,10 +52,10 @@ const BAD_SHARE = 0.01;
 const DUPLICATE_SHARE = 0.005;
 const LATE_SHARE = 0.005;
 const ERASURES = 2;
-/** Records that can come again. */
+/** Number of recent records that can be repeated. */
 const MEMORY = 256;
 
-/** A synthetic world: planted communities and the stream of what their people do. The same options, the same bytes. */
+/** A synthetic world: planted communities and the stream of their users' actions. Equal options give equal bytes. */
 export function createWorld(options: WorldOptions): World {
   const random = new Random(options.seed);
   const users = options.users ?? Math.max(100, Math.round(options.events / 50));

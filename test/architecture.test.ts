@@ -9,6 +9,7 @@ const ROOT = join(import.meta.dirname, '..');
 const CORE = /^(topics|src\/(graph|model|sampling|kernels|pipeline))\//;
 /** Why an `as` is right there. */
 const CASTS: Readonly<Record<string, string>> = {
+  'src/adapters/kafka/failure.ts': 'the client keeps the answer to a request in its error, without its type',
   'src/graph/entity.ts': 'the one place that brands a checked string as an entity key',
   'src/kernels/instance.ts': 'what a WebAssembly instance exports has no type of its own',
 };
@@ -86,6 +87,25 @@ describe('the rules see', () => {
       'src/model/b.ts',
     ],
     ['an unknown import', 'src/cli/a.ts', `await import(name);`, COMPUTED],
+    [
+      'writing in reading',
+      'src/pipeline/reading/a.ts',
+      `import { b } from '../writing/b.ts';`,
+      'src/pipeline/writing/b.ts',
+    ],
+    [
+      'reading in training',
+      'src/pipeline/training/a.ts',
+      `import { b } from '../reading/b.ts';`,
+      'src/pipeline/reading/b.ts',
+    ],
+    ['a command below', 'src/compose/a.ts', `import { b } from '../cli/b.ts';`, 'src/cli/b.ts'],
+    [
+      'composition in the core',
+      'src/replay/a.ts',
+      `import { b } from '../compose/b.ts';`,
+      'src/compose/b.ts',
+    ],
     ['the package from within', 'src/cli/a.ts', `import { a } from '../index.ts';`, 'src/index.ts'],
   ])('%s', (_, path, text, to) => {
     expect(wrong(path, text)).toEqual([`${path} imports ${to}`]);

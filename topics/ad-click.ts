@@ -3,7 +3,7 @@ import { entityKey } from '../src/graph/entity.ts';
 import { idField, instantField } from './fields.ts';
 import { defineTopic, type EventTopic } from './topic.ts';
 
-/** `{userId, adId, advertiserId, at}`: a user clicks an ad, and the advertiser is known to promote it. */
+/** `{userId, adId, advertiserId, at}`: a user clicks an ad. The event also says that the advertiser promotes the ad. */
 export const adClick: EventTopic = defineTopic({
   name: 'ad-click',
   schema: z.object({ userId: idField, adId: idField, advertiserId: idField, at: instantField }),

@@ -10,7 +10,7 @@ export interface RejectedRecord {
   readonly headers?: Readonly<Record<string, string | Buffer>>;
 }
 
-/** Why it was rejected; a BadEvent fits. */
+/** Why the record was rejected, as in a BadEvent. */
 export interface Rejection {
   readonly code: string;
   readonly message: string;
@@ -18,7 +18,7 @@ export interface Rejection {
   readonly graph?: string;
 }
 
-/** A record for the dead-letter topic. */
+/** A record of the dead-letter topic. */
 export interface DeadLetter {
   readonly topic: string;
   readonly key: Buffer | null;
@@ -28,11 +28,11 @@ export interface DeadLetter {
 
 export const DEAD_LETTER = 'dead-letter';
 
-/** Room for the largest record a broker takes by default (1 MiB) and our headers. */
+/** Room for the largest record that a broker takes by default (1 MiB), and the added headers. */
 const MAX_MESSAGE_BYTES = 2 * 1024 * 1024;
 const RETENTION_MS = 30 * 24 * 3_600_000;
 
-/** The record as it came, its bytes, key and headers untouched, with headers that say where it was and why it isn't used. */
+/** The record with its key, value and headers unchanged, and added headers for its place and the reason of rejection. */
 export function deadLetter(
   record: RejectedRecord,
   rejection: Rejection,
@@ -54,7 +54,7 @@ export function deadLetter(
   };
 }
 
-/** How dead letters are kept: a month, in one partition, so that they read in the order they came. */
+/** The dead-letter topic: kept for 30 days, in one partition, so that letters are in the order of arrival. */
 export function deadLetterDeclaration(prefix: string = DEFAULT_PREFIX): TopicDeclaration {
   return {
     name: topicName(prefix, DEAD_LETTER),

@@ -1,23 +1,23 @@
 import type { EventTopic } from './topic.ts';
 
-/** A topic as the cluster should hold it. */
+/** The settings of a topic on the cluster. */
 export interface TopicDeclaration {
   /** With the prefix. */
   readonly name: string;
   readonly partitions: number;
-  /** Kafka's topic settings, as text. */
+  /** Kafka's topic configuration, as text. */
   readonly configs: Readonly<Record<string, string>>;
 }
 
-/** What stands before every topic's name unless configured otherwise. */
+/** The default prefix of topic names. */
 export const DEFAULT_PREFIX = 'twhin.';
 
-/** A topic's name on the cluster. */
+/** The name of a topic on the cluster. */
 export function topicName(prefix: string, name: string): string {
   return `${prefix}${name}`;
 }
 
-/** How an event topic is kept: whole, for its retention. */
+/** An event topic: not compacted, kept for its retention. */
 export function eventDeclaration(topic: EventTopic, prefix: string = DEFAULT_PREFIX): TopicDeclaration {
   return {
     name: topicName(prefix, topic.name),

@@ -1,28 +1,28 @@
 import { ShapeError } from '../src/errors.ts';
 import { DEFAULT_PREFIX, type TopicDeclaration, topicName } from './declaration.ts';
 
-/** How the numbers of a published vector are written. */
+/** The number format of a published vector. */
 export type Dtype = 'float32';
 
-/** What the headers of a published vector say. */
+/** The headers of a published vector. */
 export interface EmbeddingHeaders {
   readonly graph: string;
   /** Numbers in the vector. */
   readonly dim: number;
   readonly dtype: Dtype;
-  /** The training step the vector is of; of two with one key the higher is the truth. */
+  /** The training step of the vector. Of two records with one key, the higher step is valid. */
   readonly step: number;
-  /** Time of the newest event in it, epoch ms. */
+  /** Time of the newest event that the vector includes, epoch ms. */
   readonly at: number;
-  /** Of the model: vectors with different fingerprints must not be compared. */
+  /** Fingerprint of the model. Vectors with different fingerprints must not be compared. */
   readonly fingerprint: string;
-  /** Rises with each process that took the topic over. */
+  /** Rises with each process that takes over the topic. */
   readonly epoch: number;
-  /** The run of training: vectors of two spaces are turned against one another and must not be compared. */
+  /** The training run. Vectors of two spaces are rotated against one another and must not be compared. */
   readonly space: string;
 }
 
-/** A published vector as a reader wants it; `vector` is null for an entity that is gone. */
+/** A decoded record; `vector` is null for an erased entity. */
 export interface Embedding extends EmbeddingHeaders {
   readonly vector: Float32Array | null;
 }
@@ -30,20 +30,20 @@ export interface Embedding extends EmbeddingHeaders {
 const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 
-/** The vector's numbers as bare little-endian float32; a copy. */
+/** The vector as little-endian float32; a copy. */
 export function encodeVector(vector: Float32Array): Buffer {
   const bytes = Buffer.from(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
   return HOST_IS_LITTLE_ENDIAN ? bytes : bytes.swap32();
 }
 
 /**
- * The numbers of {@link encodeVector}'s bytes; a copy.
- * @throws ShapeError when the length is no multiple of four.
+ * The vector of the bytes of {@link encodeVector}; a copy.
+ * @throws ShapeError when the length is not a multiple of four.
  */
 export function decodeVector(value: Uint8Array): Float32Array {
   if (value.byteLength % FLOAT_BYTES !== 0) {
     throw new ShapeError(
-      `${value.byteLength} bytes are no whole number of float32; the value is cut or no vector`,
+      `${value.byteLength} bytes are not a multiple of 4; the value is truncated, or not a vector of float32`,
     );
   }
   const bytes = Buffer.alloc(value.byteLength);
@@ -52,7 +52,7 @@ export function decodeVector(value: Uint8Array): Float32Array {
   return new Float32Array(bytes.buffer, bytes.byteOffset, value.byteLength / FLOAT_BYTES);
 }
 
-/** The headers of a published vector: UTF-8 text, numbers in decimal. */
+/** Encodes headers as UTF-8 text, with numbers in decimal. */
 export function embeddingHeaders(headers: EmbeddingHeaders): Record<string, string> {
   return {
     graph: headers.graph,
@@ -67,9 +67,9 @@ export function embeddingHeaders(headers: EmbeddingHeaders): Record<string, stri
 }
 
 /**
- * A record of an embeddings topic, checked.
- * headers: as text or as the bytes a client gives; value: null for a tombstone.
- * @throws ShapeError when a header is missing or the value's length isn't what `dim` and `dtype` say.
+ * Decodes and checks a record of an embeddings topic.
+ * headers: as text, or as bytes from a client; value: null for a tombstone.
+ * @throws ShapeError when a header is missing, or the value's length does not match `dim` and `dtype`.
  */
 export function decodeEmbedding(
   headers: Readonly<Record<string, unknown>>,
@@ -77,7 +77,7 @@ export function decodeEmbedding(
 ): Embedding {
   const dtype = textOf(headers, 'dtype');
   if (dtype !== 'float32')
-    throw new ShapeError(`header dtype is ${JSON.stringify(dtype)}; this reads float32`);
+    throw new ShapeError(`header dtype is ${JSON.stringify(dtype)}; this version reads float32`);
   const dim = integerOf(headers, 'dim');
   const vector = value === null ? null : decodeVector(value);
   if (vector !== null && vector.length !== dim) {
@@ -112,14 +112,14 @@ function integerOf(headers: Readonly<Record<string, unknown>>, name: string): nu
   return value;
 }
 
-/** The name, without the prefix, of the topic a graph's vectors go to. */
+/** The name, without the prefix, of the topic with a graph's vectors. */
 export function embeddingsName(graph: string): string {
   return `embeddings.${graph}`;
 }
 
 const DAY_MS = 24 * 3_600_000;
 
-/** How a graph's vectors are kept: the last of each key, for ever. */
+/** The topic with a graph's vectors: compacted, so that the last record of each key is kept for ever. */
 export function embeddingsDeclaration(
   graph: string,
   prefix: string = DEFAULT_PREFIX,
@@ -130,9 +130,9 @@ export function embeddingsDeclaration(
     partitions,
     configs: {
       'cleanup.policy': 'compact',
-      // A reader that was away for less than this still sees who was erased.
+      // A reader that was away for less than this still sees the tombstones of erased entities.
       'delete.retention.ms': String(7 * DAY_MS),
-      // Without a bound an erased vector could stay in the log for as long as nothing else is written.
+      // Without this limit, an erased vector could stay in the log for as long as nothing else is written.
       'max.compaction.lag.ms': String(DAY_MS),
       'min.cleanable.dirty.ratio': '0.2',
     },

@@ -13,7 +13,7 @@ const ACTIONS = {
   unretweet: { relation: 'retweets', removed: true },
 };
 
-/** `{userId, tweetId, action, at}`: a user likes, retweets, replies to, quotes or mentions a tweet, or takes it back. */
+/** `{userId, tweetId, action, at}`: a user likes, retweets, replies to, quotes or mentions a tweet, or undoes that. */
 export const engagement: EventTopic = defineTopic({
   name: 'engagement',
   schema: z.object({

@@ -13,5 +13,5 @@ export function erasureOf(types: readonly string[]): EventTopic {
   });
 }
 
-/** `{entity: "user:123", at}`: the entity goes, with its edges and its vector. */
+/** `{entity: "user:123", at}`: the entity is erased, with its edges and its vector. */
 export const erasure: EventTopic = erasureOf(ENTITY_TYPES);

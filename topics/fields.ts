@@ -3,10 +3,10 @@ import { ENTITY_TYPES, type EntityKey, entityKey, MAX_ID_BYTES } from '../src/gr
 import { readInstant } from './instant.ts';
 import { Problem, seen } from './reasons.ts';
 
-/** A field of an event: what was sent goes in, the value events are made of comes out. */
+/** A field of an event: parses the sent value. */
 export type Field<T> = z.ZodType<T, unknown>;
 
-/** Makes a field out of a function that gives the value or says what is wrong. */
+/** Makes a field from a function that returns the value or a problem. */
 export function field<T>(read: (sent: unknown) => T | Problem): Field<T> {
   return z.unknown().transform((sent, context): T => {
     const value = read(sent);
@@ -16,11 +16,11 @@ export function field<T>(read: (sent: unknown) => T | Problem): Field<T> {
   });
 }
 
-/** C0, DEL and C1; and surrogates without their other half, which no UTF-8 can carry. */
+/** C0, DEL, C1, and lone surrogates, which UTF-8 can't encode. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 const BLANK = /^\s*$/u;
 
-/** An id as text, or what is wrong with it. 123 and "123" are the same id. */
+/** An id as text, or a problem. 123 and "123" are the same id. */
 export function readId(sent: unknown): string | Problem {
   if (typeof sent === 'number') {
     if (Number.isSafeInteger(sent)) return String(sent);
@@ -43,12 +43,12 @@ export function readId(sent: unknown): string | Problem {
   return sent;
 }
 
-/** \s leaves out U+0085, which Unicode counts as white space. */
+/** Unicode white space. \s leaves out U+0085. */
 const SPACES = /[\s\u0085]+/gu;
 
-/** A query as it is compared: NFKC, trimmed, lower case, single spaces. Twice gives the same as once. */
+/** The normal form of a query: NFKC, trimmed, lower case, single spaces. Idempotent. */
 export function normalizeQuery(text: string): string {
-  // Lower case can bring back what NFKC composes, hence the second pass.
+  // Lower case can bring back characters that NFKC composes, hence the second pass.
   const folded = text.normalize('NFKC').toLowerCase().normalize('NFKC');
   return folded.replace(SPACES, ' ').trim();
 }
@@ -72,23 +72,23 @@ function readEntity(sent: unknown, types: readonly string[]): EntityKey | Proble
   return read instanceof Problem ? read : entityKey(type, read);
 }
 
-/** An id: a non-empty string of up to 256 bytes without control characters, or a safe integer. Gives a string. */
+/** An id: a non-empty string of up to 256 bytes without control characters, or a safe integer. Parsed as a string. */
 export const idField: Field<string> = field(readId);
 
-/** A time: epoch milliseconds, or ISO 8601 with a zone. Gives epoch milliseconds. */
+/** A time: epoch milliseconds, or ISO 8601 with a zone. Parsed as epoch milliseconds. */
 export const instantField: Field<number> = field(readInstant);
 
-/** A search query. Gives its normal form, which then is an id. */
+/** A search query. Parsed as its normal form, which is the id of the query. */
 export const queryField: Field<string> = field(readQuery);
 
-/** `TYPE:ID` with a type out of `types`; a query's id is normalised as {@link queryField} does. */
+/** `TYPE:ID` with one of `types`. The id of a query is normalised as in {@link queryField}. */
 export function entityField(types: readonly string[] = ENTITY_TYPES): Field<EntityKey> {
   return field((sent) => readEntity(sent, types));
 }
 
-/** One of the keys of `actions`. Gives what stands there. */
+/** One of the keys of `actions`. Parsed as the value of that key. */
 export function actionField<T>(actions: Readonly<Record<string, T>>): Field<T> {
-  // A Map, not the object itself: `constructor` and `__proto__` are no actions.
+  // A Map, since the object itself would accept `constructor` and `__proto__`.
   const known = new Map(Object.entries(actions));
   const expected = [...known.keys()].join(', ');
   return field((sent) => {

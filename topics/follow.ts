@@ -3,10 +3,10 @@ import { entityKey } from '../src/graph/entity.ts';
 import { actionField, idField, instantField } from './fields.ts';
 import { defineTopic, type EventTopic } from './topic.ts';
 
-/** Whether the action takes the edge out. */
+/** Whether the action removes the edge. */
 const ACTIONS = { follow: false, unfollow: true, block: true };
 
-/** `{followerId, followedId, action, at}`: a user follows another, unfollows or blocks it. */
+/** `{followerId, followedId, action, at}`: a user follows, unfollows or blocks another user. */
 export const follow: EventTopic = defineTopic({
   name: 'follow',
   schema: z.object({

@@ -1,9 +1,9 @@
 import { Problem, seen } from './reasons.ts';
 
-/** Numbers from here to {@link SECONDS_END} are times in seconds, 1973 to 2286; as milliseconds they'd lie in early 1970. */
+/** Numbers from here to {@link SECONDS_END} are taken for seconds (1973 to 2286). As milliseconds they are in early 1970. */
 const SECONDS_START = 1e8;
 const SECONDS_END = 1e10;
-/** The last instant that a Date can hold, in epoch ms. */
+/** The last instant of a Date, epoch ms. */
 const LAST_INSTANT = 8.64e15;
 
 const ISO =
@@ -11,7 +11,7 @@ const ISO =
 const ISO_WITHOUT_ZONE = /^\d{4}-\d\d-\d\d(?:T[\d:.,]+)?$/;
 const DIGITS = /^\d+$/;
 
-/** Epoch milliseconds of what was sent as a time, or what is wrong with it. */
+/** Epoch milliseconds of a sent time, or a problem. */
 export function readInstant(sent: unknown): number | Problem {
   if (typeof sent === 'number') return readNumber(sent);
   if (typeof sent === 'string') return readText(sent);
@@ -22,11 +22,11 @@ function readNumber(sent: number): number | Problem {
   const seconds = sent >= SECONDS_START && sent < SECONDS_END;
   if (!Number.isInteger(sent)) {
     const hint = seconds ? 'looks like seconds; send whole milliseconds' : 'send whole milliseconds';
-    return new Problem('bad-instant', `${sent} is no whole number of milliseconds; ${hint}`);
+    return new Problem('bad-instant', `${sent} is not a whole number of milliseconds; ${hint}`);
   }
   if (sent <= 0) return new Problem('bad-instant', `${sent} is not after 1970-01-01T00:00:00Z`);
   if (sent > LAST_INSTANT) {
-    return new Problem('bad-instant', `${sent} is past the last instant there is; send epoch milliseconds`);
+    return new Problem('bad-instant', `${sent} is after the last possible instant; send epoch milliseconds`);
   }
   return seconds ? inSeconds(sent) : sent;
 }
@@ -46,7 +46,7 @@ function readText(sent: string): number | Problem {
   if (ISO_WITHOUT_ZONE.test(sent)) {
     return new Problem(
       'bad-instant',
-      `${seen(sent)} names no instant: give a time and a zone, such as Z or +02:00`,
+      `${seen(sent)} is not an instant; send a time and a zone, such as Z or +02:00`,
     );
   }
   return new Problem(
@@ -59,16 +59,16 @@ function inSeconds(value: number): Problem {
   return new Problem('looks-like-seconds', `${value} looks like seconds; send milliseconds`);
 }
 
-/** Epoch ms of a matched date and time, digits past the millisecond dropped; undefined for 30 February and the like. */
+/** Epoch ms of a matched date and time, truncated to milliseconds; undefined for dates such as 30 February. */
 function instantOf(match: RegExpExecArray): number | undefined {
   const part = (group: number): number => Number(match[group] ?? 0);
   const [year, month, day, hour, minute, second] = [part(1), part(2), part(3), part(4), part(5), part(6)];
   const [zoneHour, zoneMinute] = [part(9), part(10)];
   if (hour > 23 || minute > 59 || second > 59 || zoneHour > 23 || zoneMinute > 59) return undefined;
   const date = new Date(0);
-  // Not Date.UTC, which takes the year 75 for 1975.
+  // Not Date.UTC, which reads the year 75 as 1975.
   date.setUTCFullYear(year, month - 1, day);
-  // A day or month that doesn't exist rolls over into another.
+  // A day or month that does not exist rolls over into another month.
   if (date.getUTCMonth() !== month - 1) return undefined;
   const milliseconds = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));
   date.setUTCHours(hour, minute, second, milliseconds);

@@ -1,8 +1,8 @@
-/** What a walk over JSON text finds. */
+/** Findings in JSON text. */
 export interface JsonFindings {
-  /** Objects and arrays inside one another at the deepest place. */
+  /** The deepest nesting of objects and arrays. */
   readonly depth: number;
-  /** Whether any object, however deep, has a field called `__proto__`, escapes undone. */
+  /** Whether any object, at any depth, has a field `__proto__`, written with escapes or not. */
   readonly protoField: boolean;
 }
 
@@ -11,8 +11,8 @@ const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 
 /**
- * Walks text that JSON.parse has taken. The text and not the parsed value, because a field given twice hides its
- * first value from the latter; and a loop, because recursion could run out of stack.
+ * Inspects text that JSON.parse has accepted. The text and not the parsed value, since a parsed value lacks the first of
+ * two fields with one name. A loop and not recursion, which could run out of stack.
  */
 export function inspectJson(text: string): JsonFindings {
   let depth = 0;
@@ -34,7 +34,7 @@ export function inspectJson(text: string): JsonFindings {
   return { depth: deepest, protoField };
 }
 
-/** Index of the quote that closes the string opened at `start`. */
+/** The index of the quote that closes the string opened at `start`. */
 function endOfString(text: string, start: number): number {
   let index = start + 1;
   while (index < text.length && text.charCodeAt(index) !== QUOTE) {
@@ -43,7 +43,7 @@ function endOfString(text: string, start: number): number {
   return index;
 }
 
-/** Whether the string that ended just before `index` names a field. */
+/** Whether the string that ends just before `index` is the name of a field. */
 function isField(text: string, index: number): boolean {
   let at = index;
   while (' \t\n\r'.includes(text.charAt(at)) && at < text.length) at++;
@@ -51,6 +51,6 @@ function isField(text: string, index: number): boolean {
 }
 
 function isProto(quoted: string): boolean {
-  // Nine characters, each at most a six-character escape, and two quotes.
+  // Nine characters, each at most an escape of six characters, and two quotes.
   return quoted.length <= 9 * 6 + 2 && JSON.parse(quoted) === '__proto__';
 }

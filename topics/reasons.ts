@@ -1,8 +1,8 @@
 import { BadEvent } from '../src/errors.ts';
 
 /**
- * Why a record can't be used: the `code` of its BadEvent and of its dead letter. When several hold of one record,
- * the first in this order is given.
+ * Why a record can't be used: the `code` of its BadEvent and of its dead letter. Where several reasons hold, the first in
+ * this order is given.
  */
 export const REASONS = [
   'null-value',
@@ -24,7 +24,7 @@ export const REASONS = [
 
 export type Reason = (typeof REASONS)[number];
 
-/** What is wrong with one field. The message doesn't name the field; whoever walks the record does. */
+/** What is wrong with a field. The message does not name the field; the reader of the record adds the name. */
 export class Problem {
   readonly reason: Reason;
   readonly message: string;
@@ -40,19 +40,19 @@ export function badEvent(reason: Reason, message: string, cause?: unknown): BadE
   return new BadEvent(reason, message, cause === undefined ? undefined : { cause });
 }
 
-/** Place of a reason in {@link REASONS}. */
+/** The place of a reason in {@link REASONS}. */
 export function rankOf(reason: Reason): number {
   return REASONS.indexOf(reason);
 }
 
-/** Most characters of a value that a message repeats: a reason travels in a header and on a log line. */
+/** Most characters of a value in a message, since messages are in a header and on a log line. */
 const SEEN_CHARS = 60;
 
-/** A value as a message shows it: one line, printable, bounded whatever was sent. */
+/** A value as shown in a message: one line, printable, of limited length. */
 export function seen(value: unknown): string {
   if (typeof value === 'string') {
     const shown = value.length > SEEN_CHARS ? `${value.slice(0, SEEN_CHARS)}…` : value;
-    // JSON escapes C0 and lone surrogates, but lets DEL and C1 through.
+    // JSON escapes C0 and lone surrogates, but not DEL and C1.
     return JSON.stringify(shown).replace(/\p{Cc}/gu, escaped);
   }
   if (value === undefined) return 'nothing';

@@ -4,30 +4,30 @@ import { inspectJson } from './json-text.ts';
 import { badEvent, seen } from './reasons.ts';
 import type { EventTopic, ReadEvent } from './topic.ts';
 
-/** The parts of a record that decide what it says. */
+/** The parts of a record that decide its event. */
 export interface EventRecord {
   readonly value: Buffer | null;
-  /** The log's own time for the record, epoch ms; below 0 when the log has none. */
+  /** The record's timestamp in the log, epoch ms; below 0 when the log has none. */
   readonly timestamp: number;
 }
 
-/** What a record may cost. */
+/** Limits on the value of a record. */
 export interface RecordLimits {
-  /** Bytes of value. */
+  /** Most bytes. */
   readonly valueBytes: number;
-  /** Objects and arrays inside one another, the event itself counted. */
+  /** Deepest nesting of objects and arrays, the event itself included. */
   readonly depth: number;
 }
 
 export const DEFAULT_LIMITS: RecordLimits = { valueBytes: 65_536, depth: 8 };
 
-/** How far an event's time may run ahead of its record's: a day, for clocks and zones that are off. */
+/** How far an event's time may be ahead of its record's timestamp: a day, for wrong clocks and zones. */
 export const MAX_AHEAD_MS = 24 * 3_600_000;
 
 /**
- * What a record does to the graph: the whole way from bytes. Decided by the record alone, never by the wall clock,
- * so that a replay decides the same.
- * @throws BadEvent with a code out of REASONS.
+ * The changes of a record to the graph, from its bytes. They depend on the record alone, never on the wall clock, so that
+ * a replay gives the same changes.
+ * @throws BadEvent with a code of REASONS.
  */
 export function readRecord(
   topic: EventTopic,
@@ -37,7 +37,7 @@ export function readRecord(
   return readEvent(topic, record, limits).changes;
 }
 
-/** As {@link readRecord}, with the key the event is sent under. */
+/** As {@link readRecord}, with the key of the event. */
 export function readEvent(
   topic: EventTopic,
   record: EventRecord,
@@ -50,7 +50,7 @@ export function readEvent(
     if (timestamp >= 0 && change.at > timestamp + MAX_AHEAD_MS) {
       throw badEvent(
         'in-the-future',
-        `at ${change.at} is more than a day after the record's own time ${timestamp}; check the sender's clock and unit`,
+        `at ${change.at} is more than a day after the record's timestamp ${timestamp}; check the sender's clock and unit`,
       );
     }
   }
@@ -85,7 +85,7 @@ function parse(value: Buffer, limits: RecordLimits): unknown {
   return json;
 }
 
-/** Whether the text needs a second look; a flat object without escapes and underscores in a row does not. */
+/** Whether the text must be inspected. A flat object without `__proto__` and escapes needs no inspection. */
 function isSuspicious(text: string): boolean {
   return text.includes('{', 1) || text.includes('[') || text.includes('__proto__') || text.includes('\\u');
 }

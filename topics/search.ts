@@ -3,7 +3,7 @@ import { entityKey } from '../src/graph/entity.ts';
 import { idField, instantField, queryField } from './fields.ts';
 import { defineTopic, type EventTopic } from './topic.ts';
 
-/** `{userId, query, at}`: a user searches; queries that differ in case, width or spaces only are the same query. */
+/** `{userId, query, at}`: a user searches. Queries that differ only in case, width or spaces are the same query. */
 export const search: EventTopic = defineTopic({
   name: 'search',
   schema: z.object({ userId: idField, query: queryField, at: instantField }),

@@ -4,52 +4,52 @@ import type { GraphChange } from '../src/graph/edge.ts';
 import { type EntityKey, MAX_ID_BYTES } from '../src/graph/entity.ts';
 import { badEvent, REASONS, type Reason, rankOf, seen } from './reasons.ts';
 
-/** What one valid event says. */
+/** A valid event. */
 export interface ReadEvent {
-  /** The acting entity's id, the record's key: events of one key stay in order. */
+  /** The id of the acting entity, and the key of the record: events of one key stay in order. */
   readonly key: string;
   readonly changes: readonly GraphChange[];
 }
 
-/** An event topic: how its records are read, and how it is kept. The shape of its events stays inside. */
+/** An event topic: how its records are read, and how the topic is kept. The type of its events stays inside. */
 export interface EventTopic {
   /** Without the prefix. */
   readonly name: string;
   readonly partitions: number;
   readonly retentionMs: number;
-  /** @throws BadEvent with a code out of REASONS when `json` is no event of this topic. */
+  /** @throws BadEvent with a code of REASONS when `json` is not an event of this topic. */
   read(json: unknown): ReadEvent;
-  /** The key `json` is sent under. @throws BadEvent as `read`. */
+  /** The key of the record for `json`. @throws BadEvent as `read`. */
   keyOf(json: unknown): string;
-  /** What `json` does to the graph. @throws BadEvent as `read`. */
+  /** The changes of `json` to the graph. @throws BadEvent as `read`. */
   changesOf(json: unknown): readonly GraphChange[];
   /**
-   * Tells it from an edited one of its name: the text of its functions, and its schema as JSON Schema. What a function
-   * takes from around it isn't seen.
+   * A text that changes when the definition is edited: the source of its functions, and its schema as JSON Schema. Values
+   * that a function takes from its scope are not included.
    */
   definition(): string;
 }
 
-/** What a person says of a topic; `schema` decides the type of `event`. */
+/** The definition of a topic; `schema` decides the type of `event`. */
 export interface TopicDefinition<Event> {
   readonly name: string;
   /** A zod schema; build ids with `idField`, times with `instantField`, actions with `actionField`. */
   readonly schema: z.ZodType<Event>;
   readonly key: (event: Event) => string;
   readonly changes: (event: Event) => readonly GraphChange[];
-  /** 4 unless said. */
+  /** Default: 4. */
   readonly partitions?: number;
-  /** A week unless said. */
+  /** Default: a week. */
   readonly retentionMs?: number;
 }
 
 const WEEK_MS = 7 * 24 * 3_600_000;
-/** What Kafka takes as a topic's name; the prefix needs some of its 249 characters. */
+/** Topic names that Kafka accepts; the prefix needs some of Kafka's 249 characters. */
 const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,200}$/;
 
 /**
  * Makes an event topic.
- * @throws UsageError when Kafka could not hold a topic of that name.
+ * @throws UsageError when Kafka does not accept the name.
  */
 export function defineTopic<Event>(definition: TopicDefinition<Event>): EventTopic {
   const { name, schema, key, changes } = definition;
@@ -79,13 +79,17 @@ export function defineTopic<Event>(definition: TopicDefinition<Event>): EventTop
     changesOf: (json) => changesOf(parse(json)),
     definition: () =>
       JSON.stringify([
-        ...[name, definition.partitions, definition.retentionMs, String(key), String(changes)],
+        name,
+        definition.partitions,
+        definition.retentionMs,
+        String(key),
+        String(changes),
         z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }),
       ]),
   };
 }
 
-/** A topic's own code that throws spoils this record, never the stream. */
+/** Runs code of the topic's definition. If the code throws, this record is rejected, and the stream goes on. */
 function guarded<T>(name: string, work: () => T): T {
   try {
     return work();
@@ -100,7 +104,7 @@ function guarded<T>(name: string, work: () => T): T {
   }
 }
 
-/** Keeps out what the store could not hold, should a topic be defined without `idField` and `instantField`. */
+/** Rejects changes that the store can't hold, from topics defined without `idField` and `instantField`. */
 function checkChange(name: string, change: GraphChange): void {
   const fits =
     Number.isSafeInteger(change.at) &&
@@ -109,20 +113,20 @@ function checkChange(name: string, change: GraphChange): void {
   if (!fits) {
     throw badEvent(
       'mapping-failed',
-      `topic ${name} made an edge without a whole positive time or with an id of 0 or over ${MAX_ID_BYTES} bytes or with a line break; use idField and instantField`,
+      `topic ${name} made a change whose time is not a positive integer, or whose id is empty, over ${MAX_ID_BYTES} bytes, or has a line break; use idField and instantField`,
     );
   }
 }
 
 function hasId(key: EntityKey): boolean {
   const start = key.indexOf(':') + 1;
-  // A line break would let the parts of an edge's name run into one another.
+  // A line break separates the parts of an edge's name.
   if (start < 2 || start === key.length || key.includes('\n')) return false;
   const units = key.length - start;
   return units * 3 <= MAX_ID_BYTES || Buffer.byteLength(key.slice(start)) <= MAX_ID_BYTES;
 }
 
-/** The issue that comes first in the order of REASONS, as an error; the field is named, the value shown. */
+/** The issue that is first in the order of REASONS, as an error that names the field and shows the value. */
 function worstOf(error: z.ZodError, json: unknown): BadEvent {
   let worst: { reason: Reason; message: string } | undefined;
   for (const issue of error.issues) {

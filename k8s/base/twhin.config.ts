@@ -4,6 +4,6 @@
  */
 export default {
   topicPrefix: 'twhin.',
-  // The table stops growing here, with a message of its own, rather than in the memory limit, with a kill.
+  // At this limit the process ends with a clear message; without it the pod would be killed at the memory limit.
   limits: { maxEntities: 1_000_000, stopMs: 30_000 },
 };

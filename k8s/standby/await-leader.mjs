@@ -1,11 +1,11 @@
-// node await-leader.mjs URL SECONDS: returns once URL answers 200, or after SECONDS whatever it answers. Never fails: a
-// standby whose leader is lost must start all the same.
+// node await-leader.mjs URL SECONDS: ends once URL answers 200, or after SECONDS. Never fails, because a standby must also
+// start when its leader is lost.
 const [url, seconds] = process.argv.slice(2);
 const LOOK_EVERY_MS = 1_000;
 const ANSWER_MS = 3_000;
 const deadline = Date.now() + Number(seconds) * 1_000;
 
-// As process 1 it would not hear of it otherwise.
+// Without a handler, process 1 of a container ignores these signals.
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(1));
 
 console.log(`waiting up to ${seconds} s for ${url}`);

@@ -3,12 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FatalError, RetryableError, reasonOf } from '../errors.ts';
 
 const WAIT_MS = 10_000;
-/** A lock file whose holder died before it wrote its number into it. */
+/** Age at which a lock file without a process number counts as left by a process that died while writing it. */
 const BLANK_MS = 1000;
-/** Locks that this process holds now. */
+/** Locks that this process holds. */
 const held = new Set<string>();
 
-/** Runs `work` while no other process does so under the same path. A lock left by a dead process is taken over. */
+/** Runs `work` under a lock that other processes respect. path: of the lock file. The lock of a dead process is taken over. */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + WAIT_MS;
   let blankSince: number | undefined;
@@ -33,7 +33,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
   }
 }
 
-/** In a container every process may be number 1: one of this number that does not hold it is another's, from before. */
+/** Whether the holder is dead. In a container every process may be number 1: a lock with our number that we do not hold is old. */
 function isGone(holder: number, path: string): boolean {
   return holder === process.pid ? !held.has(path) : !lives(holder);
 }
@@ -50,7 +50,7 @@ async function take(path: string): Promise<boolean> {
   }
 }
 
-/** Renaming is for one alone; whoever moved a lock taken since puts it back. */
+/** Only one process can rename the file. A process that moved a newer lock by mistake puts the lock back. */
 async function takeOver(path: string, holder: string): Promise<void> {
   const aside = `${path}.${process.pid}`;
   try {
@@ -68,7 +68,7 @@ async function takeOver(path: string, holder: string): Promise<void> {
   }
 }
 
-/** Whether this machine has a process of that number. */
+/** Whether this machine has a process with that number. */
 export function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -5,19 +5,19 @@ import { FatalError, reasonOf } from '../errors.ts';
 import type { Image, ImageBlock } from '../pipeline/loading/image.ts';
 
 /*
- * FORMAT | frame of the head | a frame for each block, in V8's own serialization | END
+ * FORMAT | frame of the head | one frame for each block, in V8's serialization | END
  *
- * A frame: length u32 | crc-32 u32 of what follows | so many bytes. Little-endian. FORMAT has another number whenever a
- * block has other fields or they mean something else. It is written under another name and renamed, but not synced: after
- * a power loss it can be anything.
+ * A frame: length u32 | crc-32 u32 of the bytes | bytes. Little-endian. The number in FORMAT changes whenever a block has
+ * other fields or a field has another meaning. The file is written under another name and renamed, but not synced: after a
+ * power loss its content is undefined.
  */
 const FORMAT = Buffer.from('twhin image 1\n');
 const END = Buffer.from('image ends');
 const PREFIX_BYTES = 8;
-/** A block is some megabytes; what says to be longer than this is not read. */
+/** A block has a few megabytes; a frame with a greater length is damaged and not read. */
 const MAX_FRAME_BYTES = 2 ** 30;
 
-/** An image in a file of its own. */
+/** An image in a file. */
 export function imageFile(path: string): Image {
   return {
     read: async (head) => {
@@ -26,7 +26,7 @@ export function imageFile(path: string): Image {
       try {
         if (await isOf(file, head)) return blocksOf(file, FORMAT.length + PREFIX_BYTES + head.length, path);
       } catch {
-        // One that can't be read is none: the store has all there is.
+        // An unreadable image counts as no image: the store has everything.
       }
       await file.close();
       return undefined;
@@ -41,7 +41,7 @@ export function imageFile(path: string): Image {
         throw error;
       }
     },
-    // Where it can't be removed it stays, of a head that no store has any more.
+    // An image that can't be removed is harmless: no store has its head any more.
     remove: () => rm(path, { force: true }).catch(() => undefined),
   };
 }
@@ -64,7 +64,7 @@ function frame(bytes: Uint8Array): Uint8Array[] {
   return [prefix, bytes];
 }
 
-/** Whether it is a whole image of this format and this head. */
+/** Whether the file is a complete image of this format and this head. */
 async function isOf(file: FileHandle, head: Uint8Array): Promise<boolean> {
   const { size } = await file.stat();
   const start = Buffer.concat([FORMAT, ...frame(head)]);
@@ -75,7 +75,7 @@ async function isOf(file: FileHandle, head: Uint8Array): Promise<boolean> {
   );
 }
 
-/** Each is read while the one before is looked at. Closes the file. */
+/** The blocks; each is read while the caller handles the one before. Closes the file. */
 async function* blocksOf(file: FileHandle, start: number, path: string): AsyncIterable<ImageBlock> {
   try {
     const end = (await file.stat()).size - END.length;
@@ -85,7 +85,7 @@ async function* blocksOf(file: FileHandle, start: number, path: string): AsyncIt
       const bytes = await reading;
       at += PREFIX_BYTES + bytes.length;
       reading = at < end ? readFrame(file, at) : undefined;
-      // Heard when it is waited for; until then it must not count as unheard.
+      // The next round awaits the promise; without this line Node.js reports an unhandled rejection before.
       reading?.catch(() => undefined);
       const block: ImageBlock = deserialize(bytes);
       yield block;

@@ -1,7 +1,7 @@
-/** The share of a second that may be sent at once: whole batches at high rates, single messages at low ones. */
+/** The part of a second's tokens that may be taken at once: whole batches at high rates, single messages at low rates. */
 const BURST_S = 0.1;
 
-/** Holds a stream to a rate: of messages, or of anything else that is counted. */
+/** Limits a stream to a rate of messages, or of anything else that is counted. */
 export class TokenBucket {
   readonly #ratePerS: number;
   readonly #now: () => number;
@@ -19,12 +19,12 @@ export class TokenBucket {
   }
 
   /**
-   * Takes a token for one message, or `amount`; gives how long to wait, in ms, before sending it. The wait is for a
-   * burst's worth of tokens at least, so that a high rate isn't cut into single messages and timers too short to be kept.
+   * Takes `amount` tokens; gives the time to wait before sending, in ms. A wait is at least the time of a whole burst:
+   * at a high rate the waits between single messages would be shorter than a timer can keep.
    */
   take(amount = 1): number {
     const now = this.#now();
-    // A clock set back fills nothing.
+    // A clock that was set back must not remove tokens.
     const elapsedS = Math.max(0, now - this.#filledAt) / 1000;
     this.#tokens = Math.min(this.#burst, this.#tokens + elapsedS * this.#ratePerS);
     this.#filledAt = now;

@@ -2,23 +2,23 @@ import { FatalError } from '../errors.ts';
 import type { Entry } from '../graph/store.ts';
 
 /*
- * A chunk is a run of a store's entries in the order of their keys, one after the other, and then compressed (zstd):
+ * A chunk is a run of a store's entries in the order of their keys, compressed with zstd:
  *
  *     key length u16 | value length u32 | key | value        numbers little-endian
  *
- * Where a chunk ends is for its entries to say, not for where it began: once it holds MIN_CHUNK_BYTES, it ends after
- * the first entry whose key hashes low enough. So a change makes a new chunk of the one it is in, and the rest of the
- * store is cut as it was before.
+ * The end of a chunk depends on its entries, not on its start: once it holds MIN_CHUNK_BYTES, it ends after the first
+ * entry whose key hashes low enough. So a change in the store changes the chunk that holds it, and the other chunks stay
+ * as they are.
  */
 const ENTRY_HEADER_BYTES = 6;
 const MIN_CHUNK_BYTES = 1024 * 1024;
-/** What a chunk holds on average beyond the least: larger ones cost a backup more where little changed. */
+/** Mean size of a chunk beyond the minimum. Larger chunks make a backup after few changes larger. */
 const MEAN_BEYOND_BYTES = 3 * 1024 * 1024;
-/** No chunk is larger, uncompressed; so none needs more than this to be read. */
+/** Largest chunk, uncompressed, and so the memory that a reader needs. */
 export const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
 const MAX_KEY_BYTES = 0xffff;
 
-/** Entries gathered into one chunk. Its bytes are good until the next `add`. */
+/** Gathers entries into a chunk. `bytes` are valid until the next `add`. */
 export class ChunkBuilder {
   entries = 0;
   readonly #bytes = Buffer.allocUnsafe(MAX_CHUNK_BYTES);
@@ -35,15 +35,15 @@ export class ChunkBuilder {
   }
 
   /**
-   * False where there is no room left, and the chunk has to end before the entry.
-   * @throws FatalError when an entry is too large for any chunk.
+   * Adds an entry; false where the chunk has no room for it and must end first.
+   * @throws FatalError when the entry is too large for any chunk.
    */
   add({ key, value }: Entry): boolean {
     const size = ENTRY_HEADER_BYTES + key.length + value.length;
     if (size > MAX_CHUNK_BYTES || key.length > MAX_KEY_BYTES) {
       throw new FatalError(
         'backup-entry',
-        `an entry of ${key.length} + ${value.length} bytes is too large to be backed up; see twhin check`,
+        `an entry of ${key.length} + ${value.length} bytes is too large for a backup; see twhin check`,
       );
     }
     if (this.#size + size > MAX_CHUNK_BYTES) return false;
@@ -54,7 +54,7 @@ export class ChunkBuilder {
     this.#bytes.set(value, at + ENTRY_HEADER_BYTES + key.length);
     this.#size += size;
     this.entries++;
-    // In proportion to the entry's size: chunks are as large whatever they hold.
+    // The probability is proportional to the entry's size, so that the size of chunks does not depend on their content.
     this.#ends = this.#size >= MIN_CHUNK_BYTES && hashOf(key) < (size / MEAN_BEYOND_BYTES) * 2 ** 32;
     return true;
   }
@@ -66,7 +66,7 @@ export class ChunkBuilder {
   }
 }
 
-/** The entries of an uncompressed chunk. @throws FatalError when a length does not fit into what is left. */
+/** The entries of an uncompressed chunk. @throws FatalError when an entry reaches beyond the chunk. */
 export function* entriesOf(bytes: Buffer): Iterable<Entry> {
   let at = 0;
   while (at < bytes.length) {
@@ -84,7 +84,7 @@ export function* entriesOf(bytes: Buffer): Iterable<Entry> {
   }
 }
 
-/** FNV-1a with a last mixing, for its low bits alone know of the last byte. 32 bits. */
+/** 32 bits of FNV-1a, then mixed, since the last byte changes only the low bits of FNV-1a. */
 function hashOf(key: Uint8Array): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ (key[i] ?? 0), 0x01000193);

@@ -1,46 +1,23 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { writeAtomically } from '../adapters/atomic-file.ts';
 import { FatalError, reasonOf } from '../errors.ts';
 
-/** Ends the name of a file that is being written. */
+/** Suffix of a file that is being written. */
 export const UNFINISHED = '.part';
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Writes a file whole or not at all, and so that it is still there after a power loss. */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const aside = `${path}${UNFINISHED}`;
-  try {
-    const file = await open(aside, 'w');
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(aside, path);
-  } catch (error) {
-    await rm(aside, { force: true });
-    throw writeFailure(path, error);
-  }
-}
-
-/** Makes what was renamed into the folder outlast a power loss; nothing where folders can't be synced. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EISDIR' || error.code === 'EPERM') return undefined;
+/** Writes a file atomically. @throws FatalError when the file can't be written. */
+export async function writeFile(path: string, bytes: Uint8Array): Promise<void> {
+  await writeAtomically(path, bytes, `${path}${UNFINISHED}`).catch((error: unknown) => {
     throw writeFailure(path, error);
   });
-  try {
-    await folder?.sync();
-  } finally {
-    await folder?.close();
-  }
 }
 
-/** The file's bytes; undefined where there is none, or one of another size, which is then not read. */
+/** The file's bytes; undefined where there is no file, or (without reading it) a file of another size. */
 export async function readSized(path: string, bytes: number): Promise<Buffer | undefined> {
   try {
     if ((await stat(path)).size !== bytes) return undefined;
@@ -54,8 +31,8 @@ export async function readSized(path: string, bytes: number): Promise<Buffer | u
 export function writeFailure(path: string, error: unknown): FatalError {
   return new FatalError(
     'backup-write',
-    `${path} can't be written: ${reasonOf(error)}. The backup before this one is as it was; ` +
-      'free space or mend the disk and back up again: what was written is not written again.',
+    `${path} can't be written: ${reasonOf(error)}. The previous backup is unchanged; ` +
+      'free space or repair the disk, then back up again: finished files are not written again.',
     { cause: error },
   );
 }

@@ -4,13 +4,14 @@ import { FatalError, reasonOf, UsageError } from '../errors.ts';
 import { UNFINISHED } from './files.ts';
 import { CHUNKS, MANIFEST, readManifest } from './manifest.ts';
 
-/** Held while a graph is being backed up into its folder. */
+/** The lock on a graph's folder during a backup. */
 export const LOCK = 'backup.lock';
+const NOT_OF_A_BACKUP = 'no backup has such a file';
 
 /**
- * Checks that backups of these graphs may be put into `dir`: that it lies apart from the stores, and that nothing is
- * there but backups, each in the folder of its graph's name.
- * @throws UsageError naming what is in the way.
+ * Checks that `dir` can take backups of these graphs: it is outside of the state folder, and holds nothing but backups,
+ * each in a folder with the name of its graph.
+ * @throws UsageError naming the file or folder in the way.
  */
 export async function checkTarget(dir: string, state: string, graphs: readonly string[]): Promise<void> {
   const [target, stores] = [await real(dir), await real(state)];
@@ -28,7 +29,7 @@ export async function checkTarget(dir: string, state: string, graphs: readonly s
   }
 }
 
-/** Names of the graphs that have a backup in `dir`. */
+/** The names of graphs with a backup in `dir`. */
 export async function graphsIn(dir: string): Promise<string[]> {
   const found: string[] = [];
   for (const name of (await namesIn(dir)).sort()) {
@@ -41,20 +42,20 @@ async function checkGraphFolder(folder: string): Promise<void> {
   const ours = (name: string) =>
     name === MANIFEST || name === CHUNKS || name.startsWith(LOCK) || name === `${MANIFEST}${UNFINISHED}`;
   const other = (await namesIn(folder, true)).find((name) => !ours(name));
-  if (other !== undefined) throw foreign(join(folder, other), 'no backup has such a file');
+  if (other !== undefined) throw foreign(join(folder, other), NOT_OF_A_BACKUP);
   const chunk = (name: string) => /^[0-9a-f]{64}(\.part)?$/.test(name);
   const stranger = (await namesIn(join(folder, CHUNKS))).find((name) => !chunk(name));
-  if (stranger !== undefined) throw foreign(join(folder, CHUNKS, stranger), 'no backup has such a file');
+  if (stranger !== undefined) throw foreign(join(folder, CHUNKS, stranger), NOT_OF_A_BACKUP);
 }
 
 function foreign(path: string, reason: string): UsageError {
   return new UsageError(
     'backup-folder',
-    `${path} is in the way: ${reason}. Nothing was touched; choose another folder, or an empty one`,
+    `${path} is in the way: ${reason}. Nothing was changed; choose another folder, or an empty one`,
   );
 }
 
-/** Names in a folder; none where it is not there. strict: a file in its place is refused. */
+/** The names in a folder; none where there is no folder. strict: refuse a file in its place. */
 async function namesIn(folder: string, strict = false): Promise<string[]> {
   try {
     return await readdir(folder);
@@ -67,15 +68,14 @@ async function namesIn(folder: string, strict = false): Promise<string[]> {
   }
 }
 
-/** The path with links followed as far as it exists. */
+/** The absolute path, with links followed in the part that exists. */
 async function real(path: string): Promise<string> {
-  const whole = resolve(path);
+  const absolute = resolve(path);
+  const parent = dirname(absolute);
   try {
-    return await realpath(whole);
+    return await realpath(absolute);
   } catch {
-    // Not there yet: its place is where its parent is.
-    return dirname(whole) === whole
-      ? whole
-      : join(await real(dirname(whole)), relative(dirname(whole), whole));
+    // The path does not exist yet, but its parent may.
+    return parent === absolute ? absolute : join(await real(parent), relative(parent, absolute));
   }
 }

@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { FatalError, reasonOf } from '../errors.ts';
 import { headSchema } from '../graph/head.ts';
 import { MAX_CHUNK_BYTES } from './chunk.ts';
-import { sha256, writeWhole } from './files.ts';
+import { sha256, writeFile } from './files.ts';
 
 /*
  * DIR/<graph>/
- *   manifest.json        what the backup is, and which chunks it is made of; JSON, written last
- *   chunks/<sha-256>     compressed chunks (see chunk.ts), each named by the hash of its file: sha256sum checks one
+ *   manifest.json        describes the backup and lists its chunks; JSON, written last
+ *   chunks/<sha-256>     compressed chunks (see chunk.ts), named by the SHA-256 of the file, so that sha256sum checks them
  *
  * The manifest's own checksum is the SHA-256 of the JSON of all its other fields, in their order, without spaces.
  */
@@ -23,7 +23,7 @@ const size = z.number().int().nonnegative();
 
 const chunkSchema = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 hex digits of a SHA-256'),
-  /** Of the file, compressed. */
+  /** Size of the compressed file. */
   fileBytes: size.max(2 * MAX_CHUNK_BYTES),
   /** Uncompressed. */
   bytes: size.max(MAX_CHUNK_BYTES),
@@ -35,15 +35,14 @@ export type Chunk = z.infer<typeof chunkSchema>;
 const manifestSchema = z.object({
   format: z.literal(FORMAT),
   graph: z.string(),
-  /** Name of the store it was taken of. */
+  /** Name of the store. */
   store: z.string(),
   /** ISO 8601. */
   at: z.string(),
-  /** Of the model; the model itself is in the head. */
+  /** Fingerprint of the model; the model itself is in the head. */
   fingerprint: z.string(),
-  /** Settings the store is trained with beside the configuration's own, `key=value` each. */
+  /** Settings that override the configuration, `key=value` each. */
   set: z.array(z.string()),
-  /** What the store stood at. */
   head: headSchema,
   entries: size,
   bytes: size,
@@ -55,12 +54,12 @@ export type Manifest = z.infer<typeof manifestSchema>;
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   const checksum = sha256(Buffer.from(JSON.stringify(manifest)));
-  await writeWhole(join(folder, MANIFEST), Buffer.from(`${JSON.stringify({ ...manifest, checksum })}\n`));
+  await writeFile(join(folder, MANIFEST), Buffer.from(`${JSON.stringify({ ...manifest, checksum })}\n`));
 }
 
 /**
- * The manifest of a graph's backup; undefined where there is none.
- * @throws FatalError when it was changed, or is of another format or graph.
+ * The manifest of a graph's backup; undefined where there is no backup.
+ * @throws FatalError when the manifest was changed, or is of another format or graph.
  */
 export async function readManifest(folder: string, graph: string): Promise<Manifest | undefined> {
   const path = join(folder, MANIFEST);
@@ -69,15 +68,15 @@ export async function readManifest(folder: string, graph: string): Promise<Manif
   const { checksum, ...rest } = z.record(z.string(), z.unknown()).catch({}).parse(json);
   const { format, graph: named } = rest;
   if (typeof format !== 'number' || typeof named !== 'string')
-    throw damaged(path, 'it is no manifest of a backup');
+    throw damaged(path, 'it is not a manifest of a backup');
   if (format !== FORMAT) {
     throw new FatalError(
       'backup-format',
-      `${path} is of format ${format}, and this version reads format ${FORMAT}; restore it with the version that wrote it`,
+      `${path} has format ${format}, and this version reads format ${FORMAT}; restore with the version that wrote the backup`,
     );
   }
   if (checksum !== sha256(Buffer.from(JSON.stringify(rest))))
-    throw damaged(path, 'its checksum does not fit');
+    throw damaged(path, 'its checksum does not match');
   const parsed = manifestSchema.safeParse(rest);
   if (!parsed.success) throw damaged(path, z.prettifyError(parsed.error));
   const manifest = parsed.data;

@@ -10,9 +10,9 @@ import { CHUNKS, type Chunk, type Manifest } from './manifest.ts';
 const decompress = promisify(zstdDecompress);
 
 /**
- * Every entry of a backup, in the order of keys, a chunk at a time. Each chunk is checked against the manifest before
- * any of its entries is given: its file's size and hash, its own size, its entries, and that keys rise throughout.
- * @throws FatalError naming the file that is not what the manifest says.
+ * Every entry of a backup, in the order of keys, a chunk at a time. Each chunk is checked before its entries are given:
+ * size and hash of the file, size and number of entries, and that keys ascend throughout.
+ * @throws FatalError naming the file that is not as in the manifest.
  */
 export async function* readBackup(folder: string, manifest: Manifest): AsyncIterable<Entry[]> {
   let last: Uint8Array | undefined;
@@ -21,7 +21,7 @@ export async function* readBackup(folder: string, manifest: Manifest): AsyncIter
     const path = join(folder, CHUNKS, chunk.sha256);
     const entries = await readChunk(path, chunk);
     for (const { key } of entries) {
-      if (last !== undefined && Buffer.compare(last, key) >= 0) throw damaged(path, 'its keys do not rise');
+      if (last !== undefined && Buffer.compare(last, key) >= 0) throw damaged(path, 'its keys do not ascend');
       last = key;
     }
     count += entries.length;
@@ -33,9 +33,8 @@ export async function* readBackup(folder: string, manifest: Manifest): AsyncIter
 
 async function readChunk(path: string, chunk: Chunk): Promise<Entry[]> {
   const packed = await readSized(path, chunk.fileBytes);
-  if (packed === undefined)
-    throw damaged(path, `it is missing or has not the ${chunk.fileBytes} bytes it should`);
-  if (sha256(packed) !== chunk.sha256) throw damaged(path, 'its bytes are not those its name says');
+  if (packed === undefined) throw damaged(path, `it is missing, or its size is not ${chunk.fileBytes} bytes`);
+  if (sha256(packed) !== chunk.sha256) throw damaged(path, 'its SHA-256 is not its name');
   let bytes: Buffer;
   let entries: Entry[];
   try {

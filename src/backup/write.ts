@@ -2,33 +2,34 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
+import { syncFolder } from '../adapters/atomic-file.ts';
 import { FatalError } from '../errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type Head } from '../graph/head.ts';
 import type { Layout } from '../graph/layout.ts';
 import type { Entry } from '../graph/store.ts';
 import { ChunkBuilder } from './chunk.ts';
-import { readSized, sha256, syncFolder, writeFailure, writeWhole } from './files.ts';
+import { readSized, sha256, writeFailure, writeFile } from './files.ts';
 import { CHUNKS, type Chunk, FORMAT, type Manifest, writeManifest } from './manifest.ts';
 
 const compress = promisify(zstdCompress);
-/** Level 1: vectors hardly shrink whatever the level, and edges shrink as much as with the next ones. */
+/** Level 1: at higher levels vectors hardly shrink, and edges shrink no more. */
 const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
-/** What a backup came to. */
+/** The result of a backup. */
 export interface Backup {
   readonly manifest: Manifest;
-  /** Chunks that were not there, and the bytes of their files. */
+  /** New chunks, and the bytes of their files. */
   readonly written: { readonly chunks: number; readonly bytes: number };
-  /** Chunks no longer named, and files left by backups that did not end. */
+  /** Deleted files: chunks no longer in the manifest, and files of interrupted backups. */
   readonly removed: number;
 }
 
 /**
- * Backs a store up into a folder of its graph's own, beside chunks of earlier backups. Until it is done the manifest
- * that was there is good; ended early, what was written is found again by the next one.
- * store: a view that nobody writes to. at: ISO 8601. onProgress: entries read so far.
- * @throws FatalError when the store is not what its head says, or the folder can't be written.
+ * Backs up a store into the graph's own folder, beside chunks of earlier backups. The previous manifest is valid until the
+ * new one is written. After an interruption, the next backup uses the chunks already written.
+ * store: a view that does not change. at: ISO 8601. onProgress: entries read so far.
+ * @throws FatalError when the store does not match its head, or the folder can't be written.
  */
 export async function writeBackup(
   folder: string,
@@ -38,7 +39,7 @@ export async function writeBackup(
 ): Promise<Backup> {
   const head = await store.head();
   if (head === undefined) {
-    throw new FatalError('backup-empty', 'the store has no commit yet, so there is nothing to back up');
+    throw new FatalError('backup-empty', 'the store has no commit yet: there is nothing to back up');
   }
   const chunksFolder = join(folder, CHUNKS);
   await mkdir(chunksFolder, { recursive: true }).catch((error: unknown) => {
@@ -81,11 +82,11 @@ export async function writeBackup(
   if (differing.length > 0) {
     throw new FatalError(
       'backup-inconsistent',
-      `the store is not what its head says: ${differing.join('; ')}. It was not backed up, for it could not be ` +
+      `the store does not match its head: ${differing.join('; ')}. It was not backed up, since it could not be ` +
         'restored; see twhin check',
     );
   }
-  await syncFolder(chunksFolder);
+  await sync(chunksFolder);
   const manifest: Manifest = {
     format: FORMAT,
     graph: head.graph,
@@ -99,19 +100,25 @@ export async function writeBackup(
     chunks,
   };
   await writeManifest(folder, manifest);
-  await syncFolder(folder);
+  await sync(folder);
   return { manifest, written, removed: await removeOthers(chunksFolder, chunks) };
 }
 
-/** Writes a chunk unless it is there as it should be. Gives whether it wrote. */
+async function sync(folder: string): Promise<void> {
+  await syncFolder(folder).catch((error: unknown) => {
+    throw writeFailure(folder, error);
+  });
+}
+
+/** Writes a chunk unless an intact one is there. Returns whether it was written. */
 async function writeMissing(path: string, packed: Buffer): Promise<boolean> {
   const there = await readSized(path, packed.length);
   if (there?.equals(packed)) return false;
-  await writeWhole(path, packed);
+  await writeFile(path, packed);
   return true;
 }
 
-/** Removes chunks that the manifest does not name. */
+/** Deletes files that are not chunks of the manifest. */
 async function removeOthers(folder: string, chunks: readonly Chunk[]): Promise<number> {
   const named = new Set(chunks.map(({ sha256: name }) => name));
   const others = (await readdir(folder)).filter((name) => !named.has(name));
@@ -119,7 +126,7 @@ async function removeOthers(folder: string, chunks: readonly Chunk[]): Promise<n
   return others.length;
 }
 
-/** Counts what goes by in a pass over all entries: enough to see that it is what the head says. */
+/** Counts all entries of a store, to compare them with its head. */
 class Census {
   readonly #layout: Layout;
   readonly #entities: number[];
@@ -141,11 +148,11 @@ class Census {
       this.#outboxParts++;
       this.#outbox += this.#layout.decodeNames(value).length;
     }
-    // The relation follows the first entity: see the layout. A removed edge is not counted.
+    // The relation follows the first entity (see the layout). Removed edges are not counted.
     else if (key[0] === edges[0] && value[8] === 0) this.#count(this.#edges, key[4 + (key[2] ?? 0)]);
   }
 
-  /** Where the head counts otherwise, a phrase each. */
+  /** The differences from the head's counts, a phrase each. */
   differences(head: Head): string[] {
     const of = (what: string, there: number, counted: number) =>
       there === counted ? [] : [`${there} ${what}, the head counts ${counted}`];
@@ -156,7 +163,7 @@ class Census {
       ...this.#layout.relations.flatMap(({ name }, i) =>
         of(`live ${name} edges`, this.#edges[i] ?? 0, head.edges[name] ?? 0),
       ),
-      // There may be more: see the check.
+      // More than the head counts is right: see the check.
       ...of('vectors to publish', Math.min(this.#outbox, head.outbox), head.outbox),
       ...of('parts of the outbox', Math.min(this.#outboxParts, head.outboxParts), head.outboxParts),
     ];

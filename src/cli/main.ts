@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { normalizeQuery } from '../../topics/fields.ts';
-import { EVENT_FORMATS } from '../adapters/event-file/formats.ts';
+import { EVENT_FORMATS } from '../adapters/event-file/event-file.ts';
 import { Configuration } from '../config/configuration.ts';
 import { loadConfig } from '../config/load.ts';
 import { type EntityKey, entityKey, idOf, parseEntityKey, typeOf } from '../graph/entity.ts';

@@ -1,19 +1,19 @@
-/** How a graph is, as far as the words at the top of the page need to know. */
+/** The part of a graph's state that the headline depends on. */
 export interface Condition {
   readonly graph: string;
   readonly phase: string;
   readonly ready: boolean;
   readonly reasons: readonly string[];
-  /** For how long it is not ready; 0 where it is. */
+  /** How long the graph has not been ready; 0 when it is ready. */
   readonly unreadyMs: number;
   readonly lag: { readonly records: number; readonly seconds: number | undefined };
   readonly latencyMs: number | undefined;
   readonly outbox: number;
-  /** Of the oldest vector that waits. */
+  /** Age of the oldest waiting vector. */
   readonly outboxAgeMs: number;
-  /** Share of the events of the last minutes that were rejected. */
+  /** Rejected share of the events of the last minutes. */
   readonly rejectedShare: number;
-  /** Of known entities, and the line to beat; undefined where too few edges were ranked to say. */
+  /** Quality of known entities and its baseline; undefined when too few edges were ranked. */
   readonly quality: { readonly mrr: number; readonly popularityMrr: number } | undefined;
   /** In bytes. */
   readonly disk: { readonly free: number; readonly size: number } | undefined;
@@ -28,13 +28,13 @@ export interface Headline {
 
 const OUTBOX_MS = 10_000;
 const LAG_S = 10;
-/** A start takes no longer, unless something is wrong. */
+/** A normal start is shorter. */
 const START_MS = 60_000;
 const REJECTED = 0.02;
-/** A disk has too little left under a hundredth of it, and under a tenth where that is less than so many bytes. */
+/** A disk is nearly full below a hundredth of its size, or below this many bytes and a tenth of its size. */
 const FREE_BYTES = 1024 ** 3;
 
-/** The one line that says whether the vectors can be trusted, the worst of all graphs first. */
+/** The line at the top of the page: the worst problem of all graphs, or that all is well. */
 export function headline(graphs: readonly Condition[]): Headline {
   if (graphs.length === 0) return { level: 'warn', text: 'Starting: no graph is open yet' };
   const lines = graphs.map(ofGraph);
@@ -43,14 +43,15 @@ export function headline(graphs: readonly Condition[]): Headline {
     if (found) return found;
   }
   const slowest = Math.max(...graphs.map(({ latencyMs }) => latencyMs ?? -1));
-  if (slowest < 0) return { level: 'ok', text: 'Healthy: nothing was published yet, nothing waits' };
+  if (slowest < 0) return { level: 'ok', text: 'Healthy: nothing is published yet, nothing waits' };
   return { level: 'ok', text: `Healthy: vectors are ${span(slowest)} behind` };
 }
 
 function ofGraph(condition: Condition): Headline {
   const { graph, phase, reasons, lag, outbox, outboxAgeMs, rejectedShare, quality, disk } = condition;
   const say = (level: Headline['level'], text: string, step?: string): Headline => ({
-    ...{ level, text: `${graph}: ${text}` },
+    level,
+    text: `${graph}: ${text}`,
     ...(step !== undefined && { step }),
   });
   if (phase === 'standby') return say('ok', 'standing by');
@@ -69,7 +70,7 @@ function ofGraph(condition: Condition): Headline {
   if (outbox > 0 && outboxAgeMs > OUTBOX_MS) {
     return say(
       'warn',
-      `vectors wait ${span(outboxAgeMs)} to be acknowledged`,
+      `vectors have waited ${span(outboxAgeMs)} for their acknowledgement`,
       'vectors-could-not-be-published-trying-again',
     );
   }
@@ -82,7 +83,7 @@ function ofGraph(condition: Condition): Headline {
   if (rejectedShare > REJECTED) {
     return say(
       'warn',
-      `${(100 * rejectedShare).toFixed(0)} % of recent events can't be used: see the dead letters`,
+      `${(100 * rejectedShare).toFixed(0)} % of recent events are rejected: see the dead letters`,
     );
   }
   if (quality && quality.mrr < quality.popularityMrr) {

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { type Bracket, bracketOf } from './bracket.ts';
 
-/** What is kept over time of a graph; null where nothing was known. */
+/** The values of a graph that are kept over time. */
 export const CURVES = [
   'latencyP50Ms',
   'latencyP99Ms',
@@ -22,16 +21,16 @@ export const CURVES = [
   'step',
 ] as const;
 export type Curve = (typeof CURVES)[number];
-/** Counts that are compared with others: kept to the last digit, and of a coarse point the last. */
+/** Exact counts: stored with all digits; a coarse point takes the last value instead of the mean. */
 const COUNTS: ReadonlySet<Curve> = new Set<Curve>(['step']);
 
-/** One moment: epoch ms, and a value of each curve that has one. */
+/** The values at one moment, epoch ms. */
 export interface Point {
   readonly at: number;
   readonly values: Readonly<Partial<Record<Curve, number | undefined>>>;
 }
 
-/** Points by column, oldest first: `at[i]` is the time of `curves[name][i]`. */
+/** Points by column, oldest first: `at[i]` is the time of `curves[name][i]`; null for an unknown value. */
 export const columnsSchema = z.object({
   at: z.array(z.number()),
   curves: z.record(z.string(), z.array(z.number().nullable())),
@@ -40,25 +39,25 @@ export type Columns = z.infer<typeof columnsSchema>;
 
 const storedSchema = z.object({
   format: z.literal(1),
-  /** When this graph's process began, the newest last, epoch ms. */
+  /** Starts of the process, the newest last, epoch ms. */
   starts: z.array(z.number()),
   hour: columnsSchema,
   day: columnsSchema,
 });
 
-/** Apart from each other. An hour of fine ones and a day of coarse ones: 2,160 points, whatever the graph's size. */
+/** Distance between points: an hour of fine points and a day of coarse points, 2,160 in all. */
 export const FINE_MS = 5_000;
 const COARSE_MS = 60_000;
 const FINE_POINTS = 720;
 const COARSE_POINTS = 1_440;
 const STARTS = 50;
 
-/** A graph's curves over the last hour and the last day, in bounded memory; as text, to be kept over a restart. */
+/** A graph's curves over the last hour and the last day, in bounded memory, and as text for a file. */
 export class History {
   readonly starts: number[] = [];
   readonly #fine: Point[] = [];
   readonly #coarse: Point[] = [];
-  /** Fine points of the coarse one that is not full yet. */
+  /** Fine points of the next coarse point. */
   #gathering: Point[] = [];
 
   started(at: number): void {
@@ -83,7 +82,7 @@ export class History {
     return columnsOf(this.#coarse);
   }
 
-  /** When the graph came to `step`, as the topic's headers have steps. */
+  /** The two points between which the graph reached `step`, a step as in the headers on the topic. */
   when(step: number): Bracket {
     const fineFrom = this.#fine[0]?.at ?? Number.POSITIVE_INFINITY;
     const points = [...this.#coarse.filter(({ at }) => at < fineFrom), ...this.#fine];
@@ -97,7 +96,7 @@ export class History {
     return JSON.stringify({ format: 1, starts: this.starts, hour: this.hour(), day: this.day() });
   }
 
-  /** @throws where the text is none of `toText`. */
+  /** @throws when the text is not from `toText`. */
   static fromText(text: string): History {
     const { starts, hour, day } = storedSchema.parse(JSON.parse(text));
     const history = new History();
@@ -124,7 +123,7 @@ function meanOf(points: readonly Point[]): Point {
 }
 
 function columnsOf(points: readonly Point[]): Columns {
-  const column = (curve: Curve) => points.map(({ values }) => kept(curve, values[curve]));
+  const column = (curve: Curve) => points.map(({ values }) => rounded(curve, values[curve]));
   return {
     at: points.map(({ at }) => at),
     curves: Object.fromEntries(CURVES.map((curve) => [curve, column(curve)])),
@@ -138,8 +137,32 @@ function pointsOf({ at, curves }: Columns): Point[] {
   }));
 }
 
-/** Four digits are more than a curve shows, and a third of the text. */
-function kept(curve: Curve, value: number | undefined): number | null {
+/** The value with four digits: more than a curve shows, in a third of the text. */
+function rounded(curve: Curve, value: number | undefined): number | null {
   if (value === undefined || !Number.isFinite(value)) return null;
   return COUNTS.has(curve) ? value : Number(value.toPrecision(4));
+}
+
+/** The two points around a moment, epoch ms. Without `from`: before the oldest point; without `to`: after the newest. */
+export interface Bracket {
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/**
+ * The two points between which a graph reached `step`; empty when no point has a step.
+ * points: oldest first. A falling step means another training run; earlier points do not count then.
+ */
+export function bracketOf(
+  step: number,
+  points: readonly { readonly at: number; readonly step: number | undefined }[],
+): Bracket {
+  let next: { readonly at: number; readonly step: number } | undefined;
+  for (const { at, step: reached } of points.toReversed()) {
+    if (reached === undefined) continue;
+    if (next !== undefined && reached > next.step) break;
+    if (reached < step) return next === undefined ? { from: at } : { from: at, to: next.at };
+    next = { at, step: reached };
+  }
+  return next === undefined ? {} : { to: next.at };
 }

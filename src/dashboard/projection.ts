@@ -1,18 +1,18 @@
-/** Rounds of the power iteration; it starts from the axes before, so that few are enough. */
+/** Rounds of the power iteration. A few are enough, because the iteration starts from the previous axes. */
 const ROUNDS = 12;
 
-/** Points in two dimensions, and the axes they lie on. */
+/** Points in two dimensions, and the axes of the projection. */
 export interface Projection {
   /** [n, 2], row-major. */
   readonly points: Float64Array;
-  /** Two of [dim], of length 1 and at right angles. */
+  /** Two orthogonal unit vectors of [dim]. */
   readonly axes: readonly [Float64Array, Float64Array];
 }
 
 /**
- * The two directions in which the vectors differ most (principal components, by power iteration), and where each vector
- * lies on them. vectors: n of [dim]. before: axes of an earlier picture: the new ones begin there, so that the picture
- * moves as the vectors do and does not turn over.
+ * Projects the vectors on their first two principal components, found by power iteration. vectors: n of [dim].
+ * before: axes of the previous picture. The iteration starts there, so that the picture follows the vectors and does
+ * not flip.
  */
 export function project(vectors: readonly Float32Array[], before?: Projection['axes']): Projection {
   const dim = vectors[0]?.length ?? 0;
@@ -27,14 +27,14 @@ export function project(vectors: readonly Float32Array[], before?: Projection['a
   return { points, axes: [first, second] };
 }
 
-/** across: a direction that the component must be at right angles to. */
+/** across: a direction that the component must be orthogonal to. */
 function component(
   vectors: readonly Float32Array[],
   mean: Float64Array,
   start: Float64Array,
   across: Float64Array | undefined,
 ): Float64Array {
-  let axis = upright(Float64Array.from(start), across);
+  let axis = orthogonal(Float64Array.from(start), across);
   for (let round = 0; round < ROUNDS; round++) {
     const next = new Float64Array(axis.length);
     for (const vector of vectors) {
@@ -42,13 +42,13 @@ function component(
       for (let k = 0; k < next.length; k++) next[k]! += length * (vector[k]! - mean[k]!);
     }
     if (norm(next) < 1e-12) break;
-    axis = upright(next, across);
+    axis = orthogonal(next, across);
   }
   return axis;
 }
 
-/** At right angles to `across`, of length 1. */
-function upright(axis: Float64Array, across: Float64Array | undefined): Float64Array {
+/** The part of `axis` that is orthogonal to `across`, scaled to length 1. */
+function orthogonal(axis: Float64Array, across: Float64Array | undefined): Float64Array {
   if (across !== undefined) {
     let shared = 0;
     for (let k = 0; k < axis.length; k++) shared += axis[k]! * across[k]!;
@@ -58,7 +58,7 @@ function upright(axis: Float64Array, across: Float64Array | undefined): Float64A
   return length === 0 ? axis : axis.map((value) => value / length);
 }
 
-/** A direction that no picture is likely to be at right angles to. */
+/** A start direction that is unlikely to be orthogonal to a component. */
 function slanted(dim: number, which: number): Float64Array {
   return Float64Array.from({ length: dim }, (_, k) => Math.cos(1 + which + k * (1 + which)));
 }

@@ -2,13 +2,13 @@ import { ShapeError } from '../errors.ts';
 import type { Chunk } from '../model/kernel.ts';
 import type { Table } from '../model/table.ts';
 
-/** Most edges and candidates a side that a kernel's chunk holds. */
+/** The most edges, and candidates per side, that a chunk holds. */
 export interface ChunkSize {
   readonly maxEdges: number;
   readonly maxCandidates: number;
 }
 
-/** Where a chunk's arrays come from: typed arrays of `length`, zeroed. */
+/** The source of a chunk's arrays: typed arrays of `length` zeros. */
 export interface ChunkArrays {
   ints(name: ChunkIntArray, length: number): Int32Array;
   floats(name: ChunkFloatArray, length: number): Float32Array;
@@ -19,14 +19,14 @@ export type ChunkIntArray = 'lhs' | 'relation' | 'rhs' | 'lhsCandidates' | 'rhsC
 export type ChunkFloatArray = 'edgeWeights';
 export type ChunkByteArray = 'lhsMask' | 'rhsMask';
 
-/** Arrays on the heap, for a kernel that has no memory of its own. */
+/** Arrays on the heap, for a kernel without its own memory. */
 export const OWN_ARRAYS: ChunkArrays = {
   ints: (_name, length) => new Int32Array(length),
   floats: (_name, length) => new Float32Array(length),
   bytes: (_name, length) => new Uint8Array(length),
 };
 
-/** An empty chunk on the arrays of `from`. */
+/** An empty chunk, with arrays of `from`. */
 export function createChunk({ maxEdges, maxCandidates }: ChunkSize, from: ChunkArrays): Chunk {
   return {
     maxEdges,
@@ -46,9 +46,9 @@ export function createChunk({ maxEdges, maxCandidates }: ChunkSize, from: ChunkA
 }
 
 /**
- * Refuses a chunk that would read or write outside the table: the compiled kernel has no bounds of its own. Gives the
- * first row that may be an entity's: those before it are relations'.
- * @throws ShapeError naming the count or row and what it had to be.
+ * Refuses a chunk that would read or write outside the table, since the compiled kernel does not check bounds. Returns
+ * the first row that can belong to an entity; the rows below it belong to relations.
+ * @throws ShapeError with the count or row, and the expected range.
  */
 export function checkChunk(chunk: Chunk, table: Table): number {
   checkCount('edges', chunk.edges, chunk.maxEdges);
@@ -69,8 +69,8 @@ export function checkChunk(chunk: Chunk, table: Table): number {
 }
 
 /**
- * Refuses to score outside the table, or into too short an array.
- * @throws ShapeError naming the row or the length and what it had to be.
+ * Refuses to score rows outside the table, or into an array that is too short.
+ * @throws ShapeError with the row or the length, and what was expected.
  */
 export function checkScored(
   table: Table,
@@ -86,10 +86,7 @@ export function checkScored(
   checkRows('candidates', candidates, candidates.length, 0, table.rows);
 }
 
-/**
- * Refuses `rows` unless the first `count` are in [first, end).
- * @throws ShapeError naming the row and what it had to be.
- */
+/** @throws ShapeError unless the first `count` of `rows` are in [first, end). */
 function checkRows(name: string, rows: Int32Array, count: number, first: number, end: number): void {
   for (let i = 0; i < count; i++) {
     const row = rows[i]!;
@@ -105,20 +102,20 @@ function checkCount(name: string, count: number, most: number): void {
   }
 }
 
-/** One direction of training: anchors stand on one side, positives and candidates on the other. */
+/** One direction of training: anchors on one side, positives and candidates on the other. */
 export interface Side {
   /** [maxEdges] rows; the chunk's first `edges` count. */
   readonly anchors: Int32Array;
-  /** Relation row of relation r is 2r + this. */
+  /** The relation row of relation r is 2r + `reverse`. */
   readonly reverse: 0 | 1;
   readonly positives: Int32Array;
   /** [count] rows. */
   readonly candidates: Int32Array;
-  /** [edges, maxCandidates]: 1 where the candidate is no negative. */
+  /** [edges, maxCandidates]: 1 where the candidate is not a negative. */
   readonly mask: Uint8Array;
 }
 
-/** Both directions of a chunk: lhs with the forward relation first. */
+/** Both directions of a chunk; the first has lhs as anchors and forward relation rows. */
 export function sidesOf(chunk: Chunk): readonly [Side, Side] {
   const { lhs, rhs, lhsCount, lhsCandidates, lhsMask, rhsCount, rhsCandidates, rhsMask } = chunk;
   return [

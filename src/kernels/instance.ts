@@ -16,7 +16,7 @@ const LOSS_CONSTANTS: Record<LossName, string> = {
   margin: 'MARGIN',
 };
 
-/** The two builds of one source, by the file each is in. */
+/** The files of the two builds. */
 const BUILDS = {
   'wasm-plain': new URL('./kernel-plain.wasm', import.meta.url),
   'wasm-relaxed': new URL('./kernel-relaxed.wasm', import.meta.url),
@@ -24,7 +24,7 @@ const BUILDS = {
 
 export type WasmBuild = keyof typeof BUILDS;
 
-/** Where the rows of a table lie; see `model/table.ts`. */
+/** The place of a table's rows in memory; see `model/table.ts`. */
 export interface TablePlace {
   readonly memory: WebAssembly.Memory;
   readonly base: number;
@@ -32,15 +32,15 @@ export interface TablePlace {
   readonly paddedDim: number;
 }
 
-/** What of the compiled kernel is called: see `assembly/index.ts`. */
+/** The functions of the compiled kernel; see `assembly/index.ts`. */
 export interface Instance {
   readonly step: Exported;
   readonly scores: Exported;
 }
 
 /**
- * An instance of the compiled kernel on a table's memory, in any thread. It works in its own workspace; several on one
- * table share nothing but the rows.
+ * An instance of the compiled kernel on a table's memory, in any thread. Each instance has its own workspace; instances on
+ * one table share only the rows.
  */
 export function instantiate(
   build: WasmBuild,
@@ -72,7 +72,7 @@ type Exports = Readonly<Record<string, unknown>>;
 
 const compiled: Partial<Record<WasmBuild, WebAssembly.Module>> = {};
 
-/** The module, compiled once a thread. */
+/** The module, compiled once per thread. */
 function compiledKernel(build: WasmBuild): WebAssembly.Module {
   compiled[build] ??= new WebAssembly.Module(readFileSync(BUILDS[build]));
   return compiled[build];

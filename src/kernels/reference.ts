@@ -15,8 +15,8 @@ import {
 } from './chunk.ts';
 
 /**
- * The kernel in plain TypeScript and float64: slow, clear, and what every other kernel is compared with. Only what
- * is written back is rounded to the table's float32.
+ * The kernel in plain TypeScript and float64: slow and clear, the oracle of every other kernel. Only the table's rows are
+ * rounded to float32.
  */
 export class ReferenceKernel implements Kernel {
   readonly name = 'reference';
@@ -42,7 +42,7 @@ export class ReferenceKernel implements Kernel {
     for (const side of sidesOf(chunk)) {
       for (let i = 0; i < chunk.edges; i++) losses[i]! += this.#addAnchor(side, i, gradients);
     }
-    // Only now does any row move: all gradients are of the values before the step.
+    // Rows move only now, since all gradients are taken at the values before the step.
     for (const [row, gradient] of gradients) this.#updater.update(row, gradient, row >= firstEntity);
     this.losses.set(losses);
     return losses.reduce((sum, loss) => sum + loss, 0);
@@ -57,7 +57,7 @@ export class ReferenceKernel implements Kernel {
     });
   }
 
-  /** Adds what edge `i` contributes on one side to the gradients, by row, and returns its loss there. */
+  /** Adds the gradients of edge `i` on one side, by row, and returns its loss on that side. */
   #addAnchor(side: Side, i: number, gradients: Map<number, Float64Array>): number {
     const { scorer: scorerName, loss: lossName, beta } = this.#settings;
     const scorer = SCORERS[scorerName];

@@ -9,11 +9,10 @@ import { loadTensorFlow } from './tfjs/tensorflow.ts';
 import { WasmKernel } from './wasm.ts';
 
 /**
- * A kernel on a table; `wasm` is the faster build that this machine runs. For a compiled one, the table must have been
- * made with `workspaceBytes` of at least `workspaceBytes(settings, maxEdges, maxCandidates)`.
- * folders: where TensorFlow.js is looked for, should it be the kernel.
- * @throws UsageError naming every setting out of range, or that TensorFlow.js is not installed.
- * @throws FatalError when the table keeps too little room.
+ * Makes a kernel on a table. For a compiled kernel, the table must have been made with `workspaceBytes` of at least
+ * `workspaceBytes(settings, maxEdges, maxCandidates)`. folders: where to look for TensorFlow.js.
+ * @throws UsageError naming every setting out of range, or when TensorFlow.js is not installed.
+ * @throws FatalError when the table has too little room for the workspace.
  */
 export function createKernel(
   choice: KernelChoice,
@@ -34,13 +33,13 @@ export function createKernel(
   }
 }
 
-/** The kernel that a choice is on this machine. */
+/** The kernel that a choice means on this machine. */
 export function kernelHere(choice: KernelChoice): KernelName {
   if (choice !== 'wasm') return choice;
   return simdLevel() === 'relaxed' ? 'wasm-relaxed' : 'wasm-plain';
 }
 
-/** The kernel to take for a choice where the same events must give the same bytes on every machine. */
+/** The kernel for a choice where the same events must give the same bytes on every machine. */
 export function reproducible(choice: KernelChoice): KernelName {
   return choice === 'reference' ? 'reference' : 'wasm-plain';
 }
@@ -66,10 +65,10 @@ function checkSettings(table: Table, settings: ModelSettings, { maxEdges, maxCan
   if (problems.length > 0) throw new UsageError('kernel-settings', problems.join('\n'));
 }
 
-/** What the machine's WebAssembly can do. `wasm-plain` needs `simd128`, `wasm-relaxed` needs `relaxed`. */
+/** SIMD support of the machine. `wasm-plain` needs `simd128`, `wasm-relaxed` needs `relaxed`. */
 export type SimdLevel = 'none' | 'simd128' | 'relaxed';
 
-/** Asks V8 by validating the smallest module that uses each. */
+/** Tests the machine by validating the smallest module with each instruction. */
 export function simdLevel(): SimdLevel {
   if (!WebAssembly.validate(moduleOf(I8X16_SPLAT))) return 'none';
   return WebAssembly.validate(moduleOf(RELAXED_SWIZZLE)) ? 'relaxed' : 'simd128';
@@ -80,7 +79,7 @@ const I8X16_SPLAT = [0x41, 0x00, 0xfd, 0x0f, 0xfd, 0x62];
 /** i32.const 1, i8x16.splat, i32.const 2, i8x16.splat, i8x16.relaxed_swizzle */
 const RELAXED_SWIZZLE = [0x41, 0x01, 0xfd, 0x0f, 0x41, 0x02, 0xfd, 0x0f, 0xfd, 0x80, 0x02];
 
-/** A module of one function `() → v128` with this code: header, type, function and code section. */
+/** A module with one function `() → v128` of this code: header, type, function and code section. */
 function moduleOf(code: readonly number[]): Uint8Array {
   const body = [0x00, ...code, 0x0b];
   return Uint8Array.of(

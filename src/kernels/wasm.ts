@@ -7,8 +7,8 @@ import { chunkIn, layOut } from './workspace.ts';
 
 /**
  * The compiled kernel (`assembly/`, SIMD in float32) on the table's own memory. Its workspace lies below the table's
- * rows; nothing is allocated in a step. The same chunks in the same order give the same bytes: those of the plain
- * build on every machine, those of the relaxed one, which may round a multiply-add once or twice, on this machine.
+ * rows; a step allocates nothing. The same chunks in the same order give the same bytes: from the plain build on every
+ * machine, from the relaxed build (which may fuse a multiply-add) on the same machine.
  */
 export class WasmKernel implements Kernel {
   readonly name: WasmBuild;
@@ -19,7 +19,7 @@ export class WasmKernel implements Kernel {
   readonly #scoredRows: Int32Array;
   readonly #scoredValues: Float32Array;
 
-  /** @throws FatalError when the table keeps too little room below its rows. */
+  /** @throws FatalError when the table has too little room below its rows. */
   constructor(build: WasmBuild, table: Table, settings: ModelSettings, size: ChunkSize) {
     this.name = build;
     this.#table = table;

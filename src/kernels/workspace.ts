@@ -4,71 +4,23 @@ import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 import { type ChunkSize, createChunk } from './chunk.ts';
 
-/** The compiler puts constants from 1,024 on. */
+/** Below this, from 1,024 on, the compiler puts its constants. */
 const START = 2048;
 /** Blocks start on cache lines. */
 const ALIGNMENT = 64;
 const FLOAT_BYTES = 4;
-/** Rows of a block are this much longer than their content, which keeps the stride off a power of two. */
+/** Rows of a block are this much longer than their content, so that their stride is not a power of two. */
 const ROW_SPARE_FLOATS = 16;
 
-/** Byte addresses of the kernel's blocks by name, and the strides that go with them; see `assembly/layout.ts`. */
-export type Workspace = Readonly<Record<(typeof BLOCKS)[number] | (typeof SIZES)[number], number>> & {
-  /** Bytes from 0 to the end of the last block. */
-  readonly bytes: number;
-};
-
-const SIZES = [
-  'blockRowBytes',
-  'anchorGradientsBytes',
-  'candidateGradientsBytes',
-  'weightRowBytes',
-  'edgeRowBytes',
-  'slotMask',
-  'maxCandidates',
-] as const;
-
-const BLOCKS = [
-  'lhs',
-  'relation',
-  'rhs',
-  'edgeWeights',
-  'lhsCandidates',
-  'rhsCandidates',
-  'lhsMask',
-  'rhsMask',
-  'losses',
-  'anchors',
-  'positives',
-  'candidates',
-  'anchorGradients',
-  'candidateGradients',
-  'positiveWeights',
-  'gradients',
-  'gradientRows',
-  'gradientAddresses',
-  'slotRows',
-  'slotNumbers',
-  'anchorsTransposed',
-  'candidatesTransposed',
-  'weights',
-  'weightsTransposed',
-  'candidateNorms',
-  'distances',
-  'candidatePulls',
-  'scoredRows',
-  'scoredValues',
-] as const;
-
 /**
- * Workspaces of each thread beside the first. While it steps on the chunk of one, the others are filled ahead: so many that
- * it has something to do until the first thread, which fills all, is through with a step of its own.
+ * Workspaces of each thread beside the first. While the thread steps on the chunk of one, the others are filled ahead:
+ * enough to keep it busy while the first thread, which fills all of them, does a step of its own.
  */
 export const WORKSPACES_BESIDE = 3;
 
 /**
- * Bytes to keep free below a table's rows, `workspaceBytes` of its constructor, for a wasm kernel with chunks of at
- * most this many edges and candidates a side; more where several threads are to step on the table.
+ * Bytes to keep free below a table's rows (`workspaceBytes` of its constructor) for a wasm kernel with chunks of at most
+ * this many edges and candidates per side, stepped on by this many threads.
  */
 export function workspaceBytes(
   settings: Pick<ModelSettings, 'dim'>,
@@ -79,15 +31,22 @@ export function workspaceBytes(
   return layOut(settings.dim, { maxEdges, maxCandidates }, WORKSPACES_BESIDE * (threads - 1)).bytes;
 }
 
+/** The byte addresses of a workspace's blocks by name, and their strides; see `assembly/layout.ts`. */
+export type Workspace = Readonly<ReturnType<typeof blocksFrom>>;
+
 /**
- * Lays a workspace out, one block after the other; number 1 and on lie above number 0:
+ * Lays out workspace `number`, one block after the other; workspaces 1, 2, … lie above workspace 0:
  *
  *     | free | chunk: rows, candidates, masks | losses | vectors and gradients by edge, by candidate, by distinct row |
- *     | anchors and candidates on their side | [edges, candidates] scores and weights, and on their side | … by candidate |
+ *     | anchors, candidates, transposed | [edges, candidates] scores and weights, plain and transposed | … by candidate |
  *
- * Blocks a matrix product fills are rounded up to its tile of 4 rows by 8 columns.
+ * Blocks filled by a matrix product are rounded up to its tile of 4 rows by 8 columns.
  */
-export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, number = 0): Workspace {
+export function layOut(dim: number, size: ChunkSize, number = 0): Workspace {
+  return blocksFrom(START + number * blocksFrom(0, dim, size).bytes, dim, size);
+}
+
+function blocksFrom(start: number, dim: number, { maxEdges, maxCandidates }: ChunkSize) {
   const floats = roundUp(dim, 8);
   const edges = roundUp(maxEdges, 4);
   const candidates = roundUp(Math.max(maxCandidates, 1), 8);
@@ -96,52 +55,48 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, numb
   const candidateGradientsBytes = candidates * blockRowBytes;
   const weightRowBytes = (candidates + ROW_SPARE_FLOATS) * FLOAT_BYTES;
   const edgeRowBytes = (edges + ROW_SPARE_FLOATS) * FLOAT_BYTES;
-  // lhs, rhs, two relation rows an edge, and the candidates of both sides.
+  // lhs, rhs and two relation rows per edge, and the candidates of both sides.
   const distinctRows = 4 * maxEdges + 2 * maxCandidates;
   const slots = 2 ** Math.ceil(Math.log2(2 * distinctRows + 1));
-  // The mask is read four bytes at a time, up to a whole tile.
+  // The mask is read four bytes at a time, to the end of a tile.
   const maskBytes = maxEdges * maxCandidates + 8;
-  const lengths: Record<(typeof BLOCKS)[number], number> = {
-    lhs: edges * FLOAT_BYTES,
-    relation: edges * FLOAT_BYTES,
-    rhs: edges * FLOAT_BYTES,
-    edgeWeights: edges * FLOAT_BYTES,
-    lhsCandidates: candidates * FLOAT_BYTES,
-    rhsCandidates: candidates * FLOAT_BYTES,
-    lhsMask: maskBytes,
-    rhsMask: maskBytes,
-    losses: edges * FLOAT_BYTES,
-    anchors: edges * blockRowBytes,
-    positives: edges * blockRowBytes,
-    candidates: candidates * blockRowBytes,
-    anchorGradients: 2 * anchorGradientsBytes,
-    candidateGradients: 2 * candidateGradientsBytes,
-    positiveWeights: edges * FLOAT_BYTES,
-    // Of relations, and of positives, which are added to in place.
-    gradients: 4 * maxEdges * blockRowBytes,
-    gradientRows: distinctRows * FLOAT_BYTES,
-    gradientAddresses: distinctRows * FLOAT_BYTES,
-    slotRows: slots * FLOAT_BYTES,
-    slotNumbers: slots * FLOAT_BYTES,
-    anchorsTransposed: floats * edgeRowBytes,
-    candidatesTransposed: floats * weightRowBytes,
-    weights: edges * weightRowBytes,
-    weightsTransposed: candidates * edgeRowBytes,
-    candidateNorms: candidates * FLOAT_BYTES,
-    distances: candidates * FLOAT_BYTES,
-    candidatePulls: candidates * FLOAT_BYTES,
-    scoredRows: candidates * FLOAT_BYTES,
-    scoredValues: candidates * FLOAT_BYTES,
+  let end = start;
+  const block = (bytes: number) => {
+    const address = end;
+    end += roundUp(bytes, ALIGNMENT);
+    return address;
   };
-  const addresses = { ...lengths };
-  const total = BLOCKS.reduce((sum, block) => sum + roundUp(lengths[block], ALIGNMENT), 0);
-  let end = START + number * total;
-  for (const block of BLOCKS) {
-    addresses[block] = end;
-    end += roundUp(lengths[block], ALIGNMENT);
-  }
   return {
-    ...addresses,
+    lhs: block(edges * FLOAT_BYTES),
+    relation: block(edges * FLOAT_BYTES),
+    rhs: block(edges * FLOAT_BYTES),
+    edgeWeights: block(edges * FLOAT_BYTES),
+    lhsCandidates: block(candidates * FLOAT_BYTES),
+    rhsCandidates: block(candidates * FLOAT_BYTES),
+    lhsMask: block(maskBytes),
+    rhsMask: block(maskBytes),
+    losses: block(edges * FLOAT_BYTES),
+    anchors: block(edges * blockRowBytes),
+    positives: block(edges * blockRowBytes),
+    candidates: block(candidates * blockRowBytes),
+    anchorGradients: block(2 * anchorGradientsBytes),
+    candidateGradients: block(2 * candidateGradientsBytes),
+    positiveWeights: block(edges * FLOAT_BYTES),
+    // Rows of relations and positives, whose gradients are summed in place.
+    gradients: block(4 * maxEdges * blockRowBytes),
+    gradientRows: block(distinctRows * FLOAT_BYTES),
+    gradientAddresses: block(distinctRows * FLOAT_BYTES),
+    slotRows: block(slots * FLOAT_BYTES),
+    slotNumbers: block(slots * FLOAT_BYTES),
+    anchorsTransposed: block(floats * edgeRowBytes),
+    candidatesTransposed: block(floats * weightRowBytes),
+    weights: block(edges * weightRowBytes),
+    weightsTransposed: block(candidates * edgeRowBytes),
+    candidateNorms: block(candidates * FLOAT_BYTES),
+    distances: block(candidates * FLOAT_BYTES),
+    candidatePulls: block(candidates * FLOAT_BYTES),
+    scoredRows: block(candidates * FLOAT_BYTES),
+    scoredValues: block(candidates * FLOAT_BYTES),
     blockRowBytes,
     anchorGradientsBytes,
     candidateGradientsBytes,
@@ -149,6 +104,7 @@ export function layOut(dim: number, { maxEdges, maxCandidates }: ChunkSize, numb
     edgeRowBytes,
     slotMask: slots - 1,
     maxCandidates,
+    /** The end of the last block: bytes from address 0. */
     bytes: end,
   };
 }
@@ -157,7 +113,7 @@ function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
-/** @throws FatalError when the table keeps too little room below its rows for the workspace. */
+/** @throws FatalError when the table has too little room below its rows for the workspace. */
 export function needRoom(table: Table, workspace: Workspace, size: ChunkSize): void {
   if (table.base < workspace.bytes) {
     throw new FatalError(
@@ -170,7 +126,7 @@ export function needRoom(table: Table, workspace: Workspace, size: ChunkSize): v
 
 /**
  * The chunk and the losses of a workspace, as views of the table's memory.
- * @throws FatalError when the table keeps too little room for it.
+ * @throws FatalError when the table has too little room for the workspace.
  */
 export function chunkIn(
   table: Table,
@@ -178,7 +134,7 @@ export function chunkIn(
   size: ChunkSize,
 ): Pick<Kernel, 'chunk' | 'losses'> {
   needRoom(table, workspace, size);
-  // A shared memory never moves, so views made now stay good when the table grows.
+  // A shared memory never moves: these views stay valid when the table grows.
   const { buffer } = table.memory;
   return {
     chunk: createChunk(size, {

@@ -21,7 +21,7 @@ export const READY = 'twhin_ready';
 
 /** A mean over recent edges: `known` where both ends were trained before, `new` where an end was not. */
 function quality(name: string, help: string, pick: (quality: Quality) => number): Family {
-  return gauge(name, help, ['relation', 'entities'], ({ progress }) => [
+  return gauges(name, help, ['relation', 'entities'], ({ progress }) => [
     ...ofEntities('known', progress.knownByRelation, pick),
     ...ofEntities('new', progress.freshByRelation, pick),
   ]);
@@ -36,22 +36,22 @@ function ofEntities(
 }
 
 const STREAM: readonly Family[] = [
-  counter('twhin_events_consumed_total', 'Events read, over the life of the store.', [], ({ progress }) =>
-    one(progress.events.consumed),
+  counter(
+    'twhin_events_consumed_total',
+    'Events read, over the life of the store.',
+    ({ progress }) => progress.events.consumed,
   ),
   counter(
     'twhin_events_duplicate_total',
     'Events that changed nothing, over the life of the store.',
-    [],
-    ({ progress }) => one(progress.events.duplicate),
+    ({ progress }) => progress.events.duplicate,
   ),
   counter(
     'twhin_events_stale_total',
     'Events older than the newest known event of their edge, over the life of the store.',
-    [],
-    ({ progress }) => one(progress.events.late),
+    ({ progress }) => progress.events.late,
   ),
-  counter(
+  counters(
     'twhin_events_rejected_total',
     'Events rejected, by reason, since the process began.',
     ['reason'],
@@ -62,31 +62,33 @@ const STREAM: readonly Family[] = [
         ...progress.rejectedBy,
       }),
   ),
-  gauge(
+  gauges(
     'twhin_lag_records',
     'Offsets between the last applied record and the end of the partition.',
     ['topic', 'partition'],
     ({ lag }) => lag.map(({ topic, partition, records }) => [{ topic, partition: `${partition}` }, records]),
   ),
-  gauge(
+  gauges(
     'twhin_lag_seconds',
     'Age of the newest applied record while records wait, else 0.',
     ['topic', 'partition'],
     ({ lag }) => lag.map(({ topic, partition, seconds }) => [{ topic, partition: `${partition}` }, seconds]),
   ),
-  gauge('twhin_queue_bytes', 'Records read ahead of training, in bytes.', [], ({ progress }) =>
-    one(progress.queue.bytes),
+  gauge(
+    'twhin_queue_bytes',
+    'Records read ahead of training, in bytes.',
+    ({ progress }) => progress.queue.bytes,
   ),
 ];
 
 const TRAINING: readonly Family[] = [
-  counter('twhin_edges_trained_total', 'Edges trained since the process began.', [], ({ progress }) =>
-    one(progress.trained),
+  counter(
+    'twhin_edges_trained_total',
+    'Edges trained since the process began.',
+    ({ progress }) => progress.trained,
   ),
-  counter('twhin_steps_total', 'Training steps over the life of the store.', [], ({ progress }) =>
-    one(progress.step),
-  ),
-  gauge('twhin_loss', 'Recent mean loss of an anchor.', ['relation'], ({ progress }) =>
+  counter('twhin_steps_total', 'Training steps over the life of the store.', ({ progress }) => progress.step),
+  gauges('twhin_loss', 'Recent mean loss of an anchor.', ['relation'], ({ progress }) =>
     by('relation', progress.lossByRelation),
   ),
   quality(
@@ -110,7 +112,7 @@ const TRAINING: readonly Family[] = [
     ({ randomMrr }) => randomMrr,
   ),
   quality('twhin_mrr_edges', 'Edges behind these means; older edges count less.', ({ count }) => count),
-  counter(
+  counters(
     'twhin_entities_started_total',
     'Entities that got their first vector since the process began, by the kind of start.',
     ['init'],
@@ -119,87 +121,84 @@ const TRAINING: readonly Family[] = [
 ];
 
 const STORE: readonly Family[] = [
-  gauge('twhin_entities', 'Entities with a vector.', ['type'], ({ progress }) =>
+  gauges('twhin_entities', 'Entities with a vector.', ['type'], ({ progress }) =>
     by('type', progress.entities),
   ),
-  gauge('twhin_edges', 'Live edges.', ['relation'], ({ progress }) => by('relation', progress.edges)),
-  gauge('twhin_rows', 'Rows of the table in use.', [], ({ progress }) =>
-    one(progress.rows - progress.freeRows),
-  ),
-  gauge('twhin_rows_free', 'Rows the table can still take.', [], ({ graph, progress }) =>
-    one(Math.max(0, graph.maxRows - progress.rows + progress.freeRows)),
+  gauges('twhin_edges', 'Live edges.', ['relation'], ({ progress }) => by('relation', progress.edges)),
+  gauge('twhin_rows', 'Rows of the table in use.', ({ progress }) => progress.rows - progress.freeRows),
+  gauge('twhin_rows_free', 'Rows the table can still take.', ({ graph, progress }) =>
+    Math.max(0, graph.maxRows - progress.rows + progress.freeRows),
   ),
   gauge(
     'twhin_table_bytes',
     'Memory of the table: all rows that were ever in use, and the workspace.',
-    [],
-    ({ graph, progress }) => one(graph.tableBytes(progress.rows)),
+    ({ graph, progress }) => graph.tableBytes(progress.rows),
   ),
-  gauge('twhin_store_memory_bytes', 'Memory of the store, by part.', ['part'], ({ storeMemory }) =>
+  gauges('twhin_store_memory_bytes', 'Memory of the store, by part.', ['part'], ({ storeMemory }) =>
     by('part', { ...storeMemory }),
   ),
-  counter('twhin_commits_total', 'Commits since the process began.', [], ({ progress }) =>
-    one(progress.commits),
+  counter('twhin_commits_total', 'Commits since the process began.', ({ progress }) => progress.commits),
+  gauge('twhin_commit_age_seconds', 'Age of the last commit of this process.', ({ progress, now }) =>
+    since(now, progress.committedAt),
   ),
-  gauge('twhin_commit_age_seconds', 'Age of the last commit of this process.', [], ({ progress, now }) =>
-    one(since(now, progress.committedAt)),
-  ),
-  gauge('twhin_store_bytes', "Size of all files of the graph's stores.", [], ({ disk }) => one(disk?.used)),
-  gauge('twhin_disk_free_bytes', 'Free space on the disk of the stores.', [], ({ disk }) => one(disk?.free)),
-  gauge('twhin_disk_size_bytes', 'Size of the disk of the stores.', [], ({ disk }) => one(disk?.size)),
+  gauge('twhin_store_bytes', "Size of all files of the graph's stores.", ({ disk }) => disk?.used),
+  gauge('twhin_disk_free_bytes', 'Free space on the disk of the stores.', ({ disk }) => disk?.free),
+  gauge('twhin_disk_size_bytes', 'Size of the disk of the stores.', ({ disk }) => disk?.size),
 ];
 
 const PUBLISHING: readonly Family[] = [
   counter(
     'twhin_vectors_published_total',
     'Vectors and tombstones acknowledged since the process began.',
-    [],
-    ({ progress }) => one(progress.published),
+    ({ progress }) => progress.published,
   ),
   counter(
     'twhin_publish_retries_total',
     'Sends that failed and were retried, since the process began.',
-    [],
-    ({ progress }) => one(progress.retries),
+    ({ progress }) => progress.retries,
   ),
-  counter(
+  counters(
     'twhin_publish_failures_total',
     'Sends that failed, retried or not, by error code, since the process began.',
     ['code'],
     ({ progress }) => by('code', progress.failures),
   ),
-  gauge('twhin_outbox_vectors', 'Vectors and tombstones not yet acknowledged.', [], ({ progress }) =>
-    one(progress.outbox),
+  gauge(
+    'twhin_outbox_vectors',
+    'Vectors and tombstones not yet acknowledged.',
+    ({ progress }) => progress.outbox,
   ),
   gauge(
     'twhin_outbox_limit_vectors',
     'Number of waiting vectors at which reading pauses.',
-    [],
-    ({ progress }) => one(progress.maxOutbox),
+    ({ progress }) => progress.maxOutbox,
   ),
   gauge(
     'twhin_outbox_oldest_age_seconds',
     'Time since the arrival of the oldest record whose vector is not acknowledged, else 0.',
-    [],
-    ({ progress, now }) => one(since(now, progress.oldest) ?? 0),
+    ({ progress, now }) => since(now, progress.oldest) ?? 0,
   ),
-  gauge('twhin_move', 'Recent path of a vector between two publications.', ['type', 'stat'], ({ progress }) =>
-    Object.entries(progress.moved).flatMap(([type, { mean, p99 }]): Sample[] => [
-      [{ type, stat: 'mean' }, mean],
-      [{ type, stat: 'p99' }, p99],
-    ]),
+  gauges(
+    'twhin_move',
+    'Recent path of a vector between two publications.',
+    ['type', 'stat'],
+    ({ progress }) =>
+      Object.entries(progress.moved).flatMap(([type, { mean, p99 }]): Sample[] => [
+        [{ type, stat: 'mean' }, mean],
+        [{ type, stat: 'p99' }, p99],
+      ]),
   ),
-  gauge('twhin_norm', 'Recent mean length of published vectors.', ['type'], ({ progress }) =>
+  gauges('twhin_norm', 'Recent mean length of published vectors.', ['type'], ({ progress }) =>
     Object.entries(progress.moved).map(([type, { norm }]) => [{ type }, norm]),
   ),
 ];
 
 const ALWAYS: readonly Family[] = [
-  gauge(READY, '1 while the graph is ready.', [], ({ ready }) => one(Number(ready))),
-  gauge('twhin_phase', '1 for the current phase of the graph.', ['phase'], ({ progress }) => [
+  gauge(READY, '1 while the graph is ready.', ({ ready }) => Number(ready)),
+  gauges('twhin_phase', '1 for the current phase of the graph.', ['phase'], ({ progress }) => [
     [{ phase: progress.phase }, 1],
   ]),
-  gauge(
+  gauges(
     'twhin_graph_info',
     'Always 1; the labels name the kernel, the model, and the training run of the vectors.',
     ['kernel', 'fingerprint', 'space', 'epoch'],
@@ -217,17 +216,24 @@ export const FAMILIES: readonly Family[] = [
   ...ALWAYS.map((family) => ({ ...family, always: true })),
 ];
 
-function counter(name: string, help: string, labels: string[], samples: Family['samples']): Family {
+type Value = (snapshot: GraphSnapshot) => number | undefined;
+
+/** A counter that has no other label than `graph`. */
+function counter(name: string, help: string, value: Value): Family {
+  return counters(name, help, [], (snapshot) => [[{}, value(snapshot)]]);
+}
+
+/** A gauge that has no other label than `graph`. */
+function gauge(name: string, help: string, value: Value): Family {
+  return gauges(name, help, [], (snapshot) => [[{}, value(snapshot)]]);
+}
+
+function counters(name: string, help: string, labels: string[], samples: Family['samples']): Family {
   return { name, help, kind: 'counter', labels, samples };
 }
 
-function gauge(name: string, help: string, labels: string[], samples: Family['samples']): Family {
+function gauges(name: string, help: string, labels: string[], samples: Family['samples']): Family {
   return { name, help, kind: 'gauge', labels, samples };
-}
-
-/** The only sample of a metric that has no other label than `graph`. */
-function one(value: number | undefined): Sample[] {
-  return [[{}, value]];
 }
 
 /** One sample for each name; the name is the value of the label. */

@@ -13,11 +13,11 @@ export interface HistogramSettings {
   readonly buckets: readonly number[];
 }
 
-/** The histograms of a registry. A histogram's values can't be read again later, so `also` passes each value on. */
+/** The histograms of a registry. A histogram's values can't be read again later, so `onValue` passes each value on. */
 export class Histograms {
   readonly all: HistogramSettings[] = [];
   readonly #registry: Registry;
-  #also: Observe | undefined;
+  #observe: Observe | undefined;
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -36,13 +36,13 @@ export class Histograms {
     });
     return (labels, value) => {
       histogram.observe(labels, value);
-      this.#also?.(name, labels, value);
+      this.#observe?.(name, labels, value);
     };
   }
 
   /** Passes every further value of all histograms to `observe` too. */
-  also(observe: Observe): void {
-    this.#also = observe;
+  onValue(observe: Observe): void {
+    this.#observe = observe;
   }
 }
 

@@ -1,20 +1,18 @@
-import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import { RetryableError, reasonOf } from '../errors.ts';
 import type { SampledEntity } from './entity-sample.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { type LoadedPipeline, loadPipeline } from './loaded-pipeline.ts';
 import { noMeasures } from './measures.ts';
-import { assemble, type Parts } from './parts.ts';
 import { patiently } from './patience.ts';
-import type { PartitionRange, RecordRun } from './ports.ts';
-import { type Phase, type Progress, progressOf } from './progress.ts';
+import type { PartitionRange } from './ports.ts';
+import { type Progress, progressOf } from './progress.ts';
 import { Readiness } from './readiness.ts';
-import type { Fetched, ReadRecord } from './reading/ingest.ts';
 import { Intake } from './reading/intake.ts';
 import type { PartitionLag } from './reading/lag.ts';
 import { TrainingSummary } from './training/summary.ts';
 import { TrainingLine } from './training/training-line.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 import { Cadence } from './writing/cadence.ts';
-import { sameTopics } from './writing/same-topics.ts';
-import { takeOver } from './writing/take-over.ts';
 
 const READ_RECORDS = 1024;
 
@@ -25,60 +23,51 @@ const READ_RECORDS = 1024;
 export class Updater {
   readonly #options: UpdaterOptions;
   readonly #topics: readonly string[];
+  readonly #lifecycle = new Lifecycle();
   readonly #intake: Intake;
   readonly #summary: TrainingSummary;
-  #phase: Phase = 'loading';
-  readonly #stop = new AbortController();
-  #abandoned = false;
-  /** It may write: nothing is to be drained before. */
-  #began = false;
-  #failure: Error | undefined;
-  /** A standby's turn has come, and it has not taken over yet. */
-  #turn = false;
   readonly #training: TrainingLine;
   readonly #readiness: Readiness;
   readonly #cadence: Cadence;
-  #committed: Promise<unknown> = Promise.resolve();
+  #pipeline: LoadedPipeline | undefined;
   #closing: Promise<void> | undefined;
-  #parts: Parts | undefined;
 
   constructor(options: UpdaterOptions) {
+    const { trainer, tuning, clock, measures = noMeasures } = options;
     this.#options = options;
     this.#topics = [...options.topics.keys()];
-    this.#intake = new Intake(options.tuning, options.clock, this.#fails);
+    this.#intake = new Intake(tuning, clock, this.#fails);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
     this.#readiness = new Readiness(options);
-    this.#cadence = new Cadence(options.tuning, options.clock);
+    this.#cadence = new Cadence(tuning, clock);
     this.#training = new TrainingLine({
-      ...{ trainer: options.trainer, summary: this.#summary, measures: options.measures ?? noMeasures },
-      ...{ tuning: options.tuning, clock: options.clock, failed: (error) => this.#fail(error) },
+      trainer,
+      summary: this.#summary,
+      measures,
+      tuning,
+      clock,
+      failed: this.#fails,
     });
+    this.#lifecycle.ends.addEventListener('abort', () => this.#intake.close());
   }
 
   /**
    * Runs until `stop`, or until what was there at the start is consumed, trained, committed and published.
    * @throws FatalError when going on would lose something; the store then stands at its last commit.
    */
-  async run(options: { untilCaughtUp?: boolean } = {}): Promise<void> {
+  async run({ untilCaughtUp = false } = {}): Promise<void> {
     try {
-      const parts = await this.#start();
-      const ends = options.untilCaughtUp && !this.#stopping ? await this.#ends() : undefined;
-      while (!this.#stopping && !(ends && parts.read.reached(ends))) {
-        if (this.#turn) await this.#lead(parts);
-        parts.watch.look();
-        const runs = this.#outboxIsFull(parts)
-          ? await this.#intake.pause(this.#waitMs())
-          : await this.#intake.next(READ_RECORDS, this.#waitMs());
-        if (this.#failure) throw this.#failure;
-        this.#cadence.look(parts.lag.appliedAt, this.#intake.queue.length, parts.publisher.oldest);
-        await this.#apply(parts, runs);
-        if (this.#training.isDue(runs.every(({ records }) => records.length === 0))) await this.#train();
-        if (this.#commitIsDue(parts)) await this.#commit(parts);
+      const pipeline = await this.#load();
+      await this.#begin(pipeline);
+      await this.#read(pipeline, untilCaughtUp ? await this.#ends() : undefined);
+      this.#lifecycle.check();
+      if (this.#lifecycle.phase !== 'leaving') {
+        this.#lifecycle.on('drain');
+        await pipeline.drain();
       }
-      if (!this.#abandoned && this.#began) await this.#drain(parts);
-      this.#phase = 'stopped';
+      this.#lifecycle.on('done');
     } catch (error) {
-      this.#phase = 'failed';
+      this.#lifecycle.fail(error);
       await this.close().catch((second: unknown) => {
         this.#options.log.error({ graph: this.#options.graph, reason: reasonOf(second) }, 'could not close');
       });
@@ -89,12 +78,9 @@ export class Updater {
 
   /** Ends `run` after the records in hand: trains, commits and publishes them. */
   stop(): void {
-    this.#stop.abort();
-    this.#intake.close();
-    if (this.#phase !== 'joining' && this.#phase !== 'taking-over') return;
-    // Whatever waits for the brokers is to wait no longer. `close` ends all three again and meets their failures, if any.
-    const { eventLog, leadership, sink } = this.#options;
-    for (const ended of [eventLog.close(), leadership.stop(), sink.stop()]) ended.catch(() => undefined);
+    const { phase } = this.#lifecycle;
+    this.#lifecycle.on('stop');
+    if (phase === 'joining' || phase === 'taking-over') this.#waitNoLonger();
   }
 
   /**
@@ -102,9 +88,10 @@ export class Updater {
    * comes too late: all is read, and `run` ends with everything written.
    */
   abandon(): boolean {
-    if (this.#phase === 'draining' || this.#phase === 'stopped') return false;
-    this.#abandoned = true;
-    this.stop();
+    if (!this.#lifecycle.allows('abandon')) return false;
+    const { phase } = this.#lifecycle;
+    this.#lifecycle.on('abandon');
+    if (phase === 'joining' || phase === 'taking-over') this.#waitNoLonger();
     return true;
   }
 
@@ -116,212 +103,130 @@ export class Updater {
 
   progress(): Progress {
     const { graph, tuning } = this.#options;
-    return progressOf({
-      ...{ graph, tuning, phase: this.#phase, summary: this.#summary, queue: this.#intake.queue },
-      ...this.#parts,
-    });
+    const { phase } = this.#lifecycle;
+    return progressOf(
+      { graph, tuning, phase, summary: this.#summary, queue: this.#intake.queue },
+      this.#pipeline,
+    );
   }
 
   /** How far behind it is, by partition; none before the topics' ends are known. */
   lag(): PartitionLag[] {
-    return this.#parts?.lag.byPartition() ?? [];
+    return this.#pipeline?.lag.byPartition() ?? [];
   }
 
   /** A steady sample of its entities; none before its store is loaded. */
   async sample(): Promise<SampledEntity[]> {
-    return (await this.#parts?.sample.read()) ?? [];
+    return (await this.#pipeline?.sample.read()) ?? [];
   }
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */
   async unready(): Promise<string[]> {
-    return this.#readiness.reasons(this.#phase, this.#parts);
+    return this.#readiness.reasons(this.#lifecycle.phase, this.#pipeline);
   }
 
-  async #start(): Promise<Parts> {
-    const { role } = this.#options;
-    const parts = await assemble(this.#options, (error) => this.#fail(error));
-    this.#parts = parts;
-    this.#summary.step = parts.committer.step;
-    this.#cadence.begin(parts.index.nextRow);
-    if (this.#stopping) return parts;
-    this.#phase = 'joining';
-    const began = await this.#unlessStopped(async () => {
-      if (role === 'leader') await this.#join(parts);
-      this.#intake.begin(parts.accepted);
-      await this.#options.eventLog.follow(this.#topics, this.#intake);
-      if (role === 'standby') this.#join(parts).then(this.#takesTurn, this.#fails);
-      if (role === 'shadow') await this.#beginAlone(parts);
+  async #load(): Promise<LoadedPipeline> {
+    this.#pipeline = await loadPipeline({
+      options: this.#options,
+      lifecycle: this.#lifecycle,
+      training: this.#training,
+      summary: this.#summary,
+      cadence: this.#cadence,
     });
-    if (!began) return parts;
-    this.#began = true;
-    if (role === 'leader') await this.#lead(parts);
-    else this.#phase = role === 'standby' ? 'standby' : 'running';
-    return parts;
+    this.#lifecycle.on('loaded');
+    return this.#pipeline;
   }
 
-  #join({ read }: Parts): Promise<void> {
+  /**
+   * Begins to follow the log, in every role with the same follower. Only who may write differs: a leader is to be the
+   * graph's one writer first, a standby asks for that beside its reading, and a shadow has a topic of its own.
+   */
+  async #begin(pipeline: LoadedPipeline): Promise<void> {
+    const { role, eventLog } = this.#options;
+    await this.#whileReading(async () => {
+      if (role === 'leader') await this.#join(pipeline);
+      this.#intake.begin(pipeline.ledger);
+      await eventLog.follow(this.#topics, this.#intake);
+      if (role === 'leader') {
+        this.#lifecycle.on('turn');
+        await this.#takeOver(pipeline);
+      } else if (role === 'standby') {
+        this.#lifecycle.on('waits');
+        this.#join(pipeline).then(() => this.#lifecycle.on('turn'), this.#fails);
+      } else {
+        pipeline.beginAlone(await patiently(() => eventLog.topicIds(this.#topics), this.#lifecycle.ends));
+        this.#lifecycle.on('writes');
+      }
+    });
+  }
+
+  /** Reads, applies, trains and commits, until told to end or until `ends` are reached. */
+  async #read(pipeline: LoadedPipeline, ends: readonly PartitionRange[] | undefined): Promise<void> {
+    const { queue } = this.#intake;
+    while (this.#lifecycle.reads && !(ends && pipeline.ledger.applied(ends))) {
+      if (this.#lifecycle.phase === 'taking-over') await this.#takeOver(pipeline);
+      const runs = pipeline.outboxIsFull
+        ? await this.#intake.pause(this.#waitMs())
+        : await this.#intake.next(READ_RECORDS, this.#waitMs());
+      this.#lifecycle.check();
+      pipeline.look(queue.length);
+      await pipeline.apply(runs, queue.takenSince);
+      await pipeline.trainAndCommit(runs.every(({ records }) => records.length === 0));
+    }
+  }
+
+  #join({ ledger }: LoadedPipeline): Promise<void> {
     return this.#options.leadership.join({
-      position: (topic, partition) => read.get(topic, partition),
+      position: (topic, partition) => ledger.next('committed', topic, partition),
       failed: this.#fails,
     });
   }
 
-  /** A shadow publishes without asking anybody: nobody else writes its topic. */
-  async #beginAlone({ index, writer, publisher }: Parts): Promise<void> {
-    const { eventLog } = this.#options;
-    const ids = await patiently(() => eventLog.topicIds(this.#topics), this.#stop.signal);
-    writer.topicIds = sameTopics(writer.topicIds, ids);
-    publisher.begin((name) => index.find(name));
+  async #takeOver(pipeline: LoadedPipeline): Promise<void> {
+    await this.#whileReading(async () => {
+      await pipeline.takeOver();
+      this.#lifecycle.on('writes');
+    });
   }
 
-  /** What the log holds now: with its end reached, this process has caught up. */
-  #ends(): Promise<PartitionRange[]> {
-    return patiently(() => this.#options.eventLog.ranges(this.#topics), this.#stop.signal);
+  /** What the log holds now: once its end is reached, this process has caught up. */
+  async #ends(): Promise<readonly PartitionRange[] | undefined> {
+    let ends: readonly PartitionRange[] | undefined;
+    await this.#whileReading(async () => {
+      ends = await patiently(() => this.#options.eventLog.ranges(this.#topics), this.#lifecycle.ends);
+    });
+    return ends;
   }
 
-  /** False where this process was told to stop meanwhile. */
-  async #unlessStopped(work: () => Promise<void>): Promise<boolean> {
+  /** Does what may wait for the brokers. That the wait was ended, because nothing more is to be read, is no failure. */
+  async #whileReading(work: () => Promise<void>): Promise<void> {
+    if (!this.#lifecycle.reads) return;
     try {
       await work();
-      return !this.#stopping;
     } catch (error) {
-      if (!this.#stopping || !isStopped(error)) throw error;
-      return false;
+      this.#lifecycle.check();
+      if (this.#lifecycle.reads || !isStopped(error)) throw error;
     }
   }
 
-  /** Becomes the graph's one writer, with everything in hand committed first: the topic is compared with the store. */
-  async #lead(parts: Parts): Promise<void> {
-    this.#turn = false;
-    this.#phase = 'taking-over';
-    const leads = await this.#unlessStopped(async () => {
-      if (parts.ingest.unwritten.open.records > 0) await this.#flush(parts);
-      const { publisher, writer } = parts;
-      const due = await takeOver(writer, this.#options, parts, this.#stop.signal);
-      await this.#options.leadership.commit(parts.read.toOffsets(), writer.note(parts.committer.step));
-      publisher.begin((name) => parts.index.find(name));
-      parts.ingest.unwritten.open.due = due;
-      // The epoch is claimed before anything is written under it.
-      await this.#flush(parts);
-      const { graph, log } = this.#options;
-      const { epoch, space } = writer;
-      log.info({ graph, epoch, space, republished: due.length }, 'leads the graph');
-      this.#phase = 'running';
-    });
-    if (!leads) this.#began = false;
-  }
-
-  /** Trains and commits all in hand, and waits until it is written. */
-  async #flush(parts: Parts): Promise<void> {
-    if (this.#training.open.since !== undefined) await this.#train();
-    await this.#commit(parts);
-    await this.#committed;
-    if (this.#failure) throw this.#failure;
-  }
-
-  /** Reading waits while more vectors than allowed are not acknowledged: back-pressure from the embeddings topic. */
-  #outboxIsFull({ publisher }: Parts): boolean {
-    return publisher.size >= this.#options.tuning.maxOutbox;
-  }
-
-  async #apply(parts: Parts, runs: readonly RecordRun[]): Promise<void> {
-    const { reads, fetched } = await parts.ingest.read(runs.flatMap(({ records }) => records));
-    let first = 0;
-    for (const { topic, partition, records, next } of runs) {
-      for (let i = 0; i < records.length; i++) {
-        this.#applyRecord(parts, reads[first + i]!, fetched);
-        parts.read.advance(topic, partition, records[i + 1]?.offset ?? next);
-        if (!this.#batchIsFull(parts)) continue;
-        await this.#train();
-        if (this.#commitIsDue(parts)) await this.#commit(parts);
-      }
-      first += records.length;
-      parts.read.advance(topic, partition, next);
-    }
-  }
-
-  #applyRecord({ ingest, publisher, lag }: Parts, read: ReadRecord, fetched: Fetched): void {
-    const { record, problem } = read;
-    this.#training.open.begin(this.#options.clock(), this.#intake.queue.takenSince);
-    const pending = ingest.unwritten.open;
-    pending.since ??= this.#intake.queue.takenSince;
-    ingest.apply(read, fetched, this.#training.open);
-    // Only the leader writes dead letters: a standby that takes over finds those that the leader before did not come to.
-    const letter = problem && publisher.open && this.#options.deadLetter(record, problem);
-    if (letter) pending.putDeadLetter(letter);
-    pending.records++;
-    lag.applied(record);
-  }
-
-  #batchIsFull({ ingest }: Parts): boolean {
-    const { batchEdges } = this.#options.tuning;
-    return this.#training.open.edges >= batchEdges || this.#cadence.isFull(ingest.unwritten.open);
-  }
-
-  async #train(): Promise<void> {
-    await this.#training.hand();
-    if (this.#failure) throw this.#failure;
-  }
-
-  #commitIsDue(parts: Parts): boolean {
-    if (this.#training.open.since !== undefined) return false;
-    return this.#cadence.isDue(parts.ingest.unwritten.open, parts, this.#summary);
-  }
-
-  /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
-  async #commit(parts: Parts): Promise<void> {
-    const before = this.#committed;
-    this.#committed = this.#write(parts, false);
-    await before;
-    if (this.#failure) throw this.#failure;
-  }
-
-  /** Writes everything since the last commit. Gives how many vectors it put up for publishing; never rejects. */
-  async #write(parts: Parts, everything: boolean): Promise<number> {
-    const pending = parts.ingest.unwritten.close();
-    this.#cadence.asked(parts.index.nextRow);
-    const offsets = parts.read.toOffsets();
-    try {
-      return await parts.committer.commit(pending, offsets, { everything, holdMs: this.#cadence.holdMs });
-    } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(reasonOf(error)));
-      return 0;
-    }
-  }
-
-  /** Everything in hand, all the way to the topic and back into the store. */
-  async #drain(parts: Parts): Promise<void> {
-    this.#phase = 'draining';
-    const { graph, log } = this.#options;
-    log.info({ graph, outbox: parts.publisher.size }, 'reading has ended');
-    if (this.#training.open.since !== undefined) await this.#train();
-    await this.#committed;
-    // Vectors that moved little are put up in slices, until none is left: memory stays bounded.
-    while ((await this.#write(parts, true)) > 0);
-    if (this.#failure) throw this.#failure;
-    log.info(
-      { graph, outbox: parts.publisher.size },
-      'all committed; waiting for the last vectors to be acknowledged',
-    );
-    await parts.publisher.drained();
-    if (parts.publisher.cleared > 0) await this.#write(parts, false);
-    if (this.#failure) throw this.#failure;
-    parts.image.due();
+  /** Ends the wait for the brokers. `close` ends all three again, and meets their failures. */
+  #waitNoLonger(): void {
+    const { eventLog, leadership, sink } = this.#options;
+    for (const ended of [eventLog.close(), leadership.stop(), sink.stop()]) ended.catch(() => undefined);
   }
 
   async #release(): Promise<void> {
     const { eventLog, leadership, trainer, store, sink } = this.#options;
     const failures: unknown[] = [];
-    const release = (work: Promise<unknown> | undefined) => work?.catch((error) => failures.push(error));
-    await release(eventLog.close());
-    await release(leadership.stop());
-    this.#parts?.committer.stop();
-    await release(this.#parts?.publisher.stop());
-    await Promise.allSettled([this.#training.settled(), this.#committed, this.#parts?.laterCheck?.stop()]);
-    await this.#parts?.image.leave();
-    await release(trainer.stop());
-    await release(store.close());
-    await release(sink.stop());
+    const releases = [
+      () => eventLog.close(),
+      () => leadership.stop(),
+      async () => this.#pipeline?.stop(),
+      () => trainer.stop(),
+      () => store.close(),
+      () => sink.stop(),
+    ];
+    for (const release of releases) await release().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
   }
 
@@ -331,25 +236,10 @@ export class Updater {
     return Math.min(lingerMs, commitMs, 1_000);
   }
 
-  get #stopping(): boolean {
-    return this.#stop.signal.aborted;
-  }
-
-  /** A standby's turn has come; the loop takes over before it reads on. */
-  readonly #takesTurn = (): void => {
-    this.#turn = true;
-  };
-
-  /** What waited was ended by `stop`, or something failed. */
+  /** Something at work beside `run` failed. That its wait was ended is no failure. */
   readonly #fails = (error: Error): void => {
-    if (!this.#stopping || !isStopped(error)) this.#fail(error);
+    if (this.#lifecycle.reads || !isStopped(error)) this.#lifecycle.fail(error);
   };
-
-  #fail(error: Error): void {
-    this.#failure ??=
-      error instanceof FatalError ? error : new FatalError('updater', error.message, { cause: error });
-    this.#intake.close();
-  }
 }
 
 function isStopped(error: unknown): boolean {

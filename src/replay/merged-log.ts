@@ -9,15 +9,15 @@ import type {
   Stretch,
   StretchReading,
 } from '../pipeline/ports.ts';
-import { Positions } from '../pipeline/reading/positions.ts';
 import { Merge, type Merged } from './merge.ts';
+import { partitionName } from './partition.ts';
 
 /** Records handed over at once, where no limit asks for fewer: between two hand-overs the process may do other things. */
 const HAND_OVER = 256;
 
-/** Something that may go only so fast. */
+/** A limit of the pace. */
 export interface Limit {
-  /** Records to hand over between two questions, at most. */
+  /** Maximum number of records to hand over between two questions. */
   readonly records: number;
   /** How long to wait after handing over `records`, in ms. */
   waitMs(records: number): number;
@@ -26,7 +26,7 @@ export interface Limit {
 export interface MergedLogOptions {
   /** The log that is merged. Whoever made it closes it. */
   readonly log: Pick<EventLog, 'read'>;
-  /** The whole range; what the updater's store has read of it already is left out. */
+  /** The whole range; the part that the updater's store has read already is left out. */
   readonly stretches: readonly Stretch[];
   readonly topicIds: Readonly<Record<string, string>>;
   /** Puts the content into a record. */
@@ -37,8 +37,8 @@ export interface MergedLogOptions {
 /** A range of a log, its partitions merged into one order. It ends where the range does, and has one follower. */
 export class MergedLog implements FollowedLog {
   readonly #options: MergedLogOptions;
-  /** Up to where each partition was handed over. */
-  readonly #reached = new Positions();
+  /** Up to where each partition was handed over, by its name. */
+  readonly #reached = new Map<string, number>();
   readonly #closed = Promise.withResolvers<void>();
   #closing = false;
   #reading: StretchReading | undefined;
@@ -46,14 +46,11 @@ export class MergedLog implements FollowedLog {
 
   constructor(options: MergedLogOptions) {
     this.#options = options;
-    for (const { topic, partition, from } of options.stretches) {
-      this.#reached.advance(topic, partition, from);
-    }
   }
 
   /** Offset up to which a partition was handed over. */
-  reached({ topic, partition, from }: Stretch): number {
-    return this.#reached.get(topic, partition) ?? from;
+  reached(stretch: Stretch): number {
+    return this.#reached.get(partitionName(stretch)) ?? stretch.from;
   }
 
   async ranges(): Promise<PartitionRange[]> {
@@ -75,7 +72,7 @@ export class MergedLog implements FollowedLog {
     for (const stretch of this.#options.stretches) {
       const { topic, partition, until } = stretch;
       const from = follower.position(topic, partition) ?? stretch.from;
-      this.#reached.advance(topic, partition, from);
+      this.#reached.set(partitionName(stretch), from);
       if (from < until) left.push({ ...stretch, from });
       else read.push({ topic, partition, records: [], next: until });
     }
@@ -107,13 +104,13 @@ export class MergedLog implements FollowedLog {
     }
   }
 
-  /** Resolves once there is room for more. */
+  /** Hands runs over, and resolves once there is room for more. */
   async #handOver(follower: Follower, runs: readonly RecordRun[]): Promise<void> {
     const rooms: (Promise<void> | void)[] = [];
     for (const run of runs) {
       if (this.#closing) return;
       rooms.push(follower.take(run));
-      this.#reached.advance(run.topic, run.partition, run.next);
+      this.#reached.set(partitionName(run), run.next);
     }
     await Promise.race([Promise.all(rooms), this.#closed.promise]);
   }
@@ -127,7 +124,7 @@ export class MergedLog implements FollowedLog {
   }
 }
 
-/** In the order merged, a run for as long as the partition stays the same; then the ends of what has ended. */
+/** The records in merged order, as runs of consecutive records of one partition; then the ends of stretches. */
 function runsOf({ records, ended }: Merged): RecordRun[] {
   const runs: { topic: string; partition: number; records: SourceRecord[]; next: number }[] = [];
   for (const record of records) {

@@ -13,22 +13,22 @@ import { Layout } from '../graph/layout.ts';
 import type { Store } from '../graph/store.ts';
 import { livePlace, type StorePlace } from './places.ts';
 
-/** What a store is opened with: whose it is, and the layout of a fresh one. */
+/** The graph whose store is opened, with the layout of a fresh store. */
 export type StoreModel = Pick<GraphConfig, 'name' | 'folder' | 'model'>;
 
 type OpenReader = (folder: string, options: { readonly readOnly: true }) => Promise<Store>;
 
-/** Opening beside a running writer can meet its files in mid-change; then it looks again. */
+/** Attempts to open a store beside a running writer, whose files can change meanwhile. */
 const READ_ATTEMPTS = 8;
 
 interface OpenOptions {
   readonly place?: StorePlace;
   readonly openStore?: typeof openRocksdb | undefined;
-  /** The writer looks whether the image is of the store's head, and removes it when it has written another. */
+  /** Whether to keep the start image; the writer then removes it when the store moves past it. */
   readonly keepsImage?: boolean;
 }
 
-/** Opens the graph's store for its one writer, and leaves its name there. @throws FatalError naming the holder. */
+/** Opens the graph's store for its one writer, and names this process as its holder. @throws FatalError naming the holder. */
 export async function openForWriting(graph: StoreModel, options: OpenOptions = {}): Promise<GraphStore> {
   const { place = livePlace(graph), openStore = openRocksdb, keepsImage = false } = options;
   const store = await openStore(databaseFolder(place)).catch((error: unknown) => {
@@ -41,15 +41,15 @@ export async function openForWriting(graph: StoreModel, options: OpenOptions = {
     if (!keepsImage) await rm(path, { force: true });
   } catch (error) {
     await store.close();
-    const message = `${path} can't be written: ${reasonOf(error)}; free space or mend the disk`;
+    const message = `${path} can't be written: ${reasonOf(error)}; free space or repair the disk`;
     throw new FatalError('store-open', message, { cause: error });
   }
   return new GraphStore(store, layoutOf(graph));
 }
 
 /**
- * Opens it beside whoever writes, as of the last commit; undefined when there is no store yet. What it holds stays as
- * it was then, whatever is written and compacted meanwhile: its files are held open.
+ * Opens the graph's store for reading, beside a writer, as of the last commit; undefined when there is no store yet. The
+ * view does not change, whatever is written and compacted meanwhile, since its files are kept open.
  */
 export async function openForReading(
   graph: StoreModel,
@@ -62,7 +62,7 @@ export async function openForReading(
     let store: Store | undefined;
     try {
       store = await openSteadily(folder, openStore);
-      // The layout is the store's own, whatever is configured now: what is there can always be looked at.
+      // Read with the store's own layout, so that a store can be read whatever the configuration says now.
       const head = await new GraphStore(store, layoutOf(graph)).head();
       return new GraphStore(store, head ? new Layout(head.model) : layoutOf(graph));
     } catch (error) {
@@ -74,10 +74,9 @@ export async function openForReading(
 }
 
 /**
- * RocksDB reads its list of files first and its logs after. A memtable flushed in between is in neither: its log is
- * gone, its file not on the list, and what is newer is read nevertheless. That is a store that never was, and RocksDB
- * does not notice. The list is only ever appended to or replaced, so an opening during which it stayed as it was is
- * whole.
+ * Opens the store, and refuses when RocksDB's list of files changed meanwhile. RocksDB reads the list first and its logs
+ * after. A memtable flushed in between is in neither, yet newer writes are read: a state that never existed, which RocksDB
+ * does not notice. The list is only appended to or replaced, so an unchanged list means a consistent store.
  */
 async function openSteadily(folder: string, openStore: OpenReader): Promise<Store> {
   const before = listedFiles(folder);
@@ -86,11 +85,11 @@ async function openSteadily(folder: string, openStore: OpenReader): Promise<Stor
   await store.close();
   throw new RetryableError(
     'store-moving',
-    `the store in ${folder} was changed each time it was opened for reading; try again`,
+    `the files of the store in ${folder} changed each time it was opened for reading; try again`,
   );
 }
 
-/** Names what RocksDB's list of files stands at. */
+/** The name and size of RocksDB's list of files. */
 function listedFiles(folder: string): string {
   const list = readFileSync(join(folder, 'CURRENT'), 'utf8').trim();
   return `${list} ${statSync(join(folder, list), { throwIfNoEntry: false })?.size ?? 'missing'}`;
@@ -104,7 +103,7 @@ export function databaseFolder({ folder }: StorePlace): string {
   return join(folder, 'db');
 }
 
-/** Where the last `twhin run` on the store left what the next is to start from. */
+/** The start image, which the last `twhin run` on the store left for the next one. */
 export function imagePath({ folder }: StorePlace): string {
   return join(folder, 'image');
 }
@@ -112,11 +111,13 @@ export function imagePath({ folder }: StorePlace): string {
 function namingHolder(error: unknown, place: StorePlace): unknown {
   if (!(error instanceof FatalError) || error.code !== 'store-in-use') return error;
   const by = readHolder(place);
-  const holder = by ? `process ${by.pid} on ${by.host}, since ${by.since}` : 'it left no name';
+  const holder = by
+    ? `process ${by.pid} on ${by.host}, since ${by.since}`
+    : 'unknown: it left no holder.json';
   return new FatalError(
     'store-in-use',
     `the store of ${place.graph} in ${place.folder} is in use by another process (${holder}); ` +
-      'stop that one first, or give this one a folder of its own in TWHIN_STATE',
+      'stop that process first, or give this process a folder of its own in TWHIN_STATE',
     { cause: error },
   );
 }
@@ -128,16 +129,16 @@ const holderSchema = z.object({
   since: z.string(),
 });
 
-/** The process that has a store open for writing, or was the last that had. */
+/** The process that has a store open for writing, or had it last. */
 export type Holder = z.infer<typeof holderSchema>;
 
-/** Leaves this process's name beside the store it writes. */
+/** Names this process as the holder of the store. */
 async function writeHolder(place: StorePlace): Promise<void> {
   const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   await writeFile(holderFile(place), `${JSON.stringify(holder)}\n`);
 }
 
-/** undefined: nobody left a name that can be read, as between opening and naming itself. */
+/** Undefined where there is no readable name, as between the opening of a store and `writeHolder`. */
 export function readHolder(place: StorePlace): Holder | undefined {
   try {
     return holderSchema.parse(JSON.parse(readFileSync(holderFile(place), 'utf8')));
@@ -146,7 +147,7 @@ export function readHolder(place: StorePlace): Holder | undefined {
   }
 }
 
-/** Whether the process is known to be gone; of another machine's nothing is known. */
+/** Whether the process is known to have ended; false for a process of another machine. */
 export function hasEnded({ pid, host }: Holder): boolean {
   return host === hostname() && !lives(pid);
 }

@@ -1,34 +1,36 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeAtomically } from '../adapters/atomic-file.ts';
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError, reasonOf, UsageError } from '../errors.ts';
 
 /*
  * STATE/<graph>/              the first store, named main
  *   db/                       RocksDB
- *   image                     what the last run on it had in memory when it ended in good order
- *   holder.json               who writes it, and under which epoch
- *   live.json                 which store is the live one; absent: main
- *   promote.json              which store is to be it, until that is so
+ *   image                     the start image: the memory of the last run, if it ended in good order
+ *   holder.json               the process that writes the store
+ *   live.json                 the name of the live store; absent: main
+ *   promote.json              the store to be made live
  *   history.json              the dashboard's curves
- *   stores/<name>/            any other store, laid out the same
+ *   instance-id               the name under which processes on this folder join the graph's group
+ *   stores/<name>/            any other store, with the same layout
  *     db/ image holder.json
- *     origin.json            how it came to be, and the settings it is trained with
- *     replay.json            what a replay was asked, where it is one
- *     progress.json          how far that is
+ *     origin.json             how the store was made, and the settings it is trained with
+ *     replay.json             the request of a replay
+ *     progress.json           the progress of the replay
  *
- * live.json is written aside and renamed over: at any moment exactly one store is the live one.
+ * live.json is written aside and renamed, so that at any moment exactly one store is live.
  */
 
-/** The store every graph starts with. */
+/** The store that every graph starts with. */
 export const FIRST_STORE = 'main';
 
-/** Names the live store, whichever that is. */
+/** The word for the live store in place of a name. */
 export const LIVE = 'live';
 
-/** One store of a graph: the live one, a shadow, or one kept to go back to. */
+/** A store of a graph: the live store, a shadow, or a store kept to go back to. */
 export interface StorePlace {
   readonly graph: string;
   readonly name: string;
@@ -39,18 +41,18 @@ type Graph = Pick<GraphConfig, 'name' | 'folder'>;
 
 const liveSchema = z.object({
   live: z.string(),
-  /** The one that was live before; null at first. */
+  /** The store that was live before; null at first. */
   previous: z.string().nullable(),
   /** ISO 8601. */
   since: z.string(),
-  /** Settings it was trained with beside the configuration's own, `key=value` each. */
+  /** Settings that override the configuration, `key=value` each. */
   set: z.array(z.string()).default([]),
 });
 
-/** Which of a graph's stores is live. */
+/** The live store of a graph. */
 export type Live = z.infer<typeof liveSchema>;
 
-/** @throws UsageError when no store can have that name. */
+/** The place of a store by its name. @throws UsageError when no store can have the name. */
 export function placeOf(graph: Graph, name: string): StorePlace {
   if (!isStoreName(name)) {
     throw new UsageError(
@@ -66,7 +68,7 @@ function isStoreName(name: string): boolean {
   return name !== LIVE && /^[a-z0-9][a-z0-9_-]{0,62}$/.test(name);
 }
 
-/** @throws FatalError when live.json can't be read: guessing would train the wrong store. */
+/** The record in live.json. @throws FatalError when live.json can't be read, since a guess could train the wrong store. */
 export function readLive(graph: Graph): Live {
   const path = liveFile(graph);
   try {
@@ -76,8 +78,8 @@ export function readLive(graph: Graph): Live {
       return { live: FIRST_STORE, previous: null, since: new Date(0).toISOString(), set: [] };
     }
     const message =
-      `${path} can't be read: ${reasonOf(error)}; it names the live store: put {"live":"${FIRST_STORE}","previous":null,"since":""} there, ` +
-      `or for a store of stores/ {"live":"NAME","previous":null,"since":"","set":[…]} with the "set" of stores/NAME/origin.json`;
+      `${path}, which names the live store, can't be read: ${reasonOf(error)}; write {"live":"${FIRST_STORE}","previous":null,"since":""} ` +
+      `to it, or for a store in stores/ {"live":"NAME","previous":null,"since":"","set":[…]} with the "set" of stores/NAME/origin.json`;
     throw new FatalError('live-store', message, { cause: error });
   }
 }
@@ -86,7 +88,7 @@ export function livePlace(graph: Graph): StorePlace {
   return placeOf(graph, readLive(graph).live);
 }
 
-/** Every store besides the first, by name; a folder that no store can be called is someone's own. */
+/** Every store besides the first, by name. Folders with other than store names are ignored. */
 export function otherPlaces(graph: Graph): StorePlace[] {
   try {
     return readdirSync(join(graph.folder, 'stores'))
@@ -99,7 +101,7 @@ export function otherPlaces(graph: Graph): StorePlace[] {
   }
 }
 
-/** Makes the store the live one; the one before stays where it is. Survives a crash at any moment. */
+/** Makes a store the live store. The previous one stays where it is. Safe against a crash at any moment. */
 export async function makeLive(graph: Graph, name: string, set: readonly string[]): Promise<Live> {
   const before = readLive(graph);
   const previous = before.live === name ? before.previous : before.live;
@@ -108,19 +110,11 @@ export async function makeLive(graph: Graph, name: string, set: readonly string[
   return live;
 }
 
-/** Writes a small file whole or not at all. @throws FatalError when it can't be written. */
+/** Writes a small file atomically: aside, synced, then renamed. @throws FatalError when the file can't be written. */
 export async function writeAside(path: string, text: string): Promise<void> {
-  const aside = `${path}.${process.pid}`;
   try {
     await mkdir(join(path, '..'), { recursive: true });
-    const file = await open(aside, 'w');
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(aside, path);
+    await writeAtomically(path, text, `${path}.${process.pid}`);
   } catch (error) {
     throw new FatalError('store-write', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
   }
@@ -131,18 +125,18 @@ function liveFile({ folder }: Graph): string {
 }
 
 const originSchema = z.object({
-  /** How the store came to be. */
+  /** How the store was made. */
   from: z.enum(['replay', 'backup', 'topic']),
-  /** Settings it is trained with beside the configuration's own, `key=value` each. */
+  /** Settings that override the configuration, `key=value` each. */
   set: z.array(z.string()),
   /** ISO 8601. */
   since: z.string(),
 });
 
-/** Where a store beside the first one comes from, and what it must be run with. */
+/** How a store was made, and the settings it must be run with. */
 export type Origin = z.infer<typeof originSchema>;
 
-/** undefined: a store that was always the live one. @throws FatalError when the record can't be read. */
+/** Undefined for a store that was always live. @throws FatalError when the record can't be read. */
 export function readOrigin(place: StorePlace): Origin | undefined {
   const path = originFile(place);
   try {
@@ -151,7 +145,7 @@ export function readOrigin(place: StorePlace): Origin | undefined {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw new FatalError(
       'store-origin',
-      `${path} can't be read: ${reasonOf(error)}; it says with which settings the store was trained: make the store again`,
+      `${path}, which holds the settings of the store, can't be read: ${reasonOf(error)}; make the store again`,
       { cause: error },
     );
   }

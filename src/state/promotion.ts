@@ -10,13 +10,13 @@ import { type Live, makeLive, placeOf, readLive, writeAside } from './places.ts'
 type Graph = Pick<GraphConfig, 'name' | 'folder'>;
 
 const promotionSchema = z.object({
-  /** The store that is to be live. */
+  /** The store to make live. */
   store: z.string(),
-  /** Settings it is run with beside the configuration's own, `key=value` each. */
+  /** Settings that override the configuration, `key=value` each. */
   set: z.array(z.string()),
 });
 
-/** A wish that another of a graph's stores be the live one. Whoever runs the graph sees it and makes it so. */
+/** A request to make another store of a graph live. The process that runs the graph sees and fulfils it. */
 export type Promotion = z.infer<typeof promotionSchema>;
 
 export async function requestPromotion(graph: Graph, promotion: Promotion): Promise<void> {
@@ -29,7 +29,7 @@ export function pendingPromotion(graph: Graph): Promotion | undefined {
     return promotionSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    const message = `${path} can't be read: ${reasonOf(error)}; remove it and ask again: twhin replay promote`;
+    const message = `${path} can't be read: ${reasonOf(error)}; remove the file and run twhin replay promote again`;
     throw new FatalError('promotion', message, { cause: error });
   }
 }
@@ -39,9 +39,9 @@ export async function dropPromotion(graph: Graph): Promise<void> {
 }
 
 /**
- * Makes the store that a pending promotion names the live one; nobody may be writing the one before. A crash at any
- * moment leaves either of them live, and the wish standing until it is fulfilled.
- * @throws FatalError when there is no such store: a run would make an empty one under its name.
+ * Fulfils a pending promotion. No process may be writing the live store. After a crash at any moment either store is live,
+ * and the request stands until it is fulfilled.
+ * @throws FatalError when the store does not exist: a run would make an empty store under its name.
  */
 export async function settlePromotion(graph: Graph): Promise<Live | undefined> {
   const promotion = pendingPromotion(graph);

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncFolder } from '../adapters/atomic-file.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { FatalError, reasonOf } from '../errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
@@ -17,16 +18,16 @@ import {
 } from './places.ts';
 
 /*
- * STATE/<graph>/restoring/<name>/    a store that is being made, laid out as any other; no command looks for it there
+ * STATE/<graph>/restoring/<name>/    a store that is being made, with the layout of any store; no command looks here
  */
 const STAGING = 'restoring';
 
 type Graph = { readonly name: string; readonly folder: string };
 
 /**
- * Where a store that is made in one go is to stand.
- * into: its name; otherwise it becomes the graph's first store.
- * @throws FatalError when there is one already: none is ever replaced.
+ * The place for a restored store.
+ * into: its name; without it, the store becomes the graph's first store.
+ * @throws FatalError when a store is there: stores are never replaced.
  */
 export function newPlace(graph: Graph, into: string | undefined, command: string): StorePlace {
   const place = placeOf(graph, into ?? FIRST_STORE);
@@ -36,15 +37,15 @@ export function newPlace(graph: Graph, into: string | undefined, command: string
   const there = taken ? `a store ${place.name} in ${place.folder}` : `a live store ${live}`;
   throw new FatalError(
     'store-exists',
-    `${graph.name} has ${there} already, and no store is ever replaced. Make it beside that one, with ` +
-      `${command} --graph ${graph.name} --into NAME for a name that is not in use, then put it in its place with ` +
+    `${graph.name} already has ${there}, and stores are never replaced. Make the new store beside it, with ` +
+      `${command} --graph ${graph.name} --into NAME for a name that is not in use, then make it live with ` +
       `twhin replay promote NAME --graph ${graph.name}`,
   );
 }
 
-/** A store in the making: filled, looked at, and then put in its place whole, or never seen. */
+/** A store that is made and checked in a staging folder, and then moved to its place in one rename, or removed. */
 export class StagedStore {
-  /** Where it is while it is made. */
+  /** The staging folder. */
   readonly place: StorePlace;
   readonly #graph: Graph;
   readonly #target: StorePlace;
@@ -55,7 +56,7 @@ export class StagedStore {
     this.place = { ...target, folder: join(graph.folder, STAGING, target.name) };
   }
 
-  /** Held while the store is made, so that two are not made in one place; its folder is there. */
+  /** The lock to hold while the store is made, so that no other process stages the same store. Makes its folder. */
   async lockFile(): Promise<string> {
     const folder = dirname(this.place.folder);
     await mkdir(folder, { recursive: true }).catch((error: unknown) => {
@@ -64,7 +65,7 @@ export class StagedStore {
     return `${this.place.folder}.lock`;
   }
 
-  /** Begins anew, whatever one that did not end has left. What `fill` writes survives a power loss. */
+  /** Makes the store, after removing what an interrupted attempt has left. What `fill` writes survives a power loss. */
   async make(layout: Layout, fill: (store: GraphStore) => Promise<void>): Promise<void> {
     await this.remove();
     const store = new GraphStore(await openRocksdb(databaseFolder(this.place), { durable: true }), layout);
@@ -75,13 +76,13 @@ export class StagedStore {
     }
   }
 
-  /** Puts the store in its place, which must still be free. */
+  /** Moves the store to its place, which must still be free. */
   async settle(origin: Origin): Promise<void> {
     await writeOrigin(this.place, origin);
     const target = this.#target;
     try {
       if (target.name === FIRST_STORE) {
-        // First the settings: a store that went on under others would be another model's.
+        // Settings first: with other settings, training would go on with another model.
         if (origin.set.length > 0) await makeLive(this.#graph, FIRST_STORE, origin.set);
         await writeOrigin(target, origin);
         await rename(databaseFolder(this.place), databaseFolder(target));
@@ -92,8 +93,8 @@ export class StagedStore {
     } catch (error) {
       throw new FatalError(
         'store-exists',
-        `the store can't be put in its place, ${target.folder}: ${reasonOf(error)}; was one made there meanwhile? ` +
-          'What is there was not touched',
+        `the store can't be moved to its place, ${target.folder}: ${reasonOf(error)}; was another store made there ` +
+          'meanwhile? Nothing there was changed',
         { cause: error },
       );
     }
@@ -103,15 +104,5 @@ export class StagedStore {
 
   async remove(): Promise<void> {
     await rm(this.place.folder, { recursive: true, force: true });
-  }
-}
-
-/** Makes a rename outlast a power loss; where folders can't be opened it is left to the system. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r').catch(() => undefined);
-  try {
-    await folder?.sync();
-  } finally {
-    await folder?.close();
   }
 }

@@ -1,11 +1,11 @@
 import type { Attributes, Span, SpanStatusCode } from '@opentelemetry/api';
 import { type ByCommit, type Measures, noMeasures } from '../pipeline/measures.ts';
 
-/** Commits whose vectors are not all acknowledged; with more than these the oldest is told as it stands. */
+/** Maximum number of commits with unacknowledged vectors; beyond it the trace of the oldest commit ends early. */
 const MOST_OPEN = 500;
 const ERROR: SpanStatusCode.ERROR = 2;
 
-/** Begins a span, in the trace of `parent` or in one of its own. startMs: epoch ms. */
+/** Begins a span, in the trace of `parent` or in a new trace. startMs: epoch ms. */
 export type StartSpan = (name: string, startMs: number, attributes: Attributes, parent?: Span) => Span;
 
 interface Stretch {
@@ -28,15 +28,15 @@ interface Commit {
 }
 
 /**
- * One graph's traces: each commit is one, from the arrival of its first record to the acknowledgement of the last vector
- * that it moved. Spans are made once a commit is through, from the times told as it went: nothing waits for them.
+ * One graph's traces: one trace for each commit, from the arrival of the first record to the acknowledgement of the last
+ * moved vector. The spans are made after the commit, from the measured times: the pipeline never waits for them.
  */
 export class CommitSpans implements Measures {
   readonly fresh = noMeasures.fresh;
   readonly #graph: string;
   readonly #start: StartSpan;
   readonly #clock: () => number;
-  /** Of the commit that is not asked for yet. */
+  /** Batches of the next commit. */
   #batches: Batch[] = [];
   readonly #untrained: Batch[] = [];
   /** By number, oldest first. */
@@ -65,7 +65,7 @@ export class CommitSpans implements Measures {
     this.#batches = [];
     this.#commits.set(commit, { batches, askedAt, written: undefined, records: 0, sweeps: [] });
     const [oldest] = this.#commits.keys();
-    if (this.#commits.size > MOST_OPEN && oldest !== undefined) this.#tell(oldest, false);
+    if (this.#commits.size > MOST_OPEN && oldest !== undefined) this.#end(oldest, false);
   }
 
   commit(number: number, ms: number, { records, vectors }: { records: number; vectors: number }): void {
@@ -83,12 +83,12 @@ export class CommitSpans implements Measures {
   }
 
   acknowledged(commit: number): void {
-    this.#tell(commit, true);
+    this.#end(commit, true);
   }
 
-  /** Tells what is not through as it stands: the process ends. */
+  /** Ends the traces of all open commits: the process stops. */
   close(): void {
-    for (const commit of this.#commits.keys()) this.#tell(commit, false);
+    for (const commit of this.#commits.keys()) this.#end(commit, false);
   }
 
   #stretch(ms: number, attributes: Attributes): Stretch {
@@ -96,10 +96,10 @@ export class CommitSpans implements Measures {
     return { from: to - Math.max(0, ms), to, attributes };
   }
 
-  #tell(number: number, acknowledged: boolean): void {
+  #end(number: number, acknowledged: boolean): void {
     const commit = this.#commits.get(number);
     this.#commits.delete(number);
-    // One that only wrote down acknowledgements is nobody's batch.
+    // A commit without records or batches only stored acknowledgements.
     if (commit === undefined || (commit.batches.length === 0 && commit.records === 0)) return;
     const { batches, askedAt, written, records, sweeps } = commit;
     const from = Math.min(askedAt, ...batches.map(({ gathered }) => gathered.from));

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('a lock in a file', () => {
-  test('is for one at a time within a process too, and gone afterwards', async () => {
+  test('admits one at a time within a process too, and leaves no file', async () => {
     const path = join(folder, 'lock');
     const told: string[] = [];
     const first = Promise.withResolvers<void>();
@@ -30,7 +30,7 @@ describe('a lock in a file', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('of a process that is dead is taken over, also of one that had this process’s number', async () => {
+  test('of a dead process is taken over, even if that process had our number', async () => {
     for (const holder of [2 ** 30, process.pid]) {
       const path = join(folder, String(holder));
       await writeFile(path, String(holder));

@@ -59,7 +59,7 @@ async function read(head = HEAD): Promise<ImageBlock[] | undefined> {
 }
 
 describe('an image file', () => {
-  test('gives back what was written, and nothing beside it is left', async () => {
+  test('is read back as written, and leaves no other file', async () => {
     await imageFile(path).write(HEAD, of(BLOCKS));
     expect(await read()).toEqual(BLOCKS);
     expect(await readdir(folder)).toEqual(['image']);
@@ -70,7 +70,7 @@ describe('an image file', () => {
     await imageFile(path).remove();
   });
 
-  test('is none where it is missing, of another head, cut off, or something else', async () => {
+  test('does not count when it is missing, truncated, of another head, or another file', async () => {
     expect(await read()).toBeUndefined();
     await imageFile(path).write(HEAD, of(BLOCKS));
     expect(await read(Buffer.from('{"step":8}'))).toBeUndefined();
@@ -104,7 +104,7 @@ describe('an image file', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('that says to be longer than any is not read into memory', async () => {
+  test('with an impossible length is not read into memory', async () => {
     await imageFile(path).write(HEAD, of(BLOCKS));
     const file = await open(path, 'r+');
     const length = Buffer.alloc(4);
@@ -114,7 +114,7 @@ describe('an image file', () => {
     await expect(read()).rejects.toThrow('a block of 4294967295 bytes');
   });
 
-  test('that fails half-way leaves the one before', async () => {
+  test('that fails half-way leaves the previous image', async () => {
     await imageFile(path).write(HEAD, of(BLOCKS));
     async function* failing(): AsyncIterable<ImageBlock> {
       yield block(0, 5);
@@ -125,7 +125,7 @@ describe('an image file', () => {
     expect(await read()).toEqual(BLOCKS);
   });
 
-  test('left early is closed', async () => {
+  test('is closed when the reader leaves early', async () => {
     await imageFile(path).write(HEAD, of(BLOCKS));
     for await (const each of (await imageFile(path).read(HEAD)) ?? []) {
       expect(each).toEqual(BLOCKS[0]);

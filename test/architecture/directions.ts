@@ -29,6 +29,7 @@ const ROOMS = [
     'dashboard',
     'config',
     'state',
+    'compose',
     'cli',
   ].map((room) => `src/${room}/`),
 ];
@@ -53,7 +54,33 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   'src/kernels/assembly/': { packages: [] },
   'src/pipeline/': {
-    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/errors.ts'],
+    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors.ts'],
+    types: ['src/log.ts'],
+    packages: PURE,
+  },
+  // One way through the pipeline: writing knows what was read and trained, and neither of the two knows of writing.
+  'src/pipeline/training/': {
+    all: [
+      'src/graph/',
+      'src/model/',
+      'src/sampling/',
+      'src/pipeline/measures.ts',
+      'src/pipeline/tuning.ts',
+      'src/pipeline/window.ts',
+      'src/errors.ts',
+    ],
+    packages: PURE,
+  },
+  'src/pipeline/reading/': {
+    all: [
+      'topics/',
+      'src/graph/',
+      'src/pipeline/training/',
+      'src/pipeline/counters.ts',
+      'src/pipeline/ports.ts',
+      'src/pipeline/tuning.ts',
+      'src/errors.ts',
+    ],
     types: ['src/log.ts'],
     packages: PURE,
   },
@@ -100,13 +127,23 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   // A backup is files in a folder of their own: it writes and reads them itself.
   'src/backup/': {
-    all: ['src/graph/', 'src/errors.ts'],
+    all: ['src/adapters/atomic-file.ts', 'src/graph/', 'src/errors.ts'],
     packages: [...PURE, 'node:fs/promises', 'node:path', 'node:util', 'node:zlib'],
   },
   // Which folders hold a graph's stores, which of them is live, who writes it.
   'src/state/': {
-    all: ['src/adapters/rocksdb/store.ts', 'src/adapters/file-lock.ts', 'src/graph/', 'src/errors.ts'],
+    all: [
+      'src/adapters/atomic-file.ts',
+      'src/adapters/rocksdb/store.ts',
+      'src/adapters/file-lock.ts',
+      'src/graph/',
+      'src/errors.ts',
+    ],
     types: ['src/config/'],
+  },
+  // Puts an updater together on a log, a store and a trainer. Only commands know how it is asked for.
+  'src/compose/': {
+    all: ROOMS.filter((room) => room !== 'src/cli/'),
   },
   'src/cli/': { all: ROOMS },
   // What the package exports; nothing inside needs it.

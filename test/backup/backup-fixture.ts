@@ -21,7 +21,7 @@ export async function folder(): Promise<Folder> {
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** A store that takes several chunks: 20 MB of vectors beside the entries of a small graph. */
+/** A store of several chunks: a small graph and 20 MB of vectors. */
 export async function large(): Promise<GraphStore> {
   const store = await filled();
   const batch = new WriteBatch();
@@ -36,7 +36,7 @@ export async function large(): Promise<GraphStore> {
 
 export const everything = (store: GraphStore) => scanned(store.entries.scan(new Uint8Array()));
 
-/** What a backup holds, as {@link everything} gives it. */
+/** The entries of a backup, as from {@link everything}. */
 export async function read(path: string, manifest: Manifest): Promise<[string, string][]> {
   const found: [string, string][] = [];
   for await (const entries of readBackup(path, manifest)) {
@@ -48,7 +48,7 @@ export async function read(path: string, manifest: Manifest): Promise<[string, s
 
 export const chunkFiles = async (path: string) => (await readdir(join(path, 'chunks'))).sort();
 
-/** Changes the manifest and makes its checksum fit again: what a checksum alone does not hold off. */
+/** Changes the manifest and its checksum to match. */
 export async function forge(path: string, change: (manifest: Manifest) => object): Promise<void> {
   const file = join(path, 'manifest.json');
   const { checksum: _, ...manifest } = JSON.parse(await readFile(file, 'utf8'));

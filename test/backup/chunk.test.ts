@@ -5,7 +5,7 @@ import type { Entry } from '../../src/graph/store.ts';
 const MIB = 1024 * 1024;
 const entry = (key: string, value: Uint8Array): Entry => ({ key: Buffer.from(key), value });
 
-/** As a backup cuts them: the keys that begin each chunk, and the chunks' bytes. */
+/** Cuts entries as a backup does: the first key and the bytes of each chunk. */
 function cut(entries: Iterable<Entry>): { starts: string[]; sizes: number[] } {
   const builder = new ChunkBuilder();
   const starts: string[] = [];
@@ -30,7 +30,7 @@ const many = (count: number, bytes: number) =>
   Array.from({ length: count }, (_, i) => entry(`k${String(i).padStart(7, '0')}`, Buffer.alloc(bytes)));
 
 describe('a chunk', () => {
-  test('is its entries one after the other: lengths, key, value', () => {
+  test('holds its entries one after the other: lengths, key, value', () => {
     const builder = new ChunkBuilder();
     builder.add(entry('ab', Buffer.of(1, 2, 3)));
     builder.add(entry('c', Buffer.alloc(0)));
@@ -46,7 +46,7 @@ describe('a chunk', () => {
     expect([builder.entries, builder.bytes.length]).toEqual([0, 0]);
   });
 
-  test('is refused where a length does not fit, however large', () => {
+  test('is refused where a length reaches beyond the chunk', () => {
     for (const hex of ['0200', '020003000000616201', 'ffffffffffff61', '0100ffffffff6100', '010000000000']) {
       expect(() => [...entriesOf(Buffer.from(hex, 'hex'))]).toThrow(
         expect.objectContaining({ name: 'FatalError', code: 'backup-damaged' }),
@@ -72,7 +72,7 @@ describe('a chunk', () => {
     }
   });
 
-  test('begins where it did though entries before it come, go or change', () => {
+  test('begins at the same entry after changes before it', () => {
     const before = many(60_000, 520);
     const after = [
       ...before.slice(1_000, 5_000),
@@ -85,7 +85,7 @@ describe('a chunk', () => {
     expect(cut(after).starts.slice(2)).toEqual(starts.slice(2));
   });
 
-  test('ends before an entry that has no room, and refuses one that no chunk has room for', () => {
+  test('ends before an entry without room, and refuses an entry that is too large for any chunk', () => {
     const builder = new ChunkBuilder();
     builder.add(entry('a', Buffer.alloc(10 * MIB)));
     expect(builder.add(entry('b', Buffer.alloc(7 * MIB)))).toBe(false);

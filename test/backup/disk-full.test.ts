@@ -18,7 +18,9 @@ afterEach(async () => {
   await at.remove();
 });
 
-test('a backup that meets a full disk says so, and the one before is as it was', async ({ skip }) => {
+test('a backup on a full disk fails with the reason, and the previous backup is unchanged', async ({
+  skip,
+}) => {
   const small = join(at.path, 'small');
   await mkdir(small);
   const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=9m', 'tmpfs', small], { encoding: 'utf8' });

@@ -23,7 +23,7 @@ const refused = (reason: string) => ({
 });
 
 describe('a folder for backups', () => {
-  test('may be new, empty, or hold backups, ended early or not', async () => {
+  test('may be new, empty, or hold backups, interrupted ones too', async () => {
     await checkTarget(dir, state, ['test']);
     expect(await graphsIn(dir)).toEqual([]);
     await mkdir(dir);
@@ -36,7 +36,7 @@ describe('a folder for backups', () => {
     expect(await graphsIn(dir)).toEqual(['test']);
   });
 
-  test('is refused inside of the state folder, however it is named', async () => {
+  test('is refused inside of the state folder, by any path', async () => {
     await mkdir(join(state, 'engagement'), { recursive: true });
     await symlink(join(state, 'engagement'), join(at.path, 'link'));
     for (const inside of [
@@ -53,7 +53,7 @@ describe('a folder for backups', () => {
     await checkTarget(join(at.path, 'state-backups'), state, ['test']);
   });
 
-  test('is refused where other files lie, which are not touched', async () => {
+  test('is refused where it holds other files, which are not changed', async () => {
     for (const [path, named] of [
       ['notes.txt', 'notes.txt is in the way: it is a file'],
       ['photos/a.jpg', 'photos/a.jpg is in the way: no backup has such a file'],
@@ -72,7 +72,7 @@ describe('a folder for backups', () => {
     );
   });
 
-  test('is refused where the place of a graph holds the backup of another', async () => {
+  test('is refused where the folder of a graph holds the backup of another graph', async () => {
     await writeBackup(join(dir, 'test'), await filled(), ABOUT);
     await rename(join(dir, 'test'), join(dir, 'follow'));
     await expect(checkTarget(dir, state, ['follow'])).rejects.toMatchObject(

@@ -29,7 +29,7 @@ const damagedAt = (path: string, reason: RegExp) => ({
   message: expect.stringMatching(new RegExp(`${path}.*${reason.source}`, 's')),
 });
 
-/** Puts other bytes in place of the one chunk, and a manifest that fits them but for `change`. */
+/** Replaces the only chunk, and writes a matching manifest with `change`. */
 async function replaceChunk(bytes: Buffer, change: object = {}): Promise<void> {
   const packed = zstdCompressSync(bytes, { params: { [constants.ZSTD_c_checksumFlag]: 0 } });
   await writeFile(join(at.path, 'chunks', sha256(packed)), packed);
@@ -38,7 +38,7 @@ async function replaceChunk(bytes: Buffer, change: object = {}): Promise<void> {
 }
 
 describe('a damaged backup', () => {
-  test('is none where there is no manifest', async () => {
+  test('is undefined where there is no manifest', async () => {
     await rm(manifestFile());
     expect(await readManifest(at.path, 'test')).toBeUndefined();
     expect(await readManifest(join(at.path, 'nowhere'), 'test')).toBeUndefined();
@@ -49,27 +49,25 @@ describe('a damaged backup', () => {
     const flipped = Buffer.from(whole);
     flipped[whole.length >> 1] = (whole[whole.length >> 1] ?? 0) ^ 0x10;
     await writeFile(chunk(), flipped);
-    await expect(readAgain()).rejects.toMatchObject(
-      damagedAt(chunk(), /its bytes are not those its name says/),
-    );
+    await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /its SHA-256 is not its name/));
     await truncate(chunk(), whole.length - 1);
     await expect(readAgain()).rejects.toMatchObject(
-      damagedAt(chunk(), /it is missing or has not the \d+ bytes/),
+      damagedAt(chunk(), /it is missing, or its size is not \d+ bytes/),
     );
     await writeFile(chunk(), Buffer.concat([whole, Buffer.of(0)]));
-    await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /it is missing or has not/));
+    await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /it is missing, or its size is not/));
     await rm(chunk());
-    await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /it is missing or has not/));
+    await expect(readAgain()).rejects.toMatchObject(damagedAt(chunk(), /it is missing, or its size is not/));
   });
 
-  test('is refused for a manifest that was changed or cut, or is none', async () => {
+  test('is refused for a manifest that was changed or cut, or is not a manifest', async () => {
     const text = await readFile(manifestFile(), 'utf8');
     for (const [changed, reason] of [
-      [text.replace('"step":7', '"step":8'), /its checksum does not fit/],
-      [text.replace(/,"checksum":"[0-9a-f]+"/, ''), /its checksum does not fit/],
+      [text.replace('"step":7', '"step":8'), /its checksum does not match/],
+      [text.replace(/,"checksum":"[0-9a-f]+"/, ''), /its checksum does not match/],
       [text.slice(0, -20), /JSON/],
-      ['[]', /it is no manifest/],
-      ['{"a":1}', /it is no manifest/],
+      ['[]', /it is not a manifest/],
+      ['{"a":1}', /it is not a manifest/],
     ] as const) {
       expect(changed).not.toBe(text);
       await writeFile(manifestFile(), changed);
@@ -77,7 +75,7 @@ describe('a damaged backup', () => {
     }
   });
 
-  test('is refused, with a fitting checksum, for what no backup says', async () => {
+  test('is refused for impossible values, though the checksum matches', async () => {
     const withChunk = (change: object) => (before: Manifest) => ({
       ...before,
       chunks: before.chunks.map((each) => ({ ...each, ...change })),
@@ -104,11 +102,11 @@ describe('a damaged backup', () => {
     await forge(at.path, (before) => ({ ...before, format: 2 }));
     await expect(readManifest(at.path, 'test')).rejects.toMatchObject({
       code: 'backup-format',
-      message: expect.stringContaining('is of format 2, and this version reads format 1'),
+      message: expect.stringContaining('has format 2, and this version reads format 1'),
     });
   });
 
-  test('is refused for a chunk that is not as large as it says, without being unpacked further', async () => {
+  test('is refused for a chunk larger than its size in the manifest, without unpacking the rest', async () => {
     const entry = Buffer.from('010001000000' + '6101', 'hex');
     await replaceChunk(entry);
     expect(await readAgain()).toEqual([['61', '01']]);
@@ -130,16 +128,16 @@ describe('a damaged backup', () => {
     );
   });
 
-  test('is refused for entries too few, twice, or out of order', async () => {
+  test('is refused for missing, repeated or unordered entries', async () => {
     const one = (key: string) => Buffer.from(`010000000000${key}`, 'hex');
     await replaceChunk(Buffer.concat([one('62'), one('61')]), { entries: 2 });
-    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not rise/));
+    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not ascend/));
     await replaceChunk(Buffer.concat([one('62'), one('62')]), { entries: 2 });
-    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not rise/));
+    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not ascend/));
 
     ({ manifest } = await writeBackup(at.path, await large(), ABOUT));
     await forge(at.path, (before) => ({ ...before, chunks: before.chunks.toReversed() }));
-    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not rise/));
+    await expect(readAgain()).rejects.toMatchObject(damagedAt('chunks', /its keys do not ascend/));
     await forge(at.path, (before) => ({ ...before, chunks: before.chunks.toReversed().slice(1) }));
     await expect(readAgain()).rejects.toMatchObject(damagedAt(at.path, /entries, the manifest says 32921/));
   });

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => at.remove());
 
-/** A view that dies after so many entries. */
+/** A view whose scan fails after a number of entries. */
 function dying(store: GraphStore, entries: number): GraphStore {
   const { entries: whole } = store;
   const cut: Store = {
@@ -36,7 +36,7 @@ function dying(store: GraphStore, entries: number): GraphStore {
 }
 
 describe('a backup', () => {
-  test('holds every entry, and says in its manifest what it is', async () => {
+  test('holds every entry, and its manifest describes it', async () => {
     const store = await filled();
     const { manifest, written } = await writeBackup(at.path, store, ABOUT);
     const [name = ''] = await chunkFiles(at.path);
@@ -59,7 +59,7 @@ describe('a backup', () => {
     expect((await readdir(at.path)).sort()).toEqual(['chunks', 'manifest.json']);
   });
 
-  test('writes again only what changed, and removes what is no longer named', async () => {
+  test('writes only changed chunks, and removes chunks no longer in the manifest', async () => {
     const store = await large();
     const first = await writeBackup(at.path, store, ABOUT);
     expect(first.manifest.chunks.length).toBeGreaterThan(3);
@@ -73,7 +73,7 @@ describe('a backup', () => {
     expect(await read(at.path, changed.manifest)).toEqual(await everything(store));
   });
 
-  test('writes a chunk again that is there and damaged', async () => {
+  test('replaces a damaged chunk', async () => {
     const store = await large();
     const { manifest } = await writeBackup(at.path, store, ABOUT);
     const [flipped, cut] = manifest.chunks.map(({ sha256 }) => join(at.path, 'chunks', sha256));
@@ -86,14 +86,14 @@ describe('a backup', () => {
     expect(await read(at.path, manifest)).toEqual(await everything(store));
   });
 
-  test('ended in the middle leaves the one before good, and is gone on with', async () => {
+  test('interrupted, leaves the previous backup intact, and its chunks are used by the next backup', async () => {
     const store = await large();
     const before = await everything(store);
     const { manifest } = await writeBackup(at.path, store, ABOUT);
     for (let row = 100; row < 33_000; row += 100)
       await put(store, `v${row.toString(16).padStart(8, '0')}`, Buffer.alloc(600, 1));
     await expect(writeBackup(at.path, dying(store, 25_000), ABOUT)).rejects.toThrow('killed');
-    // What a kill leaves besides.
+    // Other files that a kill leaves.
     await writeFile(join(at.path, 'chunks', `${'a'.repeat(64)}.part`), 'half');
     expect(await readManifest(at.path, 'test')).toEqual(manifest);
     expect(await read(at.path, manifest)).toEqual(before);
@@ -105,7 +105,7 @@ describe('a backup', () => {
     expect(await chunkFiles(at.path)).toEqual(second.manifest.chunks.map(({ sha256 }) => sha256).sort());
   });
 
-  test('of a store that is not what its head says is refused, the one before kept', async () => {
+  test('of a store that does not match its head is refused, and the previous backup is kept', async () => {
     const store = await filled();
     const { manifest } = await writeBackup(at.path, store, ABOUT);
     const wrong = [
@@ -128,16 +128,16 @@ describe('a backup', () => {
     expect(await readManifest(at.path, 'test')).toEqual(manifest);
   });
 
-  test('that can not be written says where, and that the one before is as it was', async () => {
+  test("that can't be written fails with the path, and the previous backup is unchanged", async () => {
     const store = await filled();
     const failure = {
       name: 'FatalError',
       code: 'backup-write',
-      message: expect.stringMatching(/The backup before this one is as it was; free space/),
+      message: expect.stringMatching(/The previous backup is unchanged; free space/),
     };
     await writeFile(join(at.path, 'file'), '');
     await expect(writeBackup(join(at.path, 'file'), store, ABOUT)).rejects.toMatchObject(failure);
-    // A folder stands where the manifest's file has to be put.
+    // A folder is in the place of the manifest.
     await mkdir(join(at.path, 'manifest.json', 'x'), { recursive: true });
     await expect(writeBackup(at.path, store, ABOUT)).rejects.toMatchObject(failure);
     expect((await readdir(at.path)).filter((name) => name.endsWith('.part'))).toEqual([]);

@@ -23,7 +23,7 @@ test('where TensorFlow.js is not installed, doctor and run say what to do', asyn
   );
   const run = await here.run('run', '--until-caught-up', '--http', 'off');
   expect(run.code).toBe(2);
-  expect(run.err.join('\n')).toMatch(/training\.kernel is tfjs, and .*npm install @tensorflow\/tfjs-node/);
+  expect(run.err.join('\n')).toMatch(/training\.kernel is tfjs, but .*npm install @tensorflow\/tfjs-node/);
 });
 
 test.skipIf(TFJS_SKIPPED)('where it is, doctor names it and its version', async () => {

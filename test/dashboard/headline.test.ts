@@ -4,9 +4,18 @@ import { describe, expect, test } from 'vitest';
 import { type Condition, headline } from '../../src/dashboard/headline.ts';
 
 const WELL: Condition = {
-  ...{ graph: 'follow', phase: 'running', ready: true, reasons: [], unreadyMs: 0 },
-  ...{ lag: { records: 0, seconds: 0 }, latencyMs: 820, outbox: 0, outboxAgeMs: 0, rejectedShare: 0 },
-  ...{ quality: { mrr: 0.3, popularityMrr: 0.1 }, disk: { free: 1e12, size: 2e12 } },
+  graph: 'follow',
+  phase: 'running',
+  ready: true,
+  reasons: [],
+  unreadyMs: 0,
+  lag: { records: 0, seconds: 0 },
+  latencyMs: 820,
+  outbox: 0,
+  outboxAgeMs: 0,
+  rejectedShare: 0,
+  quality: { mrr: 0.3, popularityMrr: 0.1 },
+  disk: { free: 1e12, size: 2e12 },
 };
 const MIB = 1024 ** 2;
 const of = (condition: Partial<Condition>) => headline([{ ...WELL, ...condition }]);
@@ -14,21 +23,26 @@ const of = (condition: Partial<Condition>) => headline([{ ...WELL, ...condition 
 describe('headline', () => {
   test.each<[string, Partial<Condition>, string, string]>([
     ['all is well', {}, 'ok', 'Healthy: vectors are 0.8 s behind'],
-    ['nothing came yet', { latencyMs: undefined }, 'ok', 'Healthy: nothing was published yet, nothing waits'],
     [
-      'it starts',
+      'no vector is published yet',
+      { latencyMs: undefined },
+      'ok',
+      'Healthy: nothing is published yet, nothing waits',
+    ],
+    [
+      'the graph starts',
       { ready: false, phase: 'loading', reasons: ['it is loading'], unreadyMs: 5_000 },
       'warn',
       'follow: not ready: it is loading',
     ],
     [
-      'it does not come up',
+      'the start takes too long',
       { ready: false, phase: 'joining', reasons: ['it is joining'], unreadyMs: 90_000 },
       'bad',
       'follow: not ready for 1.5 min: it is joining',
     ],
     [
-      'it ran and is cut off',
+      'a running graph loses the brokers',
       { ready: false, reasons: ['the brokers do not answer the group'], unreadyMs: 2_000 },
       'bad',
       'follow: not ready: the brokers do not answer the group',
@@ -58,41 +72,36 @@ describe('headline', () => {
       'follow: the disk has 10240 MiB left',
     ],
     [
-      'vectors are not taken',
+      'vectors are not acknowledged',
       { outbox: 9, outboxAgeMs: 12_000 },
       'warn',
-      'follow: vectors wait 12.0 s to be acknowledged',
+      'follow: vectors have waited 12.0 s for their acknowledgement',
     ],
+    ['the outbox is empty', { outbox: 0, outboxAgeMs: 12_000 }, 'ok', 'Healthy: vectors are 0.8 s behind'],
     [
-      'nothing waits that is old',
-      { outbox: 0, outboxAgeMs: 12_000 },
-      'ok',
-      'Healthy: vectors are 0.8 s behind',
-    ],
-    [
-      'it catches up',
+      'the graph catches up',
       { lag: { records: 12_345, seconds: 95 } },
       'warn',
       'follow: catching up: 12,345 records, 1.6 min behind',
     ],
     [
-      'much is rejected',
+      'many events are rejected',
       { rejectedShare: 0.25 },
       'warn',
-      "follow: 25 % of recent events can't be used: see the dead letters",
+      'follow: 25 % of recent events are rejected: see the dead letters',
     ],
     [
-      'it knows no more than what is popular',
+      'the quality is below the baseline',
       { quality: { mrr: 0.02, popularityMrr: 0.1 } },
       'warn',
       'follow: known entities are ranked no better than by popularity (MRR 0.020)',
     ],
-    ['too little was ranked to say', { quality: undefined }, 'ok', 'Healthy: vectors are 0.8 s behind'],
+    ['too few edges were ranked', { quality: undefined }, 'ok', 'Healthy: vectors are 0.8 s behind'],
   ])('%s', (_, condition, level, text) => {
     expect(of(condition)).toMatchObject({ level, text });
   });
 
-  test('the worst of all graphs is said, and how far the slowest is behind', () => {
+  test('the worst graph decides; when all are well, the slowest does', () => {
     const late = { ...WELL, graph: 'engagement', latencyMs: 3_000 };
     expect(headline([WELL, late])).toEqual({ level: 'ok', text: 'Healthy: vectors are 3.0 s behind' });
     const cut = { ...WELL, graph: 'b', ready: false, reasons: ['cut off'], unreadyMs: 1 };
@@ -101,7 +110,7 @@ describe('headline', () => {
     expect(headline([])).toMatchObject({ level: 'warn' });
   });
 
-  test('every step it names is a section of the runbook', async () => {
+  test('every step of a headline is a section of the runbook', async () => {
     const runbook = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'runbook.md'), 'utf8');
     const sections = [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
       title
@@ -117,7 +126,7 @@ describe('headline', () => {
     for (const step of steps) expect(sections).toContain(step);
   });
 
-  test('a standby that stands by is well', () => {
+  test('a waiting standby is well', () => {
     const standby = of({ phase: 'standby', ready: false, reasons: ['it is standby'], unreadyMs: 1e9 });
     expect(standby.level).toBe('ok');
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { CURVES, FINE_MS, History } from '../../src/dashboard/history.ts';
+import { bracketOf, CURVES, FINE_MS, History } from '../../src/dashboard/history.ts';
 
-/** Points five seconds apart, the first at 0, each with its number as its lag. */
+/** Points every five seconds from 0; the lag of each point is the point's number. */
 function filled(points: number): History {
   const history = new History();
   for (let i = 0; i < points; i++) {
@@ -11,7 +11,7 @@ function filled(points: number): History {
 }
 
 describe('History', () => {
-  test('keeps every point of the last hour, by column, and null where nothing was known', () => {
+  test('keeps every point of the last hour by column, with null for an unknown value', () => {
     const { at, curves } = filled(3).hour();
     expect(at).toEqual([0, 5_000, 10_000]);
     expect(curves['lagRecords']).toEqual([0, 1, 2]);
@@ -27,13 +27,13 @@ describe('History', () => {
     expect(curves['loss']).toEqual([null, null]);
   });
 
-  test('a mean is of what was known', () => {
+  test('a mean leaves out unknown values', () => {
     const history = new History();
     for (let i = 0; i < 12; i++) history.add({ at: i * FINE_MS, values: i < 3 ? { loss: 2 + i } : {} });
     expect(history.day().curves['loss']).toEqual([3]);
   });
 
-  test('is bounded: 720 fine points and 1,440 coarse ones, the newest', () => {
+  test('is bounded to the newest 720 fine and 1,440 coarse points', () => {
     const history = filled(12 * 1_500);
     expect(history.hour().at).toHaveLength(720);
     expect(history.hour().at.at(-1)).toBe((12 * 1_500 - 1) * FINE_MS);
@@ -43,7 +43,7 @@ describe('History', () => {
     expect(history.toText().length).toBeLessThan(300_000);
   });
 
-  test('comes back from its text as it was, and goes on', () => {
+  test('is read back from its text unchanged, and takes further points', () => {
     const before = filled(30);
     before.started(7);
     const after = History.fromText(before.toText());
@@ -53,14 +53,14 @@ describe('History', () => {
     expect(() => History.fromText('{"format":2}')).toThrow();
   });
 
-  test('a number is kept to four digits, and none that is not finite', () => {
+  test('a number keeps four digits, and an infinite or missing number is null', () => {
     const history = new History();
     history.add({ at: 0, values: { loss: 1.234567, outbox: 1_234_567, mrrNew: Number.NaN } });
     const { curves } = history.hour();
     expect([curves['loss'], curves['outbox'], curves['mrrNew']]).toEqual([[1.235], [1_235_000], [null]]);
   });
 
-  test('a step is kept to its last digit, and of a minute the last: the time of a step is read off them', () => {
+  test('a step keeps all digits, and a minute keeps its last step, so that the time of a step is found', () => {
     const before = new History();
     const step = (i: number) => 10_000_000 + 7 * i;
     for (let i = 0; i < 900; i++) before.add({ at: i * FINE_MS, values: { step: step(i) } });
@@ -77,7 +77,7 @@ describe('History', () => {
     }
   });
 
-  test('a text of a time before steps were kept is read, and says nothing of them', () => {
+  test('a text from before steps were kept is read; the time of a step is then unknown', () => {
     const { step: _, ...curves } = filled(2).hour().curves;
     const hour = { at: [0, 5_000], curves };
     const text = JSON.stringify({ format: 1, starts: [1], hour, day: { at: [], curves: {} } });
@@ -86,5 +86,41 @@ describe('History', () => {
     expect(history.when(1)).toEqual({});
     history.add({ at: 10_000, values: { step: 4 } });
     expect([history.when(4), history.when(5)]).toEqual([{ to: 10_000 }, { from: 10_000 }]);
+  });
+});
+
+const points = (...steps: (number | undefined)[]) => steps.map((step, i) => ({ at: 100 * (i + 1), step }));
+
+describe('the points around a step', () => {
+  test.each([
+    [
+      'the last point below the step and the first point above',
+      15,
+      points(10, 20, 30),
+      { from: 100, to: 200 },
+    ],
+    [
+      'the first point with the step itself ends the bracket',
+      20,
+      points(10, 20, 20, 30),
+      { from: 100, to: 200 },
+    ],
+    ['a step before the oldest point', 5, points(10, 20), { to: 100 }],
+    ['a step after the newest point', 25, points(10, 20), { from: 200 }],
+    ['points without a step are skipped', 15, points(undefined, 10, undefined, 20), { from: 200, to: 400 }],
+    ['unknown if no point has a step', 1, points(undefined, undefined), {}],
+    ['unknown if there is no point', 1, [], {}],
+    [
+      'the current training run counts, not an earlier run with higher steps',
+      7,
+      points(5, 90, 6, 8),
+      {
+        from: 300,
+        to: 400,
+      },
+    ],
+    ['a step before the first point of the current training run', 3, points(1, 90, 6, 8), { to: 300 }],
+  ])('%s', (_, step, given, bracket) => {
+    expect(bracketOf(step, given)).toEqual(bracket);
   });
 });

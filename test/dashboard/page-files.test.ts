@@ -9,7 +9,7 @@ const names = readdirSync(FOLDER).filter((name) => name !== 'tsconfig.json');
 const read = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
 
 describe('the page', () => {
-  test('is all of its folder and the charts, and under 150 kB together', async () => {
+  test('is every file of the folder and the charts, below 150 kB in all', async () => {
     const page = await readPage();
     const own = names.map((name) => (name === 'index.html' ? '/' : `/${name}`));
     expect([...page.keys()].sort()).toEqual([...own, '/uplot.css', '/uplot.js'].sort());
@@ -19,7 +19,7 @@ describe('the page', () => {
     expect(page.get('/main.js')?.type).toBe('text/javascript; charset=utf-8');
   });
 
-  test('has no script or style of its own inside it, and names nothing elsewhere', () => {
+  test('has no inline script or style, and names no other server', () => {
     const html = read('index.html');
     expect(html).not.toMatch(/<style|style=|\son\w+=|javascript:/i);
     for (const [, inside] of html.matchAll(/<script[^>]*>([^<]*)<\/script>/g)) expect(inside).toBe('');
@@ -28,7 +28,7 @@ describe('the page', () => {
     }
   });
 
-  test('never takes text for markup, and has its types checked', () => {
+  test('never turns text into markup, and is type-checked', () => {
     for (const name of names.filter((each) => each.endsWith('.js'))) {
       const text = read(name);
       expect([name, text.startsWith('// @ts-check\n')]).toEqual([name, true]);
@@ -39,7 +39,7 @@ describe('the page', () => {
     }
   });
 
-  test('loads all its parts: each that a part imports is there', () => {
+  test('imports only files that exist', () => {
     for (const name of names.filter((each) => each.endsWith('.js'))) {
       for (const [, part = ''] of read(name).matchAll(/from '\.\/([^']+)'/g)) expect(names).toContain(part);
     }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { project } from '../../src/dashboard/projection.ts';
 
-/** Vectors of 4 that differ by 3 along the first number and by 1 along the third; the rest is the same for all. */
+/** Vectors of 4 numbers that differ by 3 in the first number, by 1 in the third, and in no other number. */
 const CROSS = [
   [3, 5, 0, 5],
   [-3, 5, 0, 5],
@@ -13,9 +13,9 @@ const CROSS = [
 const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, k) => sum + value * (b[k] ?? 0), 0);
 
 describe('project', () => {
-  test('finds the two directions in which vectors differ most, and where each lies on them', () => {
+  test('finds the two directions of the largest differences and the place of each vector on them', () => {
     const { points, axes } = project(CROSS);
-    // Of an axis the sign means nothing.
+    // The sign of an axis has no meaning.
     expect([...axes[0]].map(Math.abs)).toEqual([1, 0, 0, 0].map((value) => expect.closeTo(value, 5)));
     expect([...axes[1]].map(Math.abs)).toEqual([0, 0, 1, 0].map((value) => expect.closeTo(value, 5)));
     expect([...points].map(Math.abs)).toEqual(
@@ -23,7 +23,7 @@ describe('project', () => {
     );
   });
 
-  test('begins with the axes before, so that a picture does not turn over', () => {
+  test('starts from the previous axes, so that a picture does not flip', () => {
     const { axes } = project(CROSS);
     const turned: typeof axes = [axes[0].map((value) => -value), axes[1].map((value) => -value)];
     const { axes: after } = project(CROSS, turned);
@@ -31,13 +31,13 @@ describe('project', () => {
     expect(dot(after[1], turned[1])).toBeCloseTo(1, 5);
   });
 
-  test('of no vectors, or of all alike, gives numbers', () => {
+  test('gives finite numbers for no vectors and for equal vectors', () => {
     expect(project([]).points).toHaveLength(0);
     const { points } = project([CROSS[0], CROSS[0]].map((vector) => vector ?? new Float32Array(4)));
     expect([...points]).toEqual([0, 0, 0, 0]);
   });
 
-  test('axes have length 1 and are at right angles, whatever the vectors', () => {
+  test('axes are orthogonal unit vectors for any vectors', () => {
     const vectors = fc.array(fc.float32Array({ minLength: 6, maxLength: 6, noNaN: true, min: -9, max: 9 }), {
       minLength: 3,
       maxLength: 20,

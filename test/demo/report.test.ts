@@ -80,10 +80,10 @@ const OUTCOME: DemoOutcome = {
 
 const text = (outcome: DemoOutcome): string => reportLines(outcome).join('\n');
 
-test('says what went in: sums over the world, and both sides of the broken records', () => {
+test('reports the events of the world, and the broken records as sent and as rejected', () => {
   const report = text(OUTCOME);
   expect(report).toContain('Done in 58 s on Apache Kafka at 127.0.0.1:9092 (seed 42).');
-  // The erased user was there as well; 600 + 50 + 40 + 30 + 20 engagements; 7 + 2 taken back; 1200 + 800 broken.
+  // The erased user counts too; 600 + 50 + 40 + 30 + 20 engagements; 7 + 2 taken back; 1200 + 800 broken.
   expect(report).toContain('200,000 events of a made-up world: 3 users in 2 communities, 1 tweets');
   expect(report).toContain('500 follows, 740 engagements with tweets, 0 ad clicks, 11 searches');
   expect(report).toContain(
@@ -92,7 +92,7 @@ test('says what went in: sums over the world, and both sides of the broken recor
   expect(report).toContain('2,000 broken records, on purpose: 1,998 are in twhin.dead-letter');
 });
 
-test('says what came out of each graph, with its topic, latency and quality', () => {
+test('reports topic, latency and quality of each graph', () => {
   const report = text({ ...OUTCOME, topicPrefix: 'mine.' });
   expect(report).toContain('engagement: 123,456 live edges between 15,321 entities');
   expect(report).toContain('98,765 vectors published to mine.embeddings.engagement');
@@ -100,7 +100,7 @@ test('says what came out of each graph, with its topic, latency and quality', ()
   expect(report).toContain('MRR .412 (by popularity .210, by chance .012)');
 });
 
-test('says how well the communities were found, with examples that can be checked by eye', () => {
+test('reports how well the communities were found, with examples', () => {
   const lines = reportLines(OUTCOME);
   expect(lines.join('\n')).toContain(
     "63 % share the user's community, 2.5 % would by chance: 25.2 times chance",
@@ -111,7 +111,7 @@ test('says how well the communities were found, with examples that can be checke
   expect(examples[1]).toMatch(/^ {2}1001 \(chess\) +-2000 \.900 -2001 \.890 .* 0 of 10$/);
 });
 
-test('names commands that fit this run', () => {
+test('names the next commands of this run', () => {
   const report = text(OUTCOME);
   expect(report).toContain('export TWHIN_STATE=.twhin/demo/state');
   expect(report).not.toContain('export KAFKA_BROKERS');
@@ -124,7 +124,7 @@ test('names commands that fit this run', () => {
   expect(kept).toContain('npx twhin doctor');
 });
 
-test('a run cut short reports what there is', () => {
+test('an interrupted run reports the figures so far', () => {
   const report = text({ ...OUTCOME, graphs: [], findings: [], environment: [] });
   expect(report).not.toContain('times chance');
   expect(report).not.toContain('export');

@@ -17,7 +17,7 @@ function plantedTruth(): Truth {
   };
 }
 
-/** Angle in degrees for each user, in id order; lengths differ, which cosine must not mind. */
+/** Angle in degrees for each user, in the order of ids. The lengths differ, which must not change the cosine. */
 function vectorsAt(degrees: readonly number[]): Map<string, Float32Array> {
   return new Map(
     degrees.map((angle, id) => {
@@ -31,7 +31,7 @@ test('finds every planted neighbour when the communities point apart', () => {
   const vectors = vectorsAt([0, 2, 5, 120, 122, 125, 240, 242, 245]);
   const findings = findPlanted(vectors, plantedTruth(), { neighbours: 2 });
   expect(findings.share).toBe(1);
-  // Two of the other eight users are of one's own community.
+  // Two of the other eight users belong to the user's own community.
   expect(findings.chance).toBeCloseTo(2 / 8, 12);
   expect(findings.ratio).toBeCloseTo(4, 12);
   expect(findings.users).toBe(9);
@@ -50,15 +50,15 @@ test('neighbours come nearest first, with their cosine', () => {
 });
 
 test('finds nothing when communities are interleaved', () => {
-  // Community 0 at 0, 120, 240; 1 at 1, 121, 241; 2 at 2, 122, 242: the two nearest are always of the others.
+  // Community 0 at 0, 120, 240; 1 at 1, 121, 241; 2 at 2, 122, 242: the two nearest users are always of the other communities.
   const vectors = vectorsAt([0, 120, 240, 1, 121, 241, 2, 122, 242]);
   expect(findPlanted(vectors, plantedTruth(), { neighbours: 2 }).share).toBe(0);
 });
 
 test('counts a half-right answer as half', () => {
-  // Users 0, 1 | 3, 4 | 6, 7 are pairs; 2, 5, 8 sit in the next community's pair.
+  // Users 0, 1 | 3, 4 | 6, 7 are pairs; 2, 5, 8 lie beside the pair of the next community.
   const vectors = vectorsAt([0, 1, 123, 120, 121, 243, 240, 241, 3]);
-  // With one neighbour: pairs find each other (6 right); 2, 5, 8 find a stranger (3 wrong).
+  // With one neighbour, pairs find each other (6 right) and 2, 5, 8 find another community (3 wrong).
   expect(findPlanted(vectors, plantedTruth(), { neighbours: 1 }).share).toBeCloseTo(6 / 9, 12);
 });
 
@@ -74,14 +74,14 @@ test('leaves out users without a usable vector and those not in the truth', () =
   expect(findings.chance).toBeCloseTo(1 / 5, 12);
 });
 
-test('a sample looks at some users but every user stays a candidate', () => {
+test('a sample evaluates some users, and every user stays a candidate', () => {
   const vectors = vectorsAt([0, 2, 5, 120, 122, 125, 240, 242, 245]);
   const findings = findPlanted(vectors, plantedTruth(), { neighbours: 2, sample: 3, examples: 3 });
   expect(findings.users).toBe(3);
   expect(findings.share).toBe(1);
 });
 
-test('nothing to look at is no division by zero', () => {
+test('without users there is no division by zero', () => {
   expect(findPlanted(new Map(), plantedTruth())).toEqual({
     users: 0,
     share: 0,
@@ -91,7 +91,7 @@ test('nothing to look at is no division by zero', () => {
   });
 });
 
-test('vectors of two lengths are refused', () => {
+test('vectors of two lengths are an error', () => {
   const vectors = vectorsAt([0, 2, 5]);
   vectors.set('3', Float32Array.of(1, 2, 3));
   expect(() => findPlanted(vectors, plantedTruth())).toThrow('vectors of 2 and 3 numbers');

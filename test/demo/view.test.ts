@@ -70,7 +70,7 @@ test('the table shows every figure of a graph under its heading', () => {
     'engagement 12,345 234,567 15,321 2.346 .412 .210 .012 98,765 432 123 ms / 4.5 s'.split(' '),
   );
   expect(follow?.split(/\s+/)).toEqual('follow – 0 0 – – – – 0 0 – / –'.split(' '));
-  // Right edges agree, so that the eye can run down a column.
+  // The columns are right-aligned.
   expect(engagement?.indexOf('12,345')).toBe((heading?.indexOf('events/s') ?? 0) + 'events/s'.length - 6);
   expect(engagement?.indexOf('432')).toBe((heading?.indexOf('outbox') ?? 0) + 'outbox'.length - 3);
 });
@@ -89,7 +89,7 @@ test('no line is longer than a hundred columns, however large the figures', () =
   }
 });
 
-test('one line says the phase, the share and each graph', () => {
+test('one line has the phase, the share and each graph', () => {
   expect(progressLine(progressAt(65_432))).toBe(
     '01:05 feeding 25%  engagement 12,345/s MRR .412 .210 .012  follow –/s MRR – – –',
   );
@@ -102,12 +102,12 @@ test('one line holds both graphs whole in the longest phase', () => {
   );
 });
 
-test('nothing to send is no division by zero', () => {
+test('without events there is no division by zero', () => {
   expect(progressLine(progressAt(0, { fed: 0, total: 0, graphs: [] }))).toBe('00:00 feeding 0%');
   expect(progressLines(progressAt(0, { fed: 0, total: 0, graphs: [] }))[0]).toContain('░'.repeat(24));
 });
 
-test('on a terminal the table is drawn over itself', () => {
+test('on a terminal the table is drawn in place', () => {
   const screen = new FakeScreen(true);
   const view = new LiveView(screen);
   view.show(progressAt(0));
@@ -117,14 +117,14 @@ test('on a terminal the table is drawn over itself', () => {
   expect(screen.written[1]?.match(/\n/g)?.length).toBe(4);
 });
 
-test('a narrow terminal gets shorter lines, since one that wraps would break the drawing', () => {
+test('a narrow terminal gets shorter lines, so that no line wraps', () => {
   const screen = new FakeScreen(true, 40);
   new LiveView(screen).show(progressAt(0));
   const shown = (screen.written[0] ?? '').replaceAll('\u001b[2K', '').replaceAll('\u001b[J', '');
   for (const line of shown.split('\n')) expect(line.length).toBeLessThanOrEqual(40);
 });
 
-test('a line that stays goes above the table', () => {
+test('a permanent line is printed above the table', () => {
   const screen = new FakeScreen(true);
   const view = new LiveView(screen);
   view.show(progressAt(0));

@@ -8,7 +8,7 @@ import { EVENT_TOPICS, REASONS, readRecord } from '../../topics/index.ts';
 const UNTIL = Date.UTC(2026, 4, 1);
 const OPTIONS: WorldOptions = { seed: 11, events: 20_000, users: 1000, communities: 10, until: UNTIL };
 
-/** The reason of the wire contract that each bad kind is meant to meet. */
+/** The reason of the wire contract that each kind of bad record must give. */
 const MEANT: Readonly<Record<string, string>> = {
   'not-json': 'not-json',
   'not-utf8': 'not-json',
@@ -29,7 +29,7 @@ const MEANT: Readonly<Record<string, string>> = {
   'proto-action': 'unknown-action',
 };
 
-/** What the pipeline would make of a record that arrives just after the world's end. */
+/** The content that the pipeline reads from a record that arrives just after the world's end. */
 function outcome({ topic, value }: WorldEvent): readonly GraphChange[] | string {
   const found = EVENT_TOPICS.find(({ name }) => name === topic);
   if (found === undefined) throw new Error(`no topic ${topic}`);
@@ -45,12 +45,12 @@ test.each(BAD_KINDS.map((kind, n) => [kind, n] as const))('%s is refused for its
   expect(outcome(badRecord(n, '1000', UNTIL))).toBe(MEANT[kind]);
 });
 
-test('the bad kinds meet every reason an event can be refused for', () => {
-  // mapping-failed is the fault of a topic's definition, not of an event.
+test('the kinds of bad records cover every reason for a rejection', () => {
+  // mapping-failed is a fault of a topic's definition, not of an event.
   expect([...new Set(Object.values(MEANT)), 'mapping-failed'].sort()).toEqual([...REASONS].sort());
 });
 
-test('exactly the bad records are refused; the others say edges or an erasure', () => {
+test('exactly the bad records are rejected; the others are edges or erasures', () => {
   const { truth, events } = createWorld(OPTIONS);
   const refused: Record<string, number> = {};
   for (const event of events) {
@@ -66,7 +66,7 @@ test('exactly the bad records are refused; the others say edges or an erasure', 
   expect(refused).toEqual(meant);
 });
 
-test('duplicates are the same to the byte, and late ones lose to what is known', () => {
+test('duplicates are equal byte for byte, and late records change nothing', () => {
   const { truth, events } = createWorld(OPTIONS);
   const seen = new Set<string>();
   const edges = new Map<string, EdgeState>();
@@ -89,7 +89,7 @@ test('duplicates are the same to the byte, and late ones lose to what is known',
   expect(repeated).toBe(duplicates);
   expect(duplicates).toBeGreaterThan(50);
   expect(late).toBeGreaterThan(50);
-  // A repetition of something superseded meanwhile is late as well; nothing else is.
+  // A repetition of a superseded record counts as late too; no other record does.
   expect(verdicts.late).toBeGreaterThanOrEqual(late);
   expect(verdicts.late + verdicts.duplicate).toBe(late + duplicates);
 });

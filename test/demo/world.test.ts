@@ -16,7 +16,7 @@ interface Fields {
   readonly [name: string]: string | number;
 }
 
-/** The good records as the wire has them. Bad ones are told by their place: they repeat no form of a good one. */
+/** The fields of a record; undefined if the record is not a JSON object. */
 function read(event: WorldEvent): Fields | undefined {
   if (event.value === null) return undefined;
   try {
@@ -27,12 +27,12 @@ function read(event: WorldEvent): Fields | undefined {
   }
 }
 
-test('the same seed gives the same bytes, another seed others', () => {
+test('the same seed gives the same bytes, another seed gives other bytes', () => {
   expect(digest(OPTIONS)).toBe(digest(OPTIONS));
   expect(digest(OPTIONS)).not.toBe(digest({ ...OPTIONS, seed: 8 }));
 });
 
-test('there are exactly as many records as asked for, and the counts add up to them', () => {
+test('the number of records is as asked for, and the counts add up to it', () => {
   const { truth, events } = createWorld(OPTIONS);
   const all = [...events];
   const { actions, bad, duplicates, late, erasures } = truth.counts;
@@ -43,7 +43,7 @@ test('there are exactly as many records as asked for, and the counts add up to t
   expect(all.filter(({ topic }) => topic === 'search').length).toBeGreaterThanOrEqual(actions['search'] ?? 0);
 });
 
-test('one in a hundred is bad, of every kind', () => {
+test('one record in a hundred is bad, and every kind occurs', () => {
   const { truth, events } = createWorld(OPTIONS);
   for (const _ of events);
   const { bad } = truth.counts;
@@ -72,14 +72,14 @@ test('every action of the contract occurs', () => {
   ]);
 });
 
-test('times rise over the week before `until`, and late ones fall back', () => {
+test('times rise over the week before `until`, except for late records', () => {
   const { truth, events } = createWorld(OPTIONS);
   let newest = 0;
   let back = 0;
   for (const event of events) {
     if (event.topic !== 'follow') continue;
     const at = new Date(read(event)?.['at'] ?? Number.NaN).getTime();
-    // A late one is up to an hour older than something up to 256 records ago.
+    // A late record is up to an hour older than one of the last 256 records.
     expect(at).toBeGreaterThan(UNTIL - SPAN_MS - 3_700_000);
     expect(at).toBeLessThanOrEqual(UNTIL);
     if (at < newest) back++;
@@ -108,12 +108,12 @@ test('most follows and likes stay in the actor’s own communities, with the cha
     all[name]++;
     if (target === homes.get(event.key) || target === truth.second.get(event.key)) own[name]++;
   }
-  // .85 stay by intent, and 15 % of strays land at home by chance; a follow with nobody left becomes a like.
+  // 85 % stay by intent, and some of the other 15 % reach their own community by chance; a follow with nobody left becomes a like.
   expect(own.follow / all.follow).toBeGreaterThan(0.8);
   expect(own.like / all.like).toBeGreaterThan(0.8);
 });
 
-test('the busiest users do far more than the median one, and nearly everybody something', () => {
+test('the busiest users act far more than the median user, and nearly every user acts', () => {
   const counts = new Map<string, number>();
   for (const { key } of createWorld(OPTIONS).events) counts.set(key, (counts.get(key) ?? 0) + 1);
   const sorted = [...counts.values()].sort((a, b) => b - a);
@@ -121,7 +121,7 @@ test('the busiest users do far more than the median one, and nearly everybody so
   expect(counts.size).toBeGreaterThan(950);
 });
 
-test('tweets die: none is acted on long after its birth', () => {
+test('no tweet is acted on long after its first action', () => {
   const { truth, events } = createWorld(OPTIONS);
   const first = new Map<string, number>();
   const spans: number[] = [];
@@ -139,7 +139,7 @@ test('tweets die: none is acted on long after its birth', () => {
   expect(Math.max(...spans)).toBeLessThan(10_000);
 });
 
-test('an erased user neither acts nor is followed any more', () => {
+test('an erased user no longer acts and is no longer followed', () => {
   const { truth, events } = createWorld(OPTIONS);
   const gone = new Set<string>();
   for (const event of events) {
@@ -161,7 +161,7 @@ test('the default size has 4,000 users in 40 communities for 200,000 events', ()
   expect(new Set(truth.communities).size).toBe(40);
 });
 
-test('the large bad record sits out most turns', () => {
+test('the large bad record is left out of most turns', () => {
   const large = BAD_KINDS.indexOf('too-large');
   expect(badRecord(large, '1', UNTIL).kind).toBe('too-large');
   expect(badRecord(large + BAD_KINDS.length, '1', UNTIL).kind).toBe('unknown-action');

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import AxeSource from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { until } from './twhin.ts';
+import { HANGS_MS, until } from './twhin.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** Path of a Chromium on this machine; undefined where there is none. */
+/** Path of a Chromium on this machine; undefined if there is none. */
 export function chromiumPath(): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   return folders
@@ -14,7 +14,7 @@ export function chromiumPath(): string | undefined {
     .find((path) => existsSync(path));
 }
 
-/** Why tests in a browser are left out here; undefined where they are not. On a CI machine they never are. */
+/** Why browser tests are skipped here; undefined if they run. In CI they always run. */
 export function noBrowser(): string | undefined {
   if (chromiumPath() !== undefined || process.env['CI'] === 'true') return undefined;
   return `no ${NAMES.join(', ')} on the PATH: install Debian's chromium to run these`;
@@ -24,11 +24,11 @@ export function openBrowser(): Promise<Browser> {
   const executablePath = chromiumPath();
   if (executablePath === undefined) throw new Error(`none of ${NAMES.join(', ')} is on the PATH`);
   // Chromium's own sandbox needs rights that a container, or root, does not have.
-  // Playwright's own answer to SIGTERM ends the browser alone, and the process goes on.
+  // Playwright's own handler of SIGTERM would end only the browser and keep the process alive.
   return chromium.launch({ executablePath, args: ['--no-sandbox'], handleSIGTERM: false });
 }
 
-/** A page, and all that went wrong in it. */
+/** A page, and the problems that occur in the page. */
 export async function openPage(
   browser: Browser,
   url: string,
@@ -36,6 +36,7 @@ export async function openPage(
 ): Promise<{ page: Page; problems: string[] }> {
   const { width = 1280, scheme = 'light' } = options;
   const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme: scheme });
+  page.setDefaultTimeout(HANGS_MS);
   const problems: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
@@ -48,7 +49,7 @@ export async function openPage(
   return { page, problems };
 }
 
-/** What keeps people from using the page, a line each. */
+/** Accessibility problems of the page, one line each. */
 export async function barriers(page: Page): Promise<string[]> {
   await page.evaluate(AxeSource.source);
   const violations = await page.evaluate(
@@ -57,7 +58,7 @@ export async function barriers(page: Page): Promise<string[]> {
   return Array.isArray(violations) ? violations.map(String) : [`axe gave ${String(violations)}`];
 }
 
-/** What a tile says. */
+/** The value of a tile. */
 export async function tile(page: Page, name: string): Promise<string> {
   return (
     (await page
@@ -68,10 +69,10 @@ export async function tile(page: Page, name: string): Promise<string> {
 }
 
 export async function shows(page: Page, name: string, value: string): Promise<void> {
-  await until(`${name} is ${value}`, async () => (await tile(page, name)) === value, 30_000);
+  await until(`${name} is ${value}`, async () => (await tile(page, name)) === value);
 }
 
-/** Types an entity in, and waits for what there is of it. */
+/** Enters an entity and waits for the answer. */
 export async function lookUp(page: Page, entity: string): Promise<void> {
   await page.getByLabel('TYPE:ID').fill(entity);
   await page.getByRole('button', { name: 'Look up' }).click();

@@ -6,7 +6,7 @@ import { Layout } from '../../src/graph/layout.ts';
 import { entity, graph, indexOf, MODEL, tweet, user } from './graph-fixture.ts';
 
 describe('EntityIndex', () => {
-  test('hands out rows upwards', () => {
+  test('gives out ascending rows', () => {
     const index = new EntityIndex(4);
     expect([index.add(user('a'), 10), index.add(tweet('a'), 20)]).toEqual([4, 5]);
     index.remove(user('a'));
@@ -22,7 +22,7 @@ describe('EntityIndex', () => {
     expect(index.counts()).toEqual({ user: 1, tweet: 1 });
   });
 
-  test('notes first and last times, whichever comes first, and trained edges', () => {
+  test('keeps first and last times in any order of arrival, and counts trained edges', () => {
     const index = new EntityIndex(0);
     const row = index.add(user('a'), 50);
     index.saw(row, 70);
@@ -37,18 +37,18 @@ describe('EntityIndex', () => {
     expect(index.size).toBe(1);
   });
 
-  test('puts back what a store held, in any order, and goes on after the highest row', () => {
+  test('restores entities in any order, and continues after the highest row', () => {
     const stored = entity(user('b'), 9, { updates: 3 });
     const index = indexOf(4, [stored, entity(user('a'), 6)]);
     index.trained(9);
     expect(stored.updates).toBe(3);
     expect(index.record(9)?.updates).toBe(4);
-    // 4, 5, 7 and 8 are nobody's.
+    // No entity has rows 4, 5, 7 and 8.
     expect([index.nextRow, index.freeRows, index.add(user('c'), 1)]).toEqual([10, 4, 4]);
     expect(index.counts()).toEqual({ user: 3 });
   });
 
-  test('hands a row out again once the commit after the one that freed it is cut, the lowest first', () => {
+  test('uses a freed row again after one more commit, the lowest row first', () => {
     const index = new EntityIndex(4);
     const rows = ['a', 'b', 'c', 'd'].map((id) => index.add(user(id), 1));
     expect(rows).toEqual([4, 5, 6, 7]);
@@ -69,17 +69,17 @@ describe('EntityIndex', () => {
     expect([index.freeRows, index.reused, index.nextRow, index.size]).toEqual([0, 3, 11, 7]);
   });
 
-  test('starts with the free rows that one that went on would have', () => {
+  test('a restarted index has the free rows of an index that kept running', () => {
     const index = new EntityIndex(10, ['user'], { firstRow: 4, freed: [5] });
     index.restore(Buffer.from([0, 0, 0x61]), 0, 3, entity(user('a'), 8));
     index.withhold(6);
-    // 4, 7 and 9; the last commit freed 5, and what is stored on 6 is damage.
+    // Rows 4, 7 and 9 are in use; the last commit freed row 5, and row 6 holds a vector without an entity.
     expect([index.freeRows, index.add(user('b'), 1), index.add(user('c'), 1)]).toEqual([3, 4, 7]);
     index.cut();
     expect(['d', 'e', 'f'].map((id) => index.add(user(id), 1))).toEqual([5, 9, 10]);
   });
 
-  test('is what a Map of texts would be, whatever ids are made of, through erasures', () => {
+  test('agrees with a Map of strings for any ids, through erasures', () => {
     const id = fc.oneof(
       fc.constantFrom('a', 'b', 'ab', '1:2', 'é', '\u{1f426}', 'x'.repeat(256), 'é'.repeat(128)),
       fc.string({ unit: 'binary', minLength: 1, maxLength: 4 }),
@@ -111,7 +111,7 @@ describe('EntityIndex', () => {
     );
   });
 
-  test('finds what was put back by the bytes of a store, in the order of its types', () => {
+  test('finds entities restored from the bytes of a store, in the order of its types', () => {
     const index = new EntityIndex(4, ['tweet', 'user']);
     const { layout } = graph();
     const other = new Layout({ ...layout, entityTypes: ['tweet', 'user'] });
@@ -123,7 +123,7 @@ describe('EntityIndex', () => {
     ]);
   });
 
-  test('forgets the names of those that went, not only their rows', () => {
+  test('removes the names of erased entities, not only their rows', () => {
     const index = new EntityIndex(0);
     const keyOf = (n: number) => user(`${n}`.padStart(100, '0'));
     for (let n = 0; n < 100_000; n++) {
@@ -137,7 +137,7 @@ describe('EntityIndex', () => {
   });
 });
 
-test('entities packed and unpacked are those that were: names, rows, counts and times, without those that are gone', () => {
+test('packing and unpacking keeps names, rows, counts and times, without erased entities', () => {
   const index = new EntityIndex(4, MODEL.entityTypes);
   for (let n = 0; n < 100; n++) {
     const row = index.add(

@@ -16,7 +16,7 @@ export const MODEL = {
     { name: 'likes', lhs: 'user', rhs: 'tweet' },
   ],
 };
-/** Rows 0 … 3 are the relations'. */
+/** Rows 0 … 3 belong to the relations. */
 export const FIRST_ROW = 4;
 
 export const user = (id: string): EntityKey => entityKey('user', id);
@@ -45,7 +45,7 @@ export const HEAD: Head = {
 
 export const part = (number: number, ...names: EntityKey[]): NumberedPart => ({ number, names });
 
-/** Puts names up as stores of before held them. */
+/** Writes legacy outbox entries. */
 export async function putNames(store: GraphStore, ...names: EntityKey[]): Promise<void> {
   const batch = new WriteBatch();
   for (const name of names) batch.put(store.layout.outboxNameKey(name), Buffer.alloc(0));
@@ -60,7 +60,7 @@ export function entity(key: EntityKey, row: number, rest: Partial<EntityRecord> 
   return { key, row, updates: 0, firstSeen: 1000, lastSeen: 1000, ...rest };
 }
 
-/** A commit that moves what is given and nothing else. vectors: a row's vector, accumulator and drift. */
+/** A commit of only what is given. vectors: vector, accumulator and drift by row. */
 export function commitOf(
   parts: Partial<Omit<Commit, 'rows' | 'floats'>> & { vectors?: Record<number, readonly number[]> },
 ): Commit {
@@ -80,7 +80,7 @@ export function commitOf(
   };
 }
 
-/** An index of the fixture's types that holds these, as a store would have them put back. */
+/** An index with these entities, restored as from a store. */
 export function indexOf(nextRow: number, records: readonly EntityRecord[] = []): EntityIndex {
   const index = new EntityIndex(nextRow, MODEL.entityTypes);
   for (const record of records) {

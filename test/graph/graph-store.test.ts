@@ -5,12 +5,15 @@ import { decodeHead, differences, encodeHead, fingerprint } from '../../src/grap
 import { commitOf, entity, graph, HEAD, MODEL, part, putNames, tweet, user } from './graph-fixture.ts';
 
 const edge = (lhs: string, rhs: string, at: number, removed = false) => ({
-  ...{ lhs: user(lhs), relation: 'follows', rhs: user(rhs) },
-  ...{ at, removed },
+  lhs: user(lhs),
+  relation: 'follows',
+  rhs: user(rhs),
+  at,
+  removed,
 });
 
 describe('GraphStore', () => {
-  test('is fresh until the first commit', async () => {
+  test('has no head before the first commit', async () => {
     const store = graph();
     expect(await store.head()).toBeUndefined();
     expect(await store.entity(user('a'))).toBeUndefined();
@@ -18,7 +21,7 @@ describe('GraphStore', () => {
     expect(await Array.fromAsync(store.edges())).toEqual([]);
   });
 
-  test('reads back everything a commit moved', async () => {
+  test('reads back everything that a commit wrote', async () => {
     const store = graph();
     const a = entity(user('a'), 4, { updates: 4_000_000_000, firstSeen: 5, lastSeen: 1_700_000_000_123 });
     const likes = { lhs: user('b'), relation: 'likes', rhs: tweet('t'), at: 20, removed: false };
@@ -66,11 +69,11 @@ describe('GraphStore', () => {
     expect(await Array.fromAsync(store.erasures())).toEqual([
       { name: store.erasedName(user('gone')), at: 44 },
     ]);
-    // The id itself is gone.
+    // The id itself is not stored any more.
     expect(store.erasedName(user('gone'))).not.toContain('gone');
   });
 
-  test('gives vectors as they are published: little-endian float32 without accumulator and drift', async () => {
+  test('gives vectors in the published form: little-endian float32, without accumulator and drift', async () => {
     const store = graph();
     await store.commit(commitOf({ vectors: { 4: [1, -2, 9, 9], 5: [0.5, 0, 9, 9] } }));
     const vectors = await store.readVectors([5, 8, 4]);
@@ -82,7 +85,7 @@ describe('GraphStore', () => {
     ]);
   });
 
-  test('finds the edges of an entity and of none with an id like it', async () => {
+  test('finds the edges of an entity, and not those of an entity with a similar id', async () => {
     const store = graph();
     const ids = ['a', 'ab', 'aÿ', 'aa'];
     await store.commit(commitOf({ edges: ids.flatMap((id) => [edge(id, 'z', 1), edge('z', id, 2)]) }));
@@ -99,7 +102,7 @@ describe('GraphStore', () => {
     ]);
   });
 
-  test('forgets what is erased, both ways, in the vectors and in the outbox', async () => {
+  test('deletes erased edges in both directions, vectors and outbox entries', async () => {
     const store = graph();
     const full = { 4: [1, 1, 1, 1], 5: [2, 2, 2, 2] };
     await store.commit(
@@ -127,11 +130,11 @@ describe('GraphStore', () => {
     expect(await Array.fromAsync(store.outbox())).toEqual(['user:a']);
   });
 
-  test('keeps the outbox in parts, and the names of a store of before until they are cleared', async () => {
+  test('keeps the outbox in parts, and legacy entries until they are cleared', async () => {
     const store = graph();
     const [a, b, c] = [user('a'), user('b'), user('c')];
     await putNames(store, b, c);
-    // By number, not by digits.
+    // Ordered by number, not by digits.
     await store.commit(commitOf({ outboxAdded: [part(10, c), part(9, a, b)] }));
     const before = { number: undefined, names: [b, c] };
     expect(await Array.fromAsync(store.outboxParts())).toEqual([before, part(9, a, b), part(10, c)]);
@@ -158,7 +161,7 @@ describe('GraphStore', () => {
     expect((await Array.fromAsync(store.rows())).map(({ row }) => row)).toEqual([6]);
   });
 
-  test('gathers an iteration into batches, the last one smaller', async () => {
+  test('gathers an iteration into batches, with a smaller last batch', async () => {
     const numbers = async function* (count: number) {
       for (let i = 0; i < count; i++) yield i;
     };
@@ -172,11 +175,11 @@ describe('GraphStore', () => {
 });
 
 describe('the head', () => {
-  test('survives the way to bytes and back', () => {
+  test('encodes and decodes to the same head', () => {
     expect(decodeHead(encodeHead(HEAD))).toEqual(HEAD);
   });
 
-  test('is refused when it is not one of ours, saying what is wrong', () => {
+  test('is refused where it is damaged, with the reason', () => {
     const head = (change: object) => Buffer.from(JSON.stringify({ ...HEAD, ...change }));
     for (const [bytes, reason] of [
       [Buffer.from('{"format":1'), /head can't be read: .*JSON/],
@@ -194,7 +197,7 @@ describe('the head', () => {
     }
   });
 
-  test('names its model by 16 hex digits that differ with everything that counts', () => {
+  test('has a fingerprint of 16 hex digits that depends on every part of the model', () => {
     const variants = [
       MODEL,
       { ...MODEL, dim: 3 },
@@ -217,7 +220,7 @@ describe('the head', () => {
 });
 
 describe('digest', () => {
-  /** The same graph on rows handed out in either order. */
+  /** The same graph, with rows given out in either order. */
   async function filled(
     rows: { a: number; b: number },
     change: {
@@ -246,7 +249,7 @@ describe('digest', () => {
     return store;
   }
 
-  test('does not depend on the order of rows, drift or removed edges that stay', async () => {
+  test('does not depend on the order of rows, on drift, or on removed edges', async () => {
     const plain = await digest(await filled({ a: 4, b: 5 }));
     expect(await digest(await filled({ a: 9, b: 4 }))).toEqual(plain);
     expect(await digest(await filled({ a: 4, b: 5 }, { drift: 0.5 }))).toEqual(plain);

@@ -8,7 +8,7 @@ import { MODEL, tweet, user } from './graph-fixture.ts';
 const layout = new Layout(MODEL);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-/** Any id that the wire lets in: 1 to 256 bytes of UTF-8, no control characters. */
+/** Any valid id: 1 to 256 bytes of UTF-8, no control characters. */
 const id = fc
   .oneof(
     fc.string({ unit: 'binary', minLength: 1, maxLength: 80 }),
@@ -19,7 +19,7 @@ const key = fc.tuple(fc.constantFrom('user', 'tweet'), id).map(([type, each]) =>
 const relation = fc.constantFrom('follows', 'likes');
 
 describe('Layout', () => {
-  test('lays every kind of key out byte for byte', () => {
+  test('encodes every kind of key, byte for byte', () => {
     expect(hex(layout.headKey())).toBe('6d');
     // n, type 0, one byte less one, a
     expect(hex(layout.entityKey(user('a')))).toBe('6e000061');
@@ -43,14 +43,14 @@ describe('Layout', () => {
     expect(hex(layout.entityKey(user(longest)))).toBe(`6e00ff${'78'.repeat(256)}`);
   });
 
-  test('lays an edge out as time and mark', () => {
+  test('encodes an edge as time and removed flag', () => {
     // 1 as float64, little-endian: sign and exponent last
     expect(hex(layout.encodeEdge({ at: 1, removed: false }))).toBe('000000000000f03f00');
     expect(hex(layout.encodeEdge({ at: 2, removed: true }))).toBe('000000000000004001');
     expect(layout.decodeEdge(Buffer.from('000000000000f03f01', 'hex'))).toEqual({ at: 1, removed: true });
   });
 
-  test('lays names out one after the other', () => {
+  test('encodes names one after the other', () => {
     const names = [user('a'), tweet('é'), user('x'.repeat(256)), user('b')];
     const value = layout.encodeNames(names);
     expect(hex(value)).toBe('000061'.concat('0101c3a9', `00ff${'78'.repeat(256)}`, '000062'));
@@ -64,7 +64,7 @@ describe('Layout', () => {
     );
   });
 
-  test('gives back every entity, row and edge it laid out', () => {
+  test('decodes every entity, row and edge that it encoded', () => {
     fc.assert(
       fc.property(key, relation, key, fc.nat(0xffffffff), fc.boolean(), (lhs, name, rhs, number, removed) => {
         const edge = { lhs, relation: name, rhs };
@@ -81,7 +81,7 @@ describe('Layout', () => {
     );
   });
 
-  test('keeps one entity out of the range of any other, however alike their ids', () => {
+  test('keeps the ranges of entities apart, however similar their ids', () => {
     const starts = (whole: Buffer, part: Buffer) => whole.subarray(0, part.length).equals(part);
     const check = (
       one: ReturnType<typeof user>,
@@ -106,7 +106,7 @@ describe('Layout', () => {
   });
 
   test("sorts a type's entities as compareKeys does", () => {
-    // Of one length in bytes; as UTF-16 they come the other way round.
+    // Ids of equal length in bytes; in UTF-16 order they are reversed.
     expect(compareKeys(user('\uffeea'), user('\u{1f989}'))).toBeLessThan(0);
     fc.assert(
       fc.property(fc.array(id, { maxLength: 20 }), (ids) => {
@@ -126,7 +126,7 @@ describe('Layout', () => {
     expect(keys.map((each) => layout.rowOf(each))).toEqual(rows);
   });
 
-  test('says of a damaged key that the store is damaged', () => {
+  test('reports a damaged key as a damaged store', () => {
     const edge = layout.edgeKey({ lhs: user('a'), relation: 'likes', rhs: tweet('bc') });
     const damaged = [
       () => layout.entityOf(Buffer.from('6e', 'hex')),
@@ -151,7 +151,7 @@ describe('Layout', () => {
       expect(read, String(read)).toThrow(/the store holds an impossible (key|value): [0-9a-f]+/);
   });
 
-  test('refuses a type and a relation the graph does not have', () => {
+  test('refuses types and relations that the graph does not have', () => {
     expect(() => layout.entityKey(entityKey('song', 'x'))).toThrow(/the graph has no entity type "song"/);
     expect(() => layout.edgeKey({ lhs: user('a'), relation: 'knows', rhs: user('b') })).toThrow(
       /the graph has no relation "knows"/,

@@ -14,7 +14,7 @@ async function storeOf(...edges: string[]): Promise<GraphStore> {
   return store;
 }
 
-/** Row of an entity: 4 and on, in the order above. */
+/** The row of an entity: from 4 on, in the order above. */
 async function read(store: GraphStore, size = 100): Promise<number[][][]> {
   const rows = new NameIndex();
   for (const [i, { key }] of ENTITIES.map((key) => entity(key, 0)).entries()) {
@@ -50,13 +50,13 @@ describe('liveEdgeRows', () => {
     expect(await read(graph())).toEqual([]);
   });
 
-  test('gives so many at a time', async () => {
+  test('gives blocks of the requested size', async () => {
     const store = await storeOf(...EDGES);
     expect(await read(store, 2)).toEqual([ROWS.slice(0, 2), ROWS.slice(2, 4), ROWS.slice(4)]);
     expect(await read(store, 5)).toEqual([ROWS]);
   });
 
-  test('names an end that is not there, whichever it is', async () => {
+  test('names a missing end, lhs or rhs', async () => {
     await expect(read(await storeOf('user:a follows user:gone'))).rejects.toThrow(
       'an edge names user:gone, an entity that the store does not have',
     );

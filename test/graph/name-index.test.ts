@@ -8,7 +8,7 @@ const add = (index: NameIndex, name: Uint8Array, row: number) =>
   index.add(padded(name), 3, 3 + name.length, row);
 
 describe('NameIndex', () => {
-  test('gives the row of each name, as a Map does, and -1 for any other', () => {
+  test('gives the row of each name, as a Map does, and -1 for unknown names', () => {
     const names = fc.uniqueArray(fc.uint8Array({ minLength: 1, maxLength: 6 }), {
       maxLength: 60,
       selector: (name) => Buffer.from(name).toString('hex'),
@@ -25,7 +25,7 @@ describe('NameIndex', () => {
     );
   });
 
-  test('grows with what it is given, names of 258 bytes among them', () => {
+  test('grows with many names, some of 258 bytes', () => {
     const index = new NameIndex();
     const name = (i: number) => Buffer.from(i % 50 === 0 ? `${i}`.padStart(258, 'x') : `u${i}`);
     for (let i = 0; i < 20_000; i++) add(index, name(i), i);
@@ -38,7 +38,7 @@ describe('NameIndex', () => {
     ['costarring', 'liquid'],
     ['declinate', 'macallums'],
     ['altarage', 'zinke'],
-  ])('tells apart %s and %s, which have one hash', (one, other) => {
+  ])('tells %s and %s apart, which have the same hash', (one, other) => {
     const index = new NameIndex();
     add(index, Buffer.from(one), 1);
     expect([find(index, Buffer.from(one)), find(index, Buffer.from(other))]).toEqual([1, -1]);
@@ -46,7 +46,7 @@ describe('NameIndex', () => {
     expect([find(index, Buffer.from(one)), find(index, Buffer.from(other))]).toEqual([1, 2]);
   });
 
-  test('gives each row its name, and forgets one alone of those that lie behind one another', () => {
+  test('gives the name of each row, and removes only one name of a chain of slots', () => {
     const index = new NameIndex();
     const names = ['costarring', 'liquid', 'altarage', 'zinke'].map((name) => Buffer.from(name));
     for (const [row, name] of names.entries()) add(index, name, row);
@@ -60,7 +60,7 @@ describe('NameIndex', () => {
     expect([index.size, index.has(8), index.has(0)]).toEqual([4, true, false]);
   });
 
-  test('tells apart a name and its beginning', () => {
+  test('tells a name and its prefix apart', () => {
     const index = new NameIndex();
     add(index, Buffer.from('ab'), 1);
     expect([

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { nearest, norm } from '../../src/graph/nearest.ts';
+import { nearest, norm, TopRows } from '../../src/graph/nearest.ts';
 import { commitOf, entity, FIRST_ROW, graph, tweet, user } from './graph-fixture.ts';
 
 describe('nearest', () => {
-  test('ranks every other entity by cosine, as a sort of them all does', async () => {
+  test('ranks every other entity by cosine, as a full sort does', async () => {
     const store = graph();
     // Angles all round, lengths of all sizes: the cosine is that of the angle between.
     const angles = Array.from({ length: 40 }, (_, i) => (i * 2.4 + i * i * 0.0131) % (2 * Math.PI));
@@ -30,7 +30,7 @@ describe('nearest', () => {
     expect(await nearest(store, FIRST_ROW, 0)).toEqual([]);
   });
 
-  test('leaves out zeros, relations and rows without a name', async () => {
+  test('leaves out vectors of zeros, relations and rows without an entity', async () => {
     const store = graph();
     await store.commit(
       commitOf({
@@ -43,7 +43,27 @@ describe('nearest', () => {
     expect(await nearest(store, 99, 10)).toEqual([]);
   });
 
-  test('takes the length of the vector alone', () => {
+  test('norm ignores the numbers after the vector', () => {
     expect(norm(Float32Array.of(3, 4, 100, 100), 2)).toBe(5);
   });
+});
+
+test('TopRows keeps the best rows, and of equal scores the first offered', () => {
+  const top = new TopRows(3);
+  for (const [row, score] of [
+    [1, 0.2],
+    [2, 0.5],
+    [3, 0.2],
+    [4, -1],
+    [5, 0.5],
+    [6, 0.2],
+  ] as const)
+    top.offer(row, score);
+  expect([top.rows, top.scores]).toEqual([
+    [2, 5, 1],
+    [0.5, 0.5, 0.2],
+  ]);
+  const none = new TopRows(0);
+  none.offer(1, 1);
+  expect(none.rows).toEqual([]);
 });

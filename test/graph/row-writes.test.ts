@@ -7,21 +7,22 @@ import { MemoryStore } from './memory-store.ts';
 
 const ROWS = 5_000;
 
-/** A commit of these rows, each number of them told by the row and the commit. */
+/** A commit of these rows, with numbers that depend on the row and the commit. */
 function commitRows(rows: Int32Array, number: number, rest: Partial<Commit> = {}): Commit {
   const floats = Float32Array.from(rows, (row) => row / 3 + number);
   return {
     ...commitOf({ head: { ...HEAD, step: number }, ...rest }),
-    ...{ rows, floats: Float32Array.from({ length: 4 * rows.length }, (_, i) => floats[i >> 2]! + (i & 3)) },
+    rows,
+    floats: Float32Array.from({ length: 4 * rows.length }, (_, i) => floats[i >> 2]! + (i & 3)),
   };
 }
 
-/** Ascending, each with this chance. */
+/** Ascending rows, each with this probability. */
 function someRows(random: Random, chance: number): Int32Array {
   return Int32Array.from({ length: ROWS }, (_, row) => row).filter(() => random.uniform() < chance);
 }
 
-/** What is read at once is what a store opened on the same entries reads. */
+/** Rows read at once are those that a store opened on the same entries reads. */
 async function expectAgreement(entries: MemoryStore, store: GraphStore): Promise<void> {
   const rows = Array.from({ length: ROWS }, (_, row) => row);
   const read = await store.readVectors(rows);
@@ -33,8 +34,8 @@ async function expectAgreement(entries: MemoryStore, store: GraphStore): Promise
   expect(text(read)).toEqual(text(slow));
 }
 
-describe('rows as they are written', () => {
-  test('stay as they were when later commits use their memory, large and small', async () => {
+describe('rows of a commit', () => {
+  test('written values stay when later commits, large and small, use the memory again', async () => {
     const entries = new MemoryStore();
     const store = new GraphStore(entries, new Layout(MODEL));
     const random = Random.seeded(11);
@@ -46,7 +47,7 @@ describe('rows as they are written', () => {
     expect(last[0]?.floats).toHaveLength(4);
   });
 
-  test('a vector that was read stays as it is while commits go on', async () => {
+  test('a vector that was read does not change with later commits', async () => {
     const store = new GraphStore(new MemoryStore(), new Layout(MODEL));
     await store.commit(commitRows(Int32Array.of(7), 1));
     const read = (await store.readVectors([7])).get(7)!;
@@ -56,7 +57,7 @@ describe('rows as they are written', () => {
     expect(read.step).toBe(1);
   });
 
-  test('one that the same commit erased is gone, and rows in no order are found', async () => {
+  test('a row erased by the same commit is not read, and unordered rows are found', async () => {
     const entries = new MemoryStore();
     const store = new GraphStore(entries, new Layout(MODEL));
     const erasedEntities = [{ key: user('a'), row: 5 }];
@@ -66,7 +67,7 @@ describe('rows as they are written', () => {
     await expectAgreement(entries, store);
   });
 
-  test('a commit that could not be written is not read', async () => {
+  test('rows of a commit that failed are not read', async () => {
     const entries = new MemoryStore();
     const store = new GraphStore(entries, new Layout(MODEL));
     await store.commit(commitRows(Int32Array.of(4), 1));

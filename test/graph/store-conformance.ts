@@ -2,17 +2,17 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Entry, type Store, WriteBatch } from '../../src/graph/store.ts';
 
-/** One store under test, and what it can. */
+/** A store under test. */
 export interface Candidate {
   open(): Promise<Store>;
-  /** Closes the given one and opens what it left; undefined where nothing outlives the process. */
+  /** Closes the store and opens it again; undefined for a store in memory. */
   reopen?(store: Store): Promise<Store>;
 }
 
 const bytes = (...values: number[]) => Buffer.from(values);
 const hex = (value: Uint8Array | undefined) => value && Buffer.from(value).toString('hex');
 
-/** Puts and deletes from hex; a value of null deletes. */
+/** Puts and deletes in hex; a value of null deletes. */
 export function batchOf(...operations: (readonly [key: string, value: string | null])[]): WriteBatch {
   const batch = new WriteBatch();
   for (const [key, value] of operations) {
@@ -28,7 +28,7 @@ export async function scanned(entries: AsyncIterable<Entry>): Promise<[string, s
   return found;
 }
 
-/** What every store must do. The model is a list of hex texts, which sort as the bytes do. */
+/** What every store must do. The model is a list of hex strings, which sort as the bytes do. */
 export function storeConformance(name: string, candidate: Candidate): void {
   describe(`${name} as a store`, () => {
     let store: Store;
@@ -37,14 +37,14 @@ export function storeConformance(name: string, candidate: Candidate): void {
     });
     afterEach(() => store.close());
 
-    test('gives values in the order asked, undefined where there is none', async () => {
+    test('gives values in the order of the keys, undefined where there is none', async () => {
       await store.write(batchOf(['61', '01'], ['62', ''], ['6200', '03']));
       const read = await store.getMany([bytes(0x62, 0), bytes(0x7a), bytes(0x61), bytes(0x62), bytes(0x61)]);
       expect(read.map(hex)).toEqual(['03', undefined, '01', '', '01']);
       expect(await store.getMany([])).toEqual([]);
     });
 
-    test('scans by unsigned bytes, within the prefix and no further', async () => {
+    test('scans exactly the keys with the prefix, ordered by unsigned bytes', async () => {
       const keys = ['61', '6100', '617f', '6180', '61ff', '61ff00', '61ffff', '62', '62ff', '60ff', '6f'];
       await store.write(batchOf(...keys.toReversed().map((key) => [key, '00'] as const)));
       const under = async (...prefix: number[]) =>
@@ -59,7 +59,7 @@ export function storeConformance(name: string, candidate: Candidate): void {
       expect(await under()).toEqual(['00', ...keys.toSorted(), 'ff', 'ffff01']);
     });
 
-    test('lets the later operation of a batch win', async () => {
+    test('the last operation of a batch on a key wins', async () => {
       await store.write(
         batchOf(['61', '01'], ['61', '02'], ['62', '01'], ['62', null], ['63', null], ['63', '09']),
       );
@@ -72,7 +72,7 @@ export function storeConformance(name: string, candidate: Candidate): void {
       expect(await scanned(store.scan(bytes(0x61)))).toEqual([]);
     });
 
-    test('keeps what was written, whatever becomes of the buffers', async () => {
+    test('copies keys and values, so that callers can use their buffers again', async () => {
       const key = bytes(0x61);
       const value = bytes(1, 2, 3);
       const batch = new WriteBatch();
@@ -84,7 +84,7 @@ export function storeConformance(name: string, candidate: Candidate): void {
       await store.write(new WriteBatch());
     });
 
-    test('scans one moment: a write in the middle shows whole or not at all', async () => {
+    test('scans one moment: a concurrent write is seen completely or not at all', async () => {
       const at = (version: string, count: number) =>
         Array.from({ length: count }, (_, i) => [`61${String(i).padStart(4, '0')}`, version] as const);
       await store.write(batchOf(...at('01', 3_000)));
@@ -97,7 +97,7 @@ export function storeConformance(name: string, candidate: Candidate): void {
       expect([entries, [...seen]]).toEqual([3_000, ['01']]);
     });
 
-    test('gives in runs what a scan gives one by one', async () => {
+    test('runs give the same entries as a scan', async () => {
       const operations = Array.from(
         { length: 5_000 },
         (_, i) => [`61${String(i).padStart(4, '0')}`, i % 7 === 0 ? '' : `${10 + (i % 90)}`] as const,
@@ -113,7 +113,7 @@ export function storeConformance(name: string, candidate: Candidate): void {
       for await (const run of store.runs(bytes(0x7a))) expect(run).toBeUndefined();
     });
 
-    test('takes a scan that is left early, and closes twice', async () => {
+    test('allows leaving a scan early, and closing twice', async () => {
       await store.write(
         batchOf(
           ...Array.from({ length: 2_000 }, (_, i) => [`61${String(i).padStart(4, '0')}`, '01'] as const),
@@ -124,7 +124,7 @@ export function storeConformance(name: string, candidate: Candidate): void {
       await store.close();
     });
 
-    test('is a map ordered by bytes, whatever is written', async () => {
+    test('is a map ordered by bytes, for any writes', async () => {
       const key = fc.uint8Array({ minLength: 1, maxLength: 4 }).map((tail) => `61${hex(tail)}`);
       const operation = fc.tuple(
         key,
@@ -162,7 +162,7 @@ export function storeConformance(name: string, candidate: Candidate): void {
 
     if (candidate.reopen) {
       const reopen = candidate.reopen;
-      test('holds the same after it was closed and opened again', async () => {
+      test('holds the same entries after it was closed and opened again', async () => {
         await store.write(batchOf(['61', '01'], ['62', '02']));
         await store.write(batchOf(['61', null], ['63', '03']));
         store = await reopen(store);

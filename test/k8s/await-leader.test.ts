@@ -7,7 +7,7 @@ import { ROOT } from './rendered.ts';
 let server: Server | undefined;
 afterEach(() => server?.close());
 
-/** Answers each request with the next of these, and with the last from then on. */
+/** Answers requests with these in turn, and then always with the last. */
 async function leader(...statuses: number[]): Promise<string> {
   const listening = createServer((_, response) => {
     response.statusCode = statuses.length > 1 ? (statuses.shift() ?? 500) : (statuses[0] ?? 500);
@@ -40,14 +40,14 @@ describe('a standby that starts', () => {
     expect(said).toMatch(/answers 503\n.*is ready\n$/s);
   });
 
-  test('does not wait for ever for one that is not, or not there', async () => {
+  test('does not wait for ever for a leader that is not ready or missing', async () => {
     const { code, said } = await start(await leader(503), '1').ended;
     expect([code, said]).toEqual([0, expect.stringContaining('answers 503')]);
     const gone = await start('http://127.0.0.1:9/readyz', '0').ended;
     expect([gone.code, gone.said]).toEqual([0, expect.stringContaining('does not answer: ')]);
   });
 
-  test('ends at once when its pod is to', async () => {
+  test('ends at once on a signal', async () => {
     const waiting = start(await leader(503), '60');
     await waiting.first;
     waiting.child.kill('SIGTERM');

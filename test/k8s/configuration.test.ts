@@ -14,12 +14,12 @@ const configMapSchema = z.object({
   data: z.record(z.string(), z.string()),
 });
 const SECRET = 'from a Secret';
-/** HTTP answers that are in flight get this long after the rest has stopped. */
+/** Time of HTTP answers in flight after everything else has stopped. */
 const HTTP_DRAIN_MS = 2_000;
 const scratch = mkdtempSync(join(tmpdir(), 'k8s-config-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** What readEnvironment asks for, by what it asks of an environment that remembers. */
+/** Every variable that readEnvironment reads, recorded by an environment that notes each access. */
 function namesRead(): string[] {
   const names = new Set<string>();
   const env = new Proxy<NodeJS.ProcessEnv>({}, { get: (_, name) => void names.add(String(name)) });
@@ -29,7 +29,7 @@ function namesRead(): string[] {
 
 const helps = new Map<string, string>();
 
-/** What the program says of a command; asked once of each. */
+/** The program's help of a command, read once. */
 function helpOf(command = ''): string {
   const twhin = join(ROOT, 'bin', 'twhin.js');
   const help =
@@ -39,7 +39,7 @@ function helpOf(command = ''): string {
   return help;
 }
 
-/** A container's environment as the kubelet would set it. */
+/** The environment of a container, as the kubelet sets it. */
 function environmentOf({ env, envFrom }: Container, resources: readonly Resource[]): NodeJS.ProcessEnv {
   const maps = ofKind(resources, 'ConfigMap', configMapSchema);
   const from = envFrom.map(({ configMapRef }) =>
@@ -49,7 +49,7 @@ function environmentOf({ env, envFrom }: Container, resources: readonly Resource
   return Object.assign({}, ...from.map((map) => map?.data), Object.fromEntries(own));
 }
 
-/** The configuration that a workload's process would run with. Its file is put where a test may write. */
+/** The configuration of a workload's process; its file is copied to a writable folder. */
 async function configOf(workload: Workload, container: Container, resources: readonly Resource[]) {
   const env = environmentOf(container, resources);
   const file = env['TWHIN_CONFIG'] ?? '';
@@ -102,7 +102,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('configuration of %s', (overlay) 
     expect(args).toContain(`--graph=${graphOf(workload)}`);
   });
 
-  test('every graph that is configured is run', async () => {
+  test('every configured graph is run', async () => {
     const leaders = ofRole(all, 'leader');
     const [first] = leaders;
     if (first === undefined) throw new Error('nothing runs a graph');
@@ -110,14 +110,14 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('configuration of %s', (overlay) 
     if (container === undefined) throw new Error(`${first.name} has no container`);
     const config = await configOf(first, container, resources);
     expect(leaders.map(graphOf).sort()).toEqual(config.graphs.map(({ name }) => name).sort());
-    // Room for the table of all entities there may be, and as much again for everything else.
+    // The limit holds the table at limits.maxEntities, and as much again for everything else.
     const [graph] = config.graphs;
     const tableBytes = (graph?.trainer.maxRows ?? 0) * ((graph?.model.dim ?? 0) + 16) * 4;
     const limit = /^(\d+)Gi$/.exec(container.resources.limits.memory)?.[1];
     expect(Number(limit) * 2 ** 30).toBeGreaterThan(2 * tableBytes);
   });
 
-  test('brokers are reached as the overlay says', async () => {
+  test('the brokers are those of the overlay', async () => {
     const [leader] = ofRole(all, 'leader');
     const [container] = leader?.pod.containers ?? [];
     if (leader === undefined || container === undefined) throw new Error('nothing runs a graph');
@@ -131,7 +131,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('configuration of %s', (overlay) 
   });
 });
 
-test('an unknown variable would be seen', () => {
+test('the check finds an unknown variable', () => {
   expect(namesRead()).toContain('KAFKA_SSL_CA');
   expect(namesRead()).not.toContain('KAFKA_SASL_USER');
 });

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { ROOT } from './rendered.ts';
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-/** Instructions, each on one line, without comments. */
+/** Instructions, one on each line, without comments. */
 const lines = read('Dockerfile')
   .replace(/^#.*\n/gm, '')
   .replaceAll(/\\\n\s*/g, '')
@@ -17,7 +17,7 @@ const node24 = z
   .object({ optionalDependencies: z.record(z.string(), z.string()) })
   .parse(JSON.parse(read('tools/node24/package.json')));
 
-test('is built on the very Node that the project brings', () => {
+test('is built on the Node.js version of the project', () => {
   const [version] = new Set(Object.values(node24.optionalDependencies));
   expect(lines[0]).toBe(`ARG NODE_IMAGE=node:${version}-bookworm-slim`);
   const bases = lines.filter((line) => line.startsWith('FROM ')).map((line) => line.split(' ')[1]);
@@ -25,15 +25,15 @@ test('is built on the very Node that the project brings', () => {
   for (const base of bases) expect(base).toMatch(/^\$\{NODE_IMAGE\}$/);
 });
 
-test('runs as nobody in particular, with the program as process 1', () => {
+test('runs without root, with the program as process 1', () => {
   expect(last).toContain('USER 1000:1000');
   expect(last).toContain('ENTRYPOINT ["node", "/app/bin/twhin.js"]');
   expect(last).toContain('CMD ["run"]');
-  // A shell between would be process 1, and keep SIGTERM to itself.
+  // A shell would be process 1 and would not pass SIGTERM on.
   expect(last.filter((line) => /^(ENTRYPOINT|CMD) (?!\[)/.test(line))).toEqual([]);
 });
 
-test('is asked for its health where it serves, at a path that the manifests ask too', () => {
+test('checks the health at its own address, at a path that the manifests use too', () => {
   const health = last.find((line) => line.startsWith('HEALTHCHECK'));
   expect(health).toContain('http://127.0.0.1:8077/healthz');
   expect(last.join('\n')).toMatch(/ENV .*TWHIN_HTTP=0\.0\.0\.0:8077/);
@@ -41,7 +41,7 @@ test('is asked for its health where it serves, at a path that the manifests ask 
   expect(read('k8s/base/graph/stateful-set.yaml')).toContain('path: /healthz');
 });
 
-test('has no dependency that only develops', () => {
+test('has no development dependency', () => {
   const from = last.filter((line) => line.includes('node_modules'));
   expect(from).toEqual(['COPY --from=modules /app/node_modules ./node_modules']);
   const installs = lines.filter((line) => line.startsWith('RUN npm ci'));
@@ -49,7 +49,7 @@ test('has no dependency that only develops', () => {
   expect(installs[1]).toContain('--omit=dev');
 });
 
-test('copies what there is, and what is not ignored', () => {
+test('copies only existing files that are not ignored', () => {
   expect(ignored[1]).toBe('*');
   const copied = lines
     .filter((line) => line.startsWith('COPY ') && !line.includes('--from'))

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { CLUSTER_CONFIG, generated } from '../../tools/k8s/generated.ts';
 import { ofKind, parseDocuments, type Resource, ROOT, render, SKIPPED } from './rendered.ts';
 
-/** As Strimzi's own definitions have them (v1, 0.49 and newer), without what we don't use: nothing else passes. */
+/** Strimzi's own definitions (v1, 0.49 and newer), reduced to the fields that we use; other fields fail. */
 const metadata = z.strictObject({
   name: z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
   namespace: z.string().optional(),
@@ -70,7 +70,7 @@ const ruleSchema = z.strictObject({
 });
 
 const READS = ['DescribeConfigs', 'Describe', 'Read'];
-/** What a process of each kind asks the brokers for, by hand from how it reads, writes and leads. */
+/** The rights that each kind of process needs, written by hand from its reads, writes and leadership. */
 const RIGHTS: Record<string, readonly string[]> = {
   'topic twhin.engagement': READS,
   'topic twhin.follow': READS,
@@ -85,12 +85,12 @@ const RIGHTS: Record<string, readonly string[]> = {
   'transactionalId twhin.engagement': ['Describe', 'Write'],
   'transactionalId twhin.follow': ['Describe', 'Write'],
 };
-/** Topics a graph reads, or writes; dead letters are a month's, in one partition. */
+/** Topics that a graph reads or writes. Dead letters are kept for a month in one partition. */
 const TOPICS = Object.keys(RIGHTS).filter((name) => name.startsWith('topic '));
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
-describe('what is generated', async () => {
+describe('the generated manifests', async () => {
   const files = await generated(ROOT);
   const resources: Resource[] = [...files.values()].flatMap(parseDocuments);
 
@@ -98,7 +98,7 @@ describe('what is generated', async () => {
     expect(read(path)).toBe(files.get(path));
   });
 
-  test('is a topic for each that is declared, under names that Kubernetes takes', () => {
+  test('have a resource for each declared topic, with a valid name', () => {
     const topics = ofKind(resources, 'KafkaTopic', topicSchema);
     expect(topics.map(({ spec }) => `topic ${spec.topicName}`).sort()).toEqual([...TOPICS].sort());
     const policies = topics.map(({ spec }) => [spec.topicName, spec.config['cleanup.policy']]);
@@ -108,7 +108,7 @@ describe('what is generated', async () => {
     expect(topics.find(({ spec }) => spec.topicName === 'twhin.dead-letter')?.spec.partitions).toBe(1);
   });
 
-  test('is a user with the rights that it needs, and no other', () => {
+  test('have a user with exactly the needed rights', () => {
     const [user, ...more] = ofKind(resources, 'KafkaUser', userSchema);
     expect(more).toEqual([]);
     const acls = user?.spec.authorization.acls ?? [];
@@ -120,7 +120,7 @@ describe('what is generated', async () => {
     expect(rights.sort()).toEqual(wanted.sort());
   });
 
-  test('is one rule of all that Prometheus’s own files say', () => {
+  test('have one rule with all rules of Prometheus’s own files', () => {
     const [one, ...more] = ofKind(resources, 'PrometheusRule', ruleSchema);
     expect(more).toEqual([]);
     const names = one?.spec.groups.map(({ name }) => name) ?? [];
@@ -131,14 +131,14 @@ describe('what is generated', async () => {
   });
 });
 
-test('the cluster’s configuration has no prefix that Kubernetes could not name', () => {
+test('the prefix of the cluster’s configuration is valid in names of Kubernetes', () => {
   expect(read(CLUSTER_CONFIG)).toContain("topicPrefix: 'twhin.'");
 });
 
 describe.skipIf(SKIPPED)('k8s/strimzi', () => {
   const resources = SKIPPED ? [] : render('k8s/strimzi');
 
-  test('puts all where Strimzi looks, for the cluster it names', () => {
+  test('puts everything into the namespace kafka, with the password from the Secret twhin-kafka', () => {
     expect(resources.length).toBe(TOPICS.length + 1);
     expect(new Set(resources.map((each) => each.metadata.namespace))).toEqual(new Set(['kafka']));
     const [user] = ofKind(resources, 'KafkaUser', userSchema);

@@ -31,7 +31,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('in %s', (overlay) => {
     '$name is one pod, ended before the next is made',
     ({ statefulSet }) => {
       expect(statefulSet?.replicas).toBe(1);
-      // No rollingUpdate.maxUnavailable, no partition: with one replica either could only hold an update up.
+      // Neither rollingUpdate.maxUnavailable nor a partition: with one replica, both could only delay an update.
       expect(statefulSet?.updateStrategy).toEqual({ type: 'RollingUpdate' });
       expect(statefulSet?.podManagementPolicy).toBe('Parallel');
       expect(resources.filter(({ kind }) => kind === 'HorizontalPodAutoscaler')).toEqual([]);
@@ -65,7 +65,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('in %s', (overlay) => {
     expect(placedBy(standby.pod.affinity.podAntiAffinity, all)).toEqual([leader]);
   });
 
-  test('standbys are listed before leaders, to stop first where both are changed', () => {
+  test('standbys are listed before leaders, so that standbys stop first in an update', () => {
     const order = all.map(({ labels }) => labels['twhin-stream/role']);
     if (standbys.length > 0) expect(order.lastIndexOf('standby')).toBeLessThan(order.indexOf('leader'));
   });
@@ -78,7 +78,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('in %s', (overlay) => {
     expect(job.cronJob?.jobTemplate.spec.podReplacementPolicy).toBe('Failed');
   });
 
-  test('a backup can’t write the store; a replay writes one beside it, when somebody asks', () => {
+  test('a backup can’t write the store; a replay runs only on request and writes a store beside it', () => {
     for (const { pod } of ofRole(all, 'backup')) {
       const mounts = [...pod.initContainers, ...pod.containers].flatMap(({ volumeMounts }) => volumeMounts);
       expect(mounts.filter(({ name }) => name === 'state').map(({ readOnly }) => readOnly)).toEqual([true]);
@@ -89,14 +89,14 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('in %s', (overlay) => {
     }
   });
 
-  test('no volume is another’s', () => {
+  test('each backup has its own volume, and each workload its own name', () => {
     const backups = ofRole(all, 'backup').map((job) => claimsOf(job)[1]);
     expect(new Set(backups).size).toBe(backups.length);
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
   });
 });
 
-/** Workloads whose pods an affinity, of one term, is about: on the same node or on none of theirs. */
+/** Workloads whose pods an affinity of one term selects. */
 function placedBy(
   affinity: Workload['pod']['affinity']['podAffinity'],
   all: readonly Workload[],

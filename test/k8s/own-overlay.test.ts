@@ -8,7 +8,7 @@ import { containersOf, graphOf, workloads } from './workload.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'k8s-own-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** The kustomization that docs/deploy.md shows, made to lie in `scratch`. */
+/** The kustomization of docs/deploy.md, written to `scratch`. */
 function fromTheDocs(): string {
   const docs = readFileSync(join(ROOT, 'docs', 'deploy.md'), 'utf8');
   const [, block] = /^ {3}```yaml\n(.*?)^ {3}```$/ms.exec(docs) ?? [];
@@ -24,12 +24,12 @@ describe.skipIf(SKIPPED)('the kustomization of docs/deploy.md', () => {
   const resources = SKIPPED ? [] : render(fromTheDocs());
   const all = workloads(resources);
 
-  test('runs the image it names, everywhere', () => {
+  test('runs its image everywhere', () => {
     const images = new Set(all.flatMap(containersOf).map(({ image }) => image));
     expect([...images]).toEqual(['images.example.com/twhin-stream:0.1.0']);
   });
 
-  test('reaches the brokers it names', () => {
+  test('reaches its brokers', () => {
     const [map] = resources.filter(({ metadata }) => metadata.name.startsWith('twhin-kafka-'));
     expect(map?.['data']).toEqual({
       KAFKA_BROKERS: 'broker-1.example.com:9093,broker-2.example.com:9093',
@@ -44,7 +44,7 @@ describe.skipIf(SKIPPED)('the kustomization of docs/deploy.md', () => {
     }
   });
 
-  test('gives the larger graph and its standby more, and lists standbys first', () => {
+  test('gives more resources to the larger graph and its standby, and lists standbys first', () => {
     const sets = all.filter(({ statefulSet }) => statefulSet !== undefined);
     const memory = sets.map((set) => [set.name, set.pod.containers[0]?.resources.limits.memory]);
     expect(memory).toEqual(sets.map((set) => [set.name, graphOf(set) === 'engagement' ? '8Gi' : '4Gi']));

@@ -10,7 +10,7 @@ const { version } = z.object({ version: z.string() }).parse(JSON.parse(read('pac
 const compose = /image: apache\/kafka:(\S+)/.exec(read('docker-compose.yml'))?.[1];
 const IMAGES = [`twhin-stream:${version}`, `apache/kafka:${compose}`];
 
-/** All that is given to no container of ours. */
+/** Rights that none of our containers has. */
 const HARDENED = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
@@ -18,10 +18,13 @@ const HARDENED = {
 };
 const POD = {
   runAsNonRoot: true,
-  ...{ runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, fsGroupChangePolicy: 'OnRootMismatch' },
+  runAsUser: 1000,
+  runAsGroup: 1000,
+  fsGroup: 1000,
+  fsGroupChangePolicy: 'OnRootMismatch',
   seccompProfile: { type: 'RuntimeDefault' },
 };
-/** Made by hand, as docs/deploy.md says. */
+/** Secrets that an operator makes by hand, see docs/deploy.md. */
 const SECRETS = ['twhin-kafka', 'twhin-kafka-ca'];
 
 const volumeSchema = z.union([
@@ -29,7 +32,8 @@ const volumeSchema = z.union([
   z.strictObject({ name: z.string(), emptyDir: z.strictObject({ sizeLimit: z.string() }) }),
   z.strictObject({ name: z.string(), persistentVolumeClaim: z.strictObject({ claimName: z.string() }) }),
   z.strictObject({
-    ...{ name: z.string(), secret: z.looseObject({ secretName: z.string(), defaultMode: z.literal(0o440) }) },
+    name: z.string(),
+    secret: z.looseObject({ secretName: z.string(), defaultMode: z.literal(0o440) }),
   }),
 ]);
 
@@ -46,7 +50,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('pods of %s', (overlay) => {
   const names = (kind: string) =>
     resources.filter((each) => each.kind === kind).map(({ metadata }) => metadata.name);
 
-  test('are there', () => {
+  test('exist', () => {
     expect(containers.length).toBeGreaterThanOrEqual(overlay === 'prod' ? 10 : 3);
   });
 
@@ -107,7 +111,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('pods of %s', (overlay) => {
     }
   });
 
-  test('of ours run as an account that has no token', () => {
+  test('run under an account without a token', () => {
     const accounts = ofKind(
       resources,
       'ServiceAccount',
@@ -120,7 +124,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('pods of %s', (overlay) => {
     expect(resources.filter(({ kind }) => /Role/.test(kind))).toEqual([]);
   });
 
-  test('are all in a namespace that takes no others', () => {
+  test('are in a namespace that admits only restricted pods', () => {
     const [namespace] = resources.filter(({ kind }) => kind === 'Namespace');
     expect(namespace?.metadata.labels['pod-security.kubernetes.io/enforce']).toBe('restricted');
     const others = resources.filter(({ kind }) => kind !== 'Namespace');
@@ -129,7 +133,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('pods of %s', (overlay) => {
     );
   });
 
-  test('get no secret from the repository', () => {
+  test('get no secret from this repository', () => {
     expect(names('Secret')).toEqual([]);
   });
 });
@@ -138,7 +142,7 @@ function isOurs({ labels }: Workload): boolean {
   return labels['app.kubernetes.io/name'] === 'twhin-stream';
 }
 
-/** A quantity of Kubernetes as a number: cores, or bytes. */
+/** A quantity of Kubernetes as a number of cores or bytes. */
 function amount(quantity: string): number {
   const [, digits, unit = ''] = /^(\d+)(m|Ki|Mi|Gi)?$/.exec(quantity) ?? [];
   const factors: Record<string, number> = { '': 1, m: 1e-3, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };

@@ -7,7 +7,7 @@ import { containersOf, ofRole, workloads } from './workload.ts';
 
 const pathsSchema = z.object({ paths: z.record(z.string(), z.string()) });
 
-/** The server that the pods run, as one that isn't ready: loading, or standing by. */
+/** The server of the pods, not ready: loading, or standing by. */
 let server: HttpServer;
 let paths: readonly string[];
 const unasked = (): never => {
@@ -16,7 +16,8 @@ const unasked = (): never => {
 
 beforeAll(async () => {
   server = await serveHttp({
-    ...{ host: '127.0.0.1', port: 0 },
+    host: '127.0.0.1',
+    port: 0,
     metrics: { contentType: 'text/plain', render: async () => '' },
     readiness: async () => ({ ready: false, graphs: [] }),
     status: unasked,
@@ -66,15 +67,15 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('probes of %s', (overlay) => {
 
   test.each(running)('$name is given time to answer and to start', ({ container }) => {
     const { startupProbe: start, livenessProbe: life } = container;
-    // A main thread that is held up for seconds is slow, not dead; an end costs readers ten seconds more.
+    // A main thread that is blocked for seconds is slow, not dead, and a restart costs readers ten seconds more.
     expect(life?.timeoutSeconds).toBeGreaterThanOrEqual(5);
     expect((life?.periodSeconds ?? 0) * (life?.failureThreshold ?? 0)).toBeGreaterThanOrEqual(30);
     expect((start?.periodSeconds ?? 0) * (start?.failureThreshold ?? 0)).toBeGreaterThanOrEqual(60);
-    // /readyz itself waits up to a second for the brokers.
+    // /readyz waits up to a second for the brokers.
     expect(container.readinessProbe?.timeoutSeconds).toBeGreaterThan(1);
   });
 
-  test('a leader that is not ready is not counted as ready, a standby is: it never would be', async () => {
+  test('the readiness probe fails for an unready leader and succeeds for a standby, which is never ready', async () => {
     for (const { workload, container } of running) {
       const { status } = await fetch(`${server.url}${container.readinessProbe?.httpGet?.path}`);
       const role = workload.labels['twhin-stream/role'];
@@ -82,7 +83,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('probes of %s', (overlay) => {
     }
   });
 
-  test('nothing else has any, but a broker', () => {
+  test('no other workload has probes, except the broker', () => {
     const others = all.filter((each) => !running.some(({ workload }) => workload === each));
     const probed = others.filter((each) => containersOf(each).some(({ livenessProbe }) => livenessProbe));
     expect(probed.map(({ name }) => name)).toEqual(overlay === 'dev' ? ['kafka'] : []);

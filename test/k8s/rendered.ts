@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 
-/** Any resource: what all have, and the rest as it came. */
+/** Any resource: the common fields, and all others unchecked. */
 const resourceSchema = z.looseObject({
   apiVersion: z.string(),
   kind: z.string(),
@@ -17,7 +17,7 @@ const resourceSchema = z.looseObject({
 });
 export type Resource = z.infer<typeof resourceSchema>;
 
-/** What renders, by the name it is found under; both hold the same kustomize. */
+/** The tools that render; both contain the same kustomize. */
 const RENDERERS = [
   { command: 'kubectl', args: ['kustomize'] },
   { command: 'kustomize', args: ['build'] },
@@ -27,14 +27,14 @@ const renderer = RENDERERS.find(({ command }) => {
   return error === undefined;
 });
 
-/** Nothing renders here, and nobody insists: CI does, since tests that are always skipped hold nothing. */
+/** Whether the tests are skipped: without a tool, except in CI. */
 export const SKIPPED = renderer === undefined && process.env['CI'] !== 'true';
 if (SKIPPED)
   console.warn('skipped: neither kubectl nor kustomize is on the PATH, so no manifest was rendered');
 
 const rendered = new Map<string, string>();
 
-/** A kustomization's text as it would be applied. path: from the checkout. */
+/** The rendered text of a kustomization. path: relative to the checkout. */
 export function renderText(path: string): string {
   const known = rendered.get(path);
   if (known !== undefined) return known;
@@ -46,7 +46,7 @@ export function renderText(path: string): string {
   return stdout;
 }
 
-/** The same, parsed, in the order it would be applied in. */
+/** The rendered resources, in the order of their application. */
 export function render(path: string): Resource[] {
   return parseDocuments(renderText(path));
 }
@@ -58,7 +58,7 @@ export function parseDocuments(text: string): Resource[] {
   });
 }
 
-/** Those of one kind, checked against what the test is to look at. */
+/** The resources of one kind, parsed by a schema. */
 export function ofKind<T>(resources: readonly Resource[], kind: string, schema: z.ZodType<T>): T[] {
   return resources.filter((each) => each.kind === kind).map((each) => schema.parse(each));
 }

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseDocuments, ROOT, renderText, SKIPPED } from './rendered.ts';
 
-/** The oldest and the newest that is looked at. */
+/** The oldest and the newest tested version. */
 const VERSIONS = ['1.32', '1.37'];
-/** Kinds that are not Kubernetes's own: no schema of these versions has them. See generated.test and selectors.test. */
+/** Kinds that are not part of Kubernetes and have no schema here; generated.test and selectors.test check them. */
 const OTHERS = ['ServiceMonitor', 'PrometheusRule', 'KafkaTopic', 'KafkaUser'];
 const VALIDATE = join(ROOT, '.twhin', 'venv', 'bin', 'kubernetes-validate');
 
@@ -17,7 +17,7 @@ if (missing) console.warn('skipped: no schemas of Kubernetes are here; test/k8s/
 const scratch = mkdtempSync(join(tmpdir(), 'k8s-schemas-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** What the schemas of a version say of manifests, a line each. */
+/** The complaints of a version's schemas about manifests, one line each. */
 function validate(version: string, text: string): { status: number | null; lines: string[] } {
   const file = join(scratch, 'manifests.yaml');
   writeFileSync(file, text);
@@ -51,7 +51,7 @@ describe.skipIf(SKIPPED || missing).each(VERSIONS)('Kubernetes %s', (version) =>
   });
 });
 
-test('what is installed is pinned', () => {
+test('every installed package is pinned', () => {
   const lines = readFileSync(join(ROOT, 'test', 'k8s', 'requirements.txt'), 'utf8')
     .trim()
     .split('\n')

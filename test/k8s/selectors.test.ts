@@ -67,7 +67,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
     expect([port?.targetPort, port?.port]).toEqual([listens?.name, listens?.containerPort]);
   });
 
-  test('a budget covers each graph’s leader and standby, together', () => {
+  test('one budget covers leader and standby of each graph', () => {
     const budgets = ofKind(resources, 'PodDisruptionBudget', budgetSchema);
     const graphs = new Set(ofRole(all, 'leader').map(graphOf));
     expect(budgets.length).toBe(graphs.size);
@@ -80,7 +80,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
     }
   });
 
-  test('each policy is about pods that there are', () => {
+  test('each policy selects existing pods', () => {
     for (const { metadata, spec } of policies) {
       expect([metadata.name, selected(spec.podSelector).length]).not.toEqual([metadata.name, 0]);
       const within = [...spec.ingress.flatMap(({ from }) => from), ...spec.egress.flatMap(({ to }) => to)];
@@ -91,7 +91,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
     }
   });
 
-  test('nobody reaches a pod, and a pod nobody, unless a policy says so', () => {
+  test('no pod is reached and no pod reaches out without a policy', () => {
     const closed = policies.filter(({ spec }) => spec.policyTypes.length === 2 && spec.ingress.length === 0);
     const covered = closed.flatMap(({ spec }) => selected(spec.podSelector));
     expect(namesOf(covered)).toEqual(namesOf(ours));
@@ -99,7 +99,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
       expect(spec.egress.flatMap((rule) => rule.ports.map(({ port }) => port))).toEqual([53, 53]);
   });
 
-  test('brokers are reached, at the ports that are configured, by whoever needs them', () => {
+  test('all pods that need the brokers may reach their configured ports', () => {
     const maps = ofKind(resources, 'ConfigMap', configMapSchema);
     const brokers = maps.find(({ data }) => data['KAFKA_BROKERS'] !== undefined)?.data['KAFKA_BROKERS'];
     const wanted = new Set(brokers?.split(',').map((broker) => Number(broker.split(':').at(-1))));
@@ -109,7 +109,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
     expect(to && namesOf(selected(to.spec.podSelector))).toEqual(namesOf(need));
   });
 
-  test('Prometheus reaches every updater where it serves, and may', () => {
+  test('Prometheus selects every updater and may reach its port', () => {
     const monitors = ofKind(resources, 'ServiceMonitor', monitorSchema);
     expect(monitors.length).toBe(overlay === 'prod' ? 1 : 0);
     for (const { spec } of monitors) {
@@ -123,7 +123,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
     }
   });
 
-  test('a standby may ask its leader, which lets it', () => {
+  test('a standby may ask its leader, and the leader admits the standby', () => {
     const rules = policies.flatMap(({ spec }) => [
       ...spec.ingress.flatMap((rule) => rule.from.map((peer) => ({ at: spec.podSelector, peer, way: 'in' }))),
       ...spec.egress.flatMap((rule) => rule.to.map((peer) => ({ at: spec.podSelector, peer, way: 'out' }))),

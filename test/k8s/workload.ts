@@ -94,7 +94,7 @@ const cronJob = z.looseObject({
 export type StatefulSet = z.infer<typeof statefulSet>['spec'];
 export type CronJob = z.infer<typeof cronJob>['spec'];
 
-/** What makes pods. */
+/** A resource that makes pods. */
 export interface Workload {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -103,10 +103,10 @@ export interface Workload {
   readonly cronJob?: CronJob;
 }
 
-/** Kinds that make pods. Those without a case below are none of ours: a Deployment runs two at once in an update. */
+/** Kinds that make pods. We use only those with a case below: a Deployment runs two pods at once in an update. */
 const MAKES_PODS = ['Pod', 'Deployment', 'ReplicaSet', 'DaemonSet', 'Job', 'StatefulSet', 'CronJob'];
 
-/** Every workload, in the order it would be applied in. @throws when there is one of another kind than we use. */
+/** Every workload, in the order of its application. @throws for a kind that we do not use. */
 export function workloads(resources: readonly Resource[]): Workload[] {
   return resources
     .filter(({ kind }) => MAKES_PODS.includes(kind))
@@ -129,7 +129,7 @@ export function containersOf({ pod }: Workload): Container[] {
   return [...pod.initContainers, ...pod.containers];
 }
 
-/** Workloads of our own with this role, such as leader. */
+/** Our workloads with this role, such as leader. */
 export function ofRole(all: readonly Workload[], role: string): Workload[] {
   return all.filter(({ labels }) => labels['twhin-stream/role'] === role);
 }

@@ -10,7 +10,7 @@ const BUILDS: readonly KernelName[] = [
   ...(simdLevel() === 'relaxed' ? (['wasm-relaxed'] as const) : []),
   ...(TFJS_SKIPPED ? [] : (['tfjs'] as const)),
 ];
-/** Share by which an accumulator may be off. TensorFlow sums up to a thousand exponentials in float32, in its own order. */
+/** Relative tolerance of accumulators. TensorFlow sums up to a thousand exponentials in float32, in its own order. */
 const ACCUMULATORS_WITHIN: Readonly<Record<KernelName, number>> = {
   reference: 0,
   'wasm-plain': 1e-5,
@@ -34,7 +34,9 @@ test.each(CASES)('$build and reference agree: $scorer with $loss', ({ build, sco
     const random = seeded(1000 + dim);
     const settings: ModelSettings = {
       ...DEFAULTS,
-      ...{ dim, scorer, loss },
+      dim,
+      scorer,
+      loss,
       beta: scorer === 'transe-l1' ? 2 / Math.sqrt(dim) : 3,
       margin: random() * 2 - 1,
       negativeWeight: 0.5 + random(),
@@ -84,7 +86,7 @@ test.each(CASES)(
 );
 
 /*
- * Steps a kernel and the reference on the same chunks, one of each size. Each step is from fresh rows shared by
+ * Steps a kernel and the reference on the same chunks, one of each size. Each step starts from fresh rows shared by
  * both: rounding does not add up, and no two L1 coordinates meet, where a rounding error decides the sign. Accumulators
  * start above 0: at 0, Adagrad blows a gradient of pure rounding noise (an edge from a row to itself) up to a full step.
  */
@@ -97,7 +99,9 @@ function agree(
   const { dim } = settings;
   const rows = 40;
   const options = {
-    ...{ rows, seed: dim, accumulator: 0.01 },
+    rows,
+    seed: dim,
+    accumulator: 0.01,
     maxEdges: Math.max(...sizes.map(({ edges }) => edges)),
     maxCandidates: Math.max(...sizes.flatMap(({ lhsCount, rhsCount }) => [lhsCount, rhsCount])),
   };

@@ -7,7 +7,7 @@ import { masks } from './conformance/masks.ts';
 import { scoring } from './conformance/scoring.ts';
 import { updates } from './conformance/updates.ts';
 
-/** What every kernel must do, measured by hand-worked numbers and by the loss as the papers write it. */
+/** What every kernel must do, checked by hand-worked numbers and by the loss as in the papers. */
 export function kernelConformance(name: KernelName): void {
   describe(`${name} kernel`, () => {
     gradients(name);

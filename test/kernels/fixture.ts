@@ -68,10 +68,10 @@ export interface ChunkContent {
   readonly edges: readonly (readonly [number, number, number])[];
   readonly lhsCandidates?: readonly number[];
   readonly rhsCandidates?: readonly number[];
-  /** [edge, candidate] pairs that are no negatives. */
+  /** [edge, candidate] pairs that are masked. */
   readonly lhsMasked?: readonly (readonly [number, number])[];
   readonly rhsMasked?: readonly (readonly [number, number])[];
-  /** Of each edge; 1 where nothing is said. */
+  /** The weight of each edge; default 1. */
   readonly edgeWeights?: readonly number[];
 }
 
@@ -94,7 +94,7 @@ export function fill(chunk: Chunk, content: ChunkContent): void {
   for (const [i, j] of rhsMasked) chunk.rhsMask[i * chunk.maxCandidates + j] = 1;
 }
 
-/** Random content: few rows, so that they recur in every role; masks from none to all. */
+/** Random content: few rows, so that rows recur in every role; masks from empty to full. */
 export function randomContent(
   random: () => number,
   size: { relations: number; rows: number; edges: number; lhsCount: number; rhsCount: number },

@@ -2,11 +2,11 @@ import type { Chunk } from '../../src/model/kernel.ts';
 import type { ModelSettings } from '../../src/model/settings.ts';
 
 /*
- * The loss as the papers write it, in float64, without one trick: what the kernels' gradients are measured against.
- * Good for moderate scores only.
+ * The loss as in the papers, in float64 and without tricks, to check the gradients of kernels.
+ * Valid for moderate scores only.
  */
 
-/** Loss of each edge of the chunk, both anchors, with the vectors given by row. */
+/** The loss of each edge of the chunk, summed over both anchors. vectors: by row. */
 export function plainLosses(
   vectors: readonly Float64Array[],
   chunk: Chunk,
@@ -68,7 +68,7 @@ export function plainScore(a: Float64Array, b: Float64Array, { scorer, beta }: M
   return -beta * (scorer === 'transe-l2-squared' ? squares : Math.sqrt(squares));
 }
 
-/** Gradient of the chunk's loss at one row, by central differences. */
+/** The gradient of the chunk's loss at a row, by central differences. */
 export function numericalGradient(
   vectors: readonly Float64Array[],
   row: number,

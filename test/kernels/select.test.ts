@@ -7,7 +7,7 @@ import { DEFAULTS } from './fixture.ts';
 
 const SIZE = { maxEdges: 64, maxCandidates: 200 };
 
-test('gives the kernel that was named', () => {
+test('gives the named kernel', () => {
   for (const name of ['wasm-plain', 'reference'] as const) {
     const table = new Table({ dim: 3, maxRows: 10, workspaceBytes: workspaceBytes(DEFAULTS, 64, 200) });
     const kernel = createKernel(name, table, DEFAULTS, SIZE);
@@ -17,7 +17,7 @@ test('gives the kernel that was named', () => {
   }
 });
 
-test('wasm is the relaxed build where the machine has it; what must be the same everywhere never is', () => {
+test('wasm is the relaxed build where the machine supports it; a reproducible kernel never is', () => {
   expect(kernelHere('wasm')).toBe(simdLevel() === 'relaxed' ? 'wasm-relaxed' : 'wasm-plain');
   expect(kernelHere('wasm-plain')).toBe('wasm-plain');
   expect(kernelHere('reference')).toBe('reference');
@@ -76,11 +76,11 @@ test.each([
   expect(blockRowBytes).toBeGreaterThan(dim * 4);
   expect(edgeRowBytes).toBeGreaterThanOrEqual(maxEdges * 4);
   expect(weightRowBytes).toBeGreaterThanOrEqual(maxCandidates * 4);
-  // Half the hash table stays free, whatever a chunk holds.
+  // Half of the hash table stays free for any chunk.
   expect(slotMask + 1).toBeGreaterThan(2 * (4 * maxEdges + 2 * maxCandidates));
 });
 
-test('workspaces of several threads lie one above the other, below the rows', () => {
+test('the workspaces of several threads lie one above the other, below the rows', () => {
   const size = { maxEdges: 5, maxCandidates: 9 };
   const all = [0, 1, 2, 3, 4, 5, 6].map((number) => layOut(6, size, number));
   for (const [i, { lhs, bytes }] of all.entries()) {
@@ -88,7 +88,7 @@ test('workspaces of several threads lie one above the other, below the rows', ()
     if (i > 0) expect(lhs).toBe(all[i - 1]!.bytes);
     expect(bytes - lhs).toBe(all[0]!.bytes - all[0]!.lhs);
   }
-  // Three beside the first for each thread beside the first.
+  // Three workspaces for each thread beside the first.
   expect([1, 2, 3].map((threads) => workspaceBytes({ dim: 6 }, 5, 9, threads))).toEqual(
     [0, 3, 6].map((last) => all[last]!.bytes),
   );

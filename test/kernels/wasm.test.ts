@@ -3,6 +3,6 @@ import { simdLevel } from '../../src/kernels/select.ts';
 import { kernelConformance } from './conformance.ts';
 
 kernelConformance('wasm-plain');
-describe.runIf(simdLevel() === 'relaxed')('where there is relaxed SIMD', () =>
+describe.runIf(simdLevel() === 'relaxed')('on a machine with relaxed SIMD', () =>
   kernelConformance('wasm-relaxed'),
 );

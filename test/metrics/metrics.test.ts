@@ -60,8 +60,14 @@ afterEach(async () => {
 
 function setUp(of: Partial<WatchedGraph> = {}) {
   const graph: WatchedGraph = {
-    ...{ name: 'follow', kernel: 'wasm', fingerprint: 'f1', maxRows: 1_000, folder },
-    ...{ progress: () => PROGRESS, lag: () => LAG, unready: async () => [] },
+    name: 'follow',
+    kernel: 'wasm',
+    fingerprint: 'f1',
+    maxRows: 1_000,
+    folder,
+    progress: () => PROGRESS,
+    lag: () => LAG,
+    unready: async () => [],
     rejections: ['not-json', 'too-large', 'empty-id'],
     tableBytes: (rows) => 100 + 8 * rows,
     storeMemory: async () => ({ cache: 11, memtables: 12, readers: 13 }),
@@ -78,7 +84,7 @@ function setUp(of: Partial<WatchedGraph> = {}) {
   return { graphs, metrics };
 }
 
-/** Samples of metrics text, by name with labels. */
+/** Samples of a metrics text, by name with labels. */
 function read(text: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
@@ -90,7 +96,7 @@ function read(text: string): Map<string, number> {
 }
 
 describe('metrics', () => {
-  test('say what the graph says of itself', async () => {
+  test('show the values of the graph', async () => {
     await writeFile(join(folder, 'file'), 'x'.repeat(1234));
     const { metrics } = setUp();
     const samples = read(await metrics.render());
@@ -101,7 +107,7 @@ describe('metrics', () => {
       [`twhin_events_stale_total{${graph}}`]: 2,
       [`twhin_events_rejected_total{${graph},reason="not-json"}`]: 5,
       [`twhin_events_rejected_total{${graph},reason="too-large"}`]: 2,
-      // What can occur and did not.
+      // Possible reasons that did not occur.
       [`twhin_events_rejected_total{${graph},reason="empty-id"}`]: 0,
       [`twhin_lag_records{${graph},topic="twhin.follow",partition="1"}`]: 9,
       [`twhin_lag_seconds{${graph},topic="twhin.follow",partition="1"}`]: 4.5,
@@ -145,7 +151,7 @@ describe('metrics', () => {
     };
     for (const [name, value] of Object.entries(expected))
       expect([name, samples.get(name)]).toEqual([name, value]);
-    // What is not known is left out, and not 0.
+    // An unknown value is left out instead of 0.
     expect(samples.has(`twhin_lag_seconds{${graph},topic="twhin.follow",partition="2"}`)).toBe(false);
     expect(samples.has(`twhin_move{${graph},type="ad",stat="mean"}`)).toBe(false);
     const { blocks, bsize } = await statfs(folder);
@@ -153,11 +159,11 @@ describe('metrics', () => {
     expect([samples.get(`twhin_disk_size_bytes{${graph}}`), free > 0]).toEqual([blocks * bsize, true]);
     expect(samples.get('twhin_memory_bytes{part="rss"}')).toBeGreaterThan(1e7);
     expect(samples.get('twhin_cpu_seconds_total{mode="user"}')).toBeGreaterThan(0);
-    // One that is to be run and is not open.
+    // A graph of the run that is not open yet.
     expect(samples.get('twhin_ready{graph="other"}')).toBe(0);
   });
 
-  test('of a graph whose store is loading are that it is, and nothing that looks like an empty store', async () => {
+  test('of a graph that is loading show the phase, and nothing that looks like an empty store', async () => {
     const loading: Progress = { ...PROGRESS, phase: 'loading', writer: undefined };
     const { metrics } = setUp({ progress: () => loading, unready: async () => ['it is loading'] });
     const samples = read(await metrics.render());
@@ -166,7 +172,7 @@ describe('metrics', () => {
     expect(samples.has('twhin_rows_free{graph="follow"}')).toBe(false);
   });
 
-  test('of a later scrape are those of then: nothing adds up, and what is gone is gone', async () => {
+  test('of a later scrape replace the earlier values, and vanished labels vanish', async () => {
     let progress = PROGRESS;
     const { metrics } = setUp({ progress: () => progress });
     await metrics.render();
@@ -177,14 +183,14 @@ describe('metrics', () => {
     expect(samples.has('twhin_phase{graph="follow",phase="running"}')).toBe(false);
   });
 
-  test('measure what updaters tell, in seconds, each graph for itself', async () => {
+  test('measure the durations of each graph in seconds', async () => {
     const { metrics } = setUp();
     const measures = metrics.measuresOf('follow');
     measures.batch(10, 40);
     measures.step(20);
     measures.commit(1, 300, { records: 1, vectors: 1 });
     measures.publish(2_000, 70, new Map());
-    // A record whose clock is ahead was never late.
+    // A record from a clock that is ahead counts as 0 s old.
     measures.fresh(900, -5_000);
     metrics.measuresOf('engagement').commit(1, 1, { records: 1, vectors: 0 });
     const samples = read(await metrics.render());
@@ -201,7 +207,7 @@ describe('metrics', () => {
     expect(samples.get(`twhin_event_latency_seconds_sum{${graph}}`)).toBe(0);
   });
 
-  test('of a graph that is not ready, or has no folder yet, say so', async () => {
+  test('show a graph that is not ready, and leave out the disk of a graph without a folder', async () => {
     const unready = async () => ['it is loading'];
     const storeMemory = async () => undefined;
     const { metrics } = setUp({ unready, storeMemory, folder: join(folder, 'none'), lag: () => [] });
@@ -211,7 +217,7 @@ describe('metrics', () => {
     expect(samples.has('twhin_store_memory_bytes{graph="follow",part="cache"}')).toBe(false);
   });
 
-  test('that are asked for at the same time are read once', async () => {
+  test('are read once for simultaneous scrapes', async () => {
     let asked = 0;
     const unready = async () => {
       asked++;
@@ -224,7 +230,7 @@ describe('metrics', () => {
     expect(asked).toBe(2);
   });
 
-  test('tell of an event loop that was held up', async () => {
+  test('show a blocked event loop', async () => {
     const { metrics } = setUp();
     const until = performance.now() + 200;
     while (performance.now() < until);
@@ -234,7 +240,7 @@ describe('metrics', () => {
     expect(within('+Inf') - within('0.1')).toBeGreaterThan(0);
   });
 
-  test('are all in docs/http.md, and nothing else is', async () => {
+  test('are exactly the metrics of docs/http.md', async () => {
     const { metrics } = setUp();
     const there = [...(await metrics.render()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     const docs = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'http.md'), 'utf8');
@@ -243,7 +249,7 @@ describe('metrics', () => {
     expect(told.sort()).toEqual(there.sort());
   });
 
-  test('have names by the conventions: a unit or _total at the end, and a sentence of help', () => {
+  test('have conventional names with a unit or _total at the end, and a sentence of help', () => {
     for (const { name, kind, help } of FAMILIES) {
       expect(name).toMatch(/^twhin_[a-z0-9_]+$/);
       expect([name, name.endsWith('_total')]).toEqual([name, kind === 'counter']);

@@ -7,12 +7,12 @@ test("the rate is divided by the accumulator's root, and finite at 0", () => {
   expect(rateOf(0, 0.1)).toBe(0.1 / 1e-8);
 });
 
-test.each([0, 1, 2, 3, 4, 5, 8, 11])('all of %i numbers are in the sum of squares', (dim) => {
+test.each([0, 1, 2, 3, 4, 5, 8, 11])('the sum of squares includes all of %i numbers', (dim) => {
   const expected = (dim * (dim + 1) * (2 * dim + 1)) / 6;
   expect(sumOfSquares(Float64Array.from({ length: dim }, (_, k) => -(k + 1)))).toBe(expected);
 });
 
-/** A table of one row, moved once; numbers are those after the move. */
+/** The row of a table after one update. */
 function moved(
   vector: readonly number[],
   gradient: readonly number[],
@@ -31,7 +31,7 @@ function moved(
   };
 }
 
-test('one accumulator a row grows by the mean square and divides the rate', () => {
+test('the accumulator grows by the mean square of the gradient, and its root divides the rate', () => {
   // Mean of 9 and 16 is 12.5; 12.5 + 3.5 = 16, whose root is 4.
   const { vector, accumulator, drift } = moved([1, 1], [3, -4], { accumulator: 3.5, learningRate: 0.8 });
   expect(accumulator).toBe(16);
@@ -46,7 +46,7 @@ test('a first step has the length of the rate times √dim, whatever the gradien
   expect(drift).toBeCloseTo(0.2, 5);
 });
 
-test('only entities longer than 1 are scaled, and drift by what they really move', () => {
+test('only entities longer than 1 are scaled, and drift is the actual move', () => {
   const small = { accumulator: 1e12, unitBall: true };
   const long = moved([3, 4], [1e-9, 0], small);
   expect(long.vector[0]).toBeCloseTo(0.6, 6);
@@ -56,7 +56,7 @@ test('only entities longer than 1 are scaled, and drift by what they really move
   expect(moved([3, 4], [1e-9, 0], { ...small, isEntity: false }).vector).toEqual([3, 4]);
 });
 
-test('a row without gradient is left alone, and any other drifts', () => {
+test('a row with a zero gradient is not changed, and every other row drifts', () => {
   expect(moved([1, 1], [0, 0])).toEqual({ vector: [1, 1], accumulator: 0, drift: 0 });
   expect(moved([1, 1], [1e-9, 0], { accumulator: 1e12 }).drift).toBe(Math.fround(1e-12));
 });

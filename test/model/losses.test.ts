@@ -3,7 +3,7 @@ import { LOSSES } from '../../src/model/losses.ts';
 
 const scores = (...numbers: number[]) => Float64Array.from(numbers);
 
-test('softmax: its loss and weights by hand', () => {
+test('softmax: loss and weights as worked out by hand', () => {
   const weights = new Float64Array(2);
   // e^s = 3 against 1 and 2.
   const plain = LOSSES.softmax(
@@ -17,7 +17,7 @@ test('softmax: its loss and weights by hand', () => {
   expect(weights[0]).toBeCloseTo(1 / 6, 12);
   expect(weights[1]).toBeCloseTo(2 / 6, 12);
 
-  // The same with negatives that count twice: 3 / (3 + 2 · 3).
+  // The same with negatives of weight 2: 3 / (3 + 2 · 3).
   const doubled = LOSSES.softmax(
     Math.log(3),
     scores(0, Math.log(2)),
@@ -39,7 +39,7 @@ test('softmax: a constant added to all scores changes nothing, however large', (
   expect(weights[0]).toBe(0.5);
 });
 
-test('softmax: nothing to learn without negatives', () => {
+test('softmax: no loss without negatives', () => {
   const { loss, positiveWeight } = LOSSES.softmax(
     -7,
     scores(),
@@ -50,7 +50,7 @@ test('softmax: nothing to learn without negatives', () => {
   expect(Math.abs(positiveWeight)).toBe(0);
 });
 
-test('logistic: its loss and weights by hand, negatives weighing as much as the positive', () => {
+test('logistic: loss and weights as worked out by hand; all negatives weigh as much as the positive', () => {
   const weights = new Float64Array(2);
   // With the margin of 1: σ(ln 3) = 3/4; negatives σ(−ln 3) = 1/4 and σ(0) = 1/2.
   const { loss, positiveWeight } = LOSSES.logistic(
@@ -65,7 +65,7 @@ test('logistic: its loss and weights by hand, negatives weighing as much as the 
   expect(weights[1]).toBeCloseTo(1 / 4, 12);
 });
 
-test('logistic: the positive alone without negatives', () => {
+test('logistic: without negatives, only the term of the positive', () => {
   const settings = { margin: 0, negativeWeight: 1 };
   const { loss, positiveWeight } = LOSSES.logistic(0, scores(), settings, new Float64Array(0));
   expect(loss).toBeCloseTo(Math.log(2), 12);

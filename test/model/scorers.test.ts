@@ -19,7 +19,7 @@ test.each<[ScorerName, number[], number[]]>([
   ['transe-l1', [-1, 1, 0], [1, -1, 0]],
   ['transe-l2', [-0.6, 0.8, 0], [0.6, -0.8, 0]],
   ['twhin', [1, 1, 2], [4, -3, 2]],
-])('%s adds its gradient, by hand', (name, anchorGradient, candidateGradient) => {
+])('%s adds the gradient worked out by hand', (name, anchorGradient, candidateGradient) => {
   const onAnchor = vector(10, 10, 10);
   const onCandidate = vector(20, 20, 20);
   SCORERS[name].addGradient(vector(4, -3, 2), vector(1, 1, 2), 2, 0.5, onAnchor, onCandidate);

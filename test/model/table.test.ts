@@ -19,7 +19,7 @@ describe('tableBytes', () => {
     expect(table.memory.buffer.byteLength).toBe(pages * PAGE);
   });
 
-  test('are the same however the rows came', () => {
+  test('rows added one by one or at once take the same memory', () => {
     const table = new Table({ dim: 5, workspaceBytes: 0, maxRows: 3_000 });
     for (let rows = 0; rows < 2_100; rows += 100) table.addRows(100);
     expect(table.memory.buffer.byteLength).toBe(tableBytes({ dim: 5, workspaceBytes: 0 }, table.rows));

@@ -8,7 +8,7 @@ beforeAll(async () => {
   all = await known(rules());
 });
 
-/** What Grafana puts the data source chosen at the import in place of. */
+/** Grafana replaces this text by the data source chosen at the import. */
 const SOURCE = `$\{DS_PROMETHEUS}`;
 const spoken = (legend: string) => [...legend.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label);
 
@@ -24,7 +24,7 @@ describe('dashboard', () => {
     ]);
   });
 
-  test('asks on import where the metrics are, and then for the graph', () => {
+  test('asks for the data source at the import, and then for the graph', () => {
     const { __inputs, templating } = dashboard();
     expect(__inputs).toMatchObject([{ name: 'DS_PROMETHEUS', type: 'datasource', pluginId: 'prometheus' }]);
     expect(templating.list.map(({ name }) => name)).toContain('graph');
@@ -32,7 +32,7 @@ describe('dashboard', () => {
     expect(new Set(uids)).toEqual(new Set(['"uid":"twhin-stream"', `"uid":"${SOURCE}"`]));
   });
 
-  test('has panels that are each there once, and beside each other', () => {
+  test('has unique panels that do not overlap', () => {
     const { panels } = dashboard();
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     expect(new Set(shown().map(({ title }) => title)).size).toBe(shown().length);
@@ -44,7 +44,7 @@ describe('dashboard', () => {
   });
 
   test.each(shown().map((panel) => [panel.title, panel] as const))(
-    '%s says what it shows, in which unit, of what there is',
+    '%s has a description, a unit, and queries of existing metrics',
     (_, { description, fieldConfig, datasource, targets }) => {
       expect(description).toMatch(/^[A-Z].{20,}\.$/s);
       expect(fieldConfig?.defaults.unit).toMatch(/^[a-z_]+$/);
@@ -59,7 +59,7 @@ describe('dashboard', () => {
     },
   );
 
-  test('shows of the graphs those that were chosen', () => {
+  test('shows only the chosen graphs', () => {
     const careless = shown().flatMap(({ targets }) =>
       targets.filter(({ expr }) => {
         const [first] = [...askedFor(filled(expr)).metrics.keys()];
@@ -69,18 +69,18 @@ describe('dashboard', () => {
     expect(careless).toEqual([]);
   });
 
-  test('shows every metric, by itself or through a rule', async () => {
+  test('shows every metric, directly or through a rule', async () => {
     const panels = shown().flatMap(({ targets }) => targets.map(({ expr }) => filled(expr)));
     const recorded = rules().flatMap(({ record, expr }) =>
       panels.some((panel) => askedFor(panel).metrics.has(record ?? '')) ? [expr] : [],
     );
     const asked = new Set([...panels, ...recorded].flatMap((expr) => [...askedFor(expr).metrics.keys()]));
     const missing = [...(await told()).keys()].filter((name) => !asked.has(name));
-    // Of histograms the buckets are shown; a mean would hide what they are for.
+    // Panels show the buckets of a histogram, because a mean hides the slow cases.
     expect(missing.filter((name) => !/_seconds_(sum|count)$/.test(name))).toEqual([]);
   });
 
-  test('asks for its variables by metrics that there are', () => {
+  test('fills its variables from existing metrics', () => {
     for (const { definition } of dashboard().templating.list) {
       const [, metric = '', label = ''] = /^label_values\((\w+), (\w+)\)$/.exec(definition) ?? [];
       expect([definition, all.get(metric)?.has(label)]).toEqual([definition, true]);

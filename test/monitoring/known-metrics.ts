@@ -3,19 +3,19 @@ import { Metrics } from '../../src/metrics/metrics.ts';
 import { askedFor } from './promql.ts';
 import type { Rule } from './shipped.ts';
 
-/** Of every metric, its labels. */
+/** The labels of every metric. */
 export type Known = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** What a scraper adds to all it reads. */
+/** Labels that a scraper adds. */
 const TARGET = ['job', 'instance'];
-/** What Prometheus knows by itself. */
+/** Metrics of Prometheus itself. */
 const OWN = { up: [], ALERTS: ['alertname', 'alertstate', 'severity'] };
 
-/** All that twhin tells, by the names that can be asked for: of a histogram its parts, not itself. */
+/** All metrics of twhin by the names of their series; a histogram has the names of its parts. */
 export async function told(): Promise<Known> {
   const known = new Map<string, Set<string>>();
   const metrics = new Metrics({ version: '1', names: [], graphs: () => [], clock: () => 0 });
-  // What is measured as it goes has labels, and in part a name, only once there is something to tell.
+  // A histogram has series and labels only after its first value.
   const measures = metrics.measuresOf('any');
   measures.batch(1, 1);
   measures.step(1);
@@ -32,7 +32,7 @@ export async function told(): Promise<Known> {
   return known;
 }
 
-/** Those, Prometheus's own, and what the rules record. A recorded one is taken to have all labels it is made of. */
+/** These metrics, Prometheus's own, and the recorded series. A recorded series has all labels of its expression. */
 export async function known(rules: readonly Rule[]): Promise<Known> {
   const all = new Map(await told());
   for (const [name, labels] of Object.entries(OWN)) all.set(name, new Set([...TARGET, ...labels]));
@@ -44,7 +44,7 @@ export async function known(rules: readonly Rule[]): Promise<Known> {
   return all;
 }
 
-/** What an expression asks for that there is not, a line each; `spoken`: labels that texts beside it name. */
+/** Metrics and labels of an expression that do not exist, one line each. spoken: labels named by the texts of the rule. */
 export function unknown(expr: string, all: Known, spoken: readonly string[] = []): string[] {
   const { metrics, labels } = askedFor(expr);
   const none: ReadonlySet<string> = new Set();

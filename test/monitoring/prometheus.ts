@@ -8,7 +8,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { MONITORING, prometheusConfig, RULE_FILES } from './shipped.ts';
 
-/** Whether tests that need a tool of Prometheus are to run: where it is installed, and wherever nothing may be left out. */
+/** Whether tests that need a tool of Prometheus run: if the tool is installed, and always in CI. */
 export function there(tool: 'promtool' | 'prometheus'): boolean {
   const found = process.env['CI'] === 'true' || spawnSync(tool, ['--version']).status === 0;
   if (!found)
@@ -17,7 +17,7 @@ export function there(tool: 'promtool' | 'prometheus'): boolean {
 }
 there.how = 'needs apt-get install prometheus';
 
-/** Runs promtool in the rules' folder; what it says is the failure's message. */
+/** Runs promtool in the folder of the rules; its output is the message of a failure. */
 export function promtool(...args: string[]): void {
   const { status, stdout, stderr, error } = spawnSync('promtool', args, {
     cwd: MONITORING,
@@ -44,7 +44,7 @@ const queryAnswer = z.object({
   ),
 });
 
-/** A Prometheus of its own, with the shipped configuration pointed at one process and made quick. */
+/** A Prometheus with the shipped configuration, pointed at one process and with short intervals. */
 export class Prometheus {
   readonly #folder: string;
   readonly #url: string;
@@ -74,10 +74,12 @@ export class Prometheus {
     await writeFile(path, JSON.stringify(config));
     const address = `127.0.0.1:${await freePort()}`;
     const child = spawn('prometheus', [
-      ...[`--config.file=${path}`, `--storage.tsdb.path=${join(folder, 'data')}`],
-      ...[`--web.listen-address=${address}`, '--log.level=warn'],
+      `--config.file=${path}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=${address}`,
+      '--log.level=warn',
     ]);
-    // Not installed: nothing is to be left behind.
+    // If Prometheus is not installed, the folder is removed.
     await once(child, 'spawn').catch(async (error: unknown) => {
       await rm(folder, { recursive: true });
       throw error;
@@ -85,13 +87,13 @@ export class Prometheus {
     return new Prometheus(folder, `http://${address}`, child);
   }
 
-  /** Values of an instant query, as Prometheus writes them. */
+  /** Values of an instant query, as text. */
   async query(expr: string): Promise<string[]> {
     const { result } = queryAnswer.parse(await this.#get(`query?query=${encodeURIComponent(expr)}`));
     return result.map(({ value: [, value] }) => value);
   }
 
-  /** Each rule with how its last evaluation went, as `name ok`. */
+  /** Each rule with the result of its last evaluation, as `name ok`. */
   async rules(): Promise<string[]> {
     const { groups } = rulesAnswer.parse(await this.#get('rules'));
     return groups.flatMap(({ rules }) =>
@@ -99,7 +101,7 @@ export class Prometheus {
     );
   }
 
-  /** Alerts whose condition holds, whether or not for long enough, as `name state`. */
+  /** Pending and firing alerts, as `name state`. */
   async alerts(): Promise<string[]> {
     const { alerts } = alertsAnswer.parse(await this.#get('alerts'));
     return alerts.map(({ labels, state }) => `${labels['alertname']} ${state}`);
@@ -111,7 +113,7 @@ export class Prometheus {
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** What the API gives; nothing yet while it starts is an error, as any other answer is. */
+  /** The data of an answer of the API. @throws on any other answer, and while Prometheus starts. */
   async #get(path: string): Promise<unknown> {
     const answer = await fetch(`${this.#url}/api/v1/${path}`);
     const text = await answer.text();

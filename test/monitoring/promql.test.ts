@@ -6,7 +6,7 @@ const seen = (expr: string) => {
   return { metrics: Object.fromEntries(metrics), labels };
 };
 
-describe('what an expression asks for', () => {
+describe('the metrics and labels of an expression', () => {
   test.each([
     ['a', { a: [] }, []],
     ['a:b:c > 3 and on (x, y) b offset 1h', { 'a:b:c': [], b: [] }, ['x', 'y']],
@@ -19,7 +19,7 @@ describe('what an expression asks for', () => {
     expect(seen(expr)).toEqual({ metrics, labels });
   });
 
-  test('a panel’s, with everything chosen', () => {
+  test('are found in the expression of a panel, with everything chosen', () => {
     expect(filled('rate(a{graph=~"$graph",x="$y"}[$__rate_interval])')).toBe(
       'rate(a{graph=~".*",x=".*"}[1m])',
     );

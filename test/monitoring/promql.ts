@@ -1,8 +1,8 @@
-/** What an expression asks for, as far as it can be told without knowing all of PromQL. */
+/** The metrics and labels that an expression names, found without a full parser of PromQL. */
 export interface Asked {
-  /** Metrics, each with the labels it is matched by. */
+  /** Metrics, each with the labels of its matchers. */
   readonly metrics: ReadonlyMap<string, readonly string[]>;
-  /** Labels that are kept, dropped or joined on. */
+  /** Labels that the expression keeps, drops or joins on. */
   readonly labels: readonly string[];
 }
 
@@ -10,10 +10,10 @@ const TOKEN = /"(?:\\.|[^"\\])*"|[a-zA-Z_:][\w:]*|\d[\w.]*|\S/g;
 const LABEL_LISTS = ['by', 'without', 'on', 'ignoring', 'group_left', 'group_right'];
 const WORDS = ['and', 'or', 'unless', 'bool', 'offset', 'inf', 'nan'];
 
-/** What follows the name of a function or of an aggregation. */
+/** Tokens that follow the name of a function or of an aggregation. */
 const CALLS = ['(', 'by', 'without'];
 
-/** Comments and Grafana's variables are to be gone before: see `filled`. */
+/** The expression must have no comments and no variables of Grafana: see `filled`. */
 export function askedFor(expr: string): Asked {
   const tokens: readonly string[] = expr.match(TOKEN) ?? [];
   const metrics = new Map<string, string[]>();
@@ -36,7 +36,7 @@ export function askedFor(expr: string): Asked {
   return { metrics, labels };
 }
 
-/** An expression of a panel as Grafana sends it where everything is chosen. */
+/** The expression of a panel as Grafana sends it with everything chosen. */
 export function filled(expr: string): string {
   return expr
     .replaceAll('$__rate_interval', '1m')

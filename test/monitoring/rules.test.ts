@@ -12,9 +12,9 @@ beforeAll(async () => {
   all = await known(rules());
 });
 
-/** Labels that a text of Prometheus's templates names. */
+/** Labels that a template of Prometheus names. */
 const spoken = (text: string) => [...text.matchAll(/\$labels\.(\w+)/g)].map(([, label = '']) => label);
-/** A heading's anchor, by GitHub's rule. */
+/** GitHub's anchor of a heading. */
 const anchor = (heading: string) =>
   heading
     .toLowerCase()
@@ -29,7 +29,7 @@ describe('rules', () => {
     },
   );
 
-  test('a metric, a matcher, a kept label and a spoken one that are not there are seen', () => {
+  test('the check finds an unknown metric, matcher, kept label and named label', () => {
     expect(unknown('sum by (nope) (twhin_rows{relation="x"}) + twhin_gone', all, ['topic'])).toEqual([
       'twhin_gone',
       'twhin_rows{relation}',
@@ -40,7 +40,7 @@ describe('rules', () => {
     expect(unknown('twhin_step_duration_seconds', all)).toEqual(['twhin_step_duration_seconds']);
   });
 
-  test('have names of their own', () => {
+  test('have unique names', () => {
     const names = rules().map(({ record, alert }) => record ?? alert);
     expect(new Set(names).size).toBe(names.length);
   });
@@ -70,12 +70,12 @@ describe('alerts', () => {
     },
   );
 
-  test('and what the runbook links to within itself is there', () => {
+  test('and every link within the runbook has a target', () => {
     const links = [...runbook.matchAll(/\]\(#([^)]+)\)/g)].map(([, to = '']) => to);
     expect(links.filter((to) => !sections.has(to))).toEqual([]);
   });
 
-  test('and no section is of an alert that is gone', () => {
+  test('and every alert section has its alert', () => {
     const told = [...runbook.matchAll(/^### (Twhin\w+)$/gm)].map(([, name]) => name);
     expect(told.sort()).toEqual(
       alerts()
@@ -84,18 +84,18 @@ describe('alerts', () => {
     );
   });
 
-  test('are each seen firing and not firing', () => {
+  test('are each tested firing and not firing', () => {
     const wanted = alerts().map(({ alert }) => [alert, { fires: true, holds: true }] as const);
     expect(Object.fromEntries(tried())).toEqual(Object.fromEntries(wanted));
   });
 });
 
 describe.skipIf(!there('promtool'))(`promtool (${there.how})`, () => {
-  test('takes the rules', () => promtool('check', 'rules', ...RULE_FILES));
-  test('takes the configuration', () => promtool('check', 'config', 'prometheus.yaml'));
+  test('accepts the rules', () => promtool('check', 'rules', ...RULE_FILES));
+  test('accepts the configuration', () => promtool('check', 'config', 'prometheus.yaml'));
   test.each(testFiles())('sees the rules do as %s says', (file) => promtool('test', 'rules', file), 60_000);
 
-  test('takes every expression of the dashboard', ({ onTestFinished }) => {
+  test('accepts every expression of the dashboard', ({ onTestFinished }) => {
     const folder = mkdtempSync(join(tmpdir(), 'twhin-promtool-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const panels = shown().flatMap(({ targets }) => targets.map(({ expr }) => expr));

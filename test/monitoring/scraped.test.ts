@@ -8,13 +8,16 @@ import { filled } from './promql.ts';
 import { rules, shown } from './shipped.ts';
 
 const now = Date.now();
-/** Each user follows the one `step` further on. */
+/** Each user follows the user whose number is higher by `step`. */
 const follows = (count: number, step: number) =>
   Array.from({ length: count }, (_, i) => ({
-    ...{ followerId: `u${i}`, followedId: `u${i + step}`, action: 'follow', at: now + step },
+    followerId: `u${i}`,
+    followedId: `u${i + step}`,
+    action: 'follow',
+    at: now + step,
   }));
-/** Panels that only another day, or an alert that fires, can fill. */
-const LATER = ['MRR against the day before', 'Moves against the day before', 'Alerts that fire'];
+/** Panels that stay empty without a second day or a firing alert. */
+const LATER = ['MRR against the day before', 'Moves against the day before', 'Firing alerts'];
 const IN_TIME = { timeout: 60_000, interval: 250 };
 
 describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => {
@@ -23,7 +26,7 @@ describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => 
     for (const end of ends.splice(0).reverse()) await end();
   });
 
-  test('reads what was fed, evaluates every rule, fills every panel, and sees the process die', async () => {
+  test('reads the fed events, evaluates every rule, fills every panel, and sees the process die', async () => {
     const log = await mkdtemp(join(tmpdir(), 'twhin-scraped-'));
     ends.push(() => rm(log, { recursive: true, force: true }));
     const twhin = await Twhin.create(`file:${log}`);
@@ -39,13 +42,13 @@ describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => 
 
     const prometheus = await Prometheus.scraping(host);
     ends.push(() => prometheus.remove());
-    // Tried again until it holds, as is an answer that is none, such as before it listens.
+    // Repeated until the expectation holds, failed requests before Prometheus listens included.
     const says = (expr: string, value: string) =>
       expect.poll(() => prometheus.query(expr), IN_TIME).toEqual([value]);
     await says('up{job="twhin"}', '1');
     await says('twhin_events_consumed_total{graph="follow"}', '402');
 
-    // Between users that are known by now: ranked as such, and their vectors move.
+    // Edges between known users: they are ranked as known, and their vectors move.
     await twhin.feed('follow', follows(300, 7));
     await broken(3);
     await says('twhin_events_consumed_total', '705');

@@ -56,7 +56,7 @@ const dashboardFile = z.looseObject({
 
 const read = (name: string): string => readFileSync(join(MONITORING, name), 'utf8');
 
-/** Recording rules and alerts, in the order they are evaluated in. */
+/** Recording rules and alerts, in the order of their evaluation. */
 export function rules(): Rule[] {
   return RULE_FILES.flatMap((name) =>
     ruleFile.parse(parse(read(name))).groups.flatMap((group) => group.rules),
@@ -72,7 +72,7 @@ export function testFiles(): string[] {
   return readdirSync(join(MONITORING, 'tests')).map((name) => join('tests', name));
 }
 
-/** Of each alert that the tests name, whether they see it firing, and whether they see it not firing. */
+/** For each alert in the tests: whether a test sees it firing, and whether a test sees it not firing. */
 export function tried(): Map<string, { fires: boolean; holds: boolean }> {
   const all = new Map<string, { fires: boolean; holds: boolean }>();
   for (const file of testFiles()) {
@@ -90,12 +90,12 @@ export function dashboard(): z.infer<typeof dashboardFile> {
   return dashboardFile.parse(JSON.parse(read('grafana-dashboard.json')));
 }
 
-/** The panels that show something; rows are headings. */
+/** All panels except the rows, which are headings. */
 export function shown(): Panel[] {
   return dashboard().panels.filter(({ type }) => type !== 'row');
 }
 
-/** The configuration that is shipped as a start, to be pointed elsewhere. */
+/** The shipped example configuration. */
 export function prometheusConfig(): Record<string, unknown> {
   return z.record(z.string(), z.unknown()).parse(parse(read('prometheus.yaml')));
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Parts } from '../../src/pipeline/parts.ts';
+import type { LoadedPipeline } from '../../src/pipeline/loaded-pipeline.ts';
 import { Readiness } from '../../src/pipeline/readiness.ts';
 import type { PartitionLag } from '../../src/pipeline/reading/lag.ts';
 import { TUNING } from './updater-fixture.ts';
@@ -30,7 +30,7 @@ function setUp(of: { lag?: PartitionLag[]; writingSince?: number; outbox?: numbe
   const options = { tuning: { ...TUNING, maxOutbox: 9, readyLagMs: 60_000 }, clock: () => NOW };
   const readiness = new Readiness({ ...options, leadership: { confirm } as never });
   const reasons = async (answered = true) => {
-    const told = readiness.reasons('running', parts as never as Parts);
+    const told = readiness.reasons('running', parts as never as LoadedPipeline);
     if (answered) answers.at(-1)?.resolve();
     else await vi.advanceTimersByTimeAsync(1_000);
     return told;

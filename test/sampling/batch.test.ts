@@ -16,7 +16,7 @@ function known() {
   return positives;
 }
 
-test('puts each new edge before those rehearsed with it', () => {
+test('puts each new edge before its rehearsed edges', () => {
   const { edges, every } = rehearse(fresh, known(), 3, Random.seeded(1));
   expect([every, edges.lhs.length, edges.relation.length, edges.rhs.length]).toEqual([3, 6, 6, 6]);
   expect([edges.lhs[0], edges.relation[0], edges.rhs[0]]).toEqual([1, 0, 3]);
@@ -29,7 +29,7 @@ test('puts each new edge before those rehearsed with it', () => {
   }
 });
 
-test('draws nothing where each edge is trained once, or none is remembered', () => {
+test('draws nothing for one update per edge, or without remembered edges', () => {
   const random = Random.seeded(1);
   const before = random.state();
   expect(rehearse(fresh, known(), 1, random)).toEqual({ edges: fresh, every: 1 });
@@ -46,13 +46,13 @@ const relations = [
 ];
 
 describe('cutChunks', () => {
-  it('gathers pairs of types by first appearance, edges by arrival', () => {
+  it('orders pairs of types by first appearance, edges by arrival', () => {
     const { order, ends } = cutChunks(Int32Array.of(2, 0, 1, 0, 2), relations, 8);
     expect([...order]).toEqual([0, 2, 4, 1, 3]);
     expect(ends).toEqual([3, 5]);
   });
 
-  it('cuts a pair evenly, none over the limit', () => {
+  it('cuts a pair into even chunks within the limit', () => {
     const { order, ends } = cutChunks(new Int32Array(65), relations, 64);
     expect(ends).toEqual([33, 65]);
     expect([...order]).toEqual(Array.from({ length: 65 }, (_, i) => i));
@@ -61,7 +61,7 @@ describe('cutChunks', () => {
     expect(cutChunks(new Int32Array(7), relations, 3).ends).toEqual([3, 5, 7]);
   });
 
-  it('refuses a relation that is none', () => {
+  it('refuses an unknown relation', () => {
     expect(() => cutChunks(Int32Array.of(0, 3), relations, 8)).toThrow('edge 1 has relation 3; there are 3');
   });
 });

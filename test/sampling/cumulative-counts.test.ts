@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CumulativeCounts } from '../../src/sampling/cumulative-counts.ts';
 
-/** By its definition: every thing in a list. */
+/** The definition: a list of all things. */
 function things(counts: readonly number[]): { row: number; offset: number }[] {
   return counts.flatMap((count, row) => Array.from({ length: count }, (_, offset) => ({ row, offset })));
 }
 
-test('finds the row of each thing, after any changes and after a fill', () => {
+test('finds the row of every thing, after changes and after a fill', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 9 }),
@@ -22,7 +22,7 @@ test('finds the row of each thing, after any changes and after a fill', () => {
           tree.add(row, change);
         }
         const filled = new CumulativeCounts(rows);
-        // What was there before a fill is forgotten.
+        // A fill replaces the counts before it.
         filled.add(0, 3);
         filled.fill((row) => counts[row]!);
         const all = things(counts);

@@ -26,7 +26,7 @@ describe('FixedCandidates', () => {
     expect(candidates.of(0)).toEqual(smallest(live, 20));
   });
 
-  it('is spread over all rows, old and new alike', () => {
+  it('is uniform over old and new rows', () => {
     const rows = new TypeRows(1, 20_000);
     const candidates = new FixedCandidates({ types: 1, size: 1000, rows });
     for (let row = 0; row < 20_000; row++) {
@@ -38,7 +38,7 @@ describe('FixedCandidates', () => {
     expect(Math.abs(early - 500)).toBeLessThan(62);
   });
 
-  it('may be asked for none', () => {
+  it('allows a size of 0', () => {
     const rows = new TypeRows(1, 10);
     const candidates = new FixedCandidates({ types: 1, size: 0, rows });
     rows.add(0, 0);

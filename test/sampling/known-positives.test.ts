@@ -5,9 +5,9 @@ import { Random } from '../../src/sampling/random.ts';
 import { MemoryFile } from './memory-file.ts';
 import { PositivesSet } from './positives-set.ts';
 
-// Few enough that edges are often removed and candidates often known.
+// Few rows, so that edges are often removed and candidates often known.
 const ROWS = 3_000;
-/** Some that the look-up of a chunk's rows tells apart at its second glance only. */
+/** Some of these rows share a bucket of RowPlaces. */
 const row = fc.constantFrom(0, 1, 2, 1_024, 1_025, 2_048);
 const relation = fc.integer({ min: 0, max: 1 });
 const edge = fc.tuple(row, relation, row);
@@ -33,7 +33,7 @@ function taskOf(
   };
 }
 
-/** The part of a mask that counts, and the rest, which must be left as it was. */
+/** The used part of a mask, and the rest, which must not change. */
 function partsOf({ mask, edges, stride, count }: MaskTask): { counted: number[][]; rest: Set<number> } {
   const lines = Array.from({ length: edges }, (_, i) => [...mask.subarray(i * stride, (i + 1) * stride)]);
   return {
@@ -46,7 +46,7 @@ function partsOf({ mask, edges, stride, count }: MaskTask): { counted: number[][
 const LITTLE = { bytes: 1, file: () => new MemoryFile() };
 
 describe('KnownPositives', () => {
-  it('agrees with a set of edges after any adding and removing, on both sides', () => {
+  it('agrees with a set of edges after any additions and removals, on both sides', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(edge, fc.boolean()), { maxLength: 200, size: 'max' }),
@@ -69,7 +69,7 @@ describe('KnownPositives', () => {
             expect(known.has(lhs, name, rhs)).toBe(set.has(lhs, name, rhs));
             expect(known.inDegree(rhs)).toBe(set.inDegree(rhs));
           }
-          // Twice: the first call must leave nothing behind for the second.
+          // Twice, since the first call must not affect the second.
           for (let time = 0; time < 2; time++) {
             const task = taskOf(side, asked, candidates, hub);
             known.mask(task);
@@ -83,7 +83,7 @@ describe('KnownPositives', () => {
     );
   });
 
-  it.each([undefined, LITTLE])('is exact at a hub of 50,000 edges, whichever side is walked', (memory) => {
+  it.each([undefined, LITTLE])('is exact at a hub of 50,000 edges, whichever lists are walked', (memory) => {
     const known = new KnownPositives({ maxRows: 50_010, maxEdges: 100_000, memory });
     for (let user = 1; user <= 50_000; user++) known.add(user, 0, 0);
     // The hub is the anchor: the candidates' lists are shorter.
@@ -100,7 +100,7 @@ describe('KnownPositives', () => {
     expect(known.inDegree(0)).toBe(25_000);
   });
 
-  it('draws every live edge as often as any other, and the same ones however the edges came', () => {
+  it('draws all live edges equally often, independent of the order of arrival', () => {
     const edges: [number, number, number][] = [];
     for (let lhs = 0; lhs < 6; lhs++) {
       // Row 0 has one edge, row 5 has eleven.
@@ -157,7 +157,7 @@ describe('KnownPositives', () => {
     expect(listed(3, 2)).toEqual([]);
   });
 
-  it('remembers no more than its bound and counts the rest', () => {
+  it('remembers edges up to its limit and counts the rest', () => {
     const known = new KnownPositives({ maxRows: 10, maxEdges: 2 });
     known.add(1, 0, 2);
     known.add(1, 0, 3);
@@ -175,7 +175,7 @@ describe('RowPlaces', () => {
   // Some of these rows share a bucket.
   const row = fc.constantFrom(0, 1, 5, 1_024, 1_029, 2_048, 2_000_005);
 
-  it('finds every place of a row, the last first, of the list it was filled with last', () => {
+  it('finds every place of a row in the current list, the last place first', () => {
     const places = new RowPlaces();
     fc.assert(
       fc.property(fc.array(row, { maxLength: 600, size: 'max' }), fc.nat(5), row, (list, spare, asked) => {

@@ -1,6 +1,6 @@
 import type { PageFile } from '../../src/sampling/slot-pages.ts';
 
-/** Pages beside the memory they do not fit in. */
+/** A page file in memory. */
 export class MemoryFile implements PageFile {
   written = 0;
   reads = 0;

@@ -75,11 +75,11 @@ describe('Negatives', () => {
     expect(uniformRhs.size).toBeGreaterThan(5);
   });
 
-  it('leaves the own ones out where they are not wanted', () => {
+  it("leaves out the chunk's own entities without in-batch candidates", () => {
     const { chunk, negatives } = setUp(false);
     negatives.fill(chunk, edges, LAST_TWO, Random.seeded(1));
     expect([chunk.edges, chunk.lhsCount, chunk.rhsCount]).toEqual([2, 30, 30]);
-    // The draws are those that otherwise come behind the own ones.
+    // The draws are the same as behind the chunk's own entities.
     const both = setUp();
     both.negatives.fill(both.chunk, edges, LAST_TWO, Random.seeded(1));
     expect(chunk.rhsCandidates.subarray(0, 30)).toEqual(both.chunk.rhsCandidates.subarray(2, 32));
@@ -105,7 +105,7 @@ describe('Negatives', () => {
     expect(masked).toBeGreaterThan(2);
   });
 
-  it('draws the same from the same state', () => {
+  it('draws the same candidates from the same random state', () => {
     const first = setUp();
     const second = setUp();
     first.negatives.fill(first.chunk, edges, FIRST_TWO, Random.seeded(9));
@@ -131,7 +131,7 @@ function draws(count: number, pool: NegativePool, type: number, random: Random):
 }
 
 describe('NegativePool', () => {
-  it('draws of as many rows as it has places in a batch, of others in the next, and of all over many', () => {
+  it('draws from as many rows as it has places in a batch, from other rows in the next batch, from all rows over many batches', () => {
     const pool = new NegativePool(typeRows(), 10);
     const random = Random.seeded(3);
     pool.renew();
@@ -147,12 +147,12 @@ describe('NegativePool', () => {
       for (let i = 0; i < 20; i++) counts[pool.draw(MANY, random)]!++;
     }
     expect([...counts.subarray(0, 5)]).toEqual([0, 0, 0, 0, 0]);
-    // 400 each is expected; a row is drawn some twice a batch that it is in, which widens the spread.
+    // 400 each is expected. A row in the pool is drawn about twice in its batch, which widens the spread.
     expect(Math.min(...counts.subarray(5))).toBeGreaterThan(300);
     expect(Math.max(...counts.subarray(5))).toBeLessThan(500);
   });
 
-  it('draws of a type with fewer rows, or without places, as if it were not there', () => {
+  it('draws as without a pool for a type with fewer rows than places, or with 0 places', () => {
     const rows = typeRows();
     const plain = (type: number) => {
       const random = Random.seeded(5);

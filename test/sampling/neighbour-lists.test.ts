@@ -5,12 +5,12 @@ import { MemoryFile } from './memory-file.ts';
 
 const ROWS = 8;
 const PAGE_SLOTS = 4;
-/** Four pages in memory, the fewest there may be. */
+/** Four pages in memory, the minimum. */
 const LEAST = 1;
 
 type Entry = readonly [neighbour: number, relation: number];
 
-/** What the lists hold of a row, walked from end to end as a reader of them does. */
+/** The entries of a row, read run by run. */
 function entriesOf(lists: NeighbourLists, row: number): Entry[] {
   const entries: Entry[] = [];
   const count = lists.count(row);
@@ -33,7 +33,7 @@ const change = fc.record({
 });
 
 test.each([true, false])(
-  'lists over several pages, most of them in a file, hold what a map does; sorted: %s',
+  'lists over several pages, most of them in a file, agree with a map; sorted: %s',
   (sorted) => {
     let moved = 0;
     fc.assert(
@@ -78,12 +78,12 @@ test.each([true, false])(
   },
 );
 
-test('without a bound nothing is put into a file, and blocks that were given back are used again', () => {
+test('without a limit no page is written to a file, and freed blocks are used again', () => {
   const lists = new NeighbourLists(2, { sorted: true, pageSlots: PAGE_SLOTS });
   for (let round = 0; round < 50; round++) {
     for (let i = 0; i < 20; i++) lists.add(round % 2, i, 0);
     for (let i = 0; i < 20; i++) lists.remove(round % 2, i, 0);
   }
-  // Blocks of 1, 2, 4, 8, 16 and 32 slots, one of each, and what frames grow by.
+  // One block each of 1, 2, 4, 8, 16 and 32 slots, and the growth of frames.
   expect(lists.neighbours.length).toBeLessThanOrEqual(2 * 64);
 });

@@ -1,6 +1,6 @@
 import type { MaskTask } from '../../src/sampling/known-positives.ts';
 
-/** The slow twin of `KnownPositives`: a set of live edges and a look-up for every edge and candidate. */
+/** The oracle of `KnownPositives`: a set of live edges, and a lookup for every edge and candidate. */
 export class PositivesSet {
   readonly #live = new Set<string>();
 

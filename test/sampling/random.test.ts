@@ -4,14 +4,14 @@ import { Random } from '../../src/sampling/random.ts';
 describe('Random', () => {
   it('gives the published sequence of xoshiro128** for the state 1, 2, 3, 4', () => {
     const random = new Random(Uint32Array.of(1, 2, 3, 4));
-    // Worked out from the authors' C code with plain integers, apart from this project.
+    // Computed with the authors' C code, outside of this project.
     const expected = [
       11520, 0, 5927040, 70819200, 2031721883, 1637235492, 1287239034, 3734860849, 3729100597, 4258142804,
     ];
     expect(expected.map(() => random.next())).toEqual(expected);
   });
 
-  it('goes on from a stored state, which later draws leave alone', () => {
+  it('continues from a stored state, which later draws do not change', () => {
     const random = Random.seeded(7);
     random.next();
     const state = random.state();
@@ -21,7 +21,7 @@ describe('Random', () => {
     expect(new Random(state).next()).toBe(ahead[0]);
   });
 
-  it('tells seeds apart, also past 32 bits', () => {
+  it('different seeds give different numbers, also above 32 bits', () => {
     const first = [0, 1, 2, -1, 2 ** 32, 2 ** 32 + 1, 2 ** 40].map((seed) => Random.seeded(seed).next());
     expect(new Set(first).size).toBe(first.length);
   });
@@ -41,7 +41,7 @@ describe('Random', () => {
   });
 
   it('stays below n at the edges', () => {
-    // The state whose first output is 2^32 - 1 can't be had by hand; check the arithmetic's own limits instead.
+    // A state whose first output is 2^32 - 1 is not known; check the limits of the arithmetic instead.
     const highest = (2 ** 32 - 1) / 2 ** 32;
     for (const n of [1, 3, 2 ** 20 + 1, 2 ** 31 - 1]) expect(Math.floor(highest * n)).toBe(n - 1);
     const random = Random.seeded(1);

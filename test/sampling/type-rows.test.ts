@@ -32,7 +32,7 @@ describe('TypeRows', () => {
     expect(new Set(drawn).size).toBeGreaterThan(40);
   });
 
-  it('puts rows in their places, whatever comes before and after them', () => {
+  it('inserts rows at their places, before, between and after others', () => {
     const rows = new TypeRows(2, 200);
     for (let row = 4; row < 60; row++) rows.add(row, row % 2);
     rows.drop(Int32Array.of(4, 5, 20, 21, 58, 59));

@@ -14,19 +14,19 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('opening a store for reading', () => {
-  test('gives nothing where there is none, and makes nothing', async () => {
+  test('gives undefined where there is no store, and creates nothing', async () => {
     const graph = { name: 'test', folder: join(folder, 'test'), model: MODEL };
     expect(await openForReading(graph)).toBeUndefined();
     await expect(readFile(graph.folder)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  test('takes no view during whose opening the list of files changed, and says so when all did', async () => {
+  test('opens again when the list of files changed meanwhile, and fails when it always did', async () => {
     const graph = { name: 'test', folder, model: MODEL };
     const place = placeOf(graph, 'main');
     const writer = await openForWriting(graph);
     await writer.commit(commitOf({ entities: [entity(user('a'), 4)] }));
     const opened: string[] = [];
-    /** As if the writer's memtable were flushed in the middle of the opening, so many times. */
+    /** Simulates a flush of the writer's memtable during the first `times` openings. */
     const flushing = (times: number): typeof openRocksdb => {
       let left = times;
       return async (db, options) => {
@@ -54,7 +54,7 @@ describe('opening a store for reading', () => {
     await writer.close();
   });
 
-  test('gives a view that stays whole though its files are compacted away', async () => {
+  test('gives a view that stays complete after its files are compacted away', async () => {
     const graph = { name: 'test', folder, model: { ...MODEL, dim: 200 } };
     const writer = await openForWriting(graph);
     const rows = Array.from({ length: 2_000 }, (_, i) => 10 + i);

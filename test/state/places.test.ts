@@ -10,21 +10,21 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-test('a store made live twice still goes back to the one before it', async () => {
+test('a store made live twice keeps the previous store to go back to', async () => {
   const graph = { name: 'test', folder };
   await makeLive(graph, 'a', []);
   await makeLive(graph, 'a', ['dim=8']);
   expect(readLive(graph)).toMatchObject({ live: 'a', previous: 'main', set: ['dim=8'] });
 });
 
-test('a live.json that is damaged is refused with what to put there, settings included', async () => {
+test('a damaged live.json is refused with instructions to restore it, settings included', async () => {
   await writeFile(join(folder, 'live.json'), '');
   expect(() => readLive({ name: 'test', folder })).toThrow(
     /"live":"main".*"set" of stores\/NAME\/origin.json/,
   );
 });
 
-test('a small file that has no place to be is said by its path', async () => {
+test('the error of an unwritable file names its path', async () => {
   await writeFile(join(folder, 'file'), '');
   await expect(writeAside(join(folder, 'file', 'live.json'), '')).rejects.toMatchObject({
     name: 'FatalError',

@@ -19,7 +19,11 @@ function setUp() {
     'follow',
     (name, from, attributes, parent) => {
       const one: Made = {
-        ...{ name, from, to: undefined, attributes, status: undefined },
+        name,
+        from,
+        to: undefined,
+        attributes,
+        status: undefined,
         parent: parent && bySpan.get(parent),
       };
       const span: Span = {
@@ -30,14 +34,15 @@ function setUp() {
           one.status = status;
           return span;
         },
-        ...{ spanContext: () => ({ traceId: '', spanId: '', traceFlags: 1 }), isRecording: () => true },
-        ...{ setAttribute: () => span, setAttributes: () => span, updateName: () => span },
-        ...{
-          addEvent: () => span,
-          addLink: () => span,
-          addLinks: () => span,
-          recordException: () => undefined,
-        },
+        spanContext: () => ({ traceId: '', spanId: '', traceFlags: 1 }),
+        isRecording: () => true,
+        setAttribute: () => span,
+        setAttributes: () => span,
+        updateName: () => span,
+        addEvent: () => span,
+        addLink: () => span,
+        addLinks: () => span,
+        recordException: () => undefined,
       };
       made.push(one);
       bySpan.set(span, one);
@@ -56,13 +61,13 @@ function setUp() {
 const size = (records: number, vectors: number) => ({ records, vectors });
 
 describe('CommitSpans', () => {
-  test('make one trace of a commit, from its first record to its last acknowledgement', () => {
+  test('make one trace for each commit, from the first record to the last acknowledgement', () => {
     const { at, made, told } = setUp();
     at(50).batch(64, 40);
     at(60).batch(8, 5);
     at(70).step(20);
     at(80).asked(1);
-    // Handed over behind the commit: not in it. The answers come in the order handed over.
+    // Handed over after the commit, so part of the next commit. The answers come in the order of the hand-over.
     at(90).batch(3, 1);
     at(95).step(30);
     at(100).step(5);
@@ -73,8 +78,13 @@ describe('CommitSpans', () => {
     at(180).acknowledged(1);
     expect(told()).toEqual([
       'commit 10-180',
-      ...['batch 10-50', 'step 50-70', 'batch 55-60', 'step 65-95'],
-      ...['write 80-120', 'publish 125-150', 'publish 160-180'],
+      'batch 10-50',
+      'step 50-70',
+      'batch 55-60',
+      'step 65-95',
+      'write 80-120',
+      'publish 125-150',
+      'publish 160-180',
     ]);
     expect(made[0]?.attributes).toEqual({ 'twhin.graph': 'follow', 'twhin.commit': 1, 'twhin.records': 75 });
     expect(made[1]?.attributes).toEqual({ 'twhin.edges': 64 });
@@ -87,7 +97,7 @@ describe('CommitSpans', () => {
     expect(told().slice(8)).toEqual(['commit 89-210', 'batch 89-90', 'step 95-100', 'write 200-210']);
   });
 
-  test('tell nothing of a commit without records, nor of one they never heard of', () => {
+  test('make no trace for a commit without records or an unknown commit', () => {
     const { at, made } = setUp();
     at(10).asked(1);
     at(20).commit(1, 10, size(0, 0));
@@ -97,7 +107,7 @@ describe('CommitSpans', () => {
     expect(made).toEqual([]);
   });
 
-  test('say of what is not through at the end how far it came', () => {
+  test('end the trace of an unfinished commit in error, with its progress', () => {
     const { at, made, spans } = setUp();
     at(10).batch(1, 5);
     at(20).asked(1);
@@ -113,7 +123,7 @@ describe('CommitSpans', () => {
     expect(made.filter(({ parent }) => parent === undefined)).toHaveLength(2);
   });
 
-  test('keep no more than 500 commits in wait', () => {
+  test('keep at most 500 open commits', () => {
     const { at, made } = setUp();
     for (let commit = 1; commit <= 502; commit++) {
       at(commit).batch(1, 0);

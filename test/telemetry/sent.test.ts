@@ -20,9 +20,13 @@ const traces = z.object({
         z.object({
           spans: z.array(
             z.object({
-              ...{ traceId: z.string(), spanId: z.string(), parentSpanId: z.string().optional() },
-              ...{ name: z.string(), attributes },
-              ...{ startTimeUnixNano: z.coerce.number(), endTimeUnixNano: z.coerce.number() },
+              traceId: z.string(),
+              spanId: z.string(),
+              parentSpanId: z.string().optional(),
+              name: z.string(),
+              attributes,
+              startTimeUnixNano: z.coerce.number(),
+              endTimeUnixNano: z.coerce.number(),
             }),
           ),
         }),
@@ -40,7 +44,9 @@ const metrics = z.object({
           metrics: z.array(
             z.object({
               name: z.string(),
-              ...{ gauge: data.optional(), sum: data.optional(), histogram: data.optional() },
+              gauge: data.optional(),
+              sum: data.optional(),
+              histogram: data.optional(),
             }),
           ),
         }),
@@ -50,7 +56,7 @@ const metrics = z.object({
 });
 
 let server: Server;
-/** What it answers with; undefined: never. */
+/** Status of the collector's answers; undefined: no answer. */
 let answer: number | undefined;
 let bodies: { path: string; body: unknown }[];
 let endpoint: string;
@@ -77,7 +83,10 @@ beforeEach(async () => {
   await twhin.feed(
     'follow',
     Array.from({ length: 300 }, (_, i) => ({
-      ...{ followerId: `u${i % 40}`, followedId: `v${i % 90}`, action: 'follow', at: Date.now() + i },
+      followerId: `u${i % 40}`,
+      followedId: `v${i % 90}`,
+      action: 'follow',
+      at: Date.now() + i,
     })),
   );
 });
@@ -91,13 +100,13 @@ afterEach(async () => {
 const RUN = ['run', '--graph', 'follow'];
 const env = () => ({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' });
 
-/** All that was sent to a path, read by its schema. */
+/** All bodies sent to a path, parsed by a schema. */
 function sent<T>(path: string, schema: z.ZodType<T>): T[] {
   return bodies.filter((each) => each.path === path).map(({ body }) => schema.parse(body));
 }
 
 describe('OpenTelemetry', () => {
-  test('gets a trace of each commit, fetch to acknowledgement, and every metric of the process', async () => {
+  test('receives a trace of each commit from fetch to acknowledgement, and every metric of the process', async () => {
     const { code, stderr } = await twhin.end([...RUN, '--until-caught-up'], { env: env() });
     expect([code, stderr]).toEqual([0, expect.stringContaining('sending to OpenTelemetry')]);
     const all = sent('/v1/traces', traces).flatMap(({ resourceSpans }) => resourceSpans);
@@ -119,7 +128,7 @@ describe('OpenTelemetry', () => {
     const moved = spans
       .filter(({ name }) => name === 'twhin.publish')
       .map((span) => number(span, 'twhin.vectors'));
-    // 40 and 90, each at least once.
+    // 40 and 90 entities, each published at least once.
     expect(moved.reduce((sum, each) => sum + each, 0)).toBeGreaterThanOrEqual(130);
 
     const last = sent('/v1/metrics', metrics).at(-1)?.resourceMetrics[0]?.scopeMetrics[0]?.metrics ?? [];
@@ -130,7 +139,7 @@ describe('OpenTelemetry', () => {
     expect(value('twhin_event_loop_delay_seconds')?.histogram?.dataPoints[0]?.count).toBeGreaterThan(0);
   });
 
-  test('is not even loaded where nothing asks for it', async () => {
+  test('is not loaded unless a variable asks for it', async () => {
     const hook = `import { registerHooks } from 'node:module';
       registerHooks({ resolve: (name, context, next) => {
         if (name === '@opentelemetry/sdk-node') process.stderr.write('loads OpenTelemetry\\n');
@@ -143,7 +152,7 @@ describe('OpenTelemetry', () => {
     expect(await said(env())).toContain('loads OpenTelemetry');
   });
 
-  test('that refuses what is sent is said once, and holds nothing up', async () => {
+  test('that refuses everything is reported once, and delays nothing', async () => {
     answer = 400;
     const often = {
       OTEL_BSP_SCHEDULE_DELAY: '50',
@@ -159,7 +168,7 @@ describe('OpenTelemetry', () => {
     expect(stderr).toContain('Bad Request');
   });
 
-  test('that takes all and never answers does not hold the end up', async () => {
+  test('that never answers does not delay the end', async () => {
     answer = undefined;
     const { code, stderr } = await twhin.end([...RUN, '--until-caught-up'], { env: env() });
     expect([code, stderr]).toEqual([

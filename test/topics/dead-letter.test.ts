@@ -9,7 +9,7 @@ const RECORD = {
   value: Buffer.from([0xff, 0x00, 0x7b]),
 };
 
-test('keeps the bytes and says where and why', () => {
+test('keeps key and value, and adds place and reason', () => {
   const letter = deadLetter(RECORD, { code: 'not-json', message: 'the value is not UTF-8', graph: 'follow' });
   expect(letter).toEqual({
     topic: 'twhin.dead-letter',
@@ -26,7 +26,7 @@ test('keeps the bytes and says where and why', () => {
   });
 });
 
-test('keeps the record’s own headers; a forged reason does not survive', () => {
+test('keeps the record’s headers, but replaces a forged reason', () => {
   const record = { ...RECORD, headers: { trace: Buffer.from([0xff]), code: 'forged' }, value: null };
   const letter = deadLetter(record, { code: 'null-value', message: 'm' }, 'p.');
   expect(letter.topic).toBe('p.dead-letter');
@@ -41,7 +41,7 @@ test('keeps the record’s own headers; a forged reason does not survive', () =>
   });
 });
 
-test('has room for the largest record and our headers', () => {
+test('has room for the largest record and the added headers', () => {
   const { name, configs } = deadLetterDeclaration();
   expect(name).toBe('twhin.dead-letter');
   expect(configs['max.message.bytes']).toBe('2097152');

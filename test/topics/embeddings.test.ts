@@ -30,43 +30,43 @@ const AS_TEXT = {
   space: '5eed',
 };
 
-test('a vector is bare little-endian float32', () => {
+test('a vector is encoded as little-endian float32', () => {
   // 1 is 3f800000, -2 is c0000000.
   expect(encodeVector(new Float32Array([1, -2])).toString('hex')).toBe('0000803f000000c0');
   expect([...decodeVector(Buffer.from('0000803f000000c0', 'hex'))]).toEqual([1, -2]);
 });
 
-test('a vector comes back to the bit, wherever its bytes lie', () => {
+test('a vector is decoded bit for bit, at any byte offset', () => {
   const floats = fc.array(fc.float(), { maxLength: 40 });
   fc.assert(
     fc.property(floats, fc.integer({ min: 0, max: 3 }), (numbers, shift) => {
       const vector = new Float32Array(numbers);
-      // Bytes that a client hands over start anywhere, not on a multiple of four.
+      // Bytes from a client can start at any offset, not only at multiples of four.
       const moved = Buffer.concat([Buffer.alloc(shift), encodeVector(vector)]).subarray(shift);
       expect(decodeVector(moved)).toEqual(vector);
     }),
   );
 });
 
-test('a part of the table is encoded alone, and copied', () => {
+test('a view of a larger array is encoded alone, and copied', () => {
   const table = new Float32Array([9, 1, -2, 9]);
   const bytes = encodeVector(table.subarray(1, 3));
   table.fill(0);
   expect(bytes.toString('hex')).toBe('0000803f000000c0');
 });
 
-test('headers are text, numbers in decimal', () => {
+test('headers are text, with numbers in decimal', () => {
   expect(embeddingHeaders(HEADERS)).toEqual(AS_TEXT);
 });
 
-test('a reader gets back what was published', () => {
+test('decoding gives what was published', () => {
   const value = Buffer.from('0000803f000000c0', 'hex');
   const bytes = Object.fromEntries(Object.entries(AS_TEXT).map(([name, text]) => [name, Buffer.from(text)]));
   expect(decodeEmbedding(bytes, value)).toEqual({ ...HEADERS, vector: new Float32Array([1, -2]) });
   expect(decodeEmbedding(AS_TEXT, null).vector).toBeNull();
 });
 
-test('a record that isn’t a whole vector is refused', () => {
+test('a record whose value is not a complete vector is refused', () => {
   expect(() => decodeVector(Buffer.alloc(7))).toThrow(ShapeError);
   expect(() => decodeEmbedding(AS_TEXT, Buffer.alloc(12))).toThrow(
     'header dim is 2, but the value holds 3 numbers',
@@ -76,7 +76,7 @@ test('a record that isn’t a whole vector is refused', () => {
   expect(() => decodeEmbedding({ dtype: 'float32' }, null)).toThrow('header dim is missing');
 });
 
-test('vectors are kept by key', () => {
+test('the topic of vectors is compacted', () => {
   const declaration = embeddingsDeclaration('follow', 'p.', 3);
   expect(declaration).toMatchObject({ name: 'p.embeddings.follow', partitions: 3 });
   expect(declaration.configs['cleanup.policy']).toBe('compact');

@@ -15,7 +15,7 @@ describe('ids', () => {
     .string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
     .filter((id) => id.trim() !== '' && Buffer.byteLength(id) <= 256 && !/\p{Cc}/u.test(id));
 
-  test('come out as they went in', () => {
+  test('stay unchanged', () => {
     fc.assert(fc.property(printable, (id) => lhsOf(id) === id));
   });
 
@@ -26,9 +26,9 @@ describe('ids', () => {
     fc.assert(fc.property(fc.maxSafeInteger(), (id) => lhsOf(id) === lhsOf(id.toString(10))));
   });
 
-  test('two ids that differ stay two', () => {
+  test('different ids stay different', () => {
     expect(lhsOf('0123')).not.toBe(lhsOf(123));
-    // The same letter, composed and not: ids are bytes to us, only queries are folded.
+    // The same letter, composed and decomposed: ids are bytes, and only queries are normalised.
     expect(lhsOf('\u00e9')).not.toBe(lhsOf('e\u0301'));
   });
 });
@@ -50,7 +50,7 @@ describe('queries', () => {
     ]);
   });
 
-  test('twice gives the same as once, and leaves no stray space or capital', () => {
+  test('is idempotent, and leaves no capitals or repeated spaces', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const once = normalizeQuery(text);
@@ -62,18 +62,18 @@ describe('queries', () => {
     );
   });
 
-  test('a numeric query is its digits', () => {
+  test('a numeric query becomes its digits', () => {
     expect(search.changesOf({ userId: 1, query: 42, at: 5 })).toMatchObject([{ rhs: 'query:42' }]);
   });
 });
 
 describe('entities', () => {
-  test('the types are those given', () => {
+  test('only the given types are accepted', () => {
     expect(entityField(['house']).safeParse('house:1').data).toBe('house:1');
     expect(entityField(['house']).safeParse('user:1').success).toBe(false);
   });
 
-  test('an id may hold colons; a query is found however it was written', () => {
+  test('an id may contain colons; a query is normalised', () => {
     expect(entityField().safeParse('user:a:b').data).toBe('user:a:b');
     expect(entityField().safeParse('query:  Higgs  BOSON').data).toBe('query:higgs boson');
     expect(entityField().safeParse('user:ANN').data).toBe('user:ANN');

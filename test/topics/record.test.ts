@@ -13,7 +13,7 @@ import {
   search,
 } from '../../topics/index.ts';
 
-/** 2024-01-01T00:00:00Z, the log's own time of every record here. */
+/** 2024-01-01T00:00:00Z, the timestamp of every record here. */
 const NOW = 1_704_067_200_000;
 const DAY = 86_400_000;
 
@@ -22,7 +22,7 @@ function read(topic: EventTopic, value: Buffer | string | null, timestamp = NOW)
   return readRecord(topic, { value: bytes, timestamp });
 }
 
-/** The error a record is refused with; fails when it is taken. */
+/** The error that rejects a record; fails when the record is accepted. */
 function refusal(topic: EventTopic, value: Buffer | string | null, timestamp = NOW): BadEvent {
   try {
     read(topic, value, timestamp);
@@ -119,7 +119,7 @@ const BAD: [code: string, name: string, value: Buffer | string | null][] = [
   ['bad-instant', 'below zero', when('-1')],
   ['bad-instant', 'a fraction', when('1704067200000.5')],
   ['bad-instant', 'seconds with a fraction', when('1704067200.5')],
-  ['bad-instant', 'past the last instant', when('8640000000000001')],
+  ['bad-instant', 'after the last possible instant', when('8640000000000001')],
   ['bad-instant', 'past all numbers', when('1e999')],
   ['bad-instant', 'words', when('"yesterday"')],
   ['bad-instant', 'no letters', when('""')],
@@ -151,12 +151,12 @@ describe('a bad record', () => {
     expect(error.message).not.toMatch(/\p{Cc}/u);
   });
 
-  test('the table has every reason a sender can cause', () => {
+  test('the table has every reason that a sender can cause', () => {
     const covered = new Set(BAD.map(([code]) => code));
     expect(REASONS.filter((reason) => !covered.has(reason))).toEqual(['mapping-failed']);
   });
 
-  test('says the field, the value and what to do', () => {
+  test('names the field, the value and what to do', () => {
     expect(refusal(engagement, by('1.5')).message).toBe(
       'userId: 1.5 is not a safe integer; send the id as a string',
     );
@@ -168,7 +168,7 @@ describe('a bad record', () => {
     expect(refusal(engagement, when(String(NOW + DAY + 1))).message).toContain(String(NOW));
   });
 
-  test('of several reasons the first in the order is given', () => {
+  test('gives the first reason, in the order of REASONS', () => {
     const all = `{"userId":"a\\u0000","tweetId":"","action":"poke","at":1704067200}`;
     expect(refusal(engagement, all).code).toBe('unknown-action');
     expect(refusal(engagement, all.replace('poke', 'like')).code).toBe('empty-id');
@@ -182,7 +182,7 @@ describe('a bad record', () => {
     );
   });
 
-  test('erasures and queries have ids too', () => {
+  test('ids of erasures and queries are checked too', () => {
     const code = (topic: EventTopic, value: string) => refusal(topic, value).code;
     expect(code(erasure, '{"entity":"user:","at":1}')).toBe('empty-id');
     expect(code(erasure, '{"entity":"house:1","at":1}')).toBe('wrong-shape');
@@ -220,17 +220,17 @@ describe('a good record', () => {
     ['an integer written as a float', by('12.0'), '12', NOW],
     ['the first millisecond', when('1'), 'u', 1],
     ['a second past 1970', when('1000'), 'u', 1000],
-    ['just under what looks like seconds', when('99999999'), 'u', 99_999_999],
-    ['just over what looks like seconds', when('10000000000'), 'u', 10_000_000_000],
+    ['just below numbers that look like seconds', when('99999999'), 'u', 99_999_999],
+    ['just above numbers that look like seconds', when('10000000000'), 'u', 10_000_000_000],
     ['a day ahead', when(String(NOW + DAY)), 'u', NOW + DAY],
     ['UTC', when('"2024-01-01T00:00:00Z"'), 'u', NOW],
     ['an offset', when('"2024-01-01T05:30:00+05:30"'), 'u', NOW],
     ['an offset west', when('"2023-12-31T19:00:00.000-0500"'), 'u', NOW],
     ['a short offset', when('"2024-01-01T01:00+01"'), 'u', NOW],
-    ['nanoseconds, cut', when('"2023-12-31T23:59:59.999999999Z"'), 'u', NOW - 1],
+    ['nanoseconds, truncated', when('"2023-12-31T23:59:59.999999999Z"'), 'u', NOW - 1],
     ['a tenth', when('"2023-12-31T23:59:59.9Z"'), 'u', NOW - 100],
     ['a leap day', when('"2020-02-29T00:00:00Z"'), 'u', 1_582_934_400_000],
-    ['1970 in ISO 8601, which is no mistake', when('"1970-01-13T00:00:00Z"'), 'u', 12 * DAY],
+    ['1970 in ISO 8601, which is valid', when('"1970-01-13T00:00:00Z"'), 'u', 12 * DAY],
   ];
 
   test.each(GOOD)('%s', (_name, value, user, at) => {
@@ -239,16 +239,16 @@ describe('a good record', () => {
     ]);
   });
 
-  test('a log without times of its own puts no bound on the event', () => {
+  test('without timestamps in the log, the time of an event has no limit', () => {
     expect(read(engagement, when('4102444800000'), -1)).toHaveLength(1);
   });
 
-  test('its key comes along', () => {
+  test('readEvent gives the key', () => {
     expect(readEvent(engagement, { value: Buffer.from(by('123')), timestamp: NOW }).key).toBe('123');
   });
 });
 
-describe('any value at all', () => {
+describe('any value', () => {
   const codes = new Set<string>(REASONS);
   const outcome = (topic: EventTopic, value: Buffer) => {
     try {

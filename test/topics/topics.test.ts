@@ -27,7 +27,7 @@ const codeOf = (work: () => unknown): string => {
   return 'taken';
 };
 
-describe('what an event does', () => {
+describe('the changes of an event', () => {
   test.each([
     ['like', 'likes', false],
     ['retweet', 'retweets', false],
@@ -56,7 +56,7 @@ describe('what an event does', () => {
     expect(follow.keyOf(event)).toBe('a');
   });
 
-  test('a click is two edges, the user first', () => {
+  test("a click makes two edges, the user's first", () => {
     const event = { userId: 'u', adId: 'a', advertiserId: 'b', at: 7 };
     expect(adClick.changesOf(event)).toEqual([
       { lhs: 'user:u', relation: 'clicks', rhs: 'ad:a', at: 7, removed: false },
@@ -81,7 +81,7 @@ describe('what an event does', () => {
   });
 });
 
-describe('a topic of one’s own', () => {
+describe('a custom topic', () => {
   const visit = defineTopic({
     name: 'visit',
     schema: z.object({
@@ -105,14 +105,14 @@ describe('a topic of one’s own', () => {
     retentionMs: 1000,
   });
 
-  test('reads like those that come along', () => {
+  test('reads events like the topics of TwHIN', () => {
     expect(visit.read({ userId: 5, venueId: 'v', kind: 'leave', at: '1970-01-01T00:00:01Z' })).toEqual({
       key: '5',
       changes: [{ lhs: 'user:5', relation: 'visits', rhs: 'venue:v', at: 1000, removed: true }],
     });
   });
 
-  test('zod’s own checks are of the wrong shape, and say the field and the value', () => {
+  test('failures of zod’s own checks are wrong-shape, with the field and the value', () => {
     const event = { userId: 5, venueId: 'v', kind: 'enter', at: 7 };
     expect(codeOf(() => visit.read({ ...event, stars: 6 }))).toBe('wrong-shape');
     expect(() => visit.read({ ...event, stars: 6 })).toThrow(/^stars: .*, seen 6$/);
@@ -135,7 +135,7 @@ describe('a topic of one’s own', () => {
       ],
     });
 
-  test('what the store could not hold goes no further', () => {
+  test("changes that the store can't hold are rejected", () => {
     expect(codeOf(() => at({ at: 5, venue: 'v' }).read({}))).toBe('taken');
     expect(codeOf(() => at({ at: Number.NaN, venue: 'v' }).read({}))).toBe('mapping-failed');
     expect(codeOf(() => at({ at: 0.5, venue: 'v' }).read({}))).toBe('mapping-failed');
@@ -145,7 +145,7 @@ describe('a topic of one’s own', () => {
     expect(codeOf(() => at({ at: 5, venue: 'x'.repeat(256) }).read({}))).toBe('taken');
   });
 
-  test('its code may throw; the record is bad, nothing else', () => {
+  test('when the code of a topic throws, only the record is rejected', () => {
     const broken = defineTopic({
       name: 'broken',
       schema: z.object({ kind: z.string() }),
@@ -160,7 +160,7 @@ describe('a topic of one’s own', () => {
     expect(codeOf(() => broken.read({ kind: 'typed' }))).toBe('wrong-shape');
   });
 
-  test('a name that Kafka would not take is refused at once', () => {
+  test('a name that Kafka does not accept is refused', () => {
     const named = (name: string) => () =>
       defineTopic({ name, schema: z.object({}), key: () => '', changes: () => [] });
     expect(named('a b')).toThrow(UsageError);
@@ -168,7 +168,7 @@ describe('a topic of one’s own', () => {
     expect(named('a/b')).toThrow('"a/b"');
   });
 
-  test('is declared as it says', () => {
+  test('is declared with its own settings', () => {
     expect(eventDeclaration(visit, 'x.')).toEqual({
       name: 'x.visit',
       partitions: 2,
@@ -177,7 +177,7 @@ describe('a topic of one’s own', () => {
   });
 });
 
-test('the topics that come along', () => {
+test('the declarations of the topics of TwHIN', () => {
   expect(EVENT_TOPICS.map((topic) => eventDeclaration(topic))).toEqual(
     ['engagement', 'follow', 'ad-click', 'search', 'erasure'].map((name) => ({
       name: `twhin.${name}`,

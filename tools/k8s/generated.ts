@@ -1,18 +1,25 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
 import { loadConfig } from '../../src/config/load.ts';
-import { prometheusRule } from './prometheus-rule.ts';
 import { kafkaTopics, kafkaUser } from './strimzi.ts';
 
-/** The configuration that the cluster's pods read. */
+/** The configuration of the cluster's pods. */
 export const CLUSTER_CONFIG = 'k8s/base/twhin.config.ts';
 
+/** Recording rules first, because alerts use the recorded series. */
+const FILES = ['recording.yaml', 'alerts.yaml'];
+
+const rulesSchema = z.strictObject({ groups: z.array(z.looseObject({ name: z.string() })) });
+
 /**
- * Every file of k8s/ that is made from other files, by its path.
+ * The generated files of k8s/, by path.
  * root: the checkout. @throws UsageError when the cluster's configuration has a problem.
  */
 export async function generated(root: string): Promise<ReadonlyMap<string, string>> {
-  // Of the environment nothing: what is generated must not hang on whose machine it is.
+  // The environment is left out: the generated files must be the same on every machine.
   const config = await loadConfig({ TWHIN_CONFIG: CLUSTER_CONFIG }, root);
   return new Map([
     ['k8s/strimzi/topics.yaml', documents(`the topics that ${CLUSTER_CONFIG} declares`, kafkaTopics(config))],
@@ -31,4 +38,21 @@ function documents(from: string, resources: readonly object[]): string {
     stringify(resource, { lineWidth: 0, aliasDuplicateObjects: false }),
   );
   return `# Generated from ${from} by npm run k8s: change those.\n${texts.join('---\n')}`;
+}
+
+/** Prometheus's own rule files as one resource of the operator. folder: of the rule files; a missing file is left out. */
+async function prometheusRule(folder: string): Promise<object> {
+  const groups: object[] = [];
+  for (const file of FILES.map((name) => join(folder, name)).filter((path) => existsSync(path))) {
+    groups.push(...rulesSchema.parse(parse(await readFile(file, 'utf8'))).groups);
+  }
+  return {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    metadata: {
+      name: 'twhin-stream',
+      labels: { 'app.kubernetes.io/name': 'twhin-stream', release: 'prometheus' },
+    },
+    spec: { groups },
+  };
 }

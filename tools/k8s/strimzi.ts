@@ -3,19 +3,19 @@ import type { Config } from '../../src/config/resolve.ts';
 import { deadLetterDeclaration, embeddingsName, topicName } from '../../topics/index.ts';
 
 const API = 'kafka.strimzi.io/v1';
-/** Tells Strimzi whose topics and users they are; k8s/strimzi sets the cluster's own name over it. */
+/** The label that assigns a resource to a cluster of Strimzi; k8s/strimzi sets the cluster's name. */
 const CLUSTER = { 'strimzi.io/cluster': 'kafka' };
-/** The user, and the Secret that its password is read from. */
+/** The user, and the Secret with the user's password. */
 const USER = 'twhin';
 const SECRET = 'twhin-kafka';
 
-/** What a user may do with one resource of the brokers. */
+/** The rights of a user on one resource of the brokers. */
 interface Acl {
   readonly resource: { readonly type: string; readonly name: string; readonly patternType: 'literal' };
   readonly operations: readonly string[];
 }
 
-/** A KafkaTopic for each topic that is declared. How often it is kept is the cluster's own default, as it is for us. */
+/** A KafkaTopic for each declared topic. The replication factor is the cluster's default, as with `twhin topics`. */
 export function kafkaTopics(config: Config): object[] {
   return declaredTopics(config).map(({ name, partitions, configs }) => ({
     apiVersion: API,
@@ -26,10 +26,10 @@ export function kafkaTopics(config: Config): object[] {
 }
 
 /**
- * The user that updaters, standbys and replays log in as, and no more than they need: events are read, dead letters
- * written, vectors written and read back at a take-over; each graph has a group and a transactional id, both named like
- * the group. Settings of topics are asked for where a compacted one is told from a lost one. Topics are made by Strimzi,
- * and idempotent producers need no right of their own since Kafka 2.8: WRITE on a topic is enough.
+ * The user of updaters, standbys and replays, with only the needed rights: they read events, write dead letters, write
+ * vectors and read vectors back at a take-over. Each graph has a group and a transactional id of the same name. Reading a
+ * topic's settings tells a compacted topic from lost records. Strimzi makes the topics. Since Kafka 2.8 idempotent
+ * producers need no additional right: WRITE on a topic is enough.
  */
 export function kafkaUser(config: Config): object {
   const prefix = config.topicPrefix;
@@ -63,7 +63,7 @@ function acl(type: string, name: string, operations: readonly string[]): Acl {
   return { resource: { type, name, patternType: 'literal' }, operations };
 }
 
-/** A topic may be called what no resource of Kubernetes may: its own name is in `topicName`. */
+/** A valid resource name for a topic; the topic's own name is in `topicName`. */
 function resourceName(topic: string): string {
   return topic.toLowerCase().replaceAll('_', '-');
 }

@@ -1,19 +1,19 @@
 import { UsageError } from '../../errors.ts';
 
-/** A CSV record's fields; or that a quoted field goes on in the next line; or what is wrong with it. */
-export type CsvRecord =
+/** The fields of a record; `open` when a quoted field continues in the next line; or what is wrong. */
+type CsvRecord =
   | { readonly kind: 'fields'; readonly fields: readonly string[] }
   | { readonly kind: 'open' }
   | { readonly kind: 'wrong'; readonly message: string };
 
-/** Where the parser stands within a record. */
+/** Position of the parser within a record. */
 type Place = 'start' | 'bare' | 'quoted' | 'closed';
 
 /**
- * One record of comma-separated values, its line end taken off.
- * Source: RFC 4180, section 2; stricter than many readers in that a quote inside a bare field is an error.
+ * Parses one record of comma-separated values, without its line end.
+ * Source: RFC 4180, section 2. A quote inside an unquoted field is an error here, unlike in many readers.
  */
-export function parseCsv(text: string): CsvRecord {
+function parseCsv(text: string): CsvRecord {
   if (!text.includes('"')) return { kind: 'fields', fields: text.split(',') };
   const fields: string[] = [];
   let place: Place = 'start';
@@ -36,7 +36,7 @@ export function parseCsv(text: string): CsvRecord {
       if (place === 'bare') {
         return {
           kind: 'wrong',
-          message: `a quote inside field ${fields.length + 1}, which has none around it`,
+          message: `a quote inside field ${fields.length + 1}, which is not quoted`,
         };
       }
       place = 'quoted';
@@ -58,29 +58,29 @@ interface CsvLine {
 
 /** A record below the header. */
 export interface CsvRow extends CsvLine {
-  /** Column name and cell, in the file's order; columns without a name are left out. */
+  /** Column name and cell in the file's order, without the columns that have no name. */
   readonly cells: readonly (readonly [name: string, cell: string])[];
-  /** Why the record can't be used. */
+  /** What is wrong with the record. */
   readonly wrong?: string;
 }
 
-/** The longest record over several lines: an open quote must not swallow the rest of the file. */
+/** Maximum bytes of a record of several lines: an open quote must not swallow the rest of the file. */
 const MAX_RECORD_BYTES = 65_536;
 const QUOTE = 0x22;
 
 /**
- * Puts lines together into records under the first one's names. A record whose quote is never closed costs its first
- * line only: those after it are read again by themselves.
+ * Joins lines into records; the first record names the columns. A quote that is never closed loses only its own line:
+ * the lines after it are read again on their own.
  * @throws UsageError when the header names a column twice.
  */
 export class CsvReader {
   #header: readonly string[] | undefined;
-  /** Lines of a record that isn't complete. */
+  /** Lines of an incomplete record. */
   #open: CsvLine[] = [];
   #openBytes = 0;
   #openQuotes = 0;
 
-  /** Whether a quoted field goes on in the next line, be it blank. */
+  /** Whether a quoted field continues in the next line, even if that line is blank. */
   get isOpen(): boolean {
     return this.#open.length > 0;
   }
@@ -93,7 +93,7 @@ export class CsvReader {
       this.#openBytes += next.bytes.length;
       this.#openQuotes += countQuotes(next.bytes);
       const first = this.#open.length === 1;
-      // Whole records hold an even number of quotes: no need to parse again until then.
+      // A complete record has an even number of quotes, so no other record needs parsing.
       if (!first && this.#openQuotes % 2 === 1 && this.#openBytes <= MAX_RECORD_BYTES) continue;
       const bytes = first ? next.bytes : joined(this.#open);
       const record = parseCsv(bytes.toString('utf8'));
@@ -108,7 +108,7 @@ export class CsvReader {
     }
   }
 
-  /** What is left when no line follows. */
+  /** The records of the remaining lines at the end of the file. */
   *end(): Generator<CsvRow> {
     while (this.isOpen) {
       const waiting: CsvLine[] = [];

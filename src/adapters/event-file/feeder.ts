@@ -1,32 +1,31 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { BadEvent } from '../../errors.ts';
 import type { Message, Sink } from '../../pipeline/ports.ts';
+import { pause } from '../backoff.ts';
 import { TokenBucket } from '../token-bucket.ts';
 import type { FileEvent } from './event-file.ts';
-import { MessageBatches } from './feeder-batches.ts';
 
-/** Time as the feeder needs it. */
+/** The feeder's source of time. */
 export interface FeedClock {
   /** Epoch ms. */
   now(): number;
   /** Resolves after `ms`, or when `signal` fires. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Calls `work` again and again until the function given back is called. */
+  /** Calls `work` every `ms` until the returned function is called. */
   every(ms: number, work: () => void): () => void;
 }
 
-/** A line that holds no event of the topic. */
+/** A line without a valid event of the topic. */
 export interface BadLine {
   readonly line: number;
   readonly problem: BadEvent;
 }
 
-/** How far the feeding is. */
+/** Progress of the feeding. */
 export interface FeedProgress {
   /** Messages acknowledged. */
   readonly sent: number;
   readonly bad: number;
-  /** The last line read, from 1. */
+  /** Number of the last line read, from 1. */
   readonly line: number;
   readonly bytesRead: number;
 }
@@ -34,33 +33,36 @@ export interface FeedProgress {
 export interface FeedOptions {
   readonly events: AsyncIterable<FileEvent>;
   /**
-   * The key a value is sent under, `timestamp` being the time its record will have.
-   * @throws BadEvent when the value is no event of the topic.
+   * The key of a value. timestamp: time of the record to be sent.
+   * @throws BadEvent when the value is not an event of the topic.
    */
   readonly keyOf: (value: Buffer, timestamp: number) => string;
   readonly sink: Sink;
-  /** With the prefix. */
+  /** Full name, with the prefix. */
   readonly topicName: string;
-  /** Sends bad lines too, without a key, as far as they could be read at all. They count as bad all the same. */
+  /** Sends bad lines too, without a key, unless they are too long to be read. They still count as bad. */
   readonly raw?: boolean | undefined;
   readonly ratePerS?: number | undefined;
   /** Stops after this many messages. */
   readonly limit?: number | undefined;
   readonly onProgress?: ((progress: FeedProgress) => void) | undefined;
   readonly onBad?: ((bad: BadLine) => void) | undefined;
-  /** Stops reading; what was read is still sent. */
+  /** Stops the reading; the events already read are still sent. */
   readonly signal?: AbortSignal | undefined;
   readonly clock?: FeedClock | undefined;
 }
 
-/** A slow stdin is not held back for a full batch for longer than this. */
+/** A batch is full at the first of these limits. */
+const BATCH_MESSAGES = 1000;
+const BATCH_BYTES = 512_000;
+
+/** Maximum time that an event of a slow stdin waits for a full batch. */
 const LINGER_MS = 200;
 
 /**
- * Sends the events of a file to a topic, each checked as it will be on the way in. One batch is on its way while the
- * next is read.
- * Gives the progress at the end, when everything sent is acknowledged.
- * @throws whatever the sink or the events throw, after sending what was read before.
+ * Sends the events of a file to a topic, each checked as the updater will check it. The next batch is read while one is
+ * in flight. Resolves to the progress once everything is acknowledged.
+ * @throws the error of the sink or of the events, after sending the events read before.
  */
 export async function feed(options: FeedOptions): Promise<FeedProgress> {
   const { signal, limit = Number.POSITIVE_INFINITY } = options;
@@ -94,7 +96,7 @@ export async function feed(options: FeedOptions): Promise<FeedProgress> {
         await batches.flush();
         await clock.sleep(waitMs, signal);
       }
-      // Not awaited message by message: that alone would take longer than reading them.
+      // Only a full batch is awaited: an await for each message would take longer than reading the message.
       if (batches.add(message)) await batches.flush();
       queued++;
       if (queued >= limit) break;
@@ -122,14 +124,79 @@ function checked(
   }
 }
 
+/** Collects messages into batches and sends one batch at a time: order is kept and memory is bounded. */
+class MessageBatches {
+  readonly #sink: Sink;
+  readonly #onSent: () => void;
+  #waiting: Message[] = [];
+  #waitingBytes = 0;
+  #inFlight: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #sent = 0;
+
+  /** onSent: called after each acknowledged batch. */
+  constructor(sink: Sink, onSent: () => void) {
+    this.#sink = sink;
+    this.#onSent = onSent;
+  }
+
+  /** Messages acknowledged. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Takes a message. True: the batch is full, and `flush` must come before the next message. @throws the sink's error. */
+  add(message: Message): boolean {
+    this.#check();
+    this.#waiting.push(message);
+    this.#waitingBytes += message.value?.byteLength ?? 0;
+    return this.#waiting.length >= BATCH_MESSAGES || this.#waitingBytes >= BATCH_BYTES;
+  }
+
+  /** Starts to send the collected messages, after the batch in flight. @throws the sink's error. */
+  async flush(): Promise<void> {
+    while (this.#inFlight !== undefined) await this.#inFlight;
+    this.#check();
+    this.nudge();
+  }
+
+  /** Like `flush`, but does nothing while a batch is in flight. */
+  nudge(): void {
+    if (this.#inFlight !== undefined || this.#failure !== undefined || this.#waiting.length === 0) return;
+    const batch = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#inFlight = this.#send(batch);
+  }
+
+  /** Sends everything and waits for the acknowledgements. @throws the sink's error. */
+  async drain(): Promise<void> {
+    await this.flush();
+    while (this.#inFlight !== undefined) await this.#inFlight;
+    this.#check();
+  }
+
+  /** Never rejects: the next call throws the failure, because no caller may be waiting now. */
+  async #send(batch: readonly Message[]): Promise<void> {
+    try {
+      await this.#sink.publish(batch);
+      this.#sent += batch.length;
+      this.#onSent();
+    } catch (error) {
+      this.#failure = { error };
+    } finally {
+      this.#inFlight = undefined;
+    }
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
+
 const systemClock: FeedClock = {
   now: Date.now,
-  sleep: async (ms, signal) => {
-    const options = signal === undefined ? {} : { signal };
-    await delay(ms, undefined, options).catch((error: unknown) => {
-      if (signal?.aborted !== true) throw error;
-    });
-  },
+  sleep: pause,
   every: (ms, work) => {
     const timer = setInterval(work, ms);
     timer.unref();

@@ -1,8 +1,112 @@
-/** One line without its end. */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { addAbortSignal, pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { FatalError, reasonOf, UsageError } from '../../errors.ts';
+
+/** The bytes of a file or of stdin, gzip unpacked. */
+export interface ByteStream {
+  readonly chunks: AsyncIterable<Buffer>;
+  /** Bytes of the file read so far, before unpacking: comparable with the file's size. */
+  bytesRead(): number;
+}
+
+/**
+ * Size of the file, before unpacking; undefined for stdin and for files without a size, such as pipes.
+ * @throws UsageError when there is no such file.
+ */
+export async function sizeOf(path: string): Promise<number | undefined> {
+  if (path === '-') return undefined;
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    throw failureOf(path, 0, error);
+  }
+}
+
+const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
+
+/**
+ * Opens `path`, or `stdin` for `-`. The first bytes decide whether the file is gzip, not the name. The stream ends early,
+ * without an error, once `signal` fires. `chunks` can be read once.
+ * `chunks` throws UsageError when there is no such file, FatalError when the file can't be read to its end.
+ */
+export function openBytes(path: string, stdin: Readable, signal?: AbortSignal): ByteStream {
+  let bytesRead = 0;
+
+  async function* counted(stream: Readable): AsyncGenerator<Buffer> {
+    for await (const chunk of stream) {
+      const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+      bytesRead += bytes.length;
+      yield bytes;
+    }
+  }
+
+  async function* chunks(): AsyncGenerator<Buffer> {
+    const stream = path === '-' ? stdin : createReadStream(path);
+    if (signal !== undefined) addAbortSignal(signal, stream);
+    try {
+      yield* unpacked(counted(stream));
+    } catch (error) {
+      if (signal?.aborted !== true) throw failureOf(path, bytesRead, error);
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  return { chunks: chunks(), bytesRead: () => bytesRead };
+}
+
+/** The same bytes, unpacked if they are gzip. */
+async function* unpacked(packed: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  let head = Buffer.alloc(0);
+  // The first chunk of a pipe may be a single byte.
+  while (head.length < GZIP_MAGIC.length) {
+    const next = await packed.next();
+    if (next.done === true) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  async function* whole(): AsyncGenerator<Buffer> {
+    yield head;
+    yield* packed;
+  }
+  if (!head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) {
+    yield* whole();
+    return;
+  }
+  const gunzip = createGunzip();
+  // The reader gets every error through gunzip, which `pipeline` destroys with the error.
+  pipeline(Readable.from(whole()), gunzip, () => {});
+  for await (const chunk of gunzip) yield chunk;
+}
+
+function failureOf(path: string, bytesRead: number, error: unknown): Error {
+  const name = path === '-' ? 'standard input' : path;
+  const code = codeOf(error);
+  if (code === 'ENOENT') return new UsageError('no-file', `no such file: ${name}`, { cause: error });
+  if (code === 'EISDIR')
+    return new UsageError('no-file', `${name} is a folder; name a file`, { cause: error });
+  if (code === 'EACCES') {
+    return new UsageError('no-file', `not allowed to read ${name}; check its permissions`, { cause: error });
+  }
+  const why = code.startsWith('Z_') ? 'its gzip is damaged or cut off' : 'reading failed';
+  return new FatalError(
+    'unreadable',
+    `${name}: ${why} after ${bytesRead} bytes (${reasonOf(error)}); the events before that were read`,
+    { cause: error },
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** One line without its line end. */
 export interface Line {
   /** From 1. */
   readonly line: number;
-  /** null when the line is longer than is read. */
+  /** null when the line is too long. */
   readonly bytes: Buffer | null;
 }
 
@@ -11,15 +115,15 @@ const CR = 0x0d;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * The lines of a stream, ended by LF or CRLF; the last may lack its end, and a byte order mark at the start is left
- * out. A line of more than `maxBytes` is skipped to its end and given as null, never held.
+ * The lines of a stream, ended by LF or CRLF. The last line may lack its end; a byte order mark at the start is removed.
+ * A line of more than `maxBytes` is skipped to its end and given as null; its bytes are never held in memory.
  */
 export async function* splitLines(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Line> {
   let line = 0;
-  /** The start of a line whose end hasn't come. */
+  /** The beginning of a line whose end has not arrived. */
   let held: Buffer[] = [];
   let heldBytes = 0;
-  // CRLF and the mark may still come off.
+  // A CR and the byte order mark are removed later.
   const slack = BYTE_ORDER_MARK.length + 1;
 
   const hold = (piece: Buffer): void => {

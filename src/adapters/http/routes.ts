@@ -1,25 +1,35 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
-import type { Answers } from './answers.ts';
+import type { ReadinessReport, Status } from './status.ts';
 import type { StatusStream } from './stream.ts';
-import { ofEntity, ofGraph, ofHistory, ofRejected } from './views.ts';
+import { ofEntity, ofGraph, ofHistory, ofRejected, type Views } from './views.ts';
 
-/** Paths beside the page's own files and what is there, for whoever asks for another. */
+/** Where the server's answers come from. */
+export interface Answers {
+  readonly metrics: { readonly contentType: string; render(): Promise<string> };
+  /** The dashboard's files, by path. */
+  readonly page: ReadonlyMap<string, { readonly type: string; readonly body: Buffer }>;
+  readiness(): Promise<ReadinessReport>;
+  status(): Promise<Status>;
+  readonly views: Views;
+}
+
+/** All paths except the files of the page, with their meaning: part of the answer at an unknown path. */
 export const ROUTES = {
   '/': 'the dashboard',
   '/healthz': 'the process lives',
-  '/readyz': 'the graphs can be relied on, or why not',
+  '/readyz': 'whether each graph is ready, and why not',
   '/metrics': 'Prometheus text',
-  '/api/status': 'where each graph stands, JSON',
-  '/api/stream': 'the same every second, server-sent events',
+  '/api/status': 'the state of each graph, JSON',
+  '/api/stream': 'the state every second, server-sent events',
   '/api/history': 'curves of ?graph= over the last ?range=hour or day',
-  '/api/rejected': 'newest records that could not be used, of ?graph=; with ?values=yes what they hold',
-  '/api/entity': 'an entity, by ?graph= and ?id=TYPE:ID',
-  '/api/map': 'a sample of entities in two dimensions, of ?graph=',
-  '/api/replays': 'shadow stores being made, of ?graph=',
+  '/api/rejected': 'newest rejected records of ?graph=; with ?values=yes their content',
+  '/api/entity': 'one entity, by ?graph= and ?id=TYPE:ID',
+  '/api/map': 'a sample of the entities of ?graph= in two dimensions',
+  '/api/replays': 'shadow stores that replays make, of ?graph=',
 } as const;
 
-/** The page may load what lies beside it, and nothing else; no other page may show it. */
+/** The page may load files of this server only, and no other page may embed the page. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -67,7 +77,7 @@ function addViews(server: FastifyInstance, { views }: Answers): void {
   view(server, '/api/replays', ofGraph, ({ graph }) => views.replays(graph));
 }
 
-/** A question by its query: 400 with the field named where it is none, 404 where there is no answer. */
+/** Answers a question asked by query: 400 with the wrong field, 404 when there is no such graph or entity. */
 function view<Asked extends z.ZodType>(
   server: FastifyInstance,
   path: keyof typeof ROUTES,
@@ -82,6 +92,6 @@ function view<Asked extends z.ZodType>(
       return reply.code(400).send({ error: `${field}: ${issue?.message ?? 'not understood'}`, field });
     }
     const found = await answer(query.data);
-    return found === undefined ? reply.code(404).send({ error: 'there is none of that name' }) : found;
+    return found === undefined ? reply.code(404).send({ error: 'there is no such graph or entity' }) : found;
   });
 }

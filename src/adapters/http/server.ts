@@ -1,35 +1,34 @@
+import { isIPv4 } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
 import { BadEvent, FatalError, reasonOf, UsageError } from '../../errors.ts';
-import type { Answers } from './answers.ts';
-import { hostOf, isLoopback } from './host.ts';
-import { addRoutes, ROUTES } from './routes.ts';
+import { type Answers, addRoutes, ROUTES } from './routes.ts';
 import { StatusStream } from './stream.ts';
 
 const BODY_BYTES = 1024;
 const REQUEST_MS = 10_000;
 const IDLE_MS = 30_000;
-/** What is in flight when it stops gets this long; a connection that has not asked anything would hold it up. */
+/** Time that requests in flight get at a stop; a connection without a request would delay the stop for ever. */
 const DRAIN_MS = 2_000;
-/** Of one client, a minute: probes, a scraper and a few open pages. */
+/** Requests of one client in a minute: enough for probes, a scraper and a few open pages. */
 const REQUESTS = 1_200;
 
 export interface HttpOptions extends Answers {
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
-  /** Told of what could not be answered. */
+  /** Takes each failure to answer. */
   failed(path: string, reason: string): void;
 }
 
 export interface HttpServer {
-  /** `http://host:port`, as it can be opened. */
+  /** `http://host:port`. */
   readonly url: string;
-  /** Answers what is in flight, then closes. Idempotent. */
+  /** Answers the requests in flight, then closes. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** Serves the dashboard, health, readiness, metrics and status; read-only. @throws FatalError `http` when the address can't be had. */
+/** Serves the dashboard, health, readiness, metrics and status, read-only. @throws FatalError `http` when the address can't be used. */
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const server = fastify({
     bodyLimit: BODY_BYTES,
@@ -72,11 +71,11 @@ async function close(server: FastifyInstance, stream: StatusStream): Promise<voi
   clearTimeout(timer);
 }
 
-/** What holds for every request: who may ask, how answers are marked, and what is said when there is none. */
+/** The rules for every request: who may ask, the headers of answers, and the answers to wrong requests. */
 function guard(server: FastifyInstance, { host, failed }: HttpOptions): void {
   const local = isLoopback(host);
   server.addHook('onRequest', async (request, reply) => {
-    // A page elsewhere whose name is made to point here would otherwise read all of this through a browser.
+    // Without this check, a foreign page whose name resolves to this machine could read everything through a browser.
     if (local && !isLoopback(hostOf(request.headers.host ?? ''))) {
       const seen = JSON.stringify(request.headers.host ?? '');
       return reply.code(421).send({ error: `this server answers to localhost only, not to ${seen}` });
@@ -87,16 +86,16 @@ function guard(server: FastifyInstance, { host, failed }: HttpOptions): void {
   });
   server.setNotFoundHandler(async (request, reply) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return reply.code(405).header('allow', 'GET, HEAD').send({ error: 'nothing here can be changed' });
+      return reply.code(405).header('allow', 'GET, HEAD').send({ error: 'this server is read-only' });
     }
     return reply.code(404).send({ error: 'there is nothing at this path', paths: ROUTES });
   });
   server.setErrorHandler(async (error, request, reply) => {
     const code = statusOf(error);
     if (code === 500) failed(request.url.slice(0, 200), reasonOf(error));
-    // What its schema took and the look-up refuses is the name of an entity.
+    // A query that passes the schema and fails in the lookup has a wrong entity id.
     const field = error instanceof UsageError && error.code === 'entity' ? { field: 'id' } : {};
-    const reason = code === 500 ? 'this could not be answered' : reasonOf(error);
+    const reason = code === 500 ? 'the request could not be answered' : reasonOf(error);
     return reply.code(code).send({ error: reason, ...field });
   });
 }
@@ -106,4 +105,15 @@ function statusOf(error: unknown): number {
   if (error instanceof FatalError && error.code === 'busy') return 503;
   if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500;
   return typeof error.statusCode === 'number' ? error.statusCode : 500;
+}
+
+/** Whether a host always means this machine. host: a name, or an address without brackets. */
+function isLoopback(host: string): boolean {
+  return host === '::1' || host.toLowerCase() === 'localhost' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** The host in a `Host` header, without port and brackets; empty if the header has none. */
+function hostOf(header: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(header) ?? [];
+  return bracketed ?? plain ?? '';
 }

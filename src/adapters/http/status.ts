@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** What the dashboard reads, and anyone else may. Times are epoch ms, bytes are bytes. */
+/** Bodies of the health and status answers. Times are epoch ms, sizes are bytes. */
 
 const counts = z.record(z.string(), z.number());
 const quality = z.object({
-  /** Edges behind it, old ones fading. */
+  /** Edges behind the means; older edges count less. */
   count: z.number(),
   mrr: z.number(),
   hits10: z.number(),
@@ -17,11 +17,11 @@ export const readiness = z.object({
   graph: z.string(),
   ready: z.boolean(),
   phase: z.string(),
-  /** Why it is not ready, a phrase each. */
+  /** Why the graph is not ready, one phrase each. */
   reasons: z.array(z.string()),
 });
 
-/** Body of /readyz: 200 where ready, else 503. */
+/** Body of /readyz, with 200 when ready and 503 otherwise. */
 export const readinessReport = z.object({ ready: z.boolean(), graphs: z.array(readiness) });
 
 const graphStatus = readiness.extend({
@@ -42,7 +42,7 @@ const graphStatus = readiness.extend({
       topic: z.string(),
       partition: z.number(),
       records: z.number(),
-      /** Absent where nothing of the partition was applied yet. */
+      /** Absent before the first record of the partition is applied. */
       seconds: z.number().optional(),
     }),
   ),
@@ -52,7 +52,7 @@ const graphStatus = readiness.extend({
   step: z.number(),
   loss: counts,
   quality: z.object({ known: byRelation, new: byRelation }),
-  /** Path of a vector between two publications and its length, by entity type. */
+  /** Path of a vector between two publications, and its length, by entity type. */
   moved: z.record(
     z.string(),
     z.object({ mean: z.number().optional(), p99: z.number().optional(), norm: z.number() }),
@@ -60,12 +60,12 @@ const graphStatus = readiness.extend({
   published: z.number(),
   retries: z.number(),
   outbox: z.object({ vectors: z.number(), oldestAgeMs: z.number() }),
-  /** Record taken from the log → vector acknowledged; absent before the first. */
+  /** From taking a record from the log to the acknowledgement of its vector; absent before the first vector. */
   latencyMs: z.object({ p50: z.number().optional(), p99: z.number().optional() }),
   commits: z.number(),
   committedAt: z.number().optional(),
   disk: z.object({ used: z.number(), free: z.number(), size: z.number() }).optional(),
-  /** When this graph was started, the newest last. */
+  /** Starts of this graph, the newest last. */
   starts: z.array(z.number()),
 });
 
@@ -76,7 +76,7 @@ const headline = z.object({
   step: z.string().optional(),
 });
 
-/** Body of /api/status, and of each event of /api/stream. */
+/** Body of /api/status and of each event of /api/stream. */
 export const status = z.object({
   version: z.string(),
   now: z.number(),

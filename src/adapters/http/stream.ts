@@ -2,10 +2,10 @@ import type { FastifyReply } from 'fastify';
 import type { Status } from './status.ts';
 
 const EVERY_MS = 1_000;
-/** Pages open at the same time, at most. */
+/** Maximum number of simultaneous readers. */
 const READERS = 32;
 
-/** Sends the status every second to all who listen, for as long as anyone does. */
+/** Sends the status to all readers every second, while there is a reader. */
 export class StatusStream {
   readonly #status: () => Promise<Status>;
   readonly #failed: (reason: unknown) => void;
@@ -22,7 +22,7 @@ export class StatusStream {
     return this.#readers.size >= READERS;
   }
 
-  /** Takes the answer over; it ends when the other side goes or with `stop`. */
+  /** Takes over the reply; the reply ends when the client disconnects or with `stop`. */
   add(reply: FastifyReply): void {
     reply.hijack();
     const { raw } = reply;
@@ -30,10 +30,10 @@ export class StatusStream {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
-      // A proxy that gathers answers would hold the events back.
+      // A buffering proxy would delay the events.
       'x-accel-buffering': 'no',
     });
-    // Come again a second after it breaks: the process may be starting anew.
+    // The browser reconnects a second after a break: the process may be restarting.
     raw.write('retry: 1000\n\n');
     this.#readers.add(raw);
     raw.on('close', () => this.#readers.delete(raw));
@@ -58,7 +58,7 @@ export class StatusStream {
     try {
       const event = `event: status\ndata: ${JSON.stringify(await this.#status())}\n\n`;
       for (const reader of this.#readers) {
-        // One that does not read is not written to until it does: nothing piles up for it.
+        // A reader that does not read misses events: nothing piles up in memory.
         if (!reader.writableNeedDrain) reader.write(event);
       }
     } catch (error) {

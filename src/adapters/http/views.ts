@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What the dashboard asks for by graph. Times are epoch ms. */
+/** Bodies of the dashboard's answers about one graph, and the queries that ask for them. Times are epoch ms. */
 
 const graphName = z.string().min(1).max(100);
 const entityId = z.string().min(3).max(600);
@@ -10,23 +10,23 @@ export const ofHistory = z.strictObject({ graph: graphName, range: z.enum(['hour
 export const ofRejected = z.strictObject({ graph: graphName, values: z.enum(['yes', 'no']).default('no') });
 export const ofEntity = z.strictObject({ graph: graphName, id: entityId });
 
-/** Body of /api/history: columns of one length, oldest first; null where nothing was known. */
+/** Body of /api/history: columns of equal length, oldest point first; null for an unknown value. */
 export const history = z.object({
   at: z.array(z.number()),
   curves: z.record(z.string(), z.array(z.number().nullable())),
 });
 
-/** Body of /api/rejected: the newest records that could not be used, newest first. */
+/** Body of /api/rejected: the newest rejected records, newest first. */
 export const rejected = z.array(
   z.object({
     code: z.string(),
-    /** Only where values were asked for: it quotes them. */
+    /** Present only with values=yes, because the message quotes the value. */
     message: z.string().optional(),
     topic: z.string(),
     partition: z.number(),
     offset: z.number(),
     timestamp: z.number(),
-    /** Only where values were asked for: its first bytes as text; null for a tombstone. */
+    /** Present only with values=yes: the first bytes as text; null for a tombstone. */
     value: z.string().nullable().optional(),
   }),
 );
@@ -34,19 +34,19 @@ export const rejected = z.array(
 /** Body of /api/entity. */
 export const entity = z.object({
   entity: z.string(),
-  /** Live edges by relation, and some of them. */
+  /** Live edges by relation: counts, and some of the other ends. */
   edges: z.record(z.string(), z.object({ out: z.number(), in: z.number(), some: z.array(z.string()) })),
   firstSeen: z.number(),
   lastSeen: z.number(),
   updates: z.number(),
-  /** Of the commit that last moved it, or published it for its age. */
+  /** Step of the commit that last moved the vector, or published the vector because of its age. */
   step: z.number(),
-  /** When that was: `from` absent where before all that is known, `to` where since the newest point of the curves. */
+  /** The points of the curves around that commit. Without `from`: before the oldest point; without `to`: after the newest. */
   movedBetween: z.object({ from: z.number().optional(), to: z.number().optional() }),
   norm: z.number(),
-  /** Path since it was last published. */
+  /** Path of the vector since its last publication. */
   drift: z.number(),
-  /** By entity type, best first; score is the cosine. */
+  /** By entity type, best first; the score is the cosine. */
   nearest: z.record(z.string(), z.array(z.object({ entity: z.string(), score: z.number() }))),
 });
 
@@ -58,7 +58,7 @@ export const map = z.object({
   ),
 });
 
-/** Body of /api/replays: shadow stores that a replay makes or made. */
+/** Body of /api/replays: the shadow stores that replays make or made. */
 export const replays = z.array(
   z.object({
     store: z.string(),
@@ -66,7 +66,7 @@ export const replays = z.array(
     since: z.string(),
     finished: z.string().nullable(),
     settings: z.record(z.string(), z.string()),
-    /** When its process told of itself last, epoch ms; absent before it did. What follows is of then. */
+    /** Time of the replay's last report, epoch ms; absent before the first. The fields below are from that report. */
     at: z.number().optional(),
     phase: z.string().optional(),
     perSecond: z.number().optional(),
@@ -74,7 +74,7 @@ export const replays = z.array(
     partitions: z.array(
       z.object({ topic: z.string(), partition: z.number(), done: z.number(), of: z.number() }),
     ),
-    /** By relation, of known entities: recent mean of each event before it was learned. */
+    /** By relation: recent MRR of known entities, each event ranked before it is learned. */
     mrr: z.record(z.string(), z.number()),
   }),
 );
@@ -85,7 +85,7 @@ export type EntityView = z.infer<typeof entity>;
 export type MapView = z.infer<typeof map>;
 export type ReplaysView = z.infer<typeof replays>;
 
-/** What answers them; undefined where there is no such graph or entity. */
+/** Answers to these questions; undefined when there is no such graph or entity. */
 export interface Views {
   history(graph: string, range: 'hour' | 'day'): HistoryView | undefined;
   rejected(graph: string, values: boolean): RejectedView | undefined;

@@ -1,9 +1,8 @@
 import { type EventTopic, engagement, readEvent, topicName } from '../../../topics/index.ts';
 import { connect, type LogConnection } from '../../adapters/connect.ts';
-import { sizeOf } from '../../adapters/event-file/bytes.ts';
-import { readEvents } from '../../adapters/event-file/event-file.ts';
+import { type EventFormat, readEvents } from '../../adapters/event-file/event-file.ts';
 import { type BadLine, type FeedProgress, feed as feedEvents } from '../../adapters/event-file/feeder.ts';
-import type { EventFormat } from '../../adapters/event-file/formats.ts';
+import { sizeOf } from '../../adapters/event-file/lines.ts';
 import type { Config } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors.ts';
 import type { Log } from '../../log.ts';

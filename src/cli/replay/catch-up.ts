@@ -1,4 +1,7 @@
 import { topicName } from '../../../topics/index.ts';
+import { freshSpace } from '../../compose/graph-updater.ts';
+import type { ReplayPaceOptions } from '../../compose/pace.ts';
+import { composeReplay } from '../../compose/replay.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, RetryableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
@@ -7,13 +10,10 @@ import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';
-import { freshSpace } from '../run/compose.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { onSignal } from './interrupt.ts';
-import type { ReplayPaceOptions } from './pace.ts';
 import { reportReplay } from './progress.ts';
 import { headOf } from './store.ts';
-import { composeReplay } from './updater.ts';
 
 export interface CatchUp {
   readonly config: Config;
@@ -91,11 +91,15 @@ async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> 
   const { config, graph, place, reader, log, surroundings, pace } = options;
   const topicIds = await reader.topicIds([...new Set(range.map(({ topic }) => topic))]);
   const store = await openForWriting(graph, { place, openStore: surroundings.world.openStore });
-  const { updater, merged } = composeReplay(
-    { config, graph, publish: undefined, options: pace },
-    { range, topicIds, space: freshSpace() },
-    { reader, store, sink: undefined, log },
-  );
+  const { updater, merged } = composeReplay(config, graph, {
+    log,
+    pace,
+    eventLog: reader,
+    range,
+    topicIds,
+    space: freshSpace(),
+    store,
+  });
   const signals = onSignal(() => void updater.abandon());
   const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
   const fields = { graph: graph.name, store: place.name };

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { lowerPriority, type ReplayPaceOptions } from '../../compose/pace.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors.ts';
 import { forgetTopic } from '../../graph/graph-store.ts';
@@ -9,7 +10,6 @@ import { readTopics } from '../select-topics.ts';
 import { collect, example, positiveInteger, positiveNumber, type Surroundings } from '../surroundings.ts';
 import { withinTime } from '../within-time.ts';
 import { catchUp } from './catch-up.ts';
-import { lowerPriority, type ReplayPaceOptions } from './pace.ts';
 import { promotionMade } from './promotion.ts';
 import { readReplayRecord } from './record.ts';
 import { headOf } from './store.ts';

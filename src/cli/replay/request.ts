@@ -1,4 +1,5 @@
 import { topicName } from '../../../topics/index.ts';
+import type { ReplayPaceOptions } from '../../compose/pace.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors.ts';
@@ -6,7 +7,6 @@ import { type Bound, readBound } from '../../replay/bound.ts';
 import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
 import { pendingPromotion } from '../../state/promotion.ts';
 import type { Surroundings } from '../surroundings.ts';
-import type { ReplayPaceOptions } from './pace.ts';
 import { differencesOf, type SettingDifference, type Settings, settingsOf } from './settings.ts';
 
 /** The command line's options, as typed. */

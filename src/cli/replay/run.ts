@@ -1,4 +1,7 @@
 import type { LogConnection } from '../../adapters/connect.ts';
+import { freshSpace } from '../../compose/graph-updater.ts';
+import { lowerPriority } from '../../compose/pace.ts';
+import { composeReplay } from '../../compose/replay.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Log } from '../../log.ts';
 import type { EventLog } from '../../pipeline/ports.ts';
@@ -7,12 +10,10 @@ import { ProgressMeter } from '../../replay/progress.ts';
 import { resolveRange } from '../../replay/range.ts';
 import { openForWriting } from '../../state/open.ts';
 import { type StorePlace, writeOrigin } from '../../state/places.ts';
-import { freshSpace } from '../run/compose.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { withinTime } from '../within-time.ts';
 import { dryRun } from './dry-run.ts';
 import { onSignal } from './interrupt.ts';
-import { lowerPriority } from './pace.ts';
 import { reportReplay } from './progress.ts';
 import { ShadowTopic } from './publish.ts';
 import { type ReplayRecord, writeReplayRecord } from './record.ts';
@@ -20,7 +21,6 @@ import type { ReplayRequest } from './request.ts';
 import { sayResult } from './result.ts';
 import { checkStillThere, earlierReplay, headOf, removeReplay } from './store.ts';
 import { tellProgress, toldOf } from './told.ts';
-import { composeReplay } from './updater.ts';
 
 const ANSWER_MS = 60_000;
 
@@ -141,10 +141,19 @@ class Replay {
   }
 
   async #train(record: ReplayRecord, store: GraphStore): Promise<boolean> {
-    const { graph } = this.#request;
+    const { config, graph, publish, options } = this.#request;
     const { reader, log, surroundings } = this.#outside;
     const sink = this.#topic?.sink(record.space);
-    const { updater, merged, rejected } = composeReplay(this.#request, record, { reader, store, sink, log });
+    const { updater, merged, rejected } = composeReplay(config, graph, {
+      log,
+      pace: options,
+      eventLog: reader,
+      range: record.range,
+      topicIds: record.topicIds,
+      space: record.space,
+      store,
+      published: sink && publish !== undefined ? { topic: publish, sink } : undefined,
+    });
     let abandoned = false;
     const signals = onSignal(() => {
       abandoned = updater.abandon();

@@ -1,3 +1,4 @@
+import { composeLive, type LiveOptions } from '../../compose/live.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { keysOf } from '../../config/overrides.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
@@ -9,7 +10,6 @@ import type { Updater } from '../../pipeline/updater.ts';
 import { type Live, readLive } from '../../state/places.ts';
 import { pendingPromotion, settlePromotion } from '../../state/promotion.ts';
 import { asLive } from '../live-graph.ts';
-import { composeUpdater, type Outside } from './compose.ts';
 import type { RunGraph } from './watch/status.ts';
 
 const LOOK_FOR_PROMOTION_MS = 500;
@@ -18,7 +18,7 @@ export interface GraphRunOptions {
   readonly graph: GraphConfig;
   /** The one in force now. */
   configuration(): Configuration;
-  readonly outside: Outside;
+  readonly outside: LiveOptions;
   readonly untilCaughtUp: boolean;
 }
 
@@ -159,5 +159,5 @@ async function compose(
   const { config, graph, set } = await asLive(now.config, plain, (settings) => now.with(settings));
   // By its own name, so that metrics and status tell which build it is.
   const running = { ...graph, trainer: { ...graph.trainer, kernel: kernelHere(graph.trainer.kernel) } };
-  return { ...(await composeUpdater(config, running, { ...outside, tuning })), graph: running, set };
+  return { ...(await composeLive(config, running, { ...outside, tuning })), graph: running, set };
 }

@@ -11,7 +11,7 @@
 /**
  * @param {string} path
  * @param {Record<string, string>} query
- * @returns {Promise<any>} the answer; where it is refused, the error's cause is the status
+ * @returns {Promise<any>} the answer; the cause of an error is the HTTP status
  */
 async function ask(path, query) {
   const response = await fetch(`/api/${path}?${new URLSearchParams(query)}`);
@@ -33,18 +33,44 @@ export const map = (graph) => ask('map', { graph });
 export const replays = (graph) => ask('replays', { graph });
 
 /**
- * The status every second, for as long as the page is open. A broken connection is taken up again by itself.
- * @param {(status: Status) => void} told
+ * Receives the status every second while the page is open, and reconnects by itself.
+ * @param {(status: Status) => void} receive
  * @param {(connected: boolean) => void} connected
  */
-export function follow(told, connected) {
+export function follow(receive, connected) {
   const stream = new EventSource('/api/stream');
   stream.addEventListener('open', () => connected(true));
   stream.addEventListener('error', () => {
     connected(false);
-    // One that the server refused outright is not tried again by the browser.
+    // The browser does not reconnect after a refusal by the server.
     if (stream.readyState !== EventSource.CLOSED) return;
-    setTimeout(() => follow(told, connected), 2_000);
+    setTimeout(() => follow(receive, connected), 2_000);
   });
-  stream.addEventListener('status', ({ data }) => told(JSON.parse(data)));
+  stream.addEventListener('status', ({ data }) => receive(JSON.parse(data)));
+}
+
+const EVERY_MS = 5_000;
+
+/**
+ * Asks for something of the chosen graph every five seconds while the page is visible. A failed request, or an answer
+ * for a graph that is no longer chosen, changes nothing.
+ * @template Answer
+ * @param {(graph: string) => Promise<Answer>} ask
+ * @param {(answer: Answer) => void} show
+ * @returns {(graph: string) => void} chooses the graph
+ */
+export function polled(ask, show) {
+  let graph = '';
+  const read = async () => {
+    if (graph === '' || document.hidden) return;
+    const asked = graph;
+    const answer = await ask(asked).catch(() => undefined);
+    if (answer !== undefined && asked === graph) show(answer);
+  };
+  setInterval(() => void read(), EVERY_MS);
+  return (chosen) => {
+    if (chosen === graph) return;
+    graph = chosen;
+    void read();
+  };
 }

@@ -2,13 +2,13 @@
 import { el } from './elements.js';
 
 const HEIGHT = 150;
-/** A gap of so many points' usual distance is shown as one: nothing was known then. */
+/** A distance of this many usual distances between points is shown as a gap. */
 const GAP = 3;
 
 /** @typedef {import('../../adapters/http/views.ts').HistoryView} HistoryView */
 /** @typedef {{ readonly curve: string, readonly label: string, readonly colour: string }} Line */
 
-/** Curves over time, with what they are and where they stand now in words. */
+/** Curves over time, with names and newest values in a caption. */
 export class Chart {
   /** @type {HTMLElement} */
   figure;
@@ -43,7 +43,8 @@ export class Chart {
     this.#data = withGaps([history.at.map((at) => at / 1000), ...columns]);
     const now = this.#lines.map(({ label }, i) => `${label} ${this.#format(columns[i]?.at(-1))}`).join(', ');
     this.#caption.replaceChildren(
-      ...[el('strong', {}, this.#title), ' '],
+      el('strong', {}, this.#title),
+      ' ',
       ...this.#lines.flatMap(({ label, colour }, i) => [
         el('span', { class: `key ${colour}` }),
         ` ${label} ${this.#format(columns[i]?.at(-1))}  `,
@@ -90,7 +91,7 @@ export class Chart {
         })),
       ],
     };
-    // @ts-expect-error loaded by a script of its own, before this one
+    // @ts-expect-error uPlot is a global of the script before this one
     this.#plot = new uPlot(options, this.#data, this.#canvas);
   }
 
@@ -100,7 +101,7 @@ export class Chart {
 }
 
 /**
- * From 0, so that a curve's height says how much it is.
+ * The range starts at 0, so that the height of a curve shows its amount.
  * @param {number} low
  * @param {number} high
  */
@@ -109,7 +110,7 @@ function bounds(low, high) {
 }
 
 /**
- * A point of nothing where time passed of which nothing is known.
+ * Adds an empty point wherever the distance between two points is a gap.
  * @param {(number | null)[][]} columns times first
  */
 function withGaps(columns) {

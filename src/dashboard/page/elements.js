@@ -3,7 +3,7 @@
 /** @typedef {Node | string | number | null | undefined} Child */
 
 /**
- * An element. Children are nodes or text: what a topic or a person named is never taken for markup.
+ * An element. Children are nodes or text: names from topics are never markup.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Record<string, string>} [attributes]
@@ -19,7 +19,7 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 /**
- * Named figures, side by side.
+ * Named values, side by side.
  * @param {readonly (readonly [name: string, value: string, title?: string])[]} figures
  */
 export function tiles(figures) {
@@ -33,7 +33,7 @@ export function tiles(figures) {
 }
 
 /**
- * @param {string} caption what it holds, for those who can't see where it stands
+ * @param {string} caption the content in words, for screen readers
  * @param {readonly string[]} head
  * @param {readonly (readonly Child[])[]} rows
  * @param {string} [kind] `words`: text in every column
@@ -52,9 +52,9 @@ export function table(caption, head, rows, kind = 'numbers') {
 }
 
 /**
- * What is there for those who want it.
+ * Content that the reader can unfold.
  * @param {string} summary
- * @param {boolean} open from the start
+ * @param {boolean} open whether the content is unfolded at first
  * @param {...Node} content
  */
 export function details(summary, open, ...content) {
@@ -62,7 +62,7 @@ export function details(summary, open, ...content) {
 }
 
 /**
- * Puts new content into a place, unless it is what is there: a reader's focus and selection stay.
+ * Replaces the content of a place. Equal content stays, and with it the reader's focus and selection.
  * @param {Element} place
  * @param {...Node} content
  */
@@ -73,7 +73,7 @@ export function fill(place, ...content) {
 }
 
 /**
- * Buttons of which one is pressed.
+ * A row of buttons, one of them pressed.
  * @param {Element} place
  * @param {readonly string[]} names
  * @param {string} chosen

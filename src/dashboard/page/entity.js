@@ -3,7 +3,7 @@ import { entity } from './api.js';
 import { el, fill, place, table, tiles } from './elements.js';
 import { count, share, time } from './format.js';
 
-/** One entity, by its id: its edges, its vector, and what is near it. */
+/** One entity by id: edges, last move, and nearest entities. */
 export class Entity {
   #input = el('input', {
     name: 'id',
@@ -15,7 +15,7 @@ export class Entity {
   #result = el('div', { 'aria-live': 'polite' });
   #nearest = el('div');
   #graph = '';
-  /** Number of the newest question: an answer to an older one comes too late. */
+  /** Number of the newest request: the answer to an older request is dropped. */
   #asked = 0;
 
   constructor() {
@@ -73,10 +73,10 @@ export class Entity {
       tiles([
         ['last event', time(found.lastSeen)],
         ['first event', time(found.firstSeen)],
-        ['updates', count(found.updates), 'edges it was an end of when trained'],
+        ['updates', count(found.updates), 'trained edges with this entity as an end'],
         ['last moved', between(found.movedBetween), 'between two points of the curves'],
         ['moved at step', count(found.step)],
-        ['moved by', share(found.drift), 'since it was last published'],
+        ['moved by', share(found.drift), 'since the last publication'],
         ['length', share(found.norm)],
       ]),
       table(

@@ -3,7 +3,7 @@ import { Chart } from './charts.js';
 import { details, el, fill, place, table, tiles } from './elements.js';
 import { count, rate, span } from './format.js';
 
-/** How far behind the events the vectors are. */
+/** How far the vectors are behind the events. */
 export class Fresh {
   #tiles = el('div');
   #lag = el('div');
@@ -30,7 +30,11 @@ export class Fresh {
 
   constructor() {
     place('fresh').append(
-      ...[this.#tiles, this.#latency.figure, this.#behind.figure, this.#rates.figure, this.#partitions],
+      this.#tiles,
+      this.#latency.figure,
+      this.#behind.figure,
+      this.#rates.figure,
+      this.#partitions,
     );
   }
 
@@ -47,13 +51,13 @@ export class Fresh {
         [
           'event → vector',
           span(latencyMs.p50),
-          'median of the newest vectors, from the arrival of the event',
+          'median of the newest vectors, from the arrival of the event to the acknowledgement',
         ],
         ['slowest 1 %', span(latencyMs.p99)],
         [
           'lag',
           seconds === undefined ? '–' : span(seconds * 1_000),
-          'age of the newest event learned, where others wait',
+          'age of the newest learned event while events wait',
         ],
         ['events waiting', lag.length === 0 ? '–' : count(records)],
         ['events', rate(rates.events)],

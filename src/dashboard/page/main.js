@@ -24,15 +24,15 @@ let status;
 let before;
 
 follow(
-  (told) => {
-    // A rate needs some seconds between; and another process counts anew.
-    if (before === undefined || told.startedAt !== before.startedAt || told.now - before.now > 4_000)
+  (received) => {
+    // A rate needs a few seconds between two counts, and both counts from the same process.
+    if (before === undefined || received.startedAt !== before.startedAt || received.now - before.now > 4_000)
       before = status;
-    status = told;
+    status = received;
     show();
   },
   (connected) => {
-    const last = status === undefined ? '' : `; what is shown is of ${time(status.now)}`;
+    const last = status === undefined ? '' : `; the page shows the state of ${time(status.now)}`;
     place('connection').textContent = connected ? '' : `Not connected: trying again${last}.`;
     if (connected) return void curves();
     const headline = place('headline');

@@ -1,12 +1,11 @@
 // @ts-check
-import { map } from './api.js';
+import { map, polled } from './api.js';
 import { el, fill, place } from './elements.js';
-import { polled } from './polled.js';
 
 const COLOURS = 5;
 const RADIUS = 3;
 
-/** A sample of entities in the two directions in which they differ most. */
+/** A sample of entities on the two directions of the largest differences. */
 export class EmbeddingMap {
   #canvas = el('canvas', { class: 'map', role: 'img', 'aria-label': 'No entity yet' });
   #legend = el('ul', { class: 'legend' });
@@ -58,10 +57,10 @@ export class EmbeddingMap {
     }
     const shown = groups.length > 0 ? [] : types;
     fill(this.#legend, ...shown.map((type, i) => el('li', { class: `c${i % COLOURS}` }, el('span'), type)));
-    const text = `${this.#points.length} entities of ${types.length} ${types.length === 1 ? 'type' : 'types'} by the two directions in which they differ most${groups.length > 0 ? `, each of ${groups.length} communities in a colour of its own` : ''}`;
+    const text = `${this.#points.length} entities of ${types.length} ${types.length === 1 ? 'type' : 'types'} by the two directions in which they differ most${groups.length > 0 ? `, one colour for each of ${groups.length} communities` : ''}`;
     this.#canvas.setAttribute('aria-label', this.#points.length === 0 ? 'No entity yet' : text);
     this.#note.textContent =
-      this.#points.length === 0 ? 'No entity yet.' : `${text}; near each other: alike.`;
+      this.#points.length === 0 ? 'No entity yet.' : `${text}; near entities are alike.`;
   }
 }
 

@@ -1,15 +1,14 @@
 // @ts-check
-import { replays } from './api.js';
+import { polled, replays } from './api.js';
 import { el, fill, place, table } from './elements.js';
 import { count, rate, share, span, time } from './format.js';
-import { polled } from './polled.js';
 
-/** A replay tells of itself every two seconds; one that doesn't was ended. */
+/** A replay reports every two seconds; a replay without a report for this long has ended. */
 const SILENT_MS = 15_000;
 
 /** @typedef {import('./api.js').ReplaysView[number]} Replay */
 
-/** Shadow stores beside the live one, how far their replays are, and how well they rank beside it. */
+/** Shadow stores: the progress of their replays, and their quality beside the live store's. */
 export class Replays {
   #place = place('replays');
   /** @type {import('./api.js').GraphStatus['quality']['known']} */
@@ -24,7 +23,7 @@ export class Replays {
 
   /** @param {readonly Replay[]} found */
   #show(found) {
-    const none = 'No replay beside the live store. twhin replay --into NAME makes one.';
+    const none = 'There is no replay. twhin replay --into NAME makes a shadow store.';
     if (found.length === 0) fill(this.#place, el('p', { class: 'quiet' }, none));
     else fill(this.#place, ...found.flatMap((replay) => this.#describe(replay)));
   }
@@ -60,8 +59,9 @@ export class Replays {
 /** @param {Replay} replay */
 function wordsFor({ since, finished, at, perSecond, leftS, phase }) {
   if (finished !== null) return `finished ${time(Date.parse(finished))}`;
-  if (at === undefined) return `since ${time(Date.parse(since))}, nothing told yet`;
-  if (Date.now() - at > SILENT_MS) return `not running: last heard of ${time(at)}; the same command goes on`;
+  if (at === undefined) return `since ${time(Date.parse(since))}, no report yet`;
+  if (Date.now() - at > SILENT_MS)
+    return `not running: last report at ${time(at)}; the same command continues the replay`;
   const left = leftS === undefined ? '' : `, ${span(leftS * 1_000)} to go`;
   return `${phase}, ${rate(perSecond)}${left}`;
 }

@@ -3,10 +3,10 @@ import { Chart } from './charts.js';
 import { el, fill, place, table } from './elements.js';
 import { count, share } from './format.js';
 
-/** A mean of fewer edges says little, and so that it is one. */
+/** A mean of fewer edges is marked as not meaningful. */
 const FEW_EDGES = 50;
 
-/** Whether what is learned predicts what comes, by relation and against what anyone could guess. */
+/** How well the vectors predict new events, by relation and beside simple baselines. */
 export class Right {
   #table = el('div');
   #moves = el('div');
@@ -52,7 +52,7 @@ export class Right {
     );
     fill(
       this.#moves,
-      el('h3', {}, 'Drift of published vectors'),
+      el('h3', {}, 'Movement of published vectors'),
       table(
         'Path of a vector between two publications, by entity type',
         ['Type', 'mean', '99 %', 'length'],
@@ -66,7 +66,7 @@ export class Right {
     );
   }
 
-  /** @param {import('./api.js').HistoryView} history of the time shown: its mean is the baseline */
+  /** @param {import('./api.js').HistoryView} history the time shown; its mean is the baseline */
   history(history) {
     this.#mrr.show(history);
     this.#loss.show(history);
@@ -75,7 +75,7 @@ export class Right {
     const now = known.at(-1);
     this.#baseline.textContent =
       known.length === 0 || now === undefined
-        ? 'No event was ranked in this time.'
+        ? 'No event was ranked in the time shown.'
         : `Known entities: ${share(now)} now, ${share(mean)} on average over the ${count(known.length)} points shown.`;
   }
 }

@@ -4,7 +4,7 @@ import { Chart } from './charts.js';
 import { details, el, fill, place, table, tiles } from './elements.js';
 import { count, span, time } from './format.js';
 
-/** What was refused, what waits, and what went wrong. */
+/** Rejected events, waiting vectors, and faults. */
 export class Safe {
   #tiles = el('div');
   #reasons = el('div');
@@ -12,7 +12,7 @@ export class Safe {
   #faults = el('div');
   #outbox = new Chart('Outbox', [{ curve: 'outbox', label: 'vectors waiting', colour: 'c0' }], count);
   #values = false;
-  #button = el('button', { type: 'button', 'aria-pressed': 'false' }, 'Show what they hold');
+  #button = el('button', { type: 'button', 'aria-pressed': 'false' }, 'Show their content');
   #newest = details('Newest dead letters', false, this.#button, this.#samples);
   #graph = '';
   #seen = '';
@@ -24,8 +24,13 @@ export class Safe {
       void this.#read();
     });
     place('safe').append(
-      ...[this.#tiles, this.#outbox.figure, el('h3', {}, 'Dead letters')],
-      ...[this.#reasons, this.#newest, el('h3', {}, 'Warnings and errors'), this.#faults],
+      this.#tiles,
+      this.#outbox.figure,
+      el('h3', {}, 'Dead letters'),
+      this.#reasons,
+      this.#newest,
+      el('h3', {}, 'Warnings and errors'),
+      this.#faults,
     );
   }
 
@@ -39,8 +44,12 @@ export class Safe {
       this.#tiles,
       tiles([
         ['dead letters', count(events.rejected), 'over the life of the store'],
-        ['repeats', count(events.duplicate + events.late), 'duplicate or stale events, counted once'],
-        ['outbox', count(outbox.vectors), 'vectors committed and not yet acknowledged'],
+        [
+          'repeats',
+          count(events.duplicate + events.late),
+          'duplicate and stale events, which change nothing',
+        ],
+        ['outbox', count(outbox.vectors), 'committed vectors without an acknowledgement'],
         ['oldest waits', outbox.vectors === 0 ? '–' : span(outbox.oldestAgeMs)],
         ['sends repeated', count(retries)],
         ['commits', count(commits)],
@@ -64,7 +73,7 @@ export class Safe {
         ? el('p', { class: 'quiet' }, 'None since the process began.')
         : table(
             'Newest warnings and errors',
-            ['Last', 'Times', 'What'],
+            ['Last', 'Times', 'Message'],
             faults
               .toReversed()
               .slice(0, 10)
@@ -92,7 +101,7 @@ export class Safe {
       this.#samples,
       table(
         'Newest dead letters',
-        ['Reason', 'Where', ...(this.#values ? ['Why', 'Value'] : [])],
+        ['Reason', 'Offset', ...(this.#values ? ['Message', 'Value'] : [])],
         records.map(({ code, topic, partition, offset, message, value }) => [
           code,
           `${topic} ${partition} @ ${offset}`,

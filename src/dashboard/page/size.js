@@ -3,7 +3,7 @@ import { Chart } from './charts.js';
 import { el, fill, place, table, tiles } from './elements.js';
 import { bytes, count, total } from './format.js';
 
-/** How much there is, and what it takes. */
+/** Amounts, memory and disk. */
 export class Size {
   #tiles = el('div');
   #tables = el('div');
@@ -38,7 +38,7 @@ export class Size {
       tiles([
         ['entities', count(total(entities))],
         ['live edges', count(total(edges))],
-        ['rows free', count(rows.free), 'of the table; limits.maxEntities'],
+        ['rows free', count(rows.free), 'of the table; the limit is limits.maxEntities'],
         ['memory', bytes(memoryBytes), 'of the whole process'],
         ['on disk', bytes(disk?.used)],
         ['disk free', bytes(disk?.free)],

@@ -1,12 +1,12 @@
 import { multiplyAdd } from './vector';
 
 /**
- * Numbers of `exponential`, in memory: V8 makes a constant vector anew at each use, which takes longer than to load it.
+ * The constants of `exponential`, in memory: V8 builds a constant vector at each use, which is slower than a load.
  */
 const NUMBERS = memory.data<f32>([
-  // As in `model/losses.ts`: an exponent below gives exactly 0.
+  // As in `model/losses.ts`: below this exponent the result is exactly 0.
   -25,
-  // 1.5 · 2²³: a number added to it is rounded to a whole one, which then stands in the lowest bits.
+  // 1.5 · 2²³: adding it rounds a number to an integer, which is then in the lowest bits.
   12582912,
   // 1 / ln 2, and −ln 2 in two parts, so that n · ln 2 loses no bits.
   1.44269504, -0.693359375, 2.12194440e-4,
@@ -38,12 +38,12 @@ export function exponential(x: v128): v128 {
   p = multiplyAdd(p, r, number(9));
   p = multiplyAdd(p, r, number(10));
   p = multiplyAdd(p, f32x4.mul(r, r), f32x4.add(r, number(11)));
-  // Moved to where a float's exponent is, n added to that of p multiplies it by 2ⁿ.
+  // n, shifted to the exponent bits and added to p, multiplies p by 2ⁿ.
   const power = i32x4.shl(rounded, 23);
   return v128.and(i32x4.add(p, power), live);
 }
 
-/** log x of a normal x > 0 in each lane: its exponent, and 2 · artanh((m − 1) / (m + 1)) of its mantissa m. */
+/** log x for a normal x > 0 in each lane: exponent · ln 2 + 2 · artanh((m − 1) / (m + 1)), with the mantissa m. */
 // @ts-ignore: decorator
 @inline
 export function logarithms(x: v128): v128 {

@@ -4,15 +4,15 @@ import {
 import { addTo } from './vector';
 
 /**
- * Gradients of the step, summed by table row: the nth has its row in `gradientRows` and the address of its sum in
- * `gradientAddresses`. An open-addressing hash table finds the n of a row: `slotRows` holds row + 1, 0 where free.
+ * The gradients of a step, summed by table row. `gradientRows` has the row of the nth sum, `gradientAddresses` its
+ * address. A hash table with open addressing finds n by row: `slotRows` holds row + 1, or 0 where free.
  *
- * A row's first gradient is where it was computed, and what comes later is added to it there: most rows of a chunk
- * come once.
+ * The sum of a row is the memory of its first gradient; later gradients are added there. Most rows of a chunk come once,
+ * and cost no copy.
  */
 export let count: i32 = 0;
 
-/** Rows of `gradients` that are used. */
+/** Used rows of `gradients`. */
 let fresh: usize = 0;
 
 /** Forgets the last step. */
@@ -22,7 +22,7 @@ export function clearGradients(): void {
   memory.fill(slotRows, 0, (slotMask + 1) << 2);
 }
 
-/** Address of the row's summed gradient; of zeros when it is new. */
+/** The address of the row's sum, which is zeros for a new row. */
 export function gradientOf(row: i32): usize {
   const slot = slotOf(row);
   if (load<i32>(slotRows + slot) != 0) return addressIn(slot);
@@ -33,14 +33,14 @@ export function gradientOf(row: i32): usize {
   return gradient;
 }
 
-/** Adds a gradient to the row's. It stays where it is when it is the first, and then others are added to it. */
+/** Adds a gradient to the row's sum. The first gradient of a row becomes the sum, in place. */
 export function addGradient(row: i32, gradient: usize): void {
   const slot = slotOf(row);
   if (load<i32>(slotRows + slot) == 0) enter(slot, row, gradient);
   else addTo(addressIn(slot), gradient, vectorBytes);
 }
 
-/** Bytes from the table's start to the row's slot, or to the free one that it would take. */
+/** The byte offset of the row's slot, or of the free slot that the row would take. */
 function slotOf(row: i32): usize {
   let slot = (<usize>(<u32>row * 0x9e3779b1) >> 12) & slotMask;
   let found = load<i32>(slotRows + (slot << 2));

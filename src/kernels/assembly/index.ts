@@ -11,17 +11,17 @@ import { updateRow } from './update';
 
 export * from './layout';
 
-/** Where the compiler's own constants end: the workspace must begin after it. */
+/** The end of the compiler's own constants; the workspace must begin after it. */
 export const constantsEnd: usize = __heap_base;
 
-/** Rows brought into the cache at a time before they are updated. */
+/** Rows brought into the cache at a time, before their update. */
 const TOUCHED: i32 = 16;
 
-/** One training step on the chunk in the workspace; returns the loss summed over both anchors of its edges. */
+/** One training step on the chunk in the workspace; returns the loss summed over both anchors of each edge. */
 export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
   clearGradients();
   memory.fill(losses, 0, edges << 2);
-  // The relations' rows come first; what follows is an entity's.
+  // Rows of relations come first; all later rows belong to entities.
   for (let i: usize = 0; i < edges; i++) {
     gradientOf(2 * intAt(relation, i));
     gradientOf(2 * intAt(relation, i) + 1);
@@ -32,7 +32,7 @@ export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
   addSide(edges, lhs, 0, rhs, rhsCandidates, rhsCount, rhsMask);
   addSide(edges, rhs, 1, lhs, lhsCandidates, lhsCount, lhsMask);
   for (let n: i32 = 0; n < gradientCount; n++) {
-    // A large chunk's first rows have left the cache by now.
+    // The first rows of a large chunk have left the cache by now.
     if (n % TOUCHED == 0) touchRows(gradientRows + (<usize>n << 2), min(TOUCHED, gradientCount - n));
     updateRow(intAt(gradientRows, n), intAt(gradientAddresses, n), n >= relationRows);
   }
@@ -41,7 +41,7 @@ export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
   return sum;
 }
 
-/** Scores of anchor row + relation row against the first `count` of `scoredRows`, into `scoredValues`. */
+/** Writes the scores of anchor row + relation row against the first `count` of `scoredRows` into `scoredValues`. */
 export function scores(anchor: i32, relationRow: i32, count: usize): void {
   translate(anchor, relationRow, anchors);
   for (let j: usize = 0; j < count; j++) {

@@ -1,13 +1,13 @@
 /**
- * Where everything lies and what the model is. All are exported from the module and set by name from
- * `kernels/instance.ts` before the first call; addresses and `…Bytes` are in bytes, the rest as in `ModelSettings`.
+ * The addresses of all blocks, and the model's settings. `kernels/instance.ts` sets these exports by name before the first
+ * call. Addresses and `…Bytes` are in bytes, the rest as in `ModelSettings`.
  * The table's row is drawn in `model/table.ts`, the workspace in `kernels/workspace.ts`.
  */
 
 // Table
 export let tableBase: usize = 0;
 export let rowBytes: usize = 0;
-/** Length of a vector with its padding, a multiple of 32, in table and blocks; in a row, accumulator and drift follow. */
+/** Length of a padded vector, a multiple of 32, in table and blocks. In a table row, accumulator and drift follow. */
 export let vectorBytes: usize = 0;
 export let dim: f32 = 0;
 
@@ -25,13 +25,13 @@ export let maxCandidates: usize = 0;
 export let lhs: usize = 0;
 export let relation: usize = 0;
 export let rhs: usize = 0;
-/** [edges] factor on each edge's loss. */
+/** [edges] the factor on each edge's loss. */
 export let edgeWeights: usize = 0;
 export let lhsCandidates: usize = 0;
 export let rhsCandidates: usize = 0;
 export let lhsMask: usize = 0;
 export let rhsMask: usize = 0;
-/** [maxEdges] out: loss of each edge, both anchors. */
+/** [maxEdges] output: the loss of each edge, summed over both anchors. */
 export let losses: usize = 0;
 
 // Blocks of vectors, `blockRowBytes` apart.
@@ -39,14 +39,14 @@ export let blockRowBytes: usize = 0;
 export let anchors: usize = 0;
 export let positives: usize = 0;
 export let candidates: usize = 0;
-/** One block after the other for the two sides. */
+/** Two blocks, one for each side. */
 export let anchorGradients: usize = 0;
 export let candidateGradients: usize = 0;
 export let anchorGradientsBytes: usize = 0;
 export let candidateGradientsBytes: usize = 0;
 /** [edges] ∂loss/∂(positive score), times the edge's weight. */
 export let positiveWeights: usize = 0;
-/** Gradients summed by row, and the hash table that finds them: see `gradients.ts`. */
+/** Gradients summed by row, and their hash table: see `gradients.ts`. */
 export let gradients: usize = 0;
 export let gradientRows: usize = 0;
 export let gradientAddresses: usize = 0;
@@ -54,21 +54,21 @@ export let slotRows: usize = 0;
 export let slotNumbers: usize = 0;
 export let slotMask: usize = 0;
 
-// Blocks of one float a candidate, `weightRowBytes` apart.
+// Blocks of one float per candidate, `weightRowBytes` apart.
 export let weightRowBytes: usize = 0;
-/** [dim, candidates]: the candidates on their side, as `product` takes its factors. */
+/** [dim, candidates]: the transposed candidates, as a factor of `product`. */
 export let candidatesTransposed: usize = 0;
 /** [edges, candidates]: scores, then ∂loss/∂score, then pulls, in place. */
 export let weights: usize = 0;
 export let candidateNorms: usize = 0;
-/** [candidates] of the anchor at hand. */
+/** [candidates]: distances to the current anchor. */
 export let distances: usize = 0;
 /** [candidates]: pulls summed over the anchors. */
 export let candidatePulls: usize = 0;
 
-// Blocks of one float an edge, `edgeRowBytes` apart.
+// Blocks of one float per edge, `edgeRowBytes` apart.
 export let edgeRowBytes: usize = 0;
-/** [dim, edges], [candidates, edges]: anchors and pulls on their side. */
+/** [dim, edges], [candidates, edges]: transposed anchors and pulls. */
 export let anchorsTransposed: usize = 0;
 export let weightsTransposed: usize = 0;
 
@@ -84,7 +84,7 @@ export const SOFTMAX: i32 = 0;
 export const LOGISTIC: i32 = 1;
 export const MARGIN: i32 = 2;
 
-/** Address of a table row. */
+/** The address of a table row. */
 // @ts-ignore: decorator
 @inline
 export function rowAt(row: i32): usize {

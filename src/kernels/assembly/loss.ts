@@ -7,8 +7,8 @@ export let anchorLoss: f32 = 0;
 export let positiveWeight: f32 = 0;
 
 /**
- * Turns one anchor's masked scores into ∂loss/∂score, in place. The formulas are in `model/losses.ts`.
- * end: bytes of scores, a multiple of 32; negatives: how many are unmasked.
+ * Turns the masked scores of an anchor into ∂loss/∂score, in place. The formulas are in `model/losses.ts`.
+ * end: bytes of scores, a multiple of 32; negatives: the number of unmasked scores.
  */
 export function weigh(scores: usize, end: usize, negatives: i32, positive: f32): void {
   if (loss == LOGISTIC) weighLogistic(scores, end, negatives, positive);
@@ -20,7 +20,7 @@ function weighSoftmax(scores: usize, end: usize, positive: f32): void {
   let even = f32x4.splat(positive);
   let odd = even;
   for (let j: usize = 0; j < end; j += 32) {
-    // pmax is one instruction; max sees to NaN as well and is eight.
+    // pmax is one instruction; max, which handles NaN, is eight.
     even = f32x4.pmax(even, v128.load(scores + j));
     odd = f32x4.pmax(odd, v128.load(scores + j, 16));
   }
@@ -44,12 +44,12 @@ function weighSoftmax(scores: usize, end: usize, positive: f32): void {
   anchorLoss = top - positive + logarithm(partition);
 }
 
-/** Numbers from 1 to 2 that a float can hold the product of, in each lane. */
+/** How many numbers between 1 and 2 can be multiplied in a float without overflow. */
 const FACTORS: usize = 64;
 
 /**
- * log(1 + e^x) = max(x, 0) + log(1 + e^−|x|). The second terms are summed as the logarithm of a product, which saves
- * all but one logarithm in `FACTORS`.
+ * log(1 + e^x) = max(x, 0) + log(1 + e^−|x|). The second terms are summed as the logarithm of a product: one logarithm for
+ * `FACTORS` terms.
  */
 function weighLogistic(scores: usize, end: usize, negatives: i32, positive: f32): void {
   const share: f32 = negatives > 0 ? <f32>1 / <f32>negatives : 0;
@@ -97,11 +97,11 @@ function weighMargin(scores: usize, end: usize, negatives: i32, positive: f32): 
   anchorLoss = share * sumLanes(losses);
 }
 
-/** Score of what is no negative: its weight and loss are exactly 0, and it is never the largest. */
+/** The score of a masked candidate: weight and loss become exactly 0, and it is never the largest score. */
 const MASKED: f32 = -3.0e38;
 
 /**
- * Puts MASKED where `mask` is not 0 and past `count`, up to a multiple of 8, and returns how many scores are left.
+ * Writes MASKED where `mask` is not 0, and past `count` up to a multiple of 8. Returns the number of unmasked scores.
  * scores: [count to a multiple of 8] floats; mask: [count] bytes. May read 7 bytes past the mask.
  */
 export function maskScores(scores: usize, mask: usize, count: usize): i32 {
@@ -113,7 +113,7 @@ export function maskScores(scores: usize, mask: usize, count: usize): i32 {
   let clear: i32 = 0;
   let j: usize = 0;
   while (j < padded) {
-    // Most of a mask is zeros: looked at sixteen at a time.
+    // Most of a mask is zeros, tested sixteen at a time.
     if (j + 16 <= count && !v128.any_true(v128.load(mask + j))) {
       clear += 16;
       j += 16;

@@ -1,13 +1,13 @@
 import { multiplyAdd } from './vector';
 
 /**
- * C[i, j] = Σ_k A[k, i] · B[k, j]: both factors lie with k down their rows, so that a tile reads each of them through
- * one address. rows: a multiple of 4; columns: of 8; inner: any. Strides in bytes. C is overwritten.
+ * C[i, j] = Σ_k A[k, i] · B[k, j]. k counts the rows of both factors, so that a tile reads each factor through one
+ * address. rows: a multiple of 4; columns: a multiple of 8; inner: any. Strides in bytes. C is overwritten.
  *
- * Tiles of 6 rows by 8 columns keep 12 sums in registers, enough to wait for none; what 6 does not divide goes in tiles
- * of 4. With what they read they fill the 15 registers that V8 has. The plain build holds each product before it is added,
- * one register more: it takes tiles of 4 alone, in two thirds of the time. Both sum over k in the same order. Unrolling
- * over k was slower in V8, and so were tiles of 4 alone where 8 fused sums must each be ready in time.
+ * The relaxed build uses tiles of 6 rows by 8 columns, and tiles of 4 rows for the rest: 12 sums hide the latency of the
+ * fused multiply-add, and with their operands fill the 15 registers of V8. Tiles of 4 alone, with 8 sums, were slower. The
+ * plain build needs one more register for each product, so it uses tiles of 4 alone, in two thirds of the time. Both
+ * builds sum over k in the same order. Unrolling over k was slower in V8.
  */
 export function product(
   rows: usize, columns: usize, inner: usize,
@@ -99,7 +99,7 @@ function tileOf4(inner: usize, a: usize, aRow: usize, b: usize, bRow: usize, c: 
   storePair(c + 3 * cRow, c30, c31);
 }
 
-/** Writes 8 columns of a row. */
+/** Stores 8 columns of a row. */
 // @ts-ignore: decorator
 @inline
 export function storePair(c: usize, left: v128, right: v128): void {

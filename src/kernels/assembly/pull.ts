@@ -9,7 +9,7 @@ import { signProduct } from './taxicab';
 import { addScaled, signTimes, sumLanes } from './vector';
 
 /*
- * A pull is ∂loss/∂score times what the scorer's gradient has in common for both sides of a pair (a, b):
+ * A pull is ∂loss/∂score times the factor that the scorer's gradient has on both sides of a pair (a, b):
  *
  *     twhin      pull = β · weight              ∂a = pull · b              ∂b = pull · a
  *     transe-l2  pull = β · weight / distance   ∂a = pull · (b − a)        ∂b = pull · (a − b)
@@ -19,7 +19,7 @@ import { addScaled, signTimes, sumLanes } from './vector';
  * where weight is ∂loss/∂score times the edge's weight.
  */
 
-/** Pulls the positive and its anchor, one pair: to their gradients, which are added to. */
+/** Adds the pull between a positive and its anchor to both gradients. */
 export function pullPositive(
   weight: f32, anchor: usize, positive: usize, anchorGradient: usize, positiveGradient: usize,
 ): void {
@@ -43,7 +43,7 @@ function pullFactor(): f32 {
   return scorer == TRANSE_L2_SQUARED ? 2 * beta : beta;
 }
 
-/** Turns one anchor's weights into pulls, in place. end: bytes, a multiple of 16; edgeWeight: of the anchor's edge. */
+/** Turns the weights of an anchor into pulls, in place. end: bytes, a multiple of 16; edgeWeight: that of its edge. */
 export function pullRow(row: usize, end: usize, edgeWeight: f32): void {
   const factor = f32x4.splat(pullFactor() * edgeWeight);
   for (let j: usize = 0; j < end; j += 16) {
@@ -53,7 +53,7 @@ export function pullRow(row: usize, end: usize, edgeWeight: f32): void {
   }
 }
 
-/** Fills the gradients of all anchors and candidates from the pulls in `weights`. */
+/** Computes the gradients of all anchors and candidates from the pulls in `weights`. */
 export function pullAll(edges: usize, count: usize, anchorGradients: usize, candidateGradients: usize): void {
   const numbers = vectorBytes >> 2;
   const rows = (edges + 3) & ~3;
@@ -79,7 +79,7 @@ export function pullAll(edges: usize, count: usize, anchorGradients: usize, cand
   if (scorer != TWHIN) subtractOwn(edges, count, columns << 2, anchorGradients, candidateGradients);
 }
 
-/** The `− a` of `pull · (b − a)`, once for each anchor and candidate: its pulls summed, times itself. */
+/** Subtracts the `a` of `pull · (b − a)`: for each anchor and candidate, its summed pulls times its vector. */
 function subtractOwn(
   edges: usize, count: usize, end: usize, anchorGradients: usize, candidateGradients: usize,
 ): void {

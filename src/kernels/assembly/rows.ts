@@ -3,9 +3,9 @@ import { intAt, rowAt, rowBytes, vectorBytes } from './layout';
 const CACHE_LINE: usize = 64;
 
 /**
- * Brings rows into the cache. WebAssembly has no prefetch, but in a loop that does nothing else than read, many lines
- * are on their way at once, where the loops that copy would wait for a row or two at a time. The first round is for
- * the rows' pages, whose addresses are slower to find than their bytes.
+ * Brings rows into the cache. WebAssembly has no prefetch, but a loop that only reads has many cache lines in flight,
+ * where a loop that copies waits for one or two rows at a time. The first loop is for the rows' pages, whose address
+ * translation is slower than the data.
  */
 export function touchRows(rows: usize, count: usize): void {
   for (let i: usize = 0; i < count; i++) load<i32>(rowAt(intAt(rows, i)));
@@ -21,7 +21,7 @@ export function copyRow(row: i32, to: usize): void {
   for (let k: usize = 0; k < vectorBytes; k += 16) v128.store(to + k, v128.load(from + k));
 }
 
-/** Puts an entity's vector plus a relation's into a block. */
+/** Writes an entity's vector plus a relation's vector into a block. */
 export function translate(entity: i32, relationRow: i32, to: usize): void {
   const a = rowAt(entity);
   const b = rowAt(relationRow);

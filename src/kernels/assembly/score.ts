@@ -9,12 +9,12 @@ import { absoluteDistance, dot, squaredDistance } from './vector';
 const MIN_SQUARED_DISTANCE: f32 = 1e-8;
 
 /**
- * Below this share of |q|² + |c|², |q|² + |c|² − 2 q · c has lost too many bits to cancellation, and the squared
- * distance is summed from the differences instead.
+ * |q|² + |c|² − 2 q · c below this share of |q|² + |c|² has lost too many bits to cancellation; the squared distance is
+ * then summed from the differences.
  */
 const CANCELLED: f32 = 0.01;
 
-/** Score of two vectors in blocks, higher is better. */
+/** The score of two vectors in blocks; higher is better. */
 export function scoreOf(a: usize, b: usize): f32 {
   if (scorer == TWHIN) return beta * dot(a, b, vectorBytes);
   if (scorer == TRANSE_L1) return -beta * absoluteDistance(a, b, vectorBytes);
@@ -22,12 +22,12 @@ export function scoreOf(a: usize, b: usize): f32 {
   return -beta * distanceOf(a, b);
 }
 
-/** L2 distance of two vectors in blocks, never under 1e-4. */
+/** The L2 distance of two vectors in blocks, at least 1e-4. */
 export function distanceOf(a: usize, b: usize): f32 {
   return sqrt<f32>(max(squaredDistance(a, b, vectorBytes), MIN_SQUARED_DISTANCE));
 }
 
-/** Fills `weights` with the comparisons of all anchors with all candidates: products, or L1 distances. */
+/** Fills `weights` for all anchors and candidates: with dot products, or with L1 distances. */
 export function compareAll(edges: usize, count: usize): void {
   const rows = (edges + 3) & ~3;
   const columns = (count + 7) & ~7;
@@ -52,7 +52,7 @@ export function compareAll(edges: usize, count: usize): void {
   }
 }
 
-/** Turns one anchor's comparisons into scores, in place; for L2 leaves the distances in `distances`. */
+/** Turns the products or distances of an anchor into scores, in place. For L2, writes `distances`. */
 export function scoreRow(anchor: usize, row: usize, count: usize): void {
   const end = ((count + 7) & ~7) << 2;
   if (scorer == TRANSE_L2) {
@@ -67,7 +67,7 @@ export function scoreRow(anchor: usize, row: usize, count: usize): void {
   for (let j: usize = 0; j < end; j += 16) v128.store(row + j, f32x4.mul(factor, v128.load(row + j)));
 }
 
-/** −β · max(0, |q|² + |c|² − 2 q · c): what cancellation leaves of a small one is small against the scores that count. */
+/** −β · max(0, |q|² + |c|² − 2 q · c). Cancellation is harmless here: its error is small beside the scores that count. */
 function scoreRowL2Squared(anchor: usize, row: usize, end: usize): void {
   const factor = f32x4.splat(-beta);
   const zero = f32x4.splat(0);
@@ -96,7 +96,7 @@ function scoreRowL2(anchor: usize, row: usize, end: usize): void {
   }
 }
 
-/** Squared distances with the cancelled lanes summed from the differences. `row + j` is used as scratch. */
+/** The squared distances, with cancelled lanes summed from the differences. `row + j` is scratch. */
 function sumDirectly(anchor: usize, row: usize, j: usize, squares: v128, cancelled: v128): v128 {
   const lanes = i32x4.bitmask(cancelled);
   v128.store(row + j, squares);

@@ -10,10 +10,11 @@ import { copyRow, touchRows, translate } from './rows';
 import { compareAll, scoreOf, scoreRow } from './score';
 
 /**
- * Adds one side's gradients and losses: the anchors' rows moved by their relations (`reverse`: 0 or 1) against the
- * positives and `count` candidates. No row of the table moves.
+ * Adds the gradients and losses of one side: anchors translated by their relations (`reverse`: 0 or 1), against the
+ * positives and `count` candidates. The table is not written.
  *
- * Blocks are computed in whole tiles: what an earlier chunk left past the last edge and candidate is masked, or never read.
+ * Blocks are computed in complete tiles. Values past the last edge and candidate are left from an earlier chunk; they are
+ * masked or never read.
  */
 export function addSide(
   edges: usize, anchorRows: usize, reverse: usize, positiveRows: usize,
@@ -28,7 +29,7 @@ export function addSide(
 
   compareAll(edges, count);
   for (let i: usize = 0; i < edges; i++) weighAnchor(i, count, mask + i * maxCandidates);
-  // Of each side there is a block: gradients of the first are where it left them until the rows are updated.
+  // Each side has its own block, since the sums of the first side stay in its block until the update.
   const toAnchors = anchorGradients + reverse * anchorGradientsBytes;
   const toCandidates = candidateGradients + reverse * candidateGradientsBytes;
   pullAll(edges, count, toAnchors, toCandidates);
@@ -46,7 +47,7 @@ export function addSide(
   }
 }
 
-/** Comparisons of anchor `i` into scores, weights and at last pulls, in place; keeps its loss and positive's weight. */
+/** Turns row `i` of `weights` into scores, weights and then pulls, in place; keeps its loss and its positive's weight. */
 function weighAnchor(i: usize, count: usize, mask: usize): void {
   const anchor = anchors + i * blockRowBytes;
   const row = weights + i * weightRowBytes;

@@ -3,7 +3,7 @@ import { signTimes } from './vector';
 
 /**
  * L1 distances, shaped as a matrix product: C[i, j] = Σ_k |A[k, i] − B[k, j]|.
- * rows: a multiple of 4; columns: of 8; inner: any. Strides in bytes. C is overwritten.
+ * rows: a multiple of 4; columns: a multiple of 8; inner: any. Strides in bytes. C is overwritten.
  */
 export function absoluteProduct(
   rows: usize, columns: usize, inner: usize,
@@ -49,8 +49,8 @@ function absoluteTile(inner: usize, a: usize, aRow: usize, b: usize, bRow: usize
 }
 
 /**
- * L1 gradients: C[i, j] = Σ_k W(i, k) · sign(Y[k, j] − X[i, j]), each row of X pulled toward the rows of Y.
- * W(i, k) lies at `w + i · wRow + k · wStep`. rows: any; columns: a multiple of 8; X, Y and C have one stride.
+ * L1 gradients: C[i, j] = Σ_k W(i, k) · sign(Y[k, j] − X[i, j]), which pull each row of X toward the rows of Y.
+ * W(i, k) is at `w + i · wRow + k · wStep`. rows: any; columns: a multiple of 8; X, Y and C have the same stride.
  */
 export function signProduct(
   rows: usize, columns: usize, inner: usize,

@@ -6,11 +6,11 @@ const EPSILON: f32 = 1e-8;
 const MIN_MOVE: f32 = 1e-12;
 
 /**
- * Row-wise Adagrad, unit ball (entities only) and drift of one row, as in `model/adagrad.ts`. A row whose gradient
- * is zero is left alone.
+ * Row-wise Adagrad, unit ball (entities only) and drift of one row, as in `model/adagrad.ts`. A row with a zero gradient
+ * is not written.
  *
- * All dot products of vector v and gradient g are summed in one pass, and give the new length before there is a new
- * vector: |v − rate · g|² = |v|² − 2 rate · (v · g) + rate² · |g|².
+ * One pass sums all dot products of vector v and gradient g, which give the new length before the new vector is computed:
+ * |v − rate · g|² = |v|² − 2 rate · (v · g) + rate² · |g|².
  */
 export function updateRow(row: i32, gradient: usize, isEntity: bool): void {
   const vector = rowAt(row);
@@ -47,7 +47,7 @@ export function updateRow(row: i32, gradient: usize, isEntity: bool): void {
   store<f32>(vector + vectorBytes, drift, 4);
 }
 
-/** Makes v of factor · (v − rate · g), and returns the length of its move. */
+/** v = factor · (v − rate · g); returns the length of the move. */
 function move(vector: usize, gradient: usize, rate: f32, factor: f32): f32 {
   const rates = f32x4.splat(-rate);
   const factors = f32x4.splat(factor);

@@ -1,5 +1,5 @@
 /**
- * a · b + c in each lane. The relaxed build may round once (fused); the plain one rounds the product, then the sum.
+ * a · b + c in each lane. The relaxed build may round once (fused); the plain build rounds product and sum.
  */
 // @ts-ignore: decorator
 @inline
@@ -29,7 +29,7 @@ export function maxLane(v: v128): f32 {
   );
 }
 
-/** a · b. bytes: a multiple of 32; two sums at a time, or each addition would wait for the one before. */
+/** The dot product of a and b. bytes: a multiple of 32. Two sums side by side, since one sum waits for each addition. */
 export function dot(a: usize, b: usize, bytes: usize): f32 {
   let even = f32x4.splat(0);
   let odd = f32x4.splat(0);

@@ -8,7 +8,7 @@ import { Operands } from './operands.ts';
 import { TENSOR_SCORERS } from './scores.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
 
-/** Gradients of the weighted loss, in the shapes of the {@link Operands} of the same names. */
+/** Gradients of the weighted loss, with the shapes of the {@link Operands} of the same names. */
 interface Gradients {
   readonly moved: Float32Array;
   readonly positives: Float32Array;
@@ -16,9 +16,9 @@ interface Gradients {
 }
 
 /**
- * The kernel on TensorFlow.js. The table is not TensorFlow's: its rows are copied out, the loss is written in
- * TensorFlow's operations and differentiated by it, and the gradients are brought back, summed by row and applied here.
- * So it needs no gradient of ours and vouches for them; and where the package is the GPU's, the products run there.
+ * The kernel on TensorFlow.js. It copies rows out of the table, lets TensorFlow.js compute and differentiate the loss, and
+ * sums and applies the gradients here. The gradients are therefore independent of those of the other kernels, and check
+ * them. With the GPU package, the products run on the GPU.
  */
 export class TfjsKernel implements Kernel {
   readonly name = 'tfjs';
@@ -77,7 +77,7 @@ export class TfjsKernel implements Kernel {
     });
   }
 
-  /** terms: [2, edges, terms] of the loss, not weighted. */
+  /** terms: [2, edges, terms], the terms of the loss, without weights. */
   #differentiate(): { terms: Float32Array; gradients: Gradients } {
     const tf = this.#tf;
     const { scorer, loss, beta, dim } = this.#settings;
@@ -119,7 +119,7 @@ export class TfjsKernel implements Kernel {
     }
   }
 
-  /** Puts each edge's loss, both anchors together and weighted, into `losses`; gives their sum. */
+  /** Writes the weighted loss of each edge, summed over its two anchors, into `losses`; returns their sum. */
   #takeLosses(values: Float32Array): number {
     const { edges, terms, weights } = this.#operands;
     let sum = 0;
@@ -132,7 +132,7 @@ export class TfjsKernel implements Kernel {
   }
 }
 
-/** Σ a · b over `length` numbers from `from` on. Two sums, as one alone waits for the addition before. */
+/** Σ a · b over `length` numbers from `from` on. Two sums side by side, since one sum waits for each addition. */
 function dot(a: Float32Array, b: Float32Array, from: number, length: number): number {
   let [even, odd] = [0, 0];
   let at = from;
@@ -144,10 +144,10 @@ function dot(a: Float32Array, b: Float32Array, from: number, length: number): nu
   return even + odd;
 }
 
-/** Gradients summed by row in float64, however often a row occurs. What it allocates it uses again in the next step. */
+/** Gradients summed by row, in float64. Allocations are used again in the next step. */
 class RowGradients {
   readonly #dim: number;
-  /** By row: its place among the sums. */
+  /** By row: its index in `#sums`. */
   readonly #places = new Map<number, number>();
   /** [dim] each. */
   readonly #sums: Float64Array[] = [];
@@ -160,14 +160,14 @@ class RowGradients {
     this.#places.clear();
   }
 
-  /** Adds gradient `index` of `gradients`, [n, dim], to the row's. */
+  /** Adds gradient `index` of `gradients`, [n, dim], to the sum of the row. */
   add(row: number, gradients: Float32Array, index: number): void {
     const place = this.#places.get(row);
     const sum = place === undefined ? this.#newSum(row) : this.#sums[place]!;
     addVector(sum, gradients, index * this.#dim);
   }
 
-  /** use: is given each row with its sum. */
+  /** Gives each row with its sum. */
   forEach(use: (row: number, gradient: Float64Array) => void): void {
     this.#places.forEach((place, row) => {
       use(row, this.#sums[place]!);
@@ -183,8 +183,8 @@ class RowGradients {
 }
 
 /**
- * Four numbers a turn, since V8 counts and looks whether to stop in each; and apart from the lookup of the row, where it
- * ran out of registers. Sums of a step took 300 µs, and take 185.
+ * Adds four numbers a turn, which saves loop overhead, in a function of its own, since V8 ran out of registers beside the
+ * lookup of the row. The sums of a step took 300 µs before, and 185 µs now.
  */
 function addVector(sum: Float64Array, gradients: Float32Array, from: number): void {
   const dim = sum.length;

@@ -3,30 +3,30 @@ import type { LossName, ModelSettings } from '../../model/settings.ts';
 import { row, sumLast } from './scores.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
 
-/** What is added to a masked candidate's score where a loss can't be weighted by candidate: it then counts for nothing. */
+/** Added to the score of a masked candidate where a loss has no weights by candidate, so that its term vanishes. */
 export const MASKED = -1e30;
 
 /**
- * A loss as terms, of which the weighted sum is taken: an anchor has one of its own, one for each candidate, or both, in
- * this order. Weights are the edge's; of a candidate, the edge's over the number of negatives, and 0 where it is masked.
+ * A loss as a weighted sum of terms: one term for the anchor, or one for each candidate, or both in this order. The weight
+ * of an anchor's term is that of the edge; a candidate's is that divided by the number of negatives, and 0 where masked.
  */
 export interface TensorLoss {
-  /** What the positive's score is wanted times. */
+  /** The factor on the positive's score. */
   readonly sign: 1 | -1;
   readonly ofAnchor: boolean;
   readonly ofCandidates: boolean;
   /**
    * [2, edges, terms]. scores: [2, edges, 1 + candidates], the positive's first; bias: [2, edges, candidates], log ω or
-   * {@link MASKED}, only where candidates have no terms that could be weighted.
+   * {@link MASKED}, only where candidates have no terms of their own.
    */
   terms(tf: TensorFlow, scores: Tensor, bias: Tensor, settings: Pick<ModelSettings, 'margin'>): Tensor;
 }
 
 /**
- * log(1 + ω · Σ e^(s⁻ − s⁺)), written so that no exponent is above 0: with t = max(0, largest s⁻ − s⁺ + log ω), it is
- * t + log(e^−t + Σ e^(s⁻ − s⁺ + log ω − t)). t is brought here and back, and so a constant to TensorFlow: it
- * cancels out of the gradient, which took operations to find. A softmax over all scores needs fewer still, but then the
- * positive's gradient is p − 1: of a p next to 1, float32 keeps too little.
+ * log(1 + ω · Σ e^(s⁻ − s⁺)), computed without exponents above 0 as t + log(e^−t + Σ e^(s⁻ − s⁺ + log ω − t)) with
+ * t = max(0, largest s⁻ − s⁺ + log ω). t cancels out of the gradient, so it is computed outside of TensorFlow.js as a
+ * constant, which saves operations. Rejected: a softmax over all scores, with fewer operations, whose positive gradient
+ * p − 1 loses its bits in float32 for p near 1.
  */
 const softmax: TensorLoss = {
   sign: 1,
@@ -47,7 +47,7 @@ const softmax: TensorLoss = {
   },
 };
 
-/** log(1 + e^−(s⁺ + γ)), and of each candidate log(1 + e^(s⁻ + γ)). */
+/** log(1 + e^−(s⁺ + γ)), and for each candidate log(1 + e^(s⁻ + γ)). */
 const logistic: TensorLoss = {
   sign: -1,
   ofAnchor: true,
@@ -55,12 +55,12 @@ const logistic: TensorLoss = {
   terms(tf, scores, _bias, { margin }) {
     const [, , columns = 0] = scores.shape;
     const shifted = margin === 0 ? scores : tf.add(scores, row(tf, columns, -margin, margin));
-    // In most steps none is: to look is one operation, the maximum and its gradient are four.
+    // Mostly there is no such exponent. The test costs one operation; the maximum and its gradient cost four.
     return tf.softplus(anyBelow(tf, shifted) ? notBelow(tf, shifted) : shifted);
   },
 };
 
-/** Of each candidate, max(0, γ − s⁺ + s⁻). */
+/** For each candidate, max(0, γ − s⁺ + s⁻). */
 const margin: TensorLoss = {
   sign: 1,
   ofAnchor: false,
@@ -71,10 +71,10 @@ const margin: TensorLoss = {
   },
 };
 
-/** Losses by the name a configuration gives them. */
+/** Losses by their name in the configuration. */
 export const TENSOR_LOSSES: Readonly<Record<LossName, TensorLoss>> = { softmax, logistic, margin };
 
-/** x, or the least exponent that counts: below it there is no gradient, and what is left is lost beside 1. */
+/** The larger of x and the negligible exponent, below which there is no gradient. */
 function notBelow(tf: TensorFlow, x: Tensor): Tensor {
   return tf.maximum(x, NEGLIGIBLE_EXPONENT);
 }
@@ -84,7 +84,7 @@ function anyBelow(tf: TensorFlow, x: Tensor): boolean {
   return least < NEGLIGIBLE_EXPONENT;
 }
 
-/** The positive's scores and the candidates'. */
+/** Splits scores into those of the positive and those of the candidates. */
 function apart(tf: TensorFlow, scores: Tensor): readonly [Tensor, Tensor] {
   const [, , columns = 0] = scores.shape;
   const [positive, candidates] = tf.split(scores, [1, columns - 1], 2);

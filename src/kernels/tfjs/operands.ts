@@ -7,14 +7,14 @@ import { MASKED, TENSOR_LOSSES, type TensorLoss } from './losses.ts';
 type OperandSettings = Pick<ModelSettings, 'dim' | 'loss' | 'negativeWeight'>;
 
 /**
- * A chunk copied out of the table for TensorFlow, its two sides one after the other. The side with fewer candidates is
- * filled up with masked ones. Arrays have room for the largest chunk; what counts lies at their beginning.
+ * A chunk copied out of the table for TensorFlow.js, its two sides one after the other. The side with fewer candidates is
+ * padded with masked ones. The arrays have room for the largest chunk and are filled from their beginning.
  */
 export class Operands {
   edges = 0;
-  /** Candidates of each side, filled up; at least 1, since TensorFlow takes no empty product. */
+  /** Candidates per side, padding included; at least 1, since TensorFlow.js takes no empty product. */
   count = 0;
-  /** Terms of an anchor's loss. */
+  /** Terms in the loss of an anchor. */
   terms = 0;
   /** [2, edges, dim] anchor + relation. */
   readonly moved: Float32Array;
@@ -22,9 +22,9 @@ export class Operands {
   readonly positives: Float32Array;
   /** [2, count, dim] */
   readonly candidates: Float32Array;
-  /** [2, edges, count] added to the scores of candidates; only for a loss without terms of its candidates. */
+  /** [2, edges, count] added to the scores of candidates; only for a loss whose candidates have no terms. */
   readonly bias: Float32Array;
-  /** [2, edges, terms] of the loss's terms. */
+  /** [2, edges, terms] the weights of the terms. */
   readonly weights: Float32Array;
   readonly #dim: number;
   readonly #loss: TensorLoss;
@@ -59,7 +59,7 @@ export class Operands {
     for (const [which, { reverse }] of sides.entries()) this.#translate(which, reverse, chunk, table);
   }
 
-  /** Anchors of a side are the positives of the other, already copied: far rows of the table are waited for only once. */
+  /** Takes anchors from the positives of the other side, already copied: the table's rows are slower to read. */
   #translate(which: number, reverse: number, { relation }: Chunk, table: Table): void {
     const dim = this.#dim;
     const { edges, positives, moved } = this;
@@ -89,14 +89,14 @@ export class Operands {
   }
 }
 
-/** Copies the rows' vectors to `out`, one after another from `to` on; gives where they end. */
+/** Copies the rows' vectors to `out`, from `to` on; returns their end. */
 function copyRows(table: Table, rows: Int32Array, out: Float32Array, to: number): number {
   const { dim } = table;
   for (let i = 0; i < rows.length; i++) out.set(table.vector(rows[i]!), to + i * dim);
   return to + rows.length * dim;
 }
 
-/** out = a + b, of `dim` numbers each, from the given places on. */
+/** out = a + b, for `dim` numbers from the given places on. */
 function add(
   a: Float32Array,
   fromA: number,
@@ -109,7 +109,7 @@ function add(
   for (let k = 0; k < dim; k++) out[to + k] = a[fromA + k]! + b[fromB + k]!;
 }
 
-/** How many of the mask's next `count` are 0. */
+/** How many of `count` elements of the mask are 0. */
 function countOpen(mask: Uint8Array, from: number, count: number): number {
   let open = 0;
   for (let j = 0; j < count; j++) if (mask[from + j] === 0) open++;

@@ -2,24 +2,24 @@ import { MIN_SQUARED_DISTANCE } from '../../model/scorers.ts';
 import type { ScorerName } from '../../model/settings.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
 
-/** Translated anchors and what they are compared with, both sides at once. */
+/** Translated anchors and the vectors to compare them with, for both sides. */
 export interface Vectors {
   /** [2, edges, dim] anchor + relation. */
   readonly moved: Tensor;
-  /** [2, edges, dim], one of each anchor's own. */
+  /** [2, edges, dim], the positive of each anchor. */
   readonly positives: Tensor;
   /** [2, candidates, dim] */
   readonly candidates: Tensor;
 }
 
-/** Scores, higher is better, of vectors as {@link Vectors} has them. */
+/** Scores of {@link Vectors}; higher is better. */
 interface TensorScorer {
   /**
-   * [2, edges, 1 + candidates]: of each anchor its positive's, times `sign`, then those of its side's candidates. A sign
-   * costs nothing here, and a loss that wants the negative score would need an operation for it.
+   * [2, edges, 1 + candidates]: for each anchor the score of its positive, times `sign`, then those of the candidates. The
+   * sign costs nothing here; a loss would need an operation for it.
    */
   joined(tf: TensorFlow, beta: number, vectors: Vectors, sign: 1 | -1): Tensor;
-  /** [2, edges, candidates]: those of the candidates alone. */
+  /** [2, edges, candidates]: the scores of the candidates. */
   all(tf: TensorFlow, beta: number, vectors: Omit<Vectors, 'positives'>): Tensor;
 }
 
@@ -27,7 +27,7 @@ const transeL1: TensorScorer = {
   joined: (tf, beta, vectors, sign) =>
     join(tf, sumLast(tf, absolute(tf, offsets(tf, vectors)), -beta * sign), transeL1.all(tf, beta, vectors)),
   all(tf, beta, { moved, candidates }) {
-    // [2, edges, candidates, dim]: no product gives sums of absolute values.
+    // [2, edges, candidates, dim], since no matrix product gives sums of absolute values.
     const all = absolute(tf, tf.sub(tf.expandDims(moved, 2), tf.expandDims(candidates, 1)));
     const [sides = 0, edges = 0, count = 0, dim = 0] = all.shape;
     const scores = sumLast(tf, tf.reshape(all, [sides, edges * count, dim]), -beta);
@@ -58,11 +58,11 @@ const twhin: TensorScorer = {
       twhin.all(tf, beta, vectors),
     ),
   all: (tf, beta, { moved, candidates }) =>
-    // By 1, as the paper has it, it is the same: each operation and its gradient cost 20 to 40 µs.
+    // β is mostly 1, as in the paper; without the multiplication 20 to 40 µs are saved.
     tf.matMul(beta === 1 ? moved : tf.mul(moved, beta), candidates, false, true),
 };
 
-/** Scorers by the name a configuration gives them. */
+/** Scorers by their name in the configuration. */
 export const TENSOR_SCORERS: Readonly<Record<ScorerName, TensorScorer>> = {
   'transe-l1': transeL1,
   'transe-l2': transeL2,
@@ -70,7 +70,7 @@ export const TENSOR_SCORERS: Readonly<Record<ScorerName, TensorScorer>> = {
   twhin,
 };
 
-/** [1, 1, columns]: one number for the positive, in front, and one for all candidates. */
+/** [1, 1, columns]: one number for the positive, then another for every candidate. */
 export function row(tf: TensorFlow, columns: number, positive: number, candidate: number): Tensor {
   const numbers = new Float32Array(columns).fill(candidate);
   numbers[0] = positive;
@@ -82,8 +82,8 @@ function join(tf: TensorFlow, positive: Tensor, all: Tensor): Tensor {
 }
 
 /**
- * `factor` times the sums over the last axis, which stays, of length 1. x: [sides, m, n]. As a product, for the gradient
- * of its own sum TensorFlow.js fills an array as large as x with ones in JavaScript, which took five times as long.
+ * [sides, m, 1]: `factor` times the sums over the last axis. x: [sides, m, n]. Computed as a matrix product: for the
+ * gradient of a sum, TensorFlow.js fills an array as large as x in JavaScript, which took five times as long.
  */
 export function sumLast(tf: TensorFlow, x: Tensor, factor: number): Tensor {
   const [sides = 0, , n = 0] = x.shape;
@@ -95,12 +95,12 @@ function filled(tf: TensorFlow, shape: readonly number[], value: number): Tensor
   return tf.tensor(new Float32Array(size).fill(value), shape);
 }
 
-/** |x|, with gradient 0 where x is 0, as the other kernels have it: TensorFlow.js's own has −1 there. */
+/** |x|, with gradient 0 where x is 0, as in the other kernels. The gradient of TensorFlow.js's own is −1 there. */
 function absolute(tf: TensorFlow, x: Tensor): Tensor {
   return tf.add(tf.maximum(0, x), tf.maximum(0, tf.neg(x)));
 }
 
-/** √squares, with gradient 0 where vectors meet: that of the root alone would be infinite. */
+/** √squares, with gradient 0 where vectors are equal; the gradient of the root alone would be infinite. */
 function length(tf: TensorFlow, squares: Tensor): Tensor {
   return tf.sqrt(tf.maximum(squares, MIN_SQUARED_DISTANCE));
 }
@@ -109,13 +109,13 @@ function offsets(tf: TensorFlow, { moved, positives }: Pick<Vectors, 'moved' | '
   return tf.sub(moved, positives);
 }
 
-/** [2, edges, 1] `factor` times the squared distance of each anchor to its positive. */
+/** [2, edges, 1]: `factor` times the squared distance of each anchor to its positive. */
 function squaresBetween(tf: TensorFlow, factor: number, vectors: Vectors): Tensor {
   return sumLast(tf, tf.square(offsets(tf, vectors)), factor);
 }
 
 /**
- * [2, edges, candidates] `factor` times ‖moved‖² + ‖candidate‖² − 2 · moved · candidate, so that the work is one product.
+ * [2, edges, candidates]: `factor` times the squared distances, as ‖moved‖² + ‖candidate‖² − 2 · moved · candidate.
  */
 function squaresToAll(
   tf: TensorFlow,

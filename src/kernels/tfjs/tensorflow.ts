@@ -3,20 +3,20 @@ import { join } from 'node:path';
 import util from 'node:util';
 import { FatalError, reasonOf, UsageError } from '../../errors.ts';
 
-/** An array of TensorFlow's, float32. */
+/** An array of TensorFlow.js, float32. */
 export interface Tensor {
   readonly shape: readonly number[];
-  /** Its numbers, once they are computed, row-major. */
+  /** The numbers, row-major. Waits until they are computed. */
   dataSync(): Float32Array;
 }
 
 type Operand = Tensor | number;
 
-/** The part of TensorFlow.js that is used here, as `@tensorflow/tfjs-node` and its GPU twin have it. */
+/** The functions of `@tensorflow/tfjs-node` and `@tensorflow/tfjs-node-gpu` that the kernel uses. */
 export interface TensorFlow {
-  /** Runs `work` and frees every tensor it made. It gives nothing: what it gave would be searched, number by number. */
+  /** Runs `work` and frees every tensor made in it. `work` returns nothing: tidy would search a result for tensors. */
   tidy(work: () => void): void;
-  /** values: read at the tensor's first use, not before. */
+  /** values: not read before the first use of the tensor. */
   tensor(values: Float32Array, shape: readonly number[]): Tensor;
   add(a: Operand, b: Operand): Tensor;
   sub(a: Operand, b: Operand): Tensor;
@@ -29,44 +29,44 @@ export interface TensorFlow {
   exp(x: Tensor): Tensor;
   log(x: Tensor): Tensor;
   softplus(x: Tensor): Tensor;
-  /** Of all its numbers. */
+  /** The minimum of all numbers. */
   min(x: Tensor): Tensor;
   max(x: Tensor, axis: number, keepDims: boolean): Tensor;
   concat(tensors: readonly Tensor[], axis: number): Tensor;
   expandDims(x: Tensor, axis: number): Tensor;
   reshape(x: Tensor, shape: readonly number[]): Tensor;
   split(x: Tensor, lengths: readonly number[], axis: number): readonly Tensor[];
-  /** The value of `f` and the gradients of the sum of value · dy for each of f's tensors. */
+  /** The value of `f`, and the gradient of Σ value · dy for each tensor given to `f`. */
   valueAndGrads(
     f: (...tensors: Tensor[]) => Tensor,
   ): (tensors: readonly Tensor[], dy: Tensor) => { value: Tensor; grads: readonly Tensor[] };
   memory(): { numTensors: number };
 }
 
-const FUNCTIONS = [
-  ...['tidy', 'tensor', 'valueAndGrads', 'memory', 'add', 'sub', 'mul', 'maximum', 'matMul', 'neg', 'square'],
-  ...['sqrt', 'exp', 'log', 'softplus', 'min', 'max', 'concat', 'expandDims', 'reshape', 'split'],
-];
+const FUNCTIONS =
+  'tidy tensor valueAndGrads memory add sub mul maximum matMul neg square sqrt exp log softplus min max concat expandDims reshape split'.split(
+    ' ',
+  );
 
-/** Whether a loaded package has every function that is used here. */
+/** Whether a loaded package has every function in {@link TensorFlow}. */
 function isTensorFlow(found: unknown): found is TensorFlow {
   if (typeof found !== 'object' || found === null) return false;
   return FUNCTIONS.every((name) => typeof Reflect.get(found, name) === 'function');
 }
 
-/** The GPU twin first: who installed it wants it. */
+/** The GPU package first: whoever installed it wants to use it. */
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
 
 export interface LoadedTensorFlow {
   readonly tensorFlow: TensorFlow;
-  /** Package and version. */
+  /** The package and its version. */
   readonly description: string;
 }
 
 /**
- * TensorFlow.js as the first of `folders` finds it or, after them, this package itself. It is no dependency: who wants
- * it installs it. folders: absolute.
- * @throws UsageError where it is not installed, FatalError where it is and can't be used.
+ * Loads TensorFlow.js as seen from the first of `folders` (absolute) that has it, else from this package. TensorFlow.js is
+ * not a dependency: users who want it install it.
+ * @throws UsageError where it is not installed, FatalError where it is installed and can't be used.
  */
 export function loadTensorFlow(folders: readonly string[]): LoadedTensorFlow {
   for (const place of [...folders.map((folder) => join(folder, 'package.json')), import.meta.url]) {
@@ -76,9 +76,9 @@ export function loadTensorFlow(folders: readonly string[]): LoadedTensorFlow {
   }
   throw new UsageError(
     'tfjs-missing',
-    'training.kernel is tfjs, and neither @tensorflow/tfjs-node nor @tensorflow/tfjs-node-gpu is installed where ' +
-      `${folders.join(' or ')} would find it: npm install @tensorflow/tfjs-node there, or set training.kernel to wasm, ` +
-      'which needs nothing',
+    `training.kernel is tfjs, but ${folders.join(' or ')} has neither @tensorflow/tfjs-node nor ` +
+      '@tensorflow/tfjs-node-gpu installed: npm install @tensorflow/tfjs-node there, or set training.kernel to wasm, ' +
+      'which needs no installation',
   );
 }
 
@@ -93,7 +93,7 @@ function isInstalled(name: string, require: NodeJS.Require): boolean {
 }
 
 function loaded(name: string, require: NodeJS.Require): LoadedTensorFlow {
-  // It calls these two: Node 23 and later lack the first and warn of the second.
+  // TensorFlow.js calls these two functions; Node 23 and later lack the first and warn about the second.
   Object.assign(util, { isNullOrUndefined: (value: unknown) => value == null, isArray: Array.isArray });
   let found: unknown;
   let manifest: { version?: unknown };
@@ -103,7 +103,7 @@ function loaded(name: string, require: NodeJS.Require): LoadedTensorFlow {
   } catch (error) {
     throw unusable(name, error);
   }
-  if (!isTensorFlow(found)) throw unusable(name, 'functions that the kernel is made of are not there');
+  if (!isTensorFlow(found)) throw unusable(name, 'it lacks functions that the kernel needs');
   return { tensorFlow: found, description: `${name} ${manifest.version}` };
 }
 
@@ -111,7 +111,7 @@ function unusable(name: string, cause: unknown): FatalError {
   const [reason] = reasonOf(cause).split('\n');
   return new FatalError(
     'tfjs-unusable',
-    `${name} is installed and can't be used: ${reason?.trim()}; install it again, or set training.kernel to wasm`,
+    `${name} is installed, but can't be used: ${reason?.trim()}; install it again, or set training.kernel to wasm`,
     { cause },
   );
 }

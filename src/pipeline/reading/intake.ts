@@ -1,5 +1,5 @@
 import type { Follower, RecordRun } from '../ports.ts';
-import type { Positions } from './positions.ts';
+import type { OffsetLedger } from './offset-ledger.ts';
 import { type QueueBound, RecordQueue } from './queue.ts';
 
 const PAUSE_MS = 100;
@@ -8,8 +8,8 @@ const PAUSE_MS = 100;
 export class Intake implements Follower {
   readonly queue: RecordQueue;
   readonly failed: (error: Error) => void;
-  #fetched: Positions | undefined;
-  /** What resolves once a full queue has room again. */
+  #ledger: OffsetLedger | undefined;
+  /** Resolves once a full queue has room again. */
   #room: PromiseWithResolvers<void> | undefined;
 
   constructor(bound: QueueBound, clock: () => number, failed: (error: Error) => void) {
@@ -17,17 +17,17 @@ export class Intake implements Follower {
     this.failed = failed;
   }
 
-  /** fetched: where reading begins, and from then on what was taken. */
-  begin(fetched: Positions): void {
-    this.#fetched = fetched;
+  /** Begins where the ledger stands; what is taken is noted there. */
+  begin(ledger: OffsetLedger): void {
+    this.#ledger = ledger;
   }
 
   position(topic: string, partition: number): number | undefined {
-    return this.#fetched?.get(topic, partition);
+    return this.#ledger?.next('fetched', topic, partition);
   }
 
   take(run: RecordRun): Promise<void> | undefined {
-    this.#fetched?.advance(run.topic, run.partition, run.next);
+    this.#ledger?.advance('fetched', run.topic, run.partition, run.next);
     this.queue.push(run);
     if (!this.queue.full) return undefined;
     this.#room ??= Promise.withResolvers<void>();

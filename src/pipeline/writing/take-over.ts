@@ -1,26 +1,39 @@
 import type { EntityKey } from '../../graph/entity.ts';
+import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Log } from '../../log.ts';
-import type { Parts } from '../parts.ts';
 import { patiently } from '../patience.ts';
 import type { Offsets } from '../ports.ts';
+import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
+import type { Committer } from './committer.ts';
 import { missedBy, sendMissedLetters } from './missed-letters.ts';
-import { type Differing, differing } from './published.ts';
-import { sameTopics } from './same-topics.ts';
+import { type Differing, differing } from './topic-difference.ts';
+import { sameTopics } from './topic-identity.ts';
 import type { Writer } from './writer.ts';
 
+/** A pipeline in which everything in hand is committed. */
+interface TakesOver {
+  readonly index: EntityIndex;
+  readonly ledger: OffsetLedger;
+  readonly writer: Writer;
+  readonly committer: Committer;
+}
+
 /**
- * Makes this process the graph's one writer, and `writer` what its commits say from now on. In this order:
- * whoever published before is fenced; the topics are the ones read so far; the group's note tells whose vectors the
- * embeddings topic holds. Where they are not this store's, the topic is read and what differs is due, under steps above
- * all that are there; and dead letters that the writer before did not come to are sent. Only then may the group be told
- * how far this store is. Gives the entities to be published, beside those in the outbox.
+ * Makes this process the graph's one writer. Gives the entities to be published, beside those in the outbox.
+ *
+ * 1. The publisher before this one is fenced.
+ * 2. The topics are checked to be those that were read so far.
+ * 3. The group's note tells whose vectors the embeddings topic holds. Where they are another store's, the topic is
+ * compared with this store: what differs is due, under steps above all that are in the topic.
+ * 4. Dead letters that the writer before did not come to are sent.
+ *
+ * Only then may the group be told how far this store is.
  * @throws FatalError `fenced`, or `topic-remade` naming both topics and the way out.
  */
 export async function takeOver(
-  writer: Writer,
   options: UpdaterOptions,
-  { index, read, committer }: Pick<Parts, 'index' | 'read' | 'committer'>,
+  { index, ledger, writer, committer }: TakesOver,
   stopping: AbortSignal,
 ): Promise<EntityKey[]> {
   const { graph, eventLog, leadership, sink, reader, store, topics, embeddingsTopic, log } = options;
@@ -29,7 +42,7 @@ export async function takeOver(
   const ids = await patiently(() => eventLog.topicIds([...topics.keys()]), stopping);
   writer.topicIds = sameTopics(writer.topicIds, ids);
   const { offsets: committed, note } = await leadership.committed();
-  warnOfDifferences(graph, committed, read.toOffsets(), log);
+  warnOfDifferences(graph, committed, ledger.offsets('committed'), log);
   if (note !== undefined && writer.wrote(note, step)) {
     writer.epoch++;
     return [];
@@ -37,12 +50,12 @@ export async function takeOver(
 
   const found = await patiently(() => differing(reader, embeddingsTopic, store, index), stopping);
   const { space = '', epoch } = found;
-  // Where nobody left a note, the vectors themselves say whose they are.
+  // Without a note, the vectors themselves tell whose they are.
   const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);
   writer.epoch = Math.max(writer.epoch, note?.epoch ?? 0, epoch) + 1;
   if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
   if (!own && found.records > 0) tell(graph, embeddingsTopic, found, writer, log);
-  const missed = own ? [] : missedBy(committed, read.toOffsets());
+  const missed = own ? [] : missedBy(committed, ledger.offsets('committed'));
   await patiently(() => sendMissedLetters(options, missed, sendLetters), stopping);
   return found.keys;
 }
@@ -55,7 +68,7 @@ function tell(graph: string, topic: string, found: Differing, writer: Writer, lo
   );
 }
 
-/** The store is right; whoever looks at the group's lag should know that it was not. */
+/** Warns whoever watches the group's lag: the store's offsets count. */
 function warnOfDifferences(graph: string, committed: Offsets, stored: Offsets, log: Log): void {
   for (const [topic, partitions] of Object.entries(committed)) {
     for (const [partition, offset] of Object.entries(partitions)) {

@@ -9,54 +9,54 @@ import { compareEdges, compareEntities, type Membership } from './membership.ts'
 import { neighbourOverlap, type Overlap } from './neighbours.ts';
 import { compareQuality, type Quality } from './quality.ts';
 
-/** Entities a held-back edge's ends are ranked against, and entities whose neighbours are compared; of each type. */
+/** Per type: candidates that the ends of held-back edges are ranked against, and entities whose neighbours are compared. */
 const CANDIDATES = 500;
 const ASKED = 500;
-/** With fewer entities to a dimension a rotation fits whatever it is given. */
+/** With fewer entities per dimension, a rotation fits any vectors. */
 const ROTATION_ENTITIES_PER_DIM = 10;
-/** A rotation costs dim³ a round: past this, minutes. */
+/** A rotation costs dim³ a round: minutes above this. */
 const ROTATION_MAX_DIM = 512;
 
 export interface CompareOptions extends ComparedStores {
-  /** After both stores' offsets, with their content. */
+  /** Records after the offsets of both stores, with their content. */
   readonly records: readonly SourceRecord[];
-  /** Entities of a type whose vectors are compared, at most. */
+  /** Most entities per type whose vectors are compared. */
   readonly sample: number;
   readonly seed: number;
   readonly onProgress: OnProgress;
 }
 
-/** Two stores of a graph side by side. */
+/** The comparison of two stores of a graph. */
 export interface Comparison {
-  /** What the models differ in, a phrase each. */
+  /** The differences between the models, a phrase each. */
   readonly models: readonly string[];
-  /** By type. trained: entities that both have a trained vector of. */
+  /** By type. trained: entities that are trained in both stores. */
   readonly entities: Readonly<Record<string, Membership & { readonly trained: number }>>;
   /** Live edges by relation. */
   readonly edges: Readonly<Record<string, Membership>>;
-  /** records: read after both stores' offsets; edges: those of them that are a fair test of both. */
+  /** records: read after the offsets of both stores; edges: the edges in them that test both stores fairly. */
   readonly held: { readonly records: number; readonly edges: number };
   /** Absent where no edge could be ranked. */
   readonly quality?: Quality;
-  /** By type; without those of which there are less than two. */
+  /** By type, for types with at least two entities. */
   readonly neighbours: Readonly<Record<string, Overlap>>;
   readonly drift: DriftComparison;
 }
 
 /** Drift by type. */
 export interface DriftComparison {
-  /** Whether both come from one run of training; raw distances say something only then. */
+  /** Whether both stores come from one training run; raw distances are meaningful only then. */
   readonly sameSpace: boolean;
-  /** As stored; empty where the dims differ. */
+  /** Between stored vectors; empty where the dims differ. */
   readonly raw: Readonly<Record<string, Drift>>;
-  /** After A's vectors are turned by the rotation that brings them nearest B's; empty where none could be told. */
+  /** After A's vectors are rotated to best match B's; empty where no rotation could be found. */
   readonly rotated: Readonly<Record<string, Drift>>;
 }
 
 /**
- * Compares two stores: what each has that the other lacks, how well each ranks edges that neither was trained on, and
- * how differently they place the same entities. Reads each store's entities and edges once; of vectors it holds those
- * of the sampled entities alone. The same stores, records and seed give the same figures.
+ * Compares two stores: entities and edges of only one store, ranking of edges that neither store was trained on, and
+ * distances between vectors of the same entities. Reads the entities and edges of each store once, and keeps only the
+ * vectors of sampled entities. The same stores, records and seed give the same figures.
  */
 export async function compareStores(options: CompareOptions): Promise<Comparison> {
   const { a, b, records, sample, seed, onProgress } = options;
@@ -85,7 +85,7 @@ export async function compareStores(options: CompareOptions): Promise<Comparison
   };
 }
 
-/** Vectors of one type's sample in both stores, [n, dim] as each has it. */
+/** Vectors of the sample of a type in both stores: [n, dim], with the dim of each store. */
 interface SampledVectors {
   readonly type: string;
   readonly as: Float32Array;
@@ -134,7 +134,7 @@ function drifts({ a, b, onProgress }: CompareOptions, vectors: readonly SampledV
   if (as.length / dim < ROTATION_ENTITIES_PER_DIM * dim || dim > ROTATION_MAX_DIM) {
     return { sameSpace, raw, rotated: {} };
   }
-  onProgress('vectors turned', as.length / dim);
+  onProgress('vectors rotated', as.length / dim);
   const rotation = bestRotation(as, bs, dim);
   const rotated = rotation ? byType(vectors, (each) => driftOf(each.as, each.bs, dim, rotation)) : {};
   return { sameSpace, raw, rotated };

@@ -3,7 +3,7 @@ import type { EntityKey } from '../../graph/entity.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 
-/** One of two stores of a graph that are compared. */
+/** One of the two compared stores of a graph. */
 export interface ComparedStore {
   readonly store: GraphStore;
   readonly head: Head;
@@ -15,14 +15,14 @@ export interface ComparedStores {
   readonly b: ComparedStore;
 }
 
-/** An entity that both stores have a trained vector of, and the rows these are in. */
+/** An entity that is trained in both stores, with its row in each. */
 export interface CommonEntity {
   readonly key: EntityKey;
   readonly rowA: number;
   readonly rowB: number;
 }
 
-/** Told how many things are done, now and then. */
+/** Called now and then with the number of things done. */
 export type OnProgress = (what: string, done: number) => void;
 
 /** Entity types of both models, in A's order. */
@@ -39,7 +39,7 @@ export function commonRelations({ a, b }: ComparedStores): Relation[] {
 
 const READ_ROWS = 1024;
 
-/** Vectors of rows, in the order asked: [n, dim]; zeros where none is stored. */
+/** The vectors of rows, in the order of `rows`: [n, dim]; zeros where none is stored. */
 export async function readVectors(store: GraphStore, rows: readonly number[]): Promise<Float32Array> {
   const { dim } = store.layout;
   const vectors = new Float32Array(rows.length * dim);

@@ -1,15 +1,15 @@
-/** How far vectors of the same entities lie apart. */
+/** Distances between the vectors of the same entities. */
 export interface Drift {
   readonly entities: number;
-  /** L2 distance: its mean, and what 99 in 100 stay below. */
+  /** L2 distance: mean and 99th percentile. */
   readonly distance: { readonly mean: number; readonly p99: number };
-  /** Cosine: its mean, and what 99 in 100 stay above. */
+  /** Cosine: mean and first percentile. */
   readonly cosine: { readonly mean: number; readonly p01: number };
 }
 
 /**
- * Distance and cosine between an entity's vector in A and in B. as, bs: [n, dim]. rotation: [dim, dim], applied to A's
- * first. undefined where there is no entity. A vector of zeros has cosine 0 with any.
+ * Distance and cosine between the vectors of an entity in A and in B. as, bs: [n, dim]. rotation: [dim, dim], applied to
+ * the vectors of A first. undefined where there is no entity. The cosine with a vector of zeros is 0.
  */
 export function driftOf(
   as: Float32Array,
@@ -48,13 +48,13 @@ function mean(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Rounds until a matrix of condition 10^10 is orthogonal; one that isn't by then is singular in all but rounding. */
+/** Enough rounds for a matrix of condition 10^10. A matrix that is not orthogonal by then is singular up to rounding. */
 const MAX_ROUNDS = 70;
 const TOLERANCE = 1e-10;
 
 /**
- * The orthogonal matrix R for which the rows of a · R come nearest the rows of b, least squares: [dim, dim], row-major.
- * a, b: [n, dim]. undefined where the rows span fewer than `dim` directions, so that many matrices do as well.
+ * The orthogonal matrix R that brings the rows of a · R nearest to the rows of b, by least squares: [dim, dim], row-major.
+ * a, b: [n, dim]. undefined where the rows span fewer than `dim` directions, so that R is not unique.
  * Source: Schönemann 1966, "A generalized solution of the orthogonal Procrustes problem": R is the polar factor of aᵀ b.
  */
 export function bestRotation(a: Float32Array, b: Float32Array, dim: number): Float64Array | undefined {
@@ -80,7 +80,7 @@ export function rotate(row: Float32Array, matrix: Float64Array, out: Float64Arra
 
 /**
  * The orthogonal factor of a square matrix by Newton–Schulz: X ← X (3 − XᵀX) / 2 drives every singular value to 1 and
- * leaves the directions. Begun at Frobenius norm 1, all are in (0, 1], where it converges.
+ * keeps the directions. From Frobenius norm 1, all singular values are in (0, 1], where the iteration converges.
  * Source: Higham 2008, "Functions of Matrices", section 8.3.
  */
 function polarFactor(matrix: Float64Array, dim: number): Float64Array | undefined {

@@ -1,7 +1,6 @@
 import { type EdgeChange, type EdgeName, judge } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../../pipeline/ports.ts';
-import { Positions } from '../../pipeline/reading/positions.ts';
 import { Merge } from '../merge.ts';
 import {
   type CommonEntity,
@@ -10,17 +9,15 @@ import {
   type OnProgress,
 } from './compared-stores.ts';
 
-/** What neither of two stores has read: each partition from the later of their offsets to its end. */
+/** The stretches of the log that neither store has read: each partition from the later offset to its end. */
 export function heldStretches(ranges: readonly PartitionRange[], read: readonly Offsets[]): Stretch[] {
-  const positions = new Positions();
-  for (const offsets of read) positions.advanceTo(offsets);
   return ranges.flatMap(({ topic, partition, low, high }) => {
-    const from = Math.max(low, positions.get(topic, partition) ?? low);
+    const from = Math.max(low, ...read.map((offsets) => offsets[topic]?.[partition] ?? low));
     return from < high ? [{ topic, partition, from, until: high }] : [];
   });
 }
 
-/** The first `limit` records of the stretches in the order of a replay. read: puts the content into a record. */
+/** The first `limit` records of the stretches, in the order of a replay. read: adds the content to a record. */
 export async function readHeldRecords(
   reader: EventLog,
   stretches: readonly Stretch[],
@@ -38,23 +35,23 @@ export async function readHeldRecords(
 
 const PROGRESS_EVERY = 100;
 
-/** An edge that neither store was trained on, between entities that both know. */
+/** An edge that neither store was trained on, between entities of both stores. */
 export interface HeldEdge extends EdgeName {
   readonly lhsEntity: CommonEntity;
   readonly rhsEntity: CommonEntity;
 }
 
-/** What records that neither store has read say, as a test of both. */
+/** The edges of records that neither store has read. */
 export interface HeldEdges {
-  /** Records read. */
+  /** The number of records. */
   readonly records: number;
-  /** Each new edge once, in the order read. */
+  /** Each new edge once, in the order of the records. */
   readonly edges: readonly HeldEdge[];
 }
 
 /**
- * Gives the edges of records after both stores' offsets that are a fair test of both: new to both, of a relation both
- * have, both ends trained in both. Records without content, or that can't be used, are passed over.
+ * The edges that test both stores fairly: new to both, of a relation in both, with both ends trained in both. Records
+ * without usable content are skipped.
  */
 export async function readHeldEdges(
   stores: ComparedStores,
@@ -83,14 +80,14 @@ export async function readHeldEdges(
   return { records: records.length, edges: [...edges.values()] };
 }
 
-/** Its ends' types are common, for its relation is. */
+/** The entity, if it is trained in both stores. */
 async function commonEntity({ a, b }: ComparedStores, key: EntityKey): Promise<CommonEntity | undefined> {
   const [inA, inB] = [await a.store.entity(key), await b.store.entity(key)];
   if (inA === undefined || inB === undefined || inA.updates === 0 || inB.updates === 0) return undefined;
   return { key, rowA: inA.row, rowB: inB.row };
 }
 
-/** Whether the change would make the edge live in each of the stores, where it is not. */
+/** Whether the edge is live in neither store and the change would make it live in both. */
 async function isNew({ a, b }: ComparedStores, change: EdgeChange): Promise<boolean> {
   for (const { store } of [a, b]) {
     const [state] = await store.readEdges([change]);

@@ -1,22 +1,22 @@
 import type { EdgeName } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 
-/** Which end of an edge is looked for. */
+/** The end of an edge that is ranked. */
 export type End = 'lhs' | 'rhs';
 
 /**
- * What has to be known of a graph's edges to rank held-back ones: which candidates are positives themselves, and how
- * many edges each candidate has. Told of every edge once, it keeps those of the candidates asked about and no others.
+ * What the ranking of held-back edges needs of a graph's edges: the candidates that are positives themselves, and the
+ * number of edges of each candidate. It sees every edge once, and remembers only what concerns the candidates.
  */
 export class KnownEdges {
   readonly #candidates: ReadonlySet<EntityKey>;
-  /** Positives among the candidates by {@link questionOf}, one entry for each question that will be asked. */
+  /** By {@link questionOf}: the candidates that are positives, for each question that will be asked. */
   readonly #positives = new Map<string, Set<EntityKey>>();
-  /** By {@link degreeName}, for candidates and for what is looked for. */
+  /** By {@link degreeName}: edges of candidates and of ends of held-back edges. */
   readonly #degrees = new Map<string, number>();
   readonly #counted: ReadonlySet<EntityKey>;
 
-  /** held: the edges to be ranked, positives of one another; candidates: what they are ranked against. */
+  /** held: the edges to rank, which are positives too; candidates: the entities to rank against. */
   constructor(held: readonly EdgeName[], candidates: Iterable<EntityKey>) {
     this.#candidates = new Set(candidates);
     this.#counted = new Set([...this.#candidates, ...held.flatMap(({ lhs, rhs }) => [lhs, rhs])]);
@@ -27,7 +27,7 @@ export class KnownEdges {
     for (const edge of held) this.#putPositives(edge);
   }
 
-  /** Tells of an edge that is live in a store. */
+  /** Notes an edge that is live in a store. */
   saw(edge: EdgeName): void {
     this.#putPositives(edge);
     for (const end of ['lhs', 'rhs'] as const) {
@@ -37,12 +37,12 @@ export class KnownEdges {
     }
   }
 
-  /** Candidates that are no negatives where `end` of the edge is looked for; what is looked for itself is one. */
+  /** The candidates that are positives for `end` of the edge, the edge's own end included. */
   positives(end: End, edge: EdgeName): ReadonlySet<EntityKey> {
     return this.#positives.get(questionOf(end, edge)) ?? new Set();
   }
 
-  /** Live edges of the relation with the entity at that end. */
+  /** The number of live edges of the relation with the entity at `end`. */
   degree(end: End, relation: string, entity: EntityKey): number {
     return this.#degrees.get(degreeName(end, relation, entity)) ?? 0;
   }
@@ -54,7 +54,7 @@ export class KnownEdges {
   }
 }
 
-/** `? follows user:2` where lhs is looked for. */
+/** Names a question such as `? follows user:2`, which asks for lhs. */
 function questionOf(end: End, { lhs, relation, rhs }: EdgeName): string {
   return end === 'lhs' ? `\n${relation}\n${rhs}` : `${lhs}\n${relation}\n`;
 }

@@ -11,16 +11,16 @@ import {
 } from './compared-stores.ts';
 import { Reservoir } from './reservoir.ts';
 
-/** Names kept of what only one store has. */
+/** Names kept of things in only one store. */
 const EXAMPLES = 3;
 const PROGRESS_EVERY = 10_000;
 
-/** How many things of a kind two stores share, and which only one of them has. */
+/** How many things of a kind are in both stores, and in only one of them. */
 export interface Membership {
   both: number;
   onlyA: number;
   onlyB: number;
-  /** The first few that only A, or only B, has. */
+  /** The first few things in only A, or in only B. */
   readonly examplesA: string[];
   readonly examplesB: string[];
 }
@@ -29,7 +29,7 @@ function noMembers(): Membership {
   return { both: 0, onlyA: 0, onlyB: 0, examplesA: [], examplesB: [] };
 }
 
-/** Counts one thing; `nameOf` is asked only where one store lacks it and few such are named yet. */
+/** Counts a thing. `nameOf` is called only for an example. */
 function countMember(members: Membership, inA: boolean, inB: boolean, nameOf: () => string): void {
   if (inA && inB) {
     members.both++;
@@ -41,15 +41,15 @@ function countMember(members: Membership, inA: boolean, inB: boolean, nameOf: ()
   if (examples.length < EXAMPLES) examples.push(nameOf());
 }
 
-/** What two stores' entities of one type have in common. */
+/** The comparison of the entities of a type. */
 export interface EntityComparison extends Membership {
-  /** Entities that both have trained. */
+  /** Entities that are trained in both stores. */
   readonly trained: number;
-  /** Up to so many of these as were asked for, in random order: the first n are a sample themselves. */
+  /** A random sample of these, in random order, so that its first n are a sample too. */
   readonly sample: readonly CommonEntity[];
 }
 
-/** Compares the entities of two stores by the types they share: one pass over each. sample: entities kept a type. */
+/** Compares the entities of two stores by common types, in one pass over each. sample: sampled entities per type. */
 export async function compareEntities(
   stores: ComparedStores,
   options: { sample: number; random: Random; onProgress: OnProgress },
@@ -83,8 +83,8 @@ interface OutEdges {
 }
 
 /**
- * Compares the live edges of two stores by the relations they share: one pass over each. An entity's edges out are held
- * at a time, for their order is the models' own. onEdge: told of each edge that is live in either.
+ * Compares the live edges of two stores by common relations, in one pass over each. Keeps the edges out of one entity in
+ * memory, since their order differs between models. onEdge: called for each edge that is live in either store.
  */
 export async function compareEdges(
   stores: ComparedStores,
@@ -110,7 +110,7 @@ export async function compareEdges(
   return found;
 }
 
-/** Gathers edges by their lhs, by which they come ordered; removed ones are left out. */
+/** Groups live edges, which come ordered by lhs, by their lhs. */
 async function* outEdges(edges: AsyncIterable<EdgeChange>): AsyncIterable<OutEdges> {
   let open: OutEdges | undefined;
   for await (const edge of edges) {
@@ -125,20 +125,20 @@ async function* outEdges(edges: AsyncIterable<EdgeChange>): AsyncIterable<OutEdg
   if (open) yield open;
 }
 
-/** Tells the edges of one lhs apart. */
+/** Names an edge among those of one lhs. */
 function nameIn({ relation, rhs }: EdgeName): string {
   return `${relation}\n${rhs}`;
 }
 
-/** What two ordered sequences hold at one place: either or both. */
+/** Equal things of two ordered sequences, or a thing of only one of them. */
 export interface Joined<T> {
   readonly a: T | undefined;
   readonly b: T | undefined;
 }
 
 /**
- * Walks two ascending sequences side by side and pairs what is equal. Each holds a thing once.
- * order: below 0 where `x` comes first, 0 where they are the same thing.
+ * Walks two ascending sequences without duplicates side by side, and pairs equal things.
+ * order: below 0 where `x` comes first, 0 where x and y are equal.
  */
 export async function* mergeJoin<T>(
   as: AsyncIterable<T>,

@@ -3,23 +3,23 @@ import { TopRows } from '../../graph/nearest.ts';
 /** How many nearest neighbours are compared. */
 const NEIGHBOURS = 10;
 
-/** How far two stores agree on what is nearest. */
+/** How far two stores agree on nearest neighbours. */
 export interface Overlap {
   /** Entities whose neighbours were compared. */
   readonly asked: number;
-  /** Entities among which these were looked for, themselves among them. */
+  /** Entities among which the neighbours were searched, the asked ones included. */
   readonly among: number;
-  /** Neighbours taken: 10, or fewer where there are not so many others. */
+  /** Neighbours per entity: 10, or fewer where there are fewer other entities. */
   readonly k: number;
   /** Mean share of the k nearest in A that are among the k nearest in B. */
   readonly shared: number;
-  /** What two random orders would share. */
+  /** The share that two random orders would have. */
   readonly chance: number;
 }
 
 /**
- * Compares the nearest neighbours, by cosine, of the first `asked` entities among all of them. as, bs: their vectors in
- * A and in B, [n, dim], dim as each has it; entities in the same order. undefined where there is no other entity.
+ * Compares the nearest neighbours, by cosine, of the first `asked` entities among all entities. as, bs: vectors in A and
+ * in B, in the same order of entities. undefined where there is no other entity.
  */
 export function neighbourOverlap(
   { vectors: as, dim: dimA }: Vectors,
@@ -45,7 +45,7 @@ export interface Vectors {
   readonly dim: number;
 }
 
-/** Rows scaled to length 1; a row of zeros stays one and is near nothing. */
+/** Rows scaled to length 1. A row of zeros stays zero and is near nothing. */
 function unitRows(vectors: Float32Array, dim: number): Float32Array {
   const units = Float32Array.from(vectors);
   for (let at = 0; at < units.length; at += dim) {
@@ -59,7 +59,7 @@ function unitRows(vectors: Float32Array, dim: number): Float32Array {
   return units;
 }
 
-/** The k rows, itself left out, whose dot product with row `query` is highest, best first; of equals the first. */
+/** The k other rows with the highest dot product with row `query`, best first. */
 function nearestRows(units: Float32Array, dim: number, query: number, k: number): number[] {
   const best = new TopRows(k);
   const start = query * dim;

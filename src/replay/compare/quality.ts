@@ -14,7 +14,7 @@ import type { End, KnownEdges } from './known-edges.ts';
 
 const PROGRESS_EVERY = 100;
 
-/** How well one model ranks; higher is better but for the mean rank. */
+/** How well a model ranks. Higher is better, except for the mean rank. */
 export interface RankFigures {
   readonly mrr: number;
   readonly hits10: number;
@@ -26,18 +26,18 @@ export interface QualityFigures {
   readonly edges: number;
   readonly a: RankFigures;
   readonly b: RankFigures;
-  /** The same edges ranked by how many edges of the relation each candidate has. */
+  /** The same edges ranked by the number of edges of the relation that each candidate has. */
   readonly popularity: RankFigures;
 }
 
 export interface Quality {
   readonly all: QualityFigures;
   readonly relations: Readonly<Record<string, QualityFigures>>;
-  /** MRR of B less that of A, edge by edge: its mean, and the standard error of that. */
+  /** MRR of B minus MRR of A, edge by edge: mean, and standard error of the mean. */
   readonly difference: { readonly mrr: number; readonly standardError: number };
 }
 
-/** Ranks of one edge, each the mean over its two ends. */
+/** Ranks of an edge, each the mean over its two ends. */
 interface EdgeRanks {
   readonly relation: string;
   readonly a: RankFigures;
@@ -46,10 +46,10 @@ interface EdgeRanks {
 }
 
 /**
- * Ranks each held-back edge's ends in both models: what is looked for against the candidates of its type that are no
- * known positives, a tie counts half. rhs is looked for from lhs by the relation's forward vector, lhs from rhs by its
- * reverse one. undefined where there is nothing to rank.
- * candidates: by type, trained in both.
+ * Ranks both ends of each held-back edge in both models, against the candidates of the end's type that are not known
+ * positives; a tie counts half. rhs is ranked from lhs with the relation's forward vector, lhs from rhs with its reverse
+ * vector. undefined where there is nothing to rank.
+ * candidates: by type, trained in both stores.
  */
 export async function compareQuality(
   stores: ComparedStores,
@@ -73,7 +73,7 @@ export async function compareQuality(
       const others = (candidates.get(typeOf(wanted)) ?? [])
         .map(({ key }) => key)
         .filter((key) => key !== wanted && !positives.has(key));
-      // Without a candidate any model would be right.
+      // Without candidates any model is right.
       if (others.length === 0) return [];
       const choice = [wanted, ...others];
       const degrees = choice.map((key) => known.degree(end, edge.relation, key));
@@ -90,7 +90,7 @@ export async function compareQuality(
   return ranked.length === 0 ? undefined : qualityOf(ranked);
 }
 
-/** Gives the rank of the first of some entities as one end of an edge. */
+/** Ranks the first of some entities as an end of an edge. */
 type Ranker = (edge: HeldEdge, end: End, choice: readonly EntityKey[]) => RankFigures;
 
 async function rankerOf(
@@ -114,7 +114,7 @@ async function rankerOf(
     const relation = 2 * (store.layout.relationIndex(edge.relation) ?? 0) + (end === 'rhs' ? 0 : 1);
     const from = vectors.get(end === 'rhs' ? edge.lhs : edge.rhs) ?? origin;
     for (let k = 0; k < dim; k++) anchor[k] = from[k]! + relations[relation * dim + k]!;
-    // β scales all scores alike and leaves the order.
+    // β does not change the order of scores.
     return firstOf(choice.map((key) => scorer.score(anchor, vectors.get(key) ?? origin, 1)));
   };
 }
@@ -156,7 +156,7 @@ function qualityOf(ranked: readonly EdgeRanks[]): Quality {
   };
 }
 
-/** Mean of differences and its standard error; NaN for one alone. */
+/** The mean of differences and its standard error, which is NaN for a single difference. */
 function pairedDifference(differences: readonly number[]): { mrr: number; standardError: number } {
   const n = differences.length;
   const mean = differences.reduce((sum, each) => sum + each, 0) / n;
@@ -164,12 +164,12 @@ function pairedDifference(differences: readonly number[]): { mrr: number; standa
   return { mrr: mean, standardError: Math.sqrt(variance / n) };
 }
 
-/** Fewer edges than these say nothing, whatever they say. */
+/** Fewest edges for a verdict. */
 const FEWEST_EDGES = 30;
-/** Standard errors that a difference has to be from none: 1 in 20 of equals are taken for different. */
+/** Standard errors from 0 for a verdict: 1 in 20 equal stores are taken for different. */
 const STANDARD_ERRORS = 2;
 
-/** Which of two stores ranks better; undefined where it can't be told. */
+/** The store that ranks better; undefined where the figures can't tell. */
 export function better(quality: Quality | undefined): 'A' | 'B' | undefined {
   if (quality === undefined || quality.all.edges < FEWEST_EDGES) return undefined;
   const { mrr, standardError } = quality.difference;
@@ -177,7 +177,7 @@ export function better(quality: Quality | undefined): 'A' | 'B' | undefined {
   return mrr > 0 ? 'B' : 'A';
 }
 
-/** The same in words, with the figures it goes by. */
+/** The verdict in words, with its figures. */
 export function verdict(quality: Quality | undefined): string {
   if (quality === undefined) return 'Which is better can not be told: no new edge was ranked.';
   const winner = better(quality);

@@ -1,7 +1,7 @@
 import type { Random } from '../../sampling/random.ts';
 
 /**
- * Up to `size` of the things offered, each as likely as any other, however many come.
+ * A uniform random sample of up to `size` of the things offered.
  * Source: Vitter 1985, "Random sampling with a reservoir", algorithm R.
  */
 export class Reservoir<T> {
@@ -15,7 +15,7 @@ export class Reservoir<T> {
     this.#random = random;
   }
 
-  /** How many were offered. */
+  /** The number of things offered. */
   get offered(): number {
     return this.#offered;
   }
@@ -30,7 +30,7 @@ export class Reservoir<T> {
     if (place < this.#size) this.#kept[place] = thing;
   }
 
-  /** What was kept, shuffled: its first n are a sample themselves. */
+  /** The sample, shuffled, so that its first n are a sample too. */
   shuffled(): T[] {
     const things = [...this.#kept];
     for (let i = things.length - 1; i > 0; i--) {

@@ -29,7 +29,7 @@ async function readAll(path: string, options: EventFileOptions = {}): Promise<Se
   return seen;
 }
 
-/** What stdin gives for `pieces`, however they are cut. */
+/** The events of a stdin that delivers `pieces`. */
 const piped = (pieces: (string | Buffer)[], options: EventFileOptions = {}): Promise<Seen[]> =>
   readAll('-', { ...options, stdin: Readable.from(pieces.map((piece) => Buffer.from(piece))) });
 
@@ -40,7 +40,7 @@ async function file(name: string, content: string | Buffer): Promise<string> {
 }
 
 describe('lines', () => {
-  test('LF, CRLF, blank lines, a mark at the start and no end at the end', async () => {
+  test('LF, CRLF, blank lines, a byte order mark, and a last line without an end are read', async () => {
     expect(await piped(['\u{feff}{"a":1}\n', '\r\n  \n', '{"b":2}\r\n', '{"c":3}'])).toEqual([
       { line: 1, raw: '{"a":1}' },
       { line: 4, raw: '{"b":2}' },
@@ -48,13 +48,13 @@ describe('lines', () => {
     ]);
   });
 
-  test('nothing at all', async () => {
+  test('an empty file has no events', async () => {
     expect(await piped([])).toEqual([]);
     expect(await readAll(await file('empty', ''))).toEqual([]);
     expect(await readAll(await file('one-byte', 'x'))).toEqual([{ line: 1, raw: 'x' }]);
   });
 
-  test('are the same however the bytes are cut', async () => {
+  test('are the same for any split of the bytes into chunks', async () => {
     const line = fc
       .string({ unit: 'grapheme', maxLength: 8 })
       .map((text) => text.replace(/[\s\ufeff]/g, '_'));
@@ -74,7 +74,7 @@ describe('lines', () => {
     );
   });
 
-  test('a line too long is reported and the next is read', async () => {
+  test('a line that is too long is reported, and the next line is read', async () => {
     const long = 'x'.repeat(11);
     expect(await piped([`${long}\nok\n`, 'x'.repeat(10), `\r\n${long}`], { maxLineBytes: 10 })).toEqual([
       { line: 1, raw: null, code: 'too-large' },
@@ -84,7 +84,7 @@ describe('lines', () => {
     ]);
   });
 
-  test('a line without end is not held', async () => {
+  test('a line that never ends is not held in memory', async () => {
     const before = process.memoryUsage().arrayBuffers;
     let most = 0;
     function* flood(): Generator<Buffer> {
@@ -101,7 +101,7 @@ describe('lines', () => {
 });
 
 describe('files', () => {
-  test('gzip is told by its bytes, not by its name; parts put together are one file', async () => {
+  test('gzip is recognized by its bytes, not by its name; concatenated gzip files are one file', async () => {
     const parts = Buffer.concat([gzipSync('{"a":1}\n{"b"'), gzipSync(':2}\n')]);
     const expected = [
       { line: 1, raw: '{"a":1}' },
@@ -112,7 +112,7 @@ describe('files', () => {
     expect(await piped([...parts].map((byte) => Buffer.from([byte])))).toEqual(expected);
   });
 
-  test('bytesRead grows to the size of the file as it lies there', async () => {
+  test('bytesRead grows to the size of the packed file', async () => {
     const packed = gzipSync('{"a":1}\n'.repeat(1000));
     const path = await file('packed', packed);
     let last = 0;
@@ -120,7 +120,7 @@ describe('files', () => {
     expect(last).toBe(packed.length);
   });
 
-  test('gzip cut off: what was there, then an error that names the file', async () => {
+  test('a truncated gzip file gives its events, then an error that names the file', async () => {
     const packed = gzipSync('{"a":1}\n'.repeat(50_000));
     const path = await file('cut', packed.subarray(0, packed.length - 20));
     let count = 0;
@@ -132,13 +132,13 @@ describe('files', () => {
     expect(count).toBeGreaterThan(0);
   });
 
-  test('no such file, or a folder', async () => {
+  test('a missing file or a folder is a usage error', async () => {
     await expect(readAll(join(folder, 'absent'))).rejects.toThrow(UsageError);
     await expect(readAll(join(folder, 'absent'))).rejects.toThrow(/no such file: .*absent/);
     await expect(readAll(folder)).rejects.toThrow(/is a folder/);
   });
 
-  test('a signal ends a stdin that is silent', async () => {
+  test('a signal ends a silent stdin', async () => {
     const stdin = new PassThrough();
     stdin.write('{"a":1}\n');
     const stop = new AbortController();
@@ -161,7 +161,7 @@ describe('files', () => {
 describe('csv', () => {
   const csv = (text: string) => piped([text], { format: 'csv' });
 
-  test('the header names the fields; ids stay text; a time of digits is a number', async () => {
+  test('the header names the fields; ids stay text; a numeric time is a number', async () => {
     expect(
       await csv('userId, tweetId,action,at\n007,t,like,1704067200000\r\n8,t,like,2024-01-01T00:00:00Z\n'),
     ).toEqual([
@@ -170,7 +170,7 @@ describe('csv', () => {
     ]);
   });
 
-  test('quotes, commas and line ends in quotes', async () => {
+  test('quoted cells may hold quotes, commas and line ends', async () => {
     expect(await csv('userId,query\n1,"a ""b"", c"\n2,"two\r\n\r\nlines"\n3,""\n4,"x"\n')).toEqual([
       { line: 2, raw: '{"userId":"1","query":"a \\"b\\", c"}' },
       { line: 3, raw: '{"userId":"2","query":"two\\n\\nlines"}' },
@@ -179,7 +179,7 @@ describe('csv', () => {
     ]);
   });
 
-  test('any cells come back as they were', async () => {
+  test('any cells are read back unchanged', async () => {
     const cell = fc
       .string({ unit: 'grapheme', maxLength: 10 })
       .map((text) => text.replace(/\r/g, '').toWellFormed());
@@ -194,7 +194,7 @@ describe('csv', () => {
     );
   });
 
-  test('a bad record costs itself alone', async () => {
+  test('a wrong record does not affect other records', async () => {
     expect(await csv('a,b\n1,2,3\n1\nx"y,2\n"x"y,2\n5,6\n')).toEqual([
       { line: 2, raw: '1,2,3', code: 'wrong-shape' },
       { line: 3, raw: '1', code: 'wrong-shape' },
@@ -204,7 +204,7 @@ describe('csv', () => {
     ]);
   });
 
-  test('a quote never closed costs its line alone', async () => {
+  test('a quote that is never closed loses only its own line', async () => {
     const rows = Array.from({ length: 5000 }, (_, index) => `${index},good row number\n`);
     const read = await csv(`a,b\n1,"open\n${rows.join('')}2,"open\n3,"at the end\n4,ok`);
     const bad = read.filter(({ code }) => code !== undefined);
@@ -213,15 +213,15 @@ describe('csv', () => {
     expect(read.at(-1)).toEqual({ line: 5005, raw: '{"a":"4","b":"ok"}' });
   });
 
-  test('a column called __proto__ is left for the topic to refuse; one without a name is left out', async () => {
+  test('a column named __proto__ reaches the check of the topic; a column without a name is skipped', async () => {
     expect(await csv('__proto__,,b\n1,2,3\n')).toEqual([{ line: 2, raw: '{"__proto__":"1","b":"3"}' }]);
   });
 
-  test('a column named twice stops everything', async () => {
+  test('a column named twice is a usage error', async () => {
     await expect(csv('a,b,a\n1,2,3\n')).rejects.toThrow(UsageError);
   });
 
-  test('Latin-1 is refused, line by line', async () => {
+  test('each Latin-1 line is rejected', async () => {
     const read = await piped(['a\ncaf', Buffer.from([0xe9]), '\nok\n'], { format: 'csv' });
     expect(read.map(({ line, code }) => [line, code])).toEqual([
       [2, 'not-json'],
@@ -229,7 +229,7 @@ describe('csv', () => {
     ]);
   });
 
-  test('is known by the name', async () => {
+  test('is decided by the name of the file', async () => {
     expect(await readAll(await file('events.csv.gz', gzipSync('a\n1\n')))).toEqual([
       { line: 2, raw: '{"a":"1"}' },
     ]);
@@ -237,7 +237,7 @@ describe('csv', () => {
 });
 
 describe('higgs', () => {
-  test('a line is an engagement', async () => {
+  test('a line becomes an engagement event', async () => {
     const text = '223789 213163 1341100972 MT\n1 2 1341100973 RE\n1 2 1341100974 RT\n';
     expect(await piped([text], { format: 'higgs' })).toEqual([
       { line: 1, raw: '{"userId":"223789","tweetId":"213163","action":"mention","at":1341100972000}' },
@@ -246,7 +246,7 @@ describe('higgs', () => {
     ]);
   });
 
-  test('what is none is bad', async () => {
+  test('any other line is rejected', async () => {
     const lines = ['1 2 1341100972', '1 2 now RT', '1 2 3 RT 4', '1 2 3 XX', '1 2 3 constructor'];
     const read = await piped([lines.join('\n')], { format: 'higgs' });
     expect(read.map(({ code }) => code)).toEqual([

@@ -4,7 +4,7 @@ import { type FeedClock, type FeedOptions, feed } from '../../../src/adapters/ev
 import { BadEvent, RetryableError } from '../../../src/errors.ts';
 import type { Message, Sink } from '../../../src/pipeline/ports.ts';
 
-/** Acknowledges when told to, or at once. */
+/** A sink that acknowledges at once, or when the test says so. */
 class MemorySink implements Sink {
   readonly batches: (readonly Message[])[] = [];
   readonly sentAt: number[] = [];
@@ -32,7 +32,7 @@ class MemorySink implements Sink {
   }
 }
 
-/** Time that passes only while someone sleeps. */
+/** A clock that advances only during sleeps. */
 class FakeClock implements FeedClock {
   time = 1_000_000;
   tick: () => void = () => {};
@@ -63,7 +63,7 @@ async function* lines(...values: (string | BadEvent | null)[]): AsyncGenerator<F
   }
 }
 
-/** A topic whose events are anything but `bad…`, keyed by themselves. */
+/** A topic that accepts every value except `bad…`; the value is the key. */
 function keyOf(value: Buffer): string {
   const text = value.toString().trim();
   if (text.startsWith('bad')) throw new BadEvent('wrong-shape', `no good: ${text}`);
@@ -87,7 +87,7 @@ function feeding(options: Partial<FeedOptions> & Pick<FeedOptions, 'events'>) {
 }
 
 describe('sending', () => {
-  test('every event, in order, under its key, in batches of a thousand', async () => {
+  test('every event is sent in order under its key, in batches of a thousand', async () => {
     const { sink, result } = feeding({ events: numbered(2500) });
     expect(await result).toEqual({ sent: 2500, bad: 0, line: 2500, bytesRead: 25_000 });
     expect(sink.values).toEqual(Array.from({ length: 2500 }, (_, index) => String(index + 1)));
@@ -101,13 +101,13 @@ describe('sending', () => {
     expect(sink.mostInFlight).toBe(1);
   });
 
-  test('large events go in smaller batches', async () => {
+  test('large events are sent in smaller batches', async () => {
     const { sink, result } = feeding({ events: numbered(25, 51_200) });
     expect((await result).sent).toBe(25);
     expect(sink.batches.map((batch) => batch.length)).toEqual([10, 10, 5]);
   });
 
-  test('the next batch is read while one is on its way, and no more than that', async () => {
+  test('the next batch is read while one is in flight, and no further batch', async () => {
     const sink = new MemorySink();
     let release = (): void => {};
     sink.held = new Promise((resolve) => {
@@ -129,7 +129,7 @@ describe('sending', () => {
     expect(sink.mostInFlight).toBe(1);
   });
 
-  test('stops after the limit', async () => {
+  test('stops at the limit', async () => {
     expect(await feeding({ events: numbered(50), limit: 7 }).result).toMatchObject({ sent: 7, line: 7 });
     expect(await feeding({ events: lines('bad', 'a', 'b', 'c'), limit: 2 }).result).toMatchObject({
       sent: 2,
@@ -139,7 +139,7 @@ describe('sending', () => {
     expect(await feeding({ events: numbered(50), limit: 0 }).result).toMatchObject({ sent: 0, line: 0 });
   });
 
-  test('a slow source is not held back for a full batch', async () => {
+  test('the events of a slow source do not wait for a full batch', async () => {
     const sink = new MemorySink();
     const clock = new FakeClock();
     let end = (): void => {};
@@ -159,7 +159,7 @@ describe('sending', () => {
     expect((await result).sent).toBe(3);
   });
 
-  test('progress counts what is acknowledged', async () => {
+  test('progress counts acknowledged messages', async () => {
     const seen: number[] = [];
     await feeding({ events: numbered(2500), onProgress: ({ sent }) => seen.push(sent) }).result;
     expect(seen).toEqual([1000, 2000, 2500]);
@@ -169,7 +169,7 @@ describe('sending', () => {
 describe('bad lines', () => {
   const events = () => lines('a', 'bad 1', new BadEvent('wrong-shape', 'm'), null, 'b');
 
-  test('are reported with their line, counted and never sent', async () => {
+  test('are reported with their line number, counted, and not sent', async () => {
     const { sink, bad, result } = feeding({ events: events() });
     expect(await result).toMatchObject({ sent: 2, bad: 3, line: 5 });
     expect(bad).toEqual([
@@ -180,7 +180,7 @@ describe('bad lines', () => {
     expect(sink.values).toEqual(['a', 'b']);
   });
 
-  test('are sent raw as they are, without a key, unless they could not be read', async () => {
+  test('are sent unchanged and without a key with `raw`, unless they are too long', async () => {
     const { sink, bad, result } = feeding({ events: events(), raw: true });
     expect(await result).toMatchObject({ sent: 4, bad: 3 });
     expect(bad).toHaveLength(3);
@@ -188,7 +188,7 @@ describe('bad lines', () => {
     expect(sink.batches.flat().map(({ key }) => key)).toEqual(['a', null, null, 'b']);
   });
 
-  test('are judged at the time of sending', async () => {
+  test('are checked against the time of sending', async () => {
     const times: number[] = [];
     const { result, clock } = feeding({
       events: lines('a'),
@@ -201,7 +201,7 @@ describe('bad lines', () => {
     expect(times).toEqual([clock.time]);
   });
 
-  test('an error that isn’t the line’s stops the feeding', async () => {
+  test('an error other than a wrong line stops the feeding', async () => {
     const broken = () => {
       throw new TypeError('a mistake of ours');
     };
@@ -222,20 +222,20 @@ describe('rate', () => {
     const tookMs = clock.time - start;
     expect(tookMs).toBeGreaterThanOrEqual(((count - burst) / ratePerS) * 1000 - 1);
     expect(tookMs).toBeLessThanOrEqual((count / ratePerS) * 1000 + 1);
-    // Never ahead of the rate by more than a burst, at any moment.
+    // At no moment the sink is ahead of the rate by more than a burst.
     let sent = 0;
     for (const [index, batch] of sink.batches.entries()) {
       sent += batch.length;
       const allowed = burst + (((sink.sentAt[index] ?? 0) - start) / 1000) * ratePerS;
       expect(sent).toBeLessThanOrEqual(allowed + 1e-6);
     }
-    // Batches are bursts, not single messages.
+    // A batch is a burst, not a single message.
     expect(sink.batches.length).toBeLessThanOrEqual(count / burst + 1);
   });
 });
 
 describe('the end', () => {
-  test('a signal stops the reading; what was read is sent', async () => {
+  test('a signal stops the reading; the events already read are sent', async () => {
     const stop = new AbortController();
     async function* stopping(): AsyncGenerator<FileEvent> {
       for await (const event of numbered(50)) {
@@ -248,14 +248,14 @@ describe('the end', () => {
     expect(sink.values).toHaveLength(5);
   });
 
-  test('a sink that fails ends it with the sink’s error', async () => {
+  test('an error of the sink ends the feeding', async () => {
     const sink = new MemorySink();
     sink.failAfter = 1;
     await expect(feeding({ events: numbered(5000), sink }).result).rejects.toThrow('the log is down');
     expect(sink.batches).toHaveLength(1);
   });
 
-  test('a file that fails ends it, after sending what was read', async () => {
+  test('an error of the file ends the feeding after the events already read are sent', async () => {
     async function* failing(): AsyncGenerator<FileEvent> {
       yield* numbered(3);
       throw new Error('the disk is gone');

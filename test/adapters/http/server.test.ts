@@ -8,8 +8,13 @@ import { UsageError } from '../../../src/errors.ts';
 
 const READY = { graph: 'follow', ready: true, phase: 'running', reasons: [] };
 const STATUS: Status = {
-  ...{ version: '1', now: 5, startedAt: 1, headline: { level: 'ok', text: 'Healthy' }, memoryBytes: 9 },
-  ...{ faults: [], graphs: [] },
+  version: '1',
+  now: 5,
+  startedAt: 1,
+  headline: { level: 'ok', text: 'Healthy' },
+  memoryBytes: 9,
+  faults: [],
+  graphs: [],
 };
 const NO_VIEWS: Views = {
   history: () => undefined,
@@ -22,7 +27,8 @@ const servers: HttpServer[] = [];
 
 async function serve(options: Partial<HttpOptions> = {}): Promise<HttpServer> {
   const server = await serveHttp({
-    ...{ host: '127.0.0.1', port: 0 },
+    host: '127.0.0.1',
+    port: 0,
     metrics: {
       contentType: 'text/plain; version=0.0.4; charset=utf-8',
       render: async () => 'twhin_ready 1\n',
@@ -42,13 +48,16 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop();
 });
 
-/** A request as no browser would make it. */
+/** A request with any Host header, which fetch does not allow. */
 function ask(url: string, options: { host?: string; method?: string; path?: string; body?: string } = {}) {
   const { port } = new URL(url);
   return new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
     const asked = request(
       {
-        ...{ host: '127.0.0.1', port, path: options.path ?? '/healthz', method: options.method ?? 'GET' },
+        host: '127.0.0.1',
+        port,
+        path: options.path ?? '/healthz',
+        method: options.method ?? 'GET',
         ...(options.host !== undefined && { headers: { host: options.host } }),
       },
       (response) => {
@@ -65,7 +74,7 @@ function ask(url: string, options: { host?: string; method?: string; path?: stri
 }
 
 describe('the HTTP server', () => {
-  test('answers health, metrics and status, each once and not to be kept', async () => {
+  test('answers health, metrics and status, and forbids caching', async () => {
     const { url } = await serve();
     const health = await fetch(`${url}/healthz`);
     expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }]);
@@ -78,7 +87,7 @@ describe('the HTTP server', () => {
     expect((await fetch(`${url}/metrics`, { method: 'HEAD' })).status).toBe(200);
   });
 
-  test('readiness is 200 or 503, and says which graph is not ready and why', async () => {
+  test('readiness is 200 or 503, and names each graph that is not ready with the reason', async () => {
     const why = { graph: 'follow', ready: false, phase: 'loading', reasons: ['it is loading'] };
     const reports: ReadinessReport[] = [
       { ready: false, graphs: [why] },
@@ -90,7 +99,7 @@ describe('the HTTP server', () => {
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
   });
 
-  test('another path is 404 and says what there is, another method 405', async () => {
+  test('an unknown path is 404 with the list of paths, another method is 405', async () => {
     const { url } = await serve();
     for (const path of ['/nothing', '/../etc/passwd', '/%2e%2e/etc/passwd', '/metrics/', '/healthz/x']) {
       const { status, body } = await ask(url, { path });
@@ -101,7 +110,7 @@ describe('the HTTP server', () => {
     expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   });
 
-  test('the page is sent under a policy that lets in nothing from elsewhere and nothing inline', async () => {
+  test('the page has a policy that forbids foreign and inline content', async () => {
     const { url } = await serve();
     const page = await fetch(url);
     expect([page.status, await page.text()]).toEqual([200, '<p>page</p>']);
@@ -111,7 +120,7 @@ describe('the HTTP server', () => {
     expect(policy).not.toMatch(/unsafe|https?:|\*/);
   });
 
-  test('a question that is none is 400 and names the field; one without an answer 404', async () => {
+  test('a wrong query is 400 with the field, an unknown graph or entity is 404', async () => {
     const { url } = await serve({
       views: { ...NO_VIEWS, history: (_, range) => ({ at: [range.length], curves: {} }) },
     });
@@ -133,7 +142,10 @@ describe('the HTTP server', () => {
       400,
       expect.objectContaining({ field: 'id' }),
     ]);
-    expect(await asked('entity?graph=a&id=user:1')).toEqual([404, { error: 'there is none of that name' }]);
+    expect(await asked('entity?graph=a&id=user:1')).toEqual([
+      404,
+      { error: 'there is no such graph or entity' },
+    ]);
     const failing = await serve({
       views: {
         ...NO_VIEWS,
@@ -149,7 +161,7 @@ describe('the HTTP server', () => {
     ]);
   });
 
-  test('streams the status every second to each page, until it stops', async () => {
+  test('streams the status every second to each page, until the server stops', async () => {
     let at = 0;
     const server = await serve({ status: async () => ({ ...STATUS, now: ++at }) });
     const streams = await Promise.all([fetch(`${server.url}/api/stream`), fetch(`${server.url}/api/stream`)]);
@@ -163,7 +175,7 @@ describe('the HTTP server', () => {
     await server.stop();
   });
 
-  test('a status that comes when the streams are ended goes nowhere, and ends nothing', async () => {
+  test('a status that arrives after the end of the streams is dropped without an error', async () => {
     const asked = Promise.withResolvers<void>();
     const answer = Promise.withResolvers<Status>();
     const told: string[] = [];
@@ -183,7 +195,7 @@ describe('the HTTP server', () => {
     expect(told).toEqual([]);
   });
 
-  test('on a loopback address it answers to names of this machine only', async () => {
+  test('on a loopback address the server answers only to Host names of this machine', async () => {
     const { url } = await serve();
     for (const host of ['localhost', 'LOCALHOST:80', '127.0.0.1', '127.1.2.3:9', '[::1]:8077']) {
       expect([host, (await ask(url, { host })).status]).toEqual([host, 200]);
@@ -195,12 +207,12 @@ describe('the HTTP server', () => {
     }
   });
 
-  test('on another address it answers to any name: what is in front of it decides', async () => {
+  test('on another address the server answers to any Host name', async () => {
     const { url } = await serve({ host: '0.0.0.0' });
     expect((await ask(url, { host: 'updater.example' })).status).toBe(200);
   });
 
-  test('what fails is told to the log and not to who asked', async () => {
+  test('a failure is reported to the log and not to the client', async () => {
     const told: string[] = [];
     const { url } = await serve({
       status: async () => {
@@ -209,11 +221,14 @@ describe('the HTTP server', () => {
       failed: (path, reason) => told.push(`${path}: ${reason}`),
     });
     const response = await fetch(`${url}/api/status`);
-    expect([response.status, await response.text()]).toEqual([500, '{"error":"this could not be answered"}']);
+    expect([response.status, await response.text()]).toEqual([
+      500,
+      '{"error":"the request could not be answered"}',
+    ]);
     expect(told).toEqual(['/api/status: secret inside']);
   });
 
-  test('a client that asks too often is told to wait, probes of others go on', async () => {
+  test('a client with too many requests gets 429 and a time to wait', async () => {
     const { url } = await serve();
     let refused: Response | undefined;
     for (let i = 0; i < 1_300 && refused === undefined; i++) {
@@ -225,7 +240,7 @@ describe('the HTTP server', () => {
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
-  test('an address that is taken, or not of this machine, is said with the way out', async () => {
+  test('an address in use or of another machine is an error that says what to do', async () => {
     const { url } = await serve();
     const port = Number(new URL(url).port);
     await expect(serve({ port })).rejects.toMatchObject({
@@ -237,7 +252,7 @@ describe('the HTTP server', () => {
     await expect(serve({ host: '192.0.2.1' })).rejects.toMatchObject({ code: 'http' });
   });
 
-  test('stopping answers what is in flight, and waits for no connection that is idle', async () => {
+  test('stop answers requests in flight, and does not wait for idle connections', async () => {
     const answer = Promise.withResolvers<string>();
     const asked = Promise.withResolvers<void>();
     const server = await serve({

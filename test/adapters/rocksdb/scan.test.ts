@@ -37,7 +37,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 const numbers = (run: readonly Entry[] | undefined) => run?.map(({ key }) => key[0]);
 
 describe('runsOf', () => {
-  test('gives at once what has come, and waits for the rest', async () => {
+  test('gives the arrived entries at once, and waits for the rest', async () => {
     const stream = new MadeStream();
     const runs = runsOf(stream)[Symbol.asyncIterator]();
     const first = runs.next();
@@ -55,7 +55,7 @@ describe('runsOf', () => {
     expect(stream.destroyed).toBe(0);
   });
 
-  test('gives what came before a failure, then fails', async () => {
+  test('gives the entries before a failure, then throws the failure', async () => {
     const stream = new MadeStream();
     const runs = runsOf(stream)[Symbol.asyncIterator]();
     const first = runs.next();
@@ -68,7 +68,7 @@ describe('runsOf', () => {
     await expect(second).rejects.toThrow('a bad block');
   });
 
-  test('lets the stream go when it is left early, and waits until it is gone', async () => {
+  test('destroys the stream when the reader leaves early, and waits for its end', async () => {
     const stream = new MadeStream();
     setImmediate(() => stream.give(1, 2));
     for await (const run of runsOf(stream)) {

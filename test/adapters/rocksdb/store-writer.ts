@@ -2,7 +2,7 @@ import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
 import { TwhinError } from '../../../src/errors.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 
-/** A process to be killed: writes batches of 500 keys and says the number of each once it is answered. */
+/** Writes batches of 500 keys until the process is killed, and prints the number of each acknowledged batch. */
 async function writeOn(folder: string): Promise<void> {
   const store = await openRocksdb(folder);
   const [last] = await store.getMany([Buffer.from('last')]);

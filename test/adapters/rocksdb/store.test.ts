@@ -26,13 +26,13 @@ storeConformance('RocksDB', {
 });
 
 const writer = join(import.meta.dirname, 'store-writer.ts');
-/** See store-writer.ts: puts batch after batch until it is killed or can't. */
+/** Runs store-writer.ts, which writes batch after batch until it is killed or fails. */
 const writing = (target: string, shell = '') =>
   spawn('sh', ['-c', `${shell} exec "$0" "$@"`, process.execPath, writer, target], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
 
-/** The first whole line of a child that starts so. Its output is read on, or the child would die of it. */
+/** The child's first complete line with this beginning. The output is read to its end, because a closed pipe would kill the child. */
 function said(child: ChildProcess, start: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let text = '';
@@ -45,7 +45,7 @@ function said(child: ChildProcess, start: string): Promise<string> {
   return promise;
 }
 
-/** Numbers of the batches there: each wrote 500 keys, all with its number. A part of one fails the test. */
+/** Numbers of the stored batches. Each batch wrote its number to 500 keys; an incomplete batch fails the test. */
 async function wholeBatches(target: string): Promise<number> {
   const store = await openRocksdb(target);
   const found = await scanned(store.scan(Buffer.from('k')));
@@ -58,7 +58,7 @@ async function wholeBatches(target: string): Promise<number> {
 }
 
 describe('RocksDB as a store on disk', () => {
-  test('says what it has in memory while it is open, and nothing once it is closed', async () => {
+  test('tells its memory while open, and undefined once closed', async () => {
     const target = fresh();
     const store = await openRocksdb(target);
     const before = await store.memory?.();
@@ -66,11 +66,11 @@ describe('RocksDB as a store on disk', () => {
     for (let i = 0; i < 1_000; i++) batch.put(Buffer.from(`k${i}`), Buffer.alloc(1_000));
     await store.write(batch);
     const written = await store.memory?.();
-    // Every byte of it is in a memtable, which holds far more before it becomes a file.
+    // All bytes are in the memtable, which becomes a file at a far greater size.
     expect(written?.memtables).toBeGreaterThan((before?.memtables ?? 0) + 1_000_000);
     await store.close();
     expect(await store.memory?.()).toBeUndefined();
-    // Written to a file on opening: what is read of that is in the cache.
+    // Opening writes the memtable to a file, so the blocks that are read are in the cache.
     const again = await openRocksdb(target);
     const unread = await again.memory?.();
     for await (const _ of again.scan(Buffer.from('k')));
@@ -80,12 +80,12 @@ describe('RocksDB as a store on disk', () => {
     expect(read?.readers).toBeGreaterThan(0);
   });
 
-  test('refuses a second writer, in this process and from another, and lets a reader in', async () => {
+  test('refuses a second writer of this or another process, and admits a reader', async () => {
     const target = fresh();
     const child = writing(target);
     await said(child, 'wrote 3');
     await expect(openRocksdb(target)).rejects.toMatchObject({ name: 'FatalError', code: 'store-in-use' });
-    // Files that the writer changes in that moment are looked for again, as `state/open` does.
+    // A file may change while the reader opens: the reader tries again, like `state/open`.
     const reader = await vi.waitFor(() => openRocksdb(target, { readOnly: true }));
     expect(await scanned(reader.scan(Buffer.from('k')))).toHaveLength(500);
     await expect(reader.write(batchOf(['61', '01']))).rejects.toMatchObject({ code: 'store-write' });
@@ -98,7 +98,7 @@ describe('RocksDB as a store on disk', () => {
     await (await openRocksdb(target)).close();
   });
 
-  test('a reader sees what was written before it opened, and not what came after', async () => {
+  test('a reader sees the writes before its opening, and no later writes', async () => {
     const target = fresh();
     const store = await openRocksdb(target);
     await store.write(batchOf(['61', '01']));
@@ -115,7 +115,7 @@ describe('RocksDB as a store on disk', () => {
     await store.close();
   });
 
-  test('says what is wrong with the folder, and names it', async () => {
+  test('errors of opening name the folder and the problem', async () => {
     const missing = fresh();
     await expect(openRocksdb(missing, { readOnly: true })).rejects.toMatchObject({
       name: 'FatalError',
@@ -140,7 +140,7 @@ describe('RocksDB as a store on disk', () => {
     }
   });
 
-  test('after kill -9 in mid-write it holds whole batches only, and every one that was answered', async () => {
+  test('after kill -9 during writes the store holds only whole batches, and every acknowledged batch', async () => {
     const target = fresh();
     let last = 0;
     for (const batches of [5, 30, 60]) {
@@ -153,9 +153,9 @@ describe('RocksDB as a store on disk', () => {
     }
   });
 
-  test('a disk that is full fails the write, says the folder, and keeps whole batches only', async () => {
+  test('a full disk fails the write, names the folder, and only whole batches are kept', async () => {
     const target = fresh();
-    // No file may grow past 2 MiB, which is met with an error as a full disk is.
+    // No file may exceed 2 MiB; the error of the limit is like the error of a full disk.
     const child = writing(target, `trap '' XFSZ; ulimit -f 2048;`);
     const line = await said(child, 'failed');
     await once(child, 'exit');
@@ -164,7 +164,7 @@ describe('RocksDB as a store on disk', () => {
     expect(await wholeBatches(target)).toBeGreaterThan(0);
   });
 
-  test('a scan and a look-up that meet a flipped byte fail, naming the file and the way out', async () => {
+  test('a scan and a lookup fail at a flipped byte, naming the file and what to do', async () => {
     const target = await flushed();
     const [table = ''] = (await readdir(target)).filter((name) => name.endsWith('.sst'));
     const path = join(target, table);
@@ -184,7 +184,7 @@ describe('RocksDB as a store on disk', () => {
     await store.close();
   });
 
-  test('what a reader of a scan throws stays as it is', async () => {
+  test('an error of the caller inside a scan is passed on unchanged', async () => {
     const store = await openRocksdb(fresh());
     await store.write(batchOf(['61', '01']));
     const own = new Error('own');
@@ -195,7 +195,7 @@ describe('RocksDB as a store on disk', () => {
     await store.close();
   });
 
-  test('a log of writes that is cut opens as of an earlier write, whole', async () => {
+  test('a truncated log of writes opens at the end of an earlier whole write', async () => {
     const target = fresh();
     const store = await openRocksdb(target);
     for (let n = 1; n <= 3; n++) {
@@ -216,13 +216,13 @@ describe('RocksDB as a store on disk', () => {
     await left.close();
   });
 
-  test('a durable store is in its tables alone once closed', async () => {
+  test('a closed durable store has all data in its tables', async () => {
     const target = await flushed();
     for (const name of await readdir(target)) if (name.endsWith('.log')) await rm(join(target, name));
     expect(await wholeBatches(target)).toBe(1);
   });
 
-  /** A store of one batch of 500 keys that was flushed to a table. */
+  /** A store with one batch of 500 keys, flushed to a table. */
   async function flushed(): Promise<string> {
     const target = fresh();
     const store = await openRocksdb(target, { durable: true });

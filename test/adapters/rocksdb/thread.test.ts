@@ -31,7 +31,7 @@ storeConformance('RocksDB in a thread', {
 const nothing = new Uint8Array();
 const keyOf = (n: number) => Buffer.from(`k${String(n).padStart(6, '0')}`);
 
-/** A store that was closed, with so many entries of all lengths. */
+/** A closed store with `count` entries of various lengths. */
 async function filled(count: number): Promise<string> {
   const folder = join(parent, `db-${folders++}`);
   const store = await openRocksdb(folder, { durable: true });
@@ -42,14 +42,14 @@ async function filled(count: number): Promise<string> {
   return folder;
 }
 
-/** Work with a reader that is closed in the end. */
+/** Runs `work` with a reader, and closes the reader. */
 async function reading<T>(folder: string, work: (reader: Store) => Promise<T>): Promise<T> {
   const reader = await openRocksdbThread(folder, { readOnly: true });
   return work(reader).finally(() => reader.close());
 }
 
 describe('a reader in a thread of its own', () => {
-  test('reads what the store itself does, beside its writer too', async () => {
+  test('reads the same as the store itself, beside a writer too', async () => {
     const folder = await filled(20_000);
     const store = await openRocksdb(folder);
     await store.write(batchOf(['6b', 'ff'], ['78', '']));
@@ -66,7 +66,7 @@ describe('a reader in a thread of its own', () => {
     await store.close();
   });
 
-  test('several scans go side by side, and each as far as it is wanted', async () => {
+  test('several scans run side by side, and each can be left early', async () => {
     const folder = await filled(20_000);
     await reading(folder, async (reader) => {
       for await (const _ of reader.scan(nothing)) break;
@@ -77,7 +77,7 @@ describe('a reader in a thread of its own', () => {
     });
   });
 
-  test('what is wrong with the store is told as the store tells it', async () => {
+  test('throws the errors of the store itself', async () => {
     const missing = join(parent, 'nowhere');
     await expect(openRocksdbThread(missing, { readOnly: true })).rejects.toMatchObject({
       code: 'store-missing',
@@ -101,7 +101,7 @@ describe('a reader in a thread of its own', () => {
     });
   });
 
-  test('writes nothing; once closed, it says so to whoever reads', async () => {
+  test('a reader writes nothing; reading after close is an error', async () => {
     const folder = await filled(5_000);
     const reader = await openRocksdbThread(folder, { readOnly: true });
     await expect(reader.write(batchOf(['61', '01']))).rejects.toMatchObject({ code: 'store-write' });
@@ -118,7 +118,7 @@ describe('a reader in a thread of its own', () => {
 });
 
 describe('a writer in a thread of its own', () => {
-  test('writes rows as its twin in memory does, and tells what memory it has', async () => {
+  test('writes rows like the store in memory, and tells its memory', async () => {
     const [store, twin] = [await openRocksdbThread(join(parent, `db-${folders++}`)), new MemoryStore()];
     const rows = Int32Array.from({ length: 3_000 }, (_, i) => 3 * i);
     const floats = new Float32Array(new SharedArrayBuffer(rows.length * 6 * 4)).map((_, i) => i / 7);
@@ -135,7 +135,7 @@ describe('a writer in a thread of its own', () => {
     expect(await store.memory?.()).toBeUndefined();
   });
 
-  test('says so where closing could not keep what was written', async () => {
+  test('reports an error of closing', async () => {
     const folder = join(parent, `db-${folders++}`);
     const store = await openRocksdbThread(folder, { durable: true });
     await store.write(batchOf(['61', '01']));
@@ -143,7 +143,7 @@ describe('a writer in a thread of its own', () => {
     await expect(store.close()).rejects.toMatchObject({ code: 'store-write' });
   });
 
-  test('keeps others out, and does not keep the process alive', async () => {
+  test('keeps other writers out, and does not keep the process alive', async () => {
     const folder = join(parent, `db-${folders++}`);
     const store = await openRocksdbThread(folder);
     await expect(openRocksdbThread(folder)).rejects.toMatchObject({ code: 'store-in-use' });
@@ -158,7 +158,7 @@ describe('a writer in a thread of its own', () => {
   });
 });
 
-test('a list is packed and unpacked as it was, missing ones too', () => {
+test('a list is unpacked as packed, with missing elements', () => {
   const item = fc.option(fc.uint8Array({ maxLength: 40 }), { nil: undefined });
   fc.assert(
     fc.property(fc.array(item, { maxLength: 30 }), (list) => {
@@ -167,7 +167,7 @@ test('a list is packed and unpacked as it was, missing ones too', () => {
   );
 });
 
-test('a run is packed and unpacked as it was', () => {
+test('a run is unpacked as packed', () => {
   const bytes = fc.uint8Array({ maxLength: 40 });
   fc.assert(
     fc.property(fc.array(fc.record({ key: bytes, value: bytes }), { maxLength: 30 }), (run) => {

@@ -5,8 +5,8 @@ import { packError, unpackError } from '../../../src/adapters/threads.ts';
 import { ThreadTrainer, threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { copyOf } from '../../../src/adapters/trainer/wire.ts';
 import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors.ts';
+import { localTrainer } from '../../../src/pipeline/training/train.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
-import { localTrainer } from '../../../src/pipeline/training/trainer-local.ts';
 import { batchOf, DUE, kernels, settings, triples, World } from '../../pipeline/training/trainer-fixture.ts';
 
 /** The target of a file descriptor's link; empty once the descriptor is closed. */
@@ -47,9 +47,9 @@ describe('threadTrainer', () => {
     await Promise.all([local.start(undefined), threaded.start(undefined)]);
     for (let i = 0; i < 4; i++) {
       const batch = world.next();
-      // Epsilon is what each call says: 0 at the last.
+      // Each call has its own epsilon: 0 in the last.
       const options = { ...DUE, now: NOW + i * 5000, everything: i === 2, ...(i === 3 && { epsilon: 0 }) };
-      // Not awaited one by one: calls are answered in the order made.
+      // Both calls are made at once: the thread answers in the order of the calls.
       const answers = await Promise.all([threaded.train(batch), threaded.checkpoint(options)]);
       const expected = [await local.train(batch), await local.checkpoint(options)];
       expect(answers).toEqual(expected);

@@ -53,7 +53,7 @@ describe('twhin restore', () => {
     expect([refused.code, said(refused)]).toEqual([
       1,
       expect.stringMatching(
-        /engagement has a store main in .* already.*twhin restore .* --graph engagement --into NAME.*twhin replay promote NAME/,
+        /engagement already has a store main in .*twhin restore .* --graph engagement --into NAME.*twhin replay promote NAME/,
       ),
     ]);
     const beside = await here.run('restore', dir, '--into', 'before', '--json');
@@ -117,7 +117,7 @@ describe('twhin restore', () => {
           bytes[200] = (bytes[200] ?? 0) ^ 1;
           await writeFile(path, bytes);
         },
-        /is damaged: its bytes are not those its name says\. Nothing was restored/,
+        /is damaged: its SHA-256 is not its name\. Nothing was restored/,
       ],
       ['a chunk missing', () => rm(join(copy, 'engagement/chunks', chunk)), /it is missing/],
       [
@@ -126,7 +126,7 @@ describe('twhin restore', () => {
           const text = await readFile(manifest, 'utf8');
           await writeFile(manifest, text.replace('"outbox":0', '"outbox":9'));
         },
-        /its checksum does not fit/,
+        /its checksum does not match/,
       ],
       [
         'a manifest of another store',
@@ -150,7 +150,7 @@ describe('twhin restore', () => {
       [
         'another format',
         () => forge(join(copy, 'engagement'), (before) => ({ ...before, format: 9 })),
-        /is of format 9, and this version reads format 1/,
+        /has format 9, and this version reads format 1/,
       ],
       [
         'another graph',

@@ -13,11 +13,15 @@ export const HEAD_OF_FILLED = {
   outboxParts: 1,
 };
 
-/** A whole store: two users who follow each other, one of them liked a tweet and took back a second like. */
+/** An intact store: two users follow each other; one of them liked a tweet, and removed a second like. */
 export async function filled(): Promise<GraphStore> {
   const store = graph();
   const edge = (lhs: string, rhs: string, at: number) => ({
-    ...{ lhs: user(lhs), relation: 'follows', rhs: user(rhs), at, removed: false },
+    lhs: user(lhs),
+    relation: 'follows',
+    rhs: user(rhs),
+    at,
+    removed: false,
   });
   await store.commit(
     commitOf({
@@ -41,7 +45,7 @@ export async function filled(): Promise<GraphStore> {
   return store;
 }
 
-/** Writes a value under a key given as its kind's letter and hex, or as hex alone; undefined deletes it. */
+/** Writes a value. key: the letter of its kind and hex, or hex alone. A value of undefined deletes the key. */
 export async function put(store: GraphStore, key: string, value: Uint8Array | undefined): Promise<void> {
   const named = /^[a-z](?:[0-9a-f]{2})*$/.test(key) && key.length % 2 === 1;
   const bytes = named

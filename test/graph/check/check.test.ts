@@ -8,7 +8,7 @@ import { graph, HEAD, putNames, user } from '../graph-fixture.ts';
 import { filled, HEAD_OF_FILLED, kinds, put } from './check-fixture.ts';
 
 const hex = (text: string) => Buffer.from(text, 'hex');
-/** `user:a` as a key holds it. */
+/** `user:a` in a key. */
 const A = '000061';
 const B = '000062';
 /** Key of the first part of the outbox. */
@@ -21,7 +21,7 @@ beforeEach(async () => {
 const withHead = (change: Partial<Head>) => put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, ...change }));
 
 describe('a check', () => {
-  test('finds nothing wrong with a whole store, and counts it', async () => {
+  test('reports no finding for an intact store, and counts its content', async () => {
     const report = await checkStore(store);
     expect(report).toEqual({
       head: HEAD_OF_FILLED,
@@ -35,7 +35,7 @@ describe('a check', () => {
     expect((await checkStore(graph())).findings).toEqual([]);
   });
 
-  test('finds what is not as it must be, by kind, with places', async () => {
+  test('reports every kind of finding, with places', async () => {
     const half = Buffer.alloc(8);
     half.writeDoubleLE(Number.NaN);
     const row = (change: (value: Buffer) => void) => async () => {
@@ -171,12 +171,12 @@ describe('a check', () => {
         expect([what, kind, found[kind]]).toEqual([what, kind, expect.stringMatching(place)]);
       }
     }
-    // Those of the log are no matter of the store alone: see check-log.test.ts.
+    // Findings about the log come from checkLog: see below.
     const ofStore = Object.keys(FINDINGS).filter((kind) => !['offset-beyond', 'offset-gone'].includes(kind));
     expect([...seen].sort()).toEqual(ofStore.sort());
   });
 
-  test('takes a removed edge whose ends nobody has heard of, and an outbox of the erased', async () => {
+  test('accepts a removed edge with unknown ends, and erased entities in the outbox', async () => {
     const gone = { lhs: user('x'), relation: 'follows', rhs: user('y') };
     const value = store.layout.encodeEdge({ at: 1, removed: true });
     const batch = new WriteBatch();
@@ -188,8 +188,8 @@ describe('a check', () => {
     expect([report.removed, report.findings]).toEqual([2, []]);
   });
 
-  test('takes an outbox that holds more than waits, in parts and in names of before', async () => {
-    // What a kill leaves where a and b were acknowledged and c, of their part, was not; d moved twice.
+  test('accepts an outbox that holds more names than wait, in parts and in legacy entries', async () => {
+    // The state after a kill: a and b are acknowledged, c of the same part is not; d moved twice.
     const { layout, entries } = store;
     const batch = new WriteBatch();
     batch.put(layout.outboxPartKey(1), layout.encodeNames([user('a'), user('b'), user('c'), user('d')]));
@@ -201,13 +201,13 @@ describe('a check', () => {
     expect([report.outbox, report.findings]).toEqual([6, []]);
   });
 
-  test('takes an entity that was never trained and has no vector', async () => {
+  test('accepts an untrained entity without a vector', async () => {
     await put(store, 'v00000006', undefined);
     await put(store, 'n010074', entityBytes(6));
     expect(kinds(await checkStore(store))).toEqual([]);
   });
 
-  test('counts every place and names three', async () => {
+  test('counts every place and names the first three', async () => {
     for (let i = 0; i < 9; i++) await put(store, `v0000010${i}`, Buffer.alloc(24));
     const [finding] = (await checkStore(store)).findings;
     expect(finding).toEqual({ kind: 'vector-orphan', count: 9, samples: ['row 256', 'row 257', 'row 258'] });
@@ -221,7 +221,7 @@ function entityBytes(row: number): Buffer {
   return value;
 }
 
-test('offsets are within what the log holds, or it is said which are not', () => {
+test('reports offsets outside of the log', () => {
   const head = { ...HEAD, offsets: { a: { '0': 5, '1': 9, '2': 3 }, b: { '0': 7 } } };
   const range = (topic: string, partition: number, low: number, high: number) => ({
     topic,

@@ -21,7 +21,7 @@ const repaired = async (): Promise<Mended[]> => repairStore(store, await checkSt
 const withHead = (change: Partial<Head>) => put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, ...change }));
 
 describe('a repair', () => {
-  test('leaves a whole store as it is', async () => {
+  test('does not change an intact store', async () => {
     expect(await repaired()).toEqual([]);
     expect(await everything()).toEqual(whole);
   });
@@ -46,7 +46,7 @@ describe('a repair', () => {
     expect(await everything()).toEqual(whole);
   });
 
-  test('puts an edge back where the head counts it', async () => {
+  test('restores an edge that the head counts', async () => {
     await put(store, `e${A}00${B}`, undefined);
     expect(await repaired()).toEqual([
       { kind: 'reverse-extra', count: 1, did: 'their edges restored: the head counts them' },
@@ -54,7 +54,7 @@ describe('a repair', () => {
     expect(await everything()).toEqual(whole);
   });
 
-  test('leaves entries of a relation where some edges are gone without a trace', async () => {
+  test('keeps reverse entries of a relation that also lost edges without a trace', async () => {
     await put(store, `e${A}00${B}`, undefined);
     await put(store, `e${B}00${A}`, undefined);
     await put(store, `i${A}00${B}`, undefined);
@@ -64,7 +64,7 @@ describe('a repair', () => {
     expect(kinds(await checkStore(store))).toEqual(['edges-fewer', 'reverse-extra']);
   });
 
-  test('deletes vectors of none, but not where entities are lost or damaged', async () => {
+  test('deletes vectors without an entity, unless entities are lost or damaged', async () => {
     await put(store, 'v00000009', Buffer.alloc(24));
     expect(await repaired()).toEqual([{ kind: 'vector-orphan', count: 1, did: 'deleted' }]);
     expect(await everything()).toEqual(whole);
@@ -74,7 +74,7 @@ describe('a repair', () => {
     expect(kinds(await checkStore(store))).toContain('vector-orphan');
   });
 
-  test('counts again what there is more of, and keeps telling what there is less of', async () => {
+  test('raises counts that are too low, and keeps reporting losses', async () => {
     await withHead({ rows: 5, entities: { user: 1 }, edges: { follows: 0, likes: 1 } });
     expect((await repaired()).map(({ kind, count }) => [kind, count])).toEqual([
       ['row-beyond', 2],
@@ -94,7 +94,7 @@ describe('a repair', () => {
     expect(kinds(await checkStore(store))).toEqual(['entities-fewer', 'edges-fewer', 'outbox-fewer']);
   });
 
-  test('does nothing to a store without a head', async () => {
+  test('does not change a store without a head', async () => {
     await put(store, 'm', undefined);
     await put(store, `i${B}00${A}`, undefined);
     expect(await repaired()).toEqual([]);

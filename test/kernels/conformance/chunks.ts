@@ -4,7 +4,7 @@ import { type ChunkContent, DEFAULTS, fill, kernelOnRandomRows, rowBytes, snapsh
 import { plainScore, plus } from '../plain-loss.ts';
 import { ROWS } from './crowded.ts';
 
-/** What a chunk may hold. */
+/** Valid and invalid chunks. */
 export function chunks(name: KernelName): void {
   test('rows added after the kernel was made are trained and scored', () => {
     const { kernel, table } = kernelOnRandomRows(name, DEFAULTS, { rows: ROWS });

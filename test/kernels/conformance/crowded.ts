@@ -1,9 +1,9 @@
 import type { ChunkContent } from '../fixture.ts';
 
-/** Rows in the tables these tests use: two relations' and ten entities'. */
+/** Rows of the tables in these tests: those of two relations and ten entities. */
 export const ROWS = 14;
 
-/** Rows in every role: 4 is lhs twice, rhs once and a candidate twice on one side; 9 stands on both sides of one edge. */
+/** Rows in every role: 4 is lhs twice, rhs once and a candidate twice on one side; 9 is on both sides of one edge. */
 export const CROWDED: ChunkContent = {
   edges: [
     [4, 0, 5],

@@ -4,9 +4,9 @@ import type { ModelSettings } from '../../../src/model/settings.ts';
 import { changedRows, DEFAULTS, fill, kernelOnRandomRows, MODELS, rowBytes, snapshot } from '../fixture.ts';
 import { ROWS } from './crowded.ts';
 
-/** Scores far apart, and vectors that meet. */
+/** Scores far apart, and equal vectors. */
 export function extremes(name: KernelName): void {
-  // e^−100 is no float32, e^−28 is one: both are to count for nothing.
+  // e^−100 is not a float32, e^−28 is: both must count as 0.
   test.each([30, 100].flatMap((beta) => MODELS.map((model) => ({ ...model, beta }))))(
     '$scorer with $loss, beta $beta: far negatives are not moved at all',
     (model) => {
@@ -29,7 +29,7 @@ export function extremes(name: KernelName): void {
     const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 4, beta: 1000 };
     const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS, norm: 30 });
     for (let row = 0; row < 4; row++) table.vector(row).fill(0);
-    // The anchor, the positive and a candidate are one point; another candidate is a hair away.
+    // Anchor, positive and one candidate are equal; another candidate is very near.
     for (const row of [5, 8, 9]) table.vector(row).set(table.vector(4));
     table.vector(9)[0]! += 1e-5;
     fill(kernel.chunk, {

@@ -5,11 +5,11 @@ import { DEFAULTS, fill, kernelOnRandomRows, MODELS, snapshot } from '../fixture
 import { numericalGradient, plainLosses } from '../plain-loss.ts';
 import { CROWDED, ROWS } from './crowded.ts';
 
-/** Gradients and losses against the loss as the papers write it. */
+/** Gradients and losses, compared with the loss as in the papers. */
 export function gradients(name: KernelName): void {
   test.each(MODELS)('$scorer with $loss: gradients are the differences of the plain loss', (model) => {
     const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 6, learningRate: 1e5 };
-    // √accumulator = rate and no gradient changes so large an accumulator: a row moves by its gradient.
+    // √accumulator = rate, and no gradient changes so large an accumulator: a row moves by its gradient.
     const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS, accumulator: 1e10 });
     fill(kernel.chunk, CROWDED);
     const before = snapshot(table);

@@ -17,7 +17,7 @@ import { ROWS } from './crowded.ts';
 
 /** Masked and missing candidates. */
 export function masks(name: KernelName): void {
-  test.each(MODELS)('$scorer with $loss: a masked candidate is as good as none', (model) => {
+  test.each(MODELS)('$scorer with $loss: a masked candidate has no effect', (model) => {
     const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 4 };
     const edges = [[4, 0, 5] as const, [6, 1, 7] as const];
     const step = (content: ChunkContent) => {

@@ -15,7 +15,7 @@ import {
 import { numericalGradient } from '../plain-loss.ts';
 import { CROWDED, ROWS } from './crowded.ts';
 
-/** What a step does to rows: which move, by how much, and what is kept of it. */
+/** The effect of a step on rows: which rows move, and how far. */
 export function updates(name: KernelName): void {
   test.each(MODELS)('$scorer with $loss: every row of the chunk moves and no other byte changes', (model) => {
     const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 5, margin: 5 };
@@ -71,14 +71,14 @@ export function updates(name: KernelName): void {
     },
   );
 
-  test('entities are scaled back into the unit ball, relations never; drift is the move that was made', () => {
+  test('entities are scaled back into the unit ball, relations never; drift is the actual move', () => {
     const settings: ModelSettings = { ...DEFAULTS, dim: 3, scorer: 'twhin', learningRate: 3, unitBall: true };
     const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });
     fill(kernel.chunk, CROWDED);
     const before = snapshot(table);
     kernel.step();
     const after = snapshot(table);
-    // A first step has the length of the rate times √dim: far out of the ball.
+    // A first step has the length of the rate times √dim, far out of the unit ball.
     for (let relationRow = 0; relationRow < 4; relationRow++) {
       expect(Math.hypot(...after.vectors[relationRow]!)).toBeGreaterThan(3);
     }
@@ -91,8 +91,8 @@ export function updates(name: KernelName): void {
     }
   });
 
-  test('a row that was touched has drift, even when it ends where it began', () => {
-    // So large an accumulator makes a step that is lost in rounding.
+  test('an updated row has drift, even if its vector ends unchanged', () => {
+    // With so large an accumulator, the step is lost in rounding.
     const settings: ModelSettings = { ...DEFAULTS, dim: 1, scorer: 'twhin', unitBall: true };
     const { kernel, table } = kernelOnRandomRows(name, settings, { rows: 8, accumulator: 1e30 });
     fill(kernel.chunk, { edges: [[4, 0, 5]], rhsCandidates: [6] });

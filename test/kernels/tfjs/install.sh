@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tfjs kernel is tested with, under .twhin/tfjs (about 900 MB); does nothing where it is there already.
-# The package's own install script downloads a library; here its addon is built instead, in some ten seconds, with the
-# library that TensorFlow's Python package brings. It needs Linux on x64, g++, unzip and Python's pip.
+# Installs TensorFlow.js for the tests of the tfjs kernel, in .twhin/tfjs (about 900 MB), unless it is installed already.
+# The install script of the package downloads a library. Instead, its addon is built here, in about ten seconds, with the
+# library of TensorFlow's Python package. Needs Linux on x64, g++, unzip and pip.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 folder="$here/../../../.twhin/tfjs"
@@ -42,6 +42,6 @@ g++ -shared -fPIC -O2 -std=c++17 -DNAPI_VERSION=8 \
   -Wl,-rpath,'$ORIGIN/../../deps/lib' -o "$package/lib/napi-v8/tfjs_binding.node"
 rm -r "$folder/wheel"
 
-# Last: an installation that was cut off is made again.
+# Written last, so that an interrupted installation is done again.
 mkdir "$folder/built-from"
 for input in "${inputs[@]}"; do cp "$here/$input" "$folder/built-from"; done

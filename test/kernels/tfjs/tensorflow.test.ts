@@ -12,7 +12,7 @@ import { TFJS_FOLDER, TFJS_SKIPPED } from './installed.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'tfjs-load-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** A folder where packages are installed whose index.js is `content`. */
+/** A folder with installed packages. content: the index.js of each. */
 function folderWith(packages: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(scratch, 'folder-'));
   for (const [name, content] of Object.entries(packages)) {
@@ -24,20 +24,20 @@ function folderWith(packages: Readonly<Record<string, string>>): string {
   return folder;
 }
 
-/** Has every function, and none of them does anything. */
+/** A package in which every function exists and does nothing. */
 const HOLLOW = 'module.exports = new Proxy({}, { get: () => () => undefined });';
 
-test('says what to install, and where, when it is not there', () => {
+test('says what to install, and where, when TensorFlow.js is not installed', () => {
   const folder = folderWith({});
   const load = () => loadTensorFlow([folder]);
   expect(load).toThrow(UsageError);
   expect(load).toThrow(expect.objectContaining({ code: 'tfjs-missing' }));
   expect(load).toThrow(
-    `${folder} would find it: npm install @tensorflow/tfjs-node there, or set training.kernel`,
+    `${folder} has neither @tensorflow/tfjs-node nor @tensorflow/tfjs-node-gpu installed: npm install`,
   );
 });
 
-test('a kernel that is asked for by name says the same; no other kernel looks for it', () => {
+test('createKernel says the same for tfjs; other kernels do not look for TensorFlow.js', () => {
   const table = new Table({ dim: 3, maxRows: 10, workspaceBytes: 0 });
   const size = { maxEdges: 1, maxCandidates: 1 };
   expect(() => createKernel('tfjs', table, DEFAULTS, size, [folderWith({})])).toThrow('npm install');
@@ -45,7 +45,7 @@ test('a kernel that is asked for by name says the same; no other kernel looks fo
   expect(createKernel('reference', table, DEFAULTS, size, [broken]).name).toBe('reference');
 });
 
-test('takes the GPU twin before the other, and the first folder before the second', () => {
+test('takes the GPU package before the other, and the first folder before the second', () => {
   const plain = folderWith({ '@tensorflow/tfjs-node': HOLLOW });
   const both = folderWith({ '@tensorflow/tfjs-node': HOLLOW, '@tensorflow/tfjs-node-gpu': HOLLOW });
   expect(loadTensorFlow([both, plain]).description).toBe('@tensorflow/tfjs-node-gpu 9.8.7');
@@ -63,20 +63,16 @@ test.each([
     'require("@mapbox/node-pre-gyp")',
     "Cannot find module '@mapbox/node-pre-gyp'",
   ],
-  [
-    'is another version',
-    'exports.tidy = () => undefined',
-    'functions that the kernel is made of are not there',
-  ],
-])('says what is wrong with one that %s', (_, content, reason) => {
+  ['is another version', 'exports.tidy = () => undefined', 'it lacks functions that the kernel needs'],
+])('says what is wrong with a package that %s', (_, content, reason) => {
   const load = () => loadTensorFlow([folderWith({ '@tensorflow/tfjs-node': content })]);
   expect(load).toThrow(FatalError);
   expect(load).toThrow(expect.objectContaining({ code: 'tfjs-unusable' }));
-  expect(load).toThrow(`@tensorflow/tfjs-node is installed and can't be used: ${reason}`);
+  expect(load).toThrow(`@tensorflow/tfjs-node is installed, but can't be used: ${reason}`);
   expect(load).not.toThrow('Require stack');
 });
 
-test.skipIf(TFJS_SKIPPED)('the real one is loaded once, whoever asks', () => {
+test.skipIf(TFJS_SKIPPED)('the installed package is loaded once for all callers', () => {
   const { tensorFlow, description } = loadTensorFlow([TFJS_FOLDER]);
   expect(description).toMatch(/^@tensorflow\/tfjs-node \d+\.\d+\.\d+$/);
   expect(loadTensorFlow([TFJS_FOLDER]).tensorFlow).toBe(tensorFlow);

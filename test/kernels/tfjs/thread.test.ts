@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { createKernel } from '../../../src/kernels/select.ts';
+import { localTrainer } from '../../../src/pipeline/training/train.ts';
 import type { Trainer } from '../../../src/pipeline/training/trainer.ts';
-import { localTrainer } from '../../../src/pipeline/training/trainer-local.ts';
 import { DUE, kernels, settings, World } from '../../pipeline/training/trainer-fixture.ts';
 import { TFJS_FOLDER, TFJS_SKIPPED } from './installed.ts';
 
@@ -26,7 +26,7 @@ function threadIn(folder: string): Trainer {
   return trainer;
 }
 
-test.skipIf(TFJS_SKIPPED)('two threads at once give the bytes of a local trainer', async () => {
+test.skipIf(TFJS_SKIPPED)('two concurrent threads give the same bytes as a local trainer', async () => {
   const local = localTrainer(CHOSEN, {
     ...kernels,
     createKernel: (name, table, model, limits) => createKernel(name, table, model, limits, [TFJS_FOLDER]),
@@ -45,7 +45,7 @@ test.skipIf(TFJS_SKIPPED)('two threads at once give the bytes of a local trainer
   }
 });
 
-test('where it is not installed, the first call says what to do', async () => {
+test('without TensorFlow.js, the first call says what to do', async () => {
   const empty = mkdtempSync(join(tmpdir(), 'tfjs-thread-'));
   try {
     await expect(threadIn(empty).start(undefined)).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Offsets, PartitionRange } from '../../../src/pipeline/ports.ts';
 import { Lag } from '../../../src/pipeline/reading/lag.ts';
-import { Positions } from '../../../src/pipeline/reading/positions.ts';
+import { OffsetLedger } from '../../../src/pipeline/reading/offset-ledger.ts';
 import { keptLog } from '../faulty-sink.ts';
 
 const record = { topic: 'follow', partition: 1, offset: 4, key: null, value: null };
@@ -9,7 +9,7 @@ const record = { topic: 'follow', partition: 1, offset: 4, key: null, value: nul
 function setUp(...answers: (Offsets | Error)[]) {
   const now = { ms: 100_000 };
   let asked = 0;
-  const read = new Positions({ follow: { '0': 7, '1': 4 } });
+  const ledger = new OffsetLedger({ follow: { '0': 7, '1': 4 } });
   const ranges = async (): Promise<PartitionRange[]> => {
     const answer = answers[asked++];
     if (answer instanceof Error || answer === undefined) throw answer ?? new Error('asked too often');
@@ -27,7 +27,7 @@ function setUp(...answers: (Offsets | Error)[]) {
     graph: 'test',
     eventLog: { ranges },
     topics: ['follow'],
-    read,
+    ledger,
     log,
     clock: () => now.ms,
   });
@@ -37,7 +37,7 @@ function setUp(...answers: (Offsets | Error)[]) {
     await new Promise((resolve) => setImmediate(resolve));
     return lag.byPartition();
   };
-  return { now, read, log, lag, known, asked: () => asked };
+  return { now, ledger, log, lag, known, asked: () => asked };
 }
 
 describe('Lag', () => {
@@ -60,9 +60,9 @@ describe('Lag', () => {
   });
 
   test('follows what is applied between two questions, and asks again after five seconds', async () => {
-    const { now, read, lag, known, asked } = setUp({ follow: { '0': 9 } }, { follow: { '0': 20 } });
+    const { now, ledger, lag, known, asked } = setUp({ follow: { '0': 9 } }, { follow: { '0': 20 } });
     expect(await known()).toMatchObject([{ records: 2 }]);
-    read.advance('follow', 0, 9);
+    ledger.advance('applied', 'follow', 0, 9);
     expect(lag.byPartition()).toMatchObject([{ records: 0, seconds: 0 }]);
     now.ms += 4_999;
     expect([await known(), asked()]).toMatchObject([[{ records: 0 }], 1]);

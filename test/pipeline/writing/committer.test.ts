@@ -3,7 +3,9 @@ import { EntityIndex } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { Layout } from '../../../src/graph/layout.ts';
 import { Counters } from '../../../src/pipeline/counters.ts';
+import { OffsetLedger } from '../../../src/pipeline/reading/offset-ledger.ts';
 import { Unwritten } from '../../../src/pipeline/reading/unwritten.ts';
+import { soleLeadership } from '../../../src/pipeline/sole-leadership.ts';
 import { Committer } from '../../../src/pipeline/writing/committer.ts';
 import { Publisher } from '../../../src/pipeline/writing/publish.ts';
 import { Writer } from '../../../src/pipeline/writing/writer.ts';
@@ -31,40 +33,54 @@ function setUp() {
     new Unwritten(),
   ];
   const now = { ms: 1_000 };
+  const ledger = new OffsetLedger(OFFSETS);
+  /** What was told of a commit, in order. */
+  const order: string[] = [];
   const clock = () => now.ms;
   const measures = keptMeasures();
   const writer = new Writer(undefined, 'leader', 'space');
   const tuning = { epsilon: 0.5, maxAgeMs: 9_000 };
   const publisher = new Publisher({
     writer,
-    ...{ store, sink, topic: 'vectors', log, clock, measures, failed: () => undefined },
+    store,
+    sink,
+    topic: 'vectors',
+    log,
+    clock,
+    measures,
+    failed: () => undefined,
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
     step: () => committer.step,
     watermark: () => committer.watermark,
   });
   const committer: Committer = new Committer(
     {
-      ...{
-        graph: 'test',
-        model: MODEL,
-        store,
-        trainer,
-        index,
-        counters,
-        unwritten,
-        publisher,
-        sink,
-        log,
-        measures,
-        clock,
+      graph: 'test',
+      model: MODEL,
+      store,
+      trainer,
+      index,
+      counters,
+      unwritten,
+      publisher,
+      sink,
+      log,
+      measures,
+      clock,
+      writer,
+      tuning,
+      ledger,
+      leadership: {
+        ...soleLeadership,
+        commit: async () => void order.push('group'),
       },
-      ...{ writer, tuning, confirm: async () => undefined, tell: async () => undefined },
+      image: { outdated: async () => void order.push('image') },
     },
     undefined,
   );
   publisher.open = true;
   const all = { kept, store, index, rows, trainer, sink, log, counters, unwritten, publisher, committer };
-  return { ...all, now, measures, tuning, writer };
+  return { ...all, now, measures, tuning, writer, ledger, order };
 }
 
 const edge = { lhs: A, relation: 'follows', rhs: B, at: 30, removed: false };
@@ -83,7 +99,7 @@ describe('Committer', () => {
     counters.watermark = 30;
     const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
     trainer.checkpoints.push(checkpoint.promise);
-    const committed = committer.commit(unwritten.close(), OFFSETS, DUE);
+    const committed = committer.commit(unwritten.close(), DUE);
     expect(committer.busy).toBe(true);
     // What comes after it was asked for is not in it.
     counters.events.consumed = 4;
@@ -100,17 +116,24 @@ describe('Committer', () => {
     );
     expect(await committed).toBe(1);
     expect(await store.head()).toEqual({
-      ...{ format: 1, graph: 'test', model: MODEL, step: 6, random: [5, 6], rows: 6, offsets: OFFSETS },
+      format: 1,
+      graph: 'test',
+      model: MODEL,
+      step: 6,
+      random: [5, 6],
+      rows: 6,
+      offsets: OFFSETS,
       events: { consumed: 3, rejected: 0, duplicate: 0, late: 0 },
-      ...{
-        edges: { follows: 1 },
-        entities: { user: 2 },
-        freed: [],
-        outbox: 1,
-        outboxParts: 1,
-        watermark: 30,
-      },
-      ...{ epoch: 0, space: 'space', stepBase: 0, topicIds: {} },
+      edges: { follows: 1 },
+      entities: { user: 2 },
+      freed: [],
+      outbox: 1,
+      outboxParts: 1,
+      watermark: 30,
+      epoch: 0,
+      space: 'space',
+      stepBase: 0,
+      topicIds: {},
     });
     expect(await store.entity(A)).toMatchObject({ firstSeen: 10, lastSeen: 10 });
     expect(await Array.fromAsync(store.edges())).toEqual([edge]);
@@ -129,16 +152,16 @@ describe('Committer', () => {
     expect(unwritten.size).toBe(0);
     await sink.acknowledge();
     await publisher.drained();
-    await committer.commit(unwritten.close(), OFFSETS, DUE);
+    await committer.commit(unwritten.close(), DUE);
     expect([(await store.head())?.outbox, await Array.fromAsync(store.outbox())]).toEqual([0, []]);
   });
 
   test('publishes by the epsilon and the age that count when it is asked for', async () => {
     const { trainer, committer, now, tuning, unwritten } = setUp();
-    await committer.commit(unwritten.close(), OFFSETS, DUE);
+    await committer.commit(unwritten.close(), DUE);
     Object.assign(tuning, { epsilon: 0.01, maxAgeMs: 7_000 });
     now.ms = 2_000;
-    await committer.commit(unwritten.close(), OFFSETS, { everything: true, holdMs: 70 });
+    await committer.commit(unwritten.close(), { everything: true, holdMs: 70 });
     expect(trainer.asked).toEqual([
       { now: 1_000, everything: false, holdMs: 0, epsilon: 0.5, maxAgeMs: 9_000 },
       { now: 2_000, everything: true, holdMs: 70, epsilon: 0.01, maxAgeMs: 7_000 },
@@ -149,7 +172,7 @@ describe('Committer', () => {
     const { rows, trainer, committer, now, measures, unwritten } = setUp();
     const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
     trainer.checkpoints.push(checkpoint.promise);
-    const committed = committer.commit(unwritten.close(), OFFSETS, DUE);
+    const committed = committer.commit(unwritten.close(), DUE);
     expect([committer.writingSince, committer.writtenAt]).toEqual([1_000, undefined]);
     now.ms = 1_250;
     const vectors = { [rows.a]: [3, 4, 0, 0], [rows.b]: [0, 1, 0, 0] };
@@ -168,7 +191,7 @@ describe('Committer', () => {
     const pending = unwritten.open;
     pending.erasedEntities.set(rows.b, B);
     index.remove(B);
-    const committed = committer.commit(unwritten.close(), OFFSETS, DUE);
+    const committed = committer.commit(unwritten.close(), DUE);
     // The next commit will hold this erasure, and its tombstone.
     index.remove(A);
     expect(await committed).toBe(1);
@@ -180,7 +203,7 @@ describe('Committer', () => {
     const { store, committer, sink, log, unwritten } = setUp();
     const pending = unwritten.open;
     pending.putDeadLetter(letter);
-    const committed = committer.commit(unwritten.close(), OFFSETS, DUE);
+    const committed = committer.commit(unwritten.close(), DUE);
     await sink.outOfReach();
     expect(await store.head()).toBeUndefined();
     await sink.acknowledge();
@@ -193,27 +216,31 @@ describe('Committer', () => {
   });
 
   test('writes commits in the order asked for, one after the other', async () => {
-    const { store, committer, sink, unwritten } = setUp();
+    const { ledger, store, committer, sink, unwritten } = setUp();
     const pending = unwritten.open;
     pending.putDeadLetter(letter);
-    const first = committer.commit(unwritten.close(), { t: { '0': 1 } }, DUE);
-    const second = committer.commit(unwritten.close(), { t: { '0': 2 } }, DUE);
+    ledger.advance('applied', 't', 0, 1);
+    const first = committer.commit(unwritten.close(), DUE);
+    ledger.advance('applied', 't', 0, 2);
+    const second = committer.commit(unwritten.close(), DUE);
     await sink.next();
     await turn();
     expect([committer.commits, await store.head()]).toEqual([0, undefined]);
     await sink.acknowledge();
     await first;
-    expect((await store.head())?.offsets).toEqual({ t: { '0': 1 } });
+    expect((await store.head())?.offsets).toEqual({ ...OFFSETS, t: { '0': 1 } });
+    expect(ledger.next('committed', 't', 0)).toBe(1);
     expect(committer.busy).toBe(true);
     await second;
-    expect((await store.head())?.offsets).toEqual({ t: { '0': 2 } });
+    expect((await store.head())?.offsets).toEqual({ ...OFFSETS, t: { '0': 2 } });
+    expect(ledger.next('committed', 't', 0)).toBe(2);
   });
 
   test('stopped while its dead letters wait, it fails and leaves the store as it was', async () => {
     const { store, committer, sink, unwritten } = setUp();
     const pending = unwritten.open;
     pending.putDeadLetter(letter);
-    const committed = committer.commit(unwritten.close(), OFFSETS, DUE);
+    const committed = committer.commit(unwritten.close(), DUE);
     committed.catch(() => undefined);
     await sink.outOfReach();
     await turn();
@@ -223,14 +250,29 @@ describe('Committer', () => {
     expect(await store.head()).toBeUndefined();
   });
 
+  test('once it is written, the image to start from goes, the group is told, and only then vectors go out', async () => {
+    const { committer, unwritten, trainer, rows, order, sink, store } = setUp();
+    const vectors = { [rows.a]: [1, 0, 0, 0] };
+    trainer.checkpoints.push(Promise.resolve(checkpointOf({ vectors, publish: [rows.a] })));
+    const publish = sink.publish.bind(sink);
+    sink.publish = async (messages) => {
+      order.push('vectors');
+      await publish(messages);
+    };
+    expect(await store.head()).toBeUndefined();
+    await committer.commit(unwritten.close(), DUE);
+    await sink.acknowledge();
+    expect(order).toEqual(['image', 'group', 'vectors']);
+  });
+
   test('after one that failed, writes none', async () => {
     const { store, kept, committer, publisher, trainer, rows, unwritten } = setUp();
     kept.dieAfter(0, false);
     trainer.checkpoints.push(
       Promise.resolve(checkpointOf({ vectors: { [rows.a]: [1, 0, 0, 0] }, publish: [rows.a] })),
     );
-    const first = committer.commit(unwritten.close(), OFFSETS, DUE);
-    const second = committer.commit(unwritten.close(), OFFSETS, DUE);
+    const first = committer.commit(unwritten.close(), DUE);
+    const second = committer.commit(unwritten.close(), DUE);
     await expect(first).rejects.toThrow('killed');
     kept.dieAfter(9, false);
     await expect(second).rejects.toThrow('killed');

@@ -28,7 +28,7 @@ function compared(a: ComparedStore, b: ComparedStore, records: readonly SourceRe
   });
 }
 
-/** Sixty users and forty tweets at random, and the same again turned. */
+/** Sixty users and forty tweets at random, and a rotated copy. */
 async function randomStore(matrix?: Float64Array): Promise<ComparedStore> {
   const rows = randomRows(100 * 2, 5);
   const placed = matrix ? turned(rows, matrix, 2) : rows;
@@ -66,7 +66,7 @@ describe('compareStores', () => {
     expect(Object.keys(found.drift.rotated)).toEqual(['user', 'tweet']);
   });
 
-  test('sees that a turned copy is the same, once turned back', async () => {
+  test('finds no drift in a rotated copy after rotation', async () => {
     const [a, b] = [await randomStore(), await randomStore(turns(2, 9))];
     const found = await compared(a, b);
     expect(found.quality).toBeUndefined();
@@ -78,7 +78,7 @@ describe('compareStores', () => {
     expect(found.drift.rotated['tweet']?.cosine.p01).toBeCloseTo(1, 6);
   });
 
-  test('says what models differ in and compares what is common', async () => {
+  test('names the differences of models and compares what is common', async () => {
     const a = await randomStore();
     const b = await storeOf({
       model: { ...MODEL, dim: 3, relations: [MODEL.relations[0]!] },
@@ -96,18 +96,18 @@ describe('compareStores', () => {
     expect(found.drift).toEqual({ sameSpace: false, raw: {}, rotated: {} });
   });
 
-  test('turns nothing where a rotation would fit whatever it is given', async () => {
+  test('does not rotate where a rotation would fit any vectors', async () => {
     const vectors = { 'user:1': [1, 0], 'user:2': [0, 1], 'user:3': [1, 1] };
     const a = await storeOf({ vectors });
     expect((await compared(a, a)).drift.rotated).toEqual({});
   });
 
-  test('does not take stores without a named space for one run of training', async () => {
+  test('does not treat stores without a space as one training run', async () => {
     const a = await storeOf({ vectors: { 'user:1': [1, 0] }, head: { space: '' } });
     expect((await compared(a, a)).drift.sameSpace).toBe(false);
   });
 
-  test('finds the store better that was trained on more', async () => {
+  test('finds the store that was trained on more edges better', async () => {
     const log = new MemoryLog();
     const random = Random.seeded(3);
     for (let i = 0; i < 2500; i++) {
@@ -131,7 +131,7 @@ describe('compareStores', () => {
     const { mrr, standardError } = found.quality!.difference;
     expect(mrr).toBeGreaterThan(2 * standardError);
     expect(mrr).toBeCloseTo(found.quality!.all.b.mrr - found.quality!.all.a.mrr, 12);
-    // The same again, the other way round.
+    // The same with A and B exchanged.
     const back = await compared(b, a, log.records.slice(2000));
     expect(back.quality!.difference.mrr).toBeCloseTo(-mrr, 2);
     expect(back.entities['user']).toMatchObject({ both: found.entities['user']?.both });

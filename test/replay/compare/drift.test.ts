@@ -3,7 +3,7 @@ import { bestRotation, driftOf, rotate } from '../../../src/replay/compare/drift
 import { randomRows, turned, turns } from './random-rows.ts';
 
 describe('driftOf', () => {
-  test('takes distance and cosine of each pair', () => {
+  test('computes distance and cosine of each pair', () => {
     // (3, 4) to (3, 4): 0 and 1. (1, 0) to (0, 1): √2 and 0. (1, 0) to (-2, 0): 3 and -1. (0, 0) to (0, 2): 2 and, by rule, 0.
     const as = Float32Array.of(3, 4, 1, 0, 1, 0, 0, 0);
     const bs = Float32Array.of(3, 4, 0, 1, -2, 0, 0, 2);
@@ -15,26 +15,26 @@ describe('driftOf', () => {
     expect(drift?.cosine.p01).toBeCloseTo(-1, 12);
   });
 
-  test('leaves the worst hundredth out of p99 and p01', () => {
+  test('p99 and p01 leave out the worst hundredth', () => {
     // 200 entities, the i-th moved by i: the two furthest are 198 and 199.
     const as = new Float32Array(200).fill(1);
     const bs = as.map((x, i) => x + i);
     expect(driftOf(as, bs, 1)?.distance.p99).toBe(197);
-    // Two point the other way: 1 in 100. A third would be seen.
+    // Two point the opposite way: 1 in 100. A third would be seen.
     const backwards = as.map((x, i) => (i < 2 ? -x : x));
     expect(driftOf(as, backwards, 1)?.cosine.p01).toBe(1);
     backwards[2] = -1;
     expect(driftOf(as, backwards, 1)?.cosine.p01).toBe(-1);
   });
 
-  test('turns A first where a rotation is given', () => {
+  test('rotates A first where a rotation is given', () => {
     const [as, bs] = [Float32Array.of(1, 0, 0, 2), Float32Array.of(0, 1, -2, 0)];
     const drift = driftOf(as, bs, 2, Float64Array.of(0, 1, -1, 0));
     expect(drift?.distance).toEqual({ mean: 0, p99: 0 });
     expect(drift?.cosine).toEqual({ mean: 1, p01: 1 });
   });
 
-  test('says nothing of no entities', () => {
+  test('gives undefined without entities', () => {
     expect(driftOf(new Float32Array(0), new Float32Array(0), 3)).toBeUndefined();
   });
 });
@@ -53,7 +53,7 @@ describe('bestRotation', () => {
     expectClose(rotation, [0, 1, -1, 0]);
   });
 
-  test('finds a mirror', () => {
+  test('finds a reflection', () => {
     expectClose(bestRotation(Float32Array.of(1, 0, 0, 1), Float32Array.of(1, 0, 0, -1), 2), [1, 0, 0, -1]);
   });
 
@@ -63,7 +63,7 @@ describe('bestRotation', () => {
     expectClose(bestRotation(rows, turned(rows, matrix, dim), dim), matrix);
   });
 
-  test('leaves lengths alone: a longer copy is turned, not stretched', () => {
+  test('keeps lengths: a longer copy is rotated, not scaled', () => {
     const rows = randomRows(400, 1);
     const matrix = turns(4, 2);
     expectClose(
@@ -76,7 +76,7 @@ describe('bestRotation', () => {
     );
   });
 
-  test('finds it though one direction is a thousand times shorter', () => {
+  test('finds the rotation though one direction is a thousand times shorter', () => {
     const rows = randomRows(400, 5).map((x, at) => (at % 4 === 3 ? x / 1000 : x));
     const matrix = turns(4, 6);
     const found = bestRotation(rows, turned(rows, matrix, 4), 4);
@@ -86,7 +86,7 @@ describe('bestRotation', () => {
     expect(found).toBeDefined();
   });
 
-  test('comes nearer than any other of a hundred, where the rows are noise', () => {
+  test('is nearer than any of a hundred other rotations where the rows are noise', () => {
     const [a, b] = [randomRows(90, 1), randomRows(90, 2)];
     const distance = (matrix: Float64Array) =>
       turned(a, matrix, 3).reduce((sum, x, at) => sum + (x - b[at]!) ** 2, 0);
@@ -94,11 +94,11 @@ describe('bestRotation', () => {
     for (let seed = 0; seed < 100; seed++) expect(best).toBeLessThan(distance(turns(3, seed)));
   });
 
-  test('gives none where rows span too few directions', () => {
+  test('gives undefined where rows span too few directions', () => {
     expect(bestRotation(new Float32Array(6), new Float32Array(6), 2)).toBeUndefined();
     expect(bestRotation(Float32Array.of(1, 1, 2, 2), Float32Array.of(1, 0, 2, 0), 2)).toBeUndefined();
     expect(bestRotation(new Float32Array(0), new Float32Array(0), 2)).toBeUndefined();
-    // A third direction that is there in rounding alone.
+    // A third direction that exists only by rounding.
     const flat = randomRows(300, 8).map((x, at) => (at % 3 === 2 ? x * 1e-9 : x));
     expect(bestRotation(flat, flat, 3)).toBeUndefined();
   });

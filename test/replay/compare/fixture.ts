@@ -7,7 +7,7 @@ import type { ComparedStore } from '../../../src/replay/compare/compared-stores.
 import { commitOf, entity, HEAD, MODEL } from '../../graph/graph-fixture.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
 
-/** `user:1 follows user:2`, live unless it begins with a minus; `@5` after it is its time, 1 unless said. */
+/** Parses `user:1 follows user:2@5`: removed if it begins with a minus; the time after `@` defaults to 1. */
 export function edge(text: string): EdgeChange {
   const [, minus, lhs, relation, rhs, at] = /^(-?)(\S+) (\S+) ([^@]+)(?:@(\d+))?$/.exec(text) ?? [];
   return {
@@ -20,8 +20,8 @@ export function edge(text: string): EdgeChange {
 }
 
 /**
- * A store made by hand. vectors: by entity, in the order their rows are handed out; an entity without updates is one
- * of `untrained`. relations: rows 2r and 2r + 1 of each relation.
+ * A store made by hand. vectors: by entity, in the order of rows; the entities without updates are those
+ * in `untrained`. relations: rows 2r and 2r + 1 of each relation.
  */
 export async function storeOf(parts: {
   model?: ModelIdentity;

@@ -10,9 +10,12 @@ import { memoryReader } from '../../pipeline/memory-reader.ts';
 import { storeOf } from './fixture.ts';
 
 describe('heldStretches', () => {
-  test('begins where the further of the two stands, never below what the log holds', () => {
+  test('begins at the later offset of the two stores, never below the start of the log', () => {
     const range = (topic: string, partition: number, low: number, high: number) => ({
-      ...{ topic, partition, low, high },
+      topic,
+      partition,
+      low,
+      high,
     });
     const ranges = [range('t', 0, 0, 10), range('t', 1, 5, 9), range('t', 2, 0, 4), range('u', 0, 3, 8)];
     const a = { t: { '0': 7, '1': 2, '2': 4 } };
@@ -49,11 +52,11 @@ describe('readHeldRecords', () => {
     return records.map(({ timestamp }) => timestamp / 1000);
   };
 
-  test('reads all there are, the earliest first, with their content', async () => {
+  test('reads all records, the earliest first, with their content', async () => {
     expect(await held(100)).toEqual([4, 6, 8, 10, 12, 13, 14, 15, 16, 17, 18]);
   });
 
-  test('reads so many and no more, and nothing of nothing', async () => {
+  test('reads at most `limit` records, and nothing without stretches', async () => {
     expect(await held(3)).toEqual([4, 6, 8]);
     expect(await readHeldRecords(memoryReader(log), [], 3, (each) => each)).toEqual([]);
   });
@@ -84,7 +87,7 @@ const follow = (followerId: string, followedId: string, action = 'follow', at = 
 const vectors = { 'user:1': [1, 0], 'user:2': [0, 1], 'user:3': [1, 1], 'tweet:1': [1, 0] };
 
 describe('readHeldEdges', () => {
-  test('gives new edges between entities that both have trained, with their rows', async () => {
+  test('gives new edges between entities trained in both stores, with their rows', async () => {
     const a = await storeOf({
       vectors: { ...vectors, 'user:onlyA': [1, 0], 'user:raw': [1, 0], 'user:raw2': [0, 0] },
       untrained: ['user:raw2'],
@@ -120,7 +123,7 @@ describe('readHeldEdges', () => {
     ]);
   });
 
-  test('passes over what is live in either, and what comes too late for either', async () => {
+  test('skips edges that are live in either store, and events too old for either', async () => {
     const a = await storeOf({
       vectors,
       edges: ['user:1 follows user:2', `-user:3 follows user:1@${AT + 9}`],
@@ -130,11 +133,11 @@ describe('readHeldEdges', () => {
     for (const [follower, followed] of ['12', '21', '31', '32', '23']) {
       log.append('twhin.follow', follow(follower!, followed!));
     }
-    // 3 follows 2 again, after having stopped: new to both.
+    // 3 follows 2 again after an unfollow: new to both.
     expect((await held(a, b, log)).edges).toEqual(['user:3 follows user:2', 'user:2 follows user:3']);
   });
 
-  test('takes only relations that both models have', async () => {
+  test('takes only relations of both models', async () => {
     const b = await storeOf({ model: { ...MODEL, relations: [MODEL.relations[1]!] }, vectors });
     const log = new MemoryLog();
     log.append('twhin.follow', follow('1', '2'));

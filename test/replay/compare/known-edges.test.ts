@@ -6,7 +6,7 @@ import { edge } from './fixture.ts';
 const keys = (...names: string[]) => names as EntityKey[];
 
 describe('KnownEdges', () => {
-  test('keeps the candidates that are positives of what will be asked, either way', () => {
+  test('keeps the candidates that are positives of a question, for both ends', () => {
     const held = [edge('user:1 follows user:2')];
     const known = new KnownEdges(held, keys('user:2', 'user:3', 'user:4', 'user:5'));
     for (const text of [
@@ -18,13 +18,13 @@ describe('KnownEdges', () => {
     ]) {
       known.saw(edge(text));
     }
-    // 2 is what is held back; 6 is no candidate; 4 likes and follows otherwise.
+    // 2 is the held-back end; 6 is not a candidate; 4 has other edges.
     expect([...known.positives('rhs', held[0]!)]).toEqual(['user:2', 'user:3']);
     expect([...known.positives('lhs', held[0]!)]).toEqual(['user:5']);
     expect([...known.positives('rhs', edge('user:7 follows user:2'))]).toEqual([]);
   });
 
-  test('takes held-back edges for positives of one another', () => {
+  test('treats held-back edges as positives', () => {
     const held = [
       edge('user:1 follows user:2'),
       edge('user:1 follows user:3'),

@@ -11,7 +11,7 @@ const compared = (a: ComparedStore, b: ComparedStore, sample = 100) =>
 const at = (...keys: string[]) => Object.fromEntries(keys.map((key) => [key, [1, 0]]));
 
 describe('compareEntities', () => {
-  test('counts what both have and names what one lacks, by type', async () => {
+  test('counts common entities and names those of only one store, by type', async () => {
     // Ids in the order of stores: shorter first, then by bytes, where é comes after z and 🦉 after ￮.
     const a = await storeOf({
       vectors: at('user:b', 'user:z', 'user:é', 'user:aa', 'tweet:1', 'user:￮a'),
@@ -31,7 +31,7 @@ describe('compareEntities', () => {
     expect(found.get('tweet')).toMatchObject({ both: 1, onlyA: 0, onlyB: 0, examplesA: [], examplesB: [] });
   });
 
-  test('names three at most', async () => {
+  test('names at most three entities', async () => {
     const a = await storeOf({ vectors: at('user:1', 'user:2', 'user:3', 'user:4') });
     const found = (await compared(a, await storeOf({}))).get('user');
     expect(found).toMatchObject({ onlyA: 4, examplesA: ['user:1', 'user:2', 'user:3'] });
@@ -48,7 +48,7 @@ describe('compareEntities', () => {
     expect(found?.sample).toEqual([{ key: 'user:1', rowA: 5, rowB: 6 }]);
   });
 
-  test('keeps no more than asked', async () => {
+  test('samples at most as many entities as asked', async () => {
     const keys = Array.from({ length: 50 }, (_, i) => `user:${i}`);
     const [a, b] = [await storeOf({ vectors: at(...keys) }), await storeOf({ vectors: at(...keys) })];
     const found = (await compared(a, b, 20)).get('user');
@@ -57,7 +57,7 @@ describe('compareEntities', () => {
     expect((await compared(a, b, 20)).get('user')?.sample).toEqual(found?.sample);
   });
 
-  test('compares the types that both models have, though they be numbered otherwise', async () => {
+  test('compares the types of both models, whatever their numbers', async () => {
     const other = { ...MODEL, entityTypes: ['ad', 'tweet', 'user'] };
     const a = await storeOf({ vectors: at('user:1', 'user:2', 'tweet:1') });
     const b = await storeOf({ model: other, vectors: at('ad:1', 'tweet:1', 'tweet:2', 'user:2') });
@@ -95,7 +95,7 @@ const B = [
 ];
 
 describe('compareEdges', () => {
-  test('counts live edges by relation, whatever their times, and names what one lacks', async () => {
+  test('counts live edges by relation, whatever their times, and names those of only one store', async () => {
     const { found } = await comparedEdges(await storeOf({ edges: A }), await storeOf({ edges: B }));
     expect(found).toEqual({
       follows: {
@@ -115,7 +115,7 @@ describe('compareEdges', () => {
     });
   });
 
-  test('tells of each edge that is live in either, once', async () => {
+  test('calls onEdge once for each edge that is live in either store', async () => {
     const { told } = await comparedEdges(await storeOf({ edges: A }), await storeOf({ edges: B }));
     expect(told).toEqual([
       'user:1 follows user:2',
@@ -128,7 +128,7 @@ describe('compareEdges', () => {
     ]);
   });
 
-  test('compares the relations that both models have, though they be numbered otherwise', async () => {
+  test('compares the relations of both models, whatever their numbers', async () => {
     const model = {
       ...MODEL,
       entityTypes: ['tweet', 'user'],
@@ -147,7 +147,7 @@ describe('compareEdges', () => {
     expect(Object.keys(found)).toEqual(['follows', 'likes']);
   });
 
-  test('a relation between other types is another relation', async () => {
+  test('does not compare relations of one name between different types', async () => {
     const model = {
       ...MODEL,
       relations: [MODEL.relations[0]!, { name: 'likes', lhs: 'tweet', rhs: 'user' }],
@@ -170,7 +170,7 @@ async function* of(numbers: readonly number[], onEnd = () => {}): AsyncIterable<
 const joined = (a: number[], b: number[]) => Array.fromAsync(mergeJoin(of(a), of(b), (x, y) => x - y));
 
 describe('mergeJoin', () => {
-  test('pairs what is equal and leaves the rest single, in order', async () => {
+  test('pairs equal things and leaves the rest single, in order', async () => {
     expect(await joined([1, 3, 4, 8], [2, 3, 8, 9])).toEqual([
       { a: 1 },
       { b: 2 },
@@ -181,14 +181,14 @@ describe('mergeJoin', () => {
     ]);
   });
 
-  test('goes on when either ends first, or was empty', async () => {
+  test('continues when either sequence ends first or is empty', async () => {
     expect(await joined([], [1, 2])).toEqual([{ b: 1 }, { b: 2 }]);
     expect(await joined([1, 2], [])).toEqual([{ a: 1 }, { a: 2 }]);
     expect(await joined([1], [0, 1, 2])).toEqual([{ b: 0 }, { a: 1, b: 1 }, { b: 2 }]);
     expect(await joined([], [])).toEqual([]);
   });
 
-  test('lets both go when it is left early', async () => {
+  test('ends both iterators when it is left early', async () => {
     let ended = 0;
     const end = () => void ended++;
     for await (const _ of mergeJoin(of([1, 2], end), of([1, 2], end), (x, y) => x - y)) break;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { neighbourOverlap } from '../../../src/replay/compare/neighbours.ts';
 import { randomRows, turned, turns } from './random-rows.ts';
 
-/** Nearest by a sort of all, by the formula. */
+/** The nearest rows by a full sort. */
 function nearest(rows: Float32Array, dim: number, query: number, k: number): number[] {
   const row = (i: number) => rows.subarray(i * dim, (i + 1) * dim);
   const dot = (x: Float32Array, y: Float32Array) => x.reduce((sum, each, i) => sum + each * y[i]!, 0);
@@ -15,9 +15,9 @@ function nearest(rows: Float32Array, dim: number, query: number, k: number): num
 }
 
 describe('neighbourOverlap', () => {
-  test('is the mean share of ten nearest in common, whatever the dims', () => {
+  test('is the mean share of common neighbours among the ten nearest, whatever the dims', () => {
     const [as, bs] = [randomRows(60 * 5, 1), randomRows(60 * 3, 2)];
-    // Half of B's first numbers are A's, so that there is something to share.
+    // Half of B's first numbers are equal to A's, so that neighbours are shared.
     for (let i = 0; i < 60; i++) bs[3 * i] = 3 * as[5 * i]!;
     const shares = Array.from({ length: 20 }, (_, query) => {
       const inA = nearest(as, 5, query, 10);
@@ -29,7 +29,7 @@ describe('neighbourOverlap', () => {
     expect(overlap).toEqual({ asked: 20, among: 60, k: 10, shared: expected, chance: 10 / 59 });
   });
 
-  test('is 1 for a turned and stretched copy', () => {
+  test('is 1 for a rotated and scaled copy', () => {
     const as = randomRows(400, 3);
     const bs = turned(as, turns(4, 4), 4).map((x) => 2.5 * x);
     expect(neighbourOverlap({ vectors: as, dim: 4 }, { vectors: bs, dim: 4 }, 500)).toEqual({
@@ -41,7 +41,7 @@ describe('neighbourOverlap', () => {
     });
   });
 
-  test('takes fewer neighbours where there are fewer others, and none where there are none', () => {
+  test('takes fewer neighbours with fewer other entities, and gives undefined without any', () => {
     const three = { vectors: Float32Array.of(1, 0, 0, 1, 1, 1), dim: 2 };
     expect(neighbourOverlap(three, three, 500)).toEqual({ asked: 3, among: 3, k: 2, shared: 1, chance: 1 });
     const one = { vectors: Float32Array.of(1, 0), dim: 2 };

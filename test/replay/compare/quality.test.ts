@@ -7,7 +7,7 @@ import { better, compareQuality, type Quality, verdict } from '../../../src/repl
 import { MODEL } from '../../graph/graph-fixture.ts';
 import { edge, storeOf } from './fixture.ts';
 
-/** On a line, by transe-l2: what is nearest to anchor + relation scores highest. */
+/** Entities on a line, with transe-l2: the entity nearest to anchor + relation scores highest. */
 const LINE = { 'user:1': 0, 'user:2': 1, 'user:3': 2, 'user:4': 3, 'user:5': 4, 'tweet:1': 1, 'tweet:2': 2 };
 const vectorsOf = (positions: Record<string, number>) =>
   Object.fromEntries(Object.entries(positions).map(([key, x]) => [key, [x, 0]]));
@@ -70,7 +70,7 @@ describe('compareQuality', () => {
       edges: 1,
       a: { mrr: 1, hits10: 1, meanRank: 1 },
       b: { mrr: (1 / 4 + 1) / 2, hits10: 1, meanRank: 2.5 },
-      // No edge is live: all tie. Four others, for what is looked for is none.
+      // No edge is live, so all tie: the end itself and four candidates.
       popularity: { mrr: 1 / 3, hits10: 1, meanRank: 3 },
     });
     expect(quality?.relations).toEqual({ follows: quality?.all });
@@ -78,7 +78,7 @@ describe('compareQuality', () => {
     expect(quality?.difference.standardError).toBeNaN();
   });
 
-  test('leaves out known positives, and ranks by the number of edges beside', async () => {
+  test('leaves out known positives, and also ranks by the number of edges', async () => {
     const relations = {
       follows: [
         [0, 0],
@@ -105,7 +105,7 @@ describe('compareQuality', () => {
     });
   });
 
-  test('takes differences edge by edge', async () => {
+  test('computes differences edge by edge', async () => {
     const relations = {
       follows: [
         [1, 0],
@@ -135,8 +135,8 @@ describe('compareQuality', () => {
     expect(quality?.difference.standardError).toBeCloseTo(Math.sqrt(variance / 3), 12);
   });
 
-  test('scores by the model each store was trained with, in its own dim', async () => {
-    // By dot product the longest wins, though another be nearer.
+  test('scores with the model and dim of each store', async () => {
+    // By dot product the longest vector wins, though another is nearer.
     const model = { ...MODEL, dim: 3, scorer: 'twhin' };
     const relations = {
       follows: [
@@ -163,7 +163,7 @@ describe('compareQuality', () => {
     expect(quality?.all.b.meanRank).toBe((1 + 5) / 2);
   });
 
-  test('finds a relation by its name, though each model numbers it otherwise', async () => {
+  test('finds a relation by its name, whatever its number in each model', async () => {
     const model = { ...MODEL, relations: [...MODEL.relations].reverse() };
     const parts = {
       vectors: vectorsOf(LINE),
@@ -184,7 +184,7 @@ describe('compareQuality', () => {
     expect(quality?.all.b).toEqual(quality?.all.a);
   });
 
-  test("takes an entity's vector from each store's own row", async () => {
+  test("takes an entity's vector from its row in each store", async () => {
     const relations = {
       follows: [
         [1, 0],
@@ -195,7 +195,8 @@ describe('compareQuality', () => {
     const a = await storeOf({ vectors: vectorsOf(LINE), relations });
     const b = await storeOf({ vectors: backwards, relations });
     const rowInB = ({ key, rowA }: CommonEntity) => ({
-      ...{ key, rowA },
+      key,
+      rowA,
       rowB: 4 + Object.keys(backwards).indexOf(key),
     });
     const held = heldEdge('user:1 follows user:2');
@@ -208,7 +209,7 @@ describe('compareQuality', () => {
     expect(quality?.all.b).toEqual({ mrr: 1, hits10: 1, meanRank: 1 });
   });
 
-  test('passes over an end without a candidate, and says nothing of no edges', async () => {
+  test('skips an end without candidates, and gives undefined without edges', async () => {
     const relations = {
       likes: [
         [1, 0],
@@ -218,13 +219,13 @@ describe('compareQuality', () => {
     const store = await storeOf({ vectors: vectorsOf(LINE), relations });
     const held = [heldEdge('user:2 likes tweet:2')];
     const candidates = new Map([['user', users]]);
-    // rhs could only be right; lhs from tweet 2, at 2 - 1: user 2.
+    // rhs has no candidates; lhs from tweet 2, at 2 - 1: user 2.
     expect((await compared(store, store, held, { candidates }))?.all.a.meanRank).toBe(1);
     expect(await compared(store, store, held, { candidates: new Map() })).toBeUndefined();
     expect(await compared(store, store, [])).toBeUndefined();
   });
 
-  test('refuses a scorer it does not know', async () => {
+  test('refuses an unknown scorer', async () => {
     const store = await storeOf({ model: { ...MODEL, scorer: 'rotate' }, vectors: vectorsOf(LINE) });
     await expect(compared(store, store, [heldEdge('user:1 follows user:2')])).rejects.toThrow(
       'a store was trained with the scorer rotate; this version has transe-l1, transe-l2, transe-l2-squared, twhin',
@@ -242,7 +243,7 @@ function quality(a: number, b: number, standardError: number, edges: number): Qu
 }
 
 describe('verdict', () => {
-  test('names the better one, its figures first', () => {
+  test('names the better store, its figures first', () => {
     expect(verdict(quality(0.398, 0.412, 0.003, 4120))).toBe(
       'B is better: MRR 0.412 against 0.398, +0.0140 ± 0.0030 (standard error; 4,120 edges).',
     );
@@ -251,7 +252,7 @@ describe('verdict', () => {
     );
   });
 
-  test('tells no difference within two standard errors, in too few edges, and in none', () => {
+  test('gives no winner within two standard errors, with too few edges, or without edges', () => {
     expect(verdict(quality(0.4, 0.394, 0.0031, 4120))).toBe(
       'No difference can be told: B has MRR 0.394 against 0.400, -0.0060 ± 0.0031 (standard error; 4,120 edges).',
     );
@@ -261,7 +262,7 @@ describe('verdict', () => {
     expect(verdict(undefined)).toBe('Which is better can not be told: no new edge was ranked.');
   });
 
-  test('is beyond two standard errors or not at all', () => {
+  test('needs more than two standard errors', () => {
     expect(better(quality(0.4, 0.4625, 0.03125, 30))).toBeUndefined();
     expect(better(quality(0.4, 0.4626, 0.03125, 30))).toBe('B');
     expect(better(quality(0.4626, 0.4, 0.03125, 30))).toBe('A');

@@ -6,7 +6,7 @@ export function randomRows(count: number, seed: number): Float32Array {
   return Float32Array.from({ length: count }, () => 2 * random.uniform() - 1);
 }
 
-/** An orthogonal matrix, [dim, dim] row-major: so many turns, each in a plane of two axes. */
+/** An orthogonal matrix, [dim, dim] row-major: a product of rotations, each in a plane of two axes. */
 export function turns(dim: number, seed: number): Float64Array {
   const random = Random.seeded(seed);
   const matrix = new Float64Array(dim * dim);

@@ -10,13 +10,13 @@ function sampled(size: number, from: number, seed: number): number[] {
 }
 
 describe('Reservoir', () => {
-  test('keeps all of a few, in an order of its own', () => {
+  test('keeps all things of a small set, in random order', () => {
     const all = sampled(100, 50, 1);
     expect([...all].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i));
     expect(all).not.toEqual([...all].sort((a, b) => a - b));
   });
 
-  test('keeps each of many as often as any other, at any place', () => {
+  test('keeps all things of a large set equally often, at any place', () => {
     const runs = 4000;
     const kept = new Array<number>(20).fill(0);
     const first = new Array<number>(20).fill(0);
@@ -31,7 +31,7 @@ describe('Reservoir', () => {
     for (const count of first) expect(Math.abs(count - runs / 20)).toBeLessThan(70);
   });
 
-  test('draws the same from the same seed', () => {
+  test('draws the same sample from the same seed', () => {
     expect(sampled(5, 1000, 3)).toEqual(sampled(5, 1000, 3));
     expect(sampled(5, 1000, 3)).not.toEqual(sampled(5, 1000, 4));
   });

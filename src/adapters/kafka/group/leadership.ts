@@ -303,14 +303,15 @@ export class KafkaLeadership implements Leadership {
   }
 
   /** Reports a failure and waits before the next attempt. */
-  async #trouble(error: Error): Promise<void> {
+  async #trouble(error: RetryableError): Promise<void> {
     const { signal } = this.#stopping;
     if (signal.aborted) return;
     const failures = this.#failures;
     failures.since = failures.count === 0 ? Date.now() : failures.since;
     failures.count++;
     const { count: attempt, since } = failures;
-    this.#options.onTrouble?.({ brokers: addressOf(this.#settings), since, attempt, reason: error.message });
+    const { code, message: reason } = error;
+    this.#options.onTrouble?.({ brokers: addressOf(this.#settings), since, attempt, code, reason });
     await pause(backoffMs(attempt), signal);
   }
 

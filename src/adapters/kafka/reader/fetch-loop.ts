@@ -111,12 +111,13 @@ export class FetchLoop implements StretchReading {
     this.#running = undefined;
   }
 
-  #trouble(error: Error): void {
+  #trouble(error: RetryableError): void {
     const failures = this.#failures;
     failures.since = failures.count === 0 ? Date.now() : failures.since;
     failures.count++;
     const { count: attempt, since } = failures;
-    this.#options.onTrouble({ brokers: this.#cluster.address, since, attempt, reason: error.message });
+    const { code, message: reason } = error;
+    this.#options.onTrouble({ brokers: this.#cluster.address, since, attempt, code, reason });
   }
 
   /** Returns when nothing is left to fetch, or at the signal. @throws what ended it. */

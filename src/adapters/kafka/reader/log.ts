@@ -168,7 +168,8 @@ export class KafkaLog implements EventLog {
       } catch (error) {
         if (!(error instanceof RetryableError)) throw error;
         if (!signal.aborted) {
-          this.#trouble({ brokers: addressOf(this.#settings), since, attempt, reason: error.message });
+          const { code, message: reason } = error;
+          this.#trouble({ brokers: addressOf(this.#settings), since, attempt, code, reason });
         }
         await pause(backoffMs(attempt), signal);
       }

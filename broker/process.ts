@@ -1,20 +1,41 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KafkaAdmin } from '../src/adapters/kafka/admin.ts';
 import { RetryableError } from '../src/errors.ts';
-import { runCommand } from './command.ts';
 
-/** What runs a broker. */
+export interface Outcome {
+  /** undefined: the command could not be started, or ran too long. */
+  readonly code: number | undefined;
+  /** stdout and stderr together. */
+  readonly output: string;
+}
+
+/** Runs a command to its end. Never rejects: a missing command is an outcome too. */
+export function runCommand(command: string, args: readonly string[], limitMs: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: limitMs });
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const output = () => Buffer.concat(chunks).toString('utf8').trim();
+    child.on('error', (error) => resolve({ code: undefined, output: error.message }));
+    child.on('close', (code) => resolve({ code: code ?? undefined, output: output() }));
+  });
+}
+
+/** The Java installation and the options that a broker runs with. */
 export interface Jvm {
   readonly java: string;
   readonly libs: string;
-  /** Where the JVM keeps its loaded classes between runs, which halves the start; made by the first clean stop. */
+  /** File of the JVM's loaded classes, which halves the time of a start; the first clean stop writes the file. */
   readonly archive?: string;
-  /** Outlives the process that started it. */
+  /** Whether the broker outlives the process that started it. */
   readonly keep?: boolean;
 }
 
-/** One processor's worth of compiler and collector: starts twice as fast, and 256 MB is plenty for one broker. */
+/** A simple compiler and collector halve the time of a start; 256 MB are enough for one broker. */
 const JVM_FLAGS = [
   '-Xmx256m',
   '-XX:+UseSerialGC',
@@ -25,15 +46,15 @@ const JVM_FLAGS = [
 const FORMAT_MS = 60_000;
 const STOP_MS = 15_000;
 
-/** An identity as Kafka writes it: 22 characters, none of which is taken for an option at the front. */
+/** A Kafka id of 22 characters that never starts with - or _. */
 export function randomId(): string {
-  // A first character of - or _ would be taken for an option, about one time in 64.
+  // Kafka's tools take a first - or _ for an option, which would happen one time in 64.
   const bytes = randomBytes(16);
   bytes[0] = (bytes[0] ?? 0) & 0x7f;
   return bytes.toString('base64url');
 }
 
-/** Makes a broker's empty storage. options: of Kafka's storage tool. @throws RetryableError with what it said. */
+/** Makes a broker's empty storage. options: of Kafka's storage tool. @throws RetryableError with the tool's output. */
 export async function formatStorage(
   jvm: Jvm,
   config: string,
@@ -50,7 +71,7 @@ export async function formatStorage(
   }
 }
 
-/** One broker's process, which ends with ours, however ours ends. */
+/** One broker's process. It ends with our process, however ours ends. */
 export class BrokerProcess {
   readonly #jvm: Jvm;
   readonly #config: string;
@@ -63,18 +84,18 @@ export class BrokerProcess {
     this.#logFile = logFile;
   }
 
-  /** Whether it ended, or was never started. */
+  /** Whether the process has ended or was never started. */
   get gone(): boolean {
     return this.#child === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** The last lines of its log, and where that is. */
+  /** The path of the log and its last lines. */
   get lastWords(): string {
     const tail = readFileSync(this.#logFile, 'utf8').trim().split('\n').slice(-3).join(' | ');
     return `see ${this.#logFile}: ${tail}`;
   }
 
-  /** Starts it; that it takes work is for the caller to find out. */
+  /** Starts the process; `waitUntilReady` tells when the broker answers. */
   start(): void {
     const { archive, keep } = this.#jvm;
     const training = archive === undefined || existsSync(archive) ? undefined : `${archive}.${process.pid}`;
@@ -82,7 +103,7 @@ export class BrokerProcess {
     const args = [...JVM_FLAGS, ...sharingFlags(archive, training), ...classPath(this.#jvm)];
     const started = spawn(this.#jvm.java, [...args, 'kafka.Kafka', this.#config], {
       stdio: ['ignore', log, log],
-      // Its own process group: Ctrl-C is for us, and we stop it in good order.
+      // A separate process group: Ctrl-C reaches only our process, which then stops the broker cleanly.
       detached: true,
     });
     this.#child = started;
@@ -93,24 +114,20 @@ export class BrokerProcess {
         renameSync(training, archive);
       }
     });
-    if (keep) {
-      started.unref();
-    }
+    if (keep) started.unref();
   }
 
-  /** Sends a signal that it goes on after, such as SIGSTOP. */
+  /** Sends a signal that does not end the process, such as SIGSTOP. */
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
   }
 
-  /** Resolves once it is gone. Idempotent. */
+  /** Ends the process and waits for its end. Idempotent. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const running = this.#child;
     const gone = this.gone;
     this.#child = undefined;
-    if (running === undefined || gone) {
-      return;
-    }
+    if (running === undefined || gone) return;
     const ended = new Promise<void>((done) => running.once('exit', () => done()));
     running.kill(signal);
     const timer = setTimeout(() => running.kill('SIGKILL'), STOP_MS);
@@ -124,17 +141,15 @@ function classPath({ libs }: Jvm): string[] {
 }
 
 function sharingFlags(archive: string | undefined, training: string | undefined): string[] {
-  if (archive === undefined) {
-    return [];
-  }
+  if (archive === undefined) return [];
   return [
     training === undefined ? `-XX:SharedArchiveFile=${archive}` : `-XX:ArchiveClassesAtExit=${training}`,
   ];
 }
 
 /**
- * A shell that kills `child` when this process is gone, however it went: the pipe between them then ends without
- * the word that lets it go.
+ * Starts a shell that kills `child` when our process ends. The shell waits for a line on a pipe from our process: a clean
+ * end sends the line, and any other end closes the pipe without it.
  */
 function watch(child: ChildProcess): ChildProcess {
   const watchdog = spawn('sh', ['-c', 'read -r _ || kill -9 "$1"', 'sh', String(child.pid)], {
@@ -143,4 +158,33 @@ function watch(child: ChildProcess): ChildProcess {
   });
   watchdog.unref();
   return watchdog;
+}
+
+/** True once the cluster lists `nodes` brokers; false when `gone` or after `limitMs`. */
+export async function waitUntilReady(
+  brokers: string,
+  limitMs: number,
+  gone: () => boolean,
+  nodes = 1,
+): Promise<boolean> {
+  const deadline = Date.now() + limitMs;
+  const admin = new KafkaAdmin({ brokers: brokers.split(','), clientId: 'ready' });
+  try {
+    while (Date.now() < deadline && !gone()) {
+      if (await answers(admin, nodes)) return true;
+      await sleep(100);
+    }
+    return false;
+  } finally {
+    await admin.close();
+  }
+}
+
+async function answers(admin: KafkaAdmin, nodes: number): Promise<boolean> {
+  try {
+    return (await admin.info()).nodes.length >= nodes;
+  } catch (error) {
+    if (error instanceof RetryableError) return false;
+    throw error;
+  }
 }

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, getPriority } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { cpuLimit, lowerPriority, rateLimit } from '../../../src/cli/replay/pace.ts';
-import type { Limit } from '../../../src/replay/merged-log.ts';
+import { cpuLimit, lowerPriority, rateLimit } from '../../src/compose/pace.ts';
+import type { Limit } from '../../src/replay/merged-log.ts';
 
 /** Hands over until `untilMs`, waiting as told; each hand-over takes `tookMs`. Gives how many records it were. */
 function handedOver(limit: Limit, clock: { ms: number }, untilMs: number, took: () => number): number {

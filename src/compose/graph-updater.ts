@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto';
+import { topicName } from '../../topics/index.ts';
+import type { EventTopic } from '../../topics/topic.ts';
+import { threadTrainer } from '../adapters/trainer/thread.ts';
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import { Updater } from '../pipeline/updater.ts';
+import type { UpdaterOptions } from '../pipeline/updater-options.ts';
+
+/** What differs between updaters: the log that is followed, who may write, and where vectors and letters go. */
+type Own = Pick<
+  UpdaterOptions,
+  | 'role'
+  | 'freshSpace'
+  | 'eventLog'
+  | 'leadership'
+  | 'reader'
+  | 'embeddingsTopic'
+  | 'sink'
+  | 'store'
+  | 'view'
+  | 'image'
+  | 'tuning'
+  | 'deadLetter'
+  | 'log'
+  | 'measures'
+>;
+
+/**
+ * An updater of a graph on a log, with a trainer thread of its own. It shares nothing with another updater. Whatever
+ * is given to it is closed by its `close`.
+ * trainer: the graph's own settings unless said.
+ */
+export function composeUpdater(
+  config: Config,
+  graph: GraphConfig,
+  own: Own,
+  trainer: GraphConfig['trainer'] = graph.trainer,
+): Updater {
+  return new Updater({
+    ...own,
+    graph: graph.name,
+    model: graph.model,
+    limits: config.limits,
+    topics: topicsOf(config, graph),
+    trainer: threadTrainer(trainer, config.state),
+    clock: Date.now,
+  });
+}
+
+/** The event topics of a graph, by full name on the log. */
+export function topicsOf(config: Config, graph: GraphConfig): ReadonlyMap<string, EventTopic> {
+  return new Map(graph.topics.map((topic) => [topicName(config.topicPrefix, topic.name), topic]));
+}
+
+/** A name for a run of training, different from every other. */
+export function freshSpace(): string {
+  return randomBytes(8).toString('hex');
+}

@@ -1,0 +1,113 @@
+import { deadLetter, embeddingsName, topicName } from '../../topics/index.ts';
+import type { LogConnection } from '../adapters/connect.ts';
+import { imageFile } from '../adapters/image-file.ts';
+import type { openRocksdb } from '../adapters/rocksdb/store.ts';
+import { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import { forgetTopic } from '../graph/graph-store.ts';
+import type { StoreMemory } from '../graph/store.ts';
+import type { Log } from '../log.ts';
+import type { Measures } from '../pipeline/measures.ts';
+import type { Trouble } from '../pipeline/ports.ts';
+import { soleLeadership } from '../pipeline/sole-leadership.ts';
+import type { Tuning } from '../pipeline/tuning.ts';
+import type { Updater } from '../pipeline/updater.ts';
+import { imagePath, openForReading, openForWriting } from '../state/open.ts';
+import { livePlace } from '../state/places.ts';
+import { composeUpdater, freshSpace, topicsOf } from './graph-updater.ts';
+import { instanceIdOf } from './instance-id.ts';
+
+/** A store with fewer rows is loaded before a thread for it has started. */
+const READER_ROWS = 50_000;
+
+/** What a live updater is composed on. */
+export interface LiveOptions {
+  readonly connection: LogConnection;
+  readonly log: Log;
+  readonly openStore?: typeof openRocksdb;
+  /** The updater keeps its store up to date, and leads once the graph's group has no other leader. */
+  readonly standby?: boolean;
+  /** Full names of topics to be read from their start, whatever the store says. */
+  readonly reread?: readonly string[];
+  /** The configuration's unless said; see {@link Tuning}. */
+  readonly tuning?: Tuning;
+  /** Where a graph's updater reports its work. */
+  readonly measuresOf?: (graph: string) => Measures;
+}
+
+export interface LiveUpdater {
+  readonly updater: Updater;
+  /** Memory of the store; undefined once the store is closed. */
+  storeMemory(): Promise<StoreMemory | undefined>;
+}
+
+/** A graph's updater on its live store: the leader of the graph's group, or a standby. */
+export async function composeLive(
+  config: Config,
+  graph: GraphConfig,
+  {
+    connection,
+    log,
+    openStore,
+    standby = false,
+    reread = [],
+    measuresOf,
+    tuning = config.tuning,
+  }: LiveOptions,
+): Promise<LiveUpdater> {
+  const prefix = config.topicPrefix;
+  const groupId = `${prefix}${graph.name}`;
+  const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
+  const topics = topicsOf(config, graph);
+  const place = livePlace(graph);
+  const store = await openForWriting(graph, { place, openStore, keepsImage: true });
+  for (const topic of reread) if (topics.has(topic)) await forgetTopic(store, topic);
+  const onTrouble = ({ brokers, since: sinceMs, attempt, code, reason }: Trouble) => {
+    const since = new Date(sinceMs).toISOString();
+    const what = code === 'broker-unreachable' ? 'no broker answers' : 'the brokers answer with a refusal';
+    log.warn(
+      { graph: graph.name, brokers, since, attempt, code, reason },
+      `${what} at ${brokers} since ${since}; trying again`,
+    );
+  };
+  const eventLog = connection.log({ onTrouble, aheadBytes: tuning.queueBytes });
+  const leadership =
+    connection.leadership({
+      groupId,
+      topics: [...topics.keys()],
+      standby,
+      instanceId: await instanceIdOf(graph),
+      onTrouble,
+    }) ?? soleLeadership;
+  const updater = composeUpdater(config, graph, {
+    role: standby ? 'standby' : 'leader',
+    freshSpace: freshSpace(),
+    eventLog,
+    leadership,
+    reader: eventLog,
+    embeddingsTopic,
+    sink: connection.sink({
+      fenced: { topic: embeddingsTopic, id: groupId, confirm: () => leadership.confirm({ fresh: true }) },
+    }),
+    store,
+    view: async () => {
+      const rows = (await store.head())?.rows ?? 0;
+      return rows < READER_ROWS ? undefined : openForReading(graph, place, openRocksdbThread);
+    },
+    image: imageFile(imagePath(place)),
+    tuning,
+    deadLetter: (record, { code, message }) => {
+      const topic = topics.get(record.topic);
+      if (topic === undefined || deadLetterGraph(config, topic.name) !== graph.name) return undefined;
+      return deadLetter(record, { code, message, graph: graph.name }, prefix);
+    },
+    log,
+    ...(measuresOf && { measures: measuresOf(graph.name) }),
+  });
+  return { updater, storeMemory: () => store.memory() };
+}
+
+/** Several graphs may read a topic; the first of the configuration writes its dead letters, so that each is written once. */
+function deadLetterGraph(config: Config, topic: string): string | undefined {
+  return config.graphs.find(({ topics }) => topics.some(({ name }) => name === topic))?.name;
+}

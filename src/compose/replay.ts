@@ -1,0 +1,96 @@
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
+import { reproducible } from '../kernels/select.ts';
+import type { Log } from '../log.ts';
+import type { EventLog, Sink, Stretch } from '../pipeline/ports.ts';
+import { readContent } from '../pipeline/reading/record-content.ts';
+import { soleLeadership } from '../pipeline/sole-leadership.ts';
+import type { Updater } from '../pipeline/updater.ts';
+import { type Limit, MergedLog } from '../replay/merged-log.ts';
+import { composeUpdater, topicsOf } from './graph-updater.ts';
+import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './pace.ts';
+
+/** Records wait in the merge, where they can be held to a pace; little waits behind it. */
+const QUEUE_BYTES = 1024 * 1024;
+
+/** What a replay reads and writes. */
+export interface ReplayOptions {
+  readonly log: Log;
+  readonly pace: ReplayPaceOptions;
+  /** The log that is read; whoever made it closes it. */
+  readonly eventLog: EventLog;
+  readonly range: readonly Stretch[];
+  readonly topicIds: Readonly<Record<string, string>>;
+  /** Name of its run of training. */
+  readonly space: string;
+  readonly store: GraphStore;
+  /** Where vectors go; absent: nowhere. */
+  readonly published?: { readonly topic: string; readonly sink: Sink } | undefined;
+}
+
+/** A replay's updater, and what is seen of it from outside. */
+export interface Replaying {
+  readonly updater: Updater;
+  readonly merged: MergedLog;
+  /** Records that can't be used, by reason, since this process began. */
+  readonly rejected: ReadonlyMap<string, number>;
+}
+
+/** An ordinary updater whose records come merged, and whose batches and commits are cut by count alone. */
+export function composeReplay(
+  config: Config,
+  graph: GraphConfig,
+  { log, pace, eventLog, range, topicIds, space, store, published }: ReplayOptions,
+): Replaying {
+  const topics = topicsOf(config, graph);
+  const rejected = new Map<string, number>();
+  const limits: Limit[] = [];
+  if (pace.rate !== undefined) limits.push(rateLimit(pace.rate, Date.now));
+  if (pace.cpuShare !== undefined) limits.push(cpuLimit(pace.cpuShare, Date.now, processCpuMs));
+  const merged = new MergedLog({
+    log: eventLog,
+    stretches: range,
+    topicIds,
+    read: (record) => ({ ...record, content: readContent(record, topics, config.limits) }),
+    limits,
+  });
+  // Unpublished, a vector's drift decides nothing: no row is written for having moved.
+  const unpublished = { epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
+  const updater = composeUpdater(
+    config,
+    graph,
+    {
+      role: 'shadow',
+      freshSpace: space,
+      eventLog: merged,
+      leadership: soleLeadership,
+      reader: eventLog,
+      embeddingsTopic: published?.topic ?? '',
+      sink: published?.sink ?? NOWHERE,
+      store,
+      tuning: {
+        ...config.tuning,
+        ...(published ? {} : unpublished),
+        lingerMs: Number.POSITIVE_INFINITY,
+        commitMs: Number.POSITIVE_INFINITY,
+        rowsPerEdge: rowsPerEdge(graph.trainer),
+        queueBytes: Math.min(config.tuning.queueBytes, QUEUE_BYTES),
+      },
+      deadLetter: (_, { code }) => {
+        rejected.set(code, (rejected.get(code) ?? 0) + 1);
+        return undefined;
+      },
+      log,
+    },
+    // The digest of a replay is the same on every machine.
+    { ...graph.trainer, kernel: reproducible(graph.trainer.kernel), threads: 1 },
+  );
+  return { updater, merged, rejected };
+}
+
+/** Both ends of an edge and its share of its chunk's uniform negatives, on both sides, with each update. */
+function rowsPerEdge({ updatesPerEdge, uniformNegatives, chunkEdges }: GraphConfig['trainer']): number {
+  return updatesPerEdge * (2 + (2 * uniformNegatives) / chunkEdges);
+}
+
+const NOWHERE: Sink = { publish: async () => {}, takeOver: async () => {}, stop: async () => {} };

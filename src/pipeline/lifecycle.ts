@@ -1,0 +1,205 @@
+import { FatalError, reasonOf } from '../errors.ts';
+
+/** Where an updater is in its life. */
+export type Phase =
+  /** The store is being loaded. */
+  | 'loading'
+  /** The group is joined, where there is one, and reading begins. */
+  | 'joining'
+  /** Records are applied to a store that is kept up to date; another process leads. */
+  | 'standby'
+  /** This process becomes the graph's one writer. */
+  | 'taking-over'
+  | 'running'
+  /** Reading ends: what is in hand will be written. */
+  | 'ending'
+  /** Reading ends: what is in hand will not be written. */
+  | 'leaving'
+  /** Everything in hand is trained, committed and published. */
+  | 'draining'
+  | 'stopped'
+  | 'failed';
+
+export type LifecycleEvent =
+  | 'loaded'
+  /** A standby follows the log. */
+  | 'waits'
+  /** This process leads its group. */
+  | 'turn'
+  /** This process is the graph's one writer. */
+  | 'writes'
+  /** `stop` was called. */
+  | 'stop'
+  /** `abandon` was called. */
+  | 'abandon'
+  /** All is read, or reading has ended: everything in hand is to be written. */
+  | 'drain'
+  /** Nothing is left to be done. */
+  | 'done'
+  | 'fail';
+
+type Transitions = Record<Phase, Record<LifecycleEvent, Phase | 'refused'>>;
+
+/** What each event does in each phase. */
+export const TRANSITIONS = {
+  loading: {
+    loaded: 'joining',
+    waits: 'refused',
+    turn: 'refused',
+    writes: 'refused',
+    stop: 'leaving',
+    abandon: 'leaving',
+    drain: 'refused',
+    done: 'refused',
+    fail: 'failed',
+  },
+  joining: {
+    loaded: 'refused',
+    waits: 'standby',
+    turn: 'taking-over',
+    writes: 'running',
+    stop: 'leaving',
+    abandon: 'leaving',
+    drain: 'refused',
+    done: 'refused',
+    fail: 'failed',
+  },
+  standby: {
+    loaded: 'refused',
+    waits: 'refused',
+    turn: 'taking-over',
+    writes: 'refused',
+    stop: 'ending',
+    abandon: 'leaving',
+    drain: 'draining',
+    done: 'refused',
+    fail: 'failed',
+  },
+  'taking-over': {
+    loaded: 'refused',
+    waits: 'refused',
+    turn: 'refused',
+    writes: 'running',
+    stop: 'leaving',
+    abandon: 'leaving',
+    // A standby that was to end once all is read: it wrote no vector, and need not begin to.
+    drain: 'draining',
+    done: 'refused',
+    fail: 'failed',
+  },
+  running: {
+    loaded: 'refused',
+    waits: 'refused',
+    turn: 'refused',
+    writes: 'refused',
+    stop: 'ending',
+    abandon: 'leaving',
+    drain: 'draining',
+    done: 'refused',
+    fail: 'failed',
+  },
+  ending: {
+    loaded: 'refused',
+    waits: 'refused',
+    // The turn of a standby came too late.
+    turn: 'ending',
+    writes: 'refused',
+    stop: 'ending',
+    abandon: 'leaving',
+    drain: 'draining',
+    done: 'refused',
+    fail: 'failed',
+  },
+  leaving: {
+    loaded: 'leaving',
+    waits: 'leaving',
+    turn: 'leaving',
+    writes: 'leaving',
+    stop: 'leaving',
+    abandon: 'leaving',
+    drain: 'refused',
+    done: 'stopped',
+    fail: 'failed',
+  },
+  draining: {
+    loaded: 'refused',
+    waits: 'refused',
+    turn: 'draining',
+    writes: 'refused',
+    stop: 'draining',
+    // All is read, and `run` ends with everything written.
+    abandon: 'refused',
+    drain: 'refused',
+    done: 'stopped',
+    fail: 'failed',
+  },
+  stopped: {
+    loaded: 'refused',
+    waits: 'refused',
+    turn: 'stopped',
+    writes: 'refused',
+    stop: 'stopped',
+    abandon: 'refused',
+    drain: 'refused',
+    done: 'refused',
+    fail: 'stopped',
+  },
+  failed: {
+    loaded: 'refused',
+    waits: 'refused',
+    turn: 'failed',
+    writes: 'refused',
+    stop: 'failed',
+    abandon: 'failed',
+    drain: 'refused',
+    done: 'refused',
+    fail: 'failed',
+  },
+} as const satisfies Transitions;
+
+/** The phase of an updater, changed by events alone. */
+export class Lifecycle {
+  #phase: Phase = 'loading';
+  #failure: Error | undefined;
+  readonly #reading = new AbortController();
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Records are to be read, now or once this process may. */
+  get reads(): boolean {
+    return !this.ends.aborted;
+  }
+
+  /** Fires when nothing more is to be read: whatever waits for the brokers before that is to wait no longer. */
+  get ends(): AbortSignal {
+    return this.#reading.signal;
+  }
+
+  allows(event: LifecycleEvent): boolean {
+    return TRANSITIONS[this.#phase][event] !== 'refused';
+  }
+
+  /** @throws FatalError `updater` when the event can't happen in this phase. */
+  on(event: LifecycleEvent): void {
+    const next = TRANSITIONS[this.#phase][event];
+    if (next === 'refused') {
+      throw new FatalError('updater', `an updater that is ${this.#phase} refuses the event "${event}"`);
+    }
+    this.#phase = next;
+    if (['ending', 'leaving', 'draining', 'stopped', 'failed'].includes(next)) this.#reading.abort();
+  }
+
+  /** Remembers the first failure, which ends `run`. */
+  fail(error: unknown): void {
+    this.#failure ??=
+      error instanceof FatalError ? error : new FatalError('updater', reasonOf(error), { cause: error });
+    this.on('fail');
+  }
+
+  /** @throws what failed. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+}

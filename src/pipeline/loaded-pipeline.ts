@@ -1,0 +1,303 @@
+import type { EntityIndex } from '../graph/entity-index.ts';
+import { fingerprint } from '../graph/head.ts';
+import { namesIn } from '../graph/outbox.ts';
+import { Counters } from './counters.ts';
+import { EntitySample } from './entity-sample.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { LaterCheck } from './loading/completeness.ts';
+import { ImageKeeper } from './loading/image.ts';
+import { type Recovered, recover } from './loading/recovery.ts';
+import { noMeasures } from './measures.ts';
+import type { RecordRun } from './ports.ts';
+import { type Fetched, Ingest, type ReadRecord } from './reading/ingest.ts';
+import { Lag } from './reading/lag.ts';
+import { OffsetLedger } from './reading/offset-ledger.ts';
+import type { PendingCommit } from './reading/unwritten.ts';
+import type { TrainingSummary } from './training/summary.ts';
+import type { TrainingLine } from './training/training-line.ts';
+import type { UpdaterOptions } from './updater-options.ts';
+import type { Cadence } from './writing/cadence.ts';
+import { Committer } from './writing/committer.ts';
+import { Publisher } from './writing/publish.ts';
+import { takeOver } from './writing/take-over.ts';
+import { sameTopics, TopicWatch } from './writing/topic-identity.ts';
+import { Writer } from './writing/writer.ts';
+
+/** What an updater has before its store is loaded. */
+export interface Workings {
+  readonly options: UpdaterOptions;
+  readonly lifecycle: Lifecycle;
+  readonly training: TrainingLine;
+  readonly summary: TrainingSummary;
+  readonly cadence: Cadence;
+}
+
+/** Loads the store, and puts a pipeline together on it. @throws FatalError when the store can't be used. */
+export async function loadPipeline(workings: Workings): Promise<LoadedPipeline> {
+  const { graph, model, store, trainer, clock, log, image, view: openView } = workings.options;
+  const began = clock();
+  const view = await openView?.();
+  const loaded = await recover(store, trainer, graph, model, clock, { view, image }).catch(
+    async (error: unknown) => {
+      await view?.close().catch(() => undefined);
+      throw error;
+    },
+  );
+  const { head, index, outbox, took } = loaded;
+  const failed = (error: Error) => workings.lifecycle.fail(error);
+  const laterCheck = loaded.uncounted && view && head ? new LaterCheck(view, head, failed) : undefined;
+  void (laterCheck?.done() ?? Promise.resolve()).then(() => view?.close()).catch(failed);
+  const fields = { graph, entities: index.size, step: head?.step ?? 0, outbox: namesIn(outbox).size };
+  log.info({ ...fields, ms: clock() - began, ...(head && took) }, head ? 'store loaded' : 'store is new');
+  return new LoadedPipeline(workings, loaded, laterCheck);
+}
+
+/** One graph's pipeline on its loaded store: records in, trained rows committed, committed vectors published. */
+export class LoadedPipeline {
+  readonly index: EntityIndex;
+  readonly counters: Counters;
+  readonly ledger: OffsetLedger;
+  readonly lag: Lag;
+  readonly sample: EntitySample;
+  readonly writer: Writer;
+  readonly publisher: Publisher;
+  readonly committer: Committer;
+  readonly #options: UpdaterOptions;
+  readonly #workings: Workings;
+  readonly #ingest: Ingest;
+  readonly #image: ImageKeeper;
+  readonly #topicWatch: TopicWatch;
+  /** Counts the store's entries where that was not done as it was loaded. */
+  readonly #laterCheck: LaterCheck | undefined;
+  /** The commit asked for last. */
+  #committed: Promise<unknown> = Promise.resolve();
+
+  constructor(workings: Workings, loaded: Recovered, laterCheck: LaterCheck | undefined) {
+    const { options, lifecycle, summary, cadence } = workings;
+    const { graph, model, store, sink, clock, log, leadership, eventLog } = options;
+    const { measures = noMeasures } = options;
+    const { head, index, outbox, erasedAt } = loaded;
+    const topics = [...options.topics.keys()];
+    const failed = (error: Error) => lifecycle.fail(error);
+    this.#options = options;
+    this.#workings = workings;
+    this.#laterCheck = laterCheck;
+    this.index = index;
+    this.counters = new Counters(head);
+    this.ledger = new OffsetLedger(head?.offsets);
+    this.lag = new Lag({ graph, eventLog, topics, ledger: this.ledger, log, clock });
+    this.sample = new EntitySample(store, index);
+    this.writer = new Writer(head, options.role, options.freshSpace);
+    this.#topicWatch = new TopicWatch({ eventLog, topics, writer: this.writer, clock, failed });
+    this.#image = new ImageKeeper({
+      graph,
+      image: options.image,
+      store,
+      trainer: options.trainer,
+      index,
+      log,
+      clock,
+    });
+    this.#ingest = new Ingest({
+      store,
+      index,
+      counters: this.counters,
+      erasedAt,
+      topics: options.topics,
+      limits: options.limits,
+    });
+    this.publisher = new Publisher({
+      store,
+      sink,
+      topic: options.embeddingsTopic,
+      header: { graph, dim: model.dim, dtype: 'float32', fingerprint: fingerprint(model) },
+      writer: this.writer,
+      outbox,
+      step: () => this.committer.step,
+      watermark: () => this.committer.watermark,
+      clock,
+      log,
+      measures,
+      failed,
+    });
+    this.committer = new Committer(
+      {
+        graph,
+        model,
+        store,
+        trainer: options.trainer,
+        index,
+        counters: this.counters,
+        unwritten: this.#ingest.unwritten,
+        ledger: this.ledger,
+        publisher: this.publisher,
+        leadership,
+        image: this.#image,
+        sink,
+        writer: this.writer,
+        tuning: options.tuning,
+        clock,
+        log,
+        measures,
+      },
+      head,
+    );
+    summary.step = this.committer.step;
+    cadence.begin(index.nextRow);
+  }
+
+  /** Reading waits while more vectors than allowed are not acknowledged: back-pressure from the embeddings topic. */
+  get outboxIsFull(): boolean {
+    return this.publisher.size >= this.#options.tuning.maxOutbox;
+  }
+
+  /** Begins what is looked at now and then. waiting: records that wait to be applied. */
+  look(waiting: number): void {
+    this.#topicWatch.look();
+    this.#workings.cadence.look(this.lag.appliedAt, waiting, this.publisher.oldest);
+  }
+
+  /**
+   * Applies runs in the order read. A batch that is full goes to the trainer, and a commit that is due to the store,
+   * before the next record is applied. since: when the oldest run arrived, epoch ms.
+   */
+  async apply(runs: readonly RecordRun[], since: number | undefined): Promise<void> {
+    if (runs.length === 0) return;
+    const { reads, fetched } = await this.#ingest.read(runs.flatMap(({ records }) => records));
+    let first = 0;
+    for (const { topic, partition, records, next } of runs) {
+      for (let i = 0; i < records.length; i++) {
+        this.#applyRecord(reads[first + i]!, fetched, since);
+        this.ledger.advance('applied', topic, partition, records[i + 1]?.offset ?? next);
+        if (!this.#batchIsFull) continue;
+        await this.#train();
+        await this.#commitWhenDue();
+      }
+      first += records.length;
+      this.ledger.advance('applied', topic, partition, next);
+    }
+  }
+
+  /** Trains the open batch and asks for a commit, each where it is due. idle: no record is at hand. */
+  async trainAndCommit(idle: boolean): Promise<void> {
+    if (this.#workings.training.isDue(idle)) await this.#train();
+    await this.#commitWhenDue();
+  }
+
+  /** Becomes the graph's one writer, with everything in hand committed first: the topic is compared with the store. */
+  async takeOver(): Promise<void> {
+    const { graph, log, leadership } = this.#options;
+    if (this.#pending.records > 0) await this.#flush();
+    const due = await takeOver(this.#options, this, this.#workings.lifecycle.ends);
+    await leadership.commit(this.ledger.offsets('committed'), this.writer.note(this.committer.step));
+    this.publisher.begin((name) => this.index.find(name));
+    this.#pending.due = due;
+    // The epoch is claimed before anything is written under it.
+    await this.#flush();
+    const { epoch, space } = this.writer;
+    log.info({ graph, epoch, space, republished: due.length }, 'leads the graph');
+  }
+
+  /** Publishes without asking anyone: nobody else writes a shadow's topic. topicIds: what the log says they are. */
+  beginAlone(topicIds: Readonly<Record<string, string>>): void {
+    this.writer.topicIds = sameTopics(this.writer.topicIds, topicIds);
+    this.publisher.begin((name) => this.index.find(name));
+  }
+
+  /** Writes everything in hand, all the way to the topic and back into the store. */
+  async drain(): Promise<void> {
+    const { graph, log } = this.#options;
+    log.info({ graph, outbox: this.publisher.size }, 'reading has ended');
+    if (this.#workings.training.open.since !== undefined) await this.#train();
+    await this.#committed;
+    // Vectors that moved little are put up in slices, until none is left: memory stays bounded.
+    while ((await this.#write(true)) > 0);
+    this.#workings.lifecycle.check();
+    log.info(
+      { graph, outbox: this.publisher.size },
+      'all committed; waiting for the last vectors to be acknowledged',
+    );
+    await this.publisher.drained();
+    if (this.publisher.cleared > 0) await this.#write(false);
+    this.#workings.lifecycle.check();
+    this.#image.due();
+  }
+
+  /** Ends what is under way. To be called once no record comes any more, and before the trainer and the store close. */
+  async stop(): Promise<void> {
+    this.committer.stop();
+    try {
+      await this.publisher.stop();
+    } finally {
+      await Promise.allSettled([
+        this.#workings.training.settled(),
+        this.#committed,
+        this.#laterCheck?.stop(),
+      ]);
+      await this.#image.leave();
+    }
+  }
+
+  get #pending(): PendingCommit {
+    return this.#ingest.unwritten.open;
+  }
+
+  get #batchIsFull(): boolean {
+    const { training, cadence, options } = this.#workings;
+    return training.open.edges >= options.tuning.batchEdges || cadence.isFull(this.#pending);
+  }
+
+  #applyRecord(read: ReadRecord, fetched: Fetched, since: number | undefined): void {
+    const options = this.#options;
+    const { open } = this.#workings.training;
+    const pending = this.#pending;
+    open.begin(options.clock(), since);
+    pending.since ??= since;
+    this.#ingest.apply(read, fetched, open);
+    // Only the leader writes dead letters: a standby that takes over finds those that the leader before did not come to.
+    const letter = read.problem && this.publisher.open && options.deadLetter(read.record, read.problem);
+    if (letter) pending.putDeadLetter(letter);
+    pending.records++;
+    this.lag.applied(read.record);
+  }
+
+  async #train(): Promise<void> {
+    await this.#workings.training.hand();
+    this.#workings.lifecycle.check();
+  }
+
+  async #commitWhenDue(): Promise<void> {
+    const { training, cadence, summary } = this.#workings;
+    if (training.open.since === undefined && cadence.isDue(this.#pending, this, summary))
+      await this.#commit();
+  }
+
+  /** Trains and commits all in hand, and waits until it is written. */
+  async #flush(): Promise<void> {
+    if (this.#workings.training.open.since !== undefined) await this.#train();
+    await this.#commit();
+    await this.#committed;
+    this.#workings.lifecycle.check();
+  }
+
+  /** Starts a commit; waits for the one before, so that at most one is being written behind the training. */
+  async #commit(): Promise<void> {
+    const before = this.#committed;
+    this.#committed = this.#write(false);
+    await before;
+    this.#workings.lifecycle.check();
+  }
+
+  /** Writes everything since the last commit. Gives how many vectors it put up for publishing; never rejects. */
+  async #write(everything: boolean): Promise<number> {
+    const { cadence, lifecycle } = this.#workings;
+    const pending = this.#ingest.unwritten.close();
+    cadence.asked(this.index.nextRow);
+    try {
+      return await this.committer.commit(pending, { everything, holdMs: cadence.holdMs });
+    } catch (error) {
+      lifecycle.fail(error);
+      return 0;
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { FatalError, RetryableError } from '../../errors.ts';
+import type { FollowedLog } from '../ports.ts';
+import type { Writer } from './writer.ts';
+
+const LOOK_MS = 10_000;
+
+/** The topics' identities, known and new. @throws FatalError when a topic is not the one that was read before. */
+export function sameTopics(
+  known: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  for (const [topic, id] of Object.entries(now)) {
+    const before = known[topic];
+    if (before === undefined || before === id) continue;
+    throw new FatalError(
+      'topic-remade',
+      `${topic} was deleted and made again: the store has read the topic with id ${before}, the log now holds ${id}. ` +
+        `Its offsets mean other records now. To keep what was learned and read the new topic from its start: twhin run --reread ${topic}. ` +
+        'To learn from what the topics hold now alone: start from a fresh TWHIN_STATE.',
+    );
+  }
+  return { ...known, ...now };
+}
+
+export interface TopicWatchOptions {
+  readonly eventLog: Pick<FollowedLog, 'topicIds'>;
+  readonly topics: readonly string[];
+  /** Its commits name the topics that are found. */
+  readonly writer: Writer;
+  clock(): number;
+  /** Told of a topic that was deleted and made again, and of whatever else is more than brokers out of reach. */
+  failed(error: Error): void;
+}
+
+/**
+ * Checks every ten seconds that the topics are still those that are read. A topic that is deleted, made again and filled
+ * beyond the position of a running reader goes on at the next offset; nothing else says that the records before were
+ * never read.
+ */
+export class TopicWatch {
+  readonly #options: TopicWatchOptions;
+  #last: number;
+  #looking = false;
+
+  constructor(options: TopicWatchOptions) {
+    this.#options = options;
+    this.#last = options.clock();
+  }
+
+  /** Begins a check when one is due. */
+  look(): void {
+    const { eventLog, topics, writer, clock, failed } = this.#options;
+    if (this.#looking || clock() - this.#last < LOOK_MS) return;
+    this.#looking = true;
+    eventLog
+      .topicIds(topics)
+      .then((ids) => {
+        writer.topicIds = sameTopics(writer.topicIds, ids);
+      })
+      .catch((error: Error) => {
+        if (!(error instanceof RetryableError)) failed(error);
+      })
+      .finally(() => {
+        this.#last = clock();
+        this.#looking = false;
+      });
+  }
+}

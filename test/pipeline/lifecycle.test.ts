@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { FatalError, RetryableError } from '../../src/errors.ts';
+import { Lifecycle, type LifecycleEvent, type Phase, TRANSITIONS } from '../../src/pipeline/lifecycle.ts';
+
+/** The events that lead to each phase, by hand. */
+const WAYS: Record<Phase, readonly LifecycleEvent[]> = {
+  loading: [],
+  joining: ['loaded'],
+  standby: ['loaded', 'waits'],
+  'taking-over': ['loaded', 'turn'],
+  running: ['loaded', 'turn', 'writes'],
+  ending: ['loaded', 'turn', 'writes', 'stop'],
+  leaving: ['stop'],
+  draining: ['loaded', 'turn', 'writes', 'drain'],
+  stopped: ['stop', 'done'],
+  failed: ['fail'],
+};
+
+/** What is allowed in each phase, by hand; every other event is refused. */
+const ALLOWED: Record<Phase, Partial<Record<LifecycleEvent, Phase>>> = {
+  loading: { loaded: 'joining', stop: 'leaving', abandon: 'leaving', fail: 'failed' },
+  joining: {
+    waits: 'standby',
+    turn: 'taking-over',
+    writes: 'running',
+    stop: 'leaving',
+    abandon: 'leaving',
+    fail: 'failed',
+  },
+  standby: { turn: 'taking-over', stop: 'ending', abandon: 'leaving', drain: 'draining', fail: 'failed' },
+  'taking-over': {
+    writes: 'running',
+    stop: 'leaving',
+    abandon: 'leaving',
+    drain: 'draining',
+    fail: 'failed',
+  },
+  running: { stop: 'ending', abandon: 'leaving', drain: 'draining', fail: 'failed' },
+  ending: { turn: 'ending', stop: 'ending', abandon: 'leaving', drain: 'draining', fail: 'failed' },
+  leaving: {
+    loaded: 'leaving',
+    waits: 'leaving',
+    turn: 'leaving',
+    writes: 'leaving',
+    stop: 'leaving',
+    abandon: 'leaving',
+    done: 'stopped',
+    fail: 'failed',
+  },
+  draining: { turn: 'draining', stop: 'draining', done: 'stopped', fail: 'failed' },
+  stopped: { turn: 'stopped', stop: 'stopped', fail: 'stopped' },
+  failed: { turn: 'failed', stop: 'failed', abandon: 'failed', fail: 'failed' },
+};
+
+/** The phases in which records are read, or will be. */
+const READS: readonly Phase[] = ['loading', 'joining', 'standby', 'taking-over', 'running'];
+
+const phases = Object.keys(WAYS) as unknown as readonly (keyof typeof WAYS)[];
+const events = Object.keys(TRANSITIONS.loading) as unknown as readonly (keyof typeof TRANSITIONS.loading)[];
+
+function lifecycleIn(phase: Phase): Lifecycle {
+  const lifecycle = new Lifecycle();
+  for (const event of WAYS[phase]) lifecycle.on(event);
+  expect(lifecycle.phase).toBe(phase);
+  return lifecycle;
+}
+
+describe('the lifecycle of an updater', () => {
+  for (const phase of phases) {
+    for (const event of events) {
+      const next = ALLOWED[phase][event];
+      test(`${phase}, ${event}: ${next ?? 'refused'}`, () => {
+        const lifecycle = lifecycleIn(phase);
+        expect(lifecycle.allows(event)).toBe(next !== undefined);
+        if (next === undefined) {
+          expect(() => lifecycle.on(event)).toThrow(
+            `an updater that is ${phase} refuses the event "${event}"`,
+          );
+        } else lifecycle.on(event);
+        expect(lifecycle.phase).toBe(next ?? phase);
+        expect(lifecycle.reads).toBe(READS.includes(next ?? phase));
+        expect(lifecycle.ends.aborted).toBe(!lifecycle.reads);
+      });
+    }
+  }
+
+  test('the first failure is kept, as a FatalError', () => {
+    const lifecycle = lifecycleIn('running');
+    lifecycle.check();
+    const first = new RetryableError('broker-unreachable', 'no broker answers');
+    lifecycle.fail(first);
+    lifecycle.fail(new FatalError('fenced', 'another process took over'));
+    expect(() => lifecycle.check()).toThrow(
+      expect.objectContaining({ code: 'updater', message: 'no broker answers', cause: first }),
+    );
+    const fenced = new FatalError('fenced', 'another process took over');
+    const other = lifecycleIn('standby');
+    other.fail(fenced);
+    expect(() => other.check()).toThrow(fenced);
+    expect(other.phase).toBe('failed');
+  });
+});
