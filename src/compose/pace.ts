@@ -3,17 +3,17 @@ import { constants, setPriority } from 'node:os';
 import { TokenBucket } from '../adapters/token-bucket.ts';
 import type { Limit } from '../replay/merged-log.ts';
 
-/** How fast a replay may go. */
+/** The pace of a replay. */
 export interface ReplayPaceOptions {
   /** Events a second. */
   readonly rate?: number;
-  /** Of one core, over time. */
+  /** Share of one core, over time. */
   readonly cpuShare?: number;
 }
 
-/** Records between two looks at the processor's time. */
+/** Records between two looks at the processor time. */
 const CPU_RECORDS = 128;
-/** The share of a second's records that may go at once. */
+/** Share of a second's records that may be handed over at once. */
 const RATE_BURST_S = 0.1;
 
 /** At most `ratePerS` records a second. now: epoch ms. */
@@ -26,8 +26,8 @@ export function rateLimit(ratePerS: number, now: () => number): Limit {
 }
 
 /**
- * At most `share` of one core over time, by pauses: what all threads of the process used is paid back before more is
- * handed over. now: epoch ms; cpuMs: processor time used so far.
+ * At most `share` of one core over time: pauses pay back the time that all threads of the process used. now: epoch
+ * ms; cpuMs: processor time used so far.
  */
 export function cpuLimit(share: number, now: () => number, cpuMs: () => number): Limit {
   const bucket = new TokenBucket(share * 1_000, now);
@@ -48,15 +48,15 @@ export function processCpuMs(): number {
 }
 
 /**
- * Puts the whole process behind others that want the processor; threads made later inherit it. On Linux a priority is
- * a thread's, so that those there are get it one by one.
+ * Gives the whole process the lowest priority; threads made later inherit it. Linux keeps a priority for each thread,
+ * so that existing threads are set one by one.
  */
 export function lowerPriority(threads: readonly number[] = threadsThereAre()): void {
   for (const thread of threads) {
     try {
       setPriority(thread, constants.priority.PRIORITY_LOW);
     } catch (error) {
-      // One that has ended since it was listed wants nothing any more.
+      // The thread ended since it was listed.
       if (!isGone(error)) throw error;
     }
   }

@@ -1,24 +1,24 @@
 import type { Head } from '../graph/head.ts';
 import type { SourceRecord } from './ports.ts';
 
-/** Rejected records remembered, and bytes of each. */
+/** Rejected records that are remembered, and bytes of each. */
 const REMEMBERED = 20;
 const PREVIEW_BYTES = 300;
 
-/** A record that could not be used, as it is shown to people. */
+/** A record that could not be used, for people to look at. */
 export interface Rejected {
   readonly code: string;
   readonly message: string;
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
-  /** The log's own time for it, epoch ms. */
+  /** The log's time of the record, epoch ms. */
   readonly timestamp: number;
-  /** Its first bytes; null for a tombstone. */
+  /** The first bytes of the value; null for a tombstone. */
   readonly preview: Buffer | null;
 }
 
-/** What is counted as records are read. All but what is known of rejected ones is part of every commit. */
+/** Counts of what was read. Every commit writes them, apart from the details of rejected records. */
 export class Counters {
   readonly events: Head['events'];
   /** Live edges by relation. */
@@ -27,7 +27,7 @@ export class Counters {
   watermark: number;
   /** Rejected records by reason, since this process began. */
   readonly reasons = new Map<string, number>();
-  /** The newest of them, newest last. */
+  /** The newest rejected records, newest last. */
   readonly rejected: Rejected[] = [];
 
   constructor(head?: Pick<Head, 'events' | 'edges' | 'watermark'>) {
@@ -39,7 +39,7 @@ export class Counters {
   reject({ code, message }: { code: string; message: string }, record: SourceRecord): void {
     this.reasons.set(code, (this.reasons.get(code) ?? 0) + 1);
     const { topic, partition, offset, timestamp, value } = record;
-    // A copy: the record's own bytes lie in those of its whole batch.
+    // A copy: the value is a part of its whole batch, which would stay in memory.
     const preview = value && Buffer.from(value.subarray(0, PREVIEW_BYTES));
     this.rejected.push({ code, message, topic, partition, offset, timestamp, preview });
     if (this.rejected.length > REMEMBERED) this.rejected.shift();

@@ -1,24 +1,24 @@
-/** What of a commit was acknowledged with a sweep: vectors, by the commit that moved them last. */
+/** Vectors acknowledged with one sweep, by the commit that moved them last. */
 export type ByCommit = ReadonlyMap<number, number>;
 
 /**
- * What an updater tells of its work as it does it, beside what it counts ({@link Progress}): each call once a batch, a
- * commit or a send, or once a vector. Times in ms. A call is cheap and never throws.
+ * What an updater reports of its work as it happens, beside the counts of {@link Progress}: a call for each batch,
+ * commit or send, or for each vector. Times in ms. A call is cheap and never throws.
  */
 export interface Measures {
-  /** A batch of so many edges goes to the trainer; since the source handed its first record over. */
+  /** A batch goes to the trainer. ms: since its first record arrived. */
   batch(edges: number, ms: number): void;
-  /** The trainer answered, batch after batch; since this one was handed over, those before it included. */
+  /** The trainer answered a batch. ms: since the batch was handed over, the batches before it included. */
   step(ms: number): void;
-  /** A commit is asked for: the batches handed over since the one before are in it. */
+  /** A commit is asked for. It holds the batches handed over since the commit before. */
   asked(commit: number): void;
-  /** A commit of so many records, with so many vectors to publish, is written; since it was asked for. */
+  /** A commit is written. ms: since it was asked for. */
   commit(commit: number, ms: number, size: { readonly records: number; readonly vectors: number }): void;
-  /** So many vectors and tombstones are acknowledged; since they were read from the store. */
+  /** Vectors and tombstones are acknowledged. ms: since they were read from the store. */
   publish(vectors: number, ms: number, by: ByCommit): void;
-  /** Nothing that the commit moved waits any longer: acknowledged, or moved again by a later one. */
+  /** No vector of the commit waits any longer: each is acknowledged, or moved again by a later commit. */
   acknowledged(commit: number): void;
-  /** A vector that an event moved is acknowledged; since that event's record arrived, and since the event happened. */
+  /** A vector that an event moved is acknowledged: time since the event's record arrived, and since the event. */
   fresh(sinceArrivalMs: number, sinceEventMs: number): void;
 }
 
@@ -32,7 +32,7 @@ export const noMeasures: Measures = {
   fresh() {},
 };
 
-/** Tells both, the first one first. */
+/** Reports to both, to `first` first. */
 export function both(first: Measures, second: Measures): Measures {
   return {
     batch: (edges, ms) => {

@@ -1,7 +1,7 @@
 import type { BadEvent } from '../errors.ts';
 import type { GraphChange } from '../graph/edge.ts';
 
-/** Next offset to read, by topic and partition. Offsets are safe integers, checked where they come in. */
+/** Next offset to read, by topic and partition. Offsets are safe integers, checked where they enter. */
 export type Offsets = Record<string, Record<string, number>>;
 
 /** One record as the log holds it. */
@@ -9,13 +9,13 @@ export interface SourceRecord {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
-  /** The log's own time for the record, epoch ms. */
+  /** The log's time of the record, epoch ms. */
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** As the log holds them; the last one where a name comes twice. Absent when the record has none. */
+  /** The last header of each name. Absent when the record has none. */
   readonly headers?: Readonly<Record<string, Buffer>>;
-  /** What it says, where its source had to read it already. */
+  /** The parsed record, where the log had to parse it already. */
   readonly content?: RecordContent;
 }
 
@@ -25,7 +25,7 @@ export interface RecordContent {
   readonly problem?: BadEvent;
 }
 
-/** Consecutive offsets of one partition that are read. Markers, aborted and compacted records leave gaps: `records` may be empty. */
+/** Consecutive offsets of one partition. Markers, aborted and compacted records leave gaps; `records` may be empty. */
 export interface RecordRun {
   readonly topic: string;
   readonly partition: number;
@@ -43,31 +43,31 @@ export interface Follower {
    * resolves: back-pressure.
    */
   take(run: RecordRun): Promise<void> | void;
-  /** The log can't be followed any further. */
+  /** Told that the log can't be followed any further. */
   failed(error: Error): void;
 }
 
-/** What the writer of a store leaves with its group's offsets: whose vectors the embeddings topic holds. */
+/** The writer's note, left with the group's offsets: whose vectors the embeddings topic holds. */
 export interface WriterNote {
-  /** The run of training its vectors come from. */
+  /** The writer's run of training. */
   readonly space: string;
   readonly epoch: number;
-  /** Of its last commit, as published. */
+  /** Step of the writer's last commit, as published. */
   readonly step: number;
 }
 
-/** What a group was last told by `commit`, by whichever of its members. */
+/** What `commit` told the group last, in any process. */
 export interface GroupCommit {
   readonly offsets: Offsets;
-  /** Absent where no member left a note. */
+  /** Absent where no process left a note. */
   readonly note?: WriterNote;
 }
 
-/** What a process says of itself when it asks for leadership. */
+/** A process that asks for leadership. */
 export interface Candidate {
-  /** Offset to read next by topic and partition: left with a group that has none yet, for lag tools. */
+  /** Offset to read next by topic and partition, for lag tools: the first offsets of a group that has none yet. */
   position(topic: string, partition: number): number | undefined;
-  /** Leadership that was held is lost, or can't be asked for any more. */
+  /** Told that leadership is lost, or can't be asked for any more. */
   failed(error: Error): void;
 }
 
@@ -84,16 +84,16 @@ export interface Leadership {
   /** Waits while the brokers are out of reach. @throws RetryableError `stopped` when stopped meanwhile. */
   committed(): Promise<GroupCommit>;
   /**
-   * Resolves once the brokers have said within the lease (or, where fresh is asked for, since the call) that this
-   * process is its group's one leader; waits while the brokers are out of reach.
-   * @throws FatalError `fenced` when another has taken over, RetryableError `stopped` when stopped meanwhile.
+   * Resolves once the brokers have confirmed, within the lease, that this process is its group's one leader; with
+   * `fresh`, since the call. Waits while the brokers are out of reach.
+   * @throws FatalError `fenced` when another process has taken over, RetryableError `stopped` when stopped meanwhile.
    */
   confirm(options?: { fresh: boolean }): Promise<void>;
   /** Leaves the group. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** A part of one partition: offsets from `from` up to, but without, `until`. */
+/** A part of one partition: offsets from `from` to before `until`. */
 export interface Stretch {
   readonly topic: string;
   readonly partition: number;
@@ -101,7 +101,7 @@ export interface Stretch {
   readonly until: number;
 }
 
-/** What one partition holds now: the first offset kept and the one after the last. */
+/** The offsets that one partition holds now: the first one kept, and the one after the last. */
 export interface PartitionRange {
   readonly topic: string;
   readonly partition: number;
@@ -113,32 +113,37 @@ export interface PartitionRange {
 export interface StretchCursor {
   readonly stretch: Stretch;
   /**
-   * The next records, at least one; undefined at the stretch's end, also where the last offsets before it hold none.
-   * Waits for what is not written yet, and while the log is out of reach. One call at a time.
+   * The next records, at least one; undefined at the end of the stretch, even if its last offsets hold no records.
+   * Waits for records that are not written yet, and while the log is out of reach. One call at a time.
    * @throws FatalError when the log no longer holds the stretch, RetryableError `stopped` when closed meanwhile.
    */
   next(): Promise<SourceRecord[] | undefined>;
 }
 
 /**
- * A log of event records: what it holds, bounded parts of it, and all of it from given positions on. What is asked at
- * once is refused with a RetryableError while the log is out of reach; cursors and followers wait.
+ * A log of event records: its ranges, bounded parts of it, and all of it from given positions on. Direct questions
+ * fail with a RetryableError while the log is out of reach; cursors and followers wait.
  */
 export interface EventLog {
-  /** By topic in the order asked, then partition. @throws FatalError naming the topics that are missing. */
+  /** In the order of `topics`, then by partition. @throws FatalError naming the topics that are missing. */
   ranges(topics: readonly string[]): Promise<PartitionRange[]>;
-  /** The first offset of each partition whose record the log dates at `timeMs` or later; its end where there is none. */
+  /**
+   * The first offset of each partition whose record has a log time of `timeMs` or later; the end where there is none.
+   */
   offsetsAt(topics: readonly string[], timeMs: number): Promise<Offsets>;
-  /** The identity a topic got when it was made, by name; a topic made again has another. Empty where the log has none. */
+  /**
+   * The identity of each topic, by name. A topic that is deleted and made again has another. Empty where the log has
+   * none.
+   */
   topicIds(topics: readonly string[]): Promise<Readonly<Record<string, string>>>;
   /**
-   * A cursor for each stretch, in the order given. Any of them may be asked while others are not: one that isn't is
-   * read ahead by a bounded number of bytes. What is wrong with a stretch is said by its cursor.
+   * A cursor for each stretch, in the order given. Each cursor can be asked independently of the others: a bounded
+   * number of bytes is read ahead for it. Its errors are thrown by the cursor itself.
    */
   read(stretches: readonly Stretch[]): Promise<StretchReading>;
   /**
-   * Hands every record from the follower's positions on to it, those of partitions added later too, until closed.
-   * Resolves once reading has begun, however long the log is out of reach.
+   * Hands over every record from the follower's positions on, also of partitions added later, until closed. Resolves
+   * once reading has begun, however long the log is out of reach.
    * @throws FatalError `topics-missing`; `offset-out-of-range` when a position is outside of what the log holds;
    * RetryableError `stopped` when the log is closed meanwhile.
    */
@@ -178,15 +183,16 @@ export interface Message {
 /** Where messages go. */
 export interface Sink {
   /**
-   * Resolves once every message is acknowledged by all in-sync replicas, in order within a key.
+   * Resolves once every message is acknowledged by all in-sync replicas, in order within a key. One attempt, bounded by
+   * a time of the sink's own: `Delivery` is the one place that tries again, with a backoff and a metric.
    * @throws RetryableError when some could not be; all may then be sent again. FatalError `fenced` when another
    * process has taken the topic over.
    */
   publish(messages: readonly Message[]): Promise<void>;
   /**
-   * Makes this process the one publisher of the sink's fenced topic, where it has one: what others have in flight is
-   * refused from then on. Waits while the log is out of reach.
-   * @throws FatalError `fenced` when another process reads for the group, RetryableError `stopped`.
+   * Makes this process the one publisher of the sink's fenced topic, if the sink has one: messages that others have
+   * in flight are refused from then on. Waits while the log is out of reach.
+   * @throws FatalError `fenced` when another process leads the group, RetryableError `stopped`.
    */
   takeOver(): Promise<void>;
   /** Waits for what is in flight. Idempotent. */
@@ -214,7 +220,7 @@ export interface TopicDeclaration {
   readonly configs: Readonly<Record<string, string>>;
 }
 
-/** A topic as it is. `configs` holds what was set on the topic itself and the values it inherits. */
+/** A topic as it is. configs: settings of the topic itself, and inherited values. */
 export interface TopicState {
   readonly name: string;
   readonly partitions: number;
@@ -222,7 +228,7 @@ export interface TopicState {
   readonly configs: Readonly<Record<string, string>>;
 }
 
-/** What answers at the address. */
+/** What answers at the log's address. */
 export interface LogInfo {
   readonly kind: 'kafka' | 'file';
   readonly address: string;
@@ -230,16 +236,16 @@ export interface LogInfo {
   readonly nodes: readonly string[];
 }
 
-/** Looks after topics; never shrinks or deletes one. */
+/** Manages topics; never shrinks or deletes a topic. */
 export interface LogAdmin {
   info(): Promise<LogInfo>;
-  /** Those of `names` that exist, in that order. */
+  /** The existing ones of `names`, in that order. */
   describe(names: readonly string[]): Promise<TopicState[]>;
-  /** Does nothing to a topic that exists. */
+  /** Leaves existing topics alone. */
   create(topics: readonly TopicDeclaration[]): Promise<void>;
-  /** partitions: how many there are afterwards. */
+  /** partitions: their number afterwards. */
   addPartitions(name: string, partitions: number): Promise<void>;
-  /** Sets these and leaves every other setting of the topic as it is. */
+  /** Sets these keys; every other setting of the topic stays. */
   alterConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void>;
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import type { Started } from './training/trainer.ts';
 import type { Tuning } from './tuning.ts';
 import type { Moved } from './writing/moves.ts';
 
-/** Where an updater stands, for people, tests and metrics. Rates are for the reader to take from two of these. */
+/** The state of an updater, for people, tests and metrics. Rates come from two of these. */
 export interface Progress {
   readonly graph: string;
   readonly phase: Phase;
@@ -17,32 +17,32 @@ export interface Progress {
   /** The newest of them, newest last. */
   readonly rejected: readonly Rejected[];
   readonly entities: Record<string, number>;
-  /** In use, those of relations and of erased entities included. */
+  /** Rows in use, those of relations and of erased entities included. */
   readonly rows: number;
-  /** Of these, those that an entity can have again. */
+  /** Rows that another entity can have. */
   readonly freeRows: number;
-  /** Entities that got a vector since this process began, by how it was made. */
+  /** Entities that got a vector since this process began, by how the vector was made. */
   readonly started: Started;
   readonly edges: Record<string, number>;
   readonly step: number;
-  /** Of the last commit, as the headers of its vectors have it; undefined before the store is loaded. */
+  /** Step of the last commit, as in the headers of its vectors; undefined before the store is loaded. */
   readonly committedStep: number | undefined;
   /** Edges trained since this process began. */
   readonly trained: number;
   /** Loss of an anchor, recent mean; undefined before the first batch. */
   readonly loss: number | undefined;
   readonly lossByRelation: Record<string, number>;
-  /** Recent prequential quality: both ends trained before, or one of them new. */
+  /** Recent prequential quality of edges: both ends trained before, or one end new. */
   readonly known: Quality | undefined;
   readonly fresh: Quality | undefined;
   readonly knownByRelation: Record<string, Quality>;
   readonly freshByRelation: Record<string, Quality>;
-  /** Of vectors published lately, by entity type. */
+  /** Recently published vectors, by entity type. */
   readonly moved: Record<string, Moved>;
   readonly published: number;
-  /** Sends that had to be made again. */
+  /** Sends that were retried. */
   readonly retries: number;
-  /** Sends that failed, by why: those made again, and those with which sending ended. */
+  /** Failed sends by code. */
   readonly failures: Readonly<Record<string, number>>;
   readonly outbox: number;
   /** Vectors that may wait before reading pauses. */
@@ -54,12 +54,12 @@ export interface Progress {
   readonly committedAt: number | undefined;
   /** The run of training the vectors come from, and the epoch they are published under. */
   readonly writer: { readonly space: string; readonly epoch: number } | undefined;
-  /** Arrival of a record → its vector acknowledged, ms, over recent vectors. */
+  /** Time from the arrival of a record to the acknowledgement of its vector, ms, over recent vectors. */
   readonly latencyMs: { readonly p50: number | undefined; readonly p99: number | undefined };
   readonly queue: { readonly records: number; readonly bytes: number };
 }
 
-/** What of an updater knows where it stands before its store is loaded. */
+/** The parts of an updater that exist before its store is loaded. */
 interface Standing {
   readonly graph: string;
   readonly phase: Phase;

@@ -3,24 +3,24 @@ import type { Phase } from './lifecycle.ts';
 import type { LoadedPipeline } from './loaded-pipeline.ts';
 import type { UpdaterOptions } from './updater-options.ts';
 
-/** The log answers a reader's lease within this time, or is taken for out of reach. */
+/** The brokers count as out of reach when leadership is not confirmed within this time. */
 const ANSWER_MS = 1_000;
-/** A commit that takes longer hangs: a disk that does not answer, dead letters that are not taken. */
+/** A commit that takes longer hangs: the disk does not answer, or dead letters are not acknowledged. */
 const WRITE_MS = 30_000;
 
 type Watched = Pick<UpdaterOptions, 'leadership' | 'tuning' | 'clock'>;
 
-/** Knows whether an updater can be relied on. */
+/** Tells whether an updater can be relied on. */
 export class Readiness {
   readonly #watched: Watched;
-  /** The question to the group that is not answered yet. One for all who ask: brokers can be away for hours. */
+  /** The question to the group that is not answered yet: one for all callers, since brokers can be away for hours. */
   #asked: Promise<string | undefined> | undefined;
 
   constructor(watched: Watched) {
     this.#watched = watched;
   }
 
-  /** Why nobody should rely on it now, a phrase each; none when it is ready. */
+  /** Why the updater is not ready, a phrase for each reason; empty when it is ready. */
   async reasons(phase: Phase, pipeline: LoadedPipeline | undefined): Promise<string[]> {
     if (phase !== 'running' || pipeline === undefined) return [`it is ${phase}`];
     const { tuning, clock } = this.#watched;

@@ -7,7 +7,7 @@ export interface ConfigChange {
   readonly to: string;
 }
 
-/** One thing that would be done, or that is left alone and why. */
+/** One change to a topic, or a difference that is left alone, with the reason. */
 export type TopicAction =
   | { readonly kind: 'create'; readonly topic: TopicDeclaration }
   | { readonly kind: 'add-partitions'; readonly name: string; readonly from: number; readonly to: number }
@@ -15,8 +15,8 @@ export type TopicAction =
   | { readonly kind: 'keep'; readonly name: string; readonly reason: string };
 
 /**
- * What would make `actual` meet `declared`; empty when it does. Nothing is ever shrunk, deleted or moved: where that
- * would be needed there is a `keep`, which does nothing.
+ * What would make `actual` meet `declared`; empty when they agree. Nothing is ever shrunk, deleted or moved: such a
+ * difference gives a `keep`, which does nothing.
  */
 export function planTopics(
   declared: readonly TopicDeclaration[],
@@ -70,7 +70,7 @@ export function describeAction(action: TopicAction): string {
   }
 }
 
-/** Does the actions, in order. Doing them again does nothing more. */
+/** Does the actions in order. Idempotent. */
 export async function applyTopics(admin: LogAdmin, actions: readonly TopicAction[]): Promise<void> {
   for (const action of actions) {
     switch (action.kind) {

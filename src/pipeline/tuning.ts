@@ -1,21 +1,21 @@
-/** When batches and commits are cut. Counts alone give the same bytes for the same events. */
+/** When batches and commits are cut. Where counts alone decide, the same events give the same bytes. */
 export interface Pace {
-  /** Edges to a batch. */
+  /** Edges in a batch. */
   readonly batchEdges: number;
-  /** A batch is trained at this age however small; Infinity: cut by count alone. */
+  /** Age at which a batch is trained however small; Infinity: batches are cut by count alone. */
   readonly lingerMs: number;
-  /** Edges trained before a commit … */
+  /** Edges trained before a commit is due, … */
   readonly commitEdges: number;
-  /** … or time since the last one. */
+  /** … or the time since the last commit. */
   readonly commitMs: number;
-  /** Rows that a larger one is to write at most, as far as can be told: several copies are in memory by then. */
+  /** Soft row cap for enlarged commits: several copies of the rows are in memory while a commit is written. */
   readonly commitRows: number;
   /**
-   * Rows that training an edge moves, at most, on average over a batch. Given where commits are cut by count alone and may
-   * be as large as memory allows: larger ones write less, and without a clock nothing else tells how large.
+   * Average upper bound of the rows that training an edge moves. Given where commits are cut by count alone and may
+   * be as large as memory allows: then no clock can limit a commit.
    */
   readonly rowsPerEdge?: number;
-  /** Bytes of records read ahead of training: the back-pressure bound. */
+  /** Bytes of records read ahead of training: the bound for back-pressure. */
   readonly queueBytes: number;
   /** Vectors that may wait to be acknowledged before reading pauses. */
   readonly maxOutbox: number;
@@ -23,17 +23,17 @@ export interface Pace {
 
 /** When a vector that moved is published. */
 export interface Publishing {
-  /** A row is due when its drift is over epsilon, … */
+  /** Drift from which a row is published, … */
   readonly epsilon: number;
-  /** … or when it moved at all and was last published this long ago. */
+  /** … or the age of its last publication, for a row that moved at all. */
   readonly maxAgeMs: number;
 }
 
 /**
- * What of an updater may be set anew while it runs. Whoever needs a value reads it here at that moment, and keeps no
- * copy of it.
+ * Settings that may change while an updater runs. Whoever needs a value reads it here at that moment, and keeps no
+ * copy.
  */
 export interface Tuning extends Pace, Publishing {
-  /** It is not ready while further behind than this; Infinity: however far. */
+  /** Lag from which the updater is not ready; Infinity: the updater is ready however far it is behind. */
   readonly readyLagMs: number;
 }

@@ -14,26 +14,29 @@ import type { Role } from './writing/writer.ts';
 export interface UpdaterOptions {
   readonly graph: string;
   readonly role: Role;
-  /** Name for a run of training that begins here; random, so that no two are the same. */
+  /** Name for a run of training that begins here; random, so that each is unique. */
   readonly freshSpace: string;
   readonly model: ModelIdentity;
-  /** May be set anew at any moment. */
+  /** Its values may change at any moment. */
   readonly tuning: Tuning;
   readonly limits: RecordLimits;
-  /** By full name on the log. */
+  /** Event topics by full name on the log. */
   readonly topics: ReadonlyMap<string, EventTopic>;
   readonly embeddingsTopic: string;
   /** The log of the event topics; the updater closes it. */
   readonly eventLog: FollowedLog;
-  /** Whether this process may write. `soleLeadership` where there is no group. */
+  /** Whether this process may write: `soleLeadership` where there is no group. */
   readonly leadership: Leadership;
   readonly sink: Sink;
-  /** Where the embeddings topic is read back after another store wrote it. A shadow never does. */
+  /** The log from which the embeddings topic is read back after another store wrote it. A shadow never reads it. */
   readonly reader: ReadableLog;
   readonly store: GraphStore;
-  /** The store as it is before anything is written, for reading it whole; undefined: that is as well read from `store`. */
+  /**
+   * The store as it is before anything is written, opened a second time to be loaded in parallel; undefined: `store`
+   * alone.
+   */
   readonly view?: () => Promise<GraphStore | undefined>;
-  /** Where one that ends in good order leaves what the next is to start from; none is left where there is no such place. */
+  /** Where the start image is read, and left after a regular end; absent: there is none. */
   readonly image?: Image;
   readonly trainer: Trainer;
   /** The dead letter for a record, or undefined where another graph writes it. */

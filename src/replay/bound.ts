@@ -1,20 +1,19 @@
 import { readInstant } from '../../topics/instant.ts';
 import { Problem, seen } from '../../topics/reasons.ts';
 import type { Offsets } from '../pipeline/ports.ts';
-import { durationMs } from './duration.ts';
 
-/** Where a range starts or ends, as asked. */
+/** Where a range starts or ends, as typed. */
 export type Bound =
   | { readonly kind: 'earliest' }
   | { readonly kind: 'latest' }
-  /** By the log's own time of its records. */
+  /** By the log's time of the records. */
   | { readonly kind: 'time'; readonly timeMs: number }
-  /** By full topic name; partitions that aren't named are not bounded. */
+  /** By full topic name; partitions that are not named are not bounded. */
   | { readonly kind: 'offsets'; readonly offsets: Offsets };
 
 export interface BoundReading {
   readonly nowMs: number;
-  /** Full names of the topics that may be named. */
+  /** Full names of the graph's topics. */
   readonly topics: readonly string[];
   readonly prefix: string;
 }
@@ -23,8 +22,9 @@ const EPOCH = /^\d+$/;
 const OFFSET = /^([^/:,]+)\/(\d+):(\d+)$/;
 
 /**
- * Reads the text of `--from` or `--until`: `earliest` or `latest`, `engagement/0:123,engagement/1:77`, a time (ISO 8601
- * with a zone, or epoch ms), or how long before now (`2h`). undefined: `problems` says what is wrong, a line each.
+ * Reads the text of `--from` or `--until`: `earliest` or `latest`, `engagement/0:123,engagement/1:77`, a time (ISO
+ * 8601 with a zone, or epoch ms), or a duration before now (`2h`). undefined: `problems` says what is wrong, a line
+ * each.
  */
 export function readBound(
   option: '--from' | '--until',
@@ -75,4 +75,20 @@ function readOffsets(
     }
   }
   return problems.length === before ? { kind: 'offsets', offsets } : undefined;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 24 * 3_600_000,
+  w: 7 * 24 * 3_600_000,
+};
+const DURATION = /^(\d+(?:\.\d+)?)([smhdw])$/;
+
+/** Milliseconds of `30s`, `2h`, `1.5d`; undefined where the text is no duration. */
+export function durationMs(text: string): number | undefined {
+  const [, amount, unit = ''] = DURATION.exec(text) ?? [];
+  const unitMs = UNIT_MS[unit];
+  return amount === undefined || unitMs === undefined ? undefined : Number(amount) * unitMs;
 }

@@ -1,7 +1,9 @@
 import type { SourceRecord, Stretch, StretchCursor } from '../pipeline/ports.ts';
-import { eventTime } from './event-time.ts';
 
-/** One partition being merged. `head` is its next record, read; the rest of `records` waits as it came. */
+/**
+ * A partition being merged. head: its next record, with content. records: its last hand-over, from `next` on to be
+ * read.
+ */
 interface Lane {
   readonly cursor: StretchCursor;
   records: readonly SourceRecord[];
@@ -10,17 +12,17 @@ interface Lane {
   at: number;
 }
 
-/** What comes next of a merge. */
+/** The next records of a merge. */
 export interface Merged {
   readonly records: SourceRecord[];
-  /** Stretches whose last record is among `records`, or came before. Each is named once. */
+  /** Stretches that end with these records. Each stretch is named once. */
   readonly ended: readonly Stretch[];
 }
 
 /**
- * Records of several partitions in one order: the earliest head first by event time, then topic, partition and offset.
- * Within a partition offsets stay in order, whatever the times. What comes next depends on where each partition stands
- * and nothing else, so that a merge begun in the middle goes on as the whole one would.
+ * Records of several partitions in one order: the earliest head first by event time, then by topic and partition.
+ * Within a partition offsets stay in order, whatever the times. The next record depends on the positions of the
+ * partitions and nothing else, so that a merge begun in the middle goes on like the whole one.
  * Holds one hand-over of each cursor.
  */
 export class Merge {
@@ -30,7 +32,7 @@ export class Merge {
   #heap: Lane[] | undefined;
   #ended: Stretch[] = [];
 
-  /** read: puts the content into a record. Called once for each, when it is its partition's next. */
+  /** read: puts the content into a record. Called once for each record, when it is the next of its partition. */
   constructor(cursors: readonly StretchCursor[], read: (record: SourceRecord) => SourceRecord) {
     this.#cursors = cursors;
     this.#read = read;
@@ -77,7 +79,7 @@ export class Merge {
     lane.at = eventTime(lane.head);
   }
 
-  /** Takes out the lane on top. */
+  /** Removes the lane on top. */
   #end(heap: Lane[], lane: Lane): void {
     this.#ended.push(lane.cursor.stretch);
     const last = heap.pop();
@@ -85,7 +87,7 @@ export class Merge {
   }
 }
 
-/** False at the stretch's end. */
+/** False at the end of the stretch. */
 async function refill(lane: Lane): Promise<boolean> {
   const records = await lane.cursor.next();
   if (records === undefined) return false;
@@ -94,7 +96,7 @@ async function refill(lane: Lane): Promise<boolean> {
   return true;
 }
 
-/** Moves the lane at `from` down to where both below it come later. */
+/** Moves the lane at `from` down the heap to its place. */
 function sink(heap: Lane[], from: number): void {
   const lane = heap[from];
   if (lane === undefined) return;
@@ -109,9 +111,18 @@ function sink(heap: Lane[], from: number): void {
   heap[hole] = lane;
 }
 
-/** One lane holds a partition, so that offsets need no comparing. */
+/** No two lanes have the same partition, so that offsets need no comparison. */
 function comesBefore(a: Lane, b: Lane): boolean {
   if (a.at !== b.at) return a.at < b.at;
   if (a.head.topic !== b.head.topic) return a.head.topic < b.head.topic;
   return a.head.partition < b.head.partition;
+}
+
+/**
+ * The event time of a record, epoch ms: the earliest of its changes. A record without changes counts at the log's
+ * time.
+ */
+export function eventTime({ content, timestamp }: SourceRecord): number {
+  const changes = content?.changes ?? [];
+  return changes.length === 0 ? timestamp : changes.reduce((first, { at }) => Math.min(first, at), Infinity);
 }

@@ -15,9 +15,9 @@ import { partitionName } from './partition.ts';
 /** Records handed over at once, where no limit asks for fewer: between two hand-overs the process may do other things. */
 const HAND_OVER = 256;
 
-/** Something that may go only so fast. */
+/** A limit of the pace. */
 export interface Limit {
-  /** Records to hand over between two questions, at most. */
+  /** Maximum number of records to hand over between two questions. */
   readonly records: number;
   /** How long to wait after handing over `records`, in ms. */
   waitMs(records: number): number;
@@ -26,7 +26,7 @@ export interface Limit {
 export interface MergedLogOptions {
   /** The log that is merged. Whoever made it closes it. */
   readonly log: Pick<EventLog, 'read'>;
-  /** The whole range; what the updater's store has read of it already is left out. */
+  /** The whole range; the part that the updater's store has read already is left out. */
   readonly stretches: readonly Stretch[];
   readonly topicIds: Readonly<Record<string, string>>;
   /** Puts the content into a record. */
@@ -104,7 +104,7 @@ export class MergedLog implements FollowedLog {
     }
   }
 
-  /** Resolves once there is room for more. */
+  /** Hands runs over, and resolves once there is room for more. */
   async #handOver(follower: Follower, runs: readonly RecordRun[]): Promise<void> {
     const rooms: (Promise<void> | void)[] = [];
     for (const run of runs) {
@@ -124,7 +124,7 @@ export class MergedLog implements FollowedLog {
   }
 }
 
-/** In the order merged, a run for as long as the partition stays the same; then the ends of what has ended. */
+/** The records in merged order, as runs of consecutive records of one partition; then the ends of stretches. */
 function runsOf({ records, ended }: Merged): RecordRun[] {
   const runs: { topic: string; partition: number; records: SourceRecord[]; next: number }[] = [];
   for (const record of records) {

@@ -1,6 +1,6 @@
 import type { Stretch } from '../pipeline/ports.ts';
 
-/** Records between start and end, markers of transactions counted too. */
+/** Offsets of the stretches, markers of transactions included. */
 export function recordsIn(stretches: readonly Stretch[]): number {
   return stretches.reduce((sum, { from, until }) => sum + until - from, 0);
 }

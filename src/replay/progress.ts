@@ -1,7 +1,7 @@
 import type { Stretch } from '../pipeline/ports.ts';
 import { recordsIn } from './partition.ts';
 
-/** How far one partition is. Offsets are counted, so that markers of transactions are records too. */
+/** The progress of one partition, in offsets, so that markers of transactions count as records. */
 export interface PartitionProgress {
   readonly topic: string;
   readonly partition: number;
@@ -9,17 +9,17 @@ export interface PartitionProgress {
   readonly of: number;
 }
 
-/** How far a replay is. */
+/** The progress of a replay. */
 export interface ReplayProgress {
   readonly done: number;
   readonly of: number;
   readonly perSecond: number;
-  /** To the last record, at the pace so far; undefined before there is one. */
+  /** Estimated time to the last record at the pace so far; undefined before there is a pace. */
   readonly leftS: number | undefined;
   readonly partitions: readonly PartitionProgress[];
 }
 
-/** Tells how far a replay is from where its partitions are. The pace is that of this process: what was there counts not. */
+/** Measures a replay's progress by the positions of its partitions. The pace is that of this process alone. */
 export class ProgressMeter {
   readonly #stretches: readonly Stretch[];
   readonly #reached: (stretch: Stretch) => number;
@@ -33,7 +33,7 @@ export class ProgressMeter {
     this.#now = now;
   }
 
-  /** The pace begins here: once the store is loaded. Only the first call counts. */
+  /** Starts the measurement of the pace, once the store is loaded. Only the first call counts. */
   begin(): void {
     this.#first ??= { at: this.#now(), done: this.#done() };
   }

@@ -6,16 +6,16 @@ import { firstRecords } from './sample.ts';
 
 /** A range of the log, as offsets. */
 export interface Range {
-  /** Every partition of the topics, also those with nothing to read. */
+  /** Every partition of the topics, empty ones too. */
   readonly stretches: readonly Stretch[];
-  /** Partitions whose first records the log no longer holds, where the range may have begun with these. */
+  /** Partitions whose first records the log no longer holds, although the range may have begun with them. */
   readonly shortened: readonly PartitionRange[];
 }
 
 /**
- * Finds the offsets that the bounds stand for, now. A time is the log's own for its records.
- * @throws UsageError with every problem, a line each: a start that the log no longer holds (with the earliest offset and
- * time there are), offsets that are not there, an end before the start, a range without records.
+ * Finds the offsets of the bounds, as of now. A time is compared with the log's time of the records.
+ * @throws UsageError with every problem, a line each: a start that the log no longer holds (with the earliest offset
+ * and time there are), offsets that do not exist, an end before the start, a range without records.
  */
 export async function resolveRange(
   reader: EventLog,
@@ -25,7 +25,7 @@ export async function resolveRange(
 ): Promise<Range> {
   const starts = await offsetsOf(reader, topics, from);
   const ends = await offsetsOf(reader, topics, until);
-  // Last: a start that was found at the end stays within what is held, whatever is appended meanwhile.
+  // Asked last: a start found at the log's end stays within the ranges, whatever is appended meanwhile.
   const held = await reader.ranges(topics);
   const problems = [...unknown('--from', from, held), ...unknown('--until', until, held)];
   const stretches: Stretch[] = [];
@@ -59,7 +59,7 @@ async function offsetsOf(reader: EventLog, topics: readonly string[], bound: Bou
   return bound.kind === 'time' ? reader.offsetsAt(topics, bound.timeMs) : {};
 }
 
-/** Partitions named that there are not. */
+/** Named partitions that do not exist. */
 function unknown(option: string, bound: Bound, held: readonly PartitionRange[]): string[] {
   if (bound.kind !== 'offsets') return [];
   return Object.entries(bound.offsets).flatMap(([topic, partitions]) => {
@@ -73,9 +73,9 @@ function unknown(option: string, bound: Bound, held: readonly PartitionRange[]):
 }
 
 /**
- * Partitions whose records at the start may be gone. By offset they are; by time they are where the first record kept
- * is younger: of those before it, nobody can say any more when they were. Where that was asked for by name it is a
- * problem, a line each; where what there is will do, or nothing is left that could tell, the partition is shortened.
+ * Partitions whose first records may be gone. With an offset as the start that is certain; with a time it is where
+ * the first record kept is younger, because nobody knows the times of the records before. A start that was named in
+ * vain is a problem, a line each; otherwise the partition is shortened.
  */
 async function beginnings(
   reader: EventLog,

@@ -1,16 +1,19 @@
 import type { EventLog, PartitionRange, SourceRecord, Stretch } from '../pipeline/ports.ts';
 import { partitionName } from './partition.ts';
 
-/** Offsets looked at for the last record; markers of transactions are none, so that more may have to be. */
+/**
+ * Offsets searched for the last record at first; markers of transactions are no records, so that the search may
+ * widen.
+ */
 const LAST_OFFSETS = 64;
 
-/** What a look at a stretch's ends says of it. */
+/** The ends of a stretch. */
 export interface StretchSample {
   readonly stretch: Stretch;
   /** Absent where the stretch has no record. */
   readonly first?: SourceRecord;
   readonly last?: SourceRecord;
-  /** Records at its start that were read, and the bytes of their keys and values. */
+  /** Records read at the start of the stretch, and the bytes of their keys and values. */
   readonly sampled: { readonly records: number; readonly bytes: number };
 }
 
@@ -20,13 +23,15 @@ export async function firstRecords(
   partitions: readonly PartitionRange[],
 ): Promise<(SourceRecord | undefined)[]> {
   const stretches = partitions.map(({ topic, partition, low, high }) => ({
-    ...{ topic, partition },
-    ...{ from: low, until: high },
+    topic,
+    partition,
+    from: low,
+    until: high,
   }));
   return (await heads(reader, stretches)).map((records) => records[0]);
 }
 
-/** Looks at the first and the last records of each stretch, and reads no others. */
+/** Reads the first and the last records of each stretch, and no others. */
 export async function sampleStretches(
   reader: EventLog,
   stretches: readonly Stretch[],
@@ -46,7 +51,7 @@ export async function sampleStretches(
   });
 }
 
-/** The first records of each stretch, as many as come at once. */
+/** The first hand-over of each stretch. */
 async function heads(reader: EventLog, stretches: readonly Stretch[]): Promise<SourceRecord[][]> {
   const filled = stretches.filter(({ from, until }) => from < until);
   const reading = await reader.read(filled);
@@ -58,7 +63,7 @@ async function heads(reader: EventLog, stretches: readonly Stretch[]): Promise<S
   }
 }
 
-/** The last record of each stretch, by the partition's name. Each has one. */
+/** The last record of each stretch, by partition name. Every stretch must hold a record. */
 async function lastRecords(
   reader: EventLog,
   stretches: readonly Stretch[],

@@ -7,35 +7,36 @@ import type { SourceRecord } from '../pipeline/ports.ts';
 import type { Checkpoint } from '../pipeline/training/trainer.ts';
 
 /**
- * Accumulator of a vector that came without one: about what a row has after twenty steps of the default preset, so
- * that the next step moves it by about a tenth of its length. From 0 it would move by half of it, and be lost.
+ * Accumulator of a vector that comes without one: about that of a row after twenty steps of the default preset, so
+ * that the next step moves the row by about a tenth of its length. From 0, a step would move it by half, and the
+ * vector would be lost.
  */
 export const FOLDED_ACCUMULATOR = 32;
 
-/** What is known of a key: the newest record about it. */
+/** The newest record of a key. */
 interface Seen {
   step: number;
-  /** undefined: gone, or another model's. */
+  /** undefined: the entity is gone, or the vector is another model's. */
   row: number | undefined;
-  /** Of another model's vector. */
+  /** Fingerprint of another model whose vector this is. */
   foreign: string | undefined;
   space: string;
 }
 
-/** What the newest records make of a batch's keys. */
+/** The newest vector of a key in a batch of records. */
 interface Folded {
   readonly row: number;
   readonly embedding: Embedding & { readonly vector: Float32Array };
 }
 
 /**
- * Makes a graph's store of its embeddings topic alone: entities with their vectors, byte for byte. Of a key's records
- * the one of the highest step counts, of two with one step the later; a tombstone takes the entity out.
+ * Makes a graph's store from its embeddings topic alone: entities with their vectors, byte for byte. Of a key's
+ * records the one of the highest step counts, of two with one step the later one; a tombstone removes the entity.
  *
- * What the topic does not hold is as of a fresh store: no edges, relation vectors as they start, no offsets, so that
- * the event topics are read from their start and teach the edges again. Entities count as trained once, at the time
- * their vector was published; accumulators are {@link FOLDED_ACCUMULATOR}. The run of training goes on in the topic's space,
- * where all vectors are of one.
+ * Everything else is as in a fresh store: no edges, relation vectors at their start, no offsets, so that the event
+ * topics are read from their start and teach the edges again. Entities count as trained once, at the time their
+ * vector was published; accumulators are {@link FOLDED_ACCUMULATOR}. The run of training continues the topic's space,
+ * where all vectors are of one space.
  * Memory: a key and its step for each entity ever named.
  */
 export class TopicFold {
@@ -54,7 +55,7 @@ export class TopicFold {
   #epoch = 0;
   #watermark = 0;
 
-  /** start: relation rows of a fresh store. space: a new name, for where the topic has several. */
+  /** start: relation rows of a fresh store. space: a new name, used where the topic has several spaces. */
   constructor(options: {
     graph: string;
     model: ModelIdentity;
@@ -71,7 +72,10 @@ export class TopicFold {
     this.#rows = options.start.rows.length;
   }
 
-  /** Takes records of one partition, in their order. @throws FatalError when one is no published vector of the graph. */
+  /**
+   * Takes records of one partition, in their order. @throws FatalError when a record is no published vector of the
+   * graph.
+   */
   async add(records: readonly SourceRecord[]): Promise<void> {
     const folded = new Map<EntityKey, Folded>();
     const erased: { key: EntityKey; row: number }[] = [];
@@ -80,7 +84,7 @@ export class TopicFold {
     await this.#write([...folded.entries()], erased);
   }
 
-  /** Vectors by the run of training they come from. */
+  /** Number of vectors by run of training. */
   spaces(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const { row, space } of this.#seen.values()) {
@@ -90,8 +94,8 @@ export class TopicFold {
   }
 
   /**
-   * Writes what the store stands at.
-   * @throws FatalError when vectors of another model are left, or there is none at all.
+   * Writes the final head.
+   * @throws FatalError when vectors of another model are left, or when there is no vector at all.
    */
   async finish(): Promise<Head> {
     this.#refuseForeign();
@@ -211,7 +215,7 @@ export class TopicFold {
     this.#entities[typeOf(key)] = (this.#entities[typeOf(key)] ?? 0) + change;
   }
 
-  /** Vectors of two models can't stand side by side; those that were written over since don't matter. */
+  /** Vectors of two models can't stand side by side; vectors that were replaced since do not matter. */
   #refuseForeign(): void {
     const foreign = new Map<string, { count: number; sample: EntityKey }>();
     for (const [key, { foreign: print }] of this.#seen) {
@@ -234,7 +238,7 @@ export class TopicFold {
   }
 }
 
-/** @throws FatalError when the record has no key that an entity can have. */
+/** @throws FatalError when the record's key names no possible entity. */
 function keyOf(record: SourceRecord): EntityKey {
   const text = record.key?.toString('utf8') ?? '';
   const key = entityKey(text.slice(0, Math.max(text.indexOf(':'), 0)), text.slice(text.indexOf(':') + 1));

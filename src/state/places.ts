@@ -14,6 +14,7 @@ import { FatalError, reasonOf, UsageError } from '../errors.ts';
  *   live.json                 the name of the live store; absent: main
  *   promote.json              the store to be made live
  *   history.json              the dashboard's curves
+ *   instance-id               the name under which processes on this folder join the graph's group
  *   stores/<name>/            any other store, with the same layout
  *     db/ image holder.json
  *     origin.json             how the store was made, and the settings it is trained with

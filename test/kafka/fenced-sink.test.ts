@@ -6,6 +6,7 @@ import { FatalError, RetryableError } from '../../src/errors.ts';
 import { readTopic } from '../e2e/topic-reader.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
+import { publishAgain } from './publish-again.ts';
 
 const quiet = () => undefined;
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
@@ -112,12 +113,12 @@ describe('one publisher a topic', () => {
     const next = sink(topic, yes);
     await next.takeOver();
     mine = false;
-    const late = old.publish(numbered(topic, 10, 10, 500)).catch((error: unknown) => error);
-    await next.publish(numbered(topic, 10, 10, 10));
+    const late = publishAgain(old, numbered(topic, 10, 10, 500)).catch((error: unknown) => error);
+    await publishAgain(next, numbered(topic, 10, 10, 10));
     expect(await late).toMatchObject({ code: 'fenced' });
     await expect(old.takeOver()).rejects.toMatchObject({ code: 'fenced' });
     // Asking was all it did: the epoch it raised on the way holds the right one up, and no more.
-    await next.publish(numbered(topic, 10, 10, 20));
+    await publishAgain(next, numbered(topic, 10, 10, 20));
     expect(await valuesOf(topic)).toEqual(upTo(30));
   });
 
@@ -126,7 +127,7 @@ describe('one publisher a topic', () => {
     const right = sink(topic, yes);
     await right.publish(numbered(topic, 10, 10));
     await inTransaction(topic, 1000);
-    await right.publish(numbered(topic, 10, 10, 10));
+    await publishAgain(right, numbered(topic, 10, 10, 10));
     expect(await valuesOf(topic)).toEqual(upTo(20));
   });
 

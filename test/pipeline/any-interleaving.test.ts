@@ -217,7 +217,9 @@ describe('any interleaving of crash, freeze, duplicate, reordering, removal and 
             const reader = memoryReader(log);
             const topics = [...new Set(log.records.map(({ topic }) => topic))];
             const stretches = (await reader.ranges(topics)).map(({ low, high, ...each }) => ({
-              ...{ ...each, from: low, until: high },
+              ...each,
+              from: low,
+              until: high,
             }));
             const read = (record: (typeof log.records)[number]) => ({
               ...record,

@@ -69,7 +69,10 @@ export class MemoryLog {
     return this.published
       .filter((message) => message.topic === topic)
       .map(({ key, value, headers }, offset) => ({
-        ...{ topic, partition: 0, offset, timestamp: 0 },
+        topic,
+        partition: 0,
+        offset,
+        timestamp: 0,
         key: Buffer.from(String(key)),
         value: value && Buffer.from(value),
         headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),

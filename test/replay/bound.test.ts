@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Bound, readBound } from '../../src/replay/bound.ts';
+import { type Bound, durationMs, readBound } from '../../src/replay/bound.ts';
 
 const NOW = Date.UTC(2030, 0, 8, 12);
 const READING = { nowMs: NOW, topics: ['twhin.follow', 'twhin.ad-click'], prefix: 'twhin.' };
@@ -65,5 +65,22 @@ describe('a bound as typed', () => {
       '--until: follow/0 is there twice, seen "follow/0:2"',
       '--until: expected TOPIC/PARTITION:OFFSET, seen "ad-click/0:9007199254740993"',
     ]);
+  });
+});
+
+describe('a duration', () => {
+  test.each([
+    ['30s', 30_000],
+    ['5m', 300_000],
+    ['1.5h', 5_400_000],
+    ['7d', 604_800_000],
+    ['2w', 1_209_600_000],
+    ['0s', 0],
+  ])('%s is %i ms', (text, ms) => {
+    expect(durationMs(text)).toBe(ms);
+  });
+
+  test.each(['', '30', 's', '-1s', '1 h', '1ms', '1y', '1h30m', '1.h'])('%j is no duration', (text) => {
+    expect(durationMs(text)).toBeUndefined();
   });
 });

@@ -46,7 +46,10 @@ function record(
   };
   const text = embeddingHeaders({ ...headers, ...change });
   return {
-    ...{ topic: 'twhin.embeddings.test', partition: 1, offset: offset++, timestamp: 9 },
+    topic: 'twhin.embeddings.test',
+    partition: 1,
+    offset: offset++,
+    timestamp: 9,
     key: Buffer.from(key),
     value: vector === null ? null : Buffer.from(vector, 'hex'),
     headers: Object.fromEntries(Object.entries(text).map(([name, value]) => [name, Buffer.from(value)])),
@@ -75,27 +78,24 @@ describe('folding an embeddings topic', () => {
     const head = await folding.finish();
     expect(await vectors()).toEqual({ 'user:a': [V2, 5], 'tweet:t': [ODD, 4], 'user:b': [V2, 6] });
     expect(head).toEqual({
-      ...{
-        format: 1,
-        graph: 'test',
-        model: MODEL,
-        step: 6,
-        random: [5, 6, 7],
-        rows: 7,
-        offsets: {},
-        edges: {},
-      },
-      ...{ events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 }, entities: { user: 2, tweet: 1 } },
-      ...{
-        freed: [],
-        outbox: 0,
-        outboxParts: 0,
-        watermark: 1006,
-        epoch: 1,
-        space: '5eed',
-        stepBase: 0,
-        topicIds: {},
-      },
+      format: 1,
+      graph: 'test',
+      model: MODEL,
+      step: 6,
+      random: [5, 6, 7],
+      rows: 7,
+      offsets: {},
+      edges: {},
+      events: { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
+      entities: { user: 2, tweet: 1 },
+      freed: [],
+      outbox: 0,
+      outboxParts: 0,
+      watermark: 1006,
+      epoch: 1,
+      space: '5eed',
+      stepBase: 0,
+      topicIds: {},
     });
     expect(await store.head()).toEqual(head);
     expect(folding.records).toBe(6);
@@ -114,7 +114,11 @@ describe('folding an embeddings topic', () => {
     ]);
     expect(rows[4]).toEqual({ row: 4, floats: Float32Array.of(1, -2, FOLDED_ACCUMULATOR, 0), step: 3 });
     expect(await store.entity(user('a'))).toEqual({
-      ...{ key: 'user:a', row: 4, updates: 1, firstSeen: 1003, lastSeen: 1003 },
+      key: 'user:a',
+      row: 4,
+      updates: 1,
+      firstSeen: 1003,
+      lastSeen: 1003,
     });
     expect(await Array.fromAsync(store.edges())).toEqual([]);
     expect(await Array.fromAsync(store.outbox())).toEqual([]);

@@ -14,11 +14,11 @@ import { pause } from '../backoff.ts';
 import { notHeld, outsideOfLog, partitionMissing, readerClosed, topicsMissing } from '../log-errors.ts';
 import { LogPartition, readTopic } from './partition.ts';
 
-/** Records of one hand-over, at most; a block of the file may hold fewer. */
+/** Maximum records of a run; a block of the file may hold fewer. */
 const RUN_RECORDS = 500;
-/** More than a block of the file holds: a cursor gives a block at most. */
+/** More records than a block of the file holds: a cursor gives at most a block. */
 const MAX_RECORDS = 1 << 20;
-/** The longest a new record waits to be seen, and an added partition. */
+/** Interval of looking for new records, and of looking for added partitions. */
 const POLL_MS = 25;
 const LOOK_MS = 1_000;
 
@@ -80,7 +80,7 @@ export class FileLog implements EventLog {
   }
 }
 
-/** A partition of a topic, and its file. */
+/** A partition and its file. */
 interface OpenPartition {
   readonly topic: string;
   readonly partition: number;
@@ -109,14 +109,14 @@ async function firstAt(log: LogPartition, timeMs: number): Promise<number> {
   }
 }
 
-/** Topics being followed: each partition is read by a loop of its own, so that a full queue holds up that one only. */
+/** Topics being followed. Each partition has a loop of its own, so that back-pressure holds up that partition only. */
 class FileLogFollowing implements Following {
   readonly #dir: string;
   readonly #topics: readonly string[];
   readonly #follower: Follower;
   readonly #closing = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
-  /** By topic, how many partitions are read. */
+  /** Number of partitions read, by topic. */
   readonly #known = new Map<string, number>();
   readonly #loops: Promise<void>[] = [];
 

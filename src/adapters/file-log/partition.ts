@@ -28,7 +28,7 @@ export interface LogRecord {
   readonly headers: Readonly<Record<string, Buffer>>;
 }
 
-/** Bytes of one record as the file holds it. */
+/** The bytes of one record in the file. */
 export function encodeRecord({ timestamp, key, value, headers }: LogRecord): Buffer {
   const extra = Buffer.from(
     JSON.stringify(Object.entries(headers).map(([name, bytes]) => [name, bytes.toString('base64')])),
@@ -45,7 +45,7 @@ export function encodeRecord({ timestamp, key, value, headers }: LogRecord): Buf
   return Buffer.concat([prefix, payload]);
 }
 
-/** Size of the whole record at `at`, or undefined when it isn't all there yet or never will be. */
+/** Size of the complete record at `at`; undefined where the record is not, or will never be, complete. */
 function sizeAt(bytes: Buffer, at: number): number | undefined {
   if (at + PREFIX_BYTES > bytes.length) {
     return undefined;
@@ -74,7 +74,7 @@ function decodeRecord(bytes: Buffer, topic: string, partition: number, offset: n
   return { topic, partition, offset, timestamp, key, value, ...(pairs.length === 0 ? {} : { headers }) };
 }
 
-/** One partition's file, read from its start on: each instance knows how far it has read. */
+/** One partition's file, read from its start on. Each instance keeps its own position. */
 export class LogPartition {
   readonly #path: string;
   readonly #topic: string;
@@ -102,14 +102,14 @@ export class LogPartition {
     return records;
   }
 
-  /** Passes over records up to `offset`, or to the end of the log where that comes first. */
+  /** Passes over records up to `offset`, or to the end of the log if that comes first. */
   async skipTo(offset: number): Promise<void> {
     while (this.#offset < offset && (await this.#scan(offset - this.#offset, () => undefined)) > 0) {
-      // Each scan goes at most one block further.
+      // Each scan advances by one block at most.
     }
   }
 
-  /** Appends behind the last whole record; what a dead writer left unfinished is cut off first. */
+  /** Appends behind the last complete record. What a dead writer left unfinished is cut off first. */
   async append(records: readonly LogRecord[]): Promise<void> {
     const bytes = Buffer.concat(records.map(encodeRecord));
     await withLock(`${this.#path}.lock`, async () => {
@@ -166,7 +166,7 @@ async function readAt(file: FileHandle, position: number, bytes: number): Promis
   return block.subarray(0, bytesRead);
 }
 
-/** What topic.json says, or undefined when there is no such topic. @throws FatalError when it can't be read. */
+/** The contents of topic.json; undefined where there is no such topic. @throws FatalError when it can't be read. */
 export async function readTopic(dir: string, name: string): Promise<TopicState | undefined> {
   const path = join(dir, name, 'topic.json');
   let text: string;
@@ -182,7 +182,7 @@ export async function readTopic(dir: string, name: string): Promise<TopicState |
   return { name, partitions, replicationFactor: 1, configs };
 }
 
-/** Makes or changes a topic; its partitions are there before it says so. */
+/** Makes or changes a topic. Its partitions exist before topic.json names them. */
 export async function writeTopic(dir: string, topic: Omit<TopicState, 'replicationFactor'>): Promise<void> {
   const folder = join(dir, topic.name);
   await mkdir(folder, { recursive: true });

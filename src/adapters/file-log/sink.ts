@@ -12,7 +12,7 @@ interface OpenTopic {
 export class FileLogSink implements Sink {
   readonly #dir: string;
   readonly #topics = new Map<string, OpenTopic>();
-  /** Publishing is one at a time, which keeps the order within a key. */
+  /** Publishes run one after the other, which keeps the order within a key. */
   #tail: Promise<void> = Promise.resolve();
 
   constructor(dir: string) {

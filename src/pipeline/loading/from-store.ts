@@ -6,27 +6,26 @@ import { decodeEntity, type Layout } from '../../graph/layout.ts';
 import { liveEdgeRows } from '../../graph/live-edges.ts';
 import { NO_TYPE } from '../../sampling/type-rows.ts';
 import type { Trainer } from '../training/trainer.ts';
-import { OneAhead } from './one-ahead.ts';
 
 const LOAD_ROWS = 4096;
 const LOAD_EDGES = 65_536;
-/** Blocks of edges read before the last rows are: 50 MB. */
+/** Blocks of edges that may wait for the last rows: 50 MB. */
 const WAITING_BLOCKS = 64;
 
-/** Every entity of a store, in memory. Millions are loaded when a process starts: nothing is made an object of twice. */
+/** Every entity of a store, in memory. Millions are loaded at a start, so that no object is made for each. */
 export interface LoadedEntities {
   readonly index: EntityIndex;
-  /** [rows] index of the row's entity type, 255 where it is no entity's; and whether it was ever trained. */
+  /** [rows] index of the row's entity type, 255 where no entity has the row; and whether the row was ever trained. */
   readonly types: Uint8Array;
   readonly trained: Uint8Array;
 }
 
-/** Where the entities of a store are to be put. */
+/** An empty index for the entities of a store. */
 export function indexFor({ entityTypes, relations }: Layout, { rows, freed }: Head): EntityIndex {
   return new EntityIndex(rows, entityTypes, { firstRow: 2 * relations.length, freed });
 }
 
-/** A row that no entity leads to, and yet holds a vector: damage, for a check to find. Nobody is to have it. */
+/** Keeps a row out of use that holds a vector without an entity: damage, which `twhin check` finds. */
 export function withholdOrphans(
   index: EntityIndex,
   firstRow: number,
@@ -57,9 +56,9 @@ export async function loadEntities(store: GraphStore, head: Head): Promise<Loade
 }
 
 /**
- * Hands the trainer every row in order, holes and all, so that row numbers come out the same; it takes some in while
- * the next are read.
- * @throws FatalError where the store holds a row that was not handed out.
+ * Hands the trainer every row in order, unused rows too, so that row numbers stay the same. The trainer takes rows in
+ * while the next are read.
+ * @throws FatalError where the store holds a row beyond those that its head counts.
  */
 export async function loadRows(
   { layout, entries }: GraphStore,
@@ -99,8 +98,8 @@ export async function loadRows(
 }
 
 /**
- * Hands the trainer every live edge, and gives how many there are, by relation. after: the rows, for edges name them;
- * until then what is read waits, up to a bound.
+ * Hands the trainer every live edge. Gives their number by relation. after: resolves once the rows are loaded, which
+ * edges refer to; until then a bounded number of edges waits.
  */
 export async function loadEdges(
   store: GraphStore,
@@ -137,4 +136,21 @@ function rowBeyond(row: number, of: number): FatalError {
     'store-damaged',
     `the store holds row ${row}, but its head counts ${of} rows; start from a fresh TWHIN_STATE: it is rebuilt from the topics`,
   );
+}
+
+/** Work of which one piece is under way while the next is prepared. */
+export class OneAhead {
+  #underWay: Promise<void> = Promise.resolve();
+
+  /** Starts the next piece once the one before is done. */
+  async after(next: () => Promise<void>): Promise<void> {
+    await this.#underWay;
+    this.#underWay = next();
+    // Avoids an unhandled rejection: the failure is met in `after` or `done`.
+    this.#underWay.catch(() => undefined);
+  }
+
+  async done(): Promise<void> {
+    await this.#underWay;
+  }
 }

@@ -1,38 +1,46 @@
 import { FatalError, reasonOf } from '../../errors.ts';
-import { type EntityIndex, type PackedEntities, packEntities } from '../../graph/entity-index.ts';
+import {
+  type EntityIndex,
+  type PackedEntities,
+  packEntities,
+  unpackEntities,
+} from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, type Head } from '../../graph/head.ts';
+import type { Layout } from '../../graph/layout.ts';
 import type { Log } from '../../log.ts';
+import { NO_TYPE } from '../../sampling/type-rows.ts';
 import type { HeldRows, Trainer } from '../training/trainer.ts';
+import { indexFor, OneAhead, withholdOrphans } from './from-store.ts';
 
-/** Two megabytes of 128 numbers a row, and the edges. */
+/** 2 MB of rows at 128 numbers each, and their edges. */
 const BLOCK_ROWS = 4096;
 
-/** Some rows that follow one another, which of them are entities, and the edges out of them. */
+/** Consecutive rows, the entities among them, and the edges out of them. */
 export interface ImageBlock extends HeldRows {
   readonly entities: PackedEntities;
 }
 
 /**
- * Where an updater that ends in good order leaves what it has in memory, so that the next need not put it together
- * from the store's entries. It stands beside the store and says nothing that the store does not.
+ * The start image: what an updater had in memory when it ended in good order, so that the next start need not read
+ * every entry of the store. It lies beside the store and holds nothing that the store does not.
  */
 export interface Image {
   /**
-   * What was left with this very head, in the order of rows; undefined where that is nothing.
-   * @throws FatalError where it turns out to be damaged as it is read.
+   * The blocks of the image of this very head, in the order of rows; undefined where there is none.
+   * @throws FatalError where the image turns out to be damaged while it is read.
    */
   read(head: Uint8Array): Promise<AsyncIterable<ImageBlock> | undefined>;
-  /** In place of the one before, whole or not at all. */
+  /** Replaces the image, completely or not at all. */
   write(head: Uint8Array, blocks: AsyncIterable<ImageBlock>): Promise<void>;
-  /** It is of a head that the store no longer has. */
+  /** Removes the image: the store has another head. */
   remove(): Promise<void>;
 }
 
 /**
- * All that trainer and index hold. Neither may change until the last block is taken.
- * @throws FatalError where the trainer remembers fewer edges than are live: the store has them all, and the next start may
- * be told to remember more.
+ * Everything that trainer and index hold. Neither may change until the last block is taken.
+ * @throws FatalError where the trainer remembers fewer edges than are live: the store holds all of them, and the next
+ * start may remember more.
  */
 async function* imageBlocks(trainer: Trainer, index: EntityIndex, head: Head): AsyncIterable<ImageBlock> {
   let edges = 0;
@@ -48,6 +56,37 @@ async function* imageBlocks(trainer: Trainer, index: EntityIndex, head: Head): A
   throw new FatalError('image-edges', message);
 }
 
+/** Loads index and trainer from an image, as `loadEntities`, `loadRows` and `loadEdges` do from a store. */
+export async function loadImage(
+  blocks: AsyncIterable<ImageBlock>,
+  layout: Layout,
+  head: Head,
+  trainer: Trainer,
+  onProgress: (done: { rows: number; of: number }) => void,
+): Promise<EntityIndex> {
+  const index = indexFor(layout, head);
+  const loading = new OneAhead();
+  let first = 0;
+  for await (const { floats, edges, entities } of blocks) {
+    const count = floats.length / (layout.dim + 2);
+    const types = new Uint8Array(count).fill(NO_TYPE);
+    const trained = new Uint8Array(count);
+    unpackEntities(entities, index, ({ row, type, updates }) => {
+      types[row - first] = type;
+      trained[row - first] = updates > 0 ? 1 : 0;
+    });
+    withholdOrphans(index, 2 * layout.relations.length, { first, types, floats });
+    await loading.after(async () => {
+      await trainer.loadRows({ types, trained, floats });
+      await trainer.loadEdges(edges);
+    });
+    first += count;
+    onProgress({ rows: first, of: head.rows });
+  }
+  await loading.done();
+  return index;
+}
+
 export interface ImageKeeperOptions {
   readonly graph: string;
   readonly image: Image | undefined;
@@ -58,7 +97,7 @@ export interface ImageKeeperOptions {
   clock(): number;
 }
 
-/** The image that an updater was loaded from, or might have been, and the one it leaves. */
+/** Removes the image that the updater started from, and leaves the next one. */
 export class ImageKeeper {
   readonly #options: ImageKeeperOptions;
   #removed = false;
@@ -68,21 +107,21 @@ export class ImageKeeper {
     this.#options = options;
   }
 
-  /** The store was written: there is one less to be kept, for its head is another. */
+  /** Removes the image once: the store was written, and its head is another. */
   async outdated(): Promise<void> {
     if (this.#removed) return;
     this.#removed = true;
     await this.#options.image?.remove();
   }
 
-  /** All is committed, and nothing will change any more. */
+  /** Notes that everything is committed and nothing changes any more. */
   due(): void {
     this.#due = this.#options.image !== undefined;
   }
 
   /**
-   * Leaves one where it is due, once the group is left: whoever leads next does not wait for it. One that can't be left
-   * costs the next start time, and nothing else.
+   * Leaves an image where one is due, after the group is left, so that the next leader does not wait for it. A
+   * failure costs the next start time, and nothing else.
    */
   async leave(): Promise<void> {
     const { graph, image, store, trainer, index, log, clock } = this.#options;

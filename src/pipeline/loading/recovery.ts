@@ -4,35 +4,34 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, differences, fingerprint, type Head, type ModelIdentity } from '../../graph/head.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';
 import type { Trainer } from '../training/trainer.ts';
-import { loadImage } from './from-image.ts';
+import { checkGraph, checkOutbox, countGraph, lost } from './completeness.ts';
 import { loadEdges, loadEntities, loadRows } from './from-store.ts';
-import type { Image } from './image.ts';
-import { checkGraph, checkOutbox, countGraph, lost } from './whole.ts';
+import { type Image, loadImage } from './image.ts';
 
-/** What a store stood at, brought back into memory. */
+/** The state of a store, brought back into memory. */
 export interface Recovered {
   readonly head: Head | undefined;
   readonly index: EntityIndex;
   readonly outbox: OutboxPart[];
   readonly erasedAt: Map<string, number>;
-  /** It came from an image: whether the view still has every entry that its head counts is to be seen later. */
+  /** True: loaded from an image, and the entries of the view are still to be counted. */
   readonly uncounted: boolean;
-  /** How long each part of it took. */
+  /** Time that each part of loading took, ms. */
   readonly took: Readonly<Record<string, number>>;
 }
 
 export interface RecoveryOptions {
-  /** The same store, read elsewhere: what takes longest is shared out between the two. */
+  /** The same store, opened a second time: the longest reads are shared between the two. */
   readonly view?: GraphStore | undefined;
-  /** Loaded instead of the store's entities, rows and edges where it is of the store's head. */
+  /** Loaded instead of the store's entities, rows and edges where the image is of the store's head. */
   readonly image?: Image | undefined;
   readonly onProgress?: (done: { rows: number; of: number }) => void;
 }
 
 /**
- * Brings index, trainer, outbox and erasures back from the store; on a fresh one, starts them.
- * @throws FatalError when the store is another graph's or another model's, saying what differs, or when some of it is
- * lost: RocksDB does not notice where its list of files is cut.
+ * Brings index, trainer, outbox and erasures back from the store; starts them on a fresh store.
+ * @throws FatalError when the store is another graph's or another model's, saying what differs, or when entries are
+ * lost: RocksDB does not notice a truncated list of files.
  */
 export async function recover(
   store: GraphStore,
@@ -58,7 +57,7 @@ export async function recover(
     ? { index: await loadImage(blocks, store.layout, head, trainer, onProgress), entitiesMs: undefined }
     : await fromStore(store, view, head, trainer, clock, onProgress);
   const uncounted = blocks !== undefined && view !== store;
-  // A store that has no view of how it was is to be counted before it is written.
+  // Without a view, the store has to be counted before anything is written.
   if (blocks !== undefined && !uncounted) checkGraph(head, await countGraph(store));
   const outbox = await Array.fromAsync(view.outboxParts());
   checkOutbox(head, outbox);
@@ -81,7 +80,7 @@ async function fromStore(
   const began = clock();
   const loaded = await loadEntities(view, head);
   const entitiesMs = clock() - began;
-  // Side by side: while RocksDB reads of the one, what it read of the other is looked at.
+  // In parallel: edges are decoded while rows are read.
   const rows = loadRows(store, trainer, loaded, onProgress);
   const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows), rows]);
   checkGraph(head, { entities: loaded.index.counts(), edges });

@@ -6,13 +6,13 @@ import type { Counters } from '../counters.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import { edgeId, type Unwritten } from './unwritten.ts';
 
-/** The graph as records find it: what is stored, and over it what is applied and not written yet. */
+/** The graph while records are applied: the store, and over it the commits that are not written yet. */
 export interface KnownGraph {
   readonly store: GraphStore;
   readonly unwritten: Unwritten;
   readonly index: EntityIndex;
   readonly counters: Counters;
-  /** When each erased entity was erased, by the store's name for it. */
+  /** Time of erasure of each erased entity, by the store's name for it. */
   readonly erasedAt: Map<string, number>;
 }
 
@@ -67,7 +67,7 @@ export function erase(
   return 'new';
 }
 
-/** Every edge of the entity as it stands: the store's edges, and over them those not written yet. */
+/** Every edge of the entity in its present state: the stored edges, and over them the unwritten ones. */
 function edgesNow(
   unwritten: Unwritten,
   entity: EntityKey,

@@ -11,7 +11,7 @@ import { erase, type KnownGraph } from './erase.ts';
 import { readContent } from './record-content.ts';
 import { edgeId, Unwritten } from './unwritten.ts';
 
-/** What the store holds of what a run of records names, fetched ahead. */
+/** What the store holds of the edges and entities that a run of records names. */
 export interface Fetched {
   /** By {@link edgeId}. */
   readonly edges: ReadonlyMap<string, EdgeState | undefined>;
@@ -143,7 +143,7 @@ export class Ingest implements KnownGraph {
     commit.trained++;
   }
 
-  /** The entity's row; a removal makes none for an entity never heard of. */
+  /** The entity's row. An unknown entity gets one, unless the event is a removal. */
   #row(key: EntityKey, at: number, make: boolean, batch: OpenBatch): number | undefined {
     const known = this.index.find(key);
     if (known !== undefined || !make) return known;

@@ -9,7 +9,7 @@ export class Intake implements Follower {
   readonly queue: RecordQueue;
   readonly failed: (error: Error) => void;
   #ledger: OffsetLedger | undefined;
-  /** What resolves once a full queue has room again. */
+  /** Resolves once a full queue has room again. */
   #room: PromiseWithResolvers<void> | undefined;
 
   constructor(bound: QueueBound, clock: () => number, failed: (error: Error) => void) {
@@ -17,7 +17,7 @@ export class Intake implements Follower {
     this.failed = failed;
   }
 
-  /** Reading begins where the ledger stands, and what is taken is noted there. */
+  /** Begins where the ledger stands; what is taken is noted there. */
   begin(ledger: OffsetLedger): void {
     this.#ledger = ledger;
   }

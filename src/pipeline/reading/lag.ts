@@ -3,17 +3,19 @@ import type { Log } from '../../log.ts';
 import type { FollowedLog, PartitionRange, SourceRecord } from '../ports.ts';
 import type { OffsetLedger } from './offset-ledger.ts';
 
-/** The ends of the topics are asked for at most this often. */
+/** Minimum interval between two questions for the ends of the topics. */
 const LOOK_MS = 5_000;
 
-/** How far behind the end of a partition its reader is. */
+/** The backlog of a partition. */
 export interface PartitionLag {
   readonly topic: string;
   readonly partition: number;
-  /** Offsets not yet applied; markers of transactions are among them. */
+  /** Offsets not yet applied, markers of transactions included. */
   readonly records: number;
-  /** Age of the newest record applied, by the log's own time, where one behind it waits: the oldest that waits is no
-   * older. 0 where none waits, undefined where this process applied none yet. */
+  /**
+   * Upper bound on the age of the oldest unapplied record: the age of the newest applied one, by the log's time. 0
+   * without a backlog; undefined before this process applied a record.
+   */
   readonly seconds: number | undefined;
 }
 
@@ -26,12 +28,15 @@ export interface LagOptions {
   clock(): number;
 }
 
-/** Knows where the topics end, as of a moment ago, for as long as somebody asks. */
+/**
+ * Knows the backlog by partition, from the ends of the topics a moment ago. Asks for the ends only while somebody
+ * asks.
+ */
 export class Lag {
   readonly #options: LagOptions;
-  /** Time of the newest record applied, by topic and partition, epoch ms. */
+  /** Log time of the newest record applied, by topic and partition, epoch ms. */
   readonly #applied = new Map<string, number[]>();
-  /** Time of the record applied last, by the log, epoch ms. */
+  /** Log time of the record applied last, epoch ms. */
   appliedAt: number | undefined;
   #ranges: readonly PartitionRange[] = [];
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -51,7 +56,7 @@ export class Lag {
     times[partition] = timestamp;
   }
 
-  /** By partition, in order; none before the first answer. Asks for the ends again where that is due. */
+  /** The backlog by partition, in order; empty before the first answer. */
   byPartition(): PartitionLag[] {
     this.#look();
     const { ledger, clock } = this.#options;
@@ -75,7 +80,7 @@ export class Lag {
         (ranges) => {
           this.#ranges = ranges;
         },
-        // Whoever follows the log meets what is wrong with the topics; here only the figures are old.
+        // Whoever follows the log meets what is wrong with the topics; here only the figures get old.
         (error: unknown) =>
           log.debug({ graph, reason: reasonOf(error) }, 'where the topics end is not known'),
       )

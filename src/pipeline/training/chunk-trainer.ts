@@ -9,11 +9,11 @@ import type { TrainerRows } from './trainer-rows.ts';
 type Losses = Pick<TrainReport, 'loss' | 'edgesByRelation'>;
 
 /**
- * Trains a batch's edges chunk by chunk. This thread fills every chunk, and so draws all random numbers; it steps on
- * those that no stepper is free for. Without steppers, on all, in order.
+ * Trains a batch's edges chunk by chunk. The calling thread fills every chunk, and so draws all random numbers; it
+ * also steps on the chunks for which no stepper is free. Without steppers it steps on all of them, in order.
  *
- * Two threads may move one row at once, and one overwrite what the other did (Hogwild: Niu et al. 2011): chunks share
- * few rows, and what is lost now and then is a small move. After `train`, no thread touches the table.
+ * Two threads may move one row at once, and one may overwrite the other's step (Hogwild: Niu et al. 2011): chunks
+ * share few rows, and a step that is lost now and then is small. After `train`, no thread touches the table.
  */
 export class ChunkTrainer {
   readonly #settings: TrainerSettings;
@@ -21,7 +21,7 @@ export class ChunkTrainer {
   readonly #steppers: readonly Stepper[];
   readonly #negatives: Negatives;
   readonly #rows: TrainerRows;
-  /** Lanes begun and not yet finished, with the indices of their edges. */
+  /** Lanes at work, with the indices of their edges. */
   readonly #begun = new Map<Lane, Int32Array>();
 
   constructor(options: {
@@ -38,7 +38,7 @@ export class ChunkTrainer {
     this.#rows = options.rows;
   }
 
-  /** Loss and edges of the new ones by relation, and how many steps were made. */
+  /** Loss and number of the new edges by relation, and the number of steps. */
   train(batch: Rehearsed, random: Random): Losses & { readonly steps: number } {
     const { relations, chunkEdges } = this.#settings;
     const { order, ends } = cutChunks(batch.edges.relation, relations, chunkEdges);
@@ -67,7 +67,7 @@ export class ChunkTrainer {
     return { ...losses, steps: ends.length };
   }
 
-  /** A lane that can be filled, the losses of what it had before counted. */
+  /** A lane that can be filled; the losses of its last chunk are counted. */
   #take(batch: Rehearsed, losses: Losses): Lane | undefined {
     for (const stepper of this.#steppers) {
       const lane = stepper.take();
@@ -103,7 +103,7 @@ export class ChunkTrainer {
   }
 }
 
-/** Adds what a chunk lost at its new edges: what was rehearsed is no measure of what comes. */
+/** Adds the losses of a chunk's new edges; the losses of rehearsed edges measure nothing new. */
 function addLosses(to: Losses, { edges, every }: Rehearsed, picked: Int32Array, of: Float32Array): void {
   for (let i = 0; i < picked.length; i++) {
     const edge = picked[i]!;

@@ -3,18 +3,18 @@ import type { FixedCandidates } from '../../sampling/fixed-candidates.ts';
 import type { KnownPositives, MaskTask } from '../../sampling/known-positives.ts';
 import type { RankSums, TrainerSettings, Triples } from './trainer.ts';
 
-/** Ranks up to this one are hits. */
+/** Ranks up to this one count as hits. */
 export const HIT_RANK = 10;
 
-/** Report of no edges. */
+/** The report of no edges. */
 export function noRanks(): RankSums {
   return { count: 0, reciprocal: 0, hits10: 0, popularityReciprocal: 0, randomReciprocal: 0 };
 }
 
 /**
- * Measures the model on edges it has not seen: ranks a sample of a batch before the batch is trained. For an edge,
- * rhs is ranked among fixed candidates of its type by the score from lhs; known positives of lhs and relation are
- * left out. Beside it, the same candidates ranked by in-degree, and by chance. Ties count half. Draws no random
+ * Measures the model on edges that it has not seen: ranks a sample of a batch before the batch is trained. For an
+ * edge, rhs is ranked among fixed candidates of its type by the score from lhs; known positives of lhs and relation
+ * are left out. The same candidates are also ranked by in-degree and by chance. Ties count half. Draws no random
  * number and changes nothing, so that evaluation has no effect on training.
  */
 export class Evaluator {
@@ -59,8 +59,8 @@ export class Evaluator {
   }
 
   /**
-   * Ranks `evaluatedEdges` of the batch's edges, evenly spaced; those already live are passed over, being no test.
-   * Rows not trained yet are zeros at this point: they stand at the origin.
+   * Ranks `evaluatedEdges` of the batch's edges, evenly spaced. Edges that are live already test nothing, and are
+   * passed over. Rows that were never trained are zeros at this point: they stand at the origin.
    */
   evaluate(edges: Triples): { known: RankSums[]; fresh: RankSums[] } {
     const known = this.#settings.relations.map(noRanks);
@@ -95,7 +95,7 @@ export class Evaluator {
       if (task.mask[k] === 0) negatives++;
       this.#inDegrees[k] = this.#known.inDegree(task.candidates[k]!);
     }
-    // Without a candidate any model would be right.
+    // Without a candidate every model would be right.
     if (negatives === 0) return;
     this.#kernel.scores(
       lhs,
@@ -112,7 +112,7 @@ export class Evaluator {
   }
 }
 
-/** Rank of element 0 among the unmasked ones, 1 for the highest value; a tie counts half. */
+/** Rank of element 0 among the unmasked elements, 1 for the highest value; a tie counts half. */
 export function rankOfFirst(values: ArrayLike<number>, mask: Uint8Array, count: number): number {
   const first = values[0]!;
   let rank = 1;

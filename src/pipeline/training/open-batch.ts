@@ -8,14 +8,14 @@ interface Membership {
   now: boolean;
 }
 
-/** The batch being gathered: what the records read so far mean to the trainer. */
+/** The batch being gathered: the meaning of the records read so far for the trainer. */
 export class OpenBatch {
   /** When its first record was read, epoch ms; undefined while empty. */
   since: number | undefined;
-  /** When the source handed that record over, epoch ms. */
+  /** When that record arrived, epoch ms. */
   arrived: number | undefined;
   readonly #newTypes: number[] = [];
-  /** Types of new entities by the row they have, which was another's before. */
+  /** Types of new entities by row, where the row was another entity's before. */
   readonly #reused = new Map<number, number>();
   readonly #dropped = new Set<number>();
   readonly #reset = new Set<number>();
@@ -38,7 +38,7 @@ export class OpenBatch {
     );
   }
 
-  /** A record is read now, which arrived then: the first of a batch counts. */
+  /** Notes that a record is read; only the first record of a batch counts. */
   begin(now: number, arrived: number | undefined): void {
     this.since ??= now;
     this.arrived ??= arrived;
@@ -52,7 +52,7 @@ export class OpenBatch {
     this.#reused.set(row, type);
   }
 
-  /** The edge was live before this change or not, and is now or not. */
+  /** Notes whether the edge was live before this change, and whether it is now. */
   changed(lhs: number, relation: number, rhs: number, before: boolean, now: boolean): void {
     const id = `${lhs},${relation},${rhs}`;
     const known = this.#membership.get(id);
@@ -70,7 +70,7 @@ export class OpenBatch {
     this.#dropped.add(row);
   }
 
-  /** The row starts again: what was to be trained on it is gone, what comes after is not. */
+  /** The row starts again: edges that were to be trained on it are dropped, later ones are not. */
   reset(row: number): void {
     this.#forgetEdges(row);
     this.#reset.add(row);

@@ -1,10 +1,10 @@
 import { noRanks } from './evaluate.ts';
 import type { RankSums, TrainReport } from './trainer.ts';
 
-/** Weight a batch's figures lose with each batch that follows: about the last hundred count. */
+/** Factor by which a batch's weight shrinks with each later batch: about the last hundred batches count. */
 const FADE = 0.99;
 
-/** Mean quality of a set of ranked edges; `count` edges, faded, stand behind it. */
+/** Mean quality of a set of ranked edges. count: weighted number of edges. */
 export interface Quality {
   readonly count: number;
   readonly mrr: number;
@@ -13,7 +13,7 @@ export interface Quality {
   readonly randomMrr: number;
 }
 
-/** Training reports summed up, old ones fading. */
+/** Training reports summed up; old ones fade. */
 export class TrainingSummary {
   trained = 0;
   step = 0;
@@ -50,7 +50,7 @@ export class TrainingSummary {
     fade(this.#fresh, report.fresh);
   }
 
-  /** Of an anchor, recent mean; undefined before the first batch. */
+  /** Recent mean loss of an anchor; undefined before the first batch. */
   get loss(): number | undefined {
     return mean(sum(this.#loss), sum(this.#anchors));
   }
@@ -59,12 +59,12 @@ export class TrainingSummary {
     return this.#byRelation((i) => mean(this.#loss[i]!, this.#anchors[i]!));
   }
 
-  /** Of edges whose ends were both trained before. */
+  /** Quality of edges whose ends were both trained before. */
   get known(): Quality | undefined {
     return quality(this.#known);
   }
 
-  /** Of edges with an end that is new. */
+  /** Quality of edges with a new end. */
   get fresh(): Quality | undefined {
     return quality(this.#fresh);
   }
@@ -77,7 +77,7 @@ export class TrainingSummary {
     return this.#byRelation((i) => quality(this.#fresh.slice(i, i + 1)));
   }
 
-  /** Without the relations of which there is none yet. */
+  /** By relation, without relations that have no edges yet. */
   #byRelation<T>(of: (i: number) => T | undefined): Record<string, T> {
     const entries = this.#relations.flatMap((name, i) => {
       const value = of(i);
@@ -111,7 +111,7 @@ function quality(sums: readonly RankSums[]): Quality | undefined {
   };
 }
 
-/** undefined where nothing, or as good as nothing after fading, stands behind it. */
+/** undefined where the weight is zero, or nearly zero after fading. */
 function mean(total: number, count: number): number | undefined {
   return count < 1e-6 ? undefined : total / count;
 }

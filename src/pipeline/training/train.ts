@@ -18,6 +18,7 @@ import type {
   HeldRows,
   LoadedRows,
   TrainBatch,
+  Trainer,
   TrainerSettings,
   TrainReport,
   Triples,
@@ -25,9 +26,9 @@ import type {
 import { Initialiser } from './trainer-init.ts';
 import { TrainerRows } from './trainer-rows.ts';
 
-/** Where kernels come from; `kernels/select` is one. */
+/** Makes kernels: see `kernels/select`. */
 export interface KernelMaker {
-  /** Bytes to be left free before the table's rows. */
+  /** Bytes that stay free before the table's rows. */
   workspaceBytes(model: ModelSettings, maxEdges: number, maxCandidates: number, threads: number): number;
   createKernel(
     name: TrainerSettings['kernel'],
@@ -35,7 +36,7 @@ export interface KernelMaker {
     model: ModelSettings,
     limits: { maxEdges: number; maxCandidates: number },
   ): Kernel;
-  /** `threads - 1` threads that step on the table as the kernel of that name does; they run until they are stopped. */
+  /** Starts `threads - 1` threads that step on the table with the named kernel; they run until they are stopped. */
   startSteppers(
     name: KernelName,
     table: Table,
@@ -44,12 +45,12 @@ export interface KernelMaker {
   ): readonly Stepper[];
 }
 
-/** Edges and candidates a side of a chunk, at most. */
+/** Upper bounds of a chunk's edges, and of its candidates on each side. */
 function chunkLimits({ chunkEdges, uniformNegatives, inBatchNegatives }: TrainerSettings) {
   return { maxEdges: chunkEdges, maxCandidates: uniformNegatives + (inBatchNegatives ? chunkEdges : 0) };
 }
 
-/** How large a trainer's table is. */
+/** The size of a trainer's table. */
 export function tableOptions(
   settings: TrainerSettings,
   kernels: Pick<KernelMaker, 'workspaceBytes'>,
@@ -61,9 +62,9 @@ export function tableOptions(
 }
 
 /**
- * Trains one graph's table, in the calling thread and those it starts: see `Trainer` for what each call means. With one
- * thread, the same calls in the same order give the same bytes, also across a checkpoint, a stop and a load; see
- * `Trainer` for where. More of them change only what `ChunkTrainer` does.
+ * Trains one graph's table, in the calling thread and in threads that it starts: see `Trainer` for what each call
+ * means and where the same calls give the same bytes. That holds across a checkpoint, a stop and a load too. More
+ * than one thread changes only what `ChunkTrainer` does.
  */
 export class TrainerCore {
   readonly #settings: TrainerSettings;
@@ -80,7 +81,7 @@ export class TrainerCore {
   #started = false;
   #broken: string | undefined;
 
-  /** file: where live edges are that are not in memory; without it, all are. */
+  /** file: where live edges beyond the memory limit lie; without a file, all live edges are in memory. */
   constructor(settings: TrainerSettings, kernels: KernelMaker, file?: () => PageFile) {
     const { model, relations, maxRows, threads } = settings;
     const types = settings.entityTypes.length;
@@ -164,7 +165,7 @@ export class TrainerCore {
     this.#started = true;
   }
 
-  /** One batch, in this order: register new rows, test, initialise them, take in and out what came and went, train. */
+  /** Trains one batch, in this order: register new rows, evaluate, start the new rows, update the live edges, train. */
   train(batch: TrainBatch): TrainReport {
     this.#usable();
     this.#check(batch.edges);
@@ -175,7 +176,7 @@ export class TrainerCore {
       const ranks = this.#evaluator.evaluate(batch.edges);
       const initialiser = new Initialiser(this.#table, this.#settings, this.#random);
       const started = initialiser.start(starting, batch.edges);
-      // Before training: what is gone must not be rehearsed.
+      // Before training: edges that are gone must not be rehearsed.
       this.#change(batch);
       const rehearsed = rehearse(batch.edges, this.#known, this.#settings.updatesPerEdge, this.#random);
       const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random);
@@ -194,18 +195,21 @@ export class TrainerCore {
     return { step: this.#step, random: this.#random.state(), ...this.#rows.checkpoint(options) };
   }
 
-  /** @throws ShapeError where not all of them are in use. */
+  /** @throws ShapeError where some of the rows are not in use. */
   readRows(first: number, count: number): HeldRows {
     this.#usable();
     return { floats: this.#rows.read(first, count), edges: this.#known.out(first, count) };
   }
 
-  /** Ends the threads it started. */
+  /** Ends the trainer's threads. */
   async stop(): Promise<void> {
     await Promise.all(this.#steppers.map((stepper) => stepper.stop()));
   }
 
-  /** Makes the batch's new, reused and reset rows zeros, names the first two, and returns all of them, ascending. */
+  /**
+   * Zeros the batch's new, reused and reset rows, registers the types of the first two, and returns all of them,
+   * ascending.
+   */
   #register(batch: TrainBatch): Int32Array {
     const first = this.#table.addRows(batch.newTypes.length);
     const starting = new Set(batch.reset);
@@ -243,7 +247,7 @@ export class TrainerCore {
     }
   }
 
-  /** Live edges become those after the batch. */
+  /** Updates the live edges to those after the batch. */
   #change({ added, removed }: TrainBatch): void {
     for (let i = 0; i < added.lhs.length; i++) {
       this.#known.add(added.lhs[i]!, added.relation[i]!, added.rhs[i]!);
@@ -275,4 +279,26 @@ export class TrainerCore {
       );
     }
   }
+}
+
+/** A trainer in the calling thread, for tests and deterministic replay: each call blocks until it is done. */
+export function localTrainer(settings: TrainerSettings, kernels: KernelMaker): Trainer {
+  const core = new TrainerCore(settings, kernels);
+  let stopped = false;
+  const running = (): TrainerCore => {
+    if (stopped) throw new FatalError('trainer-stopped', 'the trainer was stopped; make a new one');
+    return core;
+  };
+  return {
+    loadRows: async (rows) => running().loadRows(rows),
+    loadEdges: async (edges) => running().loadEdges(edges),
+    start: async (state) => running().start(state),
+    train: async (batch) => running().train(batch),
+    checkpoint: async (options) => running().checkpoint(options),
+    readRows: async (first, count) => running().readRows(first, count),
+    stop: async () => {
+      stopped = true;
+      await core.stop();
+    },
+  };
 }

@@ -23,8 +23,8 @@ export class Initialiser {
   }
 
   /**
-   * rows: [n] ascending, each once, all zero: the rows that start. edges: the batch's. Gives how many started by which
-   * rule: one without a known neighbour starts at random.
+   * Starts rows. rows: [n] ascending, each once, all zero. edges: the batch's. Gives the number started by each rule:
+   * a row without a known neighbour starts at random.
    */
   start(rows: Int32Array, edges: Triples): Started {
     if (rows.length === 0) return { random: 0, neighbours: 0 };
@@ -34,22 +34,23 @@ export class Initialiser {
     return { random: left.length, neighbours: rows.length - left.length };
   }
 
-  /** Adds to each number of a row one uniform in ±scale. */
+  /** Adds a number uniform in ±scale to each number of a row. */
   scatter(row: number, scale: number): void {
     const vector = this.#table.vector(row);
     for (let k = 0; k < vector.length; k++) vector[k]! += (2 * this.#random.uniform() - 1) * scale;
   }
 
-  /** Starts what rows it can and returns the others, ascending. */
+  /** Starts the rows that have known neighbours, and returns the others, ascending. */
   #fromNeighbours(rows: Int32Array, edges: Triples): Int32Array {
     const edgesOf = incidentEdges(rows, edges);
-    // The rows still to start; all others have a vector.
+    // The rows still to start; every other row has a vector.
     const waiting = new Set(rows);
     let front = [...rows].filter((row) =>
       neighboursOf(row, edgesOf, edges).some((other) => !waiting.has(other)),
     );
     while (front.length > 0) {
-      // Means first, marks after: the rows of one wave don't see each other, so their order means nothing.
+      // All means first, then all marks: the rows of one wave do not see each other, so that their order has no
+      // effect.
       for (const row of front) this.#placeAtMean(row, edgesOf, edges, waiting);
       for (const row of front) {
         this.scatter(row, this.#settings.initScale / 2);
@@ -65,8 +66,9 @@ export class Initialiser {
   }
 
   /**
-   * Mean of neighbour - δ where the row is lhs and neighbour + δ where it is rhs, δ half of forward - reverse: what both
-   * of a relation's vectors say of the way from lhs to rhs. A dot product has no such way: there it is the plain mean.
+   * Mean over the row's edges of neighbour − δ where the row is lhs, and neighbour + δ where the row is rhs. δ is
+   * half of forward − reverse: the translation from lhs to rhs on which both vectors of a relation agree. A dot
+   * product has no translation: there it is the plain mean.
    */
   #placeAtMean(row: number, edgesOf: EdgesOf, edges: Triples, waiting: ReadonlySet<number>): void {
     const table = this.#table;
@@ -76,7 +78,7 @@ export class Initialiser {
     for (const edge of edgesOf.get(row)!) {
       const isLhs = edges.lhs[edge] === row;
       const other = isLhs ? edges.rhs[edge]! : edges.lhs[edge]!;
-      // Itself, in a loop, is still waiting too.
+      // The row itself, in a loop, is still waiting too.
       if (waiting.has(other)) continue;
       const neighbour = table.vector(other);
       const forward = table.vector(2 * edges.relation[edge]!);
@@ -99,7 +101,7 @@ export class Initialiser {
   }
 }
 
-/** Indices into a batch's edges by the starting row at one end. */
+/** Indices of a batch's edges, by the starting row at one end. */
 type EdgesOf = ReadonlyMap<number, readonly number[]>;
 
 function incidentEdges(rows: Int32Array, edges: Triples): EdgesOf {

@@ -3,19 +3,19 @@ import type { Table } from '../../model/table.ts';
 import { NO_TYPE, type TypeRows } from '../../sampling/type-rows.ts';
 import type { Checkpoint, CheckpointOptions, LoadedRows } from './trainer.ts';
 
-/** Rows are looked through for old ones at most this often. */
+/** Minimum interval between two scans for rows that are due by age. */
 const SCAN_EVERY_MS = 1_000;
-/** Rows looked up for being due, beside those that changed, are at most this many a checkpoint: bounds its memory. */
+/** Upper bound of rows that a checkpoint takes for being due, beside changed rows: bounds its memory. */
 const SLICE_ROWS = 32_768;
 /**
- * Memory for so many rows is asked for at once, and taken only as it is filled: asked for anew as commits grow, what was
- * had before would stay until each of three threads has collected its garbage.
+ * Memory for this many rows is reserved at once and filled as needed. Reserving more with each growing commit would
+ * keep earlier memory until each of three threads has collected its garbage.
  */
 const ROOM_ROWS = 192 * 1024;
-/** Times a row was last published, beside epoch milliseconds. */
+/** Times of a row's last publication, beside epoch milliseconds. */
 const NEVER = 0;
 const BEFORE_LOAD = Number.POSITIVE_INFINITY;
-/** How far a row is that moved since it was published: to be published by age, or as soon as it is held back no longer. */
+/** How far a row moved since its publication: MOVED is published by age, HELD as soon as holding back ends. */
 const MOVED = 1;
 const HELD = 2;
 
@@ -31,14 +31,14 @@ export class TrainerRows {
   /** [maxRows] 1: to be written at the next checkpoint. */
   readonly #dirty: Uint8Array;
   #dirtyRows: number[] = [];
-  /** [maxRows] 0 where it is dirty, or its drift is. Spares the scan a look into the table. */
+  /** [maxRows] MOVED or HELD as of the last checkpoint, else 0. Spares the scan a look into the table. */
   readonly #moved: Uint8Array;
-  /** Rows that are HELD. */
+  /** Number of rows that are HELD. */
   #held = 0;
   readonly #publishedAt: Float64Array;
   #loaded = false;
   #scannedAt = Number.NEGATIVE_INFINITY;
-  /** Row at which the next look for due rows starts. */
+  /** Row at which the next scan starts. */
   #nextDue = 0;
 
   constructor(table: Table, types: TypeRows) {
@@ -62,7 +62,7 @@ export class TrainerRows {
     this.#dirtyRows.push(row);
   }
 
-  /** Makes a row zeros, untrained and never published: new, erased, or both. */
+  /** Zeros a row and makes it untrained and never published: a new or an erased row. */
   clear(row: number): void {
     const at = this.#table.at(row);
     this.#table.floats.fill(0, at, at + this.#table.stride);
@@ -72,7 +72,7 @@ export class TrainerRows {
   }
 
   /**
-   * Fills the table's rows from `first` on as a store held them.
+   * Fills the table's rows from `first` on with stored ones.
    * @throws ShapeError when the arrays disagree.
    */
   load(first: number, rows: LoadedRows): void {
@@ -99,7 +99,7 @@ export class TrainerRows {
     this.#loaded = true;
   }
 
-  /** [count, dim + 2] a copy of the rows from `first` on. @throws ShapeError where not all of them are in use. */
+  /** [count, dim + 2] a copy of the rows from `first` on. @throws ShapeError where some of them are not in use. */
   read(first: number, count: number): Float32Array {
     const { dim, accumulator, drift, floats, rows } = this.#table;
     if (first < 0 || first + count > rows) {
@@ -116,12 +116,12 @@ export class TrainerRows {
     return copy;
   }
 
-  /** Copies changed rows aside, decides which to publish, and starts over. */
+  /** Copies changed rows aside, and decides which to publish. */
   checkpoint(options: CheckpointOptions): Omit<Checkpoint, 'step' | 'random'> {
     const { now, everything, epsilon } = options;
     const { dim, accumulator, drift, floats } = this.#table;
     if (this.#loaded) this.#publishLoaded(now);
-    // A clock set back must not keep rows waiting.
+    // A clock that is set back must not hold up rows.
     const scan = everything || now < this.#scannedAt || now - this.#scannedAt >= SCAN_EVERY_MS;
     if (scan) {
       this.#touchDue(options);
@@ -160,8 +160,8 @@ export class TrainerRows {
   }
 
   /**
-   * Marks rows that moved and are due by now, or all that moved: publishing changes their drift. Goes round the table
-   * from where it left off: always from the start, a large table's last rows would never have their turn.
+   * Marks rows that moved and are due by now, or all that moved: publishing changes their drift. Each scan goes on
+   * where the last one ended; otherwise the last rows of a large table would never have their turn.
    */
   #touchDue(options: CheckpointOptions): void {
     const moved = this.#moved;
@@ -179,7 +179,10 @@ export class TrainerRows {
     this.#nextDue = row;
   }
 
-  /** When a loaded row was published isn't stored: it counts as now, or a restart would publish all rows at once. */
+  /**
+   * The publication time of a loaded row is not stored: it counts as now, so that a restart does not publish all rows
+   * at once.
+   */
   #publishLoaded(now: number): void {
     const rows = this.#table.rows;
     for (let row = 0; row < rows; row++) {
@@ -189,18 +192,18 @@ export class TrainerRows {
   }
 }
 
-/** Whether a row that moved so far, and was published then, is to be published again. */
+/** Whether a row that moved this far, and was published then, is to be published again. */
 function isDue(
   far: number,
   published: number,
   { now, everything, maxAgeMs, holdMs }: CheckpointOptions,
 ): boolean {
   const age = now - published;
-  // A clock set back must not hold it.
+  // A clock that is set back must not hold back the row.
   return everything || age > maxAgeMs || (far === HELD && (age >= holdMs || age < 0));
 }
 
-/** Memory that the caller's thread and the one that writes share with this one. */
+/** Memory shared with the calling thread and the thread that writes. */
 function sharedFloats(rows: number, width: number, spare: SharedArrayBuffer | undefined): Float32Array {
   const bytes = rows * width * 4;
   const room = Math.max(bytes, ROOM_ROWS * width * 4);

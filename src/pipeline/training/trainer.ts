@@ -5,20 +5,23 @@ import type { Publishing } from '../tuning.ts';
 /** How a new entity's row starts, in the batch that first names it. */
 export type InitRule = 'random' | 'neighbours';
 
-/** Rows that started, by the rule that gave them their start. */
+/** Number of rows started, by rule. */
 export type Started = Readonly<Record<InitRule, number>>;
 
-/** Everything a trainer is made from. Structured-cloneable: it crosses to the trainer's thread. */
+/** Settings of a trainer. Structured-cloneable: they are sent to the trainer's thread. */
 export interface TrainerSettings {
   readonly model: ModelSettings;
   readonly kernel: KernelChoice;
-  /** Threads that step on the table at once; of the same calls, more than one give other bytes each time. */
+  /** Threads that step on the table at once. With more than one, the same calls give other bytes each time. */
   readonly threads: number;
-  /** Rows the table may hold, entities and relations together. */
+  /** Maximum rows of the table, entities and relations together. */
   readonly maxRows: number;
-  /** Live edges remembered, to keep them out of the negatives and to be rehearsed; past it, further ones are not. */
+  /**
+   * Maximum number of live edges remembered, to be kept out of the negatives and to be rehearsed; further edges are
+   * not.
+   */
   readonly maxKnownEdges: number;
-  /** Bytes of memory for these; where there is a place for what is beyond them, the rest is there. */
+  /** Memory for remembered edges; edges beyond it lie in a file, where there is one. */
   readonly knownEdgesBytes: number;
   /** Entity types by index. */
   readonly entityTypes: readonly string[];
@@ -27,24 +30,24 @@ export interface TrainerSettings {
     readonly name: string;
     readonly lhsType: number;
     readonly rhsType: number;
-    /** What the loss of its edges is multiplied by; 1 where it is left out. */
+    /** Factor of the loss of the relation's edges; 1 where it is left out. */
     readonly weight?: number;
   }[];
   readonly seed: number;
   readonly init: InitRule;
-  /** A row starts with each number uniform in ±initScale. */
+  /** Bound of a random start: each number is uniform in ±initScale. */
   readonly initScale: number;
-  /** Updates for each new edge in all: its own, and the others of stored edges drawn uniformly. */
+  /** Updates for each new edge: its own, and those of stored edges drawn uniformly. */
   readonly updatesPerEdge: number;
-  /** Edges that share their negatives, at most. */
+  /** Maximum number of edges that share their negatives. */
   readonly chunkEdges: number;
-  /** Uniform negatives a side. */
+  /** Uniform negatives on each side. */
   readonly uniformNegatives: number;
-  /** On top of these, a chunk's own entities of that side. */
+  /** Whether a chunk's own entities of a side are negatives as well. */
   readonly inBatchNegatives: boolean;
-  /** Rows of a type that a batch's uniform negatives are drawn from; 0: all. */
+  /** Rows of a type from which a batch's uniform negatives are drawn; 0: all. */
   readonly negativePool: number;
-  /** Edges ranked before each batch is trained, and candidates they are ranked against. */
+  /** Edges ranked before each batch is trained, and candidates for each. */
   readonly evaluatedEdges: number;
   readonly evaluatedCandidates: number;
 }
@@ -57,27 +60,27 @@ export interface Triples {
 }
 
 export interface TrainBatch {
-  /** [n] type index of each entity first named here; their rows follow the last in use, in this order. */
+  /** [n] type index of each entity first named here; their rows follow the last row in use, in this order. */
   readonly newTypes: Uint8Array;
-  /** Rows dropped in an earlier batch that are other entities' now, ascending, and [n] the type index of each. */
+  /** Rows of erased entities that have new entities now, ascending, and [n] the type index of each. */
   readonly reused: { readonly rows: Int32Array; readonly types: Uint8Array };
-  /** Rows erased whole: zeroed, and not sampled again unless they are used again. */
+  /** Rows of erased entities: zeroed, and not sampled until they are used again. */
   readonly dropped: Int32Array;
-  /** Rows that start again like new ones (erased, but named by newer events). */
+  /** Rows that start again like new ones: their entities were erased, but newer events name them. */
   readonly reset: Int32Array;
   /** Edges to train on, in arrival order; none touches a dropped row. */
   readonly edges: Triples;
-  /** Edges live after this batch that were not before, and the other way round. */
+  /** Edges that this batch makes live, and edges that it removes. */
   readonly added: Triples;
   readonly removed: Triples;
 }
 
-/** Ranks of held-back edges, summed, so that sums over batches are sums of reports. */
+/** Sums over the ranks of evaluated edges, so that reports can be added up. */
 export interface RankSums {
   count: number;
   reciprocal: number;
   hits10: number;
-  /** The same edges ranked by how often each candidate was a positive so far, and by chance. */
+  /** The same edges ranked by in-degree so far, and by chance. */
   popularityReciprocal: number;
   randomReciprocal: number;
 }
@@ -100,35 +103,35 @@ export interface TrainReport {
 export interface CheckpointOptions extends Publishing {
   /** Epoch ms. */
   readonly now: number;
-  /** Rows that moved at all since they were last published, a slice of them at a time: ask again until none is flagged. */
+  /** Publish every row that moved since its publication, in slices: ask again until no row is flagged. */
   readonly everything: boolean;
   /**
-   * One that was published is not published again for having moved more than epsilon before it is this old: while an updater is
-   * far behind, no vector of its is as fresh as that in any case. It is not forgotten. 0: at once.
+   * Minimum age of a publication before a row that moved more than epsilon is published again, while the updater is
+   * behind and no vector could be fresh. The row is published later. 0: no minimum.
    */
   readonly holdMs: number;
-  /** Memory of a checkpoint that is done with, to be used again where the next one fits. */
+  /** Memory of an earlier checkpoint, used again where the next one fits. */
   readonly spare?: SharedArrayBuffer | undefined;
 }
 
-/** What a commit has to write of the model: every row that changed since the last checkpoint, copied aside. */
+/** What a commit writes of the model: a copy of every row that changed since the last checkpoint. */
 export interface Checkpoint {
   readonly step: number;
-  /** State of every random source, to be handed back to `load`. */
+  /** State of the random sources, for `start`. */
   readonly random: Uint32Array;
   /** [n] rows that changed, ascending, relation rows included. */
   readonly rows: Int32Array;
-  /** Rows that moved more than epsilon and are held back, in all: a later checkpoint is to publish them. */
+  /** Number of rows that moved more than epsilon and are held back: a later checkpoint publishes them. */
   readonly held: number;
   /** [n, dim + 2]: vector, accumulator, drift. Drift is 0 where `publish` is set. */
   readonly floats: Float32Array;
   /** [n] 1: publish this row. Never set for relation rows. */
   readonly publish: Uint8Array;
-  /** [n] drift until now, before `publish` made it 0; NaN where it was never published, and for relation rows. */
+  /** [n] drift before `publish` made it 0; NaN for a row that was never published, and for relation rows. */
   readonly moved: Float32Array;
 }
 
-/** What a store held, in the order of rows. */
+/** Stored rows, in the order of rows. */
 export interface LoadedRows {
   /** [n] type index, 255 for a relation's row or a dropped row. */
   readonly types: Uint8Array;
@@ -138,7 +141,7 @@ export interface LoadedRows {
   readonly floats: Float32Array;
 }
 
-/** Rows that follow one another as the trainer has them, and the live edges out of them that it remembers. */
+/** Consecutive rows as the trainer has them, and the remembered live edges out of them. */
 export interface HeldRows {
   /** [n, dim + 2] as in {@link Checkpoint}. */
   readonly floats: Float32Array;
@@ -151,7 +154,7 @@ export interface HeldRows {
  * `reference` and `wasm-plain`, on every machine.
  */
 export interface Trainer {
-  /** Loads the next rows of a stored table; for a fresh one, never called. */
+  /** Loads the next rows of a stored table. Never called for a fresh one. */
   loadRows(rows: LoadedRows): Promise<void>;
   /** Loads live edges, in any order: the result does not depend on it. */
   loadEdges(edges: Triples): Promise<void>;
@@ -159,7 +162,7 @@ export interface Trainer {
   start(state: { step: number; random: Uint32Array } | undefined): Promise<void>;
   train(batch: TrainBatch): Promise<TrainReport>;
   checkpoint(options: CheckpointOptions): Promise<Checkpoint>;
-  /** Rows from `first` on, and the edges out of them: what `loadRows` and `loadEdges` would make them again of. */
+  /** Rows from `first` on, and the edges out of them, as `loadRows` and `loadEdges` take them. */
   readRows(first: number, count: number): Promise<HeldRows>;
   stop(): Promise<void>;
 }

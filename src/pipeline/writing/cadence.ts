@@ -1,40 +1,41 @@
 import type { PendingCommit } from '../reading/unwritten.ts';
 import type { Pace } from '../tuning.ts';
 
-/** Behind: the newest record applied is older than this, and a batch of others waits. */
+/** The updater is behind when the newest record applied is older than this and a batch of records waits. */
 const BEHIND_MS = 5_000;
 const WAITING_RECORDS = 1_024;
-/** Then a commit takes in so many times as many edges, or as much time. */
+/** Factor by which commits grow, in edges and in time, while the updater is behind. */
 const STRETCH = 8;
-/** The first ones of a process are not: what it does is to be seen soon. */
+/** The first commits of a process stay small, so that its work is seen soon. */
 const FIRST_COMMITS = 2;
 /**
- * It may write all rows of a table that has so many times as many as it is to write at most. In a larger one few move twice
- * in that time.
+ * A table of up to so many times `commitRows` rows counts as small: a commit may write all of it. In a larger table
+ * few rows move twice between two commits.
  */
 const SMALL_TABLE = 1.25;
 
-/** What makes a commit due, beside what is pending. */
+/** What makes a commit due, beside the pending commit. */
 interface Writing {
-  /** Acknowledged vectors that the store does not know to be. */
+  /** Stored parts of the outbox that are acknowledged and still to be deleted. */
   readonly publisher: { readonly cleared: number };
-  /** A commit is being written; vectors that the last one held back. */
+  /** Whether a commit is being written, and how many vectors the last one held back. */
   readonly committer: { readonly busy: boolean; readonly held: number };
-  /** As many rows as the table has. */
+  /** Rows of the table. */
   readonly index: { readonly nextRow: number };
 }
 
 /**
- * When commits are due. One that catches up writes larger ones: a row that moves ten times in that time is written
- * once, and no vector is as fresh as what it is behind by in any case.
+ * When commits are due. An updater that is behind writes larger commits: a row that moves ten times meanwhile is
+ * written once, and its vector could not be fresh in any case.
  */
 export class Cadence {
   /**
-   * How far behind it is, with what it reads or with what it publishes. A vector that was published is not published again before
-   * it is as old: none is fresher in any case, and each costs it, and who reads it, as much as a fresh one. 0: as soon as it moved.
+   * Minimum interval between two publications of a vector while the updater is behind, with reading or with
+   * publishing: as long as the updater is behind. A vector could not be fresher in any case, and each publication
+   * costs the updater and every reader. 0: no minimum.
    */
   holdMs = 0;
-  /** When the last commit was asked for, epoch ms; and how many were. */
+  /** When the last commit was asked for, epoch ms, and how many were. */
   #lastAt = 0;
   #asked = 0;
   readonly #tuning: Pace;
@@ -48,21 +49,21 @@ export class Cadence {
     this.#pace = tuning;
   }
 
-  /** Time until the first commit runs from now on. rows: that the table had at the last one. */
+  /** Starts the time until the first commit. rows: the rows of the table now. */
   begin(rows: number): void {
     this.#lastAt = this.#clock();
     this.#count(rows);
   }
 
-  /** A commit is asked for, of a table of so many rows. */
+  /** Notes that a commit of a table of so many rows is asked for. */
   asked(rows: number): void {
     this.#asked++;
     this.begin(rows);
   }
 
   /**
-   * Where commits are cut by count, how large the next is to be: it may depend on nothing but what the last one wrote, or
-   * the same records would not give the same commits, from the beginning and after a kill.
+   * Sets how large the next commit is where commits are cut by count. It may depend on nothing but what the last
+   * commit wrote: otherwise the same records would give other commits after a kill.
    */
   #count(rows: number): void {
     const { commitEdges, commitRows, rowsPerEdge } = this.#tuning;
@@ -73,11 +74,12 @@ export class Cadence {
   }
 
   /**
-   * appliedAt: time of the newest record applied, epoch ms, by the log; waiting: records at hand behind it; unsent: when the
-   * oldest record came whose vector is not acknowledged, epoch ms.
+   * Looks at how far behind the updater is. appliedAt: the log's time of the newest record applied, epoch ms.
+   * waiting: records that wait behind it. unsent: arrival of the oldest record whose vector is not acknowledged,
+   * epoch ms.
    */
   look(appliedAt: number | undefined, waiting: number, unsent: number | undefined): void {
-    // Where batches are cut by count alone, commits must be as well: a full one cuts a batch.
+    // Where batches are cut by count alone, commits must be as well: a full commit cuts a batch.
     if (this.#tuning.lingerMs === Number.POSITIVE_INFINITY) return;
     const now = this.#clock();
     const late = waiting >= WAITING_RECORDS ? now - (appliedAt ?? now) : 0;
@@ -94,12 +96,12 @@ export class Cadence {
     return rows <= SMALL_TABLE * this.#tuning.commitRows;
   }
 
-  /** The pending commit holds so much that it must be written before anything else is applied. */
+  /** Whether the pending commit holds so much that it must be written before another record is applied. */
   isFull(pending: PendingCommit): boolean {
     return pending.isFull(this.#pace);
   }
 
-  /** changedRows: that a commit now would write. */
+  /** changedRows: rows that a commit now would write. */
   isDue(
     pending: PendingCommit,
     { publisher, committer, index }: Writing,
@@ -107,11 +109,12 @@ export class Cadence {
   ): boolean {
     const { commitEdges, commitMs } = this.#pace;
     if (pending.trained >= commitEdges || this.isFull(pending)) return true;
-    // What moved is reported when it comes, and no measure where the same records are to give the same commits.
+    // The number of changed rows depends on when the trainer reports it, so it can't decide where the same records
+    // are to give the same commits.
     const byRows = this.#tuning.rowsPerEdge === undefined && !this.#isSmall(index.nextRow);
     const many = byRows && training.changedRows >= this.#tuning.commitRows;
     if (many && pending.trained >= this.#tuning.commitEdges) return true;
-    // What was held back needs no record to come before it is put up.
+    // Vectors that were held back are put up though no further record comes.
     const released = committer.held > 0 && this.holdMs === 0;
     const waiting = pending.records > 0 || publisher.cleared > 0 || released;
     return waiting && !committer.busy && this.#clock() - this.#lastAt >= commitMs;

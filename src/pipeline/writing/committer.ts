@@ -27,11 +27,11 @@ export interface CommitterOptions {
   readonly publisher: Publisher;
   readonly writer: Writer;
   readonly tuning: Publishing;
-  /** Whether this process may write is asked here, and how far the store is told. */
+  /** Asked before each write whether this process may write, and told of each commit afterwards. */
   readonly leadership: Pick<Leadership, 'confirm' | 'commit'>;
   readonly image: Pick<ImageKeeper, 'outdated'>;
   readonly ledger: OffsetLedger;
-  /** For dead letters. */
+  /** Where dead letters go. */
   readonly sink: Sink;
   readonly log: Log;
   readonly measures: Measures;
@@ -39,16 +39,16 @@ export interface CommitterOptions {
 }
 
 /**
- * Writes commits, one after the other, beside the training. What a commit holds is fixed when it is asked for:
- * the counts and offsets are taken then, and the trainer copies its rows aside before anything it is given later.
+ * Writes commits, one after the other, beside the training. What a commit holds is fixed when it is asked for: counts
+ * and offsets are taken then, and the trainer copies its rows aside before it takes another batch.
  */
 export class Committer {
   commits = 0;
-  /** Of the last commit written. */
+  /** Step of the last commit written. */
   step: number;
   watermark: number;
   readonly moves = new Moves();
-  /** Vectors that the last commit held back, see `Checkpoint`. */
+  /** Vectors that the last commit held back: see `Checkpoint`. */
   held = 0;
   /** When the last commit was written, epoch ms. */
   writtenAt: number | undefined;
@@ -57,7 +57,7 @@ export class Committer {
   /** When each commit not yet written was asked for, epoch ms. */
   readonly #writing: number[] = [];
   readonly #deadLetters: Delivery;
-  /** Rows of the commit written last, which the publisher reads, and memory of those before. */
+  /** Rows of the last commit written, which the publisher reads, and the memory of earlier ones. */
   #floats: Float32Array | undefined;
   readonly #spare: SharedArrayBuffer[] = [];
 
@@ -78,18 +78,19 @@ export class Committer {
   }
 
   /**
-   * Resolves once written and, where it had dead letters, once these are acknowledged: their offsets go with it.
-   * Gives how many vectors and tombstones it put into the outbox.
+   * Writes a commit. Resolves once it is written; its dead letters are acknowledged before. Gives how many vectors
+   * and tombstones it put into the outbox.
    * due: which vectors are among them, see `CheckpointOptions`.
    */
   commit(pending: PendingCommit, due: Pick<CheckpointOptions, 'everything' | 'holdMs'>): Promise<number> {
     const { index, counters, ledger, trainer, writer, measures, clock } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
-    // One of no records, as at a start, is none that a process which goes on would write.
+    // Empty commits must not advance the reuse of rows: a process that goes on without a restart writes none at a
+    // start.
     if (pending.records > 0) index.cut();
     measures.asked(pending.number);
-    // Looked up now: the index is at this commit, and ahead of it once the commit is written.
+    // Looked up now, while the index stands at this commit: it is ahead once the commit is written.
     const named = [...new Set([...pending.due, ...pending.erasedEntities.values()])];
     const namedRows = named.map((name) => index.find(name));
     const entities = [...pending.touched].flatMap((row) => {
@@ -97,21 +98,27 @@ export class Committer {
       return record ? [{ ...record }] : [];
     });
     const head = {
-      ...{ rows: index.nextRow, freed: [...index.freed] },
+      rows: index.nextRow,
+      freed: [...index.freed],
       offsets: ledger.offsets('applied'),
       events: { ...counters.events },
       edges: { ...counters.edges },
       entities: index.counts(),
       watermark: counters.watermark,
-      ...{ epoch, space, stepBase, topicIds },
+      epoch,
+      space,
+      stepBase,
+      topicIds,
     };
     const { epsilon, maxAgeMs } = this.#options.tuning;
     const checkpoint = trainer.checkpoint({
-      ...{ now: asked, epsilon, maxAgeMs },
+      now: asked,
+      epsilon,
+      maxAgeMs,
       ...due,
       spare: this.#spare.pop(),
     });
-    // Kept from being called unhandled while an earlier commit is still being written.
+    // Avoids an unhandled rejection while an earlier commit is still being written.
     checkpoint.catch(() => undefined);
     this.#writing.push(asked);
     const written = this.#tail
@@ -129,7 +136,7 @@ export class Committer {
   readonly sendLetters = (letters: readonly Message[]): Promise<void> =>
     this.#deadLetters.send(letters, 'dead letters');
 
-  /** Dead letters that can't be published hold a commit up no longer: it fails. */
+  /** Ends the wait for dead letters that can't be published: their commit fails. */
   stop(): void {
     this.#deadLetters.stop();
   }
@@ -189,10 +196,10 @@ export class Committer {
     this.watermark = head.watermark;
     unwritten.written(pending.number);
     ledger.advanceTo('committed', head.offsets);
-    // The image to start from is of a head that the store no longer has.
+    // The start image belongs to the head before this commit.
     await image.outdated();
-    // Before any vector of this commit goes out: the group's note is then never behind the topic, and an older state of
-    // the store is always known for one.
+    // Told before any vector of this commit goes out. The group's note is then never behind the topic, so that an
+    // older copy of the store is always recognised.
     if (publisher.open) await leadership.commit(head.offsets, writer.note(this.step));
     this.moves.add(checkpoint, index, model.dim);
     const eventAt = eventsOf(rows, entities);
@@ -202,14 +209,14 @@ export class Committer {
       { commit: pending.number, since: pending.since, rows, places, eventAt },
       { step, floats },
     );
-    // Only now does nobody read the rows of the commit before: their memory may be used for another.
+    // From now on nobody reads the rows of the commit before, and their memory may be used again.
     const done = this.#floats?.buffer;
     if (done instanceof SharedArrayBuffer) this.#spare.push(done);
     this.#floats = floats;
     return names.length;
   }
 
-  /** What to publish: what is named, and the rows that the trainer says are due. Each name once. */
+  /** What to publish: the named entities, and the rows that the trainer flagged. Each name once. */
   #put(named: Named, { rows: written, publish }: Checkpoint): Put {
     const { index } = this.#options;
     const names = [...named.names];
@@ -218,7 +225,7 @@ export class Committer {
     const known = new Set(names);
     for (let place = 0; place < written.length; place++) {
       const row = written[place]!;
-      // Erased since this commit was asked for: the next one puts up the tombstone.
+      // No name: the entity was erased after this commit was asked for, and the next commit puts up its tombstone.
       const name = publish[place] === 1 ? index.keyAt(row) : undefined;
       if (name === undefined || (known.size > 0 && known.has(name))) continue;
       names.push(name);
@@ -231,20 +238,20 @@ export class Committer {
 
 type Rows = readonly (number | undefined)[];
 
-/** Entities by name, and the row of each; undefined: gone. */
+/** Entities by name, with the row of each; undefined: the entity is gone. */
 interface Named {
   readonly names: readonly EntityKey[];
   readonly rows: Rows;
 }
 
 interface Put extends Named {
-  /** Where each is among the rows that the commit writes; −1: elsewhere in the store. */
+  /** Place of each row among the rows that the commit writes; −1: the row stands elsewhere in the store. */
   readonly places: readonly number[];
 }
 
 const NOTHING: Put = { names: [], rows: [], places: [] };
 
-/** In the order of `rows`: time of the newest event that named each. entities: those that events named. */
+/** In the order of `rows`: time of the newest event that named the entity. entities: those that events named. */
 function eventsOf(rows: Rows, entities: readonly EntityRecord[]): Rows {
   const byRow = new Map<number | undefined, number>(entities.map(({ row, lastSeen }) => [row, lastSeen]));
   return rows.map((row) => byRow.get(row));

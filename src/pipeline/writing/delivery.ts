@@ -5,7 +5,7 @@ import type { Message, Sink } from '../ports.ts';
 const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
 
-/** Codes of what sends fail with; `other` stands for any that is not listed, so that there are no more of them. */
+/** Codes of failed sends; `other` stands for every code that is not listed, which bounds the metric's labels. */
 export const SEND_FAILURES = [
   'not-acknowledged',
   'refused',
@@ -18,13 +18,16 @@ export const SEND_FAILURES = [
 ] as const;
 export type SendFailure = (typeof SEND_FAILURES)[number];
 
-/** Sends messages until they are acknowledged, however long the log is out of reach. */
+/**
+ * Sends messages until they are acknowledged, however long the log is out of reach. The one place that retries a
+ * send.
+ */
 export class Delivery {
-  /** Sends that had to be made again. */
+  /** Sends that were retried. */
   retries = 0;
-  /** Sends that failed, by why: those made again, and those with which sending ended. */
+  /** Failed sends by code: those that were retried, and the last one where sending ended. */
   readonly failures = new Map<SendFailure, number>(SEND_FAILURES.map((code) => [code, 0]));
-  /** Why the last attempt failed; undefined once one succeeded. */
+  /** Why the last attempt failed; undefined after one that succeeded. */
   trouble: string | undefined;
   readonly #sink: Sink;
   readonly #log: Log;
@@ -41,8 +44,8 @@ export class Delivery {
   }
 
   /**
-   * Resolves once all are acknowledged. what: the messages in a word, for the log.
-   * @throws what the sink throws, where trying again would not help or `stop` was called.
+   * Resolves once all messages are acknowledged. what: a word for the messages, for the log.
+   * @throws what the sink throws, where another attempt would not help or `stop` was called.
    */
   async send(messages: readonly Message[], what: string): Promise<void> {
     for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS)) {
@@ -64,13 +67,13 @@ export class Delivery {
     }
   }
 
-  /** Cuts a pause short; the send behind it gets one more attempt. */
+  /** Ends a pause; the send behind it gets one more attempt. */
   stop(): void {
     this.#stopped = true;
     this.#wake?.();
   }
 
-  /** A sink that is stopped has not failed. */
+  /** Counts a failure; a sink that was stopped did not fail. */
   #count(error: unknown): void {
     const code = error instanceof TwhinError ? error.code : undefined;
     if (code === 'stopped') return;

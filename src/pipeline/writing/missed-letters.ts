@@ -2,7 +2,10 @@ import type { Message, Offsets, ReadableLog, Stretch } from '../ports.ts';
 import { readContent } from '../reading/record-content.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
 
-/** What the store has taken in while it was another process's to write dead letters, and that one never came to. */
+/**
+ * The stretches that this store has read and the group's last writer had not committed: dead letters of these were
+ * not written.
+ */
 export function missedBy(committed: Offsets, read: Offsets): Stretch[] {
   return Object.entries(read).flatMap(([topic, partitions]) =>
     Object.entries(partitions).flatMap(([partition, until]) => {
@@ -13,8 +16,9 @@ export function missedBy(committed: Offsets, read: Offsets): Stretch[] {
 }
 
 /**
- * Sends the dead letters of these stretches, read from the log once more: a standby or a shadow takes bad records in
- * without writing any. Where retention was faster, of what is left. send: resolves once they are acknowledged.
+ * Reads these stretches once more and sends their dead letters: a standby or a shadow reads bad records without
+ * writing dead letters. Records that retention removed are left out. send: resolves once the letters are
+ * acknowledged.
  */
 export async function sendMissedLetters(
   options: Pick<UpdaterOptions, 'reader' | 'topics' | 'limits' | 'deadLetter'>,
@@ -40,7 +44,7 @@ export async function sendMissedLetters(
   }
 }
 
-/** What the log still holds of them. */
+/** The parts of the stretches that the log still holds. */
 async function held(reader: ReadableLog, stretches: readonly Stretch[]): Promise<Stretch[]> {
   const ranges = await reader.ranges([...new Set(stretches.map(({ topic }) => topic))]);
   return stretches.flatMap((stretch) => {

@@ -3,12 +3,12 @@ import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Checkpoint } from '../training/trainer.ts';
 import { Window } from '../window.ts';
 
-/** Rows of a commit that are looked at: enough for means and quantiles, little beside its write. */
+/** Rows that are sampled of a commit: enough for means and quantiles, and little beside the write. */
 const LOOKED_AT = 512;
 
-/** Of an entity type's vectors as published lately. */
+/** Recently published vectors of an entity type. */
 export interface Moved {
-  /** Path since they were published before, mean and p99; undefined while all were new. */
+  /** Path since the last publication, mean and p99; undefined while all vectors were new. */
   readonly mean: number | undefined;
   readonly p99: number | undefined;
   /** Mean length. */
@@ -20,7 +20,7 @@ export class Moves {
   readonly #moves = new Map<string, Window>();
   readonly #norms = new Map<string, Window>();
 
-  /** Takes a sample, evenly spread, of the rows a commit is to publish. dim: of a vector. */
+  /** Takes an evenly spread sample of the rows that a commit publishes. dim: numbers in a vector. */
   add({ rows, floats, publish, moved }: Checkpoint, index: EntityIndex, dim: number): void {
     const stride = Math.max(1, Math.floor(rows.length / LOOKED_AT));
     for (let i = 0; i < rows.length; i += stride) {

@@ -1,38 +1,38 @@
 import type { EntityKey } from '../../graph/entity.ts';
 import { inParts, type NumberedPart, type OutboxPart } from '../../graph/outbox.ts';
 
-/** Names stored beyond twice what waits before parts are written again. */
+/** Stored names, beyond twice the number that wait, at which sparse parts are written again. */
 const SPARE_NAMES = 16_000;
 
-/** A stored part, and how many of its names are neither acknowledged nor in a later part. */
+/** A stored part with the number of its names that are neither acknowledged nor in a later part. */
 export interface OpenPart extends OutboxPart {
   open: number;
 }
 
-/** Which parts of the outbox are stored, which of them may go, and how many names they hold. */
+/** The stored parts of the outbox: which may be deleted, and how many names they hold. */
 export class OutboxParts {
-  /** Entries in the store once the commit at hand is written. */
+  /** Stored parts once the commit at hand is written. */
   stored: number;
   #next = 1;
   /** Oldest first. */
   readonly #open = new Set<OpenPart>();
   #cleared: OutboxPart[] = [];
-  /** In the open ones. */
+  /** Names in the open parts. */
   #names = 0;
 
-  /** loaded: what the store holds. */
+  /** loaded: the parts in the store. */
   constructor(loaded: readonly OutboxPart[] = []) {
     const numbers = loaded.flatMap(({ number }) => (number === undefined ? [] : [number]));
     this.stored = numbers.length;
     for (const number of numbers) this.#next = Math.max(this.#next, number + 1);
   }
 
-  /** Parts that no name keeps any longer. */
+  /** Parts in which no name waits any more. */
   get cleared(): number {
     return this.#cleared.length;
   }
 
-  /** The same, for the commit at hand to delete. */
+  /** Takes the cleared parts, for the commit at hand to delete. */
   takeCleared(): OutboxPart[] {
     const cleared = this.#cleared;
     this.#cleared = [];
@@ -40,7 +40,7 @@ export class OutboxParts {
     return cleared;
   }
 
-  /** New parts of these names, for the commit at hand to put. */
+  /** Makes new parts of these names, for the commit at hand to write. */
   add(names: readonly EntityKey[]): (OpenPart & NumberedPart)[] {
     return Array.from(inParts(names), (slice) => {
       const part = { number: this.#next++, names: slice, open: slice.length };
@@ -50,14 +50,14 @@ export class OutboxParts {
     });
   }
 
-  /** A part that is stored already. */
+  /** Keeps a part that is stored already. */
   take({ number, names }: OutboxPart): OpenPart {
     const part = { number, names, open: names.length };
     this.#keep(part);
     return part;
   }
 
-  /** One of its names is acknowledged, or in a later part. */
+  /** Notes that a name of the part is acknowledged, or is in a later part. */
   release(part: OpenPart): void {
     if (--part.open > 0) return;
     this.#open.delete(part);
@@ -66,9 +66,9 @@ export class OutboxParts {
   }
 
   /**
-   * Parts, oldest first, whose names that still wait are to be put into a new one: each can be kept by one vector out of
-   * a thousand, and while nothing is acknowledged every commit adds others. At most half of such a part waits, so that
-   * names are not written again more often than they are released. waiting: vectors that wait in all.
+   * Sparse parts, oldest first, whose waiting names are to be put into a new part. One vector keeps a whole part of a
+   * thousand names, and every commit adds parts while nothing is acknowledged. At most half the names of a sparse
+   * part wait, so that names are written again no more often than they are released. waiting: all vectors that wait.
    */
   sparse(waiting: number): OpenPart[] {
     const sparse: OpenPart[] = [];

@@ -8,20 +8,19 @@ import type { ByCommit, Measures } from '../measures.ts';
 import type { Message, Sink } from '../ports.ts';
 import { Window } from '../window.ts';
 import { Delivery, type SendFailure } from './delivery.ts';
-import { Owed } from './owed.ts';
-import { type Due, type Outbox, type Sent, Waiting } from './waiting.ts';
+import { type Due, type Outbox, type Sent, Unacknowledged, Waiting } from './waiting.ts';
 import type { Writer } from './writer.ts';
 
 /** Vectors read and sent at a time; with 512-byte vectors about 1 MB. */
 const SWEEP = 2_000;
 /**
- * While so many wait, so many at a time: a transaction waits for the brokers as often as it has partitions, whatever it
- * holds, and none of these is fresh.
+ * While more than MANY vectors wait, LONG_SWEEP are sent at a time: a transaction costs a round trip for each
+ * partition, whatever its size, and none of these vectors is fresh.
  */
 const MANY = 10 * SWEEP;
 const LONG_SWEEP = 4 * SWEEP;
 
-/** The rows of a commit, [n, dim + 2], for as long as it is the last one: then their memory is used again. */
+/** The rows of the last commit, [n, dim + 2]. Their memory is used again once the next commit is written. */
 export interface WrittenRows {
   readonly commit: number;
   readonly step: number;
@@ -34,13 +33,13 @@ export interface WrittenRows {
  * waits is sent once.
  */
 export class Publisher {
-  /** Arrival of the oldest record behind a vector → acknowledged, ms. */
+  /** Time from the arrival of the oldest record behind a vector to its acknowledgement, ms. */
   readonly latency = new Window();
   published = 0;
-  /** Nothing is sent, nor put up for sending, before this process is the graph's one publisher. */
+  /** False until this process is the graph's one publisher: nothing is sent or put up before. */
   open = false;
   readonly #waiting: Waiting;
-  readonly #owed = new Owed();
+  readonly #unacknowledged = new Unacknowledged();
   #last: WrittenRows | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
@@ -54,17 +53,17 @@ export class Publisher {
     this.#delivery = new Delivery(options.sink, options.log);
   }
 
-  /** Sends that had to be made again. */
+  /** Sends that were retried. */
   get retries(): number {
     return this.#delivery.retries;
   }
 
-  /** Sends that failed, by why. */
+  /** Sends that failed, by reason. */
   get failures(): ReadonlyMap<SendFailure, number> {
     return this.#delivery.failures;
   }
 
-  /** Why the sends in hand do not get through; undefined while they do. */
+  /** Why sends fail at the moment; undefined while they succeed. */
   get trouble(): string | undefined {
     return this.#delivery.trouble;
   }
@@ -74,33 +73,33 @@ export class Publisher {
     return this.#waiting.size;
   }
 
-  /** Arrival of the oldest record that waits for its vector, epoch ms; undefined where none does. */
+  /** Arrival of the oldest record whose vector waits, epoch ms; undefined where no vector waits. */
   get oldest(): number | undefined {
     return this.#waiting.first?.since;
   }
 
-  /** Stored parts of the outbox with nothing in them that waits: the next commit deletes them. */
+  /** Stored parts of the outbox with nothing left to send: the next commit deletes them. */
   get cleared(): number {
     return this.#waiting.cleared;
   }
 
-  /** From here on this process publishes: first what waited when its store was loaded. rowOf: of an entity as stored. */
+  /** Begins to publish, with what waited when the store was loaded. rowOf: the stored row of an entity. */
   begin(rowOf: (name: EntityKey) => number | undefined): void {
     this.open = true;
     this.#sendAll(0, this.#waiting.load(0, rowOf));
   }
 
-  /** What a commit with these vectors and tombstones writes of the outbox. Once it is written, `add` is given it. */
+  /** What a commit that puts up these names writes of the outbox. Once it is written, the result goes to `add`. */
   prepare(names: readonly EntityKey[]): Outbox {
     return this.#waiting.prepare(names);
   }
 
-  /** Puts what a commit left in the outbox up for sending. */
+  /** Puts up what a commit wrote. written: the rows of that commit. */
   add(outbox: Outbox, sent: Sent, written?: Omit<WrittenRows, 'commit'>): void {
     this.#last = written && { commit: sent.commit, ...written };
     const again = this.#waiting.add(outbox, sent);
     this.#sendAll(sent.commit, outbox.names.length);
-    this.#pay(again);
+    this.#discount(again);
   }
 
   /** Resolves when nothing is left to send, or sending was stopped; rejects with what failed. */
@@ -118,7 +117,7 @@ export class Publisher {
 
   /** put: how many vectors the commit put up. */
   #sendAll(commit: number, put: number): void {
-    this.#owed.add(commit, put);
+    this.#unacknowledged.add(commit, put);
     if (put === 0) this.#options.measures.acknowledged(commit);
     if (!this.open || this.#waiting.inQueue === 0 || this.#stopped || this.#failure || this.#running) return;
     this.#running = this.#run();
@@ -151,16 +150,16 @@ export class Publisher {
     const by = this.#waiting.acknowledged();
     this.published += messages.length;
     measures.publish(messages.length, now - began, by);
-    this.#pay(by);
+    this.#discount(by);
   }
 
-  #pay(by: ByCommit): void {
+  #discount(by: ByCommit): void {
     for (const [commit, vectors] of by) {
-      if (this.#owed.pay(commit, vectors)) this.#options.measures.acknowledged(commit);
+      if (this.#unacknowledged.take(commit, vectors)) this.#options.measures.acknowledged(commit);
     }
   }
 
-  /** The committed vector of each: from the last commit's own rows, which are copied, or else from the store. */
+  /** The committed vector of each entity: a copy from the last commit's rows, or else the store's. */
   async #vectors(sweep: readonly Due[]): Promise<(StoredVector | undefined)[]> {
     const vectors = sweep.map((due) => this.#written(due));
     const rows = sweep.flatMap(({ row }, i) => (row === undefined || vectors[i] ? [] : [row]));
@@ -179,14 +178,14 @@ export class Publisher {
   }
 
   /**
-   * What to send of a sweep. An entity whose row was taken from it while the vector was read is left out: what the store
-   * holds on that row may be another entity's by now, and a tombstone or a vector of the new row waits behind.
+   * The messages of a sweep. An entity that lost its row while the vector was read is left out: the row may hold
+   * another entity's vector by now, and the entity's tombstone, or the vector of its new row, waits behind.
    */
   #messages(sweep: readonly Due[], vectors: readonly (StoredVector | undefined)[]): Message[] {
     const { topic, header, writer } = this.#options;
     const { epoch, space, stepBase } = writer;
     const at = this.#options.watermark();
-    // Vectors of one step share their headers, which a sink then encodes once.
+    // Vectors of one step share their headers, so that a sink can encode them once.
     const said = new Map<number, Message['headers']>();
     return sweep.flatMap(({ name, state }, i) => {
       if (state === 'void') return [];
@@ -214,15 +213,15 @@ export interface PublisherOptions {
     readonly fingerprint: string;
   };
   readonly writer: Writer;
-  /** What the store holds of it; nothing in a fresh one. */
+  /** The stored outbox; empty in a fresh store. */
   readonly outbox?: readonly OutboxPart[];
-  /** Step of the last commit, for tombstones. */
+  /** Step of the last commit, for the headers of tombstones. */
   step(): number;
   /** Newest event time committed, epoch ms. */
   watermark(): number;
   clock(): number;
   readonly log: Log;
   readonly measures: Measures;
-  /** Sending can't go on. */
+  /** Told of the failure that ends sending. */
   failed(error: Error): void;
 }

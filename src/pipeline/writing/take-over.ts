@@ -7,11 +7,11 @@ import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import type { UpdaterOptions } from '../updater-options.ts';
 import type { Committer } from './committer.ts';
 import { missedBy, sendMissedLetters } from './missed-letters.ts';
-import { type Differing, differing } from './published.ts';
+import { type Differing, differing } from './topic-difference.ts';
 import { sameTopics } from './topic-identity.ts';
 import type { Writer } from './writer.ts';
 
-/** A pipeline with nothing in hand that is not committed. */
+/** A pipeline in which everything in hand is committed. */
 interface TakesOver {
   readonly index: EntityIndex;
   readonly ledger: OffsetLedger;
@@ -20,11 +20,15 @@ interface TakesOver {
 }
 
 /**
- * Makes this process the graph's one writer, and `writer` what its commits say from now on. In this order:
- * whoever published before is fenced; the topics are the ones read so far; the group's note tells whose vectors the
- * embeddings topic holds. Where they are not this store's, the topic is read and what differs is due, under steps above
- * all that are there; and dead letters that the writer before did not come to are sent. Only then may the group be told
- * how far this store is. Gives the entities to be published, beside those in the outbox.
+ * Makes this process the graph's one writer. Gives the entities to be published, beside those in the outbox.
+ *
+ * 1. The publisher before this one is fenced.
+ * 2. The topics are checked to be those that were read so far.
+ * 3. The group's note tells whose vectors the embeddings topic holds. Where they are another store's, the topic is
+ * compared with this store: what differs is due, under steps above all that are in the topic.
+ * 4. Dead letters that the writer before did not come to are sent.
+ *
+ * Only then may the group be told how far this store is.
  * @throws FatalError `fenced`, or `topic-remade` naming both topics and the way out.
  */
 export async function takeOver(
@@ -46,7 +50,7 @@ export async function takeOver(
 
   const found = await patiently(() => differing(reader, embeddingsTopic, store, index), stopping);
   const { space = '', epoch } = found;
-  // Where nobody left a note, the vectors themselves say whose they are.
+  // Without a note, the vectors themselves tell whose they are.
   const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);
   writer.epoch = Math.max(writer.epoch, note?.epoch ?? 0, epoch) + 1;
   if (!own) writer.stepBase = Math.max(writer.stepBase, found.step + 1);
@@ -64,7 +68,7 @@ function tell(graph: string, topic: string, found: Differing, writer: Writer, lo
   );
 }
 
-/** The store is right; whoever looks at the group's lag should know that it was not. */
+/** Warns whoever watches the group's lag: the store's offsets count. */
 function warnOfDifferences(graph: string, committed: Offsets, stored: Offsets, log: Log): void {
   for (const [topic, partitions] of Object.entries(committed)) {
     for (const [partition, offset] of Object.entries(partitions)) {

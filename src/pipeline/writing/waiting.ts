@@ -2,24 +2,24 @@ import type { EntityKey } from '../../graph/entity.ts';
 import type { NumberedPart, OutboxPart } from '../../graph/outbox.ts';
 import { type OpenPart, OutboxParts } from './outbox-parts.ts';
 
-/** A vector or tombstone to be sent. One that moves again while it waits stays the same one, and in its place. */
+/** A vector or tombstone to be sent. A vector that moves again while it waits keeps its place. */
 export interface Due {
   readonly name: EntityKey;
-  /** Arrival of the oldest record behind it, epoch ms. */
+  /** Arrival of the oldest record behind the vector, epoch ms. */
   readonly since: number | undefined;
-  /** Time of the event that moved it, epoch ms; undefined where none named it. */
+  /** Time of the event that moved the vector, epoch ms; undefined where no event named the entity. */
   eventAt: number | undefined;
-  /** Newest commit that moved it. */
+  /** Newest commit that moved the vector. */
   commit: number;
   /** The entity's row as of that commit; undefined: the entity is gone, and a tombstone is sent. */
   row: number | undefined;
-  /** Where the row is among the rows that the commit wrote; −1: elsewhere in the store. */
+  /** Place of the row among the rows that the commit wrote; −1: the row stands elsewhere in the store. */
   place: number;
-  /** The stored part that it keeps. */
+  /** The stored part of the outbox that names the entity. */
   part: OpenPart;
   /**
-   * over: acknowledged, or moved again while in hand, and then another one waits. void: the same, and the row is not the
-   * entity's any more: what is read of the row now may be the vector of the row's next entity.
+   * over: acknowledged, or moved again while in hand, in which case another entry waits. void: moved again while in
+   * hand, and the row is not the entity's any more, so that a read of the row may find another entity's vector.
    */
   state: 'waiting' | 'in hand' | 'over' | 'void';
 }
@@ -28,7 +28,7 @@ export interface Due {
 export interface Sent {
   readonly commit: number;
   readonly since?: number | undefined;
-  /** In the order of the names, as this and the next: see {@link Due}. */
+  /** In the order of the names, as are the next two: see {@link Due}. */
   readonly rows: readonly (number | undefined)[];
   readonly places?: readonly number[];
   /** Time of the newest event that named each, epoch ms. */
@@ -38,13 +38,13 @@ export interface Sent {
 /** What a commit is to write of the outbox. */
 export interface Outbox {
   readonly names: readonly EntityKey[];
-  /** In the order of the names: those that waited already. */
+  /** In the order of the names: the entry that waits already. */
   readonly found: readonly (Due | undefined)[];
   readonly parts: readonly (OpenPart & NumberedPart)[];
-  /** Names of sparse parts, put into new ones. */
+  /** New parts with the names of sparse ones. */
   readonly moved: readonly (OpenPart & NumberedPart)[];
   readonly cleared: readonly OutboxPart[];
-  /** Once it is written: vectors that wait, and stored parts. */
+  /** Vectors that wait, and stored parts, once the commit is written. */
   readonly waiting: number;
   readonly stored: number;
 }
@@ -59,13 +59,13 @@ export class Waiting {
   #inHand: readonly Due[] = [];
   #loaded: readonly OutboxPart[];
 
-  /** loaded: what the store holds. It waits once it is put up. */
+  /** loaded: the stored outbox, which waits from `load` on. */
   constructor(loaded: readonly OutboxPart[] = []) {
     this.#parts = new OutboxParts(loaded);
     this.#loaded = loaded;
   }
 
-  /** Those in hand included. */
+  /** Entries, those in hand included. */
   get size(): number {
     return this.#byName.size;
   }
@@ -74,7 +74,7 @@ export class Waiting {
     return this.#queue.length - this.#first;
   }
 
-  /** What is sent, or else to be sent, first. */
+  /** The entry that is sent now, or else next. */
   get first(): Due | undefined {
     return this.#inHand[0] ?? this.#queue[this.#first];
   }
@@ -84,7 +84,10 @@ export class Waiting {
     return this.#parts.cleared;
   }
 
-  /** What the next commit writes, with these names put up. To be given to `add` once that is written, before another. */
+  /**
+   * What the next commit writes when it puts up these names. Once it is written, and before another commit, the
+   * result goes to `add`.
+   */
   prepare(names: readonly EntityKey[]): Outbox {
     const found = names.map((name) => this.#byName.get(name));
     let waiting = this.size;
@@ -97,7 +100,7 @@ export class Waiting {
     return { names, found, parts, moved, cleared, waiting, stored: this.#parts.stored };
   }
 
-  /** Puts up what a commit wrote. Gives how many vectors each earlier commit has no longer to wait for. */
+  /** Puts up what a commit wrote. Gives, by earlier commit, how many vectors count for it no longer. */
   add({ found, parts, moved }: Outbox, { commit, since, rows, places, eventAt }: Sent): Map<number, number> {
     const again = new Map<number, number>();
     let i = 0;
@@ -118,7 +121,7 @@ export class Waiting {
     return again;
   }
 
-  /** Puts up what was stored when this process began. Gives how many that are. rowOf: the row of an entity as stored. */
+  /** Puts up the stored outbox. Gives the number of entries. rowOf: the stored row of an entity. */
   load(commit: number, rowOf: (name: EntityKey) => number | undefined): number {
     const [again, before] = [new Map<number, number>(), this.size];
     for (const loaded of this.#loaded) {
@@ -133,13 +136,13 @@ export class Waiting {
     return this.size - before;
   }
 
-  /** Those to be sent next, in hand from now on. */
+  /** Takes the next entries in hand. */
   take(most: number): readonly Due[] {
     const taken = this.#queue.slice(this.#first, this.#first + most);
     for (const due of taken) due.state = 'in hand';
     this.#first += taken.length;
     if (2 * this.#first >= this.#queue.length) {
-      // Seldom enough that, on the average, each is moved once.
+      // Seldom enough that each entry is moved once on average.
       this.#queue = this.#queue.slice(this.#first);
       this.#first = 0;
     }
@@ -147,7 +150,7 @@ export class Waiting {
     return taken;
   }
 
-  /** What is in hand is acknowledged. Gives how many vectors each commit has no longer to wait for. */
+  /** Notes that the entries in hand are acknowledged. Gives, by commit, how many vectors count for it no longer. */
   acknowledged(): Map<number, number> {
     const by = new Map<number, number>();
     for (const due of this.#inHand) {
@@ -162,8 +165,8 @@ export class Waiting {
   }
 
   /**
-   * Whether it waits already, and now for what is put up as well; in hand it is sent as it was, and waits anew.
-   * again: counts those that an earlier commit had put up.
+   * Whether an entry waits already and now stands for the new vector as well. An entry in hand is sent as it was, and
+   * another one waits. again: counted up for the commit that had put up the entry.
    */
   #goesOn(
     due: Due | undefined,
@@ -185,9 +188,31 @@ export class Waiting {
     return true;
   }
 
-  /** Behind all that waits: else what moves with each commit would be sent again and again, and nothing else. */
+  /** Appends an entry behind all others: otherwise vectors that move with each commit would hold up the rest. */
   #append(due: Due): void {
     this.#byName.set(due.name, due);
     this.#queue.push(due);
+  }
+}
+
+/** How many vectors each commit still waits to have acknowledged. A vector counts for the commit that moved it last. */
+export class Unacknowledged {
+  readonly #vectors = new Map<number, number>();
+
+  /** A commit put up so many vectors. */
+  add(commit: number, vectors: number): void {
+    if (vectors > 0) this.#vectors.set(commit, (this.#vectors.get(commit) ?? 0) + vectors);
+  }
+
+  /** So many are acknowledged, or moved again by a later commit. True: the commit waits for none any more. */
+  take(commit: number, vectors: number): boolean {
+    const left = this.#vectors.get(commit);
+    if (left === undefined) return false;
+    if (left > vectors) {
+      this.#vectors.set(commit, left - vectors);
+      return false;
+    }
+    this.#vectors.delete(commit);
+    return true;
   }
 }

@@ -1,16 +1,16 @@
 import type { Head } from '../../graph/head.ts';
 import type { WriterNote } from '../ports.ts';
 
-/** What an updater is to its graph. */
+/** The role of an updater for its graph. */
 export type Role =
-  /** Reads for the group, and alone publishes the graph's vectors. */
+  /** Leads the group, and alone publishes the graph's vectors. */
   | 'leader'
-  /** Keeps a store of its own warm, and leads once the group's reader is gone. */
+  /** Keeps its own store up to date, and leads once the group has no other leader. */
   | 'standby'
-  /** Trains a store beside the live one: nobody waits for it. */
+  /** Trains a store beside the live one, without a group. */
   | 'shadow';
 
-/** Who writes the store and the embeddings topic; part of every commit. */
+/** The identity of the writer of store and embeddings topic; part of every commit. */
 export class Writer {
   space: string;
   epoch: number;
@@ -18,8 +18,8 @@ export class Writer {
   topicIds: Readonly<Record<string, string>>;
 
   /**
-   * freshSpace: for a store that has none. Who does not lead takes it in any case: what it learns goes its own way, and
-   * must not be taken for what the leader of the same beginning published.
+   * freshSpace: for a store that has no space. A standby or shadow always takes it: its training goes another way
+   * than the leader's, and its vectors must not be taken for the leader's.
    */
   constructor(head: Head | undefined, role: Role, freshSpace: string) {
     this.space = role !== 'leader' || !head?.space ? freshSpace : head.space;
@@ -28,12 +28,12 @@ export class Writer {
     this.topicIds = head?.topicIds ?? {};
   }
 
-  /** step: of the last commit. */
+  /** The note for the group. step: of the last commit. */
   note(step: number): WriterNote {
     return { space: this.space, epoch: this.epoch, step: this.stepBase + step };
   }
 
-  /** Whether what `note` tells of is this store's own past, so that the topic holds nothing it doesn't know. */
+  /** Whether the note describes this store's own past, so that the topic holds nothing unknown to the store. */
   wrote(note: WriterNote, step: number): boolean {
     const own = this.note(step);
     return note.space === own.space && note.epoch <= own.epoch && note.step <= own.step;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { createKernel } from '../../../src/kernels/select.ts';
+import { localTrainer } from '../../../src/pipeline/training/train.ts';
 import type { Trainer } from '../../../src/pipeline/training/trainer.ts';
-import { localTrainer } from '../../../src/pipeline/training/trainer-local.ts';
 import { DUE, kernels, settings, World } from '../../pipeline/training/trainer-fixture.ts';
 import { TFJS_FOLDER, TFJS_SKIPPED } from './installed.ts';
 

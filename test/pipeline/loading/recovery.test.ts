@@ -21,8 +21,11 @@ import { MemoryImage } from '../memory-image.ts';
 import { StandInTrainer } from '../training/stand-in-trainer.ts';
 
 const follows = (lhs: string, rhs: string, removed = false) => ({
-  ...{ lhs: user(lhs), relation: 'follows', rhs: user(rhs) },
-  ...{ at: 5, removed },
+  lhs: user(lhs),
+  relation: 'follows',
+  rhs: user(rhs),
+  at: 5,
+  removed,
 });
 
 const clock = () => 0;

@@ -20,8 +20,11 @@ async function setUp() {
     [A, B, C].map((key, i) => entity(key, 4 + i, { updates: 3 })),
   );
   const edge = (lhs: typeof A, rhs: typeof A, at: number, removed = false) => ({
-    ...{ lhs, relation: 'follows', rhs },
-    ...{ at, removed },
+    lhs,
+    relation: 'follows',
+    rhs,
+    at,
+    removed,
   });
   await store.commit(
     commitOf({ edges: [edge(A, B, 1000), edge(C, A, 3000), edge(B, A, 900, true)], entities: [] }),
@@ -29,14 +32,22 @@ async function setUp() {
   const counters = new Counters();
   counters.edges['follows'] = 2;
   const ingest = new Ingest({
-    ...{ store, index, counters, erasedAt: new Map<string, number>(), limits: DEFAULT_LIMITS },
+    store,
+    index,
+    counters,
+    erasedAt: new Map<string, number>(),
+    limits: DEFAULT_LIMITS,
     topics: new Map(EVENT_TOPICS.map((topic) => [topic.name, topic])),
   });
   const open = { batch: new OpenBatch(), commit: ingest.unwritten.open };
   let offset = 0;
   const tell = async (...events: (readonly [topic: string, value: object])[]) => {
     const records = events.map(([topic, value]) => ({
-      ...{ topic, partition: 0, offset: offset++, timestamp: Date.UTC(2030, 0), key: null },
+      topic,
+      partition: 0,
+      offset: offset++,
+      timestamp: Date.UTC(2030, 0),
+      key: null,
       value: Buffer.from(JSON.stringify(value)),
     }));
     const { reads, fetched } = await ingest.read(records);

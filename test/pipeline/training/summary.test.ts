@@ -5,14 +5,14 @@ import type { RankSums, TrainReport } from '../../../src/pipeline/training/train
 const NONE: RankSums = { count: 0, reciprocal: 0, hits10: 0, popularityReciprocal: 0, randomReciprocal: 0 };
 const ranks = (sums: Partial<RankSums>): RankSums => ({ ...NONE, ...sums });
 const report = (parts: Partial<TrainReport>): TrainReport => ({
-  ...{
-    step: 1,
-    edges: 1,
-    changedRows: 0,
-    loss: Float64Array.of(0, 0),
-    edgesByRelation: Float64Array.of(0, 0),
-  },
-  ...{ known: [NONE, NONE], fresh: [NONE, NONE], started: { random: 0, neighbours: 0 } },
+  step: 1,
+  edges: 1,
+  changedRows: 0,
+  loss: Float64Array.of(0, 0),
+  edgesByRelation: Float64Array.of(0, 0),
+  known: [NONE, NONE],
+  fresh: [NONE, NONE],
+  started: { random: 0, neighbours: 0 },
   ...parts,
 });
 

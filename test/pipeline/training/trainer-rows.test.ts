@@ -155,7 +155,11 @@ describe('TrainerRows', () => {
       /** Rows written, and those published. */
       const checkpoint = (now: number, everything = false) => {
         const { rows: written, publish } = rows.checkpoint({
-          ...{ now, everything, epsilon: EPSILON, maxAgeMs, holdMs: 0 },
+          now,
+          everything,
+          epsilon: EPSILON,
+          maxAgeMs,
+          holdMs: 0,
         });
         return { written: written.length, published: written.filter((_, i) => publish[i] === 1) };
       };

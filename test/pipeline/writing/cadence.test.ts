@@ -5,8 +5,13 @@ import { Cadence } from '../../../src/pipeline/writing/cadence.ts';
 
 const START = 1_700_000_000_000;
 const PACE: Pace = {
-  ...{ batchEdges: 100, lingerMs: 50, commitEdges: 400, commitMs: 500, commitRows: 131_072 },
-  ...{ queueBytes: 1e6, maxOutbox: 1e6 },
+  batchEdges: 100,
+  lingerMs: 50,
+  commitEdges: 400,
+  commitMs: 500,
+  commitRows: 131_072,
+  queueBytes: 1e6,
+  maxOutbox: 1e6,
 };
 const IDLE = {
   publisher: { cleared: 0 },

@@ -28,7 +28,12 @@ async function setUp(outbox: readonly OutboxPart[] = []) {
   const measures = keptMeasures();
   const publisher = new Publisher({
     writer: new Writer({ ...HEAD, epoch: 3, space: 'space', stepBase: 0 }, 'leader', 'another'),
-    ...{ store, sink, topic: 'vectors', log: keptLog(), measures, outbox },
+    store,
+    sink,
+    topic: 'vectors',
+    log: keptLog(),
+    measures,
+    outbox,
     header: { graph: 'test', dim: 2, dtype: 'float32', fingerprint: 'f' },
     step: () => 70,
     watermark: () => 1_234,
@@ -134,8 +139,14 @@ describe('Publisher', () => {
       ['vectors', B, ONE],
     ]);
     expect(sink.acknowledged[0]?.headers).toEqual({
-      ...{ graph: 'test', dim: '2', dtype: 'float32', fingerprint: 'f' },
-      ...{ step: '7', at: '1234', epoch: '3', space: 'space' },
+      graph: 'test',
+      dim: '2',
+      dtype: 'float32',
+      fingerprint: 'f',
+      step: '7',
+      at: '1234',
+      epoch: '3',
+      space: 'space',
     });
     expect([publisher.size, publisher.published, publisher.cleared]).toEqual([0, 2, 1]);
     expect(dropped()).toEqual([[1, A, B]]);

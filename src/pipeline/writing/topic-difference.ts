@@ -8,17 +8,17 @@ import type { ReadableLog, SourceRecord } from '../ports.ts';
 export interface Differing {
   /** Records read. */
   readonly records: number;
-  /** The highest step and epoch there; -1 and 0 where there is none. */
+  /** The highest step and epoch in the topic; −1 and 0 where it holds none. */
   readonly step: number;
   readonly epoch: number;
-  /** Of whoever published under the highest epoch. */
+  /** Space of the writer with the highest epoch. */
   readonly space: string | undefined;
-  /** Entities whose last vector there is not the store's, and keys that only one of the two has. */
+  /** Entities whose last vector in the topic is not the store's, and keys that only one of the two has. */
   readonly keys: EntityKey[];
 }
 
 /**
- * Folds an embeddings topic over a store: what has to be published for the topic to say what the store holds.
+ * Compares an embeddings topic with a store: finds what has to be published for both to hold the same.
  * Memory: a byte for each row, and the keys that differ.
  */
 export async function differing(
@@ -29,12 +29,14 @@ export async function differing(
 ): Promise<Differing> {
   const fold = new Fold(store, index);
   const stretches = (await reader.ranges([topic])).map(({ partition, low, high }) => ({
-    ...{ topic, partition },
-    ...{ from: low, until: high },
+    topic,
+    partition,
+    from: low,
+    until: high,
   }));
   const reading = await reader.read(stretches);
   try {
-    // One partition after the other: a key is in one of them only.
+    // One partition after the other: each key is in one partition only.
     for (const cursor of reading.cursors) {
       for (let records = await cursor.next(); records !== undefined; records = await cursor.next()) {
         await fold.add(records);
@@ -49,7 +51,7 @@ export async function differing(
 class Fold {
   readonly #store: GraphStore;
   readonly #index: EntityIndex;
-  /** By row: 1 where the last vector read is the store's. */
+  /** By row: 1 where the last vector read equals the store's. */
   readonly #same: Uint8Array;
   readonly #unknown = new Set<EntityKey>();
   #records = 0;
@@ -87,7 +89,7 @@ class Fold {
     });
   }
 
-  /** undefined: somebody else's record, not ours to take out. */
+  /** undefined: another program's record, which is left alone. */
   #entityOf(key: Buffer | null): EntityKey | undefined {
     try {
       const entity = key === null ? undefined : parseEntityKey(key.toString());

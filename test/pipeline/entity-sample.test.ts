@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { RowSample } from '../../src/pipeline/row-sample.ts';
+import { RowSample } from '../../src/pipeline/entity-sample.ts';
 
 const all = () => true;
 

@@ -3,7 +3,7 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import { namesIn, type OutboxPart } from '../../graph/outbox.ts';
 
-/** Between two runs of hundreds of entries: a check of millions takes a minute, and a tenth of a processor. */
+/** Pause after each run of hundreds of entries: a check of millions takes a minute at a tenth of a processor. */
 const PAUSE_MS = 10;
 
 export type Counts = Readonly<Record<string, number>>;
@@ -17,7 +17,7 @@ export function checkGraph(
   checkWhole(graph, 'live edges', edges, there.edges);
 }
 
-/** @throws FatalError where fewer wait to be published, or in fewer parts, than the store's head counts. */
+/** @throws FatalError where fewer vectors wait to be published, or in fewer parts, than the store's head counts. */
 export function checkOutbox({ graph, outbox, outboxParts }: Head, parts: readonly OutboxPart[]): void {
   checkWhole(graph, 'vectors to publish', { all: outbox }, { all: namesIn(parts).size });
   const numbered = parts.filter(({ number }) => number !== undefined).length;
@@ -32,7 +32,7 @@ export function lost(graph: string, what: string): FatalError {
   );
 }
 
-/** More than is counted is no loss, and for a check to find. */
+/** An excess is no loss; `twhin check` finds it. */
 function checkWhole(graph: string, what: string, counted: Counts, there: Counts): void {
   for (const [name, count] of Object.entries(counted)) {
     const found = there[name] ?? 0;
@@ -40,7 +40,7 @@ function checkWhole(graph: string, what: string, counted: Counts, there: Counts)
   }
 }
 
-/** Entities by type and live edges by relation. between: done after each run of entries. */
+/** Entities by type and live edges by relation. between: called after each run of entries. */
 export async function countGraph(
   { layout, entries }: GraphStore,
   between: () => Promise<void> = async () => {},
@@ -66,18 +66,18 @@ export async function countGraph(
 }
 
 /**
- * Counts a store's entries beside all else that is done: RocksDB does not notice where its list of files is cut, and who
- * loads an image does not either.
+ * Counts a store's entries in the background. RocksDB does not notice a truncated list of files, and loading from an
+ * image reads no entries.
  */
 export class LaterCheck {
   #stopped = false;
-  /** Ends the pause there is. */
+  /** Ends the present pause. */
   #goOn: (() => void) | undefined;
   readonly #done: Promise<void>;
 
   /**
-   * view: the store as it was with this head, whatever is written meanwhile. failed: what is lost, or why that could not
-   * be found out.
+   * view: the store as it was with this head, whatever is written meanwhile. failed: told of a loss, or of why the
+   * entries could not be counted.
    */
   constructor(view: GraphStore, head: Head, failed: (error: Error) => void) {
     this.#done = countGraph(view, () => this.#pause())
@@ -98,7 +98,7 @@ export class LaterCheck {
     await this.#done;
   }
 
-  /** @throws Error once it is stopped: nothing more is to be read. */
+  /** @throws Error once stopped, so that nothing more is read. */
   async #pause(): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#stopped ? 0 : PAUSE_MS);
