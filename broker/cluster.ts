@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { RetryableError } from '../src/errors.ts';
+import { RetryableError } from '../src/errors/errors.ts';
 import { findBroker } from './find.ts';
 import { BrokerProcess, formatStorage, randomId, waitUntilReady } from './process.ts';
 import { type Front, freePorts, type Ports, type Settings, serverProperties } from './properties.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { RetryableError } from '../../src/errors.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
 import type { EventLog, Leadership, Sink } from '../../src/pipeline/ports.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { DyingStore } from './dying-store.ts';

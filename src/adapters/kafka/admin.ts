@@ -13,7 +13,7 @@ import {
   listOffsetsV7,
   offsetFetchV8,
 } from '@platformatic/kafka';
-import { RetryableError } from '../../errors.ts';
+import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
 import type { GroupLeader } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata, type PartitionMetadata } from './brokers.ts';

@@ -5,7 +5,7 @@ import {
   ResponseError,
   UserError,
 } from '@platformatic/kafka';
-import { FatalError, RetryableError, reasonOf, TwhinError } from '../../errors.ts';
+import { FatalError, RetryableError, reasonOf, TwhinError } from '../../errors/errors.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
 
 /** Every error that an error wraps, itself first. */

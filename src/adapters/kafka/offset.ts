@@ -1,4 +1,4 @@
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 
 /** An offset as a number. @throws FatalError `offset` past 2^53, where numbers stop being exact. */
 export function safeOffset(offset: bigint, topic: string): number {

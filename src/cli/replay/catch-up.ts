@@ -3,15 +3,15 @@ import { freshSpace } from '../../compose/graph-updater.ts';
 import type { ReplayPaceOptions } from '../../compose/pace.ts';
 import { composeReplay } from '../../compose/replay.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { FatalError, RetryableError } from '../../errors.ts';
+import { FatalError, RetryableError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { EventLog, Stretch } from '../../pipeline/ports.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';
-import type { Surroundings } from '../surroundings.ts';
-import { onSignal } from './interrupt.ts';
+import type { CommandContext } from '../context.ts';
+import { onSignal } from '../signals.ts';
 import { reportReplay } from './progress.ts';
 import { headOf } from './store.ts';
 
@@ -21,7 +21,7 @@ export interface CatchUp {
   readonly place: StorePlace;
   readonly reader: EventLog;
   readonly log: Log;
-  readonly surroundings: Pick<Surroundings, 'output' | 'world'>;
+  readonly context: Pick<CommandContext, 'output' | 'world'>;
   /** Records that may be left. */
   readonly maxLag: number;
   readonly pace: ReplayPaceOptions;
@@ -88,9 +88,9 @@ async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch
 }
 
 async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> {
-  const { config, graph, place, reader, log, surroundings, pace } = options;
+  const { config, graph, place, reader, log, context, pace } = options;
   const topicIds = await reader.topicIds([...new Set(range.map(({ topic }) => topic))]);
-  const store = await openForWriting(graph, { place, openStore: surroundings.world.openStore });
+  const store = await openForWriting(graph, { place, openStore: context.world.openStore });
   const { updater, merged } = composeReplay(config, graph, {
     log,
     pace,
@@ -105,7 +105,7 @@ async function pass(options: CatchUp, range: readonly Stretch[]): Promise<void> 
   const fields = { graph: graph.name, store: place.name };
   const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
     log,
-    output: surroundings.output,
+    output: context.output,
   });
   try {
     await updater.run({ untilCaughtUp: true });

@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError, UsageError } from '../../errors.ts';
+import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { Head } from '../../graph/head.ts';
 import type { Offsets, PartitionRange } from '../../pipeline/ports.ts';
 import { partitionName } from '../../replay/partition.ts';
 import { databaseFolder, openForReading, openForWriting } from '../../state/open.ts';
 import { readOrigin, type StorePlace } from '../../state/places.ts';
 import { type ReplayRecord, readReplayRecord } from './record.ts';
-import type { ReplayRequest } from './request.ts';
-import { differencesOf } from './settings.ts';
+import { differencesOf, type ReplayRequest } from './request.ts';
 
 /**
  * What an earlier replay of that name left to go on from; undefined where there is none.

@@ -1,4 +1,4 @@
-import { FatalError, RetryableError } from '../../errors.ts';
+import { FatalError, RetryableError } from '../../errors/errors.ts';
 import type { FollowedLog } from '../ports.ts';
 import type { Writer } from './writer.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { FatalError, RetryableError } from '../../../src/errors.ts';
+import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import { Delivery, SEND_FAILURES } from '../../../src/pipeline/writing/delivery.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
 
@@ -32,7 +32,7 @@ describe('Delivery', () => {
     expect(delivery.retries).toBe(pauses.length);
     expect(log.lines).toHaveLength(pauses.length);
     expect(log.lines[1]).toEqual({
-      fields: { messages: 1, reason: 'no broker answers', backoffMs: 400 },
+      fields: { messages: 1, code: 'not-acknowledged', reason: 'no broker answers', backoffMs: 400 },
       message: 'vectors could not be published; trying again',
     });
   });
@@ -52,12 +52,16 @@ describe('Delivery', () => {
     await vi.advanceTimersByTimeAsync(800);
     await sink.acknowledge();
     await sent;
-    // Those end it: of another writer, of what nobody listed, and of a stop, which is no failure.
-    for (const code of ['fenced', 'message-too-large', 'stopped']) {
+    for (const code of ['fenced', 'not-authorized'] as const) {
       const ended = send();
       await sink.fail(new FatalError(code, 'it ends'));
       await ended;
     }
+    // A stop is not a failure.
+    delivery.stop();
+    const ended = send();
+    await sink.fail(new RetryableError('stopped', 'the sink is stopped'));
+    await ended;
     const failures = { ...none, 'not-acknowledged': 2, refused: 1, fenced: 1, other: 1 };
     expect(Object.fromEntries(delivery.failures)).toEqual(failures);
     expect(delivery.retries).toBe(3);
@@ -68,7 +72,7 @@ describe('Delivery', () => {
     const sent = new Delivery(sink, keptLog()).send(messages, 'vectors');
     sent.catch(() => undefined);
     await sink.refuse();
-    await expect(sent).rejects.toMatchObject({ code: 'message-too-large' });
+    await expect(sent).rejects.toMatchObject({ code: 'not-authorized' });
     expect(sink.attempts).toBe(1);
   });
 

@@ -397,11 +397,11 @@ describe('Publisher', () => {
     const drained = publisher.drained();
     drained.catch(() => undefined);
     await sink.refuse();
-    await expect(drained).rejects.toMatchObject({ code: 'message-too-large' });
-    expect(failed).toMatchObject([{ code: 'message-too-large' }]);
+    await expect(drained).rejects.toMatchObject({ code: 'not-authorized' });
+    expect(failed).toMatchObject([{ code: 'not-authorized' }]);
     expect([publisher.size, dropped()]).toEqual([1, []]);
     add([B], { commit: 2 });
-    await expect(publisher.drained()).rejects.toMatchObject({ code: 'message-too-large' });
+    await expect(publisher.drained()).rejects.toMatchObject({ code: 'not-authorized' });
     expect(sink.attempts).toBe(1);
   });
 });

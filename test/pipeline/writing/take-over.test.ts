@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { FatalError, RetryableError } from '../../../src/errors.ts';
+import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import type { ReadableLog } from '../../../src/pipeline/ports.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
 import { keptLog } from '../faulty-sink.ts';

@@ -1,4 +1,4 @@
-import { FatalError, RetryableError, TwhinError } from '../../../errors.ts';
+import { FatalError, RetryableError, TwhinError } from '../../../errors/errors.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import { protocolError, reasonsOf } from '../failure.ts';

@@ -1,4 +1,4 @@
-import { RetryableError } from '../../../errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import type { Brokers } from '../brokers.ts';

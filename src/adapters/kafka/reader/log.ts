@@ -1,4 +1,4 @@
-import { FatalError, RetryableError, reasonOf } from '../../../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type {
   EventLog,
   Follower,
