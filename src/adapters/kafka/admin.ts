@@ -6,7 +6,6 @@ import {
   decodeConsumerProtocolAssignment,
   describeConfigsV4,
   describeGroupsV5,
-  findErrorBy,
   IncrementalAlterConfigOperationTypes,
   incrementalAlterConfigsV1,
   ListOffsetTimestamps,
@@ -17,7 +16,7 @@ import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
 import type { GroupLeader } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata, type PartitionMetadata } from './brokers.ts';
-import { kafkaError } from './failure.ts';
+import { kafkaError, mayPass } from './failure.ts';
 import { claimantOf, holdsOn } from './group/claim.ts';
 import { safeOffset } from './offset.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
@@ -280,12 +279,6 @@ export class KafkaAdmin implements LogAdmin {
 
 /** -1: as many replicas as the cluster makes by default. */
 const CLUSTER_DEFAULT = -1;
-
-/** Whether the client thinks another attempt worth it: connections, leaders and coordinators move. */
-function mayPass(error: unknown): boolean {
-  if (error instanceof RetryableError) return error.code === 'no-leader';
-  return error instanceof Error && findErrorBy(error, 'canRetry', false) === null;
-}
 
 const SETTLE_MS = 20_000;
 const LOOK_EVERY_MS = 100;

@@ -62,6 +62,16 @@ export async function answered<T>(call: Promise<T>): Promise<T> {
   }
 }
 
+/** Whether another attempt may help: connections, leaders and coordinators move; a refused login and a denied right stay. */
+export function mayPass(error: unknown): boolean {
+  if (error instanceof RetryableError) return error.code === 'no-leader';
+  for (const each of within(error)) {
+    if (each instanceof TwhinError || (each instanceof GenericError && each['canRetry'] === false))
+      return false;
+  }
+  return error instanceof GenericError || error instanceof AggregateError;
+}
+
 /** What to do about a broker's refusal of a request that reads or joins; producers have their own in `refusal.ts`. */
 const DENIED: Readonly<Record<string, string>> = {
   TOPIC_AUTHORIZATION_FAILED: 'grant this user READ and DESCRIBE on the topics',

@@ -77,10 +77,9 @@ export class FencedProducer {
     return this.#inTurn(async () => {
       const failure = await this.#attempt(messages);
       if (failure === undefined) return;
-      const { topic } = this.#fence;
       throw (
         this.#refusal(failure, messages)?.error ??
-        notAcknowledged(messages.length, topic, this.#options, failure)
+        notAcknowledged(messages.length, this.#fence.topic, this.#options.settings, failure)
       );
     });
   }
