@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inject } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
-import { RetryableError } from '../../src/errors.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
 
 const LOOK_MS = 50;
 

@@ -6,6 +6,7 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, RetryableError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { EventLog, Stretch } from '../../pipeline/ports.ts';
+import { refuseRecreated } from '../../pipeline/writing/topic-identity.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
@@ -68,18 +69,11 @@ async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch
   const anew = (topic: string) =>
     `Nothing has changed. --reread ${topic} keeps what it learned and reads the topic from its start; or make a store of what ` +
     `the topics hold now with twhin replay --graph ${graph.name} --into NAME, and promote that`;
-  for (const [topic, id] of Object.entries(await reader.topicIds(topics))) {
-    const known = head.topicIds[topic];
-    if (known === undefined || known === id) continue;
-    throw new FatalError(
-      'topic-remade',
-      `${topic} was made again since ${place.name} read it: its id was ${known} and is ${id}, and its offsets name other records. ${anew(topic)}`,
-    );
-  }
+  refuseRecreated(head.topicIds, await reader.topicIds(topics), anew);
   return (await reader.ranges(topics)).map(({ topic, partition, low, high }) => {
     const from = head.offsets[topic]?.[partition] ?? low;
     if (low <= from && from <= high) return { topic, partition, from, until: high };
-    const what = from < low ? 'retention took the records in between' : 'the topic was made again';
+    const what = from < low ? 'retention took the records in between' : 'the topic was deleted and recreated';
     throw new FatalError(
       'offset-out-of-range',
       `${place.name} has read ${topic}/${partition} up to offset ${from}, but the log holds ${low} to ${high}: ${what}. ${anew(topic)}`,

@@ -203,7 +203,7 @@ describe('taking over', () => {
     log.topicIds = { [FOLLOW]: 'BBBB' };
     await expect(caughtUp(log, store)).rejects.toMatchObject({
       code: 'topic-remade',
-      message: expect.stringMatching(/with id AAAA, the log now holds BBBB.*--reread twhin\.follow/),
+      message: expect.stringMatching(/its id was AAAA and is BBBB.*--reread twhin\.follow/),
     });
   });
 
