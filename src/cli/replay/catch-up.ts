@@ -23,15 +23,15 @@ export interface CatchUp {
   readonly reader: EventLog;
   readonly log: Log;
   readonly context: Pick<CommandContext, 'output' | 'world'>;
-  /** Records that may be left. */
+  /** Number of unread records that may be left. */
   readonly maxLag: number;
   readonly pace: ReplayPaceOptions;
 }
 
 /**
- * Trains a store that nobody runs on from its own offsets, in passes, until few enough records are left.
- * Gives how many were read and how many are left.
- * @throws RetryableError `interrupted`; the store stands at its last commit, and the same again goes on.
+ * Trains a store without an updater from its own offsets, in passes, until at most `maxLag` records are left.
+ * Gives how many records were read and how many are left.
+ * @throws RetryableError `interrupted`; the store is at its last commit, and the same command continues.
  */
 export async function catchUp(options: CatchUp): Promise<{ read: number; left: number }> {
   let read = 0;
@@ -46,7 +46,7 @@ export async function catchUp(options: CatchUp): Promise<{ read: number; left: n
   }
 }
 
-/** As many records come in during a pass as it reads: it may never come to an end by itself. */
+/** As many records arrive during a pass as it reads, so the catching up may never end by itself. */
 function warnOfNoEnd({ graph, place, log, pace }: CatchUp, left: number, before: number): void {
   const held = pace.rate !== undefined || pace.cpuShare !== undefined;
   const faster = held ? ', and without --rate and --cpu-share it reads faster' : '';
@@ -58,8 +58,8 @@ function warnOfNoEnd({ graph, place, log, pace }: CatchUp, left: number, before:
 }
 
 /**
- * What the store has not read yet.
- * @throws FatalError where the log no longer holds what comes next, or has made a topic again: a run of it would end so.
+ * The records that the store has not read yet.
+ * @throws FatalError when the log no longer holds the next record, or a topic was recreated: a run would end in the same way.
  */
 async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch[]> {
   const head = await headOf(graph, place);
