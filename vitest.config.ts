@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/reporter.ts';
 
@@ -6,45 +7,52 @@ if (major < 24) {
   throw new Error(`twhin-stream needs Node 24; this is ${process.version}. Run the tests with: npm test`);
 }
 
-export default defineConfig(({ mode }) => ({
-  test: {
-    reporters: ['default', new ClosingLine()],
-    projects: [
-      {
-        test: {
-          name: 'unit',
-          include: ['test/**/*.test.ts'],
-          // Tests below folders of test/faults are of the suite's own parts, and need no broker.
-          exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/*.test.ts'],
-          testTimeout: 30_000,
+/** Files at once: more than two cores, for many tests wait for brokers and for other processes. */
+const WORKERS = Math.max(3, availableParallelism());
+
+// `npm test` runs the first form of the faults, `npm run test:faults` the short one, `npm run faults` the long one.
+export default defineConfig(({ mode }) => {
+  const faults = mode === 'short' || mode === 'long' ? mode : 'first';
+  return {
+    test: {
+      reporters: ['default', new ClosingLine()],
+      projects: [
+        {
+          test: {
+            name: 'unit',
+            include: ['test/**/*.test.ts'],
+            // Tests below folders of test/faults are of the suite's own parts, and need no broker.
+            exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/*.test.ts'],
+            testTimeout: 120_000,
+            maxWorkers: WORKERS,
+          },
         },
-      },
-      {
-        test: {
-          name: 'kafka',
-          include: ['test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts'],
-          globalSetup: ['test/kafka/broker.ts'],
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+        {
+          test: {
+            name: 'kafka',
+            include: ['test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+            globalSetup: ['test/kafka/broker.ts'],
+            pool: 'forks',
+            testTimeout: 600_000,
+            hookTimeout: 300_000,
+            maxWorkers: WORKERS,
+          },
         },
-      },
-      {
-        test: {
-          name: 'faults',
-          // `npm run faults` asks for the long form.
-          env: mode === 'long' ? { FAULTS: 'long' } : {},
-          include: ['test/faults/*.test.ts'],
-          globalSetup: ['test/faults/brokers.ts'],
-          pool: 'forks',
-          fileParallelism: false,
-          // Not beside the others: what is frozen or starved here is to be so by the test alone.
-          sequence: { groupOrder: 1 },
-          testTimeout: 600_000,
-          hookTimeout: 180_000,
+        {
+          test: {
+            name: 'faults',
+            env: { FAULTS: faults },
+            include: ['test/faults/*.test.ts'],
+            globalSetup: ['test/faults/brokers.ts'],
+            pool: 'forks',
+            testTimeout: 600_000,
+            hookTimeout: 300_000,
+            // But for the first form one file at a time: what is frozen, starved or measured is so by its test alone.
+            maxWorkers: faults === 'first' ? WORKERS : 1,
+            sequence: { groupOrder: faults === 'first' ? 0 : 1 },
+          },
         },
-      },
-    ],
-  },
-}));
+      ],
+    },
+  };
+});

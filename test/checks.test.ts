@@ -19,23 +19,23 @@ function passes(script: string, ...args: string[]): void {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(ROOT, 'node_modules', script), ...args],
-    { cwd: ROOT, encoding: 'utf8', timeout: 60_000 },
+    { cwd: ROOT, encoding: 'utf8', timeout: 300_000 },
   );
   expect(status, `${stdout}${stderr}`).toBe(0);
 }
 
 describe('tools', () => {
   const tsc = 'typescript/bin/tsc';
-  test('the compiler takes every source', () => passes(tsc, '--noEmit'), 60_000);
+  test('the compiler takes every source', () => passes(tsc, '--noEmit'), 300_000);
   test.each(['src/kernels/assembly', 'bench/kernel/assembly'])(
     'and those of %s, by their own setting',
     (folder) => passes(tsc, '-p', folder),
-    60_000,
+    300_000,
   );
   test(
     'formatter and linter have nothing to say',
     () => passes('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'),
-    60_000,
+    300_000,
   );
 });
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 const VITEST = join(import.meta.dirname, '..', 'node_modules', 'vitest', 'vitest.mjs');
 const REPORTER = join(import.meta.dirname, 'reporter.ts');
 
+const { CLOSING_LINES: _, ...environment } = process.env;
 let root: string;
 
 beforeEach(() => {
@@ -17,7 +18,11 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 /** Runs test files and a set-up of their own; gives the exit code and the last line of stdout. */
-function run(files: Record<string, string>, setup = 'export const teardown = () => {};') {
+function run(
+  files: Record<string, string>,
+  setup = 'export const teardown = () => {};',
+  env: Record<string, string> = {},
+) {
   writeFileSync(join(root, 'package.json'), '{"type":"module"}');
   writeFileSync(join(root, 'setup.js'), setup);
   writeFileSync(
@@ -29,7 +34,7 @@ function run(files: Record<string, string>, setup = 'export const teardown = () 
   const { status, stdout } = spawnSync(process.execPath, [VITEST, 'run'], {
     cwd: root,
     encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...environment, NO_COLOR: '1', ...env },
     timeout: 60_000,
   });
   expect(stdout.endsWith('\n')).toBe(true);
@@ -54,6 +59,14 @@ test('each failed test, failed hook and file that does not load is one failed', 
         'describe("d", () => { beforeAll(() => { throw new Error("no"); }); test("e", () => {}); });',
     }),
   ).toEqual({ status: 1, last: '2 passed, 3 failed, 3 skipped' });
+});
+
+test('the line goes to the file that CLOSING_LINES names, and not to stdout', () => {
+  const file = join(root, 'lines');
+  for (let runs = 0; runs < 2; runs++) {
+    expect(run({ 'good.test.js': GOOD }, undefined, { CLOSING_LINES: file }).last).not.toContain('0 failed');
+  }
+  expect(readFileSync(file, 'utf8')).toBe('2 passed, 0 failed\n2 passed, 0 failed\n');
 });
 
 test('an error outside any test is a failed one', () => {

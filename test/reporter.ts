@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import type { Reporter, TestModule, TestRunEndReason, TestSuite } from 'vitest/node';
 
 interface Counts {
@@ -9,7 +10,8 @@ interface Counts {
 /**
  * Ends a test run with `N passed, N failed` (`, N skipped` when there are some), alone on the last line of stdout.
  * What keeps tests from running (a broken import, a failed hook or set-up, an error outside any test) counts as one
- * failed each, so that no run looks better than its exit code.
+ * failed each, so that no run looks better than its exit code. Where the variable CLOSING_LINES names a file, the line is
+ * appended to the file instead: `.ci/run` makes several runs, and prints one line for all.
  */
 export class ClosingLine implements Reporter {
   #counts: Counts = { passed: 0, failed: 0, skipped: 0 };
@@ -20,7 +22,10 @@ export class ClosingLine implements Reporter {
       const counts = this.#counts;
       if (code !== 0 && counts.failed === 0) counts.failed = 1;
       if (counts.failed > 0) process.exitCode = Number(code) || 1;
-      process.stdout.write(`${closingLine(counts)}\n`);
+      const line = `${closingLine(counts)}\n`;
+      const file = process.env['CLOSING_LINES'];
+      if (file === undefined) process.stdout.write(line);
+      else appendFileSync(file, line);
     });
   }
 

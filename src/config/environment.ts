@@ -120,7 +120,6 @@ function readSasl(
   const mechanism = MECHANISMS.find((known) => known === (named ?? 'plain').toLowerCase());
   if (mechanism === undefined) {
     problems.push(`KAFKA_SASL_MECHANISM: expected ${MECHANISMS.join(', ')}, seen ${JSON.stringify(named)}`);
-    return undefined;
   }
   if (mechanism === TOKEN_MECHANISM) {
     if ((token === undefined) === (tokenFile === undefined)) {
@@ -134,7 +133,7 @@ function readSasl(
   }
   if (username === undefined) problems.push('KAFKA_SASL_USERNAME: expected a user name, seen nothing');
   if (password === undefined) problems.push('KAFKA_SASL_PASSWORD: expected a password, seen nothing');
-  if (username === undefined || password === undefined) return undefined;
+  if (mechanism === undefined || username === undefined || password === undefined) return undefined;
   return { mechanism, username, password };
 }
 

@@ -372,6 +372,25 @@ describe('loadConfig', () => {
     });
   });
 
+  test('takes one token for oauthbearer, given or in a file, and no token with another mechanism', async () => {
+    const saslOf = async (env: NodeJS.ProcessEnv) => (await load('export default {}', env)).kafka.sasl;
+    const oauth = { KAFKA_SASL_MECHANISM: 'oauthbearer' };
+    expect(await saslOf({ ...oauth, KAFKA_SASL_TOKEN: 'abc' })).toEqual({
+      mechanism: 'oauthbearer',
+      token: 'abc',
+    });
+    expect(await saslOf({ ...oauth, KAFKA_SASL_TOKEN_FILE: '/run/token' })).toEqual({
+      mechanism: 'oauthbearer',
+      token: { file: '/run/token' },
+    });
+    await expect(saslOf(oauth)).rejects.toThrow(/expected one of the two for oauthbearer, seen neither/);
+    const both = { ...oauth, KAFKA_SASL_TOKEN: 'secret-token', KAFKA_SASL_TOKEN_FILE: '/run/token' };
+    const error = await saslOf(both).catch((thrown: unknown) => String(thrown));
+    expect(error).toMatch(/seen both/);
+    expect(error).not.toMatch(/secret-token/);
+    await expect(saslOf({ KAFKA_SASL_TOKEN: 'abc' })).rejects.toThrow(/KAFKA_SASL_USERNAME/);
+  });
+
   test('gives a configuration that is frozen however deep', async () => {
     const thawed: string[] = [];
     const look = (value: unknown, path: string) => {

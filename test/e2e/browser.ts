@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import AxeSource from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { until } from './twhin.ts';
+import { HANGS_MS, until } from './twhin.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
@@ -36,6 +36,7 @@ export async function openPage(
 ): Promise<{ page: Page; problems: string[] }> {
   const { width = 1280, scheme = 'light' } = options;
   const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme: scheme });
+  page.setDefaultTimeout(HANGS_MS);
   const problems: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
@@ -68,7 +69,7 @@ export async function tile(page: Page, name: string): Promise<string> {
 }
 
 export async function shows(page: Page, name: string, value: string): Promise<void> {
-  await until(`${name} is ${value}`, async () => (await tile(page, name)) === value, 30_000);
+  await until(`${name} is ${value}`, async () => (await tile(page, name)) === value);
 }
 
 /** Enters an entity and waits for the answer. */

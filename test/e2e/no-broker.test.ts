@@ -38,18 +38,20 @@ describe('without a broker', () => {
     await broker.stop();
 
     const events = `${JSON.stringify(likes(1)[0])}\n`;
-    for (const args of [
+    const commands = [
       ['topics', 'plan'],
       ['topics', 'apply'],
       ['feed', '-', '--topic', 'engagement'],
-    ]) {
-      const asked = Date.now();
-      const { code, stdout, stderr } = await twhin.end(args, { stdin: events });
-      expect({ args, code, stdout }).toEqual({ args, code: 1, stdout: '' });
+    ];
+    const asked = Date.now();
+    const ended = await Promise.all(commands.map((args) => twhin.end(args, { stdin: events })));
+    // Each gives up after half a minute; the rest is a busy machine's.
+    expect(Date.now() - asked).toBeLessThan(60_000);
+    for (const [i, { code, stdout, stderr }] of ended.entries()) {
+      expect({ args: commands[i], code, stdout }).toEqual({ args: commands[i], code: 1, stdout: '' });
       expect(stderr).toContain(broker.brokers);
       expect(stderr).toContain('KAFKA_BROKERS');
       expect(stderr).not.toMatch(/\n\s+at /);
-      expect(Date.now() - asked).toBeLessThan(35_000);
     }
 
     const began = Date.now();
@@ -78,7 +80,7 @@ describe('without a broker', () => {
       const asked = Date.now();
       run.kill('SIGTERM');
       expect(await run.ended).toMatchObject({ code: 0, signal: null });
-      expect(Date.now() - asked).toBeLessThan(12_000);
+      expect(Date.now() - asked).toBeLessThan(30_000);
     }
     await broker.restart();
   });
@@ -116,7 +118,7 @@ describe('without a broker', () => {
     run.kill('SIGTERM');
     const asked = Date.now();
     expect(await run.ended).toMatchObject({ code: 1, signal: null });
-    expect(Date.now() - asked).toBeLessThan(2_000);
+    expect(Date.now() - asked).toBeLessThan(10_000);
 
     await broker.restart();
     await twhin.ok(RUN);

@@ -33,7 +33,7 @@ describe('twhin run --standby', () => {
     expect((await readStore(stood, 'follow', true)).head?.epoch).toBe(0);
     leader.kill('SIGKILL');
     await here.feed('follow', follows(500, 100));
-    await standby.says(/"msg":"leads the graph"/, 60_000);
+    await standby.says(/"msg":"leads the graph"/);
     await until('600 events', async () => (await consumed()) === 600);
     standby.kill('SIGTERM');
     expect((await standby.ended).code).toBe(0);

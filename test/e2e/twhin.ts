@@ -8,7 +8,11 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const COMMAND = join(ROOT, 'bin', 'twhin.js');
 /** Compiled code is kept between the many short commands, which halves their start. */
 const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'twhin-e2e');
-const COMMAND_MS = 60_000;
+/** Longer than anything takes on a machine that is several times as busy as usual: what is not over by then hangs. */
+export const HANGS_MS = 180_000;
+/** A check that waits for a state leaves three quarters of the time to what brings the state about. */
+const REST = 3;
+const SHORTEST_REST_MS = 10;
 
 /** How a process ended, and all it said. */
 export interface Ended {
@@ -87,7 +91,7 @@ export class Twhin {
   /** Runs a command to its end, whatever that is. */
   async end(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
     const running = this.start(args, options);
-    const timer = setTimeout(() => running.kill('SIGKILL'), options.limitMs ?? COMMAND_MS);
+    const timer = setTimeout(() => running.kill('SIGKILL'), options.limitMs ?? HANGS_MS);
     const ended = await running.ended;
     clearTimeout(timer);
     return ended;
@@ -178,8 +182,18 @@ export class Running {
   }
 
   /** Waits for text on stderr. @throws when it ends before, or in vain. */
-  async says(text: RegExp, limitMs = 30_000): Promise<void> {
-    await until(`${text} on stderr`, () => text.test(this.stderr) || this.#over, limitMs);
+  async says(text: RegExp, limitMs = HANGS_MS): Promise<void> {
+    let heard = 0;
+    let said = false;
+    await until(
+      `${text} on stderr`,
+      () => {
+        if (this.stderr.length > heard) said = text.test(this.stderr);
+        heard = this.stderr.length;
+        return said || this.#over;
+      },
+      limitMs,
+    );
     if (!text.test(this.stderr))
       throw new Error(`it ended without saying ${text}:\n${this.stderr.slice(-4000)}`);
   }
@@ -189,11 +203,13 @@ export class Running {
 export async function until(
   what: string,
   ready: () => boolean | Promise<boolean>,
-  limitMs = 60_000,
+  limitMs = HANGS_MS,
 ): Promise<void> {
   const deadline = Date.now() + limitMs;
-  while (!(await ready())) {
+  for (;;) {
+    const asked = Date.now();
+    if (await ready()) return;
     if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for: ${what}`);
-    await sleep(10);
+    await sleep(Math.max(SHORTEST_REST_MS, REST * (Date.now() - asked)));
   }
 }

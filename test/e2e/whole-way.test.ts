@@ -8,7 +8,7 @@ import { countHiggs, type HiggsCounts, higgsLines } from '../fixtures/higgs.ts';
 import { readStore, unlike } from './stored.ts';
 import { lagOf } from './topic-ends.ts';
 import { fold, readTopic } from './topic-reader.ts';
-import { Twhin } from './twhin.ts';
+import { HANGS_MS, Twhin } from './twhin.ts';
 
 const GRAPH = 'engagement';
 const FEATURES = ['engagement', 'ad-click', 'search', 'erasure'];
@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 /** The whole way of a Higgs file at the default model, and everything that has to hold at its end. */
-async function wholeWay(file: string, expected: HiggsCounts, limitMs: number): Promise<void> {
+async function wholeWay(file: string, expected: HiggsCounts, limitMs = HANGS_MS): Promise<void> {
   const brokers = inject('brokers');
   const at = await Twhin.create(brokers, '');
   twhin = at;
@@ -106,7 +106,7 @@ describe('from a file of events to vectors on the topic', () => {
     try {
       const file = join(folder, 'higgs.txt');
       await writeFile(file, `${lines.join('\n')}\n`);
-      await wholeWay(file, expected, 60_000);
+      await wholeWay(file, expected);
     } finally {
       await rm(folder, { recursive: true });
     }

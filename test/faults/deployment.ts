@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endsOf } from '../e2e/topic-ends.ts';
 import { readLog } from '../e2e/topic-reader.ts';
-import { type CommandOptions, type Running, Twhin, until } from '../e2e/twhin.ts';
+import { type CommandOptions, HANGS_MS, type Running, Twhin, until } from '../e2e/twhin.ts';
 import type { Dice } from './dice.ts';
 import { type FailpointInput, SESSION_MS, withFailpoints } from './failpoints/plan.ts';
 import { Feeder } from './load/feeder.ts';
@@ -14,7 +14,6 @@ import { type Deployment, databaseOf, type Verified, verify } from './verifier/v
 const COMMAND = join(import.meta.dirname, 'failpoints', 'main.ts');
 /** A broker of the suite takes sessions this short, so that a killed reader's group is free again soon. */
 const SHORT_SESSION_MS = 3_000;
-const CATCH_UP_MS = 90_000;
 const UNTIL_KILLED_RATE = 300;
 
 /** A small model and many small commits: what is tested is the moving of bytes, and each moment of it comes up soon. */
@@ -107,7 +106,7 @@ export class Faulty {
     // Something to read and to write at all times, so that each place comes up again and again.
     this.feeder.start(UNTIL_KILLED_RATE);
     const running = this.run([], { env: withFailpoints(failpoint) });
-    const timer = setTimeout(() => running.kill('SIGTERM'), CATCH_UP_MS);
+    const timer = setTimeout(() => running.kill('SIGTERM'), HANGS_MS);
     const { code, signal, stderr } = await running.ended;
     clearTimeout(timer);
     await this.feeder.stop();
@@ -118,7 +117,7 @@ export class Faulty {
   /** Runs to the end of what is there. @throws when that fails. */
   async catchUp(options: CommandOptions = {}): Promise<void> {
     const running = this.run(['--until-caught-up'], options);
-    const timer = setTimeout(() => running.kill('SIGKILL'), options.limitMs ?? CATCH_UP_MS);
+    const timer = setTimeout(() => running.kill('SIGKILL'), options.limitMs ?? HANGS_MS);
     const { code, signal, stderr } = await running.ended;
     clearTimeout(timer);
     if (code !== 0) throw new Error(`the run ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
@@ -160,13 +159,13 @@ export class Faulty {
   }
 
   /** Waits until the graph's store has counted more than it has now. */
-  async progresses(limitMs: number, graph: GraphName = 'engagement'): Promise<void> {
+  async progresses(graph: GraphName = 'engagement'): Promise<void> {
     const before = await this.consumed(graph);
-    await until('progress', async () => (await this.consumed(graph)) > before, limitMs);
+    await until('progress', async () => (await this.consumed(graph)) > before);
   }
 
   /** Waits until every acknowledged record is in the stores and every vector in the topics. */
-  async caughtUp(limitMs: number): Promise<void> {
+  async caughtUp(limitMs = HANGS_MS): Promise<void> {
     const rests = async (graph: GraphName) => {
       const head = await this.head(graph);
       return head !== undefined && head.events.consumed >= this.fed(graph) && head.outbox === 0;

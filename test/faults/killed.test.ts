@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 describe('kill -9', () => {
-  const cycles = form(6, 100);
+  const cycles = form(6, 100, 3);
 
   seeded(
     `at random moments, ${cycles} cycles under load: edges, counts and vectors as if nothing had happened`,
@@ -46,14 +46,13 @@ describe('kill -9', () => {
       process.stderr.write(`${JSON.stringify({ kills: kills.length, ...verified })}\n`);
       expect(verified.unsure).toBeLessThan(verified.events / 20);
     },
-    form(180_000, 1_800_000),
   );
 
   seeded(
     'between the store’s write and Kafka’s commit: it resumes at the store’s offset',
     async ({ dice }) => {
       faulty = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
-      for (let round = 0; round < form(2, 10); round++) {
+      for (let round = 0; round < form(2, 10, 1); round++) {
         // The store's write before it is the one that Kafka never hears of; the first two calls may come before any.
         const kill = {
           place: 'leadership.commit',
@@ -79,14 +78,13 @@ describe('kill -9', () => {
       }
       await faulty.verify({ repeatedLetters: true });
     },
-    form(120_000, 600_000),
   );
 
   seeded(
     'between the store’s write and the publish: the topic equals the store for every key',
     async ({ dice }) => {
       faulty = await Faulty.deploy({ brokers: inject('brokers'), dice, load: { ...MIXED, bad: 0 } });
-      for (let round = 0; round < form(2, 10); round++) {
+      for (let round = 0; round < form(2, 10, 1); round++) {
         // Nothing bad was sent, so all that is published is vectors, each after the write that holds it.
         const when = round % 2 === 0 ? 'before' : 'after';
         const kill = { place: 'sink.publish', when, call: dice.between(1, 8), act: 'kill' } as const;
@@ -98,7 +96,6 @@ describe('kill -9', () => {
       await faulty.catchUp();
       await faulty.verify();
     },
-    form(120_000, 600_000),
   );
 });
 

@@ -21,7 +21,7 @@ seeded(
     const running = deployed.run();
     await running.says(/store is new/);
     deployed.feeder.start(200);
-    await deployed.progresses(60_000);
+    await deployed.progresses();
     for (const [topic, count] of [
       ['engagement', 6],
       ['ad-click', form(5, 9)],
@@ -36,15 +36,14 @@ seeded(
       const offsets = (await deployed.head())?.offsets[deployed.twhin.topic('engagement')] ?? {};
       return [4, 5].every((partition) => (offsets[partition] ?? 0) > 0);
     };
-    await until('the new partitions being read', added, 60_000);
+    await until('the new partitions being read', added);
     await deployed.feeder.stop();
-    await deployed.caughtUp(60_000);
+    await deployed.caughtUp();
     expect(running.over).toBe(false);
     running.kill('SIGTERM');
     expect(await running.ended).toMatchObject({ code: 0 });
     await deployed.verify();
   },
-  120_000,
 );
 
 async function addPartitions({ brokers, twhin }: Faulty, topic: string, count: number): Promise<void> {

@@ -2,14 +2,26 @@ import { test } from 'vitest';
 import { lastWords } from './deployment.ts';
 import { Dice } from './dice.ts';
 
-/** The long form: three brokers, more cycles, longer outages. `npm run faults` asks for it. */
-export const LONG = process.env['FAULTS'] === 'long';
+/**
+ * How much of each fault is made. `npm test` runs the first form: one case of each fault, as short as shows it. `npm run
+ * test:faults` runs the short form: every case, on one broker. `npm run faults` runs the long form: three brokers, more
+ * cycles, longer outages.
+ */
+const FORM = process.env['FAULTS'] ?? 'first';
+
+export const LONG = FORM === 'long';
+
+/** Whether the machine is shared with the tests of other files: what is measured then says nothing. */
+export const BESIDE_OTHERS = FORM === 'first';
 
 const GIVEN = process.env['FAULTS_SEED'];
+const LIMIT_MS = LONG ? 1_800_000 : 600_000;
+const AGAIN = LONG ? 'faults' : FORM === 'short' ? 'test:faults' : 'test';
 
-/** One of two values, by the form. */
-export function form<T>(short: T, long: T): T {
-  return LONG ? long : short;
+/** One of the values, by the form; the first form takes the short one's unless it has its own. */
+export function form<T>(short: T, long: T, first: T = short): T {
+  if (LONG) return long;
+  return FORM === 'short' ? short : first;
 }
 
 export interface SeededContext {
@@ -19,10 +31,14 @@ export interface SeededContext {
 }
 
 /**
- * A test whose chance comes from one seed, which is printed. The short form has the same every time, the long one
- * another each time; FAULTS_SEED gives one.
+ * A test, in every form, whose chance comes from one seed, which is printed. The long form has another seed each time, the
+ * others the same every time; FAULTS_SEED gives one.
  */
-export function seeded(name: string, body: (context: SeededContext) => Promise<void>, limitMs: number): void {
+export function seeded(
+  name: string,
+  body: (context: SeededContext) => Promise<void>,
+  limitMs = LIMIT_MS,
+): void {
   test(name, { timeout: limitMs }, async ({ skip, onTestFailed }) => {
     const seed = GIVEN === undefined ? (LONG ? Date.now() % 1_000_000 : 1) : Number(GIVEN);
     process.stderr.write(`${name}: seed ${seed}\n`);
@@ -33,10 +49,14 @@ export function seeded(name: string, body: (context: SeededContext) => Promise<v
       await body({ dice: new Dice(seed), skip: (reason) => skip(reason) });
     } catch (error) {
       if (error instanceof Error) {
-        const again = LONG ? 'npm run faults --' : 'npm test -- --project faults';
-        error.message += `\nthe same again: FAULTS_SEED=${seed} ${again} -t '${name.replaceAll("'", '.')}'`;
+        error.message += `\nthe same again: FAULTS_SEED=${seed} npm run ${AGAIN} -- test/faults -t '${name.replaceAll("'", '.')}'`;
       }
       throw error;
     }
   });
+}
+
+/** A seeded test of the short and the long form: another case of a fault of which the first form has one. */
+export function furtherCase(...args: Parameters<typeof seeded>): void {
+  if (FORM !== 'first') seeded(...args);
 }

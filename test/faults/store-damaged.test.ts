@@ -5,7 +5,7 @@ import { afterEach, describe, expect, inject } from 'vitest';
 import { Faulty } from './deployment.ts';
 import type { Dice } from './dice.ts';
 import { MIXED } from './load/load.ts';
-import { form, seeded } from './seeded.ts';
+import { form, furtherCase, seeded } from './seeded.ts';
 
 let faulty: Faulty | undefined;
 let mounted: string | undefined;
@@ -21,7 +21,7 @@ afterEach(async () => {
 const CLEAR = /restore|replay|rebuilt|twhin check/;
 
 describe('the store’s own files', () => {
-  seeded(
+  furtherCase(
     'a flipped byte in an SST file: it refuses with a clear message, or all is right after all',
     async ({ dice }) => {
       const deployed = await Faulty.deploy({
@@ -58,7 +58,6 @@ describe('the store’s own files', () => {
       await deployed.catchUp();
       await deployed.verify();
     },
-    form(180_000, 900_000),
   );
 
   seeded(
@@ -66,7 +65,7 @@ describe('the store’s own files', () => {
     async ({ dice }) => {
       const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
       faulty = deployed;
-      for (let round = 0; round < form(2, 12); round++) {
+      for (let round = 0; round < form(2, 12, 1); round++) {
         const kill = { place: 'store.write', when: 'after', call: dice.between(6, 20), act: 'kill' } as const;
         await deployed.runUntilKilled(kill);
         const before = await deployed.consumed();
@@ -77,10 +76,9 @@ describe('the store’s own files', () => {
       }
       await deployed.verify({ repeatedLetters: true });
     },
-    form(120_000, 600_000),
   );
 
-  seeded(
+  furtherCase(
     'a full disk: it stops and names it, and goes on with room as if nothing had happened',
     async ({ dice, skip }) => {
       const deployed = await Faulty.deploy({ brokers: inject('brokers'), dice, graphs: ['engagement'] });
@@ -108,7 +106,6 @@ describe('the store’s own files', () => {
       await deployed.catchUp();
       await deployed.verify({ repeatedLetters: true });
     },
-    form(120_000, 600_000),
   );
 });
 

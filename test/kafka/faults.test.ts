@@ -11,6 +11,7 @@ import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
 import type { Trouble } from '../../src/pipeline/ports.ts';
 import { readTopic } from '../e2e/topic-reader.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
+import { publishAgain } from './publish-again.ts';
 
 const quiet = () => undefined;
 const COUNT = 60_000;
@@ -99,7 +100,10 @@ describe('kill -9 of the broker', () => {
         // As vectors are: each key once in a call, with a higher number in the next.
         const keys = Array.from({ length: KEYS }, (_, n) => `k${n}`);
         const value = Buffer.from(String(round));
-        await sink.publish(keys.map((key) => ({ topic, key, value, headers: {} })));
+        await publishAgain(
+          sink,
+          keys.map((key) => ({ topic, key, value, headers: {} })),
+        );
         done = round + 1;
       }
     })();

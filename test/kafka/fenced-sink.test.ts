@@ -6,6 +6,7 @@ import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import { readTopic } from '../e2e/topic-reader.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
+import { publishAgain } from './publish-again.ts';
 
 const quiet = () => undefined;
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
@@ -94,7 +95,7 @@ describe('one publisher a topic', () => {
     });
     await one.takeOver();
     expect(refused.length).toBe(2);
-    await one.publish(numbered(topic, 10, 10));
+    await publishAgain(one, numbered(topic, 10, 10));
     expect(await valuesOf(topic)).toEqual(upTo(10));
   });
 
@@ -107,26 +108,26 @@ describe('one publisher a topic', () => {
       if (!mine) throw new FatalError('fenced', 'another process took over');
     });
     await old.takeOver();
-    await old.publish(numbered(topic, 10, 10));
+    await publishAgain(old, numbered(topic, 10, 10));
     expect(asked).toBe(1);
     const next = sink(topic, yes);
     await next.takeOver();
     mine = false;
-    const late = old.publish(numbered(topic, 10, 10, 500)).catch((error: unknown) => error);
-    await next.publish(numbered(topic, 10, 10, 10));
+    const late = publishAgain(old, numbered(topic, 10, 10, 500)).catch((error: unknown) => error);
+    await publishAgain(next, numbered(topic, 10, 10, 10));
     expect(await late).toMatchObject({ code: 'fenced' });
     await expect(old.takeOver()).rejects.toMatchObject({ code: 'fenced' });
     // Asking was all it did: the epoch it raised on the way holds the right one up, and no more.
-    await next.publish(numbered(topic, 10, 10, 20));
+    await publishAgain(next, numbered(topic, 10, 10, 20));
     expect(await valuesOf(topic)).toEqual(upTo(30));
   });
 
   test('one that was put out but is the right one gets through, with everything once', async () => {
     const topic = await made(1);
     const right = sink(topic, yes);
-    await right.publish(numbered(topic, 10, 10));
+    await publishAgain(right, numbered(topic, 10, 10));
     await inTransaction(topic, 1000);
-    await right.publish(numbered(topic, 10, 10, 10));
+    await publishAgain(right, numbered(topic, 10, 10, 10));
     expect(await valuesOf(topic)).toEqual(upTo(20));
   });
 

@@ -7,6 +7,7 @@ import type { EventLog, SourceRecord, Stretch } from '../../src/pipeline/ports.t
 import { count, drain, readerConformance, take } from '../adapters/reader-conformance.ts';
 import { Collector, freshTopic, numbersOf, until } from './collector.ts';
 import { registerCodecs } from './kafkajs-codecs.ts';
+import { growTopic } from './make-topic.ts';
 
 registerCodecs();
 const quiet = () => undefined;
@@ -45,7 +46,11 @@ for (const [name, options] of [
   readerConformance(name, async () => ({
     create,
     write,
-    addPartitions: (topic, partitions) => topics.addPartitions(topic, partitions),
+    addPartitions: async (topic, partitions) => {
+      await growTopic(topic, partitions);
+      await producer.disconnect();
+      await producer.connect();
+    },
     log: () => new KafkaLog(settings, options, quiet),
     close: async () => {},
   }));
@@ -328,7 +333,6 @@ describe('reading Kafka', () => {
     );
     await write(doomed, 0, [1]);
     expect(numbersOf(await take(reading.cursors[0], 1))).toEqual([1]);
-    await topics.close();
     await admin.deleteTopics({ topics: [doomed] });
     await expect(reading.cursors[0]?.next()).rejects.toMatchObject({ code: 'topics-missing' });
     const other = kafka.producer();

@@ -46,7 +46,7 @@ const { EARLIEST, LATEST } = ListOffsetTimestamps;
 /** Topics and groups of a cluster: questions, each asked a few times, and changes. */
 export class KafkaAdmin implements LogAdmin {
   readonly #settings: KafkaSettings;
-  #brokers: Brokers;
+  readonly #brokers: Brokers;
 
   constructor(settings: KafkaSettings) {
     this.#settings = settings;
@@ -224,11 +224,9 @@ export class KafkaAdmin implements LogAdmin {
     });
   }
 
-  /** Asked again, it connects anew. */
+  /** Final: a question that is still under way fails, instead of connecting anew and keeping the process alive. */
   async close(): Promise<void> {
-    const last = this.#brokers;
-    this.#brokers = new Brokers(this.#settings);
-    await last.close();
+    await this.#brokers.close();
   }
 
   #metadata(doing: string, topics: readonly string[]): Promise<Metadata> {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { AuthenticationError } from '@platformatic/kafka';
 import { reasonOf, UsageError } from '../../errors/errors.ts';
 
 /** How a client logs in to a cluster. A token is read anew for each login, so that a file may be rotated. */
@@ -49,7 +50,13 @@ export function saslOf(sasl: SaslSettings) {
   const { token } = sasl;
   const current = () =>
     typeof token === 'string' ? token : readText('token-file', 'the OAuth token', token.file).trim();
-  return { mechanism: MECHANISMS.oauthbearer, token: current };
+  return { mechanism: MECHANISMS.oauthbearer, token: current, authBytesValidator: refuseToken };
+}
+
+/** A broker that refuses a token answers without an error, but with a reason (RFC 7628, 3.2.2). */
+function refuseToken(answer: Buffer, callback: (error: Error | null, answer: Buffer) => void): void {
+  const reason = answer.toString('utf8');
+  callback(answer.length === 0 ? null : new AuthenticationError(`the token is refused: ${reason}`), answer);
 }
 
 const MECHANISMS = {
