@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { startBroker } from '../broker/start.ts';
 import { KafkaAdmin } from '../src/adapters/kafka/admin.ts';
 import { loadConfig } from '../src/config/load.ts';
-import { RetryableError } from '../src/errors.ts';
+import { RetryableError } from '../src/errors/errors.ts';
 import { topicName } from '../topics/index.ts';
 import { writeLargeStore } from './large-store.ts';
 

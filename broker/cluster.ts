@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { RetryableError } from '../src/errors.ts';
+import { RetryableError } from '../src/errors/errors.ts';
 import { findBroker } from './find.ts';
 import { BrokerProcess, formatStorage, randomId, waitUntilReady } from './process.ts';
 import { type Front, freePorts, type Ports, type Settings, serverProperties } from './properties.ts';
@@ -49,6 +50,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   if (origin?.source !== 'jars' && origin?.source !== 'KAFKA_HOME') {
     throw new RetryableError('no-broker', `no brokers can be started from jars here: ${reasons.join('; ')}`);
   }
+  const archive = join(origin.libs, '..', 'classes.jsa');
+  // Only where a broker that ran alone has made the archive: several brokers would write it at once.
+  const jvm = existsSync(archive) ? { ...origin, archive } : origin;
   const clusterId = randomId();
   const members: Member[] = [];
   for (let number = 0; number < size; number++) {
@@ -64,8 +68,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       const config = join(dir, 'server.properties');
       const own = { front: fronts[number], settings: { ...clusterSettings(members, number), ...settings } };
       await writeFile(config, serverProperties(ports, join(dir, 'data'), own));
-      await formatStorage(origin, config, clusterId, ['--initial-controllers', voters]);
-      return new BrokerProcess(origin, config, join(dir, 'broker.log'));
+      await formatStorage(jvm, config, clusterId, ['--initial-controllers', voters]);
+      return new BrokerProcess(jvm, config, join(dir, 'broker.log'));
     }),
   );
   const brokers = members.map(({ ports }) => `127.0.0.1:${ports.broker}`).join(',');

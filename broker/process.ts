@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KafkaAdmin } from '../src/adapters/kafka/admin.ts';
-import { RetryableError } from '../src/errors.ts';
+import { RetryableError } from '../src/errors/errors.ts';
 
 export interface Outcome {
   /** undefined: the command could not be started, or ran too long. */
@@ -62,7 +62,11 @@ export async function formatStorage(
   options: readonly string[],
 ): Promise<void> {
   const tool = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config, ...options];
-  const { code, output } = await runCommand(jvm.java, [...JVM_FLAGS, ...classPath(jvm), ...tool], FORMAT_MS);
+  const { code, output } = await runCommand(
+    jvm.java,
+    [...JVM_FLAGS, ...sharingFlags(jvm.archive), ...classPath(jvm), ...tool],
+    FORMAT_MS,
+  );
   if (code !== 0) {
     throw new RetryableError(
       'broker-start',
@@ -140,7 +144,7 @@ function classPath({ libs }: Jvm): string[] {
   return ['-cp', `${libs}/*`];
 }
 
-function sharingFlags(archive: string | undefined, training: string | undefined): string[] {
+function sharingFlags(archive: string | undefined, training?: string): string[] {
   if (archive === undefined) return [];
   return [
     training === undefined ? `-XX:SharedArchiveFile=${archive}` : `-XX:ArchiveClassesAtExit=${training}`,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { RetryableError } from '../src/errors.ts';
+import { RetryableError } from '../src/errors/errors.ts';
 import { type BrokerOrigin, type FindOptions, findBroker } from './find.ts';
 import { BrokerProcess, formatStorage, type Jvm, randomId, runCommand, waitUntilReady } from './process.ts';
 import { type Front, freePorts, type Settings, serverProperties } from './properties.ts';

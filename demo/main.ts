@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { connect } from '../src/adapters/connect.ts';
 import { report, terminal } from '../src/cli/output.ts';
 import { loadConfig } from '../src/config/load.ts';
-import { UsageError } from '../src/errors.ts';
+import { UsageError } from '../src/errors/errors.ts';
 import { DemoMeter } from './meter.ts';
 import { findPlace } from './place.ts';
 import { reportLines } from './report.ts';

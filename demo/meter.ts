@@ -1,4 +1,4 @@
-import { total } from '../src/cli/progress-line.ts';
+import { total } from '../src/cli/format.ts';
 import type { Progress } from '../src/pipeline/progress.ts';
 import type { Updater } from '../src/pipeline/updater.ts';
 import type { DemoPhase, DemoProgress, GraphProgress } from './view.ts';

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startBroker } from '../broker/start.ts';
-import { reasonOf, TwhinError } from '../src/errors.ts';
+import { reasonOf, TwhinError } from '../src/errors/errors.ts';
 
 /** The log and the stores of a demo, and the environment that makes `twhin` commands use them. */
 export interface Place {

@@ -5,7 +5,7 @@ import { composeLive } from '../src/compose/live.ts';
 import { declaredTopics } from '../src/config/declared-topics.ts';
 import { HTTP_DEFAULT } from '../src/config/http-address.ts';
 import type { Config } from '../src/config/resolve.ts';
-import { FatalError } from '../src/errors.ts';
+import { FatalError } from '../src/errors/errors.ts';
 import { silentLog } from '../src/log.ts';
 import type { ReadableLog, Sink, SourceRecord } from '../src/pipeline/ports.ts';
 import type { Updater } from '../src/pipeline/updater.ts';

@@ -1,8 +1,8 @@
-/** What says most first. */
+/** From the most lines to the fewest. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Where a line goes: one an event worth waking for. Fields first, as pino has it. */
+/** Takes log lines: one line for each event that matters to an operator. The fields come first, as in pino. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -10,5 +10,5 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-/** For tests and tools that say nothing. */
+/** A log for tests and tools that drops every line. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };

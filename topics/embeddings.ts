@@ -1,4 +1,4 @@
-import { ShapeError } from '../src/errors.ts';
+import { ShapeError } from '../src/errors/errors.ts';
 import { DEFAULT_PREFIX, type TopicDeclaration, topicName } from './declaration.ts';
 
 /** The number format of a published vector. */

@@ -1,4 +1,4 @@
-import { BadEvent } from '../src/errors.ts';
+import { BadEvent } from '../src/errors/errors.ts';
 
 /**
  * Why a record can't be used: the `code` of its BadEvent and of its dead letter. Where several reasons hold, the first in

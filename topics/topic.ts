@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BadEvent, reasonOf, UsageError } from '../src/errors.ts';
+import { BadEvent, reasonOf, UsageError } from '../src/errors/errors.ts';
 import type { GraphChange } from '../src/graph/edge.ts';
 import { type EntityKey, MAX_ID_BYTES } from '../src/graph/entity.ts';
 import { badEvent, REASONS, type Reason, rankOf, seen } from './reasons.ts';

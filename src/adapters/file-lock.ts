@@ -1,6 +1,6 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
 
 const WAIT_MS = 10_000;
 /** Age at which a lock file without a process number counts as left by a process that died while writing it. */
@@ -46,7 +46,7 @@ async function take(path: string): Promise<boolean> {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
       return false;
     }
-    throw new FatalError('locked', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
+    throw new FatalError('lock-file', `${path} can't be written: ${reasonOf(error)}`, { cause: error });
   }
 }
 

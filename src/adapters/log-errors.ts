@@ -1,4 +1,4 @@
-import { FatalError, RetryableError } from '../errors.ts';
+import { FatalError, RetryableError } from '../errors/errors.ts';
 import type { PartitionRange } from '../pipeline/ports.ts';
 
 /** The error of topics that aren't there, with the way out. */

@@ -1,4 +1,4 @@
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import type { Entry } from '../graph/store.ts';
 
 /*

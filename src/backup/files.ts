@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { writeAtomically } from '../adapters/atomic-file.ts';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 
 /** Suffix of a file that is being written. */
 export const UNFINISHED = '.part';

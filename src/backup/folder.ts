@@ -1,6 +1,6 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { FatalError, reasonOf, UsageError } from '../errors.ts';
+import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
 import { UNFINISHED } from './files.ts';
 import { CHUNKS, MANIFEST, readManifest } from './manifest.ts';
 

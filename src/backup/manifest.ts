@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 import { headSchema } from '../graph/head.ts';
 import { MAX_CHUNK_BYTES } from './chunk.ts';
 import { sha256, writeFile } from './files.ts';

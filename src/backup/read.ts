@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 import type { Entry } from '../graph/store.ts';
 import { entriesOf } from './chunk.ts';
 import { readSized, sha256 } from './files.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
 import { syncFolder } from '../adapters/atomic-file.ts';
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type Head } from '../graph/head.ts';
 import type { Layout } from '../graph/layout.ts';

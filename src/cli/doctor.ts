@@ -1,40 +1,50 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from '../adapters/connect.ts';
+import type { Command } from 'commander';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { reasonOf } from '../errors.ts';
+import { reasonOf } from '../errors/errors.ts';
 import { differences, fingerprint } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
 import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
 import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
-import type { Log } from '../log.ts';
 import { planTopics } from '../pipeline/topic-plan.ts';
 import { openForReading } from '../state/open.ts';
 import { livePlace } from '../state/places.ts';
+import { type CommandContext, withinTime } from './context.ts';
+import { count, total } from './format.ts';
 import { asLive } from './live-graph.ts';
-import type { Output } from './output.ts';
-import { count, total } from './progress-line.ts';
-import { withinTime } from './within-time.ts';
+import { example, JSON_HELP } from './options.ts';
 
 const ANSWER_MS = 15_000;
 
 interface Finding {
   readonly what: string;
   readonly ok: boolean;
-  /** What was found or, where it is not ok, what to do. */
+  /** What was found or, if something is wrong, what to do. */
   readonly detail: string;
 }
 
-/** Looks at everything a run needs, a line each. Gives whether all is well. */
-export async function doctor(
-  load: (set?: readonly string[]) => Promise<Config>,
-  options: { json: boolean; cwd: string },
-  log: Log,
-  output: Output,
+/** Puts `twhin doctor` on the command line. */
+export function addDoctorCommand(program: Command, context: CommandContext): void {
+  program
+    .command('doctor')
+    .description('check Node, SIMD, RocksDB, brokers, topics and stores')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', example('KAFKA_BROKERS=localhost:9092 twhin doctor'))
+    .action(async ({ json }) => {
+      if (!(await doctor({ json: json === true, cwd: process.cwd() }, context))) context.fail();
+    });
+}
+
+/** Checks everything that a run needs, with a line for each. Gives whether all is well. */
+async function doctor(
+  options: { readonly json: boolean; readonly cwd: string },
+  context: CommandContext,
 ): Promise<boolean> {
+  const { config: load, output } = context;
   const config = await load();
   const findings: Finding[] = [];
   const tell = (what: string, ok: boolean, detail: string) => {
@@ -65,7 +75,7 @@ export async function doctor(
     tryRocksdb,
     'it needs Linux, macOS or Windows on x64 or arm64, and libatomic1 on Linux',
   );
-  const brokerAnswers = await checkLog(config, log, tell);
+  const brokerAnswers = await checkLog(config, context, tell);
   if (!brokerAnswers) tell('topics', false, 'not looked at: no broker answers');
   for (const graph of config.graphs) {
     const what = `store ${graph.name}`;
@@ -114,10 +124,10 @@ async function tryRocksdb(): Promise<string> {
 
 async function checkLog(
   config: Config,
-  log: Log,
+  { connect }: CommandContext,
   tell: (what: string, ok: boolean, detail: string) => void,
 ): Promise<boolean> {
-  const connection = await connect(config.kafka, (level, message) => log[level]({}, message));
+  const connection = await connect(config);
   const admin = connection.admin();
   try {
     const info = await withinTime(admin.info(), ANSWER_MS, `brokers at ${connection.describe}`);

@@ -1,44 +1,56 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Command } from 'commander';
 import { CONFIG_FILE } from '../config/load.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../errors/errors.ts';
+import type { CommandContext } from './context.ts';
+import { example } from './options.ts';
 import type { Output } from './output.ts';
 
-/** Writes a commented configuration; never over one that is there. */
+/** Puts `twhin init` on the command line. */
+export function addInitCommand(program: Command, { output }: CommandContext): void {
+  program
+    .command('init')
+    .description('write a commented twhin.config.ts')
+    .addHelpText('after', example('twhin init && $EDITOR twhin.config.ts'))
+    .action(() => init(process.cwd(), output));
+}
+
+/** Writes a commented configuration. An existing file is never overwritten. */
 export async function init(cwd: string, output: Output): Promise<void> {
   const path = resolve(cwd, CONFIG_FILE);
-  if (existsSync(path)) throw new UsageError('exists', `${path} is there already; nothing was written`);
+  if (existsSync(path)) throw new UsageError('exists', `${path} exists already; nothing was written`);
   await writeFile(path, TEMPLATE);
   output.out(`wrote ${path}`);
 }
 
-const TEMPLATE = `// Configuration of twhin-stream. All of it has defaults: keep what you change, delete the rest.
+const TEMPLATE = `// Configuration of twhin-stream. Every key has a default: keep what you change and delete the rest.
 // Brokers and secrets come from the environment: KAFKA_BROKERS, KAFKA_SSL, KAFKA_SASL_*.
-// After a change, kill -HUP has a running twhin run read it again: training.batchEdges and lingerMs, commit, publish,
-// limits.queueBytes, readyLagMs and stopMs and log count at once; the log says of all else that it needs a restart.
+// kill -HUP makes a running twhin run read this file again. training.batchEdges and lingerMs, commit, publish,
+// limits.queueBytes, readyLagMs and stopMs, and log count at once; the log names the other changes, which need a restart.
 import type { ConfigureTwhin } from 'twhin-stream';
 
 const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, entityKey }) => ({
-  // Put before every topic's name; TWHIN_TOPIC_PREFIX wins.
+  // Comes before the name of every topic; TWHIN_TOPIC_PREFIX overrides it.
   topicPrefix: 'twhin.',
 
-  // Folder of the stores, one below it for each graph; TWHIN_STATE wins.
+  // Folder of the stores, with a folder for each graph; TWHIN_STATE overrides it.
   // state: '/var/lib/twhin',
 
-  // Where twhin run serves health, metrics and status; TWHIN_HTTP and --http win; 'off' for nowhere.
+  // Where twhin run serves health, metrics and status, or 'off'; TWHIN_HTTP and --http override it.
   // http: '127.0.0.1:8077',
 
   // 'measured' (distance, softmax) or 'twhin' (the paper's dot product, logistic).
   preset: 'measured',
   model: { dim: 128 },
-  // updatesPerEdge: each new edge is trained with so many less one of those learned before: quality against events/s.
+  // updatesPerEdge: each new edge is trained with updatesPerEdge - 1 earlier edges. More gives quality and costs events/s.
   training: { updatesPerEdge: 4, batchEdges: 1024, lingerMs: 100, init: 'random', seed: 1 },
   commit: { everyEdges: 4_096, everyMs: 500 },
-  // A vector is published when it moved more than epsilon, is new, or moved at all and is maxAgeMs old.
+  // A vector is published when it is new, when it moved more than epsilon, or when it moved at all and is maxAgeMs old.
   publish: { epsilon: 0.05, maxAgeMs: 60_000 },
   limits: { maxEntities: 4_000_000, queueBytes: 32 * 1024 * 1024, stopMs: 30_000 },
-  // debug, info, warn or error; --verbose wins.
+  // debug, info, warn or error; --verbose overrides it.
   log: { level: 'info' },
 
   // Your own entity types, relations, topics and graphs, beside TwHIN's. For example, users who save tweets to lists:

@@ -1,5 +1,5 @@
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import { readLive } from '../state/places.ts';
 
 /**

@@ -2,12 +2,12 @@ import { type Logger, pino } from 'pino';
 import { build as pretty } from 'pino-pretty';
 import type { Log, LogLevel } from '../log.ts';
 
-/** Lines on stderr: pretty on a terminal, JSON elsewhere. Their level can be set while they are being written. */
+/** The log of this process on stderr: pretty on a terminal, JSON elsewhere. The level can change while it is in use. */
 export class Logging {
-  /** Whatever the level: all lines, until the process ends. */
+  /** All lines whatever the level is, until the process ends. */
   verbose = false;
   #level: LogLevel = 'info';
-  readonly #made: Logger[] = [];
+  #log: Logger | undefined;
 
   get level(): LogLevel {
     return this.verbose ? 'debug' : this.#level;
@@ -15,15 +15,14 @@ export class Logging {
 
   set level(level: LogLevel) {
     this.#level = level;
-    for (const log of this.#made) log.level = this.level;
+    if (this.#log !== undefined) this.#log.level = this.level;
   }
 
-  create(): Log {
+  get log(): Log {
     const options = { level: this.level, base: null };
-    const log = process.stderr.isTTY
+    this.#log ??= process.stderr.isTTY
       ? pino(options, pretty({ destination: 2, ignore: 'pid,hostname' }))
       : pino(options, pino.destination({ dest: 2, sync: true }));
-    this.#made.push(log);
-    return log;
+    return this.#log;
   }
 }

@@ -1,15 +1,15 @@
-import { TwhinError, UsageError } from '../errors.ts';
+import { TwhinError, UsageError } from '../errors/errors.ts';
 
-/** Exit codes, a contract. */
+/** The exit codes; scripts rely on them. */
 export const DONE = 0;
 export const FAILED = 1;
 export const WRONG_USAGE = 2;
 
-/** Where a command speaks: results on `out`, everything else on `err`. */
+/** Where a command prints: results on `out`, everything else on `err`. */
 export interface Output {
   out(line: string): void;
   err(line: string): void;
-  /** Overwrites the last line on a terminal; says nothing elsewhere. */
+  /** Overwrites the last line on a terminal; prints nothing elsewhere. */
   status(line: string): void;
   /** Ends the status line. */
   statusDone(): void;
@@ -27,7 +27,7 @@ export const terminal: Output = {
   },
 };
 
-/** Ends the process as other programs do when whoever reads its results has read enough: `twhin stats | head -1`. */
+/** Ends the process when the reader of its results has closed the pipe, as in `twhin stats | head -1`. */
 export function endOnClosedPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(DONE);
@@ -35,12 +35,12 @@ export function endOnClosedPipe(): void {
   });
 }
 
-/** Says what went wrong, one block, and gives the exit code it asks for. */
+/** Prints what went wrong, with its code, and gives the exit code. */
 export function report(error: unknown, verbose: boolean, output: Output): number {
   const failure = error instanceof Error ? error : new Error(String(error));
   const known = failure instanceof TwhinError;
   output.statusDone();
-  output.err(`twhin: ${failure.message}`);
+  output.err(`twhin: ${known ? `[${failure.code}] ` : ''}${failure.message}`);
   if (verbose) output.err(failure.stack ?? '');
   else if (!known) output.err('This was not expected; --verbose shows where it happened.');
   return failure instanceof UsageError ? WRONG_USAGE : FAILED;

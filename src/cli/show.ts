@@ -1,15 +1,20 @@
+import type { Command } from 'commander';
+import { normalizeQuery } from '../../topics/fields.ts';
 import type { GraphConfig } from '../config/resolve.ts';
-import { FatalError } from '../errors.ts';
-import { type EntityKey, typeOf } from '../graph/entity.ts';
+import { FatalError } from '../errors/errors.ts';
+import { type EntityKey, entityKey, idOf, parseEntityKey, typeOf } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { type Neighbour, nearest, norm } from '../graph/nearest.ts';
 import { openForReading } from '../state/open.ts';
+import type { CommandContext } from './context.ts';
+import { count } from './format.ts';
+import { collect, example, GRAPHS_HELP } from './options.ts';
 import type { Output } from './output.ts';
-import { count } from './progress-line.ts';
+import { selectGraphs } from './select.ts';
 
 const NEAREST = 10;
 
-export interface ShownEntity {
+interface ShownEntity {
   readonly entity: EntityKey;
   readonly graph: string;
   /** Live edges by relation. */
@@ -23,8 +28,28 @@ export interface ShownEntity {
   readonly nearest: readonly Neighbour[];
 }
 
-/** Says all that is known of an entity, in each of the graphs that has it. @throws FatalError when none does. */
-export async function show(
+/** Puts `twhin show` on the command line. */
+export function addShowCommand(program: Command, { config, output }: CommandContext): void {
+  program
+    .command('show')
+    .description('show an entity: its edges, its vector and the nearest entities')
+    .argument('<entity>', 'TYPE:ID, such as user:123', readEntity)
+    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--json', 'print one JSON object a graph on stdout')
+    .addHelpText('after', example('twhin show user:123 --graph engagement'))
+    .action(async (entity, { graph, json }) =>
+      show(selectGraphs(await config(), graph), entity, { json: json === true }, output),
+    );
+}
+
+/** The entity that a person typed. A query is normalized as events are, so it can be typed as it was searched. */
+function readEntity(text: string): EntityKey {
+  const key = parseEntityKey(text);
+  return typeOf(key) === 'query' ? entityKey('query', normalizeQuery(idOf(key))) : key;
+}
+
+/** Shows the entity in each graph that has it. @throws FatalError when no graph has it. */
+async function show(
   graphs: readonly GraphConfig[],
   entity: EntityKey,
   options: { json: boolean },

@@ -1,13 +1,17 @@
+import type { Command } from 'commander';
 import type { GraphConfig } from '../config/resolve.ts';
 import { type Digest, digest } from '../graph/digest.ts';
 import { fingerprint, type Head } from '../graph/head.ts';
 import { openForReading } from '../state/open.ts';
 import { livePlace, placeOf } from '../state/places.ts';
+import type { CommandContext } from './context.ts';
+import { count, total } from './format.ts';
+import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
 import type { Output } from './output.ts';
-import { count, total } from './progress-line.ts';
+import { selectGraphs } from './select.ts';
 
-export interface GraphStats {
-  /** Name of the live store, the one that is told of. */
+interface GraphStats {
+  /** Name of the live store, which the figures are of. */
   readonly store: string;
   readonly entities: Record<string, number>;
   /** Live edges. */
@@ -20,8 +24,22 @@ export interface GraphStats {
   readonly digest?: Digest;
 }
 
-/** Says what the stores hold as of their last commits, beside a running updater too. */
-export async function stats(
+/** Puts `twhin stats` on the command line. */
+export function addStatsCommand(program: Command, { config, output }: CommandContext): void {
+  program
+    .command('stats')
+    .description('show what the stores hold as of their last commits')
+    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--json', JSON_HELP)
+    .option('--digest', 'add digests of edges and vectors, which reads all of them')
+    .addHelpText('after', example('twhin stats --graph engagement --json --digest'))
+    .action(async ({ graph, json, digest }) =>
+      stats(selectGraphs(await config(), graph), { json: json === true, digest: digest === true }, output),
+    );
+}
+
+/** Shows what the stores hold as of their last commits, also beside a running updater. */
+async function stats(
   graphs: readonly GraphConfig[],
   options: { json: boolean; digest: boolean },
   output: Output,

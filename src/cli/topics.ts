@@ -1,21 +1,37 @@
-import { connect } from '../adapters/connect.ts';
+import type { Command } from 'commander';
 import { declaredTopics } from '../config/declared-topics.ts';
-import type { Config } from '../config/resolve.ts';
-import type { Log } from '../log.ts';
 import { applyTopics, describeAction, planTopics } from '../pipeline/topic-plan.ts';
-import type { Output } from './output.ts';
-import { withinTime } from './within-time.ts';
+import { type CommandContext, withinTime } from './context.ts';
+import { example, JSON_HELP } from './options.ts';
 
 const ANSWER_MS = 30_000;
 
-/** Says what would change on the cluster and, when applying, does it. Applying twice does nothing the second time. */
-export async function topics(
-  config: Config,
-  options: { apply: boolean; json: boolean },
-  log: Log,
-  output: Output,
+/** Puts `twhin topics` on the command line. */
+export function addTopicsCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('topics')
+    .description('plan or create the topics that the configuration needs');
+  for (const apply of [false, true]) {
+    command
+      .command(apply ? 'apply' : 'plan')
+      .description(
+        apply
+          ? 'create and change the topics as configured; no topic is shrunk or deleted'
+          : 'show what apply would change',
+      )
+      .option('--json', JSON_HELP)
+      .addHelpText('after', example(`KAFKA_BROKERS=localhost:9092 twhin topics ${apply ? 'apply' : 'plan'}`))
+      .action(({ json }) => topics({ apply, json: json === true }, context));
+  }
+}
+
+/** Shows what would change on the cluster and, with `apply`, changes it. A second apply changes nothing. */
+async function topics(
+  options: { readonly apply: boolean; readonly json: boolean },
+  { config: load, connect, output }: CommandContext,
 ): Promise<void> {
-  const connection = await connect(config.kafka, (level, message) => log[level]({}, message));
+  const config = await load();
+  const connection = await connect(config);
   try {
     const admin = connection.admin();
     const declared = declaredTopics(config);
@@ -23,19 +39,17 @@ export async function topics(
     const actual = await withinTime(admin.describe(declared.map(({ name }) => name)), ANSWER_MS, where);
     const actions = planTopics(declared, actual);
     if (options.apply) await withinTime(applyTopics(admin, actions), ANSWER_MS, where);
-    if (options.json) output.out(JSON.stringify({ applied: options.apply, actions }));
-    else {
-      for (const action of actions) output.out(describeAction(action));
-      const changes = actions.filter(({ kind }) => kind !== 'keep').length;
-      if (changes === 0)
-        output.out(`all ${declared.length} topics are as declared at ${connection.describe}`);
-      else
-        output.out(
-          options.apply
-            ? `${changes} changes made`
-            : `${changes} changes; make them with: twhin topics apply`,
-        );
+    if (options.json) {
+      output.out(JSON.stringify({ applied: options.apply, actions }));
+      return;
     }
+    for (const action of actions) output.out(describeAction(action));
+    const changes = actions.filter(({ kind }) => kind !== 'keep').length;
+    if (changes === 0) output.out(`all ${declared.length} topics are as declared at ${connection.describe}`);
+    else
+      output.out(
+        options.apply ? `${changes} changes made` : `${changes} changes; make them with: twhin topics apply`,
+      );
   } finally {
     await connection.close();
   }

@@ -11,9 +11,9 @@ export interface ReplayPaceOptions {
   readonly cpuShare?: number;
 }
 
-/** Records between two looks at the processor time. */
+/** Records between two readings of the processor time. */
 const CPU_RECORDS = 128;
-/** Share of a second's records that may be handed over at once. */
+/** Seconds' worth of records that may be read at once. */
 const RATE_BURST_S = 0.1;
 
 /** At most `ratePerS` records a second. now: epoch ms. */
@@ -26,8 +26,8 @@ export function rateLimit(ratePerS: number, now: () => number): Limit {
 }
 
 /**
- * At most `share` of one core over time: pauses pay back the time that all threads of the process used. now: epoch
- * ms; cpuMs: processor time used so far.
+ * At most `share` of one core over time. The processor time that all threads used is paid back in pauses before more
+ * records are handed over. now: epoch ms; cpuMs: processor time used so far.
  */
 export function cpuLimit(share: number, now: () => number, cpuMs: () => number): Limit {
   const bucket = new TokenBucket(share * 1_000, now);
@@ -48,15 +48,15 @@ export function processCpuMs(): number {
 }
 
 /**
- * Gives the whole process the lowest priority; threads made later inherit it. Linux keeps a priority for each thread,
- * so that existing threads are set one by one.
+ * Gives the whole process the lowest priority; new threads inherit it. On Linux each thread has a priority of its own, so
+ * the existing threads get it one by one.
  */
 export function lowerPriority(threads: readonly number[] = threadsThereAre()): void {
   for (const thread of threads) {
     try {
       setPriority(thread, constants.priority.PRIORITY_LOW);
     } catch (error) {
-      // The thread ended since it was listed.
+      // A thread may have ended since it was listed.
       if (!isGone(error)) throw error;
     }
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../errors/errors.ts';
 import { type Change, changesOf, valueAt } from './changes.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { checked, NOTHING_STARTED, readConfigFile } from './load.ts';

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { actionField, entityField, idField, instantField } from '../../topics/fields.ts';
 import { defineTopic } from '../../topics/topic.ts';
-import { reasonOf, UsageError } from '../errors.ts';
+import { reasonOf, UsageError } from '../errors/errors.ts';
 import { entityKey } from '../graph/entity.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { fileProblems } from './file-problems.ts';

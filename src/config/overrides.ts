@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../errors/errors.ts';
 import { CONFIG_KEYS } from './schema.ts';
 
 /** Sections in which a key without a section is looked for: most settings of a replay are in these. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import type { EdgeName, EdgeState, Relation } from './edge.ts';
 import { type EntityKey, entityKey, idOf, typeOf } from './entity.ts';
 import { VECTOR, VECTOR_KEY_BYTES, vectorBytes, writeVectorKey } from './row-writes.ts';

@@ -1,4 +1,4 @@
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import type { EdgeName, EdgeRows } from './edge.ts';
 import type { GraphStore } from './graph-store.ts';
 import type { NameIndex } from './name-index.ts';

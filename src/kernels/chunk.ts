@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts';
+import { ShapeError } from '../errors/errors.ts';
 import type { Chunk } from '../model/kernel.ts';
 import type { Table } from '../model/table.ts';
 

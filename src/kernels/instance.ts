@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 import type { LossName, ModelSettings, ScorerName } from '../model/settings.ts';
 import type { Workspace } from './workspace.ts';
 

@@ -1,4 +1,4 @@
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 
 const PAGE_BYTES = 65_536;
 const MAX_PAGES = 65_536;

@@ -1,4 +1,4 @@
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 
 /** Where an updater is in its life. */
 export type Phase =

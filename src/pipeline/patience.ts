@@ -1,4 +1,4 @@
-import { RetryableError } from '../errors.ts';
+import { RetryableError } from '../errors/errors.ts';
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;

@@ -1,4 +1,4 @@
-import type { BadEvent } from '../errors.ts';
+import type { BadEvent } from '../errors/errors.ts';
 import type { GraphChange } from '../graph/edge.ts';
 
 /** Next offset to read, by topic and partition. Offsets are safe integers, checked where they enter. */

@@ -1,4 +1,4 @@
-import { reasonOf } from '../errors.ts';
+import { reasonOf } from '../errors/errors.ts';
 import type { Phase } from './lifecycle.ts';
 import type { LoadedPipeline } from './loaded-pipeline.ts';
 import type { UpdaterOptions } from './updater-options.ts';

@@ -1,6 +1,6 @@
 import type { RecordLimits } from '../../topics/record.ts';
 import type { EventTopic } from '../../topics/topic.ts';
-import type { BadEvent } from '../errors.ts';
+import type { BadEvent } from '../errors/errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import type { Log } from '../log.ts';

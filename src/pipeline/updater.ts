@@ -1,4 +1,4 @@
-import { RetryableError, reasonOf } from '../errors.ts';
+import { RetryableError, reasonOf } from '../errors/errors.ts';
 import type { SampledEntity } from './entity-sample.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { type LoadedPipeline, loadPipeline } from './loaded-pipeline.ts';

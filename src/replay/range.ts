@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../errors/errors.ts';
 import type { EventLog, Offsets, PartitionRange, Stretch } from '../pipeline/ports.ts';
 import type { Bound } from './bound.ts';
 import { partitionName, recordsIn } from './partition.ts';

@@ -1,5 +1,5 @@
 import { decodeEmbedding, type Embedding } from '../../topics/embeddings.ts';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 import { type EntityKey, entityKey, idOf, MAX_ID_BYTES, typeOf } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type Head, type ModelIdentity } from '../graph/head.ts';

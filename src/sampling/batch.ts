@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts';
+import { ShapeError } from '../errors/errors.ts';
 import type { EdgeRows } from '../graph/edge.ts';
 import type { KnownPositives } from './known-positives.ts';
 import type { Random } from './random.ts';

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts';
+import { ShapeError } from '../errors/errors.ts';
 
 const WORDS = 4;
 const WARM_UP = 16;

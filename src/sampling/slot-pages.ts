@@ -1,4 +1,4 @@
-import { FatalError } from '../errors.ts';
+import { FatalError } from '../errors/errors.ts';
 
 /** The pages that are not in memory. */
 export interface PageFile {

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts';
+import { ShapeError } from '../errors/errors.ts';
 import type { Random } from './random.ts';
 
 /** The type of a row that no entity has: the row of a relation, dropped, or not in use yet. */

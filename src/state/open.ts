@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { lives } from '../adapters/file-lock.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import type { GraphConfig } from '../config/resolve.ts';
-import { FatalError, RetryableError, reasonOf } from '../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import { Layout } from '../graph/layout.ts';
 import type { Store } from '../graph/store.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../adapters/atomic-file.ts';
 import type { GraphConfig } from '../config/resolve.ts';
-import { FatalError, reasonOf, UsageError } from '../errors.ts';
+import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
 
 /*
  * STATE/<graph>/              the first store, named main

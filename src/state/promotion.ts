@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { GraphConfig } from '../config/resolve.ts';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 import { databaseFolder } from './open.ts';
 import { type Live, makeLive, placeOf, readLive, writeAside } from './places.ts';
 

@@ -3,7 +3,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncFolder } from '../adapters/atomic-file.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import type { Layout } from '../graph/layout.ts';
 import { databaseFolder } from './open.ts';

@@ -1,5 +1,5 @@
 import type { Histogram, Meter, Observable } from '@opentelemetry/api';
-import { FatalError, reasonOf } from '../errors.ts';
+import { FatalError, reasonOf } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
 import type { Histograms } from '../metrics/histograms.ts';
 import type { MetricValues } from '../metrics/metrics.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { FatalError, RetryableError } from '../../src/errors.ts';
+import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import type { EventLog, SourceRecord, Stretch, StretchCursor } from '../../src/pipeline/ports.ts';
 import { Collector, freshTopic, numbersOf, until } from '../kafka/collector.ts';
 

@@ -13,7 +13,7 @@ interface Direction {
 const PURE = ['zod', 'node:buffer', 'node:crypto'];
 const ROOMS = [
   'topics/',
-  'src/errors.ts',
+  'src/errors/',
   'src/log.ts',
   ...[
     'graph',
@@ -36,25 +36,25 @@ const ROOMS = [
 
 /** A room and what it may import besides itself. A folder that is not here has no place in the layout yet. */
 const DIRECTIONS: Readonly<Record<string, Direction>> = {
-  'src/errors.ts': { packages: [] },
+  'src/errors/': { packages: [] },
   'src/log.ts': { packages: [] },
-  'topics/': { all: ['src/graph/', 'src/errors.ts'], packages: PURE },
-  'src/graph/': { all: ['src/errors.ts'], packages: PURE },
-  'src/model/': { all: ['src/errors.ts'], packages: PURE },
-  'src/sampling/': { all: ['src/graph/', 'src/model/', 'src/errors.ts'], packages: PURE },
+  'topics/': { all: ['src/graph/', 'src/errors/'], packages: PURE },
+  'src/graph/': { all: ['src/errors/'], packages: PURE },
+  'src/model/': { all: ['src/errors/'], packages: PURE },
+  'src/sampling/': { all: ['src/graph/', 'src/model/', 'src/errors/'], packages: PURE },
   // node:fs: instance.ts reads the compiled kernel that lies beside it, once.
   'src/kernels/': {
-    all: ['src/model/', 'src/kernels/tfjs/', 'src/errors.ts'],
+    all: ['src/model/', 'src/kernels/tfjs/', 'src/errors/'],
     packages: [...PURE, 'node:fs'],
   },
   // It finds a package that may be there or not, and loads it.
   'src/kernels/tfjs/': {
-    all: ['src/model/', 'src/kernels/', 'src/errors.ts'],
+    all: ['src/model/', 'src/kernels/', 'src/errors/'],
     packages: ['node:module', 'node:path', 'node:util'],
   },
   'src/kernels/assembly/': { packages: [] },
   'src/pipeline/': {
-    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors.ts'],
+    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors/errors.ts'],
     types: ['src/log.ts'],
     packages: PURE,
   },
@@ -67,7 +67,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/pipeline/measures.ts',
       'src/pipeline/tuning.ts',
       'src/pipeline/window.ts',
-      'src/errors.ts',
+      'src/errors/errors.ts',
     ],
     packages: PURE,
   },
@@ -79,14 +79,14 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/pipeline/counters.ts',
       'src/pipeline/ports.ts',
       'src/pipeline/tuning.ts',
-      'src/errors.ts',
+      'src/errors/errors.ts',
     ],
     types: ['src/log.ts'],
     packages: PURE,
   },
   // The ports they adapt, and those of the trainer and of the store; how a store's rows lie is said beside its port.
   'src/adapters/': {
-    all: ['src/errors.ts', 'src/graph/store.ts', 'src/graph/row-writes.ts', 'src/adapters/trainer/worker.ts'],
+    all: ['src/errors/', 'src/graph/store.ts', 'src/graph/row-writes.ts', 'src/adapters/trainer/worker.ts'],
     types: [
       'src/pipeline/ports.ts',
       'src/pipeline/training/trainer.ts',
@@ -98,7 +98,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/metrics/': { all: ['src/pipeline/measures.ts'], types: ['src/pipeline/', 'src/graph/store.ts'] },
   // The same figures, and what happens to each commit, for OpenTelemetry; its SDK is loaded only where it is asked for.
   'src/telemetry/': {
-    all: ['src/pipeline/measures.ts', 'src/errors.ts'],
+    all: ['src/pipeline/measures.ts', 'src/errors/'],
     types: ['src/metrics/', 'src/log.ts'],
     packages: ['@opentelemetry/api', '@opentelemetry/sdk-node'],
   },
@@ -106,28 +106,28 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/dashboard/': { packages: ['zod', 'node:fs/promises', 'node:module', 'node:path'] },
   // A thread's composition root: it builds the trainer and its kernel.
   'src/adapters/trainer/worker.ts': {
-    all: ['src/adapters/', 'src/kernels/', 'src/pipeline/training/train.ts', 'src/errors.ts'],
+    all: ['src/adapters/', 'src/kernels/', 'src/pipeline/training/train.ts', 'src/errors/'],
     types: ['src/pipeline/training/trainer.ts'],
   },
   // A thread of the trainer's beside its own: a kernel on its table, and what passes between the two.
   'src/adapters/trainer/hogwild/': {
-    all: ['src/adapters/', 'src/kernels/', 'src/errors.ts'],
+    all: ['src/adapters/', 'src/kernels/', 'src/errors/'],
     types: ['src/model/', 'src/pipeline/training/stepper.ts'],
   },
   // It fills in the settings of all rooms, and so knows their types; it builds none of them.
   'src/config/': {
-    all: ['topics/', 'src/graph/', 'src/errors.ts'],
+    all: ['topics/', 'src/graph/', 'src/errors/'],
     types: ['src/model/', 'src/pipeline/', 'src/adapters/', 'src/telemetry/', 'src/log.ts'],
   },
   // Merging, planning and comparing: no clock, no file; what reads and writes is handed in.
   'src/replay/': {
-    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors.ts'],
+    all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors/'],
     types: ['src/log.ts'],
     packages: PURE,
   },
   // A backup is files in a folder of their own: it writes and reads them itself.
   'src/backup/': {
-    all: ['src/adapters/atomic-file.ts', 'src/graph/', 'src/errors.ts'],
+    all: ['src/adapters/atomic-file.ts', 'src/graph/', 'src/errors/errors.ts'],
     packages: [...PURE, 'node:fs/promises', 'node:path', 'node:util', 'node:zlib'],
   },
   // Which folders hold a graph's stores, which of them is live, who writes it.
@@ -137,7 +137,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/adapters/rocksdb/store.ts',
       'src/adapters/file-lock.ts',
       'src/graph/',
-      'src/errors.ts',
+      'src/errors/errors.ts',
     ],
     types: ['src/config/'],
   },
@@ -149,7 +149,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // What the package exports; nothing inside needs it.
   'src/index.ts': { all: ['topics/'], types: ['src/config/'] },
   // A broker is there when the client that everything uses gets an answer from it.
-  'broker/': { all: ['src/adapters/kafka/admin.ts', 'src/errors.ts'] },
+  'broker/': { all: ['src/adapters/kafka/admin.ts', 'src/errors/'] },
   'demo/': { all: [...ROOMS, 'broker/'] },
 };
 

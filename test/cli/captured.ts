@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
+import { realWorld, type World } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
-import { realWorld, type World } from '../../src/cli/surroundings.ts';
 
 /** What a command said, and its exit code. */
 export interface Said {

@@ -42,7 +42,7 @@ async function stored(): Promise<GraphStore> {
 }
 
 describe('twhin stats', () => {
-  test('--json gives the shape that scripts rely on', async () => {
+  test('--json has the shape that scripts rely on', async () => {
     const said = await here.run('stats', '--graph', 'engagement', '--json');
     expect([said.code, said.err]).toEqual([0, []]);
     expect(json(said)).toEqual({
@@ -75,7 +75,7 @@ describe('twhin stats', () => {
     expect(Object.values(offsets['twhin.engagement'] ?? {}).reduce((sum, each) => sum + each, 0)).toBe(7);
   });
 
-  test('--digest adds digests, the same each time', async () => {
+  test('--digest adds digests, which are the same each time', async () => {
     const first = json(await here.run('stats', '--json', '--digest'));
     expect(first).toMatchObject({
       graphs: {
@@ -98,7 +98,7 @@ describe('twhin stats', () => {
     expect(json(await here.run('stats', '--json', '--digest'))).toEqual(first);
   });
 
-  test('says the same to a person', async () => {
+  test('prints the same figures for a person', async () => {
     const { out, code } = await here.run('stats', '--graph', 'engagement', '--digest');
     const text = out.join('\n');
     expect(code).toBe(0);
@@ -109,7 +109,7 @@ describe('twhin stats', () => {
     expect(text).toMatch(/digest +edges [0-9a-f]{16}, vectors [0-9a-f]{16}/);
   });
 
-  test('works beside a process that holds the store', async () => {
+  test('works while another process has the store open', async () => {
     const holder = await openRocksdb(join(here.folder, 'state/engagement/db'));
     try {
       expect((await here.run('stats', '--graph', 'engagement', '--json')).code).toBe(0);
@@ -120,7 +120,7 @@ describe('twhin stats', () => {
 });
 
 describe('twhin show', () => {
-  test('--json gives edges by relation, the exact vector and the nearest', async () => {
+  test('--json has the edges by relation, the exact vector and the nearest entities', async () => {
     const said = await here.run('show', 'user:u0', '--graph', 'engagement', '--json');
     expect([said.code, said.err]).toEqual([0, []]);
     const shown = json(said) as {
@@ -152,7 +152,7 @@ describe('twhin show', () => {
     );
   });
 
-  test('counts live edges only, at both ends', async () => {
+  test('counts only live edges, in both directions', async () => {
     expect(json(await here.run('show', 'tweet:t', '--json'))).toMatchObject({
       edges: { likes: { out: 0, in: 2 } },
     });
@@ -160,7 +160,7 @@ describe('twhin show', () => {
     expect(json(await here.run('show', 'user:u1', '--json'))).toMatchObject({ edges: {}, updates: 1 });
   });
 
-  test('says the same to a person', async () => {
+  test('prints the same figures for a person', async () => {
     const { out, code } = await here.run('show', 'tweet:t');
     expect(code).toBe(0);
     expect(out[0]).toBe('tweet:t in engagement');
@@ -170,19 +170,19 @@ describe('twhin show', () => {
     expect(out.join('\n')).toContain(`last seen    ${ISO(50)}`);
   });
 
-  test('takes a query as it was typed', async () => {
+  test('finds a query as it was typed', async () => {
     const { code, err } = await here.run('show', 'query:  Higgs   BOSON ');
     expect([code, err[0]]).toEqual([
       1,
-      expect.stringMatching(/^twhin: query:higgs boson is not in engagement/),
+      expect.stringMatching(/^twhin: \[unknown-entity\] query:higgs boson is not in engagement/),
     ]);
   });
 
-  test('an entity nobody named is a failure, a name that is none wrong usage', async () => {
+  test('an unknown entity is a failure, and a text that is not a name is wrong usage', async () => {
     const unknown = await here.run('show', 'user:nobody', '--json');
     expect([unknown.code, unknown.out]).toEqual([1, []]);
     expect(unknown.err).toEqual([
-      'twhin: user:nobody is not in engagement, follow: no event has named it there, or it was erased',
+      'twhin: [unknown-entity] user:nobody is not in engagement, follow: no event has named it there, or it was erased',
     ]);
     expect((await here.run('show', 'song:1')).code).toBe(1);
     for (const wrong of ['nobody', ':1', 'user:', `user:${'x'.repeat(257)}`]) {
@@ -193,7 +193,7 @@ describe('twhin show', () => {
 });
 
 describe('twhin topics', () => {
-  test('plans, applies, and then has nothing to do', async () => {
+  test('plans and applies; a second apply changes nothing', async () => {
     const there = await place();
     try {
       const planned = await there.run('topics', 'plan');
@@ -214,7 +214,7 @@ describe('twhin topics', () => {
 });
 
 describe('twhin run', () => {
-  test('names the topics that are missing and the command that makes them', async () => {
+  test('names the missing topics and the command that creates them', async () => {
     const there = await place();
     try {
       const { code, err, out } = await there.run('run', '--graph', 'follow', '--until-caught-up');
@@ -226,7 +226,7 @@ describe('twhin run', () => {
     }
   });
 
-  test('refuses a store that is held, naming the holder, and lets go of the graphs before it', async () => {
+  test('refuses a store in use, names the process that has it open, and closes the stores opened before', async () => {
     const holder = await openRocksdb(join(here.folder, 'state/follow/db'));
     await writeFile(join(here.folder, 'state/follow/holder.json'), '{"pid":4711,"host":"h","since":"then"}');
     try {
@@ -242,7 +242,7 @@ describe('twhin run', () => {
     }
   });
 
-  test('refuses the store of another model, saying what differs', async () => {
+  test('refuses the store of another model and lists the differences', async () => {
     await writeFile(
       join(here.folder, 'other.config.ts'),
       `export default { model: { dim: 16, scorer: 'twhin' } }`,
@@ -271,21 +271,21 @@ describe('twhin run', () => {
 });
 
 describe('the folder of a store', () => {
-  test('that can not be written to is said with its path, and the store is let go', async () => {
+  test('that cannot be written is named in the error, and the store is closed', async () => {
     const there = await place();
     try {
       await mkdir(join(there.folder, 'state/follow/holder.json'), { recursive: true });
       const argv = ['run', '--graph', 'follow', '--until-caught-up', '--create-topics'];
       const { code, err } = await there.run(...argv);
       expect([code, err.length]).toEqual([1, 1]);
-      expect(err[0]).toMatch(/^twhin: .*state\/follow\/holder\.json can't be written: EISDIR/);
+      expect(err[0]).toMatch(/^twhin: \[store-open\] .*state\/follow\/holder\.json can't be written: EISDIR/);
       await (await openRocksdb(join(there.folder, 'state/follow/db'))).close();
     } finally {
       await there.remove();
     }
   });
 
-  test('that is damaged is said by every command that looks, and by doctor', async () => {
+  test('that is damaged is reported by every command that reads it, and by doctor', async () => {
     const there = await place();
     try {
       await there.run('run', '--graph', 'follow', '--until-caught-up', '--create-topics');
@@ -311,7 +311,7 @@ describe('the folder of a store', () => {
 });
 
 describe('twhin doctor', () => {
-  test('says ok of each thing, and what to do where it is not', async () => {
+  test('reports each check, and what to do when a check fails', async () => {
     const well = await here.run('doctor');
     expect(well.out.map((line) => line.slice(0, 24).trimEnd())).toEqual([
       'ok    Node',

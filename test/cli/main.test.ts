@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { report } from '../../src/cli/output.ts';
-import { FatalError, UsageError } from '../../src/errors.ts';
+import { FatalError, UsageError } from '../../src/errors/errors.ts';
 import { type Place, place } from './captured.ts';
 
 let here: Place;
@@ -11,24 +11,29 @@ beforeEach(async () => {
 });
 afterEach(() => here.remove());
 
+const COMMANDS = [
+  ['topics', 'plan'],
+  ['topics', 'apply'],
+  ['feed'],
+  ['run'],
+  ['replay'],
+  ['replay', 'compare'],
+  ['replay', 'promote'],
+  ['backup'],
+  ['restore'],
+  ['check'],
+  ['stats'],
+  ['show'],
+  ['doctor'],
+  ['init'],
+];
+
 describe('the command line', () => {
   test('help names every command, and each command has help with an example', async () => {
     const { code, out, err } = await here.run('--help');
     expect([code, err]).toEqual([0, []]);
-    for (const command of ['topics', 'feed', 'run', 'replay', 'stats', 'show', 'doctor', 'init']) {
-      expect(out.join('\n')).toMatch(new RegExp(`^ +${command}\\b`, 'm'));
-    }
-    for (const command of [
-      ['topics', 'plan'],
-      ['topics', 'apply'],
-      ['feed'],
-      ['run'],
-      ['replay'],
-      ['stats'],
-      ['show'],
-      ['doctor'],
-      ['init'],
-    ]) {
+    for (const command of COMMANDS) {
+      expect(out.join('\n')).toMatch(new RegExp(`^ +${command[0]}\\b`, 'm'));
       const said = await here.run(...command, '--help');
       expect([command, said.code, said.err]).toEqual([command, 0, []]);
       const text = said.out.join('\n');
@@ -37,7 +42,7 @@ describe('the command line', () => {
     }
   });
 
-  test('wrong usage exits with 2 and says so on stderr only', async () => {
+  test('wrong usage ends with exit code 2 and prints on stderr only', async () => {
     for (const argv of [
       [],
       ['dance'],
@@ -55,11 +60,11 @@ describe('the command line', () => {
       expect(err.join('').length, argv.join(' ')).toBeGreaterThan(10);
     }
     expect((await here.run('stats', '--graph', 'nowhere')).err).toEqual([
-      'twhin: no graph nowhere; the configuration has engagement, follow',
+      'twhin: [graph] no graph nowhere; the configuration has engagement, follow',
     ]);
   });
 
-  test('a configuration that is wrong exits with 2, all of it said in one block, nothing started', async () => {
+  test('a wrong configuration ends with exit code 2, lists every problem in one block and starts nothing', async () => {
     await writeFile(
       join(here.folder, 'twhin.config.ts'),
       `export default { preset: 'best', model: { dim: -1 } }`,
@@ -68,12 +73,12 @@ describe('the command line', () => {
       const { code, out, err } = await here.run(...argv);
       expect([argv, code, out]).toEqual([argv, 2, []]);
       expect(err).toHaveLength(3);
-      expect(err[0]).toBe('twhin: the configuration has 2 problems; nothing was started:');
+      expect(err[0]).toBe('twhin: [configuration] the configuration has 2 problems; nothing was started:');
       expect(err.join('\n')).not.toMatch(/^ +at /m);
     }
   });
 
-  test('an error is one block, with the stack only where --verbose asks for it', async () => {
+  test('an error is one block, and has a stack only with --verbose', async () => {
     const plain = await here.run('show', 'user:1');
     expect([plain.code, plain.err.length]).toEqual([1, 1]);
     for (const argv of [
@@ -86,12 +91,12 @@ describe('the command line', () => {
     }
   });
 
-  test('the exit code says whose fault it is', () => {
+  test('the exit code tells wrong usage from a failure', () => {
     const said: string[] = [];
     const output = { out() {}, err: (line: string) => said.push(line), status() {}, statusDone() {} };
-    expect(report(new UsageError('x', 'wrong'), false, output)).toBe(2);
-    expect(report(new FatalError('x', 'broken'), false, output)).toBe(1);
-    expect(said).toEqual(['twhin: wrong', 'twhin: broken']);
+    expect(report(new UsageError('set', 'wrong'), false, output)).toBe(2);
+    expect(report(new FatalError('store-open', 'broken'), false, output)).toBe(1);
+    expect(said).toEqual(['twhin: [set] wrong', 'twhin: [store-open] broken']);
     expect(report(new TypeError('oops'), false, output)).toBe(1);
     expect(report('a word', false, output)).toBe(1);
     expect(said.slice(2)).toEqual([
@@ -102,17 +107,20 @@ describe('the command line', () => {
     ]);
   });
 
-  test('--version says the version of the package', async () => {
+  test('--version prints the version of the package', async () => {
     const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
     expect(await here.run('--version')).toEqual({ code: 0, out: [version], err: [] });
   });
 
-  test('init writes a configuration, once', async () => {
+  test('init writes a configuration and never overwrites one', async () => {
     const path = join(here.folder, 'twhin.config.ts');
     expect(await here.run('init')).toEqual({ code: 0, out: [`wrote ${path}`], err: [] });
     const written = await readFile(path, 'utf8');
     const again = await here.run('init');
-    expect([again.code, again.err]).toEqual([2, [`twhin: ${path} is there already; nothing was written`]]);
+    expect([again.code, again.err]).toEqual([
+      2,
+      [`twhin: [exists] ${path} exists already; nothing was written`],
+    ]);
     expect(await readFile(path, 'utf8')).toBe(written);
     expect((await here.run('stats', '--json')).code).toBe(0);
   });

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => here.remove());
 
-test('where TensorFlow.js is not installed, doctor and run say what to do', async () => {
+test('without TensorFlow.js, doctor and run say what to install', async () => {
   const doctor = await here.run('doctor');
   expect(doctor.code).toBe(1);
   expect(doctor.out).toContainEqual(

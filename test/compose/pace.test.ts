@@ -56,7 +56,7 @@ describe('a share of a core', () => {
     expect(used).toBeLessThan(share * 1.02);
   });
 
-  test('an hour of waiting for the log is not made up for at once', () => {
+  test('an hour of waiting for the log is not followed by an hour of full speed', () => {
     const clock = { ms: 0 };
     let cpuMs = 0;
     const limit = cpuLimit(
@@ -72,7 +72,7 @@ describe('a share of a core', () => {
 });
 
 describe('the priority', () => {
-  test('is lowered also where one of the threads has ended since it was listed', async () => {
+  test('is lowered although one of the listed threads has ended', async () => {
     const ended = spawn(process.execPath, ['--version']);
     await once(ended, 'exit');
     const waiting = spawn(process.execPath, ['-e', 'process.stdin.resume()']);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { init } from '../../src/cli/init.ts';
 import { declaredTopics } from '../../src/config/declared-topics.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { UsageError } from '../../src/errors.ts';
+import { UsageError } from '../../src/errors/errors.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -442,7 +442,7 @@ describe('twhin init', () => {
   test('never overwrites a file', async () => {
     await template();
     await expect(init(folder, { out() {}, err() {}, status() {}, statusDone() {} })).rejects.toThrow(
-      /twhin\.config\.ts is there already; nothing was written/,
+      /twhin\.config\.ts exists already; nothing was written/,
     );
   });
 });

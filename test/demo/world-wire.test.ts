@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createWorld, type WorldEvent, type WorldOptions } from '../../demo/world.ts';
 import { BAD_KINDS, badRecord } from '../../demo/world-bad.ts';
-import { BadEvent } from '../../src/errors.ts';
+import { BadEvent } from '../../src/errors/errors.ts';
 import { type EdgeState, type GraphChange, judge, type Verdict } from '../../src/graph/edge.ts';
 import { EVENT_TOPICS, REASONS, readRecord } from '../../topics/index.ts';
 

@@ -26,7 +26,7 @@ function numbers(text: string, pattern: RegExp): number[][] {
 
 describe('the demo', () => {
   it('finds the planted communities, and ranks better than popularity and chance', async () => {
-    const { code, said } = await demo(['--events', '60000', '--seed', '5']);
+    const { code, said } = await demo(['--events', '30000', '--seed', '5']);
     expect(code, said).toBe(0);
     const ratios = numbers(said, /: ([\d.]+) times chance/g).flat();
     expect(ratios).toHaveLength(2);

@@ -9,7 +9,7 @@ import { fold, readTopic, type TopicRecord } from './topic-reader.ts';
 import { Twhin, until } from './twhin.ts';
 
 const GRAPH = 'engagement';
-const EVENTS = 20_000;
+const EVENTS = 10_000;
 const RUN = ['run', '--graph', GRAPH, '--until-caught-up'];
 let twhin: Twhin | undefined;
 

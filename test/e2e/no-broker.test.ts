@@ -133,7 +133,7 @@ describe('without a broker', () => {
 /** The times since when no broker answers, as each attempt's line has it. */
 function attempts(stderr: string): string[] {
   const line = new RegExp(
-    `(?:no broker answers|topics can't be made) at (?:Kafka at )?${broker.brokers} since (\\S+); trying again`,
+    `(?:no broker answers|topics cannot be created) at (?:Kafka at )?${broker.brokers} since (\\S+); trying again`,
     'g',
   );
   return [...stderr.matchAll(line)].map(([, since]) => since ?? '');

@@ -61,6 +61,6 @@ test('without held-back events it says how to get some', async () => {
   await twhin.json(['replay', '--graph', 'engagement', '--into', 'whole']);
   const said = await twhin.ok(['replay', 'compare', 'good', 'whole', '--graph', 'engagement']);
   expect(said).toContain(
-    'not compared, for there is no event that neither has read. Replay both with the same --until',
+    'not compared, because there is no event that neither store has read. Replay both with the same --until',
   );
 });

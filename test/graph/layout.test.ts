@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FatalError } from '../../src/errors.ts';
+import { FatalError } from '../../src/errors/errors.ts';
 import { compareKeys, entityKey, MAX_ID_BYTES } from '../../src/graph/entity.ts';
 import { Layout } from '../../src/graph/layout.ts';
 import { MODEL, tweet, user } from './graph-fixture.ts';

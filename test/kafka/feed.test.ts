@@ -4,7 +4,7 @@ import { readEvents } from '../../src/adapters/event-file/event-file.ts';
 import { feed } from '../../src/adapters/event-file/feeder.ts';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
 import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
-import { BadEvent } from '../../src/errors.ts';
+import { BadEvent } from '../../src/errors/errors.ts';
 import { deadLetter, engagement, readEvent, readRecord } from '../../topics/index.ts';
 import { Collector, freshTopic, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';

@@ -2,7 +2,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
 import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
-import { FatalError, RetryableError } from '../../src/errors.ts';
+import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import { readTopic } from '../e2e/topic-reader.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
@@ -95,7 +95,7 @@ describe('one publisher a topic', () => {
     });
     await one.takeOver();
     expect(refused.length).toBe(2);
-    await one.publish(numbered(topic, 10, 10));
+    await publishAgain(one, numbered(topic, 10, 10));
     expect(await valuesOf(topic)).toEqual(upTo(10));
   });
 
@@ -108,7 +108,7 @@ describe('one publisher a topic', () => {
       if (!mine) throw new FatalError('fenced', 'another process took over');
     });
     await old.takeOver();
-    await old.publish(numbered(topic, 10, 10));
+    await publishAgain(old, numbered(topic, 10, 10));
     expect(asked).toBe(1);
     const next = sink(topic, yes);
     await next.takeOver();
@@ -125,7 +125,7 @@ describe('one publisher a topic', () => {
   test('one that was put out but is the right one gets through, with everything once', async () => {
     const topic = await made(1);
     const right = sink(topic, yes);
-    await right.publish(numbered(topic, 10, 10));
+    await publishAgain(right, numbered(topic, 10, 10));
     await inTransaction(topic, 1000);
     await publishAgain(right, numbered(topic, 10, 10, 10));
     expect(await valuesOf(topic)).toEqual(upTo(20));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LogConnection } from '../../src/adapters/connect.ts';
-import { RetryableError } from '../../src/errors.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
 import type { EventLog } from '../../src/pipeline/ports.ts';
 import { applyTopics, planTopics } from '../../src/pipeline/topic-plan.ts';
 import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './collector.ts';

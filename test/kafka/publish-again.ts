@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RetryableError } from '../../src/errors.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
 import type { Message, Sink } from '../../src/pipeline/ports.ts';
 
 const AGAIN_MS = 100;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../../broker/cluster.ts';
 import { connect } from '../../src/adapters/connect.ts';
-import { RetryableError } from '../../src/errors.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
 import type { PartitionRange, SourceRecord } from '../../src/pipeline/ports.ts';
 import { until } from '../e2e/twhin.ts';
 import { disorder, freshTopic, numbered, numbersOf } from './collector.ts';

@@ -333,7 +333,6 @@ describe('reading Kafka', () => {
     );
     await write(doomed, 0, [1]);
     expect(numbersOf(await take(reading.cursors[0], 1))).toEqual([1]);
-    await topics.close();
     await admin.deleteTopics({ topics: [doomed] });
     await expect(reading.cursors[0]?.next()).rejects.toMatchObject({ code: 'topics-missing' });
     const other = kafka.producer();

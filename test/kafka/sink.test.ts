@@ -7,7 +7,7 @@ import { findBroker } from '../../broker/find.ts';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
 import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
-import { RetryableError } from '../../src/errors.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
 import { Collector, freshTopic, numbered, numbersOf, until } from './collector.ts';
 import { makeTopic } from './make-topic.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FatalError, UsageError } from '../../src/errors.ts';
+import { FatalError, UsageError } from '../../src/errors/errors.ts';
 import { createKernel, kernelHere, reproducible, simdLevel } from '../../src/kernels/select.ts';
 import { layOut, workspaceBytes } from '../../src/kernels/workspace.ts';
 import { Table } from '../../src/model/table.ts';

@@ -1,4 +1,4 @@
-import { FatalError, RetryableError } from '../../src/errors.ts';
+import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import type { Log } from '../../src/log.ts';
 import type { Message, Sink } from '../../src/pipeline/ports.ts';
 
@@ -38,7 +38,7 @@ export class FaultySink implements Sink {
   }
 
   async refuse(): Promise<void> {
-    await this.fail(new FatalError('message-too-large', 'the topic refused it'));
+    await this.fail(new FatalError('not-authorized', 'the topic refused it'));
   }
 
   async fail(error: Error): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FatalError, RetryableError } from '../../src/errors.ts';
+import { FatalError, RetryableError } from '../../src/errors/errors.ts';
 import { Lifecycle, type LifecycleEvent, type Phase, TRANSITIONS } from '../../src/pipeline/lifecycle.ts';
 
 /** The events that lead to each phase, by hand. */

@@ -1,4 +1,4 @@
-import { FatalError } from '../../src/errors.ts';
+import { FatalError } from '../../src/errors/errors.ts';
 import type {
   FollowedLog,
   Follower,

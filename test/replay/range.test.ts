@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { UsageError } from '../../src/errors.ts';
+import { UsageError } from '../../src/errors/errors.ts';
 import type { EventLog } from '../../src/pipeline/ports.ts';
 import type { Bound } from '../../src/replay/bound.ts';
 import { type Range, resolveRange } from '../../src/replay/range.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ShapeError } from '../../src/errors.ts';
+import { ShapeError } from '../../src/errors/errors.ts';
 import {
   decodeEmbedding,
   decodeVector,

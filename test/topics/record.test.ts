@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BadEvent } from '../../src/errors.ts';
+import { BadEvent } from '../../src/errors/errors.ts';
 import {
   EVENT_TOPICS,
   type EventTopic,

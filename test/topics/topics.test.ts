@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { BadEvent, UsageError } from '../../src/errors.ts';
+import { BadEvent, UsageError } from '../../src/errors/errors.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import {
   actionField,

@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors/errors.ts';
 
 /** The fields of a record; `open` when a quoted field continues in the next line; or what is wrong. */
 type CsvRecord =

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
-import { BadEvent } from '../../errors.ts';
+import { BadEvent } from '../../errors/errors.ts';
 import { CsvReader, type CsvRow } from './csv.ts';
 import { type Line, openBytes, splitLines } from './lines.ts';
 

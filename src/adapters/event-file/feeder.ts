@@ -1,4 +1,4 @@
-import { BadEvent } from '../../errors.ts';
+import { BadEvent } from '../../errors/errors.ts';
 import type { Message, Sink } from '../../pipeline/ports.ts';
 import { pause } from '../backoff.ts';
 import { TokenBucket } from '../token-bucket.ts';

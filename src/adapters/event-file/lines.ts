@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { FatalError, reasonOf, UsageError } from '../../errors.ts';
+import { FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
 
 /** The bytes of a file or of stdin, gzip unpacked. */
 export interface ByteStream {

@@ -1,4 +1,4 @@
-import { FatalError, reasonOf } from '../../errors.ts';
+import { FatalError, reasonOf } from '../../errors/errors.ts';
 import type {
   EventLog,
   Follower,

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { FatalError, RetryableError, reasonOf } from '../../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../../errors/errors.ts';
 import type { SourceRecord, TopicState } from '../../pipeline/ports.ts';
 import { withLock } from '../file-lock.ts';
 

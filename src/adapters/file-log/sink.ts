@@ -1,4 +1,4 @@
-import { RetryableError, reasonOf } from '../../errors.ts';
+import { RetryableError, reasonOf } from '../../errors/errors.ts';
 import type { Message, Sink } from '../../pipeline/ports.ts';
 import { keyPartitioner } from '../kafka/producer/partitioner.ts';
 import { LogPartition, type LogRecord, readTopic } from './partition.ts';

@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
-import { BadEvent, FatalError, reasonOf, UsageError } from '../../errors.ts';
+import { BadEvent, FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
 import { type Answers, addRoutes, ROUTES } from './routes.ts';
 import { StatusStream } from './stream.ts';
 
@@ -57,7 +57,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   } catch (error) {
     await server.close();
     throw new FatalError(
-      'http',
+      'http-listen',
       `can't listen on ${host}:${port}: ${reasonOf(error)}; choose another address with --http HOST:PORT or TWHIN_HTTP, or --http off`,
       { cause: error },
     );

@@ -6,18 +6,17 @@ import {
   decodeConsumerProtocolAssignment,
   describeConfigsV4,
   describeGroupsV5,
-  findErrorBy,
   IncrementalAlterConfigOperationTypes,
   incrementalAlterConfigsV1,
   ListOffsetTimestamps,
   listOffsetsV7,
   offsetFetchV8,
 } from '@platformatic/kafka';
-import { RetryableError } from '../../errors.ts';
+import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
 import type { GroupLeader } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata, type PartitionMetadata } from './brokers.ts';
-import { kafkaError } from './failure.ts';
+import { kafkaError, mayPass } from './failure.ts';
 import { claimantOf, holdsOn } from './group/claim.ts';
 import { safeOffset } from './offset.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
@@ -283,12 +282,6 @@ export class KafkaAdmin implements LogAdmin {
 
 /** The cluster's own default number of replicas. */
 const CLUSTER_DEFAULT = -1;
-
-/** Whether another attempt may succeed, by the client's own judgement: connections, leaders and coordinators change. */
-function mayPass(error: unknown): boolean {
-  if (error instanceof RetryableError) return error.code === 'no-leader';
-  return error instanceof Error && findErrorBy(error, 'canRetry', false) === null;
-}
 
 const SETTLE_MS = 20_000;
 const LOOK_EVERY_MS = 100;

@@ -9,7 +9,7 @@ import {
   metadataV12,
   parseBroker,
 } from '@platformatic/kafka';
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { answered } from './failure.ts';
 import { addressOf, type KafkaSettings, saslOf, tlsOf } from './settings.ts';
 

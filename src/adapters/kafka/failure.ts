@@ -5,7 +5,7 @@ import {
   ResponseError,
   UserError,
 } from '@platformatic/kafka';
-import { FatalError, RetryableError, reasonOf, TwhinError } from '../../errors.ts';
+import { FatalError, RetryableError, reasonOf, TwhinError } from '../../errors/errors.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
 
 /** The error itself, then every error that it wraps. */
@@ -60,6 +60,16 @@ export async function answered<T>(call: Promise<T>): Promise<T> {
     if (error instanceof ResponseError && 'response' in error) return error['response'] as T;
     throw error;
   }
+}
+
+/** Whether another attempt may help: connections, leaders and coordinators move; a refused login and a denied right stay. */
+export function mayPass(error: unknown): boolean {
+  if (error instanceof RetryableError) return error.code === 'no-leader';
+  for (const each of within(error)) {
+    if (each instanceof TwhinError || (each instanceof GenericError && each['canRetry'] === false))
+      return false;
+  }
+  return error instanceof GenericError || error instanceof AggregateError;
 }
 
 /** What to do about a broker's refusal of a request that reads or joins; producers have their own in `refusal.ts`. */

@@ -1,4 +1,4 @@
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 
 /** An offset as a number. @throws FatalError `offset` above 2^53, where numbers are no longer exact. */
 export function safeOffset(offset: bigint, topic: string): number {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { AuthenticationError } from '@platformatic/kafka';
-import { reasonOf, UsageError } from '../../errors.ts';
+import { reasonOf, UsageError } from '../../errors/errors.ts';
 
 /** How a client logs in to a cluster. A token is read anew for each login, so that a file may be rotated. */
 export type SaslSettings =

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
-import { FatalError, reasonOf } from '../../errors.ts';
+import { FatalError, reasonOf } from '../../errors/errors.ts';
 import { RowWrites } from '../../graph/row-writes.ts';
 import { type Entry, eachOf, type Store, type StoreMemory, type WriteBatch } from '../../graph/store.ts';
 import { runsOf } from './scan.ts';

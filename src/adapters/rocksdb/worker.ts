@@ -1,6 +1,6 @@
 /** Entry of a thread that opens the store named in `workerData` and answers each call over the call's port. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { type Store, WriteBatch } from '../../graph/store.ts';
 import { failed } from '../threads.ts';
 import { openRocksdb } from './store.ts';

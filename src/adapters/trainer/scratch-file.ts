@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, openSync, readvSync, rmSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
-import { FatalError, reasonOf } from '../../errors.ts';
+import { FatalError, reasonOf } from '../../errors/errors.ts';
 
 /**
  * Pages in a file that loses its name as soon as it is open: the system deletes the file with the process, however the

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { FatalError, reasonOf } from '../../errors.ts';
+import { FatalError, reasonOf } from '../../errors/errors.ts';
 import type {
   Checkpoint,
   CheckpointOptions,

@@ -1,6 +1,6 @@
 /** Entry of the trainer's thread: makes a trainer from `workerData` and answers the calls in order. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { createKernel } from '../../kernels/select.ts';
 import { workspaceBytes } from '../../kernels/workspace.ts';
 import { type KernelMaker, TrainerCore } from '../../pipeline/training/train.ts';

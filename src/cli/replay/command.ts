@@ -1,46 +1,51 @@
 import type { Command } from 'commander';
-import { collect, example, positiveNumber, type Surroundings } from '../surroundings.ts';
+import type { CommandContext } from '../context.ts';
+import { collect, example, JSON_HELP, positiveNumber } from '../options.ts';
 import { addReplayCompareCommand } from './compare.ts';
 import { addReplayPromoteCommand } from './promote.ts';
 import { readRequest } from './request.ts';
 import { replay } from './run.ts';
 
-/** Puts `twhin replay` and what is done with its stores on the command line. */
-export function addReplayCommand(program: Command, surroundings: Surroundings): void {
-  // Positional: what follows a subcommand's name is the subcommand's, though the option be known here too.
+/** Puts `twhin replay` and its subcommands on the command line. */
+export function addReplayCommand(program: Command, context: CommandContext): void {
+  // Positional: an option after the name of a subcommand belongs to the subcommand, also if replay has the same option.
   const command = program
     .command('replay')
-    .description('train a graph again from the event topics, into a store beside the live one')
+    .description('train a graph again from the event topics, into a store beside the live store')
     .enablePositionalOptions()
-    .option('--graph <name>', 'the graph')
-    .option('--from <start>', 'earliest, offsets, a time, or how long ago', 'earliest')
-    .option('--until <end>', 'latest, offsets, a time, or how long ago', 'latest')
-    .option('--into <name>', 'name of the store; not the live one')
-    .option('--publish <topic>', 'publish the vectors to this topic, made when missing')
-    .option('--set <key=value>', 'a setting over the configuration; may be repeated', collect, [])
-    .option('--rate <events>', 'at most this many events a second', positiveNumber)
-    .option('--cpu-share <share>', 'at most this share of one core over time, such as 0.5', positiveNumber)
-    .option('--restart', 'begin anew: removes the store of an earlier replay of that name')
-    .option('--dry-run', 'say what would be read, and stop')
-    .option('--json', 'one JSON object on stdout')
+    .option('--graph <name>', 'the graph to replay')
+    .option('--from <start>', 'start: earliest, offsets, a time, or a time before now', 'earliest')
+    .option('--until <end>', 'end: latest, offsets, a time, or a time before now', 'latest')
+    .option('--into <name>', 'name of the new store')
+    .option('--publish <topic>', 'publish the vectors to this topic, which is created if missing')
+    .option('--set <key=value>', 'a setting that overrides the configuration; may be repeated', collect, [])
+    .option('--rate <events>', 'read at most this many events a second', positiveNumber)
+    .option(
+      '--cpu-share <share>',
+      'use at most this share of one core over time, such as 0.5',
+      positiveNumber,
+    )
+    .option('--restart', 'begin anew: remove the store of an earlier replay of that name')
+    .option('--dry-run', 'show what would be read, and stop')
+    .option('--json', JSON_HELP)
     .addHelpText('after', WHERE)
     .addHelpText('after', example(EXAMPLES))
     .action(async (options) => {
-      if (!(await replay(await readRequest(options, surroundings), surroundings))) surroundings.fail();
+      if (!(await replay(await readRequest(options, context), context))) context.fail();
     });
-  addReplayCompareCommand(command, surroundings);
-  addReplayPromoteCommand(command, surroundings);
+  addReplayCompareCommand(command, context);
+  addReplayPromoteCommand(command, context);
 }
 
 const WHERE = `
-Where it starts and ends:
-  earliest, latest    what the log holds; latest as it ends now
-  TOPIC/PARTITION:OFFSET,…   partitions not named start at their earliest, or end at their latest
-  2026-01-31T08:00:00Z, or epoch ms   the first record that the log dates then or later
-  30m, 2h, 7d         so long before now
-Records come in the order of their events' own times, so that the same range gives the same vectors each time.
-The same command again goes on with a replay that was interrupted or killed. Settings are those of the live store
-with --set over them.`;
+Values of --from and --until:
+  earliest, latest                    the first record of the log; the end of the log now
+  TOPIC/PARTITION:OFFSET,…            offsets; other partitions start at the earliest or end at the latest record
+  2026-01-31T08:00:00Z, or epoch ms   the first record with this timestamp or a later one
+  30m, 2h, 7d                         this long before now
+Records are read in the order of the times of their events, so the same range gives the same vectors each time.
+The same command continues a replay that was interrupted or killed. The settings are those of the live store, with
+--set over them.`;
 
 const EXAMPLES = `twhin replay --graph engagement --from 7d --into shadow --dry-run
 twhin replay --graph engagement --into shadow --set dim=64 --set learningRate=0.05 --cpu-share 0.5

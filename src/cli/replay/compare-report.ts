@@ -2,9 +2,10 @@ import type { Offsets } from '../../pipeline/ports.ts';
 import type { Comparison } from '../../replay/compare/compare.ts';
 import type { Drift } from '../../replay/compare/drift.ts';
 import type { Membership } from '../../replay/compare/membership.ts';
-import { type QualityFigures, verdict } from '../../replay/compare/quality.ts';
+import type { QualityFigures } from '../../replay/compare/quality.ts';
+import { verdict } from '../../replay/compare/quality.ts';
+import { count } from '../format.ts';
 import type { Output } from '../output.ts';
-import { count } from '../progress-line.ts';
 
 /** One of the two stores, as of its last commit. */
 export interface ComparedStoreReport {
@@ -22,13 +23,13 @@ export interface ComparedStoreReport {
   readonly offsets: Offsets;
 }
 
-/** What `--json` prints. */
+/** The object that `--json` prints. */
 export interface CompareReport extends Comparison {
   readonly graph: string;
   readonly a: ComparedStoreReport;
   readonly b: ComparedStoreReport;
   readonly held: Comparison['held'] & { readonly problem?: string };
-  /** null: it can't be told. */
+  /** null: the figures do not decide. */
   readonly better: 'A' | 'B' | null;
 }
 
@@ -109,18 +110,19 @@ function printQuality({ held, quality }: CompareReport, output: Output): void {
   );
 }
 
-/** What is missing to say which is better, and how to get it. */
+/** Why no quality was measured, and how to get it. */
 function whyNoQuality({ records, problem }: CompareReport['held']): string {
-  if (problem !== undefined) return `not compared, for what neither has read can't be read: ${problem}`;
+  if (problem !== undefined)
+    return `not compared, because the events that neither store has read cannot be read: ${problem}`;
   if (records === 0) {
     return (
-      'not compared, for there is no event that neither has read. ' +
-      'Replay both with the same --until, which holds later ones back, or add --wait 5m while events flow.'
+      'not compared, because there is no event that neither store has read. ' +
+      'Replay both with the same --until, which holds later events back, or add --wait 5m while events arrive.'
     );
   }
   return (
-    `not compared, for none of the ${count(records)} events that neither has read makes a new edge between entities ` +
-    'that both have trained. Hold more back (--until), or take more (--events, --wait).'
+    `not compared, because none of the ${count(records)} events that neither store has read makes a new edge between entities ` +
+    'that both stores have trained. Hold more events back (--until), or read more of them (--events, --wait).'
   );
 }
 
@@ -140,7 +142,7 @@ function printNeighbours({ neighbours, entities }: CompareReport, output: Output
 
 function printDrift({ drift, a, b }: CompareReport, output: Output): void {
   if (a.dim !== b.dim) {
-    output.out('drift: not compared, for the dims differ');
+    output.out('drift: not compared, because the dims differ');
     return;
   }
   const row = (type: string, how: string, { entities, distance, cosine }: Drift) => [
@@ -166,7 +168,7 @@ function printDrift({ drift, a, b }: CompareReport, output: Output): void {
   );
 }
 
-/** `.412`, as figures between 0 and 1 are read. */
+/** A figure between 0 and 1, such as 0.412. */
 function share(value: number): string {
   return value.toFixed(3);
 }

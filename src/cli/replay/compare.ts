@@ -1,25 +1,34 @@
 import { existsSync } from 'node:fs';
-import { type Command, InvalidArgumentError } from 'commander';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { topicName } from '../../../topics/index.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { UsageError } from '../../errors.ts';
-import { durationMs } from '../../replay/bound.ts';
+import { reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
+import type { Offsets, SourceRecord, Stretch } from '../../pipeline/ports.ts';
+import { readContent } from '../../pipeline/reading/record-content.ts';
 import { compareStores } from '../../replay/compare/compare.ts';
 import type { ComparedStore } from '../../replay/compare/compared-stores.ts';
+import { heldStretches, readHeldRecords } from '../../replay/compare/held-edges.ts';
 import { better } from '../../replay/compare/quality.ts';
+import { recordsIn } from '../../replay/partition.ts';
 import { databaseFolder, openForReading } from '../../state/open.ts';
 import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf } from '../../state/places.ts';
-import { count } from '../progress-line.ts';
-import { selectGraphs } from '../select-graphs.ts';
-import { example, positiveInteger, type Surroundings } from '../surroundings.ts';
-import { heldRecords } from './compare-held.ts';
+import { type CommandContext, withinTime } from '../context.ts';
+import { count } from '../format.ts';
+import { durationOption, example, JSON_HELP, positiveInteger } from '../options.ts';
+import type { Output } from '../output.ts';
+import { selectGraphs } from '../select.ts';
 import { type ComparedStoreReport, type CompareReport, printComparison } from './compare-report.ts';
 
 const EVENTS = 5_000;
 const SAMPLE = 10_000;
-/** Figures don't depend on the day they are taken. */
+/** A fixed seed: the same stores give the same figures each time. */
 const SEED = 1;
+const ANSWER_MS = 20_000;
+const LOOK_MS = 500;
 
-export interface ReplayCompareOptions {
+interface ReplayCompareOptions {
   readonly graph?: string;
   readonly events: number;
   readonly wait: number;
@@ -28,38 +37,48 @@ export interface ReplayCompareOptions {
 }
 
 /** Puts `twhin replay compare` on the command line. */
-export function addReplayCompareCommand(replay: Command, surroundings: Surroundings): void {
+export function addReplayCompareCommand(replay: Command, context: CommandContext): void {
   replay
     .command('compare')
-    .description('two stores of a graph side by side: is B better, and how different is it?')
-    .argument('<a>', "a store's name, or live")
-    .argument('<b>', "a store's name, or live")
-    .option('--graph <name>', 'the graph; may be left out where only one has both')
-    .option('--events <n>', 'events held back from both to rank, at most', positiveInteger, EVENTS)
-    .option('--wait <duration>', 'wait for so many to come, such as 30s, at most', duration, 0)
-    .option('--sample <n>', 'entities of a type whose vectors are compared, at most', positiveInteger, SAMPLE)
-    .option('--json', 'one JSON object on stdout')
+    .description('compare two stores of a graph: is B better, and how different are its vectors?')
+    .argument('<a>', 'name of a store, or live')
+    .argument('<b>', 'name of a store, or live')
+    .option('--graph <name>', 'the graph; needed only if several graphs have both stores')
+    .option(
+      '--events <n>',
+      'rank at most this many events that neither store has read',
+      positiveInteger,
+      EVENTS,
+    )
+    .option('--wait <duration>', 'wait at most this long for these events, such as 30s', durationOption, 0)
+    .option(
+      '--sample <n>',
+      'compare the vectors of at most this many entities of a type',
+      positiveInteger,
+      SAMPLE,
+    )
+    .option('--json', JSON_HELP)
     .addHelpText(
       'after',
       example(
         'twhin replay compare live shadow --graph engagement\ntwhin replay compare live shadow --graph engagement --wait 5m --json',
       ),
     )
-    // replay's own --graph and --json are taken for its when they follow the subcommand's name.
+    // commander gives --graph and --json to replay, which has the same options, so the action reads the options of both.
     .action((a: string, b: string, _: ReplayCompareOptions, command: Command) =>
-      replayCompare([a, b], command.optsWithGlobals<ReplayCompareOptions>(), surroundings),
+      replayCompare([a, b], command.optsWithGlobals<ReplayCompareOptions>(), context),
     );
 }
 
-/** Compares two stores beside whoever writes them, each as of its last commit. */
-export async function replayCompare(
+/** Compares two stores, each as of its last commit; their updaters may be running. */
+async function replayCompare(
   names: readonly [string, string],
   options: ReplayCompareOptions,
-  { config: load, log, output, world }: Surroundings,
+  { config: load, connect, output, world }: CommandContext,
 ): Promise<void> {
   const config = await load();
   const { graph, opened } = await openBoth(config, names, options.graph, world.openStore);
-  const connection = await world.connect(config.kafka, (level, message) => log()[level]({}, message));
+  const connection = await connect(config);
   try {
     const [a, b] = opened;
     const offsets = [a.head.offsets, b.head.offsets];
@@ -72,12 +91,18 @@ export async function replayCompare(
       output,
     );
     const comparison = await compareStores({
-      ...{ a, b, records: held.records, sample: options.sample, seed: SEED },
+      a,
+      b,
+      records: held.records,
+      sample: options.sample,
+      seed: SEED,
       onProgress: (what, done) => output.status(`${graph.name}: ${count(done)} ${what}`),
     });
     output.statusDone();
     const report: CompareReport = {
-      ...{ graph: graph.name, a: reportOf(a), b: reportOf(b) },
+      graph: graph.name,
+      a: reportOf(a),
+      b: reportOf(b),
       ...comparison,
       held: { ...comparison.held, ...(held.problem !== undefined && { problem: held.problem }) },
       better: better(comparison.quality) ?? null,
@@ -95,12 +120,12 @@ interface OpenedStore extends ComparedStore {
   readonly live: boolean;
 }
 
-/** Opens both stores in the graph named, or in the one graph that has both. @throws UsageError. */
+/** Opens both stores of the named graph, or of the one graph that has both. @throws UsageError `compare`. */
 async function openBoth(
   config: Config,
   names: readonly [string, string],
   graphName: string | undefined,
-  openStore: Surroundings['world']['openStore'],
+  openStore: CommandContext['world']['openStore'],
 ): Promise<{ graph: GraphConfig; opened: readonly [OpenedStore, OpenedStore] }> {
   const found: { graph: GraphConfig; opened: readonly [OpenedStore, OpenedStore] }[] = [];
   const lacking: string[] = [];
@@ -132,7 +157,7 @@ async function openBoth(
 async function open(
   graph: GraphConfig,
   name: string,
-  openStore: Surroundings['world']['openStore'],
+  openStore: CommandContext['world']['openStore'],
 ): Promise<OpenedStore | undefined> {
   const place = name === LIVE ? livePlace(graph) : placeOf(graph, name);
   const store = await openForReading(graph, place, openStore);
@@ -142,7 +167,7 @@ async function open(
   return undefined;
 }
 
-/** `main (live), shadow`: those that something was written to. */
+/** The stores with at least one commit, such as `main (live), shadow`. */
 function storesOf(graph: GraphConfig): string {
   const live = livePlace(graph).name;
   const places = [placeOf(graph, FIRST_STORE), ...otherPlaces(graph)];
@@ -165,8 +190,66 @@ function reportOf({ name, live, head }: OpenedStore): ComparedStoreReport {
   };
 }
 
-function duration(text: string): number {
-  const ms = durationMs(text);
-  if (ms === undefined) throw new InvalidArgumentError('expected a duration such as 30s, 5m or 2h');
-  return ms;
+/** Records that neither store has read. */
+interface HeldRecords {
+  readonly records: readonly SourceRecord[];
+  /** Why the log could not be read; then there are no records. */
+  readonly problem?: string;
+}
+
+interface HeldOptions {
+  readonly events: number;
+  /** How long to wait for that many events; 0: use the events that are there. */
+  readonly waitMs: number;
+}
+
+/**
+ * Reads the records after the offsets of both stores, the earliest first. A log that cannot be read is not a failure:
+ * the rest of the comparison works without it.
+ */
+async function heldRecords(
+  config: Config,
+  graph: GraphConfig,
+  connection: LogConnection,
+  offsets: readonly Offsets[],
+  options: HeldOptions,
+  output: Output,
+): Promise<HeldRecords> {
+  const topics = new Map(graph.topics.map((topic) => [topicName(config.topicPrefix, topic.name), topic]));
+  const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
+  const where = `the events at ${connection.describe}`;
+  try {
+    const reader = connection.log();
+    try {
+      const look = async () =>
+        heldStretches(await withinTime(reader.ranges([...topics.keys()]), ANSWER_MS, where), offsets);
+      const stretches = await waitFor(look, options, output);
+      output.status('reading what was held back');
+      return { records: await readHeldRecords(reader, stretches, options.events, read) };
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    if (error instanceof TwhinError) return { records: [], problem: reasonOf(error) };
+    throw error;
+  }
+}
+
+/** Waits until there are enough records or the time is over. */
+async function waitFor(
+  look: () => Promise<Stretch[]>,
+  { events, waitMs }: HeldOptions,
+  output: Output,
+): Promise<Stretch[]> {
+  const until = performance.now() + waitMs;
+  for (;;) {
+    const stretches = await look();
+    const there = recordsIn(stretches);
+    const leftMs = until - performance.now();
+    if (there >= events || leftMs <= 0) return stretches;
+    output.status(
+      `waiting for events: ${count(there)} of ${count(events)}, ${Math.ceil(leftMs / 1000)} s to go`,
+    );
+    await pause(Math.min(LOOK_MS, leftMs));
+  }
 }

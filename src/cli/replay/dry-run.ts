@@ -2,11 +2,11 @@ import type { EventLog } from '../../pipeline/ports.ts';
 import { partitionName, recordsIn } from '../../replay/partition.ts';
 import { resolveRange } from '../../replay/range.ts';
 import { type StretchSample, sampleStretches } from '../../replay/sample.ts';
+import { count, megabytes } from '../format.ts';
 import type { Output } from '../output.ts';
-import { count } from '../progress-line.ts';
 import type { ReplayRequest } from './request.ts';
 
-/** Says what a replay would read, and reads no more than the ends of it. @throws UsageError as a replay would. */
+/** Shows what a replay would read; only the ends of the range are read. @throws UsageError as a replay would. */
 export async function dryRun(request: ReplayRequest, reader: EventLog, output: Output): Promise<void> {
   const { graph, topics, from, until, place, set, differences, options } = request;
   output.status(`${graph.name}: looking at ${topics.length} topics`);
@@ -77,10 +77,6 @@ function bytesOf({ stretch, sampled }: StretchSample): number {
 function spanOf(first: number | null, last: number | null): string {
   if (first === null || last === null) return 'no records';
   return `${new Date(first).toISOString()} to ${new Date(last).toISOString()}`;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function least(times: readonly number[]): number | null {

@@ -1,16 +1,16 @@
 import { type Command, Option } from 'commander';
 import { lowerPriority, type ReplayPaceOptions } from '../../compose/pace.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { FatalError, UsageError } from '../../errors.ts';
+import { FatalError, UsageError } from '../../errors/errors.ts';
 import { forgetTopic } from '../../graph/graph-store.ts';
 import { differences } from '../../graph/head.ts';
 import { openForWriting } from '../../state/open.ts';
 import { FIRST_STORE, placeOf, readLive, readOrigin, type StorePlace } from '../../state/places.ts';
-import { readTopics } from '../select-topics.ts';
-import { collect, example, positiveInteger, positiveNumber, type Surroundings } from '../surroundings.ts';
-import { withinTime } from '../within-time.ts';
+import { type CommandContext, withinTime } from '../context.ts';
+import { collect, example, JSON_HELP, positiveInteger, positiveNumber } from '../options.ts';
+import { selectTopics } from '../select.ts';
 import { catchUp } from './catch-up.ts';
-import { promotionMade } from './promotion.ts';
+import { promoteStore } from './promotion.ts';
 import { readReplayRecord } from './record.ts';
 import { headOf } from './store.ts';
 
@@ -26,74 +26,72 @@ interface PromoteOptions extends ReplayPaceOptions {
 }
 
 /** Puts `twhin replay promote` on the command line. */
-export function addReplayPromoteCommand(replay: Command, surroundings: Surroundings): void {
+export function addReplayPromoteCommand(replay: Command, context: CommandContext): void {
   replay
     .command('promote')
-    .description('make a shadow the live store of its graph, under a running updater or none')
-    .argument('[name]', 'the store; with --rollback, the one that was live before')
-    .option('--graph <name>', 'the graph, where several have a store of that name')
+    .description('make a store the live store of its graph; an updater may be running')
+    .argument('[name]', 'name of the store; leave it out with --rollback')
+    .option('--graph <name>', 'the graph; needed only if several graphs have a store of that name')
     .addOption(
       new Option('--max-lag <records>', 'swap when the store is at most this many records behind')
         .argParser(positiveInteger)
         .default(DEFAULT_MAX_LAG),
     )
-    .option('--rollback', 'go back to the store that was live before')
+    .option('--rollback', 'make the store that was live before the live store again')
     .option(
       '--reread <topic>',
-      'a topic made again, or cut by retention: read it from its start',
+      'read this topic from its start: it was deleted and recreated, or cut by retention; may be repeated',
       collect,
       [],
     )
-    .option('--rate <events>', 'catch up by at most this many events a second', positiveNumber)
+    .option('--rate <events>', 'catch up with at most this many events a second', positiveNumber)
     .option('--cpu-share <share>', 'catch up with at most this share of one core', positiveNumber)
-    .option('--json', 'one JSON object on stdout')
+    .option('--json', JSON_HELP)
     .addHelpText('after', example(EXAMPLES))
-    // Options that `replay` has too are read by it, wherever they stand.
-    .action((name, _, command: Command) => promote(name, command.optsWithGlobals(), surroundings));
+    // commander gives options that replay has too to replay, so the action reads the options of both.
+    .action((name, _, command: Command) => promote(name, command.optsWithGlobals(), context));
 }
 
 const EXAMPLES = `twhin replay promote shadow --graph engagement
 twhin replay promote --rollback --graph engagement`;
 
 /**
- * Catches the store up from its own offsets, and has whoever runs the graph swap: the store before ends in good order and
- * stays under its name, what differs is published above all steps that the topic holds.
+ * Lets the store catch up from its own offsets, and makes it the live store. The store that was live stays under its
+ * name. Vectors that differ are republished with higher steps than the topic holds.
  */
 async function promote(
   name: string | undefined,
   options: PromoteOptions,
-  surroundings: Surroundings,
+  context: CommandContext,
 ): Promise<void> {
-  const log = surroundings.log();
-  const { plain, place } = choose(name, options, await surroundings.config());
+  const log = context.log();
+  const { plain, place } = choose(name, options, await context.config());
   const set = readOrigin(place)?.set ?? [];
-  const config = await surroundings.config(set);
+  const config = await context.config(set);
   const graph = config.graphs.find((each) => each.name === plain.name) ?? plain;
   await check(graph, place);
-  const connection = await surroundings.world.connect(config.kafka, (level, message) =>
-    log[level]({}, message),
-  );
+  const connection = await context.connect(config);
   const reader = connection.log();
   const started = performance.now();
   try {
     if (options.cpuShare !== undefined) lowerPriority();
     await withinTime(connection.admin().info(), ANSWER_MS, connection.describe);
     const { maxLag } = options;
-    await reread(readTopics(config, [graph], options.reread), graph, place, surroundings);
+    await reread(selectTopics(config, [graph], options.reread), graph, place, context);
     const caughtUp = await catchUp({
       config,
       graph,
       place,
       reader,
       log,
-      surroundings,
+      context,
       maxLag,
       pace: options,
     });
-    const { previous, published } = await promotionMade(plain, place, set, surroundings, log);
+    const { previous, published } = await promoteStore(plain, place, set, context, log);
     const seconds = Number(((performance.now() - started) / 1000).toFixed(1));
     const result = { graph: graph.name, store: place.name, previous, ...caughtUp, published, seconds };
-    surroundings.output.out(options.json === true ? JSON.stringify(result) : inWords(result));
+    context.output.out(options.json === true ? JSON.stringify(result) : inWords(result));
   } finally {
     await reader.close();
     await connection.close();
@@ -104,7 +102,7 @@ async function reread(
   topics: readonly string[],
   graph: GraphConfig,
   place: StorePlace,
-  { world }: Surroundings,
+  { world }: CommandContext,
 ): Promise<void> {
   if (topics.length === 0) return;
   const store = await openForWriting(graph, { place, openStore: world.openStore });
@@ -115,7 +113,7 @@ async function reread(
   }
 }
 
-/** @throws UsageError saying what there is, where the name or the graph does not do. */
+/** @throws UsageError listing the choices, if the name or the graph does not fit. */
 function choose(
   name: string | undefined,
   { graph: wanted, rollback }: PromoteOptions,

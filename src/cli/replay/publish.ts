@@ -2,25 +2,25 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { embeddingsDeclaration } from '../../../topics/index.ts';
 import { backoffMs } from '../../adapters/backoff.ts';
 import type { LogConnection } from '../../adapters/connect.ts';
-import { FatalError, RetryableError, UsageError } from '../../errors.ts';
+import { FatalError, RetryableError, UsageError } from '../../errors/errors.ts';
 import type { EventLog, Sink } from '../../pipeline/ports.ts';
 import { partitionName } from '../../replay/partition.ts';
 import { firstRecords } from '../../replay/sample.ts';
 
 const ATTEMPTS = 5;
 
-/** A replay as its topic knows it. */
+/** The replay that publishes to a topic. */
 export interface TopicOwner {
   readonly graph: string;
-  /** Of its vectors; undefined: one that is to begin anew, whose vectors have no name yet. */
+  /** Space of its vectors; undefined for a replay that begins anew and has no space yet. */
   readonly space: string | undefined;
-  /** It has committed, and so may have published. */
+  /** The replay has committed before, and so may have published. */
   readonly goesOn: boolean;
 }
 
 /**
- * The topic that a replay publishes to, and no other: of two in one topic, keys of the one would stay beside the
- * other's, and steps would fall.
+ * The topic that one replay publishes to. With two replays in one topic, keys of both would stay side by side and steps
+ * would fall.
  */
 export class ShadowTopic {
   readonly #name: string;
@@ -33,7 +33,7 @@ export class ShadowTopic {
     this.#reader = reader;
   }
 
-  /** @throws UsageError when there is a topic of that name that is not for this replay: with the way out. */
+  /** @throws UsageError if the topic exists and is not for this replay. */
   async check({ space, goesOn }: TopicOwner): Promise<void> {
     const name = this.#name;
     const [there] = await this.#connection.admin().describe([name]);
@@ -41,39 +41,39 @@ export class ShadowTopic {
       if (!goesOn) return;
       throw new UsageError(
         'publish',
-        `--publish: ${name} is gone since the replay began, and with it what was published; begin anew with --restart`,
+        `--publish: ${name} was deleted since the replay began, with the vectors in it; begin anew with --restart`,
       );
     }
     const policy = there.configs['cleanup.policy'];
     if (policy !== undefined && !policy.includes('compact')) {
       throw new UsageError(
         'publish',
-        `--publish: ${name} is there with cleanup.policy=${policy}; vectors go to a compacted topic: name one that is, or that is not there yet`,
+        `--publish: ${name} has cleanup.policy=${policy}; vectors need a compacted topic: name a compacted topic, or a topic that does not exist yet`,
       );
     }
     const stranger = await this.#patiently(() => this.#stranger(space));
     if (stranger !== undefined) throw new UsageError('publish', `--publish: ${stranger}`);
   }
 
-  /** As `check`, and makes the topic where it is missing. */
+  /** Like `check`, and creates the topic if it is missing. */
   async make(owner: TopicOwner): Promise<void> {
     await this.check(owner);
     await this.#connection.admin().create([{ ...embeddingsDeclaration(owner.graph), name: this.#name }]);
   }
 
   /**
-   * Publishes to it as its one publisher: another replay that does is put out, and whoever publishes first has the
-   * topic. The other ends with FatalError `publish`.
+   * Publishes to the topic as its only publisher. The replay that publishes first has the topic; another replay ends
+   * with FatalError `publish-taken`.
    */
   sink(space: string): Sink {
     const confirm = async (): Promise<void> => {
       const stranger = await this.#stranger(space);
-      if (stranger !== undefined) throw new FatalError('publish', stranger);
+      if (stranger !== undefined) throw new FatalError('publish-taken', stranger);
     };
     return this.#connection.sink({ fenced: { topic: this.#name, id: `${this.#name}:replay`, confirm } });
   }
 
-  /** Of a topic that was made a moment ago, by whomever, not every broker knows yet. */
+  /** Repeats a request: not every broker knows a topic that was created a moment ago. */
   async #patiently<T>(ask: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -85,12 +85,12 @@ export class ShadowTopic {
     }
   }
 
-  /** What it says of vectors that are not of `space`; one of each partition tells, since all are of one replay. */
+  /** A message if the topic holds vectors of another space. One record a partition is enough: a replay has one space. */
   async #stranger(space: string | undefined): Promise<string | undefined> {
     const ranges = await this.#reader.ranges([this.#name]);
     const firsts = await firstRecords(this.#reader, ranges);
     const found = firsts.find((first) => first && first.headers?.['space']?.toString() !== space);
     if (found === undefined) return undefined;
-    return `${this.#name} is not empty: ${partitionName(found)} has what another replay or an earlier one published. Both would be mixed; give another topic, or delete this one first`;
+    return `${this.#name} is not empty: ${partitionName(found)} has vectors of another or an earlier replay, and both would be mixed; give another topic, or delete this topic first`;
   }
 }

@@ -2,14 +2,13 @@ import { topicName } from '../../../topics/index.ts';
 import type { ReplayPaceOptions } from '../../compose/pace.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors/errors.ts';
 import { type Bound, readBound } from '../../replay/bound.ts';
 import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
 import { pendingPromotion } from '../../state/promotion.ts';
-import type { Surroundings } from '../surroundings.ts';
-import { differencesOf, type SettingDifference, type Settings, settingsOf } from './settings.ts';
+import type { CommandContext } from '../context.ts';
 
-/** The command line's options, as typed. */
+/** The options as typed on the command line. */
 export interface ReplayOptions extends ReplayPaceOptions {
   readonly graph?: string;
   readonly from: string;
@@ -22,35 +21,35 @@ export interface ReplayOptions extends ReplayPaceOptions {
   readonly json?: boolean;
 }
 
-/** A replay as asked, checked as far as it can be without the log. */
+/** The replay that was asked for, checked as far as possible without the log. */
 export interface ReplayRequest {
   readonly config: Config;
-  /** With the settings asked for. */
+  /** The graph with the settings of the replay. */
   readonly graph: GraphConfig;
   /** Full names of the topics it reads. */
   readonly topics: readonly string[];
-  /** Absent for a dry run that names none. */
+  /** Absent for a dry run without --into. */
   readonly place: StorePlace | undefined;
   readonly from: Bound;
   readonly until: Bound;
   readonly publish: string | undefined;
-  /** Over the configuration file: the live store's, then those asked for. */
+  /** Settings over the configuration file: those of the live store, then those of --set. */
   readonly set: readonly string[];
   readonly settings: Settings;
-  /** From the live graph's settings to the replay's. */
+  /** Settings that differ between the live graph and the replay. */
   readonly differences: readonly SettingDifference[];
   readonly options: ReplayOptions;
 }
 
-/** Where a replay reads and writes is where the live graph does: these settings are not its to change. */
+/** Settings that say where the graph is read and written; a replay must not change them. */
 export const PLACES = /^(state|topicPrefix|kafka)\b/;
-/** What Kafka takes as a topic's name, other than those it keeps for itself. */
+/** Names that Kafka allows for a topic, without those that Kafka uses itself. */
 const TOPIC = /^(?!__)[a-zA-Z0-9._-]{1,249}$/;
 
-/** @throws UsageError with every problem, a line each. */
+/** @throws UsageError with a line for each problem. */
 export async function readRequest(
   options: ReplayOptions,
-  { config: load }: Surroundings,
+  { config: load }: CommandContext,
 ): Promise<ReplayRequest> {
   const problems: string[] = [];
   const plain = await load();
@@ -81,18 +80,27 @@ export async function readRequest(
   if (problems.length > 0 || !config || !graph || !from || !until) {
     throw new UsageError(
       'replay',
-      `the replay can't be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
+      `the replay cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
     );
   }
   const liveGraph = before.graphs.find(({ name }) => name === live.name) ?? live;
   const settings = settingsOf(config, graph);
   return {
-    ...{ config, graph, topics, place, from, until, publish: options.publish, set, settings, options },
+    config,
+    graph,
+    topics,
+    place,
+    from,
+    until,
+    publish: options.publish,
+    set,
+    settings,
+    options,
     differences: differencesOf(settingsOf(before, liveGraph), settings),
   };
 }
 
-/** undefined: what it threw for wrong usage is among the problems. */
+/** undefined: the UsageError of `work` was added to the problems. */
 async function noting<T>(problems: string[], work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
@@ -131,7 +139,7 @@ function checkPublish(publish: string | undefined, config: Config, problems: str
   const declared = declaredTopics(config).map(({ name }) => name);
   const taken = [publish, `${config.topicPrefix}${publish}`].find((name) => declared.includes(name));
   if (taken !== undefined) {
-    problems.push(`--publish: ${taken} is the live graphs'; name a topic of the replay's own`);
+    problems.push(`--publish: ${taken} belongs to a live graph; name a topic for the replay alone`);
   } else if (!TOPIC.test(publish)) {
     problems.push(
       `--publish: expected a topic's name of letters, digits, dots, _ and -; seen ${shown(publish)}`,
@@ -141,4 +149,45 @@ function checkPublish(publish: string | undefined, config: Config, problems: str
 
 function shown(value: string | undefined): string {
   return value === undefined ? 'nothing' : JSON.stringify(value);
+}
+
+/** Settings by their names in the configuration file, values as text. */
+export type Settings = Readonly<Record<string, string>>;
+
+/**
+ * All settings that decide the bytes of the trained store. Limits of memory, publishing and threads do not: a replay
+ * trains in one thread.
+ */
+function settingsOf({ tuning, limits }: Config, graph: GraphConfig): Settings {
+  const { model, maxRows: _rows, knownEdgesBytes: _bytes, threads: _threads, ...training } = graph.trainer;
+  return flat({
+    topics: graph.topics.map(({ name }) => name),
+    model,
+    training: { ...training, batchEdges: tuning.batchEdges },
+    commit: { everyEdges: tuning.commitEdges, mostRows: tuning.commitRows },
+    limits: { valueBytes: limits.valueBytes, depth: limits.depth },
+  });
+}
+
+export interface SettingDifference {
+  readonly key: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+export function differencesOf(before: Settings, after: Settings): SettingDifference[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  return keys
+    .map((key) => ({ key, before: before[key] ?? 'nothing', after: after[key] ?? 'nothing' }))
+    .filter((each) => each.before !== each.after);
+}
+
+function flat(value: object, path = ''): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, inner]: [string, unknown]) => {
+      const key = `${path}${name}`;
+      const plain = typeof inner !== 'object' || inner === null || Array.isArray(inner);
+      return plain ? [[key, JSON.stringify(inner)]] : Object.entries(flat(inner, `${key}.`));
+    }),
+  );
 }

@@ -1,21 +1,20 @@
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { digest } from '../../graph/digest.ts';
 import { openForReading } from '../../state/open.ts';
 import type { StorePlace } from '../../state/places.ts';
-import { duration } from '../duration.ts';
+import { count, duration, total } from '../format.ts';
 import type { Output } from '../output.ts';
-import { count, total } from '../progress-line.ts';
 import type { ReplayRecord } from './record.ts';
 import type { ReplayRequest } from './request.ts';
 
-/** What only the process that trained knows. */
+/** Figures that only the process that trained has. */
 export interface Trained {
   readonly seconds: number;
-  /** Records that can't be used, by reason. */
+  /** Records that could not be used, by reason. */
   readonly rejected: ReadonlyMap<string, number>;
 }
 
-/** Reads the finished store and says what it holds; trained: absent where another process did it. */
+/** Reads the finished store and prints what it holds. trained: absent if another process trained the store. */
 export async function sayResult(
   { graph, options, set }: ReplayRequest,
   place: StorePlace,
@@ -36,11 +35,21 @@ export async function sayResult(
     output.statusDone();
     if (options.json === true) {
       const said = {
-        ...{ graph: graph.name, into: place.name, set, from: record.from, until: record.until },
-        ...{ range: record.range, publish: record.publish },
-        ...{ events: head.events.consumed, rejected: head.events.rejected, duplicate: head.events.duplicate },
-        ...{ late: head.events.late, entities: head.entities, edges: head.edges, step: head.step },
-        ...{ digest: digested },
+        graph: graph.name,
+        into: place.name,
+        set,
+        from: record.from,
+        until: record.until,
+        range: record.range,
+        publish: record.publish,
+        events: head.events.consumed,
+        rejected: head.events.rejected,
+        duplicate: head.events.duplicate,
+        late: head.events.late,
+        entities: head.entities,
+        edges: head.edges,
+        step: head.step,
+        digest: digested,
         ...(trained && { seconds: trained.seconds, reasons: Object.fromEntries(trained.rejected) }),
       };
       output.out(JSON.stringify(said));

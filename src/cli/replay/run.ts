@@ -10,33 +10,33 @@ import { ProgressMeter } from '../../replay/progress.ts';
 import { resolveRange } from '../../replay/range.ts';
 import { openForWriting } from '../../state/open.ts';
 import { type StorePlace, writeOrigin } from '../../state/places.ts';
-import type { Surroundings } from '../surroundings.ts';
-import { withinTime } from '../within-time.ts';
+import { type CommandContext, withinTime } from '../context.ts';
+import { onSignal } from '../signals.ts';
 import { dryRun } from './dry-run.ts';
-import { onSignal } from './interrupt.ts';
-import { reportReplay } from './progress.ts';
+import { keepProgress, keptProgress, reportReplay } from './progress.ts';
 import { ShadowTopic } from './publish.ts';
 import { type ReplayRecord, writeReplayRecord } from './record.ts';
 import type { ReplayRequest } from './request.ts';
 import { sayResult } from './result.ts';
 import { checkStillThere, earlierReplay, headOf, removeReplay } from './store.ts';
-import { tellProgress, toldOf } from './told.ts';
 
 const ANSWER_MS = 60_000;
 
-/** Does what was asked; false when it was interrupted before the range's end. */
-export async function replay(request: ReplayRequest, surroundings: Surroundings): Promise<boolean> {
-  const log = surroundings.log();
-  const connection = await surroundings.world.connect(request.config.kafka, (level, message) =>
-    log[level]({}, message),
-  );
+/** Runs the replay. Gives false if it was interrupted before the end of the range. */
+export async function replay(request: ReplayRequest, context: CommandContext): Promise<boolean> {
+  const connection = await context.connect(request.config);
   const reader = connection.log();
   try {
     if (request.options.dryRun === true || request.place === undefined) {
-      await withinTime(dryRun(request, reader, surroundings.output), ANSWER_MS, connection.describe);
+      await withinTime(dryRun(request, reader, context.output), ANSWER_MS, connection.describe);
       return true;
     }
-    return await new Replay(request, request.place, { connection, reader, log, surroundings }).run();
+    return await new Replay(request, request.place, {
+      connection,
+      reader,
+      log: context.log(),
+      context,
+    }).run();
   } finally {
     await reader.close();
     await connection.close();
@@ -47,10 +47,10 @@ interface ReplayOutside {
   readonly connection: LogConnection;
   readonly reader: EventLog;
   readonly log: Log;
-  readonly surroundings: Surroundings;
+  readonly context: CommandContext;
 }
 
-/** One replay into one store, from its start or from where an earlier process left it. */
+/** A replay into a store, from its start or from the last commit of an earlier process. */
 class Replay {
   readonly #request: ReplayRequest;
   readonly #place: StorePlace;
@@ -68,7 +68,7 @@ class Replay {
 
   async run(): Promise<boolean> {
     const { options, graph } = this.#request;
-    const { connection, surroundings } = this.#outside;
+    const { connection, context } = this.#outside;
     if (options.restart === true) {
       const anew = { graph: graph.name, space: undefined, goesOn: false };
       if (this.#topic) await withinTime(this.#topic.check(anew), ANSWER_MS, connection.describe);
@@ -76,10 +76,8 @@ class Replay {
     }
     const earlier = await earlierReplay(this.#request, this.#place);
     if (earlier !== undefined && earlier.finished !== null) {
-      surroundings.output.err(
-        `${this.#place.name} was finished at ${earlier.finished}; nothing was read again`,
-      );
-      await sayResult(this.#request, this.#place, earlier, surroundings.output);
+      context.output.err(`${this.#place.name} was finished at ${earlier.finished}; nothing was read again`);
+      await sayResult(this.#request, this.#place, earlier, context.output);
       return true;
     }
     const record = await withinTime(this.#plan(earlier), ANSWER_MS, connection.describe);
@@ -89,7 +87,7 @@ class Replay {
     this.#lowerPriority();
     const store = await openForWriting(graph, {
       place: this.#place,
-      openStore: surroundings.world.openStore,
+      openStore: context.world.openStore,
     });
     try {
       if (earlier === undefined) await this.#begin(record);
@@ -100,7 +98,7 @@ class Replay {
     return this.#train(record, store);
   }
 
-  /** What is to be read: found now at the first start, and otherwise what was found then. */
+  /** The range to read: resolved at the first start, and read from the record later. */
   async #plan(earlier: ReplayRecord | undefined): Promise<ReplayRecord> {
     const { graph, topics, from, until, publish = null, settings, options, differences } = this.#request;
     const { reader, log } = this.#outside;
@@ -128,13 +126,21 @@ class Replay {
       'a new replay',
     );
     return {
-      ...{ format: 1, graph: graph.name, from: options.from, until: options.until, publish, settings },
-      ...{ range: [...stretches], topicIds: { ...(await reader.topicIds(topics)) } },
-      ...{ space: freshSpace(), since: new Date().toISOString(), finished: null },
+      format: 1,
+      graph: graph.name,
+      from: options.from,
+      until: options.until,
+      publish,
+      settings,
+      range: [...stretches],
+      topicIds: { ...(await reader.topicIds(topics)) },
+      space: freshSpace(),
+      since: new Date().toISOString(),
+      finished: null,
     };
   }
 
-  /** With the store in hand: of two processes at once, the other has been refused. */
+  /** Called while the store is open for writing, so that a second process was refused before. */
   async #begin(record: ReplayRecord): Promise<void> {
     await writeOrigin(this.#place, { from: 'replay', set: [...this.#request.set], since: record.since });
     await writeReplayRecord(this.#place, record);
@@ -142,7 +148,7 @@ class Replay {
 
   async #train(record: ReplayRecord, store: GraphStore): Promise<boolean> {
     const { config, graph, publish, options } = this.#request;
-    const { reader, log, surroundings } = this.#outside;
+    const { reader, log, context } = this.#outside;
     const sink = this.#topic?.sink(record.space);
     const { updater, merged, rejected } = composeReplay(config, graph, {
       log,
@@ -157,25 +163,25 @@ class Replay {
     let abandoned = false;
     const signals = onSignal(() => {
       abandoned = updater.abandon();
-      if (!abandoned) surroundings.output.err(ALL_READ);
+      if (!abandoned) context.output.err(ALL_READ);
     });
     const meter = new ProgressMeter(record.range, (stretch) => merged.reached(stretch), Date.now);
     const fields = { graph: graph.name, into: this.#place.name };
     const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
       log,
-      output: surroundings.output,
+      output: context.output,
     });
-    const telling = tellProgress(this.#place, () => toldOf(meter.read(), updater.progress()), log);
+    const keeping = keepProgress(this.#place, () => keptProgress(meter.read(), updater.progress()), log);
     const started = performance.now();
     try {
       await updater.run({ untilCaughtUp: true });
     } finally {
       reporting.stop();
-      await telling.stop();
+      await keeping.stop();
       signals.ignore();
     }
     if (abandoned) {
-      surroundings.output.err(
+      context.output.err(
         `interrupted after ${updater.progress().events.consumed} of ${recordsIn(record.range)} records; the same command goes on from the last commit`,
       );
       return false;
@@ -183,7 +189,7 @@ class Replay {
     const finished = { ...record, finished: new Date().toISOString() };
     await writeReplayRecord(this.#place, finished);
     const seconds = (performance.now() - started) / 1000;
-    await sayResult(this.#request, this.#place, finished, surroundings.output, { seconds, rejected });
+    await sayResult(this.#request, this.#place, finished, context.output, { seconds, rejected });
     return true;
   }
 
@@ -198,5 +204,6 @@ class Replay {
   }
 }
 
-const OLDER_GONE = 'older records are gone from the log; the replay begins with what is kept';
-const ALL_READ = 'all is read: ending once the rest is written and published; again to end at once';
+const OLDER_GONE = 'older records are gone from the log; the replay begins with the oldest record there';
+const ALL_READ =
+  'all is read: ending when the rest is written and published; a second signal ends the process at once';

@@ -1,66 +1,207 @@
 import type { Command } from 'commander';
+import { backoffMs, pause } from '../../adapters/backoff.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
+import type { Configuration } from '../../config/configuration.ts';
+import { declaredTopics } from '../../config/declared-topics.ts';
 import { HTTP_DEFAULT, type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
-import type { Config } from '../../config/resolve.ts';
-import { UsageError } from '../../errors.ts';
-import { selectGraphs } from '../select-graphs.ts';
-import { readTopics } from '../select-topics.ts';
-import { collect, example, type Surroundings } from '../surroundings.ts';
-import { run } from './run.ts';
-import { Hangups } from './signals.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { RetryableError, UsageError } from '../../errors/errors.ts';
+import type { Log } from '../../log.ts';
+import { both, type Measures } from '../../pipeline/measures.ts';
+import { applyTopics, planTopics } from '../../pipeline/topic-plan.ts';
+import { startTelemetry, type Telemetry } from '../../telemetry/start.ts';
+import type { CommandContext } from '../context.ts';
+import { collect, example, GRAPHS_HELP } from '../options.ts';
+import { selectGraphs, selectTopics } from '../select.ts';
+import { Hangups, stopOnSignal } from '../signals.ts';
+import { VERSION } from '../version.ts';
+import { GraphRun, type GraphRunOptions } from './graph-run.ts';
+import { progressFields, reportProgress } from './progress.ts';
+import { Reload } from './reload.ts';
+import { rememberingFaults } from './watch/faults.ts';
+import { Watch } from './watch/watch.ts';
 
-export function addRunCommand(program: Command, surroundings: Surroundings): void {
+/** Puts `twhin run` on the command line. */
+export function addRunCommand(program: Command, context: CommandContext): void {
   program
     .command('run')
-    .description('consume, train and publish: the always-on process')
-    .option('--graph <name>', 'only this graph; may be repeated', collect, [])
-    .option('--until-caught-up', 'end once what was there at the start is consumed, trained and published')
+    .description('consume events, train and publish vectors until stopped')
+    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--until-caught-up', 'end when the events that were there at the start are learned and published')
     .option('--create-topics', 'create missing topics first')
-    .option('--standby', 'keep a store of its own warm, and lead once the graph has no other process')
+    .option('--standby', 'follow with a store of its own, and lead when no other process runs the graph')
     .option(
       '--reread <topic>',
-      'a topic that was made again, or cut by retention: read it from its start',
+      'read this topic from its start: it was deleted and recreated, or cut by retention; may be repeated',
       collect,
       [],
     )
     .option(
       '--http <host:port>',
-      'serve health and metrics there, or off (default: 127.0.0.1:8077; with --until-caught-up, off)',
+      'serve health and metrics on this address, or off (default: 127.0.0.1:8077; off with --until-caught-up)',
     )
-    .addHelpText(
-      'after',
-      `\nSIGHUP has it read its configuration again: what can count at once does, the log names the rest.\n${example(
-        'twhin run --create-topics\ntwhin run --graph engagement --until-caught-up\nTWHIN_STATE=/var/lib/twhin-2 twhin run --standby --http 127.0.0.1:8078',
-      )}`,
-    )
+    .addHelpText('after', ON_HANGUP)
+    .addHelpText('after', example(EXAMPLES))
     .action(async ({ graph, untilCaughtUp, createTopics, standby, reread, http }) => {
       const hangups = new Hangups();
       try {
-        const configuration = await surroundings.configuration();
+        const configuration = await context.configuration();
         const { config } = configuration;
         const graphs = selectGraphs(config, graph);
-        const options = {
-          ...{ graphs, reread: readTopics(config, graphs, reread), standby: standby === true },
-          ...{ untilCaughtUp: untilCaughtUp === true, createTopics: createTopics === true },
+        const options: RunOptions = {
+          graphs,
+          untilCaughtUp: untilCaughtUp === true,
+          createTopics: createTopics === true,
+          standby: standby === true,
+          reread: selectTopics(config, graphs, reread),
           http: addressOf(http, config, untilCaughtUp === true),
         };
         if (options.standby && options.untilCaughtUp) {
           throw new UsageError(
             'standby',
-            'a standby never catches up and ends: leave one of --standby, --until-caught-up out',
+            'a standby follows without an end: leave out --standby or --until-caught-up',
           );
         }
-        await run(configuration, options, surroundings, hangups);
+        await run(configuration, options, context, hangups);
       } finally {
         hangups.end();
       }
     });
 }
 
-/** Where to serve: as asked; otherwise where always, and nowhere from a run that ends by itself. */
+const ON_HANGUP = `
+SIGHUP makes the process read its configuration again. Changes that need a restart are named in the log.`;
+
+const EXAMPLES = `twhin run --create-topics
+twhin run --graph engagement --until-caught-up
+TWHIN_STATE=/var/lib/twhin-2 twhin run --standby --http 127.0.0.1:8078`;
+
+/** The address to serve on. Without an option, a run that ends by itself serves nothing. */
 function addressOf(asked: string | undefined, config: Config, ends: boolean): HttpAddress | undefined {
   const problems: string[] = [];
   const address = asked === undefined ? config.http : readHttpAddress('--http', asked, problems);
   if (problems.length > 0) throw new UsageError('http', problems.join('\n'));
   if (address === 'off') return undefined;
   return address ?? (ends ? undefined : HTTP_DEFAULT);
+}
+
+interface RunOptions {
+  readonly graphs: readonly GraphConfig[];
+  readonly untilCaughtUp: boolean;
+  readonly createTopics: boolean;
+  /** Follows with a store of its own until no other process runs the graphs. */
+  readonly standby: boolean;
+  /** Full names of topics that are read from their start. */
+  readonly reread: readonly string[];
+  /** Address for health and metrics; undefined: nothing is served. */
+  readonly http: HttpAddress | undefined;
+}
+
+/**
+ * Runs the graphs in this process until stopped, or until all are up to date. Each SIGHUP reloads the configuration.
+ * @throws the error that stopped the first graph; the other graphs are stopped gracefully before.
+ */
+async function run(
+  configuration: Configuration,
+  options: RunOptions,
+  context: CommandContext,
+  hangups: Hangups,
+): Promise<void> {
+  const { output, world, logging } = context;
+  const { config } = configuration;
+  const reload = new Reload(configuration);
+  const { log, faults } = rememberingFaults(context.log());
+  const connection = await context.connect(config, log);
+  const runs: GraphRun[] = [];
+  const stop = () => {
+    for (const each of runs) each.stop();
+  };
+  const signals = stopOnSignal({ stopMs: () => reload.configuration.config.stopMs, stop }, log);
+  let watch: Watch | undefined;
+  let telemetry: Telemetry | undefined;
+  try {
+    // The server starts first: a bad address is reported before anything is opened, and probes are answered meanwhile.
+    const names = options.graphs.map(({ name }) => name);
+    watch = await Watch.begin({ address: options.http, names, faults, log });
+    if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
+    const { standby, reread, untilCaughtUp } = options;
+    telemetry = await startTelemetry({
+      settings: config.telemetry,
+      version: VERSION,
+      metrics: watch.metrics,
+      env: process.env,
+      log,
+    });
+    const measuresOf = bothOf(watch, telemetry);
+    const outside = { connection, log, openStore: world.openStore, standby, reread, measuresOf };
+    const inForce = () => reload.configuration;
+    await openAll(
+      options.graphs.map((graph) => ({ graph, configuration: inForce, outside, untilCaughtUp })),
+      runs,
+    );
+    // The signal may have come before there was a run to stop.
+    if (signals.stopping.aborted) stop();
+    await watch.over(runs);
+    const { reloaded: told } = watch;
+    hangups.hear(() => void reload.ask({ runs, log, logging, told, stopping: signals.stopping }));
+    const reporting = reportProgress(runs, log, output);
+    const ends = runs.map((each) =>
+      each.run().catch((error: unknown) => {
+        for (const other of runs) other.stop();
+        throw error;
+      }),
+    );
+    const results = await Promise.allSettled(ends);
+    reporting.stop();
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
+  } finally {
+    signals.ignore();
+    await watch?.stop();
+    await connection.close();
+    await telemetry?.stop();
+  }
+}
+
+function bothOf(watch: Watch, telemetry: Telemetry): (graph: string) => Measures {
+  return (graph) => {
+    const [metrics, traces] = [watch.measuresOf(graph), telemetry.measuresOf(graph)];
+    return traces ? both(metrics, traces) : metrics;
+  };
+}
+
+/** Creates the topics, and waits as long as no broker answers; returns early when stopped. */
+async function createTopics(
+  config: Config,
+  connection: LogConnection,
+  stopping: AbortSignal,
+  log: Log,
+): Promise<void> {
+  const admin = connection.admin();
+  const declared = declaredTopics(config);
+  const since = new Date().toISOString();
+  for (let attempt = 1; !stopping.aborted; attempt++) {
+    try {
+      await applyTopics(admin, planTopics(declared, await admin.describe(declared.map(({ name }) => name))));
+      return;
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      log.warn(
+        { brokers: config.kafka.brokers.join(','), since, attempt, reason: error.message },
+        `topics cannot be created at ${connection.describe} since ${since}; trying again`,
+      );
+      await pause(backoffMs(attempt), stopping);
+    }
+  }
+}
+
+/** Opens all runs. If one fails, the others are closed: their threads would keep the process alive. */
+async function openAll(all: readonly GraphRunOptions[], runs: GraphRun[]): Promise<void> {
+  try {
+    for (const options of all) runs.push(await GraphRun.open(options));
+  } catch (error) {
+    await Promise.allSettled(runs.map((run) => run.close()));
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@ import { composeLive, type LiveOptions } from '../../compose/live.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { keysOf } from '../../config/overrides.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
-import { FatalError, reasonOf } from '../../errors.ts';
+import { FatalError, reasonOf } from '../../errors/errors.ts';
 import type { StoreMemory } from '../../graph/store.ts';
 import { kernelHere } from '../../kernels/select.ts';
 import type { Tuning } from '../../pipeline/tuning.ts';

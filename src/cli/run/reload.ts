@@ -1,6 +1,6 @@
 import type { Change } from '../../config/changes.ts';
 import type { Configuration } from '../../config/configuration.ts';
-import { reasonOf } from '../../errors.ts';
+import { reasonOf } from '../../errors/errors.ts';
 import { LOG_LEVELS, type Log, type LogLevel } from '../../log.ts';
 import type { ReloadResult } from '../../metrics/process.ts';
 import type { Logging } from '../logging.ts';
@@ -10,13 +10,13 @@ export interface ReloadOptions {
   readonly runs: readonly GraphRun[];
   readonly log: Log;
   readonly logging: Pick<Logging, 'level' | 'verbose'>;
-  /** From then on nothing is read any more. */
+  /** Once aborted, the configuration is not read any more. */
   readonly stopping: AbortSignal;
-  /** What became of each time it was read. */
+  /** Called with the result of each reload. */
   readonly told: (result: ReloadResult) => void;
 }
 
-/** The configuration in force, read again when asked: all that is new counts, or nothing does and the log says why. */
+/** The configuration in force. A reload applies all of the new configuration, or nothing of it and logs the reasons. */
 export class Reload {
   #configuration: Configuration;
   #asked = false;
@@ -30,7 +30,7 @@ export class Reload {
     return this.#configuration;
   }
 
-  /** Never throws. Asked again while it reads, it reads once more after that. */
+  /** Reloads; never throws. A call during a reload causes one more reload. */
   async ask(options: ReloadOptions): Promise<void> {
     this.#asked = true;
     if (this.#reading) return;
@@ -46,7 +46,7 @@ export class Reload {
     try {
       const { configuration, changes } = await this.#configuration.readAgain();
       if (stopping.aborted) return;
-      // From here on nothing waits: no graph is composed, and no batch cut, half by the one and half by the other.
+      // From here on there is no await, so that no graph or batch sees one half of each configuration.
       const retunings = runs.map((run) => run.retuning(configuration));
       this.#configuration = configuration;
       for (const retune of retunings) retune();
@@ -65,7 +65,7 @@ export class Reload {
   }
 }
 
-/** What is said of a change is said at the level that says more. */
+/** Changes are logged at the more verbose of the two levels. */
 function louder(a: LogLevel, b: LogLevel): LogLevel {
   return LOG_LEVELS.find((level) => level === a || level === b) ?? a;
 }

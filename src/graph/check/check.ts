@@ -1,4 +1,4 @@
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import type { GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
 import { asBuffer, type Layout } from '../layout.ts';

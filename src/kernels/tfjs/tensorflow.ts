@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import util from 'node:util';
-import { FatalError, reasonOf, UsageError } from '../../errors.ts';
+import { FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
 
 /** An array of TensorFlow.js, float32. */
 export interface Tensor {

@@ -1,4 +1,4 @@
-import { reasonOf } from '../../errors.ts';
+import { reasonOf } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { FollowedLog, PartitionRange, SourceRecord } from '../ports.ts';
 import type { OffsetLedger } from './offset-ledger.ts';

@@ -1,7 +1,7 @@
 import { REASONS, type Reason } from '../../../topics/reasons.ts';
 import { type RecordLimits, readRecord } from '../../../topics/record.ts';
 import type { EventTopic } from '../../../topics/topic.ts';
-import { BadEvent } from '../../errors.ts';
+import { BadEvent } from '../../errors/errors.ts';
 import type { RecordContent, SourceRecord } from '../ports.ts';
 
 /** A record of a topic that its graph does not read. */

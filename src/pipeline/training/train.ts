@@ -1,4 +1,4 @@
-import { FatalError, reasonOf, ShapeError } from '../../errors.ts';
+import { FatalError, reasonOf, ShapeError } from '../../errors/errors.ts';
 import type { Kernel, KernelName } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import { Table, type TableOptions } from '../../model/table.ts';

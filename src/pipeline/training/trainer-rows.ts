@@ -1,4 +1,4 @@
-import { ShapeError } from '../../errors.ts';
+import { ShapeError } from '../../errors/errors.ts';
 import type { Table } from '../../model/table.ts';
 import { NO_TYPE, type TypeRows } from '../../sampling/type-rows.ts';
 import type { Checkpoint, CheckpointOptions, LoadedRows } from './trainer.ts';

@@ -1,4 +1,4 @@
-import { RetryableError, TwhinError } from '../../errors.ts';
+import { RetryableError, TwhinError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { Message, Sink } from '../ports.ts';
 
@@ -59,7 +59,7 @@ export class Delivery {
         this.retries++;
         this.trouble = error.message;
         this.#log.warn(
-          { messages: messages.length, reason: error.message, backoffMs },
+          { messages: messages.length, code: error.code, reason: error.message, backoffMs },
           `${what} could not be published; trying again`,
         );
         await this.#pause(backoffMs);

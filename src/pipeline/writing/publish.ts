@@ -1,5 +1,5 @@
 import { embeddingHeaders } from '../../../topics/embeddings.ts';
-import { reasonOf } from '../../errors.ts';
+import { reasonOf } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { GraphStore, StoredVector } from '../../graph/graph-store.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';

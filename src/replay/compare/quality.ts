@@ -1,4 +1,4 @@
-import { FatalError } from '../../errors.ts';
+import { FatalError } from '../../errors/errors.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import { SCORERS, type Scorer } from '../../model/scorers.ts';
 import { HIT_RANK, rankOfFirst } from '../../pipeline/training/evaluate.ts';

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EventFileOptions, readEvents } from '../../../src/adapters/event-file/event-file.ts';
-import { FatalError, UsageError } from '../../../src/errors.ts';
+import { FatalError, UsageError } from '../../../src/errors/errors.ts';
 
 let folder: string;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FileEvent } from '../../../src/adapters/event-file/event-file.ts';
 import { type FeedClock, type FeedOptions, feed } from '../../../src/adapters/event-file/feeder.ts';
-import { BadEvent, RetryableError } from '../../../src/errors.ts';
+import { BadEvent, RetryableError } from '../../../src/errors/errors.ts';
 import type { Message, Sink } from '../../../src/pipeline/ports.ts';
 
 /** A sink that acknowledges at once, or when the test says so. */
@@ -16,7 +16,7 @@ class MemorySink implements Sink {
 
   async publish(messages: readonly Message[]): Promise<void> {
     this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
-    if (this.batches.length >= this.failAfter) throw new RetryableError('down', 'the log is down');
+    if (this.batches.length >= this.failAfter) throw new RetryableError('not-appended', 'the log is down');
     this.batches.push(messages);
     this.sentAt.push(this.now());
     await (this.held ?? Promise.resolve());

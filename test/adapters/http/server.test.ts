@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type HttpOptions, type HttpServer, serveHttp } from '../../../src/adapters/http/server.ts';
 import type { ReadinessReport, Status } from '../../../src/adapters/http/status.ts';
 import type { Views } from '../../../src/adapters/http/views.ts';
-import { UsageError } from '../../../src/errors.ts';
+import { UsageError } from '../../../src/errors/errors.ts';
 
 const READY = { graph: 'follow', ready: true, phase: 'running', reasons: [] };
 const STATUS: Status = {
@@ -244,12 +244,12 @@ describe('the HTTP server', () => {
     const { url } = await serve();
     const port = Number(new URL(url).port);
     await expect(serve({ port })).rejects.toMatchObject({
-      code: 'http',
+      code: 'http-listen',
       message: expect.stringMatching(
         `can't listen on 127.0.0.1:${port}: .*EADDRINUSE.*; choose another address with --http HOST:PORT`,
       ),
     });
-    await expect(serve({ host: '192.0.2.1' })).rejects.toMatchObject({ code: 'http' });
+    await expect(serve({ host: '192.0.2.1' })).rejects.toMatchObject({ code: 'http-listen' });
   });
 
   test('stop answers requests in flight, and does not wait for idle connections', async () => {

@@ -16,7 +16,7 @@ import {
   protocolError,
   reasonsOf,
 } from '../../../src/adapters/kafka/failure.ts';
-import { BadEvent, FatalError, RetryableError, UsageError } from '../../../src/errors.ts';
+import { BadEvent, FatalError, RetryableError, UsageError } from '../../../src/errors/errors.ts';
 
 const settings = { brokers: ['one:9092', 'two:9092'], clientId: 'test' };
 const [FETCH, VERSION] = [1, 12];

@@ -1,5 +1,5 @@
 import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
-import { TwhinError } from '../../../src/errors.ts';
+import { TwhinError } from '../../../src/errors/errors.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 
 /** Writes batches of 500 keys until the process is killed, and prints the number of each acknowledged batch. */

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { packError, unpackError } from '../../../src/adapters/threads.ts';
 import { ThreadTrainer, threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { copyOf } from '../../../src/adapters/trainer/wire.ts';
-import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors.ts';
+import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors/errors.ts';
 import { localTrainer } from '../../../src/pipeline/training/train.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { batchOf, DUE, kernels, settings, triples, World } from '../../pipeline/training/trainer-fixture.ts';
@@ -157,13 +157,13 @@ describe('threadTrainer', () => {
 
 describe('errors on the wire', () => {
   it.each([
-    new RetryableError('busy', 'try again'),
-    new FatalError('full', 'stop'),
-    new UsageError('beta', 'wrong'),
-    new BadEvent('shape', 'bad'),
+    new RetryableError('stopped', 'try again'),
+    new FatalError('table-full', 'stop'),
+    new UsageError('kernel-settings', 'wrong'),
+    new BadEvent('wrong-shape', 'bad'),
     new ShapeError('3 by 4'),
   ])('keep class, code and message: $name', (error) => {
-    const back = unpackError(structuredClone(packError(error, 'other', 'it failed')));
+    const back = unpackError(structuredClone(packError(error, 'trainer-failed', 'it failed')));
     expect(back.constructor).toBe(error.constructor);
     expect([back.name, back.code, back.message]).toEqual([error.name, error.code, error.message]);
     expect(back.stack).toBe(error.stack);

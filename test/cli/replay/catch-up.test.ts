@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connect } from '../../../src/adapters/connect.ts';
+import { realWorld } from '../../../src/cli/context.ts';
 import { type CatchUp, catchUp } from '../../../src/cli/replay/catch-up.ts';
-import { realWorld } from '../../../src/cli/surroundings.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { EventLog } from '../../../src/pipeline/ports.ts';
 import { placeOf } from '../../../src/state/places.ts';
@@ -63,7 +63,7 @@ async function caughtUp(
       reader: { ...bound(own), ...differing(own) },
     },
     log: { debug: nothing, info: nothing, warn: (_, message) => warnings.push(message), error: nothing },
-    surroundings: {
+    context: {
       output: { out: nothing, err: nothing, status: nothing, statusDone: nothing },
       world: realWorld,
     },
@@ -88,12 +88,12 @@ function bound(own: EventLog): EventLog {
   };
 }
 
-test('a store reads what came since, and no more than it is asked to', async () => {
+test('a store reads the records since its offsets, down to the allowed lag', async () => {
   expect(await caughtUp(() => ({}), SINCE)).toEqual({ read: 0, left: SINCE, warnings: [] });
   expect(await caughtUp(() => ({}))).toEqual({ read: SINCE, left: 0, warnings: [] });
 });
 
-test('one whose next records retention took is refused, however little is left, with the way out', async () => {
+test('a store whose next records were deleted by retention is refused, with the commands to continue', async () => {
   const shifted = (own: EventLog): Partial<EventLog> => ({
     ranges: async (topics) =>
       (await own.ranges(topics)).map((range) => ({ ...range, low: range.high + 5, high: range.high + 5 })),
@@ -103,26 +103,26 @@ test('one whose next records retention took is refused, however little is left, 
   );
 });
 
-test('one that read further than the topic of that name goes is refused', async () => {
+test('a store with an offset beyond the end of the topic is refused', async () => {
   const remade = (own: EventLog): Partial<EventLog> => ({
     ranges: async (topics) => (await own.ranges(topics)).map((range) => ({ ...range, low: 0, high: 0 })),
   });
   await expect(caughtUp(remade, 1_000_000)).rejects.toThrow(
-    /^shadow has read twhin\.follow\/\d up to offset \d+, but the log holds 0 to 0: the topic was made again.*--into NAME/,
+    /^shadow has read twhin\.follow\/\d up to offset \d+, but the log holds 0 to 0: the topic was deleted and recreated.*--into NAME/,
   );
 });
 
-test('one that read a topic of another id is refused', async () => {
+test('a store that read a topic with another id is refused', async () => {
   // The first pass writes down which topic it read.
   const as = (id: string) => (): Partial<EventLog> => ({ topicIds: async () => ({ 'twhin.follow': id }) });
   await caughtUp(as('A'));
   await expect(caughtUp(as('B'), 1_000_000)).rejects.toThrow(
-    /^twhin\.follow was made again since shadow read it: its id was A and is B.*--into NAME/,
+    /^twhin\.follow was deleted and recreated: its id was A and is B.*--into NAME/,
   );
   expect(await caughtUp(as('A'))).toMatchObject({ read: 0, left: 0 });
 });
 
-test('where as much comes in as is read, it says so, and what would do', async () => {
+test('if as many records arrive as are read, a warning names the options that help', async () => {
   let more = 2;
   const growing = (own: EventLog): Partial<EventLog> => ({
     ranges: async (topics) => {

@@ -33,7 +33,7 @@ afterAll(() => here.remove());
 const replay = (...argv: string[]): Promise<Said> => here.run('replay', '--graph', 'engagement', ...argv);
 
 describe('twhin replay', () => {
-  test('ends with the edges of the live store and the same digest twice, on either kernel', async () => {
+  test('has the edges of the live store, and the same digest each time, with either kernel', async () => {
     const stats = await here.run('stats', '--graph', 'engagement', '--json', '--digest');
     const live = JSON.parse(stats.out[0] ?? '').graphs.engagement;
     const said = await Promise.all([
@@ -63,7 +63,7 @@ describe('twhin replay', () => {
     expect(three.set).toEqual(['kernel=reference']);
   });
 
-  test('a finished one is said to be, with its digest, and not read again', async () => {
+  test('a finished replay is reported with its digest and is not read again', async () => {
     const first = JSON.parse((await replay('--into', 'done', '--json')).out[0] ?? '');
     const again = await replay('--into', 'done', '--json');
     expect(again.code).toBe(0);
@@ -79,12 +79,12 @@ describe('twhin replay', () => {
     );
   });
 
-  test('asked something else, it is refused with both; --restart begins anew', async () => {
+  test('other options for the same store are refused, with both values; --restart begins anew', async () => {
     const first = JSON.parse((await replay('--into', 'changed', '--json')).out[0] ?? '');
     const other = await replay('--into', 'changed', '--from', '2h', '--set', 'seed=5', '--publish', 'shadow');
     expect([other.code, other.out]).toEqual([2, []]);
     expect(other.err).toEqual([
-      'twhin: --into: changed is a replay that was asked something else:',
+      'twhin: [replay-differs] --into: changed is a replay that was asked something else:',
       '  --from: it has earliest, seen 2h',
       '  --publish: it has nothing, seen shadow',
       '  training.seed: it has 1, seen 5',
@@ -97,7 +97,7 @@ describe('twhin replay', () => {
     expect(digest.vectors).not.toBe(first.digest.vectors);
   });
 
-  test('one that was killed before it wrote down what it reads begins anew', async () => {
+  test('a replay that was killed before it wrote its record begins anew', async () => {
     const { digest } = JSON.parse((await replay('--into', 'one', '--json')).out[0] ?? '');
     const folder = join(here.folder, 'state/engagement/stores/begun');
     await mkdir(folder, { recursive: true });
@@ -107,14 +107,14 @@ describe('twhin replay', () => {
     expect(JSON.parse(said.out[0] ?? '').digest).toEqual(digest);
   });
 
-  test('says with its store how it came to be', async () => {
+  test('leaves its origin beside the store', async () => {
     await replay('--into', 'origin', '--set', 'learningRate=0.05');
     const folder = join(here.folder, 'state/engagement/stores/origin');
     const origin = JSON.parse(await readFile(join(folder, 'origin.json'), 'utf8'));
     expect(origin).toMatchObject({ from: 'replay', set: ['learningRate=0.05'] });
   });
 
-  test('publishes to a topic of its own where asked, and to none else', async () => {
+  test('publishes only to the topic of --publish', async () => {
     const before = JSON.parse((await here.run('topics', 'plan', '--json')).out[0] ?? '');
     const said = await replay('--into', 'published', '--publish', 'shadow.vectors', '--json');
     expect(said.code).toBe(0);
@@ -124,12 +124,12 @@ describe('twhin replay', () => {
     expect(JSON.parse(said.out[0] ?? '').digest).toEqual(plain.digest);
   });
 
-  test('publishes to a topic that no other replay published to, and that is there still', async () => {
+  test('refuses a topic with vectors of another replay, and a topic that was deleted', async () => {
     const into = (name: string, ...more: string[]) =>
       replay('--into', name, '--publish', 'shadow.own', '--json', ...more);
     expect((await into('first')).code).toBe(0);
     const taken =
-      /^twhin: --publish: shadow\.own is not empty: shadow\.own\/\d has what another .* give another topic/;
+      /^twhin: \[publish\] --publish: shadow\.own is not empty: shadow\.own\/\d has vectors of another .* give another topic/;
     const second = await into('second');
     expect([second.code, second.err]).toEqual([2, [expect.stringMatching(taken)]]);
     expect(existsSync(join(here.folder, 'state/engagement/stores/second'))).toBe(false);
@@ -149,12 +149,12 @@ describe('twhin replay', () => {
     const gone = await into('first');
     expect([gone.code, gone.err.join()]).toEqual([
       2,
-      expect.stringMatching(/shadow\.own is gone since.*--restart$/),
+      expect.stringMatching(/shadow\.own was deleted since.*--restart$/),
     ]);
     expect((await into('first', '--restart')).code).toBe(0);
   });
 
-  test('a range by offsets holds what it names and no more', async () => {
+  test('a range by offsets holds exactly these records', async () => {
     const whole = JSON.parse((await replay('--dry-run', '--json')).out[0] ?? '');
     const [first] = whole.partitions.filter(({ records }: { records: number }) => records > 1);
     const name = `${first.topic.replace('twhin.', '')}/${first.partition}`;
@@ -170,7 +170,7 @@ describe('twhin replay', () => {
 });
 
 describe('twhin replay --dry-run', () => {
-  test('says what would be read and which settings differ, and leaves nothing', async () => {
+  test('shows what would be read and which settings differ, and leaves nothing', async () => {
     const said = await replay('--into', 'dry', '--set', 'dim=4', '--dry-run', '--json');
     expect(said.code).toBe(0);
     const { partitions, ...whole } = JSON.parse(said.out[0] ?? '');
@@ -187,7 +187,7 @@ describe('twhin replay --dry-run', () => {
     expect(existsSync(join(here.folder, 'state/engagement/stores/dry'))).toBe(false);
   });
 
-  test('in words', async () => {
+  test('prints the same for a person', async () => {
     const { out } = await replay('--dry-run');
     expect(out[0]).toBe("engagement: nothing was read but the range's ends");
     expect(out[1]).toBe('  records      41 in 16 partitions');
@@ -210,9 +210,9 @@ describe('a replay that is refused', () => {
     [['--into', 'a', '--set', 'dim=0'], /^ +the configuration has 1 problem/, /^ +model\.dim: .*seen 0$/],
     [
       ['--into', 'a', '--publish', 'twhin.embeddings.follow'],
-      /^ +--publish: twhin\.embeddings\.follow is the live/,
+      /^ +--publish: twhin\.embeddings\.follow belongs to a live graph/,
     ],
-    [['--into', 'a', '--publish', 'engagement'], /^ +--publish: twhin\.engagement is the live/],
+    [['--into', 'a', '--publish', 'engagement'], /^ +--publish: twhin\.engagement belongs to a live graph/],
     [['--into', 'a', '--publish', '__x'], /^ +--publish: expected a topic's name .*seen "__x"$/],
     [['--into', 'a', '--from', '1h', '--until', '2h'], /^ +--until: expected a time after that of --from/],
     [['--into', 'a', '--from', 'search/4:0'], /^ +--from: twhin\.search has 4 partitions, 0 to 3; seen 4$/],
@@ -224,7 +224,7 @@ describe('a replay that is refused', () => {
     expect(existsSync(join(here.folder, 'state/engagement/stores/a'))).toBe(false);
   });
 
-  test('a store that is about to be live', async () => {
+  test('into a store that is about to be live', async () => {
     const graph = { name: 'engagement', folder: join(here.folder, 'state/engagement') };
     await requestPromotion(graph, { store: 'wished', set: [] });
     const { code, err } = await replay('--into', 'wished', '--restart');
@@ -233,17 +233,17 @@ describe('a replay that is refused', () => {
     expect(err[1]).toMatch(/--into: wished is about to be the live store of engagement/);
   });
 
-  test('without a graph, or one that there is not', async () => {
+  test('without a graph, or with an unknown graph', async () => {
     for (const argv of [[], ['--graph', 'likes']]) {
       const { code, err } = await here.run('replay', ...argv, '--into', 'a');
       expect(code).toBe(2);
       expect(err[0]).toBe(
-        `twhin: --graph: expected one of engagement, follow; seen ${argv[1] ? '"likes"' : 'nothing'}`,
+        `twhin: [graph] --graph: expected one of engagement, follow; seen ${argv[1] ? '"likes"' : 'nothing'}`,
       );
     }
   });
 
-  test('over one that was run on after its range', async () => {
+  test('over a store that was run on after its range', async () => {
     await replay('--into', 'beyond');
     const path = join(here.folder, 'state/engagement/stores/beyond/replay.json');
     const record = JSON.parse(await readFile(path, 'utf8'));
@@ -259,7 +259,7 @@ describe('a replay that is refused', () => {
     ]);
   });
 
-  test('over a store that is no replay', async () => {
+  test('over a store that was not made by a replay', async () => {
     await replay('--into', 'foreign');
     const record = join(here.folder, 'state/engagement/stores/foreign/replay.json');
     await writeFile(record, '{}');

@@ -37,14 +37,14 @@ beforeAll(async () => {
 });
 afterAll(() => at.remove());
 
-test('says that nothing was held back where one store has read all, and compares the rest', async () => {
+test('reports that no event is left to rank if one store has read all, and compares the rest', async () => {
   const said = await at.run('replay', 'compare', 'early', 'live', '--graph', 'engagement');
   expect(said).toMatchObject({ code: 0, err: [] });
   const text = names(said.out);
   expect(text).toMatch(/^engagement: A is early, B is main \(live\)\n/);
   expect(text).toMatch(/ {2}events read +600 +1,800\n/);
   expect(text).toContain(
-    'quality: not compared, for there is no event that neither has read. Replay both with the same --until, which holds later ones back, or add --wait 5m while events flow.',
+    'quality: not compared, because there is no event that neither store has read. Replay both with the same --until, which holds later events back, or add --wait 5m while events arrive.',
   );
   expect(text).toMatch(/ {2}user +100 +0 +0\n/);
   expect(text).toMatch(/ {2}likes +\d+ +0 +\d+\n/);
@@ -54,7 +54,7 @@ test('says that nothing was held back where one store has read all, and compares
   expect(said.out.at(-1)).toBe('Which is better can not be told: no new edge was ranked.');
 });
 
-test('ranks what neither has read, and is one JSON object', async () => {
+test('ranks events that neither store has read, and prints one JSON object', async () => {
   await at.run('feed', await likes(1800, 2400), '--topic', 'engagement');
   const said = await at.run('replay', 'compare', 'early', 'main', '--json', '--events', '400');
   expect(json(said)).toMatchObject({
@@ -83,7 +83,7 @@ test('finds no difference between a store and itself', async () => {
   });
 });
 
-test('goes without quality where the log is out of reach', async () => {
+test('compares without quality if the log is out of reach', async () => {
   const said = await at.run('replay', 'compare', 'main', 'early', '--json');
   expect(json(said)).not.toMatchObject({ held: { problem: expect.anything() } });
   const none = await place({ TWHIN_STATE: join(at.folder, 'state') });
@@ -95,18 +95,18 @@ test('goes without quality where the log is out of reach', async () => {
       entities: { user: { both: 100 } },
     });
     expect(names((await none.run('replay', 'compare', 'main', 'early')).out)).toMatch(
-      /quality: not compared, for what neither has read can't be read: .*engagement/,
+      /quality: not compared, because the events that neither store has read cannot be read: .*engagement/,
     );
   } finally {
     await none.remove();
   }
 });
 
-test('refuses a store that is not there, naming those there are', async () => {
+test('refuses a missing store and lists the existing stores', async () => {
   const said = await at.run('replay', 'compare', 'live', 'shadow', '--graph', 'engagement');
   expect(said).toMatchObject({ code: 2, out: [] });
   expect(names(said.err)).toBe(
-    'twhin: no graph has the stores live and shadow:\n' +
+    'twhin: [compare] no graph has the stores live and shadow:\n' +
       '  engagement has main (live), early\n' +
       'twhin replay --into NAME makes one',
   );
@@ -116,11 +116,11 @@ test('refuses a store that is not there, naming those there are', async () => {
   expect((await at.run('replay', 'compare', 'live', 'early', '--wait', 'soon')).code).toBe(2);
 });
 
-test('asks for the graph where several have both', async () => {
+test('asks for the graph if several graphs have both stores', async () => {
   await at.run('run', '--graph', 'follow', '--until-caught-up');
   const said = await at.run('replay', 'compare', 'live', 'main');
   expect(said.code).toBe(2);
   expect(names(said.err)).toBe(
-    'twhin: engagement and follow have the stores live and main; say which graph with --graph',
+    'twhin: [compare] engagement and follow have the stores live and main; say which graph with --graph',
   );
 });

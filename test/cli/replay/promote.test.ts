@@ -24,7 +24,7 @@ const damage = async (...path: string[]) => {
 };
 
 describe('a live store with settings of its own', () => {
-  test('is what stats and doctor tell of, as one that is in order', async () => {
+  test('is the store that stats and doctor report, without a complaint', async () => {
     await ok('replay', ...GRAPH, '--into', 'small', '--set', 'dim=4');
     await ok('replay', 'promote', 'small');
     const stats = await ok('stats', ...GRAPH);
@@ -38,7 +38,7 @@ describe('a live store with settings of its own', () => {
 });
 
 describe('twhin replay promote', () => {
-  test('puts another store in the place of a damaged one, and goes back from one', async () => {
+  test('replaces a damaged live store, and goes back from a damaged one', async () => {
     await ok('replay', ...GRAPH, '--into', 'rebuilt');
     await damage('db');
     expect((await here.run('run', ...GRAPH, '--until-caught-up')).code).toBe(1);
@@ -55,7 +55,7 @@ describe('twhin replay promote', () => {
     });
   });
 
-  test('refuses a store that could not be run as things are configured', async () => {
+  test('refuses a store that does not fit the configuration', async () => {
     await ok('replay', ...GRAPH, '--into', 'shadow', '--set', 'dim=4');
     await writeFile(at('stores', 'shadow', 'origin.json'), '{"from":"replay","set":[],"since":""}');
     const { code, err } = await here.run('replay', 'promote', 'shadow');
@@ -66,20 +66,20 @@ describe('twhin replay promote', () => {
     expect([existsSync(at('promote.json')), existsSync(at('live.json'))]).toEqual([false, false]);
   });
 
-  test('refuses a store whose offsets the log no longer holds, unless told to read the topic from its start', async () => {
+  test('refuses a store whose offsets the log no longer holds, unless --reread names the topic', async () => {
     await ok('replay', ...GRAPH, '--into', 'shadow');
     await rm(join(here.folder, 'log'), { recursive: true });
     await ok('topics', 'apply');
     const { code, err } = await here.run('replay', 'promote', 'shadow');
     expect([code, err.join('\n')]).toEqual([
       1,
-      expect.stringMatching(/made again.*--reread twhin\.engagement keeps what it learned/),
+      expect.stringMatching(/deleted and recreated.*--reread twhin\.engagement keeps what it learned/),
     ]);
     expect(existsSync(at('live.json'))).toBe(false);
     await ok('replay', 'promote', 'shadow', '--reread', 'engagement');
   });
 
-  test('names no store live or what no store can be called, and is not put off by a folder of such a name', async () => {
+  test('refuses reserved and invalid names of stores, and ignores folders with such names', async () => {
     for (const name of ['live', 'Shadow', '../x']) {
       const { code, err } = await here.run('replay', ...GRAPH, '--into', name);
       expect([code, err.join('\n')]).toEqual([2, expect.stringContaining("expected a store's name")]);
@@ -91,13 +91,13 @@ describe('twhin replay promote', () => {
   });
 });
 
-test('a replay killed before it had said what it reads begins anew', async () => {
+test('a replay that was killed before it wrote its record begins anew', async () => {
   await mkdir(at('stores', 'shadow', 'db'), { recursive: true });
   await writeFile(at('stores', 'shadow', 'origin.json'), '{"from":"replay","set":[],"since":""}');
   await ok('replay', ...GRAPH, '--into', 'shadow');
 });
 
-test('--reread takes a topic by its name, with the prefix or without', async () => {
+test('--reread accepts the name of a topic with the prefix and without', async () => {
   for (const name of ['engagement', 'twhin.engagement']) {
     await ok('run', ...GRAPH, '--reread', name, '--until-caught-up');
   }
@@ -111,7 +111,7 @@ test('--reread takes a topic by its name, with the prefix or without', async () 
   ]);
 });
 
-test('a run with a promotion that can not be made runs the store that is live', async () => {
+test('a run continues on the live store if a requested promotion fails', async () => {
   await writeFile(at('promote.json'), '{"store":"nowhere","set":[]}');
   const { code, err } = await here.run('replay', 'promote', '--rollback');
   expect([code, err.join('\n')]).toEqual([2, expect.stringContaining('no store was live before')]);

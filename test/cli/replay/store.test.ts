@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ReplayRecord } from '../../../src/cli/replay/record.ts';
 import { checkStillThere } from '../../../src/cli/replay/store.ts';
-import { FatalError } from '../../../src/errors.ts';
+import { FatalError } from '../../../src/errors/errors.ts';
 import type { Offsets } from '../../../src/pipeline/ports.ts';
 
 const RECORD: ReplayRecord = {
@@ -41,8 +41,8 @@ function refusal(
   }
 }
 
-describe('a replay that goes on', () => {
-  test('where the log still holds what is left of it', () => {
+describe('a continued replay', () => {
+  test('is accepted if the log still holds the rest of its range', () => {
     expect(refusal({}, {})).toBeUndefined();
     expect(refusal({}, { held: [10, 90] })).toBeUndefined();
     expect(refusal({ follow: { 0: 50 } }, { held: [50, 90] })).toBeUndefined();
@@ -52,11 +52,11 @@ describe('a replay that goes on', () => {
     expect(refusal({}, { id: '' })).toBeUndefined();
   });
 
-  test('not where a topic was made again', () => {
-    expect(refusal({}, { id: 'B' })).toMatch(/^topic-remade: follow .*its id was A and is B.*--restart$/);
+  test('is refused if a topic was deleted and recreated', () => {
+    expect(refusal({}, { id: 'B' })).toMatch(/^topic-remade: follow .*its id was A and is B.*--restart\.$/);
   });
 
-  test('not where records it still has to read are gone', () => {
+  test('is refused if records of the rest are gone', () => {
     expect(refusal({ follow: { 0: 49 } }, { held: [50, 100] })).toBe(
       'replay-gone: the replay still has to read offsets 49 to 90 of follow/0, which holds offsets 50 to 100; begin anew with --restart',
     );

@@ -54,7 +54,7 @@ async function running(config: string) {
   };
 }
 
-test('SIGHUP: what can change at once does, the rest is named, and a broken file ends nothing', async () => {
+test('SIGHUP applies the changes that can count at once, names the rest, and survives a broken file', async () => {
   const { run, url, now, published, train, reload } = await running(`${SMALL} publish: { ${ONCE} }`);
   // Its stores are not open yet: it is kept until they are.
   run.kill('SIGHUP');
@@ -100,7 +100,7 @@ test('SIGHUP: what can change at once does, the rest is named, and a broken file
   expect(await run.ended).toMatchObject({ code: 0, signal: null });
 });
 
-test('what was read again counts for the store that is promoted next, under its own settings', async () => {
+test('a reloaded configuration counts for the next promoted store, together with the settings of that store', async () => {
   const { here, run, published, train, reload } = await running(`${SMALL} publish: { ${ONCE} }`);
   await train();
   await until('each new vector is published', async () => (await published()) === USERS);

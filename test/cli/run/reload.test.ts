@@ -44,7 +44,7 @@ async function setUp(inside: string, { verbose = false, own = [] as string[] } =
   return { reload, lines, told, epsilons, logging, stopping, run, ask: () => reload.ask(options) };
 }
 
-test('says key by key what has changed, and what needs a restart', async () => {
+test('logs each changed key, and whether it needs a restart', async () => {
   const { ask, lines, told, epsilons, reload } = await setUp('model: { dim: 16 }');
   await ask();
   await write('model: { dim: 8 }, publish: { epsilon: 0.2 }');
@@ -59,7 +59,7 @@ test('says key by key what has changed, and what needs a restart', async () => {
   expect(reload.configuration.config.tuning.epsilon).toBe(0.2);
 });
 
-test('a refused one changes nothing, and one log line has all that is wrong', async () => {
+test('a refused configuration changes nothing, and one log line lists every problem', async () => {
   const { ask, lines, told, epsilons, reload } = await setUp('');
   await write(`publish: { epsilon: -1 }, log: { level: 'loud' }`);
   await ask();
@@ -72,7 +72,7 @@ test('a refused one changes nothing, and one log line has all that is wrong', as
   expect(reload.configuration.config.tuning.epsilon).toBe(0.05);
 });
 
-test('one that a graph can not go on with changes no graph', async () => {
+test('a configuration that does not fit one graph changes no graph', async () => {
   const { ask, lines, told, epsilons, run, reload } = await setUp('');
   await write('publish: { epsilon: 0.2 }');
   run.retuning = () => {
@@ -83,7 +83,7 @@ test('one that a graph can not go on with changes no graph', async () => {
   expect([told, epsilons, reload.configuration.config.tuning.epsilon]).toEqual([['refused'], [], 0.05]);
 });
 
-test('a change of level is said at the level that says more', async () => {
+test('a change of the log level is logged at the more verbose level', async () => {
   const { ask, lines, logging } = await setUp('');
   await write(`log: { level: 'error' }`);
   await ask();
@@ -97,7 +97,7 @@ test('a change of level is said at the level that says more', async () => {
   ]);
 });
 
-test('--verbose wins over a level, and settings of a live store over what it was trained with', async () => {
+test('--verbose overrides the level, and the live store keeps its own settings', async () => {
   const { ask, lines } = await setUp('', { verbose: true, own: ['publish.epsilon', 'model.dim'] });
   await write(`log: { level: 'warn' }, publish: { epsilon: 0.3 }, model: { dim: 8 }`);
   await ask();
@@ -109,7 +109,7 @@ test('--verbose wins over a level, and settings of a live store over what it was
   ]);
 });
 
-test('asked again while it reads, it reads once more; while the process stops, not at all', async () => {
+test('a request during a reload causes one more reload, and a request during the stop none', async () => {
   const { ask, told, stopping } = await setUp('');
   await Promise.all([ask(), ask(), ask()]);
   expect(told).toEqual(['unchanged', 'unchanged']);

@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogConnection } from '../../../src/adapters/connect.ts';
-import type { World } from '../../../src/cli/surroundings.ts';
-import { FatalError } from '../../../src/errors.ts';
+import type { World } from '../../../src/cli/context.ts';
+import { FatalError } from '../../../src/errors/errors.ts';
 import type { Store } from '../../../src/graph/store.ts';
 import type { EventLog, Leadership, RecordRun, Sink } from '../../../src/pipeline/ports.ts';
 import type { Failpoint, Place } from './plan.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { getHeapStatistics } from 'node:v8';
-import { reasonOf } from '../../../src/errors.ts';
+import { reasonOf } from '../../../src/errors/errors.ts';
 import { mixedFaults } from './mixed.ts';
 import { HELP, readOptions, type SoakOptions } from './options.ts';
 import { steadyReport } from './steady/report.ts';

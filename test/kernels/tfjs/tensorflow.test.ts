@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { FatalError, UsageError } from '../../../src/errors.ts';
+import { FatalError, UsageError } from '../../../src/errors/errors.ts';
 import { createKernel } from '../../../src/kernels/select.ts';
 import { loadTensorFlow } from '../../../src/kernels/tfjs/tensorflow.ts';
 import { Table } from '../../../src/model/table.ts';

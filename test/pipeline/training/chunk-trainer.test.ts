@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FatalError } from '../../../src/errors.ts';
+import { FatalError } from '../../../src/errors/errors.ts';
 import type { Kernel } from '../../../src/model/kernel.ts';
 import type { Lane, Stepper } from '../../../src/pipeline/training/stepper.ts';
 import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/train.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { FatalError, RetryableError } from '../../../src/errors.ts';
+import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
 import { Delivery, SEND_FAILURES } from '../../../src/pipeline/writing/delivery.ts';
 import { FaultySink, keptLog } from '../faulty-sink.ts';
 
@@ -13,7 +13,7 @@ describe('Delivery', () => {
     vi.useRealTimers();
   });
 
-  test('tries again after 0.2, 0.4, 0.8 … up to 10 seconds, and says so each time', async () => {
+  test('retries after 0.2, 0.4, 0.8 … up to 10 seconds, and logs each retry', async () => {
     const sink = new FaultySink();
     const log = keptLog();
     const delivery = new Delivery(sink, log);
@@ -32,12 +32,12 @@ describe('Delivery', () => {
     expect(delivery.retries).toBe(pauses.length);
     expect(log.lines).toHaveLength(pauses.length);
     expect(log.lines[1]).toEqual({
-      fields: { messages: 1, reason: 'no broker answers', backoffMs: 400 },
+      fields: { messages: 1, code: 'not-acknowledged', reason: 'no broker answers', backoffMs: 400 },
       message: 'vectors could not be published; trying again',
     });
   });
 
-  test('counts what fails by why, under names that are known beforehand', async () => {
+  test('counts failures by code, from a fixed list of codes', async () => {
     const sink = new FaultySink();
     const delivery = new Delivery(sink, keptLog());
     const none = Object.fromEntries(SEND_FAILURES.map((code) => [code, 0]));
@@ -52,27 +52,31 @@ describe('Delivery', () => {
     await vi.advanceTimersByTimeAsync(800);
     await sink.acknowledge();
     await sent;
-    // Those end it: of another writer, of what nobody listed, and of a stop, which is no failure.
-    for (const code of ['fenced', 'message-too-large', 'stopped']) {
+    for (const code of ['fenced', 'not-authorized'] as const) {
       const ended = send();
       await sink.fail(new FatalError(code, 'it ends'));
       await ended;
     }
+    // A stop is not a failure.
+    delivery.stop();
+    const ended = send();
+    await sink.fail(new RetryableError('stopped', 'the sink is stopped'));
+    await ended;
     const failures = { ...none, 'not-acknowledged': 2, refused: 1, fenced: 1, other: 1 };
     expect(Object.fromEntries(delivery.failures)).toEqual(failures);
     expect(delivery.retries).toBe(3);
   });
 
-  test('tries nothing again that can not be helped', async () => {
+  test('does not retry a failure that no retry can help', async () => {
     const sink = new FaultySink();
     const sent = new Delivery(sink, keptLog()).send(messages, 'vectors');
     sent.catch(() => undefined);
     await sink.refuse();
-    await expect(sent).rejects.toMatchObject({ code: 'message-too-large' });
+    await expect(sent).rejects.toMatchObject({ code: 'not-authorized' });
     expect(sink.attempts).toBe(1);
   });
 
-  test('stopped in the middle of a pause, it tries once more at once and then gives up', async () => {
+  test('stopped in the middle of a pause, makes one last attempt at once', async () => {
     const sink = new FaultySink();
     const delivery = new Delivery(sink, keptLog());
     const sent = delivery.send(messages, 'vectors');

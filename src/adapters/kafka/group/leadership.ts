@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { FatalError, RetryableError, reasonOf } from '../../../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type {
   Candidate,
   GroupCommit,

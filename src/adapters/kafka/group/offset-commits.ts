@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { reasonOf } from '../../../errors.ts';
+import { reasonOf } from '../../../errors/errors.ts';
 import type { Offsets, WriterNote } from '../../../pipeline/ports.ts';
 import type { LogLine } from '../settings.ts';
 

@@ -1,4 +1,4 @@
-import { FatalError, RetryableError, TwhinError } from '../../../errors.ts';
+import { FatalError, RetryableError, TwhinError } from '../../../errors/errors.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import { protocolError, reasonsOf } from '../failure.ts';
@@ -79,10 +79,9 @@ export class FencedProducer {
     return this.#inTurn(async () => {
       const failure = await this.#attempt(messages);
       if (failure === undefined) return;
-      const { topic } = this.#fence;
       throw (
         this.#refusal(failure, messages)?.error ??
-        notAcknowledged(messages.length, topic, this.#options, failure)
+        notAcknowledged(messages.length, this.#fence.topic, this.#options.settings, failure)
       );
     });
   }

@@ -6,7 +6,7 @@ import {
   produceV9,
   Writer,
 } from '@platformatic/kafka';
-import { RetryableError } from '../../../errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import { type Brokers, TRANSACTION } from '../brokers.ts';
 import { protocolError } from '../failure.ts';
 import { ByteWriter } from './byte-writer.ts';

@@ -1,4 +1,4 @@
-import { RetryableError } from '../../../errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import { protocolError, reasonsOf } from '../failure.ts';
 
 /** What was sent, and by which user. */

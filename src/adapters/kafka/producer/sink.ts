@@ -1,4 +1,4 @@
-import { RetryableError } from '../../../errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import type { Message, Sink } from '../../../pipeline/ports.ts';
 import { Brokers } from '../brokers.ts';
 import type { KafkaSettings, LogLine } from '../settings.ts';

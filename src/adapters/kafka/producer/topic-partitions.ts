@@ -1,4 +1,4 @@
-import { RetryableError } from '../../../errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import type { Brokers, PartitionMetadata } from '../brokers.ts';
 
 /** Partitions are looked up again after this long, so that added partitions are used. */

@@ -1,4 +1,4 @@
-import { RetryableError } from '../../../errors.ts';
+import { RetryableError } from '../../../errors/errors.ts';
 import type { Message } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import type { Brokers } from '../brokers.ts';
@@ -103,7 +103,7 @@ export class TopicProducer {
         if (ends || Date.now() >= deadline || stopping.aborted) {
           // The brokers may have these records, and would take other records under the same numbers for them.
           this.#session = undefined;
-          throw refusal?.error ?? notAcknowledged(messages.length, this.#topic, this.#options, failure);
+          throw refusal?.error ?? notAcknowledged(messages.length, this.#topic, settings, failure);
         }
         await pause(backoffMs(attempt), stopping);
       }
@@ -137,12 +137,11 @@ export class TopicProducer {
 export function notAcknowledged(
   count: number,
   topic: string,
-  { settings, giveUpMs }: Pick<ProducerOptions, 'settings' | 'giveUpMs'>,
+  settings: KafkaSettings,
   cause: unknown,
 ): Error {
   const failure = kafkaError(`sending to ${topic}`, settings, cause);
   if (!(failure instanceof RetryableError)) return failure;
-  const seconds = Math.round(giveUpMs / 1000);
-  const message = `${count} messages for ${topic} were not acknowledged by ${addressOf(settings)} within about ${seconds} s: ${reasonsOf(cause)}; they can be sent again`;
+  const message = `${count} messages for ${topic} were not acknowledged by ${addressOf(settings)}: ${reasonsOf(cause)}; they can be sent again`;
   return new RetryableError('not-acknowledged', message, { cause });
 }

@@ -1,5 +1,5 @@
 import { crc32c } from '@platformatic/kafka';
-import { FatalError, reasonOf } from '../../../errors.ts';
+import { FatalError, reasonOf } from '../../../errors/errors.ts';
 import type { SourceRecord } from '../../../pipeline/ports.ts';
 import { safeOffset } from '../offset.ts';
 import { decompressed } from './codecs.ts';

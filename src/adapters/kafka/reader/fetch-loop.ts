@@ -1,4 +1,5 @@
-import { FatalError, RetryableError, reasonOf, TwhinError } from '../../../errors.ts';
+import { FatalError, RetryableError, reasonOf, TwhinError } from '../../../errors/errors.ts';
+import { isCodeOf } from '../../../errors/registry.ts';
 import type { Stretch, StretchReading, Trouble } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
 import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../log-errors.ts';
@@ -275,7 +276,7 @@ async function leaderless(cursors: readonly PartitionCursor[], signal: AbortSign
 
 function asFatal(error: unknown): FatalError {
   if (error instanceof FatalError) return error;
-  const code = error instanceof TwhinError ? error.code : 'client-fault';
+  const code = error instanceof TwhinError && isCodeOf(error.code, 'fatal') ? error.code : 'client-fault';
   const message = `reading stopped: ${reasonOf(error)}`;
   return new FatalError(code, message, { cause: error });
 }

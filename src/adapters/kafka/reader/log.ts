@@ -1,4 +1,4 @@
-import { FatalError, RetryableError, reasonOf } from '../../../errors.ts';
+import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type {
   EventLog,
   Follower,
@@ -115,8 +115,8 @@ export class KafkaLog implements EventLog {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...this.#loops].map((loop) => this.#end(loop)));
-    await this.#admin.close();
+    // The admin at once: a question to a broker that is frozen must not hold up the loops behind it.
+    await Promise.all([this.#admin.close(), ...[...this.#loops].map((loop) => this.#end(loop))]);
   }
 
   #open(stretches: readonly Stretch[]): FetchLoop {

@@ -1,4 +1,4 @@
-import { reasonOf } from '../../../errors.ts';
+import { reasonOf } from '../../../errors/errors.ts';
 import type { SourceRecord, Stretch, StretchCursor } from '../../../pipeline/ports.ts';
 import { BatchDecoder, type Decoded, wholeBatches } from './batches.ts';
 import type { Fetched } from './fetch.ts';

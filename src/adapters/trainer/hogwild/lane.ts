@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { FatalError } from '../../../errors.ts';
+import { FatalError } from '../../../errors/errors.ts';
 import { checkChunk } from '../../../kernels/chunk.ts';
 import type { TablePlace, WasmBuild } from '../../../kernels/instance.ts';
 import type { Workspace } from '../../../kernels/workspace.ts';

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { FatalError, reasonOf, UsageError } from '../../../errors.ts';
+import { FatalError, reasonOf, UsageError } from '../../../errors/errors.ts';
 import type { ChunkSize } from '../../../kernels/chunk.ts';
 import { chunkIn, layOut, needRoom, WORKSPACES_BESIDE, type Workspace } from '../../../kernels/workspace.ts';
 import type { KernelName } from '../../../model/kernel.ts';

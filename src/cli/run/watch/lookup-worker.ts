@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EntityView } from '../../../adapters/http/views.ts';
 import { type Failed, failed } from '../../../adapters/threads.ts';
-import { FatalError } from '../../../errors.ts';
+import { FatalError } from '../../../errors/errors.ts';
 import { type EntityKey, parseEntityKey, typeOf } from '../../../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../../../graph/graph-store.ts';
 import { nearest, norm } from '../../../graph/nearest.ts';

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { threadEntry, unpackError } from '../../../adapters/threads.ts';
-import { FatalError } from '../../../errors.ts';
+import { FatalError } from '../../../errors/errors.ts';
 import type { StoreModel } from '../../../state/open.ts';
 import type { Found, LookupReply, LookupRequest } from './lookup-worker.ts';
 

@@ -1,12 +1,12 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FINE_MS, History, type Point } from '../../../dashboard/history.ts';
-import { reasonOf } from '../../../errors.ts';
+import { reasonOf } from '../../../errors/errors.ts';
 import type { Log } from '../../../log.ts';
 import { type Disk, diskOf, type WatchedGraph } from '../../../metrics/graph.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
 import { writeAside } from '../../../state/places.ts';
-import { total } from '../../progress-line.ts';
+import { total } from '../../format.ts';
 import { recordsOf } from './status.ts';
 
 const KEEP_MS = 60_000;

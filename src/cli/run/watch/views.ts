@@ -3,8 +3,8 @@ import type { GraphConfig } from '../../../config/resolve.ts';
 import { type Projection, project } from '../../../dashboard/projection.ts';
 import type { Updater } from '../../../pipeline/updater.ts';
 import { otherPlaces } from '../../../state/places.ts';
+import { readProgress } from '../../replay/progress.ts';
 import { readReplayRecord } from '../../replay/record.ts';
-import { readTold } from '../../replay/told.ts';
 import { Lookup } from './lookup.ts';
 import type { Recorder } from './recorder.ts';
 import type { RunGraph } from './status.ts';
@@ -83,7 +83,7 @@ async function replaysOf(graph: GraphConfig): Promise<ReplaysView> {
       .filter(({ from, until }) => from < until)
       .map(({ topic, partition, from, until }) => ({ topic, partition, done: 0, of: until - from }));
     const store = place.name;
-    found.push({ store, since, finished, settings, partitions, mrr: {}, ...(await readTold(place)) });
+    found.push({ store, since, finished, settings, partitions, mrr: {}, ...(await readProgress(place)) });
   }
   return found;
 }

@@ -4,7 +4,7 @@ import type { HttpAddress } from '../../../config/http-address.ts';
 import { headline } from '../../../dashboard/headline.ts';
 import { FINE_MS } from '../../../dashboard/history.ts';
 import { readPage } from '../../../dashboard/page-files.ts';
-import { reasonOf } from '../../../errors.ts';
+import { reasonOf } from '../../../errors/errors.ts';
 import type { Log } from '../../../log.ts';
 import { Metrics } from '../../../metrics/metrics.ts';
 import type { ReloadResult } from '../../../metrics/process.ts';

@@ -7,7 +7,7 @@ import {
 } from '@platformatic/kafka';
 import { expect, test } from 'vitest';
 import { refusalOf } from '../../../../src/adapters/kafka/producer/refusal.ts';
-import { RetryableError } from '../../../../src/errors.ts';
+import { RetryableError } from '../../../../src/errors/errors.ts';
 
 const sent = { topic: 'vectors', largestBytes: 12_345, user: 'twhin', transactionalId: 'twhin-follow' };
 const [PRODUCE, VERSION] = [0, 9];

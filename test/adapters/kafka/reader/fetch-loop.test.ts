@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Fetched, Wanted } from '../../../../src/adapters/kafka/reader/fetch.ts';
 import { type Cluster, FetchLoop, type Leaders } from '../../../../src/adapters/kafka/reader/fetch-loop.ts';
-import { FatalError, RetryableError } from '../../../../src/errors.ts';
+import { FatalError, RetryableError } from '../../../../src/errors/errors.ts';
 import type { Trouble } from '../../../../src/pipeline/ports.ts';
 import { numbersOf, until } from '../../../kafka/collector.ts';
 import { count, drain, take } from '../../reader-conformance.ts';

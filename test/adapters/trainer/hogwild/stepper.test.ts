@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startSteppers, ThreadStepper } from '../../../../src/adapters/trainer/hogwild/stepper.ts';
 import { threadTrainer } from '../../../../src/adapters/trainer/thread.ts';
-import { FatalError, ShapeError, UsageError } from '../../../../src/errors.ts';
+import { FatalError, ShapeError, UsageError } from '../../../../src/errors/errors.ts';
 import { layOut, workspaceBytes } from '../../../../src/kernels/workspace.ts';
 import { Table } from '../../../../src/model/table.ts';
 import type { Stepper } from '../../../../src/pipeline/training/stepper.ts';

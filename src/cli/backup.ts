@@ -1,0 +1,125 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { withLock } from '../adapters/file-lock.ts';
+import { writeFailure } from '../backup/files.ts';
+import { checkTarget, LOCK } from '../backup/folder.ts';
+import { type Backup, writeBackup } from '../backup/write.ts';
+import type { GraphConfig } from '../config/resolve.ts';
+import { FatalError } from '../errors/errors.ts';
+import { openForReading } from '../state/open.ts';
+import { placeOf, readLive, readOrigin, type StorePlace } from '../state/places.ts';
+import type { CommandContext } from './context.ts';
+import { count, megabytes, total } from './format.ts';
+import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
+import type { Output } from './output.ts';
+import { selectGraphs } from './select.ts';
+
+/** Puts `twhin backup` on the command line. */
+export function addBackupCommand(program: Command, { config, output }: CommandContext): void {
+  program
+    .command('backup')
+    .description('back up the stores as of their last commits; an updater may be running')
+    .argument('<dir>', 'folder that holds only backups; parts of an earlier backup there are used again')
+    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--store <name>', 'the store of that name instead of the live store')
+    .option('--json', JSON_HELP)
+    .addHelpText(
+      'after',
+      example('twhin backup /backups/twhin\ntwhin backup /backups/twhin --graph engagement'),
+    )
+    .action(async (dir: string, { graph, store, json }) => {
+      const loaded = await config();
+      const chosen = selectGraphs(loaded, graph);
+      await checkTarget(
+        dir,
+        loaded.state,
+        chosen.map(({ name }) => name),
+      );
+      const done: Record<string, ReturnType<typeof summary>> = {};
+      for (const each of chosen) {
+        const made = await backup(each, dir, store, output);
+        if (made === undefined) {
+          if (store !== undefined || chosen.length === 1) throw nothingThere(each, store);
+          if (json !== true) output.out(`${each.name}  no store yet, so there is nothing to back up`);
+          continue;
+        }
+        done[each.name] = summary(made);
+        if (json !== true) print(each.name, join(dir, each.name), made, output);
+      }
+      if (json === true) output.out(JSON.stringify({ dir, graphs: done }));
+    });
+}
+
+/** undefined: there is no store. */
+async function backup(
+  graph: GraphConfig,
+  dir: string,
+  name: string | undefined,
+  output: Output,
+): Promise<Backup | undefined> {
+  const live = readLive(graph);
+  const place = placeOf(graph, name ?? live.live);
+  const store = await openForReading(graph, place);
+  if (store === undefined) return undefined;
+  const folder = join(dir, graph.name);
+  try {
+    const head = await store.head();
+    const of = count(head === undefined ? 0 : 2 * total(head.edges) + 2 * total(head.entities));
+    const about = { store: place.name, at: new Date().toISOString(), set: settingsOf(place, live) };
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw writeFailure(folder, error);
+    });
+    return await withLock(join(folder, LOCK), () =>
+      writeBackup(folder, store, about, (entries) =>
+        output.status(`${graph.name}: ${count(entries)} of about ${of} entries backed up`),
+      ),
+    );
+  } finally {
+    output.statusDone();
+    await store.close();
+  }
+}
+
+/** Settings that the store is trained with and that differ from the configuration. */
+function settingsOf(place: StorePlace, live: ReturnType<typeof readLive>): readonly string[] {
+  if (place.name === live.live) return live.set;
+  return readOrigin(place)?.set ?? [];
+}
+
+function summary({ manifest, written, removed }: Backup) {
+  const { store, at, fingerprint, head, entries, bytes, chunks } = manifest;
+  const fileBytes = chunks.reduce((sum, chunk) => sum + chunk.fileBytes, 0);
+  return {
+    store,
+    at,
+    fingerprint,
+    step: head.step,
+    offsets: head.offsets,
+    entries,
+    bytes,
+    fileBytes,
+    chunks: chunks.length,
+    written,
+    removed,
+  };
+}
+
+function print(graph: string, folder: string, made: Backup, output: Output): void {
+  const { manifest, written, removed } = made;
+  const { head, chunks } = manifest;
+  const { fileBytes } = summary(made);
+  output.out(`${graph}  (${manifest.store}, to ${folder})`);
+  output.out(
+    `  ${count(total(head.entities))} entities, ${count(total(head.edges))} live edges, step ${count(head.step)}`,
+  );
+  output.out(
+    `  ${count(manifest.entries)} entries in ${count(chunks.length)} chunks, ${megabytes(fileBytes)}; ` +
+      `${count(written.chunks)} chunks written, ${megabytes(written.bytes)}; ${count(removed)} files removed`,
+  );
+}
+
+function nothingThere({ name, folder }: GraphConfig, store: string | undefined): FatalError {
+  const what = store === undefined ? 'no store yet' : `no store ${store}`;
+  return new FatalError('store-missing', `${name} has ${what} in ${folder}: there is nothing to back up`);
+}

@@ -1,0 +1,34 @@
+import { InvalidArgumentError } from 'commander';
+import { durationMs } from '../replay/bound.ts';
+
+export const JSON_HELP = 'print one JSON object on stdout';
+export const GRAPHS_HELP = 'only this graph; may be repeated';
+
+/** The last part of a help text. */
+export function example(lines: string): string {
+  return `\nExample:\n  ${lines.split('\n').join('\n  ')}`;
+}
+
+/** Gathers an option that may be repeated. */
+export function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('expected a number above 0');
+  return value;
+}
+
+export function positiveInteger(text: string): number {
+  const value = positiveNumber(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number above 0');
+  return value;
+}
+
+/** Milliseconds of a duration such as 30s. */
+export function durationOption(text: string): number {
+  const ms = durationMs(text);
+  if (ms === undefined) throw new InvalidArgumentError('expected a duration such as 30s, 5m or 2h');
+  return ms;
+}

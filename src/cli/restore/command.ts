@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import { UsageError } from '../../errors/errors.ts';
+import { readLive } from '../../state/places.ts';
+import type { CommandContext } from '../context.ts';
+import { collect, example, GRAPHS_HELP, JSON_HELP } from '../options.ts';
+import { planFromBackup } from './from-backup.ts';
+import { planFromTopic } from './from-topic.ts';
+import { print, restoreStore, summary } from './restore-store.ts';
+
+/** Puts `twhin restore` on the command line. */
+export function addRestoreCommand(program: Command, context: CommandContext): void {
+  program
+    .command('restore')
+    .description('restore stores; each is checked whole before it is put in place')
+    .argument('[dir]', 'folder that was given to twhin backup')
+    .option(
+      '--from-topic',
+      'restore from the embeddings topic instead: only vectors; edges are read from the event topics again',
+    )
+    .option('--topic <name>', 'full name of the embeddings topic, if it is not that of the graph')
+    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--into <name>', 'name of the restored store, beside the existing stores')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', WHERE)
+    .addHelpText('after', example(EXAMPLES))
+    .action(async (dir: string | undefined, { fromTopic, topic, graph, into, json }) => {
+      if ((dir === undefined) === (fromTopic !== true)) {
+        throw new UsageError('restore', 'give either the folder of a backup or --from-topic');
+      }
+      if (topic !== undefined && fromTopic !== true) {
+        throw new UsageError('restore', '--topic goes with --from-topic');
+      }
+      const { output } = context;
+      const plans =
+        dir === undefined
+          ? await planFromTopic(topic, graph, into, context)
+          : await planFromBackup(dir, graph, into, context);
+      const done: Record<string, object> = {};
+      for (const plan of plans) {
+        const restored = await restoreStore(plan, output);
+        done[plan.graph.name] = summary(plan, restored);
+        const live = readLive(plan.graph).live === plan.target.name;
+        if (json !== true) print(plan, restored, live, output);
+      }
+      if (json === true) output.out(JSON.stringify({ graphs: done }));
+    });
+}
+
+const WHERE = `
+A store is never replaced. If a graph has no store, the restored store becomes its first. Otherwise give the restored
+store a name with --into, and make it the live store with twhin replay promote.`;
+
+const EXAMPLES = `twhin restore /backups/twhin
+twhin restore /backups/twhin --graph engagement --into before
+twhin restore --from-topic --graph engagement --into vectors`;

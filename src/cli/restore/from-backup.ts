@@ -1,0 +1,92 @@
+import { join } from 'node:path';
+import { graphsIn } from '../../backup/folder.ts';
+import { type Manifest, readManifest } from '../../backup/manifest.ts';
+import { readBackup } from '../../backup/read.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { FatalError } from '../../errors/errors.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import { differences, fingerprint, type Head } from '../../graph/head.ts';
+import { WriteBatch } from '../../graph/store.ts';
+import { newPlace } from '../../state/staged-store.ts';
+import type { CommandContext } from '../context.ts';
+import { count } from '../format.ts';
+import type { Output } from '../output.ts';
+import { PLACES } from '../replay/request.ts';
+import { selectGraphs } from '../select.ts';
+import type { Restoring } from './restore-store.ts';
+
+/** Entries written at a time. */
+const BATCH = 4_096;
+
+/**
+ * The stores to restore from the backups in `dir`, each checked to fit the configuration and to have a free place.
+ * names: the graphs; if empty, every graph with a backup.
+ */
+export async function planFromBackup(
+  dir: string,
+  names: readonly string[],
+  into: string | undefined,
+  { config, output }: CommandContext,
+): Promise<Restoring[]> {
+  const plain = await config();
+  const there = await graphsIn(dir);
+  const chosen = selectGraphs(plain, names.length > 0 ? names : there);
+  if (there.length === 0) throw new FatalError('backup-missing', `there is no backup in ${dir}`);
+  const plans: Restoring[] = [];
+  for (const graph of chosen) {
+    const folder = join(dir, graph.name);
+    const manifest = await readManifest(folder, graph.name);
+    if (manifest === undefined) {
+      throw new FatalError(
+        'backup-missing',
+        `there is no backup of ${graph.name} in ${dir}, but of ${there.join(', ')}`,
+      );
+    }
+    const { set } = manifest;
+    checkFits(manifest, folder, graph, await config(checkedSettings(set, folder)));
+    plans.push({
+      graph: { ...graph, model: manifest.head.model },
+      target: newPlace(graph, into, `twhin restore ${dir}`),
+      origin: { from: 'backup', set },
+      fill: (store) => fill(store, folder, manifest, output),
+    });
+  }
+  return plans;
+}
+
+/** A backup may contain settings of the training, and no setting that says where anything is stored. */
+function checkedSettings(set: readonly string[], folder: string): readonly string[] {
+  const wrong = set.find((setting) => PLACES.test(setting));
+  if (wrong === undefined) return set;
+  throw new FatalError('backup-damaged', `${folder} names a setting that no store is trained with: ${wrong}`);
+}
+
+function checkFits({ head, set }: Manifest, folder: string, { name }: GraphConfig, config: Config): void {
+  const model = config.graphs.find((graph) => graph.name === name)?.model;
+  const differing = model === undefined ? ['there is no such graph'] : differences(head.model, model);
+  if (model === undefined || differing.length === 0) return;
+  const under = set.length > 0 ? ` with ${set.join(' ')}` : '';
+  throw new FatalError(
+    'store-model',
+    `the backup of ${name} in ${folder} is of another model than is configured${under} ` +
+      `(fingerprint ${fingerprint(head.model)}, configured ${fingerprint(model)}).\n` +
+      `${differing.map((line) => `  ${line.replace('the store has', 'the backup has')}`).join('\n')}\n` +
+      'Put the configuration back that it was made with, or replay the topics with the one there is.',
+  );
+}
+
+async function fill(store: GraphStore, folder: string, manifest: Manifest, output: Output): Promise<Head> {
+  let done = 0;
+  for await (const entries of readBackup(folder, manifest)) {
+    for (let from = 0; from < entries.length; from += BATCH) {
+      const batch = new WriteBatch();
+      for (const { key, value } of entries.slice(from, from + BATCH)) batch.put(key, value);
+      await store.entries.write(batch);
+      done += batch.size;
+      output.status(
+        `${manifest.graph}: ${count(done)} of ${count(manifest.entries)} entries read, checked and written`,
+      );
+    }
+  }
+  return manifest.head;
+}

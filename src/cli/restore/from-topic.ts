@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { embeddingsName, topicName } from '../../../topics/index.ts';
+import { threadTrainer } from '../../adapters/trainer/thread.ts';
+import type { GraphConfig } from '../../config/resolve.ts';
+import { UsageError } from '../../errors/errors.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Head } from '../../graph/head.ts';
+import type { EventLog } from '../../pipeline/ports.ts';
+import type { Checkpoint } from '../../pipeline/training/trainer.ts';
+import { TopicFold } from '../../replay/topic-fold.ts';
+import { readLive } from '../../state/places.ts';
+import { newPlace } from '../../state/staged-store.ts';
+import type { CommandContext } from '../context.ts';
+import { count } from '../format.ts';
+import type { Output } from '../output.ts';
+import { selectGraphs } from '../select.ts';
+import type { Restoring } from './restore-store.ts';
+
+/** The stores to restore from embeddings topics. topic: full name of the topic, allowed for one graph only. */
+export async function planFromTopic(
+  topic: string | undefined,
+  names: readonly string[],
+  into: string | undefined,
+  { config, connect, output }: CommandContext,
+): Promise<Restoring[]> {
+  const plain = await config();
+  const chosen = selectGraphs(plain, names);
+  if (topic !== undefined && chosen.length > 1) {
+    throw new UsageError('topic', `--topic is one graph's: say which with --graph, seen ${topic} for all`);
+  }
+  return Promise.all(
+    chosen.map(async ({ name, folder }): Promise<Restoring> => {
+      const { set } = readLive({ name, folder });
+      const [graph] = selectGraphs(await config(set), [name]);
+      if (graph === undefined) throw new UsageError('graph', `no graph ${name}`);
+      const from = topic ?? topicName(plain.topicPrefix, embeddingsName(name));
+      return {
+        graph,
+        target: newPlace(graph, into, 'twhin restore --from-topic'),
+        origin: { from: 'topic', set },
+        fill: async (store) => {
+          const connection = await connect(plain);
+          const reader = connection.log();
+          try {
+            return await fold(store, graph, reader, from, output);
+          } finally {
+            await reader.close();
+            await connection.close();
+          }
+        },
+      };
+    }),
+  );
+}
+
+async function fold(
+  store: GraphStore,
+  { name, folder, model, trainer }: GraphConfig,
+  reader: EventLog,
+  topic: string,
+  output: Output,
+): Promise<Head> {
+  const ranges = await reader.ranges([topic]);
+  const of = ranges.reduce((sum, { low, high }) => sum + high - low, 0);
+  const stretches = ranges.map(({ low, high, ...partition }) => ({ ...partition, from: low, until: high }));
+  const start = await freshRows(trainer, folder);
+  const folding = new TopicFold({ graph: name, model, space: randomUUID(), store, start });
+  const reading = await reader.read(stretches);
+  try {
+    // One partition after the other, so that the rows have the same order each time.
+    for (const cursor of reading.cursors) {
+      for (let records = await cursor.next(); records; records = await cursor.next()) {
+        await folding.add(records);
+        output.status(
+          `${name}: ${count(folding.records)} of at most ${count(of)} records of ${topic} folded`,
+        );
+      }
+    }
+  } finally {
+    await reading.close();
+  }
+  const head = await folding.finish();
+  const spaces = folding.spaces();
+  if (Object.keys(spaces).length > 1) {
+    const all = Object.entries(spaces).map(([space, vectors]) => `${count(vectors)} of ${space}`);
+    output.err(
+      `${name}: ${topic} holds vectors of several runs of training, ${all.join(', ')}: a take-over did not end. ` +
+        'Those of different runs lie in different places until they are trained again; twhin replay makes them one.',
+    );
+  }
+  return head;
+}
+
+/** Relation rows are never published, and the trainer has no other rows yet. */
+const NOTHING_DUE = { everything: false, holdMs: 0, epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
+
+/** Relation rows and random state as in a new store, made by the trainer itself. */
+async function freshRows(settings: GraphConfig['trainer'], folder: string): Promise<Checkpoint> {
+  const trainer = threadTrainer(settings, folder);
+  try {
+    await trainer.start(undefined);
+    return await trainer.checkpoint({ now: 0, ...NOTHING_DUE });
+  } finally {
+    await trainer.stop();
+  }
+}

@@ -1,0 +1,123 @@
+import { withLock } from '../../adapters/file-lock.ts';
+import type { GraphConfig } from '../../config/resolve.ts';
+import { FatalError } from '../../errors/errors.ts';
+import { type CheckReport, checkStore } from '../../graph/check/check.ts';
+import { FINDINGS } from '../../graph/check/findings.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import { encodeHead, fingerprint, type Head } from '../../graph/head.ts';
+import { Layout } from '../../graph/layout.ts';
+import { openForReading } from '../../state/open.ts';
+import type { Origin, StorePlace } from '../../state/places.ts';
+import { StagedStore } from '../../state/staged-store.ts';
+import { count, total } from '../format.ts';
+import type { Output } from '../output.ts';
+
+/** A store to be restored from a backup or a topic. */
+export interface Restoring {
+  readonly graph: GraphConfig;
+  /** Where the store goes; the place is free. */
+  readonly target: StorePlace;
+  readonly origin: Omit<Origin, 'since'>;
+  /** Writes the whole content, and gives the head that the store should then have. */
+  fill(store: GraphStore): Promise<Head>;
+}
+
+/** A store that was restored and checked. */
+export interface Restored {
+  readonly head: Head;
+  readonly report: CheckReport;
+}
+
+/**
+ * Fills a staged store, reads all of it back from the disk, and puts it in place only if nothing is wrong.
+ * After an interruption the next restore begins anew.
+ */
+export async function restoreStore(restoring: Restoring, output: Output): Promise<Restored> {
+  const { graph, target, origin } = restoring;
+  const staged = new StagedStore(graph, target);
+  return withLock(await staged.lockFile(), async () => {
+    try {
+      let wanted: Head | undefined;
+      await staged.make(new Layout(graph.model), async (store) => {
+        wanted = await restoring.fill(store);
+      });
+      const restored = await verify(graph, staged.place, wanted, output);
+      await staged.settle({ ...origin, since: new Date().toISOString() });
+      return restored;
+    } catch (error) {
+      await staged.remove();
+      throw error;
+    } finally {
+      output.statusDone();
+    }
+  });
+}
+
+async function verify(
+  graph: GraphConfig,
+  place: StorePlace,
+  wanted: Head | undefined,
+  output: Output,
+): Promise<Restored> {
+  const store = await openForReading(graph, place);
+  try {
+    const report = await checkStore(checked(store), (entries) =>
+      output.status(`${graph.name}: ${count(entries)} entries checked`),
+    );
+    const { head, findings } = report;
+    const [first] = findings;
+    if (first !== undefined) {
+      throw new FatalError(
+        'restore-check',
+        `the restored store of ${graph.name} is not whole: ${FINDINGS[first.kind]}, ${count(first.count)} times, such as ` +
+          `${first.samples[0]}. The store was not put in place; use another backup, or twhin replay`,
+      );
+    }
+    if (head === undefined || wanted === undefined || !encodeHead(head).equals(encodeHead(wanted))) {
+      throw new FatalError(
+        'restore-check',
+        `the restored store of ${graph.name} has another head than its source, and was not put in place`,
+      );
+    }
+    return { head, report };
+  } finally {
+    await store?.close();
+  }
+}
+
+function checked(store: GraphStore | undefined): GraphStore {
+  if (store === undefined) throw new FatalError('restore-check', 'nothing was restored');
+  return store;
+}
+
+/** The result for `--json`. */
+export function summary({ target, origin }: Restoring, { head, report }: Restored) {
+  return {
+    store: target.name,
+    folder: target.folder,
+    from: origin.from,
+    fingerprint: fingerprint(head.model),
+    step: head.step,
+    entities: report.entities,
+    edges: report.edges,
+    outbox: report.outbox,
+    offsets: head.offsets,
+  };
+}
+
+/** Prints the result for a person. */
+export function print(
+  { graph, target, origin }: Restoring,
+  { head, report }: Restored,
+  live: boolean,
+  output: Output,
+): void {
+  output.out(`${graph.name}  (${target.name} in ${target.folder}, from a ${origin.from})`);
+  output.out(
+    `  ${count(total(report.entities))} entities, ${count(total(report.edges))} live edges, step ${count(head.step)}; all is well`,
+  );
+  const next = live
+    ? `twhin run --graph ${graph.name} goes on from there`
+    : `twhin replay promote ${target.name} --graph ${graph.name} puts it in the live one's place`;
+  output.out(`  ${next}`);
+}

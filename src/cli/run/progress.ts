@@ -1,0 +1,109 @@
+import type { Log } from '../../log.ts';
+import type { Progress } from '../../pipeline/progress.ts';
+import type { Quality } from '../../pipeline/training/summary.ts';
+import { count, total } from '../format.ts';
+import type { Output } from '../output.ts';
+import type { GraphRun } from './graph-run.ts';
+
+const LOG_PROGRESS_MS = 10_000;
+const SHOW_PROGRESS_MS = 1_000;
+
+/** Shows the progress of the runs on a terminal, logs it every ten seconds, and logs when readiness changes. */
+export function reportProgress(runs: readonly GraphRun[], log: Log, output: Output): { stop(): void } {
+  let before = new Map<string, Progress>();
+  const readiness = runs.map((run) => new Readiness(run, log));
+  const show = setInterval(() => {
+    const now = runs.map(({ updater }) => updater.progress());
+    output.status(
+      now.map((each) => describeProgress(each, before.get(each.graph), SHOW_PROGRESS_MS)).join(' | '),
+    );
+    before = new Map(now.map((each) => [each.graph, each]));
+    for (const each of readiness) void each.look();
+  }, SHOW_PROGRESS_MS);
+  const write = setInterval(() => {
+    for (const { updater } of runs) log.info(progressFields(updater.progress()), 'progress');
+  }, LOG_PROGRESS_MS);
+  return {
+    stop: () => {
+      clearInterval(show);
+      clearInterval(write);
+      output.statusDone();
+    },
+  };
+}
+
+class Readiness {
+  readonly #run: GraphRun;
+  readonly #log: Log;
+  #last: string | undefined;
+  #looking = false;
+
+  constructor(run: GraphRun, log: Log) {
+    this.#run = run;
+    this.#log = log;
+  }
+
+  /** Logs a change of readiness since the last look; one look at a time. */
+  async look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    const reasons = await this.#run.updater.unready();
+    this.#looking = false;
+    const now = reasons.map((reason) => reason.replaceAll(/\d+/g, '#')).join('; ');
+    if (now === this.#last) return;
+    this.#last = now;
+    const { graph, phase } = this.#run.updater.progress();
+    if (reasons.length === 0) this.#log.info({ graph }, 'ready');
+    // A start is no reason for a warning.
+    else this.#log[phase === 'running' ? 'warn' : 'info']({ graph, reasons }, 'not ready');
+  }
+}
+
+/** Progress of a graph in a few words, for a terminal. intervalMs: time since `before`. */
+function describeProgress(now: Progress, before: Progress | undefined, intervalMs: number): string {
+  const rate = before ? ((now.events.consumed - before.events.consumed) * 1000) / intervalMs : 0;
+  const parts = [
+    `${now.graph}: ${now.phase}`,
+    `${count(rate)} events/s`,
+    `${count(total(now.entities))} entities`,
+    `${count(total(now.edges))} edges`,
+    ...(now.loss === undefined ? [] : [`loss ${now.loss.toFixed(3)}`]),
+    ...(now.known === undefined ? [] : [`MRR ${now.known.mrr.toFixed(3)}`]),
+    `${count(now.published)} published`,
+  ];
+  return parts.join(', ');
+}
+
+/** Progress of a graph as fields of a log line. */
+export function progressFields(progress: Progress): object {
+  return {
+    graph: progress.graph,
+    phase: progress.phase,
+    ...progress.events,
+    entities: total(progress.entities),
+    edges: total(progress.edges),
+    step: progress.step,
+    loss: rounded(progress.loss),
+    known: figures(progress.known),
+    fresh: figures(progress.fresh),
+    published: progress.published,
+    outbox: progress.outbox,
+    latencyMs: progress.latencyMs,
+    queuedBytes: progress.queue.bytes,
+  };
+}
+
+function figures(quality: Quality | undefined): object | undefined {
+  return (
+    quality && {
+      mrr: rounded(quality.mrr),
+      hits10: rounded(quality.hits10),
+      popularityMrr: rounded(quality.popularityMrr),
+      randomMrr: rounded(quality.randomMrr),
+    }
+  );
+}
+
+function rounded(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value.toFixed(4));
+}

@@ -1,0 +1,53 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { json, type Place, type Said } from './captured.ts';
+import { filledPlace } from './filled-place.ts';
+
+/** A place where a stream was fed and read, and a backup of it. */
+let here: Place;
+let dir = '';
+beforeAll(async () => {
+  here = await filledPlace();
+  dir = join(here.folder, 'backups');
+  expect((await here.run('backup', dir)).code).toBe(0);
+});
+afterAll(() => here.remove());
+
+const said = ({ out, err }: Said) => [...out, ...err].join('\n');
+
+describe('twhin backup', () => {
+  test('--json reports what was backed up, and that a second backup writes nothing', async () => {
+    const again = await here.run('backup', dir, '--graph', 'engagement', '--json');
+    expect(again.code).toBe(0);
+    const { graphs } = json(again) as { graphs: Record<string, { offsets: object }> };
+    expect(graphs).toEqual({
+      engagement: {
+        store: 'main',
+        at: expect.stringMatching(/^\d{4}-.*Z$/),
+        fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
+        step: expect.any(Number),
+        offsets: { 'twhin.engagement': expect.any(Object) },
+        entries: expect.any(Number),
+        bytes: expect.any(Number),
+        fileBytes: expect.any(Number),
+        chunks: 1,
+        written: { chunks: 0, bytes: 0 },
+        removed: 0,
+      },
+    });
+    expect(await readdir(join(dir, 'engagement'))).toEqual(['chunks', 'manifest.json']);
+    expect(await readdir(dir)).toEqual(['engagement']);
+  });
+
+  test('refuses a folder that holds other files, and a graph without a store', async () => {
+    const inside = await here.run('backup', join(here.folder, 'state', 'backups'));
+    expect([inside.code, said(inside)]).toEqual([2, expect.stringContaining('is inside the state folder')]);
+    const other = await here.run('backup', here.folder);
+    expect([other.code, said(other)]).toEqual([2, expect.stringContaining('is in the way')]);
+    const follow = await here.run('backup', dir, '--graph', 'follow');
+    expect([follow.code, said(follow)]).toEqual([1, expect.stringContaining('follow has no store yet')]);
+    const shadow = await here.run('backup', dir, '--graph', 'engagement', '--store', 'shadow');
+    expect([shadow.code, said(shadow)]).toEqual([1, expect.stringContaining('no store shadow')]);
+  });
+});

@@ -1,0 +1,151 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
+import { WriteBatch } from '../../src/graph/store.ts';
+import { json, type Place, place } from './captured.ts';
+
+const AT = 1_704_067_200_000;
+let here: Place;
+let db = '';
+beforeAll(async () => {
+  here = await place();
+  db = join(here.folder, 'state/engagement/db');
+  const events = [0, 1, 2].map((i) => ({ userId: `u${i}`, tweetId: 't', action: 'like', at: AT + i }));
+  await writeFile(
+    join(here.folder, 'events.ndjson'),
+    events.map((event) => `${JSON.stringify(event)}\n`).join(''),
+  );
+  for (const argv of [
+    ['topics', 'apply'],
+    ['feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement'],
+    ['run', '--graph', 'engagement', '--until-caught-up'],
+  ]) {
+    expect([argv, (await here.run(...argv)).code]).toEqual([argv, 0]);
+  }
+});
+afterAll(() => here.remove());
+
+const WELL = { store: 'main', ok: true, entities: 4, edges: 3, removed: 0, mended: [], findings: [] };
+const NONE = { store: 'main', ok: true, entities: 0, edges: 0, removed: 0, mended: [], findings: [] };
+
+/** Deletes the first key of a kind, without its counterpart. */
+async function lose(kind: string): Promise<void> {
+  const store = await openRocksdb(db);
+  const batch = new WriteBatch();
+  for await (const { key } of store.scan(Buffer.from(kind))) {
+    if (batch.size === 0) batch.delete(key);
+  }
+  await store.write(batch);
+  await store.close();
+}
+
+describe('twhin check', () => {
+  test('--offsets finds offsets beyond the end of the log', async () => {
+    const there = await place({ TWHIN_STATE: join(here.folder, 'state') });
+    expect((await there.run('topics', 'apply')).code).toBe(0);
+    const { code, out } = await there.run('check', '--graph', 'engagement', '--offsets');
+    expect([code, out[2]]).toEqual([
+      1,
+      expect.stringMatching(/^ {2}WRONG {4}offset-beyond \d: offsets are beyond/),
+    ]);
+    await there.remove();
+  });
+
+  test('finds nothing wrong after a run, also for a graph without a store', async () => {
+    const { code, out, err } = await here.run('check');
+    expect([code, err]).toEqual([0, []]);
+    expect(out).toEqual([
+      `engagement  (main in ${join(here.folder, 'state/engagement')})`,
+      '  4 entities, 3 live edges, 0 removed',
+      '  all is well',
+      `follow  (main in ${join(here.folder, 'state/follow')})`,
+      '  no store yet; twhin run makes it',
+    ]);
+    expect(json(await here.run('check', '--json'))).toEqual({
+      ok: true,
+      graphs: { engagement: WELL, follow: NONE },
+    });
+    expect(json(await here.run('check', '--graph', 'engagement', '--offsets', '--json'))).toMatchObject({
+      ok: true,
+    });
+    const shadow = await here.run('check', '--graph', 'engagement', '--store', 'shadow');
+    expect([shadow.code, shadow.err[0]]).toEqual([
+      1,
+      expect.stringContaining('engagement has no store shadow'),
+    ]);
+  });
+
+  test('reports damage and ends with exit code 1; --repair repairs it and reports what it did', async () => {
+    await lose('i');
+    const found = await here.run('check', '--graph', 'engagement');
+    expect([found.code, found.out.slice(2, 4)]).toEqual([
+      1,
+      ['  WRONG    reverse-missing 1: edges lack their reverse entry', '             user:u0 likes tweet:t'],
+    ]);
+    expect(found.out[4]).toMatch(
+      /twhin check --graph engagement --repair.*twhin restore.*twhin replay.*promote/,
+    );
+
+    const inUse = await openRocksdb(db);
+    const refused = await here.run('check', '--graph', 'engagement', '--repair');
+    expect([refused.code, refused.err.join()]).toEqual([
+      1,
+      expect.stringContaining('is in use by another process'),
+    ]);
+    await inUse.close();
+
+    const mended = await here.run('check', '--graph', 'engagement', '--repair', '--json');
+    expect([mended.code, json(mended)]).toEqual([
+      0,
+      {
+        ok: true,
+        graphs: {
+          engagement: {
+            ...WELL,
+            mended: [{ kind: 'reverse-missing', count: 1, did: 'written from the edges' }],
+          },
+        },
+      },
+    ]);
+    expect((await here.run('check')).code).toBe(0);
+  });
+
+  test('ends with exit code 1 if damage remains after a repair, and names the commands to restore the store', async () => {
+    await lose('n');
+    const { code, out } = await here.run('check', '--graph', 'engagement', '--repair');
+    expect(code).toBe(1);
+    expect(out.join('\n')).toMatch(/WRONG {4}entities-fewer 1:.*WRONG {4}end-missing/s);
+    expect(out.at(-1)).toMatch(/^ {2}this can't be mended: make the store again with twhin restore/);
+  });
+
+  test('reports damaged files, and continues with the other graphs', async () => {
+    const store = await openRocksdb(db, { durable: true });
+    const batch = new WriteBatch();
+    for (let i = 0; i < 500; i++) batch.put(Buffer.from(`q${i}`), Buffer.alloc(100, i));
+    await store.write(batch);
+    await store.close();
+    for (const table of (await readdir(db)).filter((name) => name.endsWith('.sst'))) {
+      const bytes = await readFile(join(db, table));
+      bytes[20] = (bytes[20] ?? 0) ^ 1;
+      await writeFile(join(db, table), bytes);
+    }
+    const said = await here.run('check', '--json');
+    expect(said.code).toBe(1);
+    expect(json(said)).toMatchObject({
+      ok: false,
+      graphs: {
+        engagement: {
+          ok: false,
+          damage: expect.stringMatching(/checksum mismatch.*twhin restore DIR --into NAME or twhin replay/),
+        },
+        follow: { ok: true },
+      },
+    });
+    const plain = await here.run('check', '--graph', 'engagement', '--repair');
+    expect([plain.code, plain.out[1]]).toEqual([
+      1,
+      expect.stringMatching(/^ {2}DAMAGED {2}the store in .*twhin restore/),
+    ]);
+  });
+});

@@ -1,0 +1,285 @@
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openRocksdb } from '../../../src/adapters/rocksdb/store.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
+import { forge } from '../../backup/backup-fixture.ts';
+import { json, type Place, place, type Said } from '../captured.ts';
+import { CONFIG, emptyPlace, filledPlace } from '../filled-place.ts';
+
+/** A place where a stream was fed and read, and a backup of it. */
+let here: Place;
+let dir = '';
+beforeAll(async () => {
+  here = await filledPlace();
+  dir = join(here.folder, 'backups');
+  expect((await here.run('backup', dir)).code).toBe(0);
+});
+afterAll(() => here.remove());
+
+const digestOf = async (at: Place) =>
+  json(await at.run('stats', '--graph', 'engagement', '--digest', '--json'));
+const said = ({ out, err }: Said) => [...out, ...err].join('\n');
+
+describe('twhin restore', () => {
+  test('makes the first store from a backup, byte for byte, and an updater continues on it', async () => {
+    const there = await emptyPlace(here);
+    try {
+      const restored = await there.run('restore', dir);
+      expect([restored.code, said(restored)]).toEqual([
+        0,
+        expect.stringContaining('twhin run --graph engagement'),
+      ]);
+      expect(await digestOf(there)).toEqual(await digestOf(here));
+      expect(await readdir(join(there.folder, 'state/engagement'))).toEqual([
+        'db',
+        'origin.json',
+        'restoring',
+      ]);
+      expect(await readdir(join(there.folder, 'state/engagement/restoring'))).toEqual([]);
+      expect(json(await there.run('check', '--json'))).toMatchObject({ ok: true });
+      const ran = await there.run('run', '--graph', 'engagement', '--until-caught-up');
+      expect([ran.code, ran.err]).toEqual([0, []]);
+      expect(json(await there.run('stats', '--graph', 'engagement', '--json'))).toMatchObject({
+        graphs: { engagement: { events: { consumed: 301 } } },
+      });
+    } finally {
+      await there.remove();
+    }
+  });
+
+  test('never replaces a store: the refusal names the commands, and the commands work', async () => {
+    const refused = await here.run('restore', dir);
+    expect([refused.code, said(refused)]).toEqual([
+      1,
+      expect.stringMatching(
+        /engagement already has a store main in .*twhin restore .* --graph engagement --into NAME.*twhin replay promote NAME/,
+      ),
+    ]);
+    const beside = await here.run('restore', dir, '--into', 'before', '--json');
+    expect([beside.code, json(beside)]).toEqual([
+      0,
+      {
+        graphs: {
+          engagement: expect.objectContaining({
+            store: 'before',
+            folder: join(here.folder, 'state/engagement/stores/before'),
+            from: 'backup',
+          }),
+        },
+      },
+    ]);
+    expect(
+      json(await here.run('check', '--store', 'before', '--graph', 'engagement', '--json')),
+    ).toMatchObject({
+      ok: true,
+    });
+    const again = await here.run('restore', dir, '--into', 'before');
+    expect([again.code, said(again)]).toEqual([1, expect.stringContaining('a store before in')]);
+    const named = await here.run('restore', dir, '--into', '../up');
+    expect([named.code, said(named)]).toEqual([2, expect.stringContaining("expected a store's name")]);
+    await rm(join(here.folder, 'state/engagement/stores'), { recursive: true });
+  });
+
+  test('begins anew after an interrupted restore', async () => {
+    const there = await emptyPlace(here);
+    try {
+      const left = join(there.folder, 'state/engagement/restoring/main');
+      const half = await openRocksdb(join(left, 'db'));
+      const batch = new WriteBatch();
+      batch.put(Buffer.from('q'), Buffer.from('left'));
+      await half.write(batch);
+      await half.close();
+      await writeFile(`${left}.lock`, '999999999');
+      expect((await there.run('restore', dir)).code).toBe(0);
+      expect(json(await there.run('check', '--graph', 'engagement', '--json'))).toMatchObject({ ok: true });
+    } finally {
+      await there.remove();
+    }
+  });
+
+  test('puts no store in place from a backup that is damaged, missing or of another model', async () => {
+    const there = await emptyPlace(here);
+    const copy = join(there.folder, 'copy');
+    const manifest = join(copy, 'engagement/manifest.json');
+    const fresh = async () => {
+      await rm(copy, { recursive: true, force: true });
+      await cp(dir, copy, { recursive: true });
+    };
+    const [chunk = ''] = await readdir(join(dir, 'engagement/chunks'));
+    const cases: readonly [string, () => Promise<unknown>, RegExp][] = [
+      ['no folder', () => rm(copy, { recursive: true }), /there is no backup in/],
+      [
+        'a byte flipped',
+        async () => {
+          const path = join(copy, 'engagement/chunks', chunk);
+          const bytes = await readFile(path);
+          bytes[200] = (bytes[200] ?? 0) ^ 1;
+          await writeFile(path, bytes);
+        },
+        /is damaged: its SHA-256 is not its name\. Nothing was restored/,
+      ],
+      ['a chunk missing', () => rm(join(copy, 'engagement/chunks', chunk)), /it is missing/],
+      [
+        'a manifest edited',
+        async () => {
+          const text = await readFile(manifest, 'utf8');
+          await writeFile(manifest, text.replace('"outbox":0', '"outbox":9'));
+        },
+        /its checksum does not match/,
+      ],
+      [
+        'a manifest of another store',
+        () =>
+          forge(join(copy, 'engagement'), (before) => ({
+            ...before,
+            head: { ...before.head, step: before.head.step + 1 },
+          })),
+        /has another head than its source/,
+      ],
+      [
+        'counts that are not so',
+        () => forge(join(copy, 'engagement'), (before) => ({ ...before, entries: 7 })),
+        /the manifest says 7/,
+      ],
+      [
+        'settings of another place',
+        () => forge(join(copy, 'engagement'), (before) => ({ ...before, set: ['state=/etc'] })),
+        /names a setting that no store is trained with: state=\/etc/,
+      ],
+      [
+        'another format',
+        () => forge(join(copy, 'engagement'), (before) => ({ ...before, format: 9 })),
+        /has format 9, and this version reads format 1/,
+      ],
+      [
+        'another graph',
+        () => rename(join(copy, 'engagement'), join(copy, 'follow')),
+        /is of the graph engagement, not of follow/,
+      ],
+    ];
+    try {
+      for (const [what, damage, message] of cases) {
+        await fresh();
+        await damage();
+        const { code, out, err } = await there.run('restore', copy);
+        expect([what, code, out, err.join('\n')]).toEqual([what, 1, [], expect.stringMatching(message)]);
+        expect([what, await readdir(join(there.folder, 'state', 'engagement')).catch(() => [])]).toEqual([
+          what,
+          expect.not.arrayContaining(['db']),
+        ]);
+        expect(await readdir(join(there.folder, 'state/engagement/restoring')).catch(() => [])).toEqual([]);
+      }
+      await fresh();
+      await writeFile(join(there.folder, 'other.config.ts'), CONFIG.replace('dim: 8', 'dim: 16'));
+      const other = await place({ TWHIN_CONFIG: join(there.folder, 'other.config.ts') });
+      const { code, err } = await other.run('restore', copy);
+      expect([code, err.join('\n')]).toEqual([
+        1,
+        expect.stringMatching(/another model[\s\S]*dim: the backup has 8, the configuration 16/),
+      ]);
+      await other.remove();
+    } finally {
+      await there.remove();
+    }
+  });
+
+  test('refuses the backup of a damaged store', async () => {
+    const there = await emptyPlace(here);
+    try {
+      expect((await there.run('restore', dir)).code).toBe(0);
+      const db = await openRocksdb(join(there.folder, 'state/engagement/db'));
+      let key: Uint8Array | undefined;
+      for await (const entry of db.scan(Buffer.from('i'))) key ??= entry.key;
+      const batch = new WriteBatch();
+      batch.delete(key ?? new Uint8Array());
+      await db.write(batch);
+      await db.close();
+      const copy = join(there.folder, 'copy');
+      expect((await there.run('backup', copy)).code).toBe(0);
+      const { code, err } = await there.run('restore', copy, '--into', 'again');
+      expect([code, err.join('\n')]).toEqual([
+        1,
+        expect.stringMatching(/not whole: edges lack their reverse entry, 1 times, such as user:/),
+      ]);
+      await mkdir(join(there.folder, 'state/engagement/stores'), { recursive: true });
+      expect(await readdir(join(there.folder, 'state/engagement/stores'))).toEqual([]);
+    } finally {
+      await there.remove();
+    }
+  });
+
+  test('needs a folder or a topic', async () => {
+    for (const argv of [['restore'], ['restore', dir, '--from-topic'], ['restore', dir, '--topic', 'x']]) {
+      const { code } = await here.run(...argv);
+      expect([argv, code]).toEqual([argv, 2]);
+    }
+  });
+});
+
+describe('twhin restore --from-topic', () => {
+  test('restores the vectors alone; a run reads the edges from the event topics again', async () => {
+    const there = await emptyPlace(here);
+    try {
+      const restored = await there.run('restore', '--from-topic', '--graph', 'engagement', '--json');
+      expect([restored.code, restored.err]).toEqual([0, []]);
+      expect(json(restored)).toMatchObject({
+        graphs: {
+          engagement: {
+            store: 'main',
+            from: 'topic',
+            entities: { user: 40, tweet: 17 },
+            edges: {},
+            offsets: {},
+          },
+        },
+      });
+      for (const entity of ['user:u1', 'tweet:t3']) {
+        const [before, after] = [
+          await here.run('show', entity, '--json'),
+          await there.run('show', entity, '--json'),
+        ];
+        const shown = (one: Said) => json(one) as { vector: number[]; step: number };
+        expect(shown(after).vector).toEqual(shown(before).vector);
+      }
+      const ran = await there.run('run', '--graph', 'engagement', '--until-caught-up');
+      expect([ran.code, ran.err]).toEqual([0, []]);
+      const edges = async (at: Place) =>
+        (
+          json(await at.run('stats', '--graph', 'engagement', '--digest', '--json')) as {
+            graphs: { engagement: { edges: object; digest: { edges: string } } };
+          }
+        ).graphs.engagement;
+      expect((await edges(there)).edges).toEqual((await edges(here)).edges);
+      expect((await edges(there)).digest.edges).toBe((await edges(here)).digest.edges);
+      expect(json(await there.run('check', '--graph', 'engagement', '--json'))).toMatchObject({ ok: true });
+    } finally {
+      await there.remove();
+    }
+  });
+
+  test('refuses a topic of another model, without vectors, or that does not exist', async () => {
+    const there = await emptyPlace(here, CONFIG.replace('dim: 8', 'dim: 16'));
+    try {
+      for (const [argv, message] of [
+        [
+          ['--graph', 'engagement'],
+          /vectors of other models than the configured one: 57 of [0-9a-f]{16}, such as .*; 0 are of the configured/,
+        ],
+        [['--graph', 'follow'], /holds no vector of follow/],
+        [['--graph', 'follow', '--topic', 'none'], /none/],
+        [
+          ['--graph', 'engagement', '--topic', 'twhin.engagement'],
+          /twhin\.engagement, partition \d, offset 0 is no vector/,
+        ],
+      ] as const) {
+        const { code, err } = await there.run('restore', '--from-topic', ...argv);
+        expect([argv, code, err.join('\n')]).toEqual([argv, 1, expect.stringMatching(message)]);
+      }
+      expect((await there.run('restore', '--from-topic', '--topic', 'x')).code).toBe(2);
+      expect(await readdir(join(there.folder, 'state/engagement/restoring'))).toEqual([]);
+    } finally {
+      await there.remove();
+    }
+  });
+});

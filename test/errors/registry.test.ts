@@ -1,0 +1,52 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { FatalError, RetryableError, UsageError } from '../../src/errors/errors.ts';
+import { BAD_EVENTS, ERRORS, isCodeOf, SUBJECTS } from '../../src/errors/registry.ts';
+import { REJECTIONS } from '../../src/pipeline/reading/record-content.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const THROWN = /(?:new [A-Z]\w+\(|(?:packError|failed)\(\w+,|readText\(|super\()\s*'([a-z-]+)'/g;
+
+/** Every code that the sources give to an error. */
+const thrown = new Set(
+  globSync('{src,topics,demo,broker}/**/*.ts', { cwd: ROOT })
+    .flatMap((path) => [...readFileSync(join(ROOT, path), 'utf8').matchAll(THROWN)])
+    .map(([, code = '']) => code),
+);
+
+describe('the registry of errors', () => {
+  test('has no code that nothing throws', () => {
+    const dead = (code: string) => !thrown.has(code) && !(code in BAD_EVENTS);
+    expect(Object.keys(ERRORS).filter(dead)).toEqual([]);
+  });
+
+  test('has each code under one subject', () => {
+    const codes = [...SUBJECTS.map(([, entries]) => entries), BAD_EVENTS].flatMap((entries) =>
+      Object.keys(entries),
+    );
+    expect(codes.toSorted()).toEqual(Object.keys(ERRORS).toSorted());
+    expect(new Set(codes).size).toBe(codes.length);
+  });
+
+  test('says in whole sentences what happened and what to do', () => {
+    const texts = Object.values(ERRORS).flatMap(({ happened, remedy }) => [happened, remedy]);
+    expect(texts.filter((text) => !/^\p{Lu}|^(npm|twhin) /u.test(text) || !/[^|\n]\.$/.test(text))).toEqual(
+      [],
+    );
+  });
+
+  test('has the codes of dead letters as the wire contract lists them', () => {
+    expect(Object.keys(BAD_EVENTS).toSorted()).toEqual(REJECTIONS.toSorted());
+  });
+});
+
+test('an error takes the codes of its own class', () => {
+  expect(isCodeOf('store-in-use', 'fatal')).toBe(true);
+  expect(isCodeOf('store-in-use', 'usage')).toBe(false);
+  new FatalError('store-in-use', 'right');
+  // @ts-expect-error: a fatal code in an error that is tried again.
+  new RetryableError('store-in-use', 'wrong class');
+  // @ts-expect-error: no such code.
+  new UsageError('no-such-code', 'unknown');
+});
