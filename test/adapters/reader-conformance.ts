@@ -13,14 +13,14 @@ export interface ReadableLog {
   close(): Promise<void>;
 }
 
-/** An hour ago: brokers refuse what is dated in the future, and retention takes what is old. */
+/** An hour ago: brokers refuse records of the future, and retention removes old ones. */
 const DATED = Date.now() - 3_600_000;
 const NEVER = Number.MAX_SAFE_INTEGER;
 
 export const count = (from: number, until: number): number[] =>
   Array.from({ length: Math.max(0, until - from) }, (_, n) => from + n);
 
-/** All that is left of a cursor. */
+/** All remaining records of a cursor. */
 export async function drain(cursor: StretchCursor | undefined): Promise<SourceRecord[]> {
   const all: SourceRecord[] = [];
   for (let records = await cursor?.next(); records !== undefined; records = await cursor?.next()) {
@@ -37,7 +37,7 @@ export async function take(cursor: StretchCursor | undefined, wanted: number): P
   return all;
 }
 
-/** What every log must do for those who read it, whoever keeps the log. */
+/** The tests that every `EventLog` must pass. */
 export function readerConformance(name: string, open: () => Promise<ReadableLog>): void {
   stretchConformance(name, open);
   followConformance(name, open);
@@ -99,7 +99,7 @@ function stretchConformance(name: string, open: () => Promise<ReadableLog>): voi
       }
     });
 
-    test('a cursor gives its stretch: from the first, without the last, once each, with all a record has', async () => {
+    test('a cursor gives its stretch: the first offset but not the last, each record once and whole', async () => {
       const topic = await filled(300, 300, 300);
       const stretches = [
         { topic, partition: 2, from: 17, until: 211 },
@@ -131,7 +131,7 @@ function stretchConformance(name: string, open: () => Promise<ReadableLog>): voi
       await reading.close();
     });
 
-    test('one cursor may be asked alone, the others later', async () => {
+    test('one cursor may be read alone, and the others later', async () => {
       const topic = await filled(...Array.from({ length: 20 }, () => 50));
       const reading = await reader.read(
         count(0, 20).map((partition) => ({ topic, partition, from: 0, until: 50 })),
@@ -147,7 +147,7 @@ function stretchConformance(name: string, open: () => Promise<ReadableLog>): voi
       await reading.close();
     });
 
-    test('a stretch that reaches beyond the end waits for what is written', async () => {
+    test('a stretch that reaches beyond the end waits for further records', async () => {
       const topic = await filled(4, 0);
       const reading = await reader.read([
         { topic, partition: 0, from: 3, until: NEVER },
@@ -164,7 +164,7 @@ function stretchConformance(name: string, open: () => Promise<ReadableLog>): voi
       await reading.close();
     });
 
-    test('who waits when a reading is closed hears so; another reading goes on', async () => {
+    test('a call that waits when a reading is closed fails with `stopped`; another reading goes on', async () => {
       const topic = await filled(2);
       const stretch = { topic, partition: 0, from: 2, until: NEVER };
       const closing = await reader.read([stretch]);
@@ -181,7 +181,7 @@ function stretchConformance(name: string, open: () => Promise<ReadableLog>): voi
       await staying.close();
     });
 
-    test('closing the reader ends what it reads', async () => {
+    test('closing the log ends its readings', async () => {
       const topic = await filled(2);
       const own = log.log();
       const reading = await own.read([{ topic, partition: 0, from: 2, until: NEVER }]);
@@ -197,7 +197,7 @@ function stretchConformance(name: string, open: () => Promise<ReadableLog>): voi
       expect(await readAll([stretch, stretch])).toEqual([count(50, 150), count(50, 150)]);
     });
 
-    test('a stretch outside of what the log holds is refused with both', async () => {
+    test('a stretch outside of the log is refused with the stretch and the range of the log', async () => {
       const topic = await filled(5, 5);
       const reading = await reader.read([
         { topic, partition: 1, from: 6, until: 9 },
@@ -221,7 +221,7 @@ function stretchConformance(name: string, open: () => Promise<ReadableLog>): voi
       await reading.close();
     });
 
-    test('offsets at a time: the first as late or later, else the end', async () => {
+    test('the offset of a time is the first record of that time or later, else the end', async () => {
       const topic = freshTopic('times');
       await log.create(topic, 3);
       await log.write(topic, 0, [1, 2, 3], DATED);
@@ -266,10 +266,10 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
     };
     const of = (collector: Collector, partition: number) =>
       numbersOf(collector.records.filter((record) => record.partition === partition));
-    /** Long enough for more to come, where more comes. */
+    /** Long enough for an unwanted record to arrive. */
     const aMoment = () => new Promise((resolve) => setTimeout(resolve, 150));
 
-    test('every record comes once, in order within its partition, with all a record has', async () => {
+    test('every record comes once and whole, in order within its partition', async () => {
       const topics = [await filled(300, 0, 40), await filled(7)];
       const collector = new Collector();
       await own().follow(topics, collector);
@@ -290,7 +290,7 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       expect(collector.errors).toEqual([]);
     });
 
-    test('runs follow one another without a gap, and reach the end of what is written', async () => {
+    test('runs have no gaps, and reach the end of the log', async () => {
       const topic = await filled(200, 90);
       const collector = new Collector();
       await own().follow([topic], collector);
@@ -309,7 +309,7 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       }
     });
 
-    test('reading begins where the follower stands, and at the earliest offset where it stands nowhere', async () => {
+    test('reading begins at the position of the follower, or at the earliest offset where it has none', async () => {
       const topic = await filled(50, 50, 50);
       const collector = new Collector(
         new Map([
@@ -326,7 +326,7 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       expect(of(collector, 2)).toEqual([20_050]);
     });
 
-    test('what is written later comes too', async () => {
+    test('later records come too', async () => {
       const topic = await filled(2, 0);
       const collector = new Collector();
       await own().follow([topic], collector);
@@ -397,7 +397,7 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       for (const topic of missing) expect(String(error)).toContain(topic);
     });
 
-    test('nothing is handed over once it is closed, with a partition that waits for room too', async () => {
+    test('nothing is handed over after a close, even where a partition waits for room', async () => {
       const topic = await filled(2_000, 3);
       const log = own();
       const [closing, staying] = [new Collector(), new Collector()];
@@ -416,7 +416,7 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       expect([...closing.errors, ...staying.errors]).toEqual([]);
     });
 
-    test('closing the log ends what follows it', async () => {
+    test('closing the log ends its followers', async () => {
       const topic = await filled(1);
       const log = own();
       const collector = new Collector();

@@ -6,7 +6,7 @@ import { type Broker, startBroker } from '../../broker/start.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** host:port of a broker for all tests that leave it running. */
+    /** host:port of the shared broker, for tests that do not stop it. */
     brokers: string;
   }
 }
@@ -14,7 +14,7 @@ declare module 'vitest' {
 let broker: Broker | undefined;
 let dir: string | undefined;
 
-/** One real broker for every file of the project: a test takes it with `inject('brokers')`. */
+/** One real broker for all test files of the project; a test gets its address with `inject('brokers')`. */
 export async function setup(project: TestProject): Promise<void> {
   dir = await mkdtemp(join(tmpdir(), 'twhin-kafka-'));
   broker = await startBroker({ dir, onProgress: (line) => process.stderr.write(`${line}\n`) });

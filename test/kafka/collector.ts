@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Follower, Message, RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
 
-/** A follower that keeps everything and knows where it stands. */
+/** A follower that keeps every record, and the next offset of each partition. */
 export class Collector implements Follower {
   readonly records: SourceRecord[] = [];
   readonly runs: RecordRun[] = [];
   readonly errors: Error[] = [];
   readonly positions: Map<string, number>;
-  /** Whether there is room after a run. Where there is none its partition waits for `resume`. */
+  /** Whether there is room after a run. Without room, the run's partition waits for `resume`. */
   room: (run: RecordRun, collector: Collector) => boolean = () => true;
   #waiting = Promise.withResolvers<void>();
 
@@ -26,7 +26,7 @@ export class Collector implements Follower {
     return this.room(run, this) ? undefined : this.#waiting.promise;
   }
 
-  /** There is room again, for what waits now. */
+  /** Makes room for the partitions that wait now. */
   resume(): void {
     this.#waiting.resolve();
     this.#waiting = Promise.withResolvers();
@@ -37,7 +37,7 @@ export class Collector implements Follower {
   }
 }
 
-/** Waits until `ready`, else says what was waited for. Between two looks it does `meanwhile`. */
+/** Waits until `ready`, and calls `meanwhile` between checks. what: the awaited state, for the error. */
 export async function until(
   what: string,
   ready: () => boolean,
@@ -55,7 +55,7 @@ export async function until(
 
 let made = 0;
 
-/** A topic name no other test has. */
+/** A topic name that no other test has. */
 export function freshTopic(stem: string): string {
   made++;
   return `${stem}-${process.pid}-${made}-${Date.now()}`;
@@ -73,7 +73,7 @@ export function numbersOf(records: readonly SourceRecord[]): number[] {
   return records.map(({ value }) => Number(value));
 }
 
-/** The first few numbers out of order within their key, or met twice; none is what every test wants. */
+/** The first few numbers that are out of order within their key, or repeated. Tests expect none. */
 export function disorder(records: readonly SourceRecord[]): string[] {
   const last = new Map<string, number>();
   return records.flatMap(({ key, value, partition, offset }) => {

@@ -11,7 +11,7 @@ import { makeTopic } from './make-topic.ts';
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
 const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
 const admin = kafka.admin();
-// Idempotent: a request that is made again, as one to a topic just made can be, would leave twice as many records.
+// Idempotent, because a repeated request, which a new topic can cause, would otherwise leave twice as many records.
 const producer = kafka.producer({ idempotent: true });
 beforeAll(async () => {
   await admin.connect();
@@ -22,7 +22,7 @@ afterAll(async () => {
   await admin.disconnect();
 });
 
-test('a topic that retention emptied before it was ever read is caught up with', async () => {
+test('an updater catches up with a topic that retention emptied before the first reading', async () => {
   const topic = freshTopic('expired');
   await makeTopic(topic, 2);
   for (const partition of [0, 1]) {
@@ -33,7 +33,7 @@ test('a topic that retention emptied before it was ever read is caught up with',
   const partitions = [0, 1].map((partition) => ({ partition, offset: '10' }));
   await admin.deleteTopicRecords({ topic, partitions });
 
-  // The updater's own topics stand for this one.
+  // The other topics of the updater stand for this topic.
   const kafkaLog = new KafkaLog(settings, {}, () => undefined);
   const eventLog: FollowedLog = {
     ranges: () => kafkaLog.ranges([topic]),

@@ -29,7 +29,7 @@ describe('kill -9 of the broker', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  test('in the middle of producing and consuming: nothing is lost, nothing twice', async () => {
+  test('while records are produced and consumed: none is lost, none is repeated', async () => {
     const settings = { brokers: [broker.brokers], clientId: 'faults' };
     const topic = freshTopic('faults');
     const admin = new KafkaAdmin(settings);
@@ -47,7 +47,7 @@ describe('kill -9 of the broker', () => {
     const sink = new KafkaSink(settings, { giveUpMs: 60_000 }, quiet);
     let acknowledged = 0;
     const producing = (async () => {
-      // Always something in flight, so that each kill meets a request whose answer is lost.
+      // Something is always in flight, so that each kill loses the answer to a request.
       for (let n = 0; n < COUNT; n += 300) {
         const parts = [0, 100, 200].map((part) => sink.publish(numbered(topic, 100, 30, n + part)));
         await Promise.all(parts);
@@ -63,7 +63,7 @@ describe('kill -9 of the broker', () => {
     }
     await producing;
     await until('everything', () => reader.records.length >= COUNT, 90_000);
-    // Through both kills this process leads on, and no record comes after the last.
+    // This process leads through both kills, and no record follows the last one.
     await leadership.confirm({ fresh: true });
     await log.close();
     await leadership.stop();
@@ -74,13 +74,13 @@ describe('kill -9 of the broker', () => {
     expect(new Set(numbersOf(reader.records)).size).toBe(COUNT);
     expect(disorder(reader.records)).toEqual([]);
     expect(reader.errors).toEqual([]);
-    // What made that so: every record was written under one identity, through both kills.
+    // The reason: through both kills, every record was written under one producer id.
     const ids = await producerIds(join(dir, 'data', `${topic}-0`, `${'0'.repeat(20)}.log`));
     expect(ids.size).toBe(1);
     expect(Math.min(...ids)).toBeGreaterThanOrEqual(0);
   });
 
-  test('in the middle of publishing as the one publisher: nothing is lost, no key goes back', async () => {
+  test('while the only publisher publishes: nothing is lost, and no key returns to an older value', async () => {
     const settings = { brokers: [broker.brokers], clientId: 'faults' };
     const [events, topic] = [freshTopic('events'), freshTopic('vectors')];
     const admin = new KafkaAdmin(settings);
@@ -97,7 +97,7 @@ describe('kill -9 of the broker', () => {
     let done = 0;
     const publishing = (async () => {
       for (let round = 0; round < ROUNDS; round++) {
-        // As vectors are: each key once in a call, with a higher number in the next.
+        // As with vectors: each call has each key once, and the next call has a higher number for it.
         const keys = Array.from({ length: KEYS }, (_, n) => `k${n}`);
         const value = Buffer.from(String(round));
         await publishAgain(
@@ -127,7 +127,7 @@ describe('kill -9 of the broker', () => {
     expect(seen.size).toBe(KEYS * ROUNDS);
   });
 
-  test('while the follower has no room: it goes on where it stood', async () => {
+  test('while the follower has no room: reading continues where it stopped', async () => {
     const settings = { brokers: [broker.brokers], clientId: 'faults' };
     const topic = freshTopic('held');
     const admin = new KafkaAdmin(settings);
@@ -169,7 +169,7 @@ describe('kill -9 of the broker', () => {
   });
 });
 
-/** Producer ids of the record batches in a segment; -1 is none. Length at byte 8 of each, id at 43. */
+/** Producer ids of the record batches in a segment; −1 means no id. In each batch, the length is at byte 8 and the id at byte 43. */
 async function producerIds(segment: string): Promise<Set<number>> {
   const bytes = await readFile(segment);
   const ids = new Set<number>();

@@ -13,7 +13,7 @@ const START = 1_341_100_972;
 const USERS = 50;
 const EVENTS = 5000;
 
-test('what is fed comes out of the log in each user’s order, with every bad line told apart', async () => {
+test('fed events are in the log in the order of each user, and every bad line is reported', async () => {
   const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
   const topic = freshTopic('feed');
   await makeTopic(topic, 4);

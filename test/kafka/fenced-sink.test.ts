@@ -30,7 +30,7 @@ const sink = (topic: string, confirm: () => Promise<void>, giveUpMs = 20_000): K
   return one;
 };
 const yes = async () => undefined;
-/** A client that is not ours, in the middle of a transaction under the same id. */
+/** An independent client (kafkajs) in the middle of a transaction under the same id. */
 const inTransaction = async (topic: string, from: number) => {
   const writer = kafka.producer({ transactionalId: `id-${topic}`, maxInFlightRequests: 1 });
   stops.push(() => writer.disconnect());
@@ -41,10 +41,10 @@ const inTransaction = async (topic: string, from: number) => {
   await send(from);
   return { send, commit: () => transaction.commit() };
 };
-/** What readers of committed records see. */
+/** The records that readers of committed records see. */
 const valuesOf = async (topic: string) =>
   (await readTopic(inject('brokers'), topic)).map(({ value }) => Number(value)).sort((a, b) => a - b);
-/** Markers come a moment after the broker has said that all is committed, and until then readers get to none of it. */
+/** The markers follow a moment after the broker confirmed the commit, and readers see nothing of the transaction before. */
 const ends = (topic: string, offset: number) =>
   expect
     .poll(
@@ -54,8 +54,8 @@ const ends = (topic: string, offset: number) =>
     .toBe(offset);
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
 
-describe('one publisher a topic', () => {
-  test('what is published is committed by then, in order within a key; other topics go as before', async () => {
+describe('one publisher for each topic', () => {
+  test('published messages are committed and in order within a key; other topics have no transactions', async () => {
     const [topic, other] = [await made(3), await made(2)];
     const one = sink(topic, yes);
     const sends = [0, 1, 2, 3].map((n) =>
@@ -71,13 +71,13 @@ describe('one publisher a topic', () => {
     expect(disorder(of(topic))).toEqual([]);
     expect(numbersOf(of(topic)).sort((a, b) => a - b)).toEqual(upTo(2000));
     expect(disorder(of(other))).toEqual([]);
-    // Markers of transactions stand at the end of its partitions, and of no other topic's.
+    // Only the fenced topic's partitions end with markers of transactions.
     expect(await valuesOf(topic)).toEqual(upTo(2000));
     await ends(topic, 2000 + 4 * 3);
     await ends(other, 20);
   });
 
-  test('past what one request holds, it is one transaction still', async () => {
+  test('messages for several requests are one transaction', async () => {
     const topic = await made(1);
     const value = new Uint8Array(2000);
     const messages = Array.from({ length: 1500 }, (_, n) => ({ topic, key: `k${n}`, value, headers: {} }));
@@ -85,7 +85,7 @@ describe('one publisher a topic', () => {
     await ends(topic, 1501);
   });
 
-  test('what a zombie has open is never seen, nor can it go on, from before the question is asked', async () => {
+  test('the open transaction of an overtaken publisher is never seen, and is refused before the fence is asked', async () => {
     const topic = await made(1);
     const zombie = await inTransaction(topic, 1000);
     const refused: unknown[] = [];
@@ -99,7 +99,7 @@ describe('one publisher a topic', () => {
     expect(await valuesOf(topic)).toEqual(upTo(10));
   });
 
-  test('one that was overtaken asks, and ends as fenced; nothing of what it had is seen', async () => {
+  test('an overtaken publisher asks the fence and ends as fenced; nothing that it had is seen', async () => {
     const topic = await made(2);
     let asked = 0;
     let mine = true;
@@ -117,12 +117,12 @@ describe('one publisher a topic', () => {
     await publishAgain(next, numbered(topic, 10, 10, 10));
     expect(await late).toMatchObject({ code: 'fenced' });
     await expect(old.takeOver()).rejects.toMatchObject({ code: 'fenced' });
-    // Asking was all it did: the epoch it raised on the way holds the right one up, and no more.
+    // The overtaken publisher only asked: the epoch that it raised delays the right publisher, and does nothing else.
     await publishAgain(next, numbered(topic, 10, 10, 20));
     expect(await valuesOf(topic)).toEqual(upTo(30));
   });
 
-  test('one that was put out but is the right one gets through, with everything once', async () => {
+  test('the right publisher succeeds after its session was refused, with every message once', async () => {
     const topic = await made(1);
     const right = sink(topic, yes);
     await publishAgain(right, numbered(topic, 10, 10));
@@ -131,7 +131,7 @@ describe('one publisher a topic', () => {
     expect(await valuesOf(topic)).toEqual(upTo(20));
   });
 
-  test('while the answer is awaited nothing is sent; stopped, it is told so', async () => {
+  test('nothing is sent before the fence answers; a stop ends the wait with `stopped`', async () => {
     const topic = await made(1);
     const answer = Promise.withResolvers<void>();
     let asked = false;
@@ -147,7 +147,7 @@ describe('one publisher a topic', () => {
     expect(await valuesOf(topic)).toEqual([]);
   });
 
-  test('no broker: taking over waits until it is stopped, sending gives up', async () => {
+  test('without a broker, a take-over waits until it is stopped, and a send gives up', async () => {
     const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
     const one = new KafkaSink(away, { giveUpMs: 500, fenced: { topic: 't', id: 't', confirm: yes } }, quiet);
     const failure = await one.publish(numbered('t', 1, 1)).catch((error: unknown) => error);
@@ -161,10 +161,10 @@ describe('one publisher a topic', () => {
   });
 });
 
-describe.each(['fenced', 'plain'])('a %s topic that does not take what is sent', (kind) => {
+describe.each(['fenced', 'plain'])('a %s topic that refuses messages', (kind) => {
   const sinkOf = (topic: string) => sink(kind === 'fenced' ? topic : 'another', yes, 3000);
 
-  test('too large: it says how large and what to raise; then it goes through', async () => {
+  test('the error for a message that is too large names its size and the setting to raise; then the message passes', async () => {
     const topic = await made(1);
     const one = sinkOf(topic);
     const message = { topic, key: 'k', value: new Uint8Array(1_500_000), headers: {} };
@@ -176,7 +176,7 @@ describe.each(['fenced', 'plain'])('a %s topic that does not take what is sent',
     );
     await one.publish(numbered(topic, 1, 1));
     await raise(topic, { 'max.message.bytes': '2000000' });
-    // The broker goes by the new bound a moment after it has taken it.
+    // The broker applies the new limit a moment after it accepted the setting.
     let refusals: unknown[] = [];
     const again = async () => {
       refusals = await one.publish([message]).then(

@@ -11,7 +11,7 @@ const upTo = (end: number) => Array.from({ length: end }, (_, n) => n);
 
 describe('following Kafka', () => {
   const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
-  // A client that is not ours fills the topics.
+  // An independent client (kafkajs) fills the topics.
   const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
@@ -38,7 +38,7 @@ describe('following Kafka', () => {
   };
   const messages = (count: number, from = 0) =>
     Array.from({ length: count }, (_, n) => ({ key: `k${(from + n) % 10}`, value: String(from + n) }));
-  /** Takes records away as retention would. */
+  /** Removes records as retention does. */
   const forget = async (topic: string, before: number) => {
     // kafkajs knows a partition's leader only after it was asked about the topic.
     await admin.fetchTopicOffsets(topic);
@@ -50,7 +50,7 @@ describe('following Kafka', () => {
     return log;
   };
 
-  test('a position that retention overtook is refused with the range', async () => {
+  test('a position whose records retention removed is refused with the range', async () => {
     const topic = await filled(100);
     await forget(topic, 40);
     const failure = await open()
@@ -69,13 +69,13 @@ describe('following Kafka', () => {
     await until('the rest', () => anew.records.length === 60);
   });
 
-  test('retention that overtakes a follower on the way is an error, never a silent skip', async () => {
+  test('retention that removes records ahead of a running follower is an error, never a silent skip', async () => {
     const topic = await filled(2000);
     const collector = new Collector();
     collector.room = () => false;
     await open({ aheadBytes: 200_000, fetchBytes: 100_000 }).follow([topic], collector);
     await until('the first records', () => collector.records.length > 0);
-    // More than is read ahead lies behind what was fetched, so the next fetch starts below the new beginning.
+    // More records than are read ahead follow the fetched ones, so the next fetch starts below the new beginning.
     const filler = Array.from({ length: 30 }, (_, n) => ({ key: 'k', value: `${'x'.repeat(90_000)}${n}` }));
     for (const message of filler) await producer.send({ topic, messages: [message] });
     await producer.send({ topic, messages: messages(10) });
@@ -90,13 +90,13 @@ describe('following Kafka', () => {
     expect(collector.errors.length).toBe(1);
   });
 
-  test('a topic deleted and recreated behind a running follower is an error', async () => {
+  test('a topic that is deleted and recreated under a running follower is an error', async () => {
     const topic = await filled(500);
     const collector = new Collector();
     await open().follow([topic], collector);
     await until('all', () => collector.records.length === 500);
     await admin.deleteTopics({ topics: [topic] });
-    // Gone a moment after the broker says so; a topic that is there is left as it is.
+    // The topic is gone a moment after the broker says so, and creating an existing topic changes nothing.
     let gone = false;
     const look = async () => {
       gone = (await ours.missing([topic])).length > 0;
@@ -105,14 +105,14 @@ describe('following Kafka', () => {
     await ours.create([{ name: topic, partitions: 1, configs: {} }]);
     await producer.send({ topic, messages: messages(20) });
     await until('the error', () => collector.errors.length > 0);
-    // Which of the two it saw first hangs on when it looked.
+    // Which of the two errors comes first depends on the moment of the check.
     expect(['offset-out-of-range', 'topics-missing']).toContain(
       (collector.errors[0] as { code?: string }).code,
     );
     expect(collector.records.length).toBe(500);
   });
 
-  test('markers of transactions at the end of a partition do not hold its position back', async () => {
+  test('the position passes markers of transactions at the end of a partition', async () => {
     const topic = await filled(10);
     const writer = kafka.producer({ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 });
     await writer.connect();
@@ -124,7 +124,7 @@ describe('following Kafka', () => {
     await writer.disconnect();
     const collector = new Collector();
     const log = open();
-    // 10, then 5 + a marker three times. Markers come a moment after the broker says that all is done.
+    // 10 records, then three times 5 records and a marker. A marker follows a moment after the broker confirmed the end.
     await expect
       .poll(() => log.ranges([topic]), { timeout: 60_000 })
       .toEqual([{ topic, partition: 0, low: 0, high: 28 }]);
@@ -132,7 +132,7 @@ describe('following Kafka', () => {
     await until('the end', () => collector.position(topic, 0) === 28);
     expect(numbersOf(collector.records)).toEqual(upTo(15));
 
-    // From here on there is nothing but markers and what was aborted.
+    // From here on there are only markers and aborted records.
     const late = new Collector(new Map([[`${topic}/0`, 16]]));
     await open().follow([topic], late);
     await until('the end', () => late.position(topic, 0) === 28);
@@ -145,7 +145,7 @@ describe('following Kafka', () => {
     await open().follow([topic], collector);
     await until('the first', () => collector.records.length === 10);
     await growTopic(topic, 2);
-    // Another client, so that it knows of the partition.
+    // A new client, so that the client knows of the partition.
     const late = kafka.producer();
     await late.connect();
     await late.send({ topic, messages: [{ partition: 1, value: '77' }] });
@@ -155,7 +155,7 @@ describe('following Kafka', () => {
     expect(collector.errors).toEqual([]);
   });
 
-  test('what a follower throws ends the reading with that reason', async () => {
+  test('an error that the follower throws ends the reading with this error', async () => {
     const topic = await filled(10);
     const collector = new Collector();
     collector.room = () => {
@@ -168,7 +168,7 @@ describe('following Kafka', () => {
     expect(collector.records.length).toBe(10);
   });
 
-  test('a partition without room for long holds up no other, and goes on where it stood', async () => {
+  test('a partition that waits long for room holds up no other, and continues where it stopped', async () => {
     const topic = await filled(3000, 3);
     const collector = new Collector();
     collector.room = ({ partition }) => partition !== 1;
@@ -186,7 +186,7 @@ describe('following Kafka', () => {
     expect(new Set(numbersOf(collector.records)).size).toBe(3001);
   });
 
-  test('no broker: it says where and since when, keeps trying, and stops when it is closed', async () => {
+  test('without a broker, following reports the address and since when, keeps trying, and ends when closed', async () => {
     const troubles: Trouble[] = [];
     const from = Date.now();
     const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };

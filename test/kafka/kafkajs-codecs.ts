@@ -7,7 +7,7 @@ import { compress, uncompress } from 'snappy';
 const packZstd = promisify(zstdCompress);
 const unpackZstd = promisify(zstdDecompress);
 
-/** kafkajs brings gzip alone: from here on it writes and reads snappy (in one block), LZ4 and zstd as well. */
+/** Adds snappy (as one block), LZ4 and zstd to kafkajs, which comes with gzip alone. */
 export function registerCodecs(): void {
   CompressionCodecs[CompressionTypes.Snappy] = () => ({
     compress: ({ buffer }: { buffer: Buffer }) => compress(buffer),

@@ -2,7 +2,7 @@ import { argv, stdout } from 'node:process';
 import { KafkaLeadership } from '../../src/adapters/kafka/group/leadership.ts';
 import { TwhinError } from '../../src/errors/errors.ts';
 
-/** A process that asks for leadership of a group, to be killed or frozen; it says on its output how it fares, a line each. */
+/** A process that asks for leadership of a group, to be killed or frozen. It prints a line for each event. */
 const [brokers = '', topic = '', options = '{}'] = argv.slice(2);
 
 const say = (line: string): void => {

@@ -25,7 +25,7 @@ const made = async (partitions = 3): Promise<string> => {
   return topic;
 };
 
-/** A candidate that knows no positions and keeps what failed. */
+/** A candidate that knows no positions, and keeps the errors. */
 class Asking implements Candidate {
   readonly errors: Error[] = [];
   readonly positions: Readonly<Record<number, number>>;
@@ -61,7 +61,7 @@ const settled = async (topic: string, members: number): Promise<void> => {
   await until(`a settled group of ${members}`, () => seen === members, 60_000, look);
 };
 
-/** kafkajs's way to let a member join this protocol. */
+/** An assigner with which a kafkajs member can join this protocol. */
 function assigner(claim: Claim): PartitionAssigner {
   return ({ cluster }) => ({
     name: PROTOCOL,
@@ -91,7 +91,7 @@ function assigner(claim: Claim): PartitionAssigner {
   });
 }
 
-/** A member of another program, of the same protocol. It waits for its turn, and hears only every few seconds of others who join. */
+/** A member of another program with the same protocol. It is a standby, and learns of a rebalance only after some seconds. */
 const lateStandby = async (topic: string): Promise<void> => {
   const consumer = kafka.consumer({
     groupId: `g-${topic}`,
@@ -106,7 +106,7 @@ const lateStandby = async (topic: string): Promise<void> => {
   await settled(topic, 1);
 };
 
-/** `leader-process.ts`, with what it said. */
+/** A running `leader-process.ts`, and the lines that it printed. */
 class Other {
   readonly lines: string[] = [];
   readonly #child: ChildProcess;
@@ -133,13 +133,13 @@ class Other {
   async says(pattern: RegExp, after = 0): Promise<void> {
     const said = () => this.lines.slice(after).some((line) => pattern.test(line));
     await until(`the other process to say ${pattern}`, said).catch((error: unknown) => {
-      throw new Error(`it said only:\n${this.lines.join('\n')}`, { cause: error });
+      throw new Error(`the process printed only:\n${this.lines.join('\n')}`, { cause: error });
     });
   }
 }
 
-describe('one leader a group', () => {
-  test('a second is refused, with who leads; the first goes on', async () => {
+describe('one leader for each group', () => {
+  test('a second process is refused with the name of the leader; the first goes on', async () => {
     const topic = await made();
     const asking = new Asking();
     const first = leadership(topic);
@@ -174,7 +174,7 @@ describe('one leader a group', () => {
     expect(await members()).toEqual(before);
   });
 
-  test('standbys that join and leave disturb nothing, and one leads once the leader stops', async () => {
+  test('standbys that join and leave do not disturb the leader, and one leads once the leader stops', async () => {
     const topic = await made();
     const asking = new Asking();
     const first = leadership(topic);
@@ -200,7 +200,7 @@ describe('one leader a group', () => {
     await expect(first.confirm()).rejects.toMatchObject({ code: 'stopped' });
   });
 
-  test('kill -9 of the leader: a standby takes over; started again at once, it waits for its own end', async () => {
+  test('after kill -9 of the leader a standby takes over; a restarted leader waits until its old session ends', async () => {
     const topic = await made();
     const killed = new Other(topic);
     await killed.says(/leading/);
@@ -214,9 +214,9 @@ describe('one leader a group', () => {
     await waiting;
   });
 
-  test('one killed while it joined is chosen, and found dead: the next waits for its end, and leads', async () => {
+  test('a process killed while it joined is chosen and found dead; the next waits until its session ends, and leads', async () => {
     const topic = await made();
-    // Whoever assigns is late to join again, and joins are answered together: those until then wait for it.
+    // The member that assigns joins again late. Joins are answered together, so the other members wait for it.
     await lateStandby(topic);
     const joining = new Other(topic);
     await joining.says(/joining/);
@@ -230,7 +230,7 @@ describe('one leader a group', () => {
     expect(joining.lines).not.toContain('leading');
   });
 
-  test('frozen past its session, with another leading: it ends as fenced, and confirms no more', async () => {
+  test('a leader frozen past its session, while another leads, ends as fenced and confirms nothing more', async () => {
     const topic = await made();
     const frozen = new Other(topic);
     await frozen.says(/confirmed/);
@@ -247,7 +247,7 @@ describe('one leader a group', () => {
     expect(frozen.lines.slice(before).filter((line) => line.startsWith('confirmed'))).toEqual([]);
   });
 
-  test('frozen while another led and went: it is fenced as well', async () => {
+  test('a leader frozen while another led and left is fenced as well', async () => {
     const topic = await made();
     const frozen = new Other(topic);
     await frozen.says(/confirmed/);
@@ -260,7 +260,7 @@ describe('one leader a group', () => {
     await frozen.says(/^not confirmed: fenced/);
   });
 
-  test('frozen past its session, with nobody else: it leads on', async () => {
+  test('a leader frozen past its session, without any other, leads on', async () => {
     const topic = await made();
     const frozen = new Other(topic);
     await frozen.says(/confirmed/);
@@ -276,7 +276,7 @@ describe('one leader a group', () => {
     expect(frozen.lines.filter((line) => line.startsWith('failed'))).toEqual([]);
   });
 
-  test('stopped while its group waits for a frozen member, it ends long before that one is put out', async () => {
+  test('a stop while the group waits for a frozen member ends long before the group puts that member out', async () => {
     const topic = await made();
     const frozen = new Other(topic, { sessionTimeoutMs: 30_000 });
     await frozen.says(/confirmed/);
@@ -294,7 +294,7 @@ describe('one leader a group', () => {
     expect(await joining).toMatchObject({ code: 'stopped' });
   });
 
-  test('no broker: it says where and since when, keeps trying, and stops when told', async () => {
+  test('without a broker, joining reports the address and since when, keeps trying, and ends when stopped', async () => {
     const troubles: Trouble[] = [];
     const from = Date.now();
     const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
@@ -325,7 +325,7 @@ describe('a leader with an instance id', () => {
   const SESSION_MS = 30_000;
   const WELL_BEFORE_MS = 15_000;
 
-  test('kill -9 and start again: it leads long before its session ends; another waits, or is refused', async () => {
+  test('restarted after kill -9, it leads long before its old session ends; another process waits or is refused', async () => {
     const topic = await made();
     const killed = new Other(topic, { instanceId: 'one', sessionTimeoutMs: SESSION_MS });
     await killed.says(/confirmed/);
@@ -349,14 +349,14 @@ describe('a leader with an instance id', () => {
     await again.says(/confirmed/, before + 1);
     expect(leads).toBe(false);
 
-    // Killed with a standby there, it is back before that one has its turn.
+    // The leader is killed while a standby waits, and is back before the standby's turn.
     again.signal('SIGKILL');
     const third = new Other(topic, { instanceId: 'one', sessionTimeoutMs: SESSION_MS });
     await third.says(/confirmed/);
     expect(leads).toBe(false);
   });
 
-  test('a second process under the same id puts the first one out', async () => {
+  test('a second process with the same instance id puts the first one out', async () => {
     const topic = await made();
     const first = new Other(topic, { instanceId: 'one' });
     await first.says(/confirmed/);
@@ -366,7 +366,7 @@ describe('a leader with an instance id', () => {
     await first.says(/^not confirmed: fenced/);
   });
 
-  test('stopped, it leaves its group at once', async () => {
+  test('a stopped leader leaves its group at once', async () => {
     const topic = await made();
     const one = leadership(topic, { instanceId: 'one', sessionTimeoutMs: SESSION_MS });
     await one.join(new Asking());
@@ -376,15 +376,15 @@ describe('a leader with an instance id', () => {
   });
 });
 
-describe('what a leader leaves with its group', () => {
+describe('offsets and note of a group', () => {
   const note = { space: 'a-space', epoch: 2, step: 900 };
 
-  test('offsets and note come back, to the next leader as well', async () => {
+  test('offsets and note are read back, by the next leader too', async () => {
     const topic = await made(2);
     const first = leadership(topic);
     expect(await first.committed()).toEqual({ offsets: {} });
     await first.join(new Asking({ 0: 20, 1: 30 }));
-    // Where the group has none yet, lag tools see where the candidate stands.
+    // Where the group has no offsets yet, lag tools see the candidate's positions.
     expect(await first.committed()).toEqual({ offsets: { [topic]: { 0: 20, 1: 30 } } });
     await first.commit({ [topic]: { 0: 3, 1: 4 } }, note);
     await first.commit({ [topic]: { 1: 5 } }, { ...note, step: 950 });
@@ -401,7 +401,7 @@ describe('what a leader leaves with its group', () => {
       offsets: { [topic]: { 0: 3, 1: 5 } },
       note: { ...note, step: 950 },
     });
-    // Another run of training, which is not as far: it wrote last.
+    // The latest note counts, though its run of training has fewer steps.
     await second.commit({ [topic]: { 0: 1 } }, { space: 'b-space', epoch: 1, step: 1 });
     expect((await second.committed()).note).toEqual({ space: 'b-space', epoch: 1, step: 1 });
   });
@@ -422,12 +422,12 @@ describe('what a leader leaves with its group', () => {
     expect(offsets.length).toBe(6);
   });
 
-  test('offsets that are committed are where lag tools look', async () => {
+  test('lag tools see the committed offsets', async () => {
     const topic = await made(2);
     const one = leadership(topic);
     await one.join(new Asking());
     await one.commit({ [topic]: { 0: 3, 1: 4 } });
-    // A commit that met a rebalance or a busy broker is made again: what counts is that the group has it.
+    // A commit that meets a rebalance or a busy broker is retried: the test waits until the group has the offsets.
     const stored = async () => {
       const [state] = await admin.fetchOffsets({ groupId: `g-${topic}`, topics: [topic] });
       return state?.partitions.map(({ offset }) => offset).sort();
@@ -438,13 +438,13 @@ describe('what a leader leaves with its group', () => {
     await expect(one.commit({ [topic]: { 0: 5 } })).resolves.toBeUndefined();
   });
 
-  test('offsets of a tool that leaves no note of ours are read as they are', async () => {
+  test('offsets that a tool committed without a note are read as they are', async () => {
     const topic = await made(1);
     await admin.setOffsets({ groupId: `g-${topic}`, topic, partitions: [{ partition: 0, offset: '7' }] });
     expect(await leadership(topic).committed()).toEqual({ offsets: { [topic]: { 0: 7 } } });
   });
 
-  test('a standby that waits commits nothing', async () => {
+  test('a waiting standby commits nothing', async () => {
     const topic = await made(1);
     const first = leadership(topic);
     await first.join(new Asking());

@@ -7,7 +7,7 @@ import { Collector, disorder, freshTopic, numbered, numbersOf, until } from './c
 
 const PARTITIONS = 3;
 
-/** What every log of topics must do, whoever keeps it. */
+/** The tests that every kind of log, with its sink and admin, must pass. */
 export function logConformance(name: string, open: () => Promise<LogConnection>): void {
   describe(name, () => {
     let log: LogConnection;
@@ -24,7 +24,7 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       await sink.stop();
       return topic;
     };
-    /** Follows a topic until as many records are there as asked, and closes. */
+    /** Follows a topic until the wanted number of records is there, and closes. */
     const collected = async (
       topic: string,
       records: number,
@@ -55,7 +55,7 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       }
     });
 
-    test('keys go where the Java client puts them; nulls and bytes survive', async () => {
+    test('keys go to the partitions that the Java client chooses; nulls and bytes are kept', async () => {
       const topic = freshTopic('keys');
       await log.admin().create([{ name: topic, partitions: PARTITIONS, configs: {} }]);
       const sink = log.sink();
@@ -86,13 +86,13 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       expect(keyless?.value?.length).toBe(0);
     });
 
-    test('each of five restarts goes on exactly where the last one stood', async () => {
+    test('each of five restarts continues exactly where the one before stopped', async () => {
       const topic = await topicWith(3000);
       const positions = new Map<string, number>();
       const all = [];
       for (let run = 0; run < 5; run++) {
         const reader = new Collector(positions);
-        // Stops in the middle of a batch, three times out of five with room for nothing more.
+        // Stops in the middle of a batch; three of the five stops leave no room for another run.
         reader.room = () => reader.records.length < 550 || run > 2;
         await collected(topic, run < 3 ? 1 : 3000 - all.length, reader);
         all.push(...reader.records);
@@ -105,7 +105,7 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       expect(new Set(numbersOf(all)).size).toBe(3000);
     });
 
-    test('publishes made at once keep their order within a key', async () => {
+    test('concurrent publishes keep their order within a key', async () => {
       const topic = freshTopic('order');
       await log.admin().create([{ name: topic, partitions: PARTITIONS, configs: {} }]);
       const sink = log.sink();
@@ -115,7 +115,7 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       expect(disorder(reader.records)).toEqual([]);
     });
 
-    test('a missing topic is named to whoever writes', async () => {
+    test('the error of a send names the missing topic', async () => {
       const sink = log.sink();
       const refused = await sink.publish(numbered('absent-c', 1, 1)).catch((error: unknown) => error);
       await sink.stop();
@@ -123,7 +123,7 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       expect(refused).toMatchObject({ code: 'topic-missing' });
     });
 
-    test('topics: planned, applied, and then there is nothing left to do', async () => {
+    test('after a plan of topics is applied, the next plan is empty', async () => {
       const admin = log.admin();
       const [a, b] = [freshTopic('plan-a'), freshTopic('plan-b')];
       await admin.create([{ name: b, partitions: 1, configs: { 'retention.ms': '1000000' } }]);
@@ -140,7 +140,7 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       expect(planTopics(declared, after)).toEqual([]);
       expect(after.map(({ partitions }) => partitions)).toEqual([2, 4]);
       expect(after.map(({ configs }) => configs['cleanup.policy'])).toEqual(['compact', 'compact']);
-      // What someone else had set is still there.
+      // A setting that someone else made is kept.
       expect(after[1]?.configs['retention.ms']).toBe('1000000');
       const fewer = declared.map((topic) => ({ ...topic, partitions: 1 }));
       expect(planTopics(fewer, after).map(({ kind }) => kind)).toEqual(['keep', 'keep']);

@@ -11,14 +11,14 @@ import { Collector, freshTopic, numbered, until } from './collector.ts';
 const quiet = () => undefined;
 const SECURITY = 'org.apache.kafka.common.security';
 
-/** A token that nobody signed, which the broker of this test takes. */
+/** An unsigned token, which the broker of this test accepts. */
 function unsecuredToken(user: string): string {
   const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
   const now = Math.floor(Date.now() / 1000);
   return `${part({ alg: 'none' })}.${part({ sub: user, iat: now, exp: now + 3600 })}.`;
 }
 
-/** A broker of its own, with a door at which clients must log in. */
+/** A separate broker, at which clients must log in. */
 describe('logging in', () => {
   let broker: Broker;
   let dir: string;
@@ -71,7 +71,7 @@ describe('logging in', () => {
     await leadership.join({ position: () => undefined, failed: quiet });
     await leadership.confirm({ fresh: true });
   };
-  /** What each way of using Kafka says. */
+  /** The error of each way of using Kafka. */
   const refusals = async (settings: ReturnType<typeof settingsOf>): Promise<unknown[]> => {
     const admin = new KafkaAdmin(settings);
     const sink = new KafkaSink(settings, { giveUpMs: 5_000 }, quiet);
@@ -95,7 +95,7 @@ describe('logging in', () => {
 
   test('with the right password everything works', () => works(plain('right')));
 
-  test('a wrong password is told as one, by whatever meets it first, and ends it', async () => {
+  test('a wrong password is reported as a wrong password by every part, and is fatal', async () => {
     for (const error of await refusals(plain('wrong'))) {
       expect(error).toMatchObject({ name: 'FatalError', code: 'broker-refused' });
       expect(String(error)).toMatch(new RegExp(`${door} refused the login: .*user name and password`));
@@ -103,7 +103,7 @@ describe('logging in', () => {
     }
   });
 
-  test('a mechanism that the brokers do not have is told as one', async () => {
+  test('a mechanism that the brokers do not offer is reported as such', async () => {
     const scram = settingsOf({ mechanism: 'scram-sha-256', username: 'twhin', password: 'right' });
     for (const error of await refusals(scram)) {
       expect(error).toMatchObject({ name: 'FatalError', code: 'broker-refused' });
@@ -111,14 +111,14 @@ describe('logging in', () => {
     }
   });
 
-  test('with a bearer token everything works; its file is read anew for each login', async () => {
+  test('with a bearer token everything works; the file of the token is read again for each login', async () => {
     await works(settingsOf({ mechanism: 'oauthbearer', token: unsecuredToken('twhin') }));
     const file = join(dir, 'token');
     await writeFile(file, `${unsecuredToken('twhin')}\n`);
     await works(settingsOf({ mechanism: 'oauthbearer', token: { file } }));
   });
 
-  test('a token that is refused, or whose file is missing, is told as such', async () => {
+  test('a refused token and a missing file of a token are reported as such', async () => {
     const old = settingsOf({ mechanism: 'oauthbearer', token: 'no.token.at-all' });
     for (const error of await refusals(old)) {
       expect(error).toMatchObject({ name: 'FatalError', code: 'broker-refused' });

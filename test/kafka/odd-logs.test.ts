@@ -65,7 +65,7 @@ describe('logs that other clients and brokers leave', () => {
       const value = 'x'.repeat(60);
       const records = Array.from({ length: count }, (_, n) => ({ key: `k${n}`, value: `${value}${n}` }));
       const batch = zstdBatch(records);
-      // A broker takes such a batch as it is: its limit counts the packed bytes.
+      // A broker accepts such a batch, because its limit counts compressed bytes.
       expect(await sendBatch(inject('brokers'), topic, batch)).toBe(0);
       records.length = 0;
       const keeper = new Keeper(false);
@@ -80,7 +80,7 @@ describe('logs that other clients and brokers leave', () => {
       clearInterval(timer);
       expect(keeper.errors).toEqual([]);
       expect(keeper.count).toBe(count);
-      // Parts of about a mebibyte, though the records unpack to 70 and more.
+      // The parts have about a mebibyte, though the records decompress to 70 MiB and more.
       expect(keeper.largestRun).toBeLessThan(2 << 20);
       expect((most - before) / (1 << 20)).toBeLessThan(300);
     },
@@ -96,7 +96,7 @@ describe('logs that other clients and brokers leave', () => {
     };
     await admin.create([{ name: topic, partitions: 1, configs }]);
     const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
-    // Of an idempotent producer the last batch stays, emptied of its records, for the sake of its sequence numbers.
+    // Compaction keeps the last batch of an idempotent producer for its sequence numbers, but without records.
     const producers = [0, 1, 2].map(() => kafka.producer({ idempotent: true, maxInFlightRequests: 1 }));
     for (const producer of producers) {
       await producer.connect();
@@ -118,7 +118,7 @@ describe('logs that other clients and brokers leave', () => {
       return keeper;
     };
     let seen = await look();
-    // Compaction leaves the newest segment alone, and only a write begins another.
+    // Compaction skips the newest segment, and only a write begins a new segment.
     await until(
       'compaction',
       () => seen.records.length < 100,
@@ -136,7 +136,7 @@ describe('logs that other clients and brokers leave', () => {
     expect(last.get('k4')).toBe('19');
   });
 
-  test('a batch whose checksum is wrong is named, and nothing behind it is handed over', async () => {
+  test('a batch with a wrong checksum is named, and no later record is handed over', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'twhin-damaged-'));
     const broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' } });
     try {
@@ -151,7 +151,7 @@ describe('logs that other clients and brokers leave', () => {
         await producer.send({ topic, messages: [{ value }] });
       }
       await producer.disconnect();
-      // The brokers hand out what their disks hold: they check a batch as they take it, and not again.
+      // Brokers check a batch when they accept it, and never again: a fetch returns the damaged bytes from the disk.
       await flip(dir, topic, 'second-batch');
       const keeper = new Keeper(true);
       const following = await follow(topic, keeper, at);

@@ -9,7 +9,7 @@ import { makeTopic } from './make-topic.ts';
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
 const quiet = () => undefined;
 
-/** Answers the first that asks about topics last. */
+/** Answers the first question about topics last. */
 class Reversing extends Brokers {
   #asked = 0;
 
@@ -21,7 +21,7 @@ class Reversing extends Brokers {
   }
 }
 
-test('sends made at once keep their order, whichever has its answer about the topic first', async () => {
+test('concurrent sends keep their order, whichever question about the topic is answered first', async () => {
   const topic = freshTopic('producer');
   await makeTopic(topic, 1);
   const producer = new TopicProducer(topic, {

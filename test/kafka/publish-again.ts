@@ -5,7 +5,7 @@ import type { Message, Sink } from '../../src/pipeline/ports.ts';
 const AGAIN_MS = 100;
 const LIMIT_MS = 90_000;
 
-/** Publishes as the pipeline does: again, after a failure that passes. */
+/** Publishes as the pipeline does: retries after a RetryableError. */
 export async function publishAgain(sink: Sink, messages: readonly Message[]): Promise<void> {
   for (const deadline = Date.now() + LIMIT_MS; ; ) {
     try {

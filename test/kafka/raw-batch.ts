@@ -1,7 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import { ConnectionPool, createAPI, metadataV12, produceV9, Writer } from '@platformatic/kafka';
 
-/** A record batch made by hand, as a client that is not ours may send it: very many records in one, packed by zstd. */
+/** A hand-made record batch, as other clients may send it: very many records in one batch, compressed with zstd. */
 export function zstdBatch(records: readonly { readonly key: string; readonly value: string }[]): Buffer {
   const plain = Buffer.concat(records.map(({ key, value }, at) => recordBytes(at, key, value)));
   const packed = zstdCompressSync(plain);
@@ -21,7 +21,7 @@ export function zstdBatch(records: readonly { readonly key: string; readonly val
   return batch;
 }
 
-/** Has a broker append a batch to partition 0 of a topic; gives the offset of its first record. */
+/** Appends a batch to partition 0 of a topic, and gives the offset of its first record. */
 export async function sendBatch(brokers: string, topic: string, batch: Buffer): Promise<number> {
   const [host = '', port = '0'] = brokers.split(',')[0]?.split(':') ?? [];
   const pool = new ConnectionPool('raw-batch', { requestTimeout: 60_000 });
@@ -69,7 +69,7 @@ function recordBytes(at: number, key: string, value: string): Buffer {
   return Buffer.concat([varint(body.length), body]);
 }
 
-/** Zigzag of a number that is not negative, seven bits at a time, lowest first. */
+/** Zigzag varint of a number of 0 or more, lowest seven bits first. */
 function varint(value: number): Buffer {
   const bytes: number[] = [];
   let left = 2 * value;
@@ -77,7 +77,7 @@ function varint(value: number): Buffer {
   return Buffer.from([...bytes, left]);
 }
 
-/** CRC-32C (Castagnoli), a byte at a time. */
+/** CRC-32C (Castagnoli), byte by byte. */
 function crc32c(bytes: Buffer): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = (TABLE[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);

@@ -22,14 +22,14 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test('each of three brokers killed in turn: reading follows the leaders, nothing lost, nothing twice', async () => {
+test('while each of three brokers is killed in turn, reading follows the leaders: no record is lost or repeated', async () => {
   const log = await connect({ brokers: cluster.brokers.split(','), clientId: 'reader-cluster' });
   const topic = freshTopic('cluster');
   await log.admin().create([{ name: topic, partitions: 6, configs: {} }]);
   const sink = log.sink({ giveUpMs: 60_000 });
   const reader = log.log({ aheadBytes: 60_000, fetchBytes: 20_000 });
   let ranges: PartitionRange[] = [];
-  // A broker may not know yet of a partition that it leads as of just now.
+  // A broker may not know a partition yet that it has just begun to lead.
   await until('leaders that know it', async () => {
     ranges = await reader.ranges([topic]).catch((error: unknown) => {
       if (error instanceof RetryableError) return [];
@@ -54,7 +54,7 @@ test('each of three brokers killed in turn: reading follows the leaders, nothing
   await write();
   for (const node of cluster.nodes) {
     await node.kill();
-    // Read while that one is away: its partitions have other leaders.
+    // Read while this broker is away: its partitions have other leaders.
     await write();
     await until('what was written meanwhile', () => records.length === written);
     await node.restart();

@@ -27,7 +27,7 @@ describe('kill -9 of the broker under a reader', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  test('cursors wait, report, and go on where they stood: nothing lost, nothing twice', async () => {
+  test('cursors wait, report, and continue where they stopped: no record is lost or repeated', async () => {
     const topic = freshTopic('faults');
     await log.admin().create([{ name: topic, partitions: 3, configs: {} }]);
     const sink = log.sink({ giveUpMs: 60_000 });
@@ -50,7 +50,7 @@ describe('kill -9 of the broker under a reader', () => {
     const read = async (cursor: StretchCursor) => {
       for (;;) {
         records.push(...((await cursor.next()) ?? []));
-        // As slow as a training is, so that the kills fall into its middle.
+        // As slow as training, so that the kills come in the middle.
         if (!down) await sleep(5);
       }
     };
@@ -66,7 +66,7 @@ describe('kill -9 of the broker under a reader', () => {
       await broker.restart();
     }
     await until('all that was there', () => records.length >= COUNT);
-    // At its end it waits through a third one.
+    // At the end of the log, the reader waits through a third kill.
     await broker.kill();
     await broker.restart();
     await sink.publish(numbered(topic, 300, 30, COUNT));
@@ -82,7 +82,7 @@ describe('kill -9 of the broker under a reader', () => {
     expect(troubles[1]).toMatchObject({ attempt: 2, since: troubles[0]?.since });
   });
 
-  test('closed while the broker is away: who waits hears so', async () => {
+  test('closed while the broker is away, a waiting call fails with `stopped`', async () => {
     const topic = freshTopic('closed');
     await log.admin().create([{ name: topic, partitions: 1, configs: {} }]);
     const sink = log.sink();

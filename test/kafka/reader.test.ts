@@ -40,7 +40,7 @@ afterAll(() => topics.close());
 
 for (const [name, options] of [
   ['Kafka', {}],
-  // A batch of the tests is larger than what is asked for, and than what is read ahead.
+  // The tests' batches are larger than a fetch and than the bytes read ahead.
   ['Kafka, a few bytes at a time', { aheadBytes: 100, fetchBytes: 50 }],
 ] as const) {
   readerConformance(name, async () => ({
@@ -71,7 +71,7 @@ describe('reading Kafka', () => {
     return records;
   };
 
-  test('many batches over partitions: exact stretches whatever is fetched at a time', async () => {
+  test('stretches over many batches and partitions are exact for every size of fetch', async () => {
     const topic = freshTopic('many');
     await create(topic, 4);
     for (let round = 0; round < 30; round++) {
@@ -92,7 +92,7 @@ describe('reading Kafka', () => {
     }
   });
 
-  test('one of 100 partitions is read to its end while nobody asks for the others', async () => {
+  test('one of 100 partitions is read to its end while the other cursors are not asked', async () => {
     const topic = freshTopic('hundred');
     await create(topic, 100);
     const value = 'x'.repeat(2000);
@@ -157,7 +157,7 @@ describe('reading Kafka', () => {
     }
   });
 
-  test("the broker's own times count where the topic says so", async () => {
+  test("the broker's times count where the topic is configured so", async () => {
     const topic = freshTopic('appended');
     await create(topic, 1, { 'message.timestamp.type': 'LogAppendTime' });
     const before = Date.now();
@@ -169,7 +169,7 @@ describe('reading Kafka', () => {
     }
   });
 
-  test('transactions: aborted never seen, also from their middle; open waited for; markers at the end passed', async () => {
+  test('aborted transactions are never seen, even from their middle; open ones are awaited; markers at the end are passed', async () => {
     const topic = freshTopic('transactions');
     await create(topic, 1);
     const writers = await Promise.all(
@@ -198,13 +198,13 @@ describe('reading Kafka', () => {
     await send(b, [202]);
     await b!.abort();
     await a!.abort();
-    // 8 and 9 are markers, which the broker writes after it has said yes.
+    // 8 and 9 are markers, which the broker writes after it has confirmed the end.
     await ending(10);
     await write(topic, 0, [10]);
     const committed = await writers[0]!.transaction();
     await send(committed, [11, 12]);
 
-    // Asking for the range, the end is what can be read: 13 and on are of an open transaction until it ends.
+    // The range ends where committed records end: 13 and later belong to a transaction that is still open.
     expect(await open().ranges([topic])).toEqual([{ topic, partition: 0, low: 0, high: 11 }]);
     const ahead = await open().read([{ topic, partition: 0, from: 4, until: 13 }]);
     expect(numbersOf(await take(ahead.cursors[0], 1))).toEqual([10]);
@@ -232,7 +232,7 @@ describe('reading Kafka', () => {
         ).toEqual(values.slice(from).filter((value) => value >= 0));
       }
     }
-    // It holds nothing more below 16, yet 17 may come.
+    // The log holds no further record below 16, but 17 may come.
     const beyond = await open().read([{ topic, partition: 0, from: 13, until: 17 }]);
     const late = drain(beyond.cursors[0]);
     await write(topic, 0, [16]);
@@ -240,7 +240,7 @@ describe('reading Kafka', () => {
     await beyond.close();
   });
 
-  test('a compacted topic: what is left comes, and a stretch ends in a hole as well', async () => {
+  test('of a compacted topic the remaining records come, and a stretch may end in a hole', async () => {
     const topic = freshTopic('compacted');
     await create(topic, 1, {
       'cleanup.policy': 'compact',
@@ -248,7 +248,7 @@ describe('reading Kafka', () => {
       'segment.ms': '100',
       'delete.retention.ms': '0',
     });
-    // Of a producer with an identity the last batch stays, emptied.
+    // Compaction keeps the last batch of a producer with an id, without its records.
     const known = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
     await known.connect();
     const send = (by: typeof known, from: number) =>
@@ -263,7 +263,7 @@ describe('reading Kafka', () => {
     const whole = { topic, partition: 0, from: 0, until: 300 };
     let left = await read(whole);
     expect(left.length).toBe(300);
-    // The segment in use is not compacted, and only a write begins another.
+    // Compaction skips the newest segment, and only a write begins a new segment.
     let end = 300;
     await until(
       'compaction',
@@ -293,7 +293,7 @@ describe('reading Kafka', () => {
     }
   });
 
-  test('out of range: below what retention left, also on the way; beyond the end', async () => {
+  test('offsets that retention removed, before or during reading, and offsets beyond the end are out of range', async () => {
     const topic = freshTopic('range');
     await create(topic, 2);
     const filler = 'x'.repeat(5000);
@@ -310,7 +310,7 @@ describe('reading Kafka', () => {
     const error = await drain(slow.cursors[0]).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'offset-out-of-range' });
     expect(String(error)).toMatch(new RegExp(`offset [1-7] of ${topic}/0 .* holds 8 to 10; retention`));
-    // The other goes on.
+    // The other cursor goes on.
     await write(topic, 1, [1]);
     expect(numbersOf(await take(slow.cursors[1], 1))).toEqual([1]);
     await slow.close();
@@ -324,7 +324,7 @@ describe('reading Kafka', () => {
     expect((await read({ topic, partition: 0, from: 8, until: 10 })).length).toBe(2);
   });
 
-  test('a topic deleted while it is read is named; others are read on', async () => {
+  test('a topic that is deleted while it is read is named; other topics are read on', async () => {
     const [doomed, staying] = [freshTopic('doomed'), freshTopic('staying')];
     await create(doomed, 1);
     await create(staying, 1);
@@ -343,7 +343,7 @@ describe('reading Kafka', () => {
     await reading.close();
   });
 
-  test('topic ids: those of the topics that are there, another for a topic made again', async () => {
+  test('existing topics have ids, and a recreated topic has another id', async () => {
     const topic = freshTopic('ids');
     await create(topic, 1);
     const reader = open();

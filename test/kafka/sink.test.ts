@@ -30,7 +30,7 @@ describe('Kafka sink', () => {
     return offsets.reduce((sum, { high }) => sum + Number(high), 0);
   };
 
-  test('what it says is published is in the log by then, past what one request holds', async () => {
+  test('a resolved publish is in the log, even where it takes several requests', async () => {
     const topic = await made(2);
     const sink = new KafkaSink(settings, {}, quiet);
     const value = new Uint8Array(2000);
@@ -41,7 +41,7 @@ describe('Kafka sink', () => {
     await expect(sink.publish(messages)).rejects.toThrow(RetryableError);
   });
 
-  test('the cluster says what it is', async () => {
+  test('info describes the cluster', async () => {
     const ours = new KafkaAdmin(settings);
     expect(await ours.info()).toEqual({
       kind: 'kafka',
@@ -52,7 +52,7 @@ describe('Kafka sink', () => {
     await ours.close();
   });
 
-  test('a deleted topic stops only itself', async () => {
+  test('a deleted topic stops sends to no other topic', async () => {
     const [kept, gone] = [await made(1), await made(1)];
     const sink = new KafkaSink(settings, { giveUpMs: 2000 }, quiet);
     await sink.publish([...numbered(kept, 5, 1), ...numbered(gone, 5, 1)]);
@@ -70,7 +70,7 @@ describe('Kafka sink', () => {
     await sink.stop();
   });
 
-  test('no broker: given up after the stated time, with the address', async () => {
+  test('without a broker, a send gives up after the stated time, and names the address', async () => {
     const sink = new KafkaSink({ brokers: ['127.0.0.1:1'], clientId: 'test' }, { giveUpMs: 1000 }, quiet);
     const failure = await sink.publish(numbered('t', 1, 1)).catch((error: unknown) => error);
     await sink.stop();

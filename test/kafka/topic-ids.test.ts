@@ -23,7 +23,7 @@ test('a topic that is deleted and recreated under the same name has another id',
     for (const id of Object.values(before)) expect(Buffer.from(id, 'base64url').length).toBe(16);
     expect(await ids()).toEqual(before);
     await admin.deleteTopics({ topics: [one] });
-    // Gone a moment after the broker says so; one that is there is left as it is.
+    // The topic is gone a moment after the broker says so, and creating an existing topic changes nothing.
     while ((await ours.missing([one])).length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
     await make(one);
     const after = await ids();
@@ -36,7 +36,7 @@ test('a topic that is deleted and recreated under the same name has another id',
   }
 });
 
-test('no broker: it says where', async () => {
+test('without a broker, the error names the address', async () => {
   const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
   const log = new KafkaLog(away, {}, quiet);
   await expect(log.topicIds(['t'])).rejects.toMatchObject({

@@ -12,14 +12,14 @@ export interface PlainRecord {
 export interface PlainBatch {
   readonly base: number;
   readonly records: readonly PlainRecord[];
-  /** Offset of the last one there was, relative to base. */
+  /** Offset of the last record before compaction, relative to `base`. */
   readonly last?: number;
   readonly firstMs?: bigint;
   readonly maxMs?: bigint;
   readonly producerId?: bigint;
   readonly attributes?: number;
   readonly magic?: number;
-  /** Compresses the records, in the codec that `attributes` name; gzip needs none. */
+  /** Compresses the records with the codec that `attributes` name; not needed for gzip. */
   readonly pack?: (records: Buffer) => Buffer;
 }
 
@@ -28,7 +28,7 @@ export const CONTROL = 0x20;
 export const LOG_APPEND_TIME = 0x08;
 export const [GZIP, SNAPPY, LZ4, ZSTD] = [1, 2, 3, 4] as const;
 
-/** Zigzag, seven bits at a time, lowest first: by big numbers, which are slow and plain. */
+/** Zigzag varint, lowest seven bits first; computed with bigints, slow and plain. */
 export function varint(value: number): Buffer {
   let left = BigInt(value) < 0n ? -2n * BigInt(value) - 1n : 2n * BigInt(value);
   const bytes: number[] = [];
@@ -49,7 +49,7 @@ export function recordBytes({ at, ms = 0, key = null, value = null, headers = []
   );
 }
 
-/** CRC-32C, a bit at a time: slow, plain, and apart from the one it checks. */
+/** CRC-32C, bit by bit: slow, plain, and independent of the code under test. */
 export function crcOf(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {
@@ -59,7 +59,7 @@ export function crcOf(bytes: Uint8Array): number {
   return ~crc >>> 0;
 }
 
-/** The same batch with the checksum that its bytes have now. */
+/** The same batch with the right checksum for its bytes. */
 export function sealed(batch: Buffer): Buffer {
   batch.writeUInt32BE(crcOf(batch.subarray(21)), 17);
   return batch;

@@ -37,7 +37,7 @@ describe('the error of a failure', () => {
     ['a refused connection', refused],
     ['several refused connections', new MultipleErrors('Cannot connect to any broker.', [refused, refused])],
     ['no answer in time', new TimeoutError('Request timed out')],
-  ])('%s: no broker answers, with the address and what to check', (_, cause) => {
+  ])('%s means that no broker answers; the error has the address and what to check', (_, cause) => {
     const error = failure(cause);
     expect(error).toBeInstanceOf(RetryableError);
     expect(error).toMatchObject({ code: 'broker-unreachable', cause });
@@ -45,7 +45,7 @@ describe('the error of a failure', () => {
     expect(error.message).toContain('KAFKA_BROKERS');
   });
 
-  test('a refused login is fatal and told as one, however it is wrapped', () => {
+  test('a refused login is fatal and reported as a refused login, however it is wrapped', () => {
     const login = new AuthenticationError('SASL authentication failed.', {
       cause: new ProtocolError('SASL_AUTHENTICATION_FAILED'),
     });
@@ -72,7 +72,7 @@ describe('the error of a failure', () => {
     ['TypeError', new TypeError('Cannot read properties of undefined')],
     ['RangeError', new RangeError('Maximum call stack size exceeded')],
     ['any other error', new Error('assertion failed')],
-    ['what is no error', 'thrown text'],
+    ['a thrown text', 'thrown text'],
     [
       'a fault of the client inside a failure of several brokers',
       new MultipleErrors('2 failed', [refused, new TypeError('x')]),
@@ -104,7 +104,7 @@ describe('the error of a failure', () => {
     }
   });
 
-  test('another refusal is told as an answer, by its name', () => {
+  test('any other refusal is reported as an answer of the broker, with its name', () => {
     const error = failure(response('COORDINATOR_LOAD_IN_PROGRESS'));
     expect(error).toBeInstanceOf(RetryableError);
     expect(error).toMatchObject({ code: 'broker-answered' });
@@ -112,7 +112,7 @@ describe('the error of a failure', () => {
     expect(error.message).not.toContain('no answer');
   });
 
-  test('errors of this program pass unchanged, from inside of what the client throws too', () => {
+  test('errors of this program pass unchanged, even when the client wraps them', () => {
     for (const own of [
       new RetryableError('no-leader', 'x'),
       new FatalError('offset', 'x'),
@@ -126,7 +126,7 @@ describe('the error of a failure', () => {
 });
 
 describe('what a broker refused', () => {
-  test('is found by name wherever it is, and nowhere else', () => {
+  test('is found by name, however it is wrapped', () => {
     const error = response('UNKNOWN_MEMBER_ID');
     for (const cause of [
       error,
@@ -140,7 +140,7 @@ describe('what a broker refused', () => {
     }
   });
 
-  test('names the member id that it gives', () => {
+  test('has the member id that the broker assigned', () => {
     const errors: Record<string, [number, string | null]> = { '/': [79, null] };
     const given = new ResponseError(11, 7, errors, { memberId: 'test-1' });
     expect(protocolError(given)).toBe('MEMBER_ID_REQUIRED');
@@ -148,14 +148,14 @@ describe('what a broker refused', () => {
     expect(memberIdIn(refused)).toBeUndefined();
   });
 
-  test('is an answer where an answer is asked for', async () => {
+  test('is returned as an answer where the caller wants the answer', async () => {
     const error = response('UNKNOWN_TOPIC_OR_PARTITION');
     expect(await answered(Promise.reject(error))).toEqual({ topics: ['UNKNOWN_TOPIC_OR_PARTITION'] });
     expect(await answered(Promise.resolve(7))).toBe(7);
     await expect(answered(Promise.reject(refused))).rejects.toBe(refused);
   });
 
-  test('is told by its innermost reasons, each once', () => {
+  test('is described by its innermost reasons, each once', () => {
     expect(reasonsOf(new MultipleErrors('outer', [refused, refused]))).toBe(
       'connect ECONNREFUSED 127.0.0.1:9092',
     );

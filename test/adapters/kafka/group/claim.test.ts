@@ -14,29 +14,33 @@ describe('the one leader of a group', () => {
     ['whose id comes first, among equals', [c, a, b], 'a'],
     ['that is no standby, before standbys', [member('a', { standby: true }), c, b], 'b'],
     [
-      'that led before, rather than one that never did',
+      'that led before, before a member that never did',
       [a, member('b', { sequence: 3, owned: 'gone' })],
       'b',
     ],
     ['that led later', [member('a', { sequence: 3 }), member('b', { sequence: 4 })], 'b'],
     [
-      'that led before and is a standby, rather than one newly started',
+      'that led before, though a standby, before a newly started member',
       [a, member('b', { sequence: 1, standby: true })],
       'b',
     ],
     [
-      'that never stopped leading, whatever others say',
+      'that leads now, whatever the others claim',
       [member('a', { sequence: 9 }), member('b', { owned: 'b' })],
       'b',
     ],
-    ['that was not put out: the other led under another id', [a, member('b', { owned: 'b-before' })], 'a'],
-    ['nobody, where nobody is', [], undefined],
+    [
+      'whose id comes first, where the other led under an id that it no longer has',
+      [a, member('b', { owned: 'b-before' })],
+      'a',
+    ],
+    ['of none, where there are no members', [], undefined],
   ])('is the one %s', (_what, members, expected) => {
     expect(chooseLeader(members)).toBe(expected);
     expect(chooseLeader([...members].reverse())).toBe(expected);
   });
 
-  test('a member of another program that uses the same protocol claims nothing', () => {
+  test('a member of another program with the same protocol has no claim', () => {
     const said = (userData: string) =>
       encodeConsumerProtocolSubscription({ version: 0, topics: ['likes'], userData: Buffer.from(userData) });
     const none = { owned: null, sequence: 0, standby: true };
@@ -55,7 +59,7 @@ describe('the one leader of a group', () => {
     expect(chooseLeader([claimantOf('0', said('not ours')), a])).toBe('a');
   });
 
-  test('a member holds on where it led under the id it has', () => {
+  test('a member holds on when it led under its present id', () => {
     expect(holdsOn(member('a', { owned: 'a' }))).toBe(true);
     expect(holdsOn(member('a', { owned: 'a-before' }))).toBe(false);
     expect(holdsOn(a)).toBe(false);

@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A heartbeat that took so long, with a good answer now. */
+/** A heartbeat that took this long, and is confirmed now. */
 const heartbeat = (tookMs: number) => {
   const { monotonicMs, wallMs } = moment();
   lease.renewed({ monotonicMs: monotonicMs - tookMs, wallMs: wallMs - tookMs });
@@ -24,12 +24,12 @@ async function state(call: Promise<void>): Promise<'waits' | 'confirmed' | Error
     () => 'confirmed' as const,
     (error: Error) => error,
   );
-  // After everything that is ready to run.
+  // Runs after everything else that is ready.
   return Promise.race([answered, new Promise<'waits'>((resolve) => setImmediate(() => resolve('waits')))]);
 }
 
 describe('a lease', () => {
-  test('lasts from when the heartbeat was sent, not from its answer', async () => {
+  test('counts from when the heartbeat was sent, not from its answer', async () => {
     lease.open();
     heartbeat(2000);
     vi.advanceTimersByTime(LEASE_MS - 2000 - 1);
@@ -43,10 +43,10 @@ describe('a lease', () => {
     expect(await state(late)).toBe('confirmed');
   });
 
-  test.each(['stands still', 'is set back'])('holds no longer when one of the clocks %s', async (how) => {
+  test.each(['stands still', 'is set back'])('ends on time although one of the clocks %s', async (how) => {
     lease.open();
     heartbeat(10);
-    // The machine was suspended: its monotonic clock did not go on. Or someone set the wall's.
+    // The machine was suspended, and its monotonic clock stood still; or someone set the wall clock back.
     if (how === 'stands still') vi.setSystemTime(Date.now() + LEASE_MS);
     else {
       vi.advanceTimersByTime(LEASE_MS);
@@ -55,7 +55,7 @@ describe('a lease', () => {
     expect(await state(lease.confirm(false))).toBe('waits');
   });
 
-  test('freshly asked, only a heartbeat sent after the call will do', async () => {
+  test('a fresh confirmation needs a heartbeat sent after the call', async () => {
     lease.open();
     heartbeat(10);
     const fresh = lease.confirm(true);
@@ -67,7 +67,7 @@ describe('a lease', () => {
     expect(await state(fresh)).toBe('confirmed');
   });
 
-  test('without a good answer nothing is confirmed, however often leadership begins', async () => {
+  test('without a confirmed heartbeat nothing is confirmed, however often leadership begins', async () => {
     lease.open();
     const call = lease.confirm(false);
     expect(await state(call)).toBe('waits');
@@ -81,7 +81,7 @@ describe('a lease', () => {
     expect(lease.ageMs).toBe(701);
   });
 
-  test('between two memberships a question waits, and the next membership answers it', async () => {
+  test('a call between two memberships waits for the next membership', async () => {
     heartbeat(10);
     const call = lease.confirm(false);
     expect(await state(call)).toBe('waits');
@@ -95,7 +95,7 @@ describe('a lease', () => {
     expect(await state(between)).toBe('confirmed');
   });
 
-  test('the error it ends with goes to whoever waits and to whoever asks later', async () => {
+  test('present and later callers get the error that ended the lease', async () => {
     const end = new Error('taken over');
     const waits = lease.confirm(true);
     waits.catch(() => undefined);

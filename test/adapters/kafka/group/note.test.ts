@@ -3,7 +3,7 @@ import { encodeGroupNote, latestNote } from '../../../../src/adapters/kafka/grou
 
 const note = { space: 'a-space', epoch: 3, step: 70 };
 
-test('the note with the highest sequence counts, wherever it is and whatever its step', () => {
+test('the note with the highest sequence counts, at any partition and with any step', () => {
   const notes = [
     encodeGroupNote({ sequence: 4, reader: 'one', note: { ...note, step: 900 } }),
     null,
@@ -14,7 +14,7 @@ test('the note with the highest sequence counts, wherever it is and whatever its
   expect(latestNote(notes.reverse())).toEqual({ sequence: 6, reader: 'two', note });
 });
 
-test('what others leave with their offsets is passed over', () => {
+test('metadata of other programs is ignored', () => {
   const others = [null, '', 'saved by a tool', '{"sequence":"9","reader":"x"}', '{"sequence":9}', '[]', '9'];
   expect(latestNote(others)).toBeUndefined();
   const ours = encodeGroupNote({ sequence: 1, reader: 'one' });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { OffsetCommits } from '../../../../src/adapters/kafka/group/offset-commits.ts';
 import type { Offsets } from '../../../../src/pipeline/ports.ts';
 
-/** A group that takes the offsets, is not there, or fails. */
+/** A group that accepts offsets, is absent, or fails. */
 class Group {
   answers: ('takes' | 'absent' | 'fails' | 'hangs')[] = [];
   readonly taken: number[] = [];
@@ -42,7 +42,7 @@ describe('offsets are committed to the group', () => {
   });
 
   test.each(['absent', 'fails'] as const)(
-    'again where the group %s, until the group takes them',
+    'again while the group %s, until the group has them',
     async (answer) => {
       group.answers = [answer, answer];
       await commits.put(at(1), undefined);
@@ -53,7 +53,7 @@ describe('offsets are committed to the group', () => {
     },
   );
 
-  test('the latest only, and nothing older after them', async () => {
+  test('only the latest, and nothing older afterwards', async () => {
     group.answers = ['fails', 'fails'];
     await Promise.all([commits.put(at(1), undefined), commits.put(at(2), undefined)]);
     await vi.advanceTimersByTimeAsync(10_000);
@@ -69,7 +69,7 @@ describe('offsets are committed to the group', () => {
     expect(group.asked).toEqual([3, 3]);
   });
 
-  test('and ending waits no longer than a moment for the last attempt', async () => {
+  test('and the end waits only a moment for the last attempt', async () => {
     vi.useRealTimers();
     group.answers = ['hangs'];
     void commits.put(at(1), undefined);

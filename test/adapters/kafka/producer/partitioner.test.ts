@@ -8,7 +8,7 @@ const text = fc.oneof(
   fc.string({ maxLength: 40 }),
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.string({ minLength: 250, maxLength: 260 }),
-  // Half of a pair has no bytes of its own in UTF-8.
+  // Half a surrogate pair has no UTF-8 bytes of its own.
   fc.array(fc.integer({ min: 0xd800, max: 0xdfff })).map((units) => String.fromCharCode(...units)),
   fc.nat().map((id) => `user:${id}`),
 );
@@ -18,7 +18,7 @@ const key = fc.oneof(
 );
 
 describe('the partitioner', () => {
-  // Of Kafka's own UtilsTest.testMurmur2.
+  // From Kafka's own UtilsTest.testMurmur2.
   test.each([
     ['21', -973932308],
     ['foobar', -790332482],
@@ -63,7 +63,7 @@ describe('the partitioner', () => {
   test('spreads messages without a key over all partitions in turn', () => {
     const choose = keyPartitioner();
     expect([null, undefined, null, null].map((none) => choose(none, 3))).toEqual([0, 1, 2, 0]);
-    // A key takes no turn.
+    // A message with a key takes no turn.
     expect(choose('21', 3)).toBe((-973932308 & 0x7fffffff) % 3);
     expect(choose(null, 3)).toBe(1);
   });

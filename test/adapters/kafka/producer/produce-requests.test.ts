@@ -33,7 +33,7 @@ function encodedBytes(messages: readonly PlainRecord[]): number {
 }
 
 describe('the requests of messages', () => {
-  test('hold each once, of one partition each, in order', () => {
+  test('hold each message once, in order, and only messages of one partition', () => {
     fc.assert(
       fc.property(fc.array(message, { maxLength: 60 }), (messages) => {
         const choose = keyPartitioner();
@@ -50,14 +50,14 @@ describe('the requests of messages', () => {
     );
   });
 
-  test('hand a value on as it is, however its memory is viewed', () => {
+  test('keep the bytes of a value, whatever view of memory it is', () => {
     const value = Uint8Array.of(1, 2, 3, 4, 5).subarray(2, 5);
     const [request] = sorted([{ topic, key: 'user:1', value, headers: {} }]);
     const sent = request?.messages[0]?.value;
     expect(sent).toBe(value);
   });
 
-  test('stay below what brokers take, and are not much smaller', () => {
+  test('stay below the brokers’ limit, and are not much smaller', () => {
     const shared = { space: 'ä'.repeat(150), step: '12' };
     const messages = Array.from({ length: 6_000 }, (_, n) => ({
       ...{ topic, key: `${'é'.repeat(n % 50)}:${n}`, value: Buffer.alloc(n % 900) },
@@ -73,14 +73,14 @@ describe('the requests of messages', () => {
     expect(requests.length).toBeGreaterThan(3);
   });
 
-  test('send one that is too large alone, in its turn', () => {
+  test('send a message that is too large alone, in its turn', () => {
     const sizes = [10, 950_000, 20, 30, 899_900, 40];
     const messages = sizes.map((size) => ({ topic, key: 'user:1', value: Buffer.alloc(size), headers: {} }));
     const lengths = sorted(messages).map((request) => request.messages.map(({ value }) => value?.length));
     expect(lengths).toEqual([[10], [950_000], [20, 30], [899_900], [40]]);
   });
 
-  test('count at least the bytes a record has', () => {
+  test('count at least the bytes of the record', () => {
     fc.assert(
       fc.property(message, (each) => {
         const [request] = sorted([each]);
@@ -89,7 +89,7 @@ describe('the requests of messages', () => {
     );
   });
 
-  test('say how large the largest is', () => {
+  test('tell the size of the largest message', () => {
     const of = (size: number) => ({ topic, key: 'ä', value: Buffer.alloc(size), headers: { step: '12' } });
     expect(largestBytes([])).toBe(0);
     expect(largestBytes([of(5), of(500), of(50)])).toBe(70 + 2 + 500 + 10 + 6);

@@ -54,7 +54,7 @@ function written(batch: Partial<PlainBatch> & Pick<PlainBatch, 'records'>, room 
 function ofClient(given: readonly PlainRecord[], transactionalId?: string): Buffer {
   const messages = given.map(({ key, value, headers: all = {} }) => ({
     topic: 'vectors',
-    // Its types know no null; its bytes do.
+    // The client's types have no null, but its encoding has.
     key: asBytes(key)!,
     value: asBytes(value)!,
     headers: new Map(Object.entries(all).map(([name, each]) => [Buffer.from(name), asBytes(each)!])),
@@ -79,7 +79,7 @@ describe('a batch', () => {
     );
   });
 
-  test('has those bytes too where it outgrows the room made for it', () => {
+  test('has the same bytes where it outgrows the reserved room', () => {
     const shared = { step: '1', space: 'ä'.repeat(100) };
     const many = Array.from({ length: 3_000 }, (_, n) => ({
       key: `user:${n}`,
@@ -89,7 +89,7 @@ describe('a batch', () => {
     expect(written({ records: many }).equals(ofClient(many))).toBe(true);
   });
 
-  test('comes back from the reader as it went out', async () => {
+  test('is read back as it was written', async () => {
     await fc.assert(
       fc.asyncProperty(records, async (given) => {
         const batches = { topic: 't', partition: 0, bytes: written({ records: given }), aborted: [] };
@@ -110,7 +110,7 @@ describe('a batch', () => {
     );
   });
 
-  test('counts its records from the first sequence of its producer', () => {
+  test('has the first sequence number of its producer', () => {
     const batch = written({
       records: [{ value: 'a' }, { value: 'b' }, { value: 'c' }],
       producerId: 2n ** 62n,
@@ -126,13 +126,13 @@ describe('a batch', () => {
     expect([batch.readInt32BE(53), batch.readInt32BE(57)]).toEqual([2 ** 31 - 1, 3]);
   });
 
-  test('takes a header without a value', () => {
+  test('may have a header without a value', () => {
     const batch = written({ records: [{ key: null, value: null, headers: { gone: null } }] });
     const expected = recordBytes({ at: 0, headers: [['gone', null]] });
     expect(batch.subarray(-expected.length).equals(expected)).toBe(true);
   });
 
-  test('keeps its bytes while later ones are written', () => {
+  test('keeps its bytes while later batches are written', () => {
     const first = written({ records: [{ key: 'user:1', value: 'one' }] });
     const before = first.toString('hex');
     written({ records: [{ key: 'user:2', value: 'two' }] });

@@ -11,7 +11,7 @@ import { RetryableError } from '../../../../src/errors/errors.ts';
 
 const sent = { topic: 'vectors', largestBytes: 12_345, user: 'twhin', transactionalId: 'twhin-follow' };
 const [PRODUCE, VERSION] = [0, 9];
-/** What the client throws for an answer with this error in it. */
+/** The client's error for an answer with this error code. */
 const answer = (type: string) => {
   const { code } = protocolErrors[type]!;
   return new ResponseError(PRODUCE, VERSION, { '/topics/0/partitions/0': [code, null] }, {});
@@ -44,7 +44,7 @@ test.each([
   }
 });
 
-test('what passes by itself is no refusal', () => {
+test('an error that passes by itself is no refusal', () => {
   for (const error of [answer('NOT_LEADER_OR_FOLLOWER'), new Error('connect ECONNREFUSED'), 'x', undefined]) {
     expect(refusalOf(error, sent)).toBeUndefined();
   }

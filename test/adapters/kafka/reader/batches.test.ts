@@ -29,11 +29,11 @@ interface Asked {
   readonly from?: number;
   readonly until?: number;
   readonly aborted?: readonly AbortedTransaction[];
-  /** Of records taken at a time. */
+  /** Bytes of records taken at a time. */
   readonly enoughBytes?: number;
 }
 
-/** All that a decoder gives. Each part reaches further than the one before, past the records it holds. */
+/** All records of a decoder. Checks that each part reaches past its records, and further than the part before. */
 async function decoded(
   bytes: Buffer,
   { from = 0, until = END, aborted = [], enoughBytes = 1 << 20 }: Asked = {},
@@ -56,21 +56,21 @@ describe('whole batches', () => {
   const bytes = Buffer.concat([counted(10, 5), counted(15, 1), counted(30, 4)]);
   const [first, second] = [counted(10, 5).length, counted(15, 1).length];
 
-  test('all of them, and where the next fetch begins', () => {
+  test('all batches count, and the next fetch begins after them', () => {
     expect(wholeBatches(bytes, END, 't')).toEqual({ length: bytes.length, next: 34 });
   });
 
-  test.each([1, 40, 60, 61, 80])('a last one cut off by %i bytes or so is left out', (bytesCut) => {
+  test.each([1, 40, 60, 61, 80])('a last batch that is cut off by %i bytes is left out', (bytesCut) => {
     expect(wholeBatches(bytes.subarray(0, bytes.length - bytesCut), END, 't')).toEqual({
       length: first + second,
       next: 16,
     });
   });
 
-  test('none is told from an end', () => {
+  test('no whole batch is different from the end of the stretch', () => {
     expect(wholeBatches(bytes.subarray(0, first - 1), END, 't')).toEqual({ length: 0, next: undefined });
     expect(wholeBatches(Buffer.alloc(0), END, 't')).toEqual({ length: 0, next: undefined });
-    // Of the one cut off it can be seen that it lies behind.
+    // The header of the cut-off batch shows that the batch is beyond the stretch.
     expect(wholeBatches(bytes.subarray(0, first - 1), 10, 't')).toEqual({ length: 0, next: 10 });
   });
 
@@ -79,11 +79,11 @@ describe('whole batches', () => {
     [16, first + second, 16],
     [29, first + second, 29],
     [31, bytes.length, 34],
-  ])('what lies behind %i is left out', (until, length, next) => {
+  ])('batches from offset %i on are left out', (until, length, next) => {
     expect(wholeBatches(bytes, until, 't')).toEqual({ length, next });
   });
 
-  test('one that compaction emptied counts up to its last offset', () => {
+  test('a batch that compaction emptied counts up to its last offset', () => {
     expect(wholeBatches(batchBytes({ base: 5, records: [], last: 4 }), END, 't').next).toBe(10);
   });
 
@@ -93,7 +93,7 @@ describe('whole batches', () => {
 });
 
 describe('records of batches', () => {
-  test('each has what was written, whatever its size', async () => {
+  test('each record has what was written, whatever its size', async () => {
     const long = Buffer.alloc(20_000, 'v');
     const records = [
       { at: 0, ms: 0, key: null, value: null },
@@ -114,7 +114,7 @@ describe('records of batches', () => {
     }
   });
 
-  test('headers: the last of a name, none that is null, and no name is special', async () => {
+  test('the last header of a name counts, null headers are left out, and no name is special', async () => {
     const [one, two] = [Buffer.from('1'), Buffer.alloc(0)];
     const headersOf = async (headers: readonly (readonly [string, Buffer | null])[]) =>
       (await decoded(batchBytes({ base: 0, records: [{ at: 0, headers }] })))[0];
@@ -135,12 +135,12 @@ describe('records of batches', () => {
     expect(await headersOf([['gone', null]])).not.toHaveProperty('headers');
   });
 
-  test("times are the broker's where it dates them", async () => {
+  test("the broker's time counts where the broker sets it", async () => {
     const bytes = counted(0, 2, { firstMs: 5n, maxMs: 77n, attributes: LOG_APPEND_TIME });
     expect((await decoded(bytes)).map(({ timestamp }) => timestamp)).toEqual([77, 77]);
   });
 
-  test('only what is asked for, of batches that reach beyond both ends', async () => {
+  test('only wanted offsets are given, of batches that reach beyond both ends', async () => {
     const bytes = Buffer.concat([
       counted(0, 10),
       batchBytes({ base: 10, records: [], last: 4 }),
@@ -150,9 +150,9 @@ describe('records of batches', () => {
     expect(await decoded(bytes, { from: 10, until: 15 })).toEqual([]);
   });
 
-  test('aborted transactions are left out up to their markers, whose producers may be in two at once', async () => {
+  test('records of aborted transactions are left out up to their markers, also where transactions interleave', async () => {
     const of = (producerId: bigint): Partial<PlainBatch> => ({ producerId, attributes: TRANSACTIONAL });
-    // 7's abort ends at 8, 9's at 11; 7 commits after that. Data with the key of a marker is no marker.
+    // Producer 7's abort ends at 8, producer 9's at 11; producer 7 commits later. A record with a marker's key is no marker.
     const trick = batchBytes({
       base: 6,
       records: [{ at: 0, key: Buffer.alloc(4), value: Buffer.from('6') }],
@@ -174,7 +174,7 @@ describe('records of batches', () => {
     ];
     const starts = [0, 2, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14];
     const seen = [0, 1, 10, 12, 13];
-    // As a broker lists them: by where they end.
+    // Brokers list transactions by where they end.
     const aborted = [
       { producerId: 9n, firstOffset: 4 },
       { producerId: 7n, firstOffset: 2 },
@@ -188,7 +188,7 @@ describe('records of batches', () => {
     }
   });
 
-  test('batches that unpack to much are handed over a few at a time', async () => {
+  test('highly compressed batches are handed over a few at a time', async () => {
     const value = Buffer.alloc(400_000, 'x');
     const bytes = Buffer.concat(
       count(0, 6).map((base) => batchBytes({ base, records: [{ at: 0, value }], attributes: GZIP })),
@@ -214,7 +214,7 @@ describe('records of batches', () => {
     const offsets: number[] = [];
     while (!decoder.done) {
       const { records, next } = await decoder.next(100_000);
-      // 12 bytes or more each.
+      // Each record has 12 bytes or more.
       expect(records.length).toBeLessThan(9_000);
       offsets.push(...records.map(({ offset }) => offset));
       expect(next).toBe(offsets.length);
@@ -228,7 +228,7 @@ describe('records of batches', () => {
     expect(numbersOf(records)).toEqual(count(321, 777));
   });
 
-  test('in parts of any size the records are those of the whole', async () => {
+  test('parts of any size give the same records', async () => {
     const bytesOf = (maxLength: number) =>
       fc.option(
         fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes)),
@@ -269,7 +269,7 @@ describe('records of batches', () => {
     );
   });
 
-  test('a record larger than any event is handed over cut, and the records behind it are right', async () => {
+  test('a record larger than any event is handed over cut, and the records after it are right', async () => {
     const huge = Buffer.alloc(LARGEST_RECORD_BYTES + 3_000_000, 'h');
     const header: readonly [string, Buffer] = ['behind', Buffer.from('x')];
     const records: PlainRecord[] = [
@@ -295,14 +295,14 @@ describe('records of batches', () => {
         expect(part?.length).toBeGreaterThan(LARGEST_RECORD_BYTES - 100);
       }
     }
-    // Where it isn't wanted it is passed over as any other.
+    // Outside of the wanted offsets, the large record is skipped as any other.
     const bytes = batchBytes({ base: 10, records, attributes: GZIP });
     expect((await decoded(bytes, { from: 12, until: 13 })).map(({ offset }) => offset)).toEqual([12]);
   });
 
-  describe('damage is named with the offsets it is at', () => {
+  describe('damage is reported with its offsets', () => {
     const whole = counted(40, 3);
-    /** Written so by whoever wrote it: its checksum is right. */
+    /** A batch that its producer wrote wrongly: the checksum is right. */
     const damaged = (change: (bytes: Buffer) => void): Buffer => {
       const bytes = Buffer.from(whole);
       change(bytes);
@@ -313,14 +313,14 @@ describe('records of batches', () => {
       ['a record shorter than its parts', damaged((bytes) => bytes.writeUInt8(0x02, 61))],
       ['more records than there are', damaged((bytes) => bytes.writeInt32BE(4, 57))],
       ['bytes that are not compressed', damaged((bytes) => bytes.writeUInt16BE(GZIP, 21))],
-      ['a compression nobody knows', damaged((bytes) => bytes.writeUInt16BE(7, 21))],
+      ['an unknown compression', damaged((bytes) => bytes.writeUInt16BE(7, 21))],
     ])('%s', async (_, bytes) => {
       const error = await decoded(Buffer.concat([counted(0, 1), bytes])).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ name: 'FatalError', code: 'damaged-batch' });
       expect(String(error)).toMatch(/records 40 to 42 of t\/3 are damaged: .* replay from 43 on/);
     });
 
-    test('a checksum that the bytes do not have, wherever the wrong bit is; what is before it is given', async () => {
+    test('a wrong checksum, wherever the wrong bit is; records before the batch are given', async () => {
       for (const at of [17, 20, 21, 24, 43, 61, whole.length - 1]) {
         const bytes = Buffer.from(whole);
         bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at);
@@ -342,7 +342,7 @@ describe('records of batches', () => {
       }
     });
 
-    test('a checksum is looked at in a batch that is not for readers, too', async () => {
+    test('the checksum of a batch without records for readers is checked too', async () => {
       const bytes = marker(40, 7n, 'abort');
       bytes.writeUInt8(1, bytes.length - 8);
       await expect(decoded(bytes)).rejects.toMatchObject({ code: 'damaged-batch' });

@@ -7,10 +7,10 @@ import { decompressed } from '../../../../src/adapters/kafka/reader/codecs.ts';
 import { GZIP, LZ4, SNAPPY, ZSTD } from '../batch-bytes.ts';
 
 const PART = 1 << 20;
-/** The largest block of LZ4; every other codec gives less at a time. */
+/** Size of LZ4's largest block; every other codec gives smaller parts. */
 const LARGEST_PART = 4 << 20;
 
-/** XXH32 with seed 0, which LZ4 frames are checked by. Source: the xxHash specification. */
+/** XXH32 with seed 0, the checksum of LZ4 frames. Source: the xxHash specification. */
 function xxh32(bytes: Buffer): number {
   const [P1, P2, P3, P4, P5] = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f, 0x165667b1];
   const rotl = (x: number, by: number) => (x << by) | (x >>> (32 - by));
@@ -70,7 +70,7 @@ function lz4Frame(plain: Buffer, frame: Frame = {}): Buffer {
   for (let at = 0; at < plain.length; at += blockBytes) {
     const block = plain.subarray(at, at + blockBytes);
     const window = dependent ? plain.subarray(Math.max(0, at - 65_536), at) : Buffer.alloc(0);
-    // The library puts the size before the block.
+    // The library writes the size in front of the block.
     const packed = (window.length > 0 ? compressSync(block, window) : compressSync(block)).subarray(4);
     const body = packed.length < block.length ? packed : block;
     parts.push(u32(body === block ? (block.length | 0x80000000) >>> 0 : body.length), body);
@@ -81,7 +81,7 @@ function lz4Frame(plain: Buffer, frame: Frame = {}): Buffer {
   return Buffer.concat(parts);
 }
 
-/** What Java's producer writes: blocks of 32 KiB behind a header. */
+/** Snappy as Java's producer writes it: a header, then blocks of 32 KiB. */
 function xerial(plain: Buffer): Buffer {
   const parts: Buffer[] = [
     Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]),
@@ -95,7 +95,7 @@ function xerial(plain: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Codec and how it packs. */
+/** The number of each codec, and its compressor. */
 const PACKED: Readonly<Record<string, readonly [number, (plain: Buffer) => Buffer]>> = {
   none: [0, (plain) => plain],
   gzip: [GZIP, gzipSync],
@@ -130,7 +130,7 @@ const PACKED: Readonly<Record<string, readonly [number, (plain: Buffer) => Buffe
   zstd: [ZSTD, zstdCompressSync],
 };
 
-/** Bytes that pack to about half, of which a later block repeats those before it; and in between some that do not pack. */
+/** Bytes that compress to about half: later blocks repeat earlier ones, and some bytes in between do not compress. */
 function textOf(bytes: number): Buffer {
   const plain = Buffer.alloc(bytes);
   let state = 12_345;
@@ -160,7 +160,7 @@ describe.each(Object.entries(PACKED))('%s', (_, [codec, pack]) => {
     },
   );
 
-  test('gives back what packs to almost nothing', async () => {
+  test('gives back bytes that compress to almost nothing', async () => {
     for (const bytes of [20_000, 9_000_000]) {
       const parts = await partsOf(pack(Buffer.alloc(bytes, 'x')), codec);
       expect(Buffer.concat(parts).equals(Buffer.alloc(bytes, 'x'))).toBe(true);
@@ -197,11 +197,11 @@ test.each([1, 2, 3, 4])('bytes that codec %i did not write are refused', async (
   }
 });
 
-test('a codec that nobody knows is refused by its number', async () => {
+test('an unknown codec is refused, with its number', async () => {
   await expect(partsOf(Buffer.alloc(10), 5)).rejects.toThrow('compression 5 is not known');
 });
 
-test('of a large batch, what comes in parts is asked for part by part', async () => {
+test('a large batch is decompressed part by part, as its parts are asked for', async () => {
   for (const [codec, packed] of [
     [GZIP, gzipSync(textOf(6_000_000))],
     [ZSTD, zstdCompressSync(textOf(6_000_000))],

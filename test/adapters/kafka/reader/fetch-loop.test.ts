@@ -59,8 +59,8 @@ class StandIn implements Cluster {
   }
 }
 
-describe('the end of a log that holds nothing more', () => {
-  test('in a compacted topic is the end, once asked for alone', async () => {
+describe('an answer without a whole batch', () => {
+  test('is the end of a compacted topic, where the partition was fetched alone', async () => {
     const cluster = new StandIn();
     cluster.leads = ['1', '1'];
     cluster.answer = ({ partition, offset }) =>
@@ -73,7 +73,7 @@ describe('the end of a log that holds nothing more', () => {
     expect(cluster.troubles).toEqual([]);
   });
 
-  test('elsewhere is trouble: a broker that could not read in time says the same', async () => {
+  test('of any other topic is retried: a broker that could not read in time answers the same', async () => {
     const cluster = new StandIn();
     cluster.isCompacted = false;
     let answers = 0;
@@ -89,7 +89,7 @@ describe('the end of a log that holds nothing more', () => {
     );
   });
 
-  test('an answer that leaves a partition out says nothing', async () => {
+  test('says nothing of a partition that it leaves out', async () => {
     const cluster = new StandIn();
     let answers = 0;
     cluster.answer = () => (answers++ < 3 ? undefined : { bytes: counted(0, 5), stableOffset: 5 });
@@ -106,7 +106,7 @@ test('a stretch that ends inside a batch ends there, and stays at its end', asyn
   expect(await cursor?.nextDecoded()).toBeUndefined();
 });
 
-test('a batch too large beside others is fetched for alone', async () => {
+test('a batch that is too large beside others is fetched alone', async () => {
   const cluster = new StandIn();
   cluster.leads = ['1', '1', '1'];
   const large = counted(0, 500);
@@ -119,7 +119,7 @@ test('a batch too large beside others is fetched for alone', async () => {
   expect(numbersOf(await drain(reading.cursors[2]))).toEqual(count(0, 5));
 });
 
-test('no more is read ahead than was said, and what is taken makes room', async () => {
+test('no more is read ahead than configured, and taken records make room', async () => {
   const cluster = new StandIn();
   const size = counted(10, 10).length;
   cluster.answer = ({ offset }) => ({ bytes: counted(offset, 10), stableOffset: 1000 });
@@ -133,7 +133,7 @@ test('no more is read ahead than was said, and what is taken makes room', async 
   expect(numbersOf(await drain(reading.cursors[0]))).toEqual(count(10, 100));
 });
 
-test('while one is full, no fetch for another waits at the broker', async () => {
+test('while one cursor is full, no fetch for another waits at the broker', async () => {
   const cluster = new StandIn();
   cluster.leads = ['1', '1'];
   cluster.answer = ({ partition, offset }) =>
@@ -145,7 +145,7 @@ test('while one is full, no fetch for another waits at the broker', async () => 
   }
 });
 
-test('two cursors of one partition are never in one request, and neither is left behind', async () => {
+test('two cursors of one partition are never in one request, and both move on', async () => {
   const cluster = new StandIn();
   cluster.answer = ({ offset }) => ({ bytes: counted(offset, 10), stableOffset: 1000 });
   const stretch = { topic: 't', partition: 0, from: 0, until: 1000 };
@@ -176,7 +176,7 @@ test('a cursor that tails a partition leaves room for one that catches up on it'
   expect(numbersOf(await drain(reading.cursors[1]))).toEqual(count(0, 1000));
 });
 
-describe('what a leader refuses', () => {
+describe('a refusal of a leader', () => {
   const refusing = (error: number, times = Number.POSITIVE_INFINITY): StandIn => {
     const cluster = new StandIn();
     cluster.leads = ['1', '1'];
@@ -188,7 +188,7 @@ describe('what a leader refuses', () => {
     return cluster;
   };
 
-  test('a leader that moved: a new session, nothing lost or twice', async () => {
+  test('of a moved partition begins a new session, with no record lost or repeated', async () => {
     const cluster = refusing(6, 3);
     const reading = cluster.read([10, 10]);
     expect((await Promise.all(reading.cursors.map(drain))).map(numbersOf)).toEqual([
@@ -201,7 +201,7 @@ describe('what a leader refuses', () => {
   test.each([
     [{ low: 6, high: 10 }, /offset 5 of t\/0 .* 6 to 10; retention/],
     [{ low: 0, high: 4 }, /offset 5 of t\/0 .* 0 to 4; the topic was deleted and made again/],
-  ])('out of range of %o: that cursor ends, after what was read ahead', async (held, message) => {
+  ])('out of the range %o ends the cursor, after the records read ahead', async (held, message) => {
     const cluster = refusing(1);
     cluster.held = held;
     const reading = cluster.read([10, 10]);
@@ -211,13 +211,13 @@ describe('what a leader refuses', () => {
     expect(numbersOf(await drain(reading.cursors[1]))).toEqual(count(0, 10));
   });
 
-  test('out of range, though the log holds it: asked again', async () => {
+  test('out of range, though the log holds the offset, is retried', async () => {
     const cluster = refusing(1, 2);
     expect(numbersOf(await drain(cluster.read([10]).cursors[0]))).toEqual(count(0, 10));
     expect(cluster.troubles.length).toBe(2);
   });
 
-  test('a right that is missing is named with the topic', async () => {
+  test('for a missing right names the right and the topic', async () => {
     const cluster = refusing(29);
     const reading = cluster.read([10]);
     await take(reading.cursors[0], 5);
@@ -226,7 +226,7 @@ describe('what a leader refuses', () => {
   });
 });
 
-test('closed while a leader does not answer, it ends', async () => {
+test('a close while a leader does not answer ends', async () => {
   const hanging = Promise.withResolvers<Fetched[]>();
   const cluster = new StandIn();
   let asked = false;
@@ -245,7 +245,7 @@ test('closed while a leader does not answer, it ends', async () => {
   expect(cluster.troubles).toEqual([]);
 });
 
-test('what no session can mend ends every cursor', async () => {
+test('an error that no new session can mend ends every cursor', async () => {
   const cluster = new StandIn();
   cluster.missing = async () => {
     throw new FatalError('broker-refused', 'wrong password');
