@@ -47,7 +47,7 @@ test('an updater catches up with a topic that retention emptied before the first
   await running.run({ untilCaughtUp: true });
   clearTimeout(late);
   expect(running.progress().events.consumed).toBe(0);
-  // Caught up before anything had to be read: the store may hold no offset yet, and never one below what is kept.
+  // The updater is up to date without reading: the store may hold no offset yet, but never one below the kept range.
   for (const offset of Object.values((await graphStore(store).head())?.offsets[topic] ?? {})) {
     expect(offset).toBe(10);
   }
