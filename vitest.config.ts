@@ -24,6 +24,7 @@ export default defineConfig(({ mode }) => {
             // Tests below folders of test/faults are of the suite's own parts, and need no broker.
             exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/*.test.ts'],
             testTimeout: 120_000,
+            hookTimeout: 120_000,
             maxWorkers: WORKERS,
           },
         },

@@ -2,6 +2,7 @@
  * The whole way, from a Kafka topic to a topic of vectors, against a kafkajs handler that does nothing on the same topic,
  * interleaved in one run, as Markdown: `npm run bench:e2e -- --higgs FILE`, or `-- --world EVENTS` for the demo's world.
  * --rounds; --limit: so many events of the file; --repeat: all of it so many times, each later;
+ * --against FOLDER: another checkout, installed, whose updater runs in turn with this one's;
  * --set training.updatesPerEdge=1: over the configuration, may be repeated;
  * --profiles FOLDER: keeps the processor profiles there.
  */
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     world: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     profiles: { type: 'string' },
+    against: { type: 'string' },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -34,15 +36,20 @@ const topic = await Stream.start(contents, { embedded: false, say });
 try {
   const runs: UpdaterRun[] = [];
   const empties: Run[] = [];
+  const others: UpdaterRun[] = [];
   for (let round = 1; round <= Number(values.rounds); round++) {
     say(`round ${round} of ${values.rounds}`);
     empties.push(await topic.emptyHandler());
+    if (values.against !== undefined) {
+      const command = resolve(values.against, 'bin', 'twhin.js');
+      others.push(await topic.updater(`other-${round}`, values.set, { command }));
+    }
     runs.push(await topic.updater(`run-${round}`, values.set));
   }
   say('once more, with profiles');
   const profiles = resolve(values.profiles ?? join(topic.work, 'profiles'));
-  await topic.updater('profiled', values.set, ['--cpu-prof', '--cpu-prof-dir', profiles]);
-  print(topic.records, empties, runs, await partsOf(profiles));
+  await topic.updater('profiled', values.set, { node: ['--cpu-prof', '--cpu-prof-dir', profiles] });
+  print(topic.records, empties, others, runs, await partsOf(profiles));
 } finally {
   await topic.stop();
 }
@@ -50,6 +57,7 @@ try {
 function print(
   records: number,
   empties: readonly Run[],
+  others: readonly UpdaterRun[],
   runs: readonly UpdaterRun[],
   { main, trainer }: { main: Parts; trainer: Parts },
 ): void {
@@ -66,8 +74,24 @@ function print(
   const row = (name: string, rate: number, seconds: number, all: readonly Run[]) =>
     `| ${name} | ${Math.round(rate)} | ${((seconds * 1e6) / records).toFixed(1)} | ${Math.round(median(all.map(({ usage }) => usage.rss)) / 2 ** 20)} |`;
   console.log(row('empty kafkajs handler', empty, emptyCpu, empties));
+  if (others.length > 0) {
+    const [rate, seconds] = [
+      median(others.map((each) => each.rate)),
+      median(others.map(({ usage }) => usage.cpu)),
+    ];
+    console.log(row('twhin run of the other checkout', rate, seconds, others));
+  }
   console.log(row('twhin run', run, cpu, runs));
   const read = median(runs.map(({ readRate }) => readRate));
+  const ratios = others.map(
+    (other, n) => [runs[n]!.rate / other.rate, runs[n]!.readRate / other.readRate] as const,
+  );
+  if (ratios.length > 0) {
+    const [whole, reading] = [median(ratios.map(([of]) => of)), median(ratios.map(([, of]) => of))];
+    console.log(
+      `\nThis checkout beside the other, round by round, median: ${whole.toFixed(2)} times the events a second, ${reading.toFixed(2)} until the last event was read.`,
+    );
+  }
   const published = median(runs.map((each) => each.published)) / records;
   console.log(
     `\nOf the empty handler: ${((100 * run) / empty).toFixed(1)} %. A run ends with the publication of every vector that moved at all since it ` +

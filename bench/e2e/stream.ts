@@ -93,12 +93,12 @@ export class Stream {
   async updater(
     name: string,
     settings: readonly string[],
-    node: readonly string[] = [],
+    { node = [], command = COMMAND }: { node?: readonly string[]; command?: string } = {},
   ): Promise<UpdaterRun> {
     const usage = await this.#onGraph(
       name,
       settings,
-      [COMMAND, 'run', '--graph', name, '--until-caught-up', '--create-topics'],
+      [command, 'run', '--graph', name, '--until-caught-up', '--create-topics'],
       node,
     );
     const rateUntil = (message: string) => this.#rate(usage, 'leads the graph', message);

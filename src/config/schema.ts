@@ -182,7 +182,7 @@ export const configFileSchema = z.strictObject({
       mostRows: whole.max(4_194_304).default(131_072).meta({
         unit: 'rows',
         description:
-          'Most rows in one of these larger commits. A table of up to 1.25 times as many rows may be written whole. Each row takes 3 to 5 KiB of memory at the peak; more rows make catching up faster ([measured](performance.md#the-whole-way)).',
+          'Most rows in a commit that is larger because the updater is behind. A table with up to 1.25 times as many rows may be written whole. Each row takes 3 to 5 KiB of memory at the peak; more rows make catching up faster ([measured](performance.md#the-whole-way)).',
       }),
     })
     .prefault({})
@@ -199,7 +199,7 @@ export const configFileSchema = z.strictObject({
       maxAgeMs: positive.default(60_000).meta({
         unit: 'ms',
         description:
-          'A vector that moved at all is published again at this age. While the updater is more than 5 s behind, with reading or with publishing, the lag is a minimum age as well: an updater 40 s behind publishes the same vector again after 40 s at the earliest. The smaller of both ages counts.',
+          'A vector that moved at all is published again at this age. While the updater is more than 5 s behind, with reading or with publishing, the lag is a minimum age as well: an updater 40 s behind publishes the same vector again after 40 s, or at this age where that is sooner.',
       }),
       maxOutbox: whole.default(1_000_000).meta({
         unit: 'vectors',
@@ -227,7 +227,7 @@ export const configFileSchema = z.strictObject({
       knownEdgesBytes: whole.default(1024 ** 3).meta({
         unit: 'bytes',
         description:
-          'Memory for the remembered edges. The least used of the others lie in a temporary file in the state folder, which goes with the process ([measured](adr/025-edges-in-pages.md)).',
+          'Memory for the remembered edges. Where it does not suffice, the edges that are used least lie in a temporary file in the state folder, which is gone when the process ends ([measured](adr/025-edges-in-pages.md)).',
       }),
       queueBytes: whole.default(32 * 1024 * 1024).meta({
         unit: 'bytes',

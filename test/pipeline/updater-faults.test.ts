@@ -31,7 +31,7 @@ function oddLog(change: {
 }
 
 describe('Updater in trouble', () => {
-  test('stopped with records in the queue, it does not count those as read that markers stand behind', async () => {
+  test('an updater stopped with records in the queue does not count them as read, though markers follow them', async () => {
     let ends = () => {};
     const log = oddLog({
       eventLog: (plain) => ({
@@ -66,7 +66,7 @@ describe('Updater in trouble', () => {
     expect((await graphStore(store).head())?.offsets).toEqual({ [FOLLOW]: { '0': 51 } });
   });
 
-  test('stops while it waits for its brokers', async () => {
+  test('an updater that waits for its brokers stops', async () => {
     const joined = Promise.withResolvers<void>();
     const stopped = new RetryableError('stopped', 'stopped while the group was joined');
     const log = oddLog({
@@ -80,7 +80,7 @@ describe('Updater in trouble', () => {
     expect(running.progress().phase).toBe('stopped');
   });
 
-  test('stopped before it began, it ends in order', async () => {
+  test('an updater stopped before it began ends in order', async () => {
     const log = new MemoryLog();
     follows(log, 5);
     const running = updater(log, new MemoryStore());
@@ -89,7 +89,7 @@ describe('Updater in trouble', () => {
     expect([running.progress().phase, running.progress().events.consumed]).toEqual(['stopped', 0]);
   });
 
-  test('sends dead letters again while the log is out of reach, and goes on', async () => {
+  test('dead letters are retried while the log is out of reach, and the updater goes on', async () => {
     const log = new MemoryLog();
     log.append(FOLLOW, null);
     follows(log, 3);
@@ -112,7 +112,7 @@ describe('Updater in trouble', () => {
     expect(await liveEdges(store)).toHaveLength(3);
   });
 
-  test('reads no further than it can hold while dead letters wait', async () => {
+  test('reading is bounded while dead letters wait', async () => {
     const log = new MemoryLog();
     const bad = Buffer.alloc(100, 'x');
     for (let offset = 0; offset < 20_000; offset++) {
@@ -140,7 +140,7 @@ describe('Updater in trouble', () => {
     expect([running.progress().events.rejected, letters]).toEqual([20_000, 20_000]);
   });
 
-  test('closes the store whatever else will not close, and says why it ended in the first place', async () => {
+  test('the store is closed whatever else fails to close, and the first failure is thrown', async () => {
     for (const dies of [true, false]) {
       const log = oddLog({
         leadership: { stop: () => Promise.reject(new Error('the group hangs on')) },
@@ -155,7 +155,7 @@ describe('Updater in trouble', () => {
     }
   });
 
-  test('gives up what it was given without having run', async () => {
+  test('an updater that never ran closes what it was given', async () => {
     const store = new DyingStore();
     const close = vi.spyOn(store, 'close');
     const idle = updater(new MemoryLog(), store);

@@ -55,7 +55,7 @@ describe('Updater', () => {
     await expectTopicEqualsStore(log, store);
   });
 
-  it('undoes edges, and lets no older event bring one back', async () => {
+  it('removes edges, and no older event restores an edge', async () => {
     const log = new MemoryLog();
     log.append(FOLLOW, follow('a', 'b', 1000));
     log.append(FOLLOW, follow('a', 'b', 3000, 'unfollow'));
@@ -95,7 +95,7 @@ describe('Updater', () => {
     await expectTopicEqualsStore(log, store);
   });
 
-  it('erases and keeps what newer events say, whichever arrives first', async () => {
+  it('an erasure keeps edges of newer events, whichever event arrives first', async () => {
     const events = [
       [FOLLOW, follow('a', 'b', 1000)],
       ['twhin.erasure', { entity: 'user:a', at: 2000 }],
@@ -116,7 +116,7 @@ describe('Updater', () => {
     }
   });
 
-  it('sends bad records to the dead letter, each with its reason, and goes on', async () => {
+  it('sends bad records to the dead-letter topic, each with its reason, and goes on', async () => {
     const log = new MemoryLog();
     log.append(FOLLOW, Buffer.from('{'));
     log.append(FOLLOW, null);
@@ -146,7 +146,7 @@ describe('Updater', () => {
     expect(digests[2]).toEqual(digests[0]);
   });
 
-  it('ends the same after dying at any commit', async () => {
+  it('ends in the same bytes after a kill at any commit', async () => {
     const whole = new MemoryStore();
     const log = manyFollows(300);
     await caughtUp(log, whole);
@@ -165,7 +165,7 @@ describe('Updater', () => {
     }
   });
 
-  it('is refused by a store of another model, saying what differs', async () => {
+  it('a store of another model is refused, saying what differs', async () => {
     const log = manyFollows(10);
     const store = new MemoryStore();
     await caughtUp(log, store);
@@ -174,7 +174,7 @@ describe('Updater', () => {
     );
   });
 
-  it('bounds what is read ahead of training', async () => {
+  it('bounds the records read ahead of training', async () => {
     const log = manyFollows(400);
     const running = updater(log, new MemoryStore(), { handOver: 10, pace: { queueBytes: 2000 } });
     const held: number[] = [];
@@ -190,7 +190,7 @@ describe('Updater', () => {
     expect(running.progress().events.consumed).toBe(400);
   });
 
-  it('takes up what is set anew while it runs', async () => {
+  it('applies settings that change while it runs', async () => {
     const log = manyFollows(400);
     const tuning = { ...TUNING, batchEdges: 16, commitEdges: 200, queueBytes: 2000 };
     const running = updater(log, new MemoryStore(), { handOver: 10, tuning });
@@ -211,7 +211,7 @@ describe('Updater', () => {
     expect(pauses[1]).toBe(0);
   });
 
-  it('publishes what it held back while it caught up, though nothing comes any more', async () => {
+  it('publishes vectors that were held back while it caught up, though no record follows', async () => {
     const log = new MemoryLog();
     const timestamp = Date.now() - 20_000;
     // Of three readings the second is applied while another waits; the third repeats what came, and trains nothing.

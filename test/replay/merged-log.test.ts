@@ -56,7 +56,7 @@ const longer = (sent: readonly Sent[]): Sent[] =>
   );
 
 describe('a range replayed', () => {
-  test('ends in the same digest whatever comes at once, when, and how little room there is', async () => {
+  test('ends in the same digest whatever the hand-overs, their timing and the room in the queue', async () => {
     await fc.assert(
       fc.asyncProperty(
         stream,
@@ -79,7 +79,7 @@ describe('a range replayed', () => {
     );
   });
 
-  test('killed at every commit and replayed on, it ends in the same digest', async () => {
+  test('ends in the same digest after a kill at each commit', async () => {
     await fc.assert(
       fc.asyncProperty(stream, fc.boolean(), fc.boolean(), async (sent, keepsLast, large) => {
         const log = logOf(longer(sent));
@@ -98,7 +98,7 @@ describe('a range replayed', () => {
     );
   });
 
-  test('abandoned after any number of records and replayed on, it ends in the same digest', async () => {
+  test('ends in the same digest after being abandoned at any record', async () => {
     await fc.assert(
       fc.asyncProperty(stream, fc.nat(160), async (sent, after) => {
         const log = logOf(longer(sent));
@@ -117,7 +117,7 @@ describe('a range replayed', () => {
     );
   });
 
-  test('a part of a log trains what a log of that part alone would', async () => {
+  test('a part of a log trains the same as a log of that part alone', async () => {
     await fc.assert(
       fc.asyncProperty(stream, fc.infiniteStream(fc.nat(20)), async (sent, numbers) => {
         const log = logOf(sent);
@@ -166,7 +166,7 @@ describe('a merged log', () => {
     expect(head?.offsets).toEqual({ 'twhin.follow': { 0: 5, 1: 7 } });
   });
 
-  test('goes on though the log has lost what was read before', async () => {
+  test('goes on though the log no longer holds the records read before', async () => {
     const log = logOf(Array.from({ length: 30 }, (_, i) => follow(i + 1)));
     const range = [{ topic: 'twhin.follow', partition: 0, from: 0, until: 30 }];
     const store = new DyingStore();
@@ -180,7 +180,7 @@ describe('a merged log', () => {
     expect(await digest(graphStore(store))).toEqual(await replayed(log));
   });
 
-  test('hands over no more at once than a limit asks for, and waits as long as it says', async () => {
+  test('hands over and waits as a limit says', async () => {
     const log = logOf(Array.from({ length: 20 }, (_, i) => follow(i + 1)));
     const asked: number[] = [];
     const limit = { records: 6, waitMs: (records: number) => asked.push(records) };
@@ -236,7 +236,7 @@ describe('a merged log', () => {
     await end;
   });
 
-  test('what the log no longer holds ends the replay', async () => {
+  test('records that the log no longer holds end the replay', async () => {
     const log = logOf([follow(1), follow(2), follow(3)]);
     const range = [{ topic: 'twhin.follow', partition: 0, from: 0, until: 3 }];
     const { running } = await started(log, new MemoryStore(), {

@@ -6,7 +6,6 @@ import {
   decodeConsumerProtocolAssignment,
   describeConfigsV4,
   describeGroupsV5,
-  findErrorBy,
   IncrementalAlterConfigOperationTypes,
   incrementalAlterConfigsV1,
   ListOffsetTimestamps,
@@ -17,7 +16,7 @@ import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
 import type { GroupLeader } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata, type PartitionMetadata } from './brokers.ts';
-import { kafkaError } from './failure.ts';
+import { kafkaError, mayPass } from './failure.ts';
 import { claimantOf, holdsOn } from './group/claim.ts';
 import { safeOffset } from './offset.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
@@ -34,7 +33,7 @@ export interface GroupOffset {
 }
 
 const REQUEST_MS = 30_000;
-/** Waits between attempts of a question. */
+/** Waits between the attempts of one request. */
 const AGAIN_MS = [200, 400, 800];
 const [FETCH, DESCRIBE_CLUSTER] = [1, 60];
 /** Kafka's number of `UNKNOWN_TOPIC_OR_PARTITION`. */
@@ -43,7 +42,7 @@ const READ_COMMITTED = 1;
 const { TOPIC } = ConfigResourceTypes;
 const { EARLIEST, LATEST } = ListOffsetTimestamps;
 
-/** Topics and groups of a cluster: questions, each asked a few times, and changes. */
+/** Asks about the topics and groups of a cluster, a few times where a request fails, and changes topics. */
 export class KafkaAdmin implements LogAdmin {
   readonly #settings: KafkaSettings;
   readonly #brokers: Brokers;
@@ -53,7 +52,10 @@ export class KafkaAdmin implements LogAdmin {
     this.#brokers = new Brokers(settings);
   }
 
-  /** Brokers don't say their release: what they answer tells (KIP-896: 4.0 dropped Fetch below 4; KIP-700: DescribeCluster came with 2.8). */
+  /**
+   * Brokers don't tell their release, so it is inferred from the requests that they support: 4.0 dropped Fetch below
+   * version 4 (KIP-896), and 2.8 added DescribeCluster (KIP-700).
+   */
   async info(): Promise<LogInfo> {
     return this.#ask('asking for the cluster', async (brokers) => {
       const { brokers: list } = await brokers.metadata([]);
@@ -97,7 +99,7 @@ export class KafkaAdmin implements LogAdmin {
     }));
   }
 
-  /** Where each partition of a topic that exists begins and ends, now. */
+  /** Where each partition of an existing topic begins and ends now. */
   async ranges(topic: string): Promise<Ranges> {
     const [lows, highs] = [await this.#offsets(topic, EARLIEST), await this.#offsets(topic, LATEST)];
     return new Map(
@@ -105,7 +107,7 @@ export class KafkaAdmin implements LogAdmin {
     );
   }
 
-  /** By partition of a topic that exists, the first offset dated at `timeMs` or later; its end where there is none. */
+  /** For each partition of an existing topic: the first offset with a time of `timeMs` or later, or the partition's end. */
   async offsetsAt(topic: string, timeMs: number): Promise<Record<number, number>> {
     const [found, ends] = [await this.#offsets(topic, BigInt(timeMs)), await this.#offsets(topic, LATEST)];
     const offsets: Record<number, number> = {};
@@ -136,7 +138,7 @@ export class KafkaAdmin implements LogAdmin {
     return new Map(topics.map(({ name, partitions }) => [name ?? '', partitions.length]));
   }
 
-  /** The identity each topic got when it was made, by name, as Kafka's own tools print it; a topic that isn't there is left out. */
+  /** The id of each existing topic, by name, as Kafka's own tools print ids. A topic that is made again gets another id. */
   async topicIds(names: readonly string[]): Promise<Record<string, string>> {
     const { topics } = await this.#metadata('asking for the ids of topics', names);
     const there = topics.filter(({ errorCode }) => errorCode === 0);
@@ -172,7 +174,7 @@ export class KafkaAdmin implements LogAdmin {
     );
   }
 
-  /** The member of a group that has its partitions. */
+  /** The member to which the group gave its partitions. */
   async groupLeader(groupId: string): Promise<GroupLeader | undefined> {
     const { groups } = await this.#ask(`asking for the members of group ${groupId}`, async (brokers) =>
       describeGroupsV5.api.async(await brokers.coordinator(GROUP, groupId), [groupId], false),
@@ -224,7 +226,7 @@ export class KafkaAdmin implements LogAdmin {
     });
   }
 
-  /** Final: a question that is still under way fails, instead of connecting anew and keeping the process alive. */
+  /** Closes for good: a request in progress then fails, instead of connecting again and keeping the process alive. */
   async close(): Promise<void> {
     await this.#brokers.close();
   }
@@ -233,7 +235,7 @@ export class KafkaAdmin implements LogAdmin {
     return this.#ask(doing, (brokers) => brokers.metadata(topics));
   }
 
-  /** By partition, what the leaders say of a time: as many questions as there are leaders. */
+  /** For each partition, the offset of a time; one request to each leader. */
   async #offsets(topic: string, timestamp: bigint): Promise<Map<number, number>> {
     return this.#ask(`asking for the offsets of ${topic}`, async (brokers) => {
       const metadata = await brokers.metadata([topic]);
@@ -278,14 +280,8 @@ export class KafkaAdmin implements LogAdmin {
   }
 }
 
-/** -1: as many replicas as the cluster makes by default. */
+/** The cluster's own default number of replicas. */
 const CLUSTER_DEFAULT = -1;
-
-/** Whether the client thinks another attempt worth it: connections, leaders and coordinators move. */
-function mayPass(error: unknown): boolean {
-  if (error instanceof RetryableError) return error.code === 'no-leader';
-  return error instanceof Error && findErrorBy(error, 'canRetry', false) === null;
-}
 
 const SETTLE_MS = 20_000;
 const LOOK_EVERY_MS = 100;

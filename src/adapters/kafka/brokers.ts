@@ -17,17 +17,17 @@ export type Metadata = metadataV12.MetadataResponse;
 export type PartitionMetadata = Metadata['topics'][number]['partitions'][number];
 
 const CONNECT_MS = 3_000;
-/** Longer than any wait at a broker that a request asks for. */
+/** Longer than any time for which a request asks a broker to wait. */
 const REQUEST_MS = 30_000;
-/** Idle connections say that they are there, so that no firewall forgets them. */
+/** TCP keep-alive, so that no firewall drops an idle connection. */
 const KEEP_ALIVE_MS = 60_000;
-/** Connections still open so long after `close` are cut. */
+/** Connections that are still open this long after `close` are destroyed. */
 const CLOSE_MS = 1_000;
 
 export const GROUP = FindCoordinatorKeyTypes.GROUP;
 export const TRANSACTION = FindCoordinatorKeyTypes.TRANSACTION;
 
-/** Requests that came last with the oldest release supported, Kafka 3.1: by key, the version that is asked. */
+/** The newest request versions used, by request key: Kafka 3.1, the oldest supported release, has all of them. */
 const NEEDED = new Map([
   [1, { name: 'Fetch', version: 12 }],
   [2, { name: 'ListOffsets', version: 7 }],
@@ -36,7 +36,7 @@ const NEEDED = new Map([
   [10, { name: 'FindCoordinator', version: 4 }],
 ]);
 
-/** Connections to a cluster: made when first used, made anew when lost. */
+/** Connections to the brokers of a cluster, opened at first use and again after a loss. */
 export class Brokers {
   readonly #settings: KafkaSettings;
   readonly #pool: ConnectionPool;
@@ -59,7 +59,7 @@ export class Brokers {
     });
     this.#pool.on('connecting', ({ connection }: { connection: Connection }) => {
       this.#open.add(connection);
-      // Whoever waits for the connection is told; an error without a listener would end the process.
+      // The caller that waits for the connection gets the error; without a listener the same error would end the process.
       connection.on('error', () => this.#open.delete(connection));
       connection.once('close', () => this.#open.delete(connection));
     });
@@ -68,14 +68,14 @@ export class Brokers {
     });
   }
 
-  /** A broker that answers, of those configured and those heard of. @throws FatalError `broker-too-old`. */
+  /** A broker that answers, of the configured ones and those of the last metadata. @throws FatalError `broker-too-old`. */
   async any(): Promise<Connection> {
     const connection = await this.#pool.getFirstAvailable([...this.#first, ...this.#nodes.values()]);
     await this.versions(connection);
     return connection;
   }
 
-  /** Versions of the requests that the cluster answers, by key; asked once. */
+  /** The versions of each request that the cluster supports, by request key; asked once. */
   async versions(connection: Connection): Promise<ReadonlyMap<number, { min: number; max: number }>> {
     this.#versions ??= this.#askVersions(connection);
     try {
@@ -86,7 +86,7 @@ export class Brokers {
     }
   }
 
-  /** What the cluster says of topics, of all where null is given; the error of a topic is in its entry. */
+  /** The metadata of these topics, or of all where `topics` is null. The error of a topic is in the topic's entry. */
   async metadata(topics: readonly string[] | null): Promise<Metadata> {
     const names = topics === null ? null : [...topics];
     const answer = await answered(metadataV12.api.async(await this.any(), names, false, false));
@@ -94,7 +94,7 @@ export class Brokers {
     return answer;
   }
 
-  /** A broker of the last metadata; undefined where that knows none of this number. */
+  /** The broker with this number; undefined where the last metadata has none. */
   async node(id: number): Promise<Connection | undefined> {
     const broker = this.#nodes.get(id);
     return broker && this.#pool.get(broker);
@@ -111,7 +111,7 @@ export class Brokers {
     return this.#pool.get(broker);
   }
 
-  /** Coordinators move: after any failure they are looked up again. */
+  /** To be called after any failure: the coordinator may be another broker by then, and is looked up again. */
   forgetCoordinators(): void {
     this.#coordinators.clear();
   }

@@ -8,7 +8,7 @@ import {
 import { FatalError, RetryableError, reasonOf, TwhinError } from '../../errors/errors.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
 
-/** Every error that an error wraps, itself first. */
+/** The error itself, then every error that it wraps. */
 function* within(error: unknown): Generator<unknown> {
   yield error;
   if (error instanceof AggregateError) for (const each of error.errors) yield* within(each);
@@ -23,11 +23,11 @@ function find<T>(error: unknown, matches: (each: unknown) => each is T): T | und
 const isProtocolError = (error: unknown): error is ProtocolError & { apiId: string } =>
   error instanceof ProtocolError && typeof error['apiId'] === 'string';
 
-/** What only a fault in code throws. The client wraps such an error too, say where a login calls back. */
+/** An error that only a fault in code throws. The client wraps such errors too, for example those of a login callback. */
 const isProgrammingError = (error: unknown): error is Error =>
   [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => error instanceof kind);
 
-/** Kafka's name of what a broker refused, such as `NOT_LEADER_OR_FOLLOWER`; undefined where no broker refused anything. */
+/** Kafka's name of the error with which a broker refused, such as `NOT_LEADER_OR_FOLLOWER`; undefined without a refusal. */
 export function protocolError(error: unknown): string | undefined {
   return find(error, isProtocolError)?.apiId;
 }
@@ -38,7 +38,7 @@ export function memberIdIn(error: unknown): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
-/** The innermost reasons, each once: the client wraps them. */
+/** The reasons of the innermost errors, each once: the client wraps its errors, and the outer ones say little. */
 export function reasonsOf(error: unknown): string {
   const reasons = new Set<string>();
   for (const each of within(error)) {
@@ -52,7 +52,7 @@ export function reasonsOf(error: unknown): string {
   return [...reasons].join('; ');
 }
 
-/** An answer that holds errors in some of its parts is thrown by the client; here an answer is an answer. */
+/** Returns an answer even where some of its parts hold errors. The client throws such an answer as an error. */
 export async function answered<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
@@ -60,6 +60,16 @@ export async function answered<T>(call: Promise<T>): Promise<T> {
     if (error instanceof ResponseError && 'response' in error) return error['response'] as T;
     throw error;
   }
+}
+
+/** Whether another attempt may help: connections, leaders and coordinators move; a refused login and a denied right stay. */
+export function mayPass(error: unknown): boolean {
+  if (error instanceof RetryableError) return error.code === 'no-leader';
+  for (const each of within(error)) {
+    if (each instanceof TwhinError || (each instanceof GenericError && each['canRetry'] === false))
+      return false;
+  }
+  return error instanceof GenericError || error instanceof AggregateError;
 }
 
 /** What to do about a broker's refusal of a request that reads or joins; producers have their own in `refusal.ts`. */

@@ -1,4 +1,4 @@
-/** The Kafka adapter as one module, which is loaded only where there is Kafka. */
+/** The Kafka adapter as one module, which `connect` loads only for addresses of Kafka. */
 export { KafkaAdmin } from './admin.ts';
 export { KafkaLeadership } from './group/leadership.ts';
 export { KafkaSink } from './producer/sink.ts';

@@ -1,6 +1,6 @@
 import { FatalError } from '../../errors/errors.ts';
 
-/** An offset as a number. @throws FatalError `offset` past 2^53, where numbers stop being exact. */
+/** An offset as a number. @throws FatalError `offset` above 2^53, where numbers are no longer exact. */
 export function safeOffset(offset: bigint, topic: string): number {
   const value = Number(offset);
   if (Number.isSafeInteger(value)) return value;

@@ -18,30 +18,30 @@ export interface KafkaSettings {
   readonly clientId: string;
   readonly ssl?: boolean;
   readonly sasl?: SaslSettings;
-  /** PEM file of the authority that signed the brokers' certificates, where that is no public one. */
+  /** PEM file of the authority that signed the brokers' certificates, where the authority is private. */
   readonly caFile?: string;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogLine = (level: LogLevel, message: string) => void;
 
-/** The brokers' addresses as a person reads them. */
+/** The brokers' addresses, for messages. */
 export function addressOf({ brokers }: Pick<KafkaSettings, 'brokers'>): string {
   return brokers.join(',');
 }
 
-/** Who is logged in, for messages; undefined where the settings name nobody. */
+/** The user that logs in, for messages; undefined where the settings name none. */
 export function userOf({ sasl }: KafkaSettings): string | undefined {
   return sasl !== undefined && 'username' in sasl ? sasl.username : undefined;
 }
 
-/** What Node's TLS takes; undefined without TLS. @throws UsageError `ca-file`. */
+/** Options for Node's TLS; undefined without TLS. @throws UsageError `ca-file`. */
 export function tlsOf({ ssl, caFile }: KafkaSettings): { ca?: string[] } | undefined {
   if (caFile === undefined) return ssl ? {} : undefined;
   return { ca: [readText('ca-file', 'the certificate authority', caFile)] };
 }
 
-/** The client's login options. @throws UsageError `token-file` when a login finds no token. */
+/** The client's login options. A login throws UsageError `token-file` where the file with the token can't be read. */
 export function saslOf(sasl: SaslSettings) {
   if (sasl.mechanism !== 'oauthbearer') {
     const { username, password } = sasl;
@@ -53,7 +53,7 @@ export function saslOf(sasl: SaslSettings) {
   return { mechanism: MECHANISMS.oauthbearer, token: current, authBytesValidator: refuseToken };
 }
 
-/** A broker that refuses a token answers without an error, but with a reason (RFC 7628, 3.2.2). */
+/** A broker that refuses a token answers with a reason instead of an error (RFC 7628, 3.2.2). */
 function refuseToken(answer: Buffer, callback: (error: Error | null, answer: Buffer) => void): void {
   const reason = answer.toString('utf8');
   callback(answer.length === 0 ? null : new AuthenticationError(`the token is refused: ${reason}`), answer);

@@ -6,6 +6,7 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, RetryableError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { EventLog, Stretch } from '../../pipeline/ports.ts';
+import { refuseRecreated } from '../../pipeline/writing/topic-identity.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
@@ -22,15 +23,15 @@ export interface CatchUp {
   readonly reader: EventLog;
   readonly log: Log;
   readonly context: Pick<CommandContext, 'output' | 'world'>;
-  /** Records that may be left. */
+  /** Number of unread records that may be left. */
   readonly maxLag: number;
   readonly pace: ReplayPaceOptions;
 }
 
 /**
- * Trains a store that nobody runs on from its own offsets, in passes, until few enough records are left.
- * Gives how many were read and how many are left.
- * @throws RetryableError `interrupted`; the store stands at its last commit, and the same again goes on.
+ * Trains a store without an updater from its own offsets, in passes, until at most `maxLag` records are left.
+ * Gives how many records were read and how many are left.
+ * @throws RetryableError `interrupted`; the store is at its last commit, and the same command continues.
  */
 export async function catchUp(options: CatchUp): Promise<{ read: number; left: number }> {
   let read = 0;
@@ -45,7 +46,7 @@ export async function catchUp(options: CatchUp): Promise<{ read: number; left: n
   }
 }
 
-/** As many records come in during a pass as it reads: it may never come to an end by itself. */
+/** As many records arrive during a pass as it reads, so the catching up may never end by itself. */
 function warnOfNoEnd({ graph, place, log, pace }: CatchUp, left: number, before: number): void {
   const held = pace.rate !== undefined || pace.cpuShare !== undefined;
   const faster = held ? ', and without --rate and --cpu-share it reads faster' : '';
@@ -57,8 +58,8 @@ function warnOfNoEnd({ graph, place, log, pace }: CatchUp, left: number, before:
 }
 
 /**
- * What the store has not read yet.
- * @throws FatalError where the log no longer holds what comes next, or has made a topic again: a run of it would end so.
+ * The records that the store has not read yet.
+ * @throws FatalError when the log no longer holds the next record, or a topic was recreated: a run would end in the same way.
  */
 async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch[]> {
   const head = await headOf(graph, place);
@@ -68,18 +69,11 @@ async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch
   const anew = (topic: string) =>
     `Nothing has changed. --reread ${topic} keeps what it learned and reads the topic from its start; or make a store of what ` +
     `the topics hold now with twhin replay --graph ${graph.name} --into NAME, and promote that`;
-  for (const [topic, id] of Object.entries(await reader.topicIds(topics))) {
-    const known = head.topicIds[topic];
-    if (known === undefined || known === id) continue;
-    throw new FatalError(
-      'topic-remade',
-      `${topic} was made again since ${place.name} read it: its id was ${known} and is ${id}, and its offsets name other records. ${anew(topic)}`,
-    );
-  }
+  refuseRecreated(head.topicIds, await reader.topicIds(topics), anew);
   return (await reader.ranges(topics)).map(({ topic, partition, low, high }) => {
     const from = head.offsets[topic]?.[partition] ?? low;
     if (low <= from && from <= high) return { topic, partition, from, until: high };
-    const what = from < low ? 'retention took the records in between' : 'the topic was made again';
+    const what = from < low ? 'retention took the records in between' : 'the topic was deleted and recreated';
     throw new FatalError(
       'offset-out-of-range',
       `${place.name} has read ${topic}/${partition} up to offset ${from}, but the log holds ${low} to ${high}: ${what}. ${anew(topic)}`,

@@ -22,7 +22,7 @@ import { checkStillThere, earlierReplay, headOf, removeReplay } from './store.ts
 
 const ANSWER_MS = 60_000;
 
-/** Does what was asked; false when it was interrupted before the range's end. */
+/** Runs the replay. Gives false if it was interrupted before the end of the range. */
 export async function replay(request: ReplayRequest, context: CommandContext): Promise<boolean> {
   const connection = await context.connect(request.config);
   const reader = connection.log();
@@ -50,7 +50,7 @@ interface ReplayOutside {
   readonly context: CommandContext;
 }
 
-/** One replay into one store, from its start or from where an earlier process left it. */
+/** A replay into a store, from its start or from the last commit of an earlier process. */
 class Replay {
   readonly #request: ReplayRequest;
   readonly #place: StorePlace;
@@ -98,7 +98,7 @@ class Replay {
     return this.#train(record, store);
   }
 
-  /** What is to be read: found now at the first start, and otherwise what was found then. */
+  /** The range to read: resolved at the first start, and read from the record later. */
   async #plan(earlier: ReplayRecord | undefined): Promise<ReplayRecord> {
     const { graph, topics, from, until, publish = null, settings, options, differences } = this.#request;
     const { reader, log } = this.#outside;
@@ -126,13 +126,21 @@ class Replay {
       'a new replay',
     );
     return {
-      ...{ format: 1, graph: graph.name, from: options.from, until: options.until, publish, settings },
-      ...{ range: [...stretches], topicIds: { ...(await reader.topicIds(topics)) } },
-      ...{ space: freshSpace(), since: new Date().toISOString(), finished: null },
+      format: 1,
+      graph: graph.name,
+      from: options.from,
+      until: options.until,
+      publish,
+      settings,
+      range: [...stretches],
+      topicIds: { ...(await reader.topicIds(topics)) },
+      space: freshSpace(),
+      since: new Date().toISOString(),
+      finished: null,
     };
   }
 
-  /** With the store in hand: of two processes at once, the other has been refused. */
+  /** Called while the store is open for writing, so that a second process was refused before. */
   async #begin(record: ReplayRecord): Promise<void> {
     await writeOrigin(this.#place, { from: 'replay', set: [...this.#request.set], since: record.since });
     await writeReplayRecord(this.#place, record);
@@ -196,5 +204,6 @@ class Replay {
   }
 }
 
-const OLDER_GONE = 'older records are gone from the log; the replay begins with what is kept';
-const ALL_READ = 'all is read: ending once the rest is written and published; again to end at once';
+const OLDER_GONE = 'older records are gone from the log; the replay begins with the oldest record there';
+const ALL_READ =
+  'all is read: ending when the rest is written and published; a second signal ends the process at once';

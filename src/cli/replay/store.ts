@@ -4,6 +4,7 @@ import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { Head } from '../../graph/head.ts';
 import type { Offsets, PartitionRange } from '../../pipeline/ports.ts';
+import { refuseRecreated } from '../../pipeline/writing/topic-identity.ts';
 import { partitionName } from '../../replay/partition.ts';
 import { databaseFolder, openForReading, openForWriting } from '../../state/open.ts';
 import { readOrigin, type StorePlace } from '../../state/places.ts';
@@ -71,14 +72,7 @@ export function checkStillThere(
   offsets: Offsets,
   now: { readonly topicIds: Readonly<Record<string, string>>; readonly ranges: readonly PartitionRange[] },
 ): void {
-  for (const [topic, id] of Object.entries(topicIds)) {
-    const other = now.topicIds[topic];
-    if (other === undefined || other === id) continue;
-    throw new FatalError(
-      'topic-remade',
-      `${topic} was made again since the replay began: its id was ${id} and is ${other}, and its offsets name other records; begin anew with --restart`,
-    );
-  }
+  refuseRecreated(topicIds, now.topicIds, () => 'Begin anew with --restart.');
   for (const { topic, partition, from, until } of range) {
     const held = now.ranges.find((each) => each.topic === topic && each.partition === partition);
     const next = offsets[topic]?.[partition] ?? from;

@@ -4,21 +4,32 @@ import type { Writer } from './writer.ts';
 
 const LOOK_MS = 10_000;
 
-/** The topics' identities, known and new. @throws FatalError when a topic is not the one that was read before. */
+/** @throws FatalError `topic-remade` when a topic has another id than the known one. remedy: what to do about the topic. */
+export function refuseRecreated(
+  known: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+  remedy: (topic: string) => string,
+): void {
+  for (const [topic, id] of Object.entries(now)) {
+    const before = known[topic];
+    if (before === undefined || before === id) continue;
+    const what = `${topic} was deleted and recreated: its id was ${before} and is ${id}, so its offsets mean other records.`;
+    throw new FatalError('topic-remade', `${what} ${remedy(topic)}`);
+  }
+}
+
+/** The ids of the topics, known and new. @throws FatalError when a topic is not the topic that was read before. */
 export function sameTopics(
   known: Readonly<Record<string, string>>,
   now: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  for (const [topic, id] of Object.entries(now)) {
-    const before = known[topic];
-    if (before === undefined || before === id) continue;
-    throw new FatalError(
-      'topic-remade',
-      `${topic} was deleted and made again: the store has read the topic with id ${before}, the log now holds ${id}. ` +
-        `Its offsets mean other records now. To keep what was learned and read the new topic from its start: twhin run --reread ${topic}. ` +
-        'To learn from what the topics hold now alone: start from a fresh TWHIN_STATE.',
-    );
-  }
+  refuseRecreated(
+    known,
+    now,
+    (topic) =>
+      `To keep what was learned and read the new topic from its start: twhin run --reread ${topic}. ` +
+      'To learn only from what the topics hold now: start with an empty TWHIN_STATE.',
+  );
   return { ...known, ...now };
 }
 

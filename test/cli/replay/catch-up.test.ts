@@ -108,7 +108,7 @@ test('a store with an offset beyond the end of the topic is refused', async () =
     ranges: async (topics) => (await own.ranges(topics)).map((range) => ({ ...range, low: 0, high: 0 })),
   });
   await expect(caughtUp(remade, 1_000_000)).rejects.toThrow(
-    /^shadow has read twhin\.follow\/\d up to offset \d+, but the log holds 0 to 0: the topic was made again.*--into NAME/,
+    /^shadow has read twhin\.follow\/\d up to offset \d+, but the log holds 0 to 0: the topic was deleted and recreated.*--into NAME/,
   );
 });
 
@@ -117,7 +117,7 @@ test('a store that read a topic with another id is refused', async () => {
   const as = (id: string) => (): Partial<EventLog> => ({ topicIds: async () => ({ 'twhin.follow': id }) });
   await caughtUp(as('A'));
   await expect(caughtUp(as('B'), 1_000_000)).rejects.toThrow(
-    /^twhin\.follow was made again since shadow read it: its id was A and is B.*--into NAME/,
+    /^twhin\.follow was deleted and recreated: its id was A and is B.*--into NAME/,
   );
   expect(await caughtUp(as('A'))).toMatchObject({ read: 0, left: 0 });
 });

@@ -73,7 +73,7 @@ describe('twhin replay promote', () => {
     const { code, err } = await here.run('replay', 'promote', 'shadow');
     expect([code, err.join('\n')]).toEqual([
       1,
-      expect.stringMatching(/made again.*--reread twhin\.engagement keeps what it learned/),
+      expect.stringMatching(/deleted and recreated.*--reread twhin\.engagement keeps what it learned/),
     ]);
     expect(existsSync(at('live.json'))).toBe(false);
     await ok('replay', 'promote', 'shadow', '--reread', 'engagement');

@@ -53,7 +53,7 @@ describe('a continued replay', () => {
   });
 
   test('is refused if a topic was deleted and recreated', () => {
-    expect(refusal({}, { id: 'B' })).toMatch(/^topic-remade: follow .*its id was A and is B.*--restart$/);
+    expect(refusal({}, { id: 'B' })).toMatch(/^topic-remade: follow .*its id was A and is B.*--restart\.$/);
   });
 
   test('is refused if records of the rest are gone', () => {

@@ -71,7 +71,7 @@ describe('an image', () => {
     expect(log.published).toEqual(other.published);
   });
 
-  test('is gone once the store is written, and left again in the end', async () => {
+  test('is removed once the store is written, and written again at the end', async () => {
     const { log, store, image } = await left(10);
     const first = image.held;
     expect(first?.head).toEqual(await graphStore(store).headBytes());
@@ -95,7 +95,7 @@ describe('an image', () => {
     expect(image.asked).toEqual([false]);
   });
 
-  test('that can not be left is said, and the run ends well', async () => {
+  test('a failure to write the image is logged, and the run ends well', async () => {
     const log = new MemoryLog();
     const image = new MemoryImage();
     image.write = () => Promise.reject(new Error('no space left'));
@@ -105,7 +105,7 @@ describe('an image', () => {
     expect(said).toEqual(['could not leave an image to start from: the next start takes longer']);
   });
 
-  test('is not left of a trainer that does not remember every edge: the next may be told to', async () => {
+  test('no image is written of a trainer that does not remember every edge', async () => {
     const [log, store, image] = [new MemoryLog(), new MemoryStore(), new MemoryImage()];
     tell(log, 0, 40);
     await run(log, store, image, { maxKnownEdges: 20 });
@@ -136,7 +136,7 @@ describe('an image', () => {
     expect(image.asked).toEqual([true, true]);
   });
 
-  test('is no reason not to say that the view of the store would not close', async () => {
+  test('a view of the store that fails to close is reported', async () => {
     const { log, store, image } = await left(40);
     const view = await copyOf(store);
     view.close = () => Promise.reject(new Error('it would not close'));
@@ -145,7 +145,7 @@ describe('an image', () => {
     await expect(updater(log, store, { view }).run()).rejects.toThrow('it would not close');
   });
 
-  test('does not keep a run from stopping at once, while the store is still being counted', async () => {
+  test('a run stops at once while the store is still being counted', async () => {
     const { log, store, image } = await left(40);
     const view = await copyOf(store);
     const running = updater(log, store, { image, view });

@@ -41,7 +41,7 @@ describe('recover', () => {
     expect([trainer.loadedRows, trainer.loadedEdges, trainer.started]).toEqual([[], [], 'fresh']);
   });
 
-  test('hands the trainer every row in its place, holes and all, and the live edges', async () => {
+  test('hands the trainer every row in its place, unused rows too, and the live edges', async () => {
     const store = graph();
     await store.commit(
       commitOf({
@@ -83,7 +83,7 @@ describe('recover', () => {
     expect([head?.step, progress]).toEqual([77, [10]]);
   });
 
-  test('hands the trainer the same from an image of the store, and not if that is of another', async () => {
+  test('hands the trainer the same from an image of the store, and ignores an image of another head', async () => {
     const store = graph();
     await store.commit(
       commitOf({
@@ -135,7 +135,7 @@ describe('recover', () => {
     expect([image.asked.at(-1), other.loadedRows.length]).toEqual([false, 1]);
   });
 
-  test('takes what waits in a store of before, with an entry for each name, and what a later version put up', async () => {
+  test('loads the outbox of an older store format, with an entry for each name, and parts beside it', async () => {
     const store = graph();
     const names = Array.from({ length: 1_001 }, (_, i) => user(`u${1_000 + i}`));
     const { outboxParts: _, ...before } = { ...HEAD, entities: {}, edges: {}, outbox: 1_001 };
@@ -166,7 +166,7 @@ describe('recover', () => {
     expect([last?.types[808], last?.floats[4 * 808]]).toEqual([0, 2]);
   });
 
-  test('refuses a store of which a part is lost, whatever RocksDB says', async () => {
+  test('refuses a store that has lost entries, even if RocksDB notices nothing', async () => {
     const whole = { entities: { user: 2, tweet: 1 }, edges: { follows: 1 }, outbox: 1, outboxParts: 1 };
     const holding = async (counts: object) => {
       const store = graph();
@@ -260,7 +260,7 @@ describe('recover', () => {
     expect(trainer.started).toBeUndefined();
   });
 
-  test('says of a row past the end and of an edge to nobody that the store is damaged', async () => {
+  test('a row past the end, and an edge to an unknown entity, are told as damage', async () => {
     const past = graph();
     await past.commit(commitOf({ head: { ...HEAD, rows: 4 }, vectors: { 4: [1, 1, 1, 0] } }));
     await expect(recover(past, new StandInTrainer(), 'test', MODEL, clock)).rejects.toMatchObject({

@@ -48,7 +48,7 @@ describe('Lag', () => {
     expect(asked()).toBe(1);
   });
 
-  test('is what lies between what was applied and the end, as old as the newest record applied', async () => {
+  test('the backlog runs from the applied offset to the end, and is as old as the newest applied record', async () => {
     const { lag, known } = setUp({ follow: { '0': 7, '1': 14, '2': 3 } });
     lag.applied({ ...record, timestamp: 91_500 });
     expect(await known()).toEqual([
@@ -59,7 +59,7 @@ describe('Lag', () => {
     ]);
   });
 
-  test('follows what is applied between two questions, and asks again after five seconds', async () => {
+  test('the backlog shrinks as records are applied, and the ends are asked for again after five seconds', async () => {
     const { now, ledger, lag, known, asked } = setUp({ follow: { '0': 9 } }, { follow: { '0': 20 } });
     expect(await known()).toMatchObject([{ records: 2 }]);
     ledger.advance('applied', 'follow', 0, 9);
@@ -70,7 +70,7 @@ describe('Lag', () => {
     expect([await known(), asked()]).toMatchObject([[{ records: 11 }], 2]);
   });
 
-  test('keeps to what it knew while the brokers do not answer; a record dated ahead is of now', async () => {
+  test('the last known ends count while the brokers do not answer; a record dated ahead has age 0', async () => {
     const { now, lag, known, log } = setUp({ follow: { '1': 14 } }, new Error('no broker answers'));
     lag.applied({ ...record, timestamp: 100_900 });
     expect(await known()).toMatchObject([{ records: 10, seconds: 0 }]);

@@ -18,7 +18,7 @@ const run = (...records: SourceRecord[]): RecordRun => ({
 });
 const offsets = (runs: RecordRun[]) => runs.flatMap(({ records }) => records.map(({ offset }) => offset));
 
-test('gives records in order, at most as many as asked', async () => {
+test('gives records in order, up to the limit', async () => {
   const queue = new RecordQueue({ queueBytes: 10_000 }, Date.now);
   queue.push(run(record(0), record(1), record(2)));
   queue.push(run(record(3)));
@@ -27,7 +27,7 @@ test('gives records in order, at most as many as asked', async () => {
   expect(await queue.take(3, 1)).toEqual([]);
 });
 
-test('gives the runs of one partition with the offsets that are read with them, split where it must', async () => {
+test('gives runs with their next offsets, and splits a run at the limit', async () => {
   const queue = new RecordQueue({ queueBytes: 10_000 }, Date.now);
   // Offset 3 is no record, 5 and 6 are markers, and so is all of the second run.
   queue.push({ ...run(record(1), record(2), record(4)), next: 7 });
@@ -71,7 +71,7 @@ test('wakes whoever waits when records come, and when it is closed', async () =>
   expect(await queue.take(5, 60_000)).toEqual([]);
 });
 
-test('knows when the oldest of what was taken last had come', async () => {
+test('knows the arrival of the oldest record taken last', async () => {
   const now = { ms: 100 };
   const queue = new RecordQueue({ queueBytes: 10_000 }, () => now.ms);
   expect(queue.takenSince).toBeUndefined();

@@ -43,7 +43,7 @@ test('a commit is due by its edges, or by time unless one is being written', () 
   expect(cadence.isDue(pendingOf(0), { ...IDLE, publisher: { cleared: 1 } }, FEW)).toBe(true);
 });
 
-test('one that is behind, with a batch at hand, writes larger ones until it has caught up', () => {
+test('commits grow while the updater is behind with a batch at hand, until it has caught up', () => {
   const { cadence, after, pendingOf } = setUp();
   after(600);
   cadence.look(START - 10_000, 5_000, undefined);
@@ -65,7 +65,7 @@ test('one that is behind, with a batch at hand, writes larger ones until it has 
   }
 });
 
-test('what was published is held back for as long as it is behind, with reading or with publishing', () => {
+test('published vectors are held back for as long as the updater is behind, with reading or with publishing', () => {
   const { cadence, after } = setUp();
   const held = (late: number, waiting: number, unsentFor?: number) => {
     cadence.look(START - late, waiting, unsentFor === undefined ? undefined : START - unsentFor);
@@ -79,7 +79,7 @@ test('what was published is held back for as long as it is behind, with reading 
   expect([held(9_000, 5_000, 7_000), held(7_000, 5_000, 9_000)]).toEqual([9_000, 9_000]);
 });
 
-test('what was held back is due once it needs to be held no longer, though no record comes', () => {
+test('held back vectors are due once the updater has caught up, though no record comes', () => {
   const { cadence, after, pendingOf } = setUp();
   const due = (held: number) =>
     cadence.isDue(pendingOf(0), { ...IDLE, committer: { busy: false, held } }, FEW);
@@ -93,7 +93,7 @@ test('what was held back is due once it needs to be held no longer, though no re
   expect(due(3)).toBe(false);
 });
 
-test('the first commits of a process are as soon as any', () => {
+test('the first commits of a process do not grow', () => {
   const { tuning, pendingOf } = setUp();
   const cadence = new Cadence(tuning, () => START);
   cadence.begin(1_000_000);
@@ -104,7 +104,7 @@ test('the first commits of a process are as soon as any', () => {
   }
 });
 
-test('one that catches up writes no more rows than memory is to hold', () => {
+test('a commit of an updater that is behind stays within the row cap', () => {
   const { cadence, pendingOf } = setUp();
   cadence.look(START - 10_000, 5_000, undefined);
   expect(cadence.isDue(pendingOf(500), IDLE, { changedRows: 131_071 })).toBe(false);
@@ -115,7 +115,7 @@ test('one that catches up writes no more rows than memory is to hold', () => {
   expect(cadence.isDue(pendingOf(500), small, { changedRows: 163_840 })).toBe(false);
 });
 
-test('where batches are cut by count alone, so are commits, however far behind, and nothing is held back', () => {
+test('where batches are cut by count alone, so are commits, and nothing is held back however far behind', () => {
   const { pendingOf } = setUp();
   const cadence = new Cadence({ ...PACE, lingerMs: Number.POSITIVE_INFINITY }, () => START);
   for (let i = 0; i < 2; i++) cadence.asked(1_000_000);
@@ -124,7 +124,7 @@ test('where batches are cut by count alone, so are commits, however far behind, 
   expect(cadence.holdMs).toBe(0);
 });
 
-test('where they may be as large as memory allows, how large is told by the table of the last one alone', () => {
+test('where commits may be as large as memory allows, the table at the last commit alone decides their size', () => {
   const { pendingOf } = setUp();
   const counted = (rowsPerEdge: number, rows: number) => {
     const cadence = new Cadence({ ...PACE, lingerMs: Number.POSITIVE_INFINITY, rowsPerEdge }, () => START);
@@ -145,7 +145,7 @@ test('where they may be as large as memory allows, how large is told by the tabl
   expect([3_199, 3_200].map(counted(1, 1e6).due)).toEqual([false, true]);
 });
 
-test('settings that change count from then on', () => {
+test('changed settings count at once', () => {
   const { cadence, tuning, pendingOf } = setUp();
   cadence.look(undefined, 0, undefined);
   tuning.commitEdges = 50;

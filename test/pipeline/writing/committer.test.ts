@@ -88,7 +88,7 @@ const letter = { topic: 'dead-letter', key: 'k', value: Buffer.from('bad'), head
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('Committer', () => {
-  test('moves everything at once, as it stood when it was asked for', async () => {
+  test('writes everything at once, as of the moment the commit was asked for', async () => {
     const { store, index, rows, trainer, counters, unwritten, committer, publisher, sink } = setUp();
     const pending = unwritten.open;
     pending.putEdge('id', edge);
@@ -156,7 +156,7 @@ describe('Committer', () => {
     expect([(await store.head())?.outbox, await Array.fromAsync(store.outbox())]).toEqual([0, []]);
   });
 
-  test('publishes by the epsilon and the age that count when it is asked for', async () => {
+  test('publishes by the settings of the moment the commit was asked for', async () => {
     const { trainer, committer, now, tuning, unwritten } = setUp();
     await committer.commit(unwritten.close(), DUE);
     Object.assign(tuning, { epsilon: 0.01, maxAgeMs: 7_000 });
@@ -168,7 +168,7 @@ describe('Committer', () => {
     ]);
   });
 
-  test('measures a commit from when it was asked for, and how far and long the vectors are that it puts up', async () => {
+  test('measures the duration of a commit, and the moves and lengths of its vectors', async () => {
     const { rows, trainer, committer, now, measures, unwritten } = setUp();
     const checkpoint = Promise.withResolvers<ReturnType<typeof checkpointOf>>();
     trainer.checkpoints.push(checkpoint.promise);
@@ -184,7 +184,7 @@ describe('Committer', () => {
     expect(committer.moves.byType()).toEqual({ user: { mean: 0.5, p99: 0.5, norm: 3 } });
   });
 
-  test('puts up a tombstone for what is erased, and nothing for an entity that was erased meanwhile', async () => {
+  test('puts up a tombstone for an erased entity, and nothing for an entity erased since the commit was asked for', async () => {
     const { store, index, rows, trainer, committer, unwritten } = setUp();
     const vectors = { [rows.a]: [1, 0, 0, 0], [rows.b]: [0, 0, 0, 0] };
     trainer.checkpoints.push(Promise.resolve(checkpointOf({ vectors, publish: [rows.a] })));
@@ -199,7 +199,7 @@ describe('Committer', () => {
     expect((await Array.fromAsync(store.rows())).map(({ row }) => row)).toEqual([rows.a]);
   });
 
-  test('writes nothing before its dead letters are acknowledged, however long that takes', async () => {
+  test('a commit is written only after its dead letters are acknowledged', async () => {
     const { store, committer, sink, log, unwritten } = setUp();
     const pending = unwritten.open;
     pending.putDeadLetter(letter);
@@ -236,7 +236,7 @@ describe('Committer', () => {
     expect(ledger.next('committed', 't', 0)).toBe(2);
   });
 
-  test('stopped while its dead letters wait, it fails and leaves the store as it was', async () => {
+  test('a commit stopped while its dead letters wait fails, and the store stays as it was', async () => {
     const { store, committer, sink, unwritten } = setUp();
     const pending = unwritten.open;
     pending.putDeadLetter(letter);
@@ -250,7 +250,7 @@ describe('Committer', () => {
     expect(await store.head()).toBeUndefined();
   });
 
-  test('once it is written, the image to start from goes, the group is told, and only then vectors go out', async () => {
+  test('after the write the start image is removed, the group is told, and only then vectors go out', async () => {
     const { committer, unwritten, trainer, rows, order, sink, store } = setUp();
     const vectors = { [rows.a]: [1, 0, 0, 0] };
     trainer.checkpoints.push(Promise.resolve(checkpointOf({ vectors, publish: [rows.a] })));
@@ -265,7 +265,7 @@ describe('Committer', () => {
     expect(order).toEqual(['image', 'group', 'vectors']);
   });
 
-  test('after one that failed, writes none', async () => {
+  test('after a failed commit no other is written', async () => {
     const { store, kept, committer, publisher, trainer, rows, unwritten } = setUp();
     kept.dieAfter(0, false);
     trainer.checkpoints.push(

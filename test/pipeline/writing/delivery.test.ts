@@ -13,7 +13,7 @@ describe('Delivery', () => {
     vi.useRealTimers();
   });
 
-  test('tries again after 0.2, 0.4, 0.8 … up to 10 seconds, and says so each time', async () => {
+  test('retries after 0.2, 0.4, 0.8 … up to 10 seconds, and logs each retry', async () => {
     const sink = new FaultySink();
     const log = keptLog();
     const delivery = new Delivery(sink, log);
@@ -37,7 +37,7 @@ describe('Delivery', () => {
     });
   });
 
-  test('counts what fails by why, under names that are known beforehand', async () => {
+  test('counts failures by code, from a fixed list of codes', async () => {
     const sink = new FaultySink();
     const delivery = new Delivery(sink, keptLog());
     const none = Object.fromEntries(SEND_FAILURES.map((code) => [code, 0]));
@@ -67,7 +67,7 @@ describe('Delivery', () => {
     expect(delivery.retries).toBe(3);
   });
 
-  test('tries nothing again that can not be helped', async () => {
+  test('does not retry a failure that no retry can help', async () => {
     const sink = new FaultySink();
     const sent = new Delivery(sink, keptLog()).send(messages, 'vectors');
     sent.catch(() => undefined);
@@ -76,7 +76,7 @@ describe('Delivery', () => {
     expect(sink.attempts).toBe(1);
   });
 
-  test('stopped in the middle of a pause, it tries once more at once and then gives up', async () => {
+  test('stopped in the middle of a pause, makes one last attempt at once', async () => {
     const sink = new FaultySink();
     const delivery = new Delivery(sink, keptLog());
     const sent = delivery.send(messages, 'vectors');

@@ -65,7 +65,7 @@ afterEach(() => {
 });
 
 describe('Publisher', () => {
-  test('never sends the vector of the entity that has a row now under the name of the one that had it', async () => {
+  test("never sends the vector of a row's new entity under the name of the erased one", async () => {
     const { store, sink, publisher, add } = await setUp();
     const C = user('c');
     const read = store.readVectors.bind(store);
@@ -92,7 +92,7 @@ describe('Publisher', () => {
     expect([reads, publisher.published, publisher.size]).toEqual([1, 2, 0]);
   });
 
-  test('takes the vectors of the last commit from its own rows, and those of others from the store', async () => {
+  test('vectors of the last commit come from its rows, all others from the store', async () => {
     const { store, sink, publisher, prepare } = await setUp();
     const asked: number[][] = [];
     const read = store.readVectors.bind(store);
@@ -155,7 +155,7 @@ describe('Publisher', () => {
     expect(publisher.latency.quantile(0.5)).toBe(1_100);
   });
 
-  test('measures what an event moved: since it arrived, and since it happened', async () => {
+  test('measures the age of a vector since its event arrived, and since the event', async () => {
     const { sink, publisher, now, measures, add } = await setUp();
     // An event of 250, arrived at 400, named a; b was but one of the negatives.
     add([A, B], { commit: 1, since: 400, eventAt: [250, undefined] });
@@ -169,7 +169,7 @@ describe('Publisher', () => {
     expect(publisher.oldest).toBeUndefined();
   });
 
-  test('an event that comes upon a vector in wait is measured from what waits', async () => {
+  test("an event that moves a waiting vector is measured from the vector's oldest record", async () => {
     const { sink, publisher, now, measures, add } = await setUp();
     add([B], { commit: 1 });
     await sink.next();
@@ -183,7 +183,7 @@ describe('Publisher', () => {
     expect(measures.told.filter((line) => line.startsWith('fresh'))).toEqual(['fresh 1100 950']);
   });
 
-  test('tells of each commit when none of its vectors waits for it any more', async () => {
+  test('reports a commit once none of its vectors waits', async () => {
     const { sink, publisher, measures, move, add } = await setUp();
     const told = () => measures.told.filter((line) => !line.startsWith('fresh'));
     add([], { commit: 1 });
@@ -205,7 +205,7 @@ describe('Publisher', () => {
     expect(told().slice(4)).toEqual(['publish 1 0 ', 'publish 1 0 4:1', 'acknowledged 4']);
   });
 
-  test('sends a row that moves again while it waits once, as it then stands', async () => {
+  test('sends a row that moves again while it waits once, with its newest vector', async () => {
     const { sink, publisher, move, add, dropped } = await setUp();
     add([B], { commit: 1, since: 400 });
     await sink.next();
@@ -227,7 +227,7 @@ describe('Publisher', () => {
     ]);
   });
 
-  test('gives vectors of one step the same headers, and those of another step others', async () => {
+  test('vectors of one step share their headers', async () => {
     const { sink, publisher, move, add } = await setUp();
     add([A, B], { commit: 1, since: 400 });
     await sink.next();
@@ -259,7 +259,7 @@ describe('Publisher', () => {
     expect(dropped()).toEqual([[2, A]]);
   });
 
-  test('deletes the part of what is acknowledged, and not the one in which it is due again', async () => {
+  test('deletes the part of an acknowledged vector, and not the part in which the vector is due again', async () => {
     const { sink, publisher, add, dropped } = await setUp();
     add([A], { commit: 1 });
     await sink.acknowledge();
@@ -273,7 +273,7 @@ describe('Publisher', () => {
     expect(publisher.latency.quantile(0.5)).toBeUndefined();
   });
 
-  test('sends what is committed of an entity, whatever became of it since', async () => {
+  test('sends the committed vector of an entity, whatever happened to the entity since', async () => {
     const { sink, publisher, index, store, add } = await setUp();
     index.remove(A);
     index.remove(B);
@@ -335,7 +335,7 @@ describe('Publisher', () => {
     await publisher.drained();
   });
 
-  test('what moves with each commit holds up nothing else, and waits from its last move on', async () => {
+  test('vectors that move with each commit hold up no others, and wait from their last move on', async () => {
     const { sink, publisher, now, add, dropped } = await setUp();
     const busy = Array.from({ length: 2_000 }, (_, i) => user(`u${i}`));
     add([...busy, A], { commit: 1, since: 400 });
@@ -361,7 +361,7 @@ describe('Publisher', () => {
     expect(publisher.oldest).toBeUndefined();
   });
 
-  test('tries again while the log is out of reach, with the vector of the time', async () => {
+  test('a send is retried while the log is out of reach', async () => {
     vi.useFakeTimers();
     const { sink, publisher, failed, add, dropped } = await setUp();
     add([A], { commit: 1 });
@@ -374,7 +374,7 @@ describe('Publisher', () => {
     expect([sink.attempts, publisher.retries, dropped(), failed]).toEqual([2, 1, [[1, A]], []]);
   });
 
-  test('stops in the middle of a pause, and leaves in the outbox what was not sent', async () => {
+  test('stops in the middle of a pause, and unsent vectors stay in the outbox', async () => {
     const { sink, publisher, failed, add, dropped } = await setUp();
     add([A], { commit: 1 });
     for (let i = 0; i < 2; i++) await sink.outOfReach();
@@ -391,7 +391,7 @@ describe('Publisher', () => {
     expect(sink.attempts).toBe(3);
   });
 
-  test('says what sending can not go on for, and stops at it', async () => {
+  test('reports the failure that ends sending, and stops', async () => {
     const { sink, publisher, failed, add, dropped } = await setUp();
     add([A], { commit: 1 });
     const drained = publisher.drained();

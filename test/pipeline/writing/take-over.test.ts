@@ -55,7 +55,7 @@ function expectRisingSteps(log: MemoryLog): void {
 }
 
 describe('taking over', () => {
-  test('a store started again goes on under the next epoch and publishes nothing anew', async () => {
+  test('a restarted store goes on under the next epoch, and nothing is republished', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 20);
     const store = new MemoryStore();
@@ -66,7 +66,7 @@ describe('taking over', () => {
     expect(await graphStore(store).head()).toMatchObject({ epoch: 2, space: 'first', stepBase: 0 });
   });
 
-  test('waits for brokers that go away while the topic is compared, and compares it from the start', async () => {
+  test('the comparison of the topic waits for brokers that go away, and starts again', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 40);
     await caughtUp(log, new MemoryStore());
@@ -86,7 +86,7 @@ describe('taking over', () => {
     expectRisingSteps(log);
   });
 
-  test('a store made anew publishes all above the steps that are there', async () => {
+  test('a fresh store republishes everything, above all steps in the topic', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 40);
     await caughtUp(log, new MemoryStore());
@@ -103,7 +103,7 @@ describe('taking over', () => {
     for (const history of histories(log).values()) expect(history.at(-1)?.space).toBe('second');
   });
 
-  test('an older state of the same store does too, and what it lacks is taken out', async () => {
+  test('so does an older copy of the store, and entities that it lacks are removed from the topic', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 20);
     const store = new MemoryStore();
@@ -131,7 +131,7 @@ describe('taking over', () => {
     expectRisingSteps(log);
   });
 
-  test('without a note, another store with more steps behind it goes above those that are there', async () => {
+  test('without a note, another store with more steps publishes above all steps in the topic', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 40);
     await caughtUp(log, new MemoryStore());
@@ -145,7 +145,7 @@ describe('taking over', () => {
     await expectTopicEqualsStore(log, shadow);
   });
 
-  test('leaves its note with the group before anything goes out that the note does not cover', async () => {
+  test('the group has a note that covers each vector before the vector goes out', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 100);
     const [plainLeadership, plainSink] = [log.leadership.bind(log), log.sink.bind(log)];
@@ -180,7 +180,7 @@ describe('taking over', () => {
     await expectTopicEqualsStore(log, store);
   });
 
-  test('says by how much the committed offsets differ, and goes by the store', async () => {
+  test("a difference of the committed offsets is logged, and the store's offsets count", async () => {
     const log = new MemoryLog();
     follows(log, 'a', 20);
     const store = new MemoryStore();
@@ -194,7 +194,7 @@ describe('taking over', () => {
     expect((await graphStore(store).head())?.events.consumed).toBe(20);
   });
 
-  test('stops at a topic that was made again, naming both and the way out', async () => {
+  test('a topic that was deleted and made again ends the start, naming both topics and the way out', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 3);
     const store = new MemoryStore();
@@ -203,11 +203,11 @@ describe('taking over', () => {
     log.topicIds = { [FOLLOW]: 'BBBB' };
     await expect(caughtUp(log, store)).rejects.toMatchObject({
       code: 'topic-remade',
-      message: expect.stringMatching(/with id AAAA, the log now holds BBBB.*--reread twhin\.follow/),
+      message: expect.stringMatching(/its id was AAAA and is BBBB.*--reread twhin\.follow/),
     });
   });
 
-  test('stops within 10 s of a topic being made again while it runs', async () => {
+  test('a topic that is made again under a running updater ends it within 10 s', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 3);
     log.topicIds = { [FOLLOW]: 'AAAA' };
@@ -227,7 +227,7 @@ describe('taking over', () => {
     await failed;
   });
 
-  test('writes and publishes nothing once another has taken over', async () => {
+  test('nothing is written or published once another process has taken over', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 100);
     const store = new MemoryStore();
@@ -257,7 +257,7 @@ describe('a standby', () => {
     return log;
   }
 
-  test('keeps its store warm, publishes nothing, and leads when its turn comes', async () => {
+  test('keeps its store up to date, publishes nothing, and leads when its turn comes', async () => {
     const log = waitingLog();
     follows(log, 'a', 64);
     log.append(FOLLOW, Buffer.from('{'));
@@ -308,7 +308,7 @@ describe('a store that others filled beside the live one', () => {
   const letters = (log: MemoryLog) =>
     log.published.filter(({ topic }) => topic === DEAD_LETTERS).map(({ value }) => String(value));
 
-  test('writes the letters that the live one did not come to, before the group is told', async () => {
+  test('sends the dead letters that the live store did not come to, before the group is told', async () => {
     const log = new MemoryLog();
     mixed(log, ['a', 'b', 'c']);
     const live = new MemoryLog();
@@ -344,7 +344,7 @@ describe('a store that others filled beside the live one', () => {
 });
 
 describe('the outbox', () => {
-  test('pauses reading while it is full', async () => {
+  test('reading pauses while the outbox is full', async () => {
     const log = new MemoryLog();
     follows(log, 'a', 900);
     const acknowledged = Promise.withResolvers<void>();

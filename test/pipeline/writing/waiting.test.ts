@@ -52,7 +52,7 @@ class Stored {
 }
 
 describe('what waits to be published', () => {
-  test('keeps its part until all of its names are acknowledged', () => {
+  test('a part is kept until all of its names are acknowledged', () => {
     const stored = new Stored();
     stored.commit([A, B, C]);
     expect(stored.send(2)).toEqual([A, B]);
@@ -65,7 +65,7 @@ describe('what waits to be published', () => {
     expect([stored.numbers, stored.waiting.size, stored.waiting.cleared]).toEqual([[], 0, 0]);
   });
 
-  test('goes into parts of a thousand, each of which goes when it is through', () => {
+  test('names go into parts of a thousand, each deleted when all of its names are acknowledged', () => {
     const stored = new Stored();
     stored.commit(users(2_500));
     expect(stored.parts.map(({ names }) => names.length)).toEqual([1_000, 1_000, 500]);
@@ -77,7 +77,7 @@ describe('what waits to be published', () => {
     expect(stored.numbers).toEqual([]);
   });
 
-  test('a part goes where a later one has what of it still waits, whether it is in hand or not', () => {
+  test('a part is deleted when its waiting names are in later parts, in hand or not', () => {
     const stored = new Stored();
     stored.commit([A, B]);
     expect(stored.waiting.take(1).map(({ name }) => name)).toEqual([A]);
@@ -94,7 +94,7 @@ describe('what waits to be published', () => {
     expect(stored.numbers).toEqual([]);
   });
 
-  test('what is acknowledged while the commit that moves it again is written waits anew, in its part', () => {
+  test('a vector acknowledged while a commit moves it again waits again, in the part of that commit', () => {
     const { waiting } = new Stored();
     const first = waiting.prepare([A]);
     waiting.add(first, { commit: 1, rows: [] });
@@ -109,7 +109,7 @@ describe('what waits to be published', () => {
     expect(waiting.prepare([]).cleared.map(({ number }) => number)).toEqual([2]);
   });
 
-  test('after a start is what the stored parts hold, each once, under numbers that go on rising', () => {
+  test('after a start the names of the stored parts wait, each once, and part numbers go on rising', () => {
     const stored = new Stored([part(4, A, B), part(9, B, C)]);
     expect(stored.waiting.size).toBe(3);
     // a and b in the order of the first part; b keeps the second.
@@ -121,7 +121,7 @@ describe('what waits to be published', () => {
     expect(stored.numbers).toEqual([]);
   });
 
-  test('after a kill, what was acknowledged of a part that waits for the rest is sent once more', () => {
+  test('after a kill, acknowledged names of a stored part are sent once more', () => {
     const stored = new Stored();
     stored.commit(users(1_500));
     stored.send(1_200);
@@ -132,7 +132,7 @@ describe('what waits to be published', () => {
     expect(again.parts).toEqual([]);
   });
 
-  test('takes over what a store of before holds, and clears it', () => {
+  test('the entries of an older store format are taken over and cleared', () => {
     const before = { number: undefined, names: [A, B] };
     const stored = new Stored([before]);
     expect(stored.send(1)).toEqual([A]);
@@ -143,7 +143,7 @@ describe('what waits to be published', () => {
     expect(stored.parts).toEqual([]);
   });
 
-  test('of a process that stands by stays stored', () => {
+  test('the outbox of a standby stays stored', () => {
     const waiting = new Waiting([part(4, A)]);
     expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 1, cleared: [], parts: [] });
     // It can lead more than once.
@@ -153,7 +153,7 @@ describe('what waits to be published', () => {
     expect(waiting.prepare([])).toMatchObject({ stored: 0, cleared: [{ number: 4 }] });
   });
 
-  test('does not pile up where nothing is acknowledged, and one name of each commit moves no more', () => {
+  test('parts do not pile up while nothing is acknowledged and one name of each commit moves no more', () => {
     const stored = new Stored();
     const busy = users(990);
     const heldMost = { names: 0 };
@@ -172,7 +172,7 @@ describe('what waits to be published', () => {
     expect(stored.parts).toEqual([]);
   });
 
-  test('does not keep a part for what was acknowledged while it was put there', () => {
+  test('no part is kept for names acknowledged while the part was written', () => {
     const waiting = new Waiting();
     waiting.add(waiting.prepare([A, ...users(999)]), { commit: 1, rows: [] });
     // The first part waits for a alone from here on, until so much is stored that a is put into another.

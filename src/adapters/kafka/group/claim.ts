@@ -2,11 +2,11 @@ import { decodeConsumerProtocolSubscription } from '@platformatic/kafka';
 import { z } from 'zod';
 
 const claimSchema = z.object({
-  /** The member id under which it last led. */
+  /** The member id under which the member last led; null where it never did. */
   owned: z.string().nullable(),
-  /** Of its last note on the group, by which a later leader outranks an earlier one; 0 where it left none. */
+  /** Sequence of the member's last note on the group, 0 where it left none: a later leader outranks an earlier one. */
   sequence: z.int().min(0),
-  /** It waits for its turn rather than ask for it. */
+  /** Whether the member is a standby, which yields to newly started members that are none. */
   standby: z.boolean(),
 });
 
@@ -17,16 +17,16 @@ export interface Claimant extends Claim {
   readonly memberId: string;
 }
 
-/** The claim of a member that says nothing readable: it leads when nobody else is there. */
+/** The claim of a member without readable user data: such a member leads when nobody else is there. */
 const NO_CLAIM: Claim = { owned: null, sequence: 0, standby: true };
 
-/** By this name members of all releases know that they agree on who leads. */
+/** Name of the group protocol. Members of all releases that know it choose the same leader. */
 export const PROTOCOL = 'twhin-one-reader';
 
 /**
- * The member that is given all partitions, and so leads: the member that never stopped to, else the one that did last,
- * else one that is no standby, else the one whose id comes first. A member that was put out of the group comes back
- * under another id, and so can't say that it never stopped.
+ * The member that gets all partitions, and so leads. In this order: the member that leads now; the member that led
+ * last; a member that is no standby; the member whose id sorts first. A member that was put out of the group comes back
+ * under another id, so it can't pass for the member that leads now.
  */
 export function chooseLeader(members: readonly Claimant[]): string | undefined {
   return [...members].sort(byRight)[0]?.memberId;
@@ -41,12 +41,12 @@ function byRight(a: Claimant, b: Claimant): number {
   );
 }
 
-/** The member led before the group was joined anew. */
+/** Whether the member led until this rebalance, under the id that it still has. */
 export function holdsOn({ memberId, owned }: Claimant): boolean {
   return owned === memberId;
 }
 
-/** A member with what it said when it joined. */
+/** A member with the claim that it made when it joined. */
 export function claimantOf(memberId: string, memberMetadata: Buffer): Claimant {
   try {
     const said = decodeConsumerProtocolSubscription(memberMetadata).userData;

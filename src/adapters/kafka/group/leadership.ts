@@ -22,34 +22,34 @@ export interface LeadershipOptions {
   readonly groupId: string;
   readonly topics: readonly string[];
   readonly onTrouble?: (trouble: Trouble) => void;
-  /** Without a heartbeat for this long the group gives leadership to another. */
+  /** After this long without a heartbeat, the group gives leadership to another process. */
   readonly sessionTimeoutMs?: number;
-  /** Where another process leads the group: waits for its turn, rather than fail. */
+  /** Where another process leads the group, wait for a turn instead of failing. */
   readonly standby?: boolean;
-  /** An id of its own for each store, kept over restarts: a killed process is back without waiting for its session's end. */
+  /** An id that each store keeps over restarts: a killed process leads again without waiting for its old session to end. */
   readonly instanceId?: string;
 }
 
 const SESSION_MS = 10_000;
 /**
- * Heartbeats are sent twice a second, so half a session is missed only by who is in trouble; and what a lease was
- * granted for has as long again to be done before another process can be given the group.
+ * The lease is half a session. Heartbeats are sent twice a second, so that only a process in trouble misses half a
+ * session; and work begun within the lease has the other half to finish before another process can get the group.
  */
 const LEASE_SHARE = 0.5;
 const HEARTBEAT_MS = 500;
 const JOIN_AGAIN_MS = 100;
-/** A member that is not heard for so many sessions makes its connections anew. */
+/** After this many sessions without an answer, a member opens new connections. */
 const SILENT_SESSIONS = 3;
-/** From the end of a member's session until the others have joined without it. */
+/** Time from the end of a member's session until the other members have joined again without it. */
 const PUT_OUT_MS = 2_000;
-/** Refusals that are settled by joining again; all but the first as another member. */
+/** Refusals after which the member joins again: as the same member after a rebalance, as another after being put out. */
 const REBALANCE = 'REBALANCE_IN_PROGRESS';
 const PUT_OUT = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
 
 /**
- * Leadership of a consumer group, whose partitions all go to one member. Memberships follow one another for as long as
- * the brokers can be out of reach; between two of them another process may have led, written, and be gone again: the
- * note on the group's offsets says whether.
+ * Leadership of a consumer group, all of whose partitions go to one member. Where the brokers are out of reach for long,
+ * one membership ends and another begins. Between two memberships another process may have led, written and gone; the
+ * note on the group's offsets tells.
  */
 export class KafkaLeadership implements Leadership {
   readonly #settings: KafkaSettings;
@@ -60,13 +60,13 @@ export class KafkaLeadership implements Leadership {
   readonly #lease: Lease;
   readonly #commits: OffsetCommits;
   readonly #stopping = new AbortController();
-  /** This process, by the name it leaves on the group. */
+  /** The name under which this process leaves notes on the group. */
   readonly #name = randomUUID();
   #running: Promise<void> | undefined;
   #failures = { count: 0, since: 0 };
-  /** The member through which this process leads now. */
+  /** The membership in which this process leads now. */
   #leading: Member | undefined;
-  /** This process led before, and may have written as such. */
+  /** Whether this process has led before, and may have written as the leader. */
   #held = false;
   #owned: string | null = null;
   #sequence = 0;
@@ -136,7 +136,7 @@ export class KafkaLeadership implements Leadership {
     await this.#admin.close();
   }
 
-  /** Memberships one after the other, until stopped. @throws FatalError */
+  /** Runs memberships one after the other, until stopped. @throws FatalError */
   async #run(candidate: Candidate, onLead: () => void): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
@@ -150,7 +150,7 @@ export class KafkaLeadership implements Leadership {
     }
   }
 
-  /** One membership, from joining until stopped. @throws what ended it. */
+  /** Runs one membership, from joining until stopped. @throws the error that ended it. */
   async #membership(candidate: Candidate, onLead: () => void): Promise<void> {
     const { groupId, topics, instanceId } = this.#options;
     const sessionTimeoutMs = this.#sessionTimeoutMs;
@@ -166,7 +166,7 @@ export class KafkaLeadership implements Leadership {
     } finally {
       this.#loseLead();
       this.#stopping.signal.removeEventListener('abort', stopJoining);
-      // A static member that comes back keeps its place in the group meanwhile.
+      // A static member that is about to join again keeps its place in the group by not leaving.
       await (comesBack ? member.close() : member.leave()).catch((error: unknown) => {
         this.#log('debug', `leaving group ${groupId}: ${reasonOf(error)}`);
       });
@@ -227,7 +227,7 @@ export class KafkaLeadership implements Leadership {
     waiting.end();
     const awayMs = this.#lease.ageMs ?? 0;
     const leadsOn = this.#leading === member && this.#owned === member.id;
-    // What happened since another membership is to be found out before anything is confirmed.
+    // Before anything is confirmed, the note must tell what happened since the last membership.
     if (!leadsOn) this.#loseLead();
     this.#lease.renewed(sent);
     if (leadsOn) return;
@@ -244,8 +244,8 @@ export class KafkaLeadership implements Leadership {
   }
 
   /**
-   * Leaves this process's name on the group, unless it is there.
-   * @throws FatalError `fenced` when another process left its name since this one led.
+   * Leaves this process's name on the group, unless the name is there already.
+   * @throws FatalError `fenced` when another process has left its name since this process led.
    */
   async #takeNote(member: Member, candidate: Candidate, awayMs: number): Promise<void> {
     const { groupId } = this.#options;
@@ -279,7 +279,7 @@ export class KafkaLeadership implements Leadership {
     const { groupId } = this.#options;
     const leader = await this.#admin.groupLeader(groupId).catch(() => null);
     if (waiting.isFirst && leader?.holdsOn !== true) {
-      // A process that was killed while it joined is chosen like any other, and put out only when its session is over.
+      // A process that was killed while it joined is chosen like any other, and is put out only when its session ends.
       const seconds = Math.ceil(waiting.waitMs / 1000);
       this.#log(
         'warn',
@@ -288,7 +288,7 @@ export class KafkaLeadership implements Leadership {
       waiting.again();
       return;
     }
-    // Nobody leads while the group is joined anew, and this process is told as well what comes of it.
+    // Nobody leads during a rebalance, and this process learns its result too.
     if (leader === undefined) waiting.again();
     else throw groupInUse(groupId, leader ?? undefined);
   }
@@ -323,7 +323,7 @@ export class KafkaLeadership implements Leadership {
   }
 }
 
-/** The time in which another member that was chosen is to show that it is alive. */
+/** The time that another member, once chosen, has to show that it is alive. */
 class Waiting {
   readonly waitMs: number;
   #dueAt: number | undefined;

@@ -1,4 +1,4 @@
-/** An instant on both clocks: the monotonic one, and the wall's, which also goes on while a machine is suspended. */
+/** An instant on two clocks: the monotonic clock, and the wall clock, which also advances while a machine is suspended. */
 export interface Moment {
   readonly monotonicMs: number;
   readonly wallMs: number;
@@ -9,16 +9,16 @@ export function moment(): Moment {
 }
 
 interface Waiter {
-  /** Answered only by a renewal sent from then on, on the monotonic clock; absent where any renewal within the lease does. */
+  /** Only a renewal sent at this monotonic time or later counts; absent: any renewal within the lease counts. */
   readonly sinceMs?: number;
   resolve(): void;
   reject(error: Error): void;
 }
 
 /**
- * How long a leader may go on without asking: while the broker, as far as its last answer tells, can't yet have given
- * the group to another. Counted from when the renewal was sent, not from when its answer was seen: a process may be
- * frozen in between.
+ * How long a leader may write without asking again: until the broker could have given the group to another process.
+ * The lease counts from when a renewal was sent, not from when its answer was seen, because a process may be frozen in
+ * between.
  */
 export class Lease {
   readonly #leaseMs: number;
@@ -36,28 +36,28 @@ export class Lease {
   get ageMs(): number | undefined {
     if (this.#sent === undefined) return undefined;
     const now = moment();
-    // The larger: each of the clocks stands still, or is set back, where the other isn't.
+    // The larger of both: one clock may stand still, or be set back, while the other is right.
     return Math.max(now.monotonicMs - this.#sent.monotonicMs, now.wallMs - this.#sent.wallMs);
   }
 
-  /** A renewal that was sent at `sent` has a good answer. */
+  /** Notes that the broker confirmed a renewal that was sent at `sent`. */
   renewed(sent: Moment): void {
     this.#sent = sent;
     this.#settle();
   }
 
-  /** This process leads from now on. */
+  /** Notes that this process leads from now on. */
   open(): void {
     this.#open = true;
     this.#settle();
   }
 
-  /** For now this process isn't known to lead; what waits goes on waiting. */
+  /** Notes that it is not known whether this process leads. Callers of `confirm` keep waiting. */
   close(): void {
     this.#open = false;
   }
 
-  /** This process will not lead any more. Whoever waits, and whoever asks later, gets the error. */
+  /** Notes that this process will never lead again. Present and later callers of `confirm` get the error. */
   end(error: Error): void {
     this.close();
     this.#end = error;
@@ -66,8 +66,9 @@ export class Lease {
   }
 
   /**
-   * Resolves while the lease lasts, else at the next good renewal. fresh: at one sent after this call.
-   * @throws what `end` was given.
+   * Resolves at once while the lease lasts, else at the next confirmed renewal. fresh: only a renewal sent after this call
+   * counts.
+   * @throws the error that `end` was given.
    */
   confirm(fresh: boolean): Promise<void> {
     if (this.#end !== undefined) return Promise.reject(this.#end);

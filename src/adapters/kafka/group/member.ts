@@ -15,7 +15,7 @@ import type { KafkaSettings } from '../settings.ts';
 import { type Claim, chooseLeader, claimantOf, PROTOCOL } from './claim.ts';
 import { type Moment, moment } from './lease.ts';
 
-/** A member that stays away from a rebalance for longer is put out. Longer than any session, which ends first. */
+/** A member that does not join a rebalance within this time is put out. Any session is shorter, and ends first. */
 const REBALANCE_MS = 60_000;
 const TYPE = 'consumer';
 
@@ -23,24 +23,24 @@ export interface MemberOptions {
   readonly groupId: string;
   readonly topics: readonly string[];
   readonly sessionTimeoutMs: number;
-  /** Static membership: by this id the group knows the member again after a restart, without a rebalance. */
+  /** Static membership: by this id the group recognises the member after a restart, without a rebalance. */
   readonly instanceId: string | undefined;
 }
 
-/** What a settled group says to a member. */
+/** A member's result of a rebalance. */
 export interface Joined {
-  /** This member was given the partitions. */
+  /** Whether this member got the partitions. */
   readonly chosen: boolean;
-  /** When the last request for it was sent. */
+  /** When the last request of the rebalance was sent. */
   readonly sent: Moment;
 }
 
-/** One member of a group, by the requests of Kafka's classic protocol; the group's own leader gives all to one member. */
+/** One member of a group, in Kafka's classic protocol. The member that assigns the partitions gives all of them to one member. */
 export class Member {
   readonly #options: MemberOptions;
   readonly #instanceId: string | null;
   readonly #brokers: Brokers;
-  /** Connections of their own, since a request to join may be held back for long, and everything behind it. */
+  /** Separate connections for joining: a broker may hold back a request to join, and with it every request behind it. */
   readonly #joining: Brokers;
   #id = '';
   #generation = -1;
@@ -56,18 +56,18 @@ export class Member {
     return this.#id;
   }
 
-  /** The group has put this member out: it joins as another. */
+  /** To be called when the group has put this member out: it then joins as a new member. */
   forgetId(): void {
     this.#id = '';
   }
 
-  /** Coordinators move: after a failure they are looked up again. */
+  /** To be called after a failure: the coordinator may be another broker by then, and is looked up again. */
   forgetCoordinator(): void {
     this.#brokers.forgetCoordinators();
     this.#joining.forgetCoordinators();
   }
 
-  /** Resolves once the group is settled. @throws what the brokers say. */
+  /** Resolves at the end of the rebalance. @throws the brokers' error. */
   async join(claim: Claim): Promise<Joined> {
     const { groupId, topics } = this.#options;
     const userData = Buffer.from(JSON.stringify(claim));
@@ -110,14 +110,14 @@ export class Member {
     return { chosen, sent };
   }
 
-  /** @throws what the brokers say. */
+  /** @throws the brokers' error. */
   async heartbeat(): Promise<void> {
     const { groupId } = this.#options;
     const coordinator = await this.#brokers.coordinator(GROUP, groupId);
     await heartbeatV4.api.async(coordinator, groupId, this.#generation, this.#id, this.#instanceId);
   }
 
-  /** @throws what the brokers say. */
+  /** @throws the brokers' error. */
   async commit(offsets: Offsets, metadata: string): Promise<void> {
     const { groupId } = this.#options;
     const topics = Object.entries(offsets).map(([name, partitions]) => ({
@@ -141,12 +141,12 @@ export class Member {
     );
   }
 
-  /** Ends a request to join, which the group may hold back for long. */
+  /** Cuts off a request to join, which the group may hold back for long. */
   async stopJoining(): Promise<void> {
     await this.#joining.close();
   }
 
-  /** Leaves the group, where this member is in it, and closes its connections. */
+  /** Leaves the group, if this member is in it, and closes the connections. */
   async leave(): Promise<void> {
     const { groupId } = this.#options;
     try {
@@ -159,12 +159,12 @@ export class Member {
     }
   }
 
-  /** Closes its connections; the group finds out when the session ends. */
+  /** Closes the connections without leaving; the group notices when the session ends. */
   async close(): Promise<void> {
     await Promise.all([this.#brokers.close(), this.#joining.close()]);
   }
 
-  /** Gives every partition to the member that is to lead. */
+  /** Assigns every partition to the member that is to lead. */
   async #assign(members: readonly { memberId: string; metadata: Buffer }[]) {
     const chosen = chooseLeader(members.map(({ memberId, metadata }) => claimantOf(memberId, metadata)));
     const { topics } = await this.#joining.metadata(this.#options.topics);

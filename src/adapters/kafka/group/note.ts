@@ -1,22 +1,22 @@
 import { z } from 'zod';
 
 const noteSchema = z.object({
-  /** Rises by one with each note, whichever reader leaves it. */
+  /** Rises by one with each note, whichever process leaves it. */
   sequence: z.int().min(1),
-  /** The source that left it, by the name it took when its process made it. */
+  /** Random name of the process that left the note. */
   reader: z.string(),
-  /** What its writer asked to be kept. */
+  /** The writer's own note; see `WriterNote`. */
   note: z.object({ space: z.string(), epoch: z.int().min(0), step: z.int().min(0) }).optional(),
 });
 
-/** What a group's reader leaves with its offsets, as their metadata. */
+/** The note that a group's leader leaves as the metadata of the group's offsets. */
 export type GroupNote = z.infer<typeof noteSchema>;
 
 export function encodeGroupNote(note: GroupNote): string {
   return JSON.stringify(note);
 }
 
-/** The latest of the notes among the metadata of a group's offsets; what is not ours is passed over. */
+/** The latest note in the metadata of a group's offsets. Metadata that is no such note is ignored. */
 export function latestNote(metadata: Iterable<string | null>): GroupNote | undefined {
   let latest: GroupNote | undefined;
   for (const text of metadata) {

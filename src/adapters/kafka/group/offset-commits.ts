@@ -3,16 +3,15 @@ import { reasonOf } from '../../../errors/errors.ts';
 import type { Offsets, WriterNote } from '../../../pipeline/ports.ts';
 import type { LogLine } from '../settings.ts';
 
-/** Between two attempts, and the longest that the last one may take. */
+/** Interval between attempts, and the longest that the last attempt may take. */
 const AGAIN_MS = 2_000;
 
 /**
- * Commits a leader's offsets to its group. The store is what counts, so nobody is held up by a group that can't be
- * told; but the last offsets are tried again until the group has them: where nothing more comes, no later commit would
- * carry them.
+ * Commits a leader's offsets to its group. The store's offsets count, so a group that can't be reached holds up nothing.
+ * The latest offsets are retried until the group has them, because there may be no later commit to carry them.
  */
 export class OffsetCommits {
-  /** false: there is no member to commit through. */
+  /** Gives false where this process does not lead, so that nothing can be committed. */
   readonly #send: (offsets: Offsets, note: WriterNote | undefined) => Promise<boolean>;
   readonly #log: LogLine;
   readonly #again: NodeJS.Timeout;
@@ -25,20 +24,20 @@ export class OffsetCommits {
     this.#again = setInterval(() => void this.#attempt(), AGAIN_MS).unref();
   }
 
-  /** One attempt, and others later where it fails. */
+  /** Makes one attempt now, and further attempts later where it fails. */
   put(offsets: Offsets, note: WriterNote | undefined): Promise<void> {
     this.#pending = { offsets, note };
     return this.#attempt();
   }
 
-  /** A last attempt. Nothing is committed after. */
+  /** Makes a last attempt. Nothing is committed afterwards. */
   async end(): Promise<void> {
     clearInterval(this.#again);
     if (this.#pending !== undefined) await Promise.race([this.#attempt(), sleep(AGAIN_MS)]);
     this.#pending = undefined;
   }
 
-  /** One after the other, so that what is committed is never older than what was. */
+  /** Attempts run one after the other, so that older offsets never replace newer ones. */
   #attempt(): Promise<void> {
     this.#tail = this.#tail.then(async () => {
       const pending = this.#pending;
@@ -48,7 +47,7 @@ export class OffsetCommits {
           this.#pending = undefined;
         }
       } catch (error) {
-        this.#log('debug', `the group could not be told its offsets: ${reasonOf(error)}`);
+        this.#log('debug', `offsets could not be committed to the group: ${reasonOf(error)}`);
       }
     });
     return this.#tail;

@@ -1,9 +1,9 @@
 export type Part = Uint8Array | string | null | undefined;
 
-/** The most that a varint takes. */
+/** Most bytes of a varint. */
 const VARINT_BYTES = 10;
 
-/** Bytes one behind the other, in a buffer that grows. */
+/** Appends numbers and bytes to a buffer that grows. */
 export class ByteWriter {
   bytes: Buffer;
   at = 0;
@@ -12,7 +12,7 @@ export class ByteWriter {
     this.bytes = Buffer.allocUnsafe(capacity);
   }
 
-  /** Makes room for so many more. */
+  /** Makes room for `more` further bytes. */
   reserve(more: number): void {
     const needed = this.at + more;
     if (needed <= this.bytes.length) return;
@@ -45,7 +45,7 @@ export class ByteWriter {
     this.at = this.bytes.writeBigInt64BE(value, this.at);
   }
 
-  /** Zigzag. Exact up to 2^52 either way. */
+  /** Appends a zigzag varint. Exact from −2^52 to 2^52. */
   varint(value: number): void {
     this.reserve(VARINT_BYTES);
     const { bytes } = this;
@@ -59,7 +59,7 @@ export class ByteWriter {
     this.at = at;
   }
 
-  /** Behind its length, as a varint; -1 for none. */
+  /** Appends the part's length as a varint, −1 where there is no part, and then its bytes. */
   part(part: Part): void {
     if (part === null || part === undefined) {
       this.varint(-1);
@@ -80,7 +80,7 @@ export class ByteWriter {
   #text(text: string, length: number): void {
     this.reserve(length);
     const { bytes, at } = this;
-    // Few characters are written sooner than a call into Node is made, which is for any other text.
+    // A short ASCII text is written faster here than by a call into Node.
     if (text.length === length && length < 64) {
       for (let i = 0; i < length; i++) bytes[at + i] = text.charCodeAt(i);
     } else {
@@ -94,14 +94,14 @@ export function partBytes(part: Part): number {
   return typeof part === 'string' ? Buffer.byteLength(part) : (part?.length ?? 0);
 }
 
-/** What {@link ByteWriter.varint} takes for a number that is not negative. */
+/** Bytes that {@link ByteWriter.varint} appends for a number of 0 or more. */
 export function varintBytes(value: number): number {
   let bytes = 1;
   for (let left = 2 * value; left >= 0x80; left = Math.floor(left / 0x80)) bytes++;
   return bytes;
 }
 
-/** What {@link ByteWriter.part} takes. */
+/** Bytes that {@link ByteWriter.part} appends. */
 export function sizedBytes(part: Part): number {
   if (part === null || part === undefined) return 1;
   const length = partBytes(part);

@@ -10,30 +10,31 @@ import { type Refusal, refusalOf } from './refusal.ts';
 import { leaderOf, TopicPartitions } from './topic-partitions.ts';
 import { notAcknowledged, type ProducerOptions } from './topic-producer.ts';
 
-/** What makes a topic's publisher the only one. */
+/** What keeps a topic to one publisher. */
 export interface Fence {
   readonly topic: string;
-  /** Transactional id, the same for all who may publish to the topic. */
+  /** Transactional id, shared by all processes that may publish to the topic. */
   readonly id: string;
   /**
-   * Resolves once it is certain anew that this process is the one to publish, however long that takes. It is to end
-   * before the sink is stopped.
-   * @throws FatalError when another is, RetryableError `stopped`.
+   * Resolves once it is confirmed, by an answer newer than the call, that this process may publish, however long that
+   * takes. Must have ended before the sink is stopped.
+   * @throws FatalError when another process may, RetryableError `stopped`.
    */
   readonly confirm: () => Promise<void>;
 }
 
 /** Transaction timeout: bounds how long a transaction that a frozen writer left open keeps readers waiting. */
 const TRANSACTION_MS = 30_000;
-/** The transaction before is committed, but not yet marked so on every partition. */
+/** How long the previous transaction may take to write its markers to all partitions, and how often that is checked. */
 const [ENDING_MS, ENDING_LOOK_MS] = [2_000, 5];
 
 /**
- * Sends to one topic as its one publisher, each call in a transaction of its own, one call after the other.
- * Opening a session raises the epoch of the transactional id, by which the brokers refuse whoever opened one before, in
- * the middle of a transaction too. Only then is it asked whether this process is still the one: whoever takes over later
- * raises the epoch again, so no moment is left in which both may send. A publisher that was put out opens another
- * session, as after any error; the question ends it.
+ * Sends to one topic as its only publisher, each call in a transaction of its own, one call after the other.
+ *
+ * Opening a session raises the epoch of the transactional id, so that the brokers refuse every earlier session, even in
+ * the middle of a transaction. Only then does the fence confirm that this process may publish. A process that takes over
+ * later raises the epoch again, so at no moment can two processes send. A publisher whose session was refused opens
+ * another, as after any error; where another process has taken over, the fence's error ends it.
  */
 export class FencedProducer {
   readonly #fence: Fence;
@@ -50,8 +51,8 @@ export class FencedProducer {
   }
 
   /**
-   * Resolves once nobody else can publish, however long the brokers are out of reach.
-   * @throws what the fence throws; RetryableError `refused` where the brokers don't let it, `stopped`.
+   * Resolves once no other process can publish, however long the brokers are out of reach.
+   * @throws the fence's error; RetryableError `refused` where the brokers deny the session, `stopped`.
    */
   takeOver(): Promise<void> {
     return this.#inTurn(async () => {
@@ -70,22 +71,22 @@ export class FencedProducer {
   }
 
   /**
-   * Resolves once all are acknowledged and committed. One attempt: whoever publishes sends again, in another transaction.
-   * @throws RetryableError, `refused` where the brokers don't take a message; what the fence throws.
+   * Resolves once all messages are acknowledged and committed. Makes one attempt; the caller may send again, in another
+   * transaction.
+   * @throws RetryableError, with code `refused` where the brokers refuse a message; the fence's error.
    */
   send(messages: readonly Message[]): Promise<void> {
     return this.#inTurn(async () => {
       const failure = await this.#attempt(messages);
       if (failure === undefined) return;
-      const { topic } = this.#fence;
       throw (
         this.#refusal(failure, messages)?.error ??
-        notAcknowledged(messages.length, topic, this.#options, failure)
+        notAcknowledged(messages.length, this.#fence.topic, this.#options.settings, failure)
       );
     });
   }
 
-  /** Waits for what is in flight. */
+  /** Waits for the calls in progress, and closes the connections. */
   async close(): Promise<void> {
     await this.#tail;
     await this.#options.brokers.close();
@@ -97,7 +98,7 @@ export class FencedProducer {
     return done;
   }
 
-  /** undefined when all are sent and committed, else why not; the session is then gone. @throws what the fence throws. */
+  /** Gives undefined once all is sent and committed, else the failure, after which the session is closed. @throws the fence's error. */
   async #attempt(messages: readonly Message[]): Promise<unknown> {
     const { brokers, log } = this.#options;
     const { topic } = this.#fence;
@@ -120,8 +121,8 @@ export class FencedProducer {
       await this.#once(() => session.end(true));
       return undefined;
     } catch (error) {
-      log('debug', `the producer of ${topic} is made anew: ${reasonsOf(error)}`);
-      // The next session ends the transaction as well; an abort spares readers of committed records the wait for it.
+      log('debug', `the session of the producer of ${topic} ended and is opened again: ${reasonsOf(error)}`);
+      // The next session would end the transaction too; an abort now spares readers of committed records that wait.
       if (open) await this.#session?.end(false).catch(() => undefined);
       this.#session = undefined;
       this.#partitions.forget();
@@ -131,7 +132,7 @@ export class FencedProducer {
     }
   }
 
-  /** Again, while the transaction before is ending. */
+  /** Repeats the step while the previous transaction is ending. */
   async #once<T>(step: () => Promise<T>): Promise<T> {
     const deadline = Date.now() + ENDING_MS;
     for (;;) {

@@ -1,10 +1,10 @@
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
-/** Keys of ASCII text are laid out here to be hashed; a longer one gets a buffer of its own. */
+/** Scratch bytes for hashing short ASCII keys; any other key gets a buffer of its own. */
 const scratch = new Uint8Array(256);
 
-/** Chooses as Java's client does, by the hash of a message's key; messages without a key go to each partition in turn. */
+/** Chooses a partition as Java's client does, by the hash of the key. Messages without a key go to all partitions in turn. */
 export function keyPartitioner(): (
   key: string | Uint8Array | null | undefined,
   partitions: number,
@@ -14,7 +14,7 @@ export function keyPartitioner(): (
     key === undefined || key === null ? turn++ % partitions : (hashOf(key) & 0x7fffffff) % partitions;
 }
 
-/** {@link murmur2} of a key's bytes, which are UTF-8 where it is text. */
+/** {@link murmur2} of a key's bytes; the bytes of a text are its UTF-8. */
 export function hashOf(key: string | Uint8Array): number {
   if (typeof key !== 'string') return murmur2(key, key.length);
   const { length } = key;

@@ -2,11 +2,11 @@ import type { Message } from '../../../pipeline/ports.ts';
 import { partBytes } from './byte-writer.ts';
 import type { PlainHeaders, PlainRecord } from './record-batch.ts';
 
-/** A request stays below the broker's default limit of 1 MiB a batch. */
+/** Most bytes of a request: less than the broker's default limit of 1 MiB for a batch. */
 const REQUEST_BYTES = 900_000;
-/** Lengths, deltas and the like around one record, rounded up. */
+/** Bytes of a record beside key, value and headers, rounded up. */
 const RECORD_OVERHEAD_BYTES = 70;
-/** Lengths around one header, rounded up. */
+/** Bytes of a header beside name and value, rounded up. */
 const HEADER_OVERHEAD_BYTES = 10;
 
 /** Messages that go to one partition in one request, in order. */
@@ -15,7 +15,7 @@ export interface ProduceRequest {
   readonly messages: PlainRecord[];
 }
 
-/** Requests of one partition; there is room in the last. */
+/** The requests of one partition; the last may still have room. */
 interface Runs {
   readonly requests: ProduceRequest[];
   last: PlainRecord[];
@@ -23,8 +23,8 @@ interface Runs {
 }
 
 /**
- * The requests that send messages to a topic: one partition each, those of one partition in order. A message too large for
- * one goes alone.
+ * The requests that send messages to a topic. Each request is for one partition, and the requests of a partition are in
+ * order. A message too large for a request goes in a request of its own.
  */
 export function requestsOf(
   messages: readonly Message[],
@@ -59,7 +59,7 @@ export function requestsOf(
   return [...byPartition.values()].flatMap(({ requests }) => requests);
 }
 
-/** Size of the largest, as it counts against max.message.bytes. */
+/** Size of the largest message, as max.message.bytes counts it. */
 export function largestBytes(messages: readonly PlainRecord[]): number {
   let largest = 0;
   for (const { key, value, headers = {} } of messages) {

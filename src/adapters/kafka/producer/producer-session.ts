@@ -14,12 +14,12 @@ import { type PlainRecord, writeBatch } from './record-batch.ts';
 
 const ACKNOWLEDGED_BY_ALL = -1;
 const TIMEOUT_MS = 10_000;
-/** Room made at first for what is around the value of a record; a buffer that grows costs as much again. */
+/** Room reserved for each record beside its value: growing a buffer copies all of it. */
 const AROUND_VALUE_BYTES = 256;
 
 /**
- * A producer as brokers know it: by its id, its epoch, and the number of the next record of each partition. A request
- * that is sent again with the same numbers is taken once.
+ * A producer's identity at the brokers: its id, its epoch, and the next sequence number of each partition. The brokers
+ * take a request that is repeated with the same sequence numbers once.
  */
 export class ProducerSession {
   readonly #brokers: Brokers;
@@ -40,8 +40,8 @@ export class ProducerSession {
   }
 
   /**
-   * A new session. One under a transactional id puts all out that had the id before; its transactions are aborted by the
-   * brokers when they stay open for `transactionMs`.
+   * Opens a session. With a transactional id, the new session fences every earlier session of the id, and the brokers
+   * abort a transaction that stays open for `transactionMs`.
    */
   static async open(
     brokers: Brokers,
@@ -52,12 +52,13 @@ export class ProducerSession {
       transactionalId === null
         ? await brokers.any()
         : await brokers.coordinator(TRANSACTION, transactionalId);
-    // -1 and -1: whoever had the id before. The client's own producer says 0 and 0, by which the newer process is fenced.
+    // Id and epoch −1 take the id from any earlier session. The client's own producer sends 0 and 0, and so the newer
+    // process would be the fenced one.
     const given = await initProducerIdV4.api.async(broker, transactionalId, transactionMs, -1n, -1);
     return new ProducerSession(brokers, transactionalId, given);
   }
 
-  /** Resolves once all are acknowledged. One call after the other for a partition. @throws what the brokers say. */
+  /** Resolves once all records are acknowledged. One call at a time for each partition. @throws the brokers' error. */
   async send(
     leader: number,
     topic: string,
@@ -80,14 +81,14 @@ export class ProducerSession {
     }
     const sent = produce.async(broker, this.#transactionalId, topic, partition, writer.written());
     await sent.catch((error: unknown) => {
-      // The brokers have these records from an attempt whose answer was lost.
+      // The brokers have these records already, from an attempt whose answer was lost.
       if (protocolError(error) !== 'DUPLICATE_SEQUENCE_NUMBER') throw error;
     });
     this.#sequences.set(partition, (firstSequence + records.length) % 2 ** 31);
   }
 
   async addPartitions(topic: string, partitions: number[]): Promise<void> {
-    // Version 3: later versions are for brokers, and need rights that a client does not have.
+    // Version 3, because later versions are for brokers and need rights that a client does not have.
     const topics = [{ name: topic, partitions }];
     const transaction = { ...this.#transaction(), verifyOnly: false, topics };
     await addPartitionsToTxnV3.api.async(await this.#coordinator(), [transaction]);
@@ -117,7 +118,7 @@ export class ProducerSession {
   }
 }
 
-/** Produce 9 of one batch to one partition, whose bytes are ours. */
+/** Produce 9 of one encoded batch to one partition. */
 const produce = createAPI<[string | null, string, number, Buffer], produceV9.ProduceResponse>(
   0,
   9,

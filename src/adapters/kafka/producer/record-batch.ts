@@ -12,7 +12,7 @@ export type PlainHeaders = Readonly<Record<string, Part>>;
 
 export interface PlainBatch {
   readonly records: readonly PlainRecord[];
-  /** Of all records, epoch ms. */
+  /** The time of all records, epoch ms. */
   readonly timestamp: number;
   readonly transactional: boolean;
   readonly producerId: bigint;
@@ -27,7 +27,7 @@ const NONE: PlainHeaders = {};
 /**
  * Writes a batch without compression:
  *
- *     base offset i64 0 | length i32 | leader epoch i32 0 | magic i8 | crc u32 of all behind it
+ *     base offset i64 0 | length i32 | leader epoch i32 0 | magic i8 | crc u32 of all that follows
  *     attributes i16 | last offset delta i32 | first, max timestamp i64 | producer id i64, epoch i16, first sequence i32
  *     record count i32 | records
  */
@@ -55,11 +55,12 @@ export function writeBatch(writer: ByteWriter, batch: PlainBatch): void {
 }
 
 /**
- * Writes records, of one time and one behind the other:
+ * Writes records that all have the batch's time:
  *
  *     length | attributes i8 | ms delta | offset delta | key length, key | value length, value | headers
  *
- * Numbers without a type are zigzag varints, -1 a length of null. Headers that several records share are encoded once.
+ * Numbers without a type are zigzag varints; a length of −1 stands for null. Headers that several records share are
+ * encoded once.
  */
 export function writeRecords(writer: ByteWriter, records: readonly PlainRecord[]): void {
   const encoded = new Map<PlainHeaders, Uint8Array>();
@@ -80,7 +81,7 @@ export function writeRecords(writer: ByteWriter, records: readonly PlainRecord[]
   }
 }
 
-/** Their count; of each header name length, name, value length, value. */
+/** The number of headers, then for each header: name length, name, value length, value. */
 function encodeHeaders(headers: PlainHeaders): Uint8Array {
   const writer = new ByteWriter(256);
   const all = Object.entries(headers);

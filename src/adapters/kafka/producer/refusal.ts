@@ -1,7 +1,7 @@
 import { RetryableError } from '../../../errors/errors.ts';
 import { protocolError, reasonsOf } from '../failure.ts';
 
-/** What was sent, and as whom. */
+/** What was sent, and by which user. */
 export interface Sent {
   readonly topic: string;
   /** Bytes of the largest message. */
@@ -10,7 +10,7 @@ export interface Sent {
   readonly transactionalId?: string;
 }
 
-/** What to do about what brokers say. Waiting for it: the brokers themselves may mend it shortly. */
+/** What to do about a refusal. waits: the refusal may pass by itself, so that it is worth trying again. */
 interface Remedy {
   readonly what: (sent: Sent) => string;
   readonly waits?: boolean;
@@ -31,9 +31,9 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
   RECORD_LIST_TOO_LARGE: TOO_LARGE,
   NOT_ENOUGH_REPLICAS: TOO_FEW_REPLICAS,
   NOT_ENOUGH_REPLICAS_AFTER_APPEND: TOO_FEW_REPLICAS,
-  // The one before is committed, but not yet marked so on every partition.
+  // The previous transaction is committed, but its markers are not yet on every partition.
   CONCURRENT_TRANSACTIONS: {
-    what: (sent) => `the transaction before can't end: ${TOO_FEW_REPLICAS.what(sent)}`,
+    what: (sent) => `the previous transaction can't end: ${TOO_FEW_REPLICAS.what(sent)}`,
     waits: true,
   },
   TOPIC_AUTHORIZATION_FAILED: {
@@ -51,11 +51,11 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
 export interface Refusal {
   /** Code `refused`, with what to do. */
   readonly error: RetryableError;
-  /** It may pass without anyone's doing: to be tried again for as long as anything else. */
+  /** Whether the refusal may pass by itself, so that the send is retried as after any other failure. */
   readonly waits: boolean;
 }
 
-/** What the brokers refused, who answer but don't take what was sent; undefined where they were out of reach, say. */
+/** The refusal in an error of a send; undefined where the brokers refused nothing, for example because they were out of reach. */
 export function refusalOf(error: unknown, sent: Sent): Refusal | undefined {
   const remedy = REMEDIES[protocolError(error) ?? ''];
   if (remedy === undefined) return undefined;

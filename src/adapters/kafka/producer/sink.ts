@@ -6,15 +6,15 @@ import { type Fence, FencedProducer } from './fenced-producer.ts';
 import { type ProducerOptions, TopicProducer } from './topic-producer.ts';
 
 export interface SinkOptions {
-  /** A message not acknowledged for about this long is given up. */
+  /** A message that is not acknowledged for about this long is given up. */
   readonly giveUpMs?: number;
-  /** A topic that this process is to be the one publisher of. */
+  /** The topic that only one process at a time may publish to. */
   readonly fenced?: Fence;
 }
 
 const GIVE_UP_MS = 30_000;
 
-/** Publishes to any number of topics, each through a producer of its own. */
+/** Publishes to topics, with a producer for each. */
 export class KafkaSink implements Sink {
   readonly #settings: KafkaSettings;
   readonly #giveUpMs: number;

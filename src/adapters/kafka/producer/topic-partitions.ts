@@ -1,12 +1,12 @@
 import { RetryableError } from '../../../errors/errors.ts';
 import type { Brokers, PartitionMetadata } from '../brokers.ts';
 
-/** Partitions are looked up again after this long, so that added ones are used. */
+/** Partitions are looked up again after this long, so that added partitions are used. */
 export const METADATA_MS = 30_000;
 /** Kafka's number of `UNKNOWN_TOPIC_OR_PARTITION`. */
 const NOT_THERE = 3;
 
-/** The partitions of one topic and their leaders, looked up now and then. */
+/** The partitions of one topic and their leaders, looked up when they are unknown or old. */
 export class TopicPartitions {
   readonly #topic: string;
   readonly #address: string;
@@ -21,8 +21,9 @@ export class TopicPartitions {
   }
 
   /**
-   * One look-up after the other: side by side, a later send could have its answer first and overtake.
-   * @throws RetryableError `topic-missing`; what the brokers say.
+   * Look-ups run one after the other: of two at once, that of the later send could be answered first, and the later send
+   * would overtake the earlier one.
+   * @throws RetryableError `topic-missing`; the brokers' error.
    */
   get(): Promise<PartitionMetadata[]> {
     const looked = this.#lookup.then(() => this.#get());
@@ -30,7 +31,7 @@ export class TopicPartitions {
     return looked;
   }
 
-  /** Looks them up again next time. */
+  /** Makes the next `get` look the partitions up again. */
   forget(): void {
     this.#known = undefined;
   }
@@ -49,7 +50,7 @@ export class TopicPartitions {
   }
 }
 
-/** The broker that leads a partition; -1 where none does. */
+/** The broker that leads a partition; −1 where none does. */
 export function leaderOf(partitions: readonly PartitionMetadata[], partition: number): number {
   return partitions.find(({ partitionIndex }) => partitionIndex === partition)?.leaderId ?? -1;
 }

@@ -14,12 +14,12 @@ export interface ProducerOptions {
   readonly settings: KafkaSettings;
   readonly brokers: Brokers;
   readonly log: LogLine;
-  /** A message not acknowledged for about this long is given up. */
+  /** A message that is not acknowledged for about this long is given up. */
   readonly giveUpMs: number;
   readonly stopping: AbortSignal;
 }
 
-/** Refusals that a session does not outlive: the brokers know nothing of it, or not the same. */
+/** Refusals that end a session: the brokers do not know the session, or have other numbers for it. */
 const LOST = new Set([
   'OUT_OF_ORDER_SEQUENCE_NUMBER',
   'UNKNOWN_PRODUCER_ID',
@@ -29,8 +29,8 @@ const LOST = new Set([
 ]);
 
 /**
- * Sends to one topic, in order within a partition. A request is sent again, with the numbers it had, until it is
- * acknowledged or given up: for as long as the session lives each record is taken once.
+ * Sends to one topic, in order within a partition. A request is repeated with the same sequence numbers until it is
+ * acknowledged or given up, so that within a session the brokers take each record once.
  */
 export class TopicProducer {
   readonly #topic: string;
@@ -46,7 +46,7 @@ export class TopicProducer {
     this.#partitions = new TopicPartitions(topic, addressOf(options.settings), options.brokers);
   }
 
-  /** Resolves once all are acknowledged. @throws RetryableError, `refused` where the brokers don't take a message. */
+  /** Resolves once all messages are acknowledged. @throws RetryableError, with code `refused` where the brokers refuse a message. */
   async send(messages: readonly Message[]): Promise<void> {
     const requests = requestsOf(messages, await this.#count(), this.#choose);
     const byPartition = Map.groupBy(requests, ({ partition }) => partition);
@@ -59,13 +59,13 @@ export class TopicProducer {
     }
   }
 
-  /** Waits for what is in flight. */
+  /** Waits for the sends in progress, and closes the connections. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#tails.values());
     await this.#options.brokers.close();
   }
 
-  /** How many partitions there are, for as long as messages may wait. */
+  /** The number of partitions. Asks for as long as a message may wait. */
   async #count(): Promise<number> {
     const { settings, giveUpMs, stopping } = this.#options;
     const deadline = Date.now() + giveUpMs;
@@ -81,7 +81,7 @@ export class TopicProducer {
     }
   }
 
-  /** Behind what this partition has in flight, so that a key's messages stay in order. */
+  /** Sends after all earlier requests of the partition, so that the messages of a key stay in order. */
   #enqueue(partition: number, requests: ProduceRequest[]): Promise<void> {
     const before = this.#tails.get(partition) ?? Promise.resolve();
     const sent = before.catch(() => undefined).then(() => this.#sendPartition(requests));
@@ -101,16 +101,16 @@ export class TopicProducer {
         const refusal = refusalOf(failure, sent);
         const ends = refusal === undefined ? false : !refusal.waits;
         if (ends || Date.now() >= deadline || stopping.aborted) {
-          // Other records under the same numbers would pass for these, should the brokers have them.
+          // The brokers may have these records, and would take other records under the same numbers for them.
           this.#session = undefined;
-          throw refusal?.error ?? notAcknowledged(messages.length, this.#topic, this.#options, failure);
+          throw refusal?.error ?? notAcknowledged(messages.length, this.#topic, settings, failure);
         }
         await pause(backoffMs(attempt), stopping);
       }
     }
   }
 
-  /** undefined when acknowledged, else why not. */
+  /** Gives undefined once the request is acknowledged, else the failure. */
   async #attempt({ partition, messages }: ProduceRequest): Promise<unknown> {
     this.#session ??= ProducerSession.open(this.#options.brokers, null);
     const current = this.#session;
@@ -133,16 +133,15 @@ export class TopicProducer {
   }
 }
 
-/** The error of messages given up for the time being. */
+/** The error of messages that were given up, and may be sent again. */
 export function notAcknowledged(
   count: number,
   topic: string,
-  { settings, giveUpMs }: Pick<ProducerOptions, 'settings' | 'giveUpMs'>,
+  settings: KafkaSettings,
   cause: unknown,
 ): Error {
   const failure = kafkaError(`sending to ${topic}`, settings, cause);
   if (!(failure instanceof RetryableError)) return failure;
-  const seconds = Math.round(giveUpMs / 1000);
-  const message = `${count} messages for ${topic} were not acknowledged by ${addressOf(settings)} within about ${seconds} s: ${reasonsOf(cause)}; they can be sent again`;
+  const message = `${count} messages for ${topic} were not acknowledged by ${addressOf(settings)}: ${reasonsOf(cause)}; they can be sent again`;
   return new RetryableError('not-acknowledged', message, { cause });
 }

@@ -6,8 +6,8 @@ import { decompressed } from './codecs.ts';
 import { BatchRecords, type RecordPlace } from './records.ts';
 
 /*
- * A record batch, big-endian; length counts what follows it, crc (CRC-32C) covers what follows it. Records are
- * compressed together.
+ * A record batch, big-endian. `length` counts the bytes after itself, and `crc` (CRC-32C) covers the bytes after itself.
+ * The records are compressed together.
  *
  *   0     8       12     16     17   21          23    27     35    43        51     53        57     61
  *   base  length  epoch  magic  crc  attributes  last  first  max   producer  epoch  sequence  count  records
@@ -22,16 +22,16 @@ const CODEC = 0x07;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
-/** A batch that unpacks to more is decoded in parts of about this size. */
+/** A batch that is larger once decompressed is decoded in parts of about this size. */
 const PART_BYTES = 1 << 20;
 
-/** A transaction whose records, from its first on up to its marker, are not for readers. */
+/** An aborted transaction: its records, from the first up to its marker, are skipped. */
 export interface AbortedTransaction {
   readonly producerId: bigint;
   readonly firstOffset: number;
 }
 
-/** Record batches as a broker gave them. */
+/** Record batches as a broker sent them. */
 export interface Batches {
   readonly topic: string;
   readonly partition: number;
@@ -40,16 +40,17 @@ export interface Batches {
   readonly aborted: readonly AbortedTransaction[];
 }
 
-/** What a part of some batches holds. */
+/** Records decoded from some batches. */
 export interface Decoded {
   readonly records: SourceRecord[];
-  /** Every offset below is read, whether or not it holds a record for readers. */
+  /** Every offset below this one is read, even where it held no record to hand over. */
   readonly next: number;
 }
 
 /**
- * How many of the bytes are whole batches that reach below `until`, and the offset after them; none where there is no
- * whole batch. @throws FatalError `record-format` where they are not of the format above.
+ * The length of the whole batches that begin below `until`, in bytes, and the offset after them; `next` is undefined
+ * where there is no whole batch.
+ * @throws FatalError `record-format` where a batch is not of the format above.
  */
 export function wholeBatches(
   bytes: Buffer,
@@ -86,15 +87,15 @@ interface OpenBatch {
 }
 
 /**
- * Makes records of batches, a part at a time, in the middle of a batch too: those from offset `from` up to, but
- * without, `until`, less those of aborted transactions and the markers. Checks each batch's CRC.
+ * Decodes batches part by part; a part may end in the middle of a batch. Gives the records from offset `from` to before
+ * `until`, without markers and records of aborted transactions. Checks the CRC of every batch.
  */
 export class BatchDecoder {
   readonly #batches: Batches;
   readonly #from: number;
   readonly #until: number;
   readonly #coming: AbortedTransaction[];
-  /** Producers inside of a transaction they aborted, where the next batch stands. */
+  /** Producers that are inside an aborted transaction at the next batch. */
   readonly #aborted = new Set<bigint>();
   #at = 0;
   #next: number;
@@ -114,8 +115,8 @@ export class BatchDecoder {
   }
 
   /**
-   * The next records, until they take up `enoughBytes` unpacked; perhaps none.
-   * @throws FatalError `damaged-batch`, once all records before the damaged batch are given.
+   * The next records, of about `enoughBytes` together once decompressed; there may be none.
+   * @throws FatalError `damaged-batch`, after all records before the damaged batch were given.
    */
   async next(enoughBytes: number): Promise<Decoded> {
     const records: SourceRecord[] = [];
@@ -133,7 +134,7 @@ export class BatchDecoder {
     return { records, next: Math.min(this.#next, this.#until) };
   }
 
-  /** The batch at `#at`; undefined where it holds nothing for readers. */
+  /** Opens the batch at `#at`, and checks its CRC; undefined where the batch has no record to hand over. */
   #openBatch(): OpenBatch | undefined {
     const { topic, partition, bytes } = this.#batches;
     const at = this.#at;
@@ -175,7 +176,7 @@ export class BatchDecoder {
     return { base, last, parts, records: new BatchRecords(count, place) };
   }
 
-  /** Adds records of the open batch, and gives how many bytes they took up. */
+  /** Appends records of the open batch to `into`, and gives their bytes. */
   async #take(
     { base, last, parts, records }: OpenBatch,
     into: SourceRecord[],
@@ -217,7 +218,7 @@ function hex(crc: number): string {
   return crc.toString(16).padStart(8, '0');
 }
 
-/** What a record's own time is added to, or the time of all of them. */
+/** The time that each record's delta is added to, and the time of all records where the broker set it. */
 function timesOf(bytes: Buffer, at: number, attributes: number): Pick<RecordPlace, 'firstMs' | 'allMs'> {
   const firstMs = Number(bytes.readBigInt64BE(at + 27));
   return (attributes & LOG_APPEND_TIME) === 0
@@ -234,7 +235,7 @@ const EVERYTHING: RecordPlace = {
   firstMs: 0,
 };
 
-/** Whether a control batch marks an abort: its one record's key is version i16, type i16, where 0 is abort. */
+/** Whether a control batch marks an abort. The key of its one record is: version i16, type i16; type 0 is an abort. */
 function isAbort(records: Buffer): boolean {
   const markers: SourceRecord[] = [];
   const reading = new BatchRecords(1, EVERYTHING);

@@ -7,10 +7,10 @@ const gunzipWhole = promisify(gunzip);
 const zstdWhole = promisify(zstdDecompress);
 
 /**
- * The records of a batch as they were before compression, in parts of about `partBytes`. A batch that fits into one
- * part is decompressed in one call; a larger one as a stream, so that a small batch of very many records takes up no
- * more memory than any other. codec: as the batch's attributes number it.
- * @throws Error when the bytes are not what the codec writes.
+ * The decompressed records of a batch, in parts of about `partBytes`. A batch that fits into one part is decompressed in
+ * one call, a larger one as a stream, so that a highly compressed batch takes up no more memory than any other.
+ * codec: its number in the batch's attributes.
+ * @throws Error when the bytes were not written by the codec.
  */
 export async function* decompressed(
   packed: Buffer,
@@ -67,9 +67,9 @@ async function* wholeOrStream(
 }
 
 /*
- * What Java producers write for snappy (xerial):
+ * Snappy as Java producers write it (xerial):
  *   82 53 4e 41 50 50 59 00 | version u32be | compatible u32be | { length u32be | snappy block }...
- * Others write one bare block, which can't be taken apart; snappy packs no block to less than a twentieth.
+ * Other producers write one bare block, which can only be decompressed whole, to about twenty times its size at most.
  */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const XERIAL_HEADER_BYTES = 16;
@@ -88,8 +88,8 @@ async function* snappyBlocks(packed: Buffer): AsyncGenerator<Buffer> {
 }
 
 /*
- * An LZ4 frame, little-endian. A block of size 0 ends it; a size with the top bit set is of a block that is not
- * compressed. Where blocks depend on one another, each refers back to the 64 KiB before it.
+ * An LZ4 frame, little-endian. A block of size 0 ends the frame; the top bit of a size says that the block is not
+ * compressed. Where blocks depend on one another, each block refers to the 64 KiB before it.
  *   magic u32 | flags u8 | block size u8 | [content size u64] | [dictionary u32] | header checksum u8
  *   { size u32 | block | [checksum u32] }... | 0 u32 | [content checksum u32]
  */
@@ -123,7 +123,7 @@ async function* lz4Blocks(packed: Buffer, partBytes: number): AsyncGenerator<Buf
   }
 }
 
-/** One block; the library wants its greatest size before it. */
+/** Decompresses one block. The library expects the largest possible size in front of the block. */
 function lz4Block(body: Buffer, blockBytes: number, window: Buffer): Buffer {
   const sized = Buffer.allocUnsafe(4 + body.length);
   sized.writeUInt32LE(blockBytes, 0);

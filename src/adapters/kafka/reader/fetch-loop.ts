@@ -6,7 +6,7 @@ import { notHeld, partitionMissing, readerClosed, topicsMissing } from '../../lo
 import type { Fetched, Wanted } from './fetch.ts';
 import { PartitionCursor } from './partition-cursor.ts';
 
-/** Connections to the leaders of some topics' partitions, as they were when it was opened. */
+/** Connections to the brokers that led the partitions of some topics when this was opened. */
 export interface Leaders {
   /** By partition number; undefined where a partition has no leader at the moment. */
   of(topic: string): readonly (string | undefined)[];
@@ -14,7 +14,7 @@ export interface Leaders {
   close(): Promise<void>;
 }
 
-/** What the fetch loop asks of a cluster. What it throws is an error of this program. */
+/** What the fetch loop needs of a cluster. All errors are errors of this program. */
 export interface Cluster {
   readonly address: string;
   missing(topics: readonly string[]): Promise<string[]>;
@@ -24,26 +24,26 @@ export interface Cluster {
 }
 
 export interface FetchOptions {
-  /** Read ahead for each cursor. */
+  /** Most bytes read ahead for each cursor. */
   readonly aheadBytes: number;
-  /** Asked for at a time, for each cursor. */
+  /** Bytes requested at a time for each cursor. */
   readonly fetchBytes: number;
   readonly onTrouble: (trouble: Trouble) => void;
 }
 
-/** The longest a fetch waits for what is not written yet. */
+/** How long the broker may hold a fetch until records are written. */
 const FETCH_WAIT_MS = 250;
-/** Between fetches that brought nothing while others were full: they must not wait at the broker then. */
+/** Pause after a fetch without records while other cursors are full: such a fetch does not wait at the broker. */
 const IDLE_MS = 20;
-/** Leaders are looked up again so soon where a partition has none. */
+/** Where a partition has no leader, leaders are looked up again after this time. */
 const LEADERLESS_MS = 1_000;
 const OUT_OF_RANGE = 1;
 const NOT_AUTHORIZED = 29;
 
 /**
- * Fetches for its cursors, one request at a time to each leader: the one way in which records leave Kafka. A session
- * lasts from connecting to the first failure of any kind, a moved leader among them; the next begins where each cursor
- * stands, so nothing is lost or repeated.
+ * Fetches records for its cursors, with one request at a time to each leader. Every reader of Kafka reads through this
+ * loop. A session lasts from connecting to the first failure, such as a moved leader. The next session begins where each
+ * cursor stands, so that nothing is lost or repeated.
  */
 export class FetchLoop implements StretchReading {
   readonly #cursors: PartitionCursor[] = [];
@@ -66,7 +66,7 @@ export class FetchLoop implements StretchReading {
     return this.#cursors;
   }
 
-  /** Fetches another stretch as well, from the next session on, which begins at once. */
+  /** Adds a stretch. A new session, which includes the stretch, begins at once. */
   add(stretch: Stretch): PartitionCursor {
     const handOverBytes = this.#options.fetchBytes;
     const cursor = new PartitionCursor(stretch, { handOverBytes, onTaken: () => this.#stir() });
@@ -84,7 +84,7 @@ export class FetchLoop implements StretchReading {
       cursor.drop(readerClosed());
     }
     this.#stir();
-    // A leader that does not answer would hold up the end of its request.
+    // Closing the connections ends a request to a leader that does not answer.
     await this.#leaders?.close();
     await this.#running;
   }
@@ -121,7 +121,7 @@ export class FetchLoop implements StretchReading {
     this.#options.onTrouble({ brokers: this.#cluster.address, since, attempt, code, reason });
   }
 
-  /** Returns when nothing is left to fetch, or at the signal. @throws what ended it. */
+  /** Runs one session. Returns when nothing is left to fetch, or at the signal. @throws the error that ended the session. */
   async #fetchAll(signal: AbortSignal): Promise<void> {
     const topics = new Set(this.#cursors.filter(({ done }) => !done).map(({ stretch }) => stretch.topic));
     const missing = await this.#cluster.missing([...topics]);
@@ -203,7 +203,7 @@ export class FetchLoop implements StretchReading {
     }
   }
 
-  /** Whether the cursor is any further, or will be by being fetched for alone. */
+  /** Gives whether the cursor moved on, or will once it is fetched for alone. */
   async #take(cursor: PartitionCursor, fetched: Fetched, alone: boolean): Promise<boolean> {
     const { topic, error, stableOffset, bytes } = fetched;
     if (error !== 0) {
@@ -224,8 +224,8 @@ export class FetchLoop implements StretchReading {
       cursor.alone = true;
       return true;
     }
-    // Asked alone, a broker gives one whole batch however large: there is none. Only compaction leaves such a hole, so
-    // anything else is a broker that could not read in time, and must not pass for one.
+    // For a single partition a broker sends one whole batch, however large, so there is no batch here. Only compaction
+    // leaves such a hole. In any other topic the broker could not read in time, and nothing may be skipped.
     if (bytes.length === 0 && (await this.#cluster.compacted(topic))) {
       cursor.passTo(stableOffset);
       return true;
@@ -236,7 +236,7 @@ export class FetchLoop implements StretchReading {
     );
   }
 
-  /** @throws RetryableError where asking again may help. */
+  /** Handles a refusal of one partition. @throws RetryableError where another request may help. */
   async #refused(cursor: PartitionCursor, error: number): Promise<void> {
     const { topic, partition } = cursor.stretch;
     if (error === NOT_AUTHORIZED) {
@@ -258,7 +258,7 @@ export class FetchLoop implements StretchReading {
   }
 }
 
-/** One cursor for each partition, as a request may name it once: of several, each in its turn. */
+/** One cursor for each partition, because a request may name a partition once. Several cursors of a partition take turns. */
 function chosen(hungry: readonly PartitionCursor[], turn: number): Map<string, PartitionCursor> {
   const alone = hungry.filter((each) => each.alone);
   const first = alone[turn % Math.max(1, alone.length)];
@@ -266,7 +266,7 @@ function chosen(hungry: readonly PartitionCursor[], turn: number): Map<string, P
   return new Map([...byPartition].map(([name, cursors]) => [name, cursors[turn % cursors.length]!]));
 }
 
-/** Has the leaders looked up again after a moment, in which the other partitions are read. */
+/** Ends the session after a moment, in which the other partitions are read, so that leaders are looked up again. */
 async function leaderless(cursors: readonly PartitionCursor[], signal: AbortSignal): Promise<void> {
   await pause(LEADERLESS_MS, signal);
   if (signal.aborted) return;

@@ -2,7 +2,7 @@ import { type Connection, createAPI, fetchV12, ProtocolError, type Reader } from
 import { safeOffset } from '../offset.ts';
 import type { AbortedTransaction } from './batches.ts';
 
-/** Of one answer; the first partition with records gets a whole batch, however large. */
+/** Most bytes of one answer. The broker sends at least one whole batch, however large, of the first partition that has any. */
 const MAX_ANSWER_BYTES = 16 << 20;
 const READ_COMMITTED = 1;
 
@@ -14,20 +14,20 @@ export interface Wanted {
   readonly maxBytes: number;
 }
 
-/** What a broker says of one partition. */
+/** A broker's answer for one partition. */
 export interface Fetched {
   readonly topic: string;
   readonly partition: number;
-  /** Kafka's number; 0 is none. */
+  /** Kafka's error number; 0 means no error. */
   readonly error: number;
-  /** Nothing from here on is given: it isn't written, or its transaction is still open. */
+  /** The broker gives nothing from this offset on: the records are not written yet, or their transaction is open. */
   readonly stableOffset: number;
   readonly aborted: readonly AbortedTransaction[];
-  /** Record batches, the last one perhaps cut off. */
+  /** Record batches; the last one may be cut off. */
   readonly bytes: Buffer;
 }
 
-/** Committed records, as the leader of the partitions holds them. waitMs: the longest the leader waits for a first one. */
+/** Fetches committed records from the leader of their partitions. waitMs: how long the leader may wait for the first record. */
 export async function fetchFrom(
   leader: Connection,
   wanted: readonly Wanted[],
@@ -47,8 +47,8 @@ export async function fetchFrom(
 }
 
 /**
- * Fetch 12, whose record batches are left as they came. The client's own parser decodes them all at once, whatever
- * their size, and its filter lets records of aborted transactions through where their marker is in a later answer.
+ * Fetch 12, with the record batches left encoded. The client's own parser decodes all of them at once, whatever their
+ * size, and lets records of an aborted transaction through where the transaction's marker is in a later answer.
  */
 const fetchBytes = createAPI<Parameters<typeof fetchV12.createRequest>, Fetched[]>(
   1,
@@ -87,7 +87,7 @@ function parsePartition(reader: Reader, topic: string): Fetched {
   return { topic, partition, error, stableOffset, aborted, bytes };
 }
 
-/** A small part of an answer is copied, or keeping it would keep the whole answer. */
+/** A copy of a small part of an answer: a view would keep the whole answer in memory. */
 function ownCopy(bytes: Buffer): Buffer {
   return bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes;
 }

@@ -22,21 +22,21 @@ import type { PartitionCursor } from './partition-cursor.ts';
 export interface LogOptions {
   /** Called at each failure while cursors and followers wait. */
   readonly onTrouble?: (trouble: Trouble) => void;
-  /** Memory for what is read ahead of all partitions together; 32 MiB unless said. */
+  /** Most bytes read ahead for all partitions together; 32 MiB by default. */
   readonly aheadBytes?: number;
-  /** Asked of the brokers at a time for each partition; half of its share of `aheadBytes`, and 1 MiB at most, unless said. */
+  /** Bytes requested at a time for each partition; by default half of its share of `aheadBytes`, and 1 MiB at most. */
   readonly fetchBytes?: number;
 }
 
 const ALL_AHEAD_BYTES = 32 << 20;
 const MAX_AHEAD_BYTES = 4 << 20;
 const MAX_FETCH_BYTES = 1 << 20;
-/** Partitions of followed topics are counted this often. */
+/** How often followed topics are checked for added partitions. */
 const COUNT_MS = 5_000;
 
 /**
- * Topics read straight from the partitions' leaders, whoever asks: a live updater, a standby, a replay, a restore. No
- * group is joined for it: a group says who may write, and asks for a right that reading does not need.
+ * Topics of Kafka, read from the leaders of their partitions. A live updater, a standby, a replay and a restore all read
+ * through this class. Reading joins no group: a group says who may write, and needs a right that reading does not.
  */
 export class KafkaLog implements EventLog {
   readonly #settings: KafkaSettings;
@@ -115,8 +115,8 @@ export class KafkaLog implements EventLog {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...this.#loops].map((loop) => this.#end(loop)));
-    await this.#admin.close();
+    // The admin at once: a question to a broker that is frozen must not hold up the loops behind it.
+    await Promise.all([this.#admin.close(), ...[...this.#loops].map((loop) => this.#end(loop))]);
   }
 
   #open(stretches: readonly Stretch[]): FetchLoop {
@@ -136,7 +136,7 @@ export class KafkaLog implements EventLog {
     this.#loops.delete(loop);
   }
 
-  /** Has partitions that are added to the topics read from their start. */
+  /** Looks for partitions that were added to the topics, and reads them from their start. */
   async #count(
     topics: readonly string[],
     loop: FetchLoop,
@@ -151,14 +151,14 @@ export class KafkaLog implements EventLog {
         for (let partition = 0; partition < count; partition++) {
           if (known.has(`${topic}/${partition}`)) continue;
           known.add(`${topic}/${partition}`);
-          this.#log('info', `${topic} has a partition more, ${partition}: it is read from its start`);
+          this.#log('info', `${topic} has a new partition, ${partition}, which is read from its start`);
           start(loop.add({ topic, partition, from: 0, until: Number.MAX_SAFE_INTEGER }));
         }
       }
     }
   }
 
-  /** Asks until there is an answer. @throws FatalError, or RetryableError `stopped`. */
+  /** Repeats a request until it is answered. @throws FatalError, or RetryableError `stopped`. */
   async #untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
     const { signal } = this.#closing;
     const since = Date.now();
@@ -212,11 +212,12 @@ export class KafkaLog implements EventLog {
   }
 }
 
-/** Hands what a cursor gives to the follower, until the signal. */
+/** Hands the cursor's records to the follower, until the signal. */
 async function pump(cursor: PartitionCursor, follower: Follower, signal: AbortSignal): Promise<void> {
   const { topic, partition, from } = cursor.stretch;
   if (follower.position(topic, partition) === undefined && from > 0) {
-    // What retention took before the first reading counts as read: an emptied partition gives nothing that says so.
+    // Records that retention removed before the first reading count as read. An emptied partition gives no record that
+    // would tell.
     await follower.take({ topic, partition, records: [], next: from });
   }
   while (!signal.aborted) {

@@ -3,22 +3,22 @@ import type { SourceRecord, Stretch, StretchCursor } from '../../../pipeline/por
 import { BatchDecoder, type Decoded, wholeBatches } from './batches.ts';
 import type { Fetched } from './fetch.ts';
 
-/** What one fetch brought. */
+/** The batches of one fetch. */
 interface Ahead {
   readonly bytes: number;
   readonly decoder: BatchDecoder;
 }
 
 export interface CursorOptions {
-  /** Of unpacked records given at a time, about: packed ones may be many times smaller. */
+  /** About how many bytes of decompressed records are given at a time. */
   readonly handOverBytes: number;
-  /** Called when there is room for more. */
+  /** Called when there is room for more batches. */
   readonly onTaken: () => void;
 }
 
 /**
- * One stretch of a partition between the fetch loop and its reader. What is read ahead stays as the broker packed it,
- * so that its bytes are what it takes up; records are made of it as they are asked for.
+ * One stretch of a partition, between the fetch loop and the reader. Batches that are read ahead stay compressed, so that
+ * their memory is known; they are decoded when the reader asks for records.
  */
 export class PartitionCursor implements StretchCursor {
   readonly stretch: Stretch;
@@ -26,11 +26,11 @@ export class PartitionCursor implements StretchCursor {
   #ahead: Ahead[] = [];
   #aheadBytes = 0;
   #fetchOffset: number;
-  /** Everything below was given to the reader. */
+  /** Every offset below this one was given to the reader. */
   #given: number;
   #failure: Error | undefined;
   #waiting: PromiseWithResolvers<void> | undefined;
-  /** To be fetched for alone: beside others the broker had no room for a whole batch of this partition. */
+  /** Fetch for this cursor alone: beside other partitions, an answer had no room for a whole batch of this one. */
   alone = false;
 
   constructor(stretch: Stretch, options: CursorOptions) {
@@ -52,12 +52,12 @@ export class PartitionCursor implements StretchCursor {
     return this.#aheadBytes;
   }
 
-  /** Nothing is left to fetch. */
+  /** Whether nothing is left to fetch. */
   get done(): boolean {
     return this.#failure !== undefined || this.#fetchOffset >= this.stretch.until;
   }
 
-  /** Takes in what the broker gave at `fetchOffset`. False where that holds no whole batch. */
+  /** Adds the broker's answer for `fetchOffset`. Gives false where the answer has no whole batch. */
   add({ topic, partition, bytes, aborted }: Fetched): boolean {
     const { length, next } = wholeBatches(bytes, this.stretch.until, topic);
     if (length > 0) {
@@ -72,20 +72,20 @@ export class PartitionCursor implements StretchCursor {
     return next !== undefined;
   }
 
-  /** The log holds no more records below `offset`. */
+  /** Notes that the log holds no further records below `offset`. */
   passTo(offset: number): void {
     this.#fetchOffset = Math.max(this.#fetchOffset, offset);
     this.alone = false;
     this.#wake();
   }
 
-  /** Ends the stretch where it is: what was read ahead is still given, then the error. */
+  /** Ends the stretch: the reader still gets what was read ahead, and then the error. */
   fail(error: Error): void {
     this.#failure ??= error;
     this.#wake();
   }
 
-  /** Ends the stretch at once. */
+  /** Ends the stretch at once: the reader gets the error next. */
   drop(error: Error): void {
     this.#ahead = [];
     this.#aheadBytes = 0;
@@ -100,7 +100,7 @@ export class PartitionCursor implements StretchCursor {
     }
   }
 
-  /** The same, and how far it reaches: an answer without records passes what is not for readers. */
+  /** As `next`, with the offset that the answer reaches to. An answer without records skips markers and aborted records. */
   async nextDecoded(): Promise<Decoded | undefined> {
     for (;;) {
       const ahead = this.#ahead[0];
@@ -134,7 +134,7 @@ export class PartitionCursor implements StretchCursor {
       }
       return decoded;
     } catch (error) {
-      // Asked again, the cursor must not go on behind what is damaged.
+      // A further call must not continue after the damaged batch.
       this.drop(error instanceof Error ? error : new Error(reasonOf(error)));
       throw error;
     }

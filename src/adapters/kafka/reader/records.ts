@@ -1,36 +1,36 @@
 import type { SourceRecord } from '../../../pipeline/ports.ts';
 
-/** Where the records of one batch belong, and which of them are wanted. */
+/** The place of one batch in the log, and the range of offsets that is wanted. */
 export interface RecordPlace {
   readonly topic: string;
   readonly partition: number;
-  /** Offset that each record's own is added to. */
+  /** The offset that each record's delta is added to. */
   readonly base: number;
   readonly from: number;
   readonly until: number;
-  /** Epoch ms that each record's own is added to. */
+  /** The time that each record's delta is added to, epoch ms. */
   readonly firstMs: number;
-  /** The time of every record, where the broker dates them. */
+  /** The time of every record, where the broker sets it. */
   readonly allMs?: number;
 }
 
-/** The largest record kept whole. What is larger is handed over cut to this size, and no event is as large. */
+/** A larger record is cut to this size. No event is as large. */
 export const LARGEST_RECORD_BYTES = 16 << 20;
 
 /*
- * A record; all but attributes are varints, zigzag, low 7 bits first; a length of -1 is null:
+ * A record. All numbers but the attributes are zigzag varints, lowest 7 bits first; a length of −1 stands for null:
  *
  *   length | attributes i8 | ms delta | offset delta | key length, key | value length, value | header count
  *   a header: name length, name, value length, value
  */
 
-/** The records of one batch, read from bytes that come in parts. Keys, values and headers are views of those parts. */
+/** The records of one batch, whose bytes come in parts. Keys, values and headers are views of these parts. */
 export class BatchRecords {
   readonly #place: RecordPlace;
   readonly #count: number;
   #read = 0;
   #reader = new VarintReader(Buffer.alloc(0));
-  /** Bytes of an oversized record that are still to be passed over. */
+  /** Bytes of an oversized record that are still to be skipped. */
   #passOver = 0;
 
   constructor(count: number, place: RecordPlace) {
@@ -38,7 +38,7 @@ export class BatchRecords {
     this.#place = place;
   }
 
-  /** Every record is read. */
+  /** Whether every record is read. */
   get done(): boolean {
     return this.#read >= this.#count;
   }
@@ -46,7 +46,7 @@ export class BatchRecords {
   /** Offset after the last record read; undefined before the first. */
   next: number | undefined;
 
-  /** Adds a part behind what is left of those before. */
+  /** Appends a part to the unread bytes of the parts before. */
   add(part: Buffer): void {
     const passed = Math.min(this.#passOver, part.length);
     this.#passOver -= passed;
@@ -56,8 +56,8 @@ export class BatchRecords {
   }
 
   /**
-   * Adds whole records to `into` until they take up `enoughBytes`. Gives the bytes read; 0 when another part is needed.
-   * @throws Error when a record is not as long as it says.
+   * Appends whole records to `into`, of about `enoughBytes` together. Gives the bytes read; 0 when another part is needed.
+   * @throws Error when a record is not as long as its length says.
    */
   take(into: SourceRecord[], enoughBytes: number): number {
     const reader = this.#reader;
@@ -87,7 +87,7 @@ export class BatchRecords {
     return reader.at - began;
   }
 
-  /** What is wrong when no more parts come. */
+  /** The error where no further part comes. */
   cutOff(): Error {
     return new Error(`record ${this.#read} of ${this.#count} is cut off`);
   }
@@ -139,7 +139,7 @@ class VarintReader {
     return this.#bytes.subarray(this.at);
   }
 
-  /** Exact up to 2^52 either way, which no time or length of use goes beyond. */
+  /** Exact from −2^52 to 2^52, which no valid time or length exceeds. */
   varint(): number {
     const bytes = this.#bytes;
     let byte = bytes[this.at++] ?? 0;
@@ -154,7 +154,7 @@ class VarintReader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
-  /** Bytes behind their length, no further than `end`. */
+  /** A length and as many bytes, but none after `end`. */
   bytes(end: number): Buffer | null {
     const length = this.varint();
     if (length < 0) {
@@ -165,7 +165,7 @@ class VarintReader {
     return this.#bytes.subarray(start, Math.min(this.at, end));
   }
 
-  /** Of a name that comes twice, the last; a header without a value is as good as none. */
+  /** The headers by name. The last header of a name counts; a header without a value is left out. */
   headers(count: number, end: number): Pick<SourceRecord, 'headers'> {
     const pairs: [string, Buffer][] = [];
     for (let n = 0; n < count && this.at < end; n++) {

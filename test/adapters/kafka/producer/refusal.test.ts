@@ -24,7 +24,7 @@ test.each([
   ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'grant WRITE on transactional id twhin-follow to twhin', false],
   ['CLUSTER_AUTHORIZATION_FAILED', 'grant IDEMPOTENT_WRITE on the cluster to twhin', false],
   ['NOT_ENOUGH_REPLICAS', 'replicas of topic vectors back, or lower its min.insync.replicas', true],
-  ['CONCURRENT_TRANSACTIONS', "the transaction before can't end: bring the brokers", true],
+  ['CONCURRENT_TRANSACTIONS', "the previous transaction can't end: bring the brokers", true],
   ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'replicas of topic vectors back', true],
 ])('%s says what to do, however the client wraps it', (type, what, waits) => {
   const cause = answer(type);
