@@ -158,7 +158,7 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
       .getByText(/no broker answers at 127\.0\.0\.1:1/)
       .first()
       .waitFor();
-    expect(await tile(page, 'entities')).toBe('0');
+    await shows(page, 'entities', '0');
     await page.getByText('No entity yet.').waitFor();
     await page.getByRole('button', { name: 'follow' }).click();
     await until(

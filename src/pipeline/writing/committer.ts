@@ -206,8 +206,8 @@ export class Committer {
     const { step, floats } = checkpoint;
     publisher.add(
       outbox,
-      { commit: pending.number, since: pending.since, rows, places, eventAt },
-      { step, floats },
+      { commit: pending.number, step, since: pending.since, rows, places, eventAt },
+      floats,
     );
     // From now on nobody reads the rows of the commit before, and their memory may be used again.
     const done = this.#floats?.buffer;

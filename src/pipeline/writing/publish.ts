@@ -86,7 +86,7 @@ export class Publisher {
   /** Begins to publish, with what waited when the store was loaded. rowOf: the stored row of an entity. */
   begin(rowOf: (name: EntityKey) => number | undefined): void {
     this.open = true;
-    this.#sendAll(0, this.#waiting.load(0, rowOf));
+    this.#sendAll(0, this.#waiting.load(0, this.#options.step(), rowOf));
   }
 
   /** What a commit that puts up these names writes of the outbox. Once it is written, the result goes to `add`. */
@@ -94,9 +94,9 @@ export class Publisher {
     return this.#waiting.prepare(names);
   }
 
-  /** Puts up what a commit wrote. written: the rows of that commit. */
-  add(outbox: Outbox, sent: Sent, written?: Omit<WrittenRows, 'commit'>): void {
-    this.#last = written && { commit: sent.commit, ...written };
+  /** Puts up what a commit wrote. floats: the rows of that commit. */
+  add(outbox: Outbox, sent: Sent, floats?: Float32Array): void {
+    this.#last = floats && { commit: sent.commit, step: sent.step, floats };
     const again = this.#waiting.add(outbox, sent);
     this.#sendAll(sent.commit, outbox.names.length);
     this.#discount(again);
@@ -187,10 +187,11 @@ export class Publisher {
     const at = this.#options.watermark();
     // Vectors of one step share their headers, so that a sink can encode them once.
     const said = new Map<number, Message['headers']>();
-    return sweep.flatMap(({ name, state }, i) => {
+    return sweep.flatMap(({ name, state, step: putAt }, i) => {
       if (state === 'void') return [];
       const vector = vectors[i];
-      const step = stepBase + (vector?.step ?? this.#options.step());
+      // A tombstone has the step of its own commit: a later commit may be written by now, and may bring the entity back.
+      const step = stepBase + (vector?.step ?? putAt);
       let headers = said.get(step);
       if (headers === undefined) {
         headers = embeddingHeaders({ ...header, step, at, epoch, space });
@@ -215,7 +216,7 @@ export interface PublisherOptions {
   readonly writer: Writer;
   /** The stored outbox; empty in a fresh store. */
   readonly outbox?: readonly OutboxPart[];
-  /** Step of the last commit, for the headers of tombstones. */
+  /** Step of the last commit: that of the stored outbox as publishing begins. */
   step(): number;
   /** Newest event time committed, epoch ms. */
   watermark(): number;

@@ -9,8 +9,9 @@ export interface Due {
   readonly since: number | undefined;
   /** Time of the event that moved the vector, epoch ms; undefined where no event named the entity. */
   eventAt: number | undefined;
-  /** Newest commit that moved the vector. */
+  /** Newest commit that moved the vector, and its step, under which a tombstone is sent. */
   commit: number;
+  step: number;
   /** The entity's row as of that commit; undefined: the entity is gone, and a tombstone is sent. */
   row: number | undefined;
   /** Place of the row among the rows that the commit wrote; −1: the row stands elsewhere in the store. */
@@ -27,6 +28,7 @@ export interface Due {
 /** What a commit leaves to be sent. */
 export interface Sent {
   readonly commit: number;
+  readonly step: number;
   readonly since?: number | undefined;
   /** In the order of the names, as are the next two: see {@link Due}. */
   readonly rows: readonly (number | undefined)[];
@@ -101,12 +103,15 @@ export class Waiting {
   }
 
   /** Puts up what a commit wrote. Gives, by earlier commit, how many vectors count for it no longer. */
-  add({ found, parts, moved }: Outbox, { commit, since, rows, places, eventAt }: Sent): Map<number, number> {
+  add(
+    { found, parts, moved }: Outbox,
+    { commit, step, since, rows, places, eventAt }: Sent,
+  ): Map<number, number> {
     const again = new Map<number, number>();
     let i = 0;
     for (const part of parts) {
       for (const name of part.names) {
-        const put = { commit, eventAt: eventAt?.[i], row: rows[i], place: places?.[i] ?? -1, part };
+        const put = { commit, step, eventAt: eventAt?.[i], row: rows[i], place: places?.[i] ?? -1, part };
         if (!this.#goesOn(found[i], put, again)) this.#append({ name, since, ...put, state: 'waiting' });
         i++;
       }
@@ -121,13 +126,13 @@ export class Waiting {
     return again;
   }
 
-  /** Puts up the stored outbox. Gives the number of entries. rowOf: the stored row of an entity. */
-  load(commit: number, rowOf: (name: EntityKey) => number | undefined): number {
+  /** Puts up the stored outbox, as of the head's step. Gives the number of entries. rowOf: the stored row of an entity. */
+  load(commit: number, step: number, rowOf: (name: EntityKey) => number | undefined): number {
     const [again, before] = [new Map<number, number>(), this.size];
     for (const loaded of this.#loaded) {
       const part = this.#parts.take(loaded);
       for (const name of part.names) {
-        const put = { commit, eventAt: undefined, row: rowOf(name), place: -1, part };
+        const put = { commit, step, eventAt: undefined, row: rowOf(name), place: -1, part };
         if (!this.#goesOn(this.#byName.get(name), put, again))
           this.#append({ name, since: undefined, ...put, state: 'waiting' });
       }
@@ -170,7 +175,14 @@ export class Waiting {
    */
   #goesOn(
     due: Due | undefined,
-    { commit, eventAt, row, place, part }: Pick<Due, 'commit' | 'eventAt' | 'row' | 'place' | 'part'>,
+    {
+      commit,
+      step,
+      eventAt,
+      row,
+      place,
+      part,
+    }: Pick<Due, 'commit' | 'step' | 'eventAt' | 'row' | 'place' | 'part'>,
     again: Map<number, number>,
   ): boolean {
     if (due?.state !== 'waiting' && due?.state !== 'in hand') return false;
@@ -182,6 +194,7 @@ export class Waiting {
     }
     due.part = part;
     due.commit = commit;
+    due.step = step;
     due.row = row;
     due.place = place;
     due.eventAt ??= eventAt;

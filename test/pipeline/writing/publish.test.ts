@@ -51,7 +51,7 @@ async function setUp(outbox: readonly OutboxPart[] = []) {
   };
   /** rows: those of the index, unless said. */
   const add = (names: readonly EntityKey[], sent: Partial<Sent> & Pick<Sent, 'commit'>) =>
-    publisher.add(prepare(names), { rows: names.map((name) => index.find(name)), ...sent });
+    publisher.add(prepare(names), { step: 7, rows: names.map((name) => index.find(name)), ...sent });
   /** Parts of the outbox that commits deleted since the last call, the next one included. */
   const dropped = () => {
     prepare([]);
@@ -103,14 +103,10 @@ describe('Publisher', () => {
     // The relation's row 0 comes first; b was put up by a commit before, and stands in the store.
     const floats = Float32Array.of(9, 9, 9, 9, 2, 0, 0, 0);
     const C = user('c');
-    publisher.add(
-      prepare([C]),
-      { commit: 1, rows: [6], places: [0] },
-      { step: 7, floats: Float32Array.of(1, 0, 0, 0) },
-    );
+    publisher.add(prepare([C]), { commit: 1, step: 7, rows: [6], places: [0] }, Float32Array.of(1, 0, 0, 0));
     expect(await sink.next()).toEqual([C]);
-    publisher.add(prepare([B]), { commit: 2, rows: [5], places: [0] }, { step: 7, floats: floats.slice() });
-    publisher.add(prepare([A]), { commit: 3, rows: [4], places: [1] }, { step: 8, floats });
+    publisher.add(prepare([B]), { commit: 2, step: 7, rows: [5], places: [0] }, floats.slice());
+    publisher.add(prepare([A]), { commit: 3, step: 8, rows: [4], places: [1] }, floats);
     await sink.acknowledge();
     expect(await sink.next()).toEqual([B, A]);
     // The memory is another commit's once the next is written: what is under way is a copy.
@@ -293,15 +289,16 @@ describe('Publisher', () => {
     ]);
   });
 
-  test('sends a tombstone for an entity that is gone, with the step of the last commit', async () => {
+  test('sends a tombstone with the step of its own commit, not that of a later commit, which may bring the entity back', async () => {
     const { sink, publisher, index, store, add } = await setUp();
     await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
     index.remove(A);
-    add([A, B], { commit: 1 });
+    // The store's last step is 70 by the time the tombstone is sent.
+    add([A, B], { commit: 1, step: 69 });
     await sink.acknowledge();
     await publisher.drained();
     expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
-      [A, null, '70'],
+      [A, null, '69'],
       [B, ONE, '7'],
     ]);
   });

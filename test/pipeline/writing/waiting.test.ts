@@ -16,7 +16,7 @@ class Stored {
   constructor(loaded: readonly OutboxPart[] = []) {
     this.parts = [...loaded];
     this.waiting = new Waiting(loaded);
-    this.waiting.load(0, () => 1);
+    this.waiting.load(0, 0, () => 1);
   }
 
   commit(names: readonly EntityKey[], sent: Partial<Sent> = {}): Map<number, number> {
@@ -27,7 +27,12 @@ class Stored {
       this.parts.splice(at, 1);
     }
     this.parts.push(...[...outbox.parts, ...outbox.moved].map((each) => part(each.number, ...each.names)));
-    const again = this.waiting.add(outbox, { commit: ++this.#commit, rows: names.map(() => 1), ...sent });
+    const again = this.waiting.add(outbox, {
+      commit: ++this.#commit,
+      step: this.#commit,
+      rows: names.map(() => 1),
+      ...sent,
+    });
     expect([outbox.waiting, outbox.stored]).toEqual([
       this.waiting.size,
       this.parts.filter(({ number }) => number !== undefined).length,
@@ -97,11 +102,11 @@ describe('what waits to be published', () => {
   test('a vector acknowledged while a commit moves it again waits again, in the part of that commit', () => {
     const { waiting } = new Stored();
     const first = waiting.prepare([A]);
-    waiting.add(first, { commit: 1, rows: [] });
+    waiting.add(first, { commit: 1, step: 1, rows: [] });
     waiting.take(1);
     const second = waiting.prepare([A]);
     expect([...waiting.acknowledged()]).toEqual([[1, 1]]);
-    expect([...waiting.add(second, { commit: 2, rows: [] })]).toEqual([]);
+    expect([...waiting.add(second, { commit: 2, step: 2, rows: [] })]).toEqual([]);
     expect([waiting.size, waiting.first?.name, waiting.cleared]).toEqual([1, A, 1]);
     expect(waiting.prepare([]).cleared.map(({ number }) => number)).toEqual([1]);
     waiting.take(1);
@@ -147,7 +152,7 @@ describe('what waits to be published', () => {
     const waiting = new Waiting([part(4, A)]);
     expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 1, cleared: [], parts: [] });
     // It can lead more than once.
-    expect([waiting.load(0, () => 1), waiting.load(0, () => 1), waiting.size]).toEqual([1, 0, 1]);
+    expect([waiting.load(0, 0, () => 1), waiting.load(0, 0, () => 1), waiting.size]).toEqual([1, 0, 1]);
     waiting.take(1);
     waiting.acknowledged();
     expect(waiting.prepare([])).toMatchObject({ stored: 0, cleared: [{ number: 4 }] });
@@ -174,17 +179,17 @@ describe('what waits to be published', () => {
 
   test('no part is kept for names acknowledged while the part was written', () => {
     const waiting = new Waiting();
-    waiting.add(waiting.prepare([A, ...users(999)]), { commit: 1, rows: [] });
+    waiting.add(waiting.prepare([A, ...users(999)]), { commit: 1, step: 1, rows: [] });
     // The first part waits for a alone from here on, until so much is stored that a is put into another.
     let outbox = waiting.prepare(users(999));
     for (let i = 0; i < 30 && outbox.moved.length === 0; i++) {
-      waiting.add(outbox, { commit: 2, rows: [] });
+      waiting.add(outbox, { commit: 2, step: 2, rows: [] });
       outbox = waiting.prepare([...users(999), user(`once${i}`)]);
     }
     expect(outbox.moved[0]?.names[0]).toBe(A);
     expect(waiting.take(1).map(({ name }) => name)).toEqual([A]);
     waiting.acknowledged();
-    waiting.add(outbox, { commit: 3, rows: [] });
+    waiting.add(outbox, { commit: 3, step: 3, rows: [] });
     waiting.take(2_000);
     waiting.acknowledged();
     expect(waiting.prepare([])).toMatchObject({ waiting: 0, stored: 0 });
