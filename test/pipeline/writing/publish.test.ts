@@ -278,13 +278,13 @@ describe('Publisher', () => {
     await sink.acknowledge();
     await publisher.drained();
     await store.commit(commitOf({ erasedEntities: [{ key: A, row: 4 }] }));
-    add([A, B], { commit: 2, rows: [undefined, 5] });
+    add([A, B], { commit: 2, step: 8, rows: [undefined, 5] });
     await sink.acknowledge();
     await publisher.drained();
     expect(sink.acknowledged.map(({ key, value, headers }) => [key, hex(value), headers['step']])).toEqual([
       [B, ONE, '7'],
       [A, ONE, '7'],
-      [A, null, '70'],
+      [A, null, '8'],
       [B, ONE, '7'],
     ]);
   });
