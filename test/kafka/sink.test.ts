@@ -52,6 +52,15 @@ describe('Kafka sink', () => {
     await ours.close();
   });
 
+  test('two processes that create a topic at the same time both succeed', async () => {
+    const both = [new KafkaAdmin(settings), new KafkaAdmin(settings)];
+    for (let round = 0; round < 5; round++) {
+      const topics = [{ name: freshTopic('raced'), partitions: 1, configs: {} }];
+      await Promise.all(both.map((admin) => admin.create(topics)));
+    }
+    await Promise.all(both.map((admin) => admin.close()));
+  });
+
   test('a deleted topic stops sends to no other topic', async () => {
     const [kept, gone] = [await made(1), await made(1)];
     const sink = new KafkaSink(settings, { giveUpMs: 2000 }, quiet);

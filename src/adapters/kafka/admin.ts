@@ -16,7 +16,7 @@ import { RetryableError } from '../../errors/errors.ts';
 import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
 import type { GroupLeader } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata, type PartitionMetadata } from './brokers.ts';
-import { kafkaError, mayPass } from './failure.ts';
+import { kafkaError, mayPass, protocolError } from './failure.ts';
 import { claimantOf, holdsOn } from './group/claim.ts';
 import { safeOffset } from './offset.ts';
 import { addressOf, type KafkaSettings } from './settings.ts';
@@ -201,7 +201,11 @@ export class KafkaAdmin implements LogAdmin {
           assignments: [],
           configs: entries,
         };
-        await createTopicsV7.api.async(await brokers.any(), [topic], REQUEST_MS, false);
+        const made = createTopicsV7.api.async(await brokers.any(), [topic], REQUEST_MS, false);
+        await made.catch((error: unknown) => {
+          // Another process created the topic in between.
+          if (protocolError(error) !== 'TOPIC_ALREADY_EXISTS') throw error;
+        });
         await settle(brokers, name);
       });
     }
