@@ -60,7 +60,7 @@ describe('logs that other clients and brokers leave', () => {
       expect(await sendBatch(inject('brokers'), topic, batch)).toBe(0);
       const script = join(import.meta.dirname, 'follow-process.ts');
       // A heap that a million records, each an object with two buffers, would overflow: the process would end.
-      const args = ['--max-old-space-size=96', script, inject('brokers'), topic, String(count)];
+      const args = ['--max-old-space-size=128', script, inject('brokers'), topic, String(count)];
       const { stdout } = await promisify(execFile)(process.execPath, args);
       const { largestRun, ...rest } = JSON.parse(stdout);
       expect(rest).toEqual({ count, error: '' });
