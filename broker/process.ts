@@ -37,7 +37,7 @@ export interface Jvm {
 
 /** A simple compiler and collector halve the time of a start; 256 MB are enough for one broker. */
 const JVM_FLAGS = [
-  '-Xmx256m',
+  '-Xmx1g',
   '-XX:+UseSerialGC',
   '-XX:TieredStopAtLevel=1',
   '-Xshare:auto',
