@@ -5,6 +5,7 @@ import { stdout } from 'node:process';
 import { Kafka, logLevel } from 'kafkajs';
 import { startBroker } from '../broker/start.ts';
 import { connect } from '../src/adapters/connect.ts';
+import { registerCodecs } from '../test/kafka/kafkajs-codecs.ts';
 
 /**
  * Records a second, and processor time each, of the one reader, following and bounded, and of a kafkajs group on the same topic, in turn in one run. Usage: node bench/reader.ts [records]
@@ -16,6 +17,7 @@ const TOPICS = [
   { topic: 'lz4', compression: 3 },
 ];
 
+registerCodecs();
 const dir = await mkdtemp(join(tmpdir(), 'twhin-bench-'));
 const broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' } });
 const log = await connect({ brokers: [broker.brokers], clientId: 'bench' });

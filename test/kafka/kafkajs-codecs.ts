@@ -1,11 +1,13 @@
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { compressFrame, decompressFrame } from 'lz4-napi';
 import { compress, uncompress } from 'snappy';
 
 const packZstd = promisify(zstdCompress);
 const unpackZstd = promisify(zstdDecompress);
+
+const { CompressionCodecs, CompressionTypes } = kafkajs;
 
 /** Adds snappy (as one block), LZ4 and zstd to kafkajs, which comes with gzip alone. */
 export function registerCodecs(): void {
