@@ -93,7 +93,8 @@ export const FAULTS: readonly Fault[] = [
     weight: 1,
     happen: async ({ supervisor, faulty, dice }) => {
       const folder = join(faulty.state, dice.pick(faulty.graphs));
-      supervisor.between = () => rm(folder, { recursive: true, force: true });
+      // Whoever looks at the store meanwhile may be making a file in it.
+      supervisor.between = () => rm(folder, { recursive: true, force: true, maxRetries: 10 });
       supervisor.end('SIGKILL');
     },
   },
