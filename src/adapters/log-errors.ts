@@ -53,6 +53,12 @@ export function groupInUse(groupId: string, leader: GroupLeader | undefined): Fa
   return new FatalError('group-in-use', message);
 }
 
+/** The error of a process whose place in its group was taken under its own instance id. */
+export function instanceTaken(groupId: string): FatalError {
+  const message = `another process joined group ${groupId} under the instance id of this state folder: the folder is used twice, or was copied. Stop one of the two processes; in a copied folder, delete the file instance-id of the graph first`;
+  return new FatalError('fenced', message);
+}
+
 /** The error of a process whose group was given to another. awayMs: since it last asked to stay in the group. */
 export function fenced(groupId: string, awayMs: number): FatalError {
   const seconds = Math.round(awayMs / 1000);

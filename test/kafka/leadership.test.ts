@@ -362,7 +362,7 @@ describe('a leader with an instance id', () => {
     await first.says(/confirmed/);
     const second = new Other(topic, { instanceId: 'one' });
     await second.says(/confirmed/);
-    await first.says(/^failed fenced/);
+    await first.says(/^failed fenced: .* instance id of this state folder/);
     await first.says(/^not confirmed: fenced/);
   });
 

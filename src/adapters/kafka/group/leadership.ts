@@ -9,7 +9,7 @@ import type {
   WriterNote,
 } from '../../../pipeline/ports.ts';
 import { backoffMs, pause } from '../../backoff.ts';
-import { fenced, groupInUse, topicsMissing } from '../../log-errors.ts';
+import { fenced, groupInUse, instanceTaken, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { kafkaError, protocolError } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
@@ -194,7 +194,7 @@ export class KafkaLeadership implements Leadership {
       } catch (error) {
         if (signal.aborted) return;
         const refused = protocolError(error) ?? '';
-        if (refused === 'FENCED_INSTANCE_ID') throw fenced(this.#options.groupId, this.#lease.ageMs ?? 0);
+        if (refused === 'FENCED_INSTANCE_ID') throw instanceTaken(this.#options.groupId);
         if (refused === REBALANCE || PUT_OUT.has(refused)) {
           settled = false;
           if (refused !== REBALANCE) {

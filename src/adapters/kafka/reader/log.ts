@@ -147,12 +147,18 @@ export class KafkaLog implements EventLog {
     for (;;) {
       await pause(COUNT_MS, signal);
       if (signal.aborted) return;
-      for (const [topic, count] of await this.#admin.partitionCounts(topics).catch(whileOutOfReach)) {
-        for (let partition = 0; partition < count; partition++) {
-          if (known.has(`${topic}/${partition}`)) continue;
+      const counts = await this.#admin.partitionCounts(topics).catch(whileOutOfReach<string, number>);
+      for (const [topic, count] of counts) {
+        const added = Array.from({ length: count }, (_, n) => n).filter((n) => !known.has(`${topic}/${n}`));
+        if (added.length === 0) continue;
+        // Seen late, a new partition may have lost its first records to retention already.
+        const ranges = await this.#admin.ranges(topic).catch(whileOutOfReach<number, { low: number }>);
+        for (const partition of added) {
+          const from = ranges.get(partition)?.low;
+          if (from === undefined) continue;
           known.add(`${topic}/${partition}`);
           this.#log('info', `${topic} has a new partition, ${partition}, which is read from its start`);
-          start(loop.add({ topic, partition, from: 0, until: Number.MAX_SAFE_INTEGER }));
+          start(loop.add({ topic, partition, from, until: Number.MAX_SAFE_INTEGER }));
         }
       }
     }
@@ -231,7 +237,7 @@ function isStopped(error: unknown): boolean {
   return error instanceof RetryableError && error.code === 'stopped';
 }
 
-function whileOutOfReach(error: unknown): Map<string, number> {
+function whileOutOfReach<K, V>(error: unknown): Map<K, V> {
   if (error instanceof RetryableError) return new Map();
   throw error;
 }
