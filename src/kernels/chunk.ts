@@ -86,6 +86,29 @@ export function checkScored(
   checkRows('candidates', candidates, candidates.length, 0, table.rows);
 }
 
+/**
+ * Refuses a score matrix of rows outside the table, or an array of the wrong length.
+ * @throws ShapeError with the row or the length, and what was expected.
+ */
+export function checkScoreMatrix(
+  table: Table,
+  anchors: Int32Array,
+  relationRows: Int32Array,
+  candidates: Int32Array,
+  out: Float32Array,
+): void {
+  const scores = anchors.length * candidates.length;
+  if (relationRows.length !== anchors.length || out.length < scores) {
+    throw new ShapeError(
+      `${anchors.length} anchors with ${candidates.length} candidates need ${anchors.length} relation rows and ${scores} ` +
+        `elements of out; seen ${relationRows.length} and ${out.length}`,
+    );
+  }
+  checkRows('anchors', anchors, anchors.length, 0, table.rows);
+  checkRows('relationRows', relationRows, relationRows.length, 0, table.rows);
+  checkRows('candidates', candidates, candidates.length, 0, table.rows);
+}
+
 /** @throws ShapeError unless the first `count` of `rows` are in [first, end). */
 function checkRows(name: string, rows: Int32Array, count: number, first: number, end: number): void {
   for (let i = 0; i < count; i++) {

@@ -36,6 +36,7 @@ export interface TablePlace {
 export interface Instance {
   readonly step: Exported;
   readonly scores: Exported;
+  readonly scoreMatrix: Exported;
 }
 
 /**
@@ -64,7 +65,11 @@ export function instantiate(
     learningRate: settings.learningRate,
     unitBall: settings.unitBall ? 1 : 0,
   });
-  return { step: functionOf(exports, 'step'), scores: functionOf(exports, 'scores') };
+  return {
+    step: functionOf(exports, 'step'),
+    scores: functionOf(exports, 'scores'),
+    scoreMatrix: functionOf(exports, 'scoreMatrix'),
+  };
 }
 
 type Exported = (...values: number[]) => number;

@@ -8,6 +8,7 @@ import {
   type ChunkSize,
   checkChunk,
   checkScored,
+  checkScoreMatrix,
   createChunk,
   OWN_ARRAYS,
   type Side,
@@ -54,6 +55,19 @@ export class ReferenceKernel implements Kernel {
     const moved = this.#translated(anchor, relationRow);
     candidates.forEach((row, j) => {
       out[j] = SCORERS[scorer].score(moved, this.#vector(row), beta);
+    });
+  }
+
+  scoreMatrix(
+    anchors: Int32Array,
+    relationRows: Int32Array,
+    candidates: Int32Array,
+    out: Float32Array,
+  ): void {
+    checkScoreMatrix(this.#table, anchors, relationRows, candidates, out);
+    anchors.forEach((anchor, i) => {
+      const row = out.subarray(i * candidates.length, (i + 1) * candidates.length);
+      this.scores(anchor, relationRows[i]!, candidates, row);
     });
   }
 

@@ -1,7 +1,7 @@
 import type { Chunk, Kernel } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
-import { type ChunkSize, checkChunk, checkScored } from './chunk.ts';
+import { type ChunkSize, checkChunk, checkScored, checkScoreMatrix } from './chunk.ts';
 import { type Instance, instantiate, type WasmBuild } from './instance.ts';
 import { chunkIn, layOut } from './workspace.ts';
 
@@ -18,6 +18,12 @@ export class WasmKernel implements Kernel {
   readonly #instance: Instance;
   readonly #scoredRows: Int32Array;
   readonly #scoredValues: Float32Array;
+  readonly #maxAnchors: number;
+  /** The rows of anchors, then those of their relations. */
+  readonly #anchorRows: Int32Array;
+  /** Scores of one anchor after another, `#rowFloats` apart. */
+  readonly #matrix: Float32Array;
+  readonly #rowFloats: number;
 
   /** @throws FatalError when the table has too little room below its rows. */
   constructor(build: WasmBuild, table: Table, settings: ModelSettings, size: ChunkSize) {
@@ -30,6 +36,10 @@ export class WasmKernel implements Kernel {
     const scored = Math.max(size.maxCandidates, 1);
     this.#scoredRows = new Int32Array(table.memory.buffer, workspace.scoredRows, scored);
     this.#scoredValues = new Float32Array(table.memory.buffer, workspace.scoredValues, scored);
+    this.#maxAnchors = size.maxEdges;
+    this.#anchorRows = new Int32Array(table.memory.buffer, workspace.gradientRows, 2 * size.maxEdges);
+    this.#rowFloats = workspace.weightRowBytes / Float32Array.BYTES_PER_ELEMENT;
+    this.#matrix = new Float32Array(table.memory.buffer, workspace.weights, size.maxEdges * this.#rowFloats);
     this.#instance = instantiate(build, table, settings, workspace);
   }
 
@@ -47,6 +57,35 @@ export class WasmKernel implements Kernel {
       this.#scoredRows.set(part);
       this.#instance.scores(anchor, relationRow, part.length);
       out.set(this.#scoredValues.subarray(0, part.length), start);
+    }
+  }
+
+  scoreMatrix(
+    anchors: Int32Array,
+    relationRows: Int32Array,
+    candidates: Int32Array,
+    out: Float32Array,
+  ): void {
+    checkScoreMatrix(this.#table, anchors, relationRows, candidates, out);
+    for (let first = 0; first < anchors.length; first += this.#maxAnchors) {
+      const some = anchors.subarray(first, first + this.#maxAnchors);
+      this.#anchorRows.set(some);
+      this.#anchorRows.set(relationRows.subarray(first, first + some.length), some.length);
+      this.#scoreBlocks(some.length, candidates, out.subarray(first * candidates.length));
+    }
+  }
+
+  /** The scores of the anchors in the workspace, as many candidates at a time as it has room for. */
+  #scoreBlocks(anchors: number, candidates: Int32Array, out: Float32Array): void {
+    const most = this.#scoredRows.length;
+    for (let start = 0; start < candidates.length; start += most) {
+      const part = candidates.subarray(start, start + most);
+      this.#scoredRows.set(part);
+      this.#instance.scoreMatrix(anchors, part.length);
+      for (let i = 0; i < anchors; i++) {
+        const row = this.#matrix.subarray(i * this.#rowFloats, i * this.#rowFloats + part.length);
+        out.set(row, i * candidates.length + start);
+      }
     }
   }
 }

@@ -22,6 +22,7 @@ const ROOMS = [
     'kernels',
     'pipeline',
     'replay',
+    'evaluation',
     'backup',
     'adapters',
     'metrics',
@@ -122,6 +123,21 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // Merging, planning and comparing: no clock, no file; what reads and writes is handed in.
   'src/replay/': {
     all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors/'],
+    types: ['src/log.ts'],
+    packages: PURE,
+  },
+  // Ranks what a store holds, as the literature does; no clock, no file. The kernel scores, as it does in training.
+  'src/evaluation/': {
+    all: [
+      'topics/',
+      'src/graph/',
+      'src/model/',
+      'src/sampling/',
+      'src/kernels/',
+      'src/pipeline/',
+      'src/replay/',
+      'src/errors/',
+    ],
     types: ['src/log.ts'],
     packages: PURE,
   },

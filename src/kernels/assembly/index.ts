@@ -1,11 +1,11 @@
 /** The compiled kernel: `kernels/instance.ts` sets the layout's globals by name, then calls these. */
 import { clearGradients, count as gradientCount, gradientOf } from './gradients';
 import {
-  anchors, candidates, gradientAddresses, gradientRows, intAt, lhs, lhsCandidates, lhsMask, losses,
-  relation, rhs, rhsCandidates, rhsMask, scoredRows, scoredValues,
+  anchors, blockRowBytes, candidates, gradientAddresses, gradientRows, intAt, lhs, lhsCandidates, lhsMask, losses,
+  relation, rhs, rhsCandidates, rhsMask, scoredRows, scoredValues, weightRowBytes, weights,
 } from './layout';
 import { copyRow, touchRows, translate } from './rows';
-import { scoreOf } from './score';
+import { compareAll, scoreOf, scoreRow } from './score';
 import { addSide } from './side';
 import { updateRow } from './update';
 
@@ -48,4 +48,18 @@ export function scores(anchor: i32, relationRow: i32, count: usize): void {
     copyRow(intAt(scoredRows, j), candidates);
     store<f32>(scoredValues + (j << 2), scoreOf(anchors, candidates));
   }
+}
+
+/**
+ * Writes the scores of `anchorCount` anchors against the first `count` of `scoredRows` into the rows of `weights`. The rows
+ * of anchors, then those of their relations, lie in `gradientRows`, which only a step needs besides.
+ */
+export function scoreMatrix(anchorCount: usize, count: usize): void {
+  touchRows(scoredRows, count);
+  for (let i: usize = 0; i < anchorCount; i++) {
+    translate(intAt(gradientRows, i), intAt(gradientRows, anchorCount + i), anchors + i * blockRowBytes);
+  }
+  for (let j: usize = 0; j < count; j++) copyRow(intAt(scoredRows, j), candidates + j * blockRowBytes);
+  compareAll(anchorCount, count);
+  for (let i: usize = 0; i < anchorCount; i++) scoreRow(anchors + i * blockRowBytes, weights + i * weightRowBytes, count);
 }

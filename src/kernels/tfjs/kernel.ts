@@ -2,7 +2,15 @@ import { RowUpdater } from '../../model/adagrad.ts';
 import type { Chunk, Kernel } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import type { Table } from '../../model/table.ts';
-import { type ChunkSize, checkChunk, checkScored, createChunk, OWN_ARRAYS, sidesOf } from '../chunk.ts';
+import {
+  type ChunkSize,
+  checkChunk,
+  checkScored,
+  checkScoreMatrix,
+  createChunk,
+  OWN_ARRAYS,
+  sidesOf,
+} from '../chunk.ts';
 import { TENSOR_LOSSES } from './losses.ts';
 import { Operands } from './operands.ts';
 import { TENSOR_SCORERS } from './scores.ts';
@@ -74,6 +82,19 @@ export class TfjsKernel implements Kernel {
         candidates: tf.tensor(vectors, [1, candidates.length, dim]),
       };
       out.set(TENSOR_SCORERS[scorer].all(tf, beta, all).dataSync());
+    });
+  }
+
+  scoreMatrix(
+    anchors: Int32Array,
+    relationRows: Int32Array,
+    candidates: Int32Array,
+    out: Float32Array,
+  ): void {
+    checkScoreMatrix(this.#table, anchors, relationRows, candidates, out);
+    anchors.forEach((anchor, i) => {
+      const row = out.subarray(i * candidates.length, (i + 1) * candidates.length);
+      this.scores(anchor, relationRows[i]!, candidates, row);
     });
   }
 

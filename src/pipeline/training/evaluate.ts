@@ -19,7 +19,7 @@ export function noRanks(): RankSums {
  */
 export class Evaluator {
   readonly #settings: TrainerSettings;
-  readonly #kernel: Kernel;
+  readonly #kernel: Pick<Kernel, 'scores'>;
   readonly #known: KnownPositives;
   readonly #candidates: FixedCandidates;
   readonly #trained: Uint8Array;
@@ -31,7 +31,7 @@ export class Evaluator {
   /** trained: [maxRows] 1 where a row was trained before. */
   constructor(options: {
     settings: TrainerSettings;
-    kernel: Kernel;
+    kernel: Pick<Kernel, 'scores'>;
     known: KnownPositives;
     candidates: FixedCandidates;
     trained: Uint8Array;

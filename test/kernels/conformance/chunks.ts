@@ -60,4 +60,17 @@ export function chunks(name: KernelName): void {
     expect(() => kernel.scores(4, 1, Int32Array.of(14), out)).toThrow('candidates[0] is row 14');
     expect(() => kernel.scores(4, 1, Int32Array.of(4, 5), out)).toThrow('out has 1 elements; 2 candidates');
   });
+
+  test('refuses a score matrix outside the table, or with arrays that do not fit', () => {
+    const { kernel } = kernelOnRandomRows(name, DEFAULTS, { rows: ROWS });
+    const out = new Float32Array(2);
+    const [four, one] = [Int32Array.of(4), Int32Array.of(1)];
+    expect(() => kernel.scoreMatrix(Int32Array.of(99), one, four, out)).toThrow('anchors[0] is row 99');
+    expect(() => kernel.scoreMatrix(four, Int32Array.of(-1), four, out)).toThrow('relationRows[0] is row -1');
+    expect(() => kernel.scoreMatrix(four, one, Int32Array.of(14), out)).toThrow('candidates[0] is row 14');
+    expect(() => kernel.scoreMatrix(four, one, Int32Array.of(4, 5, 6), out)).toThrow(
+      'need 1 relation rows and 3',
+    );
+    expect(() => kernel.scoreMatrix(four, Int32Array.of(1, 1), four, out)).toThrow('seen 2 and 2');
+  });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Chunk, Kernel } from '../../../src/model/kernel.ts';
+import type { Kernel } from '../../../src/model/kernel.ts';
 import { Evaluator, noRanks } from '../../../src/pipeline/training/evaluate.ts';
 import type { TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { FixedCandidates } from '../../../src/sampling/fixed-candidates.ts';
@@ -7,31 +7,11 @@ import { KnownPositives } from '../../../src/sampling/known-positives.ts';
 import { TypeRows } from '../../../src/sampling/type-rows.ts';
 import { settings, triples } from './trainer-fixture.ts';
 
-const noChunk: Chunk = {
-  maxEdges: 0,
-  maxCandidates: 0,
-  edges: 0,
-  lhs: new Int32Array(),
-  relation: new Int32Array(),
-  rhs: new Int32Array(),
-  edgeWeights: new Float32Array(),
-  lhsCount: 0,
-  lhsCandidates: new Int32Array(),
-  rhsCount: 0,
-  rhsCandidates: new Int32Array(),
-  lhsMask: new Uint8Array(),
-  rhsMask: new Uint8Array(),
-};
-
 /** Users are rows 6 … 8, tweets 10 … 14; the kernel scores a tweet as told, whoever asks. */
 function setUp(overrides: Partial<TrainerSettings> = {}) {
   const scoreOf: Record<number, number> = { 10: 0.9, 11: 0.5, 12: 0.5, 13: 0.1, 14: 0.7 };
   const asked: [number, number][] = [];
-  const kernel: Kernel = {
-    name: 'reference',
-    chunk: noChunk,
-    losses: new Float32Array(),
-    step: () => 0,
+  const kernel: Pick<Kernel, 'scores'> = {
     scores: (anchor, relationRow, candidates, out) => {
       asked.push([anchor, relationRow]);
       candidates.forEach((row, k) => {
@@ -99,11 +79,7 @@ describe('Evaluator', () => {
       rows.add(row, 1);
       candidates.add(row, 1);
     }
-    const kernel: Kernel = {
-      name: 'reference',
-      chunk: noChunk,
-      losses: new Float32Array(),
-      step: () => 0,
+    const kernel: Pick<Kernel, 'scores'> = {
       scores: (_, __, rowsAsked, out) => out.set(rowsAsked),
     };
     const many = new Evaluator({

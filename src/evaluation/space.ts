@@ -1,0 +1,139 @@
+import { FatalError } from '../errors/errors.ts';
+import { type EntityKey, typeOf } from '../graph/entity.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
+import type { Head } from '../graph/head.ts';
+import { createKernel } from '../kernels/select.ts';
+import { workspaceBytes } from '../kernels/workspace.ts';
+import type { Kernel, KernelChoice } from '../model/kernel.ts';
+import { SCORERS } from '../model/scorers.ts';
+import type { ModelSettings, ScorerName } from '../model/settings.ts';
+import { Table } from '../model/table.ts';
+
+/** The entities of one type. */
+export interface Members {
+  readonly keys: readonly EntityKey[];
+  /** [keys] the row of each. */
+  readonly rows: Int32Array;
+}
+
+/** Anchors and candidates of one matrix product: what stays in the cache. */
+const MOST_ANCHORS = 64;
+const MOST_CANDIDATES = 512;
+const PROGRESS_EVERY = 10_000;
+
+/** The vectors of a store as of one commit, in a table on which a kernel scores. */
+export class Space {
+  readonly model: ModelSettings;
+  readonly table: Table;
+  readonly kernel: Pick<Kernel, 'scores' | 'scoreMatrix'>;
+  readonly #members: ReadonlyMap<string, Members>;
+  readonly #rows: ReadonlyMap<EntityKey, number>;
+  readonly #relations: readonly string[];
+
+  private constructor(
+    parts: { model: ModelSettings; table: Table; kernel: Kernel },
+    relations: readonly string[],
+    entities: ReadonlyMap<string, EntityKey[]>,
+    rows: ReadonlyMap<EntityKey, number>,
+  ) {
+    this.model = parts.model;
+    this.table = parts.table;
+    this.kernel = parts.kernel;
+    this.#relations = relations;
+    this.#rows = rows;
+    this.#members = new Map(
+      [...entities].map(([type, keys]) => [
+        type,
+        { keys, rows: Int32Array.from(keys, (key) => rows.get(key)!) },
+      ]),
+    );
+  }
+
+  /**
+   * Reads a store: each entity and its vector.
+   * unseen: entities that take part although no event has named them; an entity without a vector lies at the origin.
+   * @throws FatalError `scorer` when the store was trained with a scorer that this version lacks.
+   */
+  static async read(
+    store: GraphStore,
+    head: Head,
+    options: {
+      readonly kernel?: KernelChoice;
+      readonly unseen?: Iterable<EntityKey>;
+      readonly onProgress?: (vectors: number) => void;
+    } = {},
+  ): Promise<Space> {
+    const { kernel = 'wasm', unseen = [], onProgress } = options;
+    const { dim, relations, entityTypes } = store.layout;
+    const model = rankingModel(dim, head.model.scorer);
+    const entities = new Map<string, EntityKey[]>(entityTypes.map((type) => [type, []]));
+    const rows = new Map<EntityKey, number>();
+    const put = (key: EntityKey, row: number) => {
+      if (rows.has(key)) return false;
+      rows.set(key, row);
+      entities.get(typeOf(key))?.push(key);
+      return true;
+    };
+    for await (const { key, row } of store.entities()) put(key, row);
+    let next = Math.max(head.rows, 2 * relations.length);
+    for (const key of unseen) if (put(key, next)) next++;
+    const table = new Table({
+      dim,
+      maxRows: next,
+      workspaceBytes: workspaceBytes(model, MOST_ANCHORS, MOST_CANDIDATES),
+    });
+    table.addRows(next);
+    let read = 0;
+    for await (const { row, floats } of store.rows()) {
+      table.vector(row).set(floats.subarray(0, dim));
+      if (++read % PROGRESS_EVERY === 0) onProgress?.(read);
+    }
+    const size = { maxEdges: MOST_ANCHORS, maxCandidates: MOST_CANDIDATES };
+    const names = relations.map(({ name }) => name);
+    return new Space(
+      { model, table, kernel: createKernel(kernel, table, model, size) },
+      names,
+      entities,
+      rows,
+    );
+  }
+
+  /** The entities of a type, in the order of the store. */
+  members(type: string): Members {
+    return this.#members.get(type) ?? { keys: [], rows: new Int32Array(0) };
+  }
+
+  /** The row of an entity; undefined where neither the store nor `unseen` has the entity. */
+  rowOf(key: EntityKey): number | undefined {
+    return this.#rows.get(key);
+  }
+
+  /** The row of a relation's vector: the one that finds rhs from lhs, or the reverse one. */
+  relationRow(relation: string, reverse: boolean): number {
+    return 2 * this.#relations.indexOf(relation) + (reverse ? 1 : 0);
+  }
+}
+
+/** What scoring needs to know of a model. β is 1, for it does not change an order; training settings have no effect. */
+function rankingModel(dim: number, scorer: string): ModelSettings {
+  return {
+    dim,
+    scorer: scorerNamed(scorer),
+    loss: 'softmax',
+    beta: 1,
+    margin: 0,
+    negativeWeight: 1,
+    learningRate: 1,
+    unitBall: false,
+  };
+}
+
+function scorerNamed(name: string): ScorerName {
+  if (isScorer(name)) return name;
+  const names = Object.keys(SCORERS).join(', ');
+  throw new FatalError('scorer', `the store was trained with the scorer ${name}; this version has ${names}`);
+}
+
+function isScorer(name: string): name is ScorerName {
+  return Object.hasOwn(SCORERS, name);
+}

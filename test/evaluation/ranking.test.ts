@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Ranking } from '../../src/evaluation/ranking.ts';
+import type { Space } from '../../src/evaluation/space.ts';
+import type { ScorerName } from '../../src/model/settings.ts';
+import { FIRST_THING, spaceOf, thing } from './space-fixture.ts';
+
+const SCORERS: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
+
+/** The score by its formula in float64, of float32 vectors. */
+function plainScore(space: Space, anchor: number, relationRow: number, candidate: number): number {
+  const { table, model } = space;
+  const [a, r, c] = [anchor, relationRow, candidate].map((row) => [...table.vector(row)]);
+  const moved = a!.map((value, k) => value + r![k]!);
+  const sum = (of: (x: number, y: number) => number) => moved.reduce((all, x, k) => all + of(x, c![k]!), 0);
+  if (model.scorer === 'twhin') return sum((x, y) => x * y);
+  if (model.scorer === 'transe-l1') return -sum((x, y) => Math.abs(x - y));
+  return -sum((x, y) => (x - y) ** 2);
+}
+
+/** The slow twin: every candidate compared in float64. */
+function plainRank(space: Space, [anchor, relationRow, answer]: number[], candidates: number[]): number {
+  const wanted = plainScore(space, anchor!, relationRow!, answer!);
+  const scores = candidates
+    .filter((row) => row !== answer)
+    .map((row) => plainScore(space, anchor!, relationRow!, row));
+  return 1 + scores.filter((s) => s > wanted).length + scores.filter((s) => s === wanted).length / 2;
+}
+
+/** Numbers of few values, so that scores tie and nearly tie, at sizes from 1e-5 to 1e3. */
+const number = fc.oneof(
+  fc.constantFrom(0, 0.1, -0.1, 0.5, 1),
+  fc.double({ min: -1, max: 1, noNaN: true }),
+  fc.constantFrom(1e-5, 3e-5, -1e-5, 1000),
+);
+const vector = fc.array(number, { minLength: 5, maxLength: 5 });
+const vectors = fc.record({
+  relation: vector,
+  reverse: vector,
+  things: fc
+    .array(vector, { minLength: 2, maxLength: 30 })
+    // Some vectors come twice, and some are a rounding apart.
+    .map((some) => [
+      ...some,
+      ...some.slice(0, 3),
+      ...some.slice(0, 3).map((each) => each.map((x) => x + 1e-7)),
+    ]),
+});
+
+describe('Ranking', () => {
+  it.each(SCORERS)('ranks by hand-worked distances, ties half, with %s', async (scorer) => {
+    // From thing 0 by the relation: (1, 0). Things 1 … 4 lie at it, and 1, 1 and 2 away.
+    const space = await spaceOf(scorer === 'twhin' ? 'transe-l2' : scorer, {
+      relation: [1, 0],
+      reverse: [0, 0],
+      things: [
+        [0, 0],
+        [1, 0],
+        [2, 0],
+        [1, 1],
+        [3, 0],
+      ],
+    });
+    const rows = (...things: number[]) => Int32Array.from(things, (i) => FIRST_THING + i);
+    const ranking = new Ranking(space, rows(1, 2, 3, 4));
+    const ask = (answer: number, leftOut: number[] = []) => ({
+      ...{ anchor: FIRST_THING, relationRow: space.relationRow('likes', false) },
+      ...{ answer: FIRST_THING + answer, leftOut: rows(...leftOut) },
+    });
+    expect([...ranking.ranks([ask(1), ask(2), ask(3), ask(4)])]).toEqual([1, 2.5, 2.5, 4]);
+    expect([...ranking.ranks([ask(2, [1]), ask(2, [1, 3]), ask(4, [1, 2, 3, 4])])]).toEqual([1.5, 1, 1]);
+    expect(ranking.top(ask(0, [2]), 2).map(({ row }) => row - FIRST_THING)).toEqual([1, 3]);
+    expect(ranking.top(ask(0), 9).map(({ row }) => row - FIRST_THING)).toEqual([1, 2, 3, 4]);
+  });
+
+  it.each(SCORERS)('agrees with float64 on every rank and on the best, with %s', async (scorer) => {
+    await fc.assert(
+      fc.asyncProperty(vectors, fc.constantFrom('wasm-plain', 'wasm-relaxed'), async (given, kernel) => {
+        const space = await spaceOf(scorer, given, { kernel });
+        const rows = [...space.members('thing').rows];
+        const ranking = new Ranking(space, Int32Array.from(rows));
+        for (const relationRow of [0, 1]) {
+          const questions = rows.map((answer, i) => ({
+            ...{
+              anchor: rows[(7 * i) % rows.length]!,
+              relationRow,
+              answer,
+              leftOut: i % 2 ? [rows[0]!] : [],
+            },
+          }));
+          const expected = questions.map(({ anchor, answer, leftOut }) =>
+            plainRank(
+              space,
+              [anchor, relationRow, answer],
+              rows.filter((row) => !leftOut.includes(row)),
+            ),
+          );
+          expect([...ranking.ranks(questions)]).toEqual(expected);
+          const anchor = rows[0]!;
+          const best = rows
+            .map((row) => ({ row, score: plainScore(space, anchor, relationRow, row) }))
+            .sort((a, b) => b.score - a.score || a.row - b.row);
+          expect(ranking.top({ anchor, relationRow, leftOut: [] }, 4)).toEqual(best.slice(0, 4));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('has unseen entities at the origin', async () => {
+    const given = {
+      relation: [1, 0],
+      reverse: [0, 0],
+      things: [
+        [0, 0],
+        [1, 0],
+      ],
+    };
+    const space = await spaceOf('transe-l2', given, { unseen: [thing(1), thing(9), thing(9)] });
+    const { keys, rows } = space.members('thing');
+    expect(keys).toEqual([thing(0), thing(1), thing(9)]);
+    expect([...space.table.vector(rows[2]!)]).toEqual([0, 0]);
+    expect(space.rowOf(thing(9))).toBe(rows[2]);
+    expect(space.rowOf(thing(8))).toBeUndefined();
+  });
+});
