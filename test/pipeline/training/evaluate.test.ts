@@ -11,6 +11,7 @@ const noChunk: Chunk = {
   maxEdges: 0,
   maxCandidates: 0,
   edges: 0,
+  learningRate: 0,
   lhs: new Int32Array(),
   relation: new Int32Array(),
   rhs: new Int32Array(),
