@@ -23,6 +23,8 @@ export default defineConfig(({ mode }) => {
             include: ['test/**/*.test.ts'],
             // Tests below folders of test/faults are of the suite's own parts, and need no broker.
             exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/*.test.ts'],
+            // A state is waited for however busy the machine is.
+            expect: { poll: { timeout: 60_000 } },
             testTimeout: 120_000,
             hookTimeout: 120_000,
             maxWorkers: WORKERS,

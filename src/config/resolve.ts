@@ -165,6 +165,8 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       // Uniform in ±s has variance s²/3: this gives a length of about 1.
       initScale: training.initScale ?? Math.sqrt(3 / dim),
       updatesPerEdge: training.updatesPerEdge,
+      // Left out where unset, so that a replay begun before the key existed can go on.
+      ...(training.decaySteps !== undefined && { decaySteps: training.decaySteps }),
       chunkEdges: training.chunkEdges ?? recipe.chunkEdges,
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
       inBatchNegatives: training.inBatchNegatives ?? recipe.inBatchNegatives,

@@ -129,6 +129,11 @@ export const configFileSchema = z.strictObject({
         description:
           'Updates for each new edge: one for the new edge, the others for live edges drawn uniformly ([rehearsal](glossary.md#rehearsal)). 4 suits dense graphs whose edges stay. For sparse graphs whose edges are soon outdated, [2 ranks better](performance.md#speed-against-quality), and 1 costs least.',
       }),
+      decaySteps: whole.max(Number.MAX_SAFE_INTEGER).optional().meta({
+        unset: 'constant',
+        description:
+          'Steps over which `model.learningRate` falls linearly towards 0, counted from the first step of the store; a step trains one chunk. From 99 % of the steps on, the rate is a hundredth. For training that ends, such as many passes over one graph: a live graph needs a constant rate.',
+      }),
       batchEdges: whole.default(1024).meta({
         unit: 'edges',
         description: 'A batch is trained when it has this many edges.',

@@ -1,5 +1,6 @@
 import { ShapeError } from '../errors/errors.ts';
 import type { Chunk } from '../model/kernel.ts';
+import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 
 /** The most edges, and candidates per side, that a chunk holds. */
@@ -26,12 +27,17 @@ export const OWN_ARRAYS: ChunkArrays = {
   bytes: (_name, length) => new Uint8Array(length),
 };
 
-/** An empty chunk, with arrays of `from`. */
-export function createChunk({ maxEdges, maxCandidates }: ChunkSize, from: ChunkArrays): Chunk {
+/** An empty chunk with the model's learning rate, and arrays of `from`. */
+export function createChunk(
+  { maxEdges, maxCandidates }: ChunkSize,
+  { learningRate }: Pick<ModelSettings, 'learningRate'>,
+  from: ChunkArrays,
+): Chunk {
   return {
     maxEdges,
     maxCandidates,
     edges: 0,
+    learningRate,
     lhs: from.ints('lhs', maxEdges),
     relation: from.ints('relation', maxEdges),
     rhs: from.ints('rhs', maxEdges),

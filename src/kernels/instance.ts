@@ -62,7 +62,6 @@ export function instantiate(
     beta: settings.beta,
     margin: settings.margin,
     negativeWeight: settings.negativeWeight,
-    learningRate: settings.learningRate,
     unitBall: settings.unitBall ? 1 : 0,
   });
   return {

@@ -31,7 +31,7 @@ export class ReferenceKernel implements Kernel {
     this.#table = table;
     this.#settings = settings;
     this.#updater = new RowUpdater(table, settings);
-    this.chunk = createChunk(size, OWN_ARRAYS);
+    this.chunk = createChunk(size, settings, OWN_ARRAYS);
     this.losses = new Float32Array(size.maxEdges);
   }
 
@@ -44,7 +44,9 @@ export class ReferenceKernel implements Kernel {
       for (let i = 0; i < chunk.edges; i++) losses[i]! += this.#addAnchor(side, i, gradients);
     }
     // Rows move only now, since all gradients are taken at the values before the step.
-    for (const [row, gradient] of gradients) this.#updater.update(row, gradient, row >= firstEntity);
+    for (const [row, gradient] of gradients) {
+      this.#updater.update(row, gradient, row >= firstEntity, chunk.learningRate);
+    }
     this.losses.set(losses);
     return losses.reduce((sum, loss) => sum + loss, 0);
   }

@@ -30,7 +30,7 @@ export class WasmKernel implements Kernel {
     this.name = build;
     this.#table = table;
     const workspace = layOut(settings.dim, size);
-    const { chunk, losses } = chunkIn(table, workspace, size);
+    const { chunk, losses } = chunkIn(table, workspace, settings, size);
     this.chunk = chunk;
     this.losses = losses;
     const scored = Math.max(size.maxCandidates, 1);
@@ -46,7 +46,7 @@ export class WasmKernel implements Kernel {
   step(): number {
     const { chunk } = this;
     checkChunk(chunk, this.#table);
-    return this.#instance.step(chunk.edges, chunk.lhsCount, chunk.rhsCount);
+    return this.#instance.step(chunk.edges, chunk.lhsCount, chunk.rhsCount, chunk.learningRate);
   }
 
   scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {

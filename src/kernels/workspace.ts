@@ -131,13 +131,14 @@ export function needRoom(table: Table, workspace: Workspace, size: ChunkSize): v
 export function chunkIn(
   table: Table,
   workspace: Workspace,
+  settings: Pick<ModelSettings, 'learningRate'>,
   size: ChunkSize,
 ): Pick<Kernel, 'chunk' | 'losses'> {
   needRoom(table, workspace, size);
   // A shared memory never moves: these views stay valid when the table grows.
   const { buffer } = table.memory;
   return {
-    chunk: createChunk(size, {
+    chunk: createChunk(size, settings, {
       ints: (name, length) => new Int32Array(buffer, workspace[name], length),
       floats: (name, length) => new Float32Array(buffer, workspace[name], length),
       bytes: (name, length) => new Uint8Array(buffer, workspace[name], length),

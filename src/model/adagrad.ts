@@ -17,6 +17,18 @@ export function rateOf(accumulator: number, learningRate: number): number {
   return learningRate / (Math.sqrt(accumulator) + ADAGRAD_EPSILON);
 }
 
+/** The share of the learning rate that is left when the decay is over. */
+const LEAST_SHARE = 0.01;
+
+/**
+ * The learning rate of a step that follows `step` others: falls linearly from `learningRate`, at step 0, towards 0 at step
+ * `decaySteps`, but not below a hundredth, so that training never stops. Without `decaySteps`, the rate is constant.
+ */
+export function decayed(learningRate: number, step: number, decaySteps: number | undefined): number {
+  if (decaySteps === undefined) return learningRate;
+  return learningRate * Math.max(1 - step / decaySteps, LEAST_SHARE);
+}
+
 /** Σ x². Four sums side by side, since a single sum waits for each addition before it starts the next. */
 export function sumOfSquares(vector: Float64Array): number {
   const dim = vector.length;
@@ -35,25 +47,25 @@ export function sumOfSquares(vector: Float64Array): number {
 /** Moves rows by their gradients: row-wise Adagrad, unit ball, drift. Computes in float64; the table rounds to float32. */
 export class RowUpdater {
   readonly #table: Table;
-  readonly #settings: Pick<ModelSettings, 'learningRate' | 'unitBall'>;
+  readonly #unitBall: boolean;
 
-  constructor(table: Table, settings: Pick<ModelSettings, 'learningRate' | 'unitBall'>) {
+  constructor(table: Table, { unitBall }: Pick<ModelSettings, 'unitBall'>) {
     this.#table = table;
-    this.#settings = settings;
+    this.#unitBall = unitBall;
   }
 
   /**
    * gradient: [dim], summed over all appearances of the row. A gradient of zeros writes nothing.
    * isEntity: whether the row is kept in the unit ball.
    */
-  update(row: number, gradient: Float64Array, isEntity: boolean): void {
+  update(row: number, gradient: Float64Array, isEntity: boolean, learningRate: number): void {
     const squares = sumOfSquares(gradient);
     if (squares === 0) return;
     const { floats, accumulator, drift, dim } = this.#table;
     const at = this.#table.at(row);
     const grown = floats[at + accumulator]! + squares / dim;
-    const rate = rateOf(grown, this.#settings.learningRate);
-    const length = this.#settings.unitBall && isEntity ? movedLength(floats, at, gradient, rate) : 0;
+    const rate = rateOf(grown, learningRate);
+    const length = this.#unitBall && isEntity ? movedLength(floats, at, gradient, rate) : 0;
     floats[at + accumulator] = grown;
     floats[at + drift]! += Math.max(move(floats, at, gradient, rate, 1 / Math.max(length, 1)), MIN_MOVE);
   }

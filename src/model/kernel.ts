@@ -7,6 +7,8 @@ export interface Chunk {
   readonly maxEdges: number;
   readonly maxCandidates: number;
   edges: number;
+  /** The step size of Adagrad in this step: the model's learning rate unless set. */
+  learningRate: number;
   /** [edges] rows of the left-hand entities. */
   readonly lhs: Int32Array;
   /** [edges] relation index r: the forward row is 2r, the reverse row 2r + 1. */

@@ -16,7 +16,7 @@ export interface ModelSettings {
   readonly margin: number;
   /** ω: weight of the sum over negatives in the softmax loss. The other losses ignore it. */
   readonly negativeWeight: number;
-  /** Step size of row-wise Adagrad. */
+  /** Step size of row-wise Adagrad, before any decay: see `decayed` in `adagrad.ts`. */
   readonly learningRate: number;
   /** Whether updates scale entity vectors longer than 1 back to length 1. Relation vectors are never scaled. */
   readonly unitBall: boolean;

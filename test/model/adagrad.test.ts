@@ -1,10 +1,26 @@
 import { expect, test } from 'vitest';
-import { RowUpdater, rateOf, sumOfSquares } from '../../src/model/adagrad.ts';
+import { decayed, RowUpdater, rateOf, sumOfSquares } from '../../src/model/adagrad.ts';
 import { Table } from '../../src/model/table.ts';
 
 test("the rate is divided by the accumulator's root, and finite at 0", () => {
   expect(rateOf(16, 0.8)).toBeCloseTo(0.2, 8);
   expect(rateOf(0, 0.1)).toBe(0.1 / 1e-8);
+});
+
+test.each([
+  [0, 0.08],
+  [25, 0.06],
+  [50, 0.04],
+  [98, 0.0016],
+  [99, 0.0008],
+  [100, 0.0008],
+  [1_000_000, 0.0008],
+])('the rate .08 that decays over 100 steps is, after %i steps, %d', (step, rate) => {
+  expect(decayed(0.08, step, 100)).toBeCloseTo(rate, 12);
+});
+
+test('a rate that does not decay is the same number at every step', () => {
+  for (const step of [0, 1, 1e9]) expect(decayed(0.08, step, undefined)).toBe(0.08);
 });
 
 test.each([0, 1, 2, 3, 4, 5, 8, 11])('the sum of squares includes all of %i numbers', (dim) => {
@@ -23,7 +39,7 @@ function moved(
   table.vector(0).set(vector);
   const { floats } = table;
   floats[table.at(0) + table.accumulator] = accumulator;
-  new RowUpdater(table, { learningRate, unitBall }).update(0, Float64Array.from(gradient), isEntity);
+  new RowUpdater(table, { unitBall }).update(0, Float64Array.from(gradient), isEntity, learningRate);
   return {
     vector: [...table.vector(0)],
     accumulator: floats[table.at(0) + table.accumulator],

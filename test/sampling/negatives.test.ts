@@ -14,6 +14,7 @@ function emptyChunk(): Chunk {
     maxEdges: MAX_EDGES,
     maxCandidates: STRIDE,
     edges: 0,
+    learningRate: 0,
     lhs: new Int32Array(MAX_EDGES),
     relation: new Int32Array(MAX_EDGES),
     rhs: new Int32Array(MAX_EDGES),

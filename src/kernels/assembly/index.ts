@@ -17,8 +17,11 @@ export const constantsEnd: usize = __heap_base;
 /** Rows brought into the cache at a time, before their update. */
 const TOUCHED: i32 = 16;
 
-/** One training step on the chunk in the workspace; returns the loss summed over both anchors of each edge. */
-export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
+/**
+ * One training step on the chunk in the workspace, with this learning rate; returns the loss summed over both anchors of
+ * each edge.
+ */
+export function step(edges: usize, lhsCount: usize, rhsCount: usize, learningRate: f32): f64 {
   clearGradients();
   memory.fill(losses, 0, edges << 2);
   // Rows of relations come first; all later rows belong to entities.
@@ -34,7 +37,7 @@ export function step(edges: usize, lhsCount: usize, rhsCount: usize): f64 {
   for (let n: i32 = 0; n < gradientCount; n++) {
     // The first rows of a large chunk have left the cache by now.
     if (n % TOUCHED == 0) touchRows(gradientRows + (<usize>n << 2), min(TOUCHED, gradientCount - n));
-    updateRow(intAt(gradientRows, n), intAt(gradientAddresses, n), n >= relationRows);
+    updateRow(intAt(gradientRows, n), intAt(gradientAddresses, n), n >= relationRows, learningRate);
   }
   let sum: f64 = 0;
   for (let i: usize = 0; i < edges; i++) sum += <f64>load<f32>(losses + (i << 2));

@@ -17,7 +17,6 @@ export let loss: i32 = 0;
 export let beta: f32 = 0;
 export let margin: f32 = 0;
 export let negativeWeight: f32 = 0;
-export let learningRate: f32 = 0;
 export let unitBall: i32 = 0;
 
 // Chunk

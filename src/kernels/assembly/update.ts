@@ -1,4 +1,4 @@
-import { dim, learningRate, rowAt, unitBall, vectorBytes } from './layout';
+import { dim, rowAt, unitBall, vectorBytes } from './layout';
 import { storePair } from './matrix';
 import { multiplyAdd, sumLanes } from './vector';
 
@@ -12,7 +12,7 @@ const MIN_MOVE: f32 = 1e-12;
  * One pass sums all dot products of vector v and gradient g, which give the new length before the new vector is computed:
  * |v − rate · g|² = |v|² − 2 rate · (v · g) + rate² · |g|².
  */
-export function updateRow(row: i32, gradient: usize, isEntity: bool): void {
+export function updateRow(row: i32, gradient: usize, isEntity: bool, learningRate: f32): void {
   const vector = rowAt(row);
   const zero = f32x4.splat(0);
   let vv0 = zero, vv1 = zero;

@@ -43,7 +43,7 @@ export class TfjsKernel implements Kernel {
     this.#tf = tf;
     this.#table = table;
     this.#settings = settings;
-    this.chunk = createChunk(size, OWN_ARRAYS);
+    this.chunk = createChunk(size, settings, OWN_ARRAYS);
     this.losses = new Float32Array(size.maxEdges);
     this.#operands = new Operands(settings, size);
     this.#updater = new RowUpdater(table, settings);
@@ -62,7 +62,7 @@ export class TfjsKernel implements Kernel {
       sum = this.#takeLosses(terms);
     });
     this.#gradients.forEach((row, gradient) => {
-      this.#updater.update(row, gradient, row >= firstEntity);
+      this.#updater.update(row, gradient, row >= firstEntity, chunk.learningRate);
     });
     return sum;
   }

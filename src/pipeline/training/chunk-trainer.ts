@@ -1,3 +1,4 @@
+import { decayed } from '../../model/adagrad.ts';
 import type { Chunk, Kernel } from '../../model/kernel.ts';
 import { cutChunks, type Rehearsed } from '../../sampling/batch.ts';
 import type { Negatives } from '../../sampling/negatives.ts';
@@ -38,9 +39,9 @@ export class ChunkTrainer {
     this.#rows = options.rows;
   }
 
-  /** Loss and number of the new edges by relation, and the number of steps. */
-  train(batch: Rehearsed, random: Random): Losses & { readonly steps: number } {
-    const { relations, chunkEdges } = this.#settings;
+  /** Loss and number of the new edges by relation, and the number of steps. step: the number of steps before. */
+  train(batch: Rehearsed, random: Random, step: number): Losses & { readonly steps: number } {
+    const { model, decaySteps, relations, chunkEdges } = this.#settings;
     const { order, ends } = cutChunks(batch.edges.relation, relations, chunkEdges);
     const losses = {
       loss: new Float64Array(relations.length),
@@ -48,10 +49,11 @@ export class ChunkTrainer {
     };
     this.#negatives.startBatch();
     let from = 0;
-    for (const to of ends) {
+    for (const [i, to] of ends.entries()) {
       const picked = order.subarray(from, to);
       const lane = this.#take(batch, losses);
       const { chunk } = lane ?? this.#kernel;
+      chunk.learningRate = decayed(model.learningRate, step + i, decaySteps);
       this.#negatives.fill(chunk, batch.edges, picked, random);
       this.#touch(chunk);
       if (lane === undefined) {

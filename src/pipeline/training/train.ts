@@ -179,7 +179,7 @@ export class TrainerCore {
       // Before training: edges that are gone must not be rehearsed.
       this.#change(batch);
       const rehearsed = rehearse(batch.edges, this.#known, this.#settings.updatesPerEdge, this.#random);
-      const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random);
+      const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random, this.#step);
       this.#step += steps;
       this.#drop(batch.dropped);
       const counts = { edges: batch.edges.lhs.length, changedRows: this.#rows.changed };

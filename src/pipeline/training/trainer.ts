@@ -39,6 +39,8 @@ export interface TrainerSettings {
   readonly initScale: number;
   /** Updates for each new edge: its own, and those of stored edges drawn uniformly. */
   readonly updatesPerEdge: number;
+  /** Steps over which the learning rate falls to a hundredth; where it is left out, the rate is constant. */
+  readonly decaySteps?: number;
   /** Maximum number of edges that share their negatives. */
   readonly chunkEdges: number;
   /** Uniform negatives on each side. */

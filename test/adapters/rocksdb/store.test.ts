@@ -86,7 +86,7 @@ describe('RocksDB as a store on disk', () => {
     await said(child, 'wrote 3');
     await expect(openRocksdb(target)).rejects.toMatchObject({ name: 'FatalError', code: 'store-in-use' });
     // A file may change while the reader opens: the reader tries again, like `state/open`.
-    const reader = await vi.waitFor(() => openRocksdb(target, { readOnly: true }));
+    const reader = await vi.waitFor(() => openRocksdb(target, { readOnly: true }), { timeout: 60_000 });
     expect(await scanned(reader.scan(Buffer.from('k')))).toHaveLength(500);
     await expect(reader.write(batchOf(['61', '01']))).rejects.toMatchObject({ code: 'store-write' });
     await reader.close();

@@ -71,6 +71,27 @@ export function updates(name: KernelName): void {
     },
   );
 
+  test("the chunk's learning rate is that of its step, and the model's until another is set", () => {
+    const settings: ModelSettings = { ...DEFAULTS, dim: 4, learningRate: 0.5 };
+    const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });
+    // Rows 4 … 12 are in one chunk each: the first step of a row has the length of the rate times √dim.
+    for (const [rate, lhs] of [
+      [0.5, 4],
+      [0.25, 7],
+      [0.001, 10],
+    ] as const) {
+      if (rate !== 0.5) kernel.chunk.learningRate = rate;
+      fill(kernel.chunk, { edges: [[lhs, 0, lhs + 1]], rhsCandidates: [lhs + 2] });
+      const before = snapshot(table);
+      kernel.step();
+      const after = snapshot(table);
+      for (const row of [lhs, lhs + 1, lhs + 2]) {
+        const move = Math.hypot(...after.vectors[row]!.map((x, k) => x - before.vectors[row]![k]!));
+        expect(move, `row ${row}`).toBeCloseTo(2 * rate, 5);
+      }
+    }
+  });
+
   test('entities are scaled back into the unit ball, relations never; drift is the actual move', () => {
     const settings: ModelSettings = { ...DEFAULTS, dim: 3, scorer: 'twhin', learningRate: 3, unitBall: true };
     const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });

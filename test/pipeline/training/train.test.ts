@@ -254,6 +254,33 @@ describe('TrainerCore', () => {
     for (const edge of trained) expect([...live, '6,1,11', '6,1,12']).toContain(edge);
   });
 
+  it.each(['reference', 'wasm-plain'] as const)(
+    'the rate of %s falls with the steps, to a hundredth',
+    (kernel) => {
+      // A row of its own for every edge: its first step has the length of the rate times √dim, without the unit ball.
+      const model = { ...settings.model, unitBall: false };
+      const chosen = { ...settings, kernel, model, uniformNegatives: 0, chunkEdges: 2, decaySteps: 4 };
+      const core = new TrainerCore(chosen, kernels);
+      core.start(undefined);
+      const follows = Array.from({ length: 12 }, (_, i) => [6 + 2 * i, 0, 7 + 2 * i] as const);
+      core.train(batchOf({ newTypes: new Array(24).fill(0) }));
+      const before = core.readRows(0, 30).floats;
+      core.train(batchOf({ edges: follows.slice(0, 6) }));
+      core.train(batchOf({ edges: follows.slice(6) }));
+      const after = core.readRows(0, 30).floats;
+      const { dim, learningRate } = model;
+      const moved = (row: number) => {
+        const at = row * (dim + 2);
+        return Math.hypot(...Array.from({ length: dim }, (_, k) => after[at + k]! - before[at + k]!));
+      };
+      for (const [step, share] of [1, 0.75, 0.5, 0.25, 0.01, 0.01].entries()) {
+        for (let row = 6 + 4 * step; row < 10 + 4 * step; row++) {
+          expect(moved(row), `row ${row}`).toBeCloseTo(share * learningRate * Math.sqrt(dim), 5);
+        }
+      }
+    },
+  );
+
   it('learns: loss falls, and edges kept back rank better than chance and popularity', () => {
     const { core } = started({ evaluatedEdges: 40, evaluatedCandidates: 20 });
     // Users 6 … 25 like tweets 26 … 45 of their own parity only; one edge in five is kept back.
@@ -294,17 +321,19 @@ describe('TrainerCore', () => {
 
 describe.each(['reference', 'wasm'] as const)('a trainer on the %s kernel', (kernel) => {
   it.each([
-    ['random', 'transe-l2', 'softmax'],
-    ['neighbours', 'twhin', 'logistic'],
+    ['random', 'transe-l2', 'softmax', {}],
+    ['neighbours', 'twhin', 'logistic', {}],
+    ['random', 'transe-l2', 'softmax', { decaySteps: 100 }],
   ] as const)(
-    'gives the same bytes stopped and loaded as going on (%s, %s, %s)',
-    async (init, scorer, loss) => {
+    'gives the same bytes stopped and loaded as going on (%s, %s, %s, %j)',
+    async (init, scorer, loss, more) => {
       const world = new World(11);
       const chosen: TrainerSettings = {
         ...settings,
         kernel,
         init,
         updatesPerEdge: 3,
+        ...more,
         model: { ...settings.model, scorer, loss },
       };
       const steady = localTrainer(chosen, kernels);

@@ -9,15 +9,16 @@ import type { Table } from '../../../model/table.ts';
 import type { Lane } from '../../../pipeline/training/stepper.ts';
 
 /**
- * The four words of a lane, in memory that trainer and stepper share. Each side writes the state last and reads the state
+ * The words of a lane, in memory that trainer and stepper share. Each side writes the state last and reads the state
  * first, so that it sees what the other side wrote to the lane's workspace before.
  *
- *     | state | edges | lhsCount | rhsCount |
+ *     | state | edges | lhsCount | rhsCount | learning rate, float64 |
  */
 export const STATE = 0;
 export const EDGES = 1;
 export const LHS_COUNT = 2;
 export const RHS_COUNT = 3;
+const RATE_OFFSET = 4 * Int32Array.BYTES_PER_ELEMENT;
 
 /** The trainer owns the lane: it fills the chunk or reads the losses. */
 export const FREE = 0;
@@ -35,6 +36,11 @@ export function setState(words: Int32Array, state: number): void {
   Atomics.notify(words, STATE);
 }
 
+/** The learning rate of a lane's chunk: a view of one number in the lane's words. */
+export function rateIn(words: Int32Array): Float64Array {
+  return new Float64Array(words.buffer, RATE_OFFSET, 1);
+}
+
 /** What a stepper's thread is started with. */
 export interface StepperData {
   readonly build: WasmBuild;
@@ -50,7 +56,8 @@ export interface StepperData {
 export class SharedLane implements Lane {
   readonly chunk: Chunk;
   readonly losses: Float32Array;
-  readonly words = new Int32Array(new SharedArrayBuffer((RHS_COUNT + 1) * Int32Array.BYTES_PER_ELEMENT));
+  readonly words = new Int32Array(new SharedArrayBuffer(RATE_OFFSET + Float64Array.BYTES_PER_ELEMENT));
+  readonly #rate = rateIn(this.words);
   readonly #table: Table;
   readonly #stepLimitS: number;
   readonly #whyEnded: () => FatalError;
@@ -77,6 +84,7 @@ export class SharedLane implements Lane {
     this.words[EDGES] = this.chunk.edges;
     this.words[LHS_COUNT] = this.chunk.lhsCount;
     this.words[RHS_COUNT] = this.chunk.rhsCount;
+    this.#rate[0] = this.chunk.learningRate;
     setState(this.words, BEGUN);
   }
 

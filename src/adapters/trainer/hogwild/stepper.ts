@@ -67,7 +67,8 @@ export class ThreadStepper implements Stepper {
     const { entry, name, table, kernel, size, workspaces, stepLimitS } = options;
     const whyEnded = () => this.#whyEnded();
     this.#lanes = workspaces.map(
-      (workspace) => new SharedLane({ on: chunkIn(table, workspace, size), table, stepLimitS, whyEnded }),
+      (workspace) =>
+        new SharedLane({ on: chunkIn(table, workspace, kernel.model, size), table, stepLimitS, whyEnded }),
     );
     const { port1, port2 } = new MessageChannel();
     const { memory, base, stride, paddedDim } = table;

@@ -9,6 +9,7 @@ import {
   FREE,
   LHS_COUNT,
   RHS_COUNT,
+  rateIn,
   STATE,
   type StepperData,
   setState,
@@ -27,12 +28,13 @@ try {
 function serve(): never {
   const served = lanes.map(({ workspace, words }) => ({
     words,
+    rate: rateIn(words),
     step: instantiate(build, table, model, workspace).step,
   }));
   for (;;) {
-    for (const { words, step } of served) {
+    for (const { words, rate, step } of served) {
       while (Atomics.load(words, STATE) !== BEGUN) Atomics.wait(words, STATE, FREE);
-      step(words[EDGES]!, words[LHS_COUNT]!, words[RHS_COUNT]!);
+      step(words[EDGES]!, words[LHS_COUNT]!, words[RHS_COUNT]!, rate[0]!);
       setState(words, FREE);
     }
   }
