@@ -30,18 +30,30 @@ export class RankedLog {
 
   /** All parts as one. */
   whole(): RankedEdges {
-    const parts = this.#parts;
     return {
-      edge: Float64Array.from(parts.flatMap(({ edge }) => [...edge])),
-      lhs: Int32Array.from(parts.flatMap(({ lhs }) => [...lhs])),
-      relation: Uint8Array.from(parts.flatMap(({ relation }) => [...relation])),
-      lhsEvents: Int32Array.from(parts.flatMap(({ lhsEvents }) => [...lhsEvents])),
-      rhsEvents: Int32Array.from(parts.flatMap(({ rhsEvents }) => [...rhsEvents])),
-      repeated: Uint8Array.from(parts.flatMap(({ repeated }) => [...repeated])),
-      ranks: Float32Array.from(parts.flatMap(({ ranks }) => [...ranks])),
+      edge: this.#joined((part) => part.edge, Float64Array),
+      lhs: this.#joined((part) => part.lhs, Int32Array),
+      relation: this.#joined((part) => part.relation, Uint8Array),
+      lhsEvents: this.#joined((part) => part.lhsEvents, Int32Array),
+      rhsEvents: this.#joined((part) => part.rhsEvents, Int32Array),
+      repeated: this.#joined((part) => part.repeated, Uint8Array),
+      ranks: this.#joined((part) => part.ranks, Float32Array),
     };
   }
+
+  #joined<T extends Column>(of: (part: RankedEdges) => T, Columns: new (length: number) => T): T {
+    const columns = this.#parts.map(of);
+    const whole = new Columns(columns.reduce((length, column) => length + column.length, 0));
+    let at = 0;
+    for (const column of columns) {
+      whole.set(column, at);
+      at += column.length;
+    }
+    return whole;
+  }
 }
+
+type Column = Float64Array | Float32Array | Int32Array | Uint8Array;
 
 /** What one column of ranks says of each edge. */
 export function scoredBy({ ranks, edge }: RankedEdges, by: (typeof RANKED_BY)[number]): ScoredSets {
