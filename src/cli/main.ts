@@ -5,6 +5,7 @@ import { addBackupCommand } from './backup.ts';
 import { addCheckCommand } from './check.ts';
 import { type CommandContext, realWorld, type World } from './context.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { addEvaluateCommand } from './evaluate/command.ts';
 import { addFeedCommand } from './feed.ts';
 import { addInitCommand } from './init.ts';
 import { Logging } from './logging.ts';
@@ -23,6 +24,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addFeedCommand,
   addRunCommand,
   addReplayCommand,
+  addEvaluateCommand,
   addBackupCommand,
   addRestoreCommand,
   addCheckCommand,

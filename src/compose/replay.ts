@@ -2,6 +2,7 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
+import type { Measures } from '../pipeline/measures.ts';
 import type { EventLog, Sink, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
@@ -26,6 +27,8 @@ export interface ReplayOptions {
   readonly store: GraphStore;
   /** Where vectors go; absent: nowhere. */
   readonly published?: { readonly topic: string; readonly sink: Sink } | undefined;
+  /** Where it reports its work; absent: nowhere. */
+  readonly measures?: Measures | undefined;
 }
 
 /** A replay's updater, and what is seen of it from outside. */
@@ -40,7 +43,7 @@ export interface Replaying {
 export function composeReplay(
   config: Config,
   graph: GraphConfig,
-  { log, pace, eventLog, range, topicIds, space, store, published }: ReplayOptions,
+  { log, pace, eventLog, range, topicIds, space, store, published, measures }: ReplayOptions,
 ): Replaying {
   const topics = topicsOf(config, graph);
   const rejected = new Map<string, number>();
@@ -81,6 +84,7 @@ export function composeReplay(
         return undefined;
       },
       log,
+      ...(measures && { measures }),
     },
     // The digest of a replay is the same on every machine.
     { ...graph.trainer, kernel: reproducible(graph.trainer.kernel), threads: 1 },

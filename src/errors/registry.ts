@@ -42,6 +42,19 @@ const COMMAND_LINE = {
     'The text is not the name of an entity.',
     'Write TYPE:ID, such as user:123, with an id of at most 256 bytes.',
   ),
+  evaluate: usage('Options of the evaluation are wrong.', 'Correct every line that the message lists.'),
+  'evaluate-empty': usage(
+    'The stream has nothing to foretell: in its held-back part no known user has a new edge to a known entity.',
+    'Read a longer range, or hold back a larger share with --holdout.',
+  ),
+  'evaluate-file': usage(
+    'Lines of the file that is to be evaluated hold no event of its topic.',
+    'Correct or remove the lines that the message names, and check --format and --topic.',
+  ),
+  'evaluation-interrupted': retryable(
+    'The evaluation was interrupted by a signal.',
+    'Give the same command again: it starts anew. The temporary store was removed.',
+  ),
   exists: usage(
     'The configuration file that init would write exists already.',
     'Edit the existing file, or move the file away first.',

@@ -1,3 +1,5 @@
+import type { RankedEdges } from './training/trainer.ts';
+
 /** Vectors acknowledged with one sweep, by the commit that moved them last. */
 export type ByCommit = ReadonlyMap<number, number>;
 
@@ -10,6 +12,8 @@ export interface Measures {
   batch(edges: number, ms: number): void;
   /** The trainer answered a batch. ms: since the batch was handed over, the batches before it included. */
   step(ms: number): void;
+  /** Edges were ranked before they were learned. */
+  ranked(edges: RankedEdges): void;
   /** A commit is asked for. It holds the batches handed over since the commit before. */
   asked(commit: number): void;
   /** A commit is written. ms: since it was asked for. */
@@ -25,6 +29,7 @@ export interface Measures {
 export const noMeasures: Measures = {
   batch() {},
   step() {},
+  ranked() {},
   asked() {},
   commit() {},
   publish() {},
@@ -42,6 +47,10 @@ export function both(first: Measures, second: Measures): Measures {
     step: (ms) => {
       first.step(ms);
       second.step(ms);
+    },
+    ranked: (edges) => {
+      first.ranked(edges);
+      second.ranked(edges);
     },
     asked: (commit) => {
       first.asked(commit);

@@ -33,6 +33,7 @@ interface Commit {
  */
 export class CommitSpans implements Measures {
   readonly fresh = noMeasures.fresh;
+  readonly ranked = noMeasures.ranked;
   readonly #graph: string;
   readonly #start: StartSpan;
   readonly #clock: () => number;

@@ -14,6 +14,7 @@ export function keptMeasures(): Measures & { readonly told: string[] } {
     asked: keep('asked'),
     acknowledged: keep('acknowledged'),
     step: keep('step'),
+    ranked: keep('ranked'),
     commit: keep('commit'),
     publish: keep('publish'),
     fresh: keep('fresh'),

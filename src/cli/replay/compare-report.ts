@@ -6,6 +6,7 @@ import type { QualityFigures } from '../../replay/compare/quality.ts';
 import { verdict } from '../../replay/compare/quality.ts';
 import { count } from '../format.ts';
 import type { Output } from '../output.ts';
+import { printTable } from '../table.ts';
 
 /** One of the two stores, as of its last commit. */
 export interface ComparedStoreReport {
@@ -32,9 +33,6 @@ export interface CompareReport extends Comparison {
   /** null: the figures do not decide. */
   readonly better: 'A' | 'B' | null;
 }
-
-/** Rows of cells, each column as wide as its widest; the first to the left, the rest to the right. */
-type Rows = readonly (readonly string[])[];
 
 /** Prints a comparison for a person to read. */
 export function printComparison(report: CompareReport, output: Output): void {
@@ -171,14 +169,4 @@ function printDrift({ drift, a, b }: CompareReport, output: Output): void {
 /** A figure between 0 and 1, such as 0.412. */
 function share(value: number): string {
   return value.toFixed(3);
-}
-
-function printTable(rows: Rows, output: Output): void {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  for (const row of rows) {
-    const cells = row.map((cell, i) =>
-      i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0),
-    );
-    output.out(`  ${cells.join('  ').trimEnd()}`);
-  }
 }

@@ -114,19 +114,27 @@ export class Evaluator {
 
 /** Rank of element 0 among the unmasked elements, 1 for the highest value; a tie counts half. */
 export function rankOfFirst(values: ArrayLike<number>, mask: Uint8Array, count: number): number {
+  return rankIn(values, mask, 1, count);
+}
+
+/**
+ * Rank of element 0 among itself and the unmasked elements from `from` to before `end`. A tie counts half; a value that
+ * is no number ranks last.
+ */
+export function rankIn(values: ArrayLike<number>, mask: Uint8Array, from: number, end: number): number {
   const first = values[0]!;
   let rank = 1;
-  for (let k = 1; k < count; k++) {
+  for (let k = from; k < end; k++) {
     if (mask[k] !== 0) continue;
     const value = values[k]!;
-    if (value > first) rank++;
+    if (value > first || Number.isNaN(first)) rank++;
     else if (value === first) rank += 0.5;
   }
   return rank;
 }
 
 /** 1 + 1/2 + … + 1/n. Over n, it is the mean of 1/rank when every rank is as likely. */
-function harmonic(n: number): number {
+export function harmonic(n: number): number {
   let sum = 0;
   for (let i = n; i >= 1; i--) sum += 1 / i;
   return sum;

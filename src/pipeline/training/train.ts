@@ -11,6 +11,7 @@ import type { PageFile } from '../../sampling/slot-pages.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { ChunkTrainer } from './chunk-trainer.ts';
 import { Evaluator } from './evaluate.ts';
+import { Prequential } from './prequential.ts';
 import type { Stepper } from './stepper.ts';
 import type {
   Checkpoint,
@@ -74,6 +75,7 @@ export class TrainerCore {
   readonly #candidates: FixedCandidates;
   readonly #rows: TrainerRows;
   readonly #evaluator: Evaluator;
+  readonly #prequential: Prequential | undefined;
   readonly #steppers: readonly Stepper[];
   readonly #chunks: ChunkTrainer;
   #random: Random;
@@ -103,6 +105,9 @@ export class TrainerCore {
       candidates: this.#candidates,
       trained: this.#rows.trained,
     });
+    const { prequential } = settings;
+    const parts = { settings, kernel, known: this.#known, types: this.#types, trained: this.#rows.trained };
+    this.#prequential = prequential && new Prequential({ ...parts, prequential });
     this.#random = Random.seeded(settings.seed);
     this.#steppers =
       threads === 1 ? [] : kernels.startSteppers(kernel.name, this.#table, model, { ...limits, threads });
@@ -137,6 +142,7 @@ export class TrainerCore {
     this.#check(edges);
     const { lhs, relation, rhs } = edges;
     for (let i = 0; i < lhs.length; i++) this.#known.load(lhs[i]!, relation[i]!, rhs[i]!);
+    this.#prequential?.load(edges);
   }
 
   start(state: { step: number; random: Uint32Array } | undefined): void {
@@ -174,16 +180,18 @@ export class TrainerCore {
     try {
       const starting = this.#register(batch);
       const ranks = this.#evaluator.evaluate(batch.edges);
+      const ranked = this.#prequential?.rank(batch.edges);
       const initialiser = new Initialiser(this.#table, this.#settings, this.#random);
       const started = initialiser.start(starting, batch.edges);
       // Before training: edges that are gone must not be rehearsed.
       this.#change(batch);
+      this.#prequential?.learn(batch);
       const rehearsed = rehearse(batch.edges, this.#known, this.#settings.updatesPerEdge, this.#random);
       const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random, this.#step);
       this.#step += steps;
       this.#drop(batch.dropped);
       const counts = { edges: batch.edges.lhs.length, changedRows: this.#rows.changed };
-      return { step: this.#step, ...counts, ...losses, ...ranks, started };
+      return { step: this.#step, ...counts, ...losses, ...ranks, started, ...(ranked && { ranked }) };
     } catch (error) {
       this.#broken = reasonOf(error);
       throw error;

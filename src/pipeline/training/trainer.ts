@@ -52,6 +52,22 @@ export interface TrainerSettings {
   /** Edges ranked before each batch is trained, and candidates for each. */
   readonly evaluatedEdges: number;
   readonly evaluatedCandidates: number;
+  /** Ranks each edge before it is learned, and reports it; left out in a live run. Training is the same with it. */
+  readonly prequential?: PrequentialSettings | undefined;
+}
+
+/** How each edge of a stream is ranked before it is learned. */
+export interface PrequentialSettings {
+  /** Seed of the candidates, apart from that of the training. */
+  readonly seed: number;
+  /** Number of the first edge to rank, counted from the first edge of the stream. */
+  readonly from: number;
+  /** Candidates of each of the two sets. */
+  readonly candidates: number;
+  /** Half-life of recent popularity, in edges. */
+  readonly halfLife: number;
+  /** Edges learned before this trainer was made, in order, for the counts of events. */
+  readonly before: Triples;
 }
 
 /** One batch as rows. Triples are three arrays of one length. */
@@ -77,6 +93,26 @@ export interface TrainBatch {
   readonly removed: Triples;
 }
 
+/** Edges ranked before they were learned, in the order of the stream. */
+export interface RankedEdges {
+  /** [n] the number of each edge, counted from the first edge of the stream. */
+  readonly edge: Float64Array;
+  /** [n] row of lhs. */
+  readonly lhs: Int32Array;
+  /** [n] relation index. */
+  readonly relation: Uint8Array;
+  /** [n] events learned before with the entity at either end; 0: it is new. */
+  readonly lhsEvents: Int32Array;
+  readonly rhsEvents: Int32Array;
+  /** [n] 1: the edge is live already, and the event repeats it. */
+  readonly repeated: Uint8Array;
+  /**
+   * [n, 8] the rank of rhs by vectors, by popularity and by recent popularity, each among uniform candidates and among
+   * candidates by degree; then how many candidates were left in either set.
+   */
+  readonly ranks: Float32Array;
+}
+
 /** Sums over the ranks of evaluated edges, so that reports can be added up. */
 export interface RankSums {
   count: number;
@@ -97,6 +133,8 @@ export interface TrainReport {
   readonly known: readonly RankSums[];
   readonly fresh: readonly RankSums[];
   readonly started: Started;
+  /** Present with `prequential`. */
+  readonly ranked?: RankedEdges;
   /** Rows changed since the last checkpoint. */
   readonly changedRows: number;
 }

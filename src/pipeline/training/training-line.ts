@@ -47,6 +47,7 @@ export class TrainingLine {
     measures.batch(batch.edges, began - (batch.arrived ?? began));
     const training = trainer.train(batch.close()).then((report) => {
       measures.step(clock() - began);
+      if (report.ranked !== undefined) measures.ranked(report.ranked);
       summary.add(report);
     }, failed);
     this.#waiting.push(training);

@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { readEvent, topicName } from '../../../topics/index.ts';
+import type { LogConnection } from '../../adapters/connect.ts';
+import { readEvents } from '../../adapters/event-file/event-file.ts';
+import { type BadLine, feed } from '../../adapters/event-file/feeder.ts';
+import { UsageError } from '../../errors/errors.ts';
+import type { CommandContext } from '../context.ts';
+import { count } from '../format.ts';
+import type { StreamRequest } from './stream-request.ts';
+
+/** Bad lines that a message names. */
+const NAMED_LINES = 5;
+
+/**
+ * The log that is evaluated: the configured one or, with a file, an embedded one in `folder` that holds the events of
+ * the file in one partition, so that their order stays. Closed by the caller.
+ * @throws UsageError `evaluate-file` naming the lines that hold no event; nothing is trained then.
+ */
+export async function openEventLog(
+  request: StreamRequest,
+  folder: string,
+  { connect, output }: Pick<CommandContext, 'connect' | 'output'>,
+  stopping: AbortSignal,
+): Promise<LogConnection> {
+  const { config, topics, fileTopic, options } = request;
+  const { file, format } = options;
+  if (file === undefined || fileTopic === undefined) return connect(config);
+  const connection = await connect({
+    kafka: { ...config.kafka, brokers: [`file:${join(folder, 'log')}`] },
+  });
+  const sink = connection.sink();
+  const bad: BadLine[] = [];
+  try {
+    await connection.admin().create(topics.map((name) => ({ name, partitions: 1, configs: {} })));
+    const fed = await feed({
+      events: readEvents(file, { format, signal: stopping }),
+      keyOf: (value, timestamp) => readEvent(fileTopic, { value, timestamp }, config.limits).key,
+      sink,
+      topicName: topicName(config.topicPrefix, fileTopic.name),
+      onProgress: ({ sent }) => output.status(`${file}: ${count(sent)} events read`),
+      onBad: (line) => {
+        if (bad.length < NAMED_LINES) bad.push(line);
+      },
+      signal: stopping,
+    });
+    if (fed.bad > 0) {
+      const lines = bad.map(({ line, problem }) => `  ${file}:${line}: ${problem.code}: ${problem.message}`);
+      const more = fed.bad > lines.length ? [`  and ${count(fed.bad - lines.length)} lines more`] : [];
+      throw new UsageError(
+        'evaluate-file',
+        `${count(fed.bad)} of the lines hold no ${fileTopic.name} event; nothing was trained:\n${[...lines, ...more].join('\n')}`,
+      );
+    }
+    return connection;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  } finally {
+    output.statusDone();
+    await sink.stop();
+  }
+}

@@ -1,0 +1,109 @@
+import type { Interval } from '../../evaluation/bootstrap.ts';
+import { LIST_FIGURES } from '../../evaluation/ranked-list.ts';
+import type { ScopeFigures } from '../../evaluation/stream/list-figures.ts';
+import { CANDIDATE_SETS, type SliceFigures } from '../../evaluation/stream/ranked-edges.ts';
+import { count, duration, total } from '../format.ts';
+import type { Output } from '../output.ts';
+import { printTable } from '../table.ts';
+
+/** The object that `--json` prints. */
+export interface StreamReport {
+  readonly graph: string;
+  readonly seeds: number;
+  readonly records: number;
+  /** Records that can't be used, by reason. */
+  readonly rejected: Readonly<Record<string, number>>;
+  /** Edges learned, repeated ones included. */
+  readonly edges: number;
+  readonly entities: number;
+  /** Share of the records that was held back. */
+  readonly holdout: number;
+  /** Candidates of each set in the prequential protocol. */
+  readonly candidates: number;
+  /** Half-life of recent popularity, in edges. */
+  readonly halfLife: number;
+  /** Users ranked for, and users with a new target. */
+  readonly users: number;
+  readonly usersInAll: number;
+  readonly prequential: readonly SliceFigures[];
+  readonly lists: readonly ScopeFigures[];
+  readonly seconds: number;
+}
+
+/** Prints an evaluation for a person to read. */
+export function printStreamReport(report: StreamReport, output: Output): void {
+  const { graph, records, rejected, edges, entities, seeds, seconds } = report;
+  const unusable = total(rejected);
+  output.out(
+    `${graph}: ${count(records)} records, ${count(edges)} edges learned, ${count(entities)} entities; ` +
+      `${seeds === 1 ? 'one seed' : `mean of ${seeds} seeds`}; ${duration(seconds * 1000)}`,
+  );
+  if (unusable > 0) output.out(`  ${count(unusable)} records could not be used`);
+  for (const scope of report.lists) {
+    output.out('');
+    printScope(report, scope, output);
+  }
+  for (const set of CANDIDATE_SETS) {
+    output.out('');
+    printSlices(report, set, output);
+  }
+}
+
+function printScope(
+  report: StreamReport,
+  { scope, users, candidates, ways, lead }: ScopeFigures,
+  output: Output,
+): void {
+  const drawn = report.users < report.usersInAll ? `, of users drawn from ${count(report.usersInAll)}` : '';
+  output.out(
+    `${scope}: the newest ${Math.round(100 * report.holdout)} % foretold for ${count(users)} users${drawn}; ` +
+      `all ${count(candidates)} candidates ranked`,
+  );
+  printTable(
+    [
+      ['', ...LIST_FIGURES, 'coverage', 'vectors ahead at recall20'],
+      ...Object.entries(ways).map(([way, { figures, coverage }]) => [
+        way,
+        ...LIST_FIGURES.map((name) => spread(figures[name])),
+        coverage.toFixed(3),
+        spread(lead[way]?.['recall20']),
+      ]),
+    ],
+    output,
+  );
+}
+
+function printSlices(
+  { prequential, candidates }: StreamReport,
+  set: (typeof CANDIDATE_SETS)[number],
+  output: Output,
+): void {
+  const ways = Object.keys(prequential[0]?.figures[set] ?? {});
+  const drawn = set === 'uniform' ? 'drawn uniformly' : 'drawn in proportion to their edges';
+  output.out(`MRR of edges before they are learned, among ${count(candidates)} candidates ${drawn}`);
+  printTable(
+    [
+      ['', 'edges', 'users', ...ways, 'vectors ahead of popularity'],
+      ...prequential.map(({ slice, edges, users, figures, lead }) => [
+        slice,
+        count(edges),
+        count(users),
+        ...ways.map((way) => spread(figures[set][way]?.mrr)),
+        spread(lead[set]['popularity']),
+      ]),
+    ],
+    output,
+  );
+}
+
+/** A mean with its 95 % interval, such as .121 [.118 .124]. */
+function spread(interval: Interval | undefined): string {
+  if (interval === undefined) return '';
+  const { mean, low, high } = interval;
+  return `${figure(mean)} [${figure(low)} ${figure(high)}]`;
+}
+
+/** 0.1234 as .123. */
+function figure(value: number): string {
+  return value.toFixed(3).replace(/^(-?)0\./, '$1.');
+}

@@ -1,0 +1,118 @@
+import { type EventTopic, engagement, topicName } from '../../../topics/index.ts';
+import type { EventFormat } from '../../adapters/event-file/event-file.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { UsageError } from '../../errors/errors.ts';
+import { type Bound, readBound } from '../../replay/bound.ts';
+import { readLive } from '../../state/places.ts';
+import type { CommandContext } from '../context.ts';
+import { PLACES } from '../replay/request.ts';
+
+/** The options as typed on the command line. */
+export interface StreamOptions {
+  readonly graph?: string;
+  readonly from: string;
+  readonly until: string;
+  readonly file?: string;
+  readonly format?: EventFormat;
+  readonly topic?: string;
+  /** Share of the records that is held back, above 0 and below 1. */
+  readonly holdout: number;
+  readonly users: number;
+  readonly seeds: number;
+  readonly set: readonly string[];
+  readonly paper: boolean;
+  readonly json?: boolean;
+}
+
+/** A model that is trained and measured: the graph's settings with one seed, or the paper's preset. */
+export interface Variant {
+  readonly name: string;
+  readonly config: Config;
+  readonly graph: GraphConfig;
+}
+
+/** The evaluation that was asked for, checked as far as possible without the log. */
+export interface StreamRequest {
+  readonly options: StreamOptions;
+  readonly config: Config;
+  readonly graph: GraphConfig;
+  /** One for each seed. */
+  readonly own: readonly Variant[];
+  /** The preset twhin; absent where it was left out, or is the graph's own. */
+  readonly paper: Variant | undefined;
+  /** Full names of the topics that are read. */
+  readonly topics: readonly string[];
+  /** The topic that the events of the file are of; absent without a file. */
+  readonly fileTopic: EventTopic | undefined;
+  readonly from: Bound;
+  readonly until: Bound;
+}
+
+const PAPER = 'preset=twhin';
+
+/** @throws UsageError with a line for each problem. */
+export async function readStreamRequest(
+  options: StreamOptions,
+  { config: load }: Pick<CommandContext, 'config'>,
+): Promise<StreamRequest> {
+  const plain = await load();
+  const live = plain.graphs.find(({ name }) => name === options.graph);
+  if (live === undefined) {
+    const known = plain.graphs.map(({ name }) => name).join(', ');
+    const seen = options.graph === undefined ? 'nothing' : JSON.stringify(options.graph);
+    throw new UsageError('graph', `--graph: expected one of ${known}; seen ${seen}`);
+  }
+  const problems: string[] = [];
+  for (const each of options.set.filter((setting) => PLACES.test(setting))) {
+    problems.push(`--set: an evaluation reads where the live graph does; seen ${JSON.stringify(each)}`);
+  }
+  const fileTopic = fileTopicOf(live, options, problems);
+  const topics = live.topics.map(({ name }) => topicName(plain.topicPrefix, name));
+  const reading = { nowMs: Date.now(), topics, prefix: plain.topicPrefix };
+  const from = readBound('--from', options.from, reading, problems);
+  const until = readBound('--until', options.until, reading, problems);
+  if (problems.length > 0 || !from || !until) {
+    throw new UsageError(
+      'evaluate',
+      `the evaluation cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
+    );
+  }
+  const set = [...readLive(live).set, ...options.set];
+  const variant = async (name: string, settings: readonly string[]): Promise<Variant> => {
+    const config = await load([...set, ...settings]);
+    return { name, config, graph: config.graphs.find((graph) => graph.name === live.name) ?? live };
+  };
+  const first = await variant('vectors', []);
+  const own = [first];
+  for (let seed = 1; seed < options.seeds; seed++) {
+    own.push(await variant('vectors', [`training.seed=${first.graph.trainer.seed + seed}`]));
+  }
+  const paper = await variant('preset twhin', [PAPER]);
+  const differs = JSON.stringify(paper.graph.trainer) !== JSON.stringify(first.graph.trainer);
+  const { config, graph } = first;
+  const asked = { options, config, graph, own, topics, fileTopic, from, until };
+  return { ...asked, paper: options.paper && differs ? paper : undefined };
+}
+
+/** The topic of the file: the graph's first, unless another is named. */
+function fileTopicOf(
+  graph: GraphConfig,
+  { file, format, topic, from, until }: StreamOptions,
+  problems: string[],
+): EventTopic | undefined {
+  if (file === undefined) {
+    if (format !== undefined || topic !== undefined)
+      problems.push('--format, --topic: they say what --file holds; seen no --file');
+    return undefined;
+  }
+  if (from !== 'earliest' || until !== 'latest')
+    problems.push('--from, --until: a file is read from its start to its end; leave them out with --file');
+  const found = topic === undefined ? graph.topics[0] : graph.topics.find(({ name }) => name === topic);
+  if (found === undefined) {
+    const known = graph.topics.map(({ name }) => name).join(', ');
+    problems.push(`--topic: ${graph.name} reads ${known}; seen ${JSON.stringify(topic)}`);
+  } else if (format === 'higgs' && found.name !== engagement.name) {
+    problems.push(`--format higgs holds ${engagement.name} events; ${graph.name} reads ${found.name} here`);
+  }
+  return found;
+}

@@ -1,0 +1,56 @@
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import { FatalError } from '../errors/errors.ts';
+import { Space } from '../evaluation/space.ts';
+import type { Log } from '../log.ts';
+import { noMeasures } from '../pipeline/measures.ts';
+import type { EventLog, Stretch } from '../pipeline/ports.ts';
+import type { PrequentialSettings, RankedEdges } from '../pipeline/training/trainer.ts';
+import { openForReading, openForWriting } from '../state/open.ts';
+import type { StorePlace } from '../state/places.ts';
+import { composeReplay, type Replaying } from './replay.ts';
+
+/** What a store is trained on for an evaluation. */
+export interface EvaluatedTraining {
+  readonly log: Log;
+  /** A store of its own: nobody else's is touched. */
+  readonly place: StorePlace;
+  readonly eventLog: EventLog;
+  readonly range: readonly Stretch[];
+  readonly topicIds: Readonly<Record<string, string>>;
+  readonly prequential: PrequentialSettings;
+  /** Gets the edges that were ranked before they were learned, in the order of the stream. */
+  readonly onRanked: (edges: RankedEdges) => void;
+}
+
+/**
+ * The updater of a replay on a store for evaluation, from where the store stands to the end of the range. Each edge is
+ * ranked before it is learned; the vectors are those of the same replay without ranking.
+ */
+export async function composeEvaluation(
+  config: Config,
+  graph: GraphConfig,
+  { place, prequential, onRanked, ...replay }: EvaluatedTraining,
+): Promise<Replaying> {
+  const store = await openForWriting(graph, { place });
+  const trainer = { ...graph.trainer, evaluatedEdges: 0, prequential };
+  return composeReplay(
+    // What does not fit in memory lies beside the store, not in the state folder of live graphs.
+    { ...config, state: place.folder },
+    { ...graph, trainer },
+    { ...replay, pace: {}, space: 'evaluation', store, measures: { ...noMeasures, ranked: onRanked } },
+  );
+}
+
+/** The vectors of a trained store in memory. @throws FatalError where nothing was committed to the store. */
+export async function loadSpace(graph: GraphConfig, place: StorePlace): Promise<Space> {
+  const store = await openForReading(graph, place);
+  try {
+    const head = await store?.head();
+    if (store === undefined || head === undefined) {
+      throw new FatalError('store-missing', `nothing was trained in ${place.folder}: there is no store`);
+    }
+    return await Space.read(store, head, { kernel: graph.trainer.kernel });
+  } finally {
+    await store?.close();
+  }
+}

@@ -1,0 +1,70 @@
+import { LIST, LIST_FIGURES, listFigures, listFiguresByChance, rankAll } from '../ranked-list.ts';
+import type { Recommender } from './recommender.ts';
+import type { Task } from './split.ts';
+
+/** Tasks ranked before other work gets its turn. */
+const SLICE = 8;
+
+/** How well the tasks of a scope were ranked. */
+export interface ListQuality {
+  /** By figure of LIST_FIGURES: [tasks] the value of each task. */
+  readonly figures: readonly Float64Array[];
+  /** Share of the candidates that are in the list of at least one user. */
+  readonly coverage: number;
+}
+
+export interface Ranked {
+  readonly tasks: number;
+  readonly of: number;
+}
+
+/**
+ * Ranks the tasks, by scope's name, each against all candidates of its scope. `turn` is awaited after every few tasks;
+ * it may throw to end the ranking.
+ */
+export async function rankTasks(
+  tasks: readonly Task[],
+  recommender: Recommender,
+  turn: (ranked: Ranked) => Promise<void>,
+): Promise<Map<string, ListQuality>> {
+  const byScope = Map.groupBy(tasks, ({ scope }) => scope);
+  const quality = new Map<string, ListQuality>();
+  let done = 0;
+  for (const [scope, own] of byScope) {
+    const scores = new Float64Array(scope.pair.candidates.length);
+    const figures = LIST_FIGURES.map(() => new Float64Array(own.length));
+    const listed = new Uint8Array(scores.length);
+    for (const [i, { lhs, targets, seen }] of own.entries()) {
+      recommender.score(lhs, scope, scores);
+      const { ranks, top } = rankAll(scores, targets, seen);
+      listFigures(ranks).forEach((value, figure) => {
+        figures[figure]![i] = value;
+      });
+      for (const item of top) listed[item] = 1;
+      if (++done % SLICE === 0) await turn({ tasks: done, of: tasks.length });
+    }
+    quality.set(scope.name, {
+      figures,
+      coverage: listed.reduce((sum, each) => sum + each, 0) / listed.length,
+    });
+  }
+  return quality;
+}
+
+/** The same for a random order, on average. */
+export function rankByChance(tasks: readonly Task[]): Map<string, ListQuality> {
+  const byScope = Map.groupBy(tasks, ({ scope }) => scope);
+  return new Map(
+    [...byScope].map(([scope, own]) => {
+      const all = scope.pair.candidates.length;
+      const values = own.map(({ targets, seen }) => listFiguresByChance(targets.length, all - seen.length));
+      // A candidate is missed by every list with this chance.
+      const missed = own.reduce(
+        (chance, { seen }) => chance * Math.max(0, 1 - LIST / (all - seen.length)),
+        1,
+      );
+      const figures = LIST_FIGURES.map((_, figure) => Float64Array.from(values, (each) => each[figure]!));
+      return [scope.name, { figures, coverage: 1 - missed }];
+    }),
+  );
+}

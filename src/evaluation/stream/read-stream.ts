@@ -1,0 +1,69 @@
+import type { Relation } from '../../graph/edge.ts';
+import type { EventLog, SourceRecord, Stretch } from '../../pipeline/ports.ts';
+import { Merge } from '../../replay/merge.ts';
+import { partitionName } from '../../replay/partition.ts';
+import { EdgeStream } from './edge-stream.ts';
+
+/** Records read before other work gets its turn. */
+const SLICE = 1024;
+
+/** A stream as read, and which record each of its events came from. */
+export interface StreamRead {
+  readonly stream: EdgeStream;
+  readonly records: number;
+  /** Records that can't be used, by reason. */
+  readonly rejected: ReadonlyMap<string, number>;
+  /** The stretches up to before a record, and how many events come before the record. record: 0 … records. */
+  before(record: number): { readonly stretches: Stretch[]; readonly events: number };
+}
+
+/**
+ * Reads stretches of a log in the order of a replay. content: puts the content into a record. turn is awaited after
+ * every slice of records; it may throw to end the reading.
+ */
+export async function readStream(
+  log: Pick<EventLog, 'read'>,
+  stretches: readonly Stretch[],
+  relations: readonly Relation[],
+  content: (record: SourceRecord) => SourceRecord,
+  turn: (records: number) => Promise<void>,
+): Promise<StreamRead> {
+  const stream = new EdgeStream(relations);
+  const rejected = new Map<string, number>();
+  const partitions: number[] = [];
+  const offsets: number[] = [];
+  const events: number[] = [];
+  const places = new Map(stretches.map((stretch, place) => [partitionName(stretch), place]));
+  const reading = await log.read(stretches.filter(({ from, until }) => from < until));
+  try {
+    const merge = new Merge(reading.cursors, content);
+    for (;;) {
+      const { records } = await merge.take(SLICE);
+      if (records.length === 0) break;
+      for (const record of records) {
+        const problem = record.content?.problem;
+        if (problem !== undefined) rejected.set(problem.code, (rejected.get(problem.code) ?? 0) + 1);
+        partitions.push(places.get(partitionName(record)) ?? 0);
+        offsets.push(record.offset);
+        events.push(stream.length);
+        stream.add(record.content?.changes ?? []);
+      }
+      await turn(offsets.length);
+    }
+  } finally {
+    await reading.close();
+  }
+  return {
+    stream,
+    records: offsets.length,
+    rejected,
+    before: (record) => {
+      const untils = stretches.map(({ from }) => from);
+      for (let i = 0; i < record; i++) untils[partitions[i]!] = offsets[i]! + 1;
+      return {
+        stretches: stretches.map((stretch, place) => ({ ...stretch, until: untils[place]! })),
+        events: events[record] ?? stream.length,
+      };
+    },
+  };
+}
