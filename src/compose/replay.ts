@@ -3,7 +3,7 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
-import type { EventLog, Sink, Stretch } from '../pipeline/ports.ts';
+import type { ReadableLog, Sink, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Updater } from '../pipeline/updater.ts';
@@ -19,7 +19,7 @@ export interface ReplayOptions {
   readonly log: Log;
   readonly pace: ReplayPaceOptions;
   /** The log that is read; whoever made it closes it. */
-  readonly eventLog: EventLog;
+  readonly eventLog: ReadableLog;
   readonly range: readonly Stretch[];
   readonly topicIds: Readonly<Record<string, string>>;
   /** Name of its run of training. */
@@ -54,7 +54,8 @@ export function composeReplay(
     log: eventLog,
     stretches: range,
     topicIds,
-    read: (record) => ({ ...record, content: readContent(record, topics, config.limits) }),
+    read: (record) =>
+      record.content ? record : { ...record, content: readContent(record, topics, config.limits) },
     limits,
   });
   // Unpublished, a vector's drift decides nothing: no row is written for having moved.

@@ -55,6 +55,18 @@ const COMMAND_LINE = {
     'The evaluation was interrupted by a signal.',
     'Give the same command again: it starts anew. The temporary store was removed.',
   ),
+  export: fatal(
+    'The vectors of an evaluation could not be written.',
+    'Free space or repair the disk, or name another folder, and give the same command again.',
+  ),
+  'export-exists': usage(
+    'The folder of --export holds something already, or can not be written.',
+    'Name a folder that does not exist yet.',
+  ),
+  triples: usage(
+    'A file of triples has lines that are no triples, or a part that has to be there is empty.',
+    'Correct the lines that the message names. The columns are head, relation and tail, with tabs between them.',
+  ),
   exists: usage(
     'The configuration file that init would write exists already.',
     'Edit the existing file, or move the file away first.',

@@ -217,18 +217,16 @@ class StreamEvaluation {
     }
     const random = Random.seeded(SEED);
     const tasks = sampleTasks(split.tasks, options.users, (n) => random.below(n));
-    context
-      .log()
-      .info(
-        {
-          graph: graph.name,
-          records,
-          edges: stream.learned,
-          entities: stream.entities.length,
-          tasks: tasks.length,
-        },
-        'the stream is read',
-      );
+    context.log().info(
+      {
+        graph: graph.name,
+        records,
+        edges: stream.learned,
+        entities: stream.entities.length,
+        tasks: tasks.length,
+      },
+      'the stream is read',
+    );
     const halfLife = Math.max(1, Math.round(HALF_LIFE * stream.learned));
     return { range, known, topicIds, read, split, tasks, halfLife };
   }

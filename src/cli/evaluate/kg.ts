@@ -1,0 +1,231 @@
+import { join } from 'node:path';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { type Command, Option } from 'commander';
+import { openBytes, splitLines } from '../../adapters/event-file/lines.ts';
+import {
+  composeKnowledgeGraph,
+  knowledgeGraph,
+  readSpace,
+  type TrainedGraph,
+} from '../../compose/knowledge-graph.ts';
+import { RetryableError, UsageError } from '../../errors/errors.ts';
+import { predictLinks } from '../../evaluation/graph/link-prediction.ts';
+import {
+  type KnowledgeGraph,
+  readGraph,
+  readSnapshots,
+  type TripleFile,
+} from '../../evaluation/graph/triples.ts';
+import { ProgressMeter } from '../../replay/progress.ts';
+import type { CommandContext } from '../context.ts';
+import { count, duration } from '../format.ts';
+import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
+import { reportReplay } from '../replay/progress.ts';
+import { onSignal, type Signals } from '../signals.ts';
+import { exportVectors, refuseFilled } from './export.ts';
+import { type KgReport, printKgReport, reportOf, type SeedResult } from './kg-report.ts';
+import { inTemporaryFolder } from './temporary.ts';
+
+/** Passes over the triples where nothing else is asked for: what a batch trainer would do. */
+const PASSES = 20;
+const MAX_LINE_BYTES = 65_536;
+
+interface KgOptions {
+  readonly train?: string;
+  readonly valid?: string;
+  readonly test?: string;
+  readonly stream?: string | true;
+  readonly passes?: number;
+  readonly rank: 'valid' | 'test';
+  readonly seeds: number;
+  readonly set: readonly string[];
+  readonly export?: string;
+  readonly json?: boolean;
+}
+
+/** Puts `twhin evaluate kg` on the command line. */
+export function addEvaluateKgCommand(evaluate: Command, context: CommandContext): void {
+  evaluate
+    .command('kg')
+    .description('filtered link prediction on a knowledge graph, as the literature measures it')
+    .option('--train <file>', 'training triples: head, relation and tail on a line, with tabs; plain or gzip')
+    .option('--valid <file>', 'triples that are known too, and never trained')
+    .option('--test <file>', 'triples that are ranked')
+    .option(
+      '--stream [file]',
+      'snapshot, split, head, relation and tail on a line: each triple is told once, in order',
+    )
+    .option(
+      '--passes <n>',
+      `times that every triple is told; 1: as a stream (default: ${PASSES})`,
+      positiveInteger,
+    )
+    .addOption(new Option('--rank <part>', 'part that is ranked').choices(['valid', 'test']).default('test'))
+    .option('--seeds <n>', 'train with this many seeds, and give mean and spread', positiveInteger, 1)
+    .option('--set <key=value>', 'a setting of model or training; may be repeated', collect, [])
+    .option('--export <folder>', 'write the vectors as .npy with their names, so that anyone can rank again')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', WHAT)
+    .addHelpText('after', example(EXAMPLES))
+    .action((options: KgOptions) => evaluateKg(options, context));
+}
+
+const WHAT = `
+Trains in a temporary store through the updater of twhin run, then ranks both ends of each triple among all entities
+(MRR, hits@1, 3 and 10); other known answers are left out, and a tie counts half. twhin.config.ts has no part in it.
+With several passes the learning rate falls linearly and nothing is rehearsed; --set says otherwise.`;
+
+const EXAMPLES = `twhin evaluate kg --train train.txt --valid valid.txt --test test.txt
+twhin evaluate kg --train train.txt --valid valid.txt --test test.txt --passes 1 --set updatesPerEdge=4
+twhin evaluate kg --stream ENTITY.ids.tsv.gz --set dim=200 --seeds 3 --json`;
+
+async function evaluateKg(options: KgOptions, context: CommandContext): Promise<void> {
+  const passes = checkOptions(options);
+  if (options.export !== undefined) await refuseFilled(options.export);
+  const signals = onSignal();
+  try {
+    const triples = await readTriples(options, signals);
+    if (triples[options.rank].lhs.length === 0)
+      throw new UsageError('triples', `--rank ${options.rank}: there is no such triple; nothing was trained`);
+    const report = await inTemporaryFolder((folder) =>
+      new KgEvaluation(options, { passes, triples, folder, signals, context }).run(),
+    );
+    context.output.statusDone();
+    if (options.json === true) context.output.out(JSON.stringify(report));
+    else printKgReport(report, context.output);
+  } finally {
+    signals.ignore();
+  }
+}
+
+/** The number of passes. @throws UsageError with a line for each contradiction. */
+function checkOptions({ train, valid, test, stream, passes, seeds, export: to }: KgOptions): number {
+  const problems: string[] = [];
+  if (stream === undefined) {
+    if (train === undefined) problems.push('--train: expected a file of triples, or --stream; seen nothing');
+    if (test === undefined) problems.push('--test: expected a file of triples, or --stream; seen nothing');
+  } else {
+    if (passes !== undefined && passes > 1)
+      problems.push(`--passes: a stream tells each triple once; seen ${passes}`);
+    if (stream === true && train === undefined) problems.push('--stream: name its file: --stream FILE');
+    if (stream !== true && (train ?? valid ?? test) !== undefined)
+      problems.push('--train, --valid, --test: the file of --stream holds all three parts; leave them out');
+  }
+  if (to !== undefined && seeds > 1)
+    problems.push(`--export: writes the vectors of one seed; seen --seeds ${seeds}`);
+  if (problems.length > 0) {
+    const lines = problems.map((problem) => `  ${problem}`).join('\n');
+    throw new UsageError(
+      'evaluate',
+      `the evaluation cannot be done as asked; nothing was started:\n${lines}`,
+    );
+  }
+  return stream === undefined ? (passes ?? PASSES) : 1;
+}
+
+function readTriples({ train, valid, test, stream }: KgOptions, signals: Signals): Promise<KnowledgeGraph> {
+  const file = (name: string): TripleFile => ({
+    name,
+    lines: splitLines(openBytes(name, process.stdin, signals.stopping).chunks, MAX_LINE_BYTES),
+  });
+  if (stream !== undefined) return readSnapshots(file(stream === true ? (train ?? '') : stream));
+  return readGraph({
+    ...(train !== undefined && { train: file(train) }),
+    ...(valid !== undefined && { valid: file(valid) }),
+    ...(test !== undefined && { test: file(test) }),
+  });
+}
+
+interface Outside {
+  readonly passes: number;
+  readonly triples: KnowledgeGraph;
+  readonly folder: string;
+  readonly signals: Signals;
+  readonly context: CommandContext;
+}
+
+/** One evaluation: trained and ranked once for each seed. */
+class KgEvaluation {
+  readonly #options: KgOptions;
+  readonly #outside: Outside;
+
+  constructor(options: KgOptions, outside: Outside) {
+    this.#options = options;
+    this.#outside = outside;
+  }
+
+  async run(): Promise<KgReport> {
+    const { triples, passes } = this.#outside;
+    const results: SeedResult[] = [];
+    let trained: TrainedGraph | undefined;
+    for (let seed = 1; seed <= this.#options.seeds; seed++) {
+      trained = this.#graphOf(seed);
+      results.push(await this.#measure(trained, seed));
+    }
+    return reportOf(triples, trained!.graph, { passes, rank: this.#options.rank, results });
+  }
+
+  #graphOf(seed: number): TrainedGraph {
+    const { passes, triples, folder } = this.#outside;
+    const own = { passes, seed, settings: this.#options.set, folder: join(folder, `${seed}`) };
+    return knowledgeGraph(triples, own);
+  }
+
+  async #measure(trained: TrainedGraph, seed: number): Promise<SeedResult> {
+    const { triples } = this.#outside;
+    const began = performance.now();
+    await this.#train(trained, seed);
+    const between = performance.now();
+    const space = await readSpace(triples, trained);
+    const asked = triples[this.#options.rank];
+    const started = performance.now();
+    const figures = await predictLinks(triples, asked, space, async (done) => {
+      const leftMs = ((performance.now() - started) / done) * (asked.lhs.length - done);
+      this.#outside.context.output.status(
+        `seed ${seed}: ${count(done)} of ${count(asked.lhs.length)} triples ranked, ${duration(leftMs)} to go`,
+      );
+      await breathe();
+      this.#checkInterrupted();
+    });
+    if (this.#options.export !== undefined)
+      await exportVectors(this.#options.export, triples, trained, space);
+    return {
+      ...{ seed, figures },
+      trainSeconds: (between - began) / 1000,
+      rankSeconds: (performance.now() - between) / 1000,
+    };
+  }
+
+  async #train(trained: TrainedGraph, seed: number): Promise<void> {
+    const { signals, context } = this.#outside;
+    const { updater, merged } = await composeKnowledgeGraph(trained, context.log());
+    const abandon = () => void updater.abandon();
+    signals.stopping.addEventListener('abort', abandon);
+    if (signals.interrupted()) abandon();
+    const meter = new ProgressMeter([trained.log.range], (stretch) => merged.reached(stretch), Date.now);
+    const reporting = reportReplay(
+      meter,
+      () => updater.progress().phase,
+      { seed },
+      {
+        log: context.log(),
+        output: context.output,
+      },
+    );
+    try {
+      await updater.run({ untilCaughtUp: true });
+    } finally {
+      reporting.stop();
+      signals.stopping.removeEventListener('abort', abandon);
+    }
+    this.#checkInterrupted();
+  }
+
+  #checkInterrupted(): void {
+    if (!this.#outside.signals.interrupted()) return;
+    throw new RetryableError(
+      'evaluation-interrupted',
+      'the evaluation was interrupted; its temporary store is removed, and nothing else was written',
+    );
+  }
+}

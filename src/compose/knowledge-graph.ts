@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { idField, instantField } from '../../topics/fields.ts';
+import { topicName } from '../../topics/index.ts';
+import { defineTopic } from '../../topics/topic.ts';
+import { readEnvironment } from '../config/environment.ts';
+import { checked } from '../config/load.ts';
+import { withSettings } from '../config/overrides.ts';
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import { ENTITY_TYPE, keyOf, relationName, TripleLog } from '../evaluation/graph/triple-log.ts';
+import type { KnowledgeGraph } from '../evaluation/graph/triples.ts';
+import { Space } from '../evaluation/space.ts';
+import type { Log } from '../log.ts';
+import { openForReading, openForWriting } from '../state/open.ts';
+import { FIRST_STORE, placeOf } from '../state/places.ts';
+import { composeReplay, type Replaying } from './replay.ts';
+
+const GRAPH = 'knowledge-graph';
+const TOPIC = 'triple';
+/** One commit for so many edges: a store that is thrown away gains nothing by more. */
+const COMMIT_EDGES = 1_000_000;
+/** Settings of training in many passes, as measured: each edge in turn instead of rehearsal, a rate that falls. */
+const MANY_PASSES = ['training.updatesPerEdge=1', 'model.learningRate=0.1'];
+/** Random starts of a knowledge graph are short: its entities have many edges from the first batch on. */
+const START = ['training.initScale=0.05'];
+
+/** How a knowledge graph is trained. */
+export interface KnowledgeGraphTraining {
+  /** Times that every triple is told; 1: as a stream. */
+  readonly passes: number;
+  readonly seed: number;
+  /** `key=value` over the settings of the product and of many passes. */
+  readonly settings: readonly string[];
+  /** Folder of the store; everything that is written lies in it. */
+  readonly folder: string;
+}
+
+/** A knowledge graph with its configuration and its log. */
+export interface TrainedGraph {
+  readonly config: Config;
+  readonly graph: GraphConfig;
+  readonly log: TripleLog;
+}
+
+/**
+ * The configuration of a knowledge graph: the product's defaults, the settings of its way of training, then those that
+ * were asked for. No file and no environment has a part in it, so that a result can be repeated.
+ * @throws UsageError with every problem of the settings.
+ */
+export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphTraining): TrainedGraph {
+  const { passes, seed, settings, folder } = options;
+  const relations = triples.relations.map((_, i) => relationName(i));
+  const own = {
+    state: folder,
+    topicPrefix: '',
+    entityTypes: [ENTITY_TYPE],
+    relations: relations.map((name) => ({ name, lhs: ENTITY_TYPE, rhs: ENTITY_TYPE })),
+    topics: [TRIPLES],
+    graphs: { [GRAPH]: { topics: [TOPIC], relations } },
+    limits: { maxEntities: triples.entities.length },
+    commit: { everyEdges: COMMIT_EDGES },
+  };
+  const recipe = [...START, `training.seed=${seed}`, ...(passes > 1 ? MANY_PASSES : [])];
+  const resolve = (more: readonly string[]) => {
+    const problems: string[] = [];
+    const environment = readEnvironment({}, problems);
+    const input = withSettings(own, [...recipe, ...more, ...settings]);
+    const { config } = checked(input, { environment, cwd: folder, problems, so: 'nothing was trained' });
+    return { config, graph: config.graphs.find(({ name }) => name === GRAPH)! };
+  };
+  const topic = topicName('', TOPIC);
+  const log = new TripleLog(triples, { topic, passes, seed });
+  if (passes === 1) return { ...resolve([]), log };
+  const { chunkEdges } = resolve([]).graph.trainer;
+  return { ...resolve([`training.decaySteps=${Math.ceil(log.records / chunkEdges)}`]), log };
+}
+
+/** The updater of a replay of all passes, on a fresh store. */
+export async function composeKnowledgeGraph(
+  { config, graph, log }: TrainedGraph,
+  to: Log,
+): Promise<Replaying> {
+  const trainer = { ...graph.trainer, evaluatedEdges: 0 };
+  return composeReplay(
+    config,
+    { ...graph, trainer },
+    {
+      log: to,
+      pace: {},
+      eventLog: log,
+      range: [log.range],
+      topicIds: {},
+      space: GRAPH,
+      store: await openForWriting(graph),
+    },
+  );
+}
+
+/** The trained vectors; entities of no training triple lie at the origin. */
+export async function readSpace(triples: KnowledgeGraph, { graph }: TrainedGraph): Promise<Space> {
+  const store = await openForReading(graph, placeOf(graph, FIRST_STORE));
+  try {
+    const head = await store?.head();
+    if (store === undefined || head === undefined) throw new Error('the training left no store');
+    return await Space.read(store, head, { unseen: triples.entities.map((_, entity) => keyOf(entity)) });
+  } finally {
+    await store?.close();
+  }
+}
+
+/** The events that training triples are. They are handed over as edges: nothing has to be parsed. */
+const TRIPLES = defineTopic({
+  name: TOPIC,
+  partitions: 1,
+  schema: z.object({ head: idField, relation: z.number().int(), tail: idField, at: instantField }),
+  key: ({ head }) => head,
+  changes: ({ head, relation, tail, at }) => [
+    {
+      lhs: keyOf(Number(head)),
+      relation: relationName(relation),
+      rhs: keyOf(Number(tail)),
+      at,
+      removed: false,
+    },
+  ],
+});

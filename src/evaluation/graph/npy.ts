@@ -1,0 +1,26 @@
+const MAGIC = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0]);
+/** The data begins at a multiple of this. */
+const ALIGNMENT = 64;
+const FLOAT_BYTES = 4;
+
+/**
+ * A matrix as the bytes of a NumPy file, for `numpy.load`. values: [rows, columns], row-major, float32.
+ *
+ *     93 'NUMPY' 1 0 | length of the header u16 | header: a Python dict, spaces, newline | rows * columns float32
+ *
+ * Source: NumPy Enhancement Proposal 1, format version 1.0.
+ */
+export function npy(values: Float32Array, rows: number, columns: number): Buffer {
+  const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${columns}), }`;
+  const before = MAGIC.length + 2;
+  const end = Math.ceil((before + dict.length + 1) / ALIGNMENT) * ALIGNMENT;
+  const bytes = Buffer.alloc(end + values.length * FLOAT_BYTES, ' ');
+  MAGIC.copy(bytes);
+  bytes.writeUInt16LE(end - before, MAGIC.length);
+  bytes.write(dict, before, 'latin1');
+  bytes.write('\n', end - 1, 'latin1');
+  values.forEach((value, i) => {
+    bytes.writeFloatLE(value, end + i * FLOAT_BYTES);
+  });
+  return bytes;
+}
