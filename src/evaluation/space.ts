@@ -1,6 +1,6 @@
 import { FatalError } from '../errors/errors.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
-import type { GraphStore } from '../graph/graph-store.ts';
+import type { GraphStore, StoredRow } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
 import { createKernel } from '../kernels/select.ts';
 import { workspaceBytes } from '../kernels/workspace.ts';
@@ -16,10 +16,17 @@ export interface Members {
   readonly rows: Int32Array;
 }
 
+/** An entity, and the row of its vector in a store. */
+export interface Placed {
+  readonly key: EntityKey;
+  readonly row: number;
+}
+
 /** Anchors and candidates of one matrix product: what stays in the cache. */
 const MOST_ANCHORS = 64;
 const MOST_CANDIDATES = 512;
 const PROGRESS_EVERY = 10_000;
+const READ_ROWS = 1_024;
 
 /** The vectors of a store as of one commit, in a table on which a kernel scores. */
 export class Space {
@@ -50,7 +57,7 @@ export class Space {
   }
 
   /**
-   * Reads a store: each entity and its vector.
+   * Reads a store: each entity and its vector, or those of `only` alone, each once.
    * unseen: entities that take part although no event has named them; an entity without a vector lies at the origin.
    * @throws FatalError `scorer` when the store was trained with a scorer that this version lacks.
    */
@@ -59,11 +66,12 @@ export class Space {
     head: Head,
     options: {
       readonly kernel?: KernelChoice;
+      readonly only?: readonly Placed[];
       readonly unseen?: Iterable<EntityKey>;
       readonly onProgress?: (vectors: number) => void;
     } = {},
   ): Promise<Space> {
-    const { kernel = 'wasm', unseen = [], onProgress } = options;
+    const { kernel = 'wasm', only, unseen = [], onProgress } = options;
     const { dim, relations, entityTypes } = store.layout;
     const model = rankingModel(dim, head.model.scorer);
     const entities = new Map<string, EntityKey[]>(entityTypes.map((type) => [type, []]));
@@ -74,8 +82,14 @@ export class Space {
       entities.get(typeOf(key))?.push(key);
       return true;
     };
-    for await (const { key, row } of store.entities()) put(key, row);
-    let next = Math.max(head.rows, 2 * relations.length);
+    const firstRow = 2 * relations.length;
+    let next = firstRow;
+    if (only === undefined) {
+      for await (const { key, row } of store.entities()) put(key, row);
+      next = Math.max(head.rows, firstRow);
+    } else {
+      for (const { key } of only) put(key, next++);
+    }
     for (const key of unseen) if (put(key, next)) next++;
     const table = new Table({
       dim,
@@ -84,7 +98,7 @@ export class Space {
     });
     table.addRows(next);
     let read = 0;
-    for await (const { row, floats } of store.rows()) {
+    for await (const { row, floats } of only === undefined ? store.rows() : someRows(store, firstRow, only)) {
       table.vector(row).set(floats.subarray(0, dim));
       if (++read % PROGRESS_EVERY === 0) onProgress?.(read);
     }
@@ -114,6 +128,19 @@ export class Space {
   }
 }
 
+/** The rows of relations where they are, then those of the entities one after the other; rows not stored are left out. */
+async function* someRows(
+  store: GraphStore,
+  firstRow: number,
+  only: readonly Placed[],
+): AsyncIterable<Pick<StoredRow, 'row' | 'floats'>> {
+  const stored = [...Array.from({ length: firstRow }, (_, row) => row), ...only.map(({ row }) => row)];
+  for (let first = 0; first < stored.length; first += READ_ROWS) {
+    const found = await store.readRows(stored.slice(first, first + READ_ROWS));
+    for (const [i, row] of found.entries()) if (row) yield { row: first + i, floats: row.floats };
+  }
+}
+
 /** What scoring needs to know of a model. β is 1, for it does not change an order; training settings have no effect. */
 function rankingModel(dim: number, scorer: string): ModelSettings {
   return {
@@ -131,7 +158,7 @@ function rankingModel(dim: number, scorer: string): ModelSettings {
 function scorerNamed(name: string): ScorerName {
   if (isScorer(name)) return name;
   const names = Object.keys(SCORERS).join(', ');
-  throw new FatalError('scorer', `the store was trained with the scorer ${name}; this version has ${names}`);
+  throw new FatalError('scorer', `a store was trained with the scorer ${name}; this version has ${names}`);
 }
 
 function isScorer(name: string): name is ScorerName {

@@ -3,7 +3,7 @@ import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { liveEdgeRows } from '../../src/graph/live-edges.ts';
 import { NameIndex } from '../../src/graph/name-index.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
-import { edge } from '../replay/compare/fixture.ts';
+import { edge } from '../evaluation/compare/fixture.ts';
 import { commitOf, entity, graph, tweet, user } from './graph-fixture.ts';
 
 const ENTITIES = [user('a'), user('b'), user('ab'), tweet('a')];

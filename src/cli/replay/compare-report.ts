@@ -1,9 +1,9 @@
+import type { Comparison } from '../../evaluation/compare/compare.ts';
+import type { Drift } from '../../evaluation/compare/drift.ts';
+import type { Membership } from '../../evaluation/compare/membership.ts';
+import type { QualityFigures } from '../../evaluation/compare/quality.ts';
+import { verdict } from '../../evaluation/compare/quality.ts';
 import type { Offsets } from '../../pipeline/ports.ts';
-import type { Comparison } from '../../replay/compare/compare.ts';
-import type { Drift } from '../../replay/compare/drift.ts';
-import type { Membership } from '../../replay/compare/membership.ts';
-import type { QualityFigures } from '../../replay/compare/quality.ts';
-import { verdict } from '../../replay/compare/quality.ts';
 import { count } from '../format.ts';
 import type { Output } from '../output.ts';
 import { printTable } from '../table.ts';

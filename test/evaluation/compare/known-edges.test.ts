@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { KnownEdges } from '../../../src/evaluation/compare/known-edges.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
-import { KnownEdges } from '../../../src/replay/compare/known-edges.ts';
 import { edge } from './fixture.ts';
 
 const keys = (...names: string[]) => names as EntityKey[];

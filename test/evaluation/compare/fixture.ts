@@ -1,9 +1,9 @@
+import type { ComparedStore } from '../../../src/evaluation/compare/compared-stores.ts';
 import type { EdgeChange } from '../../../src/graph/edge.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { Head, ModelIdentity } from '../../../src/graph/head.ts';
 import { Layout } from '../../../src/graph/layout.ts';
-import type { ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
 import { commitOf, entity, HEAD, MODEL } from '../../graph/graph-fixture.ts';
 import { MemoryStore } from '../../graph/memory-store.ts';
 

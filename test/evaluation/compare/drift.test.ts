@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bestRotation, driftOf, rotate } from '../../../src/replay/compare/drift.ts';
+import { bestRotation, driftOf, rotate } from '../../../src/evaluation/compare/drift.ts';
 import { randomRows, turned, turns } from './random-rows.ts';
 
 describe('driftOf', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { CommonEntity, ComparedStore } from '../../../src/evaluation/compare/compared-stores.ts';
+import type { HeldEdge } from '../../../src/evaluation/compare/held-edges.ts';
+import { KnownEdges } from '../../../src/evaluation/compare/known-edges.ts';
+import { better, compareQuality, type Quality, verdict } from '../../../src/evaluation/compare/quality.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
-import type { CommonEntity, ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
-import type { HeldEdge } from '../../../src/replay/compare/held-edges.ts';
-import { KnownEdges } from '../../../src/replay/compare/known-edges.ts';
-import { better, compareQuality, type Quality, verdict } from '../../../src/replay/compare/quality.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';
 import { edge, storeOf } from './fixture.ts';
 

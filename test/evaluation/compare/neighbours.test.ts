@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { neighbourOverlap } from '../../../src/replay/compare/neighbours.ts';
+import { neighbourOverlap } from '../../../src/evaluation/compare/neighbours.ts';
 import { randomRows, turned, turns } from './random-rows.ts';
 
 /** The nearest rows by a full sort. */

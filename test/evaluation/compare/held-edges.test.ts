@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { ComparedStore } from '../../../src/evaluation/compare/compared-stores.ts';
+import { heldStretches, readHeldEdges, readHeldRecords } from '../../../src/evaluation/compare/held-edges.ts';
 import { readContent } from '../../../src/pipeline/reading/record-content.ts';
-import type { ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
-import { heldStretches, readHeldEdges, readHeldRecords } from '../../../src/replay/compare/held-edges.ts';
 import { EVENT_TOPICS } from '../../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../../topics/record.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';

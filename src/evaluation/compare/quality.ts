@@ -1,14 +1,8 @@
-import { FatalError } from '../../errors/errors.ts';
 import { type EntityKey, typeOf } from '../../graph/entity.ts';
-import { SCORERS, type Scorer } from '../../model/scorers.ts';
 import { HIT_RANK, rankOfFirst } from '../../pipeline/training/evaluate.ts';
-import {
-  type CommonEntity,
-  type ComparedStore,
-  type ComparedStores,
-  type OnProgress,
-  readVectors,
-} from './compared-stores.ts';
+import { Ranking } from '../ranking.ts';
+import { Space } from '../space.ts';
+import type { CommonEntity, ComparedStore, ComparedStores, OnProgress } from './compared-stores.ts';
 import type { HeldEdge } from './held-edges.ts';
 import type { End, KnownEdges } from './known-edges.ts';
 
@@ -58,12 +52,8 @@ export async function compareQuality(
   known: KnownEdges,
   onProgress: OnProgress,
 ): Promise<Quality | undefined> {
-  const entities = [
-    ...held.flatMap(({ lhsEntity, rhsEntity }) => [lhsEntity, rhsEntity]),
-    ...[...candidates.values()].flat(),
-  ];
-  const a = await rankerOf(stores.a, entities, ({ rowA }) => rowA);
-  const b = await rankerOf(stores.b, entities, ({ rowB }) => rowB);
+  const a = await rankerOf(stores.a, held, candidates, ({ rowA }) => rowA);
+  const b = await rankerOf(stores.b, held, candidates, ({ rowB }) => rowB);
   const ranked: EdgeRanks[] = [];
   for (const [i, edge] of held.entries()) {
     if (i % PROGRESS_EVERY === 0) onProgress('edges ranked', i);
@@ -75,9 +65,10 @@ export async function compareQuality(
         .filter((key) => key !== wanted && !positives.has(key));
       // Without candidates any model is right.
       if (others.length === 0) return [];
-      const choice = [wanted, ...others];
-      const degrees = choice.map((key) => known.degree(end, edge.relation, key));
-      return [{ a: a(edge, end, choice), b: b(edge, end, choice), popularity: firstOf(degrees) }];
+      const degrees = [wanted, ...others].map((key) => known.degree(end, edge.relation, key));
+      const popularity = rankOfFirst(degrees, new Uint8Array(degrees.length), degrees.length);
+      const ranks = { a: a(edge, end, positives), b: b(edge, end, positives), popularity };
+      return [{ a: figuresOf(ranks.a), b: figuresOf(ranks.b), popularity: figuresOf(ranks.popularity) }];
     });
     if (ends.length === 0) continue;
     ranked.push({
@@ -90,44 +81,34 @@ export async function compareQuality(
   return ranked.length === 0 ? undefined : qualityOf(ranked);
 }
 
-/** Ranks the first of some entities as an end of an edge. */
-type Ranker = (edge: HeldEdge, end: End, choice: readonly EntityKey[]) => RankFigures;
+/** The rank of an end of an edge among the candidates of its type that are no positives. */
+type Ranker = (edge: HeldEdge, end: End, positives: ReadonlySet<EntityKey>) => number;
 
+/** Reads the candidates and the ends of held-back edges of one store. */
 async function rankerOf(
   { store, head }: ComparedStore,
-  entities: readonly CommonEntity[],
+  held: readonly HeldEdge[],
+  candidates: ReadonlyMap<string, readonly CommonEntity[]>,
   rowOf: (entity: CommonEntity) => number,
 ): Promise<Ranker> {
-  const { dim } = store.layout;
-  const scorer = scorerOf(head.model.scorer);
-  const rows = await readVectors(store, entities.map(rowOf));
-  const vectors = new Map(
-    entities.map(({ key }, i) => [key, Float64Array.from(rows.subarray(i * dim, (i + 1) * dim))]),
+  const ends = held.flatMap(({ lhsEntity, rhsEntity }) => [lhsEntity, rhsEntity]);
+  const needed = new Map([...ends, ...[...candidates.values()].flat()].map((each) => [each.key, each]));
+  const only = Array.from(needed.values(), (entity) => ({ key: entity.key, row: rowOf(entity) }));
+  const space = await Space.read(store, head, { only });
+  const rows = (keys: Iterable<EntityKey>) => Int32Array.from(keys, (key) => space.rowOf(key)!);
+  const rankings = new Map(
+    [...candidates].map(([type, some]) => [type, new Ranking(space, rows(some.map(({ key }) => key)))]),
   );
-  const relations = await readVectors(
-    store,
-    store.layout.relations.flatMap((_, i) => [2 * i, 2 * i + 1]),
-  );
-  const anchor = new Float64Array(dim);
-  const origin = new Float64Array(dim);
-  return (edge, end, choice) => {
-    const relation = 2 * (store.layout.relationIndex(edge.relation) ?? 0) + (end === 'rhs' ? 0 : 1);
-    const from = vectors.get(end === 'rhs' ? edge.lhs : edge.rhs) ?? origin;
-    for (let k = 0; k < dim; k++) anchor[k] = from[k]! + relations[relation * dim + k]!;
-    // β does not change the order of scores.
-    return firstOf(choice.map((key) => scorer.score(anchor, vectors.get(key) ?? origin, 1)));
+  return (edge, end, positives) => {
+    const [anchor] = rows([end === 'rhs' ? edge.lhs : edge.rhs]);
+    const [answer] = rows([edge[end]]);
+    const relationRow = space.relationRow(edge.relation, end === 'lhs');
+    const question = { anchor: anchor!, relationRow, answer: answer!, leftOut: rows(positives) };
+    return rankings.get(typeOf(edge[end]))!.ranks([question])[0]!;
   };
 }
 
-function scorerOf(name: string): Scorer {
-  const found = Object.entries(SCORERS).find(([known]) => known === name);
-  if (found) return found[1];
-  const names = Object.keys(SCORERS).join(', ');
-  throw new FatalError('scorer', `a store was trained with the scorer ${name}; this version has ${names}`);
-}
-
-function firstOf(values: readonly number[]): RankFigures {
-  const rank = rankOfFirst(values, new Uint8Array(values.length), values.length);
+function figuresOf(rank: number): RankFigures {
   return { mrr: 1 / rank, hits10: rank <= HIT_RANK ? 1 : 0, meanRank: rank };
 }
 

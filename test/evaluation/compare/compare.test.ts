@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { type Comparison, compareStores } from '../../../src/evaluation/compare/compare.ts';
+import type { ComparedStore } from '../../../src/evaluation/compare/compared-stores.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import { Layout } from '../../../src/graph/layout.ts';
 import type { SourceRecord } from '../../../src/pipeline/ports.ts';
 import { readContent } from '../../../src/pipeline/reading/record-content.ts';
-import { type Comparison, compareStores } from '../../../src/replay/compare/compare.ts';
-import type { ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { EVENT_TOPICS } from '../../../topics/index.ts';
 import { DEFAULT_LIMITS } from '../../../topics/record.ts';

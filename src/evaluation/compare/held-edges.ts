@@ -1,7 +1,7 @@
 import { type EdgeChange, type EdgeName, judge } from '../../graph/edge.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EventLog, Offsets, PartitionRange, SourceRecord, Stretch } from '../../pipeline/ports.ts';
-import { Merge } from '../merge.ts';
+import { Merge } from '../../replay/merge.ts';
 import {
   type CommonEntity,
   type ComparedStores,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ComparedStore } from '../../../src/replay/compare/compared-stores.ts';
-import { compareEdges, compareEntities, mergeJoin } from '../../../src/replay/compare/membership.ts';
+import type { ComparedStore } from '../../../src/evaluation/compare/compared-stores.ts';
+import { compareEdges, compareEntities, mergeJoin } from '../../../src/evaluation/compare/membership.ts';
 import { Random } from '../../../src/sampling/random.ts';
 import { MODEL } from '../../graph/graph-fixture.ts';
 import { storeOf } from './fixture.ts';

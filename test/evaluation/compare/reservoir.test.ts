@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Reservoir } from '../../../src/replay/compare/reservoir.ts';
+import { Reservoir } from '../../../src/evaluation/compare/reservoir.ts';
 import { Random } from '../../../src/sampling/random.ts';
 
 function sampled(size: number, from: number, seed: number): number[] {
