@@ -195,6 +195,7 @@ class StreamEvaluation {
   async #plan(): Promise<Plan> {
     const { config, graph, topics, from, until, options } = this.#request;
     const { eventLog, context } = this.#outside;
+    this.#checkInterrupted();
     const { stretches: range } = await resolveRange(eventLog, topics, from, until);
     const topicIds = await eventLog.topicIds(topics);
     const byName = topicsOf(config, graph);
