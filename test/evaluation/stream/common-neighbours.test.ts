@@ -26,7 +26,7 @@ function plainScores(scope: Scope, user: number): number[] {
 
 function scoresOf(by: CommonNeighbours, scope: Scope, user: number): number[] {
   const out = new Float64Array(scope.pair.candidates.length);
-  by.score(user, scope, out);
+  by.score([user], scope, out);
   return [...out];
 }
 
