@@ -13,11 +13,6 @@ export interface ListQuality {
   readonly coverage: number;
 }
 
-export interface Ranked {
-  readonly tasks: number;
-  readonly of: number;
-}
-
 /**
  * Ranks the tasks, by scope's name, each against all candidates of its scope. `turn` is awaited after every block of tasks;
  * it may throw to end the ranking.
@@ -25,7 +20,7 @@ export interface Ranked {
 export async function rankTasks(
   tasks: readonly Task[],
   recommender: Recommender,
-  turn: (ranked: Ranked) => Promise<void>,
+  turn: (done: number, of: number) => Promise<void>,
 ): Promise<Map<string, ListQuality>> {
   const byScope = Map.groupBy(tasks, ({ scope }) => scope);
   const quality = new Map<string, ListQuality>();
@@ -47,7 +42,7 @@ export async function rankTasks(
         for (const item of top) listed[item] = 1;
       });
       done += block.length;
-      await turn({ tasks: done, of: tasks.length });
+      await turn(done, tasks.length);
     }
     quality.set(scope.name, {
       figures,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { meanQuality, scopeFigures } from '../../../src/evaluation/stream/list-figures.ts';
+import { scopeFigures } from '../../../src/evaluation/stream/list-figures.ts';
 import { rankByChance, rankTasks } from '../../../src/evaluation/stream/list-quality.ts';
 import { popularity } from '../../../src/evaluation/stream/recommender.ts';
 import { splitStream } from '../../../src/evaluation/stream/split.ts';
@@ -54,26 +54,14 @@ describe('scopeFigures', () => {
   it('puts the mean of each way and the lead of the first side by side', async () => {
     const quality = (await rankTasks(split.tasks, popularity(split), async () => undefined)).get('likes')!;
     const chance = rankByChance(split.tasks).get('likes')!;
-    const figures = scopeFigures(
-      { scope: scope.name, candidates: 30 },
-      { vectors: quality, chance },
-      Random.seeded(1),
-    );
+    const asked = { scope: scope.name, candidates: 30 };
+    const figures = scopeFigures(asked, [quality, chance], { chance }, Random.seeded(1));
     expect([figures.scope, figures.users, figures.candidates]).toEqual(['likes', 2, 30]);
-    expect(figures.ways['vectors']?.figures['recall10']?.mean).toBeCloseTo(3 / 4, 12);
-    expect(figures.lead['chance']?.['recall10']?.mean).toBeCloseTo(3 / 4 - 10 / 29, 12);
-    expect(figures.lead['chance']?.['recall10']?.low).toBeCloseTo(1 / 2 - 10 / 29, 12);
-  });
-});
-
-describe('meanQuality', () => {
-  it('is the mean of each task over the runs', () => {
-    const run = (value: number) => ({
-      figures: Array.from({ length: 5 }, () => Float64Array.of(value, 1)),
-      coverage: value,
-    });
-    const { figures, coverage } = meanQuality([run(0), run(0.5)]);
-    expect([...figures[2]!]).toEqual([0.25, 1]);
-    expect(coverage).toBe(0.25);
+    // Of the two runs, one ranks as popularity: 1/2 and 1 in the first ten.
+    expect(figures.bySeed.map((means) => means['recall10'])).toEqual([3 / 4, expect.closeTo(10 / 29, 12)]);
+    expect(figures.ways['vectors']?.figures['recall10']?.mean).toBeCloseTo((3 / 4 + 10 / 29) / 2, 12);
+    expect(figures.ways['vectors']?.coverage).toBeCloseTo((quality.coverage + chance.coverage) / 2, 12);
+    expect(figures.lead['chance']?.['recall10']?.mean).toBeCloseTo((3 / 4 - 10 / 29) / 2, 12);
+    expect(figures.lead['chance']?.['recall10']?.low).toBeCloseTo((1 / 2 - 10 / 29) / 2, 12);
   });
 });
