@@ -44,7 +44,7 @@ const COMMAND_LINE = {
   ),
   evaluate: usage('Options of the evaluation are wrong.', 'Correct every line that the message lists.'),
   'evaluate-empty': usage(
-    'The stream has nothing to foretell: in its held-back part no known user has a new edge to a known entity.',
+    'The stream is empty, or has nothing to foretell: no known user has a new edge to a known entity in its held-back part.',
     'Read a longer range, or hold back a larger share with --holdout.',
   ),
   'evaluate-file': usage(

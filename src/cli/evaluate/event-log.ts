@@ -51,6 +51,8 @@ export async function openEventLog(
         `${count(fed.bad)} of the lines hold no ${fileTopic.name} event; nothing was trained:\n${[...lines, ...more].join('\n')}`,
       );
     }
+    if (fed.sent === 0 && !stopping.aborted)
+      throw new UsageError('evaluate-empty', `${file} holds no event; nothing was trained`);
     return connection;
   } catch (error) {
     await connection.close();

@@ -1,7 +1,8 @@
 import type { Interval } from '../../evaluation/bootstrap.ts';
 import { LIST_FIGURES } from '../../evaluation/ranked-list.ts';
 import type { ScopeFigures } from '../../evaluation/stream/list-figures.ts';
-import { CANDIDATE_SETS, type SliceFigures } from '../../evaluation/stream/ranked-edges.ts';
+import { CANDIDATE_SETS } from '../../evaluation/stream/ranked-edges.ts';
+import type { SliceFigures } from '../../evaluation/stream/slice-figures.ts';
 import { count, duration, total } from '../format.ts';
 import type { Output } from '../output.ts';
 import { printTable } from '../table.ts';
@@ -51,7 +52,7 @@ export function printStreamReport(report: StreamReport, output: Output): void {
 
 function printScope(
   report: StreamReport,
-  { scope, users, candidates, ways, lead }: ScopeFigures,
+  { scope, users, candidates, ways, lead, bySeed }: ScopeFigures,
   output: Output,
 ): void {
   const drawn = report.users < report.usersInAll ? `, of users drawn from ${count(report.usersInAll)}` : '';
@@ -71,6 +72,10 @@ function printScope(
     ],
     output,
   );
+  if (bySeed.length > 1) {
+    const recalls = bySeed.map((means) => figure(means['recall20'] ?? 0)).join(', ');
+    output.out(`  vectors by seed, recall20: ${recalls}`);
+  }
 }
 
 function printSlices(

@@ -35,8 +35,15 @@ export class CommonNeighbours implements Recommender {
     }
   }
 
-  score(user: number, scope: Scope, out: Float64Array): void {
+  score(asked: readonly number[], scope: Scope, out: Float64Array): void {
     out.fill(0);
+    const { length } = scope.pair.candidates;
+    asked.forEach((user, i) => {
+      this.#score(user, scope, out.subarray(i * length, (i + 1) * length));
+    });
+  }
+
+  #score(user: number, scope: Scope, out: Float64Array): void {
     const lists = this.#lists.get(scope);
     if (lists === undefined) return;
     const { items, users } = lists;

@@ -12,12 +12,14 @@ export interface ScopeFigures {
   readonly users: number;
   readonly candidates: number;
   readonly ways: Readonly<Record<string, { readonly figures: ListIntervals; readonly coverage: number }>>;
-  /** The figures of the first way minus those of each other, user by user. */
+  /** The means of each run of the vectors, by figure. */
+  readonly bySeed: readonly Readonly<Record<string, number>>[];
+  /** The figures of the vectors minus those of each other way, user by user. */
   readonly lead: Readonly<Record<string, ListIntervals>>;
 }
 
 /** The mean of several runs on the same tasks. */
-export function meanQuality(runs: readonly ListQuality[]): ListQuality {
+function meanQuality(runs: readonly ListQuality[]): ListQuality {
   const figures = LIST_FIGURES.map((_, figure) =>
     Float64Array.from(
       runs[0]?.figures[figure] ?? [],
@@ -27,23 +29,23 @@ export function meanQuality(runs: readonly ListQuality[]): ListQuality {
   return { figures, coverage: runs.reduce((sum, { coverage }) => sum + coverage, 0) / runs.length };
 }
 
-/** The figures of a scope, with intervals by user. ways: by name, the first is compared with the others. */
+/**
+ * The figures of a scope, with intervals by user.
+ * runs: the vectors with each seed, of which the mean is given; others: by name, what the vectors are compared with.
+ */
 export function scopeFigures(
   { scope, candidates }: Pick<ScopeFigures, 'scope' | 'candidates'>,
-  ways: Readonly<Record<string, ListQuality>>,
+  runs: readonly ListQuality[],
+  others: Readonly<Record<string, ListQuality>>,
   random: Random,
 ): ScopeFigures {
-  const names = Object.keys(ways);
-  const [first = '', ...others] = names;
-  const values = (name: string) => ways[name]!.figures;
-  const users = values(first)[0]?.length ?? 0;
+  const vectors = meanQuality(runs);
+  const ways: Readonly<Record<string, ListQuality>> = { vectors, ...others };
+  const users = vectors.figures[0]?.length ?? 0;
   const sums = [
-    ...names.flatMap(values),
-    ...others.flatMap((name) =>
-      LIST_FIGURES.map((_, figure) => {
-        const [a, b] = [values(first)[figure]!, values(name)[figure]!];
-        return Float64Array.from(a, (value, i) => value - b[i]!);
-      }),
+    ...Object.values(ways).flatMap(({ figures }) => figures),
+    ...Object.values(others).flatMap(({ figures }) =>
+      figures.map((values, figure) => values.map((value, i) => vectors.figures[figure]![i]! - value)),
     ),
   ];
   const intervals = bootstrap({ counts: new Float64Array(users).fill(1), sums }, random);
@@ -51,13 +53,18 @@ export function scopeFigures(
     Object.fromEntries(
       LIST_FIGURES.map((name, figure) => [name, intervals[block * LIST_FIGURES.length + figure]!]),
     );
+  const names = Object.keys(ways);
+  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / users;
   return {
     scope,
     users,
     candidates,
     ways: Object.fromEntries(
-      names.map((name, n) => [name, { figures: named(n), coverage: ways[name]!.coverage }]),
+      Object.entries(ways).map(([name, { coverage }], n) => [name, { figures: named(n), coverage }]),
     ),
-    lead: Object.fromEntries(others.map((name, n) => [name, named(names.length + n)])),
+    bySeed: runs.map(({ figures }) =>
+      Object.fromEntries(LIST_FIGURES.map((name, figure) => [name, mean(figures[figure]!)])),
+    ),
+    lead: Object.fromEntries(Object.keys(others).map((name, n) => [name, named(names.length + n)])),
   };
 }

@@ -2,8 +2,8 @@ import { LIST, LIST_FIGURES, listFigures, listFiguresByChance, rankAll } from '.
 import type { Recommender } from './recommender.ts';
 import type { Task } from './split.ts';
 
-/** Tasks ranked before other work gets its turn. */
-const SLICE = 8;
+/** Tasks scored at once: a matrix product. Other work gets its turn after them. */
+const BLOCK = 16;
 
 /** How well the tasks of a scope were ranked. */
 export interface ListQuality {
@@ -13,35 +13,36 @@ export interface ListQuality {
   readonly coverage: number;
 }
 
-export interface Ranked {
-  readonly tasks: number;
-  readonly of: number;
-}
-
 /**
- * Ranks the tasks, by scope's name, each against all candidates of its scope. `turn` is awaited after every few tasks;
+ * Ranks the tasks, by scope's name, each against all candidates of its scope. `turn` is awaited after every block of tasks;
  * it may throw to end the ranking.
  */
 export async function rankTasks(
   tasks: readonly Task[],
   recommender: Recommender,
-  turn: (ranked: Ranked) => Promise<void>,
+  turn: (done: number, of: number) => Promise<void>,
 ): Promise<Map<string, ListQuality>> {
   const byScope = Map.groupBy(tasks, ({ scope }) => scope);
   const quality = new Map<string, ListQuality>();
   let done = 0;
   for (const [scope, own] of byScope) {
-    const scores = new Float64Array(scope.pair.candidates.length);
+    const { length } = scope.pair.candidates;
+    const scores = new Float64Array(BLOCK * length);
     const figures = LIST_FIGURES.map(() => new Float64Array(own.length));
-    const listed = new Uint8Array(scores.length);
-    for (const [i, { lhs, targets, seen }] of own.entries()) {
-      recommender.score(lhs, scope, scores);
-      const { ranks, top } = rankAll(scores, targets, seen);
-      listFigures(ranks).forEach((value, figure) => {
-        figures[figure]![i] = value;
+    const listed = new Uint8Array(length);
+    for (let first = 0; first < own.length; first += BLOCK) {
+      const block = own.slice(first, first + BLOCK);
+      const users = block.map(({ lhs }) => lhs);
+      recommender.score(users, scope, scores.subarray(0, block.length * length));
+      block.forEach(({ targets, seen }, i) => {
+        const { ranks, top } = rankAll(scores.subarray(i * length, (i + 1) * length), targets, seen);
+        listFigures(ranks).forEach((value, figure) => {
+          figures[figure]![first + i] = value;
+        });
+        for (const item of top) listed[item] = 1;
       });
-      for (const item of top) listed[item] = 1;
-      if (++done % SLICE === 0) await turn({ tasks: done, of: tasks.length });
+      done += block.length;
+      await turn(done, tasks.length);
     }
     quality.set(scope.name, {
       figures,

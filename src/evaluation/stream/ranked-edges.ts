@@ -1,8 +1,6 @@
 import { HIT_RANK, harmonic } from '../../pipeline/training/evaluate.ts';
 import { RANKED_BY } from '../../pipeline/training/prequential.ts';
 import type { RankedEdges } from '../../pipeline/training/trainer.ts';
-import type { Random } from '../../sampling/random.ts';
-import { bootstrap, type Interval } from '../bootstrap.ts';
 
 /** The two sets of candidates, in the order of `RankedEdges.ranks`. */
 export const CANDIDATE_SETS = ['uniform', 'degree'] as const;
@@ -82,125 +80,6 @@ export function scoredByChance({ ranks, edge }: RankedEdges): ScoredSets {
   });
 }
 
-/** The mean of several runs over the same edges. */
-export function meanOf(runs: readonly ScoredSets[]): ScoredSets {
-  const mean = (of: readonly Float32Array[]) =>
-    Float32Array.from(of[0] ?? [], (_, i) => of.reduce((sum, each) => sum + each[i]!, 0) / of.length);
-  return bySet((_, name) => ({
-    reciprocal: mean(runs.map((run) => run[name].reciprocal)),
-    hit: mean(runs.map((run) => run[name].hit)),
-  }));
-}
-
 function bySet(of: (set: number, name: CandidateSet) => Scored): ScoredSets {
   return { uniform: of(0, 'uniform'), degree: of(1, 'degree') };
-}
-
-/** A part of the edges that figures are given for. */
-export interface Slice {
-  readonly name: string;
-  readonly has: (edges: RankedEdges, i: number) => boolean;
-}
-
-const isNew = ({ repeated }: RankedEdges, i: number) => repeated[i] === 0;
-const bothKnown = (edges: RankedEdges, i: number) => edges.lhsEvents[i]! > 0 && edges.rhsEvents[i]! > 0;
-
-/** How many events an entity has behind it in the figures of young entities. */
-const EVENTS_BEFORE = [1, 2, 4, 8] as const;
-
-/** The parts of a stream: by group, then by relation among known entities, then young entities. */
-export function slicesOf(relations: readonly string[]): Slice[] {
-  return [
-    { name: 'both known', has: (edges, i) => isNew(edges, i) && bothKnown(edges, i) },
-    { name: 'actor new', has: (edges, i) => edges.lhsEvents[i] === 0 && edges.rhsEvents[i]! > 0 },
-    { name: 'target new', has: (edges, i) => edges.rhsEvents[i] === 0 },
-    { name: 'repeated', has: (edges, i) => !isNew(edges, i) },
-    { name: 'both known or repeated', has: bothKnown },
-    ...relations.map((name, relation) => ({
-      name: `both known, ${name}`,
-      has: (edges: RankedEdges, i: number) =>
-        edges.relation[i] === relation && isNew(edges, i) && bothKnown(edges, i),
-    })),
-    ...EVENTS_BEFORE.map((events) => ({
-      name: `actor after ${events}`,
-      has: (edges: RankedEdges, i: number) =>
-        edges.lhsEvents[i] === events && isNew(edges, i) && bothKnown(edges, i),
-    })),
-    ...EVENTS_BEFORE.map((events) => ({
-      name: `target after ${events}`,
-      has: (edges: RankedEdges, i: number) =>
-        edges.rhsEvents[i] === events && isNew(edges, i) && bothKnown(edges, i),
-    })),
-  ];
-}
-
-/** Mean reciprocal rank and hits@10 of one way of ranking. */
-export interface RankFigures {
-  readonly mrr: Interval;
-  readonly hits10: Interval;
-}
-
-/** One slice of the stream, every way of ranking beside the others. */
-export interface SliceFigures {
-  readonly slice: string;
-  readonly edges: number;
-  readonly users: number;
-  /** By set of candidates, then by way of ranking. */
-  readonly figures: Readonly<Record<CandidateSet, Readonly<Record<string, RankFigures>>>>;
-  /** MRR of the first way of ranking minus that of each other, edge by edge. */
-  readonly lead: Readonly<Record<CandidateSet, Readonly<Record<string, Interval>>>>;
-}
-
-/** The figures of a slice; undefined where it has no edge. ways: by name, the first is compared with the others. */
-export function sliceFigures(
-  edges: RankedEdges,
-  slice: Slice,
-  ways: Readonly<Record<string, ScoredSets>>,
-  random: Random,
-): SliceFigures | undefined {
-  const picked = Array.from(edges.edge.keys()).filter((i) => slice.has(edges, i));
-  if (picked.length === 0) return undefined;
-  const users = new Map<number, number>();
-  for (const i of picked) {
-    const lhs = edges.lhs[i]!;
-    if (!users.has(lhs)) users.set(lhs, users.size);
-  }
-  const userOf = Int32Array.from(picked, (i) => users.get(edges.lhs[i]!) ?? 0);
-  const counts = sumsOf(userOf, users.size, () => 1);
-  const names = Object.keys(ways);
-  const [first = '', ...others] = names;
-  const ofSet = (set: CandidateSet) => {
-    const of = (name: string) => ways[name]![set];
-    const at = (values: Float32Array) => (k: number) => values[picked[k]!]!;
-    const sums = [
-      ...names.map((name) => sumsOf(userOf, users.size, at(of(name).reciprocal))),
-      ...names.map((name) => sumsOf(userOf, users.size, at(of(name).hit))),
-      ...others.map((name) => {
-        const [a, b] = [at(of(first).reciprocal), at(of(name).reciprocal)];
-        return sumsOf(userOf, users.size, (k) => a(k) - b(k));
-      }),
-    ];
-    const intervals = bootstrap({ counts, sums }, random);
-    return {
-      figures: Object.fromEntries(
-        names.map((name, n) => [name, { mrr: intervals[n]!, hits10: intervals[names.length + n]! }]),
-      ),
-      lead: Object.fromEntries(others.map((name, n) => [name, intervals[2 * names.length + n]!])),
-    };
-  };
-  const [uniform, degree] = [ofSet('uniform'), ofSet('degree')];
-  return {
-    slice: slice.name,
-    edges: picked.length,
-    users: users.size,
-    figures: { uniform: uniform.figures, degree: degree.figures },
-    lead: { uniform: uniform.lead, degree: degree.lead },
-  };
-}
-
-/** [users] sums of the values of each user's cases. userOf: [cases] the user of each. */
-function sumsOf(userOf: Int32Array, users: number, value: (k: number) => number): Float64Array {
-  const sums = new Float64Array(users);
-  for (let k = 0; k < userOf.length; k++) sums[userOf[k]!]! += value(k);
-  return sums;
 }

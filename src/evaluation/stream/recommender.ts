@@ -3,10 +3,10 @@ import type { Space } from '../space.ts';
 import type { EdgeStream } from './edge-stream.ts';
 import type { Scope, Split } from './split.ts';
 
-/** Scores every candidate of a scope for one user. */
+/** Scores every candidate of a scope for some users. */
 export interface Recommender {
-  /** user: by number in the stream; out: [candidates], overwritten; higher is better. */
-  score(user: number, scope: Scope, out: Float64Array): void;
+  /** users: by number in the stream; out: [users, candidates] row-major, overwritten; higher is better. */
+  score(users: readonly number[], scope: Scope, out: Float64Array): void;
 }
 
 /** Scores that are the same for every user. */
@@ -17,9 +17,9 @@ export class SameForAll implements Recommender {
     this.#scores = new Map(split.scopes.map((scope) => [scope, scoresOf(scope)]));
   }
 
-  score(_: number, scope: Scope, out: Float64Array): void {
+  score(users: readonly number[], scope: Scope, out: Float64Array): void {
     const scores = this.#scores.get(scope);
-    if (scores !== undefined) out.set(scores);
+    if (scores !== undefined) users.forEach((_, i) => void out.set(scores, i * scores.length));
   }
 }
 
@@ -50,8 +50,11 @@ export function recentPopularity(split: Split, halfLife: number): Recommender {
 export interface Model {
   /** [entities] row of each entity by number in the stream, or -1. */
   readonly rows: Int32Array;
-  /** Scores of an entity's row with a relation's forward vector. candidates: [n] rows; out: [n], overwritten. */
-  scores(row: number, relation: number, candidates: Int32Array, out: Float32Array): void;
+  /**
+   * Scores of some rows of entities with a relation's forward vector, against candidate rows.
+   * rows: [n]; candidates: [m]; out: [n, m] row-major, overwritten.
+   */
+  scores(rows: Int32Array, relation: number, candidates: Int32Array, out: Float32Array): void;
 }
 
 /** A space asked about the entities of a stream. */
@@ -59,8 +62,13 @@ export function modelOf(space: Space, stream: EdgeStream): Model {
   const relationRows = stream.relations.map(({ name }) => space.relationRow(name, false));
   return {
     rows: Int32Array.from(stream.entities, (key) => space.rowOf(key) ?? -1),
-    scores: (row, relation, candidates, out) =>
-      space.kernel.scores(row, relationRows[relation]!, candidates, out),
+    scores: (rows, relation, candidates, out) =>
+      space.kernel.scoreMatrix(
+        rows,
+        rows.map(() => relationRows[relation]!),
+        candidates,
+        out,
+      ),
   };
 }
 
@@ -81,22 +89,31 @@ export class ByVectors implements Recommender {
     for (const { pair } of split.scopes) this.#prepare(pair);
   }
 
-  score(user: number, { pair, relations }: Scope, out: Float64Array): void {
+  score(users: readonly number[], scope: Scope, out: Float64Array): void {
+    const { pair, relations } = scope;
     const candidates = this.#candidates.get(pair) ?? new Int32Array();
-    const scores = new Float32Array(candidates.length);
-    const row = this.#model.rows[user]!;
-    const own = this.#counts.get(pair)?.get(user);
-    const all = this.#totals.get(pair) ?? new Float64Array();
-    const sumOf = (of: Float64Array) => relations.reduce((sum, relation) => sum + of[relation]!, 0);
-    const weights = own !== undefined && sumOf(own) > 0 ? own : all;
-    const total = sumOf(weights);
+    const rows = Int32Array.from(users, (user) => this.#model.rows[user]!);
+    const weights = users.map((user) => this.#weights(user, scope));
+    const scores = new Float32Array(rows.length * candidates.length);
     out.fill(0);
-    for (const relation of relations) {
-      const weight = relations.length === 1 ? 1 : weights[relation]! / total;
-      if (weight === 0) continue;
-      this.#model.scores(row, relation, candidates, scores);
-      for (let k = 0; k < scores.length; k++) out[k]! += weight * scores[k]!;
+    for (const [i, relation] of relations.entries()) {
+      this.#model.scores(rows, relation, candidates, scores);
+      for (let user = 0, k = 0; user < rows.length; user++) {
+        const weight = weights[user]![i]!;
+        for (const end = k + candidates.length; k < end; k++) out[k]! += weight * scores[k]!;
+      }
     }
+  }
+
+  /** The weight of each relation of the scope, in its order; they sum to 1. */
+  #weights(user: number, { pair, relations }: Scope): number[] {
+    const of = (counts: Float64Array | undefined) => relations.map((relation) => counts?.[relation] ?? 0);
+    const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+    const own = of(this.#counts.get(pair)?.get(user));
+    const counts = sum(own) > 0 ? own : of(this.#totals.get(pair));
+    const total = sum(counts);
+    // Nothing may be live any more of the relations that were seen.
+    return counts.map((count) => (total > 0 ? count / total : 1 / relations.length));
   }
 
   #prepare(pair: Scope['pair']): void {

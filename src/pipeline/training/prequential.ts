@@ -4,28 +4,32 @@ import { DecayedCounts } from '../../sampling/decayed-counts.ts';
 import type { KnownPositives, MaskTask } from '../../sampling/known-positives.ts';
 import { Random } from '../../sampling/random.ts';
 import type { TypeRows } from '../../sampling/type-rows.ts';
-import { rankIn } from './evaluate.ts';
 import type { PrequentialSettings, RankedEdges, TrainBatch, TrainerSettings, Triples } from './trainer.ts';
 
-/** Where the columns of a ranked edge are: by the vectors, by popularity, by recent popularity. */
+/** The ways of ranking, in the order of their columns in {@link RankedEdges.ranks}. */
 export const RANKED_BY = ['vectors', 'popularity', 'recent'] as const;
+
+/** Edges of one relation that share their candidates: one matrix product gives their scores. */
+const BLOCK = 64;
+/** Values of an edge in {@link RankedEdges.ranks}. */
+const WIDTH = 8;
 
 /**
  * Ranks each edge of a stream before it is learned, and reports the edges one by one: rhs among candidates drawn
  * uniformly from its type, and among candidates drawn in proportion to degree (the rhs of a uniformly drawn live edge of
  * the relation). Known positives of lhs and relation are left out, and so are rows that no batch has trained. Beside the
  * vectors, the same candidates are ranked by in-degree in the relation and by a decayed in-degree; a tie counts half.
- * Everything is as of the end of the batch before. The draws come from a random source of its own, so that ranking
- * changes nothing of the training.
+ * Everything is as of the end of the batch before. Up to 64 edges of a relation in a batch share their candidates. The
+ * draws come from a random source of its own, so that ranking changes nothing of the training.
  */
 export class Prequential {
   readonly #relations: TrainerSettings['relations'];
-  readonly #kernel: Kernel;
+  readonly #kernel: Pick<Kernel, 'scoreMatrix'>;
   readonly #known: KnownPositives;
   readonly #types: TypeRows;
   readonly #trained: Uint8Array;
   readonly #random: Random;
-  readonly #candidates: number;
+  readonly #from: number;
   /** By relation: live edges by rhs. */
   readonly #degrees: readonly CumulativeCounts[];
   /** By relation: [maxRows] the same counts, to be read at once. */
@@ -33,17 +37,21 @@ export class Prequential {
   readonly #recent: readonly DecayedCounts[];
   /** [maxRows] events learned with the row at either end. */
   readonly #events: Int32Array;
-  readonly #from: number;
   #learned = 0;
-  /** One edge to mask; candidate 0 is the positive, then uniform ones, then those by degree. */
+  /** The candidates of both sets, the uniform ones first, and [BLOCK, candidates] which of them are left out. */
   readonly #task: MaskTask;
-  readonly #values: Float64Array;
+  readonly #relationRows = new Int32Array(BLOCK);
+  /** [BLOCK, candidates] scores of the candidates, and [BLOCK, BLOCK] those of the positives. */
   readonly #scores: Float32Array;
+  readonly #wanted = new Float32Array(BLOCK * BLOCK);
+  /** [candidates] popularity and recent popularity of the candidates. */
+  readonly #counts: Float64Array;
+  readonly #recents: Float64Array;
 
   constructor(options: {
     settings: TrainerSettings;
     prequential: PrequentialSettings;
-    kernel: Kernel;
+    kernel: Pick<Kernel, 'scoreMatrix'>;
     known: KnownPositives;
     types: TypeRows;
     trained: Uint8Array;
@@ -56,27 +64,27 @@ export class Prequential {
     this.#types = options.types;
     this.#trained = options.trained;
     this.#random = Random.seeded(seed);
-    this.#candidates = candidates;
     this.#from = from;
     this.#degrees = relations.map(() => new CumulativeCounts(maxRows));
     this.#popularity = relations.map(() => new Int32Array(maxRows));
     this.#recent = relations.map(() => new DecayedCounts(maxRows, halfLife));
     this.#events = new Int32Array(maxRows);
-    const stride = 1 + 2 * candidates;
+    const count = 2 * candidates;
     this.#task = {
       side: 'rhs',
       hub: Number.POSITIVE_INFINITY,
-      edges: 1,
-      anchors: new Int32Array(1),
-      relation: new Int32Array(1),
-      positives: new Int32Array(1),
-      count: stride,
-      candidates: new Int32Array(stride),
-      mask: new Uint8Array(stride),
-      stride,
+      edges: BLOCK,
+      anchors: new Int32Array(BLOCK),
+      relation: new Int32Array(BLOCK),
+      positives: new Int32Array(BLOCK),
+      count,
+      candidates: new Int32Array(count),
+      mask: new Uint8Array(BLOCK * count),
+      stride: count,
     };
-    this.#values = new Float64Array(stride);
-    this.#scores = new Float32Array(stride);
+    this.#scores = new Float32Array(BLOCK * count);
+    this.#counts = new Float64Array(count);
+    this.#recents = new Float64Array(count);
     this.#count(before);
   }
 
@@ -86,16 +94,17 @@ export class Prequential {
   }
 
   /** Ranks the edges of a batch that is not learned yet, those from edge number `from` of the stream on. */
-  rank({ lhs, relation, rhs }: Triples): RankedEdges {
+  rank(edges: Triples): RankedEdges {
+    const { lhs, relation, rhs } = edges;
     const first = Math.min(lhs.length, Math.max(0, this.#from - this.#learned));
-    const ranked: number[] = [];
-    const ranks: number[] = [];
-    for (let i = first; i < lhs.length; i++) {
-      const of = this.#ranksOf(lhs[i]!, relation[i]!, rhs[i]!);
-      if (of === undefined) continue;
-      ranked.push(i);
-      ranks.push(...of);
+    const byRelation = Map.groupBy(range(first, lhs.length), (i) => relation[i]!);
+    /** [edges, WIDTH] zeros where an edge was not ranked. */
+    const all = new Float32Array(lhs.length * WIDTH);
+    for (const [of, members] of byRelation) {
+      for (let start = 0; start < members.length; start += BLOCK)
+        this.#rankBlock(of, edges, members.slice(start, start + BLOCK), all);
     }
+    const ranked = range(first, lhs.length).filter((i) => all[i * WIDTH] !== 0);
     return {
       edge: Float64Array.from(ranked, (i) => this.#learned + i),
       lhs: Int32Array.from(ranked, (i) => lhs[i]!),
@@ -103,7 +112,7 @@ export class Prequential {
       lhsEvents: Int32Array.from(ranked, (i) => this.#eventsOf(lhs[i]!)),
       rhsEvents: Int32Array.from(ranked, (i) => this.#eventsOf(rhs[i]!)),
       repeated: Uint8Array.from(ranked, (i) => (this.#known.has(lhs[i]!, relation[i]!, rhs[i]!) ? 1 : 0)),
-      ranks: Float32Array.from(ranks),
+      ranks: Float32Array.from(ranked.flatMap((i) => [...all.subarray(i * WIDTH, (i + 1) * WIDTH)])),
     };
   }
 
@@ -137,55 +146,95 @@ export class Prequential {
     return this.#trained[row] === 1 ? this.#events[row]! : 0;
   }
 
-  /** [8] see {@link RankedEdges.ranks}; undefined where one of the two sets has no candidate left. */
-  #ranksOf(lhs: number, relation: number, rhs: number): readonly number[] | undefined {
-    const task = this.#task;
-    const { candidates, mask } = task;
-    if (!this.#draw(relation, rhs)) return undefined;
-    task.anchors[0] = lhs;
-    task.relation[0] = relation;
-    task.positives[0] = rhs;
-    this.#known.mask(task);
-    for (let k = 1; k < candidates.length; k++) if (this.#trained[candidates[k]!] === 0) mask[k] = 1;
-    const sets = [
-      { from: 1, end: 1 + this.#candidates },
-      { from: 1 + this.#candidates, end: 1 + 2 * this.#candidates },
-    ] as const;
-    const counts = sets.map(({ from, end }) => unmasked(mask, from, end));
-    if (counts.some((count) => count === 0)) return undefined;
-    this.#kernel.scores(lhs, 2 * relation, candidates, this.#scores);
+  /** Puts the ranks of the batch's edges `members`, all of one relation, into `all`. */
+  #rankBlock(relation: number, { lhs, rhs }: Triples, members: readonly number[], all: Float32Array): void {
+    if (!this.#draw(relation)) return;
+    const { anchors, positives, candidates, mask, stride } = this.#task;
+    const edges = members.length;
+    members.forEach((i, k) => {
+      anchors[k] = lhs[i]!;
+      positives[k] = rhs[i]!;
+    });
+    this.#task.relation.fill(relation);
+    this.#relationRows.fill(2 * relation);
+    this.#known.mask({ ...this.#task, edges });
+    const asked = [anchors.subarray(0, edges), this.#relationRows.subarray(0, edges)] as const;
+    this.#kernel.scoreMatrix(...asked, candidates, this.#scores);
+    this.#kernel.scoreMatrix(...asked, positives.subarray(0, edges), this.#wanted);
     const popularity = this.#popularity[relation]!;
     const recent = this.#recent[relation]!;
-    const byVectors = sets.map(({ from, end }) => rankIn(this.#scores, mask, from, end));
-    this.#fill((row) => popularity[row]!);
-    const byPopularity = sets.map(({ from, end }) => rankIn(this.#values, mask, from, end));
-    this.#fill((row) => recent.of(row));
-    const byRecent = sets.map(({ from, end }) => rankIn(this.#values, mask, from, end));
-    return [...byVectors, ...byPopularity, ...byRecent, ...counts];
-  }
-
-  #fill(countOf: (row: number) => number): void {
-    const { candidates } = this.#task;
-    for (let k = 0; k < candidates.length; k++) this.#values[k] = countOf(candidates[k]!);
+    for (let k = 0; k < stride; k++) {
+      this.#counts[k] = popularity[candidates[k]!]!;
+      this.#recents[k] = recent.of(candidates[k]!);
+      if (this.#trained[candidates[k]!] === 1) continue;
+      for (let e = 0; e < edges; e++) mask[e * stride + k] = 1;
+    }
+    members.forEach((i, k) => {
+      const skip = mask.subarray(k * stride, (k + 1) * stride);
+      const scores = this.#scores.subarray(k * stride, (k + 1) * stride);
+      const target = rhs[i]!;
+      const [uniform, degree] = [unmasked(skip, 0, stride / 2), unmasked(skip, stride / 2, stride)];
+      // Without a candidate every model would be right.
+      if (uniform === 0 || degree === 0) return;
+      const wanted = this.#wanted[k * edges + k]!;
+      const of = [
+        ...bothRanks(wanted, scores, skip),
+        ...bothRanks(popularity[target]!, this.#counts, skip),
+        ...bothRanks(recent.of(target), this.#recents, skip),
+      ];
+      all.set([...of, uniform, degree], i * WIDTH);
+    });
   }
 
   /** False where there is nothing to draw from. */
-  #draw(relation: number, rhs: number): boolean {
+  #draw(relation: number): boolean {
     const { candidates } = this.#task;
     const { rhsType } = this.#relations[relation]!;
     const degrees = this.#degrees[relation]!;
     if (this.#types.count(rhsType) === 0 || degrees.total === 0) return false;
-    candidates[0] = rhs;
-    const half = 1 + this.#candidates;
-    for (let k = 1; k < half; k++) candidates[k] = this.#types.draw(rhsType, this.#random);
+    const half = candidates.length / 2;
+    for (let k = 0; k < half; k++) candidates[k] = this.#types.draw(rhsType, this.#random);
     for (let k = half; k < candidates.length; k++)
       candidates[k] = degrees.find(this.#random.below(degrees.total)).row;
     return true;
   }
 }
 
+/** The rank of a value among the uniform candidates, and among those by degree. */
+function bothRanks(wanted: number, values: ArrayLike<number>, mask: Uint8Array): [number, number] {
+  const half = mask.length / 2;
+  return [rankAmong(wanted, values, mask, 0, half), rankAmong(wanted, values, mask, half, mask.length)];
+}
+
+/**
+ * The rank of a value among itself and the unmasked values from `from` to before `end`, 1 for the highest. A tie counts
+ * half; a value that is no number ranks last.
+ */
+function rankAmong(
+  wanted: number,
+  values: ArrayLike<number>,
+  mask: Uint8Array,
+  from: number,
+  end: number,
+): number {
+  if (Number.isNaN(wanted)) return 1 + unmasked(mask, from, end);
+  let rank = 1;
+  for (let k = from; k < end; k++) {
+    if (mask[k] !== 0) continue;
+    const value = values[k]!;
+    if (value > wanted) rank++;
+    else if (value === wanted) rank += 0.5;
+  }
+  return rank;
+}
+
 function unmasked(mask: Uint8Array, from: number, end: number): number {
   let count = 0;
   for (let k = from; k < end; k++) if (mask[k] === 0) count++;
   return count;
+}
+
+/** Whole numbers from `first` to before `end`. */
+function range(first: number, end: number): number[] {
+  return Array.from({ length: end - first }, (_, i) => first + i);
 }

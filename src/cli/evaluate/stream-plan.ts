@@ -1,0 +1,73 @@
+import { topicsOf } from '../../compose/graph-updater.ts';
+import { UsageError } from '../../errors/errors.ts';
+import { readStream, type StreamRead } from '../../evaluation/stream/read-stream.ts';
+import { type Split, sampleTasks, splitStream, type Task } from '../../evaluation/stream/split.ts';
+import type { EventLog, SourceRecord, Stretch } from '../../pipeline/ports.ts';
+import { readContent } from '../../pipeline/reading/record-content.ts';
+import { resolveRange } from '../../replay/range.ts';
+import { Random } from '../../sampling/random.ts';
+import { count } from '../format.ts';
+import type { EvaluationProgress } from './progress.ts';
+import type { StreamRequest } from './stream-request.ts';
+
+/** Seed of candidates, samples and intervals: the same stream gives the same figures each time. */
+export const SEED = 1;
+/** Recent popularity halves with this share of the edges. */
+const HALF_LIFE = 0.02;
+
+/** The stream as read, its split, and what is to be ranked. */
+export interface StreamPlan {
+  /** The whole stream, and the part of it before the cut. */
+  readonly range: readonly Stretch[];
+  readonly known: readonly Stretch[];
+  readonly topicIds: Readonly<Record<string, string>>;
+  readonly read: StreamRead;
+  readonly split: Split;
+  /** Tasks of the users that were drawn. */
+  readonly tasks: readonly Task[];
+  /** Half-life of recent popularity, in edges. */
+  readonly halfLife: number;
+}
+
+/**
+ * Reads the stream once, and splits it.
+ * @throws UsageError where the range holds no record, or nothing can be foretold.
+ */
+export async function planStream(
+  request: StreamRequest,
+  eventLog: EventLog,
+  progress: EvaluationProgress,
+): Promise<StreamPlan> {
+  const { config, graph, topics, from, until, options } = request;
+  progress.checkInterrupted();
+  const { stretches: range } = await resolveRange(eventLog, topics, from, until);
+  const topicIds = await eventLog.topicIds(topics);
+  const byName = topicsOf(config, graph);
+  const content = (record: SourceRecord) => ({
+    ...record,
+    content: readContent(record, byName, config.limits),
+  });
+  const read = await readStream(eventLog, range, graph.model.relations, content, (records) =>
+    progress.turn(`${count(records)} records read`),
+  );
+  const { stream, records } = read;
+  const { stretches: known, events } = read.before(Math.floor(records * (1 - options.holdout)));
+  const split = splitStream(stream, events);
+  if (split.tasks.length === 0) {
+    throw new UsageError(
+      'evaluate-empty',
+      `nothing can be foretold: of ${count(records)} records of ${graph.name}, ${count(stream.length)} change an edge, and in the ` +
+        `last ${Math.round(100 * options.holdout)} % no known user has a new edge to a known entity`,
+    );
+  }
+  const random = Random.seeded(SEED);
+  return {
+    range,
+    known,
+    topicIds,
+    read,
+    split,
+    tasks: sampleTasks(split.tasks, options.users, (n) => random.below(n)),
+    halfLife: Math.max(1, Math.round(HALF_LIFE * stream.learned)),
+  };
+}
