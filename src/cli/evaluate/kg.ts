@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setImmediate as breathe } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { openBytes, splitLines } from '../../adapters/event-file/lines.ts';
 import {
@@ -8,7 +7,7 @@ import {
   readSpace,
   type TrainedGraph,
 } from '../../compose/knowledge-graph.ts';
-import { RetryableError, UsageError } from '../../errors/errors.ts';
+import { UsageError } from '../../errors/errors.ts';
 import { predictLinks } from '../../evaluation/graph/link-prediction.ts';
 import {
   type KnowledgeGraph,
@@ -16,14 +15,12 @@ import {
   readSnapshots,
   type TripleFile,
 } from '../../evaluation/graph/triples.ts';
-import { ProgressMeter } from '../../replay/progress.ts';
 import type { CommandContext } from '../context.ts';
-import { count, duration } from '../format.ts';
 import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
-import { reportReplay } from '../replay/progress.ts';
 import { onSignal, type Signals } from '../signals.ts';
 import { exportVectors, refuseFilled } from './export.ts';
 import { type KgReport, printKgReport, reportOf, type SeedResult } from './kg-report.ts';
+import { EvaluationProgress } from './progress.ts';
 import { inTemporaryFolder } from './temporary.ts';
 
 /** Passes over the triples where nothing else is asked for: what a batch trainer would do. */
@@ -172,21 +169,16 @@ class KgEvaluation {
   }
 
   async #measure(trained: TrainedGraph, seed: number): Promise<SeedResult> {
-    const { triples } = this.#outside;
+    const { triples, signals, context } = this.#outside;
+    const progress = new EvaluationProgress(`seed ${seed}`, signals, context);
     const began = performance.now();
-    await this.#train(trained, seed);
+    const replaying = await composeKnowledgeGraph(trained, this.#outside.context.log());
+    await progress.train(replaying, [trained.log.range], { seed });
     const between = performance.now();
     const space = await readSpace(triples, trained);
     const asked = triples[this.#options.rank];
-    const started = performance.now();
-    const figures = await predictLinks(triples, asked, space, async (done) => {
-      const leftMs = ((performance.now() - started) / done) * (asked.lhs.length - done);
-      this.#outside.context.output.status(
-        `seed ${seed}: ${count(done)} of ${count(asked.lhs.length)} triples ranked, ${duration(leftMs)} to go`,
-      );
-      await breathe();
-      this.#checkInterrupted();
-    });
+    const report = progress.meter('triples ranked');
+    const figures = await predictLinks(triples, asked, space, (done) => report(done, asked.lhs.length));
     if (this.#options.export !== undefined)
       await exportVectors(this.#options.export, triples, trained, space);
     return {
@@ -194,38 +186,5 @@ class KgEvaluation {
       trainSeconds: (between - began) / 1000,
       rankSeconds: (performance.now() - between) / 1000,
     };
-  }
-
-  async #train(trained: TrainedGraph, seed: number): Promise<void> {
-    const { signals, context } = this.#outside;
-    const { updater, merged } = await composeKnowledgeGraph(trained, context.log());
-    const abandon = () => void updater.abandon();
-    signals.stopping.addEventListener('abort', abandon);
-    if (signals.interrupted()) abandon();
-    const meter = new ProgressMeter([trained.log.range], (stretch) => merged.reached(stretch), Date.now);
-    const reporting = reportReplay(
-      meter,
-      () => updater.progress().phase,
-      { seed },
-      {
-        log: context.log(),
-        output: context.output,
-      },
-    );
-    try {
-      await updater.run({ untilCaughtUp: true });
-    } finally {
-      reporting.stop();
-      signals.stopping.removeEventListener('abort', abandon);
-    }
-    this.#checkInterrupted();
-  }
-
-  #checkInterrupted(): void {
-    if (!this.#outside.signals.interrupted()) return;
-    throw new RetryableError(
-      'evaluation-interrupted',
-      'the evaluation was interrupted; its temporary store is removed, and nothing else was written',
-    );
   }
 }

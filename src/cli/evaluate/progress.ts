@@ -1,7 +1,11 @@
 import { setImmediate as breathe } from 'node:timers/promises';
+import type { Replaying } from '../../compose/replay.ts';
 import { RetryableError } from '../../errors/errors.ts';
+import type { Stretch } from '../../pipeline/ports.ts';
+import { ProgressMeter } from '../../replay/progress.ts';
 import type { CommandContext } from '../context.ts';
 import { count, duration } from '../format.ts';
+import { reportReplay } from '../replay/progress.ts';
 import type { Signals } from '../signals.ts';
 
 const LOG_MS = 10_000;
@@ -40,6 +44,26 @@ export class EvaluationProgress {
       this.#context.log().info({ graph: this.#graph }, status);
     }
     await breathe();
+    this.checkInterrupted();
+  }
+
+  /** Trains to the end of a range. @throws as `checkInterrupted`; the store then stands at its last commit. */
+  async train({ updater, merged }: Replaying, range: readonly Stretch[], fields: object): Promise<void> {
+    const abandon = () => void updater.abandon();
+    this.#signals.stopping.addEventListener('abort', abandon);
+    if (this.#signals.interrupted()) abandon();
+    const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
+    const { output } = this.#context;
+    const reporting = reportReplay(meter, () => updater.progress().phase, fields, {
+      log: this.#context.log(),
+      output,
+    });
+    try {
+      await updater.run({ untilCaughtUp: true });
+    } finally {
+      reporting.stop();
+      this.#signals.stopping.removeEventListener('abort', abandon);
+    }
     this.checkInterrupted();
   }
 

@@ -7,11 +7,8 @@ import { RankedLog } from '../../evaluation/stream/ranked-edges.ts';
 import { ByVectors, modelOf } from '../../evaluation/stream/recommender.ts';
 import type { EventLog, Stretch } from '../../pipeline/ports.ts';
 import type { RankedEdges, Triples } from '../../pipeline/training/trainer.ts';
-import { ProgressMeter } from '../../replay/progress.ts';
 import type { StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
-import { reportReplay } from '../replay/progress.ts';
-import type { Signals } from '../signals.ts';
 import type { EvaluationProgress } from './progress.ts';
 import { SEED, type StreamPlan } from './stream-plan.ts';
 import type { Variant } from './stream-request.ts';
@@ -32,9 +29,8 @@ export interface TrainingOutside {
   readonly eventLog: EventLog;
   /** An empty folder, which the training may fill. */
   readonly folder: string;
-  readonly signals: Signals;
   readonly progress: EvaluationProgress;
-  readonly context: Pick<CommandContext, 'output' | 'log'>;
+  readonly context: Pick<CommandContext, 'log'>;
 }
 
 /** A model trained on a stream in a store of its own: up to the cut, where lists are ranked, and on to the end. */
@@ -68,9 +64,9 @@ export class StreamTraining {
   async #train(range: readonly Stretch[], before: Triples): Promise<void> {
     const { config, graph, name } = this.#variant;
     const { topicIds, read, halfLife } = this.#plan;
-    const { eventLog, signals, progress, context } = this.#outside;
+    const { eventLog, progress, context } = this.#outside;
     const from = Math.floor(WARM_UP * read.stream.learned);
-    const { updater, merged } = await composeEvaluation(config, graph, {
+    const replaying = await composeEvaluation(config, graph, {
       log: context.log(),
       place: this.#place,
       eventLog,
@@ -79,23 +75,7 @@ export class StreamTraining {
       prequential: { seed: SEED, from, candidates: CANDIDATES, halfLife, before },
       onRanked: (edges) => this.#ranked.add(edges),
     });
-    const abandon = () => void updater.abandon();
-    signals.stopping.addEventListener('abort', abandon);
-    if (signals.interrupted()) abandon();
-    const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
-    const reporting = reportReplay(
-      meter,
-      () => updater.progress().phase,
-      { graph: graph.name, model: name },
-      { log: context.log(), output: context.output },
-    );
-    try {
-      await updater.run({ untilCaughtUp: true });
-    } finally {
-      reporting.stop();
-      signals.stopping.removeEventListener('abort', abandon);
-    }
-    progress.checkInterrupted();
+    await progress.train(replaying, range, { graph: graph.name, model: name });
   }
 }
 

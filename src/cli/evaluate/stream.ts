@@ -71,7 +71,7 @@ async function evaluateStream(request: StreamRequest, context: CommandContext): 
       try {
         const eventLog = connection.log();
         try {
-          const report = await measureStream(request, { eventLog, folder, signals, progress, context });
+          const report = await measureStream(request, { eventLog, folder, progress, context });
           context.output.statusDone();
           if (request.options.json === true) context.output.out(JSON.stringify(report));
           else printStreamReport(report, context.output);
