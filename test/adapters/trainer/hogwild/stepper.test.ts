@@ -28,7 +28,7 @@ function tableOf20(): Table {
   return table;
 }
 
-function stepperOn(table: Table, entry = WORKER): Stepper {
+function stepperOn(table: Table, entry = WORKER, stepLimitS = 60): Stepper {
   const stepper = new ThreadStepper({
     entry: new URL(entry, import.meta.url),
     name: 'stepper',
@@ -36,7 +36,7 @@ function stepperOn(table: Table, entry = WORKER): Stepper {
     kernel: { build: 'wasm-plain', model: DEFAULTS },
     size: SIZE,
     workspaces: [1, 2].map((number) => layOut(DEFAULTS.dim, SIZE, number)),
-    stepLimitS: 2,
+    stepLimitS,
   });
   stopped.push(stepper);
   return stepper;
@@ -92,10 +92,10 @@ describe('ThreadStepper', () => {
   });
 
   it.each([
-    ['fails in a step', './fails.js', 'stepper-dead', 'a step failed: memory access out of bounds'],
-    ['never ends a step', './hangs.js', 'stepper-stuck', 'did not end a step in 2 s'],
-  ])('whose thread %s throws to the caller that waits for the step', (_, entry, code, message) => {
-    const lane = beginOn(stepperOn(tableOf20(), entry), 2);
+    ['fails in a step', './fails.js', 60, 'stepper-dead', 'a step failed: memory access out of bounds'],
+    ['never ends a step', './hangs.js', 2, 'stepper-stuck', 'did not end a step in 2 s'],
+  ])('whose thread %s throws to the caller that waits for the step', (_, entry, limitS, code, message) => {
+    const lane = beginOn(stepperOn(tableOf20(), entry, limitS), 2);
     let told: unknown;
     try {
       lane.finish();
