@@ -7,9 +7,21 @@ if (major < 24) {
   throw new Error(`twhin-stream needs Node 24; this is ${process.version}. Run the tests with: npm test`);
 }
 
-/** Files at once: more than two cores, for many tests wait for brokers and for other processes. */
-const WORKERS = Math.max(3, availableParallelism());
+/** Files at once: more than there are cores, because many tests wait for brokers, sessions and other processes. */
+const WORKERS = Math.max(5, availableParallelism());
 
+/** Tests that look at the threads or the memory of their process, and so have it to themselves. */
+const WHOLE_PROCESS = [
+  'test/adapters/trainer/hogwild/stepper.test.ts',
+  'test/adapters/event-file/event-file.test.ts',
+];
+
+/** A state that is waited for comes in a moment, but not on a busy machine. */
+const PATIENT = { poll: { timeout: 60_000 } };
+const UNIT = { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: WORKERS, expect: PATIENT };
+const REAL = { pool: 'forks', testTimeout: 600_000, hookTimeout: 300_000, expect: PATIENT } as const;
+
+// Where `isolate` is false, files share processes one after the other: most would take less time than the start of a process.
 // `npm test` runs the first form of the faults, `npm run test:faults` the short one, `npm run faults` the long one.
 export default defineConfig(({ mode }) => {
   const faults = mode === 'short' || mode === 'long' ? mode : 'first';
@@ -22,23 +34,20 @@ export default defineConfig(({ mode }) => {
             name: 'unit',
             include: ['test/**/*.test.ts'],
             // Tests below folders of test/faults are of the suite's own parts, and need no broker.
-            exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/*.test.ts'],
-            // A state is waited for however busy the machine is.
-            expect: { poll: { timeout: 60_000 } },
-            testTimeout: 120_000,
-            hookTimeout: 120_000,
-            maxWorkers: WORKERS,
+            exclude: ['test/kafka/**', 'test/e2e/**', 'test/faults/*.test.ts', ...WHOLE_PROCESS],
+            isolate: false,
+            ...UNIT,
           },
         },
+        { test: { name: 'process', include: WHOLE_PROCESS, ...UNIT } },
         {
           test: {
             name: 'kafka',
             include: ['test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts'],
             globalSetup: ['test/kafka/broker.ts'],
-            pool: 'forks',
-            testTimeout: 600_000,
-            hookTimeout: 300_000,
+            isolate: false,
             maxWorkers: WORKERS,
+            ...REAL,
           },
         },
         {
@@ -47,12 +56,11 @@ export default defineConfig(({ mode }) => {
             env: { FAULTS: faults },
             include: ['test/faults/*.test.ts'],
             globalSetup: ['test/faults/brokers.ts'],
-            pool: 'forks',
-            testTimeout: 600_000,
-            hookTimeout: 300_000,
+            isolate: faults !== 'first',
             // But for the first form one file at a time: what is frozen, starved or measured is so by its test alone.
             maxWorkers: faults === 'first' ? WORKERS : 1,
             sequence: { groupOrder: faults === 'first' ? 0 : 1 },
+            ...REAL,
           },
         },
       ],

@@ -1,13 +1,28 @@
-import { cp, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { expect } from 'vitest';
 import { type Place, place } from './captured.ts';
 
 const AT = 1_704_067_200_000;
 export const CONFIG = 'export default () => ({ model: { dim: 8 }, limits: { maxEntities: 10_000 } });\n';
 
-/** A place where a stream of 301 events was fed and read: 40 users, 17 tweets. */
+let original: Promise<Files> | undefined;
+
+/** A place where a stream of 301 events was fed and read: 40 users, 17 tweets. A copy of what is made once. */
 export async function filledPlace(): Promise<Place> {
+  original ??= filled();
+  const [files, copy] = [await original, await place()];
+  for (const [path, bytes] of files) {
+    await mkdir(dirname(join(copy.folder, path)), { recursive: true });
+    await writeFile(join(copy.folder, path), bytes);
+  }
+  return copy;
+}
+
+/** Bytes by path from the place's folder. */
+type Files = ReadonlyMap<string, Buffer>;
+
+async function filled(): Promise<Files> {
   const made = await place();
   await writeFile(join(made.folder, 'twhin.config.ts'), CONFIG);
   const events = Array.from({ length: 300 }, (_, i) => ({
@@ -25,7 +40,13 @@ export async function filledPlace(): Promise<Place> {
   ]) {
     expect([argv, (await made.run(...argv)).code]).toEqual([argv, 0]);
   }
-  return made;
+  const files = new Map<string, Buffer>();
+  for (const entry of await readdir(made.folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) files.set(relative(made.folder, path), await readFile(path));
+  }
+  await made.remove();
+  return files;
 }
 
 /** Another place with the same log and no store. */

@@ -7,7 +7,7 @@ import { fold, readTopic } from './topic-reader.ts';
 import { Twhin, until } from './twhin.ts';
 
 const GRAPH = 'engagement';
-const EVENTS = 16_000;
+const EVENTS = 8_000;
 /** Wide vectors, so that a backup has several chunks, and a training slow enough to be met in the middle. */
 const WIDE = `
   model: { dim: 512 },
@@ -94,7 +94,7 @@ test('backups beside a writer under load, one killed half-way: each restores to 
   await running.ok(await feed('first.txt', lines.slice(0, EVENTS / 2)));
   // The rest comes slowly, so that the writer has something to write for as long as backups are made.
   const rest = await feed('rest.txt', lines.slice(EVENTS / 2));
-  const feeding = running.start([...rest, '--rate', '60']);
+  const feeding = running.start([...rest, '--rate', '30']);
 
   const run = running.start(['run', '--graph', GRAPH]);
   const consumed = async () => (await readStore(running, GRAPH, true)).head?.events.consumed ?? 0;

@@ -10,6 +10,8 @@ beforeEach(async () => {
 });
 afterEach(() => twhin.remove());
 
+/** What is tested here is the process. */
+const ALONE = { alone: true };
 const COMMANDS = ['topics plan', 'topics apply', 'feed', 'run', 'stats', 'show', 'doctor', 'init'];
 
 describe('the command line', () => {
@@ -46,12 +48,12 @@ describe('the command line', () => {
   });
 
   test('--json: one object on stdout and nothing else, also where there is nothing yet', async () => {
-    const plan = Object(await twhin.json(['topics', 'plan']));
+    const plan = Object(await twhin.json(['topics', 'plan'], ALONE));
     expect(plan.applied).toBe(false);
     expect(plan.actions).toHaveLength(8);
-    expect(Object(await twhin.json(['topics', 'apply'])).applied).toBe(true);
-    expect(Object(await twhin.json(['topics', 'apply'])).actions).toEqual([]);
-    const stats = Object(await twhin.json(['stats', '--digest'])).graphs;
+    expect(Object(await twhin.json(['topics', 'apply'], ALONE)).applied).toBe(true);
+    expect(Object(await twhin.json(['topics', 'apply'], ALONE)).actions).toEqual([]);
+    const stats = Object(await twhin.json(['stats', '--digest'], ALONE)).graphs;
     expect(Object.keys(stats)).toEqual(['engagement', 'follow']);
     expect(stats.follow).toMatchObject({
       entities: { user: 0, ad: 0, advertiser: 0 },
@@ -78,7 +80,7 @@ describe('the command line', () => {
     const path = join(twhin.folder, 'twhin.config.ts');
     expect(existsSync(path)).toBe(true);
     const written = readFileSync(path, 'utf8');
-    expect(Object.keys(Object(await twhin.json(['stats'], { env })).graphs)).toEqual([
+    expect(Object.keys(Object(await twhin.json(['stats'], { ...ALONE, env })).graphs)).toEqual([
       'engagement',
       'follow',
     ]);

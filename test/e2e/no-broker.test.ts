@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Broker, startBroker } from '../../broker/start.ts';
 import { readStore, unlike } from './stored.ts';
 import { fold, readTopic } from './topic-reader.ts';
@@ -10,20 +10,22 @@ import { Twhin, until } from './twhin.ts';
 /** A broker of its own: these tests stop it. */
 let broker: Broker;
 let folder: string;
-let twhin: Twhin;
+const made: Twhin[] = [];
 
+const deployment = async (): Promise<Twhin> => {
+  const one = await Twhin.create(broker.brokers);
+  made.push(one);
+  return one;
+};
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'twhin-no-broker-'));
   broker = await startBroker({ dir: folder, env: { ...process.env, KAFKA_BROKERS: '' } });
 });
 afterAll(async () => {
+  for (const one of made) await one.remove();
   await broker?.stop();
   await rm(folder, { recursive: true, force: true });
 });
-beforeEach(async () => {
-  twhin = await Twhin.create(broker.brokers);
-});
-afterEach(() => twhin.remove());
 
 const likes = (count: number) =>
   Array.from({ length: count }, (_, n) => ({
@@ -31,12 +33,19 @@ const likes = (count: number) =>
   }));
 const RUN = ['run', '--graph', 'engagement', '--until-caught-up'];
 
+// One outage for all tests here, which the last of them ends: a start of a broker takes more of a machine than a test.
 describe('without a broker', () => {
-  test('one-shot commands fail in time and name the address; run keeps trying and works once there is one', async () => {
-    await twhin.ok(['topics', 'apply']);
-    await twhin.feed('engagement', likes(500));
+  let fed: Twhin;
+  let bare: Twhin;
+  beforeAll(async () => {
+    fed = await deployment();
+    bare = await deployment();
+    await fed.ok(['topics', 'apply']);
+    await fed.feed('engagement', likes(500));
     await broker.stop();
+  });
 
+  test('one-shot commands fail in time and name the address', async () => {
     const events = `${JSON.stringify(likes(1)[0])}\n`;
     const commands = [
       ['topics', 'plan'],
@@ -44,7 +53,7 @@ describe('without a broker', () => {
       ['feed', '-', '--topic', 'engagement'],
     ];
     const asked = Date.now();
-    const ended = await Promise.all(commands.map((args) => twhin.end(args, { stdin: events })));
+    const ended = await Promise.all(commands.map((args) => fed.end(args, { stdin: events })));
     // Each gives up after half a minute; the rest is a busy machine's.
     expect(Date.now() - asked).toBeLessThan(60_000);
     for (const [i, { code, stdout, stderr }] of ended.entries()) {
@@ -53,81 +62,75 @@ describe('without a broker', () => {
       expect(stderr).toContain('KAFKA_BROKERS');
       expect(stderr).not.toMatch(/\n\s+at /);
     }
-
-    const began = Date.now();
-    const run = twhin.start(RUN);
-    await until('three attempts', () => attempts(run.stderr).length >= 3);
-    const [first] = attempts(run.stderr);
-    expect(new Set(attempts(run.stderr))).toEqual(new Set([first]));
-    expect(Date.parse(first ?? '')).toBeGreaterThan(began);
-    expect(Date.parse(first ?? '')).toBeLessThan(Date.now());
-    expect(run.over).toBe(false);
-
-    await broker.restart();
-    expect((await run.ended).code).toBe(0);
-    const { head, vectors } = await readStore(twhin, 'engagement');
-    expect(head).toMatchObject({ edges: { likes: 500 }, entities: { user: 10, tweet: 500 }, outbox: 0 });
-    expect(
-      unlike(vectors, fold(await readTopic(broker.brokers, twhin.topic('embeddings.engagement')))),
-    ).toEqual([]);
   });
 
   test('a run that waits for its brokers ends on a signal, having lost nothing', async () => {
-    await broker.stop();
-    for (const args of [RUN, [...RUN, '--create-topics']]) {
-      const run = twhin.start(args);
+    const runs = [fed.start(RUN), bare.start([...RUN, '--create-topics'])];
+    for (const run of runs) {
       await until('an attempt', () => attempts(run.stderr).length >= 1);
       const asked = Date.now();
       run.kill('SIGTERM');
       expect(await run.ended).toMatchObject({ code: 0, signal: null });
       expect(Date.now() - asked).toBeLessThan(30_000);
     }
-    await broker.restart();
   });
 
-  test('run --create-topics keeps trying too', async () => {
-    await broker.stop();
-    const run = twhin.start([...RUN, '--create-topics']);
-    await until('two attempts', () => attempts(run.stderr).length >= 2 || run.over);
-    expect(run.over).toBe(false);
+  test('run keeps trying, with --create-topics too, and works once there is one', async () => {
+    const began = Date.now();
+    const [run, creating] = [fed.start(RUN), bare.start([...RUN, '--create-topics'])];
+    await until('three attempts', () => attempts(run.stderr).length >= 3);
+    const [first] = attempts(run.stderr);
+    expect(new Set(attempts(run.stderr))).toEqual(new Set([first]));
+    expect(Date.parse(first ?? '')).toBeGreaterThan(began);
+    expect(Date.parse(first ?? '')).toBeLessThan(Date.now());
+    await until('two attempts', () => attempts(creating.stderr).length >= 2 || creating.over);
+    expect([run.over, creating.over]).toEqual([false, false]);
+
     await broker.restart();
-    const { code, stderr } = await run.ended;
+    expect((await run.ended).code).toBe(0);
+    const { head, vectors } = await readStore(fed, 'engagement');
+    expect(head).toMatchObject({ edges: { likes: 500 }, entities: { user: 10, tweet: 500 }, outbox: 0 });
+    expect(
+      unlike(vectors, fold(await readTopic(broker.brokers, fed.topic('embeddings.engagement')))),
+    ).toEqual([]);
+    const { code, stderr } = await creating.ended;
     expect({ code, stderr: stderr.slice(-500) }).toMatchObject({ code: 0 });
-    expect(await twhin.ok(['topics', 'plan'])).toContain('as declared');
+    expect(await bare.ok(['topics', 'plan'])).toContain('as declared');
   });
+});
 
-  test('a stop that can’t publish waits; a second signal ends it at once', async () => {
-    await twhin.ok(['topics', 'apply']);
-    const run = twhin.start(['run', '--graph', 'engagement']);
-    await run.says(/store is new/);
-    const feeding = twhin.start(['feed', '-', '--topic', 'engagement', '--rate', '200'], {
-      stdin: likes(20_000)
-        .map((event) => JSON.stringify(event))
-        .join('\n'),
-    });
-    const consumed = async () => (await readStore(twhin, 'engagement', true)).head?.events.consumed ?? 0;
-    await until('events consumed', async () => (await consumed()) > 100);
-    await broker.kill();
-    feeding.kill('SIGKILL');
-    await feeding.ended;
-
-    run.kill('SIGTERM');
-    await run.says(/stopping/);
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
-    expect(run.over).toBe(false);
-    run.kill('SIGTERM');
-    const asked = Date.now();
-    expect(await run.ended).toMatchObject({ code: 1, signal: null });
-    expect(Date.now() - asked).toBeLessThan(10_000);
-
-    await broker.restart();
-    await twhin.ok(RUN);
-    const { head, vectors } = await readStore(twhin, 'engagement');
-    expect(head?.events.duplicate).toBe(0);
-    expect(head?.edges['likes']).toBe(head?.events.consumed);
-    const topic = fold(await readTopic(broker.brokers, twhin.topic('embeddings.engagement')));
-    expect(unlike(vectors, topic)).toEqual([]);
+test('a stop that can’t publish waits; a second signal ends it at once', async () => {
+  const twhin = await deployment();
+  await twhin.ok(['topics', 'apply']);
+  const run = twhin.start(['run', '--graph', 'engagement']);
+  await run.says(/store is new/);
+  const feeding = twhin.start(['feed', '-', '--topic', 'engagement', '--rate', '200'], {
+    stdin: likes(20_000)
+      .map((event) => JSON.stringify(event))
+      .join('\n'),
   });
+  const consumed = async () => (await readStore(twhin, 'engagement', true)).head?.events.consumed ?? 0;
+  await until('events consumed', async () => (await consumed()) > 100);
+  await broker.kill();
+  feeding.kill('SIGKILL');
+  await feeding.ended;
+
+  run.kill('SIGTERM');
+  await run.says(/stopping/);
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  expect(run.over).toBe(false);
+  run.kill('SIGTERM');
+  const asked = Date.now();
+  expect(await run.ended).toMatchObject({ code: 1, signal: null });
+  expect(Date.now() - asked).toBeLessThan(10_000);
+
+  await broker.restart();
+  await twhin.ok(RUN);
+  const { head, vectors } = await readStore(twhin, 'engagement');
+  expect(head?.events.duplicate).toBe(0);
+  expect(head?.edges['likes']).toBe(head?.events.consumed);
+  const topic = fold(await readTopic(broker.brokers, twhin.topic('embeddings.engagement')));
+  expect(unlike(vectors, topic)).toEqual([]);
 });
 
 /** The times since when no broker answers, as each attempt's line has it. */

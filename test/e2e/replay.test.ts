@@ -8,7 +8,7 @@ import { fold, readTopic } from './topic-reader.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
 const GRAPH = 'engagement';
-const EVENTS = 6_000;
+const EVENTS = 3_000;
 /**
  * Live batches and commits are cut by their age, at once: a replay cut like that would depend on its pace. Of so few rows it
  * writes eight times as large ones as are asked for: a dozen.
@@ -16,7 +16,7 @@ const EVENTS = 6_000;
 const CONFIG = `
   model: { dim: 16 },
   training: { batchEdges: 128, lingerMs: 2 },
-  commit: { everyEdges: 64, everyMs: 2 },
+  commit: { everyEdges: 32, everyMs: 2 },
   limits: { maxEntities: 100_000, maxKnownEdges: 1_000_000 },`;
 
 interface Replayed {
@@ -94,7 +94,7 @@ test('it joins no group and leaves none', async () => {
 test('killed and interrupted in the middle, the same command goes on and ends in the same digest', async () => {
   const args = [...REPLAY, 'killed', '--json'];
   // Held to a rate, so that the middle lasts.
-  const slow = [...args, '--rate', '1500'];
+  const slow = [...args, '--rate', '750'];
   const killed = twhin.start(slow);
   await until('a third is read', async () => killed.over || (await consumed('killed')) > EVENTS / 3);
   killed.kill('SIGKILL');
@@ -108,7 +108,7 @@ test('killed and interrupted in the middle, the same command goes on and ends in
   const { code, stdout, stderr } = await interrupted.ended;
   expect([code, stdout]).toEqual([1, '']);
   expect(stderr).toMatch(
-    /interrupted after \d+ of 6000 records; the same command goes on from the last commit/,
+    new RegExp(`interrupted after \\d+ of ${EVENTS} records; the same command goes on from the last commit`),
   );
   expect(stderr).toMatch(/going on with the replay/);
   expect(await consumed('killed')).toBeLessThan(EVENTS);
@@ -124,7 +124,7 @@ test('the reference kernel is equal to itself, killed or not', async () => {
     each,
   ]);
   const one = await replayed('reference', ...reference);
-  const killed = twhin.start([...REPLAY, 'reference-killed', '--rate', '1500', ...reference]);
+  const killed = twhin.start([...REPLAY, 'reference-killed', '--rate', '750', ...reference]);
   await until(
     'a third is read',
     async () => killed.over || (await consumed('reference-killed')) > EVENTS / 3,
@@ -150,7 +150,7 @@ test('other settings make another model of the same edges; --publish publishes i
 
 test('of two at once into one topic, one publishes and the other ends', async () => {
   const shadow = twhin.topic('contested');
-  const args = (name: string) => [...REPLAY, name, '--publish', shadow, '--rate', '600'];
+  const args = (name: string) => [...REPLAY, name, '--publish', shadow, '--rate', '300'];
   const names = ['contested-1', 'contested-2'];
   const ended = await Promise.all(names.map((name) => twhin.end(args(name))));
   const done = names.filter((_, i) => ended[i]?.code === 0);

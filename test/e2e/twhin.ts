@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { besideTest, type Said } from './companion.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const COMMAND = join(ROOT, 'bin', 'twhin.js');
@@ -10,9 +11,10 @@ const COMMAND = join(ROOT, 'bin', 'twhin.js');
 const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'twhin-e2e');
 /** Longer than anything takes on a machine that is several times as busy as usual: what is not over by then hangs. */
 export const HANGS_MS = 180_000;
-/** A check that waits for a state leaves three quarters of the time to what brings the state about. */
-const REST = 3;
+/** A check that waits for a state leaves most of the time to what brings the state about, but sees the state soon. */
+const REST = 9;
 const SHORTEST_REST_MS = 10;
+const LONGEST_REST_MS = 500;
 
 /** How a process ended, and all it said. */
 export interface Ended {
@@ -97,11 +99,19 @@ export class Twhin {
     return ended;
   }
 
-  /** Runs a command that has to succeed; gives its stdout. */
+  /** Runs a command that has to succeed, a short one in the companion process; gives its stdout. */
   async ok(args: readonly string[], options: CommandOptions = {}): Promise<string> {
-    const { code, signal, stdout, stderr } = await this.end(args, options);
+    const { code, stdout, stderr } = await (this.#beside(args, options) ?? this.end(args, options));
     if (code === 0) return stdout;
-    throw new Error(`twhin ${args.join(' ')} ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
+    throw new Error(`twhin ${args.join(' ')} ended with ${code ?? 'a signal'}:\n${stderr.slice(-4000)}`);
+  }
+
+  #beside(
+    args: readonly string[],
+    { stdin, command, alone, env }: CommandOptions,
+  ): Promise<Said> | undefined {
+    if (stdin !== undefined || command !== undefined || alone === true) return undefined;
+    return besideTest(args, this.folder, { ...this.env, ...env });
   }
 
   /** What a command says with --json; one object is all there may be on stdout. */
@@ -109,10 +119,11 @@ export class Twhin {
     return JSON.parse(await this.ok([...args, '--json'], options));
   }
 
-  /** Events of a topic, sent through the command line's stdin. */
+  /** Events of a topic, sent from a file. */
   async feed(topic: string, events: readonly object[]): Promise<void> {
-    const stdin = events.map((event) => `${JSON.stringify(event)}\n`).join('');
-    await this.ok(['feed', '-', '--topic', topic], { stdin });
+    const file = join(this.folder, `events-${++made}.ndjson`);
+    await writeFile(file, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    await this.ok(['feed', file, '--topic', topic]);
   }
 
   /** Ends what still runs and removes everything. */
@@ -130,6 +141,8 @@ export interface CommandOptions {
   readonly limitMs?: number;
   /** Path of another way into the command line. */
   readonly command?: string;
+  /** In a process of its own, however short it is. */
+  readonly alone?: boolean;
 }
 
 /** A command that was started. */
@@ -210,6 +223,7 @@ export async function until(
     const asked = Date.now();
     if (await ready()) return;
     if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for: ${what}`);
-    await sleep(Math.max(SHORTEST_REST_MS, REST * (Date.now() - asked)));
+    const restMs = REST * (Date.now() - asked);
+    await sleep(Math.min(Math.max(SHORTEST_REST_MS, restMs), LONGEST_REST_MS));
   }
 }

@@ -4,7 +4,7 @@ import { until } from '../e2e/twhin.ts';
 import { type SuiteBrokers, startSuiteBrokers } from './brokers.ts';
 import { Faulty, MANY_COMMITS } from './deployment.ts';
 import { MIXED } from './load/load.ts';
-import { form, seeded } from './seeded.ts';
+import { form, furtherCase, seeded } from './seeded.ts';
 
 /** How long everything may stand still after a broker is gone. */
 const STANDSTILL_MS = 30_000;
@@ -27,7 +27,7 @@ const GRAPHS = 2;
 const OUTAGE_S = form(8, 120, 4);
 
 describe('brokers killed hard under load', () => {
-  seeded(
+  furtherCase(
     'each in turn: no acknowledged event or vector is missing, and all goes on within 30 s',
     async ({ dice }) => {
       // Most entities come up once, and what is published of them is never published again: none may be missing.

@@ -85,7 +85,7 @@ seeded(
     let serial = 0;
     const writeAll = (rounds: number) =>
       Promise.all(Array.from({ length: PRODUCERS }, (_, n) => write(n, dice.fork(), rounds)));
-    const rounds = form(12, 60);
+    const rounds = form(12, 60, 4);
 
     await writeAll(rounds);
     // In the middle of what producers write the leader is killed; the standby takes over and reads on.

@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 describe('kill -9', () => {
-  const cycles = form(6, 100, 3);
+  const cycles = form(6, 100, 2);
 
   seeded(
     `at random moments, ${cycles} cycles under load: edges, counts and vectors as if nothing had happened`,

@@ -1,4 +1,5 @@
 import { argv, stdout } from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KafkaLeadership } from '../../src/adapters/kafka/group/leadership.ts';
 import { TwhinError } from '../../src/errors/errors.ts';
 
@@ -25,6 +26,8 @@ try {
   for (let n = 1; ; n++) {
     await leadership.confirm({ fresh: true });
     say(`confirmed ${n}`);
+    // Without a rest the process and the broker take a core between them.
+    await sleep(20);
   }
 } catch (refusal) {
   say(`not confirmed: ${codeOf(refusal)}`);

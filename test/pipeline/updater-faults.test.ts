@@ -4,7 +4,7 @@ import type { EventLog, Leadership, Sink } from '../../src/pipeline/ports.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { DyingStore } from './dying-store.ts';
 import { MemoryLog } from './memory-log.ts';
-import { graphStore, liveEdges, updater } from './updater-fixture.ts';
+import { graphStore, IN_TIME, liveEdges, updater } from './updater-fixture.ts';
 
 const FOLLOW = 'twhin.follow';
 
@@ -74,7 +74,7 @@ describe('Updater in trouble', () => {
     });
     const running = updater(log, new MemoryStore());
     const ended = running.run({ untilCaughtUp: true });
-    await vi.waitFor(() => expect(running.progress().phase).toBe('joining'), { timeout: 60_000 });
+    await vi.waitFor(() => expect(running.progress().phase).toBe('joining'), IN_TIME);
     running.stop();
     await ended;
     expect(running.progress().phase).toBe('stopped');
@@ -131,9 +131,7 @@ describe('Updater in trouble', () => {
     const pace = { commitEdges: 500, queueBytes: 100_000 };
     const running = updater(log, new MemoryStore(), { handOver: 500, pace });
     const ended = running.run({ untilCaughtUp: true });
-    await vi.waitFor(() => expect(running.progress().events.consumed).toBeGreaterThan(500), {
-      timeout: 60_000,
-    });
+    await vi.waitFor(() => expect(running.progress().events.consumed).toBeGreaterThan(500), IN_TIME);
     await new Promise((resolve) => setTimeout(resolve, 300));
     // A commit that waits and one behind it, of 500 and 16 records and one each.
     expect(running.progress().events.consumed).toBe(2 * 517);

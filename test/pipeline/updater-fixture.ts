@@ -20,6 +20,9 @@ import { DEFAULT_LIMITS } from '../../topics/record.ts';
 import type { MemoryLog } from './memory-log.ts';
 import { memoryReader } from './memory-reader.ts';
 
+/** How long a test waits for what takes a moment, on a busy machine. */
+export const IN_TIME = { timeout: 30_000 };
+
 export const DIM = 8;
 export const EMBEDDINGS = 'twhin.embeddings.test';
 const TYPES = ['user', 'tweet', 'ad', 'advertiser', 'query'];

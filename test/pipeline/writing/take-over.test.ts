@@ -10,6 +10,7 @@ import {
   embeddingsReader,
   expectTopicEqualsStore,
   graphStore,
+  IN_TIME,
   liveEdges,
   updater,
 } from '../updater-fixture.ts';
@@ -218,7 +219,7 @@ describe('taking over', () => {
     });
     const ended = running.run();
     const failed = expect(ended).rejects.toMatchObject({ code: 'topic-remade' });
-    await vi.waitFor(() => expect(running.progress().phase).toBe('running'), { timeout: 60_000 });
+    await vi.waitFor(() => expect(running.progress().phase).toBe('running'), IN_TIME);
     log.topicIds = { [FOLLOW]: 'BBBB' };
     now += 9_999;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -277,7 +278,7 @@ describe('a standby', () => {
       pace: { lingerMs: 1, commitEdges: 1 },
     });
     const ended = standby.run();
-    await vi.waitFor(() => expect(standby.progress().events.consumed).toBe(65), { timeout: 60_000 });
+    await vi.waitFor(() => expect(standby.progress().events.consumed).toBe(65), IN_TIME);
     expect(standby.progress().phase).toBe('standby');
     expect(log.published).toHaveLength(before);
     expect((await graphStore(store).head())?.outbox).toBe(0);
@@ -285,8 +286,8 @@ describe('a standby', () => {
 
     log.turn();
     follows(log, 'b', 10);
-    await vi.waitFor(() => expect(standby.progress().events.consumed).toBe(75), { timeout: 60_000 });
-    await vi.waitFor(async () => expect(await standby.unready()).toEqual([]), { timeout: 60_000 });
+    await vi.waitFor(() => expect(standby.progress().events.consumed).toBe(75), IN_TIME);
+    await vi.waitFor(async () => expect(await standby.unready()).toEqual([]), IN_TIME);
     standby.stop();
     await ended;
     await expectTopicEqualsStore(log, store);
@@ -359,7 +360,7 @@ describe('the outbox', () => {
     const store = new MemoryStore();
     const running = updater(log, store, { pace: { maxOutbox: 100, batchEdges: 5, commitEdges: 10 } });
     const ended = running.run({ untilCaughtUp: true });
-    await vi.waitFor(() => expect(running.progress().outbox).toBeGreaterThan(100), { timeout: 60_000 });
+    await vi.waitFor(() => expect(running.progress().outbox).toBeGreaterThan(100), IN_TIME);
     expect(await running.unready()).toEqual([
       expect.stringMatching(
         /^reading pauses: \d+ vectors wait to be acknowledged, publish\.maxOutbox is 100$/,

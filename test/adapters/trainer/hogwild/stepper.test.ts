@@ -28,7 +28,6 @@ function tableOf20(): Table {
   return table;
 }
 
-/** stepLimitS: longer than a step takes on a busy machine, but for what never ends. */
 function stepperOn(table: Table, entry = WORKER, stepLimitS = 60): Stepper {
   const stepper = new ThreadStepper({
     entry: new URL(entry, import.meta.url),
@@ -44,9 +43,8 @@ function stepperOn(table: Table, entry = WORKER, stepLimitS = 60): Stepper {
 }
 
 /** A chunk with an edge of its own for each lane. */
-function beginOn(stepper: Stepper, lhs: number, learningRate = DEFAULTS.learningRate) {
+function beginOn(stepper: Stepper, lhs: number) {
   const lane = stepper.take()!;
-  lane.chunk.learningRate = learningRate;
   fill(lane.chunk, { edges: [[lhs, 0, lhs + 1]], rhsCandidates: [lhs + 2, lhs + 3] });
   lane.begin();
   return lane;
@@ -62,16 +60,14 @@ describe('ThreadStepper', () => {
     const table = tableOf20();
     for (let row = 0; row < 20; row++) table.vector(row).set(expected.vector(row));
     const stepper = stepperOn(table);
-    const rates = [0.03, 0.07];
     for (const rows of [
       [2, 6],
       [10, 3],
       [5, 12],
     ]) {
       // Both lanes are taken before the first is done.
-      const lanes = rows.map((lhs, i) => beginOn(stepper, lhs, rates[i]));
+      const lanes = rows.map((lhs) => beginOn(stepper, lhs));
       lanes.forEach((lane, i) => {
-        kernel.chunk.learningRate = rates[i]!;
         fill(kernel.chunk, {
           edges: [[rows[i]!, 0, rows[i]! + 1]],
           rhsCandidates: [rows[i]! + 2, rows[i]! + 3],
@@ -96,10 +92,10 @@ describe('ThreadStepper', () => {
   });
 
   it.each([
-    ['fails in a step', './fails.js', 'stepper-dead', 'a step failed: memory access out of bounds'],
-    ['never ends a step', './hangs.js', 'stepper-stuck', 'did not end a step in 2 s'],
-  ])('whose thread %s throws to the caller that waits for the step', (_, entry, code, message) => {
-    const lane = beginOn(stepperOn(tableOf20(), entry, entry === './hangs.js' ? 2 : 60), 2);
+    ['fails in a step', './fails.js', 60, 'stepper-dead', 'a step failed: memory access out of bounds'],
+    ['never ends a step', './hangs.js', 2, 'stepper-stuck', 'did not end a step in 2 s'],
+  ])('whose thread %s throws to the caller that waits for the step', (_, entry, limitS, code, message) => {
+    const lane = beginOn(stepperOn(tableOf20(), entry, limitS), 2);
     let told: unknown;
     try {
       lane.finish();
@@ -156,32 +152,26 @@ describe('several threads on one table', () => {
     maxRows: 20_000,
   };
 
-  it.each([
-    ['', {}],
-    [', while the rate decays', { decaySteps: 60 }],
-  ])(
-    'give the bytes of one thread where chunks share no row, in rows added after the start too%s',
-    async (_, more) => {
-      const one = await started({ ...apart, ...more, threads: 1 });
-      const three = await started({ ...apart, ...more, threads: 3 });
-      const random = Random.seeded(3);
-      for (let i = 0; i < 15; i++) {
-        // 60 entities of each type a batch: row 12 + 12 n + t is of type t. 15 batches are half a MiB.
-        const newest = 60 * i;
-        const batch = batchOf({
-          newTypes: Array.from({ length: 720 }, (_, row) => row % 12),
-          edges: Array.from({ length: 48 }, (_, edge) => {
-            const r = edge % 6;
-            const [n, m] = [newest + random.below(60), random.below(newest + 60)];
-            return [12 + 12 * n + 2 * r, r, 12 + 12 * m + 2 * r + 1];
-          }),
-        });
-        expect(await three.train(batch)).toEqual(await one.train(batch));
-        const options = { ...DUE, now: NOW + i };
-        expect(await three.checkpoint(options)).toEqual(await one.checkpoint(options));
-      }
-    },
-  );
+  it('give the bytes of one thread where chunks share no row, in rows added after the start too', async () => {
+    const one = await started({ ...apart, threads: 1 });
+    const three = await started({ ...apart, threads: 3 });
+    const random = Random.seeded(3);
+    for (let i = 0; i < 15; i++) {
+      // 60 entities of each type a batch: row 12 + 12 n + t is of type t. 15 batches are half a MiB.
+      const newest = 60 * i;
+      const batch = batchOf({
+        newTypes: Array.from({ length: 720 }, (_, row) => row % 12),
+        edges: Array.from({ length: 48 }, (_, edge) => {
+          const r = edge % 6;
+          const [n, m] = [newest + random.below(60), random.below(newest + 60)];
+          return [12 + 12 * n + 2 * r, r, 12 + 12 * m + 2 * r + 1];
+        }),
+      });
+      expect(await three.train(batch)).toEqual(await one.train(batch));
+      const options = { ...DUE, now: NOW + i };
+      expect(await three.checkpoint(options)).toEqual(await one.checkpoint(options));
+    }
+  });
 
   it('leave every row finite and in the unit ball where all threads share all rows', async () => {
     // Twins that follow each other: with a dot product, nothing else keeps them from growing.

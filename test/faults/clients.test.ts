@@ -1,0 +1,343 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { startCluster } from '../../broker/cluster.ts';
+import { type Broker, startBroker } from '../../broker/start.ts';
+import { connect, type LogConnection } from '../../src/adapters/connect.ts';
+import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
+import { KafkaLeadership } from '../../src/adapters/kafka/group/leadership.ts';
+import { KafkaSink } from '../../src/adapters/kafka/producer/sink.ts';
+import { KafkaLog } from '../../src/adapters/kafka/reader/log.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
+import type { PartitionRange, SourceRecord, StretchCursor, Trouble } from '../../src/pipeline/ports.ts';
+import { take } from '../adapters/reader-conformance.ts';
+import { readTopic } from '../e2e/topic-reader.ts';
+import { until as untilLong } from '../e2e/twhin.ts';
+import { Collector, disorder, freshTopic, numbered, numbersOf, until } from '../kafka/collector.ts';
+import { publishAgain } from '../kafka/publish-again.ts';
+import { form, furtherCase, seeded } from './seeded.ts';
+
+const quiet = () => undefined;
+/** Records that are produced and consumed meanwhile, and after which of them the broker is killed. */
+const PRODUCED = form(60_000, 60_000, 15_000);
+/** Records that wait for a slow reader. */
+const WAITING = form(30_000, 30_000, 12_000);
+const KILLED_AFTER = form([1 / 4, 1 / 2], [1 / 4, 1 / 2], [1 / 3]);
+/** Written between two moments of a cluster. */
+const SLICE = 3000;
+
+/** A broker of their own: these tests kill it. */
+let broker: Broker;
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'twhin-clients-'));
+  broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' } });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+describe('kill -9 of the broker', () => {
+  seeded('while records are produced and consumed: none is lost, none is repeated', async () => {
+    const settings = { brokers: [broker.brokers], clientId: 'faults' };
+    const topic = freshTopic('faults');
+    const admin = new KafkaAdmin(settings);
+    await admin.create([{ name: topic, partitions: 3, configs: {} }]);
+    await admin.close();
+
+    const troubles: Trouble[] = [];
+    const reader = new Collector();
+    const log = new KafkaLog(settings, { onTrouble: (one) => troubles.push(one) }, quiet);
+    await log.follow([topic], reader);
+    const group = { groupId: 'faults', topics: [topic], sessionTimeoutMs: 6000 };
+    const leadership = new KafkaLeadership(settings, group, quiet);
+    const lost: Error[] = [];
+    await leadership.join({ position: () => undefined, failed: (error) => lost.push(error) });
+    const sink = new KafkaSink(settings, { giveUpMs: 60_000 }, quiet);
+    let acknowledged = 0;
+    const producing = (async () => {
+      // Something is always in flight, so that each kill loses the answer to a request.
+      for (let n = 0; n < PRODUCED; n += 300) {
+        const parts = [0, 100, 200].map((part) => sink.publish(numbered(topic, 100, 30, n + part)));
+        await Promise.all(parts);
+        acknowledged = n + 300;
+      }
+    })();
+
+    for (const at of KILLED_AFTER.map((share) => share * PRODUCED)) {
+      await until(`${at} acknowledged`, () => acknowledged >= at, 90_000);
+      await broker.kill();
+      await sleep(1000);
+      await broker.restart();
+    }
+    await producing;
+    await until('everything', () => reader.records.length >= PRODUCED, 90_000);
+    // This process leads through the kills, and no record follows the last one.
+    await leadership.confirm({ fresh: true });
+    await log.close();
+    await leadership.stop();
+    await sink.stop();
+    expect(lost).toEqual([]);
+    expect(troubles.length).toBeGreaterThan(0);
+    expect(reader.records.length).toBe(PRODUCED);
+    expect(new Set(numbersOf(reader.records)).size).toBe(PRODUCED);
+    expect(disorder(reader.records)).toEqual([]);
+    expect(reader.errors).toEqual([]);
+    // The reason: through all kills, every record was written under one producer id.
+    const ids = await producerIds(join(dir, 'data', `${topic}-0`, `${'0'.repeat(20)}.log`));
+    expect(ids.size).toBe(1);
+    expect(Math.min(...ids)).toBeGreaterThanOrEqual(0);
+  });
+
+  furtherCase(
+    'while the only publisher publishes: nothing is lost, and no key returns to an older value',
+    async () => {
+      const settings = { brokers: [broker.brokers], clientId: 'faults' };
+      const [events, topic] = [freshTopic('events'), freshTopic('vectors')];
+      const admin = new KafkaAdmin(settings);
+      await admin.create([events, topic].map((name) => ({ name, partitions: 2, configs: {} })));
+      await admin.close();
+      const group = { groupId: events, topics: [events], sessionTimeoutMs: 6000 };
+      const leadership = new KafkaLeadership(settings, group, quiet);
+      const lost: Error[] = [];
+      await leadership.join({ position: () => undefined, failed: (error) => lost.push(error) });
+      const confirm = () => leadership.confirm({ fresh: true });
+      const sink = new KafkaSink(
+        settings,
+        { giveUpMs: 60_000, fenced: { topic, id: topic, confirm } },
+        quiet,
+      );
+      await sink.takeOver();
+      const [KEYS, ROUNDS] = [100, 300];
+      let done = 0;
+      const publishing = (async () => {
+        for (let round = 0; round < ROUNDS; round++) {
+          // As with vectors: each call has each key once, and the next call has a higher number for it.
+          const keys = Array.from({ length: KEYS }, (_, n) => `k${n}`);
+          const value = Buffer.from(String(round));
+          await publishAgain(
+            sink,
+            keys.map((key) => ({ topic, key, value, headers: {} })),
+          );
+          done = round + 1;
+        }
+      })();
+      for (const at of [ROUNDS / 3]) {
+        await until(`${at} rounds`, () => done >= at, 90_000);
+        await broker.kill();
+        await sleep(1000);
+        await broker.restart();
+      }
+      await publishing;
+      await sink.stop();
+      await leadership.stop();
+      expect(lost).toEqual([]);
+      const last = new Map<string, number>();
+      const seen = new Set<string>();
+      for (const { key, value } of await readTopic(broker.brokers, topic)) {
+        expect(Number(value)).toBeGreaterThanOrEqual(last.get(String(key)) ?? 0);
+        last.set(String(key), Number(value));
+        seen.add(`${key}: ${value}`);
+      }
+      expect(seen.size).toBe(KEYS * ROUNDS);
+    },
+  );
+
+  furtherCase('while the follower has no room: reading continues where it stopped', async () => {
+    const settings = { brokers: [broker.brokers], clientId: 'faults' };
+    const topic = freshTopic('held');
+    const admin = new KafkaAdmin(settings);
+    await admin.create([{ name: topic, partitions: 2, configs: {} }]);
+    await admin.close();
+    const sink = new KafkaSink(settings, {}, quiet);
+    await sink.publish(numbered(topic, 2000, 10));
+    await sink.stop();
+    const reader = new Collector();
+    reader.room = () => false;
+    let answers = false;
+    const log = new KafkaLog(settings, { aheadBytes: 20_000, fetchBytes: 5_000 }, quiet);
+    await log.follow([topic], reader);
+    await until('a run of each partition', () => reader.runs.length === 2);
+    const held = reader.records.length;
+    await broker.kill();
+    const away = new KafkaAdmin(settings);
+    await expect(away.ranges(topic)).rejects.toMatchObject({ code: 'broker-unreachable' });
+    await broker.restart();
+    await until(
+      'a broker that answers',
+      () => answers,
+      undefined,
+      async () => {
+        answers = await away.ranges(topic).then(
+          () => true,
+          () => false,
+        );
+      },
+    );
+    await away.close();
+    expect(reader.records.length).toBe(held);
+    reader.room = () => true;
+    reader.resume();
+    await until('everything', () => reader.records.length >= 2000);
+    await log.close();
+    expect(reader.records.length).toBe(2000);
+    expect(disorder(reader.records)).toEqual([]);
+  });
+});
+
+describe('kill -9 of the broker under a reader', () => {
+  let log: LogConnection;
+  beforeAll(async () => {
+    log = await connect({ brokers: [broker.brokers], clientId: 'reader-faults' });
+  });
+  afterAll(() => log?.close());
+
+  seeded('cursors wait, report, and continue where they stopped: no record is lost or repeated', async () => {
+    const topic = freshTopic('faults');
+    await log.admin().create([{ name: topic, partitions: 3, configs: {} }]);
+    const sink = log.sink({ giveUpMs: 60_000 });
+    for (let n = 0; n < WAITING; n += 3000) await sink.publish(numbered(topic, 3000, 30, n));
+    const troubles: Trouble[] = [];
+    const reader = log.log({
+      aheadBytes: 30_000,
+      fetchBytes: 15_000,
+      onTrouble: (one) => troubles.push(one),
+    });
+    const ranges = await reader.ranges([topic]);
+    expect(ranges.reduce((sum, { high }) => sum + high, 0)).toBe(WAITING);
+    const tail = Number.MAX_SAFE_INTEGER;
+    const reading = await reader.read(
+      ranges.map(({ partition, low }) => ({ topic, partition, from: low, until: tail })),
+    );
+
+    const records: SourceRecord[] = [];
+    let down = false;
+    const read = async (cursor: StretchCursor) => {
+      for (;;) {
+        records.push(...((await cursor.next()) ?? []));
+        // As slow as training, so that the kills come in the middle.
+        if (!down) await sleep(5);
+      }
+    };
+    const reads = reading.cursors.map((cursor) => read(cursor).catch((error: unknown) => error));
+    for (const at of KILLED_AFTER.map((share) => share * WAITING)) {
+      await until(`${at} records`, () => records.length >= at);
+      down = true;
+      const before = troubles.length;
+      await broker.kill();
+      await until('a report', () => troubles.length > before + 1);
+      await expect(reader.ranges([topic])).rejects.toMatchObject({ code: 'broker-unreachable' });
+      down = false;
+      await broker.restart();
+    }
+    await until('all that was there', () => records.length >= WAITING);
+    // At the end of the log, the reader waits through a third kill.
+    await broker.kill();
+    await broker.restart();
+    await sink.publish(numbered(topic, 300, 30, WAITING));
+    await sink.stop();
+    await until('what came later', () => records.length >= WAITING + 300);
+    await reader.close();
+    for (const error of await Promise.all(reads)) expect(error).toMatchObject({ code: 'stopped' });
+
+    expect(records.length).toBe(WAITING + 300);
+    expect(new Set(numbersOf(records)).size).toBe(WAITING + 300);
+    expect(disorder(records)).toEqual([]);
+    expect(troubles[0]).toMatchObject({ brokers: broker.brokers, attempt: 1 });
+    expect(troubles[1]).toMatchObject({ attempt: 2, since: troubles[0]?.since });
+  });
+
+  furtherCase('closed while the broker is away, a waiting call fails with `stopped`', async () => {
+    const topic = freshTopic('closed');
+    await log.admin().create([{ name: topic, partitions: 1, configs: {} }]);
+    const sink = log.sink();
+    await sink.publish(numbered(topic, 1, 1));
+    await sink.stop();
+    const troubles: Trouble[] = [];
+    const reader = log.log({ onTrouble: (one) => troubles.push(one) });
+    const reading = await reader.read([{ topic, partition: 0, from: 0, until: 2 }]);
+    expect((await take(reading.cursors[0], 1)).length).toBe(1);
+    const waiting = reading.cursors[0]?.next().catch((error: unknown) => error);
+    await broker.kill();
+    await until('a report', () => troubles.length > 0);
+    await reading.close();
+    expect(await waiting).toMatchObject({ code: 'stopped' });
+    await reader.close();
+    await broker.restart();
+  });
+});
+
+furtherCase(
+  'while each of three brokers is killed in turn, reading follows the leaders: no record is lost or repeated',
+  async () => {
+    const cluster = await startCluster({ dir: join(dir, 'cluster') });
+    try {
+      const log = await connect({ brokers: cluster.brokers.split(','), clientId: 'reader-cluster' });
+      const topic = freshTopic('cluster');
+      await log.admin().create([{ name: topic, partitions: 6, configs: {} }]);
+      const sink = log.sink({ giveUpMs: 60_000 });
+      const reader = log.log({ aheadBytes: 60_000, fetchBytes: 20_000 });
+      let ranges: PartitionRange[] = [];
+      // A broker may not know a partition yet that it has just begun to lead.
+      await untilLong('leaders that know it', async () => {
+        ranges = await reader.ranges([topic]).catch((error: unknown) => {
+          if (error instanceof RetryableError) return [];
+          throw error;
+        });
+        return ranges.length === 6;
+      });
+      const reading = await reader.read(
+        ranges.map(({ partition }) => ({ topic, partition, from: 0, until: Number.MAX_SAFE_INTEGER })),
+      );
+      const records: SourceRecord[] = [];
+      const reads = reading.cursors.map(async (cursor) => {
+        for (let some = await cursor.next(); some !== undefined; some = await cursor.next())
+          records.push(...some);
+      });
+      const ends = Promise.allSettled(reads);
+      let written = 0;
+      const write = async () => {
+        await sink.publish(numbered(topic, SLICE, 60, written));
+        written += SLICE;
+      };
+      await write();
+      for (const node of cluster.nodes) {
+        await node.kill();
+        // Read while this broker is away: its partitions have other leaders.
+        await write();
+        await untilLong('what was written meanwhile', () => records.length === written);
+        await node.restart();
+        await write();
+        await untilLong('what was written after', () => records.length === written);
+      }
+      await sink.stop();
+      await reader.close();
+      for (const end of await ends) {
+        expect(end).toMatchObject({ status: 'rejected', reason: { code: 'stopped' } });
+      }
+      await log.close();
+      expect(records.length).toBe(7 * SLICE);
+      expect(new Set(numbersOf(records)).size).toBe(7 * SLICE);
+      expect(disorder(records)).toEqual([]);
+    } finally {
+      await cluster.stop();
+    }
+  },
+);
+
+/** Producer ids of the record batches in a segment; −1 means no id. In each batch, the length is at byte 8 and the id at byte 43. */
+async function producerIds(segment: string): Promise<Set<number>> {
+  const bytes = await readFile(segment);
+  const ids = new Set<number>();
+  for (
+    let at = 0;
+    at + 61 <= bytes.length && bytes.readInt32BE(at + 8) > 0;
+    at += 12 + bytes.readInt32BE(at + 8)
+  ) {
+    ids.add(Number(bytes.readBigInt64BE(at + 43)));
+  }
+  return ids;
+}
