@@ -25,6 +25,8 @@ function emptyChunk(): Chunk {
     rhsCandidates: new Int32Array(STRIDE),
     lhsMask: new Uint8Array(MAX_EDGES * STRIDE),
     rhsMask: new Uint8Array(MAX_EDGES * STRIDE),
+    lhsCorrections: new Float32Array(STRIDE),
+    rhsCorrections: new Float32Array(STRIDE),
   };
 }
 
