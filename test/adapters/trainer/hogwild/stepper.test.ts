@@ -159,6 +159,7 @@ describe('several threads on one table', () => {
   it.each([
     ['', {}],
     [', while the rate decays', { decaySteps: 60 }],
+    [', with corrected negatives', { degreeNegatives: { count: 8, power: 0.5 }, correctNegatives: true }],
   ])(
     'give the bytes of one thread where chunks share no row, in rows added after the start too%s',
     async (_, more) => {
