@@ -94,8 +94,9 @@ export function composeReplay(
 }
 
 /** Both ends of an edge and its share of its chunk's uniform negatives, on both sides, with each update. */
-function rowsPerEdge({ updatesPerEdge, uniformNegatives, chunkEdges }: GraphConfig['trainer']): number {
-  return updatesPerEdge * (2 + (2 * uniformNegatives) / chunkEdges);
+function rowsPerEdge(trainer: GraphConfig['trainer']): number {
+  const { updatesPerEdge, uniformNegatives, degreeNegatives, chunkEdges } = trainer;
+  return updatesPerEdge * (2 + (2 * (uniformNegatives + (degreeNegatives?.count ?? 0))) / chunkEdges);
 }
 
 const NOWHERE: Sink = { publish: async () => {}, takeOver: async () => {}, stop: async () => {} };

@@ -171,9 +171,24 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
       inBatchNegatives: training.inBatchNegatives ?? recipe.inBatchNegatives,
       negativePool: training.negativePool,
+      ...negativesOf(training),
       evaluatedEdges: training.evaluatedEdges,
       evaluatedCandidates: training.evaluatedCandidates,
     },
+  };
+}
+
+/** Settings at their defaults are left out, so that a replay begun before they existed can go on. */
+function negativesOf({
+  degreeNegatives,
+  degreePower,
+  correctNegatives,
+  anchorNegatives,
+}: ConfigFile['training']) {
+  return {
+    ...(degreeNegatives > 0 && { degreeNegatives: { count: degreeNegatives, power: degreePower } }),
+    ...(correctNegatives && { correctNegatives }),
+    ...(anchorNegatives && { anchorNegatives }),
   };
 }
 
@@ -195,8 +210,10 @@ function checkRecipe(
     problems.push(`training.threads: expected 1 with kernel ${kernel}, seen ${threads}`);
   const recipe = PRESETS[preset];
   const { uniformNegatives = recipe.uniformNegatives, inBatchNegatives = recipe.inBatchNegatives } = training;
-  if (uniformNegatives === 0 && !inBatchNegatives)
-    problems.push('training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0');
+  if (uniformNegatives === 0 && !inBatchNegatives && training.degreeNegatives === 0)
+    problems.push(
+      'training.uniformNegatives: expected at least 1 without in-batch negatives or negatives by degree, seen 0',
+    );
   for (const name of Object.keys(relationWeights).filter((each) => !relations.includes(each))) {
     problems.push(
       `model.relationWeights: expected names of relations, ${relations.join(', ')}, seen "${name}"`,

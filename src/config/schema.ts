@@ -148,11 +148,27 @@ export const configFileSchema = z.strictObject({
       }),
       uniformNegatives: z.number().int().nonnegative().max(1024).optional().meta({
         description:
-          'Negatives drawn uniformly for each side of a chunk. At least 1 unless `inBatchNegatives` is true.',
+          'Negatives drawn uniformly for each side of a chunk. At least 1 without `inBatchNegatives` and `degreeNegatives`.',
       }),
       inBatchNegatives: z.boolean().optional().meta({
         description:
-          "Whether the entities of a chunk are also negatives for each other's edges. Popular entities are then negatives more often, and [rank far lower](performance.md#speed-against-quality).",
+          "Whether the entities of a chunk are also negatives for each other's edges. Popular entities are then negatives more often, and [rank far lower](performance.md#speed-against-quality) unless `correctNegatives` is true.",
+      }),
+      degreeNegatives: z.number().int().nonnegative().max(1024).default(0).meta({
+        description:
+          'Negatives drawn for each side of a chunk in proportion to `degree ^ degreePower`, beside the others. The degree of an entity is the number of its live edges on that side. While there are no live edges, these negatives are uniform ([ADR 027](adr/027-negatives.md)).',
+      }),
+      degreePower: z.number().min(0).max(1).default(0.75).meta({
+        description:
+          'Exponent of the degree for `degreeNegatives`: with 1, an entity is drawn as often as it is in an edge; with 0, each entity that has an edge is drawn as often as any other.',
+      }),
+      correctNegatives: z.boolean().default(false).meta({
+        description:
+          "Whether the softmax loss subtracts from a negative's score the logarithm of how often it is drawn, as a multiple of a uniform draw (logQ correction). Scores then mean the same however the negatives are drawn. The other losses ignore it.",
+      }),
+      anchorNegatives: z.boolean().default(false).meta({
+        description:
+          'Whether each edge also has its own anchor as a negative, where both ends are of one entity type: a user who follows is a negative of whom the user follows. For graphs in which the anchor itself would rank first.',
       }),
       negativePool: z.number().int().nonnegative().max(65_536).default(0).meta({
         unit: 'rows',

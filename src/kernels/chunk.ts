@@ -17,7 +17,7 @@ export interface ChunkArrays {
 }
 
 export type ChunkIntArray = 'lhs' | 'relation' | 'rhs' | 'lhsCandidates' | 'rhsCandidates';
-export type ChunkFloatArray = 'edgeWeights';
+export type ChunkFloatArray = 'edgeWeights' | 'lhsCorrections' | 'rhsCorrections';
 export type ChunkByteArray = 'lhsMask' | 'rhsMask';
 
 /** Arrays on the heap, for a kernel without its own memory. */
@@ -48,6 +48,8 @@ export function createChunk(
     rhsCandidates: from.ints('rhsCandidates', maxCandidates),
     lhsMask: from.bytes('lhsMask', maxEdges * maxCandidates),
     rhsMask: from.bytes('rhsMask', maxEdges * maxCandidates),
+    lhsCorrections: from.floats('lhsCorrections', maxCandidates),
+    rhsCorrections: from.floats('rhsCorrections', maxCandidates),
   };
 }
 
@@ -142,11 +144,14 @@ export interface Side {
   readonly candidates: Int32Array;
   /** [edges, maxCandidates]: 1 where the candidate is not a negative. */
   readonly mask: Uint8Array;
+  /** [count] subtracted from the candidates' scores by the softmax loss. */
+  readonly corrections: Float32Array;
 }
 
 /** Both directions of a chunk; the first has lhs as anchors and forward relation rows. */
 export function sidesOf(chunk: Chunk): readonly [Side, Side] {
-  const { lhs, rhs, lhsCount, lhsCandidates, lhsMask, rhsCount, rhsCandidates, rhsMask } = chunk;
+  const { lhs, lhsCount, lhsCandidates, lhsMask, lhsCorrections } = chunk;
+  const { rhs, rhsCount, rhsCandidates, rhsMask, rhsCorrections } = chunk;
   return [
     {
       anchors: lhs,
@@ -154,6 +159,7 @@ export function sidesOf(chunk: Chunk): readonly [Side, Side] {
       positives: rhs,
       candidates: rhsCandidates.subarray(0, rhsCount),
       mask: rhsMask,
+      corrections: rhsCorrections.subarray(0, rhsCount),
     },
     {
       anchors: rhs,
@@ -161,6 +167,7 @@ export function sidesOf(chunk: Chunk): readonly [Side, Side] {
       positives: lhs,
       candidates: lhsCandidates.subarray(0, lhsCount),
       mask: lhsMask,
+      corrections: lhsCorrections.subarray(0, lhsCount),
     },
   ];
 }

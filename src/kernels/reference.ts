@@ -83,8 +83,13 @@ export class ReferenceKernel implements Kernel {
     const moved = this.#translated(anchor, relationRow);
 
     const maskStart = i * this.chunk.maxCandidates;
-    const negatives = side.candidates.filter((_row, j) => side.mask[maskStart + j] === 0);
+    const isNegative = (_value: number, j: number) => side.mask[maskStart + j] === 0;
+    const negatives = side.candidates.filter(isNegative);
     const scores = Float64Array.from(negatives, (row) => scorer.score(moved, this.#vector(row), beta));
+    if (lossName === 'softmax') {
+      const corrections = side.corrections.filter(isNegative);
+      for (let n = 0; n < scores.length; n++) scores[n]! -= corrections[n]!;
+    }
     const weights = new Float64Array(negatives.length);
     const positiveScore = scorer.score(moved, this.#vector(positive), beta);
     const { loss, positiveWeight } = LOSSES[lossName](positiveScore, scores, this.#settings, weights);

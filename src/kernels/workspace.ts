@@ -37,7 +37,7 @@ export type Workspace = Readonly<ReturnType<typeof blocksFrom>>;
 /**
  * Lays out workspace `number`, one block after the other; workspaces 1, 2, … lie above workspace 0:
  *
- *     | free | chunk: rows, candidates, masks | losses | vectors and gradients by edge, by candidate, by distinct row |
+ *     | free | chunk: rows, candidates, masks, corrections | losses | vectors and gradients by edge, by candidate, by distinct row |
  *     | anchors, candidates, transposed | [edges, candidates] scores and weights, plain and transposed | … by candidate |
  *
  * Blocks filled by a matrix product are rounded up to its tile of 4 rows by 8 columns.
@@ -75,6 +75,8 @@ function blocksFrom(start: number, dim: number, { maxEdges, maxCandidates }: Chu
     rhsCandidates: block(candidates * FLOAT_BYTES),
     lhsMask: block(maskBytes),
     rhsMask: block(maskBytes),
+    lhsCorrections: block(candidates * FLOAT_BYTES),
+    rhsCorrections: block(candidates * FLOAT_BYTES),
     losses: block(edges * FLOAT_BYTES),
     anchors: block(edges * blockRowBytes),
     positives: block(edges * blockRowBytes),

@@ -29,6 +29,13 @@ export interface Chunk {
    */
   readonly lhsMask: Uint8Array;
   readonly rhsMask: Uint8Array;
+  /**
+   * [lhsCount], [rhsCount] what the softmax loss subtracts from the score of each candidate, 0 unless set: the logarithm of
+   * how many times as often as others the candidate is drawn. The other losses ignore it.
+   * Source: Yi et al. 2019, "Sampling-bias-corrected neural modeling for large corpus item recommendations".
+   */
+  readonly lhsCorrections: Float32Array;
+  readonly rhsCorrections: Float32Array;
 }
 
 /** The kernels: plain TypeScript in float64, two builds of the compiled kernel, TensorFlow.js. */

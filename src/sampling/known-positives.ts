@@ -83,12 +83,13 @@ export class KnownPositives {
     this.#out.fill((row) => this.#byLhs.count(row));
   }
 
-  /** Adds an edge that is not live yet. relation: an index, at most 255. */
-  add(lhs: number, relation: number, rhs: number): void {
-    if (!this.#hasRoom()) return;
+  /** Adds an edge that is not live yet, and says whether it is remembered. relation: an index, at most 255. */
+  add(lhs: number, relation: number, rhs: number): boolean {
+    if (!this.#hasRoom()) return false;
     this.#byLhs.add(lhs, rhs, relation);
     this.#byRhs.add(rhs, lhs, relation);
     this.#out.add(lhs, 1);
+    return true;
   }
 
   #hasRoom(): boolean {
@@ -100,15 +101,16 @@ export class KnownPositives {
     return true;
   }
 
-  /** Removes a live edge. */
-  remove(lhs: number, relation: number, rhs: number): void {
-    if (this.#byLhs.remove(lhs, rhs, relation)) {
-      this.#byRhs.remove(rhs, lhs, relation);
-      this.#out.add(lhs, -1);
-      this.#edges--;
-    } else if (this.#forgotten > 0) {
-      this.#forgotten--;
+  /** Removes a live edge, and says whether it was remembered. */
+  remove(lhs: number, relation: number, rhs: number): boolean {
+    if (!this.#byLhs.remove(lhs, rhs, relation)) {
+      if (this.#forgotten > 0) this.#forgotten--;
+      return false;
     }
+    this.#byRhs.remove(rhs, lhs, relation);
+    this.#out.add(lhs, -1);
+    this.#edges--;
+    return true;
   }
 
   has(lhs: number, relation: number, rhs: number): boolean {
@@ -146,6 +148,11 @@ export class KnownPositives {
   /** The number of remembered edges, of any relation, with the row as rhs. */
   inDegree(row: number): number {
     return this.#byRhs.count(row);
+  }
+
+  /** The number of remembered edges, of any relation, with the row on the side. */
+  degree(side: Side, row: number): number {
+    return side === 'lhs' ? this.#byLhs.count(row) : this.#byRhs.count(row);
   }
 
   /**

@@ -1,7 +1,8 @@
 import type { EdgeRows } from '../graph/edge.ts';
 import type { Chunk } from '../model/kernel.ts';
 import type { TypePair } from './batch.ts';
-import type { KnownPositives } from './known-positives.ts';
+import type { DegreeWeights } from './degree-weights.ts';
+import type { KnownPositives, Side } from './known-positives.ts';
 import type { Random } from './random.ts';
 import type { TypeRows } from './type-rows.ts';
 
@@ -21,11 +22,20 @@ export class Negatives {
   readonly #relations: readonly TrainedRelation[];
   readonly #uniform: number;
   readonly #inBatch: boolean;
+  readonly #byDegree: number;
+  readonly #corrected: boolean;
+  readonly #anchors: boolean;
+  readonly #types: TypeRows;
+  readonly #degrees: DegreeWeights | undefined;
 
   /**
    * uniform: candidates per side that are drawn uniformly; pool: see {@link NegativePool}, 0 for none.
    * inBatch: whether the entities of the chunk are candidates too, each as often as it is in an edge. Popular entities are
-   * then negatives in proportion to their popularity, and scores express preference beyond popularity.
+   * then negatives in proportion to their popularity, and scores express preference beyond popularity, unless corrected.
+   * byDegree: candidates per side that are drawn in proportion to a power of their degree.
+   * corrected: whether a candidate's score is corrected for how often it is drawn. It needs `degrees`, as `byDegree` does.
+   * anchors: whether each edge has its own anchor as a negative, where both ends are of one type. A translation can be so
+   * short that the anchor itself is nearest to where it leads.
    */
   constructor(options: {
     rows: TypeRows;
@@ -34,12 +44,21 @@ export class Negatives {
     uniform: number;
     inBatch: boolean;
     pool: number;
+    byDegree: number;
+    corrected: boolean;
+    anchors: boolean;
+    degrees: DegreeWeights | undefined;
   }) {
     this.#pool = new NegativePool(options.rows, options.pool);
     this.#known = options.known;
     this.#relations = options.relations;
     this.#uniform = options.uniform;
     this.#inBatch = options.inBatch;
+    this.#byDegree = options.byDegree;
+    this.#corrected = options.corrected;
+    this.#anchors = options.anchors;
+    this.#types = options.rows;
+    this.#degrees = options.degrees;
   }
 
   /** Begins a batch, with a new pool. */
@@ -49,8 +68,8 @@ export class Negatives {
 
   /**
    * Fills the chunk with the edges of a batch whose indices are in `picked`. The candidates of a side are the chunk's own
-   * entities of that side (if in-batch candidates are wanted), one per edge, then `uniform` rows of their type, drawn with
-   * replacement. rhs is drawn before lhs.
+   * entities of that side (if in-batch candidates are wanted), one per edge, then `uniform` and `byDegree` rows of their
+   * type, drawn with replacement. rhs is drawn before lhs. While no live edge has a degree, those by degree are uniform too.
    */
   fill(chunk: Chunk, edges: EdgeRows, picked: Int32Array, random: Random): void {
     const count = picked.length;
@@ -63,17 +82,59 @@ export class Negatives {
     }
     const { lhsType, rhsType } = this.#relations[chunk.relation[0]!]!;
     chunk.edges = count;
-    chunk.rhsCount = this.#candidates(chunk.rhsCandidates, chunk.rhs, count, rhsType, random);
-    chunk.lhsCount = this.#candidates(chunk.lhsCandidates, chunk.lhs, count, lhsType, random);
+    const inBatch = this.#inBatch ? count : 0;
+    chunk.rhsCandidates.set(chunk.rhs.subarray(0, inBatch));
+    chunk.rhsCount = this.#draw(chunk.rhsCandidates, inBatch, 'rhs', rhsType, random);
+    chunk.lhsCandidates.set(chunk.lhs.subarray(0, inBatch));
+    chunk.lhsCount = this.#draw(chunk.lhsCandidates, inBatch, 'lhs', lhsType, random);
+    if (this.#corrected) {
+      this.#correct(chunk.rhsCorrections, chunk.rhsCandidates, inBatch, 'rhs', rhsType);
+      this.#correct(chunk.lhsCorrections, chunk.lhsCandidates, inBatch, 'lhs', lhsType);
+    }
     this.#mask(chunk);
+    if (this.#anchors && lhsType === rhsType) addAnchors(chunk);
   }
 
-  #candidates(out: Int32Array, own: Int32Array, count: number, type: number, random: Random): number {
-    const inBatch = this.#inBatch ? count : 0;
-    for (let k = 0; k < inBatch; k++) out[k] = own[k]!;
-    const end = inBatch + this.#uniform;
-    for (let k = inBatch; k < end; k++) out[k] = this.#pool.draw(type, random);
+  /** Draws candidates after the in-batch ones, and returns the number of all. */
+  #draw(out: Int32Array, inBatch: number, side: Side, type: number, random: Random): number {
+    const uniform = inBatch + this.#uniform;
+    for (let k = inBatch; k < uniform; k++) out[k] = this.#pool.draw(type, random);
+    const end = uniform + this.#byDegree;
+    const degrees = this.#degreesOf(side, type);
+    for (let k = uniform; k < end; k++) {
+      out[k] = degrees === undefined ? this.#pool.draw(type, random) : degrees.draw(side, type, random);
+    }
     return end;
+  }
+
+  /** undefined where no live edge has an entity of the type on the side. */
+  #degreesOf(side: Side, type: number): DegreeWeights | undefined {
+    return this.#degrees !== undefined && this.#degrees.edges(side, type) > 0 ? this.#degrees : undefined;
+  }
+
+  /**
+   * Sets the correction of each candidate: the logarithm of how often a chunk is expected to have it, as a multiple of how
+   * often a chunk with as many uniform candidates would. An in-batch candidate is expected in proportion to its degree.
+   * Relative to uniform draws, since the softmax then approximates the sum over all rows of the type, scaled as it is
+   * with uniform candidates alone: their correction is 0, and the weight of the sum keeps its meaning.
+   */
+  #correct(out: Float32Array, candidates: Int32Array, inBatch: number, side: Side, type: number): void {
+    const rows = this.#types.count(type);
+    const total = inBatch + this.#uniform + this.#byDegree;
+    const degrees = this.#degreesOf(side, type);
+    if (degrees === undefined) {
+      out.fill(0, 0, total);
+      return;
+    }
+    const edges = degrees.edges(side, type);
+    for (let k = 0; k < total; k++) {
+      const row = candidates[k]!;
+      // An edge beyond the limit of remembered edges is in no degree.
+      const ofEdge = Math.max(this.#known.degree(side, row), 1) / edges;
+      const expected =
+        this.#uniform + rows * (inBatch * ofEdge + this.#byDegree * degrees.share(side, type, row));
+      out[k] = Math.log(expected / total);
+    }
   }
 
   #mask(chunk: Chunk): void {
@@ -97,6 +158,26 @@ export class Negatives {
       mask: chunk.lhsMask,
     });
   }
+}
+
+/** Appends the anchors of all edges to the candidates of both sides, each masked for every edge but its own. */
+function addAnchors(chunk: Chunk): void {
+  const { edges, lhs, rhs } = chunk;
+  for (const [candidates, corrections, mask, from, anchors] of [
+    [chunk.rhsCandidates, chunk.rhsCorrections, chunk.rhsMask, chunk.rhsCount, lhs],
+    [chunk.lhsCandidates, chunk.lhsCorrections, chunk.lhsMask, chunk.lhsCount, rhs],
+  ] as const) {
+    candidates.set(anchors.subarray(0, edges), from);
+    corrections.fill(0, from, from + edges);
+    for (let i = 0; i < edges; i++) {
+      const at = i * chunk.maxCandidates + from;
+      mask.fill(1, at, at + edges);
+      // An edge from an entity to itself has the anchor as its positive.
+      if (lhs[i] !== rhs[i]) mask[at + i] = 0;
+    }
+  }
+  chunk.rhsCount += edges;
+  chunk.lhsCount += edges;
 }
 
 /**

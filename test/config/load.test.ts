@@ -140,6 +140,14 @@ describe('loadConfig', () => {
     expect(own.graphs[0]!.model.dim).toBe(12);
   });
 
+  test('leaves out of the trainer what is at its default, so that a replay begun before can go on', async () => {
+    const { trainer } = (await load('export default {}')).graphs[0]!;
+    for (const key of ['decaySteps', 'degreeNegatives', 'correctNegatives'])
+      expect(trainer).not.toHaveProperty(key);
+    const decaying = await load('export default { training: { decaySteps: 500 } }');
+    expect(decaying.graphs[0]!.trainer.decaySteps).toBe(500);
+  });
+
   test('gives a relation weight 1, and the margin loss margin 1, by default', async () => {
     const config = await load(
       `export default { model: { loss: 'margin', relationWeights: { retweets: 2, likes: 1 } } }`,
@@ -192,10 +200,17 @@ describe('loadConfig', () => {
   test('refuses a recipe without negatives', async () => {
     const none = await problemsOf(load(`export default { training: { uniformNegatives: 0 } }`));
     expect(none).toContain(
-      'training.uniformNegatives: expected at least 1 without in-batch negatives, seen 0',
+      'training.uniformNegatives: expected at least 1 without in-batch negatives or negatives by degree, seen 0',
     );
     const own = await load(`export default { training: { uniformNegatives: 0, inBatchNegatives: true } }`);
     expect(own.graphs[0]!.trainer.inBatchNegatives).toBe(true);
+    const byDegree = await load(
+      `export default { training: { uniformNegatives: 0, degreeNegatives: 8, correctNegatives: true } }`,
+    );
+    expect(byDegree.graphs[0]!.trainer).toMatchObject({
+      degreeNegatives: { count: 8, power: 0.75 },
+      correctNegatives: true,
+    });
   });
 
   test('takes a plain object and a function of the kit', async () => {

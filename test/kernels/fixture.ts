@@ -73,6 +73,9 @@ export interface ChunkContent {
   readonly rhsMasked?: readonly (readonly [number, number])[];
   /** The weight of each edge; default 1. */
   readonly edgeWeights?: readonly number[];
+  /** The correction of each candidate; default 0. */
+  readonly lhsCorrections?: readonly number[];
+  readonly rhsCorrections?: readonly number[];
 }
 
 export function fill(chunk: Chunk, content: ChunkContent): void {
@@ -88,6 +91,10 @@ export function fill(chunk: Chunk, content: ChunkContent): void {
   chunk.lhsCandidates.set(lhsCandidates);
   chunk.rhsCount = rhsCandidates.length;
   chunk.rhsCandidates.set(rhsCandidates);
+  chunk.lhsCorrections.fill(0);
+  chunk.lhsCorrections.set(content.lhsCorrections ?? []);
+  chunk.rhsCorrections.fill(0);
+  chunk.rhsCorrections.set(content.rhsCorrections ?? []);
   chunk.lhsMask.fill(0);
   for (const [i, j] of lhsMasked) chunk.lhsMask[i * chunk.maxCandidates + j] = 1;
   chunk.rhsMask.fill(0);
@@ -115,6 +122,8 @@ export function randomContent(
     lhsMasked: masked(size.lhsCount),
     rhsMasked: masked(size.rhsCount),
     edgeWeights: Array.from({ length: size.edges }, () => [0, 0.5, 1, 3][Math.floor(random() * 4)]!),
+    lhsCorrections: Array.from({ length: size.lhsCount }, () => 4 * random() - 2),
+    rhsCorrections: Array.from({ length: size.rhsCount }, () => 4 * random() - 2),
   };
 }
 

@@ -17,23 +17,23 @@ export function plainLosses(
     const rhs = vectors[chunk.rhs[i]!]!;
     const forward = vectors[2 * chunk.relation[i]!]!;
     const reverse = vectors[2 * chunk.relation[i]! + 1]!;
-    const unmasked = (candidates: Int32Array, count: number, mask: Uint8Array) =>
+    const unmasked = (candidates: Int32Array, count: number, mask: Uint8Array, corrections: Float32Array) =>
       [...candidates.subarray(0, count)]
-        .filter((_row, j) => mask[i * chunk.maxCandidates + j] === 0)
-        .map((row) => vectors[row]!);
+        .map((row, j) => ({ vector: vectors[row]!, correction: corrections[j]! }))
+        .filter((_, j) => mask[i * chunk.maxCandidates + j] === 0);
     const weight = chunk.edgeWeights[i]!;
     return (
       weight *
       (anchorLoss(
         plus(lhs, forward),
         rhs,
-        unmasked(chunk.rhsCandidates, chunk.rhsCount, chunk.rhsMask),
+        unmasked(chunk.rhsCandidates, chunk.rhsCount, chunk.rhsMask, chunk.rhsCorrections),
         settings,
       ) +
         anchorLoss(
           plus(rhs, reverse),
           lhs,
-          unmasked(chunk.lhsCandidates, chunk.lhsCount, chunk.lhsMask),
+          unmasked(chunk.lhsCandidates, chunk.lhsCount, chunk.lhsMask, chunk.lhsCorrections),
           settings,
         ))
     );
@@ -43,13 +43,16 @@ export function plainLosses(
 function anchorLoss(
   anchor: Float64Array,
   positive: Float64Array,
-  negatives: readonly Float64Array[],
+  negatives: readonly { readonly vector: Float64Array; readonly correction: number }[],
   settings: ModelSettings,
 ): number {
   const good = plainScore(anchor, positive, settings);
-  const bad = negatives.map((negative) => plainScore(anchor, negative, settings));
+  const bad = negatives.map(({ vector }) => plainScore(anchor, vector, settings));
   if (settings.loss === 'softmax') {
-    const rest = settings.negativeWeight * sum(bad.map(Math.exp));
+    // A candidate drawn e^c times as often as others counts e^−c times.
+    const rest =
+      settings.negativeWeight *
+      sum(bad.map((score, j) => Math.exp(score) / Math.exp(negatives[j]!.correction)));
     return -Math.log(Math.exp(good) / (Math.exp(good) + rest));
   }
   const { margin } = settings;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { EdgeRows } from '../../src/graph/edge.ts';
 import type { Chunk } from '../../src/model/kernel.ts';
+import { DegreeWeights } from '../../src/sampling/degree-weights.ts';
 import { KnownPositives } from '../../src/sampling/known-positives.ts';
 import { NegativePool, Negatives } from '../../src/sampling/negatives.ts';
 import { Random } from '../../src/sampling/random.ts';
@@ -25,6 +27,8 @@ function emptyChunk(): Chunk {
     rhsCandidates: new Int32Array(STRIDE),
     lhsMask: new Uint8Array(MAX_EDGES * STRIDE),
     rhsMask: new Uint8Array(MAX_EDGES * STRIDE),
+    lhsCorrections: new Float32Array(STRIDE),
+    rhsCorrections: new Float32Array(STRIDE),
   };
 }
 
@@ -44,7 +48,10 @@ function setUp(inBatch = true): { chunk: Chunk; negatives: Negatives; known: Kno
   return {
     chunk,
     known,
-    negatives: new Negatives({ rows, known, relations, uniform: UNIFORM, inBatch, pool: 0 }),
+    negatives: new Negatives({
+      ...{ rows, known, relations, inBatch },
+      ...{ uniform: UNIFORM, pool: 0, byDegree: 0, corrected: false, anchors: false, degrees: undefined },
+    }),
   };
 }
 
@@ -114,6 +121,166 @@ describe('Negatives', () => {
     expect(second.chunk).toEqual(first.chunk);
     second.negatives.fill(second.chunk, edges, FIRST_TWO, Random.seeded(10));
     expect(second.chunk.rhsCandidates).not.toEqual(first.chunk.rhsCandidates);
+  });
+});
+
+describe('anchors as negatives', () => {
+  it('makes each anchor a negative of its own edge alone, behind the other candidates', () => {
+    const rows = new TypeRows(2, 20);
+    for (let row = 4; row < 18; row++) rows.add(row, row < 16 ? 0 : 1);
+    const known = new KnownPositives({ maxRows: 20, maxEdges: 100 });
+    const negatives = new Negatives({
+      ...{ rows, known, inBatch: false, uniform: UNIFORM, pool: 0, byDegree: 0, degrees: undefined },
+      relations: [
+        { lhsType: 0, rhsType: 0 },
+        { lhsType: 0, rhsType: 1 },
+      ],
+      ...{ corrected: true, anchors: true },
+    });
+    const chunk = emptyChunk();
+    // 4 follows 5 and 6; 7 follows 7.
+    const follows = { lhs: Int32Array.of(4, 4, 7), relation: new Int32Array(3), rhs: Int32Array.of(5, 6, 7) };
+    chunk.rhsCorrections.fill(9);
+    negatives.fill(chunk, follows, Int32Array.of(0, 1, 2), Random.seeded(1));
+    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([UNIFORM + 3, UNIFORM + 3]);
+    expect([...chunk.rhsCandidates.subarray(UNIFORM, UNIFORM + 3)]).toEqual([4, 4, 7]);
+    expect([...chunk.lhsCandidates.subarray(UNIFORM, UNIFORM + 3)]).toEqual([5, 6, 7]);
+    for (const mask of [chunk.lhsMask, chunk.rhsMask]) {
+      const rowOf = (i: number) => [...mask.subarray(i * STRIDE + UNIFORM, i * STRIDE + UNIFORM + 3)];
+      expect([rowOf(0), rowOf(1), rowOf(2)]).toEqual([
+        [0, 1, 1],
+        [1, 0, 1],
+        [1, 1, 1],
+      ]);
+    }
+    expect([...chunk.rhsCorrections.subarray(0, UNIFORM + 3)]).toEqual(new Array(UNIFORM + 3).fill(0));
+    // A tweet is no anchor's type.
+    negatives.fill(
+      chunk,
+      { ...follows, relation: new Int32Array(3).fill(1) },
+      Int32Array.of(0),
+      Random.seeded(1),
+    );
+    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([UNIFORM, UNIFORM]);
+  });
+});
+
+describe('negatives by degree', () => {
+  const USERS = 2_000;
+  const relations = [{ lhsType: 0, rhsType: 1 }];
+
+  /** Users are rows 2 … 2,001. Tweets 2,002, 2,003 and 2,004 are liked by 900, 90 and 10 of them, 2,005 … 2,011 by nobody. */
+  function liked(parts: {
+    uniform: number;
+    inBatch: boolean;
+    byDegree: number;
+    corrected: boolean;
+    power?: number;
+  }) {
+    const rows = new TypeRows(2, USERS + 12);
+    for (let row = 2; row < USERS + 12; row++) rows.add(row, row < USERS + 2 ? 0 : 1);
+    const known = new KnownPositives({ maxRows: USERS + 12, maxEdges: 2_000 });
+    const { power = 0.5, ...counts } = parts;
+    const degrees = new DegreeWeights({ known, relations, types: 2, maxRows: USERS + 12, power });
+    const like = (user: number, tweet: number) => {
+      known.add(user, 0, tweet);
+      degrees.add(user, 0, tweet);
+    };
+    const edges: EdgeRows = {
+      lhs: Int32Array.from({ length: 1_000 }, (_, i) => 2 + i),
+      relation: new Int32Array(1_000),
+      rhs: Int32Array.from({ length: 1_000 }, (_, i) => USERS + 2 + (i < 900 ? 0 : i < 990 ? 1 : 2)),
+    };
+    const negatives = new Negatives({ rows, known, relations, pool: 0, anchors: false, degrees, ...counts });
+    const likeAll = () => {
+      for (const [i, user] of edges.lhs.entries()) like(user, edges.rhs[i]!);
+    };
+    return { negatives, edges, likeAll };
+  }
+
+  it('draws rows with an edge on this side after the uniform ones, which are the same as without', () => {
+    const by = { inBatch: true, corrected: false };
+    const { negatives, edges, likeAll } = liked({ ...by, uniform: 10, byDegree: 20 });
+    likeAll();
+    const chunk = emptyChunk();
+    negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(1));
+    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([32, 32]);
+    const byDegree = chunk.rhsCandidates.subarray(12, 32);
+    expect(Math.max(...byDegree)).toBeLessThanOrEqual(USERS + 4);
+    expect(new Set(byDegree).size).toBeGreaterThan(1);
+    // Users beyond the first thousand have no edge.
+    expect(Math.max(...chunk.lhsCandidates.subarray(12, 32))).toBeLessThan(1_002);
+    const alone = emptyChunk();
+    liked({ ...by, uniform: 10, byDegree: 0 }).negatives.fill(alone, edges, FIRST_TWO, Random.seeded(1));
+    expect(chunk.rhsCandidates.subarray(0, 12)).toEqual(alone.rhsCandidates.subarray(0, 12));
+    expect([...chunk.rhsCorrections].every((correction) => correction === 0)).toBe(true);
+  });
+
+  it('draws uniform rows while there are no live edges, without a correction', () => {
+    const { negatives, edges } = liked({ uniform: 0, inBatch: false, byDegree: 30, corrected: true });
+    const chunk = emptyChunk();
+    chunk.rhsCorrections.fill(9);
+    negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(1));
+    expect(chunk.rhsCount).toBe(30);
+    expect(Math.max(...chunk.rhsCandidates)).toBeGreaterThan(USERS + 4);
+    expect([...chunk.rhsCorrections.subarray(0, 30)]).toEqual(new Array(30).fill(0));
+  });
+
+  it('corrects each candidate, wherever it came from, by how often it is expected', () => {
+    const { negatives, edges, likeAll } = liked({
+      uniform: 10,
+      inBatch: true,
+      byDegree: 20,
+      corrected: true,
+    });
+    likeAll();
+    const chunk = emptyChunk();
+    negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(2));
+    const roots = Math.sqrt(900) + Math.sqrt(90) + Math.sqrt(10);
+    // In-batch 2 · share of edges, uniform 10 · 1/10, by degree 20 · share of roots; 32 uniform ones would be 32 · 1/10.
+    const of = (degree: number) =>
+      Math.log((2 * (degree / 1000) + 1 + 20 * (Math.sqrt(degree) / roots)) / 3.2);
+    const expected = new Map([
+      [USERS + 2, of(900)],
+      [USERS + 3, of(90)],
+      [USERS + 4, of(10)],
+    ]);
+    const seen = new Set<number>();
+    for (let k = 0; k < 32; k++) {
+      const row = chunk.rhsCandidates[k]!;
+      seen.add(row);
+      // A tweet without an edge is not in-batch: its share there is taken as that of one edge.
+      const correction = expected.get(row) ?? Math.log((2 / 1000 + 1) / 3.2);
+      expect(chunk.rhsCorrections[k], `row ${row}`).toBeCloseTo(correction, 3);
+    }
+    expect(seen.size).toBeGreaterThan(5);
+  });
+
+  it('makes the sum over negatives that of uniform ones on average, however they are drawn', () => {
+    // Scores of tweets: the popular ones score high.
+    const factor = (row: number) => Math.exp((USERS + 12 - row) / 4);
+    const exact = Array.from({ length: 10 }, (_, i) => factor(USERS + 2 + i)).reduce((a, b) => a + b) / 10;
+    for (const parts of [
+      { uniform: 30, inBatch: false, byDegree: 0 },
+      { uniform: 26, inBatch: true, byDegree: 0 },
+      { uniform: 10, inBatch: false, byDegree: 20 },
+      { uniform: 6, inBatch: true, byDegree: 20, power: 1 },
+    ]) {
+      const { negatives, edges, likeAll } = liked({ ...parts, corrected: true });
+      likeAll();
+      const chunk = emptyChunk();
+      const random = Random.seeded(3);
+      let [sum, count] = [0, 0];
+      for (let n = 0; n < 3_000; n++) {
+        const picked = Int32Array.from({ length: 4 }, () => random.below(1_000));
+        negatives.fill(chunk, edges, picked, random);
+        for (let k = 0; k < chunk.rhsCount; k++) {
+          sum += factor(chunk.rhsCandidates[k]!) * Math.exp(-chunk.rhsCorrections[k]!);
+        }
+        count += chunk.rhsCount;
+      }
+      expect(sum / count / exact, JSON.stringify(parts)).toBeCloseTo(1, 1.5);
+    }
   });
 });
 

@@ -1,8 +1,9 @@
 /** The compiled kernel: `kernels/instance.ts` sets the layout's globals by name, then calls these. */
 import { clearGradients, count as gradientCount, gradientOf } from './gradients';
 import {
-  anchors, blockRowBytes, candidates, gradientAddresses, gradientRows, intAt, lhs, lhsCandidates, lhsMask, losses,
-  relation, rhs, rhsCandidates, rhsMask, scoredRows, scoredValues, weightRowBytes, weights,
+  anchors, blockRowBytes, candidates, gradientAddresses, gradientRows, intAt, lhs, lhsCandidates, lhsCorrections,
+  lhsMask, losses, relation, rhs, rhsCandidates, rhsCorrections, rhsMask, scoredRows, scoredValues, weightRowBytes,
+  weights,
 } from './layout';
 import { copyRow, touchRows, translate } from './rows';
 import { compareAll, scoreOf, scoreRow } from './score';
@@ -32,8 +33,8 @@ export function step(edges: usize, lhsCount: usize, rhsCount: usize, learningRat
   const relationRows = gradientCount;
   touchRows(lhs, edges);
   touchRows(rhs, edges);
-  addSide(edges, lhs, 0, rhs, rhsCandidates, rhsCount, rhsMask);
-  addSide(edges, rhs, 1, lhs, lhsCandidates, lhsCount, lhsMask);
+  addSide(edges, lhs, 0, rhs, rhsCandidates, rhsCount, rhsMask, rhsCorrections);
+  addSide(edges, rhs, 1, lhs, lhsCandidates, lhsCount, lhsMask, lhsCorrections);
   for (let n: i32 = 0; n < gradientCount; n++) {
     // The first rows of a large chunk have left the cache by now.
     if (n % TOUCHED == 0) touchRows(gradientRows + (<usize>n << 2), min(TOUCHED, gradientCount - n));

@@ -30,6 +30,9 @@ export let lhsCandidates: usize = 0;
 export let rhsCandidates: usize = 0;
 export let lhsMask: usize = 0;
 export let rhsMask: usize = 0;
+/** [candidates] subtracted from the scores of candidates by the softmax loss. */
+export let lhsCorrections: usize = 0;
+export let rhsCorrections: usize = 0;
 /** [maxEdges] output: the loss of each edge, summed over both anchors. */
 export let losses: usize = 0;
 

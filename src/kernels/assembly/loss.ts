@@ -97,6 +97,20 @@ function weighMargin(scores: usize, end: usize, negatives: i32, positive: f32): 
   anchorLoss = share * sumLanes(losses);
 }
 
+/** Whether one of the first `count` corrections is not 0. */
+export function anyCorrection(corrections: usize, count: usize): bool {
+  for (let j: usize = 0; j < count; j++) if (load<f32>(corrections + (j << 2)) != 0) return true;
+  return false;
+}
+
+/** Subtracts the candidates' corrections from their scores. end: bytes of scores, a multiple of 32. */
+export function correctScores(scores: usize, end: usize, corrections: usize): void {
+  for (let j: usize = 0; j < end; j += 32) {
+    v128.store(scores + j, f32x4.sub(v128.load(scores + j), v128.load(corrections + j)));
+    v128.store(scores + j, f32x4.sub(v128.load(scores + j, 16), v128.load(corrections + j, 16)), 16);
+  }
+}
+
 /** The score of a masked candidate: weight and loss become exactly 0, and it is never the largest score. */
 const MASKED: f32 = -3.0e38;
 

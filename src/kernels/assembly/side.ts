@@ -1,10 +1,10 @@
 import { addGradient, gradientOf } from './gradients';
 import {
   anchorGradients, anchorGradientsBytes, anchors, blockRowBytes, candidateGradients, candidateGradientsBytes,
-  candidates, edgeWeights, intAt, losses,
-  maxCandidates, positives, positiveWeights, relation, weightRowBytes, weights,
+  candidates, edgeWeights, intAt, loss, losses,
+  maxCandidates, positives, positiveWeights, relation, SOFTMAX, weightRowBytes, weights,
 } from './layout';
-import { anchorLoss, maskScores, positiveWeight, weigh } from './loss';
+import { anchorLoss, anyCorrection, correctScores, maskScores, positiveWeight, weigh } from './loss';
 import { pullAll, pullPositive, pullRow } from './pull';
 import { copyRow, touchRows, translate } from './rows';
 import { compareAll, scoreOf, scoreRow } from './score';
@@ -18,7 +18,7 @@ import { compareAll, scoreOf, scoreRow } from './score';
  */
 export function addSide(
   edges: usize, anchorRows: usize, reverse: usize, positiveRows: usize,
-  candidateRows: usize, count: usize, mask: usize,
+  candidateRows: usize, count: usize, mask: usize, corrections: usize,
 ): void {
   touchRows(candidateRows, count);
   for (let i: usize = 0; i < edges; i++) {
@@ -28,7 +28,9 @@ export function addSide(
   for (let j: usize = 0; j < count; j++) copyRow(intAt(candidateRows, j), candidates + j * blockRowBytes);
 
   compareAll(edges, count);
-  for (let i: usize = 0; i < edges; i++) weighAnchor(i, count, mask + i * maxCandidates);
+  // Mostly there are none, and then no anchor has to subtract them.
+  const corrected = loss == SOFTMAX && anyCorrection(corrections, count);
+  for (let i: usize = 0; i < edges; i++) weighAnchor(i, count, mask + i * maxCandidates, corrected ? corrections : 0);
   // Each side has its own block, since the sums of the first side stay in its block until the update.
   const toAnchors = anchorGradients + reverse * anchorGradientsBytes;
   const toCandidates = candidateGradients + reverse * candidateGradientsBytes;
@@ -47,12 +49,16 @@ export function addSide(
   }
 }
 
-/** Turns row `i` of `weights` into scores, weights and then pulls, in place; keeps its loss and its positive's weight. */
-function weighAnchor(i: usize, count: usize, mask: usize): void {
+/**
+ * Turns row `i` of `weights` into scores, weights and then pulls, in place; keeps its loss and its positive's weight.
+ * corrections: 0 where there are none.
+ */
+function weighAnchor(i: usize, count: usize, mask: usize, corrections: usize): void {
   const anchor = anchors + i * blockRowBytes;
   const row = weights + i * weightRowBytes;
   const end = ((count + 7) & ~7) << 2;
   scoreRow(anchor, row, count);
+  if (corrections != 0) correctScores(row, end, corrections);
   const negatives = maskScores(row, mask, count);
   weigh(row, end, negatives, scoreOf(anchor, positives + i * blockRowBytes));
   const edgeWeight = load<f32>(edgeWeights + (i << 2));

@@ -70,7 +70,7 @@ export class Operands {
     }
   }
 
-  #gatherMasks(first: number, { candidates, mask }: Side, chunk: Chunk): void {
+  #gatherMasks(first: number, { candidates, mask, corrections }: Side, chunk: Chunk): void {
     const { count, terms } = this;
     const { ofAnchor, ofCandidates } = this.#loss;
     const out = ofCandidates ? this.weights : this.bias;
@@ -82,7 +82,8 @@ export class Operands {
       if (ofAnchor) this.weights[(first + i) * terms] = weight;
       const negatives = countOpen(mask, from, own);
       const to = ofCandidates ? (first + i + 1) * terms - count : (first + i) * count;
-      out.fill(ofCandidates ? weight / Math.max(negatives, 1) : this.#logOfWeight, to, to + own);
+      if (ofCandidates) out.fill(weight / Math.max(negatives, 1), to, to + own);
+      else for (let j = 0; j < own; j++) out[to + j] = this.#logOfWeight - corrections[j]!;
       out.fill(closed, to + own, to + count);
       if (negatives < own) close(mask, from, own, out, to, closed);
     }

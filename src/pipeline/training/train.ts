@@ -3,6 +3,7 @@ import type { Kernel, KernelName } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import { Table, type TableOptions } from '../../model/table.ts';
 import { rehearse } from '../../sampling/batch.ts';
+import { DegreeWeights } from '../../sampling/degree-weights.ts';
 import { FixedCandidates } from '../../sampling/fixed-candidates.ts';
 import { KnownPositives } from '../../sampling/known-positives.ts';
 import { Negatives } from '../../sampling/negatives.ts';
@@ -47,8 +48,24 @@ export interface KernelMaker {
 }
 
 /** Upper bounds of a chunk's edges, and of its candidates on each side. */
-function chunkLimits({ chunkEdges, uniformNegatives, inBatchNegatives }: TrainerSettings) {
-  return { maxEdges: chunkEdges, maxCandidates: uniformNegatives + (inBatchNegatives ? chunkEdges : 0) };
+function chunkLimits(settings: TrainerSettings) {
+  const { chunkEdges, uniformNegatives, inBatchNegatives, degreeNegatives, anchorNegatives } = settings;
+  const own = (inBatchNegatives ? chunkEdges : 0) + (anchorNegatives ? chunkEdges : 0);
+  return { maxEdges: chunkEdges, maxCandidates: own + uniformNegatives + (degreeNegatives?.count ?? 0) };
+}
+
+/** undefined where nothing is drawn or corrected by degree: degrees cost memory, and time for every edge. */
+function degreesOf(settings: TrainerSettings, known: KnownPositives): DegreeWeights | undefined {
+  const { inBatchNegatives, degreeNegatives, correctNegatives = false } = settings;
+  if (degreeNegatives === undefined && !(correctNegatives && inBatchNegatives)) return undefined;
+  const { relations, maxRows, entityTypes } = settings;
+  return new DegreeWeights({
+    known,
+    relations,
+    types: entityTypes.length,
+    maxRows,
+    power: degreeNegatives?.power ?? 1,
+  });
 }
 
 /** The size of a trainer's table. */
@@ -72,6 +89,7 @@ export class TrainerCore {
   readonly #table: Table;
   readonly #types: TypeRows;
   readonly #known: KnownPositives;
+  readonly #degrees: DegreeWeights | undefined;
   readonly #candidates: FixedCandidates;
   readonly #rows: TrainerRows;
   readonly #evaluator: Evaluator;
@@ -96,6 +114,7 @@ export class TrainerCore {
     this.#types = new TypeRows(types, maxRows);
     const memory = file && { bytes: settings.knownEdgesBytes, file };
     this.#known = new KnownPositives({ maxRows, maxEdges: settings.maxKnownEdges, memory });
+    this.#degrees = degreesOf(settings, this.#known);
     this.#candidates = new FixedCandidates({ types, size: settings.evaluatedCandidates, rows: this.#types });
     this.#rows = new TrainerRows(this.#table, this.#types);
     this.#evaluator = new Evaluator({
@@ -118,6 +137,10 @@ export class TrainerCore {
       uniform: settings.uniformNegatives,
       inBatch: settings.inBatchNegatives,
       pool: settings.negativePool,
+      byDegree: settings.degreeNegatives?.count ?? 0,
+      corrected: settings.correctNegatives ?? false,
+      anchors: settings.anchorNegatives ?? false,
+      degrees: this.#degrees,
     });
     this.#chunks = new ChunkTrainer({
       settings,
@@ -168,6 +191,7 @@ export class TrainerCore {
       this.#step = state.step;
     }
     this.#known.settle();
+    this.#degrees?.settle((row) => this.#types.typeOf(row));
     this.#started = true;
   }
 
@@ -258,10 +282,12 @@ export class TrainerCore {
   /** Updates the live edges to those after the batch. */
   #change({ added, removed }: TrainBatch): void {
     for (let i = 0; i < added.lhs.length; i++) {
-      this.#known.add(added.lhs[i]!, added.relation[i]!, added.rhs[i]!);
+      const [lhs, relation, rhs] = [added.lhs[i]!, added.relation[i]!, added.rhs[i]!];
+      if (this.#known.add(lhs, relation, rhs)) this.#degrees?.add(lhs, relation, rhs);
     }
     for (let i = 0; i < removed.lhs.length; i++) {
-      this.#known.remove(removed.lhs[i]!, removed.relation[i]!, removed.rhs[i]!);
+      const [lhs, relation, rhs] = [removed.lhs[i]!, removed.relation[i]!, removed.rhs[i]!];
+      if (this.#known.remove(lhs, relation, rhs)) this.#degrees?.remove(lhs, relation, rhs);
     }
   }
 

@@ -47,6 +47,12 @@ export interface TrainerSettings {
   readonly uniformNegatives: number;
   /** Whether a chunk's own entities of a side are negatives as well. */
   readonly inBatchNegatives: boolean;
+  /** Negatives on each side drawn in proportion to degree^power; where it is left out, there are none. */
+  readonly degreeNegatives?: { readonly count: number; readonly power: number };
+  /** Whether scores of negatives are corrected for how often they are drawn; they are not where it is left out. */
+  readonly correctNegatives?: boolean;
+  /** Whether each edge has its own anchor as a negative, where both ends are of one type; not where it is left out. */
+  readonly anchorNegatives?: boolean;
   /** Rows of a type from which a batch's uniform negatives are drawn; 0: all. */
   readonly negativePool: number;
   /** Edges ranked before each batch is trained, and candidates for each. */

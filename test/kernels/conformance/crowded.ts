@@ -13,6 +13,8 @@ export const CROWDED: ChunkContent = {
     [9, 0, 9],
   ],
   edgeWeights: [1, 2, 1, 0.5, 1],
+  lhsCorrections: [0.5, -1, 0, 2, -0.25],
+  rhsCorrections: [0, 1, -2, 0.75, 0, -0.5, 3],
   lhsCandidates: [4, 10, 4, 7, 12],
   rhsCandidates: [5, 6, 11, 11, 4, 8, 9],
   lhsMasked: [

@@ -324,6 +324,12 @@ describe.each(['reference', 'wasm'] as const)('a trainer on the %s kernel', (ker
     ['random', 'transe-l2', 'softmax', {}],
     ['neighbours', 'twhin', 'logistic', {}],
     ['random', 'transe-l2', 'softmax', { decaySteps: 100 }],
+    [
+      'random',
+      'transe-l2',
+      'softmax',
+      { degreeNegatives: { count: 6, power: 0.75 }, correctNegatives: true, anchorNegatives: true },
+    ],
   ] as const)(
     'gives the same bytes stopped and loaded as going on (%s, %s, %s, %j)',
     async (init, scorer, loss, more) => {

@@ -152,26 +152,33 @@ describe('several threads on one table', () => {
     maxRows: 20_000,
   };
 
-  it('give the bytes of one thread where chunks share no row, in rows added after the start too', async () => {
-    const one = await started({ ...apart, threads: 1 });
-    const three = await started({ ...apart, threads: 3 });
-    const random = Random.seeded(3);
-    for (let i = 0; i < 15; i++) {
-      // 60 entities of each type a batch: row 12 + 12 n + t is of type t. 15 batches are half a MiB.
-      const newest = 60 * i;
-      const batch = batchOf({
-        newTypes: Array.from({ length: 720 }, (_, row) => row % 12),
-        edges: Array.from({ length: 48 }, (_, edge) => {
-          const r = edge % 6;
-          const [n, m] = [newest + random.below(60), random.below(newest + 60)];
-          return [12 + 12 * n + 2 * r, r, 12 + 12 * m + 2 * r + 1];
-        }),
-      });
-      expect(await three.train(batch)).toEqual(await one.train(batch));
-      const options = { ...DUE, now: NOW + i };
-      expect(await three.checkpoint(options)).toEqual(await one.checkpoint(options));
-    }
-  });
+  it.each([
+    ['', {}],
+    [', while the rate decays', { decaySteps: 60 }],
+    [', with corrected negatives', { degreeNegatives: { count: 8, power: 0.5 }, correctNegatives: true }],
+  ])(
+    'give the bytes of one thread where chunks share no row, in rows added after the start too%s',
+    async (_, more) => {
+      const one = await started({ ...apart, ...more, threads: 1 });
+      const three = await started({ ...apart, ...more, threads: 3 });
+      const random = Random.seeded(3);
+      for (let i = 0; i < 15; i++) {
+        // 60 entities of each type a batch: row 12 + 12 n + t is of type t. 15 batches are half a MiB.
+        const newest = 60 * i;
+        const batch = batchOf({
+          newTypes: Array.from({ length: 720 }, (_, row) => row % 12),
+          edges: Array.from({ length: 48 }, (_, edge) => {
+            const r = edge % 6;
+            const [n, m] = [newest + random.below(60), random.below(newest + 60)];
+            return [12 + 12 * n + 2 * r, r, 12 + 12 * m + 2 * r + 1];
+          }),
+        });
+        expect(await three.train(batch)).toEqual(await one.train(batch));
+        const options = { ...DUE, now: NOW + i };
+        expect(await three.checkpoint(options)).toEqual(await one.checkpoint(options));
+      }
+    },
+  );
 
   it('leave every row finite and in the unit ball where all threads share all rows', async () => {
     // Twins that follow each other: with a dot product, nothing else keeps them from growing.
