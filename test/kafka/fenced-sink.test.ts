@@ -30,6 +30,8 @@ const sink = (topic: string, confirm: () => Promise<void>, giveUpMs = 20_000): K
   return one;
 };
 const yes = async () => undefined;
+// A send is one attempt, and a broker makes its topic of transactions for the first that asks for one.
+beforeAll(async () => sink(await made(1), yes).takeOver());
 /** An independent client (kafkajs) in the middle of a transaction under the same id. */
 const inTransaction = async (topic: string, from: number) => {
   const writer = kafka.producer({ transactionalId: `id-${topic}`, maxInFlightRequests: 1 });
