@@ -26,7 +26,7 @@ export interface Fence {
 /** Transaction timeout: bounds how long a transaction that a frozen writer left open keeps readers waiting. */
 const TRANSACTION_MS = 30_000;
 /** How long the previous transaction may take to write its markers to all partitions, and how often that is checked. */
-const [ENDING_MS, ENDING_LOOK_MS] = [2_000, 5];
+const [ENDING_MS, ENDING_LOOK_MS] = [10_000, 5];
 
 /**
  * Sends to one topic as its only publisher, each call in a transaction of its own, one call after the other.
