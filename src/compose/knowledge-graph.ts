@@ -19,7 +19,7 @@ const TOPIC = 'triple';
 /** One commit for so many edges: a store that is thrown away gains nothing by more. */
 const COMMIT_EDGES = 1_000_000;
 /** Settings of training in many passes, as measured: each edge in turn instead of rehearsal, a rate that falls. */
-const MANY_PASSES = ['training.updatesPerEdge=1', 'model.learningRate=0.1'];
+const MANY_PASSES = ['training.updatesPerEdge=1', 'model.learningRate=0.1', 'model.beta=12'];
 /** Random starts of a knowledge graph are short: its entities have many edges from the first batch on. */
 const START = ['training.initScale=0.05'];
 
