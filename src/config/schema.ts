@@ -127,7 +127,7 @@ export const configFileSchema = z.strictObject({
       }),
       updatesPerEdge: whole.max(64).default(4).meta({
         description:
-          'Updates for each new edge: one for the new edge, the others for live edges drawn uniformly ([rehearsal](glossary.md#rehearsal)). 4 suits dense graphs whose edges stay. For sparse graphs whose edges are soon outdated, [2 ranks better](performance.md#speed-against-quality), and 1 costs least.',
+          'Updates for each new edge: one for the new edge, the others for live edges drawn uniformly ([rehearsal](glossary.md#rehearsal)). 4 ranks well on dense and on sparse graphs ([measured](quality.md)); more ranks better where edges stay, and 1 costs least. `twhin evaluate stream` says what your events need.',
       }),
       decaySteps: whole.max(Number.MAX_SAFE_INTEGER).optional().meta({
         unset: 'constant',
