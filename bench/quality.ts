@@ -50,7 +50,8 @@ const ROWS: readonly Row[] = [
   {
     name: 'WN18RR, 60 passes',
     files: parts('WN18RR'),
-    args: ['--passes', '60'],
+    // The entity asked about is never an answer here, and would rank first.
+    args: ['--passes', '60', '--set', 'anchorNegatives=true', '--set', 'beta=9'],
     literature: '.228/.520 (LibKGE)',
   },
   ...[1, 2, 4, 8, 16].map((updates) => ({
