@@ -12,7 +12,18 @@ afterEach(() => twhin.remove());
 
 /** What is tested here is the process. */
 const ALONE = { alone: true };
-const COMMANDS = ['topics plan', 'topics apply', 'feed', 'run', 'stats', 'show', 'doctor', 'init'];
+const COMMANDS = [
+  'topics plan',
+  'topics apply',
+  'feed',
+  'run',
+  'stats',
+  'show',
+  'doctor',
+  'init',
+  'evaluate kg',
+  'evaluate stream',
+];
 
 describe('the command line', () => {
   test('help: every command is listed, and has help with an example that begins with its name', async () => {

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { openBytes, splitLines } from '../../adapters/event-file/lines.ts';
@@ -105,7 +106,10 @@ function checkOptions({ train, valid, test, stream, passes, seeds, export: to }:
     if (passes !== undefined && passes > 1)
       problems.push(`--passes: a stream tells each triple once; seen ${passes}`);
     if (stream === true && train === undefined) problems.push('--stream: name its file: --stream FILE');
-    if (stream !== true && (train ?? valid ?? test) !== undefined)
+    const others = (stream === true ? [valid, test] : [train, valid, test]).filter(
+      (file) => file !== undefined,
+    );
+    if (others.some((file) => file !== train || stream !== true))
       problems.push('--train, --valid, --test: the file of --stream holds all three parts; leave them out');
   }
   if (to !== undefined && seeds > 1)
@@ -154,12 +158,9 @@ class KgEvaluation {
   async run(): Promise<KgReport> {
     const { triples, passes } = this.#outside;
     const results: SeedResult[] = [];
-    let trained: TrainedGraph | undefined;
-    for (let seed = 1; seed <= this.#options.seeds; seed++) {
-      trained = this.#graphOf(seed);
-      results.push(await this.#measure(trained, seed));
-    }
-    return reportOf(triples, trained!.graph, { passes, rank: this.#options.rank, results });
+    for (let seed = 1; seed <= this.#options.seeds; seed++) results.push(await this.#measure(seed));
+    const { graph } = this.#graphOf(1);
+    return reportOf(triples, graph, { passes, rank: this.#options.rank, results });
   }
 
   #graphOf(seed: number): TrainedGraph {
@@ -168,11 +169,12 @@ class KgEvaluation {
     return knowledgeGraph(triples, own);
   }
 
-  async #measure(trained: TrainedGraph, seed: number): Promise<SeedResult> {
+  async #measure(seed: number): Promise<SeedResult> {
     const { triples, signals, context } = this.#outside;
+    const trained = this.#graphOf(seed);
     const progress = new EvaluationProgress(`seed ${seed}`, signals, context);
     const began = performance.now();
-    const replaying = await composeKnowledgeGraph(trained, this.#outside.context.log());
+    const replaying = await composeKnowledgeGraph(trained, context.log());
     await progress.train(replaying, [trained.log.range], { seed });
     const between = performance.now();
     const space = await readSpace(triples, trained);
@@ -181,10 +183,8 @@ class KgEvaluation {
     const figures = await predictLinks(triples, asked, space, (done) => report(done, asked.lhs.length));
     if (this.#options.export !== undefined)
       await exportVectors(this.#options.export, triples, trained, space);
-    return {
-      ...{ seed, figures },
-      trainSeconds: (between - began) / 1000,
-      rankSeconds: (performance.now() - between) / 1000,
-    };
+    await rm(trained.config.state, { recursive: true });
+    const rankSeconds = (performance.now() - between) / 1000;
+    return { seed, figures, trainSeconds: (between - began) / 1000, rankSeconds };
   }
 }

@@ -146,6 +146,11 @@ describe('twhin evaluate kg', () => {
     ]) {
       expect(text).toContain(part);
     }
+    const mixed = await here.run(...asked(files), '--stream');
+    expect(mixed.code).toBe(2);
+    expect(mixed.err.join('\n')).toContain(
+      '--train, --valid, --test: the file of --stream holds all three parts',
+    );
     const setting = await here.run(...asked(files), '--set', 'dim=zero');
     expect(setting.err.join('\n')).toContain('model.dim');
   });
