@@ -24,6 +24,8 @@ export async function place(env: Record<string, string> = {}, world: World = rea
   const surroundings = {
     KAFKA_BROKERS: `file:${join(folder, 'log')}`,
     TWHIN_STATE: join(folder, 'state'),
+    // Files run side by side, and the usual port is there once.
+    TWHIN_HTTP: 'off',
     ...env,
   };
   return {
