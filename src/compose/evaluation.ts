@@ -1,6 +1,8 @@
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
 import { Space } from '../evaluation/space.ts';
+import type { EntityKey } from '../graph/entity.ts';
+import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import { noMeasures } from '../pipeline/measures.ts';
 import type { EventLog, Stretch } from '../pipeline/ports.ts';
@@ -41,15 +43,23 @@ export async function composeEvaluation(
   );
 }
 
-/** The vectors of a trained store in memory. @throws FatalError where nothing was committed to the store. */
-export async function loadSpace(graph: GraphConfig, place: StorePlace): Promise<Space> {
+/**
+ * The vectors of a trained store in memory, with the kernel that trained them: scores are the same on every machine.
+ * unseen: entities that take part although no event named them.
+ * @throws FatalError `store-missing` where nothing was committed to the store.
+ */
+export async function loadSpace(
+  graph: GraphConfig,
+  place: StorePlace,
+  unseen: Iterable<EntityKey> = [],
+): Promise<Space> {
   const store = await openForReading(graph, place);
   try {
     const head = await store?.head();
     if (store === undefined || head === undefined) {
       throw new FatalError('store-missing', `nothing was trained in ${place.folder}: there is no store`);
     }
-    return await Space.read(store, head, { kernel: graph.trainer.kernel });
+    return await Space.read(store, head, { kernel: reproducible(graph.trainer.kernel), unseen });
   } finally {
     await store?.close();
   }

@@ -8,17 +8,18 @@ import { withSettings } from '../config/overrides.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { ENTITY_TYPE, keyOf, relationName, TripleLog } from '../evaluation/graph/triple-log.ts';
 import type { KnowledgeGraph } from '../evaluation/graph/triples.ts';
-import { Space } from '../evaluation/space.ts';
+import type { Space } from '../evaluation/space.ts';
 import type { Log } from '../log.ts';
-import { openForReading, openForWriting } from '../state/open.ts';
+import { openForWriting } from '../state/open.ts';
 import { FIRST_STORE, placeOf } from '../state/places.ts';
+import { loadSpace } from './evaluation.ts';
 import { composeReplay, type Replaying } from './replay.ts';
 
 const GRAPH = 'knowledge-graph';
 const TOPIC = 'triple';
 /** One commit for so many edges: a store that is thrown away gains nothing by more. */
 const COMMIT_EDGES = 1_000_000;
-/** Settings of training in many passes, as measured: each edge in turn instead of rehearsal, a rate that falls. */
+/** Settings of training in many passes, as measured: each edge in turn instead of rehearsal, a rate that falls, a steeper score. */
 const MANY_PASSES = ['training.updatesPerEdge=1', 'model.learningRate=0.1', 'model.beta=12'];
 /** Random starts of a knowledge graph are short: its entities have many edges from the first batch on. */
 const START = ['training.initScale=0.05'];
@@ -96,15 +97,9 @@ export async function composeKnowledgeGraph(
 }
 
 /** The trained vectors; entities of no training triple lie at the origin. */
-export async function readSpace(triples: KnowledgeGraph, { graph }: TrainedGraph): Promise<Space> {
-  const store = await openForReading(graph, placeOf(graph, FIRST_STORE));
-  try {
-    const head = await store?.head();
-    if (store === undefined || head === undefined) throw new Error('the training left no store');
-    return await Space.read(store, head, { unseen: triples.entities.map((_, entity) => keyOf(entity)) });
-  } finally {
-    await store?.close();
-  }
+export function readSpace(triples: KnowledgeGraph, { graph }: TrainedGraph): Promise<Space> {
+  const keys = triples.entities.map((_, entity) => keyOf(entity));
+  return loadSpace(graph, placeOf(graph, FIRST_STORE), keys);
 }
 
 /** The events that training triples are. They are handed over as edges: nothing has to be parsed. */

@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors/errors.ts';
-import type { Chunk } from '../model/kernel.ts';
+import type { Chunk, Kernel } from '../model/kernel.ts';
 import type { ModelSettings } from '../model/settings.ts';
 import type { Table } from '../model/table.ts';
 
@@ -115,6 +115,20 @@ export function checkScoreMatrix(
   checkRows('anchors', anchors, anchors.length, 0, table.rows);
   checkRows('relationRows', relationRows, relationRows.length, 0, table.rows);
   checkRows('candidates', candidates, candidates.length, 0, table.rows);
+}
+
+/** Fills a score matrix one anchor after the other, for a kernel without a faster way. */
+export function scoreByAnchor(
+  kernel: Pick<Kernel, 'scores'>,
+  anchors: Int32Array,
+  relationRows: Int32Array,
+  candidates: Int32Array,
+  out: Float32Array,
+): void {
+  anchors.forEach((anchor, i) => {
+    const row = out.subarray(i * candidates.length, (i + 1) * candidates.length);
+    kernel.scores(anchor, relationRows[i]!, candidates, row);
+  });
 }
 
 /** @throws ShapeError unless the first `count` of `rows` are in [first, end). */

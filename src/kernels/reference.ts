@@ -12,6 +12,7 @@ import {
   createChunk,
   OWN_ARRAYS,
   type Side,
+  scoreByAnchor,
   sidesOf,
 } from './chunk.ts';
 
@@ -67,10 +68,7 @@ export class ReferenceKernel implements Kernel {
     out: Float32Array,
   ): void {
     checkScoreMatrix(this.#table, anchors, relationRows, candidates, out);
-    anchors.forEach((anchor, i) => {
-      const row = out.subarray(i * candidates.length, (i + 1) * candidates.length);
-      this.scores(anchor, relationRows[i]!, candidates, row);
-    });
+    scoreByAnchor(this, anchors, relationRows, candidates, out);
   }
 
   /** Adds the gradients of edge `i` on one side, by row, and returns its loss on that side. */

@@ -37,4 +37,19 @@ describe('twhin evaluate', () => {
       expect((await readdir(twhin.folder)).filter((name) => name.startsWith('export'))).toEqual([]);
     },
   );
+
+  test('SIGINT while triples are read: exit 1, and no word of triples that are missing', async () => {
+    const running = twhin.start(['evaluate', 'kg', '--train', '-', '--test', 'absent.txt'], {
+      stdin: 'open',
+    });
+    // Far more than a pipe holds: once it is taken, the command reads.
+    const text = 'a\tb\tc\n'.repeat(200_000);
+    await new Promise<void>((taken) => {
+      running.child.stdin.write(text, () => taken());
+    });
+    running.kill('SIGINT');
+    const { code, stdout, stderr } = await running.ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('twhin: [evaluation-interrupted] ');
+  });
 });

@@ -71,7 +71,7 @@ export function addEvaluateKgCommand(evaluate: Command, context: CommandContext)
 const WHAT = `
 Trains in a temporary store through the updater of twhin run, then ranks both ends of each triple among all entities
 (MRR, hits@1, 3 and 10); other known answers are left out, and a tie counts half. twhin.config.ts has no part in it.
-With several passes the learning rate falls linearly and nothing is rehearsed; --set says otherwise.`;
+With several passes nothing is rehearsed, the learning rate falls linearly from 0.1, and beta is 12. --set overrides all three.`;
 
 const EXAMPLES = `twhin evaluate kg --train train.txt --valid valid.txt --test test.txt
 twhin evaluate kg --train train.txt --valid valid.txt --test test.txt --passes 1 --set updatesPerEdge=4
@@ -81,8 +81,14 @@ async function evaluateKg(options: KgOptions, context: CommandContext): Promise<
   const passes = checkOptions(options);
   if (options.export !== undefined) await refuseFilled(options.export);
   const signals = onSignal();
+  const progress = new EvaluationProgress('triples', signals, context);
   try {
-    const triples = await readTriples(options, signals);
+    const triples = await readTriples(options, signals).catch((error: unknown) => {
+      // Files that were not read to their end have other faults than the reader's.
+      progress.checkInterrupted();
+      throw error;
+    });
+    progress.checkInterrupted();
     if (triples[options.rank].lhs.length === 0)
       throw new UsageError('triples', `--rank ${options.rank}: there is no such triple; nothing was trained`);
     const report = await inTemporaryFolder((folder) =>

@@ -9,6 +9,7 @@ import {
   checkScoreMatrix,
   createChunk,
   OWN_ARRAYS,
+  scoreByAnchor,
   sidesOf,
 } from '../chunk.ts';
 import { TENSOR_LOSSES } from './losses.ts';
@@ -92,10 +93,7 @@ export class TfjsKernel implements Kernel {
     out: Float32Array,
   ): void {
     checkScoreMatrix(this.#table, anchors, relationRows, candidates, out);
-    anchors.forEach((anchor, i) => {
-      const row = out.subarray(i * candidates.length, (i + 1) * candidates.length);
-      this.scores(anchor, relationRows[i]!, candidates, row);
-    });
+    scoreByAnchor(this, anchors, relationRows, candidates, out);
   }
 
   /** terms: [2, edges, terms], the terms of the loss, without weights. */
