@@ -23,7 +23,7 @@ const broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: ''
 const log = await connect({ brokers: [broker.brokers], clientId: 'bench' });
 const reader = log.log();
 const kafka = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING });
-const producer = kafka.producer();
+const producer = kafka.producer({ idempotent: true });
 await producer.connect();
 await log.admin().create(TOPICS.map(({ topic }) => ({ name: topic, partitions: PARTITIONS, configs: {} })));
 for (const { topic, compression } of TOPICS) {

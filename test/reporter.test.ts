@@ -69,6 +69,31 @@ test('the line goes to the file that CLOSING_LINES names, and not to stdout', ()
   expect(readFileSync(file, 'utf8')).toBe('2 passed, 0 failed\n2 passed, 0 failed\n');
 });
 
+test('what failed is named in the file that CLOSING_LINES names, before the line', () => {
+  const file = join(root, 'lines');
+  run(
+    {
+      'mixed.test.js':
+        'describe("d", () => { test("a", () => { throw new Error("seen 3\\nasked 4"); }); test("b", () => {}); });',
+      'import.test.js': 'import "./absent.js"; test("never seen", () => {});',
+      'hook.test.js':
+        'describe("h", () => { beforeAll(() => { throw new Error("no"); }); test("e", () => {}); });',
+      'late.test.js': 'test("f", () => { Promise.reject(new Error("nobody waits for it")); });',
+    },
+    undefined,
+    { CLOSING_LINES: file },
+  );
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  expect(lines.at(-1)).toBe('2 passed, 4 failed, 1 skipped');
+  const failed = lines.slice(0, -1).toSorted();
+  expect(failed).toEqual([
+    'failed: outside any test: nobody waits for it',
+    'failed: test/hook.test.js > h: no',
+    expect.stringMatching(/^failed: test\/import\.test\.js: .*absent\.js/),
+    'failed: test/mixed.test.js > d > a: seen 3 asked 4',
+  ]);
+});
+
 test('an error outside any test is a failed one', () => {
   const late = 'test("a", () => { Promise.reject(new Error("nobody waits for it")); });';
   expect(run({ 'late.test.js': late })).toEqual({ status: 1, last: '1 passed, 1 failed' });

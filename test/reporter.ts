@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import type { Reporter, TestModule, TestRunEndReason, TestSuite } from 'vitest/node';
 
 interface Counts {
@@ -11,10 +12,12 @@ interface Counts {
  * Ends a test run with `N passed, N failed` (`, N skipped` when there are some), alone on the last line of stdout.
  * What keeps tests from running (a broken import, a failed hook or set-up, an error outside any test) counts as one
  * failed each, so that no run looks better than its exit code. Where the variable CLOSING_LINES names a file, the line is
- * appended to the file instead: `.ci/run` makes several runs, and prints one line for all.
+ * appended to the file instead, after a line for each thing that failed: `.ci/run` makes several runs, and ends with what
+ * failed in any and one line for all.
  */
 export class ClosingLine implements Reporter {
   #counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  #failures: string[] = [];
 
   onInit(): void {
     // Not when the run ends: other reporters and the teardown of the set-ups still write after that.
@@ -25,7 +28,7 @@ export class ClosingLine implements Reporter {
       const line = `${closingLine(counts)}\n`;
       const file = process.env['CLOSING_LINES'];
       if (file === undefined) process.stdout.write(line);
-      else appendFileSync(file, line);
+      else appendFileSync(file, this.#failures.join('') + line);
     });
   }
 
@@ -38,6 +41,10 @@ export class ClosingLine implements Reporter {
     if (reason === 'interrupted') counts.failed++;
     for (const module of modules) add(module, counts);
     this.#counts = counts;
+    this.#failures = [
+      ...unhandledErrors.map((error) => failure('outside any test', [error])),
+      ...modules.flatMap(failures),
+    ];
   }
 }
 
@@ -50,6 +57,28 @@ function add(module: TestModule, counts: Counts): void {
     else counts.failed++;
   }
   for (const suite of [module, ...module.children.allSuites()]) if (brokenItself(suite)) counts.failed++;
+}
+
+/** What failed in a file, a line each. */
+function failures(module: TestModule): string[] {
+  const file = relative(process.cwd(), module.moduleId);
+  const broken = [module, ...module.children.allSuites()]
+    .filter(brokenItself)
+    .map((suite) => failure(suite.type === 'module' ? file : `${file} > ${suite.fullName}`, suite.errors()));
+  const tests = [...module.children.allTests()].flatMap((test) => {
+    const { state, errors } = test.result();
+    if (state === 'passed' || state === 'skipped') return [];
+    return [failure(`${file} > ${test.fullName}`, errors ?? [], state)];
+  });
+  return [...broken, ...tests];
+}
+
+function failure(where: string, errors: readonly unknown[], state = 'failed'): string {
+  const messages = errors.map((error) =>
+    String((error as { message?: unknown } | undefined)?.message ?? error),
+  );
+  const why = messages.join('; ').replaceAll(/\s+/g, ' ').slice(0, 500);
+  return `${state === 'pending' ? 'not ended' : 'failed'}: ${where}: ${why}\n`;
 }
 
 /** Whether a file or a suite failed apart from its tests: it did not load, or a hook of it threw. */

@@ -15,7 +15,10 @@ const AT_ONCE = 500;
 
 /** Sends records in order, past everything that checks them. */
 export async function produceRaw(brokers: string, records: readonly RawRecord[]): Promise<void> {
-  const producer = client(brokers).producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  const producer = client(brokers).producer({
+    idempotent: true,
+    createPartitioner: Partitioners.DefaultPartitioner,
+  });
   await producer.connect();
   try {
     for (let at = 0; at < records.length; at += AT_ONCE) {

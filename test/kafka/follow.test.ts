@@ -146,7 +146,7 @@ describe('following Kafka', () => {
     await until('the first', () => collector.records.length === 10);
     await growTopic(topic, 2);
     // A new client, so that the client knows of the partition.
-    const late = kafka.producer();
+    const late = kafka.producer({ idempotent: true });
     await late.connect();
     await late.send({ topic, messages: [{ partition: 1, value: '77' }] });
     await late.disconnect();

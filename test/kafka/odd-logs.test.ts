@@ -88,7 +88,7 @@ describe('logs that other clients and brokers leave', () => {
       }
       await producer.disconnect();
     }
-    const roller = kafka.producer();
+    const roller = kafka.producer({ idempotent: true });
     await roller.connect();
     const look = async (): Promise<Keeper> => {
       const keeper = new Keeper();
@@ -127,7 +127,7 @@ describe('logs that other clients and brokers leave', () => {
       const own = new KafkaAdmin(at);
       await own.create([{ name: topic, partitions: 1, configs: {} }]);
       await own.close();
-      const producer = new Kafka({ ...at, logLevel: logLevel.NOTHING }).producer();
+      const producer = new Kafka({ ...at, logLevel: logLevel.NOTHING }).producer({ idempotent: true });
       await producer.connect();
       for (const value of ['first-batch', 'second-batch', 'third-batch']) {
         await producer.send({ topic, messages: [{ value }] });

@@ -14,7 +14,8 @@ const quiet = () => undefined;
 const settings = { brokers: inject('brokers').split(','), clientId: 'test' };
 const kafka = new Kafka({ ...settings, logLevel: logLevel.NOTHING });
 const admin = kafka.admin();
-const producer = kafka.producer();
+// Idempotent: a request that is repeated, which a new partition can cause, would otherwise leave its records twice.
+const producer = kafka.producer({ idempotent: true });
 beforeAll(async () => {
   await admin.connect();
   await producer.connect();
@@ -335,7 +336,7 @@ describe('reading Kafka', () => {
     expect(numbersOf(await take(reading.cursors[0], 1))).toEqual([1]);
     await admin.deleteTopics({ topics: [doomed] });
     await expect(reading.cursors[0]?.next()).rejects.toMatchObject({ code: 'topics-missing' });
-    const other = kafka.producer();
+    const other = kafka.producer({ idempotent: true });
     await other.connect();
     await other.send({ topic: staying, messages: [{ value: '2' }] });
     await other.disconnect();
