@@ -6,10 +6,12 @@ export interface Recipe {
   readonly chunkEdges: number;
   readonly uniformNegatives: number;
   readonly inBatchNegatives: boolean;
+  readonly correctNegatives: boolean;
 }
 
 /**
- * `measured` ranked best on replayed streams: distance, softmax over many negatives, unit ball.
+ * `measured` ranked best on replayed streams: distance, unit ball, softmax over many negatives, each corrected for how
+ * often it is drawn.
  * `twhin` is the paper's recipe: dot product and logistic loss; all negatives together weigh as much as the positive.
  */
 export const PRESETS = {
@@ -24,8 +26,9 @@ export const PRESETS = {
       unitBall: true,
     },
     chunkEdges: 64,
-    uniformNegatives: 256,
-    inBatchNegatives: false,
+    uniformNegatives: 192,
+    inBatchNegatives: true,
+    correctNegatives: true,
   },
   twhin: {
     model: {
@@ -40,5 +43,6 @@ export const PRESETS = {
     chunkEdges: 128,
     uniformNegatives: 128,
     inBatchNegatives: true,
+    correctNegatives: false,
   },
 } as const satisfies Record<string, Recipe>;

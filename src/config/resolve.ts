@@ -10,7 +10,7 @@ import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
 import { checkBrokers, type Environment } from './environment.ts';
 import { type HttpAddress, readHttpAddress } from './http-address.ts';
-import { PRESETS } from './presets.ts';
+import { PRESETS, type Recipe } from './presets.ts';
 import type { ConfigFile } from './schema.ts';
 
 /** Default γ of the margin loss, as in most papers. */
@@ -171,20 +171,17 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
       inBatchNegatives: training.inBatchNegatives ?? recipe.inBatchNegatives,
       negativePool: training.negativePool,
-      ...negativesOf(training),
+      ...negativesOf(training, recipe),
       evaluatedEdges: training.evaluatedEdges,
       evaluatedCandidates: training.evaluatedCandidates,
     },
   };
 }
 
-/** Settings at their defaults are left out, so that a replay begun before they existed can go on. */
-function negativesOf({
-  degreeNegatives,
-  degreePower,
-  correctNegatives,
-  anchorNegatives,
-}: ConfigFile['training']) {
+/** Settings that are off are left out, so that a replay begun before they existed can go on. */
+function negativesOf(training: ConfigFile['training'], recipe: Recipe) {
+  const { degreeNegatives, degreePower, anchorNegatives } = training;
+  const { correctNegatives = recipe.correctNegatives } = training;
   return {
     ...(degreeNegatives > 0 && { degreeNegatives: { count: degreeNegatives, power: degreePower } }),
     ...(correctNegatives && { correctNegatives }),

@@ -162,7 +162,7 @@ export const configFileSchema = z.strictObject({
         description:
           'Exponent of the degree for `degreeNegatives`: with 1, an entity is drawn as often as it is in an edge; with 0, each entity that has an edge is drawn as often as any other.',
       }),
-      correctNegatives: z.boolean().default(false).meta({
+      correctNegatives: z.boolean().optional().meta({
         description:
           "Whether the softmax loss subtracts from a negative's score the logarithm of how often it is drawn, as a multiple of a uniform draw (logQ correction). Scores then mean the same however the negatives are drawn. The other losses ignore it.",
       }),

@@ -107,7 +107,8 @@ describe('loadConfig', () => {
       ),
     ]);
     const recipe = (config: typeof own) => {
-      const { model, chunkEdges, uniformNegatives, inBatchNegatives, initScale } = config.graphs[0]!.trainer;
+      const { model, chunkEdges, initScale } = config.graphs[0]!.trainer;
+      const { uniformNegatives, inBatchNegatives, correctNegatives } = config.graphs[0]!.trainer;
       return {
         scorer: model.scorer,
         loss: model.loss,
@@ -115,6 +116,7 @@ describe('loadConfig', () => {
         chunkEdges,
         uniformNegatives,
         inBatchNegatives,
+        correctNegatives,
         initScale,
       };
     };
@@ -123,8 +125,9 @@ describe('loadConfig', () => {
       loss: 'softmax',
       ball: true,
       chunkEdges: 64,
-      uniformNegatives: 256,
-      inBatchNegatives: false,
+      uniformNegatives: 192,
+      inBatchNegatives: true,
+      correctNegatives: true,
     });
     expect(recipe(twhin)).toMatchObject({ scorer: 'twhin', loss: 'logistic', ball: false, chunkEdges: 128 });
     expect(recipe(own)).toEqual({
@@ -134,16 +137,19 @@ describe('loadConfig', () => {
       chunkEdges: 3,
       uniformNegatives: 128,
       inBatchNegatives: true,
+      correctNegatives: undefined,
       // √(3 / 12)
       initScale: 0.5,
     });
     expect(own.graphs[0]!.model.dim).toBe(12);
   });
 
-  test('leaves out of the trainer what is at its default, so that a replay begun before can go on', async () => {
+  test('leaves out of the trainer what is off, so that a replay begun before can go on', async () => {
     const { trainer } = (await load('export default {}')).graphs[0]!;
-    for (const key of ['decaySteps', 'degreeNegatives', 'correctNegatives'])
+    for (const key of ['decaySteps', 'degreeNegatives', 'anchorNegatives'])
       expect(trainer).not.toHaveProperty(key);
+    const uncorrected = await load('export default { training: { correctNegatives: false } }');
+    expect(uncorrected.graphs[0]!.trainer).not.toHaveProperty('correctNegatives');
     const decaying = await load('export default { training: { decaySteps: 500 } }');
     expect(decaying.graphs[0]!.trainer.decaySteps).toBe(500);
   });
@@ -198,7 +204,9 @@ describe('loadConfig', () => {
   });
 
   test('refuses a recipe without negatives', async () => {
-    const none = await problemsOf(load(`export default { training: { uniformNegatives: 0 } }`));
+    const none = await problemsOf(
+      load('export default { training: { uniformNegatives: 0, inBatchNegatives: false } }'),
+    );
     expect(none).toContain(
       'training.uniformNegatives: expected at least 1 without in-batch negatives or negatives by degree, seen 0',
     );

@@ -5,8 +5,8 @@ const MIB = 1024 * 1024;
 const ANSWER_MS = 30_000;
 const answer = z.object({ id: z.number(), result: z.object({ usedSize: z.number().optional() }) });
 
-/** Environment of a process that can be asked for a collection. It serves its debugger on this machine alone. */
-export const ASKABLE = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
+/** Node's option for a process that can be asked for a collection. It serves its debugger on this machine alone. */
+export const ASKABLE = '--inspect=127.0.0.1:0';
 
 /** Asks a process what its main thread's heap holds once everything that can go has gone. */
 export class HeldHeap {

@@ -1,5 +1,6 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Running, Twhin, until } from '../../../e2e/twhin.ts';
 import { startSuiteBrokers } from '../../brokers.ts';
@@ -21,6 +22,14 @@ const FILL_MS = 900_000;
 const DRAIN_MS = 600_000;
 const GRAPHS = ['engagement', 'follow'] as const;
 
+/** What the container image tells Node. */
+function optionsOfImage(): string {
+  const dockerfile = readFileSync(join(import.meta.dirname, '..', '..', '..', '..', 'Dockerfile'), 'utf8');
+  const options = /^ENV NODE_OPTIONS=(\S+)$/m.exec(dockerfile)?.[1];
+  if (options === undefined) throw new Error('Dockerfile: expected a line ENV NODE_OPTIONS=…, seen none');
+  return options;
+}
+
 /**
  * An updater as it is shipped under a steady load without faults, with its dashboard open all the time. Everything that
  * is seen goes to the file; at the end all is drained and verified.
@@ -39,7 +48,8 @@ export async function steady(options: SteadyOptions): Promise<void> {
   const feeder = new Feeder(brokers.brokers, twhin.prefix, population);
   try {
     await twhin.ok(['topics', 'apply']);
-    const running = twhin.start(['run', '--http', '127.0.0.1:0'], { env: options.collect ? ASKABLE : {} });
+    const env = { NODE_OPTIONS: [optionsOfImage(), ...(options.collect ? [ASKABLE] : [])].join(' ') };
+    const running = twhin.start(['run', '--http', '127.0.0.1:0'], { env });
     const url = await running.url();
     const filling = Date.now();
     await fill(feeder, population, url);
