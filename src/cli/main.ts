@@ -16,6 +16,7 @@ import { addRunCommand } from './run/command.ts';
 import { addShowCommand } from './show.ts';
 import { addStatsCommand } from './stats.ts';
 import { addTopicsCommand } from './topics.ts';
+import { addTuneCommand } from './tune/command.ts';
 import { VERSION } from './version.ts';
 
 /** Every command, in the order of the help. */
@@ -25,6 +26,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addRunCommand,
   addReplayCommand,
   addEvaluateCommand,
+  addTuneCommand,
   addBackupCommand,
   addRestoreCommand,
   addCheckCommand,

@@ -51,6 +51,10 @@ const COMMAND_LINE = {
     'Lines of the file that is to be evaluated hold no event of its topic.',
     'Correct or remove the lines that the message names, and check --format and --topic.',
   ),
+  'tune-fixed': usage(
+    'Every setting that trials vary is fixed.',
+    'Leave out some of the settings given with --set.',
+  ),
   'evaluation-interrupted': retryable(
     'The evaluation was interrupted by a signal.',
     'Give the same command again: it starts anew. The temporary store was removed.',

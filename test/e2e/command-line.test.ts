@@ -23,6 +23,7 @@ const COMMANDS = [
   'init',
   'evaluate kg',
   'evaluate stream',
+  'tune',
 ];
 
 describe('the command line', () => {

@@ -29,6 +29,9 @@ export interface StreamPlan {
   readonly halfLife: number;
 }
 
+/** The records that are read, and the topics that they lie in. */
+export type StreamRange = Pick<StreamPlan, 'range' | 'topicIds'>;
+
 /**
  * Reads the stream once, and splits it.
  * @throws UsageError where the range holds no record, or nothing can be foretold.
@@ -38,10 +41,29 @@ export async function planStream(
   eventLog: EventLog,
   progress: EvaluationProgress,
 ): Promise<StreamPlan> {
-  const { config, graph, topics, from, until, options } = request;
+  const plan = await planPart(request, await resolveStream(request, eventLog, progress), eventLog, progress);
+  refuseEmpty(plan, request);
+  return plan;
+}
+
+/** @throws UsageError where the range holds no record. */
+export async function resolveStream(
+  { topics, from, until }: StreamRequest,
+  eventLog: EventLog,
+  progress: EvaluationProgress,
+): Promise<StreamRange> {
   progress.checkInterrupted();
   const { stretches: range } = await resolveRange(eventLog, topics, from, until);
-  const topicIds = await eventLog.topicIds(topics);
+  return { range, topicIds: await eventLog.topicIds(topics) };
+}
+
+/** Reads a part of the stream, and splits it. There may be nothing to foretell: see `refuseEmpty`. */
+export async function planPart(
+  { config, graph, options }: StreamRequest,
+  { range, topicIds }: StreamRange,
+  eventLog: EventLog,
+  progress: EvaluationProgress,
+): Promise<StreamPlan> {
   const byName = topicsOf(config, graph);
   const content = (record: SourceRecord) => ({
     ...record,
@@ -53,13 +75,6 @@ export async function planStream(
   const { stream, records } = read;
   const { stretches: known, events } = read.before(Math.floor(records * (1 - options.holdout)));
   const split = splitStream(stream, events);
-  if (split.tasks.length === 0) {
-    throw new UsageError(
-      'evaluate-empty',
-      `nothing can be foretold: of ${count(records)} records of ${graph.name}, ${count(stream.length)} change an edge, and in the ` +
-        `last ${Math.round(100 * options.holdout)} % no known user has a new edge to a known entity`,
-    );
-  }
   const random = Random.seeded(SEED);
   return {
     range,
@@ -70,4 +85,14 @@ export async function planStream(
     tasks: sampleTasks(split.tasks, options.users, (n) => random.below(n)),
     halfLife: Math.max(1, Math.round(HALF_LIFE * stream.learned)),
   };
+}
+
+/** @throws UsageError where no known user has a new target in the held-back part. */
+export function refuseEmpty({ read, tasks }: StreamPlan, { graph, options }: StreamRequest): void {
+  if (tasks.length > 0) return;
+  throw new UsageError(
+    'evaluate-empty',
+    `nothing can be foretold: of ${count(read.records)} records of ${graph.name}, ${count(read.stream.length)} change an edge, and in the ` +
+      `last ${Math.round(100 * options.holdout)} % no known user has a new edge to a known entity`,
+  );
 }

@@ -102,7 +102,7 @@ function printSlices(
 }
 
 /** A mean with its 95 % interval, such as .121 [.118 .124]. */
-function spread(interval: Interval | undefined): string {
+export function spread(interval: Interval | undefined): string {
   if (interval === undefined) return '';
   const { mean, low, high } = interval;
   return `${figure(mean)} [${figure(low)} ${figure(high)}]`;

@@ -40,6 +40,8 @@ export interface StreamRequest {
   readonly own: readonly Variant[];
   /** The preset twhin; absent where it was left out, or is the graph's own. */
   readonly paper: Variant | undefined;
+  /** The graph with settings over those that were asked for. */
+  readonly variant: (name: string, settings: readonly string[]) => Promise<Variant>;
   /** Full names of the topics that are read. */
   readonly topics: readonly string[];
   /** The topic that the events of the file are of; absent without a file. */
@@ -90,7 +92,7 @@ export async function readStreamRequest(
   const paper = await variant('preset twhin', [PAPER]);
   const differs = JSON.stringify(paper.graph.trainer) !== JSON.stringify(first.graph.trainer);
   const { config, graph } = first;
-  const asked = { options, config, graph, own, topics, fileTopic, from, until };
+  const asked = { options, config, graph, own, variant, topics, fileTopic, from, until };
   return { ...asked, paper: options.paper && differs ? paper : undefined };
 }
 

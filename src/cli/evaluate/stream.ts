@@ -8,7 +8,7 @@ import { EvaluationProgress } from './progress.ts';
 import { measureStream } from './stream-evaluation.ts';
 import { printStreamReport } from './stream-report.ts';
 import { readStreamRequest, type StreamOptions, type StreamRequest } from './stream-request.ts';
-import { CANDIDATES } from './stream-training.ts';
+import { CANDIDATES, type TrainingOutside } from './stream-training.ts';
 import { inTemporaryFolder } from './temporary.ts';
 
 const USERS = 5_000;
@@ -16,9 +16,23 @@ const HOLDOUT = '15%';
 
 /** Puts `twhin evaluate stream` on the command line. */
 export function addEvaluateStreamCommand(evaluate: Command, context: CommandContext): void {
-  evaluate
+  const command = evaluate
     .command('stream')
-    .description('how well the vectors foretell the next events of a stream, beside simple rules')
+    .description('how well the vectors foretell the next events of a stream, beside simple rules');
+  withStreamOptions(command)
+    .option('--seeds <n>', 'train with this many seeds, and give the mean', positiveInteger, 1)
+    .option('--no-paper', "do not train the paper's preset beside it")
+    .option('--json', JSON_HELP)
+    .addHelpText('after', WHAT)
+    .addHelpText('after', example(EXAMPLES))
+    .action(async (options: StreamOptions) => {
+      await evaluateStream(await readStreamRequest(options, context), context);
+    });
+}
+
+/** Options that say which events are read, and what is ranked. */
+export function withStreamOptions(command: Command): Command {
+  return command
     .option('--graph <name>', 'the graph whose topics are read')
     .option('--from <start>', 'start: earliest, offsets, a time, or a time before now', 'earliest')
     .option('--until <end>', 'end: latest, offsets, a time, or a time before now', 'latest')
@@ -32,15 +46,7 @@ export function addEvaluateStreamCommand(evaluate: Command, context: CommandCont
       share(HOLDOUT),
     )
     .option('--users <n>', 'rank for at most this many users, drawn at random', positiveInteger, USERS)
-    .option('--seeds <n>', 'train with this many seeds, and give the mean', positiveInteger, 1)
-    .option('--set <key=value>', 'a setting that overrides the configuration; may be repeated', collect, [])
-    .option('--no-paper', "do not train the paper's preset beside it")
-    .option('--json', JSON_HELP)
-    .addHelpText('after', WHAT)
-    .addHelpText('after', example(EXAMPLES))
-    .action(async (options: StreamOptions) => {
-      await evaluateStream(await readStreamRequest(options, context), context);
-    });
+    .option('--set <key=value>', 'a setting that overrides the configuration; may be repeated', collect, []);
 }
 
 const WHAT = `
@@ -63,6 +69,20 @@ function share(text: string): number {
 }
 
 async function evaluateStream(request: StreamRequest, context: CommandContext): Promise<void> {
+  await onStream(request, context, async (outside) => {
+    const report = await measureStream(request, outside);
+    context.output.statusDone();
+    if (request.options.json === true) context.output.out(JSON.stringify(report));
+    else printStreamReport(report, context.output);
+  });
+}
+
+/** Opens the log and a temporary folder for some work on a stream, and closes both after it, also after a signal. */
+export async function onStream(
+  request: StreamRequest,
+  context: CommandContext,
+  work: (outside: TrainingOutside) => Promise<void>,
+): Promise<void> {
   const signals = onSignal();
   const progress = new EvaluationProgress(request.graph.name, signals, context);
   try {
@@ -71,10 +91,7 @@ async function evaluateStream(request: StreamRequest, context: CommandContext): 
       try {
         const eventLog = connection.log();
         try {
-          const report = await measureStream(request, { eventLog, folder, progress, context });
-          context.output.statusDone();
-          if (request.options.json === true) context.output.out(JSON.stringify(report));
-          else printStreamReport(report, context.output);
+          await work({ eventLog, folder, progress, context });
         } finally {
           await eventLog.close();
         }

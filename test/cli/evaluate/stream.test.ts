@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { realWorld } from '../../../src/cli/context.ts';
-import { json, type Place, place, type Said } from '../captured.ts';
+import { json, place, type Said } from '../captured.ts';
+import { MeasuringPlace } from '../measuring.ts';
 
 const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() });
 const reportSchema = z.object({
@@ -50,30 +51,15 @@ function circles(): string[] {
   );
 }
 
-let here: Place;
-let temporary: string;
-
-beforeEach(async () => {
-  here = await place();
-  temporary = join(here.folder, 'temporary');
-  await mkdir(temporary);
-  vi.stubEnv('TMPDIR', temporary);
-});
-
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await here.remove();
-});
+const measuring = new MeasuringPlace();
 
 /** The command with temporary files in the place's own folder. */
 async function evaluate(...argv: string[]): Promise<Said> {
-  const said = await here.run(...EVALUATE, ...argv);
-  expect(await readdir(temporary)).toEqual([]);
-  return said;
+  return measuring.run(...EVALUATE, ...argv);
 }
 
 async function fileOf(lines: readonly string[]): Promise<string> {
-  const path = join(here.folder, 'events.ndjson');
+  const path = join(measuring.here.folder, 'events.ndjson');
   await writeFile(path, `${lines.join('\n')}\n`);
   return path;
 }
@@ -102,13 +88,13 @@ describe('twhin evaluate stream', () => {
     const known = report.prequential.find(({ slice }) => slice === 'both known')!;
     expect(known.edges).toBeGreaterThan(150);
     expect(known.figures['uniform']!['vectors']!.mrr.mean).toBeGreaterThan(0);
-    expect(existsSync(join(here.folder, 'state'))).toBe(false);
-    expect(existsSync(join(here.folder, 'log'))).toBe(false);
+    expect(existsSync(join(measuring.here.folder, 'state'))).toBe(false);
+    expect(existsSync(join(measuring.here.folder, 'log'))).toBe(false);
   });
 
   it('reads the topics like a replay, and gives the same figures each time', async () => {
-    await here.run('topics', 'apply');
-    await here.run('feed', await fileOf(circles()), '--topic', 'follow');
+    await measuring.here.run('topics', 'apply');
+    await measuring.here.run('feed', await fileOf(circles()), '--topic', 'follow');
     const figures = async () => {
       const { lists, prequential } = reportSchema.parse(json(await evaluate('--no-paper', '--json')));
       return { lists, prequential };
@@ -116,7 +102,7 @@ describe('twhin evaluate stream', () => {
     const first = await figures();
     expect(await figures()).toEqual(first);
     expect(Object.keys(first.lists[0]!.ways)).not.toContain('preset twhin');
-    expect(existsSync(join(here.folder, 'state'))).toBe(false);
+    expect(existsSync(join(measuring.here.folder, 'state'))).toBe(false);
   });
 
   it('prints tables for a person', async () => {
@@ -211,7 +197,7 @@ describe('twhin evaluate stream', () => {
       const said = await interrupting.run(...EVALUATE, '--file', file, '--seeds', '50');
       expect(said.code).toBe(1);
       expect(said.err.join('\n')).toContain('[evaluation-interrupted]');
-      expect((await readdir(temporary)).filter((name) => name.startsWith('twhin-evaluate'))).toEqual([]);
+      expect((await measuring.left()).filter((name) => name.startsWith('twhin-evaluate'))).toEqual([]);
     } finally {
       await interrupting.remove();
     }

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+import { onStream, withStreamOptions } from '../evaluate/stream.ts';
+import { readStreamRequest, type StreamOptions } from '../evaluate/stream-request.ts';
+import { example, JSON_HELP, positiveInteger } from '../options.ts';
+import { printTuneReport } from './report.ts';
+import { tune } from './tune.ts';
+
+const TRIALS = 12;
+const SEED = 1;
+
+/** The options as typed on the command line. */
+interface TuneOptions extends Omit<StreamOptions, 'seeds' | 'paper'> {
+  readonly trials: number;
+  readonly seed: number;
+}
+
+/** Puts `twhin tune` on the command line. */
+export function addTuneCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('tune')
+    .description(
+      'look for better training settings on a stream; nothing live is touched, nothing is applied',
+    );
+  withStreamOptions(command)
+    .option('--trials <n>', 'how many settings are tried beside the current ones', positiveInteger, TRIALS)
+    .option('--seed <n>', 'seed of the draws', positiveInteger, SEED)
+    .option('--json', JSON_HELP)
+    .addHelpText('after', WHAT)
+    .addHelpText('after', example(EXAMPLES))
+    .action(async ({ trials, seed, ...options }: TuneOptions) => {
+      const request = await readStreamRequest({ ...options, seeds: 1, paper: false }, context);
+      await onStream(request, context, async (outside) => {
+        const report = await tune(request, { trials, seed }, outside);
+        context.output.statusDone();
+        if (options.json === true) context.output.out(JSON.stringify(report));
+        else printTuneReport(report, context.output);
+      });
+    });
+}
+
+const WHAT = `
+Trials draw settings at random around the current ones: the steepness of the score, the learning rate, updates for each event,
+and the negatives. A setting given with --set is fixed. The newest events, as many as --holdout says, are kept from all trials.
+On the others, every trial trains on the newest ninth, the best third on the newest third, and the best of these on all of them.
+A trial is judged by the two protocols of twhin evaluate stream: its score is the geometric mean of MRR among uniform candidates, MRR
+among candidates by degree, and recall@20. At the end the best trial and the current settings are measured on the whole stream,
+with the events that no trial has seen held back.`;
+
+const EXAMPLES = `twhin tune --graph engagement --from 30d --trials 27
+twhin tune --graph engagement --file events.ndjson.gz --set updatesPerEdge=4`;

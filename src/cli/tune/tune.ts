@@ -1,0 +1,260 @@
+import { join } from 'node:path';
+import { keysOf } from '../../config/overrides.ts';
+import { UsageError } from '../../errors/errors.ts';
+import type { Interval } from '../../evaluation/bootstrap.ts';
+import { scopeFigures } from '../../evaluation/stream/list-figures.ts';
+import { scoredBy } from '../../evaluation/stream/ranked-edges.ts';
+import { sliceFigures, slicesOf } from '../../evaluation/stream/slice-figures.ts';
+import { scoreOf, type TrialFigures, trialFigures } from '../../evaluation/tune/score.ts';
+import { DIMENSIONS, drawTrials, roundsFor } from '../../evaluation/tune/search.ts';
+import type { TrainerSettings } from '../../pipeline/training/trainer.ts';
+import { Random } from '../../sampling/random.ts';
+import { planPart, refuseEmpty, resolveStream, SEED, type StreamPlan } from '../evaluate/stream-plan.ts';
+import type { StreamRequest } from '../evaluate/stream-request.ts';
+import { type Measured, StreamTraining, type TrainingOutside } from '../evaluate/stream-training.ts';
+import { count, duration } from '../format.ts';
+
+/** A trial in one round. */
+export interface TriedRound extends TrialFigures {
+  /** Records of the part that it was trained on. */
+  readonly records: number;
+  readonly score: number;
+  /** Events trained a second of wall-clock time, ranking included. */
+  readonly recordsPerS: number;
+}
+
+/** Settings, and what they gave in each round that they came to. */
+export interface Trial {
+  /** `key=value` over the current settings; none: the current ones. */
+  readonly settings: readonly string[];
+  readonly rounds: readonly TriedRound[];
+}
+
+/** The best trial beside the current settings, on events that no trial has seen. */
+export interface Confirmed {
+  readonly best: TrialFigures;
+  readonly current: TrialFigures;
+  /** The best minus the current: recall@20 by scope, and MRR of both known; 95 % intervals by user. */
+  readonly lead: Readonly<Record<string, Interval>>;
+}
+
+/** The object that `--json` prints. */
+export interface TuneReport {
+  readonly graph: string;
+  /** Records in all, and those that the trials could use. */
+  readonly records: number;
+  readonly tuned: number;
+  readonly holdout: number;
+  /** The best first: of those that came furthest, by score. The current settings are among them. */
+  readonly trials: readonly Trial[];
+  /** Settings of the best trial; none where the current settings were not beaten. */
+  readonly best: readonly string[];
+  /** Absent where no trial was ahead. */
+  readonly confirmed?: Confirmed;
+  readonly seconds: number;
+}
+
+/** Searches by random trials and successive halving, and measures the best on what no trial has seen. */
+export async function tune(
+  request: StreamRequest,
+  { trials, seed }: { trials: number; seed: number },
+  outside: TrainingOutside,
+): Promise<TuneReport> {
+  const started = performance.now();
+  const { graph, options } = request;
+  const drawn = drawTrials(
+    DIMENSIONS,
+    varied(graph.trainer, keysOf(options.set)),
+    trials,
+    Random.seeded(seed),
+  );
+  if (drawn.length === 0)
+    throw new UsageError('tune-fixed', 'nothing is left to try: --set fixes every setting that trials vary');
+  const whole = await planPart(
+    request,
+    await resolveStream(request, outside.eventLog, outside.progress),
+    outside.eventLog,
+    outside.progress,
+  );
+  refuseEmpty(whole, request);
+  const search = new Search(request, whole, outside);
+  const tried = await search.run(drawn);
+  const [first] = tried;
+  const best = first?.settings ?? [];
+  return {
+    graph: graph.name,
+    records: whole.read.records,
+    tuned: search.tuned,
+    holdout: options.holdout,
+    trials: tried,
+    best,
+    ...(best.length > 0 && { confirmed: await search.confirm(best) }),
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** What confirming takes, in trainings on all records of the trials. */
+const FINAL = 2;
+
+/** The settings that trials vary, with their current values; those that were given are fixed. */
+function varied(trainer: TrainerSettings, fixed: readonly string[]): Map<string, number | boolean> {
+  const { model } = trainer;
+  const softmax = model.loss === 'softmax';
+  const all: readonly (readonly [string, number | boolean])[] = [
+    // The other losses have no such temperature.
+    ...(softmax ? [['model.beta', model.beta] as const] : []),
+    ['model.learningRate', model.learningRate],
+    ['model.negativeWeight', model.negativeWeight],
+    ['training.updatesPerEdge', trainer.updatesPerEdge],
+    ['training.chunkEdges', trainer.chunkEdges],
+    ['training.uniformNegatives', trainer.uniformNegatives],
+    ['training.inBatchNegatives', trainer.inBatchNegatives],
+    ['training.degreeNegatives', trainer.degreeNegatives?.count ?? 0],
+    ['training.initScale', trainer.initScale],
+  ];
+  return new Map(all.filter(([key]) => !fixed.includes(key)));
+}
+
+/** A trial whose rounds are still being run. */
+interface Tried extends Trial {
+  readonly rounds: TriedRound[];
+}
+
+/** Those that came furthest first, and of these the ones of the highest score in their last round. */
+function bestFirst({ rounds: a }: Trial, { rounds: b }: Trial): number {
+  return b.length - a.length || (b.at(-1)?.score ?? 0) - (a.at(-1)?.score ?? 0);
+}
+
+/** How long is left of work that is known in trainings on all records of the trials. */
+class Remaining {
+  readonly #started = performance.now();
+  #work: number;
+  #done = 0;
+
+  constructor(work: number) {
+    this.#work = work;
+  }
+
+  skip(work: number): void {
+    this.#work -= work;
+  }
+
+  /** Milliseconds that are left after so much more work is done. */
+  after(work: number): number {
+    this.#done += work;
+    return ((performance.now() - this.#started) / this.#done) * (this.#work - this.#done);
+  }
+}
+
+/** Trials on the part of a stream that is for them. */
+class Search {
+  /** Records that trials may use: the oldest. */
+  readonly tuned: number;
+  readonly #request: StreamRequest;
+  readonly #whole: StreamPlan;
+  readonly #outside: TrainingOutside;
+
+  constructor(request: StreamRequest, whole: StreamPlan, outside: TrainingOutside) {
+    this.#request = request;
+    this.#whole = whole;
+    this.#outside = outside;
+    this.tuned = Math.floor(whole.read.records * (1 - request.options.holdout));
+  }
+
+  /** Runs all rounds. The current settings take part in each, beside those that go on. Gives the best first. */
+  async run(drawn: readonly (readonly string[])[]): Promise<Trial[]> {
+    const current: Tried = { settings: [], rounds: [] };
+    const trials = drawn.map((settings): Tried => ({ settings, rounds: [] }));
+    const rounds = roundsFor(drawn.length);
+    const costs = rounds.map(({ share }, i) => share * (1 + (rounds[i - 1]?.keeps ?? drawn.length)));
+    const remaining = new Remaining(costs.reduce((sum, cost) => sum + cost, FINAL));
+    let left = trials;
+    for (const [i, { share, keeps }] of rounds.entries()) {
+      const plan = await this.#part(share);
+      if (i === rounds.length - 1) refuseEmpty(plan, this.#request);
+      else if (plan.tasks.length === 0) {
+        remaining.skip(costs[i] ?? 0);
+        this.#say(`the newest ${count(plan.read.records)} records are too few to judge by`);
+        continue;
+      }
+      const running = [current, ...left];
+      for (const [n, { settings, rounds: tried }] of running.entries()) {
+        const name = `round ${i + 1} of ${rounds.length}, ${n + 1} of ${running.length}`;
+        const result = await this.#try(plan, settings, name);
+        tried.push(result);
+        this.#say(
+          `${name}: score ${result.score.toFixed(4)} with ${settings.join(' ') || 'the current settings'}; ` +
+            `about ${duration(remaining.after(share))} to go`,
+        );
+      }
+      left = left.toSorted(bestFirst).slice(0, keeps);
+    }
+    return [current, ...trials].toSorted(bestFirst);
+  }
+
+  /** Measures settings and the current ones on the whole stream. */
+  async confirm(settings: readonly string[]): Promise<Confirmed> {
+    const plan = this.#whole;
+    const best = await this.#measure(plan, settings, 'best trial, to confirm');
+    const current = await this.#measure(plan, [], 'current settings, to confirm');
+    const random = Random.seeded(SEED);
+    const known = slicesOf([]).find(({ name }) => name === 'both known');
+    const ways = {
+      runs: [scoredBy(best.ranked, 'vectors')],
+      others: { current: scoredBy(current.ranked, 'vectors') },
+    };
+    const slice = known && sliceFigures(best.ranked, known, ways, random);
+    const recalls = plan.split.scopes.flatMap(({ name, pair }) => {
+      const [own, other] = [best.lists.get(name), current.lists.get(name)];
+      if (own === undefined || other === undefined) return [];
+      const { lead } = scopeFigures(
+        { scope: name, candidates: pair.candidates.length },
+        [own],
+        { current: other },
+        random,
+      );
+      const recall = lead['current']?.['recall20'];
+      return recall === undefined ? [] : [[`recall20 ${name}`, recall] as const];
+    });
+    const mrr = (['uniform', 'degree'] as const).flatMap((set) => {
+      const lead = slice?.lead[set]['current'];
+      return lead === undefined ? [] : [[`MRR ${set}`, lead] as const];
+    });
+    return {
+      best: trialFigures(best.lists, best.ranked, plan.split.scopes),
+      current: trialFigures(current.lists, current.ranked, plan.split.scopes),
+      lead: Object.fromEntries([...mrr, ...recalls]),
+    };
+  }
+
+  /** The newest part of the records for trials. */
+  async #part(share: number): Promise<StreamPlan> {
+    const { read, topicIds } = this.#whole;
+    const starts = read.before(this.tuned - Math.ceil(this.tuned * share)).stretches;
+    const range = read
+      .before(this.tuned)
+      .stretches.map((stretch, i) => ({ ...stretch, from: starts[i]?.until ?? stretch.from }));
+    return planPart(this.#request, { range, topicIds }, this.#outside.eventLog, this.#outside.progress);
+  }
+
+  async #try(plan: StreamPlan, settings: readonly string[], name: string): Promise<TriedRound> {
+    const started = performance.now();
+    const { lists, ranked } = await this.#measure(plan, settings, name);
+    const figures = trialFigures(lists, ranked, plan.split.scopes);
+    const { records } = plan.read;
+    const recordsPerS = Math.round(records / ((performance.now() - started) / 1000));
+    return { ...figures, records, score: scoreOf(figures), recordsPerS };
+  }
+
+  #say(text: string): void {
+    this.#outside.context.log().info({ graph: this.#request.graph.name }, text);
+  }
+
+  async #measure(plan: StreamPlan, settings: readonly string[], name: string): Promise<Measured> {
+    const variant = await this.#request.variant(name, settings);
+    return new StreamTraining(plan, variant, {
+      ...this.#outside,
+      folder: join(this.#outside.folder, 'trial'),
+    }).measure();
+  }
+}

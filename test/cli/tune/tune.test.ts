@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { snippet } from '../../../src/cli/tune/report.ts';
+import { json, type Said } from '../captured.ts';
+import { MeasuringPlace } from '../measuring.ts';
+
+const figures = z.object({ mrrUniform: z.number(), mrrDegree: z.number(), recall20: z.number() });
+const reportSchema = z.object({
+  records: z.number(),
+  tuned: z.number(),
+  trials: z.array(
+    z.object({
+      settings: z.array(z.string()),
+      rounds: z.array(figures.extend({ records: z.number(), score: z.number() })),
+    }),
+  ),
+  best: z.array(z.string()),
+  confirmed: z
+    .object({
+      best: figures,
+      current: figures,
+      lead: z.record(z.string(), z.object({ mean: z.number(), low: z.number(), high: z.number() })),
+    })
+    .optional(),
+});
+
+const SMALL = ['dim=8', 'training.batchEdges=64', 'training.chunkEdges=32', 'limits.maxEntities=1000'];
+const TUNE = ['tune', '--graph', 'follow', ...SMALL.flatMap((setting) => ['--set', setting])];
+
+/** Follows among 24 users, of which the last `odd` are between users of different circles. */
+function follows(odd: number): string[] {
+  const pairs: [number, number][] = [];
+  for (let a = 0; a < 24; a++) for (let b = 0; b < 24; b++) if (a !== b) pairs.push([a, b]);
+  pairs.sort(([a, b], [c, d]) => ((a * 31 + b * 17) % 97) - ((c * 31 + d * 17) % 97) || a - c || b - d);
+  const within = pairs.filter(([a, b]) => a % 2 === b % 2);
+  const between = pairs.filter(([a, b]) => a % 2 !== b % 2);
+  return [...within.slice(0, within.length - odd), ...between.slice(0, odd)].map(([a, b], i) =>
+    JSON.stringify({
+      followerId: `u${a}`,
+      followedId: `u${b}`,
+      action: 'follow',
+      at: 1_700_000_000_000 + i * 1_000,
+    }),
+  );
+}
+
+const measuring = new MeasuringPlace();
+
+async function tune(lines: readonly string[], ...argv: string[]): Promise<Said> {
+  const file = join(measuring.here.folder, 'events.ndjson');
+  await writeFile(file, `${lines.join('\n')}\n`);
+  const said = await measuring.run(...TUNE, '--file', file, ...argv);
+  expect(existsSync(join(measuring.here.folder, 'state'))).toBe(false);
+  return said;
+}
+
+describe('twhin tune', () => {
+  it('tries settings on growing parts, and confirms the best on records that no trial has seen', async () => {
+    const reports = [];
+    for (const odd of [0, 30])
+      reports.push(reportSchema.parse(json(await tune(follows(odd), '--trials', '3', '--json'))));
+    const [first, second] = reports;
+    expect(first).toMatchObject({ records: 264, tuned: 224 });
+    expect(first?.trials).toHaveLength(4);
+    const rounds = first?.trials.map((trial) => trial.rounds.map(({ records }) => records));
+    // The current settings and the best third come to the last round.
+    expect(rounds?.toSorted((a, b) => a.length - b.length)).toEqual([[75], [75], [75, 224], [75, 224]]);
+    expect(first?.trials.filter(({ settings }) => settings.length === 0)).toHaveLength(1);
+    expect(first?.best).toEqual(first?.trials[0]?.settings);
+    // Only the last 15 % differ: to the trials both streams are one.
+    const tried = (report: typeof first) =>
+      report?.trials.map(({ settings, rounds: of }) => [settings, of.map(({ score }) => score)]);
+    expect(tried(second)).toEqual(tried(first));
+    if (first?.confirmed !== undefined) expect(second?.confirmed?.best).not.toEqual(first.confirmed.best);
+  });
+
+  it('prints the trials and a part of a configuration, and touches nothing', async () => {
+    const said = await tune(follows(0), '--trials', '2', '--seed', '5');
+    expect(said.code).toBe(0);
+    const text = said.out.join('\n');
+    expect(text).toMatch(
+      /^follow: 2 trials on 224 records, .*; the newest 15 % of 264 records were kept from all trials$/m,
+    );
+    expect(text).toMatch(/^ {2}the current settings +224 +[.\d]+ +[.\d]+ +[.\d]+ +[.\d]+ +[\d,]+$/m);
+    expect(text).toMatch(/No trial was ahead|For twhin\.config\.ts/);
+  });
+
+  it('refuses where nothing is left to try, and where a stream has nothing to foretell', async () => {
+    const keys =
+      'beta learningRate negativeWeight updatesPerEdge uniformNegatives degreeNegatives initScale'.split(' ');
+    const fixed = [...keys.map((key) => `${key}=8`), 'inBatchNegatives=true'].flatMap((each) => [
+      '--set',
+      each,
+    ]);
+    const none = await tune(follows(0), ...fixed, '--trials', '2');
+    expect(none.code).toBe(2);
+    expect(none.err.join('\n')).toContain('twhin: [tune-fixed] ');
+    const short = await tune(follows(0).slice(0, 3), '--trials', '2');
+    expect(short.err.join('\n')).toContain('twhin: [evaluate-empty] ');
+  });
+});
+
+it('settings become sections of a configuration', () => {
+  expect(snippet(['model.beta=12', 'training.updatesPerEdge=8', 'training.inBatchNegatives=false'])).toEqual([
+    'model: { beta: 12 },',
+    'training: { updatesPerEdge: 8, inBatchNegatives: false },',
+  ]);
+});
