@@ -1,6 +1,7 @@
 /**
  * Whether the Kafka client keeps memory: one process sends vectors to a broker of its own, in transactions, and follows the
- * topic, while its resident memory is read after a collection. `npx node --expose-gc bench/client-memory.ts [SENDS]`.
+ * topic, while its resident memory is read after a collection. `npx node --expose-gc bench/client-memory.ts [SENDS]`;
+ * with `--max-semi-space-size=16`, as the container image has it, the heap's young generation does not grow.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

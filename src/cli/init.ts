@@ -27,8 +27,9 @@ export async function init(cwd: string, output: Output): Promise<void> {
 
 const TEMPLATE = `// Configuration of twhin-stream. Every key has a default: keep what you change and delete the rest.
 // Brokers and secrets come from the environment: KAFKA_BROKERS, KAFKA_SSL, KAFKA_SASL_*.
-// kill -HUP makes a running twhin run read this file again. training.batchEdges and lingerMs, commit, publish,
-// limits.queueBytes, readyLagMs and stopMs, and log count at once; the log names the other changes, which need a restart.
+// \`kill -HUP PID\` makes a running process read this file again. These keys take effect at once: training.batchEdges,
+// training.lingerMs, limits.queueBytes, limits.readyLagMs, limits.stopMs, and all keys of commit, publish and log. For every
+// other key that changed, the process logs that a restart is needed.
 import type { ConfigureTwhin } from 'twhin-stream';
 
 const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, entityKey }) => ({
@@ -44,10 +45,12 @@ const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, enti
   // 'measured' (distance, softmax) or 'twhin' (the paper's dot product, logistic).
   preset: 'measured',
   model: { dim: 128 },
-  // updatesPerEdge: each new edge is trained with updatesPerEdge - 1 earlier edges. More gives quality and costs events/s.
+  // With updatesPerEdge: 4, each new edge is trained together with three earlier ones. More updates rank better in most
+  // graphs and make each event cost more; twhin tune finds out what your events need.
   training: { updatesPerEdge: 4, batchEdges: 1024, lingerMs: 100, init: 'random', seed: 1 },
   commit: { everyEdges: 4_096, everyMs: 500 },
-  // A vector is published when it is new, when it moved more than epsilon, or when it moved at all and is maxAgeMs old.
+  // A vector is published when it is new, when it has moved by more than epsilon since it was last published, or when it
+  // has moved at all and was last published maxAgeMs ago.
   publish: { epsilon: 0.05, maxAgeMs: 60_000 },
   limits: { maxEntities: 4_000_000, queueBytes: 32 * 1024 * 1024, stopMs: 30_000 },
   // debug, info, warn or error; --verbose overrides it.

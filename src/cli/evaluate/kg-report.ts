@@ -100,6 +100,9 @@ export function printKgReport(report: KgReport, output: Output): void {
       row('all', figures.all),
       row('tails', figures.tails),
       row('heads', figures.heads),
+      ...Object.entries(figures.bySnapshot ?? {}).map(([snapshot, found]) =>
+        row(`snapshot ${snapshot}`, found),
+      ),
       ...categories,
       ...shown,
     ],

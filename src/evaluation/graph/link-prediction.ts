@@ -25,6 +25,8 @@ export interface LinkPrediction {
   readonly heads: RankFigures;
   readonly byCategory: Readonly<Partial<Record<Category, { tails: RankFigures; heads: RankFigures }>>>;
   readonly byRelation: Readonly<Record<string, RankFigures>>;
+  /** By number of the snapshot; of a graph that came in several. All are asked after the last. */
+  readonly bySnapshot?: Readonly<Record<string, RankFigures>>;
   /** Triples that ask of an entity, or by a relation, that no training triple has. */
   readonly unseen: { readonly entities: number; readonly relations: number };
 }
@@ -109,16 +111,20 @@ function figuresOf(
   });
   const byCategory = Map.groupBy(indices, (i) => categories[asked.relation[i]!]!);
   const byRelation = Map.groupBy(indices, (i) => asked.relation[i]!);
+  const bySnapshot = Map.groupBy(indices, (i) => asked.snapshot[i]!);
+  const bothEnds = (some: readonly number[]) => rankFigures(some.flatMap((i) => [tails[i]!, heads[i]!]));
   return {
     all: rankFigures([...tails, ...heads]),
     ...figures(indices),
     byCategory: Object.fromEntries([...byCategory].map(([category, some]) => [category, figures(some)])),
     byRelation: Object.fromEntries(
-      [...byRelation].map(([relation, some]) => [
-        graph.relations[relation]!,
-        rankFigures(some.flatMap((i) => [tails[i]!, heads[i]!])),
-      ]),
+      [...byRelation].map(([relation, some]) => [graph.relations[relation]!, bothEnds(some)]),
     ),
+    ...(graph.snapshots.length > 1 && {
+      bySnapshot: Object.fromEntries(
+        [...bySnapshot].sort(([a], [b]) => a - b).map(([snapshot, some]) => [snapshot, bothEnds(some)]),
+      ),
+    }),
     unseen: unseenIn(graph, asked),
   };
 }

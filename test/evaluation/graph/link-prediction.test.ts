@@ -12,7 +12,7 @@ type Triple = readonly [lhs: number, relation: number, rhs: number];
 
 function indexed(triples: readonly Triple[]): IndexedTriples {
   const column = (field: 0 | 1 | 2) => Int32Array.from(triples, (triple) => triple[field]);
-  return { lhs: column(0), relation: column(1), rhs: column(2) };
+  return { lhs: column(0), relation: column(1), rhs: column(2), snapshot: new Int32Array(triples.length) };
 }
 
 /** A graph of entities at 0, 1, 2, … on a line; each relation r moves by its number, forward and back. */
@@ -79,6 +79,28 @@ describe('predictLinks', () => {
     // Two candidates at one place: 1 and 4, as seen from 0, with nothing known.
     const open = { ...graph, train: indexed([[1, 0, 2]]), valid: indexed([]), test: indexed([[0, 0, 4]]) };
     expect((await predictLinks(open, open.test, space, () => {})).tails.mrr).toBe(1 / 1.5);
+  });
+
+  it('gives figures by snapshot where a graph came in several, and none where it did not', async () => {
+    const { graph, space } = await line([1], {
+      positions: [0, 1, 2, 3],
+      train: [[0, 0, 1]],
+      test: [
+        [1, 0, 2],
+        [0, 0, 3],
+        [2, 0, 3],
+      ],
+    });
+    const asked = { ...graph.test, snapshot: Int32Array.of(4, 10, 4) };
+    expect((await predictLinks(graph, asked, space, () => {})).bySnapshot).toBeUndefined();
+    const grown = { ...graph, snapshots: [1, 1] };
+    const { bySnapshot, tails, heads } = await predictLinks(grown, asked, space, () => {});
+    // Of snapshot 10, 0 → ?, at 1: the known 1 and 3’s rivals 0 and 2, one away; the answer 3 is two away.
+    expect(Object.keys(bySnapshot ?? {})).toEqual(['4', '10']);
+    expect(bySnapshot?.['4']).toEqual(rankFigures([1, 1, 1, 1]));
+    expect(bySnapshot?.['10']?.questions).toBe(2);
+    expect(bySnapshot?.['10']?.mrr).toBeLessThan(tails.mrr);
+    expect(heads.questions).toBe(3);
   });
 
   it('tells relations apart by how many of one end the other end has', async () => {

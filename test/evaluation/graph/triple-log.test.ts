@@ -3,7 +3,12 @@ import { keyOf, TripleLog } from '../../../src/evaluation/graph/triple-log.ts';
 import type { KnowledgeGraph } from '../../../src/evaluation/graph/triples.ts';
 import type { SourceRecord } from '../../../src/pipeline/ports.ts';
 
-const none = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
+const none = {
+  lhs: new Int32Array(),
+  relation: new Int32Array(),
+  rhs: new Int32Array(),
+  snapshot: new Int32Array(),
+};
 
 /** Triples i → i + 1 of one relation. */
 function chain(triples: number, snapshots: readonly number[]): KnowledgeGraph {
@@ -11,7 +16,12 @@ function chain(triples: number, snapshots: readonly number[]): KnowledgeGraph {
   return {
     entities: Array.from({ length: triples + 1 }, (_, i) => `e${i}`),
     relations: ['next'],
-    train: { lhs, relation: new Int32Array(triples), rhs: lhs.map((i) => i + 1) },
+    train: {
+      lhs,
+      relation: new Int32Array(triples),
+      rhs: lhs.map((i) => i + 1),
+      snapshot: new Int32Array(triples),
+    },
     valid: none,
     test: none,
     snapshots,

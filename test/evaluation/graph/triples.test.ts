@@ -20,9 +20,14 @@ describe('readGraph', () => {
     });
     expect(graph.entities).toEqual(['a', 'b', 'new york', 'c']);
     expect(graph.relations).toEqual(['likes', 'knows']);
-    expect(graph.train).toEqual({ lhs: ints(0, 1), relation: ints(0, 0), rhs: ints(1, 2) });
-    expect(graph.valid).toEqual({ lhs: ints(1), relation: ints(1), rhs: ints(0) });
-    expect(graph.test).toEqual({ lhs: ints(3), relation: ints(1), rhs: ints(0) });
+    expect(graph.train).toEqual({
+      lhs: ints(0, 1),
+      relation: ints(0, 0),
+      rhs: ints(1, 2),
+      snapshot: ints(0, 0),
+    });
+    expect(graph.valid).toEqual({ lhs: ints(1), relation: ints(1), rhs: ints(0), snapshot: ints(0) });
+    expect(graph.test).toEqual({ lhs: ints(3), relation: ints(1), rhs: ints(0), snapshot: ints(0) });
     expect(graph.snapshots).toEqual([2]);
   });
 
