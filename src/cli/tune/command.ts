@@ -42,10 +42,10 @@ export function addTuneCommand(program: Command, context: CommandContext): void 
 const WHAT = `
 Trials draw settings at random around the current ones: the steepness of the score, the learning rate, updates for each event,
 and the negatives. A setting given with --set is fixed. The newest events, as many as --holdout says, are kept from all trials.
-On the others, every trial trains on the newest ninth, the best third on the newest third, and the best of these on all of them.
-A trial is judged by the two protocols of twhin evaluate stream: its score is the geometric mean of MRR among uniform candidates, MRR
-among candidates by degree, and recall@20. At the end the best trial and the current settings are measured on the whole stream,
-with the events that no trial has seen held back.`;
+On the others, each trial trains on the newest ninth, the best third on the newest third, and the best of these on all of them;
+with fewer than nine trials there are fewer rounds. A trial is judged by the two protocols of twhin evaluate stream: its score is
+the geometric mean of MRR among uniform candidates, MRR among candidates by degree, and recall@20. At the end the best trial and
+the current settings are measured on the whole stream, with the events that no trial has seen held back.`;
 
 const EXAMPLES = `twhin tune --graph engagement --from 30d --trials 27
 twhin tune --graph engagement --file events.ndjson.gz --set updatesPerEdge=4`;
