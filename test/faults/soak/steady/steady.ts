@@ -22,12 +22,13 @@ const FILL_MS = 900_000;
 const DRAIN_MS = 600_000;
 const GRAPHS = ['engagement', 'follow'] as const;
 
-/** What the container image tells Node. */
-function optionsOfImage(): string {
+/** What the container image says of memory, to Node and to the allocator. asked: more options for Node. */
+function memoryOfImage(asked: readonly string[]): Record<string, string> {
   const dockerfile = readFileSync(join(import.meta.dirname, '..', '..', '..', '..', 'Dockerfile'), 'utf8');
-  const options = /^ENV NODE_OPTIONS=(\S+)$/m.exec(dockerfile)?.[1];
-  if (options === undefined) throw new Error('Dockerfile: expected a line ENV NODE_OPTIONS=…, seen none');
-  return options;
+  const [, node, arenas] = /^ENV NODE_OPTIONS=(\S+) MALLOC_ARENA_MAX=(\d+)$/m.exec(dockerfile) ?? [];
+  if (node === undefined || arenas === undefined)
+    throw new Error('Dockerfile: expected a line ENV NODE_OPTIONS=… MALLOC_ARENA_MAX=…, seen none');
+  return { NODE_OPTIONS: [node, ...asked].join(' '), MALLOC_ARENA_MAX: arenas };
 }
 
 /**
@@ -48,7 +49,7 @@ export async function steady(options: SteadyOptions): Promise<void> {
   const feeder = new Feeder(brokers.brokers, twhin.prefix, population);
   try {
     await twhin.ok(['topics', 'apply']);
-    const env = { NODE_OPTIONS: [optionsOfImage(), ...(options.collect ? [ASKABLE] : [])].join(' ') };
+    const env = memoryOfImage(options.collect ? [ASKABLE] : []);
     const running = twhin.start(['run', '--http', '127.0.0.1:0'], { env });
     const url = await running.url();
     const filling = Date.now();
