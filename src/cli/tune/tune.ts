@@ -57,7 +57,7 @@ export interface TuneReport {
 /** Searches by random trials and successive halving, and measures the best on what no trial has seen. */
 export async function tune(
   request: StreamRequest,
-  { trials, seed }: { trials: number; seed: number },
+  { trials, seed, firstRound }: { trials: number; seed: number; firstRound: number },
   outside: TrainingOutside,
 ): Promise<TuneReport> {
   const started = performance.now();
@@ -77,7 +77,7 @@ export async function tune(
     outside.progress,
   );
   refuseEmpty(whole, request);
-  const search = new Search(request, whole, outside);
+  const search = new Search(request, whole, firstRound, outside);
   const tried = await search.run(drawn);
   const [first] = tried;
   const best = first?.settings ?? [];
@@ -152,11 +152,14 @@ class Search {
   readonly tuned: number;
   readonly #request: StreamRequest;
   readonly #whole: StreamPlan;
+  /** Fewest records of a round. */
+  readonly #firstRound: number;
   readonly #outside: TrainingOutside;
 
-  constructor(request: StreamRequest, whole: StreamPlan, outside: TrainingOutside) {
+  constructor(request: StreamRequest, whole: StreamPlan, firstRound: number, outside: TrainingOutside) {
     this.#request = request;
     this.#whole = whole;
+    this.#firstRound = firstRound;
     this.#outside = outside;
     this.tuned = Math.floor(whole.read.records * (1 - request.options.holdout));
   }
@@ -165,7 +168,7 @@ class Search {
   async run(drawn: readonly (readonly string[])[]): Promise<Trial[]> {
     const current: Tried = { settings: [], rounds: [] };
     const trials = drawn.map((settings): Tried => ({ settings, rounds: [] }));
-    const rounds = roundsFor(drawn.length);
+    const rounds = roundsFor(drawn.length, this.tuned, this.#firstRound);
     const costs = rounds.map(({ share }, i) => share * (1 + (rounds[i - 1]?.keeps ?? drawn.length)));
     const remaining = new Remaining(costs.reduce((sum, cost) => sum + cost, FINAL));
     let left = trials;

@@ -62,11 +62,13 @@ const FACTOR = 3;
 const MOST_ROUNDS = 3;
 
 /**
- * Rounds for so many trials: each has three times as many records as the one before and a third of its trials; the last has all records.
+ * Rounds for so many trials on so many records: each has three times as many records as the one before and a third of its
+ * trials; the last has all records. A part of fewer than `least` records is no round: what is best on it says little.
  * Source: Jamieson and Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization".
  */
-export function roundsFor(trials: number): Round[] {
-  const rounds = Math.min(MOST_ROUNDS, 1 + Math.floor(Math.log(trials) / Math.log(FACTOR) + 1e-9));
+export function roundsFor(trials: number, records: number, least: number): Round[] {
+  const powers = (of: number) => Math.floor(Math.log(Math.max(1, of)) / Math.log(FACTOR) + 1e-9);
+  const rounds = 1 + Math.min(MOST_ROUNDS - 1, powers(trials), powers(records / least));
   let left = trials;
   return Array.from({ length: rounds }, (_, round) => {
     left = round === rounds - 1 ? 1 : Math.ceil(left / FACTOR);

@@ -61,7 +61,9 @@ describe('twhin tune', () => {
   it('tries settings on growing parts, and confirms the best on records that no trial has seen', async () => {
     const reports = [];
     for (const odd of [0, 30])
-      reports.push(reportSchema.parse(json(await tune(follows(odd), '--trials', '3', '--json'))));
+      reports.push(
+        reportSchema.parse(json(await tune(follows(odd), '--trials', '3', '--first-round', '50', '--json'))),
+      );
     const [first, second] = reports;
     expect(first).toMatchObject({ records: 264, tuned: 224 });
     expect(first?.trials).toHaveLength(4);

@@ -47,48 +47,19 @@ describe('drawing trials', () => {
 });
 
 test.each([
-  [1, [[1, 1]]],
-  [2, [[1, 1]]],
-  [
-    3,
-    [
-      [1 / 3, 1],
-      [1, 1],
-    ],
-  ],
-  [
-    8,
-    [
-      [1 / 3, 3],
-      [1, 1],
-    ],
-  ],
-  [
-    9,
-    [
-      [1 / 9, 3],
-      [1 / 3, 1],
-      [1, 1],
-    ],
-  ],
-  [
-    27,
-    [
-      [1 / 9, 9],
-      [1 / 3, 3],
-      [1, 1],
-    ],
-  ],
-  [
-    100,
-    [
-      [1 / 9, 34],
-      [1 / 3, 12],
-      [1, 1],
-    ],
-  ],
-])('%i trials go through rounds of growing parts, the last of which has all records', (trials, expected) => {
-  const rounds = roundsFor(trials);
-  expect(rounds.map(({ keeps }) => keeps)).toEqual(expected.map(([, keeps]) => keeps));
-  rounds.forEach(({ share }, i) => void expect(share).toBeCloseTo(expected[i]![0]!));
+  [1, 900_000, [1], [1]],
+  [2, 900_000, [1], [1]],
+  [3, 900_000, [1 / 3, 1], [1, 1]],
+  [8, 900_000, [1 / 3, 1], [3, 1]],
+  [9, 900_000, [1 / 9, 1 / 3, 1], [3, 1, 1]],
+  [27, 900_000, [1 / 9, 1 / 3, 1], [9, 3, 1]],
+  [100, 900_000, [1 / 9, 1 / 3, 1], [34, 12, 1]],
+  [27, 90_000, [1 / 9, 1 / 3, 1], [9, 3, 1]],
+  [27, 89_999, [1 / 3, 1], [9, 1]],
+  [27, 29_999, [1], [1]],
+  [27, 5, [1], [1]],
+])('%i trials on %i records go through parts of at least 10,000', (trials, records, shares, keeps) => {
+  const rounds = roundsFor(trials, records, 10_000);
+  expect(rounds.map((round) => round.keeps)).toEqual(keeps);
+  rounds.forEach(({ share }, i) => void expect(share).toBeCloseTo(shares[i]!));
 });
