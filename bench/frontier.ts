@@ -157,8 +157,8 @@ function scatter(
   const joined = all.filter(({ series }) => series === 'updates').map((point) => place(point).join(','));
   const marks = all.map((point) => {
     const [cx, cy] = place(point);
-    const colour = point.series === 'updates' ? '#1f6feb' : '#d1442f';
-    return `<circle cx="${cx}" cy="${cy}" r="3.5" fill="${colour}"/><text x="${cx}" y="${cy}" dx="6" dy="-5" fill="#222">${point.name}</text>`;
+    const [colour, dy] = point.series === 'updates' ? ['#1f6feb', 14] : ['#d1442f', -5];
+    return `<circle cx="${cx}" cy="${cy}" r="3.5" fill="${colour}"/><text x="${cx}" y="${cy}" dx="6" dy="${dy}" fill="#222">${point.name}</text>`;
   });
   const ticks = [Math.min(...heights), Math.max(...heights)].map(
     (value) =>
