@@ -99,6 +99,7 @@ function slicesRanked(relations: readonly string[], { own, paper }: Models): Sli
     others: {
       popularity: scoredBy(edges, 'popularity'),
       'recent popularity': scoredBy(edges, 'recent'),
+      'random start': scoredBy(edges, 'start'),
       chance: scoredByChance(edges),
       ...(paper && { 'preset twhin': scoredBy(paper.ranked, 'vectors') }),
     },

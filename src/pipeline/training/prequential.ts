@@ -1,4 +1,5 @@
 import type { Kernel } from '../../model/kernel.ts';
+import { SCORERS } from '../../model/scorers.ts';
 import { CumulativeCounts } from '../../sampling/cumulative-counts.ts';
 import { DecayedCounts } from '../../sampling/decayed-counts.ts';
 import type { KnownPositives, MaskTask } from '../../sampling/known-positives.ts';
@@ -7,18 +8,19 @@ import type { TypeRows } from '../../sampling/type-rows.ts';
 import type { PrequentialSettings, RankedEdges, TrainBatch, TrainerSettings, Triples } from './trainer.ts';
 
 /** The ways of ranking, in the order of their columns in {@link RankedEdges.ranks}. */
-export const RANKED_BY = ['vectors', 'popularity', 'recent'] as const;
+export const RANKED_BY = ['vectors', 'popularity', 'recent', 'start'] as const;
 
 /** Edges of one relation that share their candidates: one matrix product gives their scores. */
 const BLOCK = 64;
 /** Values of an edge in {@link RankedEdges.ranks}. */
-const WIDTH = 8;
+const WIDTH = 10;
 
 /**
  * Ranks each edge of a stream before it is learned, and reports the edges one by one: rhs among candidates drawn
  * uniformly from its type, and among candidates drawn in proportion to degree (the rhs of a uniformly drawn live edge of
  * the relation). Known positives of lhs and relation are left out, and so are rows that no batch has trained. Beside the
- * vectors, the same candidates are ranked by in-degree in the relation and by a decayed in-degree; a tie counts half.
+ * vectors, the same candidates are ranked by in-degree in the relation, by a decayed in-degree, and by the vectors with a
+ * random start in place of the younger end's vector: what learning that end gave is the lead over it. A tie counts half.
  * Everything is as of the end of the batch before. Up to 64 edges of a relation in a batch share their candidates. The
  * draws come from a random source of its own, so that ranking changes nothing of the training.
  */
@@ -29,6 +31,11 @@ export class Prequential {
   readonly #types: TypeRows;
   readonly #trained: Uint8Array;
   readonly #random: Random;
+  /** Of random starts alone, so that candidates are the same with and without them. */
+  readonly #starts: Random;
+  readonly #vector: (row: number) => Float32Array;
+  readonly #score: (anchor: Float64Array, candidate: Float64Array) => number;
+  readonly #initScale: number;
   readonly #from: number;
   /** By relation: live edges by rhs. */
   readonly #degrees: readonly CumulativeCounts[];
@@ -47,6 +54,8 @@ export class Prequential {
   /** [candidates] popularity and recent popularity of the candidates. */
   readonly #counts: Float64Array;
   readonly #recents: Float64Array;
+  /** [candidates] scores of a random start with the relation. */
+  readonly #started: Float64Array;
 
   constructor(options: {
     settings: TrainerSettings;
@@ -55,8 +64,10 @@ export class Prequential {
     known: KnownPositives;
     types: TypeRows;
     trained: Uint8Array;
+    /** The vector of a row, [dim]; looked at at once. */
+    vector: (row: number) => Float32Array;
   }) {
-    const { relations, maxRows } = options.settings;
+    const { relations, maxRows, model, initScale } = options.settings;
     const { seed, from, candidates, halfLife, before } = options.prequential;
     this.#relations = relations;
     this.#kernel = options.kernel;
@@ -64,6 +75,11 @@ export class Prequential {
     this.#types = options.types;
     this.#trained = options.trained;
     this.#random = Random.seeded(seed);
+    this.#starts = Random.seeded(seed + 1);
+    this.#vector = options.vector;
+    const scorer = SCORERS[model.scorer];
+    this.#score = (anchor, candidate) => scorer.score(anchor, candidate, model.beta);
+    this.#initScale = initScale;
     this.#from = from;
     this.#degrees = relations.map(() => new CumulativeCounts(maxRows));
     this.#popularity = relations.map(() => new Int32Array(maxRows));
@@ -85,6 +101,7 @@ export class Prequential {
     this.#scores = new Float32Array(BLOCK * count);
     this.#counts = new Float64Array(count);
     this.#recents = new Float64Array(count);
+    this.#started = new Float64Array(count);
     this.#count(before);
   }
 
@@ -169,6 +186,7 @@ export class Prequential {
       if (this.#trained[candidates[k]!] === 1) continue;
       for (let e = 0; e < edges; e++) mask[e * stride + k] = 1;
     }
+    const start = this.#start(relation);
     members.forEach((i, k) => {
       const skip = mask.subarray(k * stride, (k + 1) * stride);
       const scores = this.#scores.subarray(k * stride, (k + 1) * stride);
@@ -181,9 +199,28 @@ export class Prequential {
         ...bothRanks(wanted, scores, skip),
         ...bothRanks(popularity[target]!, this.#counts, skip),
         ...bothRanks(recent.of(target), this.#recents, skip),
+        ...(this.#eventsOf(lhs[i]!) <= this.#eventsOf(target)
+          ? bothRanks(start.asActor(target), this.#started, skip)
+          : bothRanks(start.asTarget(lhs[i]!), scores, skip)),
       ];
       all.set([...of, uniform, degree], i * WIDTH);
     });
+  }
+
+  /** Draws a random start, and scores the candidates with it as the actor. Gives the scores of targets, as either end. */
+  #start(relation: number) {
+    const moved = (vector: ArrayLike<number>, by: ArrayLike<number>) =>
+      Float64Array.from(vector, (value, k) => value + by[k]!);
+    const forward = Float64Array.from(this.#vector(2 * relation));
+    const start = forward.map(() => (2 * this.#starts.uniform() - 1) * this.#initScale);
+    const actor = moved(start, forward);
+    const ofActor = (row: number) => this.#score(actor, Float64Array.from(this.#vector(row)));
+    const { candidates } = this.#task;
+    for (let k = 0; k < candidates.length; k++) this.#started[k] = ofActor(candidates[k]!);
+    return {
+      asActor: ofActor,
+      asTarget: (lhs: number) => this.#score(moved(this.#vector(lhs), forward), start),
+    };
   }
 
   /** False where there is nothing to draw from. */

@@ -126,7 +126,8 @@ export class TrainerCore {
     });
     const { prequential } = settings;
     const parts = { settings, kernel, known: this.#known, types: this.#types, trained: this.#rows.trained };
-    this.#prequential = prequential && new Prequential({ ...parts, prequential });
+    const vector = (row: number) => this.#table.vector(row);
+    this.#prequential = prequential && new Prequential({ ...parts, prequential, vector });
     this.#random = Random.seeded(settings.seed);
     this.#steppers =
       threads === 1 ? [] : kernels.startSteppers(kernel.name, this.#table, model, { ...limits, threads });

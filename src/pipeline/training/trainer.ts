@@ -113,8 +113,8 @@ export interface RankedEdges {
   /** [n] 1: the edge is live already, and the event repeats it. */
   readonly repeated: Uint8Array;
   /**
-   * [n, 8] the rank of rhs by vectors, by popularity and by recent popularity, each among uniform candidates and among
-   * candidates by degree; then how many candidates were left in either set.
+   * [n, 10] the rank of rhs by vectors, by popularity, by recent popularity, and by vectors with a random start for the
+   * younger end, each among uniform candidates and among candidates by degree; then how many candidates were left in either.
    */
   readonly ranks: Float32Array;
 }

@@ -7,7 +7,18 @@ import { Random } from '../../../src/sampling/random.ts';
 /** Four edges of three users. By vectors the ranks among uniform candidates are 1, 2, 4 and 20. */
 function edges(): RankedEdges {
   const log = new RankedLog();
-  const row = (vectors: number, popularity: number) => [vectors, 2 * vectors, popularity, 5, 3, 3, 19, 1];
+  const row = (vectors: number, popularity: number) => [
+    vectors,
+    2 * vectors,
+    popularity,
+    5,
+    3,
+    3,
+    10,
+    8,
+    19,
+    1,
+  ];
   log.add({
     edge: Float64Array.of(10, 11),
     lhs: Int32Array.of(7, 7),
@@ -39,6 +50,7 @@ describe('the edges of a stream', () => {
     expect([...degree.reciprocal]).toEqual([0.5, 0.25, 0.125, Math.fround(1 / 40)]);
     expect(scoredBy(edges(), 'popularity').degree.reciprocal[0]).toBe(Math.fround(1 / 5));
     expect(scoredBy(edges(), 'recent').uniform.reciprocal[3]).toBe(Math.fround(1 / 3));
+    expect(scoredBy(edges(), 'start').degree.reciprocal[1]).toBe(1 / 8);
   });
 
   it('are ranked by chance as all places are on average', () => {

@@ -32,7 +32,7 @@ function ranked(
     lhsEvents: Int32Array.from(edges, ({ lhsEvents }) => lhsEvents),
     rhsEvents: Int32Array.from(edges, ({ rhsEvents }) => rhsEvents),
     repeated: Uint8Array.from(edges, ({ repeated = 0 }) => repeated),
-    ranks: Float32Array.from(edges.flatMap(({ ranks }) => [...ranks, 1, 1, 1, 1, 9, 9])),
+    ranks: Float32Array.from(edges.flatMap(({ ranks }) => [...ranks, 1, 1, 1, 1, 1, 1, 9, 9])),
   };
 }
 

@@ -37,6 +37,8 @@ function setUp(overrides: Partial<PrequentialSettings> = {}) {
     known,
     types,
     trained: new Uint8Array(20).fill(1, 6, 13),
+    // A tweet lies at a tenth of its row, a user at none.
+    vector: (row) => new Float32Array(settings.model.dim).fill(row < 10 ? 0 : row / 10),
   });
   const learn = (edges: [number, number, number][]) => {
     for (const edge of edges) known.add(...edge);
@@ -65,13 +67,14 @@ describe('Prequential', () => {
       repeated: Uint8Array.of(0),
     });
     // Tweet 11 is masked, 13 is not trained and 12 is the positive: only 10 is left, and scores higher than 12.
-    const [uniform = 0, degree = 0] = [ranks[6], ranks[7]];
+    const [uniform = 0, degree = 0] = [ranks[8], ranks[9]];
     expect(uniform).toBeGreaterThan(0);
     expect(degree).toBeGreaterThan(0);
     // By degree, 10 is drawn once in three; 12 has no like, and is never drawn.
     expect(degree).toBeLessThan(20);
-    expect([...ranks.slice(0, 6)]).toEqual(
-      [1, 1, 1, 1, 1, 1].map((one, i) => one + (i % 2 ? degree : uniform)),
+    // The tweet is the younger end: as a random start it is further away than the score of any other tells.
+    expect([...ranks.slice(0, 8)]).toEqual(
+      [1, 1, 1, 1, 1, 1, 1, 1].map((one, i) => one + (i % 2 ? degree : uniform)),
     );
   });
 
@@ -79,7 +82,7 @@ describe('Prequential', () => {
     const { ranking, learn } = setUp();
     learn([[7, 1, 11]]);
     const { ranks } = ranking.rank(triples([[6, 1, 12]]));
-    const [uniform = 0, degree = 0] = [ranks[6], ranks[7]];
+    const [uniform = 0, degree = 0] = [ranks[8], ranks[9]];
     // All candidates by degree are tweet 11, which scores as 12 does and is the only one liked.
     expect(degree).toBe(20);
     expect(ranks[1]).toBe(11);
@@ -87,6 +90,28 @@ describe('Prequential', () => {
     // Uniform candidates are 10, 11 and, masked, 12 and 13.
     expect(uniform).toBeGreaterThan(0);
     expect(ranks[0]).toBeGreaterThan(1);
+  });
+
+  it('asks with a random start for the younger end, on draws of its own', () => {
+    const { ranking, learn } = setUp();
+    learn([
+      [7, 1, 10],
+      [7, 1, 11],
+      [7, 2, 12],
+      [7, 2, 10],
+    ]);
+    // User 6 is new, tweets 10 and 12 are not: from wherever the user starts, 10 is the nearest tweet, and 12 the furthest.
+    const { ranks } = ranking.rank(
+      triples([
+        [6, 1, 10],
+        [6, 1, 12],
+      ]),
+    );
+    const [nearest, furthest] = [ranks.subarray(0, 10), ranks.subarray(10)];
+    expect([nearest[6], nearest[7]]).toEqual([1, 1]);
+    expect([furthest[6], furthest[7]]).toEqual([1 + furthest[8]!, 1 + furthest[9]!]);
+    // What the kernel says of them is another matter: 12 ties with 11.
+    expect(furthest[0]).toBeLessThan(furthest[6]!);
   });
 
   it('marks repeated edges, and begins at the edge it is told', () => {
@@ -124,7 +149,7 @@ describe('Prequential', () => {
     ranking.learn(batchOf({ removed: [[7, 1, 11]] }));
     const { ranks } = ranking.rank(triples([[6, 1, 12]]));
     // All candidates by degree are tweet 10.
-    expect(ranks[7]).toBe(20);
+    expect(ranks[9]).toBe(20);
     expect(ranks[1]).toBe(21);
   });
 });
