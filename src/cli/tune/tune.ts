@@ -30,7 +30,10 @@ export interface Trial {
   readonly rounds: readonly TriedRound[];
 }
 
-/** The best trial beside the current settings, on events that no trial has seen. */
+/** How the leads at full ranking begin; they alone are of records that no trial has seen. */
+export const RECALL = 'recall20';
+
+/** The best trial beside the current settings, on the whole stream. Only the held-back part is unseen by trials. */
 export interface Confirmed {
   readonly best: TrialFigures;
   readonly current: TrialFigures;
@@ -217,7 +220,7 @@ class Search {
         random,
       );
       const recall = lead['current']?.['recall20'];
-      return recall === undefined ? [] : [[`recall20 ${name}`, recall] as const];
+      return recall === undefined ? [] : [[`${RECALL} ${name}`, recall] as const];
     });
     const mrr = (['uniform', 'degree'] as const).flatMap((set) => {
       const lead = slice?.lead[set]['current'];

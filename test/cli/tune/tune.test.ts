@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { snippet } from '../../../src/cli/tune/report.ts';
+import { printTuneReport, snippet } from '../../../src/cli/tune/report.ts';
 import { json, type Said } from '../captured.ts';
 import { MeasuringPlace } from '../measuring.ts';
 
@@ -110,4 +110,25 @@ it('settings become sections of a configuration', () => {
     'model: { beta: 12 },',
     'training: { updatesPerEdge: 8, inBatchNegatives: false },',
   ]);
+});
+
+it.each([
+  [-0.003, 'keep the current settings'],
+  [0.003, undefined],
+])('a lead at MRR confirms nothing; at recall it does: low end %d', (low, said) => {
+  const of = { mrrUniform: 0.2, mrrDegree: 0.1, recall20: 0.3 };
+  const lead = {
+    'MRR uniform': { mean: 0.1, low: 0.05, high: 0.2 },
+    'recall20 follows': { mean: 0.01, low, high: 0.02 },
+  };
+  const lines: string[] = [];
+  const say = (line: string) => void lines.push(line);
+  printTuneReport(
+    {
+      ...{ graph: 'follow', records: 10, tuned: 8, holdout: 0.2, trials: [], seconds: 1 },
+      ...{ best: ['model.beta=12'], confirmed: { best: of, current: of, lead } },
+    },
+    { out: say, err: say, status: say, statusDone: () => undefined },
+  );
+  expect(lines.join('\n').includes('keep the current settings')).toBe(said !== undefined);
 });
