@@ -27,7 +27,7 @@ const broker = await startBroker({ dir, onProgress: (line) => process.stderr.wri
 const settings = { brokers: broker.brokers.split(','), clientId: 'client-memory' };
 const quiet = () => undefined;
 const admin = new KafkaAdmin(settings);
-const fenced = { topic: TOPIC, id: 'client-memory', confirm: async () => undefined };
+const fenced = { topics: [TOPIC], id: 'client-memory', confirm: async () => undefined };
 const sink = new KafkaSink(settings, { giveUpMs: 20_000, fenced }, quiet);
 const log = new KafkaLog(settings, {}, quiet);
 try {

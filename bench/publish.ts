@@ -16,7 +16,7 @@ const dir = await mkdtemp(join(tmpdir(), 'twhin-bench-'));
 const broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' } });
 const log = await connect({ brokers: [broker.brokers], clientId: 'bench' });
 await log.admin().create(['plain', 'fenced'].map((name) => ({ name, partitions: PARTITIONS, configs: {} })));
-const sink = log.sink({ fenced: { topic: 'fenced', id: 'fenced', confirm: async () => undefined } });
+const sink = log.sink({ fenced: { topics: ['fenced'], id: 'fenced', confirm: async () => undefined } });
 const value = new Uint8Array(BYTES);
 const messages = (topic: string) =>
   Array.from({ length: MESSAGES }, (_, n) => ({ topic, key: `user:${n}`, value, headers: { step: '1' } }));

@@ -96,11 +96,12 @@ export function decodeEmbedding(
   };
 }
 
-function textOf(headers: Readonly<Record<string, unknown>>, name: string): string {
+/** The text of a header, from text or from bytes. @throws ShapeError when the header is missing. */
+export function textOf(headers: Readonly<Record<string, unknown>>, name: string): string {
   const value = headers[name];
   if (typeof value === 'string') return value;
   if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
-  throw new ShapeError(`header ${name} is missing; is this an embeddings topic?`);
+  throw new ShapeError(`header ${name} is missing; is this a topic with vectors of twhin?`);
 }
 
 function integerOf(headers: Readonly<Record<string, unknown>>, name: string): number {
@@ -125,16 +126,17 @@ export function embeddingsDeclaration(
   prefix: string = DEFAULT_PREFIX,
   partitions = 4,
 ): TopicDeclaration {
+  return { name: topicName(prefix, embeddingsName(graph)), partitions, configs: compactedForVectors() };
+}
+
+/** The settings of a topic with vectors. */
+export function compactedForVectors(): Record<string, string> {
   return {
-    name: topicName(prefix, embeddingsName(graph)),
-    partitions,
-    configs: {
-      'cleanup.policy': 'compact',
-      // A reader that was away for less than this still sees the tombstones of erased entities.
-      'delete.retention.ms': String(7 * DAY_MS),
-      // Without this limit, an erased vector could stay in the log for as long as nothing else is written.
-      'max.compaction.lag.ms': String(DAY_MS),
-      'min.cleanable.dirty.ratio': '0.2',
-    },
+    'cleanup.policy': 'compact',
+    // A reader that was away for less than this still sees the tombstones of erased entities.
+    'delete.retention.ms': String(7 * DAY_MS),
+    // Without this limit, an erased vector could stay in the log for as long as nothing else is written.
+    'max.compaction.lag.ms': String(DAY_MS),
+    'min.cleanable.dirty.ratio': '0.2',
   };
 }

@@ -15,6 +15,7 @@ type Own = Pick<
   | 'leadership'
   | 'reader'
   | 'embeddingsTopic'
+  | 'modelTopic'
   | 'sink'
   | 'store'
   | 'view'

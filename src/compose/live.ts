@@ -1,4 +1,4 @@
-import { deadLetter, embeddingsName, topicName } from '../../topics/index.ts';
+import { deadLetter, embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import { imageFile } from '../adapters/image-file.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
@@ -58,6 +58,7 @@ export async function composeLive(
   const prefix = config.topicPrefix;
   const groupId = `${prefix}${graph.name}`;
   const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
+  const modelTopic = topicName(prefix, modelName(graph.name));
   const topics = topicsOf(config, graph);
   const place = livePlace(graph);
   const store = await openForWriting(graph, { place, openStore, keepsImage: true });
@@ -86,8 +87,13 @@ export async function composeLive(
     leadership,
     reader: eventLog,
     embeddingsTopic,
+    modelTopic: { name: modelTopic, beta: graph.trainer.model.beta },
     sink: connection.sink({
-      fenced: { topic: embeddingsTopic, id: groupId, confirm: () => leadership.confirm({ fresh: true }) },
+      fenced: {
+        topics: [embeddingsTopic, modelTopic],
+        id: groupId,
+        confirm: () => leadership.confirm({ fresh: true }),
+      },
     }),
     store,
     view: async () => {

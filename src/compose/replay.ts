@@ -25,8 +25,10 @@ export interface ReplayOptions {
   /** Name of its run of training. */
   readonly space: string;
   readonly store: GraphStore;
-  /** Where vectors go; absent: nowhere. */
-  readonly published?: { readonly topic: string; readonly sink: Sink } | undefined;
+  /** Where vectors and relation vectors go; absent: nowhere. */
+  readonly published?:
+    | { readonly topic: string; readonly modelTopic: string; readonly sink: Sink }
+    | undefined;
   /** Where it reports its work; absent: nowhere. */
   readonly measures?: Measures | undefined;
 }
@@ -70,6 +72,7 @@ export function composeReplay(
       leadership: soleLeadership,
       reader: eventLog,
       embeddingsTopic: published?.topic ?? '',
+      modelTopic: published && { name: published.modelTopic, beta: graph.trainer.model.beta },
       sink: published?.sink ?? NOWHERE,
       store,
       tuning: {

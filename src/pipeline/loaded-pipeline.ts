@@ -19,6 +19,7 @@ import type { UpdaterOptions } from './updater-options.ts';
 import type { Cadence } from './writing/cadence.ts';
 import { Committer } from './writing/committer.ts';
 import { Publisher } from './writing/publish.ts';
+import { RelationVectors } from './writing/relation-vectors.ts';
 import { takeOver } from './writing/take-over.ts';
 import { sameTopics, TopicWatch } from './writing/topic-identity.ts';
 import { Writer } from './writing/writer.ts';
@@ -106,15 +107,31 @@ export class LoadedPipeline {
       topics: options.topics,
       limits: options.limits,
     });
+    const { modelTopic, tuning } = options;
+    const identity = { graph, fingerprint: fingerprint(model) };
+    const watermark = () => this.committer.watermark;
+    const relations =
+      modelTopic &&
+      new RelationVectors({
+        ...identity,
+        topic: modelTopic,
+        model,
+        store,
+        writer: this.writer,
+        tuning,
+        watermark,
+        clock,
+      });
     this.publisher = new Publisher({
       store,
       sink,
       topic: options.embeddingsTopic,
-      header: { graph, dim: model.dim, dtype: 'float32', fingerprint: fingerprint(model) },
+      header: { ...identity, dim: model.dim, dtype: 'float32' },
       writer: this.writer,
+      relations,
       outbox,
       step: () => this.committer.step,
-      watermark: () => this.committer.watermark,
+      watermark,
       clock,
       log,
       measures,

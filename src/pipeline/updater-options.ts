@@ -9,6 +9,7 @@ import type { Measures } from './measures.ts';
 import type { FollowedLog, Leadership, Message, ReadableLog, Sink, SourceRecord } from './ports.ts';
 import type { Trainer } from './training/trainer.ts';
 import type { Tuning } from './tuning.ts';
+import type { ModelTopic } from './writing/relation-vectors.ts';
 import type { Role } from './writing/writer.ts';
 
 export interface UpdaterOptions {
@@ -23,12 +24,14 @@ export interface UpdaterOptions {
   /** Event topics by full name on the log. */
   readonly topics: ReadonlyMap<string, EventTopic>;
   readonly embeddingsTopic: string;
+  /** Where relation vectors go; absent: nowhere. */
+  readonly modelTopic?: ModelTopic | undefined;
   /** The log of the event topics; the updater closes it. */
   readonly eventLog: FollowedLog;
   /** Whether this process may write: `soleLeadership` where there is no group. */
   readonly leadership: Leadership;
   readonly sink: Sink;
-  /** The log from which the embeddings topic is read back after another store wrote it. A shadow never reads it. */
+  /** The log from which the topics with vectors are read back after another store wrote it. A shadow never reads it. */
   readonly reader: ReadableLog;
   readonly store: GraphStore;
   /**

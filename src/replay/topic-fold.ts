@@ -1,4 +1,5 @@
 import { decodeEmbedding, type Embedding } from '../../topics/embeddings.ts';
+import { decodeRelation, type RelationVector } from '../../topics/model.ts';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import { type EntityKey, entityKey, idOf, MAX_ID_BYTES, typeOf } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
@@ -30,11 +31,13 @@ interface Folded {
 }
 
 /**
- * Makes a graph's store from its embeddings topic alone: entities with their vectors, byte for byte. Of a key's
- * records the one of the highest step counts, of two with one step the later one; a tombstone removes the entity.
+ * Makes a graph's store from the topics that its vectors are published to: entities and relations with their vectors,
+ * byte for byte. Of an entity's records the one of the highest step counts, of two with one step the later one; a
+ * tombstone removes the entity. Of a relation's records the last one counts.
  *
- * Everything else is as in a fresh store: no edges, relation vectors at their start, no offsets, so that the event
- * topics are read from their start and teach the edges again. Entities count as trained once, at the time their
+ * Everything else is as in a fresh store: no edges, no offsets, so that the event topics are read from their start and
+ * teach the edges again; relation vectors that are not in the model topic, or of another run of training than the
+ * entities, at their start. Entities count as trained once, at the time their
  * vector was published; accumulators are {@link FOLDED_ACCUMULATOR}. The run of training continues the topic's space,
  * where all vectors are of one space.
  * Memory: a key and its step for each entity ever named.
@@ -42,6 +45,8 @@ interface Folded {
 export class TopicFold {
   /** Records taken. */
   records = 0;
+  /** Relation vectors in the store, once it is finished. */
+  restoredRelations = 0;
   readonly #graph: string;
   readonly #model: ModelIdentity;
   #space: string;
@@ -49,6 +54,8 @@ export class TopicFold {
   readonly #start: Checkpoint;
   readonly #fingerprint: string;
   readonly #seen = new Map<EntityKey, Seen>();
+  /** By row: the last vector of each trained relation and direction. */
+  readonly #relations = new Map<number, RelationVector>();
   readonly #entities: Record<string, number> = {};
   #rows: number;
   #step = 0;
@@ -84,6 +91,23 @@ export class TopicFold {
     await this.#write([...folded.entries()], erased);
   }
 
+  /**
+   * Takes records of the model topic, in their order; vectors of another model are left out.
+   * @throws FatalError when a record is no published relation vector of the graph.
+   */
+  addRelations(records: readonly SourceRecord[]): void {
+    for (const record of records) {
+      const found = this.#readAs(record, () =>
+        decodeRelation(record.key, record.headers ?? {}, record.value),
+      );
+      const relation = this.#model.relations.findIndex(({ name }) => name === found.relation);
+      if (found.fingerprint !== this.#fingerprint || relation < 0) continue;
+      const row = 2 * relation + (found.inverse ? 1 : 0);
+      if (found.trained) this.#relations.set(row, found);
+      else this.#relations.delete(row);
+    }
+  }
+
   /** Number of vectors by run of training. */
   spaces(): Record<string, number> {
     const counts: Record<string, number> = {};
@@ -107,9 +131,26 @@ export class TopicFold {
     }
     const [space, ...others] = Object.keys(this.spaces());
     if (space !== undefined && others.length === 0) this.#space = space;
-    const { rows, floats } = this.#start;
-    await this.#commit({ rows, floats, steps: new Float64Array(rows.length) });
+    await this.#commit(this.#relationRows());
     return this.#head();
+  }
+
+  /** Rows of relations: those of a fresh store, with the published vectors in their places. */
+  #relationRows(): { rows: Int32Array; floats: Float32Array; steps: Float64Array } {
+    const { dim } = this.#model;
+    const { rows } = this.#start;
+    const floats = this.#start.floats.slice();
+    const steps = new Float64Array(rows.length);
+    for (const [row, { vector, step, space }] of this.#relations) {
+      if (space !== this.#space) continue;
+      const place = rows.indexOf(row);
+      floats.set(vector, place * (dim + 2));
+      floats[place * (dim + 2) + dim] = FOLDED_ACCUMULATOR;
+      steps[place] = step;
+      this.#step = Math.max(this.#step, step);
+      this.restoredRelations++;
+    }
+    return { rows, floats, steps };
   }
 
   #fold(
@@ -145,15 +186,21 @@ export class TopicFold {
     folded.set(key, { row: seen.row, embedding: { ...embedding, vector } });
   }
 
-  #read(record: SourceRecord): Embedding {
-    let embedding: Embedding;
+  /** @throws FatalError when the record can't be decoded or is of another graph. */
+  #readAs<T extends { readonly graph: string }>(record: SourceRecord, decode: () => T): T {
+    let found: T;
     try {
-      embedding = decodeEmbedding(record.headers ?? {}, record.value);
+      found = decode();
     } catch (error) {
       throw unusable(record, reasonOf(error), error);
     }
-    if (embedding.graph !== this.#graph)
-      throw unusable(record, `it is of the graph ${embedding.graph}, not ${this.#graph}`);
+    if (found.graph !== this.#graph)
+      throw unusable(record, `it is of the graph ${found.graph}, not ${this.#graph}`);
+    return found;
+  }
+
+  #read(record: SourceRecord): Embedding {
+    const embedding = this.#readAs(record, () => decodeEmbedding(record.headers ?? {}, record.value));
     if (embedding.vector?.some((number) => !Number.isFinite(number)))
       throw unusable(record, 'its vector holds a number that is none');
     return embedding;

@@ -94,6 +94,8 @@ describe('loadConfig', () => {
       'twhin.erasure',
       'twhin.embeddings.engagement',
       'twhin.embeddings.follow',
+      'twhin.model.engagement',
+      'twhin.model.follow',
       'twhin.dead-letter',
     ]);
   });

@@ -9,6 +9,8 @@ export interface Stored {
   readonly head: Head | undefined;
   /** Little-endian float32 bytes by entity. */
   readonly vectors: ReadonlyMap<string, Buffer>;
+  /** The same by the key of the relation in the model topic. */
+  readonly relations: ReadonlyMap<string, Buffer>;
   /** Live edges as `lhs relation rhs at`, sorted. */
   readonly edges: readonly string[];
 }
@@ -25,23 +27,29 @@ export async function readStore(
   if (found === undefined) throw new Error(`no graph ${graph} in ${twhin.env['TWHIN_CONFIG']}`);
   const store = await openForReading(found, name === undefined ? livePlace(found) : placeOf(found, name));
   const vectors = new Map<string, Buffer>();
+  const relations = new Map<string, Buffer>();
   const edges: string[] = [];
-  if (store === undefined) return { head: undefined, vectors, edges };
+  if (store === undefined) return { head: undefined, vectors, relations, edges };
   try {
     const head = await store.head();
     const { dim } = store.layout;
     if (!headOnly) {
-      for await (const { key, row } of store.entities()) {
+      const bytesOf = async (row: number) => {
         const [read] = await store.readRows([row]);
         const bytes = Buffer.alloc(dim * 4);
         for (let i = 0; i < dim; i++) bytes.writeFloatLE(read?.floats[i] ?? Number.NaN, i * 4);
-        vectors.set(key, bytes);
+        return bytes;
+      };
+      for await (const { key, row } of store.entities()) vectors.set(key, await bytesOf(row));
+      for (const [i, { name }] of (head?.model.relations ?? []).entries()) {
+        relations.set(`relation:${name}`, await bytesOf(2 * i));
+        relations.set(`relation:${name}/inverse`, await bytesOf(2 * i + 1));
       }
       for await (const { lhs, relation, rhs, at, removed } of store.edges()) {
         if (!removed) edges.push(`${lhs} ${relation} ${rhs} ${at}`);
       }
     }
-    return { head, vectors, edges: edges.sort() };
+    return { head, vectors, relations, edges: edges.sort() };
   } finally {
     await store.close();
   }

@@ -107,7 +107,7 @@ describe('kill -9 of the broker', () => {
       const confirm = () => leadership.confirm({ fresh: true });
       const sink = new KafkaSink(
         settings,
-        { giveUpMs: 60_000, fenced: { topic, id: topic, confirm } },
+        { giveUpMs: 60_000, fenced: { topics: [topic], id: topic, confirm } },
         quiet,
       );
       await sink.takeOver();

@@ -79,6 +79,8 @@ const RIGHTS: Record<string, readonly string[]> = {
   'topic twhin.erasure': READS,
   'topic twhin.embeddings.engagement': [...READS, 'Write'],
   'topic twhin.embeddings.follow': [...READS, 'Write'],
+  'topic twhin.model.engagement': [...READS, 'Write'],
+  'topic twhin.model.follow': [...READS, 'Write'],
   'topic twhin.dead-letter': ['DescribeConfigs', 'Describe', 'Write'],
   'group twhin.engagement': ['Describe', 'Read'],
   'group twhin.follow': ['Describe', 'Read'],
@@ -103,7 +105,7 @@ describe('the generated manifests', async () => {
     expect(topics.map(({ spec }) => `topic ${spec.topicName}`).sort()).toEqual([...TOPICS].sort());
     const policies = topics.map(({ spec }) => [spec.topicName, spec.config['cleanup.policy']]);
     for (const [name, policy] of policies) {
-      expect([name, policy]).toEqual([name, name?.includes('embeddings') ? 'compact' : 'delete']);
+      expect([name, policy]).toEqual([name, /embeddings|model/.test(name ?? '') ? 'compact' : 'delete']);
     }
     expect(topics.find(({ spec }) => spec.topicName === 'twhin.dead-letter')?.spec.partitions).toBe(1);
   });

@@ -25,7 +25,11 @@ const made = async (numPartitions: number, configs: Record<string, string> = {})
   return topic;
 };
 const sink = (topic: string, confirm: () => Promise<void>, giveUpMs = 20_000): KafkaSink => {
-  const one = new KafkaSink(settings, { giveUpMs, fenced: { topic, id: `id-${topic}`, confirm } }, quiet);
+  const one = new KafkaSink(
+    settings,
+    { giveUpMs, fenced: { topics: [topic], id: `id-${topic}`, confirm } },
+    quiet,
+  );
   stops.push(() => one.stop());
   return one;
 };
@@ -77,6 +81,28 @@ describe('one publisher for each topic', () => {
     expect(await valuesOf(topic)).toEqual(upTo(2000));
     await ends(topic, 2000 + 4 * 3);
     await ends(other, 20);
+  });
+
+  test('messages to two fenced topics are one transaction, however their partitions are numbered', async () => {
+    const [first, second] = [await made(2), await made(3)];
+    const fenced = { topics: [first, second], id: `id-${first}`, confirm: yes };
+    const one = new KafkaSink(settings, { giveUpMs: 20_000, fenced }, quiet);
+    stops.push(() => one.stop());
+    // Both topics have partitions 0 and 1: each counts its records for itself.
+    for (let n = 0; n < 3; n++)
+      await one.publish([...numbered(first, 20, 20, n * 20), ...numbered(second, 30, 30, n * 30)]);
+    await one.publish(numbered(second, 5, 5, 90));
+    expect(await valuesOf(first)).toEqual(upTo(60));
+    expect(await valuesOf(second)).toEqual(upTo(95));
+    await ends(first, 60 + 3 * 2);
+
+    // A transaction that fails in one topic is seen in neither.
+    const value = new Uint8Array(3_000_000);
+    const message = { topic: second, key: 'large', value, headers: {} };
+    await expect(one.publish([...numbered(first, 1, 1, 60), message])).rejects.toMatchObject({
+      code: 'refused',
+    });
+    expect(await valuesOf(first)).toEqual(upTo(60));
   });
 
   test('messages for several requests are one transaction', async () => {
@@ -151,7 +177,11 @@ describe('one publisher for each topic', () => {
 
   test('without a broker, a take-over waits until it is stopped, and a send gives up', async () => {
     const away = { brokers: ['127.0.0.1:1'], clientId: 'test' };
-    const one = new KafkaSink(away, { giveUpMs: 500, fenced: { topic: 't', id: 't', confirm: yes } }, quiet);
+    const one = new KafkaSink(
+      away,
+      { giveUpMs: 500, fenced: { topics: ['t'], id: 't', confirm: yes } },
+      quiet,
+    );
     const failure = await one.publish(numbered('t', 1, 1)).catch((error: unknown) => error);
     expect(failure).toMatchObject({
       code: 'not-acknowledged',

@@ -25,6 +25,8 @@ export const IN_TIME = { timeout: 30_000 };
 
 export const DIM = 8;
 export const EMBEDDINGS = 'twhin.embeddings.test';
+/** Where relation vectors go. */
+export const MODEL_TOPIC = 'twhin.model.test';
 const TYPES = ['user', 'tweet', 'ad', 'advertiser', 'query'];
 
 export const MODEL = { dim: DIM, scorer: 'transe-l2', entityTypes: TYPES, relations: [...RELATIONS] };
@@ -111,6 +113,7 @@ export function updater(
     limits: DEFAULT_LIMITS,
     topics: TOPICS,
     embeddingsTopic: EMBEDDINGS,
+    modelTopic: { name: MODEL_TOPIC, beta: PRESETS.measured.model.beta },
     eventLog: overrides.eventLog ?? log.eventLog(overrides.handOver),
     leadership: overrides.leadership ?? log.leadership(),
     sink: log.sink(),
@@ -140,7 +143,7 @@ export function embeddingsReader(log: MemoryLog): EventLog {
   return memoryReader(
     {
       get records() {
-        return [...log.records, ...log.recordsOf(EMBEDDINGS)];
+        return [...log.records, ...log.recordsOf(EMBEDDINGS), ...log.recordsOf(MODEL_TOPIC)];
       },
     },
     { anyTopic: true },
@@ -160,17 +163,26 @@ export async function liveEdges(store: Store): Promise<string[]> {
     .sort();
 }
 
-/** Byte for byte: what a reader of the topic has, and what the store holds. */
+/** Byte for byte: what readers of both topics with vectors have, and what the store holds. */
 export async function expectTopicEqualsStore(log: MemoryLog, store: Store): Promise<void> {
   const held = graphStore(store);
-  const stored = new Map<string, string>();
-  for await (const { key, row } of held.entities()) {
+  const hexOf = async (row: number) => {
     const [found] = await held.readRows([row]);
-    stored.set(
-      key,
-      Buffer.from(new Float32Array(found?.floats.subarray(0, DIM) ?? []).buffer).toString('hex'),
-    );
-  }
-  const topic = new Map([...log.folded(EMBEDDINGS)].map(([key, value]) => [key, value.toString('hex')]));
-  expect([...topic].sort()).toEqual([...stored].sort());
+    return Buffer.from(new Float32Array(found?.floats.subarray(0, DIM) ?? []).buffer).toString('hex');
+  };
+  const stored: [string, string][] = [];
+  for await (const { key, row } of held.entities()) stored.push([key, await hexOf(row)]);
+  expect(inTopic(log, EMBEDDINGS)).toEqual(stored.sort());
+  // A store without a commit has no relation rows yet.
+  if ((await held.head()) === undefined) return;
+  const relations = MODEL.relations.flatMap(({ name }, relation) => [
+    { key: `relation:${name}`, row: 2 * relation },
+    { key: `relation:${name}/inverse`, row: 2 * relation + 1 },
+  ]);
+  const vectors = relations.map(async ({ key, row }) => [key, await hexOf(row)]);
+  expect(inTopic(log, MODEL_TOPIC)).toEqual((await Promise.all(vectors)).sort());
+}
+
+function inTopic(log: MemoryLog, topic: string): [string, string][] {
+  return [...log.folded(topic)].map(([key, value]): [string, string] => [key, value.toString('hex')]).sort();
 }

@@ -5,6 +5,7 @@ import { fingerprint } from '../../src/graph/head.ts';
 import type { SourceRecord } from '../../src/pipeline/ports.ts';
 import { FOLDED_ACCUMULATOR, TopicFold } from '../../src/replay/topic-fold.ts';
 import { type EmbeddingHeaders, embeddingHeaders } from '../../topics/embeddings.ts';
+import { type RelationHeaders, relationHeaders } from '../../topics/model.ts';
 import { graph, MODEL, tweet, user } from '../graph/graph-fixture.ts';
 
 const START = {
@@ -54,6 +55,33 @@ function record(
     value: vector === null ? null : Buffer.from(vector, 'hex'),
     headers: Object.fromEntries(Object.entries(text).map(([name, value]) => [name, Buffer.from(value)])),
   };
+}
+
+/** A relation vector as it is published. */
+function relationRecord(
+  key: string,
+  step: number,
+  vector: string,
+  change: Partial<Omit<RelationHeaders, 'dtype'>> = {},
+): SourceRecord {
+  const plain = record(key, step, vector);
+  const headers = {
+    graph: 'test',
+    dim: 2,
+    dtype: 'float32' as const,
+    step,
+    at: 1000 + step,
+    fingerprint: OURS,
+    epoch: 1,
+    space: '5eed',
+    trained: step > 0,
+    scorer: MODEL.scorer,
+    beta: 9,
+    lhs: 'user',
+    rhs: 'user',
+  };
+  const text = Object.entries(relationHeaders({ ...headers, ...change }));
+  return { ...plain, headers: Object.fromEntries(text.map(([name, value]) => [name, Buffer.from(value)])) };
 }
 
 /** 1, -2; 0.5, 0; a subnormal and minus zero. */
@@ -194,5 +222,47 @@ describe('folding an embeddings topic', () => {
     await expect(folding.finish()).rejects.toMatchObject({ code: 'topic-empty' });
     await folding.add([record(`tweet:a:${'b'.repeat(254)}`, 1, V1), record('user:a', 1, V1)]);
     expect(Object.keys(await vectors())).toEqual([user('a'), tweet(`a:${'b'.repeat(254)}`)]);
+  });
+
+  test('puts trained relation vectors in their rows, the last record of each, and leaves the others at their start', async () => {
+    const [first, second] = MODEL.relations.map(({ name }) => name);
+    await folding.add([record('user:a', 3, V1)]);
+    folding.addRelations([
+      relationRecord(`relation:${first}`, 9, V1),
+      relationRecord(`relation:${first}`, 4, V2),
+      relationRecord(`relation:${second}/inverse`, 7, ODD),
+      relationRecord(`relation:${second}`, 0, V1),
+    ]);
+    const head = await folding.finish();
+    expect(head.step).toBe(7);
+    expect(folding.restoredRelations).toBe(2);
+    const rows = await store.readRows([0, 1, 2, 3]);
+    expect(rows.map((row) => [...(row?.floats ?? [])])).toEqual([
+      [0.5, 0, FOLDED_ACCUMULATOR, 0],
+      [1, 1, 0, 0],
+      [2, 2, 0, 0],
+      [expect.any(Number), -0, FOLDED_ACCUMULATOR, 0],
+    ]);
+    expect(rows.map((row) => row?.step)).toEqual([4, 0, 0, 7]);
+    expect((await checkStore(store)).findings).toEqual([]);
+  });
+
+  test('takes no relation vector of another run of training or another model, and refuses what is none', async () => {
+    const [first] = MODEL.relations.map(({ name }) => name);
+    await folding.add([record('user:a', 3, V1)]);
+    folding.addRelations([
+      relationRecord(`relation:${first}`, 9, V2, { space: 'other' }),
+      relationRecord(`relation:${first}/inverse`, 9, V2, { fingerprint: OTHERS }),
+    ]);
+    expect(() => folding.addRelations([record('user:a', 1, V1)])).toThrow(
+      /no vector that twhin published: key "user:a"/,
+    );
+    expect(() =>
+      folding.addRelations([relationRecord(`relation:${first}`, 1, V1, { graph: 'else' })]),
+    ).toThrow(/it is of the graph else, not test/);
+    await folding.finish();
+    expect(folding.restoredRelations).toBe(0);
+    const [row] = await store.readRows([0]);
+    expect([...(row?.floats ?? [])]).toEqual([0.5, -1, 0, 0]);
   });
 });

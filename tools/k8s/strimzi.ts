@@ -1,6 +1,6 @@
 import { declaredTopics } from '../../src/config/declared-topics.ts';
 import type { Config } from '../../src/config/resolve.ts';
-import { deadLetterDeclaration, embeddingsName, topicName } from '../../topics/index.ts';
+import { deadLetterDeclaration, embeddingsName, modelName, topicName } from '../../topics/index.ts';
 
 const API = 'kafka.strimzi.io/v1';
 /** The label that assigns a resource to a cluster of Strimzi; k8s/strimzi sets the cluster's name. */
@@ -39,7 +39,9 @@ export function kafkaUser(config: Config): object {
   const acls: Acl[] = [
     ...[...read].sort().map((name) => acl('topic', name, ['Read', 'Describe', 'DescribeConfigs'])),
     ...config.graphs.flatMap(({ name }) => [
-      acl('topic', topicName(prefix, embeddingsName(name)), ['Read', 'Write', 'Describe', 'DescribeConfigs']),
+      ...[embeddingsName(name), modelName(name)].map((topic) =>
+        acl('topic', topicName(prefix, topic), ['Read', 'Write', 'Describe', 'DescribeConfigs']),
+      ),
       acl('group', `${prefix}${name}`, ['Read', 'Describe']),
       acl('transactionalId', `${prefix}${name}`, ['Write', 'Describe']),
     ]),

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { embeddingsDeclaration } from '../../../topics/index.ts';
+import { embeddingsDeclaration, modelDeclaration } from '../../../topics/index.ts';
 import { backoffMs } from '../../adapters/backoff.ts';
 import type { LogConnection } from '../../adapters/connect.ts';
 import { FatalError, RetryableError, UsageError } from '../../errors/errors.ts';
@@ -8,6 +8,11 @@ import { partitionName } from '../../replay/partition.ts';
 import { firstRecords } from '../../replay/sample.ts';
 
 const ATTEMPTS = 5;
+
+/** The topic of the relation vectors of a replay that publishes to a topic. */
+export function shadowModelTopic(topic: string): string {
+  return `${topic}.model`;
+}
 
 /** The replay that publishes to a topic. */
 export interface TopicOwner {
@@ -33,6 +38,11 @@ export class ShadowTopic {
     this.#reader = reader;
   }
 
+  /** Where the relation vectors of the replay go. */
+  get modelTopic(): string {
+    return shadowModelTopic(this.#name);
+  }
+
   /** @throws UsageError if the topic exists and is not for this replay. */
   async check({ space, goesOn }: TopicOwner): Promise<void> {
     const name = this.#name;
@@ -55,10 +65,13 @@ export class ShadowTopic {
     if (stranger !== undefined) throw new UsageError('publish', `--publish: ${stranger}`);
   }
 
-  /** Like `check`, and creates the topic if it is missing. */
+  /** Like `check`, and creates the topic and that of its relation vectors if they are missing. */
   async make(owner: TopicOwner): Promise<void> {
     await this.check(owner);
-    await this.#connection.admin().create([{ ...embeddingsDeclaration(owner.graph), name: this.#name }]);
+    await this.#connection.admin().create([
+      { ...embeddingsDeclaration(owner.graph), name: this.#name },
+      { ...modelDeclaration(owner.graph), name: this.modelTopic },
+    ]);
   }
 
   /**
@@ -70,7 +83,9 @@ export class ShadowTopic {
       const stranger = await this.#stranger(space);
       if (stranger !== undefined) throw new FatalError('publish-taken', stranger);
     };
-    return this.#connection.sink({ fenced: { topic: this.#name, id: `${this.#name}:replay`, confirm } });
+    return this.#connection.sink({
+      fenced: { topics: [this.#name, this.modelTopic], id: `${this.#name}:replay`, confirm },
+    });
   }
 
   /** Repeats a request: not every broker knows a topic that was created a moment ago. */

@@ -149,7 +149,6 @@ class Replay {
   async #train(record: ReplayRecord, store: GraphStore): Promise<boolean> {
     const { config, graph, publish, options } = this.#request;
     const { reader, log, context } = this.#outside;
-    const sink = this.#topic?.sink(record.space);
     const { updater, merged, rejected } = composeReplay(config, graph, {
       log,
       pace: options,
@@ -158,7 +157,10 @@ class Replay {
       topicIds: record.topicIds,
       space: record.space,
       store,
-      published: sink && publish !== undefined ? { topic: publish, sink } : undefined,
+      published:
+        this.#topic && publish !== undefined
+          ? { topic: publish, modelTopic: this.#topic.modelTopic, sink: this.#topic.sink(record.space) }
+          : undefined,
     });
     let abandoned = false;
     const signals = onSignal(() => {

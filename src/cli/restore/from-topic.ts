@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { embeddingsName, topicName } from '../../../topics/index.ts';
+import { embeddingsName, modelName, topicName } from '../../../topics/index.ts';
 import { threadTrainer } from '../../adapters/trainer/thread.ts';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
-import type { EventLog } from '../../pipeline/ports.ts';
+import type { EventLog, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import type { Checkpoint } from '../../pipeline/training/trainer.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
 import { readLive } from '../../state/places.ts';
@@ -13,8 +13,12 @@ import { newPlace } from '../../state/staged-store.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import type { Output } from '../output.ts';
+import { shadowModelTopic } from '../replay/publish.ts';
 import { selectGraphs } from '../select.ts';
 import type { Restoring } from './restore-store.ts';
+
+const FRESH_RELATIONS =
+  'the relation vectors begin anew, and until they are trained, lists that are made with them are worth little';
 
 /** The stores to restore from embeddings topics. topic: full name of the topic, allowed for one graph only. */
 export async function planFromTopic(
@@ -33,7 +37,10 @@ export async function planFromTopic(
       const { set } = readLive({ name, folder });
       const [graph] = selectGraphs(await config(set), [name]);
       if (graph === undefined) throw new UsageError('graph', `no graph ${name}`);
-      const from = topic ?? topicName(plain.topicPrefix, embeddingsName(name));
+      const from = {
+        embeddings: topic ?? topicName(plain.topicPrefix, embeddingsName(name)),
+        model: topic === undefined ? topicName(plain.topicPrefix, modelName(name)) : shadowModelTopic(topic),
+      };
       return {
         graph,
         target: newPlace(graph, into, 'twhin restore --from-topic'),
@@ -42,7 +49,12 @@ export async function planFromTopic(
           const connection = await connect(plain);
           const reader = connection.log();
           try {
-            return await fold(store, graph, reader, from, output);
+            const [model] = await connection.admin().describe([from.model]);
+            const there = { ...from, model: model?.name };
+            const head = await fold(store, graph, reader, there, output);
+            if (model === undefined)
+              output.err(`${name}: there is no topic ${from.model}; ${FRESH_RELATIONS}`);
+            return head;
           } finally {
             await reader.close();
             await connection.close();
@@ -57,29 +69,29 @@ async function fold(
   store: GraphStore,
   { name, folder, model, trainer }: GraphConfig,
   reader: EventLog,
-  topic: string,
+  { embeddings: topic, model: modelTopic }: { embeddings: string; model: string | undefined },
   output: Output,
 ): Promise<Head> {
-  const ranges = await reader.ranges([topic]);
-  const of = ranges.reduce((sum, { low, high }) => sum + high - low, 0);
-  const stretches = ranges.map(({ low, high, ...partition }) => ({ ...partition, from: low, until: high }));
+  const { stretches, of } = await wholeTopic(reader, topic);
   const start = await freshRows(trainer, folder);
   const folding = new TopicFold({ graph: name, model, space: randomUUID(), store, start });
-  const reading = await reader.read(stretches);
-  try {
-    // One partition after the other, so that the rows have the same order each time.
-    for (const cursor of reading.cursors) {
-      for (let records = await cursor.next(); records; records = await cursor.next()) {
-        await folding.add(records);
-        output.status(
-          `${name}: ${count(folding.records)} of at most ${count(of)} records of ${topic} folded`,
-        );
-      }
-    }
-  } finally {
-    await reading.close();
+  await eachRecord(reader, stretches, async (records) => {
+    await folding.add(records);
+    output.status(`${name}: ${count(folding.records)} of at most ${count(of)} records of ${topic} folded`);
+  });
+  if (modelTopic !== undefined) {
+    await eachRecord(reader, (await wholeTopic(reader, modelTopic)).stretches, async (records) =>
+      folding.addRelations(records),
+    );
   }
   const head = await folding.finish();
+  const { length } = model.relations;
+  if (modelTopic !== undefined && folding.restoredRelations < 2 * length) {
+    const restored = `${folding.restoredRelations} of ${2 * length} relation vectors were restored`;
+    output.err(
+      `${name}: ${restored} from ${modelTopic}; the others were untrained or of another run of training, and begin anew`,
+    );
+  }
   const spaces = folding.spaces();
   if (Object.keys(spaces).length > 1) {
     const all = Object.entries(spaces).map(([space, vectors]) => `${count(vectors)} of ${space}`);
@@ -91,7 +103,32 @@ async function fold(
   return head;
 }
 
-/** Relation rows are never published, and the trainer has no other rows yet. */
+/** All that a topic holds now, and how many records that are at most. */
+async function wholeTopic(reader: EventLog, topic: string): Promise<{ stretches: Stretch[]; of: number }> {
+  const ranges = await reader.ranges([topic]);
+  return {
+    stretches: ranges.map(({ low, high, ...partition }) => ({ ...partition, from: low, until: high })),
+    of: ranges.reduce((sum, { low, high }) => sum + high - low, 0),
+  };
+}
+
+/** Takes the records of one partition after the other, so that the rows have the same order each time. */
+async function eachRecord(
+  reader: EventLog,
+  stretches: readonly Stretch[],
+  take: (records: readonly SourceRecord[]) => Promise<void>,
+): Promise<void> {
+  const reading = await reader.read(stretches);
+  try {
+    for (const cursor of reading.cursors) {
+      for (let records = await cursor.next(); records; records = await cursor.next()) await take(records);
+    }
+  } finally {
+    await reading.close();
+  }
+}
+
+/** The trainer has no rows but those of relations yet. */
 const NOTHING_DUE = { everything: false, holdMs: 0, epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
 
 /** Relation rows and random state as in a new store, made by the trainer itself. */

@@ -207,7 +207,7 @@ export class Committer {
     publisher.add(
       outbox,
       { commit: pending.number, step, since: pending.since, rows, places, eventAt },
-      floats,
+      checkpoint,
     );
     // From now on nobody reads the rows of the commit before, and their memory may be used again.
     const done = this.#floats?.buffer;

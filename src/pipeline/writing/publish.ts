@@ -8,6 +8,7 @@ import type { ByCommit, Measures } from '../measures.ts';
 import type { Message, Sink } from '../ports.ts';
 import { Window } from '../window.ts';
 import { Delivery, type SendFailure } from './delivery.ts';
+import type { CommittedRows, RelationVectors } from './relation-vectors.ts';
 import { type Due, type Outbox, type Sent, Unacknowledged, Waiting } from './waiting.ts';
 import type { Writer } from './writer.ts';
 
@@ -28,7 +29,7 @@ export interface WrittenRows {
 }
 
 /**
- * Sends every vector in the outbox to the embeddings topic. Vectors of the last commit are taken from its own rows,
+ * Sends every vector in the outbox to the embeddings topic, and relation vectors to the model topic. Vectors of the last commit are taken from its own rows,
  * others from the store, so that what goes out is committed, memory stays bounded, and a row that moves again while it
  * waits is sent once.
  */
@@ -94,9 +95,10 @@ export class Publisher {
     return this.#waiting.prepare(names);
   }
 
-  /** Puts up what a commit wrote. floats: the rows of that commit. */
-  add(outbox: Outbox, sent: Sent, floats?: Float32Array): void {
-    this.#last = floats && { commit: sent.commit, step: sent.step, floats };
+  /** Puts up what a commit wrote. */
+  add(outbox: Outbox, sent: Sent, written?: CommittedRows): void {
+    this.#last = written && { commit: sent.commit, step: sent.step, floats: written.floats };
+    if (written) this.#options.relations?.take(written, sent.step);
     const again = this.#waiting.add(outbox, sent);
     this.#sendAll(sent.commit, outbox.names.length);
     this.#discount(again);
@@ -104,6 +106,8 @@ export class Publisher {
 
   /** Resolves when nothing is left to send, or sending was stopped; rejects with what failed. */
   async drained(): Promise<void> {
+    this.#options.relations?.flush();
+    this.#send();
     while (this.#running) await this.#running;
     if (this.#failure) throw this.#failure;
   }
@@ -119,13 +123,22 @@ export class Publisher {
   #sendAll(commit: number, put: number): void {
     this.#unacknowledged.add(commit, put);
     if (put === 0) this.#options.measures.acknowledged(commit);
-    if (!this.open || this.#waiting.inQueue === 0 || this.#stopped || this.#failure || this.#running) return;
+    this.#send();
+  }
+
+  /** Begins to send what is due, unless that is under way. */
+  #send(): void {
+    if (!this.open || !this.#isDue || this.#stopped || this.#failure || this.#running) return;
     this.#running = this.#run();
+  }
+
+  get #isDue(): boolean {
+    return this.#waiting.inQueue > 0 || this.#options.relations?.due === true;
   }
 
   async #run(): Promise<void> {
     try {
-      while (this.#waiting.inQueue > 0 && !this.#stopped) await this.#sweep();
+      while (this.#isDue && !this.#stopped) await this.#sweep();
     } catch (error) {
       if (this.#stopped) return;
       this.#failure = error instanceof Error ? error : new Error(reasonOf(error));
@@ -136,11 +149,14 @@ export class Publisher {
   }
 
   async #sweep(): Promise<void> {
-    const { clock, measures } = this.#options;
+    const { clock, measures, relations } = this.#options;
     const began = clock();
     const sweep = this.#waiting.take(this.#waiting.inQueue > MANY ? LONG_SWEEP : SWEEP);
     const messages = this.#messages(sweep, await this.#vectors(sweep));
-    if (messages.length > 0) await this.#delivery.send(messages, 'vectors');
+    const ofRelations = (await relations?.messages()) ?? [];
+    const all = ofRelations.length > 0 ? [...messages, ...ofRelations] : messages;
+    if (all.length > 0) await this.#delivery.send(all, 'vectors');
+    relations?.acknowledged();
     const now = clock();
     for (const { since, eventAt } of sweep) {
       if (since === undefined) continue;
@@ -149,7 +165,7 @@ export class Publisher {
     }
     const by = this.#waiting.acknowledged();
     this.published += messages.length;
-    measures.publish(messages.length, now - began, by);
+    if (sweep.length > 0) measures.publish(messages.length, now - began, by);
     this.#discount(by);
   }
 
@@ -214,6 +230,8 @@ export interface PublisherOptions {
     readonly fingerprint: string;
   };
   readonly writer: Writer;
+  /** Sent in the same transactions; absent where they go nowhere. */
+  readonly relations?: RelationVectors | undefined;
   /** The stored outbox; empty in a fresh store. */
   readonly outbox?: readonly OutboxPart[];
   /** Step of the last commit: that of the stored outbox as publishing begins. */

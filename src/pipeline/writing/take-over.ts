@@ -24,8 +24,8 @@ interface TakesOver {
  *
  * 1. The publisher before this one is fenced.
  * 2. The topics are checked to be those that were read so far.
- * 3. The group's note tells whose vectors the embeddings topic holds. Where they are another store's, the topic is
- * compared with this store: what differs is due, under steps above all that are in the topic.
+ * 3. The group's note tells whose vectors the topics hold. Where they are another store's, the embeddings topic is
+ * compared with this store: what differs is due, under steps above all that are in the topics.
  * 4. Dead letters that the writer before did not come to are sent.
  *
  * Only then may the group be told how far this store is.
@@ -36,7 +36,9 @@ export async function takeOver(
   { index, ledger, writer, committer }: TakesOver,
   stopping: AbortSignal,
 ): Promise<EntityKey[]> {
-  const { graph, eventLog, leadership, sink, reader, store, topics, embeddingsTopic, log } = options;
+  const { graph, eventLog, leadership, sink, reader, store, topics, embeddingsTopic, modelTopic, log } =
+    options;
+  const written = [embeddingsTopic, ...(modelTopic ? [modelTopic.name] : [])];
   const { step, sendLetters } = committer;
   await sink.takeOver();
   const ids = await patiently(() => eventLog.topicIds([...topics.keys()]), stopping);
@@ -48,7 +50,7 @@ export async function takeOver(
     return [];
   }
 
-  const found = await patiently(() => differing(reader, embeddingsTopic, store, index), stopping);
+  const found = await patiently(() => differing(reader, written, store, index), stopping);
   const { space = '', epoch } = found;
   // Without a note, the vectors themselves tell whose they are.
   const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);

@@ -4,11 +4,11 @@ import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { ReadableLog, SourceRecord } from '../ports.ts';
 
-/** How an embeddings topic differs from a store. */
+/** How the topics with vectors differ from a store. */
 export interface Differing {
   /** Records read. */
   readonly records: number;
-  /** The highest step and epoch in the topic; −1 and 0 where it holds none. */
+  /** The highest step and epoch in the topics; −1 and 0 where they hold none. */
   readonly step: number;
   readonly epoch: number;
   /** Space of the writer with the highest epoch. */
@@ -18,17 +18,18 @@ export interface Differing {
 }
 
 /**
- * Compares an embeddings topic with a store: finds what has to be published for both to hold the same.
+ * Compares the topics that a graph's vectors are published to with a store: finds which entities have to be published
+ * for both to hold the same. Of relation vectors only the steps count: a new leader publishes all of them.
  * Memory: a byte for each row, and the keys that differ.
  */
 export async function differing(
   reader: ReadableLog,
-  topic: string,
+  topics: readonly string[],
   store: GraphStore,
   index: EntityIndex,
 ): Promise<Differing> {
   const fold = new Fold(store, index);
-  const stretches = (await reader.ranges([topic])).map(({ partition, low, high }) => ({
+  const stretches = (await reader.ranges(topics)).map(({ topic, partition, low, high }) => ({
     topic,
     partition,
     from: low,

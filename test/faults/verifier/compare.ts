@@ -49,7 +49,10 @@ export function compareOffsets(
 }
 
 /** What differs between the last record of each key and the store, byte for byte. */
-export function compareTopic(stored: StoreBytes, records: readonly TopicRecord[]): string[] {
+export function compareTopic(
+  stored: Pick<StoreBytes, 'entities' | 'vectors'>,
+  records: readonly TopicRecord[],
+): string[] {
   const last = new Map(records.map((record) => [String(record.key), record]));
   const problems: string[] = [];
   for (const [name, row] of stored.entities) {
@@ -66,6 +69,15 @@ export function compareTopic(stored: StoreBytes, records: readonly TopicRecord[]
       problems.push(`${name} is in the topic, not in the store, ${at(record)}`);
   }
   return some(problems, (problem) => problem);
+}
+
+/** The same for the model topic: row 2r is relation r, and row 2r + 1 its inverse. */
+export function compareRelations({ head, vectors }: StoreBytes, records: readonly TopicRecord[]): string[] {
+  const rows = head.model.relations.flatMap(({ name }, relation): [string, number][] => [
+    [`relation:${name}`, 2 * relation],
+    [`relation:${name}/inverse`, 2 * relation + 1],
+  ]);
+  return compareTopic({ entities: new Map(rows), vectors }, records);
 }
 
 /** Keys whose step fell over the topic, or that had two vectors of one step. */

@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { behind } from '../../e2e/topic-ends.ts';
 import { readLog, type TopicRecord } from '../../e2e/topic-reader.ts';
 import type { LoadRecord } from '../load/load.ts';
-import { compareLetters, compareOffsets, compareSteps, compareStore, compareTopic, some } from './compare.ts';
+import {
+  compareLetters,
+  compareOffsets,
+  compareRelations,
+  compareSteps,
+  compareStore,
+  compareTopic,
+  some,
+} from './compare.ts';
 import { readStoreBytes } from './store-bytes.ts';
 import { GRAPHS, type GraphName, type Truth, truthOf } from './truth.ts';
 
@@ -66,12 +74,15 @@ export async function verify(deployment: Deployment): Promise<Verified> {
     const truth = truthOf(graph, prefix, records, (record) => codeOf(record) !== undefined);
     const stored = await readStoreBytes(databaseOf(deployment.state, graph));
     const topic = (await readLog(brokers, [`${prefix}embeddings.${graph}`])).records;
+    const model = (await readLog(brokers, [`${prefix}model.${graph}`])).records;
     const own = GRAPHS[graph].topics.map((name) => `${prefix}${name}`);
     const found = [
       ...compareStore(stored, truth),
       ...compareOffsets(stored, new Map([...ends].filter(([name]) => own.includes(name)))),
       ...compareTopic(stored, topic),
       ...compareSteps(topic),
+      ...compareRelations(stored, model),
+      ...compareSteps(model),
       ...(deployment.lag === false ? [] : await lagProblems(deployment, graph, own)),
     ];
     problems.push(...found.map((problem) => `${graph}: ${problem}`));

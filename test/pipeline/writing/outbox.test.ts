@@ -15,7 +15,7 @@ async function killed(log: MemoryLog): Promise<MemoryStore> {
   const running = updater(log, store);
   const plain = store.write.bind(store);
   store.write = async (batch) => {
-    if (log.published.length > 0) throw new Error('killed');
+    if (vectors(log).length > 0) throw new Error('killed');
     await plain(batch);
   };
   await expect(running.run({ untilCaughtUp: true })).rejects.toThrow('killed');

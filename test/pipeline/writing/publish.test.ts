@@ -15,6 +15,9 @@ const hex = (value: Uint8Array | null | undefined) => value && Buffer.from(value
 const ONE = '0000803f00000000';
 const TWO = '0000004000000000';
 
+/** Rows of a commit, which the publisher finds by their places. */
+const written = (floats: Float32Array) => ({ rows: new Int32Array(0), floats });
+
 /** A publisher of users a, on row 4, and b, on row 5, whose vectors are [1, 0]. */
 async function setUp(outbox: readonly OutboxPart[] = []) {
   const store = graph();
@@ -103,10 +106,14 @@ describe('Publisher', () => {
     // The relation's row 0 comes first; b was put up by a commit before, and stands in the store.
     const floats = Float32Array.of(9, 9, 9, 9, 2, 0, 0, 0);
     const C = user('c');
-    publisher.add(prepare([C]), { commit: 1, step: 7, rows: [6], places: [0] }, Float32Array.of(1, 0, 0, 0));
+    publisher.add(
+      prepare([C]),
+      { commit: 1, step: 7, rows: [6], places: [0] },
+      written(Float32Array.of(1, 0, 0, 0)),
+    );
     expect(await sink.next()).toEqual([C]);
-    publisher.add(prepare([B]), { commit: 2, step: 7, rows: [5], places: [0] }, floats.slice());
-    publisher.add(prepare([A]), { commit: 3, step: 8, rows: [4], places: [1] }, floats);
+    publisher.add(prepare([B]), { commit: 2, step: 7, rows: [5], places: [0] }, written(floats.slice()));
+    publisher.add(prepare([A]), { commit: 3, step: 8, rows: [4], places: [1] }, written(floats));
     await sink.acknowledge();
     expect(await sink.next()).toEqual([B, A]);
     // The memory is another commit's once the next is written: what is under way is a copy.

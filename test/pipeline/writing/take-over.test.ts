@@ -61,9 +61,10 @@ describe('taking over', () => {
     follows(log, 'a', 20);
     const store = new MemoryStore();
     await caughtUp(log, store);
-    const published = log.published.length;
+    const vectors = () => log.published.filter(({ topic }) => topic === EMBEDDINGS).length;
+    const published = vectors();
     await caughtUp(log, store, { space: 'another' });
-    expect(log.published).toHaveLength(published);
+    expect(vectors()).toBe(published);
     expect(await graphStore(store).head()).toMatchObject({ epoch: 2, space: 'first', stepBase: 0 });
   });
 
@@ -166,7 +167,7 @@ describe('taking over', () => {
           const [step, epoch] = [Number(headers['step']), Number(headers['epoch'])];
           if (!log.note || step > log.note.step || epoch > log.note.epoch) ahead.push(String(key));
         }
-        if (!reached) throw new Error('killed');
+        if (!reached && messages.some(({ topic }) => topic === EMBEDDINGS)) throw new Error('killed');
         log.published.push(...messages);
       },
     });

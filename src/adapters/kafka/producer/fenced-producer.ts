@@ -4,16 +4,16 @@ import { backoffMs, pause } from '../../backoff.ts';
 import { protocolError, reasonsOf } from '../failure.ts';
 import { addressOf, userOf } from '../settings.ts';
 import { keyPartitioner } from './partitioner.ts';
-import { largestBytes, requestsOf } from './produce-requests.ts';
+import { largestBytes, type ProduceRequest, requestsOf } from './produce-requests.ts';
 import { ProducerSession } from './producer-session.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
 import { leaderOf, TopicPartitions } from './topic-partitions.ts';
 import { notAcknowledged, type ProducerOptions } from './topic-producer.ts';
 
-/** What keeps a topic to one publisher. */
+/** What keeps topics to one publisher. */
 export interface Fence {
-  readonly topic: string;
-  /** Transactional id, shared by all processes that may publish to the topic. */
+  readonly topics: readonly string[];
+  /** Transactional id, shared by all processes that may publish to the topics. */
   readonly id: string;
   /**
    * Resolves once it is confirmed, by an answer newer than the call, that this process may publish, however long that
@@ -23,13 +23,24 @@ export interface Fence {
   readonly confirm: () => Promise<void>;
 }
 
+type Choose = ReturnType<typeof keyPartitioner>;
+
+/** What goes to one partition. */
+interface Part {
+  readonly topic: string;
+  readonly partition: number;
+  /** The broker that leads the partition. */
+  readonly leader: number;
+  readonly requests: readonly ProduceRequest[];
+}
+
 /** Transaction timeout: bounds how long a transaction that a frozen writer left open keeps readers waiting. */
 const TRANSACTION_MS = 30_000;
 /** How long the previous transaction may take to write its markers to all partitions, and how often that is checked. */
 const [ENDING_MS, ENDING_LOOK_MS] = [10_000, 5];
 
 /**
- * Sends to one topic as its only publisher, each call in a transaction of its own, one call after the other.
+ * Sends to some topics as their only publisher, each call in a transaction of its own, one call after the other.
  *
  * Opening a session raises the epoch of the transactional id, so that the brokers refuse every earlier session, even in
  * the middle of a transaction. Only then does the fence confirm that this process may publish. A process that takes over
@@ -39,15 +50,20 @@ const [ENDING_MS, ENDING_LOOK_MS] = [10_000, 5];
 export class FencedProducer {
   readonly #fence: Fence;
   readonly #options: ProducerOptions;
-  readonly #choose = keyPartitioner();
-  readonly #partitions: TopicPartitions;
+  readonly #partitions: ReadonlyMap<string, { of: TopicPartitions; choose: Choose }>;
   #tail: Promise<unknown> = Promise.resolve();
   #session: ProducerSession | undefined;
 
   constructor(fence: Fence, options: ProducerOptions) {
     this.#fence = fence;
     this.#options = options;
-    this.#partitions = new TopicPartitions(fence.topic, addressOf(options.settings), options.brokers);
+    const address = addressOf(options.settings);
+    this.#partitions = new Map(
+      fence.topics.map((topic) => {
+        const of = new TopicPartitions(topic, address, options.brokers);
+        return [topic, { of, choose: keyPartitioner() }];
+      }),
+    );
   }
 
   /**
@@ -63,10 +79,10 @@ export class FencedProducer {
         const refusal = this.#refusal(failure, []);
         if (refusal !== undefined && !refusal.waits) throw refusal.error;
         const reason = reasonsOf(failure);
-        log('warn', `${this.#fence.topic} could not be taken over yet: ${reason}; trying again`);
+        log('warn', `${this.#names} could not be taken over yet: ${reason}; trying again`);
         await pause(backoffMs(attempt), stopping);
       }
-      throw new RetryableError('stopped', `the sink is stopped; ${this.#fence.topic} was not taken over`);
+      throw new RetryableError('stopped', `the sink is stopped; ${this.#names} not taken over`);
     });
   }
 
@@ -81,7 +97,7 @@ export class FencedProducer {
       if (failure === undefined) return;
       throw (
         this.#refusal(failure, messages)?.error ??
-        notAcknowledged(messages.length, this.#fence.topic, this.#options.settings, failure)
+        notAcknowledged(messages.length, this.#names, this.#options.settings, failure)
       );
     });
   }
@@ -101,35 +117,47 @@ export class FencedProducer {
   /** Gives undefined once all is sent and committed, else the failure, after which the session is closed. @throws the fence's error. */
   async #attempt(messages: readonly Message[]): Promise<unknown> {
     const { brokers, log } = this.#options;
-    const { topic } = this.#fence;
     let open = false;
     try {
-      const partitions = await this.#partitions.get();
-      const requests = requestsOf(messages, partitions.length, this.#choose);
+      const parts = await this.#parts(messages);
       this.#session ??= await this.#openSession();
       const session = this.#session;
-      if (requests.length === 0) return undefined;
-      const byPartition = Map.groupBy(requests, ({ partition }) => partition);
+      if (messages.length === 0) return undefined;
       open = true;
-      await this.#once(() => session.addPartitions(topic, [...byPartition.keys()]));
-      const sends = [...byPartition].map(async ([partition, list]) => {
-        const leader = leaderOf(partitions, partition);
-        for (const request of list) await session.send(leader, topic, partition, request.messages);
+      await this.#once(() => session.addPartitions(parts));
+      const sends = parts.map(async ({ topic, partition, leader, requests }) => {
+        for (const request of requests) await session.send(leader, topic, partition, request.messages);
       });
       const failed = (await Promise.allSettled(sends)).find((result) => result.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
       await this.#once(() => session.end(true));
       return undefined;
     } catch (error) {
-      log('debug', `the session of the producer of ${topic} ended and is opened again: ${reasonsOf(error)}`);
+      log(
+        'debug',
+        `the session of the producer of ${this.#names} ended and is opened again: ${reasonsOf(error)}`,
+      );
       // The next session would end the transaction too; an abort now spares readers of committed records that wait.
       if (open) await this.#session?.end(false).catch(() => undefined);
       this.#session = undefined;
-      this.#partitions.forget();
+      for (const { of } of this.#partitions.values()) of.forget();
       brokers.forgetCoordinators();
       if (error instanceof FatalError || isStopped(error)) throw error;
       return error;
     }
+  }
+
+  /** The partitions that messages go to, with their leaders and requests. Looks up every topic, also without messages. */
+  async #parts(messages: readonly Message[]): Promise<Part[]> {
+    const byTopic = Map.groupBy(messages, ({ topic }) => topic);
+    const parts: Part[] = [];
+    for (const [topic, { of, choose }] of this.#partitions) {
+      const partitions = await of.get();
+      const requests = requestsOf(byTopic.get(topic) ?? [], partitions.length, choose);
+      for (const [partition, list] of Map.groupBy(requests, ({ partition }) => partition))
+        parts.push({ topic, partition, leader: leaderOf(partitions, partition), requests: list });
+    }
+    return parts;
   }
 
   /** Repeats the step while the previous transaction is ending. */
@@ -160,8 +188,13 @@ export class FencedProducer {
     return session;
   }
 
+  get #names(): string {
+    return this.#fence.topics.join(' and ');
+  }
+
   #refusal(failure: unknown, messages: readonly Message[]): Refusal | undefined {
-    const { topic, id: transactionalId } = this.#fence;
+    const { id: transactionalId } = this.#fence;
+    const topic = this.#names;
     const user = userOf(this.#options.settings);
     return refusalOf(failure, { topic, user, transactionalId, largestBytes: largestBytes(messages) });
   }

@@ -26,7 +26,8 @@ export class ProducerSession {
   readonly #transactionalId: string | null;
   readonly #id: bigint;
   readonly #epoch: number;
-  readonly #sequences = new Map<number, number>();
+  /** By topic and partition. */
+  readonly #sequences = new Map<string, number>();
 
   private constructor(
     brokers: Brokers,
@@ -65,7 +66,8 @@ export class ProducerSession {
     partition: number,
     records: readonly PlainRecord[],
   ): Promise<void> {
-    const firstSequence = this.#sequences.get(partition) ?? 0;
+    const place = `${topic}/${partition}`;
+    const firstSequence = this.#sequences.get(place) ?? 0;
     const writer = new ByteWriter(roomFor(records));
     writeBatch(writer, {
       records,
@@ -84,12 +86,15 @@ export class ProducerSession {
       // The brokers have these records already, from an attempt whose answer was lost.
       if (protocolError(error) !== 'DUPLICATE_SEQUENCE_NUMBER') throw error;
     });
-    this.#sequences.set(partition, (firstSequence + records.length) % 2 ** 31);
+    this.#sequences.set(place, (firstSequence + records.length) % 2 ** 31);
   }
 
-  async addPartitions(topic: string, partitions: number[]): Promise<void> {
+  async addPartitions(added: readonly { topic: string; partition: number }[]): Promise<void> {
     // Version 3, because later versions are for brokers and need rights that a client does not have.
-    const topics = [{ name: topic, partitions }];
+    const topics = [...Map.groupBy(added, ({ topic }) => topic)].map(([name, of]) => ({
+      name,
+      partitions: of.map(({ partition }) => partition),
+    }));
     const transaction = { ...this.#transaction(), verifyOnly: false, topics };
     await addPartitionsToTxnV3.api.async(await this.#coordinator(), [transaction]);
   }

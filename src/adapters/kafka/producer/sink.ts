@@ -8,13 +8,13 @@ import { type ProducerOptions, TopicProducer } from './topic-producer.ts';
 export interface SinkOptions {
   /** A message that is not acknowledged for about this long is given up. */
   readonly giveUpMs?: number;
-  /** The topic that only one process at a time may publish to. */
+  /** The topics that only one process at a time may publish to. */
   readonly fenced?: Fence;
 }
 
 const GIVE_UP_MS = 30_000;
 
-/** Publishes to topics, with a producer for each. */
+/** Publishes to topics, with one producer for the fenced topics and one for each other topic. */
 export class KafkaSink implements Sink {
   readonly #settings: KafkaSettings;
   readonly #giveUpMs: number;
@@ -29,7 +29,7 @@ export class KafkaSink implements Sink {
     this.#log = log;
     if (fenced !== undefined) {
       this.#fenced = new FencedProducer(fenced, this.#producerOptions());
-      this.#producers.set(fenced.topic, this.#fenced);
+      for (const topic of fenced.topics) this.#producers.set(topic, this.#fenced);
     }
   }
 
@@ -37,8 +37,9 @@ export class KafkaSink implements Sink {
     if (this.#stopping.signal.aborted) {
       throw new RetryableError('stopped', `the sink is stopped; ${messages.length} messages were not sent`);
     }
-    const byTopic = Map.groupBy(messages, ({ topic }) => topic);
-    const results = await Promise.allSettled([...byTopic].map(([topic, list]) => this.#to(topic).send(list)));
+    // Messages to the fenced topics stay together: they are one transaction.
+    const byProducer = Map.groupBy(messages, ({ topic }) => this.#to(topic));
+    const results = await Promise.allSettled([...byProducer].map(([producer, list]) => producer.send(list)));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) {
       throw failed.reason;
@@ -51,7 +52,7 @@ export class KafkaSink implements Sink {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([...this.#producers.values()].map((producer) => producer.close()));
+    await Promise.all([...new Set(this.#producers.values())].map((producer) => producer.close()));
   }
 
   #to(topic: string): Pick<TopicProducer, 'send' | 'close'> {
