@@ -45,8 +45,9 @@ interface Folded {
 export class TopicFold {
   /** Records taken. */
   records = 0;
-  /** Relation vectors in the store, once it is finished. */
+  /** Trained relation vectors, once the store is finished: those in it, and those of another run of training. */
   restoredRelations = 0;
+  strangeRelations = 0;
   readonly #graph: string;
   readonly #model: ModelIdentity;
   #space: string;
@@ -142,7 +143,10 @@ export class TopicFold {
     const floats = this.#start.floats.slice();
     const steps = new Float64Array(rows.length);
     for (const [row, { vector, step, space }] of this.#relations) {
-      if (space !== this.#space) continue;
+      if (space !== this.#space) {
+        this.strangeRelations++;
+        continue;
+      }
       const place = rows.indexOf(row);
       floats.set(vector, place * (dim + 2));
       floats[place * (dim + 2) + dim] = FOLDED_ACCUMULATOR;

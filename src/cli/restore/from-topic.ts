@@ -18,7 +18,7 @@ import { selectGraphs } from '../select.ts';
 import type { Restoring } from './restore-store.ts';
 
 const FRESH_RELATIONS =
-  'the relation vectors begin anew, and until they are trained, lists that are made with them are worth little';
+  'these relations begin anew, and until they are trained, lists that are made with them are worth little';
 
 /** The stores to restore from embeddings topics. topic: full name of the topic, allowed for one graph only. */
 export async function planFromTopic(
@@ -85,12 +85,9 @@ async function fold(
     );
   }
   const head = await folding.finish();
-  const { length } = model.relations;
-  if (modelTopic !== undefined && folding.restoredRelations < 2 * length) {
-    const restored = `${folding.restoredRelations} of ${2 * length} relation vectors were restored`;
-    output.err(
-      `${name}: ${restored} from ${modelTopic}; the others were untrained or of another run of training, and begin anew`,
-    );
+  if (folding.strangeRelations > 0) {
+    const found = `${folding.strangeRelations} relation vectors of ${modelTopic}`;
+    output.err(`${name}: ${found} are of another run of training than the entities; ${FRESH_RELATIONS}`);
   }
   const spaces = folding.spaces();
   if (Object.keys(spaces).length > 1) {
