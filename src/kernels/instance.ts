@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { FatalError } from '../errors/errors.ts';
 import type { LossName, ModelSettings, ScorerName } from '../model/settings.ts';
+import { CompiledInstance, type Exported } from './compiled.ts';
 import type { Workspace } from './workspace.ts';
 
 const SCORER_CONSTANTS: Record<ScorerName, string> = {
@@ -49,58 +48,24 @@ export function instantiate(
   settings: ModelSettings,
   workspace: Workspace,
 ): Instance {
-  const { exports } = new WebAssembly.Instance(compiledKernel(build), { env: { memory } });
+  const instance = new CompiledInstance(BUILDS[build], memory);
   const { bytes: _bytes, ...addresses } = workspace;
-  setGlobals(exports, {
+  instance.setGlobals({
     ...addresses,
     tableBase: base,
     rowBytes: stride * Float32Array.BYTES_PER_ELEMENT,
     vectorBytes: paddedDim * Float32Array.BYTES_PER_ELEMENT,
     dim: settings.dim,
-    scorer: globalOf(exports, SCORER_CONSTANTS[settings.scorer]).value,
-    loss: globalOf(exports, LOSS_CONSTANTS[settings.loss]).value,
+    scorer: instance.valueOf(SCORER_CONSTANTS[settings.scorer]),
+    loss: instance.valueOf(LOSS_CONSTANTS[settings.loss]),
     beta: settings.beta,
     margin: settings.margin,
     negativeWeight: settings.negativeWeight,
     unitBall: settings.unitBall ? 1 : 0,
   });
   return {
-    step: functionOf(exports, 'step'),
-    scores: functionOf(exports, 'scores'),
-    scoreMatrix: functionOf(exports, 'scoreMatrix'),
+    step: instance.functionOf('step'),
+    scores: instance.functionOf('scores'),
+    scoreMatrix: instance.functionOf('scoreMatrix'),
   };
-}
-
-type Exported = (...values: number[]) => number;
-type Exports = Readonly<Record<string, unknown>>;
-
-const compiled: Partial<Record<WasmBuild, WebAssembly.Module>> = {};
-
-/** The module, compiled once per thread. */
-function compiledKernel(build: WasmBuild): WebAssembly.Module {
-  compiled[build] ??= new WebAssembly.Module(readFileSync(BUILDS[build]));
-  return compiled[build];
-}
-
-function setGlobals(exports: Exports, values: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(values)) globalOf(exports, name).value = value;
-}
-
-function globalOf(exports: Exports, name: string): { value: unknown } {
-  const found = exports[name];
-  if (typeof found === 'object' && found !== null && 'value' in found) return found;
-  throw outdated(name);
-}
-
-function functionOf(exports: Exports, name: string): Exported {
-  const found = exports[name];
-  if (typeof found === 'function') return found as Exported;
-  throw outdated(name);
-}
-
-function outdated(name: string): FatalError {
-  return new FatalError(
-    'kernel-outdated',
-    `the compiled kernel has no ${name}; compile it again: npm run kernel`,
-  );
 }
