@@ -27,7 +27,7 @@ function passes(script: string, ...args: string[]): void {
 describe('tools', () => {
   const tsc = 'typescript/bin/tsc';
   test('the compiler takes every source', () => passes(tsc, '--noEmit'), 300_000);
-  test.each(['src/kernels/assembly', 'bench/kernel/assembly'])(
+  test.each(['src/kernels/assembly', 'src/kernels/scan/assembly', 'bench/kernel/assembly'])(
     'and those of %s, by their own setting',
     (folder) => passes(tsc, '-p', folder),
     300_000,

@@ -2,13 +2,13 @@
 // themselves. Plain JavaScript for any Node from 18 on: `npm pack` runs it on the machine's own.
 import { spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
-/** AssemblyScript sources: the kernel's wasm is what they become. */
-const ASSEMBLY = join('src', 'kernels', 'assembly');
+/** Folders of AssemblyScript sources, which became the wasm files beside them. */
+const ASSEMBLY = 'assembly';
 
 rmSync(dist, { recursive: true, force: true });
 process.exitCode = compile();
@@ -32,7 +32,7 @@ function copyRest(room) {
   cpSync(join(root, room), join(dist, room), {
     recursive: true,
     filter: (path) => {
-      if (relative(root, path) === ASSEMBLY) return false;
+      if (basename(path) === ASSEMBLY) return false;
       return statSync(path).isDirectory() || !/\.ts$|^tsconfig\.json$/.test(basename(path));
     },
   });

@@ -447,6 +447,10 @@ const TRAINING = {
   'trainer-state': fatal('The loaded rows and the stored training state do not belong together.', REBUILD),
   'trainer-stopped': fatal('The trainer was used after its stop.', REPORT),
   'trainer-thread': fatal('The file of the trainer thread was loaded outside of a thread.', REPORT),
+  'vector-not-finite': fatal(
+    'A vector that was to be ranked has a number that is not finite.',
+    'Find the writer of the vector: twhin check looks for such vectors in a store.',
+  ),
 } as const satisfies Entries;
 
 const PROCESS = {

@@ -43,7 +43,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   'src/graph/': { all: ['src/errors/'], packages: PURE },
   'src/model/': { all: ['src/errors/'], packages: PURE },
   'src/sampling/': { all: ['src/graph/', 'src/model/', 'src/errors/'], packages: PURE },
-  // node:fs: instance.ts reads the compiled kernel that lies beside it, once.
+  // node:fs: compiled.ts reads the compiled kernels that lie beside the sources, once.
   'src/kernels/': {
     all: ['src/model/', 'src/kernels/tfjs/', 'src/errors/'],
     packages: [...PURE, 'node:fs'],
@@ -54,6 +54,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     packages: ['node:module', 'node:path', 'node:util'],
   },
   'src/kernels/assembly/': { packages: [] },
+  'src/kernels/scan/assembly/': { all: ['src/kernels/assembly/vector'], packages: [] },
   'src/pipeline/': {
     all: ['topics/', 'src/graph/', 'src/model/', 'src/sampling/', 'src/pipeline/', 'src/errors/errors.ts'],
     types: ['src/log.ts'],

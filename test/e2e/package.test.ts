@@ -99,6 +99,8 @@ test('holds what runs and what a reader needs, and nothing of the workshop', () 
     ...page,
     join('dist', 'src', 'kernels', 'kernel-plain.wasm'),
     join('dist', 'src', 'kernels', 'kernel-relaxed.wasm'),
+    join('dist', 'src', 'kernels', 'scan', 'scan-plain.wasm'),
+    join('dist', 'src', 'kernels', 'scan', 'scan-relaxed.wasm'),
   ]);
   expect(files.filter((file) => /assembly|\.test\.|node24[/\\]|\.tsbuildinfo$/.test(file))).toEqual([]);
   // What operates it, and without pictures: those are larger than all the rest of docs/.

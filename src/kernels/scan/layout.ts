@@ -1,0 +1,118 @@
+/** Below this, from 1,024 on, the compiler puts its constants. */
+const START = 2048;
+/** Parts start on cache lines. */
+const ALIGNMENT = 64;
+const PAGE_BYTES = 65_536;
+
+/** Rows of a block: the limit for rows to be scored follows the best rows found from block to block. */
+export const BLOCK_ROWS = 1024;
+/** Queries that share a pass over the rows. */
+export const MAX_QUERIES = 4;
+/** Float32 coefficients at the start of a query; see `assembly/bounds.ts`. */
+export const COEFFICIENTS = 6;
+
+/** The size of a scan table. */
+export interface ScanSize {
+  /** Numbers in a vector. */
+  readonly dim: number;
+  readonly maxRows: number;
+  /** Scanners that work at the same time, each in a workspace of its own. */
+  readonly scanners: number;
+}
+
+/** Byte addresses and lengths in the memory of a scan table. */
+export type ScanLayout = Readonly<ReturnType<typeof layOutScan>>;
+
+/**
+ * The memory of a scan table. It grows by blocks of rows, and no row ever moves.
+ *
+ *     memory:      | constants of the compiler | rows in use, int32 | workspace of scanner 0 | 1 | … | block 0 | block 1 | … | room to grow
+ *     workspace:   | query 0 | query 1 | query 2 | query 3 | found rows, int32 | their scores, float64 |
+ *     query:       | coefficients, float32 | codes, int8 or int16 | vector, float32 | vector, float64 |
+ *     block:       | codes, int8 [1024, codeDim] | measures [256] | marks of scanner 0 | 1 | … | vectors, float32 [1024, paddedDim] |
+ *     measures:    | scales, float32 [4] | residuals [4] | lengths [4] | sums [4] |, of four rows
+ *
+ * A row's codes times its scale are the decoded vector. The residual is the L2 norm of the vector without the decoded
+ * vector, rounded up, or −∞ where the row is cleared; the length is the L2 norm of the decoded vector, rounded up; the sum is
+ * that of the decoded vector. `marks`: a byte for each row, with a bit for each query that leaves the row out. `codeDim` is
+ * dim rounded up to a SIMD register of codes, `paddedDim` to two registers of floats; the padding is zero.
+ */
+export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>) {
+  const codeDim = roundUp(dim, 16);
+  const paddedDim = roundUp(dim, 8);
+
+  const query = parts();
+  query.add(4 * COEFFICIENTS);
+  const queryCodes = query.add(2 * codeDim);
+  const queryFloats = query.add(4 * paddedDim);
+  const queryDoubles = query.add(8 * paddedDim);
+
+  const workspace = parts();
+  workspace.add(MAX_QUERIES * query.bytes());
+  // Rows are scored four at a time: the last ones of a block can be written and scored again up to three times.
+  const foundRows = workspace.add(4 * (BLOCK_ROWS + 3));
+  const foundScores = workspace.add(8 * (BLOCK_ROWS + 3));
+
+  const block = parts();
+  block.add(BLOCK_ROWS * codeDim);
+  const measures = block.add(16 * BLOCK_ROWS);
+  const marks = block.add(scanners * BLOCK_ROWS);
+  const vectors = block.add(4 * BLOCK_ROWS * paddedDim);
+
+  const workspaces = START + ALIGNMENT;
+  return {
+    codeDim,
+    paddedDim,
+    /** The number of rows in use. */
+    rowsInUse: START,
+    workspaces,
+    workspaceBytes: workspace.bytes(),
+    queryBytes: query.bytes(),
+    blocks: roundUp(workspaces + scanners * workspace.bytes(), PAGE_BYTES),
+    blockBytes: block.bytes(),
+    /** Within a workspace. */
+    ...{ foundRows, foundScores },
+    /** Within a query. */
+    ...{ queryCodes, queryFloats, queryDoubles },
+    /** Within a block; codes come first. */
+    ...{ measures, marks, vectors },
+  };
+}
+
+/** The byte address of the block that has the row. */
+export function blockAt({ blocks, blockBytes }: ScanLayout, row: number): number {
+  return blocks + Math.floor(row / BLOCK_ROWS) * blockBytes;
+}
+
+/** The index, in float32, of the row's scale; its residual, length and sum follow, each four further on. */
+export function measuresAt(layout: ScanLayout, row: number): number {
+  const within = row % BLOCK_ROWS;
+  return (blockAt(layout, row) + layout.measures) / 4 + (within >> 2) * 16 + (within & 3);
+}
+
+/** The index, in float32, of the row's first number. */
+export function vectorAt(layout: ScanLayout, row: number): number {
+  return (blockAt(layout, row) + layout.vectors) / 4 + (row % BLOCK_ROWS) * layout.paddedDim;
+}
+
+/** Pages of a memory with this many rows, all their blocks whole. */
+export function scanPages(layout: ScanLayout, rows: number): number {
+  return Math.ceil((layout.blocks + Math.ceil(rows / BLOCK_ROWS) * layout.blockBytes) / PAGE_BYTES);
+}
+
+/** Parts one after the other: `add` gives where the next one begins. */
+function parts() {
+  let end = 0;
+  return {
+    add: (bytes: number): number => {
+      const start = end;
+      end += roundUp(bytes, ALIGNMENT);
+      return start;
+    },
+    bytes: () => end,
+  };
+}
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}

@@ -1,0 +1,190 @@
+import type { ScorerName } from '../../model/settings.ts';
+import type { WasmBuild } from '../instance.ts';
+import { ceil32, floor32 } from './float32.ts';
+import { COEFFICIENTS, type ScanLayout } from './layout.ts';
+
+/** Rounding error of a float32 operation, relative. */
+const UNIT = 2 ** -24;
+/** Queries longer than this have no bound in float32: all rows are scored exactly. */
+const MAX_LENGTH = 2 ** 56;
+
+/**
+ * A query in a scanner's workspace, and the float32 limits that decide which rows need an exact score.
+ *
+ * Let q be the query and v a row's vector; q̂ and v̂ the decoded ones, q̂ = offset + step · u and v̂ = scale · c with integers
+ * u and c; ρ and r upper bounds of ‖q − q̂‖ and ‖v − v̂‖; d the dimension, U = 2^-24. The exact score is the one computed in
+ * float64, whose sum of d terms differs from the real one by the share γ = (d + 8) · 2^-52 of the sum of their sizes at most.
+ * u · c is an integer without rounding error, and q̂ · v̂ = step · scale · (u · c) + offset · Σ v̂.
+ *
+ * **L2.** By the triangle inequality ‖q − v‖ is within ρ + r of ‖q̂ − v̂‖. A row surely scores lower than −X when
+ * ‖q̂ − v̂‖ > far + r, with far = √X (1 + 2γ) + ρ, and surely higher when ‖q̂ − v̂‖ < near − r, with near = √X (1 − 2γ) − ρ.
+ * Compared are the squares, ‖q̂ − v̂‖² = ‖q̂‖² + ‖v̂‖² − 2 q̂ · v̂, in float32. The two parts of 2 q̂ · v̂ have sizes of
+ * 2 (1 + √d) ‖q̂‖‖v̂‖ at most, since offset is a number of q̂ and |Σ v̂| ≤ √d ‖v̂‖; they pass through 4 roundings each, and the
+ * sums through 3 more. `length` is up to 6U above ‖v̂‖. Together with ‖q̂‖‖v̂‖ ≤ (‖q̂‖² + ‖v̂‖²) / 2, the computed square is
+ * wrong by less than 16U (2 + √d) (‖q̂‖² + ‖v̂‖²). Squaring the limit adds 3U of it, which is at most 2 (‖q̂‖² + ‖v̂‖²) wherever
+ * it decides. So ‖q̂‖² and ‖v̂‖² are made smaller by the share η = 32U (2 + √d) to prove a row farther, and larger to prove it
+ * nearer.
+ *
+ * **Dot product.** q · v = q̂ · v̂ + (q − q̂) · v̂ + q · (v − v̂), so the real score is within ρ ‖v̂‖ + ‖q‖ r of q̂ · v̂ by Cauchy
+ * and Schwarz, and the exact one within γ ‖q‖ (‖v̂‖ + r) of the real one. The roundings of q̂ · v̂ are below η ‖q̂‖‖v̂‖, as
+ * above; those of the errors' own sum are covered by 1 + 2^-18.
+ *
+ * **L1** is computed from the vectors in float32, without codes: all terms are positive, so d + 8 roundings change the sum by
+ * the share κ = 2 (d + 8) U at most. The query's own rounding to float32 adds ρ = Σ |q − float32(q)|.
+ *
+ * Underflow costs 2^-150 in each operation; `floor32` and `ceil32` leave room for 16 of them. Overflow is ruled out: a row or
+ * query longer than 2^56 has the length NaN, and a comparison with NaN proves nothing. An infinite L1 distance is above
+ * any finite limit.
+ */
+export class LoadedQuery {
+  /** The byte address of the query. */
+  readonly address: number;
+  readonly #scorer: ScorerName;
+  readonly #dim: number;
+  readonly #coefficients: Float32Array;
+  readonly #coarseCodes: Int8Array | Int16Array;
+  readonly #fineCodes: Int16Array;
+  readonly #floats: Float32Array;
+  readonly #doubles: Float64Array;
+  /** ρ */
+  #lost = 0;
+
+  constructor(
+    memory: WebAssembly.Memory,
+    address: number,
+    layout: ScanLayout,
+    model: { readonly dim: number; readonly scorer: ScorerName },
+    build: WasmBuild,
+  ) {
+    const { buffer } = memory;
+    const { queryCodes, queryFloats, queryDoubles } = layout;
+    this.address = address;
+    this.#dim = model.dim;
+    this.#scorer = model.scorer;
+    this.#coefficients = new Float32Array(buffer, address, COEFFICIENTS);
+    this.#fineCodes = new Int16Array(buffer, address + queryCodes, layout.codeDim);
+    this.#coarseCodes =
+      build === 'wasm-relaxed'
+        ? new Int8Array(buffer, address + queryCodes, layout.codeDim)
+        : this.#fineCodes;
+    this.#floats = new Float32Array(buffer, address + queryFloats, layout.paddedDim);
+    this.#doubles = new Float64Array(buffer, address + queryDoubles, layout.paddedDim);
+  }
+
+  /** Writes the query to the workspace, for `collect` (coarse) or `compare` (fine). vector: [dim]. */
+  load(vector: Float64Array, precision: 'coarse' | 'fine'): void {
+    this.#doubles.set(vector);
+    if (this.#scorer === 'transe-l1') this.#loadFloats(vector);
+    else this.#loadCodes(vector, precision === 'fine' ? this.#fineCodes : this.#coarseCodes);
+  }
+
+  /** The limit beyond which a row surely scores lower than `score`. */
+  lower(score: number): number {
+    const share = this.#share;
+    switch (this.#scorer) {
+      case 'twhin':
+        return floor32(score);
+      case 'transe-l1':
+        return ceil32((-score * (1 + 2 * share) + this.#lost) * (1 + this.#roundings));
+      default:
+        return ceil32(Math.sqrt(-score) * (1 + 2 * share) + this.#lost);
+    }
+  }
+
+  /** The limit beyond which a row surely scores higher than `score`. */
+  higher(score: number): number {
+    const share = this.#share;
+    switch (this.#scorer) {
+      case 'twhin':
+        return ceil32(score);
+      case 'transe-l1':
+        return floor32((-score * (1 - 2 * share) - this.#lost) * (1 - this.#roundings));
+      default:
+        return floor32(Math.sqrt(-score) * (1 - 2 * share) - this.#lost);
+    }
+  }
+
+  /** γ */
+  get #share(): number {
+    return (this.#dim + 8) * 2 ** -52;
+  }
+
+  /** κ */
+  get #roundings(): number {
+    return 2 * (this.#dim + 8) * UNIT;
+  }
+
+  #loadFloats(vector: Float64Array): void {
+    this.#floats.set(vector);
+    let lost = 0;
+    for (let k = 0; k < vector.length; k++) lost += Math.abs(vector[k]! - this.#floats[k]!);
+    this.#lost = lost * (1 + 2 ** -40);
+  }
+
+  #loadCodes(vector: Float64Array, codes: Int8Array | Int16Array): void {
+    const { offset, step, least, most } = codes instanceof Int8Array ? unsigned7(vector) : signed16(vector);
+    let [lost, decodedSquares, squares] = [0, 0, 0];
+    for (let k = 0; k < vector.length; k++) {
+      const value = vector[k]!;
+      const code = step > 0 ? Math.max(least, Math.min(most, Math.round((value - offset) / step))) : 0;
+      const decoded = offset + step * code;
+      codes[k] = code;
+      lost += (value - decoded) ** 2;
+      decodedSquares += decoded * decoded;
+      squares += value * value;
+    }
+    const length = Math.sqrt(squares);
+    const decodedLength = Math.sqrt(decodedSquares);
+    // 2^-40 is more than float64 can lose here.
+    this.#lost = Math.sqrt(lost) * (1 + 2 ** -40) + (length + decodedLength) * 2 ** -40;
+    if (!(decodedLength <= MAX_LENGTH && length <= MAX_LENGTH)) this.#coefficients.fill(Number.NaN);
+    else if (this.#scorer === 'twhin') this.#setProduct(offset, step, length, decodedLength);
+    else this.#setDistance(offset, step, decodedSquares);
+  }
+
+  #setDistance(offset: number, step: number, decodedSquares: number): void {
+    const slack = this.#slack;
+    this.#coefficients.set([-2 * step, -2 * offset]);
+    this.#coefficients.set([floor32(1 - slack), floor32(decodedSquares * (1 - slack))], 2);
+    this.#coefficients.set([ceil32(1 + slack), ceil32(decodedSquares * (1 + slack))], 4);
+  }
+
+  #setProduct(offset: number, step: number, length: number, decodedLength: number): void {
+    const perLength = this.#lost + (this.#slack + this.#share) * Math.max(length, decodedLength);
+    const perResidual = length * (1 + this.#share);
+    this.#coefficients.set([step, offset]);
+    this.#coefficients.set([ceil32(perLength * (1 + 2 ** -18)), ceil32(perResidual * (1 + 2 ** -18))], 2);
+  }
+
+  /** η */
+  get #slack(): number {
+    return 32 * UNIT * (2 + Math.sqrt(this.#dim));
+  }
+}
+
+/** How numbers become codes; offset and step are float32. */
+interface Codes {
+  readonly offset: number;
+  readonly step: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Codes 0 … 127 from the smallest number to the largest: the one form of query that relaxed dot products take alike everywhere. */
+function unsigned7(vector: Float64Array): Codes {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of vector) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  const offset = Math.fround(low);
+  return { offset, step: Math.fround((high - offset) / 127), least: 0, most: 127 };
+}
+
+/** Codes of 16 bits about 0, fewer where their dot product with a row's codes would not fit into 32 bits. */
+function signed16(vector: Float64Array): Codes {
+  let largest = 0;
+  for (const value of vector) largest = Math.max(largest, Math.abs(value));
+  const most = Math.min(32_767, Math.floor((2 ** 31 - 1) / (127 * vector.length)));
+  return { offset: 0, step: Math.fround(largest / most), least: -most, most };
+}

@@ -1,0 +1,107 @@
+import { ShapeError } from '../../errors/errors.ts';
+import { MAX_QUERIES } from './layout.ts';
+
+/** A question: which rows have the highest scores? */
+export interface ScanQuery {
+  /** [dim] entity plus relation, in float64. */
+  readonly vector: Float64Array;
+  /** Rows that do not count, in any order; rows that are not in the table change nothing. */
+  readonly leftOut?: Iterable<number>;
+}
+
+/** A row with its score. */
+export interface Found {
+  readonly row: number;
+  /** −Σ|…|, −Σ(…)² for both L2 scorers, or the dot product, in float64; higher is better. */
+  readonly score: number;
+}
+
+/** The place of a row among the rows that it was compared with. */
+export interface Rank {
+  /** 1 for the best; an equal score counts half. */
+  readonly rank: number;
+  /** Rows that the row was compared with, without the row itself. */
+  readonly compared: number;
+}
+
+/** Rows `from` … `until` - 1. */
+export interface RowRange {
+  readonly from: number;
+  readonly until: number;
+}
+
+/** The vectors of rows, as a scan reads them. */
+export interface RowVectors {
+  readonly dim: number;
+  /** One more than the highest row in use; rows below it can be cleared. */
+  readonly rows: number;
+  /** Whether the row has a vector. */
+  has(row: number): boolean;
+  /** [dim] */
+  vector(row: number): Float32Array;
+}
+
+/** Exact answers about all rows: as if every score were computed in float64, its terms added one after the other. */
+export interface Scan {
+  /**
+   * For each query the best `count` rows, best first; of equal scores, the lower row first. Rows left out never make a list
+   * shorter: fewer rows come only where fewer are left. queries: at most 4, which share a pass over the rows.
+   * range: the rows looked at, all unless given.
+   * @throws ShapeError when a query has another length than the rows or a number out of range, or with too many queries.
+   */
+  top(queries: readonly ScanQuery[], count: number, range?: RowRange): Found[][];
+  /**
+   * The rank of a row among the rows that are not left out; the row itself may be among those. range: the rows that the
+   * row is compared with, all unless given.
+   * @throws ShapeError when the row has no vector, or as `top` does.
+   */
+  rank(query: ScanQuery, row: number, range?: RowRange): Rank;
+}
+
+/** The best `count` of the whole, from the answers of ranges that share no row. */
+export function mergeTop(parts: readonly (readonly Found[])[], count: number): Found[] {
+  return parts
+    .flat()
+    .sort((a, b) => b.score - a.score || a.row - b.row)
+    .slice(0, count);
+}
+
+/** The rank in the whole, from the ranks in ranges that share no row. */
+export function mergeRanks(parts: readonly Rank[]): Rank {
+  const sum = (of: (part: Rank) => number) => parts.reduce((total, part) => total + of(part), 0);
+  return { rank: 1 + sum(({ rank }) => rank - 1), compared: sum(({ compared }) => compared) };
+}
+
+/** Twice the largest float32: a sum of two float32 vectors has no larger number. */
+const MAX_NUMBER = 2 ** 129;
+
+/** @throws ShapeError for a query or a number of queries that a scan does not take. */
+export function checkQueries(queries: readonly ScanQuery[], { dim }: Pick<RowVectors, 'dim'>): void {
+  if (queries.length > MAX_QUERIES) {
+    throw new ShapeError(`${queries.length} queries share a pass; at most ${MAX_QUERIES} can`);
+  }
+  for (const { vector } of queries) {
+    if (vector.length !== dim) {
+      throw new ShapeError(`a query has ${vector.length} numbers; the vectors have ${dim}`);
+    }
+    const wrong = vector.find((value) => !(Math.abs(value) <= MAX_NUMBER));
+    if (wrong !== undefined) throw new ShapeError(`a query has the number ${wrong}; expected at most 2^129`);
+  }
+}
+
+/** @throws ShapeError when the row has no vector. */
+export function checkRanked(vectors: Pick<RowVectors, 'has'>, row: number): void {
+  if (!vectors.has(row)) throw new ShapeError(`row ${row} has no vector, and so no rank`);
+}
+
+/** The part of a range that is in use. */
+export function clip(range: RowRange | undefined, rows: number): RowRange {
+  if (range === undefined) return { from: 0, until: rows };
+  return { from: Math.max(0, range.from), until: Math.min(rows, range.until) };
+}
+
+/** What a row adds to the rank of another: 1 where its score is higher, a half where the scores are equal. */
+export function ahead(score: number, wanted: number): number {
+  if (score > wanted) return 1;
+  return score === wanted ? 0.5 : 0;
+}

@@ -1,0 +1,193 @@
+import { ShapeError } from '../../errors/errors.ts';
+import type { ScorerName } from '../../model/settings.ts';
+import { CompiledInstance, type Exported } from '../compiled.ts';
+import type { WasmBuild } from '../instance.ts';
+import { BestRows } from './best.ts';
+import { BLOCK_ROWS, blockAt, MAX_QUERIES } from './layout.ts';
+import { LoadedQuery } from './query.ts';
+import type { ScanRows } from './rows.ts';
+import {
+  ahead,
+  checkQueries,
+  checkRanked,
+  clip,
+  type Found,
+  type Rank,
+  type RowRange,
+  type Scan,
+  type ScanQuery,
+} from './scan.ts';
+
+/** Rows of the first part of a pass, all of which are scored; each later part has twice as many, up to a block. */
+const FIRST_ROWS = 64;
+
+/** The files of the two builds. */
+const BUILDS = {
+  'wasm-plain': new URL('./scan-plain.wasm', import.meta.url),
+  'wasm-relaxed': new URL('./scan-relaxed.wasm', import.meta.url),
+} as const;
+
+/** The two L2 scorers have the same exact score. */
+const SCORER_CONSTANTS: Record<ScorerName, string> = {
+  'transe-l1': 'L1',
+  'transe-l2': 'L2',
+  'transe-l2-squared': 'L2',
+  twhin: 'PRODUCT',
+};
+
+/**
+ * The compiled scan (`assembly/`): a pass over the codes proves of nearly all rows that they score lower than the best rows
+ * found so far, and the few that are left are scored exactly, block by block. Since the limit is an exact score, no row has
+ * to wait for a better limit, and no buffer can be full. Both builds give the same answers.
+ */
+export class Scanner implements Scan {
+  readonly #rows: ScanRows;
+  readonly #queries: readonly LoadedQuery[];
+  readonly #foundRows: Int32Array;
+  readonly #foundScores: Float64Array;
+  /** Place of this scanner's marks within a block. */
+  readonly #marks: number;
+  readonly #instance: CompiledInstance;
+  readonly #collect: Exported;
+  readonly #compare: Exported;
+  readonly #scoreFound: Exported;
+  #scored = 0;
+
+  /**
+   * workspace: which of the table's workspaces this scanner has; no other scanner may have the same.
+   * @throws ShapeError when the table has no such workspace.
+   */
+  constructor(rows: ScanRows, scorer: ScorerName, build: WasmBuild, workspace = 0) {
+    const { dim, layout } = rows;
+    const { memory, scanners } = rows.place;
+    if (!Number.isInteger(workspace) || workspace < 0 || workspace >= scanners) {
+      throw new ShapeError(`${workspace} is none of the table's ${scanners} workspaces`);
+    }
+    const start = layout.workspaces + workspace * layout.workspaceBytes;
+    const foundRows = start + layout.foundRows;
+    const foundScores = start + layout.foundScores;
+    this.#rows = rows;
+    this.#queries = Array.from(
+      { length: MAX_QUERIES },
+      (_, i) => new LoadedQuery(memory, start + i * layout.queryBytes, layout, { dim, scorer }, build),
+    );
+    this.#foundRows = new Int32Array(memory.buffer, foundRows, BLOCK_ROWS);
+    this.#foundScores = new Float64Array(memory.buffer, foundScores, BLOCK_ROWS);
+    this.#marks = layout.marks + workspace * BLOCK_ROWS;
+    const instance = new CompiledInstance(BUILDS[build], memory);
+    const { blocks, blockBytes, measures, vectors } = layout;
+    const { queryCodes, queryFloats, queryDoubles } = layout;
+    instance.setGlobals({
+      ...{ blocks, blockBytes, measures, marks: this.#marks, vectors },
+      ...{ queryCodes, queryFloats, queryDoubles, foundRows, foundScores },
+      codeBytes: layout.codeDim,
+      vectorBytes: 4 * layout.paddedDim,
+      scorer: instance.valueOf(SCORER_CONSTANTS[scorer]),
+    });
+    this.#instance = instance;
+    this.#collect = instance.functionOf('collect');
+    this.#compare = instance.functionOf('compare');
+    this.#scoreFound = instance.functionOf('scoreFound');
+  }
+
+  /** Rows scored exactly so far, over all queries. */
+  get scored(): number {
+    return this.#scored;
+  }
+
+  top(queries: readonly ScanQuery[], count: number, range?: RowRange): Found[][] {
+    checkQueries(queries, this.#rows);
+    if (count < 1) return queries.map(() => []);
+    const within = clip(range, this.#rows.rows);
+    const marks = queries.map(({ leftOut = [] }) => this.#marksOf(leftOut, within));
+    for (const [i, { vector }] of queries.entries()) this.#queries[i]!.load(vector, 'coarse');
+    const best = queries.map(() => new BestRows(count));
+    const limits = best.map(({ worst }, i) => this.#queries[i]!.lower(worst));
+    this.#marked(marks, () =>
+      forEachPart(within, (block, from, until) => {
+        for (let i = 0; i < best.length; i++) {
+          const query = this.#queries[i]!;
+          const found = this.#collect(block, from, until, query.address, 1 << i, limits[i]!);
+          if (found === 0) continue;
+          this.#offerFound(best[i]!, found);
+          limits[i] = query.lower(best[i]!.worst);
+        }
+      }),
+    );
+    return best.map((rows) => rows.sorted());
+  }
+
+  rank(asked: ScanQuery, row: number, range?: RowRange): Rank {
+    checkQueries([asked], this.#rows);
+    checkRanked(this.#rows, row);
+    const within = clip(range, this.#rows.rows);
+    const marks = this.#marksOf([...(asked.leftOut ?? []), row], within);
+    const query = this.#queries[0]!;
+    query.load(asked.vector, 'fine');
+    const wanted = this.#score(query, row);
+    const [lower, higher] = [query.lower(wanted), query.higher(wanted)];
+    let [rank, compared] = [1, 0];
+    this.#marked([marks], () =>
+      forEachPart(within, (block, from, until) => {
+        const found = this.#compare(block, from, until, query.address, 1, lower, higher);
+        this.#scored += found;
+        for (let i = 0; i < found; i++) rank += ahead(this.#foundScores[i]!, wanted);
+        rank += Number(this.#instance.valueOf('ahead'));
+        compared += Number(this.#instance.valueOf('present'));
+      }),
+    );
+    return { rank, compared };
+  }
+
+  #offerFound(best: BestRows, found: number): void {
+    this.#scored += found;
+    for (let i = 0; i < found; i++) best.offer(this.#foundRows[i]!, this.#foundScores[i]!);
+  }
+
+  #score(query: LoadedQuery, row: number): number {
+    this.#foundRows[0] = row;
+    this.#scoreFound(1, query.address);
+    return this.#foundScores[0]!;
+  }
+
+  /** The byte addresses of the marks of those rows that are within the range. */
+  #marksOf(rows: Iterable<number>, { from, until }: RowRange): number[] {
+    const { layout } = this.#rows;
+    const found: number[] = [];
+    for (const row of rows) {
+      if (!(Number.isInteger(row) && row >= from && row < until)) continue;
+      found.push(blockAt(layout, row) + this.#marks + (row % BLOCK_ROWS));
+    }
+    return found;
+  }
+
+  /** Works while the marks of each query have its bit. */
+  #marked(marks: readonly (readonly number[])[], work: () => void): void {
+    const { bytes } = this.#rows;
+    for (const [i, places] of marks.entries()) for (const at of places) bytes[at]! |= 1 << i;
+    try {
+      work();
+    } finally {
+      for (const at of marks.flat()) bytes[at] = 0;
+    }
+  }
+}
+
+/**
+ * Calls with parts of the range, each within a block, and which rows of the block these are. The first parts are small,
+ * since the limit is still far from the final one.
+ */
+function forEachPart(
+  { from, until }: RowRange,
+  use: (block: number, from: number, until: number) => void,
+): void {
+  let most = FIRST_ROWS;
+  for (let row = from; row < until; ) {
+    const block = Math.floor(row / BLOCK_ROWS);
+    const start = block * BLOCK_ROWS;
+    const end = Math.min(until, row + most, start + BLOCK_ROWS);
+    use(block, row - start, end - start);
+    row = end;
+    most = Math.min(2 * most, BLOCK_ROWS);
+  }
+}

@@ -1,0 +1,315 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ShapeError } from '../../../src/errors/errors.ts';
+import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
+import {
+  mergeRanks,
+  mergeTop,
+  type RowRange,
+  type Scan,
+  type ScanQuery,
+} from '../../../src/kernels/scan/scan.ts';
+import { Random } from '../../../src/sampling/random.ts';
+import { type Opened, open, PlainVectors, SCORERS, type ScanName, WORLDS } from './fixture.ts';
+
+const DIMS = [1, 3, 8, 100, 128, 200, 256];
+/** More than a block, and no multiple of four. */
+const ROWS = 1_310;
+
+/** What every scan must do: by numbers worked out by hand, and bit for bit like the reference. */
+export function scanConformance(name: ScanName): void {
+  describe(`${name} scan`, () => {
+    byHand(name);
+    refusals(name);
+    if (name !== 'reference') {
+      worlds(name);
+      passes(name);
+      churn(name);
+    }
+  });
+}
+
+function query(...vector: number[]): ScanQuery {
+  return { vector: Float64Array.from(vector) };
+}
+
+function byHand(name: ScanName): void {
+  /** Distances to [2, 0]: by L1 1, 5, 2, 1, 4; the squares 1, 13, 4, 1, 10. Dot products with it: 2, 0, 4, 2, -2. */
+  const five = (): Opened => {
+    const opened = open(name, 2, 100);
+    const rows = [
+      [1, 0],
+      [0, 3],
+      [2, 2],
+      [1, 0],
+      [-1, -1],
+    ];
+    for (const [row, vector] of rows.entries()) opened.vectors.write(row, Float32Array.from(vector));
+    return opened;
+  };
+  const asked = query(2, 0);
+  const rowsOf = (scan: Scan, one: ScanQuery, count: number) =>
+    scan.top([one], count)[0]!.map(({ row }) => row);
+  const BEST = {
+    'transe-l1': [
+      [0, -1],
+      [3, -1],
+      [2, -2],
+      [4, -4],
+      [1, -5],
+    ],
+    'transe-l2': [
+      [0, -1],
+      [3, -1],
+      [2, -4],
+      [4, -10],
+      [1, -13],
+    ],
+    twhin: [
+      [2, 4],
+      [0, 2],
+      [3, 2],
+      [1, 0],
+      [4, -2],
+    ],
+  };
+
+  it.each([
+    ['transe-l1', BEST['transe-l1']],
+    ['transe-l2', BEST['transe-l2']],
+    ['transe-l2-squared', BEST['transe-l2']],
+    ['twhin', BEST.twhin],
+  ] as const)('gives rows and scores best first, equal ones by row, with %s', (scorer, best) => {
+    const scan = five().scan(scorer);
+    for (const count of [0, 1, 2, 5, 50]) {
+      const expected = best.slice(0, count).map(([row, score]) => ({ row, score }));
+      expect(scan.top([asked], count)).toEqual([expected]);
+    }
+  });
+
+  it('finds as many rows as were asked for, beside those left out', () => {
+    const scan = five().scan('transe-l2');
+    expect(rowsOf(scan, { ...asked, leftOut: [0, 2] }, 2)).toEqual([3, 4]);
+    expect(rowsOf(scan, { ...asked, leftOut: [0, 1, 2, 3, 4] }, 2)).toEqual([]);
+    expect(rowsOf(scan, asked, 2)).toEqual([0, 3]);
+  });
+
+  it('takes rows to be left out that are repeated, that the table does not have, and that can be read only once', () => {
+    const scan = five().scan('transe-l2');
+    expect(rowsOf(scan, { ...asked, leftOut: [0, 0, -1, 5, 99, 1e9, 0.5, Number.NaN] }, 2)).toEqual([3, 2]);
+    expect(rowsOf(scan, { ...asked, leftOut: [0, 3].values() }, 2)).toEqual([2, 4]);
+    expect(rowsOf(scan, asked, 2)).toEqual([0, 3]);
+  });
+
+  it('ranks a row among the others, an equal score as a half', () => {
+    const scan = five().scan('transe-l2');
+    expect(scan.rank(asked, 3)).toEqual({ rank: 1.5, compared: 4 });
+    expect(scan.rank(asked, 4)).toEqual({ rank: 4, compared: 4 });
+    expect(scan.rank({ ...asked, leftOut: [0] }, 3)).toEqual({ rank: 1, compared: 3 });
+    expect(scan.rank({ ...asked, leftOut: [3, 1] }, 3)).toEqual({ rank: 1.5, compared: 3 });
+    expect(scan.rank({ ...asked, leftOut: [0, 1, 2, 3, 4] }, 4)).toEqual({ rank: 1, compared: 0 });
+  });
+
+  it('looks only at a range of rows', () => {
+    const scan = five().scan('transe-l2');
+    expect(scan.top([asked], 9, { from: 1, until: 3 })[0]!.map(({ row }) => row)).toEqual([2, 1]);
+    expect(scan.top([asked], 9, { from: 3, until: 999 })[0]!.map(({ row }) => row)).toEqual([3, 4]);
+    expect(scan.top([asked], 9, { from: 3, until: 3 })).toEqual([[]]);
+    expect(scan.rank(asked, 4, { from: 0, until: 2 })).toEqual({ rank: 2, compared: 2 });
+  });
+
+  it('never finds a cleared row, or one that was never written', () => {
+    const { vectors, scan } = five();
+    vectors.write(9, Float32Array.of(5, 0));
+    for (const scorer of SCORERS) {
+      vectors.clear(0);
+      vectors.clear(0);
+      const opened = scan(scorer);
+      expect(new Set(rowsOf(opened, asked, 99))).toEqual(new Set([1, 2, 3, 4, 9]));
+      expect(new Set(rowsOf(opened, query(0, 0), 99))).toEqual(new Set([1, 2, 3, 4, 9]));
+      expect(opened.rank(asked, 3).compared).toBe(4);
+      expect(opened.rank(query(0, 0), 3).compared).toBe(4);
+      vectors.write(0, Float32Array.of(2, 0));
+      expect(rowsOf(opened, asked, 1)).toEqual([scorer === 'twhin' ? 9 : 0]);
+    }
+  });
+
+  it('finds nothing in an empty table', () => {
+    const { scan } = open(name, 3, 10);
+    expect(scan('twhin').top([query(1, 2, 3), query(0, 0, 0)], 5)).toEqual([[], []]);
+  });
+}
+
+function refusals(name: ScanName): void {
+  it('refuses a query of another length, with a number out of range, or the fifth in a pass', () => {
+    const { vectors, scan } = open(name, 2, 10);
+    vectors.write(0, Float32Array.of(1, 1));
+    const opened = scan('twhin');
+    const good = query(1, 1);
+    for (const wrong of [
+      query(1),
+      query(1, 1, 1),
+      query(1, Number.NaN),
+      query(Infinity, 1),
+      query(1, 1e39),
+    ]) {
+      expect(() => opened.top([good, wrong], 1)).toThrow(ShapeError);
+      expect(() => opened.rank(wrong, 0)).toThrow(ShapeError);
+    }
+    expect(() => opened.top([good, good, good, good, good], 1)).toThrow(
+      /5 queries share a pass; at most 4 can/,
+    );
+    expect(opened.top([good, good, good, good], 1)).toHaveLength(4);
+  });
+
+  it('refuses to rank a row without a vector', () => {
+    const { vectors, scan } = open(name, 1, 10);
+    vectors.write(3, Float32Array.of(1));
+    vectors.clear(3);
+    for (const row of [-1, 0, 3, 4, 99]) {
+      expect(() => scan('twhin').rank(query(1), row)).toThrow(`row ${row} has no vector`);
+    }
+  });
+}
+
+/** A table and the vectors that it has to be like. */
+class Pair {
+  readonly opened: Opened;
+  readonly plain: PlainVectors;
+  readonly next: () => Float32Array;
+  readonly random = Random.seeded(7);
+
+  constructor(name: ScanName, world: string, dim: number, rows = ROWS) {
+    this.opened = open(name, dim, 5_000);
+    this.plain = new PlainVectors(dim);
+    this.next = WORLDS[world]!(dim, this.random);
+    for (let row = 0; row < rows; row++) this.write(row);
+  }
+
+  write(row: number): void {
+    const vector = this.next();
+    this.opened.vectors.write(row, vector);
+    this.plain.write(row, vector);
+  }
+
+  clear(row: number): void {
+    this.opened.vectors.clear(row);
+    this.plain.clear(row);
+  }
+
+  /** A vector half-way between two like those of the rows, one of theirs, a sum of two, and one apart from all. */
+  queries(): ScanQuery[] {
+    const own = this.plain.has(5) ? this.plain.vector(5) : this.next();
+    const other = this.next();
+    const third = this.next();
+    const vectors = [
+      Float64Array.from(other, (value, k) => (value + third[k]!) / 2),
+      Float64Array.from(own),
+      Float64Array.from(own, (value, k) => value + other[k]!),
+      Float64Array.from(own, () => 0.37 * this.random.uniform()),
+    ];
+    return vectors.map((vector, i) => ({ vector, leftOut: i % 2 ? this.some() : [] }));
+  }
+
+  some(): number[] {
+    return Array.from({ length: 40 }, () => this.random.below(ROWS));
+  }
+}
+
+function worlds(name: ScanName): void {
+  describe.each(Object.keys(WORLDS))('with vectors %s', (world) => {
+    it.each(DIMS)('answers like the reference at dim %i', (dim) => {
+      const pair = new Pair(name, world, dim);
+      for (let i = 0; i < 60; i++) pair.clear(pair.random.below(ROWS));
+      for (const scorer of SCORERS) {
+        const scan = pair.opened.scan(scorer);
+        const reference = new ReferenceScan(pair.plain, scorer);
+        const queries = pair.queries();
+        const ordered = reference.top(queries, 2 * ROWS);
+        expect(scan.top(queries.slice(0, 1), 2 * ROWS)).toEqual(ordered.slice(0, 1));
+        for (const count of [1, 10, 100]) {
+          expect(scan.top(queries, count)).toEqual(ordered.map((all) => all.slice(0, count)));
+        }
+        for (const [i, one] of queries.entries()) {
+          for (const place of [0, 7, 400]) {
+            const { row } = ordered[i]![place]!;
+            expect(scan.rank(one, row)).toEqual(reference.rank(one, row));
+          }
+        }
+      }
+    });
+  });
+}
+
+function passes(name: ScanName): void {
+  it.each(SCORERS)('answers queries that share a pass as it answers each alone, with %s', (scorer) => {
+    const pair = new Pair(name, 'in clusters', 24);
+    const scan = pair.opened.scan(scorer);
+    const queries = pair.queries();
+    const alone = queries.map((one) => scan.top([one], 10)[0]!);
+    for (let together = 1; together <= 4; together++) {
+      expect(scan.top(queries.slice(0, together), 10)).toEqual(alone.slice(0, together));
+    }
+  });
+
+  it.each(SCORERS)('gives for ranges, merged, what it gives for the whole, with %s', (scorer) => {
+    const pair = new Pair(name, 'one of ten, each many times', 24, 2_500);
+    const scan = pair.opened.scan(scorer);
+    const cuts = [0, 1, 6, 511, 1_024, 1_025, 2_047, 2_500];
+    const ranges = cuts.slice(1).map((until, i): RowRange => ({ from: cuts[i]!, until }));
+    for (const one of pair.queries()) {
+      const parts = ranges.map((range) => scan.top([one], 10, range)[0]!);
+      expect(mergeTop(parts, 10)).toEqual(scan.top([one], 10)[0]);
+      const ranks = ranges.map((range) => scan.rank(one, 9, range));
+      expect(mergeRanks(ranks)).toEqual(scan.rank(one, 9));
+    }
+  });
+}
+
+/** Rows written, written again and cleared at random, with questions between. */
+function churn(name: ScanName): void {
+  const row = fc.nat(1_100);
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('write' as const), row }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('clear' as const), row }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('ask' as const),
+        row,
+        count: fc.nat(30),
+        leftOut: fc.array(row, { maxLength: 20 }),
+        from: fc.nat(200),
+      }),
+    },
+  );
+
+  it('answers like the reference while rows come, change and go', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.keys(WORLDS)),
+        fc.constantFrom(...SCORERS),
+        fc.constantFrom(1, 5, 32),
+        fc.array(step, { maxLength: 120 }),
+        (world, scorer, dim, steps) => {
+          const pair = new Pair(name, world, dim, 30);
+          const scan = pair.opened.scan(scorer);
+          const reference = new ReferenceScan(pair.plain, scorer);
+          for (const one of steps) {
+            if (one.do === 'write') pair.write(one.row);
+            else if (one.do === 'clear') pair.clear(one.row);
+            else {
+              const queries = pair.queries().map((asked) => ({ ...asked, leftOut: one.leftOut }));
+              const range = { from: one.from, until: one.row };
+              expect(scan.top(queries, one.count)).toEqual(reference.top(queries, one.count));
+              expect(scan.top(queries, one.count, range)).toEqual(reference.top(queries, one.count, range));
+              if (!pair.plain.has(one.row)) continue;
+              expect(scan.rank(queries[0]!, one.row)).toEqual(reference.rank(queries[0]!, one.row));
+            }
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+}
