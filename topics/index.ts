@@ -24,8 +24,15 @@ export {
 export { erasureOf } from './erasure.ts';
 export type { Field } from './fields.ts';
 export { actionField, entityField, idField, instantField, queryField } from './fields.ts';
-export type { RelationHeaders, RelationSide, RelationVector } from './model.ts';
-export { decodeRelation, modelDeclaration, modelName, relationHeaders, relationKey } from './model.ts';
+export type { PublishedScorer, RelationHeaders, RelationSide, RelationVector } from './model.ts';
+export {
+  decodeRelation,
+  isPublishedScorer,
+  modelDeclaration,
+  modelName,
+  relationHeaders,
+  relationKey,
+} from './model.ts';
 export type { Reason } from './reasons.ts';
 export { REASONS } from './reasons.ts';
 export type { EventRecord, RecordLimits } from './record.ts';

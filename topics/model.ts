@@ -10,12 +10,19 @@ import {
 } from './embeddings.ts';
 
 /** Scorers by their name in the configuration, and the norm that each compares by; `twhin` takes a dot product. */
-const NORMS: Readonly<Record<string, string | undefined>> = {
+const NORMS = {
   'transe-l1': '1',
   'transe-l2': '2',
   'transe-l2-squared': '2',
   twhin: undefined,
-};
+} as const;
+
+export type PublishedScorer = keyof typeof NORMS;
+
+/** Whether a scorer of that name is in the wire contract. */
+export function isPublishedScorer(name: string): name is PublishedScorer {
+  return Object.hasOwn(NORMS, name);
+}
 
 const KEY = /^relation:([^/]+)(\/inverse)?$/;
 
@@ -29,7 +36,7 @@ export interface RelationSide {
 export interface RelationHeaders extends EmbeddingHeaders {
   /** False while no edge has trained the relation: its vector is a random start. */
   readonly trained: boolean;
-  readonly scorer: string;
+  readonly scorer: PublishedScorer;
   /** Factor on each score. */
   readonly beta: number;
   /** Entity types of the relation's edges; the inverse vector is published with the same two. */
@@ -78,7 +85,7 @@ export function decodeRelation(
   if (vector === null) throw new ShapeError('the value is empty; a relation vector is never deleted');
   if (!vector.every(Number.isFinite)) throw new ShapeError('the vector holds a number that is not finite');
   const scorer = textOf(headers, 'scorer');
-  if (!Object.hasOwn(NORMS, scorer)) {
+  if (!isPublishedScorer(scorer)) {
     const known = Object.keys(NORMS).join(', ');
     throw new ShapeError(`header scorer is ${JSON.stringify(scorer)}; this version knows ${known}`);
   }

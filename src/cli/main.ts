@@ -13,6 +13,7 @@ import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USA
 import { addReplayCommand } from './replay/command.ts';
 import { addRestoreCommand } from './restore/command.ts';
 import { addRunCommand } from './run/command.ts';
+import { addServeCommand } from './serve/command.ts';
 import { addShowCommand } from './show.ts';
 import { addStatsCommand } from './stats.ts';
 import { addTopicsCommand } from './topics.ts';
@@ -24,6 +25,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addTopicsCommand,
   addFeedCommand,
   addRunCommand,
+  addServeCommand,
   addReplayCommand,
   addEvaluateCommand,
   addTuneCommand,

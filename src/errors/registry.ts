@@ -79,6 +79,14 @@ const COMMAND_LINE = {
     'The configuration has no graph of that name, or the command needs the name of one graph.',
     'Give one of the graphs that the message lists with --graph.',
   ),
+  surface: usage(
+    'No graph that is served has a relation that the surface needs.',
+    'Serve the graph that has the relation, with --graph, or ask for another surface.',
+  ),
+  relation: usage(
+    'No graph that is served has a relation of that name that fits.',
+    'Give one of the relations that the message lists.',
+  ),
   http: usage('The HTTP address is not valid.', 'Write HOST:PORT or off after --http or in TWHIN_HTTP.'),
   interrupted: retryable(
     'The command was interrupted by a signal.',

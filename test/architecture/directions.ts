@@ -23,6 +23,7 @@ const ROOMS = [
     'pipeline',
     'replay',
     'evaluation',
+    'serve',
     'backup',
     'adapters',
     'metrics',
@@ -88,7 +89,14 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   // The ports they adapt, and those of the trainer and of the store; how a store's rows lie is said beside its port.
   'src/adapters/': {
-    all: ['src/errors/', 'src/graph/store.ts', 'src/graph/row-writes.ts', 'src/adapters/trainer/worker.ts'],
+    all: [
+      'src/errors/',
+      'src/graph/store.ts',
+      'src/graph/row-writes.ts',
+      'src/graph/entity.ts',
+      'src/serve/surfaces.ts',
+      'src/adapters/trainer/worker.ts',
+    ],
     types: [
       'src/pipeline/ports.ts',
       'src/pipeline/training/trainer.ts',
@@ -140,6 +148,12 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/errors/',
     ],
     types: ['src/log.ts'],
+    packages: PURE,
+  },
+  // Lists made of published vectors. It reads no store and trains nothing; the log is handed in.
+  'src/serve/': {
+    all: ['topics/', 'src/graph/', 'src/model/', 'src/kernels/', 'src/errors/'],
+    types: ['src/pipeline/ports.ts'],
     packages: PURE,
   },
   // A backup is files in a folder of their own: it writes and reads them itself.

@@ -190,7 +190,7 @@ export class Running {
 
   /** Where it serves, once it does. */
   async url(): Promise<string> {
-    await this.says(/"msg":"serving health and metrics"/);
+    await this.says(/"msg":"serving (health and metrics|on )/);
     return /"url":"([^"]+)"/.exec(this.stderr)?.[1] ?? '';
   }
 

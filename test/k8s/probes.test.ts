@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type HttpServer, serveHttp } from '../../src/adapters/http/server.ts';
+import type { HttpServer } from '../../src/adapters/http/guarded.ts';
+import { serveHttp } from '../../src/adapters/http/server.ts';
 import { readHttpAddress } from '../../src/config/http-address.ts';
 import { render, SKIPPED } from './rendered.ts';
 import { containersOf, ofRole, workloads } from './workload.ts';

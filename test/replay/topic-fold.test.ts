@@ -75,7 +75,7 @@ function relationRecord(
     epoch: 1,
     space: '5eed',
     trained: step > 0,
-    scorer: MODEL.scorer,
+    scorer: 'transe-l2' as const,
     beta: 9,
     lhs: 'user',
     rhs: 'user',

@@ -5,6 +5,7 @@ import {
   decodeRelation,
   encodeVector,
   modelDeclaration,
+  type PublishedScorer,
   relationHeaders,
   relationKey,
 } from '../../topics/index.ts';
@@ -48,8 +49,8 @@ test('key and headers are text that any client reads, with numbers in decimal', 
 });
 
 test('the norm is that of the scorer, and a dot product has none', () => {
-  const normOf = (scorer: string) => relationHeaders({ ...HEADERS, scorer })['norm'];
-  expect(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'].map(normOf)).toEqual([
+  const normOf = (scorer: PublishedScorer) => relationHeaders({ ...HEADERS, scorer })['norm'];
+  expect((['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'] as const).map(normOf)).toEqual([
     '1',
     '2',
     '2',

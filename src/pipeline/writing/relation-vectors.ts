@@ -1,4 +1,11 @@
-import { type RelationSide, relationHeaders, relationKey } from '../../../topics/model.ts';
+import {
+  isPublishedScorer,
+  type PublishedScorer,
+  type RelationSide,
+  relationHeaders,
+  relationKey,
+} from '../../../topics/model.ts';
+import { ShapeError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { ModelIdentity } from '../../graph/head.ts';
 import type { Message } from '../ports.ts';
@@ -42,11 +49,15 @@ interface RelationRow extends RelationSide {
 export class RelationVectors {
   readonly #options: RelationVectorsOptions;
   readonly #rows: readonly RelationRow[];
+  readonly #scorer: PublishedScorer;
   #loaded = false;
   #all = false;
   #inHand: { row: RelationRow; version: Version }[] = [];
 
   constructor(options: RelationVectorsOptions) {
+    const { scorer } = options.model;
+    if (!isPublishedScorer(scorer)) throw new ShapeError(`scorer ${scorer} is not in the wire contract`);
+    this.#scorer = scorer;
     this.#options = options;
     // Row 2r of a table is relation r, row 2r + 1 its inverse.
     this.#rows = options.model.relations.flatMap(({ name, lhs, rhs }) =>
@@ -131,7 +142,7 @@ export class RelationVectors {
         epoch,
         space,
         trained: step > 0,
-        scorer: model.scorer,
+        scorer: this.#scorer,
         beta: topic.beta,
         lhs,
         rhs,

@@ -1,7 +1,8 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type HttpOptions, type HttpServer, serveHttp } from '../../../src/adapters/http/server.ts';
+import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
+import { type HttpOptions, serveHttp } from '../../../src/adapters/http/server.ts';
 import type { ReadinessReport, Status } from '../../../src/adapters/http/status.ts';
 import type { Views } from '../../../src/adapters/http/views.ts';
 import { UsageError } from '../../../src/errors/errors.ts';

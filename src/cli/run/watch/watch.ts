@@ -1,4 +1,5 @@
-import { type HttpServer, serveHttp } from '../../../adapters/http/server.ts';
+import type { HttpServer } from '../../../adapters/http/guarded.ts';
+import { serveHttp } from '../../../adapters/http/server.ts';
 import type { GraphStatus, Readiness, ReadinessReport, Status } from '../../../adapters/http/status.ts';
 import type { HttpAddress } from '../../../config/http-address.ts';
 import { headline } from '../../../dashboard/headline.ts';

@@ -1,0 +1,140 @@
+import { isIPv4 } from 'node:net';
+import rateLimit from '@fastify/rate-limit';
+import fastify, { type FastifyInstance } from 'fastify';
+import { BadEvent, FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
+
+const REQUEST_MS = 10_000;
+const IDLE_MS = 30_000;
+/** Time that requests in flight get at a stop; a connection without a request would delay the stop for ever. */
+const DRAIN_MS = 2_000;
+
+/** What differs between servers. */
+export interface GuardOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Most bytes of a request's body. */
+  readonly bodyBytes: number;
+  /** Most requests of one client in a minute. */
+  readonly requests: number;
+  /** All paths with their meaning: the answer at an unknown path. */
+  readonly paths: Readonly<Record<string, string>>;
+  /** Methods beside GET and HEAD that some path takes. */
+  readonly methods?: readonly string[];
+  /** Code and field of a UsageError's answer; `id` for the entity unless said. */
+  fieldOf?(error: UsageError): string | undefined;
+  /** Takes each failure to answer. */
+  failed(path: string, reason: string): void;
+}
+
+export interface HttpServer {
+  /** `http://host:port`. */
+  readonly url: string;
+  /** Answers the requests in flight, then closes. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** A server without routes: its limits, who may ask, and what wrong requests are answered. */
+export async function guardedServer(options: GuardOptions): Promise<FastifyInstance> {
+  const server = fastify({
+    bodyLimit: options.bodyBytes,
+    requestTimeout: REQUEST_MS,
+    connectionTimeout: IDLE_MS,
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: true,
+  });
+  await server.register(rateLimit, { max: options.requests, timeWindow: '1 minute' });
+  guard(server, options);
+  return server;
+}
+
+/** Listens, once all routes are there. stopping: ends what would keep connections open. @throws FatalError `http-listen`. */
+export async function listen(
+  server: FastifyInstance,
+  { host, port }: Pick<GuardOptions, 'host' | 'port'>,
+  stopping: () => void = () => {},
+): Promise<HttpServer> {
+  try {
+    const url = await server.listen({ host, port });
+    let closing: Promise<void> | undefined;
+    return {
+      url,
+      stop: () => {
+        closing ??= close(server, stopping);
+        return closing;
+      },
+    };
+  } catch (error) {
+    await server.close();
+    throw new FatalError(
+      'http-listen',
+      `can't listen on ${host}:${port}: ${reasonOf(error)}; choose another address with --http HOST:PORT or TWHIN_HTTP, or --http off`,
+      { cause: error },
+    );
+  }
+}
+
+async function close(server: FastifyInstance, stopping: () => void): Promise<void> {
+  stopping();
+  const timer = setTimeout(() => server.server.closeAllConnections(), DRAIN_MS);
+  await server.close();
+  clearTimeout(timer);
+}
+
+/** The rules for every request: who may ask, the headers of answers, and the answers to wrong requests. */
+function guard(server: FastifyInstance, { host, paths, methods = [], fieldOf, failed }: GuardOptions): void {
+  const local = isLoopback(host);
+  server.addHook('onRequest', async (request, reply) => {
+    // Without this check, a foreign page whose name resolves to this machine could read everything through a browser.
+    if (local && !isLoopback(hostOf(request.headers.host ?? ''))) {
+      const seen = JSON.stringify(request.headers.host ?? '');
+      return reply.code(421).send({ error: `this server answers to localhost only, not to ${seen}` });
+    }
+  });
+  server.addHook('onSend', async (_, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  });
+  server.setNotFoundHandler(async (request, reply) => {
+    const allowed = ['GET', 'HEAD', ...methods];
+    if (!allowed.includes(request.method)) {
+      return reply.code(405).header('allow', allowed.join(', ')).send({ error: 'this server is read-only' });
+    }
+    return reply.code(404).send({ error: 'there is nothing at this path', paths });
+  });
+  server.setErrorHandler(async (error, request, reply) => {
+    const code = statusOf(error);
+    if (code === 500) failed(request.url.slice(0, 200), reasonOf(error));
+    // A query that passes the schema and fails in the lookup has a wrong value in a field.
+    const field = error instanceof UsageError ? (fieldOf?.(error) ?? idField(error)) : fieldIn(error);
+    const reason = code === 500 ? 'the request could not be answered' : reasonOf(error);
+    return reply.code(code).send({ error: reason, ...(field !== undefined && { field }) });
+  });
+}
+
+/** The field that an error of a route names itself. */
+function fieldIn(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('field' in error)) return undefined;
+  return typeof error.field === 'string' ? error.field : undefined;
+}
+
+function idField({ code }: UsageError): string | undefined {
+  return code === 'entity' ? 'id' : undefined;
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof UsageError || error instanceof BadEvent) return 400;
+  if (error instanceof FatalError && error.code === 'busy') return 503;
+  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500;
+  return typeof error.statusCode === 'number' ? error.statusCode : 500;
+}
+
+/** Whether a host always means this machine. host: a name, or an address without brackets. */
+function isLoopback(host: string): boolean {
+  return host === '::1' || host.toLowerCase() === 'localhost' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** The host in a `Host` header, without port and brackets; empty if the header has none. */
+function hostOf(header: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(header) ?? [];
+  return bracketed ?? plain ?? '';
+}

@@ -1,0 +1,296 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
+import { type CandidatesAsked, SURFACES, type Surfaces } from '../../serve/surfaces.ts';
+import { guardedServer, type HttpServer, listen } from './guarded.ts';
+
+/** Most entities of a list, and candidates of a request to be ranked. */
+export const [MOST_ITEMS, MOST_RANKED, MOST_EXCLUDED] = [500, 1_000, 10_000];
+const DEFAULT_ITEMS = 20;
+const BODY_BYTES = 256 * 1024;
+/** Requests of one client in a minute: another service asks for all of its users. */
+const REQUESTS = 120_000;
+const MAX_ID = 600;
+const RETRY_AFTER_S = 1;
+
+/** Text of digits alone: `1e2` and `0x10` are no counts. */
+const countText = z
+  .string()
+  .regex(/^[1-9]\d{0,3}$/, `expected a whole number from 1 to ${MOST_ITEMS}`)
+  .transform(Number)
+  .pipe(z.number().max(MOST_ITEMS));
+const count = z.number().int().min(1).max(MOST_ITEMS);
+/** The id of a user, with or without `user:`. */
+const userId = z.string().min(1).max(MAX_ID);
+const entityId = z.string().min(3).max(MAX_ID);
+const surface = z.enum(SURFACES);
+const name = z.string().regex(/^[a-z][a-z0-9-]{0,99}$/, 'expected lower-case letters, digits and dashes');
+const yes = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+const candidatesQuery = z.strictObject({
+  surface,
+  user: userId,
+  k: countText.default(DEFAULT_ITEMS),
+  relation: name.optional(),
+  /** Entities that may not be in the list, with commas between them. */
+  exclude: z.string().max(8_000).optional(),
+  explain: yes.default(false),
+});
+const candidatesBody = z.strictObject({
+  surface,
+  user: userId,
+  k: count.default(DEFAULT_ITEMS),
+  relation: name.optional(),
+  exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
+  explain: z.boolean().default(false),
+});
+const similarQuery = z.strictObject({
+  entity: entityId,
+  k: countText.default(DEFAULT_ITEMS),
+  graph: name.optional(),
+});
+const rankBody = z.strictObject({
+  user: userId,
+  relation: name,
+  candidates: z.array(entityId).min(1).max(MOST_RANKED),
+  graph: name.optional(),
+});
+
+const head = {
+  graph: z.string(),
+  space: z.string().meta({ description: 'Training run of the vectors.' }),
+  step: z.number().meta({ description: 'Highest training step of the vectors.' }),
+  asOf: z.number().meta({ description: 'Time of the newest event that is known, epoch ms.' }),
+  fallback: z.literal('popular').nullable().meta({ description: 'popular: the user has no vector.' }),
+};
+const reason = z.object({
+  relation: z.string(),
+  share: z.number(),
+  score: z.number(),
+  near: z.string().optional(),
+});
+const items = z.array(
+  z.object({ entity: z.string(), score: z.number().nullable(), reason: reason.optional() }),
+);
+const candidatesAnswer = z.object({
+  items,
+  ...head,
+  filtered: z.object({ seen: z.number(), blocked: z.number(), excluded: z.number() }),
+});
+const similarAnswer = z.object({ items, ...head });
+const rankAnswer = z.object({
+  items: z.array(z.object({ entity: z.string(), score: z.number(), percentile: z.number() })),
+  ...head,
+  missing: z.array(z.string()).meta({ description: 'Candidates without a vector.' }),
+});
+const failure = z.object({ error: z.string(), field: z.string().optional() });
+
+/** What is served: part of the answer at an unknown path. */
+export const SERVING_PATHS = {
+  '/v1/candidates': 'a list for ?user= on ?surface=home, who-to-follow or ads; the same as POST',
+  '/v1/similar': 'the nearest entities of the type of ?entity=TYPE:ID',
+  '/v1/rank': 'POST: scores and percentiles of given candidates for a user and a relation',
+  '/openapi.json': 'all of it as OpenAPI 3.1',
+  '/healthz': 'the process lives',
+  '/readyz': 'whether the vectors are read, and why not',
+  '/metrics': 'Prometheus text',
+} as const;
+
+/** Where the answers come from. */
+export interface Serving {
+  readonly surfaces: Surfaces;
+  /** Why nobody should ask now; none when it is ready. */
+  unready(): readonly string[];
+  readonly metrics: { readonly contentType: string; render(): Promise<string> };
+  /** Told of each answered request. */
+  answered(path: string, code: number, ms: number): void;
+  readonly version: string;
+}
+
+export interface ServingOptions extends Serving {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  failed(path: string, reason: string): void;
+}
+
+/** Serves candidates, neighbours and ranks, read-only. @throws FatalError `http-listen` when the address can't be used. */
+export async function serveVectors(options: ServingOptions): Promise<HttpServer> {
+  const server = await guardedServer({
+    ...options,
+    bodyBytes: BODY_BYTES,
+    requests: REQUESTS,
+    paths: SERVING_PATHS,
+    methods: ['POST'],
+    fieldOf: ({ code }) => (code === 'surface' || code === 'relation' || code === 'graph' ? code : undefined),
+  });
+  server.addHook('onResponse', async (request, reply) => {
+    const path = request.routeOptions.url ?? 'unknown';
+    options.answered(path, reply.statusCode, reply.elapsedTime);
+  });
+  addServing(server, options);
+  return listen(server, options);
+}
+
+function addServing(server: FastifyInstance, serving: Serving): void {
+  const { surfaces, metrics } = serving;
+  server.get('/healthz', () => ({ status: 'ok' }));
+  server.get('/readyz', async (_, reply) => {
+    const reasons = serving.unready();
+    return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons });
+  });
+  server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  const api = openApi(serving.version);
+  server.get('/openapi.json', () => api);
+
+  const whenReady = async (_: FastifyRequest, reply: FastifyReply) => {
+    const reasons = serving.unready();
+    if (reasons.length === 0) return;
+    return reply
+      .code(503)
+      .header('retry-after', String(RETRY_AFTER_S))
+      .send({ error: `not ready: ${reasons.join('; ')}` });
+  };
+  const ready = { preHandler: whenReady };
+  const candidates = (asked: z.infer<typeof candidatesBody>) => surfaces.candidates(askedOf(asked));
+  server.get('/v1/candidates', ready, async (request, reply) => {
+    const { exclude = '', ...query } = understood(candidatesQuery, request.query);
+    const excluded = understood(
+      candidatesBody.shape.exclude,
+      exclude === '' ? [] : exclude.split(','),
+      'exclude',
+    );
+    return reply.send(candidates({ ...query, exclude: excluded }));
+  });
+  server.post('/v1/candidates', ready, async (request, reply) =>
+    reply.send(candidates(understood(candidatesBody, request.body))),
+  );
+  server.get('/v1/similar', ready, async (request, reply) => {
+    const { entity, k, graph } = understood(similarQuery, request.query);
+    const answer = surfaces.similar(keyOf('entity', entity), k, graph);
+    return answer ?? reply.code(404).send({ error: `${entity} has no vector`, field: 'entity' });
+  });
+  server.post('/v1/rank', ready, async (request, reply) => {
+    const { user, relation, candidates: list, graph } = understood(rankBody, request.body);
+    const keys = list.map((each, i) => keyOf(`candidates.${i}`, each));
+    const answer = surfaces.rank(userOf(user), relation, keys, graph);
+    const error = `${userOf(user)} or the relation ${relation} has no trained vector`;
+    return answer ?? reply.code(404).send({ error, field: 'user' });
+  });
+}
+
+/** A wrong field of a request. */
+class WrongField extends Error {
+  readonly statusCode = 400;
+  readonly field: string;
+
+  constructor(field: string, message: string) {
+    super(`${field}: ${message}`);
+    this.field = field;
+  }
+}
+
+/** @throws WrongField for the first field that is not as the schema says. under: the field that holds the value. */
+function understood<Schema extends z.ZodType>(schema: Schema, value: unknown, under = ''): z.infer<Schema> {
+  const parsed = schema.safeParse(value ?? {});
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = [under, ...(issue?.path ?? [])].filter((part) => part !== '').join('.');
+  throw new WrongField(field || 'the request', issue?.message ?? 'not understood');
+}
+
+function askedOf({ user, exclude, ...asked }: z.infer<typeof candidatesBody>): CandidatesAsked {
+  return {
+    ...asked,
+    user: userOf(user),
+    exclude: exclude.map((each, i) => keyOf(`exclude.${i}`, each)),
+  };
+}
+
+function userOf(id: string): EntityKey {
+  return keyOf('user', id.startsWith('user:') ? id : `user:${id}`);
+}
+
+function keyOf(field: string, text: string): EntityKey {
+  try {
+    return parseEntityKey(text);
+  } catch (error) {
+    throw new WrongField(field, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The paths and schemas above as OpenAPI 3.1. */
+export function openApi(version: string): object {
+  const schemas = {
+    CandidatesQuery: candidatesQuery,
+    CandidatesBody: candidatesBody,
+    SimilarQuery: similarQuery,
+    RankBody: rankBody,
+    CandidatesAnswer: candidatesAnswer,
+    SimilarAnswer: similarAnswer,
+    RankAnswer: rankAnswer,
+    Failure: failure,
+  };
+  const components = Object.fromEntries(
+    Object.entries(schemas).map(([key, schema]) => [key, z.toJSONSchema(schema, { io: 'input' })]),
+  );
+  const json = (schema: keyof typeof schemas) => ({
+    content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } },
+  });
+  const responses = (schema: keyof typeof schemas) => ({
+    200: { description: 'the answer', ...json(schema) },
+    400: { description: 'a field is wrong; `field` names it', ...json('Failure') },
+    503: {
+      description: 'the vectors are not read yet; ask again after Retry-After seconds',
+      ...json('Failure'),
+    },
+  });
+  const query = (schema: z.ZodObject) => {
+    const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' });
+    return Object.entries(properties).map(([key, of]) => ({
+      name: key,
+      in: 'query',
+      required: required.includes(key),
+      schema: of,
+    }));
+  };
+  const body = (schema: keyof typeof schemas) => ({ required: true, ...json(schema) });
+  const notFound = { 404: { description: 'no vector of that name', ...json('Failure') } };
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'twhin serve',
+      version,
+      description: 'Candidates, neighbours and ranks from live vectors.',
+    },
+    paths: {
+      '/v1/candidates': {
+        get: {
+          summary: SERVING_PATHS['/v1/candidates'],
+          parameters: query(candidatesQuery),
+          responses: responses('CandidatesAnswer'),
+        },
+        post: {
+          summary: SERVING_PATHS['/v1/candidates'],
+          requestBody: body('CandidatesBody'),
+          responses: responses('CandidatesAnswer'),
+        },
+      },
+      '/v1/similar': {
+        get: {
+          summary: SERVING_PATHS['/v1/similar'],
+          parameters: query(similarQuery),
+          responses: { ...responses('SimilarAnswer'), ...notFound },
+        },
+      },
+      '/v1/rank': {
+        post: {
+          summary: SERVING_PATHS['/v1/rank'],
+          requestBody: body('RankBody'),
+          responses: { ...responses('RankAnswer'), ...notFound },
+        },
+      },
+    },
+    components: { schemas: components },
+  };
+}

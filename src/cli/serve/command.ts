@@ -1,0 +1,158 @@
+import type { Command } from 'commander';
+import { backoffMs, pause } from '../../adapters/backoff.ts';
+import type { HttpServer } from '../../adapters/http/guarded.ts';
+import { serveVectors } from '../../adapters/http/serving.ts';
+import { ServedRun } from '../../compose/serve.ts';
+import { type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { RetryableError, UsageError } from '../../errors/errors.ts';
+import { kernelHere } from '../../kernels/select.ts';
+import type { Log } from '../../log.ts';
+import { ServingMetrics } from '../../metrics/serving.ts';
+import { Surfaces } from '../../serve/surfaces.ts';
+import type { CommandContext } from '../context.ts';
+import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
+import { selectGraphs } from '../select.ts';
+import { onSignal } from '../signals.ts';
+import { VERSION } from '../version.ts';
+
+const ADDRESS = '127.0.0.1:8079';
+const REPORT_MS = 10_000;
+const EDGES_OF_ONE = 1_000;
+const EDGES = 5_000_000;
+const ADS_OF_ONE = 2;
+
+/** Puts `twhin serve` on the command line. */
+export function addServeCommand(program: Command, context: CommandContext): void {
+  program
+    .command('serve')
+    .description('answer candidates, neighbours and ranks from the vectors on the topics')
+    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--http <host:port>', 'address to serve on', ADDRESS)
+    .option('--user-edges <n>', 'most edges remembered of one user', positiveInteger, EDGES_OF_ONE)
+    .option('--edges <n>', 'most edges remembered of all users of a graph', positiveInteger, EDGES)
+    .option('--ads-of-one <n>', 'most ads of one advertiser in a list', positiveInteger, ADS_OF_ONE)
+    .addHelpText('after', ABOUT)
+    .addHelpText('after', example(EXAMPLES))
+    .action(async ({ graph, http, userEdges, edges, adsOfOne }) => {
+      const config = await context.config();
+      await serve(config, context, {
+        graphs: selectGraphs(config, graph),
+        address: addressOf(http),
+        edgesOfOne: userEdges,
+        edges,
+        adsOfOne,
+      });
+    });
+}
+
+const ABOUT = `
+Reads the topics with vectors from their start and follows them, like any reader; it never touches a store. Events are read
+too, so that no list has what the user follows, likes or blocks.
+
+  GET  /v1/candidates?surface=home|who-to-follow|ads&user=ID[&k=20&relation=NAME&exclude=TYPE:ID,…&explain=true]
+  GET  /v1/similar?entity=TYPE:ID[&k=20]
+  POST /v1/rank {"user", "relation", "candidates": ["TYPE:ID", …]}
+  GET  /openapi.json   /readyz   /healthz   /metrics`;
+
+const EXAMPLES = `twhin serve
+twhin serve --graph engagement --http 127.0.0.1:9079
+curl 'http://127.0.0.1:8079/v1/candidates?surface=home&user=123&k=10&explain=true'`;
+
+interface Serving {
+  readonly graphs: readonly GraphConfig[];
+  readonly address: HttpAddress;
+  readonly edgesOfOne: number;
+  readonly edges: number;
+  readonly adsOfOne: number;
+}
+
+function addressOf(text: string): HttpAddress {
+  const problems: string[] = [];
+  const address = readHttpAddress('--http', text, problems);
+  if (problems.length > 0) throw new UsageError('http', problems.join('\n'));
+  if (address === 'off')
+    throw new UsageError(
+      'http',
+      '--http: expected host:port, seen "off"; serving is all that this command does',
+    );
+  return address;
+}
+
+/** Serves until stopped, or until a topic can't be followed any further. */
+async function serve(
+  config: Config,
+  { connect, log: logOf }: Pick<CommandContext, 'connect' | 'log'>,
+  { graphs, address, edgesOfOne, edges, adsOfOne }: Serving,
+): Promise<void> {
+  const log = logOf();
+  const ended = Promise.withResolvers<void>();
+  const metrics: ServingMetrics = new ServingMetrics(VERSION, () => runs.map((run) => run.snapshot()));
+  const connection = await connect(config, log);
+  const visible = (graph: string, ms: number) => metrics.visible(graph, ms);
+  const outside = { connection, log, edgesOfOne, edges, visible, failed: ended.reject };
+  const runs = graphs.map((graph) => new ServedRun(config, graph, outside));
+  // Whatever ends it may come before it is waited for.
+  ended.promise.catch(() => undefined);
+  const signals = onSignal(() => ended.resolve());
+  const build = kernelHere('wasm') === 'wasm-relaxed' ? 'wasm-relaxed' : 'wasm-plain';
+  let server: HttpServer | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    // The server starts first: a bad address is reported before anything is read, and probes are answered meanwhile.
+    server = await serveVectors({
+      ...address,
+      surfaces: new Surfaces({ graphs: runs.map(({ graph }) => graph), build, adsOfOne }),
+      unready: () => runs.flatMap((run) => run.unready()),
+      metrics: { contentType: metrics.contentType, render: () => metrics.render() },
+      answered: (path, code, ms) => metrics.answered(path, code, ms),
+      version: VERSION,
+      failed: (path, reason) => log.error({ path, reason }, 'a request could not be answered'),
+    });
+    log.info({ url: server.url, graphs: graphs.map(({ name }) => name) }, `serving on ${server.url}`);
+    timer = reportReadiness(runs, log);
+    for (const run of runs) await begin(run, signals.stopping, log);
+    await ended.promise;
+    log.info({}, 'stopping: requests in flight are answered');
+  } finally {
+    clearInterval(timer);
+    await server?.stop();
+    for (const run of runs) await run.stop();
+    await connection.close();
+    metrics.stop();
+    signals.ignore();
+  }
+}
+
+/** Begins to read, however long the brokers are out of reach. */
+async function begin(run: ServedRun, stopping: AbortSignal, log: Log): Promise<void> {
+  for (let attempt = 1; !stopping.aborted; attempt++) {
+    try {
+      await run.start();
+      return;
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      log.warn(
+        { graph: run.graph.name, code: error.code, reason: error.message },
+        'the topics can not be read yet; trying again',
+      );
+      await pause(backoffMs(attempt), stopping);
+    }
+  }
+}
+
+/** Says how far the reading is until all is read, and then when readiness changes. */
+function reportReadiness(runs: readonly ServedRun[], log: Log): NodeJS.Timeout {
+  let last = '';
+  let said = 0;
+  return setInterval(() => {
+    const reasons = runs.flatMap((run) => run.unready());
+    const now = reasons.join('; ');
+    const changed = (now === '') !== (last === '') || said === 0;
+    if (!changed && (now === '' || Date.now() - said < REPORT_MS)) return;
+    last = now;
+    said = Date.now();
+    if (now === '') log.info({ graphs: runs.map((run) => run.snapshot()) }, 'ready');
+    else log.info({ reasons }, 'reading');
+  }, 200);
+}

@@ -1,0 +1,177 @@
+import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
+import type { LogConnection } from '../adapters/connect.ts';
+import type { Config, GraphConfig } from '../config/resolve.ts';
+import { RetryableError } from '../errors/errors.ts';
+import type { Log } from '../log.ts';
+import type { ServedSnapshot } from '../metrics/serving.ts';
+import type { EventLog } from '../pipeline/ports.ts';
+import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
+import { Activity } from '../serve/activity.ts';
+import { ActivityFeed } from '../serve/activity-feed.ts';
+import { Reading } from '../serve/reading.ts';
+import { Spaces } from '../serve/spaces.ts';
+import type { ServedGraph } from '../serve/surfaces.ts';
+import { VectorFeed } from '../serve/vector-feed.ts';
+import { topicsOf } from './graph-updater.ts';
+
+/** How often the ends of the topics and their identities are looked at. */
+const LOOK_MS = 5_000;
+/** Of skipped records so many are logged, then one of each thousand: a topic of somebody else's would fill the log. */
+const [LOGGED, ONE_OF] = [20, 1_000];
+const SOURCES_OF = ['promotes'];
+
+export interface ServeOptions {
+  readonly connection: LogConnection;
+  readonly log: Log;
+  /** Most edges remembered of one user, and of all users of a graph. */
+  readonly edgesOfOne: number;
+  readonly edges: number;
+  /** A vector became visible. ms: since it was written to the topic. */
+  visible(graph: string, ms: number): void;
+  /** Told that the graph can't be followed any further. */
+  failed(error: Error): void;
+}
+
+/** A graph's vectors and its users' edges, read from the topics like by any other reader. */
+export class ServedRun {
+  readonly graph: ServedGraph;
+  readonly #options: ServeOptions;
+  readonly #eventLog: EventLog;
+  readonly #vectorTopics: readonly string[];
+  readonly #vectorFeed: VectorFeed;
+  readonly #feed: ActivityFeed;
+  readonly #spaces: Spaces;
+  readonly #activity: Activity;
+  readonly #eventTopics: readonly string[];
+  #topicIds: Readonly<Record<string, string>> = {};
+  #vectors: Reading | undefined;
+  #events: Reading | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #trouble: string | undefined;
+
+  constructor(config: Config, graph: GraphConfig, options: ServeOptions) {
+    const { connection, log, edgesOfOne, edges } = options;
+    const prefix = config.topicPrefix;
+    const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
+    const modelTopic = topicName(prefix, modelName(graph.name));
+    const topics = topicsOf(config, graph);
+    this.#options = options;
+    this.#vectorTopics = [embeddingsTopic, modelTopic];
+    this.#eventTopics = [...topics.keys()];
+    this.#spaces = new Spaces(graph.trainer.maxRows);
+    this.#activity = new Activity({ edgesOfOne, edges, sourcesOf: SOURCES_OF, clock: Date.now });
+    this.#feed = new ActivityFeed(this.#activity, topics, config.limits);
+    this.graph = {
+      name: graph.name,
+      relations: graph.model.relations,
+      spaces: this.#spaces,
+      activity: this.#activity,
+    };
+    this.#vectorFeed = new VectorFeed({
+      graph: graph.name,
+      embeddingsTopic,
+      modelTopic,
+      spaces: this.#spaces,
+      skipped: (record) => {
+        const { skippedRecords } = this.#vectorFeed;
+        if (skippedRecords > LOGGED && skippedRecords % ONE_OF !== 0) return;
+        log.warn(
+          { graph: graph.name, ...record, skipped: skippedRecords },
+          'skipped a record that is no vector of the graph',
+        );
+      },
+      visible: (timestamp) => {
+        if (this.#vectors?.caughtUp === true) options.visible(graph.name, Date.now() - timestamp);
+      },
+    });
+    this.#eventLog = connection.log({
+      onTrouble: ({ brokers, since, code, reason }) => {
+        const at = new Date(since).toISOString();
+        log.warn(
+          { graph: graph.name, brokers, since: at, code, reason },
+          `${brokers} can't be read since ${at}; lists are made of what was read`,
+        );
+      },
+    });
+  }
+
+  /** Begins to read. @throws FatalError `topics-missing`; RetryableError while the brokers are out of reach. */
+  async start(): Promise<void> {
+    const { failed } = this.#options;
+    const log = this.#eventLog;
+    this.#topicIds = await log.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
+    const take = (run: Parameters<VectorFeed['take']>[0]) => this.#vectorFeed.take(run);
+    this.#vectors = await Reading.begin({ log, topics: this.#vectorTopics, take, failed });
+    this.#events = await Reading.begin({
+      log,
+      topics: this.#eventTopics,
+      take: (run) => this.#feed.take(run),
+      failed,
+    });
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+  }
+
+  /** Why nobody should ask now, a phrase each; none when the graph is ready. */
+  unready(): readonly string[] {
+    const reasons: string[] = [];
+    const { name } = this.graph;
+    for (const [what, reading] of [
+      ['vectors', this.#vectors],
+      ['events', this.#events],
+    ] as const) {
+      if (reading?.caughtUp === true) continue;
+      const share = reading === undefined || reading.whole === 0 ? 0 : 1 - reading.lag / reading.whole;
+      reasons.push(`${name}: ${Math.floor(100 * share)} % of the ${what} are read`);
+    }
+    const { current } = this.#spaces;
+    if (reasons.length === 0 && current !== undefined && current.relations.size === 0)
+      reasons.push(`${name}: no relation vectors are read; is the updater older than this process?`);
+    return reasons;
+  }
+
+  /** Why what is served may be old; undefined while the brokers answer. */
+  get stale(): string | undefined {
+    return this.#trouble;
+  }
+
+  snapshot(): ServedSnapshot {
+    const { current, all } = this.#spaces;
+    const tables = (current?.types ?? []).map((type) => [type, current!.table(type)!] as const);
+    return {
+      graph: this.graph.name,
+      caughtUp: this.unready().length === 0,
+      lag: this.#vectors?.lag ?? 0,
+      skipped: this.#vectorFeed.skippedRecords,
+      vectors: Object.fromEntries(tables.map(([type, table]) => [type, table.size])),
+      bytes: all.reduce(
+        (sum, space) => sum + space.types.reduce((of, type) => of + space.table(type)!.bytes, 0),
+        0,
+      ),
+      spaces: all.length,
+      edges: this.#activity.edges,
+      forgotten: this.#activity.forgotten,
+    };
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#eventLog.close();
+  }
+
+  async #look(): Promise<void> {
+    const { failed } = this.#options;
+    try {
+      const ids = await this.#eventLog.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
+      refuseRecreated(
+        this.#topicIds,
+        ids,
+        () => 'Start twhin serve again: it reads the new topic from its start.',
+      );
+      await Promise.all([this.#vectors?.look(), this.#events?.look()]);
+      this.#trouble = undefined;
+    } catch (error) {
+      if (error instanceof RetryableError) this.#trouble ??= error.message;
+      else failed(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type ProcessMetrics, processMetrics } from './process.ts';
+
+const REQUEST_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5];
+const VISIBLE_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
+
+/** The state of a served graph at a moment. */
+export interface ServedSnapshot {
+  readonly graph: string;
+  readonly caughtUp: boolean;
+  /** Records of the topics with vectors that are not read yet. */
+  readonly lag: number;
+  readonly skipped: number;
+  /** By entity type. */
+  readonly vectors: Readonly<Record<string, number>>;
+  readonly bytes: number;
+  readonly spaces: number;
+  /** Edges remembered of users, and those forgotten. */
+  readonly edges: number;
+  readonly forgotten: number;
+}
+
+/** The metrics of `twhin serve`. */
+export class ServingMetrics {
+  readonly #registry = new Registry();
+  readonly #process: ProcessMetrics;
+  readonly #requests: Histogram;
+  readonly #visible: Histogram;
+
+  constructor(version: string, snapshots: () => readonly ServedSnapshot[]) {
+    const registers = [this.#registry];
+    this.#process = processMetrics(this.#registry, version);
+    this.#requests = new Histogram({
+      name: 'twhin_serve_request_seconds',
+      help: 'Time of a request until it was answered, by path and status code.',
+      labelNames: ['path', 'code'],
+      buckets: REQUEST_BUCKETS,
+      registers,
+    });
+    this.#visible = new Histogram({
+      name: 'twhin_serve_visible_seconds',
+      help: 'Time from when a vector was written to its topic until lists are made with it, once the process has caught up.',
+      labelNames: ['graph'],
+      buckets: VISIBLE_BUCKETS,
+      registers,
+    });
+    const gauge = (name: string, help: string, of: (snapshot: ServedSnapshot) => number) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: ['graph'],
+        registers,
+        collect() {
+          for (const each of snapshots()) this.set({ graph: each.graph }, of(each));
+        },
+      });
+    gauge('twhin_serve_caught_up', '1: all vectors of the graph are read.', ({ caughtUp }) =>
+      caughtUp ? 1 : 0,
+    );
+    gauge(
+      'twhin_serve_lag_records',
+      'Records of the topics with vectors that are not read yet.',
+      ({ lag }) => lag,
+    );
+    gauge('twhin_serve_table_bytes', 'Memory of the vectors of the graph.', ({ bytes }) => bytes);
+    gauge(
+      'twhin_serve_spaces',
+      'Runs of training whose vectors the topics hold; 2 while another store takes over.',
+      ({ spaces }) => spaces,
+    );
+    gauge('twhin_serve_edges', 'Edges of users that are remembered.', ({ edges }) => edges);
+    new Gauge({
+      name: 'twhin_serve_vectors',
+      help: 'Vectors that lists are made of, by entity type.',
+      labelNames: ['graph', 'type'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { graph, vectors } of snapshots())
+          for (const [type, count] of Object.entries(vectors)) this.set({ graph, type }, count);
+      },
+    });
+    const counter = (name: string, help: string, of: (snapshot: ServedSnapshot) => number) =>
+      new Counter({
+        name,
+        help,
+        labelNames: ['graph'],
+        registers,
+        collect() {
+          this.reset();
+          for (const each of snapshots()) this.inc({ graph: each.graph }, of(each));
+        },
+      });
+    counter(
+      'twhin_serve_skipped_records_total',
+      'Records that are no vectors and were skipped.',
+      ({ skipped }) => skipped,
+    );
+    counter(
+      'twhin_serve_forgotten_edges_total',
+      'Edges of users that were forgotten to bound the memory.',
+      ({ forgotten }) => forgotten,
+    );
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  render(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  answered(path: string, code: number, ms: number): void {
+    this.#requests.observe({ path, code }, ms / 1000);
+  }
+
+  visible(graph: string, ms: number): void {
+    this.#visible.observe({ graph }, Math.max(0, ms) / 1000);
+  }
+
+  stop(): void {
+    this.#process.stop();
+  }
+}

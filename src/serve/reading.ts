@@ -1,0 +1,71 @@
+import type { EventLog, PartitionRange, RecordRun } from '../pipeline/ports.ts';
+
+export interface ReadingOptions {
+  readonly log: EventLog;
+  readonly topics: readonly string[];
+  /** Takes each run, in order within a partition. */
+  take(run: RecordRun): void;
+  /** Told that the log can't be followed any further. */
+  failed(error: Error): void;
+}
+
+/**
+ * Topics that are read from their start and then followed. Up to date once everything is read that was there when the
+ * reading began; tombstones and all else are the taker's.
+ */
+export class Reading {
+  readonly #options: ReadingOptions;
+  readonly #next = new Map<string, number>();
+  #ends: readonly PartitionRange[];
+  #wasCaughtUp = false;
+
+  private constructor(options: ReadingOptions, ends: readonly PartitionRange[]) {
+    this.#options = options;
+    this.#ends = ends;
+  }
+
+  /** Resolves once the reading has begun. @throws FatalError `topics-missing`; RetryableError while the log is out of reach. */
+  static async begin(options: ReadingOptions): Promise<Reading> {
+    const reading = new Reading(options, await options.log.ranges(options.topics));
+    await options.log.follow(options.topics, {
+      position: () => undefined,
+      take: (run) => reading.#take(run),
+      failed: options.failed,
+    });
+    return reading;
+  }
+
+  /** Once true, always true. */
+  get caughtUp(): boolean {
+    this.#wasCaughtUp ||= this.lag === 0;
+    return this.#wasCaughtUp;
+  }
+
+  /** Offsets between what is read and the ends as they were last looked at. */
+  get lag(): number {
+    return this.#ends.reduce((sum, range) => sum + leftOf(range, this.#next.get(placeOf(range))), 0);
+  }
+
+  /** What there was to read when the ends were last looked at. */
+  get whole(): number {
+    return this.#ends.reduce((sum, { low, high }) => sum + high - low, 0);
+  }
+
+  /** Looks where the topics end now. @throws RetryableError while the log is out of reach. */
+  async look(): Promise<void> {
+    this.#ends = await this.#options.log.ranges(this.#options.topics);
+  }
+
+  #take(run: RecordRun): void {
+    this.#options.take(run);
+    this.#next.set(placeOf(run), run.next);
+  }
+}
+
+function placeOf({ topic, partition }: Pick<RecordRun, 'topic' | 'partition'>): string {
+  return `${topic}/${partition}`;
+}
+
+function leftOf({ low, high }: PartitionRange, next: number | undefined): number {
+  return Math.max(0, high - Math.max(low, next ?? low));
+}

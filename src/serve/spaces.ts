@@ -1,0 +1,157 @@
+import type { Embedding } from '../../topics/embeddings.ts';
+import { type RelationVector, relationKey } from '../../topics/model.ts';
+import { type EntityKey, typeOf } from '../graph/entity.ts';
+import { VectorTable } from './vector-table.ts';
+
+/** Relation vectors of so many spaces are kept: they may be read before the vectors of their entities. */
+const SPACES_OF_RELATIONS = 4;
+
+/** A run of training of one model: only its vectors may be compared with one another. */
+export class Space {
+  readonly space: string;
+  readonly fingerprint: string;
+  readonly dim: number;
+  /** By the relation's key in the model topic. */
+  readonly relations: ReadonlyMap<string, RelationVector>;
+  /** Highest step and newest event time of its vectors. */
+  step = 0;
+  at = 0;
+  readonly #tables = new Map<string, VectorTable>();
+  readonly #maxRows: number;
+  /** Entities whose newest record is of another space. */
+  readonly #superseded = new Set<EntityKey>();
+
+  constructor(
+    { space, fingerprint, dim }: Pick<Embedding, 'space' | 'fingerprint' | 'dim'>,
+    relations: ReadonlyMap<string, RelationVector>,
+    maxRows: number,
+  ) {
+    this.space = space;
+    this.fingerprint = fingerprint;
+    this.dim = dim;
+    this.relations = relations;
+    this.#maxRows = maxRows;
+  }
+
+  /** Entities whose newest record is of this space. */
+  get left(): number {
+    let size = 0;
+    for (const table of this.#tables.values()) size += table.size;
+    return size - this.#superseded.size;
+  }
+
+  get types(): readonly string[] {
+    return [...this.#tables.keys()];
+  }
+
+  table(type: string): VectorTable | undefined {
+    return this.#tables.get(type);
+  }
+
+  vectorOf(entity: EntityKey): Float32Array | undefined {
+    return this.table(typeOf(entity))?.vectorOf(entity);
+  }
+
+  set(entity: EntityKey, vector: Float32Array, { step, at }: Pick<Embedding, 'step' | 'at'>): void {
+    const type = typeOf(entity);
+    let table = this.#tables.get(type);
+    if (table === undefined) {
+      table = new VectorTable(this.dim, this.#maxRows);
+      this.#tables.set(type, table);
+    }
+    table.set(entity, vector);
+    this.#superseded.delete(entity);
+    this.step = Math.max(this.step, step);
+    this.at = Math.max(this.at, at);
+  }
+
+  delete(entity: EntityKey): void {
+    this.table(typeOf(entity))?.delete(entity);
+    this.#superseded.delete(entity);
+  }
+
+  /** A newer record of the entity is of another space. */
+  supersede(entity: EntityKey): void {
+    if (this.table(typeOf(entity))?.rowOf(entity) !== undefined) this.#superseded.add(entity);
+  }
+}
+
+/**
+ * The spaces whose vectors a graph's topics hold. Usually that is one. After a take-over by another store, the topics
+ * hold a second one, which fills up beside the first; it is served once each entity's newest record is of it. Vectors of
+ * two spaces are never in one table.
+ */
+export class Spaces {
+  readonly #maxRows: number;
+  readonly #spaces = new Map<string, Space>();
+  readonly #relations = new Map<string, Map<string, RelationVector>>();
+  #current: Space | undefined;
+
+  /** maxRows: most entities of one type. */
+  constructor(maxRows: number) {
+    this.#maxRows = maxRows;
+  }
+
+  /** The space that is served; undefined before the first vector. */
+  get current(): Space | undefined {
+    return this.#current;
+  }
+
+  get all(): readonly Space[] {
+    return [...this.#spaces.values()];
+  }
+
+  /** Takes a record of the embeddings topic. A tombstone takes the entity out of every space. */
+  embed(entity: EntityKey, embedding: Embedding): void {
+    if (embedding.vector === null) {
+      for (const space of this.#spaces.values()) space.delete(entity);
+    } else {
+      const own = this.#of(embedding);
+      own.set(entity, embedding.vector, embedding);
+      if (this.#spaces.size > 1)
+        for (const space of this.#spaces.values()) if (space !== own) space.supersede(entity);
+    }
+    if (this.#spaces.size > 1) this.#dropEmpty();
+  }
+
+  /** Takes a record of the model topic. */
+  relate(relation: RelationVector): void {
+    this.#relationsOf(relation).set(relationKey(relation), relation);
+  }
+
+  #of(embedding: Embedding): Space {
+    const id = idOf(embedding);
+    let space = this.#spaces.get(id);
+    if (space === undefined) {
+      space = new Space(embedding, this.#relationsOf(embedding), this.#maxRows);
+      this.#spaces.set(id, space);
+      this.#current ??= space;
+    }
+    return space;
+  }
+
+  #relationsOf(of: Pick<Embedding, 'space' | 'fingerprint'>): Map<string, RelationVector> {
+    const id = idOf(of);
+    const relations = this.#relations.get(id) ?? new Map<string, RelationVector>();
+    // The newest last: the first are forgotten.
+    this.#relations.delete(id);
+    this.#relations.set(id, relations);
+    for (const old of this.#relations.keys()) {
+      if (this.#relations.size <= SPACES_OF_RELATIONS) break;
+      if (!this.#spaces.has(old)) this.#relations.delete(old);
+    }
+    return relations;
+  }
+
+  #dropEmpty(): void {
+    for (const [id, space] of this.#spaces) {
+      if (space.left > 0 || this.#spaces.size === 1) continue;
+      this.#spaces.delete(id);
+      if (space === this.#current) this.#current = [...this.#spaces.values()].at(-1);
+    }
+  }
+}
+
+function idOf({ space, fingerprint }: Pick<Embedding, 'space' | 'fingerprint'>): string {
+  return `${space} ${fingerprint}`;
+}

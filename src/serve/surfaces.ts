@@ -1,0 +1,332 @@
+import type { RelationVector } from '../../topics/model.ts';
+import { relationKey } from '../../topics/model.ts';
+import { UsageError } from '../errors/errors.ts';
+import type { Relation } from '../graph/edge.ts';
+import { type EntityKey, typeOf } from '../graph/entity.ts';
+import type { WasmBuild } from '../kernels/instance.ts';
+import { Scanner } from '../kernels/scan/scanner.ts';
+import type { ScorerName } from '../model/settings.ts';
+import type { Activity } from './activity.ts';
+import type { Space, Spaces } from './spaces.ts';
+import type { VectorTable } from './vector-table.ts';
+import { scoreOf, type WeightedQuery, type WeightedTopOptions, weightedTop } from './weighted-top.ts';
+
+/** What a list is for. */
+export const SURFACES = ['home', 'who-to-follow', 'ads'] as const;
+export type SurfaceName = (typeof SURFACES)[number];
+
+/** Entity type of what a surface shows; all of them are shown to users. */
+const SHOWS: Readonly<Record<SurfaceName, string>> = { home: 'tweet', 'who-to-follow': 'user', ads: 'ad' };
+const USER = 'user';
+/** Leads from an advertiser to its ads. */
+const PROMOTES = 'promotes';
+/** Lists with a limit for each advertiser are asked for this many times as long, again and again until they are full. */
+const LONGER = 4;
+
+/** A graph that is served. */
+export interface ServedGraph {
+  readonly name: string;
+  readonly relations: readonly Relation[];
+  readonly spaces: Spaces;
+  readonly activity: Activity;
+}
+
+export interface CandidatesAsked {
+  readonly surface: SurfaceName;
+  readonly user: EntityKey;
+  readonly k: number;
+  /** One relation alone; all of the surface's unless said. */
+  readonly relation?: string | undefined;
+  readonly exclude?: readonly EntityKey[] | undefined;
+  readonly explain?: boolean | undefined;
+}
+
+/** Why an entity is in a list. */
+export interface ItemReason {
+  /** The relation that says most for it, and its share of the user's own edges. */
+  readonly relation: string;
+  readonly share: number;
+  readonly score: number;
+  /** Of what the user engaged with of late, the entity nearest to it. */
+  readonly near?: EntityKey;
+}
+
+export interface Item {
+  readonly entity: EntityKey;
+  /** The scorer's own, higher is better; null in a list of popular entities. */
+  readonly score: number | null;
+  readonly reason?: ItemReason;
+}
+
+export interface Answer {
+  readonly items: readonly Item[];
+  readonly graph: string;
+  readonly space: string;
+  /** Highest step and newest event time of the vectors. */
+  readonly step: number;
+  readonly asOf: number;
+  readonly fallback: 'popular' | null;
+  /** Entities that were left out: followed or engaged with, blocked, and asked to be. */
+  readonly filtered: { readonly seen: number; readonly blocked: number; readonly excluded: number };
+}
+
+export interface RankedCandidate {
+  readonly entity: EntityKey;
+  readonly score: number;
+  /** Share of all other entities of its type that score lower; an equal score counts half. */
+  readonly percentile: number;
+}
+
+export interface RankAnswer extends Omit<Answer, 'items' | 'filtered'> {
+  readonly items: readonly RankedCandidate[];
+  /** Candidates without a vector. */
+  readonly missing: readonly EntityKey[];
+}
+
+export interface SimilarAnswer extends Omit<Answer, 'filtered'> {}
+
+export interface SurfacesOptions {
+  readonly graphs: readonly ServedGraph[];
+  readonly build: WasmBuild;
+  /** Most ads of one advertiser in a list. */
+  readonly adsOfOne: number;
+}
+
+/** How many of a user's newest targets are compared with a candidate to explain it. */
+const NEAR = 50;
+
+/** Answers what the vectors are for: candidates of a surface, neighbours of an entity, ranks of given candidates. */
+export class Surfaces {
+  readonly #options: SurfacesOptions;
+  readonly #scanners = new WeakMap<VectorTable, Map<ScorerName, Scanner>>();
+
+  constructor(options: SurfacesOptions) {
+    this.#options = options;
+  }
+
+  /** A list of the length asked for, if so many entities are left. @throws UsageError when no graph has the surface or the relation. */
+  candidates(asked: CandidatesAsked): Answer {
+    const { user, k, exclude = [], explain = false } = asked;
+    const { graph, relations } = this.#relationsOf(asked);
+    const { activity } = graph;
+    const shown = SHOWS[asked.surface];
+    const all = graph.relations
+      .filter(({ lhs, rhs }) => lhs === USER && rhs === shown)
+      .map(({ name }) => name);
+    const seen = new Set(all.flatMap((relation) => activity.live(user, relation)));
+    const blocked = new Set(
+      all.flatMap((relation) =>
+        [...(activity.of(user).get(relation) ?? [])].flatMap(([target, edge]) =>
+          edge.blocked ? [target] : [],
+        ),
+      ),
+    );
+    const filtered = { seen: seen.size, blocked: blocked.size, excluded: exclude.length };
+    const leftOut = new Set([...seen, ...blocked, ...exclude, user]);
+    const space = graph.spaces.current;
+    const table = space?.table(shown);
+    const queries = space === undefined ? [] : this.#queries(graph, space, user, relations);
+    const limited = asked.surface === 'ads' ? this.#limiter(graph) : () => true;
+    if (space === undefined || table === undefined || queries.length === 0) {
+      const items = activity
+        .popular(shown)
+        .filter(
+          (entity) => !leftOut.has(entity) && (table === undefined || table.rowOf(entity) !== undefined),
+        )
+        .filter(limited)
+        .slice(0, k)
+        .map((entity) => ({ entity, score: null }));
+      return { ...about(graph, space), items, fallback: 'popular', filtered };
+    }
+    const options = this.#top(table, queries[0]!.of);
+    const rows = table.rowsOf(leftOut);
+    const items: Item[] = [];
+    for (let length = k; ; length *= LONGER) {
+      items.length = 0;
+      const accepts = asked.surface === 'ads' ? this.#limiter(graph) : limited;
+      const found = weightedTop(options, queries, rows, length);
+      for (const { row, score, scores } of found) {
+        const entity = table.nameOf(row);
+        if (items.length === k || !accepts(entity)) continue;
+        const reason = explain ? this.#reason(graph, table, user, queries, scores, entity) : undefined;
+        items.push({ entity, score, ...(reason && { reason }) });
+      }
+      if (items.length === k || found.length < length) break;
+    }
+    return { ...about(graph, space), items, fallback: null, filtered };
+  }
+
+  /** The nearest entities of an entity's own type. undefined: nothing has a vector of that name. */
+  similar(entity: EntityKey, k: number, graphName?: string): SimilarAnswer | undefined {
+    for (const graph of this.#graphs(graphName)) {
+      const space = graph.spaces.current;
+      const table = space?.table(typeOf(entity));
+      const vector = table?.vectorOf(entity);
+      const [of] = space?.relations.values() ?? [];
+      if (space === undefined || table === undefined || vector === undefined || of === undefined) continue;
+      const query = { vector: Float64Array.from(vector), weight: 1 };
+      const found = weightedTop(this.#top(table, of), [query], table.rowsOf([entity]), k);
+      const items = found.map(({ row, score }) => ({ entity: table.nameOf(row), score }));
+      return { ...about(graph, space), items, fallback: null };
+    }
+    return undefined;
+  }
+
+  /**
+   * The score of each candidate for the user by a relation, and its place among all entities of the relation's type. A user
+   * or relation without a vector: undefined.
+   */
+  rank(
+    user: EntityKey,
+    relation: string,
+    candidates: readonly EntityKey[],
+    graphName?: string,
+  ): RankAnswer | undefined {
+    const graph = this.#graphs(graphName).find((each) =>
+      each.relations.some(({ name }) => name === relation),
+    );
+    if (graph === undefined) throw unknownRelation(relation, this.#graphs(graphName));
+    const space = graph.spaces.current;
+    const { rhs: type = '' } = graph.relations.find(({ name }) => name === relation) ?? {};
+    const table = space?.table(type);
+    const [query] = space === undefined ? [] : this.#queries(graph, space, user, [relation]);
+    if (space === undefined || table === undefined || query === undefined) return undefined;
+    const options = this.#top(table, query.of);
+    const there = candidates.filter((entity) => table.rowOf(entity) !== undefined);
+    const items = there.map((entity) => {
+      const row = table.rowOf(entity)!;
+      const { rank, compared } = options.scan.rank({ vector: query.vector }, row);
+      const percentile = compared === 0 ? 1 : 1 - (rank - 1) / compared;
+      return { entity, score: scoreOf(options, query.vector, row), percentile };
+    });
+    items.sort((a, b) => b.score - a.score);
+    const missing = candidates.filter((entity) => table.rowOf(entity) === undefined);
+    return { ...about(graph, space), items, fallback: null, missing };
+  }
+
+  /** The graph and the relations that a surface asks by. */
+  #relationsOf({ surface, relation }: CandidatesAsked): { graph: ServedGraph; relations: string[] } {
+    const shown = SHOWS[surface];
+    const fits = ({ name, lhs, rhs }: Relation) =>
+      lhs === USER && rhs === shown && (relation === undefined || name === relation);
+    const graph = this.#options.graphs.find((each) => each.relations.some(fits));
+    if (graph !== undefined)
+      return { graph, relations: graph.relations.filter(fits).map(({ name }) => name) };
+    if (relation !== undefined) throw unknownRelation(relation, this.#options.graphs);
+    const names = this.#options.graphs.map(({ name }) => name).join(', ');
+    throw new UsageError(
+      'surface',
+      `surface: none of the graphs ${names} has a relation from user to ${shown}, which ${surface} needs`,
+    );
+  }
+
+  #graphs(name: string | undefined): readonly ServedGraph[] {
+    const { graphs } = this.#options;
+    if (name === undefined) return graphs;
+    const found = graphs.filter((graph) => graph.name === name);
+    if (found.length > 0) return found;
+    throw new UsageError(
+      'graph',
+      `graph: expected one of ${graphs.map((graph) => graph.name).join(', ')}, seen ${JSON.stringify(name)}`,
+    );
+  }
+
+  /** The user's vector moved by each trained relation, weighted by the user's own edges. None where the user has no vector. */
+  #queries(
+    { activity }: ServedGraph,
+    space: Space,
+    user: EntityKey,
+    relations: readonly string[],
+  ): (WeightedQuery & { of: RelationVector; share: number })[] {
+    const own = space.vectorOf(user);
+    if (own === undefined) return [];
+    const trained = relations.flatMap((relation) => {
+      const of = space.relations.get(relationKey({ relation, inverse: false }));
+      return of?.trained === true ? [{ of, edges: activity.live(user, relation).length }] : [];
+    });
+    const total = trained.reduce((sum, { edges }) => sum + edges, 0);
+    return trained.flatMap(({ of, edges }) => {
+      const share = total > 0 ? edges / total : 1 / trained.length;
+      if (share === 0) return [];
+      const vector = Float64Array.from(own, (value, k) => value + of.vector[k]!);
+      return [{ vector, weight: share, share, of }];
+    });
+  }
+
+  #top(table: VectorTable, of: RelationVector): WeightedTopOptions {
+    const { scorer } = of;
+    const byScorer = this.#scanners.get(table) ?? new Map<ScorerName, Scanner>();
+    this.#scanners.set(table, byScorer);
+    const scan = byScorer.get(scorer) ?? new Scanner(table.scan, scorer, this.#options.build);
+    byScorer.set(scorer, scan);
+    return {
+      scan,
+      scorer,
+      beta: of.beta,
+      vector: (row) => table.scan.vector(row),
+      rows: table.scan.rows,
+    };
+  }
+
+  /** Accepts so many ads of each advertiser, and all whose advertiser is not known. */
+  #limiter({ activity }: ServedGraph): (ad: EntityKey) => boolean {
+    const taken = new Map<EntityKey, number>();
+    return (ad) => {
+      const advertiser = activity.sourceOf(ad, PROMOTES);
+      if (advertiser === undefined) return true;
+      const count = (taken.get(advertiser) ?? 0) + 1;
+      if (count > this.#options.adsOfOne) return false;
+      taken.set(advertiser, count);
+      return true;
+    };
+  }
+
+  #reason(
+    { activity }: ServedGraph,
+    table: VectorTable,
+    user: EntityKey,
+    queries: readonly (WeightedQuery & { of: RelationVector; share: number })[],
+    scores: readonly number[],
+    entity: EntityKey,
+  ): ItemReason {
+    let best = 0;
+    for (let i = 1; i < queries.length; i++) if (scores[i]! > scores[best]!) best = i;
+    const { of, share } = queries[best]!;
+    const vector = table.vectorOf(entity)!;
+    const recent = queries.flatMap((query) => activity.live(user, query.of.relation).slice(-NEAR));
+    let near: { entity: EntityKey; distance: number } | undefined;
+    for (const target of recent) {
+      const other = table.vectorOf(target);
+      if (other === undefined) continue;
+      const distance = squaredDistance(vector, other);
+      if (near === undefined || distance < near.distance) near = { entity: target, distance };
+    }
+    return { relation: of.relation, share, score: scores[best]!, ...(near && { near: near.entity }) };
+  }
+}
+
+function about(
+  { name, activity }: ServedGraph,
+  space: Space | undefined,
+): Pick<Answer, 'graph' | 'space' | 'step' | 'asOf'> {
+  return {
+    graph: name,
+    space: space?.space ?? '',
+    step: space?.step ?? 0,
+    asOf: Math.max(space?.at ?? 0, activity.at),
+  };
+}
+
+function unknownRelation(relation: string, graphs: readonly ServedGraph[]): UsageError {
+  const names = [...new Set(graphs.flatMap(({ relations }) => relations.map(({ name }) => name)))];
+  return new UsageError(
+    'relation',
+    `relation: expected one of ${names.join(', ')} that fits, seen ${JSON.stringify(relation)}`,
+  );
+}
+
+function squaredDistance(a: Float32Array, b: Float32Array): number {
+  let square = 0;
+  for (let k = 0; k < a.length; k++) square += (a[k]! - b[k]!) ** 2;
+  return square;
+}

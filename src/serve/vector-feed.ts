@@ -1,0 +1,77 @@
+import { decodeEmbedding } from '../../topics/embeddings.ts';
+import { decodeRelation } from '../../topics/model.ts';
+import { BadEvent, reasonOf, ShapeError, UsageError } from '../errors/errors.ts';
+import { parseEntityKey } from '../graph/entity.ts';
+import type { RecordRun, SourceRecord } from '../pipeline/ports.ts';
+import type { Spaces } from './spaces.ts';
+
+/** A record that could not be used. */
+export interface SkippedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly reason: string;
+}
+
+export interface VectorFeedOptions {
+  readonly graph: string;
+  readonly embeddingsTopic: string;
+  readonly modelTopic: string;
+  readonly spaces: Spaces;
+  /** Told of each record that is skipped. */
+  skipped(record: SkippedRecord): void;
+  /** Told of each vector that is visible from now on. timestamp: when the record was written, epoch ms. */
+  visible(timestamp: number): void;
+}
+
+/** Turns records of a graph's two topics with vectors into its spaces. A record that is none is skipped and counted. */
+export class VectorFeed {
+  /** Records taken, those skipped included. */
+  records = 0;
+  skippedRecords = 0;
+  readonly #options: VectorFeedOptions;
+
+  constructor(options: VectorFeedOptions) {
+    this.#options = options;
+  }
+
+  take({ records }: RecordRun): void {
+    for (const record of records) {
+      this.records++;
+      try {
+        this.#take(record);
+        this.#options.visible(record.timestamp);
+      } catch (error) {
+        if (!isOfRecord(error)) throw error;
+        this.skippedRecords++;
+        const { topic, partition, offset } = record;
+        this.#options.skipped({ topic, partition, offset, reason: reasonOf(error) });
+      }
+    }
+  }
+
+  #take({ topic, key, value, headers = {} }: SourceRecord): void {
+    const { modelTopic, spaces } = this.#options;
+    if (topic === modelTopic) {
+      const relation = decodeRelation(key, headers, value);
+      this.#checkGraph(relation);
+      spaces.relate(relation);
+      return;
+    }
+    const embedding = decodeEmbedding(headers, value);
+    this.#checkGraph(embedding);
+    if (embedding.vector !== null && !embedding.vector.every(Number.isFinite))
+      throw new ShapeError('the vector holds a number that is not finite');
+    spaces.embed(parseEntityKey(key?.toString('utf8') ?? ''), embedding);
+  }
+
+  #checkGraph({ graph }: { readonly graph: string }): void {
+    if (graph !== this.#options.graph)
+      throw new ShapeError(`the record is of the graph ${graph}, not ${this.#options.graph}`);
+  }
+}
+
+/** Whether the record is to blame. */
+function isOfRecord(error: unknown): boolean {
+  return error instanceof ShapeError || error instanceof UsageError || error instanceof BadEvent;
+}

@@ -1,0 +1,83 @@
+import type { EntityKey } from '../graph/entity.ts';
+import { ScanTable } from '../kernels/scan/table.ts';
+
+/** Rows that a WebAssembly memory of 4 GiB holds at most, whatever the limit asked for. */
+const MEMORY_BYTES = 4 * 1024 ** 3;
+/** Bytes of a row beside its numbers: measures and a mark. */
+const ROW_BYTES = 17;
+
+/** The vectors of the entities of one type, by name. A row that an entity gave up is used again. */
+export class VectorTable {
+  readonly scan: ScanTable;
+  readonly #rows = new Map<EntityKey, number>();
+  /** By row; undefined where the row is free. */
+  readonly #names: (EntityKey | undefined)[] = [];
+  readonly #free: number[] = [];
+
+  constructor(dim: number, maxRows: number) {
+    const most = Math.floor((0.95 * MEMORY_BYTES) / (5 * (dim + 16) + ROW_BYTES));
+    this.scan = new ScanTable({ dim, maxRows: Math.min(maxRows, most), scanners: 1 });
+  }
+
+  /** Entities that have a vector. */
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Bytes of the vectors, codes and measures. */
+  get bytes(): number {
+    return this.scan.place.memory.buffer.byteLength;
+  }
+
+  /** @throws FatalError `table-full` when there is no row left. */
+  set(name: EntityKey, vector: Float32Array): void {
+    const row = this.#rows.get(name) ?? this.#free.at(-1) ?? this.#names.length;
+    // Written first: a vector that the table refuses leaves nothing behind.
+    this.scan.write(row, vector);
+    if (this.#rows.has(name)) return;
+    if (row === this.#free.at(-1)) this.#free.pop();
+    this.#names[row] = name;
+    this.#rows.set(name, row);
+  }
+
+  /** Whether the entity had a vector. */
+  delete(name: EntityKey): boolean {
+    const row = this.#rows.get(name);
+    if (row === undefined) return false;
+    this.scan.clear(row);
+    this.#rows.delete(name);
+    this.#names[row] = undefined;
+    this.#free.push(row);
+    return true;
+  }
+
+  rowOf(name: EntityKey): number | undefined {
+    return this.#rows.get(name);
+  }
+
+  /** @throws TypeError for a row without an entity. */
+  nameOf(row: number): EntityKey {
+    const name = this.#names[row];
+    if (name === undefined) throw new TypeError(`row ${row} has no entity`);
+    return name;
+  }
+
+  names(): IterableIterator<EntityKey> {
+    return this.#rows.keys();
+  }
+
+  vectorOf(name: EntityKey): Float32Array | undefined {
+    const row = this.#rows.get(name);
+    return row === undefined ? undefined : this.scan.vector(row);
+  }
+
+  /** The rows of those names that have one. */
+  rowsOf(names: Iterable<EntityKey>): number[] {
+    const rows: number[] = [];
+    for (const name of names) {
+      const row = this.#rows.get(name);
+      if (row !== undefined) rows.push(row);
+    }
+    return rows;
+  }
+}

@@ -1,0 +1,89 @@
+import type { Found, Scan } from '../kernels/scan/scan.ts';
+import { SCORERS } from '../model/scorers.ts';
+import type { ScorerName } from '../model/settings.ts';
+
+/** A way of asking: a query, and how much its score counts. */
+export interface WeightedQuery {
+  /** [dim] entity plus relation, in float64. */
+  readonly vector: Float64Array;
+  /** Above 0. */
+  readonly weight: number;
+}
+
+/** A row with the sum of its weighted scores, and each score alone, in the order of the queries. */
+export interface WeightedRow {
+  readonly row: number;
+  readonly score: number;
+  readonly scores: readonly number[];
+}
+
+export interface WeightedTopOptions {
+  readonly scan: Scan;
+  readonly scorer: ScorerName;
+  readonly beta: number;
+  vector(row: number): Float32Array;
+  /** Rows of the table, an upper bound. */
+  readonly rows: number;
+}
+
+/** Queries of one pass: see `Scan`. */
+const QUERIES_OF_A_PASS = 4;
+/** The first look goes this many times as deep as the list is long, and no less deep than this many rows. */
+const [DEEPER, LEAST] = [4, 64];
+
+/**
+ * The best `count` rows by the weighted sum of their scores, exactly; of equal sums, the lower row first.
+ *
+ * With one query that is a scan. With several, the best rows of each query are scored by all queries. A row that is in
+ * none of these lists can't have a higher sum than the weighted sum of the lists' last scores; where the list that was
+ * found reaches this bound, nothing better is left, and otherwise the scans look deeper.
+ * Source: Fagin, Lotem and Naor 2003, "Optimal aggregation algorithms for middleware", the threshold algorithm.
+ */
+export function weightedTop(
+  options: WeightedTopOptions,
+  queries: readonly WeightedQuery[],
+  leftOut: readonly number[],
+  count: number,
+): WeightedRow[] {
+  const { scan, rows } = options;
+  for (let depth = Math.max(LEAST, DEEPER * count); ; depth *= DEEPER) {
+    const wanted = queries.length === 1 ? count : depth;
+    const lists: Found[][] = [];
+    for (let first = 0; first < queries.length; first += QUERIES_OF_A_PASS) {
+      const pass = queries.slice(first, first + QUERIES_OF_A_PASS);
+      lists.push(
+        ...scan.top(
+          pass.map(({ vector }) => ({ vector, leftOut })),
+          wanted,
+        ),
+      );
+    }
+    const found = new Set(lists.flatMap((list) => list.map(({ row }) => row)));
+    const sums = [...found].map((row) => sumOf(options, queries, row));
+    sums.sort((a, b) => b.score - a.score || a.row - b.row);
+    const best = sums.slice(0, count);
+    if (queries.length === 1 || wanted >= rows || lists.some((list) => list.length < wanted)) return best;
+    const lasts = lists.map((list) => list.at(-1)!.row);
+    const bound = lasts.reduce((sum, row, i) => {
+      const { vector, weight } = queries[i]!;
+      return sum + weight * scoreOf(options, vector, row);
+    }, 0);
+    // Equal sums may hide a lower row: only a sum above the bound is sure.
+    if (best.length === count && best.at(-1)!.score > bound) return best;
+  }
+}
+
+function sumOf(options: WeightedTopOptions, queries: readonly WeightedQuery[], row: number): WeightedRow {
+  const scores = queries.map(({ vector }) => scoreOf(options, vector, row));
+  const score = queries.reduce((sum, { weight }, i) => sum + weight * scores[i]!, 0);
+  return { row, score, scores };
+}
+
+/** The scorer's own score, in float64. */
+export function scoreOf(
+  { scorer, beta, vector }: Pick<WeightedTopOptions, 'scorer' | 'beta' | 'vector'>,
+  query: Float64Array,
+  row: number,
+): number {
+  return SCORERS[scorer].score(query, Float64Array.from(vector(row)), beta);
+}

@@ -1,0 +1,188 @@
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { z } from 'zod';
+import { type Running, Twhin, until } from './twhin.ts';
+
+const T0 = Date.UTC(2024, 4, 1);
+/** As the issue of a feed asks for: what a user does is in the next list. */
+const VISIBLE_MS = 3_000;
+
+const answer = z.object({
+  items: z.array(
+    z.object({
+      entity: z.string(),
+      score: z.number().nullable(),
+      reason: z.object({ relation: z.string(), share: z.number(), near: z.string().optional() }).optional(),
+    }),
+  ),
+  graph: z.string(),
+  space: z.string(),
+  step: z.number(),
+  asOf: z.number(),
+  fallback: z.literal('popular').nullable(),
+  filtered: z.object({ seen: z.number(), blocked: z.number(), excluded: z.number() }),
+});
+
+let twhin: Twhin;
+beforeEach(async () => {
+  twhin = await Twhin.create(inject('brokers'));
+  await twhin.ok(['topics', 'apply']);
+});
+afterEach(() => twhin.remove());
+
+let at = T0;
+const like = (user: string, tweet: string, action = 'like') => ({
+  userId: user,
+  tweetId: tweet,
+  action,
+  at: ++at,
+});
+const follow = (follower: string, followed: string, action = 'follow') => ({
+  followerId: follower,
+  followedId: followed,
+  action,
+  at: ++at,
+});
+const USERS = 40;
+const TWEETS = 30;
+const ids = (name: string, count: number) => Array.from({ length: count }, (_, i) => `${name}${i}`);
+
+/** Two communities, a and b, which like and follow among themselves. */
+function world() {
+  const likes = [];
+  const follows = [];
+  for (let round = 0; round < 8; round++) {
+    for (const community of ['a', 'b']) {
+      for (const [i, user] of ids(community, USERS).entries()) {
+        likes.push(like(user, `t${community}${(i * 7 + round * 11) % TWEETS}`));
+        follows.push(follow(user, `${community}${(i * 3 + round * 5 + 1) % USERS}`));
+      }
+    }
+  }
+  return { likes, follows };
+}
+
+async function ask(url: string, path: string, body?: object) {
+  const init = body && {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  };
+  const reply = await fetch(`${url}${path}`, init);
+  return { status: reply.status, headers: reply.headers, json: (await reply.json()) as unknown };
+}
+
+async function listOf(url: string, query: string) {
+  const { status, json } = await ask(url, `/v1/candidates?${query}`);
+  expect([status, json]).toEqual([200, expect.anything()]);
+  return answer.parse(json);
+}
+
+const entities = ({ items }: z.infer<typeof answer>) => items.map(({ entity }) => entity);
+const ready = (url: string) =>
+  until('serve is ready', async () => (await ask(url, '/readyz').catch(() => undefined))?.status === 200);
+
+/** How long after `since` a list was as it should be, ms. */
+async function seen(
+  since: number,
+  url: string,
+  query: string,
+  fits: (list: string[]) => boolean,
+): Promise<number> {
+  let ms = 0;
+  await until(`${query} is as it should be`, async () => {
+    const list = entities(await listOf(url, query));
+    ms = Date.now() - since;
+    return fits(list);
+  });
+  return ms;
+}
+
+async function serve(): Promise<{ running: Running; url: string }> {
+  const running = twhin.start(['serve', '--http', '127.0.0.1:0']);
+  const url = await running.url();
+  await ready(url);
+  return { running, url };
+}
+
+test('a new user, an unlike, a block and an erasure show in the lists, and an erased entity stays away', async () => {
+  const { likes, follows } = world();
+  await twhin.feed('engagement', likes);
+  await twhin.feed('follow', follows);
+  await twhin.ok(['run', '--until-caught-up']);
+  const updater = twhin.start(['run']);
+  let { running, url } = await serve();
+  const times: Record<string, number> = {};
+
+  // Nobody knows the user yet: what is popular, and said so.
+  expect(await listOf(url, 'surface=home&user=new&k=5')).toMatchObject({ fallback: 'popular' });
+
+  // Once the updater leads, five likes of one community.
+  const liked = ids('ta', 5);
+  await twhin.feed('engagement', [like('warm', 'tb1')]);
+  await until(
+    'the updater publishes',
+    async () => (await listOf(url, 'surface=home&user=warm')).fallback === null,
+  );
+  await twhin.feed(
+    'engagement',
+    liked.map((tweet) => like('new', tweet)),
+  );
+  times['five likes'] = await seen(Date.now(), url, 'surface=home&user=new&k=20', (list) => {
+    const ofCommunity = list.filter((entity) => entity.startsWith('tweet:ta')).length;
+    return list.length === 20 && ofCommunity >= 10 && !liked.some((tweet) => list.includes(`tweet:${tweet}`));
+  });
+  const explained = await listOf(url, 'surface=home&user=new&k=3&explain=true');
+  expect(explained).toMatchObject({ fallback: null, graph: 'engagement', filtered: { seen: 5 } });
+  for (const { reason } of explained.items) {
+    expect(reason).toMatchObject({ relation: 'likes', share: 1 });
+    expect(liked.map((tweet) => `tweet:${tweet}`)).toContain(reason?.near);
+  }
+
+  // An unliked tweet may come back; asked for with all the others, it does.
+  await twhin.feed('engagement', [like('new', 'ta0', 'unlike')]);
+  times['unlike'] = await seen(Date.now(), url, 'surface=home&user=new&k=100', (list) =>
+    list.includes('tweet:ta0'),
+  );
+
+  // Followed and blocked users are in no list, an unfollowed one may be.
+  const all = 'surface=who-to-follow&user=a1&k=200';
+  const before = entities(await listOf(url, all));
+  expect(before).not.toContain('user:a1');
+  expect(before).toContain('user:b3');
+  await twhin.feed('follow', [follow('a1', 'b3', 'block')]);
+  times['block'] = await seen(Date.now(), url, all, (list) => !list.includes('user:b3'));
+  const followed = follows
+    .filter(({ followerId }) => followerId === 'a1')
+    .map(({ followedId }) => followedId);
+  expect(entities(await listOf(url, all)).filter((entity) => followed.includes(entity.slice(5)))).toEqual([]);
+  await twhin.feed('follow', [follow('a1', followed[0]!, 'unfollow')]);
+  times['unfollow'] = await seen(Date.now(), url, all, (list) => list.includes(`user:${followed[0]}`));
+
+  // Excluded entities never make a list shorter.
+  const short = entities(await listOf(url, 'surface=home&user=new&k=10'));
+  const without = await listOf(url, `surface=home&user=new&k=10&exclude=${short.join(',')}`);
+  expect(without.items).toHaveLength(10);
+  expect(entities(without).filter((entity) => short.includes(entity))).toEqual([]);
+  const posted = await ask(url, '/v1/candidates', { surface: 'home', user: 'new', k: 10, exclude: short });
+  expect(answer.parse(posted.json).items).toEqual(without.items);
+
+  // An erased entity is gone, also for a process that starts later.
+  const gone = short[0]!;
+  await twhin.feed('erasure', [{ entity: gone, at: ++at }]);
+  times['erasure'] = await seen(
+    Date.now(),
+    url,
+    'surface=home&user=new&k=200',
+    (list) => !list.includes(gone),
+  );
+  running.kill('SIGKILL');
+  await running.ended;
+  ({ running, url } = await serve());
+  expect(entities(await listOf(url, 'surface=home&user=new&k=200'))).not.toContain(gone);
+  expect((await ask(url, `/v1/similar?entity=${gone}`)).status).toBe(404);
+  for (const [what, ms] of Object.entries(times)) expect([what, ms < VISIBLE_MS * 3]).toEqual([what, true]);
+
+  updater.kill('SIGTERM');
+  running.kill('SIGTERM');
+  expect([(await updater.ended).code, (await running.ended).code]).toEqual([0, 0]);
+});
