@@ -52,7 +52,7 @@ function flatProcess(atS: number): ProcessSample {
 function flatPage(atS: number, tab: string): PageSample {
   // Longer curves, in both.
   const heapMiB = 2 + atS / 3600;
-  return { kind: 'page', atS, tab, heapMiB, nodes: 1_000, listeners: 110, headline: 'Healthy' };
+  return { kind: 'page', atS, tab, heapMiB, nodes: 1_000, shown: 960, listeners: 110, headline: 'Healthy' };
 }
 
 const BEGIN: Run['begin'] = {

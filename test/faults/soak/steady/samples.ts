@@ -33,6 +33,8 @@ const page = z.object({
   tab: z.string(),
   heapMiB: z.number(),
   nodes: z.number(),
+  /** Of the nodes those that are in the document; absent in files of earlier versions. */
+  shown: z.number().optional(),
   listeners: z.number(),
   headline: z.string(),
 });

@@ -25,10 +25,14 @@ const GRAPHS = ['engagement', 'follow'] as const;
 /** What the container image says of memory, to Node and to the allocator. asked: more options for Node. */
 function memoryOfImage(asked: readonly string[]): Record<string, string> {
   const dockerfile = readFileSync(join(import.meta.dirname, '..', '..', '..', '..', 'Dockerfile'), 'utf8');
-  const [, node, arenas] = /^ENV NODE_OPTIONS=(\S+) MALLOC_ARENA_MAX=(\d+)$/m.exec(dockerfile) ?? [];
-  if (node === undefined || arenas === undefined)
-    throw new Error('Dockerfile: expected a line ENV NODE_OPTIONS=… MALLOC_ARENA_MAX=…, seen none');
-  return { NODE_OPTIONS: [node, ...asked].join(' '), MALLOC_ARENA_MAX: arenas };
+  const [, node, allocator] = /^ENV NODE_OPTIONS=(\S+)((?: MALLOC_\w+=\d+)+)$/m.exec(dockerfile) ?? [];
+  if (node === undefined || allocator === undefined)
+    throw new Error('Dockerfile: expected a line ENV NODE_OPTIONS=… MALLOC_…=…, seen none');
+  const variables = allocator
+    .trim()
+    .split(' ')
+    .map((each) => each.split('=') as [string, string]);
+  return { NODE_OPTIONS: [node, ...asked].join(' '), ...Object.fromEntries(variables) };
 }
 
 /**

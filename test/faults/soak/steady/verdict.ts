@@ -23,6 +23,7 @@ const EDGES_SHARE = 0.01;
 const SAMPLES_SHARE = 0.95;
 const LAG_S = 3;
 const PAGE_TIMES = 1.25;
+const HIDDEN_NODES = 100;
 
 /** What is left after warming up. */
 export function judged<T extends { readonly atS: number }>(samples: readonly T[], minutes: number): T[] {
@@ -144,9 +145,9 @@ function population(samples: readonly ProcessSample[]): Check[] {
 function page(samples: readonly PageSample[], run: Run): Check[] {
   const problems = judged(run.problems, run.begin.minutes);
   const from = (samples[0]?.atS ?? 0) / 3 + ((samples.at(-1)?.atS ?? 0) * 2) / 3;
-  const most = (tab: string, figure: 'heapMiB' | 'nodes' | 'listeners') =>
+  const most = (tab: string, figure: 'heapMiB' | 'listeners') =>
     Math.max(...samples.filter((each) => each.tab === tab && each.atS >= from).map((each) => each[figure]));
-  const beside = (figure: 'heapMiB' | 'nodes' | 'listeners', what: string): Check => {
+  const beside = (figure: 'heapMiB' | 'listeners', what: string): Check => {
     const [stays, reloads] = [most('stays', figure), most('reloads', figure)];
     return {
       what: `${what} of the page that stayed open, the most in the last third`,
@@ -157,7 +158,7 @@ function page(samples: readonly PageSample[], run: Run): Check[] {
   };
   return [
     beside('heapMiB', 'heap'),
-    beside('nodes', 'nodes'),
+    hiddenNodes(samples),
     beside('listeners', 'listeners'),
     {
       what: 'errors and warnings of the pages, answers that did not come',
@@ -166,6 +167,18 @@ function page(samples: readonly PageSample[], run: Run): Check[] {
       holds: problems.length === 0,
     },
   ];
+}
+
+/**
+ * What the page's code holds of what it showed once. Medians: nodes that were replaced a moment ago and wait to be
+ * collected are in one sample and not in the next.
+ */
+function hiddenNodes(samples: readonly PageSample[]): Check {
+  const hidden = samples
+    .filter(({ tab }) => tab === 'stays')
+    .map(({ atS, nodes, shown = 0 }) => ({ atS, value: nodes - shown }));
+  const what = 'nodes that the page that stayed open holds and does not show';
+  return compared(what, hidden, '', (first) => first + HIDDEN_NODES, `${HIDDEN_NODES} more`);
 }
 
 function ending({ begin, process, end }: Run): Check[] {

@@ -54,12 +54,17 @@ export class Visitor {
     return Promise.all(
       this.#tabs.map(async ({ name, page, cdp, problems }) => {
         for (const text of problems.splice(0)) this.#said(name, text);
-        await cdp.send('HeapProfiler.collectGarbage');
+        // Twice: what a first collection frees of the page can be all that held something of its scripts.
+        for (let i = 0; i < 2; i++) await cdp.send('HeapProfiler.collectGarbage');
         const { metrics } = await cdp.send('Performance.getMetrics');
         const metric = (wanted: string) => metrics.find((one) => one.name === wanted)?.value ?? 0;
         return {
           ...{ kind: 'page' as const, atS, tab: name, heapMiB: metric('JSHeapUsedSize') / MIB },
-          ...{ nodes: metric('Nodes'), listeners: metric('JSEventListeners') },
+          ...{
+            nodes: metric('Nodes'),
+            shown: await page.evaluate<number>(SHOWN_NODES),
+            listeners: metric('JSEventListeners'),
+          },
           headline: (await page.locator('#headline').textContent({ timeout: WAIT_MS })) ?? '',
         };
       }),
@@ -112,6 +117,14 @@ export class Visitor {
     count('map');
   }
 }
+
+/** In the page: the nodes of the document. Those beyond them are held by the page's code, or wait to be collected. */
+const SHOWN_NODES = `(() => {
+  const walker = document.createTreeWalker(document);
+  let nodes = 1;
+  while (walker.nextNode() !== null) nodes++;
+  return nodes;
+})()`;
 
 interface Tab {
   readonly name: string;
