@@ -39,7 +39,7 @@ COPY package.json LICENSE CHANGELOG.md README.md ./
 COPY bin ./bin
 
 # Memory that would otherwise grow little by little, which looks like a leak on a dashboard: the young generation of a heap, to
-# 128 MiB, and what the allocator keeps for each of RocksDB's threads.
+# 128 MiB, what the allocator keeps for each of RocksDB's threads, and the gaps that large blocks leave in its arenas.
 ENV NODE_OPTIONS=--max-semi-space-size=16 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072
 # All addresses, for a port that nobody reaches unless it is published. Give the state a volume.
 ENV NODE_ENV=production TWHIN_STATE=/var/lib/twhin TWHIN_HTTP=0.0.0.0:8077

@@ -1,9 +1,11 @@
-"""Turns two public data sets into events and a configuration, for `twhin evaluate stream`. Python 3 and nothing else.
+"""Turns three public data sets into events and a configuration, for `twhin evaluate stream`. Python 3 and nothing else.
 
+    python3 bench/streams/prepare.py higgs FOLDER OUT          # higgs-activity_time.txt.gz of SNAP
     python3 bench/streams/prepare.py mathoverflow FOLDER OUT   # sx-mathoverflow-{a2q,c2q,c2a}.txt.gz of SNAP
     python3 bench/streams/prepare.py foursquare FOLDER OUT     # NYC.friendship_{old,new}.csv.gz, NYC.selected_checkins.csv.gz
     cd OUT && twhin evaluate stream --graph NAME --file events.ndjson
 
+Higgs: graph `accounts`, whom a user retweets, answers or mentions, where an account that acts and one that is named are one entity; nobody himself.
 mathoverflow: graph `contacts`, whom a user answers or comments to, in the order of time; nobody to himself.
 Foursquare: graph `friends`. Friendships from before and check-ins come first, in a random order, for only the hour of the week is
 known; friendships that were added come last, and are the share that --holdout has to hold back: it is printed.
@@ -45,6 +47,18 @@ def write(out, graph, relations, events, types=()):
             file.write(json.dumps({"lhs": lhs, "relation": relation, "rhs": rhs, "at": at}) + "\n")
 
 
+def higgs(folder, out):
+    relations = {"RT": "retweet-of", "RE": "reply-to", "MT": "mention-of"}
+
+    def events():
+        for line in gzip.open(folder / "higgs-activity_time.txt.gz", "rt"):
+            actor, target, seconds, kind = line.split()
+            if actor != target:
+                yield f"user:{actor}", relations[kind], f"user:{target}", 1000 * int(seconds)
+
+    write(out, "accounts", [(name, "user", "user") for name in relations.values()], events())
+
+
 def mathoverflow(folder, out):
     parts = {"answers": "a2q", "comments-question": "c2q", "comments-answer": "c2a"}
     rows = []
@@ -77,6 +91,6 @@ def foursquare(folder, out):
     print(f"--holdout {len(later) / (len(first) + len(later)):.4f}")
 
 
-if len(sys.argv) != 4 or sys.argv[1] not in ("mathoverflow", "foursquare"):
+if len(sys.argv) != 4 or sys.argv[1] not in ("higgs", "mathoverflow", "foursquare"):
     sys.exit(__doc__)
-{"mathoverflow": mathoverflow, "foursquare": foursquare}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+{"higgs": higgs, "mathoverflow": mathoverflow, "foursquare": foursquare}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
