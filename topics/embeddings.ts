@@ -79,6 +79,7 @@ export function decodeEmbedding(
   if (dtype !== 'float32')
     throw new ShapeError(`header dtype is ${JSON.stringify(dtype)}; this version reads float32`);
   const dim = integerOf(headers, 'dim');
+  if (dim === 0) throw new ShapeError('header dim is 0; a vector has numbers');
   const vector = value === null ? null : decodeVector(value);
   if (vector !== null && vector.length !== dim) {
     throw new ShapeError(`header dim is ${dim}, but the value holds ${vector.length} numbers`);

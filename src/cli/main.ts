@@ -6,6 +6,7 @@ import { addCheckCommand } from './check.ts';
 import { type CommandContext, realWorld, type World } from './context.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addEvaluateCommand } from './evaluate/command.ts';
+import { addExportCommand } from './export.ts';
 import { addFeedCommand } from './feed.ts';
 import { addInitCommand } from './init.ts';
 import { Logging } from './logging.ts';
@@ -13,6 +14,7 @@ import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USA
 import { addReplayCommand } from './replay/command.ts';
 import { addRestoreCommand } from './restore/command.ts';
 import { addRunCommand } from './run/command.ts';
+import { addCandidatesCommand } from './serve/candidates.ts';
 import { addServeCommand } from './serve/command.ts';
 import { addShowCommand } from './show.ts';
 import { addStatsCommand } from './stats.ts';
@@ -26,6 +28,8 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addFeedCommand,
   addRunCommand,
   addServeCommand,
+  addCandidatesCommand,
+  addExportCommand,
   addReplayCommand,
   addEvaluateCommand,
   addTuneCommand,

@@ -47,7 +47,7 @@ export class ServedRun {
   #vectors: Reading | undefined;
   #events: Reading | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #trouble: string | undefined;
+  #staleSince: number | undefined;
 
   constructor(config: Config, graph: GraphConfig, options: ServeOptions) {
     const { connection, log, edgesOfOne, edges } = options;
@@ -66,6 +66,7 @@ export class ServedRun {
       relations: graph.model.relations,
       spaces: this.#spaces,
       activity: this.#activity,
+      staleSince: () => this.#staleSince,
     };
     this.#vectorFeed = new VectorFeed({
       graph: graph.name,
@@ -86,6 +87,7 @@ export class ServedRun {
     });
     this.#eventLog = connection.log({
       onTrouble: ({ brokers, since, code, reason }) => {
+        this.#staleSince ??= since;
         const at = new Date(since).toISOString();
         log.warn(
           { graph: graph.name, brokers, since: at, code, reason },
@@ -95,20 +97,25 @@ export class ServedRun {
     });
   }
 
-  /** Begins to read. @throws FatalError `topics-missing`; RetryableError while the brokers are out of reach. */
+  /**
+   * Begins to read. After a RetryableError it may be called again: what has begun goes on, since a topic that is read twice at
+   * the same time would bring old vectors back. @throws FatalError `topics-missing`; RetryableError while the brokers are out
+   * of reach.
+   */
   async start(): Promise<void> {
     const { failed } = this.#options;
     const log = this.#eventLog;
-    this.#topicIds = await log.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
+    if (this.#vectors === undefined)
+      this.#topicIds = await log.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
     const take = (run: Parameters<VectorFeed['take']>[0]) => this.#vectorFeed.take(run);
-    this.#vectors = await Reading.begin({ log, topics: this.#vectorTopics, take, failed });
-    this.#events = await Reading.begin({
+    this.#vectors ??= await Reading.begin({ log, topics: this.#vectorTopics, take, failed });
+    this.#events ??= await Reading.begin({
       log,
       topics: this.#eventTopics,
       take: (run) => this.#feed.take(run),
       failed,
     });
-    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+    this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
   }
 
   /** Why nobody should ask now, a phrase each; none when the graph is ready. */
@@ -129,11 +136,6 @@ export class ServedRun {
     return reasons;
   }
 
-  /** Why what is served may be old; undefined while the brokers answer. */
-  get stale(): string | undefined {
-    return this.#trouble;
-  }
-
   snapshot(): ServedSnapshot {
     const { current, all } = this.#spaces;
     const tables = (current?.types ?? []).map((type) => [type, current!.table(type)!] as const);
@@ -141,6 +143,7 @@ export class ServedRun {
       graph: this.graph.name,
       caughtUp: this.unready().length === 0,
       lag: this.#vectors?.lag ?? 0,
+      staleSince: this.#staleSince,
       skipped: this.#vectorFeed.skippedRecords,
       vectors: Object.fromEntries(tables.map(([type, table]) => [type, table.size])),
       bytes: all.reduce(
@@ -168,9 +171,9 @@ export class ServedRun {
         () => 'Start twhin serve again: it reads the new topic from its start.',
       );
       await Promise.all([this.#vectors?.look(), this.#events?.look()]);
-      this.#trouble = undefined;
+      this.#staleSince = undefined;
     } catch (error) {
-      if (error instanceof RetryableError) this.#trouble ??= error.message;
+      if (error instanceof RetryableError) this.#staleSince ??= Date.now();
       else failed(error instanceof Error ? error : new Error(String(error)));
     }
   }

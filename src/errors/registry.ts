@@ -83,6 +83,14 @@ const COMMAND_LINE = {
     'No graph that is served has a relation that the surface needs.',
     'Serve the graph that has the relation, with --graph, or ask for another surface.',
   ),
+  out: usage(
+    'The output file can not be written.',
+    'Give --out a path in a folder that exists and can be written to.',
+  ),
+  users: usage(
+    'The file of users can not be used, or the option is missing.',
+    'Give --users all, or a file with the id of a user on each line.',
+  ),
   relation: usage(
     'No graph that is served has a relation of that name that fits.',
     'Give one of the relations that the message lists.',
@@ -462,7 +470,10 @@ const TRAINING = {
 } as const satisfies Entries;
 
 const PROCESS = {
-  busy: fatal('Too many entity lookups are waiting.', 'Ask again.'),
+  busy: fatal(
+    'Too many requests are waiting to be answered.',
+    'Ask again a second later, or run more processes.',
+  ),
   'http-listen': fatal(
     'The HTTP server cannot listen on its address.',
     'Give another address with --http HOST:PORT or TWHIN_HTTP, or --http off.',

@@ -10,6 +10,8 @@ export interface ServedSnapshot {
   readonly caughtUp: boolean;
   /** Records of the topics with vectors that are not read yet. */
   readonly lag: number;
+  /** Since when the brokers are out of reach, epoch ms. */
+  readonly staleSince: number | undefined;
   readonly skipped: number;
   /** By entity type. */
   readonly vectors: Readonly<Record<string, number>>;
@@ -56,6 +58,11 @@ export class ServingMetrics {
       });
     gauge('twhin_serve_caught_up', '1: all vectors of the graph are read.', ({ caughtUp }) =>
       caughtUp ? 1 : 0,
+    );
+    gauge(
+      'twhin_serve_stale_seconds',
+      'How long the brokers are out of reach; 0 while they answer.',
+      ({ staleSince }) => (staleSince === undefined ? 0 : (Date.now() - staleSince) / 1000),
     );
     gauge(
       'twhin_serve_lag_records',

@@ -4,8 +4,7 @@ import { type EntityKey, typeOf } from '../graph/entity.ts';
 
 /** In this time, what a like weighs in what is popular falls to a half. */
 const HALF_LIFE_MS = 24 * 3_600_000;
-/** Popular entities of a type that are kept at hand, and for how long. */
-const POPULAR = 2_000;
+/** How long the order of what is popular is kept. */
 const POPULAR_MS = 1_000;
 
 /** The newest event of an edge. */
@@ -20,7 +19,7 @@ export interface RememberedEdge {
 export type OwnEdges = ReadonlyMap<string, ReadonlyMap<EntityKey, RememberedEdge>>;
 
 export interface ActivityOptions {
-  /** Most edges that are remembered of one entity, and of all. */
+  /** Most edges that are remembered of one entity, and of all; and most erasures. */
   readonly edgesOfOne: number;
   readonly edges: number;
   /** Relations of which the source of a target is remembered too. */
@@ -39,7 +38,9 @@ export class Activity {
   readonly #own = new Map<EntityKey, Map<string, Map<EntityKey, RememberedEdge>>>();
   readonly #popularity = new Map<string, Popularity>();
   /** By relation and target, for the relations that were asked to be remembered that way. */
-  readonly #sources: ReadonlyMap<string, Map<EntityKey, EntityKey>>;
+  readonly #sources: ReadonlyMap<string, Map<EntityKey, Source>>;
+  /** When entities were erased: topics are read side by side, and an event from before the erasure may come after it. */
+  readonly #erased = new Map<EntityKey, number>();
   #edges = 0;
   /** Newest event time, epoch ms. */
   at = 0;
@@ -67,17 +68,20 @@ export class Activity {
     return this.#own.get(entity) ?? new Map();
   }
 
-  /** The targets of the entity's live edges, by these relations, the newest last. */
+  /** The targets of the entity's live edges of a relation, those heard of last at the end. */
   live(entity: EntityKey, relation: string): EntityKey[] {
-    const edges = this.of(entity).get(relation);
-    return edges === undefined
-      ? []
-      : [...edges].filter(([, { removed }]) => !removed).map(([target]) => target);
+    return this.#targets(entity, relation, ({ removed }) => !removed);
+  }
+
+  /** The targets that the entity blocked and has not followed again since. */
+  blocked(entity: EntityKey, relation: string): EntityKey[] {
+    return this.#targets(entity, relation, ({ blocked }) => blocked);
   }
 
   /** The entity whose newest live edge of the relation leads to the target, such as the advertiser of an ad. */
   sourceOf(target: EntityKey, relation: string): EntityKey | undefined {
-    return this.#sources.get(relation)?.get(target);
+    const source = this.#sources.get(relation)?.get(target);
+    return source === undefined || this.#wasErased(source.entity, source.at) ? undefined : source.entity;
   }
 
   /** Entities of a type by how many live edges lead to them, where a younger edge weighs more; the first first. */
@@ -85,7 +89,21 @@ export class Activity {
     return this.#popularity.get(type)?.top(this.#options.clock()) ?? [];
   }
 
+  #targets(entity: EntityKey, relation: string, wanted: (edge: RememberedEdge) => boolean): EntityKey[] {
+    const found: EntityKey[] = [];
+    for (const [target, edge] of this.of(entity).get(relation) ?? [])
+      if (wanted(edge) && !this.#wasErased(target, edge.at)) found.push(target);
+    return found;
+  }
+
+  /** Whether the entity was erased at that time or later. */
+  #wasErased(entity: EntityKey, at: number): boolean {
+    const erasedAt = this.#erased.get(entity);
+    return erasedAt !== undefined && at <= erasedAt;
+  }
+
   #edge({ lhs, relation, rhs, at, removed }: EdgeChange, blocked: boolean): void {
+    if (this.#wasErased(lhs, at) || this.#wasErased(rhs, at)) return;
     const own = this.#own.get(lhs) ?? new Map<string, Map<EntityKey, RememberedEdge>>();
     this.#own.delete(lhs);
     this.#own.set(lhs, own);
@@ -93,29 +111,48 @@ export class Activity {
     own.set(relation, edges);
     const known = edges.get(rhs);
     const verdict = judge(known, { at, removed });
-    if (verdict !== 'new' && verdict !== 'newer') return;
+    // A block and an unfollow of the same time: the block counts, whichever comes first.
+    const blocks = verdict === 'duplicate' && blocked && known?.blocked === false;
+    if (verdict !== 'new' && verdict !== 'newer' && !blocks) return;
     edges.delete(rhs);
     edges.set(rhs, { at, removed, blocked });
-    const sources = this.#sources.get(relation);
-    if (removed) sources?.delete(rhs);
-    else sources?.set(rhs, lhs);
-    const popularity = this.#popularityOf(typeOf(rhs));
-    if (known !== undefined && !known.removed) popularity.add(rhs, known.at, -1);
-    if (!removed) popularity.add(rhs, at, 1);
+    this.#sourceChanged(relation, rhs, { entity: lhs, at }, removed);
+    if (known !== undefined) this.#unpopular(rhs, known);
+    if (!removed) this.#popularityOf(typeOf(rhs)).add(rhs, at, 1);
     if (known !== undefined) return;
     this.#edges++;
     if (sizeOf(own) > this.#options.edgesOfOne) this.#forgetOldest(own);
     while (this.#edges > this.#options.edges) this.#forgetQuietest();
   }
 
+  #sourceChanged(relation: string, target: EntityKey, source: Source, removed: boolean): void {
+    const sources = this.#sources.get(relation);
+    const known = sources?.get(target);
+    if (!removed) {
+      if (known === undefined || known.at <= source.at) sources?.set(target, source);
+    } else if (known?.entity === source.entity) sources?.delete(target);
+  }
+
+  /** Takes back what an edge added to what is popular; an erasure of the target took that before. */
+  #unpopular(target: EntityKey, { at, removed }: RememberedEdge): void {
+    if (!removed && !this.#wasErased(target, at)) this.#popularityOf(typeOf(target)).add(target, at, -1);
+  }
+
   #erase({ erased, at }: Erasure): void {
+    if (this.#wasErased(erased, at)) return;
+    this.#erased.delete(erased);
+    this.#erased.set(erased, at);
+    for (const first of this.#erased.keys()) {
+      if (this.#erased.size <= this.#options.edges) break;
+      this.#erased.delete(first);
+    }
     const own = this.#own.get(erased);
     for (const edges of own?.values() ?? []) {
       for (const [target, edge] of edges) {
         if (edge.at > at) continue;
         edges.delete(target);
         this.#edges--;
-        if (!edge.removed) this.#popularityOf(typeOf(target)).add(target, edge.at, -1);
+        this.#unpopular(target, edge);
       }
     }
     if (own !== undefined && sizeOf(own) === 0) this.#own.delete(erased);
@@ -149,6 +186,12 @@ export class Activity {
       return;
     }
   }
+}
+
+/** The entity that a target's newest edge comes from. */
+interface Source {
+  readonly entity: EntityKey;
+  readonly at: number;
 }
 
 function sizeOf(own: ReadonlyMap<string, ReadonlyMap<EntityKey, RememberedEdge>>): number {
@@ -187,7 +230,7 @@ class Popularity {
         score: Math.log2(weight) + at / HALF_LIFE_MS,
       }));
       scored.sort((a, b) => b.score - a.score || (a.entity < b.entity ? -1 : 1));
-      this.#top = { entities: scored.slice(0, POPULAR).map(({ entity }) => entity), madeAt: now };
+      this.#top = { entities: scored.map(({ entity }) => entity), madeAt: now };
     }
     return this.#top.entities;
   }

@@ -1,5 +1,6 @@
 import type { Embedding } from '../../topics/embeddings.ts';
 import { type RelationVector, relationKey } from '../../topics/model.ts';
+import { ShapeError } from '../errors/errors.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import { VectorTable } from './vector-table.ts';
 
@@ -101,7 +102,10 @@ export class Spaces {
     return [...this.#spaces.values()];
   }
 
-  /** Takes a record of the embeddings topic. A tombstone takes the entity out of every space. */
+  /**
+   * Takes a record of the embeddings topic. A tombstone takes the entity out of every space.
+   * @throws ShapeError for a vector of another length than the others of its space have; FatalError `table-full`.
+   */
   embed(entity: EntityKey, embedding: Embedding): void {
     if (embedding.vector === null) {
       for (const space of this.#spaces.values()) space.delete(entity);
@@ -114,8 +118,13 @@ export class Spaces {
     if (this.#spaces.size > 1) this.#dropEmpty();
   }
 
-  /** Takes a record of the model topic. */
+  /** Takes a record of the model topic. @throws ShapeError for a vector of another length than those of the space's entities. */
   relate(relation: RelationVector): void {
+    const dim = this.#spaces.get(idOf(relation))?.dim ?? relation.dim;
+    if (dim !== relation.dim) {
+      const key = relationKey(relation);
+      throw new ShapeError(`${key} has ${relation.dim} numbers; the vectors of its space have ${dim}`);
+    }
     this.#relationsOf(relation).set(relationKey(relation), relation);
   }
 
@@ -123,7 +132,10 @@ export class Spaces {
     const id = idOf(embedding);
     let space = this.#spaces.get(id);
     if (space === undefined) {
-      space = new Space(embedding, this.#relationsOf(embedding), this.#maxRows);
+      const relations = this.#relationsOf(embedding);
+      // Until now, nothing said how long they have to be.
+      for (const [key, { dim }] of relations) if (dim !== embedding.dim) relations.delete(key);
+      space = new Space(embedding, relations, this.#maxRows);
       this.#spaces.set(id, space);
       this.#current ??= space;
     }
@@ -138,7 +150,7 @@ export class Spaces {
     this.#relations.set(id, relations);
     for (const old of this.#relations.keys()) {
       if (this.#relations.size <= SPACES_OF_RELATIONS) break;
-      if (!this.#spaces.has(old)) this.#relations.delete(old);
+      if (old !== id && !this.#spaces.has(old)) this.#relations.delete(old);
     }
     return relations;
   }

@@ -4,12 +4,19 @@ import { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { WasmBuild } from '../kernels/instance.ts';
+import type { Found, Scan, ScanQuery } from '../kernels/scan/scan.ts';
 import { Scanner } from '../kernels/scan/scanner.ts';
 import type { ScorerName } from '../model/settings.ts';
 import type { Activity } from './activity.ts';
 import type { Space, Spaces } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';
-import { scoreOf, type WeightedQuery, type WeightedTopOptions, weightedTop } from './weighted-top.ts';
+import {
+  firstDepth,
+  scoreOf,
+  type WeightedQuery,
+  type WeightedTopOptions,
+  weightedTop,
+} from './weighted-top.ts';
 
 /** What a list is for. */
 export const SURFACES = ['home', 'who-to-follow', 'ads'] as const;
@@ -29,6 +36,8 @@ export interface ServedGraph {
   readonly relations: readonly Relation[];
   readonly spaces: Spaces;
   readonly activity: Activity;
+  /** Since when the log can't be read, epoch ms; undefined while it can. */
+  staleSince(): number | undefined;
 }
 
 export interface CandidatesAsked {
@@ -65,6 +74,8 @@ export interface Answer {
   /** Highest step and newest event time of the vectors. */
   readonly step: number;
   readonly asOf: number;
+  /** Since when the brokers are out of reach and lists are made of what was read before, epoch ms; null while they answer. */
+  readonly staleSince: number | null;
   readonly fallback: 'popular' | null;
   /** Entities that were left out: followed or engaged with, blocked, and asked to be. */
   readonly filtered: { readonly seen: number; readonly blocked: number; readonly excluded: number };
@@ -85,6 +96,13 @@ export interface RankAnswer extends Omit<Answer, 'items' | 'filtered'> {
 
 export interface SimilarAnswer extends Omit<Answer, 'filtered'> {}
 
+/** A scan: each query's best `depth` rows. */
+export interface Look {
+  readonly scan: Scan;
+  readonly queries: readonly ScanQuery[];
+  readonly depth: number;
+}
+
 export interface SurfacesOptions {
   readonly graphs: readonly ServedGraph[];
   readonly build: WasmBuild;
@@ -92,6 +110,8 @@ export interface SurfacesOptions {
   readonly adsOfOne: number;
 }
 
+/** More candidates than these are ranked by the sorted scores of all rows. */
+const RANKED_BY_SCANS = 64;
 /** How many of a user's newest targets are compared with a candidate to explain it. */
 const NEAR = 50;
 
@@ -104,38 +124,24 @@ export class Surfaces {
     this.#options = options;
   }
 
-  /** A list of the length asked for, if so many entities are left. @throws UsageError when no graph has the surface or the relation. */
-  candidates(asked: CandidatesAsked): Answer {
-    const { user, k, exclude = [], explain = false } = asked;
-    const { graph, relations } = this.#relationsOf(asked);
-    const { activity } = graph;
-    const shown = SHOWS[asked.surface];
-    const all = graph.relations
-      .filter(({ lhs, rhs }) => lhs === USER && rhs === shown)
-      .map(({ name }) => name);
-    const seen = new Set(all.flatMap((relation) => activity.live(user, relation)));
-    const blocked = new Set(
-      all.flatMap((relation) =>
-        [...(activity.of(user).get(relation) ?? [])].flatMap(([target, edge]) =>
-          edge.blocked ? [target] : [],
-        ),
-      ),
-    );
-    const filtered = { seen: seen.size, blocked: blocked.size, excluded: exclude.length };
-    const leftOut = new Set([...seen, ...blocked, ...exclude, user]);
-    const space = graph.spaces.current;
-    const table = space?.table(shown);
-    const queries = space === undefined ? [] : this.#queries(graph, space, user, relations);
-    const limited = asked.surface === 'ads' ? this.#limiter(graph) : () => true;
-    if (space === undefined || table === undefined || queries.length === 0) {
-      const items = activity
-        .popular(shown)
-        .filter(
-          (entity) => !leftOut.has(entity) && (table === undefined || table.rowOf(entity) !== undefined),
-        )
-        .filter(limited)
-        .slice(0, k)
-        .map((entity) => ({ entity, score: null }));
+  /**
+   * A list of the length asked for, if so many entities are left.
+   * looked: what the scan that `look` asks for has found, with no write in between.
+   * @throws UsageError when no graph has the surface or the relation.
+   */
+  candidates(asked: CandidatesAsked, looked?: readonly (readonly Found[])[]): Answer {
+    const { user, k, explain = false, surface } = asked;
+    const { graph, leftOut, filtered, space, table, queries } = this.#ask(asked);
+    const accepting = () => (surface === 'ads' ? this.#limiter(graph) : () => true);
+    if (table === undefined || queries.length === 0) {
+      const accepts = accepting();
+      const items: Item[] = [];
+      // Far more are popular than a list has: nothing is copied.
+      for (const entity of graph.activity.popular(SHOWS[surface])) {
+        if (items.length === k) break;
+        const known = table === undefined || table.rowOf(entity) !== undefined;
+        if (known && !leftOut.has(entity) && accepts(entity)) items.push({ entity, score: null });
+      }
       return { ...about(graph, space), items, fallback: 'popular', filtered };
     }
     const options = this.#top(table, queries[0]!.of);
@@ -143,8 +149,8 @@ export class Surfaces {
     const items: Item[] = [];
     for (let length = k; ; length *= LONGER) {
       items.length = 0;
-      const accepts = asked.surface === 'ads' ? this.#limiter(graph) : limited;
-      const found = weightedTop(options, queries, rows, length);
+      const accepts = accepting();
+      const found = weightedTop(options, queries, rows, length, length === k ? looked : undefined);
       for (const { row, score, scores } of found) {
         const entity = table.nameOf(row);
         if (items.length === k || !accepts(entity)) continue;
@@ -154,6 +160,40 @@ export class Surfaces {
       if (items.length === k || found.length < length) break;
     }
     return { ...about(graph, space), items, fallback: null, filtered };
+  }
+
+  /** The scan that an answer begins with; undefined where it needs none. @throws UsageError as `candidates`. */
+  look(asked: CandidatesAsked): Look | undefined {
+    const { leftOut, table, queries } = this.#ask(asked);
+    const [first] = queries;
+    if (table === undefined || first === undefined || asked.k < 1) return undefined;
+    const rows = table.rowsOf(leftOut);
+    return {
+      scan: this.#top(table, first.of).scan,
+      queries: queries.map(({ vector }) => ({ vector, leftOut: rows })),
+      depth: firstDepth(queries.length, asked.k),
+    };
+  }
+
+  #ask(asked: CandidatesAsked) {
+    const { user, exclude = [] } = asked;
+    const { graph, relations } = this.#relationsOf(asked);
+    const { activity } = graph;
+    const shown = SHOWS[asked.surface];
+    const all = graph.relations
+      .filter(({ lhs, rhs }) => lhs === USER && rhs === shown)
+      .map(({ name }) => name);
+    const seen = new Set(all.flatMap((relation) => activity.live(user, relation)));
+    const blocked = new Set(all.flatMap((relation) => activity.blocked(user, relation)));
+    const space = graph.spaces.current;
+    return {
+      graph,
+      leftOut: new Set([...seen, ...blocked, ...exclude, user]),
+      filtered: { seen: seen.size, blocked: blocked.size, excluded: exclude.length },
+      space,
+      table: space?.table(shown),
+      queries: space === undefined ? [] : this.#queries(graph, space, user, relations),
+    };
   }
 
   /** The nearest entities of an entity's own type. undefined: nothing has a vector of that name. */
@@ -174,7 +214,8 @@ export class Surfaces {
 
   /**
    * The score of each candidate for the user by a relation, and its place among all entities of the relation's type. A user
-   * or relation without a vector: undefined.
+   * or relation without a vector: undefined. @throws UsageError for a relation that does not begin at users, or for a graph
+   * that is not served.
    */
   rank(
     user: EntityKey,
@@ -183,7 +224,7 @@ export class Surfaces {
     graphName?: string,
   ): RankAnswer | undefined {
     const graph = this.#graphs(graphName).find((each) =>
-      each.relations.some(({ name }) => name === relation),
+      each.relations.some(({ name, lhs }) => name === relation && lhs === USER),
     );
     if (graph === undefined) throw unknownRelation(relation, this.#graphs(graphName));
     const space = graph.spaces.current;
@@ -193,11 +234,16 @@ export class Surfaces {
     if (space === undefined || table === undefined || query === undefined) return undefined;
     const options = this.#top(table, query.of);
     const there = candidates.filter((entity) => table.rowOf(entity) !== undefined);
+    const percentileOf =
+      there.length > RANKED_BY_SCANS
+        ? percentiles(options, table, query.vector)
+        : (row: number) => {
+            const { rank, compared } = options.scan.rank({ vector: query.vector }, row);
+            return compared === 0 ? 1 : 1 - (rank - 1) / compared;
+          };
     const items = there.map((entity) => {
       const row = table.rowOf(entity)!;
-      const { rank, compared } = options.scan.rank({ vector: query.vector }, row);
-      const percentile = compared === 0 ? 1 : 1 - (rank - 1) / compared;
-      return { entity, score: scoreOf(options, query.vector, row), percentile };
+      return { entity, score: scoreOf(options, query.vector, row), percentile: percentileOf(row) };
     });
     items.sort((a, b) => b.score - a.score);
     const missing = candidates.filter((entity) => table.rowOf(entity) === undefined);
@@ -305,15 +351,45 @@ export class Surfaces {
   }
 }
 
+/** The same as a scan for each row, from the sorted scores of all rows: a scan takes longer for a score in the middle. */
+function percentiles(
+  options: WeightedTopOptions,
+  table: VectorTable,
+  query: Float64Array,
+): (row: number) => number {
+  const scores = Float64Array.from(table.names(), (name) =>
+    scoreOf(options, query, table.rowOf(name)!),
+  ).sort();
+  return (row) => {
+    if (scores.length === 1) return 1;
+    const score = scoreOf(options, query, row);
+    const lower = firstAt(scores, (other) => other >= score);
+    const equal = firstAt(scores, (other) => other > score) - lower - 1;
+    return (lower + equal / 2) / (scores.length - 1);
+  };
+}
+
+/** The first place of the ascending numbers where the test holds; their length if nowhere. */
+function firstAt(ascending: Float64Array, holds: (value: number) => boolean): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(ascending[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 function about(
-  { name, activity }: ServedGraph,
+  { name, activity, staleSince }: ServedGraph,
   space: Space | undefined,
-): Pick<Answer, 'graph' | 'space' | 'step' | 'asOf'> {
+): Pick<Answer, 'graph' | 'space' | 'step' | 'asOf' | 'staleSince'> {
   return {
     graph: name,
     space: space?.space ?? '',
     step: space?.step ?? 0,
     asOf: Math.max(space?.at ?? 0, activity.at),
+    staleSince: staleSince() ?? null,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { EntityKey } from '../graph/entity.ts';
+import { BLOCK_ROWS } from '../kernels/scan/layout.ts';
 import { ScanTable } from '../kernels/scan/table.ts';
 
 /** Rows that a WebAssembly memory of 4 GiB holds at most, whatever the limit asked for. */
@@ -15,7 +16,9 @@ export class VectorTable {
   readonly #free: number[] = [];
 
   constructor(dim: number, maxRows: number) {
-    const most = Math.floor((0.95 * MEMORY_BYTES) / (5 * (dim + 16) + ROW_BYTES));
+    // The memory grows by whole blocks.
+    const blocks = Math.floor((0.95 * MEMORY_BYTES) / (5 * (dim + 16) + ROW_BYTES) / BLOCK_ROWS);
+    const most = blocks * BLOCK_ROWS;
     this.scan = new ScanTable({ dim, maxRows: Math.min(maxRows, most), scanners: 1 });
   }
 

@@ -34,9 +34,11 @@ const [DEEPER, LEAST] = [4, 64];
 /**
  * The best `count` rows by the weighted sum of their scores, exactly; of equal sums, the lower row first.
  *
- * With one query that is a scan. With several, the best rows of each query are scored by all queries. A row that is in
- * none of these lists can't have a higher sum than the weighted sum of the lists' last scores; where the list that was
- * found reaches this bound, nothing better is left, and otherwise the scans look deeper.
+ * The best rows of each query are scored by all queries. A row that is in none of these lists can't have a higher sum than
+ * the weighted sum of the lists' last scores; where the list that was found is above this bound, nothing better is left, and
+ * otherwise the scans look deeper. With one query, a scan for one row more than asked for is nearly always enough: scans
+ * compare squared distances, and only where two of these give the same score does the order of scores differ.
+ * looked: what scans have found already, `firstDepth` rows of each query.
  * Source: Fagin, Lotem and Naor 2003, "Optimal aggregation algorithms for middleware", the threshold algorithm.
  */
 export function weightedTop(
@@ -44,13 +46,15 @@ export function weightedTop(
   queries: readonly WeightedQuery[],
   leftOut: readonly number[],
   count: number,
+  looked?: readonly (readonly Found[])[],
 ): WeightedRow[] {
   const { scan, rows } = options;
-  for (let depth = Math.max(LEAST, DEEPER * count); ; depth *= DEEPER) {
-    const wanted = queries.length === 1 ? count : depth;
-    const lists: Found[][] = [];
-    for (let first = 0; first < queries.length; first += QUERIES_OF_A_PASS) {
-      const pass = queries.slice(first, first + QUERIES_OF_A_PASS);
+  if (count < 1) return [];
+  const first = firstDepth(queries.length, count);
+  for (let wanted = first; ; wanted *= DEEPER) {
+    const lists: (readonly Found[])[] = wanted === first && looked !== undefined ? [...looked] : [];
+    for (let i = lists.length; i < queries.length; i += QUERIES_OF_A_PASS) {
+      const pass = queries.slice(i, i + QUERIES_OF_A_PASS);
       lists.push(
         ...scan.top(
           pass.map(({ vector }) => ({ vector, leftOut })),
@@ -62,7 +66,7 @@ export function weightedTop(
     const sums = [...found].map((row) => sumOf(options, queries, row));
     sums.sort((a, b) => b.score - a.score || a.row - b.row);
     const best = sums.slice(0, count);
-    if (queries.length === 1 || wanted >= rows || lists.some((list) => list.length < wanted)) return best;
+    if (wanted >= rows || lists.some((list) => list.length < wanted)) return best;
     const lasts = lists.map((list) => list.at(-1)!.row);
     const bound = lasts.reduce((sum, row, i) => {
       const { vector, weight } = queries[i]!;
@@ -71,6 +75,11 @@ export function weightedTop(
     // Equal sums may hide a lower row: only a sum above the bound is sure.
     if (best.length === count && best.at(-1)!.score > bound) return best;
   }
+}
+
+/** How many of the best rows of each query are looked at first. */
+export function firstDepth(queries: number, count: number): number {
+  return queries === 1 ? count + 1 : Math.max(LEAST, DEEPER * count);
 }
 
 function sumOf(options: WeightedTopOptions, queries: readonly WeightedQuery[], row: number): WeightedRow {

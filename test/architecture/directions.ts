@@ -95,6 +95,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/graph/row-writes.ts',
       'src/graph/entity.ts',
       'src/serve/surfaces.ts',
+      'src/serve/shared-passes.ts',
       'src/adapters/trainer/worker.ts',
     ],
     types: [

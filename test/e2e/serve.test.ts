@@ -1,5 +1,8 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
+import { readStore } from './stored.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
 const T0 = Date.UTC(2024, 4, 1);
@@ -18,6 +21,7 @@ const answer = z.object({
   space: z.string(),
   step: z.number(),
   asOf: z.number(),
+  staleSince: z.number().nullable(),
   fallback: z.literal('popular').nullable(),
   filtered: z.object({ seen: z.number(), blocked: z.number(), excluded: z.number() }),
 });
@@ -185,4 +189,73 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
   updater.kill('SIGTERM');
   running.kill('SIGTERM');
   expect([(await updater.ended).code, (await running.ended).code]).toEqual([0, 0]);
+});
+
+test('after a promotion the new space is served as a whole, and no list mixes the two', async () => {
+  const { likes } = world();
+  await twhin.feed('engagement', likes);
+  await twhin.ok(['run', '--graph', 'engagement', '--until-caught-up']);
+  const updater = twhin.start(['run', '--graph', 'engagement']);
+  const running = twhin.start(['serve', '--graph', 'engagement', '--http', '127.0.0.1:0']);
+  const url = await running.url();
+  await ready(url);
+  const query = 'surface=home&user=a1&k=20';
+  const old = await listOf(url, query);
+  expect(old.items).toHaveLength(20);
+
+  // Other vectors of the same entities, trained from another seed.
+  await twhin.ok(['replay', '--graph', 'engagement', '--into', 'again', '--set', 'training.seed=99']);
+  const promoted = twhin.start(['replay', 'promote', 'again', '--graph', 'engagement']);
+  const lists: z.infer<typeof answer>[] = [];
+  await until('the new space is served', async () => {
+    const list = await listOf(url, query);
+    if (JSON.stringify(list) !== JSON.stringify(lists.at(-1))) lists.push(list);
+    return list.space !== old.space && promoted.over;
+  });
+  expect((await promoted.ended).code).toBe(0);
+  expect(new Set(lists.map(({ space }) => space)).size).toBe(2);
+  for (const { items, fallback } of lists) expect([items.length, fallback]).toEqual([20, null]);
+  // The scores of the new list are those of the store that was promoted, not of a mixture.
+  const last = await listOf(url, query);
+  const { vectors, relations } = await readStore(twhin, 'engagement');
+  const numbersOf = (bytes: Buffer | undefined) => new Float32Array(new Uint8Array(bytes ?? []).buffer);
+  const [user, relation] = [numbersOf(vectors.get('user:a1')), numbersOf(relations.get('relation:likes'))];
+  for (const { entity, score } of last.items) {
+    const candidate = numbersOf(vectors.get(entity));
+    let square = 0;
+    for (let k = 0; k < candidate.length; k++) square += (user[k]! + relation[k]! - candidate[k]!) ** 2;
+    expect(score).toBeCloseTo(-9 * Math.sqrt(square), 9);
+  }
+  expect((await ask(url, '/readyz')).json).toEqual({ ready: true, reasons: [] });
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toContain('twhin_serve_spaces{graph="engagement"} 1');
+  // The same lists for all users at once, as of one moment.
+  const out = join(twhin.folder, 'lists.ndjson');
+  const command = ['candidates', '--surface', 'home', '--graph', 'engagement', '--k', '20', '--out', out];
+  expect(await twhin.ok([...command, '--users', 'all'])).toBe(`80 lists of home in ${out}\n`);
+  const lines = (await readFile(out, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => Object(JSON.parse(line)));
+  const own = lines.find(({ user }) => user === 'user:a1');
+  expect(own).toEqual({ user: 'user:a1', items: last.items, fallback: null });
+  const users = join(twhin.folder, 'users.txt');
+  await writeFile(users, 'a1\n\nuser:nobody\n');
+  await twhin.ok([...command, '--users', users]);
+  const few = (await readFile(out, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => Object(JSON.parse(line)));
+  expect(few).toMatchObject([own, { user: 'user:nobody', fallback: 'popular' }]);
+  const before = await readFile(out, 'utf8');
+  await writeFile(users, `a1\n${'x'.repeat(300)}\n`);
+  const refused = await twhin.end([...command, '--users', users]);
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringContaining('users.txt, line 2: id of 300 bytes'),
+  ]);
+  expect(await readFile(out, 'utf8')).toBe(before);
+  updater.kill('SIGTERM');
+  running.kill('SIGTERM');
+  await Promise.all([updater.ended, running.ended]);
 });

@@ -7,6 +7,11 @@ const REQUEST_MS = 10_000;
 const IDLE_MS = 30_000;
 /** Time that requests in flight get at a stop; a connection without a request would delay the stop for ever. */
 const DRAIN_MS = 2_000;
+/** What a client that comes at a busy moment is told to wait. */
+const RETRY_AFTER_S = 1;
+
+/** Codes of fastify for a body that is no JSON; a field such as `__proto__` is a SyntaxError instead. */
+const UNREADABLE = ['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'];
 
 /** What differs between servers. */
 export interface GuardOptions {
@@ -95,9 +100,13 @@ function guard(server: FastifyInstance, { host, paths, methods = [], fieldOf, fa
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
   });
   server.setNotFoundHandler(async (request, reply) => {
-    const allowed = ['GET', 'HEAD', ...methods];
-    if (!allowed.includes(request.method)) {
-      return reply.code(405).header('allow', allowed.join(', ')).send({ error: 'this server is read-only' });
+    const known = ['GET', 'HEAD', ...methods];
+    const [url = ''] = request.url.split('?');
+    const taken = known.filter((method) => server.hasRoute({ method, url }));
+    const allow = (taken.length > 0 ? taken : known).join(', ');
+    if (taken.length > 0 || !known.includes(request.method)) {
+      const error = methods.length > 0 ? `this path takes ${allow} alone` : 'this server is read-only';
+      return reply.code(405).header('allow', allow).send({ error });
     }
     return reply.code(404).send({ error: 'there is nothing at this path', paths });
   });
@@ -106,15 +115,18 @@ function guard(server: FastifyInstance, { host, paths, methods = [], fieldOf, fa
     if (code === 500) failed(request.url.slice(0, 200), reasonOf(error));
     // A query that passes the schema and fails in the lookup has a wrong value in a field.
     const field = error instanceof UsageError ? (fieldOf?.(error) ?? idField(error)) : fieldIn(error);
+    if (code === 503) reply.header('retry-after', String(RETRY_AFTER_S));
     const reason = code === 500 ? 'the request could not be answered' : reasonOf(error);
     return reply.code(code).send({ error: reason, ...(field !== undefined && { field }) });
   });
 }
 
-/** The field that an error of a route names itself. */
+/** The field that an error of a route names itself; `body` where the body is no JSON. */
 function fieldIn(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('field' in error)) return undefined;
-  return typeof error.field === 'string' ? error.field : undefined;
+  if (typeof error !== 'object' || error === null) return undefined;
+  if ('field' in error && typeof error.field === 'string') return error.field;
+  const ofBody = error instanceof SyntaxError || ('code' in error && UNREADABLE.includes(String(error.code)));
+  return ofBody ? 'body' : undefined;
 }
 
 function idField({ code }: UsageError): string | undefined {

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
+import { SharedPasses } from '../../serve/shared-passes.ts';
 import { type CandidatesAsked, SURFACES, type Surfaces } from '../../serve/surfaces.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
 
@@ -12,6 +13,8 @@ const BODY_BYTES = 256 * 1024;
 const REQUESTS = 120_000;
 const MAX_ID = 600;
 const RETRY_AFTER_S = 1;
+/** Characters shown of the name of an unknown field. */
+const SHOWN = 100;
 
 /** Text of digits alone: `1e2` and `0x10` are no counts. */
 const countText = z
@@ -20,9 +23,14 @@ const countText = z
   .transform(Number)
   .pipe(z.number().max(MOST_ITEMS));
 const count = z.number().int().min(1).max(MOST_ITEMS);
+/** As in events: no control characters, and none of the halves of a pair that UTF-8 can't encode. */
+const printable = z
+  .string()
+  .max(MAX_ID)
+  .regex(/^(?!\s*$)[^\p{Cc}\p{Cs}]+$/u, 'expected an id without control characters');
 /** The id of a user, with or without `user:`. */
-const userId = z.string().min(1).max(MAX_ID);
-const entityId = z.string().min(3).max(MAX_ID);
+const userId = printable.min(1);
+const entityId = printable.min(3);
 const surface = z.enum(SURFACES);
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,99}$/, 'expected lower-case letters, digits and dashes');
 const yes = z.enum(['true', 'false']).transform((text) => text === 'true');
@@ -61,6 +69,10 @@ const head = {
   space: z.string().meta({ description: 'Training run of the vectors.' }),
   step: z.number().meta({ description: 'Highest training step of the vectors.' }),
   asOf: z.number().meta({ description: 'Time of the newest event that is known, epoch ms.' }),
+  staleSince: z
+    .number()
+    .nullable()
+    .meta({ description: 'Since when the brokers are out of reach, epoch ms; null while they answer.' }),
   fallback: z.literal('popular').nullable().meta({ description: 'popular: the user has no vector.' }),
 };
 const reason = z.object({
@@ -124,6 +136,8 @@ export async function serveVectors(options: ServingOptions): Promise<HttpServer>
     methods: ['POST'],
     fieldOf: ({ code }) => (code === 'surface' || code === 'relation' || code === 'graph' ? code : undefined),
   });
+  // Without its parser, a body that is said to be text is refused as any other that is not JSON.
+  server.removeContentTypeParser('text/plain');
   server.addHook('onResponse', async (request, reply) => {
     const path = request.routeOptions.url ?? 'unknown';
     options.answered(path, reply.statusCode, reply.elapsedTime);
@@ -134,6 +148,7 @@ export async function serveVectors(options: ServingOptions): Promise<HttpServer>
 
 function addServing(server: FastifyInstance, serving: Serving): void {
   const { surfaces, metrics } = serving;
+  const passes = new SharedPasses(surfaces, setImmediate, () => performance.now());
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', async (_, reply) => {
     const reasons = serving.unready();
@@ -152,7 +167,7 @@ function addServing(server: FastifyInstance, serving: Serving): void {
       .send({ error: `not ready: ${reasons.join('; ')}` });
   };
   const ready = { preHandler: whenReady };
-  const candidates = (asked: z.infer<typeof candidatesBody>) => surfaces.candidates(askedOf(asked));
+  const candidates = (asked: z.infer<typeof candidatesBody>) => passes.candidates(askedOf(asked));
   server.get('/v1/candidates', ready, async (request, reply) => {
     const { exclude = '', ...query } = understood(candidatesQuery, request.query);
     const excluded = understood(
@@ -160,10 +175,10 @@ function addServing(server: FastifyInstance, serving: Serving): void {
       exclude === '' ? [] : exclude.split(','),
       'exclude',
     );
-    return reply.send(candidates({ ...query, exclude: excluded }));
+    return reply.send(await candidates({ ...query, exclude: excluded }));
   });
   server.post('/v1/candidates', ready, async (request, reply) =>
-    reply.send(candidates(understood(candidatesBody, request.body))),
+    reply.send(await candidates(understood(candidatesBody, request.body))),
   );
   server.get('/v1/similar', ready, async (request, reply) => {
     const { entity, k, graph } = understood(similarQuery, request.query);
@@ -195,6 +210,9 @@ function understood<Schema extends z.ZodType>(schema: Schema, value: unknown, un
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
+  // zod's own message has all unknown names, of which a body can be full.
+  if (issue?.code === 'unrecognized_keys')
+    throw new WrongField(String(issue.keys[0]).slice(0, SHOWN), 'there is no such field');
   const field = [under, ...(issue?.path ?? [])].filter((part) => part !== '').join('.');
   throw new WrongField(field || 'the request', issue?.message ?? 'not understood');
 }

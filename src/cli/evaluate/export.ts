@@ -1,23 +1,23 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainedGraph } from '../../compose/knowledge-graph.ts';
-import { FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
+import { FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import { npy } from '../../evaluation/graph/npy.ts';
 import { keyOf, relationName } from '../../evaluation/graph/triple-log.ts';
 import type { KnowledgeGraph } from '../../evaluation/graph/triples.ts';
 import type { Space } from '../../evaluation/space.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 
-/** Refuses a folder that holds something. @throws UsageError `export-exists`. */
-export async function refuseFilled(folder: string): Promise<void> {
+/** Refuses a folder that holds something. option: the one that named it. @throws UsageError `export-exists`. */
+export async function refuseFilled(folder: string, option = '--export'): Promise<void> {
   const found = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new UsageError('export-exists', `--export: ${folder} can't be written: ${reasonOf(error)}`);
+    throw new UsageError('export-exists', `${option}: ${folder} can't be written: ${reasonOf(error)}`);
   });
   if (found.length > 0)
     throw new UsageError(
       'export-exists',
-      `--export: ${folder} is not empty; name a folder that does not exist yet`,
+      `${option}: ${folder} is not empty; name a folder that does not exist yet`,
     );
 }
 
@@ -50,14 +50,22 @@ export async function exportVectors(
     'reciprocals.npy': matrix(relations(true)),
     'model.json': `${JSON.stringify(describeModel(graph.trainer.model), null, 2)}\n`,
   };
+  await inWholeFolder(folder, async (partial) => {
+    for (const [name, content] of Object.entries(files)) await writeFile(join(partial, name), content);
+  });
+}
+
+/** Fills a folder beside, which takes the name once it is whole. @throws FatalError `export` when it can't be written. */
+export async function inWholeFolder(folder: string, fill: (partial: string) => Promise<void>): Promise<void> {
   const partial = `${folder}.partial-${process.pid}`;
   try {
     await mkdir(partial, { recursive: true });
-    for (const [name, content] of Object.entries(files)) await writeFile(join(partial, name), content);
+    await fill(partial);
     // An empty folder of that name gives way.
     await rename(partial, folder);
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
+    if (error instanceof TwhinError) throw error;
     throw new FatalError('export', `${folder} can't be written: ${reasonOf(error)}`, { cause: error });
   }
 }
@@ -67,7 +75,7 @@ function lines(names: readonly string[]): string {
 }
 
 /** How the vectors are scored, in words that need nothing of this program. */
-function describeModel({ dim, scorer, beta }: ModelSettings) {
+export function describeModel({ dim, scorer, beta }: ModelSettings) {
   const common = { dim, scale: beta, reciprocals: true };
   const [q, c] = ['entities[h] + relations[r]', 'entities[t]'];
   const heads =

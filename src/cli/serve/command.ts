@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
-import { backoffMs, pause } from '../../adapters/backoff.ts';
 import type { HttpServer } from '../../adapters/http/guarded.ts';
 import { serveVectors } from '../../adapters/http/serving.ts';
 import { ServedRun } from '../../compose/serve.ts';
 import { type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { RetryableError, UsageError } from '../../errors/errors.ts';
-import { kernelHere } from '../../kernels/select.ts';
+import { UsageError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import { ServingMetrics } from '../../metrics/serving.ts';
 import { Surfaces } from '../../serve/surfaces.ts';
@@ -15,12 +13,10 @@ import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
 import { selectGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
 import { VERSION } from '../version.ts';
+import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE, scanBuild } from './begin.ts';
 
 const ADDRESS = '127.0.0.1:8079';
 const REPORT_MS = 10_000;
-const EDGES_OF_ONE = 1_000;
-const EDGES = 5_000_000;
-const ADS_OF_ONE = 2;
 
 /** Puts `twhin serve` on the command line. */
 export function addServeCommand(program: Command, context: CommandContext): void {
@@ -95,14 +91,13 @@ async function serve(
   // Whatever ends it may come before it is waited for.
   ended.promise.catch(() => undefined);
   const signals = onSignal(() => ended.resolve());
-  const build = kernelHere('wasm') === 'wasm-relaxed' ? 'wasm-relaxed' : 'wasm-plain';
   let server: HttpServer | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
     // The server starts first: a bad address is reported before anything is read, and probes are answered meanwhile.
     server = await serveVectors({
       ...address,
-      surfaces: new Surfaces({ graphs: runs.map(({ graph }) => graph), build, adsOfOne }),
+      surfaces: new Surfaces({ graphs: runs.map(({ graph }) => graph), build: scanBuild(), adsOfOne }),
       unready: () => runs.flatMap((run) => run.unready()),
       metrics: { contentType: metrics.contentType, render: () => metrics.render() },
       answered: (path, code, ms) => metrics.answered(path, code, ms),
@@ -121,23 +116,6 @@ async function serve(
     await connection.close();
     metrics.stop();
     signals.ignore();
-  }
-}
-
-/** Begins to read, however long the brokers are out of reach. */
-async function begin(run: ServedRun, stopping: AbortSignal, log: Log): Promise<void> {
-  for (let attempt = 1; !stopping.aborted; attempt++) {
-    try {
-      await run.start();
-      return;
-    } catch (error) {
-      if (!(error instanceof RetryableError)) throw error;
-      log.warn(
-        { graph: run.graph.name, code: error.code, reason: error.message },
-        'the topics can not be read yet; trying again',
-      );
-      await pause(backoffMs(attempt), stopping);
-    }
   }
 }
 

@@ -11,16 +11,24 @@ const FLOAT_BYTES = 4;
  * Source: NumPy Enhancement Proposal 1, format version 1.0.
  */
 export function npy(values: Float32Array, rows: number, columns: number): Buffer {
+  const header = npyHeader(rows, columns);
+  const bytes = Buffer.alloc(header.length + values.length * FLOAT_BYTES);
+  header.copy(bytes);
+  values.forEach((value, i) => {
+    bytes.writeFloatLE(value, header.length + i * FLOAT_BYTES);
+  });
+  return bytes;
+}
+
+/** What comes before the numbers of {@link npy}: little-endian float32, row by row, follow. */
+export function npyHeader(rows: number, columns: number): Buffer {
   const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${columns}), }`;
   const before = MAGIC.length + 2;
   const end = Math.ceil((before + dict.length + 1) / ALIGNMENT) * ALIGNMENT;
-  const bytes = Buffer.alloc(end + values.length * FLOAT_BYTES, ' ');
+  const bytes = Buffer.alloc(end, ' ');
   MAGIC.copy(bytes);
   bytes.writeUInt16LE(end - before, MAGIC.length);
   bytes.write(dict, before, 'latin1');
   bytes.write('\n', end - 1, 'latin1');
-  values.forEach((value, i) => {
-    bytes.writeFloatLE(value, end + i * FLOAT_BYTES);
-  });
   return bytes;
 }

@@ -71,11 +71,16 @@ export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>
     blocks: roundUp(workspaces + scanners * workspace.bytes(), PAGE_BYTES),
     blockBytes: block.bytes(),
     /** Within a workspace. */
-    ...{ foundRows, foundScores },
+    foundRows,
+    foundScores,
     /** Within a query. */
-    ...{ queryCodes, queryFloats, queryDoubles },
+    queryCodes,
+    queryFloats,
+    queryDoubles,
     /** Within a block; codes come first. */
-    ...{ measures, marks, vectors },
+    measures,
+    marks,
+    vectors,
   };
 }
 

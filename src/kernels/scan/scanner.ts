@@ -78,8 +78,16 @@ export class Scanner implements Scan {
     const { blocks, blockBytes, measures, vectors } = layout;
     const { queryCodes, queryFloats, queryDoubles } = layout;
     instance.setGlobals({
-      ...{ blocks, blockBytes, measures, marks: this.#marks, vectors },
-      ...{ queryCodes, queryFloats, queryDoubles, foundRows, foundScores },
+      blocks,
+      blockBytes,
+      measures,
+      marks: this.#marks,
+      vectors,
+      queryCodes,
+      queryFloats,
+      queryDoubles,
+      foundRows,
+      foundScores,
       codeBytes: layout.codeDim,
       vectorBytes: 4 * layout.paddedDim,
       scorer: instance.valueOf(SCORER_CONSTANTS[scorer]),

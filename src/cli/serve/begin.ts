@@ -1,0 +1,31 @@
+import { backoffMs, pause } from '../../adapters/backoff.ts';
+import type { ServedRun } from '../../compose/serve.ts';
+import { RetryableError } from '../../errors/errors.ts';
+import type { WasmBuild } from '../../kernels/instance.ts';
+import { kernelHere } from '../../kernels/select.ts';
+import type { Log } from '../../log.ts';
+
+/** Edges remembered of one user and of all users of a graph, and ads of one advertiser in a list, unless said. */
+export const [EDGES_OF_ONE, EDGES, ADS_OF_ONE] = [1_000, 5_000_000, 2];
+
+/** The faster build of the scan that this machine can run; both give the same answers. */
+export function scanBuild(): WasmBuild {
+  return kernelHere('wasm') === 'wasm-relaxed' ? 'wasm-relaxed' : 'wasm-plain';
+}
+
+/** Begins to read, however long the brokers are out of reach. */
+export async function begin(run: ServedRun, stopping: AbortSignal, log: Log): Promise<void> {
+  for (let attempt = 1; !stopping.aborted; attempt++) {
+    try {
+      await run.start();
+      return;
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      log.warn(
+        { graph: run.graph.name, code: error.code, reason: error.message },
+        'the topics can not be read yet; trying again',
+      );
+      await pause(backoffMs(attempt), stopping);
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import { once } from 'node:events';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { MOST_ITEMS } from '../../adapters/http/serving.ts';
+import { ServedRun } from '../../compose/serve.ts';
+import { RetryableError, reasonOf, UsageError } from '../../errors/errors.ts';
+import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
+import { SURFACES, type SurfaceName, Surfaces } from '../../serve/surfaces.ts';
+import type { CommandContext } from '../context.ts';
+import { count } from '../format.ts';
+import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
+import { selectGraphs } from '../select.ts';
+import { onSignal, type Signals } from '../signals.ts';
+import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE, scanBuild } from './begin.ts';
+
+const LOOK_MS = 100;
+/** Lines between two looks at signals and the progress. */
+const LOOK_LINES = 100;
+const DEFAULT_K = 50;
+
+/** Puts `twhin candidates` on the command line. */
+export function addCandidatesCommand(program: Command, context: CommandContext): void {
+  program
+    .command('candidates')
+    .description('write lists for many users, as of one moment')
+    .addOption(
+      new Option('--surface <name>', 'what the lists are for').choices(SURFACES).makeOptionMandatory(),
+    )
+    .requiredOption('--users <file>', 'ids of users, one on a line, or all: every user with a vector')
+    .requiredOption('--out <file>', 'file to write, one JSON object on a line')
+    .option('--k <n>', 'entities in a list', listLength, DEFAULT_K)
+    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .addHelpText('after', ABOUT)
+    .addHelpText('after', example(EXAMPLES))
+    .action(async ({ surface, users, out, k, graph }) => {
+      await writeLists(context, { surface, users, out, k, graphs: graph });
+    });
+}
+
+const ABOUT = `
+Reads the topics like twhin serve until all is read, then stops reading and writes a line for each user:
+  {"user":"user:1","items":[{"entity":"tweet:7","score":-6.1}],"fallback":null}
+fallback is "popular" for a user without a vector. The file appears when it is whole.`;
+
+const EXAMPLES = `twhin candidates --surface who-to-follow --users all --k 50 --out lists.ndjson
+twhin candidates --surface home --users users.txt --out lists.ndjson`;
+
+function listLength(text: string): number {
+  const k = positiveInteger(text);
+  if (k > MOST_ITEMS) throw new InvalidArgumentError(`expected at most ${MOST_ITEMS}`);
+  return k;
+}
+
+interface ListsAsked {
+  readonly surface: SurfaceName;
+  readonly users: string;
+  readonly out: string;
+  readonly k: number;
+  readonly graphs: readonly string[];
+}
+
+/** @throws RetryableError `interrupted` after a signal; no file is left half written. */
+async function writeLists(
+  { config: load, connect, log: logOf, output }: CommandContext,
+  { surface, users, out, k, graphs: names }: ListsAsked,
+): Promise<void> {
+  const config = await load();
+  const graphs = selectGraphs(config, names);
+  const asked = users === 'all' ? undefined : await readUsers(users);
+  const log = logOf();
+  const signals = onSignal();
+  const connection = await connect(config, log);
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => undefined);
+  const outside = {
+    connection,
+    log,
+    edgesOfOne: EDGES_OF_ONE,
+    edges: EDGES,
+    visible: () => undefined,
+    failed: failure.reject,
+  };
+  const runs = graphs.map((graph) => new ServedRun(config, graph, outside));
+  try {
+    const surfaces = new Surfaces({
+      graphs: runs.map(({ graph }) => graph),
+      build: scanBuild(),
+      adsOfOne: ADS_OF_ONE,
+    });
+    // Refuses a surface that no graph has before anything is read.
+    surfaces.candidates({ surface, user: parseEntityKey('user:0'), k: 1 });
+    for (const run of runs) await begin(run, signals.stopping, log);
+    for (;;) {
+      const reasons = runs.flatMap((run) => run.unready());
+      if (reasons.length === 0 || signals.interrupted()) break;
+      output.status(reasons.join('; '));
+      await Promise.race([sleep(LOOK_MS), failure.promise]);
+    }
+    // From here on nothing moves: all lists are of one moment.
+    for (const run of runs) await run.stop();
+    const all = asked ?? [
+      ...new Set(runs.flatMap(({ graph }) => [...(graph.spaces.current?.table('user')?.names() ?? [])])),
+    ];
+    const written = await write(out, all, signals, (user, i) => {
+      if (i % LOOK_LINES === 0) output.status(`${count(i)} of ${count(all.length)} lists`);
+      const { items, fallback } = surfaces.candidates({ surface, user, k });
+      return JSON.stringify({ user, items: items.map(({ entity, score }) => ({ entity, score })), fallback });
+    });
+    output.statusDone();
+    output.out(`${count(written)} lists of ${surface} in ${out}`);
+  } finally {
+    output.statusDone();
+    for (const run of runs) await run.stop();
+    await connection.close();
+    signals.ignore();
+  }
+}
+
+/** Writes a line for each user, beside the file, and renames it once it is whole. Gives the number of lines. */
+async function write(
+  out: string,
+  users: readonly EntityKey[],
+  signals: Signals,
+  lineOf: (user: EntityKey, i: number) => string,
+): Promise<number> {
+  const partial = `${out}.partial`;
+  const file = createWriteStream(partial);
+  try {
+    await once(file, 'open').catch((cause: unknown) => {
+      throw new UsageError('out', `--out: ${out} can't be written: ${reasonOf(cause)}`, { cause });
+    });
+    for (const [i, user] of users.entries()) {
+      if (signals.interrupted())
+        throw new RetryableError('interrupted', `interrupted; ${out} was not written`);
+      if (!file.write(`${lineOf(user, i)}\n`)) await once(file, 'drain');
+      // Signals are heard between two lists.
+      else if (i % LOOK_LINES === 0) await sleep(0);
+    }
+    file.end();
+    await once(file, 'finish');
+    await rename(partial, out);
+    return users.length;
+  } catch (error) {
+    file.destroy();
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+/** @throws UsageError `users` naming the file and the line. */
+async function readUsers(path: string): Promise<EntityKey[]> {
+  const found: EntityKey[] = [];
+  const input = createReadStream(path);
+  let line = 0;
+  try {
+    await once(input, 'open');
+    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+      line++;
+      const id = text.trim();
+      if (id !== '') found.push(parseEntityKey(id.startsWith('user:') ? id : `user:${id}`));
+    }
+  } catch (error) {
+    const where = line > 0 ? `${path}, line ${line}` : path;
+    throw new UsageError('users', `--users: ${where}: ${reasonOf(error)}`, { cause: error });
+  }
+  return found;
+}

@@ -1,0 +1,535 @@
+import { Agent, request } from 'node:http';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
+import {
+  openApi,
+  SERVING_PATHS,
+  type ServingOptions,
+  serveVectors,
+} from '../../../src/adapters/http/serving.ts';
+import { graphOf, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
+
+const TWEETS = 600;
+let graph: TestGraph;
+let unready: string[];
+let answered: [string, number][];
+let failures: string[];
+const servers: HttpServer[] = [];
+
+beforeEach(() => {
+  graph = graphOf();
+  graph.put(user(1), [0, 0]);
+  for (let i = 1; i <= TWEETS; i++) graph.put(tweet(i), [i, 0]);
+  graph.relate('likes', [0, 0]);
+  unready = [];
+  answered = [];
+  failures = [];
+});
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+async function serve(options: Partial<ServingOptions> = {}): Promise<string> {
+  const server = await serveVectors({
+    ...{ host: '127.0.0.1', port: 0, version: '1', surfaces: surfacesOf(graph), unready: () => unready },
+    metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'twhin_serve_caught_up 1\n' },
+    answered: (path, code) => void answered.push([path, code]),
+    failed: (path, reason) => void failures.push(`${path}: ${reason}`),
+    ...options,
+  });
+  servers.push(server);
+  return server.url;
+}
+
+interface Asked {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+  readonly agent?: Agent;
+}
+
+interface Replied {
+  readonly status: number | undefined;
+  readonly headers: Record<string, unknown>;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+/** A request with any method, path and Host header, which fetch does not allow. */
+function ask(url: string, path: string, asked: Asked = {}): Promise<Replied> {
+  const { body, agent, method = 'GET', headers = {} } = asked;
+  return new Promise((resolve, reject) => {
+    const sent = request(`${url}/`, { method, headers, path, ...(agent && { agent }) }, (reply) => {
+      let text = '';
+      reply.on('data', (part) => {
+        text += String(part);
+      });
+      reply.on('end', () => {
+        const isJson = String(reply.headers['content-type']).includes('json') && text !== '';
+        const json: unknown = isJson ? JSON.parse(text) : undefined;
+        resolve({ status: reply.statusCode, headers: reply.headers, text, json });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+const post = (url: string, path: string, body: unknown, headers: Record<string, string> = {}) =>
+  ask(url, path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+
+const query = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
+const home = (fields: Record<string, string> = {}) =>
+  `/v1/candidates?${query({ surface: 'home', user: '1', ...fields })}`;
+const tweets = (...ids: number[]) => ids.map((id) => ({ entity: tweet(id), score: -(id ** 2) }));
+
+describe('twhin serve over HTTP', () => {
+  test('answers lists, by GET and by POST alike', async () => {
+    const url = await serve();
+    const { status, headers, json } = await ask(url, home({ k: '2', exclude: 'tweet:1,tweet:3' }));
+    expect([status, headers['cache-control'], headers['x-content-type-options']]).toEqual([
+      200,
+      'no-store',
+      'nosniff',
+    ]);
+    expect(json).toEqual({
+      items: tweets(2, 4),
+      ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
+      filtered: { seen: 0, blocked: 0, excluded: 2 },
+    });
+    const body = { surface: 'home', user: 'user:1', k: 2, exclude: [tweet(1), tweet(3)] };
+    expect((await post(url, '/v1/candidates', body)).json).toEqual(json);
+    const explained = await ask(url, home({ k: '1', explain: 'true', relation: 'likes' }));
+    expect(explained.json).toMatchObject({ items: [{ reason: { relation: 'likes', share: 1, score: -1 } }] });
+    expect(answered).toEqual(Array(3).fill(['/v1/candidates', 200]));
+  });
+
+  test('gives 20 entities unless asked, and 500 at most', async () => {
+    const url = await serve();
+    const lengthOf = ({ json }: Replied) =>
+      typeof json === 'object' &&
+      json !== null &&
+      'items' in json &&
+      Array.isArray(json.items) &&
+      json.items.length;
+    expect(lengthOf(await ask(url, home()))).toBe(20);
+    expect(lengthOf(await ask(url, home({ k: '500' })))).toBe(500);
+    expect(lengthOf(await post(url, '/v1/candidates', { surface: 'home', user: '1' }))).toBe(20);
+    expect(lengthOf(await ask(url, '/v1/similar?entity=tweet:5'))).toBe(20);
+  });
+
+  test('answers neighbours and ranks', async () => {
+    const url = await serve();
+    expect((await ask(url, '/v1/similar?entity=tweet:5&k=2')).json).toMatchObject({
+      items: [
+        { entity: tweet(4), score: -1 },
+        { entity: tweet(6), score: -1 },
+      ],
+    });
+    const body = { user: '1', relation: 'likes', candidates: [tweet(TWEETS), tweet('x'), tweet(1)] };
+    expect((await post(url, '/v1/rank', body)).json).toMatchObject({
+      items: [
+        { entity: tweet(1), score: -1, percentile: 1 },
+        { entity: tweet(TWEETS), percentile: 0 },
+      ],
+      missing: [tweet('x')],
+    });
+  });
+
+  test('says 404 for what has no vector, with the field', async () => {
+    const url = await serve();
+    const failure = (field: string) => ({ error: expect.stringContaining('vector'), field });
+    const similar = await ask(url, '/v1/similar?entity=tweet:nobody');
+    expect([similar.status, similar.json]).toEqual([404, failure('entity')]);
+    for (const asked of [
+      { user: 'nobody', relation: 'likes', candidates: [tweet(1)] },
+      { user: '1', relation: 'retweets', candidates: [tweet(1)] },
+    ]) {
+      const rank = await post(url, '/v1/rank', asked);
+      expect([rank.status, rank.json]).toEqual([404, failure('user')]);
+    }
+  });
+
+  test.each(['__proto__', 'constructor', 'a:b', 'tweet:1', 'ünï', '%', "' OR 1=1 --", '<script>'])(
+    'knows nothing of the user %s, and answers with what is popular',
+    async (id) => {
+      const url = await serve();
+      const answer = { fallback: 'popular', items: [] };
+      expect((await ask(url, home({ user: id }))).json).toMatchObject(answer);
+      expect((await post(url, '/v1/candidates', { surface: 'home', user: id })).json).toMatchObject(answer);
+      expect(failures).toEqual([]);
+    },
+  );
+});
+
+/** Asks, and gives the status with the field that the answer names. */
+async function fieldOf(replied: Promise<Replied>): Promise<unknown[]> {
+  const { status, json } = await replied;
+  const failure = typeof json === 'object' && json !== null ? json : {};
+  expect(failure).toMatchObject({ error: expect.any(String) });
+  return [status, 'field' in failure ? failure.field : undefined];
+}
+
+const LONG = 'x'.repeat(601);
+/** Too long for a store, but not for the schema. */
+const LONG_ID = 'x'.repeat(257);
+
+describe('a bad request is 400 with the field named', () => {
+  test.each([
+    ...[
+      '0',
+      '-1',
+      '501',
+      '9999',
+      '99999',
+      '1e2',
+      '0x10',
+      '1.5',
+      '',
+      ' 5',
+      '5 ',
+      '+5',
+      '05',
+      'NaN',
+      'Infinity',
+    ].map((k) => ['k', home({ k })]),
+    ['k', `${home()}&k=5&k=6`],
+    ['k', `${home()}&k[]=5`, 'k[]'],
+    ['k', `${home()}&k=%ZZ`],
+    ['surface', '/v1/candidates?user=1'],
+    ['surface', home({ surface: 'search' })],
+    ['surface', home({ surface: '__proto__' })],
+    ['surface', `${home()}&surface=ads`],
+    ['user', '/v1/candidates?surface=home'],
+    ...['', 'user:', LONG, LONG_ID, 'a\nb', 'a\r\nb', 'a\u0000b', '\u0007', ' ', '\u0085'].map((id) => [
+      'user',
+      home({ user: id }),
+    ]),
+    ['user', `${home()}&user=2`],
+    ['relation', home({ relation: 'loves' })],
+    ['relation', home({ relation: 'follows' })],
+    ['relation', home({ relation: '__proto__' })],
+    ['relation', home({ relation: '' })],
+    ['explain', home({ explain: 'yes' })],
+    ['explain', home({ explain: '1' })],
+    ['exclude.0', home({ exclude: 'nonsense' })],
+    ['exclude.1', home({ exclude: 'tweet:1,tweet:' })],
+    ['exclude.1', home({ exclude: 'tweet:1,:12' })],
+    ['exclude.1', home({ exclude: 'tweet:1,' })],
+    ['exclude.0', home({ exclude: `tweet:${LONG_ID}` })],
+    ['exclude.0', home({ exclude: 'tweet:a\nb' })],
+    ['exclude', home({ exclude: 'tweet:1,'.repeat(1_001) })],
+    ['exclude', `${home()}&exclude=tweet:1&exclude=tweet:2`],
+    ['limit', home({ limit: '5' })],
+    ['__proto__', home({ ['__proto__' + '']: 'x' })],
+    ['constructor', `${home()}&constructor=x`],
+    ['graph', home({ graph: 'g' })],
+    ['entity', '/v1/similar'],
+    ['entity', '/v1/similar?entity=tweet'],
+    ['entity', '/v1/similar?entity=tweet:'],
+    ['entity', `/v1/similar?entity=tweet:${LONG}`],
+    ['entity', '/v1/similar?entity=tweet:a%0Ab'],
+    ['k', '/v1/similar?entity=tweet:1&k=1e2'],
+    ['graph', '/v1/similar?entity=tweet:1&graph=h'],
+    ['graph', '/v1/similar?entity=tweet:1&graph=__proto__'],
+    ['user', '/v1/similar?entity=tweet:1&user=1'],
+  ])('%s of GET %s', async (field, path, named = field) => {
+    const url = await serve();
+    expect(await fieldOf(ask(url, path))).toEqual([400, named]);
+    expect(failures).toEqual([]);
+  });
+
+  const list = { surface: 'home', user: '1' };
+  const rank = { user: '1', relation: 'likes', candidates: ['tweet:1'] };
+  test.each<readonly [string, string, unknown]>([
+    ...[0, -1, 501, 1.5, '5', null, [5], 1e9].map((k) => ['k', '/v1/candidates', { ...list, k }] as const),
+    ['k', '/v1/candidates', `{"surface":"home","user":"1","k":1e400}`],
+    ['surface', '/v1/candidates', {}],
+    ['surface', '/v1/candidates', 'null'],
+    ['surface', '/v1/candidates', { ...list, surface: ['home'] }],
+    ['user', '/v1/candidates', { surface: 'home' }],
+    ...['', LONG, LONG_ID, 'a\nb', '\ud800', 1, null, {}, []].map(
+      (user) => ['user', '/v1/candidates', { ...list, user }] as const,
+    ),
+    ['exclude', '/v1/candidates', { ...list, exclude: 'tweet:1' }],
+    ['exclude.1', '/v1/candidates', { ...list, exclude: ['tweet:1', 'tweet'] }],
+    ['exclude.0', '/v1/candidates', { ...list, exclude: ['tweet:a\nb'] }],
+    ['exclude.0', '/v1/candidates', { ...list, exclude: [7] }],
+    ['exclude', '/v1/candidates', { ...list, exclude: Array(10_001).fill('tweet:1') }],
+    ['explain', '/v1/candidates', { ...list, explain: 'true' }],
+    ['relation', '/v1/candidates', { ...list, relation: 'loves' }],
+    ['limit', '/v1/candidates', { ...list, limit: 5 }],
+    ['user', '/v1/rank', { ...rank, user: '' }],
+    ['relation', '/v1/rank', { ...rank, relation: 'loves' }],
+    ['relation', '/v1/rank', { ...rank, relation: 'promotes' }],
+    ['relation', '/v1/rank', { ...rank, relation: 'LIKES' }],
+    ['relation', '/v1/rank', { user: '1', candidates: ['tweet:1'] }],
+    ['candidates', '/v1/rank', { ...rank, candidates: [] }],
+    ['candidates', '/v1/rank', { ...rank, candidates: Array(1_001).fill('tweet:1') }],
+    ['candidates.2', '/v1/rank', { ...rank, candidates: ['tweet:1', 'tweet:2', 'tweet'] }],
+    ['candidates.0', '/v1/rank', { ...rank, candidates: [`tweet:${LONG_ID}`] }],
+    ['graph', '/v1/rank', { ...rank, graph: 'h' }],
+    ['k', '/v1/rank', { ...rank, k: 5 }],
+    ['the request', '/v1/rank', '[]'],
+    ['the request', '/v1/candidates', '"home"'],
+    ['the request', '/v1/candidates', '7'],
+    ['body', '/v1/candidates', '{"surface":'],
+    ['body', '/v1/candidates', ''],
+    ['body', '/v1/candidates', '{"surface":"home","user":"1","__proto__":{"k":5}}'],
+    ['body', '/v1/rank', '{"constructor":{"prototype":{"k":5}}}'],
+  ])('%s of POST %s with %j', async (field, path, body) => {
+    const url = await serve();
+    expect(await fieldOf(post(url, path, body))).toEqual([400, field]);
+    expect(failures).toEqual([]);
+  });
+
+  test('an unknown field, in a short answer however long its name is, and however many there are', async () => {
+    const url = await serve();
+    const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`field${i}`, 1]));
+    for (const [field, more] of [
+      ['x'.repeat(100), { ['x'.repeat(200_000)]: 1 }],
+      ['field0', many],
+    ] as const) {
+      const replied = await post(url, '/v1/candidates', { surface: 'home', user: '1', ...more });
+      expect([replied.status, replied.json]).toEqual([
+        400,
+        { error: `${field}: there is no such field`, field },
+      ]);
+    }
+  });
+
+  test('surface, where no graph that is served has a relation for it', async () => {
+    graph = graphOf({ relations: [{ name: 'likes', lhs: 'user', rhs: 'tweet' }] });
+    const url = await serve();
+    expect(await fieldOf(ask(url, home({ surface: 'ads' })))).toEqual([400, 'surface']);
+  });
+});
+
+describe('the limits of the server', () => {
+  test('a body may have 256 KB, and no more', async () => {
+    const url = await serve();
+    const body = JSON.stringify({
+      surface: 'home',
+      user: '1',
+      exclude: Array(10_000).fill('tweet:12345678'),
+    });
+    const padded = (bytes: number) => body + ' '.repeat(bytes - body.length);
+    expect((await post(url, '/v1/candidates', padded(256 * 1024))).status).toBe(200);
+    expect((await post(url, '/v1/candidates', padded(256 * 1024 + 1))).status).toBe(413);
+    expect((await post(url, '/v1/rank', 'x'.repeat(1_000_000))).status).toBe(413);
+    expect(failures).toEqual([]);
+  });
+
+  test('a body that is not said to be JSON is refused', async () => {
+    const url = await serve();
+    const body = JSON.stringify({ surface: 'home', user: '1' });
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'application/xml',
+      'multipart/form-data',
+    ])
+      expect([type, (await post(url, '/v1/candidates', body, { 'content-type': type })).status]).toEqual([
+        type,
+        415,
+      ]);
+  });
+
+  test('a path is answered for its own methods alone', async () => {
+    const url = await serve();
+    const allowed = async (method: string, path: string) => {
+      const { status, headers } = await ask(url, path, { method });
+      return [status, headers['allow']];
+    };
+    for (const path of ['/v1/similar?entity=tweet:1', '/openapi.json', '/healthz', '/readyz', '/metrics'])
+      expect([path, ...(await allowed('POST', path))]).toEqual([path, 405, 'GET, HEAD']);
+    expect(await allowed('GET', '/v1/rank')).toEqual([405, 'POST']);
+    expect(await allowed('HEAD', '/v1/rank')).toEqual([405, 'POST']);
+    for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND']) {
+      expect([method, ...(await allowed(method, home()))]).toEqual([method, 405, 'GET, HEAD, POST']);
+      expect([method, ...(await allowed(method, '/v1/rank'))]).toEqual([method, 405, 'POST']);
+    }
+    expect(failures).toEqual([]);
+  });
+
+  test('an unknown path is 404 with all paths', async () => {
+    const url = await serve();
+    for (const path of ['/', '/v1', '/v1/candidates/', '/v2/candidates', '/__proto__', '/V1/similar'])
+      expect(await ask(url, path)).toMatchObject({ status: 404, json: { paths: SERVING_PATHS } });
+    expect(answered[0]).toEqual(['unknown', 404]);
+  });
+
+  test('HEAD has the headers of GET and no body', async () => {
+    const url = await serve();
+    for (const path of [home(), '/v1/similar?entity=tweet:1', '/healthz', '/openapi.json', '/metrics']) {
+      const { status, headers } = await ask(url, path);
+      const head = await ask(url, path, { method: 'HEAD' });
+      expect([head.status, head.text, head.headers['content-length']]).toEqual([
+        ...[status, '', headers['content-length']],
+      ]);
+    }
+  });
+
+  test('a Host of another name is 421, on every path', async () => {
+    const url = await serve();
+    const { port } = new URL(url);
+    const of = async (host: string, path: string) => (await ask(url, path, { headers: { host } })).status;
+    for (const host of [
+      'evil.example',
+      `evil.example:${port}`,
+      'localhost.evil.example',
+      '127.0.0.1.evil.example',
+      '10.0.0.1',
+    ])
+      for (const path of [home(), '/openapi.json', '/metrics', '/nowhere'])
+        expect([host, path, await of(host, path)]).toEqual([host, path, 421]);
+    for (const host of ['localhost', `LOCALHOST:${port}`, '127.0.0.1', `[::1]:${port}`])
+      expect([host, await of(host, home())]).toEqual([host, 200]);
+    const posted = await post(url, '/v1/rank', { user: '1' }, { host: 'evil.example' });
+    expect(posted.status).toBe(421);
+  });
+
+  test('503 with Retry-After while the vectors are not read, for lists alone', async () => {
+    unready = ['g: 7 % of the vectors are read', 'h: 0 % of the events are read'];
+    const url = await serve();
+    const answers = [
+      ask(url, home()),
+      post(url, '/v1/candidates', { surface: 'home', user: '1' }),
+      ask(url, '/v1/similar?entity=tweet:1'),
+      post(url, '/v1/rank', { user: '1', relation: 'likes', candidates: [tweet(1)] }),
+    ];
+    for (const answer of answers) {
+      const { status, headers, json } = await answer;
+      expect([status, headers['retry-after'], json]).toEqual([
+        ...[503, '1', { error: `not ready: ${unready.join('; ')}` }],
+      ]);
+    }
+    expect(await ask(url, '/readyz')).toMatchObject({
+      status: 503,
+      json: { ready: false, reasons: unready },
+    });
+    for (const path of ['/healthz', '/metrics', '/openapi.json'])
+      expect((await ask(url, path)).status).toBe(200);
+    unready = [];
+    expect(await ask(url, '/readyz')).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
+    expect((await ask(url, home())).status).toBe(200);
+  });
+
+  test('a failure inside is 500, told to the log and not to the client', async () => {
+    const surfaces = surfacesOf(graph);
+    surfaces.candidates = () => {
+      throw new Error('secret');
+    };
+    const url = await serve({ surfaces });
+    const { status, json } = await ask(url, home());
+    expect([status, json]).toEqual([500, { error: 'the request could not be answered' }]);
+    expect(failures).toEqual([`${home()}: secret`]);
+  });
+});
+
+describe('a shutdown', () => {
+  test('answers what is in flight, closes idle connections, and takes no more', async () => {
+    const rendering = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const render = async () => {
+      begun.resolve();
+      await rendering.promise;
+      return 'twhin_serve_caught_up 1\n';
+    };
+    const url = await serve({ metrics: { contentType: 'text/plain', render } });
+    const agent = new Agent({ keepAlive: true });
+    await ask(url, home(), { agent });
+    const inFlight = ask(url, '/metrics');
+    await begun.promise;
+    const [server] = servers;
+    const stopped = server!.stop();
+    expect(server!.stop()).toBe(stopped);
+    await expect(ask(url, home())).rejects.toThrow();
+    rendering.resolve();
+    expect(await inFlight).toMatchObject({ status: 200, text: 'twhin_serve_caught_up 1\n' });
+    await stopped;
+    agent.destroy();
+  });
+});
+
+/** All values of the field `$ref` in a document. */
+function refsOf(value: unknown): unknown[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, each]) => (key === '$ref' ? [each] : refsOf(each)));
+}
+
+/** What a JSON pointer such as `#/components/schemas/Failure` leads to. */
+function resolved(document: unknown, ref: unknown): unknown {
+  let value = document;
+  for (const step of String(ref).split('/').slice(1)) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = Reflect.get(value, step);
+  }
+  return value;
+}
+
+describe('openapi.json', () => {
+  test('has references that all lead somewhere', async () => {
+    const url = await serve();
+    const { headers, json } = await ask(url, '/openapi.json');
+    expect(headers['content-type']).toMatch(/^application\/json/);
+    expect(json).toEqual(JSON.parse(JSON.stringify(openApi('1'))));
+    expect(json).toMatchObject({ openapi: '3.1.0', info: { version: '1' } });
+    const refs = refsOf(json);
+    expect(refs.length).toBeGreaterThan(10);
+    expect(refs.filter((ref) => typeof resolved(json, ref) !== 'object')).toEqual([]);
+  });
+
+  test('has the paths and methods of the server', async () => {
+    const url = await serve();
+    const { json } = await ask(url, '/openapi.json');
+    const paths = resolved(json, '#/paths');
+    const described = Object.entries(typeof paths === 'object' && paths !== null ? paths : {}).flatMap(
+      ([path, methods]) => Object.keys(Object(methods)).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const served: string[] = [];
+    for (const path of Object.keys(SERVING_PATHS).filter((each) => each.startsWith('/v1/')))
+      for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'])
+        if (![404, 405].includes((await ask(url, path, { method })).status ?? 404))
+          served.push(`${method} ${path}`);
+    expect(described.sort()).toEqual(served.sort());
+  });
+
+  test('has defaults that are as their schemas say', async () => {
+    const url = await serve();
+    const { json } = await ask(url, '/openapi.json');
+    const wrong: unknown[] = [];
+    const look = (value: unknown): void => {
+      if (typeof value !== 'object' || value === null) return;
+      if ('type' in value && 'default' in value && typeof value.type === 'string') {
+        const type = Array.isArray(value.default) ? 'array' : typeof value.default;
+        const fits = type === value.type || (type === 'number' && value.type === 'integer');
+        const listed =
+          !('enum' in value) || (Array.isArray(value.enum) && value.enum.includes(value.default));
+        if (!fits || !listed) wrong.push(value);
+      }
+      for (const each of Object.values(value)) look(each);
+    };
+    look(json);
+    expect(wrong).toEqual([]);
+  });
+
+  test('describes each answer as it is', async () => {
+    const url = await serve();
+    const { json: document } = await ask(url, '/openapi.json');
+    const keysOf = (schema: string) =>
+      Object.keys(Object(resolved(document, `#/components/schemas/${schema}/properties`)));
+    const body = { user: '1', relation: 'likes', candidates: [tweet(1)] };
+    for (const [schema, { json }] of [
+      ['CandidatesAnswer', await ask(url, home())],
+      ['SimilarAnswer', await ask(url, '/v1/similar?entity=tweet:1')],
+      ['RankAnswer', await post(url, '/v1/rank', body)],
+      ['Failure', await ask(url, home({ k: '0' }))],
+    ] as const)
+      expect([schema, Object.keys(Object(json)).sort()]).toEqual([schema, keysOf(schema).sort()]);
+  });
+});

@@ -1,0 +1,102 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Place, Said } from './captured.ts';
+import { emptyPlace, filledPlace } from './filled-place.ts';
+
+/** A place with 40 users and 17 tweets, whose vectors have 8 numbers. */
+let here: Place;
+beforeAll(async () => {
+  here = await filledPlace();
+});
+afterAll(() => here.remove());
+
+const said = ({ out, err }: Said) => [...out, ...err].join('\n');
+const exported = async (name: string, ...options: string[]) => {
+  const folder = join(here.folder, name);
+  const result = await here.run('export', '--graph', 'engagement', '--out', folder, ...options);
+  return { folder, result };
+};
+/** The numbers of a .npy of so many rows. */
+async function numbersOf(path: string, rows: number): Promise<number[][]> {
+  const bytes = await readFile(path);
+  const end = 10 + bytes.readUInt16LE(8);
+  expect(bytes.subarray(10, end).toString('latin1')).toContain(`'shape': (${rows}, 8)`);
+  expect(bytes.length).toBe(end + rows * 8 * 4);
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: 8 }, (_, k) => bytes.readFloatLE(end + 4 * (8 * row + k))),
+  );
+}
+const shown = async (entity: string): Promise<number[]> => {
+  const { out } = await here.run('show', entity, '--graph', 'engagement', '--json');
+  return Object(JSON.parse(out.join('\n'))).vector;
+};
+
+describe('twhin export', () => {
+  test('npy: the vectors of each type with their names, the relations, and how to score', async () => {
+    const { folder, result } = await exported('npy');
+    expect([result.code, said(result)]).toEqual([0, `57 vectors of engagement in ${folder}`]);
+    const files = (await readdir(folder)).sort();
+    expect(files).toEqual(
+      expect.arrayContaining(['model.json', 'reciprocals.npy', 'relations.npy', 'tweet.npy', 'user.txt']),
+    );
+    const users = await numbersOf(join(folder, 'user.npy'), 40);
+    const names = (await readFile(join(folder, 'user.txt'), 'utf8')).trimEnd().split('\n');
+    expect(names).toHaveLength(40);
+    for (const name of ['user:u0', 'user:u39']) expect(users[names.indexOf(name)]).toEqual(await shown(name));
+    expect(await numbersOf(join(folder, 'ad.npy'), 0)).toEqual([]);
+    const model = Object(JSON.parse(await readFile(join(folder, 'model.json'), 'utf8')));
+    expect(model).toMatchObject({ graph: 'engagement', dim: 8, scorer: 'transe', norm: 2, scale: 9 });
+    const relations = (await readFile(join(folder, 'relations.txt'), 'utf8')).trimEnd().split('\n');
+    expect(model.relations.map(({ name }: { name: string }) => name)).toEqual(relations);
+    expect(await numbersOf(join(folder, 'relations.npy'), relations.length)).not.toContainEqual(
+      (await numbersOf(join(folder, 'reciprocals.npy'), relations.length))[0],
+    );
+  });
+
+  test('word2vec and csv hold the same numbers', async () => {
+    const { folder: text, result } = await exported('csv', '--format', 'csv', '--type', 'tweet');
+    expect(said(result)).toBe(`17 vectors of engagement in ${text}`);
+    const [header, ...lines] = (await readFile(join(text, 'tweet.csv'), 'utf8')).trimEnd().split('\n');
+    expect(header).toBe('entity,v0,v1,v2,v3,v4,v5,v6,v7');
+    expect(lines).toHaveLength(17);
+    const { folder: binary } = await exported('w2v', '--format', 'word2vec', '--type', 'tweet');
+    const bytes = await readFile(join(binary, 'tweet.bin'));
+    let at = bytes.indexOf('\n') + 1;
+    expect(bytes.subarray(0, at).toString()).toBe('17 8\n');
+    for (const line of lines) {
+      const [, name, cells] = /^"(tweet:t\d+)",(.*)$/.exec(line) ?? [];
+      const space = bytes.indexOf(' ', at);
+      expect(bytes.subarray(at, space).toString()).toBe(name);
+      const numbers = Array.from({ length: 8 }, (_, k) => bytes.readFloatLE(space + 1 + 4 * k));
+      expect(cells?.split(',').map((cell) => Math.fround(Number(cell)))).toEqual(numbers);
+      expect(numbers).toEqual(await shown(name ?? ''));
+      at = space + 1 + 32 + 1;
+    }
+    expect(at).toBe(bytes.length);
+  });
+
+  test('refuses a folder that holds something, an unknown type, and a graph without a store; nothing is left', async () => {
+    const filled = join(here.folder, 'filled');
+    await mkdir(filled);
+    await writeFile(join(filled, 'mine'), 'mine');
+    const { result } = await exported('filled');
+    expect([result.code, said(result)]).toEqual([
+      2,
+      expect.stringContaining(`--out: ${filled} is not empty`),
+    ]);
+    const { result: unknown, folder } = await exported('unknown', '--type', 'cat');
+    expect([unknown.code, said(unknown)]).toEqual([
+      2,
+      expect.stringContaining('expected one of user, tweet'),
+    ]);
+    expect(await readdir(here.folder)).not.toContain('unknown');
+    const there = await emptyPlace(here);
+    try {
+      const none = await there.run('export', '--graph', 'engagement', '--out', folder);
+      expect([none.code, said(none)]).toEqual([1, expect.stringContaining('engagement has no store yet')]);
+    } finally {
+      await there.remove();
+    }
+  });
+});

@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { LogConnection } from '../../src/adapters/connect.ts';
+import { ServedRun } from '../../src/compose/serve.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { RetryableError } from '../../src/errors/errors.ts';
+import { silentLog } from '../../src/log.ts';
+import type { EventLog, SourceRecord } from '../../src/pipeline/ports.ts';
+import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
+import { relationHeaders } from '../../topics/model.ts';
+import { memoryReader } from '../pipeline/memory-reader.ts';
+import { embedding, relationVector, tweet, user } from '../serve/serve-fixture.ts';
+
+const unused = () => {
+  throw new Error('not used by serve');
+};
+
+const EMBEDDINGS = 'twhin.embeddings.engagement';
+const bytes = (headers: Record<string, string>) =>
+  Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)]));
+const of = { graph: 'engagement' };
+
+function vectorRecord(offset: number, key: string, vector: readonly number[] | null): SourceRecord {
+  return {
+    ...{ topic: EMBEDDINGS, partition: 0, offset, timestamp: 1, key: Buffer.from(key) },
+    value: vector === null ? null : encodeVector(Float32Array.from(vector)),
+    headers: bytes(embeddingHeaders(embedding(vector, of))),
+  };
+}
+const relationRecord: SourceRecord = {
+  ...{
+    topic: 'twhin.model.engagement',
+    partition: 0,
+    offset: 0,
+    timestamp: 1,
+    key: Buffer.from('relation:likes'),
+  },
+  value: encodeVector(Float32Array.of(0, 1)),
+  headers: bytes(relationHeaders(relationVector('likes', [0, 1], of))),
+};
+
+const runs: ServedRun[] = [];
+afterEach(async () => {
+  for (const run of runs.splice(0)) await run.stop();
+});
+
+async function runOf(log: EventLog): Promise<{ run: ServedRun; visible: number[]; failures: Error[] }> {
+  const config = await loadConfig({}, import.meta.dirname);
+  const graph = config.graphs.find(({ name }) => name === 'engagement')!;
+  const connection: LogConnection = {
+    ...{ describe: 'memory', log: () => log, leadership: unused, sink: unused, admin: unused },
+    close: async () => undefined,
+  };
+  const visible: number[] = [];
+  const failures: Error[] = [];
+  const run = new ServedRun(config, graph, {
+    ...{ connection, edgesOfOne: 10, edges: 100 },
+    log: silentLog,
+    visible: (_, ms) => void visible.push(ms),
+    failed: (error) => void failures.push(error),
+  });
+  runs.push(run);
+  return { run, visible, failures };
+}
+
+describe('ServedRun', () => {
+  it('is ready once vectors, relation vectors and events are read', async () => {
+    const records = [relationRecord, vectorRecord(0, 'user:1', [0, 0]), vectorRecord(1, 'tweet:1', [1, 1])];
+    const { run, visible, failures } = await runOf(memoryReader({ records }, { anyTopic: true }));
+    expect(run.unready()).toEqual([
+      ...['engagement: 0 % of the vectors are read', 'engagement: 0 % of the events are read'],
+    ]);
+    await run.start();
+    await expect.poll(() => run.unready()).toEqual([]);
+    expect(run.snapshot()).toMatchObject({
+      ...{ graph: 'engagement', caughtUp: true, lag: 0, skipped: 0, spaces: 1, edges: 0 },
+      vectors: { user: 1, tweet: 1 },
+    });
+    // How long a vector took is of no use while old ones are read.
+    expect([visible, failures]).toEqual([[], []]);
+  });
+
+  it('is not ready without relation vectors', async () => {
+    const records = [vectorRecord(0, 'user:1', [0, 0])];
+    const { run } = await runOf(memoryReader({ records }, { anyTopic: true }));
+    await run.start();
+    await expect.poll(() => run.unready()).toEqual([expect.stringContaining('no relation vectors')]);
+  });
+
+  it('reads each topic once, although its start had to be tried again', async () => {
+    const records = [relationRecord, vectorRecord(0, 'user:1', [0, 0]), vectorRecord(1, 'tweet:1', [1, 1])];
+    const log = memoryReader({ records }, { anyTopic: true });
+    const followed: string[] = [];
+    let refusals = 1;
+    const { run } = await runOf({
+      ...log,
+      ranges: async (topics) => {
+        if (!topics.includes(EMBEDDINGS) && refusals-- > 0)
+          throw new RetryableError('broker-unreachable', 'out of reach');
+        return log.ranges(topics);
+      },
+      follow: (topics, follower) => {
+        followed.push(...topics);
+        return log.follow(topics, follower);
+      },
+    });
+    await expect(run.start()).rejects.toThrow('out of reach');
+    await run.start();
+    await expect.poll(() => run.unready()).toEqual([]);
+    expect(followed.toSorted()).toEqual([...new Set(followed)].sort());
+    expect(run.graph.spaces.current?.vectorOf(tweet(1))).toEqual(Float32Array.of(1, 1));
+    expect(run.graph.spaces.current?.vectorOf(user(1))).toEqual(Float32Array.of(0, 0));
+  });
+});

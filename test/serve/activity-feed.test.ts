@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { SourceRecord } from '../../src/pipeline/ports.ts';
+import { ActivityFeed } from '../../src/serve/activity-feed.ts';
+import { adClick } from '../../topics/ad-click.ts';
+import { engagement } from '../../topics/engagement.ts';
+import { erasure } from '../../topics/erasure.ts';
+import { follow } from '../../topics/follow.ts';
+import { defineTopic } from '../../topics/topic.ts';
+import { activityOf, ad, advertiser, T0, tweet, user } from './serve-fixture.ts';
+
+const topics = new Map([engagement, follow, erasure, adClick].map((topic) => [`my.${topic.name}`, topic]));
+const limits = { valueBytes: 1_000, depth: 8 };
+
+function feedOf(more: typeof topics = topics) {
+  const activity = activityOf();
+  const feed = new ActivityFeed(activity, more, limits);
+  const take = (topic: string, ...events: unknown[]) => {
+    const records = events.map((event, i): SourceRecord => {
+      const value = event === null || Buffer.isBuffer(event) ? event : Buffer.from(JSON.stringify(event));
+      return { topic, partition: 0, offset: i, timestamp: T0 + 100, key: null, value };
+    });
+    feed.take({ topic, partition: 0, records, next: records.length });
+  };
+  return { activity, feed, take };
+}
+const like = (tweetId: string, action = 'like', at = T0) => ({ userId: '1', tweetId, action, at });
+const followed = (action: string, at = T0) => ({ followerId: '1', followedId: '2', action, at });
+
+describe('ActivityFeed', () => {
+  it('takes what users did from all topics', () => {
+    const { activity, take, feed } = feedOf();
+    take('my.engagement', like('1'), like('2'), like('3', 'retweet'), like('2', 'unlike', T0 + 1));
+    take('my.follow', followed('follow'));
+    take('my.ad-click', { userId: 1, adId: 7, advertiserId: 9, at: T0 });
+    expect(activity.live(user(1), 'likes')).toEqual([tweet(1)]);
+    expect(activity.live(user(1), 'retweets')).toEqual([tweet(3)]);
+    expect(activity.live(user(1), 'follows')).toEqual([user(2)]);
+    expect(activity.live(user(1), 'clicks')).toEqual([ad(7)]);
+    expect(activity.sourceOf(ad(7), 'promotes')).toBe(advertiser(9));
+    take('my.erasure', { entity: 'user:1', at: T0 + 2 });
+    expect([activity.live(user(1), 'likes'), activity.edges, feed.rejected]).toEqual([[], 1, 0]);
+  });
+
+  it.each([
+    ['follow', [user(2)], []],
+    ['unfollow', [], []],
+    ['block', [], [user(2)]],
+  ])('tells %s from the other two', (action, live, blocked) => {
+    const { activity, take } = feedOf();
+    take('my.follow', followed(action));
+    expect([activity.live(user(1), 'follows'), activity.blocked(user(1), 'follows')]).toEqual([
+      live,
+      blocked,
+    ]);
+  });
+
+  it('takes no removal of another topic for a block', () => {
+    const mute = defineTopic({
+      name: 'mute',
+      schema: z.object({ action: z.string() }),
+      key: () => '1',
+      changes: () => [{ lhs: user(1), relation: 'follows', rhs: user(2), at: T0, removed: true }],
+    });
+    const { activity, take } = feedOf(new Map([['my.mute', mute]]));
+    take('my.mute', { action: 'block' });
+    expect([activity.edges, activity.blocked(user(1), 'follows')]).toEqual([1, []]);
+  });
+
+  it.each([
+    ['no value', null],
+    ['no JSON', Buffer.from('{"userId":')],
+    ['bytes that are no text', Buffer.of(0xff, 0xfe)],
+    ['another shape', [1]],
+    ['no field', { userId: '1' }],
+    ['an unknown action', like('2', 'love')],
+    ['an id that is too long', like('x'.repeat(257))],
+    ['a line break in an id', like('a\nb')],
+    ['a time in the future', like('2', 'like', T0 + 2 * 24 * 3_600_000)],
+    ['too many bytes', { ...like('2'), note: 'x'.repeat(1_000) }],
+    ['a deep value', { ...like('2'), note: [[[[[[[[1]]]]]]]] }],
+    ['__proto__', Buffer.from(JSON.stringify(like('2')).replace('{', '{"__proto__":{},'))],
+  ])('leaves out a record with %s, counts it, and goes on', (_, wrong) => {
+    const { activity, take, feed } = feedOf();
+    take('my.engagement', like('1'), wrong, like('3'));
+    expect([feed.rejected, activity.live(user(1), 'likes')]).toEqual([1, [tweet(1), tweet(3)]]);
+  });
+
+  it('leaves out a topic that it does not know', () => {
+    const { activity, take, feed } = feedOf();
+    take('my.unknown', like('1'));
+    take('engagement', like('1'));
+    expect([activity.edges, feed.rejected]).toEqual([0, 0]);
+  });
+});

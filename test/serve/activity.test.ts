@@ -1,0 +1,338 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { GraphChange } from '../../src/graph/edge.ts';
+import type { EntityKey } from '../../src/graph/entity.ts';
+import type { Activity } from '../../src/serve/activity.ts';
+import { activityOf, ad, advertiser, edge, T0, tweet, user } from './serve-fixture.ts';
+
+const HOUR = 3_600_000;
+const USERS = [user(1), user(2), user(3)];
+const TARGETS: Readonly<Record<string, readonly EntityKey[]>> = {
+  likes: [tweet(1), tweet(2), tweet(3)],
+  follows: USERS,
+};
+const RELATIONS = Object.keys(TARGETS);
+
+interface Event {
+  readonly change: GraphChange;
+  readonly blocked: boolean;
+}
+
+const edgeEvent: fc.Arbitrary<Event> = fc
+  .record({
+    lhs: fc.constantFrom(...USERS),
+    relation: fc.constantFrom(...RELATIONS),
+    target: fc.nat(2),
+    at: fc.integer({ min: 1, max: 12 }),
+    action: fc.constantFrom('add', 'add', 'remove', 'block'),
+  })
+  .map(({ lhs, relation, target, at, action }) => ({
+    change: edge(lhs, relation, TARGETS[relation]![target]!, T0 + at, action !== 'add'),
+    blocked: action === 'block' && relation === 'follows',
+  }));
+const erasureEvent: fc.Arbitrary<Event> = fc
+  .record({ erased: fc.constantFrom(...USERS, tweet(1)), at: fc.integer({ min: 1, max: 12 }) })
+  .map(({ erased, at }) => ({ change: { erased, at: T0 + at }, blocked: false }));
+const events = fc.array(
+  fc.oneof({ weight: 8, arbitrary: edgeEvent }, { weight: 1, arbitrary: erasureEvent }),
+  { maxLength: 60 },
+);
+/** The same events twice, in two orders, one of them with some events sent twice. */
+const orders = events.chain((all) =>
+  fc.record({
+    all: fc.constant(all),
+    shuffled: fc.shuffledSubarray([...all, ...all.slice(0, 7)], {
+      minLength: all.length + Math.min(7, all.length),
+    }),
+  }),
+);
+
+/** Of an edge the newest event, a removal before what is added at the same time, and a block before another removal. */
+function plainEdges(all: readonly Event[], lhs: EntityKey, relation: string) {
+  const erasedAt = (entity: EntityKey) =>
+    all.reduce(
+      (at, { change }) => ('erased' in change && change.erased === entity ? Math.max(at, change.at) : at),
+      0,
+    );
+  const live: EntityKey[] = [];
+  const blocked: EntityKey[] = [];
+  for (const target of TARGETS[relation]!) {
+    const gone = Math.max(erasedAt(lhs), erasedAt(target));
+    const of = all.flatMap(({ change, blocked }) =>
+      'lhs' in change &&
+      change.lhs === lhs &&
+      change.relation === relation &&
+      change.rhs === target &&
+      change.at > gone
+        ? [{ at: change.at, removed: change.removed, blocked }]
+        : [],
+    );
+    const newest = of.toSorted(
+      (a, b) => b.at - a.at || Number(b.removed) - Number(a.removed) || Number(b.blocked) - Number(a.blocked),
+    )[0];
+    if (newest?.removed === false) live.push(target);
+    if (newest?.blocked === true) blocked.push(target);
+  }
+  return { live: live.sort(), blocked: blocked.sort() };
+}
+
+function taken(all: readonly Event[], activity = activityOf()): Activity {
+  for (const { change, blocked } of all) activity.take(change, blocked);
+  return activity;
+}
+
+/** What is remembered, by name. */
+function held(activity: Activity, entities: readonly EntityKey[] = USERS): Set<string> {
+  return new Set(
+    entities.flatMap((entity) =>
+      [...activity.of(entity)].flatMap(([relation, edges]) =>
+        [...edges.keys()].map((target) => `${entity} ${relation} ${target}`),
+      ),
+    ),
+  );
+}
+
+describe('Activity', () => {
+  it('has the same live and blocked edges whatever the order of arrival', () => {
+    fc.assert(
+      fc.property(orders, ({ all, shuffled }) => {
+        for (const activity of [taken(all), taken(shuffled)]) {
+          for (const lhs of USERS) {
+            for (const relation of RELATIONS) {
+              expect({
+                live: activity.live(lhs, relation).sort(),
+                blocked: activity.blocked(lhs, relation).sort(),
+              }).toEqual(plainEdges(all, lhs, relation));
+            }
+          }
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('keeps to its bounds, and counts what it holds and what it forgot', () => {
+    // There are four entities that can be erased: all erasures are remembered.
+    const bounds = fc.record({
+      edgesOfOne: fc.integer({ min: 1, max: 4 }),
+      edges: fc.integer({ min: 4, max: 8 }),
+    });
+    fc.assert(
+      fc.property(events, bounds, (all, { edgesOfOne, edges }) => {
+        const activity = activityOf({ edgesOfOne, edges });
+        const erased = new Map<EntityKey, number>();
+        let forgotten = 0;
+        for (const { change, blocked } of all) {
+          const before = held(activity);
+          activity.take(change, blocked);
+          const after = held(activity);
+          if ('erased' in change) {
+            erased.set(change.erased, Math.max(erased.get(change.erased) ?? 0, change.at));
+          } else {
+            const { lhs, relation, rhs, at } = change;
+            const late = at <= Math.max(erased.get(lhs) ?? 0, erased.get(rhs) ?? 0);
+            if (!late) before.add(`${lhs} ${relation} ${rhs}`);
+            forgotten += [...before].filter((name) => !after.has(name)).length;
+          }
+          expect([activity.edges, activity.forgotten]).toEqual([after.size, forgotten]);
+          expect(after.size).toBeLessThanOrEqual(edges);
+          for (const each of USERS) expect(held(activity, [each]).size).toBeLessThanOrEqual(edgesOfOne);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('forgets the edges of one entity that were heard of first', () => {
+    const activity = activityOf({ edgesOfOne: 3 });
+    for (const i of [1, 2, 3]) activity.take(edge(user(1), 'likes', tweet(i), T0 + i));
+    // The first edge is heard of again, and so the second one is the first to be forgotten.
+    activity.take(edge(user(1), 'likes', tweet(1), T0 + 4, true));
+    activity.take(edge(user(1), 'follows', user(2), T0 + 5));
+    expect([...held(activity)].sort()).toEqual([
+      'user:1 follows user:2',
+      'user:1 likes tweet:1',
+      'user:1 likes tweet:3',
+    ]);
+    activity.take(edge(user(1), 'follows', user(3), T0 + 6));
+    expect([...held(activity)].sort()).toEqual([
+      'user:1 follows user:2',
+      'user:1 follows user:3',
+      'user:1 likes tweet:1',
+    ]);
+    expect([activity.edges, activity.forgotten]).toEqual([3, 2]);
+  });
+
+  it('forgets all edges of the entity that was quiet the longest', () => {
+    const activity = activityOf({ edges: 4 });
+    for (const i of [1, 2]) activity.take(edge(user(1), 'likes', tweet(i), T0 + 50 + i));
+    for (const i of [1, 2]) activity.take(edge(user(2), 'likes', tweet(i), T0 + i));
+    // Heard of again: even a duplicate says that the user is active.
+    activity.take(edge(user(1), 'likes', tweet(1), T0 + 51));
+    activity.take(edge(user(3), 'likes', tweet(1), T0));
+    expect([...held(activity)].sort()).toEqual([
+      'user:1 likes tweet:1',
+      'user:1 likes tweet:2',
+      'user:3 likes tweet:1',
+    ]);
+    expect([activity.edges, activity.forgotten]).toEqual([3, 2]);
+  });
+
+  it('tells a block from an unfollow until the user is followed again', () => {
+    const activity = activityOf();
+    const of = () => [activity.live(user(1), 'follows'), activity.blocked(user(1), 'follows')];
+    activity.take(edge(user(1), 'follows', user(2), T0));
+    expect(of()).toEqual([[user(2)], []]);
+    activity.take(edge(user(1), 'follows', user(2), T0 + 1, true));
+    expect(of()).toEqual([[], []]);
+    activity.take(edge(user(1), 'follows', user(2), T0 + 2, true), true);
+    expect(of()).toEqual([[], [user(2)]]);
+    activity.take(edge(user(1), 'follows', user(2), T0 + 1));
+    expect(of()).toEqual([[], [user(2)]]);
+    activity.take(edge(user(1), 'follows', user(2), T0 + 3));
+    expect(of()).toEqual([[user(2)], []]);
+  });
+
+  it('lists live edges with the newest heard of last', () => {
+    const activity = activityOf();
+    for (const [i, target] of [1, 2, 3, 1].entries())
+      activity.take(edge(user(1), 'likes', tweet(target), T0 + i));
+    expect(activity.live(user(1), 'likes')).toEqual([tweet(2), tweet(3), tweet(1)]);
+    expect(activity.live(user(1), 'follows')).toEqual([]);
+    expect(activity.live(user(9), 'likes')).toEqual([]);
+  });
+
+  it('does not bring back what an erasure took, by an event from before it', () => {
+    const activity = activityOf();
+    activity.take({ erased: user(1), at: T0 + 5 });
+    activity.take({ erased: tweet(1), at: T0 + 5 });
+    activity.take(edge(user(1), 'likes', tweet(2), T0 + 5));
+    activity.take(edge(user(2), 'likes', tweet(1), T0 + 5));
+    expect([activity.edges, activity.popular('tweet'), activity.live(user(2), 'likes')]).toEqual([0, [], []]);
+    activity.take(edge(user(2), 'likes', tweet(1), T0 + 6));
+    expect([activity.live(user(2), 'likes'), activity.at]).toEqual([[tweet(1)], T0 + 6]);
+  });
+
+  it('remembers no more erasures than edges', () => {
+    const activity = activityOf({ edges: 2 });
+    for (const i of [1, 2, 3]) activity.take({ erased: user(i), at: T0 + 5 });
+    for (const i of [1, 2, 3]) activity.take(edge(user(i), 'likes', tweet(i), T0));
+    expect([...held(activity)]).toEqual(['user:1 likes tweet:1']);
+  });
+
+  it('knows the newest source of a target', () => {
+    const activity = activityOf();
+    const sourceOf = () => activity.sourceOf(ad(1), 'promotes');
+    activity.take(edge(advertiser('a'), 'promotes', ad(1), T0 + 5));
+    expect([sourceOf(), activity.sourceOf(ad(2), 'promotes'), activity.sourceOf(ad(1), 'likes')]).toEqual([
+      ...[advertiser('a'), undefined, undefined],
+    ]);
+    // Older, although it comes later; and the end of an edge that was not the newest.
+    activity.take(edge(advertiser('b'), 'promotes', ad(1), T0 + 3));
+    expect(sourceOf()).toBe(advertiser('a'));
+    activity.take(edge(advertiser('b'), 'promotes', ad(1), T0 + 6, true));
+    expect(sourceOf()).toBe(advertiser('a'));
+    activity.take(edge(advertiser('c'), 'promotes', ad(1), T0 + 7));
+    expect(sourceOf()).toBe(advertiser('c'));
+    activity.take(edge(advertiser('c'), 'promotes', ad(1), T0 + 8, true));
+    expect(sourceOf()).toBeUndefined();
+    activity.take(edge(advertiser('d'), 'promotes', ad(1), T0 + 9));
+    activity.take({ erased: advertiser('d'), at: T0 + 9 });
+    expect(sourceOf()).toBeUndefined();
+  });
+});
+
+describe('what is popular', () => {
+  it('halves the weight of an edge in a day, by hand-worked sums', () => {
+    let now = T0;
+    const activity = activityOf({ clock: () => now });
+    const like = (by: number, target: number, hours: number, removed = false) => {
+      activity.take(edge(user(by), 'likes', tweet(target), T0 + hours * HOUR, removed));
+      now += 1_000;
+    };
+    // As of hour 24: 0.5 + 0.5 + 0.5 = 1.5 against 1 against 2^(-1/4) = 0.84.
+    for (const by of [1, 2, 3]) like(by, 1, 0);
+    like(1, 2, 24);
+    like(1, 3, 18);
+    expect(activity.popular('tweet')).toEqual([tweet(1), tweet(2), tweet(3)]);
+    // Without two of the three likes, 0.5 is left.
+    like(2, 1, 23, true);
+    like(3, 1, 23, true);
+    expect(activity.popular('tweet')).toEqual([tweet(2), tweet(3), tweet(1)]);
+    // The same like again, an older one, and the unlike of what was never liked change nothing.
+    like(1, 1, 0);
+    like(2, 1, 1);
+    like(9, 2, 24, true);
+    expect(activity.popular('tweet')).toEqual([tweet(2), tweet(3), tweet(1)]);
+    like(1, 2, 30, true);
+    expect(activity.popular('tweet')).toEqual([tweet(3), tweet(1)]);
+    activity.take({ erased: user(1), at: T0 + 40 * HOUR });
+    now += 1_000;
+    expect(activity.popular('tweet')).toEqual([]);
+    expect(activity.popular('user')).toEqual([]);
+  });
+
+  it('is counted anew after an erasure', () => {
+    const activity = activityOf();
+    activity.take(edge(user(1), 'likes', tweet(1), T0));
+    activity.take({ erased: tweet(1), at: T0 + 5 });
+    expect(activity.popular('tweet')).toEqual([]);
+    // Two likes against one that is a little younger: the like from before counts no more, and is not taken away again.
+    for (const by of [2, 1]) activity.take(edge(user(by), 'likes', tweet(1), T0 + 6));
+    activity.take(edge(user(1), 'likes', tweet(2), T0 + 60_000));
+    expect(activity.popular('tweet')).toEqual([tweet(1), tweet(2)]);
+  });
+
+  it('is as the sums over all live edges, in any order of arrival', () => {
+    const likes = fc.array(
+      fc.record({
+        by: fc.nat(9),
+        target: fc.nat(4),
+        // Odd steps: sums of different edges are hardly ever equal.
+        at: fc.integer({ min: 0, max: 200 }).map((step) => step * 1.37 * HOUR),
+        removed: fc.boolean(),
+      }),
+      { maxLength: 60 },
+    );
+    fc.assert(
+      fc.property(likes, (all) => {
+        const activity = activityOf();
+        const newest = new Map<string, (typeof all)[number]>();
+        for (const like of all) {
+          activity.take(edge(user(like.by), 'likes', tweet(like.target), T0 + like.at, like.removed));
+          const name = `${like.by} ${like.target}`;
+          const known = newest.get(name);
+          if (known && (known.at > like.at || (known.at === like.at && !like.removed))) continue;
+          newest.set(name, like);
+        }
+        const sums = new Map<EntityKey, number>();
+        for (const { target, at, removed } of newest.values()) {
+          const weight = 2 ** ((at - 300 * HOUR) / (24 * HOUR));
+          if (!removed) sums.set(tweet(target), (sums.get(tweet(target)) ?? 0) + weight);
+        }
+        const popular = activity.popular('tweet');
+        expect(popular.toSorted()).toEqual([...sums.keys()].sort());
+        // Sums that differ by less than rounding can stand in any order.
+        for (const [i, entity] of popular.slice(1).entries())
+          expect(sums.get(popular[i]!)! * (1 + 1e-9)).toBeGreaterThanOrEqual(sums.get(entity)!);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('has every entity with a live edge, however many there are, and is made again after a second', () => {
+    let now = T0;
+    const activity = activityOf({ clock: () => now });
+    for (let i = 0; i < 3_000; i++) activity.take(edge(user(i), 'likes', tweet(i), T0 + i));
+    expect(activity.popular('tweet')).toEqual(Array.from({ length: 3_000 }, (_, i) => tweet(2_999 - i)));
+    activity.take(edge(user(1), 'likes', tweet('new'), T0 + 5_000));
+    now += 999;
+    expect(activity.popular('tweet')[0]).toBe(tweet(2_999));
+    now += 1;
+    expect(activity.popular('tweet')[0]).toBe(tweet('new'));
+    activity.take(edge(user(1), 'likes', tweet('newer'), T0 + 6_000));
+    // A clock that was put back does not stop the list.
+    now -= HOUR;
+    expect(activity.popular('tweet')[0]).toBe(tweet('newer'));
+  });
+});

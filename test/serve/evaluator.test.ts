@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { Ranking } from '../../src/evaluation/ranking.ts';
+import { Space } from '../../src/evaluation/space.ts';
+import { ByVectors, modelOf } from '../../src/evaluation/stream/recommender.ts';
+import { splitStream } from '../../src/evaluation/stream/split.ts';
+import type { EntityKey } from '../../src/graph/entity.ts';
+import { GraphStore } from '../../src/graph/graph-store.ts';
+import { Layout } from '../../src/graph/layout.ts';
+import type { ScorerName } from '../../src/model/settings.ts';
+import { Random } from '../../src/sampling/random.ts';
+import { changeOf, relations, streamOf } from '../evaluation/stream/stream-fixture.ts';
+import { HEAD } from '../graph/graph-fixture.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
+import { graphOf, surfacesOf, type TestGraph, tweet, user } from './serve-fixture.ts';
+
+const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
+const DIM = 8;
+const USERS = ['a', 'b', 'c'];
+const TWEETS = 120;
+
+/** The same vectors in a store, as the evaluator reads them, and on the topics, as they are served. */
+async function bothOf(scorer: ScorerName): Promise<{ space: Space; graph: TestGraph }> {
+  const random = Random.seeded(7);
+  const vector = () => Float32Array.from({ length: DIM }, () => 2 * random.uniform() - 1);
+  const keys: EntityKey[] = [...USERS.map(user), ...Array.from({ length: TWEETS }, (_, i) => tweet(i))];
+  const forward = relations.map(vector);
+  const rows = [...forward.flatMap((each) => [each, vector()]), ...keys.map(vector)];
+  const firstRow = 2 * relations.length;
+
+  const model = { dim: DIM, scorer, entityTypes: ['user', 'tweet'], relations: [...relations] };
+  const store = new GraphStore(new MemoryStore(), new Layout(model));
+  const head = { ...HEAD, model, rows: rows.length };
+  await store.commit({
+    head,
+    edges: [],
+    erasedEdges: [],
+    entities: keys.map((key, i) => ({ key, row: firstRow + i, updates: 1, firstSeen: 0, lastSeen: 0 })),
+    erasedEntities: [],
+    erasures: [],
+    rows: Int32Array.from(rows, (_, row) => row),
+    floats: Float32Array.from(rows.flatMap((row) => [...row, 0, 0])),
+    outboxAdded: [],
+    outboxCleared: [],
+  });
+
+  const graph = graphOf({ relations });
+  for (const [i, key] of keys.entries()) graph.put(key, [...rows[firstRow + i]!]);
+  for (const [i, { name }] of relations.entries()) graph.relate(name, [...forward[i]!], { scorer });
+  return { space: await Space.read(store, head), graph };
+}
+
+describe('the home list', () => {
+  it.each(ALL)('of one relation is the ranking of the evaluator, with %s', async (scorer) => {
+    const { space, graph } = await bothOf(scorer);
+    const { keys, rows } = space.members('tweet');
+    const names = new Map(keys.map((key, i) => [rows[i]!, key]));
+    const ranking = new Ranking(space, rows);
+    const surfaces = surfacesOf(graph);
+    const seen = [tweet(3), tweet(5), tweet(8)];
+    graph.edges(user('b'), 'likes', seen);
+    for (const name of USERS) {
+      const leftOut = name === 'b' ? seen.map((key) => space.rowOf(key)!) : [];
+      const anchor = space.rowOf(user(name))!;
+      const found = ranking.top({ anchor, relationRow: space.relationRow('likes', false), leftOut }, 50);
+      const { items } = surfaces.candidates({ surface: 'home', user: user(name), k: 50, relation: 'likes' });
+      expect(items.map(({ entity }) => entity)).toEqual(found.map(({ row }) => names.get(row)));
+      // The evaluator's score of L2 is the square.
+      const scores = found.map(({ score }) => (scorer === 'transe-l2' ? -Math.sqrt(-score) : score));
+      expect(items.map(({ score }) => score)).toEqual(scores);
+    }
+  });
+
+  it.each(ALL)('of several relations is the order of the weighted recommender, with %s', async (scorer) => {
+    const { space, graph } = await bothOf(scorer);
+    // The evaluator's candidates are the tweets of the stream: somebody engages with each.
+    const others = Array.from({ length: TWEETS }, (_, i) => `c likes ${i}`);
+    const own = [
+      'a likes 1',
+      'a likes 2',
+      'a retweets 2',
+      'a likes 7',
+      'b retweets 9',
+      'b likes 4',
+      '-b likes 4',
+    ];
+    const stream = streamOf(...others, ...own, 'b retweets 11');
+    [...others, ...own, 'b retweets 11'].forEach(
+      (text, at) => void graph.activity.take(changeOf(text, at + 1)),
+    );
+    const split = splitStream(stream, others.length + own.length + 1);
+    const scope = split.scopes.find(({ relations: { length } }) => length === 2)!;
+    const by = new ByVectors(modelOf(space, stream), split);
+    const scores = new Float64Array(scope.pair.candidates.length);
+    for (const [name, seen] of [
+      ['a', [1, 2, 7]],
+      ['b', [9, 11]],
+    ] as const) {
+      by.score([stream.find(user(name))!], scope, scores);
+      const order = [...scope.pair.candidates]
+        .map((number, k) => ({ entity: stream.entities[number]!, score: scores[k]! }))
+        .filter(({ entity }) => !seen.some((i) => tweet(i) === entity))
+        .sort((x, y) => y.score - x.score);
+      const { items } = surfacesOf(graph).candidates({ surface: 'home', user: user(name), k: 200 });
+      expect(items).toHaveLength(TWEETS - seen.length);
+      expect(items.map(({ entity }) => entity)).toEqual(order.map(({ entity }) => entity));
+      // The recommender's scores are of float32.
+      for (const [i, { score }] of items.entries()) expect(score).toBeCloseTo(order[i]!.score, 4);
+    }
+  });
+});

@@ -1,0 +1,100 @@
+import type { EdgeChange, Relation } from '../../src/graph/edge.ts';
+import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
+import { Activity, type ActivityOptions } from '../../src/serve/activity.ts';
+import { Spaces } from '../../src/serve/spaces.ts';
+import { type ServedGraph, Surfaces, type SurfacesOptions } from '../../src/serve/surfaces.ts';
+import type { Embedding } from '../../topics/embeddings.ts';
+import type { PublishedScorer, RelationVector } from '../../topics/model.ts';
+
+export const T0 = Date.UTC(2024, 4, 1);
+
+export const user = (id: string | number): EntityKey => entityKey('user', `${id}`);
+export const tweet = (id: string | number): EntityKey => entityKey('tweet', `${id}`);
+export const ad = (id: string | number): EntityKey => entityKey('ad', `${id}`);
+export const advertiser = (id: string | number): EntityKey => entityKey('advertiser', `${id}`);
+
+/** A record of an embeddings topic, of the space `a` unless said. null: a tombstone. */
+export function embedding(
+  vector: readonly number[] | null,
+  of: Partial<Omit<Embedding, 'vector' | 'dim'>> = {},
+): Embedding {
+  return {
+    ...{ graph: 'g', dtype: 'float32', step: 1, at: T0, fingerprint: 'f', epoch: 1, space: 'a' },
+    ...of,
+    dim: vector?.length ?? 2,
+    vector: vector === null ? null : Float32Array.from(vector),
+  };
+}
+
+/** A record of a model topic: a trained forward vector of the space `a` unless said. */
+export function relationVector(
+  relation: string,
+  vector: readonly number[],
+  of: Partial<Omit<RelationVector, 'vector' | 'dim' | 'relation'>> = {},
+): RelationVector {
+  const scorer: PublishedScorer = 'transe-l2-squared';
+  return {
+    ...{ graph: 'g', dtype: 'float32', step: 1, at: T0, fingerprint: 'f', epoch: 1, space: 'a' },
+    ...{ relation, inverse: false, trained: true, scorer, beta: 1, lhs: 'user', rhs: 'tweet' },
+    ...of,
+    dim: vector.length,
+    vector: Float32Array.from(vector),
+  };
+}
+
+export function edge(lhs: EntityKey, relation: string, rhs: EntityKey, at = T0, removed = false): EdgeChange {
+  return { lhs, relation, rhs, at, removed };
+}
+
+export const RELATIONS: readonly Relation[] = [
+  { name: 'likes', lhs: 'user', rhs: 'tweet' },
+  { name: 'retweets', lhs: 'user', rhs: 'tweet' },
+  { name: 'follows', lhs: 'user', rhs: 'user' },
+  { name: 'clicks', lhs: 'user', rhs: 'ad' },
+  { name: 'promotes', lhs: 'advertiser', rhs: 'ad' },
+];
+
+/** clock: unless given, one on which a minute passes with each look. */
+export function activityOf(options: Partial<ActivityOptions> = {}): Activity {
+  let now = T0;
+  const clock = () => {
+    now += 60_000;
+    return now;
+  };
+  return new Activity({
+    ...{ edgesOfOne: 1_000, edges: 100_000, sourcesOf: ['promotes'], clock },
+    ...options,
+  });
+}
+
+/** A graph that is served, empty at first. */
+export interface TestGraph extends ServedGraph {
+  /** Gives an entity of the space `a` a vector; null takes the vector away. */
+  put(entity: EntityKey, vector: readonly number[] | null): void;
+  relate(relation: string, vector: readonly number[], of?: Parameters<typeof relationVector>[2]): void;
+  /** The user's edges become known, one each millisecond from `at` on. */
+  edges(lhs: EntityKey, relation: string, targets: readonly EntityKey[], at?: number): void;
+}
+
+export function graphOf(
+  options: { name?: string; relations?: readonly Relation[]; activity?: Activity; maxRows?: number } = {},
+): TestGraph {
+  const spaces = new Spaces(options.maxRows ?? 10_000);
+  const activity = options.activity ?? activityOf();
+  return {
+    name: options.name ?? 'g',
+    relations: options.relations ?? RELATIONS,
+    spaces,
+    activity,
+    staleSince: () => undefined,
+    put: (entity, vector) => spaces.embed(entity, embedding(vector)),
+    relate: (relation, vector, of) => spaces.relate(relationVector(relation, vector, of)),
+    edges: (lhs, relation, targets, at = T0) => {
+      targets.forEach((rhs, i) => void activity.take(edge(lhs, relation, rhs, at + i)));
+    },
+  };
+}
+
+export function surfacesOf(graph: ServedGraph, options: Partial<SurfacesOptions> = {}): Surfaces {
+  return new Surfaces({ graphs: [graph], build: 'wasm-plain', adsOfOne: 2, ...options });
+}

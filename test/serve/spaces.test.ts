@@ -1,0 +1,204 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FatalError, ShapeError } from '../../src/errors/errors.ts';
+import { type EntityKey, typeOf } from '../../src/graph/entity.ts';
+import { Spaces } from '../../src/serve/spaces.ts';
+import { embedding, relationVector, T0, tweet, user } from './serve-fixture.ts';
+
+/** Three runs of training, two of them with one fingerprint, and one of another length. */
+const RUNS = [
+  { space: 'a', fingerprint: 'f', dim: 2 },
+  { space: 'b', fingerprint: 'f', dim: 2 },
+  { space: 'b', fingerprint: 'g', dim: 3 },
+] as const;
+const ENTITIES = [tweet(1), tweet(2), tweet(3), user(1), user(2)];
+
+interface Step {
+  readonly entity: EntityKey;
+  /** null: a tombstone. */
+  readonly run: number | null;
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  entity: fc.constantFrom(...ENTITIES),
+  run: fc.oneof({ weight: 5, arbitrary: fc.nat(2) }, { weight: 1, arbitrary: fc.constant(null) }),
+});
+/** A history that turns to each later space more and more, as take-overs do, and one without any order. */
+const history = fc.oneof(
+  fc.array(step, { maxLength: 40 }),
+  fc.array(step, { maxLength: 40 }).map((steps) => steps.toSorted((a, b) => (a.run ?? 0) - (b.run ?? 0))),
+);
+
+/** The plain model: all that each space holds, and of which space each entity's newest record is. */
+class Model {
+  readonly held: Map<EntityKey, number>[] = RUNS.map(() => new Map());
+  readonly newest = new Map<EntityKey, number>();
+  /** Spaces in the order in which they began. */
+  open: number[] = [];
+  current: number | undefined;
+
+  take({ entity, run }: Step, stamp: number): void {
+    if (run === null) {
+      for (const space of this.held) space.delete(entity);
+      this.newest.delete(entity);
+    } else {
+      if (!this.open.includes(run)) this.open.push(run);
+      this.current ??= run;
+      this.held[run]!.set(entity, stamp);
+      this.newest.set(entity, run);
+    }
+    // A space without any newest record is gone, unless it is the only one.
+    for (const each of [...this.open]) {
+      if (this.open.length === 1 || [...this.newest.values()].includes(each)) continue;
+      this.open = this.open.filter((other) => other !== each);
+      this.held[each]!.clear();
+    }
+    if (this.current !== undefined && !this.open.includes(this.current)) this.current = this.open.at(-1);
+  }
+}
+
+describe('Spaces', () => {
+  it('hold after any history what a plain model holds', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const spaces = new Spaces(100);
+        const model = new Model();
+        for (const [i, each] of steps.entries()) {
+          const { dim, ...run } = RUNS[each.run ?? 0]!;
+          const vector = each.run === null ? null : Array.from({ length: dim }, () => i + 1);
+          spaces.embed(each.entity, embedding(vector, { ...run, step: i, at: T0 + i }));
+          model.take(each, i + 1);
+
+          const ids = spaces.all.map(({ space, fingerprint }) => `${space}/${fingerprint}`);
+          expect(ids).toEqual(model.open.map((open) => `${RUNS[open]!.space}/${RUNS[open]!.fingerprint}`));
+          expect(spaces.all.indexOf(spaces.current!)).toBe(
+            model.current === undefined ? -1 : model.open.indexOf(model.current),
+          );
+          for (const [k, space] of spaces.all.entries()) {
+            const open = model.open[k]!;
+            expect([space.dim, space.left]).toEqual([
+              RUNS[open]!.dim,
+              [...model.newest.values()].filter((newest) => newest === open).length,
+            ]);
+            for (const entity of ENTITIES) {
+              const stamp = model.held[open]!.get(entity);
+              expect(space.vectorOf(entity)?.[0]).toBe(stamp);
+            }
+            // Nothing is in a table beside what the model has.
+            for (const type of space.types) {
+              const names = [...space.table(type)!.names()].sort();
+              expect(names).toEqual([...model.held[open]!.keys()].filter((e) => typeOf(e) === type).sort());
+            }
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('serve the second space with the record that leaves the first one nothing, and not before', () => {
+    const spaces = new Spaces(10);
+    expect(spaces.current).toBeUndefined();
+    for (const entity of [tweet(1), tweet(2), user(1)]) spaces.embed(entity, embedding([1, 0]));
+    const second = { space: 'b' };
+    spaces.embed(tweet(1), embedding([0, 1], second));
+    spaces.embed(tweet(9), embedding([0, 1], second));
+    spaces.embed(tweet(2), embedding([0, 1], second));
+    expect([spaces.current?.space, spaces.current?.left, spaces.all.length]).toEqual(['a', 1, 2]);
+    // Until then the first space answers with all that it had.
+    expect(spaces.current?.vectorOf(tweet(1))).toEqual(Float32Array.of(1, 0));
+    expect(spaces.current?.vectorOf(tweet(9))).toBeUndefined();
+    spaces.embed(user(1), embedding(null));
+    expect([spaces.current?.space, spaces.all.length]).toEqual(['b', 1]);
+    expect(spaces.current?.vectorOf(tweet(9))).toEqual(Float32Array.of(0, 1));
+  });
+
+  it('take a tombstone out of every space', () => {
+    const spaces = new Spaces(10);
+    for (const entity of [tweet(1), tweet(2)]) spaces.embed(entity, embedding([1, 0]));
+    spaces.embed(tweet(1), embedding([0, 1], { space: 'b' }));
+    spaces.embed(tweet(1), embedding(null, { space: 'b' }));
+    spaces.embed(tweet(3), embedding(null));
+    expect(spaces.all.map((space) => space.vectorOf(tweet(1)))).toEqual([undefined]);
+    expect(spaces.current?.table('tweet')?.size).toBe(1);
+  });
+
+  it('stay the only one without any vector, and fill up again', () => {
+    const spaces = new Spaces(10);
+    spaces.embed(tweet(1), embedding([1, 0]));
+    spaces.embed(tweet(1), embedding(null));
+    expect([spaces.current?.space, spaces.current?.left]).toEqual(['a', 0]);
+    spaces.embed(tweet(2), embedding([0, 1], { space: 'b' }));
+    expect([spaces.current?.space, spaces.all.length]).toEqual(['b', 1]);
+  });
+
+  it('know the highest step and the newest time of their vectors', () => {
+    const spaces = new Spaces(10);
+    spaces.embed(tweet(1), embedding([1, 0], { step: 7, at: T0 + 5 }));
+    spaces.embed(tweet(2), embedding([1, 0], { step: 5, at: T0 + 9 }));
+    expect([spaces.current?.step, spaces.current?.at]).toEqual([7, T0 + 9]);
+  });
+
+  it.each(['before', 'after'])('have the relation vectors that were read %s those of entities', (order) => {
+    const spaces = new Spaces(10);
+    const relate = () => {
+      spaces.relate(relationVector('likes', [0, 3], { space: 'b' }));
+      spaces.relate(relationVector('likes', [0, 1]));
+      spaces.relate(relationVector('likes', [0, 2], { inverse: true }));
+      spaces.relate(relationVector('likes', [0, 4]));
+    };
+    if (order === 'before') relate();
+    spaces.embed(tweet(1), embedding([1, 0]));
+    spaces.embed(tweet(2), embedding([1, 0], { space: 'b' }));
+    if (order === 'after') relate();
+    const of = (space = spaces.current) =>
+      Object.fromEntries([...(space?.relations ?? [])].map(([key, { vector }]) => [key, [...vector]]));
+    expect(of()).toEqual({ 'relation:likes': [0, 4], 'relation:likes/inverse': [0, 2] });
+    spaces.embed(tweet(1), embedding(null));
+    expect([spaces.current?.space, of()]).toEqual(['b', { 'relation:likes': [0, 3] }]);
+  });
+
+  it('have their relation vectors, however many spaces there are at once', () => {
+    const spaces = new Spaces(10);
+    const names = ['a', 'b', 'c', 'd', 'e', 'h'];
+    for (const [i, space] of names.entries()) {
+      // Of some spaces the relation vectors are read first, of some the vectors of entities.
+      const relate = () => spaces.relate(relationVector('likes', [0, i], { space }));
+      if (i % 2 === 0) relate();
+      spaces.embed(tweet(i), embedding([1, 0], { space }));
+      if (i % 2 === 1) relate();
+    }
+    expect(spaces.all.map(({ relations }) => relations.get('relation:likes')?.vector[1])).toEqual([
+      ...[0, 1, 2, 3, 4, 5],
+    ]);
+  });
+
+  it('refuse a vector and a relation vector of another length than the space has', () => {
+    const spaces = new Spaces(10);
+    spaces.embed(tweet(1), embedding([1, 0]));
+    expect(() => spaces.embed(tweet(1), embedding([1, 0, 0]))).toThrow(ShapeError);
+    expect(spaces.current?.vectorOf(tweet(1))).toEqual(Float32Array.of(1, 0));
+    expect(() => spaces.relate(relationVector('likes', [1, 0, 0]))).toThrow(/3 numbers.* 2/);
+    expect(() => spaces.relate(relationVector('likes', [1]))).toThrow(ShapeError);
+    expect(spaces.current?.relations.size).toBe(0);
+  });
+
+  it('have no relation vector of another length that was read before all others', () => {
+    const spaces = new Spaces(10);
+    spaces.relate(relationVector('likes', [1, 0, 0]));
+    spaces.relate(relationVector('retweets', [1, 0]));
+    spaces.embed(tweet(1), embedding([1, 0]));
+    expect([...spaces.current!.relations.keys()]).toEqual(['relation:retweets']);
+  });
+
+  it('say that a table is full, and go on to move and to free its rows', () => {
+    const spaces = new Spaces(2);
+    for (const i of [1, 2]) spaces.embed(tweet(i), embedding([i, 0]));
+    expect(() => spaces.embed(tweet(3), embedding([3, 0]))).toThrow(FatalError);
+    expect(spaces.current?.left).toBe(2);
+    spaces.embed(tweet(1), embedding([9, 0]));
+    spaces.embed(tweet(2), embedding(null));
+    spaces.embed(tweet(3), embedding([3, 0]));
+    expect([1, 2, 3].map((i) => spaces.current?.vectorOf(tweet(i))?.[0])).toEqual([9, undefined, 3]);
+  });
+});

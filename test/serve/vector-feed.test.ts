@@ -1,0 +1,156 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FatalError } from '../../src/errors/errors.ts';
+import type { RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
+import { Spaces } from '../../src/serve/spaces.ts';
+import { type SkippedRecord, VectorFeed } from '../../src/serve/vector-feed.ts';
+import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
+import { relationHeaders } from '../../topics/model.ts';
+import { embedding, relationVector, tweet } from './serve-fixture.ts';
+
+const EMBEDDINGS = 'twhin.embeddings.g';
+const MODEL = 'twhin.model.g';
+
+let spaces: Spaces;
+let skipped: SkippedRecord[];
+let visible: number[];
+let feed: VectorFeed;
+
+function feedOf(maxRows: number): void {
+  spaces = new Spaces(maxRows);
+  skipped = [];
+  visible = [];
+  feed = new VectorFeed({
+    ...{ graph: 'g', embeddingsTopic: EMBEDDINGS, modelTopic: MODEL, spaces },
+    skipped: (record) => void skipped.push(record),
+    visible: (timestamp) => void visible.push(timestamp),
+  });
+}
+beforeEach(() => feedOf(100));
+
+type Sent = Pick<SourceRecord, 'topic' | 'key' | 'value'> & { headers?: Record<string, string> };
+
+function vectorRecord(
+  key: string | null,
+  vector: readonly number[] | null,
+  headers: Record<string, string | undefined> = {},
+): Sent {
+  const all = Object.entries({ ...embeddingHeaders(embedding(vector)), ...headers });
+  return {
+    topic: EMBEDDINGS,
+    key: key === null ? null : Buffer.from(key),
+    value: vector === null ? null : encodeVector(Float32Array.from(vector)),
+    headers: Object.fromEntries(all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+  };
+}
+
+function relationRecord(key: string, vector: readonly number[], headers: Record<string, string> = {}): Sent {
+  return {
+    topic: MODEL,
+    key: Buffer.from(key),
+    value: encodeVector(Float32Array.from(vector)),
+    headers: { ...relationHeaders(relationVector('likes', vector)), ...headers },
+  };
+}
+
+/** A run of these records, from offset 100 on, each written a millisecond after the one before. */
+function runOf(sent: readonly Sent[]): RecordRun {
+  const records = sent.map(({ headers, ...record }, i) => ({
+    ...{ partition: 3, offset: 100 + i, timestamp: 1_000 + i },
+    ...record,
+    ...(headers && {
+      headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+    }),
+  }));
+  return { topic: sent[0]?.topic ?? EMBEDDINGS, partition: 3, records, next: 100 + sent.length };
+}
+
+describe('VectorFeed', () => {
+  it('puts vectors, tombstones and relation vectors into the spaces', () => {
+    feed.take(
+      runOf([relationRecord('relation:likes', [0, 1]), relationRecord('relation:likes/inverse', [1, 0])]),
+    );
+    feed.take(
+      runOf([
+        vectorRecord('tweet:1', [1, 2]),
+        vectorRecord('tweet:a:b', [3, 4]),
+        vectorRecord('tweet:1', null),
+      ]),
+    );
+    expect(spaces.current?.vectorOf(tweet('a:b'))).toEqual(Float32Array.of(3, 4));
+    expect(spaces.current?.vectorOf(tweet(1))).toBeUndefined();
+    expect([...spaces.current!.relations.keys()]).toEqual(['relation:likes', 'relation:likes/inverse']);
+    expect([feed.records, feed.skippedRecords, skipped]).toEqual([5, 0, []]);
+    expect(visible).toEqual([1_000, 1_001, 1_000, 1_001, 1_002]);
+  });
+
+  const NO_VECTORS: readonly (readonly [string, Sent, RegExp])[] = [
+    ['a value of another length', vectorRecord('tweet:2', [1, 2], { dim: '3' }), /dim is 3.* 2 numbers/],
+    [
+      'a value that was cut',
+      { ...vectorRecord('tweet:2', [1, 2]), value: Buffer.alloc(7) },
+      /7 bytes are not a multiple of 4/,
+    ],
+    [
+      'a vector of another length than its space',
+      vectorRecord('tweet:2', [1, 2, 3]),
+      /3 numbers; expected 2/,
+    ],
+    ['no numbers at all', vectorRecord('user:2', [], { space: 'z' }), /dim is 0/],
+    ['a number that is NaN', vectorRecord('tweet:2', [1, Number.NaN]), /not finite/],
+    ['a number that is infinite', vectorRecord('tweet:2', [1, Number.POSITIVE_INFINITY]), /not finite/],
+    ['no headers at all', { ...vectorRecord('tweet:2', [1, 2]), headers: {} }, /header dtype is missing/],
+    ['no space', vectorRecord('tweet:2', [1, 2], { space: undefined }), /header space is missing/],
+    ['another format of numbers', vectorRecord('tweet:2', [1, 2], { dtype: 'float16' }), /float16/],
+    ['a step that is no number', vectorRecord('tweet:2', [1, 2], { step: '0x10' }), /header step is "0x10"/],
+    ['another graph', vectorRecord('tweet:2', [1, 2], { graph: 'h' }), /graph h, not g/],
+    ['a tombstone of another graph', vectorRecord('tweet:1', null, { graph: 'h' }), /graph h, not g/],
+    ['no key', vectorRecord(null, [1, 2]), /not an entity/],
+    ['a key without a type', vectorRecord(':2', [1, 2]), /not an entity: ":2"/],
+    ['a key without an id', vectorRecord('tweet:', [1, 2]), /not an entity: "tweet:"/],
+    ['a key that is too long', vectorRecord(`tweet:${'x'.repeat(257)}`, [1, 2]), /257 bytes/],
+    [
+      'a relation of another graph',
+      relationRecord('relation:likes', [1, 2], { graph: 'h' }),
+      /graph h, not g/,
+    ],
+    ['a key that is no relation', relationRecord('tweet:1', [1, 2]), /names no relation/],
+    ['a relation with NaN', relationRecord('relation:likes', [1, Number.NaN]), /not finite/],
+    ['a relation of another length', relationRecord('relation:likes', [1, 2, 3]), /3 numbers/],
+    ['a deleted relation', { ...relationRecord('relation:likes', [1, 2]), value: null }, /never deleted/],
+    ['an unknown scorer', relationRecord('relation:likes', [1, 2], { scorer: 'cosine' }), /"cosine"/],
+  ];
+
+  it.each(NO_VECTORS)('skips a record with %s, names it, and goes on', (_, wrong, reason) => {
+    feed.take(runOf([relationRecord('relation:likes', [0, 1])]));
+    feed.take(runOf([vectorRecord('tweet:1', [1, 2])]));
+    visible.length = 0;
+    feed.take(runOf([wrong, vectorRecord('tweet:3', [5, 6])]));
+    expect(skipped).toEqual([
+      { topic: wrong.topic, partition: 3, offset: 100, reason: expect.stringMatching(reason) },
+    ]);
+    expect([feed.records, feed.skippedRecords, visible]).toEqual([4, 1, [1_001]]);
+    const table = spaces.current?.table('tweet');
+    expect([...table!.names()]).toEqual(['tweet:1', 'tweet:3']);
+    expect([spaces.all.length, table?.vectorOf(tweet(1))]).toEqual([1, Float32Array.of(1, 2)]);
+    expect(spaces.current?.relations.get('relation:likes')?.vector).toEqual(Float32Array.of(0, 1));
+  });
+
+  it('does not begin a space, or serve one, because of a record that it skips', () => {
+    feed.take(
+      runOf([vectorRecord('no entity', [1, 2]), vectorRecord('tweet:1', [Number.NaN, 2], { space: 'b' })]),
+    );
+    expect([spaces.current, spaces.all, feed.skippedRecords]).toEqual([undefined, [], 2]);
+  });
+
+  it('does not go on when a table is full', () => {
+    feedOf(1);
+    const run = runOf([
+      vectorRecord('tweet:1', [1, 2]),
+      vectorRecord('tweet:2', [1, 2]),
+      vectorRecord('user:1', [1, 2]),
+    ]);
+    expect(() => feed.take(run)).toThrow(expect.objectContaining({ code: 'table-full' }));
+    expect(() => feed.take(runOf([vectorRecord('tweet:2', [1, 2])]))).toThrow(FatalError);
+    expect([feed.skippedRecords, skipped]).toEqual([0, []]);
+  });
+});

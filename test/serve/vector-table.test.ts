@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { EntityKey } from '../../src/graph/entity.ts';
+import { VectorTable } from '../../src/serve/vector-table.ts';
+import { tweet } from './serve-fixture.ts';
+
+describe('VectorTable', () => {
+  it('is as a map from names to vectors, with no more rows than names at once', () => {
+    const step = fc.record({
+      id: fc.nat(5),
+      value: fc.option(fc.integer({ min: 1, max: 99 }), { nil: null }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
+        const table = new VectorTable(1, 6);
+        const plain = new Map<EntityKey, number>();
+        let most = 0;
+        for (const { id, value } of steps) {
+          if (value === null) {
+            expect(table.delete(tweet(id))).toBe(plain.delete(tweet(id)));
+          } else {
+            table.set(tweet(id), Float32Array.of(value));
+            plain.set(tweet(id), value);
+          }
+          most = Math.max(most, plain.size);
+          expect([...table.names()].sort()).toEqual([...plain.keys()].sort());
+          expect([table.size, table.scan.rows]).toEqual([plain.size, most]);
+          const rows = table.rowsOf([...plain.keys(), tweet('nobody')]);
+          expect(new Set(rows).size).toBe(plain.size);
+          for (const [name, row] of [...plain.keys()].map((name) => [name, table.rowOf(name)!] as const))
+            expect([table.nameOf(row), table.vectorOf(name)?.[0]]).toEqual([name, plain.get(name)]);
+        }
+      }),
+    );
+  });
+
+  it('keeps nothing of a vector that it refuses', () => {
+    const table = new VectorTable(2, 1);
+    expect(() => table.set(tweet(1), Float32Array.of(1))).toThrow(expect.objectContaining({ code: 'shape' }));
+    expect([table.size, table.rowOf(tweet(1))]).toEqual([0, undefined]);
+    table.set(tweet(2), Float32Array.of(1, 2));
+    expect(() => table.set(tweet(3), Float32Array.of(1, 2))).toThrow(
+      expect.objectContaining({ code: 'table-full' }),
+    );
+    expect(() => table.nameOf(1)).toThrow(TypeError);
+  });
+
+  it.each([1, 64, 4_096, 250_000])(
+    'fits into one memory with vectors of %i numbers, whatever the limit',
+    (dim) => {
+      const table = new VectorTable(dim, 1e9);
+      const { place, bytesPerRow } = table.scan;
+      expect(place.maxRows * bytesPerRow).toBeGreaterThan(2 ** 31);
+    },
+  );
+});

@@ -1,0 +1,164 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Scan } from '../../src/kernels/scan/scan.ts';
+import { Scanner } from '../../src/kernels/scan/scanner.ts';
+import { ScanTable } from '../../src/kernels/scan/table.ts';
+import { SCORERS } from '../../src/model/scorers.ts';
+import type { ScorerName } from '../../src/model/settings.ts';
+import { type WeightedQuery, type WeightedRow, weightedTop } from '../../src/serve/weighted-top.ts';
+
+const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
+const DIM = 3;
+
+/** The slow twin: all rows scored by all queries in float64, and sorted. */
+function bruteForce(
+  table: ScanTable,
+  scorer: ScorerName,
+  beta: number,
+  queries: readonly WeightedQuery[],
+  leftOut: readonly number[],
+  count: number,
+): WeightedRow[] {
+  const found: WeightedRow[] = [];
+  for (let row = 0; row < table.rows; row++) {
+    if (!table.has(row) || leftOut.includes(row)) continue;
+    const vector = Float64Array.from(table.vector(row));
+    const scores = queries.map((query) => SCORERS[scorer].score(query.vector, vector, beta));
+    let score = 0;
+    for (const [i, { weight }] of queries.entries()) score += weight * scores[i]!;
+    found.push({ row, score, scores });
+  }
+  return found.sort((a, b) => b.score - a.score || a.row - b.row).slice(0, count);
+}
+
+function top(
+  table: ScanTable,
+  scorer: ScorerName,
+  beta: number,
+  queries: readonly WeightedQuery[],
+  leftOut: readonly number[],
+  count: number,
+): WeightedRow[] {
+  const scan = new Scanner(table, scorer, 'wasm-plain');
+  const options = { scan, scorer, beta, rows: table.rows, vector: (row: number) => table.vector(row) };
+  return weightedTop(options, queries, leftOut, count);
+}
+
+function tableOf(vectors: readonly (readonly number[])[]): ScanTable {
+  const table = new ScanTable({ dim: DIM, maxRows: 1_000, scanners: 1 });
+  vectors.forEach((vector, row) => void table.write(row, Float32Array.from(vector)));
+  return table;
+}
+
+/** Numbers of few values and some of them a rounding apart, so that scores tie and nearly tie. */
+const number = fc.oneof(
+  fc.constantFrom(0, 0.5, -0.5, 1, 1 + 2 ** -23, 1e-5, 2e-5, -1e-5),
+  fc.double({ min: -1, max: 1, noNaN: true }),
+);
+const vector = fc.array(number, { minLength: DIM, maxLength: DIM });
+const world = fc.record({
+  // Rows take turns with a pool of vectors: many are equal, and there are more of them than a first look is deep.
+  pool: fc.array(vector, { minLength: 1, maxLength: 40 }),
+  picks: fc.array(fc.nat(39), { minLength: 1, maxLength: 12 }),
+  rows: fc.integer({ min: 1, max: 400 }),
+  spread: fc.constantFrom(0, 2 ** -20, 0.01),
+  queries: fc.array(
+    fc.record({
+      vector: vector.map((values) => Float64Array.from(values)),
+      weight: fc.oneof(fc.constantFrom(0.25, 0.5, 1), fc.double({ min: 0.001, max: 1, noNaN: true })),
+    }),
+    { minLength: 1, maxLength: 6 },
+  ),
+  cleared: fc.array(fc.nat(399), { maxLength: 30 }),
+  leftOut: fc.array(fc.nat(450), { maxLength: 30 }),
+  count: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 21, max: 500 })),
+  beta: fc.constantFrom(1, 0.3, 7),
+});
+
+describe('weightedTop', () => {
+  it.each(ALL)('gives the rows and the scores of brute force, in order, with %s', (scorer) => {
+    fc.assert(
+      fc.property(world, ({ pool, picks, rows, spread, queries, cleared, leftOut, count, beta }) => {
+        const vectors = Array.from({ length: rows }, (_, row) => {
+          const from = pool[(picks[row % picks.length]! + Math.floor(row / picks.length)) % pool.length]!;
+          return from.map((value, k) => value + spread * ((row * (k + 3)) % 7));
+        });
+        const table = tableOf(vectors);
+        for (const row of cleared) table.clear(row);
+        expect(top(table, scorer, beta, queries, leftOut, count)).toEqual(
+          bruteForce(table, scorer, beta, queries, leftOut, count),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('weighs by hand-worked scores', () => {
+    const table = tableOf([
+      [0, 0, 0],
+      [1, 0, 0],
+      [2, 0, 0],
+      [4, 0, 0],
+    ]);
+    const queries = [
+      { vector: Float64Array.of(0, 0, 0), weight: 0.25 },
+      { vector: Float64Array.of(4, 0, 0), weight: 0.75 },
+    ];
+    // Distances to the first query are 0, 1, 2, 4, to the second 4, 3, 2, 0.
+    expect(top(table, 'transe-l1', 2, queries, [3], 2)).toEqual([
+      { row: 2, score: -4, scores: [-4, -4] },
+      { row: 1, score: -5, scores: [-2, -6] },
+    ]);
+  });
+
+  it('finds a row that is on no list of the first look', () => {
+    // Each query has 100 rows nearer than the one in the middle, which has the best sum.
+    const near = (x: number) => Array.from({ length: 100 }, (_, i) => [x, 0, i / 1_000]);
+    const table = tableOf([...near(0), ...near(10), [5, 0, 0]]);
+    const queries = [0, 10].map((x) => ({ vector: Float64Array.of(x, 0, 0), weight: 0.5 }));
+    expect(top(table, 'transe-l2-squared', 1, queries, [], 1)).toEqual([
+      { row: 200, score: -25, scores: [-25, -25] },
+    ]);
+  });
+
+  it('puts the lower row first where distances differ and scores do not', () => {
+    // To this scorer, all that is nearer than 1e-4 is as near.
+    const table = tableOf([
+      [5e-5, 0, 0],
+      [0, 0, 0],
+      [1, 0, 0],
+    ]);
+    const query = { vector: new Float64Array(DIM), weight: 1 };
+    const rows = (count: number) => top(table, 'transe-l2', 1, [query], [], count).map(({ row }) => row);
+    expect([rows(1), rows(2), rows(3)]).toEqual([[0], [0, 1], [0, 1, 2]]);
+  });
+
+  it('looks once where one query is asked and no scores are equal', () => {
+    const table = tableOf(Array.from({ length: 50 }, (_, i) => [i, 0, 0]));
+    const counts: number[] = [];
+    const scanner = new Scanner(table, 'transe-l2', 'wasm-plain');
+    const scan: Scan = {
+      top: (queries, count) => {
+        counts.push(count);
+        return scanner.top(queries, count);
+      },
+      rank: (query, row) => scanner.rank(query, row),
+    };
+    const options = { scan, scorer: 'transe-l2', beta: 1, rows: 50 } as const;
+    const query = { vector: new Float64Array(DIM), weight: 1 };
+    weightedTop({ ...options, vector: (row) => table.vector(row) }, [query], [], 10);
+    expect(counts).toEqual([11]);
+  });
+
+  it('gives nothing where nothing is left, and where nothing is asked for', () => {
+    const table = tableOf([
+      [1, 0, 0],
+      [0, 1, 0],
+    ]);
+    const queries = [1, 2].map((weight) => ({ vector: new Float64Array(DIM), weight }));
+    for (const some of [queries, queries.slice(1)]) {
+      expect(top(table, 'twhin', 1, some, [0, 1], 5)).toEqual([]);
+      expect(top(table, 'twhin', 1, some, [], 0)).toEqual([]);
+    }
+  });
+});
