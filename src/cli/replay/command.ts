@@ -17,7 +17,10 @@ export function addReplayCommand(program: Command, context: CommandContext): voi
     .option('--from <start>', 'start: earliest, offsets, a time, or a time before now', 'earliest')
     .option('--until <end>', 'end: latest, offsets, a time, or a time before now', 'latest')
     .option('--into <name>', 'name of the new store')
-    .option('--publish <topic>', 'publish the vectors to this topic, which is created if missing')
+    .option(
+      '--publish <topic>',
+      'publish the vectors to this topic, and relation vectors to TOPIC.model; made if missing',
+    )
     .option('--set <key=value>', 'a setting that overrides the configuration; may be repeated', collect, [])
     .option('--rate <events>', 'read at most this many events a second', positiveNumber)
     .option(
