@@ -198,14 +198,14 @@ describe('twhin topics', () => {
     try {
       const planned = await there.run('topics', 'plan');
       expect(planned.code).toBe(0);
-      expect(planned.out.at(-1)).toBe('8 changes; make them with: twhin topics apply');
+      expect(planned.out.at(-1)).toBe('10 changes; make them with: twhin topics apply');
       expect(existsSync(join(there.folder, 'log'))).toBe(false);
       const applied = json(await there.run('topics', 'apply', '--json'));
       expect(applied).toMatchObject({ applied: true, actions: expect.any(Array) });
       const again = await there.run('topics', 'apply');
       expect([again.code, again.out.at(-1)]).toEqual([
         0,
-        expect.stringMatching(/^all 8 topics are as declared at the embedded file log in /),
+        expect.stringMatching(/^all 10 topics are as declared at the embedded file log in /),
       ]);
     } finally {
       await there.remove();

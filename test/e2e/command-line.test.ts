@@ -62,7 +62,7 @@ describe('the command line', () => {
   test('--json: one object on stdout and nothing else, also where there is nothing yet', async () => {
     const plan = Object(await twhin.json(['topics', 'plan'], ALONE));
     expect(plan.applied).toBe(false);
-    expect(plan.actions).toHaveLength(8);
+    expect(plan.actions).toHaveLength(10);
     expect(Object(await twhin.json(['topics', 'apply'], ALONE)).applied).toBe(true);
     expect(Object(await twhin.json(['topics', 'apply'], ALONE)).actions).toEqual([]);
     const stats = Object(await twhin.json(['stats', '--digest'], ALONE)).graphs;
