@@ -5,18 +5,34 @@ import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
 const WAIT_MS = 10_000;
 /** Age at which a lock file without a process number counts as left by a process that died while writing it. */
 const BLANK_MS = 1000;
-/** Locks that this process holds. */
-const held = new Set<string>();
+/** By lock file: ends when the last of this process that wants it has had it. */
+const tails = new Map<string, Promise<unknown>>();
 
-/** Runs `work` under a lock that other processes respect. path: of the lock file. The lock of a dead process is taken over. */
-export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+/**
+ * Runs `work` under a lock that other processes respect, and others of this process in turn. path: of the lock file. The
+ * lock of a dead process is taken over.
+ */
+export function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const before = tails.get(path);
+  const done = before === undefined ? locked(path, work) : before.then(() => locked(path, work));
+  const tail = done
+    .catch(() => undefined)
+    .then(() => {
+      if (tails.get(path) === tail) tails.delete(path);
+    });
+  tails.set(path, tail);
+  return done;
+}
+
+/** One call at a time for each path in this process: a file with its number is then never its own. */
+async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + WAIT_MS;
   let blankSince: number | undefined;
   while (!(await take(path))) {
     const holder = await readFile(path, 'utf8').catch(() => 'gone');
     blankSince = holder === '' ? (blankSince ?? Date.now()) : undefined;
     const blank = blankSince !== undefined && Date.now() - blankSince > BLANK_MS;
-    if (blank || (/^\d+$/.test(holder) && isGone(Number(holder), path))) {
+    if (blank || (/^\d+$/.test(holder) && isGone(Number(holder)))) {
       await takeOver(path, holder);
     }
     if (Date.now() > deadline) {
@@ -24,18 +40,16 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
     }
     await sleep(2);
   }
-  held.add(path);
   try {
     return await work();
   } finally {
     await rm(path, { force: true });
-    held.delete(path);
   }
 }
 
-/** Whether the holder is dead. In a container every process may be number 1: a lock with our number that we do not hold is old. */
-function isGone(holder: number, path: string): boolean {
-  return holder === process.pid ? !held.has(path) : !lives(holder);
+/** Whether the holder is dead. In a container every process may be number 1: a lock with the number of this process is an old one. */
+function isGone(holder: number): boolean {
+  return holder === process.pid || !lives(holder);
 }
 
 async function take(path: string): Promise<boolean> {
