@@ -15,7 +15,8 @@ import { embeddingHeaders, encodeVector, relationHeaders, relationKey } from '..
 
 /**
  * `twhin serve` under load, beside a broker and whoever writes the vectors: queries at a steady rate, whatever the answers
- * take, while vectors move. Usage: npm run bench:serve -- [--tweets N] [--qps N] [--updates N] [--seconds N] [--surface NAME]
+ * take, while vectors move. Usage: npm run bench:serve -- [--tweets N] [--qps N] [--updates N] [--seconds N]
+ * [--users N] [--relations 1 … 4: how many relations each user's edges are of]
  */
 const { values } = parseArgs({
   options: {

@@ -56,7 +56,7 @@ interface ExportAsked {
   readonly types: readonly string[];
 }
 
-/** @throws UsageError for an unknown type or a folder that holds something; FatalError `unknown-store` where there is none. */
+/** @throws UsageError for an unknown type or a folder that holds something; FatalError `store-missing` where there is no store. */
 async function exportGraph(
   graph: GraphConfig,
   { folder, format, types }: ExportAsked,

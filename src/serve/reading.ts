@@ -10,8 +10,8 @@ export interface ReadingOptions {
 }
 
 /**
- * Topics that are read from their start and then followed. Up to date once everything is read that was there when the
- * reading began; tombstones and all else are the taker's.
+ * Topics that are read from their start and then followed. A reading has caught up once it has read everything that was
+ * there when it began. It decodes nothing: whoever takes the records handles their contents, tombstones included.
  */
 export class Reading {
   readonly #options: ReadingOptions;

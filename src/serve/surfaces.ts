@@ -8,6 +8,7 @@ import type { Found, Scan, ScanQuery } from '../kernels/scan/scan.ts';
 import { Scanner } from '../kernels/scan/scanner.ts';
 import type { ScorerName } from '../model/settings.ts';
 import type { Activity } from './activity.ts';
+import { percentilesOf } from './percentiles.ts';
 import type { Space, Spaces } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';
 import {
@@ -110,8 +111,11 @@ export interface SurfacesOptions {
   readonly adsOfOne: number;
 }
 
-/** More candidates than these are ranked by the sorted scores of all rows. */
-const RANKED_BY_SCANS = 64;
+/** The user's vector moved by a relation; its weight is the relation's share of the user's own edges. */
+interface RelationQuery extends WeightedQuery {
+  readonly of: RelationVector;
+}
+
 /** How many of a user's newest targets are compared with a candidate to explain it. */
 const NEAR = 50;
 
@@ -233,18 +237,20 @@ export class Surfaces {
     const [query] = space === undefined ? [] : this.#queries(graph, space, user, [relation]);
     if (space === undefined || table === undefined || query === undefined) return undefined;
     const options = this.#top(table, query.of);
-    const there = candidates.filter((entity) => table.rowOf(entity) !== undefined);
-    const percentileOf =
-      there.length > RANKED_BY_SCANS
-        ? percentiles(options, table, query.vector)
-        : (row: number) => {
-            const { rank, compared } = options.scan.rank({ vector: query.vector }, row);
-            return compared === 0 ? 1 : 1 - (rank - 1) / compared;
-          };
-    const items = there.map((entity) => {
-      const row = table.rowOf(entity)!;
-      return { entity, score: scoreOf(options, query.vector, row), percentile: percentileOf(row) };
+    const found = candidates.flatMap((entity) => {
+      const row = table.rowOf(entity);
+      return row === undefined ? [] : [{ entity, row }];
     });
+    const percentiles = percentilesOf(
+      { ...options, present: table.rowsOf(table.names()) },
+      query.vector,
+      found.map(({ row }) => row),
+    );
+    const items = found.map(({ entity, row }) => ({
+      entity,
+      score: scoreOf(options, query.vector, row),
+      percentile: percentiles.get(row)!,
+    }));
     items.sort((a, b) => b.score - a.score);
     const missing = candidates.filter((entity) => table.rowOf(entity) === undefined);
     return { ...about(graph, space), items, fallback: null, missing };
@@ -283,7 +289,7 @@ export class Surfaces {
     space: Space,
     user: EntityKey,
     relations: readonly string[],
-  ): (WeightedQuery & { of: RelationVector; share: number })[] {
+  ): RelationQuery[] {
     const own = space.vectorOf(user);
     if (own === undefined) return [];
     const trained = relations.flatMap((relation) => {
@@ -292,10 +298,10 @@ export class Surfaces {
     });
     const total = trained.reduce((sum, { edges }) => sum + edges, 0);
     return trained.flatMap(({ of, edges }) => {
-      const share = total > 0 ? edges / total : 1 / trained.length;
-      if (share === 0) return [];
+      const weight = total > 0 ? edges / total : 1 / trained.length;
+      if (weight === 0) return [];
       const vector = Float64Array.from(own, (value, k) => value + of.vector[k]!);
-      return [{ vector, weight: share, share, of }];
+      return [{ vector, weight, of }];
     });
   }
 
@@ -331,13 +337,13 @@ export class Surfaces {
     { activity }: ServedGraph,
     table: VectorTable,
     user: EntityKey,
-    queries: readonly (WeightedQuery & { of: RelationVector; share: number })[],
+    queries: readonly RelationQuery[],
     scores: readonly number[],
     entity: EntityKey,
   ): ItemReason {
     let best = 0;
     for (let i = 1; i < queries.length; i++) if (scores[i]! > scores[best]!) best = i;
-    const { of, share } = queries[best]!;
+    const { of, weight } = queries[best]!;
     const vector = table.vectorOf(entity)!;
     const recent = queries.flatMap((query) => activity.live(user, query.of.relation).slice(-NEAR));
     let near: { entity: EntityKey; distance: number } | undefined;
@@ -347,37 +353,8 @@ export class Surfaces {
       const distance = squaredDistance(vector, other);
       if (near === undefined || distance < near.distance) near = { entity: target, distance };
     }
-    return { relation: of.relation, share, score: scores[best]!, ...(near && { near: near.entity }) };
+    return { relation: of.relation, share: weight, score: scores[best]!, ...(near && { near: near.entity }) };
   }
-}
-
-/** The same as a scan for each row, from the sorted scores of all rows: a scan takes longer for a score in the middle. */
-function percentiles(
-  options: WeightedTopOptions,
-  table: VectorTable,
-  query: Float64Array,
-): (row: number) => number {
-  const scores = Float64Array.from(table.names(), (name) =>
-    scoreOf(options, query, table.rowOf(name)!),
-  ).sort();
-  return (row) => {
-    if (scores.length === 1) return 1;
-    const score = scoreOf(options, query, row);
-    const lower = firstAt(scores, (other) => other >= score);
-    const equal = firstAt(scores, (other) => other > score) - lower - 1;
-    return (lower + equal / 2) / (scores.length - 1);
-  };
-}
-
-/** The first place of the ascending numbers where the test holds; their length if nowhere. */
-function firstAt(ascending: Float64Array, holds: (value: number) => boolean): number {
-  let [low, high] = [0, ascending.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (holds(ascending[middle]!)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 function about(

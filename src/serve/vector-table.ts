@@ -1,13 +1,11 @@
 import type { EntityKey } from '../graph/entity.ts';
-import { BLOCK_ROWS } from '../kernels/scan/layout.ts';
+import { mostScanRows } from '../kernels/scan/layout.ts';
 import { ScanTable } from '../kernels/scan/table.ts';
 
-/** Rows that a WebAssembly memory of 4 GiB holds at most, whatever the limit asked for. */
-const MEMORY_BYTES = 4 * 1024 ** 3;
-/** Bytes of a row beside its numbers: measures and a mark. */
-const ROW_BYTES = 17;
-
-/** The vectors of the entities of one type, by name. A row that an entity gave up is used again. */
+/**
+ * The vectors of the entities of one type, by name. A row that an entity gave up is used again. More rows than a WebAssembly
+ * memory holds are never asked for.
+ */
 export class VectorTable {
   readonly scan: ScanTable;
   readonly #rows = new Map<EntityKey, number>();
@@ -16,10 +14,11 @@ export class VectorTable {
   readonly #free: number[] = [];
 
   constructor(dim: number, maxRows: number) {
-    // The memory grows by whole blocks.
-    const blocks = Math.floor((0.95 * MEMORY_BYTES) / (5 * (dim + 16) + ROW_BYTES) / BLOCK_ROWS);
-    const most = blocks * BLOCK_ROWS;
-    this.scan = new ScanTable({ dim, maxRows: Math.min(maxRows, most), scanners: 1 });
+    this.scan = new ScanTable({
+      dim,
+      maxRows: Math.min(maxRows, mostScanRows({ dim, scanners: 1 })),
+      scanners: 1,
+    });
   }
 
   /** Entities that have a vector. */

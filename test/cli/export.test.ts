@@ -91,6 +91,8 @@ describe('twhin export', () => {
       expect.stringContaining('expected one of user, tweet'),
     ]);
     expect(await readdir(here.folder)).not.toContain('unknown');
+    const { result: nowhere } = await exported('filled/mine/vectors');
+    expect([nowhere.code, said(nowhere)]).toEqual([2, expect.stringContaining("can't be written")]);
     const there = await emptyPlace(here);
     try {
       const none = await there.run('export', '--graph', 'engagement', '--out', folder);

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
@@ -6,8 +6,8 @@ import { readStore } from './stored.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
 const T0 = Date.UTC(2024, 4, 1);
-/** As the issue of a feed asks for: what a user does is in the next list. */
-const VISIBLE_MS = 3_000;
+/** How long what a user does may take to be in a list, on a busy machine. */
+const LATEST_MS = 9_000;
 
 const answer = z.object({
   items: z.array(
@@ -184,7 +184,8 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
   ({ running, url } = await serve());
   expect(entities(await listOf(url, 'surface=home&user=new&k=200'))).not.toContain(gone);
   expect((await ask(url, `/v1/similar?entity=${gone}`)).status).toBe(404);
-  for (const [what, ms] of Object.entries(times)) expect([what, ms < VISIBLE_MS * 3]).toEqual([what, true]);
+  process.stderr.write(`ms until a list shows it: ${JSON.stringify(times)}\n`);
+  for (const [what, ms] of Object.entries(times)) expect([what, ms < LATEST_MS]).toEqual([what, true]);
 
   updater.kill('SIGTERM');
   running.kill('SIGTERM');
@@ -255,7 +256,22 @@ test('after a promotion the new space is served as a whole, and no list mixes th
     expect.stringContaining('users.txt, line 2: id of 300 bytes'),
   ]);
   expect(await readFile(out, 'utf8')).toBe(before);
+  const nowhere = ['candidates', '--surface', 'home', '--users', 'all', '--out', join(out, 'lists.ndjson')];
+  const unwritable = await twhin.end(nowhere);
+  expect([unwritable.code, unwritable.stderr]).toEqual([2, expect.stringContaining("can't be written")]);
   updater.kill('SIGTERM');
   running.kill('SIGTERM');
   await Promise.all([updater.ended, running.ended]);
+});
+
+test('lists that are interrupted before anything is read are no file', async () => {
+  const out = join(twhin.folder, 'lists.ndjson');
+  const command = ['candidates', '--surface', 'home', '--users', 'all', '--out', out];
+  const running = twhin.start(command, { env: { KAFKA_BROKERS: '127.0.0.1:1' } });
+  await running.says(/can not be read yet|can't be read since/);
+  running.kill('SIGINT');
+  const { code, stdout, stderr } = await running.ended;
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toContain(`interrupted; ${out} was not written`);
+  expect(await readdir(twhin.folder)).not.toContain('lists.ndjson');
 });

@@ -26,8 +26,10 @@ export interface GuardOptions {
   readonly paths: Readonly<Record<string, string>>;
   /** Methods beside GET and HEAD that some path takes. */
   readonly methods?: readonly string[];
-  /** Code and field of a UsageError's answer; `id` for the entity unless said. */
+  /** The field that an answer names for a UsageError; undefined: `id` for an entity, and none for the others. */
   fieldOf?(error: UsageError): string | undefined;
+  /** How to listen elsewhere, for the error where the address can't be used. */
+  readonly elsewhere: string;
   /** Takes each failure to answer. */
   failed(path: string, reason: string): void;
 }
@@ -56,7 +58,7 @@ export async function guardedServer(options: GuardOptions): Promise<FastifyInsta
 /** Listens, once all routes are there. stopping: ends what would keep connections open. @throws FatalError `http-listen`. */
 export async function listen(
   server: FastifyInstance,
-  { host, port }: Pick<GuardOptions, 'host' | 'port'>,
+  { host, port, elsewhere }: Pick<GuardOptions, 'host' | 'port' | 'elsewhere'>,
   stopping: () => void = () => {},
 ): Promise<HttpServer> {
   try {
@@ -73,7 +75,7 @@ export async function listen(
     await server.close();
     throw new FatalError(
       'http-listen',
-      `can't listen on ${host}:${port}: ${reasonOf(error)}; choose another address with --http HOST:PORT or TWHIN_HTTP, or --http off`,
+      `can't listen on ${host}:${port}: ${reasonOf(error)}; choose another address with ${elsewhere}`,
       { cause: error },
     );
   }

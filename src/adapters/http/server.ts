@@ -17,11 +17,17 @@ export interface HttpOptions extends Answers {
 
 /** Serves the dashboard, health, readiness, metrics and status, read-only. @throws FatalError `http-listen` when the address can't be used. */
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
-  const limits = { bodyBytes: BODY_BYTES, requests: REQUESTS, paths: ROUTES };
-  const server = await guardedServer({ ...options, ...limits });
+  const guard = {
+    ...options,
+    bodyBytes: BODY_BYTES,
+    requests: REQUESTS,
+    paths: ROUTES,
+    elsewhere: '--http HOST:PORT or TWHIN_HTTP, or --http off',
+  };
+  const server = await guardedServer(guard);
   const stream = new StatusStream(options.status, (reason) =>
     options.failed('/api/stream', reasonOf(reason)),
   );
   addRoutes(server, options, stream);
-  return listen(server, options, () => stream.stop());
+  return listen(server, guard, () => stream.stop());
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { UsageError } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
 import { SharedPasses } from '../../serve/shared-passes.ts';
 import { type CandidatesAsked, SURFACES, type Surfaces } from '../../serve/surfaces.ts';
@@ -128,14 +129,17 @@ export interface ServingOptions extends Serving {
 
 /** Serves candidates, neighbours and ranks, read-only. @throws FatalError `http-listen` when the address can't be used. */
 export async function serveVectors(options: ServingOptions): Promise<HttpServer> {
-  const server = await guardedServer({
+  const guard = {
     ...options,
+    elsewhere: '--http HOST:PORT',
     bodyBytes: BODY_BYTES,
     requests: REQUESTS,
     paths: SERVING_PATHS,
     methods: ['POST'],
-    fieldOf: ({ code }) => (code === 'surface' || code === 'relation' || code === 'graph' ? code : undefined),
-  });
+    fieldOf: ({ code }: UsageError) =>
+      code === 'surface' || code === 'relation' || code === 'graph' ? code : undefined,
+  };
+  const server = await guardedServer(guard);
   // Without its parser, a body that is said to be text is refused as any other that is not JSON.
   server.removeContentTypeParser('text/plain');
   server.addHook('onResponse', async (request, reply) => {
@@ -143,7 +147,7 @@ export async function serveVectors(options: ServingOptions): Promise<HttpServer>
     options.answered(path, reply.statusCode, reply.elapsedTime);
   });
   addServing(server, options);
-  return listen(server, options);
+  return listen(server, guard);
 }
 
 function addServing(server: FastifyInstance, serving: Serving): void {

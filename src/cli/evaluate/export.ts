@@ -64,7 +64,8 @@ export async function inWholeFolder(folder: string, fill: (partial: string) => P
     // An empty folder of that name gives way.
     await rename(partial, folder);
   } catch (error) {
-    await rm(partial, { recursive: true, force: true });
+    // Where its folder is none, nothing is there to remove; what failed is told below.
+    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
     if (error instanceof TwhinError) throw error;
     throw new FatalError('export', `${folder} can't be written: ${reasonOf(error)}`, { cause: error });
   }

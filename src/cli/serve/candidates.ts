@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { MOST_ITEMS } from '../../adapters/http/serving.ts';
 import { ServedRun } from '../../compose/serve.ts';
-import { RetryableError, reasonOf, UsageError } from '../../errors/errors.ts';
+import { RetryableError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
 import { SURFACES, type SurfaceName, Surfaces } from '../../serve/surfaces.ts';
 import type { CommandContext } from '../context.ts';
@@ -95,7 +96,8 @@ async function writeLists(
     for (const run of runs) await begin(run, signals.stopping, log);
     for (;;) {
       const reasons = runs.flatMap((run) => run.unready());
-      if (reasons.length === 0 || signals.interrupted()) break;
+      refuseInterrupted(signals, out);
+      if (reasons.length === 0) break;
       output.status(reasons.join('; '));
       await Promise.race([sleep(LOOK_MS), failure.promise]);
     }
@@ -127,27 +129,29 @@ async function write(
   lineOf: (user: EntityKey, i: number) => string,
 ): Promise<number> {
   const partial = `${out}.partial`;
-  const file = createWriteStream(partial);
-  try {
-    await once(file, 'open').catch((cause: unknown) => {
-      throw new UsageError('out', `--out: ${out} can't be written: ${reasonOf(cause)}`, { cause });
-    });
+  async function* lines() {
     for (const [i, user] of users.entries()) {
-      if (signals.interrupted())
-        throw new RetryableError('interrupted', `interrupted; ${out} was not written`);
-      if (!file.write(`${lineOf(user, i)}\n`)) await once(file, 'drain');
       // Signals are heard between two lists.
-      else if (i % LOOK_LINES === 0) await sleep(0);
+      if (i % LOOK_LINES === 0) await sleep(0);
+      refuseInterrupted(signals, out);
+      yield `${lineOf(user, i)}\n`;
     }
-    file.end();
-    await once(file, 'finish');
+  }
+  try {
+    await pipeline(lines, createWriteStream(partial));
     await rename(partial, out);
     return users.length;
   } catch (error) {
-    file.destroy();
-    await rm(partial, { force: true });
-    throw error;
+    // Where its folder is none, nothing is there to remove; what failed is told below.
+    await rm(partial, { force: true }).catch(() => undefined);
+    if (error instanceof TwhinError) throw error;
+    throw new UsageError('out', `--out: ${out} can't be written: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+/** @throws RetryableError `interrupted` after a signal. */
+function refuseInterrupted(signals: Signals, out: string): void {
+  if (signals.interrupted()) throw new RetryableError('interrupted', `interrupted; ${out} was not written`);
 }
 
 /** @throws UsageError `users` naming the file and the line. */

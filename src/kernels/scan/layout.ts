@@ -3,6 +3,8 @@ const START = 2048;
 /** Parts start on cache lines. */
 const ALIGNMENT = 64;
 const PAGE_BYTES = 65_536;
+/** Pages of a WebAssembly memory of 4 GiB. */
+export const MAX_SCAN_PAGES = 65_536;
 
 /** Rows of a block: the limit for rows to be scored follows the best rows found from block to block. */
 export const BLOCK_ROWS = 1024;
@@ -103,6 +105,12 @@ export function vectorAt(layout: ScanLayout, row: number): number {
 /** Pages of a memory with this many rows, all their blocks whole. */
 export function scanPages(layout: ScanLayout, rows: number): number {
   return Math.ceil((layout.blocks + Math.ceil(rows / BLOCK_ROWS) * layout.blockBytes) / PAGE_BYTES);
+}
+
+/** The most rows that fit into a WebAssembly memory. */
+export function mostScanRows(size: Pick<ScanSize, 'dim' | 'scanners'>): number {
+  const { blocks, blockBytes } = layOutScan(size);
+  return Math.max(0, Math.floor((MAX_SCAN_PAGES * PAGE_BYTES - blocks) / blockBytes)) * BLOCK_ROWS;
 }
 
 /** Parts one after the other: `add` gives where the next one begins. */

@@ -1,9 +1,17 @@
 import { FatalError, ShapeError } from '../../errors/errors.ts';
 import { ceil32 } from './float32.ts';
-import { BLOCK_ROWS, blockAt, layOutScan, measuresAt, type ScanSize, scanPages, vectorAt } from './layout.ts';
+import {
+  BLOCK_ROWS,
+  blockAt,
+  layOutScan,
+  MAX_SCAN_PAGES,
+  measuresAt,
+  type ScanSize,
+  scanPages,
+  vectorAt,
+} from './layout.ts';
 import { ScanRows } from './rows.ts';
 
-const MAX_PAGES = 65_536;
 const MAX_CODE = 127;
 /** Rows longer than this have no bound in float32, and are always scored exactly. */
 const MAX_LENGTH = 2 ** 56;
@@ -22,10 +30,10 @@ export class ScanTable extends ScanRows {
   constructor(size: ScanSize) {
     const layout = layOutScan(size);
     const maximum = scanPages(layout, size.maxRows);
-    if (maximum > MAX_PAGES) {
+    if (maximum > MAX_SCAN_PAGES) {
       throw new FatalError(
         'table-size',
-        `${size.maxRows} rows of ${size.dim} floats to be scanned need ${maximum} memory pages; ${MAX_PAGES} are 4 GiB`,
+        `${size.maxRows} rows of ${size.dim} floats to be scanned need ${maximum} memory pages; ${MAX_SCAN_PAGES} are 4 GiB`,
       );
     }
     const memory = new WebAssembly.Memory({ initial: scanPages(layout, 0), maximum, shared: true });

@@ -82,7 +82,7 @@ export class FencedProducer {
         log('warn', `${this.#names} could not be taken over yet: ${reason}; trying again`);
         await pause(backoffMs(attempt), stopping);
       }
-      throw new RetryableError('stopped', `the sink is stopped; ${this.#names} not taken over`);
+      throw new RetryableError('stopped', `the sink was stopped before ${this.#names} could be taken over`);
     });
   }
 
