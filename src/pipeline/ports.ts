@@ -38,6 +38,8 @@ export interface RecordRun {
 export interface Follower {
   /** The offset to read next, or undefined to start at the earliest one the log holds. */
   position(topic: string, partition: number): number | undefined;
+  /** Whether the partition is read at all, one added later included; every one unless given. */
+  reads?(topic: string, partition: number): boolean;
   /**
    * Takes a run: in offset order within a partition, each offset once. The partition is read on once the returned promise
    * resolves: back-pressure.

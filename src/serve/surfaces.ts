@@ -316,6 +316,7 @@ export class Surfaces {
       scorer,
       beta: of.beta,
       vector: (row) => table.scan.vector(row),
+      nameOf: (row) => table.nameOf(row),
       rows: table.scan.rows,
     };
   }

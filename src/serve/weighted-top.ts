@@ -22,6 +22,8 @@ export interface WeightedTopOptions {
   readonly scorer: ScorerName;
   readonly beta: number;
   vector(row: number): Float32Array;
+  /** The name of a row that has a vector. */
+  nameOf(row: number): string;
   /** Rows of the table, an upper bound. */
   readonly rows: number;
 }
@@ -32,7 +34,8 @@ const QUERIES_OF_A_PASS = 4;
 const [DEEPER, LEAST] = [4, 64];
 
 /**
- * The best `count` rows by the weighted sum of their scores, exactly; of equal sums, the lower row first.
+ * The best `count` rows by the weighted sum of their scores, exactly; of equal sums, the lower name first. Rows have no order
+ * that two processes share, names have.
  *
  * The best rows of each query are scored by all queries. A row that is in none of these lists can't have a higher sum than
  * the weighted sum of the lists' last scores; where the list that was found is above this bound, nothing better is left, and
@@ -64,7 +67,7 @@ export function weightedTop(
     }
     const found = new Set(lists.flatMap((list) => list.map(({ row }) => row)));
     const sums = [...found].map((row) => sumOf(options, queries, row));
-    sums.sort((a, b) => b.score - a.score || a.row - b.row);
+    sums.sort((a, b) => b.score - a.score || (options.nameOf(a.row) < options.nameOf(b.row) ? -1 : 1));
     const best = sums.slice(0, count);
     if (wanted >= rows || lists.some((list) => list.length < wanted)) return best;
     const lasts = lists.map((list) => list.at(-1)!.row);
@@ -72,7 +75,7 @@ export function weightedTop(
       const { vector, weight } = queries[i]!;
       return sum + weight * scoreOf(options, vector, row);
     }, 0);
-    // Equal sums may hide a lower row: only a sum above the bound is sure.
+    // Equal sums may hide a lower name: only a sum above the bound is sure.
     if (best.length === count && best.at(-1)!.score > bound) return best;
   }
 }

@@ -360,16 +360,20 @@ function followConformance(name: string, open: () => Promise<ReadableLog>): void
       expect(of(collector, 0)).toEqual(count(0, 2_000));
     });
 
-    test('partitions that are added are read from their start', async () => {
-      const topic = await filled(3);
+    test('partitions that are added are read from their start, and only those that the follower reads', async () => {
+      const topic = await filled(3, 4);
       const collector = new Collector();
+      collector.reads = (_, partition) => partition === 0 || partition === 2;
       await own().follow([topic], collector);
       await until('what is there', () => collector.records.length >= 3);
-      await kept.addPartitions(topic, 3);
+      await kept.addPartitions(topic, 4);
+      await kept.write(topic, 3, valuesOf(3, 0, 5), DATED);
       await kept.write(topic, 2, valuesOf(2, 0, 5), DATED);
       await until('what came into the added one', () => of(collector, 2).length >= 5);
+      await aMoment();
       expect(of(collector, 2)).toEqual(valuesOf(2, 0, 5));
       expect(of(collector, 0)).toEqual([0, 1, 2]);
+      expect([of(collector, 1), of(collector, 3)]).toEqual([[], []]);
     });
 
     test('a position beyond the end is refused with the range and what to do', async () => {

@@ -9,6 +9,7 @@ export class Collector implements Follower {
   readonly positions: Map<string, number>;
   /** Whether there is room after a run. Without room, the run's partition waits for `resume`. */
   room: (run: RecordRun, collector: Collector) => boolean = () => true;
+  reads: (topic: string, partition: number) => boolean = () => true;
   #waiting = Promise.withResolvers<void>();
 
   constructor(positions: Map<string, number> = new Map()) {

@@ -97,7 +97,9 @@ export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryRea
   const follow = (topics: readonly string[], follower: Follower, ended: () => boolean): void => {
     const next = new Map<string, number>();
     const held = new Set<string>();
-    for (const range of ranges(topics)) {
+    const reads = ({ topic, partition }: Pick<PartitionRange, 'topic' | 'partition'>) =>
+      follower.reads?.(topic, partition) ?? true;
+    for (const range of ranges(topics).filter(reads)) {
       const { topic, partition, low, high } = range;
       const position = follower.position(topic, partition) ?? low;
       if (position < low || position > high) throw outsideOfLog(position, range);
@@ -105,6 +107,7 @@ export function memoryReader(log: Pick<MemoryLog, 'records'>, options: MemoryRea
     }
     const isNext = (record: SourceRecord | undefined): boolean => {
       if (record === undefined || !topics.includes(record.topic) || held.has(nameOf(record))) return false;
+      if (!reads(record)) return false;
       return record.offset >= (next.get(nameOf(record)) ?? 0);
     };
     /** All before is handed over. */

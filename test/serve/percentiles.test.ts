@@ -20,6 +20,7 @@ function tableOf(points: readonly (readonly [number, number])[], scorer: ScorerN
       scorer,
       beta: 0.7,
       vector: (row: number) => table.scan.vector(row),
+      nameOf: (row: number) => table.nameOf(row),
       rows: table.scan.rows,
       present: table.rowsOf(table.names()),
     },

@@ -9,6 +9,9 @@ import { type WeightedQuery, type WeightedRow, weightedTop } from '../../src/ser
 
 const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
 const DIM = 3;
+/** Names in another order than the rows. */
+const nameOf = (row: number) => `${row % 10}${row}`;
+const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
 
 /** The slow twin: all rows scored by all queries in float64, and sorted. */
 function bruteForce(
@@ -28,7 +31,7 @@ function bruteForce(
     for (const [i, { weight }] of queries.entries()) score += weight * scores[i]!;
     found.push({ row, score, scores });
   }
-  return found.sort((a, b) => b.score - a.score || a.row - b.row).slice(0, count);
+  return found.sort((a, b) => b.score - a.score || compare(nameOf(a.row), nameOf(b.row))).slice(0, count);
 }
 
 function top(
@@ -40,7 +43,8 @@ function top(
   count: number,
 ): WeightedRow[] {
   const scan = new Scanner(table, scorer, 'wasm-plain');
-  const options = { scan, scorer, beta, rows: table.rows, vector: (row: number) => table.vector(row) };
+  const vector = (row: number) => table.vector(row);
+  const options = { scan, scorer, beta, rows: table.rows, vector, nameOf };
   return weightedTop(options, queries, leftOut, count);
 }
 
@@ -121,16 +125,21 @@ describe('weightedTop', () => {
     ]);
   });
 
-  it('puts the lower row first where distances differ and scores do not', () => {
+  it('puts the lower name first where distances differ and scores do not', () => {
     // To this scorer, all that is nearer than 1e-4 is as near.
     const table = tableOf([
+      ...Array.from({ length: 10 }, () => [1, 0, 0]),
       [5e-5, 0, 0],
+      [2, 0, 0],
       [0, 0, 0],
-      [1, 0, 0],
     ]);
+    for (let row = 1; row < 10; row++) table.clear(row);
     const query = { vector: new Float64Array(DIM), weight: 1 };
     const rows = (count: number) => top(table, 'transe-l2', 1, [query], [], count).map(({ row }) => row);
-    expect([rows(1), rows(2), rows(3)]).toEqual([[0], [0, 1], [0, 1, 2]]);
+    expect([rows(1), rows(2), rows(3)]).toEqual([[10], [10, 12], [10, 12, 0]]);
+    // 010 comes before 212, and 00 before both of them.
+    table.write(0, Float32Array.of(9e-5, 0, 0));
+    expect([rows(1), rows(2), rows(3)]).toEqual([[0], [0, 10], [0, 10, 12]]);
   });
 
   it('looks once where one query is asked and no scores are equal', () => {
@@ -146,7 +155,7 @@ describe('weightedTop', () => {
     };
     const options = { scan, scorer: 'transe-l2', beta: 1, rows: 50 } as const;
     const query = { vector: new Float64Array(DIM), weight: 1 };
-    weightedTop({ ...options, vector: (row) => table.vector(row) }, [query], [], 10);
+    weightedTop({ ...options, nameOf, vector: (row) => table.vector(row) }, [query], [], 10);
     expect(counts).toEqual([11]);
   });
 

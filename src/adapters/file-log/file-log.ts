@@ -141,6 +141,7 @@ class FileLogFollowing implements Following {
   }
 
   async #position({ topic, partition, log }: OpenPartition): Promise<void> {
+    if (this.#follower.reads?.(topic, partition) === false) return;
     const position = this.#follower.position(topic, partition);
     if (position === undefined) return;
     await log.skipTo(position);
@@ -151,6 +152,7 @@ class FileLogFollowing implements Following {
 
   #start({ topic, partition, log }: OpenPartition): void {
     this.#known.set(topic, Math.max(this.#known.get(topic) ?? 0, partition + 1));
+    if (this.#follower.reads?.(topic, partition) === false) return;
     this.#loops.push(this.#guarded(() => this.#read(topic, partition, log)));
   }
 

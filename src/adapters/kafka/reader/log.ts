@@ -82,7 +82,8 @@ export class KafkaLog implements EventLog {
   }
 
   async follow(topics: readonly string[], follower: Follower): Promise<Following> {
-    const ranges = await this.#untilAnswered(() => this.ranges(topics));
+    const reads = ({ topic, partition }: PartitionRange) => follower.reads?.(topic, partition) ?? true;
+    const ranges = (await this.#untilAnswered(() => this.ranges(topics))).filter(reads);
     for (const range of ranges) {
       const position = follower.position(range.topic, range.partition) ?? range.low;
       if (position < range.low || position > range.high) throw outsideOfLog(position, range);
@@ -103,7 +104,7 @@ export class KafkaLog implements EventLog {
     };
     const start = (cursor: PartitionCursor) => void pump(cursor, follower, signal).catch(fail);
     for (const cursor of loop.cursors) start(cursor);
-    const counting = this.#count(topics, loop, start, signal).catch(fail);
+    const counting = this.#count(topics, follower, loop, start, signal).catch(fail);
     return {
       close: async () => {
         following.abort();
@@ -139,6 +140,7 @@ export class KafkaLog implements EventLog {
   /** Looks for partitions that were added to the topics, and reads them from their start. */
   async #count(
     topics: readonly string[],
+    follower: Follower,
     loop: FetchLoop,
     start: (cursor: PartitionCursor) => void,
     signal: AbortSignal,
@@ -149,7 +151,9 @@ export class KafkaLog implements EventLog {
       if (signal.aborted) return;
       const counts = await this.#admin.partitionCounts(topics).catch(whileOutOfReach<string, number>);
       for (const [topic, count] of counts) {
-        const added = Array.from({ length: count }, (_, n) => n).filter((n) => !known.has(`${topic}/${n}`));
+        const added = Array.from({ length: count }, (_, n) => n).filter(
+          (n) => !known.has(`${topic}/${n}`) && (follower.reads?.(topic, n) ?? true),
+        );
         if (added.length === 0) continue;
         // Seen late, a new partition may have lost its first records to retention already.
         const ranges = await this.#admin.ranges(topic).catch(whileOutOfReach<number, { low: number }>);
