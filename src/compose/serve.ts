@@ -58,7 +58,7 @@ export class ServedRun {
     this.#options = options;
     this.#vectorTopics = [embeddingsTopic, modelTopic];
     this.#eventTopics = [...topics.keys()];
-    this.#spaces = new Spaces(graph.trainer.maxRows);
+    this.#spaces = new Spaces(graph.trainer.maxRows, () => this.#vectors?.caughtUp === true);
     this.#activity = new Activity({ edgesOfOne, edges, sourcesOf: SOURCES_OF, clock: Date.now });
     this.#feed = new ActivityFeed(this.#activity, topics, config.limits);
     this.graph = {
@@ -151,6 +151,7 @@ export class ServedRun {
         0,
       ),
       spaces: all.length,
+      rejected: this.#feed.rejected,
       edges: this.#activity.edges,
       forgotten: this.#activity.forgotten,
     };

@@ -13,6 +13,8 @@ export interface ServedSnapshot {
   /** Since when the brokers are out of reach, epoch ms. */
   readonly staleSince: number | undefined;
   readonly skipped: number;
+  /** Events that can't be used. */
+  readonly rejected: number;
   /** By entity type. */
   readonly vectors: Readonly<Record<string, number>>;
   readonly bytes: number;
@@ -102,6 +104,11 @@ export class ServingMetrics {
       'twhin_serve_skipped_records_total',
       'Records that are no vectors and were skipped.',
       ({ skipped }) => skipped,
+    );
+    counter(
+      'twhin_serve_rejected_events_total',
+      'Records of event topics that can not be used and were left out.',
+      ({ rejected }) => rejected,
     );
     counter(
       'twhin_serve_forgotten_edges_total',

@@ -11,15 +11,22 @@ const POPULAR_MS = 1_000;
 export interface RememberedEdge {
   readonly at: number;
   readonly removed: boolean;
-  /** The removal was a block. */
-  readonly blocked: boolean;
+  /** Of a removed edge: when the edge was added last, where that is known. */
+  readonly addedAt: number | undefined;
 }
 
-/** What is remembered of an entity's own edges, by relation and target; the newest last. */
-export type OwnEdges = ReadonlyMap<string, ReadonlyMap<EntityKey, RememberedEdge>>;
+/** What is remembered of an entity's own edges and blocks, by relation and target; the newest last. */
+export interface OwnEdges {
+  readonly edges: ReadonlyMap<string, ReadonlyMap<EntityKey, RememberedEdge>>;
+  /** When the newest block was that no follow ended. */
+  readonly blocks: ReadonlyMap<string, ReadonlyMap<EntityKey, number>>;
+}
 
 export interface ActivityOptions {
-  /** Most edges that are remembered of one entity, and of all; and most erasures. */
+  /**
+   * Most edges that are remembered of one entity, and of all; and most erasures. Of one entity as many blocks are
+   * remembered besides; of all, blocks count as edges.
+   */
   readonly edgesOfOne: number;
   readonly edges: number;
   /** Relations of which the source of a target is remembered too. */
@@ -30,12 +37,16 @@ export interface ActivityOptions {
 /**
  * What entities did of late: whom they follow, what they like and block. Read from the event topics, in any order of
  * arrival. Bounded: of one entity the edges heard of first are forgotten first, of all those of the entity that was
- * quiet the longest.
+ * quiet the longest. Blocks are forgotten last, when no other edge is left.
  */
 export class Activity {
   readonly #options: ActivityOptions;
   /** The entity that was active last is last. */
   readonly #own = new Map<EntityKey, Map<string, Map<EntityKey, RememberedEdge>>>();
+  /** By entity, relation and target: when the newest block was. Those heard of last are last. */
+  readonly #blocks = new Map<EntityKey, Map<string, Map<EntityKey, number>>>();
+  /** Live edges that are remembered, by relation. */
+  readonly #live = new Map<string, number>();
   readonly #popularity = new Map<string, Popularity>();
   /** By relation and target, for the relations that were asked to be remembered that way. */
   readonly #sources: ReadonlyMap<string, Map<EntityKey, Source>>;
@@ -52,7 +63,7 @@ export class Activity {
     this.#sources = new Map(options.sourcesOf.map((relation) => [relation, new Map()]));
   }
 
-  /** Edges remembered. */
+  /** Edges and blocks remembered. */
   get edges(): number {
     return this.#edges;
   }
@@ -65,17 +76,28 @@ export class Activity {
   }
 
   of(entity: EntityKey): OwnEdges {
-    return this.#own.get(entity) ?? new Map();
+    return { edges: this.#own.get(entity) ?? new Map(), blocks: this.#blocks.get(entity) ?? new Map() };
   }
 
   /** The targets of the entity's live edges of a relation, those heard of last at the end. */
   live(entity: EntityKey, relation: string): EntityKey[] {
-    return this.#targets(entity, relation, ({ removed }) => !removed);
+    const found: EntityKey[] = [];
+    for (const [target, { at, removed }] of this.of(entity).edges.get(relation) ?? [])
+      if (!removed && !this.#wasErased(target, at)) found.push(target);
+    return found;
   }
 
-  /** The targets that the entity blocked and has not followed again since. */
+  /** How many live edges of a relation are remembered, of all entities; those to erased targets are counted too. */
+  liveOfAll(relation: string): number {
+    return this.#live.get(relation) ?? 0;
+  }
+
+  /** The targets that the entity blocked and has not followed again since, those heard of last at the end. */
   blocked(entity: EntityKey, relation: string): EntityKey[] {
-    return this.#targets(entity, relation, ({ blocked }) => blocked);
+    const found: EntityKey[] = [];
+    for (const [target, at] of this.of(entity).blocks.get(relation) ?? [])
+      if (!this.#wasErased(target, at)) found.push(target);
+    return found;
   }
 
   /** The entity whose newest live edge of the relation leads to the target, such as the advertiser of an ad. */
@@ -87,13 +109,6 @@ export class Activity {
   /** Entities of a type by how many live edges lead to them, where a younger edge weighs more; the first first. */
   popular(type: string): readonly EntityKey[] {
     return this.#popularity.get(type)?.top(this.#options.clock()) ?? [];
-  }
-
-  #targets(entity: EntityKey, relation: string, wanted: (edge: RememberedEdge) => boolean): EntityKey[] {
-    const found: EntityKey[] = [];
-    for (const [target, edge] of this.of(entity).get(relation) ?? [])
-      if (wanted(edge) && !this.#wasErased(target, edge.at)) found.push(target);
-    return found;
   }
 
   /** Whether the entity was erased at that time or later. */
@@ -111,18 +126,60 @@ export class Activity {
     own.set(relation, edges);
     const known = edges.get(rhs);
     const verdict = judge(known, { at, removed });
-    // A block and an unfollow of the same time: the block counts, whichever comes first.
-    const blocks = verdict === 'duplicate' && blocked && known?.blocked === false;
-    if (verdict !== 'new' && verdict !== 'newer' && !blocks) return;
-    edges.delete(rhs);
-    edges.set(rhs, { at, removed, blocked });
-    this.#sourceChanged(relation, rhs, { entity: lhs, at }, removed);
-    if (known !== undefined) this.#unpopular(rhs, known);
-    if (!removed) this.#popularityOf(typeOf(rhs)).add(rhs, at, 1);
+    const addedAt = newestOf(known?.removed === false ? known.at : known?.addedAt, removed ? undefined : at);
+    if (verdict === 'new' || verdict === 'newer') {
+      edges.delete(rhs);
+      edges.set(rhs, { at, removed, addedAt: removed ? addedAt : undefined });
+      this.#sourceChanged(relation, rhs, { entity: lhs, at }, removed);
+      if (known !== undefined) this.#over(relation, rhs, known);
+      if (!removed) {
+        this.#popularityOf(typeOf(rhs)).add(rhs, at, 1);
+        this.#live.set(relation, this.liveOfAll(relation) + 1);
+      }
+      if (known === undefined) {
+        this.#edges++;
+        if (sizeOf(own) > this.#options.edgesOfOne) this.#forgetOldest(own);
+      }
+    } else if (known?.removed === true && addedAt !== known.addedAt) {
+      edges.set(rhs, { ...known, addedAt });
+    }
+    if (blocked && (addedAt === undefined || addedAt <= at)) this.#block(lhs, relation, rhs, at);
+    else if (!removed) this.#unblock(lhs, relation, rhs, at);
+    while (this.#edges > this.#options.edges) this.#forgetQuietest();
+  }
+
+  #block(lhs: EntityKey, relation: string, rhs: EntityKey, at: number): void {
+    const own = this.#blocks.get(lhs) ?? new Map<string, Map<EntityKey, number>>();
+    this.#blocks.delete(lhs);
+    this.#blocks.set(lhs, own);
+    const blocks = own.get(relation) ?? new Map<EntityKey, number>();
+    own.set(relation, blocks);
+    const known = blocks.get(rhs);
+    if (known !== undefined && known >= at) return;
+    blocks.delete(rhs);
+    blocks.set(rhs, at);
     if (known !== undefined) return;
     this.#edges++;
-    if (sizeOf(own) > this.#options.edgesOfOne) this.#forgetOldest(own);
-    while (this.#edges > this.#options.edges) this.#forgetQuietest();
+    if (sizeOf(own) <= this.#options.edgesOfOne) return;
+    // The relation that has most blocks gives the one heard of first.
+    const most = [...own.values()].reduce((a, b) => (b.size > a.size ? b : a));
+    for (const first of most.keys()) {
+      most.delete(first);
+      break;
+    }
+    this.#edges--;
+    this.forgotten++;
+  }
+
+  /** A follow ends the blocks before it; nothing else does. */
+  #unblock(lhs: EntityKey, relation: string, rhs: EntityKey, at: number): void {
+    const own = this.#blocks.get(lhs);
+    const blocks = own?.get(relation);
+    const blockedAt = blocks?.get(rhs);
+    if (own === undefined || blocks === undefined || blockedAt === undefined || blockedAt >= at) return;
+    blocks.delete(rhs);
+    this.#edges--;
+    if (sizeOf(own) === 0) this.#blocks.delete(lhs);
   }
 
   #sourceChanged(relation: string, target: EntityKey, source: Source, removed: boolean): void {
@@ -133,9 +190,11 @@ export class Activity {
     } else if (known?.entity === source.entity) sources?.delete(target);
   }
 
-  /** Takes back what an edge added to what is popular; an erasure of the target took that before. */
-  #unpopular(target: EntityKey, { at, removed }: RememberedEdge): void {
-    if (!removed && !this.#wasErased(target, at)) this.#popularityOf(typeOf(target)).add(target, at, -1);
+  /** Takes back what a live edge added to the counts, and to what is popular: an erasure of the target took that before. */
+  #over(relation: string, target: EntityKey, { at, removed }: RememberedEdge): void {
+    if (removed) return;
+    this.#live.set(relation, this.liveOfAll(relation) - 1);
+    if (!this.#wasErased(target, at)) this.#popularityOf(typeOf(target)).add(target, at, -1);
   }
 
   #erase({ erased, at }: Erasure): void {
@@ -147,15 +206,24 @@ export class Activity {
       this.#erased.delete(first);
     }
     const own = this.#own.get(erased);
-    for (const edges of own?.values() ?? []) {
+    for (const [relation, edges] of own ?? []) {
       for (const [target, edge] of edges) {
         if (edge.at > at) continue;
         edges.delete(target);
         this.#edges--;
-        this.#unpopular(target, edge);
+        this.#over(relation, target, edge);
       }
     }
     if (own !== undefined && sizeOf(own) === 0) this.#own.delete(erased);
+    const blocks = this.#blocks.get(erased);
+    for (const targets of blocks?.values() ?? []) {
+      for (const [target, blockedAt] of targets) {
+        if (blockedAt > at) continue;
+        targets.delete(target);
+        this.#edges--;
+      }
+    }
+    if (blocks !== undefined && sizeOf(blocks) === 0) this.#blocks.delete(erased);
     this.#popularityOf(typeOf(erased)).delete(erased);
   }
 
@@ -166,23 +234,35 @@ export class Activity {
   }
 
   #forgetOldest(own: Map<string, Map<EntityKey, RememberedEdge>>): void {
-    let oldest: { edges: Map<EntityKey, RememberedEdge>; target: EntityKey; at: number } | undefined;
-    for (const edges of own.values()) {
-      for (const [target, { at }] of edges) {
-        if (oldest === undefined || at < oldest.at) oldest = { edges, target, at };
+    let oldest: { relation: string; target: EntityKey; edge: RememberedEdge } | undefined;
+    for (const [relation, edges] of own) {
+      for (const [target, edge] of edges) {
+        if (oldest === undefined || edge.at < oldest.edge.at) oldest = { relation, target, edge };
         break;
       }
     }
-    oldest?.edges.delete(oldest.target);
+    if (oldest === undefined) return;
+    own.get(oldest.relation)?.delete(oldest.target);
+    this.#forgot(oldest.relation, oldest.edge);
+  }
+
+  /** What is popular keeps what a forgotten edge added: nobody took the edge back. */
+  #forgot(relation: string, { removed }: RememberedEdge): void {
     this.#edges--;
     this.forgotten++;
+    if (!removed) this.#live.set(relation, this.liveOfAll(relation) - 1);
   }
 
   #forgetQuietest(): void {
     for (const [entity, own] of this.#own) {
       this.#own.delete(entity);
-      this.#edges -= sizeOf(own);
-      this.forgotten += sizeOf(own);
+      for (const [relation, edges] of own) for (const edge of edges.values()) this.#forgot(relation, edge);
+      if (this.#edges <= this.#options.edges) return;
+    }
+    for (const [entity, blocks] of this.#blocks) {
+      this.#blocks.delete(entity);
+      this.#edges -= sizeOf(blocks);
+      this.forgotten += sizeOf(blocks);
       return;
     }
   }
@@ -194,7 +274,11 @@ interface Source {
   readonly at: number;
 }
 
-function sizeOf(own: ReadonlyMap<string, ReadonlyMap<EntityKey, RememberedEdge>>): number {
+function newestOf(a: number | undefined, b: number | undefined): number | undefined {
+  return a !== undefined && b !== undefined ? Math.max(a, b) : (a ?? b);
+}
+
+function sizeOf(own: ReadonlyMap<string, ReadonlyMap<EntityKey, unknown>>): number {
   let size = 0;
   for (const edges of own.values()) size += edges.size;
   return size;

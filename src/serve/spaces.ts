@@ -79,18 +79,21 @@ export class Space {
 
 /**
  * The spaces whose vectors a graph's topics hold. Usually that is one. After a take-over by another store, the topics
- * hold a second one, which fills up beside the first; it is served once each entity's newest record is of it. Vectors of
- * two spaces are never in one table.
+ * hold a second one, which fills up beside the first; it is served once each entity's newest record is of it. While the
+ * topics are read for the first time, the space that most entities are of is served: the first record may be a stray one.
+ * Vectors of two spaces are never in one table.
  */
 export class Spaces {
   readonly #maxRows: number;
+  readonly #caughtUp: () => boolean;
   readonly #spaces = new Map<string, Space>();
   readonly #relations = new Map<string, Map<string, RelationVector>>();
   #current: Space | undefined;
 
-  /** maxRows: most entities of one type. */
-  constructor(maxRows: number) {
+  /** maxRows: most entities of one type; caughtUp: whether all that the topics held at first is read. */
+  constructor(maxRows: number, caughtUp: () => boolean = () => true) {
     this.#maxRows = maxRows;
+    this.#caughtUp = caughtUp;
   }
 
   /** The space that is served; undefined before the first vector. */
@@ -108,14 +111,20 @@ export class Spaces {
    */
   embed(entity: EntityKey, embedding: Embedding): void {
     if (embedding.vector === null) {
-      for (const space of this.#spaces.values()) space.delete(entity);
-    } else {
-      const own = this.#of(embedding);
-      own.set(entity, embedding.vector, embedding);
-      if (this.#spaces.size > 1)
-        for (const space of this.#spaces.values()) if (space !== own) space.supersede(entity);
+      this.erase(entity);
+      return;
     }
-    if (this.#spaces.size > 1) this.#dropEmpty();
+    const own = this.#of(embedding);
+    own.set(entity, embedding.vector, embedding);
+    if (this.#spaces.size > 1)
+      for (const space of this.#spaces.values()) if (space !== own) space.supersede(entity);
+    this.#choose();
+  }
+
+  /** Takes an entity out of every space. */
+  erase(entity: EntityKey): void {
+    for (const space of this.#spaces.values()) space.delete(entity);
+    this.#choose();
   }
 
   /** Takes a record of the model topic. @throws ShapeError for a vector of another length than those of the space's entities. */
@@ -155,12 +164,17 @@ export class Spaces {
     return relations;
   }
 
-  #dropEmpty(): void {
+  /** Forgets the spaces that no entity is of, and chooses the one that is served. */
+  #choose(): void {
+    if (this.#spaces.size === 1) return;
     for (const [id, space] of this.#spaces) {
       if (space.left > 0 || this.#spaces.size === 1) continue;
       this.#spaces.delete(id);
       if (space === this.#current) this.#current = [...this.#spaces.values()].at(-1);
     }
+    if (this.#caughtUp()) return;
+    for (const space of this.#spaces.values())
+      if (this.#current === undefined || space.left > this.#current.left) this.#current = space;
   }
 }
 

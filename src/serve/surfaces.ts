@@ -43,6 +43,8 @@ export interface ServedGraph {
 
 export interface CandidatesAsked {
   readonly surface: SurfaceName;
+  /** The graph asked; unless said, the first one that has a relation for it. */
+  readonly graph?: string | undefined;
   readonly user: EntityKey;
   readonly k: number;
   /** One relation alone; all of the surface's unless said. */
@@ -111,7 +113,7 @@ export interface SurfacesOptions {
   readonly adsOfOne: number;
 }
 
-/** The user's vector moved by a relation; its weight is the relation's share of the user's own edges. */
+/** The user's vector moved by a relation; its weight is the relation's share of the edges of the user, or of all users. */
 interface RelationQuery extends WeightedQuery {
   readonly of: RelationVector;
 }
@@ -131,7 +133,7 @@ export class Surfaces {
   /**
    * A list of the length asked for, if so many entities are left.
    * looked: what the scan that `look` asks for has found, with no write in between.
-   * @throws UsageError when no graph has the surface or the relation.
+   * @throws UsageError when no graph has the surface or the relation, or the graph is not served.
    */
   candidates(asked: CandidatesAsked, looked?: readonly (readonly Found[])[]): Answer {
     const { user, k, explain = false, surface } = asked;
@@ -257,15 +259,19 @@ export class Surfaces {
   }
 
   /** The graph and the relations that a surface asks by. */
-  #relationsOf({ surface, relation }: CandidatesAsked): { graph: ServedGraph; relations: string[] } {
+  #relationsOf({ surface, relation, graph: name }: CandidatesAsked): {
+    graph: ServedGraph;
+    relations: string[];
+  } {
     const shown = SHOWS[surface];
     const fits = ({ name, lhs, rhs }: Relation) =>
       lhs === USER && rhs === shown && (relation === undefined || name === relation);
-    const graph = this.#options.graphs.find((each) => each.relations.some(fits));
+    const graphs = this.#graphs(name);
+    const graph = graphs.find((each) => each.relations.some(fits));
     if (graph !== undefined)
       return { graph, relations: graph.relations.filter(fits).map(({ name }) => name) };
-    if (relation !== undefined) throw unknownRelation(relation, this.#options.graphs);
-    const names = this.#options.graphs.map(({ name }) => name).join(', ');
+    if (relation !== undefined) throw unknownRelation(relation, graphs);
+    const names = graphs.map((each) => each.name).join(', ');
     throw new UsageError(
       'surface',
       `surface: none of the graphs ${names} has a relation from user to ${shown}, which ${surface} needs`,
@@ -283,7 +289,10 @@ export class Surfaces {
     );
   }
 
-  /** The user's vector moved by each trained relation, weighted by the user's own edges. None where the user has no vector. */
+  /**
+   * The user's vector moved by each trained relation, weighted by the user's own edges; by those of all users where none of
+   * the user's own is remembered, as the evaluation weighs. None where the user has no vector.
+   */
   #queries(
     { activity }: ServedGraph,
     space: Space,
@@ -294,10 +303,15 @@ export class Surfaces {
     if (own === undefined) return [];
     const trained = relations.flatMap((relation) => {
       const of = space.relations.get(relationKey({ relation, inverse: false }));
-      return of?.trained === true ? [{ of, edges: activity.live(user, relation).length }] : [];
+      return of?.trained === true ? [{ of, relation, own: activity.live(user, relation).length }] : [];
     });
-    const total = trained.reduce((sum, { edges }) => sum + edges, 0);
-    return trained.flatMap(({ of, edges }) => {
+    const hasOwn = trained.some(({ own: edges }) => edges > 0);
+    const weighed = trained.map(({ of, relation, own: edges }) => ({
+      of,
+      edges: hasOwn ? edges : activity.liveOfAll(relation),
+    }));
+    const total = weighed.reduce((sum, { edges }) => sum + edges, 0);
+    return weighed.flatMap(({ of, edges }) => {
       const weight = total > 0 ? edges / total : 1 / trained.length;
       if (weight === 0) return [];
       const vector = Float64Array.from(own, (value, k) => value + of.vector[k]!);

@@ -1,4 +1,4 @@
-import { decodeEmbedding } from '../../topics/embeddings.ts';
+import { decodeEmbedding, textOf } from '../../topics/embeddings.ts';
 import { decodeRelation } from '../../topics/model.ts';
 import { BadEvent, reasonOf, ShapeError, UsageError } from '../errors/errors.ts';
 import { parseEntityKey } from '../graph/entity.ts';
@@ -58,11 +58,18 @@ export class VectorFeed {
       spaces.relate(relation);
       return;
     }
+    const entity = parseEntityKey(key?.toString('utf8') ?? '');
+    if (value === null) {
+      // Whoever deletes by hand sends a key alone. No header makes it less of a deletion, except that of another graph.
+      if (headers['graph'] !== undefined) this.#checkGraph({ graph: textOf(headers, 'graph') });
+      spaces.erase(entity);
+      return;
+    }
     const embedding = decodeEmbedding(headers, value);
     this.#checkGraph(embedding);
-    if (embedding.vector !== null && !embedding.vector.every(Number.isFinite))
+    if (embedding.vector?.every(Number.isFinite) !== true)
       throw new ShapeError('the vector holds a number that is not finite');
-    spaces.embed(parseEntityKey(key?.toString('utf8') ?? ''), embedding);
+    spaces.embed(entity, embedding);
   }
 
   #checkGraph({ graph }: { readonly graph: string }): void {

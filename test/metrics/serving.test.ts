@@ -8,6 +8,7 @@ const snapshot: ServedSnapshot = {
     lag: 3,
     staleSince: undefined,
     skipped: 2,
+    rejected: 5,
     vectors: { user: 5, tweet: 7 },
     bytes: 4_096,
     spaces: 1,
@@ -33,6 +34,7 @@ describe('ServingMetrics', () => {
       ...['twhin_serve_edges{graph="g"} 11', 'twhin_serve_edges{graph="h"} 11'],
       ...['twhin_serve_vectors{graph="g",type="user"} 5', 'twhin_serve_vectors{graph="g",type="tweet"} 7'],
       ...['twhin_serve_skipped_records_total{graph="g"} 2', 'twhin_serve_skipped_records_total{graph="h"} 2'],
+      ...['twhin_serve_rejected_events_total{graph="g"} 5', 'twhin_serve_rejected_events_total{graph="h"} 5'],
       ...['twhin_serve_forgotten_edges_total{graph="g"} 4', 'twhin_serve_forgotten_edges_total{graph="h"} 4'],
     ]);
     // A counter is told, not counted: asked again, it is the same. A type without a vector is gone.

@@ -47,7 +47,7 @@ const orders = events.chain((all) =>
   }),
 );
 
-/** Of an edge the newest event, a removal before what is added at the same time, and a block before another removal. */
+/** Of an edge the newest event, a removal before what is added at the same time; a block holds until a later addition. */
 function plainEdges(all: readonly Event[], lhs: EntityKey, relation: string) {
   const erasedAt = (entity: EntityKey) =>
     all.reduce(
@@ -67,11 +67,12 @@ function plainEdges(all: readonly Event[], lhs: EntityKey, relation: string) {
         ? [{ at: change.at, removed: change.removed, blocked }]
         : [],
     );
-    const newest = of.toSorted(
-      (a, b) => b.at - a.at || Number(b.removed) - Number(a.removed) || Number(b.blocked) - Number(a.blocked),
-    )[0];
+    const newest = of.toSorted((a, b) => b.at - a.at || Number(b.removed) - Number(a.removed))[0];
     if (newest?.removed === false) live.push(target);
-    if (newest?.blocked === true) blocked.push(target);
+    const last = (wanted: (event: (typeof of)[number]) => boolean) =>
+      of.reduce((at, event) => (wanted(event) ? Math.max(at, event.at) : at), 0);
+    const blockedAt = last((event) => event.blocked);
+    if (blockedAt > 0 && blockedAt >= last((event) => !event.removed)) blocked.push(target);
   }
   return { live: live.sort(), blocked: blocked.sort() };
 }
@@ -83,14 +84,19 @@ function taken(all: readonly Event[], activity = activityOf()): Activity {
 
 /** What is remembered, by name. */
 function held(activity: Activity, entities: readonly EntityKey[] = USERS): Set<string> {
+  const names = (what: string, entity: EntityKey, of: ReadonlyMap<string, ReadonlyMap<EntityKey, unknown>>) =>
+    [...of].flatMap(([relation, targets]) =>
+      [...targets.keys()].map((target) => `${what}${entity} ${relation} ${target}`),
+    );
   return new Set(
-    entities.flatMap((entity) =>
-      [...activity.of(entity)].flatMap(([relation, edges]) =>
-        [...edges.keys()].map((target) => `${entity} ${relation} ${target}`),
-      ),
-    ),
+    entities.flatMap((entity) => {
+      const { edges, blocks } = activity.of(entity);
+      return [...names('', entity, edges), ...names('block ', entity, blocks)];
+    }),
   );
 }
+
+const blocksIn = (names: ReadonlySet<string>) => [...names].filter((name) => name.startsWith('block '));
 
 describe('Activity', () => {
   it('has the same live and blocked edges whatever the order of arrival', () => {
@@ -132,14 +138,31 @@ describe('Activity', () => {
             const { lhs, relation, rhs, at } = change;
             const late = at <= Math.max(erased.get(lhs) ?? 0, erased.get(rhs) ?? 0);
             if (!late) before.add(`${lhs} ${relation} ${rhs}`);
+            const block = `block ${lhs} ${relation} ${rhs}`;
+            if (!late && !change.removed) before.delete(block);
+            if (after.has(block)) before.add(block);
             forgotten += [...before].filter((name) => !after.has(name)).length;
+            // Blocks are forgotten last: while there are others to forget, all of them stay.
+            const lost = blocksIn(before).filter((name) => !after.has(name));
+            const ofOne = blocksIn(before).filter((name) => name.startsWith(`block ${lhs} `)).length;
+            if (lost.length > 0 && ofOne <= edgesOfOne) expect(blocksIn(after)).toHaveLength(after.size);
           }
           expect([activity.edges, activity.forgotten]).toEqual([after.size, forgotten]);
           expect(after.size).toBeLessThanOrEqual(edges);
-          for (const each of USERS) expect(held(activity, [each]).size).toBeLessThanOrEqual(edgesOfOne);
+          for (const each of USERS) {
+            const own = held(activity, [each]);
+            expect(blocksIn(own).length).toBeLessThanOrEqual(edgesOfOne);
+            expect(own.size - blocksIn(own).length).toBeLessThanOrEqual(edgesOfOne);
+          }
+          for (const relation of RELATIONS) {
+            const live = USERS.flatMap((each) => [
+              ...(activity.of(each).edges.get(relation)?.values() ?? []),
+            ]);
+            expect(activity.liveOfAll(relation)).toBe(live.filter(({ removed }) => !removed).length);
+          }
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -189,8 +212,31 @@ describe('Activity', () => {
     expect(of()).toEqual([[], [user(2)]]);
     activity.take(edge(user(1), 'follows', user(2), T0 + 1));
     expect(of()).toEqual([[], [user(2)]]);
-    activity.take(edge(user(1), 'follows', user(2), T0 + 3));
+    // Somebody who unfollows whom they blocked does not take the block back.
+    activity.take(edge(user(1), 'follows', user(2), T0 + 3, true));
+    expect(of()).toEqual([[], [user(2)]]);
+    activity.take(edge(user(1), 'follows', user(2), T0 + 4));
     expect(of()).toEqual([[user(2)], []]);
+  });
+
+  it('forgets blocks when no other edge is left to forget', () => {
+    const activity = activityOf({ edgesOfOne: 2, edges: 5 });
+    const block = (by: number, whom: number, at: number) =>
+      activity.take(edge(user(by), 'follows', user(whom), at, true), true);
+    block(1, 2, T0);
+    for (const i of [1, 2, 3]) activity.take(edge(user(1), 'likes', tweet(i), T0 + i));
+    for (const i of [1, 2]) activity.take(edge(user(3), 'likes', tweet(i), T0 + i));
+    for (const i of [1, 2]) activity.take(edge(user(2), 'likes', tweet(i), T0 + i));
+    // User 1 was quiet the longest: the likes are forgotten, and the block is not.
+    expect([activity.live(user(1), 'likes'), activity.blocked(user(1), 'follows')]).toEqual([[], [user(2)]]);
+    for (const i of [4, 5, 6]) block(1, i, T0 + i);
+    expect(activity.blocked(user(1), 'follows')).toEqual([user(5), user(6)]);
+    for (const i of [1, 2]) block(3, i, T0 + i);
+    expect([1, 3].map((i) => activity.blocked(user(i), 'follows').length)).toEqual([2, 2]);
+    for (const i of [5, 6]) block(4, i, T0 + i);
+    expect([activity.blocked(user(1), 'follows'), activity.blocked(user(4), 'follows')]).toEqual([
+      ...[[], [user(5), user(6)]],
+    ]);
   });
 
   it('lists live edges with the newest heard of last', () => {

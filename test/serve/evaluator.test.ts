@@ -15,7 +15,7 @@ import { graphOf, surfacesOf, type TestGraph, tweet, user } from './serve-fixtur
 
 const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
 const DIM = 8;
-const USERS = ['a', 'b', 'c'];
+const USERS = ['a', 'b', 'c', 'd'];
 const TWEETS = 120;
 
 /** The same vectors in a store, as the evaluator reads them, and on the topics, as they are served. */
@@ -82,18 +82,21 @@ describe('the home list', () => {
       'b retweets 9',
       'b likes 4',
       '-b likes 4',
+      'd likes 3',
+      '-d likes 3',
     ];
-    const stream = streamOf(...others, ...own, 'b retweets 11');
-    [...others, ...own, 'b retweets 11'].forEach(
-      (text, at) => void graph.activity.take(changeOf(text, at + 1)),
-    );
-    const split = splitStream(stream, others.length + own.length + 1);
+    const events = [...others, ...own, 'b retweets 11'];
+    const stream = streamOf(...events);
+    events.forEach((text, at) => void graph.activity.take(changeOf(text, at + 1)));
+    const split = splitStream(stream, events.length);
     const scope = split.scopes.find(({ relations: { length } }) => length === 2)!;
     const by = new ByVectors(modelOf(space, stream), split);
     const scores = new Float64Array(scope.pair.candidates.length);
     for (const [name, seen] of [
       ['a', [1, 2, 7]],
       ['b', [9, 11]],
+      // Without any live edge: both weigh by the edges of all users.
+      ['d', []],
     ] as const) {
       by.score([stream.find(user(name))!], scope, scores);
       const order = [...scope.pair.candidates]

@@ -113,6 +113,25 @@ describe('Spaces', () => {
     expect(spaces.current?.vectorOf(tweet(9))).toEqual(Float32Array.of(0, 1));
   });
 
+  it.each([
+    ['before', ['z', 'a', 'a', 'b', 'b', 'b'], 'b'],
+    ['among', ['a', 'z', 'a', 'a'], 'a'],
+  ])(
+    'serve the space of most entities while the topics are read: a stray record came %s the others',
+    (_, order, most) => {
+      let caughtUp = false;
+      const spaces = new Spaces(20, () => caughtUp);
+      order.forEach((space, i) => void spaces.embed(tweet(i), embedding([1, 0], { space })));
+      expect([spaces.current?.space, spaces.all.length]).toEqual([most, new Set(order).size]);
+      caughtUp = true;
+      // From now on, another space has to have all entities before it is served.
+      for (let i = 10; i < 20; i++) spaces.embed(tweet(i), embedding([1, 0], { space: 'c' }));
+      expect(spaces.current?.space).toBe(most);
+      for (let i = 0; i < order.length; i++) spaces.embed(tweet(i), embedding([1, 0], { space: 'c' }));
+      expect([spaces.current?.space, spaces.all.length]).toEqual(['c', 1]);
+    },
+  );
+
   it('take a tombstone out of every space', () => {
     const spaces = new Spaces(10);
     for (const entity of [tweet(1), tweet(2)]) spaces.embed(entity, embedding([1, 0]));

@@ -70,6 +70,16 @@ describe('home', () => {
     expect(items.map(({ score }) => score)).toEqual([-4, -4, -4]);
   });
 
+  it('weighs by the edges of all users for a user without edges, as the evaluation does', () => {
+    const graph = crossing();
+    graph.edges(user(2), 'likes', [tweet('x'), tweet('y'), tweet('z')]);
+    graph.edges(user(3), 'retweets', [tweet('x')]);
+    graph.edges(user(1), 'likes', [tweet('x')]);
+    graph.activity.take(edge(user(1), 'likes', tweet('x'), T0 + 9, true));
+    const { items } = surfacesOf(graph).candidates({ surface: 'home', user: user(1), k: 3 });
+    expect(items.map(({ score }) => score)).toEqual([-2, -4, -6]);
+  });
+
   it('asks by one relation alone, whatever the edges are', () => {
     const graph = crossing();
     graph.edges(user(1), 'likes', [tweet('x')]);
@@ -439,6 +449,16 @@ describe('surfaces', () => {
       graphOfSurface('who-to-follow'),
       graphOfSurface('home', 'likes'),
     ]).toEqual([...['engagement', 'follow', 'engagement']]);
+    const named = (graph: string) =>
+      surfaces.candidates({ surface: 'home', user: user(1), k: 1, graph }).graph;
+    expect(named('engagement')).toBe('engagement');
+    expect(() => named('follow')).toThrow(
+      expect.objectContaining({
+        code: 'surface',
+        message: expect.stringMatching(/of the graphs follow has/),
+      }),
+    );
+    expect(() => named('third')).toThrow(expect.objectContaining({ code: 'graph' }));
     expect(() => graphOfSurface('ads')).toThrow(
       expect.objectContaining({
         code: 'surface',

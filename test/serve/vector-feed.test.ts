@@ -135,6 +135,15 @@ describe('VectorFeed', () => {
     expect(spaces.current?.relations.get('relation:likes')?.vector).toEqual(Float32Array.of(0, 1));
   });
 
+  it('erases by a tombstone whatever its headers are, as long as they do not name another graph', () => {
+    feed.take(runOf([1, 2, 3].map((i) => vectorRecord(`tweet:${i}`, [i, 0]))));
+    const bare = { ...vectorRecord('tweet:1', null), headers: {} };
+    const { headers: _, ...without } = vectorRecord('tweet:2', null);
+    feed.take(runOf([bare, without, vectorRecord('tweet:3', null, { dim: 'x', space: undefined })]));
+    expect([...(spaces.current?.table('tweet')?.names() ?? [])]).toEqual([]);
+    expect([feed.skippedRecords, visible.length]).toEqual([0, 6]);
+  });
+
   it('does not begin a space, or serve one, because of a record that it skips', () => {
     feed.take(
       runOf([vectorRecord('no entity', [1, 2]), vectorRecord('tweet:1', [Number.NaN, 2], { space: 'b' })]),

@@ -23,6 +23,8 @@ const countText = z
   .regex(/^[1-9]\d{0,3}$/, `expected a whole number from 1 to ${MOST_ITEMS}`)
   .transform(Number)
   .pipe(z.number().max(MOST_ITEMS));
+const countParameter = countText.default(DEFAULT_ITEMS);
+const COUNT_PARAMETER = { type: 'integer', minimum: 1, maximum: MOST_ITEMS, default: DEFAULT_ITEMS } as const;
 const count = z.number().int().min(1).max(MOST_ITEMS);
 /** As in events: no control characters, and none of the halves of a pair that UTF-8 can't encode. */
 const printable = z
@@ -39,8 +41,9 @@ const yes = z.enum(['true', 'false']).transform((text) => text === 'true');
 const candidatesQuery = z.strictObject({
   surface,
   user: userId,
-  k: countText.default(DEFAULT_ITEMS),
+  k: countParameter,
   relation: name.optional(),
+  graph: name.optional(),
   /** Entities that may not be in the list, with commas between them. */
   exclude: z.string().max(8_000).optional(),
   explain: yes.default(false),
@@ -50,12 +53,13 @@ const candidatesBody = z.strictObject({
   user: userId,
   k: count.default(DEFAULT_ITEMS),
   relation: name.optional(),
+  graph: name.optional(),
   exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
   explain: z.boolean().default(false),
 });
 const similarQuery = z.strictObject({
   entity: entityId,
-  k: countText.default(DEFAULT_ITEMS),
+  k: countParameter,
   graph: name.optional(),
 });
 const rankBody = z.strictObject({
@@ -241,6 +245,18 @@ function keyOf(field: string, text: string): EntityKey {
   }
 }
 
+/** The JSON schema of what a client sends. A count in a query is told as the number that its text stands for. */
+function jsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
+  return z.toJSONSchema(schema, {
+    io: 'input',
+    override: ({ zodSchema, jsonSchema: made }) => {
+      if (zodSchema !== countParameter) return;
+      delete made.pattern;
+      Object.assign(made, COUNT_PARAMETER);
+    },
+  });
+}
+
 /** The paths and schemas above as OpenAPI 3.1. */
 export function openApi(version: string): object {
   const schemas = {
@@ -254,7 +270,7 @@ export function openApi(version: string): object {
     Failure: failure,
   };
   const components = Object.fromEntries(
-    Object.entries(schemas).map(([key, schema]) => [key, z.toJSONSchema(schema, { io: 'input' })]),
+    Object.entries(schemas).map(([key, schema]) => [key, jsonSchema(schema)]),
   );
   const json = (schema: keyof typeof schemas) => ({
     content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } },
@@ -268,7 +284,7 @@ export function openApi(version: string): object {
     },
   });
   const query = (schema: z.ZodObject) => {
-    const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' });
+    const { properties = {}, required = [] } = jsonSchema(schema);
     return Object.entries(properties).map(([key, of]) => ({
       name: key,
       in: 'query',

@@ -101,7 +101,7 @@ describe('twhin serve over HTTP', () => {
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
       filtered: { seen: 0, blocked: 0, excluded: 2 },
     });
-    const body = { surface: 'home', user: 'user:1', k: 2, exclude: [tweet(1), tweet(3)] };
+    const body = { surface: 'home', user: 'user:1', k: 2, exclude: [tweet(1), tweet(3)], graph: 'g' };
     expect((await post(url, '/v1/candidates', body)).json).toEqual(json);
     const explained = await ask(url, home({ k: '1', explain: 'true', relation: 'likes' }));
     expect(explained.json).toMatchObject({ items: [{ reason: { relation: 'likes', share: 1, score: -1 } }] });
@@ -227,7 +227,8 @@ describe('a bad request is 400 with the field named', () => {
     ['limit', home({ limit: '5' })],
     ['__proto__', home({ ['__proto__' + '']: 'x' })],
     ['constructor', `${home()}&constructor=x`],
-    ['graph', home({ graph: 'g' })],
+    ['graph', home({ graph: 'h' })],
+    ['graph', home({ graph: '' })],
     ['entity', '/v1/similar'],
     ['entity', '/v1/similar?entity=tweet'],
     ['entity', '/v1/similar?entity=tweet:'],
@@ -263,6 +264,7 @@ describe('a bad request is 400 with the field named', () => {
     ['explain', '/v1/candidates', { ...list, explain: 'true' }],
     ['relation', '/v1/candidates', { ...list, relation: 'loves' }],
     ['limit', '/v1/candidates', { ...list, limit: 5 }],
+    ['graph', '/v1/candidates', { ...list, graph: 'h' }],
     ['user', '/v1/rank', { ...rank, user: '' }],
     ['relation', '/v1/rank', { ...rank, relation: 'loves' }],
     ['relation', '/v1/rank', { ...rank, relation: 'promotes' }],
@@ -466,8 +468,9 @@ function refsOf(value: unknown): unknown[] {
 function resolved(document: unknown, ref: unknown): unknown {
   let value = document;
   for (const step of String(ref).split('/').slice(1)) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
-    value = Reflect.get(value, step);
+    const name = step.replaceAll('~1', '/');
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = Reflect.get(value, name);
   }
   return value;
 }
@@ -516,6 +519,16 @@ describe('openapi.json', () => {
     };
     look(json);
     expect(wrong).toEqual([]);
+  });
+
+  test('tells the limits of a count, of GET as of POST', () => {
+    const document: unknown = JSON.parse(JSON.stringify(openApi('1')));
+    const limits = { type: 'integer', minimum: 1, maximum: 500, default: 20 };
+    for (const path of ['candidates', 'similar']) {
+      const parameters = resolved(document, `#/paths/~1v1~1${path}/get/parameters`);
+      expect(parameters).toContainEqual({ name: 'k', in: 'query', required: false, schema: limits });
+    }
+    expect(resolved(document, '#/components/schemas/CandidatesBody/properties/k')).toEqual(limits);
   });
 
   test('describes each answer as it is', async () => {
