@@ -61,16 +61,21 @@ export async function listen(
   { host, port, elsewhere }: Pick<GuardOptions, 'host' | 'port' | 'elsewhere'>,
   stopping: () => void = () => {},
 ): Promise<HttpServer> {
+  let closing: Promise<void> | undefined;
+  const stop = () => {
+    closing ??= close(server, stopping);
+    return closing;
+  };
+  // A client that keeps its connection would hold a stop up, or send its next request to a server that is gone.
+  server.addHook('onSend', async (_, reply) => {
+    if (closing !== undefined) reply.header('connection', 'close');
+  });
+  server.addHook('onResponse', async () => {
+    if (closing !== undefined) setImmediate(() => server.server.closeIdleConnections());
+  });
   try {
     const url = await server.listen({ host, port });
-    let closing: Promise<void> | undefined;
-    return {
-      url,
-      stop: () => {
-        closing ??= close(server, stopping);
-        return closing;
-      },
-    };
+    return { url, stop };
   } catch (error) {
     await server.close();
     throw new FatalError(

@@ -1,5 +1,5 @@
-import { Agent, request } from 'node:http';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Agent, request, Server } from 'node:http';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
 import {
   openApi,
@@ -445,15 +445,23 @@ describe('a shutdown', () => {
     const url = await serve({ metrics: { contentType: 'text/plain', render } });
     const agent = new Agent({ keepAlive: true });
     await ask(url, home(), { agent });
-    const inFlight = ask(url, '/metrics');
+    const inFlight = ask(url, '/metrics', { agent });
     await begun.promise;
     const [server] = servers;
+    const cutOff = vi.spyOn(Server.prototype, 'closeAllConnections');
+    onTestFinished(() => cutOff.mockRestore());
     const stopped = server!.stop();
     expect(server!.stop()).toBe(stopped);
     await expect(ask(url, home())).rejects.toThrow();
     rendering.resolve();
-    expect(await inFlight).toMatchObject({ status: 200, text: 'twhin_serve_caught_up 1\n' });
+    expect(await inFlight).toMatchObject({
+      status: 200,
+      text: 'twhin_serve_caught_up 1\n',
+      // The client is told not to use its connection again, and the stop does not wait until the client closes it.
+      headers: { connection: 'close' },
+    });
     await stopped;
+    expect(cutOff).not.toHaveBeenCalled();
     agent.destroy();
   });
 });
