@@ -16,6 +16,10 @@ const configMapSchema = z.object({
 const SECRET = 'from a Secret';
 /** Time of HTTP answers in flight after everything else has stopped. */
 const HTTP_DRAIN_MS = 2_000;
+/** Variables of Node and not of twhin. */
+const OF_NODE = ['NODE_OPTIONS'];
+/** Bytes of a served vector of 128 numbers, of its name and of an edge; bench/results/serve.md and docs/deploy.md. */
+const [SERVED_VECTOR, SERVED_NAME, SERVED_EDGE] = [657, 100, 263];
 const scratch = mkdtempSync(join(tmpdir(), 'k8s-config-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
@@ -25,6 +29,11 @@ function namesRead(): string[] {
   const env = new Proxy<NodeJS.ProcessEnv>({}, { get: (_, name) => void names.add(String(name)) });
   readEnvironment(env, []);
   return [...names];
+}
+
+/** The number of an option on a command line. */
+function optionOf(line: string, name: string): number {
+  return Number(new RegExp(`--${name}=(\\d+)`).exec(line)?.[1]);
 }
 
 const helps = new Map<string, string>();
@@ -78,13 +87,20 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('configuration of %s', (overlay) 
     });
 
   test.each(ours)('$name sets variables that are read', ({ container }) => {
-    const names = Object.keys(environmentOf(container, resources));
+    const names = Object.keys(environmentOf(container, resources)).filter((name) => !OF_NODE.includes(name));
     expect(names.length).toBeGreaterThan(1);
     expect(namesRead()).toEqual(expect.arrayContaining(names));
   });
 
   test.each(ours)('$name is configured without a problem', async ({ workload, container }) => {
     const config = await configOf(workload, container, resources);
+    if (workload.deployment !== undefined) {
+      // It serves all graphs, and has no state.
+      expect(graphOf(workload)).toBe('');
+      const longest = HTTP_DRAIN_MS + 1_000 * Number(container.lifecycle?.preStop.exec.command[1]);
+      expect(workload.pod.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(2 * longest);
+      return;
+    }
     const graphs = config.graphs.map(({ name }) => name);
     expect(graphs).toContain(graphOf(workload));
     const state = container.volumeMounts.find(({ mountPath }) => mountPath === config.state);
@@ -99,7 +115,21 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('configuration of %s', (overlay) 
     const [command, ...args] = container.args;
     const options = args.filter((arg) => arg.startsWith('--')).map((arg) => arg.split('=')[0]);
     for (const option of options) expect(helpOf(command)).toMatch(new RegExp(`^ +${option} `, 'm'));
-    expect(args).toContain(`--graph=${graphOf(workload)}`);
+    if (workload.deployment === undefined) expect(args).toContain(`--graph=${graphOf(workload)}`);
+  });
+
+  test('a pod that serves holds all graphs, twice while another store takes over', async () => {
+    const [serving] = ofRole(all, 'serve');
+    const [container] = serving?.pod.containers ?? [];
+    if (serving === undefined || container === undefined) throw new Error('nothing serves');
+    const { graphs } = await configOf(serving, container, resources);
+    const vectors = 2 * graphs.reduce((sum, { trainer }) => sum + trainer.maxRows, 0);
+    const edges = graphs.length * optionOf(container.args.join(' '), 'edges');
+    const heap = optionOf(environmentOf(container, resources)['NODE_OPTIONS'] ?? '', 'max-old-space-size');
+    const named = vectors * SERVED_NAME + edges * SERVED_EDGE;
+    expect(heap * 2 ** 20).toBeGreaterThan(named);
+    const limit = /^(\d+)Gi$/.exec(container.resources.limits.memory)?.[1];
+    if (overlay === 'prod') expect(Number(limit) * 2 ** 30).toBeGreaterThan(vectors * SERVED_VECTOR + named);
   });
 
   test('every configured graph is run', async () => {

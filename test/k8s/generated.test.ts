@@ -87,6 +87,18 @@ const RIGHTS: Record<string, readonly string[]> = {
   'transactionalId twhin.engagement': ['Describe', 'Write'],
   'transactionalId twhin.follow': ['Describe', 'Write'],
 };
+/** `twhin serve` reads what the updaters read and write, and writes nothing. */
+const SERVE_RIGHTS: Record<string, readonly string[]> = {
+  'topic twhin.engagement': READS,
+  'topic twhin.follow': READS,
+  'topic twhin.ad-click': READS,
+  'topic twhin.search': READS,
+  'topic twhin.erasure': READS,
+  'topic twhin.embeddings.engagement': READS,
+  'topic twhin.embeddings.follow': READS,
+  'topic twhin.model.engagement': READS,
+  'topic twhin.model.follow': READS,
+};
 /** Topics that a graph reads or writes. Dead letters are kept for a month in one partition. */
 const TOPICS = Object.keys(RIGHTS).filter((name) => name.startsWith('topic '));
 
@@ -110,15 +122,20 @@ describe('the generated manifests', async () => {
     expect(topics.find(({ spec }) => spec.topicName === 'twhin.dead-letter')?.spec.partitions).toBe(1);
   });
 
-  test('have a user with exactly the needed rights', () => {
-    const [user, ...more] = ofKind(resources, 'KafkaUser', userSchema);
+  test.each([
+    ['twhin', RIGHTS],
+    ['twhin-serve', SERVE_RIGHTS],
+  ])('have a user %s with exactly the needed rights', (name, needed) => {
+    const [user, ...more] = ofKind(resources, 'KafkaUser', userSchema).filter(
+      ({ metadata }) => metadata.name === name,
+    );
     expect(more).toEqual([]);
     const acls = user?.spec.authorization.acls ?? [];
     const rights = acls.map(({ resource, operations }) => [
       `${resource.type} ${resource.name}`,
       [...operations].sort(),
     ]);
-    const wanted = Object.entries(RIGHTS).map(([name, operations]) => [name, [...operations].sort()]);
+    const wanted = Object.entries(needed).map(([on, operations]) => [on, [...operations].sort()]);
     expect(rights.sort()).toEqual(wanted.sort());
   });
 
@@ -140,13 +157,17 @@ test('the prefix of the cluster’s configuration is valid in names of Kubernete
 describe.skipIf(SKIPPED)('k8s/strimzi', () => {
   const resources = SKIPPED ? [] : render('k8s/strimzi');
 
-  test('puts everything into the namespace kafka, with the password from the Secret twhin-kafka', () => {
-    expect(resources.length).toBe(TOPICS.length + 1);
+  test('puts everything into the namespace kafka, with each user’s password from a Secret of its own', () => {
+    expect(resources.length).toBe(TOPICS.length + 2);
     expect(new Set(resources.map((each) => each.metadata.namespace))).toEqual(new Set(['kafka']));
-    const [user] = ofKind(resources, 'KafkaUser', userSchema);
-    expect(user?.spec.authentication.password.valueFrom.secretKeyRef).toEqual({
-      name: 'twhin-kafka',
-      key: 'password',
+    const users = ofKind(resources, 'KafkaUser', userSchema);
+    const secrets = users.map(({ metadata, spec }) => [
+      metadata.name,
+      spec.authentication.password.valueFrom.secretKeyRef,
+    ]);
+    expect(Object.fromEntries(secrets)).toEqual({
+      twhin: { name: 'twhin-kafka', key: 'password' },
+      'twhin-serve': { name: 'twhin-serve-kafka', key: 'password' },
     });
   });
 });

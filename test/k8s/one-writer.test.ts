@@ -8,6 +8,9 @@ const serviceSchema = z.looseObject({
   metadata: z.looseObject({ name: z.string() }),
   spec: z.looseObject({ selector: z.record(z.string(), z.string()) }),
 });
+const autoscalerSchema = z.looseObject({
+  spec: z.looseObject({ scaleTargetRef: z.looseObject({ kind: z.string(), name: z.string() }) }),
+});
 const claimSchema = z.looseObject({ persistentVolumeClaim: z.looseObject({ claimName: z.string() }) });
 
 describe.skipIf(SKIPPED).each(['dev', 'prod'])('in %s', (overlay) => {
@@ -23,8 +26,22 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('in %s', (overlay) => {
     expect(standbys.map(graphOf)).toEqual(each);
     expect(ofRole(all, 'backup').map(graphOf)).toEqual(each);
     expect(ofRole(all, 'replay').map(graphOf)).toEqual(each);
-    const others = all.length - leaders.length - 3 * each.length;
+    const others = all.length - leaders.length - 3 * each.length - ofRole(all, 'serve').length;
     expect(others).toBe(overlay === 'dev' ? 1 : 0);
+  });
+
+  test('only what writes nothing may run twice in an update, or be scaled', () => {
+    const serving = ofRole(all, 'serve').map(({ name }) => name);
+    expect(all.filter(({ deployment }) => deployment !== undefined).map(({ name }) => name)).toEqual(serving);
+    const scaled = ofKind(resources, 'HorizontalPodAutoscaler', autoscalerSchema);
+    for (const { spec } of scaled) {
+      expect(spec.scaleTargetRef.kind).toBe('Deployment');
+      expect(serving).toContain(spec.scaleTargetRef.name);
+    }
+    for (const { pod } of ofRole(all, 'serve')) {
+      expect(pod.containers.map(({ args }) => args[0])).toEqual(['serve']);
+      expect(claimsOf({ pod })).toEqual([]);
+    }
   });
 
   test.each([...leaders, ...standbys])(
@@ -34,7 +51,6 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('in %s', (overlay) => {
       // Neither rollingUpdate.maxUnavailable nor a partition: with one replica, both could only delay an update.
       expect(statefulSet?.updateStrategy).toEqual({ type: 'RollingUpdate' });
       expect(statefulSet?.podManagementPolicy).toBe('Parallel');
-      expect(resources.filter(({ kind }) => kind === 'HorizontalPodAutoscaler')).toEqual([]);
     },
   );
 
@@ -106,7 +122,7 @@ function placedBy(
   return all.filter(({ labels }) => term !== undefined && matches(term.labelSelector, labels));
 }
 
-function claimsOf({ pod }: Workload): string[] {
+function claimsOf({ pod }: Pick<Workload, 'pod'>): string[] {
   const claims = pod.volumes.map((volume) => claimSchema.safeParse(volume).data);
   return claims.flatMap((claim) => claim?.persistentVolumeClaim.claimName ?? []);
 }

@@ -25,7 +25,7 @@ const POD = {
   seccompProfile: { type: 'RuntimeDefault' },
 };
 /** Secrets that an operator makes by hand, see docs/deploy.md. */
-const SECRETS = ['twhin-kafka', 'twhin-kafka-ca'];
+const SECRETS = ['twhin-kafka', 'twhin-kafka-ca', 'twhin-serve-kafka'];
 
 const volumeSchema = z.union([
   z.strictObject({ name: z.string(), configMap: z.strictObject({ name: z.string() }) }),
@@ -51,7 +51,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('pods of %s', (overlay) => {
     resources.filter((each) => each.kind === kind).map(({ metadata }) => metadata.name);
 
   test('exist', () => {
-    expect(containers.length).toBeGreaterThanOrEqual(overlay === 'prod' ? 10 : 3);
+    expect(containers.length).toBeGreaterThanOrEqual(overlay === 'prod' ? 11 : 4);
   });
 
   test.each(containers)('$where is of an exact version', ({ container }) => {

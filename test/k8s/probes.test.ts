@@ -2,24 +2,32 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { HttpServer } from '../../src/adapters/http/guarded.ts';
 import { serveHttp } from '../../src/adapters/http/server.ts';
+import { serveVectors } from '../../src/adapters/http/serving.ts';
 import { readHttpAddress } from '../../src/config/http-address.ts';
+import { Surfaces } from '../../src/serve/surfaces.ts';
 import { render, SKIPPED } from './rendered.ts';
-import { containersOf, ofRole, workloads } from './workload.ts';
+import { type Container, containersOf, ofRole, workloads } from './workload.ts';
 
 const pathsSchema = z.object({ paths: z.record(z.string(), z.string()) });
 
-/** The server of the pods, not ready: loading, or standing by. */
-let server: HttpServer;
-let paths: readonly string[];
+/** The servers of the pods by their commands, not ready: loading, standing by, or reading. */
+let servers: Record<string, HttpServer>;
+const serverOf = (container: Container): HttpServer => {
+  const server = servers[container.args[0] ?? ''];
+  if (server === undefined) throw new Error(`${container.name} runs no server`);
+  return server;
+};
 const unasked = (): never => {
   throw new Error('no probe asks for it');
 };
 
 beforeAll(async () => {
-  server = await serveHttp({
+  const metrics = { contentType: 'text/plain', render: async () => '' };
+  const failed = () => undefined;
+  const run = await serveHttp({
     host: '127.0.0.1',
     port: 0,
-    metrics: { contentType: 'text/plain', render: async () => '' },
+    metrics,
     readiness: async () => ({ ready: false, graphs: [] }),
     status: unasked,
     page: new Map(),
@@ -30,38 +38,53 @@ beforeAll(async () => {
       map: unasked,
       replays: unasked,
     },
-    failed: () => undefined,
+    failed,
   });
-  const answer = await fetch(`${server.url}/no-such-path`);
-  paths = Object.keys(pathsSchema.parse(await answer.json()).paths);
+  const serve = await serveVectors({
+    host: '127.0.0.1',
+    port: 0,
+    version: '1',
+    surfaces: new Surfaces({ graphs: [], build: 'wasm-plain', adsOfOne: 1 }),
+    unready: () => ['follow: 40 % of the vectors are read'],
+    metrics,
+    answered: () => undefined,
+    failed,
+  });
+  servers = { run, serve };
 });
-afterAll(() => server.stop());
+afterAll(() => Promise.all(Object.values(servers).map((server) => server.stop())));
 
 describe.skipIf(SKIPPED).each(['dev', 'prod'])('probes of %s', (overlay) => {
   const all = SKIPPED ? [] : workloads(render(`k8s/overlays/${overlay}`));
-  const running = [...ofRole(all, 'leader'), ...ofRole(all, 'standby')].map((workload) => {
-    const [container] = workload.pod.containers;
-    if (container === undefined) throw new Error(`${workload.name} has no container`);
-    return { workload, container, name: workload.name };
-  });
+  const roles = ['leader', 'standby', 'serve'];
+  const running = roles
+    .flatMap((role) => ofRole(all, role))
+    .map((workload) => {
+      const [container] = workload.pod.containers;
+      if (container === undefined) throw new Error(`${workload.name} has no container`);
+      return { workload, container, name: workload.name };
+    });
 
-  test.each(running)('$name is asked at paths that the server has, where it listens', ({ container }) => {
+  test.each(running)('$name is asked at paths that it has, where it listens', async ({ container }) => {
+    const answer = await fetch(`${serverOf(container).url}/no-such-path`);
+    const paths = Object.keys(pathsSchema.parse(await answer.json()).paths);
     const probes = [container.startupProbe, container.livenessProbe, container.readinessProbe];
     const asked = probes.map((probe) => probe?.httpGet);
     for (const get of asked) {
       expect(paths).toContain(get?.path);
       expect(get?.port).toBe('http');
     }
-    const listens = container.env.find(({ name }) => name === 'TWHIN_HTTP')?.value ?? '';
+    const given = container.args.find((arg) => arg.startsWith('--http='))?.slice('--http='.length);
+    const listens = given ?? container.env.find(({ name }) => name === 'TWHIN_HTTP')?.value ?? '';
     const port = container.ports.find(({ name }) => name === 'http')?.containerPort;
     const problems: string[] = [];
-    expect(readHttpAddress('TWHIN_HTTP', listens, problems)).toEqual({ host: '0.0.0.0', port });
+    expect(readHttpAddress('its address', listens, problems)).toEqual({ host: '0.0.0.0', port });
     expect(problems).toEqual([]);
   });
 
-  test.each(running)('$name is not ended for loading or standing by', async ({ container }) => {
+  test.each(running)('$name is not ended for loading, standing by or reading', async ({ container }) => {
     for (const probe of [container.startupProbe, container.livenessProbe]) {
-      const { status } = await fetch(`${server.url}${probe?.httpGet?.path}`);
+      const { status } = await fetch(`${serverOf(container).url}${probe?.httpGet?.path}`);
       expect(status).toBe(200);
     }
   });
@@ -76,12 +99,21 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('probes of %s', (overlay) => {
     expect(container.readinessProbe?.timeoutSeconds).toBeGreaterThan(1);
   });
 
-  test('the readiness probe fails for an unready leader and succeeds for a standby, which is never ready', async () => {
+  test('the readiness probe fails for what is not ready yet, and succeeds for a standby, which is never ready', async () => {
     for (const { workload, container } of running) {
-      const { status } = await fetch(`${server.url}${container.readinessProbe?.httpGet?.path}`);
+      const { status } = await fetch(`${serverOf(container).url}${container.readinessProbe?.httpGet?.path}`);
       const role = workload.labels['twhin-stream/role'];
       expect([workload.name, status]).toEqual([workload.name, role === 'standby' ? 200 : 503]);
     }
+  });
+
+  test.each(ofRole(all, 'serve'))('$name answers while endpoints are told that it ends', ({ pod }) => {
+    const waits = pod.containers.map(({ lifecycle }) => lifecycle?.preStop.exec.command);
+    expect(waits).toEqual([['sleep', '5']]);
+    // A pod that serves reads for minutes; none is taken away before its successor is ready.
+    const { strategy, progressDeadlineSeconds } = ofRole(all, 'serve')[0]?.deployment ?? {};
+    expect(strategy).toMatchObject({ rollingUpdate: { maxUnavailable: 0 } });
+    expect(progressDeadlineSeconds).toBeGreaterThanOrEqual(3_600);
   });
 
   test('no other workload has probes, except the broker', () => {

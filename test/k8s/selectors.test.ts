@@ -37,9 +37,12 @@ const policySchema = z.looseObject({
   }),
 });
 const monitorSchema = z.looseObject({
+  metadata: named,
   spec: z.looseObject({
     selector: selectorSchema,
-    endpoints: z.array(z.looseObject({ port: z.string(), path: z.string() })).length(1),
+    endpoints: z
+      .array(z.looseObject({ port: z.string(), path: z.string(), relabelings: z.array(z.unknown()) }))
+      .length(1),
   }),
 });
 const configMapSchema = z.looseObject({ metadata: named, data: z.record(z.string(), z.string()) });
@@ -49,6 +52,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
   const all = workloads(resources);
   const ours = all.filter(({ labels }) => labels['app.kubernetes.io/name'] === 'twhin-stream');
   const sets = all.filter(({ statefulSet }) => statefulSet !== undefined);
+  const serving = ofRole(all, 'serve');
   const services = ofKind(resources, 'Service', serviceSchema);
   const policies = ofKind(resources, 'NetworkPolicy', policySchema);
   const namesOf = (workloads: readonly Workload[]) => workloads.map(({ name }) => name).sort();
@@ -67,8 +71,40 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
     expect([port?.targetPort, port?.port]).toEqual([listens?.name, listens?.containerPort]);
   });
 
-  test('one budget covers leader and standby of each graph', () => {
+  test.each(serving)('$name takes its own pods, and its service and its budget do too', (each) => {
+    expect(each.deployment && selected(each.deployment.selector)).toEqual([each]);
+    const service = services.find(({ metadata }) => metadata.name === each.name);
+    expect(selected(selectorSchema.parse({ matchLabels: service?.spec.selector }))).toEqual([each]);
+    const [listens] = each.pod.containers.flatMap((container) => container.ports);
+    expect(service?.spec.ports).toEqual([
+      { name: 'http', port: listens?.containerPort, targetPort: listens?.name },
+    ]);
     const budgets = ofKind(resources, 'PodDisruptionBudget', budgetSchema);
+    const own = budgets.filter(({ spec }) => selected(spec.selector).includes(each));
+    expect(own.map(({ spec }) => selected(spec.selector))).toEqual([[each]]);
+  });
+
+  test.each(serving)('$name is asked by labelled pods and by Prometheus, and by nobody else', (each) => {
+    const asked = policies.filter(
+      ({ spec }) => spec.ingress.length > 0 && matches(spec.podSelector, each.labels),
+    );
+    const askers = asked.flatMap(({ spec }) =>
+      spec.ingress.flatMap((rule) => rule.from.map((peer) => peer.podSelector?.matchLabels)),
+    );
+    expect(asked.flatMap(({ spec }) => spec.ingress.flatMap((rule) => rule.ports))).toEqual(
+      askers.map(() => ({ port: 8079, protocol: 'TCP' })),
+    );
+    const prometheus = overlay === 'prod' ? [{ 'app.kubernetes.io/name': 'prometheus' }] : [];
+    const labelled = { 'twhin-stream/asks': 'serve' };
+    expect(askers.map((labels) => JSON.stringify(labels)).sort()).toEqual(
+      [labelled, ...prometheus].map((labels) => JSON.stringify(labels)).sort(),
+    );
+  });
+
+  test('one budget covers leader and standby of each graph', () => {
+    const budgets = ofKind(resources, 'PodDisruptionBudget', budgetSchema).filter(
+      ({ metadata }) => metadata.labels['twhin-stream/role'] !== 'serve',
+    );
     const graphs = new Set(ofRole(all, 'leader').map(graphOf));
     expect(budgets.length).toBe(graphs.size);
     for (const { metadata, spec } of budgets) {
@@ -109,18 +145,23 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('selectors of %s', (overlay) => {
     expect(to && namesOf(selected(to.spec.podSelector))).toEqual(namesOf(need));
   });
 
-  test('Prometheus selects every updater and may reach its port', () => {
+  test.each([
+    ['twhin-stream', 'twhin', 'twhin-from-prometheus', [...ofRole(all, 'leader'), ...ofRole(all, 'standby')]],
+    ['twhin-serve', 'twhin-serve', 'twhin-serve-from-prometheus', serving],
+  ])('Prometheus selects every process of %s and may reach its port', (monitor, job, policy, wanted) => {
     const monitors = ofKind(resources, 'ServiceMonitor', monitorSchema);
-    expect(monitors.length).toBe(overlay === 'prod' ? 1 : 0);
-    for (const { spec } of monitors) {
-      const asked = services.filter(({ metadata }) => matches(spec.selector, metadata.labels));
-      const updaters = [...ofRole(all, 'leader'), ...ofRole(all, 'standby')];
-      expect(asked.map(({ metadata }) => metadata.name).sort()).toEqual(namesOf(updaters));
-      expect(spec.endpoints[0]).toMatchObject({ port: asked[0]?.spec.ports[0]?.name, path: '/metrics' });
-      const from = policies.find(({ metadata }) => metadata.name === 'twhin-from-prometheus');
-      expect(from && namesOf(selected(from.spec.podSelector))).toEqual(namesOf(updaters));
-      expect(from?.spec.ingress.flatMap((rule) => rule.ports)).toEqual([{ port: 8077, protocol: 'TCP' }]);
-    }
+    expect(monitors.length).toBe(overlay === 'prod' ? 2 : 0);
+    if (overlay !== 'prod') return;
+    const spec = monitors.find(({ metadata }) => metadata.name === monitor)?.spec;
+    const asked = services.filter(({ metadata }) => spec && matches(spec.selector, metadata.labels));
+    expect(asked.map(({ metadata }) => metadata.name).sort()).toEqual(namesOf(wanted));
+    expect(spec?.endpoints[0]).toMatchObject({ port: asked[0]?.spec.ports[0]?.name, path: '/metrics' });
+    // The rules select by the job.
+    expect(spec?.endpoints[0]?.relabelings).toEqual([{ targetLabel: 'job', replacement: job }]);
+    const from = policies.find(({ metadata }) => metadata.name === policy);
+    expect(from && namesOf(selected(from.spec.podSelector))).toEqual(namesOf(wanted));
+    const [port] = asked[0]?.spec.ports ?? [];
+    expect(from?.spec.ingress.flatMap((rule) => rule.ports)).toEqual([{ port: port?.port, protocol: 'TCP' }]);
   });
 
   test('a standby may ask its leader, and the leader admits the standby', () => {

@@ -44,6 +44,11 @@ const container = z.looseObject({
   startupProbe: probe.optional(),
   livenessProbe: probe.optional(),
   readinessProbe: probe.optional(),
+  lifecycle: z
+    .strictObject({
+      preStop: z.strictObject({ exec: z.strictObject({ command: z.array(z.string()) }) }),
+    })
+    .optional(),
   volumeMounts: z
     .array(z.strictObject({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().default(false) }))
     .default([]),
@@ -91,8 +96,18 @@ const cronJob = z.looseObject({
   }),
 });
 
+const deployment = z.looseObject({
+  spec: z.strictObject({
+    selector: selectorSchema,
+    strategy: z.unknown(),
+    progressDeadlineSeconds: z.number(),
+    template,
+  }),
+});
+
 export type StatefulSet = z.infer<typeof statefulSet>['spec'];
 export type CronJob = z.infer<typeof cronJob>['spec'];
+export type Deployment = z.infer<typeof deployment>['spec'];
 
 /** A resource that makes pods. */
 export interface Workload {
@@ -101,9 +116,10 @@ export interface Workload {
   readonly pod: z.infer<typeof podSpec>;
   readonly statefulSet?: StatefulSet;
   readonly cronJob?: CronJob;
+  readonly deployment?: Deployment;
 }
 
-/** Kinds that make pods. We use only those with a case below: a Deployment runs two pods at once in an update. */
+/** Kinds that make pods. We use only those with a case below. */
 const MAKES_PODS = ['Pod', 'Deployment', 'ReplicaSet', 'DaemonSet', 'Job', 'StatefulSet', 'CronJob'];
 
 /** Every workload, in the order of its application. @throws for a kind that we do not use. */
@@ -121,7 +137,11 @@ export function workloads(resources: readonly Resource[]): Workload[] {
         const { template } = spec.jobTemplate.spec;
         return { name, labels: template.metadata.labels, pod: template.spec, cronJob: spec };
       }
-      throw new Error(`${each.kind} ${name}: expected StatefulSets and CronJobs alone`);
+      if (each.kind === 'Deployment') {
+        const { spec } = deployment.parse(each);
+        return { name, labels: spec.template.metadata.labels, pod: spec.template.spec, deployment: spec };
+      }
+      throw new Error(`${each.kind} ${name}: expected StatefulSets, CronJobs and Deployments alone`);
     });
 }
 

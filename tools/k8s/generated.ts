@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '../../src/config/load.ts';
-import { kafkaTopics, kafkaUser } from './strimzi.ts';
+import { kafkaTopics, kafkaUsers } from './strimzi.ts';
 
 /** The configuration of the cluster's pods. */
 export const CLUSTER_CONFIG = 'k8s/base/twhin.config.ts';
@@ -23,7 +23,7 @@ export async function generated(root: string): Promise<ReadonlyMap<string, strin
   const config = await loadConfig({ TWHIN_CONFIG: CLUSTER_CONFIG }, root);
   return new Map([
     ['k8s/strimzi/topics.yaml', documents(`the topics that ${CLUSTER_CONFIG} declares`, kafkaTopics(config))],
-    ['k8s/strimzi/user.yaml', documents(`the topics and graphs of ${CLUSTER_CONFIG}`, [kafkaUser(config)])],
+    ['k8s/strimzi/user.yaml', documents(`the topics and graphs of ${CLUSTER_CONFIG}`, kafkaUsers(config))],
     [
       'k8s/components/monitoring/prometheus-rule.yaml',
       documents('monitoring/recording.yaml and monitoring/alerts.yaml', [

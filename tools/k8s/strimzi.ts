@@ -5,9 +5,8 @@ import { deadLetterDeclaration, embeddingsName, modelName, topicName } from '../
 const API = 'kafka.strimzi.io/v1';
 /** The label that assigns a resource to a cluster of Strimzi; k8s/strimzi sets the cluster's name. */
 const CLUSTER = { 'strimzi.io/cluster': 'kafka' };
-/** The user, and the Secret with the user's password. */
-const USER = 'twhin';
-const SECRET = 'twhin-kafka';
+/** What a reader of a topic may do. Reading a topic's settings tells a compacted topic from lost records. */
+const READER = ['Read', 'Describe', 'DescribeConfigs'];
 
 /** The rights of a user on one resource of the brokers. */
 interface Acl {
@@ -26,35 +25,51 @@ export function kafkaTopics(config: Config): object[] {
 }
 
 /**
- * The user of updaters, standbys and replays, with only the needed rights: they read events, write dead letters, write
- * vectors and read vectors back at a take-over. Each graph has a group and a transactional id of the same name. Reading a
- * topic's settings tells a compacted topic from lost records. Strimzi makes the topics. Since Kafka 2.8 idempotent
- * producers need no additional right: WRITE on a topic is enough.
+ * The users of the cluster's processes, each with only the needed rights, and with the password of a Secret.
+ *
+ * `twhin`, of updaters, standbys and replays: they read events, write dead letters, write vectors and read vectors back at
+ * a take-over. Each graph has a group and a transactional id of the same name. Strimzi makes the topics. Since Kafka 2.8
+ * idempotent producers need no additional right: WRITE on a topic is enough.
+ *
+ * `twhin-serve`: reads events and vectors, without a group.
  */
-export function kafkaUser(config: Config): object {
+export function kafkaUsers(config: Config): object[] {
   const prefix = config.topicPrefix;
   const read = new Set(
     config.graphs.flatMap(({ topics }) => topics.map(({ name }) => topicName(prefix, name))),
   );
-  const acls: Acl[] = [
-    ...[...read].sort().map((name) => acl('topic', name, ['Read', 'Describe', 'DescribeConfigs'])),
-    ...config.graphs.flatMap(({ name }) => [
-      ...[embeddingsName(name), modelName(name)].map((topic) =>
-        acl('topic', topicName(prefix, topic), ['Read', 'Write', 'Describe', 'DescribeConfigs']),
-      ),
-      acl('group', `${prefix}${name}`, ['Read', 'Describe']),
-      acl('transactionalId', `${prefix}${name}`, ['Write', 'Describe']),
+  const events = [...read].sort().map((name) => acl('topic', name, READER));
+  const vectorsOf = ({ name }: Config['graphs'][number]) =>
+    [embeddingsName(name), modelName(name)].map((topic) => topicName(prefix, topic));
+  return [
+    kafkaUser('twhin', 'twhin-kafka', [
+      ...events,
+      ...config.graphs.flatMap((graph) => [
+        ...vectorsOf(graph).map((topic) =>
+          acl('topic', topic, ['Read', 'Write', 'Describe', 'DescribeConfigs']),
+        ),
+        acl('group', `${prefix}${graph.name}`, ['Read', 'Describe']),
+        acl('transactionalId', `${prefix}${graph.name}`, ['Write', 'Describe']),
+      ]),
+      acl('topic', deadLetterDeclaration(prefix).name, ['Write', 'Describe', 'DescribeConfigs']),
     ]),
-    acl('topic', deadLetterDeclaration(prefix).name, ['Write', 'Describe', 'DescribeConfigs']),
+    kafkaUser('twhin-serve', 'twhin-serve-kafka', [
+      ...events,
+      ...config.graphs.flatMap(vectorsOf).map((topic) => acl('topic', topic, READER)),
+    ]),
   ];
+}
+
+/** secret: of the user's password. */
+function kafkaUser(name: string, secret: string, acls: readonly Acl[]): object {
   return {
     apiVersion: API,
     kind: 'KafkaUser',
-    metadata: { name: USER, labels: CLUSTER },
+    metadata: { name, labels: CLUSTER },
     spec: {
       authentication: {
         type: 'scram-sha-512',
-        password: { valueFrom: { secretKeyRef: { name: SECRET, key: 'password' } } },
+        password: { valueFrom: { secretKeyRef: { name: secret, key: 'password' } } },
       },
       authorization: { type: 'simple', acls },
     },
