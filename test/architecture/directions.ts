@@ -29,6 +29,7 @@ const ROOMS = [
     'metrics',
     'telemetry',
     'dashboard',
+    'pages',
     'config',
     'state',
     'compose',
@@ -113,8 +114,10 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     types: ['src/metrics/', 'src/log.ts'],
     packages: ['@opentelemetry/api', '@opentelemetry/sdk-node'],
   },
-  // What a page shows, worked out; and the page's own files, read once.
-  'src/dashboard/': { packages: ['zod', 'node:fs/promises', 'node:module', 'node:path'] },
+  // What the dashboard shows, worked out.
+  'src/dashboard/': { packages: ['zod'] },
+  // The files that browsers get, read once.
+  'src/pages/': { packages: ['node:fs/promises', 'node:module', 'node:path'] },
   // A thread's composition root: it builds the trainer and its kernel.
   'src/adapters/trainer/worker.ts': {
     all: ['src/adapters/', 'src/kernels/', 'src/pipeline/training/train.ts', 'src/errors/'],

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { type HttpOptions, serveHttp } from '../../src/adapters/http/server.ts';
 import type { GraphStatus } from '../../src/adapters/http/status.ts';
 import { history } from '../../src/adapters/http/views.ts';
-import { readPage } from '../../src/dashboard/page-files.ts';
+import { readDashboard } from '../../src/pages/page-files.ts';
 import { barriers, lookUp, noBrowser, openBrowser, openPage, shows, tile } from './browser.ts';
 import { Twhin, until } from './twhin.ts';
 
@@ -205,7 +205,7 @@ async function bigGraph(relations: readonly string[]): Promise<HttpOptions> {
   return {
     host: '127.0.0.1',
     port: 0,
-    page: await readPage(),
+    page: await readDashboard(),
     failed: () => undefined,
     metrics: { contentType: 'text/plain', render: async () => '' },
     readiness: async () => ({ ready: true, graphs: [] }),

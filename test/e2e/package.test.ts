@@ -92,15 +92,14 @@ test('holds what runs and what a reader needs, and nothing of the workshop', () 
   expect(readdirSync(installed).sort()).toEqual(SHIPPED);
   const files = filesOf(installed);
   const dist = files.filter((file) => file.startsWith(`dist${sep}`));
-  const page = ['icon.svg', 'index.html', 'style.css'].map((name) =>
-    join('dist', 'src', 'dashboard', 'page', name),
-  );
   expect(dist.filter((file) => !/\.(js|d\.ts)$/.test(file)).sort()).toEqual([
-    ...page,
     join('dist', 'src', 'kernels', 'kernel-plain.wasm'),
     join('dist', 'src', 'kernels', 'kernel-relaxed.wasm'),
     join('dist', 'src', 'kernels', 'scan', 'scan-plain.wasm'),
     join('dist', 'src', 'kernels', 'scan', 'scan-relaxed.wasm'),
+    join('dist', 'src', 'pages', 'dashboard', 'index.html'),
+    join('dist', 'src', 'pages', 'shared', 'icon.svg'),
+    join('dist', 'src', 'pages', 'shared', 'style.css'),
   ]);
   expect(files.filter((file) => /assembly|\.test\.|node24[/\\]|\.tsbuildinfo$/.test(file))).toEqual([]);
   // What operates it, and without pictures: those are larger than all the rest of docs/.

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
+import { addPage, type PageFiles } from './page.ts';
 import type { ReadinessReport, Status } from './status.ts';
 import type { StatusStream } from './stream.ts';
 import { ofEntity, ofGraph, ofHistory, ofRejected, type Views } from './views.ts';
@@ -8,7 +9,7 @@ import { ofEntity, ofGraph, ofHistory, ofRejected, type Views } from './views.ts
 export interface Answers {
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
   /** The dashboard's files, by path. */
-  readonly page: ReadonlyMap<string, { readonly type: string; readonly body: Buffer }>;
+  readonly page: PageFiles;
   readiness(): Promise<ReadinessReport>;
   status(): Promise<Status>;
   readonly views: Views;
@@ -29,18 +30,6 @@ export const ROUTES = {
   '/api/replays': 'shadow stores that replays make, of ?graph=',
 } as const;
 
-/** The page may load files of this server only, and no other page may embed the page. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
 export function addRoutes(server: FastifyInstance, answers: Answers, stream: StatusStream): void {
   const { metrics, page, readiness, status } = answers;
   server.get('/healthz', () => ({ status: 'ok' }));
@@ -59,14 +48,7 @@ export function addRoutes(server: FastifyInstance, answers: Answers, stream: Sta
     return reply;
   });
   addViews(server, answers);
-  for (const [path, { type, body }] of page) {
-    server.get(path, async (_, reply) => {
-      return reply
-        .headers({ 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' })
-        .type(type)
-        .send(body);
-    });
-  }
+  addPage(server, page);
 }
 
 function addViews(server: FastifyInstance, { views }: Answers): void {

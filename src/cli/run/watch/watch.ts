@@ -4,11 +4,11 @@ import type { GraphStatus, Readiness, ReadinessReport, Status } from '../../../a
 import type { HttpAddress } from '../../../config/http-address.ts';
 import { headline } from '../../../dashboard/headline.ts';
 import { FINE_MS } from '../../../dashboard/history.ts';
-import { readPage } from '../../../dashboard/page-files.ts';
 import { reasonOf } from '../../../errors/errors.ts';
 import type { Log } from '../../../log.ts';
 import { Metrics } from '../../../metrics/metrics.ts';
 import type { ReloadResult } from '../../../metrics/process.ts';
+import { readDashboard } from '../../../pages/page-files.ts';
 import type { Measures } from '../../../pipeline/measures.ts';
 import { VERSION } from '../../version.ts';
 import type { Fault } from './faults.ts';
@@ -97,7 +97,7 @@ export class Watch {
     this.#server = await serveHttp({
       ...address,
       metrics: this.metrics,
-      page: await readPage(),
+      page: await readDashboard(),
       readiness: () => this.#readiness(),
       status: () => this.#status(),
       views: viewsOf((name) => this.#find(name), groupOf),

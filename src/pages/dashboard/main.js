@@ -1,8 +1,9 @@
 // @ts-check
+
+import { choice, el, fill, place } from '../shared/elements.js';
+import { span, time } from '../shared/format.js';
 import { follow, history } from './api.js';
-import { choice, el, fill, place } from './elements.js';
 import { Entity } from './entity.js';
-import { span, time } from './format.js';
 import { Fresh } from './fresh.js';
 import { EmbeddingMap } from './map.js';
 import { Replays } from './replays.js';

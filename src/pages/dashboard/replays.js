@@ -1,7 +1,8 @@
 // @ts-check
+
+import { el, fill, place, table } from '../shared/elements.js';
+import { count, rate, share, span, time } from '../shared/format.js';
 import { polled, replays } from './api.js';
-import { el, fill, place, table } from './elements.js';
-import { count, rate, share, span, time } from './format.js';
 
 /** A replay reports every two seconds; a replay without a report for this long has ended. */
 const SILENT_MS = 15_000;

@@ -1,5 +1,5 @@
 // @ts-check
-import { el } from './elements.js';
+import { el } from '../shared/elements.js';
 
 const HEIGHT = 150;
 /** A distance of this many usual distances between points is shown as a gap. */

@@ -1,7 +1,8 @@
 // @ts-check
+
+import { el, fill, place, table } from '../shared/elements.js';
+import { count, share } from '../shared/format.js';
 import { Chart } from './charts.js';
-import { el, fill, place, table } from './elements.js';
-import { count, share } from './format.js';
 
 /** A mean of fewer edges is marked as not meaningful. */
 const FEW_EDGES = 50;

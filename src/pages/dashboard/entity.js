@@ -1,7 +1,8 @@
 // @ts-check
+
+import { el, fill, place, table, tiles } from '../shared/elements.js';
+import { count, share, time } from '../shared/format.js';
 import { entity } from './api.js';
-import { el, fill, place, table, tiles } from './elements.js';
-import { count, share, time } from './format.js';
 
 /** One entity by id: edges, last move, and nearest entities. */
 export class Entity {

@@ -1,7 +1,8 @@
 // @ts-check
+
+import { el, fill, place, table, tiles } from '../shared/elements.js';
+import { bytes, count, total } from '../shared/format.js';
 import { Chart } from './charts.js';
-import { el, fill, place, table, tiles } from './elements.js';
-import { bytes, count, total } from './format.js';
 
 /** Amounts, memory and disk. */
 export class Size {

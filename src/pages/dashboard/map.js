@@ -1,6 +1,7 @@
 // @ts-check
+
+import { el, fill, place } from '../shared/elements.js';
 import { map, polled } from './api.js';
-import { el, fill, place } from './elements.js';
 
 const COLOURS = 5;
 const RADIUS = 3;

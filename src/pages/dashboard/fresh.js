@@ -1,7 +1,8 @@
 // @ts-check
+
+import { details, el, fill, place, table, tiles } from '../shared/elements.js';
+import { count, rate, span } from '../shared/format.js';
 import { Chart } from './charts.js';
-import { details, el, fill, place, table, tiles } from './elements.js';
-import { count, rate, span } from './format.js';
 
 /** How far the vectors are behind the events. */
 export class Fresh {

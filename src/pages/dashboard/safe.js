@@ -1,8 +1,9 @@
 // @ts-check
+
+import { details, el, fill, place, table, tiles } from '../shared/elements.js';
+import { count, span, time } from '../shared/format.js';
 import { rejected } from './api.js';
 import { Chart } from './charts.js';
-import { details, el, fill, place, table, tiles } from './elements.js';
-import { count, span, time } from './format.js';
 
 /** Rejected events, waiting vectors, and faults. */
 export class Safe {
