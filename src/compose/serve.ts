@@ -1,7 +1,7 @@
 import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { RetryableError } from '../errors/errors.ts';
+import { RetryableError, UsageError } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
 import type { ServedSnapshot } from '../metrics/serving.ts';
 import type { EventLog } from '../pipeline/ports.ts';
@@ -26,10 +26,19 @@ export interface ServeOptions {
   /** Most edges remembered of one user, and of all users of a graph. */
   readonly edgesOfOne: number;
   readonly edges: number;
+  /** The partitions of each topic with embeddings that are read, ascending; all unless given. */
+  readonly partitions?: readonly number[] | undefined;
   /** A vector became visible. ms: since it was written to the topic. */
   visible(graph: string, ms: number): void;
   /** Told that the graph can't be followed any further. */
   failed(error: Error): void;
+}
+
+/** Which entities' vectors a process holds: those of some partitions of the topic. */
+export interface Part {
+  readonly held: readonly number[];
+  /** Partitions of the topic. */
+  readonly of: number;
 }
 
 /** A graph's vectors and its users' edges, read from the topics like by any other reader. */
@@ -37,6 +46,7 @@ export class ServedRun {
   readonly graph: ServedGraph;
   readonly #options: ServeOptions;
   readonly #eventLog: EventLog;
+  readonly #embeddingsTopic: string;
   readonly #vectorTopics: readonly string[];
   readonly #vectorFeed: VectorFeed;
   readonly #feed: ActivityFeed;
@@ -56,6 +66,7 @@ export class ServedRun {
     const modelTopic = topicName(prefix, modelName(graph.name));
     const topics = topicsOf(config, graph);
     this.#options = options;
+    this.#embeddingsTopic = embeddingsTopic;
     this.#vectorTopics = [embeddingsTopic, modelTopic];
     this.#eventTopics = [...topics.keys()];
     this.#spaces = new Spaces(graph.trainer.maxRows, () => this.#vectors?.caughtUp === true);
@@ -99,16 +110,25 @@ export class ServedRun {
 
   /**
    * Begins to read. After a RetryableError it may be called again: what has begun goes on, since a topic that is read twice at
-   * the same time would bring old vectors back. @throws FatalError `topics-missing`; RetryableError while the brokers are out
-   * of reach.
+   * the same time would bring old vectors back. @throws UsageError `partitions` for partitions that the topic has not; FatalError
+   * `topics-missing`; RetryableError while the brokers are out of reach.
    */
   async start(): Promise<void> {
-    const { failed } = this.#options;
+    const { failed, partitions } = this.#options;
     const log = this.#eventLog;
-    if (this.#vectors === undefined)
+    if (this.#vectors === undefined) {
       this.#topicIds = await log.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
+      await this.#refuseUnknownPartitions();
+    }
     const take = (run: Parameters<VectorFeed['take']>[0]) => this.#vectorFeed.take(run);
-    this.#vectors ??= await Reading.begin({ log, topics: this.#vectorTopics, take, failed });
+    this.#vectors ??= await Reading.begin({
+      log,
+      topics: this.#vectorTopics,
+      take,
+      failed,
+      reads: (topic, partition) =>
+        topic !== this.#embeddingsTopic || (partitions?.includes(partition) ?? true),
+    });
     this.#events ??= await Reading.begin({
       log,
       topics: this.#eventTopics,
@@ -116,6 +136,13 @@ export class ServedRun {
       failed,
     });
     this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
+  }
+
+  /** Which vectors are held; undefined before the topic was looked at. */
+  get part(): Part | undefined {
+    const of = this.#vectors?.partitionsOf(this.#embeddingsTopic);
+    if (of === undefined) return undefined;
+    return { held: this.#options.partitions ?? Array.from({ length: of }, (_, partition) => partition), of };
   }
 
   /** Why nobody should ask now, a phrase each; none when the graph is ready. */
@@ -160,6 +187,18 @@ export class ServedRun {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#eventLog.close();
+  }
+
+  async #refuseUnknownPartitions(): Promise<void> {
+    const { partitions = [] } = this.#options;
+    if (partitions.length === 0) return;
+    const { length } = await this.#eventLog.ranges([this.#embeddingsTopic]);
+    const unknown = partitions.filter((partition) => partition >= length);
+    if (unknown.length === 0) return;
+    throw new UsageError(
+      'partitions',
+      `--partitions: ${this.#embeddingsTopic} has the partitions 0 to ${length - 1}, and not ${unknown.join(', ')}`,
+    );
   }
 
   async #look(): Promise<void> {

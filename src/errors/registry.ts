@@ -83,6 +83,10 @@ const COMMAND_LINE = {
     'No graph that is served has a relation that the surface needs.',
     'Serve the graph that has the relation, with --graph, or ask for another surface.',
   ),
+  partitions: usage(
+    'The topic with the embeddings of a graph has not all of the partitions that were asked for.',
+    'Give --partitions numbers that the topic has, which the message says. Where topics of graphs differ, name one graph with --graph.',
+  ),
   out: usage(
     'The output file can not be written.',
     'Give --out a path in a folder that exists and can be written to.',

@@ -3,6 +3,8 @@ import type { EventLog, PartitionRange, RecordRun } from '../pipeline/ports.ts';
 export interface ReadingOptions {
   readonly log: EventLog;
   readonly topics: readonly string[];
+  /** Whether a partition is read; every one unless given. */
+  reads?(topic: string, partition: number): boolean;
   /** Takes each run, in order within a partition. */
   take(run: RecordRun): void;
   /** Told that the log can't be followed any further. */
@@ -16,12 +18,13 @@ export interface ReadingOptions {
 export class Reading {
   readonly #options: ReadingOptions;
   readonly #next = new Map<string, number>();
-  #ends: readonly PartitionRange[];
+  /** Of every partition, also of those that are not read. */
+  #ranges: readonly PartitionRange[];
   #wasCaughtUp = false;
 
-  private constructor(options: ReadingOptions, ends: readonly PartitionRange[]) {
+  private constructor(options: ReadingOptions, ranges: readonly PartitionRange[]) {
     this.#options = options;
-    this.#ends = ends;
+    this.#ranges = ranges;
   }
 
   /** Resolves once the reading has begun. @throws FatalError `topics-missing`; RetryableError while the log is out of reach. */
@@ -29,6 +32,7 @@ export class Reading {
     const reading = new Reading(options, await options.log.ranges(options.topics));
     await options.log.follow(options.topics, {
       position: () => undefined,
+      reads: (topic, partition) => reading.#reads({ topic, partition }),
       take: (run) => reading.#take(run),
       failed: options.failed,
     });
@@ -51,9 +55,22 @@ export class Reading {
     return this.#ends.reduce((sum, { low, high }) => sum + high - low, 0);
   }
 
+  /** How many partitions the topic had when it was last looked at, those that are not read included. */
+  partitionsOf(name: string): number {
+    return this.#ranges.filter(({ topic }) => topic === name).length;
+  }
+
   /** Looks where the topics end now. @throws RetryableError while the log is out of reach. */
   async look(): Promise<void> {
-    this.#ends = await this.#options.log.ranges(this.#options.topics);
+    this.#ranges = await this.#options.log.ranges(this.#options.topics);
+  }
+
+  get #ends(): readonly PartitionRange[] {
+    return this.#ranges.filter((range) => this.#reads(range));
+  }
+
+  #reads({ topic, partition }: Pick<PartitionRange, 'topic' | 'partition'>): boolean {
+    return this.#options.reads?.(topic, partition) ?? true;
   }
 
   #take(run: RecordRun): void {

@@ -43,7 +43,10 @@ afterEach(async () => {
   for (const run of runs.splice(0)) await run.stop();
 });
 
-async function runOf(log: EventLog): Promise<{ run: ServedRun; visible: number[]; failures: Error[] }> {
+async function runOf(
+  log: EventLog,
+  partitions?: readonly number[],
+): Promise<{ run: ServedRun; visible: number[]; failures: Error[] }> {
   const config = await loadConfig({}, import.meta.dirname);
   const graph = config.graphs.find(({ name }) => name === 'engagement')!;
   const connection: LogConnection = {
@@ -53,7 +56,7 @@ async function runOf(log: EventLog): Promise<{ run: ServedRun; visible: number[]
   const visible: number[] = [];
   const failures: Error[] = [];
   const run = new ServedRun(config, graph, {
-    ...{ connection, edgesOfOne: 10, edges: 100 },
+    ...{ connection, edgesOfOne: 10, edges: 100, partitions },
     log: silentLog,
     visible: (_, ms) => void visible.push(ms),
     failed: (error) => void failures.push(error),
@@ -77,6 +80,35 @@ describe('ServedRun', () => {
     });
     // How long a vector took is of no use while old ones are read.
     expect([visible, failures]).toEqual([[], []]);
+  });
+
+  it('holds the vectors of its own partitions alone, and all relation vectors', async () => {
+    const inPartition = (partition: number, key: string) => ({ ...vectorRecord(0, key, [1, 1]), partition });
+    const records = [
+      relationRecord,
+      inPartition(0, 'user:1'),
+      inPartition(1, 'user:2'),
+      inPartition(2, 'user:3'),
+    ];
+    const { run } = await runOf(memoryReader({ records }, { anyTopic: true }), [0, 2]);
+    expect(run.part).toBeUndefined();
+    await run.start();
+    await expect.poll(() => run.unready()).toEqual([]);
+    const { current } = run.graph.spaces;
+    expect([...(current?.table('user')?.names() ?? [])].sort()).toEqual([user(1), user(3)]);
+    expect(current?.relations.size).toBe(1);
+    expect(run.part).toEqual({ held: [0, 2], of: 3 });
+  });
+
+  it('refuses partitions that the topic has not, and reads nothing', async () => {
+    const records = [relationRecord, vectorRecord(0, 'user:1', [0, 0])];
+    const log = memoryReader({ records }, { partitions: { [EMBEDDINGS]: 4 }, anyTopic: true });
+    const follow = () => Promise.reject(new Error('followed'));
+    const { run } = await runOf({ ...log, follow }, [2, 4, 7]);
+    await expect(run.start()).rejects.toMatchObject({
+      code: 'partitions',
+      message: `--partitions: ${EMBEDDINGS} has the partitions 0 to 3, and not 4, 7`,
+    });
   });
 
   it('is not ready without relation vectors', async () => {

@@ -14,6 +14,7 @@ import { selectGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
 import { VERSION } from '../version.ts';
 import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE, scanBuild } from './begin.ts';
+import { partitionsOption } from './partitions.ts';
 
 const ADDRESS = '127.0.0.1:8079';
 const REPORT_MS = 10_000;
@@ -25,22 +26,26 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .description('answer candidates, neighbours and ranks from the vectors on the topics')
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--http <host:port>', 'address to serve on', ADDRESS)
+    .option('--partitions <list>', PARTITIONS_HELP, partitionsOption)
     .option('--user-edges <n>', 'most edges remembered of one user', positiveInteger, EDGES_OF_ONE)
     .option('--edges <n>', 'most edges remembered of all users of a graph', positiveInteger, EDGES)
     .option('--ads-of-one <n>', 'most ads of one advertiser in a list', positiveInteger, ADS_OF_ONE)
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, http, userEdges, edges, adsOfOne }) => {
+    .action(async ({ graph, http, partitions, userEdges, edges, adsOfOne }) => {
       const config = await context.config();
       await serve(config, context, {
         graphs: selectGraphs(config, graph),
         address: addressOf(http),
+        partitions,
         edgesOfOne: userEdges,
         edges,
         adsOfOne,
       });
     });
 }
+
+const PARTITIONS_HELP = 'hold only the vectors of these partitions, such as 0-3 or 0,2,5-7';
 
 const ABOUT = `
 Reads the topics with vectors from their start and follows them, like any reader; it never touches a store. Events are read
@@ -58,6 +63,7 @@ curl 'http://127.0.0.1:8079/v1/candidates?surface=home&user=123&k=10&explain=tru
 interface Serving {
   readonly graphs: readonly GraphConfig[];
   readonly address: HttpAddress;
+  readonly partitions: readonly number[] | undefined;
   readonly edgesOfOne: number;
   readonly edges: number;
   readonly adsOfOne: number;
@@ -79,14 +85,14 @@ function addressOf(text: string): HttpAddress {
 async function serve(
   config: Config,
   { connect, log: logOf }: Pick<CommandContext, 'connect' | 'log'>,
-  { graphs, address, edgesOfOne, edges, adsOfOne }: Serving,
+  { graphs, address, partitions, edgesOfOne, edges, adsOfOne }: Serving,
 ): Promise<void> {
   const log = logOf();
   const ended = Promise.withResolvers<void>();
   const metrics: ServingMetrics = new ServingMetrics(VERSION, () => runs.map((run) => run.snapshot()));
   const connection = await connect(config, log);
   const visible = (graph: string, ms: number) => metrics.visible(graph, ms);
-  const outside = { connection, log, edgesOfOne, edges, visible, failed: ended.reject };
+  const outside = { connection, log, edgesOfOne, edges, partitions, visible, failed: ended.reject };
   const runs = graphs.map((graph) => new ServedRun(config, graph, outside));
   // Whatever ends it may come before it is waited for.
   ended.promise.catch(() => undefined);
