@@ -5,7 +5,8 @@
  *
  * Both ends of an edge were seen in the relation before. All entities seen in it are ranked, and 1,000 candidates drawn uniformly
  * and 1,000 in proportion to their edges of the relation: the same questions and candidates for both models. Known edges are
- * left out. Intervals are of users.
+ * left out. Intervals are of users. Recall is that of the lists of `twhin serve`: what the user had is left out, and of ads at most
+ * two are of one advertiser. The lift is the joint model's figure over that of the relation alone.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -18,10 +19,11 @@ import { readStreamRequest, type StreamRequest } from '../src/cli/evaluate/strea
 import { terminal } from '../src/cli/output.ts';
 import { composeEvaluation, loadSpace } from '../src/compose/evaluation.ts';
 import { loadConfig } from '../src/config/load.ts';
-import { bootstrap } from '../src/evaluation/bootstrap.ts';
-import { rankAll } from '../src/evaluation/ranked-list.ts';
+import { bootstrap, type Interval } from '../src/evaluation/bootstrap.ts';
+import type { EdgeStream } from '../src/evaluation/stream/edge-stream.ts';
 import { ByVectors, modelOf, popularity, type Recommender } from '../src/evaluation/stream/recommender.ts';
-import type { Task } from '../src/evaluation/stream/split.ts';
+import type { Pair, Task } from '../src/evaluation/stream/split.ts';
+import type { EntityKey } from '../src/graph/entity.ts';
 import { silentLog } from '../src/log.ts';
 import type { EventLog } from '../src/pipeline/ports.ts';
 import { Random } from '../src/sampling/random.ts';
@@ -33,8 +35,13 @@ const JOINT = 'engagement';
 const ALONE = 'alone';
 const CANDIDATES = 1_000;
 const WAYS = ['joint', 'alone', 'popularity'] as const;
-/** Figures of an edge: its reciprocal rank among both sets, and whether it is in the first 20 of all. */
-const FIGURES = ['MRR, uniform', 'MRR, by degree', 'recall@20 of all'] as const;
+/** Lengths of the lists. */
+const RECALL_AT = [10, 20, 50] as const;
+/** Figures of an edge: its reciprocal rank among both sets, and whether it is in the list of each length. */
+const FIGURES = ['MRR, uniform', 'MRR, by degree', ...RECALL_AT.map((k) => `recall@${k} as served`)];
+/** Leads from an advertiser to its ads; a list has at most so many of one. */
+const PROMOTES = 'promotes';
+const ADS_OF_ONE = 2;
 
 const { values } = parseArgs({
   options: {
@@ -83,7 +90,7 @@ async function compare(rare: string): Promise<void> {
       readStreamRequest({ ...options, graph, set: [], paper: false }, { config: load });
     const [joint, alone] = [await request(JOINT), await request(ALONE)];
     const plan = await planStream(alone, eventLog, progress);
-    const questions = new Questions(plan);
+    const questions = new Questions(plan, await sourcesOf(joint, { plan, eventLog, progress }));
     const sums: Sums = new Map();
     for (let seed = 0; seed < options.seeds; seed++) {
       for (const [way, asked] of [
@@ -138,6 +145,22 @@ async function trained(
   return new ByVectors(model, plan.split);
 }
 
+/** The advertiser of each ad; entities of other types have none. */
+async function sourcesOf(
+  request: StreamRequest,
+  { plan, eventLog, progress }: { plan: StreamPlan; eventLog: EventLog; progress: EvaluationProgress },
+): Promise<ReadonlyMap<EntityKey, EntityKey>> {
+  if (plan.split.scopes[0]?.pair.rhsType !== 'ad') return new Map();
+  const { stream } = (await planStream(request, eventLog, progress)).read;
+  const promotes = stream.relations.findIndex(({ name }) => name === PROMOTES);
+  const sources = new Map<EntityKey, EntityKey>();
+  for (let event = 0; event < stream.length; event++) {
+    if (stream.relation(event) !== promotes) continue;
+    sources.set(stream.entities[stream.rhs(event)]!, stream.entities[stream.lhs(event)]!);
+  }
+  return sources;
+}
+
 /** By way of ranking and figure: [edges] the sum over seeds. */
 type Sums = Map<string, Float64Array[]>;
 
@@ -146,8 +169,12 @@ class Questions {
   readonly tasks: readonly Task[];
   readonly edges: number;
   readonly #draws: readonly { readonly uniform: Int32Array; readonly degree: Int32Array }[];
+  readonly #stream: EdgeStream;
+  readonly #sources: ReadonlyMap<EntityKey, EntityKey>;
 
-  constructor({ split }: StreamPlan) {
+  constructor({ split, read }: StreamPlan, sources: ReadonlyMap<EntityKey, EntityKey>) {
+    this.#stream = read.stream;
+    this.#sources = sources;
     this.tasks = split.tasks;
     this.edges = split.tasks.reduce((sum, { targets }) => sum + targets.length, 0);
     const random = Random.seeded(SEED);
@@ -179,14 +206,33 @@ class Questions {
           drawn.filter((item) => !right.has(item)),
         );
       const ofUser = Array.from(targets, (target) => [among(uniform, target), among(degree, target)]);
-      const { ranks } = rankAll(scores, targets, seen);
+      const list = this.#list(scores, scope.pair, seen);
+      const placeOf = new Map(list.map((item, place) => [item, place]));
       ofUser.forEach((reciprocals, i) => {
-        [...reciprocals, ranks[i]! <= 20 ? 1 : 0].forEach((value, figure) => {
+        const place = placeOf.get(targets[i]!) ?? list.length;
+        [...reciprocals, ...RECALL_AT.map((k) => (place < k ? 1 : 0))].forEach((value, figure) => {
           own[figure]![edge]! += value;
         });
         edge++;
       });
     });
+  }
+
+  /** The longest list, as it is served: without what the user had, and with so many ads of one advertiser. */
+  #list(scores: Float64Array, { candidates }: Pair, seen: readonly number[]): number[] {
+    const had = new Set(seen);
+    const order = [...candidates.keys()].filter((item) => !had.has(item));
+    order.sort((a, b) => scores[b]! - scores[a]!);
+    const taken = new Map<EntityKey, number>();
+    return order
+      .filter((item) => {
+        const source = this.#sources.get(this.#stream.entities[candidates[item]!]!);
+        if (source === undefined) return true;
+        const count = (taken.get(source) ?? 0) + 1;
+        taken.set(source, count);
+        return count <= ADS_OF_ONE;
+      })
+      .slice(0, Math.max(...RECALL_AT));
   }
 
   /** [users] sums over the edges of each user. */
@@ -223,19 +269,23 @@ function print(rare: string, { read, split }: StreamPlan, questions: Questions, 
     return [joint, alone, mean('popularity', figure), joint.map((sum, i) => sum - alone[i]!)];
   });
   const intervals = bootstrap({ counts, sums: rows }, Random.seeded(SEED));
-  const shown = (i: number) => {
-    const { mean: middle, low, high } = intervals[i]!;
-    return `${middle.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
-  };
+  // A ratio of means over the same users is a mean that counts what the relation alone finds.
+  const lifts = FIGURES.map((_, figure) => {
+    const [joint, alone] = [mean('joint', figure), mean('alone', figure)];
+    return bootstrap({ counts: alone, sums: [joint] }, Random.seeded(SEED))[0]!;
+  });
+  const shown = ({ mean: middle, low, high }: Interval, digits = 3) =>
+    `${middle.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;
   const asked = process.argv.slice(2).map((each) => (each === higgs ? basename(each) : each));
   console.log(`    npx node bench/rare-relation.ts ${asked.join(' ')}\n`);
   console.log(
     `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}; ${seeds === 1 ? 'one seed' : `mean of ${seeds} seeds`}. ` +
       `${read.stream.learned} edges of \`${rare}\` in all; ${questions.edges} new ones of ${questions.tasks.length} users are asked for, among ${split.scopes[0]?.pair.candidates.length} entities.\n`,
   );
-  console.log('| | joint | alone | popularity | joint minus alone |\n|---|---:|---:|---:|---:|');
+  console.log('| | joint | alone | popularity | joint minus alone | lift |\n|---|---:|---:|---:|---:|---:|');
   FIGURES.forEach((name, figure) => {
-    console.log(`| ${name} | ${[0, 1, 2, 3].map((column) => shown(4 * figure + column)).join(' | ')} |`);
+    const own = [0, 1, 2, 3].map((column) => shown(intervals[4 * figure + column]!));
+    console.log(`| ${name} | ${[...own, shown(lifts[figure]!, 2)].join(' | ')} |`);
   });
 }
 

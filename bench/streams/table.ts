@@ -7,6 +7,9 @@ import type { StreamReport } from '../../src/cli/evaluate/stream-report.ts';
 import type { Interval } from '../../src/evaluation/bootstrap.ts';
 import { LIST_FIGURES } from '../../src/evaluation/ranked-list.ts';
 
+/** Figures that are shown with their intervals. */
+const SPREAD: ReadonlySet<string> = new Set(['recall10', 'recall20', 'recall50']);
+
 const [title, command] = process.argv.slice(2);
 if (title === undefined || command === undefined) throw new Error('expected a title and a command');
 const report: StreamReport = JSON.parse(readFileSync(0, 'utf8').trimEnd().split('\n').at(-1) ?? '');
@@ -26,7 +29,7 @@ for (const { scope, users: asked, candidates, ways, bySeed } of report.lists) {
   console.log(`|---|${'---:|'.repeat(LIST_FIGURES.length + 1)}`);
   for (const [way, { figures, coverage }] of Object.entries(ways)) {
     const shown = LIST_FIGURES.map((name) =>
-      name === 'recall20' ? spread(figures[name]!) : figure(figures[name]!.mean),
+      SPREAD.has(name) ? spread(figures[name]!) : figure(figures[name]!.mean),
     );
     console.log(row([way, ...shown, figure(coverage)]));
   }
@@ -35,9 +38,11 @@ for (const { scope, users: asked, candidates, ways, bySeed } of report.lists) {
   console.log('');
 }
 const ways = Object.keys(report.prequential[0]?.figures.uniform ?? {});
-console.log('MRR before an edge is learned, among uniform / degree-proportional candidates.\n');
-console.log(row(['', 'edges', ...ways]));
-console.log(`|---|${'---:|'.repeat(ways.length + 1)}`);
+if (ways.length > 0) {
+  console.log('MRR before an edge is learned, among uniform / degree-proportional candidates.\n');
+  console.log(row(['', 'edges', ...ways]));
+  console.log(`|---|${'---:|'.repeat(ways.length + 1)}`);
+}
 for (const { slice, edges: of, figures } of report.prequential) {
   const shown = ways.map((way) => {
     const both = (['uniform', 'degree'] as const).map((set) => figures[set][way]!.mrr);

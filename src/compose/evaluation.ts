@@ -1,5 +1,6 @@
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
+import type { TripleLog } from '../evaluation/graph/triple-log.ts';
 import { Space } from '../evaluation/space.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import { reproducible } from '../kernels/select.ts';
@@ -10,6 +11,9 @@ import type { PrequentialSettings, RankedEdges } from '../pipeline/training/trai
 import { openForReading, openForWriting } from '../state/open.ts';
 import type { StorePlace } from '../state/places.ts';
 import { composeReplay, type Replaying } from './replay.ts';
+
+/** One commit for so many edges: a store that is thrown away gains nothing by more. */
+const COMMIT_EDGES = 1_000_000;
 
 /** What a store is trained on for an evaluation. */
 export interface EvaluatedTraining {
@@ -40,6 +44,29 @@ export async function composeEvaluation(
     { ...config, state: place.folder },
     { ...graph, trainer },
     { ...replay, pace: {}, space: 'evaluation', store, measures: { ...noMeasures, ranked: onRanked } },
+  );
+}
+
+/** The updater of many passes over the same edges, on a fresh store for evaluation. */
+export async function composePasses(
+  config: Config,
+  graph: GraphConfig,
+  { place, log, eventLog }: Pick<EvaluatedTraining, 'place' | 'log'> & { readonly eventLog: TripleLog },
+): Promise<Replaying> {
+  const trainer = { ...graph.trainer, evaluatedEdges: 0 };
+  const tuning = { ...config.tuning, commitEdges: COMMIT_EDGES };
+  return composeReplay(
+    { ...config, state: place.folder, tuning },
+    { ...graph, trainer },
+    {
+      log,
+      eventLog,
+      pace: {},
+      range: [eventLog.range],
+      topicIds: {},
+      space: 'evaluation',
+      store: await openForWriting(graph, { place }),
+    },
   );
 }
 

@@ -20,7 +20,7 @@ const TOPIC = 'triple';
 /** One commit for so many edges: a store that is thrown away gains nothing by more. */
 const COMMIT_EDGES = 1_000_000;
 /** Settings of training in many passes, as measured: each edge in turn instead of rehearsal, a rate that falls, a steeper score. */
-const MANY_PASSES = ['training.updatesPerEdge=1', 'model.learningRate=0.1', 'model.beta=12'];
+export const MANY_PASSES = ['training.updatesPerEdge=1', 'model.learningRate=0.1', 'model.beta=12'];
 /** Random starts of a knowledge graph are short: its entities have many edges from the first batch on. */
 const START = ['training.initScale=0.05'];
 
@@ -69,7 +69,13 @@ export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphT
     return { config, graph: config.graphs.find(({ name }) => name === GRAPH)! };
   };
   const topic = topicName('', TOPIC);
-  const log = new TripleLog(triples, { topic, passes, seed });
+  const log = new TripleLog(triples, {
+    topic,
+    passes,
+    seed,
+    keys: triples.entities.map((_, entity) => keyOf(entity)),
+    names: relations,
+  });
   if (passes === 1) return { ...resolve([]), log };
   const { chunkEdges } = resolve([]).graph.trainer;
   return { ...resolve([`training.decaySteps=${Math.ceil(log.records / chunkEdges)}`]), log };

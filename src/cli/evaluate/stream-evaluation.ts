@@ -1,5 +1,5 @@
 import { CommonNeighbours } from '../../evaluation/stream/common-neighbours.ts';
-import { type ScopeFigures, scopeFigures } from '../../evaluation/stream/list-figures.ts';
+import { meanQuality, type ScopeFigures, scopeFigures } from '../../evaluation/stream/list-figures.ts';
 import { type ListQuality, rankByChance, rankTasks } from '../../evaluation/stream/list-quality.ts';
 import { scoredBy, scoredByChance } from '../../evaluation/stream/ranked-edges.ts';
 import { popularity, type Recommender, recentPopularity } from '../../evaluation/stream/recommender.ts';
@@ -13,12 +13,20 @@ import { Random } from '../../sampling/random.ts';
 import { planStream, SEED, type StreamPlan } from './stream-plan.ts';
 import type { StreamReport } from './stream-report.ts';
 import type { StreamRequest } from './stream-request.ts';
-import { CANDIDATES, type Measured, StreamTraining, type TrainingOutside } from './stream-training.ts';
+import {
+  CANDIDATES,
+  type Measured,
+  measurePasses,
+  StreamTraining,
+  type TrainingOutside,
+} from './stream-training.ts';
 
 /** What was measured of one stream: a model for each seed, and the paper's preset where it was asked for. */
 interface Models {
   readonly own: readonly Measured[];
   readonly paper: Measured | undefined;
+  /** The lists of the model trained in many passes, by its name. */
+  readonly batch: Readonly<Record<string, Measured['lists']>>;
 }
 
 /** Reads a stream once, trains it once for each seed and preset, and puts the figures side by side. */
@@ -31,9 +39,15 @@ export async function measureStream(request: StreamRequest, outside: TrainingOut
   const entities = stream.entities.length;
   outside.context.log().info({ graph: graph.name, records, edges, entities }, 'the stream is read');
   const own: Measured[] = [];
-  for (const variant of request.own) own.push(await new StreamTraining(plan, variant, outside).measure());
-  const paper = request.paper && (await new StreamTraining(plan, request.paper, outside).measure());
-  const models = { own, paper };
+  const { prequential = true, interests = false, passes } = options;
+  for (const variant of request.own)
+    own.push(await new StreamTraining(plan, variant, outside).measure({ interests, prequential }));
+  const paper =
+    request.paper &&
+    (await new StreamTraining(plan, request.paper, outside).measure({ interests: false, prequential }));
+  const batch =
+    passes === undefined ? {} : { [`${passes} passes`]: await measurePasses(plan, request, passes, outside) };
+  const models = { own, paper, batch };
   const usersOf = (tasks: StreamPlan['tasks']) => new Set(tasks.map(({ lhs }) => lhs)).size;
   return {
     graph: graph.name,
@@ -48,10 +62,12 @@ export async function measureStream(request: StreamRequest, outside: TrainingOut
     users: usersOf(plan.tasks),
     usersInAll: usersOf(plan.split.tasks),
     lists: await listsOf(plan, models, outside),
-    prequential: slicesRanked(
-      graph.model.relations.map(({ name }) => name),
-      models,
-    ),
+    prequential: prequential
+      ? slicesRanked(
+          graph.model.relations.map(({ name }) => name),
+          models,
+        )
+      : [],
     seconds: (performance.now() - started) / 1000,
   };
 }
@@ -59,13 +75,15 @@ export async function measureStream(request: StreamRequest, outside: TrainingOut
 /** The time-split protocol: every way of ranking, by scope. */
 async function listsOf(
   { split, tasks, halfLife }: StreamPlan,
-  { own, paper }: Models,
+  { own, paper, batch }: Models,
   { progress }: TrainingOutside,
 ): Promise<ScopeFigures[]> {
   const random = Random.seeded(SEED);
   const ranked = (name: string, by: Recommender) =>
     rankTasks(tasks, by, progress.meter(`lists ranked by ${name}`));
   const others: Readonly<Record<string, ReadonlyMap<string, ListQuality>>> = {
+    ...interestsOf(own),
+    ...batch,
     popularity: await ranked('popularity', popularity(split)),
     'recent popularity': await ranked('recent popularity', recentPopularity(split, halfLife)),
     'common neighbours': await ranked('common neighbours', new CommonNeighbours(split, random)),
@@ -87,6 +105,19 @@ async function listsOf(
       random,
     );
   });
+}
+
+/** By way of asking and scope: the mean of all seeds. */
+function interestsOf(own: readonly Measured[]): Record<string, Map<string, ListQuality>> {
+  const ways = Object.keys(own[0]?.interests ?? {});
+  return Object.fromEntries(
+    ways.map((way) => {
+      const runs = own.flatMap(({ interests }) => interests[way] ?? []);
+      const scopes = [...(runs[0]?.keys() ?? [])];
+      const mean = (scope: string) => meanQuality(runs.flatMap((run) => run.get(scope) ?? []));
+      return [way, new Map(scopes.map((scope) => [scope, mean(scope)]))];
+    }),
+  );
 }
 
 /** The prequential protocol: every way of ranking, by slice of the stream. */

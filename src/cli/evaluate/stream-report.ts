@@ -44,7 +44,7 @@ export function printStreamReport(report: StreamReport, output: Output): void {
     output.out('');
     printScope(report, scope, output);
   }
-  for (const set of CANDIDATE_SETS) {
+  for (const set of report.prequential.length > 0 ? CANDIDATE_SETS : []) {
     output.out('');
     printSlices(report, set, output);
   }

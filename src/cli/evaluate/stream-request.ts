@@ -21,6 +21,12 @@ export interface StreamOptions {
   readonly seeds: number;
   readonly set: readonly string[];
   readonly paper: boolean;
+  /** Whether edges are ranked before they are learned; they are unless said. */
+  readonly prequential?: boolean;
+  /** Whether lists are also made by several interests of a user. */
+  readonly interests?: boolean;
+  /** Passes of a model that is trained like a batch; none unless said. */
+  readonly passes?: number;
   readonly json?: boolean;
 }
 

@@ -1,29 +1,45 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { composeEvaluation, loadSpace } from '../../compose/evaluation.ts';
+import { composeEvaluation, composePasses, loadSpace } from '../../compose/evaluation.ts';
+import { MANY_PASSES } from '../../compose/knowledge-graph.ts';
+import { TripleLog } from '../../evaluation/graph/triple-log.ts';
+import { ByInterests, catalogues } from '../../evaluation/stream/by-interests.ts';
 import type { EdgeStream } from '../../evaluation/stream/edge-stream.ts';
 import { type ListQuality, rankTasks } from '../../evaluation/stream/list-quality.ts';
 import { RankedLog } from '../../evaluation/stream/ranked-edges.ts';
-import { ByVectors, modelOf } from '../../evaluation/stream/recommender.ts';
+import { ByVectors, modelOf, type Recommender } from '../../evaluation/stream/recommender.ts';
 import type { EventLog, Stretch } from '../../pipeline/ports.ts';
 import type { RankedEdges, Triples } from '../../pipeline/training/trainer.ts';
+import { Random } from '../../sampling/random.ts';
 import type { StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
 import type { EvaluationProgress } from './progress.ts';
 import { SEED, type StreamPlan } from './stream-plan.ts';
-import type { Variant } from './stream-request.ts';
+import type { StreamRequest, Variant } from './stream-request.ts';
 
 /** Candidates of each set in the prequential protocol. */
 export const CANDIDATES = 1_000;
 /** The first edges are learned and not ranked: a model that has seen nothing is not what is measured. */
 const WARM_UP = 0.2;
 
+/** By name of the scope. */
+type Lists = ReadonlyMap<string, ListQuality>;
+
 /** What a trained model gave. */
 export interface Measured {
-  /** By name of the scope. */
-  readonly lists: ReadonlyMap<string, ListQuality>;
+  readonly lists: Lists;
+  /** The same vectors asked by several interests of each user, by name of the way; where that was asked for. */
+  readonly interests: Readonly<Record<string, Lists>>;
   readonly ranked: RankedEdges;
 }
+
+/** What is measured beside the lists of the vectors. */
+export interface MeasuredToo {
+  readonly interests: boolean;
+  readonly prequential: boolean;
+}
+
+const BOTH_PROTOCOLS: MeasuredToo = { interests: false, prequential: true };
 
 export interface TrainingOutside {
   readonly eventLog: EventLog;
@@ -48,24 +64,36 @@ export class StreamTraining {
     this.#place = { graph: variant.graph.name, name: 'evaluation', folder: join(outside.folder, 'store') };
   }
 
-  async measure(): Promise<Measured> {
+  async measure({ interests, prequential }: MeasuredToo = BOTH_PROTOCOLS): Promise<Measured> {
     const { name, graph } = this.#variant;
     const { known, range, read, split, tasks } = this.#plan;
-    await this.#train(known, { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() });
-    const model = modelOf(await loadSpace(graph, this.#place), read.stream);
-    const report = this.#outside.progress.meter(`lists ranked by ${name}`);
-    const lists = await rankTasks(tasks, new ByVectors(model, split), report);
-    await this.#train(range, learnedAs(model.rows, read.stream, split.cut));
+    const { progress } = this.#outside;
+    const nothing = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
+    await this.#train(known, nothing, prequential);
+    const space = await loadSpace(graph, this.#place);
+    const model = modelOf(space, read.stream);
+    const plain = new ByVectors(model, split);
+    const ranked = (by: Recommender, what: string) =>
+      rankTasks(tasks, by, progress.meter(`lists ranked by ${what}`));
+    const lists = await ranked(plain, name);
+    const byInterests: Record<string, Lists> = {};
+    if (interests) {
+      const turn = () => progress.turn('targets clustered');
+      const of = await catalogues(split, space, model.rows, Random.seeded(SEED), turn);
+      for (const way of ['mixture', 'medoids'] as const)
+        byInterests[way] = await ranked(new ByInterests(way, of, plain), way);
+    }
+    if (prequential) await this.#train(range, learnedAs(model.rows, read.stream, split.cut), true);
     await rm(this.#place.folder, { recursive: true });
-    return { lists, ranked: this.#ranked.whole() };
+    return { lists, interests: byInterests, ranked: this.#ranked.whole() };
   }
 
   /** Trains the store from where it stands to the end of a range. before: what it has learned, as rows. */
-  async #train(range: readonly Stretch[], before: Triples): Promise<void> {
+  async #train(range: readonly Stretch[], before: Triples, ranking: boolean): Promise<void> {
     const { config, graph, name } = this.#variant;
     const { topicIds, read, halfLife } = this.#plan;
     const { eventLog, progress, context } = this.#outside;
-    const from = Math.floor(WARM_UP * read.stream.learned);
+    const from = ranking ? Math.floor(WARM_UP * read.stream.learned) : Number.MAX_SAFE_INTEGER;
     const replaying = await composeEvaluation(config, graph, {
       log: context.log(),
       place: this.#place,
@@ -77,6 +105,52 @@ export class StreamTraining {
     });
     await progress.train(replaying, range, { graph: graph.name, model: name });
   }
+}
+
+/**
+ * The lists of a model trained as a batch trainer does it: many passes over the edges that are live at the cut, each pass in an
+ * order of its own, each edge in turn without rehearsal, with a learning rate that falls.
+ */
+export async function measurePasses(
+  { split, read: { stream }, tasks }: StreamPlan,
+  { variant, own, topics }: StreamRequest,
+  passes: number,
+  { folder, progress, context }: TrainingOutside,
+): Promise<Lists> {
+  const name = `${passes} passes`;
+  const [topic = ''] = topics;
+  const { seed } = own[0]!.graph.trainer;
+  const edges = liveEdges(split);
+  const log = new TripleLog(
+    { train: edges, snapshots: [edges.lhs.length] },
+    { topic, passes, seed, keys: stream.entities, names: stream.relations.map((relation) => relation.name) },
+  );
+  const { chunkEdges } = (await variant(name, MANY_PASSES)).graph.trainer;
+  const decay = `training.decaySteps=${Math.ceil(log.records / chunkEdges)}`;
+  const { config, graph } = await variant(name, [...MANY_PASSES, decay]);
+  const place = { graph: graph.name, name: 'passes', folder: join(folder, 'passes') };
+  const replaying = await composePasses(config, graph, { log: context.log(), place, eventLog: log });
+  await progress.train(replaying, [log.range], { graph: graph.name, model: name });
+  const model = modelOf(await loadSpace(graph, place), stream);
+  const lists = await rankTasks(
+    tasks,
+    new ByVectors(model, split),
+    progress.meter(`lists ranked by ${name}`),
+  );
+  await rm(place.folder, { recursive: true });
+  return lists;
+}
+
+/** The edges that are live at the cut, each once, by number in the stream. */
+function liveEdges({ scopes }: StreamPlan['split']): Triples {
+  const pairs = [...new Set(scopes.map(({ pair }) => pair))];
+  return {
+    lhs: Int32Array.from(pairs.flatMap(({ live }) => [...live.lhs])),
+    relation: Int32Array.from(pairs.flatMap(({ live }) => [...live.relation])),
+    rhs: Int32Array.from(
+      pairs.flatMap(({ live, candidates }) => Array.from(live.item, (item) => candidates[item]!)),
+    ),
+  };
 }
 
 /** The edges learned before an event, as rows of the store. */

@@ -22,6 +22,13 @@ export function addEvaluateStreamCommand(evaluate: Command, context: CommandCont
   withStreamOptions(command)
     .option('--seeds <n>', 'train with this many seeds, and give the mean', positiveInteger, 1)
     .option('--no-paper', "do not train the paper's preset beside it")
+    .option('--no-prequential', 'measure the time-split protocol alone, and train up to its cut')
+    .option('--interests', 'make lists by several interests of each user too, by mixture and by medoids')
+    .option(
+      '--passes <n>',
+      'train one more model with this many passes over the edges before the cut',
+      positiveInteger,
+    )
     .option('--json', JSON_HELP)
     .addHelpText('after', WHAT)
     .addHelpText('after', example(EXAMPLES))

@@ -8,7 +8,7 @@ import type {
   StretchReading,
 } from '../../pipeline/ports.ts';
 import { Random } from '../../sampling/random.ts';
-import type { KnowledgeGraph } from './triples.ts';
+import type { IndexedTriples } from './triples.ts';
 
 /** The entity type of a knowledge graph, whose entities are of one type. */
 export const ENTITY_TYPE = 'entity';
@@ -26,6 +26,12 @@ export function relationName(relation: number): string {
   return `r${relation}`;
 }
 
+/** Triples to be told, by index, and the end of each snapshot in them. */
+interface Told {
+  readonly train: Pick<IndexedTriples, 'lhs' | 'relation' | 'rhs'>;
+  readonly snapshots: readonly number[];
+}
+
 /**
  * The training triples as a log of one partition: each pass tells every triple once, with later times than the pass before,
  * in an order drawn from the seed. Snapshots stay in their order; within a snapshot the order is random.
@@ -33,20 +39,30 @@ export function relationName(relation: number): string {
 export class TripleLog implements ReadableLog {
   readonly topic: string;
   readonly records: number;
-  readonly #graph: KnowledgeGraph;
+  readonly #graph: Told;
   readonly #seed: number;
   readonly #keys: readonly EntityKey[];
   readonly #names: readonly string[];
   /** The order of one pass: that of the last record read. */
   #order: { readonly pass: number; readonly triples: Int32Array } | undefined;
 
-  constructor(graph: KnowledgeGraph, options: { topic: string; passes: number; seed: number }) {
+  /** keys and names: those of entities and relations, by index. */
+  constructor(
+    graph: Told,
+    options: {
+      topic: string;
+      passes: number;
+      seed: number;
+      keys: readonly EntityKey[];
+      names: readonly string[];
+    },
+  ) {
     this.topic = options.topic;
     this.records = options.passes * graph.train.lhs.length;
     this.#graph = graph;
     this.#seed = options.seed;
-    this.#keys = graph.entities.map((_, entity) => keyOf(entity));
-    this.#names = graph.relations.map((_, relation) => relationName(relation));
+    this.#keys = options.keys;
+    this.#names = options.names;
   }
 
   get range(): Stretch {

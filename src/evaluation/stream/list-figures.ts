@@ -19,7 +19,7 @@ export interface ScopeFigures {
 }
 
 /** The mean of several runs on the same tasks. */
-function meanQuality(runs: readonly ListQuality[]): ListQuality {
+export function meanQuality(runs: readonly ListQuality[]): ListQuality {
   const figures = LIST_FIGURES.map((_, figure) =>
     Float64Array.from(
       runs[0]?.figures[figure] ?? [],

@@ -1,0 +1,234 @@
+import { ShapeError } from '../errors/errors.ts';
+
+/** How lists are asked for: by the user and the relations alone, or by several interests of the user. */
+export const INTEREST_WAYS = ['none', 'mixture', 'medoids'] as const;
+export type InterestWay = (typeof INTEREST_WAYS)[number];
+
+/** Of a user, so many of the newest targets are looked at. */
+export const NEWEST_TARGETS = 100;
+/** Clusters of all targets. */
+const CLUSTERS = 256;
+/** Rounds of k-means, and targets of each cluster that it is made from. */
+const ROUNDS = 10;
+const POINTS_OF_A_CLUSTER = 64;
+/** Points that are assigned in one step: a few milliseconds. */
+const SLICE = 64;
+/** Most interests of one user. */
+const MOST_OF_MIXTURE = 5;
+const MOST_MEDOIDS = 3;
+
+/** One interest of a user: what is nearest to it is shown. */
+export interface Interest {
+  /** [dim] */
+  readonly vector: Float64Array;
+  /** Its part of the list; the shares of a user sum to 1. */
+  readonly share: number;
+}
+
+type Vector = Float32Array | Float64Array;
+
+/** Centres of clusters, and how widely the points lie. */
+export interface Centroids {
+  readonly centroids: readonly Float64Array[];
+  /** Mean squared distance of the points to their mean. */
+  readonly spread: number;
+}
+
+/**
+ * Clusters points by Lloyd's k-means, step by step: other work gets its turn between two steps. The first centres are points
+ * drawn with equal chances; a centre without points stays where it is.
+ * Source: Lloyd 1982, "Least squares quantization in PCM".
+ */
+export class KMeans {
+  readonly #points: readonly Vector[];
+  readonly #centroids: Float64Array[];
+  readonly #sums: Float64Array[];
+  readonly #counts: Int32Array;
+  #round = 0;
+  #next = 0;
+
+  /** Most points that are worth handing over. */
+  static readonly mostPoints = CLUSTERS * POINTS_OF_A_CLUSTER;
+
+  /** below: a random whole number below the one given. @throws ShapeError without a point. */
+  constructor(points: readonly Vector[], below: (n: number) => number, clusters = CLUSTERS) {
+    const [first] = points;
+    if (first === undefined) throw new ShapeError('k-means needs at least one point; seen none');
+    this.#points = points;
+    const drawn = [...points];
+    this.#centroids = Array.from({ length: Math.min(clusters, points.length) }, (_, i) => {
+      const other = i + below(drawn.length - i);
+      [drawn[i], drawn[other]] = [drawn[other]!, drawn[i]!];
+      return Float64Array.from(drawn[i]!);
+    });
+    this.#sums = this.#centroids.map(() => new Float64Array(first.length));
+    this.#counts = new Int32Array(this.#centroids.length);
+  }
+
+  get done(): boolean {
+    return this.#round === ROUNDS;
+  }
+
+  /** Assigns the next few points; after the last of them, the centres move to the means of their points. */
+  step(): void {
+    if (this.done) return;
+    const until = Math.min(this.#next + SLICE, this.#points.length);
+    for (; this.#next < until; this.#next++) {
+      const point = this.#points[this.#next]!;
+      const cluster = nearest(point, this.#centroids);
+      add(this.#sums[cluster]!, point);
+      this.#counts[cluster]!++;
+    }
+    if (this.#next < this.#points.length) return;
+    for (const [i, sum] of this.#sums.entries()) {
+      const count = this.#counts[i]!;
+      if (count > 0) this.#centroids[i] = sum.map((value) => value / count);
+      sum.fill(0);
+    }
+    this.#counts.fill(0);
+    this.#next = 0;
+    this.#round++;
+  }
+
+  get result(): Centroids {
+    return { centroids: this.#centroids, spread: spreadOf(this.#points) };
+  }
+}
+
+/**
+ * The user as a mixture of clusters: those that most of the user's targets are in, each asked for by the mean of these
+ * targets, in proportion to how many they are. targets: the newest last.
+ * Source: El-Kishky et al. 2022, "TwHIN" and "kNN-Embed".
+ */
+export function mixtureOf(
+  targets: readonly Vector[],
+  { centroids }: Pick<Centroids, 'centroids'>,
+): Interest[] {
+  const clusters = Map.groupBy(targets, (target) => nearest(target, centroids));
+  return largest([...clusters.values()], targets, MOST_OF_MIXTURE).map(({ members, share }) => ({
+    vector: meanOf(members),
+    share,
+  }));
+}
+
+/**
+ * The medoids of the largest clusters of the user's targets, in proportion to how many targets they stand for. Clusters grow by
+ * Ward's criterion, as long as the two that are merged lie no further apart than two targets drawn at random.
+ * targets: the newest last.
+ * Source: Pal et al. 2020, "PinnerSage"; there, clusters lose weight with time.
+ */
+export function medoidsOf(targets: readonly Vector[], { spread }: Pick<Centroids, 'spread'>): Interest[] {
+  const clusters = wardClusters(targets, spread).map((members) => members.map((i) => targets[i]!));
+  return largest(clusters, targets, MOST_MEDOIDS).map(({ members, share }) => ({
+    vector: Float64Array.from(medoidOf(members)),
+    share,
+  }));
+}
+
+/**
+ * Ward's clustering: the two clusters whose union adds least to the sum of squared distances to the means are merged, until
+ * the least is more than `limit`. Gives the places of the members, ascending. Costs the cube of the number of points.
+ * Source: Ward 1963, "Hierarchical grouping"; the costs are brought up to date by the formula of Lance and Williams 1967.
+ */
+export function wardClusters(points: readonly Vector[], limit: number): number[][] {
+  const clusters = points.map((_, i) => [i]);
+  const costs = points.map((a) => points.map((b) => squaredDistance(a, b) / 2));
+  for (;;) {
+    let [first, second, least] = [-1, -1, Number.POSITIVE_INFINITY];
+    for (let i = 0; i < clusters.length; i++) {
+      for (let j = i + 1; j < clusters.length; j++) {
+        if (costs[i]![j]! < least) [first, second, least] = [i, j, costs[i]![j]!];
+      }
+    }
+    if (first < 0 || least > limit) return clusters.map((members) => members.sort((a, b) => a - b));
+    const [a, b] = [clusters[first]!.length, clusters[second]!.length];
+    for (const [other, { length: c }] of clusters.entries()) {
+      if (other === first || other === second) continue;
+      const merged =
+        ((a + c) * costs[first]![other]! + (b + c) * costs[second]![other]! - c * least) / (a + b + c);
+      costs[first]![other] = merged;
+      costs[other]![first] = merged;
+    }
+    clusters[first]!.push(...clusters[second]!);
+    clusters.splice(second, 1);
+    costs.splice(second, 1);
+    for (const row of costs) row.splice(second, 1);
+  }
+}
+
+/**
+ * One list of several, in which each has its share of the places, however long a beginning of the list is looked at: the next
+ * place goes to the list that is furthest behind its share. What is in several lists comes once. lists: the best first.
+ * Source: the method of Sainte-Laguë, which gives seats to parties.
+ */
+export function interleave(
+  lists: readonly (readonly number[])[],
+  shares: readonly number[],
+  count: number,
+): number[] {
+  const merged = new Set<number>();
+  const places = lists.map(() => 0);
+  const next = lists.map(() => 0);
+  while (merged.size < count) {
+    let best = -1;
+    for (let i = 0; i < lists.length; i++) {
+      const list = lists[i]!;
+      while (next[i]! < list.length && merged.has(list[next[i]!]!)) next[i]!++;
+      if (next[i] === list.length) continue;
+      if (best < 0 || shares[i]! / (2 * places[i]! + 1) > shares[best]! / (2 * places[best]! + 1)) best = i;
+    }
+    if (best < 0) break;
+    merged.add(lists[best]![next[best]!]!);
+    places[best]!++;
+  }
+  return [...merged];
+}
+
+/** The largest clusters with their shares; of equal ones, the one with the newest target first. */
+function largest(
+  clusters: readonly (readonly Vector[])[],
+  targets: readonly Vector[],
+  most: number,
+): { members: readonly Vector[]; share: number }[] {
+  const age = new Map(targets.map((target, i) => [target, i]));
+  const newest = (members: readonly Vector[]) => Math.max(...members.map((member) => age.get(member)!));
+  const kept = [...clusters].sort((a, b) => b.length - a.length || newest(b) - newest(a)).slice(0, most);
+  const all = kept.reduce((sum, { length }) => sum + length, 0);
+  return kept.map((members) => ({ members, share: members.length / all }));
+}
+
+/** The point with the least sum of squared distances to the others; of equal ones, the last. */
+function medoidOf(points: readonly Vector[]): Vector {
+  const sums = points.map((point) => points.reduce((sum, other) => sum + squaredDistance(point, other), 0));
+  return points[sums.lastIndexOf(Math.min(...sums))]!;
+}
+
+function nearest(point: Vector, centroids: readonly Float64Array[]): number {
+  let [best, least] = [0, Number.POSITIVE_INFINITY];
+  for (let i = 0; i < centroids.length; i++) {
+    const distance = squaredDistance(point, centroids[i]!);
+    if (distance < least) [best, least] = [i, distance];
+  }
+  return best;
+}
+
+function spreadOf(points: readonly Vector[]): number {
+  const mean = meanOf(points);
+  return points.reduce((sum, point) => sum + squaredDistance(point, mean), 0) / points.length;
+}
+
+function meanOf(points: readonly Vector[]): Float64Array {
+  const sum = new Float64Array(points[0]?.length ?? 0);
+  for (const point of points) add(sum, point);
+  return sum.map((value) => value / points.length);
+}
+
+function add(sum: Float64Array, vector: Vector): void {
+  for (let k = 0; k < sum.length; k++) sum[k]! += vector[k]!;
+}
+
+function squaredDistance(a: Vector, b: Vector): number {
+  let sum = 0;
+  for (let k = 0; k < a.length; k++) sum += (a[k]! - b[k]!) ** 2;
+  return sum;
+}
