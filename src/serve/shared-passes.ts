@@ -1,6 +1,6 @@
 import { FatalError } from '../errors/errors.ts';
-import type { Found, Scan } from '../kernels/scan/scan.ts';
-import type { Answer, CandidatesAsked, Look, Surfaces } from './surfaces.ts';
+import type { Found, ScanQuery } from '../kernels/scan/scan.ts';
+import type { Asking, Look, RankLook, Scans, Seen, TopLook } from './looks.ts';
 
 /** Queries of one pass: see `Scan`. */
 const QUERIES_OF_A_PASS = 4;
@@ -13,109 +13,174 @@ const FIRST_MS = 1;
 /** How much of the measured time a new measurement makes up. */
 const NEWEST_SHARE = 0.2;
 
-interface Waiting {
-  readonly asked: CandidatesAsked;
-  readonly take: (answer: Answer) => void;
-  readonly fail: (error: unknown) => void;
-}
-
-/** A request whose scan is known, and what the scan found for each of its queries. */
-interface Looked {
-  readonly request: Waiting;
-  readonly look: Look;
-  readonly lists: Found[][];
-}
-
 /** Runs a task once what has arrived by now is handled. */
 export type Later = (task: () => void) => void;
 
+/** A request, whatever its answer is. */
+interface Request {
+  /** Goes on with what was seen; the first step takes nothing. Gives what to look at next, if it is not answered. */
+  resume(seen: Seen): Look | undefined;
+  fail(error: unknown): void;
+}
+
+/** The making of an answer, and who waits for it. */
+class Answering<T> implements Request {
+  readonly #asking: Asking<T>;
+  readonly #answer = Promise.withResolvers<T>();
+
+  constructor(asking: Asking<T>) {
+    this.#asking = asking;
+  }
+
+  get answer(): Promise<T> {
+    return this.#answer.promise;
+  }
+
+  fail(error: unknown): void {
+    this.#answer.reject(error);
+  }
+
+  resume(seen: Seen): Look | undefined {
+    try {
+      const step = this.#asking.next(seen);
+      if (step.done !== true) return step.value;
+      this.#answer.resolve(step.value);
+    } catch (error) {
+      this.fail(error);
+    }
+    return undefined;
+  }
+}
+
+const NOTHING: Seen = { lists: [], ranks: [] };
+
+/** What a request looks at. */
+interface Looking {
+  readonly request: Request;
+  readonly look: Look;
+}
+
+/** A query of a request's look. */
+interface AskedQuery {
+  readonly query: ScanQuery;
+  readonly look: TopLook;
+  /** Takes what was found for the query. */
+  found(list: readonly Found[]): void;
+  failed(error: unknown): void;
+}
+
 /**
- * Answers requests for candidates that come at about one moment together: their queries share passes over the rows, four
- * at a time, which takes less than half as long for each. The answers are those of {@link Surfaces} for one state of the
- * vectors: nothing is written between the pass and the answer.
+ * Makes the answers of requests that come at about one moment together, in a round: their queries share passes over the
+ * rows, four at a time, which takes less than half as long for each. Who comes during a round waits for the next one.
  */
 export class SharedPasses {
-  readonly #surfaces: Surfaces;
+  readonly #scans: Scans;
   readonly #later: Later;
   readonly #clock: () => number;
   /** What a request took of late, ms. */
   #requestMs = FIRST_MS;
-  #waiting: Waiting[] = [];
+  #waiting: Request[] = [];
+  #inRound = false;
 
   /** clock: ms. */
-  constructor(surfaces: Surfaces, later: Later, clock: () => number) {
-    this.#surfaces = surfaces;
+  constructor(scans: Scans, later: Later, clock: () => number) {
+    this.#scans = scans;
     this.#later = later;
     this.#clock = clock;
   }
 
-  /** @throws FatalError `busy` when too many requests wait; otherwise as `Surfaces.candidates`. */
-  candidates(asked: CandidatesAsked): Promise<Answer> {
+  /** The answer. @throws FatalError `busy` when too many requests wait; whatever the asking throws. */
+  async ask<T>(asking: Asking<T>): Promise<T> {
     const most = Math.min(MOST, Math.max(FEWEST, BUDGET_MS / this.#requestMs));
     if (this.#waiting.length >= most)
       throw new FatalError(
         'busy',
         `${this.#waiting.length} requests wait for an answer; ask again in a second`,
       );
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    if (this.#waiting.length === 0) this.#later(() => this.#run());
-    this.#waiting.push({ asked, take: resolve, fail: reject });
-    return promise;
+    const request = new Answering(asking);
+    if (this.#waiting.length === 0 && !this.#inRound) this.#later(() => void this.#round());
+    this.#waiting.push(request);
+    return request.answer;
   }
 
-  #run(): void {
-    const waiting = this.#waiting;
+  async #round(): Promise<void> {
+    const requests = this.#waiting;
     this.#waiting = [];
+    this.#inRound = true;
     const began = this.#clock();
-    this.#answer(waiting);
-    const took = (this.#clock() - began) / waiting.length;
+    let looking = requests.flatMap((request) => resume(request, NOTHING));
+    while (looking.length > 0) looking = await this.#look(looking);
+    const took = (this.#clock() - began) / requests.length;
     this.#requestMs += NEWEST_SHARE * (took - this.#requestMs);
+    this.#inRound = false;
+    if (this.#waiting.length > 0) this.#later(() => void this.#round());
   }
 
-  #answer(waiting: readonly Waiting[]): void {
-    const looked: Looked[] = [];
-    for (const request of waiting) {
-      this.#settled(request, () => {
-        const look = this.#surfaces.look(request.asked);
-        if (look === undefined) request.take(this.#surfaces.candidates(request.asked));
-        else looked.push({ request, look, lists: [] });
-      });
+  /** Scans for all of them, and takes each a step further. Gives those that have to look again. */
+  async #look(looking: readonly Looking[]): Promise<Looking[]> {
+    const again: Looking[] = [];
+    const queries: AskedQuery[] = [];
+    const scans: Promise<void>[] = [];
+    for (const { request, look } of looking) {
+      const goOn = (seen: Seen) => void again.push(...resume(request, seen));
+      if (look.kind === 'top') queries.push(...queriesOf(request, look, goOn));
+      else scans.push(this.#ranks(request, look, goOn));
     }
-    for (const [scan, together] of Map.groupBy(looked, ({ look }) => look.scan))
-      this.#together(scan, together);
+    await Promise.all([...passesOf(queries).map((pass) => this.#top(pass)), ...scans]);
+    return again;
   }
 
-  /** Nobody catches what a later task throws: a pass that fails is the failure of its requests. */
-  #together(scan: Scan, looked: readonly Looked[]): void {
+  /** A scan that fails is the failure of the requests that share it. */
+  async #top(pass: readonly AskedQuery[]): Promise<void> {
+    const { table, scorer } = pass[0]!.look;
+    const deepest = Math.max(...pass.map(({ look }) => look.depth));
     try {
-      pass(scan, looked);
+      const asked = pass.map(({ query }) => query);
+      const lists = await this.#scans.top(table, scorer, asked, deepest);
+      for (const [i, { found, look }] of pass.entries()) found(lists[i]!.slice(0, look.depth));
     } catch (error) {
-      for (const { request } of looked) request.fail(error);
-      return;
+      for (const { failed } of pass) failed(error);
     }
-    for (const { request, lists } of looked)
-      this.#settled(request, () => request.take(this.#surfaces.candidates(request.asked, lists)));
   }
 
-  #settled(request: Waiting, work: () => void): void {
+  async #ranks(request: Request, { table, scorer, query, rows }: RankLook, goOn: (seen: Seen) => void) {
     try {
-      work();
+      goOn({ lists: [], ranks: await this.#scans.ranks(table, scorer, query, rows) });
     } catch (error) {
       request.fail(error);
     }
   }
 }
 
-/** Scans for all queries of the requests, and leaves what was found in their lists. */
-function pass(scan: Scan, requests: readonly Looked[]): void {
-  const queries = requests.flatMap((looked) => looked.look.queries.map((query) => ({ query, looked })));
-  for (let first = 0; first < queries.length; first += QUERIES_OF_A_PASS) {
-    const some = queries.slice(first, first + QUERIES_OF_A_PASS);
-    const deepest = Math.max(...some.map(({ looked }) => looked.look.depth));
-    const found = scan.top(
-      some.map(({ query }) => query),
-      deepest,
-    );
-    for (const [i, { looked }] of some.entries()) looked.lists.push(found[i]!.slice(0, looked.look.depth));
+function resume(request: Request, seen: Seen): Looking[] {
+  const look = request.resume(seen);
+  return look === undefined ? [] : [{ request, look }];
+}
+
+/** The queries of a look, which can be in several passes: the request goes on once the last of them is answered. */
+function queriesOf(request: Request, look: TopLook, goOn: (seen: Seen) => void): AskedQuery[] {
+  const lists: (readonly Found[])[] = [];
+  let left = look.queries.length;
+  return look.queries.map((query, i) => ({
+    query,
+    look,
+    found: (list) => {
+      lists[i] = list;
+      left--;
+      if (left === 0) goOn({ lists, ranks: [] });
+    },
+    failed: (error) => request.fail(error),
+  }));
+}
+
+/** Queries of one table and scorer, four at a time. */
+function passesOf(queries: readonly AskedQuery[]): AskedQuery[][] {
+  const passes: AskedQuery[][] = [];
+  for (const ofTable of Map.groupBy(queries, ({ look }) => look.table).values()) {
+    for (const together of Map.groupBy(ofTable, ({ look }) => look.scorer).values()) {
+      for (let first = 0; first < together.length; first += QUERIES_OF_A_PASS)
+        passes.push(together.slice(first, first + QUERIES_OF_A_PASS));
+    }
   }
+  return passes;
 }

@@ -3,21 +3,13 @@ import { relationKey } from '../../topics/model.ts';
 import { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
-import type { WasmBuild } from '../kernels/instance.ts';
-import type { Found, Scan, ScanQuery } from '../kernels/scan/scan.ts';
-import { Scanner } from '../kernels/scan/scanner.ts';
-import type { ScorerName } from '../model/settings.ts';
 import type { Activity } from './activity.ts';
+import type { Asking } from './looks.ts';
 import { percentilesOf } from './percentiles.ts';
+import type { SharedPasses } from './shared-passes.ts';
 import type { Space, Spaces } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';
-import {
-  firstDepth,
-  scoreOf,
-  type WeightedQuery,
-  type WeightedTopOptions,
-  weightedTop,
-} from './weighted-top.ts';
+import { type ScoredTable, scoreOf, type WeightedQuery, weightedTop } from './weighted-top.ts';
 
 /** What a list is for. */
 export const SURFACES = ['home', 'who-to-follow', 'ads'] as const;
@@ -99,16 +91,10 @@ export interface RankAnswer extends Omit<Answer, 'items' | 'filtered'> {
 
 export interface SimilarAnswer extends Omit<Answer, 'filtered'> {}
 
-/** A scan: each query's best `depth` rows. */
-export interface Look {
-  readonly scan: Scan;
-  readonly queries: readonly ScanQuery[];
-  readonly depth: number;
-}
-
 export interface SurfacesOptions {
   readonly graphs: readonly ServedGraph[];
-  readonly build: WasmBuild;
+  /** Where the tables of the graphs are scanned. */
+  readonly passes: SharedPasses;
   /** Most ads of one advertiser in a list. */
   readonly adsOfOne: number;
 }
@@ -121,10 +107,13 @@ interface RelationQuery extends WeightedQuery {
 /** How many of a user's newest targets are compared with a candidate to explain it. */
 const NEAR = 50;
 
-/** Answers what the vectors are for: candidates of a surface, neighbours of an entity, ranks of given candidates. */
+/**
+ * Answers what the vectors are for: candidates of a surface, neighbours of an entity, ranks of given candidates. Each answer
+ * is made of one state of the vectors, that of the moment at which its turn comes. All of them are refused with FatalError
+ * `busy` when too many wait.
+ */
 export class Surfaces {
   readonly #options: SurfacesOptions;
-  readonly #scanners = new WeakMap<VectorTable, Map<ScorerName, Scanner>>();
 
   constructor(options: SurfacesOptions) {
     this.#options = options;
@@ -132,10 +121,32 @@ export class Surfaces {
 
   /**
    * A list of the length asked for, if so many entities are left.
-   * looked: what the scan that `look` asks for has found, with no write in between.
    * @throws UsageError when no graph has the surface or the relation, or the graph is not served.
    */
-  candidates(asked: CandidatesAsked, looked?: readonly (readonly Found[])[]): Answer {
+  candidates(asked: CandidatesAsked): Promise<Answer> {
+    return this.#options.passes.ask(this.#candidates(asked));
+  }
+
+  /** The nearest entities of an entity's own type. undefined: nothing has a vector of that name. */
+  similar(entity: EntityKey, k: number, graphName?: string): Promise<SimilarAnswer | undefined> {
+    return this.#options.passes.ask(this.#similar(entity, k, graphName));
+  }
+
+  /**
+   * The score of each candidate for the user by a relation, and its place among all entities of the relation's type. A user
+   * or relation without a vector: undefined. @throws UsageError for a relation that does not begin at users, or for a graph
+   * that is not served.
+   */
+  rank(
+    user: EntityKey,
+    relation: string,
+    candidates: readonly EntityKey[],
+    graphName?: string,
+  ): Promise<RankAnswer | undefined> {
+    return this.#options.passes.ask(this.#rank(user, relation, candidates, graphName));
+  }
+
+  *#candidates(asked: CandidatesAsked): Asking<Answer> {
     const { user, k, explain = false, surface } = asked;
     const { graph, leftOut, filtered, space, table, queries } = this.#ask(asked);
     const accepting = () => (surface === 'ads' ? this.#limiter(graph) : () => true);
@@ -150,13 +161,13 @@ export class Surfaces {
       }
       return { ...about(graph, space), items, fallback: 'popular', filtered };
     }
-    const options = this.#top(table, queries[0]!.of);
+    const scored = scoredTable(table, queries[0]!.of);
     const rows = table.rowsOf(leftOut);
     const items: Item[] = [];
     for (let length = k; ; length *= LONGER) {
       items.length = 0;
       const accepts = accepting();
-      const found = weightedTop(options, queries, rows, length, length === k ? looked : undefined);
+      const found = yield* weightedTop(scored, queries, rows, length);
       for (const { row, score, scores } of found) {
         const entity = table.nameOf(row);
         if (items.length === k || !accepts(entity)) continue;
@@ -166,19 +177,6 @@ export class Surfaces {
       if (items.length === k || found.length < length) break;
     }
     return { ...about(graph, space), items, fallback: null, filtered };
-  }
-
-  /** The scan that an answer begins with; undefined where it needs none. @throws UsageError as `candidates`. */
-  look(asked: CandidatesAsked): Look | undefined {
-    const { leftOut, table, queries } = this.#ask(asked);
-    const [first] = queries;
-    if (table === undefined || first === undefined || asked.k < 1) return undefined;
-    const rows = table.rowsOf(leftOut);
-    return {
-      scan: this.#top(table, first.of).scan,
-      queries: queries.map(({ vector }) => ({ vector, leftOut: rows })),
-      depth: firstDepth(queries.length, asked.k),
-    };
   }
 
   #ask(asked: CandidatesAsked) {
@@ -202,8 +200,7 @@ export class Surfaces {
     };
   }
 
-  /** The nearest entities of an entity's own type. undefined: nothing has a vector of that name. */
-  similar(entity: EntityKey, k: number, graphName?: string): SimilarAnswer | undefined {
+  *#similar(entity: EntityKey, k: number, graphName: string | undefined): Asking<SimilarAnswer | undefined> {
     for (const graph of this.#graphs(graphName)) {
       const space = graph.spaces.current;
       const table = space?.table(typeOf(entity));
@@ -211,24 +208,19 @@ export class Surfaces {
       const [of] = space?.relations.values() ?? [];
       if (space === undefined || table === undefined || vector === undefined || of === undefined) continue;
       const query = { vector: Float64Array.from(vector), weight: 1 };
-      const found = weightedTop(this.#top(table, of), [query], table.rowsOf([entity]), k);
+      const found = yield* weightedTop(scoredTable(table, of), [query], table.rowsOf([entity]), k);
       const items = found.map(({ row, score }) => ({ entity: table.nameOf(row), score }));
       return { ...about(graph, space), items, fallback: null };
     }
     return undefined;
   }
 
-  /**
-   * The score of each candidate for the user by a relation, and its place among all entities of the relation's type. A user
-   * or relation without a vector: undefined. @throws UsageError for a relation that does not begin at users, or for a graph
-   * that is not served.
-   */
-  rank(
+  *#rank(
     user: EntityKey,
     relation: string,
     candidates: readonly EntityKey[],
-    graphName?: string,
-  ): RankAnswer | undefined {
+    graphName: string | undefined,
+  ): Asking<RankAnswer | undefined> {
     const graph = this.#graphs(graphName).find((each) =>
       each.relations.some(({ name, lhs }) => name === relation && lhs === USER),
     );
@@ -238,19 +230,16 @@ export class Surfaces {
     const table = space?.table(type);
     const [query] = space === undefined ? [] : this.#queries(graph, space, user, [relation]);
     if (space === undefined || table === undefined || query === undefined) return undefined;
-    const options = this.#top(table, query.of);
+    const scored = scoredTable(table, query.of);
     const found = candidates.flatMap((entity) => {
       const row = table.rowOf(entity);
       return row === undefined ? [] : [{ entity, row }];
     });
-    const percentiles = percentilesOf(
-      { ...options, present: table.rowsOf(table.names()) },
-      query.vector,
-      found.map(({ row }) => row),
-    );
+    const rows = found.map(({ row }) => row);
+    const percentiles = yield* percentilesOf({ ...scored, query: query.vector, rows });
     const items = found.map(({ entity, row }) => ({
       entity,
-      score: scoreOf(options, query.vector, row),
+      score: scoreOf(scored, query.vector, row),
       percentile: percentiles.get(row)!,
     }));
     items.sort((a, b) => b.score - a.score);
@@ -319,22 +308,6 @@ export class Surfaces {
     });
   }
 
-  #top(table: VectorTable, of: RelationVector): WeightedTopOptions {
-    const { scorer } = of;
-    const byScorer = this.#scanners.get(table) ?? new Map<ScorerName, Scanner>();
-    this.#scanners.set(table, byScorer);
-    const scan = byScorer.get(scorer) ?? new Scanner(table.scan, scorer, this.#options.build);
-    byScorer.set(scorer, scan);
-    return {
-      scan,
-      scorer,
-      beta: of.beta,
-      vector: (row) => table.scan.vector(row),
-      nameOf: (row) => table.nameOf(row),
-      rows: table.scan.rows,
-    };
-  }
-
   /** Accepts so many ads of each advertiser, and all whose advertiser is not known. */
   #limiter({ activity }: ServedGraph): (ad: EntityKey) => boolean {
     const taken = new Map<EntityKey, number>();
@@ -370,6 +343,10 @@ export class Surfaces {
     }
     return { relation: of.relation, share: weight, score: scores[best]!, ...(near && { near: near.entity }) };
   }
+}
+
+function scoredTable(table: VectorTable, { scorer, beta }: RelationVector): ScoredTable {
+  return { table: table.scan, scorer, beta, nameOf: (row) => table.nameOf(row) };
 }
 
 function about(

@@ -1,6 +1,7 @@
-import type { Found, Scan } from '../kernels/scan/scan.ts';
+import type { ScanTable } from '../kernels/scan/table.ts';
 import { SCORERS } from '../model/scorers.ts';
 import type { ScorerName } from '../model/settings.ts';
+import { type Asking, lookForTop } from './looks.ts';
 
 /** A way of asking: a query, and how much its score counts. */
 export interface WeightedQuery {
@@ -17,19 +18,15 @@ export interface WeightedRow {
   readonly scores: readonly number[];
 }
 
-export interface WeightedTopOptions {
-  readonly scan: Scan;
+/** The rows that are scored, and how. */
+export interface ScoredTable {
+  readonly table: ScanTable;
   readonly scorer: ScorerName;
   readonly beta: number;
-  vector(row: number): Float32Array;
   /** The name of a row that has a vector. */
   nameOf(row: number): string;
-  /** Rows of the table, an upper bound. */
-  readonly rows: number;
 }
 
-/** Queries of one pass: see `Scan`. */
-const QUERIES_OF_A_PASS = 4;
 /** The first look goes this many times as deep as the list is long, and no less deep than this many rows. */
 const [DEEPER, LEAST] = [4, 64];
 
@@ -41,39 +38,32 @@ const [DEEPER, LEAST] = [4, 64];
  * the weighted sum of the lists' last scores; where the list that was found is above this bound, nothing better is left, and
  * otherwise the scans look deeper. With one query, a scan for one row more than asked for is nearly always enough: scans
  * compare squared distances, and only where two of these give the same score does the order of scores differ.
- * looked: what scans have found already, `firstDepth` rows of each query.
  * Source: Fagin, Lotem and Naor 2003, "Optimal aggregation algorithms for middleware", the threshold algorithm.
  */
-export function weightedTop(
-  options: WeightedTopOptions,
+export function* weightedTop(
+  scored: ScoredTable,
   queries: readonly WeightedQuery[],
   leftOut: readonly number[],
   count: number,
-  looked?: readonly (readonly Found[])[],
-): WeightedRow[] {
-  const { scan, rows } = options;
+): Asking<WeightedRow[]> {
+  const { table, scorer } = scored;
   if (count < 1) return [];
-  const first = firstDepth(queries.length, count);
-  for (let wanted = first; ; wanted *= DEEPER) {
-    const lists: (readonly Found[])[] = wanted === first && looked !== undefined ? [...looked] : [];
-    for (let i = lists.length; i < queries.length; i += QUERIES_OF_A_PASS) {
-      const pass = queries.slice(i, i + QUERIES_OF_A_PASS);
-      lists.push(
-        ...scan.top(
-          pass.map(({ vector }) => ({ vector, leftOut })),
-          wanted,
-        ),
-      );
-    }
+  for (let depth = firstDepth(queries.length, count); ; depth *= DEEPER) {
+    const lists = yield* lookForTop({
+      table,
+      scorer,
+      queries: queries.map(({ vector }) => ({ vector, leftOut })),
+      depth,
+    });
     const found = new Set(lists.flatMap((list) => list.map(({ row }) => row)));
-    const sums = [...found].map((row) => sumOf(options, queries, row));
-    sums.sort((a, b) => b.score - a.score || (options.nameOf(a.row) < options.nameOf(b.row) ? -1 : 1));
+    const sums = [...found].map((row) => sumOf(scored, queries, row));
+    sums.sort((a, b) => b.score - a.score || (scored.nameOf(a.row) < scored.nameOf(b.row) ? -1 : 1));
     const best = sums.slice(0, count);
-    if (wanted >= rows || lists.some((list) => list.length < wanted)) return best;
+    if (depth >= table.rows || lists.some((list) => list.length < depth)) return best;
     const lasts = lists.map((list) => list.at(-1)!.row);
     const bound = lasts.reduce((sum, row, i) => {
       const { vector, weight } = queries[i]!;
-      return sum + weight * scoreOf(options, vector, row);
+      return sum + weight * scoreOf(scored, vector, row);
     }, 0);
     // Equal sums may hide a lower name: only a sum above the bound is sure.
     if (best.length === count && best.at(-1)!.score > bound) return best;
@@ -81,21 +71,21 @@ export function weightedTop(
 }
 
 /** How many of the best rows of each query are looked at first. */
-export function firstDepth(queries: number, count: number): number {
+function firstDepth(queries: number, count: number): number {
   return queries === 1 ? count + 1 : Math.max(LEAST, DEEPER * count);
 }
 
-function sumOf(options: WeightedTopOptions, queries: readonly WeightedQuery[], row: number): WeightedRow {
-  const scores = queries.map(({ vector }) => scoreOf(options, vector, row));
+function sumOf(scored: ScoredTable, queries: readonly WeightedQuery[], row: number): WeightedRow {
+  const scores = queries.map(({ vector }) => scoreOf(scored, vector, row));
   const score = queries.reduce((sum, { weight }, i) => sum + weight * scores[i]!, 0);
   return { row, score, scores };
 }
 
 /** The scorer's own score, in float64. */
 export function scoreOf(
-  { scorer, beta, vector }: Pick<WeightedTopOptions, 'scorer' | 'beta' | 'vector'>,
+  { table, scorer, beta }: Omit<ScoredTable, 'nameOf'>,
   query: Float64Array,
   row: number,
 ): number {
-  return SCORERS[scorer].score(query, Float64Array.from(vector(row)), beta);
+  return SCORERS[scorer].score(query, Float64Array.from(table.vector(row)), beta);
 }

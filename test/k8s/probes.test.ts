@@ -5,6 +5,7 @@ import { serveHttp } from '../../src/adapters/http/server.ts';
 import { serveVectors } from '../../src/adapters/http/serving.ts';
 import { readHttpAddress } from '../../src/config/http-address.ts';
 import { Surfaces } from '../../src/serve/surfaces.ts';
+import { passes } from '../serve/serve-fixture.ts';
 import { render, SKIPPED } from './rendered.ts';
 import { type Container, containersOf, ofRole, workloads } from './workload.ts';
 
@@ -44,7 +45,7 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: 0,
     version: '1',
-    surfaces: new Surfaces({ graphs: [], build: 'wasm-plain', adsOfOne: 1 }),
+    surfaces: new Surfaces({ graphs: [], passes: passes(), adsOfOne: 1 }),
     unready: () => ['follow: 40 % of the vectors are read'],
     metrics,
     answered: () => undefined,

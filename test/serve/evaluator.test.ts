@@ -62,7 +62,12 @@ describe('the home list', () => {
       const leftOut = name === 'b' ? seen.map((key) => space.rowOf(key)!) : [];
       const anchor = space.rowOf(user(name))!;
       const found = ranking.top({ anchor, relationRow: space.relationRow('likes', false), leftOut }, 50);
-      const { items } = surfaces.candidates({ surface: 'home', user: user(name), k: 50, relation: 'likes' });
+      const { items } = await surfaces.candidates({
+        surface: 'home',
+        user: user(name),
+        k: 50,
+        relation: 'likes',
+      });
       expect(items.map(({ entity }) => entity)).toEqual(found.map(({ row }) => names.get(row)));
       // The evaluator's score of L2 is the square.
       const scores = found.map(({ score }) => (scorer === 'transe-l2' ? -Math.sqrt(-score) : score));
@@ -103,7 +108,7 @@ describe('the home list', () => {
         .map((number, k) => ({ entity: stream.entities[number]!, score: scores[k]! }))
         .filter(({ entity }) => !seen.some((i) => tweet(i) === entity))
         .sort((x, y) => y.score - x.score);
-      const { items } = surfacesOf(graph).candidates({ surface: 'home', user: user(name), k: 200 });
+      const { items } = await surfacesOf(graph).candidates({ surface: 'home', user: user(name), k: 200 });
       expect(items).toHaveLength(TWEETS - seen.length);
       expect(items.map(({ entity }) => entity)).toEqual(order.map(({ entity }) => entity));
       // The recommender's scores are of float32.

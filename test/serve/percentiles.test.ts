@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { entityKey } from '../../src/graph/entity.ts';
-import { Scanner } from '../../src/kernels/scan/scanner.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
 import { percentilesOf } from '../../src/serve/percentiles.ts';
 import { VectorTable } from '../../src/serve/vector-table.ts';
+import { passes } from './serve-fixture.ts';
 
 const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
-/** So many rows are ranked by sorted scores, and one alone by a scan. */
+/** So many rows are ranked by the scores of all rows, and one alone by a pass over the codes. */
 const MANY = 65;
 
 function tableOf(points: readonly (readonly [number, number])[], scorer: ScorerName) {
@@ -15,21 +15,16 @@ function tableOf(points: readonly (readonly [number, number])[], scorer: ScorerN
   const keys = points.map((_, i) => entityKey('tweet', `${i}`));
   for (const [i, key] of keys.entries()) table.set(key, Float32Array.from(points[i]!));
   return {
-    ranked: {
-      scan: new Scanner(table.scan, scorer, 'wasm-plain'),
-      scorer,
-      beta: 0.7,
-      vector: (row: number) => table.scan.vector(row),
-      nameOf: (row: number) => table.nameOf(row),
-      rows: table.scan.rows,
-      present: table.rowsOf(table.names()),
-    },
     rows: table.rowsOf(keys),
+    percentilesOf: async (query: readonly number[], rows: readonly number[]) => {
+      const asking = percentilesOf({ table: table.scan, scorer, query: Float64Array.from(query), rows });
+      return passes().ask(asking);
+    },
   };
 }
 
 describe.each(ALL)('percentiles by %s', (scorer) => {
-  test('are the same for a row asked for alone and for all rows at once', () => {
+  test('are the same for a row asked for alone and for all rows at once', async () => {
     // Close together, so that a root or a factor makes different distances equal.
     const coordinate = fc.oneof(
       fc.integer({ min: -3, max: 3 }),
@@ -37,33 +32,36 @@ describe.each(ALL)('percentiles by %s', (scorer) => {
       fc.float({ min: -1, max: 1, noNaN: true }),
     );
     const point = fc.tuple(coordinate, coordinate);
-    fc.assert(
-      fc.property(point, fc.array(point, { minLength: MANY, maxLength: 2 * MANY }), (query, points) => {
-        const { ranked, rows } = tableOf(points, scorer);
-        const vector = Float64Array.from(query);
-        const together = percentilesOf(ranked, vector, rows);
-        for (const row of rows) expect(together.get(row)).toBe(percentilesOf(ranked, vector, [row]).get(row));
-      }),
+    await fc.assert(
+      fc.asyncProperty(
+        point,
+        fc.array(point, { minLength: MANY, maxLength: 2 * MANY }),
+        async (query, points) => {
+          const { percentilesOf: of, rows } = tableOf(points, scorer);
+          const together = await of(query, rows);
+          for (const row of rows) expect((await of(query, [row])).get(row)).toBe(together.get(row));
+        },
+      ),
       { numRuns: 40 },
     );
   });
 });
 
-test('a row nearer than the least distance of the scorer is told from one nearer still', () => {
+test('a row nearer than the least distance of the scorer is told from one nearer still', async () => {
   const far = Array.from({ length: MANY }, (_, i): [number, number] => [i + 1, 0]);
-  const { ranked, rows } = tableOf([[2e-5, 0], [1e-5, 0], ...far], 'transe-l2');
-  const percentiles = percentilesOf(ranked, Float64Array.of(0, 0), rows);
+  const { percentilesOf: of, rows } = tableOf([[2e-5, 0], [1e-5, 0], ...far], 'transe-l2');
+  const percentiles = await of([0, 0], rows);
   expect(percentiles.get(rows[1]!)).toBe(1);
   expect(percentiles.get(rows[0]!)).toBe(1 - 1 / (rows.length - 1));
 });
 
-test('the only row has 1, and of equal rows each half', () => {
+test('the only row has 1, and of equal rows each half', async () => {
   const alone = tableOf([[1, 1]], 'twhin');
-  expect(percentilesOf(alone.ranked, Float64Array.of(1, 0), alone.rows)).toEqual(new Map([[0, 1]]));
+  expect(await alone.percentilesOf([1, 0], alone.rows)).toEqual(new Map([[0, 1]]));
   const equal = tableOf(
     Array.from({ length: 2 * MANY }, (): [number, number] => [1, 1]),
     'transe-l1',
   );
-  const halves = percentilesOf(equal.ranked, Float64Array.of(0, 0), equal.rows);
+  const halves = await equal.percentilesOf([0, 0], equal.rows);
   expect(new Set(halves.values())).toEqual(new Set([0.5]));
 });

@@ -1,6 +1,10 @@
 import type { EdgeChange, Relation } from '../../src/graph/edge.ts';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
+import { Scanner } from '../../src/kernels/scan/scanner.ts';
 import { Activity, type ActivityOptions } from '../../src/serve/activity.ts';
+import type { Asking, Look } from '../../src/serve/looks.ts';
+import { OwnScans } from '../../src/serve/own-scans.ts';
+import { SharedPasses } from '../../src/serve/shared-passes.ts';
 import { Spaces } from '../../src/serve/spaces.ts';
 import { type ServedGraph, Surfaces, type SurfacesOptions } from '../../src/serve/surfaces.ts';
 import type { Embedding } from '../../topics/embeddings.ts';
@@ -96,5 +100,26 @@ export function graphOf(
 }
 
 export function surfacesOf(graph: ServedGraph, options: Partial<SurfacesOptions> = {}): Surfaces {
-  return new Surfaces({ graphs: [graph], build: 'wasm-plain', adsOfOne: 2, ...options });
+  return new Surfaces({ graphs: [graph], passes: passes(), adsOfOne: 2, ...options });
+}
+
+/** Passes in this thread, of what is asked before the next microtask. */
+export function passes(): SharedPasses {
+  return new SharedPasses(new OwnScans('wasm-plain'), queueMicrotask, () => 0);
+}
+
+/** The answer that is made with the scans of a plain scanner. */
+export function answerOf<T>(asking: Asking<T>, looked: (look: Look) => void = () => undefined): T {
+  let step = asking.next({ lists: [], ranks: [] });
+  while (step.done !== true) {
+    const look = step.value;
+    looked(look);
+    const scanner = new Scanner(look.table, look.scorer, 'wasm-plain');
+    const seen =
+      look.kind === 'top'
+        ? { lists: look.queries.flatMap((query) => scanner.top([query], look.depth)), ranks: [] }
+        : { lists: [], ranks: look.rows.map((row) => scanner.rank({ vector: look.query }, row)) };
+    step = asking.next(seen);
+  }
+  return step.value;
 }

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { FatalError, UsageError } from '../../src/errors/errors.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import { Random } from '../../src/sampling/random.ts';
+import type { Scans } from '../../src/serve/looks.ts';
+import { OwnScans } from '../../src/serve/own-scans.ts';
 import { SharedPasses } from '../../src/serve/shared-passes.ts';
 import type { CandidatesAsked } from '../../src/serve/surfaces.ts';
 import { graphOf, surfacesOf } from './serve-fixture.ts';
@@ -31,13 +33,27 @@ function world() {
   return { graph, surfaces: surfacesOf(graph), asked };
 }
 
-/** Tasks that wait until they are told to run, and a clock that moves on so much with each look at it. */
+/** Scans in this thread, with what is asked of each pass noted; and a later task and a clock that a test holds. */
 function held(ms = 0) {
   const tasks: (() => void)[] = [];
+  const passes: number[] = [];
   let now = 0;
+  const own = new OwnScans('wasm-plain');
+  const scans: Scans = {
+    top: (table, scorer, queries, depth) => {
+      passes.push(queries.length);
+      return own.top(table, scorer, queries, depth);
+    },
+    ranks: (table, scorer, query, rows) => own.ranks(table, scorer, query, rows),
+  };
   return {
-    clock: () => (now += ms),
-    later: (task: () => void) => void tasks.push(task),
+    passes,
+    scans,
+    shared: new SharedPasses(
+      scans,
+      (task) => void tasks.push(task),
+      () => (now += ms),
+    ),
     run: () => {
       for (const task of tasks.splice(0)) task();
     },
@@ -46,103 +62,96 @@ function held(ms = 0) {
 
 describe('requests that share passes', () => {
   test('are answered as each alone, with one relation or several, with and without a vector', async () => {
-    const { surfaces, asked } = world();
-    const { later, run, clock } = held();
-    const shared = new SharedPasses(surfaces, later, clock);
-    const answers = Array.from({ length: 45 }, (_, n) => shared.candidates(asked(n)));
+    const { graph, surfaces: alone, asked } = world();
+    const { shared, run } = held();
+    const surfaces = surfacesOf(graph, { passes: shared });
+    const answers = Array.from({ length: 45 }, (_, n) => surfaces.candidates(asked(n)));
+    const near = surfaces.similar(tweet(5), 9);
+    const many = Array.from({ length: 50 }, (_, n) => tweet(n));
+    const ranked = surfaces.rank(user(3), 'likes', many);
     run();
-    expect(await Promise.all(answers)).toEqual(
-      Array.from({ length: 45 }, (_, n) => surfaces.candidates(asked(n))),
-    );
+    for (const [n, answer] of answers.entries())
+      expect(await answer).toEqual(await alone.candidates(asked(n)));
+    expect(await near).toEqual(await alone.similar(tweet(5), 9));
+    expect(await ranked).toEqual(await alone.rank(user(3), 'likes', many));
     expect(new Set((await Promise.all(answers)).map(({ fallback }) => fallback))).toEqual(
       new Set([null, 'popular']),
     );
   });
 
   test('see the vectors of the moment at which they are answered, not at which they came', async () => {
-    const { graph, surfaces, asked } = world();
-    const { later, run, clock } = held();
-    const shared = new SharedPasses(surfaces, later, clock);
-    const [before] = surfaces.candidates({ ...asked(0), k: 3 }).items;
-    const answer = shared.candidates({ ...asked(0), k: 3 });
+    const { graph, surfaces: alone, asked } = world();
+    const { shared, run } = held();
+    const surfaces = surfacesOf(graph, { passes: shared });
+    const { items: old } = await alone.candidates({ ...asked(0), k: 3 });
+    const answer = surfaces.candidates({ ...asked(0), k: 3 });
     // The row of the entity that goes is given to another one.
-    graph.put(before!.entity, null);
+    graph.put(old[0]!.entity, null);
     graph.put(tweet(999), [9, 9, 9]);
     run();
     const { items } = await answer;
-    expect(items.map(({ entity }) => entity)).not.toContain(before!.entity);
-    expect(items).toEqual(surfaces.candidates({ ...asked(0), k: 3 }).items);
+    expect(items.map(({ entity }) => entity)).not.toContain(old[0]!.entity);
+    expect(items).toEqual((await alone.candidates({ ...asked(0), k: 3 })).items);
   });
 
   test('that fail do so alone', async () => {
-    const { surfaces, asked } = world();
-    const { later, run, clock } = held();
-    const shared = new SharedPasses(surfaces, later, clock);
-    const bad = shared.candidates({ ...asked(0), relation: 'hates' });
-    const good = shared.candidates(asked(1));
+    const { graph, surfaces: alone, asked } = world();
+    const { shared, run } = held();
+    const surfaces = surfacesOf(graph, { passes: shared });
+    const bad = surfaces.candidates({ ...asked(0), relation: 'hates' });
+    const good = surfaces.candidates(asked(1));
     run();
     await expect(bad).rejects.toBeInstanceOf(UsageError);
-    expect(await good).toEqual(surfaces.candidates(asked(1)));
+    expect(await good).toEqual(await alone.candidates(asked(1)));
   });
 
   test('fail together where their pass does, and those of another pass are answered', async () => {
-    const { surfaces, asked } = world();
-    const { later, run } = held();
-    const shared = new SharedPasses(surfaces, later, () => 0);
-    const { scan } = surfaces.look(asked(0))!;
-    scan.top = () => {
-      throw new Error('no scan');
+    const { graph, surfaces: alone, asked } = world();
+    const { shared, scans, run } = held();
+    const surfaces = surfacesOf(graph, { passes: shared });
+    const { top } = scans;
+    scans.top = async (table, ...rest) => {
+      if (table === graph.spaces.current?.table('tweet')?.scan) throw new Error('no scan');
+      return top(table, ...rest);
     };
-    const tweets = [0, 1].map((n) => shared.candidates(asked(n)));
-    const users = shared.candidates(asked(4));
+    const tweets = [0, 1].map((n) => surfaces.candidates(asked(n)));
+    const users = surfaces.candidates(asked(4));
     const failures = tweets.map((failing) => expect(failing).rejects.toThrow('no scan'));
     run();
     await Promise.all(failures);
-    expect(await users).toEqual(surfaces.candidates(asked(4)));
+    expect(await users).toEqual(await alone.candidates(asked(4)));
   });
 
   test('are refused as busy where all together would take too long, and taken again once those before are answered', async () => {
-    const { surfaces, asked } = world();
-    const { later, run, clock } = held(400);
-    const shared = new SharedPasses(surfaces, later, clock);
-    /** How many requests are taken before one is refused. */
-    const taken = () => {
-      const answers: Promise<unknown>[] = [];
-      try {
-        for (let n = 0; n < 1_000; n++) answers.push(shared.candidates(asked(n)));
-      } catch (error) {
-        expect(error).toBeInstanceOf(FatalError);
-        expect(String(error)).toMatch(new RegExp(`${answers.length} requests wait`));
-      }
+    const { graph, asked } = world();
+    const { shared, run } = held(400);
+    const surfaces = surfacesOf(graph, { passes: shared });
+    /** How many of 300 requests are taken, and not refused. */
+    const taken = async () => {
+      const answers = Array.from({ length: 300 }, (_, n) => surfaces.candidates(asked(n)));
       run();
-      return { count: answers.length, all: Promise.all(answers) };
+      const settled = await Promise.allSettled(answers);
+      const refused = settled.filter((answer) => answer.status === 'rejected');
+      for (const { reason } of refused) {
+        expect(reason).toBeInstanceOf(FatalError);
+        expect(String(reason)).toMatch(`${settled.length - refused.length} requests wait`);
+      }
+      return settled.length - refused.length;
     };
-    const first = taken();
-    expect(first.count).toBe(50);
-    expect(await first.all).toHaveLength(50);
+    expect(await taken()).toBe(50);
     // 400 ms for all of them: each took 8 ms, and of 50 ms there is room for fewer.
-    const second = taken();
-    expect(second.count).toBeLessThan(25);
-    await second.all;
-    for (let i = 0; i < 30; i++) await taken().all;
-    expect(taken().count).toBe(4);
+    expect(await taken()).toBeLessThan(25);
+    for (let i = 0; i < 30; i++) await taken();
+    expect(await taken()).toBe(4);
   });
 
   test('scan four queries at a time', async () => {
-    const { graph, surfaces } = world();
-    const { later, run, clock } = held();
-    const shared = new SharedPasses(surfaces, later, clock);
+    const { graph } = world();
+    const { shared, passes, run } = held();
+    const surfaces = surfacesOf(graph, { passes: shared });
     // Users with likes alone ask one query each.
     const one = (n: number) => ({ surface: 'home' as const, user: user(n), k: 5 });
-    const look = surfaces.look(one(1));
-    const passes: number[] = [];
-    const scan = look!.scan;
-    const top = scan.top.bind(scan);
-    scan.top = (queries, count, range) => {
-      passes.push(queries.length);
-      return top(queries, count, range);
-    };
-    const answers = [1, 2, 4, 5, 7, 8].map((n) => shared.candidates(one(n)));
+    const answers = [1, 2, 4, 5, 7, 8].map((n) => surfaces.candidates(one(n)));
     run();
     await Promise.all(answers);
     expect(passes).toEqual([4, 2]);

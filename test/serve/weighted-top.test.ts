@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Scan } from '../../src/kernels/scan/scan.ts';
-import { Scanner } from '../../src/kernels/scan/scanner.ts';
 import { ScanTable } from '../../src/kernels/scan/table.ts';
 import { SCORERS } from '../../src/model/scorers.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
 import { type WeightedQuery, type WeightedRow, weightedTop } from '../../src/serve/weighted-top.ts';
+import { answerOf } from './serve-fixture.ts';
 
 const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
 const DIM = 3;
@@ -42,10 +41,7 @@ function top(
   leftOut: readonly number[],
   count: number,
 ): WeightedRow[] {
-  const scan = new Scanner(table, scorer, 'wasm-plain');
-  const vector = (row: number) => table.vector(row);
-  const options = { scan, scorer, beta, rows: table.rows, vector, nameOf };
-  return weightedTop(options, queries, leftOut, count);
+  return answerOf(weightedTop({ table, scorer, beta, nameOf }, queries, leftOut, count));
 }
 
 function tableOf(vectors: readonly (readonly number[])[]): ScanTable {
@@ -144,19 +140,11 @@ describe('weightedTop', () => {
 
   it('looks once where one query is asked and no scores are equal', () => {
     const table = tableOf(Array.from({ length: 50 }, (_, i) => [i, 0, 0]));
-    const counts: number[] = [];
-    const scanner = new Scanner(table, 'transe-l2', 'wasm-plain');
-    const scan: Scan = {
-      top: (queries, count) => {
-        counts.push(count);
-        return scanner.top(queries, count);
-      },
-      rank: (query, row) => scanner.rank(query, row),
-    };
-    const options = { scan, scorer: 'transe-l2', beta: 1, rows: 50 } as const;
+    const depths: number[] = [];
     const query = { vector: new Float64Array(DIM), weight: 1 };
-    weightedTop({ ...options, nameOf, vector: (row) => table.vector(row) }, [query], [], 10);
-    expect(counts).toEqual([11]);
+    const asking = weightedTop({ table, scorer: 'transe-l2', beta: 1, nameOf }, [query], [], 10);
+    answerOf(asking, (look) => void depths.push(look.kind === 'top' ? look.depth : 0));
+    expect(depths).toEqual([11]);
   });
 
   it('gives nothing where nothing is left, and where nothing is asked for', () => {

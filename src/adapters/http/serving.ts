@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
-import { SharedPasses } from '../../serve/shared-passes.ts';
 import { type CandidatesAsked, SURFACES, type Surfaces } from '../../serve/surfaces.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
 
@@ -156,7 +155,6 @@ export async function serveVectors(options: ServingOptions): Promise<HttpServer>
 
 function addServing(server: FastifyInstance, serving: Serving): void {
   const { surfaces, metrics } = serving;
-  const passes = new SharedPasses(surfaces, setImmediate, () => performance.now());
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', async (_, reply) => {
     const reasons = serving.unready();
@@ -175,7 +173,7 @@ function addServing(server: FastifyInstance, serving: Serving): void {
       .send({ error: `not ready: ${reasons.join('; ')}` });
   };
   const ready = { preHandler: whenReady };
-  const candidates = (asked: z.infer<typeof candidatesBody>) => passes.candidates(askedOf(asked));
+  const candidates = (asked: z.infer<typeof candidatesBody>) => surfaces.candidates(askedOf(asked));
   server.get('/v1/candidates', ready, async (request, reply) => {
     const { exclude = '', ...query } = understood(candidatesQuery, request.query);
     const excluded = understood(
@@ -190,13 +188,13 @@ function addServing(server: FastifyInstance, serving: Serving): void {
   );
   server.get('/v1/similar', ready, async (request, reply) => {
     const { entity, k, graph } = understood(similarQuery, request.query);
-    const answer = surfaces.similar(keyOf('entity', entity), k, graph);
+    const answer = await surfaces.similar(keyOf('entity', entity), k, graph);
     return answer ?? reply.code(404).send({ error: `${entity} has no vector`, field: 'entity' });
   });
   server.post('/v1/rank', ready, async (request, reply) => {
     const { user, relation, candidates: list, graph } = understood(rankBody, request.body);
     const keys = list.map((each, i) => keyOf(`candidates.${i}`, each));
-    const answer = surfaces.rank(userOf(user), relation, keys, graph);
+    const answer = await surfaces.rank(userOf(user), relation, keys, graph);
     const error = `${userOf(user)} or the relation ${relation} has no trained vector`;
     return answer ?? reply.code(404).send({ error, field: 'user' });
   });

@@ -1,16 +1,18 @@
 import { backoffMs, pause } from '../../adapters/backoff.ts';
 import type { ServedRun } from '../../compose/serve.ts';
 import { RetryableError } from '../../errors/errors.ts';
-import type { WasmBuild } from '../../kernels/instance.ts';
 import { kernelHere } from '../../kernels/select.ts';
 import type { Log } from '../../log.ts';
+import { OwnScans } from '../../serve/own-scans.ts';
+import { SharedPasses } from '../../serve/shared-passes.ts';
 
 /** Edges remembered of one user and of all users of a graph, and ads of one advertiser in a list, unless said. */
 export const [EDGES_OF_ONE, EDGES, ADS_OF_ONE] = [1_000, 5_000_000, 2];
 
-/** The faster build of the scan that this machine can run; both give the same answers. */
-export function scanBuild(): WasmBuild {
-  return kernelHere('wasm') === 'wasm-relaxed' ? 'wasm-relaxed' : 'wasm-plain';
+/** Passes over the tables, by the faster build of the scan that this machine can run; both give the same answers. */
+export function passes(): SharedPasses {
+  const build = kernelHere('wasm') === 'wasm-relaxed' ? 'wasm-relaxed' : 'wasm-plain';
+  return new SharedPasses(new OwnScans(build), setImmediate, () => performance.now());
 }
 
 /** Begins to read, however long the brokers are out of reach. */

@@ -15,7 +15,7 @@ import { count } from '../format.ts';
 import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
 import { selectGraphs } from '../select.ts';
 import { onSignal, type Signals } from '../signals.ts';
-import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE, scanBuild } from './begin.ts';
+import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE, passes } from './begin.ts';
 
 const LOOK_MS = 100;
 /** Lines between two looks at signals and the progress. */
@@ -88,11 +88,11 @@ async function writeLists(
   try {
     const surfaces = new Surfaces({
       graphs: runs.map(({ graph }) => graph),
-      build: scanBuild(),
+      passes: passes(),
       adsOfOne: ADS_OF_ONE,
     });
     // Refuses a surface that no graph has before anything is read.
-    surfaces.candidates({ surface, user: parseEntityKey('user:0'), k: 1 });
+    await surfaces.candidates({ surface, user: parseEntityKey('user:0'), k: 1 });
     for (const run of runs) await begin(run, signals.stopping, log);
     for (;;) {
       const reasons = runs.flatMap((run) => run.unready());
@@ -106,9 +106,9 @@ async function writeLists(
     const all = asked ?? [
       ...new Set(runs.flatMap(({ graph }) => [...(graph.spaces.current?.table('user')?.names() ?? [])])),
     ];
-    const written = await write(out, all, signals, (user, i) => {
+    const written = await write(out, all, signals, async (user, i) => {
       if (i % LOOK_LINES === 0) output.status(`${count(i)} of ${count(all.length)} lists`);
-      const { items, fallback } = surfaces.candidates({ surface, user, k });
+      const { items, fallback } = await surfaces.candidates({ surface, user, k });
       return JSON.stringify({ user, items: items.map(({ entity, score }) => ({ entity, score })), fallback });
     });
     output.statusDone();
@@ -126,7 +126,7 @@ async function write(
   out: string,
   users: readonly EntityKey[],
   signals: Signals,
-  lineOf: (user: EntityKey, i: number) => string,
+  lineOf: (user: EntityKey, i: number) => Promise<string>,
 ): Promise<number> {
   const partial = `${out}.partial`;
   async function* lines() {
@@ -134,7 +134,7 @@ async function write(
       // Signals are heard between two lists.
       if (i % LOOK_LINES === 0) await sleep(0);
       refuseInterrupted(signals, out);
-      yield `${lineOf(user, i)}\n`;
+      yield `${await lineOf(user, i)}\n`;
     }
   }
   try {

@@ -13,7 +13,7 @@ import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
 import { selectGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
 import { VERSION } from '../version.ts';
-import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE, scanBuild } from './begin.ts';
+import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE, passes } from './begin.ts';
 import { partitionsOption } from './partitions.ts';
 
 const ADDRESS = '127.0.0.1:8079';
@@ -103,7 +103,7 @@ async function serve(
     // The server starts first: a bad address is reported before anything is read, and probes are answered meanwhile.
     server = await serveVectors({
       ...address,
-      surfaces: new Surfaces({ graphs: runs.map(({ graph }) => graph), build: scanBuild(), adsOfOne }),
+      surfaces: new Surfaces({ graphs: runs.map(({ graph }) => graph), passes: passes(), adsOfOne }),
       unready: () => runs.flatMap((run) => run.unready()),
       metrics: { contentType: metrics.contentType, render: () => metrics.render() },
       answered: (path, code, ms) => metrics.answered(path, code, ms),

@@ -40,6 +40,10 @@ export class ReferenceScan implements Scan {
     return { rank, compared: others.length };
   }
 
+  ranks(query: ScanQuery, rows: readonly number[], range?: RowRange): Rank[] {
+    return rows.map((row) => this.rank(query, row, range));
+  }
+
   /** All rows of the range that count, with their scores. */
   #all({ vector, leftOut = [] }: ScanQuery, range: RowRange | undefined): Found[] {
     const { from, until } = clip(range, this.#vectors.rows);

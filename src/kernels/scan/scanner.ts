@@ -3,6 +3,7 @@ import type { ScorerName } from '../../model/settings.ts';
 import { CompiledInstance, type Exported } from '../compiled.ts';
 import type { WasmBuild } from '../instance.ts';
 import { BestRows } from './best.ts';
+import { ScoreCounts } from './counts.ts';
 import { BLOCK_ROWS, blockAt, MAX_QUERIES } from './layout.ts';
 import { LoadedQuery } from './query.ts';
 import type { ScanRows } from './rows.ts';
@@ -20,6 +21,9 @@ import {
 
 /** Rows of the first part of a pass, all of which are scored; each later part has twice as many, up to a block. */
 const FIRST_ROWS = 64;
+
+/** Rows beyond this number are ranked by the exact scores of all rows; for fewer, a pass over the codes for each is faster. */
+const RANKED_APART = 8;
 
 /** The files of the two builds. */
 const BUILDS = {
@@ -145,6 +149,29 @@ export class Scanner implements Scan {
       }),
     );
     return { rank, compared };
+  }
+
+  ranks(asked: ScanQuery, rows: readonly number[], range?: RowRange): Rank[] {
+    if (rows.length <= RANKED_APART) return rows.map((row) => this.rank(asked, row, range));
+    checkQueries([asked], this.#rows);
+    for (const row of rows) checkRanked(this.#rows, row);
+    const within = clip(range, this.#rows.rows);
+    const query = this.#queries[0]!;
+    query.load(asked.vector, 'fine');
+    const wanted = rows.map((row) => this.#score(query, row));
+    const counts = new ScoreCounts(wanted);
+    const leftOut = new Set(asked.leftOut);
+    forEachPart(within, (block, from, until) => {
+      let found = 0;
+      for (let row = block * BLOCK_ROWS + from; row < block * BLOCK_ROWS + until; row++)
+        if (this.#rows.has(row) && !leftOut.has(row)) this.#foundRows[found++] = row;
+      this.#scoreFound(found, query.address);
+      this.#scored += found;
+      for (let i = 0; i < found; i++) counts.add(this.#foundScores[i]!);
+    });
+    // A row is not compared with itself.
+    const itself = (row: number) => row >= within.from && row < within.until && !leftOut.has(row);
+    return rows.map((row, i) => counts.rankOf(wanted[i]!, itself(row)));
   }
 
   #offerFound(best: BestRows, found: number): void {

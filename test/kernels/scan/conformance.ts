@@ -110,6 +110,16 @@ function byHand(name: ScanName): void {
     expect(scan.rank({ ...asked, leftOut: [0, 1, 2, 3, 4] }, 4)).toEqual({ rank: 1, compared: 0 });
   });
 
+  it('ranks many rows as each alone, in any order and more than once', () => {
+    const scan = five().scan('transe-l2');
+    const ranks = { 0: 1.5, 1: 5, 2: 3, 3: 1.5, 4: 4 };
+    for (const rows of [[], [2], [4, 3, 2, 1, 0], [0, 1, 2, 3, 4, 3, 0, 0, 1, 2]]) {
+      const expected = rows.map((row) => ({ rank: ranks[row as keyof typeof ranks], compared: 4 }));
+      expect(scan.ranks(asked, rows)).toEqual(expected);
+    }
+    expect(() => scan.ranks(asked, [0, 1, 2, 3, 4, 3, 0, 0, 9])).toThrow('row 9 has no vector');
+  });
+
   it('looks only at a range of rows', () => {
     const scan = five().scan('transe-l2');
     expect(scan.top([asked], 9, { from: 1, until: 3 })[0]!.map(({ row }) => row)).toEqual([2, 1]);
@@ -236,6 +246,10 @@ function worlds(name: ScanName): void {
             expect(scan.rank(one, row)).toEqual(reference.rank(one, row));
           }
         }
+        const one = queries[1]!;
+        const rows = [0, 3, 7, 50, 51, 200, 400, 400, 700].map((place) => ordered[1]![place]!.row);
+        const [plain, apart] = [reference.ranks(one, rows), rows.map((row) => scan.rank(one, row))];
+        expect([scan.ranks(one, rows), apart]).toEqual([plain, plain]);
       }
     });
   });
@@ -262,6 +276,10 @@ function passes(name: ScanName): void {
       expect(mergeTop(parts, 10)).toEqual(scan.top([one], 10)[0]);
       const ranks = ranges.map((range) => scan.rank(one, 9, range));
       expect(mergeRanks(ranks)).toEqual(scan.rank(one, 9));
+      const rows = Array.from({ length: 40 }, (_, i) => 61 * i);
+      const ranked = ranges.map((range) => scan.ranks(one, rows, range));
+      const merged = rows.map((_, i) => mergeRanks(ranked.map((part) => part[i]!)));
+      expect(merged).toEqual(rows.map((row) => scan.rank(one, row)));
     }
   });
 }
