@@ -106,9 +106,14 @@ export class Activity {
     return source === undefined || this.#wasErased(source.entity, source.at) ? undefined : source.entity;
   }
 
+  /** As `popular`, with the score of each: the logarithm of its weight, as of no certain time. */
+  popularity(type: string): PopularEntities {
+    return this.#popularity.get(type)?.top(this.#options.clock()) ?? NOTHING_POPULAR;
+  }
+
   /** Entities of a type by how many live edges lead to them, where a younger edge weighs more; the first first. */
   popular(type: string): readonly EntityKey[] {
-    return this.#popularity.get(type)?.top(this.#options.clock()) ?? [];
+    return this.popularity(type).entities;
   }
 
   /** Whether the entity was erased at that time or later. */
@@ -268,6 +273,14 @@ export class Activity {
   }
 }
 
+/** Entities with the score of each, the highest first; of equal scores, the lower name first. */
+export interface PopularEntities {
+  readonly entities: readonly EntityKey[];
+  readonly scores: Float64Array;
+}
+
+const NOTHING_POPULAR: PopularEntities = { entities: [], scores: new Float64Array() };
+
 /** The entity that a target's newest edge comes from. */
 interface Source {
   readonly entity: EntityKey;
@@ -287,7 +300,7 @@ function sizeOf(own: ReadonlyMap<string, ReadonlyMap<EntityKey, unknown>>): numb
 /** A sum of weights for each entity of a type, as of its newest edge; an edge weighs half as much with each half-life. */
 class Popularity {
   readonly #sums = new Map<EntityKey, { weight: number; at: number }>();
-  #top: { readonly entities: readonly EntityKey[]; readonly madeAt: number } | undefined;
+  #top: (PopularEntities & { readonly madeAt: number }) | undefined;
 
   add(entity: EntityKey, at: number, sign: 1 | -1): void {
     const sum = this.#sums.get(entity);
@@ -306,7 +319,7 @@ class Popularity {
     this.#sums.delete(entity);
   }
 
-  top(now: number): readonly EntityKey[] {
+  top(now: number): PopularEntities {
     if (this.#top === undefined || now - this.#top.madeAt >= POPULAR_MS || now < this.#top.madeAt) {
       const scored = [...this.#sums].map(([entity, { weight, at }]) => ({
         entity,
@@ -314,9 +327,13 @@ class Popularity {
         score: Math.log2(weight) + at / HALF_LIFE_MS,
       }));
       scored.sort((a, b) => b.score - a.score || (a.entity < b.entity ? -1 : 1));
-      this.#top = { entities: scored.map(({ entity }) => entity), madeAt: now };
+      this.#top = {
+        entities: scored.map(({ entity }) => entity),
+        scores: Float64Array.from(scored, ({ score }) => score),
+        madeAt: now,
+      };
     }
-    return this.#top.entities;
+    return this.#top;
   }
 }
 

@@ -9,19 +9,29 @@ import { percentilesOf } from './percentiles.ts';
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space, Spaces } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';
-import { type ScoredTable, scoreOf, type WeightedQuery, weightedTop } from './weighted-top.ts';
+import {
+  type ScoredTable,
+  scoreOf,
+  type WeightedQuery,
+  type WeightedRow,
+  weightedTop,
+} from './weighted-top.ts';
 
 /** What a list is for. */
 export const SURFACES = ['home', 'who-to-follow', 'ads'] as const;
 export type SurfaceName = (typeof SURFACES)[number];
 
 /** Entity type of what a surface shows; all of them are shown to users. */
-const SHOWS: Readonly<Record<SurfaceName, string>> = { home: 'tweet', 'who-to-follow': 'user', ads: 'ad' };
+export const SHOWS: Readonly<Record<SurfaceName, string>> = {
+  home: 'tweet',
+  'who-to-follow': 'user',
+  ads: 'ad',
+};
 const USER = 'user';
 /** Leads from an advertiser to its ads. */
-const PROMOTES = 'promotes';
+export const PROMOTES = 'promotes';
 /** Lists with a limit for each advertiser are asked for this many times as long, again and again until they are full. */
-const LONGER = 4;
+export const LONGER = 4;
 
 /** A graph that is served. */
 export interface ServedGraph {
@@ -100,7 +110,7 @@ export interface SurfacesOptions {
 }
 
 /** The user's vector moved by a relation; its weight is the relation's share of the edges of the user, or of all users. */
-interface RelationQuery extends WeightedQuery {
+export interface RelationQuery extends WeightedQuery {
   readonly of: RelationVector;
 }
 
@@ -148,8 +158,8 @@ export class Surfaces {
 
   *#candidates(asked: CandidatesAsked): Asking<Answer> {
     const { user, k, explain = false, surface } = asked;
-    const { graph, leftOut, filtered, space, table, queries } = this.#ask(asked);
-    const accepting = () => (surface === 'ads' ? this.#limiter(graph) : () => true);
+    const { graph, leftOut, filtered, space, table, queries } = this.begin(asked);
+    const accepting = () => limiter(graph, surface === 'ads' ? this.#options.adsOfOne : undefined);
     if (table === undefined || queries.length === 0) {
       const accepts = accepting();
       const items: Item[] = [];
@@ -162,24 +172,18 @@ export class Surfaces {
       return { ...about(graph, space), items, fallback: 'popular', filtered };
     }
     const scored = scoredTable(table, queries[0]!.of);
-    const rows = table.rowsOf(leftOut);
-    const items: Item[] = [];
-    for (let length = k; ; length *= LONGER) {
-      items.length = 0;
-      const accepts = accepting();
-      const found = yield* weightedTop(scored, queries, rows, length);
-      for (const { row, score, scores } of found) {
-        const entity = table.nameOf(row);
-        if (items.length === k || !accepts(entity)) continue;
-        const reason = explain ? this.#reason(graph, table, user, queries, scores, entity) : undefined;
-        items.push({ entity, score, ...(reason && { reason }) });
-      }
-      if (items.length === k || found.length < length) break;
-    }
+    const found = yield* acceptedTop(table, scored, queries, table.rowsOf(leftOut), k, accepting);
+    const recent = explain ? vectorsOf(table, recentOf(graph, user, queries)) : [];
+    const items = found.map(({ entity, row, score, scores }) => ({
+      entity,
+      score,
+      ...(explain && { reason: reasonOf(queries, scores, table.scan.vector(row), recent) }),
+    }));
     return { ...about(graph, space), items, fallback: null, filtered };
   }
 
-  #ask(asked: CandidatesAsked) {
+  /** What a list is made of, as of now: who is asked for, what is left out, and where to look. @throws UsageError as `candidates`. */
+  begin(asked: CandidatesAsked) {
     const { user, exclude = [] } = asked;
     const { graph, relations } = this.#relationsOf(asked);
     const { activity } = graph;
@@ -196,12 +200,12 @@ export class Surfaces {
       filtered: { seen: seen.size, blocked: blocked.size, excluded: exclude.length },
       space,
       table: space?.table(shown),
-      queries: space === undefined ? [] : this.#queries(graph, space, user, relations),
+      queries: space === undefined ? [] : this.queries(graph, space, user, relations),
     };
   }
 
   *#similar(entity: EntityKey, k: number, graphName: string | undefined): Asking<SimilarAnswer | undefined> {
-    for (const graph of this.#graphs(graphName)) {
+    for (const graph of this.graphs(graphName)) {
       const space = graph.spaces.current;
       const table = space?.table(typeOf(entity));
       const vector = table?.vectorOf(entity);
@@ -221,14 +225,8 @@ export class Surfaces {
     candidates: readonly EntityKey[],
     graphName: string | undefined,
   ): Asking<RankAnswer | undefined> {
-    const graph = this.#graphs(graphName).find((each) =>
-      each.relations.some(({ name, lhs }) => name === relation && lhs === USER),
-    );
-    if (graph === undefined) throw unknownRelation(relation, this.#graphs(graphName));
-    const space = graph.spaces.current;
-    const { rhs: type = '' } = graph.relations.find(({ name }) => name === relation) ?? {};
-    const table = space?.table(type);
-    const [query] = space === undefined ? [] : this.#queries(graph, space, user, [relation]);
+    const { graph, space, table, queries } = this.beginRank(user, relation, graphName);
+    const [query] = queries;
     if (space === undefined || table === undefined || query === undefined) return undefined;
     const scored = scoredTable(table, query.of);
     const found = candidates.flatMap((entity) => {
@@ -247,6 +245,18 @@ export class Surfaces {
     return { ...about(graph, space), items, fallback: null, missing };
   }
 
+  /** What ranks are made of, as of now. @throws UsageError as `rank`. */
+  beginRank(user: EntityKey, relation: string, graphName: string | undefined) {
+    const graph = this.graphs(graphName).find((each) =>
+      each.relations.some(({ name, lhs }) => name === relation && lhs === USER),
+    );
+    if (graph === undefined) throw unknownRelation(relation, this.graphs(graphName));
+    const space = graph.spaces.current;
+    const { rhs: type = '' } = graph.relations.find(({ name }) => name === relation) ?? {};
+    const queries = space === undefined ? [] : this.queries(graph, space, user, [relation]);
+    return { graph, space, type, table: space?.table(type), queries };
+  }
+
   /** The graph and the relations that a surface asks by. */
   #relationsOf({ surface, relation, graph: name }: CandidatesAsked): {
     graph: ServedGraph;
@@ -255,7 +265,7 @@ export class Surfaces {
     const shown = SHOWS[surface];
     const fits = ({ name, lhs, rhs }: Relation) =>
       lhs === USER && rhs === shown && (relation === undefined || name === relation);
-    const graphs = this.#graphs(name);
+    const graphs = this.graphs(name);
     const graph = graphs.find((each) => each.relations.some(fits));
     if (graph !== undefined)
       return { graph, relations: graph.relations.filter(fits).map(({ name }) => name) };
@@ -267,7 +277,8 @@ export class Surfaces {
     );
   }
 
-  #graphs(name: string | undefined): readonly ServedGraph[] {
+  /** The graph of that name, or all of them. @throws UsageError `graph` for a graph that is not served. */
+  graphs(name: string | undefined): readonly ServedGraph[] {
     const { graphs } = this.#options;
     if (name === undefined) return graphs;
     const found = graphs.filter((graph) => graph.name === name);
@@ -282,7 +293,7 @@ export class Surfaces {
    * The user's vector moved by each trained relation, weighted by the user's own edges; by those of all users where none of
    * the user's own is remembered, as the evaluation weighs. None where the user has no vector.
    */
-  #queries(
+  queries(
     { activity }: ServedGraph,
     space: Space,
     user: EntityKey,
@@ -307,49 +318,95 @@ export class Surfaces {
       return [{ vector, weight, of }];
     });
   }
+}
 
-  /** Accepts so many ads of each advertiser, and all whose advertiser is not known. */
-  #limiter({ activity }: ServedGraph): (ad: EntityKey) => boolean {
-    const taken = new Map<EntityKey, number>();
-    return (ad) => {
-      const advertiser = activity.sourceOf(ad, PROMOTES);
-      if (advertiser === undefined) return true;
-      const count = (taken.get(advertiser) ?? 0) + 1;
-      if (count > this.#options.adsOfOne) return false;
-      taken.set(advertiser, count);
-      return true;
-    };
-  }
+/** A row of a list, by name. */
+export interface AcceptedRow extends WeightedRow {
+  readonly entity: EntityKey;
+}
 
-  #reason(
-    { activity }: ServedGraph,
-    table: VectorTable,
-    user: EntityKey,
-    queries: readonly RelationQuery[],
-    scores: readonly number[],
-    entity: EntityKey,
-  ): ItemReason {
-    let best = 0;
-    for (let i = 1; i < queries.length; i++) if (scores[i]! > scores[best]!) best = i;
-    const { of, weight } = queries[best]!;
-    const vector = table.vectorOf(entity)!;
-    const recent = queries.flatMap((query) => activity.live(user, query.of.relation).slice(-NEAR));
-    let near: { entity: EntityKey; distance: number } | undefined;
-    for (const target of recent) {
-      const other = table.vectorOf(target);
-      if (other === undefined) continue;
-      const distance = squaredDistance(vector, other);
-      if (near === undefined || distance < near.distance) near = { entity: target, distance };
+/** The best `k` rows that are accepted, best first. accepting: gives a judge that has accepted nothing yet. */
+export function* acceptedTop(
+  table: VectorTable,
+  scored: ScoredTable,
+  queries: readonly WeightedQuery[],
+  leftOut: readonly number[],
+  k: number,
+  accepting: () => (entity: EntityKey) => boolean,
+): Asking<AcceptedRow[]> {
+  for (let length = k; ; length *= LONGER) {
+    const accepted: AcceptedRow[] = [];
+    const accepts = accepting();
+    const found = yield* weightedTop(scored, queries, leftOut, length);
+    for (const each of found) {
+      if (accepted.length === k) break;
+      const entity = table.nameOf(each.row);
+      if (accepts(entity)) accepted.push({ ...each, entity });
     }
-    return { relation: of.relation, share: weight, score: scores[best]!, ...(near && { near: near.entity }) };
+    if (accepted.length === k || found.length < length) return accepted;
   }
 }
 
-function scoredTable(table: VectorTable, { scorer, beta }: RelationVector): ScoredTable {
+/** Accepts so many ads of each advertiser, and all whose advertiser is not known. adsOfOne: undefined accepts everything. */
+export function limiter(
+  { activity }: Pick<ServedGraph, 'activity'>,
+  adsOfOne: number | undefined,
+): (ad: EntityKey) => boolean {
+  if (adsOfOne === undefined) return () => true;
+  const taken = new Map<EntityKey, number>();
+  return (ad) => {
+    const advertiser = activity.sourceOf(ad, PROMOTES);
+    if (advertiser === undefined) return true;
+    const count = (taken.get(advertiser) ?? 0) + 1;
+    if (count > adsOfOne) return false;
+    taken.set(advertiser, count);
+    return true;
+  };
+}
+
+/** What the user engaged with of late by the relations of the queries. */
+export function recentOf(
+  { activity }: ServedGraph,
+  user: EntityKey,
+  queries: readonly RelationQuery[],
+): EntityKey[] {
+  return queries.flatMap(({ of }) => activity.live(user, of.relation).slice(-NEAR));
+}
+
+/** An entity with its vector, which is valid until the table grows. */
+export type NamedVector = readonly [entity: EntityKey, vector: Float32Array];
+
+/** Those entities that have a vector, in the order given. */
+export function vectorsOf(table: VectorTable | undefined, entities: readonly EntityKey[]): NamedVector[] {
+  return entities.flatMap((entity): NamedVector[] => {
+    const vector = table?.vectorOf(entity);
+    return vector === undefined ? [] : [[entity, vector]];
+  });
+}
+
+/** Why an entity is in a list. scores: by each query; recent: what its vector is compared with. */
+export function reasonOf(
+  queries: readonly { readonly weight: number; readonly of: Pick<RelationVector, 'relation'> }[],
+  scores: readonly number[],
+  vector: Float32Array,
+  recent: readonly NamedVector[],
+): ItemReason {
+  let best = 0;
+  for (let i = 1; i < queries.length; i++) if (scores[i]! > scores[best]!) best = i;
+  const { of, weight } = queries[best]!;
+  let near: { entity: EntityKey; distance: number } | undefined;
+  for (const [entity, other] of recent) {
+    const distance = squaredDistance(vector, other);
+    if (near === undefined || distance < near.distance) near = { entity, distance };
+  }
+  return { relation: of.relation, share: weight, score: scores[best]!, ...(near && { near: near.entity }) };
+}
+
+export function scoredTable(table: VectorTable, { scorer, beta }: RelationVector): ScoredTable {
   return { table: table.scan, scorer, beta, nameOf: (row) => table.nameOf(row) };
 }
 
-function about(
+export function about(
   { name, activity, staleSince }: ServedGraph,
   space: Space | undefined,
 ): Pick<Answer, 'graph' | 'space' | 'step' | 'asOf' | 'staleSince'> {
