@@ -14,7 +14,7 @@ import { WasmKernel } from '../src/kernels/wasm.ts';
 import { workspaceBytes } from '../src/kernels/workspace.ts';
 import type { ModelSettings, ScorerName } from '../src/model/settings.ts';
 import { Table } from '../src/model/table.ts';
-import { Random } from '../src/sampling/random.ts';
+import { Clusters } from './clusters.ts';
 import { spread } from './kernel/bounds.ts';
 import { median } from './median.ts';
 
@@ -55,30 +55,6 @@ interface Round {
   readonly together: number;
   readonly rank: number;
   readonly share: number;
-}
-
-/** Vectors about centres of length 1, drawn one after the other. */
-class World {
-  readonly random = Random.seeded(1);
-  readonly #centres: readonly Float32Array[];
-
-  constructor(rows: number) {
-    this.#centres = Array.from({ length: Math.ceil(rows / Number(values.cluster)) }, () => this.#draw(1));
-  }
-
-  next(): Float32Array {
-    const centre = this.#centres[this.random.below(this.#centres.length)]!;
-    return this.#draw(Number(values.spread)).map((value, k) => value + centre[k]!);
-  }
-
-  /** Numbers by a bell curve, of this length together. */
-  #draw(length: number): Float32Array {
-    const vector = Float32Array.from({ length: dim }, () => {
-      const radius = Math.sqrt(-2 * Math.log(1 - this.random.uniform()));
-      return radius * Math.cos(2 * Math.PI * this.random.uniform());
-    });
-    return vector.map((value) => (value * length) / Math.sqrt(dim));
-  }
 }
 
 function scanning(table: ScanTable, scorer: ScorerName, build: 'wasm-plain' | 'wasm-relaxed'): Way {
@@ -170,7 +146,12 @@ function timeOf(work: () => void): number {
 }
 
 function measure(rows: number): void {
-  const world = new World(rows);
+  const world = new Clusters({
+    rows,
+    dim,
+    cluster: Number(values.cluster),
+    spread: Number(values.spread),
+  });
   const scanned = new ScanTable({ dim, maxRows: rows, scanners: 1 });
   const table = new Table({
     dim,
@@ -224,7 +205,7 @@ ${rows.toLocaleString('en')} rows, ${(scanned.place.memory.buffer.byteLength / 2
   }
 }
 
-function writing(table: ScanTable, world: World, rows: number): number {
+function writing(table: ScanTable, world: Clusters, rows: number): number {
   const vectors = Array.from({ length: 500 }, () => world.next());
   const places = Array.from({ length: WRITES }, () => world.random.below(rows));
   const ms = timeOf(() => {
