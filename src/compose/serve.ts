@@ -1,7 +1,7 @@
 import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { RetryableError, UsageError } from '../errors/errors.ts';
+import { RetryableError, TwhinError, UsageError } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
 import type { ServedSnapshot } from '../metrics/serving.ts';
 import type { EventLog } from '../pipeline/ports.ts';
@@ -114,10 +114,11 @@ export class ServedRun {
    * `topics-missing`; RetryableError while the brokers are out of reach.
    */
   async start(): Promise<void> {
-    const { failed, partitions } = this.#options;
+    const { partitions } = this.#options;
+    const failed = (error: Error) => void this.#failed(error);
     const log = this.#eventLog;
     if (this.#vectors === undefined) {
-      this.#topicIds = await log.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
+      this.#topicIds = await this.#idsOfTopics();
       await this.#refuseUnknownPartitions();
     }
     const take = (run: Parameters<VectorFeed['take']>[0]) => this.#vectorFeed.take(run);
@@ -202,19 +203,35 @@ export class ServedRun {
   }
 
   async #look(): Promise<void> {
-    const { failed } = this.#options;
     try {
-      const ids = await this.#eventLog.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
-      refuseRecreated(
-        this.#topicIds,
-        ids,
-        () => 'Start twhin serve again: it reads the new topic from its start.',
-      );
+      await this.#sameTopics();
       await Promise.all([this.#vectors?.look(), this.#events?.look()]);
       this.#staleSince = undefined;
     } catch (error) {
       if (error instanceof RetryableError) this.#staleSince ??= Date.now();
-      else failed(error instanceof Error ? error : new Error(String(error)));
+      else this.#options.failed(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** A topic that was deleted and recreated also ends the reading as missing, or out of range: neither says what to do. */
+  async #failed(error: Error): Promise<void> {
+    const remade = await this.#sameTopics().then(
+      () => undefined,
+      (reason) => (reason instanceof TwhinError && reason.code === 'topic-remade' ? reason : undefined),
+    );
+    this.#options.failed(remade ?? error);
+  }
+
+  /** @throws FatalError `topic-remade`, `topics-missing`; RetryableError while the brokers are out of reach. */
+  async #sameTopics(): Promise<void> {
+    refuseRecreated(
+      this.#topicIds,
+      await this.#idsOfTopics(),
+      () => 'Start twhin serve again: it reads the new topic from its start.',
+    );
+  }
+
+  #idsOfTopics(): Promise<Record<string, string>> {
+    return this.#eventLog.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
   }
 }

@@ -244,7 +244,7 @@ const KAFKA = {
   ),
   'topic-remade': fatal(
     'A topic was deleted and recreated: its offsets mean other records than before.',
-    'Start once with --reread TOPIC to keep what was learned and to read the new topic from its start.',
+    'twhin run: start once with --reread TOPIC to keep what was learned and to read the new topic from its start. twhin serve: start it again.',
   ),
   'topic-slow': retryable(
     'A topic was created, and its partitions have no leaders yet.',

@@ -1,96 +1,296 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { afterEach, expect, inject } from 'vitest';
+import { Random } from '../../src/sampling/random.ts';
+import { embeddingHeaders, encodeVector, relationHeaders } from '../../topics/index.ts';
 import { produceRaw } from '../e2e/raw-producer.ts';
+import { client } from '../e2e/topic-ends.ts';
 import { SMALL, Twhin, until } from '../e2e/twhin.ts';
-import { type SuiteBrokers, startSuiteBrokers } from './brokers.ts';
-import { form, seeded } from './seeded.ts';
+import { Faulty } from './deployment.ts';
+import type { Dice } from './dice.ts';
+import { drawKill, withFailpoints } from './failpoints/plan.ts';
+import { withProducer } from './load/direct.ts';
+import { type LoadRecord, MIXED } from './load/load.ts';
+import { BrokerProxy } from './proxy.ts';
+import { form, furtherCase, seeded } from './seeded.ts';
+import { entitiesOf, nearestOf, publishedVectors, Served } from './served.ts';
 
-/** Brokers of their own: this test kills them. */
-let brokers: SuiteBrokers;
 let twhin: Twhin | undefined;
-beforeAll(async () => {
-  brokers = await startSuiteBrokers(1);
-});
-afterAll(() => brokers?.stop());
+let faulty: Faulty | undefined;
+let proxies: BrokerProxy[] = [];
 afterEach(async () => {
   await twhin?.remove();
-  twhin = undefined;
+  await faulty?.remove();
+  for (const proxy of proxies) await proxy.close();
+  [twhin, faulty, proxies] = [undefined, undefined, []];
 });
 
-const OUTAGE_S = form(8, 30, 4);
-const T0 = Date.UTC(2024, 4, 1);
-const likes = (users: number, from: number) =>
-  Array.from({ length: users * 4 }, (_, i) => ({
-    userId: `u${i % users}`,
-    tweetId: `t${(i * 7 + from) % 50}`,
-    action: 'like',
-    at: T0 + from * 1_000 + i,
-  }));
+const DIM = 16;
+const TWEETS = 60;
 
 seeded(
-  `serving goes on while the brokers are away for ${OUTAGE_S} s, says so, and follows again; broken records are skipped and named`,
-  async ({ dice }) => {
-    const here = await Twhin.create(brokers.brokers, SMALL);
+  'broken records are skipped, counted and named, aborted ones never seen; a topic made again ends serve, saying what to do',
+  async () => {
+    const brokers = inject('brokers');
+    const here = await Twhin.create(brokers, SMALL);
     twhin = here;
     await here.ok(['topics', 'apply']);
-    await here.feed('engagement', likes(40, 0));
-    await here.ok(['run', '--graph', 'engagement', '--until-caught-up']);
-    const serving = here.start(['serve', '--graph', 'engagement', '--http', '127.0.0.1:0']);
-    const url = await serving.url();
-    const ask = async (user: string) => {
-      const reply = await fetch(`${url}/v1/candidates?surface=home&user=${user}&k=10`);
-      return { status: reply.status, ...Object(await reply.json()) };
-    };
-    await until('ready', async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.status === 200);
-    const user = `u${dice.below(40)}`;
-    const before = await ask(user);
-    expect(before).toMatchObject({ status: 200, fallback: null, staleSince: null });
-    expect(before.items).toHaveLength(10);
-
-    // Records that are no vectors, as somebody else's producer could write them.
     const topic = here.topic('embeddings.engagement');
-    const raw = (key: string, value: Buffer, headers: Record<string, string>) => ({
-      topic,
-      key,
-      value,
-      headers,
-      timestamp: Date.now(),
+    const random = Random.seeded(1);
+    const vector = () => Float32Array.from({ length: DIM }, () => random.uniform() - 0.5);
+    const common = { graph: 'engagement', dim: DIM, dtype: 'float32', step: 1, at: 1, epoch: 1 } as const;
+    const of = { ...common, fingerprint: 'f', space: 's' };
+    const record = (key: string, value: Buffer, headers: Record<string, string>, to = topic) => {
+      return { topic: to, key, value, headers, timestamp: Date.now() };
+    };
+    const whole = embeddingHeaders(of);
+    const relation = relationHeaders({
+      ...of,
+      trained: true,
+      scorer: 'transe-l2',
+      beta: 9,
+      lhs: 'user',
+      rhs: 'tweet',
     });
-    const whole = { graph: 'engagement', dim: '16', dtype: 'float32', step: '9', at: '9', epoch: '9' };
-    const headers = { ...whole, fingerprint: 'other', space: 'other' };
-    const notANumber = Buffer.alloc(64);
-    notANumber.writeFloatLE(Number.NaN, 8);
-    await produceRaw(brokers.brokers, [
-      raw(`tweet:${before.items[0].entity}`, Buffer.alloc(60), headers),
-      raw('tweet:x', notANumber, headers),
-      raw('no entity', Buffer.alloc(64), headers),
-      raw('tweet:y', Buffer.alloc(64), {}),
+    const model = here.topic('model.engagement');
+    const names = ['user:u', ...Array.from({ length: TWEETS }, (_, i) => `tweet:${i}`)];
+    const user = vector();
+    await produceRaw(brokers, [
+      record('relation:likes', encodeVector(new Float32Array(DIM)), relation, model),
+      ...names.map((name) => record(name, encodeVector(name === 'user:u' ? user : vector()), whole)),
     ]);
-    const skipped = async () =>
-      Number(
-        /skipped_records_total\{graph="engagement"\} (\d+)/.exec(
-          await (await fetch(`${url}/metrics`)).text(),
-        )?.[1],
-      );
-    await until('all four are skipped', async () => (await skipped()) === 4);
-    for (const reason of ['holds 15 numbers', 'not finite', 'not an entity', 'header dtype is missing'])
-      expect(serving.stderr).toContain(reason);
-    expect((await ask(user)).items).toEqual(before.items);
+    const served = await Served.start(here);
+    await served.ready();
+    const before = await served.home('u');
+    expect(before).toMatchObject({ status: 200, body: { fallback: null, staleSince: null } });
+    const [best = ''] = entitiesOf(before);
 
-    await Promise.all(brokers.nodes.map((node) => node.kill()));
-    await until('answers are told to be stale', async () => (await ask(user)).staleSince !== null);
-    await sleep(OUTAGE_S * 1_000);
-    const away = await ask(user);
-    expect([away.status, away.items]).toEqual([200, before.items]);
-    expect(away.staleSince).toBeLessThanOrEqual(Date.now() - OUTAGE_S * 1_000);
-    expect(serving.over).toBe(false);
+    // As somebody else's producer could write them; each would change the list, were it taken.
+    const notANumber = Buffer.from(encodeVector(user));
+    notANumber.writeFloatLE(Number.NaN, 8);
+    const broken: readonly [string, ReturnType<typeof record>][] = [
+      ['holds 15 numbers', record(best, Buffer.alloc(60), whole)],
+      [
+        'the vectors of its space have 16',
+        record('relation:likes', Buffer.alloc(60), { ...relation, dim: '15' }, model),
+      ],
+      ['not finite', record('tweet:nan', notANumber, whole)],
+      ['not an entity', record('no entity', encodeVector(user), whole)],
+      ['header dtype is missing', record('tweet:bare', encodeVector(user), {})],
+      ['of the graph other', record('tweet:other', encodeVector(user), { ...whole, graph: 'other' })],
+    ];
+    await produceRaw(
+      brokers,
+      broken.map(([, each]) => each),
+    );
+    await until('all are skipped', async () => (await served.skipped()) === broken.length);
+    for (const [reason] of broken) expect(served.running.stderr).toContain(reason);
+    expect((await served.home('u')).body.items).toEqual(before.body.items);
 
-    await Promise.all(brokers.nodes.map((node) => node.restart()));
-    await until('answers are no longer stale', async () => (await ask(user)).staleSince === null);
-    await here.feed('engagement', [...likes(1, 900).map((each) => ({ ...each, userId: 'late' }))]);
-    await here.ok(['run', '--graph', 'engagement', '--until-caught-up']);
-    await until('a user of afterwards has a list', async () => (await ask('late')).fallback === null);
-    serving.kill('SIGTERM');
-    expect((await serving.ended).code).toBe(0);
+    // The nearest there could be, in a transaction that is aborted; what comes after it is seen.
+    const config = { transactionalId: `${here.prefix}aborts`, idempotent: true, maxInFlightRequests: 1 };
+    await withProducer(brokers, config, async (producer) => {
+      const transaction = await producer.transaction();
+      const messages = [0, 1, 2, 3].map((partition) => {
+        return { key: `tweet:aborted${partition}`, partition, value: encodeVector(user), headers: whole };
+      });
+      await transaction.send({ topic, messages });
+      expect((await served.home('u')).body.items).toEqual(before.body.items);
+      await transaction.abort();
+    });
+    await produceRaw(brokers, [record('tweet:late', encodeVector(user), whole)]);
+    await until('what comes after it', async () => entitiesOf(await served.home('u'))[0] === 'tweet:late');
+    expect(entitiesOf(await served.home('u'))).toEqual(['tweet:late', ...entitiesOf(before).slice(0, -1)]);
+
+    // Stopped meanwhile, so that it finds the new topic, and not that there is none.
+    served.running.kill('SIGSTOP');
+    const admin = client(brokers).admin();
+    await admin.connect();
+    try {
+      await admin.deleteTopics({ topics: [topic] });
+      await until('the topic is gone', async () => !(await admin.listTopics()).includes(topic));
+    } finally {
+      await admin.disconnect();
+    }
+    await here.ok(['topics', 'apply']);
+    served.running.kill('SIGCONT');
+    const { code, stderr } = await served.running.ended;
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`[topic-remade] ${topic} was deleted and recreated`),
+    ]);
+    expect(stderr).toContain('Start twhin serve again: it reads the new topic from its start.');
+  },
+);
+
+/** Tweets and users that only `known` events name: what the load does never makes or erases one. */
+const KNOWN = 20;
+const known = (n: number): string => `known${n}`;
+
+/** Events of a deployment's own, beside its load. */
+function record(topic: string, key: string, event: object): LoadRecord {
+  return { n: 0, topic, key, value: JSON.stringify(event) };
+}
+
+/** A deployment with vectors of the known entities, under load, with its updater. */
+async function underLoad(dice: Dice): Promise<Faulty> {
+  const deployed = await Faulty.deploy({
+    brokers: inject('brokers'),
+    dice,
+    graphs: ['engagement'],
+    load: { ...MIXED, bad: 0 },
+  });
+  faulty = deployed;
+  const likes = Array.from({ length: KNOWN * 4 }, (_, i) => {
+    const [userId, tweetId] = [known(i % KNOWN), known((i * 7) % KNOWN)];
+    return record('engagement', userId, { userId, tweetId, action: 'like', at: Date.UTC(2024, 0, 1) + i });
+  });
+  await deployed.feeder.sendAll(likes);
+  await deployed.feeder.send(500);
+  await deployed.catchUp();
+  return deployed;
+}
+
+/** Asks all the while, until `stop`; an answer for which `wrong` gives a reason is remembered. */
+class Asker {
+  readonly wrong: string[] = [];
+  answers = 0;
+  refusals = 0;
+  served: Served;
+  /** Entities that a list lacked after their erasure: from then on none may have them. */
+  readonly gone = new Set<string>();
+  #asking = true;
+  readonly #loop: Promise<void>;
+
+  constructor(served: Served) {
+    this.served = served;
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#asking = false;
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    for (let n = 0; this.#asking; n++) {
+      const gone = [...this.gone];
+      const { served } = this;
+      const asked =
+        n % 2 === 0 ? served.similar(`tweet:${known(KNOWN - 1)}`) : served.home(known(n % KNOWN), 500);
+      // A process that is killed gives no answer.
+      const reply = await asked.catch(() => undefined);
+      if (reply?.status === 200) {
+        this.answers++;
+        const list = entitiesOf(reply);
+        if (list.length < KNOWN / 2) this.wrong.push(`a list of ${list.length}`);
+        this.wrong.push(...gone.filter((entity) => list.includes(entity)));
+      } else if (reply?.status === 503 && Number(reply.retryAfter) > 0) this.refusals++;
+      else if (reply !== undefined) this.wrong.push(`${reply.status} ${JSON.stringify(reply.body)}`);
+      await sleep(10);
+    }
+  }
+}
+
+/** Waits until lists are those of the topic, seen by a reader apart from ours. */
+async function likeTheTopic(deployed: Faulty, served: Served): Promise<void> {
+  const vectors = await publishedVectors(deployed.brokers, deployed.twhin.topic('embeddings.engagement'));
+  for (const entity of [`tweet:${known(KNOWN - 1)}`, `user:${known(0)}`]) {
+    const nearest = nearestOf(entity, vectors).slice(0, 500);
+    expect(nearest.length).toBeGreaterThan(KNOWN);
+    await expect.poll(async () => entitiesOf(await served.similar(entity))).toEqual(nearest);
+  }
+}
+
+furtherCase(
+  'serve killed and started again under load: no answer before all is read, nothing erased comes back, unchanged vectors give the same answers',
+  async ({ dice }) => {
+    const deployed = await underLoad(dice);
+    for (const front of inject('fronts')) proxies.push(await BrokerProxy.before(front));
+    const through = {
+      KAFKA_BROKERS: inject('fronts')
+        .map(({ advertised }) => `127.0.0.1:${advertised}`)
+        .join(','),
+    };
+    const updater = deployed.run();
+    deployed.feeder.start(200);
+    let served = await Served.start(deployed.twhin, through);
+    await served.ready();
+    const asker = new Asker(served);
+    for (let cycle = 0; cycle < form(3, 15); cycle++) {
+      const erased = known(cycle);
+      expect(entitiesOf(await served.similar(`tweet:${known(KNOWN - 1)}`))).toContain(`tweet:${erased}`);
+      const erasure = { entity: `tweet:${erased}`, at: Date.now() };
+      await deployed.feeder.sendAll([record('erasure', erasure.entity, erasure)]);
+      await until(`${erased} is gone`, async () => (await served.similar(erasure.entity)).status === 404);
+      asker.gone.add(erasure.entity);
+      await sleep(dice.between(0, 1_000));
+      await served.kill();
+      // So slow that it can be asked in the middle of its reading.
+      for (const proxy of proxies) proxy.change({ bytesPerS: 30_000 });
+      served = await Served.start(deployed.twhin, through);
+      asker.served = served;
+      const { refusals, answers } = asker;
+      await until('requests while it reads', () => asker.refusals > refusals + 2);
+      expect(asker.answers).toBe(answers);
+      const early = await served.home(known(1));
+      expect(early).toMatchObject({ status: 503, retryAfter: '1' });
+      expect(early.body.error).toMatch(/^not ready: .*% of the (vectors|events) are read/);
+      for (const proxy of proxies) proxy.change({});
+      await served.ready();
+      await until('answers again', () => asker.answers > answers + 2);
+    }
+    await deployed.feeder.stop();
+    await deployed.caughtUp();
+    updater.kill('SIGTERM');
+    expect(await updater.ended).toMatchObject({ code: 0 });
+    await likeTheTopic(deployed, served);
+    await asker.stop();
+    expect(asker.wrong).toEqual([]);
+
+    const users = Array.from({ length: KNOWN }, (_, n) => known(n));
+    const lists = async () => {
+      const all = [];
+      for (const user of users) all.push((await served.home(user)).body);
+      return all;
+    };
+    const before = await lists();
+    await served.kill();
+    served = await Served.start(deployed.twhin);
+    await served.ready();
+    expect(await lists()).toEqual(before);
+    for (const entity of asker.gone) expect((await served.similar(entity)).status).toBe(404);
+    process.stderr.write(`${JSON.stringify({ answers: asker.answers, refusals: asker.refusals })}\n`);
+  },
+);
+
+furtherCase(
+  'the updater killed while serve follows: lists go on, and then are those of the committed records',
+  async ({ dice }) => {
+    const deployed = await underLoad(dice);
+    const served = await Served.start(deployed.twhin);
+    await served.ready();
+    const asker = new Asker(served);
+    for (let round = 0; round < form(4, 16); round++) {
+      if (round % 2 === 0) {
+        // In the middle of a transaction, or right beside one.
+        await deployed.runUntilKilled(drawKill(dice, ['sink.publish']));
+        continue;
+      }
+      deployed.feeder.start(300);
+      const running = deployed.run([], { env: withFailpoints() });
+      const published = await deployed.published();
+      await until('vectors published', async () => (await deployed.published()) > published);
+      await sleep(dice.between(0, 1_000));
+      running.kill('SIGKILL');
+      await running.ended;
+      await deployed.feeder.stop();
+    }
+    const { answers } = asker;
+    await until('answers without an updater', () => asker.answers > answers + 5);
+    await deployed.catchUp();
+    await likeTheTopic(deployed, served);
+    await asker.stop();
+    expect([asker.wrong, asker.refusals, served.running.over]).toEqual([[], 0, false]);
+    process.stderr.write(`${JSON.stringify({ answers: asker.answers })}\n`);
   },
 );
