@@ -1,4 +1,5 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
@@ -6,8 +7,14 @@ import { readStore } from './stored.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
 const T0 = Date.UTC(2024, 4, 1);
-/** How long what a user does may take to be in a list, on a busy machine. */
-const LATEST_MS = 9_000;
+/**
+ * How long what a user does may take to be in a list: 3 s, about six times what it takes on a quiet machine. That holds for
+ * the best of three tries where three processes want each core. Where more do, as `loadavg` has it of the last minute, the
+ * machine itself takes longer in proportion, and so may the best.
+ */
+const LATEST_MS = 3_000;
+const TRIES = 3;
+const latestMs = () => LATEST_MS * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism() / 3);
 
 const answer = z.object({
   items: z.array(
@@ -101,6 +108,16 @@ async function seen(
   return ms;
 }
 
+/** The soonest of up to three tries, ms; one try is enough where it is soon enough. */
+async function soonest(what: string, act: (attempt: number) => Promise<number>): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < TRIES && best > LATEST_MS; attempt++)
+    best = Math.min(best, await act(attempt));
+  const latest = latestMs();
+  expect([what, best, best <= latest]).toEqual([what, best, true]);
+  return best;
+}
+
 async function serve(): Promise<{ running: Running; url: string }> {
   const running = twhin.start(['serve', '--http', '127.0.0.1:0']);
   const url = await running.url();
@@ -127,13 +144,18 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
     'the updater publishes',
     async () => (await listOf(url, 'surface=home&user=warm')).fallback === null,
   );
-  await twhin.feed(
-    'engagement',
-    liked.map((tweet) => like('new', tweet)),
-  );
-  times['five likes'] = await seen(Date.now(), url, 'surface=home&user=new&k=20', (list) => {
-    const ofCommunity = list.filter((entity) => entity.startsWith('tweet:ta')).length;
-    return list.length === 20 && ofCommunity >= 10 && !liked.some((tweet) => list.includes(`tweet:${tweet}`));
+  times['five likes'] = await soonest('five likes', async (attempt) => {
+    const user = `new${attempt || ''}`;
+    await twhin.feed(
+      'engagement',
+      liked.map((tweet) => like(user, tweet)),
+    );
+    return seen(Date.now(), url, `surface=home&user=${user}&k=20`, (list) => {
+      const ofCommunity = list.filter((entity) => entity.startsWith('tweet:ta')).length;
+      return (
+        list.length === 20 && ofCommunity >= 10 && !liked.some((tweet) => list.includes(`tweet:${tweet}`))
+      );
+    });
   });
   const explained = await listOf(url, 'surface=home&user=new&k=3&explain=true');
   expect(explained).toMatchObject({ fallback: null, graph: 'engagement', filtered: { seen: 5 } });
@@ -143,24 +165,30 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
   }
 
   // An unliked tweet may come back; asked for with all the others, it does.
-  await twhin.feed('engagement', [like('new', 'ta0', 'unlike')]);
-  times['unlike'] = await seen(Date.now(), url, 'surface=home&user=new&k=100', (list) =>
-    list.includes('tweet:ta0'),
-  );
+  times['unlike'] = await soonest('unlike', async (attempt) => {
+    await twhin.feed('engagement', [like('new', liked[attempt]!, 'unlike')]);
+    return seen(Date.now(), url, 'surface=home&user=new&k=100', (list) =>
+      list.includes(`tweet:${liked[attempt]}`),
+    );
+  });
 
   // Followed and blocked users are in no list, an unfollowed one may be.
   const all = 'surface=who-to-follow&user=a1&k=200';
   const before = entities(await listOf(url, all));
   expect(before).not.toContain('user:a1');
   expect(before).toContain('user:b3');
-  await twhin.feed('follow', [follow('a1', 'b3', 'block')]);
-  times['block'] = await seen(Date.now(), url, all, (list) => !list.includes('user:b3'));
+  times['block'] = await soonest('block', async (attempt) => {
+    await twhin.feed('follow', [follow('a1', `b${3 + attempt}`, 'block')]);
+    return seen(Date.now(), url, all, (list) => !list.includes(`user:b${3 + attempt}`));
+  });
   const followed = follows
     .filter(({ followerId }) => followerId === 'a1')
     .map(({ followedId }) => followedId);
   expect(entities(await listOf(url, all)).filter((entity) => followed.includes(entity.slice(5)))).toEqual([]);
-  await twhin.feed('follow', [follow('a1', followed[0]!, 'unfollow')]);
-  times['unfollow'] = await seen(Date.now(), url, all, (list) => list.includes(`user:${followed[0]}`));
+  times['unfollow'] = await soonest('unfollow', async (attempt) => {
+    await twhin.feed('follow', [follow('a1', followed[attempt]!, 'unfollow')]);
+    return seen(Date.now(), url, all, (list) => list.includes(`user:${followed[attempt]}`));
+  });
 
   // Excluded entities never make a list shorter.
   const short = entities(await listOf(url, 'surface=home&user=new&k=10'));
@@ -171,21 +199,30 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
   expect(answer.parse(posted.json).items).toEqual(without.items);
 
   // An erased entity is gone, also for a process that starts later.
-  const gone = short[0]!;
-  await twhin.feed('erasure', [{ entity: gone, at: ++at }]);
-  times['erasure'] = await seen(
-    Date.now(),
-    url,
-    'surface=home&user=new&k=200',
-    (list) => !list.includes(gone),
-  );
+  const gone: string[] = [];
+  const everybody = 'surface=home&user=new&k=200';
+  times['erasure'] = await soonest('erasure', async (attempt) => {
+    const entity = short[attempt]!;
+    await twhin.feed('erasure', [{ entity, at: ++at }]);
+    const ms = await seen(Date.now(), url, everybody, (list) => !list.includes(entity));
+    gone.push(entity);
+    return ms;
+  });
+  const back = async () => entities(await listOf(url, everybody)).filter((entity) => gone.includes(entity));
   running.kill('SIGKILL');
   await running.ended;
   ({ running, url } = await serve());
-  expect(entities(await listOf(url, 'surface=home&user=new&k=200'))).not.toContain(gone);
-  expect((await ask(url, `/v1/similar?entity=${gone}`)).status).toBe(404);
+  expect(await back()).toEqual([]);
+  for (const entity of gone) expect((await ask(url, `/v1/similar?entity=${entity}`)).status).toBe(404);
+  // Nor when those who liked it like something else.
+  const { step } = await listOf(url, everybody);
+  await twhin.feed(
+    'engagement',
+    [...ids('a', 5), 'new'].map((user) => like(user, 'tb1')),
+  );
+  await until('what they liked is learned', async () => (await listOf(url, everybody)).step > step);
+  expect(await back()).toEqual([]);
   process.stderr.write(`ms until a list shows it: ${JSON.stringify(times)}\n`);
-  for (const [what, ms] of Object.entries(times)) expect([what, ms < LATEST_MS]).toEqual([what, true]);
 
   updater.kill('SIGTERM');
   running.kill('SIGTERM');
