@@ -2,26 +2,30 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { ROOT, render, SKIPPED } from './rendered.ts';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { ofKind, ROOT, render, SKIPPED } from './rendered.ts';
 import { containersOf, graphOf, workloads } from './workload.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'k8s-own-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** The kustomization of docs/deploy.md, written to `scratch`. */
-function fromTheDocs(): string {
+/** A kustomization of docs/deploy.md, written to `scratch`. indent: before each of its lines. */
+function fromTheDocs(name: string, indent = ''): string {
   const docs = readFileSync(join(ROOT, 'docs', 'deploy.md'), 'utf8');
-  const [, block] = /^ {3}```yaml\n(.*?)^ {3}```$/ms.exec(docs) ?? [];
+  const [, block] = new RegExp(`^${indent}\`{3}yaml\\n(.*?)^${indent}\`{3}$`, 'ms').exec(docs) ?? [];
   if (block === undefined) throw new Error('docs/deploy.md shows no kustomization');
-  const folder = join(scratch, 'own');
+  const folder = join(scratch, name);
   mkdirSync(folder);
-  const text = block.replaceAll(/^ {3}/gm, '').replace('../twhin-stream', relative(folder, ROOT));
+  const text = block
+    .replaceAll(new RegExp(`^${indent}`, 'gm'), '')
+    .replaceAll('../twhin-stream', relative(folder, ROOT));
   writeFileSync(join(folder, 'kustomization.yaml'), text);
   return relative(ROOT, folder);
 }
 
 describe.skipIf(SKIPPED)('the kustomization of docs/deploy.md', () => {
-  const resources = SKIPPED ? [] : render(fromTheDocs());
+  const resources = SKIPPED ? [] : render(fromTheDocs('own', '   '));
   const all = workloads(resources);
 
   test('runs its image everywhere', () => {
@@ -54,5 +58,55 @@ describe.skipIf(SKIPPED)('the kustomization of docs/deploy.md', () => {
       'leader',
       'leader',
     ]);
+  });
+});
+
+const autoscalerSchema = z.looseObject({
+  spec: z.looseObject({
+    metrics: z.array(
+      z.looseObject({
+        resource: z.looseObject({ name: z.string() }).optional(),
+        pods: z.looseObject({ metric: z.strictObject({ name: z.string() }) }).optional(),
+      }),
+    ),
+  }),
+});
+const adapterSchema = z.strictObject({
+  rules: z
+    .array(
+      z.looseObject({
+        seriesQuery: z.string(),
+        name: z.strictObject({ matches: z.string(), as: z.string() }),
+        metricsQuery: z.string(),
+      }),
+    )
+    .length(1),
+});
+
+describe.skipIf(SKIPPED)('the kustomization for serving of docs/deploy.md', () => {
+  const resources = SKIPPED ? [] : render(fromTheDocs('serving'));
+
+  test('gives a pod that serves more memory, with the login and everything else as before', () => {
+    const [serving] = workloads(resources).filter(({ name }) => name === 'twhin-serve');
+    const [container, ...more] = serving?.pod.containers ?? [];
+    expect(more).toEqual([]);
+    expect(container?.args).toContain('--edges=10000000');
+    expect(container?.resources).toEqual({
+      requests: { cpu: '1', memory: '7Gi' },
+      limits: { cpu: '2', memory: '9Gi' },
+    });
+    const env = new Map(container?.env.map(({ name, value }) => [name, value]));
+    expect(env.get('NODE_OPTIONS')).toContain('--max-old-space-size=5632');
+    expect([...env.keys()]).toEqual(expect.arrayContaining(['TWHIN_CONFIG', 'KAFKA_SASL_PASSWORD']));
+  });
+
+  test('scales by processor and by requests, which the rule of prometheus-adapter counts', () => {
+    const [autoscaler] = ofKind(resources, 'HorizontalPodAutoscaler', autoscalerSchema);
+    const metrics = autoscaler?.spec.metrics.map(({ resource, pods }) => resource?.name ?? pods?.metric.name);
+    const adapter = readFileSync(join(ROOT, 'monitoring', 'prometheus-adapter.yaml'), 'utf8');
+    const [rule] = adapterSchema.parse(parse(adapter)).rules;
+    expect(metrics).toEqual(['cpu', rule?.name.as]);
+    expect(rule?.seriesQuery).toMatch(/^twhin_serve_request_seconds_count\{/);
+    expect(rule?.metricsQuery).toContain('path=~"/v1/.*"');
   });
 });

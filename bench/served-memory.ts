@@ -1,0 +1,50 @@
+/**
+ * What a process that serves keeps in memory, as a Markdown table: `npx node --expose-gc bench/served-memory.ts`. Vectors are in
+ * memory of WebAssembly, names and edges in Node's heap.
+ * --rows: vectors; --dim; --edges: remembered edges; --of-one: edges of each user.
+ */
+import { parseArgs } from 'node:util';
+import { type EntityKey, entityKey } from '../src/graph/entity.ts';
+import { Activity } from '../src/serve/activity.ts';
+import { VectorTable } from '../src/serve/vector-table.ts';
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '1000000' },
+    dim: { type: 'string', default: '128' },
+    edges: { type: 'string', default: '1000000' },
+    'of-one': { type: 'string', default: '10' },
+  },
+});
+const [rows, dim, edges, ofOne] = [values.rows, values.dim, values.edges, values['of-one']].map(Number);
+if (!rows || !dim || !edges || !ofOne) throw new Error('expected numbers above 0');
+/** Ids of ten digits, as those of accounts and posts are. */
+const FIRST_ID = 1_000_000_000;
+
+function entity(type: string, number: number): EntityKey {
+  return entityKey(type, String(FIRST_ID + number));
+}
+
+function heapUsed(): number {
+  if (globalThis.gc === undefined) throw new Error('start with: npx node --expose-gc bench/served-memory.ts');
+  globalThis.gc();
+  return process.memoryUsage().heapUsed;
+}
+
+const before = heapUsed();
+const table = new VectorTable(dim, rows);
+const vector = new Float32Array(dim).fill(0.1);
+for (let row = 0; row < rows; row++) table.set(entity('tweet', row), vector);
+const withNames = heapUsed();
+const activity = new Activity({ edgesOfOne: 1_000, edges, sourcesOf: [], clock: () => 0 });
+for (let i = 0; i < edges; i++) {
+  const [lhs, rhs] = [entity('user', Math.floor(i / ofOne)), entity('tweet', (i * 7_919) % rows)];
+  activity.take({ lhs, relation: 'likes', rhs, at: FIRST_ID + i, removed: false });
+}
+const withEdges = heapUsed();
+
+console.log(`| | bytes each |
+|---|---:|
+| ${table.size} vectors of ${dim} numbers | ${Math.round(table.bytes / table.size)} |
+| their names | ${Math.round((withNames - before) / table.size)} |
+| ${activity.edges} edges, ${ofOne} of a user | ${Math.round((withEdges - withNames) / activity.edges)} |`);
