@@ -13,7 +13,7 @@ const SOURCE = `$\{DS_PROMETHEUS}`;
 const spoken = (legend: string) => [...legend.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label);
 
 describe('dashboard', () => {
-  test('answers five questions, each in a row', () => {
+  test('answers six questions, each in a row', () => {
     const rows = dashboard().panels.filter(({ type }) => type === 'row');
     expect(rows.map(({ title }) => title)).toEqual([
       'Is it fresh?',
@@ -21,6 +21,7 @@ describe('dashboard', () => {
       'Is it safe?',
       'How big is it?',
       'What is the process doing?',
+      'Does it serve?',
     ]);
   });
 

@@ -1,5 +1,6 @@
 import { FAMILIES } from '../../src/metrics/families.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
+import { ServingMetrics } from '../../src/metrics/serving.ts';
 import { askedFor } from './promql.ts';
 import type { Rule } from './shipped.ts';
 
@@ -10,6 +11,21 @@ export type Known = ReadonlyMap<string, ReadonlySet<string>>;
 const TARGET = ['job', 'instance'];
 /** Metrics of Prometheus itself. */
 const OWN = { up: [], ALERTS: ['alertname', 'alertstate', 'severity'] };
+
+/** A served graph. */
+const SERVED = {
+  graph: 'any',
+  caughtUp: true,
+  lag: 0,
+  staleSince: undefined,
+  skipped: 0,
+  rejected: 0,
+  vectors: { user: 1 },
+  bytes: 1,
+  spaces: 1,
+  edges: 1,
+  forgotten: 0,
+};
 
 /** All metrics of twhin by the names of their series; a histogram has the names of its parts. */
 export async function told(): Promise<Known> {
@@ -22,8 +38,12 @@ export async function told(): Promise<Known> {
   measures.commit(1, 1, { records: 1, vectors: 1 });
   measures.publish(1, 1, new Map());
   measures.fresh(1, 1);
-  const text = await metrics.render();
+  const serving = new ServingMetrics('1', () => [SERVED]);
+  serving.answered('/v1/similar', 200, 1);
+  serving.visible('any', 1);
+  const text = `${await metrics.render()}${await serving.render()}`;
   metrics.stop();
+  serving.stop();
   for (const [, name = '', labels = ''] of text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)) {
     const names = [...labels.matchAll(/(\w+)="/g)].map(([, label = '']) => label);
     known.set(name, new Set([...(known.get(name) ?? TARGET), ...names]));

@@ -44,7 +44,7 @@ const queryAnswer = z.object({
   ),
 });
 
-/** A Prometheus with the shipped configuration, pointed at one process and with short intervals. */
+/** A Prometheus with the shipped configuration, pointed at one process for each job and with short intervals. */
 export class Prometheus {
   readonly #folder: string;
   readonly #url: string;
@@ -62,13 +62,17 @@ export class Prometheus {
     });
   }
 
-  static async scraping(target: string): Promise<Prometheus> {
+  /** targets: host:port by job. */
+  static async scraping(targets: Readonly<Record<string, string>>): Promise<Prometheus> {
     const folder = await mkdtemp(join(tmpdir(), 'twhin-prometheus-'));
     const config = {
       ...prometheusConfig(),
       global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
       rule_files: RULE_FILES.map((name) => join(MONITORING, name)),
-      scrape_configs: [{ job_name: 'twhin', static_configs: [{ targets: [target] }] }],
+      scrape_configs: Object.entries(targets).map(([job, target]) => ({
+        job_name: job,
+        static_configs: [{ targets: [target] }],
+      })),
     };
     const path = join(folder, 'prometheus.yaml');
     await writeFile(path, JSON.stringify(config));

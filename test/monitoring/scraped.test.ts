@@ -40,12 +40,16 @@ describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => 
     await running.says(/"msg":"serving health and metrics"/);
     const { host } = new URL(/"url":"([^"]+)"/.exec(running.stderr)?.[1] ?? '');
 
-    const prometheus = await Prometheus.scraping(host);
+    const serving = twhin.start(['serve', '--graph', 'follow', '--http', '127.0.0.1:0']);
+    const served = await serving.url();
+    const prometheus = await Prometheus.scraping({ twhin: host, 'twhin-serve': new URL(served).host });
     ends.push(() => prometheus.remove());
     // Repeated until the expectation holds, failed requests before Prometheus listens included.
     const says = (expr: string, value: string) =>
       expect.poll(() => prometheus.query(expr), IN_TIME).toEqual([value]);
     await says('up{job="twhin"}', '1');
+    await says('up{job="twhin-serve"}', '1');
+    await says('twhin_serve_caught_up{graph="follow"}', '1');
     await says('twhin_events_consumed_total{graph="follow"}', '402');
 
     // Edges between known users: they are ranked as known, and their vectors move.
@@ -58,6 +62,10 @@ describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => 
     await says('count(twhin_publish_failures_total == 0)', '8');
     await says('twhin_edges{relation="follows"}', '700');
     await says('twhin_ready', '1');
+    await says('twhin_serve_vectors{type="user"}', '401');
+    // A rate needs requests between two scrapes.
+    const asking = setInterval(() => void fetch(`${served}/v1/similar?entity=user:u1`), 500);
+    ends.push(async () => clearInterval(asking));
 
     const fine = rules().map(({ record, alert }) => `${record ?? alert} ok`);
     await expect.poll(async () => (await prometheus.rules()).sort(), IN_TIME).toEqual(fine.sort());
@@ -72,6 +80,7 @@ describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => 
     running.kill('SIGKILL');
     await running.ended;
     await says('up{job="twhin"}', '0');
+    await says('twhin_serve_caught_up', '1');
     await expect.poll(() => prometheus.alerts(), IN_TIME).toContain('TwhinDown pending');
   }, 180_000);
 });
