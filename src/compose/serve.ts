@@ -1,5 +1,6 @@
 import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
+import type { ServedGraphStatus } from '../adapters/http/serving.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, TwhinError, UsageError } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
@@ -10,7 +11,7 @@ import { Activity } from '../serve/activity.ts';
 import { ActivityFeed } from '../serve/activity-feed.ts';
 import { Reading } from '../serve/reading.ts';
 import { Spaces } from '../serve/spaces.ts';
-import type { ServedGraph } from '../serve/surfaces.ts';
+import { type ServedGraph, surfacesOf } from '../serve/surfaces.ts';
 import { VectorFeed } from '../serve/vector-feed.ts';
 import { topicsOf } from './graph-updater.ts';
 
@@ -155,8 +156,7 @@ export class ServedRun {
       ['events', this.#events],
     ] as const) {
       if (reading?.caughtUp === true) continue;
-      const share = reading === undefined || reading.whole === 0 ? 0 : 1 - reading.lag / reading.whole;
-      reasons.push(`${name}: ${Math.floor(100 * share)} % of the ${what} are read`);
+      reasons.push(`${name}: ${Math.floor(100 * shareOf(reading))} % of the ${what} are read`);
     }
     const { current } = this.#spaces;
     if (reasons.length === 0 && current !== undefined && current.relations.size === 0)
@@ -182,6 +182,23 @@ export class ServedRun {
       rejected: this.#feed.rejected,
       edges: this.#activity.edges,
       forgotten: this.#activity.forgotten,
+    };
+  }
+
+  /** Where the graph is, for people. */
+  status(): ServedGraphStatus {
+    const { current } = this.#spaces;
+    const { vectors, staleSince } = this.snapshot();
+    return {
+      graph: this.graph.name,
+      surfaces: surfacesOf(this.graph.relations),
+      space: current?.space ?? '',
+      step: current?.step ?? 0,
+      staleSince: staleSince ?? null,
+      vectorsAsOf: current?.at ?? 0,
+      eventsAsOf: this.#activity.at,
+      vectors: { ...vectors },
+      read: { vectors: shareOf(this.#vectors), events: shareOf(this.#events) },
     };
   }
 
@@ -234,4 +251,10 @@ export class ServedRun {
   #idsOfTopics(): Promise<Record<string, string>> {
     return this.#eventLog.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
   }
+}
+
+/** The share that is read of what there was at the start. */
+function shareOf(reading: Reading | undefined): number {
+  if (reading?.caughtUp === true) return 1;
+  return reading === undefined || reading.whole === 0 ? 0 : 1 - reading.lag / reading.whole;
 }

@@ -27,6 +27,11 @@ export async function readDashboard(): Promise<Page> {
   ]);
 }
 
+/** The page of `twhin serve`. */
+export function readServingPage(): Promise<Page> {
+  return readPage('serving', []);
+}
+
 /** A page's own folder at `/`, where `index.html` is `/` itself, and what all pages share at `/shared/`. */
 async function readPage(name: string, more: readonly (readonly [string, string])[]): Promise<Page> {
   const files = [...(await filesOf(name, '/')), ...(await filesOf('shared', '/shared/')), ...more];

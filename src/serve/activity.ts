@@ -15,6 +15,16 @@ export interface RememberedEdge {
   readonly addedAt: number | undefined;
 }
 
+/** One of an entity's own edges. */
+export interface OwnEdge {
+  readonly relation: string;
+  readonly target: EntityKey;
+  readonly at: number;
+  readonly removed: boolean;
+  /** The entity blocked the target, and no follow ended that. */
+  readonly blocked: boolean;
+}
+
 /** What is remembered of an entity's own edges and blocks, by relation and target; the newest last. */
 export interface OwnEdges {
   readonly edges: ReadonlyMap<string, ReadonlyMap<EntityKey, RememberedEdge>>;
@@ -77,6 +87,18 @@ export class Activity {
 
   of(entity: EntityKey): OwnEdges {
     return { edges: this.#own.get(entity) ?? new Map(), blocks: this.#blocks.get(entity) ?? new Map() };
+  }
+
+  /** The entity's own edges of all relations, live or not, the newest first; none of an erased target. At most `k`. */
+  recent(entity: EntityKey, k: number): OwnEdge[] {
+    const own = this.of(entity);
+    const edges: OwnEdge[] = [];
+    for (const [relation, targets] of own.edges)
+      for (const [target, { at, removed }] of targets) {
+        const blocked = own.blocks.get(relation)?.has(target) === true;
+        if (!this.#wasErased(target, at)) edges.push({ relation, target, at, removed, blocked });
+      }
+    return edges.sort(newestFirst).slice(0, k);
   }
 
   /** The targets of the entity's live edges of a relation, those heard of last at the end. */
@@ -280,6 +302,13 @@ export interface PopularEntities {
 }
 
 const NOTHING_POPULAR: PopularEntities = { entities: [], scores: new Float64Array() };
+
+/** Of edges of one time, in the order of their names: an answer does not depend on what was read first. */
+function newestFirst(a: OwnEdge, b: OwnEdge): number {
+  if (a.at !== b.at) return b.at - a.at;
+  if (a.relation !== b.relation) return a.relation < b.relation ? -1 : 1;
+  return a.target < b.target ? -1 : 1;
+}
 
 /** The entity that a target's newest edge comes from. */
 interface Source {

@@ -28,6 +28,14 @@ export const SHOWS: Readonly<Record<SurfaceName, string>> = {
   ads: 'ad',
 };
 const USER = 'user';
+
+/** The surfaces that a graph with these relations has. */
+export function surfacesOf(relations: readonly Relation[]): SurfaceName[] {
+  return SURFACES.filter((surface) =>
+    relations.some(({ lhs, rhs }) => lhs === USER && rhs === SHOWS[surface]),
+  );
+}
+
 /** Leads from an advertiser to its ads. */
 export const PROMOTES = 'promotes';
 /** Lists with a limit for each advertiser are asked for this many times as long, again and again until they are full. */

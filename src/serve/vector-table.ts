@@ -64,6 +64,16 @@ export class VectorTable {
     return name;
   }
 
+  /** The entity at a place among all, from 0 to below 1; undefined where there is none. Each is about as likely as any other. */
+  nameAt(place: number): EntityKey | undefined {
+    const first = Math.floor(place * this.#names.length);
+    for (let i = 0; i < this.#names.length; i++) {
+      const name = this.#names[(first + i) % this.#names.length];
+      if (name !== undefined) return name;
+    }
+    return undefined;
+  }
+
   names(): IterableIterator<EntityKey> {
     return this.#rows.keys();
   }

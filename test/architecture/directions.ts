@@ -97,6 +97,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/graph/entity.ts',
       'src/serve/surfaces.ts',
       'src/serve/shared-passes.ts',
+      'src/serve/users.ts',
       'src/adapters/trainer/worker.ts',
     ],
     types: [

@@ -98,6 +98,8 @@ test('holds what runs and what a reader needs, and nothing of the workshop', () 
     join('dist', 'src', 'kernels', 'scan', 'scan-plain.wasm'),
     join('dist', 'src', 'kernels', 'scan', 'scan-relaxed.wasm'),
     join('dist', 'src', 'pages', 'dashboard', 'index.html'),
+    join('dist', 'src', 'pages', 'serving', 'index.html'),
+    join('dist', 'src', 'pages', 'serving', 'serving.css'),
     join('dist', 'src', 'pages', 'shared', 'icon.svg'),
     join('dist', 'src', 'pages', 'shared', 'style.css'),
   ]);

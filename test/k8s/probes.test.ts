@@ -5,6 +5,7 @@ import { serveHttp } from '../../src/adapters/http/server.ts';
 import { serveVectors } from '../../src/adapters/http/serving.ts';
 import { readHttpAddress } from '../../src/config/http-address.ts';
 import { Surfaces } from '../../src/serve/surfaces.ts';
+import { Users } from '../../src/serve/users.ts';
 import { passes } from '../serve/serve-fixture.ts';
 import { render, SKIPPED } from './rendered.ts';
 import { type Container, containersOf, ofRole, workloads } from './workload.ts';
@@ -46,6 +47,9 @@ beforeAll(async () => {
     port: 0,
     version: '1',
     surfaces: new Surfaces({ graphs: [], passes: passes(), adsOfOne: 1 }),
+    users: new Users({ graphs: [], random: unasked }),
+    page: new Map(),
+    status: unasked,
     unready: () => ['follow: 40 % of the vectors are read'],
     metrics,
     answered: () => undefined,

@@ -1,13 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readDashboard } from '../../src/pages/page-files.ts';
+import { readDashboard, readServingPage } from '../../src/pages/page-files.ts';
 
 const MAX_BYTES = 150_000;
 const FOLDER = join(import.meta.dirname, '..', '..', 'src', 'pages');
 const filesIn = (folder: string) => readdirSync(join(FOLDER, folder)).map((name) => join(folder, name));
 const read = (path: string) => readFileSync(join(FOLDER, path), 'utf8');
-const PAGES = [['dashboard', readDashboard, ['/uplot.css', '/uplot.js']]] as const;
+const PAGES = [
+  ['dashboard', readDashboard, ['/uplot.css', '/uplot.js']],
+  ['serving', readServingPage, []],
+] as const;
 
 describe.each(PAGES)('the page %s', (folder, readPage, more) => {
   test('is every file of its folder and of the shared one, below 150 kB in all', async () => {
@@ -31,7 +34,7 @@ describe.each(PAGES)('the page %s', (folder, readPage, more) => {
   });
 });
 
-describe.each(['dashboard', 'shared'])('the files of %s', (folder) => {
+describe.each(['dashboard', 'serving', 'shared'])('the files of %s', (folder) => {
   const names = filesIn(folder);
   const scripts = names.filter((name) => name.endsWith('.js'));
 

@@ -34,6 +34,15 @@ describe('VectorTable', () => {
     );
   });
 
+  it('has an entity at every place, also where rows are free, and none when it is empty', () => {
+    const table = new VectorTable(1, 4);
+    expect(table.nameAt(0.5)).toBeUndefined();
+    for (let id = 0; id < 4; id++) table.set(tweet(id), Float32Array.of(id));
+    expect([0, 0.25, 0.5, 0.999].map((place) => table.nameAt(place))).toEqual([0, 1, 2, 3].map(tweet));
+    for (const id of [1, 3]) table.delete(tweet(id));
+    expect([0, 0.25, 0.5, 0.999].map((place) => table.nameAt(place))).toEqual([0, 2, 2, 0].map(tweet));
+  });
+
   it('keeps nothing of a vector that it refuses', () => {
     const table = new VectorTable(2, 1);
     expect(() => table.set(tweet(1), Float32Array.of(1))).toThrow(expect.objectContaining({ code: 'shape' }));

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
 import { type CandidatesAsked, SURFACES, type Surfaces } from '../../serve/surfaces.ts';
+import type { Users } from '../../serve/users.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
+import { addPage, type PageFiles } from './page.ts';
 
 /** Most entities of a list, and candidates of a request to be ranked. */
 export const [MOST_ITEMS, MOST_RANKED, MOST_EXCLUDED] = [500, 1_000, 10_000];
@@ -68,6 +70,8 @@ const rankBody = z.strictObject({
   graph: name.optional(),
 });
 
+const recentQuery = z.strictObject({ user: userId, k: countParameter });
+
 const head = {
   graph: z.string(),
   space: z.string().meta({ description: 'Training run of the vectors.' }),
@@ -99,13 +103,63 @@ const rankAnswer = z.object({
   ...head,
   missing: z.array(z.string()).meta({ description: 'Candidates without a vector.' }),
 });
+const userAnswer = z.object({ user: z.string() });
+const recentAnswer = z.object({
+  user: z.string(),
+  items: z
+    .array(
+      z.object({
+        relation: z.string(),
+        entity: z.string(),
+        at: z.number().meta({ description: 'Time of the event, epoch ms.' }),
+        removed: z.boolean().meta({ description: 'The event took the edge back, such as an unlike.' }),
+        blocked: z.boolean().meta({ description: 'The event was a block.' }),
+      }),
+    )
+    .meta({ description: 'The newest first, each edge with its newest event.' }),
+});
+const share = z.number().min(0).max(1);
+const servedGraph = z.object({
+  graph: z.string(),
+  surfaces: z.array(surface),
+  space: head.space,
+  step: head.step,
+  staleSince: head.staleSince,
+  vectorsAsOf: z.number().meta({ description: 'Time of the newest event that is in the vectors, epoch ms.' }),
+  eventsAsOf: z.number().meta({ description: 'Time of the newest event that was read, epoch ms.' }),
+  vectors: z.record(z.string(), z.number()).meta({ description: 'Vectors by entity type.' }),
+  read: z.object({ vectors: share, events: share }).meta({
+    description: 'Share that is read of what the topics held at the start; 1 when the graph is up to date.',
+  }),
+});
+const statusAnswer = z.object({
+  version: z.string(),
+  ready: z.boolean(),
+  reasons: z.array(z.string()).meta({ description: 'Why not.' }),
+  graphs: z.array(servedGraph),
+  actions: z.array(z.string()).meta({
+    description: 'What a demo lets its page do; none where the server is read-only, as `twhin serve` is.',
+  }),
+});
+export type ServedGraphStatus = z.infer<typeof servedGraph>;
+/** Bodies of answers, for whoever asks with these types. */
+export type CandidatesBody = z.infer<typeof candidatesAnswer>;
+export type SimilarBody = z.infer<typeof similarAnswer>;
+export type RankBody = z.infer<typeof rankAnswer>;
+export type RecentBody = z.infer<typeof recentAnswer>;
+export type StatusBody = z.infer<typeof statusAnswer>;
+
 const failure = z.object({ error: z.string(), field: z.string().optional() });
 
 /** What is served: part of the answer at an unknown path. */
 export const SERVING_PATHS = {
+  '/': 'a page that shows all of it for one user',
   '/v1/candidates': 'a list for ?user= on ?surface=home, who-to-follow or ads; the same as POST',
   '/v1/similar': 'the nearest entities of the type of ?entity=TYPE:ID',
   '/v1/rank': 'POST: scores and percentiles of given candidates for a user and a relation',
+  '/v1/recent': 'what ?user= did of late',
+  '/v1/users/random': 'some user with a vector',
+  '/v1/status': 'which graphs are served, and how far their vectors are',
   '/openapi.json': 'all of it as OpenAPI 3.1',
   '/healthz': 'the process lives',
   '/readyz': 'whether the vectors are read, and why not',
@@ -115,12 +169,18 @@ export const SERVING_PATHS = {
 /** Where the answers come from. */
 export interface Serving {
   readonly surfaces: Surfaces;
+  readonly users: Users;
+  /** The files of the page. */
+  readonly page: PageFiles;
+  status(): readonly ServedGraphStatus[];
   /** Why nobody should ask now; none when it is ready. */
   unready(): readonly string[];
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
   /** Told of each answered request. */
   answered(path: string, code: number, ms: number): void;
   readonly version: string;
+  /** Actions beside what is served, and the routes that take them. */
+  readonly actions?: { readonly names: readonly string[]; add(server: FastifyInstance): void };
 }
 
 export interface ServingOptions extends Serving {
@@ -150,17 +210,25 @@ export async function serveVectors(options: ServingOptions): Promise<HttpServer>
     options.answered(path, reply.statusCode, reply.elapsedTime);
   });
   addServing(server, options);
+  addPage(server, options.page);
+  options.actions?.add(server);
   return listen(server, guard);
 }
 
 function addServing(server: FastifyInstance, serving: Serving): void {
-  const { surfaces, metrics } = serving;
+  const { surfaces, users, metrics } = serving;
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', async (_, reply) => {
     const reasons = serving.unready();
     return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons });
   });
   server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  server.get('/v1/status', () => {
+    const reasons = serving.unready();
+    const { version, actions } = serving;
+    const graphs = serving.status();
+    return { version, ready: reasons.length === 0, reasons, graphs, actions: actions?.names ?? [] };
+  });
   const api = openApi(serving.version);
   server.get('/openapi.json', () => api);
 
@@ -198,10 +266,26 @@ function addServing(server: FastifyInstance, serving: Serving): void {
     const error = `${userOf(user)} or the relation ${relation} has no trained vector`;
     return answer ?? reply.code(404).send({ error, field: 'user' });
   });
+  server.get('/v1/recent', ready, (request) => {
+    const { user, k } = understood(recentQuery, request.query);
+    const items = users.recent(userOf(user), k).map(({ relation, target, at, removed, blocked }) => ({
+      relation,
+      entity: target,
+      at,
+      removed,
+      blocked,
+    }));
+    return { user: userOf(user), items };
+  });
+  server.get('/v1/users/random', ready, async (request, reply) => {
+    understood(z.strictObject({}), request.query);
+    const user = users.random();
+    return user === undefined ? reply.code(404).send({ error: 'no user has a vector yet' }) : { user };
+  });
 }
 
 /** A wrong field of a request. */
-class WrongField extends Error {
+export class WrongField extends Error {
   readonly statusCode = 400;
   readonly field: string;
 
@@ -212,7 +296,11 @@ class WrongField extends Error {
 }
 
 /** @throws WrongField for the first field that is not as the schema says. under: the field that holds the value. */
-function understood<Schema extends z.ZodType>(schema: Schema, value: unknown, under = ''): z.infer<Schema> {
+export function understood<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  under = '',
+): z.infer<Schema> {
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -231,11 +319,11 @@ function askedOf({ user, exclude, ...asked }: z.infer<typeof candidatesBody>): C
   };
 }
 
-function userOf(id: string): EntityKey {
+export function userOf(id: string): EntityKey {
   return keyOf('user', id.startsWith('user:') ? id : `user:${id}`);
 }
 
-function keyOf(field: string, text: string): EntityKey {
+export function keyOf(field: string, text: string): EntityKey {
   try {
     return parseEntityKey(text);
   } catch (error) {
@@ -265,6 +353,9 @@ export function openApi(version: string): object {
     CandidatesAnswer: candidatesAnswer,
     SimilarAnswer: similarAnswer,
     RankAnswer: rankAnswer,
+    RecentAnswer: recentAnswer,
+    UserAnswer: userAnswer,
+    StatusAnswer: statusAnswer,
     Failure: failure,
   };
   const components = Object.fromEntries(
@@ -324,6 +415,25 @@ export function openApi(version: string): object {
           summary: SERVING_PATHS['/v1/rank'],
           requestBody: body('RankBody'),
           responses: { ...responses('RankAnswer'), ...notFound },
+        },
+      },
+      '/v1/recent': {
+        get: {
+          summary: SERVING_PATHS['/v1/recent'],
+          parameters: query(recentQuery),
+          responses: responses('RecentAnswer'),
+        },
+      },
+      '/v1/users/random': {
+        get: {
+          summary: SERVING_PATHS['/v1/users/random'],
+          responses: { ...responses('UserAnswer'), ...notFound },
+        },
+      },
+      '/v1/status': {
+        get: {
+          summary: SERVING_PATHS['/v1/status'],
+          responses: { 200: { description: 'the answer', ...json('StatusAnswer') } },
         },
       },
     },

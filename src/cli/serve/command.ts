@@ -1,20 +1,16 @@
 import type { Command } from 'commander';
-import type { HttpServer } from '../../adapters/http/guarded.ts';
-import { serveVectors } from '../../adapters/http/serving.ts';
-import { ServedRun } from '../../compose/serve.ts';
+import type { ServedRun } from '../../compose/serve.ts';
 import { type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
-import { ServingMetrics } from '../../metrics/serving.ts';
-import { Surfaces } from '../../serve/surfaces.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
 import { selectGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
-import { VERSION } from '../version.ts';
-import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE, passes } from './begin.ts';
+import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE } from './begin.ts';
 import { partitionsOption } from './partitions.ts';
+import { VectorServer } from './vector-server.ts';
 
 const ADDRESS = '127.0.0.1:8079';
 const REPORT_MS = 10_000;
@@ -54,6 +50,8 @@ too, so that no list has what the user follows, likes or blocks.
   GET  /v1/candidates?surface=home|who-to-follow|ads&user=ID[&k=20&relation=NAME&exclude=TYPE:ID,…&explain=true]
   GET  /v1/similar?entity=TYPE:ID[&k=20]
   POST /v1/rank {"user", "relation", "candidates": ["TYPE:ID", …]}
+  GET  /v1/recent?user=ID   /v1/users/random   /v1/status
+  GET  /                    a page that shows it
   GET  /openapi.json   /readyz   /healthz   /metrics`;
 
 const EXAMPLES = `twhin serve
@@ -88,29 +86,18 @@ async function serve(
   { graphs, address, partitions, edgesOfOne, edges, adsOfOne }: Serving,
 ): Promise<void> {
   const log = logOf();
-  const ended = Promise.withResolvers<void>();
-  const metrics: ServingMetrics = new ServingMetrics(VERSION, () => runs.map((run) => run.snapshot()));
   const connection = await connect(config, log);
-  const visible = (graph: string, ms: number) => metrics.visible(graph, ms);
-  const outside = { connection, log, edgesOfOne, edges, partitions, visible, failed: ended.reject };
-  const runs = graphs.map((graph) => new ServedRun(config, graph, outside));
+  const outside = { connection, log, edgesOfOne, edges, partitions, adsOfOne };
+  const ended = Promise.withResolvers<void>();
   // Whatever ends it may come before it is waited for.
   ended.promise.catch(() => undefined);
   const signals = onSignal(() => ended.resolve());
-  let server: HttpServer | undefined;
+  let server: VectorServer | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
-    // The server starts first: a bad address is reported before anything is read, and probes are answered meanwhile.
-    server = await serveVectors({
-      ...address,
-      surfaces: new Surfaces({ graphs: runs.map(({ graph }) => graph), passes: passes(), adsOfOne }),
-      unready: () => runs.flatMap((run) => run.unready()),
-      metrics: { contentType: metrics.contentType, render: () => metrics.render() },
-      answered: (path, code, ms) => metrics.answered(path, code, ms),
-      version: VERSION,
-      failed: (path, reason) => log.error({ path, reason }, 'a request could not be answered'),
-    });
-    log.info({ url: server.url, graphs: graphs.map(({ name }) => name) }, `serving on ${server.url}`);
+    server = await VectorServer.begin(config, graphs, address, { ...outside, failed: ended.reject });
+    const { url, runs } = server;
+    log.info({ url, graphs: graphs.map(({ name }) => name) }, `serving on ${url}`);
     timer = reportReadiness(runs, log);
     for (const run of runs) await begin(run, signals.stopping, log);
     await ended.promise;
@@ -118,9 +105,7 @@ async function serve(
   } finally {
     clearInterval(timer);
     await server?.stop();
-    for (const run of runs) await run.stop();
     await connection.close();
-    metrics.stop();
     signals.ignore();
   }
 }

@@ -4,12 +4,26 @@ import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
 import {
   openApi,
   SERVING_PATHS,
+  type ServedGraphStatus,
   type ServingOptions,
   serveVectors,
 } from '../../../src/adapters/http/serving.ts';
+import { readServingPage } from '../../../src/pages/page-files.ts';
+import { Users } from '../../../src/serve/users.ts';
 import { graphOf, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
 
 const TWEETS = 600;
+const STATUS: ServedGraphStatus = {
+  graph: 'g',
+  surfaces: ['home'],
+  space: 'a',
+  step: 1,
+  staleSince: null,
+  vectorsAsOf: T0,
+  eventsAsOf: T0 + 1,
+  vectors: { user: 1, tweet: TWEETS },
+  read: { vectors: 0.4, events: 1 },
+};
 let graph: TestGraph;
 let unready: string[];
 let answered: [string, number][];
@@ -32,6 +46,9 @@ afterEach(async () => {
 async function serve(options: Partial<ServingOptions> = {}): Promise<string> {
   const server = await serveVectors({
     ...{ host: '127.0.0.1', port: 0, version: '1', surfaces: surfacesOf(graph), unready: () => unready },
+    users: new Users({ graphs: [graph], random: () => 0 }),
+    page: new Map(),
+    status: () => [STATUS],
     metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'twhin_serve_caught_up 1\n' },
     answered: (path, code) => void answered.push([path, code]),
     failed: (path, reason) => void failures.push(`${path}: ${reason}`),
@@ -140,6 +157,44 @@ describe('twhin serve over HTTP', () => {
     });
   });
 
+  test('answers what a user did of late, and some user', async () => {
+    const url = await serve();
+    graph.edges(user(1), 'likes', [tweet(1), tweet(2)]);
+    expect((await ask(url, '/v1/recent?user=1&k=1')).json).toEqual({
+      user: user(1),
+      items: [{ relation: 'likes', entity: tweet(2), at: T0 + 1, removed: false, blocked: false }],
+    });
+    expect((await ask(url, '/v1/recent?user=nobody')).json).toEqual({ user: 'user:nobody', items: [] });
+    expect((await ask(url, '/v1/users/random')).json).toEqual({ user: user(1) });
+    graph.put(user(1), null);
+    expect(await ask(url, '/v1/users/random')).toMatchObject({
+      status: 404,
+      json: { error: 'no user has a vector yet' },
+    });
+  });
+
+  test('says how far it is, also before all is read, and offers no actions', async () => {
+    unready = ['g: 40 % of the vectors are read'];
+    const url = await serve();
+    const { status, json } = await ask(url, '/v1/status');
+    expect([status, json]).toEqual([
+      200,
+      { version: '1', ready: false, reasons: unready, graphs: [STATUS], actions: [] },
+    ]);
+    for (const method of ['POST', 'PUT', 'DELETE'])
+      for (const path of ['/', '/v1/status', '/v1/recent', '/demo/action'])
+        expect([404, 405]).toContain((await ask(url, path, { method })).status);
+  });
+
+  test('has a page that may load nothing from elsewhere', async () => {
+    const url = await serve({ page: await readServingPage() });
+    const { status, headers, text } = await ask(url, '/');
+    expect([status, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
+    expect(text).toContain('<title>twhin serve</title>');
+    expect((await ask(url, '/../package.json')).status).toBe(404);
+  });
+
   test('says 404 for what has no vector, with the field', async () => {
     const url = await serve();
     const failure = (field: string) => ({ error: expect.stringContaining('vector'), field });
@@ -238,6 +293,11 @@ describe('a bad request is 400 with the field named', () => {
     ['graph', '/v1/similar?entity=tweet:1&graph=h'],
     ['graph', '/v1/similar?entity=tweet:1&graph=__proto__'],
     ['user', '/v1/similar?entity=tweet:1&user=1'],
+    ['user', '/v1/recent'],
+    ['user', '/v1/recent?user=a%0Ab'],
+    ['k', '/v1/recent?user=1&k=1e2'],
+    ['graph', '/v1/recent?user=1&graph=g'],
+    ['type', '/v1/users/random?type=tweet'],
   ])('%s of GET %s', async (field, path, named = field) => {
     const url = await serve();
     expect(await fieldOf(ask(url, path))).toEqual([400, named]);
@@ -402,6 +462,8 @@ describe('the limits of the server', () => {
       ask(url, home()),
       post(url, '/v1/candidates', { surface: 'home', user: '1' }),
       ask(url, '/v1/similar?entity=tweet:1'),
+      ask(url, '/v1/recent?user=1'),
+      ask(url, '/v1/users/random'),
       post(url, '/v1/rank', { user: '1', relation: 'likes', candidates: [tweet(1)] }),
     ];
     for (const answer of answers) {
@@ -549,6 +611,9 @@ describe('openapi.json', () => {
       ['CandidatesAnswer', await ask(url, home())],
       ['SimilarAnswer', await ask(url, '/v1/similar?entity=tweet:1')],
       ['RankAnswer', await post(url, '/v1/rank', body)],
+      ['RecentAnswer', await ask(url, '/v1/recent?user=1')],
+      ['UserAnswer', await ask(url, '/v1/users/random')],
+      ['StatusAnswer', await ask(url, '/v1/status')],
       ['Failure', await ask(url, home({ k: '0' }))],
     ] as const)
       expect([schema, Object.keys(Object(json)).sort()]).toEqual([schema, keysOf(schema).sort()]);

@@ -1,0 +1,90 @@
+import type { LogConnection } from '../../adapters/connect.ts';
+import type { HttpServer } from '../../adapters/http/guarded.ts';
+import { type ServingOptions, serveVectors } from '../../adapters/http/serving.ts';
+import { ServedRun, type ServeOptions } from '../../compose/serve.ts';
+import type { HttpAddress } from '../../config/http-address.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
+import type { Log } from '../../log.ts';
+import { ServingMetrics } from '../../metrics/serving.ts';
+import { readServingPage } from '../../pages/page-files.ts';
+import { Surfaces } from '../../serve/surfaces.ts';
+import { Users } from '../../serve/users.ts';
+import { VERSION } from '../version.ts';
+import { passes } from './begin.ts';
+
+export interface VectorServerOptions {
+  readonly connection: LogConnection;
+  readonly log: Log;
+  /** Most edges remembered of one user, and of all users of a graph. */
+  readonly edgesOfOne: number;
+  readonly edges: number;
+  readonly partitions?: ServeOptions['partitions'];
+  /** Most ads of one advertiser in a list. */
+  readonly adsOfOne: number;
+  /** Told that a graph can't be followed any further. */
+  failed(error: Error): void;
+  /** None in `twhin serve`, which is read-only. */
+  readonly actions?: ServingOptions['actions'];
+}
+
+/** Graphs that are served over HTTP. It answers before anything is read; `begin` of begin.ts starts the reading of a run. */
+export class VectorServer {
+  readonly runs: readonly ServedRun[];
+  readonly surfaces: Surfaces;
+  readonly #metrics: ServingMetrics;
+  #server: HttpServer | undefined;
+
+  private constructor(config: Config, graphs: readonly GraphConfig[], options: VectorServerOptions) {
+    this.#metrics = new ServingMetrics(VERSION, () => this.runs.map((run) => run.snapshot()));
+    const visible = (graph: string, ms: number) => this.#metrics.visible(graph, ms);
+    this.runs = graphs.map((graph) => new ServedRun(config, graph, { ...options, visible }));
+    const served = this.runs.map(({ graph }) => graph);
+    this.surfaces = new Surfaces({ graphs: served, passes: passes(), adsOfOne: options.adsOfOne });
+  }
+
+  /** Starts to listen: probes are answered while the topics are read. @throws FatalError `http-listen`. */
+  static async begin(
+    config: Config,
+    graphs: readonly GraphConfig[],
+    address: HttpAddress,
+    options: VectorServerOptions,
+  ): Promise<VectorServer> {
+    const server = new VectorServer(config, graphs, options);
+    try {
+      await server.#listen(address, options);
+      return server;
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+  }
+
+  /** `http://host:port`. */
+  get url(): string {
+    return this.#server?.url ?? '';
+  }
+
+  /** Answers the requests in flight, then ends the reading. Idempotent. */
+  async stop(): Promise<void> {
+    await this.#server?.stop();
+    for (const run of this.runs) await run.stop();
+    this.#metrics.stop();
+  }
+
+  async #listen(address: HttpAddress, { log, actions }: VectorServerOptions): Promise<void> {
+    const metrics = this.#metrics;
+    this.#server = await serveVectors({
+      ...address,
+      surfaces: this.surfaces,
+      users: new Users({ graphs: this.runs.map(({ graph }) => graph), random: Math.random }),
+      page: await readServingPage(),
+      unready: () => this.runs.flatMap((run) => run.unready()),
+      status: () => this.runs.map((run) => run.status()),
+      metrics: { contentType: metrics.contentType, render: () => metrics.render() },
+      answered: (path, code, ms) => metrics.answered(path, code, ms),
+      version: VERSION,
+      failed: (path, reason) => log.error({ path, reason }, 'a request could not be answered'),
+      ...(actions && { actions }),
+    });
+  }
+}

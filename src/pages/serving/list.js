@@ -1,0 +1,167 @@
+// @ts-check
+import { el, fill } from '../shared/elements.js';
+
+/** @typedef {{ relation: string, share: number, near?: string | undefined }} Reason */
+/**
+ * An entity of a list.
+ * top: the share of all entities of its type that score as high or higher.
+ * @typedef {{ entity: string, score: number | null, reason?: Reason | undefined, top?: number | undefined }} Shown
+ */
+/** @typedef {{ groupsOf: (entity: string) => readonly string[], own: readonly string[] }} Grouping */
+
+/** How long an entity that came is marked. */
+const MARKED_MS = 6_000;
+
+/** A list of entities that says what changed. Its buttons stay where they are while the list is filled anew. */
+export class List {
+  element = el('ol', { class: 'list' });
+  /** @type {Map<string, { li: HTMLLIElement, place: number, since: number }>} */
+  #known = new Map();
+  /** @type {string | undefined} */
+  #of = undefined;
+  #name;
+
+  /**
+   * @param {string} name of the list, for screen readers
+   * @param {(what: string, entity: string) => void} chosen told of each button that is pressed: `show` or an action
+   */
+  constructor(name, chosen) {
+    this.#name = name;
+    this.element.setAttribute('aria-label', name);
+    this.element.addEventListener('click', ({ target }) => {
+      const button = target instanceof Element ? target.closest('button') : null;
+      const { what, entity } = button?.dataset ?? {};
+      if (what !== undefined && entity !== undefined) chosen(what, entity);
+    });
+  }
+
+  /**
+   * Shows a list, and marks what was not in the list before, if that was one of the same.
+   * @param {string} of what the list is of, such as the user
+   * @param {readonly Shown[]} items
+   * @param {Grouping} grouping
+   * @param {string} [action] what the reader can do with an entity
+   * @returns {{ came: string[], left: string[] }}
+   */
+  show(of, items, grouping, action) {
+    const same = this.#of === of;
+    this.#of = of;
+    const now = Date.now();
+    const before = this.#known;
+    const focused = this.#focus();
+    this.#known = new Map();
+    for (const [place, item] of items.entries()) {
+      const known = before.get(item.entity);
+      const li = known?.li ?? el('li');
+      const since = known?.since ?? (same ? now : 0);
+      const marks = { isNew: now - since < MARKED_MS, up: same && known ? known.place - place : 0 };
+      li.classList.toggle('came', marks.isNew);
+      fill(li, ...content(item, grouping, marks, action));
+      this.#known.set(item.entity, { li, place, since });
+      if (this.element.children[place] !== li)
+        this.element.insertBefore(li, this.element.children[place] ?? null);
+    }
+    while (this.element.children.length > items.length) this.element.lastElementChild?.remove();
+    this.#refocus(focused);
+    return {
+      came: same ? items.map(({ entity }) => entity).filter((entity) => !before.has(entity)) : [],
+      left: same ? [...before.keys()].filter((entity) => !this.#known.has(entity)) : [],
+    };
+  }
+
+  /** The button of the list that has the focus. */
+  #focus() {
+    const { activeElement } = document;
+    if (!(activeElement instanceof HTMLElement) || !this.element.contains(activeElement)) return undefined;
+    const { what = '', entity = '' } = activeElement.dataset;
+    return { what, entity, place: this.#known.get(entity)?.place ?? 0 };
+  }
+
+  /** @param {{ what: string, entity: string, place: number } | undefined} focused */
+  #refocus(focused) {
+    if (focused === undefined || this.element.contains(document.activeElement)) return;
+    // The entity may have left: the one in its place comes next, and then the list's title.
+    const li = this.#known.get(focused.entity)?.li ?? this.element.children[focused.place];
+    const button = [...(li?.querySelectorAll('button') ?? [])].find(
+      ({ dataset }) => dataset['what'] === focused.what,
+    );
+    const title = this.element.closest('section')?.querySelector('h2');
+    (button ?? title)?.focus();
+  }
+
+  get name() {
+    return this.#name;
+  }
+}
+
+/**
+ * @param {Shown} item
+ * @param {Grouping} grouping
+ * @param {{ isNew: boolean, up: number }} marks
+ * @param {string | undefined} action
+ */
+function content({ entity, score, reason, top }, { groupsOf, own }, { isNew, up }, action) {
+  const groups = groupsOf(entity);
+  const name = el(
+    'button',
+    {
+      type: 'button',
+      class: 'name',
+      'data-what': 'show',
+      'data-entity': entity,
+      title: `What is similar to ${entity}`,
+    },
+    entity,
+  );
+  const label = action && `${action[0]?.toUpperCase()}${action.slice(1)}`;
+  const act =
+    label &&
+    el(
+      'button',
+      {
+        type: 'button',
+        class: 'act',
+        'data-what': action,
+        'data-entity': entity,
+        'aria-label': `${label} ${entity}`,
+      },
+      label,
+    );
+  const moved = up > 0 ? `↑ ${up}` : up < 0 ? `↓ ${-up}` : '';
+  const why = [
+    top === undefined ? '' : standing(top),
+    reason === undefined
+      ? ''
+      : `by ${reason.relation}${reason.share < 0.995 ? ` (${Math.round(100 * reason.share)} %)` : ''}`,
+    score === null ? '' : `score ${score.toFixed(2)}`,
+  ].filter((part) => part !== '');
+  return [
+    el('div', { class: 'entry' }, name, act || null),
+    el(
+      'p',
+      { class: 'why' },
+      ...groups.map((group) => tag(group, own.includes(group))),
+      isNew
+        ? el('span', { class: 'mark' }, 'new')
+        : moved === ''
+          ? null
+          : el('span', { class: 'mark' }, moved),
+      why.join(' · '),
+    ),
+    ...(reason?.near === undefined ? [] : [el('p', { class: 'why' }, `near ${reason.near}`)]),
+  ];
+}
+
+/** @param {number} top */
+function standing(top) {
+  if (top <= 0) return 'best of all';
+  return `top ${(100 * top).toPrecision(2)} %`;
+}
+
+/**
+ * @param {string} group
+ * @param {boolean} own
+ */
+export function tag(group, own) {
+  return el('span', { class: own ? 'tag own' : 'tag' }, group);
+}

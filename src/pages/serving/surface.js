@@ -1,0 +1,194 @@
+// @ts-check
+import { el, fill, place } from '../shared/elements.js';
+import { candidates, Refusal, rank, similar } from './api.js';
+import { List } from './list.js';
+
+/** @typedef {import('./list.js').Grouping} Grouping */
+/** @typedef {import('./list.js').Shown} Shown */
+
+const LENGTH = 10;
+/** How long the places of a list that did not change are kept: each takes a scan. */
+const RANKS_MS = 15_000;
+
+/** The list of one surface for the user, with reasons and places. */
+export class Surface {
+  /** The graph that answers; empty before the first answer. */
+  graph = '';
+  #id;
+  #action;
+  #note = el('p', { class: 'quiet' });
+  #list;
+  /** @type {{ key: string, at: number, tops: Map<string, number> }} */
+  #ranked = { key: '', at: 0, tops: new Map() };
+  /** @type {{ user: string, answer: import('./api.js').Candidates } | undefined} */
+  #last = undefined;
+
+  /**
+   * @param {string} id of the surface, and of its place on the page
+   * @param {string} action what the reader of a demo can do with its entities
+   * @param {(what: string, entity: string) => void} chosen
+   */
+  constructor(id, action, chosen) {
+    this.#id = id;
+    this.#action = action;
+    const section = place(id);
+    this.#list = new List(section.querySelector('h2')?.textContent ?? id, chosen);
+    section.append(this.#note, this.#list.element);
+  }
+
+  get name() {
+    return this.#list.name;
+  }
+
+  get entities() {
+    return this.#last?.answer.items.map(({ entity }) => entity) ?? [];
+  }
+
+  /** Whether a graph that is served has the surface. @param {boolean} has */
+  served(has) {
+    place(this.#id).hidden = !has;
+  }
+
+  /** Asks for the list of the user, and its places. @param {string} user */
+  async ask(user) {
+    const answer = await candidates(this.#id, user, LENGTH);
+    this.graph = answer.graph;
+    this.#last = { user, answer };
+    const key = `${user} ${answer.items.map(({ entity }) => entity).join(' ')}`;
+    if (key === this.#ranked.key && Date.now() - this.#ranked.at < RANKS_MS) return;
+    this.#ranked = { key, at: Date.now(), tops: await topsOf(user, answer) };
+  }
+
+  /**
+   * Shows what was asked for last.
+   * @param {Grouping} grouping
+   * @param {readonly string[]} actions that are possible
+   * @returns {{ came: string[], left: string[] }}
+   */
+  show(grouping, actions) {
+    if (this.#last === undefined) return { came: [], left: [] };
+    const { user, answer } = this.#last;
+    const shown = answer.items.map((item) => ({ ...item, top: this.#ranked.tops.get(item.entity) }));
+    fill(this.#note, ...noteOf(user, answer, grouping));
+    const action = actions.includes(this.#action) ? this.#action : undefined;
+    return this.#list.show(user, shown, grouping, action);
+  }
+
+  /** Says why there is no list; the last one stays. @param {unknown} reason */
+  failed(reason) {
+    fill(this.#note, el('span', { class: 'problem' }, wordsOf(reason)));
+  }
+
+  /** Empties the list. */
+  clear() {
+    this.#last = undefined;
+    fill(this.#note);
+    this.#list.show('', [], { groupsOf: () => [], own: [] });
+  }
+}
+
+/** What is similar to an entity that the reader chose, or to the user. */
+export class Similar {
+  #note = el('p', { class: 'quiet' });
+  #list;
+  /** @type {{ of: string, answer: import('./api.js').Similar | undefined }} */
+  #last = { of: '', answer: undefined };
+
+  /** @param {(what: string, entity: string) => void} chosen */
+  constructor(chosen) {
+    this.#list = new List('Similar', chosen);
+    place('similar').append(this.#note, this.#list.element);
+  }
+
+  get entities() {
+    return this.#last.answer?.items.map(({ entity }) => entity) ?? [];
+  }
+
+  /** @param {string} of */
+  async ask(of) {
+    const answer = await similar(of, LENGTH).catch((error) => {
+      // Nothing is similar to what has no vector: that is an answer.
+      if (error instanceof Refusal && error.code === 404) return undefined;
+      throw error;
+    });
+    this.#last = { of, answer };
+  }
+
+  /** @param {Grouping} grouping */
+  show(grouping) {
+    const { of, answer } = this.#last;
+    if (of === '') return;
+    const about = answer === undefined ? `${of} has no vector yet.` : `The nearest to ${of}.`;
+    const shared = answer === undefined ? '' : sharedOf(this.entities, grouping);
+    fill(this.#note, el('span', {}, `${about}${shared === '' ? '' : ` ${shared}`}`));
+    this.#list.show(of, answer?.items ?? [], grouping);
+  }
+
+  /** @param {unknown} reason */
+  failed(reason) {
+    fill(this.#note, el('span', { class: 'problem' }, wordsOf(reason)));
+  }
+}
+
+/**
+ * The place of each entity among all of its type, by the relation that says most for it.
+ * @param {string} user
+ * @param {import('./api.js').Candidates} answer
+ * @returns {Promise<Map<string, number>>}
+ */
+async function topsOf(user, { graph, items }) {
+  /** @type {Map<string, string[]>} */
+  const byRelation = new Map();
+  for (const { entity, reason } of items)
+    if (reason !== undefined)
+      byRelation.set(reason.relation, [...(byRelation.get(reason.relation) ?? []), entity]);
+  const ranks = await Promise.all(
+    [...byRelation].map(([relation, entities]) =>
+      rank(graph, user, relation, entities).catch(() => undefined),
+    ),
+  );
+  return new Map(
+    ranks.flatMap((each) => each?.items ?? []).map(({ entity, percentile }) => [entity, 1 - percentile]),
+  );
+}
+
+/**
+ * @param {string} user
+ * @param {import('./api.js').Candidates} answer
+ * @param {Grouping} grouping
+ */
+function noteOf(user, { items, fallback, filtered }, grouping) {
+  const left = [
+    filtered.seen > 0 ? `${filtered.seen} seen` : '',
+    filtered.blocked > 0 ? `${filtered.blocked} blocked` : '',
+  ].filter((part) => part !== '');
+  const parts = [];
+  if (fallback === 'popular') parts.push(`${user} has no vector for this yet: what is popular.`);
+  if (items.length === 0) parts.push('Nothing is left to show.');
+  parts.push(
+    sharedOf(
+      items.map(({ entity }) => entity),
+      grouping,
+    ),
+  );
+  if (left.length > 0) parts.push(`Left out: ${left.join(', ')}.`);
+  return [el('span', {}, parts.filter((part) => part !== '').join(' '))];
+}
+
+/**
+ * How many of the entities are of the user's own groups.
+ * @param {readonly string[]} entities
+ * @param {Grouping} grouping
+ */
+function sharedOf(entities, { groupsOf, own }) {
+  const known = entities.filter((entity) => groupsOf(entity).length > 0);
+  if (own.length === 0 || known.length === 0) return '';
+  const shared = known.filter((entity) => groupsOf(entity).some((group) => own.includes(group)));
+  return `${shared.length} of ${known.length} in ${own.join(' or ')}.`;
+}
+
+/** @param {unknown} reason */
+export function wordsOf(reason) {
+  if (reason instanceof Refusal && reason.code === 0) return 'twhin serve does not answer; trying again.';
+  return reason instanceof Error ? reason.message : String(reason);
+}

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { Users } from '../../src/serve/users.ts';
+import { activityOf, edge, graphOf, T0, tweet, user } from './serve-fixture.ts';
+
+test('some user is one with a vector, of the first graph that has any', () => {
+  const [empty, full] = [graphOf({ name: 'empty' }), graphOf({ name: 'full' })];
+  let place = 0;
+  const users = new Users({ graphs: [empty, full], random: () => place });
+  empty.put(tweet(1), [0, 0]);
+  expect(users.random()).toBeUndefined();
+  for (const id of [1, 2]) full.put(user(id), [0, 0]);
+  expect(users.random()).toBe(user(1));
+  place = 0.9;
+  expect(users.random()).toBe(user(2));
+});
+
+test('what a user did of late is the newest first, of all graphs, without what was erased', () => {
+  const [a, b] = [activityOf(), activityOf()];
+  const users = new Users({
+    graphs: [graphOf({ name: 'a', activity: a }), graphOf({ name: 'b', activity: b })],
+    random: () => 0,
+  });
+  for (const activity of [a, b]) activity.take(edge(user(1), 'clicks', tweet('both'), T0 + 5));
+  a.take(edge(user(1), 'likes', tweet(1), T0 + 1));
+  a.take(edge(user(1), 'likes', tweet('gone'), T0 + 2));
+  a.take({ erased: tweet('gone'), at: T0 + 3 });
+  a.take(edge(user(2), 'likes', tweet(1), T0 + 9));
+  b.take(edge(user(1), 'follows', user(2), T0 + 4));
+  b.take(edge(user(1), 'follows', user(2), T0 + 7, true));
+  b.take(edge(user(1), 'follows', user(3), T0 + 6, true), true);
+  const seen = users.recent(user(1), 9);
+  expect(seen.map(({ relation, target, at }) => [relation, target, at - T0])).toEqual([
+    ['follows', user(2), 7],
+    ['follows', user(3), 6],
+    ['clicks', tweet('both'), 5],
+    ['likes', tweet(1), 1],
+  ]);
+  expect(seen.map(({ removed, blocked }) => [removed, blocked])).toEqual([
+    [true, false],
+    [true, true],
+    [false, false],
+    [false, false],
+  ]);
+  expect(users.recent(user(1), 2)).toEqual(seen.slice(0, 2));
+  // A follow ends the block.
+  b.take(edge(user(1), 'follows', user(3), T0 + 8));
+  expect(users.recent(user(1), 1)).toEqual([
+    { relation: 'follows', target: user(3), at: T0 + 8, removed: false, blocked: false },
+  ]);
+});
