@@ -11,20 +11,21 @@ export interface TopLook {
   readonly depth: number;
 }
 
-/** The ranks of rows of a table among all its rows. */
+/** The ranks of scores among all rows of a table. */
 export interface RankLook {
   readonly kind: 'rank';
   readonly table: ScanTable;
   readonly scorer: ScorerName;
   /** [dim] */
   readonly query: Float64Array;
-  readonly rows: readonly number[];
+  /** As scans compare: see `Found`. */
+  readonly scores: readonly number[];
 }
 
 /** What an answer has to know from scans before it can go on. */
 export type Look = TopLook | RankLook;
 
-/** What scans found: a list for each query of a `top`, a rank for each row of a `rank`. */
+/** What scans found: a list for each query of a `top`, a rank for each score of a `rank`. */
 export interface Seen {
   readonly lists: readonly (readonly Found[])[];
   readonly ranks: readonly Rank[];
@@ -42,7 +43,7 @@ export function* lookForTop(look: Omit<TopLook, 'kind'>): Asking<Seen['lists']> 
   return lists;
 }
 
-/** The ranks of the rows, in their order. */
+/** The ranks of the scores, in their order. */
 export function* lookForRanks(look: Omit<RankLook, 'kind'>): Asking<Seen['ranks']> {
   const { ranks } = yield { kind: 'rank', ...look };
   return ranks;
@@ -60,11 +61,11 @@ export interface Scans {
     queries: readonly ScanQuery[],
     depth: number,
   ): Promise<readonly (readonly Found[])[]>;
-  /** The rank of each row, as `Scan.ranks`. */
+  /** The rank of each score, as `Scan.ranks`. */
   ranks(
     table: ScanTable,
     scorer: ScorerName,
     query: Float64Array,
-    rows: readonly number[],
+    scores: readonly number[],
   ): Promise<readonly Rank[]>;
 }

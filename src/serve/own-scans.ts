@@ -27,9 +27,9 @@ export class OwnScans implements Scans {
     table: ScanTable,
     scorer: ScorerName,
     query: Float64Array,
-    rows: readonly number[],
+    scores: readonly number[],
   ): Promise<Rank[]> {
-    return this.#scanner(table, scorer).ranks({ vector: query }, rows);
+    return this.#scanner(table, scorer).ranks({ vector: query }, scores);
   }
 
   #scanner(table: ScanTable, scorer: ScorerName): Scanner {

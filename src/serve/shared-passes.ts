@@ -143,9 +143,9 @@ export class SharedPasses {
     }
   }
 
-  async #ranks(request: Request, { table, scorer, query, rows }: RankLook, goOn: (seen: Seen) => void) {
+  async #ranks(request: Request, { table, scorer, query, scores }: RankLook, goOn: (seen: Seen) => void) {
     try {
-      goOn({ lists: [], ranks: await this.#scans.ranks(table, scorer, query, rows) });
+      goOn({ lists: [], ranks: await this.#scans.ranks(table, scorer, query, scores) });
     } catch (error) {
       request.fail(error);
     }

@@ -89,3 +89,13 @@ export function scoreOf(
 ): number {
   return SCORERS[scorer].score(query, Float64Array.from(table.vector(row)), beta);
 }
+
+/** The number by which scans compare, in float64: without the root and the factor, which can make two scores equal. */
+export function comparedScoreOf(
+  { table, scorer }: Pick<ScoredTable, 'table' | 'scorer'>,
+  query: Float64Array,
+  row: number,
+): number {
+  const compared = scorer === 'transe-l2' ? 'transe-l2-squared' : scorer;
+  return scoreOf({ table, scorer: compared, beta: 1 }, query, row);
+}

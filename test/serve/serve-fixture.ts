@@ -118,7 +118,7 @@ export function answerOf<T>(asking: Asking<T>, looked: (look: Look) => void = ()
     const seen =
       look.kind === 'top'
         ? { lists: look.queries.flatMap((query) => scanner.top([query], look.depth)), ranks: [] }
-        : { lists: [], ranks: look.rows.map((row) => scanner.rank({ vector: look.query }, row)) };
+        : { lists: [], ranks: scanner.ranks({ vector: look.query }, look.scores) };
     step = asking.next(seen);
   }
   return step.value;

@@ -44,7 +44,7 @@ function held(ms = 0) {
       passes.push(queries.length);
       return own.top(table, scorer, queries, depth);
     },
-    ranks: (table, scorer, query, rows) => own.ranks(table, scorer, query, rows),
+    ranks: (table, scorer, query, scores) => own.ranks(table, scorer, query, scores),
   };
   return {
     passes,

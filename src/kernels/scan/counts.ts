@@ -25,13 +25,12 @@ export class ScoreCounts {
     this.#total++;
   }
 
-  /** The rank of a given score among all that were added. itself: one of these is the row that is ranked. */
-  rankOf(score: number, itself: boolean): Rank {
+  /** The rank of a given score among all that were added. */
+  rankOf(score: number): Rank {
     const place = this.#placeOf(score);
-    const own = itself ? 1 : 0;
     const equal = this.#equal[place]!;
     const higher = this.#total - this.#belowEach()[place]! - equal;
-    return { rank: 1 + higher + (equal - own) / 2, compared: this.#total - own };
+    return { rank: 1 + higher + equal / 2, compared: this.#total };
   }
 
   #belowEach(): Int32Array {

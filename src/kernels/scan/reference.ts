@@ -40,8 +40,13 @@ export class ReferenceScan implements Scan {
     return { rank, compared: others.length };
   }
 
-  ranks(query: ScanQuery, rows: readonly number[], range?: RowRange): Rank[] {
-    return rows.map((row) => this.rank(query, row, range));
+  ranks(query: ScanQuery, scores: readonly number[], range?: RowRange): Rank[] {
+    checkQueries([query], this.#vectors);
+    const all = this.#all(query, range);
+    return scores.map((wanted) => ({
+      rank: all.reduce((sum, { score }) => sum + ahead(score, wanted), 1),
+      compared: all.length,
+    }));
   }
 
   /** All rows of the range that count, with their scores. */

@@ -56,8 +56,11 @@ export interface Scan {
    * @throws ShapeError when the row has no vector, or as `top` does.
    */
   rank(query: ScanQuery, row: number, range?: RowRange): Rank;
-  /** The `rank` of each row, in their order: all in one pass. @throws ShapeError as `rank`. */
-  ranks(query: ScanQuery, rows: readonly number[], range?: RowRange): Rank[];
+  /**
+   * The rank that a row of each score has among the rows, in their order: many take one pass. A row of the table counts itself
+   * as equal. scores: as in `Found`. @throws ShapeError as `top`.
+   */
+  ranks(query: ScanQuery, scores: readonly number[], range?: RowRange): Rank[];
 }
 
 /** The best `count` of the whole, from the answers of ranges that share no row. */

@@ -22,7 +22,7 @@ import {
 /** Rows of the first part of a pass, all of which are scored; each later part has twice as many, up to a block. */
 const FIRST_ROWS = 64;
 
-/** Rows beyond this number are ranked by the exact scores of all rows; for fewer, a pass over the codes for each is faster. */
+/** Scores beyond this number are ranked by the exact scores of all rows; for fewer, a pass over the codes for each is faster. */
 const RANKED_APART = 8;
 
 /** The files of the two builds. */
@@ -136,7 +136,33 @@ export class Scanner implements Scan {
     const marks = this.#marksOf([...(asked.leftOut ?? []), row], within);
     const query = this.#queries[0]!;
     query.load(asked.vector, 'fine');
-    const wanted = this.#score(query, row);
+    return this.#rankOf(query, this.#score(query, row), marks, within);
+  }
+
+  ranks(asked: ScanQuery, scores: readonly number[], range?: RowRange): Rank[] {
+    checkQueries([asked], this.#rows);
+    const within = clip(range, this.#rows.rows);
+    const query = this.#queries[0]!;
+    query.load(asked.vector, 'fine');
+    if (scores.length <= RANKED_APART) {
+      const marks = this.#marksOf(asked.leftOut ?? [], within);
+      return scores.map((score) => this.#rankOf(query, score, marks, within));
+    }
+    const counts = new ScoreCounts(scores);
+    const leftOut = new Set(asked.leftOut);
+    forEachPart(within, (block, from, until) => {
+      let found = 0;
+      for (let row = block * BLOCK_ROWS + from; row < block * BLOCK_ROWS + until; row++)
+        if (this.#rows.has(row) && !leftOut.has(row)) this.#foundRows[found++] = row;
+      this.#scoreFound(found, query.address);
+      this.#scored += found;
+      for (let i = 0; i < found; i++) counts.add(this.#foundScores[i]!);
+    });
+    return scores.map((score) => counts.rankOf(score));
+  }
+
+  /** The rank of a score among the rows that are not marked, by a pass over the codes. */
+  #rankOf(query: LoadedQuery, wanted: number, marks: readonly number[], within: RowRange): Rank {
     const [lower, higher] = [query.lower(wanted), query.higher(wanted)];
     let [rank, compared] = [1, 0];
     this.#marked([marks], () =>
@@ -149,29 +175,6 @@ export class Scanner implements Scan {
       }),
     );
     return { rank, compared };
-  }
-
-  ranks(asked: ScanQuery, rows: readonly number[], range?: RowRange): Rank[] {
-    if (rows.length <= RANKED_APART) return rows.map((row) => this.rank(asked, row, range));
-    checkQueries([asked], this.#rows);
-    for (const row of rows) checkRanked(this.#rows, row);
-    const within = clip(range, this.#rows.rows);
-    const query = this.#queries[0]!;
-    query.load(asked.vector, 'fine');
-    const wanted = rows.map((row) => this.#score(query, row));
-    const counts = new ScoreCounts(wanted);
-    const leftOut = new Set(asked.leftOut);
-    forEachPart(within, (block, from, until) => {
-      let found = 0;
-      for (let row = block * BLOCK_ROWS + from; row < block * BLOCK_ROWS + until; row++)
-        if (this.#rows.has(row) && !leftOut.has(row)) this.#foundRows[found++] = row;
-      this.#scoreFound(found, query.address);
-      this.#scored += found;
-      for (let i = 0; i < found; i++) counts.add(this.#foundScores[i]!);
-    });
-    // A row is not compared with itself.
-    const itself = (row: number) => row >= within.from && row < within.until && !leftOut.has(row);
-    return rows.map((row, i) => counts.rankOf(wanted[i]!, itself(row)));
   }
 
   #offerFound(best: BestRows, found: number): void {

@@ -110,14 +110,25 @@ function byHand(name: ScanName): void {
     expect(scan.rank({ ...asked, leftOut: [0, 1, 2, 3, 4] }, 4)).toEqual({ rank: 1, compared: 0 });
   });
 
-  it('ranks many rows as each alone, in any order and more than once', () => {
+  it('ranks scores, of rows or of none, in any order and more than once', () => {
     const scan = five().scan('transe-l2');
-    const ranks = { 0: 1.5, 1: 5, 2: 3, 3: 1.5, 4: 4 };
-    for (const rows of [[], [2], [4, 3, 2, 1, 0], [0, 1, 2, 3, 4, 3, 0, 0, 1, 2]]) {
-      const expected = rows.map((row) => ({ rank: ranks[row as keyof typeof ranks], compared: 4 }));
-      expect(scan.ranks(asked, rows)).toEqual(expected);
+    const [best, , middle, , last] = scan.top([asked], 5)[0]!.map(({ score }) => score);
+    const rankOf = new Map([
+      [1, 1],
+      [best!, 2],
+      [middle!, 3.5],
+      [last!, 5.5],
+      [-1e9, 6],
+    ]);
+    for (const places of [[], [2], [4, 3, 2, 1, 0], [0, 1, 2, 3, 4, 3, 0, 0, 1, 2]]) {
+      const scores = places.map((place) => [...rankOf.keys()][place]!);
+      const expected = scores.map((score) => ({ rank: rankOf.get(score), compared: 5 }));
+      expect(scan.ranks(asked, scores)).toEqual(expected);
+      const four = scan.ranks({ ...asked, leftOut: [1, 1, 99] }, scores);
+      expect(four.map(({ rank, compared }) => [Math.min(rank, 5), compared])).toEqual(
+        scores.map((score) => [Math.min(rankOf.get(score)!, 5), 4]),
+      );
     }
-    expect(() => scan.ranks(asked, [0, 1, 2, 3, 4, 3, 0, 0, 9])).toThrow('row 9 has no vector');
   });
 
   it('looks only at a range of rows', () => {
@@ -247,9 +258,18 @@ function worlds(name: ScanName): void {
           }
         }
         const one = queries[1]!;
-        const rows = [0, 3, 7, 50, 51, 200, 400, 400, 700].map((place) => ordered[1]![place]!.row);
-        const [plain, apart] = [reference.ranks(one, rows), rows.map((row) => scan.rank(one, row))];
-        expect([scan.ranks(one, rows), apart]).toEqual([plain, plain]);
+        const found = [0, 3, 7, 50, 51, 200, 400, 400, 700].map((place) => ordered[1]![place]!);
+        const scores = found.map(({ score }) => score);
+        const plain = reference.ranks(one, scores);
+        expect([scan.ranks(one, scores), scores.flatMap((score) => scan.ranks(one, [score]))]).toEqual([
+          plain,
+          plain,
+        ]);
+        // The row itself is one of all.
+        const alone = found.map(({ row }) => scan.rank(one, row));
+        expect(plain.map(({ rank, compared }) => ({ rank: rank - 0.5, compared: compared - 1 }))).toEqual(
+          alone,
+        );
       }
     });
   });
@@ -276,10 +296,10 @@ function passes(name: ScanName): void {
       expect(mergeTop(parts, 10)).toEqual(scan.top([one], 10)[0]);
       const ranks = ranges.map((range) => scan.rank(one, 9, range));
       expect(mergeRanks(ranks)).toEqual(scan.rank(one, 9));
-      const rows = Array.from({ length: 40 }, (_, i) => 61 * i);
-      const ranked = ranges.map((range) => scan.ranks(one, rows, range));
-      const merged = rows.map((_, i) => mergeRanks(ranked.map((part) => part[i]!)));
-      expect(merged).toEqual(rows.map((row) => scan.rank(one, row)));
+      const scores = scan.top([one], 2_500)[0]!.flatMap(({ score }, i) => (i % 61 === 0 ? [score] : []));
+      const ranked = ranges.map((range) => scan.ranks(one, scores, range));
+      const merged = scores.map((_, i) => mergeRanks(ranked.map((part) => part[i]!)));
+      expect(merged).toEqual(scores.flatMap((score) => scan.ranks(one, [score])));
     }
   });
 }
