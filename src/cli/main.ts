@@ -6,7 +6,7 @@ import { addCheckCommand } from './check.ts';
 import { type CommandContext, realWorld, type World } from './context.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addEvaluateCommand } from './evaluate/command.ts';
-import { addExportCommand } from './export.ts';
+import { addExportCommand } from './export/command.ts';
 import { addFeedCommand } from './feed.ts';
 import { addInitCommand } from './init.ts';
 import { Logging } from './logging.ts';

@@ -67,6 +67,10 @@ const COMMAND_LINE = {
     'The folder of --export holds something already, or can not be written.',
     'Name a folder that does not exist yet.',
   ),
+  parts: usage(
+    'Vectors can not be quantised as asked: their numbers do not divide into so many parts, or the format holds no codes.',
+    'Give --pq one of the numbers that the message names, and --format npy or parquet.',
+  ),
   triples: usage(
     'A file of triples has lines that are no triples, or a part that has to be there is empty.',
     'Correct the lines that the message names. The columns are head, relation and tail, with tabs between them.',

@@ -3,6 +3,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
+import { READERS_SKIPPED, readBack } from '../cli/export/readers.ts';
 import { readStore } from './stored.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
@@ -279,12 +280,20 @@ test('after a promotion the new space is served as a whole, and no list mixes th
   expect(own).toEqual({ user: 'user:a1', items: last.items, fallback: null });
   const users = join(twhin.folder, 'users.txt');
   await writeFile(users, 'a1\n\nuser:nobody\n');
-  await twhin.ok([...command, '--users', users]);
-  const few = (await readFile(out, 'utf8'))
-    .trimEnd()
-    .split('\n')
-    .map((line) => Object(JSON.parse(line)));
-  expect(few).toMatchObject([own, { user: 'user:nobody', fallback: 'popular' }]);
+  // As Parquet, for some users.
+  const table = join(twhin.folder, 'lists.parquet');
+  await twhin.ok([...command.with(-1, table), '--users', users]);
+  const bytes = await readFile(table, 'latin1');
+  expect([bytes.slice(0, 4), bytes.slice(-4)]).toEqual(['PAR1', 'PAR1']);
+  if (!READERS_SKIPPED) {
+    const row = { surface: 'home', fallback: null };
+    const rows = last.items.map((item, i) => ({ ...row, ...item, user: 'user:a1', rank: i + 1 }));
+    expect(readBack('lists', table)).toMatchObject({
+      rows: 40,
+      first: rows.slice(0, 4),
+      last: [{ user: 'user:nobody', rank: 20, score: null, fallback: 'popular' }],
+    });
+  }
   const before = await readFile(out, 'utf8');
   await writeFile(users, `a1\n${'x'.repeat(300)}\n`);
   const refused = await twhin.end([...command, '--users', users]);

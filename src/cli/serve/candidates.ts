@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { MOST_ITEMS } from '../../adapters/http/serving.ts';
@@ -16,6 +15,7 @@ import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
 import { selectGraphs } from '../select.ts';
 import { onSignal, type Signals } from '../signals.ts';
 import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE, passes } from './begin.ts';
+import { openLists, type UserList } from './list-file.ts';
 
 const LOOK_MS = 100;
 /** Lines between two looks at signals and the progress. */
@@ -31,7 +31,10 @@ export function addCandidatesCommand(program: Command, context: CommandContext):
       new Option('--surface <name>', 'what the lists are for').choices(SURFACES).makeOptionMandatory(),
     )
     .requiredOption('--users <file>', 'ids of users, one on a line, or all: every user with a vector')
-    .requiredOption('--out <file>', 'file to write, one JSON object on a line')
+    .requiredOption(
+      '--out <file>',
+      'file to write: Parquet where the name ends with .parquet, else JSON lines',
+    )
     .option('--k <n>', 'entities in a list', listLength, DEFAULT_K)
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .addHelpText('after', ABOUT)
@@ -44,10 +47,11 @@ export function addCandidatesCommand(program: Command, context: CommandContext):
 const ABOUT = `
 Reads the topics like twhin serve until all is read, then stops reading and writes a line for each user:
   {"user":"user:1","items":[{"entity":"tweet:7","score":-6.1}],"fallback":null}
-fallback is "popular" for a user without a vector. The file appears when it is whole.`;
+fallback is "popular" for a user without a vector. A Parquet file has a row for each entity of a list: user, surface, rank
+(from 1), entity, score, fallback. The file appears when it is whole.`;
 
 const EXAMPLES = `twhin candidates --surface who-to-follow --users all --k 50 --out lists.ndjson
-twhin candidates --surface home --users users.txt --out lists.ndjson`;
+twhin candidates --surface home --users users.txt --out lists.parquet`;
 
 function listLength(text: string): number {
   const k = positiveInteger(text);
@@ -106,10 +110,10 @@ async function writeLists(
     const all = asked ?? [
       ...new Set(runs.flatMap(({ graph }) => [...(graph.spaces.current?.table('user')?.names() ?? [])])),
     ];
-    const written = await write(out, all, signals, async (user, i) => {
+    const written = await write({ out, surface }, all, signals, async (user, i) => {
       if (i % LOOK_LINES === 0) output.status(`${count(i)} of ${count(all.length)} lists`);
       const { items, fallback } = await surfaces.candidates({ surface, user, k });
-      return JSON.stringify({ user, items: items.map(({ entity, score }) => ({ entity, score })), fallback });
+      return { user, items, fallback };
     });
     output.statusDone();
     output.out(`${count(written)} lists of ${surface} in ${out}`);
@@ -121,24 +125,27 @@ async function writeLists(
   }
 }
 
-/** Writes a line for each user, beside the file, and renames it once it is whole. Gives the number of lines. */
+/** Writes a list for each user, beside the file, and renames it once it is whole. Gives the number of lists. */
 async function write(
-  out: string,
+  { out, surface }: Pick<ListsAsked, 'out' | 'surface'>,
   users: readonly EntityKey[],
   signals: Signals,
-  lineOf: (user: EntityKey, i: number) => Promise<string>,
+  listOf: (user: EntityKey, i: number) => Promise<UserList>,
 ): Promise<number> {
   const partial = `${out}.partial`;
-  async function* lines() {
-    for (const [i, user] of users.entries()) {
-      // Signals are heard between two lists.
-      if (i % LOOK_LINES === 0) await sleep(0);
-      refuseInterrupted(signals, out);
-      yield `${await lineOf(user, i)}\n`;
-    }
-  }
   try {
-    await pipeline(lines, createWriteStream(partial));
+    const file = await openLists(partial, surface, out.endsWith('.parquet'));
+    try {
+      for (const [i, user] of users.entries()) {
+        // Signals are heard between two lists.
+        if (i % LOOK_LINES === 0) await sleep(0);
+        refuseInterrupted(signals, out);
+        await file.add(await listOf(user, i));
+      }
+      await file.end();
+    } finally {
+      await file.close();
+    }
     await rename(partial, out);
     return users.length;
   } catch (error) {

@@ -11,7 +11,7 @@ const FLOAT_BYTES = 4;
  * Source: NumPy Enhancement Proposal 1, format version 1.0.
  */
 export function npy(values: Float32Array, rows: number, columns: number): Buffer {
-  const header = npyHeader(rows, columns);
+  const header = npyHeader([rows, columns]);
   const bytes = Buffer.alloc(header.length + values.length * FLOAT_BYTES);
   header.copy(bytes);
   values.forEach((value, i) => {
@@ -20,9 +20,11 @@ export function npy(values: Float32Array, rows: number, columns: number): Buffer
   return bytes;
 }
 
-/** What comes before the numbers of {@link npy}: little-endian float32, row by row, follow. */
-export function npyHeader(rows: number, columns: number): Buffer {
-  const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${columns}), }`;
+const DTYPES = { float32: '<f4', uint8: '|u1' } as const;
+
+/** What comes before the numbers of {@link npy}: they follow row by row, float32 little-endian. shape: two numbers or more. */
+export function npyHeader(shape: readonly number[], dtype: keyof typeof DTYPES = 'float32'): Buffer {
+  const dict = `{'descr': '${DTYPES[dtype]}', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`;
   const before = MAGIC.length + 2;
   const end = Math.ceil((before + dict.length + 1) / ALIGNMENT) * ALIGNMENT;
   const bytes = Buffer.alloc(end, ' ');

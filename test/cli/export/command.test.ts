@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Place, Said } from './captured.ts';
-import { emptyPlace, filledPlace } from './filled-place.ts';
+import type { Place, Said } from '../captured.ts';
+import { emptyPlace, filledPlace } from '../filled-place.ts';
+import { READERS_SKIPPED, readBack } from './readers.ts';
 
 /** A place with 40 users and 17 tweets, whose vectors have 8 numbers. */
 let here: Place;
@@ -74,6 +75,59 @@ describe('twhin export', () => {
       at = space + 1 + 32 + 1;
     }
     expect(at).toBe(bytes.length);
+  });
+
+  test.skipIf(READERS_SKIPPED)(
+    'numpy, pyarrow and gensim read the same vectors from each format',
+    async () => {
+      const options = [
+        ['--format', 'npy'],
+        ['--format', 'parquet'],
+        ['--format', 'word2vec'],
+        ['--format', 'npy', '--pq', '4'],
+        ['--format', 'parquet', '--pq', '2'],
+      ];
+      const folders: string[] = [];
+      for (const each of options) {
+        const { folder, result } = await exported(`read${each.join('')}`, ...each, '--type', 'user');
+        expect(said(result)).toBe(`40 vectors of engagement in ${folder}`);
+        folders.push(folder);
+      }
+      const vectors: Record<string, number[]> = {};
+      for (let i = 0; i < 40; i++) vectors[`user:u${i}`] = await shown(`user:u${i}`);
+      // Of 40 entities, all are centroids: the codes lose nothing.
+      expect(readBack('vectors', ...folders, 'user')).toEqual({
+        npy: { dtype: 'float32', vectors },
+        parquet: { dtype: 'list<element: float not null>', vectors },
+        word2vec: { dtype: 'float32', vectors },
+        'codes npy': { dtype: 'uint8', vectors },
+        'codes parquet': { dtype: 'fixed_size_binary[2]', vectors },
+      });
+      expect(await readdir(folders[3]!)).toEqual(
+        expect.arrayContaining(['user.codes.npy', 'user.codebooks.npy', 'user.txt', 'model.json']),
+      );
+      expect(await readdir(folders[3]!)).not.toContain('user.npy');
+    },
+  );
+
+  test('refuses parts that do not divide the vectors, and formats without codes', async () => {
+    const { result: uneven } = await exported('uneven', '--pq', '3');
+    expect([uneven.code, said(uneven)]).toEqual([
+      2,
+      expect.stringContaining('8 numbers are cut into equal parts, 1, 2, 4, 8 of them; seen 3'),
+    ]);
+    const { result: text } = await exported('text', '--pq', '4', '--format', 'csv');
+    expect([text.code, said(text)]).toEqual([
+      2,
+      expect.stringContaining('codes are written as npy or parquet; seen --format csv'),
+    ]);
+    const { result: unknown } = await exported('arrow', '--format', 'arrow');
+    expect([unknown.code, said(unknown)]).toEqual([
+      2,
+      expect.stringContaining('npy, parquet, word2vec, csv'),
+    ]);
+    const left = (await readdir(here.folder)).filter((name) => /^(uneven|text|arrow)/.test(name));
+    expect(left).toEqual([]);
   });
 
   test('refuses a folder that holds something, an unknown type, and a graph without a store; nothing is left', async () => {

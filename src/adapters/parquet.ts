@@ -1,0 +1,123 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import type { ParquetWriter, SchemaElement } from 'hyparquet-writer';
+
+/** Type of a column's values. */
+export type ParquetType =
+  | 'text'
+  | 'int32'
+  | 'double'
+  /** A list of float32 numbers; a value is a plain array. */
+  | 'floats'
+  /** So many bytes in each row. */
+  | { readonly bytes: number };
+
+export interface ParquetColumn {
+  readonly name: string;
+  readonly type: ParquetType;
+  /** Values may be null. */
+  readonly nullable?: boolean;
+}
+
+/** A row: a value for each column, in their order. */
+export type ParquetRow = readonly (string | number | readonly number[] | Uint8Array | null)[];
+
+/**
+ * Writes a Parquet file row group by row group: only the rows of one are in memory. The library is loaded when the first
+ * file is opened.
+ */
+export class ParquetFile {
+  readonly #file: FileHandle;
+  readonly #columns: readonly ParquetColumn[];
+  readonly #rowsOfGroup: number;
+  readonly #writer: ParquetWriter;
+  #rows: ParquetRow[] = [];
+
+  private constructor(
+    file: FileHandle,
+    columns: readonly ParquetColumn[],
+    rowsOfGroup: number,
+    writer: ParquetWriter,
+  ) {
+    this.#file = file;
+    this.#columns = columns;
+    this.#rowsOfGroup = rowsOfGroup;
+    this.#writer = writer;
+  }
+
+  /** Opens the file, and empties it where it exists. */
+  static async open(
+    path: string,
+    columns: readonly ParquetColumn[],
+    rowsOfGroup: number,
+  ): Promise<ParquetFile> {
+    const { ByteWriter, ParquetWriter } = await import('hyparquet-writer');
+    const file = await open(path, 'w');
+    const bytes = new ByteWriter();
+    // Called after each row group and at the end; the index is where the next byte goes in the buffer.
+    const flush = async () => {
+      await file.writeFile(bytes.getBytes());
+      bytes.index = 0;
+    };
+    const writer = Object.assign(bytes, { flush, finish: flush });
+    const schema = [{ name: 'root', num_children: columns.length }, ...columns.flatMap(elementsOf)];
+    return new ParquetFile(
+      file,
+      columns,
+      rowsOfGroup,
+      new ParquetWriter({ writer, schema, createdBy: 'twhin-stream' }),
+    );
+  }
+
+  async add(row: ParquetRow): Promise<void> {
+    this.#rows.push(row);
+    if (this.#rows.length === this.#rowsOfGroup) await this.#flush();
+  }
+
+  /** Writes what is left, and the footer without which the file can't be read. */
+  async end(): Promise<void> {
+    if (this.#rows.length > 0) await this.#flush();
+    await this.#writer.finish();
+  }
+
+  /** Closes the file as it is. Idempotent. */
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  async #flush(): Promise<void> {
+    const rows = this.#rows;
+    this.#rows = [];
+    const columnData = this.#columns.map(({ name, type }, i) => ({
+      name,
+      data: rows.map((row) => row[i]),
+      // Vectors and codes are noise to a dictionary, to statistics and to compression, which only take time.
+      ...(isNoise(type) && ({ encoding: 'PLAIN', codec: 'UNCOMPRESSED', statistics: false } as const)),
+    }));
+    await this.#writer.write({ columnData, rowGroupSize: rows.length });
+  }
+}
+
+function isNoise(type: ParquetType): boolean {
+  return type === 'floats' || typeof type === 'object';
+}
+
+/** A column in Parquet's schema, which is a list of a tree's nodes. */
+function elementsOf({ name, type, nullable = false }: ParquetColumn): SchemaElement[] {
+  const repetition_type = nullable ? 'OPTIONAL' : 'REQUIRED';
+  if (typeof type === 'object')
+    return [{ name, type: 'FIXED_LEN_BYTE_ARRAY', type_length: type.bytes, repetition_type }];
+  switch (type) {
+    case 'text':
+      return [{ name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type }];
+    case 'int32':
+      return [{ name, type: 'INT32', repetition_type }];
+    case 'double':
+      return [{ name, type: 'DOUBLE', repetition_type }];
+    case 'floats':
+      return [
+        { name, converted_type: 'LIST', num_children: 1, repetition_type },
+        { name: 'list', num_children: 1, repetition_type: 'REPEATED' },
+        { name: 'element', type: 'FLOAT', repetition_type: 'REQUIRED' },
+      ];
+  }
+}

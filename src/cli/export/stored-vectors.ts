@@ -1,0 +1,52 @@
+import { FatalError, RetryableError } from '../../errors/errors.ts';
+import type { EntityKey } from '../../graph/entity.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Signals } from '../signals.ts';
+
+/** Vectors read at a time. */
+const BATCH = 4_096;
+
+/** The vectors of one type in a store. */
+export interface StoredVectors {
+  readonly store: GraphStore;
+  readonly type: string;
+  readonly dim: number;
+  /** How many there are, by the store's head. */
+  readonly entities: number;
+  readonly signals: Signals;
+}
+
+/**
+ * Each vector in the order of the store, or those that are picked. bytes: little-endian float32.
+ * @throws RetryableError `interrupted` after a signal; FatalError `export` where the store's parts disagree.
+ */
+export async function* vectorsOf(
+  { store, type, entities, signals }: StoredVectors,
+  pick: () => boolean = () => true,
+): AsyncIterable<{ readonly key: EntityKey; readonly bytes: Uint8Array }> {
+  async function* read(batch: readonly { key: EntityKey; row: number }[]) {
+    if (signals.interrupted()) throw new RetryableError('interrupted', 'interrupted; nothing was exported');
+    const vectors = await store.readVectors(batch.map(({ row }) => row));
+    for (const { key, row } of batch) {
+      const bytes = vectors.get(row)?.bytes;
+      if (bytes === undefined)
+        throw new FatalError('export', `${key} has no vector in the store; run twhin check`);
+      yield { key, bytes };
+    }
+  }
+  let found = 0;
+  let batch: { key: EntityKey; row: number }[] = [];
+  for await (const { key, row } of store.entities(type)) {
+    found++;
+    if (pick()) batch.push({ key, row });
+    if (batch.length < BATCH) continue;
+    yield* read(batch);
+    batch = [];
+  }
+  yield* read(batch);
+  if (found !== entities)
+    throw new FatalError(
+      'export',
+      `${found} entities of type ${type} are stored, and the head counts ${entities}; run twhin check`,
+    );
+}

@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openLists, type UserList } from '../../../src/cli/serve/list-file.ts';
+import { entityKey } from '../../../src/graph/entity.ts';
+import { READERS_SKIPPED, readBack } from '../export/readers.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lists-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const tweet = (id: number) => entityKey('tweet', String(id));
+const LISTS: readonly UserList[] = [
+  {
+    user: entityKey('user', 'ä b'),
+    items: [
+      { entity: tweet(7), score: -1 / 3, reason: { relation: 'likes', share: 1, score: -1 / 3 } },
+      { entity: tweet(9), score: -6.25 },
+    ],
+    fallback: null,
+  },
+  { user: entityKey('user', 'nobody'), items: [], fallback: null },
+  { user: entityKey('user', 'new'), items: [{ entity: tweet(1), score: null }], fallback: 'popular' },
+];
+async function written(name: string, lists: readonly UserList[], parquet: boolean): Promise<string> {
+  const path = join(folder, name);
+  const file = await openLists(path, 'home', parquet);
+  for (const list of lists) await file.add(list);
+  await file.end();
+  await file.close();
+  return path;
+}
+
+test('a line for each list, without reasons', async () => {
+  const lines = (await readFile(await written('lists', LISTS, false), 'utf8')).trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line))).toEqual(
+    LISTS.map(({ user, items, fallback }) => ({
+      user,
+      items: items.map(({ entity, score }) => ({ entity, score })),
+      fallback,
+    })),
+  );
+});
+
+test.skipIf(READERS_SKIPPED)('pyarrow reads a row for each entity of a list, in row groups', async () => {
+  // More rows than two groups of 16,384 have.
+  const long = {
+    ...LISTS[0]!,
+    items: Array.from({ length: 500 }, (_, i) => ({ entity: tweet(i), score: 0.5 - i })),
+  };
+  const path = await written('lists.parquet', [...LISTS, ...Array(66).fill(long)], true);
+  const row = (user: string, rank: number, entity: string, score: number | null, fallback: string | null) => {
+    return { user, surface: 'home', rank, entity, score, fallback };
+  };
+  const read = Object(readBack('lists', path));
+  expect([read.groups, read.rows]).toEqual([3, 3 + 66 * 500]);
+  expect(read.schema).toEqual({
+    user: 'string',
+    surface: 'string',
+    rank: 'int32',
+    entity: 'string',
+    score: 'double',
+    fallback: 'string',
+  });
+  expect(read.first).toEqual([
+    row('user:ä b', 1, 'tweet:7', -1 / 3, null),
+    row('user:ä b', 2, 'tweet:9', -6.25, null),
+    row('user:new', 1, 'tweet:1', null, 'popular'),
+    row('user:ä b', 1, 'tweet:0', 0.5, null),
+  ]);
+  expect(read.last).toEqual([row('user:ä b', 500, 'tweet:499', -498.5, null)]);
+});
+
+test.skipIf(!existsSync('/dev/full')).each([false, true])(
+  'a full disk ends the writing (Parquet: %s)',
+  async (parquet) => {
+    const file = await openLists('/dev/full', 'home', parquet);
+    const all = async () => {
+      for (let i = 0; i < 3; i++) await file.add(LISTS[0]!);
+      await file.end();
+    };
+    await expect(all()).rejects.toThrow(/ENOSPC/);
+    await file.close();
+    await file.close();
+  },
+);
