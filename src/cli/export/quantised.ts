@@ -10,7 +10,7 @@ import { type StoredVectors, vectorsOf } from './stored-vectors.ts';
 import { CODE_FORMATS, type CodeFormat, codesFile, type Format, type VectorWriter } from './writers.ts';
 
 /** Vectors of a type that its centroids are found on: 128 for each. */
-export const SAMPLE = 128 * CENTROIDS;
+const SAMPLE = 128 * CENTROIDS;
 /** The same store gives the same codes. */
 export const SEED = 1;
 
@@ -40,14 +40,9 @@ export async function trainQuantiser(
   const { type, dim, entities, signals } = stored;
   const random = Random.seeded(SEED);
   const sample = new Float32Array(Math.min(SAMPLE, entities) * dim);
-  // Each is drawn with the chance that the draw, which is of a known size, still needs it.
-  let [left, needed, filled] = [entities, sample.length / dim, 0];
-  const pick = () => {
-    const drawn = random.below(left--) < needed;
-    if (drawn) needed--;
-    return drawn;
-  };
-  for await (const { bytes } of vectorsOf(stored, pick)) sample.set(decodeVector(bytes), dim * filled++);
+  let filled = 0;
+  for await (const { bytes } of vectorsOf(stored, sampling(entities, random)))
+    sample.set(decodeVector(bytes), dim * filled++);
   return ProductQuantiser.train(
     sample,
     { dim, parts },
@@ -61,6 +56,17 @@ export async function trainQuantiser(
       },
     },
   );
+}
+
+/** Draws at most {@link SAMPLE} of so many vectors: asked for each in turn, it says whether the vector is drawn. */
+export function sampling(vectors: number, random: Random): () => boolean {
+  let [left, needed] = [vectors, Math.min(SAMPLE, vectors)];
+  // Each has the chance with which the draw, whose size is known, still needs it.
+  return () => {
+    const drawn = random.below(left--) < needed;
+    if (drawn) needed--;
+    return drawn;
+  };
 }
 
 /** Writes the codes of the vectors it is given. */
