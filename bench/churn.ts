@@ -2,8 +2,9 @@
  * The exact scan beside an index of usearch where vectors move, as Markdown: `npx node bench/churn.ts`. Both hold the same
  * vectors and take the same updates, in one process; they take turns. usearch is measured where it is installed:
  * `npm ci --prefix bench/peers/usearch`.
- * --rows: vectors; --updates: moved vectors between the two times that queries are measured; --move: how far a vector moves,
- * where centres have length 1; --rounds, --queries: of each time; --efs: expansions of usearch's searches, separated by
+ * --updates: moved vectors between the two times that queries are measured; --log: folder of a log of files that an updater has
+ * published to, whose last records are the updates; without it, --rows: vectors in clusters, --move: how far one moves, where
+ * centres have length 1; --rounds, --queries: of each time; --efs: expansions of usearch's searches, separated by
  * commas; --dim, --cluster, --spread: as for bench/scan.ts.
  */
 import { existsSync } from 'node:fs';
@@ -13,17 +14,17 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { parseEntityKey } from '../src/graph/entity.ts';
 import { BestRows } from '../src/kernels/scan/best.ts';
 import { Scanner } from '../src/kernels/scan/scanner.ts';
 import { simdLevel } from '../src/kernels/select.ts';
 import { VectorTable } from '../src/serve/vector-table.ts';
-import { Clusters } from './clusters.ts';
 import { spread } from './kernel/bounds.ts';
 import { median } from './median.ts';
+import { clusterMoves, recordedMoves } from './moving.ts';
 
 const { values } = parseArgs({
   options: {
+    log: { type: 'string' },
     rows: { type: 'string', default: '245000' },
     updates: { type: 'string', default: '245000' },
     move: { type: 'string', default: '0.15' },
@@ -35,9 +36,11 @@ const { values } = parseArgs({
     spread: { type: 'string', default: '0.5' },
   },
 });
-const { rows, updates, move, rounds, queries, dim, cluster } = Object.fromEntries(
-  Object.entries(values).map(([name, text]) => [name, Number(text)]),
-) as Record<keyof typeof values, number>;
+const [updates, rounds, queries] = [values.updates, values.rounds, values.queries].map(Number) as [
+  number,
+  number,
+  number,
+];
 const efs = values.efs.split(',').map(Number);
 const K = 10;
 const TOGETHER = 4;
@@ -91,9 +94,19 @@ function timeOf(work: () => void): number {
   return (user + system) / 1000;
 }
 
-const world = new Clusters({ rows, dim, cluster, spread: Number(values.spread) });
-const centres = Int32Array.from({ length: rows }, () => world.centre());
-const names = Array.from({ length: rows }, (_, row) => parseEntityKey(`tweet:${row}`));
+const clusters = {
+  rows: Number(values.rows),
+  dim: Number(values.dim),
+  cluster: Number(values.cluster),
+  spread: Number(values.spread),
+};
+const moving =
+  values.log === undefined
+    ? clusterMoves(clusters, updates, Number(values.move))
+    : await recordedMoves(values.log, updates);
+const { names, dim } = moving;
+const rows = names.length;
+const now = (row: number) => table.scan.vector(row);
 const load = () => loadavg()[0]?.toFixed(1);
 const loadBefore = load();
 
@@ -103,7 +116,7 @@ const [emptyBytes, emptyHeap] = [residentBytes(), process.memoryUsage().heapUsed
 let scanBuildMs = 0;
 for (let first = 0; first < rows; first += AT_ONCE) {
   const count = Math.min(AT_ONCE, rows - first);
-  const vectors = Array.from({ length: count }, (_, i) => world.about(centres[first + i]!));
+  const vectors = Array.from({ length: count }, (_, i) => moving.first(first + i));
   scanBuildMs += timeOf(() => {
     for (const [i, vector] of vectors.entries()) table.set(names[first + i]!, vector);
   });
@@ -172,7 +185,7 @@ function measure(time: string): Map<string, Timed> {
   });
   for (let round = -1; round < rounds; round++) {
     say(`queries ${time}, round ${round + 1} of ${rounds}`);
-    const asked = Array.from({ length: queries }, () => world.next());
+    const asked = Array.from({ length: queries }, () => moving.query(now));
     const exact = asked.map((query) => ({ vector: Float64Array.from(query) }));
     const best: number[][] = [];
     const alone = exact.map((query, i) =>
@@ -218,25 +231,24 @@ const fresh = measure('before');
 await rm(join(dir, 'before'), { force: true });
 say(`${updates} updates`);
 const rates = { scan: [] as number[], usearch: [] as number[] };
-for (let done = 0; done < updates; done += AT_ONCE) {
-  const chunk = new Set<number>();
-  // A batch with a key twice is added in part by usearch.
-  while (chunk.size < Math.min(AT_ONCE, updates - done)) chunk.add(world.random.below(rows));
-  const moved = [...chunk];
-  const vectors = moved.map((row) => world.moved(table.scan.vector(row), centres[row]!, move));
+let done = 0;
+// A batch of updates has no key twice, which usearch would add in part.
+for (let moves = moving.moves(AT_ONCE, now); moves.length > 0; moves = moving.moves(AT_ONCE, now)) {
   const scanMs = timeOf(() => {
-    for (const [i, row] of moved.entries()) table.set(names[row]!, vectors[i]!);
+    for (const { row, vector } of moves) table.set(names[row]!, vector);
   });
-  rates.scan.push((1000 * moved.length) / scanMs);
+  rates.scan.push((1000 * moves.length) / scanMs);
+  done += moves.length;
   if (index === undefined) continue;
+  const moved = moves.map(({ row }) => row);
   const keys = BigUint64Array.from(moved, BigInt);
   const add = addTo(index, moved);
   const ms = timeOf(() => {
     index.remove(keys);
     add();
   });
-  rates.usearch.push((1000 * moved.length) / ms);
-  if (done % 20_000 === 0) say(`${done} updates`);
+  rates.usearch.push((1000 * moves.length) / ms);
+  if (rates.scan.length % 40 === 0) say(`${done} updates`);
 }
 const after = measure('after');
 await rm(dir, { recursive: true });
@@ -250,11 +262,10 @@ function middle(perSecond: readonly number[]): string {
 }
 console.log(`# The exact scan beside an index, where vectors move
 
-    ${['npx node bench/churn.ts', ...process.argv.slice(2)].join(' ')}
+    ${['npx node bench/churn.ts', ...process.argv.slice(2).map((arg) => (arg === values.log ? 'LOG' : arg))].join(' ')}
 
 ${cpus()[0]?.model.trim()}, ${availableParallelism()} cores shared with other work (load ${loadBefore} at the start, ${load()} at the end), Node ${process.version}. One thread.
-${whole(rows)} vectors of ${dim} numbers in clusters of ${cluster} about centres of length 1, at a distance of ${values.spread}; queries are such vectors too, the scorer is
-transe-l2. Then ${whole(updates)} updates of rows anywhere, each by a distance of ${move}, and queries again. ${rounds} rounds of ${queries} queries, in which all ways take turns.
+${moving.about} ${whole(done)} updates between the two times. The scorer is transe-l2. ${rounds} rounds of ${queries} queries, in which all ways take turns.
 All times are of the processor: how long others held the cores is not in them. usearch 2.26.2, l2sq, float32, connectivity ${settings.connectivity}, expansion ${settings.expansion_add} to
 add, one thread; an update is a removal and an addition. recall@${K}: of the exact best ${K}, the share that was found; one query a round is checked with a loop over float64.
 

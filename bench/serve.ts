@@ -219,6 +219,9 @@ const sorted = latencies.toSorted((a, b) => a - b);
 const quantile = (share: number) =>
   (sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN).toFixed(1);
 const [bytes] = /^twhin_serve_table_bytes\{[^}]*\} (\d+)$/m.exec(after)?.slice(1) ?? [];
+const rssOf = (metrics: string) => Number(/^twhin_memory_bytes\{part="rss"\} (\d+)$/m.exec(metrics)?.[1]);
+const mib = (size: number) => (size / 2 ** 20).toFixed(0);
+const cores = (cpuOf(after) - cpuOf(before)) / wallS;
 process.stdout.write(`# Serving under load
 
     npm run bench:serve -- --tweets ${tweets} --users ${users} --qps ${qps} --updates ${updates} --seconds ${seconds} --relations ${relations}
@@ -229,12 +232,14 @@ ${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}; broker, w
 |---|---:|
 | vectors of ${DIM} numbers | ${tweets} tweets, ${users} users |
 | start until ready | ${readyS.toFixed(1)} s, ${Math.round((tweets + users + users * LIKES) / readyS)} records/s |
-| memory of the tables | ${(Number(bytes) / 2 ** 20).toFixed(0)} MiB |
+| memory of the tables | ${mib(Number(bytes))} MiB |
+| memory of the process, once ready / at the end | ${mib(rssOf(before))} / ${mib(rssOf(after))} MiB |
 | answers, failures | ${latencies.length}, ${failures} |
 | an answer, p50 / p99 / most | ${quantile(0.5)} / ${quantile(0.99)} / ${quantile(1)} ms |
 | updates written a second | ${Math.round(written / wallS)} |
 | written until visible, p50 / p99, at most | ${within(0.5)} / ${within(0.99)} s |
-| cores of the server | ${((cpuOf(after) - cpuOf(before)) / wallS).toFixed(2)} |
+| cores of the server | ${cores.toFixed(2)} |
+| answers a second and core, updates included | ${((latencies.length - failures) / wallS / cores).toFixed(0)} |
 `);
 child.kill('SIGTERM');
 await once(child, 'exit');
