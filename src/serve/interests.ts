@@ -27,13 +27,6 @@ export interface Interest {
 
 type Vector = Float32Array | Float64Array;
 
-/** Centres of clusters, and how widely the points lie. */
-export interface Centroids {
-  readonly centroids: readonly Float64Array[];
-  /** Mean squared distance of the points to their mean. */
-  readonly spread: number;
-}
-
 /**
  * Clusters points by Lloyd's k-means, step by step: other work gets its turn between two steps. The first centres are points
  * drawn with equal chances; a centre without points stays where it is.
@@ -90,8 +83,9 @@ export class KMeans {
     this.#round++;
   }
 
-  get result(): Centroids {
-    return { centroids: this.#centroids, spread: spreadOf(this.#points) };
+  /** The centres so far. */
+  get centroids(): readonly Float64Array[] {
+    return this.#centroids;
   }
 }
 
@@ -100,10 +94,7 @@ export class KMeans {
  * targets, in proportion to how many they are. targets: the newest last.
  * Source: El-Kishky et al. 2022, "TwHIN" and "kNN-Embed".
  */
-export function mixtureOf(
-  targets: readonly Vector[],
-  { centroids }: Pick<Centroids, 'centroids'>,
-): Interest[] {
+export function mixtureOf(targets: readonly Vector[], centroids: readonly Float64Array[]): Interest[] {
   const clusters = Map.groupBy(targets, (target) => nearest(target, centroids));
   return largest([...clusters.values()], targets, MOST_OF_MIXTURE).map(({ members, share }) => ({
     vector: meanOf(members),
@@ -114,10 +105,10 @@ export function mixtureOf(
 /**
  * The medoids of the largest clusters of the user's targets, in proportion to how many targets they stand for. Clusters grow by
  * Ward's criterion, as long as the two that are merged lie no further apart than two targets drawn at random.
- * targets: the newest last.
+ * targets: the newest last; spread: that of all targets.
  * Source: Pal et al. 2020, "PinnerSage"; there, clusters lose weight with time.
  */
-export function medoidsOf(targets: readonly Vector[], { spread }: Pick<Centroids, 'spread'>): Interest[] {
+export function medoidsOf(targets: readonly Vector[], spread: number): Interest[] {
   const clusters = wardClusters(targets, spread).map((members) => members.map((i) => targets[i]!));
   return largest(clusters, targets, MOST_MEDOIDS).map(({ members, share }) => ({
     vector: Float64Array.from(medoidOf(members)),
@@ -156,6 +147,13 @@ export function wardClusters(points: readonly Vector[], limit: number): number[]
   }
 }
 
+/** A place of a list that is made of several. */
+export interface Place {
+  readonly item: number;
+  /** Which of the lists the item is from. */
+  readonly list: number;
+}
+
 /**
  * One list of several, in which each has its share of the places, however long a beginning of the list is looked at: the next
  * place goes to the list that is furthest behind its share. What is in several lists comes once. lists: the best first.
@@ -165,23 +163,25 @@ export function interleave(
   lists: readonly (readonly number[])[],
   shares: readonly number[],
   count: number,
-): number[] {
-  const merged = new Set<number>();
+): Place[] {
+  const merged: Place[] = [];
+  const taken = new Set<number>();
   const places = lists.map(() => 0);
   const next = lists.map(() => 0);
-  while (merged.size < count) {
+  const claim = (list: number) => shares[list]! / (2 * places[list]! + 1);
+  while (merged.length < count) {
     let best = -1;
-    for (let i = 0; i < lists.length; i++) {
-      const list = lists[i]!;
-      while (next[i]! < list.length && merged.has(list[next[i]!]!)) next[i]!++;
-      if (next[i] === list.length) continue;
-      if (best < 0 || shares[i]! / (2 * places[i]! + 1) > shares[best]! / (2 * places[best]! + 1)) best = i;
+    for (const [i, list] of lists.entries()) {
+      while (next[i]! < list.length && taken.has(list[next[i]!]!)) next[i]!++;
+      if (next[i]! < list.length && (best < 0 || claim(i) > claim(best))) best = i;
     }
     if (best < 0) break;
-    merged.add(lists[best]![next[best]!]!);
+    const item = lists[best]![next[best]!]!;
+    merged.push({ item, list: best });
+    taken.add(item);
     places[best]!++;
   }
-  return [...merged];
+  return merged;
 }
 
 /** The largest clusters with their shares; of equal ones, the one with the newest target first. */
@@ -212,7 +212,8 @@ function nearest(point: Vector, centroids: readonly Float64Array[]): number {
   return best;
 }
 
-function spreadOf(points: readonly Vector[]): number {
+/** How widely points lie: their mean squared distance to their mean. */
+export function spreadOf(points: readonly Vector[]): number {
   const mean = meanOf(points);
   return points.reduce((sum, point) => sum + squaredDistance(point, mean), 0) / points.length;
 }

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/sampling/random.ts';
-import { interleave, KMeans, medoidsOf, mixtureOf, wardClusters } from '../../src/serve/interests.ts';
+import {
+  interleave,
+  KMeans,
+  medoidsOf,
+  mixtureOf,
+  spreadOf,
+  wardClusters,
+} from '../../src/serve/interests.ts';
 
 const squared = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((sum, value, k) => sum + (value - b[k]!) ** 2, 0);
@@ -22,13 +29,13 @@ function clustered(points: readonly Float32Array[], clusters: number, seed: numb
   const kMeans = new KMeans(points, (n) => random.below(n), clusters);
   let steps = 0;
   for (; !kMeans.done; steps++) kMeans.step();
-  return { ...kMeans.result, steps };
+  return { centroids: kMeans.centroids, steps };
 }
 
 describe('KMeans', () => {
   it('is ten rounds of Lloyd from points that are drawn', () => {
     const points = blobs(300, 1);
-    const { centroids, spread, steps } = clustered(points, 6, 2);
+    const { centroids, steps } = clustered(points, 6, 2);
     // The draw by hand: a shuffle of the first places.
     const random = Random.seeded(2);
     const drawn = [...points];
@@ -49,8 +56,6 @@ describe('KMeans', () => {
         expect(value).toBeCloseTo(plain[i]![k]!, 10);
       });
     });
-    const middle = mean(points);
-    expect(spread).toBeCloseTo(mean(points.map((point) => [squared(point, middle)]))[0]!, 10);
     // 64 points a step, ten rounds.
     expect(steps).toBe(10 * Math.ceil(300 / 64));
   });
@@ -109,16 +114,22 @@ describe('medoidsOf', () => {
   it('gives the middle targets of the largest clusters, in proportion to their sizes', () => {
     // Four clusters: 0, 1, 2, 3.5; 20, 21, 23; 40; 60, of which the newer is kept.
     const targets = points(40, 0, 20, 1, 21, 2, 23, 3.5, 60);
-    const interests = medoidsOf(targets, { spread: 10 });
+    const interests = medoidsOf(targets, 10);
     expect(interests.map(({ vector }) => vector[0])).toEqual([2, 21, 60]);
     expect(interests.map(({ share }) => share)).toEqual([4 / 8, 3 / 8, 1 / 8]);
     // Both are as near to the other: the newer one.
-    expect(medoidsOf(points(6, 5), { spread: 10 }).map(({ vector }) => vector[0])).toEqual([5]);
+    expect(medoidsOf(points(6, 5), 10).map(({ vector }) => vector[0])).toEqual([5]);
   });
 
   it('keeps targets apart that are further apart than two at random', () => {
-    expect(medoidsOf(points(0, 2), { spread: 1.9 })).toHaveLength(2);
-    expect(medoidsOf(points(0, 2), { spread: 2 })).toHaveLength(1);
+    expect(medoidsOf(points(0, 2), 1.9)).toHaveLength(2);
+    expect(medoidsOf(points(0, 2), 2)).toHaveLength(1);
+  });
+});
+
+describe('spreadOf', () => {
+  it('is the mean squared distance to the mean', () => {
+    expect(spreadOf(points(1, 3, 8))).toBeCloseTo((9 + 1 + 16) / 3, 12);
   });
 });
 
@@ -127,13 +138,14 @@ describe('mixtureOf', () => {
     const centroids = points(0, 10, 20, 30, 40, 50).map((centre) => Float64Array.from(centre));
     // Two in the cluster of 10, three in that of 30, one in each other: the five with the most or newest targets are kept.
     const targets = points(1, 11, 29, 14, 30, 28, 22, 41, 52);
-    const interests = mixtureOf(targets, { centroids });
+    const interests = mixtureOf(targets, centroids);
     expect(interests.map(({ vector }) => vector[0])).toEqual([29, 12.5, 52, 41, 22]);
     expect(interests.map(({ share }) => share)).toEqual([3 / 8, 2 / 8, 1 / 8, 1 / 8, 1 / 8]);
   });
 });
 
 describe('interleave', () => {
+  const itemsOf = (...of: Parameters<typeof interleave>) => interleave(...of).map(({ item }) => item);
   const lists = [
     [1, 2, 3, 4, 5],
     [11, 12, 13],
@@ -142,11 +154,11 @@ describe('interleave', () => {
 
   it('gives each list its share of every beginning', () => {
     // The first list's quotients are .625, .208, .125, .089; the second's .25, .083; the third's .125. Of equals the first list.
-    expect(interleave(lists, [0.625, 0.25, 0.125], 7)).toEqual([1, 11, 2, 3, 21, 4, 12]);
+    expect(itemsOf(lists, [0.625, 0.25, 0.125], 7)).toEqual([1, 11, 2, 3, 21, 4, 12]);
     const long = Array.from({ length: 3 }, (_, list) =>
       Array.from({ length: 200 }, (__, i) => 1_000 * list + i),
     );
-    const merged = interleave(long, [0.5, 0.3, 0.2], 100);
+    const merged = itemsOf(long, [0.5, 0.3, 0.2], 100);
     for (const [list, share] of [0.5, 0.3, 0.2].entries()) {
       for (const beginning of [10, 20, 50, 100]) {
         const places = merged.slice(0, beginning).filter((item) => Math.floor(item / 1_000) === list).length;
@@ -157,7 +169,7 @@ describe('interleave', () => {
 
   it('shows what is in several lists once, at no cost for the second list', () => {
     expect(
-      interleave(
+      itemsOf(
         [
           [1, 2, 3],
           [1, 2, 4],
@@ -169,8 +181,8 @@ describe('interleave', () => {
   });
 
   it('goes on with the others when a list ends, and ends with the last', () => {
-    expect(interleave(lists, [0.1, 0.1, 0.8], 4)).toEqual([21, 22, 1, 11]);
-    expect(interleave(lists, [0.6, 0.3, 0.1], 50)).toHaveLength(10);
-    expect(interleave([], [], 5)).toEqual([]);
+    expect(itemsOf(lists, [0.1, 0.1, 0.8], 4)).toEqual([21, 22, 1, 11]);
+    expect(itemsOf(lists, [0.6, 0.3, 0.1], 50)).toHaveLength(10);
+    expect(itemsOf([], [], 5)).toEqual([]);
   });
 });

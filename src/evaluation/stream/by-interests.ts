@@ -3,7 +3,6 @@ import { Scanner } from '../../kernels/scan/scanner.ts';
 import { ScanTable } from '../../kernels/scan/table.ts';
 import type { Random } from '../../sampling/random.ts';
 import {
-  type Centroids,
   type Interest,
   type InterestWay,
   interleave,
@@ -11,6 +10,7 @@ import {
   medoidsOf,
   mixtureOf,
   NEWEST_TARGETS,
+  spreadOf,
 } from '../../serve/interests.ts';
 import { RECALL_AT } from '../ranked-list.ts';
 import type { Space } from '../space.ts';
@@ -26,7 +26,9 @@ const STEPS = 16;
 interface Catalogue {
   readonly table: ScanTable;
   readonly scanner: Scanner;
-  readonly centroids: Centroids;
+  readonly centroids: readonly Float64Array[];
+  /** That of a sample of the candidates. */
+  readonly spread: number;
   /** By user: the live edges, the oldest event first. */
   readonly edges: ReadonlyMap<number, readonly { readonly item: number; readonly relation: number }[]>;
 }
@@ -46,11 +48,10 @@ export async function catalogues(
     pair.candidates.forEach((entity, item) => {
       if (rows[entity]! >= 0) table.write(item, space.table.vector(rows[entity]!));
     });
-    const points = Array.from({ length: Math.min(length, KMeans.mostPoints) }, () => random.below(length));
-    const kMeans = new KMeans(
-      points.filter((item) => table.has(item)).map((item) => table.vector(item)),
-      (n) => random.below(n),
-    );
+    const points = Array.from({ length: Math.min(length, KMeans.mostPoints) }, () => random.below(length))
+      .filter((item) => table.has(item))
+      .map((item) => table.vector(item));
+    const kMeans = new KMeans(points, (n) => random.below(n));
     for (let step = 1; !kMeans.done; step++) {
       kMeans.step();
       if (step % STEPS === 0) await turn();
@@ -60,7 +61,8 @@ export async function catalogues(
     found.set(pair, {
       table,
       scanner: new Scanner(table, space.model.scorer, 'wasm-plain'),
-      centroids: kMeans.result,
+      centroids: kMeans.centroids,
+      spread: spreadOf(points),
       edges: new Map(
         [...edges].map(([user, own]) => [user, own.map((i) => ({ item: item[i]!, relation: relation[i]! }))]),
       ),
@@ -114,10 +116,10 @@ export class ByInterests implements Recommender {
     }
     out.fill(-PLACES);
     const shares = interests.map(({ share }) => share);
-    for (const [place, item] of interleave(lists, shares, PLACES).entries()) out[item] = -place;
+    for (const [place, { item }] of interleave(lists, shares, PLACES).entries()) out[item] = -place;
   }
 
-  #interestsOf(targets: readonly Float32Array[], { centroids }: Catalogue): Interest[] {
-    return this.#way === 'mixture' ? mixtureOf(targets, centroids) : medoidsOf(targets, centroids);
+  #interestsOf(targets: readonly Float32Array[], { centroids, spread }: Catalogue): Interest[] {
+    return this.#way === 'mixture' ? mixtureOf(targets, centroids) : medoidsOf(targets, spread);
   }
 }
