@@ -1,4 +1,6 @@
 import { ShapeError } from '../errors/errors.ts';
+import { type Asking, lookForTop } from './looks.ts';
+import { type ScoredTable, scoreOf } from './weighted-top.ts';
 
 /** How lists are asked for: by the user and the relations alone, or by several interests of the user. */
 export const INTEREST_WAYS = ['none', 'mixture', 'medoids'] as const;
@@ -182,6 +184,31 @@ export function interleave(
     places[best]!++;
   }
   return merged;
+}
+
+/** A row of a list by interests, its score, and the interest that it is nearest to in its turn. */
+export interface InterestRow {
+  readonly row: number;
+  readonly score: number;
+  readonly interest: Interest;
+}
+
+/** The first `count` rows by several interests, each of which has its share; the score is that of the row's own interest. */
+export function* interestTop(
+  scored: ScoredTable,
+  interests: readonly Interest[],
+  leftOut: readonly number[],
+  count: number,
+): Asking<InterestRow[]> {
+  const { table, scorer } = scored;
+  const queries = interests.map(({ vector }) => ({ vector, leftOut }));
+  const lists = yield* lookForTop({ table, scorer, queries, depth: count });
+  const rows = lists.map((list) => list.map(({ row }) => row));
+  const shares = interests.map(({ share }) => share);
+  return interleave(rows, shares, count).map(({ item: row, list }) => {
+    const interest = interests[list]!;
+    return { row, score: scoreOf(scored, interest.vector, row), interest };
+  });
 }
 
 /** The largest clusters with their shares; of equal ones, the one with the newest target first. */

@@ -4,6 +4,15 @@ import { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import type { Activity } from './activity.ts';
+import type { Clusters } from './clusters.ts';
+import {
+  type Interest,
+  type InterestWay,
+  interestTop,
+  medoidsOf,
+  mixtureOf,
+  NEWEST_TARGETS,
+} from './interests.ts';
 import type { Asking } from './looks.ts';
 import { percentilesOf } from './percentiles.ts';
 import type { SharedPasses } from './shared-passes.ts';
@@ -61,6 +70,8 @@ export interface CandidatesAsked {
   readonly relation?: string | undefined;
   readonly exclude?: readonly EntityKey[] | undefined;
   readonly explain?: boolean | undefined;
+  /** By several interests of the user; by the user and the relations unless said. */
+  readonly interests?: InterestWay | undefined;
 }
 
 /** Why an entity is in a list. */
@@ -90,6 +101,8 @@ export interface Answer {
   /** Since when the brokers are out of reach and lists are made of what was read before, epoch ms; null while they answer. */
   readonly staleSince: number | null;
   readonly fallback: 'popular' | null;
+  /** How the list was made: `none` also for a user without a target, and while the first clusters are made. */
+  readonly interests: InterestWay;
   /** Entities that were left out: followed or engaged with, blocked, and asked to be. */
   readonly filtered: { readonly seen: number; readonly blocked: number; readonly excluded: number };
 }
@@ -101,13 +114,13 @@ export interface RankedCandidate {
   readonly percentile: number;
 }
 
-export interface RankAnswer extends Omit<Answer, 'items' | 'filtered'> {
+export interface RankAnswer extends Omit<Answer, 'items' | 'filtered' | 'interests'> {
   readonly items: readonly RankedCandidate[];
   /** Candidates without a vector. */
   readonly missing: readonly EntityKey[];
 }
 
-export interface SimilarAnswer extends Omit<Answer, 'filtered'> {}
+export interface SimilarAnswer extends Omit<Answer, 'filtered' | 'interests'> {}
 
 export interface SurfacesOptions {
   readonly graphs: readonly ServedGraph[];
@@ -115,6 +128,8 @@ export interface SurfacesOptions {
   readonly passes: SharedPasses;
   /** Most ads of one advertiser in a list. */
   readonly adsOfOne: number;
+  /** What lists by several interests are made with; where it is absent, all lists are made by user and relations. */
+  readonly clusters?: Clusters;
 }
 
 /** The user's vector moved by a relation; its weight is the relation's share of the edges of the user, or of all users. */
@@ -165,6 +180,10 @@ export class Surfaces {
   }
 
   *#candidates(asked: CandidatesAsked): Asking<Answer> {
+    return (yield* this.#byInterests(asked)) ?? (yield* this.#byRelations(asked));
+  }
+
+  *#byRelations(asked: CandidatesAsked): Asking<Answer> {
     const { user, k, explain = false, surface } = asked;
     const { graph, leftOut, filtered, space, table, queries } = this.begin(asked);
     const accepting = () => limiter(graph, surface === 'ads' ? this.#options.adsOfOne : undefined);
@@ -177,7 +196,7 @@ export class Surfaces {
         const known = table === undefined || table.rowOf(entity) !== undefined;
         if (known && !leftOut.has(entity) && accepts(entity)) items.push({ entity, score: null });
       }
-      return { ...about(graph, space), items, fallback: 'popular', filtered };
+      return { ...about(graph, space), items, fallback: 'popular', interests: 'none', filtered };
     }
     const scored = scoredTable(table, queries[0]!.of);
     const found = yield* acceptedTop(table, scored, queries, table.rowsOf(leftOut), k, accepting);
@@ -187,7 +206,50 @@ export class Surfaces {
       score,
       ...(explain && { reason: reasonOf(queries, scores, table.scan.vector(row), recent) }),
     }));
-    return { ...about(graph, space), items, fallback: null, filtered };
+    return { ...about(graph, space), items, fallback: null, interests: 'none', filtered };
+  }
+
+  /** undefined where several interests were not asked for, or nothing is known of them. */
+  *#byInterests(asked: CandidatesAsked): Asking<Answer | undefined> {
+    const { interests: way = 'none', user, k, explain = false, surface } = asked;
+    if (way === 'none') return undefined;
+    const { graph, leftOut, filtered, space, table, relations } = this.begin(asked);
+    const of = space?.relations.values().next().value;
+    if (table === undefined || of === undefined) return undefined;
+    const targets = targetsOf(graph.activity, user, relations).filter(
+      ({ entity }) => table.rowOf(entity) !== undefined,
+    );
+    const interests = this.#interests(way, table, targets);
+    if (interests.length === 0) return undefined;
+    const scored = scoredTable(table, of);
+    const rows = table.rowsOf(leftOut);
+    const accepting = () => limiter(graph, surface === 'ads' ? this.#options.adsOfOne : undefined);
+    const found = yield* accepted(table, k, accepting, (length) =>
+      interestTop(scored, interests, rows, length),
+    );
+    const recent = explain ? targets.slice(-NEAR) : [];
+    const vectors = vectorsOf(
+      table,
+      recent.map(({ entity }) => entity),
+    );
+    const items = found.map(({ entity, row, score, interest: { share } }) => {
+      const near = nearestOf(table.scan.vector(row), vectors);
+      const relation = recent.find((target) => target.entity === near)?.relation;
+      return { entity, score, ...(near && relation && { reason: { relation, share, score, near } }) };
+    });
+    return { ...about(graph, space), items, fallback: null, interests: way, filtered };
+  }
+
+  /** The interests that the user's newest targets show. None while clusters are made for the first time. */
+  #interests(way: InterestWay, table: VectorTable, targets: readonly OwnTarget[]): Interest[] {
+    const { clusters } = this.#options;
+    const vectors = targets.slice(-NEWEST_TARGETS).flatMap(({ entity }) => table.vectorOf(entity) ?? []);
+    if (clusters === undefined || vectors.length === 0) return [];
+    if (way === 'mixture') {
+      const centroids = clusters.centroids(table);
+      return centroids === undefined ? [] : mixtureOf(vectors, centroids);
+    }
+    return medoidsOf(vectors, clusters.spread(table) ?? 0);
   }
 
   /** What a list is made of, as of now: who is asked for, what is left out, and where to look. @throws UsageError as `candidates`. */
@@ -209,6 +271,7 @@ export class Surfaces {
       space,
       table: space?.table(shown),
       queries: space === undefined ? [] : this.queries(graph, space, user, relations),
+      relations,
     };
   }
 
@@ -328,13 +391,34 @@ export class Surfaces {
   }
 }
 
+/** What a user engaged with. */
+interface OwnTarget {
+  readonly entity: EntityKey;
+  /** That of the newest edge to it. */
+  readonly relation: string;
+  readonly at: number;
+}
+
+/** The targets of the user's live edges, the newest last. */
+function targetsOf(activity: Activity, user: EntityKey, relations: readonly string[]): OwnTarget[] {
+  const { edges } = activity.of(user);
+  const newest = new Map<EntityKey, OwnTarget>();
+  for (const relation of relations) {
+    for (const entity of activity.live(user, relation)) {
+      const { at } = edges.get(relation)!.get(entity)!;
+      if ((newest.get(entity)?.at ?? 0) <= at) newest.set(entity, { entity, relation, at });
+    }
+  }
+  return [...newest.values()].sort((a, b) => a.at - b.at);
+}
+
 /** A row of a list, by name. */
 export interface AcceptedRow extends WeightedRow {
   readonly entity: EntityKey;
 }
 
-/** The best `k` rows that are accepted, best first. accepting: gives a judge that has accepted nothing yet. */
-export function* acceptedTop(
+/** The best `k` rows that are accepted, best first. */
+export function acceptedTop(
   table: VectorTable,
   scored: ScoredTable,
   queries: readonly WeightedQuery[],
@@ -342,16 +426,26 @@ export function* acceptedTop(
   k: number,
   accepting: () => (entity: EntityKey) => boolean,
 ): Asking<AcceptedRow[]> {
+  return accepted(table, k, accepting, (length) => weightedTop(scored, queries, leftOut, length));
+}
+
+/** The first `k` rows of a list that are accepted. top: the list of a length; accepting: gives a judge that has accepted nothing yet. */
+function* accepted<Row extends { readonly row: number }>(
+  table: VectorTable,
+  k: number,
+  accepting: () => (entity: EntityKey) => boolean,
+  top: (length: number) => Asking<Row[]>,
+): Asking<(Row & { readonly entity: EntityKey })[]> {
   for (let length = k; ; length *= LONGER) {
-    const accepted: AcceptedRow[] = [];
+    const taken: (Row & { readonly entity: EntityKey })[] = [];
     const accepts = accepting();
-    const found = yield* weightedTop(scored, queries, leftOut, length);
+    const found = yield* top(length);
     for (const each of found) {
-      if (accepted.length === k) break;
+      if (taken.length === k) break;
       const entity = table.nameOf(each.row);
-      if (accepts(entity)) accepted.push({ ...each, entity });
+      if (accepts(entity)) taken.push({ ...each, entity });
     }
-    if (accepted.length === k || found.length < length) return accepted;
+    if (taken.length === k || found.length < length) return taken;
   }
 }
 
@@ -402,12 +496,17 @@ export function reasonOf(
   let best = 0;
   for (let i = 1; i < queries.length; i++) if (scores[i]! > scores[best]!) best = i;
   const { of, weight } = queries[best]!;
+  const near = nearestOf(vector, recent);
+  return { relation: of.relation, share: weight, score: scores[best]!, ...(near && { near }) };
+}
+
+function nearestOf(vector: Float32Array, among: readonly NamedVector[]): EntityKey | undefined {
   let near: { entity: EntityKey; distance: number } | undefined;
-  for (const [entity, other] of recent) {
+  for (const [entity, other] of among) {
     const distance = squaredDistance(vector, other);
     if (near === undefined || distance < near.distance) near = { entity, distance };
   }
-  return { relation: of.relation, share: weight, score: scores[best]!, ...(near && { near: near.entity }) };
+  return near?.entity;
 }
 
 export function scoredTable(table: VectorTable, { scorer, beta }: RelationVector): ScoredTable {

@@ -96,6 +96,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/graph/row-writes.ts',
       'src/graph/entity.ts',
       'src/serve/surfaces.ts',
+      'src/serve/interests.ts',
       'src/serve/shared-passes.ts',
       'src/serve/users.ts',
       'src/adapters/trainer/worker.ts',

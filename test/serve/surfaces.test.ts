@@ -65,6 +65,7 @@ describe('home', () => {
       ],
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0 + 9, staleSince: null, fallback: null },
       filtered: { seen: 3, blocked: 0, excluded: 0 },
+      interests: 'none',
     });
   });
 
@@ -226,6 +227,7 @@ describe('a user without a vector', () => {
       items: [3, 4, 5].map((i) => ({ entity: tweet(i), score: null })),
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0 + 9, staleSince: null, fallback: 'popular' },
       filtered: { seen: 1, blocked: 0, excluded: 1 },
+      interests: 'none',
     });
   });
 
@@ -274,6 +276,7 @@ describe('a user without a vector', () => {
     expect(await surfacesOf(graphOf()).candidates({ surface: 'home', user: user(1), k: 3 })).toEqual({
       ...{ items: [], graph: 'g', space: '', step: 0, asOf: 0, staleSince: null, fallback: 'popular' },
       filtered: { seen: 0, blocked: 0, excluded: 0 },
+      interests: 'none',
     });
   });
 });

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
+import { INTEREST_WAYS } from '../../serve/interests.ts';
 import { type CandidatesAsked, SURFACES, type Surfaces } from '../../serve/surfaces.ts';
 import type { Users } from '../../serve/users.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
@@ -37,6 +38,7 @@ const userId = printable.min(1);
 const entityId = printable.min(3);
 const surface = z.enum(SURFACES);
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,99}$/, 'expected lower-case letters, digits and dashes');
+const interests = z.enum(INTEREST_WAYS);
 const yes = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 const candidatesQuery = z.strictObject({
@@ -48,6 +50,7 @@ const candidatesQuery = z.strictObject({
   /** Entities that may not be in the list, with commas between them. */
   exclude: z.string().max(8_000).optional(),
   explain: yes.default(false),
+  interests: interests.default('none'),
 });
 const candidatesBody = z.strictObject({
   surface,
@@ -57,6 +60,7 @@ const candidatesBody = z.strictObject({
   graph: name.optional(),
   exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
   explain: z.boolean().default(false),
+  interests: interests.default('none'),
 });
 const similarQuery = z.strictObject({
   entity: entityId,
@@ -96,6 +100,7 @@ const candidatesAnswer = z.object({
   items,
   ...head,
   filtered: z.object({ seen: z.number(), blocked: z.number(), excluded: z.number() }),
+  interests: interests.meta({ description: 'How the list was made.' }),
 });
 const similarAnswer = z.object({ items, ...head });
 const rankAnswer = z.object({

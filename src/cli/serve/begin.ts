@@ -3,6 +3,8 @@ import type { ServedRun } from '../../compose/serve.ts';
 import { RetryableError } from '../../errors/errors.ts';
 import { kernelHere } from '../../kernels/select.ts';
 import type { Log } from '../../log.ts';
+import { Random } from '../../sampling/random.ts';
+import { Clusters } from '../../serve/clusters.ts';
 import { OwnScans } from '../../serve/own-scans.ts';
 import { SharedPasses } from '../../serve/shared-passes.ts';
 
@@ -13,6 +15,16 @@ export const [EDGES_OF_ONE, EDGES, ADS_OF_ONE] = [1_000, 5_000_000, 2];
 export function passes(): SharedPasses {
   const build = kernelHere('wasm') === 'wasm-relaxed' ? 'wasm-relaxed' : 'wasm-plain';
   return new SharedPasses(new OwnScans(build), setImmediate, () => performance.now());
+}
+
+/** Clusters of targets, from samples that are drawn the same way each time. */
+export function clusters(): Clusters {
+  const random = Random.seeded(1);
+  return new Clusters(
+    setImmediate,
+    () => performance.now(),
+    (n) => random.below(n),
+  );
 }
 
 /** Begins to read, however long the brokers are out of reach. */

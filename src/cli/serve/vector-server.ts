@@ -10,7 +10,7 @@ import { readServingPage } from '../../pages/page-files.ts';
 import { Surfaces } from '../../serve/surfaces.ts';
 import { Users } from '../../serve/users.ts';
 import { VERSION } from '../version.ts';
-import { passes } from './begin.ts';
+import { clusters, passes } from './begin.ts';
 
 export interface VectorServerOptions {
   readonly connection: LogConnection;
@@ -39,7 +39,8 @@ export class VectorServer {
     const visible = (graph: string, ms: number) => this.#metrics.visible(graph, ms);
     this.runs = graphs.map((graph) => new ServedRun(config, graph, { ...options, visible }));
     const served = this.runs.map(({ graph }) => graph);
-    this.surfaces = new Surfaces({ graphs: served, passes: passes(), adsOfOne: options.adsOfOne });
+    const { adsOfOne } = options;
+    this.surfaces = new Surfaces({ graphs: served, passes: passes(), adsOfOne, clusters: clusters() });
   }
 
   /** Starts to listen: probes are answered while the topics are read. @throws FatalError `http-listen`. */

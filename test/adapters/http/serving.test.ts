@@ -117,6 +117,7 @@ describe('twhin serve over HTTP', () => {
       items: tweets(2, 4),
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
       filtered: { seen: 0, blocked: 0, excluded: 2 },
+      interests: 'none',
     });
     const body = { surface: 'home', user: 'user:1', k: 2, exclude: [tweet(1), tweet(3)], graph: 'g' };
     expect((await post(url, '/v1/candidates', body)).json).toEqual(json);

@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest';
+import { Random } from '../../src/sampling/random.ts';
+import { Clusters } from '../../src/serve/clusters.ts';
+import type { CandidatesAsked } from '../../src/serve/surfaces.ts';
+import { VectorTable } from '../../src/serve/vector-table.ts';
+import { ad, advertiser, graphOf, surfacesOf, T0, type TestGraph, tweet, user } from './serve-fixture.ts';
+
+/** Clusters whose work is done by hand. */
+function clustersByHand() {
+  const random = Random.seeded(1);
+  const work: (() => void)[] = [];
+  const clock = { now: 0 };
+  const clusters = new Clusters(
+    (task) => void work.push(task),
+    () => clock.now,
+    (n) => random.below(n),
+  );
+  /** Does all that is waiting, and all that comes of it. Gives how many turns that took. */
+  const doAll = () => {
+    let turns = 0;
+    for (let task = work.shift(); task !== undefined; task = work.shift(), turns++) task();
+    return turns;
+  };
+  return { clusters, clock, work, doAll };
+}
+
+/** Entities 0 … n - 1 at the numbers themselves. */
+function tableOf(n: number): VectorTable {
+  const table = new VectorTable(1, n);
+  for (let i = 0; i < n; i++) table.set(tweet(i), Float32Array.of(i));
+  return table;
+}
+
+describe('Clusters', () => {
+  it('are made in many turns of a few vectors each, once somebody asks', () => {
+    const { clusters, work, doAll } = clustersByHand();
+    const table = tableOf(1_000);
+    expect(work).toHaveLength(0);
+    expect(clusters.centroids(table)).toBeUndefined();
+    expect(clusters.centroids(table)).toBeUndefined();
+    // The spread needs no clusters. Of 0 … 999 it is a twelfth of the square of 1,000.
+    expect(clusters.spread(table)! / (1_000 ** 2 / 12)).toBeGreaterThan(0.9);
+    expect(work).toHaveLength(1);
+    // Ten rounds of 64 vectors a turn.
+    expect(doAll()).toBe(10 * Math.ceil(1_000 / 64));
+    expect(clusters.centroids(table)).toHaveLength(256);
+    expect(work).toHaveLength(0);
+  });
+
+  it('are made again when they are old, and serve until then', () => {
+    const { clusters, clock, work, doAll } = clustersByHand();
+    const table = tableOf(10);
+    clusters.centroids(table);
+    doAll();
+    const first = clusters.centroids(table);
+    for (let i = 0; i < 10; i++) table.set(tweet(i), Float32Array.of(1_000 + i));
+    clock.now = 599_999;
+    expect(clusters.centroids(table)).toBe(first);
+    expect(work).toHaveLength(0);
+    clock.now = 600_000;
+    expect(clusters.centroids(table)).toBe(first);
+    doAll();
+    expect(Math.min(...clusters.centroids(table)!.map(([value]) => value!))).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('do not begin with an empty table', () => {
+    const { clusters, work } = clustersByHand();
+    const table = tableOf(3);
+    for (let i = 0; i < 3; i++) table.delete(tweet(i));
+    for (const empty of [tableOf(0), table]) {
+      expect(clusters.centroids(empty)).toBeUndefined();
+      expect(clusters.spread(empty)).toBeUndefined();
+    }
+    expect(work).toHaveLength(0);
+  });
+});
+
+describe('lists by several interests', () => {
+  /** Tweets 0 … 19 at 0 … 19, tweets 100 … 119 at 100 … 119; the user and the relation lead to 0. */
+  function twoPlaces(): TestGraph {
+    const graph = graphOf();
+    graph.put(user(1), [0, 0]);
+    graph.relate('likes', [0, 0]);
+    graph.relate('retweets', [0, 0]);
+    for (const first of [0, 100]) for (let i = first; i < first + 20; i++) graph.put(tweet(i), [i, 0]);
+    return graph;
+  }
+
+  async function asked(graph: TestGraph, of: Partial<CandidatesAsked>, made = true) {
+    const { clusters, doAll } = clustersByHand();
+    const surfaces = surfacesOf(graph, { clusters });
+    const wanted = { surface: 'home', user: user(1), k: 6, ...of } as const;
+    if (made) await surfaces.candidates(wanted);
+    doAll();
+    return surfaces.candidates(wanted);
+  }
+  const home = async (...of: Parameters<typeof asked>) => {
+    const { items, ...rest } = await asked(...of);
+    return { ...rest, tweets: items.map(({ entity }) => Number(entity.slice('tweet:'.length))) };
+  };
+
+  it('give each medoid its share of the places, without what was seen', async () => {
+    const graph = twoPlaces();
+    graph.edges(user(1), 'likes', [105, 3].map(tweet));
+    graph.edges(user(1), 'retweets', [tweet(5)], T0 + 50);
+    // 3 and 5 are one interest with two of three places; of two medoids alike, the one of the newer edge.
+    expect(await home(graph, { interests: 'medoids' })).toMatchObject({
+      tweets: [4, 104, 6, 7, 106, 2],
+      interests: 'medoids',
+      fallback: null,
+      filtered: { seen: 3 },
+    });
+    expect(await home(graph, { interests: 'none' })).toMatchObject({
+      tweets: [0, 1, 2, 4, 6, 7],
+      interests: 'none',
+    });
+  });
+
+  it('are made of the newest hundred targets', async () => {
+    const graph = twoPlaces();
+    graph.edges(
+      user(1),
+      'likes',
+      Array.from({ length: 18 }, (_, i) => tweet(101 + i)),
+      1_000,
+    );
+    graph.edges(user(1), 'likes', [tweet(3)], 2_000);
+    for (let i = 0; i < 99; i++) graph.put(tweet(1_000 + i), [3, 0]);
+    graph.edges(
+      user(1),
+      'likes',
+      Array.from({ length: 99 }, (_, i) => tweet(1_000 + i)),
+      3_000,
+    );
+    const { tweets } = await home(graph, { interests: 'medoids' });
+    expect(tweets.every((tweet) => tweet < 20)).toBe(true);
+  });
+
+  it('by mixture are plain lists until the clusters are made', async () => {
+    const graph = twoPlaces();
+    graph.edges(user(1), 'likes', [105, 107, 3].map(tweet));
+    const before = await home(graph, { interests: 'mixture' }, false);
+    expect(before).toMatchObject({ tweets: [0, 1, 2, 4, 5, 6], interests: 'none' });
+    // With as many clusters as vectors drawn, each target is about alone in its cluster.
+    const after = await home(graph, { interests: 'mixture' });
+    expect(after.interests).toBe('mixture');
+    expect(after.tweets.filter((tweet) => tweet >= 100)).toHaveLength(4);
+    expect(after.tweets).not.toContain(105);
+  });
+
+  it('are plain lists for a user without a target, and need no vector of the user', async () => {
+    const graph = twoPlaces();
+    const plain = await home(graph, { interests: 'medoids' });
+    expect(plain).toMatchObject({ tweets: [0, 1, 2, 3, 4, 5], interests: 'none' });
+    graph.edges(user(2), 'likes', [tweet(110)]);
+    const unknown = await home(graph, { user: user(2), interests: 'medoids', k: 3 });
+    expect(unknown).toMatchObject({ fallback: null, interests: 'medoids' });
+    expect([...unknown.tweets].sort()).toEqual([108, 109, 111]);
+    expect(await home(graph, { user: user(3), interests: 'medoids' })).toMatchObject({
+      fallback: 'popular',
+      interests: 'none',
+    });
+  });
+
+  it('say which target an item is near to', async () => {
+    const graph = twoPlaces();
+    graph.edges(user(1), 'likes', [tweet(105)]);
+    graph.edges(user(1), 'retweets', [tweet(3)], T0 + 50);
+    const { items } = await asked(graph, { interests: 'medoids', explain: true, k: 2 });
+    // Both have a half; the newer one comes first.
+    expect(items).toEqual([
+      {
+        entity: tweet(2),
+        score: -1,
+        reason: { relation: 'retweets', share: 0.5, score: -1, near: tweet(3) },
+      },
+      {
+        entity: tweet(104),
+        score: -1,
+        reason: { relation: 'likes', share: 0.5, score: -1, near: tweet(105) },
+      },
+    ]);
+  });
+
+  it('have no more ads of one advertiser than any list', async () => {
+    const graph = graphOf();
+    graph.put(user(1), [0, 0]);
+    graph.relate('clicks', [0, 0]);
+    for (let i = 0; i < 12; i++) graph.put(ad(i), [i, 0]);
+    graph.edges(user(1), 'clicks', [ad(0)]);
+    graph.edges(
+      advertiser('a'),
+      'promotes',
+      Array.from({ length: 9 }, (_, i) => ad(i)),
+    );
+    const { items } = await asked(graph, { surface: 'ads', interests: 'medoids', k: 5 });
+    expect(items.map(({ entity }) => entity)).toEqual([1, 2, 9, 10, 11].map(ad));
+  });
+});
