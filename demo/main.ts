@@ -3,16 +3,20 @@ import { connect } from '../src/adapters/connect.ts';
 import { report, terminal } from '../src/cli/output.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { UsageError } from '../src/errors/errors.ts';
+import { parseEntityKey } from '../src/graph/entity.ts';
 import { DemoMeter } from './meter.ts';
 import { findPlace } from './place.ts';
 import { reportLines } from './report.ts';
+import { DemoServing } from './serving.ts';
 import { Session } from './session.ts';
-import { findPlanted } from './truth.ts';
+import { findInLists, findPlanted, type ListFindings, plantedIn } from './truth.ts';
 import { type DemoPhase, LiveView } from './view.ts';
 import { createWorld, type Truth } from './world.ts';
 
 const SHOW_MS = 500;
 const SAME_SIGNAL_MS = 300;
+/** Entities of a list that the report looks at. */
+const LISTED = 10;
 
 /** The demo's command line. */
 interface DemoOptions {
@@ -26,7 +30,7 @@ interface DemoOptions {
 const HELP = `npm run demo -- [options]
 
 Sends the events of a made-up world of users in communities through a real Kafka broker, trains on them live, and
-reports how well the vectors show the communities.
+reports how well the vectors and the lists made of them show the communities.
 
   --events N   records to send (default 200000, about a minute)
   --seed S     seed of the world (default 1)
@@ -65,7 +69,9 @@ async function demo(argv: readonly string[]): Promise<number> {
 
   const place = await findPlace(root, options, (line) => view.say(line));
   const config = await loadConfig({ ...process.env, ...place.env }, root);
-  const session = new Session(place, config, await connect(config.kafka));
+  const connection = await connect(config.kafka);
+  const session = new Session(place, config, connection);
+  let serving: DemoServing | undefined;
   try {
     const world = createWorld({ seed: options.seed, events: options.events });
     const meter = new DemoMeter(options.events, start);
@@ -74,8 +80,18 @@ async function demo(argv: readonly string[]): Promise<number> {
     const showing = setInterval(show, SHOW_MS);
     try {
       view.say(`On ${place.log}.`);
-      await session.begin(communityOf(world.truth));
+      const groupsOf = (entity: string) => plantedIn(world.truth, entity);
+      await session.begin((entity) => groupsOf(entity)[0]);
       if (session.url !== undefined) view.say(`Dashboard: ${session.url}`);
+      if (config.http !== 'off') {
+        serving = await DemoServing.begin({
+          config,
+          connection,
+          groupsOf,
+          ...(config.http?.port === 0 && { port: 0 }),
+        });
+        view.say(`Lists, made live: ${serving.url}`);
+      }
       phase = 'feeding';
       await session.feed(world.events, stopping.signal);
       phase = 'catching up';
@@ -87,6 +103,7 @@ async function demo(argv: readonly string[]): Promise<number> {
       phase = 'looking';
       show();
       const findings = await session.lookAt((vectors) => findPlanted(vectors, world.truth));
+      const lists = serving === undefined ? [] : await findLists(serving, world.truth);
       clearInterval(showing);
       const lines = reportLines({
         log: place.log,
@@ -98,6 +115,8 @@ async function demo(argv: readonly string[]): Promise<number> {
         truth: world.truth,
         graphs: meter.progress(phase, session.fed.total, session.updaters).graphs,
         findings,
+        lists,
+        page: serving?.url,
         environment: Object.entries(place.env).map(([name, value]) => `${name}=${value}`),
         kept: options.keep,
       });
@@ -108,6 +127,7 @@ async function demo(argv: readonly string[]): Promise<number> {
       clearInterval(showing);
     }
   } finally {
+    await serving?.stop();
     await session.end();
     await place.stop();
     process.off('SIGINT', onSignal);
@@ -115,13 +135,12 @@ async function demo(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** The community of a user or tweet by name, which the model never sees. */
-function communityOf({ users, tweets, communities }: Truth): (entity: string) => string | undefined {
-  return (entity) => {
-    const [type, id = ''] = entity.split(':', 2);
-    const home = type === 'user' ? users.get(id) : type === 'tweet' ? tweets.get(id) : undefined;
-    return home === undefined ? undefined : communities[home];
-  };
+/** The lists of home and who-to-follow, once all vectors are read. */
+async function findLists(serving: DemoServing, truth: Truth): Promise<ListFindings[]> {
+  await serving.upToDate();
+  const look = (surface: 'home' | 'who-to-follow', type: 'tweet' | 'user') =>
+    findInLists(surface, type, truth, (user) => serving.lists(surface, parseEntityKey(user), LISTED));
+  return [await look('home', 'tweet'), await look('who-to-follow', 'user')];
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

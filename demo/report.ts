@@ -1,5 +1,5 @@
 import { count, cut, duration, percent, score } from './figures.ts';
-import type { Example, Findings } from './truth.ts';
+import type { Example, Findings, ListFindings } from './truth.ts';
 import { type GraphProgress, MAX_COLUMNS } from './view.ts';
 import type { Truth } from './world.ts';
 
@@ -17,6 +17,10 @@ export interface DemoOutcome {
   readonly graphs: readonly GraphProgress[];
   /** How well the published vectors show the planted communities, by graph. The examples come from the first graph. */
   readonly findings: readonly { readonly graph: string; readonly findings: Findings }[];
+  /** What is in the lists that were served; none where nothing was. */
+  readonly lists: readonly ListFindings[];
+  /** URL of the page with the lists, if one is served. */
+  readonly page: string | undefined;
   /** Environment that the commands need to use this demo's state, such as `TWHIN_STATE=.twhin/demo`. */
   readonly environment: readonly string[];
   /** Whether broker and updaters keep running. */
@@ -33,6 +37,7 @@ export function reportLines(outcome: DemoOutcome): string[] {
     ...wentIn(outcome),
     ...cameOut(outcome),
     ...learned(outcome),
+    ...served(outcome),
     ...nextCommands(outcome),
   ];
   return lines.map((line) => cut(line, MAX_COLUMNS));
@@ -88,6 +93,18 @@ function learned({ findings }: DemoOutcome): string[] {
   ];
 }
 
+function served({ lists }: DemoOutcome): string[] {
+  if (lists.length === 0) return [];
+  return [
+    '',
+    "And the lists that twhin serve makes? Of ten entities, so many are of the user's communities",
+    ...lists.map(
+      ({ surface, share, popularity, chance }) =>
+        `  ${surface}: ${percent(share)}; of what is popular ${percent(popularity)}, by chance ${percent(chance)}.`,
+    ),
+  ];
+}
+
 function exampleLine({ user, community, second, nearest }: Example): string {
   const shown = nearest.slice(0, NEAREST_SHOWN).map((neighbour) => {
     return `${neighbour.sameCommunity ? '+' : '-'}${neighbour.user} ${score(neighbour.cosine)}`;
@@ -97,7 +114,7 @@ function exampleLine({ user, community, second, nearest }: Example): string {
   return `  ${who.padEnd(27)} ${shown.join(' ')}  ${shared} of ${nearest.length}`;
 }
 
-function nextCommands({ findings, environment, kept }: DemoOutcome): string[] {
+function nextCommands({ findings, environment, kept, page }: DemoOutcome): string[] {
   const graph = findings[0]?.graph ?? 'engagement';
   // Without --keep the demo's broker has ended, so its address is left out.
   const lasts = (variable: string): boolean => kept || !variable.startsWith('KAFKA_BROKERS=');
@@ -109,6 +126,9 @@ function nextCommands({ findings, environment, kept }: DemoOutcome): string[] {
     '  npx twhin stats',
     `  npx twhin show user:${user} --graph ${graph}`,
     ...(kept ? ['  npx twhin doctor'] : []),
+    ...(kept && page !== undefined
+      ? [`  ${page}/#${user}    the user's lists; a like there changes them`]
+      : []),
     kept
       ? '  Broker and updaters keep running; Ctrl-C stops them.'
       : '  npm run demo -- --keep    leaves broker and updaters running',

@@ -30,6 +30,19 @@ export interface Findings {
   readonly examples: readonly Example[];
 }
 
+/** What is in the lists of a surface. */
+export interface ListFindings {
+  readonly surface: string;
+  /** Share of the entities of the lists that are planted in a community of the list's user. */
+  readonly share: number;
+  /** The same share in lists of what is popular, and of entities picked at random. */
+  readonly popularity: number;
+  readonly chance: number;
+}
+
+/** Gives the list of a user and what is popular for that user, both as `type:id`. */
+export type ListsOf = (user: string) => Promise<{ served: readonly string[]; popular: readonly string[] }>;
+
 export interface FindOptions {
   /** Neighbours of each user. Default 10. */
   readonly neighbours?: number;
@@ -79,6 +92,47 @@ export function findPlanted(vectors: Vectors, truth: Truth, options: FindOptions
   const share = found / (looked * count);
   chance /= looked;
   return { users: looked, share, chance, ratio: chance === 0 ? 0 : share / chance, examples };
+}
+
+/** The names of an entity's communities, the first first; none for what is not planted. entity: as `type:id`. */
+export function plantedIn(truth: Truth, entity: string): readonly string[] {
+  return homesOf(truth, entity).map((home) => truth.communities[home] ?? String(home));
+}
+
+/** The shares of a surface's lists, over `sample` users (default 200) evenly spread over all that still exist. type: of what it shows. */
+export async function findInLists(
+  surface: string,
+  type: 'tweet' | 'user',
+  truth: Truth,
+  listsOf: ListsOf,
+  sample = 200,
+): Promise<ListFindings> {
+  const users = [...truth.users.keys()].sort(byNumber);
+  const planted = type === 'tweet' ? truth.tweets : truth.users;
+  const all = [...planted.keys()].map((id) => homesOf(truth, `${type}:${id}`));
+  const sums = { served: 0, popular: 0, random: 0 };
+  const looked = Math.min(sample, users.length);
+  for (let n = 0; n < looked; n++) {
+    const user = users[Math.floor((n * users.length) / looked)] ?? '';
+    const own = homesOf(truth, `user:${user}`);
+    const shares = (homes: readonly number[]) => homes.some((home) => own.includes(home));
+    const shareOf = (list: readonly (readonly number[])[]) =>
+      list.filter(shares).length / Math.max(1, list.length);
+    const { served, popular } = await listsOf(`user:${user}`);
+    sums.served += shareOf(served.map((entity) => homesOf(truth, entity)));
+    sums.popular += shareOf(popular.map((entity) => homesOf(truth, entity)));
+    sums.random += shareOf(all);
+  }
+  const mean = (sum: number) => (looked === 0 ? 0 : sum / looked);
+  return { surface, share: mean(sums.served), popularity: mean(sums.popular), chance: mean(sums.random) };
+}
+
+function homesOf({ users, second, tweets, ads }: Truth, entity: string): number[] {
+  const id = entity.slice(entity.indexOf(':') + 1);
+  const of = entity.startsWith('user:')
+    ? [users.get(id), second.get(id)]
+    : [entity.startsWith('tweet:') ? tweets.get(id) : entity.startsWith('ad:') ? ads.get(id) : undefined];
+  return of.filter((home) => home !== undefined);
 }
 
 function nearestTo(

@@ -49,6 +49,8 @@ export class Society {
   readonly names: readonly string[];
   /** Community of every tweet so far. */
   readonly tweets = new Map<string, number>();
+  /** Community of every ad. */
+  readonly ads = new Map<string, number>();
   readonly #random: Random;
   readonly #members: readonly Person[][];
   readonly #activity: Weighted;
@@ -87,7 +89,9 @@ export class Society {
     this.#ads = this.names.map(() => []);
     for (let ad = 0; ad < ads; ad++) {
       const advertiser = `brand-${Math.floor(ad / ADS_PER_ADVERTISER) + 1}`;
-      this.#ads[ad % communities]?.push({ id: `ad-${ad + 1}`, advertiser });
+      const id = `ad-${ad + 1}`;
+      this.#ads[ad % communities]?.push({ id, advertiser });
+      this.ads.set(id, ad % communities);
     }
     this.#live = this.names.map(() => []);
     for (let c = 0; c < communities; c++) while (this.#bear(c).length < LIVE_TWEETS);

@@ -22,6 +22,7 @@ export interface Truth {
   /** Second community of each user who has one. */
   readonly second: ReadonlyMap<string, number>;
   readonly tweets: ReadonlyMap<string, number>;
+  readonly ads: ReadonlyMap<string, number>;
   readonly communities: readonly string[];
   readonly erased: ReadonlySet<string>;
   readonly counts: WorldCounts;
@@ -66,7 +67,8 @@ export function createWorld(options: WorldOptions): World {
   for (const person of society.people) if (person.second !== undefined) second.set(person.id, person.second);
   const erased = new Set<string>();
   const counts: WorldCounts = { actions: {}, bad: {}, duplicates: 0, late: 0, erasures: 0 };
-  const truth = { users: homes, second, tweets: society.tweets, communities: society.names, erased, counts };
+  const { tweets, ads } = society;
+  const truth = { users: homes, second, tweets, ads, communities: society.names, erased, counts };
 
   function erase(at: number): WorldEvent {
     const person = society.actor();

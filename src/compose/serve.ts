@@ -202,6 +202,13 @@ export class ServedRun {
     };
   }
 
+  /** Whether everything is read that is in the topics now. @throws RetryableError while the log is out of reach. */
+  async isUpToDate(): Promise<boolean> {
+    const readings = [this.#vectors, this.#events];
+    await Promise.all(readings.map((reading) => reading?.look()));
+    return readings.every((reading) => reading?.caughtUp === true && reading.lag === 0);
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#eventLog.close();

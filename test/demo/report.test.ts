@@ -23,6 +23,7 @@ const OUTCOME: DemoOutcome = {
     ]),
     second: new Map(),
     tweets: new Map([['5', 0]]),
+    ads: new Map(),
     communities: ['jazz', 'chess'],
     erased: new Set(['1002']),
     counts: {
@@ -74,6 +75,8 @@ const OUTCOME: DemoOutcome = {
       },
     },
   ],
+  lists: [{ surface: 'home', share: 0.831, popularity: 0.05, chance: 0.034 }],
+  page: 'http://127.0.0.1:8079',
   environment: ['KAFKA_BROKERS=127.0.0.1:9092', 'TWHIN_STATE=.twhin/demo/state'],
   kept: false,
 };
@@ -109,6 +112,16 @@ test('reports how well the communities were found, with examples', () => {
   expect(examples.length).toBe(2);
   expect(examples[0]).toMatch(/^ {2}1000 \(jazz, chess\) +\+2000 \.900 \+2001 \.890 .* 7 of 10$/);
   expect(examples[1]).toMatch(/^ {2}1001 \(chess\) +-2000 \.900 -2001 \.890 .* 0 of 10$/);
+});
+
+test('reports what is in the lists, where any were served', () => {
+  const report = text(OUTCOME);
+  expect(report).toContain(
+    "of the user's communities\n  home: 83 %; of what is popular 5.0 %, by chance 3.4 %.",
+  );
+  expect(text({ ...OUTCOME, lists: [] })).not.toContain('twhin serve');
+  expect(report).not.toContain('8079');
+  expect(text({ ...OUTCOME, kept: true })).toContain('http://127.0.0.1:8079/#1000');
 });
 
 test('names the next commands of this run', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findPlanted } from '../../demo/truth.ts';
+import { findInLists, findPlanted, plantedIn } from '../../demo/truth.ts';
 import type { Truth } from '../../demo/world.ts';
 
 const SIDE = 3;
@@ -11,6 +11,7 @@ function plantedTruth(): Truth {
     users,
     second: new Map([['4', 2]]),
     tweets: new Map(),
+    ads: new Map(),
     communities: ['jazz', 'chess', 'opera'],
     erased: new Set(),
     counts: { actions: {}, bad: {}, duplicates: 0, late: 0, erasures: 0 },
@@ -95,4 +96,30 @@ test('vectors of two lengths are an error', () => {
   const vectors = vectorsAt([0, 2, 5]);
   vectors.set('3', Float32Array.of(1, 2, 3));
   expect(() => findPlanted(vectors, plantedTruth())).toThrow('vectors of 2 and 3 numbers');
+});
+
+test('lists are compared with what is popular and with chance, by all communities of a user', async () => {
+  const truth = {
+    ...plantedTruth(),
+    tweets: new Map([
+      ['a', 0],
+      ['b', 1],
+      ['c', 2],
+      ['d', 2],
+    ]),
+    ads: new Map([['x', 1]]),
+  };
+  const asked: string[] = [];
+  const found = await findInLists('home', 'tweet', truth, async (user) => {
+    asked.push(user);
+    return { served: ['tweet:a', 'tweet:c'], popular: ['tweet:c', 'tweet:nobody'] };
+  });
+  expect(asked).toEqual([...truth.users.keys()].map((id) => `user:${id}`));
+  // Of nine users, three are of jazz, three of opera; user 4 is of chess and of opera.
+  expect(found.surface).toBe('home');
+  expect(found.share).toBeCloseTo((3 * 0.5 + 1 * 0.5 + 3 * 0.5) / 9, 12);
+  expect(found.popularity).toBeCloseTo((1 * 0.5 + 3 * 0.5) / 9, 12);
+  expect(found.chance).toBeCloseTo((3 * 0.25 + 2 * 0.25 + 0.75 + 3 * 0.5) / 9, 12);
+  expect(plantedIn(truth, 'user:4')).toEqual(['chess', 'opera']);
+  expect([plantedIn(truth, 'ad:x'), plantedIn(truth, 'advertiser:x')]).toEqual([['chess'], []]);
 });

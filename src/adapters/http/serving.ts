@@ -34,8 +34,8 @@ const printable = z
   .max(MAX_ID)
   .regex(/^(?!\s*$)[^\p{Cc}\p{Cs}]+$/u, 'expected an id without control characters');
 /** The id of a user, with or without `user:`. */
-const userId = printable.min(1);
-const entityId = printable.min(3);
+export const userId = printable.min(1);
+export const entityId = printable.min(3);
 const surface = z.enum(SURFACES);
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,99}$/, 'expected lower-case letters, digits and dashes');
 const interests = z.enum(INTEREST_WAYS);

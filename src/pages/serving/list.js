@@ -19,14 +19,12 @@ export class List {
   #known = new Map();
   /** @type {string | undefined} */
   #of = undefined;
-  #name;
 
   /**
    * @param {string} name of the list, for screen readers
    * @param {(what: string, entity: string) => void} chosen told of each button that is pressed: `show` or an action
    */
   constructor(name, chosen) {
-    this.#name = name;
     this.element.setAttribute('aria-label', name);
     this.element.addEventListener('click', ({ target }) => {
       const button = target instanceof Element ? target.closest('button') : null;
@@ -88,10 +86,6 @@ export class List {
     const title = this.element.closest('section')?.querySelector('h2');
     (button ?? title)?.focus();
   }
-
-  get name() {
-    return this.#name;
-  }
 }
 
 /**
@@ -128,28 +122,46 @@ function content({ entity, score, reason, top }, { groupsOf, own }, { isNew, up 
       label,
     );
   const moved = up > 0 ? `↑ ${up}` : up < 0 ? `↓ ${-up}` : '';
-  const why = [
-    top === undefined ? '' : standing(top),
-    reason === undefined
-      ? ''
-      : `by ${reason.relation}${reason.share < 0.995 ? ` (${Math.round(100 * reason.share)} %)` : ''}`,
-    score === null ? '' : `score ${score.toFixed(2)}`,
-  ].filter((part) => part !== '');
+  const mark = isNew ? 'new' : moved;
+  const scored =
+    score === null
+      ? null
+      : el(
+          'span',
+          { class: 'place', title: 'score' },
+          el('span', { class: 'unseen' }, 'score '),
+          signed(score),
+        );
   return [
     el('div', { class: 'entry' }, name, act || null),
     el(
       'p',
       { class: 'why' },
-      ...groups.map((group) => tag(group, own.includes(group))),
-      isNew
-        ? el('span', { class: 'mark' }, 'new')
-        : moved === ''
-          ? null
-          : el('span', { class: 'mark' }, moved),
-      why.join(' · '),
+      el(
+        'span',
+        {},
+        ...groups.map((group) => tag(group, own.includes(group))),
+        mark === '' ? null : el('span', { class: 'mark' }, mark),
+      ),
+      top === undefined
+        ? reason === undefined
+          ? scored
+          : null
+        : el('span', { class: 'place' }, standing(top)),
     ),
-    ...(reason?.near === undefined ? [] : [el('p', { class: 'why' }, `near ${reason.near}`)]),
+    ...(reason === undefined ? [] : [el('p', { class: 'why' }, el('span', {}, reasonOf(reason)), scored)]),
   ];
+}
+
+/** @param {Reason} reason */
+function reasonOf({ relation, share, near }) {
+  const part = share < 0.995 ? ` (${Math.round(100 * share)} % of all)` : '';
+  return `${relation}${part}${near === undefined ? '' : `, near ${near}`}`;
+}
+
+/** @param {number} score */
+function signed(score) {
+  return score.toFixed(2).replace('-', '−');
 }
 
 /** @param {number} top */

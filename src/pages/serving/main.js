@@ -20,7 +20,6 @@ const surfaces = [
   new Surface('who-to-follow', 'follow', chosen),
   new Surface('ads', 'click', chosen),
 ];
-const IDS = ['home', 'who-to-follow', 'ads'];
 const DONE = /** @type {Record<string, string>} */ ({ like: 'Liked', follow: 'Followed', click: 'Clicked' });
 
 /** @type {import('./api.js').Status | undefined} */
@@ -65,11 +64,10 @@ async function follow() {
   try {
     now = await status();
     showStatus(now);
-    if (now.ready && !wasReady) {
-      if (user !== '') void lists();
-      else if (ofHash() !== '') choose(ofHash());
-      else void chooseRandom();
-    }
+    if (now.ready && user === '') {
+      if (ofHash() !== '') choose(ofHash());
+      else if (now.graphs.some(({ vectors }) => (vectors['user'] ?? 0) > 0)) await chooseRandom();
+    } else if (now.ready && !wasReady) void lists();
   } catch (error) {
     showSilence(error);
   }
@@ -104,7 +102,7 @@ function showStatus({ version, ready, reasons, graphs, actions }) {
         ]),
   );
   const served = graphs.flatMap((each) => each.surfaces);
-  for (const [i, surface] of surfaces.entries()) surface.served(served.some((id) => id === IDS[i]));
+  for (const surface of surfaces) surface.served(served);
   const steps = graphs.map(({ graph, step }) => `${graph} at step ${count(step)}`).join(', ');
   place('about').textContent =
     `version ${version} — ${steps}${actions.length > 0 ? ' — a demo: its buttons send events' : ''}`;
@@ -137,11 +135,7 @@ async function chooseRandom() {
   try {
     choose((await randomUser()).user);
   } catch (error) {
-    problem(
-      error instanceof Refusal && error.code === 404
-        ? 'No user has a vector yet: send events, and run twhin run.'
-        : wordsOf(error),
-    );
+    problem(wordsOf(error));
   }
 }
 
@@ -165,39 +159,32 @@ function chosen(what, entity) {
   void lists();
 }
 
-/** Asks for all lists of the user, and shows them together. */
+/** Asks for all lists of the user, one after the other: a busy server refuses many at once. Shows them together. */
 async function lists() {
   const turn = ++asked;
-  const [whole, near, ...answers] = await Promise.allSettled([
-    person.ask(user),
-    similar.ask(of === '' ? wholeName(user) : of),
-    ...surfaces.map((surface, i) =>
-      now?.graphs.some((each) => each.surfaces.some((id) => id === IDS[i])) ? surface.ask(user) : undefined,
-    ),
-  ]);
-  if (turn !== asked) return [];
-  if (whole.status === 'rejected') {
-    problem(wordsOf(whole.reason));
+  /** @type {Map<object, unknown>} */
+  const failures = new Map();
+  /** @param {object} who @param {Promise<unknown>} answer */
+  const heard = (who, answer) => answer.catch((error) => void failures.set(who, error));
+  await heard(person, person.ask(user));
+  if (failures.has(person)) {
+    if (turn === asked) problem(wordsOf(failures.get(person)));
     return [];
   }
-  problem('');
+  for (const surface of surfaces) if (surface.isServed) await heard(surface, surface.ask(user));
+  await heard(similar, similar.ask(of === '' ? person.name : of));
   if ((now?.actions.length ?? 0) > 0) await learnGroups();
   if (turn !== asked) return [];
-  const grouping = { groupsOf, own: groupsOf(whole.value) };
+  problem('');
+  const grouping = { groupsOf, own: groupsOf(person.name) };
   person.show(groupsOf);
-  if (near.status === 'rejected') similar.failed(near.reason);
+  if (failures.has(similar)) similar.failed(failures.get(similar));
   else similar.show(grouping);
-  return surfaces.map((surface, i) => {
-    const answer = answers[i];
-    if (answer?.status !== 'rejected') return { surface, ...surface.show(grouping, now?.actions ?? []) };
-    surface.failed(answer.reason);
-    return { surface, came: [], left: [] };
+  return surfaces.map((surface) => {
+    if (!failures.has(surface)) return surface.show(grouping, now?.actions ?? []);
+    surface.failed(failures.get(surface));
+    return { came: [], left: [] };
   });
-}
-
-/** @param {string} id */
-function wholeName(id) {
-  return id.startsWith('user:') ? id : `user:${id}`;
 }
 
 /** Asks for the groups of what is shown and was not asked for yet. */

@@ -1,6 +1,6 @@
 // @ts-check
 import { el, fill, place } from '../shared/elements.js';
-import { span, time } from '../shared/format.js';
+import { span } from '../shared/format.js';
 import { recent } from './api.js';
 import { tag } from './list.js';
 
@@ -20,17 +20,21 @@ export class Person {
     place('recent').append(this.#note, this.#list);
   }
 
+  /** The user's whole name; empty before the first answer. */
+  get name() {
+    return this.#user;
+  }
+
   get entities() {
     return [this.#user, ...this.#items.map(({ entity }) => entity)].filter((entity) => entity !== '');
   }
 
-  /** @param {string} user @returns {Promise<string>} the user's whole name */
+  /** @param {string} user */
   async ask(user) {
     const { user: whole, items } = await recent(user, LENGTH);
     if (whole !== this.#user) this.#took.clear();
     this.#user = whole;
     this.#items = items;
-    return whole;
   }
 
   /** @param {string} entity @param {number} ms */
@@ -47,7 +51,14 @@ export class Person {
       place('groups'),
       ...(own.length === 0
         ? []
-        : [el('p', { class: 'why' }, 'Planted in ', ...own.map((group) => tag(group, true)))]),
+        : [
+            el(
+              'p',
+              { class: 'planted' },
+              own.length === 1 ? 'Planted community: ' : 'Planted communities: ',
+              ...own.map((group) => tag(group, true)),
+            ),
+          ]),
     );
     this.#note.textContent =
       this.#items.length === 0
@@ -64,9 +75,18 @@ export class Person {
           el('span', { class: 'what' }, what),
           el('span', { class: 'entity' }, entity),
           ...groupsOf(entity).map((group) => tag(group, own.includes(group))),
-          el('span', { class: 'quiet' }, ms === undefined ? time(at) : `visible after ${span(ms)}`),
+          el(
+            'span',
+            { class: ms === undefined ? 'when' : 'when took' },
+            ms === undefined ? day(at) : `visible after ${span(ms)}`,
+          ),
         );
       }),
     );
   }
+}
+
+/** @param {number} at epoch ms; in the reader's own zone */
+function day(at) {
+  return new Date(at).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' });
 }

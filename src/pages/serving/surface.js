@@ -36,17 +36,17 @@ export class Surface {
     section.append(this.#note, this.#list.element);
   }
 
-  get name() {
-    return this.#list.name;
-  }
-
   get entities() {
     return this.#last?.answer.items.map(({ entity }) => entity) ?? [];
   }
 
-  /** Whether a graph that is served has the surface. @param {boolean} has */
-  served(has) {
-    place(this.#id).hidden = !has;
+  /** Shows the surface where a graph has it. @param {readonly string[]} served all surfaces that are served */
+  served(served) {
+    place(this.#id).hidden = !served.includes(this.#id);
+  }
+
+  get isServed() {
+    return !place(this.#id).hidden;
   }
 
   /** Asks for the list of the user, and its places. @param {string} user */
@@ -77,13 +77,6 @@ export class Surface {
   /** Says why there is no list; the last one stays. @param {unknown} reason */
   failed(reason) {
     fill(this.#note, el('span', { class: 'problem' }, wordsOf(reason)));
-  }
-
-  /** Empties the list. */
-  clear() {
-    this.#last = undefined;
-    fill(this.#note);
-    this.#list.show('', [], { groupsOf: () => [], own: [] });
   }
 }
 

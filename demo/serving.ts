@@ -1,0 +1,114 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { LogConnection } from '../src/adapters/connect.ts';
+import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE } from '../src/cli/serve/begin.ts';
+import { VectorServer } from '../src/cli/serve/vector-server.ts';
+import type { Config } from '../src/config/resolve.ts';
+import { FatalError } from '../src/errors/errors.ts';
+import { type EntityKey, entityKey } from '../src/graph/entity.ts';
+import { silentLog } from '../src/log.ts';
+import type { Sink } from '../src/pipeline/ports.ts';
+import type { SurfaceName } from '../src/serve/surfaces.ts';
+import { demoActions } from './actions.ts';
+
+const HOST = '127.0.0.1';
+const PORT = 8079;
+const LOOK_MS = 100;
+/** Has no vector: what is popular is shown to this user. */
+const NOBODY = entityKey('user', 'nobody');
+
+export interface DemoServingOptions {
+  readonly config: Config;
+  readonly connection: LogConnection;
+  /** 0: any free port. */
+  readonly port?: number;
+  /** Names of an entity's groups, which the page shows. */
+  groupsOf(entity: string): readonly string[];
+}
+
+/** What `twhin serve` serves, and a page that can act: likes, follows and clicks are sent as events. */
+export class DemoServing {
+  readonly #connection: LogConnection;
+  readonly #sink: Sink;
+  readonly #stopping = new AbortController();
+  #server: VectorServer | undefined;
+  #failure: Error | undefined;
+
+  private constructor(connection: LogConnection) {
+    this.#connection = connection;
+    this.#sink = connection.sink();
+  }
+
+  /** Listens on a loopback address, at the usual port or any free one, and begins to read. The topics exist. */
+  static async begin(options: DemoServingOptions): Promise<DemoServing> {
+    const serving = new DemoServing(options.connection);
+    try {
+      await serving.#begin(options);
+      return serving;
+    } catch (error) {
+      await serving.stop();
+      throw error;
+    }
+  }
+
+  get url(): string {
+    return this.#server?.url ?? '';
+  }
+
+  /** Waits until all is read that is in the topics now. @throws Error when a topic can't be followed. */
+  async upToDate(): Promise<void> {
+    for (const run of this.#server?.runs ?? []) {
+      while (!(await run.isUpToDate())) {
+        if (this.#failure) throw this.#failure;
+        await pause(LOOK_MS);
+      }
+    }
+  }
+
+  /** The user's list of a surface, and what is popular for the same user; neither has what the user knows already. */
+  async lists(surface: SurfaceName, user: EntityKey, k: number) {
+    const { runs, surfaces } = this.#server!;
+    const known = runs.flatMap(({ graph }) => graph.activity.recent(user, EDGES_OF_ONE));
+    const exclude = known.filter(({ removed, blocked }) => !removed || blocked).map(({ target }) => target);
+    const served = await surfaces.candidates({ surface, user, k });
+    const popular = await surfaces.candidates({ surface, user: NOBODY, k, exclude: [...exclude, user] });
+    const namesOf = ({ items }: typeof served) => items.map(({ entity }) => entity);
+    return { served: namesOf(served), popular: namesOf(popular) };
+  }
+
+  /** Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#server?.stop();
+    await this.#sink.stop();
+  }
+
+  async #begin({ config, port = PORT, groupsOf }: DemoServingOptions): Promise<void> {
+    const advertiserOf = (ad: EntityKey): EntityKey | undefined => {
+      for (const { graph } of this.#server?.runs ?? []) {
+        const source = graph.activity.sourceOf(ad, 'promotes');
+        if (source !== undefined) return source;
+      }
+      return undefined;
+    };
+    const { topicPrefix, graphs } = config;
+    const sink = this.#sink;
+    const options = {
+      connection: this.#connection,
+      log: silentLog,
+      edgesOfOne: EDGES_OF_ONE,
+      edges: EDGES,
+      adsOfOne: ADS_OF_ONE,
+      failed: (error: Error) => {
+        this.#failure ??= error;
+      },
+      actions: demoActions({ sink, topicPrefix, clock: Date.now, advertiserOf, groupsOf }),
+    };
+    this.#server = await VectorServer.begin(config, graphs, { host: HOST, port }, options).catch(
+      (error: unknown) => {
+        if (port === 0 || !(error instanceof FatalError)) throw error;
+        return VectorServer.begin(config, graphs, { host: HOST, port: 0 }, options);
+      },
+    );
+    for (const run of this.#server.runs) await begin(run, this.#stopping.signal, silentLog);
+  }
+}
