@@ -7,7 +7,7 @@ import { FatalError } from '../src/errors/errors.ts';
 import { type EntityKey, entityKey } from '../src/graph/entity.ts';
 import { silentLog } from '../src/log.ts';
 import type { Sink } from '../src/pipeline/ports.ts';
-import type { SurfaceName } from '../src/serve/surfaces.ts';
+import type { CandidatesAsked, SurfaceName } from '../src/serve/surfaces.ts';
 import { demoActions } from './actions.ts';
 
 const HOST = '127.0.0.1';
@@ -69,10 +69,21 @@ export class DemoServing {
     const { runs, surfaces } = this.#server!;
     const known = runs.flatMap(({ graph }) => graph.activity.recent(user, EDGES_OF_ONE));
     const exclude = known.filter(({ removed, blocked }) => !removed || blocked).map(({ target }) => target);
-    const served = await surfaces.candidates({ surface, user, k });
-    const popular = await surfaces.candidates({ surface, user: NOBODY, k, exclude: [...exclude, user] });
-    const namesOf = ({ items }: typeof served) => items.map(({ entity }) => entity);
-    return { served: namesOf(served), popular: namesOf(popular) };
+    const ask = async (asked: CandidatesAsked): Promise<EntityKey[]> => {
+      for (;;) {
+        try {
+          const { items } = await surfaces.candidates(asked);
+          return items.map(({ entity }) => entity);
+        } catch (error) {
+          // People who look at the page ask too.
+          if (!(error instanceof FatalError) || error.code !== 'busy') throw error;
+          await pause(LOOK_MS);
+        }
+      }
+    };
+    const served = await ask({ surface, user, k });
+    const popular = await ask({ surface, user: NOBODY, k, exclude: [...exclude, user] });
+    return { served, popular };
   }
 
   /** Idempotent. */

@@ -99,13 +99,13 @@ export function plantedIn(truth: Truth, entity: string): readonly string[] {
   return homesOf(truth, entity).map((home) => truth.communities[home] ?? String(home));
 }
 
-/** The shares of a surface's lists, over `sample` users (default 200) evenly spread over all that still exist. type: of what it shows. */
+/** The shares of a surface's lists, over `sample` users (default 100) evenly spread over all that still exist. type: of what it shows. */
 export async function findInLists(
   surface: string,
   type: 'tweet' | 'user',
   truth: Truth,
   listsOf: ListsOf,
-  sample = 200,
+  sample = 100,
 ): Promise<ListFindings> {
   const users = [...truth.users.keys()].sort(byNumber);
   const planted = type === 'tweet' ? truth.tweets : truth.users;

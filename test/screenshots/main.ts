@@ -1,4 +1,4 @@
-/** Makes the README's pictures of the dashboard, of a demo in its last moments: `npm run screenshots`. */
+/** Makes the pictures of the dashboard and of the lists made live, of a demo in its last moments: `npm run screenshots`. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { openBrowser, openPage } from '../e2e/browser.ts';
@@ -23,9 +23,12 @@ demo.stdout.setEncoding('utf8').on('data', (text: string) => {
 try {
   await until('the demo is through', () => /Try next/.test(said) || demo.exitCode !== null, LIMIT_MS);
   const url = /Dashboard: (\S+)/.exec(said)?.[1];
-  if (url === undefined) throw new Error('the demo said of no dashboard');
+  const lists = /(http:\S+#\d+) +the user's lists/.exec(said)?.[1];
+  if (url === undefined || lists === undefined) throw new Error('the demo said of no dashboard or no lists');
   await take(`${url}/#follow`, 'dashboard.png', { width: 1280, scheme: 'light' }, true);
   await take(`${url}/#engagement`, 'dashboard-phone.png', { width: 390, scheme: 'dark' }, false);
+  await takeLists(lists, 'serving.png', 'light');
+  await takeLists(lists, 'serving-dark.png', 'dark');
 } finally {
   demo.kill('SIGTERM');
 }
@@ -42,6 +45,23 @@ async function take(
     await page.getByText(/entities of \d+ types? by/).waitFor();
     await page.waitForTimeout(SETTLE_MS);
     await page.screenshot({ path: join(IMAGES, name), fullPage });
+    process.stderr.write(`${join('docs', 'images', name)}\n`);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** The lists of a user who has just liked a tweet. */
+async function takeLists(url: string, name: string, scheme: 'light' | 'dark'): Promise<void> {
+  const browser = await openBrowser();
+  try {
+    const { page } = await openPage(browser, url, { width: 1280, scheme });
+    await page.setViewportSize({ width: 1280, height: 1000 });
+    await page.locator('#home .act').nth(2).click();
+    await page.getByText(/visible in the vectors/).waitFor();
+    // What is new lights up for so long.
+    await page.waitForTimeout(2_600);
+    await page.screenshot({ path: join(IMAGES, name) });
     process.stderr.write(`${join('docs', 'images', name)}\n`);
   } finally {
     await browser.close();
