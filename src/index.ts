@@ -1,4 +1,30 @@
-/** What a `twhin.config.ts` and a reader of the vectors need. */
+import type { ServedGraphs, ServeGraphsOptions } from './cli/serve/served-graphs.ts';
+import type { ConfigureTwhin } from './config/load.ts';
+import type { ConfigInput } from './config/schema.ts';
+
+/** What a `twhin.config.ts` and a reader of the vectors need, and the answers of `twhin serve` in one's own process. */
 export { decodeEmbedding, decodeVector, type Embedding } from '../topics/index.ts';
+export type {
+  ListAsked,
+  RankAsked,
+  ServedGraphs,
+  ServeGraphsOptions,
+  SimilarAsked,
+} from './cli/serve/served-graphs.ts';
 export type { ConfigureTwhin } from './config/load.ts';
 export type { ConfigInput } from './config/schema.ts';
+export type { Answer, RankAnswer, SimilarAnswer } from './serve/surfaces.ts';
+
+/**
+ * Begins to read the vectors of graphs, like any reader, to answer from them in this process: see {@link ServedGraphs}.
+ * config: as in a `twhin.config.ts`; undefined reads that file, as commands do. Environment variables win in both cases.
+ * @throws UsageError for a configuration that is wrong, or a graph that it lacks.
+ */
+export async function serveGraphs(
+  config?: ConfigInput | ConfigureTwhin,
+  options?: ServeGraphsOptions,
+): Promise<ServedGraphs> {
+  // Loaded here: who decodes vectors alone needs none of it.
+  const serving = await import('./cli/serve/served-graphs.ts');
+  return serving.serveGraphs(config, options);
+}

@@ -45,6 +45,14 @@ export async function loadConfig(
     .config;
 }
 
+/** As {@link loadConfig}, with what a file would export given. */
+export function configOf(content: ConfigInput | ConfigureTwhin, env: NodeJS.ProcessEnv, cwd: string): Config {
+  const problems: string[] = [];
+  const environment = readEnvironment(env, problems);
+  const input = typeof content === 'function' ? content(CONFIG_KIT) : content;
+  return checked(input, { environment, cwd, problems, so: NOTHING_STARTED }).config;
+}
+
 /** The consequence that a refusal names. */
 export const NOTHING_STARTED = 'nothing was started';
 

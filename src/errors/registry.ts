@@ -99,11 +99,16 @@ const COMMAND_LINE = {
     'The file of users can not be used, or the option is missing.',
     'Give --users all, or a file with the id of a user on each line.',
   ),
+  count: usage('A list was asked for whose length is no whole number from 1.', 'Give k such a number.'),
   relation: usage(
     'No graph that is served has a relation of that name that fits.',
     'Give one of the relations that the message lists.',
   ),
   http: usage('The HTTP address is not valid.', 'Write HOST:PORT or off after --http or in TWHIN_HTTP.'),
+  'not-read': retryable(
+    'Lists were asked for before the vectors are read, or after the reading was stopped.',
+    'Await ready() of serveGraphs first.',
+  ),
   interrupted: retryable(
     'The command was interrupted by a signal.',
     'Give the same command again: it continues from the last commit. The message says whether a store was promoted.',

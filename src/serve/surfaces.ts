@@ -2,7 +2,7 @@ import type { RelationVector } from '../../topics/model.ts';
 import { relationKey } from '../../topics/model.ts';
 import { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
-import { type EntityKey, typeOf } from '../graph/entity.ts';
+import { type EntityKey, parseEntityKey, typeOf } from '../graph/entity.ts';
 import type { Activity } from './activity.ts';
 import type { Clusters } from './clusters.ts';
 import {
@@ -538,4 +538,9 @@ function squaredDistance(a: Float32Array, b: Float32Array): number {
   let square = 0;
   for (let k = 0; k < a.length; k++) square += (a[k]! - b[k]!) ** 2;
   return square;
+}
+
+/** A user, from an id with or without `user:`. @throws UsageError `entity` as `parseEntityKey`. */
+export function userKey(id: string): EntityKey {
+  return parseEntityKey(id.startsWith(`${USER}:`) ? id : `${USER}:${id}`);
 }

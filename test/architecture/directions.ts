@@ -186,7 +186,10 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   },
   'src/cli/': { all: ROOMS },
   // What the package exports; nothing inside needs it.
-  'src/index.ts': { all: ['topics/'], types: ['src/config/'] },
+  'src/index.ts': {
+    all: ['topics/', 'src/cli/serve/served-graphs.ts'],
+    types: ['src/config/', 'src/serve/'],
+  },
   // A broker is there when the client that everything uses gets an answer from it.
   'broker/': { all: ['src/adapters/kafka/admin.ts', 'src/errors/'] },
   'demo/': { all: [...ROOMS, 'broker/'] },

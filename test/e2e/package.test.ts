@@ -170,7 +170,38 @@ test('serves its dashboard, and looks an entity up in a thread', async () => {
   expect(await ended).toBe(0);
 });
 
-test('types a configuration', () => {
+test('answers from live vectors in a process of the user, as the documentation says', () => {
+  const page = readFileSync(join(CHECKOUT, 'docs', 'serve.md'), 'utf8');
+  const example = /```js\n(import \{ serveGraphs \}.*?)```/s.exec(page)?.[1] ?? '';
+  // The graph and the user of the test stand for those of the page.
+  const code = example
+    .replace("graphs: ['engagement']", "graphs: ['follow']")
+    .replace("surface: 'home', user: '123', k: 10", "surface: 'who-to-follow', user: '1', k: 2")
+    .replace("entity: 'tweet:77', k: 10", "entity: 'user:b', k: 1")
+    .replace(
+      "user: '123', relation: 'likes', candidates: ['tweet:77', 'tweet:78']",
+      "user: '1', relation: 'follows', candidates: ['user:3', 'user:x']",
+    );
+  const more = `
+    const again = await serveGraphs({ limits: { maxEntities: 100 } }, { graphs: ['follow'] });
+    const early = await again.candidates({ surface: 'home', user: '1' }).catch(({ code }) => code);
+    await again.stop();
+    const late = await again.ready().catch(({ code }) => code);
+    const wrong = await serveGraphs({}, { graphs: ['nothing'] }).catch(({ code }) => code);
+    console.log(JSON.stringify({ list, near, ranks, codes: [early, late, wrong] }));`;
+  writeFileSync(join(elsewhere, 'serving.js'), `${code}${more}`);
+  // It ends: nothing keeps a process alive that has stopped serving.
+  const { list, near, ranks, codes } = JSON.parse(
+    ok(process.execPath, ['serving.js']).trim().split('\n').at(-1)!,
+  );
+  expect(list).toMatchObject({ graph: 'follow', fallback: null, filtered: { seen: 1, blocked: 0 } });
+  expect(list.items.map(({ entity }: { entity: string }) => entity).sort()).toEqual(['user:2', 'user:3']);
+  expect([near.items.length, near.items[0].entity]).toEqual([1, expect.stringMatching(/^user:[123]$/)]);
+  expect(ranks).toMatchObject({ items: [{ entity: 'user:3' }], missing: ['user:x'] });
+  expect(codes).toEqual(['not-read', 'not-read', 'graph']);
+});
+
+test('types a configuration, and what is served', () => {
   const config = (preset: string) => `import type { ConfigureTwhin } from 'twhin-stream';
     const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, entityKey }) => ({
       preset: '${preset}',
@@ -189,9 +220,20 @@ test('types a configuration', () => {
       graphs: { lists: { topics: ['save'], relations: ['saves'] } },
     });
     export default configure;`;
-  const said = typeCheck({ 'right.config.ts': config('measured'), 'wrong.config.ts': config('mesured') });
+  const typed = (surface: string) => `import { serveGraphs } from 'twhin-stream';
+    const serving = await serveGraphs(undefined, { graphs: ['follow'] });
+    const { items } = await serving.candidates({ surface: '${surface}', user: '1' });
+    export const names: string[] = items.map(({ entity }) => entity);`;
+  const said = typeCheck({
+    'right.config.ts': config('measured'),
+    'wrong.config.ts': config('mesured'),
+    'served.ts': typed('home'),
+    'wrongly-served.ts': typed('hom'),
+  });
   expect(said).toMatch(/wrong\.config\.ts\(3,.*'"mesured"' is not assignable/);
   expect(said).not.toContain('right.config.ts');
+  expect(said).toMatch(/wrongly-served\.ts\(3,.*'"hom"' is not assignable/);
+  expect(said).not.toMatch(/^served\.ts/m);
 });
 
 test('gives a reader the vectors’ codec', () => {

@@ -7,8 +7,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { MOST_ITEMS } from '../../adapters/http/serving.ts';
 import { ServedRun } from '../../compose/serve.ts';
 import { RetryableError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
-import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
-import { SURFACES, type SurfaceName, Surfaces } from '../../serve/surfaces.ts';
+import type { EntityKey } from '../../graph/entity.ts';
+import { SURFACES, type SurfaceName, Surfaces, userKey } from '../../serve/surfaces.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
@@ -96,7 +96,7 @@ async function writeLists(
       adsOfOne: ADS_OF_ONE,
     });
     // Refuses a surface that no graph has before anything is read.
-    await surfaces.candidates({ surface, user: parseEntityKey('user:0'), k: 1 });
+    await surfaces.candidates({ surface, user: userKey('0'), k: 1 });
     for (const run of runs) await begin(run, signals.stopping, log);
     for (;;) {
       const reasons = runs.flatMap((run) => run.unready());
@@ -171,7 +171,7 @@ async function readUsers(path: string): Promise<EntityKey[]> {
     for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
       line++;
       const id = text.trim();
-      if (id !== '') found.push(parseEntityKey(id.startsWith('user:') ? id : `user:${id}`));
+      if (id !== '') found.push(userKey(id));
     }
   } catch (error) {
     const where = line > 0 ? `${path}, line ${line}` : path;

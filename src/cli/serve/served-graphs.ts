@@ -1,0 +1,195 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type LogConnection } from '../../adapters/connect.ts';
+import { ServedRun } from '../../compose/serve.ts';
+import { type ConfigureTwhin, configOf, loadConfig } from '../../config/load.ts';
+import type { Config, GraphConfig } from '../../config/resolve.ts';
+import type { ConfigInput } from '../../config/schema.ts';
+import { RetryableError, UsageError } from '../../errors/errors.ts';
+import { parseEntityKey } from '../../graph/entity.ts';
+import { type Log, silentLog } from '../../log.ts';
+import {
+  type Answer,
+  type CandidatesAsked,
+  type RankAnswer,
+  type SimilarAnswer,
+  Surfaces,
+  userKey,
+} from '../../serve/surfaces.ts';
+import { selectGraphs } from '../select.ts';
+import { ADS_OF_ONE, begin, clusters, EDGES, EDGES_OF_ONE, passes } from './begin.ts';
+
+const LOOK_MS = 100;
+const DEFAULT_ITEMS = 20;
+
+export interface ServeGraphsOptions {
+  /** Names of the graphs; all of the configuration unless given. */
+  readonly graphs?: readonly string[] | undefined;
+  /** Most edges remembered of one user: 1,000. */
+  readonly edgesOfOne?: number | undefined;
+  /** Most edges remembered of all users of a graph: 5,000,000. */
+  readonly edges?: number | undefined;
+  /** Most ads of one advertiser in a list: 2. */
+  readonly adsOfOne?: number | undefined;
+  /** Takes log lines, as pino does; nothing is logged unless given. */
+  readonly log?: Log | undefined;
+}
+
+/** A list that is asked for, as `/v1/candidates` is asked. Entities are `TYPE:ID`; of a user, the id alone will do. */
+export interface ListAsked extends Omit<CandidatesAsked, 'user' | 'k' | 'exclude'> {
+  readonly user: string;
+  /** Entities in the list: 20. */
+  readonly k?: number | undefined;
+  readonly exclude?: readonly string[] | undefined;
+}
+
+export interface SimilarAsked {
+  readonly entity: string;
+  readonly k?: number | undefined;
+  readonly graph?: string | undefined;
+}
+
+export interface RankAsked {
+  readonly user: string;
+  readonly relation: string;
+  readonly candidates: readonly string[];
+  readonly graph?: string | undefined;
+}
+
+/**
+ * The answers of `twhin serve`, in this process. They are refused with RetryableError `not-read` before all is read, with
+ * FatalError `busy` when too many wait, with UsageError for what no graph has, and with the error that ended the reading, if one did.
+ */
+export interface ServedGraphs {
+  /** As `/v1/candidates`. */
+  candidates(asked: ListAsked): Promise<Answer>;
+  /** As `/v1/similar`; undefined where nothing has a vector of that name. */
+  similar(asked: SimilarAsked): Promise<SimilarAnswer | undefined>;
+  /** As `/v1/rank`; undefined where the user or the relation has no vector. */
+  rank(asked: RankAsked): Promise<RankAnswer | undefined>;
+  /** Why nobody should ask now, a phrase each; none once all is read. */
+  unready(): readonly string[];
+  /** Ends once all is read. @throws what ends the reading: FatalError `topics-missing`, for one; RetryableError `not-read` after `stop`. */
+  ready(): Promise<void>;
+  /** Stops reading and closes the connections; after it, nothing keeps the process alive. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Begins to read the vectors of graphs, like any reader, to answer from them in this process.
+ * config: as in a `twhin.config.ts`; undefined reads that file, as commands do. Environment variables win in both cases.
+ * @throws UsageError for a configuration that is wrong, or a graph that it lacks.
+ */
+export async function serveGraphs(
+  config?: ConfigInput | ConfigureTwhin,
+  options: ServeGraphsOptions = {},
+): Promise<ServedGraphs> {
+  const { env } = process;
+  const cwd = process.cwd();
+  const resolved = config === undefined ? await loadConfig(env, cwd) : configOf(config, env, cwd);
+  return ReadGraphs.begin(resolved, options);
+}
+
+class ReadGraphs implements ServedGraphs {
+  readonly #runs: readonly ServedRun[];
+  readonly #surfaces: Surfaces;
+  readonly #begun: readonly Promise<void>[];
+  readonly #close: () => Promise<void>;
+  readonly #stopping = new AbortController();
+  readonly #ended = Promise.withResolvers<never>();
+  #failure: Error | undefined;
+  #stopped: Promise<void> | undefined;
+
+  private constructor(
+    config: Config,
+    graphs: readonly GraphConfig[],
+    connection: LogConnection,
+    { edgesOfOne = EDGES_OF_ONE, edges = EDGES, adsOfOne = ADS_OF_ONE, log = silentLog }: ServeGraphsOptions,
+  ) {
+    const failed = (error: Error) => {
+      this.#failure ??= error;
+      this.#ended.reject(error);
+    };
+    // Nobody may be waiting when it comes; the next answer tells.
+    this.#ended.promise.catch(() => undefined);
+    const outside = { connection, log, edgesOfOne, edges, visible: () => undefined, failed };
+    this.#runs = graphs.map((graph) => new ServedRun(config, graph, outside));
+    this.#surfaces = new Surfaces({
+      graphs: this.#runs.map(({ graph }) => graph),
+      passes: passes(),
+      clusters: clusters(),
+      adsOfOne,
+    });
+    this.#close = () => connection.close();
+    this.#begun = this.#runs.map((run) => begin(run, this.#stopping.signal, log).catch(failed));
+  }
+
+  static async begin(config: Config, options: ServeGraphsOptions): Promise<ReadGraphs> {
+    const { graphs, log = silentLog } = options;
+    const selected = selectGraphs(config, graphs);
+    const connection = await connect(config.kafka, (level, line) => log[level]({}, line));
+    return new ReadGraphs(config, selected, connection, options);
+  }
+
+  async candidates({ user, k = DEFAULT_ITEMS, exclude = [], ...asked }: ListAsked): Promise<Answer> {
+    this.#refuseUnread();
+    const list: CandidatesAsked = {
+      ...asked,
+      user: userKey(user),
+      k: checkedCount(k),
+      exclude: exclude.map(parseEntityKey),
+    };
+    return this.#surfaces.candidates(list);
+  }
+
+  async similar({ entity, k = DEFAULT_ITEMS, graph }: SimilarAsked): Promise<SimilarAnswer | undefined> {
+    this.#refuseUnread();
+    return this.#surfaces.similar(parseEntityKey(entity), checkedCount(k), graph);
+  }
+
+  async rank({ user, relation, candidates, graph }: RankAsked): Promise<RankAnswer | undefined> {
+    this.#refuseUnread();
+    return this.#surfaces.rank(userKey(user), relation, candidates.map(parseEntityKey), graph);
+  }
+
+  unready(): readonly string[] {
+    return this.#runs.flatMap((run) => run.unready());
+  }
+
+  async ready(): Promise<void> {
+    while (this.#unread() !== undefined) {
+      if (this.#stopped !== undefined) this.#refuseUnread();
+      await Promise.race([sleep(LOOK_MS), this.#ended.promise]);
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const run of this.#runs) await run.stop();
+    // What was about to begin may have begun after its run was stopped.
+    await Promise.all(this.#begun);
+    for (const run of this.#runs) await run.stop();
+    await this.#close();
+  }
+
+  #unread(): string | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#stopped !== undefined) return 'reading was stopped';
+    const reasons = this.unready();
+    return reasons.length === 0 ? undefined : reasons.join('; ');
+  }
+
+  #refuseUnread(): void {
+    const reason = this.#unread();
+    if (reason !== undefined) throw new RetryableError('not-read', `the vectors are not read: ${reason}`);
+  }
+}
+
+function checkedCount(k: number): number {
+  if (Number.isSafeInteger(k) && k > 0) return k;
+  throw new UsageError('count', `k: expected a whole number from 1, seen ${k}`);
+}
