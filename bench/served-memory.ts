@@ -36,7 +36,13 @@ const table = new VectorTable(dim, rows);
 const vector = new Float32Array(dim).fill(0.1);
 for (let row = 0; row < rows; row++) table.set(entity('tweet', row), vector);
 const withNames = heapUsed();
-const activity = new Activity({ edgesOfOne: 1_000, edges, sourcesOf: [], clock: () => 0 });
+const activity = new Activity({
+  edgesOfOne: 1_000,
+  edges,
+  sourcesOf: [],
+  recentSourcesOf: [],
+  clock: () => 0,
+});
 for (let i = 0; i < edges; i++) {
   const [lhs, rhs] = [entity('user', Math.floor(i / ofOne)), entity('tweet', (i * 7_919) % rows)];
   activity.take({ lhs, relation: 'likes', rhs, at: FIRST_ID + i, removed: false });

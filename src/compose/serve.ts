@@ -10,8 +10,9 @@ import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import { Activity } from '../serve/activity.ts';
 import { ActivityFeed } from '../serve/activity-feed.ts';
 import { Reading } from '../serve/reading.ts';
+import type { ServedGraph } from '../serve/served-graph.ts';
 import { Spaces } from '../serve/spaces.ts';
-import { type ServedGraph, surfacesOf } from '../serve/surfaces.ts';
+import { surfacesOf } from '../serve/surfaces.ts';
 import { VectorFeed } from '../serve/vector-feed.ts';
 import { topicsOf } from './graph-updater.ts';
 
@@ -20,6 +21,8 @@ const LOOK_MS = 5_000;
 /** Of skipped records so many are logged, then one of each thousand: a topic of somebody else's would fill the log. */
 const [LOGGED, ONE_OF] = [20, 1_000];
 const SOURCES_OF = ['promotes'];
+/** Who searched a query says what it is about. */
+const RECENT_SOURCES_OF = ['searches'];
 
 export interface ServeOptions {
   readonly connection: LogConnection;
@@ -71,7 +74,13 @@ export class ServedRun {
     this.#vectorTopics = [embeddingsTopic, modelTopic];
     this.#eventTopics = [...topics.keys()];
     this.#spaces = new Spaces(graph.trainer.maxRows, () => this.#vectors?.caughtUp === true);
-    this.#activity = new Activity({ edgesOfOne, edges, sourcesOf: SOURCES_OF, clock: Date.now });
+    this.#activity = new Activity({
+      edgesOfOne,
+      edges,
+      sourcesOf: SOURCES_OF,
+      recentSourcesOf: RECENT_SOURCES_OF,
+      clock: Date.now,
+    });
     this.#feed = new ActivityFeed(this.#activity, topics, config.limits);
     this.graph = {
       name: graph.name,

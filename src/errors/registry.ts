@@ -87,6 +87,10 @@ const COMMAND_LINE = {
     'No graph that is served has a relation that the surface needs.',
     'Serve the graph that has the relation, with --graph, or ask for another surface.',
   ),
+  search: usage(
+    'No graph that is served knows both of searches and of what users do with the type that was asked for.',
+    'Serve the graph that has a relation from user to query, and one from user to the type, with --graph; or search for another type.',
+  ),
   partitions: usage(
     'The topic with the embeddings of a graph has not all of the partitions that were asked for.',
     'Give --partitions numbers that the topic has, which the message says. Where topics of graphs differ, name one graph with --graph.',

@@ -1,6 +1,7 @@
 import type { EdgeChange, Erasure, GraphChange } from '../graph/edge.ts';
 import { judge } from '../graph/edge.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
+import { RecentSources } from './recent-sources.ts';
 
 /** In this time, what a like weighs in what is popular falls to a half. */
 const HALF_LIFE_MS = 24 * 3_600_000;
@@ -39,8 +40,10 @@ export interface ActivityOptions {
    */
   readonly edgesOfOne: number;
   readonly edges: number;
-  /** Relations of which the source of a target is remembered too. */
+  /** Relations of which the newest source of a target is remembered too. */
   readonly sourcesOf: readonly string[];
+  /** Relations of which the newest sources of a target are remembered; of all targets, as many as edges. */
+  readonly recentSourcesOf: readonly string[];
   clock(): number;
 }
 
@@ -60,6 +63,7 @@ export class Activity {
   readonly #popularity = new Map<string, Popularity>();
   /** By relation and target, for the relations that were asked to be remembered that way. */
   readonly #sources: ReadonlyMap<string, Map<EntityKey, Source>>;
+  readonly #recentSources: ReadonlyMap<string, RecentSources>;
   /** When entities were erased: topics are read side by side, and an event from before the erasure may come after it. */
   readonly #erased = new Map<EntityKey, number>();
   #edges = 0;
@@ -71,6 +75,9 @@ export class Activity {
   constructor(options: ActivityOptions) {
     this.#options = options;
     this.#sources = new Map(options.sourcesOf.map((relation) => [relation, new Map()]));
+    this.#recentSources = new Map(
+      options.recentSourcesOf.map((relation) => [relation, new RecentSources(options.edges)]),
+    );
   }
 
   /** Edges and blocks remembered. */
@@ -131,6 +138,14 @@ export class Activity {
   /** As `popular`, with the score of each: the logarithm of its weight, as of no certain time. */
   popularity(type: string): PopularEntities {
     return this.#popularity.get(type)?.top(this.#options.clock()) ?? NOTHING_POPULAR;
+  }
+
+  /** The entities whose live edges of the relation lead to the target, such as who searched a query, the newest last. */
+  recentSourcesOf(target: EntityKey, relation: string): EntityKey[] {
+    const found: EntityKey[] = [];
+    for (const [source, at] of this.#recentSources.get(relation)?.of(target) ?? [])
+      if (!this.#wasErased(source, at) && !this.#wasErased(target, at)) found.push(source);
+    return found;
   }
 
   /** Entities of a type by how many live edges lead to them, where a younger edge weighs more; the first first. */
@@ -215,6 +230,9 @@ export class Activity {
     if (!removed) {
       if (known === undefined || known.at <= source.at) sources?.set(target, source);
     } else if (known?.entity === source.entity) sources?.delete(target);
+    const recent = this.#recentSources.get(relation);
+    if (removed) recent?.delete(target, source.entity);
+    else recent?.add(target, source.entity, source.at);
   }
 
   /** Takes back what a live edge added to the counts, and to what is popular: an erasure of the target took that before. */

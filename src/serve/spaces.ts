@@ -1,9 +1,12 @@
 import type { Embedding } from '../../topics/embeddings.ts';
 import { type RelationVector, relationKey } from '../../topics/model.ts';
 import { ShapeError } from '../errors/errors.ts';
-import { type EntityKey, typeOf } from '../graph/entity.ts';
+import { type EntityKey, idOf as idOfEntity, typeOf } from '../graph/entity.ts';
+import { TextIndex } from './text-index.ts';
 import { VectorTable } from './vector-table.ts';
 
+/** Entities of this type are found by their text. */
+export const QUERY = 'query';
 /** Relation vectors of so many spaces are kept: they may be read before the vectors of their entities. */
 const SPACES_OF_RELATIONS = 4;
 
@@ -17,6 +20,8 @@ export class Space {
   /** Highest step and newest event time of its vectors. */
   step = 0;
   at = 0;
+  /** The texts of the queries that have a vector. */
+  readonly queries = new TextIndex();
   readonly #tables = new Map<string, VectorTable>();
   readonly #maxRows: number;
   /** Entities whose newest record is of another space. */
@@ -61,13 +66,16 @@ export class Space {
       this.#tables.set(type, table);
     }
     table.set(entity, vector);
+    if (type === QUERY) this.queries.set(idOfEntity(entity));
     this.#superseded.delete(entity);
     this.step = Math.max(this.step, step);
     this.at = Math.max(this.at, at);
   }
 
   delete(entity: EntityKey): void {
-    this.table(typeOf(entity))?.delete(entity);
+    const type = typeOf(entity);
+    this.table(type)?.delete(entity);
+    if (type === QUERY) this.queries.delete(idOfEntity(entity));
     this.#superseded.delete(entity);
   }
 

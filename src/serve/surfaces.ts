@@ -1,5 +1,4 @@
 import type { RelationVector } from '../../topics/model.ts';
-import { relationKey } from '../../topics/model.ts';
 import { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, parseEntityKey, typeOf } from '../graph/entity.ts';
@@ -15,8 +14,20 @@ import {
 } from './interests.ts';
 import type { Asking } from './looks.ts';
 import { percentilesOf } from './percentiles.ts';
+import { type SearchAnswer, type SearchAsked, search } from './search.ts';
+import {
+  type AnswerHead,
+  about,
+  movedBy,
+  namedGraphs,
+  type RelationQuery,
+  type ServedGraph,
+  scoredTable,
+  trainedRelation,
+  USER,
+} from './served-graph.ts';
 import type { SharedPasses } from './shared-passes.ts';
-import type { Space, Spaces } from './spaces.ts';
+import type { Space } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';
 import {
   type ScoredTable,
@@ -36,7 +47,6 @@ export const SHOWS: Readonly<Record<SurfaceName, string>> = {
   'who-to-follow': 'user',
   ads: 'ad',
 };
-const USER = 'user';
 
 /** The surfaces that a graph with these relations has. */
 export function surfacesOf(relations: readonly Relation[]): SurfaceName[] {
@@ -49,16 +59,6 @@ export function surfacesOf(relations: readonly Relation[]): SurfaceName[] {
 export const PROMOTES = 'promotes';
 /** Lists with a limit for each advertiser are asked for this many times as long, again and again until they are full. */
 export const LONGER = 4;
-
-/** A graph that is served. */
-export interface ServedGraph {
-  readonly name: string;
-  readonly relations: readonly Relation[];
-  readonly spaces: Spaces;
-  readonly activity: Activity;
-  /** Since when the log can't be read, epoch ms; undefined while it can. */
-  staleSince(): number | undefined;
-}
 
 export interface CandidatesAsked {
   readonly surface: SurfaceName;
@@ -82,6 +82,8 @@ export interface ItemReason {
   readonly score: number;
   /** Of what the user engaged with of late, the entity nearest to it. */
   readonly near?: EntityKey;
+  /** Between the vectors of the two, L2; lower is nearer. */
+  readonly distance?: number;
 }
 
 export interface Item {
@@ -91,16 +93,8 @@ export interface Item {
   readonly reason?: ItemReason;
 }
 
-export interface Answer {
+export interface Answer extends AnswerHead {
   readonly items: readonly Item[];
-  readonly graph: string;
-  readonly space: string;
-  /** Highest step and newest event time of the vectors. */
-  readonly step: number;
-  readonly asOf: number;
-  /** Since when the brokers are out of reach and lists are made of what was read before, epoch ms; null while they answer. */
-  readonly staleSince: number | null;
-  readonly fallback: 'popular' | null;
   /** How the list was made: `none` also for a user without a target, and while the first clusters are made. */
   readonly interests: InterestWay;
   /** Entities that were left out: followed or engaged with, blocked, and asked to be. */
@@ -114,13 +108,15 @@ export interface RankedCandidate {
   readonly percentile: number;
 }
 
-export interface RankAnswer extends Omit<Answer, 'items' | 'filtered' | 'interests'> {
+export interface RankAnswer extends AnswerHead {
   readonly items: readonly RankedCandidate[];
   /** Candidates without a vector. */
   readonly missing: readonly EntityKey[];
 }
 
-export interface SimilarAnswer extends Omit<Answer, 'filtered' | 'interests'> {}
+export interface SimilarAnswer extends AnswerHead {
+  readonly items: readonly Item[];
+}
 
 export interface SurfacesOptions {
   readonly graphs: readonly ServedGraph[];
@@ -130,11 +126,6 @@ export interface SurfacesOptions {
   readonly adsOfOne: number;
   /** What lists by several interests are made with; where it is absent, all lists are made by user and relations. */
   readonly clusters?: Clusters;
-}
-
-/** The user's vector moved by a relation; its weight is the relation's share of the edges of the user, or of all users. */
-export interface RelationQuery extends WeightedQuery {
-  readonly of: RelationVector;
 }
 
 /** How many of a user's newest targets are compared with a candidate to explain it. */
@@ -177,6 +168,11 @@ export class Surfaces {
     graphName?: string,
   ): Promise<RankAnswer | undefined> {
     return this.#options.passes.ask(this.#rank(user, relation, candidates, graphName));
+  }
+
+  /** Tweets or users for a query. @throws UsageError when no graph knows of searches and of the type. */
+  search(asked: SearchAsked): Promise<SearchAnswer> {
+    return this.#options.passes.ask(search(this.#options.graphs, asked));
   }
 
   *#candidates(asked: CandidatesAsked): Asking<Answer> {
@@ -234,8 +230,8 @@ export class Surfaces {
     );
     const items = found.map(({ entity, row, score, interest: { share } }) => {
       const near = nearestOf(table.scan.vector(row), vectors);
-      const relation = recent.find((target) => target.entity === near)?.relation;
-      return { entity, score, ...(near && relation && { reason: { relation, share, score, near } }) };
+      const relation = recent.find((target) => target.entity === near?.near)?.relation;
+      return { entity, score, ...(near && relation && { reason: { relation, share, score, ...near } }) };
     });
     return { ...about(graph, space), items, fallback: null, interests: way, filtered };
   }
@@ -350,14 +346,7 @@ export class Surfaces {
 
   /** The graph of that name, or all of them. @throws UsageError `graph` for a graph that is not served. */
   graphs(name: string | undefined): readonly ServedGraph[] {
-    const { graphs } = this.#options;
-    if (name === undefined) return graphs;
-    const found = graphs.filter((graph) => graph.name === name);
-    if (found.length > 0) return found;
-    throw new UsageError(
-      'graph',
-      `graph: expected one of ${graphs.map((graph) => graph.name).join(', ')}, seen ${JSON.stringify(name)}`,
-    );
+    return namedGraphs(this.#options.graphs, name);
   }
 
   /**
@@ -372,22 +361,10 @@ export class Surfaces {
   ): RelationQuery[] {
     const own = space.vectorOf(user);
     if (own === undefined) return [];
-    const trained = relations.flatMap((relation) => {
-      const of = space.relations.get(relationKey({ relation, inverse: false }));
-      return of?.trained === true ? [{ of, relation, own: activity.live(user, relation).length }] : [];
-    });
-    const hasOwn = trained.some(({ own: edges }) => edges > 0);
-    const weighed = trained.map(({ of, relation, own: edges }) => ({
-      of,
-      edges: hasOwn ? edges : activity.liveOfAll(relation),
-    }));
-    const total = weighed.reduce((sum, { edges }) => sum + edges, 0);
-    return weighed.flatMap(({ of, edges }) => {
-      const weight = total > 0 ? edges / total : 1 / trained.length;
-      if (weight === 0) return [];
-      const vector = Float64Array.from(own, (value, k) => value + of.vector[k]!);
-      return [{ vector, weight, of }];
-    });
+    const edgesOf = (relation: string) => activity.live(user, relation).length;
+    const trained = relations.filter((relation) => trainedRelation(space, relation) !== undefined);
+    const hasOwn = trained.some((relation) => edgesOf(relation) > 0);
+    return movedBy(space, own, trained, hasOwn ? edgesOf : (relation) => activity.liveOfAll(relation));
   }
 }
 
@@ -497,33 +474,20 @@ export function reasonOf(
   for (let i = 1; i < queries.length; i++) if (scores[i]! > scores[best]!) best = i;
   const { of, weight } = queries[best]!;
   const near = nearestOf(vector, recent);
-  return { relation: of.relation, share: weight, score: scores[best]!, ...(near && { near }) };
+  return { relation: of.relation, share: weight, score: scores[best]!, ...near };
 }
 
-function nearestOf(vector: Float32Array, among: readonly NamedVector[]): EntityKey | undefined {
+/** What an item is nearest to, and how near. */
+function nearestOf(
+  vector: Float32Array,
+  among: readonly NamedVector[],
+): Required<Pick<ItemReason, 'near' | 'distance'>> | undefined {
   let near: { entity: EntityKey; distance: number } | undefined;
   for (const [entity, other] of among) {
     const distance = squaredDistance(vector, other);
     if (near === undefined || distance < near.distance) near = { entity, distance };
   }
-  return near?.entity;
-}
-
-export function scoredTable(table: VectorTable, { scorer, beta }: RelationVector): ScoredTable {
-  return { table: table.scan, scorer, beta, nameOf: (row) => table.nameOf(row) };
-}
-
-export function about(
-  { name, activity, staleSince }: ServedGraph,
-  space: Space | undefined,
-): Pick<Answer, 'graph' | 'space' | 'step' | 'asOf' | 'staleSince'> {
-  return {
-    graph: name,
-    space: space?.space ?? '',
-    step: space?.step ?? 0,
-    asOf: Math.max(space?.at ?? 0, activity.at),
-    staleSince: staleSince() ?? null,
-  };
+  return near && { near: near.entity, distance: Math.sqrt(near.distance) };
 }
 
 function unknownRelation(relation: string, graphs: readonly ServedGraph[]): UsageError {

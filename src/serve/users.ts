@@ -1,6 +1,6 @@
 import type { EntityKey } from '../graph/entity.ts';
 import type { OwnEdge } from './activity.ts';
-import type { ServedGraph } from './surfaces.ts';
+import type { ServedGraph } from './served-graph.ts';
 
 const USER = 'user';
 

@@ -97,6 +97,8 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/graph/entity.ts',
       'src/serve/surfaces.ts',
       'src/serve/interests.ts',
+      'src/serve/search.ts',
+      'src/serve/served-graph.ts',
       'src/serve/shared-passes.ts',
       'src/serve/users.ts',
       'src/adapters/trainer/worker.ts',

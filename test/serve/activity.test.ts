@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { GraphChange } from '../../src/graph/edge.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
 import type { Activity } from '../../src/serve/activity.ts';
-import { activityOf, ad, advertiser, edge, T0, tweet, user } from './serve-fixture.ts';
+import { activityOf, ad, advertiser, edge, query, T0, tweet, user } from './serve-fixture.ts';
 
 const HOUR = 3_600_000;
 const USERS = [user(1), user(2), user(3)];
@@ -285,6 +285,40 @@ describe('Activity', () => {
     activity.take(edge(advertiser('d'), 'promotes', ad(1), T0 + 9));
     activity.take({ erased: advertiser('d'), at: T0 + 9 });
     expect(sourceOf()).toBeUndefined();
+  });
+});
+
+describe('the newest sources of a target', () => {
+  const searchers = (activity: Activity, text = 'jazz') => activity.recentSourcesOf(query(text), 'searches');
+  const search = (activity: Activity, by: number, at: number, text = 'jazz', removed = false) =>
+    activity.take(edge(user(by), 'searches', query(text), T0 + at, removed));
+
+  it('are those of live edges, without who was erased, the newest last', () => {
+    const activity = activityOf();
+    for (const [at, by] of [1, 2, 3, 1, 4].entries()) search(activity, by, at);
+    expect(searchers(activity)).toEqual([2, 3, 1, 4].map(user));
+    search(activity, 3, 9, 'jazz', true);
+    activity.take({ erased: user(2), at: T0 + 1 });
+    expect(searchers(activity)).toEqual([user(1), user(4)]);
+    search(activity, 2, 10);
+    expect(searchers(activity)).toEqual([user(1), user(4), user(2)]);
+    activity.take({ erased: query('jazz'), at: T0 + 5 });
+    expect(searchers(activity)).toEqual([user(2)]);
+    expect(activity.recentSourcesOf(tweet(1), 'likes')).toEqual([]);
+  });
+
+  it('are a hundred at most, of targets that were heard of late', () => {
+    const activity = activityOf();
+    for (let by = 0; by < 150; by++) search(activity, by, by);
+    expect(searchers(activity)).toEqual(Array.from({ length: 100 }, (_, i) => user(50 + i)));
+    const small = activityOf({ edges: 3 });
+    search(small, 1, 1, 'jazz');
+    search(small, 1, 2, 'chess');
+    search(small, 2, 3, 'jazz');
+    search(small, 3, 4, 'opera');
+    expect(['jazz', 'chess', 'opera'].map((text) => searchers(small, text))).toEqual([
+      ...[[user(1), user(2)], [], [user(3)]],
+    ]);
   });
 });
 

@@ -172,12 +172,12 @@ describe('lists by several interests', () => {
       {
         entity: tweet(2),
         score: -1,
-        reason: { relation: 'retweets', share: 0.5, score: -1, near: tweet(3) },
+        reason: { relation: 'retweets', share: 0.5, score: -1, near: tweet(3), distance: 1 },
       },
       {
         entity: tweet(104),
         score: -1,
-        reason: { relation: 'likes', share: 0.5, score: -1, near: tweet(105) },
+        reason: { relation: 'likes', share: 0.5, score: -1, near: tweet(105), distance: 1 },
       },
     ]);
   });

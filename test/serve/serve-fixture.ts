@@ -4,9 +4,10 @@ import { Scanner } from '../../src/kernels/scan/scanner.ts';
 import { Activity, type ActivityOptions } from '../../src/serve/activity.ts';
 import type { Asking, Look } from '../../src/serve/looks.ts';
 import { OwnScans } from '../../src/serve/own-scans.ts';
+import type { ServedGraph } from '../../src/serve/served-graph.ts';
 import { SharedPasses } from '../../src/serve/shared-passes.ts';
 import { Spaces } from '../../src/serve/spaces.ts';
-import { type ServedGraph, Surfaces, type SurfacesOptions } from '../../src/serve/surfaces.ts';
+import { Surfaces, type SurfacesOptions } from '../../src/serve/surfaces.ts';
 import type { Embedding } from '../../topics/embeddings.ts';
 import type { PublishedScorer, RelationVector } from '../../topics/model.ts';
 
@@ -15,6 +16,7 @@ export const T0 = Date.UTC(2024, 4, 1);
 export const user = (id: string | number): EntityKey => entityKey('user', `${id}`);
 export const tweet = (id: string | number): EntityKey => entityKey('tweet', `${id}`);
 export const ad = (id: string | number): EntityKey => entityKey('ad', `${id}`);
+export const query = (text: string): EntityKey => entityKey('query', text);
 export const advertiser = (id: string | number): EntityKey => entityKey('advertiser', `${id}`);
 
 /** A record of an embeddings topic, of the space `a` unless said. null: a tombstone. */
@@ -56,6 +58,7 @@ export const RELATIONS: readonly Relation[] = [
   { name: 'follows', lhs: 'user', rhs: 'user' },
   { name: 'clicks', lhs: 'user', rhs: 'ad' },
   { name: 'promotes', lhs: 'advertiser', rhs: 'ad' },
+  { name: 'searches', lhs: 'user', rhs: 'query' },
 ];
 
 /** clock: unless given, one on which a minute passes with each look. */
@@ -66,7 +69,7 @@ export function activityOf(options: Partial<ActivityOptions> = {}): Activity {
     return now;
   };
   return new Activity({
-    ...{ edgesOfOne: 1_000, edges: 100_000, sourcesOf: ['promotes'], clock },
+    ...{ edgesOfOne: 1_000, edges: 100_000, sourcesOf: ['promotes'], recentSourcesOf: ['searches'], clock },
     ...options,
   });
 }

@@ -169,10 +169,13 @@ describe('home', () => {
       explain: true,
     });
     expect(items.map(({ entity, reason }) => [entity, reason])).toEqual([
-      [tweet('up'), { relation: 'likes', share: 0.75, score: -0, near: tweet('old') }],
+      [tweet('up'), { relation: 'likes', share: 0.75, score: -0, near: tweet('old'), distance: 1 }],
       // Both relations are as near: the first one is named.
-      [tweet('between'), { relation: 'likes', share: 0.75, score: -4, near: tweet('new') }],
-      [tweet('right'), { relation: 'retweets', share: 0.25, score: -0, near: tweet('new') }],
+      [
+        tweet('between'),
+        { relation: 'likes', share: 0.75, score: -4, near: tweet('new'), distance: Math.sqrt(5) },
+      ],
+      [tweet('right'), { relation: 'retweets', share: 0.25, score: -0, near: tweet('new'), distance: 1 }],
     ]);
     const lonely = graphOf({ activity: activityOf() });
     lonely.put(user(1), [0, 0]);

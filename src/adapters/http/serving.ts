@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
-import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
+import type { EntityKey } from '../../graph/entity.ts';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
+import { SEARCHED } from '../../serve/search.ts';
+import { readEntity } from '../../serve/served-graph.ts';
 import { type CandidatesAsked, SURFACES, type Surfaces } from '../../serve/surfaces.ts';
 import type { Users } from '../../serve/users.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
@@ -67,6 +69,13 @@ const similarQuery = z.strictObject({
   k: countParameter,
   graph: name.optional(),
 });
+const searchQuery = z.strictObject({
+  /** What somebody typed; normalised as in events. */
+  q: printable.min(1),
+  type: z.enum(SEARCHED),
+  k: countParameter,
+  graph: name.optional(),
+});
 const rankBody = z.strictObject({
   user: userId,
   relation: name,
@@ -85,13 +94,17 @@ const head = {
     .number()
     .nullable()
     .meta({ description: 'Since when the brokers are out of reach, epoch ms; null while they answer.' }),
-  fallback: z.literal('popular').nullable().meta({ description: 'popular: the user has no vector.' }),
+  fallback: z
+    .literal('popular')
+    .nullable()
+    .meta({ description: 'popular: the user has no vector, or nothing is known of the query.' }),
 };
 const reason = z.object({
   relation: z.string(),
   share: z.number(),
   score: z.number(),
-  near: z.string().optional(),
+  near: z.string().optional().meta({ description: "Nearest of the user's own engagements." }),
+  distance: z.number().optional().meta({ description: 'From near, L2 between the two vectors.' }),
 });
 const items = z.array(
   z.object({ entity: z.string(), score: z.number().nullable(), reason: reason.optional() }),
@@ -103,6 +116,17 @@ const candidatesAnswer = z.object({
   interests: interests.meta({ description: 'How the list was made.' }),
 });
 const similarAnswer = z.object({ items, ...head });
+const searchAnswer = z.object({
+  items: z.array(z.object({ entity: z.string(), score: z.number().nullable() })),
+  ...head,
+  query: z.object({
+    text: z.string().meta({ description: 'As it was understood: lower case, single spaces.' }),
+    known: z.boolean().meta({ description: 'Whether the query itself has a vector.' }),
+    used: z.array(z.object({ query: z.string(), alike: z.number() })).meta({
+      description: 'Known queries that the list is made of, and how alike their texts are, 1 for the same.',
+    }),
+  }),
+});
 const rankAnswer = z.object({
   items: z.array(z.object({ entity: z.string(), score: z.number(), percentile: z.number() })),
   ...head,
@@ -161,6 +185,7 @@ export const SERVING_PATHS = {
   '/': 'a page that shows all of it for one user',
   '/v1/candidates': 'a list for ?user= on ?surface=home, who-to-follow or ads; the same as POST',
   '/v1/similar': 'the nearest entities of the type of ?entity=TYPE:ID',
+  '/v1/search': 'tweets or users for the query ?q=TEXT, by ?type=tweet or user',
   '/v1/rank': 'POST: scores and percentiles of given candidates for a user and a relation',
   '/v1/recent': 'what ?user= did of late',
   '/v1/users/random': 'some user with a vector',
@@ -205,7 +230,11 @@ export async function serveVectors(options: ServingOptions): Promise<HttpServer>
     paths: SERVING_PATHS,
     methods: ['POST'],
     fieldOf: ({ code }: UsageError) =>
-      code === 'surface' || code === 'relation' || code === 'graph' ? code : undefined,
+      code === 'search'
+        ? 'type'
+        : code === 'surface' || code === 'relation' || code === 'graph'
+          ? code
+          : undefined,
   };
   const server = await guardedServer(guard);
   // Without its parser, a body that is said to be text is refused as any other that is not JSON.
@@ -263,6 +292,10 @@ function addServing(server: FastifyInstance, serving: Serving): void {
     const { entity, k, graph } = understood(similarQuery, request.query);
     const answer = await surfaces.similar(keyOf('entity', entity), k, graph);
     return answer ?? reply.code(404).send({ error: `${entity} has no vector`, field: 'entity' });
+  });
+  server.get('/v1/search', ready, async (request) => {
+    const { q, ...asked } = understood(searchQuery, request.query);
+    return surfaces.search({ query: keyOf('q', `query:${q}`), ...asked });
   });
   server.post('/v1/rank', ready, async (request, reply) => {
     const { user, relation, candidates: list, graph } = understood(rankBody, request.body);
@@ -330,7 +363,7 @@ export function userOf(id: string): EntityKey {
 
 export function keyOf(field: string, text: string): EntityKey {
   try {
-    return parseEntityKey(text);
+    return readEntity(text);
   } catch (error) {
     throw new WrongField(field, error instanceof Error ? error.message : String(error));
   }
@@ -354,9 +387,11 @@ export function openApi(version: string): object {
     CandidatesQuery: candidatesQuery,
     CandidatesBody: candidatesBody,
     SimilarQuery: similarQuery,
+    SearchQuery: searchQuery,
     RankBody: rankBody,
     CandidatesAnswer: candidatesAnswer,
     SimilarAnswer: similarAnswer,
+    SearchAnswer: searchAnswer,
     RankAnswer: rankAnswer,
     RecentAnswer: recentAnswer,
     UserAnswer: userAnswer,
@@ -413,6 +448,13 @@ export function openApi(version: string): object {
           summary: SERVING_PATHS['/v1/similar'],
           parameters: query(similarQuery),
           responses: { ...responses('SimilarAnswer'), ...notFound },
+        },
+      },
+      '/v1/search': {
+        get: {
+          summary: SERVING_PATHS['/v1/search'],
+          parameters: query(searchQuery),
+          responses: responses('SearchAnswer'),
         },
       },
       '/v1/rank': {

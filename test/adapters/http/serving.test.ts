@@ -10,7 +10,7 @@ import {
 } from '../../../src/adapters/http/serving.ts';
 import { readServingPage } from '../../../src/pages/page-files.ts';
 import { Users } from '../../../src/serve/users.ts';
-import { graphOf, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
+import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
 
 const TWEETS = 600;
 const STATUS: ServedGraphStatus = {
@@ -99,9 +99,9 @@ const post = (url: string, path: string, body: unknown, headers: Record<string, 
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 
-const query = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
+const search = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
 const home = (fields: Record<string, string> = {}) =>
-  `/v1/candidates?${query({ surface: 'home', user: '1', ...fields })}`;
+  `/v1/candidates?${search({ surface: 'home', user: '1', ...fields })}`;
 const tweets = (...ids: number[]) => ids.map((id) => ({ entity: tweet(id), score: -(id ** 2) }));
 
 describe('twhin serve over HTTP', () => {
@@ -194,6 +194,30 @@ describe('twhin serve over HTTP', () => {
     expect(headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
     expect(text).toContain('<title>twhin serve</title>');
     expect((await ask(url, '/../package.json')).status).toBe(404);
+  });
+
+  test('answers searches, however a query is typed', async () => {
+    graph.put(query('jazz news'), [3, 0]);
+    graph.put(query('jazz radio'), [4, 0]);
+    graph.relate('searches', [0, 0], { rhs: 'query', inverse: true });
+    const url = await serve();
+    const { status, json } = await ask(url, '/v1/search?q=%20JAZZ%20%20news&type=tweet&k=2');
+    expect([status, json]).toEqual([
+      200,
+      {
+        items: [
+          { entity: tweet(3), score: 0 },
+          { entity: tweet(2), score: -1 },
+        ],
+        ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
+        query: { text: 'jazz news', known: true, used: [{ query: query('jazz news'), alike: 1 }] },
+      },
+    ]);
+    expect((await ask(url, '/v1/search?q=xylophone&type=user&graph=g')).json).toMatchObject({
+      fallback: 'popular',
+    });
+    const similar = await ask(url, '/v1/similar?entity=query:%20JAZZ%20%20news');
+    expect(similar.json).toMatchObject({ items: [{ entity: query('jazz radio') }] });
   });
 
   test('says 404 for what has no vector, with the field', async () => {
@@ -294,6 +318,19 @@ describe('a bad request is 400 with the field named', () => {
     ['graph', '/v1/similar?entity=tweet:1&graph=h'],
     ['graph', '/v1/similar?entity=tweet:1&graph=__proto__'],
     ['user', '/v1/similar?entity=tweet:1&user=1'],
+    ['q', '/v1/search?type=tweet'],
+    ['q', '/v1/search?type=tweet&q='],
+    ['q', '/v1/search?type=tweet&q=%20%20'],
+    ['q', '/v1/search?type=tweet&q=a%0Ab'],
+    ['q', '/v1/search?type=tweet&q=a&q=b'],
+    ['q', `/v1/search?type=tweet&q=${LONG}`],
+    ['q', `/v1/search?type=tweet&q=${LONG_ID}`],
+    ['type', '/v1/search?q=jazz'],
+    ['type', '/v1/search?q=jazz&type=ad'],
+    ['type', '/v1/search?q=jazz&type=__proto__'],
+    ['k', '/v1/search?q=jazz&type=user&k=0x10'],
+    ['graph', '/v1/search?q=jazz&type=user&graph=h'],
+    ['user', '/v1/search?q=jazz&type=user&user=1'],
     ['user', '/v1/recent'],
     ['user', '/v1/recent?user=a%0Ab'],
     ['k', '/v1/recent?user=1&k=1e2'],
@@ -369,6 +406,7 @@ describe('a bad request is 400 with the field named', () => {
     graph = graphOf({ relations: [{ name: 'likes', lhs: 'user', rhs: 'tweet' }] });
     const url = await serve();
     expect(await fieldOf(ask(url, home({ surface: 'ads' })))).toEqual([400, 'surface']);
+    expect(await fieldOf(ask(url, '/v1/search?q=jazz&type=user'))).toEqual([400, 'type']);
   });
 });
 
@@ -463,6 +501,7 @@ describe('the limits of the server', () => {
       ask(url, home()),
       post(url, '/v1/candidates', { surface: 'home', user: '1' }),
       ask(url, '/v1/similar?entity=tweet:1'),
+      ask(url, '/v1/search?q=jazz&type=tweet'),
       ask(url, '/v1/recent?user=1'),
       ask(url, '/v1/users/random'),
       post(url, '/v1/rank', { user: '1', relation: 'likes', candidates: [tweet(1)] }),
@@ -595,7 +634,7 @@ describe('openapi.json', () => {
   test('tells the limits of a count, of GET as of POST', () => {
     const document: unknown = JSON.parse(JSON.stringify(openApi('1')));
     const limits = { type: 'integer', minimum: 1, maximum: 500, default: 20 };
-    for (const path of ['candidates', 'similar']) {
+    for (const path of ['candidates', 'similar', 'search']) {
       const parameters = resolved(document, `#/paths/~1v1~1${path}/get/parameters`);
       expect(parameters).toContainEqual({ name: 'k', in: 'query', required: false, schema: limits });
     }
@@ -611,6 +650,7 @@ describe('openapi.json', () => {
     for (const [schema, { json }] of [
       ['CandidatesAnswer', await ask(url, home())],
       ['SimilarAnswer', await ask(url, '/v1/similar?entity=tweet:1')],
+      ['SearchAnswer', await ask(url, '/v1/search?q=jazz&type=tweet')],
       ['RankAnswer', await post(url, '/v1/rank', body)],
       ['RecentAnswer', await ask(url, '/v1/recent?user=1')],
       ['UserAnswer', await ask(url, '/v1/users/random')],

@@ -1,0 +1,106 @@
+import { normalizeQuery } from '../../topics/fields.ts';
+import { type RelationVector, relationKey } from '../../topics/model.ts';
+import { UsageError } from '../errors/errors.ts';
+import type { Relation } from '../graph/edge.ts';
+import { type EntityKey, parseEntityKey } from '../graph/entity.ts';
+import type { Activity } from './activity.ts';
+import { QUERY, type Space, type Spaces } from './spaces.ts';
+import type { VectorTable } from './vector-table.ts';
+import type { ScoredTable, WeightedQuery } from './weighted-top.ts';
+
+export const USER = 'user';
+
+/** A graph that is served. */
+export interface ServedGraph {
+  readonly name: string;
+  readonly relations: readonly Relation[];
+  readonly spaces: Spaces;
+  readonly activity: Activity;
+  /** Since when the log can't be read, epoch ms; undefined while it can. */
+  staleSince(): number | undefined;
+}
+
+/** What each answer says of the graph and the vectors that it is made of. */
+export interface AnswerHead {
+  readonly graph: string;
+  readonly space: string;
+  /** Highest step and newest event time of the vectors. */
+  readonly step: number;
+  readonly asOf: number;
+  /** Since when the brokers are out of reach and lists are made of what was read before, epoch ms; null while they answer. */
+  readonly staleSince: number | null;
+  readonly fallback: 'popular' | null;
+}
+
+/** A point, such as a user's vector, moved by a relation; its weight is the relation's share of edges. */
+export interface RelationQuery extends WeightedQuery {
+  readonly of: RelationVector;
+}
+
+/** A point moved by each relation that is trained. edgesOf: what the relations are weighed by; alike where all are 0. */
+export function movedBy(
+  space: Space,
+  point: Iterable<number>,
+  relations: readonly string[],
+  edgesOf: (relation: string) => number,
+): RelationQuery[] {
+  const trained = relations.flatMap((relation) => {
+    const of = trainedRelation(space, relation);
+    return of === undefined ? [] : [{ of, edges: edgesOf(relation) }];
+  });
+  const total = trained.reduce((sum, { edges }) => sum + edges, 0);
+  return trained.flatMap(({ of, edges }) => {
+    const weight = total > 0 ? edges / total : 1 / trained.length;
+    if (weight === 0) return [];
+    return [{ vector: Float64Array.from(point, (value, k) => value + of.vector[k]!), weight, of }];
+  });
+}
+
+/** The vector of a relation, if some edge has trained it. */
+export function trainedRelation(space: Space, relation: string, inverse = false): RelationVector | undefined {
+  const of = space.relations.get(relationKey({ relation, inverse }));
+  return of?.trained === true ? of : undefined;
+}
+
+/** The graphs, or the one of that name. @throws UsageError when there is none. */
+export function namedGraphs(
+  graphs: readonly ServedGraph[],
+  name: string | undefined,
+): readonly ServedGraph[] {
+  if (name === undefined) return graphs;
+  const found = graphs.filter((graph) => graph.name === name);
+  if (found.length > 0) return found;
+  throw new UsageError(
+    'graph',
+    `graph: expected one of ${graphs.map((graph) => graph.name).join(', ')}, seen ${JSON.stringify(name)}`,
+  );
+}
+
+/**
+ * The entity that a client names. The id of a query is normalised as in events: two spellings are one query.
+ * @throws UsageError when it is not `TYPE:ID`.
+ */
+export function readEntity(text: string): EntityKey {
+  const start = `${QUERY}:`;
+  return parseEntityKey(
+    text.startsWith(start) ? `${start}${normalizeQuery(text.slice(start.length))}` : text,
+  );
+}
+
+export function scoredTable(table: VectorTable, { scorer, beta }: RelationVector): ScoredTable {
+  return { table: table.scan, scorer, beta, nameOf: (row) => table.nameOf(row) };
+}
+
+/** What an answer says of the vectors that it is made of. */
+export function about(
+  { name, activity, staleSince }: ServedGraph,
+  space: Space | undefined,
+): Omit<AnswerHead, 'fallback'> {
+  return {
+    graph: name,
+    space: space?.space ?? '',
+    step: space?.step ?? 0,
+    asOf: Math.max(space?.at ?? 0, activity.at),
+    staleSince: staleSince() ?? null,
+  };
+}

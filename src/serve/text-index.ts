@@ -1,0 +1,134 @@
+/** Most texts that are held; the one that was set the longest ago is forgotten first. */
+const MOST_TEXTS = 200_000;
+/** Places of texts that a question looks at, the rarest parts first: what is common to many texts tells little. */
+const MOST_LOOKED = 20_000;
+/** So many of the texts that share most are compared in full. */
+const COMPARED = 64;
+/** With fewer places than these nothing is tidied. */
+const TIDY_FROM = 4_096;
+
+/** A text, and how alike it is to the one that was asked for: 1 for the same parts, 0 for none in common. */
+export interface AlikeText {
+  readonly text: string;
+  readonly alike: number;
+}
+
+/**
+ * Finds texts that are like another: they share trigrams, of which a rare one counts more than a common one. Trigrams
+ * forgive endings and typing errors, and need no spaces between words. Bounded in texts, and in work for a question.
+ */
+export class TextIndex {
+  readonly #most: number;
+  /** By text: its number. The text that was set last is last. */
+  readonly #numbers = new Map<string, number>();
+  /** By number; undefined where the text is gone. Numbers only rise. */
+  #texts: (string | undefined)[] = [];
+  /** By trigram: the numbers of the texts that have it, those of texts that are gone included. */
+  #places = new Map<string, number[]>();
+  #placed = 0;
+  #gone = 0;
+
+  constructor(most = MOST_TEXTS) {
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#numbers.size;
+  }
+
+  /** Places of all trigrams, which take the memory. */
+  get places(): number {
+    return this.#placed;
+  }
+
+  set(text: string): void {
+    const number = this.#numbers.get(text) ?? this.#place(text);
+    this.#numbers.delete(text);
+    this.#numbers.set(text, number);
+    if (this.#numbers.size <= this.#most) return;
+    for (const first of this.#numbers.keys()) {
+      this.delete(first);
+      return;
+    }
+  }
+
+  delete(text: string): void {
+    const number = this.#numbers.get(text);
+    if (number === undefined) return;
+    this.#numbers.delete(text);
+    this.#texts[number] = undefined;
+    this.#gone += trigramsOf(text).size;
+    if (this.#gone > TIDY_FROM && 2 * this.#gone > this.#placed) this.#tidy();
+  }
+
+  /**
+   * The texts most alike, most alike first; of those as alike, in the order of the texts. least: above 0, how alike a text
+   * has to be. The measure (Ochiai's): the weight of the trigrams in common, over the root of the product of the two texts' own
+   * weights; a trigram weighs log(1 + texts / (1 + texts with it)).
+   */
+  nearest(text: string, count: number, least: number): AlikeText[] {
+    const asked = trigramsOf(text);
+    const found = [...asked].map((trigram) => ({
+      weight: this.#weight(trigram),
+      places: this.#places.get(trigram),
+    }));
+    found.sort((a, b) => b.weight - a.weight);
+    const shared = new Map<number, number>();
+    let looked = 0;
+    for (const { weight, places = [] } of found) {
+      looked += places.length;
+      if (looked > MOST_LOOKED && shared.size > 0) break;
+      for (const number of places.slice(-MOST_LOOKED))
+        if (this.#texts[number] !== undefined) shared.set(number, (shared.get(number) ?? 0) + weight);
+    }
+    const most = [...shared].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, COMPARED);
+    const alike = most.map(([number]) => {
+      const other = this.#texts[number]!;
+      return { text: other, alike: this.#alike(asked, trigramsOf(other)) };
+    });
+    return alike
+      .filter((each) => each.alike >= least)
+      .sort((a, b) => b.alike - a.alike || (a.text < b.text ? -1 : 1))
+      .slice(0, count);
+  }
+
+  #alike(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
+    const sum = (trigrams: ReadonlySet<string>) =>
+      [...trigrams].reduce((total, trigram) => total + this.#weight(trigram), 0);
+    const common = sum(a.intersection(b));
+    return common === 0 ? 0 : common / Math.sqrt(sum(a) * sum(b));
+  }
+
+  #weight(trigram: string): number {
+    return Math.log1p(this.size / (1 + (this.#places.get(trigram)?.length ?? 0)));
+  }
+
+  #place(text: string): number {
+    const number = this.#texts.length;
+    this.#texts.push(text);
+    for (const trigram of trigramsOf(text)) {
+      const places = this.#places.get(trigram);
+      if (places === undefined) this.#places.set(trigram, [number]);
+      else places.push(number);
+      this.#placed++;
+    }
+    return number;
+  }
+
+  /** Forgets the places of texts that are gone. */
+  #tidy(): void {
+    this.#texts = [];
+    this.#places = new Map();
+    this.#placed = 0;
+    this.#gone = 0;
+    for (const text of [...this.#numbers.keys()]) this.#numbers.set(text, this.#place(text));
+  }
+}
+
+/** The parts of three characters of a text with a space before and behind. */
+function trigramsOf(text: string): Set<string> {
+  const padded = ` ${text} `;
+  const found = new Set<string>();
+  for (let i = 0; i + 3 <= padded.length; i++) found.add(padded.slice(i, i + 3));
+  return found;
+}

@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import type { EntityKey } from '../../src/graph/entity.ts';
+import type { SearchAsked } from '../../src/serve/search.ts';
+import { readEntity } from '../../src/serve/served-graph.ts';
+import type { Surfaces } from '../../src/serve/surfaces.ts';
+import {
+  edge,
+  graphOf,
+  query,
+  RELATIONS,
+  surfacesOf,
+  T0,
+  type TestGraph,
+  tweet,
+  user,
+} from './serve-fixture.ts';
+
+const ask = (surfaces: Surfaces, text: string, asked: Partial<SearchAsked> = {}) =>
+  surfaces.search({ query: readEntity(`query:${text}`), type: 'tweet', k: 3, ...asked });
+
+/**
+ * Two subjects: jazz on the right, at x from 10, and chess on the left, at x from -10. Tweets and users are numbered from
+ * the middle outwards. Likes lead one to the right, and follows nowhere; from a query back to its users it is 5 upwards.
+ */
+function subjects(): TestGraph {
+  const graph = graphOf();
+  for (let i = 0; i < 10; i++) {
+    graph.put(tweet(`jazz${i}`), [10 + i, 0]);
+    graph.put(tweet(`chess${i}`), [-10 - i, 0]);
+    graph.put(user(`jazz${i}`), [10 + i, 0]);
+    graph.put(user(`chess${i}`), [-10 - i, 0]);
+  }
+  for (const text of ['jazz news', 'jazz podcast', 'chess news', 'chess podcast'])
+    graph.put(query(text), [text.startsWith('jazz') ? 14 : -14, -5]);
+  graph.relate('likes', [1, 0]);
+  graph.relate('follows', [0, 0], { rhs: 'user' });
+  graph.relate('searches', [0, -5], { rhs: 'query' });
+  graph.relate('searches', [0, 5], { rhs: 'query', inverse: true });
+  return graph;
+}
+
+const entities = ({ items }: { items: readonly { entity: EntityKey }[] }) =>
+  items.map(({ entity }) => entity);
+
+describe('a search', () => {
+  it('is asked as for a user in the middle of those who searched it', async () => {
+    const graph = subjects();
+    for (const i of [0, 2, 'nobody']) graph.edges(user(`jazz${i}`), 'searches', [query('jazz news')]);
+    // The mean of 10 and 12, moved by 1.
+    expect(await ask(surfacesOf(graph), 'jazz news')).toEqual({
+      items: [
+        { entity: tweet('jazz2'), score: 0 },
+        { entity: tweet('jazz1'), score: -1 },
+        { entity: tweet('jazz3'), score: -1 },
+      ],
+      ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
+      query: { text: 'jazz news', known: true, used: [{ query: query('jazz news'), alike: 1 }] },
+    });
+    const users = await ask(surfacesOf(graph), 'jazz news', { type: 'user', k: 1 });
+    expect(users.items).toEqual([{ entity: user('jazz1'), score: 0 }]);
+  });
+
+  it('weighs relations by what all users did', async () => {
+    const graph = subjects();
+    graph.relate('retweets', [5, 0]);
+    graph.edges(user('jazz0'), 'searches', [query('jazz news')]);
+    graph.edges(user('other'), 'likes', [tweet('a'), tweet('b'), tweet('c')]);
+    graph.edges(user('other'), 'retweets', [tweet('a')]);
+    // From 10, likes lead to 11 and retweets to 15: three quarters of a square, and one quarter.
+    const { items } = await ask(surfacesOf(graph), 'jazz news', { k: 2 });
+    expect(items).toEqual([
+      { entity: tweet('jazz2'), score: -0.75 - 0.25 * 9 },
+      { entity: tweet('jazz1'), score: -0.25 * 16 },
+    ]);
+  });
+
+  it('is asked by the vector of the query and the way back to its users where nobody is known to have searched it', async () => {
+    const graph = subjects();
+    const { items, query: of } = await ask(surfacesOf(graph), 'jazz news', { k: 1 });
+    expect([items, of.known]).toEqual([[{ entity: tweet('jazz5'), score: 0 }], true]);
+    graph.relate('searches', [0, 5], { rhs: 'query', inverse: true, trained: false });
+    expect(await ask(surfacesOf(graph), 'jazz news')).toMatchObject({ fallback: 'popular', items: [] });
+  });
+
+  it('finds a query however it is typed', async () => {
+    const surfaces = surfacesOf(subjects());
+    for (const text of ['jazz news', '  JAZZ \u3000 News ', 'ｊａｚｚ news'])
+      expect((await ask(surfaces, text)).query).toMatchObject({ text: 'jazz news', known: true });
+    expect(readEntity('query: JAZZ  News')).toBe(query('jazz news'));
+    expect(readEntity('tweet: A  B')).toBe(tweet(' A  B'));
+  });
+
+  it('of an unknown text is made of the known queries most alike, and says which', async () => {
+    const graph = subjects();
+    graph.edges(user('jazz0'), 'searches', [query('jazz news')]);
+    const surfaces = surfacesOf(graph);
+    const { query: of, items, fallback } = await ask(surfaces, 'Jazz Live', { k: 1 });
+    expect([of.text, of.known, fallback]).toEqual(['jazz live', false, null]);
+    expect(of.used.map((each) => each.query).sort()).toEqual([query('jazz news'), query('jazz podcast')]);
+    const [news, podcast] = ['jazz news', 'jazz podcast'].map(
+      (text) => of.used.find((each) => each.query === query(text))!.alike,
+    );
+    // Of one query the middle of its users, at 10; of the other the way back, at 14. Both moved by 1.
+    const middle = (news! * 10 + podcast! * 14) / (news! + podcast!) + 1;
+    const nearest = Math.round(middle - 10);
+    expect(items.map(({ entity }) => entity)).toEqual([tweet(`jazz${nearest}`)]);
+    // Its own vector makes a query known, and its tombstone unknown.
+    graph.put(query('jazz live'), [-14, -5]);
+    expect(entities(await ask(surfaces, 'jazz live', { k: 1 }))).toEqual([tweet('chess3')]);
+    graph.put(query('jazz live'), null);
+    graph.put(query('jazz podcast'), null);
+    const again = await ask(surfaces, 'jazz live');
+    expect(again.query).toMatchObject({ known: false, used: [{ query: query('jazz news') }] });
+  });
+
+  it('of a text like no query gives what is popular, and only what has a vector', async () => {
+    const graph = subjects();
+    for (const [target, fans] of [
+      ['jazz1', 2],
+      ['gone', 3],
+      ['chess1', 1],
+    ] as const)
+      for (let by = 0; by < fans; by++) graph.edges(user(`fan${by}`), 'likes', [tweet(target)]);
+    expect(await ask(surfacesOf(graph), 'xylophone')).toMatchObject({
+      items: [
+        { entity: tweet('jazz1'), score: null },
+        { entity: tweet('chess1'), score: null },
+      ],
+      fallback: 'popular',
+      query: { text: 'xylophone', known: false, used: [] },
+    });
+    expect(await ask(surfacesOf(graphOf()), 'jazz news')).toMatchObject({ items: [], fallback: 'popular' });
+  });
+
+  it('never has who or what was erased', async () => {
+    const graph = subjects();
+    graph.edges(user('jazz0'), 'searches', [query('jazz news')]);
+    graph.edges(user('chess9'), 'searches', [query('jazz news')]);
+    graph.activity.take({ erased: user('chess9'), at: T0 + 5 });
+    graph.put(user('chess9'), null);
+    graph.put(tweet('jazz1'), null);
+    expect(entities(await ask(surfacesOf(graph), 'jazz news'))).toEqual(
+      ['jazz0', 'jazz2', 'jazz3'].map(tweet),
+    );
+  });
+
+  it('is asked of a graph that knows of searches and of the type', async () => {
+    const likes = graphOf({ name: 'likes', relations: RELATIONS.filter(({ rhs }) => rhs === 'tweet') });
+    const whole = graphOf({ name: 'whole' });
+    const two = { graphs: [likes, whole] };
+    expect(await ask(surfacesOf(likes, two), 'jazz')).toMatchObject({ graph: 'whole' });
+    await expect(ask(surfacesOf(likes, two), 'jazz', { graph: 'likes' })).rejects.toThrow(
+      expect.objectContaining({ code: 'search', message: expect.stringMatching(/likes .*user to query/) }),
+    );
+    await expect(ask(surfacesOf(likes, two), 'jazz', { graph: 'third' })).rejects.toThrow(
+      expect.objectContaining({ code: 'graph' }),
+    );
+  });
+
+  it('takes a removal of the search into account', async () => {
+    const graph = subjects();
+    graph.edges(user('jazz0'), 'searches', [query('chess news')]);
+    graph.activity.take(edge(user('jazz0'), 'searches', query('chess news'), T0 + 5, true));
+    expect(entities(await ask(surfacesOf(graph), 'chess news', { k: 1 }))).toEqual([tweet('chess3')]);
+  });
+});
