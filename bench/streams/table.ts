@@ -21,17 +21,23 @@ console.log(`## ${title}
 
 ${count(records)} records, ${count(edges)} edges, ${count(entities)} entities; ${count(users)} of ${count(usersInAll)} users; ${seeds === 1 ? 'one seed' : `mean of ${seeds} seeds`}; ${Math.round(seconds)} s in all.
 `);
-for (const { scope, users: asked, candidates, ways, bySeed } of report.lists) {
+for (const { scope, users: asked, candidates, ways, bySeed, lead } of report.lists) {
   console.log(`Full ranking, ${scope}: ${count(asked)} users, ${count(candidates)} candidates.\n`);
   console.log(
-    row(['', ...LIST_FIGURES.map((name) => name.replace(/(?=\d)/, '@').replace('ndcg', 'NDCG')), 'coverage']),
+    row([
+      '',
+      ...LIST_FIGURES.map((name) => name.replace(/(?=\d)/, '@').replace('ndcg', 'NDCG')),
+      'coverage',
+      'vectors ahead at recall@20',
+    ]),
   );
-  console.log(`|---|${'---:|'.repeat(LIST_FIGURES.length + 1)}`);
+  console.log(`|---|${'---:|'.repeat(LIST_FIGURES.length + 2)}`);
   for (const [way, { figures, coverage }] of Object.entries(ways)) {
     const shown = LIST_FIGURES.map((name) =>
       SPREAD.has(name) ? spread(figures[name]!) : figure(figures[name]!.mean),
     );
-    console.log(row([way, ...shown, figure(coverage)]));
+    const ahead = lead[way]?.['recall20'];
+    console.log(row([way, ...shown, figure(coverage), ahead === undefined ? '' : spread(ahead)]));
   }
   if (seeds > 1)
     console.log(`\nrecall@20 by seed: ${bySeed.map((means) => figure(means['recall20']!)).join(', ')}.`);
