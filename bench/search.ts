@@ -28,6 +28,7 @@ import { silentLog } from '../src/log.ts';
 import { SCORERS } from '../src/model/scorers.ts';
 import { Random } from '../src/sampling/random.ts';
 import { Activity } from '../src/serve/activity.ts';
+import { Gate } from '../src/serve/gate.ts';
 import { OwnScans } from '../src/serve/own-scans.ts';
 import { SharedPasses } from '../src/serve/shared-passes.ts';
 import { VectorTable } from '../src/serve/vector-table.ts';
@@ -44,7 +45,12 @@ const SEARCHERS = 100;
 const SHARP = 9;
 const HALF_LIFE_MS = 24 * 3_600_000;
 
-const PASSES = new SharedPasses(new OwnScans('wasm-plain'), setImmediate, () => performance.now());
+const PASSES = new SharedPasses({
+  scans: new OwnScans('wasm-plain'),
+  gate: new Gate(),
+  later: setImmediate,
+  clock: () => performance.now(),
+});
 
 const { values } = parseArgs({
   options: { world: { type: 'string', default: '200000' }, seeds: { type: 'string', default: '3' } },

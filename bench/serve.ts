@@ -16,7 +16,8 @@ import { embeddingHeaders, encodeVector, relationHeaders, relationKey } from '..
 /**
  * `twhin serve` under load, beside a broker and whoever writes the vectors: queries at a steady rate, whatever the answers
  * take, while vectors move. Usage: npm run bench:serve -- [--tweets N] [--qps N] [--updates N] [--seconds N]
- * [--users N] [--relations 1 … 4: how many relations each user's edges are of]
+ * [--users N] [--relations 1 … 4: how many relations each user's edges are of] [--threads N]
+ * SERVE_NODE_OPTIONS are Node's options of the server, such as --cpu-prof.
  */
 const { values } = parseArgs({
   options: {
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     updates: { type: 'string', default: '5000' },
     seconds: { type: 'string', default: '60' },
     relations: { type: 'string', default: '1' },
+    threads: { type: 'string' },
   },
 });
 const [tweets, users, qps, updates, seconds, relations] = [
@@ -131,10 +133,10 @@ await send(users * LIKES, (n) => {
 
 const began = performance.now();
 const command = join(import.meta.dirname, '..', 'bin', 'twhin.js');
-const child = spawn(process.execPath, [command, 'serve', '--graph', 'engagement', '--http', '127.0.0.1:0'], {
-  env,
-  cwd: dir,
-});
+const threads = values.threads === undefined ? [] : ['--threads', values.threads];
+const serve = ['serve', '--graph', 'engagement', '--http', '127.0.0.1:0', ...threads];
+const nodeOptions = (process.env['SERVE_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '');
+const child = spawn(process.execPath, [...nodeOptions, command, ...serve], { env, cwd: dir });
 let said = '';
 child.stderr.setEncoding('utf8').on('data', (text: string) => {
   said += text;
@@ -224,7 +226,7 @@ const mib = (size: number) => (size / 2 ** 20).toFixed(0);
 const cores = (cpuOf(after) - cpuOf(before)) / wallS;
 process.stdout.write(`# Serving under load
 
-    npm run bench:serve -- --tweets ${tweets} --users ${users} --qps ${qps} --updates ${updates} --seconds ${seconds} --relations ${relations}
+    npm run bench:serve -- --tweets ${tweets} --users ${users} --qps ${qps} --updates ${updates} --seconds ${seconds} --relations ${relations}${threads.map((part) => ` ${part}`).join('')}
 
 ${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}; broker, writer, asker and server on them; load ${loadavg()[0]?.toFixed(1)} at the end.
 

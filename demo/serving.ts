@@ -109,6 +109,8 @@ export class DemoServing {
       edgesOfOne: EDGES_OF_ONE,
       edges: EDGES,
       adsOfOne: ADS_OF_ONE,
+      // Its tables are small: a message to a thread would take longer than a scan.
+      threads: 0,
       failed: (error: Error) => {
         this.#failure ??= error;
       },

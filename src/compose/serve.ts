@@ -9,6 +9,7 @@ import type { EventLog } from '../pipeline/ports.ts';
 import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import { Activity } from '../serve/activity.ts';
 import { ActivityFeed } from '../serve/activity-feed.ts';
+import type { Gate } from '../serve/gate.ts';
 import { Reading } from '../serve/reading.ts';
 import type { ServedGraph } from '../serve/served-graph.ts';
 import { Spaces } from '../serve/spaces.ts';
@@ -32,6 +33,10 @@ export interface ServeOptions {
   readonly edges: number;
   /** The partitions of each topic with embeddings that are read, ascending; all unless given. */
   readonly partitions?: readonly number[] | undefined;
+  /** What is read is written through it. */
+  readonly gate: Gate;
+  /** How many scan a table at the same time. */
+  readonly scanners: number;
   /** A vector became visible. ms: since it was written to the topic. */
   visible(graph: string, ms: number): void;
   /** Told that the graph can't be followed any further. */
@@ -64,7 +69,7 @@ export class ServedRun {
   #staleSince: number | undefined;
 
   constructor(config: Config, graph: GraphConfig, options: ServeOptions) {
-    const { connection, log, edgesOfOne, edges } = options;
+    const { connection, log, edgesOfOne, edges, gate, scanners } = options;
     const prefix = config.topicPrefix;
     const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
     const modelTopic = topicName(prefix, modelName(graph.name));
@@ -73,7 +78,7 @@ export class ServedRun {
     this.#embeddingsTopic = embeddingsTopic;
     this.#vectorTopics = [embeddingsTopic, modelTopic];
     this.#eventTopics = [...topics.keys()];
-    this.#spaces = new Spaces(graph.trainer.maxRows, () => this.#vectors?.caughtUp === true);
+    this.#spaces = new Spaces(graph.trainer.maxRows, () => this.#vectors?.caughtUp === true, scanners);
     this.#activity = new Activity({
       edgesOfOne,
       edges,
@@ -94,6 +99,7 @@ export class ServedRun {
       embeddingsTopic,
       modelTopic,
       spaces: this.#spaces,
+      gate,
       skipped: (record) => {
         const { skippedRecords } = this.#vectorFeed;
         if (skippedRecords > LOGGED && skippedRecords % ONE_OF !== 0) return;

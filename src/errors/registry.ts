@@ -487,6 +487,12 @@ const TRAINING = {
 } as const satisfies Entries;
 
 const PROCESS = {
+  'scanner-dead': fatal(
+    'A thread that scans vectors died.',
+    'Start twhin serve again: it reads the topics from their start. If a thread dies again, look for what limits the memory of the process.',
+  ),
+  'scanner-failed': fatal('A scan of the vectors failed for a reason that is not known.', REPORT),
+  'scanner-thread': fatal('The file of a thread that scans was loaded outside of a thread.', REPORT),
   busy: fatal(
     'Too many requests are waiting to be answered.',
     'Ask again a second later, or run more processes.',

@@ -68,4 +68,6 @@ export interface Scans {
     query: Float64Array,
     scores: readonly number[],
   ): Promise<readonly Rank[]>;
+  /** Waits for the scans that are out; afterwards there are none. Idempotent. */
+  stop(): Promise<void>;
 }

@@ -32,6 +32,8 @@ export class OwnScans implements Scans {
     return this.#scanner(table, scorer).ranks({ vector: query }, scores);
   }
 
+  async stop(): Promise<void> {}
+
   #scanner(table: ScanTable, scorer: ScorerName): Scanner {
     const byScorer = this.#scanners.get(table) ?? new Map<ScorerName, Scanner>();
     this.#scanners.set(table, byScorer);

@@ -5,8 +5,8 @@ export interface ReadingOptions {
   readonly topics: readonly string[];
   /** Whether a partition is read; every one unless given. */
   reads?(topic: string, partition: number): boolean;
-  /** Takes each run, in order within a partition. */
-  take(run: RecordRun): void;
+  /** Takes each run, in order within a partition. It is read, and the partition read on, once the promise resolves. */
+  take(run: RecordRun): Promise<void> | void;
   /** Told that the log can't be followed any further. */
   failed(error: Error): void;
 }
@@ -73,8 +73,8 @@ export class Reading {
     return this.#options.reads?.(topic, partition) ?? true;
   }
 
-  #take(run: RecordRun): void {
-    this.#options.take(run);
+  async #take(run: RecordRun): Promise<void> {
+    await this.#options.take(run);
     this.#next.set(placeOf(run), run.next);
   }
 }

@@ -1,5 +1,6 @@
 import { FatalError } from '../errors/errors.ts';
 import type { Found, ScanQuery } from '../kernels/scan/scan.ts';
+import type { Gate } from './gate.ts';
 import type { Asking, Look, RankLook, Scans, Seen, TopLook } from './looks.ts';
 
 /** Queries of one pass: see `Scan`. */
@@ -10,11 +11,20 @@ const BUDGET_MS = 50;
 const [FEWEST, MOST] = [4, 256];
 /** Before anything was measured, about what a request takes with a quarter of a million rows. */
 const FIRST_MS = 1;
-/** How much of the measured time a new measurement makes up. */
-const NEWEST_SHARE = 0.2;
+/** How much of the time of a request is that of the requests before: one that takes long is soon forgotten. */
+const OLDER_SHARE = 0.98;
 
 /** Runs a task once what has arrived by now is handled. */
 export type Later = (task: () => void) => void;
+
+export interface SharedPassesOptions {
+  readonly scans: Scans;
+  /** Shut during a round. */
+  readonly gate: Gate;
+  readonly later: Later;
+  /** ms */
+  clock(): number;
+}
 
 /** A request, whatever its answer is. */
 interface Request {
@@ -71,22 +81,18 @@ interface AskedQuery {
 
 /**
  * Makes the answers of requests that come at about one moment together, in a round: their queries share passes over the
- * rows, four at a time, which takes less than half as long for each. Who comes during a round waits for the next one.
+ * rows, four at a time, which takes less than half as long for each. Who comes during a round waits for the next one, and
+ * so do vectors that are to be written: all of them are written between two rounds, and neither starves the other.
  */
 export class SharedPasses {
-  readonly #scans: Scans;
-  readonly #later: Later;
-  readonly #clock: () => number;
+  readonly #options: SharedPassesOptions;
   /** What a request took of late, ms. */
   #requestMs = FIRST_MS;
   #waiting: Request[] = [];
   #inRound = false;
 
-  /** clock: ms. */
-  constructor(scans: Scans, later: Later, clock: () => number) {
-    this.#scans = scans;
-    this.#later = later;
-    this.#clock = clock;
+  constructor(options: SharedPassesOptions) {
+    this.#options = options;
   }
 
   /** The answer. @throws FatalError `busy` when too many requests wait; whatever the asking throws. */
@@ -98,22 +104,29 @@ export class SharedPasses {
         `${this.#waiting.length} requests wait for an answer; ask again in a second`,
       );
     const request = new Answering(asking);
-    if (this.#waiting.length === 0 && !this.#inRound) this.#later(() => void this.#round());
     this.#waiting.push(request);
+    if (this.#waiting.length === 1 && !this.#inRound) this.#begin();
     return request.answer;
   }
 
+  #begin(): void {
+    this.#options.later(() => void this.#round());
+  }
+
   async #round(): Promise<void> {
+    const { gate, clock } = this.#options;
     const requests = this.#waiting;
     this.#waiting = [];
     this.#inRound = true;
-    const began = this.#clock();
+    const began = clock();
+    gate.shut();
     let looking = requests.flatMap((request) => resume(request, NOTHING));
     while (looking.length > 0) looking = await this.#look(looking);
-    const took = (this.#clock() - began) / requests.length;
-    this.#requestMs += NEWEST_SHARE * (took - this.#requestMs);
+    gate.open();
+    const took = (clock() - began) / requests.length;
+    this.#requestMs += (1 - OLDER_SHARE ** requests.length) * (took - this.#requestMs);
     this.#inRound = false;
-    if (this.#waiting.length > 0) this.#later(() => void this.#round());
+    if (this.#waiting.length > 0) this.#begin();
   }
 
   /** Scans for all of them, and takes each a step further. Gives those that have to look again. */
@@ -136,7 +149,7 @@ export class SharedPasses {
     const deepest = Math.max(...pass.map(({ look }) => look.depth));
     try {
       const asked = pass.map(({ query }) => query);
-      const lists = await this.#scans.top(table, scorer, asked, deepest);
+      const lists = await this.#options.scans.top(table, scorer, asked, deepest);
       for (const [i, { found, look }] of pass.entries()) found(lists[i]!.slice(0, look.depth));
     } catch (error) {
       for (const { failed } of pass) failed(error);
@@ -145,7 +158,7 @@ export class SharedPasses {
 
   async #ranks(request: Request, { table, scorer, query, scores }: RankLook, goOn: (seen: Seen) => void) {
     try {
-      goOn({ lists: [], ranks: await this.#scans.ranks(table, scorer, query, scores) });
+      goOn({ lists: [], ranks: await this.#options.scans.ranks(table, scorer, query, scores) });
     } catch (error) {
       request.fail(error);
     }

@@ -24,6 +24,7 @@ export class Space {
   readonly queries = new TextIndex();
   readonly #tables = new Map<string, VectorTable>();
   readonly #maxRows: number;
+  readonly #scanners: number;
   /** Entities whose newest record is of another space. */
   readonly #superseded = new Set<EntityKey>();
 
@@ -31,12 +32,14 @@ export class Space {
     { space, fingerprint, dim }: Pick<Embedding, 'space' | 'fingerprint' | 'dim'>,
     relations: ReadonlyMap<string, RelationVector>,
     maxRows: number,
+    scanners: number,
   ) {
     this.space = space;
     this.fingerprint = fingerprint;
     this.dim = dim;
     this.relations = relations;
     this.#maxRows = maxRows;
+    this.#scanners = scanners;
   }
 
   /** Entities whose newest record is of this space. */
@@ -62,7 +65,7 @@ export class Space {
     const type = typeOf(entity);
     let table = this.#tables.get(type);
     if (table === undefined) {
-      table = new VectorTable(this.dim, this.#maxRows);
+      table = new VectorTable(this.dim, this.#maxRows, this.#scanners);
       this.#tables.set(type, table);
     }
     table.set(entity, vector);
@@ -94,14 +97,19 @@ export class Space {
 export class Spaces {
   readonly #maxRows: number;
   readonly #caughtUp: () => boolean;
+  readonly #scanners: number;
   readonly #spaces = new Map<string, Space>();
   readonly #relations = new Map<string, Map<string, RelationVector>>();
   #current: Space | undefined;
 
-  /** maxRows: most entities of one type; caughtUp: whether all that the topics held at first is read. */
-  constructor(maxRows: number, caughtUp: () => boolean = () => true) {
+  /**
+   * maxRows: most entities of one type; caughtUp: whether all that the topics held at first is read; scanners: how many scan
+   * a table at the same time.
+   */
+  constructor(maxRows: number, caughtUp: () => boolean = () => true, scanners = 1) {
     this.#maxRows = maxRows;
     this.#caughtUp = caughtUp;
+    this.#scanners = scanners;
   }
 
   /** The space that is served; undefined before the first vector. */
@@ -152,7 +160,7 @@ export class Spaces {
       const relations = this.#relationsOf(embedding);
       // Until now, nothing said how long they have to be.
       for (const [key, { dim }] of relations) if (dim !== embedding.dim) relations.delete(key);
-      space = new Space(embedding, relations, this.#maxRows);
+      space = new Space(embedding, relations, this.#maxRows, this.#scanners);
       this.#spaces.set(id, space);
       this.#current ??= space;
     }

@@ -3,6 +3,7 @@ import { decodeRelation } from '../../topics/model.ts';
 import { BadEvent, reasonOf, ShapeError, UsageError } from '../errors/errors.ts';
 import { parseEntityKey } from '../graph/entity.ts';
 import type { RecordRun, SourceRecord } from '../pipeline/ports.ts';
+import type { Gate } from './gate.ts';
 import type { Spaces } from './spaces.ts';
 
 /** A record that could not be used. */
@@ -18,6 +19,8 @@ export interface VectorFeedOptions {
   readonly embeddingsTopic: string;
   readonly modelTopic: string;
   readonly spaces: Spaces;
+  /** What is read is written through it. */
+  readonly gate: Gate;
   /** Told of each record that is skipped. */
   skipped(record: SkippedRecord): void;
   /** Told of each vector that is visible from now on. timestamp: when the record was written, epoch ms. */
@@ -35,41 +38,56 @@ export class VectorFeed {
     this.#options = options;
   }
 
-  take({ records }: RecordRun): void {
+  /** Resolves once the records are in the spaces, or skipped; undefined where they are at once. */
+  take({ records }: RecordRun): Promise<void> | undefined {
+    const writes: { readonly record: SourceRecord; readonly write: () => void }[] = [];
     for (const record of records) {
       this.records++;
-      try {
-        this.#take(record);
-        this.#options.visible(record.timestamp);
-      } catch (error) {
-        if (!isOfRecord(error)) throw error;
-        this.skippedRecords++;
-        const { topic, partition, offset } = record;
-        this.#options.skipped({ topic, partition, offset, reason: reasonOf(error) });
+      const write = this.#unlessOfRecord(record, () => this.#read(record));
+      if (write !== undefined) writes.push({ record, write });
+    }
+    return this.#options.gate.write(() => {
+      for (const { record, write } of writes) {
+        this.#unlessOfRecord(record, () => {
+          write();
+          this.#options.visible(record.timestamp);
+        });
       }
+    });
+  }
+
+  /** What the work gives; undefined where the record is to blame that it fails, and is skipped. */
+  #unlessOfRecord<T>(record: SourceRecord, work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!isOfRecord(error)) throw error;
+      this.skippedRecords++;
+      const { topic, partition, offset } = record;
+      this.#options.skipped({ topic, partition, offset, reason: reasonOf(error) });
+      return undefined;
     }
   }
 
-  #take({ topic, key, value, headers = {} }: SourceRecord): void {
+  /** What the record does to the spaces. */
+  #read({ topic, key, value, headers = {} }: SourceRecord): () => void {
     const { modelTopic, spaces } = this.#options;
     if (topic === modelTopic) {
       const relation = decodeRelation(key, headers, value);
       this.#checkGraph(relation);
-      spaces.relate(relation);
-      return;
+      return () => spaces.relate(relation);
     }
     const entity = parseEntityKey(key?.toString('utf8') ?? '');
     if (value === null) {
       // Whoever deletes by hand sends a key alone. No header makes it less of a deletion, except that of another graph.
       if (headers['graph'] !== undefined) this.#checkGraph({ graph: textOf(headers, 'graph') });
-      spaces.erase(entity);
-      return;
+      return () => spaces.erase(entity);
     }
     const embedding = decodeEmbedding(headers, value);
     this.#checkGraph(embedding);
     if (embedding.vector?.every(Number.isFinite) !== true)
       throw new ShapeError('the vector holds a number that is not finite');
-    spaces.embed(entity, embedding);
+    return () => spaces.embed(entity, embedding);
   }
 
   #checkGraph({ graph }: { readonly graph: string }): void {

@@ -13,11 +13,12 @@ export class VectorTable {
   readonly #names: (EntityKey | undefined)[] = [];
   readonly #free: number[] = [];
 
-  constructor(dim: number, maxRows: number) {
+  /** scanners: how many scan it at the same time. */
+  constructor(dim: number, maxRows: number, scanners = 1) {
     this.scan = new ScanTable({
       dim,
-      maxRows: Math.min(maxRows, mostScanRows({ dim, scanners: 1 })),
-      scanners: 1,
+      maxRows: Math.min(maxRows, mostScanRows({ dim, scanners })),
+      scanners,
     });
   }
 

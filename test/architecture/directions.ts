@@ -132,6 +132,11 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     all: ['src/adapters/', 'src/kernels/', 'src/errors/'],
     types: ['src/model/', 'src/pipeline/training/stepper.ts'],
   },
+  // Threads that scan the vectors which lists are made of, and what passes between them and the main thread.
+  'src/adapters/scan-threads/': {
+    all: ['src/adapters/', 'src/kernels/', 'src/errors/'],
+    types: ['src/model/', 'src/serve/looks.ts'],
+  },
   // It fills in the settings of all rooms, and so knows their types; it builds none of them.
   'src/config/': {
     all: ['topics/', 'src/graph/', 'src/errors/'],

@@ -5,6 +5,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { RetryableError } from '../../src/errors/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import type { EventLog, SourceRecord } from '../../src/pipeline/ports.ts';
+import { Gate } from '../../src/serve/gate.ts';
 import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
 import { relationHeaders } from '../../topics/model.ts';
 import { memoryReader } from '../pipeline/memory-reader.ts';
@@ -46,6 +47,7 @@ afterEach(async () => {
 async function runOf(
   log: EventLog,
   partitions?: readonly number[],
+  gate = new Gate(),
 ): Promise<{ run: ServedRun; visible: number[]; failures: Error[] }> {
   const config = await loadConfig({}, import.meta.dirname);
   const graph = config.graphs.find(({ name }) => name === 'engagement')!;
@@ -56,7 +58,7 @@ async function runOf(
   const visible: number[] = [];
   const failures: Error[] = [];
   const run = new ServedRun(config, graph, {
-    ...{ connection, edgesOfOne: 10, edges: 100, partitions },
+    ...{ connection, edgesOfOne: 10, edges: 100, partitions, gate, scanners: 1 },
     log: silentLog,
     visible: (_, ms) => void visible.push(ms),
     failed: (error) => void failures.push(error),
@@ -80,6 +82,20 @@ describe('ServedRun', () => {
     });
     // How long a vector took is of no use while old ones are read.
     expect([visible, failures]).toEqual([[], []]);
+  });
+
+  it('has not caught up before what it read is in the tables, and reads no further meanwhile', async () => {
+    const records = [relationRecord, vectorRecord(0, 'user:1', [0, 0]), vectorRecord(1, 'user:1', [1, 1])];
+    const gate = new Gate();
+    gate.shut();
+    const { run } = await runOf(memoryReader({ records }, { anyTopic: true }), undefined, gate);
+    await run.start();
+    // One run of each topic.
+    await expect.poll(() => gate.waiting).toBe(2);
+    expect(run.unready()).toContain('engagement: 0 % of the vectors are read');
+    gate.open();
+    await expect.poll(() => run.unready()).toEqual([]);
+    expect([...run.graph.spaces.current!.vectorOf(user(1))!]).toEqual([1, 1]);
   });
 
   it('holds the vectors of its own partitions alone, and all relation vectors', async () => {

@@ -44,10 +44,9 @@ export class Served {
     await until('serve is ready', async () => (await this.ask('/readyz')).status === 200);
   }
 
-  /** A metric of its graph. */
-  async metric(name: string): Promise<number> {
+  async skipped(): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
-    return Number(new RegExp(`^${name}\\{graph="engagement"\\} (\\d+)$`, 'm').exec(text)?.[1]);
+    return Number(/skipped_records_total\{graph="engagement"\} (\d+)/.exec(text)?.[1]);
   }
 
   async kill(): Promise<void> {

@@ -2,6 +2,7 @@ import type { EdgeChange, Relation } from '../../src/graph/edge.ts';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
 import { Scanner } from '../../src/kernels/scan/scanner.ts';
 import { Activity, type ActivityOptions } from '../../src/serve/activity.ts';
+import { Gate } from '../../src/serve/gate.ts';
 import type { Asking, Look } from '../../src/serve/looks.ts';
 import { OwnScans } from '../../src/serve/own-scans.ts';
 import type { ServedGraph } from '../../src/serve/served-graph.ts';
@@ -84,9 +85,15 @@ export interface TestGraph extends ServedGraph {
 }
 
 export function graphOf(
-  options: { name?: string; relations?: readonly Relation[]; activity?: Activity; maxRows?: number } = {},
+  options: {
+    name?: string;
+    relations?: readonly Relation[];
+    activity?: Activity;
+    maxRows?: number;
+    scanners?: number;
+  } = {},
 ): TestGraph {
-  const spaces = new Spaces(options.maxRows ?? 10_000);
+  const spaces = new Spaces(options.maxRows ?? 10_000, () => true, options.scanners);
   const activity = options.activity ?? activityOf();
   return {
     name: options.name ?? 'g',
@@ -108,7 +115,8 @@ export function surfacesOf(graph: ServedGraph, options: Partial<SurfacesOptions>
 
 /** Passes in this thread, of what is asked before the next microtask. */
 export function passes(): SharedPasses {
-  return new SharedPasses(new OwnScans('wasm-plain'), queueMicrotask, () => 0);
+  const scans = new OwnScans('wasm-plain');
+  return new SharedPasses({ scans, gate: new Gate(), later: queueMicrotask, clock: () => 0 });
 }
 
 /** The answer that is made with the scans of a plain scanner. */

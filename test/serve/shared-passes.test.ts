@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { FatalError, UsageError } from '../../src/errors/errors.ts';
 import { entityKey } from '../../src/graph/entity.ts';
 import { Random } from '../../src/sampling/random.ts';
+import { Gate } from '../../src/serve/gate.ts';
 import type { Scans } from '../../src/serve/looks.ts';
 import { OwnScans } from '../../src/serve/own-scans.ts';
 import { SharedPasses } from '../../src/serve/shared-passes.ts';
@@ -45,15 +46,17 @@ function held(ms = 0) {
       return own.top(table, scorer, queries, depth);
     },
     ranks: (table, scorer, query, scores) => own.ranks(table, scorer, query, scores),
+    stop: () => own.stop(),
   };
   return {
     passes,
     scans,
-    shared: new SharedPasses(
+    shared: new SharedPasses({
       scans,
-      (task) => void tasks.push(task),
-      () => (now += ms),
-    ),
+      gate: new Gate(),
+      later: (task) => void tasks.push(task),
+      clock: () => (now += ms),
+    }),
     run: () => {
       for (const task of tasks.splice(0)) task();
     },

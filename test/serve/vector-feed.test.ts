@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FatalError } from '../../src/errors/errors.ts';
 import type { RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
+import { Gate } from '../../src/serve/gate.ts';
 import { Spaces } from '../../src/serve/spaces.ts';
 import { type SkippedRecord, VectorFeed } from '../../src/serve/vector-feed.ts';
 import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
@@ -11,16 +12,18 @@ const EMBEDDINGS = 'twhin.embeddings.g';
 const MODEL = 'twhin.model.g';
 
 let spaces: Spaces;
+let gate: Gate;
 let skipped: SkippedRecord[];
 let visible: number[];
 let feed: VectorFeed;
 
 function feedOf(maxRows: number): void {
   spaces = new Spaces(maxRows);
+  gate = new Gate();
   skipped = [];
   visible = [];
   feed = new VectorFeed({
-    ...{ graph: 'g', embeddingsTopic: EMBEDDINGS, modelTopic: MODEL, spaces },
+    ...{ graph: 'g', embeddingsTopic: EMBEDDINGS, modelTopic: MODEL, spaces, gate },
     skipped: (record) => void skipped.push(record),
     visible: (timestamp) => void visible.push(timestamp),
   });
@@ -65,11 +68,11 @@ function runOf(sent: readonly Sent[]): RecordRun {
 }
 
 describe('VectorFeed', () => {
-  it('puts vectors, tombstones and relation vectors into the spaces', () => {
-    feed.take(
+  it('puts vectors, tombstones and relation vectors into the spaces', async () => {
+    await feed.take(
       runOf([relationRecord('relation:likes', [0, 1]), relationRecord('relation:likes/inverse', [1, 0])]),
     );
-    feed.take(
+    await feed.take(
       runOf([
         vectorRecord('tweet:1', [1, 2]),
         vectorRecord('tweet:a:b', [3, 4]),
@@ -120,11 +123,11 @@ describe('VectorFeed', () => {
     ['an unknown scorer', relationRecord('relation:likes', [1, 2], { scorer: 'cosine' }), /"cosine"/],
   ];
 
-  it.each(NO_VECTORS)('skips a record with %s, names it, and goes on', (_, wrong, reason) => {
-    feed.take(runOf([relationRecord('relation:likes', [0, 1])]));
-    feed.take(runOf([vectorRecord('tweet:1', [1, 2])]));
+  it.each(NO_VECTORS)('skips a record with %s, names it, and goes on', async (_, wrong, reason) => {
+    await feed.take(runOf([relationRecord('relation:likes', [0, 1])]));
+    await feed.take(runOf([vectorRecord('tweet:1', [1, 2])]));
     visible.length = 0;
-    feed.take(runOf([wrong, vectorRecord('tweet:3', [5, 6])]));
+    await feed.take(runOf([wrong, vectorRecord('tweet:3', [5, 6])]));
     expect(skipped).toEqual([
       { topic: wrong.topic, partition: 3, offset: 100, reason: expect.stringMatching(reason) },
     ]);
@@ -135,23 +138,51 @@ describe('VectorFeed', () => {
     expect(spaces.current?.relations.get('relation:likes')?.vector).toEqual(Float32Array.of(0, 1));
   });
 
-  it('erases by a tombstone whatever its headers are, as long as they do not name another graph', () => {
-    feed.take(runOf([1, 2, 3].map((i) => vectorRecord(`tweet:${i}`, [i, 0]))));
+  it('erases by a tombstone whatever its headers are, as long as they do not name another graph', async () => {
+    await feed.take(runOf([1, 2, 3].map((i) => vectorRecord(`tweet:${i}`, [i, 0]))));
     const bare = { ...vectorRecord('tweet:1', null), headers: {} };
     const { headers: _, ...without } = vectorRecord('tweet:2', null);
-    feed.take(runOf([bare, without, vectorRecord('tweet:3', null, { dim: 'x', space: undefined })]));
+    await feed.take(runOf([bare, without, vectorRecord('tweet:3', null, { dim: 'x', space: undefined })]));
     expect([...(spaces.current?.table('tweet')?.names() ?? [])]).toEqual([]);
     expect([feed.skippedRecords, visible.length]).toEqual([0, 6]);
   });
 
-  it('does not begin a space, or serve one, because of a record that it skips', () => {
-    feed.take(
+  it('does not begin a space, or serve one, because of a record that it skips', async () => {
+    await feed.take(
       runOf([vectorRecord('no entity', [1, 2]), vectorRecord('tweet:1', [Number.NaN, 2], { space: 'b' })]),
     );
     expect([spaces.current, spaces.all, feed.skippedRecords]).toEqual([undefined, [], 2]);
   });
 
-  it('does not go on when a table is full', () => {
+  it('lets vectors wait while scans are out: in order, visible once they are written, and judged then', async () => {
+    await feed.take(runOf([relationRecord('relation:likes', [0, 1]), vectorRecord('tweet:1', [1, 2])]));
+    visible.length = 0;
+    gate.shut();
+    const taken = [
+      feed.take(runOf([vectorRecord('tweet:1', [3, 4]), vectorRecord('user:1', [Number.NaN, 0])])),
+      feed.take(runOf([vectorRecord('tweet:2', [5, 6]), vectorRecord('tweet:1', null)])),
+      feed.take(runOf([relationRecord('relation:likes', [2, 2])])),
+      feed.take(runOf([vectorRecord('tweet:3', [1, 2, 3])])),
+    ];
+    expect(spaces.current?.vectorOf(tweet(1))).toEqual(Float32Array.of(1, 2));
+    expect([visible, [...spaces.current!.table('tweet')!.names()], gate.waiting]).toEqual([
+      [],
+      [tweet(1)],
+      4,
+    ]);
+    expect(spaces.current?.relations.get('relation:likes')?.vector).toEqual(Float32Array.of(0, 1));
+    gate.open();
+    await Promise.all(taken);
+    expect([...spaces.current!.table('tweet')!.names()]).toEqual([tweet(2)]);
+    expect(spaces.current?.relations.get('relation:likes')?.vector).toEqual(Float32Array.of(2, 2));
+    expect(visible).toEqual([1_000, 1_000, 1_001, 1_000]);
+    expect(skipped.map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/not finite/),
+      expect.stringMatching(/3 numbers; expected 2/),
+    ]);
+  });
+
+  it('does not go on when a table is full, found out at once or later', async () => {
     feedOf(1);
     const run = runOf([
       vectorRecord('tweet:1', [1, 2]),
@@ -160,6 +191,10 @@ describe('VectorFeed', () => {
     ]);
     expect(() => feed.take(run)).toThrow(expect.objectContaining({ code: 'table-full' }));
     expect(() => feed.take(runOf([vectorRecord('tweet:2', [1, 2])]))).toThrow(FatalError);
+    gate.shut();
+    const later = expect(feed.take(run)).rejects.toMatchObject({ code: 'table-full' });
+    gate.open();
+    await later;
     expect([feed.skippedRecords, skipped]).toEqual([0, []]);
   });
 });

@@ -1,20 +1,37 @@
 import { backoffMs, pause } from '../../adapters/backoff.ts';
+import { ScanThreads } from '../../adapters/scan-threads/scan-threads.ts';
 import type { ServedRun } from '../../compose/serve.ts';
 import { RetryableError } from '../../errors/errors.ts';
 import { kernelHere } from '../../kernels/select.ts';
 import type { Log } from '../../log.ts';
 import { Random } from '../../sampling/random.ts';
 import { Clusters } from '../../serve/clusters.ts';
+import { Gate } from '../../serve/gate.ts';
 import { OwnScans } from '../../serve/own-scans.ts';
 import { SharedPasses } from '../../serve/shared-passes.ts';
 
 /** Edges remembered of one user and of all users of a graph, and ads of one advertiser in a list, unless said. */
 export const [EDGES_OF_ONE, EDGES, ADS_OF_ONE] = [1_000, 5_000_000, 2];
 
-/** Passes over the tables, by the faster build of the scan that this machine can run; both give the same answers. */
-export function passes(): SharedPasses {
+/** What scans the tables, and keeps writes to them apart. */
+export interface Scanning {
+  readonly passes: SharedPasses;
+  readonly gate: Gate;
+  /** How many scan a table at the same time. */
+  readonly scanners: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Scans by the faster build that this machine can run; both give the same answers. threads: 0 scans in this thread.
+ * failed: told that a thread died.
+ */
+export function beginScanning(threads: number, failed: (error: Error) => void): Scanning {
   const build = kernelHere('wasm') === 'wasm-relaxed' ? 'wasm-relaxed' : 'wasm-plain';
-  return new SharedPasses(new OwnScans(build), setImmediate, () => performance.now());
+  const scans = threads === 0 ? new OwnScans(build) : new ScanThreads({ threads, build, failed });
+  const gate = new Gate();
+  const passes = new SharedPasses({ scans, gate, later: setImmediate, clock: () => performance.now() });
+  return { passes, gate, scanners: Math.max(1, threads), stop: () => scans.stop() };
 }
 
 /** Clusters of targets, from samples that are drawn the same way each time. */

@@ -14,7 +14,7 @@ import { count } from '../format.ts';
 import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
 import { selectGraphs } from '../select.ts';
 import { onSignal, type Signals } from '../signals.ts';
-import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE, passes } from './begin.ts';
+import { ADS_OF_ONE, begin, beginScanning, EDGES, EDGES_OF_ONE } from './begin.ts';
 import { openLists, type UserList } from './list-file.ts';
 
 const LOOK_MS = 100;
@@ -80,11 +80,15 @@ async function writeLists(
   const connection = await connect(config, log);
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
+  // Nobody waits for one list while another is made: the main thread scans.
+  const scanning = beginScanning(0, failure.reject);
   const outside = {
     connection,
     log,
     edgesOfOne: EDGES_OF_ONE,
     edges: EDGES,
+    gate: scanning.gate,
+    scanners: scanning.scanners,
     visible: () => undefined,
     failed: failure.reject,
   };
@@ -92,7 +96,7 @@ async function writeLists(
   try {
     const surfaces = new Surfaces({
       graphs: runs.map(({ graph }) => graph),
-      passes: passes(),
+      passes: scanning.passes,
       adsOfOne: ADS_OF_ONE,
     });
     // Refuses a surface that no graph has before anything is read.

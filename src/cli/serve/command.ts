@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { availableParallelism } from 'node:os';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { ServedRun } from '../../compose/serve.ts';
 import { type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
@@ -14,6 +15,9 @@ import { VectorServer } from './vector-server.ts';
 
 const ADDRESS = '127.0.0.1:8079';
 const REPORT_MS = 10_000;
+const MOST_THREADS = 64;
+/** One core is left for the main thread, and more than eight have too little to do at a time. */
+const DEFAULT_THREADS = Math.min(8, Math.max(1, availableParallelism() - 1));
 
 /** Puts `twhin serve` on the command line. */
 export function addServeCommand(program: Command, context: CommandContext): void {
@@ -25,10 +29,11 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .option('--partitions <list>', PARTITIONS_HELP, partitionsOption)
     .option('--user-edges <n>', 'most edges remembered of one user', positiveInteger, EDGES_OF_ONE)
     .option('--edges <n>', 'most edges remembered of all users of a graph', positiveInteger, EDGES)
+    .option('--threads <n>', 'threads that scan; 0: the main thread does', threadCount, DEFAULT_THREADS)
     .option('--ads-of-one <n>', 'most ads of one advertiser in a list', positiveInteger, ADS_OF_ONE)
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, http, partitions, userEdges, edges, adsOfOne }) => {
+    .action(async ({ graph, http, partitions, userEdges, edges, adsOfOne, threads }) => {
       const config = await context.config();
       await serve(config, context, {
         graphs: selectGraphs(config, graph),
@@ -37,6 +42,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
         edgesOfOne: userEdges,
         edges,
         adsOfOne,
+        threads,
       });
     });
 }
@@ -66,6 +72,13 @@ interface Serving {
   readonly edgesOfOne: number;
   readonly edges: number;
   readonly adsOfOne: number;
+  readonly threads: number;
+}
+
+function threadCount(text: string): number {
+  const threads = text === '0' ? 0 : positiveInteger(text);
+  if (threads > MOST_THREADS) throw new InvalidArgumentError(`expected at most ${MOST_THREADS}`);
+  return threads;
 }
 
 function addressOf(text: string): HttpAddress {
@@ -84,11 +97,11 @@ function addressOf(text: string): HttpAddress {
 async function serve(
   config: Config,
   { connect, log: logOf }: Pick<CommandContext, 'connect' | 'log'>,
-  { graphs, address, partitions, edgesOfOne, edges, adsOfOne }: Serving,
+  { graphs, address, partitions, edgesOfOne, edges, adsOfOne, threads }: Serving,
 ): Promise<void> {
   const log = logOf();
   const connection = await connect(config, log);
-  const outside = { connection, log, edgesOfOne, edges, partitions, adsOfOne };
+  const outside = { connection, log, edgesOfOne, edges, partitions, adsOfOne, threads };
   const ended = Promise.withResolvers<void>();
   // Whatever ends it may come before it is waited for.
   ended.promise.catch(() => undefined);

@@ -16,7 +16,7 @@ import {
   userKey,
 } from '../../serve/surfaces.ts';
 import { selectGraphs } from '../select.ts';
-import { ADS_OF_ONE, begin, clusters, EDGES, EDGES_OF_ONE, passes } from './begin.ts';
+import { ADS_OF_ONE, begin, beginScanning, clusters, EDGES, EDGES_OF_ONE } from './begin.ts';
 
 const LOOK_MS = 100;
 const DEFAULT_ITEMS = 20;
@@ -111,11 +111,13 @@ class ReadGraphs implements ServedGraphs {
     };
     // Nobody may be waiting when it comes; the next answer tells.
     this.#ended.promise.catch(() => undefined);
-    const outside = { connection, log, edgesOfOne, edges, visible: () => undefined, failed };
+    // The program that asks has threads of its own.
+    const { passes, gate, scanners } = beginScanning(0, failed);
+    const outside = { connection, log, edgesOfOne, edges, gate, scanners, visible: () => undefined, failed };
     this.#runs = graphs.map((graph) => new ServedRun(config, graph, outside));
     this.#surfaces = new Surfaces({
       graphs: this.#runs.map(({ graph }) => graph),
-      passes: passes(),
+      passes,
       clusters: clusters(),
       adsOfOne,
     });

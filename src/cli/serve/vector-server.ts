@@ -10,7 +10,7 @@ import { readServingPage } from '../../pages/page-files.ts';
 import { Surfaces } from '../../serve/surfaces.ts';
 import { Users } from '../../serve/users.ts';
 import { VERSION } from '../version.ts';
-import { clusters, passes } from './begin.ts';
+import { beginScanning, clusters, type Scanning } from './begin.ts';
 
 export interface VectorServerOptions {
   readonly connection: LogConnection;
@@ -21,7 +21,9 @@ export interface VectorServerOptions {
   readonly partitions?: ServeOptions['partitions'];
   /** Most ads of one advertiser in a list. */
   readonly adsOfOne: number;
-  /** Told that a graph can't be followed any further. */
+  /** Threads that scan; 0: the main thread does. */
+  readonly threads: number;
+  /** Told that a graph can't be followed any further, or that a thread died. */
   failed(error: Error): void;
   /** None in `twhin serve`, which is read-only. */
   readonly actions?: ServingOptions['actions'];
@@ -32,15 +34,19 @@ export class VectorServer {
   readonly runs: readonly ServedRun[];
   readonly surfaces: Surfaces;
   readonly #metrics: ServingMetrics;
+  readonly #scanning: Scanning;
   #server: HttpServer | undefined;
 
   private constructor(config: Config, graphs: readonly GraphConfig[], options: VectorServerOptions) {
     this.#metrics = new ServingMetrics(VERSION, () => this.runs.map((run) => run.snapshot()));
     const visible = (graph: string, ms: number) => this.#metrics.visible(graph, ms);
-    this.runs = graphs.map((graph) => new ServedRun(config, graph, { ...options, visible }));
+    this.#scanning = beginScanning(options.threads, options.failed);
+    const { passes, gate, scanners } = this.#scanning;
+    const outside = { ...options, visible, gate, scanners };
+    this.runs = graphs.map((graph) => new ServedRun(config, graph, outside));
     const served = this.runs.map(({ graph }) => graph);
     const { adsOfOne } = options;
-    this.surfaces = new Surfaces({ graphs: served, passes: passes(), adsOfOne, clusters: clusters() });
+    this.surfaces = new Surfaces({ graphs: served, passes, adsOfOne, clusters: clusters() });
   }
 
   /** Starts to listen: probes are answered while the topics are read. @throws FatalError `http-listen`. */
@@ -69,6 +75,7 @@ export class VectorServer {
   async stop(): Promise<void> {
     await this.#server?.stop();
     for (const run of this.runs) await run.stop();
+    await this.#scanning.stop();
     this.#metrics.stop();
   }
 

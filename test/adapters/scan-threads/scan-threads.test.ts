@@ -1,0 +1,261 @@
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { ScanThreads } from '../../../src/adapters/scan-threads/scan-threads.ts';
+import { FatalError, ShapeError } from '../../../src/errors/errors.ts';
+import type { EntityKey } from '../../../src/graph/entity.ts';
+import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
+import { ScanTable } from '../../../src/kernels/scan/table.ts';
+import type { ScorerName } from '../../../src/model/settings.ts';
+import { Random } from '../../../src/sampling/random.ts';
+import { Gate } from '../../../src/serve/gate.ts';
+import type { Scans } from '../../../src/serve/looks.ts';
+import { OwnScans } from '../../../src/serve/own-scans.ts';
+import { SharedPasses } from '../../../src/serve/shared-passes.ts';
+import type { CandidatesAsked } from '../../../src/serve/surfaces.ts';
+import { embedding, graphOf, relationVector, surfacesOf, tweet, user } from '../../serve/serve-fixture.ts';
+
+const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
+const THREADS = 3;
+const fail = (error: Error) => {
+  throw error;
+};
+/** Every block of rows is a part. */
+const parts = { threads: THREADS, build: 'wasm-plain', leastRows: 1, failed: fail } as const;
+const threads = new ScanThreads(parts);
+afterAll(() => threads.stop());
+
+const others: ScanThreads[] = [];
+const opened = (scans: ScanThreads) => {
+  others.push(scans);
+  return scans;
+};
+afterEach(async () => {
+  await Promise.all(others.splice(0).map((scans) => scans.stop()));
+});
+
+function tableOf(rows: number, dim = 4, random = Random.seeded(1)): ScanTable {
+  const table = new ScanTable({ dim, maxRows: 20_000, scanners: THREADS });
+  for (let row = 0; row < rows; row++) table.write(row, vectorOf(dim, random));
+  return table;
+}
+/** Of few values, so that many scores are equal. */
+const vectorOf = (dim: number, random: Random) =>
+  Float32Array.from({ length: dim }, () => random.below(9) / 4 - 1);
+
+describe('threads that scan', () => {
+  it.each(ALL)(
+    'answer as brute force does, after the memory grew and rows came and went, with %s',
+    async (scorer) => {
+      const random = Random.seeded(11);
+      const table = tableOf(0);
+      const vectors = Array.from({ length: 5 }, () => Float64Array.from(vectorOf(4, random)));
+      for (const rows of [0, 1, 1_030, 2_500, 5_000]) {
+        for (let row = table.rows; row < rows; row++) table.write(row, vectorOf(4, random));
+        for (let i = 0; i < rows / 50; i++) table.clear(random.below(rows));
+        const reference = new ReferenceScan(table, scorer);
+        const someRows = Array.from({ length: rows / 10 }, () => random.below(rows));
+        const queries = vectors.slice(0, 4).map((vector, i) => ({ vector, leftOut: i % 2 ? someRows : [] }));
+        // Several passes at the same time.
+        const answers = await Promise.all([
+          threads.top(table, scorer, queries, 30),
+          threads.top(table, scorer, queries.slice(0, 1), 7),
+        ]);
+        expect(answers).toEqual([reference.top(queries, 30), reference.top(queries.slice(0, 1), 7)]);
+        const query = { vector: vectors[4]! };
+        const [all = []] = reference.top([query], rows);
+        for (const apart of [2_000, 97]) {
+          const scores = all.filter((_, i) => i % apart === 0).map(({ score }) => score);
+          const ranks = await threads.ranks(table, scorer, query.vector, scores);
+          expect(ranks).toEqual(reference.ranks(query, scores));
+        }
+      }
+    },
+  );
+
+  it('refuse what a scan refuses, and go on', async () => {
+    const table = tableOf(2_100);
+    await expect(threads.top(table, 'twhin', [{ vector: new Float64Array(3) }], 1)).rejects.toThrow(
+      ShapeError,
+    );
+    expect((await threads.top(table, 'twhin', [{ vector: new Float64Array(4) }], 2))[0]).toHaveLength(2);
+  });
+
+  it('are all done with a scan when one of them fails', async () => {
+    const entry = new URL('./half-fails.js', import.meta.url);
+    const scans = opened(new ScanThreads({ ...parts, threads: 2, entry }));
+    const table = tableOf(2_000);
+    await expect(scans.top(table, 'twhin', [{ vector: new Float64Array(4) }], 1)).rejects.toThrow('no');
+    // Whoever is told may write to the table.
+    expect(table.bytes[0]).toBe(1);
+  });
+
+  it('answer what is out before they stop, and nothing afterwards', async () => {
+    const scans = opened(new ScanThreads(parts));
+    const table = tableOf(4_000);
+    const vector = new Float64Array(4);
+    const out = [1, 2, 3].map((count) => scans.top(table, 'twhin', [{ vector }], count));
+    await scans.stop();
+    expect((await Promise.all(out)).map(([list]) => list?.length)).toEqual([1, 2, 3]);
+    await expect(scans.top(table, 'twhin', [{ vector }], 1)).rejects.toMatchObject({ code: 'scanner-dead' });
+  });
+});
+
+describe('a thread that dies', () => {
+  it.each([
+    ['with an error', 'wasm-plain', /out of luck/],
+    ['without a word', 'wasm-relaxed', /exited with code 3/],
+  ] as const)('%s is told, and no request waits for ever or is taken again', async (_, build, reason) => {
+    const told: FatalError[] = [];
+    const entry = new URL('./dies.js', import.meta.url);
+    const failed = (error: FatalError) => void told.push(error);
+    const scans = opened(new ScanThreads({ ...parts, threads: 1, build, failed, entry }));
+    const gate = new Gate();
+    const graph = graphOf();
+    graph.put(user(1), [0, 0]);
+    graph.put(tweet(1), [1, 0]);
+    graph.relate('likes', [0, 0]);
+    const passes = new SharedPasses({ scans, gate, later: setImmediate, clock: () => 0 });
+    const surfaces = surfacesOf(graph, { passes });
+    const asked = { surface: 'home', user: user(1), k: 1 } as const;
+    const requests = [
+      surfaces.candidates(asked),
+      surfaces.similar(tweet(1), 1),
+      surfaces.rank(user(1), 'likes', [tweet(1)]),
+    ];
+    for (const { status, ...request } of await Promise.allSettled(requests)) {
+      expect([status, request]).toEqual(['rejected', { reason: expect.any(FatalError) }]);
+    }
+    await expect(surfaces.candidates(asked)).rejects.toMatchObject({ code: 'scanner-dead' });
+    expect(told).toEqual([
+      expect.objectContaining({ code: 'scanner-dead', message: expect.stringMatching(reason) }),
+    ]);
+    // Vectors are written as before.
+    expect(gate.write(() => undefined)).toBeUndefined();
+  });
+});
+
+/** Lets nothing wait: what the gate is for. */
+class TornGate extends Gate {
+  override write(work: () => void): undefined {
+    work();
+  }
+}
+
+/**
+ * Asks again and again while vectors move, come and go, and another space takes over. Gives how many answers were those of
+ * the state in which their round began, by the main thread, and how many were not; and what they saw.
+ */
+async function churn(scorer: ScorerName, gate: Gate) {
+  const random = Random.seeded(3);
+  const DIM = 3;
+  const point = () => Array.from({ length: DIM }, () => Math.round(40 * random.uniform()) / 20 - 1);
+  const graph = graphOf({ scanners: THREADS });
+  const of = { scorer, beta: 0.5 };
+  for (const relation of ['likes', 'retweets']) graph.relate(relation, point(), of);
+  for (let i = 0; i < 20; i++) graph.put(user(i), point());
+  for (let i = 0; i < 900; i++) graph.put(tweet(i), point());
+  for (let i = 0; i < 20; i++) {
+    graph.edges(user(i), 'likes', [tweet(i), tweet(i + 30)]);
+    if (i % 2 === 0) graph.edges(user(i), 'retweets', [tweet(i + 60)]);
+  }
+  let tweets = 900;
+  let [space, step] = ['a', 1];
+  /** What arrives in one turn of the event loop. */
+  const arrive = () => {
+    const writes: (() => void)[] = [];
+    const put = (entity: EntityKey, vector: number[] | null) =>
+      writes.push(() => graph.spaces.embed(entity, embedding(vector, { space, step: step++ })));
+    for (let i = 0; i < 40; i++) put(tweet(random.below(tweets)), point());
+    for (let i = 0; i < 5; i++) put(tweet(random.below(tweets)), null);
+    for (let i = 0; i < 60 && tweets < 4_000; i++) put(tweet(tweets++), point());
+    put(user(random.below(20)), point());
+    void gate.write(() => {
+      for (const write of writes) write();
+    });
+  };
+  const ask = (passes: SharedPasses, n: number): Promise<unknown> => {
+    const surfaces = surfacesOf(graph, { passes });
+    const asked: CandidatesAsked = {
+      surface: 'home',
+      user: user(n % 20),
+      k: 1 + (n % 30),
+      exclude: [tweet(n), tweet(3_900 - n)],
+      explain: n % 2 === 0,
+    };
+    if (n % 5 === 3) return surfaces.similar(tweet(n), 10);
+    const candidates = Array.from({ length: 4 * (n % 5) }, (_, i) => tweet(7 * i));
+    if (n % 5 === 4) return surfaces.rank(user(n % 20), 'likes', candidates);
+    return surfaces.candidates(asked);
+  };
+  let asked: number[] = [];
+  const expected: unknown[] = [];
+  const plain = new OwnScans('wasm-plain');
+  const scans: Scans = {
+    ...{ ranks: threads.ranks.bind(threads), stop: async () => undefined },
+    // Vectors arrive for sure while a scan is out.
+    top: async (...pass) => {
+      arrive();
+      const lists = await threads.top(...pass);
+      await new Promise(setImmediate);
+      arrive();
+      return lists;
+    },
+  };
+  const own = new SharedPasses({
+    ...{ scans: plain, gate: new Gate(), clock: () => 0 },
+    later: (task) => task(),
+  });
+  const shared = new SharedPasses({
+    ...{ scans, gate, clock: () => 0 },
+    later: (task) =>
+      void setImmediate(async () => {
+        // Promises alone: nothing arrives between here and the round.
+        expected.push(...(await Promise.allSettled(asked.map((n) => ask(own, n)))));
+        asked = [];
+        task();
+      }),
+  });
+  const answers: Promise<unknown>[] = [];
+  for (let n = 0; n < 120; n++) {
+    asked.push(n);
+    const answer = ask(shared, n);
+    answer.catch(() => undefined);
+    answers.push(answer);
+    if (n === 70) {
+      [space, step] = ['b', 1_000_000];
+      for (const relation of ['likes', 'retweets'])
+        graph.spaces.relate(relationVector(relation, point(), { ...of, space }));
+      const takeOver = [
+        ...Array.from({ length: 20 }, (_, i) => user(i)),
+        ...Array.from({ length: tweets }, (_, i) => tweet(i)),
+      ];
+      const vectors = takeOver.map(point);
+      void gate.write(() => {
+        for (const [i, entity] of takeOver.entries())
+          graph.spaces.embed(entity, embedding(vectors[i]!, { space, step: step++ }));
+      });
+    }
+    if (n % 6 === 5) await Promise.allSettled(answers);
+    else if (n % 2 === 0) await new Promise(setImmediate);
+    arrive();
+  }
+  const settled = await Promise.allSettled(answers);
+  const same = settled.filter((answer, n) => JSON.stringify(answer) === JSON.stringify(expected[n]));
+  const spaces = new Set(
+    settled.map((answer) => (answer.status === 'fulfilled' ? Object(answer.value).space : 'failed')),
+  );
+  return { settled, expected, same: same.length, spaces: [...spaces].sort(), tweets };
+}
+
+describe('answers by threads while vectors move, come and go, and spaces change', () => {
+  it.each(ALL)('are those of the main thread as of the begin of their round, with %s', async (scorer) => {
+    const { settled, expected, spaces, tweets } = await churn(scorer, new Gate());
+    expect(settled).toEqual(expected);
+    // They saw both spaces, and memory that grew.
+    expect([spaces.filter((space) => space !== undefined), tweets]).toEqual([['a', 'b'], 4_000]);
+  });
+
+  it('would not be without the gate', async () => {
+    const { settled, same } = await churn('transe-l2', new TornGate());
+    expect(same).toBeLessThan(settled.length / 2);
+  });
+});
