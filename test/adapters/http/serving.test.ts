@@ -9,6 +9,7 @@ import {
   serveVectors,
 } from '../../../src/adapters/http/serving.ts';
 import { readServingPage } from '../../../src/pages/page-files.ts';
+import { Clusters } from '../../../src/serve/clusters.ts';
 import { Users } from '../../../src/serve/users.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
 
@@ -124,6 +125,25 @@ describe('twhin serve over HTTP', () => {
     const explained = await ask(url, home({ k: '1', explain: 'true', relation: 'likes' }));
     expect(explained.json).toMatchObject({ items: [{ reason: { relation: 'likes', share: 1, score: -1 } }] });
     expect(answered).toEqual(Array(3).fill(['/v1/candidates', 200]));
+  });
+
+  test('asks by several interests', async () => {
+    graph.edges(user(1), 'likes', [tweet(3)]);
+    const clusters = new Clusters(
+      (task) => task(),
+      () => 0,
+      () => 0,
+    );
+    const url = await serve({ surfaces: surfacesOf(graph, { clusters }) });
+    const plain = await ask(url, home({ k: '3' }));
+    const asked = { interests: 'medoids', items: [{ entity: tweet(2) }, { entity: tweet(4) }] };
+    expect(plain.json).toMatchObject({
+      interests: 'none',
+      items: [1, 2, 4].map((i) => ({ entity: tweet(i) })),
+    });
+    expect((await ask(url, home({ k: '2', interests: 'medoids' }))).json).toMatchObject(asked);
+    const body = { surface: 'home', user: '1', k: 2, interests: 'medoids' };
+    expect((await post(url, '/v1/candidates', body)).json).toMatchObject(asked);
   });
 
   test('gives 20 entities unless asked, and 500 at most', async () => {
@@ -284,6 +304,7 @@ describe('a bad request is 400 with the field named', () => {
     ['surface', home({ surface: 'search' })],
     ['surface', home({ surface: '__proto__' })],
     ['surface', `${home()}&surface=ads`],
+    ['interests', home({ interests: 'all' })],
     ['user', '/v1/candidates?surface=home'],
     ...['', 'user:', LONG, LONG_ID, 'a\nb', 'a\r\nb', 'a\u0000b', '\u0007', ' ', '\u0085'].map((id) => [
       'user',
@@ -350,6 +371,7 @@ describe('a bad request is 400 with the field named', () => {
     ['surface', '/v1/candidates', {}],
     ['surface', '/v1/candidates', 'null'],
     ['surface', '/v1/candidates', { ...list, surface: ['home'] }],
+    ['interests', '/v1/candidates', { ...list, interests: true }],
     ['user', '/v1/candidates', { surface: 'home' }],
     ...['', LONG, LONG_ID, 'a\nb', '\ud800', 1, null, {}, []].map(
       (user) => ['user', '/v1/candidates', { ...list, user }] as const,
