@@ -86,12 +86,15 @@ export class ServedRun {
       recentSourcesOf: RECENT_SOURCES_OF,
       clock: Date.now,
     });
-    this.#feed = new ActivityFeed(this.#activity, topics, config.limits);
+    this.#feed = new ActivityFeed(this.#activity, topics, config.limits, (entity, at) =>
+      this.#spaces.active(entity, at),
+    );
     this.graph = {
       name: graph.name,
       relations: graph.model.relations,
       spaces: this.#spaces,
       activity: this.#activity,
+      eventsSince: () => this.#feed.since,
       staleSince: () => this.#staleSince,
     };
     this.#vectorFeed = new VectorFeed({

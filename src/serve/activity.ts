@@ -85,6 +85,11 @@ export class Activity {
     return this.#edges;
   }
 
+  /** The present, epoch ms. */
+  get now(): number {
+    return this.#options.clock();
+  }
+
   /** blocked: whether the event is a block. */
   take(change: GraphChange, blocked = false): void {
     this.at = Math.max(this.at, change.at);

@@ -5,6 +5,7 @@ import type { Asking } from './looks.ts';
 import {
   type AnswerHead,
   about,
+  idleRows,
   movedBy,
   namedGraphs,
   type ServedGraph,
@@ -28,6 +29,8 @@ export interface SearchAsked {
   readonly k: number;
   /** The graph asked; unless said, the first one that knows of searches and of the type. */
   readonly graph?: string | undefined;
+  /** Leaves out what no event named for so long; nothing unless given. */
+  readonly idleMs?: number | undefined;
 }
 
 /** A known query that an answer is made of. */
@@ -39,6 +42,8 @@ export interface UsedQuery {
 
 export interface SearchAnswer extends AnswerHead {
   readonly items: readonly { readonly entity: EntityKey; readonly score: number | null }[];
+  /** Entities that were left out. */
+  readonly filtered: { readonly idle: number };
   readonly query: {
     readonly text: string;
     /** Whether the query itself has a vector. */
@@ -61,14 +66,16 @@ interface Place {
  */
 export function* search(
   served: readonly ServedGraph[],
-  { query, type, k, graph: name }: SearchAsked,
+  { query, type, k, idleMs, graph: name }: SearchAsked,
 ): Asking<SearchAnswer> {
   const { graph, asks, shows } = placeOf(namedGraphs(served, name), type);
   const { activity, spaces } = graph;
   const space = spaces.current;
   const table = space?.table(type);
   const used = space === undefined ? [] : usedFor(space, query);
+  const idle = table === undefined ? [] : idleRows(graph, table, idleMs);
   const said = {
+    filtered: { idle: idle.length },
     ...about(graph, space),
     query: { text: idOf(query), known: space?.vectorOf(query) !== undefined, used },
   };
@@ -76,13 +83,15 @@ export function* search(
   const queries = space && point ? movedBy(space, point, shows, (each) => activity.liveOfAll(each)) : [];
   if (table === undefined || queries.length === 0) {
     const items: { entity: EntityKey; score: null }[] = [];
+    const isIdle = new Set(idle);
     for (const entity of activity.popular(type)) {
       if (items.length === k) break;
-      if (table === undefined || table.rowOf(entity) !== undefined) items.push({ entity, score: null });
+      const row = table?.rowOf(entity);
+      if (table === undefined || (row !== undefined && !isIdle.has(row))) items.push({ entity, score: null });
     }
     return { items, ...said, fallback: 'popular' };
   }
-  const found = yield* weightedTop(scoredTable(table, queries[0]!.of), queries, [], k);
+  const found = yield* weightedTop(scoredTable(table, queries[0]!.of), queries, idle, k);
   const items = found.map(({ row, score }) => ({ entity: table.nameOf(row), score }));
   return { items, ...said, fallback: null };
 }

@@ -16,6 +16,8 @@ export interface ServedGraph {
   readonly relations: readonly Relation[];
   readonly spaces: Spaces;
   readonly activity: Activity;
+  /** From which time of the log on all events are known, epoch ms; 0 where the log still has the first ones. */
+  eventsSince(): number;
   /** Since when the log can't be read, epoch ms; undefined while it can. */
   staleSince(): number | undefined;
 }
@@ -35,6 +37,18 @@ export interface AnswerHead {
 /** A point, such as a user's vector, moved by a relation; its weight is the relation's share of edges. */
 export interface RelationQuery extends WeightedQuery {
   readonly of: RelationVector;
+}
+
+/**
+ * The rows of a table that nothing named for so long: none where idleMs is undefined. Time ends with the newest event, or now
+ * where a clock is ahead: a stream that stands still leaves nothing out. Entities of which no event is known are among
+ * them only where the events reach back that far.
+ */
+export function idleRows(graph: ServedGraph, table: VectorTable, idleMs: number | undefined): number[] {
+  if (idleMs === undefined) return [];
+  const { activity } = graph;
+  const before = Math.min(activity.at, activity.now) - idleMs;
+  return table.idleRows(before, graph.eventsSince() <= before);
 }
 
 /** A point moved by each relation that is trained. edgesOf: what the relations are weighed by; alike where all are 0. */

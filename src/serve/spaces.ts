@@ -61,14 +61,20 @@ export class Space {
     return this.table(typeOf(entity))?.vectorOf(entity);
   }
 
-  set(entity: EntityKey, vector: Float32Array, { step, at }: Pick<Embedding, 'step' | 'at'>): void {
+  /** activeAt: when the entity was active, if it is new. */
+  set(
+    entity: EntityKey,
+    vector: Float32Array,
+    { step, at }: Pick<Embedding, 'step' | 'at'>,
+    activeAt: () => number,
+  ): void {
     const type = typeOf(entity);
     let table = this.#tables.get(type);
     if (table === undefined) {
       table = new VectorTable(this.dim, this.#maxRows, this.#scanners);
       this.#tables.set(type, table);
     }
-    table.set(entity, vector);
+    table.set(entity, vector, activeAt);
     if (type === QUERY) this.queries.set(idOfEntity(entity));
     this.#superseded.delete(entity);
     this.step = Math.max(this.step, step);
@@ -98,6 +104,8 @@ export class Spaces {
   readonly #maxRows: number;
   readonly #caughtUp: () => boolean;
   readonly #scanners: number;
+  /** When entities without a vector were active, no more of them than rows; the one heard of last is last. */
+  readonly #activeBefore = new Map<EntityKey, number>();
   readonly #spaces = new Map<string, Space>();
   readonly #relations = new Map<string, Map<string, RelationVector>>();
   #current: Space | undefined;
@@ -131,10 +139,34 @@ export class Spaces {
       return;
     }
     const own = this.#of(embedding);
-    own.set(entity, embedding.vector, embedding);
+    own.set(entity, embedding.vector, embedding, () => this.#takeActiveAt(entity));
     if (this.#spaces.size > 1)
       for (const space of this.#spaces.values()) if (space !== own) space.supersede(entity);
     this.#choose();
+  }
+
+  /** An event of that time names the entity; the event may be read before the first vector. */
+  active(entity: EntityKey, at: number): void {
+    let found = false;
+    for (const space of this.#spaces.values())
+      found = space.table(typeOf(entity))?.active(entity, at) === true || found;
+    if (found) return;
+    const known = this.#activeBefore.get(entity) ?? 0;
+    this.#activeBefore.delete(entity);
+    this.#activeBefore.set(entity, Math.max(known, at));
+    if (this.#activeBefore.size <= this.#maxRows) return;
+    for (const first of this.#activeBefore.keys()) {
+      this.#activeBefore.delete(first);
+      return;
+    }
+  }
+
+  /** When an entity that is new in a space was active. */
+  #takeActiveAt(entity: EntityKey): number {
+    const before = this.#activeBefore.get(entity) ?? 0;
+    this.#activeBefore.delete(entity);
+    const inOther = this.all.map((space) => space.table(typeOf(entity))?.activeAt(entity) ?? 0);
+    return Math.max(before, ...inOther);
   }
 
   /** Takes an entity out of every space. */

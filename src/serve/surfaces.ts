@@ -18,6 +18,7 @@ import { type SearchAnswer, type SearchAsked, search } from './search.ts';
 import {
   type AnswerHead,
   about,
+  idleRows,
   movedBy,
   namedGraphs,
   type RelationQuery,
@@ -70,6 +71,8 @@ export interface CandidatesAsked {
   readonly relation?: string | undefined;
   readonly exclude?: readonly EntityKey[] | undefined;
   readonly explain?: boolean | undefined;
+  /** Leaves out what no event named for so long; nothing unless given. */
+  readonly idleMs?: number | undefined;
   /** By several interests of the user; by the user and the relations unless said. */
   readonly interests?: InterestWay | undefined;
 }
@@ -93,12 +96,19 @@ export interface Item {
   readonly reason?: ItemReason;
 }
 
+/** Entities that were left out: followed or engaged with, blocked, asked to be, and idle. */
+export interface Filtered {
+  readonly seen: number;
+  readonly blocked: number;
+  readonly excluded: number;
+  readonly idle: number;
+}
+
 export interface Answer extends AnswerHead {
   readonly items: readonly Item[];
   /** How the list was made: `none` also for a user without a target, and while the first clusters are made. */
   readonly interests: InterestWay;
-  /** Entities that were left out: followed or engaged with, blocked, and asked to be. */
-  readonly filtered: { readonly seen: number; readonly blocked: number; readonly excluded: number };
+  readonly filtered: Filtered;
 }
 
 export interface RankedCandidate {
@@ -181,21 +191,30 @@ export class Surfaces {
 
   *#byRelations(asked: CandidatesAsked): Asking<Answer> {
     const { user, k, explain = false, surface } = asked;
-    const { graph, leftOut, filtered, space, table, queries } = this.begin(asked);
+    const { graph, leftOut, idle, filtered, space, table, queries } = this.begin(asked);
     const accepting = () => limiter(graph, surface === 'ads' ? this.#options.adsOfOne : undefined);
     if (table === undefined || queries.length === 0) {
       const accepts = accepting();
+      const isIdle = new Set(idle);
       const items: Item[] = [];
       // Far more are popular than a list has: nothing is copied.
       for (const entity of graph.activity.popular(SHOWS[surface])) {
         if (items.length === k) break;
-        const known = table === undefined || table.rowOf(entity) !== undefined;
+        const row = table?.rowOf(entity);
+        const known = table === undefined || (row !== undefined && !isIdle.has(row));
         if (known && !leftOut.has(entity) && accepts(entity)) items.push({ entity, score: null });
       }
       return { ...about(graph, space), items, fallback: 'popular', interests: 'none', filtered };
     }
     const scored = scoredTable(table, queries[0]!.of);
-    const found = yield* acceptedTop(table, scored, queries, table.rowsOf(leftOut), k, accepting);
+    const found = yield* acceptedTop(
+      table,
+      scored,
+      queries,
+      [...table.rowsOf(leftOut), ...idle],
+      k,
+      accepting,
+    );
     const recent = explain ? vectorsOf(table, recentOf(graph, user, queries)) : [];
     const items = found.map(({ entity, row, score, scores }) => ({
       entity,
@@ -209,7 +228,7 @@ export class Surfaces {
   *#byInterests(asked: CandidatesAsked): Asking<Answer | undefined> {
     const { interests: way = 'none', user, k, explain = false, surface } = asked;
     if (way === 'none') return undefined;
-    const { graph, leftOut, filtered, space, table, relations } = this.begin(asked);
+    const { graph, leftOut, idle, filtered, space, table, relations } = this.begin(asked);
     const of = space?.relations.values().next().value;
     if (table === undefined || of === undefined) return undefined;
     const targets = targetsOf(graph.activity, user, relations).filter(
@@ -218,7 +237,7 @@ export class Surfaces {
     const interests = this.#interests(way, table, targets);
     if (interests.length === 0) return undefined;
     const scored = scoredTable(table, of);
-    const rows = table.rowsOf(leftOut);
+    const rows = [...table.rowsOf(leftOut), ...idle];
     const accepting = () => limiter(graph, surface === 'ads' ? this.#options.adsOfOne : undefined);
     const found = yield* accepted(table, k, accepting, (length) =>
       interestTop(scored, interests, rows, length),
@@ -250,7 +269,7 @@ export class Surfaces {
 
   /** What a list is made of, as of now: who is asked for, what is left out, and where to look. @throws UsageError as `candidates`. */
   begin(asked: CandidatesAsked) {
-    const { user, exclude = [] } = asked;
+    const { user, exclude = [], idleMs } = asked;
     const { graph, relations } = this.#relationsOf(asked);
     const { activity } = graph;
     const shown = SHOWS[asked.surface];
@@ -260,12 +279,15 @@ export class Surfaces {
     const seen = new Set(all.flatMap((relation) => activity.live(user, relation)));
     const blocked = new Set(all.flatMap((relation) => activity.blocked(user, relation)));
     const space = graph.spaces.current;
+    const table = space?.table(shown);
+    const idle = table === undefined ? [] : idleRows(graph, table, idleMs);
     return {
       graph,
+      idle,
       leftOut: new Set([...seen, ...blocked, ...exclude, user]),
-      filtered: { seen: seen.size, blocked: blocked.size, excluded: exclude.length },
+      filtered: { seen: seen.size, blocked: blocked.size, excluded: exclude.length, idle: idle.length },
       space,
-      table: space?.table(shown),
+      table,
       queries: space === undefined ? [] : this.queries(graph, space, user, relations),
       relations,
     };

@@ -12,6 +12,8 @@ export class VectorTable {
   /** By row; undefined where the row is free. */
   readonly #names: (EntityKey | undefined)[] = [];
   readonly #free: number[] = [];
+  /** By row: time of the newest event that names the entity, epoch ms; 0 where none is known. */
+  readonly #activeAt: number[] = [];
 
   /** scanners: how many scan it at the same time. */
   constructor(dim: number, maxRows: number, scanners = 1) {
@@ -27,20 +29,46 @@ export class VectorTable {
     return this.#rows.size;
   }
 
-  /** Bytes of the vectors, codes and measures. */
+  /** Bytes of the vectors, codes and measures, and of the times. */
   get bytes(): number {
-    return this.scan.place.memory.buffer.byteLength;
+    return this.scan.place.memory.buffer.byteLength + 8 * this.#activeAt.length;
   }
 
-  /** @throws FatalError `table-full` when there is no row left. */
-  set(name: EntityKey, vector: Float32Array): void {
+  /** activeAt: when the entity was active, for a row that is new. @throws FatalError `table-full` when there is no row left. */
+  set(name: EntityKey, vector: Float32Array, activeAt: () => number = () => 0): void {
     const row = this.#rows.get(name) ?? this.#free.at(-1) ?? this.#names.length;
     // Written first: a vector that the table refuses leaves nothing behind.
     this.scan.write(row, vector);
     if (this.#rows.has(name)) return;
     if (row === this.#free.at(-1)) this.#free.pop();
+    // Asked first: the row may still have the time of whom it belonged to.
+    this.#activeAt[row] = activeAt();
     this.#names[row] = name;
     this.#rows.set(name, row);
+  }
+
+  /** An event of that time names the entity. Whether the entity has a vector. */
+  active(name: EntityKey, at: number): boolean {
+    const row = this.#rows.get(name);
+    if (row === undefined) return false;
+    if (at > this.#activeAt[row]!) this.#activeAt[row] = at;
+    return true;
+  }
+
+  /** When the entity was active last, epoch ms; 0 where that is not known. */
+  activeAt(name: EntityKey): number {
+    const row = this.#rows.get(name);
+    return row === undefined ? 0 : this.#activeAt[row]!;
+  }
+
+  /** The rows whose entities were active last before that time. unknown: those of which no event is known, too. */
+  idleRows(before: number, unknown: boolean): number[] {
+    const found: number[] = [];
+    for (let row = 0; row < this.#names.length; row++) {
+      const at = this.#activeAt[row]!;
+      if (this.#names[row] !== undefined && (at === 0 ? unknown : at < before)) found.push(row);
+    }
+    return found;
   }
 
   /** Whether the entity had a vector. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { SourceRecord } from '../../src/pipeline/ports.ts';
+import type { RecordRun, SourceRecord } from '../../src/pipeline/ports.ts';
 import { ActivityFeed } from '../../src/serve/activity-feed.ts';
 import { adClick } from '../../topics/ad-click.ts';
 import { engagement } from '../../topics/engagement.ts';
@@ -23,6 +23,12 @@ function feedOf(more: typeof topics = topics) {
     feed.take({ topic, partition: 0, records, next: records.length });
   };
   return { activity, feed, take };
+}
+/** A run of one record, which was written as many milliseconds after T0 + 100 as its offset says. */
+function runFrom(topic: string, partition: number, offset: number, event: unknown): RecordRun {
+  const value = Buffer.from(JSON.stringify(event));
+  const record = { topic, partition, offset, timestamp: T0 + 100 + offset, key: null, value };
+  return { topic, partition, records: [record], next: offset + 1 };
 }
 const like = (tweetId: string, action = 'like', at = T0) => ({ userId: '1', tweetId, action, at });
 const followed = (action: string, at = T0) => ({ followerId: '1', followedId: '2', action, at });
@@ -84,6 +90,34 @@ describe('ActivityFeed', () => {
     const { activity, take, feed } = feedOf();
     take('my.engagement', like('1'), wrong, like('3'));
     expect([feed.rejected, activity.live(user(1), 'likes')]).toEqual([1, [tweet(1), tweet(3)]]);
+  });
+
+  it('tells which entities an event names, and when; not those of an erasure or of what it leaves out', () => {
+    const named: unknown[] = [];
+    const feed = new ActivityFeed(activityOf(), topics, limits, (...of) => void named.push(of));
+    const events = [like('1'), like('1', 'unlike', T0 + 1), like('2', 'love')];
+    for (const [topic, event] of [
+      ...events.map((each) => ['my.engagement', each] as const),
+      ['my.erasure', { entity: 'user:1', at: T0 + 2 }] as const,
+    ])
+      feed.take(runFrom(topic, 0, 0, event));
+    expect(named).toEqual([
+      ...[user(1), tweet(1)].map((entity) => [entity, T0]),
+      ...[user(1), tweet(1)].map((entity) => [entity, T0 + 1]),
+    ]);
+  });
+
+  it('knows from when on it knows all events: where the first ones are gone, from those that are left', () => {
+    const feed = new ActivityFeed(activityOf(), topics, limits);
+    feed.take(runFrom('my.engagement', 0, 0, like('1')));
+    expect(feed.since).toBe(0);
+    feed.take(runFrom('my.engagement', 1, 40, like('1')));
+    expect(feed.since).toBe(T0 + 140);
+    // What follows in a partition, and a partition that begins earlier.
+    feed.take(runFrom('my.engagement', 0, 90, like('1')));
+    feed.take(runFrom('my.follow', 0, 7, followed('follow')));
+    feed.take(runFrom('my.unknown', 0, 500, followed('follow')));
+    expect(feed.since).toBe(T0 + 140);
   });
 
   it('leaves out a topic that it does not know', () => {

@@ -54,6 +54,7 @@ describe('a search', () => {
         { entity: tweet('jazz3'), score: -1 },
       ],
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
+      filtered: { idle: 0 },
       query: { text: 'jazz news', known: true, used: [{ query: query('jazz news'), alike: 1 }] },
     });
     const users = await ask(surfacesOf(graph), 'jazz news', { type: 'user', k: 1 });
@@ -155,6 +156,16 @@ describe('a search', () => {
     await expect(ask(surfacesOf(likes, two), 'jazz', { graph: 'third' })).rejects.toThrow(
       expect.objectContaining({ code: 'graph' }),
     );
+  });
+
+  it('leaves out what is idle, if asked to, and is as long as before', async () => {
+    const graph = subjects();
+    graph.edges(user('jazz0'), 'searches', [query('jazz news')]);
+    for (let i = 0; i < 10; i++) graph.spaces.active(tweet(`jazz${i}`), T0 - (i < 5 ? 5_000 : 0));
+    const { items, filtered } = await ask(surfacesOf(graph), 'jazz news', { idleMs: 2_000 });
+    expect(items.map(({ entity }) => entity)).toEqual(['jazz5', 'jazz6', 'jazz7'].map(tweet));
+    // Of the tweets on chess nothing is known, although the events reach back.
+    expect(filtered).toEqual({ idle: 15 });
   });
 
   it('takes a removal of the search into account', async () => {

@@ -100,6 +100,7 @@ export function graphOf(
     relations: options.relations ?? RELATIONS,
     spaces,
     activity,
+    eventsSince: () => 0,
     staleSince: () => undefined,
     put: (entity, vector) => spaces.embed(entity, embedding(vector)),
     relate: (relation, vector, of) => spaces.relate(relationVector(relation, vector, of)),

@@ -132,6 +132,36 @@ describe('Spaces', () => {
     },
   );
 
+  it('know when an entity was active, before and after its vector, and in the next space', () => {
+    const spaces = new Spaces(2);
+    const idle = (before: number, unknown = true) => {
+      const table = spaces.current!.table('tweet')!;
+      return table.idleRows(before, unknown).map((row) => table.nameOf(row));
+    };
+    spaces.active(tweet(1), T0 + 5);
+    spaces.active(tweet(1), T0 + 3);
+    for (const i of [1, 2]) spaces.embed(tweet(i), embedding([i, 0]));
+    expect([idle(T0 + 6), idle(T0 + 6, false), idle(T0 + 5, false)]).toEqual([
+      ...[[tweet(1), tweet(2)], [tweet(1)], []],
+    ]);
+    spaces.active(tweet(2), T0 + 9);
+    spaces.active(tweet(2), T0 + 8);
+    spaces.embed(tweet(1), embedding([9, 0]));
+    expect([idle(T0 + 9), idle(T0 + 10)]).toEqual([[tweet(1)], [tweet(1), tweet(2)]]);
+    for (const i of [1, 2]) spaces.embed(tweet(i), embedding([i, 0], { space: 'b' }));
+    expect([spaces.current?.space, idle(T0 + 9)]).toEqual(['b', [tweet(1)]]);
+    // A row that is used again knows nothing of who had it before.
+    spaces.erase(tweet(2));
+    spaces.embed(tweet(3), embedding([3, 0], { space: 'b' }));
+    expect(idle(T0 + 6, false)).toEqual([tweet(1)]);
+    // Of entities without a vector no more are remembered than there are rows.
+    for (const i of [4, 5, 6]) spaces.active(tweet(i), T0 + 20);
+    spaces.erase(tweet(1));
+    spaces.erase(tweet(3));
+    for (const i of [4, 6]) spaces.embed(tweet(i), embedding([i, 0], { space: 'b' }));
+    expect(idle(T0)).toEqual([tweet(4)]);
+  });
+
   it('take a tombstone out of every space', () => {
     const spaces = new Spaces(10);
     for (const entity of [tweet(1), tweet(2)]) spaces.embed(entity, embedding([1, 0]));

@@ -64,7 +64,7 @@ describe('home', () => {
         { entity: tweet('right'), score: -6 },
       ],
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0 + 9, staleSince: null, fallback: null },
-      filtered: { seen: 3, blocked: 0, excluded: 0 },
+      filtered: { seen: 3, blocked: 0, excluded: 0, idle: 0 },
       interests: 'none',
     });
   });
@@ -118,7 +118,7 @@ describe('home', () => {
     const exclude = [tweet(2), tweet(99), user(1)];
     const answer = await surfacesOf(graph).candidates({ surface: 'home', user: user(1), k: 3, exclude });
     expect(answer.items.map(({ entity }) => entity)).toEqual([tweet(4), tweet(5), tweet(6)]);
-    expect(answer.filtered).toEqual({ seen: 2, blocked: 0, excluded: 3 });
+    expect(answer.filtered).toEqual({ seen: 2, blocked: 0, excluded: 3, idle: 0 });
     // A list of one relation leaves out what was engaged with by the others, too.
     expect(await listed(surfacesOf(graph), { relation: 'likes', k: 3, exclude })).toEqual(
       [4, 5, 6].map(tweet),
@@ -154,6 +154,45 @@ describe('home', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('leaves out what is idle, if asked to, and is as long as asked for', async () => {
+    const graph = line(300);
+    const activeOf = (i: number) => T0 - 1_000 * (i % 100);
+    for (let i = 1; i <= 300; i++) graph.spaces.active(tweet(i), activeOf(i));
+    graph.edges(user(2), 'likes', [tweet(300)]);
+    for (const idleMs of [1_000, 9_000, 99_000, 1e9]) {
+      for (const relation of [undefined, 'likes']) {
+        const asked = { surface: 'home', user: user(1), k: 20, idleMs, relation } as const;
+        const answer = await surfacesOf(graph).candidates(asked);
+        const left = Array.from({ length: 300 }, (_, i) => i + 1).filter((i) => activeOf(i) >= T0 - idleMs);
+        expect(answer.items.map(({ entity }) => entity)).toEqual(left.slice(0, 20).map(tweet));
+        expect(answer.filtered.idle).toBe(300 - left.length);
+      }
+    }
+    const popular = await surfacesOf(graph).candidates({
+      ...{ surface: 'home', user: user('new'), k: 20, idleMs: 1_000 },
+    });
+    expect([popular.fallback, popular.items.map(({ entity }) => entity)]).toEqual(['popular', [tweet(300)]]);
+    for (const i of [5, 7, 100]) graph.edges(user(2), 'likes', [tweet(i)]);
+    const again = await surfacesOf(graph).candidates({
+      ...{ surface: 'home', user: user('new'), k: 20, idleMs: 6_000 },
+    });
+    expect(again.items.map(({ entity }) => entity).sort()).toEqual([tweet(100), tweet(300), tweet(5)].sort());
+  });
+
+  it('takes nothing for idle of which no event is known, where the events do not reach back so far', async () => {
+    const graph = line(4);
+    graph.spaces.active(tweet(2), T0 - 5_000);
+    graph.edges(user(2), 'likes', [tweet(300)]);
+    const of = async (since: number) =>
+      listed(surfacesOf({ ...graph, eventsSince: () => since }), { idleMs: 2_000 });
+    expect(await of(T0 - 2_000)).toEqual([]);
+    expect(await of(T0 - 1_999)).toEqual([1, 3, 4].map(tweet));
+    // An event from a clock that is ahead makes nothing idle before its time.
+    graph.activity.take(edge(user(2), 'likes', tweet(300), T0 + 24 * 3_600_000));
+    for (let i = 1; i <= 4; i++) graph.spaces.active(tweet(i), T0 + 3_600_000);
+    expect(await of(0)).toHaveLength(4);
   });
 
   it('explains each item by its best relation and the nearest of the own engagements', async () => {
@@ -229,7 +268,7 @@ describe('a user without a vector', () => {
     expect(await surfacesOf(graph).candidates(asked)).toEqual({
       items: [3, 4, 5].map((i) => ({ entity: tweet(i), score: null })),
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0 + 9, staleSince: null, fallback: 'popular' },
-      filtered: { seen: 1, blocked: 0, excluded: 1 },
+      filtered: { seen: 1, blocked: 0, excluded: 1, idle: 0 },
       interests: 'none',
     });
   });
@@ -244,7 +283,7 @@ describe('a user without a vector', () => {
     graph.activity.take(edge(user(9), 'follows', user(3), T0, true), true);
     const answer = await surfacesOf(graph).candidates({ surface: 'who-to-follow', user: user(9), k: 9 });
     expect(answer.items.map(({ entity }) => entity).sort()).toEqual([user(2), user(4)]);
-    expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0 });
+    expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0, idle: 0 });
   });
 
   it('gets a list as long as asked for while so many are left', async () => {
@@ -278,7 +317,7 @@ describe('a user without a vector', () => {
   it('gets nothing while nothing is known', async () => {
     expect(await surfacesOf(graphOf()).candidates({ surface: 'home', user: user(1), k: 3 })).toEqual({
       ...{ items: [], graph: 'g', space: '', step: 0, asOf: 0, staleSince: null, fallback: 'popular' },
-      filtered: { seen: 0, blocked: 0, excluded: 0 },
+      filtered: { seen: 0, blocked: 0, excluded: 0, idle: 0 },
       interests: 'none',
     });
   });
@@ -294,7 +333,7 @@ describe('who-to-follow', () => {
     graph.activity.take(edge(user(1), 'follows', user(4), T0 + 9, true));
     const answer = await surfacesOf(graph).candidates({ surface: 'who-to-follow', user: user(1), k: 9 });
     expect(answer.items.map(({ entity }) => entity)).toEqual([user(4), user(5), user(6)]);
-    expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0 });
+    expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0, idle: 0 });
   });
 });
 

@@ -41,6 +41,12 @@ export const entityId = printable.min(3);
 const surface = z.enum(SURFACES);
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,99}$/, 'expected lower-case letters, digits and dashes');
 const interests = z.enum(INTEREST_WAYS);
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** A time such as 90s, 30m, 12h or 30d, as milliseconds. */
+const timeText = z
+  .string()
+  .regex(/^[1-9]\d{0,4}[smhd]$/, 'expected a time such as 90s, 30m, 12h or 30d')
+  .transform((text) => Number.parseInt(text, 10) * UNITS[text.slice(-1)]!);
 const yes = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 const candidatesQuery = z.strictObject({
@@ -49,6 +55,8 @@ const candidatesQuery = z.strictObject({
   k: countParameter,
   relation: name.optional(),
   graph: name.optional(),
+  /** Leaves out what no event named for so long. */
+  idle: timeText.optional(),
   /** Entities that may not be in the list, with commas between them. */
   exclude: z.string().max(8_000).optional(),
   explain: yes.default(false),
@@ -60,6 +68,7 @@ const candidatesBody = z.strictObject({
   k: count.default(DEFAULT_ITEMS),
   relation: name.optional(),
   graph: name.optional(),
+  idle: timeText.optional(),
   exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
   explain: z.boolean().default(false),
   interests: interests.default('none'),
@@ -75,6 +84,7 @@ const searchQuery = z.strictObject({
   type: z.enum(SEARCHED),
   k: countParameter,
   graph: name.optional(),
+  idle: timeText.optional(),
 });
 const rankBody = z.strictObject({
   user: userId,
@@ -112,13 +122,14 @@ const items = z.array(
 const candidatesAnswer = z.object({
   items,
   ...head,
-  filtered: z.object({ seen: z.number(), blocked: z.number(), excluded: z.number() }),
+  filtered: z.object({ seen: z.number(), blocked: z.number(), excluded: z.number(), idle: z.number() }),
   interests: interests.meta({ description: 'How the list was made.' }),
 });
 const similarAnswer = z.object({ items, ...head });
 const searchAnswer = z.object({
   items: z.array(z.object({ entity: z.string(), score: z.number().nullable() })),
   ...head,
+  filtered: z.object({ idle: z.number() }),
   query: z.object({
     text: z.string().meta({ description: 'As it was understood: lower case, single spaces.' }),
     known: z.boolean().meta({ description: 'Whether the query itself has a vector.' }),
@@ -294,8 +305,8 @@ function addServing(server: FastifyInstance, serving: Serving): void {
     return answer ?? reply.code(404).send({ error: `${entity} has no vector`, field: 'entity' });
   });
   server.get('/v1/search', ready, async (request) => {
-    const { q, ...asked } = understood(searchQuery, request.query);
-    return surfaces.search({ query: keyOf('q', `query:${q}`), ...asked });
+    const { q, idle, ...asked } = understood(searchQuery, request.query);
+    return surfaces.search({ query: keyOf('q', `query:${q}`), idleMs: idle, ...asked });
   });
   server.post('/v1/rank', ready, async (request, reply) => {
     const { user, relation, candidates: list, graph } = understood(rankBody, request.body);
@@ -349,9 +360,10 @@ export function understood<Schema extends z.ZodType>(
   throw new WrongField(field || 'the request', issue?.message ?? 'not understood');
 }
 
-function askedOf({ user, exclude, ...asked }: z.infer<typeof candidatesBody>): CandidatesAsked {
+function askedOf({ user, exclude, idle, ...asked }: z.infer<typeof candidatesBody>): CandidatesAsked {
   return {
     ...asked,
+    idleMs: idle,
     user: userOf(user),
     exclude: exclude.map((each, i) => keyOf(`exclude.${i}`, each)),
   };

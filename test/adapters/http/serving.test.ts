@@ -117,7 +117,7 @@ describe('twhin serve over HTTP', () => {
     expect(json).toEqual({
       items: tweets(2, 4),
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
-      filtered: { seen: 0, blocked: 0, excluded: 2 },
+      filtered: { seen: 0, blocked: 0, excluded: 2, idle: 0 },
       interests: 'none',
     });
     const body = { surface: 'home', user: 'user:1', k: 2, exclude: [tweet(1), tweet(3)], graph: 'g' };
@@ -158,6 +158,18 @@ describe('twhin serve over HTTP', () => {
     expect(lengthOf(await ask(url, home({ k: '500' })))).toBe(500);
     expect(lengthOf(await post(url, '/v1/candidates', { surface: 'home', user: '1' }))).toBe(20);
     expect(lengthOf(await ask(url, '/v1/similar?entity=tweet:5'))).toBe(20);
+  });
+
+  test('leaves out what is idle, by GET, by POST and in a search', async () => {
+    graph.activity.take({ lhs: user(9), relation: 'likes', rhs: tweet(9), at: T0, removed: false });
+    for (let i = 1; i <= TWEETS; i++) graph.spaces.active(tweet(i), T0 - 60_000 * i);
+    const url = await serve();
+    const { json } = await ask(url, home({ k: '500', idle: '2m' }));
+    expect(json).toMatchObject({ items: tweets(1, 2), filtered: { idle: TWEETS - 2 } });
+    const body = { surface: 'home', user: 'user:1', k: 500, idle: '2m' };
+    expect((await post(url, '/v1/candidates', body)).json).toEqual(json);
+    const found = await ask(url, '/v1/search?q=nothing&type=tweet&idle=600s');
+    expect(found.json).toMatchObject({ filtered: { idle: TWEETS - 10 } });
   });
 
   test('answers neighbours and ranks', async () => {
@@ -230,6 +242,7 @@ describe('twhin serve over HTTP', () => {
           { entity: tweet(2), score: -1 },
         ],
         ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
+        filtered: { idle: 0 },
         query: { text: 'jazz news', known: true, used: [{ query: query('jazz news'), alike: 1 }] },
       },
     ]);
@@ -326,6 +339,11 @@ describe('a bad request is 400 with the field named', () => {
     ['exclude', home({ exclude: 'tweet:1,'.repeat(1_001) })],
     ['exclude', `${home()}&exclude=tweet:1&exclude=tweet:2`],
     ['limit', home({ limit: '5' })],
+    ...['', '5', 'd', '0d', '1.5h', '1e2s', '5 d', '5D', '-1d', '123456s'].map((idle) => [
+      'idle',
+      home({ idle }),
+    ]),
+    ['idle', '/v1/search?q=jazz&type=user&idle=30'],
     ['__proto__', home({ ['__proto__' + '']: 'x' })],
     ['constructor', `${home()}&constructor=x`],
     ['graph', home({ graph: 'h' })],
@@ -384,6 +402,7 @@ describe('a bad request is 400 with the field named', () => {
     ['explain', '/v1/candidates', { ...list, explain: 'true' }],
     ['relation', '/v1/candidates', { ...list, relation: 'loves' }],
     ['limit', '/v1/candidates', { ...list, limit: 5 }],
+    ['idle', '/v1/candidates', { ...list, idle: 30 }],
     ['graph', '/v1/candidates', { ...list, graph: 'h' }],
     ['user', '/v1/rank', { ...rank, user: '' }],
     ['relation', '/v1/rank', { ...rank, relation: 'loves' }],
