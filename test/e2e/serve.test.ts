@@ -3,7 +3,11 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
+import { DemoServing } from '../../demo/serving.ts';
+import { connect } from '../../src/adapters/connect.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { READERS_SKIPPED, readBack } from '../cli/export/readers.ts';
+import { barriers, noBrowser, openBrowser, openPage } from './browser.ts';
 import { readStore } from './stored.ts';
 import { type Running, Twhin, until } from './twhin.ts';
 
@@ -126,6 +130,69 @@ async function serve(): Promise<{ running: Running; url: string }> {
   return { running, url };
 }
 
+/** The page of `twhin serve`, which only shows, and that of a demo on the same topics, where a like changes the lists. */
+async function onPages(url: string): Promise<void> {
+  if (noBrowser() !== undefined) return;
+  const browser = await openBrowser();
+  const config = await loadConfig(twhin.env, twhin.folder);
+  const connection = await connect(config.kafka);
+  let serving: DemoServing | undefined;
+  try {
+    for (const [width, scheme] of [
+      [1280, 'light'],
+      [390, 'dark'],
+    ] as const) {
+      const { page, problems } = await openPage(browser, `${url}/#a1`, { width, scheme });
+      await page.getByRole('heading', { name: 'user:a1' }).waitFor();
+      for (const list of ['home', 'who-to-follow', 'similar'])
+        await page.locator(`#${list} li`).nth(9).waitFor();
+      expect(await page.locator('#home').textContent()).toMatch(
+        /(top [\d.]+ %|best of all)likes, near tweet:t/,
+      );
+      await page.locator('#recent').getByText('follows: blocked').first().waitFor();
+      expect(await page.locator('.act, .tag').count()).toBe(0);
+      expect(await barriers(page)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+      // By keyboard: another user, and what is near to one of the entities.
+      await page.getByRole('textbox', { name: 'User' }).fill('nobody');
+      await page.keyboard.press('Enter');
+      await page.getByText('user:nobody has no vector for this yet: what is popular.').first().waitFor();
+      await page.locator('#home .name').first().press('Enter');
+      await page.getByText(/^The nearest to tweet:/).waitFor();
+      expect(problems.filter((problem) => !problem.includes('404'))).toEqual([]);
+      await page.close();
+    }
+    serving = await DemoServing.begin({
+      config,
+      connection,
+      port: 0,
+      groupsOf: (entity) => [/^(user:|tweet:t)a/.test(entity) ? 'opera' : 'jazz'],
+    });
+    await serving.upToDate();
+    const { page, problems } = await openPage(browser, `${serving.url}/#a1`);
+    await page.getByText('in opera.').first().waitFor();
+    const first = page.locator('#home .act').first();
+    const tweet = String(await first.getAttribute('data-entity'));
+    await first.press('Enter');
+    await page.getByText(/: out of the list after .* visible in the vectors after/).waitFor();
+    expect(await page.locator('#home .name').allTextContents()).not.toContain(tweet);
+    await page.locator('#recent li', { hasText: tweet }).getByText('visible after').waitFor();
+    // The button has left with its tweet: the focus is at the next one, not at the top of the page.
+    expect(await page.evaluate("document.activeElement?.closest('#home') !== null")).toBe(true);
+    expect(await barriers(page)).toEqual([]);
+    expect(problems).toEqual([]);
+    // It was an event like any other.
+    await until('twhin serve knows of the like', async () => {
+      const list = await listOf(url, 'surface=home&user=a1&k=200');
+      return !entities(list).includes(tweet);
+    });
+  } finally {
+    await serving?.stop();
+    await connection.close();
+    await browser.close();
+  }
+}
+
 test('a new user, an unlike, a block and an erasure show in the lists, and an erased entity stays away', async () => {
   const { likes, follows } = world();
   await twhin.feed('engagement', likes);
@@ -223,6 +290,7 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
   );
   await until('what they liked is learned', async () => (await listOf(url, everybody)).step > step);
   expect(await back()).toEqual([]);
+  await onPages(url);
   process.stderr.write(`ms until a list shows it: ${JSON.stringify(times)}\n`);
 
   updater.kill('SIGTERM');

@@ -171,7 +171,7 @@ async function lists() {
     if (turn === asked) problem(wordsOf(failures.get(person)));
     return [];
   }
-  for (const surface of surfaces) if (surface.isServed) await heard(surface, surface.ask(user));
+  for (const surface of surfaces) if (surface.isServed) await heard(surface, surface.ask(person.name));
   await heard(similar, similar.ask(of === '' ? person.name : of));
   if ((now?.actions.length ?? 0) > 0) await learnGroups();
   if (turn !== asked) return [];
