@@ -20,6 +20,8 @@ function demo(args: readonly string[], signalOn?: string): Promise<{ code: numbe
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, said })));
 }
 
+const LISTS = /(?:home|who-to-follow): ([\d.]+) %; of what is popular ([\d.]+) %, by chance ([\d.]+) %/g;
+
 function numbers(text: string, pattern: RegExp): number[][] {
   return [...text.matchAll(pattern)].map((match) => match.slice(1).map(Number));
 }
@@ -36,6 +38,13 @@ describe('the demo', () => {
     for (const [model = 0, popularity = 1, chance = 1] of ranks) {
       expect(model).toBeGreaterThan(popularity);
       expect(model).toBeGreaterThan(chance);
+    }
+    expect(said).toMatch(/Lists, made live: http:\/\/127\.0\.0\.1:\d+/);
+    const shares = numbers(said, LISTS);
+    expect(shares).toHaveLength(2);
+    for (const [served = 0, popular = 1, chance = 1] of shares) {
+      expect(served).toBeGreaterThan(3 * popular);
+      expect(served).toBeGreaterThan(3 * chance);
     }
   });
 

@@ -185,6 +185,7 @@ export type ServedGraphStatus = z.infer<typeof servedGraph>;
 /** Bodies of answers, for whoever asks with these types. */
 export type CandidatesBody = z.infer<typeof candidatesAnswer>;
 export type SimilarBody = z.infer<typeof similarAnswer>;
+export type SearchBody = z.infer<typeof searchAnswer>;
 export type RankBody = z.infer<typeof rankAnswer>;
 export type RecentBody = z.infer<typeof recentAnswer>;
 export type StatusBody = z.infer<typeof statusAnswer>;

@@ -2,6 +2,7 @@
 
 /** @typedef {import('../../adapters/http/serving.ts').CandidatesBody} Candidates */
 /** @typedef {import('../../adapters/http/serving.ts').SimilarBody} Similar */
+/** @typedef {import('../../adapters/http/serving.ts').SearchBody} Found */
 /** @typedef {import('../../adapters/http/serving.ts').RankBody} Ranks */
 /** @typedef {import('../../adapters/http/serving.ts').RecentBody} Recent */
 /** @typedef {import('../../adapters/http/serving.ts').StatusBody} Status */
@@ -61,6 +62,8 @@ export const candidates = (surface, user, k) =>
   ask('/v1/candidates', { surface, user, k: String(k), explain: 'true' });
 /** @type {(entity: string, k: number) => Promise<Similar>} */
 export const similar = (entity, k) => ask('/v1/similar', { entity, k: String(k) });
+/** @type {(q: string, k: number) => Promise<Found>} */
+export const search = (q, k) => ask('/v1/search', { q, type: 'tweet', k: String(k) });
 /** @type {(graph: string, user: string, relation: string, candidates: string[]) => Promise<Ranks>} */
 export const rank = (graph, user, relation, list) =>
   ask('/v1/rank', {}, { graph, user, relation, candidates: list });

@@ -13,6 +13,7 @@ const [WATCH_MS, GIVE_UP_MS] = [100, 20_000];
 const GROUPS_AT_ONCE = 100;
 
 const input = /** @type {HTMLInputElement} */ (place('user'));
+const query = /** @type {HTMLInputElement} */ (place('query'));
 const person = new Person();
 const similar = new Similar(chosen);
 const surfaces = [
@@ -25,8 +26,8 @@ const DONE = /** @type {Record<string, string>} */ ({ like: 'Liked', follow: 'Fo
 /** @type {import('./api.js').Status | undefined} */
 let now;
 let user = '';
-/** The entity whose neighbours are shown. */
-let of = '';
+/** What the reader looks for; what is similar to the user before that. @type {import('./surface.js').Wanted | undefined} */
+let wanted;
 let isLive = true;
 /** Number of the newest request for lists: an older answer is dropped. */
 let asked = 0;
@@ -38,6 +39,11 @@ const groupsOf = (entity) => known.get(entity) ?? [];
 place('who').addEventListener('submit', (event) => {
   event.preventDefault();
   choose(input.value.trim());
+});
+place('search').addEventListener('submit', (event) => {
+  event.preventDefault();
+  wanted = { query: query.value.trim() };
+  void lists();
 });
 place('random').addEventListener('click', () => void chooseRandom());
 place('live').addEventListener('click', () => {
@@ -144,7 +150,7 @@ function choose(id) {
   if (id === '' || id === user) return;
   problem('');
   user = id;
-  of = '';
+  wanted = undefined;
   input.value = id.replace(/^user:/, '');
   const hash = `#${encodeURIComponent(id)}`;
   if (location.hash !== hash) history.replaceState(null, '', hash);
@@ -155,7 +161,7 @@ function choose(id) {
 /** @param {string} what @param {string} entity */
 function chosen(what, entity) {
   if (what !== 'show') return void send(what, entity);
-  of = entity;
+  wanted = { entity };
   void lists();
 }
 
@@ -172,7 +178,7 @@ async function lists() {
     return [];
   }
   for (const surface of surfaces) if (surface.isServed) await heard(surface, surface.ask(person.name));
-  await heard(similar, similar.ask(of === '' ? person.name : of));
+  await heard(similar, similar.ask(wanted ?? { entity: person.name }));
   if ((now?.actions.length ?? 0) > 0) await learnGroups();
   if (turn !== asked) return [];
   problem('');

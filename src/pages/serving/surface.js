@@ -1,6 +1,6 @@
 // @ts-check
 import { el, fill, place } from '../shared/elements.js';
-import { candidates, Refusal, rank, similar } from './api.js';
+import { candidates, Refusal, rank, search, similar } from './api.js';
 import { List } from './list.js';
 
 /** @typedef {import('./list.js').Grouping} Grouping */
@@ -80,47 +80,69 @@ export class Surface {
   }
 }
 
-/** What is similar to an entity that the reader chose, or to the user. */
+/**
+ * What the reader looks for: what is similar to an entity, or tweets for a query.
+ * @typedef {{ entity: string } | { query: string }} Wanted
+ */
+
+/** What is similar to an entity, at first the user, or what a search finds. */
 export class Similar {
   #note = el('p', { class: 'quiet' });
   #list;
-  /** @type {{ of: string, answer: import('./api.js').Similar | undefined }} */
-  #last = { of: '', answer: undefined };
+  /** @type {{ of: string, about: string, items: readonly Shown[] }} */
+  #last = { of: '', about: '', items: [] };
 
   /** @param {(what: string, entity: string) => void} chosen */
   constructor(chosen) {
-    this.#list = new List('Similar', chosen);
+    this.#list = new List('Search and similar', chosen);
     place('similar').append(this.#note, this.#list.element);
   }
 
   get entities() {
-    return this.#last.answer?.items.map(({ entity }) => entity) ?? [];
+    return this.#last.items.map(({ entity }) => entity);
   }
 
-  /** @param {string} of */
-  async ask(of) {
-    const answer = await similar(of, LENGTH).catch((error) => {
-      // Nothing is similar to what has no vector: that is an answer.
-      if (error instanceof Refusal && error.code === 404) return undefined;
-      throw error;
-    });
-    this.#last = { of, answer };
+  /** @param {Wanted} wanted */
+  async ask(wanted) {
+    this.#last = 'query' in wanted ? await foundFor(wanted.query) : await nearestTo(wanted.entity);
   }
 
   /** @param {Grouping} grouping */
   show(grouping) {
-    const { of, answer } = this.#last;
+    const { of, about, items } = this.#last;
     if (of === '') return;
-    const about = answer === undefined ? `${of} has no vector yet.` : `The nearest to ${of}.`;
-    const shared = answer === undefined ? '' : sharedOf(this.entities, grouping);
-    fill(this.#note, el('span', {}, `${about}${shared === '' ? '' : ` ${shared}`}`));
-    this.#list.show(of, answer?.items ?? [], grouping);
+    const shared = sharedOf(this.entities, grouping);
+    fill(this.#note, el('span', {}, shared === '' ? about : `${about} ${shared}`));
+    this.#list.show(of, items, grouping);
   }
 
   /** @param {unknown} reason */
   failed(reason) {
     fill(this.#note, el('span', { class: 'problem' }, wordsOf(reason)));
   }
+}
+
+/** @param {string} of */
+async function nearestTo(of) {
+  try {
+    const { items } = await similar(of, LENGTH);
+    return { of, about: `The nearest to ${of}.`, items };
+  } catch (error) {
+    // Nothing is similar to what has no vector: that is an answer.
+    if (!(error instanceof Refusal) || error.code !== 404) throw error;
+    return { of, about: `${of} has no vector yet.`, items: [] };
+  }
+}
+
+/** @param {string} text */
+async function foundFor(text) {
+  const { items, query, fallback } = await search(text, LENGTH);
+  const of = `query:${query.text}`;
+  if (fallback === 'popular')
+    return { of, about: `Nothing like “${query.text}” was searched: what is popular.`, items };
+  if (query.known) return { of, about: `Tweets for “${query.text}”.`, items };
+  const used = query.used.map((each) => `“${each.query.replace(/^query:/, '')}”`).join(', ');
+  return { of, about: `Nobody searched “${query.text}”: tweets for ${used}.`, items };
 }
 
 /**
