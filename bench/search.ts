@@ -293,7 +293,7 @@ type Way = (known: Known, type: string, query: EntityKey) => EntityKey[] | Promi
 
 /** The ways to answer a query. */
 const WAYS: Readonly<Record<string, Way>> = {
-  popularity: (known, type) => known.activity.popular(type).slice(0, FIRST),
+  popularity: (known, type) => [...known.activity.popular(type)].slice(0, FIRST),
   'the query alone': (known, type, query) => known.top(type, alone(known.vector(query))),
   'query + searches⁻¹': (known, type, query) =>
     known.top(type, alone(plus(known.vector(query), known.relation(SEARCHES, true)))),

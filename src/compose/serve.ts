@@ -5,7 +5,7 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, TwhinError, UsageError } from '../errors/errors.ts';
 import type { Log } from '../log.ts';
 import type { ServedSnapshot } from '../metrics/serving.ts';
-import type { EventLog } from '../pipeline/ports.ts';
+import type { EventLog, RecordRun } from '../pipeline/ports.ts';
 import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import { Activity } from '../serve/activity.ts';
 import { ActivityFeed } from '../serve/activity-feed.ts';
@@ -21,6 +21,8 @@ import { topicsOf } from './graph-updater.ts';
 const LOOK_MS = 5_000;
 /** Of skipped records so many are logged, then one of each thousand: a topic of somebody else's would fill the log. */
 const [LOGGED, ONE_OF] = [20, 1_000];
+/** Taking so many bytes of records takes half a millisecond: requests have their turn before the next ones. */
+const HAND_OVER_BYTES = 32 << 10;
 const SOURCES_OF = ['promotes'];
 /** Who searched a query says what it is about. */
 const RECENT_SOURCES_OF = ['searches'];
@@ -116,6 +118,7 @@ export class ServedRun {
       },
     });
     this.#eventLog = connection.log({
+      handOverBytes: HAND_OVER_BYTES,
       onTrouble: ({ brokers, since, code, reason }) => {
         this.#staleSince ??= since;
         const at = new Date(since).toISOString();
@@ -140,11 +143,10 @@ export class ServedRun {
       this.#topicIds = await this.#idsOfTopics();
       await this.#refuseUnknownPartitions();
     }
-    const take = (run: Parameters<VectorFeed['take']>[0]) => this.#vectorFeed.take(run);
     this.#vectors ??= await Reading.begin({
       log,
       topics: this.#vectorTopics,
-      take,
+      take: (run) => takeInTurn(this.#vectorFeed, run),
       failed,
       reads: (topic, partition) =>
         topic !== this.#embeddingsTopic || (partitions?.includes(partition) ?? true),
@@ -152,7 +154,7 @@ export class ServedRun {
     this.#events ??= await Reading.begin({
       log,
       topics: this.#eventTopics,
-      take: (run) => this.#feed.take(run),
+      take: (run) => takeInTurn(this.#feed, run),
       failed,
     });
     this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
@@ -276,6 +278,15 @@ export class ServedRun {
   #idsOfTopics(): Promise<Record<string, string>> {
     return this.#eventLog.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
   }
+}
+
+/** Requests that have arrived are handled before the next run: in a flood of records, nothing else would be. */
+async function takeInTurn(
+  feed: { take(run: RecordRun): Promise<void> | void },
+  run: RecordRun,
+): Promise<void> {
+  await feed.take(run);
+  await new Promise<void>((done) => setImmediate(done));
 }
 
 /** The share that is read of what there was at the start. */

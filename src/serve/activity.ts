@@ -7,6 +7,8 @@ import { RecentSources } from './recent-sources.ts';
 const HALF_LIFE_MS = 24 * 3_600_000;
 /** How long the order of what is popular is kept. */
 const POPULAR_MS = 1_000;
+/** So many popular entities are put in order first. The order of all is made only where an answer has to pass over these. */
+const FIRST_POPULAR = 4_096;
 
 /** The newest event of an edge. */
 export interface RememberedEdge {
@@ -154,8 +156,8 @@ export class Activity {
   }
 
   /** Entities of a type by how many live edges lead to them, where a younger edge weighs more; the first first. */
-  popular(type: string): readonly EntityKey[] {
-    return this.popularity(type).entities;
+  popular(type: string): Iterable<EntityKey> {
+    return this.#popularity.get(type)?.inOrder(this.#options.clock()) ?? [];
   }
 
   /** Whether the entity was erased at that time or later. */
@@ -352,6 +354,7 @@ function sizeOf(own: ReadonlyMap<string, ReadonlyMap<EntityKey, unknown>>): numb
 /** A sum of weights for each entity of a type, as of its newest edge; an edge weighs half as much with each half-life. */
 class Popularity {
   readonly #sums = new Map<EntityKey, { weight: number; at: number }>();
+  #first: { readonly scored: readonly PopularEntity[]; readonly madeAt: number } | undefined;
   #top: (PopularEntities & { readonly madeAt: number }) | undefined;
 
   add(entity: EntityKey, at: number, sign: 1 | -1): void {
@@ -371,14 +374,39 @@ class Popularity {
     this.#sums.delete(entity);
   }
 
+  /** As `top`, and in a few milliseconds where not more than the first are taken. */
+  *inOrder(now: number): Iterable<EntityKey> {
+    const first = this.#best(now);
+    for (const { entity } of first) yield entity;
+    if (first.length < FIRST_POPULAR) return;
+    const taken = new Set(first.map(({ entity }) => entity));
+    for (const entity of this.top(now).entities) if (!taken.has(entity)) yield entity;
+  }
+
+  #best(now: number): readonly PopularEntity[] {
+    if (this.#first !== undefined && isFresh(this.#first, now)) return this.#first.scored;
+    const kept: PopularEntity[] = [];
+    let last: PopularEntity | undefined;
+    const prune = () => {
+      kept.sort(bestFirst);
+      kept.length = Math.min(kept.length, FIRST_POPULAR);
+      if (kept.length === FIRST_POPULAR) last = kept.at(-1);
+    };
+    for (const [entity, sum] of this.#sums) {
+      const score = scoreOf(sum);
+      if (last !== undefined && score < last.score) continue;
+      kept.push({ entity, score });
+      if (kept.length === 2 * FIRST_POPULAR) prune();
+    }
+    prune();
+    this.#first = { scored: kept, madeAt: now };
+    return kept;
+  }
+
   top(now: number): PopularEntities {
-    if (this.#top === undefined || now - this.#top.madeAt >= POPULAR_MS || now < this.#top.madeAt) {
-      const scored = [...this.#sums].map(([entity, { weight, at }]) => ({
-        entity,
-        // As a logarithm: no time is so long that the weight becomes 0.
-        score: Math.log2(weight) + at / HALF_LIFE_MS,
-      }));
-      scored.sort((a, b) => b.score - a.score || (a.entity < b.entity ? -1 : 1));
+    if (this.#top === undefined || !isFresh(this.#top, now)) {
+      const scored = [...this.#sums].map(([entity, sum]) => ({ entity, score: scoreOf(sum) }));
+      scored.sort(bestFirst);
       this.#top = {
         entities: scored.map(({ entity }) => entity),
         scores: Float64Array.from(scored, ({ score }) => score),
@@ -387,6 +415,24 @@ class Popularity {
     }
     return this.#top;
   }
+}
+
+interface PopularEntity {
+  readonly entity: EntityKey;
+  readonly score: number;
+}
+
+/** As a logarithm: no time is so long that the weight becomes 0. */
+function scoreOf({ weight, at }: { readonly weight: number; readonly at: number }): number {
+  return Math.log2(weight) + at / HALF_LIFE_MS;
+}
+
+function bestFirst(a: PopularEntity, b: PopularEntity): number {
+  return b.score - a.score || (a.entity < b.entity ? -1 : 1);
+}
+
+function isFresh({ madeAt }: { readonly madeAt: number }, now: number): boolean {
+  return now >= madeAt && now - madeAt < POPULAR_MS;
 }
 
 function decayed(ageMs: number): number {

@@ -4,7 +4,7 @@ import { ServedRun } from '../../src/compose/serve.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { RetryableError } from '../../src/errors/errors.ts';
 import { silentLog } from '../../src/log.ts';
-import type { EventLog, SourceRecord } from '../../src/pipeline/ports.ts';
+import type { EventLog, Follower, SourceRecord } from '../../src/pipeline/ports.ts';
 import { Gate } from '../../src/serve/gate.ts';
 import { embeddingHeaders, encodeVector } from '../../topics/embeddings.ts';
 import { relationHeaders } from '../../topics/model.ts';
@@ -82,6 +82,32 @@ describe('ServedRun', () => {
     });
     // How long a vector took is of no use while old ones are read.
     expect([visible, failures]).toEqual([[], []]);
+  });
+
+  it('lets others have their turn between two runs of records', async () => {
+    const log = memoryReader({ records: [relationRecord] }, { anyTopic: true });
+    const followers: Follower[] = [];
+    const follow: EventLog['follow'] = (topics, follower) => {
+      followers.push(follower);
+      return log.follow(topics, follower);
+    };
+    const { run } = await runOf({ ...log, follow });
+    await run.start();
+    const runs = [EMBEDDINGS, 'twhin.engagement'].map((topic) => ({
+      topic,
+      partition: 0,
+      records: [],
+      next: 0,
+    }));
+    for (const [i, follower] of followers.entries()) {
+      let others = false;
+      setImmediate(() => {
+        others = true;
+      });
+      await follower.take(runs[i]!);
+      expect(others).toBe(true);
+    }
+    expect(followers).toHaveLength(2);
   });
 
   it('has not caught up before what it read is in the tables, and reads no further meanwhile', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { GraphChange } from '../../src/graph/edge.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
+import { Random } from '../../src/sampling/random.ts';
 import type { Activity } from '../../src/serve/activity.ts';
 import { activityOf, ad, advertiser, edge, query, T0, tweet, user } from './serve-fixture.ts';
 
@@ -254,7 +255,11 @@ describe('Activity', () => {
     activity.take({ erased: tweet(1), at: T0 + 5 });
     activity.take(edge(user(1), 'likes', tweet(2), T0 + 5));
     activity.take(edge(user(2), 'likes', tweet(1), T0 + 5));
-    expect([activity.edges, activity.popular('tweet'), activity.live(user(2), 'likes')]).toEqual([0, [], []]);
+    expect([activity.edges, [...activity.popular('tweet')], activity.live(user(2), 'likes')]).toEqual([
+      0,
+      [],
+      [],
+    ]);
     activity.take(edge(user(2), 'likes', tweet(1), T0 + 6));
     expect([activity.live(user(2), 'likes'), activity.at]).toEqual([[tweet(1)], T0 + 6]);
   });
@@ -334,33 +339,33 @@ describe('what is popular', () => {
     for (const by of [1, 2, 3]) like(by, 1, 0);
     like(1, 2, 24);
     like(1, 3, 18);
-    expect(activity.popular('tweet')).toEqual([tweet(1), tweet(2), tweet(3)]);
+    expect([...activity.popular('tweet')]).toEqual([tweet(1), tweet(2), tweet(3)]);
     // Without two of the three likes, 0.5 is left.
     like(2, 1, 23, true);
     like(3, 1, 23, true);
-    expect(activity.popular('tweet')).toEqual([tweet(2), tweet(3), tweet(1)]);
+    expect([...activity.popular('tweet')]).toEqual([tweet(2), tweet(3), tweet(1)]);
     // The same like again, an older one, and the unlike of what was never liked change nothing.
     like(1, 1, 0);
     like(2, 1, 1);
     like(9, 2, 24, true);
-    expect(activity.popular('tweet')).toEqual([tweet(2), tweet(3), tweet(1)]);
+    expect([...activity.popular('tweet')]).toEqual([tweet(2), tweet(3), tweet(1)]);
     like(1, 2, 30, true);
-    expect(activity.popular('tweet')).toEqual([tweet(3), tweet(1)]);
+    expect([...activity.popular('tweet')]).toEqual([tweet(3), tweet(1)]);
     activity.take({ erased: user(1), at: T0 + 40 * HOUR });
     now += 1_000;
-    expect(activity.popular('tweet')).toEqual([]);
-    expect(activity.popular('user')).toEqual([]);
+    expect([...activity.popular('tweet')]).toEqual([]);
+    expect([...activity.popular('user')]).toEqual([]);
   });
 
   it('is counted anew after an erasure', () => {
     const activity = activityOf();
     activity.take(edge(user(1), 'likes', tweet(1), T0));
     activity.take({ erased: tweet(1), at: T0 + 5 });
-    expect(activity.popular('tweet')).toEqual([]);
+    expect([...activity.popular('tweet')]).toEqual([]);
     // Two likes against one that is a little younger: the like from before counts no more, and is not taken away again.
     for (const by of [2, 1]) activity.take(edge(user(by), 'likes', tweet(1), T0 + 6));
     activity.take(edge(user(1), 'likes', tweet(2), T0 + 60_000));
-    expect(activity.popular('tweet')).toEqual([tweet(1), tweet(2)]);
+    expect([...activity.popular('tweet')]).toEqual([tweet(1), tweet(2)]);
   });
 
   it('is as the sums over all live edges, in any order of arrival', () => {
@@ -390,7 +395,7 @@ describe('what is popular', () => {
           const weight = 2 ** ((at - 300 * HOUR) / (24 * HOUR));
           if (!removed) sums.set(tweet(target), (sums.get(tweet(target)) ?? 0) + weight);
         }
-        const popular = activity.popular('tweet');
+        const popular = [...activity.popular('tweet')];
         expect(popular.toSorted()).toEqual([...sums.keys()].sort());
         // Sums that differ by less than rounding can stand in any order.
         for (const [i, entity] of popular.slice(1).entries())
@@ -404,15 +409,34 @@ describe('what is popular', () => {
     let now = T0;
     const activity = activityOf({ clock: () => now });
     for (let i = 0; i < 3_000; i++) activity.take(edge(user(i), 'likes', tweet(i), T0 + i));
-    expect(activity.popular('tweet')).toEqual(Array.from({ length: 3_000 }, (_, i) => tweet(2_999 - i)));
+    expect([...activity.popular('tweet')]).toEqual(Array.from({ length: 3_000 }, (_, i) => tweet(2_999 - i)));
     activity.take(edge(user(1), 'likes', tweet('new'), T0 + 5_000));
     now += 999;
-    expect(activity.popular('tweet')[0]).toBe(tweet(2_999));
+    expect([...activity.popular('tweet')][0]).toBe(tweet(2_999));
     now += 1;
-    expect(activity.popular('tweet')[0]).toBe(tweet('new'));
+    expect([...activity.popular('tweet')][0]).toBe(tweet('new'));
     activity.take(edge(user(1), 'likes', tweet('newer'), T0 + 6_000));
     // A clock that was put back does not stop the list.
     now -= HOUR;
-    expect(activity.popular('tweet')[0]).toBe(tweet('newer'));
+    expect([...activity.popular('tweet')][0]).toBe(tweet('newer'));
+  });
+
+  it('is in the order of all, in which scores are equal and entities come and go, however many are put in order first', () => {
+    let now = T0;
+    const activity = activityOf({ clock: () => now, edges: 100_000 });
+    const random = Random.seeded(8);
+    // Few times: many scores are equal, also where the first ones end.
+    const like = (by: number, target: number, removed = false) =>
+      activity.take(
+        edge(user(by), 'likes', tweet(target), T0 + (removed ? 9 : random.below(3)) * HOUR, removed),
+      );
+    for (let i = 0; i < 20_000; i++) like(i % 30, random.below(12_000));
+    for (let round = 0; round < 3; round++) {
+      const all = activity.popularity('tweet').entities;
+      expect(all.length).toBeGreaterThan(8_192);
+      expect([...activity.popular('tweet')]).toEqual(all);
+      for (let i = 0; i < 2_000; i++) like(random.below(30), random.below(12_000), i % 2 === 0);
+      now += 1_000;
+    }
   });
 });

@@ -28,6 +28,8 @@ export interface FetchOptions {
   readonly aheadBytes: number;
   /** Bytes requested at a time for each cursor. */
   readonly fetchBytes: number;
+  /** About how many bytes of records a cursor gives at a time; `fetchBytes` unless given. */
+  readonly handOverBytes?: number;
   readonly onTrouble: (trouble: Trouble) => void;
 }
 
@@ -68,7 +70,7 @@ export class FetchLoop implements StretchReading {
 
   /** Adds a stretch. A new session, which includes the stretch, begins at once. */
   add(stretch: Stretch): PartitionCursor {
-    const handOverBytes = this.#options.fetchBytes;
+    const { fetchBytes, handOverBytes = fetchBytes } = this.#options;
     const cursor = new PartitionCursor(stretch, { handOverBytes, onTaken: () => this.#stir() });
     if (this.#closing.signal.aborted) cursor.drop(readerClosed());
     this.#cursors.push(cursor);

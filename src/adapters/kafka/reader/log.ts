@@ -26,6 +26,8 @@ export interface LogOptions {
   readonly aheadBytes?: number;
   /** Bytes requested at a time for each partition; by default half of its share of `aheadBytes`, and 1 MiB at most. */
   readonly fetchBytes?: number;
+  /** About how many bytes of records are handed over at a time; by default `fetchBytes`. */
+  readonly handOverBytes?: number;
 }
 
 const ALL_AHEAD_BYTES = 32 << 20;
@@ -126,8 +128,10 @@ export class KafkaLog implements EventLog {
     const share = Math.floor(all / Math.max(1, stretches.length));
     const aheadBytes = Math.min(MAX_AHEAD_BYTES, Math.max(1, share));
     const { fetchBytes = Math.min(MAX_FETCH_BYTES, Math.ceil(aheadBytes / 2)) } = this.#options;
+    const { handOverBytes = fetchBytes } = this.#options;
     const onTrouble = (trouble: Trouble) => this.#trouble(trouble);
-    const loop = new FetchLoop(this.#cluster(), stretches, { aheadBytes, fetchBytes, onTrouble });
+    const options = { aheadBytes, fetchBytes, handOverBytes, onTrouble };
+    const loop = new FetchLoop(this.#cluster(), stretches, options);
     this.#loops.add(loop);
     return loop;
   }
