@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Place, Said } from '../captured.ts';
 import { emptyPlace, filledPlace } from '../filled-place.ts';
@@ -129,6 +130,24 @@ describe('twhin export', () => {
     const left = (await readdir(here.folder)).filter((name) => /^(uneven|text|arrow)/.test(name));
     expect(left).toEqual([]);
   });
+
+  test.each([['npy'], ['parquet'], ['parquet', '--pq', '4']])(
+    'leaves nothing when it is interrupted: %s %s',
+    async (...options) => {
+      const before = process.listenerCount('SIGINT');
+      const running = exported('interrupted', '--format', ...options);
+      // As soon as the command listens, which is before it reads the first vector.
+      while (process.listenerCount('SIGINT') === before) await setImmediate();
+      process.emit('SIGINT', 'SIGINT');
+      const { result } = await running;
+      expect([result.code, said(result)]).toEqual([
+        1,
+        expect.stringContaining('interrupted; nothing was exported'),
+      ]);
+      const left = (await readdir(here.folder)).filter((name) => name.startsWith('interrupted'));
+      expect(left).toEqual([]);
+    },
+  );
 
   test('refuses a folder that holds something, an unknown type, and a graph without a store; nothing is left', async () => {
     const filled = join(here.folder, 'filled');
