@@ -12,6 +12,7 @@ import { ActivityFeed } from '../serve/activity-feed.ts';
 import type { Gate } from '../serve/gate.ts';
 import { Reading } from '../serve/reading.ts';
 import type { ServedGraph } from '../serve/served-graph.ts';
+import type { Part } from '../serve/shard.ts';
 import { Spaces } from '../serve/spaces.ts';
 import { surfacesOf } from '../serve/surfaces.ts';
 import { VectorFeed } from '../serve/vector-feed.ts';
@@ -43,13 +44,6 @@ export interface ServeOptions {
   visible(graph: string, ms: number): void;
   /** Told that the graph can't be followed any further. */
   failed(error: Error): void;
-}
-
-/** Which entities' vectors a process holds: those of some partitions of the topic. */
-export interface Part {
-  readonly held: readonly number[];
-  /** Partitions of the topic. */
-  readonly of: number;
 }
 
 /** A graph's vectors and its users' edges, read from the topics like by any other reader. */

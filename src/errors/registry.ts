@@ -497,6 +497,10 @@ const PROCESS = {
     'Too many requests are waiting to be answered.',
     'Ask again a second later, or run more processes.',
   ),
+  'shards-away': fatal(
+    'None of the processes that hold the vectors has answered in time.',
+    'Look at the processes that --shards names; where they are busy, give --deadline a longer time or run more of them.',
+  ),
   'http-listen': fatal(
     'The HTTP server cannot listen on its address.',
     'Give another address with --http HOST:PORT or TWHIN_HTTP, or --http off.',

@@ -34,13 +34,7 @@ export class ServingMetrics {
   constructor(version: string, snapshots: () => readonly ServedSnapshot[]) {
     const registers = [this.#registry];
     this.#process = processMetrics(this.#registry, version);
-    this.#requests = new Histogram({
-      name: 'twhin_serve_request_seconds',
-      help: 'Time of a request until it was answered, by path and status code.',
-      labelNames: ['path', 'code'],
-      buckets: REQUEST_BUCKETS,
-      registers,
-    });
+    this.#requests = requestHistogram(this.#registry);
     this.#visible = new Histogram({
       name: 'twhin_serve_visible_seconds',
       help: 'Time from when a vector was written to its topic until lists are made with it, once the process has caught up.',
@@ -136,4 +130,15 @@ export class ServingMetrics {
   stop(): void {
     this.#process.stop();
   }
+}
+
+/** The time of requests, whoever answers them. */
+export function requestHistogram(registry: Registry): Histogram {
+  return new Histogram({
+    name: 'twhin_serve_request_seconds',
+    help: 'Time of a request until it was answered, by path and status code.',
+    labelNames: ['path', 'code'],
+    buckets: REQUEST_BUCKETS,
+    registers: [registry],
+  });
 }

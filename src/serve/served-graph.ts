@@ -101,7 +101,10 @@ export function readEntity(text: string): EntityKey {
   );
 }
 
-export function scoredTable(table: VectorTable, { scorer, beta }: RelationVector): ScoredTable {
+export function scoredTable(
+  table: VectorTable,
+  { scorer, beta }: Pick<ScoredTable, 'scorer' | 'beta'>,
+): ScoredTable {
   return { table: table.scan, scorer, beta, nameOf: (row) => table.nameOf(row) };
 }
 

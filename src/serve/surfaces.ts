@@ -59,7 +59,7 @@ export function surfacesOf(relations: readonly Relation[]): SurfaceName[] {
 /** Leads from an advertiser to its ads. */
 export const PROMOTES = 'promotes';
 /** Lists with a limit for each advertiser are asked for this many times as long, again and again until they are full. */
-export const LONGER = 4;
+const LONGER = 4;
 
 export interface CandidatesAsked {
   readonly surface: SurfaceName;

@@ -99,6 +99,8 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/serve/interests.ts',
       'src/serve/search.ts',
       'src/serve/served-graph.ts',
+      'src/serve/merged.ts',
+      'src/serve/shard.ts',
       'src/serve/shared-passes.ts',
       'src/serve/users.ts',
       'src/adapters/trainer/worker.ts',

@@ -13,6 +13,9 @@ const RETRY_AFTER_S = 1;
 /** Codes of fastify for a body that is no JSON; a field such as `__proto__` is a SyntaxError instead. */
 const UNREADABLE = ['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'];
 
+/** Codes of errors that pass: the request may come again. */
+const UNAVAILABLE: readonly string[] = ['busy', 'shards-away'];
+
 /** What differs between servers. */
 export interface GuardOptions {
   readonly host: string;
@@ -142,7 +145,7 @@ function idField({ code }: UsageError): string | undefined {
 
 function statusOf(error: unknown): number {
   if (error instanceof UsageError || error instanceof BadEvent) return 400;
-  if (error instanceof FatalError && error.code === 'busy') return 503;
+  if (error instanceof FatalError && UNAVAILABLE.includes(error.code)) return 503;
   if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500;
   return typeof error.statusCode === 'number' ? error.statusCode : 500;
 }

@@ -1,14 +1,16 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
 import { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
 import { SEARCHED } from '../../serve/search.ts';
 import { readEntity } from '../../serve/served-graph.ts';
+import type { Shard } from '../../serve/shard.ts';
 import { type CandidatesAsked, SURFACES, type Surfaces } from '../../serve/surfaces.ts';
 import type { Users } from '../../serve/users.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
 import { addPage, type PageFiles } from './page.ts';
+import { addShard } from './shards.ts';
 
 /** Most entities of a list, and candidates of a request to be ranked. */
 export const [MOST_ITEMS, MOST_RANKED, MOST_EXCLUDED] = [500, 1_000, 10_000];
@@ -143,6 +145,13 @@ const rankAnswer = z.object({
   ...head,
   missing: z.array(z.string()).meta({ description: 'Candidates without a vector.' }),
 });
+/** What answers merged of several processes have besides. */
+const merging = {
+  partial: z.boolean().meta({ description: 'Vectors of some partitions were left out.' }),
+  missingPartitions: z
+    .array(z.number())
+    .meta({ description: 'No process that holds these answered in time.' }),
+};
 const userAnswer = z.object({ user: z.string() });
 const recentAnswer = z.object({
   user: z.string(),
@@ -208,10 +217,26 @@ export const SERVING_PATHS = {
   '/metrics': 'Prometheus text',
 } as const;
 
+const MERGED = [
+  '/v1/candidates',
+  '/v1/similar',
+  '/v1/rank',
+  '/openapi.json',
+  '/healthz',
+  '/readyz',
+  '/metrics',
+];
+/** Of these, what a process serves that merges the lists of several. */
+export const MERGED_PATHS = Object.fromEntries(
+  Object.entries(SERVING_PATHS).filter(([path]) => MERGED.includes(path)),
+);
+
 /** Where the answers come from. */
 export interface Serving {
   readonly surfaces: Surfaces;
   readonly users: Users;
+  /** Answers processes that merge the lists of several. */
+  readonly shard?: Shard;
   /** The files of the page. */
   readonly page: PageFiles;
   status(): readonly ServedGraphStatus[];
@@ -232,52 +257,60 @@ export interface ServingOptions extends Serving {
   failed(path: string, reason: string): void;
 }
 
+/** Limits and errors of a server with lists. */
+export const LISTS_GUARD = {
+  elsewhere: '--http HOST:PORT',
+  bodyBytes: BODY_BYTES,
+  requests: REQUESTS,
+  methods: ['POST'],
+  fieldOf: ({ code }: UsageError) =>
+    code === 'search'
+      ? 'type'
+      : code === 'surface' || code === 'relation' || code === 'graph'
+        ? code
+        : undefined,
+};
+
 /** Serves candidates, neighbours and ranks, read-only. @throws FatalError `http-listen` when the address can't be used. */
 export async function serveVectors(options: ServingOptions): Promise<HttpServer> {
-  const guard = {
-    ...options,
-    elsewhere: '--http HOST:PORT',
-    bodyBytes: BODY_BYTES,
-    requests: REQUESTS,
-    paths: SERVING_PATHS,
-    methods: ['POST'],
-    fieldOf: ({ code }: UsageError) =>
-      code === 'search'
-        ? 'type'
-        : code === 'surface' || code === 'relation' || code === 'graph'
-          ? code
-          : undefined,
-  };
+  const guard = { ...options, ...LISTS_GUARD, paths: SERVING_PATHS };
   const server = await guardedServer(guard);
-  // Without its parser, a body that is said to be text is refused as any other that is not JSON.
-  server.removeContentTypeParser('text/plain');
-  server.addHook('onResponse', async (request, reply) => {
-    const path = request.routeOptions.url ?? 'unknown';
-    options.answered(path, reply.statusCode, reply.elapsedTime);
-  });
+  addProbes(server, { ...options, api: openApi(options.version) });
   addServing(server, options);
   addPage(server, options.page);
   options.actions?.add(server);
   return listen(server, guard);
 }
 
-function addServing(server: FastifyInstance, serving: Serving): void {
-  const { surfaces, users, metrics } = serving;
+/** The paths for probes, for Prometheus and for clients' authors. */
+export function addProbes(
+  server: FastifyInstance,
+  serving: Pick<Serving, 'unready' | 'metrics' | 'answered'> & { readonly api: object },
+): void {
+  const { metrics, api } = serving;
+  // Without its parser, a body that is said to be text is refused as any other that is not JSON.
+  server.removeContentTypeParser('text/plain');
+  server.addHook('onResponse', async (request, reply) => {
+    const path = request.routeOptions.url ?? 'unknown';
+    serving.answered(path, reply.statusCode, reply.elapsedTime);
+  });
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', async (_, reply) => {
     const reasons = serving.unready();
     return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons });
   });
   server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  server.get('/openapi.json', () => api);
+}
+
+function addServing(server: FastifyInstance, serving: Serving): void {
+  const { surfaces, users } = serving;
   server.get('/v1/status', () => {
     const reasons = serving.unready();
     const { version, actions } = serving;
     const graphs = serving.status();
     return { version, ready: reasons.length === 0, reasons, graphs, actions: actions?.names ?? [] };
   });
-  const api = openApi(serving.version);
-  server.get('/openapi.json', () => api);
-
   const whenReady = async (_: FastifyRequest, reply: FastifyReply) => {
     const reasons = serving.unready();
     if (reasons.length === 0) return;
@@ -287,6 +320,36 @@ function addServing(server: FastifyInstance, serving: Serving): void {
       .send({ error: `not ready: ${reasons.join('; ')}` });
   };
   const ready = { preHandler: whenReady };
+  addLists(server, surfaces, ready);
+  if (serving.shard !== undefined) addShard(server, serving.shard, ready);
+  server.get('/v1/search', ready, async (request) => {
+    const { q, idle, ...asked } = understood(searchQuery, request.query);
+    return surfaces.search({ query: keyOf('q', `query:${q}`), idleMs: idle, ...asked });
+  });
+  server.get('/v1/recent', ready, (request) => {
+    const { user, k } = understood(recentQuery, request.query);
+    const items = users.recent(userOf(user), k).map(({ relation, target, at, removed, blocked }) => ({
+      relation,
+      entity: target,
+      at,
+      removed,
+      blocked,
+    }));
+    return { user: userOf(user), items };
+  });
+  server.get('/v1/users/random', ready, async (request, reply) => {
+    understood(z.strictObject({}), request.query);
+    const user = users.random();
+    return user === undefined ? reply.code(404).send({ error: 'no user has a vector yet' }) : { user };
+  });
+}
+
+/** The paths for lists, neighbours and ranks. ready: refuses requests before all is read. */
+export function addLists(
+  server: FastifyInstance,
+  surfaces: Pick<Surfaces, 'candidates' | 'similar' | 'rank'>,
+  ready: RouteShorthandOptions,
+): void {
   const candidates = (asked: z.infer<typeof candidatesBody>) => surfaces.candidates(askedOf(asked));
   server.get('/v1/candidates', ready, async (request, reply) => {
     const { exclude = '', ...query } = understood(candidatesQuery, request.query);
@@ -305,32 +368,12 @@ function addServing(server: FastifyInstance, serving: Serving): void {
     const answer = await surfaces.similar(keyOf('entity', entity), k, graph);
     return answer ?? reply.code(404).send({ error: `${entity} has no vector`, field: 'entity' });
   });
-  server.get('/v1/search', ready, async (request) => {
-    const { q, idle, ...asked } = understood(searchQuery, request.query);
-    return surfaces.search({ query: keyOf('q', `query:${q}`), idleMs: idle, ...asked });
-  });
   server.post('/v1/rank', ready, async (request, reply) => {
     const { user, relation, candidates: list, graph } = understood(rankBody, request.body);
     const keys = list.map((each, i) => keyOf(`candidates.${i}`, each));
     const answer = await surfaces.rank(userOf(user), relation, keys, graph);
     const error = `${userOf(user)} or the relation ${relation} has no trained vector`;
     return answer ?? reply.code(404).send({ error, field: 'user' });
-  });
-  server.get('/v1/recent', ready, (request) => {
-    const { user, k } = understood(recentQuery, request.query);
-    const items = users.recent(userOf(user), k).map(({ relation, target, at, removed, blocked }) => ({
-      relation,
-      entity: target,
-      at,
-      removed,
-      blocked,
-    }));
-    return { user: userOf(user), items };
-  });
-  server.get('/v1/users/random', ready, async (request, reply) => {
-    understood(z.strictObject({}), request.query);
-    const user = users.random();
-    return user === undefined ? reply.code(404).send({ error: 'no user has a vector yet' }) : { user };
   });
 }
 
@@ -395,17 +438,18 @@ function jsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
 }
 
 /** The paths and schemas above as OpenAPI 3.1. */
-export function openApi(version: string): object {
+export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
+  const more = of === 'merged' ? merging : {};
   const schemas = {
     CandidatesQuery: candidatesQuery,
     CandidatesBody: candidatesBody,
     SimilarQuery: similarQuery,
     SearchQuery: searchQuery,
     RankBody: rankBody,
-    CandidatesAnswer: candidatesAnswer,
-    SimilarAnswer: similarAnswer,
+    CandidatesAnswer: candidatesAnswer.extend(more),
+    SimilarAnswer: similarAnswer.extend(more),
     SearchAnswer: searchAnswer,
-    RankAnswer: rankAnswer,
+    RankAnswer: rankAnswer.extend(more),
     RecentAnswer: recentAnswer,
     UserAnswer: userAnswer,
     StatusAnswer: statusAnswer,
@@ -436,6 +480,60 @@ export function openApi(version: string): object {
   };
   const body = (schema: keyof typeof schemas) => ({ required: true, ...json(schema) });
   const notFound = { 404: { description: 'no vector of that name', ...json('Failure') } };
+  const paths = {
+    '/v1/candidates': {
+      get: {
+        summary: SERVING_PATHS['/v1/candidates'],
+        parameters: query(candidatesQuery),
+        responses: responses('CandidatesAnswer'),
+      },
+      post: {
+        summary: SERVING_PATHS['/v1/candidates'],
+        requestBody: body('CandidatesBody'),
+        responses: responses('CandidatesAnswer'),
+      },
+    },
+    '/v1/similar': {
+      get: {
+        summary: SERVING_PATHS['/v1/similar'],
+        parameters: query(similarQuery),
+        responses: { ...responses('SimilarAnswer'), ...notFound },
+      },
+    },
+    '/v1/search': {
+      get: {
+        summary: SERVING_PATHS['/v1/search'],
+        parameters: query(searchQuery),
+        responses: responses('SearchAnswer'),
+      },
+    },
+    '/v1/rank': {
+      post: {
+        summary: SERVING_PATHS['/v1/rank'],
+        requestBody: body('RankBody'),
+        responses: { ...responses('RankAnswer'), ...notFound },
+      },
+    },
+    '/v1/recent': {
+      get: {
+        summary: SERVING_PATHS['/v1/recent'],
+        parameters: query(recentQuery),
+        responses: responses('RecentAnswer'),
+      },
+    },
+    '/v1/users/random': {
+      get: {
+        summary: SERVING_PATHS['/v1/users/random'],
+        responses: { ...responses('UserAnswer'), ...notFound },
+      },
+    },
+    '/v1/status': {
+      get: {
+        summary: SERVING_PATHS['/v1/status'],
+        responses: { 200: { description: 'the answer', ...json('StatusAnswer') } },
+      },
+    },
+  };
   return {
     openapi: '3.1.0',
     info: {
@@ -443,60 +541,9 @@ export function openApi(version: string): object {
       version,
       description: 'Candidates, neighbours and ranks from live vectors.',
     },
-    paths: {
-      '/v1/candidates': {
-        get: {
-          summary: SERVING_PATHS['/v1/candidates'],
-          parameters: query(candidatesQuery),
-          responses: responses('CandidatesAnswer'),
-        },
-        post: {
-          summary: SERVING_PATHS['/v1/candidates'],
-          requestBody: body('CandidatesBody'),
-          responses: responses('CandidatesAnswer'),
-        },
-      },
-      '/v1/similar': {
-        get: {
-          summary: SERVING_PATHS['/v1/similar'],
-          parameters: query(similarQuery),
-          responses: { ...responses('SimilarAnswer'), ...notFound },
-        },
-      },
-      '/v1/search': {
-        get: {
-          summary: SERVING_PATHS['/v1/search'],
-          parameters: query(searchQuery),
-          responses: responses('SearchAnswer'),
-        },
-      },
-      '/v1/rank': {
-        post: {
-          summary: SERVING_PATHS['/v1/rank'],
-          requestBody: body('RankBody'),
-          responses: { ...responses('RankAnswer'), ...notFound },
-        },
-      },
-      '/v1/recent': {
-        get: {
-          summary: SERVING_PATHS['/v1/recent'],
-          parameters: query(recentQuery),
-          responses: responses('RecentAnswer'),
-        },
-      },
-      '/v1/users/random': {
-        get: {
-          summary: SERVING_PATHS['/v1/users/random'],
-          responses: { ...responses('UserAnswer'), ...notFound },
-        },
-      },
-      '/v1/status': {
-        get: {
-          summary: SERVING_PATHS['/v1/status'],
-          responses: { 200: { description: 'the answer', ...json('StatusAnswer') } },
-        },
-      },
-    },
+    paths: Object.fromEntries(
+      Object.entries(paths).filter(([path]) => of === 'all' || Object.hasOwn(MERGED_PATHS, path)),
+    ),
     components: { schemas: components },
   };
 }

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ServedRun } from '../../compose/serve.ts';
 import { type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
@@ -10,7 +10,9 @@ import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
 import { selectGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
 import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE } from './begin.ts';
+import { MergedServer, type MergedServerOptions } from './merged-server.ts';
 import { partitionsOption } from './partitions.ts';
+import { deadlineOption, shardsOption } from './shard-options.ts';
 import { VectorServer } from './vector-server.ts';
 
 const ADDRESS = '127.0.0.1:8079';
@@ -18,6 +20,7 @@ const REPORT_MS = 10_000;
 const MOST_THREADS = 64;
 /** One core is left for the main thread, and more than eight have too little to do at a time. */
 const DEFAULT_THREADS = Math.min(8, Math.max(1, availableParallelism() - 1));
+const DEADLINE_MS = 300;
 
 /** Puts `twhin serve` on the command line. */
 export function addServeCommand(program: Command, context: CommandContext): void {
@@ -27,27 +30,44 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--http <host:port>', 'address to serve on', ADDRESS)
     .option('--partitions <list>', PARTITIONS_HELP, partitionsOption)
+    .addOption(
+      new Option('--shards <urls>', SHARDS_HELP)
+        .argParser(shardsOption)
+        .conflicts(['partitions', 'graph', 'userEdges', 'edges', 'threads']),
+    )
+    .option('--deadline <time>', DEADLINE_HELP, deadlineOption)
     .option('--user-edges <n>', 'most edges remembered of one user', positiveInteger, EDGES_OF_ONE)
     .option('--edges <n>', 'most edges remembered of all users of a graph', positiveInteger, EDGES)
     .option('--threads <n>', 'threads that scan; 0: the main thread does', threadCount, DEFAULT_THREADS)
     .option('--ads-of-one <n>', 'most ads of one advertiser in a list', positiveInteger, ADS_OF_ONE)
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, http, partitions, userEdges, edges, adsOfOne, threads }) => {
-      const config = await context.config();
-      await serve(config, context, {
-        graphs: selectGraphs(config, graph),
-        address: addressOf(http),
-        partitions,
-        edgesOfOne: userEdges,
-        edges,
-        adsOfOne,
-        threads,
-      });
-    });
+    .action(
+      async ({ graph, http, partitions, shards, deadline, userEdges, edges, adsOfOne, threads }, command) => {
+        if (shards !== undefined) {
+          const deadlineMs = deadline ?? DEADLINE_MS;
+          await merge({ shards, address: addressOf(http), deadlineMs, adsOfOne, log: context.log() });
+          return;
+        }
+        if (deadline !== undefined) command.error('error: --deadline is of use with --shards alone');
+        const config = await context.config();
+        await serve(config, context, {
+          graphs: selectGraphs(config, graph),
+          address: addressOf(http),
+          partitions,
+          edgesOfOne: userEdges,
+          edges,
+          adsOfOne,
+          threads,
+        });
+      },
+    );
 }
 
 const PARTITIONS_HELP = 'hold only the vectors of these partitions, such as 0-3 or 0,2,5-7';
+
+const SHARDS_HELP = 'read no topic, and merge the answers of these processes';
+const DEADLINE_HELP = `with --shards: answer within this time by what has come (default: ${DEADLINE_MS}ms)`;
 
 const ABOUT = `
 Reads the topics with vectors from their start and follows them, like any reader; it never touches a store. Events are read
@@ -63,6 +83,9 @@ too, so that no list has what the user follows, likes or blocks.
 
 const EXAMPLES = `twhin serve
 twhin serve --graph engagement --http 127.0.0.1:9079
+twhin serve --partitions 0-1 --http 127.0.0.1:8081
+twhin serve --partitions 2-3 --http 127.0.0.1:8082
+twhin serve --shards http://127.0.0.1:8081,http://127.0.0.1:8082 --deadline 100ms
 curl 'http://127.0.0.1:8079/v1/candidates?surface=home&user=123&k=10&explain=true'`;
 
 interface Serving {
@@ -120,6 +143,23 @@ async function serve(
     clearInterval(timer);
     await server?.stop();
     await connection.close();
+    signals.ignore();
+  }
+}
+
+/** Merges the answers of other processes until stopped. */
+async function merge(options: MergedServerOptions): Promise<void> {
+  const { log, shards } = options;
+  const ended = Promise.withResolvers<void>();
+  const signals = onSignal(() => ended.resolve());
+  let server: MergedServer | undefined;
+  try {
+    server = await MergedServer.begin(options);
+    log.info({ url: server.url, shards }, `serving on ${server.url}`);
+    await ended.promise;
+    log.info({}, 'stopping: requests in flight are answered');
+  } finally {
+    await server?.stop();
     signals.ignore();
   }
 }

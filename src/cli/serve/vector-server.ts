@@ -7,6 +7,7 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import type { Log } from '../../log.ts';
 import { ServingMetrics } from '../../metrics/serving.ts';
 import { readServingPage } from '../../pages/page-files.ts';
+import { Shard } from '../../serve/shard.ts';
 import { Surfaces } from '../../serve/surfaces.ts';
 import { Users } from '../../serve/users.ts';
 import { VERSION } from '../version.ts';
@@ -81,9 +82,11 @@ export class VectorServer {
 
   async #listen(address: HttpAddress, { log, actions }: VectorServerOptions): Promise<void> {
     const metrics = this.#metrics;
+    const part = (graph: string) => this.runs.find((run) => run.graph.name === graph)?.part;
     this.#server = await serveVectors({
       ...address,
       surfaces: this.surfaces,
+      shard: new Shard({ surfaces: this.surfaces, passes: this.#scanning.passes, part }),
       users: new Users({ graphs: this.runs.map(({ graph }) => graph), random: Math.random }),
       page: await readServingPage(),
       unready: () => this.runs.flatMap((run) => run.unready()),

@@ -1,0 +1,281 @@
+import { Agent, type IncomingMessage, request } from 'node:http';
+import type { FastifyInstance, RouteShorthandOptions } from 'fastify';
+import { z } from 'zod';
+import { reasonOf } from '../../errors/errors.ts';
+import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
+import { INTEREST_WAYS } from '../../serve/interests.ts';
+import { type MissedReason, type ShardLink, ShardMissed, ShardRefused } from '../../serve/merged.ts';
+import type { Shard, ShardAnswers, ShardQuestion, ShardQuestions } from '../../serve/shard.ts';
+import { type CandidatesAsked, type NamedVector, SURFACES } from '../../serve/surfaces.ts';
+
+/** A user's own edges can be many, and are all left out of a list. */
+const QUESTION_BYTES = 16 << 20;
+const ANSWER_BYTES = 64 << 20;
+const [MOST_NAMES, MOST_QUERIES, MOST_NUMBERS] = [200_000, 256, 16_384];
+/** Connections kept to a shard; further questions wait for one of them. */
+const CONNECTIONS = 64;
+/** As a scan takes them: see `checkQueries`. */
+const MAX_NUMBER = 2 ** 129;
+
+const name = z.string().max(200);
+const entity = z
+  .string()
+  .max(600)
+  .transform((text, context): EntityKey => {
+    try {
+      return parseEntityKey(text);
+    } catch (error) {
+      context.addIssue(reasonOf(error));
+      return z.NEVER;
+    }
+  });
+const entities = z.array(entity).max(MOST_NAMES);
+const number = z.number();
+const wholeNumber = z.number().int().min(0);
+/** Little-endian numbers as base64: no number loses a bit, and they are read several times faster than as text. */
+const float64s = z
+  .base64()
+  .max(MOST_NUMBERS * 11)
+  .transform((text) => new Float64Array(bytesOf(text, 8)))
+  .refine((numbers) => numbers.every((value) => Math.abs(value) <= MAX_NUMBER), 'a number is out of range');
+const float32s = z
+  .base64()
+  .max(MOST_NUMBERS * 6)
+  .transform((text) => new Float32Array(bytesOf(text, 4)));
+const vectors = z.array(z.tuple([entity, float32s]).transform((pair): NamedVector => pair)).max(MOST_NAMES);
+
+const space = { graph: name, space: name, fingerprint: name };
+const queries = z
+  .array(
+    z.object({
+      vector: float64s,
+      weight: number,
+      relation: name,
+      scorer: z.enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin']),
+      beta: number,
+    }),
+  )
+  .max(MOST_QUERIES);
+const look = { ...space, type: name, queries };
+const limit = { adsOfOne: wholeNumber.optional() };
+const count = wholeNumber.max(MOST_NAMES);
+const asked = z.object({
+  surface: z.enum(SURFACES),
+  graph: name.optional(),
+  user: entity,
+  k: count,
+  relation: name.optional(),
+  exclude: entities.optional(),
+  explain: z.boolean().optional(),
+  interests: z.enum(INTEREST_WAYS).optional(),
+  idleMs: number.optional(),
+} satisfies { [Field in keyof Required<CandidatesAsked>]: z.ZodType });
+
+const QUESTIONS: { readonly [Q in ShardQuestion]: z.ZodType<ShardQuestions[Q]> } = {
+  state: z.object({}),
+  'begin-candidates': z.object({ asked }),
+  'begin-similar': z.object({ entity, graph: name.optional() }),
+  'begin-rank': z.object({ user: entity, relation: name, graph: name.optional() }),
+  top: z.object({
+    ...look,
+    ...limit,
+    leftOut: entities,
+    idleMs: number.optional(),
+    count,
+    recent: vectors.optional(),
+  }),
+  popular: z.object({ ...space, ...limit, asked, count, known: z.boolean() }),
+  vectors: z.object({ ...space, type: name, entities }),
+  scores: z.object({ ...look, entities }),
+  ranks: z.object({ ...look, of: z.array(z.object({ entity, compared: number })).max(MOST_NAMES) }),
+};
+
+const holding = {
+  ...space,
+  step: number,
+  asOf: number,
+  staleSince: number.nullable(),
+  part: z.object({ held: z.array(wholeNumber), of: wholeNumber }),
+};
+const begun = z.object({
+  begun: z.array(
+    z.object({
+      ...holding,
+      type: name,
+      holds: z.boolean(),
+      queries,
+      leftOut: z.array(entity),
+      recent: z.array(entity),
+      filtered: z.object({ seen: number, blocked: number, excluded: number, idle: number }),
+    }),
+  ),
+});
+const reason = z
+  .object({
+    relation: name,
+    share: number,
+    score: number,
+    near: entity.optional(),
+    distance: number.optional(),
+  })
+  .transform(({ near, distance, ...of }) => ({
+    ...of,
+    ...(near !== undefined && { near }),
+    ...(distance !== undefined && { distance }),
+  }));
+const items = z.object({
+  items: z.array(
+    z.object({ entity, score: number, advertiser: entity.optional(), reason: reason.optional() }),
+  ),
+});
+const ANSWERS: { readonly [Q in ShardQuestion]: z.ZodType<ShardAnswers[Q]> } = {
+  state: z.object({ holdings: z.array(z.object(holding)) }),
+  'begin-candidates': begun,
+  'begin-similar': begun,
+  'begin-rank': begun,
+  top: items,
+  popular: items,
+  vectors: z.object({ vectors }),
+  scores: z.object({ scores: z.array(z.object({ entity, score: number, compared: number })) }),
+  ranks: z.object({ ranks: z.array(z.object({ ahead: number, of: number })) }),
+};
+const failure = z.object({ error: z.string(), field: z.string().optional() });
+
+/** Where a process that merges lists asks: a path for each question, `POST` with JSON. */
+const PATH = '/shard/';
+
+/** Adds the paths at which a process that merges lists asks this one. ready: refuses questions before all is read. */
+export function addShard(server: FastifyInstance, shard: Shard, ready: RouteShorthandOptions): void {
+  // One client asks for everybody: what bounds it is that a busy shard refuses.
+  const options: RouteShorthandOptions = {
+    ...ready,
+    bodyLimit: QUESTION_BYTES,
+    config: { rateLimit: false },
+  };
+  const add = <Q extends ShardQuestion>(question: Q) =>
+    server.post(PATH + question, options, async (asking, reply) => {
+      const parsed = QUESTIONS[question].safeParse(asking.body);
+      if (!parsed.success) {
+        const [issue] = parsed.error.issues;
+        const field = issue?.path.join('.') ?? 'body';
+        return reply.code(400).send({ error: `${field}: ${issue?.message}`, field });
+      }
+      const answer = await shard.answer(question, parsed.data);
+      return reply.type('application/json').send(textOf(answer));
+    });
+  for (const question of Object.keys(QUESTIONS)) if (isQuestion(question)) add(question);
+}
+
+function isQuestion(text: string): text is ShardQuestion {
+  return Object.hasOwn(QUESTIONS, text);
+}
+
+/** A process that serves some partitions, asked over connections that are kept. */
+export class HttpShardLink implements ShardLink {
+  readonly url: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  /** The text of a question that several shards are asked is made once. */
+  readonly #textOf: (question: object) => string;
+
+  /** url: `http://host:port`. */
+  constructor(url: string, texts: (question: object) => string = textOf) {
+    this.url = url;
+    this.#textOf = texts;
+  }
+
+  async ask<Q extends ShardQuestion>(
+    question: Q,
+    asked: ShardQuestions[Q],
+    timeoutMs: number,
+  ): Promise<ShardAnswers[Q]> {
+    const { status, text } = await this.#post(PATH + question, this.#textOf(asked), timeoutMs);
+    try {
+      const value: unknown = JSON.parse(text);
+      if (status === 200) return ANSWERS[question].parse(value);
+      const { error, field } = failure.parse(value);
+      if (status === 400) throw new ShardRefused(error, field);
+      throw new ShardMissed(MISSED[status] ?? 'broken', error);
+    } catch (error) {
+      if (error instanceof ShardRefused || error instanceof ShardMissed) throw error;
+      throw new ShardMissed('broken', `an answer that is not understood: ${reasonOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #post(path: string, body: string, timeoutMs: number): Promise<{ status: number; text: string }> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const asking = request(
+      new URL(path, this.url),
+      {
+        agent: this.#agent,
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      },
+      resolve,
+    );
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      asking.destroy();
+    }, timeoutMs);
+    asking.on('error', reject);
+    asking.end(body);
+    try {
+      const reply = await promise;
+      return { status: reply.statusCode ?? 0, text: await whole(reply) };
+    } catch (error) {
+      if (error instanceof ShardMissed) throw error;
+      if (isLate) throw new ShardMissed('late', `no answer within ${Math.round(timeoutMs)} ms`);
+      throw new ShardMissed('unreachable', reasonOf(error), { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** Why an answer with that status is of no use. */
+const MISSED: Readonly<Record<number, MissedReason>> = { 409: 'moved', 429: 'busy', 503: 'busy' };
+
+/** Links whose questions are turned into text once for all of them. */
+export function shardLinks(urls: readonly string[]): HttpShardLink[] {
+  const texts = new WeakMap<object, string>();
+  const once = (question: object): string => {
+    const text = texts.get(question) ?? textOf(question);
+    texts.set(question, text);
+    return text;
+  };
+  return urls.map((url) => new HttpShardLink(url, once));
+}
+
+async function whole(reply: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of reply) {
+    const chunk = Buffer.from(part);
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES) throw new ShardMissed('broken', `an answer of more than ${ANSWER_BYTES} bytes`);
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** JSON in which vectors are base64. */
+function textOf(value: object): string {
+  return JSON.stringify(value, (_, each: unknown) => {
+    if (!(each instanceof Float64Array || each instanceof Float32Array)) return each;
+    return Buffer.from(each.buffer, each.byteOffset, each.byteLength).toString('base64');
+  });
+}
+
+/** @throws RangeError when the bytes are no whole numbers of `size` bytes. */
+function bytesOf(text: string, size: number): ArrayBuffer {
+  const bytes = Buffer.from(text, 'base64');
+  const copy = new ArrayBuffer(bytes.length - (bytes.length % size));
+  new Uint8Array(copy).set(bytes.subarray(0, copy.byteLength));
+  return copy;
+}

@@ -1,0 +1,360 @@
+import { type EntityKey, typeOf } from '../graph/entity.ts';
+import { ahead } from '../kernels/scan/scan.ts';
+import type { ScorerName } from '../model/settings.ts';
+import { type Asking, lookForRanks } from './looks.ts';
+import { about, idleRows, type RelationQuery, type ServedGraph, scoredTable } from './served-graph.ts';
+import type { SharedPasses } from './shared-passes.ts';
+import type { Space } from './spaces.ts';
+import {
+  type Answer,
+  acceptedTop,
+  type CandidatesAsked,
+  type ItemReason,
+  limiter,
+  type NamedVector,
+  PROMOTES,
+  reasonOf,
+  recentOf,
+  SHOWS,
+  type Surfaces,
+  vectorsOf,
+} from './surfaces.ts';
+import type { VectorTable } from './vector-table.ts';
+import { comparedScoreOf, type ScoredTable, scoreOf } from './weighted-top.ts';
+
+/** Which entities' vectors a process holds: those of some partitions of the topic with embeddings. */
+export interface Part {
+  readonly held: readonly number[];
+  /** Partitions of the topic. */
+  readonly of: number;
+}
+
+/** The vectors that may be compared with one another. */
+export interface SpaceId {
+  readonly graph: string;
+  /** Empty where the shard holds no vector. */
+  readonly space: string;
+  readonly fingerprint: string;
+}
+
+/** What a shard holds of a graph, as of now. */
+export interface Holding extends SpaceId, Pick<Answer, 'step' | 'asOf' | 'staleSince'> {
+  readonly part: Part;
+}
+
+/** An entity's vector moved by a relation, as another process can ask by it. */
+export interface ShardQuery {
+  /** [dim] in float64. */
+  readonly vector: Float64Array;
+  readonly weight: number;
+  readonly relation: string;
+  readonly scorer: ScorerName;
+  readonly beta: number;
+}
+
+/** What the shard that holds an entity knows of a question about it. */
+export interface Begun extends Holding, Pick<Answer, 'filtered'> {
+  /** Type of what is looked for, and whether the shard has a table of it. */
+  readonly type: string;
+  readonly holds: boolean;
+  /** None where the shard has no vector of the entity. With none, the next two are empty. */
+  readonly queries: readonly ShardQuery[];
+  readonly leftOut: readonly EntityKey[];
+  /** What the user engaged with of late, where reasons are asked for. */
+  readonly recent: readonly EntityKey[];
+}
+
+/** A look at the rows of a shard. */
+export interface ShardLook extends SpaceId {
+  readonly type: string;
+  readonly queries: readonly ShardQuery[];
+}
+
+export interface ShardItem {
+  readonly entity: EntityKey;
+  readonly score: number;
+  /** Of an ad, where it is known. */
+  readonly advertiser?: EntityKey | undefined;
+  readonly reason?: ItemReason | undefined;
+}
+
+/** How many of one advertiser a list may have; no limit unless given. */
+interface Limited {
+  readonly adsOfOne?: number | undefined;
+}
+
+/** What a process that merges lists asks a shard, by the name of the question. */
+export interface ShardQuestions {
+  readonly state: object;
+  readonly 'begin-candidates': { readonly asked: CandidatesAsked };
+  readonly 'begin-similar': { readonly entity: EntityKey; readonly graph?: string | undefined };
+  readonly 'begin-rank': {
+    readonly user: EntityKey;
+    readonly relation: string;
+    readonly graph?: string | undefined;
+  };
+  readonly top: ShardLook &
+    Limited & {
+      readonly leftOut: readonly EntityKey[];
+      /** As in `CandidatesAsked`. */
+      readonly idleMs?: number | undefined;
+      readonly count: number;
+      /** Vectors that reasons compare with; undefined: no reasons. */
+      readonly recent?: readonly NamedVector[] | undefined;
+    };
+  readonly popular: SpaceId &
+    Limited & {
+      readonly asked: CandidatesAsked;
+      readonly count: number;
+      /** Entities without a vector are left out. */
+      readonly known: boolean;
+    };
+  readonly vectors: SpaceId & { readonly type: string; readonly entities: readonly EntityKey[] };
+  readonly scores: ShardLook & { readonly entities: readonly EntityKey[] };
+  readonly ranks: ShardLook & {
+    readonly of: readonly { readonly entity: EntityKey; readonly compared: number }[];
+  };
+}
+
+/** The answers to `ShardQuestions`. Lists are best first; of equal scores, the lower name first. */
+export interface ShardAnswers {
+  readonly state: { readonly holdings: readonly Holding[] };
+  readonly 'begin-candidates': { readonly begun: readonly Begun[] };
+  /** Of each graph that could have the entity, in order. */
+  readonly 'begin-similar': { readonly begun: readonly Begun[] };
+  readonly 'begin-rank': { readonly begun: readonly Begun[] };
+  readonly top: { readonly items: readonly ShardItem[] };
+  readonly popular: { readonly items: readonly ShardItem[] };
+  readonly vectors: { readonly vectors: readonly NamedVector[] };
+  /** Of those entities that the shard holds. compared: the number by which scans compare. */
+  readonly scores: {
+    readonly scores: readonly {
+      readonly entity: EntityKey;
+      readonly score: number;
+      readonly compared: number;
+    }[];
+  };
+  /** For each entity, of the shard's others: how many score higher, an equal one counting half, and how many there are. */
+  readonly ranks: { readonly ranks: readonly { readonly ahead: number; readonly of: number }[] };
+}
+
+export type ShardQuestion = keyof ShardQuestions;
+
+/** The vectors asked for are not those that the shard holds now. */
+export class SpaceMoved extends Error {
+  readonly statusCode = 409;
+
+  constructor({ graph, space }: SpaceId, current: Space | undefined) {
+    super(`${graph}: asked for the space ${space}, and serving ${current?.space ?? 'none'}`);
+  }
+}
+
+export interface ShardOptions {
+  readonly surfaces: Surfaces;
+  readonly passes: SharedPasses;
+  /** Undefined before the topics were looked at. */
+  part(graph: string): Part | undefined;
+}
+
+/**
+ * Answers a process that merges the lists of several, each of which holds the vectors of some partitions. Every shard reads
+ * all event topics: whoever holds a user's vector knows all of the user's edges, and what is popular is the same everywhere.
+ */
+export class Shard {
+  readonly #options: ShardOptions;
+  readonly #answers: {
+    [Q in ShardQuestion]: (question: ShardQuestions[Q]) => ShardAnswers[Q] | Asking<ShardAnswers[Q]>;
+  };
+
+  constructor(options: ShardOptions) {
+    this.#options = options;
+    const { surfaces } = options;
+    this.#answers = {
+      state: () => ({
+        holdings: surfaces.graphs(undefined).map((graph) => this.#holding(graph, graph.spaces.current)),
+      }),
+      'begin-candidates': ({ asked }) => this.#candidates(asked),
+      'begin-similar': ({ entity, graph }) => this.#similar(entity, graph),
+      'begin-rank': ({ user, relation, graph }) => this.#rank(user, relation, graph),
+      top: (question) => this.#top(question),
+      popular: (question) => this.#popular(question),
+      vectors: ({ type, entities, ...of }) => ({ vectors: vectorsOf(this.#table(of, type).table, entities) }),
+      scores: (question) => this.#scores(question),
+      ranks: (question) => this.#ranks(question),
+    };
+  }
+
+  /**
+   * @throws UsageError for what `Surfaces` refuses; SpaceMoved when other vectors are held than those asked for; FatalError
+   * `busy` when too many wait.
+   */
+  async answer<Q extends ShardQuestion>(name: Q, question: ShardQuestions[Q]): Promise<ShardAnswers[Q]> {
+    const answer = this.#answers[name](question);
+    return 'next' in answer ? this.#options.passes.ask(answer) : answer;
+  }
+
+  #holding(graph: ServedGraph, space: Space | undefined): Holding {
+    return {
+      ...about(graph, space),
+      fingerprint: space?.fingerprint ?? '',
+      part: this.#options.part(graph.name) ?? { held: [], of: 0 },
+    };
+  }
+
+  #candidates(asked: CandidatesAsked): ShardAnswers['begin-candidates'] {
+    const { graph, leftOut, filtered, space, table, queries } = this.#options.surfaces.begin(asked);
+    const recent = asked.explain === true ? recentOf(graph, asked.user, queries) : [];
+    const begun = {
+      ...this.#holding(graph, space),
+      filtered,
+      type: SHOWS[asked.surface],
+      holds: table !== undefined,
+      queries: queries.map(shardQuery),
+      leftOut: queries.length > 0 ? [...leftOut] : [],
+      recent,
+    };
+    return { begun: [begun] };
+  }
+
+  #similar(entity: EntityKey, name: string | undefined): ShardAnswers['begin-similar'] {
+    const begun = this.#options.surfaces.graphs(name).map((graph) => {
+      const { current } = graph.spaces;
+      const vector = current?.vectorOf(entity);
+      const [of] = current?.relations.values() ?? [];
+      const found = vector !== undefined && of !== undefined;
+      return {
+        ...this.#holding(graph, current),
+        filtered: NOTHING_FILTERED,
+        type: typeOf(entity),
+        holds: current?.table(typeOf(entity)) !== undefined,
+        queries: found ? [shardQuery({ vector: Float64Array.from(vector), weight: 1, of })] : [],
+        leftOut: found ? [entity] : [],
+        recent: [],
+      };
+    });
+    return { begun };
+  }
+
+  #rank(user: EntityKey, relation: string, name: string | undefined): ShardAnswers['begin-rank'] {
+    const { graph, space, type, table, queries } = this.#options.surfaces.beginRank(user, relation, name);
+    const begun = {
+      ...this.#holding(graph, space),
+      filtered: NOTHING_FILTERED,
+      type,
+      holds: table !== undefined,
+      queries: queries.map(shardQuery),
+      leftOut: [],
+      recent: [],
+    };
+    return { begun: [begun] };
+  }
+
+  *#top(question: ShardQuestions['top']): Asking<ShardAnswers['top']> {
+    const { queries, leftOut, idleMs, count, adsOfOne, recent } = question;
+    const { graph, table, scored } = this.#scored(question);
+    if (table === undefined || scored === undefined) return { items: [] };
+    const accepting = () => limiter(graph, adsOfOne);
+    const rows = [...table.rowsOf(leftOut), ...idleRows(graph, table, idleMs)];
+    const found = yield* acceptedTop(table, scored, queries, rows, count, accepting);
+    const weighed = queries.map((query) => ({ weight: query.weight, of: query }));
+    const items = found.map(({ entity, row, score, scores }) => ({
+      ...limited(graph, entity, adsOfOne),
+      entity,
+      score,
+      ...(recent && { reason: reasonOf(weighed, scores, table.scan.vector(row), recent) }),
+    }));
+    return { items };
+  }
+
+  #popular({ asked, count, known, adsOfOne, ...of }: ShardQuestions['popular']): ShardAnswers['popular'] {
+    const { graph, leftOut, idle } = this.#options.surfaces.begin({ ...asked, graph: of.graph });
+    const type = SHOWS[asked.surface];
+    const { table } = this.#table(of, type);
+    const accepts = limiter(graph, adsOfOne);
+    const isIdle = new Set(idle);
+    const { entities, scores } = graph.activity.popularity(type);
+    const items: ShardItem[] = [];
+    // Far more are popular than a list has: nothing is copied.
+    for (let i = 0; i < entities.length && items.length < count; i++) {
+      const entity = entities[i]!;
+      const row = table?.rowOf(entity);
+      if (known && (row === undefined || isIdle.has(row))) continue;
+      if (!leftOut.has(entity) && accepts(entity))
+        items.push({ ...limited(graph, entity, adsOfOne), entity, score: scores[i]! });
+    }
+    return { items };
+  }
+
+  #scores({ entities, ...look }: ShardQuestions['scores']): ShardAnswers['scores'] {
+    const { table, scored } = this.#scored(look);
+    const [query] = look.queries;
+    if (table === undefined || scored === undefined || query === undefined) return { scores: [] };
+    const scores = entities.flatMap((entity) => {
+      const row = table.rowOf(entity);
+      if (row === undefined) return [];
+      const score = scoreOf(scored, query.vector, row);
+      return [{ entity, score, compared: comparedScoreOf(scored, query.vector, row) }];
+    });
+    return { scores };
+  }
+
+  *#ranks({ of, ...look }: ShardQuestions['ranks']): Asking<ShardAnswers['ranks']> {
+    const { table, scored } = this.#scored(look);
+    const [query] = look.queries;
+    if (table === undefined || scored === undefined || query === undefined)
+      return { ranks: of.map(() => ({ ahead: 0, of: 0 })) };
+    const scores = of.map(({ compared }) => compared);
+    const ranks = yield* lookForRanks({ ...scored, query: query.vector, scores });
+    return {
+      ranks: ranks.map(({ rank, compared }, i) => {
+        // An entity is not compared with itself, though it may have moved since its score was asked for.
+        const own = table.rowOf(of[i]!.entity);
+        if (own === undefined) return { ahead: rank - 1, of: compared };
+        const itself = ahead(comparedScoreOf(scored, query.vector, own), scores[i]!);
+        return { ahead: rank - 1 - itself, of: compared - 1 };
+      }),
+    };
+  }
+
+  /** The table that is looked at, and by what its rows are scored. @throws SpaceMoved. */
+  #scored({ type, queries, ...of }: ShardLook): {
+    graph: ServedGraph;
+    table: VectorTable | undefined;
+    scored: ScoredTable | undefined;
+  } {
+    const { graph, table } = this.#table(of, type);
+    const [first] = queries;
+    if (table === undefined || first === undefined) return { graph, table, scored: undefined };
+    if (queries.some(({ vector }) => vector.length !== table.scan.dim))
+      throw new SpaceMoved(of, graph.spaces.current);
+    return { graph, table, scored: scoredTable(table, first) };
+  }
+
+  /** undefined: the shard holds no vector of the type. @throws SpaceMoved. */
+  #table(of: SpaceId, type: string): { graph: ServedGraph; table: VectorTable | undefined } {
+    const [graph] = this.#options.surfaces.graphs(of.graph);
+    if (graph === undefined) throw new TypeError(`no graph ${of.graph}`);
+    const { current } = graph.spaces;
+    const held =
+      current === undefined || (current.space === of.space && current.fingerprint === of.fingerprint);
+    if (!held) throw new SpaceMoved(of, current);
+    return { graph, table: current?.table(type) };
+  }
+}
+
+const NOTHING_FILTERED = { seen: 0, blocked: 0, excluded: 0, idle: 0 };
+
+function shardQuery({ vector, weight, of }: RelationQuery): ShardQuery {
+  const { relation, scorer, beta } = of;
+  return { vector, weight, relation, scorer, beta };
+}
+
+/** What a limit of ads has to know of an ad. */
+function limited(
+  { activity }: ServedGraph,
+  entity: EntityKey,
+  adsOfOne: number | undefined,
+): Pick<ShardItem, 'advertiser'> {
+  const advertiser = adsOfOne === undefined ? undefined : activity.sourceOf(entity, PROMOTES);
+  return advertiser === undefined ? {} : { advertiser };
+}

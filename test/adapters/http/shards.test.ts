@@ -1,0 +1,302 @@
+import { createServer, type RequestListener } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
+import { serveMerged } from '../../../src/adapters/http/merging.ts';
+import { MERGED_PATHS, serveVectors } from '../../../src/adapters/http/serving.ts';
+import { HttpShardLink, shardLinks } from '../../../src/adapters/http/shards.ts';
+import { FatalError } from '../../../src/errors/errors.ts';
+import type { EntityKey } from '../../../src/graph/entity.ts';
+import type { ScorerName } from '../../../src/model/settings.ts';
+import type { Merged } from '../../../src/serve/merged.ts';
+import { SURFACES } from '../../../src/serve/surfaces.ts';
+import { Users } from '../../../src/serve/users.ts';
+import { ad, advertiser, edge, surfacesOf, T0, tweet, user } from '../../serve/serve-fixture.ts';
+import { CutGraph, mergedOf, PARTS, shardOf } from '../../serve/shard-fixture.ts';
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+const failures: string[] = [];
+const outside = {
+  ...{ host: '127.0.0.1', port: 0, version: '1' },
+  metrics: { contentType: 'text/plain', render: async () => '' },
+  answered: () => undefined,
+  failed: (path: string, reason: string) => void failures.push(`${path}: ${reason}`),
+};
+
+function opened(server: HttpServer): string {
+  stops.push(() => server.stop());
+  return server.url;
+}
+
+/** A server for each shard of the graph; unready: why it should not be asked. */
+function serveShards(graph: CutGraph, unready: () => string[] = () => []): Promise<string[]> {
+  return Promise.all(
+    graph.cut.map(async (part, i) =>
+      opened(
+        await serveVectors({
+          ...{ ...outside, unready, surfaces: surfacesOf(part), shard: shardOf([part], PARTS[i]!) },
+          ...{ users: new Users({ graphs: [part], random: () => 0 }), page: new Map(), status: () => [] },
+        }),
+      ),
+    ),
+  );
+}
+
+function mergedOver(urls: readonly string[]): Merged {
+  const links = shardLinks(urls);
+  stops.push(() => links.forEach((link) => void link.close()));
+  return mergedOf(links);
+}
+
+/** Numbers that are the same in every run. */
+function randomOf(seed: number) {
+  let state = seed;
+  const next = () => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return state / 2 ** 31;
+  };
+  return {
+    next,
+    below: (n: number) => Math.floor(next() * n),
+    of: <T>(some: readonly T[]): T => some[Math.floor(next() * some.length)]!,
+  };
+}
+
+const DIM = 6;
+const [USERS, TWEETS, ADS, ADVERTISERS] = [60, 300, 60, 7];
+const ids = <T>(count: number, of: (id: number) => T) => Array.from({ length: count }, (_, i) => of(i));
+const tweets = ids(TWEETS, tweet);
+const entities: readonly EntityKey[] = [...ids(USERS, user), ...tweets, ...ids(ADS, ad)];
+const RELATIONS: readonly (readonly [string, (id: number) => EntityKey, number])[] = [
+  ['likes', tweet, TWEETS],
+  ['retweets', tweet, TWEETS],
+  ['follows', user, USERS],
+  ['clicks', ad, ADS],
+];
+
+describe.each<ScorerName>([...(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'] as const)])(
+  'three processes and one, with %s',
+  (scorer) => {
+    it('give the same answers, bit for bit in score and order, while vectors and edges change', async () => {
+      const graph = new CutGraph();
+      const random = randomOf(scorer.length * 7_919);
+      // Few different numbers, so that many scores tie; and some that are a rounding apart.
+      const number = () => random.of([0, 0.5, -0.5, 1, 1 + 2 ** -23, 1e-5, random.next() - 0.5]);
+      const vector = () => ids(DIM, number);
+      let at = T0;
+      const change = () => {
+        const kind = random.below(10);
+        const lhs = user(random.below(USERS + 5));
+        if (kind < 3) graph.put(random.of(entities), vector());
+        else if (kind === 3) graph.put(random.of(entities), null);
+        else if (kind === 4)
+          graph.take(edge(advertiser(random.below(ADVERTISERS)), 'promotes', ad(random.below(ADS)), ++at));
+        else {
+          const [relation, of, count] = random.of(RELATIONS);
+          const removed = random.below(4) === 0;
+          graph.take(
+            edge(lhs, relation, of(random.below(count)), ++at, removed),
+            removed && relation === 'follows',
+          );
+        }
+      };
+      for (const entity of entities) graph.put(entity, vector());
+      for (const [relation] of RELATIONS) graph.relate(relation, vector(), scorer, 0.7);
+      for (let i = 0; i < 600; i++) change();
+      const whole = surfacesOf(graph.whole);
+      const merged = mergedOver(await serveShards(graph));
+      const told = { partial: false, missingPartitions: [] };
+      const asJson = (answer: object | undefined): unknown =>
+        answer && { ...JSON.parse(JSON.stringify(answer)), ...told };
+      const kinds = new Set<string>();
+      for (let round = 0; round < 18; round++) {
+        for (let i = 0; i < 20; i++) change();
+        const asked = {
+          surface: SURFACES[round % 3]!,
+          // Some have no vector.
+          user: user(round % 4 === 0 ? USERS + random.below(5) : random.below(USERS)),
+          k: 1 + random.below(40),
+          relation: undefined,
+          exclude: ids(random.below(20), () => random.of(entities)),
+          explain: random.below(2) === 0,
+          idleMs: random.of([undefined, 50, 500]),
+        };
+        const list = await merged.candidates(asked);
+        expect(JSON.parse(JSON.stringify(list))).toEqual(asJson(await whole.candidates(asked)));
+        kinds.add(`${asked.surface} ${list.fallback}`);
+        const some = random.of(entities);
+        expect(await merged.similar(some, asked.k)).toEqual(asJson(await whole.similar(some, asked.k)));
+        const [relation, of, count] = random.of(RELATIONS);
+        const candidates = ids(1 + random.below(30), () => of(random.below(count + 3)));
+        const unique = [...new Set(candidates)];
+        expect(await merged.rank(asked.user, relation, unique)).toEqual(
+          asJson(await whole.rank(asked.user, relation, unique)),
+        );
+      }
+      expect(kinds.size).toBe(6);
+      expect(failures).toEqual([]);
+    });
+  },
+);
+
+describe('a link to a shard', () => {
+  async function linkTo(listener: RequestListener): Promise<HttpShardLink> {
+    const server = createServer(listener);
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    stops.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const link = new HttpShardLink(`http://127.0.0.1:${port}`);
+    stops.push(() => link.close());
+    return link;
+  }
+  const replying = (status: number, body: string) =>
+    linkTo((_, reply) => void reply.writeHead(status, { 'content-type': 'application/json' }).end(body));
+
+  it('that hangs, before its answer or within it, gives up in time', async () => {
+    const silent = await linkTo(() => undefined);
+    await expect(silent.ask('state', {}, 30)).rejects.toMatchObject({ reason: 'late' });
+    const half = await linkTo((_, reply) => void reply.writeHead(200).write('{"holdings":'));
+    await expect(half.ask('state', {}, 100)).rejects.toMatchObject({ reason: 'late' });
+  });
+
+  it.each([
+    [503, '{"error":"not ready"}', { reason: 'busy', message: 'not ready' }],
+    [429, '{"error":"slow down"}', { reason: 'busy' }],
+    [409, '{"error":"moved"}', { reason: 'moved' }],
+    [500, '{"error":"inside"}', { reason: 'broken' }],
+    [404, '{"error":"nothing there","paths":{}}', { reason: 'broken' }],
+    [200, '{"holdings":[{}]}', { reason: 'broken' }],
+    [200, 'no JSON', { reason: 'broken' }],
+    [200, '', { reason: 'broken' }],
+    [400, '{"error":"relation: no","field":"relation"}', { statusCode: 400, field: 'relation' }],
+  ])('tells %i with %s for what it is', async (status, body, told) => {
+    const link = await replying(status, body);
+    await expect(link.ask('state', {}, 60_000)).rejects.toMatchObject(told);
+  });
+
+  it('that nobody is at, or that ends within an answer, is unreachable', async () => {
+    const cut = await linkTo((_, reply) => {
+      reply.writeHead(200, { 'content-length': 100 }).write('{');
+      setImmediate(() => reply.destroy());
+    });
+    await expect(cut.ask('state', {}, 60_000)).rejects.toMatchObject({ reason: 'unreachable' });
+    const nobody = new HttpShardLink('http://127.0.0.1:1');
+    await expect(nobody.ask('state', {}, 60_000)).rejects.toMatchObject({ reason: 'unreachable' });
+  });
+
+  it('keeps its connection', async () => {
+    const ports = new Set<number | undefined>();
+    const link = await linkTo((asking, reply) => {
+      ports.add(asking.socket.remotePort);
+      asking.resume().on('end', () => reply.end('{"holdings":[]}'));
+    });
+    for (let i = 0; i < 4; i++) expect(await link.ask('state', {}, 60_000)).toEqual({ holdings: [] });
+    expect(ports.size).toBe(1);
+  });
+});
+
+describe('the paths of a shard', () => {
+  it('refuse questions that are none, with the field', async () => {
+    const graph = new CutGraph();
+    graph.put(user(1), [0, 0]);
+    const [url] = await serveShards(graph);
+    const post = async (path: string, body: object) => {
+      const init = {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      };
+      const reply = await fetch(`${url}${path}`, init);
+      return [reply.status, Reflect.get(Object(await reply.json()), 'field')];
+    };
+    const look = { graph: 'g', space: 'a', fingerprint: 'f', type: 'user' };
+    const query = { vector: 'AAAAAAAAAAAAAAAAAAAAAA==', weight: 1, relation: '', scorer: 'twhin', beta: 1 };
+    const top = { ...look, queries: [query], leftOut: [], count: 5 };
+    expect((await post('/shard/top', top))[0]).toBe(200);
+    const nan = Buffer.from(new Float64Array([Number.NaN, 0]).buffer).toString('base64');
+    for (const [body, answer] of [
+      [{ ...top, count: -1 }, [400, 'count']],
+      [{ ...top, leftOut: ['user:1', 'nobody'] }, [400, 'leftOut.1']],
+      [{ ...top, queries: [{ ...query, vector: nan }] }, [400, 'queries.0.vector']],
+      [{ ...top, queries: [{ ...query, vector: 'x' }] }, [400, 'queries.0.vector']],
+      [{ ...top, queries: [{ ...query, scorer: 'best' }] }, [400, 'queries.0.scorer']],
+      [{ ...top, graph: 'h' }, [400, 'graph']],
+      [{ ...top, queries: [{ ...query, vector: `${query.vector}`.slice(0, 0) }] }, [409, undefined]],
+    ] as const)
+      expect(await post('/shard/top', body)).toEqual(answer);
+    expect(failures).toEqual([]);
+  });
+
+  it('answer 503 before all is read', async () => {
+    const urls = await serveShards(new CutGraph(), () => ['g: 7 % of the vectors are read']);
+    const merged = mergedOver(urls);
+    await merged.look(60_000);
+    expect(merged.unready()).toEqual(urls.map((url) => `${url}: not ready: g: 7 % of the vectors are read`));
+  });
+});
+
+describe('twhin serve --shards over HTTP', () => {
+  it('has the paths and answers of one process, says what is partial, and is ready with its shards', async () => {
+    const graph = new CutGraph();
+    for (const id of ids(60, (i) => i)) graph.put(user(id), [id, 0]);
+    graph.relate('follows', [0, 0], 'transe-l1');
+    const urls = await serveShards(graph);
+    const merged = mergedOver(urls);
+    const url = opened(await serveMerged({ ...outside, merged }));
+    const get = async (path: string, init?: RequestInit) => {
+      const reply = await fetch(url + path, init);
+      const json: unknown = await reply.json();
+      return { status: reply.status, json, headers: reply.headers };
+    };
+    expect(await get('/readyz')).toMatchObject({ status: 503, json: { ready: false } });
+    await merged.look(60_000);
+    expect(await get('/readyz')).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
+    const list = '/v1/candidates?surface=who-to-follow&user=1&k=3';
+    const answers = {
+      CandidatesAnswer: await get(list),
+      SimilarAnswer: await get('/v1/similar?entity=user:1&k=3'),
+      RankAnswer: await get('/v1/rank', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ user: '1', relation: 'follows', candidates: ['user:2', 'user:99'] }),
+      }),
+    };
+    expect(answers.CandidatesAnswer.json).toMatchObject({
+      items: [0, 2, 3].map((id) => ({ entity: user(id), score: -Math.abs(id - 1) })),
+      ...{ partial: false, missingPartitions: [], fallback: null },
+    });
+    const { json: document } = await get('/openapi.json');
+    for (const [schema, { json }] of Object.entries(answers))
+      expect(document).toHaveProperty(
+        ['components', 'schemas', schema, 'required'],
+        expect.arrayContaining(Object.keys(Object(json))),
+      );
+    expect(await get('/nowhere')).toMatchObject({ status: 404, json: { paths: MERGED_PATHS } });
+    expect(Object.keys(MERGED_PATHS)).toContain('/v1/rank');
+    expect((await get('/v1/recent?user=1')).status).toBe(404);
+    expect(await get(`${list}&relation=loves`)).toMatchObject({ status: 400, json: { field: 'relation' } });
+    expect(await get('/v1/similar?entity=user:99')).toMatchObject({ status: 404, json: { field: 'entity' } });
+    // Two shards end; then all of them.
+    const [first, second, third] = stops.splice(0, 3);
+    await second!();
+    expect((await get(list)).json).toMatchObject({ partial: true, missingPartitions: PARTS[1] });
+    await first!();
+    await third!();
+    const away = await get(list);
+    expect([away.status, away.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(failures).toEqual([]);
+  });
+});
+
+it('a failure to listen is told', async () => {
+  const merged = mergedOf([]);
+  const url = new URL(opened(await serveMerged({ ...outside, merged })));
+  await expect(serveMerged({ ...outside, port: Number(url.port), merged })).rejects.toThrow(FatalError);
+});

@@ -1,0 +1,104 @@
+import type { EdgeChange } from '../../src/graph/edge.ts';
+import type { EntityKey } from '../../src/graph/entity.ts';
+import { Merged, type MergedOptions, type ShardLink, type ShardMissed } from '../../src/serve/merged.ts';
+import {
+  type Part,
+  Shard,
+  type ShardAnswers,
+  type ShardQuestion,
+  type ShardQuestions,
+} from '../../src/serve/shard.ts';
+import { Surfaces } from '../../src/serve/surfaces.ts';
+import type { PublishedScorer } from '../../topics/model.ts';
+import { graphOf, passes, type TestGraph } from './serve-fixture.ts';
+
+export const PARTITIONS = 8;
+export const PARTS: readonly (readonly number[])[] = [
+  [0, 3, 6],
+  [1, 4],
+  [2, 5, 7],
+];
+
+export function partitionOf(entity: EntityKey): number {
+  let hash = 7;
+  for (const byte of Buffer.from(entity)) hash = (31 * hash + byte) % 10_007;
+  return hash % PARTITIONS;
+}
+
+/** The same graph twice: whole, and cut over three shards by the partitions of its topic. */
+export class CutGraph {
+  readonly whole: TestGraph;
+  readonly cut: readonly TestGraph[];
+
+  constructor(name = 'g') {
+    this.whole = graphOf({ name });
+    this.cut = PARTS.map(() => graphOf({ name }));
+  }
+
+  get all(): readonly TestGraph[] {
+    return [this.whole, ...this.cut];
+  }
+
+  shardOf(entity: EntityKey): number {
+    return PARTS.findIndex((held) => held.includes(partitionOf(entity)));
+  }
+
+  put(entity: EntityKey, vector: readonly number[] | null): void {
+    this.whole.put(entity, vector);
+    this.cut[this.shardOf(entity)]!.put(entity, vector);
+  }
+
+  relate(relation: string, vector: readonly number[], scorer: PublishedScorer, beta = 1): void {
+    for (const graph of this.all) graph.relate(relation, vector, { scorer, beta });
+  }
+
+  take(change: EdgeChange, blocked = false): void {
+    for (const { activity, spaces } of this.all) {
+      activity.take(change, blocked);
+      for (const entity of [change.lhs, change.rhs]) spaces.active(entity, change.at);
+    }
+  }
+}
+
+export function shardOf(graphs: readonly TestGraph[], held: readonly number[]): Shard {
+  const part: Part = { held, of: PARTITIONS };
+  const shared = passes();
+  const surfaces = new Surfaces({ graphs, passes: shared, adsOfOne: 99 });
+  return new Shard({ surfaces, passes: shared, part: () => part });
+}
+
+/** A link without a network. */
+export class PlainLink implements ShardLink {
+  readonly url: string;
+  readonly shard: Shard;
+  /** While set, questions fail with it. */
+  failing: ShardMissed | undefined;
+  /** Called before each question is answered. */
+  before: (name: ShardQuestion, timeoutMs: number) => void = () => undefined;
+  readonly asked: ShardQuestion[] = [];
+
+  constructor(url: string, shard: Shard) {
+    this.url = url;
+    this.shard = shard;
+  }
+
+  async ask<Q extends ShardQuestion>(
+    name: Q,
+    question: ShardQuestions[Q],
+    timeoutMs: number,
+  ): Promise<ShardAnswers[Q]> {
+    this.asked.push(name);
+    if (this.failing !== undefined) throw this.failing;
+    this.before(name, timeoutMs);
+    return this.shard.answer(name, question);
+  }
+}
+
+export function mergedOf(links: readonly ShardLink[], options: Partial<MergedOptions> = {}): Merged {
+  return new Merged({
+    ...{ links, deadlineMs: 60_000, adsOfOne: 2, clock: () => 0 },
+    missed: () => undefined,
+    partial: () => undefined,
+    ...options,
+  });
+}
