@@ -113,7 +113,7 @@ export class StreamTraining {
  */
 export async function measurePasses(
   { split, read: { stream }, tasks }: StreamPlan,
-  { variant, own, topics }: StreamRequest,
+  { variant, own, topics, options: { set } }: StreamRequest,
   passes: number,
   { folder, progress, context }: TrainingOutside,
 ): Promise<Lists> {
@@ -125,9 +125,9 @@ export async function measurePasses(
     { train: edges, snapshots: [edges.lhs.length] },
     { topic, passes, seed, keys: stream.entities, names: stream.relations.map((relation) => relation.name) },
   );
-  const { chunkEdges } = (await variant(name, MANY_PASSES)).graph.trainer;
+  const { chunkEdges } = (await variant(name, [...MANY_PASSES, ...set])).graph.trainer;
   const decay = `training.decaySteps=${Math.ceil(log.records / chunkEdges)}`;
-  const { config, graph } = await variant(name, [...MANY_PASSES, decay]);
+  const { config, graph } = await variant(name, [...MANY_PASSES, decay, ...set]);
   const place = { graph: graph.name, name: 'passes', folder: join(folder, 'passes') };
   const replaying = await composePasses(config, graph, { log: context.log(), place, eventLog: log });
   await progress.train(replaying, [log.range], { graph: graph.name, model: name });
