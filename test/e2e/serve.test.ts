@@ -159,6 +159,9 @@ async function onPages(url: string): Promise<void> {
       await page.getByText('user:nobody has no vector for this yet: what is popular.').first().waitFor();
       await page.locator('#home .name').first().press('Enter');
       await page.getByText(/^The nearest to tweet:/).waitFor();
+      await page.getByRole('textbox', { name: 'Query' }).fill('Jazz ');
+      await page.keyboard.press('Enter');
+      await page.getByText('Nothing like “jazz” was searched: what is popular.').waitFor();
       expect(problems.filter((problem) => !problem.includes('404'))).toEqual([]);
       await page.close();
     }

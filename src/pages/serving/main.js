@@ -29,6 +29,8 @@ let user = '';
 /** What the reader looks for; what is similar to the user before that. @type {import('./surface.js').Wanted | undefined} */
 let wanted;
 let isLive = true;
+/** A user whose name was refused: asking again would change nothing. */
+let wrong = '';
 /** Number of the newest request for lists: an older answer is dropped. */
 let asked = 0;
 /** Groups of entities by name; only a demo has any. @type {Map<string, readonly string[]>} */
@@ -52,7 +54,7 @@ place('live').addEventListener('click', () => {
 });
 addEventListener('hashchange', () => choose(ofHash()));
 setInterval(() => {
-  if (isLive && !document.hidden && now?.ready === true && user !== '') void lists();
+  if (isLive && !document.hidden && now?.ready === true && user !== '' && user !== wrong) void lists();
 }, LISTS_MS);
 void follow();
 
@@ -174,7 +176,9 @@ async function lists() {
   const heard = (who, answer) => answer.catch((error) => void failures.set(who, error));
   await heard(person, person.ask(user));
   if (failures.has(person)) {
-    if (turn === asked) problem(wordsOf(failures.get(person)));
+    const reason = failures.get(person);
+    if (reason instanceof Refusal && reason.code === 400) wrong = user;
+    if (turn === asked) problem(wordsOf(reason));
     return [];
   }
   for (const surface of surfaces) if (surface.isServed) await heard(surface, surface.ask(person.name));
