@@ -9,9 +9,9 @@ const QUERIES_OF_A_PASS = 4;
 const BUDGET_MS = 50;
 /** However fast or slow they are, as many are taken as the first, and no more than the second. */
 const [FEWEST, MOST] = [4, 256];
-/** Before anything was measured, about what a request takes with a quarter of a million rows. */
-const FIRST_MS = 1;
-/** How much of the time of a request is that of the requests before: one that takes long is soon forgotten. */
+/** Before anything was measured, about what four requests together take with a quarter of a million rows. */
+const FIRST_MS = 4;
+/** How much of the measured time each further request leaves: one that takes long is soon forgotten. */
 const OLDER_SHARE = 0.98;
 
 /** Runs a task once what has arrived by now is handled. */
@@ -86,8 +86,8 @@ interface AskedQuery {
  */
 export class SharedPasses {
   readonly #options: SharedPassesOptions;
-  /** What a request took of late, ms. */
-  #requestMs = FIRST_MS;
+  /** What four requests together took of late, ms. One alone takes nearly as long: the time of each says too little. */
+  #fourMs = FIRST_MS;
   #waiting: Request[] = [];
   #inRound = false;
 
@@ -97,7 +97,7 @@ export class SharedPasses {
 
   /** The answer. @throws FatalError `busy` when too many requests wait; whatever the asking throws. */
   async ask<T>(asking: Asking<T>): Promise<T> {
-    const most = Math.min(MOST, Math.max(FEWEST, BUDGET_MS / this.#requestMs));
+    const most = Math.min(MOST, Math.max(FEWEST, (QUERIES_OF_A_PASS * BUDGET_MS) / this.#fourMs));
     if (this.#waiting.length >= most)
       throw new FatalError(
         'busy',
@@ -123,8 +123,8 @@ export class SharedPasses {
     let looking = requests.flatMap((request) => resume(request, NOTHING));
     while (looking.length > 0) looking = await this.#look(looking);
     gate.open();
-    const took = (clock() - began) / requests.length;
-    this.#requestMs += (1 - OLDER_SHARE ** requests.length) * (took - this.#requestMs);
+    const took = (clock() - began) / Math.ceil(requests.length / QUERIES_OF_A_PASS);
+    this.#fourMs += (1 - OLDER_SHARE ** requests.length) * (took - this.#fourMs);
     this.#inRound = false;
     if (this.#waiting.length > 0) this.#begin();
   }

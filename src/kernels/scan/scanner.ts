@@ -23,7 +23,7 @@ import {
 const FIRST_ROWS = 64;
 
 /** Scores beyond this number are ranked by the exact scores of all rows; for fewer, a pass over the codes for each is faster. */
-const RANKED_APART = 8;
+const RANKED_APART = 4;
 
 /** The files of the two builds. */
 const BUILDS = {
