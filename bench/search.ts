@@ -12,7 +12,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createWorld, SPAN_MS, type Truth } from '../demo/world.ts';
+import { createWorld, type Truth } from '../demo/world.ts';
 import { connect } from '../src/adapters/connect.ts';
 import { EvaluationProgress } from '../src/cli/evaluate/progress.ts';
 import { resolveStream, SEED } from '../src/cli/evaluate/stream-plan.ts';
@@ -22,15 +22,19 @@ import { composeEvaluation, loadSpace } from '../src/compose/evaluation.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { bootstrap } from '../src/evaluation/bootstrap.ts';
 import type { Space } from '../src/evaluation/space.ts';
-import type { EdgeChange, GraphChange } from '../src/graph/edge.ts';
-import { type EntityKey, entityKey, idOf, typeOf } from '../src/graph/entity.ts';
+import { type EdgeChange, type GraphChange, RELATIONS } from '../src/graph/edge.ts';
+import { type EntityKey, idOf, typeOf } from '../src/graph/entity.ts';
 import { silentLog } from '../src/log.ts';
 import { SCORERS } from '../src/model/scorers.ts';
 import { Random } from '../src/sampling/random.ts';
 import { Activity } from '../src/serve/activity.ts';
 import { Gate } from '../src/serve/gate.ts';
 import { OwnScans } from '../src/serve/own-scans.ts';
+import type { SearchAnswer } from '../src/serve/search.ts';
+import { readEntity } from '../src/serve/served-graph.ts';
 import { SharedPasses } from '../src/serve/shared-passes.ts';
+import { Spaces } from '../src/serve/spaces.ts';
+import { Surfaces } from '../src/serve/surfaces.ts';
 import { VectorTable } from '../src/serve/vector-table.ts';
 import { type WeightedQuery, weightedTop } from '../src/serve/weighted-top.ts';
 import { EVENT_TOPICS, readRecord, topicName } from '../topics/index.ts';
@@ -146,15 +150,16 @@ async function trained(happened: readonly Happened[], seed: number): Promise<Spa
 class Known {
   readonly activity: Activity;
   readonly cutAt: number;
+  readonly spaces: Spaces;
+  readonly surfaces: Surfaces;
   readonly #space: Space;
   readonly #tables = new Map<string, VectorTable>();
-  /** By target: the newest event. */
-  readonly #newest = new Map<EntityKey, number>();
   /** By query: the users who searched it, newest last. */
   readonly #searchers = new Map<EntityKey, Map<EntityKey, number>>();
 
   constructor(space: Space, happened: readonly Happened[]) {
     this.#space = space;
+    this.spaces = new Spaces(1_000_000);
     this.cutAt = Math.max(...happened.slice(-100).flatMap(({ changes }) => changes.map(({ at }) => at)));
     this.activity = new Activity({
       ...{ edgesOfOne: 1_000, edges: 5_000_000, sourcesOf: [], recentSourcesOf: [SEARCHES] },
@@ -162,7 +167,8 @@ class Known {
     });
     for (const change of happened.flatMap(({ changes }) => changes)) {
       this.activity.take(change);
-      if ('relation' in change) this.#newest.set(change.rhs, change.at);
+      if ('relation' in change)
+        for (const entity of [change.lhs, change.rhs]) this.spaces.active(entity, change.at);
       if (!('relation' in change) || change.relation !== SEARCHES) continue;
       const by = this.#searchers.get(change.rhs) ?? new Map<EntityKey, number>();
       this.#searchers.set(change.rhs, by);
@@ -174,6 +180,67 @@ class Known {
       const table = new VectorTable(space.model.dim, Math.max(1, keys.length));
       keys.forEach((key, i) => void table.set(key, space.table.vector(rows[i]!).slice(0, space.model.dim)));
       this.#tables.set(type, table);
+    }
+    this.#publish(space);
+    const graph = {
+      ...{ name: GRAPH, relations: RELATIONS, spaces: this.spaces, activity: this.activity },
+      ...{ eventsSince: () => 0, staleSince: () => undefined },
+    };
+    this.surfaces = new Surfaces({ graphs: [graph], passes: PASSES, adsOfOne: 2 });
+  }
+
+  /** What is read of the topics. */
+  #publish(space: Space): void {
+    const of = {
+      graph: GRAPH,
+      dtype: 'float32',
+      step: 1,
+      at: this.cutAt,
+      epoch: 1,
+      fingerprint: 'f',
+      space: 's',
+    } as const;
+    const { scorer, dim } = space.model;
+    for (const { name, lhs, rhs } of RELATIONS) {
+      for (const inverse of [false, true]) {
+        const vector = Float32Array.from(this.relation(name, inverse));
+        this.spaces.relate({
+          ...of,
+          relation: name,
+          inverse,
+          trained: true,
+          scorer,
+          beta: 1,
+          lhs,
+          rhs,
+          dim,
+          vector,
+        });
+      }
+    }
+    for (const [type, table] of this.#tables)
+      for (const key of table.names())
+        this.spaces.embed(key, { ...of, dim, vector: this.table(type).vectorOf(key)! });
+  }
+
+  /** Answers as if nobody had searched the query: without its vector. */
+  async unknown(type: 'tweet' | 'user', query: EntityKey, text: string): Promise<SearchAnswer> {
+    const at = this.spaces.current!.at;
+    const vector = this.table('query').vectorOf(query)!;
+    const of = {
+      graph: GRAPH,
+      dtype: 'float32',
+      step: 1,
+      at,
+      epoch: 1,
+      fingerprint: 'f',
+      space: 's',
+    } as const;
+    this.spaces.erase(query);
+    try {
+      return await this.surfaces.search({ query: readEntity(`query:${text}`), type, k: FIRST });
+    } finally {
+      this.spaces.embed(query, { ...of, dim: vector.length, vector });
     }
   }
 
@@ -201,16 +268,11 @@ class Known {
   }
 
   /** The first of a type by these weighted queries. */
-  async top(
-    type: string,
-    queries: readonly WeightedQuery[],
-    idleMs = Number.POSITIVE_INFINITY,
-  ): Promise<EntityKey[]> {
+  async top(type: string, queries: readonly WeightedQuery[]): Promise<EntityKey[]> {
     const table = this.table(type);
     const { scorer, beta } = this.#space.model;
     const scored = { table: table.scan, scorer, beta, nameOf: (row: number) => table.nameOf(row) };
-    const idle = [...table.names()].filter((name) => this.cutAt - (this.#newest.get(name) ?? 0) > idleMs);
-    const found = await PASSES.ask(weightedTop(scored, queries, table.rowsOf(idle), FIRST));
+    const found = await PASSES.ask(weightedTop(scored, queries, [], FIRST));
     return found.map(({ row }) => table.nameOf(row));
   }
 
@@ -291,6 +353,15 @@ const alone = (vector: Float64Array): WeightedQuery[] => [{ vector, weight: 1 }]
 
 type Way = (known: Known, type: string, query: EntityKey) => EntityKey[] | Promise<EntityKey[]>;
 
+const served =
+  (idleMs?: number): Way =>
+  async (known, type, query) => {
+    const asked = type === 'tweet' || type === 'user' ? type : undefined;
+    if (asked === undefined) throw new Error(`nobody searches for the type ${type}`);
+    const { items } = await known.surfaces.search({ query, type: asked, k: FIRST, idleMs });
+    return items.map(({ entity }) => entity);
+  };
+
 /** The ways to answer a query. */
 const WAYS: Readonly<Record<string, Way>> = {
   popularity: (known, type) => [...known.activity.popular(type)].slice(0, FIRST),
@@ -299,36 +370,18 @@ const WAYS: Readonly<Record<string, Way>> = {
     known.top(type, alone(plus(known.vector(query), known.relation(SEARCHES, true)))),
   'query + searches⁻¹ + relations': (known, type, query) =>
     known.top(type, known.moved(type, plus(known.vector(query), known.relation(SEARCHES, true)))),
-  'mean of the searchers': (known, type, query) =>
-    known.top(type, alone(mean(known.searchers(query).flatMap(([user]) => vectorsOf(known, user))))),
-  'mean of the searchers + relations': (known, type, query) =>
-    known.top(
-      type,
-      known.moved(type, mean(known.searchers(query).flatMap(([user]) => vectorsOf(known, user)))),
-    ),
-  'mean of the searchers + relations, targets of the last day': (known, type, query) =>
-    known.top(
-      type,
-      known.moved(type, mean(known.searchers(query).flatMap(([user]) => vectorsOf(known, user)))),
-      HALF_LIFE_MS,
-    ),
+  'mean of the searchers': (known, type, query) => known.top(type, alone(middle(known, query))),
+  'mean of the searchers + relations, as served': served(),
+  'as served, with idle=1d': served(HALF_LIFE_MS),
   "searchers' engagements": (known, type, query) => known.shared(type, query, 0),
-  "searchers' engagements, by the mean + relations": (known, type, query) =>
-    known.shared(
-      type,
-      query,
-      0,
-      known.moved(type, mean(known.searchers(query).flatMap(([user]) => vectorsOf(known, user)))),
-    ),
-  "searchers' engagements, by query + searches⁻¹ + relations": (known, type, query) =>
-    known.shared(
-      type,
-      query,
-      0,
-      known.moved(type, plus(known.vector(query), known.relation(SEARCHES, true))),
-    ),
   "searchers' engagements / √popularity": (known, type, query) => known.shared(type, query, 0.5),
+  "searchers' engagements, by the mean + relations": (known, type, query) =>
+    known.shared(type, query, 0, known.moved(type, middle(known, query))),
 };
+
+function middle(known: Known, query: EntityKey): Float64Array {
+  return mean(known.searchers(query).flatMap(([user]) => vectorsOf(known, user)));
+}
 
 function vectorsOf(known: Known, user: EntityKey): Float64Array[] {
   return known.table('user').rowOf(user) === undefined ? [] : [known.vector(user)];
@@ -384,7 +437,7 @@ for (let seed = 0; seed < seeds; seed++) {
     (typeOf(entity) === 'user' && truth.second.get(idOf(entity)) === community);
   const share = (list: readonly EntityKey[], community: number) =>
     list.length === 0 ? 0 : list.filter((entity) => isOf(entity, community)).length / list.length;
-  for (const type of ['tweet', 'user']) {
+  for (const type of ['tweet', 'user'] as const) {
     const lists = new Map<EntityKey, Map<string, EntityKey[]>>();
     const all = [...known.table(type).names()];
     for (const query of known.queries) {
@@ -396,6 +449,23 @@ for (let seed = 0; seed < seeds; seed++) {
         ...Object.fromEntries([...made].map(([name, list]) => [name, share(list, community)])),
         chance: share(all, community),
       });
+      for (const [what, text] of [
+        ['its text', idOf(query)],
+        ['its text and two words that no query has', `${idOf(query)} tonight downtown`],
+      ] as const) {
+        const { items, query: of, fallback } = await known.unknown(type, query, text);
+        figure(`${type}: unknown, ${what}`).add(`${seed} ${query}`, {
+          'in the community': share(
+            items.map(({ entity }) => entity),
+            community,
+          ),
+          'queries used that are of the community':
+            of.used.length === 0
+              ? 0
+              : of.used.filter((each) => communityOf(each.query) === community).length / of.used.length,
+          'answered with what is popular': fallback === null ? 0 : 1,
+        });
+      }
     }
     const later = happened
       .slice(cut)
@@ -447,5 +517,9 @@ for (const type of ['tweet', 'user']) {
     console.log(`| ${name} | ${shares.get(name)} | ${recalls.get(name)} |`);
   console.log('');
 }
-void SPAN_MS;
-void entityKey;
+console.log('The same queries as if nobody had searched them, first 20 tweets.\n');
+console.log('| % | its text | its text and two words that no query has |\n|---|---:|---:|');
+const [plain, longer] = ['its text', 'its text and two words that no query has'].map((what) =>
+  figure(`tweet: unknown, ${what}`).shown(),
+);
+for (const [name, value] of plain!) console.log(`| ${name} | ${value} | ${longer!.get(name)} |`);

@@ -20,7 +20,7 @@ import { weightedTop } from './weighted-top.ts';
 export const SEARCHED = ['tweet', 'user'] as const;
 
 /** Known queries that stand for an unknown one, how alike the text of each has to be, and what share as alike as the first. */
-const [MOST_USED, LEAST_ALIKE, OF_FIRST] = [3, 0.3, 0.5];
+const [MOST_USED, LEAST_ALIKE, OF_FIRST] = [3, 0.2, 0.5];
 
 export interface SearchAsked {
   /** With its text normalised, as `readEntity` gives it. */

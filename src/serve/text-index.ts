@@ -63,8 +63,8 @@ export class TextIndex {
 
   /**
    * The texts most alike, most alike first; of those as alike, in the order of the texts. least: above 0, how alike a text
-   * has to be. The measure (Ochiai's): the weight of the trigrams in common, over the root of the product of the two texts' own
-   * weights; a trigram weighs log(1 + texts / (1 + texts with it)).
+   * has to be. The measure: the cosine of the two texts, each as a vector of its trigrams with log(1 + texts / (1 + texts with it))
+   * for each (tf-idf, where a trigram that comes twice counts once).
    */
   nearest(text: string, count: number, least: number): AlikeText[] {
     const asked = trigramsOf(text);
@@ -99,8 +99,9 @@ export class TextIndex {
     return common === 0 ? 0 : common / Math.sqrt(sum(a) * sum(b));
   }
 
+  /** The square of the inverse frequency: each of the two texts has it once. */
   #weight(trigram: string): number {
-    return Math.log1p(this.size / (1 + (this.#places.get(trigram)?.length ?? 0)));
+    return Math.log1p(this.size / (1 + (this.#places.get(trigram)?.length ?? 0))) ** 2;
   }
 
   #place(text: string): number {

@@ -105,6 +105,7 @@ describe('a search', () => {
     const middle = (news! * 10 + podcast! * 14) / (news! + podcast!) + 1;
     const nearest = Math.round(middle - 10);
     expect(items.map(({ entity }) => entity)).toEqual([tweet(`jazz${nearest}`)]);
+    expect(items[0]?.score).toBeCloseTo(-((middle - 10 - nearest) ** 2), 10);
     // Its own vector makes a query known, and its tombstone unknown.
     graph.put(query('jazz live'), [-14, -5]);
     expect(entities(await ask(surfaces, 'jazz live', { k: 1 }))).toEqual([tweet('chess3')]);

@@ -7,7 +7,7 @@ const indexOf = (texts: readonly string[], most?: number): TextIndex => {
   for (const text of texts) index.set(text);
   return index;
 };
-const near = (index: TextIndex, text: string, count = 3, least = 0.3): string[] =>
+const near = (index: TextIndex, text: string, count = 3, least = 0.2): string[] =>
   index.nearest(text, count, least).map((each) => each.text);
 
 const SUBJECTS = ['jazz', 'cycling', 'chess', 'baking', 'football'];
@@ -20,7 +20,7 @@ function plain(texts: readonly string[], asked: string): { text: string; alike: 
     new Set(Array.from({ length: text.length }, (_, i) => ` ${text} `.slice(i, i + 3)));
   const weight = (part: string) =>
     Math.log(1 + texts.length / (1 + texts.filter((text) => parts(text).has(part)).length));
-  const sum = (of: Iterable<string>) => [...of].reduce((total, part) => total + weight(part), 0);
+  const sum = (of: Iterable<string>) => [...of].reduce((total, part) => total + weight(part) ** 2, 0);
   return texts
     .map((text) => {
       const common = sum([...parts(text)].filter((part) => parts(asked).has(part)));
