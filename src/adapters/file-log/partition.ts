@@ -161,8 +161,10 @@ export class LogPartition {
 }
 
 async function readAt(file: FileHandle, position: number, bytes: number): Promise<Buffer> {
-  const block = Buffer.alloc(bytes);
-  const { bytesRead } = await file.read(block, 0, bytes, position);
+  // Who follows a log reads its end many times a second: a block that has nothing to hold is not made.
+  const { size } = await file.stat();
+  const block = Buffer.alloc(Math.min(bytes, Math.max(0, size - position)));
+  const { bytesRead } = await file.read(block, 0, block.length, position);
   return block.subarray(0, bytesRead);
 }
 
