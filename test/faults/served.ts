@@ -44,9 +44,10 @@ export class Served {
     await until('serve is ready', async () => (await this.ask('/readyz')).status === 200);
   }
 
-  async skipped(): Promise<number> {
+  /** A metric of its graph. */
+  async metric(name: string): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
-    return Number(/skipped_records_total\{graph="engagement"\} (\d+)/.exec(text)?.[1]);
+    return Number(new RegExp(`^${name}\\{graph="engagement"\\} (\\d+)$`, 'm').exec(text)?.[1]);
   }
 
   async kill(): Promise<void> {
