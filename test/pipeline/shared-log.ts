@@ -95,6 +95,9 @@ export class SharedLog extends MemoryLog {
 /** Hands over records of all partitions, in order within each, interleaved at random. */
 class Pump {
   readonly #records: readonly SourceRecord[];
+  /** The first `#sorted` of them by partition: others may append more. */
+  readonly #partitions = new Map<string, SourceRecord[]>();
+  #sorted = 0;
   readonly #random: Random;
   readonly #next = new Map<string, number>();
   readonly #held = new Set<string>();
@@ -132,7 +135,13 @@ class Pump {
 
   /** The next few records of a partition that has some left. */
   #draw(follower: Follower): RecordRun | undefined {
-    const names = [...new Set(this.#records.map(nameOf))].filter((name) => !this.#held.has(name));
+    for (const record of this.#records.slice(this.#sorted)) {
+      const records = this.#partitions.get(nameOf(record));
+      if (records === undefined) this.#partitions.set(nameOf(record), [record]);
+      else records.push(record);
+    }
+    this.#sorted = this.#records.length;
+    const names = [...this.#partitions.keys()].filter((name) => !this.#held.has(name));
     const left = names.filter((name) => this.#from(follower, name).length > 0);
     const name = left[this.#random.below(Math.max(1, left.length))];
     if (name === undefined) return undefined;
@@ -145,7 +154,8 @@ class Pump {
   #from(follower: Follower, name: string): SourceRecord[] {
     const [topic = '', partition] = name.split(' ');
     const from = this.#next.get(name) ?? follower.position(topic, Number(partition)) ?? 0;
-    return this.#records.filter((each) => nameOf(each) === name && each.offset >= from);
+    // An append-only log of its own: a record's offset is its place.
+    return this.#partitions.get(name)?.slice(from) ?? [];
   }
 }
 

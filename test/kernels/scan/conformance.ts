@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../../src/errors/errors.ts';
 import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
 import {
+  type Found,
   mergeRanks,
   mergeTop,
   type RowRange,
@@ -237,6 +238,18 @@ class Pair {
   }
 }
 
+/** Like toEqual, which takes longer than the scans for lists that are equal. */
+function expectFound(actual: readonly (readonly Found[])[], expected: readonly (readonly Found[])[]): void {
+  const equal = actual.every((list, i) => {
+    const other = expected[i] ?? [];
+    return (
+      list.length === other.length &&
+      list.every(({ row, score }, k) => row === other[k]!.row && Object.is(score, other[k]!.score))
+    );
+  });
+  if (!equal || actual.length !== expected.length) expect(actual).toStrictEqual(expected);
+}
+
 function worlds(name: ScanName): void {
   describe.each(Object.keys(WORLDS))('with vectors %s', (world) => {
     it.each(DIMS)('answers like the reference at dim %i', (dim) => {
@@ -247,15 +260,16 @@ function worlds(name: ScanName): void {
         const reference = new ReferenceScan(pair.plain, scorer);
         const queries = pair.queries();
         const ordered = reference.top(queries, 2 * ROWS);
-        expect(scan.top(queries.slice(0, 1), 2 * ROWS)).toEqual(ordered.slice(0, 1));
+        expectFound(scan.top(queries.slice(0, 1), 2 * ROWS), ordered.slice(0, 1));
         for (const count of [1, 10, 100]) {
-          expect(scan.top(queries, count)).toEqual(ordered.map((all) => all.slice(0, count)));
+          expectFound(
+            scan.top(queries, count),
+            ordered.map((all) => all.slice(0, count)),
+          );
         }
-        for (const [i, one] of queries.entries()) {
-          for (const place of [0, 7, 400]) {
-            const { row } = ordered[i]![place]!;
-            expect(scan.rank(one, row)).toEqual(reference.rank(one, row));
-          }
+        for (const [i, place] of [0, 7, 60, 400].entries()) {
+          const { row } = ordered[i]![place]!;
+          expect(scan.rank(queries[i]!, row)).toEqual(reference.rank(queries[i]!, row));
         }
         const one = queries[1]!;
         const found = [0, 3, 7, 50, 51, 200, 400, 400, 700].map((place) => ordered[1]![place]!);
@@ -339,8 +353,8 @@ function churn(name: ScanName): void {
             else {
               const queries = pair.queries().map((asked) => ({ ...asked, leftOut: one.leftOut }));
               const range = { from: one.from, until: one.row };
-              expect(scan.top(queries, one.count)).toEqual(reference.top(queries, one.count));
-              expect(scan.top(queries, one.count, range)).toEqual(reference.top(queries, one.count, range));
+              expectFound(scan.top(queries, one.count), reference.top(queries, one.count));
+              expectFound(scan.top(queries, one.count, range), reference.top(queries, one.count, range));
               if (!pair.plain.has(one.row)) continue;
               expect(scan.rank(queries[0]!, one.row)).toEqual(reference.rank(queries[0]!, one.row));
             }
