@@ -70,7 +70,7 @@ export class DegreeWeights {
           const degree = typeOf(row) === type ? this.#known.degree(side, row) : 0;
           each.edges += degree;
           return this.#weight(degree);
-        });
+        }, this.#known.rows);
       });
     }
   }

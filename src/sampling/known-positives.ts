@@ -64,6 +64,11 @@ export class KnownPositives {
     return this.#edges;
   }
 
+  /** One more than the highest row that ever had an edge. */
+  get rows(): number {
+    return Math.max(this.#byLhs.rows, this.#byRhs.rows);
+  }
+
   /** The number of live edges not remembered. */
   get forgotten(): number {
     return this.#forgotten;
@@ -80,7 +85,7 @@ export class KnownPositives {
   settle(): void {
     this.#byLhs.settle();
     this.#byRhs.settle();
-    this.#out.fill((row) => this.#byLhs.count(row));
+    this.#out.fill((row) => this.#byLhs.count(row), this.#byLhs.rows);
   }
 
   /** Adds an edge that is not live yet, and says whether it is remembered. relation: an index, at most 255. */

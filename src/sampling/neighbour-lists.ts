@@ -27,6 +27,7 @@ export class NeighbourLists {
   readonly #next = new Float64Array(CLASSES);
   readonly #end = new Float64Array(CLASSES);
   readonly #sorted: boolean;
+  #rows = 0;
 
   constructor(maxRows: number, { sorted, ...pages }: SlotPagesOptions & { readonly sorted: boolean }) {
     this.#sorted = sorted;
@@ -43,6 +44,11 @@ export class NeighbourLists {
   /** The relation index of each neighbour. */
   get relations(): Uint8Array {
     return this.#pages.relations;
+  }
+
+  /** One more than the highest row that ever had an entry. */
+  get rows(): number {
+    return this.#rows;
   }
 
   count(row: number): number {
@@ -86,7 +92,7 @@ export class NeighbourLists {
   /** Sorts the loaded lists. */
   settle(): void {
     if (!this.#sorted) return;
-    for (let row = 0; row < this.#size.length; row++) if (this.count(row) > 1) this.#sort(row);
+    for (let row = 0; row < this.#rows; row++) if (this.count(row) > 1) this.#sort(row);
   }
 
   /** Removes an entry; false where there is none. */
@@ -222,6 +228,7 @@ export class NeighbourLists {
     const count = this.count(row);
     const size = this.#size[row]!;
     if (size > 0 && count < 2 ** (size - 1)) return count;
+    if (row >= this.#rows) this.#rows = row + 1;
     const from = this.#lists[2 * row]!;
     const to = this.#take(size + 1);
     for (let i = 0; i < count; i++) {
