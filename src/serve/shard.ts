@@ -12,6 +12,7 @@ import {
   type ItemReason,
   limiter,
   type NamedVector,
+  NEAR,
   PROMOTES,
   reasonOf,
   recentOf,
@@ -154,6 +155,16 @@ export interface ShardOptions {
   readonly passes: SharedPasses;
   /** Undefined before the topics were looked at. */
   part(graph: string): Part | undefined;
+  /** Most edges remembered of one user. */
+  readonly edgesOfOne: number;
+}
+
+/** How much of each a question of a process that merges lists can have, unless somebody else asks. */
+export interface QuestionLimits {
+  readonly queries: number;
+  /** Of what the user did and blocked, without what the request itself leaves out. */
+  readonly leftOut: number;
+  readonly recent: number;
 }
 
 /**
@@ -173,15 +184,23 @@ export class Shard {
       state: () => ({
         holdings: surfaces.graphs(undefined).map((graph) => this.#holding(graph, graph.spaces.current)),
       }),
-      'begin-candidates': ({ asked }) => this.#candidates(asked),
-      'begin-similar': ({ entity, graph }) => this.#similar(entity, graph),
-      'begin-rank': ({ user, relation, graph }) => this.#rank(user, relation, graph),
+      'begin-candidates': ({ asked }) => inTurn(() => this.#candidates(asked)),
+      'begin-similar': ({ entity, graph }) => inTurn(() => this.#similar(entity, graph)),
+      'begin-rank': ({ user, relation, graph }) => inTurn(() => this.#rank(user, relation, graph)),
       top: (question) => this.#top(question),
-      popular: (question) => this.#popular(question),
+      popular: (question) => inTurn(() => this.#popular(question)),
+      // A few vectors by name, which are valid until the next write: they are sent before it.
       vectors: ({ type, entities, ...of }) => ({ vectors: vectorsOf(this.#table(of, type).table, entities) }),
-      scores: (question) => this.#scores(question),
+      scores: (question) => inTurn(() => this.#scores(question)),
       ranks: (question) => this.#ranks(question),
     };
+  }
+
+  get limits(): QuestionLimits {
+    const graphs = this.#options.surfaces.graphs(undefined);
+    const queries = Math.max(1, ...graphs.map(({ relations }) => relations.length));
+    // As many blocks are remembered besides, and the user is left out too.
+    return { queries, leftOut: 2 * this.#options.edgesOfOne + 1, recent: NEAR * queries };
   }
 
   /**
@@ -340,6 +359,12 @@ export class Shard {
     if (!held) throw new SpaceMoved(of, current);
     return { graph, table: current?.table(type) };
   }
+}
+
+/** What needs no look takes its turn too: others' looks and writes wait meanwhile, and too many are refused. */
+// biome-ignore lint/correctness/useYield: there is nothing to look at.
+function* inTurn<T>(answer: () => T): Asking<T> {
+  return answer();
 }
 
 const NOTHING_FILTERED = { seen: 0, blocked: 0, excluded: 0, idle: 0 };

@@ -139,7 +139,7 @@ export interface SurfacesOptions {
 }
 
 /** How many of a user's newest targets are compared with a candidate to explain it. */
-const NEAR = 50;
+export const NEAR = 50;
 
 /**
  * Answers what the vectors are for: candidates of a surface, neighbours of an entity, ranks of given candidates. Each answer

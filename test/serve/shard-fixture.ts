@@ -64,7 +64,7 @@ export function shardOf(graphs: readonly TestGraph[], held: readonly number[]): 
   const part: Part = { held, of: PARTITIONS };
   const shared = passes();
   const surfaces = new Surfaces({ graphs, passes: shared, adsOfOne: 99 });
-  return new Shard({ surfaces, passes: shared, part: () => part });
+  return new Shard({ surfaces, passes: shared, part: () => part, edgesOfOne: 1_000 });
 }
 
 /** A link without a network. */

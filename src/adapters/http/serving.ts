@@ -9,16 +9,13 @@ import type { Shard } from '../../serve/shard.ts';
 import { type CandidatesAsked, SURFACES, type Surfaces } from '../../serve/surfaces.ts';
 import type { Users } from '../../serve/users.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
+import { BODY_BYTES, MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
 import { addPage, type PageFiles } from './page.ts';
-import { addShard } from './shards.ts';
+import { addShard, SHARD_PATHS } from './shards.ts';
 
-/** Most entities of a list, and candidates of a request to be ranked. */
-export const [MOST_ITEMS, MOST_RANKED, MOST_EXCLUDED] = [500, 1_000, 10_000];
 const DEFAULT_ITEMS = 20;
-const BODY_BYTES = 256 * 1024;
 /** Requests of one client in a minute: another service asks for all of its users. */
 const REQUESTS = 120_000;
-const MAX_ID = 600;
 const RETRY_AFTER_S = 1;
 /** Characters shown of the name of an unknown field. */
 const SHOWN = 100;
@@ -235,7 +232,7 @@ export const MERGED_PATHS = Object.fromEntries(
 export interface Serving {
   readonly surfaces: Surfaces;
   readonly users: Users;
-  /** Answers processes that merge the lists of several. */
+  /** Answers a process that merges the lists of several; where it is absent, nobody can ask so. */
   readonly shard?: Shard;
   /** The files of the page. */
   readonly page: PageFiles;
@@ -273,7 +270,8 @@ export const LISTS_GUARD = {
 
 /** Serves candidates, neighbours and ranks, read-only. @throws FatalError `http-listen` when the address can't be used. */
 export async function serveVectors(options: ServingOptions): Promise<HttpServer> {
-  const guard = { ...options, ...LISTS_GUARD, paths: SERVING_PATHS };
+  const paths = options.shard === undefined ? SERVING_PATHS : { ...SERVING_PATHS, ...SHARD_PATHS };
+  const guard = { ...options, ...LISTS_GUARD, paths };
   const server = await guardedServer(guard);
   addProbes(server, { ...options, api: openApi(options.version) });
   addServing(server, options);

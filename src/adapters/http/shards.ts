@@ -5,13 +5,25 @@ import { reasonOf } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
 import { type MissedReason, type ShardLink, ShardMissed, ShardRefused } from '../../serve/merged.ts';
-import type { Shard, ShardAnswers, ShardQuestion, ShardQuestions } from '../../serve/shard.ts';
+import type {
+  QuestionLimits,
+  Shard,
+  ShardAnswers,
+  ShardQuestion,
+  ShardQuestions,
+} from '../../serve/shard.ts';
 import { type CandidatesAsked, type NamedVector, SURFACES } from '../../serve/surfaces.ts';
+import { BODY_BYTES, MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
 
-/** A user's own edges can be many, and are all left out of a list. */
-const QUESTION_BYTES = 16 << 20;
+/** The largest is a body that was asked for, with some vectors. */
+const QUESTION_BYTES = BODY_BYTES + (256 << 10);
+/** What a list's questions have besides: bytes of a name, and of a vector with its name. */
+const [NAME_BYTES, NAMED_VECTOR_BYTES] = [MAX_ID + 8, MAX_ID + (6 << 10)];
 const ANSWER_BYTES = 64 << 20;
-const [MOST_NAMES, MOST_QUERIES, MOST_NUMBERS] = [200_000, 256, 16_384];
+/** No model has more numbers in a vector. */
+const MOST_NUMBERS = 1_024;
+/** Of an answer, which is bounded by its bytes. */
+const [ANSWERED_NAMES, ANSWERED_QUERIES] = [200_000, 256];
 /** Connections kept to a shard; further questions wait for one of them. */
 const CONNECTIONS = 64;
 /** As a scan takes them: see `checkQueries`. */
@@ -20,7 +32,7 @@ const MAX_NUMBER = 2 ** 129;
 const name = z.string().max(200);
 const entity = z
   .string()
-  .max(600)
+  .max('user:'.length + MAX_ID)
   .transform((text, context): EntityKey => {
     try {
       return parseEntityKey(text);
@@ -29,7 +41,7 @@ const entity = z
       return z.NEVER;
     }
   });
-const entities = z.array(entity).max(MOST_NAMES);
+const entities = z.array(entity);
 const number = z.number();
 const wholeNumber = z.number().int().min(0);
 /** Little-endian numbers as base64: no number loses a bit, and they are read several times faster than as text. */
@@ -42,53 +54,56 @@ const float32s = z
   .base64()
   .max(MOST_NUMBERS * 6)
   .transform((text) => new Float32Array(bytesOf(text, 4)));
-const vectors = z.array(z.tuple([entity, float32s]).transform((pair): NamedVector => pair)).max(MOST_NAMES);
+const vectors = z.array(z.tuple([entity, float32s]).transform((pair): NamedVector => pair));
 
 const space = { graph: name, space: name, fingerprint: name };
-const queries = z
-  .array(
-    z.object({
-      vector: float64s,
-      weight: number,
-      relation: name,
-      scorer: z.enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin']),
-      beta: number,
-    }),
-  )
-  .max(MOST_QUERIES);
-const look = { ...space, type: name, queries };
+const queries = z.array(
+  z.object({
+    vector: float64s,
+    weight: number,
+    relation: name,
+    scorer: z.enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin']),
+    beta: number,
+  }),
+);
 const limit = { adsOfOne: wholeNumber.optional() };
-const count = wholeNumber.max(MOST_NAMES);
+const count = wholeNumber.max(MOST_ITEMS);
 const asked = z.object({
   surface: z.enum(SURFACES),
   graph: name.optional(),
   user: entity,
   k: count,
   relation: name.optional(),
-  exclude: entities.optional(),
+  exclude: entities.max(MOST_EXCLUDED).optional(),
   explain: z.boolean().optional(),
   interests: z.enum(INTEREST_WAYS).optional(),
   idleMs: number.optional(),
 } satisfies { [Field in keyof Required<CandidatesAsked>]: z.ZodType });
 
-const QUESTIONS: { readonly [Q in ShardQuestion]: z.ZodType<ShardQuestions[Q]> } = {
-  state: z.object({}),
-  'begin-candidates': z.object({ asked }),
-  'begin-similar': z.object({ entity, graph: name.optional() }),
-  'begin-rank': z.object({ user: entity, relation: name, graph: name.optional() }),
-  top: z.object({
-    ...look,
-    ...limit,
-    leftOut: entities,
-    idleMs: number.optional(),
-    count,
-    recent: vectors.optional(),
-  }),
-  popular: z.object({ ...space, ...limit, asked, count, known: z.boolean() }),
-  vectors: z.object({ ...space, type: name, entities }),
-  scores: z.object({ ...look, entities }),
-  ranks: z.object({ ...look, of: z.array(z.object({ entity, compared: number })).max(MOST_NAMES) }),
-};
+/** No question of a process that merges lists has more than its request and its user can bring. */
+function questionsOf(most: QuestionLimits): {
+  readonly [Q in ShardQuestion]: z.ZodType<ShardQuestions[Q]>;
+} {
+  const look = { ...space, type: name, queries: queries.max(most.queries) };
+  return {
+    state: z.object({}),
+    'begin-candidates': z.object({ asked }),
+    'begin-similar': z.object({ entity, graph: name.optional() }),
+    'begin-rank': z.object({ user: entity, relation: name, graph: name.optional() }),
+    top: z.object({
+      ...look,
+      ...limit,
+      leftOut: entities.max(most.leftOut + MOST_EXCLUDED),
+      idleMs: number.optional(),
+      count,
+      recent: vectors.max(most.recent).optional(),
+    }),
+    popular: z.object({ ...space, ...limit, asked, count, known: z.boolean() }),
+    vectors: z.object({ ...space, type: name, entities: entities.max(most.recent) }),
+    scores: z.object({ ...look, entities: entities.max(MOST_RANKED) }),
+    ranks: z.object({ ...look, of: z.array(z.object({ entity, compared: number })).max(MOST_RANKED) }),
+  };
+}
 
 const holding = {
   ...space,
@@ -103,9 +118,9 @@ const begun = z.object({
       ...holding,
       type: name,
       holds: z.boolean(),
-      queries,
-      leftOut: z.array(entity),
-      recent: z.array(entity),
+      queries: queries.max(ANSWERED_QUERIES),
+      leftOut: entities.max(ANSWERED_NAMES),
+      recent: entities.max(ANSWERED_NAMES),
       filtered: z.object({ seen: number, blocked: number, excluded: number, idle: number }),
     }),
   ),
@@ -143,18 +158,22 @@ const failure = z.object({ error: z.string(), field: z.string().optional() });
 
 /** Where a process that merges lists asks: a path for each question, `POST` with JSON. */
 const PATH = '/shard/';
+/** Part of the answer at an unknown path. */
+export const SHARD_PATHS = {
+  [`${PATH}…`]: 'POST: the questions of twhin serve --shards, and of nobody else',
+};
 
 /** Adds the paths at which a process that merges lists asks this one. ready: refuses questions before all is read. */
 export function addShard(server: FastifyInstance, shard: Shard, ready: RouteShorthandOptions): void {
+  const { limits } = shard;
+  const questions = questionsOf(limits);
+  const topBytes = QUESTION_BYTES + limits.leftOut * NAME_BYTES + limits.recent * NAMED_VECTOR_BYTES;
   // One client asks for everybody: what bounds it is that a busy shard refuses.
-  const options: RouteShorthandOptions = {
-    ...ready,
-    bodyLimit: QUESTION_BYTES,
-    config: { rateLimit: false },
-  };
-  const add = <Q extends ShardQuestion>(question: Q) =>
-    server.post(PATH + question, options, async (asking, reply) => {
-      const parsed = QUESTIONS[question].safeParse(asking.body);
+  const options: RouteShorthandOptions = { ...ready, config: { rateLimit: false } };
+  const add = <Q extends ShardQuestion>(question: Q) => {
+    const bodyLimit = question === 'top' ? topBytes : QUESTION_BYTES;
+    server.post(PATH + question, { ...options, bodyLimit }, async (asking, reply) => {
+      const parsed = questions[question].safeParse(asking.body);
       if (!parsed.success) {
         const [issue] = parsed.error.issues;
         const field = issue?.path.join('.') ?? 'body';
@@ -163,11 +182,12 @@ export function addShard(server: FastifyInstance, shard: Shard, ready: RouteShor
       const answer = await shard.answer(question, parsed.data);
       return reply.type('application/json').send(textOf(answer));
     });
-  for (const question of Object.keys(QUESTIONS)) if (isQuestion(question)) add(question);
+  };
+  for (const question of Object.keys(ANSWERS)) if (isQuestion(question)) add(question);
 }
 
 function isQuestion(text: string): text is ShardQuestion {
-  return Object.hasOwn(QUESTIONS, text);
+  return Object.hasOwn(ANSWERS, text);
 }
 
 /** A process that serves some partitions, asked over connections that are kept. */

@@ -4,7 +4,7 @@ import { rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { MOST_ITEMS } from '../../adapters/http/serving.ts';
+import { MOST_ITEMS } from '../../adapters/http/limits.ts';
 import { ServedRun } from '../../compose/serve.ts';
 import { RetryableError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';

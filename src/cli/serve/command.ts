@@ -79,7 +79,10 @@ too, so that no list has what the user follows, likes or blocks.
   POST /v1/rank {"user", "relation", "candidates": ["TYPE:ID", …]}
   GET  /v1/recent?user=ID   /v1/users/random   /v1/status
   GET  /                    a page that shows it
-  GET  /openapi.json   /readyz   /healthz   /metrics`;
+  GET  /openapi.json   /readyz   /healthz   /metrics
+
+With --partitions, the questions of a process with --shards are answered on the same port (POST /shard/…): let that process
+alone reach it.`;
 
 const EXAMPLES = `twhin serve
 twhin serve --graph engagement --http 127.0.0.1:9079

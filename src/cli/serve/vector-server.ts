@@ -19,6 +19,7 @@ export interface VectorServerOptions {
   /** Most edges remembered of one user, and of all users of a graph. */
   readonly edgesOfOne: number;
   readonly edges: number;
+  /** Where they are given, the server answers processes that merge lists too. */
   readonly partitions?: ServeOptions['partitions'];
   /** Most ads of one advertiser in a list. */
   readonly adsOfOne: number;
@@ -80,13 +81,19 @@ export class VectorServer {
     this.#metrics.stop();
   }
 
-  async #listen(address: HttpAddress, { log, actions }: VectorServerOptions): Promise<void> {
+  async #listen(
+    address: HttpAddress,
+    { log, actions, partitions, edgesOfOne }: VectorServerOptions,
+  ): Promise<void> {
+    const { surfaces } = this;
+    const { passes } = this.#scanning;
     const metrics = this.#metrics;
     const part = (graph: string) => this.runs.find((run) => run.graph.name === graph)?.part;
+    const shard = partitions && new Shard({ surfaces, passes, part, edgesOfOne });
     this.#server = await serveVectors({
       ...address,
-      surfaces: this.surfaces,
-      shard: new Shard({ surfaces: this.surfaces, passes: this.#scanning.passes, part }),
+      surfaces,
+      ...(shard && { shard }),
       users: new Users({ graphs: this.runs.map(({ graph }) => graph), random: Math.random }),
       page: await readServingPage(),
       unready: () => this.runs.flatMap((run) => run.unready()),

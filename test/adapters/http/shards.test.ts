@@ -228,9 +228,22 @@ describe('the paths of a shard', () => {
       [{ ...top, queries: [{ ...query, vector: 'x' }] }, [400, 'queries.0.vector']],
       [{ ...top, queries: [{ ...query, scorer: 'best' }] }, [400, 'queries.0.scorer']],
       [{ ...top, graph: 'h' }, [400, 'graph']],
+      // No list is longer, no graph of this process has more relations, and no user more edges.
+      [{ ...top, count: 501 }, [400, 'count']],
+      [{ ...top, queries: Array(7).fill(query) }, [400, 'queries']],
+      [{ ...top, recent: Array(301).fill(['user:1', 'AAAAAAAAAAA=']) }, [400, 'recent']],
+      [{ ...top, leftOut: Array(12_002).fill('user:1') }, [400, 'leftOut']],
+      [{ ...top, none: 'x'.repeat(4 << 20) }, [413, undefined]],
       [{ ...top, queries: [{ ...query, vector: `${query.vector}`.slice(0, 0) }] }, [409, undefined]],
     ] as const)
       expect(await post('/shard/top', body)).toEqual(answer);
+    const many = Array(1_001).fill('user:1');
+    expect(await post('/shard/scores', { ...look, queries: [query], entities: many })).toEqual([
+      ...[400, 'entities'],
+    ]);
+    const asked = { surface: 'home', user: 'user:1', k: 501 };
+    expect(await post('/shard/begin-candidates', { asked })).toEqual([400, 'asked.k']);
+    expect(await post('/shard/nothing', {})).toEqual([404, undefined]);
     expect(failures).toEqual([]);
   });
 

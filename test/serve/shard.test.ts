@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import { Gate } from '../../src/serve/gate.ts';
+import { OwnScans } from '../../src/serve/own-scans.ts';
+import { Shard, type ShardQuestion, type ShardQuestions } from '../../src/serve/shard.ts';
+import { SharedPasses } from '../../src/serve/shared-passes.ts';
+import { graphOf, surfacesOf, tweet, user } from './serve-fixture.ts';
+
+it('a shard refuses every question that takes time while too many wait', async () => {
+  const graph = graphOf();
+  graph.put(user(1), [0, 0]);
+  graph.put(tweet(1), [1, 0]);
+  graph.relate('likes', [0, 0]);
+  const rounds: (() => void)[] = [];
+  const passes = new SharedPasses({
+    ...{ scans: new OwnScans('wasm-plain'), gate: new Gate(), clock: () => 0 },
+    later: (round) => void rounds.push(round),
+  });
+  const surfaces = surfacesOf(graph, { passes });
+  const shard = new Shard({ surfaces, passes, part: () => undefined, edgesOfOne: 10 });
+  const waiting: Promise<unknown>[] = [];
+  for (let i = 0; i < 300; i++) waiting.push(surfaces.similar(tweet(1), 1).catch(() => undefined));
+  const space = { graph: 'g', space: 'a', fingerprint: 'f' };
+  const asked = { surface: 'home', user: user(1), k: 1 } as const;
+  const query = { vector: Float64Array.of(0, 0), weight: 1, relation: 'likes', beta: 1 } as const;
+  const look = { ...space, type: 'tweet', queries: [{ ...query, scorer: 'transe-l2-squared' } as const] };
+  const questions: Omit<ShardQuestions, 'state' | 'vectors'> = {
+    'begin-candidates': { asked },
+    'begin-similar': { entity: tweet(1) },
+    'begin-rank': { user: user(1), relation: 'likes' },
+    top: { ...look, leftOut: [], count: 1 },
+    popular: { ...space, asked, count: 1, known: false },
+    scores: { ...look, entities: [tweet(1)] },
+    ranks: { ...look, of: [{ entity: tweet(1), compared: 0 }] },
+  };
+  const ask = async <Q extends ShardQuestion>(name: Q, question: ShardQuestions[Q]) =>
+    shard.answer(name, question).then(
+      () => 'answered',
+      (error: unknown) => Reflect.get(Object(error), 'code'),
+    );
+  const all = Promise.all([
+    ask('begin-candidates', questions['begin-candidates']),
+    ask('begin-similar', questions['begin-similar']),
+    ask('begin-rank', questions['begin-rank']),
+    ask('top', questions.top),
+    ask('popular', questions.popular),
+    ask('scores', questions.scores),
+    ask('ranks', questions.ranks),
+  ]);
+  for (const round of rounds) round();
+  await Promise.all(waiting);
+  expect(await all).toEqual(Array(7).fill('busy'));
+  // Whoever asks how the shard is does not wait.
+  expect(await ask('state', {})).toBe('answered');
+});
