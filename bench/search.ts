@@ -364,7 +364,11 @@ const served =
 
 /** The ways to answer a query. */
 const WAYS: Readonly<Record<string, Way>> = {
-  popularity: (known, type) => [...known.activity.popular(type)].slice(0, FIRST),
+  popularity: (known, type) =>
+    Iterator.from(known.activity.popular(type))
+      .take(FIRST)
+      .map(({ entity }) => entity)
+      .toArray(),
   'the query alone': (known, type, query) => known.top(type, alone(known.vector(query))),
   'query + searches⁻¹': (known, type, query) =>
     known.top(type, alone(plus(known.vector(query), known.relation(SEARCHES, true)))),

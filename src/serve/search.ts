@@ -84,7 +84,7 @@ export function* search(
   if (table === undefined || queries.length === 0) {
     const items: { entity: EntityKey; score: null }[] = [];
     const isIdle = new Set(idle);
-    for (const entity of activity.popular(type)) {
+    for (const { entity } of activity.popular(type)) {
       if (items.length === k) break;
       const row = table?.rowOf(entity);
       if (table === undefined || (row !== undefined && !isIdle.has(row))) items.push({ entity, score: null });

@@ -291,15 +291,14 @@ export class Shard {
     const { table } = this.#table(of, type);
     const accepts = limiter(graph, adsOfOne);
     const isIdle = new Set(idle);
-    const { entities, scores } = graph.activity.popularity(type);
     const items: ShardItem[] = [];
     // Far more are popular than a list has: nothing is copied.
-    for (let i = 0; i < entities.length && items.length < count; i++) {
-      const entity = entities[i]!;
+    for (const { entity, score } of graph.activity.popular(type)) {
+      if (items.length >= count) break;
       const row = table?.rowOf(entity);
       if (known && (row === undefined || isIdle.has(row))) continue;
       if (!leftOut.has(entity) && accepts(entity))
-        items.push({ ...limited(graph, entity, adsOfOne), entity, score: scores[i]! });
+        items.push({ ...limited(graph, entity, adsOfOne), entity, score });
     }
     return { items };
   }

@@ -198,7 +198,7 @@ export class Surfaces {
       const isIdle = new Set(idle);
       const items: Item[] = [];
       // Far more are popular than a list has: nothing is copied.
-      for (const entity of graph.activity.popular(SHOWS[surface])) {
+      for (const { entity } of graph.activity.popular(SHOWS[surface])) {
         if (items.length === k) break;
         const row = table?.rowOf(entity);
         const known = table === undefined || (row !== undefined && !isIdle.has(row));
