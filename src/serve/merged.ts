@@ -17,6 +17,8 @@ import type { Answer, CandidatesAsked, NamedVector, RankAnswer, SimilarAnswer } 
 const MOST_AT_ONCE = 256;
 /** A shard that left so many questions in a row unanswered is asked no more until it says how it is. */
 const AWAY_AFTER = 3;
+/** Whoever is busy, or serves another space, has answered. */
+const UNANSWERED: readonly MissedReason[] = ['late', 'unreachable', 'broken'];
 
 /** A process that is asked. */
 export interface ShardLink {
@@ -114,7 +116,10 @@ export class Merged {
     );
   }
 
-  /** As `Surfaces.candidates`, always by the user and the relations. @throws FatalError `busy` with too many requests, `shards-away` when no shard answers. */
+  /**
+   * As `Surfaces.candidates`, always by the user and the relations. @throws FatalError `busy` with too many requests, or when a
+   * shard is busy that can have the user's vector; `shards-away` when no shard answers.
+   */
   candidates(asked: CandidatesAsked): Promise<Answer & Merging> {
     return this.#turn((turn) => this.#candidates(turn, asked));
   }
@@ -192,6 +197,7 @@ export class Merged {
     const owner = ownerOf(together);
     const { answer: of } = owner ?? together[0]!;
     const holds = together.some(({ answer }) => answer.holds);
+    if (owner === undefined) turn.refuseBusy();
     const limit = asked.surface === 'ads' ? { adsOfOne: this.#options.adsOfOne } : {};
     if (owner === undefined || !holds) {
       const replies = await turn.all(together, 'popular', {
@@ -201,7 +207,7 @@ export class Merged {
         count: asked.k,
         known: holds,
       });
-      const list = this.#list(together, asked.k, limit.adsOfOne, replies);
+      const list = this.#list(turn, together, asked.k, limit.adsOfOne, replies);
       const items = list.items.map(({ entity }) => ({ entity, score: null }));
       return {
         ...this.#about(begun, list),
@@ -215,7 +221,7 @@ export class Merged {
     const look = { ...idOf(of), ...limit, type, queries, leftOut, idleMs: asked.idleMs };
     const recent = asked.explain === true ? { recent: await this.#recent(turn, together, of) } : {};
     const replies = await turn.all(together, 'top', { ...look, ...recent, count: asked.k });
-    const list = this.#list(together, asked.k, limit.adsOfOne, replies);
+    const list = this.#list(turn, together, asked.k, limit.adsOfOne, replies);
     const items = list.items.map(({ entity, score, reason }) => ({
       entity,
       score,
@@ -261,12 +267,13 @@ export class Merged {
       const { queries, leftOut, type } = owner.answer;
       const look = { ...idOf(owner.answer), type, queries, leftOut };
       const replies = await turn.all(together, 'top', { ...look, count: k });
-      const list = this.#list(together, k, undefined, replies);
+      const list = this.#list(turn, together, k, undefined, replies);
       const items = list.items.map((item) => ({ entity: item.entity, score: item.score }));
       const about = this.#about(ofGraph, list);
       // An earlier graph would have come first, had the shard with the entity answered.
       return { ...about, partial: about.partial || unknown !== undefined, items, fallback: null };
     }
+    turn.refuseBusy();
     return unknown;
   }
 
@@ -281,13 +288,14 @@ export class Merged {
     const together = largestTogether(begun, hasVector);
     const owner = ownerOf(together);
     if (owner === undefined || !together.some(({ answer }) => answer.holds)) {
+      turn.refuseBusy();
       const about = this.#about(begun, { together });
       return about.partial ? { ...about, items: [], missing: [], fallback: null } : undefined;
     }
     const { type, queries } = owner.answer;
     const look: ShardLook = { ...idOf(owner.answer), type, queries };
     const scored = await turn.all(together, 'scores', { ...look, entities: candidates }, 0.5);
-    if (scored.length === 0) throw this.#away();
+    if (scored.length === 0) throw this.#away(turn);
     const scores = new Map(
       scored.flatMap(({ answer }) => answer.scores.map((each) => [each.entity, each] as const)),
     );
@@ -296,30 +304,33 @@ export class Merged {
     const asked = repliesOf(together, scored);
     const ranked = of.length === 0 ? [] : await turn.all(asked, 'ranks', { ...look, of });
     const ranks = ranked.map(({ answer }) => answer.ranks);
+    const about = this.#about(begun, {
+      together: of.length === 0 ? asked : repliesOf(asked, ranked),
+    });
     const items = found.map(({ entity, score }, i) => {
       const sum = (what: 'ahead' | 'of') => ranks.reduce((total, each) => total + (each[i]?.[what] ?? 0), 0);
+      // The only entity is the best one, but nobody knows whether it is the only one.
+      if (sum('of') === 0 && about.partial) throw this.#away(turn);
       return { entity, score, percentile: percentileOf(sum('ahead'), sum('of')) };
     });
     items.sort((a, b) => b.score - a.score);
     const missing = candidates.filter((entity) => !scores.has(entity));
-    const about = this.#about(begun, {
-      together: of.length === 0 ? asked : repliesOf(asked, ranked),
-    });
     return { ...about, items, fallback: null, missing };
   }
 
   /**
    * The best `k` of the shards' best `k`. A longer look is never needed, limited or not: a shard's list has no more of an
    * advertiser than the limit, and whatever of it is refused here has as many better ones of its advertiser before it.
-   * @throws FatalError `shards-away` when there is no list.
+   * @throws FatalError `shards-away` or `busy` when there is no list.
    */
   #list(
+    turn: Turn,
     together: Together,
     k: number,
     adsOfOne: number | undefined,
     replies: readonly Reply<{ readonly items: readonly ShardItem[] }>[],
   ): List {
-    if (replies.length === 0) throw this.#away();
+    if (replies.length === 0) throw this.#away(turn);
     const accepts = limiterOf(adsOfOne);
     const seen = new Set<EntityKey>();
     const items: ShardItem[] = [];
@@ -363,7 +374,7 @@ export class Merged {
       answer.begun.map((each: Begun) => ({ link, answer: each })),
     );
     if (begun.length > 0) return begun;
-    throw turn.refused ?? this.#away();
+    throw turn.refused ?? this.#away(turn);
   }
 
   async #turn<T extends Merging | undefined>(work: (turn: Turn) => Promise<T>): Promise<T> {
@@ -382,18 +393,21 @@ export class Merged {
     }
   }
 
-  /** A shard answered a question; error: or did not. */
+  /** A shard answered a question; error: or had no answer of use. */
   #heard(link: ShardLink, error: ShardMissed | undefined): void {
     const state = this.#states.get(link);
     if (error !== undefined) this.#options.missed(link.url, error.reason);
     if (state === undefined) return;
-    state.unanswered = error === undefined ? 0 : state.unanswered + 1;
-    if (error === undefined || state.unanswered < AWAY_AFTER) return;
+    const isUnanswered = error !== undefined && UNANSWERED.includes(error.reason);
+    state.unanswered = isUnanswered ? state.unanswered + 1 : 0;
+    if (!isUnanswered || state.unanswered < AWAY_AFTER) return;
     state.up = false;
     state.reason = error.message;
   }
 
-  #away(): FatalError {
+  /** What is thrown where no shard has an answer of use. */
+  #away({ missed }: Turn): FatalError {
+    if (missed.length > 0 && missed.every((reason) => reason === 'busy')) return busyShards();
     const reasons = [...this.#states].map(([{ url }, { up, reason }]) =>
       up === false ? `${url}: ${reason}` : url,
     );
@@ -414,6 +428,8 @@ interface List {
 class Turn {
   /** The first refusal. */
   refused: ShardRefused | undefined;
+  /** Why answers were of no use, in their order. */
+  readonly missed: MissedReason[] = [];
   readonly #clock: () => number;
   readonly #end: number;
   readonly #heard: (link: ShardLink, error: ShardMissed | undefined) => void;
@@ -444,13 +460,24 @@ class Turn {
         return [{ link, answer }];
       } catch (error) {
         if (error instanceof ShardRefused) this.refused ??= error;
-        else if (error instanceof ShardMissed) this.#heard(link, error);
-        else throw error;
+        else if (error instanceof ShardMissed) {
+          this.missed.push(error.reason);
+          this.#heard(link, error);
+        } else throw error;
         return [];
       }
     });
     return (await Promise.all(replies)).flat();
   }
+
+  /** For where no shard has the vector that is asked for. @throws FatalError `busy` when a busy one can have it. */
+  refuseBusy(): void {
+    if (this.missed.includes('busy')) throw busyShards();
+  }
+}
+
+function busyShards(): FatalError {
+  return new FatalError('busy', 'shards have too many requests that wait; ask again in a second');
 }
 
 /** The shards of one space that hold most partitions; of equally many, those with a preferred one. */

@@ -102,6 +102,62 @@ describe('a shard that does not answer', () => {
     expect(ranked).toMatchObject({ partial: true, missingPartitions: PARTS[away], missing: [] });
   });
 
+  it('because it is busy, is asked on, and whoever asks for its user is told to come again', async () => {
+    const { links, owner } = line();
+    const [away] = others(owner);
+    const merged = mergedOf(links);
+    await merged.look(1);
+    let answers = false;
+    links[owner]!.before = (name) => {
+      if (!answers && name.startsWith('begin')) throw new ShardMissed('busy', '50 requests wait');
+    };
+    const asking = [
+      () => merged.candidates(home),
+      () => merged.rank(user(1), 'likes', [tweet(1)]),
+      () => merged.similar(user(1), 3),
+      () => merged.candidates(home),
+    ];
+    for (const ask of asking) await expect(ask()).rejects.toMatchObject({ code: 'busy' });
+    expect(merged.shards().get(`http://s${owner}`)).toBe(true);
+    answers = true;
+    expect(await merged.candidates(home)).toMatchObject({ fallback: null, partial: false });
+    // Others that are busy are missing, however often.
+    links[away]!.failing = new ShardMissed('busy', '50 requests wait');
+    for (let i = 0; i < 4; i++)
+      expect(await merged.candidates(home)).toMatchObject({ fallback: null, partial: true });
+    links[away]!.failing = new ShardMissed('moved', 'serving another space');
+    for (let i = 0; i < 4; i++) expect((await merged.candidates(home)).partial).toBe(true);
+    expect(merged.shards().get(`http://s${away}`)).toBe(true);
+    for (const link of links) link.failing = new ShardMissed('busy', '50 requests wait');
+    await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'busy' });
+  });
+
+  it('when it is asked for ranks, makes no entity the best', async () => {
+    const { links } = line();
+    for (const link of links)
+      link.before = (name) => {
+        if (name === 'ranks') throw late;
+      };
+    const ranks = mergedOf(links).rank(user(1), 'likes', [all[0]!, all[25]!, all[49]!]);
+    await expect(ranks).rejects.toMatchObject({ code: 'shards-away' });
+  });
+
+  it('when the other holds the ranked entity alone, leaves no rank; the only entity of all is the best', async () => {
+    const { graph, links, owner } = line();
+    const [mine, ...rest] = heldBy(owner);
+    for (const entity of rest) graph.put(entity, null);
+    const ranks = () => mergedOf(links).rank(user(1), 'likes', [mine!]);
+    for (const i of others(owner)) links[i]!.failing = late;
+    await expect(ranks()).rejects.toMatchObject({ code: 'shards-away' });
+    for (const i of others(owner)) {
+      links[i]!.failing = undefined;
+      for (const entity of heldBy(i)) graph.put(entity, null);
+    }
+    expect((await ranks())?.items).toMatchObject([{ entity: mine, percentile: 1 }]);
+    const whole = await surfacesOf(graph.whole).rank(user(1), 'likes', [mine!]);
+    expect(whole?.items).toMatchObject([{ entity: mine, percentile: 1 }]);
+  });
+
   it('is an error only where none answers, and a wrong request is one', async () => {
     const { links } = line();
     const merged = mergedOf(links);

@@ -1,6 +1,14 @@
 import type { Merged } from '../../serve/merged.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
-import { addLists, addProbes, LISTS_GUARD, MERGED_PATHS, openApi, type ServingOptions } from './serving.ts';
+import {
+  addLists,
+  addProbes,
+  LISTS_GUARD,
+  MERGED_PATHS,
+  openApi,
+  SERVING_PATHS,
+  type ServingOptions,
+} from './serving.ts';
 
 export interface MergingOptions
   extends Pick<ServingOptions, 'host' | 'port' | 'metrics' | 'answered' | 'version' | 'failed'> {
@@ -15,5 +23,10 @@ export async function serveMerged(options: MergingOptions): Promise<HttpServer> 
   addProbes(server, { ...options, unready: () => merged.unready(), api: openApi(options.version, 'merged') });
   // Not ready is no reason to refuse: what shards there are answer, and the answer says that it is partial.
   addLists(server, merged, {});
+  for (const path of Object.keys(SERVING_PATHS)) {
+    if (Object.hasOwn(MERGED_PATHS, path)) continue;
+    const error = `a process that merges lists does not answer at ${path}: ask a twhin serve that holds all vectors`;
+    server.get(path, (_, reply) => reply.code(404).send({ error, paths: MERGED_PATHS }));
+  }
   return listen(server, guard);
 }

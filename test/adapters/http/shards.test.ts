@@ -293,7 +293,16 @@ describe('twhin serve --shards over HTTP', () => {
       );
     expect(await get('/nowhere')).toMatchObject({ status: 404, json: { paths: MERGED_PATHS } });
     expect(Object.keys(MERGED_PATHS)).toContain('/v1/rank');
-    expect((await get('/v1/recent?user=1')).status).toBe(404);
+    const other = {
+      error: expect.stringContaining('ask a twhin serve that holds all vectors'),
+      paths: MERGED_PATHS,
+    };
+    for (const path of ['/v1/search?q=x&type=tweet', '/v1/recent?user=1', '/'])
+      expect(await get(path)).toMatchObject({ status: 404, json: other });
+    expect((await get(`${list}&interests=mixture`)).json).toMatchObject({
+      interests: 'none',
+      fallback: null,
+    });
     expect(await get(`${list}&relation=loves`)).toMatchObject({ status: 400, json: { field: 'relation' } });
     expect(await get('/v1/similar?entity=user:99')).toMatchObject({ status: 404, json: { field: 'entity' } });
     // Two shards end; then all of them.
