@@ -1,4 +1,5 @@
 import { FAMILIES } from '../../src/metrics/families.ts';
+import { MergingMetrics } from '../../src/metrics/merging.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { ServingMetrics } from '../../src/metrics/serving.ts';
 import { askedFor } from './promql.ts';
@@ -41,9 +42,13 @@ export async function told(): Promise<Known> {
   const serving = new ServingMetrics('1', () => [SERVED]);
   serving.answered('/v1/similar', 200, 1);
   serving.visible('any', 1);
-  const text = `${await metrics.render()}${await serving.render()}`;
+  const merging = new MergingMetrics('1', () => new Map([['http://any', true]]));
+  merging.missed('http://any', 'late');
+  const texts = [await metrics.render(), await serving.render(), await merging.render()];
+  const text = texts.join('');
   metrics.stop();
   serving.stop();
+  merging.stop();
   for (const [, name = '', labels = ''] of text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)) {
     const names = [...labels.matchAll(/(\w+)="/g)].map(([, label = '']) => label);
     known.set(name, new Set([...(known.get(name) ?? TARGET), ...names]));

@@ -16,8 +16,11 @@ const follows = (count: number, step: number) =>
     action: 'follow',
     at: now + step,
   }));
-/** Panels that stay empty without a second day or a firing alert. */
-const LATER = ['MRR against the day before', 'Moves against the day before', 'Firing alerts'];
+/** Panels that stay empty without a second day, a firing alert or a process that merges lists. */
+const LATER = [
+  ...['MRR against the day before', 'Moves against the day before', 'Firing alerts'],
+  ...['Shards that answer', 'Partial answers', 'Questions without an answer of use'],
+];
 const IN_TIME = { timeout: 60_000, interval: 250 };
 
 describe.skipIf(!there('prometheus'))(`a real Prometheus (${there.how})`, () => {
