@@ -199,9 +199,10 @@ export function* interestTop(
   interests: readonly Interest[],
   leftOut: readonly number[],
   count: number,
+  marked?: Uint8Array,
 ): Asking<InterestRow[]> {
   const { table, scorer } = scored;
-  const queries = interests.map(({ vector }) => ({ vector, leftOut }));
+  const queries = interests.map(({ vector }) => ({ vector, leftOut, marked }));
   const lists = yield* lookForTop({ table, scorer, queries, depth: count });
   const rows = lists.map((list) => list.map(({ row }) => row));
   const shares = interests.map(({ share }) => share);

@@ -73,9 +73,9 @@ export function* search(
   const space = spaces.current;
   const table = space?.table(type);
   const used = space === undefined ? [] : usedFor(space, query);
-  const idle = table === undefined ? [] : idleRows(graph, table, idleMs);
+  const idle = idleRows(graph, table, idleMs);
   const said = {
-    filtered: { idle: idle.length },
+    filtered: { idle: idle.count },
     ...about(graph, space),
     query: { text: idOf(query), known: space?.vectorOf(query) !== undefined, used },
   };
@@ -83,15 +83,15 @@ export function* search(
   const queries = space && point ? movedBy(space, point, shows, (each) => activity.liveOfAll(each)) : [];
   if (table === undefined || queries.length === 0) {
     const items: { entity: EntityKey; score: null }[] = [];
-    const isIdle = new Set(idle);
     for (const { entity } of activity.popular(type)) {
       if (items.length === k) break;
       const row = table?.rowOf(entity);
-      if (table === undefined || (row !== undefined && !isIdle.has(row))) items.push({ entity, score: null });
+      if (table === undefined || (row !== undefined && idle.marks[row] !== 1))
+        items.push({ entity, score: null });
     }
     return { items, ...said, fallback: 'popular' };
   }
-  const found = yield* weightedTop(scoredTable(table, queries[0]!.of), queries, idle, k);
+  const found = yield* weightedTop(scoredTable(table, queries[0]!.of), queries, [], k, idle.marks);
   const items = found.map(({ row, score }) => ({ entity: table.nameOf(row), score }));
   return { items, ...said, fallback: null };
 }

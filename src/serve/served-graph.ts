@@ -5,7 +5,7 @@ import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, parseEntityKey } from '../graph/entity.ts';
 import type { Activity } from './activity.ts';
 import { QUERY, type Space, type Spaces } from './spaces.ts';
-import type { VectorTable } from './vector-table.ts';
+import type { MarkedRows, VectorTable } from './vector-table.ts';
 import type { ScoredTable, WeightedQuery } from './weighted-top.ts';
 
 export const USER = 'user';
@@ -39,13 +39,19 @@ export interface RelationQuery extends WeightedQuery {
   readonly of: RelationVector;
 }
 
+const NO_ROWS: MarkedRows = { marks: new Uint8Array(0), count: 0 };
+
 /**
  * The rows of a table that nothing named for so long: none where idleMs is undefined. Time ends with the newest event, or now
  * where a clock is ahead: a stream that stands still leaves nothing out. Entities of which no event is known are among
  * them only where the events reach back that far.
  */
-export function idleRows(graph: ServedGraph, table: VectorTable, idleMs: number | undefined): number[] {
-  if (idleMs === undefined) return [];
+export function idleRows(
+  graph: ServedGraph,
+  table: VectorTable | undefined,
+  idleMs: number | undefined,
+): MarkedRows {
+  if (table === undefined || idleMs === undefined) return NO_ROWS;
   const { activity } = graph;
   const before = Math.min(activity.at, activity.now) - idleMs;
   return table.idleRows(before, graph.eventsSince() <= before);

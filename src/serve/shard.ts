@@ -272,9 +272,8 @@ export class Shard {
     const { queries, leftOut, idleMs, count, adsOfOne, recent } = question;
     const { graph, table, scored } = this.#scored(question);
     if (table === undefined || scored === undefined) return { items: [] };
-    const accepting = () => limiter(graph, adsOfOne);
-    const rows = [...table.rowsOf(leftOut), ...idleRows(graph, table, idleMs)];
-    const found = yield* acceptedTop(table, scored, queries, rows, count, accepting);
+    const without = { leftOut: table.rowsOf(leftOut), marked: idleRows(graph, table, idleMs).marks };
+    const found = yield* acceptedTop(graph, table, scored, queries, without, count, adsOfOne);
     const weighed = queries.map((query) => ({ weight: query.weight, of: query }));
     const items = found.map(({ entity, row, score, scores }) => ({
       ...limited(graph, entity, adsOfOne),
@@ -289,14 +288,13 @@ export class Shard {
     const { graph, leftOut, idle } = this.#options.surfaces.begin({ ...asked, graph: of.graph });
     const type = SHOWS[asked.surface];
     const { table } = this.#table(of, type);
-    const accepts = limiter(graph, adsOfOne);
-    const isIdle = new Set(idle);
+    const { accepts } = limiter(graph, adsOfOne);
     const items: ShardItem[] = [];
     // Far more are popular than a list has: nothing is copied.
     for (const { entity, score } of graph.activity.popular(type)) {
       if (items.length >= count) break;
       const row = table?.rowOf(entity);
-      if (known && (row === undefined || isIdle.has(row))) continue;
+      if (known && (row === undefined || idle.marks[row] === 1)) continue;
       if (!leftOut.has(entity) && accepts(entity))
         items.push({ ...limited(graph, entity, adsOfOne), entity, score });
     }

@@ -2,6 +2,7 @@ import type { RelationVector } from '../../topics/model.ts';
 import { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, parseEntityKey, typeOf } from '../graph/entity.ts';
+import { rowMarks } from '../kernels/scan/scan.ts';
 import type { Activity } from './activity.ts';
 import type { Clusters } from './clusters.ts';
 import {
@@ -58,8 +59,10 @@ export function surfacesOf(relations: readonly Relation[]): SurfaceName[] {
 
 /** Leads from an advertiser to its ads. */
 export const PROMOTES = 'promotes';
-/** Lists with a limit for each advertiser are asked for this many times as long, again and again until they are full. */
+/** Lists with a limit for each advertiser are asked for this many times as long each time, until they are full. */
 const LONGER = 4;
+/** Where a list goes on after the rows that it has, so many more are looked at, or as many as it is long. */
+const MOST_MORE = 1_024;
 
 export interface CandidatesAsked {
   readonly surface: SurfaceName;
@@ -192,29 +195,22 @@ export class Surfaces {
   *#byRelations(asked: CandidatesAsked): Asking<Answer> {
     const { user, k, explain = false, surface } = asked;
     const { graph, leftOut, idle, filtered, space, table, queries } = this.begin(asked);
-    const accepting = () => limiter(graph, surface === 'ads' ? this.#options.adsOfOne : undefined);
+    const adsOfOne = surface === 'ads' ? this.#options.adsOfOne : undefined;
     if (table === undefined || queries.length === 0) {
-      const accepts = accepting();
-      const isIdle = new Set(idle);
+      const { accepts } = limiter(graph, adsOfOne);
       const items: Item[] = [];
       // Far more are popular than a list has: nothing is copied.
       for (const { entity } of graph.activity.popular(SHOWS[surface])) {
         if (items.length === k) break;
         const row = table?.rowOf(entity);
-        const known = table === undefined || (row !== undefined && !isIdle.has(row));
+        const known = table === undefined || (row !== undefined && idle.marks[row] !== 1);
         if (known && !leftOut.has(entity) && accepts(entity)) items.push({ entity, score: null });
       }
       return { ...about(graph, space), items, fallback: 'popular', interests: 'none', filtered };
     }
     const scored = scoredTable(table, queries[0]!.of);
-    const found = yield* acceptedTop(
-      table,
-      scored,
-      queries,
-      [...table.rowsOf(leftOut), ...idle],
-      k,
-      accepting,
-    );
+    const without = { leftOut: table.rowsOf(leftOut), marked: idle.marks };
+    const found = yield* acceptedTop(graph, table, scored, queries, without, k, adsOfOne);
     const recent = explain ? vectorsOf(table, recentOf(graph, user, queries)) : [];
     const items = found.map(({ entity, row, score, scores }) => ({
       entity,
@@ -237,10 +233,10 @@ export class Surfaces {
     const interests = this.#interests(way, table, targets);
     if (interests.length === 0) return undefined;
     const scored = scoredTable(table, of);
-    const rows = [...table.rowsOf(leftOut), ...idle];
-    const accepting = () => limiter(graph, surface === 'ads' ? this.#options.adsOfOne : undefined);
+    const rows = table.rowsOf(leftOut);
+    const accepting = () => limiter(graph, surface === 'ads' ? this.#options.adsOfOne : undefined).accepts;
     const found = yield* accepted(table, k, accepting, (length) =>
-      interestTop(scored, interests, rows, length),
+      interestTop(scored, interests, rows, length, idle.marks),
     );
     const recent = explain ? targets.slice(-NEAR) : [];
     const vectors = vectorsOf(
@@ -280,12 +276,12 @@ export class Surfaces {
     const blocked = new Set(all.flatMap((relation) => activity.blocked(user, relation)));
     const space = graph.spaces.current;
     const table = space?.table(shown);
-    const idle = table === undefined ? [] : idleRows(graph, table, idleMs);
+    const idle = idleRows(graph, table, idleMs);
     return {
       graph,
       idle,
       leftOut: new Set([...seen, ...blocked, ...exclude, user]),
-      filtered: { seen: seen.size, blocked: blocked.size, excluded: exclude.length, idle: idle.length },
+      filtered: { seen: seen.size, blocked: blocked.size, excluded: exclude.length, idle: idle.count },
       space,
       table,
       queries: space === undefined ? [] : this.queries(graph, space, user, relations),
@@ -416,16 +412,60 @@ export interface AcceptedRow extends WeightedRow {
   readonly entity: EntityKey;
 }
 
-/** The best `k` rows that are accepted, best first. */
-export function acceptedTop(
+/**
+ * The best `k` rows with at most `adsOfOne` of each advertiser, best first; no limit where it is undefined. The scan goes on
+ * after the rows that it found, without any row of an advertiser that has all its ads: however few are left, it does not read
+ * the whole table row by row.
+ */
+export function* acceptedTop(
+  graph: Pick<ServedGraph, 'activity'>,
   table: VectorTable,
   scored: ScoredTable,
   queries: readonly WeightedQuery[],
-  leftOut: readonly number[],
+  { leftOut, marked }: { readonly leftOut: readonly number[]; readonly marked: Uint8Array },
   k: number,
-  accepting: () => (entity: EntityKey) => boolean,
+  adsOfOne: number | undefined,
 ): Asking<AcceptedRow[]> {
-  return accepted(table, k, accepting, (length) => weightedTop(scored, queries, leftOut, length));
+  const { accepts, full } = limiter(graph, adsOfOne);
+  const taken: AcceptedRow[] = [];
+  let marks = marked;
+  let rowsOf: Map<EntityKey, number[]> | undefined;
+  for (let length = k; ; length = Math.max(k, Math.min(MOST_MORE, LONGER * length))) {
+    const found = yield* weightedTop(scored, queries, leftOut, length, marks);
+    for (const each of found) {
+      if (taken.length === k) break;
+      const entity = table.nameOf(each.row);
+      if (accepts(entity)) taken.push({ ...each, entity });
+    }
+    if (taken.length === k || found.length < length) return taken;
+    if (rowsOf === undefined) {
+      rowsOf = rowsByAdvertiser(graph, table);
+      // Others read the marks of idle rows.
+      marks = rowMarks(Math.max(table.scan.rows, marked.length));
+      marks.set(marked);
+    }
+    for (const { row } of found) marks[row] = 1;
+    for (const advertiser of full) {
+      for (const row of rowsOf.get(advertiser) ?? []) marks[row] = 1;
+      rowsOf.delete(advertiser);
+    }
+  }
+}
+
+/** The rows of the ads of each advertiser. */
+function rowsByAdvertiser(
+  { activity }: Pick<ServedGraph, 'activity'>,
+  table: VectorTable,
+): Map<EntityKey, number[]> {
+  const rowsOf = new Map<EntityKey, number[]>();
+  for (const [ad, row] of table.entries()) {
+    const advertiser = activity.sourceOf(ad, PROMOTES);
+    if (advertiser === undefined) continue;
+    const rows = rowsOf.get(advertiser);
+    if (rows === undefined) rowsOf.set(advertiser, [row]);
+    else rows.push(row);
+  }
+  return rowsOf;
 }
 
 /** The first `k` rows of a list that are accepted. top: the list of a length; accepting: gives a judge that has accepted nothing yet. */
@@ -448,21 +488,27 @@ function* accepted<Row extends { readonly row: number }>(
   }
 }
 
+/** What accepts ads, and the advertisers that have all their ads. */
+export interface Limiter {
+  accepts(ad: EntityKey): boolean;
+  readonly full: ReadonlySet<EntityKey>;
+}
+
 /** Accepts so many ads of each advertiser, and all whose advertiser is not known. adsOfOne: undefined accepts everything. */
-export function limiter(
-  { activity }: Pick<ServedGraph, 'activity'>,
-  adsOfOne: number | undefined,
-): (ad: EntityKey) => boolean {
-  if (adsOfOne === undefined) return () => true;
+export function limiter({ activity }: Pick<ServedGraph, 'activity'>, adsOfOne: number | undefined): Limiter {
+  const full = new Set<EntityKey>();
+  if (adsOfOne === undefined) return { accepts: () => true, full };
   const taken = new Map<EntityKey, number>();
-  return (ad) => {
+  const accepts = (ad: EntityKey) => {
     const advertiser = activity.sourceOf(ad, PROMOTES);
     if (advertiser === undefined) return true;
     const count = (taken.get(advertiser) ?? 0) + 1;
+    if (count >= adsOfOne) full.add(advertiser);
     if (count > adsOfOne) return false;
     taken.set(advertiser, count);
     return true;
   };
+  return { accepts, full };
 }
 
 /** What the user engaged with of late by the relations of the queries. */

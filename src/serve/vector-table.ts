@@ -1,6 +1,17 @@
 import type { EntityKey } from '../graph/entity.ts';
 import { mostScanRows } from '../kernels/scan/layout.ts';
+import { rowMarks } from '../kernels/scan/scan.ts';
 import { ScanTable } from '../kernels/scan/table.ts';
+
+/** Times that the marks of idle rows are kept for. */
+const KEPT_MARKS = 4;
+
+/** Some rows of a table. Never changed. */
+export interface MarkedRows {
+  /** As `rowMarks` gives them: 1 for a row that is among them. */
+  readonly marks: Uint8Array;
+  readonly count: number;
+}
 
 /**
  * The vectors of the entities of one type, by name. A row that an entity gave up is used again. More rows than a WebAssembly
@@ -14,6 +25,8 @@ export class VectorTable {
   readonly #free: number[] = [];
   /** By row: time of the newest event that names the entity, epoch ms; 0 where none is known. */
   readonly #activeAt: number[] = [];
+  /** What was answered since a row came, went or was active. */
+  readonly #idle = new Map<string, MarkedRows>();
 
   /** scanners: how many scan it at the same time. */
   constructor(dim: number, maxRows: number, scanners = 1) {
@@ -41,6 +54,7 @@ export class VectorTable {
     this.scan.write(row, vector);
     if (this.#rows.has(name)) return;
     if (row === this.#free.at(-1)) this.#free.pop();
+    this.#idle.clear();
     // Asked first: the row may still have the time of whom it belonged to.
     this.#activeAt[row] = activeAt();
     this.#names[row] = name;
@@ -51,7 +65,10 @@ export class VectorTable {
   active(name: EntityKey, at: number): boolean {
     const row = this.#rows.get(name);
     if (row === undefined) return false;
-    if (at > this.#activeAt[row]!) this.#activeAt[row] = at;
+    if (at > this.#activeAt[row]!) {
+      this.#activeAt[row] = at;
+      this.#idle.clear();
+    }
     return true;
   }
 
@@ -61,14 +78,26 @@ export class VectorTable {
     return row === undefined ? 0 : this.#activeAt[row]!;
   }
 
-  /** The rows whose entities were active last before that time. unknown: those of which no event is known, too. */
-  idleRows(before: number, unknown: boolean): number[] {
-    const found: number[] = [];
+  /**
+   * The rows whose entities were active last before that time. unknown: those of which no event is known, too. Who asks the
+   * same of the same state gets the same marks.
+   */
+  idleRows(before: number, unknown: boolean): MarkedRows {
+    const asked = `${before} ${unknown}`;
+    const known = this.#idle.get(asked);
+    if (known !== undefined) return known;
+    const marks = rowMarks(this.#names.length);
+    let count = 0;
     for (let row = 0; row < this.#names.length; row++) {
       const at = this.#activeAt[row]!;
-      if (this.#names[row] !== undefined && (at === 0 ? unknown : at < before)) found.push(row);
+      if (this.#names[row] === undefined || !(at === 0 ? unknown : at < before)) continue;
+      marks[row] = 1;
+      count++;
     }
-    return found;
+    const idle = { marks, count };
+    if (this.#idle.size === KEPT_MARKS) this.#idle.clear();
+    this.#idle.set(asked, idle);
+    return idle;
   }
 
   /** Whether the entity had a vector. */
@@ -76,6 +105,7 @@ export class VectorTable {
     const row = this.#rows.get(name);
     if (row === undefined) return false;
     this.scan.clear(row);
+    this.#idle.clear();
     this.#rows.delete(name);
     this.#names[row] = undefined;
     this.#free.push(row);
@@ -101,6 +131,11 @@ export class VectorTable {
       if (name !== undefined) return name;
     }
     return undefined;
+  }
+
+  /** Each entity with its row. */
+  entries(): IterableIterator<[EntityKey, number]> {
+    return this.#rows.entries();
   }
 
   names(): IterableIterator<EntityKey> {

@@ -45,6 +45,7 @@ export function* weightedTop(
   queries: readonly WeightedQuery[],
   leftOut: readonly number[],
   count: number,
+  marked?: Uint8Array,
 ): Asking<WeightedRow[]> {
   const { table, scorer } = scored;
   if (count < 1) return [];
@@ -52,7 +53,7 @@ export function* weightedTop(
     const lists = yield* lookForTop({
       table,
       scorer,
-      queries: queries.map(({ vector }) => ({ vector, leftOut })),
+      queries: queries.map(({ vector }) => ({ vector, leftOut, marked })),
       depth,
     });
     const found = new Set(lists.flatMap((list) => list.map(({ row }) => row)));

@@ -2,13 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors/errors.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
+import { rowMarks } from '../../src/kernels/scan/scan.ts';
 import { SCORERS } from '../../src/model/scorers.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
-import { type CandidatesAsked, Surfaces } from '../../src/serve/surfaces.ts';
+import { Random } from '../../src/sampling/random.ts';
+import { acceptedTop, type CandidatesAsked, limiter, Surfaces } from '../../src/serve/surfaces.ts';
+import { type WeightedRow, weightedTop } from '../../src/serve/weighted-top.ts';
 import {
   activityOf,
   ad,
   advertiser,
+  answerOf,
   edge,
   embedding,
   graphOf,
@@ -367,6 +371,58 @@ describe('ads', () => {
     expect(await ads(50, 2)).toHaveLength(14);
     graph.edges(user(1), 'clicks', [ad(1), ad(81)]);
     expect(await ads(5, 2)).toEqual([2, 3, 82, 83, 91].map(ad));
+  });
+
+  it('are those of the whole list, ad by ad, also where the list can not be full', () => {
+    const random = Random.seeded(3);
+    const graph = graphOf();
+    const count = 3_000;
+    const vector = () => [random.below(40), random.below(40)];
+    for (let i = 0; i < count; i++) graph.put(ad(i), vector());
+    // Of every eighth ad nobody knows the advertiser; advertiser 0 has more than all others.
+    const own = Map.groupBy(
+      Array.from({ length: count }, (_, i) => i).filter((i) => i % 8 > 0),
+      (i) => (i % 3 ? 0 : i % 30),
+    );
+    for (const [by, ads] of own) graph.edges(advertiser(by), 'promotes', ads.map(ad));
+    const table = graph.spaces.current!.table('ad')!;
+    const scored = {
+      table: table.scan,
+      scorer: 'transe-l2',
+      beta: 1,
+      nameOf: (row: number) => table.nameOf(row),
+    } as const;
+    const both = [0.7, 0.3].map((weight) => ({ weight, vector: Float64Array.from(vector()) }));
+    const leftOut = [5, 6, 7];
+    const marked = rowMarks(count);
+    const all = (known: boolean, queries = both) => {
+      const { accepts } = limiter(graph, 2);
+      return answerOf(weightedTop(scored, queries, leftOut, count, marked)).filter(
+        ({ row }) =>
+          (known || graph.activity.sourceOf(table.nameOf(row), 'promotes')) && accepts(table.nameOf(row)),
+      );
+    };
+    const listOf = (k: number, adsOfOne?: number, queries = both) => {
+      const depths: number[] = [];
+      const found = answerOf(
+        acceptedTop(graph, table, scored, queries, { leftOut, marked }, k, adsOfOne),
+        (look) => void (look.kind === 'top' && depths.push(look.depth)),
+      );
+      return { rows: found.map(({ row, score }) => [row, score]), deepest: Math.max(...depths) };
+    };
+    const rows = (of: readonly WeightedRow[]) => of.map(({ row, score }) => [row, score]);
+    for (const k of [1, 9, 60, 500]) expect(listOf(k, 2).rows).toEqual(rows(all(true).slice(0, k)));
+    expect(listOf(40).rows).toEqual(rows(answerOf(weightedTop(scored, both, leftOut, 40, marked))));
+    // Only those are left whose advertiser is known.
+    for (let i = 0; i < count; i += 8) marked[i] = 1;
+    expect(listOf(500, 2).rows).toEqual(rows(all(false)));
+    const one = both.slice(0, 1);
+    const short = listOf(21, 2, one);
+    expect(short.rows).toEqual(rows(all(false, one)));
+    expect(short.rows).toHaveLength(20);
+    // Asking for longer lists again and again would look at all rows at last.
+    expect(short.deepest).toBeLessThan(count / 2);
+    expect(marked.reduce((sum, mark) => sum + mark, 0)).toBe(count / 8);
   });
 
   it('belong to the advertiser that promoted them last', async () => {

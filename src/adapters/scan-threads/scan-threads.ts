@@ -70,7 +70,13 @@ export class ScanThreads implements Scans {
     queries: readonly ScanQuery[],
     depth: number,
   ): Promise<Found[][]> {
-    const packed = queries.map(({ vector, leftOut = [] }) => ({ vector, leftOut: Int32Array.from(leftOut) }));
+    // Queries that leave out the same list share its copy, in the message too.
+    const copies = new Map<Iterable<number>, Int32Array>();
+    const packed = queries.map(({ vector, leftOut = [], marked }) => {
+      const rows = copies.get(leftOut) ?? Int32Array.from(leftOut);
+      copies.set(leftOut, rows);
+      return { vector, leftOut: rows, marked };
+    });
     const parts = await this.#ask(table, scorer, (part) => ({
       kind: 'top',
       ...part,

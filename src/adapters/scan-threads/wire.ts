@@ -20,7 +20,11 @@ export interface Part {
 
 export interface TopCall extends Part {
   readonly kind: 'top';
-  readonly queries: readonly { readonly vector: Float64Array; readonly leftOut: Int32Array }[];
+  readonly queries: readonly {
+    readonly vector: Float64Array;
+    readonly leftOut: Int32Array;
+    readonly marked?: Uint8Array | undefined;
+  }[];
   readonly depth: number;
 }
 

@@ -50,12 +50,12 @@ export class ReferenceScan implements Scan {
   }
 
   /** All rows of the range that count, with their scores. */
-  #all({ vector, leftOut = [] }: ScanQuery, range: RowRange | undefined): Found[] {
+  #all({ vector, leftOut = [], marked }: ScanQuery, range: RowRange | undefined): Found[] {
     const { from, until } = clip(range, this.#vectors.rows);
     const without = new Set(leftOut);
     const found: Found[] = [];
     for (let row = from; row < until; row++) {
-      if (!this.#vectors.has(row) || without.has(row)) continue;
+      if (!this.#vectors.has(row) || without.has(row) || marked?.[row] === 1) continue;
       found.push({ row, score: this.#score(vector, this.#vectors.vector(row)) });
     }
     return found;

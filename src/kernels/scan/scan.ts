@@ -1,5 +1,5 @@
 import { ShapeError } from '../../errors/errors.ts';
-import { MAX_QUERIES } from './layout.ts';
+import { BLOCK_ROWS, MAX_QUERIES } from './layout.ts';
 
 /** A question: which rows have the highest scores? */
 export interface ScanQuery {
@@ -7,6 +7,16 @@ export interface ScanQuery {
   readonly vector: Float64Array;
   /** Rows that do not count, in any order; rows that are not in the table change nothing. */
   readonly leftOut?: Iterable<number>;
+  /** More rows that do not count, as `rowMarks` gives them: for many rows, or for the same rows in many queries. */
+  readonly marked?: Uint8Array | undefined;
+}
+
+/**
+ * A byte for each row, in whole blocks: 0, or 1 for a row that does not count. The memory is shared: a thread sees the marks
+ * without a copy. Rows beyond the end have no mark.
+ */
+export function rowMarks(rows: number): Uint8Array<SharedArrayBuffer> {
+  return new Uint8Array(new SharedArrayBuffer(Math.ceil(rows / BLOCK_ROWS) * BLOCK_ROWS));
 }
 
 /** A row with its score. */

@@ -22,6 +22,9 @@ import {
 /** Rows of the first part of a pass, all of which are scored; each later part has twice as many, up to a block. */
 const FIRST_ROWS = 64;
 
+/** Marks of a block, four to a number of 32 bits. */
+const BLOCK_WORDS = BLOCK_ROWS / 4;
+
 /** Scores beyond this number are ranked by the exact scores of all rows; for fewer, a pass over the codes for each is faster. */
 const RANKED_APART = 4;
 
@@ -30,6 +33,14 @@ const BUILDS = {
   'wasm-plain': new URL('./scan-plain.wasm', import.meta.url),
   'wasm-relaxed': new URL('./scan-relaxed.wasm', import.meta.url),
 } as const;
+
+/** Rows that queries of a pass leave out. bits: a bit for each query that leaves out the same ones. */
+interface Marking {
+  /** Byte addresses of the marks of rows that were listed. */
+  readonly places: readonly { readonly at: readonly number[]; readonly bits: number }[];
+  /** Marks of all rows, four to a number. */
+  readonly words: readonly { readonly of: Int32Array; readonly bits: number }[];
+}
 
 /** The two L2 scorers have the same exact score. */
 const SCORER_CONSTANTS: Record<ScorerName, string> = {
@@ -111,11 +122,11 @@ export class Scanner implements Scan {
     checkQueries(queries, this.#rows);
     if (count < 1) return queries.map(() => []);
     const within = clip(range, this.#rows.rows);
-    const marks = queries.map(({ leftOut = [] }) => this.#marksOf(leftOut, within));
+    const marking = this.#markingOf(queries, within);
     for (const [i, { vector }] of queries.entries()) this.#queries[i]!.load(vector, 'coarse');
     const best = queries.map(() => new BestRows(count));
     const limits = best.map(({ worst }, i) => this.#queries[i]!.lower(worst));
-    this.#marked(marks, () =>
+    this.#marked(marking, within, () =>
       forEachPart(within, (block, from, until) => {
         for (let i = 0; i < best.length; i++) {
           const query = this.#queries[i]!;
@@ -133,10 +144,10 @@ export class Scanner implements Scan {
     checkQueries([asked], this.#rows);
     checkRanked(this.#rows, row);
     const within = clip(range, this.#rows.rows);
-    const marks = this.#marksOf([...(asked.leftOut ?? []), row], within);
+    const marking = this.#markingOf([{ ...asked, leftOut: [...(asked.leftOut ?? []), row] }], within);
     const query = this.#queries[0]!;
     query.load(asked.vector, 'fine');
-    return this.#rankOf(query, this.#score(query, row), marks, within);
+    return this.#rankOf(query, this.#score(query, row), marking, within);
   }
 
   ranks(asked: ScanQuery, scores: readonly number[], range?: RowRange): Rank[] {
@@ -145,15 +156,16 @@ export class Scanner implements Scan {
     const query = this.#queries[0]!;
     query.load(asked.vector, 'fine');
     if (scores.length <= RANKED_APART) {
-      const marks = this.#marksOf(asked.leftOut ?? [], within);
-      return scores.map((score) => this.#rankOf(query, score, marks, within));
+      const marking = this.#markingOf([asked], within);
+      return scores.map((score) => this.#rankOf(query, score, marking, within));
     }
     const counts = new ScoreCounts(scores);
     const leftOut = new Set(asked.leftOut);
     forEachPart(within, (block, from, until) => {
       let found = 0;
       for (let row = block * BLOCK_ROWS + from; row < block * BLOCK_ROWS + until; row++)
-        if (this.#rows.has(row) && !leftOut.has(row)) this.#foundRows[found++] = row;
+        if (this.#rows.has(row) && !leftOut.has(row) && asked.marked?.[row] !== 1)
+          this.#foundRows[found++] = row;
       this.#scoreFound(found, query.address);
       this.#scored += found;
       for (let i = 0; i < found; i++) counts.add(this.#foundScores[i]!);
@@ -162,10 +174,10 @@ export class Scanner implements Scan {
   }
 
   /** The rank of a score among the rows that are not marked, by a pass over the codes. */
-  #rankOf(query: LoadedQuery, wanted: number, marks: readonly number[], within: RowRange): Rank {
+  #rankOf(query: LoadedQuery, wanted: number, marking: Marking, within: RowRange): Rank {
     const [lower, higher] = [query.lower(wanted), query.higher(wanted)];
     let [rank, compared] = [1, 0];
-    this.#marked([marks], () =>
+    this.#marked(marking, within, () =>
       forEachPart(within, (block, from, until) => {
         const found = this.#compare(block, from, until, query.address, 1, lower, higher);
         this.#scored += found;
@@ -199,15 +211,47 @@ export class Scanner implements Scan {
     return found;
   }
 
+  /** What the queries leave out; rows that several of them leave out in the same list or marks are read once. */
+  #markingOf(queries: readonly ScanQuery[], within: RowRange): Marking {
+    const lists = new Map<Iterable<number>, number>();
+    const marks = new Map<Uint8Array, number>();
+    for (const [i, { leftOut, marked }] of queries.entries()) {
+      if (leftOut !== undefined) lists.set(leftOut, (lists.get(leftOut) ?? 0) | (1 << i));
+      if (marked !== undefined) marks.set(marked, (marks.get(marked) ?? 0) | (1 << i));
+    }
+    return {
+      places: Array.from(lists, ([rows, bits]) => ({ at: this.#marksOf(rows, within), bits })),
+      words: Array.from(marks, ([{ buffer, byteOffset, length }, bits]) => ({
+        of: new Int32Array(buffer, byteOffset, length / 4),
+        bits,
+      })),
+    };
+  }
+
   /** Works while the marks of each query have its bit. */
-  #marked(marks: readonly (readonly number[])[], work: () => void): void {
+  #marked({ places, words }: Marking, within: RowRange, work: () => void): void {
     const { bytes } = this.#rows;
-    for (const [i, places] of marks.entries()) for (const at of places) bytes[at]! |= 1 << i;
+    const all = new Int32Array(bytes.buffer);
+    for (const { of, bits } of words) {
+      this.#forEachWords(within, of.length, (at, first) => {
+        for (let j = 0; j < BLOCK_WORDS; j++) all[at + j]! |= of[first + j]! * bits;
+      });
+    }
+    for (const { at, bits } of places) for (const place of at) bytes[place]! |= bits;
     try {
       work();
     } finally {
-      for (const at of marks.flat()) bytes[at] = 0;
+      for (const { at } of places) for (const place of at) bytes[place] = 0;
+      for (const { of } of words)
+        this.#forEachWords(within, of.length, (at) => void all.fill(0, at, at + BLOCK_WORDS));
     }
+  }
+
+  /** Calls with where the marks of each block of the range begin, in the memory and among `length` marks of all rows, in words. */
+  #forEachWords({ from, until }: RowRange, length: number, use: (at: number, first: number) => void): void {
+    const end = Math.min(Math.ceil(until / BLOCK_ROWS), length / BLOCK_WORDS);
+    for (let block = Math.floor(from / BLOCK_ROWS); block < end; block++)
+      use((blockAt(this.#rows.layout, block * BLOCK_ROWS) + this.#marks) / 4, block * BLOCK_WORDS);
   }
 }
 

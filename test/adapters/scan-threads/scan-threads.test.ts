@@ -3,6 +3,7 @@ import { ScanThreads } from '../../../src/adapters/scan-threads/scan-threads.ts'
 import { FatalError, ShapeError } from '../../../src/errors/errors.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
 import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
+import { rowMarks } from '../../../src/kernels/scan/scan.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';
 import { Random } from '../../../src/sampling/random.ts';
@@ -53,7 +54,13 @@ describe('threads that scan', () => {
         for (let i = 0; i < rows / 50; i++) table.clear(random.below(rows));
         const reference = new ReferenceScan(table, scorer);
         const someRows = Array.from({ length: rows / 10 }, () => random.below(rows));
-        const queries = vectors.slice(0, 4).map((vector, i) => ({ vector, leftOut: i % 2 ? someRows : [] }));
+        const marked = rowMarks(rows);
+        for (let i = 0; i < rows / 3; i++) marked[random.below(rows)] = 1;
+        const queries = vectors.slice(0, 4).map((vector, i) => ({
+          vector,
+          leftOut: i % 2 ? someRows : [],
+          marked: i > 1 ? marked : undefined,
+        }));
         // Several passes at the same time.
         const answers = await Promise.all([
           threads.top(table, scorer, queries, 30),

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../../src/errors/errors.ts';
+import { BLOCK_ROWS } from '../../../src/kernels/scan/layout.ts';
 import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
 import {
   type Found,
   mergeRanks,
   mergeTop,
   type RowRange,
+  rowMarks,
   type Scan,
   type ScanQuery,
 } from '../../../src/kernels/scan/scan.ts';
@@ -93,6 +95,25 @@ function byHand(name: ScanName): void {
     expect(rowsOf(scan, { ...asked, leftOut: [0, 2] }, 2)).toEqual([3, 4]);
     expect(rowsOf(scan, { ...asked, leftOut: [0, 1, 2, 3, 4] }, 2)).toEqual([]);
     expect(rowsOf(scan, asked, 2)).toEqual([0, 3]);
+  });
+
+  it('leaves out rows that are marked, each query its own, and no other pass does', () => {
+    const scan = five().scan('transe-l2');
+    const marked = rowMarks(5);
+    marked.set([1, 0, 0, 1]);
+    const query = { ...asked, marked };
+    expect(
+      scan.top([query, asked, { ...query, leftOut: [2] }], 2).map((list) => list.map(({ row }) => row)),
+    ).toEqual([
+      [2, 4],
+      [0, 3],
+      [4, 1],
+    ]);
+    expect(rowsOf(scan, asked, 2)).toEqual([0, 3]);
+    expect(scan.rank(query, 4)).toEqual({ rank: 2, compared: 2 });
+    const scores = scan.top([asked], 5)[0]!.map(({ score }) => score);
+    for (const some of [scores.slice(0, 1), scores])
+      expect(scan.ranks(query, some).map(({ compared }) => compared)).toEqual(some.map(() => 3));
   });
 
   it('takes rows to be left out that are repeated, that the table does not have, and that can be read only once', () => {
@@ -230,7 +251,14 @@ class Pair {
       Float64Array.from(own, (value, k) => value + other[k]!),
       Float64Array.from(own, () => 0.37 * this.random.uniform()),
     ];
-    return vectors.map((vector, i) => ({ vector, leftOut: i % 2 ? this.some() : [] }));
+    // Some share their marks, which end before the last rows do.
+    const marked = rowMarks(ROWS - BLOCK_ROWS);
+    for (const row of this.some()) if (row < marked.length) marked[row] = 1;
+    return vectors.map((vector, i) => ({
+      vector,
+      leftOut: i % 2 ? this.some() : [],
+      marked: i === 0 ? undefined : marked,
+    }));
   }
 
   some(): number[] {
