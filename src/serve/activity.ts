@@ -12,6 +12,8 @@ const FIRST_POPULAR = 4_096;
 /** What is popular goes no further: an answer would hold up all others. A request can exclude 10,000. */
 const MOST_POPULAR = 16_384;
 const FIRST_SLOTS = 64;
+/** To drop an entity that is hardly popular, so many are compared; all but one of the most popular of that number are safe. */
+const COMPARED_TO_DROP = 64;
 
 /** The newest event of an edge. */
 export interface RememberedEdge {
@@ -55,7 +57,8 @@ export interface ActivityOptions {
 /**
  * What entities did of late: whom they follow, what they like and block. Read from the event topics, in any order of
  * arrival. Bounded: of one entity the edges heard of first are forgotten first, of all those of the entity that was
- * quiet the longest. Blocks are forgotten last, when no other edge is left.
+ * quiet the longest. Blocks are forgotten last, when no other edge is left. What is popular is as many entities as edges at
+ * most: those least popular are dropped.
  */
 export class Activity {
   readonly #options: ActivityOptions;
@@ -126,7 +129,10 @@ export class Activity {
     return found;
   }
 
-  /** How many live edges of a relation are remembered, of all entities; those to erased targets are counted too. */
+  /**
+   * How many live edges of a relation are remembered, of all entities. Those to erased targets are counted too, whether they
+   * were read before the erasure or after: a weight does not depend on the order of reading.
+   */
   liveOfAll(relation: string): number {
     return this.#live.get(relation) ?? 0;
   }
@@ -142,7 +148,8 @@ export class Activity {
   /** The entity whose newest live edge of the relation leads to the target, such as the advertiser of an ad. */
   sourceOf(target: EntityKey, relation: string): EntityKey | undefined {
     const source = this.#sources.get(relation)?.get(target);
-    return source === undefined || this.#wasErased(source.entity, source.at) ? undefined : source.entity;
+    if (source === undefined || this.#wasErased(source.entity, source.at)) return undefined;
+    return this.#wasErased(target, source.at) ? undefined : source.entity;
   }
 
   /** The entities whose live edges of the relation lead to the target, such as who searched a query, the newest last. */
@@ -168,7 +175,8 @@ export class Activity {
   }
 
   #edge({ lhs, relation, rhs, at, removed }: EdgeChange, blocked: boolean): void {
-    if (this.#wasErased(lhs, at) || this.#wasErased(rhs, at)) return;
+    // An edge to an erased target is remembered, as it would be if it had been read before the erasure; no answer names it.
+    if (this.#wasErased(lhs, at)) return;
     const own = this.#own.get(lhs) ?? new Map<string, Map<EntityKey, RememberedEdge>>();
     this.#own.delete(lhs);
     this.#own.set(lhs, own);
@@ -183,7 +191,7 @@ export class Activity {
       this.#sourceChanged(relation, rhs, { entity: lhs, at }, removed);
       if (known !== undefined) this.#over(relation, rhs, known);
       if (!removed) {
-        this.#popularityOf(typeOf(rhs)).add(rhs, at, 1);
+        if (!this.#wasErased(rhs, at)) this.#addPopular(rhs, at);
         this.#live.set(relation, this.liveOfAll(relation) + 1);
       }
       if (known === undefined) {
@@ -236,7 +244,12 @@ export class Activity {
     const sources = this.#sources.get(relation);
     const known = sources?.get(target);
     if (!removed) {
-      if (known === undefined || known.at <= source.at) sources?.set(target, source);
+      if (known === undefined || known.at <= source.at) {
+        // Those heard of last are last.
+        sources?.delete(target);
+        sources?.set(target, source);
+        if (sources !== undefined) keepNewest(sources, this.#options.edges);
+      }
     } else if (known?.entity === source.entity) sources?.delete(target);
     const recent = this.#recentSources.get(relation);
     if (removed) recent?.delete(target, source.entity);
@@ -254,10 +267,7 @@ export class Activity {
     if (this.#wasErased(erased, at)) return;
     this.#erased.delete(erased);
     this.#erased.set(erased, at);
-    for (const first of this.#erased.keys()) {
-      if (this.#erased.size <= this.#options.edges) break;
-      this.#erased.delete(first);
-    }
+    keepNewest(this.#erased, this.#options.edges);
     const own = this.#own.get(erased);
     for (const [relation, edges] of own ?? []) {
       for (const [target, edge] of edges) {
@@ -278,6 +288,14 @@ export class Activity {
     }
     if (blocks !== undefined && sizeOf(blocks) === 0) this.#blocks.delete(erased);
     this.#popularityOf(typeOf(erased)).delete(erased);
+  }
+
+  /** Of the type that has most, somebody who is hardly popular gives way: time takes no entity out. */
+  #addPopular(entity: EntityKey, at: number): void {
+    this.#popularityOf(typeOf(entity)).add(entity, at, 1);
+    const all = [...this.#popularity.values()];
+    if (all.reduce((sum, { size }) => sum + size, 0) <= this.#options.edges) return;
+    all.reduce((a, b) => (b.size > a.size ? b : a)).dropOne();
   }
 
   #popularityOf(type: string): Popularity {
@@ -340,6 +358,14 @@ interface Source {
   readonly at: number;
 }
 
+/** Forgets the first ones. */
+function keepNewest(entries: Map<EntityKey, unknown>, most: number): void {
+  for (const first of entries.keys()) {
+    if (entries.size <= most) return;
+    entries.delete(first);
+  }
+}
+
 function newestOf(a: number | undefined, b: number | undefined): number | undefined {
   return a !== undefined && b !== undefined ? Math.max(a, b) : (a ?? b);
 }
@@ -362,6 +388,12 @@ class Popularity {
   #times = new Float64Array(FIRST_SLOTS);
   #scores = new Float64Array(FIRST_SLOTS);
   #order: PopularOrder | undefined;
+  /** Where the next comparison of what to drop begins. */
+  #next = 0;
+
+  get size(): number {
+    return this.#entities.length;
+  }
 
   add(entity: EntityKey, at: number, sign: 1 | -1): void {
     const slot = this.#slots.get(entity);
@@ -387,6 +419,18 @@ class Popularity {
     this.#entities[slot] = moved;
     this.#slots.set(moved, slot);
     this.#set(slot, this.#weights[last]!, this.#times[last]!);
+  }
+
+  /** Drops the least popular of the next few: to look for the least popular of all would hold up what waits. */
+  dropOne(): void {
+    const { length } = this.#entities;
+    let worst = this.#next % length;
+    for (let i = 1; i < COMPARED_TO_DROP; i++) {
+      const slot = (this.#next + i) % length;
+      if (this.#scores[slot]! < this.#scores[worst]!) worst = slot;
+    }
+    this.#next = (this.#next + COMPARED_TO_DROP) % length;
+    this.delete(this.#entities[worst]!);
   }
 
   /** The highest score first; of equal scores, the lower name first. No more than the first `MOST_POPULAR`. */
