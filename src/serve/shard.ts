@@ -2,7 +2,7 @@ import { type EntityKey, typeOf } from '../graph/entity.ts';
 import { ahead } from '../kernels/scan/scan.ts';
 import type { ScorerName } from '../model/settings.ts';
 import { type Asking, lookForRanks } from './looks.ts';
-import { about, idleRows, type RelationQuery, type ServedGraph, scoredTable } from './served-graph.ts';
+import { about, idleRows, type RelationQuery, type ServedGraph, scoredTable, USER } from './served-graph.ts';
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space } from './spaces.ts';
 import {
@@ -198,7 +198,13 @@ export class Shard {
 
   get limits(): QuestionLimits {
     const graphs = this.#options.surfaces.graphs(undefined);
-    const queries = Math.max(1, ...graphs.map(({ relations }) => relations.length));
+    // A list is asked for by relations that lead from users to one type.
+    const counts = graphs.flatMap(({ relations }) =>
+      Object.values(SHOWS).map(
+        (shown) => relations.filter(({ lhs, rhs }) => lhs === USER && rhs === shown).length,
+      ),
+    );
+    const queries = Math.max(1, ...counts);
     // As many blocks are remembered besides, and the user is left out too.
     return { queries, leftOut: 2 * this.#options.edgesOfOne + 1, recent: NEAR * queries };
   }

@@ -1,9 +1,10 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import type { EntityKey } from '../../src/graph/entity.ts';
 import { Gate } from '../../src/serve/gate.ts';
 import { OwnScans } from '../../src/serve/own-scans.ts';
 import { Shard, type ShardQuestion, type ShardQuestions } from '../../src/serve/shard.ts';
 import { SharedPasses } from '../../src/serve/shared-passes.ts';
-import { graphOf, surfacesOf, tweet, user } from './serve-fixture.ts';
+import { graphOf, passes as passesHere, surfacesOf, tweet, user } from './serve-fixture.ts';
 
 it('a shard refuses every question that takes time while too many wait', async () => {
   const graph = graphOf();
@@ -51,4 +52,19 @@ it('a shard refuses every question that takes time while too many wait', async (
   expect(await all).toEqual(Array(7).fill('busy'));
   // Whoever asks how the shard is does not wait.
   expect(await ask('state', {})).toBe('answered');
+});
+
+it('a shard takes no more of what is popular than a list has', async () => {
+  const graph = graphOf();
+  function* endless(): Iterable<{ entity: EntityKey; score: number }> {
+    for (let i = 0; ; i++) yield { entity: tweet(i), score: 0 - i };
+  }
+  vi.spyOn(graph.activity, 'popular').mockImplementation(endless);
+  const passes = passesHere();
+  const surfaces = surfacesOf(graph, { passes });
+  const shard = new Shard({ surfaces, passes, part: () => undefined, edgesOfOne: 10 });
+  const asked = { surface: 'home', user: user(1), k: 2, exclude: [tweet(1)] } as const;
+  const question = { graph: 'g', space: '', fingerprint: '', asked, count: 2, known: false };
+  const { items } = await shard.answer('popular', question);
+  expect(items).toEqual([0, 2].map((id) => ({ entity: tweet(id), score: 0 - id })));
 });

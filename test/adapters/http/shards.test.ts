@@ -228,10 +228,10 @@ describe('the paths of a shard', () => {
       [{ ...top, queries: [{ ...query, vector: 'x' }] }, [400, 'queries.0.vector']],
       [{ ...top, queries: [{ ...query, scorer: 'best' }] }, [400, 'queries.0.scorer']],
       [{ ...top, graph: 'h' }, [400, 'graph']],
-      // No list is longer, no graph of this process has more relations, and no user more edges.
+      // No list is longer, no surface has more relations, and no user more edges.
       [{ ...top, count: 501 }, [400, 'count']],
-      [{ ...top, queries: Array(7).fill(query) }, [400, 'queries']],
-      [{ ...top, recent: Array(301).fill(['user:1', 'AAAAAAAAAAA=']) }, [400, 'recent']],
+      [{ ...top, queries: Array(3).fill(query) }, [400, 'queries']],
+      [{ ...top, recent: Array(101).fill(['user:1', 'AAAAAAAAAAA=']) }, [400, 'recent']],
       [{ ...top, leftOut: Array(12_002).fill('user:1') }, [400, 'leftOut']],
       [{ ...top, none: 'x'.repeat(4 << 20) }, [413, undefined]],
       [{ ...top, queries: [{ ...query, vector: `${query.vector}`.slice(0, 0) }] }, [409, undefined]],
