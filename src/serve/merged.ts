@@ -459,21 +459,30 @@ class Turn {
         this.#heard(link, undefined);
         return [{ link, answer }];
       } catch (error) {
-        if (error instanceof ShardRefused) this.refused ??= error;
-        else if (error instanceof ShardMissed) {
-          this.missed.push(error.reason);
-          this.#heard(link, error);
-        } else throw error;
+        if (error instanceof ShardRefused && name.startsWith('begin-')) this.refused ??= error;
+        else this.#miss(link, missOf(error));
         return [];
       }
     });
     return (await Promise.all(replies)).flat();
   }
 
+  #miss(link: ShardLink, error: ShardMissed): void {
+    this.missed.push(error.reason);
+    this.#heard(link, error);
+  }
+
   /** For where no shard has the vector that is asked for. @throws FatalError `busy` when a busy one can have it. */
   refuseBusy(): void {
     if (this.missed.includes('busy')) throw busyShards();
   }
+}
+
+/** Later questions are our own: a shard that refuses one is of another version, or remembers fewer edges. @throws any other error. */
+function missOf(error: unknown): ShardMissed {
+  if (error instanceof ShardMissed) return error;
+  if (error instanceof ShardRefused) return new ShardMissed('broken', error.message, { cause: error });
+  throw error;
 }
 
 function busyShards(): FatalError {

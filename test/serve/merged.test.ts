@@ -132,6 +132,18 @@ describe('a shard that does not answer', () => {
     await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'busy' });
   });
 
+  it("because it refuses the question of another shard's user, is told as broken", async () => {
+    const { links, owner } = line();
+    const [away] = others(owner);
+    const told: string[] = [];
+    links[away]!.before = (name) => {
+      if (name === 'top') throw new ShardRefused('leftOut: too many', 'leftOut');
+    };
+    const merged = mergedOf(links, { missed: (url, reason) => void told.push(`${url} ${reason}`) });
+    expect(await merged.candidates(home)).toMatchObject({ partial: true, missingPartitions: PARTS[away] });
+    expect(told).toEqual([`http://s${away} broken`]);
+  });
+
   it('when it is asked for ranks, makes no entity the best', async () => {
     const { links } = line();
     for (const link of links)
