@@ -9,6 +9,8 @@ import { VectorTable } from './vector-table.ts';
 export const QUERY = 'query';
 /** Relation vectors of so many spaces are kept: they may be read before the vectors of their entities. */
 const SPACES_OF_RELATIONS = 4;
+/** Once all vectors are read, only an entity that was just named for the first time waits for one: a few minutes at most. */
+const MOST_AWAITED = 100_000;
 
 /** A run of training of one model: only its vectors may be compared with one another. */
 export class Space {
@@ -104,8 +106,7 @@ export class Spaces {
   readonly #maxRows: number;
   readonly #caughtUp: () => boolean;
   readonly #scanners: number;
-  /** When entities without a vector were active, no more of them than rows; the one heard of last is last. */
-  readonly #activeBefore = new Map<EntityKey, number>();
+  readonly #awaited: AwaitedEntities;
   readonly #spaces = new Map<string, Space>();
   readonly #relations = new Map<string, Map<string, RelationVector>>();
   #current: Space | undefined;
@@ -118,6 +119,8 @@ export class Spaces {
     this.#maxRows = maxRows;
     this.#caughtUp = caughtUp;
     this.#scanners = scanners;
+    // While vectors are read for the first time, events that name any of them may be read before.
+    this.#awaited = new AwaitedEntities(() => (caughtUp() ? Math.min(MOST_AWAITED, maxRows) : maxRows));
   }
 
   /** The space that is served; undefined before the first vector. */
@@ -150,23 +153,16 @@ export class Spaces {
     let found = false;
     for (const space of this.#spaces.values())
       found = space.table(typeOf(entity))?.active(entity, at) === true || found;
-    if (found) return;
-    const known = this.#activeBefore.get(entity) ?? 0;
-    this.#activeBefore.delete(entity);
-    this.#activeBefore.set(entity, Math.max(known, at));
-    if (this.#activeBefore.size <= this.#maxRows) return;
-    for (const first of this.#activeBefore.keys()) {
-      this.#activeBefore.delete(first);
-      return;
-    }
+    if (!found) this.#awaited.active(entity, at);
   }
 
   /** When an entity that is new in a space was active. */
   #takeActiveAt(entity: EntityKey): number {
-    const before = this.#activeBefore.get(entity) ?? 0;
-    this.#activeBefore.delete(entity);
-    const inOther = this.all.map((space) => space.table(typeOf(entity))?.activeAt(entity) ?? 0);
-    return Math.max(before, ...inOther);
+    const before = this.#awaited.take(entity);
+    const tables = this.all.flatMap((space) => space.table(typeOf(entity)) ?? []);
+    const inOthers = tables.filter((table) => table.rowOf(entity) !== undefined);
+    if (inOthers.length === 0) return before ?? this.#awaited.forgottenAt;
+    return Math.max(before ?? 0, ...inOthers.map((table) => table.activeAt(entity)));
   }
 
   /** Takes an entity out of every space. */
@@ -223,6 +219,49 @@ export class Spaces {
     if (this.#caughtUp()) return;
     for (const space of this.#spaces.values())
       if (this.#current === undefined || space.left > this.#current.left) this.#current = space;
+  }
+}
+
+/**
+ * When entities were active that events name and that have no vector yet. Those of partitions that this process does not read
+ * never get one: all are forgotten in time, half of them at once, the older half. Nothing is deleted one by one.
+ */
+class AwaitedEntities {
+  readonly #most: () => number;
+  #young = new Map<EntityKey, number>();
+  #old = new Map<EntityKey, number>();
+  /** Newest activity among those. */
+  #youngAt = 0;
+  #oldAt = 0;
+  /**
+   * Newest activity of an entity that was forgotten, epoch ms; 0 while none was. An entity that is not found here may have been
+   * active then: it is rather taken for active than for idle.
+   */
+  forgottenAt = 0;
+
+  constructor(most: () => number) {
+    this.#most = most;
+  }
+
+  active(entity: EntityKey, at: number): void {
+    const known = this.take(entity) ?? 0;
+    if (this.#young.size >= Math.ceil(this.#most() / 2)) {
+      if (this.#old.size > 0) this.forgottenAt = Math.max(this.forgottenAt, this.#oldAt);
+      [this.#old, this.#oldAt] = [this.#young, this.#youngAt];
+      [this.#young, this.#youngAt] = [new Map(), 0];
+    }
+    const newest = Math.max(known, at);
+    this.#young.set(entity, newest);
+    this.#youngAt = Math.max(this.#youngAt, newest);
+  }
+
+  /** When the entity was active; undefined where that is not known. It is awaited no more. */
+  take(entity: EntityKey): number | undefined {
+    const at = this.#young.get(entity) ?? this.#old.get(entity);
+    if (at === undefined) return undefined;
+    this.#young.delete(entity);
+    this.#old.delete(entity);
+    return at;
   }
 }
 

@@ -159,12 +159,36 @@ describe('Spaces', () => {
     spaces.erase(tweet(2));
     spaces.embed(tweet(3), embedding([3, 0], { space: 'b' }));
     expect(idle(T0 + 6, false)).toEqual([tweet(1)]);
-    // Of entities without a vector no more are remembered than there are rows.
-    for (const i of [4, 5, 6]) spaces.active(tweet(i), T0 + 20);
-    spaces.erase(tweet(1));
-    spaces.erase(tweet(3));
-    for (const i of [4, 6]) spaces.embed(tweet(i), embedding([i, 0], { space: 'b' }));
-    expect(idle(T0)).toEqual([tweet(4)]);
+  });
+
+  it('remember when entities without a vector were active: as many as rows while vectors are read, and then fewer', () => {
+    let caughtUp = false;
+    const spaces = new Spaces(1_000_000, () => caughtUp);
+    const activeAt = (i: number) => {
+      spaces.embed(tweet(i), embedding([i, 0]));
+      return spaces.current!.table('tweet')!.activeAt(tweet(i)) - T0;
+    };
+    // Nothing was forgotten yet: of an entity that no event names nothing is known.
+    expect(activeAt(-1)).toBe(-T0);
+    for (let i = 0; i < 150_000; i++) spaces.active(tweet(i), T0 + i);
+    expect([activeAt(0), activeAt(70_000)]).toEqual([0, 70_000]);
+    caughtUp = true;
+    for (let i = 150_000; i < 300_000; i++) spaces.active(tweet(i), T0 + i);
+    // The newest are remembered. One that was forgotten is taken to have been active as late as any of the forgotten ones.
+    expect([activeAt(299_999), activeAt(240_000)]).toEqual([299_999, 240_000]);
+    const forgotten = activeAt(1);
+    expect(forgotten).toBeGreaterThanOrEqual(149_999);
+    expect(forgotten).toBeLessThan(240_000);
+    // Another space knows as much, and no more, of an entity that was in the first one.
+    for (const i of [-1, 240_000]) spaces.embed(tweet(i), embedding([i, 0], { space: 'b' }));
+    const next = spaces.all.at(-1)!.table('tweet')!;
+    expect([next.activeAt(tweet(-1)), next.activeAt(tweet(240_000)) - T0]).toEqual([0, 240_000]);
+    // No more rows, no more entities that wait for one.
+    const small = new Spaces(2);
+    for (const i of [4, 5, 6]) small.active(tweet(i), T0 + i);
+    for (const i of [6, 4]) small.embed(tweet(i), embedding([i, 0]));
+    const table = small.current!.table('tweet')!;
+    expect([table.activeAt(tweet(6)), table.activeAt(tweet(4))]).toEqual([T0 + 6, T0 + 4]);
   });
 
   it('take a tombstone out of every space', () => {

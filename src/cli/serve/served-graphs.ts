@@ -5,8 +5,8 @@ import { type ConfigureTwhin, configOf, loadConfig } from '../../config/load.ts'
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import type { ConfigInput } from '../../config/schema.ts';
 import { RetryableError, UsageError } from '../../errors/errors.ts';
-import { parseEntityKey } from '../../graph/entity.ts';
 import { type Log, silentLog } from '../../log.ts';
+import { readEntity } from '../../serve/served-graph.ts';
 import {
   type Answer,
   type CandidatesAsked,
@@ -138,19 +138,19 @@ class ReadGraphs implements ServedGraphs {
       ...asked,
       user: userKey(user),
       k: checkedCount(k),
-      exclude: exclude.map(parseEntityKey),
+      exclude: exclude.map(readEntity),
     };
     return this.#surfaces.candidates(list);
   }
 
   async similar({ entity, k = DEFAULT_ITEMS, graph }: SimilarAsked): Promise<SimilarAnswer | undefined> {
     this.#refuseUnread();
-    return this.#surfaces.similar(parseEntityKey(entity), checkedCount(k), graph);
+    return this.#surfaces.similar(readEntity(entity), checkedCount(k), graph);
   }
 
   async rank({ user, relation, candidates, graph }: RankAsked): Promise<RankAnswer | undefined> {
     this.#refuseUnread();
-    return this.#surfaces.rank(userKey(user), relation, candidates.map(parseEntityKey), graph);
+    return this.#surfaces.rank(userKey(user), relation, candidates.map(readEntity), graph);
   }
 
   unready(): readonly string[] {
