@@ -4,8 +4,6 @@ const MOST_TEXTS = 200_000;
 const MOST_LOOKED = 20_000;
 /** So many of the texts that share most are compared in full. */
 const COMPARED = 64;
-/** With fewer places than these nothing is tidied. */
-const TIDY_FROM = 4_096;
 
 /** A text, and how alike it is to the one that was asked for: 1 for the same parts, 0 for none in common. */
 export interface AlikeText {
@@ -21,12 +19,11 @@ export class TextIndex {
   readonly #most: number;
   /** By text: its number. The text that was set last is last. */
   readonly #numbers = new Map<string, number>();
-  /** By number; undefined where the text is gone. Numbers only rise. */
-  #texts: (string | undefined)[] = [];
-  /** By trigram: the numbers of the texts that have it, those of texts that are gone included. */
-  #places = new Map<string, number[]>();
+  /** By number. Numbers only rise. */
+  readonly #texts = new Map<number, string>();
+  readonly #places = new Map<string, Places>();
+  #next = 0;
   #placed = 0;
-  #gone = 0;
 
   constructor(most = MOST_TEXTS) {
     this.#most = most;
@@ -56,9 +53,8 @@ export class TextIndex {
     const number = this.#numbers.get(text);
     if (number === undefined) return;
     this.#numbers.delete(text);
-    this.#texts[number] = undefined;
-    this.#gone += trigramsOf(text).size;
-    if (this.#gone > TIDY_FROM && 2 * this.#gone > this.#placed) this.#tidy();
+    this.#texts.delete(number);
+    for (const trigram of trigramsOf(text)) this.#tidy(trigram);
   }
 
   /**
@@ -70,7 +66,7 @@ export class TextIndex {
     const asked = trigramsOf(text);
     const found = [...asked].map((trigram) => ({
       weight: this.#weight(trigram),
-      places: this.#places.get(trigram),
+      places: this.#places.get(trigram)?.numbers,
     }));
     found.sort((a, b) => b.weight - a.weight);
     const shared = new Map<number, number>();
@@ -79,11 +75,11 @@ export class TextIndex {
       looked += places.length;
       if (looked > MOST_LOOKED && shared.size > 0) break;
       for (const number of places.slice(-MOST_LOOKED))
-        if (this.#texts[number] !== undefined) shared.set(number, (shared.get(number) ?? 0) + weight);
+        if (this.#texts.has(number)) shared.set(number, (shared.get(number) ?? 0) + weight);
     }
     const most = [...shared].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, COMPARED);
     const alike = most.map(([number]) => {
-      const other = this.#texts[number]!;
+      const other = this.#texts.get(number)!;
       return { text: other, alike: this.#alike(asked, trigramsOf(other)) };
     });
     return alike
@@ -101,29 +97,46 @@ export class TextIndex {
 
   /** The square of the inverse frequency: each of the two texts has it once. */
   #weight(trigram: string): number {
-    return Math.log1p(this.size / (1 + (this.#places.get(trigram)?.length ?? 0))) ** 2;
+    const places = this.#places.get(trigram);
+    const texts = places === undefined ? 0 : places.numbers.length - places.gone;
+    return Math.log1p(this.size / (1 + texts)) ** 2;
   }
 
   #place(text: string): number {
-    const number = this.#texts.length;
-    this.#texts.push(text);
+    const number = this.#next++;
+    this.#texts.set(number, text);
     for (const trigram of trigramsOf(text)) {
       const places = this.#places.get(trigram);
-      if (places === undefined) this.#places.set(trigram, [number]);
-      else places.push(number);
+      if (places === undefined) this.#places.set(trigram, { numbers: [number], gone: 0 });
+      else places.numbers.push(number);
       this.#placed++;
     }
     return number;
   }
 
-  /** Forgets the places of texts that are gone. */
-  #tidy(): void {
-    this.#texts = [];
-    this.#places = new Map();
-    this.#placed = 0;
-    this.#gone = 0;
-    for (const text of [...this.#numbers.keys()]) this.#numbers.set(text, this.#place(text));
+  /**
+   * A text with the trigram is gone. Its places are tidied once half of them are of such texts: to tidy those of all trigrams
+   * at once would hold up what waits.
+   */
+  #tidy(trigram: string): void {
+    const places = this.#places.get(trigram);
+    if (places === undefined) return;
+    places.gone++;
+    const { length } = places.numbers;
+    if (2 * places.gone <= length) return;
+    places.numbers = places.numbers.filter((number) => this.#texts.has(number));
+    places.gone = 0;
+    this.#placed -= length - places.numbers.length;
+    if (places.numbers.length === 0) this.#places.delete(trigram);
   }
+}
+
+/** Where a trigram is. */
+interface Places {
+  /** Of the texts that have it, ascending; those of texts that are gone included. */
+  numbers: number[];
+  /** How many of them are of texts that are gone. */
+  gone: number;
 }
 
 /** The parts of three characters of a text with a space before and behind. */
