@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import { type EntityKey, entityKey } from '../src/graph/entity.ts';
 import { Activity } from '../src/serve/activity.ts';
+import { Spaces } from '../src/serve/spaces.ts';
 import { VectorTable } from '../src/serve/vector-table.ts';
 
 const { values } = parseArgs({
@@ -20,6 +21,8 @@ const [rows, dim, edges, ofOne] = [values.rows, values.dim, values.edges, values
 if (!rows || !dim || !edges || !ofOne) throw new Error('expected numbers above 0');
 /** Ids of ten digits, as those of accounts and posts are. */
 const FIRST_ID = 1_000_000_000;
+/** Epoch ms: a number so large takes memory of its own. */
+const FIRST_AT = Date.UTC(2026, 0, 1);
 
 function entity(type: string, number: number): EntityKey {
   return entityKey(type, String(FIRST_ID + number));
@@ -47,12 +50,18 @@ const activity = new Activity({
 });
 for (let i = 0; i < edges; i++) {
   const [lhs, rhs] = [entity('user', Math.floor(i / ofOne)), entity('tweet', (i * 7_919) % rows)];
-  activity.take({ lhs, relation: 'likes', rhs, at: FIRST_ID + i, removed: false });
+  activity.take({ lhs, relation: 'likes', rhs, at: FIRST_AT + i, removed: false });
 }
 const withEdges = used();
+const spaces = new Spaces(rows, () => false);
+for (let row = 0; row < rows; row++) spaces.active(entity('tweet', row), FIRST_AT + row);
+const withAwaited = used();
 
 console.log(`| | bytes each |
 |---|---:|
 | ${table.size} vectors of ${dim} numbers | ${Math.round(table.bytes / table.size)} |
 | their names | ${Math.round((withNames - before) / table.size)} |
-| ${activity.edges} edges, ${ofOne} of a user | ${Math.round((withEdges - withNames) / activity.edges)} |`);
+| ${activity.edges} edges, ${ofOne} of a user | ${Math.round((withEdges - withNames) / activity.edges)} |
+| ${rows} entities that events name before their vector is read | ${Math.round((withAwaited - withEdges) / rows)} |`);
+// Nothing may be collected before it is measured.
+spaces.active(entity('tweet', 0), FIRST_AT);
