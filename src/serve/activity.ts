@@ -292,7 +292,10 @@ export class Activity {
 
   /** Of the type that has most, somebody who is hardly popular gives way: time takes no entity out. */
   #addPopular(entity: EntityKey, at: number): void {
-    this.#popularityOf(typeOf(entity)).add(entity, at, 1);
+    const popularity = this.#popularityOf(typeOf(entity));
+    const { size } = popularity;
+    popularity.add(entity, at, 1);
+    if (popularity.size === size) return;
     const all = [...this.#popularity.values()];
     if (all.reduce((sum, { size }) => sum + size, 0) <= this.#options.edges) return;
     all.reduce((a, b) => (b.size > a.size ? b : a)).dropOne();
