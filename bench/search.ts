@@ -272,7 +272,7 @@ class Known {
     const table = this.table(type);
     const { scorer, beta } = this.#space.model;
     const scored = { table: table.scan, scorer, beta, nameOf: (row: number) => table.nameOf(row) };
-    const found = await PASSES.ask(weightedTop(scored, queries, [], FIRST));
+    const found = await PASSES.ask(() => weightedTop(scored, queries, [], FIRST));
     return found.map(({ row }) => table.nameOf(row));
   }
 

@@ -215,7 +215,14 @@ export class Shard {
    */
   async answer<Q extends ShardQuestion>(name: Q, question: ShardQuestions[Q]): Promise<ShardAnswers[Q]> {
     const answer = this.#answers[name](question);
-    return 'next' in answer ? this.#options.passes.ask(answer) : answer;
+    if (!('next' in answer)) return answer;
+    return this.#options.passes.ask(() => this.#asking(name, question));
+  }
+
+  /** Makes an answer as of now. */
+  *#asking<Q extends ShardQuestion>(name: Q, question: ShardQuestions[Q]): Asking<ShardAnswers[Q]> {
+    const answer = this.#answers[name](question);
+    return 'next' in answer ? yield* answer : answer;
   }
 
   #holding(graph: ServedGraph, space: Space | undefined): Holding {

@@ -1,18 +1,31 @@
 import { FatalError } from '../errors/errors.ts';
 import type { Found, ScanQuery } from '../kernels/scan/scan.ts';
+import { RANKED_APART } from '../kernels/scan/scanner.ts';
+import type { ScanTable } from '../kernels/scan/table.ts';
 import type { Gate } from './gate.ts';
 import type { Asking, Look, RankLook, Scans, Seen, TopLook } from './looks.ts';
 
 /** Queries of one pass: see `Scan`. */
 const QUERIES_OF_A_PASS = 4;
-/** Requests that would take longer than this together are refused: each of them waits for all. */
+/** A round takes about this long, and so do those together that wait for one: who comes then is refused. ms */
 const BUDGET_MS = 50;
-/** However fast or slow they are, as many are taken as the first, and no more than the second. */
+/** However long they take, as many wait as the first, and no more than the second. */
 const [FEWEST, MOST] = [4, 256];
-/** Before anything was measured, about what four requests together take with a quarter of a million rows. */
-const FIRST_MS = 4;
-/** How much of the measured time each further request leaves: one that takes long is soon forgotten. */
-const OLDER_SHARE = 0.98;
+/** A look takes as long as if its table had so many rows more, and a row that is found as long as so many that are scanned. */
+const [ROWS_OF_A_LOOK, ROWS_OF_A_FOUND] = [10_000, 64];
+/** How much each further request leaves of the rate that was measured, and how many times that rate one round can be. */
+const [OLDER_SHARE, MOST_CHANGE] = [0.95, 4];
+
+/** How a table is looked at. Each way has its own rate. */
+type Way = 'one query' | 'several queries' | 'few ranks' | 'many ranks';
+
+/** Before anything was measured, ms a row: of a query that shares a pass with three others, of a rank, of all ranks. */
+const FIRST_MS: Readonly<Record<Way, number>> = {
+  'one query': 4e-6,
+  'several queries': 4e-6,
+  'few ranks': 2e-5,
+  'many ranks': 2e-4,
+};
 
 /** Runs a task once what has arrived by now is handled. */
 export type Later = (task: () => void) => void;
@@ -28,18 +41,22 @@ export interface SharedPassesOptions {
 
 /** A request, whatever its answer is. */
 interface Request {
-  /** Goes on with what was seen; the first step takes nothing. Gives what to look at next, if it is not answered. */
+  /** Begins, or begins again as of now. Gives what to look at, if it is not answered. */
+  begin(): Look | undefined;
+  /** Goes on with what was seen. Gives what to look at next, if it is not answered. */
   resume(seen: Seen): Look | undefined;
   fail(error: unknown): void;
 }
 
 /** The making of an answer, and who waits for it. */
 class Answering<T> implements Request {
-  readonly #asking: Asking<T>;
+  readonly #make: () => Asking<T>;
+  #asking: Asking<T>;
   readonly #answer = Promise.withResolvers<T>();
 
-  constructor(asking: Asking<T>) {
-    this.#asking = asking;
+  constructor(make: () => Asking<T>) {
+    this.#make = make;
+    this.#asking = make();
   }
 
   get answer(): Promise<T> {
@@ -48,6 +65,11 @@ class Answering<T> implements Request {
 
   fail(error: unknown): void {
     this.#answer.reject(error);
+  }
+
+  begin(): Look | undefined {
+    this.#asking = this.#make();
+    return this.resume(NOTHING);
   }
 
   resume(seen: Seen): Look | undefined {
@@ -63,6 +85,66 @@ class Answering<T> implements Request {
 }
 
 const NOTHING: Seen = { lists: [], ranks: [] };
+
+/** How long a way of looking at a table takes, as measured of late. */
+class Rate {
+  readonly #first: number;
+  /** ms a row */
+  ms: number;
+  /** Rounds that it was measured in; one that did other things too counts by its share. */
+  #rounds = 0;
+
+  constructor(first: number) {
+    this.#first = first;
+    this.ms = first;
+  }
+
+  get measured(): boolean {
+    return this.#rounds >= 0.5;
+  }
+
+  /** times: how many times as long as expected it took; share: its share of that time. */
+  learn(times: number, requests: number, share: number): void {
+    // The first rounds count alike: a thread that starts, or code that is compiled, takes long once.
+    const weight = share * Math.max(1 / (1 + this.#rounds), 1 - OLDER_SHARE ** requests);
+    const bounded = this.measured ? Math.min(MOST_CHANGE, Math.max(1 / MOST_CHANGE, times)) : times;
+    this.ms = Math.max(this.#first / 100, this.ms * (1 + weight * (bounded - 1)));
+    this.#rounds += share;
+  }
+}
+
+/** What a look is expected to take. */
+class Work {
+  readonly rate: Rate;
+  readonly #rows: number;
+  readonly table: ScanTable;
+  /** That share a pass with others. */
+  readonly queries: number;
+
+  constructor(rate: Rate, look: Look) {
+    const scanned = look.table.rows + ROWS_OF_A_LOOK;
+    this.rate = rate;
+    this.table = look.table;
+    if (look.kind === 'top') {
+      this.queries = look.queries.length;
+      this.#rows = this.queries * (scanned + ROWS_OF_A_FOUND * look.depth);
+    } else {
+      this.queries = 0;
+      this.#rows = scanned * (look.scores.length <= RANKED_APART ? look.scores.length : 1);
+    }
+  }
+
+  /** A query of a pass that is full takes a fourth of the pass. */
+  get ms(): number {
+    return this.rate.ms * this.#rows;
+  }
+}
+
+/** A request that waits for a round, and what it will take. */
+interface WaitingRequest {
+  readonly request: Request;
+  readonly work: Work;
+}
 
 /** What a request looks at. */
 interface Looking {
@@ -81,32 +163,45 @@ interface AskedQuery {
 
 /**
  * Makes the answers of requests that come at about one moment together, in a round: their queries share passes over the
- * rows, four at a time, which takes less than half as long for each. Who comes during a round waits for the next one, and
+ * rows, four at a time, which takes less than half as long for each. Who comes during a round waits for a next one, and
  * so do vectors that are to be written: all of them are written between two rounds, and neither starves the other.
+ *
+ * A round has as many requests as are expected to fit in 50 ms, or one that takes longer. What a request takes is expected by what it
+ * looks at, which its first step says: it is taken when the request comes, and again, as of then, when its round begins. A
+ * request that has nothing to look at is answered at once.
  */
 export class SharedPasses {
   readonly #options: SharedPassesOptions;
-  /** What four requests together took of late, ms. One alone takes nearly as long: the time of each says too little. */
-  #fourMs = FIRST_MS;
-  #waiting: Request[] = [];
+  readonly #rates = new WeakMap<ScanTable, Map<Way, Rate>>();
+  #waiting: WaitingRequest[] = [];
   #inRound = false;
 
   constructor(options: SharedPassesOptions) {
     this.#options = options;
   }
 
-  /** The answer. @throws FatalError `busy` when too many requests wait; whatever the asking throws. */
-  async ask<T>(asking: Asking<T>): Promise<T> {
-    const most = Math.min(MOST, Math.max(FEWEST, (QUERIES_OF_A_PASS * BUDGET_MS) / this.#fourMs));
-    if (this.#waiting.length >= most)
-      throw new FatalError(
-        'busy',
-        `${this.#waiting.length} requests wait for an answer; ask again in a second`,
-      );
-    const request = new Answering(asking);
-    this.#waiting.push(request);
-    if (this.#waiting.length === 1 && !this.#inRound) this.#begin();
+  /**
+   * The answer. make: begins to make it, each time as of now.
+   * @throws FatalError `busy` when those that wait take too long, also if that shows later; whatever the asking throws.
+   */
+  async ask<T>(make: () => Asking<T>): Promise<T> {
+    if (!fits(this.#waiting.length, sumOf(this.#waiting))) throw busy(this.#waiting.length);
+    const request = new Answering(make);
+    const look = request.begin();
+    if (look !== undefined) {
+      this.#waiting.push({ request, work: this.#workOf(look) });
+      if (this.#waiting.length === 1 && !this.#inRound) this.#begin();
+    }
     return request.answer;
+  }
+
+  #workOf(look: Look): Work {
+    const rates = this.#rates.get(look.table) ?? new Map<Way, Rate>();
+    this.#rates.set(look.table, rates);
+    const way = wayOf(look);
+    const rate = rates.get(way) ?? new Rate(FIRST_MS[way]);
+    rates.set(way, rate);
+    return new Work(rate, look);
   }
 
   #begin(): void {
@@ -115,18 +210,49 @@ export class SharedPasses {
 
   async #round(): Promise<void> {
     const { gate, clock } = this.#options;
-    const requests = this.#waiting;
-    this.#waiting = [];
     this.#inRound = true;
     const began = clock();
     gate.shut();
-    let looking = requests.flatMap((request) => resume(request, NOTHING));
+    let { looking, works } = this.#start();
     while (looking.length > 0) looking = await this.#look(looking);
+    const took = clock() - began;
     gate.open();
-    const took = (clock() - began) / Math.ceil(requests.length / QUERIES_OF_A_PASS);
-    this.#fourMs += (1 - OLDER_SHARE ** requests.length) * (took - this.#fourMs);
+    learn(works, took);
+    this.#refuse();
     this.#inRound = false;
     if (this.#waiting.length > 0) this.#begin();
+  }
+
+  /** Begins with those that fit in a round; of a way that was never measured, with a few. */
+  #start(): { looking: Looking[]; works: Work[] } {
+    const looking: Looking[] = [];
+    const works: Work[] = [];
+    let [ms, untried, next] = [0, 0, 0];
+    for (; next < this.#waiting.length; next++) {
+      const { request, work: expected } = this.#waiting[next]!;
+      const isFull = ms + expected.ms > BUDGET_MS || (untried >= FEWEST && !expected.rate.measured);
+      if (looking.length > 0 && isFull) break;
+      const look = request.begin();
+      if (look === undefined) continue;
+      const work = this.#workOf(look);
+      looking.push({ request, look });
+      works.push(work);
+      ms += work.ms;
+      if (!work.rate.measured) untried++;
+    }
+    this.#waiting.splice(0, next);
+    return { looking, works };
+  }
+
+  /** Refuses those that wait and would do so for too long, as is known now. */
+  #refuse(): void {
+    let ms = 0;
+    this.#waiting = this.#waiting.filter(({ request, work }, before) => {
+      const isKept = fits(before, ms);
+      ms += work.ms;
+      if (!isKept) request.fail(busy(before));
+      return isKept;
+    });
   }
 
   /** Scans for all of them, and takes each a step further. Gives those that have to look again. */
@@ -163,6 +289,40 @@ export class SharedPasses {
       request.fail(error);
     }
   }
+}
+
+function wayOf(look: Look): Way {
+  if (look.kind === 'top') return look.queries.length > 1 ? 'several queries' : 'one query';
+  return look.scores.length > RANKED_APART ? 'many ranks' : 'few ranks';
+}
+
+/** Whether one more can wait behind so many, which take so long. */
+function fits(before: number, ms: number): boolean {
+  return before < FEWEST || (before < MOST && ms < BUDGET_MS);
+}
+
+function busy(waiting: number): FatalError {
+  return new FatalError('busy', `${waiting} requests wait for an answer; ask again in a second`);
+}
+
+function sumOf(waiting: readonly WaitingRequest[]): number {
+  return waiting.reduce((sum, { work }) => sum + work.ms, 0);
+}
+
+/** Corrects the rates by what a round took, ms. A pass that is not full takes nearly as long as one that is. */
+function learn(works: readonly Work[], took: number): void {
+  const expected = new Map<Rate, { ms: number; requests: number }>();
+  for (const ofTable of Map.groupBy(works, ({ table }) => table).values()) {
+    const queries = ofTable.reduce((sum, work) => sum + work.queries, 0);
+    const room = Math.ceil(queries / QUERIES_OF_A_PASS) * QUERIES_OF_A_PASS;
+    for (const work of ofTable) {
+      const { ms, requests } = expected.get(work.rate) ?? { ms: 0, requests: 0 };
+      const own = work.queries > 0 ? (work.ms * room) / queries : work.ms;
+      expected.set(work.rate, { ms: ms + own, requests: requests + 1 });
+    }
+  }
+  const all = [...expected.values()].reduce((sum, { ms }) => sum + ms, 0);
+  for (const [rate, { ms, requests }] of expected) if (all > 0) rate.learn(took / all, requests, ms / all);
 }
 
 function resume(request: Request, seen: Seen): Looking[] {

@@ -161,12 +161,12 @@ export class Surfaces {
    * @throws UsageError when no graph has the surface or the relation, or the graph is not served.
    */
   candidates(asked: CandidatesAsked): Promise<Answer> {
-    return this.#options.passes.ask(this.#candidates(asked));
+    return this.#options.passes.ask(() => this.#candidates(asked));
   }
 
   /** The nearest entities of an entity's own type. undefined: nothing has a vector of that name. */
   similar(entity: EntityKey, k: number, graphName?: string): Promise<SimilarAnswer | undefined> {
-    return this.#options.passes.ask(this.#similar(entity, k, graphName));
+    return this.#options.passes.ask(() => this.#similar(entity, k, graphName));
   }
 
   /**
@@ -180,12 +180,12 @@ export class Surfaces {
     candidates: readonly EntityKey[],
     graphName?: string,
   ): Promise<RankAnswer | undefined> {
-    return this.#options.passes.ask(this.#rank(user, relation, candidates, graphName));
+    return this.#options.passes.ask(() => this.#rank(user, relation, candidates, graphName));
   }
 
   /** Tweets or users for a query. @throws UsageError when no graph knows of searches and of the type. */
   search(asked: SearchAsked): Promise<SearchAnswer> {
-    return this.#options.passes.ask(search(this.#options.graphs, asked));
+    return this.#options.passes.ask(() => search(this.#options.graphs, asked));
   }
 
   *#candidates(asked: CandidatesAsked): Asking<Answer> {

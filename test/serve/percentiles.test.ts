@@ -17,7 +17,8 @@ function tableOf(points: readonly (readonly [number, number])[], scorer: ScorerN
   return {
     rows: table.rowsOf(keys),
     percentilesOf: async (query: readonly number[], rows: readonly number[]) => {
-      const asking = percentilesOf({ table: table.scan, scorer, query: Float64Array.from(query), rows });
+      const asking = () =>
+        percentilesOf({ table: table.scan, scorer, query: Float64Array.from(query), rows });
       return passes().ask(asking);
     },
   };

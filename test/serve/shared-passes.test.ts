@@ -34,11 +34,11 @@ function world() {
   return { graph, surfaces: surfacesOf(graph), asked };
 }
 
-/** Scans in this thread, with what is asked of each pass noted; and a later task and a clock that a test holds. */
+/** Scans in this thread, with what is asked of each pass noted; a clock; and the first round, which a test holds until `run`. */
 function held(ms = 0) {
   const tasks: (() => void)[] = [];
   const passes: number[] = [];
-  let now = 0;
+  let [now, isHeld] = [0, true];
   const own = new OwnScans('wasm-plain');
   const scans: Scans = {
     top: (table, scorer, queries, depth) => {
@@ -54,10 +54,11 @@ function held(ms = 0) {
     shared: new SharedPasses({
       scans,
       gate: new Gate(),
-      later: (task) => void tasks.push(task),
+      later: (task) => void (isHeld ? tasks.push(task) : setImmediate(task)),
       clock: () => (now += ms),
     }),
     run: () => {
+      isHeld = false;
       for (const task of tasks.splice(0)) task();
     },
   };
@@ -131,39 +132,70 @@ describe('requests that share passes', () => {
     const surfaces = surfacesOf(graph, { passes: shared });
     /** How many of 300 requests are taken, and not refused. */
     const taken = async () => {
-      const answers = Array.from({ length: 300 }, (_, n) => surfaces.candidates(asked(n)));
+      // All of them have a vector, and so something to look at.
+      const of = (n: number) => surfaces.candidates({ ...asked(n), user: user(n % 30) });
+      const answers = Array.from({ length: 300 }, (_, n) => of(n));
       run();
       const settled = await Promise.allSettled(answers);
       const refused = settled.filter((answer) => answer.status === 'rejected');
       for (const { reason } of refused) {
         expect(reason).toBeInstanceOf(FatalError);
-        expect(String(reason)).toMatch(`${settled.length - refused.length} requests wait`);
+        expect(String(reason)).toMatch(/\d+ requests wait/);
       }
       return settled.length - refused.length;
     };
-    expect(await taken()).toBe(50);
-    // 400 ms for all of them: four took 31 ms, and in 50 ms there is room for fewer.
+    // A few requests take 400 ms: all but four of those that wait are refused, though they were taken at first.
     expect(await taken()).toBeLessThan(25);
     for (let i = 0; i < 30; i++) await taken();
     expect(await taken()).toBe(4);
   });
 
   test('that came alone do not make those that come together seem slow: four take about as long as one', async () => {
-    const { graph, asked } = world();
+    const { graph } = world();
     const { shared, run } = held(5);
     const surfaces = surfacesOf(graph, { passes: shared });
-    for (let i = 0; i < 300; i++) {
-      const answer = surfaces.candidates(asked(i));
+    // A user with likes alone asks one query.
+    const one = () => surfaces.candidates({ surface: 'home', user: user(1), k: 5 });
+    for (let i = 0; i < 20; i++) {
+      const answer = one();
       run();
       await answer;
       // The round ends after its last answer.
       await new Promise(setImmediate);
     }
-    const answers = Array.from({ length: 100 }, (_, n) => surfaces.candidates(asked(n)));
+    const settled = await Promise.allSettled(Array.from({ length: 100 }, one));
+    // Ten times four, at 5 ms each, are 50 ms.
+    const answered = settled.filter(({ status }) => status === 'fulfilled').length;
+    expect([40, 41]).toContain(answered);
+  });
+
+  test('that take long are answered in rounds of their own, between which vectors are written', async () => {
+    const { graph } = world();
+    const { shared, passes, run } = held(300);
+    const surfaces = surfacesOf(graph, { passes: shared });
+    const one = () => surfaces.candidates({ surface: 'home', user: user(1), k: 5 });
     run();
-    const settled = await Promise.allSettled(answers);
-    // Ten times four, at 5 ms each, are 50 ms; one more came while the time was a little less.
-    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(41);
+    await one();
+    await new Promise(setImmediate);
+    // As a page asks for all its lists at once: none is refused.
+    await Promise.all([one(), one(), one(), one()]);
+    expect(passes).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  test('are expected to take what their own kind takes: cheap ones make no other cheap', async () => {
+    const { graph } = world();
+    const { shared, run } = held(0.01);
+    const surfaces = surfacesOf(graph, { passes: shared });
+    // What has nothing to look at is answered at once, before any round.
+    for (let i = 0; i < 300; i++) expect(await surfaces.similar(tweet(9_999), 1)).toBeUndefined();
+    run();
+    for (let i = 0; i < 100; i++) await surfaces.similar(tweet(1), 1);
+    const candidates = Array.from({ length: 50 }, (_, n) => tweet(n));
+    const ranks = Array.from({ length: 256 }, () => surfaces.rank(user(1), 'likes', candidates));
+    const settled = await Promise.allSettled(ranks);
+    const answered = settled.filter(({ status }) => status === 'fulfilled').length;
+    expect(answered).toBeGreaterThanOrEqual(4);
+    expect(answered).toBeLessThan(40);
   });
 
   test('scan four queries at a time', async () => {
@@ -175,6 +207,7 @@ describe('requests that share passes', () => {
     const answers = [1, 2, 4, 5, 7, 8].map((n) => surfaces.candidates(one(n)));
     run();
     await Promise.all(answers);
+    // The first four show how long they take.
     expect(passes).toEqual([4, 2]);
     expect(graph.spaces.current?.table('tweet')?.size).toBe(300);
   });

@@ -26,7 +26,7 @@ const FIRST_ROWS = 64;
 const BLOCK_WORDS = BLOCK_ROWS / 4;
 
 /** Scores beyond this number are ranked by the exact scores of all rows; for fewer, a pass over the codes for each is faster. */
-const RANKED_APART = 4;
+export const RANKED_APART = 4;
 
 /** The files of the two builds. */
 const BUILDS = {
