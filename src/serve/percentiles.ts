@@ -11,6 +11,7 @@ export interface RankedRows extends Omit<RankLook, 'kind' | 'scores'> {
  * and the same however many rows are asked for.
  */
 export function* percentilesOf({ rows, ...ranked }: RankedRows): Asking<Map<number, number>> {
+  if (rows.length === 0) return new Map();
   const scores = rows.map((row) => comparedScoreOf(ranked, ranked.query, row));
   const ranks = yield* lookForRanks({ ...ranked, scores });
   // The row itself is among all rows, with an equal score.

@@ -39,6 +39,7 @@ export interface RelationQuery extends WeightedQuery {
   readonly of: RelationVector;
 }
 
+const SECOND_MS = 1_000;
 const NO_ROWS: MarkedRows = { marks: new Uint8Array(0), count: 0 };
 
 /**
@@ -53,7 +54,8 @@ export function idleRows(
 ): MarkedRows {
   if (table === undefined || idleMs === undefined) return NO_ROWS;
   const { activity } = graph;
-  const before = Math.min(activity.at, activity.now) - idleMs;
+  // Whole seconds: so long, the marks that are made serve all who ask.
+  const before = SECOND_MS * Math.floor((Math.min(activity.at, activity.now) - idleMs) / SECOND_MS);
   return table.idleRows(before, graph.eventsSince() <= before);
 }
 

@@ -169,7 +169,8 @@ export interface QuestionLimits {
 
 /**
  * Answers a process that merges the lists of several, each of which holds the vectors of some partitions. Every shard reads
- * all event topics: whoever holds a user's vector knows all of the user's edges, and what is popular is the same everywhere.
+ * all event topics: whoever holds a user's vector knows all of the user's edges, and what is popular is the same everywhere, but for what is hardly popular where `--edges`
+ * bounds it.
  */
 export class Shard {
   readonly #options: ShardOptions;
@@ -371,7 +372,7 @@ export class Shard {
   }
 }
 
-/** What needs no look takes its turn too: others' looks and writes wait meanwhile, and too many are refused. */
+/** What needs no look is answered at once, unless too many wait already: then it is refused as well. */
 // biome-ignore lint/correctness/useYield: there is nothing to look at.
 function* inTurn<T>(answer: () => T): Asking<T> {
   return answer();

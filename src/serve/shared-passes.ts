@@ -51,12 +51,11 @@ interface Request {
 /** The making of an answer, and who waits for it. */
 class Answering<T> implements Request {
   readonly #make: () => Asking<T>;
-  #asking: Asking<T>;
+  #asking: Asking<T> | undefined;
   readonly #answer = Promise.withResolvers<T>();
 
   constructor(make: () => Asking<T>) {
     this.#make = make;
-    this.#asking = make();
   }
 
   get answer(): Promise<T> {
@@ -68,12 +67,18 @@ class Answering<T> implements Request {
   }
 
   begin(): Look | undefined {
-    this.#asking = this.#make();
+    try {
+      this.#asking = this.#make();
+    } catch (error) {
+      this.fail(error);
+      return undefined;
+    }
     return this.resume(NOTHING);
   }
 
   resume(seen: Seen): Look | undefined {
     try {
+      if (this.#asking === undefined) return undefined;
       const step = this.#asking.next(seen);
       if (step.done !== true) return step.value;
       this.#answer.resolve(step.value);
@@ -334,6 +339,7 @@ function resume(request: Request, seen: Seen): Looking[] {
 function queriesOf(request: Request, look: TopLook, goOn: (seen: Seen) => void): AskedQuery[] {
   const lists: (readonly Found[])[] = [];
   let left = look.queries.length;
+  if (left === 0) goOn(NOTHING);
   return look.queries.map((query, i) => ({
     query,
     look,

@@ -157,7 +157,7 @@ export class Surfaces {
   }
 
   /**
-   * A list of the length asked for, if so many entities are left.
+   * A list of the length asked for, if so many entities are left; of popular ones, among the first 16,384.
    * @throws UsageError when no graph has the surface or the relation, or the graph is not served.
    */
   candidates(asked: CandidatesAsked): Promise<Answer> {
@@ -438,13 +438,16 @@ export function* acceptedTop(
       if (accepts(entity)) taken.push({ ...each, entity });
     }
     if (taken.length === k || found.length < length) return taken;
-    if (rowsOf === undefined) {
-      rowsOf = rowsByAdvertiser(graph, table);
+    if (marks === marked) {
       // Others read the marks of idle rows.
       marks = rowMarks(Math.max(table.scan.rows, marked.length));
       marks.set(marked);
+    } else {
+      // Most lists are full by now: only the others are worth a look at all ads.
+      rowsOf ??= rowsByAdvertiser(graph, table);
     }
     for (const { row } of found) marks[row] = 1;
+    if (rowsOf === undefined) continue;
     for (const advertiser of full) {
       for (const row of rowsOf.get(advertiser) ?? []) marks[row] = 1;
       rowsOf.delete(advertiser);

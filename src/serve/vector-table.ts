@@ -27,6 +27,8 @@ export class VectorTable {
   readonly #activeAt: number[] = [];
   /** What was answered since a row came, went or was active. */
   readonly #idle = new Map<string, MarkedRows>();
+  /** The latest time that marks were asked for. */
+  #idleBefore = Number.NEGATIVE_INFINITY;
 
   /** scanners: how many scan it at the same time. */
   constructor(dim: number, maxRows: number, scanners = 1) {
@@ -54,7 +56,7 @@ export class VectorTable {
     this.scan.write(row, vector);
     if (this.#rows.has(name)) return;
     if (row === this.#free.at(-1)) this.#free.pop();
-    this.#idle.clear();
+    this.#forgetMarks();
     // Asked first: the row may still have the time of whom it belonged to.
     this.#activeAt[row] = activeAt();
     this.#names[row] = name;
@@ -65,9 +67,11 @@ export class VectorTable {
   active(name: EntityKey, at: number): boolean {
     const row = this.#rows.get(name);
     if (row === undefined) return false;
-    if (at > this.#activeAt[row]!) {
+    const before = this.#activeAt[row]!;
+    if (at > before) {
       this.#activeAt[row] = at;
-      this.#idle.clear();
+      // Of a row that no marks have, they stay true.
+      if (before === 0 || before < this.#idleBefore) this.#forgetMarks();
     }
     return true;
   }
@@ -95,9 +99,15 @@ export class VectorTable {
       count++;
     }
     const idle = { marks, count };
-    if (this.#idle.size === KEPT_MARKS) this.#idle.clear();
+    if (this.#idle.size === KEPT_MARKS) this.#forgetMarks();
     this.#idle.set(asked, idle);
+    this.#idleBefore = Math.max(this.#idleBefore, before);
     return idle;
+  }
+
+  #forgetMarks(): void {
+    this.#idle.clear();
+    this.#idleBefore = Number.NEGATIVE_INFINITY;
   }
 
   /** Whether the entity had a vector. */
@@ -105,7 +115,7 @@ export class VectorTable {
     const row = this.#rows.get(name);
     if (row === undefined) return false;
     this.scan.clear(row);
-    this.#idle.clear();
+    this.#forgetMarks();
     this.#rows.delete(name);
     this.#names[row] = undefined;
     this.#free.push(row);

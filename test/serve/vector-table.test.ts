@@ -43,6 +43,49 @@ describe('VectorTable', () => {
     expect([0, 0.25, 0.5, 0.999].map((place) => table.nameAt(place))).toEqual([0, 2, 2, 0].map(tweet));
   });
 
+  it('marks what is idle as of now, whoever asked before', () => {
+    const step = fc.record({
+      do: fc.constantFrom('set', 'delete', 'active', 'ask', 'ask'),
+      id: fc.nat(5),
+      at: fc.nat(3),
+      unknown: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
+        const table = new VectorTable(1, 6);
+        const plain = new Map<EntityKey, number>();
+        for (const { do: what, id, at, unknown } of steps) {
+          const name = tweet(id);
+          if (what === 'set') {
+            table.set(name, Float32Array.of(1), () => at);
+            if (!plain.has(name)) plain.set(name, at);
+          } else if (what === 'delete') {
+            table.delete(name);
+            plain.delete(name);
+          } else if (what === 'active') {
+            table.active(name, at);
+            if (plain.has(name)) plain.set(name, Math.max(at, plain.get(name)!));
+          } else {
+            const idle = [...plain].filter(([, active]) => (active === 0 ? unknown : active < at));
+            const { marks, count } = table.idleRows(at, unknown);
+            const marked = [...plain.keys()].filter((key) => marks[table.rowOf(key)!] === 1);
+            expect([marked, count]).toEqual([idle.map(([key]) => key), idle.length]);
+          }
+        }
+      }),
+    );
+  });
+
+  it('makes marks again only where an event changes them', () => {
+    const table = new VectorTable(1, 3);
+    for (const [id, at] of [3, 50].entries()) table.set(tweet(id), Float32Array.of(1), () => at);
+    const { marks } = table.idleRows(10, false);
+    table.active(tweet(1), 60);
+    expect(table.idleRows(10, false).marks).toBe(marks);
+    table.active(tweet(0), 60);
+    expect(table.idleRows(10, false).count).toBe(0);
+  });
+
   it('keeps nothing of a vector that it refuses', () => {
     const table = new VectorTable(2, 1);
     expect(() => table.set(tweet(1), Float32Array.of(1))).toThrow(expect.objectContaining({ code: 'shape' }));
