@@ -1,14 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import {
-  entityId,
-  keyOf,
-  type ServingOptions,
-  understood,
-  userId,
-  userOf,
-  WrongField,
-} from '../src/adapters/http/serving.ts';
+import { keyOf, type ServingOptions, understood, userOf, WrongField } from '../src/adapters/http/serving.ts';
+import { entityId, userId } from '../src/adapters/http/serving-schema.ts';
 import { RetryableError, reasonOf } from '../src/errors/errors.ts';
 import { type EntityKey, typeOf } from '../src/graph/entity.ts';
 import type { Sink } from '../src/pipeline/ports.ts';

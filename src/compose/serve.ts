@@ -1,6 +1,6 @@
 import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
-import type { ServedGraphStatus } from '../adapters/http/serving.ts';
+import type { ServedGraphStatus } from '../adapters/http/serving-schema.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, TwhinError, UsageError } from '../errors/errors.ts';
 import type { Log } from '../log.ts';

@@ -1,6 +1,8 @@
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
+import { limiter } from './accepted-rows.ts';
 import { percentileOf } from './percentiles.ts';
+import type { NamedVector } from './reasons.ts';
 import type {
   Begun,
   Holding,
@@ -9,9 +11,19 @@ import type {
   ShardLook,
   ShardQuestion,
   ShardQuestions,
-  SpaceId,
 } from './shard.ts';
-import type { Answer, CandidatesAsked, NamedVector, RankAnswer, SimilarAnswer } from './surfaces.ts';
+import { type MissedReason, type ShardLink, ShardMissed, ShardRefused } from './shard-link.ts';
+import {
+  hasVector,
+  idOf,
+  largestTogether,
+  missingPartitions,
+  ownerOf,
+  type Reply,
+  repliesOf,
+  type Together,
+} from './shard-replies.ts';
+import type { Answer, CandidatesAsked, RankAnswer, SimilarAnswer } from './surfaces.ts';
 
 /** Requests that are answered at a time; more are refused. */
 const MOST_AT_ONCE = 256;
@@ -19,40 +31,6 @@ const MOST_AT_ONCE = 256;
 const AWAY_AFTER = 3;
 /** Whoever is busy, or serves another space, has answered. */
 const UNANSWERED: readonly MissedReason[] = ['late', 'unreachable', 'broken'];
-
-/** A process that is asked. */
-export interface ShardLink {
-  readonly url: string;
-  /** @throws ShardRefused when the request is wrong; ShardMissed when there is no answer of use. */
-  ask<Q extends ShardQuestion>(
-    name: Q,
-    question: ShardQuestions[Q],
-    timeoutMs: number,
-  ): Promise<ShardAnswers[Q]>;
-}
-
-/** The shard says that the request is wrong, and which field. */
-export class ShardRefused extends Error {
-  readonly statusCode = 400;
-  readonly field: string | undefined;
-
-  constructor(message: string, field: string | undefined) {
-    super(message);
-    this.field = field;
-  }
-}
-
-export type MissedReason = 'late' | 'busy' | 'moved' | 'unreachable' | 'broken';
-
-/** There is no answer of use from a shard. late: not in time; moved: it serves vectors of another space. */
-export class ShardMissed extends Error {
-  readonly reason: MissedReason;
-
-  constructor(reason: MissedReason, message: string, options?: { cause?: unknown }) {
-    super(message, options);
-    this.reason = reason;
-  }
-}
 
 /** What an answer merged of several has besides. */
 export interface Merging {
@@ -85,15 +63,6 @@ interface ShardState {
   /** Questions in a row that were left unanswered. */
   unanswered: number;
 }
-
-/** A shard and what it said. */
-interface Reply<T> {
-  readonly link: ShardLink;
-  readonly answer: T;
-}
-
-/** Shards that can answer together: of one space, and no partition twice. */
-type Together = readonly Reply<Begun>[];
 
 /**
  * Answers like one process that holds all vectors, from the answers of several that hold some partitions each. Whoever holds
@@ -331,7 +300,7 @@ export class Merged {
     replies: readonly Reply<{ readonly items: readonly ShardItem[] }>[],
   ): List {
     if (replies.length === 0) throw this.#away(turn);
-    const accepts = limiterOf(adsOfOne);
+    const accepts = limiter(adsOfOne, ({ advertiser }: ShardItem) => advertiser).accepts;
     const seen = new Set<EntityKey>();
     const items: ShardItem[] = [];
     for (const item of replies.flatMap(({ answer }) => answer.items).sort(byScore)) {
@@ -459,8 +428,10 @@ class Turn {
         this.#heard(link, undefined);
         return [{ link, answer }];
       } catch (error) {
-        if (error instanceof ShardRefused && name.startsWith('begin-')) this.refused ??= error;
-        else this.#miss(link, missOf(error));
+        if (error instanceof ShardRefused && name.startsWith('begin-')) {
+          this.refused ??= error;
+          this.#heard(link, undefined);
+        } else this.#miss(link, missOf(error));
         return [];
       }
     });
@@ -489,88 +460,12 @@ function busyShards(): FatalError {
   return new FatalError('busy', 'shards have too many requests that wait; ask again in a second');
 }
 
-/** The shards of one space that hold most partitions; of equally many, those with a preferred one. */
-function largestTogether<T extends Holding>(
-  replies: readonly Reply<T>[],
-  preferred: (reply: Reply<T>) => boolean = () => false,
-): readonly Reply<T>[] {
-  const named = replies.filter(({ answer }) => answer.space !== '');
-  const sets = [...new Set(named.map(({ answer }) => keyOf(answer)))].map((key) =>
-    // A shard whose partitions hold nothing yet is of any space.
-    apart(replies.filter(({ answer }) => keyOf(answer) === key || answer.space === '')),
-  );
-  if (sets.length === 0) return apart(replies);
-  return sets.reduce((most, set) => {
-    const more = partitionsOf(set).size - partitionsOf(most).size;
-    return more > 0 || (more === 0 && set.some(preferred) && !most.some(preferred)) ? set : most;
-  });
-}
-
-function hasVector({ answer }: Reply<Begun>): boolean {
-  return answer.queries.length > 0;
-}
-
-function ownerOf(together: Together): Reply<Begun> | undefined {
-  return together.find(hasVector);
-}
-
-/** Those of the shards that hold no partition of an earlier one. */
-function apart<T extends Holding>(replies: readonly Reply<T>[]): Reply<T>[] {
-  const held = new Set<number>();
-  return replies.filter(({ answer }) => {
-    if (answer.part.held.some((partition) => held.has(partition))) return false;
-    for (const partition of answer.part.held) held.add(partition);
-    return true;
-  });
-}
-
-function partitionsOf(replies: readonly Reply<Holding>[]): Set<number> {
-  return new Set(replies.flatMap(({ answer }) => answer.part.held));
-}
-
-/** Partitions of the topic that none of the shards holds. all: everyone who said how many partitions there are. */
-function missingPartitions(all: readonly Reply<Holding>[], together: readonly Reply<Holding>[]): number[] {
-  const [first] = together;
-  const graph = (first ?? all[0])?.answer.graph;
-  const counts = all.filter(({ answer }) => answer.graph === graph).map(({ answer }) => answer.part.of);
-  const held = partitionsOf(together);
-  return Array.from({ length: Math.max(0, ...counts) }, (_, partition) => partition).filter(
-    (partition) => !held.has(partition),
-  );
-}
-
-/** Those of the shards that have replied. */
-function repliesOf(together: Together, replies: readonly Reply<unknown>[]): Together {
-  const links = new Set(replies.map(({ link }) => link));
-  return together.filter(({ link }) => links.has(link));
-}
-
 /** What was left out: who holds the user knows of what the user did, and each shard of its own idle entities. */
 function filteredBy(of: Begun, { together }: Pick<List, 'together'>): Begun['filtered'] {
   return { ...of.filtered, idle: together.reduce((sum, { answer }) => sum + answer.filtered.idle, 0) };
 }
 
-function keyOf({ graph, space, fingerprint }: SpaceId): string {
-  return `${graph} ${space} ${fingerprint}`;
-}
-
-function idOf({ graph, space, fingerprint }: SpaceId): SpaceId {
-  return { graph, space, fingerprint };
-}
-
 function byScore(a: ShardItem, b: ShardItem): number {
   if (a.score !== b.score) return b.score - a.score;
   return a.entity < b.entity ? -1 : Number(a.entity > b.entity);
-}
-
-/** Accepts so many items of each advertiser, and all of which none is known. */
-function limiterOf(adsOfOne: number | undefined): (item: ShardItem) => boolean {
-  const taken = new Map<EntityKey, number>();
-  return ({ advertiser }) => {
-    if (adsOfOne === undefined || advertiser === undefined) return true;
-    const count = (taken.get(advertiser) ?? 0) + 1;
-    if (count > adsOfOne) return false;
-    taken.set(advertiser, count);
-    return true;
-  };
 }

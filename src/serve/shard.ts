@@ -1,25 +1,13 @@
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import { ahead } from '../kernels/scan/scan.ts';
 import type { ScorerName } from '../model/settings.ts';
+import { acceptedTop, adLimiter, PROMOTES } from './accepted-rows.ts';
 import { type Asking, lookForRanks } from './looks.ts';
+import { type ItemReason, itemReason, type NamedVector, NEAR, recentOf, vectorsOf } from './reasons.ts';
 import { about, idleRows, type RelationQuery, type ServedGraph, scoredTable, USER } from './served-graph.ts';
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space } from './spaces.ts';
-import {
-  type Answer,
-  acceptedTop,
-  type CandidatesAsked,
-  type ItemReason,
-  limiter,
-  type NamedVector,
-  NEAR,
-  PROMOTES,
-  reasonOf,
-  recentOf,
-  SHOWS,
-  type Surfaces,
-  vectorsOf,
-} from './surfaces.ts';
+import { type Answer, type CandidatesAsked, SHOWS, type Surfaces } from './surfaces.ts';
 import type { VectorTable } from './vector-table.ts';
 import { comparedScoreOf, type ScoredTable, scoreOf } from './weighted-top.ts';
 
@@ -293,7 +281,7 @@ export class Shard {
       ...limited(graph, entity, adsOfOne),
       entity,
       score,
-      ...(recent && { reason: reasonOf(weighed, scores, table.scan.vector(row), recent) }),
+      ...(recent && { reason: itemReason(weighed, scores, table.scan.vector(row), recent) }),
     }));
     return { items };
   }
@@ -302,7 +290,7 @@ export class Shard {
     const { graph, leftOut, idle } = this.#options.surfaces.begin({ ...asked, graph: of.graph });
     const type = SHOWS[asked.surface];
     const { table } = this.#table(of, type);
-    const { accepts } = limiter(graph, adsOfOne);
+    const { accepts } = adLimiter(graph, adsOfOne);
     const items: ShardItem[] = [];
     // Far more are popular than a list has: nothing is copied.
     for (const { entity, score } of graph.activity.popular(type)) {

@@ -1,8 +1,7 @@
-import type { RelationVector } from '../../topics/model.ts';
 import { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, parseEntityKey, typeOf } from '../graph/entity.ts';
-import { rowMarks } from '../kernels/scan/scan.ts';
+import { accepted, acceptedTop, adLimiter } from './accepted-rows.ts';
 import type { Activity } from './activity.ts';
 import type { Clusters } from './clusters.ts';
 import {
@@ -15,6 +14,7 @@ import {
 } from './interests.ts';
 import type { Asking } from './looks.ts';
 import { percentilesOf } from './percentiles.ts';
+import { type ItemReason, itemReason, NEAR, nearestOf, recentOf, vectorsOf } from './reasons.ts';
 import { type SearchAnswer, type SearchAsked, search } from './search.ts';
 import {
   type AnswerHead,
@@ -31,13 +31,7 @@ import {
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';
-import {
-  type ScoredTable,
-  scoreOf,
-  type WeightedQuery,
-  type WeightedRow,
-  weightedTop,
-} from './weighted-top.ts';
+import { scoreOf, weightedTop } from './weighted-top.ts';
 
 /** What a list is for. */
 export const SURFACES = ['home', 'who-to-follow', 'ads'] as const;
@@ -57,13 +51,6 @@ export function surfacesOf(relations: readonly Relation[]): SurfaceName[] {
   );
 }
 
-/** Leads from an advertiser to its ads. */
-export const PROMOTES = 'promotes';
-/** Lists with a limit for each advertiser are asked for this many times as long each time, until they are full. */
-const LONGER = 4;
-/** Where a list goes on after the rows that it has, so many more are looked at, or as many as it is long. */
-const MOST_MORE = 1_024;
-
 export interface CandidatesAsked {
   readonly surface: SurfaceName;
   /** The graph asked; unless said, the first one that has a relation for it. */
@@ -78,18 +65,6 @@ export interface CandidatesAsked {
   readonly idleMs?: number | undefined;
   /** By several interests of the user; by the user and the relations unless said. */
   readonly interests?: InterestWay | undefined;
-}
-
-/** Why an entity is in a list. */
-export interface ItemReason {
-  /** The relation that says most for it, and its share of the user's own edges. */
-  readonly relation: string;
-  readonly share: number;
-  readonly score: number;
-  /** Of what the user engaged with of late, the entity nearest to it. */
-  readonly near?: EntityKey;
-  /** Between the vectors of the two, L2; lower is nearer. */
-  readonly distance?: number;
 }
 
 export interface Item {
@@ -140,9 +115,6 @@ export interface SurfacesOptions {
   /** What lists by several interests are made with; where it is absent, all lists are made by user and relations. */
   readonly clusters?: Clusters;
 }
-
-/** How many of a user's newest targets are compared with a candidate to explain it. */
-export const NEAR = 50;
 
 /**
  * Answers what the vectors are for: candidates of a surface, neighbours of an entity, ranks of given candidates. Each answer
@@ -197,7 +169,7 @@ export class Surfaces {
     const { graph, leftOut, idle, filtered, space, table, queries } = this.begin(asked);
     const adsOfOne = surface === 'ads' ? this.#options.adsOfOne : undefined;
     if (table === undefined || queries.length === 0) {
-      const { accepts } = limiter(graph, adsOfOne);
+      const { accepts } = adLimiter(graph, adsOfOne);
       const items: Item[] = [];
       // Far more are popular than a list has: nothing is copied.
       for (const { entity } of graph.activity.popular(SHOWS[surface])) {
@@ -215,7 +187,7 @@ export class Surfaces {
     const items = found.map(({ entity, row, score, scores }) => ({
       entity,
       score,
-      ...(explain && { reason: reasonOf(queries, scores, table.scan.vector(row), recent) }),
+      ...(explain && { reason: itemReason(queries, scores, table.scan.vector(row), recent) }),
     }));
     return { ...about(graph, space), items, fallback: null, interests: 'none', filtered };
   }
@@ -234,7 +206,7 @@ export class Surfaces {
     if (interests.length === 0) return undefined;
     const scored = scoredTable(table, of);
     const rows = table.rowsOf(leftOut);
-    const accepting = () => limiter(graph, surface === 'ads' ? this.#options.adsOfOne : undefined).accepts;
+    const accepting = () => adLimiter(graph, surface === 'ads' ? this.#options.adsOfOne : undefined).accepts;
     const found = yield* accepted(table, k, accepting, (length) =>
       interestTop(scored, interests, rows, length, idle.marks),
     );
@@ -407,172 +379,12 @@ function targetsOf(activity: Activity, user: EntityKey, relations: readonly stri
   return [...newest.values()].sort((a, b) => a.at - b.at);
 }
 
-/** A row of a list, by name. */
-export interface AcceptedRow extends WeightedRow {
-  readonly entity: EntityKey;
-}
-
-/**
- * The best `k` rows with at most `adsOfOne` of each advertiser, best first; no limit where it is undefined. The scan goes on
- * after the rows that it found, without any row of an advertiser that has all its ads: however few are left, it does not read
- * the whole table row by row.
- */
-export function* acceptedTop(
-  graph: Pick<ServedGraph, 'activity'>,
-  table: VectorTable,
-  scored: ScoredTable,
-  queries: readonly WeightedQuery[],
-  { leftOut, marked }: { readonly leftOut: readonly number[]; readonly marked: Uint8Array },
-  k: number,
-  adsOfOne: number | undefined,
-): Asking<AcceptedRow[]> {
-  const { accepts, full } = limiter(graph, adsOfOne);
-  const taken: AcceptedRow[] = [];
-  let marks = marked;
-  let rowsOf: Map<EntityKey, number[]> | undefined;
-  for (let length = k; ; length = Math.max(k, Math.min(MOST_MORE, LONGER * length))) {
-    const found = yield* weightedTop(scored, queries, leftOut, length, marks);
-    for (const each of found) {
-      if (taken.length === k) break;
-      const entity = table.nameOf(each.row);
-      if (accepts(entity)) taken.push({ ...each, entity });
-    }
-    if (taken.length === k || found.length < length) return taken;
-    if (marks === marked) {
-      // Others read the marks of idle rows.
-      marks = rowMarks(Math.max(table.scan.rows, marked.length));
-      marks.set(marked);
-    } else {
-      // Most lists are full by now: only the others are worth a look at all ads.
-      rowsOf ??= rowsByAdvertiser(graph, table);
-    }
-    for (const { row } of found) marks[row] = 1;
-    if (rowsOf === undefined) continue;
-    for (const advertiser of full) {
-      for (const row of rowsOf.get(advertiser) ?? []) marks[row] = 1;
-      rowsOf.delete(advertiser);
-    }
-  }
-}
-
-/** The rows of the ads of each advertiser. */
-function rowsByAdvertiser(
-  { activity }: Pick<ServedGraph, 'activity'>,
-  table: VectorTable,
-): Map<EntityKey, number[]> {
-  const rowsOf = new Map<EntityKey, number[]>();
-  for (const [ad, row] of table.entries()) {
-    const advertiser = activity.sourceOf(ad, PROMOTES);
-    if (advertiser === undefined) continue;
-    const rows = rowsOf.get(advertiser);
-    if (rows === undefined) rowsOf.set(advertiser, [row]);
-    else rows.push(row);
-  }
-  return rowsOf;
-}
-
-/** The first `k` rows of a list that are accepted. top: the list of a length; accepting: gives a judge that has accepted nothing yet. */
-function* accepted<Row extends { readonly row: number }>(
-  table: VectorTable,
-  k: number,
-  accepting: () => (entity: EntityKey) => boolean,
-  top: (length: number) => Asking<Row[]>,
-): Asking<(Row & { readonly entity: EntityKey })[]> {
-  for (let length = k; ; length *= LONGER) {
-    const taken: (Row & { readonly entity: EntityKey })[] = [];
-    const accepts = accepting();
-    const found = yield* top(length);
-    for (const each of found) {
-      if (taken.length === k) break;
-      const entity = table.nameOf(each.row);
-      if (accepts(entity)) taken.push({ ...each, entity });
-    }
-    if (taken.length === k || found.length < length) return taken;
-  }
-}
-
-/** What accepts ads, and the advertisers that have all their ads. */
-export interface Limiter {
-  accepts(ad: EntityKey): boolean;
-  readonly full: ReadonlySet<EntityKey>;
-}
-
-/** Accepts so many ads of each advertiser, and all whose advertiser is not known. adsOfOne: undefined accepts everything. */
-export function limiter({ activity }: Pick<ServedGraph, 'activity'>, adsOfOne: number | undefined): Limiter {
-  const full = new Set<EntityKey>();
-  if (adsOfOne === undefined) return { accepts: () => true, full };
-  const taken = new Map<EntityKey, number>();
-  const accepts = (ad: EntityKey) => {
-    const advertiser = activity.sourceOf(ad, PROMOTES);
-    if (advertiser === undefined) return true;
-    const count = (taken.get(advertiser) ?? 0) + 1;
-    if (count >= adsOfOne) full.add(advertiser);
-    if (count > adsOfOne) return false;
-    taken.set(advertiser, count);
-    return true;
-  };
-  return { accepts, full };
-}
-
-/** What the user engaged with of late by the relations of the queries. */
-export function recentOf(
-  { activity }: ServedGraph,
-  user: EntityKey,
-  queries: readonly RelationQuery[],
-): EntityKey[] {
-  return queries.flatMap(({ of }) => activity.live(user, of.relation).slice(-NEAR));
-}
-
-/** An entity with its vector, which is valid until the table grows. */
-export type NamedVector = readonly [entity: EntityKey, vector: Float32Array];
-
-/** Those entities that have a vector, in the order given. */
-export function vectorsOf(table: VectorTable | undefined, entities: readonly EntityKey[]): NamedVector[] {
-  return entities.flatMap((entity): NamedVector[] => {
-    const vector = table?.vectorOf(entity);
-    return vector === undefined ? [] : [[entity, vector]];
-  });
-}
-
-/** Why an entity is in a list. scores: by each query; recent: what its vector is compared with. */
-export function reasonOf(
-  queries: readonly { readonly weight: number; readonly of: Pick<RelationVector, 'relation'> }[],
-  scores: readonly number[],
-  vector: Float32Array,
-  recent: readonly NamedVector[],
-): ItemReason {
-  let best = 0;
-  for (let i = 1; i < queries.length; i++) if (scores[i]! > scores[best]!) best = i;
-  const { of, weight } = queries[best]!;
-  const near = nearestOf(vector, recent);
-  return { relation: of.relation, share: weight, score: scores[best]!, ...near };
-}
-
-/** What an item is nearest to, and how near. */
-function nearestOf(
-  vector: Float32Array,
-  among: readonly NamedVector[],
-): Required<Pick<ItemReason, 'near' | 'distance'>> | undefined {
-  let near: { entity: EntityKey; distance: number } | undefined;
-  for (const [entity, other] of among) {
-    const distance = squaredDistance(vector, other);
-    if (near === undefined || distance < near.distance) near = { entity, distance };
-  }
-  return near && { near: near.entity, distance: Math.sqrt(near.distance) };
-}
-
 function unknownRelation(relation: string, graphs: readonly ServedGraph[]): UsageError {
   const names = [...new Set(graphs.flatMap(({ relations }) => relations.map(({ name }) => name)))];
   return new UsageError(
     'relation',
     `relation: expected one of ${names.join(', ')} that fits, seen ${JSON.stringify(relation)}`,
   );
-}
-
-function squaredDistance(a: Float32Array, b: Float32Array): number {
-  let square = 0;
-  for (let k = 0; k < a.length; k++) square += (a[k]! - b[k]!) ** 2;
-  return square;
 }
 
 /** A user, from an id with or without `user:`. @throws UsageError `entity` as `parseEntityKey`. */

@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ServedGraphStatus, serveVectors } from '../../src/adapters/http/serving.ts';
+import { serveVectors } from '../../src/adapters/http/serving.ts';
+import type { ServedGraphStatus } from '../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../src/pages/page-files.ts';
 import { Users } from '../../src/serve/users.ts';
 import { graphOf, surfacesOf, T0, tweet, user } from '../serve/serve-fixture.ts';

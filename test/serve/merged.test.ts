@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EntityKey } from '../../src/graph/entity.ts';
-import { ShardMissed, ShardRefused } from '../../src/serve/merged.ts';
 import { SpaceMoved } from '../../src/serve/shard.ts';
+import { ShardMissed, ShardRefused } from '../../src/serve/shard-link.ts';
 import { edge, embedding, relationVector, surfacesOf, T0, tweet, user } from './serve-fixture.ts';
 import { CutGraph, mergedOf, PARTS, PlainLink, partitionOf, shardOf } from './shard-fixture.ts';
 
@@ -66,6 +66,22 @@ describe('a shard that does not answer', () => {
     expect((await merged.candidates(home)).partial).toBe(true);
     await merged.look(1);
     expect(await merged.candidates(home)).toMatchObject({ partial: false, missingPartitions: [] });
+  });
+
+  it('has answered when it refuses a request, and is asked on', async () => {
+    const { links } = line();
+    const [link] = links;
+    const merged = mergedOf(links);
+    await merged.look(1);
+    for (const failing of [late, late, undefined, late, late]) {
+      link!.failing = failing;
+      link!.before = (name) => {
+        if (name === 'begin-candidates')
+          throw new ShardRefused('relation: expected one of likes', 'relation');
+      };
+      expect(await merged.candidates(home)).toMatchObject({ partial: true });
+    }
+    expect(merged.shards().get(link!.url)).toBe(true);
   });
 
   it('and holds the user, leaves what is popular of what the others hold, without what the user has seen', async () => {

@@ -1,6 +1,6 @@
 import type { EdgeChange } from '../../src/graph/edge.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
-import { Merged, type MergedOptions, type ShardLink, type ShardMissed } from '../../src/serve/merged.ts';
+import { Merged, type MergedOptions } from '../../src/serve/merged.ts';
 import {
   type Part,
   Shard,
@@ -8,6 +8,7 @@ import {
   type ShardQuestion,
   type ShardQuestions,
 } from '../../src/serve/shard.ts';
+import type { ShardLink, ShardMissed } from '../../src/serve/shard-link.ts';
 import { Surfaces } from '../../src/serve/surfaces.ts';
 import type { PublishedScorer } from '../../topics/model.ts';
 import { graphOf, passes, type TestGraph } from './serve-fixture.ts';

@@ -6,7 +6,8 @@ import { rowMarks } from '../../src/kernels/scan/scan.ts';
 import { SCORERS } from '../../src/model/scorers.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
 import { Random } from '../../src/sampling/random.ts';
-import { acceptedTop, type CandidatesAsked, limiter, Surfaces } from '../../src/serve/surfaces.ts';
+import { acceptedTop, adLimiter } from '../../src/serve/accepted-rows.ts';
+import { type CandidatesAsked, Surfaces } from '../../src/serve/surfaces.ts';
 import { type WeightedRow, weightedTop } from '../../src/serve/weighted-top.ts';
 import {
   activityOf,
@@ -396,7 +397,7 @@ describe('ads', () => {
     const leftOut = [5, 6, 7];
     const marked = rowMarks(count);
     const all = (known: boolean, queries = both) => {
-      const { accepts } = limiter(graph, 2);
+      const { accepts } = adLimiter(graph, 2);
       return answerOf(weightedTop(scored, queries, leftOut, count, marked)).filter(
         ({ row }) =>
           (known || graph.activity.sourceOf(table.nameOf(row), 'promotes')) && accepts(table.nameOf(row)),

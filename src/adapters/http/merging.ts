@@ -1,14 +1,7 @@
 import type { Merged } from '../../serve/merged.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
-import {
-  addLists,
-  addProbes,
-  LISTS_GUARD,
-  MERGED_PATHS,
-  openApi,
-  SERVING_PATHS,
-  type ServingOptions,
-} from './serving.ts';
+import { addLists, addProbes, LISTS_GUARD, type ServingOptions } from './serving.ts';
+import { MERGED_PATHS, openApi, SERVING_PATHS } from './serving-schema.ts';
 
 export interface MergingOptions
   extends Pick<ServingOptions, 'host' | 'port' | 'metrics' | 'answered' | 'version' | 'failed'> {

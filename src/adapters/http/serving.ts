@@ -2,231 +2,31 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import { INTEREST_WAYS } from '../../serve/interests.ts';
-import { SEARCHED } from '../../serve/search.ts';
 import { readEntity } from '../../serve/served-graph.ts';
 import type { Shard } from '../../serve/shard.ts';
-import { type CandidatesAsked, SURFACES, type Surfaces } from '../../serve/surfaces.ts';
+import { type CandidatesAsked, type Surfaces, userKey } from '../../serve/surfaces.ts';
 import type { Users } from '../../serve/users.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
-import { BODY_BYTES, MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
+import { BODY_BYTES } from './limits.ts';
 import { addPage, type PageFiles } from './page.ts';
+import {
+  candidatesBody,
+  candidatesQuery,
+  openApi,
+  rankBody,
+  recentQuery,
+  SERVING_PATHS,
+  type ServedGraphStatus,
+  searchQuery,
+  similarQuery,
+} from './serving-schema.ts';
 import { addShard, SHARD_PATHS } from './shards.ts';
 
-const DEFAULT_ITEMS = 20;
 /** Requests of one client in a minute: another service asks for all of its users. */
 const REQUESTS = 120_000;
 const RETRY_AFTER_S = 1;
 /** Characters shown of the name of an unknown field. */
 const SHOWN = 100;
-
-/** Text of digits alone: `1e2` and `0x10` are no counts. */
-const countText = z
-  .string()
-  .regex(/^[1-9]\d{0,3}$/, `expected a whole number from 1 to ${MOST_ITEMS}`)
-  .transform(Number)
-  .pipe(z.number().max(MOST_ITEMS));
-const countParameter = countText.default(DEFAULT_ITEMS);
-const COUNT_PARAMETER = { type: 'integer', minimum: 1, maximum: MOST_ITEMS, default: DEFAULT_ITEMS } as const;
-const count = z.number().int().min(1).max(MOST_ITEMS);
-/** As in events: no control characters, and none of the halves of a pair that UTF-8 can't encode. */
-const printable = z
-  .string()
-  .max(MAX_ID)
-  .regex(/^(?!\s*$)[^\p{Cc}\p{Cs}]+$/u, 'expected an id without control characters');
-/** The id of a user, with or without `user:`. */
-export const userId = printable.min(1);
-export const entityId = printable.min(3);
-const surface = z.enum(SURFACES);
-const name = z.string().regex(/^[a-z][a-z0-9-]{0,99}$/, 'expected lower-case letters, digits and dashes');
-const interests = z.enum(INTEREST_WAYS);
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** A time such as 90s, 30m, 12h or 30d, as milliseconds. */
-const timeText = z
-  .string()
-  .regex(/^[1-9]\d{0,4}[smhd]$/, 'expected a time such as 90s, 30m, 12h or 30d')
-  .transform((text) => Number.parseInt(text, 10) * UNITS[text.slice(-1)]!);
-const yes = z.enum(['true', 'false']).transform((text) => text === 'true');
-
-const candidatesQuery = z.strictObject({
-  surface,
-  user: userId,
-  k: countParameter,
-  relation: name.optional(),
-  graph: name.optional(),
-  /** Leaves out what no event named for so long. */
-  idle: timeText.optional(),
-  /** Entities that may not be in the list, with commas between them. */
-  exclude: z.string().max(8_000).optional(),
-  explain: yes.default(false),
-  interests: interests.default('none'),
-});
-const candidatesBody = z.strictObject({
-  surface,
-  user: userId,
-  k: count.default(DEFAULT_ITEMS),
-  relation: name.optional(),
-  graph: name.optional(),
-  idle: timeText.optional(),
-  exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
-  explain: z.boolean().default(false),
-  interests: interests.default('none'),
-});
-const similarQuery = z.strictObject({
-  entity: entityId,
-  k: countParameter,
-  graph: name.optional(),
-});
-const searchQuery = z.strictObject({
-  /** What somebody typed; normalised as in events. */
-  q: printable.min(1),
-  type: z.enum(SEARCHED),
-  k: countParameter,
-  graph: name.optional(),
-  idle: timeText.optional(),
-});
-const rankBody = z.strictObject({
-  user: userId,
-  relation: name,
-  candidates: z.array(entityId).min(1).max(MOST_RANKED),
-  graph: name.optional(),
-});
-
-const recentQuery = z.strictObject({ user: userId, k: countParameter });
-
-const head = {
-  graph: z.string(),
-  space: z.string().meta({ description: 'Training run of the vectors.' }),
-  step: z.number().meta({ description: 'Highest training step of the vectors.' }),
-  asOf: z.number().meta({ description: 'Time of the newest event that is known, epoch ms.' }),
-  staleSince: z
-    .number()
-    .nullable()
-    .meta({ description: 'Since when the brokers are out of reach, epoch ms; null while they answer.' }),
-  fallback: z
-    .literal('popular')
-    .nullable()
-    .meta({ description: 'popular: the user has no vector, or nothing is known of the query.' }),
-};
-const reason = z.object({
-  relation: z.string(),
-  share: z.number(),
-  score: z.number(),
-  near: z.string().optional().meta({ description: "Nearest of the user's own engagements." }),
-  distance: z.number().optional().meta({ description: 'From near, L2 between the two vectors.' }),
-});
-const items = z.array(
-  z.object({ entity: z.string(), score: z.number().nullable(), reason: reason.optional() }),
-);
-const candidatesAnswer = z.object({
-  items,
-  ...head,
-  filtered: z.object({ seen: z.number(), blocked: z.number(), excluded: z.number(), idle: z.number() }),
-  interests: interests.meta({ description: 'How the list was made.' }),
-});
-const similarAnswer = z.object({ items, ...head });
-const searchAnswer = z.object({
-  items: z.array(z.object({ entity: z.string(), score: z.number().nullable() })),
-  ...head,
-  filtered: z.object({ idle: z.number() }),
-  query: z.object({
-    text: z.string().meta({ description: 'As it was understood: lower case, single spaces.' }),
-    known: z.boolean().meta({ description: 'Whether the query itself has a vector.' }),
-    used: z.array(z.object({ query: z.string(), alike: z.number() })).meta({
-      description: 'Known queries that the list is made of, and how alike their texts are, 1 for the same.',
-    }),
-  }),
-});
-const rankAnswer = z.object({
-  items: z.array(z.object({ entity: z.string(), score: z.number(), percentile: z.number() })),
-  ...head,
-  missing: z.array(z.string()).meta({ description: 'Candidates without a vector.' }),
-});
-/** What answers merged of several processes have besides. */
-const merging = {
-  partial: z.boolean().meta({ description: 'Vectors of some partitions were left out.' }),
-  missingPartitions: z
-    .array(z.number())
-    .meta({ description: 'No process that holds these answered in time.' }),
-};
-const userAnswer = z.object({ user: z.string() });
-const recentAnswer = z.object({
-  user: z.string(),
-  items: z
-    .array(
-      z.object({
-        relation: z.string(),
-        entity: z.string(),
-        at: z.number().meta({ description: 'Time of the event, epoch ms.' }),
-        removed: z.boolean().meta({ description: 'The event took the edge back, such as an unlike.' }),
-        blocked: z.boolean().meta({ description: 'The event was a block.' }),
-      }),
-    )
-    .meta({ description: 'The newest first, each edge with its newest event.' }),
-});
-const share = z.number().min(0).max(1);
-const servedGraph = z.object({
-  graph: z.string(),
-  surfaces: z.array(surface),
-  space: head.space,
-  step: head.step,
-  staleSince: head.staleSince,
-  vectorsAsOf: z.number().meta({ description: 'Time of the newest event that is in the vectors, epoch ms.' }),
-  eventsAsOf: z.number().meta({ description: 'Time of the newest event that was read, epoch ms.' }),
-  vectors: z.record(z.string(), z.number()).meta({ description: 'Vectors by entity type.' }),
-  read: z.object({ vectors: share, events: share }).meta({
-    description: 'Share that is read of what the topics held at the start; 1 when the graph is up to date.',
-  }),
-});
-const statusAnswer = z.object({
-  version: z.string(),
-  ready: z.boolean(),
-  reasons: z.array(z.string()).meta({ description: 'Why not.' }),
-  graphs: z.array(servedGraph),
-  actions: z.array(z.string()).meta({
-    description: 'What a demo lets its page do; none where the server is read-only, as `twhin serve` is.',
-  }),
-});
-export type ServedGraphStatus = z.infer<typeof servedGraph>;
-/** Bodies of answers, for whoever asks with these types. */
-export type CandidatesBody = z.infer<typeof candidatesAnswer>;
-export type SimilarBody = z.infer<typeof similarAnswer>;
-export type SearchBody = z.infer<typeof searchAnswer>;
-export type RankBody = z.infer<typeof rankAnswer>;
-export type RecentBody = z.infer<typeof recentAnswer>;
-export type StatusBody = z.infer<typeof statusAnswer>;
-
-const failure = z.object({ error: z.string(), field: z.string().optional() });
-
-/** What is served: part of the answer at an unknown path. */
-export const SERVING_PATHS = {
-  '/': 'a page that shows all of it for one user',
-  '/v1/candidates': 'a list for ?user= on ?surface=home, who-to-follow or ads; the same as POST',
-  '/v1/similar': 'the nearest entities of the type of ?entity=TYPE:ID',
-  '/v1/search': 'tweets or users for the query ?q=TEXT, by ?type=tweet or user',
-  '/v1/rank': 'POST: scores and percentiles of given candidates for a user and a relation',
-  '/v1/recent': 'what ?user= did of late',
-  '/v1/users/random': 'some user with a vector',
-  '/v1/status': 'which graphs are served, and how far their vectors are',
-  '/openapi.json': 'all of it as OpenAPI 3.1',
-  '/healthz': 'the process lives',
-  '/readyz': 'whether the vectors are read, and why not',
-  '/metrics': 'Prometheus text',
-} as const;
-
-const MERGED = [
-  '/v1/candidates',
-  '/v1/similar',
-  '/v1/rank',
-  '/openapi.json',
-  '/healthz',
-  '/readyz',
-  '/metrics',
-];
-/** Of these, what a process serves that merges the lists of several. */
-export const MERGED_PATHS = Object.fromEntries(
-  Object.entries(SERVING_PATHS).filter(([path]) => MERGED.includes(path)),
-);
 
 /** Where the answers come from. */
 export interface Serving {
@@ -326,14 +126,9 @@ function addServing(server: FastifyInstance, serving: Serving): void {
   });
   server.get('/v1/recent', ready, (request) => {
     const { user, k } = understood(recentQuery, request.query);
-    const items = users.recent(userOf(user), k).map(({ relation, target, at, removed, blocked }) => ({
-      relation,
-      entity: target,
-      at,
-      removed,
-      blocked,
-    }));
-    return { user: userOf(user), items };
+    const key = userOf(user);
+    const items = users.recent(key, k).map(({ target: entity, ...edge }) => ({ entity, ...edge }));
+    return { user: key, items };
   });
   server.get('/v1/users/random', ready, async (request, reply) => {
     understood(z.strictObject({}), request.query);
@@ -412,136 +207,13 @@ function askedOf({ user, exclude, idle, ...asked }: z.infer<typeof candidatesBod
 }
 
 export function userOf(id: string): EntityKey {
-  return keyOf('user', id.startsWith('user:') ? id : `user:${id}`);
+  return keyOf('user', id, userKey);
 }
 
-export function keyOf(field: string, text: string): EntityKey {
+export function keyOf(field: string, text: string, read = readEntity): EntityKey {
   try {
-    return readEntity(text);
+    return read(text);
   } catch (error) {
     throw new WrongField(field, error instanceof Error ? error.message : String(error));
   }
-}
-
-/** The JSON schema of what a client sends. A count in a query is told as the number that its text stands for. */
-function jsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
-  return z.toJSONSchema(schema, {
-    io: 'input',
-    override: ({ zodSchema, jsonSchema: made }) => {
-      if (zodSchema !== countParameter) return;
-      delete made.pattern;
-      Object.assign(made, COUNT_PARAMETER);
-    },
-  });
-}
-
-/** The paths and schemas above as OpenAPI 3.1. */
-export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
-  const more = of === 'merged' ? merging : {};
-  const schemas = {
-    CandidatesQuery: candidatesQuery,
-    CandidatesBody: candidatesBody,
-    SimilarQuery: similarQuery,
-    SearchQuery: searchQuery,
-    RankBody: rankBody,
-    CandidatesAnswer: candidatesAnswer.extend(more),
-    SimilarAnswer: similarAnswer.extend(more),
-    SearchAnswer: searchAnswer,
-    RankAnswer: rankAnswer.extend(more),
-    RecentAnswer: recentAnswer,
-    UserAnswer: userAnswer,
-    StatusAnswer: statusAnswer,
-    Failure: failure,
-  };
-  const components = Object.fromEntries(
-    Object.entries(schemas).map(([key, schema]) => [key, jsonSchema(schema)]),
-  );
-  const json = (schema: keyof typeof schemas) => ({
-    content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } },
-  });
-  const responses = (schema: keyof typeof schemas) => ({
-    200: { description: 'the answer', ...json(schema) },
-    400: { description: 'a field is wrong; `field` names it', ...json('Failure') },
-    503: {
-      description: 'the vectors are not read yet; ask again after Retry-After seconds',
-      ...json('Failure'),
-    },
-  });
-  const query = (schema: z.ZodObject) => {
-    const { properties = {}, required = [] } = jsonSchema(schema);
-    return Object.entries(properties).map(([key, of]) => ({
-      name: key,
-      in: 'query',
-      required: required.includes(key),
-      schema: of,
-    }));
-  };
-  const body = (schema: keyof typeof schemas) => ({ required: true, ...json(schema) });
-  const notFound = { 404: { description: 'no vector of that name', ...json('Failure') } };
-  const paths = {
-    '/v1/candidates': {
-      get: {
-        summary: SERVING_PATHS['/v1/candidates'],
-        parameters: query(candidatesQuery),
-        responses: responses('CandidatesAnswer'),
-      },
-      post: {
-        summary: SERVING_PATHS['/v1/candidates'],
-        requestBody: body('CandidatesBody'),
-        responses: responses('CandidatesAnswer'),
-      },
-    },
-    '/v1/similar': {
-      get: {
-        summary: SERVING_PATHS['/v1/similar'],
-        parameters: query(similarQuery),
-        responses: { ...responses('SimilarAnswer'), ...notFound },
-      },
-    },
-    '/v1/search': {
-      get: {
-        summary: SERVING_PATHS['/v1/search'],
-        parameters: query(searchQuery),
-        responses: responses('SearchAnswer'),
-      },
-    },
-    '/v1/rank': {
-      post: {
-        summary: SERVING_PATHS['/v1/rank'],
-        requestBody: body('RankBody'),
-        responses: { ...responses('RankAnswer'), ...notFound },
-      },
-    },
-    '/v1/recent': {
-      get: {
-        summary: SERVING_PATHS['/v1/recent'],
-        parameters: query(recentQuery),
-        responses: responses('RecentAnswer'),
-      },
-    },
-    '/v1/users/random': {
-      get: {
-        summary: SERVING_PATHS['/v1/users/random'],
-        responses: { ...responses('UserAnswer'), ...notFound },
-      },
-    },
-    '/v1/status': {
-      get: {
-        summary: SERVING_PATHS['/v1/status'],
-        responses: { 200: { description: 'the answer', ...json('StatusAnswer') } },
-      },
-    },
-  };
-  return {
-    openapi: '3.1.0',
-    info: {
-      title: 'twhin serve',
-      version,
-      description: 'Candidates, neighbours and ranks from live vectors.',
-    },
-    paths: Object.fromEntries(
-      Object.entries(paths).filter(([path]) => of === 'all' || Object.hasOwn(MERGED_PATHS, path)),
-    ),
-    components: { schemas: components },
-  };
 }

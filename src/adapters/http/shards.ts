@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { reasonOf } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
-import { type MissedReason, type ShardLink, ShardMissed, ShardRefused } from '../../serve/merged.ts';
+import type { NamedVector } from '../../serve/reasons.ts';
 import type {
   QuestionLimits,
   Shard,
@@ -12,7 +12,8 @@ import type {
   ShardQuestion,
   ShardQuestions,
 } from '../../serve/shard.ts';
-import { type CandidatesAsked, type NamedVector, SURFACES } from '../../serve/surfaces.ts';
+import { type MissedReason, type ShardLink, ShardMissed, ShardRefused } from '../../serve/shard-link.ts';
+import { type CandidatesAsked, SURFACES } from '../../serve/surfaces.ts';
 import { BODY_BYTES, MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
 
 /** The largest is a body that was asked for, with some vectors. */

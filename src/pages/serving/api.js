@@ -1,11 +1,11 @@
 // @ts-check
 
-/** @typedef {import('../../adapters/http/serving.ts').CandidatesBody} Candidates */
-/** @typedef {import('../../adapters/http/serving.ts').SimilarBody} Similar */
-/** @typedef {import('../../adapters/http/serving.ts').SearchBody} Found */
-/** @typedef {import('../../adapters/http/serving.ts').RankBody} Ranks */
-/** @typedef {import('../../adapters/http/serving.ts').RecentBody} Recent */
-/** @typedef {import('../../adapters/http/serving.ts').StatusBody} Status */
+/** @typedef {import('../../adapters/http/serving-schema.ts').CandidatesBody} Candidates */
+/** @typedef {import('../../adapters/http/serving-schema.ts').SimilarBody} Similar */
+/** @typedef {import('../../adapters/http/serving-schema.ts').SearchBody} Found */
+/** @typedef {import('../../adapters/http/serving-schema.ts').RankBody} Ranks */
+/** @typedef {import('../../adapters/http/serving-schema.ts').RecentBody} Recent */
+/** @typedef {import('../../adapters/http/serving-schema.ts').StatusBody} Status */
 /** @typedef {{ groups: Record<string, string[]> }} Groups */
 /** @typedef {{ at: number, topic: string }} Sent */
 

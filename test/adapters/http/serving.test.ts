@@ -1,13 +1,8 @@
 import { Agent, request, Server } from 'node:http';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
-import {
-  openApi,
-  SERVING_PATHS,
-  type ServedGraphStatus,
-  type ServingOptions,
-  serveVectors,
-} from '../../../src/adapters/http/serving.ts';
+import { type ServingOptions, serveVectors } from '../../../src/adapters/http/serving.ts';
+import { openApi, SERVING_PATHS, type ServedGraphStatus } from '../../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../../src/pages/page-files.ts';
 import { Clusters } from '../../../src/serve/clusters.ts';
 import { Users } from '../../../src/serve/users.ts';

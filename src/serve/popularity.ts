@@ -1,0 +1,212 @@
+import type { EntityKey } from '../graph/entity.ts';
+
+/** In this time, what a like weighs in what is popular falls to a half. */
+const HALF_LIFE_MS = 24 * 3_600_000;
+/** How long the order of what is popular is kept. */
+const POPULAR_MS = 1_000;
+/** So many popular entities are put in order first; more of them where an answer has to pass over these. */
+const FIRST_POPULAR = 4_096;
+/** What is popular goes no further: an answer would hold up all others. A request can exclude 10,000. */
+const MOST_POPULAR = 16_384;
+const FIRST_SLOTS = 64;
+/** To drop an entity that is hardly popular, so many are compared; all but one of the most popular of that number are safe. */
+const COMPARED_TO_DROP = 64;
+
+export interface PopularEntity {
+  readonly entity: EntityKey;
+  /** The logarithm of its weight, as of no certain time. */
+  readonly score: number;
+}
+
+/**
+ * A sum of weights for each entity of a type, as of its newest edge; an edge weighs half as much with each half-life.
+ * Flat arrays by slot: to find the best, half a million scores are looked at in about a millisecond.
+ */
+export class Popularity {
+  readonly #slots = new Map<EntityKey, number>();
+  readonly #entities: EntityKey[] = [];
+  #weights = new Float64Array(FIRST_SLOTS);
+  /** Times of the newest edges, epoch ms: the weights are as of these. */
+  #times = new Float64Array(FIRST_SLOTS);
+  #scores = new Float64Array(FIRST_SLOTS);
+  #order: PopularOrder | undefined;
+  /** Where the next comparison of what to drop begins. */
+  #next = 0;
+
+  get size(): number {
+    return this.#entities.length;
+  }
+
+  add(entity: EntityKey, at: number, sign: 1 | -1): void {
+    const slot = this.#slots.get(entity);
+    if (slot === undefined) {
+      if (sign > 0) this.#set(this.#newSlot(entity), 1, at);
+      return;
+    }
+    const known = this.#times[slot]!;
+    const newest = Math.max(known, at);
+    const weight = this.#weights[slot]! * decayed(newest - known) + sign * decayed(newest - at);
+    // What rounding leaves of nothing is nothing.
+    if (weight < 2 ** -40) this.delete(entity);
+    else this.#set(slot, weight, newest);
+  }
+
+  delete(entity: EntityKey): void {
+    const slot = this.#slots.get(entity);
+    if (slot === undefined) return;
+    this.#slots.delete(entity);
+    const last = this.#entities.length - 1;
+    const moved = this.#entities.pop()!;
+    if (slot === last) return;
+    this.#entities[slot] = moved;
+    this.#slots.set(moved, slot);
+    this.#set(slot, this.#weights[last]!, this.#times[last]!);
+  }
+
+  /** Drops the least popular of the next few: to look for the least popular of all would hold up what waits. */
+  dropOne(): void {
+    const { length } = this.#entities;
+    let worst = this.#next % length;
+    for (let i = 1; i < COMPARED_TO_DROP; i++) {
+      const slot = (this.#next + i) % length;
+      if (this.#scores[slot]! < this.#scores[worst]!) worst = slot;
+    }
+    this.#next = (this.#next + COMPARED_TO_DROP) % length;
+    this.delete(this.#entities[worst]!);
+  }
+
+  /** The highest score first; of equal scores, the lower name first. No more than the first `MOST_POPULAR`. */
+  *inOrder(now: number): Iterable<PopularEntity> {
+    if (this.#order === undefined || !isFresh(this.#order, now))
+      this.#order = { madeAt: now, found: [], taken: new Set(), whole: false };
+    const order = this.#order;
+    for (let i = 0; ; i++) {
+      if (i === order.found.length && !order.whole) this.#extend(order);
+      const next = order.found[i];
+      if (next === undefined) return;
+      yield next;
+    }
+  }
+
+  /** Finds the next of an order. Sums may have changed since the ones before were found: no entity is found twice. */
+  #extend(order: PopularOrder): void {
+    const { found, taken } = order;
+    const count = found.length === 0 ? FIRST_POPULAR : MOST_POPULAR - found.length;
+    const next = this.#best(count, found.at(-1)).filter(({ entity }) => !taken.has(entity));
+    for (const each of next) {
+      found.push(each);
+      taken.add(each.entity);
+    }
+    order.whole = next.length === 0 || found.length >= MOST_POPULAR;
+  }
+
+  /** The best `count` that come after one, in order. */
+  #best(count: number, after: PopularEntity | undefined): PopularEntity[] {
+    const [entities, scores] = [this.#entities, this.#scores];
+    const below = after?.score ?? Number.POSITIVE_INFINITY;
+    const isWorse = (a: number, b: number) =>
+      scores[a]! < scores[b]! || (scores[a] === scores[b] && entities[a]! > entities[b]!);
+    const best = new BoundedHeap(Math.min(count, entities.length), isWorse);
+    // Entities that came last are the first to be looked at: they are likely to be popular, and others are turned away at once.
+    for (let slot = entities.length - 1; slot >= 0; slot--) {
+      const score = scores[slot]!;
+      if (score > below || (after !== undefined && score === below && entities[slot]! <= after.entity))
+        continue;
+      best.offer(slot);
+    }
+    const found = Array.from(best.held, (slot) => ({ entity: entities[slot]!, score: scores[slot]! }));
+    return found.sort(bestFirst);
+  }
+
+  #newSlot(entity: EntityKey): number {
+    const slot = this.#entities.push(entity) - 1;
+    this.#slots.set(entity, slot);
+    if (slot === this.#scores.length) {
+      this.#weights = grown(this.#weights);
+      this.#times = grown(this.#times);
+      this.#scores = grown(this.#scores);
+    }
+    return slot;
+  }
+
+  #set(slot: number, weight: number, at: number): void {
+    this.#weights[slot] = weight;
+    this.#times[slot] = at;
+    // As a logarithm: no time is so long that the weight becomes 0.
+    this.#scores[slot] = Math.log2(weight) + at / HALF_LIFE_MS;
+  }
+}
+
+/** What is popular, as far as somebody asked for it. */
+interface PopularOrder {
+  readonly madeAt: number;
+  readonly found: PopularEntity[];
+  readonly taken: Set<EntityKey>;
+  /** No more is to be found. */
+  whole: boolean;
+}
+
+/** The best of the numbers offered, at most `size`; the worst of them is on top. */
+class BoundedHeap {
+  readonly #size: number;
+  readonly #slots: Uint32Array;
+  readonly #isWorse: (a: number, b: number) => boolean;
+  #length = 0;
+
+  constructor(size: number, isWorse: (a: number, b: number) => boolean) {
+    this.#size = size;
+    this.#slots = new Uint32Array(size);
+    this.#isWorse = isWorse;
+  }
+
+  get held(): Uint32Array {
+    return this.#slots.subarray(0, this.#length);
+  }
+
+  offer(slot: number): void {
+    if (this.#length < this.#size) this.#rise(slot);
+    else if (this.#size > 0 && this.#isWorse(this.#slots[0]!, slot)) this.#sink(slot);
+  }
+
+  #rise(slot: number): void {
+    let i = this.#length++;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (!this.#isWorse(slot, this.#slots[parent]!)) break;
+      this.#slots[i] = this.#slots[parent]!;
+      i = parent;
+    }
+    this.#slots[i] = slot;
+  }
+
+  /** Puts it in the place of the worst. */
+  #sink(slot: number): void {
+    const slots = this.#slots;
+    let i = 0;
+    for (let child = 1; child < this.#length; child = 2 * i + 1) {
+      if (child + 1 < this.#length && this.#isWorse(slots[child + 1]!, slots[child]!)) child++;
+      if (!this.#isWorse(slots[child]!, slot)) break;
+      slots[i] = slots[child]!;
+      i = child;
+    }
+    slots[i] = slot;
+  }
+}
+
+function grown(numbers: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(2 * numbers.length);
+  larger.set(numbers);
+  return larger;
+}
+
+function bestFirst(a: PopularEntity, b: PopularEntity): number {
+  return b.score - a.score || (a.entity < b.entity ? -1 : 1);
+}
+
+function isFresh({ madeAt }: { readonly madeAt: number }, now: number): boolean {
+  return now >= madeAt && now - madeAt < POPULAR_MS;
+}
+
+function decayed(ageMs: number): number {
+  return 2 ** (-ageMs / HALF_LIFE_MS);
+}

@@ -1,0 +1,72 @@
+import type { RelationVector } from '../../topics/model.ts';
+import type { EntityKey } from '../graph/entity.ts';
+import type { RelationQuery, ServedGraph } from './served-graph.ts';
+import type { VectorTable } from './vector-table.ts';
+
+/** How many of a user's newest targets are compared with a candidate to explain it. */
+export const NEAR = 50;
+
+/** Why an entity is in a list. */
+export interface ItemReason {
+  /** The relation that says most for it, and its share of the user's own edges. */
+  readonly relation: string;
+  readonly share: number;
+  readonly score: number;
+  /** Of what the user engaged with of late, the entity nearest to it. */
+  readonly near?: EntityKey;
+  /** Between the vectors of the two, L2; lower is nearer. */
+  readonly distance?: number;
+}
+
+/** What the user engaged with of late by the relations of the queries. */
+export function recentOf(
+  { activity }: ServedGraph,
+  user: EntityKey,
+  queries: readonly RelationQuery[],
+): EntityKey[] {
+  return queries.flatMap(({ of }) => activity.live(user, of.relation).slice(-NEAR));
+}
+
+/** An entity with its vector, which is valid until the table grows. */
+export type NamedVector = readonly [entity: EntityKey, vector: Float32Array];
+
+/** Those entities that have a vector, in the order given. */
+export function vectorsOf(table: VectorTable | undefined, entities: readonly EntityKey[]): NamedVector[] {
+  return entities.flatMap((entity): NamedVector[] => {
+    const vector = table?.vectorOf(entity);
+    return vector === undefined ? [] : [[entity, vector]];
+  });
+}
+
+/** Why an entity is in a list. scores: by each query; recent: what its vector is compared with. */
+export function itemReason(
+  queries: readonly { readonly weight: number; readonly of: Pick<RelationVector, 'relation'> }[],
+  scores: readonly number[],
+  vector: Float32Array,
+  recent: readonly NamedVector[],
+): ItemReason {
+  let best = 0;
+  for (let i = 1; i < queries.length; i++) if (scores[i]! > scores[best]!) best = i;
+  const { of, weight } = queries[best]!;
+  const near = nearestOf(vector, recent);
+  return { relation: of.relation, share: weight, score: scores[best]!, ...near };
+}
+
+/** What an item is nearest to, and how near. */
+export function nearestOf(
+  vector: Float32Array,
+  among: readonly NamedVector[],
+): Required<Pick<ItemReason, 'near' | 'distance'>> | undefined {
+  let near: { entity: EntityKey; distance: number } | undefined;
+  for (const [entity, other] of among) {
+    const distance = squaredDistance(vector, other);
+    if (near === undefined || distance < near.distance) near = { entity, distance };
+  }
+  return near && { near: near.entity, distance: Math.sqrt(near.distance) };
+}
+
+function squaredDistance(a: Float32Array, b: Float32Array): number {
+  let square = 0;
+  for (let k = 0; k < a.length; k++) square += (a[k]! - b[k]!) ** 2;
+  return square;
+}
