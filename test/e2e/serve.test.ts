@@ -196,6 +196,43 @@ async function onPages(url: string): Promise<void> {
   }
 }
 
+/** Two processes hold half of the partitions each, and a third one merges their answers: those of the process that holds all. */
+async function onSeveralProcesses(url: string): Promise<void> {
+  const graph = ['--graph', 'engagement', '--http', '127.0.0.1:0'];
+  const halves = ['0-1', '2-3'].map((part) => twhin.start(['serve', '--partitions', part, ...graph]));
+  const urls = await Promise.all(halves.map((half) => half.url()));
+  const merging = twhin.start([
+    'serve',
+    '--shards',
+    urls.join(),
+    '--http',
+    '127.0.0.1:0',
+    '--deadline',
+    '10s',
+  ]);
+  const merged = await merging.url();
+  await ready(merged);
+  const body = z.record(z.string(), z.unknown());
+  const [lists, ranks] = ['/v1/candidates?surface=home&k=20&explain=true&user=', '/v1/rank'];
+  for (const path of [`${lists}a1`, `${lists}b7`, `${lists}nobody`, '/v1/similar?entity=tweet:ta1&k=9']) {
+    const [whole, of] = [body.parse((await ask(url, path)).json), body.parse((await ask(merged, path)).json)];
+    expect([path, of['items'], of['fallback'], of['filtered'], of['partial']]).toEqual([
+      ...[path, whole['items'], whole['fallback'], whole['filtered']],
+      false,
+    ]);
+  }
+  const asked = { user: 'a1', relation: 'likes', candidates: ids('tweet:ta', TWEETS) };
+  const ranked = body.parse((await ask(url, ranks, asked)).json);
+  expect((await ask(merged, ranks, asked)).json).toMatchObject({ items: ranked['items'], partial: false });
+  // A half that was killed is missing, and said so.
+  halves[1]?.kill('SIGKILL');
+  await halves[1]?.ended;
+  const { status, json } = await ask(merged, `${lists}a1`);
+  expect([status, json]).toMatchObject([200, { partial: true, missingPartitions: [2, 3] }]);
+  for (const one of [merging, halves[0]]) one?.kill('SIGTERM');
+  expect([(await merging.ended).code, (await halves[0]?.ended)?.code]).toEqual([0, 0]);
+}
+
 test('a new user, an unlike, a block and an erasure show in the lists, and an erased entity stays away', async () => {
   const { likes, follows } = world();
   await twhin.feed('engagement', likes);
@@ -339,6 +376,9 @@ test('after a promotion the new space is served as a whole, and no list mixes th
   expect((await ask(url, '/readyz')).json).toEqual({ ready: true, reasons: [] });
   const metrics = await (await fetch(`${url}/metrics`)).text();
   expect(metrics).toContain('twhin_serve_spaces{graph="engagement"} 1');
+  updater.kill('SIGTERM');
+  await updater.ended;
+  await onSeveralProcesses(url);
   // The same lists for all users at once, as of one moment.
   const out = join(twhin.folder, 'lists.ndjson');
   const command = ['candidates', '--surface', 'home', '--graph', 'engagement', '--k', '20', '--out', out];
@@ -376,9 +416,8 @@ test('after a promotion the new space is served as a whole, and no list mixes th
   const nowhere = ['candidates', '--surface', 'home', '--users', 'all', '--out', join(out, 'lists.ndjson')];
   const unwritable = await twhin.end(nowhere);
   expect([unwritable.code, unwritable.stderr]).toEqual([2, expect.stringContaining("can't be written")]);
-  updater.kill('SIGTERM');
   running.kill('SIGTERM');
-  await Promise.all([updater.ended, running.ended]);
+  await running.ended;
 });
 
 test('lists that are interrupted before anything is read are no file', async () => {
