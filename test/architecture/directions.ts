@@ -95,6 +95,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/graph/store.ts',
       'src/graph/row-writes.ts',
       'src/graph/entity.ts',
+      'src/graph/murmur2.ts',
       'src/serve/surfaces.ts',
       'src/serve/interests.ts',
       'src/serve/search.ts',

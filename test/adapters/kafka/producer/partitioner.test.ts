@@ -1,8 +1,7 @@
-import { murmur2 } from '@platformatic/kafka';
 import fc from 'fast-check';
 import { Partitioners } from 'kafkajs';
 import { describe, expect, test } from 'vitest';
-import { hashOf, keyPartitioner } from '../../../../src/adapters/kafka/producer/partitioner.ts';
+import { keyPartitioner } from '../../../../src/adapters/kafka/producer/partitioner.ts';
 
 const text = fc.oneof(
   fc.string({ maxLength: 40 }),
@@ -18,30 +17,6 @@ const key = fc.oneof(
 );
 
 describe('the partitioner', () => {
-  // From Kafka's own UtilsTest.testMurmur2.
-  test.each([
-    ['21', -973932308],
-    ['foobar', -790332482],
-    ['a-little-bit-long-string', -985981536],
-    ['a-little-bit-longer-string', -1486304829],
-    ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
-  ])('hashes %s as Java does', (given, hash) => {
-    expect(hashOf(given)).toBe(hash);
-    expect(hashOf(Buffer.from(given))).toBe(hash);
-  });
-
-  test('hashes any key as another client does', () => {
-    for (const given of ['', 'ä', 'é'.repeat(200), 'a'.repeat(256), 'a'.repeat(257), Buffer.alloc(0)]) {
-      expect(hashOf(given)).toBe(murmur2(given) | 0);
-    }
-    fc.assert(
-      fc.property(key, (given) => {
-        expect(hashOf(given)).toBe(murmur2(given) | 0);
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-
   test('chooses the partition that kafkajs chooses', () => {
     const [ours, theirs] = [keyPartitioner(), Partitioners.DefaultPartitioner()];
     fc.assert(

@@ -1,0 +1,36 @@
+import type { EntityKey } from './entity.ts';
+import { murmur2 } from './murmur2.ts';
+
+/** One part of a graph that is cut: the entities it owns are those that {@link shardOf} gives its index for. */
+export interface Shard {
+  /** Name of the whole graph. */
+  readonly graph: string;
+  /** From 0. */
+  readonly index: number;
+  /** Shards of the whole graph. */
+  readonly count: number;
+}
+
+/**
+ * Index of the shard that owns an entity: the partition that Kafka's default partitioner gives `type:id` on a topic with as
+ * many partitions as there are shards.
+ */
+export function shardOf(key: EntityKey | string, count: number): number {
+  return (murmur2(key) & 0x7fffffff) % count;
+}
+
+/** Name of one shard: `engagement-3`. Its store's folder, its consumer group and its metrics have this name. */
+export function shardName({ graph, index }: Pick<Shard, 'graph' | 'index'>): string {
+  return `${graph}-${index}`;
+}
+
+/** Name of the whole graph, which the topics with its vectors and the published headers have. */
+export function graphOf({
+  name,
+  shard,
+}: {
+  readonly name: string;
+  readonly shard?: Shard | undefined;
+}): string {
+  return shard?.graph ?? name;
+}

@@ -1,0 +1,60 @@
+import { murmur2 as theirs } from '@platformatic/kafka';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { murmur2 } from '../../src/graph/murmur2.ts';
+
+const text = fc.oneof(
+  fc.string({ maxLength: 40 }),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ minLength: 250, maxLength: 260 }),
+  // Half a surrogate pair has no UTF-8 bytes of its own.
+  fc.array(fc.integer({ min: 0xd800, max: 0xdfff })).map((units) => String.fromCharCode(...units)),
+  fc.nat().map((id) => `user:${id}`),
+);
+const key = fc.oneof(
+  text,
+  fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+);
+
+describe('murmur2', () => {
+  // From Kafka's own UtilsTest.testMurmur2.
+  test.each([
+    ['21', -973932308],
+    ['foobar', -790332482],
+    ['a-little-bit-long-string', -985981536],
+    ['a-little-bit-longer-string', -1486304829],
+    ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
+  ])('hashes %s as Java does', (given, hash) => {
+    expect(murmur2(given)).toBe(hash);
+    expect(murmur2(Buffer.from(given))).toBe(hash);
+  });
+
+  test('hashes any key as another client does', () => {
+    for (const given of ['', 'ä', 'é'.repeat(200), 'a'.repeat(256), 'a'.repeat(257), Buffer.alloc(0)]) {
+      expect(murmur2(given)).toBe(theirs(given) | 0);
+    }
+    fc.assert(
+      fc.property(key, (given) => {
+        expect(murmur2(given)).toBe(theirs(given) | 0);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('hashes a text as its bytes, wherever the first character beyond ASCII is', () => {
+    fc.assert(
+      fc.property(text, (given) => {
+        expect(murmur2(given)).toBe(murmur2(Buffer.from(given)));
+      }),
+      { numRuns: 2_000 },
+    );
+    for (const beyond of ['\u0080', 'ÿ', '€', '😀']) {
+      for (let length = 0; length < 9; length++) {
+        for (let at = 0; at <= length; at++) {
+          const given = `${'a'.repeat(at)}${beyond}${'b'.repeat(length - at)}`;
+          expect(murmur2(given)).toBe(murmur2(Buffer.from(given)));
+        }
+      }
+    }
+  });
+});

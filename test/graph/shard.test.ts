@@ -1,0 +1,35 @@
+import { Partitioners } from 'kafkajs';
+import { expect, test } from 'vitest';
+import { entityKey } from '../../src/graph/entity.ts';
+import { graphOf, shardName, shardOf } from '../../src/graph/shard.ts';
+
+test('an entity belongs to the shard of the partition that another client chooses for its key', () => {
+  const theirs = Partitioners.DefaultPartitioner();
+  const owned = [0, 0, 0];
+  for (let id = 0; id < 300; id++) {
+    const key = entityKey(id % 2 === 0 ? 'user' : 'query', id % 3 === 0 ? `größe ${id}` : String(id));
+    const partitionMetadata = [0, 1, 2].map((partitionId) => ({
+      ...{ partitionErrorCode: 0, partitionId, leader: 1, replicas: [1], isr: [1] },
+    }));
+    const shard = shardOf(key, 3);
+    expect(shard).toBe(theirs({ topic: 'x', partitionMetadata, message: { key, value: null } }));
+    owned[shard]!++;
+  }
+  for (const count of owned) expect(count).toBeGreaterThan(50);
+});
+
+// From the vectors of Kafka's UtilsTest.testMurmur2: the sign is masked off before the division.
+test.each([
+  ['21', (-973932308 & 0x7fffffff) % 8],
+  ['foobar', (-790332482 & 0x7fffffff) % 8],
+])('%s belongs to shard %i of 8', (key, shard) => {
+  expect(shardOf(key, 8)).toBe(shard);
+  expect(shardOf(key, 1)).toBe(0);
+});
+
+test('a shard has a name of its own, and the name of its graph', () => {
+  const shard = { graph: 'engagement', index: 3, count: 8 };
+  expect(shardName(shard)).toBe('engagement-3');
+  expect(graphOf({ name: 'engagement-3', shard })).toBe('engagement');
+  expect(graphOf({ name: 'follow' })).toBe('follow');
+});
