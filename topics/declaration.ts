@@ -5,6 +5,8 @@ export interface TopicDeclaration {
   /** With the prefix. */
   readonly name: string;
   readonly partitions: number;
+  /** Where the number of partitions must never change: why, and what to do about a topic with another number. */
+  readonly partitionsStay?: string;
   /** Kafka's topic configuration, as text. */
   readonly configs: Readonly<Record<string, string>>;
 }

@@ -22,6 +22,7 @@ export {
   encodeVector,
 } from './embeddings.ts';
 export { erasureOf } from './erasure.ts';
+export { exchangeDeclaration, exchangeName } from './exchange.ts';
 export type { Field } from './fields.ts';
 export { actionField, entityField, idField, instantField, queryField } from './fields.ts';
 export type { PublishedScorer, RelationHeaders, RelationSide, RelationVector } from './model.ts';

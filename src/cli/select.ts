@@ -1,19 +1,51 @@
 import { topicName } from '../../topics/index.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
+import { wholeGraphs } from '../config/whole-graphs.ts';
 import { UsageError } from '../errors/errors.ts';
+import { graphOf, shardName } from '../graph/shard.ts';
 
-/** The named graphs in the order of the configuration; all graphs if none is named. @throws UsageError listing the graphs. */
+/**
+ * The named graphs in the order of the configuration; all graphs if none is named. The name of a graph with shards stands for
+ * all of its shards, and `engagement-3` for one of them. @throws UsageError listing the graphs.
+ */
 export function selectGraphs(config: Config, names: readonly string[] | undefined): readonly GraphConfig[] {
   if (names === undefined || names.length === 0) return config.graphs;
-  const known = config.graphs.map(({ name }) => name);
+  const namesOf = (graph: GraphConfig) => [graph.name, graphOf(graph)];
+  refuseUnknown(config, names, config.graphs.flatMap(namesOf));
+  return config.graphs.filter((graph) => namesOf(graph).some((name) => names.includes(name)));
+}
+
+/** As {@link selectGraphs}, each graph once and whole, for commands that only read topics. @throws UsageError listing the graphs. */
+export function selectWholeGraphs(
+  config: Config,
+  names: readonly string[] | undefined,
+): readonly GraphConfig[] {
+  const graphs = wholeGraphs(config.graphs);
+  if (names === undefined || names.length === 0) return graphs;
+  refuseUnknown(
+    config,
+    names,
+    graphs.map(({ name }) => name),
+  );
+  return graphs.filter(({ name }) => names.includes(name));
+}
+
+function refuseUnknown({ graphs }: Config, names: readonly string[], known: readonly string[]): void {
   const unknown = names.filter((name) => !known.includes(name));
-  if (unknown.length > 0) {
-    throw new UsageError(
-      'graph',
-      `no graph ${unknown.join(', ')}; the configuration has ${known.join(', ')}`,
-    );
-  }
-  return config.graphs.filter(({ name }) => names.includes(name));
+  if (unknown.length === 0) return;
+  throw new UsageError(
+    'graph',
+    `no graph ${unknown.join(', ')}; the configuration has ${graphNames(graphs).join(', ')}`,
+  );
+}
+
+/** What `--graph` may name, for people: `follow`, and `engagement (engagement-0 to engagement-7)` of a graph with shards. */
+export function graphNames(graphs: readonly GraphConfig[]): string[] {
+  return graphs.flatMap(({ name, shard }) => {
+    if (shard === undefined) return [name];
+    const last = shardName({ graph: shard.graph, index: shard.count - 1 });
+    return shard.index === 0 ? [`${shard.graph} (${name} to ${last})`] : [];
+  });
 }
 
 /**

@@ -40,6 +40,7 @@ export function composeUpdater(
   return new Updater({
     ...own,
     graph: graph.name,
+    shard: graph.shard,
     model: graph.model,
     limits: config.limits,
     topics: topicsOf(config, graph),

@@ -5,6 +5,7 @@ import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { forgetTopic } from '../graph/graph-store.ts';
+import { graphOf } from '../graph/shard.ts';
 import type { StoreMemory } from '../graph/store.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
@@ -57,8 +58,8 @@ export async function composeLive(
 ): Promise<LiveUpdater> {
   const prefix = config.topicPrefix;
   const groupId = `${prefix}${graph.name}`;
-  const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
-  const modelTopic = topicName(prefix, modelName(graph.name));
+  const embeddingsTopic = topicName(prefix, embeddingsName(graphOf(graph)));
+  const modelTopic = topicName(prefix, modelName(graphOf(graph)));
   const topics = topicsOf(config, graph);
   const place = livePlace(graph);
   const store = await openForWriting(graph, { place, openStore, keepsImage: true });
@@ -104,8 +105,8 @@ export async function composeLive(
     tuning,
     deadLetter: (record, { code, message }) => {
       const topic = topics.get(record.topic);
-      if (topic === undefined || deadLetterGraph(config, topic.name) !== graph.name) return undefined;
-      return deadLetter(record, { code, message, graph: graph.name }, prefix);
+      if (topic === undefined || !writesDeadLetter(config, graph, topic.name, record)) return undefined;
+      return deadLetter(record, { code, message, graph: graphOf(graph) }, prefix);
     },
     log,
     ...(measuresOf && { measures: measuresOf(graph.name) }),
@@ -113,7 +114,17 @@ export async function composeLive(
   return { updater, storeMemory: () => store.memory() };
 }
 
-/** Several graphs may read a topic; the first of the configuration writes its dead letters, so that each is written once. */
-function deadLetterGraph(config: Config, topic: string): string | undefined {
-  return config.graphs.find(({ topics }) => topics.some(({ name }) => name === topic))?.name;
+/**
+ * Several graphs may read a topic, and so do all shards of one. Each dead letter is written once: by the first graph of the
+ * configuration, and there by the shard whose turn the record's partition is.
+ */
+export function writesDeadLetter(
+  config: Pick<Config, 'graphs'>,
+  graph: GraphConfig,
+  topic: string,
+  { partition }: { readonly partition: number },
+): boolean {
+  const first = config.graphs.find(({ topics }) => topics.some(({ name }) => name === topic));
+  if (first === undefined || graphOf(first) !== graphOf(graph)) return false;
+  return graph.shard === undefined || partition % graph.shard.count === graph.shard.index;
 }

@@ -64,6 +64,7 @@ export class ServedRun {
   #timer: NodeJS.Timeout | undefined;
   #staleSince: number | undefined;
 
+  /** graph: a whole one; `wholeGraphs` gives those that are cut into shards. */
   constructor(config: Config, graph: GraphConfig, options: ServeOptions) {
     const { connection, log, edgesOfOne, edges, gate, scanners } = options;
     const prefix = config.topicPrefix;

@@ -5,6 +5,7 @@ import type { KafkaSettings } from '../adapters/kafka/settings.ts';
 import { RELATIONS, type Relation } from '../graph/edge.ts';
 import { ENTITY_TYPES } from '../graph/entity.ts';
 import type { ModelIdentity } from '../graph/head.ts';
+import { type Shard, shardName } from '../graph/shard.ts';
 import type { LogLevel } from '../log.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
@@ -16,14 +17,17 @@ import type { ConfigFile } from './schema.ts';
 /** Default γ of the margin loss, as in most papers. */
 const RANKING_MARGIN = 1;
 
-/** One graph, ready to run. */
+/** One graph or one shard of a graph, ready to run. */
 export interface GraphConfig {
+  /** Of a shard its own, `engagement-3`; `graphOf` gives the name of the whole graph. */
   readonly name: string;
   readonly topics: readonly EventTopic[];
   readonly model: ModelIdentity;
   readonly trainer: TrainerSettings;
   /** Folder of its store. */
   readonly folder: string;
+  /** Absent where the graph is whole. */
+  readonly shard?: Shard;
 }
 
 /** The whole configuration, checked and frozen. */
@@ -45,7 +49,7 @@ export interface Config {
 }
 
 /** TwHIN's own two graphs. A configuration may replace either and add others. */
-const GRAPHS: ConfigFile['graphs'] = {
+const GRAPHS: Readonly<Record<string, { topics: readonly string[]; relations: readonly string[] }>> = {
   engagement: {
     topics: ['engagement', 'ad-click', 'search', 'erasure'],
     relations: ['likes', 'retweets', 'replies', 'quotes', 'mentions', 'clicks', 'promotes', 'searches'],
@@ -81,14 +85,24 @@ export function resolveConfig(
   }
   checkRecipe(file, namesOf(relations), problems);
   const state = resolve(cwd, environment.state ?? file.state ?? '.twhin/state');
-  const graphs = Object.entries({ ...GRAPHS, ...file.graphs }).map(([name, graph]) => {
-    const chosen = pick(`graphs.${name}.relations`, graph.relations, relations, problems);
-    return {
+  const names = Object.keys({ ...GRAPHS, ...file.graphs });
+  const graphs = names.flatMap((name) => {
+    const own = file.graphs[name];
+    const shards = own?.shards ?? 1;
+    const named = (key: 'topics' | 'relations') => {
+      const list = own?.[key] ?? GRAPHS[name]?.[key];
+      if (list === undefined) problems.push(`graphs.${name}.${key}: expected names of ${key}, seen nothing`);
+      return list ?? [];
+    };
+    const chosen = pick(`graphs.${name}.relations`, named('relations'), relations, problems);
+    const whole = {
       name,
-      topics: pick(`graphs.${name}.topics`, graph.topics, topics, problems),
+      topics: pick(`graphs.${name}.topics`, named('topics'), topics, problems),
       folder: resolve(state, name),
       ...modelOf(file, chosen),
     };
+    checkShards(name, shards, { names, threads: file.training.threads }, problems);
+    return shards === 1 ? [whole] : cut(whole, shards, state);
   });
   const http = httpOf(file, environment, problems);
   if (problems.length > 0) return undefined;
@@ -123,6 +137,35 @@ export function resolveConfig(
     stopMs: file.limits.stopMs,
     logLevel: file.log.level,
   });
+}
+
+/** The shards of a graph. They differ by their names, and by the folders of their stores. */
+function cut(whole: GraphConfig, count: number, state: string): GraphConfig[] {
+  return Array.from({ length: count }, (_, index) => {
+    const shard = { graph: whole.name, index, count };
+    const name = shardName(shard);
+    return { ...whole, name, folder: resolve(state, name), shard };
+  });
+}
+
+function checkShards(
+  graph: string,
+  shards: number,
+  { names, threads }: { names: readonly string[]; threads: number },
+  problems: string[],
+): void {
+  if (shards === 1) return;
+  const own = Array.from({ length: shards }, (_, index) => shardName({ graph, index }));
+  for (const name of own.filter((each) => names.includes(each))) {
+    problems.push(
+      `graphs.${name}: expected another name, since a shard of ${graph} is called ${name} with graphs.${graph}.shards ${shards}`,
+    );
+  }
+  if (threads > 1) {
+    problems.push(
+      `training.threads: expected 1 with graphs.${graph}.shards ${shards}, seen ${threads}; a shard trains in one thread`,
+    );
+  }
 }
 
 function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphConfig, 'model' | 'trainer'> {

@@ -13,11 +13,19 @@ const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters,
 
 const relation = z.strictObject({ name, lhs: name, rhs: name });
 
+const MOST_SHARDS = 256;
+
 const graph = z.strictObject({
-  /** Event topics of the graph, by their names without the prefix. */
-  topics: z.array(z.string()).min(1),
-  /** Relations that the graph learns, by name. */
-  relations: z.array(z.string()).min(1),
+  topics: z.array(z.string()).min(1).optional().meta({
+    description: 'Event topics of the graph, by their names without the prefix.',
+  }),
+  relations: z.array(z.string()).min(1).optional().meta({
+    description: 'Relations that the graph learns, by name.',
+  }),
+  shards: whole.max(MOST_SHARDS).default(1).meta({
+    description:
+      'Shards that the graph is cut into, 1 to 256. Each learns its part of the entities with a store of its own, named `<graph>-<index>`, in a process of its own where wished. `limits.maxEntities` counts for each shard. The number is fixed for the life of the stores.',
+  }),
 });
 
 const eventTopic = z.custom<EventTopic>(
@@ -298,7 +306,7 @@ export const configFileSchema = z.strictObject({
   }),
   graphs: z.record(name, graph).default({}).meta({
     description:
-      'Graphs by name, each with its `topics` and `relations`. A graph called `engagement` or `follow` replaces the one that comes with twhin-stream. The relations and entity types of a graph are fixed for the life of its store.',
+      'Graphs by name, each with its `topics`, `relations` and `shards`. A graph called `engagement` or `follow` replaces the one that comes with twhin-stream, and has its topics and relations where none are given. The relations and entity types of a graph are fixed for the life of its store. `shards`, 1 unless given, is the number of parts that the graph is cut into, 1 to 256: each learns its part of the entities with a store of its own, named `<graph>-<index>`, and `limits.maxEntities` counts for each. This number is fixed for the life of the stores, too.',
   }),
 });
 

@@ -1,6 +1,7 @@
 import type { EntityIndex } from '../graph/entity-index.ts';
 import { fingerprint } from '../graph/head.ts';
 import { namesIn } from '../graph/outbox.ts';
+import { graphOf } from '../graph/shard.ts';
 import { Counters } from './counters.ts';
 import { EntitySample } from './entity-sample.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -108,7 +109,11 @@ export class LoadedPipeline {
       limits: options.limits,
     });
     const { modelTopic, tuning } = options;
-    const identity = { graph, fingerprint: fingerprint(model) };
+    // Published vectors are the whole graph's, whichever shard trained them.
+    const identity = {
+      graph: graphOf({ name: graph, shard: options.shard }),
+      fingerprint: fingerprint(model),
+    };
     const watermark = () => this.committer.watermark;
     const relations =
       modelTopic &&

@@ -217,6 +217,8 @@ export interface Trouble {
 export interface TopicDeclaration {
   readonly name: string;
   readonly partitions: number;
+  /** Where the number of partitions must never change: why, and what to do about a topic with another number. */
+  readonly partitionsStay?: string;
   /** The cluster's own default when absent. */
   readonly replicationFactor?: number;
   readonly configs: Readonly<Record<string, string>>;

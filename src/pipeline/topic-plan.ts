@@ -32,7 +32,10 @@ export function planTopics(
 function planTopic(topic: TopicDeclaration, state: TopicState): TopicAction[] {
   const { name } = topic;
   const actions: TopicAction[] = [];
-  if (state.partitions < topic.partitions) {
+  if (topic.partitionsStay !== undefined && state.partitions !== topic.partitions) {
+    const reason = `has ${state.partitions} partitions, ${topic.partitions} declared; ${topic.partitionsStay}`;
+    actions.push({ kind: 'keep', name, reason });
+  } else if (state.partitions < topic.partitions) {
     actions.push({ kind: 'add-partitions', name, from: state.partitions, to: topic.partitions });
   } else if (state.partitions > topic.partitions) {
     const reason = `has ${state.partitions} partitions, ${topic.partitions} declared; partitions are never taken away`;

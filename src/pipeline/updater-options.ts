@@ -3,6 +3,7 @@ import type { EventTopic } from '../../topics/topic.ts';
 import type { BadEvent } from '../errors/errors.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { ModelIdentity } from '../graph/head.ts';
+import type { Shard } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
 import type { Image } from './loading/image.ts';
 import type { Measures } from './measures.ts';
@@ -13,7 +14,10 @@ import type { ModelTopic } from './writing/relation-vectors.ts';
 import type { Role } from './writing/writer.ts';
 
 export interface UpdaterOptions {
+  /** Name of the graph or, of a shard, the shard's own. */
   readonly graph: string;
+  /** Absent where the graph is whole. */
+  readonly shard?: Shard | undefined;
   readonly role: Role;
   /** Name for a run of training that begins here; random, so that each is unique. */
   readonly freshSpace: string;

@@ -4,6 +4,7 @@ import { FatalError, reasonOf } from '../errors/errors.ts';
 import { type EntityKey, entityKey, idOf, MAX_ID_BYTES, typeOf } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { fingerprint, type Head, type ModelIdentity } from '../graph/head.ts';
+import { graphOf, type Shard, shardOf } from '../graph/shard.ts';
 import type { SourceRecord } from '../pipeline/ports.ts';
 import type { Checkpoint } from '../pipeline/training/trainer.ts';
 
@@ -49,6 +50,7 @@ export class TopicFold {
   restoredRelations = 0;
   strangeRelations = 0;
   readonly #graph: string;
+  readonly #shard: Shard | undefined;
   readonly #model: ModelIdentity;
   #space: string;
   readonly #store: GraphStore;
@@ -63,15 +65,20 @@ export class TopicFold {
   #epoch = 0;
   #watermark = 0;
 
-  /** start: relation rows of a fresh store. space: a new name, used where the topic has several spaces. */
+  /**
+   * graph: a shard's own name where the store is a shard's; then the entities of other shards are left out.
+   * start: relation rows of a fresh store. space: a new name, used where the topic has several spaces.
+   */
   constructor(options: {
     graph: string;
+    shard?: Shard | undefined;
     model: ModelIdentity;
     space: string;
     store: GraphStore;
     start: Checkpoint;
   }) {
     this.#graph = options.graph;
+    this.#shard = options.shard;
     this.#model = options.model;
     this.#space = options.space;
     this.#store = options.store;
@@ -164,6 +171,7 @@ export class TopicFold {
   ): void {
     const embedding = this.#read(record);
     const key = keyOf(record);
+    if (this.#shard !== undefined && shardOf(key, this.#shard.count) !== this.#shard.index) return;
     const seen = this.#seen.get(key) ?? { step: -1, row: undefined, foreign: undefined, space: '' };
     if (embedding.step < seen.step) return;
     this.#seen.set(key, seen);
@@ -198,8 +206,8 @@ export class TopicFold {
     } catch (error) {
       throw unusable(record, reasonOf(error), error);
     }
-    if (found.graph !== this.#graph)
-      throw unusable(record, `it is of the graph ${found.graph}, not ${this.#graph}`);
+    const ours = graphOf({ name: this.#graph, shard: this.#shard });
+    if (found.graph !== ours) throw unusable(record, `it is of the graph ${found.graph}, not ${ours}`);
     return found;
   }
 

@@ -44,6 +44,17 @@ describe('plan of topics', () => {
     ]);
   });
 
+  test('partitions that must stay neither grow nor shrink', () => {
+    const partitionsStay = 'keys would move; declare as many as there are';
+    for (const partitions of [2, 6]) {
+      const actions = planTopics([{ ...declared, partitions, partitionsStay }], [state]);
+      const reason = `has 4 partitions, ${partitions} declared; keys would move; declare as many as there are`;
+      expect(actions).toEqual([{ kind: 'keep', name: 't', reason }]);
+      expect(actions.map(describeAction)).toEqual([`leave t as it is: ${reason}`]);
+    }
+    expect(planTopics([{ ...declared, partitionsStay }], [state])).toEqual([]);
+  });
+
   test('another replication factor is said and left', () => {
     expect(planTopics([{ ...declared, replicationFactor: 1 }], [state])).toEqual([
       { kind: 'keep', name: 't', reason: expect.stringContaining('replication factor 3, 1 declared') },

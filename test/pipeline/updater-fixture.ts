@@ -4,6 +4,7 @@ import { PRESETS } from '../../src/config/presets.ts';
 import { RELATIONS } from '../../src/graph/edge.ts';
 import { GraphStore } from '../../src/graph/graph-store.ts';
 import { Layout } from '../../src/graph/layout.ts';
+import type { Shard } from '../../src/graph/shard.ts';
 import type { Store } from '../../src/graph/store.ts';
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
@@ -98,6 +99,7 @@ export function updater(
     reader?: ReadableLog;
     image?: Image;
     maxKnownEdges?: number;
+    shard?: Shard;
     /** The store as it is before the updater writes. */
     view?: Store;
   } = {},
@@ -106,6 +108,7 @@ export function updater(
   const model = { ...MODEL, dim };
   return new Updater({
     graph: 'test',
+    shard: overrides.shard,
     role: overrides.role ?? 'leader',
     freshSpace: overrides.space ?? 'first',
     model,

@@ -9,6 +9,7 @@ import {
   expectTopicEqualsStore,
   graphStore,
   liveEdges,
+  MODEL_TOPIC,
   TUNING,
   updater,
 } from './updater-fixture.ts';
@@ -53,6 +54,17 @@ describe('Updater', () => {
     expect(progress.entities).toEqual({ user: 2, tweet: 1, ad: 1, advertiser: 1, query: 1 });
     expect(progress.outbox).toBe(0);
     await expectTopicEqualsStore(log, store);
+  });
+
+  it("publishes a shard's vectors under the name of the whole graph, and stores them under its own", async () => {
+    const log = new MemoryLog();
+    log.append(FOLLOW, follow('a', 'b', 1000));
+    const store = new MemoryStore();
+    await caughtUp(log, store, { shard: { graph: 'whole', index: 0, count: 2 } });
+    const topics = log.published.map(({ topic }) => topic);
+    expect(topics).toEqual(expect.arrayContaining([EMBEDDINGS, MODEL_TOPIC]));
+    expect(new Set(log.published.map(({ headers }) => headers['graph']))).toEqual(new Set(['whole']));
+    expect((await graphStore(store).head())?.graph).toBe('test');
   });
 
   it('removes edges, and no older event restores an edge', async () => {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { checkStore } from '../../src/graph/check/check.ts';
 import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { fingerprint } from '../../src/graph/head.ts';
+import { shardOf } from '../../src/graph/shard.ts';
 import type { SourceRecord } from '../../src/pipeline/ports.ts';
 import { FOLDED_ACCUMULATOR, TopicFold } from '../../src/replay/topic-fold.ts';
 import { type EmbeddingHeaders, embeddingHeaders } from '../../topics/embeddings.ts';
@@ -100,6 +101,32 @@ async function vectors(): Promise<Record<string, [hex: string, step: number]>> {
 }
 
 describe('folding an embeddings topic', () => {
+  test("into a shard's store gives the entities of that shard, under the shard's name", async () => {
+    const records = ['a', 'b', 'c', 'd', 'e', 'f'].map((id, i) => record(`user:${id}`, i + 1, V1));
+    const owned = (index: number) =>
+      records.map(({ key }) => String(key)).filter((key) => shardOf(key, 2) === index);
+    expect([owned(0), owned(1)].map(({ length }) => length)).not.toContain(0);
+    for (const index of [0, 1]) {
+      store = graph();
+      const shard = { graph: 'test', index, count: 2 };
+      folding = new TopicFold({
+        graph: `test-${index}`,
+        shard,
+        model: MODEL,
+        space: 'new',
+        store,
+        start: START,
+      });
+      await folding.add(records);
+      const head = await folding.finish();
+      expect(head).toMatchObject({ graph: `test-${index}`, entities: { user: owned(index).length } });
+      expect(Object.keys(await vectors()).sort()).toEqual(owned(index));
+    }
+    await expect(folding.add([record('user:a', 9, V1, { graph: 'test-1' })])).rejects.toThrow(
+      'it is of the graph test-1, not test',
+    );
+  });
+
   test('gives each entity the bytes and the step of its newest record', async () => {
     await folding.add([record('user:a', 3, V1), record('tweet:t', 4, ODD), record('user:a', 5, V2)]);
     await folding.add([record('user:b', 6, V1), record('user:b', 6, V2), record('user:a', 4, V1)]);

@@ -5,6 +5,7 @@ import type { GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
+import { graphOf } from '../../graph/shard.ts';
 import type { EventLog, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import type { Checkpoint } from '../../pipeline/training/trainer.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
@@ -29,17 +30,20 @@ export async function planFromTopic(
 ): Promise<Restoring[]> {
   const plain = await config();
   const chosen = selectGraphs(plain, names);
-  if (topic !== undefined && chosen.length > 1) {
+  if (topic !== undefined && new Set(chosen.map(graphOf)).size > 1) {
     throw new UsageError('topic', `--topic is one graph's: say which with --graph, seen ${topic} for all`);
   }
   return Promise.all(
-    chosen.map(async ({ name, folder }): Promise<Restoring> => {
+    chosen.map(async ({ name, folder, shard }): Promise<Restoring> => {
       const { set } = readLive({ name, folder });
       const [graph] = selectGraphs(await config(set), [name]);
       if (graph === undefined) throw new UsageError('graph', `no graph ${name}`);
       const from = {
-        embeddings: topic ?? topicName(plain.topicPrefix, embeddingsName(name)),
-        model: topic === undefined ? topicName(plain.topicPrefix, modelName(name)) : shadowModelTopic(topic),
+        embeddings: topic ?? topicName(plain.topicPrefix, embeddingsName(graphOf({ name, shard }))),
+        model:
+          topic === undefined
+            ? topicName(plain.topicPrefix, modelName(graphOf({ name, shard })))
+            : shadowModelTopic(topic),
       };
       return {
         graph,
@@ -67,14 +71,14 @@ export async function planFromTopic(
 
 async function fold(
   store: GraphStore,
-  { name, folder, model, trainer }: GraphConfig,
+  { name, folder, model, trainer, shard }: GraphConfig,
   reader: EventLog,
   { embeddings: topic, model: modelTopic }: { embeddings: string; model: string | undefined },
   output: Output,
 ): Promise<Head> {
   const { stretches, of } = await wholeTopic(reader, topic);
   const start = await freshRows(trainer, folder);
-  const folding = new TopicFold({ graph: name, model, space: randomUUID(), store, start });
+  const folding = new TopicFold({ graph: name, shard, model, space: randomUUID(), store, start });
   await eachRecord(reader, stretches, async (records) => {
     await folding.add(records);
     output.status(`${name}: ${count(folding.records)} of at most ${count(of)} records of ${topic} folded`);

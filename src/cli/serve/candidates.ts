@@ -12,7 +12,7 @@ import { SURFACES, type SurfaceName, Surfaces, userKey } from '../../serve/surfa
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
-import { selectGraphs } from '../select.ts';
+import { selectWholeGraphs } from '../select.ts';
 import { onSignal, type Signals } from '../signals.ts';
 import { ADS_OF_ONE, begin, beginScanning, EDGES, EDGES_OF_ONE } from './begin.ts';
 import { openLists, type UserList } from './list-file.ts';
@@ -73,7 +73,7 @@ async function writeLists(
   { surface, users, out, k, graphs: names }: ListsAsked,
 ): Promise<void> {
   const config = await load();
-  const graphs = selectGraphs(config, names);
+  const graphs = selectWholeGraphs(config, names);
   const asked = users === 'all' ? undefined : await readUsers(users);
   const log = logOf();
   const signals = onSignal();

@@ -7,7 +7,7 @@ import { UsageError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
-import { selectGraphs } from '../select.ts';
+import { selectWholeGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
 import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE } from './begin.ts';
 import { MergedServer, type MergedServerOptions } from './merged-server.ts';
@@ -52,7 +52,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
         if (deadline !== undefined) command.error('error: --deadline is of use with --shards alone');
         const config = await context.config();
         await serve(config, context, {
-          graphs: selectGraphs(config, graph),
+          graphs: selectWholeGraphs(config, graph),
           address: addressOf(http),
           partitions,
           edgesOfOne: userEdges,

@@ -15,7 +15,7 @@ import {
   Surfaces,
   userKey,
 } from '../../serve/surfaces.ts';
-import { selectGraphs } from '../select.ts';
+import { selectWholeGraphs } from '../select.ts';
 import { ADS_OF_ONE, begin, beginScanning, clusters, EDGES, EDGES_OF_ONE } from './begin.ts';
 
 const LOOK_MS = 100;
@@ -127,7 +127,7 @@ class ReadGraphs implements ServedGraphs {
 
   static async begin(config: Config, options: ServeGraphsOptions): Promise<ReadGraphs> {
     const { graphs, log = silentLog } = options;
-    const selected = selectGraphs(config, graphs);
+    const selected = selectWholeGraphs(config, graphs);
     const connection = await connect(config.kafka, (level, line) => log[level]({}, line));
     return new ReadGraphs(config, selected, connection, options);
   }

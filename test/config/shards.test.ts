@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import { declaredTopics } from '../../src/config/declared-topics.ts';
+import { configOf } from '../../src/config/load.ts';
+import type { ConfigInput } from '../../src/config/schema.ts';
+import { wholeGraphs } from '../../src/config/whole-graphs.ts';
+
+const resolved = (input: ConfigInput) => configOf(input, {}, '/work');
+const sharded = (shards: number) => resolved({ graphs: { engagement: { shards } } });
+
+function problemsOf(input: ConfigInput): string[] {
+  try {
+    resolved(input);
+  } catch (error) {
+    return String(error)
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim());
+  }
+  return [];
+}
+
+test('a graph is cut into shards with names and folders of their own, and the same topics, model and trainer', () => {
+  const [whole] = resolved({}).graphs;
+  const { graphs } = sharded(3);
+  expect(graphs.map(({ name, folder, shard }) => ({ name, folder, shard }))).toEqual([
+    ...[0, 1, 2].map((index) => ({
+      name: `engagement-${index}`,
+      folder: `/work/.twhin/state/engagement-${index}`,
+      shard: { graph: 'engagement', index, count: 3 },
+    })),
+    { name: 'follow', folder: '/work/.twhin/state/follow', shard: undefined },
+  ]);
+  for (const { topics, model, trainer } of graphs.slice(0, 3)) {
+    expect(topics.map(({ name }) => name)).toEqual(whole!.topics.map(({ name }) => name));
+    expect({ model, trainer }).toEqual({ model: whole!.model, trainer: whole!.trainer });
+  }
+});
+
+test('one shard is the graph as it always was', () => {
+  expect(JSON.stringify(sharded(1))).toBe(JSON.stringify(resolved({})));
+  for (const graph of sharded(1).graphs) expect(graph).not.toHaveProperty('shard');
+});
+
+test('a graph of its own needs topics and relations', () => {
+  expect(problemsOf({ graphs: { mine: { shards: 2 } } })).toEqual([
+    'graphs.mine.relations: expected names of relations, seen nothing',
+    'graphs.mine.topics: expected names of topics, seen nothing',
+  ]);
+});
+
+test('all that does not go with shards is said at once', () => {
+  const other = { topics: ['follow'], relations: ['follows'] };
+  expect(
+    problemsOf({
+      graphs: { engagement: { shards: 2 }, 'engagement-1': other, 'engagement-2': other },
+      training: { threads: 4 },
+    }),
+  ).toEqual([
+    'graphs.engagement-1: expected another name, since a shard of engagement is called engagement-1 with graphs.engagement.shards 2',
+    'training.threads: expected 1 with graphs.engagement.shards 2, seen 4; a shard trains in one thread',
+  ]);
+  for (const shards of [0, 257, 1.5])
+    expect(problemsOf({ graphs: { engagement: { shards } } })).toEqual([
+      expect.stringMatching(/^graphs\.engagement\.shards: .*expected /),
+    ]);
+  expect(sharded(256).graphs).toHaveLength(257);
+});
+
+test('the topics of a graph with shards are declared once, and its exchange beside them', () => {
+  const names = (shards: number) => declaredTopics(sharded(shards)).map(({ name }) => name);
+  expect(names(4).slice(5)).toEqual([
+    'twhin.embeddings.engagement',
+    'twhin.embeddings.follow',
+    'twhin.model.engagement',
+    'twhin.model.follow',
+    'twhin.exchange.engagement',
+    'twhin.dead-letter',
+  ]);
+  const exchange = declaredTopics(sharded(4)).find(({ name }) => name === 'twhin.exchange.engagement');
+  expect(exchange?.partitions).toBe(4);
+  expect(names(1).join(' ')).not.toContain('exchange');
+});
+
+test('whoever reads the topics alone has each graph once and whole', () => {
+  const [plain, other] = resolved({}).graphs;
+  const [whole, follow] = wholeGraphs(sharded(4).graphs);
+  expect({ ...follow, topics: [] }).toEqual({ ...other, topics: [] });
+  const { maxRows } = plain!.trainer;
+  expect(whole).toEqual({
+    ...plain,
+    topics: expect.anything(),
+    trainer: { ...plain!.trainer, maxRows: 4 * maxRows },
+  });
+  expect(whole).not.toHaveProperty('shard');
+  expect(whole!.topics.map(({ name }) => name)).toEqual(plain!.topics.map(({ name }) => name));
+});
