@@ -162,8 +162,13 @@ export interface Side {
   readonly corrections: Float32Array;
 }
 
+/** The directions of a chunk that have candidates: the others are not trained. */
+export function trainedSides(chunk: Chunk): readonly Side[] {
+  return sidesOf(chunk).filter(({ candidates }) => candidates.length > 0);
+}
+
 /** Both directions of a chunk; the first has lhs as anchors and forward relation rows. */
-export function sidesOf(chunk: Chunk): readonly [Side, Side] {
+function sidesOf(chunk: Chunk): readonly [Side, Side] {
   const { lhs, lhsCount, lhsCandidates, lhsMask, lhsCorrections } = chunk;
   const { rhs, rhsCount, rhsCandidates, rhsMask, rhsCorrections } = chunk;
   return [

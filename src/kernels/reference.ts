@@ -13,7 +13,7 @@ import {
   OWN_ARRAYS,
   type Side,
   scoreByAnchor,
-  sidesOf,
+  trainedSides,
 } from './chunk.ts';
 
 /**
@@ -41,7 +41,7 @@ export class ReferenceKernel implements Kernel {
     const firstEntity = checkChunk(chunk, this.#table);
     const gradients = new Map<number, Float64Array>();
     const losses = new Float64Array(chunk.edges);
-    for (const side of sidesOf(chunk)) {
+    for (const side of trainedSides(chunk)) {
       for (let i = 0; i < chunk.edges; i++) losses[i]! += this.#addAnchor(side, i, gradients);
     }
     // Rows move only now, since all gradients are taken at the values before the step.

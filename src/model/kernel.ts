@@ -17,10 +17,13 @@ export interface Chunk {
   readonly rhs: Int32Array;
   /** [edges] the factor on each edge's loss and gradient; 1 unless set. */
   readonly edgeWeights: Float32Array;
-  /** The candidates that replace lhs: their number and their rows. Duplicates are allowed. */
+  /**
+   * The candidates that replace lhs: their number and their rows. Duplicates are allowed. Where there are none, the side
+   * rhs → lhs is not trained: with every loss, its anchors have neither loss nor gradient.
+   */
   lhsCount: number;
   readonly lhsCandidates: Int32Array;
-  /** The candidates that replace rhs. */
+  /** The candidates that replace rhs. Where there are none, the side lhs → rhs is not trained. */
   rhsCount: number;
   readonly rhsCandidates: Int32Array;
   /**

@@ -17,10 +17,17 @@ export function plainLosses(
     const rhs = vectors[chunk.rhs[i]!]!;
     const forward = vectors[2 * chunk.relation[i]!]!;
     const reverse = vectors[2 * chunk.relation[i]! + 1]!;
-    const unmasked = (candidates: Int32Array, count: number, mask: Uint8Array, corrections: Float32Array) =>
-      [...candidates.subarray(0, count)]
+    const unmasked = (
+      candidates: Int32Array,
+      count: number,
+      mask: Uint8Array,
+      corrections: Float32Array,
+    ): SideNegatives => ({
+      candidates: count,
+      negatives: [...candidates.subarray(0, count)]
         .map((row, j) => ({ vector: vectors[row]!, correction: corrections[j]! }))
-        .filter((_, j) => mask[i * chunk.maxCandidates + j] === 0);
+        .filter((_, j) => mask[i * chunk.maxCandidates + j] === 0),
+    });
     const weight = chunk.edgeWeights[i]!;
     return (
       weight *
@@ -40,12 +47,20 @@ export function plainLosses(
   });
 }
 
+/** What an anchor is trained against: the number of candidates, and those that are not masked. */
+interface SideNegatives {
+  readonly candidates: number;
+  readonly negatives: readonly { readonly vector: Float64Array; readonly correction: number }[];
+}
+
+/** A side without candidates is not trained. */
 function anchorLoss(
   anchor: Float64Array,
   positive: Float64Array,
-  negatives: readonly { readonly vector: Float64Array; readonly correction: number }[],
+  { candidates, negatives }: SideNegatives,
   settings: ModelSettings,
 ): number {
+  if (candidates === 0) return 0;
   const good = plainScore(anchor, positive, settings);
   const bad = negatives.map(({ vector }) => plainScore(anchor, vector, settings));
   if (settings.loss === 'softmax') {

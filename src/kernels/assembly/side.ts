@@ -11,7 +11,7 @@ import { compareAll, scoreOf, scoreRow } from './score';
 
 /**
  * Adds the gradients and losses of one side: anchors translated by their relations (`reverse`: 0 or 1), against the
- * positives and `count` candidates. The table is not written.
+ * positives and `count` candidates. A side without candidates is not trained. The table is not written.
  *
  * Blocks are computed in complete tiles. Values past the last edge and candidate are left from an earlier chunk; they are
  * masked or never read.
@@ -20,6 +20,7 @@ export function addSide(
   edges: usize, anchorRows: usize, reverse: usize, positiveRows: usize,
   candidateRows: usize, count: usize, mask: usize, corrections: usize,
 ): void {
+  if (count == 0) return;
   touchRows(candidateRows, count);
   for (let i: usize = 0; i < edges; i++) {
     translate(intAt(anchorRows, i), 2 * intAt(relation, i) + <i32>reverse, anchors + i * blockRowBytes);

@@ -10,7 +10,6 @@ import {
   createChunk,
   OWN_ARRAYS,
   scoreByAnchor,
-  sidesOf,
 } from '../chunk.ts';
 import { TENSOR_LOSSES } from './losses.ts';
 import { Operands } from './operands.ts';
@@ -54,8 +53,12 @@ export class TfjsKernel implements Kernel {
   step(): number {
     const { chunk } = this;
     const firstEntity = checkChunk(chunk, this.#table);
-    if (chunk.edges === 0) return 0;
     this.#operands.gather(chunk, this.#table);
+    // TensorFlow.js takes no empty product.
+    if (chunk.edges === 0 || this.#operands.sides.length === 0) {
+      this.losses.fill(0);
+      return 0;
+    }
     let sum = 0;
     this.#tf.tidy(() => {
       const { terms, gradients } = this.#differentiate();
@@ -96,13 +99,13 @@ export class TfjsKernel implements Kernel {
     scoreByAnchor(this, anchors, relationRows, candidates, out);
   }
 
-  /** terms: [2, edges, terms], the terms of the loss, without weights. */
+  /** terms: [sides, edges, terms], the terms of the loss, without weights. */
   #differentiate(): { terms: Float32Array; gradients: Gradients } {
     const tf = this.#tf;
     const { scorer, loss, beta, dim } = this.#settings;
-    const { edges, count, terms, ...arrays } = this.#operands;
+    const { sides, edges, count, terms, ...arrays } = this.#operands;
     const tensor = (values: Float32Array, rows: number, columns: number): Tensor =>
-      tf.tensor(values.subarray(0, 2 * rows * columns), [2, rows, columns]);
+      tf.tensor(values.subarray(0, sides.length * rows * columns), [sides.length, rows, columns]);
     const bias = tensor(arrays.bias, edges, count);
     const lossOf = tf.valueAndGrads((moved, positives, candidates) => {
       const all = { moved, positives, candidates };
@@ -126,7 +129,7 @@ export class TfjsKernel implements Kernel {
     const { chunk } = this;
     const gradients = this.#gradients;
     gradients.clear();
-    for (const [which, side] of sidesOf(chunk).entries()) {
+    for (const [which, side] of this.#operands.sides.entries()) {
       for (let i = 0; i < chunk.edges; i++) {
         const index = which * chunk.edges + i;
         gradients.add(side.anchors[i]!, moved, index);
@@ -138,12 +141,15 @@ export class TfjsKernel implements Kernel {
     }
   }
 
-  /** Writes the weighted loss of each edge, summed over its two anchors, into `losses`; returns their sum. */
+  /** Writes the weighted loss of each edge, summed over its anchors, into `losses`; returns their sum. */
   #takeLosses(values: Float32Array): number {
-    const { edges, terms, weights } = this.#operands;
+    const { sides, edges, terms, weights } = this.#operands;
     let sum = 0;
     for (let i = 0; i < edges; i++) {
-      const loss = dot(weights, values, i * terms, terms) + dot(weights, values, (edges + i) * terms, terms);
+      let loss = 0;
+      for (let which = 0; which < sides.length; which++) {
+        loss += dot(weights, values, (which * edges + i) * terms, terms);
+      }
       this.losses[i] = loss;
       sum += loss;
     }

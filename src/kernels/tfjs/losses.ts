@@ -16,8 +16,8 @@ export interface TensorLoss {
   readonly ofAnchor: boolean;
   readonly ofCandidates: boolean;
   /**
-   * [2, edges, terms]. scores: [2, edges, 1 + candidates], the positive's first; bias: [2, edges, candidates], log ω or
-   * {@link MASKED}, only where candidates have no terms of their own.
+   * [sides, edges, terms]. scores: [sides, edges, 1 + candidates], the positive's first; bias: [sides, edges, candidates],
+   * log ω or {@link MASKED}, only where candidates have no terms of their own.
    */
   terms(tf: TensorFlow, scores: Tensor, bias: Tensor, settings: Pick<ModelSettings, 'margin'>): Tensor;
 }

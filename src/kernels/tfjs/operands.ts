@@ -1,37 +1,39 @@
 import type { Chunk } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import type { Table } from '../../model/table.ts';
-import { type ChunkSize, type Side, sidesOf } from '../chunk.ts';
+import { type ChunkSize, type Side, trainedSides } from '../chunk.ts';
 import { MASKED, TENSOR_LOSSES, type TensorLoss } from './losses.ts';
 
 type OperandSettings = Pick<ModelSettings, 'dim' | 'loss' | 'negativeWeight'>;
 
 /**
- * A chunk copied out of the table for TensorFlow.js, its two sides one after the other. The side with fewer candidates is
- * padded with masked ones. The arrays have room for the largest chunk and are filled from their beginning.
+ * A chunk copied out of the table for TensorFlow.js, its trained sides one after the other. The side with fewer candidates
+ * is padded with masked ones. The arrays have room for the largest chunk and are filled from their beginning.
  */
 export class Operands {
+  /** The sides with candidates: none, one or two. */
+  sides: readonly Side[] = [];
   edges = 0;
-  /** Candidates per side, padding included; at least 1, since TensorFlow.js takes no empty product. */
+  /** Candidates per side, padding included. */
   count = 0;
   /** Terms in the loss of an anchor. */
   terms = 0;
-  /** [2, edges, dim] anchor + relation. */
+  /** [sides, edges, dim] anchor + relation. */
   readonly moved: Float32Array;
-  /** [2, edges, dim] */
+  /** [sides, edges, dim] */
   readonly positives: Float32Array;
-  /** [2, count, dim] */
+  /** [sides, count, dim] */
   readonly candidates: Float32Array;
-  /** [2, edges, count] added to the scores of candidates; only for a loss whose candidates have no terms. */
+  /** [sides, edges, count] added to the scores of candidates; only for a loss whose candidates have no terms. */
   readonly bias: Float32Array;
-  /** [2, edges, terms] the weights of the terms. */
+  /** [sides, edges, terms] the weights of the terms. */
   readonly weights: Float32Array;
   readonly #dim: number;
   readonly #loss: TensorLoss;
   readonly #logOfWeight: number;
 
   constructor({ dim, loss, negativeWeight }: OperandSettings, { maxEdges, maxCandidates }: ChunkSize) {
-    const most = Math.max(maxCandidates, 1);
+    const most = maxCandidates;
     this.#dim = dim;
     this.#loss = TENSOR_LOSSES[loss];
     this.#logOfWeight = Math.log(negativeWeight);
@@ -46,27 +48,32 @@ export class Operands {
   gather(chunk: Chunk, table: Table): void {
     const dim = this.#dim;
     this.edges = chunk.edges;
-    this.count = Math.max(chunk.lhsCount, chunk.rhsCount, 1);
+    this.count = Math.max(chunk.lhsCount, chunk.rhsCount);
     this.terms = (this.#loss.ofAnchor ? 1 : 0) + (this.#loss.ofCandidates ? this.count : 0);
-    const sides = sidesOf(chunk);
-    for (const [which, side] of sides.entries()) {
+    this.sides = trainedSides(chunk);
+    for (const [which, side] of this.sides.entries()) {
       copyRows(table, side.positives.subarray(0, this.edges), this.positives, which * this.edges * dim);
       const first = which * this.count * dim;
       const end = copyRows(table, side.candidates, this.candidates, first);
       this.candidates.fill(0, end, first + this.count * dim);
       this.#gatherMasks(which * this.edges, side, chunk);
     }
-    for (const [which, { reverse }] of sides.entries()) this.#translate(which, reverse, chunk, table);
+    for (const [which, side] of this.sides.entries()) this.#translate(which, side, chunk, table);
   }
 
-  /** Takes anchors from the positives of the other side, already copied: the table's rows are slower to read. */
-  #translate(which: number, reverse: number, { relation }: Chunk, table: Table): void {
+  /**
+   * Takes anchors from the positives of the other side, where it is trained and they are already copied: the table's rows
+   * are slower to read.
+   */
+  #translate(which: number, { anchors, reverse }: Side, { relation }: Chunk, table: Table): void {
     const dim = this.#dim;
     const { edges, positives, moved } = this;
+    const copied = this.sides.length === 2;
     for (let i = 0; i < edges; i++) {
-      const anchor = ((1 - which) * edges + i) * dim;
+      const anchor = copied ? ((1 - which) * edges + i) * dim : table.at(anchors[i]!);
       const vector = table.at(2 * relation[i]! + reverse);
-      add(positives, anchor, table.floats, vector, moved, (which * edges + i) * dim, dim);
+      const from = copied ? positives : table.floats;
+      add(from, anchor, table.floats, vector, moved, (which * edges + i) * dim, dim);
     }
   }
 

@@ -2,24 +2,24 @@ import { MIN_SQUARED_DISTANCE } from '../../model/scorers.ts';
 import type { ScorerName } from '../../model/settings.ts';
 import type { Tensor, TensorFlow } from './tensorflow.ts';
 
-/** Translated anchors and the vectors to compare them with, for both sides. */
+/** Translated anchors and the vectors to compare them with, for each side. */
 export interface Vectors {
-  /** [2, edges, dim] anchor + relation. */
+  /** [sides, edges, dim] anchor + relation. */
   readonly moved: Tensor;
-  /** [2, edges, dim], the positive of each anchor. */
+  /** [sides, edges, dim], the positive of each anchor. */
   readonly positives: Tensor;
-  /** [2, candidates, dim] */
+  /** [sides, candidates, dim] */
   readonly candidates: Tensor;
 }
 
 /** Scores of {@link Vectors}; higher is better. */
 interface TensorScorer {
   /**
-   * [2, edges, 1 + candidates]: for each anchor the score of its positive, times `sign`, then those of the candidates. The
+   * [sides, edges, 1 + candidates]: for each anchor the score of its positive, times `sign`, then those of the candidates. The
    * sign costs nothing here; a loss would need an operation for it.
    */
   joined(tf: TensorFlow, beta: number, vectors: Vectors, sign: 1 | -1): Tensor;
-  /** [2, edges, candidates]: the scores of the candidates. */
+  /** [sides, edges, candidates]: the scores of the candidates. */
   all(tf: TensorFlow, beta: number, vectors: Omit<Vectors, 'positives'>): Tensor;
 }
 
@@ -27,7 +27,7 @@ const transeL1: TensorScorer = {
   joined: (tf, beta, vectors, sign) =>
     join(tf, sumLast(tf, absolute(tf, offsets(tf, vectors)), -beta * sign), transeL1.all(tf, beta, vectors)),
   all(tf, beta, { moved, candidates }) {
-    // [2, edges, candidates, dim], since no matrix product gives sums of absolute values.
+    // [sides, edges, candidates, dim], since no matrix product gives sums of absolute values.
     const all = absolute(tf, tf.sub(tf.expandDims(moved, 2), tf.expandDims(candidates, 1)));
     const [sides = 0, edges = 0, count = 0, dim = 0] = all.shape;
     const scores = sumLast(tf, tf.reshape(all, [sides, edges * count, dim]), -beta);
@@ -109,13 +109,13 @@ function offsets(tf: TensorFlow, { moved, positives }: Pick<Vectors, 'moved' | '
   return tf.sub(moved, positives);
 }
 
-/** [2, edges, 1]: `factor` times the squared distance of each anchor to its positive. */
+/** [sides, edges, 1]: `factor` times the squared distance of each anchor to its positive. */
 function squaresBetween(tf: TensorFlow, factor: number, vectors: Vectors): Tensor {
   return sumLast(tf, tf.square(offsets(tf, vectors)), factor);
 }
 
 /**
- * [2, edges, candidates]: `factor` times the squared distances, as ‖moved‖² + ‖candidate‖² − 2 · moved · candidate.
+ * [sides, edges, candidates]: `factor` times the squared distances, as ‖moved‖² + ‖candidate‖² − 2 · moved · candidate.
  */
 function squaresToAll(
   tf: TensorFlow,

@@ -12,14 +12,16 @@ import {
   SCORER_NAMES,
   snapshot,
 } from '../fixture.ts';
-import { plainLosses } from '../plain-loss.ts';
+import { numericalGradient, plainLosses } from '../plain-loss.ts';
 import { ROWS } from './crowded.ts';
+
+/** Edges whose rows are in one role each. */
+const EDGES = [[4, 0, 5] as const, [6, 1, 7] as const];
 
 /** Masked and missing candidates. */
 export function masks(name: KernelName): void {
   test.each(MODELS)('$scorer with $loss: a masked candidate has no effect', (model) => {
     const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 4 };
-    const edges = [[4, 0, 5] as const, [6, 1, 7] as const];
     const step = (content: ChunkContent) => {
       const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS, accumulator: 0.1 });
       fill(kernel.chunk, content);
@@ -27,8 +29,8 @@ export function masks(name: KernelName): void {
       return { loss, ...snapshot(table) };
     };
     const both = (j: number) => [[0, j] as const, [1, j] as const];
-    const masked = step({ edges, rhsCandidates: [8, 9, 10], rhsMasked: [...both(0), ...both(2)] });
-    const absent = step({ edges, rhsCandidates: [9] });
+    const masked = step({ edges: EDGES, rhsCandidates: [8, 9, 10], rhsMasked: [...both(0), ...both(2)] });
+    const absent = step({ edges: EDGES, rhsCandidates: [9] });
     expect(masked.loss).toBeCloseTo(absent.loss, 5);
     for (let row = 0; row < ROWS; row++) {
       for (let k = 0; k < 4; k++) {
@@ -56,14 +58,56 @@ export function masks(name: KernelName): void {
     }
   });
 
-  test.each(SCORER_NAMES)('%s with logistic: the positive alone is trained without negatives', (scorer) => {
-    const settings: ModelSettings = { ...DEFAULTS, scorer, loss: 'logistic' };
-    const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });
-    fill(kernel.chunk, { edges: [[4, 0, 5]] });
-    const [plain] = plainLosses(snapshot(table).vectors, kernel.chunk, settings);
-    const before = rowBytes(table);
-    expect(kernel.step()).toBeCloseTo(plain!, 5);
-    expect(changedRows(table, before, rowBytes(table))).toEqual([0, 1, 4, 5]);
+  test.each(SCORER_NAMES)(
+    '%s with logistic: the positive alone is trained where all candidates are masked',
+    (scorer) => {
+      const settings: ModelSettings = { ...DEFAULTS, scorer, loss: 'logistic' };
+      const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS });
+      fill(kernel.chunk, {
+        edges: [[4, 0, 5]],
+        lhsCandidates: [6],
+        lhsMasked: [[0, 0]],
+        rhsCandidates: [7],
+        rhsMasked: [[0, 0]],
+      });
+      const [plain] = plainLosses(snapshot(table).vectors, kernel.chunk, settings);
+      const before = rowBytes(table);
+      expect(kernel.step()).toBeCloseTo(plain!, 5);
+      expect(changedRows(table, before, rowBytes(table))).toEqual([0, 1, 4, 5]);
+    },
+  );
+
+  test.each(MODELS)('$scorer with $loss: a side without candidates is not trained', (model) => {
+    const settings: ModelSettings = { ...DEFAULTS, ...model, dim: 6, margin: 5, learningRate: 1e5 };
+    for (const [content, moving] of [
+      [{ edges: EDGES, rhsCandidates: [8, 9, 8] }, [0, 2, 4, 5, 6, 7, 8, 9]],
+      [{ edges: EDGES, lhsCandidates: [8, 9, 8] }, [1, 3, 4, 5, 6, 7, 8, 9]],
+      [{ edges: EDGES }, []],
+    ] satisfies [ChunkContent, number[]][]) {
+      // As in the test of gradients, a row moves by its gradient.
+      const { kernel, table } = kernelOnRandomRows(name, settings, { rows: ROWS, accumulator: 1e10 });
+      // A side that is not trained leaves nothing of an earlier step behind, in losses or gradients.
+      fill(kernel.chunk, { edges: EDGES, lhsCandidates: [10, 11], rhsCandidates: [10, 11] });
+      const [bytes, before, floats] = [rowBytes(table), snapshot(table), table.floats.slice(table.at(0))];
+      kernel.step();
+      table.floats.set(floats, table.at(0));
+      fill(kernel.chunk, content);
+      const loss = kernel.step();
+      const after = snapshot(table);
+      expect(changedRows(table, bytes, rowBytes(table))).toEqual(moving);
+      const expected = plainLosses(before.vectors, kernel.chunk, settings);
+      for (const [i, plain] of expected.entries()) expect(kernel.losses[i]).toBeCloseTo(plain, 4);
+      const sum = expected.reduce((a, b) => a + b, 0);
+      expect(loss).toBeCloseTo(sum, 4);
+      if (moving.length === 0) expect([loss, ...kernel.losses.subarray(0, 2)]).toEqual([0, 0, 0]);
+      for (let row = 0; row < ROWS; row++) {
+        const gradient = numericalGradient(before.vectors, row, kernel.chunk, settings);
+        for (const [k, x] of gradient.entries()) {
+          const moved = before.vectors[row]![k]! - after.vectors[row]![k]!;
+          expect(moved, `row ${row}, number ${k}`).toBeCloseTo(x, 5);
+        }
+      }
+    }
   });
 
   test('an empty chunk does nothing', () => {
