@@ -34,6 +34,7 @@ export interface TablePlace {
 /** The functions of the compiled kernel; see `assembly/index.ts`. */
 export interface Instance {
   readonly step: Exported;
+  readonly foreignRows: Exported;
   readonly scores: Exported;
   readonly scoreMatrix: Exported;
 }
@@ -65,6 +66,7 @@ export function instantiate(
   });
   return {
     step: instance.functionOf('step'),
+    foreignRows: instance.functionOf('foreignRows'),
     scores: instance.functionOf('scores'),
     scoreMatrix: instance.functionOf('scoreMatrix'),
   };

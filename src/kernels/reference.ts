@@ -27,6 +27,8 @@ export class ReferenceKernel implements Kernel {
   readonly #table: Table;
   readonly #settings: ModelSettings;
   readonly #updater: RowUpdater;
+  /** Gradients of the foreign rows in the last step. */
+  readonly #foreign = new Map<number, Float64Array>();
 
   constructor(table: Table, settings: ModelSettings, size: ChunkSize) {
     this.#table = table;
@@ -45,11 +47,17 @@ export class ReferenceKernel implements Kernel {
       for (let i = 0; i < chunk.edges; i++) losses[i]! += this.#addAnchor(side, i, gradients);
     }
     // Rows move only now, since all gradients are taken at the values before the step.
+    this.#foreign.clear();
     for (const [row, gradient] of gradients) {
-      this.#updater.update(row, gradient, row >= firstEntity, chunk.learningRate);
+      if (this.#table.isForeign(row)) this.#foreign.set(row, gradient);
+      else this.#updater.update(row, gradient, row >= firstEntity, chunk.learningRate);
     }
     this.losses.set(losses);
     return losses.reduce((sum, loss) => sum + loss, 0);
+  }
+
+  foreignGradients(visit: (row: number, gradient: Float32Array) => void): void {
+    for (const [row, gradient] of this.#foreign) visit(row, Float32Array.from(gradient));
   }
 
   scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {

@@ -25,6 +25,12 @@ export class WasmKernel implements Kernel {
   readonly #matrix: Float32Array;
   readonly #rowFloats: number;
 
+  /** The rows whose gradients the last step summed, with the foreign rows first, and the addresses of the sums. */
+  readonly #gradientRows: Int32Array;
+  readonly #gradientAddresses: Uint32Array;
+  /** The memory from address 0 to the end of the workspace. */
+  readonly #floats: Float32Array;
+
   /** @throws FatalError when the table has too little room below its rows. */
   constructor(build: WasmBuild, table: Table, settings: ModelSettings, size: ChunkSize) {
     this.name = build;
@@ -37,7 +43,11 @@ export class WasmKernel implements Kernel {
     this.#scoredRows = new Int32Array(table.memory.buffer, workspace.scoredRows, scored);
     this.#scoredValues = new Float32Array(table.memory.buffer, workspace.scoredValues, scored);
     this.#maxAnchors = size.maxEdges;
-    this.#anchorRows = new Int32Array(table.memory.buffer, workspace.gradientRows, 2 * size.maxEdges);
+    this.#anchorRows = new Int32Array(table.memory.buffer, workspace.slotNumbers, 2 * size.maxEdges);
+    const distinctRows = 4 * size.maxEdges + 2 * size.maxCandidates;
+    this.#gradientRows = new Int32Array(table.memory.buffer, workspace.gradientRows, distinctRows);
+    this.#gradientAddresses = new Uint32Array(table.memory.buffer, workspace.gradientAddresses, distinctRows);
+    this.#floats = new Float32Array(table.memory.buffer, 0, workspace.bytes / Float32Array.BYTES_PER_ELEMENT);
     this.#rowFloats = workspace.weightRowBytes / Float32Array.BYTES_PER_ELEMENT;
     this.#matrix = new Float32Array(table.memory.buffer, workspace.weights, size.maxEdges * this.#rowFloats);
     this.#instance = instantiate(build, table, settings, workspace);
@@ -47,6 +57,14 @@ export class WasmKernel implements Kernel {
     const { chunk } = this;
     checkChunk(chunk, this.#table);
     return this.#instance.step(chunk.edges, chunk.lhsCount, chunk.rhsCount, chunk.learningRate);
+  }
+
+  foreignGradients(visit: (row: number, gradient: Float32Array) => void): void {
+    const count = this.#instance.foreignRows();
+    for (let n = 0; n < count; n++) {
+      const from = this.#gradientAddresses[n]! / Float32Array.BYTES_PER_ELEMENT;
+      visit(this.#gradientRows[n]!, this.#floats.subarray(from, from + this.#table.dim));
+    }
   }
 
   scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {

@@ -6,6 +6,9 @@ import type { Table } from './table.ts';
  * the sum over all appearances of the row in the step. Source: PyTorch-BigGraph, `torchbiggraph/row_adagrad.py`.
  */
 
+/** The gradient of a row, [dim]: computed here in float64, or received from another shard in float32. */
+type Gradient = Float64Array | Float32Array;
+
 /** Keeps the rate finite while the accumulator is 0. */
 const ADAGRAD_EPSILON = 1e-8;
 
@@ -30,7 +33,7 @@ export function decayed(learningRate: number, step: number, decaySteps: number |
 }
 
 /** Σ x². Four sums side by side, since a single sum waits for each addition before it starts the next. */
-export function sumOfSquares(vector: Float64Array): number {
+export function sumOfSquares(vector: Gradient): number {
   const dim = vector.length;
   let [a, b, c, d] = [0, 0, 0, 0];
   let k = 0;
@@ -55,12 +58,13 @@ export class RowUpdater {
   }
 
   /**
-   * gradient: [dim], summed over all appearances of the row. A gradient of zeros writes nothing.
+   * gradient: [dim], summed over all appearances of the row. A gradient of zeros writes nothing, and nothing is written to
+   * a foreign row.
    * isEntity: whether the row is kept in the unit ball.
    */
-  update(row: number, gradient: Float64Array, isEntity: boolean, learningRate: number): void {
+  update(row: number, gradient: Gradient, isEntity: boolean, learningRate: number): void {
     const squares = sumOfSquares(gradient);
-    if (squares === 0) return;
+    if (squares === 0 || this.#table.isForeign(row)) return;
     const { floats, accumulator, drift, dim } = this.#table;
     const at = this.#table.at(row);
     const grown = floats[at + accumulator]! + squares / dim;
@@ -72,7 +76,7 @@ export class RowUpdater {
 }
 
 /** The length of the vector at `at` after its move. */
-function movedLength(floats: Float32Array, at: number, gradient: Float64Array, rate: number): number {
+function movedLength(floats: Float32Array, at: number, gradient: Gradient, rate: number): number {
   let squares = 0;
   for (let k = 0; k < gradient.length; k++) {
     const moved = floats[at + k]! - rate * gradient[k]!;
@@ -85,7 +89,7 @@ function movedLength(floats: Float32Array, at: number, gradient: Float64Array, r
  * Moves the vector at `at` against its gradient, scales the result, and returns the length of the move. Works in place:
  * with copies of the vector, updates took a third longer.
  */
-function move(floats: Float32Array, at: number, gradient: Float64Array, rate: number, scale: number): number {
+function move(floats: Float32Array, at: number, gradient: Gradient, rate: number, scale: number): number {
   let squares = 0;
   for (let k = 0; k < gradient.length; k++) {
     const before = floats[at + k]!;

@@ -58,9 +58,15 @@ export interface Kernel {
   readonly losses: Float32Array;
   /**
    * One step on `chunk`: scores, loss, gradients (summed by row before the update), row-wise Adagrad, unit ball, drift.
-   * Returns the loss summed over the 2 · edges anchors.
+   * Returns the loss summed over the 2 · edges anchors. No byte of a foreign row is written.
    */
   step(): number;
+  /**
+   * Gives the gradients of the foreign rows in the last step, for the shards that own these rows: each row once, in the
+   * order in which the step met them. A row whose gradient is zeros may be left out.
+   * gradient: [dim], summed over all appearances of the row in the step; valid only during the call.
+   */
+  foreignGradients(visit: (row: number, gradient: Float32Array) => void): void;
   /**
    * The scores of anchor row + relation row against each candidate row, without the margin; higher is better.
    * candidates: [n] rows; out: [n], overwritten.

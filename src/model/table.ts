@@ -4,6 +4,9 @@ const PAGE_BYTES = 65_536;
 const MAX_PAGES = 65_536;
 const FLOAT_BYTES = 4;
 
+/** The accumulator of a foreign row, which belongs to another shard. No sum of squares is below 0. */
+export const FOREIGN = -1;
+
 /** The size of a table. */
 export interface TableOptions {
   readonly dim: number;
@@ -28,6 +31,9 @@ export function tableBytes(options: Omit<TableOptions, 'maxRows'>, rows: number)
  * Rows 0 … 2R-1 belong to the R relations (forward `2r`, reverse `2r + 1`); rows of entities follow. `accumulator` is that
  * of row-wise Adagrad. `drift` sums the lengths of the row's moves since it was last published. The spare floats keep
  * rows at multiples of 16 bytes.
+ *
+ * A foreign row is a copy of a row that belongs to another shard of the graph. Its accumulator is `FOREIGN`, and no step
+ * moves it: see `foreignGradients` in `model/kernel.ts`.
  */
 export class Table {
   readonly dim: number;
@@ -86,6 +92,16 @@ export class Table {
   vector(row: number): Float32Array {
     const start = this.at(row);
     return this.#floats.subarray(start, start + this.dim);
+  }
+
+  /** Whether the row belongs to another shard. */
+  isForeign(row: number): boolean {
+    return this.#floats[this.at(row) + this.accumulator]! < 0;
+  }
+
+  /** Marks the row as one that belongs to another shard: no step moves it from now on. */
+  markForeign(row: number): void {
+    this.#floats[this.at(row) + this.accumulator] = FOREIGN;
   }
 
   /**

@@ -2,7 +2,16 @@ import { expect, test } from 'vitest';
 import { simdLevel } from '../../src/kernels/select.ts';
 import type { KernelName } from '../../src/model/kernel.ts';
 import type { ModelSettings } from '../../src/model/settings.ts';
-import { DEFAULTS, fill, kernelOnRandomRows, MODELS, randomContent, seeded, snapshot } from './fixture.ts';
+import {
+  DEFAULTS,
+  fill,
+  foreignGradientsOf,
+  kernelOnRandomRows,
+  MODELS,
+  randomContent,
+  seeded,
+  snapshot,
+} from './fixture.ts';
 import { TFJS_SKIPPED } from './tfjs/installed.ts';
 
 const BUILDS: readonly KernelName[] = [
@@ -17,6 +26,8 @@ const ACCUMULATORS_WITHIN: Readonly<Record<KernelName, number>> = {
   'wasm-relaxed': 1e-5,
   tfjs: 1e-4,
 };
+/** Tolerance of a foreign row's gradient, relative to 1 plus its length. */
+const GRADIENTS_WITHIN = 5e-6;
 const CASES = BUILDS.flatMap((build) => MODELS.map((model) => ({ build, ...model })));
 
 const DIMS = [1, 2, 3, 5, 8, 9, 15, 33, 64, 127, 130];
@@ -89,6 +100,7 @@ test.each(CASES)(
  * Steps a kernel and the reference on the same chunks, one of each size. Each step starts from fresh rows shared by
  * both: rounding does not add up, and no two L1 coordinates meet, where a rounding error decides the sign. Accumulators
  * start above 0: at 0, Adagrad blows a gradient of pure rounding noise (an edge from a row to itself) up to a full step.
+ * Every fifth row is foreign.
  */
 function agree(
   build: KernelName,
@@ -107,6 +119,7 @@ function agree(
   };
   const fast = kernelOnRandomRows(build, settings, options);
   const slow = kernelOnRandomRows('reference', settings, options);
+  for (let row = 4; row < rows; row += 5) for (const { table } of [fast, slow]) table.markForeign(row);
   for (const [n, size] of sizes.entries()) {
     const content = randomContent(random, { relations: 3, rows, ...size });
     fill(fast.kernel.chunk, content);
@@ -116,12 +129,13 @@ function agree(
     expect(Math.abs(losses[0] - losses[1]), where).toBeLessThan(1e-5 * (1 + losses[1]));
     const got = snapshot(fast.table);
     const expected = snapshot(slow.table);
+    agreeOnForeign(fast, slow, where);
     for (let row = 0; row < rows; row++) {
       for (let k = 0; k < dim; k++) {
         const off = Math.abs(got.vectors[row]![k]! - expected.vectors[row]![k]!);
         if (!(off < 2e-6)) expect.fail(`${where}, row ${row}, number ${k}: off by ${off}`);
       }
-      const scale = ACCUMULATORS_WITHIN[build] * (0.01 + expected.accumulators[row]!);
+      const scale = ACCUMULATORS_WITHIN[build] * (0.01 + Math.abs(expected.accumulators[row]!));
       expect(Math.abs(got.accumulators[row]! - expected.accumulators[row]!), where).toBeLessThan(scale);
       expect(Math.abs(got.drifts[row]! - expected.drifts[row]!), where).toBeLessThan(1e-5);
       for (let k = 0; k < dim; k++) slow.table.vector(row)[k] = (random() * 2 - 1) / Math.sqrt(dim);
@@ -129,6 +143,27 @@ function agree(
         slow.table.floats.subarray(slow.table.at(row), slow.table.at(row + 1)),
         fast.table.at(row),
       );
+    }
+  }
+}
+
+/** Compares the gradients of foreign rows. A row that one kernel leaves out has a gradient of zeros, or nearly, in the other. */
+function agreeOnForeign(
+  fast: ReturnType<typeof kernelOnRandomRows>,
+  slow: ReturnType<typeof kernelOnRandomRows>,
+  where: string,
+): void {
+  const got = foreignGradientsOf(fast.kernel);
+  const expected = foreignGradientsOf(slow.kernel);
+  for (const row of new Set([...got.keys(), ...expected.keys()])) {
+    expect(slow.table.isForeign(row), `${where}, row ${row}`).toBe(true);
+    const zeros = new Float32Array(slow.table.dim);
+    const [gradient, plain] = [got.get(row) ?? zeros, expected.get(row) ?? zeros];
+    const within = GRADIENTS_WITHIN * (1 + Math.hypot(...plain));
+    for (const [k, x] of plain.entries()) {
+      const off = Math.abs(gradient[k]! - x);
+      if (!(off < within))
+        expect.fail(`${where}, gradient of row ${row}, number ${k}: off by ${off} of ${x}`);
     }
   }
 }

@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import type { KernelName } from '../../src/model/kernel.ts';
 import { chunks } from './conformance/chunks.ts';
 import { extremes } from './conformance/extremes.ts';
+import { foreign } from './conformance/foreign.ts';
 import { gradients } from './conformance/gradients.ts';
 import { masks } from './conformance/masks.ts';
 import { scoring } from './conformance/scoring.ts';
@@ -13,6 +14,7 @@ export function kernelConformance(name: KernelName): void {
     gradients(name);
     updates(name);
     masks(name);
+    foreign(name);
     extremes(name);
     scoring(name);
     chunks(name);

@@ -141,6 +141,16 @@ export function snapshot(table: Table): {
   };
 }
 
+/** Copies of the gradients of the foreign rows in the last step, by row, in the kernel's order. */
+export function foreignGradientsOf(kernel: Kernel): Map<number, Float32Array> {
+  const gradients = new Map<number, Float32Array>();
+  kernel.foreignGradients((row, gradient) => {
+    if (gradients.has(row)) throw new Error(`row ${row} was given twice`);
+    gradients.set(row, gradient.slice());
+  });
+  return gradients;
+}
+
 /** The bytes of all rows, spare floats and padding included. */
 export function rowBytes(table: Table): Buffer {
   return Buffer.from(

@@ -76,3 +76,26 @@ test('a row with a zero gradient is not changed, and every other row drifts', ()
   expect(moved([1, 1], [0, 0])).toEqual({ vector: [1, 1], accumulator: 0, drift: 0 });
   expect(moved([1, 1], [1e-9, 0], { accumulator: 1e12 }).drift).toBe(Math.fround(1e-12));
 });
+
+test('a gradient in float32 moves a row as the same numbers in float64 do', () => {
+  const rows = [Float64Array.of(0.5, -0.25), Float32Array.of(0.5, -0.25)].map((gradient) => {
+    const table = new Table({ dim: 2, maxRows: 1, workspaceBytes: 0 });
+    table.addRows(1);
+    table.vector(0).set([0.75, 0.5]);
+    new RowUpdater(table, { unitBall: true }).update(0, gradient, true, 0.5);
+    return [...table.floats.subarray(table.at(0), table.at(1))];
+  });
+  expect(rows[1]).toEqual(rows[0]);
+  // The step of √2 · 0.5 leads out of the unit ball.
+  expect(Math.hypot(...rows[0]!.slice(0, 2))).toBeLessThanOrEqual(1 + 1e-6);
+  expect(rows[0]![0]).not.toBe(0.75);
+});
+
+test('a foreign row is not changed by any gradient', () => {
+  const table = new Table({ dim: 2, maxRows: 1, workspaceBytes: 0 });
+  table.addRows(1);
+  table.vector(0).set([3, 4]);
+  table.markForeign(0);
+  new RowUpdater(table, { unitBall: true }).update(0, Float64Array.of(1, 2), true, 0.1);
+  expect([...table.floats.subarray(table.at(0), table.at(1))]).toEqual([3, 4, 0, 0, 0, 0, 0, 0, -1, 0, 0, 0]);
+});

@@ -12,12 +12,16 @@ import { addTo } from './vector';
  */
 export let count: i32 = 0;
 
+/** The number of rows that were found to be foreign in the update. */
+export let foreign: i32 = 0;
+
 /** Used rows of `gradients`. */
 let fresh: usize = 0;
 
 /** Forgets the last step. */
 export function clearGradients(): void {
   count = 0;
+  foreign = 0;
   fresh = 0;
   memory.fill(slotRows, 0, (slotMask + 1) << 2);
 }
@@ -38,6 +42,16 @@ export function addGradient(row: i32, gradient: usize): void {
   const slot = slotOf(row);
   if (load<i32>(slotRows + slot) == 0) enter(slot, row, gradient);
   else addTo(addressIn(slot), gradient, vectorBytes);
+}
+
+/**
+ * Keeps a foreign row and its sum, after those kept before: at the beginning of `gradientRows` and `gradientAddresses`, over
+ * rows that are already updated.
+ */
+export function keepForeign(row: i32, gradient: usize): void {
+  store<i32>(gradientRows + (<usize>foreign << 2), row);
+  store<usize>(gradientAddresses + (<usize>foreign << 2), gradient);
+  foreign++;
 }
 
 /** The byte offset of the row's slot, or of the free slot that the row would take. */

@@ -1,11 +1,11 @@
 /** The compiled kernel: `kernels/instance.ts` sets the layout's globals by name, then calls these. */
-import { clearGradients, count as gradientCount, gradientOf } from './gradients';
+import { clearGradients, count as gradientCount, foreign, gradientOf, keepForeign } from './gradients';
 import {
   anchors, blockRowBytes, candidates, gradientAddresses, gradientRows, intAt, lhs, lhsCandidates, lhsCorrections,
-  lhsMask, losses, relation, rhs, rhsCandidates, rhsCorrections, rhsMask, scoredRows, scoredValues, weightRowBytes,
-  weights,
+  lhsMask, losses, relation, rhs, rhsCandidates, rhsCorrections, rhsMask, scoredRows, scoredValues, slotNumbers,
+  weightRowBytes, weights,
 } from './layout';
-import { copyRow, touchRows, translate } from './rows';
+import { copyRow, isForeign, touchRows, translate } from './rows';
 import { compareAll, scoreOf, scoreRow } from './score';
 import { addSide } from './side';
 import { updateRow } from './update';
@@ -38,11 +38,22 @@ export function step(edges: usize, lhsCount: usize, rhsCount: usize, learningRat
   for (let n: i32 = 0; n < gradientCount; n++) {
     // The first rows of a large chunk have left the cache by now.
     if (n % TOUCHED == 0) touchRows(gradientRows + (<usize>n << 2), min(TOUCHED, gradientCount - n));
-    updateRow(intAt(gradientRows, n), intAt(gradientAddresses, n), n >= relationRows, learningRate);
+    const row = intAt(gradientRows, n);
+    const gradient = intAt(gradientAddresses, n);
+    if (isForeign(row)) keepForeign(row, gradient);
+    else updateRow(row, gradient, n >= relationRows, learningRate);
   }
   let sum: f64 = 0;
   for (let i: usize = 0; i < edges; i++) sum += <f64>load<f32>(losses + (i << 2));
   return sum;
+}
+
+/**
+ * The number of foreign rows in the last step. The rows are the first of `gradientRows`, and the addresses of their gradients
+ * the first of `gradientAddresses`.
+ */
+export function foreignRows(): i32 {
+  return foreign;
 }
 
 /** Writes the scores of anchor row + relation row against the first `count` of `scoredRows` into `scoredValues`. */
@@ -56,12 +67,12 @@ export function scores(anchor: i32, relationRow: i32, count: usize): void {
 
 /**
  * Writes the scores of `anchorCount` anchors against the first `count` of `scoredRows` into the rows of `weights`. The rows
- * of anchors, then those of their relations, lie in `gradientRows`, which only a step needs besides.
+ * of anchors, then those of their relations, lie in `slotNumbers`, which are needed besides only during a step.
  */
 export function scoreMatrix(anchorCount: usize, count: usize): void {
   touchRows(scoredRows, count);
   for (let i: usize = 0; i < anchorCount; i++) {
-    translate(intAt(gradientRows, i), intAt(gradientRows, anchorCount + i), anchors + i * blockRowBytes);
+    translate(intAt(slotNumbers, i), intAt(slotNumbers, anchorCount + i), anchors + i * blockRowBytes);
   }
   for (let j: usize = 0; j < count; j++) copyRow(intAt(scoredRows, j), candidates + j * blockRowBytes);
   compareAll(anchorCount, count);

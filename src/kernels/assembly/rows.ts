@@ -15,6 +15,13 @@ export function touchRows(rows: usize, count: usize): void {
   }
 }
 
+/** Whether the row belongs to another shard: see `FOREIGN` in `model/table.ts`. */
+// @ts-ignore: decorator
+@inline
+export function isForeign(row: i32): bool {
+  return load<f32>(rowAt(row) + vectorBytes) < 0;
+}
+
 /** Copies a table row's vector into a block. */
 export function copyRow(row: i32, to: usize): void {
   const from = rowAt(row);

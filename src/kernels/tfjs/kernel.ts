@@ -38,6 +38,8 @@ export class TfjsKernel implements Kernel {
   readonly #operands: Operands;
   readonly #gradients: RowGradients;
   readonly #updater: RowUpdater;
+  /** Gradients of the foreign rows in the last step. */
+  readonly #foreign = new Map<number, Float32Array>();
 
   constructor(tf: TensorFlow, table: Table, settings: ModelSettings, size: ChunkSize) {
     this.#tf = tf;
@@ -53,6 +55,7 @@ export class TfjsKernel implements Kernel {
   step(): number {
     const { chunk } = this;
     const firstEntity = checkChunk(chunk, this.#table);
+    this.#foreign.clear();
     this.#operands.gather(chunk, this.#table);
     // TensorFlow.js takes no empty product.
     if (chunk.edges === 0 || this.#operands.sides.length === 0) {
@@ -66,9 +69,14 @@ export class TfjsKernel implements Kernel {
       sum = this.#takeLosses(terms);
     });
     this.#gradients.forEach((row, gradient) => {
-      this.#updater.update(row, gradient, row >= firstEntity, chunk.learningRate);
+      if (this.#table.isForeign(row)) this.#foreign.set(row, Float32Array.from(gradient));
+      else this.#updater.update(row, gradient, row >= firstEntity, chunk.learningRate);
     });
     return sum;
+  }
+
+  foreignGradients(visit: (row: number, gradient: Float32Array) => void): void {
+    for (const [row, gradient] of this.#foreign) visit(row, gradient);
   }
 
   scores(anchor: number, relationRow: number, candidates: Int32Array, out: Float32Array): void {
