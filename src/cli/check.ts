@@ -50,7 +50,7 @@ export function addCheckCommand(program: Command, context: CommandContext): void
         const found = await check(each, place, options, config, context);
         if (found === undefined && store !== undefined) throw noStore(place);
         checked[each.name] = found ?? nothing(place);
-        if (json !== true) print(place, found, repair === true, context.output);
+        if (json !== true) print(each, place, found, repair === true, context.output);
       }
       const ok = Object.values(checked).every((each) => each.ok);
       if (json === true) context.output.out(JSON.stringify({ ok, graphs: checked }));
@@ -131,7 +131,13 @@ function nothing({ name }: StorePlace): Checked {
   return { store: name, ok: true, entities: 0, edges: 0, removed: 0, mended: [], findings: [] };
 }
 
-function print(place: StorePlace, found: Checked | undefined, repair: boolean, output: Output): void {
+function print(
+  graph: GraphConfig,
+  place: StorePlace,
+  found: Checked | undefined,
+  repair: boolean,
+  output: Output,
+): void {
   const title = `${place.graph}  (${place.name} in ${place.folder})`;
   if (found === undefined) {
     output.out(`${title}\n  no store yet; twhin run makes it`);
@@ -152,16 +158,21 @@ function print(place: StorePlace, found: Checked | undefined, repair: boolean, o
     for (const sample of samples) output.out(`             ${sample}`);
   }
   if (found.ok) output.out('  all is well');
-  else output.out(`  ${whatNext(place, found.findings, repair)}`);
+  else output.out(`  ${whatNext(graph, found.findings, repair)}`);
 }
 
-function whatNext({ graph }: StorePlace, findings: readonly Finding[], repaired: boolean): string {
+function whatNext(
+  { name: graph, folder, shard }: GraphConfig,
+  findings: readonly Finding[],
+  repaired: boolean,
+): string {
   if (findings.every(({ kind }) => kind === 'offset-gone' || kind === 'offset-beyond')) {
     return `the store itself is well: twhin run --graph ${graph} --reread TOPIC reads such a topic from its start`;
   }
-  const again =
-    `make the store again with twhin restore DIR --graph ${graph} --into NAME or ` +
-    `twhin replay --graph ${graph} --into NAME, then twhin replay promote NAME --graph ${graph}`;
+  const again = shard
+    ? `stop the shard, move ${folder} away, and make the store again with twhin restore DIR --graph ${graph}`
+    : `make the store again with twhin restore DIR --graph ${graph} --into NAME or ` +
+      `twhin replay --graph ${graph} --into NAME, then twhin replay promote NAME --graph ${graph}`;
   if (repaired) return `this can't be mended: ${again}`;
   return `twhin check --graph ${graph} --repair, with no updater running, mends what it can; for the rest ${again}`;
 }

@@ -10,7 +10,7 @@ import { differences, fingerprint } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
 import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
 import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
-import { planTopics } from '../pipeline/topic-plan.ts';
+import { describeAction, planTopics } from '../pipeline/topic-plan.ts';
 import { openForReading } from '../state/open.ts';
 import { livePlace } from '../state/places.ts';
 import { type CommandContext, withinTime } from './context.ts';
@@ -135,7 +135,9 @@ async function checkLog(
     const declared = declaredTopics(config);
     const actions = planTopics(declared, await admin.describe(declared.map(({ name }) => name)));
     const open = actions.filter(({ kind }) => kind !== 'keep');
-    if (open.length === 0) tell('topics', true, `all ${declared.length} are as declared`);
+    const unusable = actions.find((action) => action.kind === 'keep' && action.unusable === true);
+    if (unusable !== undefined) tell('topics', false, describeAction(unusable));
+    else if (open.length === 0) tell('topics', true, `all ${declared.length} are as declared`);
     else
       tell('topics', false, `${open.length} changes needed; see twhin topics plan, then twhin topics apply`);
     return true;

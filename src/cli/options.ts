@@ -2,7 +2,8 @@ import { InvalidArgumentError } from 'commander';
 import { durationMs } from '../replay/bound.ts';
 
 export const JSON_HELP = 'print one JSON object on stdout';
-export const GRAPHS_HELP = 'only this graph; may be repeated';
+export const GRAPHS_HELP = 'only this graph, or this shard, such as engagement-3; may be repeated';
+export const WHOLE_GRAPHS_HELP = 'only this graph; may be repeated';
 
 /** The last part of a help text. */
 export function example(lines: string): string {

@@ -5,6 +5,7 @@ import { FatalError } from '../errors/errors.ts';
 import { type EntityKey, entityKey, idOf, parseEntityKey, typeOf } from '../graph/entity.ts';
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { type Neighbour, nearest, norm } from '../graph/nearest.ts';
+import { shardName, shardOf } from '../graph/shard.ts';
 import { openForReading } from '../state/open.ts';
 import type { CommandContext } from './context.ts';
 import { count } from './format.ts';
@@ -56,7 +57,10 @@ async function show(
   output: Output,
 ): Promise<void> {
   let found = 0;
-  for (const graph of graphs) {
+  const owners = graphs.filter(
+    ({ shard }) => shard === undefined || shardOf(entity, shard.count) === shard.index,
+  );
+  for (const graph of owners) {
     const store = await openForReading(graph);
     try {
       const record = await knownIn(store, entity);
@@ -72,7 +76,16 @@ async function show(
     }
   }
   if (found > 0) return;
-  const names = graphs.map(({ name }) => name).join(', ');
+  const [asked] = graphs;
+  if (owners.length === 0 && asked?.shard !== undefined) {
+    const { graph, count } = asked.shard;
+    const owner = shardName({ graph, index: shardOf(entity, count) });
+    throw new FatalError(
+      'unknown-entity',
+      `${entity} belongs to ${owner}, and not to ${graphs.map(({ name }) => name).join(', ')}; ask with --graph ${graph}`,
+    );
+  }
+  const names = owners.map(({ name }) => name).join(', ');
   throw new FatalError(
     'unknown-entity',
     `${entity} is not in ${names}: no event has named it there, or it was erased`,

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { GraphConfig } from '../config/resolve.ts';
 import { type Digest, digest } from '../graph/digest.ts';
 import { fingerprint, type Head } from '../graph/head.ts';
+import { graphOf } from '../graph/shard.ts';
 import { openForReading } from '../state/open.ts';
 import { livePlace, placeOf } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
@@ -9,6 +10,19 @@ import { count, total } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
 import type { Output } from './output.ts';
 import { selectGraphs } from './select.ts';
+import { printTable } from './table.ts';
+
+const HEADINGS = [
+  'shard',
+  'entities',
+  'live edges',
+  'consumed',
+  'rejected',
+  'duplicate',
+  'late',
+  'step',
+  'outbox',
+];
 
 interface GraphStats {
   /** Name of the live store, which the figures are of. */
@@ -47,7 +61,47 @@ async function stats(
   const all: Record<string, GraphStats> = {};
   for (const graph of graphs) all[graph.name] = await statsOf(graph, options.digest, output);
   if (options.json) output.out(JSON.stringify({ graphs: all }));
-  else for (const graph of graphs) print(graph, all[graph.name], output);
+  else
+    for (const [graph, shards] of byGraph(graphs)) {
+      const [one, another] = shards;
+      if (another !== undefined) printShards(graph, shards, all, output);
+      else if (one !== undefined) print(one, all[one.name], output);
+    }
+}
+
+/** The graphs and shards by the name of the whole graph. */
+function byGraph(graphs: readonly GraphConfig[]): ReadonlyMap<string, readonly GraphConfig[]> {
+  const found = new Map<string, GraphConfig[]>();
+  for (const graph of graphs) {
+    const name = graphOf(graph);
+    found.set(name, [...(found.get(name) ?? []), graph]);
+  }
+  return found;
+}
+
+/** A row for each shard. There is no sum: an edge between two shards may be in the stores of both. */
+function printShards(
+  name: string,
+  shards: readonly GraphConfig[],
+  all: Readonly<Record<string, GraphStats>>,
+  output: Output,
+): void {
+  const rows = shards.map((shard) => {
+    const found = all[shard.name];
+    if (found === undefined) return [shard.name];
+    const { entities, edges, events, step, outbox, digest } = found;
+    const { consumed, rejected, duplicate, late } = events;
+    const counts = [total(entities), total(edges), consumed, rejected, duplicate, late, step, outbox].map(
+      count,
+    );
+    return [shard.name, ...counts, ...(digest ? [digest.edges, digest.vectors] : [])];
+  });
+  const digests = rows.some(({ length }) => length > HEADINGS.length)
+    ? ['digest of edges', 'digest of vectors']
+    : [];
+  output.out(`${name}  (${shards.length} of ${shards[0]?.shard?.count} shards)`);
+  printTable([[...HEADINGS, ...digests], ...rows], output);
+  output.out(`  twhin stats --graph ${shards[0]?.name} says more of one shard`);
 }
 
 async function statsOf(graph: GraphConfig, withDigest: boolean, output: Output): Promise<GraphStats> {

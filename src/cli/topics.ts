@@ -45,7 +45,11 @@ async function topics(
     }
     for (const action of actions) output.out(describeAction(action));
     const changes = actions.filter(({ kind }) => kind !== 'keep').length;
-    if (changes === 0) output.out(`all ${declared.length} topics are as declared at ${connection.describe}`);
+    const unusable = actions.some((action) => action.kind === 'keep' && action.unusable === true);
+    if (changes === 0 && unusable)
+      output.out('nothing to change; a topic that is left as it is can not be used');
+    else if (changes === 0)
+      output.out(`all ${declared.length} topics are as declared at ${connection.describe}`);
     else
       output.out(
         options.apply ? `${changes} changes made` : `${changes} changes; make them with: twhin topics apply`,

@@ -42,6 +42,8 @@ export interface Config {
   readonly topics: readonly EventTopic[];
   readonly entityTypes: readonly string[];
   readonly graphs: readonly GraphConfig[];
+  /** Number of the shard that TWHIN_SHARD names; undefined where it is not set. */
+  readonly shard?: number | undefined;
   readonly tuning: Tuning;
   readonly limits: RecordLimits;
   readonly stopMs: number;
@@ -121,6 +123,7 @@ export function resolveConfig(
     topics,
     entityTypes,
     graphs,
+    ...(environment.shard !== undefined && { shard: environment.shard }),
     tuning: {
       batchEdges: file.training.batchEdges,
       lingerMs: file.training.lingerMs,

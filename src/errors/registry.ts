@@ -83,6 +83,14 @@ const COMMAND_LINE = {
     'The configuration has no graph of that name, or the command needs the name of one graph.',
     'Give one of the graphs that the message lists with --graph.',
   ),
+  shard: usage(
+    'The shards of a graph that are to be run are not there, or it is not clear which graph they are of.',
+    'Correct every line that the message lists: --graph, --shard, --shards, or TWHIN_SHARD in the environment.',
+  ),
+  sharded: usage(
+    'The command can not do its work on a graph that is cut into shards, or on one of its shards.',
+    'The message says why, and what to do: name one shard with --graph, or give the command a configuration in which the graph has one shard, for example.',
+  ),
   surface: usage(
     'No graph that is served has a relation that the surface needs.',
     'Serve the graph that has the relation, with --graph, or ask for another surface.',

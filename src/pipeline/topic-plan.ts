@@ -12,7 +12,13 @@ export type TopicAction =
   | { readonly kind: 'create'; readonly topic: TopicDeclaration }
   | { readonly kind: 'add-partitions'; readonly name: string; readonly from: number; readonly to: number }
   | { readonly kind: 'alter-configs'; readonly name: string; readonly changes: readonly ConfigChange[] }
-  | { readonly kind: 'keep'; readonly name: string; readonly reason: string };
+  | {
+      readonly kind: 'keep';
+      readonly name: string;
+      readonly reason: string;
+      /** Nothing that uses the topic can work while it is like this. */
+      readonly unusable?: true;
+    };
 
 /**
  * What would make `actual` meet `declared`; empty when they agree. Nothing is ever shrunk, deleted or moved: such a
@@ -34,7 +40,7 @@ function planTopic(topic: TopicDeclaration, state: TopicState): TopicAction[] {
   const actions: TopicAction[] = [];
   if (topic.partitionsStay !== undefined && state.partitions !== topic.partitions) {
     const reason = `has ${state.partitions} partitions, ${topic.partitions} declared; ${topic.partitionsStay}`;
-    actions.push({ kind: 'keep', name, reason });
+    actions.push({ kind: 'keep', name, reason, unusable: true });
   } else if (state.partitions < topic.partitions) {
     actions.push({ kind: 'add-partitions', name, from: state.partitions, to: topic.partitions });
   } else if (state.partitions > topic.partitions) {

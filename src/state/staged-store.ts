@@ -3,9 +3,10 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncFolder } from '../adapters/atomic-file.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
-import { FatalError, reasonOf } from '../errors/errors.ts';
+import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import type { Layout } from '../graph/layout.ts';
+import type { Shard } from '../graph/shard.ts';
 import { databaseFolder } from './open.ts';
 import {
   FIRST_STORE,
@@ -22,7 +23,7 @@ import {
  */
 const STAGING = 'restoring';
 
-type Graph = { readonly name: string; readonly folder: string };
+type Graph = { readonly name: string; readonly folder: string; readonly shard?: Shard | undefined };
 
 /**
  * The place for a restored store.
@@ -31,10 +32,24 @@ type Graph = { readonly name: string; readonly folder: string };
  */
 export function newPlace(graph: Graph, into: string | undefined, command: string): StorePlace {
   const place = placeOf(graph, into ?? FIRST_STORE);
+  const aside = `stop the shard, move ${graph.folder} away, and give ${command} --graph ${graph.name}`;
+  if (graph.shard !== undefined && into !== undefined) {
+    throw new UsageError(
+      'sharded',
+      `--into: a store beside that of the shard ${graph.name} could never be made live: alone, it would lack what the other ` +
+        `shards sent meanwhile. To replace the shard's store, ${aside} without --into`,
+    );
+  }
   const taken = place.name === FIRST_STORE ? existsSync(databaseFolder(place)) : existsSync(place.folder);
   const { live } = readLive(graph);
   if (!taken && (into !== undefined || live === FIRST_STORE)) return place;
   const there = taken ? `a store ${place.name} in ${place.folder}` : `a live store ${live}`;
+  if (graph.shard !== undefined) {
+    throw new FatalError(
+      'store-exists',
+      `${graph.name} already has ${there}, and stores are never replaced. To replace it, ${aside}`,
+    );
+  }
   throw new FatalError(
     'store-exists',
     `${graph.name} already has ${there}, and stores are never replaced. Make the new store beside it, with ` +

@@ -16,6 +16,8 @@ export interface Said {
 export interface Place {
   readonly folder: string;
   run(...argv: string[]): Promise<Said>;
+  /** `run` with another configuration file of the place. */
+  configured(file: string): (...argv: string[]) => Promise<Said>;
   remove(): Promise<void>;
 }
 
@@ -28,15 +30,17 @@ export async function place(env: Record<string, string> = {}, world: World = rea
     TWHIN_HTTP: 'off',
     ...env,
   };
-  return {
-    folder,
-    run: async (...argv) => {
+  const run =
+    (own: Record<string, string>) =>
+    async (...argv: string[]): Promise<Said> => {
       const out: string[] = [];
       const err: string[] = [];
       for (const [name, value] of Object.entries({
         TWHIN_TOPIC_PREFIX: undefined,
         TWHIN_CONFIG: undefined,
+        TWHIN_SHARD: undefined,
         ...surroundings,
+        ...own,
       })) {
         vi.stubEnv(name, value);
       }
@@ -54,7 +58,11 @@ export async function place(env: Record<string, string> = {}, world: World = rea
         cwd.mockRestore();
         vi.unstubAllEnvs();
       }
-    },
+    };
+  return {
+    folder,
+    run: run({}),
+    configured: (file) => run({ TWHIN_CONFIG: join(folder, file) }),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -49,7 +49,7 @@ describe('plan of topics', () => {
     for (const partitions of [2, 6]) {
       const actions = planTopics([{ ...declared, partitions, partitionsStay }], [state]);
       const reason = `has 4 partitions, ${partitions} declared; keys would move; declare as many as there are`;
-      expect(actions).toEqual([{ kind: 'keep', name: 't', reason }]);
+      expect(actions).toEqual([{ kind: 'keep', name: 't', reason, unusable: true }]);
       expect(actions.map(describeAction)).toEqual([`leave t as it is: ${reason}`]);
     }
     expect(planTopics([{ ...declared, partitionsStay }], [state])).toEqual([]);

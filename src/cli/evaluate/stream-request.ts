@@ -6,6 +6,7 @@ import { type Bound, readBound } from '../../replay/bound.ts';
 import { readLive } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
 import { PLACES } from '../replay/request.ts';
+import { evaluatedWhole, oneGraph } from '../select.ts';
 
 /** The options as typed on the command line. */
 export interface StreamOptions {
@@ -64,12 +65,7 @@ export async function readStreamRequest(
   { config: load }: Pick<CommandContext, 'config'>,
 ): Promise<StreamRequest> {
   const plain = await load();
-  const live = plain.graphs.find(({ name }) => name === options.graph);
-  if (live === undefined) {
-    const known = plain.graphs.map(({ name }) => name).join(', ');
-    const seen = options.graph === undefined ? 'nothing' : JSON.stringify(options.graph);
-    throw new UsageError('graph', `--graph: expected one of ${known}; seen ${seen}`);
-  }
+  const live = oneGraph(plain, options.graph, evaluatedWhole);
   const problems: string[] = [];
   for (const each of options.set.filter((setting) => PLACES.test(setting))) {
     problems.push(`--set: an evaluation reads where the live graph does; seen ${JSON.stringify(each)}`);

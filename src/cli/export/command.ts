@@ -6,6 +6,7 @@ import { FatalError, UsageError } from '../../errors/errors.ts';
 import { npy } from '../../evaluation/graph/npy.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { fingerprint, type Head } from '../../graph/head.ts';
+import type { Shard } from '../../graph/shard.ts';
 import { openForReading } from '../../state/open.ts';
 import type { CommandContext } from '../context.ts';
 import { describeModel, inWholeFolder, refuseFilled } from '../evaluate/export.ts';
@@ -40,7 +41,8 @@ export function addExportCommand(program: Command, { config, output }: CommandCo
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
     .action(async ({ graph, out, format, type, pq }) => {
-      const [found] = selectGraphs(await config(), [graph]);
+      const [found, another] = selectGraphs(await config(), [graph]);
+      if (another !== undefined) throw oneShard(graph, found?.shard);
       if (found !== undefined)
         await exportGraph(found, { folder: out, format, types: type, parts: pq }, output);
     });
@@ -60,6 +62,14 @@ folder appears once it is whole. It can be written while an updater runs.`;
 
 const EXAMPLES = `twhin export --graph engagement --out vectors --type user --type tweet
 twhin export --graph engagement --out small --format parquet --pq 16`;
+
+function oneShard(graph: string, shard: Shard | undefined): UsageError {
+  return new UsageError(
+    'sharded',
+    `${graph} is cut into ${shard?.count} shards, and their stores are exported one by one: --graph ${graph}-0, and so on. The ` +
+      `topic with the embeddings has the vectors of all of them`,
+  );
+}
 
 interface ExportAsked {
   readonly folder: string;

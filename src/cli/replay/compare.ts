@@ -18,7 +18,7 @@ import { type CommandContext, withinTime } from '../context.ts';
 import { count } from '../format.ts';
 import { durationOption, example, JSON_HELP, positiveInteger } from '../options.ts';
 import type { Output } from '../output.ts';
-import { selectGraphs } from '../select.ts';
+import { selectUncut } from '../select.ts';
 import { type ComparedStoreReport, type CompareReport, printComparison } from './compare-report.ts';
 
 const EVENTS = 5_000;
@@ -130,7 +130,7 @@ async function openBoth(
   const found: { graph: GraphConfig; opened: readonly [OpenedStore, OpenedStore] }[] = [];
   const lacking: string[] = [];
   try {
-    for (const graph of selectGraphs(config, graphName === undefined ? [] : [graphName])) {
+    for (const graph of selectUncut(config, graphName, comparedWhole)) {
       const a = await open(graph, names[0], openStore);
       const b = await open(graph, names[1], openStore);
       if (a && b) found.push({ graph, opened: [a, b] });
@@ -152,6 +152,10 @@ async function openBoth(
     for (const { opened } of found) for (const { store } of opened) await store.close();
     throw error;
   }
+}
+
+function comparedWhole(): string {
+  return 'each shard has one store alone: there is nothing to compare it with. twhin stats and twhin check look at the stores of shards';
 }
 
 async function open(

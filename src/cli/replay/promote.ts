@@ -8,7 +8,7 @@ import { openForWriting } from '../../state/open.ts';
 import { FIRST_STORE, placeOf, readLive, readOrigin, type StorePlace } from '../../state/places.ts';
 import { type CommandContext, withinTime } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger, positiveNumber } from '../options.ts';
-import { selectTopics } from '../select.ts';
+import { oneGraph, selectTopics, selectUncut } from '../select.ts';
 import { catchUp } from './catch-up.ts';
 import { promoteStore } from './promotion.ts';
 import { readReplayRecord } from './record.ts';
@@ -119,11 +119,10 @@ function choose(
   { graph: wanted, rollback }: PromoteOptions,
   config: Config,
 ): { plain: GraphConfig; place: StorePlace } {
-  const named = config.graphs.filter((each) => wanted === undefined || each.name === wanted);
-  if (named.length === 0) {
-    const known = config.graphs.map((each) => each.name).join(', ');
-    throw new UsageError('graph', `--graph: expected one of ${known}; seen ${JSON.stringify(wanted)}`);
-  }
+  const named =
+    wanted === undefined
+      ? selectUncut(config, undefined, promotedWhole)
+      : [oneGraph(config, wanted, promotedWhole)];
   if ((name === undefined) === (rollback !== true)) {
     throw new UsageError('promote', 'expected either the name of a store or --rollback');
   }
@@ -146,6 +145,13 @@ function choose(
     throw new UsageError('promote', `${one.place.name} is the live store of ${one.plain.name} already`);
   }
   return one;
+}
+
+function promotedWhole(): string {
+  return (
+    'a store that catches up alone lacks what the other shards send it. To go on with a restored store, stop the shard, move the ' +
+    'folder of its store away, and restore the store without --into'
+  );
 }
 
 function exists(graph: GraphConfig, name: string): boolean {

@@ -7,6 +7,7 @@ import { type Bound, readBound } from '../../replay/bound.ts';
 import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
 import { pendingPromotion } from '../../state/promotion.ts';
 import type { CommandContext } from '../context.ts';
+import { oneGraph } from '../select.ts';
 
 /** The options as typed on the command line. */
 export interface ReplayOptions extends ReplayPaceOptions {
@@ -42,9 +43,17 @@ export interface ReplayRequest {
 }
 
 /** Settings that say where the graph is read and written; a replay must not change them. */
-export const PLACES = /^(state|topicPrefix|kafka)\b/;
+export const PLACES = /^(state|topicPrefix|kafka|graphs\.[^.=]+\.shards)\b/;
 /** Names that Kafka allows for a topic, without those that Kafka uses itself. */
 const TOPIC = /^(?!__)[a-zA-Z0-9._-]{1,249}$/;
+
+/** Why a graph with shards is not replayed, and what to do. */
+export function replayedWhole(): string {
+  return (
+    'a replay of one shard alone would lack what the other shards send it. To learn the events anew, stop all shards, move the ' +
+    'folders of their stores away, delete the exchange topic, and start the shards again with --create-topics'
+  );
+}
 
 /** @throws UsageError with a line for each problem. */
 export async function readRequest(
@@ -53,11 +62,7 @@ export async function readRequest(
 ): Promise<ReplayRequest> {
   const problems: string[] = [];
   const plain = await load();
-  const live = plain.graphs.find(({ name }) => name === options.graph);
-  if (live === undefined) {
-    const known = plain.graphs.map(({ name }) => name).join(', ');
-    throw new UsageError('graph', `--graph: expected one of ${known}; seen ${shown(options.graph)}`);
-  }
+  const live = oneGraph(plain, options.graph, replayedWhole);
   const liveSet = readLive(live).set;
   const set = [...liveSet, ...options.set];
   for (const each of options.set.filter((setting) => PLACES.test(setting))) {

@@ -3,7 +3,7 @@ import { graphsIn } from '../../backup/folder.ts';
 import { type Manifest, readManifest } from '../../backup/manifest.ts';
 import { readBackup } from '../../backup/read.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { FatalError } from '../../errors/errors.ts';
+import { FatalError, UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { differences, fingerprint, type Head } from '../../graph/head.ts';
 import { WriteBatch } from '../../graph/store.ts';
@@ -32,6 +32,7 @@ export async function planFromBackup(
   const there = await graphsIn(dir);
   const chosen = selectGraphs(plain, names.length > 0 ? names : there);
   if (there.length === 0) throw new FatalError('backup-missing', `there is no backup in ${dir}`);
+  refuseOtherShards(chosen, there, dir);
   const plans: Restoring[] = [];
   for (const graph of chosen) {
     const folder = join(dir, graph.name);
@@ -52,6 +53,24 @@ export async function planFromBackup(
     });
   }
   return plans;
+}
+
+/** @throws UsageError when the backup is of a graph with more shards: each store would hold entities of other shards. */
+function refuseOtherShards(graphs: readonly GraphConfig[], there: readonly string[], dir: string): void {
+  for (const { shard } of graphs) {
+    if (shard === undefined) continue;
+    const { graph, count } = shard;
+    const beyond = there.find((name) => {
+      const index = name.startsWith(`${graph}-`) ? name.slice(graph.length + 1) : '';
+      return /^\d{1,3}$/.test(index) && Number(index) >= count;
+    });
+    if (beyond === undefined) continue;
+    throw new UsageError(
+      'sharded',
+      `${graph} is cut into ${count} shards, and ${dir} holds a backup of ${beyond}: it is of a graph with more shards, whose ` +
+        `entities are spread in another way. Set graphs.${graph}.shards as it was when the backup was made`,
+    );
+  }
 }
 
 /** A backup may contain settings of the training, and no setting that says where anything is stored. */

@@ -12,12 +12,13 @@ import { applyTopics, planTopics } from '../../pipeline/topic-plan.ts';
 import { startTelemetry, type Telemetry } from '../../telemetry/start.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, GRAPHS_HELP } from '../options.ts';
-import { selectGraphs, selectTopics } from '../select.ts';
+import { selectTopics } from '../select.ts';
 import { Hangups, stopOnSignal } from '../signals.ts';
 import { VERSION } from '../version.ts';
 import { GraphRun, type GraphRunOptions } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
 import { Reload } from './reload.ts';
+import { selectRun } from './shards.ts';
 import { rememberingFaults } from './watch/faults.ts';
 import { Watch } from './watch/watch.ts';
 
@@ -27,6 +28,8 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     .command('run')
     .description('consume events, train and publish vectors until stopped')
     .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--shard <n>', 'only this shard of the graph, from 0')
+    .option('--shards <a-b>', 'only the shards from a to b of the graph')
     .option('--until-caught-up', 'end when the events that were there at the start are learned and published')
     .option('--create-topics', 'create missing topics first')
     .option('--standby', 'follow with a store of its own, and lead when no other process runs the graph')
@@ -42,12 +45,12 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     )
     .addHelpText('after', ON_HANGUP)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, untilCaughtUp, createTopics, standby, reread, http }) => {
+    .action(async ({ graph, shard, shards, untilCaughtUp, createTopics, standby, reread, http }) => {
       const hangups = new Hangups();
       try {
         const configuration = await context.configuration();
         const { config } = configuration;
-        const graphs = selectGraphs(config, graph);
+        const graphs = selectRun(config, { graph, shard, shards });
         const options: RunOptions = {
           graphs,
           untilCaughtUp: untilCaughtUp === true,
@@ -74,6 +77,9 @@ SIGHUP makes the process read its configuration again. Changes that need a resta
 
 const EXAMPLES = `twhin run --create-topics
 twhin run --graph engagement --until-caught-up
+twhin run --graph engagement --shard 3
+twhin run --graph engagement --shards 0-3
+TWHIN_SHARD=twhin-engagement-3 twhin run --graph engagement
 TWHIN_STATE=/var/lib/twhin-2 twhin run --standby --http 127.0.0.1:8078`;
 
 /** The address to serve on. Without an option, a run that ends by itself serves nothing. */

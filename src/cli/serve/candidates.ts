@@ -11,7 +11,7 @@ import type { EntityKey } from '../../graph/entity.ts';
 import { SURFACES, type SurfaceName, Surfaces, userKey } from '../../serve/surfaces.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
-import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
+import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { onSignal, type Signals } from '../signals.ts';
 import { ADS_OF_ONE, begin, beginScanning, EDGES, EDGES_OF_ONE } from './begin.ts';
@@ -36,7 +36,7 @@ export function addCandidatesCommand(program: Command, context: CommandContext):
       'file to write: Parquet where the name ends with .parquet, else JSON lines',
     )
     .option('--k <n>', 'entities in a list', listLength, DEFAULT_K)
-    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
     .action(async ({ surface, users, out, k, graph }) => {

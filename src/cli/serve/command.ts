@@ -6,7 +6,7 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
 import type { Log } from '../../log.ts';
 import type { CommandContext } from '../context.ts';
-import { collect, example, GRAPHS_HELP, positiveInteger } from '../options.ts';
+import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
 import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE } from './begin.ts';
@@ -27,7 +27,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
   program
     .command('serve')
     .description('answer candidates, neighbours and ranks from the vectors on the topics')
-    .option('--graph <name>', GRAPHS_HELP, collect, [])
+    .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .option('--http <host:port>', 'address to serve on', ADDRESS)
     .option('--partitions <list>', PARTITIONS_HELP, partitionsOption)
     .addOption(
