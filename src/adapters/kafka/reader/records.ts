@@ -111,21 +111,26 @@ export class BatchRecords {
       into.push({ topic, partition, offset, timestamp, key, value });
       return;
     }
-    const headerCount = reader.varint();
-    if (headerCount === 0) {
-      into.push({ topic, partition, offset, timestamp, key, value });
-    } else {
-      const headers = reader.headers(headerCount, end);
-      into.push({ topic, partition, offset, timestamp, key, value, ...headers });
-    }
+    const headers = reader.headers(end);
+    if (headers === undefined) into.push({ topic, partition, offset, timestamp, key, value });
+    else into.push({ topic, partition, offset, timestamp, key, value, headers });
     if (reader.at !== end)
       throw new Error(`record ${this.#read} of ${this.#count} is not as long as it says`);
   }
 }
 
+/** Headers that were decoded, and where their bytes are. */
+interface KnownHeaders {
+  readonly start: number;
+  readonly end: number;
+  readonly headers: SourceRecord['headers'];
+}
+
 class VarintReader {
   at = 0;
   readonly #bytes: Buffer;
+  /** The headers of the record before. */
+  #known: KnownHeaders | undefined;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -165,8 +170,29 @@ class VarintReader {
     return this.#bytes.subarray(start, Math.min(this.at, end));
   }
 
-  /** The headers by name. The last header of a name counts; a header without a value is left out. */
-  headers(count: number, end: number): Pick<SourceRecord, 'headers'> {
+  /**
+   * The headers by name: all bytes up to `end`. The last header of a name counts; a header without a value is left out.
+   * undefined where there is none. Neighbours with the same bytes share one object: whoever decodes headers can decode
+   * those of many records at once.
+   */
+  headers(end: number): SourceRecord['headers'] {
+    const start = this.at;
+    const known = this.#known;
+    if (
+      known !== undefined &&
+      known.end - known.start === end - start &&
+      this.#same(known.start, start, end)
+    ) {
+      this.at = end;
+      return known.headers;
+    }
+    const headers = this.#decodedHeaders(end);
+    this.#known = headers !== undefined && this.at === end ? { start, end, headers } : undefined;
+    return headers;
+  }
+
+  #decodedHeaders(end: number): SourceRecord['headers'] {
+    const count = this.varint();
     const pairs: [string, Buffer][] = [];
     for (let n = 0; n < count && this.at < end; n++) {
       const name = this.bytes(end)?.toString('utf8') ?? '';
@@ -175,6 +201,12 @@ class VarintReader {
         pairs.push([name, value]);
       }
     }
-    return pairs.length === 0 ? {} : { headers: Object.fromEntries(pairs) };
+    return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
+  }
+
+  /** Whether the bytes from `known` on are those from `start` to before `end`. */
+  #same(known: number, start: number, end: number): boolean {
+    const bytes = this.#bytes;
+    return bytes.compare(bytes, start, end, known, known + end - start) === 0;
   }
 }

@@ -135,6 +135,44 @@ describe('records of batches', () => {
     expect(await headersOf([['gone', null]])).not.toHaveProperty('headers');
   });
 
+  test('each record has its own headers, and neighbours with the same ones share the object', async () => {
+    const header = fc.tuple(fc.constantFrom('a', 'b', 'ü'), fc.constantFrom(null, '', '1', '2', 'long'));
+    const some = fc.array(fc.array(header, { maxLength: 3 }), { minLength: 1, maxLength: 3 });
+    const batches = some.chain((kinds) => fc.array(fc.constantFrom(...kinds), { minLength: 1 }));
+    await fc.assert(
+      fc.asyncProperty(batches, fc.constantFrom(0, GZIP), async (all, attributes) => {
+        const records = all.map((pairs, at) => ({
+          at,
+          headers: pairs.map(([name, text]) => [name, text === null ? null : Buffer.from(text)] as const),
+        }));
+        const found = await decoded(batchBytes({ base: 0, records, attributes }));
+        const plain = records.map(({ headers }) => {
+          const kept = headers.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]));
+          return kept.length === 0 ? undefined : Object.fromEntries(kept);
+        });
+        expect(found.map(({ headers }) => headers)).toEqual(plain);
+        for (let i = 1; i < all.length; i++)
+          if (JSON.stringify(all[i]) === JSON.stringify(all[i - 1]))
+            expect(found[i]!.headers).toBe(found[i - 1]!.headers);
+      }),
+    );
+  });
+
+  test('headers that are cut off are refused, also behind a record with the same ones', async () => {
+    const headers = [['name', Buffer.from('value')]] as const;
+    const bytes = batchBytes({
+      base: 0,
+      records: [
+        { at: 0, headers },
+        { at: 1, headers },
+      ],
+    });
+    // The last byte is the end of the value: the length before the value says one byte more.
+    bytes[bytes.length - 6]! += 2;
+    const damaged = sealed(bytes);
+    await expect(decoded(damaged)).rejects.toThrow(/record 1 of 2 is not as long as it says/);
+  });
+
   test("the broker's time counts where the broker sets it", async () => {
     const bytes = counted(0, 2, { firstMs: 5n, maxMs: 77n, attributes: LOG_APPEND_TIME });
     expect((await decoded(bytes)).map(({ timestamp }) => timestamp)).toEqual([77, 77]);
