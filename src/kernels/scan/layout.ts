@@ -13,6 +13,9 @@ export const MAX_QUERIES = 4;
 /** Float32 coefficients at the start of a query; see `assembly/bounds.ts`. */
 export const COEFFICIENTS = 6;
 
+/** What is summed over the numbers of a vector that is written; see `encode.ts`. */
+export const CODE_SUMS = 3;
+
 /** The size of a scan table. */
 export interface ScanSize {
   /** Numbers in a vector. */
@@ -28,7 +31,7 @@ export type ScanLayout = Readonly<ReturnType<typeof layOutScan>>;
 /**
  * The memory of a scan table. It grows by blocks of rows, and no row ever moves.
  *
- *     memory:      | constants of the compiler | rows in use, int32 | workspace of scanner 0 | 1 | … | block 0 | block 1 | … | room to grow
+ *     memory:      | constants of the compiler | rows in use, int32 | incoming vector, float32 | its sums, float64 | workspace of scanner 0 | 1 | … | block 0 | block 1 | … | room to grow
  *     workspace:   | query 0 | query 1 | query 2 | query 3 | found rows, int32 | their scores, float64 |
  *     query:       | coefficients, float32 | codes, int8 or int16 | vector, float32 | vector, float64 |
  *     block:       | codes, int8 [1024, codeDim] | measures [256] | marks of scanner 0 | 1 | … | vectors, float32 [1024, paddedDim] |
@@ -61,12 +64,20 @@ export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>
   const marks = block.add(scanners * BLOCK_ROWS);
   const vectors = block.add(4 * BLOCK_ROWS * paddedDim);
 
-  const workspaces = START + ALIGNMENT;
+  const header = parts();
+  header.add(4);
+  const incoming = header.add(4 * paddedDim);
+  const sums = header.add(8 * CODE_SUMS);
+
+  const workspaces = START + header.bytes();
   return {
     codeDim,
     paddedDim,
     /** The number of rows in use. */
     rowsInUse: START,
+    /** A vector that is to be written, and what is summed over its numbers. */
+    incoming: START + incoming,
+    sums: START + sums,
     workspaces,
     workspaceBytes: workspace.bytes(),
     queryBytes: query.bytes(),

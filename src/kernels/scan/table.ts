@@ -1,8 +1,10 @@
 import { FatalError, ShapeError } from '../../errors/errors.ts';
+import { CompiledInstance, type Exported } from '../compiled.ts';
 import { ceil32 } from './float32.ts';
 import {
   BLOCK_ROWS,
   blockAt,
+  CODE_SUMS,
   layOutScan,
   MAX_SCAN_PAGES,
   measuresAt,
@@ -17,15 +19,25 @@ const MAX_CODE = 127;
 const MAX_LENGTH = 2 ** 56;
 /** A smaller scale would be near the smallest float32. */
 const MIN_SCALE = 2 ** -120;
-/** Adding this and taking it away rounds a small number to an integer, several times faster than Math.round with limits. */
-const ROUND = 1.5 * 2 ** 52;
 const MAX_FLOAT = (2 - 2 ** -23) * 2 ** 127;
+/** Vectors are encoded without relaxed SIMD: every machine writes the same bytes. */
+const BUILD = new URL('./scan-plain.wasm', import.meta.url);
 
 /**
  * The vectors of one entity type, for exact scans: the vectors themselves, and a byte for each number of them, from which a
  * scan sees which few rows can be among the best. The memory is drawn in `layout.ts`.
  */
 export class ScanTable extends ScanRows {
+  /** A vector that is to be written, and what is summed over its numbers. */
+  readonly #incoming: Float32Array;
+  readonly #sums: Float64Array;
+  readonly #largest: Exported;
+  readonly #encode: Exported;
+  /** The whole memory as floats, as of the last growth: asking a memory for its buffer takes as long as a dozen measures. */
+  #grown: Float32Array;
+  /** Rows that the memory has room for. */
+  #room = 0;
+
   /** @throws FatalError when so many rows do not fit into a WebAssembly memory. */
   constructor(size: ScanSize) {
     const layout = layOutScan(size);
@@ -38,6 +50,14 @@ export class ScanTable extends ScanRows {
     }
     const memory = new WebAssembly.Memory({ initial: scanPages(layout, 0), maximum, shared: true });
     super({ dim: size.dim, maxRows: size.maxRows, scanners: size.scanners, memory });
+    const { incoming, sums, paddedDim } = layout;
+    this.#incoming = new Float32Array(memory.buffer, incoming, size.dim);
+    this.#sums = new Float64Array(memory.buffer, sums, CODE_SUMS);
+    const instance = new CompiledInstance(BUILD, memory);
+    instance.setGlobals({ incoming, sums, vectorBytes: 4 * paddedDim });
+    this.#largest = instance.functionOf('largest');
+    this.#encode = instance.functionOf('encode');
+    this.#grown = this.floats;
   }
 
   /**
@@ -50,41 +70,29 @@ export class ScanTable extends ScanRows {
     if (vector.length !== dim) {
       throw new ShapeError(`the vector of row ${row} has ${vector.length} numbers; expected ${dim}`);
     }
-    let largest = 0;
-    for (let k = 0; k < dim; k++) {
-      const size = Math.abs(vector[k]!);
-      if (!(size <= MAX_FLOAT)) throw notFinite(row, k, vector[k]!);
-      if (size > largest) largest = size;
-    }
+    this.#incoming.set(vector);
+    const largest = this.#largest();
+    if (!(largest <= MAX_FLOAT)) throw notFinite(row, vector);
     this.#reserve(row);
-    this.#encode(row, vector, largest);
+    this.#put(row, largest);
   }
 
   /** Takes the vector of a row away: the row is never found until it is written again. */
   clear(row: number): void {
-    if (this.has(row)) this.#erase(row);
+    if (!this.has(row)) return;
+    this.#erase(row);
+    // It may be the vector that was written last.
+    this.#incoming.fill(0);
   }
 
-  /** Writes the vector, its codes, and the measures of both. largest: the largest |number|. */
-  #encode(row: number, vector: Float32Array, largest: number): void {
-    const { dim, floats, bytes, layout } = this;
+  /** Writes the incoming vector, its codes, and the measures of both. largest: the largest |number|. */
+  #put(row: number, largest: number): void {
     const exactScale = Math.fround(largest / MAX_CODE);
     // So near to 0, a float32 has too few bits for codes up to 127: the whole vector counts as residual.
     const scale = exactScale < MIN_SCALE ? 0 : exactScale;
-    const perUnit = scale > 0 ? 1 / scale : 0;
-    const start = vectorAt(layout, row);
-    const codes = this.#codesAt(row);
-    let [sum, squares, lost] = [0, 0, 0];
-    for (let k = 0; k < dim; k++) {
-      const value = vector[k]!;
-      const code = value * perUnit + ROUND - ROUND;
-      const difference = value - scale * code;
-      floats[start + k] = value;
-      bytes[codes + k] = code;
-      sum += code;
-      squares += code * code;
-      lost += difference * difference;
-    }
+    this.#encode(4 * vectorAt(this.layout, row), this.#codesAt(row), scale, scale > 0 ? 1 / scale : 0);
+    const sums = this.#sums;
+    const [sum, squares, lost] = [sums[0]!, sums[1]!, sums[2]!];
     const length = scale * Math.sqrt(squares);
     this.#measure(row, {
       scale,
@@ -105,7 +113,7 @@ export class ScanTable extends ScanRows {
   }
 
   #measure(row: number, of: { scale: number; residual: number; length: number; sum: number }): void {
-    const { floats } = this;
+    const floats = this.#grown;
     const at = measuresAt(this.layout, row);
     floats[at] = of.scale;
     floats[at + 4] = of.residual;
@@ -121,8 +129,12 @@ export class ScanTable extends ScanRows {
     }
     const { rows } = this;
     if (row < rows) return;
-    const more = scanPages(this.layout, row + 1) - memory.buffer.byteLength / 65_536;
-    if (more > 0) memory.grow(more);
+    if (row >= this.#room) {
+      const more = scanPages(this.layout, row + 1) - memory.buffer.byteLength / 65_536;
+      if (more > 0) memory.grow(more);
+      this.#grown = this.floats;
+      this.#room = BLOCK_ROWS * Math.ceil((row + 1) / BLOCK_ROWS);
+    }
     this.rows = row + 1;
     for (let added = rows; added < row; added++) this.#erase(added);
   }
@@ -132,7 +144,9 @@ export class ScanTable extends ScanRows {
   }
 }
 
-function notFinite(row: number, k: number, value: number): FatalError {
+function notFinite(row: number, vector: Float32Array): FatalError {
+  const k = vector.findIndex((number) => !Number.isFinite(number));
+  const value = vector[k];
   return new FatalError(
     'vector-not-finite',
     `number ${k} of the vector of row ${row} is ${value}; a vector has finite numbers only`,

@@ -4,6 +4,7 @@ import { scoreFound } from './exact';
 import { BLOCK_SHIFT, blockBytes, blocks, foundRows, four, L1, L2, marks, measures, RESIDUALS, scorer } from './layout';
 
 export * from './layout';
+export { encode, largest } from './encode';
 export { scoreFound } from './exact';
 
 /** The end of the compiler's own constants; the header must begin after it. */

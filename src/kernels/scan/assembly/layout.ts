@@ -1,5 +1,5 @@
 /**
- * Addresses, and the scorer. `scan/scanner.ts` sets these exports by name before the first call. All are in bytes. The
+ * Addresses, and the scorer. `scan/scanner.ts` and `scan/table.ts` set those that they need by name, before the first call. All are in bytes. The
  * memory is drawn in `scan/layout.ts`.
  */
 
@@ -14,6 +14,11 @@ export let vectors: usize = 0;
 /** Length of a row's codes, a multiple of 16, and of its vector, a multiple of 32. */
 export let codeBytes: usize = 0;
 export let vectorBytes: usize = 0;
+
+// A vector that is to be written
+export let incoming: usize = 0;
+/** [3] in float64. */
+export let sums: usize = 0;
 
 // A query; its coefficients come first.
 export let queryCodes: usize = 0;

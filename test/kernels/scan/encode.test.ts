@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { encodePlainly } from '../../../src/kernels/scan/encode.ts';
+import { ceil32 } from '../../../src/kernels/scan/float32.ts';
+import { blockAt, measuresAt } from '../../../src/kernels/scan/layout.ts';
+import { ScanTable } from '../../../src/kernels/scan/table.ts';
+
+/** Numbers of a usual size, and those at the ends of float32. */
+const number = fc.oneof(
+  fc.float({ min: -1, max: 1, noNaN: true }),
+  fc.float({ noNaN: true, noDefaultInfinity: true }),
+  fc.constantFrom(0, -0, 2 ** -149, 2 ** -126, 2 ** -110, (2 - 2 ** -23) * 2 ** 127),
+);
+const vectors = fc
+  .integer({ min: 1, max: 40 })
+  .chain((dim) => fc.array(fc.array(number, { minLength: dim, maxLength: dim }), { minLength: 1 }));
+
+it('writes the codes and measures that the plain form gives, bit for bit, whatever the row held before', () => {
+  fc.assert(
+    fc.property(vectors, (rows) => {
+      const dim = rows[0]!.length;
+      const table = new ScanTable({ dim, maxRows: 3, scanners: 1 });
+      rows.forEach((numbers, i) => {
+        const row = i % 3;
+        const vector = Float32Array.from(numbers);
+        table.write(row, vector);
+        const largest = Math.max(...vector.map(Math.abs));
+        const scale = Math.fround(largest / 127) < 2 ** -120 ? 0 : Math.fround(largest / 127);
+        const codes = new Int8Array(table.layout.codeDim);
+        const { sum, squares, lost } = encodePlainly(vector, codes, scale, scale === 0 ? 0 : 1 / scale);
+        const at = blockAt(table.layout, row) + row * table.layout.codeDim;
+        expect(table.bytes.slice(at, at + table.layout.codeDim)).toEqual(codes);
+        expect(table.vector(row)).toEqual(vector);
+        const sums = new Float64Array(table.place.memory.buffer, table.layout.sums, 3);
+        expect([...sums]).toEqual([sum, squares, lost]);
+        const first = measuresAt(table.layout, row);
+        const measures = [0, 4, 8, 12].map((next) => table.floats[first + next]);
+        const length = scale * Math.sqrt(squares);
+        expect(measures).toEqual([
+          scale,
+          ceil32(Math.sqrt(lost) * (1 + 2 ** -40)),
+          length <= 2 ** 56 ? ceil32(length) : Number.NaN,
+          Math.fround(scale * sum),
+        ]);
+      });
+    }),
+  );
+});
+
+it('rounds a code to the nearest integer, and keeps what the code loses', () => {
+  // Worked out by hand: the scale is 1 / 127 of 127, so that a number is its own code but for the part after the point.
+  const codes = new Int8Array(5);
+  const sums = encodePlainly(Float32Array.of(127, -2.25, 0.75, 3.5, -0.5), codes, 1, 1);
+  expect([...codes]).toEqual([127, -2, 1, 4, 0]);
+  expect(sums).toEqual({
+    sum: 130,
+    squares: 16_129 + 4 + 1 + 16,
+    lost: 0.25 ** 2 + 0.25 ** 2 + 0.5 ** 2 + 0.5 ** 2,
+  });
+});
