@@ -111,7 +111,7 @@ const load = () => loadavg()[0]?.toFixed(1);
 const loadBefore = load();
 
 say(`${rows} vectors into the scan's table`);
-const table = new VectorTable(dim, rows);
+const table = new VectorTable('tweet', dim, rows);
 const [emptyBytes, emptyHeap] = [residentBytes(), process.memoryUsage().heapUsed];
 let scanBuildMs = 0;
 for (let first = 0; first < rows; first += AT_ONCE) {

@@ -177,7 +177,7 @@ class Known {
     }
     for (const type of ['tweet', 'user', 'query']) {
       const { keys, rows } = space.members(type);
-      const table = new VectorTable(space.model.dim, Math.max(1, keys.length));
+      const table = new VectorTable(type, space.model.dim, Math.max(1, keys.length));
       keys.forEach((key, i) => void table.set(key, space.table.vector(rows[i]!).slice(0, space.model.dim)));
       this.#tables.set(type, table);
     }

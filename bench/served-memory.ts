@@ -37,7 +37,7 @@ function used(): number {
 }
 
 const before = used();
-const table = new VectorTable(dim, rows);
+const table = new VectorTable('tweet', dim, rows);
 const vector = new Float32Array(dim).fill(0.1);
 for (let row = 0; row < rows; row++) table.set(entity('tweet', row), vector);
 const withNames = used();

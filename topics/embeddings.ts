@@ -97,6 +97,35 @@ export function decodeEmbedding(
   };
 }
 
+/**
+ * Decodes records of an embeddings topic one after the other, as {@link decodeEmbedding} does. Records that share an object
+ * of headers, as neighbours do that a log read from one batch, have it decoded once, and their vectors in one memory: what
+ * `read` gives is valid until it is called again.
+ */
+export class EmbeddingReader {
+  #headers: Readonly<Record<string, unknown>> | undefined;
+  #embedding: Embedding | undefined;
+  /** The bytes of the vector of `#embedding`. */
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  /** @throws ShapeError as `decodeEmbedding`. */
+  read(headers: Readonly<Record<string, unknown>>, value: Uint8Array | null): Embedding {
+    if (value !== null && headers === this.#headers && value.byteLength === this.#bytes.byteLength) {
+      this.#bytes.set(value);
+      if (!HOST_IS_LITTLE_ENDIAN)
+        Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength).swap32();
+      return this.#embedding!;
+    }
+    const embedding = decodeEmbedding(headers, value);
+    const { vector } = embedding;
+    if (vector === null) return embedding;
+    this.#headers = headers;
+    this.#embedding = embedding;
+    this.#bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+    return embedding;
+  }
+}
+
 /** The text of a header, from text or from bytes. @throws ShapeError when the header is missing. */
 export function textOf(headers: Readonly<Record<string, unknown>>, name: string): string {
   const value = headers[name];

@@ -16,6 +16,7 @@ export type { Dtype, Embedding, EmbeddingHeaders } from './embeddings.ts';
 export {
   decodeEmbedding,
   decodeVector,
+  EmbeddingReader,
   embeddingHeaders,
   embeddingsDeclaration,
   embeddingsName,

@@ -8,6 +8,8 @@ export type EntityKey = string & { readonly [entityKeyBrand]: true };
 /** Entity types of TwHIN; a configuration may add its own. */
 export const ENTITY_TYPES = ['user', 'tweet', 'ad', 'advertiser', 'query'] as const;
 
+const COLON = 0x3a;
+
 /** Largest id, in bytes of UTF-8. The store keeps the length less one in one byte. */
 export const MAX_ID_BYTES = 256;
 
@@ -19,6 +21,11 @@ export function entityKey(type: string, id: string): EntityKey {
 /** The type of an entity, `user` of `user:123`. */
 export function typeOf(key: EntityKey): string {
   return key.slice(0, key.indexOf(':'));
+}
+
+/** Whether the entity is of the type; makes no string, as `typeOf` does. */
+export function isOfType(key: EntityKey, type: string): boolean {
+  return key.charCodeAt(type.length) === COLON && key.startsWith(type);
 }
 
 /** The id of an entity, `123` of `user:123`. */

@@ -21,6 +21,8 @@ export class Reading {
   /** Of every partition, also of those that are not read. */
   #ranges: readonly PartitionRange[];
   #wasCaughtUp = false;
+  /** What `lag` gave, until more is read or the ends are looked at. */
+  #knownLag: number | undefined;
 
   private constructor(options: ReadingOptions, ranges: readonly PartitionRange[]) {
     this.#options = options;
@@ -47,7 +49,11 @@ export class Reading {
 
   /** Offsets between what is read and the ends as they were last looked at. */
   get lag(): number {
-    return this.#ends.reduce((sum, range) => sum + leftOf(range, this.#next.get(placeOf(range))), 0);
+    this.#knownLag ??= this.#ends.reduce(
+      (sum, range) => sum + leftOf(range, this.#next.get(placeOf(range))),
+      0,
+    );
+    return this.#knownLag;
   }
 
   /** What there was to read when the ends were last looked at. */
@@ -63,6 +69,7 @@ export class Reading {
   /** Looks where the topics end now. @throws RetryableError while the log is out of reach. */
   async look(): Promise<void> {
     this.#ranges = await this.#options.log.ranges(this.#options.topics);
+    this.#knownLag = undefined;
   }
 
   get #ends(): readonly PartitionRange[] {
@@ -76,6 +83,7 @@ export class Reading {
   async #take(run: RecordRun): Promise<void> {
     await this.#options.take(run);
     this.#next.set(placeOf(run), run.next);
+    this.#knownLag = undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Embedding } from '../../topics/embeddings.ts';
 import { type RelationVector, relationKey } from '../../topics/model.ts';
 import { ShapeError } from '../errors/errors.ts';
-import { type EntityKey, idOf as idOfEntity, typeOf } from '../graph/entity.ts';
+import { type EntityKey, idOf as idOfEntity, isOfType, typeOf } from '../graph/entity.ts';
 import { TextIndex } from './text-index.ts';
 import { VectorTable } from './vector-table.ts';
 
@@ -29,6 +29,8 @@ export class Space {
   readonly #scanners: number;
   /** Entities whose newest record is of another space. */
   readonly #superseded = new Set<EntityKey>();
+  /** The table that was written last. */
+  #set: { readonly type: string; readonly table: VectorTable } | undefined;
 
   constructor(
     { space, fingerprint, dim }: Pick<Embedding, 'space' | 'fingerprint' | 'dim'>,
@@ -63,24 +65,29 @@ export class Space {
     return this.table(typeOf(entity))?.vectorOf(entity);
   }
 
-  /** activeAt: when the entity was active, if it is new. */
+  /** activeAt: tells when the entity was active, if it is new. */
   set(
     entity: EntityKey,
     vector: Float32Array,
     { step, at }: Pick<Embedding, 'step' | 'at'>,
-    activeAt: () => number,
+    activeAt: (entity: EntityKey) => number,
   ): void {
-    const type = typeOf(entity);
-    let table = this.#tables.get(type);
-    if (table === undefined) {
-      table = new VectorTable(this.dim, this.#maxRows, this.#scanners);
-      this.#tables.set(type, table);
-    }
+    const { type, table } = this.#setting(entity);
     table.set(entity, vector, activeAt);
     if (type === QUERY) this.queries.set(idOfEntity(entity));
-    this.#superseded.delete(entity);
+    if (this.#superseded.size > 0) this.#superseded.delete(entity);
     this.step = Math.max(this.step, step);
     this.at = Math.max(this.at, at);
+  }
+
+  /** The table that the entity belongs into, which begins with its first entity. Mostly it is the one of the entity before. */
+  #setting(entity: EntityKey): { readonly type: string; readonly table: VectorTable } {
+    if (this.#set !== undefined && isOfType(entity, this.#set.type)) return this.#set;
+    const type = typeOf(entity);
+    const table = this.#tables.get(type) ?? new VectorTable(type, this.dim, this.#maxRows, this.#scanners);
+    this.#tables.set(type, table);
+    this.#set = { type, table };
+    return this.#set;
   }
 
   delete(entity: EntityKey): void {
@@ -110,6 +117,9 @@ export class Spaces {
   readonly #spaces = new Map<string, Space>();
   readonly #relations = new Map<string, Map<string, RelationVector>>();
   #current: Space | undefined;
+  /** The space of the vector before. */
+  #last: Space | undefined;
+  readonly #activeAtOf = (entity: EntityKey) => this.#takeActiveAt(entity);
 
   /**
    * maxRows: most entities of one type; caughtUp: whether all that the topics held at first is read; scanners: how many scan
@@ -142,7 +152,7 @@ export class Spaces {
       return;
     }
     const own = this.#of(embedding);
-    own.set(entity, embedding.vector, embedding, () => this.#takeActiveAt(entity));
+    own.set(entity, embedding.vector, embedding, this.#activeAtOf);
     if (this.#spaces.size > 1)
       for (const space of this.#spaces.values()) if (space !== own) space.supersede(entity);
     this.#choose();
@@ -159,10 +169,13 @@ export class Spaces {
   /** When an entity that is new in a space was active. */
   #takeActiveAt(entity: EntityKey): number {
     const before = this.#awaited.take(entity);
-    const tables = this.all.flatMap((space) => space.table(typeOf(entity)) ?? []);
-    const inOthers = tables.filter((table) => table.rowOf(entity) !== undefined);
-    if (inOthers.length === 0) return before ?? this.#awaited.forgottenAt;
-    return Math.max(before ?? 0, ...inOthers.map((table) => table.activeAt(entity)));
+    let inOthers: number | undefined;
+    // In the only space, the entity is new.
+    for (const space of this.#spaces.size > 1 ? this.#spaces.values() : []) {
+      const table = space.table(typeOf(entity));
+      if (table?.rowOf(entity) !== undefined) inOthers = Math.max(inOthers ?? 0, table.activeAt(entity));
+    }
+    return inOthers === undefined ? (before ?? this.#awaited.forgottenAt) : Math.max(before ?? 0, inOthers);
   }
 
   /** Takes an entity out of every space. */
@@ -182,6 +195,8 @@ export class Spaces {
   }
 
   #of(embedding: Embedding): Space {
+    const last = this.#last;
+    if (last?.space === embedding.space && last.fingerprint === embedding.fingerprint) return last;
     const id = idOf(embedding);
     let space = this.#spaces.get(id);
     if (space === undefined) {
@@ -192,6 +207,7 @@ export class Spaces {
       this.#spaces.set(id, space);
       this.#current ??= space;
     }
+    this.#last = space;
     return space;
   }
 
@@ -214,6 +230,7 @@ export class Spaces {
     for (const [id, space] of this.#spaces) {
       if (space.left > 0 || this.#spaces.size === 1) continue;
       this.#spaces.delete(id);
+      if (space === this.#last) this.#last = undefined;
       if (space === this.#current) this.#current = [...this.#spaces.values()].at(-1);
     }
     if (this.#caughtUp()) return;
@@ -257,6 +274,7 @@ class AwaitedEntities {
 
   /** When the entity was active; undefined where that is not known. It is awaited no more. */
   take(entity: EntityKey): number | undefined {
+    if (this.#young.size + this.#old.size === 0) return undefined;
     const at = this.#young.get(entity) ?? this.#old.get(entity);
     if (at === undefined) return undefined;
     this.#young.delete(entity);

@@ -1,10 +1,12 @@
-import { decodeEmbedding, textOf } from '../../topics/embeddings.ts';
+import { EmbeddingReader, textOf } from '../../topics/embeddings.ts';
 import { decodeRelation } from '../../topics/model.ts';
 import { BadEvent, reasonOf, ShapeError, UsageError } from '../errors/errors.ts';
 import { parseEntityKey } from '../graph/entity.ts';
 import type { RecordRun, SourceRecord } from '../pipeline/ports.ts';
 import type { Gate } from './gate.ts';
 import type { Spaces } from './spaces.ts';
+
+const NO_HEADERS: NonNullable<SourceRecord['headers']> = {};
 
 /** A record that could not be used. */
 export interface SkippedRecord {
@@ -33,6 +35,7 @@ export class VectorFeed {
   records = 0;
   skippedRecords = 0;
   readonly #options: VectorFeedOptions;
+  readonly #embeddings = new EmbeddingReader();
 
   constructor(options: VectorFeedOptions) {
     this.#options = options;
@@ -40,54 +43,46 @@ export class VectorFeed {
 
   /** Resolves once the records are in the spaces, or skipped; undefined where they are at once. */
   take({ records }: RecordRun): Promise<void> | undefined {
-    const writes: { readonly record: SourceRecord; readonly write: () => void }[] = [];
-    for (const record of records) {
-      this.records++;
-      const write = this.#unlessOfRecord(record, () => this.#read(record));
-      if (write !== undefined) writes.push({ record, write });
-    }
     return this.#options.gate.write(() => {
-      for (const { record, write } of writes) {
-        this.#unlessOfRecord(record, () => {
-          write();
-          this.#options.visible(record.timestamp);
-        });
-      }
+      for (const record of records) this.#take(record);
     });
   }
 
-  /** What the work gives; undefined where the record is to blame that it fails, and is skipped. */
-  #unlessOfRecord<T>(record: SourceRecord, work: () => T): T | undefined {
+  #take(record: SourceRecord): void {
+    this.records++;
     try {
-      return work();
+      this.#write(record);
     } catch (error) {
       if (!isOfRecord(error)) throw error;
       this.skippedRecords++;
       const { topic, partition, offset } = record;
       this.#options.skipped({ topic, partition, offset, reason: reasonOf(error) });
-      return undefined;
+      return;
     }
+    this.#options.visible(record.timestamp);
   }
 
-  /** What the record does to the spaces. */
-  #read({ topic, key, value, headers = {} }: SourceRecord): () => void {
+  /** Does to the spaces what the record says. */
+  #write({ topic, key, value, headers = NO_HEADERS }: SourceRecord): void {
     const { modelTopic, spaces } = this.#options;
     if (topic === modelTopic) {
       const relation = decodeRelation(key, headers, value);
       this.#checkGraph(relation);
-      return () => spaces.relate(relation);
+      spaces.relate(relation);
+      return;
     }
     const entity = parseEntityKey(key?.toString('utf8') ?? '');
     if (value === null) {
       // Whoever deletes by hand sends a key alone. No header makes it less of a deletion, except that of another graph.
       if (headers['graph'] !== undefined) this.#checkGraph({ graph: textOf(headers, 'graph') });
-      return () => spaces.erase(entity);
+      spaces.erase(entity);
+      return;
     }
-    const embedding = decodeEmbedding(headers, value);
+    const embedding = this.#embeddings.read(headers, value);
     this.#checkGraph(embedding);
-    if (embedding.vector?.every(Number.isFinite) !== true)
+    if (embedding.vector === null || !hasFiniteNumbers(embedding.vector))
       throw new ShapeError('the vector holds a number that is not finite');
-    return () => spaces.embed(entity, embedding);
+    spaces.embed(entity, embedding);
   }
 
   #checkGraph({ graph }: { readonly graph: string }): void {
@@ -99,4 +94,11 @@ export class VectorFeed {
 /** Whether the record is to blame. */
 function isOfRecord(error: unknown): boolean {
   return error instanceof ShapeError || error instanceof UsageError || error instanceof BadEvent;
+}
+
+/** As `vector.every(Number.isFinite)`, which calls a function for each number. */
+function hasFiniteNumbers(vector: Float32Array): boolean {
+  for (let k = 0; k < vector.length; k++)
+    if (!(Math.abs(vector[k]!) < Number.POSITIVE_INFINITY)) return false;
+  return true;
 }

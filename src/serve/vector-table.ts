@@ -1,8 +1,11 @@
-import type { EntityKey } from '../graph/entity.ts';
+import { type EntityKey, entityKey, isOfType, MAX_ID_BYTES } from '../graph/entity.ts';
+import { NameIndex } from '../graph/name-index.ts';
 import { mostScanRows } from '../kernels/scan/layout.ts';
 import { rowMarks } from '../kernels/scan/scan.ts';
 import { ScanTable } from '../kernels/scan/table.ts';
 
+/** UTF-8 has at most so many bytes for a character of a string. */
+const MOST_BYTES = 3;
 /** Times that the marks of idle rows are kept for. */
 const KEPT_MARKS = 4;
 
@@ -15,13 +18,15 @@ export interface MarkedRows {
 
 /**
  * The vectors of the entities of one type, by name. A row that an entity gave up is used again. More rows than a WebAssembly
- * memory holds are never asked for.
+ * memory holds are never asked for. Names are kept as the bytes of their ids.
  */
 export class VectorTable {
   readonly scan: ScanTable;
-  readonly #rows = new Map<EntityKey, number>();
-  /** By row; undefined where the row is free. */
-  readonly #names: (EntityKey | undefined)[] = [];
+  readonly #type: string;
+  /** Rows by id. */
+  readonly #ids = new NameIndex();
+  /** Scratch for the id that is looked up. */
+  #id = Buffer.alloc(MAX_ID_BYTES);
   readonly #free: number[] = [];
   /** By row: time of the newest event that names the entity, epoch ms; 0 where none is known. */
   readonly #activeAt: number[] = [];
@@ -30,8 +35,9 @@ export class VectorTable {
   /** The latest time that marks were asked for. */
   #idleBefore = Number.NEGATIVE_INFINITY;
 
-  /** scanners: how many scan it at the same time. */
-  constructor(dim: number, maxRows: number, scanners = 1) {
+  /** type: of all its entities; scanners: how many scan it at the same time. */
+  constructor(type: string, dim: number, maxRows: number, scanners = 1) {
+    this.#type = type;
     this.scan = new ScanTable({
       dim,
       maxRows: Math.min(maxRows, mostScanRows({ dim, scanners })),
@@ -41,7 +47,7 @@ export class VectorTable {
 
   /** Entities that have a vector. */
   get size(): number {
-    return this.#rows.size;
+    return this.#ids.size;
   }
 
   /** Bytes of the vectors, codes and measures, and of the times. */
@@ -50,22 +56,24 @@ export class VectorTable {
   }
 
   /** activeAt: when the entity was active, for a row that is new. @throws FatalError `table-full` when there is no row left. */
-  set(name: EntityKey, vector: Float32Array, activeAt: () => number = () => 0): void {
-    const row = this.#rows.get(name) ?? this.#free.at(-1) ?? this.#names.length;
+  set(name: EntityKey, vector: Float32Array, activeAt: (name: EntityKey) => number = neverActive): void {
+    const end = this.#write(name);
+    const known = this.#ids.find(this.#id, 0, end);
+    if (end < 0) throw new TypeError(`${name} is no ${this.#type}`);
+    const row = known >= 0 ? known : (this.#free.at(-1) ?? this.scan.rows);
     // Written first: a vector that the table refuses leaves nothing behind.
     this.scan.write(row, vector);
-    if (this.#rows.has(name)) return;
+    if (known >= 0) return;
     if (row === this.#free.at(-1)) this.#free.pop();
     this.#forgetMarks();
-    // Asked first: the row may still have the time of whom it belonged to.
-    this.#activeAt[row] = activeAt();
-    this.#names[row] = name;
-    this.#rows.set(name, row);
+    // Asked first: the row may still have the time of whom it belonged to. Whoever is asked may look for names here.
+    this.#activeAt[row] = activeAt(name);
+    this.#ids.add(this.#id, 0, this.#write(name), row);
   }
 
   /** An event of that time names the entity. Whether the entity has a vector. */
   active(name: EntityKey, at: number): boolean {
-    const row = this.#rows.get(name);
+    const row = this.rowOf(name);
     if (row === undefined) return false;
     const before = this.#activeAt[row]!;
     if (at > before) {
@@ -78,7 +86,7 @@ export class VectorTable {
 
   /** When the entity was active last, epoch ms; 0 where that is not known. */
   activeAt(name: EntityKey): number {
-    const row = this.#rows.get(name);
+    const row = this.rowOf(name);
     return row === undefined ? 0 : this.#activeAt[row]!;
   }
 
@@ -90,11 +98,12 @@ export class VectorTable {
     const asked = `${before} ${unknown}`;
     const known = this.#idle.get(asked);
     if (known !== undefined) return known;
-    const marks = rowMarks(this.#names.length);
+    const { rows } = this.scan;
+    const marks = rowMarks(rows);
     let count = 0;
-    for (let row = 0; row < this.#names.length; row++) {
+    for (let row = 0; row < rows; row++) {
       const at = this.#activeAt[row]!;
-      if (this.#names[row] === undefined || !(at === 0 ? unknown : at < before)) continue;
+      if (!this.#ids.has(row) || !(at === 0 ? unknown : at < before)) continue;
       marks[row] = 1;
       count++;
     }
@@ -112,48 +121,49 @@ export class VectorTable {
 
   /** Whether the entity had a vector. */
   delete(name: EntityKey): boolean {
-    const row = this.#rows.get(name);
+    const row = this.rowOf(name);
     if (row === undefined) return false;
     this.scan.clear(row);
     this.#forgetMarks();
-    this.#rows.delete(name);
-    this.#names[row] = undefined;
+    this.#ids.remove(row);
     this.#free.push(row);
     return true;
   }
 
   rowOf(name: EntityKey): number | undefined {
-    return this.#rows.get(name);
+    const row = this.#ids.find(this.#id, 0, this.#write(name));
+    return row < 0 ? undefined : row;
   }
 
   /** @throws TypeError for a row without an entity. */
   nameOf(row: number): EntityKey {
-    const name = this.#names[row];
-    if (name === undefined) throw new TypeError(`row ${row} has no entity`);
-    return name;
+    const id = this.#ids.nameAt(row);
+    if (id === undefined) throw new TypeError(`row ${row} has no entity`);
+    return entityKey(this.#type, id.toString('utf8'));
   }
 
   /** The entity at a place among all, from 0 to below 1; undefined where there is none. Each is about as likely as any other. */
   nameAt(place: number): EntityKey | undefined {
-    const first = Math.floor(place * this.#names.length);
-    for (let i = 0; i < this.#names.length; i++) {
-      const name = this.#names[(first + i) % this.#names.length];
-      if (name !== undefined) return name;
+    const { rows } = this.scan;
+    const first = Math.floor(place * rows);
+    for (let i = 0; i < rows; i++) {
+      const row = (first + i) % rows;
+      if (this.#ids.has(row)) return this.nameOf(row);
     }
     return undefined;
   }
 
   /** Each entity with its row. */
-  entries(): IterableIterator<[EntityKey, number]> {
-    return this.#rows.entries();
+  *entries(): IterableIterator<[EntityKey, number]> {
+    for (let row = 0; row < this.scan.rows; row++) if (this.#ids.has(row)) yield [this.nameOf(row), row];
   }
 
-  names(): IterableIterator<EntityKey> {
-    return this.#rows.keys();
+  *names(): IterableIterator<EntityKey> {
+    for (const [name] of this.entries()) yield name;
   }
 
   vectorOf(name: EntityKey): Float32Array | undefined {
-    const row = this.#rows.get(name);
+    const row = this.rowOf(name);
     return row === undefined ? undefined : this.scan.vector(row);
   }
 
@@ -161,9 +171,27 @@ export class VectorTable {
   rowsOf(names: Iterable<EntityKey>): number[] {
     const rows: number[] = [];
     for (const name of names) {
-      const row = this.#rows.get(name);
+      const row = this.rowOf(name);
       if (row !== undefined) rows.push(row);
     }
     return rows;
   }
+
+  /** Writes the bytes of the entity's id into the scratch, and gives their end; -1 for an entity of another type. */
+  #write(name: EntityKey): number {
+    const from = this.#type.length + 1;
+    if (!isOfType(name, this.#type)) return -1;
+    const end = name.length - from;
+    if (end * MOST_BYTES > this.#id.length) this.#id = Buffer.alloc(end * MOST_BYTES);
+    for (let i = 0; i < end; i++) {
+      const code = name.charCodeAt(from + i);
+      if (code >= 0x80) return this.#id.write(name.slice(from));
+      this.#id[i] = code;
+    }
+    return end;
+  }
+}
+
+function neverActive(): number {
+  return 0;
 }

@@ -26,7 +26,7 @@ function clustersByHand() {
 
 /** Entities 0 … n - 1 at the numbers themselves. */
 function tableOf(n: number): VectorTable {
-  const table = new VectorTable(1, n);
+  const table = new VectorTable('tweet', 1, n);
   for (let i = 0; i < n; i++) table.set(tweet(i), Float32Array.of(i));
   return table;
 }

@@ -11,7 +11,7 @@ const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared
 const MANY = 65;
 
 function tableOf(points: readonly (readonly [number, number])[], scorer: ScorerName) {
-  const table = new VectorTable(2, 10_000);
+  const table = new VectorTable('tweet', 2, 10_000);
   const keys = points.map((_, i) => entityKey('tweet', `${i}`));
   for (const [i, key] of keys.entries()) table.set(key, Float32Array.from(points[i]!));
   return {

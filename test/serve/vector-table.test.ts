@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EntityKey } from '../../src/graph/entity.ts';
+import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
 import { VectorTable } from '../../src/serve/vector-table.ts';
-import { tweet } from './serve-fixture.ts';
+import { tweet, user } from './serve-fixture.ts';
 
 describe('VectorTable', () => {
   it('is as a map from names to vectors, with no more rows than names at once', () => {
@@ -12,7 +12,7 @@ describe('VectorTable', () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
-        const table = new VectorTable(1, 6);
+        const table = new VectorTable('tweet', 1, 6);
         const plain = new Map<EntityKey, number>();
         let most = 0;
         for (const { id, value } of steps) {
@@ -34,8 +34,27 @@ describe('VectorTable', () => {
     );
   });
 
+  it('tells entities of other types apart, and ids of any length and script', () => {
+    const table = new VectorTable('tweet', 1, 9);
+    const ids = ['1', '10', ':', 'tweet:1', 'ü', '日本', '😀', 'x'.repeat(256), 'é'.repeat(128)];
+    ids.forEach((id, i) => void table.set(tweet(id), Float32Array.of(i)));
+    expect(ids.map((id) => table.vectorOf(tweet(id))?.[0])).toEqual(ids.map((_, i) => i));
+    expect([...table.names()]).toEqual(ids.map(tweet));
+    const others = [
+      entityKey('tweets', ''),
+      entityKey('tweets', '1'),
+      entityKey('twee', 't:1'),
+      entityKey('users', '1'),
+      user(1),
+    ];
+    const longer = [tweet('x'.repeat(257)), tweet('é'.repeat(129)), tweet('')];
+    expect([...others, ...longer].map((name) => table.rowOf(name))).toEqual(Array(8).fill(undefined));
+    expect(() => table.set(user(1), Float32Array.of(1))).toThrow('user:1 is no tweet');
+    expect([table.size, table.scan.rows]).toEqual([9, 9]);
+  });
+
   it('has an entity at every place, also where rows are free, and none when it is empty', () => {
-    const table = new VectorTable(1, 4);
+    const table = new VectorTable('tweet', 1, 4);
     expect(table.nameAt(0.5)).toBeUndefined();
     for (let id = 0; id < 4; id++) table.set(tweet(id), Float32Array.of(id));
     expect([0, 0.25, 0.5, 0.999].map((place) => table.nameAt(place))).toEqual([0, 1, 2, 3].map(tweet));
@@ -52,7 +71,7 @@ describe('VectorTable', () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
-        const table = new VectorTable(1, 6);
+        const table = new VectorTable('tweet', 1, 6);
         const plain = new Map<EntityKey, number>();
         for (const { do: what, id, at, unknown } of steps) {
           const name = tweet(id);
@@ -77,7 +96,7 @@ describe('VectorTable', () => {
   });
 
   it('makes marks again only where an event changes them', () => {
-    const table = new VectorTable(1, 3);
+    const table = new VectorTable('tweet', 1, 3);
     for (const [id, at] of [3, 50].entries()) table.set(tweet(id), Float32Array.of(1), () => at);
     const { marks } = table.idleRows(10, false);
     table.active(tweet(1), 60);
@@ -87,7 +106,7 @@ describe('VectorTable', () => {
   });
 
   it('keeps nothing of a vector that it refuses', () => {
-    const table = new VectorTable(2, 1);
+    const table = new VectorTable('tweet', 2, 1);
     expect(() => table.set(tweet(1), Float32Array.of(1))).toThrow(expect.objectContaining({ code: 'shape' }));
     expect([table.size, table.rowOf(tweet(1))]).toEqual([0, undefined]);
     table.set(tweet(2), Float32Array.of(1, 2));
@@ -100,7 +119,7 @@ describe('VectorTable', () => {
   it.each([1, 64, 4_096, 250_000])(
     'fits into one memory with vectors of %i numbers, whatever the limit',
     (dim) => {
-      const table = new VectorTable(dim, 1e9);
+      const table = new VectorTable('tweet', dim, 1e9);
       const { place, bytesPerRow } = table.scan;
       expect(place.maxRows * bytesPerRow).toBeGreaterThan(2 ** 31);
     },

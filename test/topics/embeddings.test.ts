@@ -4,6 +4,7 @@ import { ShapeError } from '../../src/errors/errors.ts';
 import {
   decodeEmbedding,
   decodeVector,
+  EmbeddingReader,
   embeddingHeaders,
   embeddingsDeclaration,
   encodeVector,
@@ -80,4 +81,44 @@ test('the topic of vectors is compacted', () => {
   const declaration = embeddingsDeclaration('follow', 'p.', 3);
   expect(declaration).toMatchObject({ name: 'p.embeddings.follow', partitions: 3 });
   expect(declaration.configs['cleanup.policy']).toBe('compact');
+});
+
+test('a reader gives what decodeEmbedding gives, for whatever records come one after the other', () => {
+  const shared = ['41', '42', '0x10'].map((step) => ({ ...AS_TEXT, step }));
+  const value = fc.oneof(
+    fc.uint8Array({ minLength: 8, maxLength: 8 }),
+    fc.constantFrom(null, Buffer.alloc(0), Buffer.alloc(7), Buffer.alloc(12)),
+  );
+  const record = fc.record({ headers: fc.constantFrom(...shared, AS_TEXT, { dtype: 'float32' }), value });
+  const outcome = (decode: () => unknown) => {
+    try {
+      return structuredClone(decode());
+    } catch (error) {
+      return error;
+    }
+  };
+  fc.assert(
+    fc.property(fc.array(record), (records) => {
+      const reader = new EmbeddingReader();
+      for (const { headers, value } of records)
+        expect(outcome(() => reader.read(headers, value))).toEqual(
+          outcome(() => decodeEmbedding(headers, value)),
+        );
+    }),
+  );
+});
+
+test('a reader decodes shared headers once', () => {
+  let asked = 0;
+  const headers = new Proxy(AS_TEXT, {
+    get: (of, name, self) => {
+      asked++;
+      return Reflect.get(of, name, self);
+    },
+  });
+  const reader = new EmbeddingReader();
+  reader.read(headers, encodeVector(new Float32Array([1, -2])));
+  const first = asked;
+  expect(reader.read(headers, encodeVector(new Float32Array([3, 4]))).vector).toEqual(Float32Array.of(3, 4));
+  expect([first > 0, asked]).toEqual([true, first]);
 });
