@@ -112,8 +112,7 @@ export class EmbeddingReader {
   read(headers: Readonly<Record<string, unknown>>, value: Uint8Array | null): Embedding {
     if (value !== null && headers === this.#headers && value.byteLength === this.#bytes.byteLength) {
       this.#bytes.set(value);
-      if (!HOST_IS_LITTLE_ENDIAN)
-        Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength).swap32();
+      if (!HOST_IS_LITTLE_ENDIAN) bytesOf(this.#bytes).swap32();
       return this.#embedding!;
     }
     const embedding = decodeEmbedding(headers, value);
@@ -130,8 +129,13 @@ export class EmbeddingReader {
 export function textOf(headers: Readonly<Record<string, unknown>>, name: string): string {
   const value = headers[name];
   if (typeof value === 'string') return value;
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
+  if (value instanceof Uint8Array) return bytesOf(value).toString('utf8');
   throw new ShapeError(`header ${name} is missing; is this a topic with vectors of twhin?`);
+}
+
+/** The same bytes, not a copy. */
+function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function integerOf(headers: Readonly<Record<string, unknown>>, name: string): number {

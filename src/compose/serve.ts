@@ -23,7 +23,7 @@ const LOOK_MS = 5_000;
 /** Of skipped records so many are logged, then one of each thousand: a topic of somebody else's would fill the log. */
 const [LOGGED, ONE_OF] = [20, 1_000];
 /** Taking so many bytes of records takes half a millisecond: requests have their turn before the next ones. */
-const HAND_OVER_BYTES = 32 << 10;
+const HAND_OVER_BYTES = 128 << 10;
 const SOURCES_OF = ['promotes'];
 /** Who searched a query says what it is about. */
 const RECENT_SOURCES_OF = ['searches'];

@@ -96,9 +96,19 @@ function isOfRecord(error: unknown): boolean {
   return error instanceof ShapeError || error instanceof UsageError || error instanceof BadEvent;
 }
 
-/** As `vector.every(Number.isFinite)`, which calls a function for each number. */
+/**
+ * As `vector.every(Number.isFinite)`, which takes ten times as long: it calls a function for each number. What is not finite is no
+ * number any more once it is taken from itself. Four sums do not wait for one another.
+ */
 function hasFiniteNumbers(vector: Float32Array): boolean {
-  for (let k = 0; k < vector.length; k++)
-    if (!(Math.abs(vector[k]!) < Number.POSITIVE_INFINITY)) return false;
-  return true;
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const fours = vector.length & ~3;
+  for (let k = 0; k < fours; k += 4) {
+    a += vector[k]! - vector[k]!;
+    b += vector[k + 1]! - vector[k + 1]!;
+    c += vector[k + 2]! - vector[k + 2]!;
+    d += vector[k + 3]! - vector[k + 3]!;
+  }
+  for (let k = fours; k < vector.length; k++) a += vector[k]! - vector[k]!;
+  return a + b + c + d === 0;
 }

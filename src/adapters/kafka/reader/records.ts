@@ -195,13 +195,21 @@ class VarintReader {
     const count = this.varint();
     const pairs: [string, Buffer][] = [];
     for (let n = 0; n < count && this.at < end; n++) {
-      const name = this.bytes(end)?.toString('utf8') ?? '';
+      const name = this.#text(end);
       const value = this.bytes(end);
       if (value !== null) {
         pairs.push([name, value]);
       }
     }
     return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
+  }
+
+  /** As `bytes`, as text; empty for null. */
+  #text(end: number): string {
+    const length = Math.max(0, this.varint());
+    const start = this.at;
+    this.at = start + length;
+    return this.#bytes.toString('utf8', start, Math.min(this.at, end));
   }
 
   /** Whether the bytes from `known` on are those from `start` to before `end`. */
