@@ -3,13 +3,15 @@ import { FatalError } from '../errors/errors.ts';
 import type { TripleLog } from '../evaluation/graph/triple-log.ts';
 import { Space } from '../evaluation/space.ts';
 import type { EntityKey } from '../graph/entity.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
+import { shardOf } from '../graph/shard.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import { noMeasures } from '../pipeline/measures.ts';
 import type { EventLog, Stretch } from '../pipeline/ports.ts';
 import type { PrequentialSettings, RankedEdges } from '../pipeline/training/trainer.ts';
 import { openForReading, openForWriting } from '../state/open.ts';
-import type { StorePlace } from '../state/places.ts';
+import { FIRST_STORE, placeOf, type StorePlace } from '../state/places.ts';
 import { composeReplay, type Replaying } from './replay.ts';
 
 /** One commit for so many edges: a store that is thrown away gains nothing by more. */
@@ -89,5 +91,32 @@ export async function loadSpace(
     return await Space.read(store, head, { kernel: reproducible(graph.trainer.kernel), unseen });
   } finally {
     await store?.close();
+  }
+}
+
+/**
+ * The vectors of all shards of a graph, as one space; relation vectors are the means of the shards'.
+ * unseen: as in {@link loadSpace}. @throws FatalError `store-missing` where nothing was committed to a shard's store.
+ */
+export async function loadShards(
+  graphs: readonly GraphConfig[],
+  unseen: Iterable<EntityKey>,
+): Promise<Space> {
+  const stores: GraphStore[] = [];
+  try {
+    const parts = [];
+    for (const graph of graphs) {
+      const store = await openForReading(graph, placeOf(graph, FIRST_STORE));
+      if (store !== undefined) stores.push(store);
+      const head = await store?.head();
+      if (store === undefined || head === undefined)
+        throw new FatalError('store-missing', `nothing was trained in ${graph.folder}: there is no store`);
+      const { shard } = graph;
+      const owns = (key: EntityKey) => shard === undefined || shardOf(key, shard.count) === shard.index;
+      parts.push({ store, head, owns });
+    }
+    return await Space.join(parts, { kernel: reproducible(graphs[0]!.trainer.kernel), unseen });
+  } finally {
+    for (const store of stores) await store.close();
   }
 }

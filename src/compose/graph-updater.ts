@@ -16,6 +16,7 @@ type Own = Pick<
   | 'reader'
   | 'embeddingsTopic'
   | 'modelTopic'
+  | 'exchange'
   | 'sink'
   | 'store'
   | 'view'
@@ -37,14 +38,18 @@ export function composeUpdater(
   own: Own,
   trainer: GraphConfig['trainer'] = graph.trainer,
 ): Updater {
+  const { shard } = graph;
   return new Updater({
     ...own,
     graph: graph.name,
-    shard: graph.shard,
+    shard,
     model: graph.model,
     limits: config.limits,
     topics: topicsOf(config, graph),
-    trainer: threadTrainer(trainer, config.state),
+    trainer: threadTrainer(
+      shard ? { ...trainer, shard: { index: shard.index, count: shard.count } } : trainer,
+      config.state,
+    ),
     clock: Date.now,
   });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { idField, instantField } from '../../topics/fields.ts';
-import { topicName } from '../../topics/index.ts';
+import { exchangeName, topicName } from '../../topics/index.ts';
 import { defineTopic } from '../../topics/topic.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { checked } from '../config/load.ts';
@@ -9,10 +9,12 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { ENTITY_TYPE, keyOf, relationName, TripleLog } from '../evaluation/graph/triple-log.ts';
 import type { KnowledgeGraph } from '../evaluation/graph/triples.ts';
 import type { Space } from '../evaluation/space.ts';
+import { graphOf } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
+import { ShardMeeting } from '../replay/shard-meeting.ts';
 import { openForWriting } from '../state/open.ts';
 import { FIRST_STORE, placeOf } from '../state/places.ts';
-import { loadSpace } from './evaluation.ts';
+import { loadShards, loadSpace } from './evaluation.ts';
 import { composeReplay, type Replaying } from './replay.ts';
 
 const GRAPH = 'knowledge-graph';
@@ -28,6 +30,8 @@ const START = ['training.initScale=0.05'];
 export interface KnowledgeGraphTraining {
   /** Times that every triple is told; 1: as a stream. */
   readonly passes: number;
+  /** Updaters that the graph is cut into; 1: it is whole. */
+  readonly shards: number;
   readonly seed: number;
   /** `key=value` over the settings of the product and of many passes. */
   readonly settings: readonly string[];
@@ -38,7 +42,8 @@ export interface KnowledgeGraphTraining {
 /** A knowledge graph with its configuration and its log. */
 export interface TrainedGraph {
   readonly config: Config;
-  readonly graph: GraphConfig;
+  /** The whole graph, or each of its shards. */
+  readonly graphs: readonly GraphConfig[];
   readonly log: TripleLog;
 }
 
@@ -48,7 +53,7 @@ export interface TrainedGraph {
  * @throws UsageError with every problem of the settings.
  */
 export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphTraining): TrainedGraph {
-  const { passes, seed, settings, folder } = options;
+  const { passes, shards, seed, settings, folder } = options;
   const relations = triples.relations.map((_, i) => relationName(i));
   const own = {
     state: folder,
@@ -56,7 +61,7 @@ export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphT
     entityTypes: [ENTITY_TYPE],
     relations: relations.map((name) => ({ name, lhs: ENTITY_TYPE, rhs: ENTITY_TYPE })),
     topics: [TRIPLES],
-    graphs: { [GRAPH]: { topics: [TOPIC], relations } },
+    graphs: { [GRAPH]: { topics: [TOPIC], relations, shards } },
     limits: { maxEntities: triples.entities.length },
     commit: { everyEdges: COMMIT_EDGES },
   };
@@ -66,7 +71,7 @@ export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphT
     const environment = readEnvironment({}, problems);
     const input = withSettings(own, [...recipe, ...more, ...settings]);
     const { config } = checked(input, { environment, cwd: folder, problems, so: 'nothing was trained' });
-    return { config, graph: config.graphs.find(({ name }) => name === GRAPH)! };
+    return { config, graphs: config.graphs.filter((graph) => graphOf(graph) === GRAPH) };
   };
   const topic = topicName('', TOPIC);
   const log = new TripleLog(triples, {
@@ -77,35 +82,47 @@ export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphT
     names: relations,
   });
   if (passes === 1) return { ...resolve([]), log };
-  const { chunkEdges } = resolve([]).graph.trainer;
+  const { chunkEdges } = resolve([]).graphs[0]!.trainer;
   return { ...resolve([`training.decaySteps=${Math.ceil(log.records / chunkEdges)}`]), log };
 }
 
-/** The updater of a replay of all passes, on a fresh store. */
+/** Updaters of a replay of all passes, on fresh stores: one, or one for each shard. They are to run together. */
 export async function composeKnowledgeGraph(
-  { config, graph, log }: TrainedGraph,
+  { config, graphs, log }: TrainedGraph,
   to: Log,
-): Promise<Replaying> {
-  const trainer = { ...graph.trainer, evaluatedEdges: 0 };
-  return composeReplay(
-    config,
-    { ...graph, trainer },
-    {
-      log: to,
-      pace: {},
-      eventLog: log,
-      range: [log.range],
-      topicIds: {},
-      space: GRAPH,
-      store: await openForWriting(graph),
-    },
+): Promise<readonly Replaying[]> {
+  const meeting = graphs.length > 1 ? new ShardMeeting(exchangeName(GRAPH), graphs.length) : undefined;
+  return await Promise.all(
+    graphs.map(async (graph) => {
+      const trainer = { ...graph.trainer, evaluatedEdges: 0 };
+      return composeReplay(
+        meeting ? { ...config, tuning: shardTuning(config.tuning, graphs.length) } : config,
+        { ...graph, trainer },
+        {
+          log: to,
+          pace: {},
+          eventLog: log,
+          range: [log.range],
+          topicIds: {},
+          space: GRAPH,
+          store: await openForWriting(graph),
+          meeting,
+        },
+      );
+    }),
   );
 }
 
+/** A shard has the edges with an end of its own: of a batch of the whole graph, about two of `shards`. */
+function shardTuning(tuning: Config['tuning'], shards: number): Config['tuning'] {
+  return { ...tuning, batchEdges: Math.max(1, Math.ceil((2 * tuning.batchEdges) / shards)) };
+}
+
 /** The trained vectors; entities of no training triple lie at the origin. */
-export function readSpace(triples: KnowledgeGraph, { graph }: TrainedGraph): Promise<Space> {
+export function readSpace(triples: KnowledgeGraph, { graphs }: TrainedGraph): Promise<Space> {
   const keys = triples.entities.map((_, entity) => keyOf(entity));
-  return loadSpace(graph, placeOf(graph, FIRST_STORE), keys);
+  const whole = graphs.length === 1 ? graphs[0] : undefined;
+  return whole ? loadSpace(whole, placeOf(whole, FIRST_STORE), keys) : loadShards(graphs, keys);
 }
 
 /** The events that training triples are. They are handed over as edges: nothing has to be parsed. */

@@ -1,18 +1,21 @@
-import { deadLetter, embeddingsName, modelName, topicName } from '../../topics/index.ts';
+import { deadLetter, embeddingsName, exchangeName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import { imageFile } from '../adapters/image-file.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { openRocksdbThread } from '../adapters/rocksdb/thread.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { forgetTopic } from '../graph/graph-store.ts';
-import { graphOf } from '../graph/shard.ts';
+import { graphOf, type Shard } from '../graph/shard.ts';
 import type { StoreMemory } from '../graph/store.ts';
 import type { Log } from '../log.ts';
+import { agree, ownPartition } from '../pipeline/exchange/agreement.ts';
+import type { ExchangePlace } from '../pipeline/exchange/exchange.ts';
 import type { Measures } from '../pipeline/measures.ts';
-import type { Trouble } from '../pipeline/ports.ts';
+import type { EventLog, Trouble } from '../pipeline/ports.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
 import type { Updater } from '../pipeline/updater.ts';
+import { followedTopics } from '../pipeline/updater-options.ts';
 import { imagePath, openForReading, openForWriting } from '../state/open.ts';
 import { livePlace } from '../state/places.ts';
 import { composeUpdater, freshSpace, topicsOf } from './graph-updater.ts';
@@ -20,6 +23,9 @@ import { instanceIdOf } from './instance-id.ts';
 
 /** A store with fewer rows is loaded before a thread for it has started. */
 const READER_ROWS = 50_000;
+
+/** Shards merge their relation vectors this often. Every few seconds is as good as after each chunk: docs/scale.md. */
+const MERGE_PACE = { mergeEdges: 20_000, mergeMs: 2_000 };
 
 /** What a live updater is composed on. */
 export interface LiveOptions {
@@ -72,11 +78,13 @@ export async function composeLive(
       `${what} at ${brokers} since ${since}; trying again`,
     );
   };
-  const eventLog = connection.log({ onTrouble, aheadBytes: tuning.queueBytes });
+  const brokerLog = connection.log({ onTrouble, aheadBytes: tuning.queueBytes });
+  const { shard } = graph;
+  const exchange = shard && exchangeOf(prefix, shard, brokerLog);
   const leadership =
     connection.leadership({
       groupId,
-      topics: [...topics.keys()],
+      topics: followedTopics({ topics, exchange }),
       standby,
       instanceId: await instanceIdOf(graph),
       onTrouble,
@@ -84,14 +92,22 @@ export async function composeLive(
   const updater = composeUpdater(config, graph, {
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
-    eventLog,
+    eventLog: shard && exchange ? ownPartition(brokerLog, exchange.topic, shard.index) : brokerLog,
     leadership,
-    reader: eventLog,
+    reader: brokerLog,
     embeddingsTopic,
-    modelTopic: { name: modelTopic, beta: graph.trainer.model.beta },
+    exchange,
+    // Merged relation vectors are the same in all shards, but for the last seconds: one of them publishes.
+    ...((shard?.index ?? 0) === 0 && {
+      modelTopic: { name: modelTopic, beta: graph.trainer.model.beta },
+    }),
     sink: connection.sink({
       fenced: {
-        topics: [embeddingsTopic, modelTopic],
+        topics: [
+          embeddingsTopic,
+          ...((shard?.index ?? 0) === 0 ? [modelTopic] : []),
+          ...(exchange ? [exchange.topic] : []),
+        ],
         id: groupId,
         confirm: () => leadership.confirm({ fresh: true }),
       },
@@ -101,7 +117,8 @@ export async function composeLive(
       const rows = (await store.head())?.rows ?? 0;
       return rows < READER_ROWS ? undefined : openForReading(graph, place, openRocksdbThread);
     },
-    image: imageFile(imagePath(place)),
+    // An image has no homes of entities: a shard starts from its store.
+    ...(shard === undefined && { image: imageFile(imagePath(place)) }),
     tuning,
     deadLetter: (record, { code, message }) => {
       const topic = topics.get(record.topic);
@@ -112,6 +129,17 @@ export async function composeLive(
     ...(measuresOf && { measures: measuresOf(graph.name) }),
   });
   return { updater, storeMemory: () => store.memory() };
+}
+
+/** Where a shard meets the others. */
+function exchangeOf(prefix: string, shard: Shard, log: EventLog): ExchangePlace {
+  const topic = topicName(prefix, exchangeName(shard.graph));
+  return {
+    topic,
+    agree: (stopping) => agree(log, topic, shard, stopping),
+    pace: MERGE_PACE,
+    freshRun: freshSpace(),
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
+import { shardOf } from '../graph/shard.ts';
 import { reproducible } from '../kernels/select.ts';
 import type { Log } from '../log.ts';
 import type { Measures } from '../pipeline/measures.ts';
@@ -8,11 +9,15 @@ import { readContent } from '../pipeline/reading/record-content.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { type Limit, MergedLog } from '../replay/merged-log.ts';
+import type { ShardMeeting } from '../replay/shard-meeting.ts';
 import { composeUpdater, topicsOf } from './graph-updater.ts';
 import { cpuLimit, processCpuMs, type ReplayPaceOptions, rateLimit } from './pace.ts';
 
 /** Records wait in the merge, where they can be held to a pace; little waits behind it. */
 const QUEUE_BYTES = 1024 * 1024;
+
+/** Shards in one process merge their relation vectors by count alone. */
+const MEETING_PACE = { mergeEdges: 2_000, mergeMs: Number.POSITIVE_INFINITY };
 
 /** What a replay reads and writes. */
 export interface ReplayOptions {
@@ -31,6 +36,8 @@ export interface ReplayOptions {
     | undefined;
   /** Where it reports its work; absent: nowhere. */
   readonly measures?: Measures | undefined;
+  /** Where it meets the other shards of its graph; given where the graph is cut. */
+  readonly meeting?: ShardMeeting | undefined;
 }
 
 /** A replay's updater, and what is seen of it from outside. */
@@ -45,7 +52,7 @@ export interface Replaying {
 export function composeReplay(
   config: Config,
   graph: GraphConfig,
-  { log, pace, eventLog, range, topicIds, space, store, published, measures }: ReplayOptions,
+  { log, pace, eventLog, range, topicIds, space, store, published, measures, meeting }: ReplayOptions,
 ): Replaying {
   const topics = topicsOf(config, graph);
   const rejected = new Map<string, number>();
@@ -60,6 +67,7 @@ export function composeReplay(
       record.content ? record : { ...record, content: readContent(record, topics, config.limits) },
     limits,
   });
+  const { shard } = graph;
   // Unpublished, a vector's drift decides nothing: no row is written for having moved.
   const unpublished = { epsilon: Number.MAX_VALUE, maxAgeMs: Number.MAX_VALUE };
   const updater = composeUpdater(
@@ -68,12 +76,13 @@ export function composeReplay(
     {
       role: 'shadow',
       freshSpace: space,
-      eventLog: merged,
+      eventLog: shard && meeting ? meeting.log(shard.index, merged) : merged,
       leadership: soleLeadership,
       reader: eventLog,
       embeddingsTopic: published?.topic ?? '',
       modelTopic: published && { name: published.modelTopic, beta: graph.trainer.model.beta },
-      sink: published?.sink ?? NOWHERE,
+      exchange: meeting && { topic: meeting.topic, pace: MEETING_PACE, freshRun: space },
+      sink: published?.sink ?? (shard && meeting?.sink((key) => shardOf(key, shard.count))) ?? NOWHERE,
       store,
       tuning: {
         ...config.tuning,
@@ -81,7 +90,8 @@ export function composeReplay(
         lingerMs: Number.POSITIVE_INFINITY,
         commitMs: Number.POSITIVE_INFINITY,
         rowsPerEdge: rowsPerEdge(graph.trainer),
-        queueBytes: Math.min(config.tuning.queueBytes, QUEUE_BYTES),
+        // Shards in step have no record waiting that another has not got.
+        queueBytes: meeting ? 1 : Math.min(config.tuning.queueBytes, QUEUE_BYTES),
       },
       deadLetter: (_, { code }) => {
         rejected.set(code, (rejected.get(code) ?? 0) + 1);

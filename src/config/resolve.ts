@@ -103,7 +103,7 @@ export function resolveConfig(
       folder: resolve(state, name),
       ...modelOf(file, chosen),
     };
-    checkShards(name, shards, { names, threads: file.training.threads }, problems);
+    checkShards(name, shards, { names, training: file.training }, problems);
     return shards === 1 ? [whole] : cut(whole, shards, state);
   });
   const http = httpOf(file, environment, problems);
@@ -154,10 +154,11 @@ function cut(whole: GraphConfig, count: number, state: string): GraphConfig[] {
 function checkShards(
   graph: string,
   shards: number,
-  { names, threads }: { names: readonly string[]; threads: number },
+  { names, training }: { names: readonly string[]; training: ConfigFile['training'] },
   problems: string[],
 ): void {
   if (shards === 1) return;
+  const { threads, degreeNegatives } = training;
   const own = Array.from({ length: shards }, (_, index) => shardName({ graph, index }));
   for (const name of own.filter((each) => names.includes(each))) {
     problems.push(
@@ -167,6 +168,11 @@ function checkShards(
   if (threads > 1) {
     problems.push(
       `training.threads: expected 1 with graphs.${graph}.shards ${shards}, seen ${threads}; a shard trains in one thread`,
+    );
+  }
+  if (degreeNegatives > 0) {
+    problems.push(
+      `training.degreeNegatives: expected 0 with graphs.${graph}.shards ${shards}, seen ${degreeNegatives}; a shard knows the degrees of its own edges only`,
     );
   }
 }
@@ -216,6 +222,8 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       chunkEdges: training.chunkEdges ?? recipe.chunkEdges,
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
       inBatchNegatives: training.inBatchNegatives ?? recipe.inBatchNegatives,
+      // Left out where unset, so that a replay begun before the key existed can go on.
+      ...(training.borrowedNegatives > 0 && { borrowedNegatives: training.borrowedNegatives }),
       negativePool: training.negativePool,
       ...negativesOf(training, recipe),
       evaluatedEdges: training.evaluatedEdges,

@@ -178,6 +178,10 @@ export const configFileSchema = z.strictObject({
         description:
           'Whether each edge also has its own anchor as a negative, where both ends are of one entity type: a user who follows is a negative of whom the user follows. For graphs in which the anchor itself would rank first.',
       }),
+      borrowedNegatives: z.number().int().nonnegative().max(1024).default(0).meta({
+        description:
+          "In a graph with `shards`: how many of the uniform negatives are copies of other shards' entities. Their gradients are sent home, so that each costs a message. For dense graphs whose shards have few entities each ([measured](scale.md)).",
+      }),
       negativePool: z.number().int().nonnegative().max(65_536).default(0).meta({
         unit: 'rows',
         description:

@@ -323,6 +323,18 @@ const STORE = {
     'The folder holds no store.',
     'Check TWHIN_STATE and the name of the store. twhin run makes the first store.',
   ),
+  'shard-count': fatal(
+    'The exchange topic of a graph has another number of partitions than the graph has shards.',
+    'Set the number of shards back to the number of partitions, or delete the exchange topic and the stores of all shards and let the graph learn its events anew.',
+  ),
+  'shard-model': fatal(
+    'Another shard of the graph sends vectors of another model.',
+    'Give every shard the same configuration. A new model needs a new exchange topic and fresh stores.',
+  ),
+  'store-shard': fatal(
+    'The store holds another shard of the graph, or was made with another number of shards.',
+    'Put the number of shards back, or give the shards fresh folders: they are rebuilt from the topics.',
+  ),
   'store-model': fatal(
     'The store was trained with another model than the configured one.',
     'Put the configuration back, or train the new model beside the old one with twhin replay and promote it.',

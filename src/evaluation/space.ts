@@ -112,6 +112,64 @@ export class Space {
     );
   }
 
+  /**
+   * Reads the stores of all shards of a graph: each entity's vector from the shard that owns it, and the mean of the shards'
+   * relation vectors. unseen: as in {@link read}.
+   */
+  static async join(
+    parts: readonly {
+      readonly store: GraphStore;
+      readonly head: Head;
+      owns(key: EntityKey): boolean;
+    }[],
+    { kernel = 'wasm', unseen = [] }: { kernel?: KernelChoice; unseen?: Iterable<EntityKey> } = {},
+  ): Promise<Space> {
+    const [first] = parts;
+    if (first === undefined) throw new FatalError('store-missing', 'a graph without shards has no vectors');
+    const { dim, relations, entityTypes } = first.store.layout;
+    const model = rankingModel(dim, first.head.model.scorer);
+    const entities = new Map<string, EntityKey[]>(entityTypes.map((type) => [type, []]));
+    const rows = new Map<EntityKey, number>();
+    const firstRow = 2 * relations.length;
+    const put = (key: EntityKey) => {
+      if (rows.has(key)) return;
+      rows.set(key, firstRow + rows.size);
+      entities.get(typeOf(key))?.push(key);
+    };
+    const owned: Placed[][] = [];
+    for (const { store, owns } of parts) {
+      const placed: Placed[] = [];
+      for await (const { key, row } of store.entities()) if (owns(key)) placed.push({ key, row });
+      for (const { key } of placed) put(key);
+      owned.push(placed);
+    }
+    for (const key of unseen) put(key);
+    const maxRows = firstRow + rows.size;
+    const table = new Table({
+      dim,
+      maxRows,
+      workspaceBytes: workspaceBytes(model, MOST_ANCHORS, MOST_CANDIDATES),
+    });
+    table.addRows(maxRows);
+    for (const [i, { store }] of parts.entries()) {
+      const placed = owned[i]!;
+      for await (const { row, floats } of someRows(store, firstRow, placed)) {
+        const key = placed[row - firstRow]?.key;
+        const vector = table.vector(key === undefined ? row : rows.get(key)!);
+        if (key !== undefined) vector.set(floats.subarray(0, dim));
+        else for (let k = 0; k < dim; k++) vector[k]! += floats[k]! / parts.length;
+      }
+    }
+    const size = { maxEdges: MOST_ANCHORS, maxCandidates: MOST_CANDIDATES };
+    const names = relations.map(({ name }) => name);
+    return new Space(
+      { model, table, kernel: createKernel(kernel, table, model, size) },
+      names,
+      entities,
+      rows,
+    );
+  }
+
   /** The entities of a type, in the order of the store. */
   members(type: string): Members {
     return this.#members.get(type) ?? { keys: [], rows: new Int32Array(0) };

@@ -42,6 +42,22 @@ export const headSchema = z.object({
   stepBase: count.default(0),
   /** The topic id that the log had for each topic when it was first read; absent where the log has no ids. */
   topicIds: z.record(z.string(), z.string()).default({}),
+  /** Absent where the graph is whole. */
+  shard: z
+    .object({
+      index: count,
+      count,
+      /** Names the store among all that this shard ever had. */
+      run: z.string(),
+      /** Edges handed to the trainer since the store began. */
+      trained: count,
+      /** By sender: the run, range of edges and part of the last parcel with gradients that was received. */
+      received: z.record(z.string(), z.object({ run: z.string(), last: count, part: count })),
+      /** Live edges whose lhs the shard owns, by relation, and entities that it owns, by type: over all shards they add up. */
+      edges: z.record(z.string(), z.number()),
+      entities: z.record(z.string(), z.number()),
+    })
+    .optional(),
 });
 
 export type Head = z.infer<typeof headSchema>;

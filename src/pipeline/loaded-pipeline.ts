@@ -1,9 +1,11 @@
+import type { EntityKey } from '../graph/entity.ts';
 import type { EntityIndex } from '../graph/entity-index.ts';
 import { fingerprint } from '../graph/head.ts';
 import { namesIn } from '../graph/outbox.ts';
 import { graphOf } from '../graph/shard.ts';
 import { Counters } from './counters.ts';
 import { EntitySample } from './entity-sample.ts';
+import { Exchange } from './exchange/exchange.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LaterCheck } from './loading/completeness.ts';
 import { ImageKeeper } from './loading/image.ts';
@@ -16,7 +18,7 @@ import { OffsetLedger } from './reading/offset-ledger.ts';
 import type { PendingCommit } from './reading/unwritten.ts';
 import type { TrainingSummary } from './training/summary.ts';
 import type { TrainingLine } from './training/training-line.ts';
-import type { UpdaterOptions } from './updater-options.ts';
+import { followedTopics, type UpdaterOptions } from './updater-options.ts';
 import type { Cadence } from './writing/cadence.ts';
 import { Committer } from './writing/committer.ts';
 import { Publisher } from './writing/publish.ts';
@@ -24,6 +26,9 @@ import { RelationVectors } from './writing/relation-vectors.ts';
 import { takeOver } from './writing/take-over.ts';
 import { sameTopics, TopicWatch } from './writing/topic-identity.ts';
 import { Writer } from './writing/writer.ts';
+
+/** Vectors and gradients of other shards in one batch, for each of its edges: about what a batch of other shards makes. */
+const MOST_RECEIVED = 16;
 
 /** What an updater has before its store is loaded. */
 export interface Workings {
@@ -36,10 +41,11 @@ export interface Workings {
 
 /** Loads the store, and puts a pipeline together on it. @throws FatalError when the store can't be used. */
 export async function loadPipeline(workings: Workings): Promise<LoadedPipeline> {
-  const { graph, model, store, trainer, clock, log, image, view: openView } = workings.options;
+  const space = await spaceOf(workings);
+  const { graph, model, store, trainer, clock, log, image, shard, view: openView } = workings.options;
   const began = clock();
   const view = await openView?.();
-  const loaded = await recover(store, trainer, graph, model, clock, { view, image }).catch(
+  const loaded = await recover(store, trainer, graph, model, clock, { view, image, shard }).catch(
     async (error: unknown) => {
       await view?.close().catch(() => undefined);
       throw error;
@@ -51,7 +57,13 @@ export async function loadPipeline(workings: Workings): Promise<LoadedPipeline> 
   void (laterCheck?.done() ?? Promise.resolve()).then(() => view?.close()).catch(failed);
   const fields = { graph, entities: index.size, step: head?.step ?? 0, outbox: namesIn(outbox).size };
   log.info({ ...fields, ms: clock() - began, ...(head && took) }, head ? 'store loaded' : 'store is new');
-  return new LoadedPipeline(workings, loaded, laterCheck);
+  return new LoadedPipeline(workings, loaded, laterCheck, space);
+}
+
+/** The space of a fresh store: one for all shards of a graph. */
+async function spaceOf({ options, lifecycle }: Workings): Promise<string> {
+  const { exchange, freshSpace } = options;
+  return (await exchange?.agree?.(lifecycle.ends)) ?? freshSpace;
 }
 
 /** One graph's pipeline on its loaded store: records in, trained rows committed, committed vectors published. */
@@ -67,6 +79,8 @@ export class LoadedPipeline {
   readonly #options: UpdaterOptions;
   readonly #workings: Workings;
   readonly #ingest: Ingest;
+  /** undefined where the graph is whole. */
+  readonly exchange: Exchange | undefined;
   readonly #image: ImageKeeper;
   readonly #topicWatch: TopicWatch;
   /** Counts the store's entries where that was not done as it was loaded. */
@@ -74,12 +88,12 @@ export class LoadedPipeline {
   /** The commit asked for last. */
   #committed: Promise<unknown> = Promise.resolve();
 
-  constructor(workings: Workings, loaded: Recovered, laterCheck: LaterCheck | undefined) {
+  constructor(workings: Workings, loaded: Recovered, laterCheck: LaterCheck | undefined, freshSpace: string) {
     const { options, lifecycle, summary, cadence } = workings;
     const { graph, model, store, sink, clock, log, leadership, eventLog } = options;
     const { measures = noMeasures } = options;
     const { head, index, outbox, erasedAt } = loaded;
-    const topics = [...options.topics.keys()];
+    const topics = followedTopics(options);
     const failed = (error: Error) => lifecycle.fail(error);
     this.#options = options;
     this.#workings = workings;
@@ -89,7 +103,7 @@ export class LoadedPipeline {
     this.ledger = new OffsetLedger(head?.offsets);
     this.lag = new Lag({ graph, eventLog, topics, ledger: this.ledger, log, clock });
     this.sample = new EntitySample(store, index);
-    this.writer = new Writer(head, options.role, options.freshSpace);
+    this.writer = new Writer(head, options.role, freshSpace);
     this.#topicWatch = new TopicWatch({ eventLog, topics, writer: this.writer, clock, failed });
     this.#image = new ImageKeeper({
       graph,
@@ -100,6 +114,8 @@ export class LoadedPipeline {
       log,
       clock,
     });
+    this.exchange = exchangeOf(options, loaded, failed);
+    if (this.exchange) workings.training.join(this.exchange);
     this.#ingest = new Ingest({
       store,
       index,
@@ -107,6 +123,7 @@ export class LoadedPipeline {
       erasedAt,
       topics: options.topics,
       limits: options.limits,
+      exchange: this.exchange,
     });
     const { modelTopic, tuning } = options;
     // Published vectors are the whole graph's, whichever shard trained them.
@@ -161,6 +178,7 @@ export class LoadedPipeline {
         clock,
         log,
         measures,
+        exchange: this.exchange,
       },
       head,
     );
@@ -213,6 +231,7 @@ export class LoadedPipeline {
     const due = await takeOver(this.#options, this, this.#workings.lifecycle.ends);
     await leadership.commit(this.ledger.offsets('committed'), this.writer.note(this.committer.step));
     this.publisher.begin((name) => this.index.find(name));
+    this.exchange?.begin();
     this.#pending.due = due;
     // The epoch is claimed before anything is written under it.
     await this.#flush();
@@ -224,6 +243,7 @@ export class LoadedPipeline {
   beginAlone(topicIds: Readonly<Record<string, string>>): void {
     this.writer.topicIds = sameTopics(this.writer.topicIds, topicIds);
     this.publisher.begin((name) => this.index.find(name));
+    this.exchange?.begin();
   }
 
   /** Writes everything in hand, all the way to the topic and back into the store. */
@@ -248,6 +268,7 @@ export class LoadedPipeline {
   /** Ends what is under way. To be called once no record comes any more, and before the trainer and the store close. */
   async stop(): Promise<void> {
     this.committer.stop();
+    this.exchange?.stop();
     try {
       await this.publisher.stop();
     } finally {
@@ -266,7 +287,10 @@ export class LoadedPipeline {
 
   get #batchIsFull(): boolean {
     const { training, cadence, options } = this.#workings;
-    return training.open.edges >= options.tuning.batchEdges || cadence.isFull(this.#pending);
+    const { edges, shard } = training.open;
+    const { batchEdges } = options.tuning;
+    if (edges >= batchEdges || (shard?.received ?? 0) >= MOST_RECEIVED * batchEdges) return true;
+    return cadence.isFull(this.#pending);
   }
 
   #applyRecord(read: ReadRecord, fetched: Fetched, since: number | undefined): void {
@@ -322,4 +346,27 @@ export class LoadedPipeline {
       return 0;
     }
   }
+}
+
+/** What joins the updater to the other shards of its graph; undefined where the graph is whole. */
+function exchangeOf(
+  { shard, exchange, model, sink, log, store, clock }: UpdaterOptions,
+  { head, index, erasedAt }: Recovered,
+  failed: (error: Error) => void,
+): Exchange | undefined {
+  if (shard === undefined || exchange === undefined) return undefined;
+  const options = {
+    shard,
+    ...exchange,
+    fingerprint: fingerprint(model),
+    dim: model.dim,
+    index,
+    entityTypes: model.entityTypes,
+    erased: (key: EntityKey) => erasedAt.has(store.erasedName(key)),
+    sink,
+    log,
+    clock,
+    failed,
+  };
+  return new Exchange(options, head?.shard);
 }

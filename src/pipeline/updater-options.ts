@@ -5,6 +5,7 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import type { Shard } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
+import type { ExchangePlace } from './exchange/exchange.ts';
 import type { Image } from './loading/image.ts';
 import type { Measures } from './measures.ts';
 import type { FollowedLog, Leadership, Message, ReadableLog, Sink, SourceRecord } from './ports.ts';
@@ -28,6 +29,8 @@ export interface UpdaterOptions {
   /** Event topics by full name on the log. */
   readonly topics: ReadonlyMap<string, EventTopic>;
   readonly embeddingsTopic: string;
+  /** The topic that joins a shard to the others; given with `shard`. */
+  readonly exchange?: ExchangePlace | undefined;
   /** Where relation vectors go; absent: nowhere. */
   readonly modelTopic?: ModelTopic | undefined;
   /** The log of the event topics; the updater closes it. */
@@ -51,4 +54,9 @@ export interface UpdaterOptions {
   clock(): number;
   readonly log: Log;
   readonly measures?: Measures;
+}
+
+/** The event topics, and in a shard the topic that joins it to the others. */
+export function followedTopics({ topics, exchange }: Pick<UpdaterOptions, 'topics' | 'exchange'>): string[] {
+  return [...topics.keys(), ...(exchange ? [exchange.topic] : [])];
 }

@@ -11,7 +11,7 @@ import { Intake } from './reading/intake.ts';
 import type { PartitionLag } from './reading/lag.ts';
 import { TrainingSummary } from './training/summary.ts';
 import { TrainingLine } from './training/training-line.ts';
-import type { UpdaterOptions } from './updater-options.ts';
+import { followedTopics, type UpdaterOptions } from './updater-options.ts';
 import { Cadence } from './writing/cadence.ts';
 
 const READ_RECORDS = 1024;
@@ -35,7 +35,7 @@ export class Updater {
   constructor(options: UpdaterOptions) {
     const { trainer, tuning, clock, measures = noMeasures } = options;
     this.#options = options;
-    this.#topics = [...options.topics.keys()];
+    this.#topics = followedTopics(options);
     this.#intake = new Intake(tuning, clock, this.#fails);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
     this.#readiness = new Readiness(options);

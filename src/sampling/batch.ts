@@ -10,16 +10,22 @@ export interface Rehearsed {
   readonly every: number;
 }
 
+/** Draws for one rehearsed edge, where some live edges can't be trained yet. */
+const MOST_DRAWS = 8;
+
 /**
  * Puts rehearsed edges between new ones, so that the stream does not overwrite what was learned earlier. Each new edge is
  * followed by `updatesPerEdge - 1` edges drawn uniformly from all live edges, and a batch costs `updatesPerEdge` times as
  * much.
+ * trainable: whether an edge between two rows can be trained now; all can unless given. Where a few draws find none, the
+ * new edge stands in.
  */
 export function rehearse(
   fresh: EdgeRows,
   known: KnownPositives,
   updatesPerEdge: number,
   random: Random,
+  trainable?: (lhs: number, rhs: number) => boolean,
 ): Rehearsed {
   if (updatesPerEdge === 1 || known.edges === 0) return { edges: fresh, every: 1 };
   const count = fresh.lhs.length * updatesPerEdge;
@@ -31,12 +37,26 @@ export function rehearse(
   for (let i = 0; i < count; i++) {
     const at = i / updatesPerEdge;
     const isNew = i % updatesPerEdge === 0;
-    const { lhs, relation, rhs } = isNew ? edgeAt(fresh, at) : known.draw(random);
+    const drawn = isNew ? undefined : drawTrainable(known, random, trainable);
+    const { lhs, relation, rhs } = drawn ?? edgeAt(fresh, Math.floor(at));
     edges.lhs[i] = lhs;
     edges.relation[i] = relation;
     edges.rhs[i] = rhs;
   }
   return { edges, every: updatesPerEdge };
+}
+
+function drawTrainable(
+  known: KnownPositives,
+  random: Random,
+  trainable: ((lhs: number, rhs: number) => boolean) | undefined,
+): ReturnType<KnownPositives['draw']> | undefined {
+  if (trainable === undefined) return known.draw(random);
+  for (let draw = 0; draw < MOST_DRAWS; draw++) {
+    const edge = known.draw(random);
+    if (trainable(edge.lhs, edge.rhs)) return edge;
+  }
+  return undefined;
 }
 
 function edgeAt({ lhs, relation, rhs }: EdgeRows, i: number) {
@@ -49,42 +69,60 @@ export interface TypePair {
   readonly rhsType: number;
 }
 
+/**
+ * The ends of an edge that are ranked among candidates, each with the other end as the anchor. An edge to another shard has
+ * its anchor here, and only the far end is ranked.
+ */
+export type RankedEnds = 'both' | 'lhs' | 'rhs';
+
 /** The edges of a batch, cut into chunks. */
 export interface Cut {
   /** [edges] indices into the batch, chunk after chunk. */
   readonly order: Int32Array;
   /** The end of each chunk in `order`; a chunk starts where the previous chunk ends. */
   readonly ends: readonly number[];
+  /** The ends that are ranked in each chunk. */
+  readonly ranked: readonly RankedEnds[];
 }
 
 /**
- * Cuts a batch into chunks of at most `chunkEdges` edges, each of one pair of entity types. Pairs come in the order of
- * first appearance, the edges of a pair in the order of arrival. The chunks of a pair are of even size, since a short
- * chunk has few negatives: 65 edges, at 64 a chunk, make 33 and 32.
+ * Cuts a batch into chunks of at most `chunkEdges` edges, each of one pair of entity types and with the same ends ranked.
+ * Pairs come in the order of first appearance, the edges of a pair in the order of arrival. The chunks of a pair are of even
+ * size, since a short chunk has few negatives: 65 edges, at 64 a chunk, make 33 and 32.
+ * rankedOf: the ends that are ranked of edge `i`; both unless given.
  * @throws ShapeError for an unknown relation index.
  */
-export function cutChunks(relation: Int32Array, relations: readonly TypePair[], chunkEdges: number): Cut {
-  const pairs = new Map<string, number[]>();
-  const listOf = relations.map(({ lhsType, rhsType }) => `${lhsType}:${rhsType}`);
+export function cutChunks(
+  relation: Int32Array,
+  relations: readonly TypePair[],
+  chunkEdges: number,
+  rankedOf: (i: number) => RankedEnds = () => 'both',
+): Cut {
+  const pairs = new Map<string, { readonly ranked: RankedEnds; readonly list: number[] }>();
+  const pairOf = relations.map(({ lhsType, rhsType }) => `${lhsType}:${rhsType}`);
   for (let i = 0; i < relation.length; i++) {
-    const pair = listOf[relation[i]!];
+    const pair = pairOf[relation[i]!];
     if (pair === undefined) {
       throw new ShapeError(`edge ${i} has relation ${relation[i]}; there are ${relations.length}`);
     }
-    const list = pairs.get(pair);
-    if (list === undefined) pairs.set(pair, [i]);
-    else list.push(i);
+    const ranked = rankedOf(i);
+    const key = `${pair}:${ranked}`;
+    const known = pairs.get(key);
+    if (known === undefined) pairs.set(key, { ranked, list: [i] });
+    else known.list.push(i);
   }
   const order = new Int32Array(relation.length);
   const ends: number[] = [];
+  const rankedEnds: RankedEnds[] = [];
   let start = 0;
-  for (const list of pairs.values()) {
+  for (const { ranked, list } of pairs.values()) {
     order.set(list, start);
     const chunks = Math.ceil(list.length / chunkEdges);
     for (let chunk = 1; chunk <= chunks; chunk++) {
       ends.push(start + Math.ceil((list.length * chunk) / chunks));
+      rankedEnds.push(ranked);
     }
     start += list.length;
   }
-  return { order, ends };
+  return { order, ends, ranked: rankedEnds };
 }

@@ -1,6 +1,6 @@
 import type { EdgeRows } from '../graph/edge.ts';
 import type { Chunk } from '../model/kernel.ts';
-import type { TypePair } from './batch.ts';
+import type { RankedEnds, TypePair } from './batch.ts';
 import type { DegreeWeights } from './degree-weights.ts';
 import type { KnownPositives, Side } from './known-positives.ts';
 import type { Random } from './random.ts';
@@ -27,6 +27,8 @@ export class Negatives {
   readonly #anchors: boolean;
   readonly #types: TypeRows;
   readonly #degrees: DegreeWeights | undefined;
+  readonly #borrowed: number;
+  readonly #foreign: ((type: number, random: Random) => number | undefined) | undefined;
 
   /**
    * uniform: candidates per side that are drawn uniformly; pool: see {@link NegativePool}, 0 for none.
@@ -34,6 +36,7 @@ export class Negatives {
    * then negatives in proportion to their popularity, and scores express preference beyond popularity, unless corrected.
    * byDegree: candidates per side that are drawn in proportion to a power of their degree.
    * corrected: whether a candidate's score is corrected for how often it is drawn. It needs `degrees`, as `byDegree` does.
+   * borrowed: how many of the uniform candidates are copies of other shards' rows, where there are any; `foreign` draws one.
    * anchors: whether each edge has its own anchor as a negative, where both ends are of one type. A translation can be so
    * short that the anchor itself is nearest to where it leads.
    */
@@ -48,6 +51,8 @@ export class Negatives {
     corrected: boolean;
     anchors: boolean;
     degrees: DegreeWeights | undefined;
+    borrowed?: number;
+    foreign?: (type: number, random: Random) => number | undefined;
   }) {
     this.#pool = new NegativePool(options.rows, options.pool);
     this.#known = options.known;
@@ -59,6 +64,8 @@ export class Negatives {
     this.#anchors = options.anchors;
     this.#types = options.rows;
     this.#degrees = options.degrees;
+    this.#borrowed = options.borrowed ?? 0;
+    this.#foreign = options.foreign;
   }
 
   /** Begins a batch, with a new pool. */
@@ -70,8 +77,9 @@ export class Negatives {
    * Fills the chunk with the edges of a batch whose indices are in `picked`. The candidates of a side are the chunk's own
    * entities of that side (if in-batch candidates are wanted), one per edge, then `uniform` and `byDegree` rows of their
    * type, drawn with replacement. rhs is drawn before lhs. While no live edge has a degree, those by degree are uniform too.
+   * ranked: the ends that have candidates; an end without candidates is not trained.
    */
-  fill(chunk: Chunk, edges: EdgeRows, picked: Int32Array, random: Random): void {
+  fill(chunk: Chunk, edges: EdgeRows, picked: Int32Array, random: Random, ranked: RankedEnds = 'both'): void {
     const count = picked.length;
     for (let i = 0; i < count; i++) {
       const edge = picked[i]!;
@@ -83,22 +91,33 @@ export class Negatives {
     const { lhsType, rhsType } = this.#relations[chunk.relation[0]!]!;
     chunk.edges = count;
     const inBatch = this.#inBatch ? count : 0;
-    chunk.rhsCandidates.set(chunk.rhs.subarray(0, inBatch));
-    chunk.rhsCount = this.#draw(chunk.rhsCandidates, inBatch, 'rhs', rhsType, random);
-    chunk.lhsCandidates.set(chunk.lhs.subarray(0, inBatch));
-    chunk.lhsCount = this.#draw(chunk.lhsCandidates, inBatch, 'lhs', lhsType, random);
+    chunk.rhsCount = 0;
+    chunk.lhsCount = 0;
+    if (ranked !== 'lhs') {
+      chunk.rhsCandidates.set(chunk.rhs.subarray(0, inBatch));
+      chunk.rhsCount = this.#draw(chunk.rhsCandidates, inBatch, 'rhs', rhsType, random);
+    }
+    if (ranked !== 'rhs') {
+      chunk.lhsCandidates.set(chunk.lhs.subarray(0, inBatch));
+      chunk.lhsCount = this.#draw(chunk.lhsCandidates, inBatch, 'lhs', lhsType, random);
+    }
     if (this.#corrected) {
-      this.#correct(chunk.rhsCorrections, chunk.rhsCandidates, inBatch, 'rhs', rhsType);
-      this.#correct(chunk.lhsCorrections, chunk.lhsCandidates, inBatch, 'lhs', lhsType);
+      this.#correct(chunk.rhsCorrections, chunk.rhsCandidates, chunk.rhsCount, inBatch, 'rhs', rhsType);
+      this.#correct(chunk.lhsCorrections, chunk.lhsCandidates, chunk.lhsCount, inBatch, 'lhs', lhsType);
     }
     this.#mask(chunk);
-    if (this.#anchors && lhsType === rhsType) addAnchors(chunk);
+    if (this.#anchors && lhsType === rhsType) addAnchors(chunk, ranked);
   }
 
-  /** Draws candidates after the in-batch ones, and returns the number of all. */
+  /** Draws candidates after the in-batch ones, and returns the number of all. A type without a row here has in-batch ones alone. */
   #draw(out: Int32Array, inBatch: number, side: Side, type: number, random: Random): number {
+    if (this.#types.count(type) === 0) return inBatch;
     const uniform = inBatch + this.#uniform;
-    for (let k = inBatch; k < uniform; k++) out[k] = this.#pool.draw(type, random);
+    const borrowed = inBatch + this.#borrowed;
+    for (let k = inBatch; k < uniform; k++) {
+      const foreign = k < borrowed ? this.#foreign?.(type, random) : undefined;
+      out[k] = foreign ?? this.#pool.draw(type, random);
+    }
     const end = uniform + this.#byDegree;
     const degrees = this.#degreesOf(side, type);
     for (let k = uniform; k < end; k++) {
@@ -118,11 +137,17 @@ export class Negatives {
    * Relative to uniform draws, since the softmax then approximates the sum over all rows of the type, scaled as it is
    * with uniform candidates alone: their correction is 0, and the weight of the sum keeps its meaning.
    */
-  #correct(out: Float32Array, candidates: Int32Array, inBatch: number, side: Side, type: number): void {
+  #correct(
+    out: Float32Array,
+    candidates: Int32Array,
+    total: number,
+    inBatch: number,
+    side: Side,
+    type: number,
+  ): void {
     const rows = this.#types.count(type);
-    const total = inBatch + this.#uniform + this.#byDegree;
     const degrees = this.#degreesOf(side, type);
-    if (degrees === undefined) {
+    if (degrees === undefined || rows === 0) {
       out.fill(0, 0, total);
       return;
     }
@@ -160,13 +185,14 @@ export class Negatives {
   }
 }
 
-/** Appends the anchors of all edges to the candidates of both sides, each masked for every edge but its own. */
-function addAnchors(chunk: Chunk): void {
+/** Appends the anchors of all edges to the candidates of the ranked ends, each masked for every edge but its own. */
+function addAnchors(chunk: Chunk, ranked: RankedEnds): void {
   const { edges, lhs, rhs } = chunk;
-  for (const [candidates, corrections, mask, from, anchors] of [
-    [chunk.rhsCandidates, chunk.rhsCorrections, chunk.rhsMask, chunk.rhsCount, lhs],
-    [chunk.lhsCandidates, chunk.lhsCorrections, chunk.lhsMask, chunk.lhsCount, rhs],
+  for (const [end, candidates, corrections, mask, from, anchors] of [
+    ['rhs', chunk.rhsCandidates, chunk.rhsCorrections, chunk.rhsMask, chunk.rhsCount, lhs],
+    ['lhs', chunk.lhsCandidates, chunk.lhsCorrections, chunk.lhsMask, chunk.lhsCount, rhs],
   ] as const) {
+    if (ranked !== 'both' && ranked !== end) continue;
     candidates.set(anchors.subarray(0, edges), from);
     corrections.fill(0, from, from + edges);
     for (let i = 0; i < edges; i++) {
@@ -175,9 +201,9 @@ function addAnchors(chunk: Chunk): void {
       // An edge from an entity to itself has the anchor as its positive.
       if (lhs[i] !== rhs[i]) mask[at + i] = 0;
     }
+    if (end === 'rhs') chunk.rhsCount += edges;
+    else chunk.lhsCount += edges;
   }
-  chunk.rhsCount += edges;
-  chunk.lhsCount += edges;
 }
 
 /**

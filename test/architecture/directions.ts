@@ -75,10 +75,24 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     ],
     packages: PURE,
   },
+  // What shards of a graph send each other. Who reads and who writes hands it over, and it knows of neither.
+  'src/pipeline/exchange/': {
+    all: [
+      'src/graph/',
+      'src/pipeline/training/',
+      'src/pipeline/delivery.ts',
+      'src/pipeline/patience.ts',
+      'src/pipeline/ports.ts',
+      'src/errors/errors.ts',
+    ],
+    types: ['src/log.ts'],
+    packages: PURE,
+  },
   'src/pipeline/reading/': {
     all: [
       'topics/',
       'src/graph/',
+      'src/pipeline/exchange/',
       'src/pipeline/training/',
       'src/pipeline/counters.ts',
       'src/pipeline/ports.ts',

@@ -41,7 +41,7 @@ test('each arrow between rooms is an import that the sources make', () => {
   );
   const named = drawn.map((arrow) =>
     // `graph` is a word of the diagram's own language.
-    arrow.replaceAll(/\b(reading|training|writing)\b/g, 'pipeline/$1').replaceAll('graph_', 'graph'),
+    arrow.replaceAll(/\b(reading|exchange|training|writing)\b/g, 'pipeline/$1').replaceAll('graph_', 'graph'),
   );
   expect(named.length).toBeGreaterThan(20);
   expect(named.filter((arrow) => !made.has(arrow))).toEqual([]);

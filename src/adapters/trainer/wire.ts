@@ -3,6 +3,7 @@ import type {
   CheckpointOptions,
   HeldRows,
   LoadedRows,
+  ShardBatch,
   TrainBatch,
   TrainerSettings,
   TrainReport,
@@ -37,16 +38,14 @@ export type Reply =
 export function copyOf(call: Call): Call {
   switch (call.method) {
     case 'loadRows': {
-      const { types, trained, floats } = call.argument;
-      return {
-        method: 'loadRows',
-        argument: { types: types.slice(), trained: trained.slice(), floats: floats.slice() },
-      };
+      const { types, trained, floats, homes } = call.argument;
+      const copies = { types: types.slice(), trained: trained.slice(), floats: floats.slice() };
+      return { method: 'loadRows', argument: homes ? { ...copies, homes: homes.slice() } : copies };
     }
     case 'loadEdges':
       return { method: 'loadEdges', argument: copyTriples(call.argument) };
     case 'train': {
-      const { newTypes, reused, dropped, reset, edges, added, removed } = call.argument;
+      const { newTypes, reused, dropped, reset, edges, added, removed, shard } = call.argument;
       return {
         method: 'train',
         argument: {
@@ -57,6 +56,7 @@ export function copyOf(call: Call): Call {
           edges: copyTriples(edges),
           added: copyTriples(added),
           removed: copyTriples(removed),
+          ...(shard && { shard: copyShardBatch(shard) }),
         },
       };
     }
@@ -73,6 +73,18 @@ export function buffersOf(value: unknown, found: ArrayBuffer[] = []): ArrayBuffe
     for (const part of Object.values(value)) buffersOf(part, found);
   }
   return found;
+}
+
+function copyShardBatch(batch: ShardBatch): ShardBatch {
+  const { newHomes, reusedHomes, vectors, gradients, relations, wantsRelations } = batch;
+  return {
+    newHomes: newHomes.slice(),
+    reusedHomes: reusedHomes.slice(),
+    vectors: { rows: vectors.rows.slice(), halves: vectors.halves.slice() },
+    gradients: { rows: gradients.rows.slice(), halves: gradients.halves.slice() },
+    relations: relations.map((copy) => copy.slice()),
+    wantsRelations,
+  };
 }
 
 function copyTriples({ lhs, relation, rhs }: Triples): Triples {

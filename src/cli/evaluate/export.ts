@@ -29,7 +29,7 @@ export async function refuseFilled(folder: string, option = '--export'): Promise
 export async function exportVectors(
   folder: string,
   triples: KnowledgeGraph,
-  { graph }: TrainedGraph,
+  { graphs }: TrainedGraph,
   space: Space,
 ): Promise<void> {
   const { dim } = space.table;
@@ -48,7 +48,7 @@ export async function exportVectors(
     'relations.npy': matrix(relations(false)),
     'relations.txt': lines(triples.relations),
     'reciprocals.npy': matrix(relations(true)),
-    'model.json': `${JSON.stringify(describeModel(graph.trainer.model), null, 2)}\n`,
+    'model.json': `${JSON.stringify(describeModel(graphs[0]!.trainer.model), null, 2)}\n`,
   };
   await inWholeFolder(folder, async (partial) => {
     for (const [name, content] of Object.entries(files)) await writeFile(join(partial, name), content);

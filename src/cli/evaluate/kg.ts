@@ -37,6 +37,7 @@ interface KgOptions {
   readonly rank: 'valid' | 'test';
   readonly seeds: number;
   readonly set: readonly string[];
+  readonly shards: number;
   readonly export?: string;
   readonly json?: boolean;
 }
@@ -60,6 +61,12 @@ export function addEvaluateKgCommand(evaluate: Command, context: CommandContext)
     )
     .addOption(new Option('--rank <part>', 'part that is ranked').choices(['valid', 'test']).default('test'))
     .option('--seeds <n>', 'train with this many seeds, and give mean and spread', positiveInteger, 1)
+    .option(
+      '--shards <n>',
+      'updaters that the graph is cut into, all in this process; their vectors are ranked together',
+      positiveInteger,
+      1,
+    )
     .option('--set <key=value>', 'a setting of model or training; may be repeated', collect, [])
     .option('--export <folder>', 'write the vectors as .npy with their names, so that anyone can rank again')
     .option('--json', JSON_HELP)
@@ -165,14 +172,14 @@ class KgEvaluation {
     const { triples, passes } = this.#outside;
     const results: SeedResult[] = [];
     for (let seed = 1; seed <= this.#options.seeds; seed++) results.push(await this.#measure(seed));
-    const { graph } = this.#graphOf(1);
-    return reportOf(triples, graph, { passes, rank: this.#options.rank, results });
+    const { graphs } = this.#graphOf(1);
+    return reportOf(triples, graphs[0]!, { passes, rank: this.#options.rank, results });
   }
 
   #graphOf(seed: number): TrainedGraph {
     const { passes, triples, folder } = this.#outside;
-    const own = { passes, seed, settings: this.#options.set, folder: join(folder, `${seed}`) };
-    return knowledgeGraph(triples, own);
+    const { shards, set: settings } = this.#options;
+    return knowledgeGraph(triples, { passes, shards, seed, settings, folder: join(folder, `${seed}`) });
   }
 
   async #measure(seed: number): Promise<SeedResult> {
@@ -181,7 +188,7 @@ class KgEvaluation {
     const progress = new EvaluationProgress(`seed ${seed}`, signals, context);
     const began = performance.now();
     const replaying = await composeKnowledgeGraph(trained, context.log());
-    await progress.train(replaying, [trained.log.range], { seed });
+    await progress.trainTogether(replaying, [trained.log.range], { seed });
     const between = performance.now();
     const space = await readSpace(triples, trained);
     const asked = triples[this.#options.rank];

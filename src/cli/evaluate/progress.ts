@@ -48,8 +48,20 @@ export class EvaluationProgress {
   }
 
   /** Trains to the end of a range. @throws as `checkInterrupted`; the store then stands at its last commit. */
-  async train({ updater, merged }: Replaying, range: readonly Stretch[], fields: object): Promise<void> {
-    const abandon = () => void updater.abandon();
+  train(replaying: Replaying, range: readonly Stretch[], fields: object): Promise<void> {
+    return this.trainTogether([replaying], range, fields);
+  }
+
+  /** Trains the shards of a graph, or a whole one, to the end of a range. Where one fails, all end. */
+  async trainTogether(
+    replaying: readonly Replaying[],
+    range: readonly Stretch[],
+    fields: object,
+  ): Promise<void> {
+    const abandon = () => {
+      for (const { updater } of replaying) updater.abandon();
+    };
+    const { updater, merged } = replaying[0]!;
     this.#signals.stopping.addEventListener('abort', abandon);
     if (this.#signals.interrupted()) abandon();
     const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
@@ -59,7 +71,9 @@ export class EvaluationProgress {
       output,
     });
     try {
-      await updater.run({ untilCaughtUp: true });
+      const runs = replaying.map((each) => each.updater.run({ untilCaughtUp: true }));
+      for (const run of runs) run.catch(abandon);
+      await Promise.all(runs);
     } finally {
       reporting.stop();
       this.#signals.stopping.removeEventListener('abort', abandon);

@@ -4,6 +4,7 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import { decodeEntity, type Layout } from '../../graph/layout.ts';
 import { liveEdgeRows } from '../../graph/live-edges.ts';
+import { type Shard, shardOf } from '../../graph/shard.ts';
 import { NO_TYPE } from '../../sampling/type-rows.ts';
 import type { Trainer } from '../training/trainer.ts';
 
@@ -18,6 +19,8 @@ export interface LoadedEntities {
   /** [rows] index of the row's entity type, 255 where no entity has the row; and whether the row was ever trained. */
   readonly types: Uint8Array;
   readonly trained: Uint8Array;
+  /** [rows] the shard that the row's entity belongs to; undefined where the graph is whole. */
+  readonly homes: Uint8Array | undefined;
 }
 
 /** An empty index for the entities of a store. */
@@ -38,11 +41,12 @@ export function withholdOrphans(
   }
 }
 
-export async function loadEntities(store: GraphStore, head: Head): Promise<LoadedEntities> {
+export async function loadEntities(store: GraphStore, head: Head, shard?: Shard): Promise<LoadedEntities> {
   const { layout } = store;
   const { rows } = head;
   const index = indexFor(layout, head);
   const [types, trained] = [new Uint8Array(rows).fill(NO_TYPE), new Uint8Array(rows)];
+  const homes = shard && new Uint8Array(rows);
   for await (const run of store.entries.runs(layout.prefixes.entities)) {
     for (const { key, value } of run) {
       layout.checkEntityKey(key);
@@ -50,9 +54,10 @@ export async function loadEntities(store: GraphStore, head: Head): Promise<Loade
       index.restore(key, 1, key.length, kept);
       types[kept.row] = key[1] ?? NO_TYPE;
       trained[kept.row] = kept.updates > 0 ? 1 : 0;
+      if (homes) homes[kept.row] = shardOf(layout.entityOf(key), shard.count);
     }
   }
-  return { index, types, trained };
+  return { index, types, trained, homes };
 }
 
 /**
@@ -63,7 +68,7 @@ export async function loadEntities(store: GraphStore, head: Head): Promise<Loade
 export async function loadRows(
   { layout, entries }: GraphStore,
   trainer: Trainer,
-  { index, types, trained }: LoadedEntities,
+  { index, types, trained, homes }: LoadedEntities,
   onProgress: (done: { rows: number; of: number }) => void,
 ): Promise<void> {
   const of = types.length;
@@ -77,6 +82,7 @@ export async function loadRows(
       types: types.slice(first, first + size),
       trained: trained.slice(first, first + size),
       floats,
+      ...(homes && { homes: homes.slice(first, first + size) }),
     };
     withholdOrphans(index, 2 * layout.relations.length, { first, ...rows });
     await loading.after(() => trainer.loadRows(rows));

@@ -3,6 +3,7 @@ import { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, differences, fingerprint, type Head, type ModelIdentity } from '../../graph/head.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';
+import type { Shard } from '../../graph/shard.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { checkGraph, checkOutbox, countGraph, lost } from './completeness.ts';
 import { loadEdges, loadEntities, loadRows } from './from-store.ts';
@@ -25,6 +26,8 @@ export interface RecoveryOptions {
   readonly view?: GraphStore | undefined;
   /** Loaded instead of the store's entities, rows and edges where the image is of the store's head. */
   readonly image?: Image | undefined;
+  /** Which shard of a graph the store is to be; undefined: the whole graph. */
+  readonly shard?: Shard | undefined;
   readonly onProgress?: (done: { rows: number; of: number }) => void;
 }
 
@@ -39,11 +42,11 @@ export async function recover(
   graph: string,
   model: ModelIdentity,
   clock: () => number,
-  { view = store, image, onProgress = () => {} }: RecoveryOptions = {},
+  { view = store, image, shard, onProgress = () => {} }: RecoveryOptions = {},
 ): Promise<Recovered> {
   const bytes = await store.headBytes();
   const head = bytes && decodeHead(bytes);
-  if (head) checkIdentity(head, graph, model);
+  if (head) checkIdentity(head, graph, model, shard);
   const relationRows = 2 * model.relations.length;
   const began = clock();
   if (bytes === undefined || head === undefined) {
@@ -55,7 +58,7 @@ export async function recover(
   const blocks = await image?.read(bytes);
   const { index, entitiesMs } = blocks
     ? { index: await loadImage(blocks, store.layout, head, trainer, onProgress), entitiesMs: undefined }
-    : await fromStore(store, view, head, trainer, clock, onProgress);
+    : await fromStore(store, view, head, trainer, clock, onProgress, shard);
   const uncounted = blocks !== undefined && view !== store;
   // Without a view, the store has to be counted before anything is written.
   if (blocks !== undefined && !uncounted) checkGraph(head, await countGraph(store));
@@ -76,9 +79,10 @@ async function fromStore(
   trainer: Trainer,
   clock: () => number,
   onProgress: (done: { rows: number; of: number }) => void,
+  shard: Shard | undefined,
 ): Promise<{ readonly index: EntityIndex; readonly entitiesMs: number }> {
   const began = clock();
-  const loaded = await loadEntities(view, head);
+  const loaded = await loadEntities(view, head, shard);
   const entitiesMs = clock() - began;
   // In parallel: edges are decoded while rows are read.
   const rows = loadRows(store, trainer, loaded, onProgress);
@@ -87,11 +91,19 @@ async function fromStore(
   return { index: loaded.index, entitiesMs };
 }
 
-function checkIdentity(head: Head, graph: string, model: ModelIdentity): void {
+function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: Shard | undefined): void {
   if (head.graph !== graph) {
     throw new FatalError(
       'store-graph',
       `the store holds the graph ${head.graph}, not ${graph}; point TWHIN_STATE elsewhere`,
+    );
+  }
+  const [stored, configured] = [partOf(head.shard), partOf(shard)];
+  if (stored !== configured) {
+    throw new FatalError(
+      'store-shard',
+      `the store of ${graph} holds ${stored}, and the configuration asks for ${configured}; ` +
+        'put the number of shards back, or give the shards folders of their own in TWHIN_STATE: they are rebuilt from the topics',
     );
   }
   const differing = differences(head.model, model);
@@ -102,4 +114,8 @@ function checkIdentity(head: Head, graph: string, model: ModelIdentity): void {
       `${differing.map((line) => `  ${line}`).join('\n')}\n` +
       'Put the configuration back, or give the new model a folder of its own in TWHIN_STATE: it is rebuilt from the topics.',
   );
+}
+
+function partOf(shard: { readonly index: number; readonly count: number } | undefined): string {
+  return shard === undefined ? 'a whole graph' : `shard ${shard.index} of ${shard.count}`;
 }

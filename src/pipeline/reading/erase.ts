@@ -1,8 +1,9 @@
 import type { EdgeChange, Erasure, Verdict } from '../../graph/edge.ts';
-import type { EntityKey } from '../../graph/entity.ts';
+import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Counters } from '../counters.ts';
+import type { Exchange } from '../exchange/exchange.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import { edgeId, type Unwritten } from './unwritten.ts';
 
@@ -14,6 +15,8 @@ export interface KnownGraph {
   readonly counters: Counters;
   /** Time of erasure of each erased entity, by the store's name for it. */
   readonly erasedAt: Map<string, number>;
+  /** Present in a shard of a graph. */
+  readonly exchange?: Exchange | undefined;
 }
 
 /**
@@ -22,7 +25,7 @@ export interface KnownGraph {
  * stored: the entity's edges in the store.
  */
 export function erase(
-  { store, unwritten, index, erasedAt, counters }: KnownGraph,
+  { store, unwritten, index, erasedAt, counters, exchange }: KnownGraph,
   erasure: Erasure,
   stored: readonly EdgeChange[],
   batch: OpenBatch,
@@ -45,6 +48,7 @@ export function erase(
     commit.eraseEdge(id, edge);
     if (edge.removed) continue;
     counters.edgeChanged(edge.relation, true, false);
+    if (exchange?.owns(edge.lhs)) counters.ownEdgeChanged(edge.relation, true, false);
     const lhs = index.find(edge.lhs);
     const rhs = index.find(edge.rhs);
     const relation = store.layout.relationIndex(edge.relation);
@@ -63,6 +67,7 @@ export function erase(
     commit.touched.delete(row);
     commit.erasedEntities.set(row, key);
     index.remove(key);
+    if (exchange?.owns(key)) counters.ownEntityChanged(typeOf(key), -1);
   }
   return 'new';
 }

@@ -5,6 +5,8 @@ import { type EntityKey, typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Counters } from '../counters.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { Parcel } from '../exchange/parcel.ts';
 import type { RecordContent, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import { erase, type KnownGraph } from './erase.ts';
@@ -24,6 +26,8 @@ export interface ReadRecord extends RecordContent {
   readonly record: SourceRecord;
   /** {@link edgeId} of each change; empty for an erasure. */
   readonly ids: readonly string[];
+  /** What another shard sent, where the record is of the exchange topic. */
+  readonly parcel?: Parcel;
 }
 
 /**
@@ -36,6 +40,7 @@ export class Ingest implements KnownGraph {
   readonly index: EntityIndex;
   readonly counters: Counters;
   readonly erasedAt: Map<string, number>;
+  readonly exchange: Exchange | undefined;
   readonly #topics: ReadonlyMap<string, EventTopic>;
   readonly #limits: RecordLimits;
 
@@ -47,6 +52,8 @@ export class Ingest implements KnownGraph {
     /** By the topic's full name on the log. */
     topics: ReadonlyMap<string, EventTopic>;
     limits: RecordLimits;
+    /** Given in a shard of a graph. */
+    exchange?: Exchange | undefined;
   }) {
     this.store = options.store;
     this.index = options.index;
@@ -54,6 +61,7 @@ export class Ingest implements KnownGraph {
     this.erasedAt = options.erasedAt;
     this.#topics = options.topics;
     this.#limits = options.limits;
+    this.exchange = options.exchange;
   }
 
   /** Reads records and fetches what the store knows of the edges they name. */
@@ -81,6 +89,11 @@ export class Ingest implements KnownGraph {
 
   /** Applies one record. Must be called in the order read, before the next `read`. */
   apply(read: ReadRecord, fetched: Fetched, batch: OpenBatch): void {
+    if (read.record.topic === this.exchange?.topic) {
+      const { touched } = this.unwritten.open;
+      if (read.parcel) this.exchange.receive(read.parcel, batch, read.record.timestamp, touched);
+      return;
+    }
     this.counters.events.consumed++;
     if (read.problem) {
       this.counters.events.rejected++;
@@ -99,14 +112,20 @@ export class Ingest implements KnownGraph {
   }
 
   #read(record: SourceRecord): ReadRecord {
+    if (record.topic === this.exchange?.topic) {
+      const parcel = this.exchange.read(record);
+      return { record, ids: [], changes: [], ...(parcel && { parcel }) };
+    }
     const content = record.content ?? readContent(record, this.#topics, this.#limits);
     // Made once: a string remembers its hash, and several maps look it up.
     const ids = content.changes.map((change) => ('erased' in change ? '' : edgeId(change)));
     return { record, ids, ...content };
   }
 
+  /** A shard has the edges with an end that it owns. */
   #concerns(change: EdgeChange): boolean {
-    return this.store.layout.relationIndex(change.relation) !== undefined;
+    if (this.store.layout.relationIndex(change.relation) === undefined) return false;
+    return this.exchange === undefined || this.exchange.owns(change.lhs) || this.exchange.owns(change.rhs);
   }
 
   #applyEdge(change: EdgeChange, id: string, fetched: Fetched, batch: OpenBatch): Verdict {
@@ -121,6 +140,7 @@ export class Ingest implements KnownGraph {
     const now = !change.removed;
     this.counters.watermark = Math.max(this.counters.watermark, change.at);
     this.counters.edgeChanged(change.relation, before, now);
+    if (this.exchange?.owns(change.lhs)) this.counters.ownEdgeChanged(change.relation, before, now);
     this.#noteRows(change, before, now, batch);
     return verdict;
   }
@@ -150,8 +170,10 @@ export class Ingest implements KnownGraph {
     const type = this.store.layout.typeIndex(typeOf(key)) ?? 0;
     const next = this.index.nextRow;
     const row = this.index.add(key, at);
-    if (row === next) batch.newEntity(type);
-    else batch.newEntityOn(row, type);
+    const home = this.exchange?.homeOf(key);
+    if (row === next) batch.newEntity(type, home);
+    else batch.newEntityOn(row, type, home);
+    if (this.exchange?.owns(key)) this.counters.ownEntityChanged(typeOf(key), 1);
     return row;
   }
 

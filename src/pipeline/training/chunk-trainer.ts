@@ -3,6 +3,7 @@ import type { Chunk, Kernel } from '../../model/kernel.ts';
 import { cutChunks, type Rehearsed } from '../../sampling/batch.ts';
 import type { Negatives } from '../../sampling/negatives.ts';
 import type { Random } from '../../sampling/random.ts';
+import type { ForeignRows } from './foreign-rows.ts';
 import type { Lane, Stepper } from './stepper.ts';
 import type { TrainerSettings, TrainReport } from './trainer.ts';
 import type { TrainerRows } from './trainer-rows.ts';
@@ -22,6 +23,7 @@ export class ChunkTrainer {
   readonly #steppers: readonly Stepper[];
   readonly #negatives: Negatives;
   readonly #rows: TrainerRows;
+  readonly #foreign: ForeignRows | undefined;
   /** Lanes at work, with the indices of their edges. */
   readonly #begun = new Map<Lane, Int32Array>();
 
@@ -31,18 +33,24 @@ export class ChunkTrainer {
     steppers: readonly Stepper[];
     negatives: Negatives;
     rows: TrainerRows;
+    /** Given in a shard of a graph, which trains without steppers. */
+    foreign?: ForeignRows | undefined;
   }) {
     this.#settings = options.settings;
     this.#kernel = options.kernel;
     this.#steppers = options.steppers;
     this.#negatives = options.negatives;
     this.#rows = options.rows;
+    this.#foreign = options.foreign;
   }
 
   /** Loss and number of the new edges by relation, and the number of steps. step: the number of steps before. */
   train(batch: Rehearsed, random: Random, step: number): Losses & { readonly steps: number } {
     const { model, decaySteps, relations, chunkEdges } = this.#settings;
-    const { order, ends } = cutChunks(batch.edges.relation, relations, chunkEdges);
+    const foreign = this.#foreign;
+    const { lhs, relation, rhs } = batch.edges;
+    const rankedOf = foreign && ((i: number) => foreign.ranked(lhs[i]!, rhs[i]!));
+    const { order, ends, ranked } = cutChunks(relation, relations, chunkEdges, rankedOf);
     const losses = {
       loss: new Float64Array(relations.length),
       edgesByRelation: new Float64Array(relations.length),
@@ -54,10 +62,11 @@ export class ChunkTrainer {
       const lane = this.#take(batch, losses);
       const { chunk } = lane ?? this.#kernel;
       chunk.learningRate = decayed(model.learningRate, step + i, decaySteps);
-      this.#negatives.fill(chunk, batch.edges, picked, random);
+      this.#negatives.fill(chunk, batch.edges, picked, random, ranked[i]);
       this.#touch(chunk);
       if (lane === undefined) {
         this.#kernel.step();
+        if (foreign && ranked[i] !== 'both') this.#kernel.foreignGradients(foreign.keepGradient);
         addLosses(losses, batch, picked, this.#kernel.losses);
       } else {
         lane.begin();
@@ -88,20 +97,26 @@ export class ChunkTrainer {
     addLosses(losses, batch, picked, lane.losses);
   }
 
-  /** Every row of the chunk may move. */
+  /** Every row of the chunk may move, but for copies of other shards' rows. */
   #touch(chunk: Chunk): void {
     const { edges, lhs, relation, rhs, lhsCount, lhsCandidates, rhsCount, rhsCandidates } = chunk;
     const rows = this.#rows;
     for (let i = 0; i < edges; i++) {
-      rows.touch(lhs[i]!);
-      rows.touch(rhs[i]!);
+      this.#touchEntity(lhs[i]!);
+      this.#touchEntity(rhs[i]!);
       rows.touch(2 * relation[i]!);
       rows.touch(2 * relation[i]! + 1);
       rows.trained[lhs[i]!] = 1;
       rows.trained[rhs[i]!] = 1;
     }
-    for (let k = 0; k < lhsCount; k++) rows.touch(lhsCandidates[k]!);
-    for (let k = 0; k < rhsCount; k++) rows.touch(rhsCandidates[k]!);
+    for (let k = 0; k < lhsCount; k++) this.#touchEntity(lhsCandidates[k]!);
+    for (let k = 0; k < rhsCount; k++) this.#touchEntity(rhsCandidates[k]!);
+  }
+
+  #touchEntity(row: number): void {
+    if (this.#foreign?.isForeign(row)) return;
+    this.#rows.touch(row);
+    this.#foreign?.moved(row);
   }
 }
 

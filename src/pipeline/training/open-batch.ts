@@ -1,3 +1,4 @@
+import type { OpenShardBatch } from './open-shard-batch.ts';
 import type { TrainBatch, Triples } from './trainer.ts';
 
 interface Membership {
@@ -14,6 +15,7 @@ export class OpenBatch {
   since: number | undefined;
   /** When that record arrived, epoch ms. */
   arrived: number | undefined;
+  readonly #shard: OpenShardBatch | undefined;
   readonly #newTypes: number[] = [];
   /** Types of new entities by row, where the row was another entity's before. */
   readonly #reused = new Map<number, number>();
@@ -21,6 +23,16 @@ export class OpenBatch {
   readonly #reset = new Set<number>();
   #edges: { lhs: number; relation: number; rhs: number }[] = [];
   readonly #membership = new Map<string, Membership>();
+
+  /** shard: what joins the batch to other shards of the graph; absent where the graph is whole. */
+  constructor(shard?: OpenShardBatch) {
+    this.#shard = shard;
+  }
+
+  /** What other shards sent; undefined where the graph is whole. */
+  get shard(): OpenShardBatch | undefined {
+    return this.#shard;
+  }
 
   /** Edges to train on. */
   get edges(): number {
@@ -34,7 +46,8 @@ export class OpenBatch {
       this.#newTypes.length === 0 &&
       this.#reused.size === 0 &&
       this.#dropped.size === 0 &&
-      this.#reset.size === 0
+      this.#reset.size === 0 &&
+      (this.#shard?.empty ?? true)
     );
   }
 
@@ -44,12 +57,15 @@ export class OpenBatch {
     this.arrived ??= arrived;
   }
 
-  newEntity(type: number): void {
+  /** home: the shard that the entity belongs to; 0 where the graph is whole. */
+  newEntity(type: number, home = 0): void {
     this.#newTypes.push(type);
+    this.#shard?.newHomes.push(home);
   }
 
-  newEntityOn(row: number, type: number): void {
+  newEntityOn(row: number, type: number, home = 0): void {
     this.#reused.set(row, type);
+    this.#shard?.reusedHomes.set(row, home);
   }
 
   /** Notes whether the edge was live before this change, and whether it is now. */
@@ -86,6 +102,7 @@ export class OpenBatch {
       edges: triples(this.#edges),
       added: triples(moved.filter(({ now }) => now)),
       removed: triples(moved.filter(({ now }) => !now)),
+      ...(this.#shard && { shard: this.#shard.close() }),
     };
   }
 

@@ -1,4 +1,5 @@
 import { FatalError, reasonOf, ShapeError } from '../../errors/errors.ts';
+import { decayed } from '../../model/adagrad.ts';
 import type { Kernel, KernelName } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
 import { Table, type TableOptions } from '../../model/table.ts';
@@ -12,6 +13,7 @@ import type { PageFile } from '../../sampling/slot-pages.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { ChunkTrainer } from './chunk-trainer.ts';
 import { Evaluator } from './evaluate.ts';
+import { ForeignRows } from './foreign-rows.ts';
 import { Prequential } from './prequential.ts';
 import type { Stepper } from './stepper.ts';
 import type {
@@ -92,6 +94,8 @@ export class TrainerCore {
   readonly #degrees: DegreeWeights | undefined;
   readonly #candidates: FixedCandidates;
   readonly #rows: TrainerRows;
+  /** undefined where the graph is whole. */
+  readonly #foreign: ForeignRows | undefined;
   readonly #evaluator: Evaluator;
   readonly #prequential: Prequential | undefined;
   readonly #steppers: readonly Stepper[];
@@ -117,6 +121,7 @@ export class TrainerCore {
     this.#degrees = degreesOf(settings, this.#known);
     this.#candidates = new FixedCandidates({ types, size: settings.evaluatedCandidates, rows: this.#types });
     this.#rows = new TrainerRows(this.#table, this.#types);
+    this.#foreign = settings.shard && new ForeignRows(settings.shard, settings, this.#table, this.#rows);
     this.#evaluator = new Evaluator({
       settings,
       kernel,
@@ -142,6 +147,7 @@ export class TrainerCore {
       corrected: settings.correctNegatives ?? false,
       anchors: settings.anchorNegatives ?? false,
       degrees: this.#degrees,
+      ...(this.#foreign && { borrowed: settings.borrowedNegatives ?? 0, foreign: this.#foreign.draw }),
     });
     this.#chunks = new ChunkTrainer({
       settings,
@@ -149,6 +155,7 @@ export class TrainerCore {
       steppers: this.#steppers,
       negatives,
       rows: this.#rows,
+      foreign: this.#foreign,
     });
   }
 
@@ -157,7 +164,9 @@ export class TrainerCore {
     const first = this.#table.addRows(rows.types.length);
     this.#rows.load(first, rows);
     for (let i = 0; i < rows.types.length; i++) {
-      if (rows.types[i] !== NO_TYPE) this.#name(first + i, rows.types[i]!);
+      const type = rows.types[i]!;
+      if (type === NO_TYPE || this.#foreign?.load(first + i, type, rows.homes?.[i] ?? 0)) continue;
+      this.#name(first + i, type);
     }
   }
 
@@ -167,6 +176,7 @@ export class TrainerCore {
     const { lhs, relation, rhs } = edges;
     for (let i = 0; i < lhs.length; i++) this.#known.load(lhs[i]!, relation[i]!, rhs[i]!);
     this.#prequential?.load(edges);
+    this.#foreign?.hold(edges, false);
   }
 
   start(state: { step: number; random: Uint32Array } | undefined): void {
@@ -192,7 +202,8 @@ export class TrainerCore {
       this.#step = state.step;
     }
     this.#known.settle();
-    this.#degrees?.settle((row) => this.#types.typeOf(row));
+    const foreign = this.#foreign;
+    this.#degrees?.settle((row) => (foreign?.isForeign(row) ? foreign.typeOf(row) : this.#types.typeOf(row)));
     this.#started = true;
   }
 
@@ -203,20 +214,28 @@ export class TrainerCore {
     this.#check(batch.added);
     this.#check(batch.removed);
     try {
+      const foreign = this.#foreign;
       const starting = this.#register(batch);
-      const ranks = this.#evaluator.evaluate(batch.edges);
+      const relations = batch.shard?.wantsRelations ? foreign?.readRelations() : undefined;
+      if (batch.shard) foreign?.receive(batch.shard, this.#learningRate);
+      const rankable = foreign?.rankable(batch.edges) ?? batch.edges;
+      const ranks = this.#evaluator.evaluate(rankable);
       const ranked = this.#prequential?.rank(batch.edges);
       const initialiser = new Initialiser(this.#table, this.#settings, this.#random);
-      const started = initialiser.start(starting, batch.edges);
+      const started = initialiser.start(starting, rankable);
       // Before training: edges that are gone must not be rehearsed.
       this.#change(batch);
       this.#prequential?.learn(batch);
-      const rehearsed = rehearse(batch.edges, this.#known, this.#settings.updatesPerEdge, this.#random);
+      const fresh = foreign?.admit(batch.edges, this.#known) ?? batch.edges;
+      const { updatesPerEdge } = this.#settings;
+      const rehearsed = rehearse(fresh, this.#known, updatesPerEdge, this.#random, foreign?.trainable);
       const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random, this.#step);
       this.#step += steps;
       this.#drop(batch.dropped);
-      const counts = { edges: batch.edges.lhs.length, changedRows: this.#rows.changed };
-      return { step: this.#step, ...counts, ...losses, ...ranks, started, ...(ranked && { ranked }) };
+      const counts = { edges: fresh.lhs.length, changedRows: this.#rows.changed };
+      const outgoing = foreign?.take(relations);
+      const report = { step: this.#step, ...counts, ...losses, ...ranks, started };
+      return { ...report, ...(ranked && { ranked }), ...(outgoing && { outgoing }) };
     } catch (error) {
       this.#broken = reasonOf(error);
       throw error;
@@ -244,24 +263,47 @@ export class TrainerCore {
    * ascending.
    */
   #register(batch: TrainBatch): Int32Array {
-    const first = this.#table.addRows(batch.newTypes.length);
-    const starting = new Set(batch.reset);
-    for (let i = 0; i < batch.newTypes.length; i++) {
-      this.#name(first + i, batch.newTypes[i]!);
-      starting.add(first + i);
+    const { newTypes, reused, reset, shard } = batch;
+    const first = this.#table.addRows(newTypes.length);
+    const starting = new Set(reset);
+    // Copies of other shards' rows are not sampled and get no start: their vectors come from their owners.
+    const foreign: { row: number; type: number; home: number }[] = [];
+    for (let i = 0; i < newTypes.length; i++) {
+      const [row, type, home] = [first + i, newTypes[i]!, shard?.newHomes[i]];
+      starting.add(row);
+      if (this.#isElsewhere(home)) foreign.push({ row, type, home });
+      else this.#name(row, type);
     }
-    this.#nameAgain(batch.reused);
-    for (const row of batch.reused.rows) starting.add(row);
+    const own = (_: number, i: number) => !this.#isElsewhere(shard?.reusedHomes[i]);
+    this.#nameAgain({ rows: reused.rows.filter(own), types: reused.types.filter(own) });
+    reused.rows.forEach((row, i) => {
+      starting.add(row);
+      const home = shard?.reusedHomes[i];
+      if (this.#isElsewhere(home)) foreign.push({ row, type: reused.types[i]!, home });
+    });
     for (const row of starting) this.#rows.clear(row);
-    this.#step += batch.reset.length;
-    return Int32Array.from(starting).sort();
+    for (const { row, type, home } of foreign) this.#foreign?.add(row, type, home);
+    for (const row of reset) this.#foreign?.reset(row);
+    this.#step += reset.length;
+    const started = Int32Array.from(starting).sort();
+    return this.#foreign === undefined ? started : started.filter((row) => !this.#foreign?.isForeign(row));
+  }
+
+  #isElsewhere(home: number | undefined): home is number {
+    return home !== undefined && home !== this.#settings.shard?.index;
+  }
+
+  get #learningRate(): number {
+    const { model, decaySteps } = this.#settings;
+    return decayed(model.learningRate, this.#step, decaySteps);
   }
 
   #drop(dropped: Int32Array): void {
     const types = Array.from(dropped, (row) => this.#types.typeOf(row));
     this.#types.drop(dropped);
     dropped.forEach((row, i) => {
-      this.#candidates.drop(row, types[i]!);
+      if (types[i] !== NO_TYPE) this.#candidates.drop(row, types[i]!);
+      this.#foreign?.drop(row);
       this.#rows.clear(row);
     });
     this.#step += dropped.length;
@@ -290,6 +332,7 @@ export class TrainerCore {
       const [lhs, relation, rhs] = [removed.lhs[i]!, removed.relation[i]!, removed.rhs[i]!];
       if (this.#known.remove(lhs, relation, rhs)) this.#degrees?.remove(lhs, relation, rhs);
     }
+    this.#foreign?.hold(added, true);
   }
 
   #check({ lhs, relation, rhs }: Triples): void {

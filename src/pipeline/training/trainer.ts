@@ -45,6 +45,8 @@ export interface TrainerSettings {
   readonly chunkEdges: number;
   /** Uniform negatives on each side. */
   readonly uniformNegatives: number;
+  /** How many of the uniform negatives are copies of other shards' rows; none where it is left out. */
+  readonly borrowedNegatives?: number;
   /** Whether a chunk's own entities of a side are negatives as well. */
   readonly inBatchNegatives: boolean;
   /** Negatives on each side drawn in proportion to degree^power; where it is left out, there are none. */
@@ -58,8 +60,50 @@ export interface TrainerSettings {
   /** Edges ranked before each batch is trained, and candidates for each. */
   readonly evaluatedEdges: number;
   readonly evaluatedCandidates: number;
+  /** Which shard of a graph this is; left out where the graph is whole. */
+  readonly shard?: { readonly index: number; readonly count: number };
   /** Ranks each edge before it is learned, and reports it; left out in a live run. Training is the same with it. */
   readonly prequential?: PrequentialSettings | undefined;
+}
+
+/** Rows with a vector each, in half precision: [n] rows, [n, dim] halves. */
+export interface RowVectors {
+  readonly rows: Int32Array;
+  readonly halves: Float16Array;
+}
+
+/** What other shards of the graph sent, as rows of this one. */
+export interface Incoming {
+  /** Vectors of rows that belong to other shards. */
+  readonly vectors: RowVectors;
+  /** Gradients of own rows, each applied as one step, in order. */
+  readonly gradients: RowVectors;
+  /** Relation vectors of other shards to be merged with the own ones: a copy each, as in {@link Outgoing}. */
+  readonly relations: readonly Float32Array[];
+}
+
+/** What is to be sent to other shards after a batch. */
+export interface Outgoing {
+  /** By the shard that they go to. */
+  readonly to: readonly {
+    /** Gradients of rows that belong to the shard, one for each row and chunk. */
+    readonly gradients: RowVectors;
+    /** Vectors of own rows that the shard holds copies of. */
+    readonly vectors: RowVectors;
+  }[];
+  /** [relation rows, dim + 1] vector and accumulator of each relation row, where they were asked for. */
+  readonly relations?: Float32Array;
+  /** Edges that wait for the vector of their far end. */
+  readonly waiting: number;
+}
+
+/** A batch's part of what joins the shards of a graph. */
+export interface ShardBatch extends Incoming {
+  /** [newTypes], [reused] the shard that each entity belongs to. */
+  readonly newHomes: Uint8Array;
+  readonly reusedHomes: Uint8Array;
+  /** Whether the report is to have relation vectors, as they were before the merge. */
+  readonly wantsRelations: boolean;
 }
 
 /** How each edge of a stream is ranked before it is learned. */
@@ -97,6 +141,8 @@ export interface TrainBatch {
   /** Edges that this batch makes live, and edges that it removes. */
   readonly added: Triples;
   readonly removed: Triples;
+  /** Present in a shard of a graph. */
+  readonly shard?: ShardBatch;
 }
 
 /** Edges ranked before they were learned, in the order of the stream. */
@@ -141,6 +187,8 @@ export interface TrainReport {
   readonly started: Started;
   /** Present with `prequential`. */
   readonly ranked?: RankedEdges;
+  /** Present in a shard of a graph. */
+  readonly outgoing?: Outgoing;
   /** Rows changed since the last checkpoint. */
   readonly changedRows: number;
 }
@@ -185,6 +233,8 @@ export interface LoadedRows {
   readonly trained: Uint8Array;
   /** [n, dim + 2] as in {@link Checkpoint}. */
   readonly floats: Float32Array;
+  /** [n] the shard that each entity belongs to; present in a shard of a graph. */
+  readonly homes?: Uint8Array;
 }
 
 /** Consecutive rows as the trainer has them, and the remembered live edges out of them. */

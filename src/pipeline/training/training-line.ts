@@ -1,8 +1,9 @@
 import type { Measures } from '../measures.ts';
 import type { Pace } from '../tuning.ts';
 import { OpenBatch } from './open-batch.ts';
+import { OpenShardBatch } from './open-shard-batch.ts';
 import type { TrainingSummary } from './summary.ts';
-import type { Trainer } from './trainer.ts';
+import type { Outgoing, Trainer } from './trainer.ts';
 
 /** Batches handed over and not yet answered. Two keep the trainer busy while records are read. */
 const MAX_WAITING = 2;
@@ -18,14 +19,41 @@ export interface TrainingLineOptions {
   failed(error: Error): void;
 }
 
+/** The edges of one batch in the range of all that a shard handed to its trainer: after `first`, up to `last`. */
+export interface TrainedRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What joins a shard's batches to the other shards of its graph. */
+export interface ShardLine {
+  /** Numbers in a vector. */
+  readonly dim: number;
+  /** Closes the shard's part of a batch of `edges` new edges. Gives the range of these edges. */
+  hand(batch: OpenBatch, edges: number): TrainedRange;
+  /** Takes what came out of a batch for the others. */
+  send(outgoing: Outgoing, range: TrainedRange): void;
+}
+
 /** The batch being gathered, and those before it on their way through the trainer. */
 export class TrainingLine {
   open = new OpenBatch();
+  #shard: ShardLine | undefined;
   readonly #options: TrainingLineOptions;
   readonly #waiting: Promise<void>[] = [];
 
   constructor(options: TrainingLineOptions) {
     this.#options = options;
+  }
+
+  /** Makes it the line of a shard. To be called before the first record. */
+  join(shard: ShardLine): void {
+    this.#shard = shard;
+    this.open = this.#opened();
+  }
+
+  #opened(): OpenBatch {
+    return new OpenBatch(this.#shard && new OpenShardBatch(this.#shard.dim));
   }
 
   /** Whether the open batch is to wait no longer. idle: no record is at hand. */
@@ -40,8 +68,10 @@ export class TrainingLine {
   /** Hands the open batch to the trainer; waits only while it has two already. Never rejects. */
   async hand(): Promise<void> {
     const batch = this.open;
-    this.open = new OpenBatch();
+    this.open = this.#opened();
     if (batch.empty) return;
+    const shard = this.#shard;
+    const range = shard?.hand(batch, batch.edges);
     const { trainer, summary, measures, clock, failed } = this.#options;
     const began = clock();
     measures.batch(batch.edges, began - (batch.arrived ?? began));
@@ -49,6 +79,7 @@ export class TrainingLine {
       measures.step(clock() - began);
       if (report.ranked !== undefined) measures.ranked(report.ranked);
       summary.add(report);
+      if (range && report.outgoing) shard?.send(report.outgoing, range);
     }, failed);
     this.#waiting.push(training);
     if (this.#waiting.length >= MAX_WAITING) await this.#waiting.shift();

@@ -4,6 +4,8 @@ import type { EntityRecord, GraphStore } from '../../graph/graph-store.ts';
 import type { Head, ModelIdentity } from '../../graph/head.ts';
 import type { Log } from '../../log.ts';
 import type { Counters } from '../counters.ts';
+import { Delivery } from '../delivery.ts';
+import type { Exchange } from '../exchange/exchange.ts';
 import type { ImageKeeper } from '../loading/image.ts';
 import type { Measures } from '../measures.ts';
 import type { Leadership, Message, Sink } from '../ports.ts';
@@ -11,7 +13,6 @@ import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import type { PendingCommit, Unwritten } from '../reading/unwritten.ts';
 import type { Checkpoint, CheckpointOptions, Trainer } from '../training/trainer.ts';
 import type { Publishing } from '../tuning.ts';
-import { Delivery } from './delivery.ts';
 import { Moves } from './moves.ts';
 import type { Publisher } from './publish.ts';
 import type { Writer } from './writer.ts';
@@ -35,6 +36,8 @@ export interface CommitterOptions {
   readonly sink: Sink;
   readonly log: Log;
   readonly measures: Measures;
+  /** Present in a shard of a graph. */
+  readonly exchange?: Exchange | undefined;
   clock(): number;
 }
 
@@ -83,7 +86,7 @@ export class Committer {
    * due: which vectors are among them, see `CheckpointOptions`.
    */
   commit(pending: PendingCommit, due: Pick<CheckpointOptions, 'everything' | 'holdMs'>): Promise<number> {
-    const { index, counters, ledger, trainer, writer, measures, clock } = this.#options;
+    const { index, counters, ledger, trainer, writer, measures, exchange, clock } = this.#options;
     const asked = clock();
     const { epoch, space, stepBase, topicIds } = writer;
     // Empty commits must not advance the reuse of rows: a process that goes on without a restart writes none at a
@@ -91,7 +94,9 @@ export class Committer {
     if (pending.records > 0) index.cut();
     measures.asked(pending.number);
     // Looked up now, while the index stands at this commit: it is ahead once the commit is written.
-    const named = [...new Set([...pending.due, ...pending.erasedEntities.values()])];
+    const erased = [...pending.erasedEntities.values()];
+    const own = exchange === undefined ? erased : erased.filter((key) => exchange.owns(key));
+    const named = [...new Set([...pending.due, ...own])];
     const namedRows = named.map((name) => index.find(name));
     const entities = [...pending.touched].flatMap((row) => {
       const record = index.record(row);
@@ -109,6 +114,7 @@ export class Committer {
       space,
       stepBase,
       topicIds,
+      ...(exchange && { shard: { ...exchange.head(), ...structuredClone(counters.own) } }),
     };
     const { epsilon, maxAgeMs } = this.#options.tuning;
     const checkpoint = trainer.checkpoint({
@@ -163,6 +169,8 @@ export class Committer {
       clock,
     } = this.#options;
     if (pending.deadLetters.length > 0) await this.sendLetters(pending.deadLetters);
+    // A step that is committed is not trained again, so what it gives other shards must have reached them before.
+    await this.#options.exchange?.sent();
     const { names, rows, places } = publisher.open ? this.#put(named, checkpoint) : NOTHING;
     if (publisher.open) await leadership.confirm();
     const outbox = publisher.prepare(names);

@@ -1,6 +1,7 @@
 import type { EntityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Log } from '../../log.ts';
+import type { Exchange } from '../exchange/exchange.ts';
 import { patiently } from '../patience.ts';
 import type { Message, Offsets, ReadableLog, Stretch } from '../ports.ts';
 import type { OffsetLedger } from '../reading/offset-ledger.ts';
@@ -17,6 +18,8 @@ interface TakesOver {
   readonly ledger: OffsetLedger;
   readonly writer: Writer;
   readonly committer: Committer;
+  /** Present in a shard of a graph. */
+  readonly exchange: Exchange | undefined;
 }
 
 /**
@@ -33,7 +36,7 @@ interface TakesOver {
  */
 export async function takeOver(
   options: UpdaterOptions,
-  { index, ledger, writer, committer }: TakesOver,
+  { index, ledger, writer, committer, exchange }: TakesOver,
   stopping: AbortSignal,
 ): Promise<EntityKey[]> {
   const { graph, eventLog, leadership, sink, reader, store, topics, embeddingsTopic, modelTopic, log } =
@@ -50,7 +53,8 @@ export async function takeOver(
     return [];
   }
 
-  const found = await patiently(() => differing(reader, written, store, index), stopping);
+  const owns = (key: EntityKey) => exchange?.owns(key) ?? true;
+  const found = await patiently(() => differing(reader, written, store, index, owns), stopping);
   const { space = '', epoch } = found;
   // Without a note, the vectors themselves tell whose they are.
   const own = note === undefined && writer.wrote({ space, epoch, step: found.step }, step);

@@ -21,14 +21,16 @@ export interface Differing {
  * Compares the topics that a graph's vectors are published to with a store: finds which entities have to be published
  * for both to hold the same. Of relation vectors only the steps count: a new leader publishes all of them.
  * Memory: a byte for each row, and the keys that differ.
+ * owns: whether an entity's vector is this store's to publish; entities of other shards are passed over.
  */
 export async function differing(
   reader: ReadableLog,
   topics: readonly string[],
   store: GraphStore,
   index: EntityIndex,
+  owns: (key: EntityKey) => boolean = () => true,
 ): Promise<Differing> {
-  const fold = new Fold(store, index);
+  const fold = new Fold(store, index, owns);
   const stretches = (await reader.ranges(topics)).map(({ topic, partition, low, high }) => ({
     topic,
     partition,
@@ -52,6 +54,7 @@ export async function differing(
 class Fold {
   readonly #store: GraphStore;
   readonly #index: EntityIndex;
+  readonly #owns: (key: EntityKey) => boolean;
   /** By row: 1 where the last vector read equals the store's. */
   readonly #same: Uint8Array;
   readonly #unknown = new Set<EntityKey>();
@@ -60,14 +63,26 @@ class Fold {
   #epoch = 0;
   #space: string | undefined;
 
-  constructor(store: GraphStore, index: EntityIndex) {
+  constructor(store: GraphStore, index: EntityIndex, owns: (key: EntityKey) => boolean) {
+    this.#owns = owns;
     this.#store = store;
     this.#index = index;
     this.#same = new Uint8Array(index.nextRow);
   }
 
   async add(records: readonly SourceRecord[]): Promise<void> {
-    this.#records += records.length;
+    const own = records.filter(({ key }) => this.#isOwn(key));
+    this.#records += own.length;
+    await this.#addOwn(own);
+  }
+
+  /** Relation vectors and records of other programs are everybody's. */
+  #isOwn(key: Buffer | null): boolean {
+    const entity = this.#entityOf(key);
+    return entity === undefined || this.#owns(entity);
+  }
+
+  async #addOwn(records: readonly SourceRecord[]): Promise<void> {
     const entities = records.map(({ key }) => this.#entityOf(key));
     const rows = entities.map((entity) => entity && this.#index.find(entity));
     const vectors = await this.#store.readVectors(rows.filter((row) => row !== undefined));
@@ -105,7 +120,7 @@ class Fold {
     const keys = [...this.#unknown];
     for (let row = 0; row < this.#same.length; row++) {
       const key = this.#same[row] === 1 ? undefined : this.#index.keyAt(row);
-      if (key !== undefined) keys.push(key);
+      if (key !== undefined && this.#owns(key)) keys.push(key);
     }
     return { records: this.#records, step: this.#step, epoch: this.#epoch, space: this.#space, keys };
   }

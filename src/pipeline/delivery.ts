@@ -1,6 +1,6 @@
-import { RetryableError, TwhinError } from '../../errors/errors.ts';
-import type { Log } from '../../log.ts';
-import type { Message, Sink } from '../ports.ts';
+import { RetryableError, TwhinError } from '../errors/errors.ts';
+import type { Log } from '../log.ts';
+import type { Message, Sink } from './ports.ts';
 
 const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 10_000;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { FatalError, RetryableError } from '../../../src/errors/errors.ts';
-import { Delivery, SEND_FAILURES } from '../../../src/pipeline/writing/delivery.ts';
-import { FaultySink, keptLog } from '../faulty-sink.ts';
+import { FatalError, RetryableError } from '../../src/errors/errors.ts';
+import { Delivery, SEND_FAILURES } from '../../src/pipeline/delivery.ts';
+import { FaultySink, keptLog } from './faulty-sink.ts';
 
 const messages = [{ topic: 't', key: 'k', value: null, headers: {} }];
 

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { FatalError } from '../../errors/errors.ts';
+import type { Shard } from '../../graph/shard.ts';
+import { patiently } from '../patience.ts';
+import type { FollowedLog } from '../ports.ts';
+
+/**
+ * What all shards of a graph agree on before any of them reads: that the exchange topic has a partition for each, and the name
+ * of the space that they train together, made of the topic's id. Waits while the log is out of reach.
+ * @throws FatalError `shard-count`, RetryableError `stopped`.
+ */
+export async function agree(
+  log: Pick<FollowedLog, 'ranges' | 'topicIds'>,
+  topic: string,
+  { graph, count }: Shard,
+  stopping: AbortSignal,
+): Promise<string> {
+  const partitions = (await patiently(() => log.ranges([topic]), stopping)).length;
+  if (partitions !== count) {
+    throw new FatalError(
+      'shard-count',
+      `${topic} has ${partitions} partitions, and graphs.${graph}.shards is ${count}: a partition is a shard. Set the number back to ${partitions}; ` +
+        `or, to learn anew with ${count} shards, delete ${topic} and the stores of all shards, and run twhin topics apply`,
+    );
+  }
+  const ids = await patiently(() => log.topicIds([topic]), stopping);
+  return createHash('sha256')
+    .update(`${topic}\n${ids[topic] ?? ''}`)
+    .digest('hex')
+    .slice(0, 16);
+}
+
+/** A log as one shard sees it: of the exchange topic, only what other shards sent to this one. */
+export function ownPartition(log: FollowedLog, exchangeTopic: string, shard: number): FollowedLog {
+  const reads = (topic: string, partition: number) => topic !== exchangeTopic || partition === shard;
+  return {
+    ranges: async (topics) =>
+      (await log.ranges(topics)).filter(({ topic, partition }) => reads(topic, partition)),
+    topicIds: (topics) => log.topicIds(topics),
+    follow: (topics, follower) =>
+      log.follow(topics, {
+        position: (topic, partition) => follower.position(topic, partition),
+        reads: (topic, partition) => reads(topic, partition) && (follower.reads?.(topic, partition) ?? true),
+        take: (run) => follower.take(run),
+        failed: (error) => follower.failed(error),
+      }),
+    close: () => log.close(),
+  };
+}

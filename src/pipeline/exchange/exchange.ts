@@ -1,0 +1,361 @@
+import { FatalError, ShapeError } from '../../errors/errors.ts';
+import { type EntityKey, entityKey } from '../../graph/entity.ts';
+import type { EntityIndex } from '../../graph/entity-index.ts';
+import type { Head } from '../../graph/head.ts';
+import { type Shard, shardOf } from '../../graph/shard.ts';
+import type { Log } from '../../log.ts';
+import { Delivery } from '../delivery.ts';
+import type { Message, Sink, SourceRecord } from '../ports.ts';
+import type { OpenBatch } from '../training/open-batch.ts';
+import type { Outgoing, RowVectors } from '../training/trainer.ts';
+import type { ShardLine, TrainedRange } from '../training/training-line.ts';
+import { decodeParcel, encodeParcel, type NamedVectors, nameEnd, type Parcel } from './parcel.ts';
+
+/** Vectors in one parcel: about 600 KB at 256 numbers each, well below what brokers take. */
+const PARCEL_VECTORS = 1_024;
+
+/** The part of a store's head that a shard has. */
+export type ShardHead = NonNullable<Head['shard']>;
+
+/** When relation vectors are merged. */
+export interface MergePace {
+  /** After this many edges trained, or this long after the last merge where any were trained. */
+  readonly mergeEdges: number;
+  readonly mergeMs: number;
+}
+
+/** Where and when a shard meets the others. */
+export interface ExchangePlace {
+  /** Full name of the exchange topic. */
+  readonly topic: string;
+  /** The space of all shards, asked of the log before anything is read; absent: `freshSpace`. See `agreement.ts`. */
+  readonly agree?: (stopping: AbortSignal) => Promise<string>;
+  readonly pace: MergePace;
+  /** Name for the run of a fresh store; random, so that each is unique. */
+  readonly freshRun: string;
+}
+
+export interface ExchangeOptions extends ExchangePlace {
+  readonly shard: Shard;
+  readonly fingerprint: string;
+  readonly dim: number;
+  readonly index: EntityIndex;
+  /** Entity types by index, as in the store. */
+  readonly entityTypes: readonly string[];
+  /** Whether the entity was erased. */
+  readonly erased: (key: EntityKey) => boolean;
+  readonly sink: Sink;
+  readonly log: Log;
+  clock(): number;
+  failed(error: Error): void;
+}
+
+/** What was sent, received and refused since the process began. */
+export interface ExchangeCounts {
+  sentGradients: number;
+  sentVectors: number;
+  sentBytes: number;
+  receivedGradients: number;
+  receivedVectors: number;
+  /** Gradients of parcels that had been received before, and of entities that this shard does not know. */
+  repeatedGradients: number;
+  strayGradients: number;
+  /** Records that are no parcel. */
+  unreadable: number;
+  /** Edges that wait for the vector of their far end, as of the last batch. */
+  waiting: number;
+}
+
+/**
+ * Joins a shard to the others of its graph, over a topic with a partition for each. Gradients of rows that belong to another
+ * shard go home to it, vectors of own rows go to those that hold copies, and relation vectors go to all.
+ *
+ * A gradient is applied once. Parcels of a batch are acknowledged before the commit that holds the batch is written; a sender
+ * that is killed in between, or started from an older store, trains the same edges again, and its parcels name a range of
+ * edges that their receiver has had already.
+ */
+export class Exchange implements ShardLine {
+  readonly counts: ExchangeCounts = {
+    sentGradients: 0,
+    sentVectors: 0,
+    sentBytes: 0,
+    receivedGradients: 0,
+    receivedVectors: 0,
+    repeatedGradients: 0,
+    strayGradients: 0,
+    unreadable: 0,
+    waiting: 0,
+  };
+  readonly #options: ExchangeOptions;
+  readonly #run: string;
+  /** By sender: what was received last. */
+  readonly #received: Map<number, ShardHead['received'][string]>;
+  /** A record key for each shard that Kafka's partitioner puts into its partition. */
+  readonly #keys: readonly string[];
+  readonly #delivery: Delivery;
+  /** The newest relation vectors of other shards that are not merged yet. */
+  readonly #relations = new Map<number, Float32Array>();
+  /** Edges handed to the trainer since the store began. */
+  #trained: number;
+  #mergedAt: number;
+  #mergedEdges: number;
+  #open = false;
+  #waiting: Message[] = [];
+  #sending: Promise<void> | undefined;
+  /** What ended the sending. */
+  #broken: Error | undefined;
+
+  constructor(options: ExchangeOptions, head: ShardHead | undefined) {
+    this.#options = options;
+    this.#run = head?.run ?? options.freshRun;
+    this.#trained = head?.trained ?? 0;
+    this.#received = new Map(
+      Object.entries(head?.received ?? {}).map(([from, last]) => [Number(from), last]),
+    );
+    this.#keys = Array.from({ length: options.shard.count }, (_, shard) =>
+      keyFor(shard, options.shard.count),
+    );
+    this.#delivery = new Delivery(options.sink, options.log);
+    this.#mergedAt = options.clock();
+    this.#mergedEdges = this.#trained;
+  }
+
+  get dim(): number {
+    return this.#options.dim;
+  }
+
+  get topic(): string {
+    return this.#options.topic;
+  }
+
+  homeOf(key: EntityKey): number {
+    return shardOf(key, this.#options.shard.count);
+  }
+
+  owns(key: EntityKey): boolean {
+    return this.homeOf(key) === this.#options.shard.index;
+  }
+
+  /** What a commit writes of it, as of now. */
+  head(): Omit<ShardHead, 'edges' | 'entities'> {
+    const { index, count } = this.#options.shard;
+    return {
+      index,
+      count,
+      run: this.#run,
+      trained: this.#trained,
+      received: Object.fromEntries(this.#received),
+    };
+  }
+
+  /** Begins to send: this process is the shard's one writer. What was trained before is not sent. */
+  begin(): void {
+    this.#open = true;
+  }
+
+  /**
+   * The parcel in a record; undefined, with a warning, where there is none: nothing but a shard of another version, or a
+   * foreign program, can have written it, and waiting for a better record would stop the shard for good.
+   * @throws FatalError `shard-model` where its sender trains another model.
+   */
+  read({ value, headers, partition, offset }: SourceRecord): Parcel | undefined {
+    const { dim, fingerprint, shard, topic, log } = this.#options;
+    const seen = headers?.['fingerprint']?.toString();
+    const where = `${topic}, partition ${partition}, offset ${offset}`;
+    if (seen !== undefined && seen !== fingerprint) {
+      throw new FatalError(
+        'shard-model',
+        `a shard of ${shard.graph} sends vectors of another model: fingerprint ${seen}, configured here ${fingerprint} (${where}). ` +
+          'Give every shard the same configuration; a new model needs a new exchange topic and fresh stores.',
+      );
+    }
+    try {
+      return decodeParcel(value, dim);
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      this.counts.unreadable++;
+      log.warn({ topic, partition, offset, reason: error.message }, `a record is passed over: ${where}`);
+      return undefined;
+    }
+  }
+
+  /**
+   * Puts what another shard sent into the open batch.
+   * at: epoch ms, the time at which a new entity is seen first. touched: gets the rows of entities that are new.
+   */
+  receive(parcel: Parcel, batch: OpenBatch, at: number, touched: Set<number>): void {
+    const { index } = this.#options;
+    this.#receiveVectors(parcel.vectors, batch, at, touched);
+    if (parcel.relations.length > 0) this.#relations.set(parcel.from, parcel.relations);
+    const { count, names, halves } = parcel.gradients;
+    if (count === 0) return;
+    if (!this.#isNew(parcel)) {
+      this.counts.repeatedGradients += count;
+      return;
+    }
+    for (let i = 0, start = 0, end = 0; i < count; i++, start = end) {
+      end = nameEnd(names, start);
+      const row = index.names.find(names, start, end);
+      if (row < 0) this.counts.strayGradients++;
+      else batch.shard?.gradients.push(row, vectorAt(halves, i, this.#options.dim));
+    }
+    this.counts.receivedGradients += count;
+  }
+
+  /** Closes the shard's part of a batch of `edges` new edges. Gives the range of these edges. */
+  hand(batch: OpenBatch, edges: number): TrainedRange {
+    const { pace, clock } = this.#options;
+    const first = this.#trained;
+    this.#trained += edges;
+    const since = this.#trained - this.#mergedEdges;
+    if (
+      batch.shard &&
+      (since >= pace.mergeEdges || (since > 0 && clock() - this.#mergedAt >= pace.mergeMs))
+    ) {
+      batch.shard.wantsRelations = true;
+      batch.shard.relations = [...this.#relations.values()];
+      this.#relations.clear();
+      this.#mergedAt = clock();
+      this.#mergedEdges = this.#trained;
+    }
+    return { first, last: this.#trained };
+  }
+
+  /** Sends what came out of a batch. Returns at once; see {@link sent}. */
+  send(outgoing: Outgoing, range: TrainedRange): void {
+    this.counts.waiting = outgoing.waiting;
+    if (!this.#open) return;
+    const none = new Float32Array(0);
+    outgoing.to.forEach((parts, to) => {
+      if (to !== this.#options.shard.index) this.#put(to, range, parts, outgoing.relations ?? none);
+    });
+    this.#sending ??= this.#sendAll();
+    // Avoids an unhandled rejection: the next commit meets the failure.
+    this.#sending.catch(() => undefined);
+  }
+
+  /** Resolves once everything that was given to `send` before is acknowledged. @throws what ended the sending. */
+  async sent(): Promise<void> {
+    await this.#sending;
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  /** Ends the wait for brokers that can't be reached. */
+  stop(): void {
+    this.#delivery.stop();
+  }
+
+  #receiveVectors(
+    { count, names, halves }: NamedVectors,
+    batch: OpenBatch,
+    at: number,
+    touched: Set<number>,
+  ): void {
+    const { index, entityTypes, erased, dim } = this.#options;
+    for (let i = 0, start = 0, end = 0; i < count; i++, start = end) {
+      end = nameEnd(names, start);
+      let row = index.names.find(names, start, end);
+      if (row < 0) {
+        const typeNumber = names[start]!;
+        const type = entityTypes[typeNumber];
+        const key = type && entityKey(type, Buffer.from(names.subarray(start + 2, end)).toString());
+        if (!key || this.owns(key) || erased(key)) continue;
+        // The sender has read an edge that this shard has not read yet. It will not send the vector again soon.
+        const next = index.nextRow;
+        row = index.add(key, at);
+        if (row === next) batch.newEntity(typeNumber, this.homeOf(key));
+        else batch.newEntityOn(row, typeNumber, this.homeOf(key));
+        touched.add(row);
+      }
+      batch.shard?.vectors.push(row, vectorAt(halves, i, dim));
+    }
+    this.counts.receivedVectors += count;
+  }
+
+  /** Whether the parcel's gradients were not received before; then notes that they are. */
+  #isNew({ from, run, first, last, part }: Parcel): boolean {
+    const known = this.#received.get(from);
+    const same = known?.run === run;
+    const follows = !same || first >= known.last || (last === known.last && part > known.part);
+    if (follows) this.#received.set(from, { run, last, part });
+    return follows;
+  }
+
+  #put(
+    to: number,
+    range: TrainedRange,
+    { gradients, vectors }: Outgoing['to'][number],
+    relations: Float32Array,
+  ): void {
+    const { shard, topic, dim, fingerprint } = this.#options;
+    const most = Math.max(gradients.rows.length, vectors.rows.length);
+    const parts = Math.max(Math.ceil(most / PARCEL_VECTORS), relations.length > 0 ? 1 : 0);
+    for (let part = 0; part < parts; part++) {
+      const parcel = {
+        from: shard.index,
+        run: this.#run,
+        ...range,
+        part,
+        gradients: this.#named(gradients, part),
+        vectors: this.#named(vectors, part),
+        relations: part === 0 ? relations : new Float32Array(0),
+      };
+      const value = encodeParcel(parcel, dim);
+      this.#waiting.push({
+        topic,
+        key: this.#keys[to]!,
+        value,
+        headers: { graph: shard.graph, fingerprint },
+      });
+      this.counts.sentBytes += value.length;
+      this.counts.sentGradients += parcel.gradients.count;
+      this.counts.sentVectors += parcel.vectors.count;
+    }
+  }
+
+  /** The vectors of one part, with the names of their rows. One whose entity was erased meanwhile is left out. */
+  #named({ rows, halves }: RowVectors, part: number): NamedVectors {
+    const { index, dim } = this.#options;
+    const [from, to] = [part * PARCEL_VECTORS, Math.min(rows.length, (part + 1) * PARCEL_VECTORS)];
+    const names: Uint8Array[] = [];
+    const gone = new Set<number>();
+    for (let i = from; i < to; i++) {
+      const name = index.names.nameAt(rows[i]!);
+      if (name === undefined) gone.add(i);
+      else names.push(name);
+    }
+    const kept = halves.subarray(from * dim, to * dim);
+    return {
+      count: names.length,
+      names: Buffer.concat(names),
+      halves: gone.size === 0 ? kept : kept.filter((_, k) => !gone.has(from + Math.floor(k / dim))),
+    };
+  }
+
+  async #sendAll(): Promise<void> {
+    // What comes while a transaction is open goes with the next one.
+    await Promise.resolve();
+    try {
+      while (this.#waiting.length > 0) {
+        const messages = this.#waiting;
+        this.#waiting = [];
+        await this.#delivery.send(messages, 'parcels for other shards');
+      }
+    } catch (error) {
+      this.#broken = error instanceof Error ? error : new Error(String(error));
+      this.#options.failed(this.#broken);
+      throw error;
+    } finally {
+      this.#sending = undefined;
+    }
+  }
+}
+
+function vectorAt(halves: Float16Array, i: number, dim: number): Float16Array {
+  return halves.subarray(i * dim, (i + 1) * dim);
+}
+
+/** The first number, as text, that falls into the shard's partition. */
+function keyFor(shard: number, count: number): string {
+  for (let number = 0; ; number++) if (shardOf(String(number), count) === shard) return String(number);
+}

@@ -1,0 +1,323 @@
+import { RowUpdater } from '../../model/adagrad.ts';
+import type { Table } from '../../model/table.ts';
+import type { RankedEnds } from '../../sampling/batch.ts';
+import type { KnownPositives } from '../../sampling/known-positives.ts';
+import type { Random } from '../../sampling/random.ts';
+import { RowBag } from '../../sampling/row-bag.ts';
+import { NO_TYPE } from '../../sampling/type-rows.ts';
+import { HalfVectors } from './half-vectors.ts';
+import type { Incoming, Outgoing, TrainerSettings, Triples } from './trainer.ts';
+import type { TrainerRows } from './trainer-rows.ts';
+import { VectorSlab } from './vector-slab.ts';
+
+/** A vector is sent again to the shards that hold a copy once it has moved by this much. Measured: docs/scale.md. */
+const RESEND_DISTANCE = 0.2;
+/** Edges that wait for the vector of their far end; further ones are trained by rehearsal alone. */
+const MOST_WAITING = 65_536;
+const BITS = 32;
+
+/**
+ * What a shard's trainer knows of other shards: which rows are copies of theirs, which shards hold copies of its own rows,
+ * and what has to be sent to whom. A copy is never stepped here: its gradient goes home to its owner, and its vector comes
+ * from there. A row whose vector has not come yet is absent; edges to it wait.
+ */
+export class ForeignRows {
+  readonly #shard: { readonly index: number; readonly count: number };
+  readonly #table: Table;
+  readonly #rows: TrainerRows;
+  readonly #updater: RowUpdater;
+  readonly #relationRows: number;
+  /** [maxRows] the shard of each row that is a copy, and its entity type; NO_TYPE: the row is the shard's own. */
+  readonly #home: Uint8Array;
+  readonly #types: Uint8Array;
+  /** By type: the copies that have a vector. */
+  readonly #ready: readonly RowBag[];
+  /** [maxRows, words] a bit for each shard that holds a copy of the row. */
+  readonly #words: number;
+  readonly #holders: Uint32Array;
+  /** The vector of each own row as its holders have it. */
+  readonly #sent: VectorSlab;
+  /** Own rows that moved in this batch and are held elsewhere, each once. */
+  readonly #moved = new Set<number>();
+  /** Vectors to send to a shard that holds its row since this batch. */
+  #owed: { readonly row: number; readonly shard: number }[] = [];
+  /** By absent row: edges to it that came and were not trained. */
+  readonly #waiting = new Map<number, { lhs: number; relation: number; rhs: number }[]>();
+  #waitingEdges = 0;
+  /** By shard: what is to be sent to it after this batch. */
+  readonly #gradients: readonly HalfVectors[];
+  readonly #vectors: readonly HalfVectors[];
+  /** Scratch for a vector in single precision. */
+  readonly #single: Float32Array;
+
+  constructor(
+    shard: { readonly index: number; readonly count: number },
+    settings: TrainerSettings,
+    table: Table,
+    rows: TrainerRows,
+  ) {
+    const { model, relations, maxRows } = settings;
+    this.#shard = shard;
+    this.#table = table;
+    this.#rows = rows;
+    this.#updater = new RowUpdater(table, model);
+    this.#relationRows = 2 * relations.length;
+    this.#home = new Uint8Array(maxRows);
+    this.#types = new Uint8Array(maxRows).fill(NO_TYPE);
+    this.#ready = settings.entityTypes.map(() => new RowBag());
+    this.#words = Math.ceil(shard.count / BITS);
+    this.#holders = new Uint32Array(maxRows * this.#words);
+    this.#sent = new VectorSlab(table.dim, maxRows);
+    this.#single = new Float32Array(table.dim);
+    this.#gradients = this.#noVectors();
+    this.#vectors = this.#noVectors();
+  }
+
+  /** Edges that wait for a vector. */
+  get waiting(): number {
+    return this.#waitingEdges;
+  }
+
+  isForeign(row: number): boolean {
+    return this.#types[row] !== NO_TYPE;
+  }
+
+  /** The entity type of a copy; NO_TYPE for an own row. */
+  typeOf(row: number): number {
+    return this.#types[row]!;
+  }
+
+  /** A copy of another shard's row of the type, each equally likely; undefined where there is none. */
+  readonly draw = (type: number, random: Random): number | undefined => {
+    const rows = this.#ready[type]!;
+    return rows.size === 0 ? undefined : rows.draw(random);
+  };
+
+  /** Makes a new row a copy, whose vector is still to come. */
+  add(row: number, type: number, home: number): void {
+    this.#types[row] = type;
+    this.#home[row] = home;
+    this.#table.markForeign(row);
+  }
+
+  /** Takes over a stored row where it is a copy, and says whether it is. */
+  load(row: number, type: number, home: number): boolean {
+    if (!this.#table.isForeign(row)) return false;
+    this.#types[row] = type;
+    this.#home[row] = home;
+    this.#rows.trained[row] = 0;
+    if (this.#table.vector(row).some((number) => number !== 0)) this.#arrived(row);
+    return true;
+  }
+
+  /** Forgets all about a row that is dropped. */
+  drop(row: number): void {
+    this.#forget(row);
+    this.#types[row] = NO_TYPE;
+    this.#holders.fill(0, row * this.#words, (row + 1) * this.#words);
+  }
+
+  /** Makes a row whose entity starts again new to all: a copy is absent, and holders of an own row are told when it moves. */
+  reset(row: number): void {
+    this.#forget(row);
+    if (this.isForeign(row)) this.#table.markForeign(row);
+  }
+
+  /** Notes which shards hold copies of the edges' own ends. */
+  hold({ lhs, rhs }: Triples, owed: boolean): void {
+    for (let i = 0; i < lhs.length; i++) {
+      this.#hold(lhs[i]!, rhs[i]!, owed);
+      this.#hold(rhs[i]!, lhs[i]!, owed);
+    }
+  }
+
+  /** The ends of an edge that are ranked here: those whose anchor is an own row. */
+  ranked(lhs: number, rhs: number): RankedEnds {
+    if (this.isForeign(lhs)) return 'lhs';
+    return this.isForeign(rhs) ? 'rhs' : 'both';
+  }
+
+  /** Whether an edge can be trained: no end is absent. */
+  readonly trainable = (lhs: number, rhs: number): boolean => !this.#absent(lhs) && !this.#absent(rhs);
+
+  /** The edges of a batch that can be ranked before they are learned: their anchor is here, and so are both vectors. */
+  rankable({ lhs, relation, rhs }: Triples): Triples {
+    const keep = (_: number, i: number) => !this.isForeign(lhs[i]!) && this.trainable(lhs[i]!, rhs[i]!);
+    return { lhs: lhs.filter(keep), relation: relation.filter(keep), rhs: rhs.filter(keep) };
+  }
+
+  /** Takes in what other shards sent: their vectors, gradients of own rows, and relation vectors. */
+  receive({ vectors, gradients, relations }: Incoming, learningRate: number): void {
+    const { dim } = this.#table;
+    for (const [i, row] of vectors.rows.entries()) {
+      if (!this.isForeign(row)) continue;
+      this.#table.vector(row).set(vectors.halves.subarray(i * dim, (i + 1) * dim));
+      this.#arrived(row);
+      this.#rows.touch(row);
+    }
+    for (const [i, row] of gradients.rows.entries()) {
+      if (this.isForeign(row)) continue;
+      this.#single.set(gradients.halves.subarray(i * dim, (i + 1) * dim));
+      this.#updater.update(row, this.#single, true, learningRate);
+      this.#rows.trained[row] = 1;
+      this.#rows.touch(row);
+      this.moved(row);
+    }
+    if (relations.length > 0) this.#mergeRelations(relations);
+  }
+
+  /**
+   * The edges of a batch that can be trained now, and before them those that waited for vectors which have come. The others
+   * wait.
+   */
+  admit(edges: Triples, known: KnownPositives): Triples {
+    const admitted: { lhs: number; relation: number; rhs: number }[] = [];
+    for (const [row, list] of this.#waiting) {
+      if (this.#absent(row)) continue;
+      this.#waiting.delete(row);
+      this.#waitingEdges -= list.length;
+      // An edge that was removed meanwhile is not to be learned.
+      for (const edge of list) if (known.has(edge.lhs, edge.relation, edge.rhs)) admitted.push(edge);
+    }
+    for (let i = 0; i < edges.lhs.length; i++) {
+      const edge = { lhs: edges.lhs[i]!, relation: edges.relation[i]!, rhs: edges.rhs[i]! };
+      const absent = this.#absent(edge.lhs) ? edge.lhs : this.#absent(edge.rhs) ? edge.rhs : undefined;
+      if (absent === undefined) admitted.push(edge);
+      else this.#wait(absent, edge);
+    }
+    return {
+      lhs: Int32Array.from(admitted, ({ lhs }) => lhs),
+      relation: Int32Array.from(admitted, ({ relation }) => relation),
+      rhs: Int32Array.from(admitted, ({ rhs }) => rhs),
+    };
+  }
+
+  /** Notes that an own row moved. */
+  moved(row: number): void {
+    const at = row * this.#words;
+    for (let word = 0; word < this.#words; word++) {
+      if (this.#holders[at + word] !== 0) {
+        this.#moved.add(row);
+        return;
+      }
+    }
+  }
+
+  /** Keeps the gradient of a copy, to be sent home. */
+  readonly keepGradient = (row: number, gradient: Float32Array): void => {
+    this.#gradients[this.#home[row]!]!.push(row, gradient);
+  };
+
+  /** [relation rows, dim + 1] vector and accumulator of each relation row, for the other shards. */
+  readRelations(): Float32Array {
+    const { dim, floats, accumulator } = this.#table;
+    const copy = new Float32Array(this.#relationRows * (dim + 1));
+    for (let row = 0; row < this.#relationRows; row++) {
+      const at = this.#table.at(row);
+      copy.set(floats.subarray(at, at + dim), row * (dim + 1));
+      copy[row * (dim + 1) + dim] = floats[at + accumulator]!;
+    }
+    return copy;
+  }
+
+  /** What is to be sent after a batch. relations: those to be sent with it. */
+  take(relations: Float32Array | undefined): Outgoing {
+    this.#putVectors();
+    const to = this.#gradients.map((gradients, shard) => ({
+      gradients: gradients.take(),
+      vectors: this.#vectors[shard]!.take(),
+    }));
+    return { to, ...(relations && { relations }), waiting: this.#waitingEdges };
+  }
+
+  /** Puts up the vectors of own rows that moved far, for all who hold copies, and those of rows that are newly held. */
+  #putVectors(): void {
+    const resent = new Set<number>();
+    for (const row of this.#moved) {
+      const vector = this.#table.vector(row);
+      const distance = this.#sent.distance(row, vector);
+      if (distance !== undefined && distance < RESEND_DISTANCE) continue;
+      this.#sent.put(row, vector);
+      resent.add(row);
+      for (const shard of this.#holdersOf(row)) this.#vectors[shard]!.push(row, vector);
+    }
+    this.#moved.clear();
+    for (const { row, shard } of this.#owed) {
+      // A row that was never trained has no vector yet; its first move sends it.
+      if (!resent.has(row) && this.#rows.trained[row] === 1 && !this.isForeign(row))
+        this.#vectors[shard]!.push(row, this.#table.vector(row));
+    }
+    this.#owed = [];
+  }
+
+  /** Moves every relation row to the mean of its own vector and those of other shards, the accumulator likewise. */
+  #mergeRelations(copies: readonly Float32Array[]): void {
+    const { dim, floats, accumulator, drift } = this.#table;
+    const share = 1 / (copies.length + 1);
+    const mean = new Float64Array(dim + 1);
+    for (let row = 0; row < this.#relationRows; row++) {
+      const at = this.#table.at(row);
+      const from = row * (dim + 1);
+      mean.set(floats.subarray(at, at + dim));
+      mean[dim] = floats[at + accumulator]!;
+      for (const copy of copies) for (let k = 0; k <= dim; k++) mean[k]! += copy[from + k]!;
+      let squares = 0;
+      for (let k = 0; k < dim; k++) {
+        const move = share * mean[k]! - floats[at + k]!;
+        floats[at + k]! += move;
+        squares += move * move;
+      }
+      floats[at + accumulator] = share * mean[dim]!;
+      floats[at + drift]! += Math.sqrt(squares);
+      this.#rows.touch(row);
+    }
+  }
+
+  #noVectors(): HalfVectors[] {
+    return Array.from({ length: this.#shard.count }, () => new HalfVectors(this.#table.dim));
+  }
+
+  #hold(own: number, other: number, owed: boolean): void {
+    if (this.isForeign(own) || !this.isForeign(other)) return;
+    const shard = this.#home[other]!;
+    const at = own * this.#words + Math.floor(shard / BITS);
+    const bit = 1 << (shard % BITS);
+    if ((this.#holders[at]! & bit) !== 0) return;
+    this.#holders[at]! |= bit;
+    if (owed) this.#owed.push({ row: own, shard });
+  }
+
+  *#holdersOf(row: number): Iterable<number> {
+    for (let shard = 0; shard < this.#shard.count; shard++) {
+      const word = this.#holders[row * this.#words + Math.floor(shard / BITS)]!;
+      if ((word & (1 << (shard % BITS))) !== 0) yield shard;
+    }
+  }
+
+  #absent(row: number): boolean {
+    return this.isForeign(row) && this.#rows.trained[row] === 0;
+  }
+
+  #wait(absent: number, edge: { lhs: number; relation: number; rhs: number }): void {
+    if (this.#waitingEdges === MOST_WAITING) return;
+    const list = this.#waiting.get(absent);
+    if (list === undefined) this.#waiting.set(absent, [edge]);
+    else list.push(edge);
+    this.#waitingEdges++;
+  }
+
+  /** Notes that a copy has a vector. */
+  #arrived(row: number): void {
+    if (this.#rows.trained[row] === 1) return;
+    this.#rows.trained[row] = 1;
+    this.#ready[this.#types[row]!]!.add(row);
+  }
+
+  #forget(row: number): void {
+    if (this.isForeign(row)) this.#ready[this.#types[row]!]!.remove(row);
+    this.#sent.drop(row);
+    this.#moved.delete(row);
+    this.#waitingEdges -= this.#waiting.get(row)?.length ?? 0;
+    this.#waiting.delete(row);
+  }
+}
