@@ -97,24 +97,35 @@ export function decodeEmbedding(
   };
 }
 
+/** Headers that are the same for all vectors of a run of training, but for their step and time. */
+const OF_ALL = ['graph', 'dim', 'dtype', 'fingerprint', 'epoch', 'space'] as const;
+
 /**
- * Decodes records of an embeddings topic one after the other, as {@link decodeEmbedding} does. Records that share an object
- * of headers, as neighbours do that a log read from one batch, have it decoded once, and their vectors in one memory: what
- * `read` gives is valid until it is called again.
+ * Decodes records of an embeddings topic one after the other, as {@link decodeEmbedding} does. What a record shares with the
+ * one before, as neighbours do that a log read from one batch, is decoded once: the object of headers, or most headers. The
+ * vectors have one memory: what `read` gives is valid until it is called again.
  */
 export class EmbeddingReader {
-  #headers: Readonly<Record<string, unknown>> | undefined;
+  #headers: Readonly<Record<string, unknown>> = {};
   #embedding: Embedding | undefined;
   /** The bytes of the vector of `#embedding`. */
   #bytes: Uint8Array = new Uint8Array(0);
 
   /** @throws ShapeError as `decodeEmbedding`. */
   read(headers: Readonly<Record<string, unknown>>, value: Uint8Array | null): Embedding {
-    if (value !== null && headers === this.#headers && value.byteLength === this.#bytes.byteLength) {
-      this.#bytes.set(value);
-      if (!HOST_IS_LITTLE_ENDIAN) bytesOf(this.#bytes).swap32();
-      return this.#embedding!;
+    const before = this.#embedding;
+    if (before === undefined || value?.byteLength !== this.#bytes.byteLength || !this.#isOfBefore(headers))
+      return this.#decoded(headers, value);
+    if (headers !== this.#headers) {
+      this.#embedding = { ...before, step: integerOf(headers, 'step'), at: integerOf(headers, 'at') };
+      this.#headers = headers;
     }
+    this.#bytes.set(value);
+    if (!HOST_IS_LITTLE_ENDIAN) bytesOf(this.#bytes).swap32();
+    return this.#embedding ?? before;
+  }
+
+  #decoded(headers: Readonly<Record<string, unknown>>, value: Uint8Array | null): Embedding {
     const embedding = decodeEmbedding(headers, value);
     const { vector } = embedding;
     if (vector === null) return embedding;
@@ -122,6 +133,12 @@ export class EmbeddingReader {
     this.#embedding = embedding;
     this.#bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
     return embedding;
+  }
+
+  /** Whether all but step and time are those of the record before. */
+  #isOfBefore(headers: Readonly<Record<string, unknown>>): boolean {
+    const before = this.#headers;
+    return headers === before || OF_ALL.every((name) => headers[name] === before[name]);
   }
 }
 
@@ -134,8 +151,9 @@ export function textOf(headers: Readonly<Record<string, unknown>>, name: string)
 }
 
 /** The same bytes, not a copy. */
-function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
+function bytesOf(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function integerOf(headers: Readonly<Record<string, unknown>>, name: string): number {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ShapeError } from '../../src/errors/errors.ts';
 import {
   decodeEmbedding,
@@ -84,7 +84,17 @@ test('the topic of vectors is compacted', () => {
 });
 
 test('a reader gives what decodeEmbedding gives, for whatever records come one after the other', () => {
-  const shared = ['41', '42', '0x10'].map((step) => ({ ...AS_TEXT, step }));
+  const changes = [
+    { step: '42' },
+    { step: '0x10' },
+    { at: '7' },
+    { at: '' },
+    { space: 'b' },
+    { dim: '3' },
+    { epoch: '4' },
+  ];
+  const others = [{ graph: 'g' }, { fingerprint: 'f1' }, { dtype: 'float16' }];
+  const shared = [...changes, ...others].map((change) => ({ ...AS_TEXT, ...change }));
   const value = fc.oneof(
     fc.uint8Array({ minLength: 8, maxLength: 8 }),
     fc.constantFrom(null, Buffer.alloc(0), Buffer.alloc(7), Buffer.alloc(12)),
@@ -98,7 +108,7 @@ test('a reader gives what decodeEmbedding gives, for whatever records come one a
     }
   };
   fc.assert(
-    fc.property(fc.array(record), (records) => {
+    fc.property(fc.array(record, { minLength: 10, maxLength: 40 }), (records) => {
       const reader = new EmbeddingReader();
       for (const { headers, value } of records)
         expect(outcome(() => reader.read(headers, value))).toEqual(
@@ -108,7 +118,7 @@ test('a reader gives what decodeEmbedding gives, for whatever records come one a
   );
 });
 
-test('a reader decodes shared headers once', () => {
+test('a reader decodes shared headers once, and else what is not shared', () => {
   let asked = 0;
   const headers = new Proxy(AS_TEXT, {
     get: (of, name, self) => {
@@ -121,4 +131,12 @@ test('a reader decodes shared headers once', () => {
   const first = asked;
   expect(reader.read(headers, encodeVector(new Float32Array([3, 4]))).vector).toEqual(Float32Array.of(3, 4));
   expect([first > 0, asked]).toEqual([true, first]);
+  const texts = vi.spyOn(Buffer.prototype, 'toString');
+  const bytes = Object.fromEntries(Object.entries(AS_TEXT).map(([name, text]) => [name, Buffer.from(text)]));
+  reader.read(bytes, encodeVector(new Float32Array([1, -2])));
+  texts.mockClear();
+  expect(reader.read({ ...bytes, step: Buffer.from('42') }, Buffer.alloc(8)).step).toBe(42);
+  const read = texts.mock.calls.length;
+  texts.mockRestore();
+  expect(read).toBe(2);
 });

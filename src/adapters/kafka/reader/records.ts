@@ -119,11 +119,21 @@ export class BatchRecords {
   }
 }
 
+const MANY_BYTES = 64;
+
+/** One header, and where its bytes are; without a pair where it has no value. */
+interface HeaderSpan {
+  readonly start: number;
+  readonly end: number;
+  readonly pair: readonly [string, Buffer] | undefined;
+}
+
 /** Headers that were decoded, and where their bytes are. */
 interface KnownHeaders {
   readonly start: number;
   readonly end: number;
   readonly headers: SourceRecord['headers'];
+  readonly spans: readonly HeaderSpan[];
 }
 
 class VarintReader {
@@ -172,49 +182,47 @@ class VarintReader {
 
   /**
    * The headers by name: all bytes up to `end`. The last header of a name counts; a header without a value is left out.
-   * undefined where there is none. Neighbours with the same bytes share one object: whoever decodes headers can decode
-   * those of many records at once.
+   * undefined where there is none. Neighbours with the same bytes share one object, and those that differ in some headers share
+   * the others: whoever decodes headers can decode those of many records at once.
    */
   headers(end: number): SourceRecord['headers'] {
     const start = this.at;
     const known = this.#known;
-    if (
-      known !== undefined &&
-      known.end - known.start === end - start &&
-      this.#same(known.start, start, end)
-    ) {
+    if (known !== undefined && this.#same(known.start, known.end, start, end)) {
       this.at = end;
       return known.headers;
     }
-    const headers = this.#decodedHeaders(end);
-    this.#known = headers !== undefined && this.at === end ? { start, end, headers } : undefined;
+    const spans: HeaderSpan[] = [];
+    const count = this.varint();
+    for (let n = 0; n < count && this.at < end; n++) spans.push(this.#header(end, known?.spans[n]));
+    const pairs = spans.flatMap(({ pair }) => (pair === undefined ? [] : [pair]));
+    const headers = pairs.length === 0 ? undefined : Object.fromEntries(pairs);
+    this.#known = headers !== undefined && this.at === end ? { start, end, headers, spans } : undefined;
     return headers;
   }
 
-  #decodedHeaders(end: number): SourceRecord['headers'] {
-    const count = this.varint();
-    const pairs: [string, Buffer][] = [];
-    for (let n = 0; n < count && this.at < end; n++) {
-      const name = this.#text(end);
-      const value = this.bytes(end);
-      if (value !== null) {
-        pairs.push([name, value]);
-      }
-    }
-    return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
-  }
-
-  /** As `bytes`, as text; empty for null. */
-  #text(end: number): string {
-    const length = Math.max(0, this.varint());
+  /** The header that begins here; `before`, where its bytes are the same. */
+  #header(end: number, before: HeaderSpan | undefined): HeaderSpan {
     const start = this.at;
-    this.at = start + length;
-    return this.#bytes.toString('utf8', start, Math.min(this.at, end));
+    const nameLength = Math.max(0, this.varint());
+    const nameAt = this.at;
+    this.at += nameLength;
+    const valueLength = this.varint();
+    const valueAt = this.at;
+    this.at += Math.max(0, valueLength);
+    if (before !== undefined && this.at <= end && this.#same(before.start, before.end, start, this.at))
+      return before;
+    const name = this.#bytes.toString('utf8', nameAt, Math.min(nameAt + nameLength, end));
+    const value = this.#bytes.subarray(valueAt, Math.min(this.at, end));
+    return { start, end: this.at, pair: valueLength < 0 ? undefined : [name, value] };
   }
 
-  /** Whether the bytes from `known` on are those from `start` to before `end`. */
-  #same(known: number, start: number, end: number): boolean {
+  /** Whether two ranges have the same bytes. A call of `compare` takes as long as a loop over some dozen bytes. */
+  #same(start: number, end: number, otherStart: number, otherEnd: number): boolean {
     const bytes = this.#bytes;
-    return bytes.compare(bytes, start, end, known, known + end - start) === 0;
+    if (end - start !== otherEnd - otherStart) return false;
+    if (end - start > MANY_BYTES) return bytes.compare(bytes, start, end, otherStart, otherEnd) === 0;
+    for (let i = 0; i < end - start; i++) if (bytes[start + i] !== bytes[otherStart + i]) return false;
+    return true;
   }
 }

@@ -18,8 +18,10 @@ import {
   marker,
   type PlainBatch,
   type PlainRecord,
+  recordBytes,
   sealed,
   TRANSACTIONAL,
+  varint,
   ZSTD,
 } from '../batch-bytes.ts';
 
@@ -158,19 +160,26 @@ describe('records of batches', () => {
     );
   });
 
-  test('headers that are cut off are refused, also behind a record with the same ones', async () => {
-    const headers = [['name', Buffer.from('value')]] as const;
-    const bytes = batchBytes({
-      base: 0,
-      records: [
-        { at: 0, headers },
-        { at: 1, headers },
-      ],
-    });
-    // The last byte is the end of the value: the length before the value says one byte more.
-    bytes[bytes.length - 6]! += 2;
-    const damaged = sealed(bytes);
-    await expect(decoded(damaged)).rejects.toThrow(/record 1 of 2 is not as long as it says/);
+  test('neighbours share the headers that are the same', async () => {
+    const headers = (step: string) => [
+      ['space', Buffer.from('s')] as const,
+      ['step', Buffer.from(step)] as const,
+    ];
+    const records = ['1', '2', '2'].map((step, at) => ({ at, headers: headers(step) }));
+    const [first, second, third] = await decoded(batchBytes({ base: 0, records }));
+    expect(second!.headers).toEqual({ space: Buffer.from('s'), step: Buffer.from('2') });
+    expect(second!.headers!['space']).toBe(first!.headers!['space']);
+    expect(third!.headers).toBe(second!.headers);
+  });
+
+  test.each([5, 100])('a header of %i bytes that is cut off is refused behind a whole one', async (size) => {
+    const headers = [['name', Buffer.alloc(size, 'v')]] as const;
+    const records = [0, 1].map((at) => ({ at, headers }));
+    const body = recordBytes(records[1]!).subarray(varint(size).length, -3);
+    const pack = () => Buffer.concat([recordBytes(records[0]!), varint(body.length), body]);
+    await expect(decoded(batchBytes({ base: 0, records, pack }))).rejects.toThrow(
+      /record 1 of 2 is not as long as it says/,
+    );
   });
 
   test("the broker's time counts where the broker sets it", async () => {
