@@ -100,7 +100,7 @@ export async function loadSpace(
  */
 export async function loadShards(
   graphs: readonly GraphConfig[],
-  unseen: Iterable<EntityKey>,
+  unseen: Iterable<EntityKey> = [],
 ): Promise<Space> {
   const stores: GraphStore[] = [];
   try {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { idField, instantField } from '../../topics/fields.ts';
-import { exchangeName, topicName } from '../../topics/index.ts';
+import { topicName } from '../../topics/index.ts';
 import { defineTopic } from '../../topics/topic.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { checked } from '../config/load.ts';
@@ -11,11 +11,10 @@ import type { KnowledgeGraph } from '../evaluation/graph/triples.ts';
 import type { Space } from '../evaluation/space.ts';
 import { graphOf } from '../graph/shard.ts';
 import type { Log } from '../log.ts';
-import { ShardMeeting } from '../replay/shard-meeting.ts';
-import { openForWriting } from '../state/open.ts';
 import { FIRST_STORE, placeOf } from '../state/places.ts';
 import { loadShards, loadSpace } from './evaluation.ts';
-import { composeReplay, type Replaying } from './replay.ts';
+import type { Replaying } from './replay.ts';
+import { composeParts } from './shards.ts';
 
 const GRAPH = 'knowledge-graph';
 const TOPIC = 'triple';
@@ -87,35 +86,12 @@ export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphT
 }
 
 /** Updaters of a replay of all passes, on fresh stores: one, or one for each shard. They are to run together. */
-export async function composeKnowledgeGraph(
+export function composeKnowledgeGraph(
   { config, graphs, log }: TrainedGraph,
   to: Log,
 ): Promise<readonly Replaying[]> {
-  const meeting = graphs.length > 1 ? new ShardMeeting(exchangeName(GRAPH), graphs.length) : undefined;
-  return await Promise.all(
-    graphs.map(async (graph) => {
-      const trainer = { ...graph.trainer, evaluatedEdges: 0 };
-      return composeReplay(
-        meeting ? { ...config, tuning: shardTuning(config.tuning, graphs.length) } : config,
-        { ...graph, trainer },
-        {
-          log: to,
-          pace: {},
-          eventLog: log,
-          range: [log.range],
-          topicIds: {},
-          space: GRAPH,
-          store: await openForWriting(graph),
-          meeting,
-        },
-      );
-    }),
-  );
-}
-
-/** A shard has the edges with an end of its own: of a batch of the whole graph, about two of `shards`. */
-function shardTuning(tuning: Config['tuning'], shards: number): Config['tuning'] {
-  return { ...tuning, batchEdges: Math.max(1, Math.ceil((2 * tuning.batchEdges) / shards)) };
+  const range = [log.range];
+  return composeParts(config, graphs, { log: to, eventLog: log, range, topicIds: {}, space: GRAPH });
 }
 
 /** The trained vectors; entities of no training triple lie at the origin. */

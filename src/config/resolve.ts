@@ -142,8 +142,8 @@ export function resolveConfig(
   });
 }
 
-/** The shards of a graph. They differ by their names, and by the folders of their stores. */
-function cut(whole: GraphConfig, count: number, state: string): GraphConfig[] {
+/** The shards of a whole graph. They differ by their names, and by the folders of their stores in `state`. */
+export function cut(whole: GraphConfig, count: number, state: string): GraphConfig[] {
   return Array.from({ length: count }, (_, index) => {
     const shard = { graph: whole.name, index, count };
     const name = shardName(shard);

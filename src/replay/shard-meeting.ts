@@ -7,19 +7,19 @@ import type { FollowedLog, Follower, Message, RecordRun, Sink, SourceRecord } fr
 export class ShardMeeting {
   /** Name of the topic by which the shards meet. */
   readonly topic: string;
-  readonly #count: number;
   readonly #followers = new Map<number, Follower>();
   /** What came for a shard before it began to follow. */
   readonly #early = new Map<number, RecordRun[]>();
   readonly #offsets: number[];
-  #step = Promise.withResolvers<void>();
-  #arrived = 0;
-  #left = 0;
+  /** By shard: runs that it has room after; Infinity once it has left. */
+  readonly #arrived: number[];
+  /** Shards that wait for the others to come as far. */
+  #waiting: { readonly runs: number; resolve(): void }[] = [];
 
   constructor(topic: string, count: number) {
     this.topic = topic;
-    this.#count = count;
     this.#offsets = Array.from({ length: count }, () => 0);
+    this.#arrived = Array.from({ length: count }, () => 0);
   }
 
   /** The log as shard `index` follows it: in step with the others, and with the partition of what they send. */
@@ -35,7 +35,7 @@ export class ShardMeeting {
           failed: (error) => follower.failed(error),
           take: async (run) => {
             await follower.take(run);
-            await this.#stepped();
+            await this.#stepped(index);
           },
         };
         return log.follow(topics, stepping);
@@ -60,8 +60,8 @@ export class ShardMeeting {
 
   /** The others go on without the shard. */
   leave(index: number): void {
-    if (!this.#followers.delete(index)) return;
-    this.#left++;
+    this.#followers.delete(index);
+    this.#arrived[index] = Number.POSITIVE_INFINITY;
     this.#advance();
   }
 
@@ -83,18 +83,20 @@ export class ShardMeeting {
     else this.#early.set(partition, [...(this.#early.get(partition) ?? []), run]);
   }
 
-  /** Resolves once every shard that is still there has come this far. */
-  #stepped(): Promise<void> {
-    const { promise } = this.#step;
-    this.#arrived++;
+  /** Resolves once every shard that is still there has come as far as this one. */
+  #stepped(index: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const runs = this.#arrived[index]! + 1;
+    this.#arrived[index] = runs;
+    this.#waiting.push({ runs, resolve });
     this.#advance();
     return promise;
   }
 
   #advance(): void {
-    if (this.#arrived + this.#left < this.#count) return;
-    this.#arrived = 0;
-    this.#step.resolve();
-    this.#step = Promise.withResolvers();
+    const all = Math.min(...this.#arrived);
+    const come = this.#waiting.filter(({ runs }) => runs <= all);
+    this.#waiting = this.#waiting.filter(({ runs }) => runs > all);
+    for (const { resolve } of come) resolve();
   }
 }

@@ -39,12 +39,16 @@ export async function measureStream(request: StreamRequest, outside: TrainingOut
   const entities = stream.entities.length;
   outside.context.log().info({ graph: graph.name, records, edges, entities }, 'the stream is read');
   const own: Measured[] = [];
-  const { prequential = true, interests = false, passes } = options;
+  const { prequential = true, interests = false, passes, shards = 1 } = options;
   for (const variant of request.own)
-    own.push(await new StreamTraining(plan, variant, outside).measure({ interests, prequential }));
+    own.push(await new StreamTraining(plan, variant, outside).measure({ interests, prequential, shards }));
   const paper =
     request.paper &&
-    (await new StreamTraining(plan, request.paper, outside).measure({ interests: false, prequential }));
+    (await new StreamTraining(plan, request.paper, outside).measure({
+      interests: false,
+      prequential,
+      shards: 1,
+    }));
   const batch =
     passes === undefined ? {} : { [`${passes} passes`]: await measurePasses(plan, request, passes, outside) };
   const models = { own, paper, batch };

@@ -24,6 +24,8 @@ export interface StreamOptions {
   readonly paper: boolean;
   /** Whether edges are ranked before they are learned; they are unless said. */
   readonly prequential?: boolean;
+  /** Updaters that the graph is cut into; 1 unless said. */
+  readonly shards?: number;
   /** Whether lists are also made by several interests of a user. */
   readonly interests?: boolean;
   /** Passes of a model that is trained like a batch; none unless said. */
@@ -69,6 +71,11 @@ export async function readStreamRequest(
   const problems: string[] = [];
   for (const each of options.set.filter((setting) => PLACES.test(setting))) {
     problems.push(`--set: an evaluation reads where the live graph does; seen ${JSON.stringify(each)}`);
+  }
+  if ((options.shards ?? 1) > 1 && options.prequential !== false) {
+    problems.push(
+      `--shards: each shard ranks the edges of its own anchors among its own candidates, so that the figures of a whole graph can't be had; give --no-prequential too; seen ${options.shards}`,
+    );
   }
   const fileTopic = fileTopicOf(live, options, problems);
   const topics = live.topics.map(({ name }) => topicName(plain.topicPrefix, name));

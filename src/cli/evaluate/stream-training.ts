@@ -1,8 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { composeEvaluation, composePasses, loadSpace } from '../../compose/evaluation.ts';
+import { composeEvaluation, composePasses, loadShards, loadSpace } from '../../compose/evaluation.ts';
 import { MANY_PASSES } from '../../compose/knowledge-graph.ts';
+import { composeParts } from '../../compose/shards.ts';
+import { cut } from '../../config/resolve.ts';
 import { TripleLog } from '../../evaluation/graph/triple-log.ts';
+import type { Space } from '../../evaluation/space.ts';
 import { ByInterests, catalogues } from '../../evaluation/stream/by-interests.ts';
 import type { EdgeStream } from '../../evaluation/stream/edge-stream.ts';
 import { type ListQuality, rankTasks } from '../../evaluation/stream/list-quality.ts';
@@ -37,9 +40,11 @@ export interface Measured {
 export interface MeasuredToo {
   readonly interests: boolean;
   readonly prequential: boolean;
+  /** Updaters that train the graph together; 1: it is whole. */
+  readonly shards: number;
 }
 
-const BOTH_PROTOCOLS: MeasuredToo = { interests: false, prequential: true };
+const BOTH_PROTOCOLS: MeasuredToo = { interests: false, prequential: true, shards: 1 };
 
 export interface TrainingOutside {
   readonly eventLog: EventLog;
@@ -64,13 +69,16 @@ export class StreamTraining {
     this.#place = { graph: variant.graph.name, name: 'evaluation', folder: join(outside.folder, 'store') };
   }
 
-  async measure({ interests, prequential }: MeasuredToo = BOTH_PROTOCOLS): Promise<Measured> {
-    const { name, graph } = this.#variant;
+  async measure({ interests, prequential, shards }: MeasuredToo = BOTH_PROTOCOLS): Promise<Measured> {
+    const { name } = this.#variant;
     const { known, range, read, split, tasks } = this.#plan;
     const { progress } = this.#outside;
     const nothing = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
-    await this.#train(known, nothing, prequential);
-    const space = await loadSpace(graph, this.#place);
+    if (shards === 1) await this.#train(known, nothing, prequential);
+    const space =
+      shards === 1
+        ? await loadSpace(this.#variant.graph, this.#place)
+        : await this.#trainShards(known, shards);
     const model = modelOf(space, read.stream);
     const plain = new ByVectors(model, split);
     const ranked = (by: Recommender, what: string) =>
@@ -86,6 +94,20 @@ export class StreamTraining {
     if (prequential) await this.#train(range, learnedAs(model.rows, read.stream, split.cut), true);
     await rm(this.#place.folder, { recursive: true });
     return { lists, interests: byInterests, ranked: this.#ranked.whole() };
+  }
+
+  /** Trains all shards together to the end of a range, and gives the vectors of all of them. */
+  async #trainShards(range: readonly Stretch[], shards: number): Promise<Space> {
+    const { config, graph, name } = this.#variant;
+    const { topicIds } = this.#plan;
+    const { eventLog, progress, context } = this.#outside;
+    const state = this.#place.folder;
+    const graphs = cut(graph, shards, state);
+    const log = context.log();
+    const replay = { log, eventLog, range, topicIds, space: 'evaluation' };
+    const replaying = await composeParts({ ...config, state }, graphs, replay);
+    await progress.trainTogether(replaying, range, { graph: graph.name, model: name, shards });
+    return await loadShards(graphs);
   }
 
   /** Trains the store from where it stands to the end of a range. before: what it has learned, as rows. */

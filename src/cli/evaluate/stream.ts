@@ -23,6 +23,12 @@ export function addEvaluateStreamCommand(evaluate: Command, context: CommandCont
     .option('--seeds <n>', 'train with this many seeds, and give the mean', positiveInteger, 1)
     .option('--no-paper', "do not train the paper's preset beside it")
     .option('--no-prequential', 'measure the time-split protocol alone, and train up to its cut')
+    .option(
+      '--shards <n>',
+      'updaters that the graph is cut into, all in this process; needs --no-prequential',
+      positiveInteger,
+      1,
+    )
     .option('--interests', 'make lists by several interests of each user too, by mixture and by medoids')
     .option(
       '--passes <n>',
