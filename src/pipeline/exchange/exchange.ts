@@ -101,7 +101,11 @@ export class Exchange implements ShardLine {
   #mergedEdges: number;
   #open = false;
   #waiting: Message[] = [];
-  #sending: Promise<void> | undefined;
+  #sending = false;
+  /** Messages given to be sent, and acknowledged, since the process began. */
+  #given = 0;
+  #acknowledged = 0;
+  #waiters: { readonly given: number; resolve(): void; reject(error: Error): void }[] = [];
   /** What ended the sending. */
   #broken: Error | undefined;
 
@@ -229,15 +233,21 @@ export class Exchange implements ShardLine {
     outgoing.to.forEach((parts, to) => {
       if (to !== this.#options.shard.index) this.#put(to, range, parts, outgoing.relations ?? none);
     });
-    this.#sending ??= this.#sendAll();
-    // Avoids an unhandled rejection: the next commit meets the failure.
-    this.#sending.catch(() => undefined);
+    if (this.#sending || this.#waiting.length === 0) return;
+    this.#sending = true;
+    void this.#sendAll();
   }
 
-  /** Resolves once everything that was given to `send` before is acknowledged. @throws what ended the sending. */
-  async sent(): Promise<void> {
-    await this.#sending;
-    if (this.#broken !== undefined) throw this.#broken;
+  /**
+   * Resolves once everything that was given to `send` before is acknowledged, whatever comes meanwhile.
+   * @throws what ended the sending.
+   */
+  sent(): Promise<void> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    if (this.#acknowledged === this.#given) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiters.push({ given: this.#given, resolve, reject });
+    return promise;
   }
 
   /** Ends the wait for brokers that can't be reached. */
@@ -307,6 +317,7 @@ export class Exchange implements ShardLine {
         value,
         headers: { graph: shard.graph, fingerprint },
       });
+      this.#given++;
       this.counts.sentBytes += value.length;
       this.counts.sentGradients += parcel.gradients.count;
       this.counts.sentVectors += parcel.vectors.count;
@@ -333,21 +344,29 @@ export class Exchange implements ShardLine {
   }
 
   async #sendAll(): Promise<void> {
-    // What comes while a transaction is open goes with the next one.
-    await Promise.resolve();
     try {
       while (this.#waiting.length > 0) {
+        // What comes while a transaction is open goes with the next one.
         const messages = this.#waiting;
         this.#waiting = [];
         await this.#delivery.send(messages, 'parcels for other shards');
+        this.#acknowledged += messages.length;
+        this.#settle();
       }
     } catch (error) {
-      this.#broken = error instanceof Error ? error : new Error(String(error));
-      this.#options.failed(this.#broken);
-      throw error;
+      const reason = error instanceof Error ? error : new Error(String(error));
+      this.#broken = reason;
+      for (const { reject } of this.#waiters.splice(0)) reject(reason);
+      this.#options.failed(reason);
     } finally {
-      this.#sending = undefined;
+      this.#sending = false;
     }
+  }
+
+  #settle(): void {
+    const settled = this.#waiters.filter(({ given }) => given <= this.#acknowledged);
+    this.#waiters = this.#waiters.filter(({ given }) => given > this.#acknowledged);
+    for (const { resolve } of settled) resolve();
   }
 }
 
