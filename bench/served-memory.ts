@@ -1,6 +1,6 @@
 /**
  * What a process that serves keeps in memory, as a Markdown table: `npx node --expose-gc bench/served-memory.ts`. Vectors are in
- * memory of WebAssembly, names and edges in Node's heap.
+ * memory of WebAssembly, names in flat arrays, edges in Node's heap.
  * --rows: vectors; --dim; --edges: remembered edges; --of-one: edges of each user.
  */
 import { parseArgs } from 'node:util';
