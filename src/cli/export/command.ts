@@ -117,7 +117,8 @@ async function exportGraph(
     let written = 0;
     await inWholeFolder(folder, async (partial) => {
       for (const type of types.length > 0 ? types : known) {
-        const stored = { store, type, dim, entities: head.entities[type] ?? 0, signals };
+        const entities = (head.shard ?? head).entities[type] ?? 0;
+        const stored = { store, type, dim, entities, shard: graph.shard, signals };
         const writer =
           codes === undefined
             ? await openVectors(format, { folder: partial, type, rows: stored.entities }, dim)

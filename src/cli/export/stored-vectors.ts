@@ -1,6 +1,7 @@
 import { FatalError, RetryableError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
+import { type Shard, shardOf } from '../../graph/shard.ts';
 import type { Signals } from '../signals.ts';
 
 /** Vectors read at a time. */
@@ -13,6 +14,8 @@ export interface StoredVectors {
   readonly dim: number;
   /** How many there are, by the store's head. */
   readonly entities: number;
+  /** Given for a shard's store: copies of other shards' entities are left out. */
+  readonly shard?: Shard | undefined;
   readonly signals: Signals;
 }
 
@@ -21,7 +24,7 @@ export interface StoredVectors {
  * @throws RetryableError `interrupted` after a signal; FatalError `export` where the store's parts disagree.
  */
 export async function* vectorsOf(
-  { store, type, entities, signals }: StoredVectors,
+  { store, type, entities, shard, signals }: StoredVectors,
   pick: () => boolean = () => true,
 ): AsyncIterable<{ readonly key: EntityKey; readonly bytes: Uint8Array }> {
   async function* read(batch: readonly { key: EntityKey; row: number }[]) {
@@ -37,6 +40,7 @@ export async function* vectorsOf(
   let found = 0;
   let batch: { key: EntityKey; row: number }[] = [];
   for await (const { key, row } of store.entities(type)) {
+    if (shard !== undefined && shardOf(key, shard.count) !== shard.index) continue;
     found++;
     if (pick()) batch.push({ key, row });
     if (batch.length < BATCH) continue;

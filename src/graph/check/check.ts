@@ -37,7 +37,7 @@ export async function checkStore(
   };
   const head = await readHead(store, findings);
   const entities = await checkEntities(store, head, findings, progress);
-  const edges = await checkEdges(store, findings, progress);
+  const edges = await checkEdges(store, findings, progress, head?.shard);
   const outbox = await checkOutbox(store, findings);
   await checkErasures(store, findings);
   await checkUnknown(store, findings);
@@ -52,6 +52,10 @@ export async function checkStore(
   if (head) {
     compare(findings, 'entities', head.entities, report.entities);
     compare(findings, 'edges', head.edges, report.edges);
+    if (head.shard) {
+      compare(findings, 'entities', head.shard.entities, entities.own, "the shard's own ");
+      compare(findings, 'edges', head.shard.edges, edges.own, "the shard's own ");
+    }
     // More than the head counts is not a finding: parts also hold names already published, and a standby counts only
     // its own entries.
     if (outbox.names < head.outbox)
@@ -128,12 +132,13 @@ function compare(
   what: 'entities' | 'edges',
   counted: Readonly<Record<string, number>>,
   there: Readonly<Record<string, number>>,
+  whose = '',
 ): void {
   for (const name of new Set([...Object.keys(counted), ...Object.keys(there)])) {
     const [head, found] = [counted[name] ?? 0, there[name] ?? 0];
     if (found === head) continue;
     const kind: FindingKind = found < head ? `${what}-fewer` : `${what}-more`;
-    findings.add(kind, `${name}: ${found}, counted ${head}`, Math.abs(found - head));
+    findings.add(kind, `${whose}${name}: ${found}, counted ${head}`, Math.abs(found - head));
   }
 }
 

@@ -1,7 +1,9 @@
 import type { EdgeChange, EdgeName } from '../edge.ts';
 import type { EntityKey } from '../entity.ts';
 import { type GraphStore, inBatches } from '../graph-store.ts';
+import type { Head } from '../head.ts';
 import { asBuffer } from '../layout.ts';
+import { shardOf } from '../shard.ts';
 import type { Entry } from '../store.ts';
 import type { Findings } from './findings.ts';
 
@@ -11,6 +13,8 @@ const LOOK_UP = 1_000;
 /** Edges counted in the store, live ones by relation. */
 export interface EdgeCounts {
   readonly live: Record<string, number>;
+  /** Live ones whose lhs the shard owns; all live ones where the graph is whole. */
+  readonly own: Record<string, number>;
   removed: number;
   /** Entries of both directions. */
   forward: number;
@@ -70,8 +74,10 @@ export async function checkEdges(
   store: GraphStore,
   findings: Findings,
   onProgress: (entries: number) => void,
+  shard: Head['shard'],
 ): Promise<EdgeCounts> {
-  const counts: EdgeCounts = { live: {}, removed: 0, forward: 0, reverse: 0 };
+  const owns = (key: EntityKey) => shard === undefined || shardOf(key, shard.count) === shard.index;
+  const counts: EdgeCounts = { live: {}, own: {}, removed: 0, forward: 0, reverse: 0 };
   const damaged = ({ key }: Entry) => findings.add('entry-damaged', `edge ${asBuffer(key).toString('hex')}`);
   const lhs = new EntityWalk(store);
   for await (const pair of edgePairs(store, 'forward', damaged)) {
@@ -79,6 +85,8 @@ export async function checkEdges(
     counts.forward++;
     if (edge.removed) counts.removed++;
     else counts.live[edge.relation] = (counts.live[edge.relation] ?? 0) + 1;
+    if (!edge.removed && owns(edge.lhs)) counts.own[edge.relation] = (counts.own[edge.relation] ?? 0) + 1;
+    if (!owns(edge.lhs) && !owns(edge.rhs)) findings.add('edge-strange', nameOf(edge));
     if (other === undefined) findings.add('reverse-missing', nameOf(edge));
     else if (!agree(pair)) findings.add('reverse-differs', nameOf(edge));
     if (!edge.removed && !(await lhs.has(edge.lhs)))

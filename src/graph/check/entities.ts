@@ -2,12 +2,15 @@ import { type EntityKey, typeOf } from '../entity.ts';
 import type { EntityRecord, GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
 import { asBuffer, decodeEntity, ENTITY_VALUE_BYTES } from '../layout.ts';
+import { shardOf } from '../shard.ts';
 import type { Entry } from '../store.ts';
 import type { Findings } from './findings.ts';
 
 /** Entities by type, and the first row above all rows of entities. */
 export interface EntityCounts {
   readonly types: Record<string, number>;
+  /** Those that the shard owns; all of them where the graph is whole. */
+  readonly own: Record<string, number>;
   nextRow: number;
 }
 
@@ -20,7 +23,7 @@ export async function checkEntities(
 ): Promise<EntityCounts> {
   const marks = new RowMarks();
   const relationRows = 2 * store.layout.relations.length;
-  const counts: EntityCounts = { types: {}, nextRow: relationRows };
+  const counts: EntityCounts = { types: {}, own: {}, nextRow: relationRows };
   let withoutVector = 0;
   for await (const entry of store.entries.scan(store.layout.prefixes.entities)) {
     onProgress(1);
@@ -30,11 +33,14 @@ export async function checkEntities(
       continue;
     }
     const { key, row, updates } = record;
-    counts.types[typeOf(key)] = (counts.types[typeOf(key)] ?? 0) + 1;
+    const type = typeOf(key);
+    const isForeign = head?.shard !== undefined && shardOf(key, head.shard.count) !== head.shard.index;
+    counts.types[type] = (counts.types[type] ?? 0) + 1;
+    if (!isForeign) counts.own[type] = (counts.own[type] ?? 0) + 1;
     counts.nextRow = Math.max(counts.nextRow, row + 1);
     if (marks.at(row) !== 0 || row < relationRows) findings.add('row-shared', `${key} on row ${row}`);
     if (head && row >= head.rows) findings.add('row-beyond', `${key} on row ${row} of ${head.rows}`);
-    marks.mark(row, updates > 0 ? NAMED | TRAINED : NAMED);
+    marks.mark(row, (updates > 0 ? NAMED | TRAINED : NAMED) | (isForeign ? FOREIGN : 0));
     if (updates > 0) withoutVector++;
   }
   for await (const { key, value } of store.entries.scan(store.layout.prefixes.vectors)) {
@@ -44,7 +50,7 @@ export async function checkEntities(
       findings.add('entry-damaged', `vector ${asBuffer(key).toString('hex')}`);
       continue;
     }
-    const problem = vectorProblem(store, head, value);
+    const problem = vectorProblem(store, head, value, (marks.at(row) & FOREIGN) !== 0);
     if (problem !== undefined) findings.add('vector-damaged', `row ${row}: ${problem}`);
     if (row >= relationRows && marks.at(row) === 0) findings.add('vector-orphan', `row ${row}`);
     if ((marks.at(row) & TRAINED) !== 0) withoutVector--;
@@ -82,6 +88,7 @@ function vectorProblem(
   { layout }: GraphStore,
   head: Head | undefined,
   value: Uint8Array,
+  isForeign: boolean,
 ): string | undefined {
   if (value.length !== layout.vectorBytes) return `${value.length} bytes, expected ${layout.vectorBytes}`;
   const view = asBuffer(value);
@@ -89,7 +96,10 @@ function vectorProblem(
   for (let i = 0; i < dim + 2; i++) {
     const number = view.readFloatLE(i * 4);
     const name = i < dim ? `number ${i}` : i === dim ? 'the accumulator' : 'the drift';
-    if (!Number.isFinite(number) || (i >= dim && number < 0)) return `${name} is ${number}`;
+    // A copy of another shard's row has an accumulator by which training knows it: see `model/table.ts`.
+    const isMark = i === dim && isForeign;
+    if (!Number.isFinite(number) || (isMark ? number !== -1 : i >= dim && number < 0))
+      return `${name} is ${number}`;
   }
   const step = view.readDoubleLE(value.length - 8);
   const possible = Number.isSafeInteger(step) && step >= 0 && step <= (head?.step ?? step);
@@ -112,6 +122,8 @@ const PAGE_ROWS = 65_536;
 export const NAMED = 1;
 const TRAINED = 2;
 const STORED = 4;
+/** The entity belongs to another shard. */
+const FOREIGN = 8;
 
 /** A few bits for each row, in pages: a damaged row number, however high, costs one page. */
 export class RowMarks {

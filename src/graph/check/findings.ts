@@ -14,6 +14,7 @@ export const FINDINGS = {
   'end-missing': 'live edges have an end that is not an entity of the store',
   'edges-fewer': 'there are fewer live edges than the head counts: some are lost',
   'edges-more': 'there are more live edges than the head counts',
+  'edge-strange': 'edges have no end that the shard owns',
   'reverse-missing': 'edges lack their reverse entry',
   'reverse-differs': 'edges and their reverse entries differ',
   'reverse-extra': 'reverse entries have no edge',

@@ -20,6 +20,9 @@ beforeEach(async () => {
 
 const withHead = (change: Partial<Head>) => put(store, 'm', encodeHead({ ...HEAD_OF_FILLED, ...change }));
 
+/** The shard's part of a head; none of the store's entities falls into shard 1 of 256. */
+const SHARD = { index: 1, count: 256, run: 'r', trained: 0, received: {} };
+
 describe('a check', () => {
   test('reports no finding for an intact store, and counts its content', async () => {
     const report = await checkStore(store);
@@ -83,6 +86,18 @@ describe('a check', () => {
         () => put(store, `n${A}`, entityBytes(3)),
         ['row-shared', /user:a on row 3/],
         ['vector-orphan', /row 4/],
+      ],
+      [
+        'entities and edges of other shards alone',
+        () => withHead({ shard: { ...SHARD, index: 1, edges: {}, entities: {} } }),
+        ['edge-strange', /user:a follows user:b/],
+        ['vector-damaged', /row 4: the accumulator is \d/],
+      ],
+      [
+        'more of its own than the head counts',
+        () => withHead({ shard: { ...SHARD, index: 0, count: 1, edges: {}, entities: {} } }),
+        ['entities-more', /the shard's own user: 2, counted 0/],
+        ['edges-more', /the shard's own follows: 2, counted 0/],
       ],
       ['rows not handed out', () => withHead({ rows: 6 }), ['row-beyond', /tweet:t on row 6 of 6/]],
       ['a vector lost', () => put(store, 'v00000004', undefined), ['vector-missing', /user:a/]],
