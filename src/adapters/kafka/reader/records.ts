@@ -187,13 +187,14 @@ class VarintReader {
    */
   headers(end: number): SourceRecord['headers'] {
     const start = this.at;
+    const count = this.varint();
+    if (count === 0) return undefined;
     const known = this.#known;
     if (known !== undefined && this.#same(known.start, known.end, start, end)) {
       this.at = end;
       return known.headers;
     }
     const spans: HeaderSpan[] = [];
-    const count = this.varint();
     for (let n = 0; n < count && this.at < end; n++) spans.push(this.#header(end, known?.spans[n]));
     const pairs = spans.flatMap(({ pair }) => (pair === undefined ? [] : [pair]));
     const headers = pairs.length === 0 ? undefined : Object.fromEntries(pairs);
