@@ -27,6 +27,9 @@ const READER_ROWS = 50_000;
 /** Shards merge their relation vectors this often. Every few seconds is as good as after each chunk: docs/scale.md. */
 const MERGE_PACE = { mergeEdges: 20_000, mergeMs: 2_000 };
 
+/** A shard says this often that it lives, where it has nothing else to say. */
+const QUIET_MS = 10_000;
+
 /** What a live updater is composed on. */
 export interface LiveOptions {
   readonly connection: LogConnection;
@@ -138,6 +141,7 @@ function exchangeOf(prefix: string, shard: Shard, log: EventLog): ExchangePlace 
     topic,
     agree: (stopping) => agree(log, topic, shard, stopping),
     pace: MERGE_PACE,
+    quietMs: QUIET_MS,
     freshRun: freshSpace(),
   };
 }

@@ -193,6 +193,75 @@ const PUBLISHING: readonly Family[] = [
   ),
 ];
 
+/** Only the shards of a graph have these. */
+const EXCHANGE: readonly Family[] = [
+  counter(
+    'twhin_exchange_gradients_sent_total',
+    'Gradients sent to the other shards that own their rows, since the process began.',
+    ({ progress }) => progress.exchange?.sentGradients,
+  ),
+  counter(
+    'twhin_exchange_vectors_sent_total',
+    'Vectors sent to other shards that hold copies, since the process began.',
+    ({ progress }) => progress.exchange?.sentVectors,
+  ),
+  counter(
+    'twhin_exchange_sent_bytes_total',
+    'Bytes of parcels sent to other shards, since the process began.',
+    ({ progress }) => progress.exchange?.sentBytes,
+  ),
+  counter(
+    'twhin_exchange_gradients_received_total',
+    'Gradients received from other shards, repeated ones left out, since the process began.',
+    ({ progress }) => progress.exchange?.receivedGradients,
+  ),
+  counter(
+    'twhin_exchange_vectors_received_total',
+    'Vectors received from other shards, since the process began.',
+    ({ progress }) => progress.exchange?.receivedVectors,
+  ),
+  counter(
+    'twhin_exchange_gradients_repeated_total',
+    'Gradients that had been received before and were not applied, since the process began.',
+    ({ progress }) => progress.exchange?.repeatedGradients,
+  ),
+  counter(
+    'twhin_exchange_gradients_stray_total',
+    'Gradients of entities that this shard does not know, since the process began.',
+    ({ progress }) => progress.exchange?.strayGradients,
+  ),
+  counter(
+    'twhin_exchange_unreadable_records_total',
+    'Records of the exchange topic that are no parcel, since the process began.',
+    ({ progress }) => progress.exchange?.unreadable,
+  ),
+  gauge(
+    'twhin_exchange_waiting_edges',
+    'Edges that wait for the vector of their far end.',
+    ({ progress }) => progress.exchange?.waiting,
+  ),
+  gauges(
+    'twhin_exchange_peer_silence_seconds',
+    'Time since the newest parcel of another shard was written, or since the process began to listen.',
+    ['peer'],
+    ({ progress, now }) =>
+      (progress.exchange?.peers ?? []).map(({ shard, silentSince }) => [
+        { peer: `${shard}` },
+        since(now, silentSince),
+      ]),
+  ),
+  gauges(
+    'twhin_exchange_vector_age_seconds',
+    'Age of vectors of other shards when they are applied, over recent parcels.',
+    ['stat'],
+    ({ progress: { exchange } }) =>
+      Object.entries(exchange?.vectorAgeMs ?? {}).map(([stat, ms]) => [
+        { stat },
+        ms === undefined ? undefined : ms / 1000,
+      ]),
+  ),
+];
+
 const ALWAYS: readonly Family[] = [
   gauge(READY, '1 while the graph is ready.', ({ ready }) => Number(ready)),
   gauges('twhin_phase', '1 for the current phase of the graph.', ['phase'], ({ progress }) => [
@@ -213,6 +282,7 @@ export const FAMILIES: readonly Family[] = [
   ...TRAINING,
   ...STORE,
   ...PUBLISHING,
+  ...EXCHANGE,
   ...ALWAYS.map((family) => ({ ...family, always: true })),
 ];
 

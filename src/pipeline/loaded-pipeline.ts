@@ -194,6 +194,7 @@ export class LoadedPipeline {
   /** Begins what is looked at now and then. waiting: records that wait to be applied. */
   look(waiting: number): void {
     this.#topicWatch.look();
+    this.exchange?.look();
     this.#workings.cadence.look(this.lag.appliedAt, waiting, this.publisher.oldest);
   }
 

@@ -1,4 +1,5 @@
 import type { Counters, Rejected } from './counters.ts';
+import type { ExchangeProgress } from './exchange/exchange.ts';
 import type { Phase } from './lifecycle.ts';
 import type { LoadedPipeline } from './loaded-pipeline.ts';
 import type { RecordQueue } from './reading/queue.ts';
@@ -57,6 +58,8 @@ export interface Progress {
   /** Time from the arrival of a record to the acknowledgement of its vector, ms, over recent vectors. */
   readonly latencyMs: { readonly p50: number | undefined; readonly p99: number | undefined };
   readonly queue: { readonly records: number; readonly bytes: number };
+  /** What a shard and the others sent each other; undefined where the graph is whole. */
+  readonly exchange: ExchangeProgress | undefined;
 }
 
 /** The parts of an updater that exist before its store is loaded. */
@@ -73,7 +76,7 @@ export function progressOf(
   { graph, phase, tuning, summary, queue }: Standing,
   pipeline: LoadedPipeline | undefined,
 ): Progress {
-  const { index, counters, publisher, committer, writer } = pipeline ?? {};
+  const { index, counters, publisher, committer, writer, exchange } = pipeline ?? {};
   return {
     graph,
     phase,
@@ -106,5 +109,6 @@ export function progressOf(
     writer: writer && { space: writer.space, epoch: writer.epoch },
     latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
     queue: { records: queue.length, bytes: queue.bytes },
+    exchange: exchange?.progress,
   };
 }

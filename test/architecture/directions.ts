@@ -83,6 +83,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/pipeline/delivery.ts',
       'src/pipeline/patience.ts',
       'src/pipeline/ports.ts',
+      'src/pipeline/window.ts',
       'src/errors/errors.ts',
     ],
     types: ['src/log.ts'],

@@ -41,6 +41,22 @@ const PROGRESS: Progress = {
   writer: { space: 'abc', epoch: 2 },
   latencyMs: { p50: 10, p99: 20 },
   queue: { records: 1, bytes: 321 },
+  exchange: {
+    sentGradients: 71,
+    sentVectors: 72,
+    sentBytes: 73,
+    receivedGradients: 74,
+    receivedVectors: 75,
+    repeatedGradients: 76,
+    strayGradients: 77,
+    unreadable: 78,
+    waiting: 79,
+    peers: [
+      { shard: 0, heardAt: 7_500, silentSince: 7_500 },
+      { shard: 2, heardAt: undefined, silentSince: 4_000 },
+    ],
+    vectorAgeMs: { p50: 250, p99: undefined },
+  },
 };
 const LAG: PartitionLag[] = [
   { topic: 'twhin.follow', partition: 0, records: 0, seconds: 0 },
@@ -144,6 +160,18 @@ describe('metrics', () => {
       [`twhin_outbox_oldest_age_seconds{${graph}}`]: 1.5,
       [`twhin_move{${graph},type="user",stat="p99"}`]: 0.4,
       [`twhin_norm{${graph},type="ad"}`]: 1,
+      [`twhin_exchange_gradients_sent_total{${graph}}`]: 71,
+      [`twhin_exchange_vectors_sent_total{${graph}}`]: 72,
+      [`twhin_exchange_sent_bytes_total{${graph}}`]: 73,
+      [`twhin_exchange_gradients_received_total{${graph}}`]: 74,
+      [`twhin_exchange_vectors_received_total{${graph}}`]: 75,
+      [`twhin_exchange_gradients_repeated_total{${graph}}`]: 76,
+      [`twhin_exchange_gradients_stray_total{${graph}}`]: 77,
+      [`twhin_exchange_unreadable_records_total{${graph}}`]: 78,
+      [`twhin_exchange_waiting_edges{${graph}}`]: 79,
+      [`twhin_exchange_peer_silence_seconds{${graph},peer="0"}`]: 2.5,
+      [`twhin_exchange_peer_silence_seconds{${graph},peer="2"}`]: 6,
+      [`twhin_exchange_vector_age_seconds{${graph},stat="p50"}`]: 0.25,
       [`twhin_ready{${graph}}`]: 1,
       [`twhin_phase{${graph},phase="running"}`]: 1,
       [`twhin_graph_info{${graph},kernel="wasm",fingerprint="f1",space="abc",epoch="2"}`]: 1,
@@ -154,6 +182,7 @@ describe('metrics', () => {
     // An unknown value is left out instead of 0.
     expect(samples.has(`twhin_lag_seconds{${graph},topic="twhin.follow",partition="2"}`)).toBe(false);
     expect(samples.has(`twhin_move{${graph},type="ad",stat="mean"}`)).toBe(false);
+    expect(samples.has(`twhin_exchange_vector_age_seconds{${graph},stat="p99"}`)).toBe(false);
     const { blocks, bsize } = await statfs(folder);
     const free = samples.get(`twhin_disk_free_bytes{${graph}}`) ?? 0;
     expect([samples.get(`twhin_disk_size_bytes{${graph}}`), free > 0]).toEqual([blocks * bsize, true]);
@@ -170,6 +199,11 @@ describe('metrics', () => {
     expect(samples.get('twhin_phase{graph="follow",phase="loading"}')).toBe(1);
     expect(samples.has('twhin_events_consumed_total{graph="follow"}')).toBe(false);
     expect(samples.has('twhin_rows_free{graph="follow"}')).toBe(false);
+  });
+
+  test('of a whole graph say nothing of other shards', async () => {
+    const { metrics } = setUp({ progress: () => ({ ...PROGRESS, exchange: undefined }) });
+    expect([...read(await metrics.render()).keys()].filter((name) => name.includes('exchange'))).toEqual([]);
   });
 
   test('of a later scrape replace the earlier values, and vanished labels vanish', async () => {

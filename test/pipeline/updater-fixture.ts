@@ -9,8 +9,9 @@ import type { Store } from '../../src/graph/store.ts';
 import { createKernel } from '../../src/kernels/select.ts';
 import { workspaceBytes } from '../../src/kernels/workspace.ts';
 import { type Log, silentLog } from '../../src/log.ts';
+import type { ExchangePlace } from '../../src/pipeline/exchange/exchange.ts';
 import type { Image } from '../../src/pipeline/loading/image.ts';
-import type { EventLog, FollowedLog, Leadership, ReadableLog } from '../../src/pipeline/ports.ts';
+import type { EventLog, FollowedLog, Leadership, ReadableLog, Sink } from '../../src/pipeline/ports.ts';
 import { localTrainer } from '../../src/pipeline/training/train.ts';
 import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import type { Pace, Tuning } from '../../src/pipeline/tuning.ts';
@@ -100,15 +101,21 @@ export function updater(
     image?: Image;
     maxKnownEdges?: number;
     shard?: Shard;
+    /** Where the shard meets the others; without it, nothing but its name is a shard's. */
+    exchange?: ExchangePlace;
+    sink?: Sink;
     /** The store as it is before the updater writes. */
     view?: Store;
   } = {},
 ): Updater {
   const dim = overrides.dim ?? DIM;
   const model = { ...MODEL, dim };
+  const { shard, exchange } = overrides;
+  const trained = exchange && shard && { index: shard.index, count: shard.count };
   return new Updater({
     graph: 'test',
-    shard: overrides.shard,
+    shard,
+    exchange,
     role: overrides.role ?? 'leader',
     freshSpace: overrides.space ?? 'first',
     model,
@@ -116,10 +123,13 @@ export function updater(
     limits: DEFAULT_LIMITS,
     topics: TOPICS,
     embeddingsTopic: EMBEDDINGS,
-    modelTopic: { name: MODEL_TOPIC, beta: PRESETS.measured.model.beta },
+    // One shard publishes the relation vectors of all.
+    ...((trained?.index ?? 0) === 0 && {
+      modelTopic: { name: MODEL_TOPIC, beta: PRESETS.measured.model.beta },
+    }),
     eventLog: overrides.eventLog ?? log.eventLog(overrides.handOver),
     leadership: overrides.leadership ?? log.leadership(),
-    sink: log.sink(),
+    sink: overrides.sink ?? log.sink(),
     reader: overrides.reader ?? embeddingsReader(log),
     store: new GraphStore(store, new Layout(model)),
     trainer: localTrainer(
@@ -127,6 +137,7 @@ export function updater(
         ...TRAINER,
         model: { ...TRAINER.model, dim },
         maxKnownEdges: overrides.maxKnownEdges ?? TRAINER.maxKnownEdges,
+        ...(trained && { shard: trained }),
       },
       { createKernel, startSteppers, workspaceBytes },
     ),

@@ -65,6 +65,25 @@ const graphStatus = readiness.extend({
   commits: z.number(),
   committedAt: z.number().optional(),
   disk: z.object({ used: z.number(), free: z.number(), size: z.number() }).optional(),
+  /** What a shard and the others of its graph sent each other since the process began; absent where the graph is whole. */
+  exchange: z
+    .object({
+      sentGradients: z.number(),
+      sentVectors: z.number(),
+      sentBytes: z.number(),
+      receivedGradients: z.number(),
+      receivedVectors: z.number(),
+      repeatedGradients: z.number(),
+      strayGradients: z.number(),
+      unreadable: z.number(),
+      /** Edges that wait for the vector of their far end. */
+      waiting: z.number(),
+      /** heardAt: when the newest parcel of the shard was written; absent before the first. */
+      peers: z.array(z.object({ shard: z.number(), heardAt: z.number().optional() })),
+      /** Age of vectors of other shards when they are applied. */
+      vectorAgeMs: z.object({ p50: z.number().optional(), p99: z.number().optional() }),
+    })
+    .optional(),
   /** Starts of this graph, the newest last. */
   starts: z.array(z.number()),
 });

@@ -146,6 +146,7 @@ export class GraphRun implements RunGraph {
 const STAYS = 'the promotion was taken back: going on with the live store';
 
 interface Composed extends RunGraph {
+  readonly updater: Updater;
   /** Settings that the live store was trained with. */
   readonly set: readonly string[];
 }

@@ -1,7 +1,7 @@
 // @ts-check
 
 import { el, fill, place, table, tiles } from '../shared/elements.js';
-import { bytes, count, total } from '../shared/format.js';
+import { bytes, count, span, total } from '../shared/format.js';
 import { Chart } from './charts.js';
 
 /** Amounts, memory and disk. */
@@ -33,7 +33,10 @@ export class Size {
    * @param {import('./api.js').GraphStatus} graph
    * @param {import('./api.js').Status} status
    */
-  status({ entities, edges, rows, disk, published, step, kernel, fingerprint }, { memoryBytes }) {
+  status(
+    { entities, edges, rows, disk, published, step, kernel, fingerprint, exchange },
+    { memoryBytes, now },
+  ) {
     fill(
       this.#tiles,
       tiles([
@@ -54,6 +57,7 @@ export class Size {
       this.#tables,
       table('Entities by type', ['Type', 'Entities'], rowsOf(entities)),
       table('Live edges by relation', ['Relation', 'Edges'], rowsOf(edges)),
+      ...(exchange === undefined ? [] : shards(exchange, now)),
     );
   }
 
@@ -62,4 +66,33 @@ export class Size {
     this.#entities.show(history);
     this.#memory.show(history);
   }
+}
+
+/**
+ * What a shard and the others of its graph sent each other.
+ * @param {NonNullable<import('./api.js').GraphStatus['exchange']>} exchange
+ * @param {number} now
+ */
+function shards(exchange, now) {
+  const heard = (/** @type {number | undefined} */ at) =>
+    at === undefined ? 'not yet' : `${span(Math.max(0, now - at))} ago`;
+  return [
+    table(
+      'Between this shard and the others, since the process began',
+      ['What', 'Sent', 'Received'],
+      [
+        ['gradients', count(exchange.sentGradients), count(exchange.receivedGradients)],
+        ['vectors', count(exchange.sentVectors), count(exchange.receivedVectors)],
+      ],
+    ),
+    tiles([
+      ['edges waiting', count(exchange.waiting), 'for the vector of their far end'],
+      ['vectors received', `${span(exchange.vectorAgeMs.p50)} old`, 'the middle of recent parcels'],
+    ]),
+    table(
+      'Other shards',
+      ['Shard', 'Heard of'],
+      exchange.peers.map(({ shard, heardAt }) => [String(shard), heard(heardAt)]),
+    ),
+  ];
 }

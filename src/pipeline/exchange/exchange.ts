@@ -9,7 +9,9 @@ import type { Message, Sink, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import type { Outgoing, RowVectors } from '../training/trainer.ts';
 import type { ShardLine, TrainedRange } from '../training/training-line.ts';
+import { Window } from '../window.ts';
 import { decodeParcel, encodeParcel, type NamedVectors, nameEnd, type Parcel } from './parcel.ts';
+import { type Peer, Peers } from './peers.ts';
 
 /** Vectors in one parcel: about 600 KB at 256 numbers each, well below what brokers take. */
 const PARCEL_VECTORS = 1_024;
@@ -31,6 +33,8 @@ export interface ExchangePlace {
   /** The space of all shards, asked of the log before anything is read; absent: `freshSpace`. See `agreement.ts`. */
   readonly agree?: (stopping: AbortSignal) => Promise<string>;
   readonly pace: MergePace;
+  /** A shard that was sent nothing for this long gets an empty parcel, so that silence means absence; absent: it gets none. */
+  readonly quietMs?: number;
   /** Name for the run of a fresh store; random, so that each is unique. */
   readonly freshRun: string;
 }
@@ -66,6 +70,13 @@ export interface ExchangeCounts {
   waiting: number;
 }
 
+/** What an exchange did, and the shards that it knows, for people and metrics. */
+export interface ExchangeProgress extends Readonly<ExchangeCounts> {
+  readonly peers: readonly Peer[];
+  /** Time from the writing of vectors to the log until they join a batch, ms, over parcels received lately. */
+  readonly vectorAgeMs: { readonly p50: number | undefined; readonly p99: number | undefined };
+}
+
 /**
  * Joins a shard to the others of its graph, over a topic with a partition for each. Gradients of rows that belong to another
  * shard go home to it, vectors of own rows go to those that hold copies, and relation vectors go to all.
@@ -93,6 +104,8 @@ export class Exchange implements ShardLine {
   /** A record key for each shard that Kafka's partitioner puts into its partition. */
   readonly #keys: readonly string[];
   readonly #delivery: Delivery;
+  readonly #peers: Peers;
+  readonly #vectorAgesMs = new Window();
   /** The newest relation vectors of other shards that are not merged yet. */
   readonly #relations = new Map<number, Float32Array>();
   /** Edges handed to the trainer since the store began. */
@@ -120,6 +133,7 @@ export class Exchange implements ShardLine {
       keyFor(shard, options.shard.count),
     );
     this.#delivery = new Delivery(options.sink, options.log);
+    this.#peers = new Peers(options.shard, options.clock);
     this.#mergedAt = options.clock();
     this.#mergedEdges = this.#trained;
   }
@@ -138,6 +152,15 @@ export class Exchange implements ShardLine {
 
   owns(key: EntityKey): boolean {
     return this.homeOf(key) === this.#options.shard.index;
+  }
+
+  get progress(): ExchangeProgress {
+    const ages = this.#vectorAgesMs;
+    return {
+      ...this.counts,
+      peers: this.#peers.list(),
+      vectorAgeMs: { p50: ages.quantile(0.5), p99: ages.quantile(0.99) },
+    };
   }
 
   /** What a commit writes of it, as of now. */
@@ -185,10 +208,12 @@ export class Exchange implements ShardLine {
 
   /**
    * Puts what another shard sent into the open batch.
-   * at: epoch ms, the time at which a new entity is seen first. touched: gets the rows of entities that are new.
+   * at: when it was written to the log, epoch ms; a new entity is seen first then. touched: gets the rows of entities that are new.
    */
   receive(parcel: Parcel, batch: OpenBatch, at: number, touched: Set<number>): void {
-    const { index } = this.#options;
+    const { index, clock } = this.#options;
+    this.#peers.heard(parcel.from, at);
+    if (parcel.vectors.count > 0) this.#vectorAgesMs.add(Math.max(0, clock() - at));
     this.#receiveVectors(parcel.vectors, batch, at, touched);
     if (parcel.relations.length > 0) this.#relations.set(parcel.from, parcel.relations);
     const { count, names, halves } = parcel.gradients;
@@ -225,13 +250,28 @@ export class Exchange implements ShardLine {
     return { first, last: this.#trained };
   }
 
+  /** Sends empty parcels to shards that were sent nothing for `quietMs`. To be called now and then. */
+  look(): void {
+    // While parcels wait for the brokers, another would only wait behind them.
+    if (this.#waiting.length > 0 || this.#quiet().length === 0) return;
+    const nothing = { rows: new Int32Array(0), halves: new Float16Array(0) };
+    const to = Array.from({ length: this.#options.shard.count }, () => ({
+      gradients: nothing,
+      vectors: nothing,
+    }));
+    const range = { first: this.#trained, last: this.#trained };
+    this.send({ to, waiting: this.counts.waiting }, range);
+  }
+
   /** Sends what came out of a batch. Returns at once; see {@link sent}. */
   send(outgoing: Outgoing, range: TrainedRange): void {
     this.counts.waiting = outgoing.waiting;
     if (!this.#open) return;
     const none = new Float32Array(0);
+    const quiet = this.#quiet();
     outgoing.to.forEach((parts, to) => {
-      if (to !== this.#options.shard.index) this.#put(to, range, parts, outgoing.relations ?? none);
+      if (to === this.#options.shard.index) return;
+      this.#put(to, range, parts, outgoing.relations ?? none, quiet.includes(to) ? 1 : 0);
     });
     if (this.#sending || this.#waiting.length === 0) return;
     this.#sending = true;
@@ -282,6 +322,10 @@ export class Exchange implements ShardLine {
     this.counts.receivedVectors += count;
   }
 
+  #quiet(): number[] {
+    return this.#peers.unsentFor(this.#options.quietMs ?? Number.POSITIVE_INFINITY);
+  }
+
   /** Whether the parcel's gradients were not received before; then notes that they are. */
   #isNew({ from, run, first, last, part }: Parcel): boolean {
     const known = this.#received.get(from);
@@ -291,15 +335,18 @@ export class Exchange implements ShardLine {
     return follows;
   }
 
+  /** least: parcels that are sent even where there is nothing to send. */
   #put(
     to: number,
     range: TrainedRange,
     { gradients, vectors }: Outgoing['to'][number],
     relations: Float32Array,
+    least: number,
   ): void {
     const { shard, topic, dim, fingerprint } = this.#options;
     const most = Math.max(gradients.rows.length, vectors.rows.length);
-    const parts = Math.max(Math.ceil(most / PARCEL_VECTORS), relations.length > 0 ? 1 : 0);
+    const parts = Math.max(Math.ceil(most / PARCEL_VECTORS), relations.length > 0 ? 1 : least);
+    if (parts > 0) this.#peers.sent(to);
     for (let part = 0; part < parts; part++) {
       const parcel = {
         from: shard.index,

@@ -6,6 +6,7 @@ import type { StoreMemory } from '../../../graph/store.ts';
 import { workspaceBytes } from '../../../kernels/workspace.ts';
 import type { Disk, WatchedGraph } from '../../../metrics/graph.ts';
 import { tableBytes } from '../../../model/table.ts';
+import type { Progress } from '../../../pipeline/progress.ts';
 import { REJECTIONS } from '../../../pipeline/reading/record-content.ts';
 import type { Quality } from '../../../pipeline/training/summary.ts';
 import { tableOptions } from '../../../pipeline/training/train.ts';
@@ -14,10 +15,13 @@ import type { Updater } from '../../../pipeline/updater.ts';
 /** Ranked edges, weighted by age, below which the quality is not meaningful. */
 const ENOUGH_EDGES = 50;
 
+/** What the watch asks of an updater. */
+export type WatchedUpdater = Pick<Updater, 'progress' | 'lag' | 'unready' | 'sample'>;
+
 /** A running graph. A promotion replaces the updater and can change the model. */
 export interface RunGraph {
   readonly graph: GraphConfig;
-  readonly updater: Updater;
+  readonly updater: WatchedUpdater;
   /** Memory of the store; undefined once the store is closed. */
   storeMemory(): Promise<StoreMemory | undefined>;
 }
@@ -80,8 +84,14 @@ export function statusOf(
     commits: progress.commits,
     committedAt: progress.committedAt,
     disk,
+    exchange: exchangeOf(progress),
     starts: [...starts],
   };
+}
+
+function exchangeOf({ exchange }: Progress): GraphStatus['exchange'] {
+  if (exchange === undefined) return undefined;
+  return { ...exchange, peers: exchange.peers.map(({ shard, heardAt }) => ({ shard, heardAt })) };
 }
 
 /** The part of a graph's status that the headline of the page depends on. known: quality of known entities. */

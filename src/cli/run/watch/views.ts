@@ -1,13 +1,12 @@
 import type { EntityView, MapView, RejectedView, ReplaysView, Views } from '../../../adapters/http/views.ts';
 import type { GraphConfig } from '../../../config/resolve.ts';
 import { type Projection, project } from '../../../dashboard/projection.ts';
-import type { Updater } from '../../../pipeline/updater.ts';
 import { otherPlaces } from '../../../state/places.ts';
 import { readProgress } from '../../replay/progress.ts';
 import { readReplayRecord } from '../../replay/record.ts';
 import { Lookup } from './lookup.ts';
 import type { Recorder } from './recorder.ts';
-import type { RunGraph } from './status.ts';
+import type { RunGraph, WatchedUpdater } from './status.ts';
 
 /** Minimum time between two drawings of a map, however many readers ask. */
 const MAP_MS = 2_000;
@@ -62,7 +61,7 @@ async function lookUp(
   return { ...view, movedBetween: publishedStep === undefined ? {} : recorder.history.when(publishedStep) };
 }
 
-function rejectedOf(updater: Updater | undefined, values: boolean): RejectedView | undefined {
+function rejectedOf(updater: WatchedUpdater | undefined, values: boolean): RejectedView | undefined {
   return updater
     ?.progress()
     .rejected.map(({ preview, message, ...record }) => ({
@@ -99,7 +98,7 @@ class GraphMap {
     this.#groupOf = groupOf;
   }
 
-  read(updater: Updater): Promise<MapView> {
+  read(updater: WatchedUpdater): Promise<MapView> {
     const now = Date.now();
     if (this.#view === undefined || now - this.#at >= MAP_MS) {
       this.#at = now;
@@ -108,7 +107,7 @@ class GraphMap {
     return this.#view;
   }
 
-  async #draw(updater: Updater, at: number): Promise<MapView> {
+  async #draw(updater: WatchedUpdater, at: number): Promise<MapView> {
     const sampled = await updater.sample();
     const vectors = sampled.map(({ vector }) => vector);
     const before = this.#axes?.[0].length === vectors[0]?.length ? this.#axes : undefined;
