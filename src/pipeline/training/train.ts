@@ -230,7 +230,9 @@ export class TrainerCore {
       const { updatesPerEdge } = this.#settings;
       const rehearsed = rehearse(fresh, this.#known, updatesPerEdge, this.#random, foreign?.trainable);
       const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random, this.#step);
-      this.#step += steps;
+      // What other shards sent moves rows too, and a vector that moved is of another step.
+      const moved = batch.shard && batch.shard.gradients.rows.length + batch.shard.relations.length > 0;
+      this.#step += steps === 0 && moved ? 1 : steps;
       this.#drop(batch.dropped);
       const counts = { edges: fresh.lhs.length, changedRows: this.#rows.changed };
       const outgoing = foreign?.take(relations);
