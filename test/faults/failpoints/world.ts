@@ -120,6 +120,7 @@ function faultyLog(log: EventLog, gate: Gate, tellReads: boolean): EventLog {
     follow: (topics, follower) =>
       log.follow(topics, {
         position: (...args) => follower.position(...args),
+        reads: (...args) => follower.reads?.(...args) ?? true,
         take: (run) => {
           tell(run);
           return gate.aroundNow('log.take', () => follower.take(run));

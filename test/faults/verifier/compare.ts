@@ -129,7 +129,7 @@ export function some<T>(found: readonly T[], line: (one: T) => string): string[]
   return [...found.slice(0, TOLD).map(line), ...more];
 }
 
-function differs(what: string, is: number, wanted: number): string[] {
+export function differs(what: string, is: number, wanted: number): string[] {
   return is === wanted ? [] : [`${what}: ${is}, not ${wanted}`];
 }
 
@@ -139,7 +139,7 @@ function outside(what: string, is: number, [least, most]: Bounds): string[] {
     : [`${what}: ${is}, not ${least === most ? least : `${least} to ${most}`}`];
 }
 
-function countsDiffer(
+export function countsDiffer(
   what: string,
   is: Readonly<Record<string, number>>,
   wanted: Readonly<Record<string, number>>,
@@ -173,7 +173,7 @@ function sameBytes(a: Buffer | null, b: Buffer | null): boolean {
   return a === null || b === null ? a === b : a.equals(b);
 }
 
-function counted(names: readonly string[]): Record<string, number> {
+export function counted(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
   return counts;

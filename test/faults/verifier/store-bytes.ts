@@ -43,6 +43,16 @@ export interface HeadJson {
   readonly epoch?: number;
   readonly space?: string;
   readonly stepBase?: number;
+  /** Of a shard alone. */
+  readonly shard?: {
+    readonly index: number;
+    readonly count: number;
+    readonly run: string;
+    readonly trained: number;
+    readonly received: Readonly<Record<string, { readonly run: string; readonly last: number }>>;
+    readonly edges: Readonly<Record<string, number>>;
+    readonly entities: Readonly<Record<string, number>>;
+  };
 }
 
 const LETTERS = {

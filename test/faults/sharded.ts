@@ -1,0 +1,183 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readStore, type Stored } from '../e2e/stored.ts';
+import type { TopicRecord } from '../e2e/topic-reader.ts';
+import { type Running, until } from '../e2e/twhin.ts';
+import { Faulty, MANY_COMMITS, type RunOptions } from './deployment.ts';
+import type { Dice } from './dice.ts';
+import { Feeder } from './load/feeder.ts';
+import { Load, type LoadOptions } from './load/load.ts';
+import { type ParcelBytes, readParcels, verifyShards } from './verifier/shards.ts';
+import { type HeadJson, readHeadBytes } from './verifier/store-bytes.ts';
+import type { Truth } from './verifier/truth.ts';
+import { databaseOf } from './verifier/verify.ts';
+
+const GRAPH = 'engagement';
+const LOOK_MS = 20;
+
+/** A graph in shards under faults: processes of its shards that come and go, and two producers that send its events. */
+export class Sharded {
+  readonly faulty: Faulty;
+  readonly shards: number;
+  /** By shard: the state folder of the process that has it. */
+  readonly states: string[];
+  /** What fell that must only rise, as {@link watch} saw it. */
+  readonly fallen: string[] = [];
+  /** The same events go to other partitions by the second. */
+  readonly #second: Feeder;
+  readonly #received = new Map<string, { readonly run: string; readonly last: number }>();
+  #watching: AbortController | undefined;
+  #watched: Promise<void> | undefined;
+
+  private constructor(faulty: Faulty, second: Feeder, shards: number) {
+    this.faulty = faulty;
+    this.shards = shards;
+    this.states = Array.from({ length: shards }, () => faulty.state);
+    this.#second = second;
+  }
+
+  static async deploy(options: {
+    readonly brokers: string;
+    readonly dice: Dice;
+    readonly shards: number;
+    readonly load: LoadOptions;
+  }): Promise<Sharded> {
+    const { brokers, dice, shards, load } = options;
+    const config = `${MANY_COMMITS} graphs: { ${GRAPH}: { shards: ${shards} } },`;
+    const faulty = await Faulty.deploy({ brokers, dice, load, config, graphs: [GRAPH] });
+    const second = new Feeder(brokers, faulty.twhin.prefix, new Load(dice.fork(), { ...load, bad: 0 }));
+    return new Sharded(faulty, second, shards);
+  }
+
+  /** Sends events by both producers. spread: an edge's events lie in two partitions, in no order. */
+  async send(count: number, { spread = false } = {}): Promise<void> {
+    for (const topic of ['engagement', 'ad-click', 'search', 'erasure'])
+      this.#second.spreadOver(topic, spread ? 3 : 4);
+    await Promise.all([this.faulty.feeder.send(count / 2), this.#second.send(count / 2)]);
+  }
+
+  /** Starts the process of a shard, on a state folder of its own where said. */
+  start(
+    shard: number,
+    { state, args = [], ...options }: RunOptions & { state?: string; args?: readonly string[] } = {},
+  ): Running {
+    const env = { ...options.env, ...(state !== undefined && { TWHIN_STATE: state }) };
+    return this.faulty.run(['--shard', String(shard), ...args], { ...options, env });
+  }
+
+  /** The head of a shard's store; undefined before its first commit. */
+  async head(shard: number, state = this.states[shard]!): Promise<HeadJson | undefined> {
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      try {
+        return await readHeadBytes(this.folder(shard, state));
+      } catch {
+        // Not there yet, or a file was compacted away while it was opened.
+        await sleep(LOOK_MS * attempt);
+      }
+    }
+    return undefined;
+  }
+
+  /** The folder of a shard's database. */
+  folder(shard: number, state = this.states[shard]!): string {
+    return databaseOf(state, `${GRAPH}-${shard}`);
+  }
+
+  async consumed(shard: number): Promise<number> {
+    return (await this.head(shard))?.events.consumed ?? 0;
+  }
+
+  /** Acknowledged records of the graph's topics, of both producers. */
+  fed(): number {
+    const topics = ['engagement', 'ad-click', 'search', 'erasure'];
+    const all = [this.faulty.feeder, this.#second].flatMap(({ made, acknowledged }) =>
+      made.filter(({ n, topic }) => acknowledged.has(n) && topics.includes(topic)),
+    );
+    return all.length;
+  }
+
+  /** Waits until the shards have counted every acknowledged record. */
+  async caughtUp(shards: readonly number[] = this.all): Promise<void> {
+    await until(`everything consumed by ${shards}`, async () => {
+      const consumed = await Promise.all(shards.map((shard) => this.consumed(shard)));
+      return consumed.every((each) => each >= this.fed());
+    });
+  }
+
+  get all(): number[] {
+    return Array.from({ length: this.shards }, (_, shard) => shard);
+  }
+
+  /**
+   * Looks at all heads again and again: of what a shard received of one run of another, nothing may ever be taken back. The
+   * watch has to rest while a store is moved: to look at a database makes its folder.
+   */
+  watch(shards = this.all): void {
+    const watching = new AbortController();
+    this.#watching = watching;
+    this.#watched = this.#look(shards, watching.signal);
+  }
+
+  async #look(shards: readonly number[], signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      for (const shard of shards) {
+        const head = await this.head(shard);
+        for (const [from, now] of Object.entries(head?.shard?.received ?? {})) {
+          const pair = `${from} to ${shard}, run ${head?.shard?.run}`;
+          const before = this.#received.get(pair);
+          if (before?.run === now.run && now.last < before.last)
+            this.fallen.push(`${pair}: ${now.last} after ${before.last}`);
+          this.#received.set(pair, now);
+        }
+      }
+      await sleep(LOOK_MS);
+    }
+  }
+
+  async endWatch(): Promise<void> {
+    this.#watching?.abort();
+    await this.#watched;
+  }
+
+  /** Every number of the shards' stores and topics, compared with what was sent. @throws when anything differs. */
+  verify(): Promise<Truth> {
+    const { brokers, twhin, feeder } = this.faulty;
+    // By their bytes: both producers number their records from 0. No good record has the bytes of a bad one.
+    const text = (value: Buffer | string | null) => (value === null ? null : String(value));
+    const codes = new Map(feeder.made.map(({ value, code }) => [text(value), code]));
+    const codeOf = ({ value }: TopicRecord) => codes.get(text(value));
+    return verifyShards({ brokers, prefix: twhin.prefix, states: this.states, codeOf });
+  }
+
+  parcels(): Promise<ParcelBytes[]> {
+    return readParcels(this.faulty.brokers, this.faulty.twhin.prefix);
+  }
+
+  /** A shard's store as the project itself reads it. */
+  read(shard: number): Promise<Stored> {
+    const state = this.states[shard]!;
+    return readStore(this.faulty.twhin.elsewhere({ TWHIN_STATE: state }), `${GRAPH}-${shard}`);
+  }
+
+  /** The whole graph, learned from the same topics by one process. Publishes where the shards do: nothing can be verified after. */
+  async whole(): Promise<Stored> {
+    const { twhin } = this.faulty;
+    const config = await twhin.configure(MANY_COMMITS);
+    const env = { TWHIN_STATE: join(twhin.folder, 'whole'), TWHIN_CONFIG: config };
+    await this.faulty.catchUp({ env });
+    return readStore(twhin.elsewhere(env), GRAPH);
+  }
+
+  async remove(): Promise<void> {
+    await this.endWatch();
+    await this.#second.close();
+    await this.faulty.remove();
+  }
+}
+
+/** Ends processes in good order. @throws what one of them said, where it ended otherwise. */
+export async function endAll(running: readonly Running[]): Promise<void> {
+  for (const each of running) each.kill('SIGTERM');
+  for (const { code, signal, stderr } of await Promise.all(running.map(({ ended }) => ended)))
+    if (code !== 0) throw new Error(`a shard ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
+}

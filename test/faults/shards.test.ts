@@ -1,0 +1,214 @@
+import { cp, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterEach, expect, inject } from 'vitest';
+import { until } from '../e2e/twhin.ts';
+import { MANY_COMMITS } from './deployment.ts';
+import { withFailpoints } from './failpoints/plan.ts';
+import { MIXED, ORDERLESS } from './load/load.ts';
+import { form, seeded } from './seeded.ts';
+import { endAll, Sharded } from './sharded.ts';
+import type { ParcelBytes } from './verifier/shards.ts';
+
+let sharded: Sharded | undefined;
+
+afterEach(async () => {
+  await sharded?.remove();
+  sharded = undefined;
+});
+
+const EVENTS = 1_500;
+
+seeded(
+  'shards killed in turn while they read: their edges together are those of the whole graph, and each entity has one vector',
+  async ({ dice }) => {
+    const load = { ...MIXED, erasures: 0.004 };
+    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 3, load });
+    sharded = here;
+    here.watch();
+    await here.send(EVENTS);
+    const running = here.all.map((shard) => here.start(shard));
+    for (let kill = 0; kill < form(3, 30); kill++) {
+      const shard = kill % here.shards;
+      const before = await here.consumed(shard);
+      const sending = here.send(EVENTS, { spread: kill > 0 });
+      await until(`shard ${shard} reading`, async () => (await here.consumed(shard)) > before);
+      running[shard]!.kill('SIGKILL');
+      expect((await running[shard]!.ended).signal).toBe('SIGKILL');
+      running[shard] = here.start(shard);
+      await sending;
+    }
+    await here.caughtUp();
+    await endAll(running);
+    await here.endWatch();
+    expect(here.fallen).toEqual([]);
+    await here.verify();
+
+    const shards = await Promise.all(here.all.map((shard) => here.read(shard)));
+    const whole = await here.whole();
+    expect([...new Set(shards.flatMap(({ edges }) => edges))].sort()).toEqual(whole.edges);
+    expect(summed(shards.map(({ head }) => head?.shard?.edges ?? {}))).toEqual(some(whole.head?.edges));
+  },
+);
+
+seeded(
+  'a shard that was away, and then goes on from an older store: the others train on, and take no gradient twice',
+  async ({ dice }) => {
+    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 3, load: ORDERLESS });
+    sharded = here;
+    here.watch();
+    const running = here.all.map((shard) => here.start(shard));
+    await here.send(EVENTS);
+    await here.caughtUp();
+
+    const others = [0, 2];
+    await endAll([running[1]!]);
+    const folder = dirname(here.folder(1));
+    const older = join(here.faulty.twhin.folder, 'older');
+    await cp(folder, older, { recursive: true });
+    const steps = () => Promise.all(others.map(async (shard) => (await here.head(shard))?.step ?? 0));
+    const [stepsBefore, published, away] = [await steps(), await here.faulty.published(), await here.head(1)];
+    await here.send(EVENTS);
+    await here.caughtUp(others);
+    expect((await steps()).every((step, i) => step > stepsBefore[i]!)).toBe(true);
+    await until('vectors of the others', async () => (await here.faulty.published()) > published);
+    expect(await here.head(1)).toEqual(away);
+    const waiting = lastTo(1, await here.parcels());
+    running[1] = here.start(1);
+    await here.caughtUp();
+    await until('all that the others sent meanwhile', async () => {
+      const received = (await here.head(1))?.shard?.received ?? {};
+      return others.every((from) => (received[from]?.last ?? 0) >= waiting.get(from)!);
+    });
+
+    await endAll([running[1]!]);
+    const newest = await here.head(1);
+    await here.endWatch();
+    await rm(folder, { recursive: true });
+    await cp(older, folder, { recursive: true });
+    here.watch(others);
+    const parcelsBefore = (await here.parcels()).length;
+    // Slow enough for every look at the heads to come before it is done with what it had trained before.
+    const failpoint = {
+      place: 'sink.publish',
+      when: 'before',
+      call: 1,
+      repeats: true,
+      act: { delayMs: 50 },
+    } as const;
+    running[1] = here.start(1, { env: withFailpoints(failpoint) });
+    await here.send(EVENTS);
+    await here.caughtUp();
+    await endAll(running);
+    await here.endWatch();
+    expect(here.fallen).toEqual([]);
+    const parcels = await here.parcels();
+    expect(parcels.length).toBeGreaterThan(parcelsBefore);
+    expect(repeatedBy(1, newest?.shard?.run, parcels)).toBeGreaterThan(0);
+    await here.verify();
+
+    const heads = await Promise.all(here.all.map(async (shard) => (await here.read(shard)).head?.shard));
+    const whole = await here.whole();
+    expect(summed(heads.map((head) => head?.edges ?? {}))).toEqual(some(whole.head?.edges));
+    expect(summed(heads.map((head) => head?.entities ?? {}))).toEqual(some(whole.head?.entities));
+  },
+);
+
+seeded(
+  'a shard frozen past its session and woken beside its successor: it ends, and not one more parcel of it goes out',
+  async ({ dice }) => {
+    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 2, load: MIXED });
+    sharded = here;
+    here.watch();
+    const freeze = {
+      place: 'sink.publish',
+      when: 'before',
+      call: dice.between(8, 16),
+      act: 'freeze',
+    } as const;
+    const other = here.start(0);
+    const frozen = here.start(1, { env: withFailpoints(freeze) });
+    await frozen.says(/"msg":"leads the graph"/);
+    const [second, successor] = ['second', 'successor'].map((name) => join(here.faulty.twhin.folder, name));
+    const refused = await here.start(1, { state: second! }).ended;
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/engagement-1.*--standby/)]);
+
+    const run = async (state?: string) => (await here.head(1, state))?.shard?.run;
+    await until('a frozen shard', async () => {
+      await here.send(200);
+      return frozen.stderr.includes('failpoint: freeze');
+    });
+    const runBefore = await run();
+    const standby = here.start(1, { state: successor!, args: ['--standby'] });
+    await standby.says(/"msg":"leads the graph"/);
+    here.states[1] = successor!;
+    await here.send(EVENTS);
+    await here.caughtUp();
+    const runAfter = await run();
+    await until('parcels of the successor', async () => {
+      return (await here.parcels()).some((parcel) => parcel.run === runAfter);
+    });
+    frozen.kill('SIGCONT');
+    const { code, stderr } = await frozen.ended;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/another (process|has)|taken over|fenced/)]);
+
+    await here.send(EVENTS);
+    await here.caughtUp();
+    await endAll([other, standby]);
+    await here.endWatch();
+    expect(here.fallen).toEqual([]);
+    const runs = (await here.parcels()).filter(({ from }) => from === 1).map((parcel) => parcel.run);
+    expect(new Set(runs)).toEqual(new Set([runBefore, runAfter]));
+    expect(runs.lastIndexOf(runBefore!)).toBeLessThan(runs.indexOf(runAfter!));
+    await here.verify();
+  },
+);
+
+seeded(
+  'shards that are not as many as the exchange has partitions are refused, with what to do',
+  async ({ dice }) => {
+    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 2, load: MIXED });
+    sharded = here;
+    const { twhin } = here.faulty;
+    const TWHIN_CONFIG = await twhin.configure(`${MANY_COMMITS} graphs: { engagement: { shards: 3 } },`);
+    const { code, stderr } = await here.start(0, { env: { TWHIN_CONFIG }, args: ['--until-caught-up'] })
+      .ended;
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(
+        `${twhin.topic('exchange.engagement')} has 2 partitions, and graphs.engagement.shards is 3: a partition is a shard. Set the number back to 2`,
+      ),
+    ]);
+    expect(await here.head(0)).toBeUndefined();
+  },
+);
+
+/** By sender: the end of the newest range with gradients that it sent to a shard. */
+function lastTo(shard: number, parcels: readonly ParcelBytes[]): Map<number, number> {
+  const gradients = parcels.filter(({ to, gradients }) => to === shard && gradients > 0);
+  return new Map(gradients.map(({ from, last }) => [from, last]));
+}
+
+/** Parcels with gradients of edges that the sender had sent gradients of before, in the same run. */
+function repeatedBy(shard: number, run: string | undefined, parcels: readonly ParcelBytes[]): number {
+  const ends = new Map<number, number>();
+  const repeated = parcels.filter((parcel) => {
+    if (parcel.from !== shard || parcel.run !== run || parcel.gradients === 0) return false;
+    const end = ends.get(parcel.to) ?? 0;
+    ends.set(parcel.to, Math.max(end, parcel.last));
+    return parcel.last < end;
+  });
+  return repeated.length;
+}
+
+/** Counts that are not 0. */
+function some(counts: Readonly<Record<string, number>> = {}): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+}
+
+/** The sum of counts by name; names with none are left out. */
+function summed(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const counts of all)
+    for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
+  return some(sums);
+}
