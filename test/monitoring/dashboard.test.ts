@@ -13,7 +13,7 @@ const SOURCE = `$\{DS_PROMETHEUS}`;
 const spoken = (legend: string) => [...legend.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label);
 
 describe('dashboard', () => {
-  test('answers six questions, each in a row', () => {
+  test('answers seven questions, each in a row', () => {
     const rows = dashboard().panels.filter(({ type }) => type === 'row');
     expect(rows.map(({ title }) => title)).toEqual([
       'Is it fresh?',
@@ -22,6 +22,7 @@ describe('dashboard', () => {
       'How big is it?',
       'What is the process doing?',
       'Does it serve?',
+      'Do the shards hear each other?',
     ]);
   });
 

@@ -16,10 +16,18 @@ const follows = (count: number, step: number) =>
     action: 'follow',
     at: now + step,
   }));
-/** Panels that stay empty without a second day, a firing alert or a process that merges lists. */
+/** Panels that stay empty without a second day, a firing alert, a process that merges lists, or shards that train together. */
 const LATER = [
   ...['MRR against the day before', 'Moves against the day before', 'Firing alerts'],
   ...['Shards that answer', 'Partial answers', 'Questions without an answer of use'],
+  ...['Since a shard was heard of', 'Edges that wait for a vector', 'Age of received vectors'],
+  ...[
+    'Gradients between shards',
+    'Gradients between shards',
+    'Vectors between shards',
+    'Vectors between shards',
+  ],
+  ...['Bytes to other shards', 'Parcels of no use', 'Parcels of no use', 'Parcels of no use'],
 ];
 const IN_TIME = { timeout: 60_000, interval: 250 };
 
