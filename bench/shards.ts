@@ -9,6 +9,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import { commandLine } from './command-line.ts';
 import { Stream } from './e2e/stream.ts';
 import { median } from './median.ts';
@@ -30,11 +31,30 @@ if (higgs === undefined) throw new Error('expected --higgs FILE');
 const numbers = values.shards.split(',').map(Number);
 const rounds = Number(values.rounds);
 
+/** What an updater's last line says. */
+const stopped = z.object({
+  published: z.number(),
+  exchange: z
+    .object({
+      sentGradients: z.number(),
+      sentVectors: z.number(),
+      sentBytes: z.number(),
+      vectorAgeMs: z.object({ p50: z.number().optional(), p99: z.number().optional() }),
+    })
+    .optional(),
+});
+
 interface Cost {
   /** Seconds of processor. */
   readonly updaters: number;
   readonly broker: number;
   readonly published: number;
+  readonly gradients: number;
+  readonly vectors: number;
+  readonly bytes: number;
+  /** Of the shard with the oldest, ms. */
+  readonly age50: number;
+  readonly age99: number;
 }
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -47,39 +67,49 @@ try {
       const name = `s${number}r${round}`;
       const before = brokerSeconds(topic.work);
       const { usage } = await topic.updater(name, [`graphs.${name}.shards=${number}`, ...values.set]);
-      const lines = usage.stderr.split('\n').filter((line) => line.includes('"msg":"stopped"'));
-      const published = lines.reduce((sum, line) => sum + Number(JSON.parse(line).published), 0);
-      costs.get(number)!.push({ updaters: usage.cpu, broker: brokerSeconds(topic.work) - before, published });
+      const ended = usage.stderr
+        .split('\n')
+        .filter((line) => line.includes('"msg":"stopped"'))
+        .map((line) => stopped.parse(JSON.parse(line)));
+      const sum = (of: (each: z.infer<typeof stopped>) => number) =>
+        ended.reduce((total, each) => total + of(each), 0);
+      const most = (of: (each: z.infer<typeof stopped>) => number) => Math.max(...ended.map(of));
+      costs.get(number)!.push({
+        updaters: usage.cpu,
+        broker: brokerSeconds(topic.work) - before,
+        published: sum((each) => each.published),
+        gradients: sum(({ exchange }) => exchange?.sentGradients ?? 0),
+        vectors: sum(({ exchange }) => exchange?.sentVectors ?? 0),
+        bytes: sum(({ exchange }) => exchange?.sentBytes ?? 0),
+        age50: most(({ exchange }) => exchange?.vectorAgeMs.p50 ?? 0),
+        age99: most(({ exchange }) => exchange?.vectorAgeMs.p99 ?? 0),
+      });
     }
   }
 } finally {
   await topic.stop();
 }
 
-const perEvent = (seconds: number) => (1e6 * seconds) / topic.records;
+const micros = (seconds: number) => ((1e6 * seconds) / topic.records).toFixed(0);
+const each = (count: number) => (count / topic.records).toFixed(1);
 const rows = numbers.map((number) => {
-  const all = costs.get(number)!;
-  const of = (key: keyof Cost) => median(all.map((cost) => cost[key]));
-  return {
-    number,
-    updaters: perEvent(of('updaters')),
-    broker: perEvent(of('broker')),
-    published: of('published'),
-  };
+  const of = (key: keyof Cost) => median(costs.get(number)!.map((cost) => cost[key]));
+  return { number, of };
 });
-const [first] = rows;
+const one = rows[0]!.of('updaters');
 console.log(`# What a graph costs on several updaters
 
     ${commandLine('bench:shards')}
 
-${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}. ${topic.records} events of Higgs, median of ${rounds} rounds that take turns.
+${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}. ${topic.records} events of Higgs, median of ${rounds} rounds that take turns. Processor time of all updaters, their starts
+included; ages are of the vectors in parcels, from their writing to the log until they join a batch, while everything is read at once.
 
-| shards | µs of processor an event, all updaters | against one | µs of the broker | vectors published an event |
-|---:|---:|---:|---:|---:|
+| shards | µs an event, updaters | against the first row | µs, broker | published an event | gradients sent | vectors sent | KB sent | vectors' age, p50 / p99, ms |
+|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 ${rows
   .map(
-    ({ number, updaters, broker, published }) =>
-      `| ${number} | ${updaters.toFixed(0)} | ${(updaters / first!.updaters).toFixed(2)} | ${broker.toFixed(0)} | ${(published / topic.records).toFixed(1)} |`,
+    ({ number, of }) =>
+      `| ${number} | ${micros(of('updaters'))} | ${(of('updaters') / one).toFixed(2)} | ${micros(of('broker'))} | ${each(of('published'))} | ${each(of('gradients'))} | ${each(of('vectors'))} | ${each(of('bytes') / 1000)} | ${of('age50').toFixed(0)} / ${of('age99').toFixed(0)} |`,
   )
   .join('\n')}
 `);

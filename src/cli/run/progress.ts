@@ -90,7 +90,15 @@ export function progressFields(progress: Progress): object {
     outbox: progress.outbox,
     latencyMs: progress.latencyMs,
     queuedBytes: progress.queue.bytes,
+    exchange: exchanged(progress.exchange),
   };
+}
+
+/** What a shard and the others sent each other; undefined where the graph is whole. */
+function exchanged(exchange: Progress['exchange']): object | undefined {
+  if (exchange === undefined) return undefined;
+  const { peers, ...counts } = exchange;
+  return counts;
 }
 
 function figures(quality: Quality | undefined): object | undefined {
