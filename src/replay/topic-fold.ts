@@ -51,6 +51,7 @@ export class TopicFold {
   strangeRelations = 0;
   readonly #graph: string;
   readonly #shard: Shard | undefined;
+  readonly #run: string;
   readonly #model: ModelIdentity;
   #space: string;
   readonly #store: GraphStore;
@@ -67,7 +68,7 @@ export class TopicFold {
 
   /**
    * graph: a shard's own name where the store is a shard's; then the entities of other shards are left out.
-   * start: relation rows of a fresh store. space: a new name, used where the topic has several spaces.
+   * start: relation rows of a fresh store. space: a new name, used where the topic has several spaces, and for a shard's run.
    */
   constructor(options: {
     graph: string;
@@ -79,6 +80,7 @@ export class TopicFold {
   }) {
     this.#graph = options.graph;
     this.#shard = options.shard;
+    this.#run = options.space;
     this.#model = options.model;
     this.#space = options.space;
     this.#store = options.store;
@@ -267,7 +269,14 @@ export class TopicFold {
       space: this.#space,
       stepBase: 0,
       topicIds: {},
+      ...(this.#shard && { shard: this.#shardHead(this.#shard) }),
     };
+  }
+
+  /** A new run of the shard: it trains all its edges again. */
+  #shardHead({ index, count }: Shard): Head['shard'] {
+    const own = { edges: {}, entities: { ...this.#entities } };
+    return { index, count, run: this.#run, trained: 0, received: {}, ...own };
   }
 
   #count(key: EntityKey, change: number): void {

@@ -119,7 +119,11 @@ describe('folding an embeddings topic', () => {
       });
       await folding.add(records);
       const head = await folding.finish();
-      expect(head).toMatchObject({ graph: `test-${index}`, entities: { user: owned(index).length } });
+      const entities = { user: owned(index).length };
+      expect(head).toMatchObject({ graph: `test-${index}`, entities });
+      // Without this, the shard's updater would refuse the store as that of a whole graph.
+      const nothing = { trained: 0, received: {}, edges: {} };
+      expect(head.shard).toEqual({ index, count: 2, run: 'new', ...nothing, entities });
       expect(Object.keys(await vectors()).sort()).toEqual(owned(index));
     }
     await expect(folding.add([record('user:a', 9, V1, { graph: 'test-1' })])).rejects.toThrow(

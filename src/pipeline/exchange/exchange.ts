@@ -237,11 +237,10 @@ export class Exchange implements ShardLine {
     const first = this.#trained;
     this.#trained += edges;
     const since = this.#trained - this.#mergedEdges;
-    if (
-      batch.shard &&
-      (since >= pace.mergeEdges || (since > 0 && clock() - this.#mergedAt >= pace.mergeMs))
-    ) {
-      batch.shard.wantsRelations = true;
+    const late = clock() - this.#mergedAt >= pace.mergeMs && (since > 0 || this.#relations.size > 0);
+    if (batch.shard && (since >= pace.mergeEdges || late)) {
+      // A shard that trains nothing takes over what the others learn, and has nothing new for them.
+      batch.shard.wantsRelations = since > 0;
       batch.shard.relations = [...this.#relations.values()];
       this.#relations.clear();
       this.#mergedAt = clock();
