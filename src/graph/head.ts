@@ -52,7 +52,7 @@ export const headSchema = z.object({
       /** Edges handed to the trainer since the store began. */
       trained: count,
       /** By sender: the run, range of edges and part of the last parcel with gradients that was received. */
-      received: z.record(z.string(), z.object({ run: z.string(), last: count, part: count })),
+      received: z.record(z.string(), z.object({ run: z.string(), first: count, last: count, part: count })),
       /** Live edges whose lhs the shard owns, by relation, and entities that it owns, by type: over all shards they add up. */
       edges: z.record(z.string(), z.number()),
       entities: z.record(z.string(), z.number()),

@@ -363,6 +363,7 @@ function exchangeOf(
     dim: model.dim,
     index,
     entityTypes: model.entityTypes,
+    relationRows: 2 * model.relations.length,
     erased: (key: EntityKey) => erasedAt.has(store.erasedName(key)),
     sink,
     log,

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { FatalError, ShapeError } from '../../errors/errors.ts';
 import { type EntityKey, entityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
@@ -18,6 +19,8 @@ const PARCEL_VECTORS = 1_024;
 
 /** The part of a store's head that a shard has. */
 export type ShardHead = NonNullable<Head['shard']>;
+
+type ReceivedRange = Pick<Parcel, 'first' | 'last' | 'part'>;
 
 /** When relation vectors are merged. */
 export interface MergePace {
@@ -46,6 +49,8 @@ export interface ExchangeOptions extends ExchangePlace {
   readonly index: EntityIndex;
   /** Entity types by index, as in the store. */
   readonly entityTypes: readonly string[];
+  /** Rows of the relations. */
+  readonly relationRows: number;
   /** Whether the entity was erased. */
   readonly erased: (key: EntityKey) => boolean;
   readonly sink: Sink;
@@ -110,6 +115,8 @@ export class Exchange implements ShardLine {
   readonly #relations = new Map<number, Float32Array>();
   /** Edges handed to the trainer since the store began. */
   #trained: number;
+  /** Where the last range that was sent ends, and how many parcels of this end are numbered. */
+  #sentUpTo = { last: -1, parts: 0 };
   #mergedAt: number;
   #mergedEdges: number;
   #open = false;
@@ -186,7 +193,7 @@ export class Exchange implements ShardLine {
    * @throws FatalError `shard-model` where its sender trains another model.
    */
   read({ value, headers, partition, offset }: SourceRecord): Parcel | undefined {
-    const { dim, fingerprint, shard, topic, log } = this.#options;
+    const { dim, relationRows, fingerprint, shard, topic, log } = this.#options;
     const seen = headers?.['fingerprint']?.toString();
     const where = `${topic}, partition ${partition}, offset ${offset}`;
     if (seen !== undefined && seen !== fingerprint) {
@@ -197,7 +204,12 @@ export class Exchange implements ShardLine {
       );
     }
     try {
-      return decodeParcel(value, dim);
+      const parcel = decodeParcel(value, dim);
+      const { length } = parcel.relations;
+      if (length === 0 || length === relationRows * (dim + 1)) return parcel;
+      throw new ShapeError(
+        `its relation vectors have ${length} numbers; this graph's have ${relationRows * (dim + 1)}`,
+      );
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
       this.counts.unreadable++;
@@ -268,10 +280,15 @@ export class Exchange implements ShardLine {
     if (!this.#open) return;
     const none = new Float32Array(0);
     const quiet = this.#quiet();
+    const gradientParts = partsOf(outgoing);
+    // Empty parcels may be sent in the name of a later range than that of the batch that is still being trained.
+    if (gradientParts > 0 && range.last !== this.#sentUpTo.last)
+      this.#sentUpTo = { last: range.last, parts: 0 };
     outgoing.to.forEach((parts, to) => {
       if (to === this.#options.shard.index) return;
       this.#put(to, range, parts, outgoing.relations ?? none, quiet.includes(to) ? 1 : 0);
     });
+    this.#sentUpTo.parts += gradientParts;
     if (this.#sending || this.#waiting.length === 0) return;
     this.#sending = true;
     void this.#sendAll();
@@ -307,7 +324,8 @@ export class Exchange implements ShardLine {
       if (row < 0) {
         const typeNumber = names[start]!;
         const type = entityTypes[typeNumber];
-        const key = type && entityKey(type, Buffer.from(names.subarray(start + 2, end)).toString());
+        const id = names.subarray(start + 2, end);
+        const key = type && isUtf8(id) ? entityKey(type, Buffer.from(id).toString()) : undefined;
         if (!key || this.owns(key) || erased(key)) continue;
         // The sender has read an edge that this shard has not read yet. It will not send the vector again soon.
         const next = index.nextRow;
@@ -328,10 +346,9 @@ export class Exchange implements ShardLine {
   /** Whether the parcel's gradients were not received before; then notes that they are. */
   #isNew({ from, run, first, last, part }: Parcel): boolean {
     const known = this.#received.get(from);
-    const same = known?.run === run;
-    const follows = !same || first >= known.last || (last === known.last && part > known.part);
-    if (follows) this.#received.set(from, { run, last, part });
-    return follows;
+    const isNew = known?.run !== run || follows({ first, last, part }, known);
+    if (isNew) this.#received.set(from, { run, first, last, part });
+    return isNew;
   }
 
   /** least: parcels that are sent even where there is nothing to send. */
@@ -346,12 +363,13 @@ export class Exchange implements ShardLine {
     const most = Math.max(gradients.rows.length, vectors.rows.length);
     const parts = Math.max(Math.ceil(most / PARCEL_VECTORS), relations.length > 0 ? 1 : least);
     if (parts > 0) this.#peers.sent(to);
+    const before = this.#sentUpTo.parts;
     for (let part = 0; part < parts; part++) {
       const parcel = {
         from: shard.index,
         run: this.#run,
         ...range,
-        part,
+        part: before + part,
         gradients: this.#named(gradients, part),
         vectors: this.#named(vectors, part),
         relations: part === 0 ? relations : new Float32Array(0),
@@ -414,6 +432,19 @@ export class Exchange implements ShardLine {
     this.#waiters = this.#waiters.filter(({ given }) => given > this.#acknowledged);
     for (const { resolve } of settled) resolve();
   }
+}
+
+/** Parcels with gradients that a batch makes for one shard, at most. */
+function partsOf({ to }: Outgoing): number {
+  return Math.max(...to.map(({ gradients }) => Math.ceil(gradients.rows.length / PARCEL_VECTORS)));
+}
+
+/** Whether gradients of one range and part are not among those up to another. */
+function follows(parcel: ReceivedRange, known: ReceivedRange): boolean {
+  if (parcel.last > known.last) return parcel.first >= known.last;
+  // Further parts of the same range, or of a batch without new edges after it. The same end of another cut is no new part.
+  const continues = parcel.first === known.first || parcel.first === parcel.last;
+  return parcel.last === known.last && continues && parcel.part > known.part;
 }
 
 function vectorAt(halves: Float16Array, i: number, dim: number): Float16Array {

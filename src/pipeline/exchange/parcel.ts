@@ -20,7 +20,7 @@ export interface Parcel {
    */
   readonly first: number;
   readonly last: number;
-  /** Numbers the parcels of one range that go to one shard, from 0. */
+  /** Numbers the parcels of one end that go to one shard, from 0: a batch without new edges has the end of the batch before. */
   readonly part: number;
   /** Gradients of the receiver's rows, one for each row and chunk. */
   readonly gradients: NamedVectors;
@@ -129,6 +129,9 @@ function read(bytes: Buffer, dim: number): Parcel {
     },
     relations: new Float32Array(relationBytes.buffer, relationBytes.byteOffset, relations),
   };
+  const { first, last } = parcel;
+  if (!(Number.isSafeInteger(first) && Number.isSafeInteger(last) && first >= 0 && first <= last))
+    throw badParcel(`its edges are those from ${first} to ${last}`);
   if (at !== bytes.length) throw badParcel(`it has ${bytes.length} bytes, and needs ${at}`);
   checkNames(parcel.gradients);
   checkNames(parcel.vectors);

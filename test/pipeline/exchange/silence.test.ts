@@ -41,6 +41,7 @@ function shard(index: number, { speaks = true, writes = true, brokers = Promise.
       dim: DIM,
       index: entities,
       entityTypes: ['user'],
+      relationRows: 0,
       erased: () => false,
       sink: {
         publish: async (sent) => {
