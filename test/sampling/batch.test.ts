@@ -38,6 +38,20 @@ test('draws nothing for one update per edge, or without remembered edges', () =>
   expect(random.state()).toEqual(before);
 });
 
+test('rehearses no edge that cannot be trained yet; the new edge stands in where only such are drawn', () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const { edges } = rehearse(fresh, known(), 8, Random.seeded(seed), (lhs, rhs) => lhs !== 7 && rhs !== 8);
+    expect([...edges.lhs].filter((lhs) => lhs !== 1 && lhs !== 2)).toEqual([]);
+    expect(new Set(edges.lhs.subarray(1, 8)).size).toBe(2);
+  }
+  const { edges } = rehearse(fresh, known(), 3, Random.seeded(1), () => false);
+  expect([[...edges.lhs], [...edges.relation], [...edges.rhs]]).toEqual([
+    [1, 1, 1, 2, 2, 2],
+    [0, 0, 0, 1, 1, 1],
+    [3, 3, 3, 4, 4, 4],
+  ]);
+});
+
 // follows: user-user, likes: user-tweet, retweets: user-tweet
 const relations = [
   { lhsType: 0, rhsType: 0 },
@@ -59,6 +73,18 @@ describe('cutChunks', () => {
     expect(cutChunks(new Int32Array(64), relations, 64).ends).toEqual([64]);
     expect(cutChunks(new Int32Array(0), relations, 64).ends).toEqual([]);
     expect(cutChunks(new Int32Array(7), relations, 3).ends).toEqual([3, 5, 7]);
+  });
+
+  it('keeps edges apart whose other end is ranked, or both ends', () => {
+    const ranked = ['both', 'lhs', 'rhs', 'lhs', 'both'] as const;
+    const cut = cutChunks(Int32Array.of(2, 0, 1, 0, 1), relations, 8, (i) => ranked[i]!);
+    expect([...cut.order]).toEqual([0, 4, 1, 3, 2]);
+    expect(cut.ends).toEqual([2, 4, 5]);
+    expect(cut.ranked).toEqual(['both', 'lhs', 'rhs']);
+    const even = cutChunks(new Int32Array(9), relations, 3, (i) => (i % 9 < 7 ? 'rhs' : 'lhs'));
+    expect(even.ends).toEqual([3, 5, 7, 9]);
+    expect(even.ranked).toEqual(['rhs', 'rhs', 'rhs', 'lhs']);
+    expect(cutChunks(new Int32Array(4), relations, 3).ranked).toEqual(['both', 'both']);
   });
 
   it('refuses an unknown relation', () => {

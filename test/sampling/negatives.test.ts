@@ -124,6 +124,86 @@ describe('Negatives', () => {
   });
 });
 
+describe('edges to other shards', () => {
+  const relations = [
+    { lhsType: 0, rhsType: 0 },
+    { lhsType: 0, rhsType: 1 },
+  ];
+  const PLAIN = { pool: 0, byDegree: 0, corrected: false, degrees: undefined };
+
+  /** Users are rows 4 … 15, and all tweets are rows of other shards. */
+  function ofShard(parts: {
+    inBatch?: boolean;
+    anchors?: boolean;
+    borrowed?: number;
+    foreign?: (type: number) => number | undefined;
+  }) {
+    const rows = new TypeRows(2, 40);
+    for (let row = 4; row < 16; row++) rows.add(row, 0);
+    const known = new KnownPositives({ maxRows: 40, maxEdges: 100 });
+    const all = {
+      rows,
+      known,
+      relations,
+      uniform: UNIFORM,
+      inBatch: true,
+      anchors: false,
+      ...PLAIN,
+      ...parts,
+    };
+    return new Negatives(all);
+  }
+
+  const likes = { lhs: Int32Array.of(4, 5), relation: Int32Array.of(1, 1), rhs: Int32Array.of(30, 31) };
+  const follows = { lhs: Int32Array.of(4, 5), relation: Int32Array.of(0, 0), rhs: Int32Array.of(6, 7) };
+
+  it.each([
+    ['lhs', 32, 0],
+    ['rhs', 0, 32],
+    ['both', 32, 32],
+  ] as const)('with %s ranked have candidates of that end alone', (ranked, lhsCount, rhsCount) => {
+    const chunk = emptyChunk();
+    chunk.rhsMask.fill(9);
+    chunk.lhsMask.fill(9);
+    ofShard({}).fill(chunk, follows, FIRST_TWO, Random.seeded(1), ranked);
+    expect([chunk.edges, chunk.lhsCount, chunk.rhsCount]).toEqual([2, lhsCount, rhsCount]);
+    expect([...chunk.lhs.subarray(0, 2), ...chunk.rhs.subarray(0, 2)]).toEqual([4, 5, 6, 7]);
+    if (lhsCount > 0) expect([...chunk.lhsCandidates.subarray(0, 2)]).toEqual([4, 5]);
+    if (rhsCount > 0) expect([...chunk.rhsCandidates.subarray(0, 2)]).toEqual([6, 7]);
+    expect([chunk.lhsMask[0] === 1, chunk.rhsMask[0] === 1]).toEqual([lhsCount > 0, rhsCount > 0]);
+  });
+
+  it('have in-batch candidates alone of a type without a row here', () => {
+    const chunk = emptyChunk();
+    ofShard({}).fill(chunk, likes, FIRST_TWO, Random.seeded(1), 'rhs');
+    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([0, 2]);
+    expect([...chunk.rhsCandidates.subarray(0, 2)]).toEqual([30, 31]);
+    ofShard({ inBatch: false }).fill(chunk, likes, FIRST_TWO, Random.seeded(1), 'rhs');
+    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([0, 0]);
+  });
+
+  it.each(['lhs', 'rhs'] as const)('have anchors as negatives of %s alone where it is ranked', (ranked) => {
+    const chunk = emptyChunk();
+    const negatives = ofShard({ inBatch: false, anchors: true });
+    negatives.fill(chunk, follows, FIRST_TWO, Random.seeded(1), ranked);
+    const counts = ranked === 'lhs' ? [UNIFORM + 2, 0] : [0, UNIFORM + 2];
+    expect([chunk.lhsCount, chunk.rhsCount]).toEqual(counts);
+    const candidates = ranked === 'lhs' ? chunk.lhsCandidates : chunk.rhsCandidates;
+    expect([...candidates.subarray(UNIFORM, UNIFORM + 2)]).toEqual(ranked === 'lhs' ? [6, 7] : [4, 5]);
+  });
+
+  it('borrow so many of the uniform candidates from other shards, as long as there are any', () => {
+    const chunk = emptyChunk();
+    let left = 5;
+    const foreign = (type: number) => (type === 0 && left-- > 0 ? 35 : undefined);
+    ofShard({ borrowed: 8, foreign }).fill(chunk, follows, FIRST_TWO, Random.seeded(1), 'rhs');
+    expect([...chunk.rhsCandidates.subarray(2, 7)]).toEqual([35, 35, 35, 35, 35]);
+    expect(Math.max(...chunk.rhsCandidates.subarray(7, 32))).toBeLessThan(16);
+    ofShard({ foreign: () => 35 }).fill(chunk, follows, FIRST_TWO, Random.seeded(1), 'rhs');
+    expect(Math.max(...chunk.rhsCandidates.subarray(0, 32))).toBeLessThan(16);
+  });
+});
+
 describe('anchors as negatives', () => {
   it('makes each anchor a negative of its own edge alone, behind the other candidates', () => {
     const rows = new TypeRows(2, 20);
