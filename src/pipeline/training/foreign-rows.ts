@@ -37,6 +37,8 @@ export class ForeignRows {
   readonly #holders: Uint32Array;
   /** The vector of each own row as its holders have it. */
   readonly #sent: VectorSlab;
+  /** By own row that started again: shards that held a copy before, and may have let go of it. */
+  readonly #heldBefore = new Map<number, Set<number>>();
   /** Own rows that moved in this batch and are held elsewhere, each once. */
   readonly #moved = new Set<number>();
   /** Vectors to send to a shard that holds its row since this batch. */
@@ -114,6 +116,7 @@ export class ForeignRows {
   drop(row: number): void {
     this.#forget(row);
     this.#types[row] = NO_TYPE;
+    this.#heldBefore.delete(row);
     this.#holders.fill(0, row * this.#words, (row + 1) * this.#words);
   }
 
@@ -121,6 +124,7 @@ export class ForeignRows {
   reset(row: number): void {
     this.#forget(row);
     if (this.isForeign(row)) this.#table.markForeign(row);
+    else this.#heldBefore.set(row, new Set(this.#holdersOf(row)));
   }
 
   /** Notes which shards hold copies of the edges' own ends. */
@@ -233,6 +237,8 @@ export class ForeignRows {
   /** Puts up the vectors of own rows that moved far, for all who hold copies, and those of rows that are newly held. */
   #putVectors(): void {
     const resent = new Set<number>();
+    // Where no vector of the row was sent yet, or not since the start, no holder has one to measure moves from.
+    for (const { row } of this.#owed) if (!this.#sent.has(row)) this.#moved.add(row);
     for (const row of this.#moved) {
       const vector = this.#table.vector(row);
       const distance = this.#sent.distance(row, vector);
@@ -242,11 +248,8 @@ export class ForeignRows {
       for (const shard of this.#holdersOf(row)) this.#vectors[shard]!.push(row, vector);
     }
     this.#moved.clear();
-    for (const { row, shard } of this.#owed) {
-      // A row that was never trained has no vector yet; its first move sends it.
-      if (!resent.has(row) && this.#rows.trained[row] === 1 && !this.isForeign(row))
-        this.#vectors[shard]!.push(row, this.#table.vector(row));
-    }
+    for (const { row, shard } of this.#owed)
+      if (!resent.has(row)) this.#vectors[shard]!.push(row, this.#table.vector(row));
     this.#owed = [];
   }
 
@@ -280,18 +283,19 @@ export class ForeignRows {
   #hold(own: number, other: number, owed: boolean): void {
     if (this.isForeign(own) || !this.isForeign(other)) return;
     const shard = this.#home[other]!;
-    const at = own * this.#words + Math.floor(shard / BITS);
-    const bit = 1 << (shard % BITS);
-    if ((this.#holders[at]! & bit) !== 0) return;
-    this.#holders[at]! |= bit;
+    const isNew = !this.#holds(own, shard) || this.#heldBefore.get(own)?.has(shard);
+    if (!isNew) return;
+    this.#holders[own * this.#words + Math.floor(shard / BITS)]! |= 1 << (shard % BITS);
+    this.#heldBefore.get(own)?.delete(shard);
     if (owed) this.#owed.push({ row: own, shard });
   }
 
+  #holds(row: number, shard: number): boolean {
+    return (this.#holders[row * this.#words + Math.floor(shard / BITS)]! & (1 << (shard % BITS))) !== 0;
+  }
+
   *#holdersOf(row: number): Iterable<number> {
-    for (let shard = 0; shard < this.#shard.count; shard++) {
-      const word = this.#holders[row * this.#words + Math.floor(shard / BITS)]!;
-      if ((word & (1 << (shard % BITS))) !== 0) yield shard;
-    }
+    for (let shard = 0; shard < this.#shard.count; shard++) if (this.#holds(row, shard)) yield shard;
   }
 
   #absent(row: number): boolean {

@@ -14,6 +14,11 @@ export class VectorSlab {
     this.#slots = new Int32Array(maxRows).fill(NONE);
   }
 
+  /** Whether a vector of the row is kept. */
+  has(row: number): boolean {
+    return this.#slots[row] !== NONE;
+  }
+
   put(row: number, vector: Float32Array): void {
     const slot = this.#slots[row] === NONE ? this.#take(row) : this.#slots[row]!;
     this.#vector(slot).set(vector);

@@ -1,0 +1,582 @@
+import { describe, expect, it, test } from 'vitest';
+import { FOREIGN } from '../../../src/model/table.ts';
+import type { TrainReport } from '../../../src/pipeline/training/trainer.ts';
+import { BARE, DIM, listed, shardBatch, stored, type Watched, watched } from './shard-fixture.ts';
+import { DUE, settings, triples } from './trainer-fixture.ts';
+
+const NOW = 1_700_000_000_000;
+const [USER, TWEET] = [0, 1];
+const [FOLLOWS, LIKES] = [0, 1];
+const HERE = { shard: { index: 0, count: 3 } };
+/** So small that nothing moves by .2. */
+const SLOW = { model: { ...settings.model, learningRate: 1e-6 } };
+
+const vectorOf = (number: number) => Array.from({ length: DIM }, (_, k) => (number + k) / 32);
+
+/** Own users 6 and 7, user 8 of shard 1, own tweet 9, tweet 10 of shard 2. */
+const ENTITIES = { newTypes: [USER, USER, USER, TWEET, TWEET], homes: [0, 0, 1, 0, 2] };
+
+function shard(overrides: Parameters<typeof watched>[0] = {}, parts: Parameters<typeof shardBatch>[0] = {}) {
+  const made = watched({ ...HERE, ...BARE, ...overrides });
+  const report = made.core.train(shardBatch({ ...ENTITIES, ...parts }));
+  return { ...made, report };
+}
+
+const accumulatorOf = ({ table }: Watched, row: number) => table.floats[table.at(row) + table.accumulator]!;
+
+/** Rows whose vectors go to a shard, and those whose gradients do. */
+function sentTo({ outgoing }: TrainReport, to: number) {
+  const { vectors, gradients } = outgoing!.to[to]!;
+  return { vectors: [...vectors.rows], gradients: [...gradients.rows] };
+}
+
+/** Number of edges that were ranked before they were learned. */
+const evaluated = ({ known, fresh }: TrainReport) =>
+  [...known, ...fresh].reduce((sum, { count }) => sum + count, 0);
+
+describe('a copy', () => {
+  it('never moves by training, and is not written or published for it', () => {
+    const made = shard({ uniformNegatives: 5, evaluatedEdges: 6, updatesPerEdge: 3 });
+    const { core, table } = made;
+    core.train(
+      shardBatch({
+        vectors: [
+          [8, vectorOf(1)],
+          [10, vectorOf(2)],
+        ],
+      }),
+    );
+    const first = core.checkpoint({ ...DUE, now: NOW });
+    expect([...first.rows]).toEqual(expect.arrayContaining([8, 10]));
+    expect([8, 10].map((row) => first.publish[first.rows.indexOf(row)])).toEqual([0, 0]);
+    const before = [...table.vector(6)];
+    for (let i = 0; i < 5; i++) {
+      core.train(
+        shardBatch({
+          edges: [
+            [6, FOLLOWS, 8],
+            [8, FOLLOWS, 7],
+            [6, LIKES, 10],
+            [7, LIKES, 9],
+            [8, LIKES, 9],
+          ],
+        }),
+      );
+    }
+    expect([[...table.vector(8)], [...table.vector(10)]]).toEqual([vectorOf(1), vectorOf(2)]);
+    expect([8, 10].map((row) => accumulatorOf(made, row))).toEqual([FOREIGN, FOREIGN]);
+    expect([...table.vector(6)]).not.toEqual(before);
+    const { rows } = core.checkpoint({ ...DUE, now: NOW + 5_000, everything: true });
+    expect([...rows].filter((row) => row > 5)).toEqual([6, 7, 9]);
+  });
+
+  it('sends the gradient home, which moves the row there as a step of a whole graph would', () => {
+    const settled = { model: { ...settings.model, learningRate: 0.1 } };
+    // Tweets 9 and 10 of a trainer that owns both, and a copy of the whole for the step that is to be repeated.
+    const trainer = watched({ ...HERE, ...BARE, ...settled });
+    const whole = watched({ ...BARE, ...settled });
+    for (const { core: each } of [trainer, whole])
+      each.train(shardBatch({ newTypes: [USER, USER, TWEET, TWEET], homes: [0, 0, 1, 2] }));
+    trainer.core.train(
+      shardBatch({
+        vectors: [
+          [8, vectorOf(1)],
+          [9, vectorOf(3)],
+        ],
+      }),
+    );
+    for (let row = 0; row < 10; row++) {
+      whole.table.vector(row).set(trainer.table.vector(row));
+      whole.table.floats[whole.table.at(row) + whole.table.accumulator] = row < 8 ? 0 : 0.25;
+      trainer.table.floats[trainer.table.at(row) + trainer.table.accumulator] = row < 8 ? 0 : FOREIGN;
+    }
+    const { outgoing } = trainer.core.train(
+      shardBatch({
+        edges: [
+          [6, LIKES, 8],
+          [7, LIKES, 9],
+        ],
+      }),
+    );
+    const { kernel } = whole;
+    const { chunk } = kernel;
+    chunk.edges = 2;
+    chunk.learningRate = 0.1;
+    chunk.lhs.set([6, 7]);
+    chunk.relation.set([LIKES, LIKES]);
+    chunk.rhs.set([8, 9]);
+    chunk.lhsCount = 0;
+    chunk.rhsCount = 2;
+    chunk.rhsCandidates.set([8, 9]);
+    chunk.edgeWeights.fill(1);
+    chunk.rhsCorrections.fill(0);
+    chunk.rhsMask.fill(0);
+    for (const i of [0, 1]) chunk.rhsMask[i * chunk.maxCandidates + i] = 1;
+    kernel.step();
+    for (const row of [0, 1, 2, 3, 4, 5, 6, 7])
+      expect([...trainer.table.vector(row)], `row ${row}`).toEqual([...whole.table.vector(row)]);
+    expect(outgoing!.to.map(({ gradients }) => [...gradients.rows])).toEqual([[], [8], [9]]);
+    // Their owner, where tweet 8 is row 9.
+    const [[, gradient]] = listed(outgoing!.to[1]!.gradients) as [[number, number[]]];
+    const owner = shard(settled);
+    owner.table.vector(9).set(vectorOf(1));
+    owner.table.floats[owner.table.at(9) + owner.table.accumulator] = 0.25;
+    owner.core.train(shardBatch({ gradients: [[9, gradient]] }));
+    const moved = (vector: Float32Array) => vectorOf(1).map((number, k) => vector[k]! - number);
+    const [got, expected] = [moved(owner.table.vector(9)), moved(whole.table.vector(8))];
+    const length = Math.hypot(...expected);
+    expect(length).toBeGreaterThan(0.01);
+    expect(Math.hypot(...got.map((number, k) => number - expected[k]!))).toBeLessThan(length / 500);
+    expect(accumulatorOf(owner, 9)).toBeCloseTo(accumulatorOf(whole, 8), 4);
+  });
+
+  it('is no anchor here, neither in training nor in evaluation', () => {
+    const { core, steps } = shard(
+      { evaluatedEdges: 6 },
+      {
+        vectors: [
+          [8, vectorOf(1)],
+          [10, vectorOf(2)],
+        ],
+      },
+    );
+    const report = core.train(
+      shardBatch({
+        edges: [
+          [8, FOLLOWS, 6],
+          [6, FOLLOWS, 8],
+          [6, FOLLOWS, 7],
+        ],
+      }),
+    );
+    expect(evaluated(report)).toBe(2);
+    expect(steps).toEqual([
+      { edges: ['8 0 6'], lhs: [8], rhs: [] },
+      { edges: ['6 0 8'], lhs: [], rhs: [8] },
+      { edges: ['6 0 7'], lhs: [6], rhs: [7] },
+    ]);
+  });
+
+  it('takes vectors from its owner alone, and an own row takes gradients alone', () => {
+    const { core, table } = shard({}, { vectors: [[8, vectorOf(1)]] });
+    const before = [...table.vector(6)];
+    core.train(shardBatch({ vectors: [[6, vectorOf(9)]], gradients: [[8, vectorOf(9)]] }));
+    expect([...table.vector(6)]).toEqual(before);
+    expect([...table.vector(8)]).toEqual(vectorOf(1));
+    core.train(shardBatch({ vectors: [[8, vectorOf(4)]], gradients: [[6, vectorOf(9)]] }));
+    expect([...table.vector(8)]).toEqual(vectorOf(4));
+    // Against the gradient, by a step of the rate times √dim at first, or less where the ball ends.
+    expect(table.vector(6)[0]!).toBeLessThan(before[0]!);
+  });
+
+  it('has no vector for a gradient that came to the wrong shard; an own row counts as trained by a gradient', () => {
+    const { core } = shard({ evaluatedEdges: 6 });
+    core.train(
+      shardBatch({
+        gradients: [
+          [10, vectorOf(9)],
+          [6, vectorOf(1)],
+          [7, vectorOf(2)],
+        ],
+      }),
+    );
+    const report = core.train(
+      shardBatch({
+        edges: [
+          [6, LIKES, 10],
+          [6, FOLLOWS, 7],
+        ],
+      }),
+    );
+    expect(report.outgoing?.waiting).toBe(1);
+    expect(report.known[FOLLOWS]?.count).toBe(1);
+  });
+
+  it('is no longer a copy once its row is dropped and another entity has it, and the other way round', () => {
+    const made = shard({ uniformNegatives: 5 }, { vectors: [[8, vectorOf(1)]] });
+    const { core, table, steps } = made;
+    core.train(shardBatch({ dropped: [8, 7] }));
+    core.checkpoint({ ...DUE, now: NOW });
+    expect([...table.vector(8)]).toEqual(new Array(DIM).fill(0));
+    core.train(
+      shardBatch({
+        reused: [
+          [7, USER],
+          [8, USER],
+        ],
+        reusedHomes: [2, 0],
+        edges: [[6, FOLLOWS, 8]],
+      }),
+    );
+    expect(accumulatorOf(made, 8)).toBeGreaterThan(0);
+    expect(accumulatorOf(made, 7)).toBe(FOREIGN);
+    expect([...table.vector(7)]).toEqual(new Array(DIM).fill(0));
+    const { outgoing } = core.train(shardBatch({ edges: [[8, FOLLOWS, 6]] }));
+    expect(outgoing!.to.every(({ gradients }) => gradients.rows.length === 0)).toBe(true);
+    expect(new Set(steps.at(-1)!.lhs)).toEqual(new Set([6, 8]));
+    const { publish, rows } = core.checkpoint({ ...DUE, now: NOW });
+    expect([7, 8].map((row) => publish[rows.indexOf(row)])).toEqual([0, 1]);
+  });
+});
+
+describe('an edge whose far end has no vector yet', () => {
+  it('waits, and is trained with the batch in which the vector comes', () => {
+    const { core, table } = shard();
+    const before = [...table.vector(6)];
+    const first = core.train(
+      shardBatch({
+        edges: [
+          [6, FOLLOWS, 8],
+          [10, LIKES, 10],
+        ].slice(0, 1) as never,
+      }),
+    );
+    expect([first.edges, first.outgoing?.waiting, first.step]).toEqual([0, 1, 0]);
+    expect([...table.vector(6)]).toEqual(before);
+    const second = core.train(shardBatch({ vectors: [[8, vectorOf(1)]] }));
+    expect([second.edges, second.outgoing?.waiting, second.step]).toEqual([1, 0, 1]);
+    expect(sentTo(second, 1).gradients).toEqual([8]);
+    const third = core.train(
+      shardBatch({ edges: [[6, FOLLOWS, 8]], added: [], vectors: [[8, vectorOf(2)]] }),
+    );
+    expect([third.edges, third.outgoing?.waiting]).toEqual([1, 0]);
+  });
+
+  it('is not trained where it was removed meanwhile, nor where an end is gone', () => {
+    const { core } = shard();
+    const waiting = core.train(
+      shardBatch({
+        edges: [
+          [6, FOLLOWS, 8],
+          [7, FOLLOWS, 8],
+          [6, LIKES, 10],
+        ],
+      }),
+    );
+    expect(waiting.outgoing?.waiting).toBe(3);
+    core.train(shardBatch({ removed: [[6, FOLLOWS, 8]] }));
+    const gone = core.train(shardBatch({ dropped: [10], removed: [[6, LIKES, 10]] }));
+    expect(gone.outgoing?.waiting).toBe(2);
+    const { edges, outgoing } = core.train(shardBatch({ vectors: [[8, vectorOf(1)]] }));
+    expect([edges, outgoing?.waiting]).toEqual([1, 0]);
+  });
+
+  it('is not rehearsed, and not evaluated', () => {
+    const { core, steps } = shard({ updatesPerEdge: 8, evaluatedEdges: 6 });
+    const first = core.train(
+      shardBatch({
+        edges: [
+          [6, FOLLOWS, 8],
+          [6, LIKES, 10],
+          [8, LIKES, 9],
+        ],
+      }),
+    );
+    expect([first.edges, evaluated(first)]).toEqual([0, 0]);
+    // Of 8 as well no rank is known here; 9 is the one tweet, which has no other to be ranked among.
+    const second = core.train(
+      shardBatch({
+        edges: [
+          [6, FOLLOWS, 7],
+          [6, LIKES, 9],
+          [8, FOLLOWS, 7],
+        ],
+      }),
+    );
+    expect([second.edges, evaluated(second)]).toEqual([2, 1]);
+    for (let i = 0; i < 20; i++) core.train(shardBatch({ edges: [[6, FOLLOWS, 7]], added: [] }));
+    const trained = new Set(steps.flatMap((step) => step.edges));
+    expect(trained).toEqual(new Set(['6 0 7', '6 1 9']));
+    core.train(shardBatch({ vectors: [[8, vectorOf(1)]] }));
+    for (let i = 0; i < 20; i++) core.train(shardBatch({ edges: [[6, FOLLOWS, 7]], added: [] }));
+    const later = new Set(steps.flatMap((step) => step.edges));
+    expect(later).toEqual(new Set(['6 0 7', '6 1 9', '6 0 8', '8 1 9', '8 0 7']));
+  });
+
+  it('between two entities that are both new comes to be trained, on both shards, without any other edge', () => {
+    const here = watched({ ...HERE, ...BARE });
+    const there = watched({ shard: { index: 1, count: 3 }, ...BARE });
+    const first = [here, there].map(({ core }) =>
+      core.train(shardBatch({ newTypes: [USER, TWEET], homes: [0, 1], edges: [[6, LIKES, 7]] })),
+    );
+    expect(first.map(({ edges }) => edges)).toEqual([0, 0]);
+    const [tweet] = listed(first[1]!.outgoing!.to[0]!.vectors);
+    const [user] = listed(first[0]!.outgoing!.to[1]!.vectors);
+    expect([user?.[0], tweet?.[0]]).toEqual([6, 7]);
+    expect(here.core.train(shardBatch({ vectors: [tweet!] })).edges).toBe(1);
+    expect(there.core.train(shardBatch({ vectors: [user!] })).edges).toBe(1);
+  });
+});
+
+describe('a holder of copies', () => {
+  const FIRST = { edges: [[6, FOLLOWS, 7]] as [number, number, number][] };
+
+  it('gets a vector with its first edge, and again after a move of .2, not before', () => {
+    const { core, table } = shard(SLOW, FIRST);
+    const first = core.train(shardBatch({ edges: [[6, FOLLOWS, 8]] }));
+    expect(listed(first.outgoing!.to[1]!.vectors)).toEqual([
+      [6, [...table.vector(6)].map((number) => Math.f16round(number))],
+    ]);
+    expect(sentTo(first, 2).vectors).toEqual([]);
+    const train = () => core.train(shardBatch({ ...FIRST, added: [] }));
+    for (let i = 0; i < 3; i++) expect(sentTo(train(), 1).vectors).toEqual([]);
+    // Another edge to the same shard is nothing new to it.
+    expect(sentTo(core.train(shardBatch({ edges: [[8, FOLLOWS, 6]] })), 1).vectors).toEqual([]);
+    table.vector(6)[0]! += 0.19;
+    expect(sentTo(train(), 1).vectors).toEqual([]);
+    table.vector(6)[0]! += 0.02;
+    expect(sentTo(train(), 1).vectors).toEqual([6]);
+    expect(sentTo(train(), 1).vectors).toEqual([]);
+  });
+
+  it('gets what another holder gets, once it holds a copy too', () => {
+    const { core, table } = shard(SLOW, { ...FIRST, vectors: [[10, vectorOf(1)]] });
+    core.train(shardBatch({ edges: [[6, FOLLOWS, 8]] }));
+    const second = core.train(shardBatch({ edges: [[6, LIKES, 10]] }));
+    expect([sentTo(second, 1).vectors, sentTo(second, 2).vectors]).toEqual([[], [6]]);
+    table.vector(6)[0]! += 0.3;
+    const moved = core.train(shardBatch({ ...FIRST, added: [] }));
+    expect([sentTo(moved, 1).vectors, sentTo(moved, 2).vectors]).toEqual([[6], [6]]);
+    // A gradient from elsewhere moves a row as well.
+    const { outgoing } = core.train(shardBatch({ gradients: [[6, vectorOf(1)]] }));
+    expect(outgoing!.to.map(({ vectors }) => [...vectors.rows])).toEqual([[], [], []]);
+    table.vector(6)[0]! -= 0.3;
+    const again = core.train(shardBatch({ gradients: [[6, vectorOf(1)]] }));
+    expect([sentTo(again, 1).vectors, sentTo(again, 2).vectors]).toEqual([[6], [6]]);
+  });
+
+  it('among many shards is the one with an edge', () => {
+    const made = watched({ ...BARE, shard: { index: 0, count: 100 } });
+    const { core } = made;
+    const homes = [0, 0, 31, 32, 33, 99];
+    core.train(shardBatch({ newTypes: homes.map(() => USER), homes, edges: [[6, FOLLOWS, 7]] }));
+    const { outgoing } = core.train(
+      shardBatch({
+        edges: [
+          [6, FOLLOWS, 8],
+          [6, FOLLOWS, 9],
+          [11, FOLLOWS, 6],
+          [10, FOLLOWS, 7],
+        ],
+      }),
+    );
+    const holders = (row: number) =>
+      outgoing!.to.flatMap(({ vectors }, to) => (vectors.rows.includes(row) ? [to] : []));
+    expect([holders(6), holders(7)]).toEqual([[31, 32, 99], [33]]);
+  });
+
+  it('is told as soon as a row moves whose entity started again', () => {
+    const { core } = shard(SLOW, { ...FIRST, vectors: [[8, vectorOf(1)]] });
+    core.train(shardBatch({ edges: [[6, FOLLOWS, 8]] }));
+    const { outgoing } = core.train(
+      shardBatch({ reset: [6], removed: [[6, FOLLOWS, 7]], edges: [[6, FOLLOWS, 8]], added: [] }),
+    );
+    expect(outgoing!.to.map(({ vectors }) => [...vectors.rows])).toEqual([[], [6], []]);
+  });
+
+  it('that let go of its copy gets a vector with the next edge to an entity that started again', () => {
+    const { core } = shard(SLOW, FIRST);
+    core.train(shardBatch({ edges: [[6, FOLLOWS, 8]] }));
+    // The other shard has no newer edge with it, and erases its copy.
+    const reset = core.train(shardBatch({ reset: [6], removed: [[6, FOLLOWS, 8]] }));
+    expect(sentTo(reset, 1).vectors).toEqual([]);
+    core.train(shardBatch({ ...FIRST, added: [] }));
+    core.train(shardBatch({ ...FIRST, added: [] }));
+    expect(sentTo(core.train(shardBatch({ edges: [[8, FOLLOWS, 6]] })), 1).vectors).toEqual([6]);
+    expect(sentTo(core.train(shardBatch({ edges: [[6, FOLLOWS, 8]] })), 1).vectors).toEqual([]);
+  });
+
+  it('is forgotten with the row', () => {
+    const { core, table } = shard(SLOW, FIRST);
+    core.train(shardBatch({ edges: [[6, FOLLOWS, 8]] }));
+    core.train(
+      shardBatch({
+        dropped: [6],
+        removed: [
+          [6, FOLLOWS, 7],
+          [6, FOLLOWS, 8],
+        ],
+      }),
+    );
+    core.checkpoint({ ...DUE, now: NOW });
+    core.train(shardBatch({ reused: [[6, USER]], ...FIRST }));
+    table.vector(6)[0]! += 0.3;
+    const { outgoing } = core.train(shardBatch({ ...FIRST, added: [] }));
+    expect(outgoing!.to.every(({ vectors }) => vectors.rows.length === 0)).toBe(true);
+  });
+});
+
+describe('a copy whose entity starts again', () => {
+  it('has no vector until the next comes', () => {
+    const made = shard({}, { vectors: [[8, vectorOf(1)]], edges: [[6, FOLLOWS, 8]] });
+    const { core, table } = made;
+    const { edges, outgoing } = core.train(
+      shardBatch({ reset: [8], removed: [[6, FOLLOWS, 8]], edges: [[7, FOLLOWS, 8]] }),
+    );
+    expect([edges, outgoing?.waiting]).toEqual([0, 1]);
+    expect([[...table.vector(8)], accumulatorOf(made, 8)]).toEqual([new Array(DIM).fill(0), FOREIGN]);
+    expect(core.train(shardBatch({ vectors: [[8, vectorOf(3)]] })).edges).toBe(1);
+    expect([...table.vector(8)]).toEqual(vectorOf(3));
+  });
+});
+
+describe('negatives', () => {
+  const drawn = ({ steps }: Watched) => new Set(steps.flatMap(({ rhs }) => rhs.slice(1)));
+
+  function many(made: Watched) {
+    for (let i = 0; i < 30; i++) made.core.train(shardBatch({ edges: [[6, FOLLOWS, 7]], added: [] }));
+    return drawn(made);
+  }
+
+  it('are own rows, new ones too', () => {
+    const made = shard({ uniformNegatives: 4 }, { vectors: [[8, vectorOf(1)]] });
+    expect(many(made)).toEqual(new Set([6, 7]));
+  });
+
+  it('are copies as well where they are borrowed, those that have a vector', () => {
+    const made = shard({ uniformNegatives: 4, borrowedNegatives: 1 });
+    expect(many(made)).toEqual(new Set([6, 7]));
+    made.core.train(shardBatch({ newTypes: [USER], homes: [2], vectors: [[8, vectorOf(1)]] }));
+    expect(many(made)).toEqual(new Set([6, 7, 8]));
+    made.steps.length = 0;
+    made.core.train(shardBatch({ reset: [8], vectors: [[11, vectorOf(2)]] }));
+    expect(many(made)).toEqual(new Set([6, 7, 11]));
+    made.steps.length = 0;
+    made.core.train(shardBatch({ dropped: [11] }));
+    expect(many(made)).toEqual(new Set([6, 7]));
+  });
+
+  test('of a type without own rows and without in-batch ones: nothing is trained, and nothing breaks', () => {
+    const here = watched({ ...HERE, ...BARE, uniformNegatives: 3, inBatchNegatives: false });
+    const { core, table } = here;
+    core.train(shardBatch({ newTypes: [USER, TWEET], homes: [0, 2], vectors: [[7, vectorOf(1)]] }));
+    const { loss, edges } = core.train(shardBatch({ edges: [[6, LIKES, 7]] }));
+    expect([edges, ...loss]).toEqual([1, 0, 0, 0]);
+    expect([...table.vector(6)].every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe('relation vectors', () => {
+  /** A row for each relation and its reverse: vector and accumulator. */
+  const copyOf = (number: number) =>
+    Float32Array.from({ length: 6 * (DIM + 1) }, (_, i) => number + (i % (DIM + 1)) / 16);
+
+  it('become the mean of all shards, accumulators as well, and were sent as they were before', () => {
+    const { core, table } = shard({}, { edges: [[6, FOLLOWS, 7]] });
+    core.checkpoint({ ...DUE, now: NOW });
+    const { floats: before } = core.readRows(0, 6);
+    const own = (row: number, k: number) => before[row * (DIM + 2) + k]!;
+    const report = core.train(shardBatch({ relations: [copyOf(1), copyOf(-3)], wantsRelations: true }));
+    expect(report.outgoing?.relations).toHaveLength(6 * (DIM + 1));
+    for (let row = 0; row < 6; row++) {
+      const at = table.at(row);
+      const sent = report.outgoing!.relations!.subarray(row * (DIM + 1), (row + 1) * (DIM + 1));
+      let squares = 0;
+      for (let k = 0; k < DIM; k++) {
+        expect(sent[k]).toBe(own(row, k));
+        const mean = (own(row, k) + 1 + k / 16 - 3 + k / 16) / 3;
+        expect(table.floats[at + k]).toBeCloseTo(mean, 6);
+        squares += (mean - own(row, k)) ** 2;
+      }
+      expect(sent[DIM]).toBe(own(row, DIM));
+      expect(table.floats[at + table.accumulator]).toBeCloseTo((own(row, DIM) - 2 + DIM / 8) / 3, 6);
+      expect(table.floats[at + table.drift]).toBeCloseTo(own(row, DIM + 1) + Math.sqrt(squares), 5);
+    }
+    expect([...core.checkpoint({ ...DUE, now: NOW }).rows]).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('are sent where they are asked for, and stay where nothing came', () => {
+    const { core, table, report } = shard({}, { edges: [[6, FOLLOWS, 7]] });
+    expect(report.outgoing).not.toHaveProperty('relations');
+    const before = [...table.vector(0)];
+    const { outgoing } = core.train(shardBatch({ wantsRelations: true }));
+    expect(outgoing?.relations?.subarray(0, DIM)).toEqual(Float32Array.from(before));
+    expect([...table.vector(0)]).toEqual(before);
+  });
+});
+
+describe('loading', () => {
+  it('brings copies and their holders back, and training goes on alike', () => {
+    const before = shard(
+      { ...SLOW, updatesPerEdge: 3, uniformNegatives: 5 },
+      {
+        vectors: [[8, vectorOf(1)]],
+        edges: [
+          [6, FOLLOWS, 7],
+          [6, FOLLOWS, 8],
+          [7, LIKES, 9],
+          [8, LIKES, 9],
+        ],
+      },
+    );
+    const { step, random } = before.core.checkpoint({ ...DUE, now: NOW });
+    const rows = stored(before, {
+      types: Uint8Array.of(255, 255, 255, 255, 255, 255, USER, USER, USER, TWEET, TWEET),
+      // A copy counts as trained where an edge of it was read, vector or not.
+      trained: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1),
+      homes: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2),
+    });
+    const live = triples([
+      [6, FOLLOWS, 7],
+      [6, FOLLOWS, 8],
+      [7, LIKES, 9],
+      [8, LIKES, 9],
+    ]);
+    const settled = { ...HERE, ...BARE, ...SLOW, updatesPerEdge: 3, uniformNegatives: 5 };
+    const after = watched(settled, (core) => {
+      core.loadRows(rows);
+      core.loadEdges(live);
+      return { step, random };
+    });
+    expect([8, 10].map((row) => accumulatorOf(after, row))).toEqual([FOREIGN, FOREIGN]);
+    const batch = () =>
+      shardBatch({
+        edges: [
+          [7, FOLLOWS, 8],
+          [7, LIKES, 10],
+          [6, LIKES, 9],
+        ],
+      });
+    const [first, second] = [before, after].map(({ core }) => core.train(batch()));
+    expect([second!.edges, second!.outgoing?.waiting]).toEqual([2, 1]);
+    expect(second!.outgoing!.to.map(({ gradients }) => listed(gradients))).toEqual(
+      first!.outgoing!.to.map(({ gradients }) => listed(gradients)),
+    );
+    expect(after.core.readRows(0, 11).floats).toEqual(before.core.readRows(0, 11).floats);
+    // What holders have is not stored: the first move sends each row again.
+    expect([sentTo(first!, 1).vectors, sentTo(second!, 1).vectors.sort()]).toEqual([[7], [6, 7, 9]]);
+    const [, next] = [before, after].map(({ core }) =>
+      core.train(shardBatch({ edges: [[6, LIKES, 9]], added: [] })),
+    );
+    expect(sentTo(next!, 1).vectors).toEqual([]);
+  });
+
+  it('gives every holder a vector where a new one comes before any move', () => {
+    const before = shard(SLOW, {
+      edges: [
+        [6, FOLLOWS, 7],
+        [6, FOLLOWS, 8],
+      ],
+    });
+    const { step, random } = before.core.checkpoint({ ...DUE, now: NOW });
+    const rows = stored(before, {
+      types: Uint8Array.of(255, 255, 255, 255, 255, 255, USER, USER, USER, TWEET, TWEET),
+      trained: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0),
+      homes: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2),
+    });
+    const { core } = watched({ ...HERE, ...BARE, ...SLOW }, (fresh) => {
+      fresh.loadRows(rows);
+      fresh.loadEdges(
+        triples([
+          [6, FOLLOWS, 7],
+          [6, FOLLOWS, 8],
+        ]),
+      );
+      return { step, random };
+    });
+    const nothing = core.train(shardBatch({}));
+    expect(nothing.outgoing!.to.map(({ vectors }) => [...vectors.rows])).toEqual([[], [], []]);
+    const { outgoing } = core.train(shardBatch({ edges: [[6, LIKES, 10]] }));
+    expect(outgoing!.to.map(({ vectors }) => [...vectors.rows])).toEqual([[], [6], [6]]);
+  });
+});

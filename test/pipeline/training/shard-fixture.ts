@@ -1,0 +1,101 @@
+import type { Kernel } from '../../../src/model/kernel.ts';
+import type { Table } from '../../../src/model/table.ts';
+import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/train.ts';
+import type {
+  LoadedRows,
+  RowVectors,
+  TrainBatch,
+  TrainerSettings,
+} from '../../../src/pipeline/training/trainer.ts';
+import { batchOf, kernels, settings } from './trainer-fixture.ts';
+
+export const { dim: DIM } = settings.model;
+
+/** A trainer with its table and its kernel; every step is noted. */
+export interface Watched {
+  readonly core: TrainerCore;
+  readonly table: Table;
+  readonly kernel: Kernel;
+  /** Edges and candidates of each step. */
+  readonly steps: { edges: string[]; lhs: number[]; rhs: number[] }[];
+}
+
+/** Settings of a shard that draws no negative and ranks no edge, so that a step can be repeated by hand. */
+export const BARE = { uniformNegatives: 0, evaluatedEdges: 0 };
+
+/** load: fills the trainer before it starts from a stored state. */
+export function watched(
+  overrides: Partial<TrainerSettings>,
+  load?: (core: TrainerCore) => { step: number; random: Uint32Array },
+): Watched {
+  const steps: Watched['steps'] = [];
+  let made: { table: Table; kernel: Kernel } | undefined;
+  const maker: KernelMaker = {
+    ...kernels,
+    createKernel: (name, table, model, limits) => {
+      const kernel = kernels.createKernel(name, table, model, limits);
+      const { chunk } = kernel;
+      const step = kernel.step.bind(kernel);
+      kernel.step = () => {
+        const edges = Array.from(
+          chunk.lhs.subarray(0, chunk.edges),
+          (lhs, i) => `${lhs} ${chunk.relation[i]} ${chunk.rhs[i]}`,
+        );
+        const lhs = [...chunk.lhsCandidates.subarray(0, chunk.lhsCount)];
+        steps.push({ edges, lhs, rhs: [...chunk.rhsCandidates.subarray(0, chunk.rhsCount)] });
+        return step();
+      };
+      made = { table, kernel };
+      return kernel;
+    },
+  };
+  const core = new TrainerCore({ ...settings, ...overrides }, maker);
+  core.start(load?.(core));
+  return { core, ...made!, steps };
+}
+
+/** Rows with a vector each. */
+export type Vectors = readonly (readonly [row: number, vector: ArrayLike<number>])[];
+
+export function rowVectors(list: Vectors = []): RowVectors {
+  return {
+    rows: Int32Array.from(list, ([row]) => row),
+    halves: Float16Array.from(list.flatMap(([, vector]) => Array.from(vector))),
+  };
+}
+
+/** A batch of a shard. homes: by new entity, and by reused row; shard 0's unless given. */
+export function shardBatch(
+  parts: Parameters<typeof batchOf>[0] & {
+    homes?: readonly number[];
+    reusedHomes?: readonly number[];
+    vectors?: Vectors;
+    gradients?: Vectors;
+    relations?: readonly Float32Array[];
+    wantsRelations?: boolean;
+  },
+): TrainBatch {
+  const { homes = [], reusedHomes = [], vectors, gradients, relations = [], wantsRelations = false } = parts;
+  const batch = batchOf(parts);
+  return {
+    ...batch,
+    shard: {
+      newHomes: Uint8Array.from(batch.newTypes, (_, i) => homes[i] ?? 0),
+      reusedHomes: Uint8Array.from(batch.reused.rows, (_, i) => reusedHomes[i] ?? 0),
+      ...{ vectors: rowVectors(vectors), gradients: rowVectors(gradients), relations, wantsRelations },
+    },
+  };
+}
+
+/** Row and vector of each. */
+export function listed({ rows, halves }: RowVectors): [number, number[]][] {
+  return [...rows].map((row, i) => [row, [...halves.subarray(i * DIM, (i + 1) * DIM)]]);
+}
+
+/** Everything that a trainer holds of its rows, as a store would give it back. */
+export function stored(
+  { core, table }: Watched,
+  of: Pick<LoadedRows, 'types' | 'trained'> & { readonly homes: Uint8Array },
+): LoadedRows {
+  return { ...of, floats: core.readRows(0, table.rows).floats };
+}
