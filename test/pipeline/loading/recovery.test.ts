@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { packEntities } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { ModelIdentity } from '../../../src/graph/head.ts';
+import { shardOf } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import type { ImageBlock } from '../../../src/pipeline/loading/image.ts';
 import { recover } from '../../../src/pipeline/loading/recovery.ts';
@@ -258,6 +259,52 @@ describe('recover', () => {
       ),
     });
     expect(trainer.started).toBeUndefined();
+  });
+
+  const shardHead = (index: number, count: number) => ({
+    ...{ index, count, run: 'r', trained: 9, received: {}, edges: {}, entities: {} },
+  });
+  const shardOfTest = (index: number, count: number) => ({ graph: 'test', index, count });
+
+  test.each([
+    ['shard 1 of 3', shardHead(1, 3), 'shard 2 of 3', shardOfTest(2, 3)],
+    ['shard 1 of 3', shardHead(1, 3), 'shard 1 of 4', shardOfTest(1, 4)],
+    ['shard 0 of 3', shardHead(0, 3), 'a whole graph', undefined],
+    ['a whole graph', undefined, 'shard 0 of 1', shardOfTest(0, 1)],
+  ])('refuses the store of %s where it is to be %s', async (there, stored, wanted, shard) => {
+    const store = graph();
+    await store.commit(commitOf({ head: { ...HEAD, shard: stored } }));
+    const trainer = new StandInTrainer();
+    await expect(recover(store, trainer, 'test', MODEL, clock, { shard })).rejects.toMatchObject({
+      name: 'FatalError',
+      code: 'store-shard',
+      message: expect.stringContaining(`holds ${there}, and the configuration asks for ${wanted}`),
+    });
+    expect(trainer.started).toBeUndefined();
+  });
+
+  test('hands the trainer of a shard the home of every entity', async () => {
+    const store = graph();
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    await store.commit(
+      commitOf({
+        head: {
+          ...HEAD,
+          ...{ rows: 12, entities: { user: 7 }, edges: {}, outbox: 0, shard: shardHead(1, 3) },
+        },
+        entities: names.map((name, i) => entity(user(name), 11 - i)),
+      }),
+    );
+    const trainer = new StandInTrainer();
+    await recover(store, trainer, 'test', MODEL, clock, { shard: shardOfTest(1, 3) });
+    const homes = names.map((name) => shardOf(user(name), 3)).reverse();
+    expect(new Set(homes).size).toBe(3);
+    expect([...(trainer.loadedRows[0]?.homes ?? [])]).toEqual([0, 0, 0, 0, 0, ...homes]);
+    const whole = new StandInTrainer();
+    const same = graph();
+    await same.commit(commitOf({ head: { ...HEAD, entities: {}, edges: {}, outbox: 0 } }));
+    await recover(same, whole, 'test', MODEL, clock);
+    expect(whole.loadedRows[0]).not.toHaveProperty('homes');
   });
 
   test('a row past the end, and an edge to an unknown entity, are told as damage', async () => {
