@@ -107,7 +107,9 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('pods of %s', (overlay) => {
     }
     for (const { env, envFrom } of containersOf(workload)) {
       for (const { configMapRef } of envFrom) expect(names('ConfigMap')).toContain(configMapRef.name);
-      for (const { valueFrom } of env) if (valueFrom) expect(SECRETS).toContain(valueFrom.secretKeyRef.name);
+      for (const { valueFrom } of env) {
+        if (valueFrom && 'secretKeyRef' in valueFrom) expect(SECRETS).toContain(valueFrom.secretKeyRef.name);
+      }
     }
   });
 

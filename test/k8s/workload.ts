@@ -33,7 +33,12 @@ const container = z.looseObject({
       z.strictObject({
         name: z.string(),
         value: z.string().optional(),
-        valueFrom: z.strictObject({ secretKeyRef: keyRef }).optional(),
+        valueFrom: z
+          .union([
+            z.strictObject({ secretKeyRef: keyRef }),
+            z.strictObject({ fieldRef: z.looseObject({ fieldPath: z.string() }) }),
+          ])
+          .optional(),
       }),
     )
     .default([]),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '../../src/config/load.ts';
+import { shards } from './shards.ts';
 import { kafkaTopics, kafkaUsers } from './strimzi.ts';
 
 /** The configuration of the cluster's pods. */
@@ -24,6 +25,10 @@ export async function generated(root: string): Promise<ReadonlyMap<string, strin
   return new Map([
     ['k8s/strimzi/topics.yaml', documents(`the topics that ${CLUSTER_CONFIG} declares`, kafkaTopics(config))],
     ['k8s/strimzi/user.yaml', documents(`the topics and graphs of ${CLUSTER_CONFIG}`, kafkaUsers(config))],
+    [
+      'k8s/components/shards/kustomization.yaml',
+      documents(`the graphs with shards of ${CLUSTER_CONFIG}`, [shards(config)]),
+    ],
     [
       'k8s/components/monitoring/prometheus-rule.yaml',
       documents('monitoring/recording.yaml and monitoring/alerts.yaml', [

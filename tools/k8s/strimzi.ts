@@ -1,12 +1,22 @@
 import { declaredTopics } from '../../src/config/declared-topics.ts';
 import type { Config } from '../../src/config/resolve.ts';
-import { deadLetterDeclaration, embeddingsName, modelName, topicName } from '../../topics/index.ts';
+import { wholeGraphs } from '../../src/config/whole-graphs.ts';
+import { graphOf } from '../../src/graph/shard.ts';
+import {
+  deadLetterDeclaration,
+  embeddingsName,
+  exchangeName,
+  modelName,
+  topicName,
+} from '../../topics/index.ts';
 
 const API = 'kafka.strimzi.io/v1';
 /** The label that assigns a resource to a cluster of Strimzi; k8s/strimzi sets the cluster's name. */
 const CLUSTER = { 'strimzi.io/cluster': 'kafka' };
 /** What a reader of a topic may do. Reading a topic's settings tells a compacted topic from lost records. */
 const READER = ['Read', 'Describe', 'DescribeConfigs'];
+/** What those may do who write a topic and read it back. */
+const BOTH = ['Read', 'Write', 'Describe', 'DescribeConfigs'];
 
 /** The rights of a user on one resource of the brokers. */
 interface Acl {
@@ -28,7 +38,8 @@ export function kafkaTopics(config: Config): object[] {
  * The users of the cluster's processes, each with only the needed rights, and with the password of a Secret.
  *
  * `twhin`, of updaters, standbys and replays: they read events, write dead letters, write vectors and read vectors back at
- * a take-over. Each graph has a group and a transactional id of the same name. Strimzi makes the topics. Since Kafka 2.8
+ * a take-over. Each graph has a group and a transactional id of the same name; of a graph that is cut, each shard has them, and
+ * all shards write and read the exchange topic. Strimzi makes the topics. Since Kafka 2.8
  * idempotent producers need no additional right: WRITE on a topic is enough.
  *
  * `twhin-serve`: reads events and vectors, without a group.
@@ -39,23 +50,29 @@ export function kafkaUsers(config: Config): object[] {
     config.graphs.flatMap(({ topics }) => topics.map(({ name }) => topicName(prefix, name))),
   );
   const events = [...read].sort().map((name) => acl('topic', name, READER));
+  const graphs = wholeGraphs(config.graphs);
   const vectorsOf = ({ name }: Config['graphs'][number]) =>
     [embeddingsName(name), modelName(name)].map((topic) => topicName(prefix, topic));
   return [
     kafkaUser('twhin', 'twhin-kafka', [
       ...events,
-      ...config.graphs.flatMap((graph) => [
-        ...vectorsOf(graph).map((topic) =>
-          acl('topic', topic, ['Read', 'Write', 'Describe', 'DescribeConfigs']),
-        ),
-        acl('group', `${prefix}${graph.name}`, ['Read', 'Describe']),
-        acl('transactionalId', `${prefix}${graph.name}`, ['Write', 'Describe']),
-      ]),
+      ...graphs.flatMap((whole) => {
+        const parts = config.graphs.filter((each) => graphOf(each) === whole.name);
+        const cut = parts.some(({ shard }) => shard !== undefined);
+        const exchange = cut ? [topicName(prefix, exchangeName(whole.name))] : [];
+        return [
+          ...[...vectorsOf(whole), ...exchange].map((topic) => acl('topic', topic, BOTH)),
+          ...parts.flatMap(({ name }) => [
+            acl('group', `${prefix}${name}`, ['Read', 'Describe']),
+            acl('transactionalId', `${prefix}${name}`, ['Write', 'Describe']),
+          ]),
+        ];
+      }),
       acl('topic', deadLetterDeclaration(prefix).name, ['Write', 'Describe', 'DescribeConfigs']),
     ]),
     kafkaUser('twhin-serve', 'twhin-serve-kafka', [
       ...events,
-      ...config.graphs.flatMap(vectorsOf).map((topic) => acl('topic', topic, READER)),
+      ...graphs.flatMap(vectorsOf).map((topic) => acl('topic', topic, READER)),
     ]),
   ];
 }
