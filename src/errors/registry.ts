@@ -87,6 +87,10 @@ const COMMAND_LINE = {
     'The shards of a graph that are to be run are not there, or it is not clear which graph they are of.',
     'Correct every line that the message lists: --graph, --shard, --shards, or TWHIN_SHARD in the environment.',
   ),
+  reshard: usage(
+    'The number after --to is the number of shards that the graph has already.',
+    'Leave graphs.NAME.shards in the configuration as it is, and give the number to come with --to.',
+  ),
   sharded: usage(
     'The command can not do its work on a graph that is cut into shards, or on one of its shards.',
     'The message says why, and what to do: name one shard with --graph, or give the command a configuration in which the graph has one shard, for example.',
@@ -323,9 +327,21 @@ const STORE = {
     'The folder holds no store.',
     'Check TWHIN_STATE and the name of the store. twhin run makes the first store.',
   ),
+  'reshard-check': fatal(
+    'The stores that twhin reshard made do not hold what the present stores hold; they were removed.',
+    'The present stores are as they were. Run twhin check on them, and give the command again.',
+  ),
+  'reshard-mixed': fatal(
+    'The stores of the shards of a graph are not of one training, so that no other stores can be made from them.',
+    'The message says what differs: bring the stores that differ up to the others, with --reread or from a backup.',
+  ),
+  'reshard-unfinished': fatal(
+    'An interrupted twhin reshard left a part of the stores for this number of shards.',
+    'Set the number of shards back to what it was, give the command again, and set the new number once it is done.',
+  ),
   'shard-count': fatal(
     'The exchange topic of a graph has another number of partitions than the graph has shards.',
-    'Set the number of shards back to the number of partitions, or delete the exchange topic and the stores of all shards and let the graph learn its events anew.',
+    'Set the number of shards back to the number of partitions. To change the number, use twhin reshard, delete the exchange topic and run twhin topics apply.',
   ),
   'shard-model': fatal(
     'Another shard of the graph sends vectors of another model.',
@@ -333,7 +349,7 @@ const STORE = {
   ),
   'store-shard': fatal(
     'The store holds another shard of the graph, or was made with another number of shards.',
-    'Put the number of shards back, or give the shards fresh folders: they are rebuilt from the topics.',
+    'Put the number of shards back, and change it with twhin reshard; or give the shards fresh folders: they are rebuilt from the topics.',
   ),
   'store-model': fatal(
     'The store was trained with another model than the configured one.',

@@ -11,6 +11,9 @@ export interface Shard {
   readonly count: number;
 }
 
+/** The accumulator of a stored row that is a copy of another shard's. `FOREIGN` in `model/table.ts` is the same number. */
+export const COPY_ACCUMULATOR = -1;
+
 /**
  * Index of the shard that owns an entity: the partition that Kafka's default partitioner gives `type:id` on a topic with as
  * many partitions as there are shards.

@@ -14,7 +14,7 @@ import type { Store } from '../graph/store.ts';
 import { livePlace, type StorePlace } from './places.ts';
 
 /** The graph whose store is opened, with the layout of a fresh store. */
-export type StoreModel = Pick<GraphConfig, 'name' | 'folder' | 'model'>;
+export type StoreModel = Pick<GraphConfig, 'name' | 'folder' | 'model' | 'shard'>;
 
 type OpenReader = (folder: string, options: { readonly readOnly: true }) => Promise<Store>;
 

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../adapters/atomic-file.ts';
-import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
+import type { Shard } from '../graph/shard.ts';
 
 /*
  * STATE/<graph>/              the first store, named main
@@ -20,6 +20,8 @@ import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
  *     origin.json             how the store was made, and the settings it is trained with
  *     replay.json             the request of a replay
  *     progress.json           the progress of the replay
+ *   stores/shards-<count>/    the store that twhin reshard made for a graph of so many shards; live with that number
+ *   restoring/<name>/         a store that is being made; see staged-store.ts
  *
  * live.json is written aside and renamed, so that at any moment exactly one store is live.
  */
@@ -37,7 +39,25 @@ export interface StorePlace {
   readonly folder: string;
 }
 
-type Graph = Pick<GraphConfig, 'name' | 'folder'>;
+/** A graph or a shard, as far as its stores go by it. */
+export interface PlacedGraph {
+  readonly name: string;
+  readonly folder: string;
+  /** Absent where the graph is whole. */
+  readonly shard?: Shard | undefined;
+}
+
+type Graph = PlacedGraph;
+
+/** Name of the store that `twhin reshard` makes for a graph of so many shards. */
+export function reshardedName(count: number): string {
+  return `shards-${count}`;
+}
+
+/** Folder of a store while it is made. */
+export function stagingFolder({ folder }: Graph, name: string): string {
+  return join(folder, 'restoring', name);
+}
 
 const liveSchema = z.object({
   live: z.string(),
@@ -68,8 +88,32 @@ function isStoreName(name: string): boolean {
   return name !== LIVE && /^[a-z0-9][a-z0-9_-]{0,62}$/.test(name);
 }
 
-/** The record in live.json. @throws FatalError when live.json can't be read, since a guess could train the wrong store. */
+/**
+ * The live store: the one that was named last, by live.json or by `twhin reshard`. A store that `twhin reshard` made counts
+ * only while the graph has the number of shards that the store was made for.
+ * @throws FatalError when a record can't be read, since a guess could train the wrong store, and where `twhin reshard` did
+ * not end, since the run would begin anew.
+ */
 export function readLive(graph: Graph): Live {
+  const named = readNamed(graph);
+  const name = reshardedName(graph.shard?.count ?? 1);
+  if (existsSync(stagingFolder(graph, name))) throw unfinished(graph, name);
+  const origin = readOrigin(placeOf(graph, name));
+  if (origin?.from !== 'reshard' || !(Date.parse(origin.since) > Date.parse(named.since))) return named;
+  return { live: name, previous: named.live, since: origin.since, set: origin.set };
+}
+
+function unfinished(graph: Graph, name: string): FatalError {
+  const count = graph.shard?.count ?? 1;
+  return new FatalError(
+    'reshard-unfinished',
+    `twhin reshard --to ${count} was interrupted: ${stagingFolder(graph, name)} is left of it. Set the number of shards back ` +
+      `to what it was, give the command again, and set the number to ${count} when it is done`,
+  );
+}
+
+/** The record in live.json. */
+function readNamed(graph: Graph): Live {
   const path = liveFile(graph);
   try {
     return liveSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
@@ -126,7 +170,7 @@ function liveFile({ folder }: Graph): string {
 
 const originSchema = z.object({
   /** How the store was made. */
-  from: z.enum(['replay', 'backup', 'topic']),
+  from: z.enum(['replay', 'backup', 'topic', 'reshard']),
   /** Settings that override the configuration, `key=value` each. */
   set: z.array(z.string()),
   /** ISO 8601. */

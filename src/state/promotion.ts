@@ -2,12 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import { databaseFolder } from './open.ts';
-import { type Live, makeLive, placeOf, readLive, writeAside } from './places.ts';
+import { type Live, makeLive, type PlacedGraph, placeOf, readLive, writeAside } from './places.ts';
 
-type Graph = Pick<GraphConfig, 'name' | 'folder'>;
+type Graph = PlacedGraph;
 
 const promotionSchema = z.object({
   /** The store to make live. */

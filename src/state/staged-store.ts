@@ -1,29 +1,25 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { syncFolder } from '../adapters/atomic-file.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
 import type { Layout } from '../graph/layout.ts';
-import type { Shard } from '../graph/shard.ts';
 import { databaseFolder } from './open.ts';
 import {
   FIRST_STORE,
   makeLive,
   type Origin,
+  type PlacedGraph,
   placeOf,
   readLive,
   type StorePlace,
+  stagingFolder,
   writeOrigin,
 } from './places.ts';
 
-/*
- * STATE/<graph>/restoring/<name>/    a store that is being made, with the layout of any store; no command looks here
- */
-const STAGING = 'restoring';
-
-type Graph = { readonly name: string; readonly folder: string; readonly shard?: Shard | undefined };
+type Graph = PlacedGraph;
 
 /**
  * The place for a restored store.
@@ -68,7 +64,7 @@ export class StagedStore {
   constructor(graph: Graph, target: StorePlace) {
     this.#graph = graph;
     this.#target = target;
-    this.place = { ...target, folder: join(graph.folder, STAGING, target.name) };
+    this.place = { ...target, folder: stagingFolder(graph, target.name) };
   }
 
   /** The lock to hold while the store is made, so that no other process stages the same store. Makes its folder. */
@@ -82,13 +78,18 @@ export class StagedStore {
 
   /** Makes the store, after removing what an interrupted attempt has left. What `fill` writes survives a power loss. */
   async make(layout: Layout, fill: (store: GraphStore) => Promise<void>): Promise<void> {
-    await this.remove();
-    const store = new GraphStore(await openRocksdb(databaseFolder(this.place), { durable: true }), layout);
+    const store = await this.open(layout);
     try {
       await fill(store);
     } finally {
       await store.close();
     }
+  }
+
+  /** The empty store, to be filled and closed. What an interrupted attempt has left is removed before. */
+  async open(layout: Layout): Promise<GraphStore> {
+    await this.remove();
+    return new GraphStore(await openRocksdb(databaseFolder(this.place), { durable: true }), layout);
   }
 
   /** Moves the store to its place, which must still be free. */

@@ -1,7 +1,8 @@
 import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { entityKey } from '../../src/graph/entity.ts';
-import { graphOf, shardName, shardOf } from '../../src/graph/shard.ts';
+import { COPY_ACCUMULATOR, graphOf, shardName, shardOf } from '../../src/graph/shard.ts';
+import { FOREIGN } from '../../src/model/table.ts';
 
 test('an entity belongs to the shard of the partition that another client chooses for its key', () => {
   const theirs = Partitioners.DefaultPartitioner();
@@ -32,4 +33,8 @@ test('a shard has a name of its own, and the name of its graph', () => {
   expect(shardName(shard)).toBe('engagement-3');
   expect(graphOf({ name: 'engagement-3', shard })).toBe('engagement');
   expect(graphOf({ name: 'follow' })).toBe('follow');
+});
+
+test('a stored copy has the accumulator by which kernels know it', () => {
+  expect(COPY_ACCUMULATOR).toBe(FOREIGN);
 });

@@ -1,8 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { makeLive, readLive, writeAside } from '../../src/state/places.ts';
+import {
+  makeLive,
+  placeOf,
+  readLive,
+  reshardedName,
+  stagingFolder,
+  writeAside,
+  writeOrigin,
+} from '../../src/state/places.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -31,4 +39,34 @@ test('the error of an unwritable file names its path', async () => {
     code: 'store-write',
     message: expect.stringContaining(join(folder, 'file', 'live.json')),
   });
+});
+
+test('a store that was made for another number of shards is live with that number, until another is promoted', async () => {
+  const whole = { name: 'test', folder };
+  const shard = (count: number) => ({ ...whole, name: 'test-0', shard: { graph: 'test', index: 0, count } });
+  const made = (count: number, from: 'reshard' | 'replay', since: string) =>
+    writeOrigin(placeOf(whole, reshardedName(count)), { from, set: ['dim=8'], since });
+  await made(4, 'reshard', '2026-01-01T00:00:00.000Z');
+  await made(3, 'replay', '2026-01-01T00:00:00.000Z');
+  expect(readLive(shard(4))).toMatchObject({ live: 'shards-4', previous: 'main', set: ['dim=8'] });
+  for (const graph of [shard(2), shard(3), whole])
+    expect(readLive(graph)).toMatchObject({ live: 'main', set: [] });
+
+  await made(1, 'reshard', '2999-01-01T00:00:00.000Z');
+  await makeLive(whole, 'shadow', []);
+  expect(readLive(whole)).toMatchObject({ live: 'shards-1', previous: 'shadow' });
+  await made(1, 'reshard', '2000-01-01T00:00:00.000Z');
+  expect(readLive(whole)).toMatchObject({ live: 'shadow' });
+});
+
+test('what an interrupted reshard left is taken for no store, and the graph is not begun anew', async () => {
+  const graph = { name: 'test-2', folder, shard: { graph: 'test', index: 2, count: 4 } };
+  await mkdir(stagingFolder(graph, reshardedName(4)), { recursive: true });
+  expect(() => readLive(graph)).toThrow(
+    expect.objectContaining({
+      code: 'reshard-unfinished',
+      message: expect.stringContaining('Set the number of shards back'),
+    }),
+  );
+  expect(readLive({ ...graph, shard: { ...graph.shard, count: 3 } })).toMatchObject({ live: 'main' });
 });

@@ -35,7 +35,7 @@ export async function planFromTopic(
   }
   return Promise.all(
     chosen.map(async ({ name, folder, shard }): Promise<Restoring> => {
-      const { set } = readLive({ name, folder });
+      const { set } = readLive({ name, folder, shard });
       const [graph] = selectGraphs(await config(set), [name]);
       if (graph === undefined) throw new UsageError('graph', `no graph ${name}`);
       const from = {

@@ -2,7 +2,7 @@ import { type EntityKey, typeOf } from '../entity.ts';
 import type { EntityRecord, GraphStore } from '../graph-store.ts';
 import type { Head } from '../head.ts';
 import { asBuffer, decodeEntity, ENTITY_VALUE_BYTES } from '../layout.ts';
-import { shardOf } from '../shard.ts';
+import { COPY_ACCUMULATOR, shardOf } from '../shard.ts';
 import type { Entry } from '../store.ts';
 import type { Findings } from './findings.ts';
 
@@ -96,9 +96,8 @@ function vectorProblem(
   for (let i = 0; i < dim + 2; i++) {
     const number = view.readFloatLE(i * 4);
     const name = i < dim ? `number ${i}` : i === dim ? 'the accumulator' : 'the drift';
-    // A copy of another shard's row has an accumulator by which training knows it: see `model/table.ts`.
     const isMark = i === dim && isForeign;
-    if (!Number.isFinite(number) || (isMark ? number !== -1 : i >= dim && number < 0))
+    if (!Number.isFinite(number) || (isMark ? number !== COPY_ACCUMULATOR : i >= dim && number < 0))
       return `${name} is ${number}`;
   }
   const step = view.readDoubleLE(value.length - 8);

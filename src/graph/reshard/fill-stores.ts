@@ -1,0 +1,241 @@
+import { type EntityKey, typeOf } from '../entity.ts';
+import type { GraphStore } from '../graph-store.ts';
+import { decodeHead, encodeHead, type Head } from '../head.ts';
+import { decodeEntity, type EntityState, encodeEntity } from '../layout.ts';
+import { inParts, namesIn, putPart } from '../outbox.ts';
+import { COPY_ACCUMULATOR, shardOf } from '../shard.ts';
+import { WriteBatch } from '../store.ts';
+import { EntitySpread } from './entity-spread.ts';
+import { meanRow } from './mean-row.ts';
+import type { MergedEntity, MergedGraph } from './merged-graph.ts';
+import { type NextShards, nextHead, nextShard } from './next-head.ts';
+
+/** Puts in one batch. */
+const BATCH = 4_096;
+const FLOAT_BYTES = 4;
+
+/** What was written. */
+export interface Filled {
+  readonly heads: readonly Head[];
+  /** By type: entities that their owners had not read yet and that edges of other stores name; their vectors begin anew. */
+  readonly added: Readonly<Record<string, number>>;
+}
+
+/**
+ * Fills empty stores, one for each new shard, with what the present stores of the graph hold: each entity at its new owner, each edge
+ * at both, copies of entities where edges of other shards name them, the erasures in all. A store's head is written last.
+ * Memory: see {@link EntitySpread}; the outbox.
+ * heads: of the present stores. @throws FatalError where they are not of one training, or are damaged.
+ */
+export async function fillStores(
+  graph: MergedGraph,
+  heads: readonly Head[],
+  stores: readonly GraphStore[],
+  next: NextShards,
+  onProgress: (what: 'edges' | 'entities', done: number) => void = () => {},
+): Promise<Filled> {
+  const { layout } = graph;
+  const relationRows = 2 * layout.relations.length;
+  const most = heads.reduce((sum, { entities }) => sum + totalOf(entities), 0);
+  const spread = new EntitySpread(layout, stores.length, most);
+  const filling = stores.map(
+    (store, index) => new FilledStore(store, relationRows, nextHead(heads, next, index)),
+  );
+  for await (const block of graph.entities()) for (const { key, name } of block) spread.add(key, name);
+
+  let edges = 0;
+  for await (const block of graph.edges()) {
+    for (const { key, value, erased } of block) {
+      if (erased) continue;
+      const live = !layout.isRemoved(value);
+      const [lhs, rhs] = spread.place(key, live);
+      const reverse = layout.reverseKey(layout.edgeOf(key));
+      const relation = live ? layout.relations[layout.relationIn(key)]!.name : undefined;
+      filling[lhs]!.putEdge(key, reverse, value, relation, true);
+      if (rhs !== lhs) filling[rhs]!.putEdge(key, reverse, value, relation, false);
+    }
+    for (const store of filling) await store.flushFull();
+    edges += block.length;
+    onProgress('edges', edges);
+  }
+
+  const added: Record<string, number> = {};
+  let entities = 0;
+  for await (const block of graph.entities()) {
+    const rows = await graph.rowsOf(block);
+    block.forEach((merged, i) => {
+      const entity = entities + i;
+      const home = filling[spread.homeOf(entity)]!;
+      if (merged.erasedAt !== undefined) home.due.add(merged.name);
+      if (merged.own === undefined && !spread.isNamed(entity)) return;
+      if (merged.own === undefined) added[typeOf(merged.name)] = (added[typeOf(merged.name)] ?? 0) + 1;
+      const state = merged.own ?? startOf(merged);
+      home.putOwn(merged.name, state, rows[i]);
+      for (const holder of spread.holdersOf(entity)) filling[holder]!.putCopy(merged.name, state, rows[i]);
+    });
+    for (const store of filling) await store.flushFull();
+    entities += block.length;
+    onProgress('entities', entities);
+  }
+
+  await putRelations(graph, filling);
+  for await (const erasure of graph.erasures()) for (const store of filling) await store.put(erasure);
+  for (const store of graph.stores)
+    for (const name of namesIn(await Array.fromAsync(store.outboxParts())))
+      filling[shardOf(name, filling.length)]!.due.add(name);
+  return { added, heads: await Promise.all(filling.map((store, index) => store.finish(next, index))) };
+}
+
+/** How an entity begins that its owner has not read yet, or has to erase. */
+function startOf({ held, erasedAt }: MergedEntity): EntityState {
+  if (erasedAt !== undefined) return { row: 0, updates: 0, firstSeen: erasedAt, lastSeen: erasedAt };
+  const known = held.map(({ value }) => decodeEntity(value));
+  const firstSeen = Math.min(...known.map((each) => each.firstSeen));
+  return { row: 0, updates: 0, firstSeen, lastSeen: Math.max(...known.map((each) => each.lastSeen)) };
+}
+
+/** Writes the relations' rows: the same in every store. */
+async function putRelations({ stores, layout }: MergedGraph, filling: readonly FilledStore[]): Promise<void> {
+  const rows = layout.relations.flatMap((_, relation) => [2 * relation, 2 * relation + 1]);
+  const all = await Promise.all(stores.map((store) => store.readRows(rows)));
+  const means = rows.flatMap((_, i) => {
+    const found = all.flatMap((each) => each[i] ?? []);
+    return found.length === 0 ? [] : [meanRow(found)];
+  });
+  const { dim } = layout;
+  const floats = new Float32Array(means.length * (dim + 2));
+  means.forEach((mean, i) => {
+    floats.set(mean.floats, i * (dim + 2));
+  });
+  for (const store of filling) {
+    await store.putRows({
+      dim,
+      rows: Int32Array.from(means, ({ row }) => row),
+      floats,
+      steps: Float64Array.from(means, ({ step }) => step),
+      erased: new Set(),
+    });
+  }
+}
+
+/** A new store while it is filled. */
+class FilledStore {
+  /** Names whose vector or tombstone is to be published. */
+  readonly due = new Set<EntityKey>();
+  readonly #store: GraphStore;
+  readonly #head: ReturnType<typeof nextHead>;
+  readonly #own = { edges: new Tally(), entities: new Tally() };
+  readonly #all = { edges: new Tally(), entities: new Tally() };
+  #batch = new WriteBatch();
+  #rows: number;
+
+  constructor(store: GraphStore, relationRows: number, head: ReturnType<typeof nextHead>) {
+    this.#store = store;
+    this.#rows = relationRows;
+    this.#head = head;
+  }
+
+  /** relation: of a live edge. own: whether the shard owns the edge's lhs. */
+  putEdge(
+    key: Uint8Array,
+    reverse: Uint8Array,
+    value: Uint8Array,
+    relation: string | undefined,
+    own: boolean,
+  ): void {
+    this.#batch.put(key, value);
+    this.#batch.put(reverse, value);
+    if (relation === undefined) return;
+    this.#all.edges.add(relation);
+    if (own) this.#own.edges.add(relation);
+  }
+
+  /** stored: the row at the present owner, which is written as it is. */
+  putOwn(name: EntityKey, state: EntityState, stored: Uint8Array | undefined): void {
+    const row = this.#putEntity(name, state);
+    this.#own.entities.add(typeOf(name));
+    if (stored !== undefined) this.#batch.put(this.#store.layout.vectorKey(row), stored);
+  }
+
+  /** stored: the row at the present owner; undefined where it has no vector yet, and the copy waits for one. */
+  putCopy(name: EntityKey, state: EntityState, stored: Uint8Array | undefined): void {
+    const { layout } = this.#store;
+    const row = this.#putEntity(name, state);
+    const value = stored === undefined ? Buffer.alloc(layout.vectorBytes) : Buffer.from(stored);
+    value.writeFloatLE(COPY_ACCUMULATOR, layout.dim * FLOAT_BYTES);
+    value.writeFloatLE(0, (layout.dim + 1) * FLOAT_BYTES);
+    this.#batch.put(layout.vectorKey(row), value);
+  }
+
+  async put({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): Promise<void> {
+    this.#batch.put(key, value);
+    await this.flushFull();
+  }
+
+  async putRows(rows: NonNullable<WriteBatch['rows']>): Promise<void> {
+    await this.#flush();
+    this.#batch.rows = rows;
+    await this.#flush();
+  }
+
+  async flushFull(): Promise<void> {
+    if (this.#batch.size >= BATCH) await this.#flush();
+  }
+
+  /** Writes the outbox and, when all else is written, the head. */
+  async finish(next: NextShards, index: number): Promise<Head> {
+    const { layout } = this.#store;
+    const parts = [...inParts([...this.due])].map((names, i) => ({ number: i + 1, names }));
+    for (const part of parts) putPart(this.#batch, layout, part);
+    await this.#flush();
+    const shard = nextShard(next, index);
+    const head: Head = {
+      ...this.#head,
+      rows: this.#rows,
+      edges: this.#all.edges.counts,
+      entities: this.#all.entities.counts,
+      outbox: this.due.size,
+      outboxParts: parts.length,
+      ...(shard && {
+        shard: {
+          index,
+          count: shard.count,
+          run: next.runs[index]!,
+          trained: 0,
+          received: {},
+          edges: this.#own.edges.counts,
+          entities: this.#own.entities.counts,
+        },
+      }),
+    };
+    const bytes = encodeHead(head);
+    this.#batch.put(layout.headKey(), bytes);
+    await this.#flush();
+    return decodeHead(bytes);
+  }
+
+  #putEntity(name: EntityKey, state: EntityState): number {
+    const row = this.#rows++;
+    this.#batch.put(this.#store.layout.entityKey(name), encodeEntity({ ...state, row }));
+    this.#all.entities.add(typeOf(name));
+    return row;
+  }
+
+  async #flush(): Promise<void> {
+    const full = this.#batch;
+    this.#batch = new WriteBatch();
+    await this.#store.entries.write(full);
+  }
+}
+
+class Tally {
+  readonly counts: Record<string, number> = {};
+
+  add(name: string): void {
+    this.counts[name] = (this.counts[name] ?? 0) + 1;
+  }
+}
+
+function totalOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, each) => sum + each, 0);
+}

@@ -1,0 +1,154 @@
+import { type EdgeState, judge } from '../edge.ts';
+import type { EntityKey } from '../entity.ts';
+import type { GraphStore } from '../graph-store.ts';
+import { asBuffer, decodeEntity, type EntityState, type Layout } from '../layout.ts';
+import { shardOf } from '../shard.ts';
+import { type MergedEntry, mergedEntries } from './merged-entries.ts';
+
+/** An entity as all stores together know of it. */
+export interface MergedEntity extends MergedEntry {
+  readonly name: EntityKey;
+  /** Index of the store that owns the entity. */
+  readonly owner: number;
+  /** What the owner keeps of it; undefined where the owner does not have it, or has to start it again. */
+  readonly own: EntityState | undefined;
+  /** Time of an erasure that the owner had not read and another store had. */
+  readonly erasedAt: number | undefined;
+}
+
+/** An edge in its newest state. */
+export interface MergedEdge extends MergedEntry {
+  /** The stored value of the newest state. */
+  readonly value: Uint8Array;
+  /** Whether one of its ends was erased since, which the store that holds the edge had not read: there is no such edge. */
+  readonly erased: boolean;
+}
+
+interface UnevenErasure {
+  readonly at: number;
+  /** The stores that have it. */
+  readonly stores: ReadonlySet<number>;
+}
+
+/**
+ * The stores of all shards of a graph, or of a whole one, read as one graph. Shards stop at different offsets: of an edge that two stores
+ * have in different states the newest counts, and an erasure that one store has read counts for all of them.
+ * Memory: the erasures that not all stores have read.
+ */
+export class MergedGraph {
+  readonly stores: readonly GraphStore[];
+  readonly layout: Layout;
+  /** By the stores' name of the erased entity. */
+  readonly #uneven: ReadonlyMap<string, UnevenErasure>;
+
+  private constructor(
+    stores: readonly GraphStore[],
+    layout: Layout,
+    uneven: ReadonlyMap<string, UnevenErasure>,
+  ) {
+    this.stores = stores;
+    this.layout = layout;
+    this.#uneven = uneven;
+  }
+
+  /** stores: in the order of the shards. */
+  static async read(stores: readonly GraphStore[], layout: Layout): Promise<MergedGraph> {
+    const uneven = new Map<string, UnevenErasure>();
+    for await (const block of mergedEntries(entriesOf(stores), layout.prefixes.erased)) {
+      for (const { key, held } of block) {
+        const at = newestErasure(held);
+        const having = held.filter(({ value }) => asBuffer(value).readDoubleLE(0) === at);
+        if (having.length === stores.length) continue;
+        uneven.set(asBuffer(key).toString('latin1'), {
+          at,
+          stores: new Set(having.map(({ store }) => store)),
+        });
+      }
+    }
+    return new MergedGraph(stores, layout, uneven);
+  }
+
+  /** Every entity that any store has, by type and then as `compareKeys` has it. */
+  async *entities(): AsyncIterable<readonly MergedEntity[]> {
+    const { layout, stores } = this;
+    for await (const block of mergedEntries(entriesOf(stores), layout.prefixes.entities)) {
+      yield block.map(({ key, held }) => {
+        const name = layout.entityOf(key);
+        const owner = shardOf(name, stores.length);
+        const erasure = this.#erasureOf(name);
+        const erasedAt = erasure?.stores.has(owner) === false ? erasure.at : undefined;
+        const found = erasedAt === undefined ? held.find(({ store }) => store === owner) : undefined;
+        return { key, held, name, owner, own: found && decodeEntity(found.value), erasedAt };
+      });
+    }
+  }
+
+  /** Every edge, removed and erased ones included, ordered by lhs, relation, rhs. */
+  async *edges(): AsyncIterable<readonly MergedEdge[]> {
+    for await (const block of mergedEntries(entriesOf(this.stores), this.layout.prefixes.edges)) {
+      yield block.map(({ key, held }) => {
+        const value = this.#newest(held);
+        return { key, held, value, erased: this.#uneven.size > 0 && this.#isErased(key, value) };
+      });
+    }
+  }
+
+  /** The stored row of each entity at its owner; undefined where there is none. */
+  async rowsOf(entities: readonly MergedEntity[]): Promise<(Uint8Array | undefined)[]> {
+    const rows: (Uint8Array | undefined)[] = entities.map(() => undefined);
+    await Promise.all(
+      this.stores.map(async ({ entries }, store) => {
+        const places = entities.flatMap(({ owner, own }, i) => (own && owner === store ? [i] : []));
+        const keys = places.map((i) => this.layout.vectorKey(entities[i]!.own!.row));
+        (await entries.getMany(keys)).forEach((value, i) => {
+          rows[places[i]!] = value;
+        });
+      }),
+    );
+    return rows;
+  }
+
+  /** Every erasure with its newest time, as the entries of a store. */
+  async *erasures(): AsyncIterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
+    for await (const block of mergedEntries(entriesOf(this.stores), this.layout.prefixes.erased)) {
+      for (const { key, held } of block) {
+        const value = Buffer.alloc(8);
+        value.writeDoubleLE(newestErasure(held));
+        yield { key, value };
+      }
+    }
+  }
+
+  #newest(held: MergedEntry['held']): Uint8Array {
+    let newest = held[0]!.value;
+    for (let i = 1; i < held.length; i++) {
+      const { value } = held[i]!;
+      if (Buffer.compare(newest, value) === 0) continue;
+      if (judge(this.#stateOf(newest), this.#stateOf(value)) === 'newer') newest = value;
+    }
+    return newest;
+  }
+
+  #stateOf(value: Uint8Array): EdgeState {
+    return this.layout.decodeEdge(value);
+  }
+
+  #isErased(key: Uint8Array, value: Uint8Array): boolean {
+    const { lhs, rhs } = this.layout.edgeOf(key);
+    const { at } = this.#stateOf(value);
+    return [lhs, rhs].some((end) => at <= (this.#erasureOf(end)?.at ?? Number.NEGATIVE_INFINITY));
+  }
+
+  #erasureOf(name: EntityKey): UnevenErasure | undefined {
+    if (this.#uneven.size === 0) return undefined;
+    return this.#uneven.get(this.layout.erasedKey(name).toString('latin1'));
+  }
+}
+
+function entriesOf(stores: readonly GraphStore[]): GraphStore['entries'][] {
+  return stores.map(({ entries }) => entries);
+}
+
+function newestErasure(held: MergedEntry['held']): number {
+  return Math.max(...held.map(({ value }) => asBuffer(value).readDoubleLE(0)));
+}

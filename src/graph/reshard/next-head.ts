@@ -1,0 +1,99 @@
+import { FatalError } from '../../errors/errors.ts';
+import type { Head } from '../head.ts';
+import { type Shard, shardName } from '../shard.ts';
+
+/** What the new stores are to be. */
+export interface NextShards {
+  /** Name of the whole graph. */
+  readonly graph: string;
+  readonly count: number;
+  /** Full name of the topic by which shards meet. A new number of shards has a new one. */
+  readonly exchangeTopic: string;
+  /** Name for the run of each new shard; random, so that each is unique. */
+  readonly runs: readonly string[];
+}
+
+/** The parts of a new store's head that do not count what is in it. */
+export type NextHead = Omit<Head, 'rows' | 'edges' | 'entities' | 'outbox' | 'outboxParts' | 'shard'>;
+
+/** The part of the whole that new store `index` is; undefined where it is all of it. */
+export function nextShard({ graph, count }: NextShards, index: number): Shard | undefined {
+  return count === 1 ? undefined : { graph, index, count };
+}
+
+/**
+ * The head of new store `index`. Event topics are read on from the least offset of the present stores: what some of them have read
+ * already changes no edge. A partition that one of them has not read is read from its start.
+ *
+ * - `step` is the highest, and published steps go on above all that any present store has published.
+ * - `events` is that of the store which has read the least: every shard reads all events, so this is what all of them have read.
+ * - A random state is used again where there are more stores than before: the shards draw for rows of their own.
+ *
+ * @throws FatalError `reshard-mixed` where the present stores are not of one training.
+ */
+export function nextHead(heads: readonly Head[], next: NextShards, index: number): NextHead {
+  const [first] = heads;
+  if (first === undefined) throw new FatalError('store-missing', 'there is no store to make others from');
+  const shard = nextShard(next, index);
+  const step = Math.max(...heads.map((head) => head.step));
+  const published = Math.max(...heads.map((head) => head.stepBase + head.step));
+  return {
+    format: first.format,
+    graph: shard ? shardName(shard) : next.graph,
+    model: first.model,
+    step,
+    random: [...heads[index % heads.length]!.random],
+    freed: [],
+    offsets: leastOffsets(heads, next.exchangeTopic),
+    events: { ...heads.reduce((a, b) => (b.events.consumed < a.events.consumed ? b : a)).events },
+    watermark: Math.max(...heads.map(({ watermark }) => watermark)),
+    epoch: Math.max(...heads.map(({ epoch }) => epoch)),
+    space: spaceOf(heads),
+    stepBase: Math.max(...heads.map(({ stepBase }) => stepBase), published + 1 - step),
+    topicIds: topicIdsOf(heads, next.exchangeTopic),
+  };
+}
+
+function leastOffsets(heads: readonly Head[], exchangeTopic: string): Head['offsets'] {
+  const offsets: Head['offsets'] = {};
+  for (const [topic, partitions] of Object.entries(heads[0]?.offsets ?? {})) {
+    if (topic === exchangeTopic) continue;
+    const least: Record<string, number> = {};
+    for (const partition of Object.keys(partitions)) {
+      const all = heads.map((head) => head.offsets[topic]?.[partition]);
+      const known = all.filter((offset) => offset !== undefined);
+      if (known.length === all.length) least[partition] = Math.min(...known);
+    }
+    offsets[topic] = least;
+  }
+  return offsets;
+}
+
+function spaceOf(heads: readonly Head[]): string {
+  const spaces = [...new Set(heads.map(({ space }) => space))];
+  if (spaces.length === 1) return spaces[0]!;
+  throw new FatalError(
+    'reshard-mixed',
+    `the stores are of different spaces, so that their vectors can't be compared: ${heads.map(({ graph, space }) => `${graph} of ${space || 'none'}`).join(', ')}. ` +
+      'Restore those that differ from a backup, or with twhin restore --from-topic',
+  );
+}
+
+function topicIdsOf(heads: readonly Head[], exchangeTopic: string): Head['topicIds'] {
+  const ids: Record<string, string> = {};
+  for (const { graph, topicIds } of heads) {
+    for (const [topic, id] of Object.entries(topicIds)) {
+      if (topic === exchangeTopic) continue;
+      const known = ids[topic];
+      if (known !== undefined && known !== id) {
+        throw new FatalError(
+          'reshard-mixed',
+          `${topic} was deleted and recreated, and not all stores have read the new one: ${graph} knows it as ${id}, another store ` +
+            `as ${known}. Run all shards with twhin run --reread ${topic} first`,
+        );
+      }
+      ids[topic] = id;
+    }
+  }
+  return ids;
+}

@@ -1,0 +1,279 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { checkStore } from '../../../src/graph/check/check.ts';
+import type { EdgeChange } from '../../../src/graph/edge.ts';
+import { type EntityKey, entityKey } from '../../../src/graph/entity.ts';
+import type { GraphStore } from '../../../src/graph/graph-store.ts';
+import type { Head } from '../../../src/graph/head.ts';
+import { type Filled, fillStores } from '../../../src/graph/reshard/fill-stores.ts';
+import { digestGraph, type GraphDigest } from '../../../src/graph/reshard/graph-digest.ts';
+import { MergedGraph } from '../../../src/graph/reshard/merged-graph.ts';
+import { nextHead } from '../../../src/graph/reshard/next-head.ts';
+import { shardOf } from '../../../src/graph/shard.ts';
+import { commitOf, entity, graph, HEAD, part } from '../graph-fixture.ts';
+
+const EXCHANGE = 'twhin.exchange.test';
+const NEXT = { graph: 'test', count: 3, exchangeTopic: EXCHANGE, runs: ['x', 'y', 'z'] };
+
+/** The first name of the type that belongs to shard `index` of two and begins like this. */
+function named(type: string, index: number, start: string): EntityKey {
+  for (let i = 0; ; i++) {
+    const key = entityKey(type, `${start}${i}`);
+    if (shardOf(key, 2) === index) return key;
+  }
+}
+
+const [a, b] = [named('user', 0, 'a'), named('user', 1, 'b')];
+const fresh = named('tweet', 1, 'fresh');
+const gone = named('user', 1, 'gone');
+const back = named('user', 1, 'back');
+
+const shardHead = (index: number, change: Partial<Head>): Head => ({
+  ...HEAD,
+  graph: `test-${index}`,
+  rows: 12,
+  outbox: 1,
+  outboxParts: 1,
+  space: 'one',
+  shard: { index, count: 2, run: 'r', trained: 9, received: {}, edges: {}, entities: {} },
+  ...change,
+});
+/** Shard 0 is ahead of shard 1. */
+const HEADS = [
+  shardHead(0, {
+    step: 40,
+    stepBase: 5,
+    epoch: 2,
+    offsets: { follow: { '0': 12, '1': 3 }, [EXCHANGE]: { '0': 8 } },
+    events: { consumed: 20, rejected: 1, duplicate: 0, late: 0 },
+    edges: { follows: 1, likes: 1 },
+    entities: { user: 3, tweet: 1 },
+    random: [1, 2, 3, 4],
+    topicIds: { follow: 'f', [EXCHANGE]: 'e' },
+  }),
+  shardHead(1, {
+    step: 30,
+    stepBase: 50,
+    epoch: 3,
+    offsets: { follow: { '0': 9 }, [EXCHANGE]: { '1': 4 } },
+    events: { consumed: 15, rejected: 2, duplicate: 1, late: 1 },
+    edges: { follows: 4 },
+    entities: { user: 4 },
+    random: [5, 6, 7, 8],
+    topicIds: { follow: 'f' },
+  }),
+];
+
+const edge = (lhs: EntityKey, rhs: EntityKey, at: number, removed = false): EdgeChange => ({
+  lhs,
+  relation: rhs.startsWith('tweet') ? 'likes' : 'follows',
+  rhs,
+  at,
+  removed,
+});
+const RELATIONS = { 0: [1, 1, 2, 0], 1: [1, 1, 2, 0], 2: [1, 1, 2, 0], 3: [1, 1, 2, 0] };
+
+/**
+ * Shard 0 has read that `a` follows `b` no more, likes `fresh`, and that `gone` and `back` were erased, of whom `back` was followed
+ * again. Shard 1 has read none of this.
+ */
+async function present(): Promise<GraphStore[]> {
+  const [zero, one] = [graph(), graph()];
+  await zero.commit(
+    commitOf({
+      head: HEADS[0]!,
+      entities: [
+        entity(a, 4, { updates: 3 }),
+        entity(b, 5, { updates: 2 }),
+        entity(fresh, 6, { firstSeen: 30, lastSeen: 31 }),
+        entity(back, 7, { firstSeen: 25, lastSeen: 40 }),
+      ],
+      edges: [edge(a, b, 20, true), edge(a, fresh, 30), edge(a, back, 40)],
+      erasures: [
+        { key: gone, at: 25 },
+        { key: back, at: 25 },
+      ],
+      vectors: { ...RELATIONS, 4: [0.5, 1, 3, 0.25], 5: [9, 9, -1, 0], 6: [0, 0, -1, 0], 7: [0, 0, -1, 0] },
+      outboxAdded: [part(1, a)],
+    }),
+  );
+  await one.commit(
+    commitOf({
+      head: HEADS[1]!,
+      entities: [
+        entity(b, 4, { updates: 2, firstSeen: 1, lastSeen: 2 }),
+        entity(gone, 5, { updates: 1 }),
+        entity(back, 6, { updates: 1 }),
+        entity(a, 7, { updates: 3 }),
+      ],
+      edges: [edge(a, b, 10), edge(a, gone, 12), edge(b, gone, 13), edge(a, back, 14)],
+      erasures: [],
+      vectors: {
+        ...RELATIONS,
+        0: [2, 4, 4, 0.5],
+        4: [7, 8, 1.5, 0.125],
+        5: [1, 1, 1, 1],
+        6: [1, 1, 1, 1],
+        7: [0, 1, -1, 0],
+      },
+      outboxAdded: [part(1, b)],
+    }),
+  );
+  return [zero, one];
+}
+
+let before: GraphDigest;
+let after: GraphDigest;
+let stores: GraphStore[];
+let filled: Filled;
+beforeEach(async () => {
+  const old = await present();
+  const merged = await MergedGraph.read(old, old[0]!.layout);
+  before = await digestGraph(merged, HEADS);
+  stores = NEXT.runs.map(() => graph());
+  filled = await fillStores(merged, HEADS, stores, NEXT);
+  const made = await MergedGraph.read(stores, old[0]!.layout);
+  after = await digestGraph(made, filled.heads);
+});
+
+const edgesIn = async (store: GraphStore) => Array.fromAsync(store.edges());
+const home = (key: EntityKey) => shardOf(key, 3);
+
+describe('stores of shards that stopped at different offsets', () => {
+  test('give each edge in its newest state to both owners, without those that an erasure took', async () => {
+    const wanted = [edge(a, b, 20, true), edge(a, fresh, 30), edge(a, back, 40)];
+    for (const [shard, store] of stores.entries()) {
+      const own = wanted.filter(({ lhs, rhs }) => home(lhs) === shard || home(rhs) === shard);
+      expect(await edgesIn(store)).toEqual(expect.arrayContaining(own));
+      expect(await edgesIn(store)).toHaveLength(own.length);
+      expect((await checkStore(store)).findings).toEqual([]);
+    }
+    expect([before.live, before.removed, before.uneven]).toEqual([{ follows: 1, likes: 1 }, 1, 5]);
+    expect(after).toEqual({ ...before, entities: { user: 3, tweet: 1 }, uneven: 0 });
+    expect(before.entities).toEqual({ user: 2 });
+  });
+
+  test('give what the owner knows to the new owner, and let begin anew what the owner has not read', async () => {
+    expect(filled.added).toEqual({ tweet: 1, user: 1 });
+    const found = async (key: EntityKey) => {
+      const store = stores[home(key)]!;
+      const record = await store.entity(key);
+      const [row] = await store.readRows([record?.row ?? -1]);
+      return record && [record.updates, record.firstSeen, record.lastSeen, row && [...row.floats]];
+    };
+    expect(await found(a)).toEqual([3, 1000, 1000, [0.5, 1, 3, 0.25]]);
+    expect(await found(b)).toEqual([2, 1, 2, [7, 8, 1.5, 0.125]]);
+    expect(await found(fresh)).toEqual([0, 30, 31, undefined]);
+    expect(await found(back)).toEqual([0, 25, 25, undefined]);
+    for (const store of stores) expect(await store.entity(gone)).toBeUndefined();
+  });
+
+  test('hold copies where an edge of another shard names an entity, with the vector that its owner has', async () => {
+    const copies: Record<string, number[][]> = {};
+    for (const [shard, store] of stores.entries()) {
+      for await (const { key, row } of store.entities()) {
+        if (home(key) === shard) continue;
+        const [stored] = await store.readRows([row]);
+        copies[key] = [...(copies[key] ?? []), [...stored!.floats]];
+      }
+    }
+    const holders = (key: EntityKey, others: readonly EntityKey[]) =>
+      [...new Set(others.map(home))].filter((shard) => shard !== home(key));
+    // The removed edge to b asks for no copy; fresh and back have no vector yet.
+    const ofA = holders(a, [fresh, back]);
+    expect(ofA).not.toEqual([]);
+    expect(copies).toEqual({
+      [a]: ofA.map(() => [0.5, 1, -1, 0]),
+      ...Object.fromEntries(
+        [fresh, back].flatMap((key) => (home(key) === home(a) ? [] : [[key, [[0, 0, -1, 0]]] as const])),
+      ),
+    });
+  });
+
+  test('keep every erasure in all, and publish what was to be published, and the erased', async () => {
+    for (const store of stores) {
+      const erased = await Array.fromAsync(store.erasures());
+      expect(erased.sort((x, y) => (x.name < y.name ? -1 : 1))).toEqual(
+        [gone, back]
+          .map((key) => ({ name: store.erasedName(key), at: 25 }))
+          .sort((x, y) => (x.name < y.name ? -1 : 1)),
+      );
+    }
+    const due = await Promise.all(
+      stores.map(async (store) => (await Array.fromAsync(store.outbox())).sort()),
+    );
+    expect(due).toEqual(
+      stores.map((_, shard) => [a, b, gone, back].filter((key) => home(key) === shard).sort()),
+    );
+    expect(filled.heads.map(({ outbox }) => outbox)).toEqual(due.map(({ length }) => length));
+  });
+
+  test('have the mean of the relation vectors, the same in all', async () => {
+    for (const store of stores) {
+      const [first, second] = await store.readRows([0, 1]);
+      // The first store's vector moves from (1, 1) to (1.5, 2.5).
+      expect([...first!.floats]).toEqual([1.5, 2.5, 3, Math.fround(Math.sqrt(0.25 + 2.25))]);
+      expect([...second!.floats]).toEqual([1, 1, 2, 0]);
+    }
+  });
+
+  test('go on from what all have read, above all steps that were published', () => {
+    expect(filled.heads[1]).toMatchObject({
+      graph: 'test-1',
+      offsets: { follow: { '0': 9 } },
+      events: { consumed: 15, rejected: 2, duplicate: 1, late: 1 },
+      step: 40,
+      stepBase: 50,
+      epoch: 3,
+      random: [5, 6, 7, 8],
+      topicIds: { follow: 'f' },
+      shard: { index: 1, count: 3, run: 'y', trained: 0, received: {} },
+    });
+    expect(filled.heads[2]?.random).toEqual([1, 2, 3, 4]);
+    const sum = (counts: readonly (Record<string, number> | undefined)[], name: string) =>
+      counts.reduce((all, each) => all + (each?.[name] ?? 0), 0);
+    const own = filled.heads.map(({ shard }) => shard);
+    expect(
+      sum(
+        own.map((each) => each?.edges),
+        'follows',
+      ),
+    ).toBe(1);
+    expect(
+      sum(
+        own.map((each) => each?.edges),
+        'likes',
+      ),
+    ).toBe(1);
+    expect(
+      sum(
+        own.map((each) => each?.entities),
+        'user',
+      ),
+    ).toBe(3);
+    const offsets = filled.heads.map((head) => head.offsets);
+    expect(offsets).toEqual(filled.heads.map(() => ({ follow: { '0': 9 } })));
+  });
+});
+
+describe('the head of a new store', () => {
+  test('is that of a whole graph where there is one', () => {
+    const head = nextHead([HEADS[0]!], { ...NEXT, count: 1 }, 0);
+    expect(head).toMatchObject({
+      graph: 'test',
+      step: 40,
+      stepBase: 6,
+      offsets: { follow: { '0': 12, '1': 3 } },
+    });
+    expect(head).not.toHaveProperty('shard');
+  });
+
+  test.each([
+    [{ space: 'two' }, /test-0 of one, test-1 of two/],
+    [{ topicIds: { follow: 'g' } }, /follow was deleted and recreated.*--reread follow/],
+  ])('is refused for stores with %o', (change, message) => {
+    const heads = [HEADS[0]!, { ...HEADS[1]!, ...change }];
+    expect(() => nextHead(heads, NEXT, 0)).toThrow(
+      expect.objectContaining({ code: 'reshard-mixed', message: expect.stringMatching(message) }),
+    );
+  });
+});
