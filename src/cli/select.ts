@@ -1,4 +1,4 @@
-import { topicName } from '../../topics/index.ts';
+import { exchangeName, topicName } from '../../topics/index.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { wholeGraphs } from '../config/whole-graphs.ts';
 import { UsageError } from '../errors/errors.ts';
@@ -96,7 +96,10 @@ export function selectTopics(
   graphs: readonly GraphConfig[],
   named: readonly string[],
 ): string[] {
-  const topics = graphs.flatMap((graph) => graph.topics.map(({ name }) => topicName(topicPrefix, name)));
+  const topics = graphs.flatMap((graph) => [
+    ...graph.topics.map(({ name }) => topicName(topicPrefix, name)),
+    ...(graph.shard ? [topicName(topicPrefix, exchangeName(graph.shard.graph))] : []),
+  ]);
   const full = named.map((name) => (topics.includes(name) ? name : topicName(topicPrefix, name)));
   const unknown = named.filter((_, i) => !topics.includes(full[i] ?? ''));
   if (unknown.length === 0) return full;

@@ -72,7 +72,6 @@ export async function composeLive(
   const topics = topicsOf(config, graph);
   const place = livePlace(graph);
   const store = await openForWriting(graph, { place, openStore, keepsImage: true });
-  for (const topic of reread) if (topics.has(topic)) await forgetTopic(store, topic);
   const onTrouble = ({ brokers, since: sinceMs, attempt, code, reason }: Trouble) => {
     const since = new Date(sinceMs).toISOString();
     const what = code === 'broker-unreachable' ? 'no broker answers' : 'the brokers answer with a refusal';
@@ -84,10 +83,12 @@ export async function composeLive(
   const brokerLog = connection.log({ onTrouble, aheadBytes: tuning.queueBytes });
   const { shard } = graph;
   const exchange = shard && exchangeOf(prefix, shard, brokerLog);
+  const followed = followedTopics({ topics, exchange });
+  for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
   const leadership =
     connection.leadership({
       groupId,
-      topics: followedTopics({ topics, exchange }),
+      topics: followed,
       standby,
       instanceId: await instanceIdOf(graph),
       onTrouble,
