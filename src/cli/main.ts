@@ -12,6 +12,7 @@ import { addInitCommand } from './init.ts';
 import { Logging } from './logging.ts';
 import { DONE, endOnClosedPipe, FAILED, type Output, report, terminal, WRONG_USAGE } from './output.ts';
 import { addReplayCommand } from './replay/command.ts';
+import { addReshardCommand } from './reshard/command.ts';
 import { addRestoreCommand } from './restore/command.ts';
 import { addRunCommand } from './run/command.ts';
 import { addCandidatesCommand } from './serve/candidates.ts';
@@ -36,6 +37,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addBackupCommand,
   addRestoreCommand,
   addCheckCommand,
+  addReshardCommand,
   addStatsCommand,
   addShowCommand,
   addDoctorCommand,

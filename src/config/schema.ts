@@ -24,7 +24,7 @@ const graph = z.strictObject({
   }),
   shards: whole.max(MOST_SHARDS).default(1).meta({
     description:
-      'Shards that the graph is cut into, 1 to 256. Each learns its part of the entities with a store of its own, named `<graph>-<index>`, in a process of its own where wished. `limits.maxEntities` counts for each shard. The number is fixed for the life of the stores.',
+      'Shards that the graph is cut into, 1 to 256. Each learns its part of the entities with a store of its own, named `<graph>-<index>`, in a process of its own where wished. `limits.maxEntities` counts for each shard. `twhin reshard` makes the stores for another number.',
   }),
 });
 
@@ -310,7 +310,7 @@ export const configFileSchema = z.strictObject({
   }),
   graphs: z.record(name, graph).default({}).meta({
     description:
-      'Graphs by name, each with its `topics`, `relations` and `shards`. A graph called `engagement` or `follow` replaces the one that comes with twhin-stream, and has its topics and relations where none are given. The relations and entity types of a graph are fixed for the life of its store. `shards`, 1 unless given, is the number of parts that the graph is cut into, 1 to 256: each learns its part of the entities with a store of its own, named `<graph>-<index>`, and `limits.maxEntities` counts for each. This number is fixed for the life of the stores, too.',
+      'Graphs by name, each with its `topics`, `relations` and `shards`. A graph called `engagement` or `follow` replaces the one that comes with twhin-stream, and has its topics and relations where none are given. The relations and entity types of a graph are fixed for the life of its store. `shards`, 1 unless given, is the number of parts that the graph is cut into, 1 to 256: each learns its part of the entities with a store of its own, named `<graph>-<index>`, and `limits.maxEntities` counts for each. `twhin reshard` makes the stores for another number.',
   }),
 });
 

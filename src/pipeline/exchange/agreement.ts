@@ -20,7 +20,7 @@ export async function agree(
     throw new FatalError(
       'shard-count',
       `${topic} has ${partitions} partitions, and graphs.${graph}.shards is ${count}: a partition is a shard. Set the number back to ${partitions}; ` +
-        `or, to learn anew with ${count} shards, delete ${topic} and the stores of all shards, and run twhin topics apply`,
+        `or, where twhin reshard has made the stores of ${count} shards, delete ${topic} and run twhin topics apply`,
     );
   }
   const ids = await patiently(() => log.topicIds([topic]), stopping);

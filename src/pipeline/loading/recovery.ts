@@ -103,7 +103,8 @@ function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: S
     throw new FatalError(
       'store-shard',
       `the store of ${graph} holds ${stored}, and the configuration asks for ${configured}; ` +
-        'put the number of shards back, or give the shards folders of their own in TWHIN_STATE: they are rebuilt from the topics',
+        'put the number of shards back, and change it with twhin reshard; or give the shards folders of their own in TWHIN_STATE: ' +
+        'they are rebuilt from the topics',
     );
   }
   const differing = differences(head.model, model);

@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+import { example, JSON_HELP, positiveInteger } from '../options.ts';
+import { planReshard } from './plan.ts';
+import { withPresentStores } from './present-stores.ts';
+import { printDone, printPlan, summary } from './report.ts';
+import { reshard } from './reshard.ts';
+
+/**
+ * Puts `twhin reshard` on the command line.
+ *
+ * The new stores lie beside the present ones: shard `i` of M has its new store in `STATE/<graph>-<i>/stores/shards-M`, a whole graph in
+ * `STATE/<graph>/stores/shards-1`. The number of shards in the configuration says which store is live (`readLive`), so that
+ * changing the number opens the new stores and changing it back opens the old ones; nothing is overwritten.
+ */
+export function addReshardCommand(program: Command, context: CommandContext): void {
+  program
+    .command('reshard')
+    .description('make the stores of a graph with another number of shards; no updater may be running')
+    .requiredOption('--graph <name>', 'the whole graph, such as engagement')
+    .requiredOption('--to <n>', 'the number of shards that the graph is to have', positiveInteger)
+    .option('--dry-run', 'say what would be made, and write nothing')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', WHAT)
+    .addHelpText('after', example(EXAMPLES))
+    .action(async ({ graph, to, dryRun, json }) => {
+      const { output } = context;
+      const plan = await planReshard(graph, to, context);
+      await withPresentStores(plan, async (present) => {
+        const done = dryRun === true ? undefined : await reshard(plan, present, output);
+        if (json === true) output.out(JSON.stringify(summary(plan, present, done)));
+        else if (done === undefined) printPlan(plan, present, output);
+        else printDone(plan, done, output);
+      });
+    });
+}
+
+const WHAT = `
+The configuration says how many shards there are now. Everything that the graph learned goes on. The present stores stay as
+they are, to go back to; the command says what to do next, and how to go back.`;
+
+const EXAMPLES = `twhin reshard --graph engagement --to 4 --dry-run
+twhin reshard --graph engagement --to 4`;

@@ -1,0 +1,303 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { cp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { GraphConfig } from '../../../src/config/resolve.ts';
+import { encodeHead, type Head } from '../../../src/graph/head.ts';
+import { shardOf } from '../../../src/graph/shard.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
+import { openForWriting } from '../../../src/state/open.ts';
+import { json, type Said } from '../captured.ts';
+import { type Content, contentOf, type ShardedPlace, shardedPlace, tell } from './sharded-place.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+const text = ({ out, err }: Said) => [...out, ...err].join('\n');
+
+const DIGESTS = z.object({ edges: z.string().length(16), vectors: z.string().length(16) });
+const DONE = z.object({
+  to: z.number(),
+  digests: z.object({ before: DIGESTS, after: DIGESTS }),
+  added: z.record(z.string(), z.number()),
+});
+
+let here: ShardedPlace;
+afterEach(() => here.remove());
+
+const reshard = async (to: number, ...more: string[]): Promise<Said> =>
+  here.run('reshard', '--graph', 'engagement', '--to', String(to), ...more);
+
+/** Reshards and changes the configuration, and checks every store. Gives what the stores hold then. */
+async function resharded(to: number): Promise<Content> {
+  const said = await reshard(to, '--json');
+  expect([said.code, said.err]).toEqual([0, []]);
+  const { to: count, digests, added } = DONE.parse(json(said));
+  expect([count, digests.after, added]).toEqual([to, digests.before, {}]);
+  await here.configure(to);
+  const checked = await here.run('check', '--graph', 'engagement');
+  expect([checked.code, text(checked)]).toEqual([0, expect.stringContaining('all is well')]);
+  return contentOf(here.graphs());
+}
+
+/** Copies are at the shards whose edges name them, with their owners' vectors; edges are at both owners. */
+function expectSpread(content: Content): void {
+  const { edges, own, copies, edgesOf } = content;
+  const count = copies.length;
+  const wanted = copies.map(() => new Set<string>());
+  const held = copies.map((): string[] => []);
+  for (const [name, { removed }] of Object.entries(edges)) {
+    const [lhs = '', , rhs = ''] = name.split(' ');
+    const owners = [shardOf(lhs, count), shardOf(rhs, count)];
+    for (const owner of new Set(owners)) held[owner]!.push(`${removed ? 'removed' : 'live'} ${name}`);
+    if (removed) continue;
+    if (owners[0] !== owners[1]) {
+      wanted[owners[1]!]!.add(lhs);
+      wanted[owners[0]!]!.add(rhs);
+    }
+  }
+  expect(edgesOf.map((each) => [...each].sort())).toEqual(held.map((each) => each.sort()));
+  copies.forEach((each, shard) => {
+    expect(Object.keys(each).sort()).toEqual([...wanted[shard]!].sort());
+    for (const [name, floats] of Object.entries(each)) {
+      const vector = own[name]!.floats!.slice(0, -2);
+      expect([name, floats]).toEqual([name, [...vector, -1, 0]]);
+    }
+  });
+  for (const relations of content.relations) expect(relations).toEqual(content.relations[0]);
+  for (const erased of content.erased) expect(erased).toEqual(content.erased[0]);
+}
+
+describe('another number of shards', () => {
+  test.each([
+    [2, 4],
+    [1, 3],
+  ])('from %i to %i and back keeps every bit, and each store goes on', async (from, to) => {
+    here = await shardedPlace(from);
+    tell(here);
+    await here.train();
+    const first = await contentOf(here.graphs());
+    expect(Object.values(first.edges).some(({ removed }) => removed)).toBe(true);
+    expect(first.erased[0]).toHaveLength(2);
+    expect(first.own).toMatchObject({ 'user:lonely': { updates: 1 }, 'user:u4': { updates: 1 } });
+    expect(first.own).not.toHaveProperty('user:u3');
+
+    const second = await resharded(to);
+    expectSpread(second);
+    expect([second.edges, second.own, second.erased[0]]).toEqual([first.edges, first.own, first.erased[0]]);
+    if (from === 1) expect(second.relations[0]).toEqual(first.relations[0]);
+    // The present stores are those of before, with the number of shards put back.
+    await here.configure(from);
+    expect(await contentOf(here.graphs())).toEqual(first);
+    await here.configure(to);
+
+    const third = await resharded(from);
+    expectSpread(third);
+    expect([third.edges, third.own]).toEqual([first.edges, first.own]);
+    expect(third.relations[0]).toEqual(second.relations[0]);
+
+    // Every new store loads, in both numbers, and learns on.
+    for (const shards of [from, to]) {
+      await here.configure(shards);
+      if (shards === from) tell(here, 60, 2);
+      await here.train();
+      const learned = await contentOf(here.graphs());
+      expect(learned.edges).not.toEqual(first.edges);
+      expect(learned.own['user:u10']).not.toEqual(first.own['user:u10']);
+      const checked = await here.run('check', '--graph', 'engagement');
+      expect([checked.code, text(checked)]).toEqual([0, expect.stringContaining('all is well')]);
+    }
+  });
+});
+
+describe('a reshard is refused', () => {
+  test('where there is nothing to do, or a store is missing, in use, of something else, or there already', async () => {
+    here = await shardedPlace(2);
+    tell(here, 20);
+    await here.train();
+    const before = await contentOf(here.graphs());
+    const [zero, one] = here.graphs();
+    const refused = async (to: number, code: number, ...patterns: RegExp[]) => {
+      const said = await reshard(to);
+      for (const pattern of patterns)
+        expect([said.code, text(said)]).toEqual([code, expect.stringMatching(pattern)]);
+    };
+    await refused(
+      2,
+      2,
+      /\[reshard\] --to: expected another number than graphs.engagement.shards, which is 2/,
+    );
+    const unknown = await here.run('reshard', '--graph', 'engagement-0', '--to', '3');
+    expect([unknown.code, text(unknown)]).toEqual([
+      2,
+      expect.stringMatching(/\[graph\] .* engagement, follow/),
+    ]);
+
+    const dry = await reshard(4, '--dry-run');
+    expect([dry.code, text(dry)]).toEqual([
+      0,
+      expect.stringMatching(/2 shards to 4 shards; nothing was written/),
+    ]);
+    expect(await readdir(`${here.folder}/state`)).toEqual(['engagement-0', 'engagement-1']);
+
+    const held = await openForWriting(one!);
+    await refused(4, 1, /\[store-in-use\] the store of engagement-1 .* stop that process first/);
+    await held.close();
+
+    const away = `${one!.folder}-away`;
+    await rename(one!.folder, away);
+    await refused(4, 1, /\[store-missing\] .*engagement-1, .* twhin restore DIR --graph engagement-1/);
+    await cp(zero!.folder, one!.folder, { recursive: true });
+    await refused(4, 1, /\[store-shard\] the store of engagement-1 is that of engagement-0, shard 0 of 2/);
+    await rm(one!.folder, { recursive: true });
+    await rename(away, one!.folder);
+
+    await changeHead(one!, (head) => ({ ...head, space: 'two' }));
+    await refused(4, 1, /\[reshard-mixed\] .* engagement-0 of one, engagement-1 of two/);
+    await changeHead(one!, (head) => ({
+      ...head,
+      space: 'one',
+      model: { ...head.model, scorer: 'transe-l1' },
+    }));
+    await refused(4, 1, /\[store-model\] the store of engagement-1 is another model's .*\n {2}scorer/);
+    await changeHead(one!, (head) => ({ ...head, model: one!.model, edges: { ...head.edges, likes: 1 } }));
+    await refused(
+      4,
+      1,
+      /\[store-damaged\] the store of engagement-1 holds \d+ live edges \(likes\), and its head counts 1/,
+    );
+    await changeHead(one!, (head) => ({ ...head, edges: countOf(before.edgesOf[1]!) }));
+    expect(await contentOf(here.graphs())).toEqual(before);
+    expect(await readdir(`${here.folder}/state`)).toEqual(['engagement-0', 'engagement-1']);
+
+    expect((await reshard(4)).code).toBe(0);
+    await refused(4, 1, /\[store-exists\] .*engagement-0\/stores\/shards-4, .*engagement-3/);
+    expect(await contentOf(here.graphs())).toEqual(before);
+  });
+});
+
+describe('a reshard that is killed', () => {
+  test('leaves nothing that a start would take for a store, and can be given again', async () => {
+    here = await shardedPlace(2);
+    tell(here);
+    await here.train();
+    const before = await contentOf(here.graphs());
+    const command = ['bin/twhin.js', 'reshard', '--graph', 'engagement', '--to', '4'];
+    const env = { ...process.env, ...here.env };
+    const child = spawn(process.execPath, command, { cwd: ROOT, env, stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    const staging = [0, 1, 2, 3].map(
+      (shard) => `${here.folder}/state/engagement-${shard}/restoring/shards-4`,
+    );
+    while (child.exitCode === null && !staging.every((folder) => existsSync(folder))) await sleep(1);
+    child.kill('SIGKILL');
+    expect(await ended).toEqual([null, 'SIGKILL']);
+
+    expect(staging.every((folder) => existsSync(folder))).toBe(true);
+    expect(await contentOf(here.graphs())).toEqual(before);
+    await here.configure(4);
+    for (const { folder } of here.graphs()) expect(existsSync(`${folder}/stores`)).toBe(false);
+    await expect(here.train()).rejects.toMatchObject({ code: 'reshard-unfinished' });
+    const refused = await here.run('stats');
+    expect([refused.code, text(refused)]).toEqual([
+      1,
+      expect.stringMatching(/\[reshard-unfinished\] .*shards-4 is left/),
+    ]);
+
+    await here.configure(2);
+    const after = await resharded(4);
+    expect([after.edges, after.own]).toEqual([before.edges, before.own]);
+    for (const folder of staging) expect(existsSync(folder)).toBe(false);
+  });
+});
+
+test('the steps that are printed lead forward and back, and nothing is published again', async () => {
+  here = await shardedPlace(2);
+  const likes = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) =>
+      JSON.stringify({
+        userId: `u${((from + i) * 7) % 23}`,
+        tweetId: `t${(from + i) % 11}`,
+        action: 'like',
+        at: 1 + from + i,
+      }),
+    ).join('\n');
+  const does = async (...argv: string[]) => {
+    const said = await here.run(...argv);
+    expect([argv, said.code, said.code === 0 ? '' : text(said)]).toEqual([argv, 0, '']);
+    return said;
+  };
+  const feed = async (from: number, to: number) => {
+    await writeFile(join(here.folder, 'events.ndjson'), likes(from, to));
+    await does('feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement');
+  };
+  const exchange = join(here.folder, 'log', 'twhin.exchange.engagement');
+  const run = ['run', '--graph', 'engagement', '--until-caught-up'];
+  const published = async () => folderBytes(join(here.folder, 'log', 'twhin.embeddings.engagement'));
+  await does('topics', 'apply');
+  await feed(0, 120);
+  await does(...run);
+  const before = await contentOf(here.graphs());
+  const sent = await published();
+
+  const done = await does('reshard', '--graph', 'engagement', '--to', '3');
+  const at = (line: RegExp) => done.out.findIndex((each) => line.test(each));
+  const steps = [
+    /1\. delete the topic twhin.exchange/,
+    /2\. set .*shards to 3/,
+    /3\. twhin topics apply/,
+    /4\. twhin run/,
+  ];
+  expect(steps.map(at)).toEqual([0, 1, 2, 3].map((i) => at(/^Next, in this order:/) + 1 + i));
+  await rm(exchange, { recursive: true });
+  await here.configure(3);
+  await does('topics', 'apply');
+  await does(...run);
+  expect((await contentOf(here.graphs())).own).toEqual(before.own);
+  expect(await published()).toBe(sent);
+  await feed(120, 160);
+  await does(...run);
+  const after = await contentOf(here.graphs());
+  expect(Object.keys(after.edges).length).toBeGreaterThan(Object.keys(before.edges).length);
+  expect(await published()).toBeGreaterThan(sent);
+
+  expect(done.out[at(/^To go back/) + 4]).toContain('--reread twhin.exchange.engagement');
+  await rm(exchange, { recursive: true });
+  await here.configure(2);
+  await does('topics', 'apply');
+  const read = { 'twhin.exchange.engagement': { '1': 7 } };
+  await changeHead(here.graphs()[1]!, (head) => ({ ...head, offsets: { ...head.offsets, ...read } }));
+  expect(text(await here.run(...run))).toContain('--reread twhin.exchange.engagement');
+  await does(...run, '--reread', 'twhin.exchange.engagement');
+  expect((await contentOf(here.graphs())).edges).toEqual(after.edges);
+});
+
+/** Bytes of all files in a folder. */
+async function folderBytes(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = await Promise.all(
+    files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function changeHead(graph: GraphConfig, change: (head: Head) => Head): Promise<void> {
+  const store = await openForWriting(graph);
+  const head = await store.head();
+  if (head === undefined) throw new Error('no head');
+  const batch = new WriteBatch();
+  batch.put(store.layout.headKey(), encodeHead(change(head)));
+  await store.entries.write(batch);
+  await store.close();
+}
+
+/** Live edges by relation. */
+function countOf(edges: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const [state, , relation = ''] of edges.map((each) => each.split(' ')))
+    if (state === 'live') counts[relation] = (counts[relation] ?? 0) + 1;
+  return counts;
+}
