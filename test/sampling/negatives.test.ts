@@ -165,6 +165,9 @@ describe('edges to other shards', () => {
     const chunk = emptyChunk();
     chunk.rhsMask.fill(9);
     chunk.lhsMask.fill(9);
+    // What an earlier chunk left.
+    chunk.lhsCount = 17;
+    chunk.rhsCount = 17;
     ofShard({}).fill(chunk, follows, FIRST_TWO, Random.seeded(1), ranked);
     expect([chunk.edges, chunk.lhsCount, chunk.rhsCount]).toEqual([2, lhsCount, rhsCount]);
     expect([...chunk.lhs.subarray(0, 2), ...chunk.rhs.subarray(0, 2)]).toEqual([4, 5, 6, 7]);

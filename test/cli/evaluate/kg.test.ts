@@ -109,6 +109,25 @@ describe('twhin evaluate kg', () => {
     expect(figures(streamed as Record<string, unknown>)).toEqual(figures(one));
   });
 
+  it('trains all shards of a graph in step, and ranks with the vectors of all of them', async () => {
+    // Shards hear of each other after each batch, and all triples would be one.
+    const set = ['--set', 'dim=12', '--set', 'training.batchEdges=32', '--passes', '20', '--json'];
+    const to = join(here.folder, 'sharded');
+    const said = await here.run(...asked(files), ...set, '--shards', '2', '--export', to);
+    expect(said.code).toBe(0);
+    const { mrr, hits10, entities } = json(said) as Record<string, number>;
+    const plain = plainFigures(to, files);
+    expect(hits10).toBeCloseTo(plain.hits10, 12);
+    expect(mrr).toBeCloseTo(plain.mrr, 12);
+    // Without the edges whose ends belong to two shards, most of the graph would not be learned.
+    const whole = json(await here.run(...asked(files), ...set)) as Record<string, number>;
+    expect(entities).toBe(whole['entities']);
+    expect(mrr).toBeGreaterThan(0.6 * whole['mrr']!);
+    const none = await here.run(...asked(files), '--shards', '0');
+    expect(none.code).toBe(2);
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
   it('says what was never trained, by relation and by category, and the mean of several seeds', async () => {
     const said = await here.run(...asked(files), '--set', 'dim=8', '--passes', '2', '--seeds', '2');
     const text = said.out.join('\n');

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { Space } from '../../src/evaluation/space.ts';
+import type { EntityKey } from '../../src/graph/entity.ts';
+import { GraphStore } from '../../src/graph/graph-store.ts';
+import { Layout } from '../../src/graph/layout.ts';
+import { HEAD } from '../graph/graph-fixture.ts';
+import { MemoryStore } from '../graph/memory-store.ts';
+import { thing } from './space-fixture.ts';
+
+const MODEL = {
+  ...{ dim: 2, scorer: 'transe-l2', entityTypes: ['thing'] },
+  relations: [{ name: 'likes', lhs: 'thing', rhs: 'thing' }],
+};
+
+/** A shard's store: the vectors of its relation, then of things, own ones and copies; and which things it owns. */
+async function shardOf(
+  relation: readonly (readonly number[])[],
+  things: readonly (readonly [number: number, vector: readonly number[]])[],
+  owned: readonly number[],
+) {
+  const store = new GraphStore(new MemoryStore(), new Layout(MODEL));
+  const vectors = [...relation, ...things.map(([, vector]) => vector)];
+  const head = { ...HEAD, model: MODEL, rows: vectors.length };
+  await store.commit({
+    ...{ head, edges: [], erasedEdges: [], erasedEntities: [], erasures: [] },
+    entities: things.map(([number], i) => ({
+      ...{ key: thing(number), row: 2 + i },
+      ...{ updates: 1, firstSeen: 0, lastSeen: 0 },
+    })),
+    rows: Int32Array.from(vectors, (_, row) => row),
+    floats: Float32Array.from(vectors.flatMap((vector) => [...vector, 0, 0])),
+    ...{ outboxAdded: [], outboxCleared: [] },
+  });
+  return { store, head, owns: (key: EntityKey) => owned.some((number) => thing(number) === key) };
+}
+
+describe('the stores of all shards, joined', () => {
+  /** Each has a copy of what the other owns, on another row, and as it was some time ago. */
+  const parts = () =>
+    Promise.all([
+      shardOf(
+        [
+          [1, 0],
+          [0, 2],
+        ],
+        [
+          [0, [0.1, 0.2]],
+          [1, [9, 9]],
+          [2, [0.3, 0.4]],
+        ],
+        [0, 2],
+      ),
+      shardOf(
+        [
+          [3, 4],
+          [2, 0],
+        ],
+        [
+          [3, [0.7, 0.8]],
+          [2, [9, 9]],
+          [1, [0.5, 0.6]],
+          [0, [9, 9]],
+        ],
+        [1, 3],
+      ),
+    ]);
+
+  it('have the vector of each entity as its owner has it, each entity once', async () => {
+    const space = await Space.join(await parts());
+    const { keys, rows } = space.members('thing');
+    expect([...keys].sort()).toEqual([0, 1, 2, 3].map(thing));
+    expect(new Set(rows).size).toBe(4);
+    expect(keys.map((key) => space.rowOf(key))).toEqual([...rows]);
+    const vectors = [0, 1, 2, 3].map((number) => [...space.table.vector(space.rowOf(thing(number))!)]);
+    expect(vectors).toEqual(
+      [
+        [0.1, 0.2],
+        [0.5, 0.6],
+        [0.3, 0.4],
+        [0.7, 0.8],
+      ].map((vector) => vector.map(Math.fround)),
+    );
+  });
+
+  it('have relation vectors that are the means of the shards’', async () => {
+    const space = await Space.join(await parts());
+    const relation = [false, true].map((reverse) => [
+      ...space.table.vector(space.relationRow('likes', reverse)),
+    ]);
+    expect(relation).toEqual([
+      [2, 2],
+      [1, 1],
+    ]);
+  });
+
+  it('have entities that no shard knows at the origin', async () => {
+    const space = await Space.join(await parts(), { unseen: [thing(7), thing(1)] });
+    expect(space.members('thing').keys).toHaveLength(5);
+    expect([...space.table.vector(space.rowOf(thing(7))!)]).toEqual([0, 0]);
+    expect(space.table.vector(space.rowOf(thing(1))!)[0]).toBeCloseTo(0.5, 6);
+    expect(space.rowOf(thing(8))).toBeUndefined();
+  });
+
+  it('are the store itself where there is one shard, and nothing without any', async () => {
+    const [first] = await parts();
+    const owns = () => true;
+    const [joined, read] = [
+      await Space.join([{ ...first!, owns }]),
+      await Space.read(first!.store, first!.head),
+    ];
+    for (const number of [0, 1, 2]) {
+      expect(joined.table.vector(joined.rowOf(thing(number))!)).toEqual(
+        read.table.vector(read.rowOf(thing(number))!),
+      );
+    }
+    await expect(Space.join([])).rejects.toMatchObject({ code: 'store-missing' });
+  });
+});
