@@ -217,7 +217,9 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       // Uniform in ±s has variance s²/3: this gives a length of about 1.
       initScale: training.initScale ?? Math.sqrt(3 / dim),
       updatesPerEdge: training.updatesPerEdge,
-      // Left out where unset, so that a replay begun before the key existed can go on.
+      // Left out where it is 1, so that a replay begun before the key existed can go on.
+      ...(training.ownUpdates > 1 && { ownUpdates: training.ownUpdates }),
+      // Left out where unset, for the same reason.
       ...(training.decaySteps !== undefined && { decaySteps: training.decaySteps }),
       chunkEdges: training.chunkEdges ?? recipe.chunkEdges,
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
@@ -259,6 +261,10 @@ function checkRecipe(
   const { kernel, threads } = training;
   if (threads > 1 && (kernel === 'reference' || kernel === 'tfjs'))
     problems.push(`training.threads: expected 1 with kernel ${kernel}, seen ${threads}`);
+  if (training.ownUpdates > training.updatesPerEdge)
+    problems.push(
+      `training.ownUpdates: expected at most training.updatesPerEdge, which is ${training.updatesPerEdge}, seen ${training.ownUpdates}`,
+    );
   const recipe = PRESETS[preset];
   const { uniformNegatives = recipe.uniformNegatives, inBatchNegatives = recipe.inBatchNegatives } = training;
   if (uniformNegatives === 0 && !inBatchNegatives && training.degreeNegatives === 0)

@@ -135,7 +135,11 @@ export const configFileSchema = z.strictObject({
       }),
       updatesPerEdge: whole.max(64).default(4).meta({
         description:
-          'Updates for each new edge: one for the new edge, the others for live edges drawn uniformly ([rehearsal](glossary.md#rehearsal)). 4 ranks well on dense and on sparse graphs ([measured](quality.md)); more ranks better where edges stay, and 1 costs least. `twhin evaluate stream` says what your events need.',
+          'Updates for each new edge: `ownUpdates` for the new edge, the others for live edges drawn uniformly ([rehearsal](glossary.md#rehearsal)). 4 ranks well on dense and on sparse graphs ([measured](quality.md)); more ranks better where edges stay, and 1 costs least. `twhin evaluate stream` says what your events need.',
+      }),
+      ownUpdates: whole.max(64).default(1).meta({
+        description:
+          'How many of the `updatesPerEdge` updates train the new edge itself, in as many rounds over its batch; rehearsal has the others. At most `updatesPerEdge`. With 2 of 4, a knowledge graph whose edges stay [ranked better](quality.md#knowledge-graphs), most of all in batches of some thousand edges.',
       }),
       decaySteps: whole.max(Number.MAX_SAFE_INTEGER).optional().meta({
         unset: 'constant',

@@ -6,44 +6,65 @@ import type { Random } from './random.ts';
 /** The edges of a batch, new ones and rehearsed ones. */
 export interface Rehearsed {
   readonly edges: EdgeRows;
-  /** Edges 0, every, 2 · every, … are new; the others are rehearsed. */
+  /** Edges 0, every, 2 · every, … below `firstRound` are new; the others are rehearsed or come again. */
   readonly every: number;
+  readonly firstRound: number;
+}
+
+/** The updates of an edge. */
+export interface EdgeUpdates {
+  readonly updatesPerEdge: number;
+  /** How many of them train the new edge itself, at most `updatesPerEdge`; 1 where it is left out. */
+  readonly ownUpdates?: number;
 }
 
 /** Draws for one rehearsed edge, where some live edges can't be trained yet. */
 const MOST_DRAWS = 8;
 
 /**
- * Puts rehearsed edges between new ones, so that the stream does not overwrite what was learned earlier. Each new edge is
- * followed by `updatesPerEdge - 1` edges drawn uniformly from all live edges, and a batch costs `updatesPerEdge` times as
- * much.
+ * Puts rehearsed edges between new ones, so that the stream does not overwrite what was learned earlier. In each of
+ * `ownUpdates` rounds, every new edge comes once, followed by its share of `updatesPerEdge - ownUpdates` edges drawn
+ * uniformly from all live edges: a whole number in each round, so that a later round may have one more. A batch costs
+ * `updatesPerEdge` times as much as its new edges alone.
+ *
+ * A second round comes after all of the first: an edge that came twice in a row would mostly repeat its own step. The
+ * rounds of a batch need no state, where a second update in a later batch would need the edges that wait for it.
+ *
  * trainable: whether an edge between two rows can be trained now; all can unless given. Where a few draws find none, the
  * new edge stands in.
  */
 export function rehearse(
   fresh: EdgeRows,
   known: KnownPositives,
-  updatesPerEdge: number,
+  { updatesPerEdge, ownUpdates: rounds = 1 }: EdgeUpdates,
   random: Random,
   trainable?: (lhs: number, rhs: number) => boolean,
 ): Rehearsed {
-  if (updatesPerEdge === 1 || known.edges === 0) return { edges: fresh, every: 1 };
-  const count = fresh.lhs.length * updatesPerEdge;
+  const news = fresh.lhs.length;
+  const drawn = known.edges === 0 ? 0 : updatesPerEdge - rounds;
+  if (rounds === 1 && drawn === 0) return { edges: fresh, every: 1, firstRound: news };
+  const count = news * (rounds + drawn);
   const edges = {
     lhs: new Int32Array(count),
     relation: new Int32Array(count),
     rhs: new Int32Array(count),
   };
-  for (let i = 0; i < count; i++) {
-    const at = i / updatesPerEdge;
-    const isNew = i % updatesPerEdge === 0;
-    const drawn = isNew ? undefined : drawTrainable(known, random, trainable);
-    const { lhs, relation, rhs } = drawn ?? edgeAt(fresh, Math.floor(at));
-    edges.lhs[i] = lhs;
-    edges.relation[i] = relation;
-    edges.rhs[i] = rhs;
+  const every = 1 + Math.floor(drawn / rounds);
+  let at = 0;
+  for (let round = 0; round < rounds; round++) {
+    const rehearsed = Math.floor((drawn * (round + 1)) / rounds) - Math.floor((drawn * round) / rounds);
+    const end = at + news * (1 + rehearsed);
+    for (let i = 0; at < end; i++) {
+      const isNew = i % (1 + rehearsed) === 0;
+      const found = isNew ? undefined : drawTrainable(known, random, trainable);
+      const { lhs, relation, rhs } = found ?? edgeAt(fresh, Math.floor(i / (1 + rehearsed)));
+      edges.lhs[at] = lhs;
+      edges.relation[at] = relation;
+      edges.rhs[at] = rhs;
+      at++;
+    }
   }
-  return { edges, every: updatesPerEdge };
+  return { edges, every, firstRound: news * every };
 }
 
 function drawTrainable(

@@ -148,12 +148,21 @@ describe('loadConfig', () => {
 
   test('leaves out of the trainer what is off, so that a replay begun before can go on', async () => {
     const { trainer } = (await load('export default {}')).graphs[0]!;
-    for (const key of ['decaySteps', 'degreeNegatives', 'anchorNegatives'])
+    for (const key of ['decaySteps', 'degreeNegatives', 'anchorNegatives', 'ownUpdates'])
       expect(trainer).not.toHaveProperty(key);
     const uncorrected = await load('export default { training: { correctNegatives: false } }');
     expect(uncorrected.graphs[0]!.trainer).not.toHaveProperty('correctNegatives');
     const decaying = await load('export default { training: { decaySteps: 500 } }');
     expect(decaying.graphs[0]!.trainer.decaySteps).toBe(500);
+    const twice = await load('export default { training: { ownUpdates: 2 } }');
+    expect(twice.graphs[0]!.trainer.ownUpdates).toBe(2);
+  });
+
+  test('refuses more own updates of an edge than it has updates', async () => {
+    const settings = 'updatesPerEdge: 2, ownUpdates: 3';
+    expect((await problemsOf(load(`export default { training: { ${settings} } }`))).slice(1)).toEqual([
+      'training.ownUpdates: expected at most training.updatesPerEdge, which is 2, seen 3',
+    ]);
   });
 
   test('gives a relation weight 1, and the margin loss margin 1, by default', async () => {

@@ -17,8 +17,9 @@ function known() {
 }
 
 test('puts each new edge before its rehearsed edges', () => {
-  const { edges, every } = rehearse(fresh, known(), 3, Random.seeded(1));
-  expect([every, edges.lhs.length, edges.relation.length, edges.rhs.length]).toEqual([3, 6, 6, 6]);
+  const { edges, every, firstRound } = rehearse(fresh, known(), { updatesPerEdge: 3 }, Random.seeded(1));
+  expect([every, firstRound]).toEqual([3, 6]);
+  expect([edges.lhs.length, edges.relation.length, edges.rhs.length]).toEqual([6, 6, 6]);
   expect([edges.lhs[0], edges.relation[0], edges.rhs[0]]).toEqual([1, 0, 3]);
   expect([edges.lhs[3], edges.relation[3], edges.rhs[3]]).toEqual([2, 1, 4]);
   const twin = known();
@@ -29,22 +30,47 @@ test('puts each new edge before its rehearsed edges', () => {
   }
 });
 
+// The new edges are 1-3 and 2-4; d is a drawn edge.
+test.each([
+  [{ updatesPerEdge: 4, ownUpdates: 2 }, { every: 2, firstRound: 4 }, '1d2d 1d2d'],
+  [{ updatesPerEdge: 5, ownUpdates: 2 }, { every: 2, firstRound: 4 }, '1d2d 1dd2dd'],
+  [{ updatesPerEdge: 4, ownUpdates: 3 }, { every: 1, firstRound: 2 }, '12 12 1d2d'],
+  [{ updatesPerEdge: 2, ownUpdates: 2 }, { every: 1, firstRound: 2 }, '12 12'],
+])('of %j, every round has each new edge and its share of drawn ones', (updates, places, rounds) => {
+  const { edges, ...rest } = rehearse(fresh, known(), updates, Random.seeded(1));
+  expect(rest).toEqual(places);
+  const twin = known();
+  const random = Random.seeded(1);
+  const expected = Array.from(rounds.replaceAll(' ', ''), (letter) => {
+    if (letter === '1') return [1, 0, 3];
+    if (letter === '2') return [2, 1, 4];
+    const { lhs, relation, rhs } = twin.draw(random);
+    return [lhs, relation, rhs];
+  });
+  expect(Array.from(edges.lhs, (lhs, i) => [lhs, edges.relation[i], edges.rhs[i]])).toEqual(expected);
+});
+
 test('draws nothing for one update per edge, or without remembered edges', () => {
   const random = Random.seeded(1);
   const before = random.state();
-  expect(rehearse(fresh, known(), 1, random)).toEqual({ edges: fresh, every: 1 });
+  const once = { edges: fresh, every: 1, firstRound: 2 };
+  expect(rehearse(fresh, known(), { updatesPerEdge: 1 }, random)).toEqual(once);
   const forgetful = new KnownPositives({ maxRows: 10, maxEdges: 0 });
-  expect(rehearse(fresh, forgetful, 4, random)).toEqual({ edges: fresh, every: 1 });
+  expect(rehearse(fresh, forgetful, { updatesPerEdge: 4 }, random)).toEqual(once);
+  const twice = rehearse(fresh, forgetful, { updatesPerEdge: 4, ownUpdates: 2 }, random);
+  expect([...twice.edges.lhs]).toEqual([1, 2, 1, 2]);
   expect(random.state()).toEqual(before);
 });
 
 test('rehearses no edge that cannot be trained yet; the new edge stands in where only such are drawn', () => {
   for (let seed = 0; seed < 20; seed++) {
-    const { edges } = rehearse(fresh, known(), 8, Random.seeded(seed), (lhs, rhs) => lhs !== 7 && rhs !== 8);
+    const random = Random.seeded(seed);
+    const trainable = (lhs: number, rhs: number) => lhs !== 7 && rhs !== 8;
+    const { edges } = rehearse(fresh, known(), { updatesPerEdge: 8 }, random, trainable);
     expect([...edges.lhs].filter((lhs) => lhs !== 1 && lhs !== 2)).toEqual([]);
     expect(new Set(edges.lhs.subarray(1, 8)).size).toBe(2);
   }
-  const { edges } = rehearse(fresh, known(), 3, Random.seeded(1), () => false);
+  const { edges } = rehearse(fresh, known(), { updatesPerEdge: 3 }, Random.seeded(1), () => false);
   expect([[...edges.lhs], [...edges.relation], [...edges.rhs]]).toEqual([
     [1, 1, 1, 2, 2, 2],
     [0, 0, 0, 1, 1, 1],

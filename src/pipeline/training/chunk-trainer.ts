@@ -120,11 +120,16 @@ export class ChunkTrainer {
   }
 }
 
-/** Adds the losses of a chunk's new edges; the losses of rehearsed edges measure nothing new. */
-function addLosses(to: Losses, { edges, every }: Rehearsed, picked: Int32Array, of: Float32Array): void {
+/** Adds the losses of a chunk's new edges; the losses of edges that were trained before measure nothing new. */
+function addLosses(
+  to: Losses,
+  { edges, every, firstRound }: Rehearsed,
+  picked: Int32Array,
+  of: Float32Array,
+): void {
   for (let i = 0; i < picked.length; i++) {
     const edge = picked[i]!;
-    if (edge % every !== 0) continue;
+    if (edge >= firstRound || edge % every !== 0) continue;
     const relation = edges.relation[edge]!;
     to.loss[relation]! += of[i]!;
     to.edgesByRelation[relation]!++;

@@ -227,8 +227,7 @@ export class TrainerCore {
       this.#change(batch);
       this.#prequential?.learn(batch);
       const fresh = foreign?.admit(batch.edges, this.#known) ?? batch.edges;
-      const { updatesPerEdge } = this.#settings;
-      const rehearsed = rehearse(fresh, this.#known, updatesPerEdge, this.#random, foreign?.trainable);
+      const rehearsed = rehearse(fresh, this.#known, this.#settings, this.#random, foreign?.trainable);
       const { steps, ...losses } = this.#chunks.train(rehearsed, this.#random, this.#step);
       // What other shards sent moves rows too, and a vector that moved is of another step.
       const moved = batch.shard && batch.shard.gradients.rows.length + batch.shard.relations.length > 0;

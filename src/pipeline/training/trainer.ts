@@ -39,6 +39,8 @@ export interface TrainerSettings {
   readonly initScale: number;
   /** Updates for each new edge: its own, and those of stored edges drawn uniformly. */
   readonly updatesPerEdge: number;
+  /** How many of them are its own, in as many rounds over each batch; 1 where it is left out. */
+  readonly ownUpdates?: number;
   /** Steps over which the learning rate falls to a hundredth; where it is left out, the rate is constant. */
   readonly decaySteps?: number;
   /** Maximum number of edges that share their negatives. */

@@ -220,39 +220,44 @@ describe('TrainerCore', () => {
     expect([10, 11, 12].map(maskedFor)).toEqual([false, true, true]);
   });
 
-  it('trains live edges among the new, one in so many being new, and never one that is gone', () => {
-    const { core, kernel } = started({ updatesPerEdge: 4, chunkEdges: 8 });
-    core.train(firstBatch);
-    const chunks: [number, number, number][][] = [];
-    const step = kernel.step.bind(kernel);
-    kernel.step = () => {
-      const { edges, lhs, relation, rhs } = kernel.chunk;
-      chunks.push(Array.from({ length: edges }, (_, i) => [lhs[i]!, relation[i]!, rhs[i]!]));
-      return step();
-    };
-    const report = core.train(
-      batchOf({
-        edges: [
-          [6, 1, 11],
-          [6, 1, 12],
-        ],
-        added: [
-          [6, 1, 11],
-          [6, 1, 12],
-        ],
-        removed: [[6, 1, 10]],
-      }),
-    );
-    const trained = chunks.flat().map((edge) => edge.join());
-    expect(trained).toHaveLength(8);
-    expect(trained).not.toContain('6,1,10');
-    // The report is of the new edges alone: what was rehearsed is no measure of what comes.
-    expect([report.edges, [...report.edgesByRelation]]).toEqual([2, [0, 2, 0]]);
-    const live = [...firstBatch.added.lhs.keys()].map((i) =>
-      [firstBatch.added.lhs[i], firstBatch.added.relation[i], firstBatch.added.rhs[i]].join(),
-    );
-    for (const edge of trained) expect([...live, '6,1,11', '6,1,12']).toContain(edge);
-  });
+  it.each([1, 2])(
+    'trains live edges among the new, %i of four updates being those of the new, and never one that is gone',
+    (ownUpdates) => {
+      const { core, kernel } = started({ updatesPerEdge: 4, ownUpdates, chunkEdges: 8 });
+      core.train(firstBatch);
+      const chunks: [number, number, number][][] = [];
+      const step = kernel.step.bind(kernel);
+      kernel.step = () => {
+        const { edges, lhs, relation, rhs } = kernel.chunk;
+        chunks.push(Array.from({ length: edges }, (_, i) => [lhs[i]!, relation[i]!, rhs[i]!]));
+        return step();
+      };
+      const report = core.train(
+        batchOf({
+          edges: [
+            [6, 1, 11],
+            [6, 1, 12],
+          ],
+          added: [
+            [6, 1, 11],
+            [6, 1, 12],
+          ],
+          removed: [[6, 1, 10]],
+        }),
+      );
+      const trained = chunks.flat().map((edge) => edge.join());
+      expect(trained).toHaveLength(8);
+      expect(trained).not.toContain('6,1,10');
+      for (const own of ['6,1,11', '6,1,12'])
+        expect(trained.filter((edge) => edge === own).length).toBeGreaterThanOrEqual(ownUpdates);
+      // The report is of the new edges alone: what was rehearsed is no measure of what comes.
+      expect([report.edges, [...report.edgesByRelation]]).toEqual([2, [0, 2, 0]]);
+      const live = [...firstBatch.added.lhs.keys()].map((i) =>
+        [firstBatch.added.lhs[i], firstBatch.added.relation[i], firstBatch.added.rhs[i]].join(),
+      );
+      for (const edge of trained) expect([...live, '6,1,11', '6,1,12']).toContain(edge);
+    },
+  );
 
   it.each(['reference', 'wasm-plain'] as const)(
     'the rate of %s falls with the steps, to a hundredth',
@@ -324,6 +329,7 @@ describe.each(['reference', 'wasm'] as const)('a trainer on the %s kernel', (ker
     ['random', 'transe-l2', 'softmax', {}],
     ['neighbours', 'twhin', 'logistic', {}],
     ['random', 'transe-l2', 'softmax', { decaySteps: 100 }],
+    ['random', 'transe-l2', 'softmax', { ownUpdates: 2 }],
     [
       'random',
       'transe-l2',
