@@ -70,6 +70,27 @@ const ROWS: readonly Row[] = [
     ],
     literature: '',
   })),
+  ...[
+    { batch: 4096, more: [] },
+    { batch: 16_384, more: ['--set', 'negativeWeight=5'] },
+  ].map(({ batch, more }) => ({
+    name: `FB15k-237 as a stream, two own updates of four, batches of ${batch}`,
+    files: parts('FB15k-237'),
+    args: [
+      ...[
+        '--passes',
+        '1',
+        '--set',
+        'updatesPerEdge=4',
+        '--set',
+        'ownUpdates=2',
+        '--set',
+        `batchEdges=${batch}`,
+      ],
+      ...['--set', 'chunkEdges=256', '--set', 'uniformNegatives=512', '--set', 'beta=12', ...more],
+    ],
+    literature: '',
+  })),
   ...[4, 10].flatMap((updates) =>
     Object.entries(STREAMS).map(([stream, figures]) => ({
       name: `LKGE ${stream}, E=${updates}`,
