@@ -96,6 +96,19 @@ describe('shards that meet', () => {
     expect(ahead.map(({ through }) => through)).toEqual([true, false, true]);
   });
 
+  it('wait for one that has no room yet', async () => {
+    const { followers, follow, hand } = await meetingOf();
+    const room = Promise.withResolvers<void>();
+    followers[1]!.take = () => room.promise;
+    for (const index of [0, 1, 2]) await follow(index);
+    const steps = [0, 1, 2].map((index) => hand(index, 0));
+    await settled();
+    expect(steps.map(({ through }) => through)).toEqual([false, false, false]);
+    room.resolve();
+    await settled();
+    expect(steps.map(({ through }) => through)).toEqual([true, true, true]);
+  });
+
   it('go on without one that has left', async () => {
     const { seen, follow, hand } = await meetingOf();
     for (const index of [0, 1, 2]) await follow(index);

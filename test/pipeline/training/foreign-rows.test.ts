@@ -293,6 +293,16 @@ describe('an edge whose far end has no vector yet', () => {
     expect(later).toEqual(new Set(['6 0 7', '6 1 9', '6 0 8', '8 1 9', '8 0 7']));
   });
 
+  it('waits with 65,536 others at most, and those to a row that is dropped are forgotten', () => {
+    const { core } = shard();
+    const many = new Array<[number, number, number]>(65_540).fill([6, FOLLOWS, 8]);
+    const { outgoing } = core.train(shardBatch({ edges: many, added: [[6, FOLLOWS, 8]] }));
+    expect(outgoing?.waiting).toBe(65_536);
+    const gone = core.train(shardBatch({ dropped: [8], removed: [[6, FOLLOWS, 8]] }));
+    expect([gone.edges, gone.outgoing?.waiting]).toEqual([0, 0]);
+    expect(core.train(shardBatch({ edges: [[6, LIKES, 10]] })).outgoing?.waiting).toBe(1);
+  });
+
   it('between two entities that are both new comes to be trained, on both shards, without any other edge', () => {
     const here = watched({ ...HERE, ...BARE });
     const there = watched({ shard: { index: 1, count: 3 }, ...BARE });
