@@ -74,8 +74,8 @@ describe('the log of one shard', () => {
       position: (topic, partition) => (topic === 'events' && partition === 2 ? 1 : undefined),
       // What the follower leaves out stays out.
       reads: (topic, partition) => topic !== 'events' || partition !== 0,
-      take: ({ topic, partition }) => {
-        taken.push(`${topic} ${partition}`);
+      take: ({ topic, partition, records }) => {
+        taken.push(`${topic} ${partition} ${records.map(({ offset }) => offset)}`);
         if (taken.length === 2) all.resolve();
         return undefined;
       },
@@ -86,7 +86,7 @@ describe('the log of one shard', () => {
     log.append('events', {}, { partition: 2 });
     await expect.poll(() => taken.length).toBe(3);
     await own.close();
-    expect(taken).toEqual([`${TOPIC} 1`, 'events 1', 'events 2']);
+    expect(taken).toEqual([`${TOPIC} 1 0`, 'events 1 0', 'events 2 1']);
     await expect(
       own.follow([TOPIC], { position: () => undefined, take: () => undefined, failed: () => {} }),
     ).rejects.toThrow();
