@@ -74,11 +74,12 @@ export class KnownPositives {
     return this.#forgotten;
   }
 
-  /** Adds one of many edges at the start. `settle` must follow the last of them. */
-  load(lhs: number, relation: number, rhs: number): void {
-    if (!this.#hasRoom()) return;
+  /** Adds one of many edges at the start, and says whether it is remembered. `settle` must follow the last of them. */
+  load(lhs: number, relation: number, rhs: number): boolean {
+    if (!this.#hasRoom()) return false;
     this.#byLhs.load(lhs, rhs, relation);
     this.#byRhs.load(rhs, lhs, relation);
+    return true;
   }
 
   /** Ends the loading of edges. */

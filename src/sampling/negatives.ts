@@ -15,6 +15,17 @@ export interface TrainedRelation extends TypePair {
   readonly weight?: number;
 }
 
+/** What a shard knows of other shards' rows as candidates. */
+export interface ForeignCandidates {
+  /** Shards of the graph. */
+  readonly shards: number;
+  isForeign(row: number): boolean;
+  /** A copy of another shard's row of the type, each equally likely; undefined where there is none. */
+  draw(type: number, random: Random): number | undefined;
+  /** Live edges with an entity of the type on the side, and an own row on the other. */
+  anchored(side: Side, type: number): number;
+}
+
 /** Fills the chunks of a kernel: edges, candidates for both sides, and masks. */
 export class Negatives {
   readonly #pool: NegativePool;
@@ -28,7 +39,7 @@ export class Negatives {
   readonly #types: TypeRows;
   readonly #degrees: DegreeWeights | undefined;
   readonly #borrowed: number;
-  readonly #foreign: ((type: number, random: Random) => number | undefined) | undefined;
+  readonly #foreign: ForeignCandidates | undefined;
 
   /**
    * uniform: candidates per side that are drawn uniformly; pool: see {@link NegativePool}, 0 for none.
@@ -36,7 +47,8 @@ export class Negatives {
    * then negatives in proportion to their popularity, and scores express preference beyond popularity, unless corrected.
    * byDegree: candidates per side that are drawn in proportion to a power of their degree.
    * corrected: whether a candidate's score is corrected for how often it is drawn. It needs `degrees`, as `byDegree` does.
-   * borrowed: how many of the uniform candidates are copies of other shards' rows, where there are any; `foreign` draws one.
+   * borrowed: how many of the uniform candidates are copies of other shards' rows, where there are any.
+   * foreign: what is known of other shards' rows; absent where the graph is whole.
    * anchors: whether each edge has its own anchor as a negative, where both ends are of one type. A translation can be so
    * short that the anchor itself is nearest to where it leads.
    */
@@ -52,7 +64,7 @@ export class Negatives {
     anchors: boolean;
     degrees: DegreeWeights | undefined;
     borrowed?: number;
-    foreign?: (type: number, random: Random) => number | undefined;
+    foreign?: ForeignCandidates;
   }) {
     this.#pool = new NegativePool(options.rows, options.pool);
     this.#known = options.known;
@@ -115,7 +127,7 @@ export class Negatives {
     const uniform = inBatch + this.#uniform;
     const borrowed = inBatch + this.#borrowed;
     for (let k = inBatch; k < uniform; k++) {
-      const foreign = k < borrowed ? this.#foreign?.(type, random) : undefined;
+      const foreign = k < borrowed ? this.#foreign?.draw(type, random) : undefined;
       out[k] = foreign ?? this.#pool.draw(type, random);
     }
     const end = uniform + this.#byDegree;
@@ -136,6 +148,9 @@ export class Negatives {
    * often a chunk with as many uniform candidates would. An in-batch candidate is expected in proportion to its degree.
    * Relative to uniform draws, since the softmax then approximates the sum over all rows of the type, scaled as it is
    * with uniform candidates alone: their correction is 0, and the weight of the sum keeps its meaning.
+   *
+   * A shard corrects as the whole graph would, as far as a shard can tell: of the edges to an own row it anchors one in
+   * `shards`, of those to another shard's row all that it knows, and the rows of the type are `shards` times as many.
    */
   #correct(
     out: Float32Array,
@@ -151,13 +166,16 @@ export class Negatives {
       out.fill(0, 0, total);
       return;
     }
-    const edges = degrees.edges(side, type);
+    const foreign = this.#foreign;
+    const shards = foreign?.shards ?? 1;
+    const edges = Math.max(foreign?.anchored(side, type) ?? degrees.edges(side, type), 1);
     for (let k = 0; k < total; k++) {
       const row = candidates[k]!;
+      const share = foreign?.isForeign(row) ? 1 : 1 / shards;
       // An edge beyond the limit of remembered edges is in no degree.
-      const ofEdge = Math.max(this.#known.degree(side, row), 1) / edges;
+      const ofEdge = (share * Math.max(this.#known.degree(side, row), 1)) / edges;
       const expected =
-        this.#uniform + rows * (inBatch * ofEdge + this.#byDegree * degrees.share(side, type, row));
+        this.#uniform + shards * rows * (inBatch * ofEdge + this.#byDegree * degrees.share(side, type, row));
       out[k] = Math.log(expected / total);
     }
   }

@@ -3,7 +3,7 @@ import type { EdgeRows } from '../../src/graph/edge.ts';
 import type { Chunk } from '../../src/model/kernel.ts';
 import { DegreeWeights } from '../../src/sampling/degree-weights.ts';
 import { KnownPositives } from '../../src/sampling/known-positives.ts';
-import { NegativePool, Negatives } from '../../src/sampling/negatives.ts';
+import { type ForeignCandidates, NegativePool, Negatives } from '../../src/sampling/negatives.ts';
 import { Random } from '../../src/sampling/random.ts';
 import { TypeRows } from '../../src/sampling/type-rows.ts';
 
@@ -124,6 +124,11 @@ describe('Negatives', () => {
   });
 });
 
+/** Three shards; rows from 30 on are other shards'. */
+function foreignOf(draw: ForeignCandidates['draw'], anchored = 0): ForeignCandidates {
+  return { shards: 3, isForeign: (row) => row >= 30, draw, anchored: () => anchored };
+}
+
 describe('edges to other shards', () => {
   const relations = [
     { lhsType: 0, rhsType: 0 },
@@ -136,7 +141,7 @@ describe('edges to other shards', () => {
     inBatch?: boolean;
     anchors?: boolean;
     borrowed?: number;
-    foreign?: (type: number) => number | undefined;
+    foreign?: ForeignCandidates;
   }) {
     const rows = new TypeRows(2, 40);
     for (let row = 4; row < 16; row++) rows.add(row, 0);
@@ -198,12 +203,44 @@ describe('edges to other shards', () => {
   it('borrow so many of the uniform candidates from other shards, as long as there are any', () => {
     const chunk = emptyChunk();
     let left = 5;
-    const foreign = (type: number) => (type === 0 && left-- > 0 ? 35 : undefined);
+    const foreign = foreignOf((type) => (type === 0 && left-- > 0 ? 35 : undefined));
     ofShard({ borrowed: 8, foreign }).fill(chunk, follows, FIRST_TWO, Random.seeded(1), 'rhs');
     expect([...chunk.rhsCandidates.subarray(2, 7)]).toEqual([35, 35, 35, 35, 35]);
     expect(Math.max(...chunk.rhsCandidates.subarray(7, 32))).toBeLessThan(16);
-    ofShard({ foreign: () => 35 }).fill(chunk, follows, FIRST_TWO, Random.seeded(1), 'rhs');
+    ofShard({ foreign: foreignOf(() => 35) }).fill(chunk, follows, FIRST_TWO, Random.seeded(1), 'rhs');
     expect(Math.max(...chunk.rhsCandidates.subarray(0, 32))).toBeLessThan(16);
+  });
+
+  it("are corrected by the whole graph's degrees, as far as the shard can tell", () => {
+    const rows = new TypeRows(2, 40);
+    for (let row = 4; row < 16; row++) rows.add(row, 0);
+    const known = new KnownPositives({ maxRows: 40, maxEdges: 100 });
+    const degrees = new DegreeWeights({ known, relations, types: 2, maxRows: 40, power: 1 });
+    // Users 4 and 5 follow user 35 of another shard, user 4 follows user 6, and user 35 follows user 6 too.
+    for (const [lhs, rhs] of [
+      [4, 35],
+      [5, 35],
+      [4, 6],
+      [35, 6],
+    ] as const) {
+      known.add(lhs, 0, rhs);
+      degrees.add(lhs, 0, rhs);
+    }
+    // Of the four edges, three have their lhs here: these are the ones whose rhs is ranked here.
+    const foreign = foreignOf(() => undefined, 3);
+    const all = { rows, known, relations, uniform: 4, inBatch: true, anchors: false };
+    const negatives = new Negatives({ ...all, pool: 0, byDegree: 0, corrected: true, degrees, foreign });
+    const correctionOf = (rhs: number) => {
+      const chunk = emptyChunk();
+      const edges = { lhs: Int32Array.of(4), relation: Int32Array.of(0), rhs: Int32Array.of(rhs) };
+      negatives.fill(chunk, edges, Int32Array.of(0), Random.seeded(1), rhs === 35 ? 'rhs' : 'both');
+      expect(chunk.rhsCandidates[0]).toBe(rhs);
+      return chunk.rhsCorrections[0];
+    };
+    // Three shards of 12 users each; one in-batch candidate beside four uniform ones. Of the edges to 35, all that this shard
+    // anchors are known to it, 2 of 3; of the two to 6, it anchors one in three: (2 / 3) of 3.
+    expect(correctionOf(35)).toBeCloseTo(Math.log((4 + 36 * (2 / 3)) / 5), 5);
+    expect(correctionOf(6)).toBeCloseTo(Math.log((4 + 36 * (2 / 3 / 3)) / 5), 5);
   });
 });
 

@@ -1,7 +1,8 @@
 import { RowUpdater } from '../../model/adagrad.ts';
 import type { Table } from '../../model/table.ts';
 import type { RankedEnds } from '../../sampling/batch.ts';
-import type { KnownPositives } from '../../sampling/known-positives.ts';
+import type { KnownPositives, Side } from '../../sampling/known-positives.ts';
+import type { ForeignCandidates } from '../../sampling/negatives.ts';
 import type { Random } from '../../sampling/random.ts';
 import { RowBag } from '../../sampling/row-bag.ts';
 import { NO_TYPE } from '../../sampling/type-rows.ts';
@@ -21,7 +22,7 @@ const BITS = 32;
  * and what has to be sent to whom. A copy is never stepped here: its gradient goes home to its owner, and its vector comes
  * from there. A row whose vector has not come yet is absent; edges to it wait.
  */
-export class ForeignRows {
+export class ForeignRows implements ForeignCandidates {
   readonly #shard: { readonly index: number; readonly count: number };
   readonly #table: Table;
   readonly #rows: TrainerRows;
@@ -30,6 +31,9 @@ export class ForeignRows {
   /** [maxRows] the shard of each row that is a copy, and its entity type; NO_TYPE: the row is the shard's own. */
   readonly #home: Uint8Array;
   readonly #types: Uint8Array;
+  readonly #relations: TrainerSettings['relations'];
+  /** By side and type: live edges with such an entity on the side, and an own row on the other. */
+  readonly #anchored: Readonly<Record<Side, number[]>>;
   /** By type: the copies that have a vector. */
   readonly #ready: readonly RowBag[];
   /** [maxRows, words] a bit for each shard that holds a copy of the row. */
@@ -66,6 +70,9 @@ export class ForeignRows {
     this.#relationRows = 2 * relations.length;
     this.#home = new Uint8Array(maxRows);
     this.#types = new Uint8Array(maxRows).fill(NO_TYPE);
+    this.#relations = relations;
+    const none = () => settings.entityTypes.map(() => 0);
+    this.#anchored = { lhs: none(), rhs: none() };
     this.#ready = settings.entityTypes.map(() => new RowBag());
     this.#words = Math.ceil(shard.count / BITS);
     this.#holders = new Uint32Array(maxRows * this.#words);
@@ -73,6 +80,10 @@ export class ForeignRows {
     this.#single = new Float32Array(table.dim);
     this.#gradients = this.#noVectors();
     this.#vectors = this.#noVectors();
+  }
+
+  get shards(): number {
+    return this.#shard.count;
   }
 
   /** Edges that wait for a vector. */
@@ -125,6 +136,17 @@ export class ForeignRows {
     this.#forget(row);
     if (this.isForeign(row)) this.#table.markForeign(row);
     else this.#heldBefore.set(row, new Set(this.#holdersOf(row)));
+  }
+
+  /** Counts a live edge that came (1) or is gone (−1) for the sides that have an anchor here. */
+  count(lhs: number, relation: number, rhs: number, change: 1 | -1): void {
+    const { lhsType, rhsType } = this.#relations[relation]!;
+    if (!this.isForeign(lhs)) this.#anchored.rhs[rhsType]! += change;
+    if (!this.isForeign(rhs)) this.#anchored.lhs[lhsType]! += change;
+  }
+
+  anchored(side: Side, type: number): number {
+    return this.#anchored[side][type]!;
   }
 
   /** Notes which shards hold copies of the edges' own ends. */

@@ -147,7 +147,7 @@ export class TrainerCore {
       corrected: settings.correctNegatives ?? false,
       anchors: settings.anchorNegatives ?? false,
       degrees: this.#degrees,
-      ...(this.#foreign && { borrowed: settings.borrowedNegatives ?? 0, foreign: this.#foreign.draw }),
+      ...(this.#foreign && { borrowed: settings.borrowedNegatives ?? 0, foreign: this.#foreign }),
     });
     this.#chunks = new ChunkTrainer({
       settings,
@@ -174,7 +174,10 @@ export class TrainerCore {
     this.#loading();
     this.#check(edges);
     const { lhs, relation, rhs } = edges;
-    for (let i = 0; i < lhs.length; i++) this.#known.load(lhs[i]!, relation[i]!, rhs[i]!);
+    for (let i = 0; i < lhs.length; i++) {
+      const isKnown = this.#known.load(lhs[i]!, relation[i]!, rhs[i]!);
+      if (isKnown) this.#foreign?.count(lhs[i]!, relation[i]!, rhs[i]!, 1);
+    }
     this.#prequential?.load(edges);
     this.#foreign?.hold(edges, false);
   }
@@ -327,11 +330,15 @@ export class TrainerCore {
   #change({ added, removed }: TrainBatch): void {
     for (let i = 0; i < added.lhs.length; i++) {
       const [lhs, relation, rhs] = [added.lhs[i]!, added.relation[i]!, added.rhs[i]!];
-      if (this.#known.add(lhs, relation, rhs)) this.#degrees?.add(lhs, relation, rhs);
+      if (!this.#known.add(lhs, relation, rhs)) continue;
+      this.#degrees?.add(lhs, relation, rhs);
+      this.#foreign?.count(lhs, relation, rhs, 1);
     }
     for (let i = 0; i < removed.lhs.length; i++) {
       const [lhs, relation, rhs] = [removed.lhs[i]!, removed.relation[i]!, removed.rhs[i]!];
-      if (this.#known.remove(lhs, relation, rhs)) this.#degrees?.remove(lhs, relation, rhs);
+      if (!this.#known.remove(lhs, relation, rhs)) continue;
+      this.#degrees?.remove(lhs, relation, rhs);
+      this.#foreign?.count(lhs, relation, rhs, -1);
     }
     this.#foreign?.hold(added, true);
   }

@@ -1,6 +1,9 @@
 import { describe, expect, it, test } from 'vitest';
 import { FOREIGN } from '../../../src/model/table.ts';
+import { ForeignRows } from '../../../src/pipeline/training/foreign-rows.ts';
 import type { TrainReport } from '../../../src/pipeline/training/trainer.ts';
+import { TrainerRows } from '../../../src/pipeline/training/trainer-rows.ts';
+import { TypeRows } from '../../../src/sampling/type-rows.ts';
 import { BARE, DIM, listed, shardBatch, stored, type Watched, watched } from './shard-fixture.ts';
 import { DUE, settings, triples } from './trainer-fixture.ts';
 
@@ -589,4 +592,21 @@ describe('loading', () => {
     const { outgoing } = core.train(shardBatch({ edges: [[6, LIKES, 10]] }));
     expect(outgoing!.to.map(({ vectors }) => [...vectors.rows])).toEqual([[], [6], [6]]);
   });
+});
+
+test('counts the live edges of each end whose anchor is here', () => {
+  const { table } = shard();
+  const rows = new TrainerRows(table, new TypeRows(2, table.maxRows));
+  const foreign = new ForeignRows({ index: 0, count: 3 }, { ...settings, ...HERE }, table, rows);
+  foreign.add(8, USER, 1);
+  foreign.add(10, TWEET, 2);
+  foreign.count(6, FOLLOWS, 8, 1);
+  foreign.count(8, FOLLOWS, 7, 1);
+  foreign.count(6, LIKES, 10, 1);
+  foreign.count(6, LIKES, 9, 1);
+  // User 6 anchors all but the second; the second and the last have their rhs here.
+  expect([foreign.anchored('rhs', USER), foreign.anchored('rhs', TWEET)]).toEqual([1, 2]);
+  expect(foreign.anchored('lhs', USER)).toBe(2);
+  foreign.count(6, LIKES, 9, -1);
+  expect([foreign.anchored('rhs', TWEET), foreign.anchored('lhs', USER)]).toEqual([1, 1]);
 });
