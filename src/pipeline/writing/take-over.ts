@@ -6,7 +6,7 @@ import { patiently } from '../patience.ts';
 import type { Message, Offsets, ReadableLog, Stretch } from '../ports.ts';
 import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import { readContent } from '../reading/record-content.ts';
-import type { UpdaterOptions } from '../updater-options.ts';
+import { followedTopics, type UpdaterOptions } from '../updater-options.ts';
 import type { Committer } from './committer.ts';
 import { type Differing, differing } from './topic-difference.ts';
 import { sameTopics } from './topic-identity.ts';
@@ -39,12 +39,11 @@ export async function takeOver(
   { index, ledger, writer, committer, exchange }: TakesOver,
   stopping: AbortSignal,
 ): Promise<EntityKey[]> {
-  const { graph, eventLog, leadership, sink, reader, store, topics, embeddingsTopic, modelTopic, log } =
-    options;
+  const { graph, eventLog, leadership, sink, reader, store, embeddingsTopic, modelTopic, log } = options;
   const written = [embeddingsTopic, ...(modelTopic ? [modelTopic.name] : [])];
   const { step, sendLetters } = committer;
   await sink.takeOver();
-  const ids = await patiently(() => eventLog.topicIds([...topics.keys()]), stopping);
+  const ids = await patiently(() => eventLog.topicIds(followedTopics(options)), stopping);
   writer.topicIds = sameTopics(writer.topicIds, ids);
   const { offsets: committed, note } = await leadership.committed();
   warnOfDifferences(graph, committed, ledger.offsets('committed'), log);

@@ -16,6 +16,7 @@ export class Writer {
   epoch: number;
   stepBase: number;
   topicIds: Readonly<Record<string, string>>;
+  readonly #role: Role;
 
   /**
    * freshSpace: for a store that has no space. A standby or shadow always takes it: its training goes another way
@@ -26,6 +27,7 @@ export class Writer {
     this.epoch = head?.epoch ?? 0;
     this.stepBase = head?.stepBase ?? 0;
     this.topicIds = head?.topicIds ?? {};
+    this.#role = role;
   }
 
   /** The note for the group. step: of the last commit. */
@@ -33,8 +35,12 @@ export class Writer {
     return { space: this.space, epoch: this.epoch, step: this.stepBase + step };
   }
 
-  /** Whether the note describes this store's own past, so that the topic holds nothing unknown to the store. */
+  /**
+   * Whether the note describes this store's own past, so that the topic holds nothing unknown to the store. Never so for a
+   * standby, which may have trained before it leads and published none of that; in a shard not even its space tells.
+   */
   wrote(note: WriterNote, step: number): boolean {
+    if (this.#role === 'standby') return false;
     const own = this.note(step);
     return note.space === own.space && note.epoch <= own.epoch && note.step <= own.step;
   }

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { headSchema } from '../../../src/graph/head.ts';
+import { Writer } from '../../../src/pipeline/writing/writer.ts';
+
+const count = { consumed: 0, rejected: 0, duplicate: 0, late: 0 };
+const head = headSchema.parse({
+  format: 1,
+  graph: 'engagement-1',
+  model: { dim: 1, scorer: 'transe-l2', entityTypes: [], relations: [] },
+  ...{ step: 9, random: [], rows: 0, offsets: {}, events: count, edges: {}, entities: {}, outbox: 0 },
+  ...{ watermark: 0, epoch: 2, space: 'shared' },
+});
+
+test('a leader knows its own past by the note; a standby takes nothing for its own, even in a space that it shares', () => {
+  const leader = new Writer(head, 'leader', 'shared');
+  expect(leader.wrote(leader.note(9), 9)).toBe(true);
+  expect(leader.wrote(leader.note(10), 9)).toBe(false);
+  const standby = new Writer(head, 'standby', 'shared');
+  expect(standby.note(9)).toEqual(leader.note(9));
+  expect(standby.wrote(standby.note(9), 9)).toBe(false);
+});
