@@ -104,6 +104,11 @@ export class Sharded {
     });
   }
 
+  /** Runs these shards to the end of what is there. @throws when one of them fails. */
+  catchUp(shards: readonly number[], args: readonly string[] = []): Promise<void> {
+    return wellEnded(shards.map((shard) => this.start(shard, { args: ['--until-caught-up', ...args] })));
+  }
+
   get all(): number[] {
     return Array.from({ length: this.shards }, (_, shard) => shard);
   }
@@ -178,6 +183,10 @@ export class Sharded {
 /** Ends processes in good order. @throws what one of them said, where it ended otherwise. */
 export async function endAll(running: readonly Running[]): Promise<void> {
   for (const each of running) each.kill('SIGTERM');
+  await wellEnded(running);
+}
+
+async function wellEnded(running: readonly Running[]): Promise<void> {
   for (const { code, signal, stderr } of await Promise.all(running.map(({ ended }) => ended)))
     if (code !== 0) throw new Error(`a shard ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
 }

@@ -1,9 +1,11 @@
 import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, inject } from 'vitest';
+import { client, endsOf } from '../e2e/topic-ends.ts';
 import { until } from '../e2e/twhin.ts';
 import { MANY_COMMITS } from './deployment.ts';
 import { withFailpoints } from './failpoints/plan.ts';
+import { withProducer } from './load/direct.ts';
 import { MIXED, ORDERLESS } from './load/load.ts';
 import { form, seeded } from './seeded.ts';
 import { endAll, Sharded } from './sharded.ts';
@@ -160,6 +162,62 @@ seeded(
     expect(new Set(runs)).toEqual(new Set([runBefore, runAfter]));
     expect(runs.lastIndexOf(runBefore!)).toBeLessThan(runs.indexOf(runAfter!));
     await here.verify();
+
+    // As a standby it reads what came meanwhile before it leads, and publishes nothing of that yet.
+    await here.send(EVENTS);
+    const again = [here.start(0), here.start(1, { state: successor!, args: ['--standby'] })];
+    await again[1]!.says(/"msg":"leads the graph"/);
+    await here.caughtUp();
+    await endAll(again);
+    await here.verify();
+  },
+);
+
+seeded(
+  'a shard whose parcels are gone is refused, and goes on with those that are kept if asked; none reads an exchange made again',
+  async ({ dice }) => {
+    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 2, load: MIXED });
+    sharded = here;
+    const exchange = here.faulty.twhin.topic('exchange.engagement');
+    await here.send(EVENTS);
+    await here.catchUp([0, 1]);
+    await here.send(EVENTS);
+    await here.catchUp([0]);
+    const admin = client(here.faulty.brokers).admin();
+    await admin.connect();
+    // Without a look at the topic first, kafkajs does not know who leads it.
+    await admin.fetchTopicOffsets(exchange);
+    await admin.deleteTopicRecords({ topic: exchange, partitions: [{ partition: 1, offset: '-1' }] });
+    const advice = `--reread ${exchange}`;
+    const refused = await here.start(1).ended;
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(new RegExp(`retention took the records in between.*${advice}`)),
+    ]);
+    await here.catchUp([1], advice.split(' '));
+    await here.verify();
+
+    // Another topic by the same name, which holds more records than a shard has read of the one before.
+    const before = await here.head(0);
+    await admin.deleteTopics({ topics: [exchange] });
+    await until('the exchange made again', async () => {
+      await here.faulty.twhin.ok(['topics', 'apply']);
+      return (await endsOf(here.faulty.brokers, exchange)).get(0) === 0;
+    });
+    await admin.disconnect();
+    const foreign = Array.from({ length: (before?.offsets[exchange]?.[0] ?? 0) + 1 }, () => ({
+      partition: 0,
+      value: '',
+    }));
+    await withProducer(here.faulty.brokers, {}, (producer) =>
+      producer.send({ topic: exchange, messages: foreign }),
+    );
+    const remade = await here.start(0, { args: ['--until-caught-up'] }).ended;
+    expect([remade.code, remade.stderr]).toEqual([
+      1,
+      expect.stringContaining(`${exchange} was deleted and recreated`),
+    ]);
+    expect(await here.head(0)).toEqual(before);
   },
 );
 
