@@ -5,22 +5,21 @@ import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Head } from '../../graph/head.ts';
 import { type Shard, shardOf } from '../../graph/shard.ts';
 import type { Log } from '../../log.ts';
-import { Delivery } from '../delivery.ts';
 import type { Message, Sink, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import type { Outgoing, RowVectors } from '../training/trainer.ts';
 import type { ShardLine, TrainedRange } from '../training/training-line.ts';
 import { Window } from '../window.ts';
 import { decodeParcel, encodeParcel, type NamedVectors, nameEnd, type Parcel } from './parcel.ts';
+import { ParcelSender } from './parcel-sender.ts';
 import { type Peer, Peers } from './peers.ts';
+import { ReceivedRanges } from './received-ranges.ts';
 
 /** Vectors in one parcel: about 600 KB at 256 numbers each, well below what brokers take. */
 const PARCEL_VECTORS = 1_024;
 
 /** The part of a store's head that a shard has. */
 export type ShardHead = NonNullable<Head['shard']>;
-
-type ReceivedRange = Pick<Parcel, 'first' | 'last' | 'part'>;
 
 /** When relation vectors are merged. */
 export interface MergePace {
@@ -104,11 +103,10 @@ export class Exchange implements ShardLine {
   };
   readonly #options: ExchangeOptions;
   readonly #run: string;
-  /** By sender: what was received last. */
-  readonly #received: Map<number, ShardHead['received'][string]>;
+  readonly #received: ReceivedRanges;
   /** A record key for each shard that Kafka's partitioner puts into its partition. */
   readonly #keys: readonly string[];
-  readonly #delivery: Delivery;
+  readonly #sender: ParcelSender;
   readonly #peers: Peers;
   readonly #vectorAgesMs = new Window();
   /** The newest relation vectors of other shards that are not merged yet. */
@@ -120,26 +118,16 @@ export class Exchange implements ShardLine {
   #mergedAt: number;
   #mergedEdges: number;
   #open = false;
-  #waiting: Message[] = [];
-  #sending = false;
-  /** Messages given to be sent, and acknowledged, since the process began. */
-  #given = 0;
-  #acknowledged = 0;
-  #waiters: { readonly given: number; resolve(): void; reject(error: Error): void }[] = [];
-  /** What ended the sending. */
-  #broken: Error | undefined;
 
   constructor(options: ExchangeOptions, head: ShardHead | undefined) {
     this.#options = options;
     this.#run = head?.run ?? options.freshRun;
     this.#trained = head?.trained ?? 0;
-    this.#received = new Map(
-      Object.entries(head?.received ?? {}).map(([from, last]) => [Number(from), last]),
-    );
+    this.#received = new ReceivedRanges(head?.received);
     this.#keys = Array.from({ length: options.shard.count }, (_, shard) =>
       keyFor(shard, options.shard.count),
     );
-    this.#delivery = new Delivery(options.sink, options.log);
+    this.#sender = new ParcelSender(options);
     this.#peers = new Peers(options.shard, options.clock);
     this.#mergedAt = options.clock();
     this.#mergedEdges = this.#trained;
@@ -178,7 +166,7 @@ export class Exchange implements ShardLine {
       count,
       run: this.#run,
       trained: this.#trained,
-      received: Object.fromEntries(this.#received),
+      received: this.#received.head(),
     };
   }
 
@@ -230,7 +218,7 @@ export class Exchange implements ShardLine {
     if (parcel.relations.length > 0) this.#relations.set(parcel.from, parcel.relations);
     const { count, names, halves } = parcel.gradients;
     if (count === 0) return;
-    if (!this.#isNew(parcel)) {
+    if (!this.#received.take(parcel)) {
       this.counts.repeatedGradients += count;
       return;
     }
@@ -264,7 +252,7 @@ export class Exchange implements ShardLine {
   /** Sends empty parcels to shards that were sent nothing for `quietMs`. To be called now and then. */
   look(): void {
     // While parcels wait for the brokers, another would only wait behind them.
-    if (this.#waiting.length > 0 || this.#quiet().length === 0) return;
+    if (this.#sender.behind || this.#quiet().length === 0) return;
     const nothing = { rows: new Int32Array(0), halves: new Float16Array(0) };
     const to = Array.from({ length: this.#options.shard.count }, () => ({
       gradients: nothing,
@@ -284,14 +272,13 @@ export class Exchange implements ShardLine {
     // Empty parcels may be sent in the name of a later range than that of the batch that is still being trained.
     if (gradientParts > 0 && range.last !== this.#sentUpTo.last)
       this.#sentUpTo = { last: range.last, parts: 0 };
-    outgoing.to.forEach((parts, to) => {
-      if (to === this.#options.shard.index) return;
-      this.#put(to, range, parts, outgoing.relations ?? none, quiet.includes(to) ? 1 : 0);
-    });
+    const messages = outgoing.to.flatMap((parts, to) =>
+      to === this.#options.shard.index
+        ? []
+        : this.#parcels(to, range, parts, outgoing.relations ?? none, quiet.includes(to) ? 1 : 0),
+    );
     this.#sentUpTo.parts += gradientParts;
-    if (this.#sending || this.#waiting.length === 0) return;
-    this.#sending = true;
-    void this.#sendAll();
+    this.#sender.send(messages);
   }
 
   /**
@@ -299,16 +286,12 @@ export class Exchange implements ShardLine {
    * @throws what ended the sending.
    */
   sent(): Promise<void> {
-    if (this.#broken !== undefined) return Promise.reject(this.#broken);
-    if (this.#acknowledged === this.#given) return Promise.resolve();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiters.push({ given: this.#given, resolve, reject });
-    return promise;
+    return this.#sender.sent();
   }
 
   /** Ends the wait for brokers that can't be reached. */
   stop(): void {
-    this.#delivery.stop();
+    this.#sender.stop();
   }
 
   #receiveVectors(
@@ -343,28 +326,20 @@ export class Exchange implements ShardLine {
     return this.#peers.unsentFor(this.#options.quietMs ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Whether the parcel's gradients were not received before; then notes that they are. */
-  #isNew({ from, run, first, last, part }: Parcel): boolean {
-    const known = this.#received.get(from);
-    const isNew = known?.run !== run || follows({ first, last, part }, known);
-    if (isNew) this.#received.set(from, { run, first, last, part });
-    return isNew;
-  }
-
   /** least: parcels that are sent even where there is nothing to send. */
-  #put(
+  #parcels(
     to: number,
     range: TrainedRange,
     { gradients, vectors }: Outgoing['to'][number],
     relations: Float32Array,
     least: number,
-  ): void {
+  ): Message[] {
     const { shard, topic, dim, fingerprint } = this.#options;
     const most = Math.max(gradients.rows.length, vectors.rows.length);
     const parts = Math.max(Math.ceil(most / PARCEL_VECTORS), relations.length > 0 ? 1 : least);
     if (parts > 0) this.#peers.sent(to);
     const before = this.#sentUpTo.parts;
-    for (let part = 0; part < parts; part++) {
+    return Array.from({ length: parts }, (_, part) => {
       const parcel = {
         from: shard.index,
         run: this.#run,
@@ -375,17 +350,11 @@ export class Exchange implements ShardLine {
         relations: part === 0 ? relations : new Float32Array(0),
       };
       const value = encodeParcel(parcel, dim);
-      this.#waiting.push({
-        topic,
-        key: this.#keys[to]!,
-        value,
-        headers: { graph: shard.graph, fingerprint },
-      });
-      this.#given++;
       this.counts.sentBytes += value.length;
       this.counts.sentGradients += parcel.gradients.count;
       this.counts.sentVectors += parcel.vectors.count;
-    }
+      return { topic, key: this.#keys[to]!, value, headers: { graph: shard.graph, fingerprint } };
+    });
   }
 
   /** The vectors of one part, with the names of their rows. One whose entity was erased meanwhile is left out. */
@@ -406,45 +375,11 @@ export class Exchange implements ShardLine {
       halves: gone.size === 0 ? kept : kept.filter((_, k) => !gone.has(from + Math.floor(k / dim))),
     };
   }
-
-  async #sendAll(): Promise<void> {
-    try {
-      while (this.#waiting.length > 0) {
-        // What comes while a transaction is open goes with the next one.
-        const messages = this.#waiting;
-        this.#waiting = [];
-        await this.#delivery.send(messages, 'parcels for other shards');
-        this.#acknowledged += messages.length;
-        this.#settle();
-      }
-    } catch (error) {
-      const reason = error instanceof Error ? error : new Error(String(error));
-      this.#broken = reason;
-      for (const { reject } of this.#waiters.splice(0)) reject(reason);
-      this.#options.failed(reason);
-    } finally {
-      this.#sending = false;
-    }
-  }
-
-  #settle(): void {
-    const settled = this.#waiters.filter(({ given }) => given <= this.#acknowledged);
-    this.#waiters = this.#waiters.filter(({ given }) => given > this.#acknowledged);
-    for (const { resolve } of settled) resolve();
-  }
 }
 
 /** Parcels with gradients that a batch makes for one shard, at most. */
 function partsOf({ to }: Outgoing): number {
   return Math.max(...to.map(({ gradients }) => Math.ceil(gradients.rows.length / PARCEL_VECTORS)));
-}
-
-/** Whether gradients of one range and part are not among those up to another. */
-function follows(parcel: ReceivedRange, known: ReceivedRange): boolean {
-  if (parcel.last > known.last) return parcel.first >= known.last;
-  // Further parts of the same range, or of a batch without new edges after it. The same end of another cut is no new part.
-  const continues = parcel.first === known.first || parcel.first === parcel.last;
-  return parcel.last === known.last && continues && parcel.part > known.part;
 }
 
 function vectorAt(halves: Float16Array, i: number, dim: number): Float16Array {
