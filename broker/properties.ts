@@ -64,7 +64,7 @@ export function serverProperties(
     'group.initial.rebalance.delay.ms=0',
     // A restart after a kill waits for the end of the dead broker's session, so the session is short. Several heartbeats
     // fit into the session: otherwise a busy machine fences the only broker, and groups lose their coordinator.
-    'broker.session.timeout.ms=3000',
+    'broker.session.timeout.ms=6000',
     'broker.heartbeat.interval.ms=500',
     'auto.create.topics.enable=false',
     ...(front === undefined ? [] : frontLines(ports, front)),
