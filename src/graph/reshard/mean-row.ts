@@ -18,6 +18,7 @@ export function meanRow(rows: readonly StoredRow[]): StoredRow {
     const move = floats[k]! - first.floats[k]!;
     if (k < dim) squares += move * move;
   }
-  floats[dim + 1]! += Math.sqrt(squares);
+  // A drift of −0 would lose its sign to the addition of nothing.
+  if (squares > 0) floats[dim + 1]! += Math.sqrt(squares);
   return { row: first.row, floats, step: Math.max(...rows.map(({ step }) => step)) };
 }
