@@ -16,6 +16,8 @@ import type { ConfigFile } from './schema.ts';
 
 /** Default γ of the margin loss, as in most papers. */
 const RANKING_MARGIN = 1;
+/** Most bytes of the relation vectors that a shard sends in one message: brokers take 1 MiB unless told otherwise. */
+const RELATION_BYTES = 900_000;
 
 /** One graph or one shard of a graph, ready to run. */
 export interface GraphConfig {
@@ -103,8 +105,8 @@ export function resolveConfig(
       folder: resolve(state, name),
       ...modelOf(file, chosen),
     };
-    checkShards(name, shards, { names, training: file.training }, problems);
-    return shards === 1 ? [whole] : cut(whole, shards, state);
+    checkShards(whole, shards, { names, training: file.training }, problems);
+    return shards === 1 ? [whole] : shardsOf(whole, shards, state);
   });
   const http = httpOf(file, environment, problems);
   if (problems.length > 0) return undefined;
@@ -143,7 +145,7 @@ export function resolveConfig(
 }
 
 /** The shards of a whole graph. They differ by their names, and by the folders of their stores in `state`. */
-export function cut(whole: GraphConfig, count: number, state: string): GraphConfig[] {
+export function shardsOf(whole: GraphConfig, count: number, state: string): GraphConfig[] {
   return Array.from({ length: count }, (_, index) => {
     const shard = { graph: whole.name, index, count };
     const name = shardName(shard);
@@ -152,13 +154,21 @@ export function cut(whole: GraphConfig, count: number, state: string): GraphConf
 }
 
 function checkShards(
-  graph: string,
+  { name: graph, model }: GraphConfig,
   shards: number,
   { names, training }: { names: readonly string[]; training: ConfigFile['training'] },
   problems: string[],
 ): void {
   if (shards === 1) return;
   const { threads, degreeNegatives } = training;
+  const { dim, relations } = model;
+  const bytes = 2 * relations.length * (dim + 1) * Float32Array.BYTES_PER_ELEMENT;
+  if (bytes > RELATION_BYTES) {
+    problems.push(
+      `graphs.${graph}.shards: expected 1 with ${relations.length} relations of model.dim ${dim}, seen ${shards}; shards send each other all relation ` +
+        `vectors in a message of ${bytes} bytes, and at most ${RELATION_BYTES} fit`,
+    );
+  }
   const own = Array.from({ length: shards }, (_, index) => shardName({ graph, index }));
   for (const name of own.filter((each) => names.includes(each))) {
     problems.push(

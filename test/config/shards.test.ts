@@ -3,21 +3,12 @@ import { declaredTopics } from '../../src/config/declared-topics.ts';
 import { configOf } from '../../src/config/load.ts';
 import type { ConfigInput } from '../../src/config/schema.ts';
 import { wholeGraphs } from '../../src/config/whole-graphs.ts';
+import { problemsOf } from './problems-of.ts';
 
-const resolved = (input: ConfigInput) => configOf(input, {}, '/work');
+const resolved = (input: ConfigInput) => configOf(input, {}, '/srv');
 const sharded = (shards: number) => resolved({ graphs: { engagement: { shards } } });
 
-function problemsOf(input: ConfigInput): string[] {
-  try {
-    resolved(input);
-  } catch (error) {
-    return String(error)
-      .split('\n')
-      .slice(1)
-      .map((line) => line.trim());
-  }
-  return [];
-}
+const problemsIn = (input: ConfigInput) => problemsOf(() => resolved(input));
 
 test('a graph is cut into shards with names and folders of their own, and the same topics, model and trainer', () => {
   const [whole] = resolved({}).graphs;
@@ -25,10 +16,10 @@ test('a graph is cut into shards with names and folders of their own, and the sa
   expect(graphs.map(({ name, folder, shard }) => ({ name, folder, shard }))).toEqual([
     ...[0, 1, 2].map((index) => ({
       name: `engagement-${index}`,
-      folder: `/work/.twhin/state/engagement-${index}`,
+      folder: `/srv/.twhin/state/engagement-${index}`,
       shard: { graph: 'engagement', index, count: 3 },
     })),
-    { name: 'follow', folder: '/work/.twhin/state/follow', shard: undefined },
+    { name: 'follow', folder: '/srv/.twhin/state/follow', shard: undefined },
   ]);
   for (const { topics, model, trainer } of graphs.slice(0, 3)) {
     expect(topics.map(({ name }) => name)).toEqual(whole!.topics.map(({ name }) => name));
@@ -42,7 +33,7 @@ test('one shard is the graph as it always was', () => {
 });
 
 test('a graph of its own needs topics and relations', () => {
-  expect(problemsOf({ graphs: { mine: { shards: 2 } } })).toEqual([
+  expect(problemsIn({ graphs: { mine: { shards: 2 } } })).toEqual([
     'graphs.mine.relations: expected names of relations, seen nothing',
     'graphs.mine.topics: expected names of topics, seen nothing',
   ]);
@@ -51,16 +42,29 @@ test('a graph of its own needs topics and relations', () => {
 test('all that does not go with shards is said at once', () => {
   const other = { topics: ['follow'], relations: ['follows'] };
   expect(
-    problemsOf({
+    problemsIn({
       graphs: { engagement: { shards: 2 }, 'engagement-1': other, 'engagement-2': other },
-      training: { threads: 4 },
+      training: { threads: 4, degreeNegatives: 8 },
     }),
   ).toEqual([
     'graphs.engagement-1: expected another name, since a shard of engagement is called engagement-1 with graphs.engagement.shards 2',
     'training.threads: expected 1 with graphs.engagement.shards 2, seen 4; a shard trains in one thread',
+    'training.degreeNegatives: expected 0 with graphs.engagement.shards 2, seen 8; a shard knows the degrees of its own edges only',
   ]);
+  const relations = Array.from({ length: 220 }, (_, i) => ({ name: `r${i}`, lhs: 'user', rhs: 'user' }));
+  const many = (shards: number) => ({
+    relations,
+    graphs: { mine: { topics: ['follow'], relations: relations.map(({ name }) => name), shards } },
+    model: { dim: 512 },
+  });
+  expect(problemsIn(many(2))).toEqual([
+    expect.stringMatching(
+      /^graphs\.mine\.shards: expected 1 with 220 relations of model\.dim 512, seen 2; .* message of 902880 bytes, and at most 900000 fit$/,
+    ),
+  ]);
+  expect(problemsIn(many(1))).toEqual([]);
   for (const shards of [0, 257, 1.5])
-    expect(problemsOf({ graphs: { engagement: { shards } } })).toEqual([
+    expect(problemsIn({ graphs: { engagement: { shards } } })).toEqual([
       expect.stringMatching(/^graphs\.engagement\.shards: .*expected /),
     ]);
   expect(sharded(256).graphs).toHaveLength(257);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { composeEvaluation, composePasses, loadShards, loadSpace } from '../../compose/evaluation.ts';
 import { MANY_PASSES } from '../../compose/knowledge-graph.ts';
 import { composeParts } from '../../compose/shards.ts';
-import { cut } from '../../config/resolve.ts';
+import { shardsOf } from '../../config/resolve.ts';
 import { TripleLog } from '../../evaluation/graph/triple-log.ts';
 import type { Space } from '../../evaluation/space.ts';
 import { ByInterests, catalogues } from '../../evaluation/stream/by-interests.ts';
@@ -102,7 +102,7 @@ export class StreamTraining {
     const { topicIds } = this.#plan;
     const { eventLog, progress, context } = this.#outside;
     const state = this.#place.folder;
-    const graphs = cut(graph, shards, state);
+    const graphs = shardsOf(graph, shards, state);
     const log = context.log();
     const replay = { log, eventLog, range, topicIds, space: 'evaluation' };
     const replaying = await composeParts({ ...config, state }, graphs, replay);

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { FatalError, ShapeError } from '../../errors/errors.ts';
-import { type EntityKey, entityKey } from '../../graph/entity.ts';
+import { type EntityKey, entityKey, MAX_ID_BYTES } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Head } from '../../graph/head.ts';
 import { type Shard, shardOf } from '../../graph/shard.ts';
@@ -15,8 +15,10 @@ import { ParcelSender } from './parcel-sender.ts';
 import { type Peer, Peers } from './peers.ts';
 import { ReceivedRanges } from './received-ranges.ts';
 
-/** Vectors in one parcel: about 600 KB at 256 numbers each, well below what brokers take. */
-const PARCEL_VECTORS = 1_024;
+/** Most bytes of gradients and vectors in one parcel, with the longest names: brokers take 1 MiB unless told otherwise. */
+const PARCEL_BYTES = 800_000;
+/** Bytes of the longest name: type, length and id. */
+const MOST_NAME_BYTES = 2 + MAX_ID_BYTES;
 
 /** The part of a store's head that a shard has. */
 export type ShardHead = NonNullable<Head['shard']>;
@@ -107,6 +109,8 @@ export class Exchange implements ShardLine {
   /** A record key for each shard that Kafka's partitioner puts into its partition. */
   readonly #keys: readonly string[];
   readonly #sender: ParcelSender;
+  /** Most gradients, and most vectors, in one parcel. */
+  readonly #most: number;
   readonly #peers: Peers;
   readonly #vectorAgesMs = new Window();
   /** The newest relation vectors of other shards that are not merged yet. */
@@ -128,6 +132,7 @@ export class Exchange implements ShardLine {
       keyFor(shard, options.shard.count),
     );
     this.#sender = new ParcelSender(options);
+    this.#most = Math.floor(PARCEL_BYTES / 2 / (2 * options.dim + MOST_NAME_BYTES));
     this.#peers = new Peers(options.shard, options.clock);
     this.#mergedAt = options.clock();
     this.#mergedEdges = this.#trained;
@@ -268,7 +273,7 @@ export class Exchange implements ShardLine {
     if (!this.#open) return;
     const none = new Float32Array(0);
     const quiet = this.#quiet();
-    const gradientParts = partsOf(outgoing);
+    const gradientParts = Math.max(...outgoing.to.map(({ gradients }) => this.#parts(gradients)));
     // Empty parcels may be sent in the name of a later range than that of the batch that is still being trained.
     if (gradientParts > 0 && range.last !== this.#sentUpTo.last)
       this.#sentUpTo = { last: range.last, parts: 0 };
@@ -335,8 +340,10 @@ export class Exchange implements ShardLine {
     least: number,
   ): Message[] {
     const { shard, topic, dim, fingerprint } = this.#options;
-    const most = Math.max(gradients.rows.length, vectors.rows.length);
-    const parts = Math.max(Math.ceil(most / PARCEL_VECTORS), relations.length > 0 ? 1 : least);
+    const filled = Math.max(this.#parts(gradients), this.#parts(vectors));
+    // Relation vectors have a parcel of their own, behind the others: together they could be too large.
+    const ofRelations = relations.length > 0 ? 1 : 0;
+    const parts = Math.max(filled + ofRelations, least);
     if (parts > 0) this.#peers.sent(to);
     const before = this.#sentUpTo.parts;
     return Array.from({ length: parts }, (_, part) => {
@@ -347,7 +354,7 @@ export class Exchange implements ShardLine {
         part: before + part,
         gradients: this.#named(gradients, part),
         vectors: this.#named(vectors, part),
-        relations: part === 0 ? relations : new Float32Array(0),
+        relations: part === filled ? relations : new Float32Array(0),
       };
       const value = encodeParcel(parcel, dim);
       this.counts.sentBytes += value.length;
@@ -357,10 +364,15 @@ export class Exchange implements ShardLine {
     });
   }
 
+  /** Parcels that the vectors need. */
+  #parts({ rows }: RowVectors): number {
+    return Math.ceil(rows.length / this.#most);
+  }
+
   /** The vectors of one part, with the names of their rows. One whose entity was erased meanwhile is left out. */
   #named({ rows, halves }: RowVectors, part: number): NamedVectors {
     const { index, dim } = this.#options;
-    const [from, to] = [part * PARCEL_VECTORS, Math.min(rows.length, (part + 1) * PARCEL_VECTORS)];
+    const [from, to] = [part * this.#most, Math.min(rows.length, (part + 1) * this.#most)];
     const names: Uint8Array[] = [];
     const gone = new Set<number>();
     for (let i = from; i < to; i++) {
@@ -375,11 +387,6 @@ export class Exchange implements ShardLine {
       halves: gone.size === 0 ? kept : kept.filter((_, k) => !gone.has(from + Math.floor(k / dim))),
     };
   }
-}
-
-/** Parcels with gradients that a batch makes for one shard, at most. */
-function partsOf({ to }: Outgoing): number {
-  return Math.max(...to.map(({ gradients }) => Math.ceil(gradients.rows.length / PARCEL_VECTORS)));
 }
 
 function vectorAt(halves: Float16Array, i: number, dim: number): Float16Array {

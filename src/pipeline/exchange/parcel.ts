@@ -37,7 +37,7 @@ const VERSION = 1;
  *     relations, f32 each | gradients, then vectors, f16 each | run | names of the gradients, then of the vectors
  *
  * Numbers are little-endian. The names need no text of types: only shards of one model read each other's parcels. Half
- * precision costs no quality: docs/scale.md.
+ * precision costs no quality: docs/adr/032.
  */
 const HEADER_BYTES = 48;
 const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;

@@ -2,26 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { type RunAsked, selectRun } from '../../../src/cli/run/shards.ts';
 import { configOf } from '../../../src/config/load.ts';
 import type { ConfigInput } from '../../../src/config/schema.ts';
+import { problemsOf } from '../../config/problems-of.ts';
 
 const ONE: ConfigInput = { graphs: { engagement: { shards: 4 } } };
 const TWO: ConfigInput = { graphs: { engagement: { shards: 4 }, follow: { shards: 2 } } };
 
 /** Names of what is run; pod: TWHIN_SHARD. */
 function run(input: ConfigInput, asked: Partial<RunAsked>, pod?: string): string[] {
-  const config = configOf(input, pod === undefined ? {} : { TWHIN_SHARD: pod }, '/work');
+  const config = configOf(input, pod === undefined ? {} : { TWHIN_SHARD: pod }, '/srv');
   return selectRun(config, { graph: [], ...asked }).map(({ name }) => name);
-}
-
-function problemsOf(work: () => unknown): string[] {
-  try {
-    work();
-  } catch (error) {
-    return String(error)
-      .split('\n')
-      .slice(1)
-      .map((line) => line.trim());
-  }
-  return [];
 }
 
 describe('what twhin run runs', () => {

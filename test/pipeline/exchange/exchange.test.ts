@@ -174,25 +174,46 @@ describe('sending', () => {
     ]);
   });
 
-  it('cuts what is over 1,024 vectors, gradients as well, and sends relation vectors once', async () => {
+  it('cuts what is over 400,000 bytes, gradients as well, and sends relation vectors once, behind', async () => {
     const { exchange, index, log } = set();
-    const rows = Array.from({ length: 2_500 }, (_, i) => index.add(entityKey('user', `${i}`), 0));
+    const rows = Array.from({ length: 3_500 }, (_, i) => index.add(entityKey('user', `${i}`), 0));
     exchange.begin();
     const relations = new Float32Array(RELATION_FLOATS).fill(1);
-    const parts = outgoing([{}, { vectors: rows, gradients: rows.slice(0, 1_100) }, {}], relations);
+    const parts = outgoing([{}, { vectors: rows, gradients: rows.slice(0, 1_600) }, {}], relations);
     exchange.send(parts, exchange.hand(batchOf(), 64));
     await exchange.sent();
     const parcels = log.published.filter(({ key }) => shardOf(String(key), 3) === 1).map(parcelIn);
-    expect(parcels.map(({ part }) => part)).toEqual([0, 1, 2]);
-    expect(parcels.map(({ vectors }) => vectors.count)).toEqual([1_024, 1_024, 452]);
-    expect(parcels.map(({ gradients }) => gradients.count)).toEqual([1_024, 76, 0]);
-    expect(parcels.map((parcel) => parcel.relations.length)).toEqual([RELATION_FLOATS, 0, 0]);
+    expect(parcels.map(({ part }) => part)).toEqual([0, 1, 2, 3]);
+    // A vector of four numbers and the longest name have 8 + 258 bytes.
+    expect(parcels.map(({ vectors }) => vectors.count)).toEqual([1_503, 1_503, 494, 0]);
+    expect(parcels.map(({ gradients }) => gradients.count)).toEqual([1_503, 97, 0, 0]);
+    expect(parcels.map((parcel) => parcel.relations.length)).toEqual([0, 0, 0, RELATION_FLOATS]);
     expect(parcels.flatMap(({ vectors }) => idsIn(vectors.names))).toEqual(rows.map((_, i) => `${i}`));
     const firsts = parcels.flatMap(({ vectors: { halves, count } }) =>
       Array.from({ length: count }, (_, i) => halves[i * DIM]),
     );
     // Rows above 2,048 are not whole numbers of half precision.
     expect(firsts).toEqual(rows.map((row) => Math.f16round(row)));
+  });
+
+  it.each([4, 128, 256, 1_024])('has no parcel that a broker would refuse, with %i numbers', async (dim) => {
+    const { exchange, index, log } = set({ dim });
+    const rows = Array.from({ length: 2_000 }, (_, i) =>
+      index.add(entityKey('user', `${i}`.padEnd(256, '-')), 0),
+    );
+    exchange.begin();
+    const vectors = () => ({ rows: Int32Array.from(rows), halves: new Float16Array(rows.length * dim) });
+    const parts = { gradients: vectors(), vectors: vectors() };
+    const nothing = { gradients: { rows: new Int32Array(), halves: new Float16Array() } };
+    const none = { ...nothing, vectors: nothing.gradients };
+    const relations = new Float32Array(2 * (dim + 1));
+    exchange.send({ to: [none, parts, none], relations, waiting: 0 }, exchange.hand(batchOf(), 64));
+    await exchange.sent();
+    const parcels = log.published.filter(({ key }) => shardOf(String(key), 3) === 1);
+    for (const { value } of parcels) expect(value!.length).toBeLessThan(900_000);
+    const sent = parcels.map(({ value }) => decodeParcel(value, dim));
+    const total = (of: 'vectors' | 'gradients') => sent.reduce((sum, parcel) => sum + parcel[of].count, 0);
+    expect([total('vectors'), total('gradients')]).toEqual([2_000, 2_000]);
   });
 
   it('leaves out what was erased since it was trained', async () => {
