@@ -27,7 +27,7 @@ import { takeOver } from './writing/take-over.ts';
 import { sameTopics, TopicWatch } from './writing/topic-identity.ts';
 import { Writer } from './writing/writer.ts';
 
-/** Vectors and gradients of other shards in one batch, for each of its edges: about what a batch of other shards makes. */
+/** Most vectors and gradients of other shards in one batch, for each edge that a full batch has. */
 const MOST_RECEIVED = 16;
 
 /** What an updater has before its store is loaded. */

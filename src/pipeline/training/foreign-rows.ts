@@ -11,7 +11,7 @@ import type { Incoming, Outgoing, TrainerSettings, Triples } from './trainer.ts'
 import type { TrainerRows } from './trainer-rows.ts';
 import { VectorSlab } from './vector-slab.ts';
 
-/** A vector is sent again to the shards that hold a copy once it has moved by this much. Measured: docs/scale.md. */
+/** A vector is sent again to the shards that hold a copy once it has moved by this much. Why .2: docs/adr/032. */
 const RESEND_DISTANCE = 0.2;
 /** Edges that wait for the vector of their far end; further ones are trained by rehearsal alone. */
 const MOST_WAITING = 65_536;

@@ -26,6 +26,18 @@ export class HalfVectors {
     this.#length++;
   }
 
+  /** Takes a row's vectors out of the list; the others stay in order. */
+  forget(row: number): void {
+    let kept = 0;
+    for (let i = 0; i < this.#length; i++) {
+      if (this.#rows[i] === row) continue;
+      this.#rows[kept] = this.#rows[i]!;
+      this.#halves.copyWithin(kept * this.#dim, i * this.#dim, (i + 1) * this.#dim);
+      kept++;
+    }
+    this.#length = kept;
+  }
+
   /** The list so far, as copies; the list is empty then. */
   take(): RowVectors {
     const rows = this.#rows.slice(0, this.#length);

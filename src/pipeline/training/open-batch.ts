@@ -82,13 +82,15 @@ export class OpenBatch {
 
   drop(row: number): void {
     this.#forgetEdges(row);
+    this.#shard?.forget(row);
     this.#reset.delete(row);
     this.#dropped.add(row);
   }
 
-  /** The row starts again: edges that were to be trained on it are dropped, later ones are not. */
+  /** The row starts again: edges to be trained on it and what other shards sent for it are dropped, later ones are not. */
   reset(row: number): void {
     this.#forgetEdges(row);
+    this.#shard?.forget(row);
     this.#reset.add(row);
   }
 

@@ -29,6 +29,12 @@ export class OpenShardBatch {
     return this.vectors.length + this.gradients.length;
   }
 
+  /** The row's entity was erased: what was received for it before is not to move what comes after. */
+  forget(row: number): void {
+    this.vectors.forget(row);
+    this.gradients.forget(row);
+  }
+
   close(): ShardBatch {
     const reused = Int32Array.from(this.reusedHomes.keys()).sort();
     return {

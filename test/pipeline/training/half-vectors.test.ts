@@ -12,6 +12,19 @@ test('gives rows and vectors in the order pushed, however many', () => {
   expect(list.length).toBe(0);
 });
 
+test('forgets a row, wherever it stands', () => {
+  const list = new HalfVectors(2);
+  for (const [i, row] of [7, 4, 7, 7, 5, 7].entries()) list.push(row, Float32Array.of(i, -i));
+  list.forget(7);
+  list.forget(9);
+  list.push(7, Float32Array.of(8, 8));
+  const { rows, halves } = list.take();
+  expect([[...rows], [...halves]]).toEqual([
+    [4, 5, 7],
+    [1, -1, 4, -4, 8, 8],
+  ]);
+});
+
 test('gives copies, and each vector once', () => {
   const list = new HalfVectors(2);
   const vector = Float16Array.of(1, 2);
