@@ -24,7 +24,7 @@ import { instanceIdOf } from './instance-id.ts';
 /** A store with fewer rows is loaded before a thread for it has started. */
 const READER_ROWS = 50_000;
 
-/** Shards merge their relation vectors this often. Every few seconds is as good as after each chunk: docs/scale.md. */
+/** Shards merge their relation vectors this often. Every few seconds is as good as after each chunk: docs/adr/032. */
 const MERGE_PACE = { mergeEdges: 20_000, mergeMs: 2_000 };
 
 /** A shard says this often that it lives, where it has nothing else to say. */

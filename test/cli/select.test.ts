@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { selectGraphs, selectWholeGraphs } from '../../src/cli/select.ts';
 import { configOf } from '../../src/config/load.ts';
 
-const sharded = (shards: number) => configOf({ graphs: { engagement: { shards } } }, {}, '/work');
+const sharded = (shards: number) => configOf({ graphs: { engagement: { shards } } }, {}, '/srv');
 
 test('the name of a graph means all of its shards, and the name of a shard that one', () => {
   const config = sharded(3);

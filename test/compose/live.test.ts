@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { writesDeadLetter } from '../../src/compose/live.ts';
 import { configOf } from '../../src/config/load.ts';
 
-const sharded = (shards: number) => configOf({ graphs: { engagement: { shards } } }, {}, '/work');
+const sharded = (shards: number) => configOf({ graphs: { engagement: { shards } } }, {}, '/srv');
 
 test('each dead letter has one writer: the first graph of its topic, and one of its shards', () => {
   for (const shards of [1, 3]) {

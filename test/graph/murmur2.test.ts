@@ -2,19 +2,7 @@ import { murmur2 as theirs } from '@platformatic/kafka';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { murmur2 } from '../../src/graph/murmur2.ts';
-
-const text = fc.oneof(
-  fc.string({ maxLength: 40 }),
-  fc.string({ unit: 'binary', maxLength: 40 }),
-  fc.string({ minLength: 250, maxLength: 260 }),
-  // Half a surrogate pair has no UTF-8 bytes of its own.
-  fc.array(fc.integer({ min: 0xd800, max: 0xdfff })).map((units) => String.fromCharCode(...units)),
-  fc.nat().map((id) => `user:${id}`),
-);
-const key = fc.oneof(
-  text,
-  fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
-);
+import { anyKey, anyText } from './any-key.ts';
 
 describe('murmur2', () => {
   // From Kafka's own UtilsTest.testMurmur2.
@@ -34,7 +22,7 @@ describe('murmur2', () => {
       expect(murmur2(given)).toBe(theirs(given) | 0);
     }
     fc.assert(
-      fc.property(key, (given) => {
+      fc.property(anyKey, (given) => {
         expect(murmur2(given)).toBe(theirs(given) | 0);
       }),
       { numRuns: 2_000 },
@@ -43,7 +31,7 @@ describe('murmur2', () => {
 
   test('hashes a text as its bytes, wherever the first character beyond ASCII is', () => {
     fc.assert(
-      fc.property(text, (given) => {
+      fc.property(anyText, (given) => {
         expect(murmur2(given)).toBe(murmur2(Buffer.from(given)));
       }),
       { numRuns: 2_000 },

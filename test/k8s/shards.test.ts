@@ -11,7 +11,7 @@ import { parseDocuments, ROOT, render, SKIPPED } from './rendered.ts';
 import { graphOf, matches, ofRole, selectorSchema, type Workload, workloads } from './workload.ts';
 
 const CUT = { topicPrefix: 'twhin.', graphs: { engagement: { shards: 3 } } };
-const config = configOf(CUT, {}, '/work');
+const config = configOf(CUT, {}, '/srv');
 const INDICES = [0, 1, 2];
 
 const scratch = mkdtempSync(join(tmpdir(), 'k8s-shards-'));
@@ -74,12 +74,12 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (bas
 
 test.each(INDICES)('pod %i of the set runs the shard of its number', (index) => {
   const env = { TWHIN_SHARD: `twhin-engagement-${index}` };
-  const run = selectRun(configOf(CUT, env, '/work'), { graph: ['engagement'] });
+  const run = selectRun(configOf(CUT, env, '/srv'), { graph: ['engagement'] });
   expect(run.map(({ name }) => name)).toEqual([`engagement-${index}`]);
 });
 
 test('without such a graph the component changes nothing', () => {
-  expect(shards(configOf({}, {}, '/work'))).toMatchObject({ kind: 'Component', patches: [] });
+  expect(shards(configOf({}, {}, '/srv'))).toMatchObject({ kind: 'Component', patches: [] });
 });
 
 describe('at the brokers', () => {

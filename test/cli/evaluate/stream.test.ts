@@ -116,6 +116,24 @@ describe('twhin evaluate stream', () => {
     expect(existsSync(join(measuring.here.folder, 'state'))).toBe(false);
   });
 
+  it('ranks the vectors of all shards together, without the prequential part', async () => {
+    const file = await fileOf(circles());
+    const refused = await evaluate('--file', file, '--shards', '2', '--json');
+    expect(refused.code).toBe(2);
+    expect(refused.err.join('\n')).toMatch(/--shards: .* give --no-prequential too; seen 2/);
+    // Shards learn from one another between batches, so that one batch for all would teach them little.
+    const many = ['--set', 'training.batchEdges=8', '--set', 'training.updatesPerEdge=64'];
+    const asked = ['--file', file, '--shards', '2', '--no-prequential', '--no-paper', '--json', ...many];
+    const { lists, prequential } = reportSchema.parse(json(await evaluate(...asked)));
+    expect(prequential).toEqual([]);
+    const [follows] = lists;
+    // Of the whole graph: a shard alone would have about half of the candidates.
+    expect(follows).toMatchObject({ scope: 'follows', candidates: 24 });
+    const ndcg = (way: string) => follows!.ways[way]!.figures['ndcg20']!.mean;
+    expect(ndcg('vectors')).toBeGreaterThan(ndcg('chance'));
+    expect(existsSync(join(measuring.here.folder, 'state'))).toBe(false);
+  });
+
   it('prints tables for a person', async () => {
     const said = await evaluate('--file', await fileOf(circles()), '--no-paper', '--users', '5');
     expect(said.code).toBe(0);

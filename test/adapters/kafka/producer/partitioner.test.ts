@@ -2,25 +2,13 @@ import fc from 'fast-check';
 import { Partitioners } from 'kafkajs';
 import { describe, expect, test } from 'vitest';
 import { keyPartitioner } from '../../../../src/adapters/kafka/producer/partitioner.ts';
-
-const text = fc.oneof(
-  fc.string({ maxLength: 40 }),
-  fc.string({ unit: 'binary', maxLength: 40 }),
-  fc.string({ minLength: 250, maxLength: 260 }),
-  // Half a surrogate pair has no UTF-8 bytes of its own.
-  fc.array(fc.integer({ min: 0xd800, max: 0xdfff })).map((units) => String.fromCharCode(...units)),
-  fc.nat().map((id) => `user:${id}`),
-);
-const key = fc.oneof(
-  text,
-  fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
-);
+import { anyKey } from '../../../graph/any-key.ts';
 
 describe('the partitioner', () => {
   test('chooses the partition that kafkajs chooses', () => {
     const [ours, theirs] = [keyPartitioner(), Partitioners.DefaultPartitioner()];
     fc.assert(
-      fc.property(key, fc.integer({ min: 1, max: 50 }), (given, count) => {
+      fc.property(anyKey, fc.integer({ min: 1, max: 50 }), (given, count) => {
         const partitionMetadata = Array.from({ length: count }, (_, partitionId) => ({
           partitionErrorCode: 0,
           partitionId,
