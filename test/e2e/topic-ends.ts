@@ -17,6 +17,11 @@ export async function endsOf(brokers: string, topic: string): Promise<Map<number
   });
 }
 
+/** The same, or undefined while the brokers can’t say: a topic this young may have no leader yet. */
+export function endsOnceLed(brokers: string, topic: string): Promise<Map<number, number> | undefined> {
+  return endsOf(brokers, topic).catch(() => undefined);
+}
+
 /** Where the topics end once that rests; where they are written to all the while, as it is after a few looks. */
 export async function settledEnds(
   brokers: string,

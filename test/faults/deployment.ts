@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endsOf } from '../e2e/topic-ends.ts';
+import { endsOnceLed } from '../e2e/topic-ends.ts';
 import { readLog } from '../e2e/topic-reader.ts';
 import { type CommandOptions, HANGS_MS, type Running, Twhin, until } from '../e2e/twhin.ts';
 import type { Dice } from './dice.ts';
@@ -181,7 +181,7 @@ export class Faulty {
   async published(): Promise<number> {
     let published = 0;
     for (const graph of this.graphs) {
-      const ends = await endsOf(this.brokers, this.twhin.topic(`embeddings.${graph}`)).catch(() => undefined);
+      const ends = await endsOnceLed(this.brokers, this.twhin.topic(`embeddings.${graph}`));
       // Brokers that can't be asked have nothing new.
       if (ends === undefined) return 0;
       for (const end of ends.values()) published += end;
