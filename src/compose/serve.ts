@@ -3,6 +3,7 @@ import type { LogConnection } from '../adapters/connect.ts';
 import type { ServedGraphStatus } from '../adapters/http/serving-schema.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, TwhinError, UsageError } from '../errors/errors.ts';
+import type { EntityKey } from '../graph/entity.ts';
 import type { Log } from '../log.ts';
 import type { ServedSnapshot } from '../metrics/serving.ts';
 import type { EventLog, RecordRun } from '../pipeline/ports.ts';
@@ -58,6 +59,8 @@ export class ServedRun {
   readonly #spaces: Spaces;
   readonly #activity: Activity;
   readonly #eventTopics: readonly string[];
+  /** Entities that were erased or came back in the run of records that is taken. */
+  readonly #erasureChanged = new Set<EntityKey>();
   #topicIds: Readonly<Record<string, string>> = {};
   #vectors: Reading | undefined;
   #events: Reading | undefined;
@@ -75,13 +78,19 @@ export class ServedRun {
     this.#embeddingsTopic = embeddingsTopic;
     this.#vectorTopics = [embeddingsTopic, modelTopic];
     this.#eventTopics = [...topics.keys()];
-    this.#spaces = new Spaces(graph.trainer.maxRows, () => this.#vectors?.caughtUp === true, scanners);
+    this.#spaces = new Spaces(
+      graph.trainer.maxRows,
+      () => this.#vectors?.caughtUp === true,
+      scanners,
+      (entity, at) => this.#activity.hidesVector(entity, at),
+    );
     this.#activity = new Activity({
       edgesOfOne,
       edges,
       sourcesOf: SOURCES_OF,
       recentSourcesOf: RECENT_SOURCES_OF,
       clock: Date.now,
+      erasureChanged: (entity) => this.#erasureChanged.add(entity),
     });
     this.#feed = new ActivityFeed(this.#activity, topics, config.limits, (entity, at) =>
       this.#spaces.active(entity, at),
@@ -149,7 +158,7 @@ export class ServedRun {
     this.#events ??= await Reading.begin({
       log,
       topics: this.#eventTopics,
-      take: (run) => takeInTurn(this.#feed, run),
+      take: (run) => takeInTurn({ take: (each) => this.#takeEvents(each) }, run),
       failed,
     });
     this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
@@ -227,6 +236,17 @@ export class ServedRun {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#eventLog.close();
+  }
+
+  /** An erasure is in the tables once this is done: it does not wait for the tombstone. */
+  #takeEvents(run: RecordRun): Promise<void> | undefined {
+    this.#feed.take(run);
+    if (this.#erasureChanged.size === 0) return undefined;
+    const changed = [...this.#erasureChanged];
+    this.#erasureChanged.clear();
+    return this.#options.gate.write(() => {
+      for (const entity of changed) this.#spaces.judge(entity);
+    });
   }
 
   async #refuseUnknownPartitions(): Promise<void> {

@@ -41,6 +41,8 @@ export interface ActivityOptions {
   /** Relations of which the newest sources of a target are remembered; of all targets, as many as edges. */
   readonly recentSourcesOf: readonly string[];
   clock(): number;
+  /** Told of each entity whose vectors `hidesVector` may judge otherwise from now on. */
+  erasureChanged?(entity: EntityKey): void;
 }
 
 /**
@@ -61,8 +63,8 @@ export class Activity {
   /** By relation and target, for the relations that were asked to be remembered that way. */
   readonly #sources: ReadonlyMap<string, Map<EntityKey, Source>>;
   readonly #recentSources: ReadonlyMap<string, RecentSources>;
-  /** When entities were erased: topics are read side by side, and an event from before the erasure may come after it. */
-  readonly #erased = new Map<EntityKey, number>();
+  /** Topics are read side by side, and an event from before an erasure may come after it. */
+  readonly #erased = new Map<EntityKey, Erased>();
   #edges = 0;
   /** Newest event time, epoch ms. */
   at = 0;
@@ -157,15 +159,31 @@ export class Activity {
     return this.#popularity.get(type)?.inOrder(this.#options.clock()) ?? [];
   }
 
+  /**
+   * Whether a vector is one from before the entity's erasure, which may be known before its tombstone is. vectorAt: time of the
+   * newest event that the updater had written when it published the vector, epoch ms.
+   *
+   * The updater reads its topics side by side as well: that it knew of events younger than the erasure does not say that it knew
+   * of the erasure. An entity comes back by an edge that is added later, and by nothing else.
+   */
+  hidesVector(entity: EntityKey, vectorAt: number): boolean {
+    const erased = this.#erased.size === 0 ? undefined : this.#erased.get(entity);
+    return erased !== undefined && (vectorAt <= erased.at || erased.namedAt <= erased.at);
+  }
+
   /** Whether the entity was erased at that time or later. */
   #wasErased(entity: EntityKey, at: number): boolean {
-    const erasedAt = this.#erased.get(entity);
-    return erasedAt !== undefined && at <= erasedAt;
+    const erased = this.#erased.get(entity);
+    return erased !== undefined && at <= erased.at;
   }
 
   #edge({ lhs, relation, rhs, at, removed }: EdgeChange, blocked: boolean): void {
     // An edge to an erased target is remembered, as it would be if it had been read before the erasure; no answer names it.
     if (this.#wasErased(lhs, at)) return;
+    if (!removed && this.#erased.size > 0 && !this.#wasErased(rhs, at)) {
+      this.#named(lhs, at);
+      this.#named(rhs, at);
+    }
     const own = this.#own.get(lhs) ?? new Map<string, Map<EntityKey, RememberedEdge>>();
     this.#own.delete(lhs);
     this.#own.set(lhs, own);
@@ -252,11 +270,22 @@ export class Activity {
     if (!this.#wasErased(target, at)) this.#popularityOf(typeOf(target)).add(target, at, -1);
   }
 
+  /** An edge was added at that time, of an entity that may have been erased before. */
+  #named(entity: EntityKey, at: number): void {
+    const erased = this.#erased.get(entity);
+    if (erased === undefined || at <= erased.namedAt) return;
+    const isBack = erased.namedAt > erased.at;
+    erased.namedAt = at;
+    if (!isBack) this.#options.erasureChanged?.(entity);
+  }
+
   #erase({ erased, at }: Erasure): void {
     if (this.#wasErased(erased, at)) return;
+    const before = this.#erased.get(erased)?.namedAt ?? Number.NEGATIVE_INFINITY;
     this.#erased.delete(erased);
-    this.#erased.set(erased, at);
+    this.#erased.set(erased, { at, namedAt: Math.max(before, this.#lastAdded(erased)) });
     keepNewest(this.#erased, this.#options.edges);
+    this.#options.erasureChanged?.(erased);
     const own = this.#own.get(erased);
     for (const [relation, edges] of own ?? []) {
       for (const [target, edge] of edges) {
@@ -278,6 +307,15 @@ export class Activity {
     if (blocks !== undefined && sizeOf(blocks) === 0) this.#blocks.delete(erased);
     // Edges to it that are younger and were read already lose their weight as well: no index leads from a target to its edges.
     this.#popularityOf(typeOf(erased)).delete(erased);
+  }
+
+  /** When an edge of the entity was added last, as far as that is remembered. */
+  #lastAdded(entity: EntityKey): number {
+    let last = this.#popularity.get(typeOf(entity))?.lastOf(entity) ?? Number.NEGATIVE_INFINITY;
+    for (const edges of this.#own.get(entity)?.values() ?? [])
+      for (const { at, removed, addedAt = last } of edges.values())
+        last = Math.max(last, removed ? addedAt : at);
+    return last;
   }
 
   /** Of the type that has most, somebody who is hardly popular gives way: time takes no entity out. */
@@ -337,6 +375,12 @@ function newestFirst(a: OwnEdge, b: OwnEdge): number {
   if (a.at !== b.at) return b.at - a.at;
   if (a.relation !== b.relation) return a.relation < b.relation ? -1 : 1;
   return a.target < b.target ? -1 : 1;
+}
+
+/** When an entity was erased, and when an edge of it was added last, as far as that is known. */
+interface Erased {
+  readonly at: number;
+  namedAt: number;
 }
 
 /** The entity that a target's newest edge comes from. */

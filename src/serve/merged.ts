@@ -230,7 +230,7 @@ export class Merged {
       const owner = ownerOf(together);
       if (owner === undefined) {
         const about = this.#about(ofGraph, { together });
-        if (about.partial) unknown ??= { ...about, items: [], fallback: null };
+        if (about.partial) unknown ??= { ...about, items: [], fallback: null, filtered: { erased: 0 } };
         continue;
       }
       const { queries, leftOut, type } = owner.answer;
@@ -240,7 +240,9 @@ export class Merged {
       const items = list.items.map((item) => ({ entity: item.entity, score: item.score }));
       const about = this.#about(ofGraph, list);
       // An earlier graph would have come first, had the shard with the entity answered.
-      return { ...about, partial: about.partial || unknown !== undefined, items, fallback: null };
+      const partial = about.partial || unknown !== undefined;
+      const { erased } = filteredBy(owner.answer, list);
+      return { ...about, partial, items, fallback: null, filtered: { erased } };
     }
     turn.refuseBusy();
     return unknown;
@@ -315,7 +317,7 @@ export class Merged {
   #about(
     begun: readonly Reply<Begun>[],
     { together }: Pick<List, 'together'>,
-  ): Omit<SimilarAnswer, 'items' | 'fallback'> & Merging {
+  ): Omit<SimilarAnswer, 'items' | 'fallback' | 'filtered'> & Merging {
     const missing = missingPartitions(begun, together);
     const answers = together.map(({ answer }) => answer);
     const stale = answers.flatMap(({ staleSince }) => staleSince ?? []);
@@ -460,9 +462,11 @@ function busyShards(): FatalError {
   return new FatalError('busy', 'shards have too many requests that wait; ask again in a second');
 }
 
-/** What was left out: who holds the user knows of what the user did, and each shard of its own idle entities. */
+/** What was left out: who holds the user knows of what the user did, and each shard of its own entities. */
 function filteredBy(of: Begun, { together }: Pick<List, 'together'>): Begun['filtered'] {
-  return { ...of.filtered, idle: together.reduce((sum, { answer }) => sum + answer.filtered.idle, 0) };
+  const sumOf = (what: 'excluded' | 'erased' | 'idle') =>
+    together.reduce((sum, { answer }) => sum + answer.filtered[what], 0);
+  return { ...of.filtered, excluded: sumOf('excluded'), erased: sumOf('erased'), idle: sumOf('idle') };
 }
 
 function byScore(a: ShardItem, b: ShardItem): number {

@@ -37,6 +37,12 @@ export class Popularity {
     return this.#entities.length;
   }
 
+  /** Time of the entity's newest edge, epoch ms. */
+  lastOf(entity: EntityKey): number | undefined {
+    const slot = this.#slots.get(entity);
+    return slot === undefined ? undefined : this.#times[slot];
+  }
+
   add(entity: EntityKey, at: number, sign: 1 | -1): void {
     const slot = this.#slots.get(entity);
     if (slot === undefined) {

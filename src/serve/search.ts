@@ -43,7 +43,7 @@ export interface UsedQuery {
 export interface SearchAnswer extends AnswerHead {
   readonly items: readonly { readonly entity: EntityKey; readonly score: number | null }[];
   /** Entities that were left out. */
-  readonly filtered: { readonly idle: number };
+  readonly filtered: { readonly erased: number; readonly idle: number };
   readonly query: {
     readonly text: string;
     /** Whether the query itself has a vector. */
@@ -75,7 +75,7 @@ export function* search(
   const used = space === undefined ? [] : usedFor(space, query);
   const idle = idleRows(graph, table, idleMs);
   const said = {
-    filtered: { idle: idle.count },
+    filtered: { erased: space?.erased(type) ?? 0, idle: idle.count },
     ...about(graph, space),
     query: { text: idOf(query), known: space?.vectorOf(query) !== undefined, used },
   };

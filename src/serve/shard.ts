@@ -245,7 +245,7 @@ export class Shard {
       const found = vector !== undefined && of !== undefined;
       return {
         ...this.#holding(graph, current),
-        filtered: NOTHING_FILTERED,
+        filtered: { ...NOTHING_FILTERED, erased: current?.erased(typeOf(entity)) ?? 0 },
         type: typeOf(entity),
         holds: current?.table(typeOf(entity)) !== undefined,
         queries: found ? [shardQuery({ vector: Float64Array.from(vector), weight: 1, of })] : [],
@@ -366,7 +366,7 @@ function* inTurn<T>(answer: () => T): Asking<T> {
   return answer();
 }
 
-const NOTHING_FILTERED = { seen: 0, blocked: 0, excluded: 0, idle: 0 };
+const NOTHING_FILTERED = { seen: 0, blocked: 0, excluded: 0, erased: 0, idle: 0 };
 
 function shardQuery({ vector, weight, of }: RelationQuery): ShardQuery {
   const { relation, scorer, beta } = of;

@@ -12,6 +12,15 @@ const SPACES_OF_RELATIONS = 4;
 /** Once all vectors are read, only an entity that was just named for the first time waits for one: a few minutes at most. */
 const MOST_AWAITED = 100_000;
 
+/** Whether a vector is from before its entity's erasure. at: time of the newest event that it has learned, epoch ms. */
+export type Hides = (entity: EntityKey, at: number) => boolean;
+
+/** The vector of an erased entity. */
+interface Withheld {
+  readonly vector: Float32Array;
+  readonly at: number;
+}
+
 /** A run of training of one model: only its vectors may be compared with one another. */
 export class Space {
   readonly space: string;
@@ -29,6 +38,8 @@ export class Space {
   readonly #scanners: number;
   /** Entities whose newest record is of another space. */
   readonly #superseded = new Set<EntityKey>();
+  /** Vectors of erased entities whose tombstones were not read yet, by type. No table has them. */
+  readonly #withheld = new Map<string, Map<EntityKey, Withheld>>();
   /** The table that was written last. */
   #set: { readonly type: string; readonly table: VectorTable } | undefined;
 
@@ -50,6 +61,7 @@ export class Space {
   get left(): number {
     let size = 0;
     for (const table of this.#tables.values()) size += table.size;
+    for (const withheld of this.#withheld.values()) size += withheld.size;
     return size - this.#superseded.size;
   }
 
@@ -73,11 +85,49 @@ export class Space {
     activeAt: (entity: EntityKey) => number,
   ): void {
     const { type, table } = this.#setting(entity);
-    table.set(entity, vector, activeAt);
+    table.set(entity, vector, activeAt, at);
     if (type === QUERY) this.queries.set(idOfEntity(entity));
     if (this.#superseded.size > 0) this.#superseded.delete(entity);
+    if (this.#withheld.size > 0) this.#withheld.get(type)?.delete(entity);
     this.step = Math.max(this.step, step);
     this.at = Math.max(this.at, at);
+  }
+
+  /** Keeps a vector of an erased entity out of the tables, and takes out the one before. @throws ShapeError as `set`. */
+  withhold(entity: EntityKey, vector: Float32Array, at: number): void {
+    if (vector.length !== this.dim)
+      throw new ShapeError(`the vector has ${vector.length} numbers; those of its space have ${this.dim}`);
+    // The vector may be the row that is given up.
+    const copy = Float32Array.from(vector);
+    this.delete(entity);
+    const type = typeOf(entity);
+    const withheld = this.#withheld.get(type) ?? new Map<EntityKey, Withheld>();
+    this.#withheld.set(type, withheld);
+    withheld.set(entity, { vector: copy, at });
+  }
+
+  /** Withholds the entity's vector, or puts it into its table again, as `hides` judges now. */
+  judge(entity: EntityKey, hides: Hides, activeAt: (entity: EntityKey) => number): void {
+    const type = typeOf(entity);
+    const withheld = this.#withheld.get(type)?.get(entity);
+    if (withheld !== undefined) {
+      if (!hides(entity, withheld.at))
+        this.set(entity, withheld.vector, { step: 0, at: withheld.at }, activeAt);
+      return;
+    }
+    const at = this.table(type)?.vectorAt(entity);
+    if (at === undefined || !hides(entity, at)) return;
+    if (this.#superseded.has(entity)) this.delete(entity);
+    else this.withhold(entity, this.vectorOf(entity)!, at);
+  }
+
+  /** Entities of a type that are withheld. besides: those that are not counted. */
+  erased(type: string, besides: Iterable<EntityKey> = []): number {
+    const withheld = this.#withheld.get(type);
+    if (withheld === undefined || withheld.size === 0) return 0;
+    let count = withheld.size;
+    for (const entity of new Set(besides)) if (withheld.has(entity)) count--;
+    return count;
   }
 
   /** The table that the entity belongs into, which begins with its first entity. Mostly it is the one of the entity before. */
@@ -95,10 +145,12 @@ export class Space {
     this.table(type)?.delete(entity);
     if (type === QUERY) this.queries.delete(idOfEntity(entity));
     this.#superseded.delete(entity);
+    this.#withheld.get(type)?.delete(entity);
   }
 
   /** A newer record of the entity is of another space. */
   supersede(entity: EntityKey): void {
+    if (this.#withheld.size > 0) this.#withheld.get(typeOf(entity))?.delete(entity);
     if (this.table(typeOf(entity))?.rowOf(entity) !== undefined) this.#superseded.add(entity);
   }
 }
@@ -107,12 +159,13 @@ export class Space {
  * The spaces whose vectors a graph's topics hold. Usually that is one. After a take-over by another store, the topics
  * hold a second one, which fills up beside the first; it is served once each entity's newest record is of it. While the
  * topics are read for the first time, the space that most entities are of is served: the first record may be a stray one.
- * Vectors of two spaces are never in one table.
+ * Vectors of two spaces are never in one table. A vector from before its entity's erasure is in none, from when the erasure is known.
  */
 export class Spaces {
   readonly #maxRows: number;
   readonly #caughtUp: () => boolean;
   readonly #scanners: number;
+  readonly #hides: Hides;
   readonly #awaited: AwaitedEntities;
   readonly #spaces = new Map<string, Space>();
   readonly #relations = new Map<string, Map<string, RelationVector>>();
@@ -123,9 +176,16 @@ export class Spaces {
 
   /**
    * maxRows: most entities of one type; caughtUp: whether all that the topics held at first is read; scanners: how many scan
-   * a table at the same time.
+   * a table at the same time; hides: whether a vector is from before its entity's erasure, as far as is known. Once it may judge
+   * otherwise of an entity, `judge` has to be told.
    */
-  constructor(maxRows: number, caughtUp: () => boolean = () => true, scanners = 1) {
+  constructor(
+    maxRows: number,
+    caughtUp: () => boolean = () => true,
+    scanners = 1,
+    hides: Hides = () => false,
+  ) {
+    this.#hides = hides;
     this.#maxRows = maxRows;
     this.#caughtUp = caughtUp;
     this.#scanners = scanners;
@@ -152,9 +212,16 @@ export class Spaces {
       return;
     }
     const own = this.#of(embedding);
-    own.set(entity, embedding.vector, embedding, this.#activeAtOf);
+    if (this.#hides(entity, embedding.at)) own.withhold(entity, embedding.vector, embedding.at);
+    else own.set(entity, embedding.vector, embedding, this.#activeAtOf);
     if (this.#spaces.size > 1)
       for (const space of this.#spaces.values()) if (space !== own) space.supersede(entity);
+    this.#choose();
+  }
+
+  /** The entity was erased, or came back. */
+  judge(entity: EntityKey): void {
+    for (const space of this.#spaces.values()) space.judge(entity, this.#hides, this.#activeAtOf);
     this.#choose();
   }
 

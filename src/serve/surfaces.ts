@@ -74,11 +74,15 @@ export interface Item {
   readonly reason?: ItemReason;
 }
 
-/** Entities that were left out: followed or engaged with, blocked, asked to be, and idle. */
+/** Entities that were left out. */
 export interface Filtered {
+  /** Followed or engaged with. */
   readonly seen: number;
   readonly blocked: number;
+  /** By the request, and by nothing before it. */
   readonly excluded: number;
+  /** Their erasure was read, and their tombstone is still to come; none of those above is among them. */
+  readonly erased: number;
   readonly idle: number;
 }
 
@@ -104,6 +108,7 @@ export interface RankAnswer extends AnswerHead {
 
 export interface SimilarAnswer extends AnswerHead {
   readonly items: readonly Item[];
+  readonly filtered: Pick<Filtered, 'erased'>;
 }
 
 export interface SurfacesOptions {
@@ -249,11 +254,20 @@ export class Surfaces {
     const space = graph.spaces.current;
     const table = space?.table(shown);
     const idle = idleRows(graph, table, idleMs);
+    const known = new Set([...seen, ...blocked, user]);
+    const excluded = new Set(exclude.filter((entity) => !known.has(entity)));
+    const leftOut = new Set([...known, ...excluded]);
     return {
       graph,
       idle,
-      leftOut: new Set([...seen, ...blocked, ...exclude, user]),
-      filtered: { seen: seen.size, blocked: blocked.size, excluded: exclude.length, idle: idle.count },
+      leftOut,
+      filtered: {
+        seen: seen.size,
+        blocked: blocked.size,
+        excluded: table?.rowsOf(excluded).length ?? 0,
+        erased: space?.erased(shown, leftOut) ?? 0,
+        idle: idle.count,
+      },
       space,
       table,
       queries: space === undefined ? [] : this.queries(graph, space, user, relations),
@@ -271,7 +285,8 @@ export class Surfaces {
       const query = { vector: Float64Array.from(vector), weight: 1 };
       const found = yield* weightedTop(scoredTable(table, of), [query], table.rowsOf([entity]), k);
       const items = found.map(({ row, score }) => ({ entity: table.nameOf(row), score }));
-      return { ...about(graph, space), items, fallback: null };
+      const filtered = { erased: space.erased(typeOf(entity)) };
+      return { ...about(graph, space), items, fallback: null, filtered };
     }
     return undefined;
   }

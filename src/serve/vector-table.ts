@@ -30,6 +30,8 @@ export class VectorTable {
   readonly #free: number[] = [];
   /** By row: time of the newest event that names the entity, epoch ms; 0 where none is known. */
   readonly #activeAt: number[] = [];
+  /** By row: the `at` of the vector. */
+  readonly #vectorAt: number[] = [];
   /** What was answered since a row came, went or was active. */
   readonly #idle = new Map<string, MarkedRows>();
   /** The latest time that marks were asked for. */
@@ -52,17 +54,26 @@ export class VectorTable {
 
   /** Bytes of the vectors, codes and measures, and of the times. */
   get bytes(): number {
-    return this.scan.place.memory.buffer.byteLength + 8 * this.#activeAt.length;
+    return this.scan.place.memory.buffer.byteLength + 8 * (this.#activeAt.length + this.#vectorAt.length);
   }
 
-  /** activeAt: when the entity was active, for a row that is new. @throws FatalError `table-full` when there is no row left. */
-  set(name: EntityKey, vector: Float32Array, activeAt: (name: EntityKey) => number = neverActive): void {
+  /**
+   * activeAt: when the entity was active, for a row that is new; at: time of the newest event that the vector has learned, epoch
+   * ms. @throws FatalError `table-full` when there is no row left.
+   */
+  set(
+    name: EntityKey,
+    vector: Float32Array,
+    activeAt: (name: EntityKey) => number = neverActive,
+    at = 0,
+  ): void {
     const end = this.#write(name);
     const known = this.#ids.find(this.#id, 0, end);
     if (end < 0) throw new TypeError(`${name} is no ${this.#type}`);
     const row = known >= 0 ? known : (this.#free.at(-1) ?? this.scan.rows);
     // Written first: a vector that the table refuses leaves nothing behind.
     this.scan.write(row, vector);
+    this.#vectorAt[row] = at;
     if (known >= 0) return;
     if (row === this.#free.at(-1)) this.#free.pop();
     this.#forgetMarks();
@@ -88,6 +99,12 @@ export class VectorTable {
   activeAt(name: EntityKey): number {
     const row = this.rowOf(name);
     return row === undefined ? 0 : this.#activeAt[row]!;
+  }
+
+  /** Time of the newest event that the entity's vector has learned, epoch ms; undefined without a vector. */
+  vectorAt(name: EntityKey): number | undefined {
+    const row = this.rowOf(name);
+    return row === undefined ? undefined : this.#vectorAt[row];
   }
 
   /**

@@ -124,6 +124,44 @@ describe('ServedRun', () => {
     expect([...run.graph.spaces.current!.vectorOf(user(1))!]).toEqual([1, 1]);
   });
 
+  it('leaves an erased entity out from its event on, whatever was read first, and lets it come back', async () => {
+    const log = memoryReader({ records: [relationRecord] }, { anyTopic: true });
+    const followers: Follower[] = [];
+    const follow: EventLog['follow'] = (topics, follower) => {
+      followers.push(follower);
+      return log.follow(topics, follower);
+    };
+    const gate = new Gate();
+    const { run } = await runOf({ ...log, follow }, undefined, gate);
+    await run.start();
+    const [vectors, events] = followers as [Follower, Follower];
+    const run1 = (record: SourceRecord) => ({
+      ...{ topic: record.topic, partition: 0, records: [record], next: record.offset + 1 },
+    });
+    const event = (topic: string, value: object) =>
+      events.take(
+        run1({
+          ...{ topic: `twhin.${topic}`, partition: 0, offset: 0, timestamp: Date.now(), key: null },
+          value: Buffer.from(JSON.stringify(value)),
+        }),
+      );
+    const known = () => run.graph.spaces.current?.vectorOf(tweet(1)) !== undefined;
+    const at = embedding([0, 0]).at;
+    await vectors.take(run1(vectorRecord(0, 'tweet:1', [1, 1])));
+    expect(known()).toBe(true);
+    // Lists are being made: the tables are changed after them.
+    gate.shut();
+    const taken = event('erasure', { entity: 'tweet:1', at: at - 1 });
+    expect(known()).toBe(true);
+    gate.open();
+    await taken;
+    expect(known()).toBe(false);
+    await vectors.take(run1(vectorRecord(1, 'tweet:1', [1, 2])));
+    expect(known()).toBe(false);
+    await event('engagement', { userId: 1, tweetId: 1, action: 'like', at });
+    expect(known()).toBe(true);
+  });
+
   it('holds the vectors of its own partitions alone, and all relation vectors', async () => {
     const inPartition = (partition: number, key: string) => ({ ...vectorRecord(0, key, [1, 1]), partition });
     const records = [

@@ -269,6 +269,51 @@ describe('Activity', () => {
     expect([activity.live(user(2), 'likes'), activity.at]).toEqual([[tweet(1)], T0 + 6]);
   });
 
+  it('hides vectors from before an erasure, whatever the order of reading', () => {
+    // Only removals that were read after the erasure could be told from additions.
+    const added = events.map((all) => all.filter(({ change }) => !('removed' in change && change.removed)));
+    const property = fc.property(added, fc.nat(), (all, seed) => {
+      const random = Random.seeded(seed);
+      const shuffled = all
+        .map((event) => ({ event, place: random.next() }))
+        .sort((a, b) => a.place - b.place)
+        .map(({ event }) => event);
+      const changes = all.map(({ change }) => change);
+      const erasedAt = (entity: EntityKey) =>
+        Math.max(
+          -1,
+          ...changes.flatMap((each) => ('erased' in each && each.erased === entity ? each.at : [])),
+        );
+      for (const entity of [...USERS, tweet(1)]) {
+        const names = changes.flatMap((each) => {
+          if ('erased' in each || (each.lhs !== entity && each.rhs !== entity)) return [];
+          return each.at > Math.max(erasedAt(each.lhs), erasedAt(each.rhs)) ? each.at : [];
+        });
+        const isBack = Math.max(-1, ...names) > erasedAt(entity);
+        for (let at = T0; at < T0 + 14; at++) {
+          const hidden = erasedAt(entity) > 0 && (at <= erasedAt(entity) || !isBack);
+          expect([entity, at, taken(shuffled).hidesVector(entity, at)]).toEqual([entity, at, hidden]);
+        }
+      }
+    });
+    fc.assert(property, { numRuns: 200 });
+  });
+
+  it('says once that an erasure changed, and once that the entity is back', () => {
+    const told: EntityKey[] = [];
+    const activity = activityOf({ erasureChanged: (entity) => void told.push(entity) });
+    activity.take(edge(user(1), 'likes', tweet(1)));
+    activity.take({ erased: tweet(1), at: T0 + 5 });
+    activity.take({ erased: tweet(1), at: T0 + 5 });
+    expect(told.splice(0)).toEqual([tweet(1)]);
+    activity.take(edge(user(1), 'likes', tweet(1), T0 + 5));
+    activity.take(edge(user(1), 'likes', tweet(1), T0 + 6, true));
+    expect(told).toEqual([]);
+    activity.take(edge(user(1), 'likes', tweet(1), T0 + 7));
+    activity.take(edge(user(2), 'likes', tweet(1), T0 + 8));
+    expect(told).toEqual([tweet(1)]);
+  });
+
   it('remembers no more erasures than edges', () => {
     const activity = activityOf({ edges: 2 });
     for (const i of [1, 2, 3]) activity.take({ erased: user(i), at: T0 + 5 });

@@ -95,7 +95,7 @@ describe('a shard that does not answer', () => {
     expect(answer).toMatchObject({
       items: [rest[0], rest[2], rest[3]].map((entity) => ({ entity, score: null })),
       ...{ fallback: 'popular', partial: true, missingPartitions: PARTS[owner] },
-      filtered: { seen: 1, blocked: 0, excluded: 0, idle: 0 },
+      filtered: { seen: 1, blocked: 0, excluded: 0, erased: 0, idle: 0 },
     });
     // Nobody can say that the user has no vector.
     expect(await mergedOf(links).rank(user(1), 'likes', [rest[0]!])).toMatchObject({

@@ -54,7 +54,7 @@ describe('a search', () => {
         { entity: tweet('jazz3'), score: -1 },
       ],
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
-      filtered: { idle: 0 },
+      filtered: { erased: 0, idle: 0 },
       query: { text: 'jazz news', known: true, used: [{ query: query('jazz news'), alike: 1 }] },
     });
     const users = await ask(surfacesOf(graph), 'jazz news', { type: 'user', k: 1 });
@@ -166,7 +166,7 @@ describe('a search', () => {
     const { items, filtered } = await ask(surfacesOf(graph), 'jazz news', { idleMs: 2_000 });
     expect(items.map(({ entity }) => entity)).toEqual(['jazz5', 'jazz6', 'jazz7'].map(tweet));
     // Of the tweets on chess nothing is known, although the events reach back.
-    expect(filtered).toEqual({ idle: 15 });
+    expect(filtered).toEqual({ erased: 0, idle: 15 });
   });
 
   it('takes a removal of the search into account', async () => {

@@ -78,7 +78,7 @@ export function activityOf(options: Partial<ActivityOptions> = {}): Activity {
 /** A graph that is served, empty at first. */
 export interface TestGraph extends ServedGraph {
   /** Gives an entity of the space `a` a vector; null takes the vector away. */
-  put(entity: EntityKey, vector: readonly number[] | null): void;
+  put(entity: EntityKey, vector: readonly number[] | null, at?: number): void;
   relate(relation: string, vector: readonly number[], of?: Parameters<typeof relationVector>[2]): void;
   /** The user's edges become known, one each millisecond from `at` on. */
   edges(lhs: EntityKey, relation: string, targets: readonly EntityKey[], at?: number): void;
@@ -93,8 +93,9 @@ export function graphOf(
     scanners?: number;
   } = {},
 ): TestGraph {
-  const spaces = new Spaces(options.maxRows ?? 10_000, () => true, options.scanners);
-  const activity = options.activity ?? activityOf();
+  const activity = options.activity ?? activityOf({ erasureChanged: (entity) => spaces.judge(entity) });
+  const hides = (entity: EntityKey, at: number) => activity.hidesVector(entity, at);
+  const spaces: Spaces = new Spaces(options.maxRows ?? 10_000, () => true, options.scanners, hides);
   return {
     name: options.name ?? 'g',
     relations: options.relations ?? RELATIONS,
@@ -102,7 +103,7 @@ export function graphOf(
     activity,
     eventsSince: () => 0,
     staleSince: () => undefined,
-    put: (entity, vector) => spaces.embed(entity, embedding(vector)),
+    put: (entity, vector, at = T0) => spaces.embed(entity, embedding(vector, { at })),
     relate: (relation, vector, of) => spaces.relate(relationVector(relation, vector, of)),
     edges: (lhs, relation, targets, at = T0) => {
       targets.forEach((rhs, i) => void activity.take(edge(lhs, relation, rhs, at + i)));

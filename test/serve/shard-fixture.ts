@@ -1,4 +1,4 @@
-import type { EdgeChange } from '../../src/graph/edge.ts';
+import type { GraphChange } from '../../src/graph/edge.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
 import { Merged, type MergedOptions } from '../../src/serve/merged.ts';
 import {
@@ -44,18 +44,19 @@ export class CutGraph {
     return PARTS.findIndex((held) => held.includes(partitionOf(entity)));
   }
 
-  put(entity: EntityKey, vector: readonly number[] | null): void {
-    this.whole.put(entity, vector);
-    this.cut[this.shardOf(entity)]!.put(entity, vector);
+  put(entity: EntityKey, vector: readonly number[] | null, at?: number): void {
+    this.whole.put(entity, vector, at);
+    this.cut[this.shardOf(entity)]!.put(entity, vector, at);
   }
 
   relate(relation: string, vector: readonly number[], scorer: PublishedScorer, beta = 1): void {
     for (const graph of this.all) graph.relate(relation, vector, { scorer, beta });
   }
 
-  take(change: EdgeChange, blocked = false): void {
+  take(change: GraphChange, blocked = false): void {
     for (const { activity, spaces } of this.all) {
       activity.take(change, blocked);
+      if ('erased' in change) continue;
       for (const entity of [change.lhs, change.rhs]) spaces.active(entity, change.at);
     }
   }

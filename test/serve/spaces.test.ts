@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FatalError, ShapeError } from '../../src/errors/errors.ts';
 import { type EntityKey, typeOf } from '../../src/graph/entity.ts';
 import { Spaces } from '../../src/serve/spaces.ts';
-import { embedding, relationVector, T0, tweet, user } from './serve-fixture.ts';
+import { embedding, query, relationVector, T0, tweet, user } from './serve-fixture.ts';
 
 /** Three runs of training, two of them with one fingerprint, and one of another length. */
 const RUNS = [
@@ -267,6 +267,39 @@ describe('Spaces', () => {
     spaces.relate(relationVector('retweets', [1, 0]));
     spaces.embed(tweet(1), embedding([1, 0]));
     expect([...spaces.current!.relations.keys()]).toEqual(['relation:retweets']);
+  });
+
+  it('withhold a vector of one space alone, whose newest it is, and have no other meanwhile', () => {
+    let hidden = false;
+    const spaces = new Spaces(
+      10,
+      () => true,
+      1,
+      (entity) => hidden && entity === query('jazz'),
+    );
+    for (const entity of [query('jazz'), tweet(1)]) spaces.embed(entity, embedding([1, 0]));
+    spaces.embed(query('jazz'), embedding([2, 0], { space: 'b' }));
+    const [a, b] = spaces.all;
+    hidden = true;
+    spaces.judge(query('jazz'));
+    expect([a, b].map((space) => [space?.vectorOf(query('jazz')), space?.erased('query')])).toEqual([
+      [undefined, 0],
+      [undefined, 1],
+    ]);
+    expect([a?.left, b?.left, b?.queries.nearest('jazz', 1, 0.1)]).toEqual([1, 1, []]);
+    expect(() => spaces.embed(query('jazz'), embedding([1], { space: 'b' }))).toThrow(ShapeError);
+    hidden = false;
+    spaces.judge(query('jazz'));
+    expect([a, b].map((space) => space?.vectorOf(query('jazz'))?.[0])).toEqual([undefined, 2]);
+    expect([b?.erased('query'), b?.queries.nearest('jazz', 1, 0.1)]).toMatchObject([0, [{ text: 'jazz' }]]);
+    // A newer record of another space takes the place of the one that is withheld.
+    hidden = true;
+    spaces.judge(query('jazz'));
+    spaces.embed(query('jazz'), embedding([3, 0]));
+    expect([a?.erased('query'), a?.left, spaces.all]).toEqual([1, 2, [a]]);
+    hidden = false;
+    spaces.judge(query('jazz'));
+    expect(a?.vectorOf(query('jazz'))?.[0]).toBe(3);
   });
 
   it('say that a table is full, and go on to move and to free its rows', () => {

@@ -18,6 +18,7 @@ import {
   embedding,
   graphOf,
   passes,
+  query,
   RELATIONS,
   relationVector,
   surfacesOf,
@@ -69,7 +70,7 @@ describe('home', () => {
         { entity: tweet('right'), score: -6 },
       ],
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0 + 9, staleSince: null, fallback: null },
-      filtered: { seen: 3, blocked: 0, excluded: 0, idle: 0 },
+      filtered: { seen: 3, blocked: 0, excluded: 0, erased: 0, idle: 0 },
       interests: 'none',
     });
   });
@@ -120,10 +121,11 @@ describe('home', () => {
     const graph = line(9);
     graph.edges(user(1), 'likes', [tweet(1)]);
     graph.edges(user(1), 'retweets', [tweet(3), tweet(3)]);
-    const exclude = [tweet(2), tweet(99), user(1)];
+    // Of these, one is seen, one is named twice, and two are no tweets with a vector.
+    const exclude = [tweet(2), tweet(3), tweet(2), tweet(99), user(1)];
     const answer = await surfacesOf(graph).candidates({ surface: 'home', user: user(1), k: 3, exclude });
     expect(answer.items.map(({ entity }) => entity)).toEqual([tweet(4), tweet(5), tweet(6)]);
-    expect(answer.filtered).toEqual({ seen: 2, blocked: 0, excluded: 3, idle: 0 });
+    expect(answer.filtered).toEqual({ seen: 2, blocked: 0, excluded: 1, erased: 0, idle: 0 });
     // A list of one relation leaves out what was engaged with by the others, too.
     expect(await listed(surfacesOf(graph), { relation: 'likes', k: 3, exclude })).toEqual(
       [4, 5, 6].map(tweet),
@@ -260,6 +262,76 @@ describe('home', () => {
   });
 });
 
+describe('an erased entity', () => {
+  /** A tweet erased at T0 + 5, whose vector is still there. */
+  function erased(): { graph: TestGraph; surfaces: Surfaces } {
+    const graph = line(5);
+    graph.relate('searches', [0, 0], { rhs: 'query', inverse: true });
+    graph.put(query('jazz'), [2, 0]);
+    graph.activity.take({ erased: tweet(2), at: T0 + 5 });
+    return { graph, surfaces: surfacesOf(graph) };
+  }
+  /** Where the surfaces have the tweet, and what they say of it. */
+  async function seen(surfaces: Surfaces) {
+    const list = await surfaces.candidates({ surface: 'home', user: user(1), k: 9 });
+    const popular = await surfaces.candidates({ surface: 'home', user: user('new'), k: 9 });
+    const near = await surfaces.similar(tweet(1), 9);
+    const found = await surfaces.search({ query: query('jazz'), type: 'tweet', k: 9 });
+    const ranks = await surfaces.rank(user(1), 'likes', [tweet(1), tweet(2)]);
+    const hasIt = ({ items }: { readonly items: readonly { readonly entity: EntityKey }[] }) =>
+      items.some(({ entity }) => entity === tweet(2));
+    return {
+      listed: [list, popular, near!, found, ranks!].map(hasIt),
+      erased: [list, popular, near!, found].map(({ filtered }) => filtered.erased),
+      missing: ranks!.missing,
+      isKnown: (await surfaces.similar(tweet(2), 1)) !== undefined,
+    };
+  }
+  const nowhere = { listed: Array(5).fill(false), missing: [tweet(2)], isKnown: false };
+
+  it('is nowhere from its event on, is counted until its tombstone, and comes back by newer events', async () => {
+    const { graph, surfaces } = erased();
+    expect(await seen(surfaces)).toEqual({ ...nowhere, erased: [1, 1, 1, 1] });
+    const full = await surfaces.candidates({ surface: 'home', user: user(1), k: 4, explain: true });
+    expect(full.items.map(({ entity }) => entity)).toEqual([1, 3, 4, 5].map(tweet));
+    // The updater moved it once more, and had read other topics further than that of the erasure.
+    graph.put(tweet(2), [2, 1], T0 + 9);
+    expect(await seen(surfaces)).toEqual({ ...nowhere, erased: [1, 1, 1, 1] });
+    graph.put(tweet(2), null, T0 + 9);
+    expect(await seen(surfaces)).toEqual({ ...nowhere, erased: [0, 0, 0, 0] });
+    // An event from before the erasure brings nothing back.
+    graph.edges(user(7), 'likes', [tweet(2)], T0 + 5);
+    graph.put(tweet(2), [2, 0], T0 + 10);
+    expect(await seen(surfaces)).toMatchObject({ ...nowhere, erased: [1, 1, 1, 1] });
+    graph.edges(user(7), 'likes', [tweet(2)], T0 + 11);
+    graph.put(tweet(2), [2, 0], T0 + 11);
+    expect(await seen(surfaces)).toMatchObject({
+      listed: Array(5).fill(true),
+      ...{ erased: [0, 0, 0, 0], missing: [], isKnown: true },
+    });
+  });
+
+  it('comes back by its newer event alone where that is read after the vector', async () => {
+    const { graph, surfaces } = erased();
+    graph.put(tweet(2), null);
+    graph.put(tweet(2), [2, 0], T0 + 11);
+    expect(await seen(surfaces)).toMatchObject(nowhere);
+    graph.edges(user(7), 'likes', [tweet(2)], T0 + 11);
+    expect(await seen(surfaces)).toMatchObject({ listed: Array(5).fill(true), isKnown: true });
+  });
+
+  it('is not counted twice, and as the user it is one without a vector', async () => {
+    const { graph, surfaces } = erased();
+    const asked = { surface: 'home', user: user(1), k: 9, exclude: [tweet(2), tweet(3)] } as const;
+    expect((await surfaces.candidates(asked)).filtered).toMatchObject({ excluded: 1, erased: 0 });
+    graph.activity.take({ erased: user(1), at: T0 + 5 });
+    expect(await surfaces.candidates({ ...asked, surface: 'who-to-follow' })).toMatchObject({
+      ...{ fallback: 'popular', filtered: { erased: 0 } },
+    });
+    expect(await surfaces.rank(user(1), 'likes', [tweet(1)])).toBeUndefined();
+  });
+});
+
 describe('a user without a vector', () => {
   it('gets what is popular, never what is seen, excluded or without a vector', async () => {
     const graph = line(6);
@@ -273,7 +345,7 @@ describe('a user without a vector', () => {
     expect(await surfacesOf(graph).candidates(asked)).toEqual({
       items: [3, 4, 5].map((i) => ({ entity: tweet(i), score: null })),
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0 + 9, staleSince: null, fallback: 'popular' },
-      filtered: { seen: 1, blocked: 0, excluded: 1, idle: 0 },
+      filtered: { seen: 1, blocked: 0, excluded: 1, erased: 0, idle: 0 },
       interests: 'none',
     });
   });
@@ -288,7 +360,7 @@ describe('a user without a vector', () => {
     graph.activity.take(edge(user(9), 'follows', user(3), T0, true), true);
     const answer = await surfacesOf(graph).candidates({ surface: 'who-to-follow', user: user(9), k: 9 });
     expect(answer.items.map(({ entity }) => entity).sort()).toEqual([user(2), user(4)]);
-    expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0, idle: 0 });
+    expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0, erased: 0, idle: 0 });
   });
 
   it('gets a list as long as asked for while so many are left', async () => {
@@ -322,7 +394,7 @@ describe('a user without a vector', () => {
   it('gets nothing while nothing is known', async () => {
     expect(await surfacesOf(graphOf()).candidates({ surface: 'home', user: user(1), k: 3 })).toEqual({
       ...{ items: [], graph: 'g', space: '', step: 0, asOf: 0, staleSince: null, fallback: 'popular' },
-      filtered: { seen: 0, blocked: 0, excluded: 0, idle: 0 },
+      filtered: { seen: 0, blocked: 0, excluded: 0, erased: 0, idle: 0 },
       interests: 'none',
     });
   });
@@ -338,7 +410,7 @@ describe('who-to-follow', () => {
     graph.activity.take(edge(user(1), 'follows', user(4), T0 + 9, true));
     const answer = await surfacesOf(graph).candidates({ surface: 'who-to-follow', user: user(1), k: 9 });
     expect(answer.items.map(({ entity }) => entity)).toEqual([user(4), user(5), user(6)]);
-    expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0, idle: 0 });
+    expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0, erased: 0, idle: 0 });
   });
 });
 
@@ -443,7 +515,15 @@ describe('similar', () => {
         { entity: tweet(1), score: -1 },
         { entity: tweet(3), score: -1 },
       ],
-      ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
+      ...{
+        graph: 'g',
+        space: 'a',
+        step: 1,
+        asOf: T0,
+        staleSince: null,
+        fallback: null,
+        filtered: { erased: 0 },
+      },
     });
     expect((await surfacesOf(graph).similar(user(2), 9))?.items).toEqual([{ entity: user(1), score: -5 }]);
   });

@@ -105,17 +105,26 @@ export const reason = z.object({
 export const items = z.array(
   z.object({ entity: z.string(), score: z.number().nullable(), reason: reason.optional() }),
 );
+const erased = z.number().meta({
+  description: 'Entities whose erasure was read and whose vectors are still in the topic.',
+});
 const candidatesAnswer = z.object({
   items,
   ...head,
-  filtered: z.object({ seen: z.number(), blocked: z.number(), excluded: z.number(), idle: z.number() }),
+  filtered: z.object({
+    seen: z.number(),
+    blocked: z.number(),
+    excluded: z.number().meta({ description: 'By the request, and by nothing else.' }),
+    erased,
+    idle: z.number(),
+  }),
   interests: interests.meta({ description: 'How the list was made.' }),
 });
-const similarAnswer = z.object({ items, ...head });
+const similarAnswer = z.object({ items, ...head, filtered: z.object({ erased }) });
 const searchAnswer = z.object({
   items: z.array(z.object({ entity: z.string(), score: z.number().nullable() })),
   ...head,
-  filtered: z.object({ idle: z.number() }),
+  filtered: z.object({ erased, idle: z.number() }),
   query: z.object({
     text: z.string().meta({ description: 'As it was understood: lower case, single spaces.' }),
     known: z.boolean().meta({ description: 'Whether the query itself has a vector.' }),

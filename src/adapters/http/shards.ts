@@ -122,7 +122,7 @@ const begun = z.object({
       queries: queries.max(ANSWERED_QUERIES),
       leftOut: entities.max(ANSWERED_NAMES),
       recent: entities.max(ANSWERED_NAMES),
-      filtered: z.object({ seen: number, blocked: number, excluded: number, idle: number }),
+      filtered: z.object({ seen: number, blocked: number, excluded: number, erased: number, idle: number }),
     }),
   ),
 });

@@ -112,7 +112,7 @@ describe('twhin serve over HTTP', () => {
     expect(json).toEqual({
       items: tweets(2, 4),
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
-      filtered: { seen: 0, blocked: 0, excluded: 2, idle: 0 },
+      filtered: { seen: 0, blocked: 0, excluded: 2, erased: 0, idle: 0 },
       interests: 'none',
     });
     const body = { surface: 'home', user: 'user:1', k: 2, exclude: [tweet(1), tweet(3)], graph: 'g' };
@@ -237,7 +237,7 @@ describe('twhin serve over HTTP', () => {
           { entity: tweet(2), score: -1 },
         ],
         ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
-        filtered: { idle: 0 },
+        filtered: { erased: 0, idle: 0 },
         query: { text: 'jazz news', known: true, used: [{ query: query('jazz news'), alike: 1 }] },
       },
     ]);
