@@ -1,6 +1,7 @@
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import { limiter } from './accepted-rows.ts';
+import { refuseOthers } from './asked-entities.ts';
 import { percentileOf } from './percentiles.ts';
 import type { NamedVector } from './reasons.ts';
 import type {
@@ -257,6 +258,7 @@ export class Merged {
   ): Promise<(RankAnswer & Merging) | undefined> {
     const begun = await this.#begin(turn, 'begin-rank', { user, relation, graph });
     const together = largestTogether(begun, hasVector);
+    refuseOthers('candidates', begun[0]!.answer.type, candidates);
     const owner = ownerOf(together);
     if (owner === undefined || !together.some(({ answer }) => answer.holds)) {
       turn.refuseBusy();

@@ -2,6 +2,7 @@ import { type EntityKey, typeOf } from '../graph/entity.ts';
 import { ahead } from '../kernels/scan/scan.ts';
 import type { ScorerName } from '../model/settings.ts';
 import { acceptedTop, adLimiter, PROMOTES } from './accepted-rows.ts';
+import { refuseUnknown } from './asked-entities.ts';
 import { type Asking, lookForRanks } from './looks.ts';
 import { type ItemReason, itemReason, type NamedVector, NEAR, recentOf, vectorsOf } from './reasons.ts';
 import { about, idleRows, type RelationQuery, type ServedGraph, scoredTable, USER } from './served-graph.ts';
@@ -238,7 +239,9 @@ export class Shard {
   }
 
   #similar(entity: EntityKey, name: string | undefined): ShardAnswers['begin-similar'] {
-    const begun = this.#options.surfaces.graphs(name).map((graph) => {
+    const graphs = this.#options.surfaces.graphs(name);
+    refuseUnknown('entity', graphs, entity);
+    const begun = graphs.map((graph) => {
       const { current } = graph.spaces;
       const vector = current?.vectorOf(entity);
       const [of] = current?.relations.values() ?? [];

@@ -1,8 +1,9 @@
 import { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
-import { type EntityKey, parseEntityKey, typeOf } from '../graph/entity.ts';
+import { type EntityKey, typeOf } from '../graph/entity.ts';
 import { accepted, acceptedTop, adLimiter } from './accepted-rows.ts';
 import type { Activity } from './activity.ts';
+import { refuseOthers, refuseUnknown } from './asked-entities.ts';
 import type { Clusters } from './clusters.ts';
 import {
   type Interest,
@@ -141,15 +142,18 @@ export class Surfaces {
     return this.#options.passes.ask(() => this.#candidates(asked));
   }
 
-  /** The nearest entities of an entity's own type. undefined: nothing has a vector of that name. */
+  /**
+   * The nearest entities of an entity's own type. undefined: nothing has a vector of that name. @throws UsageError for a type
+   * that no graph has, or a graph that is not served.
+   */
   similar(entity: EntityKey, k: number, graphName?: string): Promise<SimilarAnswer | undefined> {
     return this.#options.passes.ask(() => this.#similar(entity, k, graphName));
   }
 
   /**
    * The score of each candidate for the user by a relation, and its place among all entities of the relation's type. A user
-   * or relation without a vector: undefined. @throws UsageError for a relation that does not begin at users, or for a graph
-   * that is not served.
+   * or relation without a vector: undefined. @throws UsageError for a relation that does not begin at users, for candidates of
+   * a type that the relation does not lead to, or for a graph that is not served.
    */
   rank(
     user: EntityKey,
@@ -276,7 +280,9 @@ export class Surfaces {
   }
 
   *#similar(entity: EntityKey, k: number, graphName: string | undefined): Asking<SimilarAnswer | undefined> {
-    for (const graph of this.graphs(graphName)) {
+    const graphs = this.graphs(graphName);
+    refuseUnknown('entity', graphs, entity);
+    for (const graph of graphs) {
       const space = graph.spaces.current;
       const table = space?.table(typeOf(entity));
       const vector = table?.vectorOf(entity);
@@ -297,7 +303,8 @@ export class Surfaces {
     candidates: readonly EntityKey[],
     graphName: string | undefined,
   ): Asking<RankAnswer | undefined> {
-    const { graph, space, table, queries } = this.beginRank(user, relation, graphName);
+    const { graph, space, type, table, queries } = this.beginRank(user, relation, graphName);
+    refuseOthers('candidates', type, candidates);
     const [query] = queries;
     if (space === undefined || table === undefined || query === undefined) return undefined;
     const scored = scoredTable(table, query.of);
@@ -400,9 +407,4 @@ function unknownRelation(relation: string, graphs: readonly ServedGraph[]): Usag
     'relation',
     `relation: expected one of ${names.join(', ')} that fits, seen ${JSON.stringify(relation)}`,
   );
-}
-
-/** A user, from an id with or without `user:`. @throws UsageError `entity` as `parseEntityKey`. */
-export function userKey(id: string): EntityKey {
-  return parseEntityKey(id.startsWith(`${USER}:`) ? id : `${USER}:${id}`);
 }

@@ -111,6 +111,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/graph/row-writes.ts',
       'src/graph/entity.ts',
       'src/graph/murmur2.ts',
+      'src/serve/asked-entities.ts',
       'src/serve/surfaces.ts',
       'src/serve/interests.ts',
       'src/serve/search.ts',

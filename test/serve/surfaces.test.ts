@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors/errors.ts';
-import type { EntityKey } from '../../src/graph/entity.ts';
+import { type EntityKey, parseEntityKey } from '../../src/graph/entity.ts';
 import { rowMarks } from '../../src/kernels/scan/scan.ts';
 import { SCORERS } from '../../src/model/scorers.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
@@ -533,6 +533,10 @@ describe('similar', () => {
     graph.put(tweet(2), null);
     for (const entity of [tweet(2), tweet(99), ad(1)])
       expect(await surfacesOf(graph).similar(entity, 3)).toBeUndefined();
+    await expect(surfacesOf(graph).similar(parseEntityKey('foo:1'), 3)).rejects.toMatchObject({
+      ...{ code: 'entity', field: 'entity' },
+      message: 'entity: expected TYPE:ID of user, tweet, ad, advertiser, query, seen "foo:1"',
+    });
     expect((await surfacesOf(graph).similar(tweet(1), 9))?.items).toHaveLength(2);
     expect(await surfacesOf(graphOf()).similar(tweet(1), 9)).toBeUndefined();
   });
@@ -601,17 +605,21 @@ describe('rank', () => {
     );
   });
 
-  it('names candidates without a vector, and those of another type', async () => {
+  it('names candidates without a vector, and refuses those of another type', async () => {
     const graph = line(3);
-    const asked = [tweet(3), tweet(99), user(1), tweet(1), tweet(2)];
+    const asked = [tweet(3), tweet(99), tweet(1), tweet(2)];
     expect(await surfacesOf(graph).rank(user(1), 'likes', asked)).toEqual({
       items: [
         { entity: tweet(1), score: -1, percentile: 1 },
         { entity: tweet(2), score: -4, percentile: 0.5 },
         { entity: tweet(3), score: -9, percentile: 0 },
       ],
-      missing: [tweet(99), user(1)],
+      missing: [tweet(99)],
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
+    });
+    await expect(surfacesOf(graph).rank(user(1), 'likes', [...asked, user(1)])).rejects.toMatchObject({
+      ...{ code: 'entity', field: 'candidates.4' },
+      message: 'candidates.4: expected tweet:ID, seen "user:1"',
     });
   });
 

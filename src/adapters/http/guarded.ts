@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
 import { BadEvent, FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
+import { brokenField } from './query-encoding.ts';
 
 const REQUEST_MS = 10_000;
 const IDLE_MS = 30_000;
@@ -9,6 +10,8 @@ const IDLE_MS = 30_000;
 const DRAIN_MS = 2_000;
 /** What a client that comes at a busy moment is told to wait. */
 const RETRY_AFTER_S = 1;
+/** Characters shown of the name of a field. */
+const MOST_OF_FIELD = 100;
 
 /** Codes of fastify for a body that is no JSON; a field such as `__proto__` is a SyntaxError instead. */
 const UNREADABLE = ['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'];
@@ -105,6 +108,11 @@ function guard(server: FastifyInstance, { host, paths, methods = [], fieldOf, fa
       const seen = JSON.stringify(request.headers.host ?? '');
       return reply.code(421).send({ error: `this server answers to localhost only, not to ${seen}` });
     }
+  });
+  server.addHook('onRequest', async (request, reply) => {
+    const field = brokenField(request.raw.url ?? '')?.slice(0, MOST_OF_FIELD);
+    if (field === undefined) return;
+    return reply.code(400).send({ error: `${field}: the text is not percent-encoded UTF-8`, field });
   });
   server.addHook('onSend', async (_, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });

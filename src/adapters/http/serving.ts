@@ -2,9 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
+import { entityOf, userKey, WrongEntity } from '../../serve/asked-entities.ts';
 import { readEntity } from '../../serve/served-graph.ts';
 import type { Shard } from '../../serve/shard.ts';
-import { type CandidatesAsked, type Surfaces, userKey } from '../../serve/surfaces.ts';
+import { type CandidatesAsked, SHOWS, type Surfaces } from '../../serve/surfaces.ts';
 import type { Users } from '../../serve/users.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
 import { BODY_BYTES } from './limits.ts';
@@ -60,12 +61,12 @@ export const LISTS_GUARD = {
   bodyBytes: BODY_BYTES,
   requests: REQUESTS,
   methods: ['POST'],
-  fieldOf: ({ code }: UsageError) =>
-    code === 'search'
-      ? 'type'
-      : code === 'surface' || code === 'relation' || code === 'graph'
-        ? code
-        : undefined,
+  fieldOf: (error: UsageError) => {
+    if (error instanceof WrongEntity) return error.field;
+    const { code } = error;
+    if (code === 'search') return 'type';
+    return code === 'surface' || code === 'relation' || code === 'graph' ? code : undefined;
+  },
 };
 
 /** Serves candidates, neighbours and ranks, read-only. @throws FatalError `http-listen` when the address can't be used. */
@@ -198,11 +199,12 @@ export function understood<Schema extends z.ZodType>(
 }
 
 function askedOf({ user, exclude, idle, ...asked }: z.infer<typeof candidatesBody>): CandidatesAsked {
+  const excluded = (text: string) => entityOf(SHOWS[asked.surface], text);
   return {
     ...asked,
     idleMs: idle,
     user: userOf(user),
-    exclude: exclude.map((each, i) => keyOf(`exclude.${i}`, each)),
+    exclude: exclude.map((each, i) => keyOf(`exclude.${i}`, each, excluded)),
   };
 }
 
@@ -210,7 +212,11 @@ export function userOf(id: string): EntityKey {
   return keyOf('user', id, userKey);
 }
 
-export function keyOf(field: string, text: string, read = readEntity): EntityKey {
+export function keyOf(
+  field: string,
+  text: string,
+  read: (text: string) => EntityKey = readEntity,
+): EntityKey {
   try {
     return read(text);
   } catch (error) {

@@ -6,14 +6,15 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import type { ConfigInput } from '../../config/schema.ts';
 import { RetryableError, UsageError } from '../../errors/errors.ts';
 import { type Log, silentLog } from '../../log.ts';
+import { entityOf, userKey } from '../../serve/asked-entities.ts';
 import { readEntity } from '../../serve/served-graph.ts';
 import {
   type Answer,
   type CandidatesAsked,
   type RankAnswer,
+  SHOWS,
   type SimilarAnswer,
   Surfaces,
-  userKey,
 } from '../../serve/surfaces.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { ADS_OF_ONE, begin, beginScanning, clusters, EDGES, EDGES_OF_ONE } from './begin.ts';
@@ -138,7 +139,7 @@ class ReadGraphs implements ServedGraphs {
       ...asked,
       user: userKey(user),
       k: checkedCount(k),
-      exclude: exclude.map(readEntity),
+      exclude: exclude.map((each) => entityOf(SHOWS[asked.surface], each)),
     };
     return this.#surfaces.candidates(list);
   }

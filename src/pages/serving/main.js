@@ -153,7 +153,8 @@ function choose(id) {
   problem('');
   user = id;
   wanted = undefined;
-  input.value = id.replace(/^user:/, '');
+  // An id with a colon needs the type before it.
+  input.value = id.replace(/^user:(?=[^:]*$)/, '');
   const hash = `#${encodeURIComponent(id)}`;
   if (location.hash !== hash) history.replaceState(null, '', hash);
   news('');

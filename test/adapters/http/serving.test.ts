@@ -262,7 +262,7 @@ describe('twhin serve over HTTP', () => {
     }
   });
 
-  test.each(['__proto__', 'constructor', 'a:b', 'tweet:1', 'ünï', '%', "' OR 1=1 --", '<script>'])(
+  test.each(['__proto__', 'constructor', 'user:a:b', 'ünï', '%', "' OR 1=1 --", '<script>'])(
     'knows nothing of the user %s, and answers with what is popular',
     async (id) => {
       const url = await serve();
@@ -319,6 +319,19 @@ describe('a bad request is 400 with the field named', () => {
       home({ user: id }),
     ]),
     ['user', `${home()}&user=2`],
+    ...['tweet:1', 'foo:1', 'a:b', 'User:1', 'user :1'].map((id) => ['user', home({ user: id })]),
+    ...['%FF', '%C3', '%C3%28', '%ED%A0%80', '%', '%4', '%zz', '%E0%80%AF'].map((id) => [
+      'user',
+      `/v1/candidates?surface=home&user=${id}`,
+    ]),
+    ['%FF', `${home()}&%FF=1`],
+    ['a b', `${home()}&a%20b=%FF`],
+    ['q', '/v1/search?type=tweet&q=jazz%FF'],
+    ['user', '/v1/recent?user=tweet:1'],
+    ['exclude.1', home({ exclude: 'tweet:1,foo:1' })],
+    ['exclude.0', home({ exclude: 'user:1' })],
+    ['entity', '/v1/similar?entity=foo:1'],
+    ['entity', '/v1/similar?entity=__proto__:1'],
     ['relation', home({ relation: 'loves' })],
     ['relation', home({ relation: 'follows' })],
     ['relation', home({ relation: '__proto__' })],
@@ -408,6 +421,10 @@ describe('a bad request is 400 with the field named', () => {
     ['candidates', '/v1/rank', { ...rank, candidates: Array(1_001).fill('tweet:1') }],
     ['candidates.2', '/v1/rank', { ...rank, candidates: ['tweet:1', 'tweet:2', 'tweet'] }],
     ['candidates.0', '/v1/rank', { ...rank, candidates: [`tweet:${LONG_ID}`] }],
+    ['candidates.1', '/v1/rank', { ...rank, candidates: ['tweet:1', 'user:1'] }],
+    ['candidates.0', '/v1/rank', { ...rank, candidates: ['foo:1'] }],
+    ['user', '/v1/rank', { ...rank, user: 'tweet:1' }],
+    ['exclude.0', '/v1/candidates', { ...list, exclude: ['ad:1'] }],
     ['graph', '/v1/rank', { ...rank, graph: 'h' }],
     ['k', '/v1/rank', { ...rank, k: 5 }],
     ['the request', '/v1/rank', '[]'],

@@ -117,8 +117,7 @@ describe.each<ScorerName>([...(['transe-l1', 'transe-l2', 'transe-l2-squared', '
       for (let round = 0; round < 18; round++) {
         for (let i = 0; i < 20; i++) change();
         const asked = {
-          surface: SURFACES[round % 3]!,
-          // Some have no vector.
+          surface: SURFACES[round % 3]!, // Some have no vector.
           user: user(round % 4 === 0 ? USERS + random.below(5) : random.below(USERS)),
           k: 1 + random.below(40),
           relation: undefined,
@@ -311,6 +310,15 @@ describe('twhin serve --shards over HTTP', () => {
     });
     expect(await get(`${list}&relation=loves`)).toMatchObject({ status: 400, json: { field: 'relation' } });
     expect(await get('/v1/similar?entity=user:99')).toMatchObject({ status: 404, json: { field: 'entity' } });
+    expect(await get('/v1/similar?entity=foo:1')).toMatchObject({ status: 400, json: { field: 'entity' } });
+    expect(await get(`${list}&exclude=tweet:1`)).toMatchObject({ status: 400, json: { field: 'exclude.0' } });
+    expect(await get(`${list}%FF`)).toMatchObject({ status: 400, json: { field: 'k' } });
+    const wrong = await get('/v1/rank', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ user: '1', relation: 'follows', candidates: ['user:2', 'tweet:1'] }),
+    });
+    expect(wrong).toMatchObject({ status: 400, json: { field: 'candidates.1' } });
     // Two shards end; then all of them.
     const [first, second, third] = stops.splice(0, 3);
     await second!();
