@@ -28,7 +28,7 @@ export class MergingMetrics {
     });
     new Gauge({
       name: 'twhin_serve_shard_up',
-      help: '1: the shard said last that it is ready, and has not left three questions in a row unanswered since.',
+      help: '1: the shard said last that it is ready, and has not been away since.',
       labelNames: ['shard'],
       registers,
       collect() {

@@ -1,6 +1,7 @@
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import { limiter } from './accepted-rows.ts';
+import { Admission } from './admission.ts';
 import { refuseOthers } from './asked-entities.ts';
 import { percentileOf } from './percentiles.ts';
 import type { NamedVector } from './reasons.ts';
@@ -26,12 +27,14 @@ import {
 } from './shard-replies.ts';
 import type { Answer, CandidatesAsked, RankAnswer, SimilarAnswer } from './surfaces.ts';
 
-/** Requests that are answered at a time; more are refused. */
-const MOST_AT_ONCE = 256;
 /** A shard that left so many questions in a row unanswered is asked no more until it says how it is. */
 const AWAY_AFTER = 3;
-/** Whoever is busy, or serves another space, has answered. */
-const UNANSWERED: readonly MissedReason[] = ['late', 'unreachable', 'broken'];
+/** Whoever is busy, or late with one answer of many, or serves another space, is there. */
+const UNANSWERED: readonly MissedReason[] = ['unreachable', 'broken'];
+/** A shard that is late is away if it says nothing for so long, not even how it is, which it does at once. ms */
+const SILENT_MS = 1_000;
+/** How long to wait before a shard that is busy is asked again, minus up to half at random, ms. A shard's round of work takes 50 ms. */
+const RETRY_MS = 60;
 
 /** What an answer merged of several has besides. */
 export interface Merging {
@@ -43,12 +46,15 @@ export interface Merging {
 export interface MergedOptions {
   /** In order: of two that hold the same partitions, the first one is asked. */
   readonly links: readonly ShardLink[];
-  /** Within this time, an answer is made of what the shards have answered. */
+  /** Within this time, a request is answered or refused. */
   readonly deadlineMs: number;
   /** Most ads of one advertiser in a list. */
   readonly adsOfOne: number;
   /** ms. */
   clock(): number;
+  pause(ms: number): Promise<void>;
+  /** A number from 0 to below 1. */
+  random(): number;
   /** Told of each question that a shard left without an answer of use. */
   missed(url: string, reason: MissedReason): void;
   /** Told of each answer that is partial. */
@@ -63,40 +69,43 @@ interface ShardState {
   holdings: readonly Holding[];
   /** Questions in a row that were left unanswered. */
   unanswered: number;
+  /** Answers that came, of whatever kind. */
+  heard: number;
+  /** Whether it was late, and is asked how it is. */
+  isProbed: boolean;
 }
 
 /**
  * Answers like one process that holds all vectors, from the answers of several that hold some partitions each. Whoever holds
  * the user's vector says by what to ask and what to leave out; all are asked for their best entities by that, and the best
  * of these are the best of all. Exact: each shard's list is, and scores are float64 numbers, the same in any process.
+ *
+ * An answer is partial only while a shard is away, fails, or holds other vectors. Where shards are there and have too much to do, a
+ * request is answered whole or refused: asked again a little later, it can be whole.
  */
 export class Merged {
   readonly #options: MergedOptions;
   readonly #states: ReadonlyMap<ShardLink, ShardState>;
-  #atOnce = 0;
+  readonly #admission: Admission;
   #wasReady = false;
 
   constructor(options: MergedOptions) {
     this.#options = options;
-    this.#states = new Map(
-      options.links.map((link) => [
-        link,
-        { up: undefined, reason: 'not asked yet', holdings: [], unanswered: 0 },
-      ]),
-    );
+    this.#admission = new Admission(() => options.clock());
+    this.#states = new Map(options.links.map((link) => [link, unknownState()]));
   }
 
   /**
-   * As `Surfaces.candidates`, always by the user and the relations. @throws FatalError `busy` with too many requests, or when a
-   * shard is busy that can have the user's vector; `shards-away` when no shard answers.
+   * As `Surfaces.candidates`, always by the user and the relations. @throws FatalError `busy` where no whole answer can be made in
+   * time, though the shards that are missing are there; `shards-away` when no shard answers.
    */
   candidates(asked: CandidatesAsked): Promise<Answer & Merging> {
-    return this.#turn((turn) => this.#candidates(turn, asked));
+    return this.#turn('candidates', (turn) => this.#candidates(turn, asked));
   }
 
   /** As `Surfaces.similar`; no items where the entity can be in a partition that is missing. @throws as `candidates`. */
   similar(entity: EntityKey, k: number, graph?: string): Promise<(SimilarAnswer & Merging) | undefined> {
-    return this.#turn((turn) => this.#similar(turn, entity, k, graph));
+    return this.#turn('similar', (turn) => this.#similar(turn, entity, k, graph));
   }
 
   /** As `Surfaces.rank`; no items where the user can be in a partition that is missing. @throws as `candidates`. */
@@ -106,20 +115,20 @@ export class Merged {
     candidates: readonly EntityKey[],
     graph?: string,
   ): Promise<(RankAnswer & Merging) | undefined> {
-    return this.#turn((turn) => this.#rank(turn, user, relation, candidates, graph));
+    return this.#turn('rank', (turn) => this.#rank(turn, user, relation, candidates, graph));
   }
 
   /** Asks all shards how they are. timeoutMs: who takes longer is away. */
   async look(timeoutMs: number): Promise<void> {
     const looks = [...this.#states].map(async ([link, state]) => {
+      const { heard } = state;
       try {
         const { holdings } = await link.ask('state', {}, timeoutMs);
         state.holdings = holdings;
         state.up = true;
         state.unanswered = 0;
       } catch (error) {
-        state.up = false;
-        state.reason = reasonOf(error);
+        if (!isBusy(error) && state.heard === heard) this.#isAway(state, reasonOf(error));
       }
     });
     await Promise.all(looks);
@@ -167,7 +176,6 @@ export class Merged {
     const owner = ownerOf(together);
     const { answer: of } = owner ?? together[0]!;
     const holds = together.some(({ answer }) => answer.holds);
-    if (owner === undefined) turn.refuseBusy();
     const limit = asked.surface === 'ads' ? { adsOfOne: this.#options.adsOfOne } : {};
     if (owner === undefined || !holds) {
       const replies = await turn.all(together, 'popular', {
@@ -245,7 +253,6 @@ export class Merged {
       const { erased } = filteredBy(owner.answer, list);
       return { ...about, partial, items, fallback: null, filtered: { erased } };
     }
-    turn.refuseBusy();
     return unknown;
   }
 
@@ -261,7 +268,6 @@ export class Merged {
     refuseOthers('candidates', begun[0]!.answer.type, candidates);
     const owner = ownerOf(together);
     if (owner === undefined || !together.some(({ answer }) => answer.holds)) {
-      turn.refuseBusy();
       const about = this.#about(begun, { together });
       return about.partial ? { ...about, items: [], missing: [], fallback: null } : undefined;
     }
@@ -334,7 +340,10 @@ export class Merged {
     };
   }
 
-  /** Asks all shards that are not away what they know, in half of the time. */
+  /**
+   * Asks all shards that are not away what they know, in half of the time.
+   * @throws FatalError `busy` when a shard is missing that is there: whatever else is asked, the answer would not be whole.
+   */
   async #begin<Q extends 'begin-candidates' | 'begin-similar' | 'begin-rank'>(
     turn: Turn,
     name: Q,
@@ -346,24 +355,57 @@ export class Merged {
     const begun = replies.flatMap(({ link, answer }) =>
       answer.begun.map((each: Begun) => ({ link, answer: each })),
     );
-    if (begun.length > 0) return begun;
-    throw turn.refused ?? this.#away(turn);
+    if (begun.length === 0) throw turn.refused ?? this.#away(turn);
+    const graphs = [...Map.groupBy(begun, ({ answer }) => answer.graph).values()];
+    const isWhole = (of: readonly Reply<Begun>[]) =>
+      missingPartitions(of, largestTogether(of, hasVector)).length === 0;
+    if (turn.isCrowded && !graphs.every(isWhole)) throw busyShards();
+    return begun;
   }
 
-  async #turn<T extends Merging | undefined>(work: (turn: Turn) => Promise<T>): Promise<T> {
-    if (this.#atOnce >= MOST_AT_ONCE)
-      throw new FatalError('busy', `${this.#atOnce} requests wait for an answer; ask again in a second`);
-    this.#atOnce++;
+  /** The answer that the work gives in the request's turn. kind: as in `Admission`. */
+  async #turn<T extends Merging | undefined>(kind: string, work: (turn: Turn) => Promise<T>): Promise<T> {
+    const { clock, deadlineMs } = this.#options;
+    const end = clock() + deadlineMs;
+    const admitted = await this.#admission.enter(kind, end);
+    const turn = new Turn(this.#asker(), end);
     try {
-      const { clock, deadlineMs } = this.#options;
-      const answer = await work(
-        new Turn(clock, clock() + deadlineMs, (link, error) => this.#heard(link, error)),
-      );
+      const answer = await work(turn);
+      if (turn.isCrowded && answer?.partial !== false) throw busyShards();
       if (answer?.partial === true) this.#options.partial();
       return answer;
     } finally {
-      this.#atOnce--;
+      admitted.leave(turn.wasCrowded);
     }
+  }
+
+  #asker(): Asker {
+    const { clock, pause, random } = this.#options;
+    return {
+      clock,
+      pause: () => pause(RETRY_MS * (1 - random() / 2)),
+      heard: (link, error) => this.#heard(link, error),
+      isAway: (link) => this.#states.get(link)?.up === false,
+    };
+  }
+
+  /** Asks a shard that was late how it is. It is away if nothing comes from it meanwhile, and asked no more until it says how it is. */
+  async #probe(link: ShardLink, state: ShardState): Promise<void> {
+    if (state.isProbed) return;
+    state.isProbed = true;
+    const { heard } = state;
+    try {
+      await link.ask('state', {}, SILENT_MS);
+      state.heard++;
+    } catch (error) {
+      if (state.heard === heard && !isBusy(error)) this.#isAway(state, reasonOf(error));
+    }
+    state.isProbed = false;
+  }
+
+  #isAway(state: ShardState, reason: string): void {
+    state.up = false;
+    state.reason = reason;
   }
 
   /** A shard answered a question; error: or had no answer of use. */
@@ -371,16 +413,20 @@ export class Merged {
     const state = this.#states.get(link);
     if (error !== undefined) this.#options.missed(link.url, error.reason);
     if (state === undefined) return;
-    const isUnanswered = error !== undefined && UNANSWERED.includes(error.reason);
-    state.unanswered = isUnanswered ? state.unanswered + 1 : 0;
-    if (!isUnanswered || state.unanswered < AWAY_AFTER) return;
-    state.up = false;
-    state.reason = error.message;
+    if (error?.reason === 'late') {
+      void this.#probe(link, state);
+    } else if (error !== undefined && UNANSWERED.includes(error.reason)) {
+      state.unanswered++;
+      if (state.unanswered >= AWAY_AFTER) this.#isAway(state, error.message);
+    } else {
+      state.heard++;
+      state.unanswered = 0;
+    }
   }
 
   /** What is thrown where no shard has an answer of use. */
-  #away({ missed }: Turn): FatalError {
-    if (missed.length > 0 && missed.every((reason) => reason === 'busy')) return busyShards();
+  #away({ isCrowded }: Turn): FatalError {
+    if (isCrowded) return busyShards();
     const reasons = [...this.#states].map(([{ url }, { up, reason }]) =>
       up === false ? `${url}: ${reason}` : url,
     );
@@ -391,30 +437,42 @@ export class Merged {
   }
 }
 
+function unknownState(): ShardState {
+  return { up: undefined, reason: 'not asked yet', holdings: [], unanswered: 0, heard: 0, isProbed: false };
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof ShardMissed && error.reason === 'busy';
+}
+
 /** A list, and the shards that it is of. */
 interface List {
   readonly items: readonly ShardItem[];
   readonly together: Together;
 }
 
+/** How the questions of a request are asked, and who hears of the answers. */
+interface Asker {
+  clock(): number;
+  /** Waits until a shard that was busy is asked again. */
+  pause(): Promise<void>;
+  heard(link: ShardLink, error: ShardMissed | undefined): void;
+  isAway(link: ShardLink): boolean;
+}
+
 /** The questions of one request, all of which have to be answered by its end. */
 class Turn {
   /** The first refusal. */
   refused: ShardRefused | undefined;
-  /** Why answers were of no use, in their order. */
-  readonly missed: MissedReason[] = [];
-  readonly #clock: () => number;
+  /** Whether a shard that is there had no time for a question, and whether that was so for a while. */
+  isCrowded = false;
+  wasCrowded = false;
+  readonly #asker: Asker;
   readonly #end: number;
-  readonly #heard: (link: ShardLink, error: ShardMissed | undefined) => void;
 
-  constructor(
-    clock: () => number,
-    end: number,
-    heard: (link: ShardLink, error: ShardMissed | undefined) => void,
-  ) {
-    this.#clock = clock;
+  constructor(asker: Asker, end: number) {
+    this.#asker = asker;
     this.#end = end;
-    this.#heard = heard;
   }
 
   /** The answers that come in time. share: of the time that is left. */
@@ -424,17 +482,21 @@ class Turn {
     question: ShardQuestions[Q],
     share = 1,
   ): Promise<Reply<ShardAnswers[Q]>[]> {
-    const timeoutMs = (this.#end - this.#clock()) * share;
-    if (timeoutMs <= 0) return [];
+    const now = this.#asker.clock();
+    const end = now + (this.#end - now) * share;
+    if (end <= now) {
+      this.isCrowded = true;
+      return [];
+    }
     const replies = asked.map(async ({ link }): Promise<Reply<ShardAnswers[Q]>[]> => {
       try {
-        const answer = await link.ask(name, question, timeoutMs);
-        this.#heard(link, undefined);
+        const answer = await this.#ask(link, name, question, end);
+        this.#asker.heard(link, undefined);
         return [{ link, answer }];
       } catch (error) {
         if (error instanceof ShardRefused && name.startsWith('begin-')) {
           this.refused ??= error;
-          this.#heard(link, undefined);
+          this.#asker.heard(link, undefined);
         } else this.#miss(link, missOf(error));
         return [];
       }
@@ -442,14 +504,33 @@ class Turn {
     return (await Promise.all(replies)).flat();
   }
 
-  #miss(link: ShardLink, error: ShardMissed): void {
-    this.missed.push(error.reason);
-    this.#heard(link, error);
+  /** A shard that is busy is asked once more, if there is time. */
+  async #ask<Q extends ShardQuestion>(
+    link: ShardLink,
+    name: Q,
+    question: ShardQuestions[Q],
+    end: number,
+  ): Promise<ShardAnswers[Q]> {
+    const { clock, pause, heard } = this.#asker;
+    try {
+      return await link.ask(name, question, end - clock());
+    } catch (error) {
+      const isOver = end - clock() <= RETRY_MS;
+      if (!(error instanceof ShardMissed) || !isBusy(error) || isOver) throw error;
+      this.wasCrowded = true;
+      heard(link, error);
+      await pause();
+      return link.ask(name, question, Math.max(1, end - clock()));
+    }
   }
 
-  /** For where no shard has the vector that is asked for. @throws FatalError `busy` when a busy one can have it. */
-  refuseBusy(): void {
-    if (this.missed.includes('busy')) throw busyShards();
+  /** One that is late is there, unless it is known to be away. */
+  #miss(link: ShardLink, error: ShardMissed): void {
+    if (isBusy(error) || (error.reason === 'late' && !this.#asker.isAway(link))) {
+      this.isCrowded = true;
+      this.wasCrowded = true;
+    }
+    this.#asker.heard(link, error);
   }
 }
 

@@ -22,9 +22,12 @@ export class ShardRefused extends Error {
   }
 }
 
-export type MissedReason = 'late' | 'busy' | 'moved' | 'unreachable' | 'broken';
+export type MissedReason = 'late' | 'busy' | 'reading' | 'moved' | 'unreachable' | 'broken';
 
-/** There is no answer of use from a shard. late: not in time; moved: it serves vectors of another space. */
+/**
+ * There is no answer of use from a shard. late: not in time; reading: it has not read all vectors yet; moved: it serves vectors
+ * of another space.
+ */
 export class ShardMissed extends Error {
   readonly reason: MissedReason;
 

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { EntityKey } from '../../src/graph/entity.ts';
 import { SpaceMoved } from '../../src/serve/shard.ts';
-import { ShardMissed, ShardRefused } from '../../src/serve/shard-link.ts';
+import { type ShardLink, ShardMissed, ShardRefused } from '../../src/serve/shard-link.ts';
 import { edge, embedding, relationVector, surfacesOf, T0, tweet, user } from './serve-fixture.ts';
 import { CutGraph, mergedOf, PARTS, PlainLink, partitionOf, shardOf } from './shard-fixture.ts';
 
@@ -25,6 +25,7 @@ const home = { surface: 'home', user: user(1), k: 10 } as const;
 const entitiesOf = ({ items }: { readonly items: readonly { readonly entity: EntityKey }[] }) =>
   items.map(({ entity }) => entity);
 const late = new ShardMissed('late', 'no answer within 1 ms');
+const gone = new ShardMissed('unreachable', 'connect ECONNREFUSED');
 const others = (owner: number) => [0, 1, 2].filter((i) => i !== owner) as [number, number];
 
 describe('a shard that does not answer', () => {
@@ -38,11 +39,11 @@ describe('a shard that does not answer', () => {
       partial: () => void partial++,
     });
     expect(entitiesOf(await merged.candidates(home))).toEqual(all.slice(0, 10));
-    links[away]!.failing = late;
+    links[away]!.failing = gone;
     const answer = await merged.candidates(home);
     expect(entitiesOf(answer)).toEqual(heldBy(owner, left).slice(0, 10));
     expect(answer).toMatchObject({ partial: true, missingPartitions: PARTS[away], fallback: null });
-    expect([told, partial]).toEqual([[`http://s${away} late`], 1]);
+    expect([told, partial]).toEqual([[`http://s${away} unreachable`], 1]);
     const near = heldBy(owner, left)[0]!;
     expect(await merged.similar(near, 5)).toMatchObject({ partial: true, missingPartitions: PARTS[away] });
     const candidates = [...heldBy(away).slice(0, 1), near];
@@ -58,7 +59,7 @@ describe('a shard that does not answer', () => {
     const merged = mergedOf(links);
     await merged.look(1);
     const { asked } = links[away]!;
-    links[away]!.failing = late;
+    links[away]!.failing = gone;
     for (let i = 0; i < 5; i++) expect((await merged.candidates(home)).partial).toBe(true);
     expect(asked.filter((name) => name === 'begin-candidates')).toHaveLength(3);
     expect([merged.unready(), merged.shards().get(`http://s${away}`)]).toEqual([[], false]);
@@ -73,7 +74,7 @@ describe('a shard that does not answer', () => {
     const [link] = links;
     const merged = mergedOf(links);
     await merged.look(1);
-    for (const failing of [late, late, undefined, late, late]) {
+    for (const failing of [gone, gone, undefined, gone, gone]) {
       link!.failing = failing;
       link!.before = (name) => {
         if (name === 'begin-candidates')
@@ -90,7 +91,7 @@ describe('a shard that does not answer', () => {
     for (const [i, entity] of all.entries())
       for (let by = 0; by < all.length - i; by++) graph.take(edge(user(`fan${by}`), 'likes', entity, T0));
     graph.take(edge(user(1), 'likes', rest[1]!, T0));
-    links[owner]!.failing = late;
+    links[owner]!.failing = gone;
     const answer = await mergedOf(links).candidates({ ...home, k: 3 });
     expect(answer).toMatchObject({
       items: [rest[0], rest[2], rest[3]].map((entity) => ({ entity, score: null })),
@@ -109,43 +110,13 @@ describe('a shard that does not answer', () => {
     const { links, owner } = line();
     const [away, left] = others(owner);
     links[away]!.before = (name) => {
-      if (name === 'top' || name === 'ranks') throw new ShardMissed('busy', 'busy');
+      if (name === 'top' || name === 'ranks') throw gone;
     };
     const answer = await mergedOf(links).candidates(home);
     expect(entitiesOf(answer)).toEqual(heldBy(owner, left).slice(0, 10));
     expect(answer.missingPartitions).toEqual(PARTS[away]);
     const ranked = await mergedOf(links).rank(user(1), 'likes', all.slice(0, 9));
     expect(ranked).toMatchObject({ partial: true, missingPartitions: PARTS[away], missing: [] });
-  });
-
-  it('because it is busy, is asked on, and whoever asks for its user is told to come again', async () => {
-    const { links, owner } = line();
-    const [away] = others(owner);
-    const merged = mergedOf(links);
-    await merged.look(1);
-    let answers = false;
-    links[owner]!.before = (name) => {
-      if (!answers && name.startsWith('begin')) throw new ShardMissed('busy', '50 requests wait');
-    };
-    const asking = [
-      () => merged.candidates(home),
-      () => merged.rank(user(1), 'likes', [tweet(1)]),
-      () => merged.similar(user(1), 3),
-      () => merged.candidates(home),
-    ];
-    for (const ask of asking) await expect(ask()).rejects.toMatchObject({ code: 'busy' });
-    expect(merged.shards().get(`http://s${owner}`)).toBe(true);
-    answers = true;
-    expect(await merged.candidates(home)).toMatchObject({ fallback: null, partial: false });
-    // Others that are busy are missing, however often.
-    links[away]!.failing = new ShardMissed('busy', '50 requests wait');
-    for (let i = 0; i < 4; i++)
-      expect(await merged.candidates(home)).toMatchObject({ fallback: null, partial: true });
-    links[away]!.failing = new ShardMissed('moved', 'serving another space');
-    for (let i = 0; i < 4; i++) expect((await merged.candidates(home)).partial).toBe(true);
-    expect(merged.shards().get(`http://s${away}`)).toBe(true);
-    for (const link of links) link.failing = new ShardMissed('busy', '50 requests wait');
-    await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'busy' });
   });
 
   it("because it refuses the question of another shard's user, is told as broken", async () => {
@@ -164,7 +135,7 @@ describe('a shard that does not answer', () => {
     const { links } = line();
     for (const link of links)
       link.before = (name) => {
-        if (name === 'ranks') throw late;
+        if (name === 'ranks') throw gone;
       };
     const ranks = mergedOf(links).rank(user(1), 'likes', [all[0]!, all[25]!, all[49]!]);
     await expect(ranks).rejects.toMatchObject({ code: 'shards-away' });
@@ -175,7 +146,7 @@ describe('a shard that does not answer', () => {
     const [mine, ...rest] = heldBy(owner);
     for (const entity of rest) graph.put(entity, null);
     const ranks = () => mergedOf(links).rank(user(1), 'likes', [mine!]);
-    for (const i of others(owner)) links[i]!.failing = late;
+    for (const i of others(owner)) links[i]!.failing = gone;
     await expect(ranks()).rejects.toMatchObject({ code: 'shards-away' });
     for (const i of others(owner)) {
       links[i]!.failing = undefined;
@@ -199,7 +170,7 @@ describe('a shard that does not answer', () => {
     await expect(mergedOf(refusing).candidates(home)).rejects.toMatchObject({
       ...{ statusCode: 400, field: 'relation' },
     });
-    for (const link of links) link.failing = late;
+    for (const link of links) link.failing = gone;
     for (const asking of [
       () => merged.candidates(home),
       () => merged.similar(tweet(1), 3),
@@ -222,11 +193,11 @@ describe('a shard that does not answer', () => {
       };
     await mergedOf(links, { deadlineMs: 100, clock: () => now }).candidates(home);
     // Half of the time for who holds the user, and all that is left for the lists.
-    expect(waits).toEqual([50, 50, 50, 70, 70, 70]);
+    expect(waits).toEqual([50, 40, 30, 70, 60, 50]);
     await expect(
       mergedOf(links, { deadlineMs: 25, clock: () => now }).candidates(home),
     ).rejects.toMatchObject({
-      code: 'shards-away',
+      code: 'busy',
     });
   });
 });
@@ -278,7 +249,7 @@ describe('shards of several spaces', () => {
 describe('readiness', () => {
   it('begins when all shards are there, and ends when none is', async () => {
     const { links } = line();
-    links[1]!.failing = new ShardMissed('busy', 'not ready: g: 7 % of the vectors are read');
+    links[1]!.failing = new ShardMissed('reading', 'not ready: g: 7 % of the vectors are read');
     const merged = mergedOf(links);
     expect(merged.unready()).toHaveLength(3);
     await merged.look(1);
@@ -289,10 +260,10 @@ describe('readiness', () => {
     links[1]!.failing = undefined;
     await merged.look(1);
     expect([merged.unready(), merged.lacks()]).toEqual([[], []]);
-    for (const link of links.slice(1)) link.failing = late;
+    for (const link of links.slice(1)) link.failing = gone;
     await merged.look(1);
     expect(merged.unready()).toEqual([]);
-    links[0]!.failing = late;
+    links[0]!.failing = gone;
     await merged.look(1);
     expect(merged.unready()).toHaveLength(3);
   });
@@ -302,7 +273,7 @@ describe('readiness', () => {
     const twin = new PlainLink('http://twin', shardOf([graph.cut[1]!], PARTS[1]!));
     const merged = mergedOf([...links, twin]);
     const whole = await surfacesOf(graph.whole).candidates(home);
-    for (const failing of [undefined, late]) {
+    for (const failing of [undefined, gone]) {
       links[1]!.failing = failing;
       const answer = await merged.candidates(home);
       expect(answer).toMatchObject({ items: whole.items, partial: false });
@@ -311,15 +282,185 @@ describe('readiness', () => {
   });
 });
 
-describe('limits', () => {
-  it('a request too many is refused at once', async () => {
+describe('shards that have too much to do', () => {
+  const busy = new ShardMissed('busy', '50 requests wait');
+
+  it('make no answer partial: it is whole or refused, and the shards are there', async () => {
+    const { links, owner } = line();
+    const merged = mergedOf(links);
+    await merged.look(1);
+    const asking = [
+      () => merged.candidates(home),
+      () => merged.rank(user(1), 'likes', [tweet(1)]),
+      () => merged.similar(user(1), 3),
+      () => merged.candidates(home),
+    ];
+    for (const which of [owner, ...others(owner)]) {
+      for (const reason of [busy, late]) {
+        links[which]!.before = (name) => {
+          if (name !== 'state') throw reason;
+        };
+        for (const ask of asking) await expect(ask()).rejects.toMatchObject({ code: 'busy' });
+        expect(merged.shards().get(links[which]!.url)).toBe(true);
+      }
+      links[which]!.before = () => undefined;
+      expect(await merged.candidates(home)).toMatchObject({ fallback: null, partial: false });
+    }
+    for (const link of links) link.failing = busy;
+    for (const ask of asking) await expect(ask()).rejects.toMatchObject({ code: 'busy' });
+  });
+
+  it('in the second step, refuse it too', async () => {
+    const { links, owner } = line();
+    const [away] = others(owner);
+    for (const reason of [busy, late]) {
+      links[away]!.before = (name) => {
+        if (name === 'top' || name === 'ranks') throw reason;
+      };
+      const merged = mergedOf(links);
+      await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'busy' });
+      await expect(merged.rank(user(1), 'likes', all.slice(0, 9))).rejects.toMatchObject({ code: 'busy' });
+    }
+  });
+
+  it('are asked once more, a little later, if there is time', async () => {
     const { links } = line();
-    const waiting = Promise.withResolvers<never>();
-    const merged = mergedOf(links.map(({ url }) => ({ url, ask: () => waiting.promise })));
-    const asked = Array.from({ length: 256 }, () => merged.candidates(home));
+    for (const [refusals, deadlineMs, expected] of [
+      [1, 1_000, 2],
+      [2, 1_000, 2],
+      [1, 100, 1],
+    ] as const) {
+      let left = refusals;
+      let asked = 0;
+      const pauses: number[] = [];
+      links[1]!.before = (name) => {
+        if (name !== 'top') return;
+        asked++;
+        if (left-- > 0) throw busy;
+      };
+      let now = 0;
+      const pause = async (ms: number) => {
+        pauses.push(ms);
+        now += ms;
+      };
+      const merged = mergedOf(links, { deadlineMs, clock: () => now, pause, random: () => 0.5 });
+      // Half of the time is over when the second step begins.
+      links[0]!.before = (name) => {
+        if (name === 'begin-candidates') now += deadlineMs / 2;
+      };
+      const answer = merged.candidates(home);
+      if (refusals < expected) expect(await answer).toMatchObject({ partial: false });
+      else await expect(answer).rejects.toMatchObject({ code: 'busy' });
+      expect([asked, pauses]).toEqual([expected, expected === 2 ? [45] : []]);
+    }
+  });
+
+  it('are told from one that hangs, which does not even say how it is', async () => {
+    const { links, owner } = line();
+    const [slow, hung] = others(owner);
+    const merged = mergedOf(links);
+    await merged.look(1);
+    const silence = Promise.withResolvers<void>();
+    const answers = new Set<string>();
+    for (const which of [slow, hung]) {
+      const link = links[which]!;
+      const ask = link.ask.bind(link);
+      link.ask = async (name, question, timeoutMs) => {
+        if (name === 'begin-candidates' && !answers.has(link.url)) throw late;
+        if (name === 'state') await silence.promise;
+        if (name === 'state' && which === hung) throw late;
+        return ask(name, question, timeoutMs);
+      };
+    }
+    for (let i = 0; i < 3; i++) await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'busy' });
+    // Each is asked how it is once at a time.
+    expect(links[slow]!.asked.filter((name) => name === 'state')).toHaveLength(1);
+    expect([...merged.shards().values()]).toEqual([true, true, true]);
+    silence.resolve();
+    await vi.waitUntil(() => merged.shards().get(links[hung]!.url) === false);
+    expect(merged.shards().get(links[slow]!.url)).toBe(true);
+    answers.add(links[slow]!.url);
+    expect(await merged.candidates(home)).toMatchObject({ partial: true, missingPartitions: PARTS[hung] });
+  });
+
+  it('but are all away, make no answer', async () => {
+    const { links } = line();
+    const merged = mergedOf(links);
+    await merged.look(1);
+    for (const link of links) link.failing = late;
     await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'busy' });
-    waiting.reject(late);
-    for (const each of asked) await expect(each).rejects.toMatchObject({ code: 'shards-away' });
+    await vi.waitUntil(() => [...merged.shards().values()].every((up) => !up));
+    // They are asked nevertheless: nobody else could answer.
     await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'shards-away' });
+  });
+
+  it('are up while they answer anything, however long they take to say how they are', async () => {
+    const { links } = line();
+    const merged = mergedOf(links);
+    await merged.look(1);
+    links[0]!.before = (name) => {
+      if (name === 'state') throw late;
+    };
+    const looking = merged.look(1);
+    const list = merged.candidates(home);
+    await Promise.all([looking, list]);
+    expect(merged.shards().get('http://s0')).toBe(false);
+    links[0]!.before = () => undefined;
+    await merged.look(1);
+    const said = Promise.withResolvers<void>();
+    const link = links[0]!;
+    const asked = link.ask.bind(link);
+    link.ask = async (name, question, timeoutMs) => {
+      if (name !== 'state') return asked(name, question, timeoutMs);
+      await said.promise;
+      throw late;
+    };
+    const look = merged.look(1);
+    await merged.candidates(home);
+    said.resolve();
+    await look;
+    expect(merged.shards().get('http://s0')).toBe(true);
+  });
+
+  it('are asked by as many requests at a time as they can answer, and the others are refused at once', async () => {
+    const { links } = line();
+    let now = 0;
+    const out: { end: number; answer: PromiseWithResolvers<void> }[] = [];
+    const held = links.map(
+      (link): ShardLink => ({
+        url: link.url,
+        ask: async (name, question, timeoutMs) => {
+          const answer = Promise.withResolvers<void>();
+          if (name === 'top') out.push({ end: now + timeoutMs, answer });
+          else answer.resolve();
+          await answer.promise;
+          return link.ask(name, question, timeoutMs);
+        },
+      }),
+    );
+    const merged = mergedOf(held, { deadlineMs: 300, clock: () => now });
+    const ends: string[] = [];
+    const ask = () =>
+      merged.candidates(home).then(
+        ({ partial }) => void ends.push(partial ? 'partial' : 'whole'),
+        (error: unknown) => void ends.push(String(Reflect.get(Object(error), 'code'))),
+      );
+    const asked = Array.from({ length: 300 }, ask);
+    await vi.waitUntil(() => out.length >= 3);
+    // The first ones are at the shards, and those who would wait for too long know it.
+    expect([out.length, ends.length > 20]).toEqual([3 * 16, true]);
+    // Every 10 ms, the shards answer one request.
+    while (ends.length < 300) {
+      now += 10;
+      for (const { answer } of out.splice(0, 3)) answer.resolve();
+      while (out.length > 0 && out[0]!.end <= now) out.shift()!.answer.reject(late);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(asked);
+    const count = (end: string) => ends.filter((each) => each === end).length;
+    expect([count('partial'), count('whole') + count('busy')]).toEqual([0, 300]);
+    // Thirty is what they could answer within the deadline at the most.
+    expect(count('whole')).toBeGreaterThanOrEqual(20);
+    expect(now).toBeLessThanOrEqual(300);
   });
 });

@@ -98,7 +98,14 @@ export class PlainLink implements ShardLink {
 
 export function mergedOf(links: readonly ShardLink[], options: Partial<MergedOptions> = {}): Merged {
   return new Merged({
-    ...{ links, deadlineMs: 60_000, adsOfOne: 2, clock: () => 0 },
+    ...{
+      links,
+      deadlineMs: 60_000,
+      adsOfOne: 2,
+      clock: () => 0,
+      pause: async () => undefined,
+      random: () => 0,
+    },
     missed: () => undefined,
     partial: () => undefined,
     ...options,

@@ -192,7 +192,11 @@ export type RankBody = z.infer<typeof rankAnswer>;
 export type RecentBody = z.infer<typeof recentAnswer>;
 export type StatusBody = z.infer<typeof statusAnswer>;
 
-const failure = z.object({ error: z.string(), field: z.string().optional() });
+const failure = z.object({
+  error: z.string(),
+  field: z.string().optional(),
+  ready: z.literal(false).optional().meta({ description: 'The vectors are not read yet.' }),
+});
 
 /** What is served: part of the answer at an unknown path. */
 export const SERVING_PATHS = {

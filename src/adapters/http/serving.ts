@@ -116,7 +116,7 @@ function addServing(server: FastifyInstance, serving: Serving): void {
     return reply
       .code(503)
       .header('retry-after', String(RETRY_AFTER_S))
-      .send({ error: `not ready: ${reasons.join('; ')}` });
+      .send({ error: `not ready: ${reasons.join('; ')}`, ready: false });
   };
   const ready = { preHandler: whenReady };
   addLists(server, surfaces, ready);

@@ -25,8 +25,8 @@ const ANSWER_BYTES = 64 << 20;
 const MOST_NUMBERS = 1_024;
 /** Of an answer, which is bounded by its bytes. */
 const [ANSWERED_NAMES, ANSWERED_QUERIES] = [200_000, 256];
-/** Connections kept to a shard; further questions wait for one of them. */
-const CONNECTIONS = 64;
+/** Connections kept to a shard; further questions wait for one of them. Whoever asks how it is waits for nobody. */
+const [CONNECTIONS, STATE_CONNECTIONS] = [64, 2];
 /** As a scan takes them: see `checkQueries`. */
 const MAX_NUMBER = 2 ** 129;
 
@@ -155,7 +155,11 @@ const ANSWERS: { readonly [Q in ShardQuestion]: z.ZodType<ShardAnswers[Q]> } = {
   scores: z.object({ scores: z.array(z.object({ entity, score: number, compared: number })) }),
   ranks: z.object({ ranks: z.array(z.object({ ahead: number, of: number })) }),
 };
-const failure = z.object({ error: z.string(), field: z.string().optional() });
+const failure = z.object({
+  error: z.string(),
+  field: z.string().optional(),
+  ready: z.boolean().optional(),
+});
 
 /** Where a process that merges lists asks: a path for each question, `POST` with JSON. */
 const PATH = '/shard/';
@@ -195,6 +199,7 @@ function isQuestion(text: string): text is ShardQuestion {
 export class HttpShardLink implements ShardLink {
   readonly url: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  readonly #stateAgent = new Agent({ keepAlive: true, maxSockets: STATE_CONNECTIONS });
   /** The text of a question that several shards are asked is made once. */
   readonly #textOf: (question: object) => string;
 
@@ -209,12 +214,14 @@ export class HttpShardLink implements ShardLink {
     asked: ShardQuestions[Q],
     timeoutMs: number,
   ): Promise<ShardAnswers[Q]> {
-    const { status, text } = await this.#post(PATH + question, this.#textOf(asked), timeoutMs);
+    const agent = question === 'state' ? this.#stateAgent : this.#agent;
+    const { status, text } = await this.#post(agent, PATH + question, this.#textOf(asked), timeoutMs);
     try {
       const value: unknown = JSON.parse(text);
       if (status === 200) return ANSWERS[question].parse(value);
-      const { error, field } = failure.parse(value);
+      const { error, field, ready } = failure.parse(value);
       if (status === 400) throw new ShardRefused(error, field);
+      if (ready === false) throw new ShardMissed('reading', error);
       throw new ShardMissed(MISSED[status] ?? 'broken', error);
     } catch (error) {
       if (error instanceof ShardRefused || error instanceof ShardMissed) throw error;
@@ -226,14 +233,20 @@ export class HttpShardLink implements ShardLink {
 
   close(): void {
     this.#agent.destroy();
+    this.#stateAgent.destroy();
   }
 
-  async #post(path: string, body: string, timeoutMs: number): Promise<{ status: number; text: string }> {
+  async #post(
+    agent: Agent,
+    path: string,
+    body: string,
+    timeoutMs: number,
+  ): Promise<{ status: number; text: string }> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const asking = request(
       new URL(path, this.url),
       {
-        agent: this.#agent,
+        agent,
         method: 'POST',
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
       },

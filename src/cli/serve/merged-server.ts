@@ -1,3 +1,4 @@
+import { pause } from '../../adapters/backoff.ts';
 import type { HttpServer } from '../../adapters/http/guarded.ts';
 import { serveMerged } from '../../adapters/http/merging.ts';
 import { type HttpShardLink, shardLinks } from '../../adapters/http/shards.ts';
@@ -40,6 +41,8 @@ export class MergedServer {
       deadlineMs,
       adsOfOne,
       clock: () => performance.now(),
+      pause,
+      random: Math.random,
       missed: (url, reason) => this.#metrics.missed(url, reason),
       partial: () => this.#metrics.partial(),
     });
