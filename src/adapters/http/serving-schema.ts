@@ -192,9 +192,9 @@ export type RankBody = z.infer<typeof rankAnswer>;
 export type RecentBody = z.infer<typeof recentAnswer>;
 export type StatusBody = z.infer<typeof statusAnswer>;
 
-const failure = z.object({
+const failure = z.object({ error: z.string(), field: z.string().optional() });
+const unavailable = z.object({
   error: z.string(),
-  field: z.string().optional(),
   ready: z.literal(false).optional().meta({ description: 'The vectors are not read yet.' }),
 });
 
@@ -257,6 +257,7 @@ export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
     UserAnswer: userAnswer,
     StatusAnswer: statusAnswer,
     Failure: failure,
+    Unavailable: unavailable,
   };
   const components = Object.fromEntries(
     Object.entries(schemas).map(([key, schema]) => [key, jsonSchema(schema)]),
@@ -268,8 +269,9 @@ export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
     200: { description: 'the answer', ...json(schema) },
     400: { description: 'a field is wrong; `field` names it', ...json('Failure') },
     503: {
-      description: 'the vectors are not read yet; ask again after Retry-After seconds',
-      ...json('Failure'),
+      description:
+        'the vectors are not read yet, or too many requests wait; ask again after Retry-After seconds',
+      ...json('Unavailable'),
     },
   });
   const query = (schema: z.ZodObject) => {

@@ -562,7 +562,7 @@ describe('the limits of the server', () => {
     for (const answer of answers) {
       const { status, headers, json } = await answer;
       expect([status, headers['retry-after'], json]).toEqual([
-        ...[503, '1', { error: `not ready: ${unready.join('; ')}` }],
+        ...[503, '1', { error: `not ready: ${unready.join('; ')}`, ready: false }],
       ]);
     }
     expect(await ask(url, '/readyz')).toMatchObject({
@@ -700,6 +700,10 @@ describe('openapi.json', () => {
     const keysOf = (schema: string) =>
       Object.keys(Object(resolved(document, `#/components/schemas/${schema}/properties`)));
     const body = { user: '1', relation: 'likes', candidates: [tweet(1)] };
+    const unavailable = async () => {
+      unready = ['g: 7 % of the vectors are read'];
+      return ask(url, home());
+    };
     for (const [schema, { json }] of [
       ['CandidatesAnswer', await ask(url, home())],
       ['SimilarAnswer', await ask(url, '/v1/similar?entity=tweet:1')],
@@ -709,6 +713,7 @@ describe('openapi.json', () => {
       ['UserAnswer', await ask(url, '/v1/users/random')],
       ['StatusAnswer', await ask(url, '/v1/status')],
       ['Failure', await ask(url, home({ k: '0' }))],
+      ['Unavailable', await unavailable()],
     ] as const)
       expect([schema, Object.keys(Object(json)).sort()]).toEqual([schema, keysOf(schema).sort()]);
   });
