@@ -163,6 +163,7 @@ class Known {
     this.cutAt = Math.max(...happened.slice(-100).flatMap(({ changes }) => changes.map(({ at }) => at)));
     this.activity = new Activity({
       ...{ edgesOfOne: 1_000, edges: 5_000_000, sourcesOf: [], recentSourcesOf: [SEARCHES] },
+      ...{ actorsOf: [], actors: 0 },
       clock: () => this.cutAt,
     });
     for (const change of happened.flatMap(({ changes }) => changes)) {

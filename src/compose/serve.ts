@@ -3,6 +3,7 @@ import type { LogConnection } from '../adapters/connect.ts';
 import type { ServedGraphStatus } from '../adapters/http/serving-schema.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, TwhinError, UsageError } from '../errors/errors.ts';
+import type { Relation } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { Log } from '../log.ts';
 import type { ServedSnapshot } from '../metrics/serving.ts';
@@ -28,6 +29,8 @@ const HAND_OVER_BYTES = 128 << 10;
 const SOURCES_OF = ['promotes'];
 /** Who searched a query says what it is about. */
 const RECENT_SOURCES_OF = ['searches'];
+/** For each so many edges that are remembered, one actor of a target is. */
+const EDGES_OF_AN_ACTOR = 5;
 
 export interface ServeOptions {
   readonly connection: LogConnection;
@@ -89,6 +92,8 @@ export class ServedRun {
       edges,
       sourcesOf: SOURCES_OF,
       recentSourcesOf: RECENT_SOURCES_OF,
+      actorsOf: actedOnBy(graph.model.relations),
+      actors: Math.ceil(edges / EDGES_OF_AN_ACTOR),
       clock: Date.now,
       erasureChanged: (entity) => this.#erasureChanged.add(entity),
     });
@@ -293,6 +298,17 @@ export class ServedRun {
   #idsOfTopics(): Promise<Record<string, string>> {
     return this.#eventLog.topicIds([...this.#vectorTopics, ...this.#eventTopics]);
   }
+}
+
+/**
+ * The relations to entities that have no edges of their own, such as tweets: only who acted on them can say what two of them
+ * share. Who searched a query is remembered anyway.
+ */
+function actedOnBy(relations: readonly Relation[]): string[] {
+  const acting = new Set<string>(relations.map(({ lhs }) => lhs));
+  return relations
+    .filter(({ name, rhs }) => !acting.has(rhs) && !RECENT_SOURCES_OF.includes(name))
+    .map(({ name }) => name);
 }
 
 /** Requests that have arrived are handled before the next run: in a flood of records, nothing else would be. */

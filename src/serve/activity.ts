@@ -2,6 +2,7 @@ import type { EdgeChange, Erasure, GraphChange } from '../graph/edge.ts';
 import { judge } from '../graph/edge.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
 import { type PopularEntity, Popularity } from './popularity.ts';
+import { RecentActors } from './recent-actors.ts';
 import { RecentSources } from './recent-sources.ts';
 
 /** The newest event of an edge. */
@@ -40,6 +41,9 @@ export interface ActivityOptions {
   readonly sourcesOf: readonly string[];
   /** Relations of which the newest sources of a target are remembered; of all targets, as many as edges. */
   readonly recentSourcesOf: readonly string[];
+  /** Relations of which it is remembered who acted on a target, and how many actors of all targets. */
+  readonly actorsOf: readonly string[];
+  readonly actors: number;
   clock(): number;
   /** Told of each entity whose vectors `hidesVector` may judge otherwise from now on. */
   erasureChanged?(entity: EntityKey): void;
@@ -63,6 +67,8 @@ export class Activity {
   /** By relation and target, for the relations that were asked to be remembered that way. */
   readonly #sources: ReadonlyMap<string, Map<EntityKey, Source>>;
   readonly #recentSources: ReadonlyMap<string, RecentSources>;
+  readonly #actors: RecentActors;
+  readonly #actorsOf: ReadonlySet<string>;
   /** Topics are read side by side, and an event from before an erasure may come after it. */
   readonly #erased = new Map<EntityKey, Erased>();
   #edges = 0;
@@ -74,6 +80,8 @@ export class Activity {
   constructor(options: ActivityOptions) {
     this.#options = options;
     this.#sources = new Map(options.sourcesOf.map((relation) => [relation, new Map()]));
+    this.#actors = new RecentActors(options.actors);
+    this.#actorsOf = new Set(options.actorsOf);
     this.#recentSources = new Map(
       options.recentSourcesOf.map((relation) => [relation, new RecentSources(options.edges)]),
     );
@@ -115,8 +123,8 @@ export class Activity {
   /** The targets of the entity's live edges of a relation, those heard of last at the end. */
   live(entity: EntityKey, relation: string): EntityKey[] {
     const found: EntityKey[] = [];
-    for (const [target, { at, removed }] of this.of(entity).edges.get(relation) ?? [])
-      if (!removed && !this.#wasErased(target, at)) found.push(target);
+    for (const [target, edge] of this.of(entity).edges.get(relation) ?? [])
+      if (this.isLive(target, edge)) found.push(target);
     return found;
   }
 
@@ -149,6 +157,16 @@ export class Activity {
     for (const [source, at] of this.#recentSources.get(relation)?.of(target) ?? [])
       if (!this.#wasErased(source, at) && !this.#wasErased(target, at)) found.push(source);
     return found;
+  }
+
+  /** Who acted on the target, those heard of last at the end; some may have taken back what they did, or be erased. */
+  actorsOf(target: EntityKey): readonly EntityKey[] {
+    return this.#actors.of(target);
+  }
+
+  /** Whether a remembered edge to the target is live. */
+  isLive(target: EntityKey, { at, removed }: RememberedEdge): boolean {
+    return !removed && !this.#wasErased(target, at);
   }
 
   /**
@@ -200,6 +218,7 @@ export class Activity {
       if (!removed) {
         if (!this.#wasErased(rhs, at)) this.#addPopular(rhs, at);
         this.#live.set(relation, this.liveOfAll(relation) + 1);
+        if (this.#actorsOf.has(relation)) this.#actors.add(rhs, lhs);
       }
       if (known === undefined) {
         this.#edges++;

@@ -104,8 +104,13 @@ export class Merged {
   }
 
   /** As `Surfaces.similar`; no items where the entity can be in a partition that is missing. @throws as `candidates`. */
-  similar(entity: EntityKey, k: number, graph?: string): Promise<(SimilarAnswer & Merging) | undefined> {
-    return this.#turn('similar', (turn) => this.#similar(turn, entity, k, graph));
+  similar(
+    entity: EntityKey,
+    k: number,
+    graph?: string,
+    explain = false,
+  ): Promise<(SimilarAnswer & Merging) | undefined> {
+    return this.#turn('similar', (turn) => this.#similar(turn, entity, k, graph, explain));
   }
 
   /** As `Surfaces.rank`; no items where the user can be in a partition that is missing. @throws as `candidates`. */
@@ -231,6 +236,7 @@ export class Merged {
     entity: EntityKey,
     k: number,
     graph: string | undefined,
+    explain: boolean,
   ): Promise<(SimilarAnswer & Merging) | undefined> {
     const begun = await this.#begin(turn, 'begin-similar', { entity, graph });
     let unknown: (SimilarAnswer & Merging) | undefined;
@@ -244,9 +250,15 @@ export class Merged {
       }
       const { queries, leftOut, type } = owner.answer;
       const look = { ...idOf(owner.answer), type, queries, leftOut };
-      const replies = await turn.all(together, 'top', { ...look, count: k });
+      // Every shard reads all events, and knows the neighbours of what it holds.
+      const sharedWith = explain ? entity : undefined;
+      const replies = await turn.all(together, 'top', { ...look, count: k, sharedWith });
       const list = this.#list(turn, together, k, undefined, replies);
-      const items = list.items.map((item) => ({ entity: item.entity, score: item.score }));
+      const items = list.items.map(({ entity: name, score, shared }) => ({
+        entity: name,
+        score,
+        ...(shared && { reason: shared }),
+      }));
       const about = this.#about(ofGraph, list);
       // An earlier graph would have come first, had the shard with the entity answered.
       const partial = about.partial || unknown !== undefined;

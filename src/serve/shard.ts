@@ -6,6 +6,7 @@ import { refuseUnknown } from './asked-entities.ts';
 import { type Asking, lookForRanks } from './looks.ts';
 import { type ItemReason, itemReason, type NamedVector, NEAR, recentOf, vectorsOf } from './reasons.ts';
 import { about, idleRows, type RelationQuery, type ServedGraph, scoredTable, USER } from './served-graph.ts';
+import { type SharedNeighbours, sharingWith } from './shared-neighbours.ts';
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space } from './spaces.ts';
 import { type Answer, type CandidatesAsked, SHOWS, type Surfaces } from './surfaces.ts';
@@ -66,6 +67,7 @@ export interface ShardItem {
   /** Of an ad, where it is known. */
   readonly advertiser?: EntityKey | undefined;
   readonly reason?: ItemReason | undefined;
+  readonly shared?: SharedNeighbours | undefined;
 }
 
 /** How many of one advertiser a list may have; no limit unless given. */
@@ -91,6 +93,8 @@ export interface ShardQuestions {
       readonly count: number;
       /** Vectors that reasons compare with; undefined: no reasons. */
       readonly recent?: readonly NamedVector[] | undefined;
+      /** The entity whose shared neighbours are asked for; undefined: nobody's. */
+      readonly sharedWith?: EntityKey | undefined;
     };
   readonly popular: SpaceId &
     Limited & {
@@ -274,18 +278,23 @@ export class Shard {
   }
 
   *#top(question: ShardQuestions['top']): Asking<ShardAnswers['top']> {
-    const { queries, leftOut, idleMs, count, adsOfOne, recent } = question;
+    const { queries, leftOut, idleMs, count, adsOfOne, recent, sharedWith } = question;
     const { graph, table, scored } = this.#scored(question);
     if (table === undefined || scored === undefined) return { items: [] };
     const without = { leftOut: table.rowsOf(leftOut), marked: idleRows(graph, table, idleMs).marks };
     const found = yield* acceptedTop(graph, table, scored, queries, without, count, adsOfOne);
     const weighed = queries.map((query) => ({ weight: query.weight, of: query }));
-    const items = found.map(({ entity, row, score, scores }) => ({
-      ...limited(graph, entity, adsOfOne),
-      entity,
-      score,
-      ...(recent && { reason: itemReason(weighed, scores, table.scan.vector(row), recent) }),
-    }));
+    const sharing = sharedWith === undefined ? () => undefined : sharingWith(graph, sharedWith);
+    const items = found.map(({ entity, row, score, scores }) => {
+      const shared = sharing(entity);
+      return {
+        ...limited(graph, entity, adsOfOne),
+        entity,
+        score,
+        ...(recent && { reason: itemReason(weighed, scores, table.scan.vector(row), recent) }),
+        ...(shared && { shared }),
+      };
+    });
     return { items };
   }
 

@@ -29,6 +29,7 @@ import {
   trainedRelation,
   USER,
 } from './served-graph.ts';
+import { type SharedNeighbours, sharingWith } from './shared-neighbours.ts';
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';
@@ -107,8 +108,15 @@ export interface RankAnswer extends AnswerHead {
   readonly missing: readonly EntityKey[];
 }
 
+export interface SimilarItem {
+  readonly entity: EntityKey;
+  readonly score: number;
+  /** None where no shared neighbour is known. */
+  readonly reason?: SharedNeighbours;
+}
+
 export interface SimilarAnswer extends AnswerHead {
-  readonly items: readonly Item[];
+  readonly items: readonly SimilarItem[];
   readonly filtered: Pick<Filtered, 'erased'>;
 }
 
@@ -143,11 +151,16 @@ export class Surfaces {
   }
 
   /**
-   * The nearest entities of an entity's own type. undefined: nothing has a vector of that name. @throws UsageError for a type
+   * The nearest entities of an entity's own type; explain: with the neighbours that they share with it. undefined: nothing has a vector of that name. @throws UsageError for a type
    * that no graph has, or a graph that is not served.
    */
-  similar(entity: EntityKey, k: number, graphName?: string): Promise<SimilarAnswer | undefined> {
-    return this.#options.passes.ask(() => this.#similar(entity, k, graphName));
+  similar(
+    entity: EntityKey,
+    k: number,
+    graphName?: string,
+    explain = false,
+  ): Promise<SimilarAnswer | undefined> {
+    return this.#options.passes.ask(() => this.#similar(entity, k, graphName, explain));
   }
 
   /**
@@ -279,7 +292,12 @@ export class Surfaces {
     };
   }
 
-  *#similar(entity: EntityKey, k: number, graphName: string | undefined): Asking<SimilarAnswer | undefined> {
+  *#similar(
+    entity: EntityKey,
+    k: number,
+    graphName: string | undefined,
+    explain: boolean,
+  ): Asking<SimilarAnswer | undefined> {
     const graphs = this.graphs(graphName);
     refuseUnknown('entity', graphs, entity);
     for (const graph of graphs) {
@@ -290,7 +308,12 @@ export class Surfaces {
       if (space === undefined || table === undefined || vector === undefined || of === undefined) continue;
       const query = { vector: Float64Array.from(vector), weight: 1 };
       const found = yield* weightedTop(scoredTable(table, of), [query], table.rowsOf([entity]), k);
-      const items = found.map(({ row, score }) => ({ entity: table.nameOf(row), score }));
+      const sharing = explain ? sharingWith(graph, entity) : () => undefined;
+      const items = found.map(({ row, score }) => {
+        const name = table.nameOf(row);
+        const reason = sharing(name);
+        return { entity: name, score, ...(reason && { reason }) };
+      });
       const filtered = { erased: space.erased(typeOf(entity)) };
       return { ...about(graph, space), items, fallback: null, filtered };
     }

@@ -65,6 +65,15 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       expect(await page.locator('#ads, #who-to-follow').filter({ visible: true }).count()).toBe(0);
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
 
+      // The fourth list says what two tweets share.
+      graph.edges(user(5), 'likes', [tweet(HOSTILE), tweet(LONG)]);
+      await page
+        .getByRole('button', { name: `tweet:${HOSTILE}`, exact: true })
+        .first()
+        .click();
+      await page.locator('#similar').getByText('shared: user:5', { exact: true }).waitFor();
+      expect(await barriers(page)).toEqual([]);
+
       staleSince = Date.now();
       await page.getByText(/^The brokers are out of reach since/).waitFor();
       expect(await barriers(page)).toEqual([]);

@@ -71,6 +71,7 @@ export function activityOf(options: Partial<ActivityOptions> = {}): Activity {
   };
   return new Activity({
     ...{ edgesOfOne: 1_000, edges: 100_000, sourcesOf: ['promotes'], recentSourcesOf: ['searches'], clock },
+    ...{ actorsOf: ['likes', 'retweets', 'clicks', 'promotes'], actors: 100_000 },
     ...options,
   });
 }

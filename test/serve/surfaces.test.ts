@@ -528,6 +528,18 @@ describe('similar', () => {
     expect((await surfacesOf(graph).similar(user(2), 9))?.items).toEqual([{ entity: user(1), score: -5 }]);
   });
 
+  it('says what each shares with the entity, if asked to and if something is known', async () => {
+    const graph = line(3);
+    graph.edges(user(7), 'likes', [tweet(1), tweet(2)]);
+    const surfaces = surfacesOf(graph);
+    const plain = await surfaces.similar(tweet(2), 9);
+    expect(plain?.items.map((item) => Object.keys(item))).toEqual(Array(2).fill(['entity', 'score']));
+    expect((await surfaces.similar(tweet(2), 9, undefined, true))?.items).toEqual([
+      { entity: tweet(1), score: -1, reason: { shared: [user(7)], count: 1, of: 1 } },
+      { entity: tweet(3), score: -1 },
+    ]);
+  });
+
   it('knows nothing of what has no vector, or has it no more', async () => {
     const graph = line(4);
     graph.put(tweet(2), null);

@@ -63,6 +63,7 @@ export const similarQuery = z.strictObject({
   entity: entityId,
   k: countParameter,
   graph: name.optional(),
+  explain: yes.default(false),
 });
 export const searchQuery = z.strictObject({
   /** What somebody typed; normalised as in events. */
@@ -120,7 +121,16 @@ const candidatesAnswer = z.object({
   }),
   interests: interests.meta({ description: 'How the list was made.' }),
 });
-const similarAnswer = z.object({ items, ...head, filtered: z.object({ erased }) });
+const shared = z.object({
+  shared: z.array(z.string()).meta({ description: 'Neighbours of both entities, the newest ones.' }),
+  count: z.number().meta({ description: 'How many neighbours they share.' }),
+  of: z.number().meta({ description: 'Of so many neighbours of the entity that was asked for.' }),
+});
+const similarAnswer = z.object({
+  items: z.array(z.object({ entity: z.string(), score: z.number(), reason: shared.optional() })),
+  ...head,
+  filtered: z.object({ erased }),
+});
 const searchAnswer = z.object({
   items: z.array(z.object({ entity: z.string(), score: z.number().nullable() })),
   ...head,

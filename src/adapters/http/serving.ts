@@ -158,8 +158,8 @@ export function addLists(
     reply.send(await candidates(understood(candidatesBody, request.body))),
   );
   server.get('/v1/similar', ready, async (request, reply) => {
-    const { entity, k, graph } = understood(similarQuery, request.query);
-    const answer = await surfaces.similar(keyOf('entity', entity), k, graph);
+    const { entity, k, graph, explain } = understood(similarQuery, request.query);
+    const answer = await surfaces.similar(keyOf('entity', entity), k, graph, explain);
     return answer ?? reply.code(404).send({ error: `${entity} has no vector`, field: 'entity' });
   });
   server.post('/v1/rank', ready, async (request, reply) => {

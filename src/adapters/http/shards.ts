@@ -98,6 +98,7 @@ function questionsOf(most: QuestionLimits): {
       idleMs: number.optional(),
       count,
       recent: vectors.max(most.recent).optional(),
+      sharedWith: entity.optional(),
     }),
     popular: z.object({ ...space, ...limit, asked, count, known: z.boolean() }),
     vectors: z.object({ ...space, type: name, entities: entities.max(most.recent) }),
@@ -141,7 +142,11 @@ const reason = z
   }));
 const items = z.object({
   items: z.array(
-    z.object({ entity, score: number, advertiser: entity.optional(), reason: reason.optional() }),
+    z.object({
+      ...{ entity, score: number, advertiser: entity.optional() },
+      reason: reason.optional(),
+      shared: z.object({ shared: entities, count: wholeNumber, of: wholeNumber }).optional(),
+    }),
   ),
 });
 const ANSWERS: { readonly [Q in ShardQuestion]: z.ZodType<ShardAnswers[Q]> } = {

@@ -47,6 +47,7 @@ export interface SimilarAsked {
   readonly entity: string;
   readonly k?: number | undefined;
   readonly graph?: string | undefined;
+  readonly explain?: boolean | undefined;
 }
 
 export interface RankAsked {
@@ -144,9 +145,14 @@ class ReadGraphs implements ServedGraphs {
     return this.#surfaces.candidates(list);
   }
 
-  async similar({ entity, k = DEFAULT_ITEMS, graph }: SimilarAsked): Promise<SimilarAnswer | undefined> {
+  async similar({
+    entity,
+    k = DEFAULT_ITEMS,
+    graph,
+    explain,
+  }: SimilarAsked): Promise<SimilarAnswer | undefined> {
     this.#refuseUnread();
-    return this.#surfaces.similar(readEntity(entity), checkedCount(k), graph);
+    return this.#surfaces.similar(readEntity(entity), checkedCount(k), graph, explain);
   }
 
   async rank({ user, relation, candidates, graph }: RankAsked): Promise<RankAnswer | undefined> {

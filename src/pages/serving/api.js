@@ -61,7 +61,7 @@ export const recent = (user, k) => ask('/v1/recent', { user, k: String(k) });
 export const candidates = (surface, user, k) =>
   ask('/v1/candidates', { surface, user, k: String(k), explain: 'true' });
 /** @type {(entity: string, k: number) => Promise<Similar>} */
-export const similar = (entity, k) => ask('/v1/similar', { entity, k: String(k) });
+export const similar = (entity, k) => ask('/v1/similar', { entity, k: String(k), explain: 'true' });
 /** @type {(q: string, k: number) => Promise<Found>} */
 export const search = (q, k) => ask('/v1/search', { q, type: 'tweet', k: String(k) });
 /** @type {(graph: string, user: string, relation: string, candidates: string[]) => Promise<Ranks>} */

@@ -2,10 +2,11 @@
 import { el, fill } from '../shared/elements.js';
 
 /** @typedef {{ relation: string, share: number, near?: string | undefined }} Reason */
+/** @typedef {{ shared: readonly string[], count: number }} Shared */
 /**
  * An entity of a list.
  * top: the share of all entities of its type that score as high or higher.
- * @typedef {{ entity: string, score: number | null, reason?: Reason | undefined, top?: number | undefined }} Shown
+ * @typedef {{ entity: string, score: number | null, reason?: Reason | Shared | undefined, top?: number | undefined }} Shown
  */
 /** @typedef {{ groupsOf: (entity: string) => readonly string[], own: readonly string[] }} Grouping */
 
@@ -153,8 +154,13 @@ function content({ entity, score, reason, top }, { groupsOf, own }, { isNew, up 
   ];
 }
 
-/** @param {Reason} reason */
-function reasonOf({ relation, share, near }) {
+/** @param {Reason | Shared} reason */
+function reasonOf(reason) {
+  if ('shared' in reason) {
+    const more = reason.count - reason.shared.length;
+    return `shared: ${reason.shared.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  }
+  const { relation, share, near } = reason;
   const part = share < 0.995 ? ` (${Math.round(100 * share)} % of all)` : '';
   return `${relation}${part}${near === undefined ? '' : `, near ${near}`}`;
 }

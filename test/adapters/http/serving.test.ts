@@ -175,6 +175,10 @@ describe('twhin serve over HTTP', () => {
         { entity: tweet(6), score: -1 },
       ],
     });
+    graph.edges(user(9), 'likes', [tweet(5), tweet(6)]);
+    expect((await ask(url, '/v1/similar?entity=tweet:5&k=2&explain=true')).json).toMatchObject({
+      items: [{ entity: tweet(4) }, { reason: { shared: [user(9)], count: 1, of: 1 } }],
+    });
     const body = { user: '1', relation: 'likes', candidates: [tweet(TWEETS), tweet('x'), tweet(1)] };
     expect((await post(url, '/v1/rank', body)).json).toMatchObject({
       items: [
@@ -362,6 +366,7 @@ describe('a bad request is 400 with the field named', () => {
     ['entity', `/v1/similar?entity=tweet:${LONG}`],
     ['entity', '/v1/similar?entity=tweet:a%0Ab'],
     ['k', '/v1/similar?entity=tweet:1&k=1e2'],
+    ['explain', '/v1/similar?entity=tweet:1&explain=1'],
     ['graph', '/v1/similar?entity=tweet:1&graph=h'],
     ['graph', '/v1/similar?entity=tweet:1&graph=__proto__'],
     ['user', '/v1/similar?entity=tweet:1&user=1'],

@@ -130,7 +130,9 @@ describe.each<ScorerName>([...(['transe-l1', 'transe-l2', 'transe-l2-squared', '
         kinds.add(`${asked.surface} ${list.fallback}`);
         for (const [what, count] of Object.entries(list.filtered)) if (count > 0) kinds.add(what);
         const some = random.of(entities);
-        expect(await merged.similar(some, asked.k)).toEqual(asJson(await whole.similar(some, asked.k)));
+        const near = await merged.similar(some, asked.k, undefined, asked.explain);
+        expect(near).toEqual(asJson(await whole.similar(some, asked.k, undefined, asked.explain)));
+        if (near?.items.some(({ reason }) => reason !== undefined)) kinds.add('shared');
         const [relation, of, count] = random.of(RELATIONS);
         const candidates = ids(1 + random.below(30), () => of(random.below(count + 3)));
         const unique = [...new Set(candidates)];
@@ -140,7 +142,7 @@ describe.each<ScorerName>([...(['transe-l1', 'transe-l2', 'transe-l2-squared', '
       }
       expect([...kinds].sort()).toEqual([
         ...['ads null', 'ads popular', 'blocked', 'erased', 'excluded', 'home null', 'home popular', 'idle'],
-        ...['seen', 'who-to-follow null', 'who-to-follow popular'],
+        ...['seen', 'shared', 'who-to-follow null', 'who-to-follow popular'],
       ]);
       expect(failures).toEqual([]);
     });
