@@ -36,7 +36,8 @@ export class Updater {
     const { trainer, tuning, clock, measures = noMeasures } = options;
     this.#options = options;
     this.#topics = followedTopics(options);
-    this.#intake = new Intake(tuning, clock, this.#fails);
+    // What other shards send ages while it waits, and events do not.
+    this.#intake = new Intake(tuning, clock, this.#fails, (topic) => topic === options.exchange?.topic);
     this.#summary = new TrainingSummary(options.model.relations.map(({ name }) => name));
     this.#readiness = new Readiness(options);
     this.#cadence = new Cadence(tuning, clock);

@@ -8,13 +8,21 @@ const PAUSE_MS = 100;
 export class Intake implements Follower {
   readonly queue: RecordQueue;
   readonly failed: (error: Error) => void;
+  readonly #isUrgent: (topic: string) => boolean;
   #ledger: OffsetLedger | undefined;
-  /** Resolves once a full queue has room again. */
-  #room: PromiseWithResolvers<void> | undefined;
+  /** By lane: resolves once it has room again, after it was full. */
+  readonly #rooms = new Map<RecordQueue['others'], PromiseWithResolvers<void>>();
 
-  constructor(bound: QueueBound, clock: () => number, failed: (error: Error) => void) {
+  /** isUrgent: whether records of a topic come before all others, by its full name. */
+  constructor(
+    bound: QueueBound,
+    clock: () => number,
+    failed: (error: Error) => void,
+    isUrgent: (topic: string) => boolean = () => false,
+  ) {
     this.queue = new RecordQueue(bound, clock);
     this.failed = failed;
+    this.#isUrgent = isUrgent;
   }
 
   /** Begins where the ledger stands; what is taken is noted there. */
@@ -28,18 +36,21 @@ export class Intake implements Follower {
 
   take(run: RecordRun): Promise<void> | undefined {
     this.#ledger?.advance('fetched', run.topic, run.partition, run.next);
-    this.queue.push(run);
-    if (!this.queue.full) return undefined;
-    this.#room ??= Promise.withResolvers<void>();
-    return this.#room.promise;
+    const lane = this.#isUrgent(run.topic) ? this.queue.urgent : this.queue.others;
+    this.queue.push(run, lane);
+    if (!lane.full) return undefined;
+    const room = this.#rooms.get(lane) ?? Promise.withResolvers<void>();
+    this.#rooms.set(lane, room);
+    return room.promise;
   }
 
   /** The oldest runs, of up to `limit` records; none when there is none for `waitMs`, or after `close`. */
   async next(limit: number, waitMs: number): Promise<RecordRun[]> {
     const runs = await this.queue.take(limit, waitMs);
-    if (this.queue.roomy) {
-      this.#room?.resolve();
-      this.#room = undefined;
+    for (const [lane, room] of this.#rooms) {
+      if (!lane.roomy) continue;
+      room.resolve();
+      this.#rooms.delete(lane);
     }
     return runs;
   }

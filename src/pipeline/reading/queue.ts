@@ -7,75 +7,65 @@ const OVERHEAD_BYTES = 200;
 export type QueueBound = Pick<Pace, 'queueBytes'>;
 
 /**
- * Runs of records between the log and the updater, bounded in bytes: back-pressure. A full queue still takes the run
- * that fills it, so each partition overshoots the bound by one run at most.
+ * Most bytes of a lane, whatever the bound of all that is read ahead: what waits here is decoded, many small objects that the
+ * garbage collector copies for as long as they wait. What is read ahead of that waits as bytes.
+ */
+const MOST_DECODED_BYTES = 2 << 20;
+/** Of the bound, the part that urgent runs may take beside the others. */
+const URGENT_SHARE = 1 / 4;
+
+/**
+ * Runs of records between the log and the updater, bounded in bytes: back-pressure. Urgent runs come before all others. A full lane
+ * still takes the run that fills it, so each partition overshoots the bound by one run at most.
  */
 export class RecordQueue {
   /** When the oldest of the records taken last arrived, epoch ms; undefined before any was taken. */
   takenSince: number | undefined;
-  readonly #bound: QueueBound;
+  readonly urgent: Lane;
+  readonly others: Lane;
   readonly #clock: () => number;
-  /** Oldest first, from `#first` on. */
-  #waiting: { run: RecordRun; readonly at: number }[] = [];
-  #first = 0;
-  #length = 0;
-  #bytes = 0;
   #wake: (() => void) | undefined;
   #closed = false;
 
   constructor(bound: QueueBound, clock: () => number) {
-    this.#bound = bound;
+    const most = () => Math.min(bound.queueBytes, MOST_DECODED_BYTES);
+    this.urgent = new Lane(() => most() * URGENT_SHARE);
+    this.others = new Lane(most);
     this.#clock = clock;
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.urgent.bytes + this.others.bytes;
   }
 
   /** Records that wait. */
   get length(): number {
-    return this.#length;
+    return this.urgent.length + this.others.length;
   }
 
-  get full(): boolean {
-    return this.#bytes >= this.#bound.queueBytes;
-  }
-
-  /** Room enough to go on after the queue was full: half the bound, so that pausing and resuming do not alternate. */
-  get roomy(): boolean {
-    return this.#bytes <= this.#bound.queueBytes / 2;
-  }
-
-  push(run: RecordRun): void {
-    this.#waiting.push({ run, at: this.#clock() });
-    this.#length += run.records.length;
-    this.#bytes += sizeOf(run.records);
+  push(run: RecordRun, lane = this.others): void {
+    lane.push(run, this.#clock());
     this.#wake?.();
   }
 
   /**
-   * The oldest runs, of `limit` records together at most: the last run is split where that is needed. None when the
-   * queue stays empty for `waitMs` or is closed.
+   * The urgent runs and then the others, oldest first, of `limit` records together at most: the last run is split where that is
+   * needed. None when the queue stays empty for `waitMs` or is closed.
    */
   async take(limit: number, waitMs: number): Promise<RecordRun[]> {
-    if (this.#first === this.#waiting.length && !this.#closed) await this.#arrival(waitMs);
+    if (this.urgent.empty && this.others.empty && !this.#closed) await this.#arrival(waitMs);
     const taken: RecordRun[] = [];
     let left = limit;
-    for (; this.#first < this.#waiting.length && left > 0; ) {
-      const waiting = this.#waiting[this.#first]!;
-      const [now, later] = split(waiting.run, left);
-      if (left === limit && now.records.length > 0) this.takenSince = waiting.at;
-      taken.push(now);
-      left -= now.records.length;
-      this.#length -= now.records.length;
-      this.#bytes -= sizeOf(now.records);
-      if (later) waiting.run = later;
-      else this.#first++;
+    let since: number | undefined;
+    for (const lane of [this.urgent, this.others]) {
+      while (left > 0 && !lane.empty) {
+        const { run, at } = lane.take(left);
+        taken.push(run);
+        left -= run.records.length;
+        if (run.records.length > 0) since = Math.min(since ?? at, at);
+      }
     }
-    if (2 * this.#first >= this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#first);
-      this.#first = 0;
-    }
+    this.takenSince = since ?? this.takenSince;
     return taken;
   }
 
@@ -93,6 +83,55 @@ export class RecordQueue {
       clearTimeout(timer);
       this.#wake = undefined;
     });
+  }
+}
+
+/** Runs that are taken in the order in which they came. */
+class Lane {
+  bytes = 0;
+  /** Records that wait. */
+  length = 0;
+  readonly #bound: () => number;
+  /** Oldest first, from `#first` on. */
+  #waiting: { run: RecordRun; readonly at: number }[] = [];
+  #first = 0;
+
+  constructor(bound: () => number) {
+    this.#bound = bound;
+  }
+
+  get empty(): boolean {
+    return this.#first === this.#waiting.length;
+  }
+
+  get full(): boolean {
+    return this.bytes >= this.#bound();
+  }
+
+  /** Room enough to go on after the lane was full: half the bound, so that pausing and resuming do not alternate. */
+  get roomy(): boolean {
+    return this.bytes <= this.#bound() / 2;
+  }
+
+  push(run: RecordRun, at: number): void {
+    this.#waiting.push({ run, at });
+    this.length += run.records.length;
+    this.bytes += sizeOf(run.records);
+  }
+
+  /** The oldest run, or its first `limit` records, with the time of its arrival. Must not be empty. */
+  take(limit: number): { run: RecordRun; at: number } {
+    const waiting = this.#waiting[this.#first]!;
+    const [run, later] = split(waiting.run, limit);
+    this.length -= run.records.length;
+    this.bytes -= sizeOf(run.records);
+    if (later) waiting.run = later;
+    else this.#first++;
+    if (2 * this.#first >= this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#first);
+      this.#first = 0;
+    }
+    return { run, at: waiting.at };
   }
 }
 

@@ -48,13 +48,13 @@ test('counts key, value and 200 bytes a record, and is roomy again at half', asy
   const queue = new RecordQueue({ queueBytes: 1_000 }, Date.now);
   queue.push(run(record(0, 100, 20), record(1, null)));
   // 200 + 100 + 20, and 200
-  expect([queue.bytes, queue.length, queue.full, queue.roomy]).toEqual([520, 2, false, false]);
+  expect([queue.bytes, queue.length, queue.others.full, queue.others.roomy]).toEqual([520, 2, false, false]);
   queue.push(run(record(2, 280)));
-  expect([queue.bytes, queue.full]).toEqual([1_000, true]);
+  expect([queue.bytes, queue.others.full]).toEqual([1_000, true]);
   await queue.take(1, 0);
-  expect([queue.bytes, queue.full, queue.roomy]).toEqual([680, false, false]);
+  expect([queue.bytes, queue.others.full, queue.others.roomy]).toEqual([680, false, false]);
   await queue.take(1, 0);
-  expect([queue.bytes, queue.roomy]).toEqual([480, true]);
+  expect([queue.bytes, queue.others.roomy]).toEqual([480, true]);
 });
 
 test('wakes whoever waits when records come, and when it is closed', async () => {
@@ -89,4 +89,19 @@ test('knows the arrival of the oldest record taken last', async () => {
   expect(await since(1)).toBe(200);
   queue.push(run(record(4)));
   expect(await since(9)).toBe(300);
+});
+
+test('gives urgent runs before all others, whose bound they do not touch', async () => {
+  const now = { ms: 100 };
+  const queue = new RecordQueue({ queueBytes: 1_000 }, () => now.ms);
+  queue.push(run(record(0), record(1), record(2), record(3)));
+  now.ms = 200;
+  queue.push({ ...run(record(7)), topic: 'urgent' }, queue.urgent);
+  expect([queue.others.full, queue.urgent.full, queue.length, queue.bytes]).toEqual([true, true, 5, 1_500]);
+  expect((await queue.take(3, 0)).map(({ topic, records }) => [topic, records.length])).toEqual([
+    ['urgent', 1],
+    ['t', 2],
+  ]);
+  expect([queue.takenSince, queue.urgent.roomy, queue.others.full]).toEqual([100, true, false]);
+  expect(offsets(await queue.take(3, 0))).toEqual([2, 3]);
 });
