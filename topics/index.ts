@@ -12,6 +12,7 @@ export type { DeadLetter, RejectedRecord, Rejection } from './dead-letter.ts';
 export { DEAD_LETTER, deadLetter, deadLetterDeclaration } from './dead-letter.ts';
 export type { TopicDeclaration } from './declaration.ts';
 export { DEFAULT_PREFIX, eventDeclaration, topicName } from './declaration.ts';
+export { edgesDeclaration, edgesName } from './edges.ts';
 export type { Dtype, Embedding, EmbeddingHeaders } from './embeddings.ts';
 export {
   decodeEmbedding,

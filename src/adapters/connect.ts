@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
-import type { EventLog, Leadership, LogAdmin, Sink } from '../pipeline/ports.ts';
+import type { EventLog, Leadership, LogAdmin, Shares, Sink } from '../pipeline/ports.ts';
 import { FileLogAdmin } from './file-log/admin.ts';
 import { FileLog } from './file-log/file-log.ts';
 import { FileLogSink } from './file-log/sink.ts';
 import type { LeadershipOptions } from './kafka/group/leadership.ts';
+import type { SharesOptions } from './kafka/group/shares.ts';
 import type { SinkOptions } from './kafka/producer/sink.ts';
 import type { LogOptions } from './kafka/reader/log.ts';
 import type { KafkaSettings, LogLine } from './kafka/settings.ts';
@@ -15,6 +16,8 @@ export interface LogConnection {
   log(options?: LogOptions): EventLog;
   /** undefined where the log has no groups: the lock of a store alone keeps a second writer away. */
   leadership(options: LeadershipOptions): Leadership | undefined;
+  /** undefined where the log has no groups: then all partitions are one process's. */
+  shares(options: SharesOptions): Shares | undefined;
   sink(options?: SinkOptions): Sink;
   /** One for all who ask; `close` closes it. */
   admin(): LogAdmin;
@@ -40,17 +43,19 @@ export async function connect(
       describe: `the embedded file log in ${dir}`,
       log: () => new FileLog(dir),
       leadership: () => undefined,
+      shares: () => undefined,
       sink: () => new FileLogSink(dir),
       admin: () => admin,
       close: () => admin.close(),
     };
   }
-  const { KafkaAdmin, KafkaLeadership, KafkaLog, KafkaSink } = await import('./kafka/kafka.ts');
+  const { KafkaAdmin, KafkaLeadership, KafkaLog, KafkaShares, KafkaSink } = await import('./kafka/kafka.ts');
   const admin = new KafkaAdmin(settings);
   return {
     describe: `Kafka at ${settings.brokers.join(',')}`,
     log: (options = {}) => new KafkaLog(settings, options, log),
     leadership: (options) => new KafkaLeadership(settings, options, log),
+    shares: (options) => new KafkaShares(settings, options, log),
     sink: (options = {}) => new KafkaSink(settings, options, log),
     admin: () => admin,
     close: () => admin.close(),

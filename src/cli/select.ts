@@ -1,4 +1,4 @@
-import { exchangeName, topicName } from '../../topics/index.ts';
+import { edgesName, exchangeName, topicName } from '../../topics/index.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { wholeGraphs } from '../config/whole-graphs.ts';
 import { UsageError } from '../errors/errors.ts';
@@ -99,6 +99,7 @@ export function selectTopics(
   const topics = graphs.flatMap((graph) => [
     ...graph.topics.map(({ name }) => topicName(topicPrefix, name)),
     ...(graph.shard ? [topicName(topicPrefix, exchangeName(graph.shard.graph))] : []),
+    ...(graph.shard && graph.routed ? [topicName(topicPrefix, edgesName(graph.shard.graph))] : []),
   ]);
   const full = named.map((name) => (topics.includes(name) ? name : topicName(topicPrefix, name)));
   const unknown = named.filter((_, i) => !topics.includes(full[i] ?? ''));

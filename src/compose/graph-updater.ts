@@ -17,6 +17,7 @@ type Own = Pick<
   | 'embeddingsTopic'
   | 'modelTopic'
   | 'exchange'
+  | 'edgesTopic'
   | 'sink'
   | 'store'
   | 'view'

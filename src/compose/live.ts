@@ -1,4 +1,12 @@
-import { deadLetter, embeddingsName, exchangeName, modelName, topicName } from '../../topics/index.ts';
+import {
+  deadLetter,
+  edgesName,
+  embeddingsName,
+  exchangeName,
+  modelName,
+  topicName,
+} from '../../topics/index.ts';
+import type { EventTopic } from '../../topics/topic.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import { imageFile } from '../adapters/image-file.ts';
 import type { openRocksdb } from '../adapters/rocksdb/store.ts';
@@ -11,7 +19,8 @@ import type { Log } from '../log.ts';
 import { agree, ownPartition } from '../pipeline/exchange/agreement.ts';
 import type { ExchangePlace } from '../pipeline/exchange/exchange.ts';
 import type { Measures } from '../pipeline/measures.ts';
-import type { EventLog, Trouble } from '../pipeline/ports.ts';
+import type { EventLog, FollowedLog, Trouble } from '../pipeline/ports.ts';
+import { routedLog } from '../pipeline/routing/routed-log.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
 import type { Updater } from '../pipeline/updater.ts';
@@ -23,6 +32,9 @@ import { instanceIdOf } from './instance-id.ts';
 
 /** A store with fewer rows is loaded before a thread for it has started. */
 const READER_ROWS = 50_000;
+
+/** Records are decoded in pieces of about this size: a piece more than the queue has room for waits as objects. */
+const HAND_OVER_BYTES = 64 << 10;
 
 /** Shards merge their relation vectors this often. Every few seconds is as good as after each chunk: docs/adr/032. */
 const MERGE_PACE = { mergeEdges: 20_000, mergeMs: 2_000 };
@@ -72,18 +84,16 @@ export async function composeLive(
   const topics = topicsOf(config, graph);
   const place = livePlace(graph);
   const store = await openForWriting(graph, { place, openStore, keepsImage: true });
-  const onTrouble = ({ brokers, since: sinceMs, attempt, code, reason }: Trouble) => {
-    const since = new Date(sinceMs).toISOString();
-    const what = code === 'broker-unreachable' ? 'no broker answers' : 'the brokers answer with a refusal';
-    log.warn(
-      { graph: graph.name, brokers, since, attempt, code, reason },
-      `${what} at ${brokers} since ${since}; trying again`,
-    );
-  };
-  const brokerLog = connection.log({ onTrouble, aheadBytes: tuning.queueBytes });
-  const { shard } = graph;
-  const exchange = shard && exchangeOf(prefix, shard, brokerLog);
-  const followed = followedTopics({ topics, exchange });
+  const onTrouble = (trouble: Trouble) => warnOfTrouble(log, graph.name, trouble);
+  const brokerLog = connection.log({
+    onTrouble,
+    aheadBytes: tuning.queueBytes,
+    handOverBytes: HAND_OVER_BYTES,
+  });
+  const { shard, routed } = graph;
+  const edgesTopic = shard && routed ? topicName(prefix, edgesName(shard.graph)) : undefined;
+  const exchange = shard && exchangeOf(prefix, shard, brokerLog, edgesTopic);
+  const followed = followedTopics({ topics, exchange, edgesTopic });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
   const leadership =
     connection.leadership({
@@ -96,11 +106,13 @@ export async function composeLive(
   const updater = composeUpdater(config, graph, {
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
-    eventLog: shard && exchange ? ownPartition(brokerLog, exchange.topic, shard.index) : brokerLog,
+    eventLog:
+      shard && exchange ? shardLog(brokerLog, { shard, exchange, edgesTopic, topics, log }) : brokerLog,
     leadership,
     reader: brokerLog,
     embeddingsTopic,
     exchange,
+    edgesTopic,
     // Merged relation vectors are the same in all shards, but for the last seconds: one of them publishes.
     ...((shard?.index ?? 0) === 0 && {
       modelTopic: { name: modelTopic, beta: graph.trainer.model.beta },
@@ -135,12 +147,44 @@ export async function composeLive(
   return { updater, storeMemory: () => store.memory() };
 }
 
+/** The log as a shard sees it: its own partitions of what others send it and, with routers, its own part of the events. */
+function shardLog(
+  log: EventLog,
+  parts: {
+    readonly shard: Shard;
+    readonly exchange: ExchangePlace;
+    readonly edgesTopic: string | undefined;
+    readonly topics: ReadonlyMap<string, EventTopic>;
+    readonly log: Log;
+  },
+): FollowedLog {
+  const { shard, exchange, edgesTopic, topics } = parts;
+  const own = ownPartition(log, exchange.topic, shard.index);
+  if (edgesTopic === undefined) return own;
+  return routedLog(own, { shard, edgesTopic, eventTopics: [...topics.keys()] }, parts.log);
+}
+
+export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {
+  const { brokers, attempt, code, reason } = trouble;
+  const since = new Date(trouble.since).toISOString();
+  const what = code === 'broker-unreachable' ? 'no broker answers' : 'the brokers answer with a refusal';
+  log.warn(
+    { graph, brokers, since, attempt, code, reason },
+    `${what} at ${brokers} since ${since}; trying again`,
+  );
+}
+
 /** Where a shard meets the others. */
-function exchangeOf(prefix: string, shard: Shard, log: EventLog): ExchangePlace {
+function exchangeOf(
+  prefix: string,
+  shard: Shard,
+  log: EventLog,
+  edgesTopic: string | undefined,
+): ExchangePlace {
   const topic = topicName(prefix, exchangeName(shard.graph));
   return {
     topic,
-    agree: (stopping) => agree(log, topic, shard, stopping),
+    agree: (stopping) => agree(log, { exchange: topic, edges: edgesTopic }, shard, stopping),
     pace: MERGE_PACE,
     quietMs: QUIET_MS,
     freshRun: freshSpace(),

@@ -1,5 +1,6 @@
 import {
   deadLetterDeclaration,
+  edgesDeclaration,
   embeddingsDeclaration,
   eventDeclaration,
   exchangeDeclaration,
@@ -11,7 +12,7 @@ import type { Config } from './resolve.ts';
 
 /**
  * Every topic that the configuration needs: event topics, the topics with vectors of entities and of relations, those by which
- * shards exchange messages, dead letters. The shards of a graph publish to the same topics.
+ * shards exchange messages and are sent their events, dead letters. The shards of a graph publish to the same topics.
  */
 export function declaredTopics(config: Config): TopicDeclaration[] {
   const prefix = config.topicPrefix;
@@ -22,6 +23,9 @@ export function declaredTopics(config: Config): TopicDeclaration[] {
     ...graphs.map((name) => modelDeclaration(name, prefix)),
     ...config.graphs.flatMap(({ shard }) =>
       shard?.index === 0 ? [exchangeDeclaration(shard.graph, shard.count, prefix)] : [],
+    ),
+    ...config.graphs.flatMap(({ shard, routed }) =>
+      shard?.index === 0 && routed ? [edgesDeclaration(shard.graph, shard.count, prefix)] : [],
     ),
     deadLetterDeclaration(prefix),
   ];

@@ -30,6 +30,8 @@ export interface GraphConfig {
   readonly folder: string;
   /** Absent where the graph is whole. */
   readonly shard?: Shard;
+  /** Whether the shard is sent its events by a stage in front, and does not read all of them. */
+  readonly routed?: boolean;
 }
 
 /** The whole configuration, checked and frozen. */
@@ -105,8 +107,11 @@ export function resolveConfig(
       folder: resolve(state, name),
       ...modelOf(file, chosen),
     };
+    const routed = own?.routed ?? false;
     checkShards(whole, shards, { names, training: file.training }, problems);
-    return shards === 1 ? [whole] : shardsOf(whole, shards, state);
+    checkRouted(name, { routed, shards, brokers }, problems);
+    if (shards === 1) return [whole];
+    return shardsOf(whole, shards, state).map((shard) => (routed ? { ...shard, routed } : shard));
   });
   const http = httpOf(file, environment, problems);
   if (problems.length > 0) return undefined;
@@ -183,6 +188,25 @@ function checkShards(
   if (degreeNegatives > 0) {
     problems.push(
       `training.degreeNegatives: expected 0 with graphs.${graph}.shards ${shards}, seen ${degreeNegatives}; a shard knows the degrees of its own edges only`,
+    );
+  }
+}
+
+function checkRouted(
+  graph: string,
+  { routed, shards, brokers }: { routed: boolean; shards: number; brokers: readonly string[] },
+  problems: string[],
+): void {
+  if (!routed) return;
+  if (shards === 1) {
+    problems.push(
+      `graphs.${graph}.routed: expected false with graphs.${graph}.shards 1, seen true; a whole graph reads its events itself`,
+    );
+  }
+  const [first = ''] = brokers;
+  if (first.startsWith('file:')) {
+    problems.push(
+      `graphs.${graph}.routed: expected false with the embedded log at ${first}, seen true; routers divide the partitions in a group, and groups are Kafka’s`,
     );
   }
 }

@@ -26,6 +26,10 @@ const graph = z.strictObject({
     description:
       'Shards that the graph is cut into, 1 to 256. Each learns its part of the entities with a store of its own, named `<graph>-<index>`, in a process of its own where wished. `limits.maxEntities` counts for each shard. `twhin reshard` makes the stores for another number.',
   }),
+  routed: z.boolean().default(false).meta({
+    description:
+      'In a graph with `shards`: events are read by a stage in front, which sends each to its one or two shards. Unless set, every shard reads every event.',
+  }),
 });
 
 const eventTopic = z.custom<EventTopic>(
@@ -314,7 +318,7 @@ export const configFileSchema = z.strictObject({
   }),
   graphs: z.record(name, graph).default({}).meta({
     description:
-      'Graphs by name, each with its `topics`, `relations` and `shards`. A graph called `engagement` or `follow` replaces the one that comes with twhin-stream, and has its topics and relations where none are given. The relations and entity types of a graph are fixed for the life of its store. `shards`, 1 unless given, is the number of parts that the graph is cut into, 1 to 256: each learns its part of the entities with a store of its own, named `<graph>-<index>`, and `limits.maxEntities` counts for each. `twhin reshard` makes the stores for another number.',
+      'Graphs by name, each with its `topics`, `relations`, `shards` and `routed`. A graph called `engagement` or `follow` replaces the one that comes with twhin-stream, and has its topics and relations where none are given. The relations and entity types of a graph are fixed for the life of its store. `shards`, 1 unless given, is the number of parts that the graph is cut into, 1 to 256: each learns its part of the entities with a store of its own, named `<graph>-<index>`, and `limits.maxEntities` counts for each. `twhin reshard` makes the stores for another number. With `routed: true`, a graph with shards has a stage in front that sends each event to its one or two shards; without it, every shard reads every event.',
   }),
 });
 

@@ -339,6 +339,14 @@ const STORE = {
     'An interrupted twhin reshard left a part of the stores for this number of shards.',
     'Set the number of shards back to what it was, give the command again, and set the new number once it is done.',
   ),
+  routing: fatal(
+    'Events can’t be routed to the shards of a graph here.',
+    'Set routed to false in the configuration of the graph, or run it on Kafka.',
+  ),
+  'routed-gap': fatal(
+    'A shard was not sent all events that concern it: the topic in which they are routed no longer has them, or the routers began later.',
+    'Let the shard read the event topics itself once, with routed false in the configuration and twhin run --until-caught-up; then set it back.',
+  ),
   'shard-count': fatal(
     'The exchange topic of a graph has another number of partitions than the graph has shards.',
     'Set the number of shards back to the number of partitions. To change the number, use twhin reshard, delete the exchange topic and run twhin topics apply.',

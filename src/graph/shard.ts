@@ -22,6 +22,11 @@ export function shardOf(key: EntityKey | string, count: number): number {
   return (murmur2(key) & 0x7fffffff) % count;
 }
 
+/** A record key for messages to a shard: the first number, as text, that Kafka’s default partitioner puts into its partition. */
+export function partitionKey(shard: number, count: number): string {
+  for (let number = 0; ; number++) if (shardOf(String(number), count) === shard) return String(number);
+}
+
 /** Name of one shard: `engagement-3`. Its store's folder, its consumer group and its metrics have this name. */
 export function shardName({ graph, index }: Pick<Shard, 'graph' | 'index'>): string {
   return `${graph}-${index}`;

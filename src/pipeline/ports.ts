@@ -95,6 +95,28 @@ export interface Leadership {
   stop(): Promise<void>;
 }
 
+/** The partitions of some topics, divided among the processes of a group. */
+export interface Shares {
+  /**
+   * Works on one share after the other, until stopped. Each call of `on` has ended before the next share is asked for; what it
+   * throws ends the work. Waits while the brokers are out of reach.
+   * @throws FatalError
+   */
+  work(on: (share: Share) => Promise<void>): Promise<void>;
+  /** Gives the share back. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Partitions that are this process's, until `ended`. */
+export interface Share {
+  readonly ended: AbortSignal;
+  has(topic: string, partition: number): boolean;
+  /** What was done of the partition when the share was given; undefined: nothing. */
+  position(topic: string, partition: number): number | undefined;
+  /** Notes what is done; told to the group soon after. */
+  done(offsets: Offsets): void;
+}
+
 /** A part of one partition: offsets from `from` to before `until`. */
 export interface Stretch {
   readonly topic: string;

@@ -89,6 +89,20 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     types: ['src/log.ts'],
     packages: PURE,
   },
+  // The stage in front of shards, and the log behind it. A shard's updater knows of neither: it reads a log.
+  'src/pipeline/routing/': {
+    all: [
+      'topics/',
+      'src/graph/',
+      'src/pipeline/delivery.ts',
+      'src/pipeline/patience.ts',
+      'src/pipeline/ports.ts',
+      'src/pipeline/reading/record-content.ts',
+      'src/errors/errors.ts',
+    ],
+    types: ['src/log.ts'],
+    packages: PURE,
+  },
   'src/pipeline/reading/': {
     all: [
       'topics/',

@@ -52,7 +52,14 @@ async function runOf(
   const config = await loadConfig({}, import.meta.dirname);
   const graph = config.graphs.find(({ name }) => name === 'engagement')!;
   const connection: LogConnection = {
-    ...{ describe: 'memory', log: () => log, leadership: unused, sink: unused, admin: unused },
+    ...{
+      describe: 'memory',
+      log: () => log,
+      leadership: unused,
+      shares: unused,
+      sink: unused,
+      admin: unused,
+    },
     close: async () => undefined,
   };
   const visible: number[] = [];

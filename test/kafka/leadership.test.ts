@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AssignerProtocol, Kafka, logLevel, type PartitionAssigner } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
-import { type Claim, chooseLeader, claimantOf, PROTOCOL } from '../../src/adapters/kafka/group/claim.ts';
+import { type Claim, chooseLeader, claimantOf, ONE_LEADER } from '../../src/adapters/kafka/group/claim.ts';
 import { KafkaLeadership, type LeadershipOptions } from '../../src/adapters/kafka/group/leadership.ts';
 import type { Candidate, Trouble } from '../../src/pipeline/ports.ts';
 import { freshTopic, until } from './collector.ts';
@@ -65,10 +65,10 @@ const settled = async (topic: string, members: number): Promise<void> => {
 /** An assigner with which a kafkajs member can join this protocol. */
 function assigner(claim: Claim): PartitionAssigner {
   return ({ cluster }) => ({
-    name: PROTOCOL,
+    name: ONE_LEADER.name,
     version: 0,
     protocol: ({ topics }) => ({
-      name: PROTOCOL,
+      name: ONE_LEADER.name,
       metadata: AssignerProtocol.MemberMetadata.encode({
         version: 0,
         topics,

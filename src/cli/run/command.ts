@@ -19,6 +19,7 @@ import { GraphRun, type GraphRunOptions } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
 import { Reload } from './reload.ts';
 import { selectRun } from './shards.ts';
+import { Stages } from './stages.ts';
 import { rememberingFaults } from './watch/faults.ts';
 import { Watch } from './watch/watch.ts';
 
@@ -30,6 +31,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--shard <n>', 'only this shard of the graph, from 0')
     .option('--shards <a-b>', 'only the shards from a to b of the graph')
+    .option('--no-router', 'leave it to other processes to route the events of graphs with routed: true')
     .option('--until-caught-up', 'end when the events that were there at the start are learned and published')
     .option('--create-topics', 'create missing topics first')
     .option('--standby', 'follow with a store of its own, and lead when no other process runs the graph')
@@ -45,7 +47,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     )
     .addHelpText('after', ON_HANGUP)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, shard, shards, untilCaughtUp, createTopics, standby, reread, http }) => {
+    .action(async ({ graph, shard, shards, router, untilCaughtUp, createTopics, standby, reread, http }) => {
       const hangups = new Hangups();
       try {
         const configuration = await context.configuration();
@@ -57,6 +59,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
           createTopics: createTopics === true,
           standby: standby === true,
           reread: selectTopics(config, graphs, reread),
+          routes: router !== false,
           http: addressOf(http, config, untilCaughtUp === true),
         };
         if (options.standby && options.untilCaughtUp) {
@@ -99,6 +102,8 @@ interface RunOptions {
   readonly standby: boolean;
   /** Full names of topics that are read from their start. */
   readonly reread: readonly string[];
+  /** Whether this process routes events to the shards of its graphs. */
+  readonly routes: boolean;
   /** Address for health and metrics; undefined: nothing is served. */
   readonly http: HttpAddress | undefined;
 }
@@ -123,6 +128,7 @@ async function run(
     for (const each of runs) each.stop();
   };
   const signals = stopOnSignal({ stopMs: () => reload.configuration.config.stopMs, stop }, log);
+  let stages: Stages | undefined;
   let watch: Watch | undefined;
   let telemetry: Telemetry | undefined;
   try {
@@ -145,12 +151,15 @@ async function run(
       options.graphs.map((graph) => ({ graph, configuration: inForce, outside, untilCaughtUp })),
       runs,
     );
+    const routed = options.routes ? options.graphs : [];
+    stages = await Stages.open(config, routed, { connection, log, reread, named: true });
     // The signal may have come before there was a run to stop.
     if (signals.stopping.aborted) stop();
     await watch.over(runs);
     const { reloaded: told } = watch;
     hangups.hear(() => void reload.ask({ runs, log, logging, told, stopping: signals.stopping }));
     const reporting = reportProgress(runs, log, output);
+    stages.begin(stop);
     const ends = runs.map((each) =>
       each.run().catch((error: unknown) => {
         for (const other of runs) other.stop();
@@ -159,11 +168,13 @@ async function run(
     );
     const results = await Promise.allSettled(ends);
     reporting.stop();
+    await stages.stop();
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
     for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
   } finally {
     signals.ignore();
+    await stages?.stop().catch(() => undefined);
     await watch?.stop();
     await connection.close();
     await telemetry?.stop();

@@ -5,16 +5,31 @@ import { patiently } from '../patience.ts';
 import type { FollowedLog } from '../ports.ts';
 
 /**
- * What all shards of a graph agree on before any of them reads: that the exchange topic has a partition for each, and the name
+ * What all shards of a graph agree on before any of them reads: that the exchange topic, and that of routed events, has a partition for each, and the name
  * of the space that they train together, made of the topic's id. Waits while the log is out of reach.
  * @throws FatalError `shard-count`, RetryableError `stopped`.
  */
 export async function agree(
   log: Pick<FollowedLog, 'ranges' | 'topicIds'>,
+  { exchange, edges }: { readonly exchange: string; readonly edges?: string | undefined },
+  shard: Shard,
+  stopping: AbortSignal,
+): Promise<string> {
+  for (const topic of [exchange, ...(edges === undefined ? [] : [edges])])
+    await refuseOtherCount(log, topic, shard, stopping);
+  const ids = await patiently(() => log.topicIds([exchange]), stopping);
+  return createHash('sha256')
+    .update(`${exchange}\n${ids[exchange] ?? ''}`)
+    .digest('hex')
+    .slice(0, 16);
+}
+
+async function refuseOtherCount(
+  log: Pick<FollowedLog, 'ranges'>,
   topic: string,
   { graph, count }: Shard,
   stopping: AbortSignal,
-): Promise<string> {
+): Promise<void> {
   const partitions = (await patiently(() => log.ranges([topic]), stopping)).length;
   if (partitions !== count) {
     throw new FatalError(
@@ -23,11 +38,6 @@ export async function agree(
         `or, where twhin reshard has made the stores of ${count} shards, delete ${topic} and run twhin topics apply`,
     );
   }
-  const ids = await patiently(() => log.topicIds([topic]), stopping);
-  return createHash('sha256')
-    .update(`${topic}\n${ids[topic] ?? ''}`)
-    .digest('hex')
-    .slice(0, 16);
 }
 
 /** A log as one shard sees it: of the exchange topic, only what other shards sent to this one. */

@@ -3,7 +3,7 @@ import { FatalError, ShapeError } from '../../errors/errors.ts';
 import { type EntityKey, entityKey, MAX_ID_BYTES } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Head } from '../../graph/head.ts';
-import { type Shard, shardOf } from '../../graph/shard.ts';
+import { partitionKey, type Shard, shardOf } from '../../graph/shard.ts';
 import type { Log } from '../../log.ts';
 import type { Message, Sink, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
@@ -129,7 +129,7 @@ export class Exchange implements ShardLine {
     this.#trained = head?.trained ?? 0;
     this.#received = new ReceivedRanges(head?.received);
     this.#keys = Array.from({ length: options.shard.count }, (_, shard) =>
-      keyFor(shard, options.shard.count),
+      partitionKey(shard, options.shard.count),
     );
     this.#sender = new ParcelSender(options);
     this.#most = Math.floor(PARCEL_BYTES / 2 / (2 * options.dim + MOST_NAME_BYTES));
@@ -391,9 +391,4 @@ export class Exchange implements ShardLine {
 
 function vectorAt(halves: Float16Array, i: number, dim: number): Float16Array {
   return halves.subarray(i * dim, (i + 1) * dim);
-}
-
-/** The first number, as text, that falls into the shard's partition. */
-function keyFor(shard: number, count: number): string {
-  for (let number = 0; ; number++) if (shardOf(String(number), count) === shard) return String(number);
 }

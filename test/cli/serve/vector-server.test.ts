@@ -17,7 +17,14 @@ const unused = () => {
 it('questions of a process that merges lists are answered with --partitions alone', async () => {
   const config = await loadConfig({}, import.meta.dirname);
   const connection: LogConnection = {
-    ...{ describe: 'memory', leadership: unused, sink: unused, admin: unused, close: async () => undefined },
+    ...{
+      describe: 'memory',
+      leadership: unused,
+      shares: unused,
+      sink: unused,
+      admin: unused,
+      close: async () => undefined,
+    },
     log: () => memoryReader({ records: [] }, { anyTopic: true }),
   };
   const statusOf = async (partitions?: readonly number[]) => {

@@ -102,6 +102,7 @@ function faultyConnection(
       const leadership = connection.leadership({ ...options, ...session });
       return leadership && faultyLeadership(leadership, gate);
     },
+    shares: (options) => connection.shares({ ...options, ...session }),
     sink: (options) => faultySink(connection.sink(options), gate),
     admin: () => connection.admin(),
     close: () => connection.close(),

@@ -20,7 +20,7 @@ function logOf(partitions: number, id?: string): Pick<FollowedLog, 'ranges' | 't
 describe('agree', () => {
   it('names one space for all shards, and another where the topic is another', async () => {
     const space = (id?: string, topic = TOPIC, index = 1) =>
-      agree(logOf(3, id), topic, { ...SHARD, index }, stopping());
+      agree(logOf(3, id), { exchange: topic }, { ...SHARD, index }, stopping());
     const first = await space('id-1');
     expect(first).toMatch(/^[0-9a-f]{16}$/);
     expect(await space('id-1', TOPIC, 2)).toBe(first);
@@ -29,7 +29,9 @@ describe('agree', () => {
   });
 
   test.each([2, 4, 0])('refuses a topic of %s partitions for three shards', async (partitions) => {
-    await expect(agree(logOf(partitions, 'id'), TOPIC, SHARD, stopping())).rejects.toMatchObject({
+    await expect(
+      agree(logOf(partitions, 'id'), { exchange: TOPIC }, SHARD, stopping()),
+    ).rejects.toMatchObject({
       name: 'FatalError',
       code: 'shard-count',
       message: expect.stringContaining(
@@ -46,9 +48,11 @@ describe('agree', () => {
       ranges: async (topics: readonly string[]) => (++asked < 2 ? gone() : back.ranges(topics)),
       topicIds: back.topicIds,
     };
-    expect(await agree(late, TOPIC, SHARD, stopping())).toBe(await agree(back, TOPIC, SHARD, stopping()));
+    expect(await agree(late, { exchange: TOPIC }, SHARD, stopping())).toBe(
+      await agree(back, { exchange: TOPIC }, SHARD, stopping()),
+    );
     const controller = new AbortController();
-    const waiting = agree({ ranges: gone, topicIds: gone }, TOPIC, SHARD, controller.signal);
+    const waiting = agree({ ranges: gone, topicIds: gone }, { exchange: TOPIC }, SHARD, controller.signal);
     controller.abort();
     await expect(waiting).rejects.toMatchObject({ code: 'stopped' });
   });

@@ -1,5 +1,6 @@
 import { decodeConsumerProtocolSubscription } from '@platformatic/kafka';
 import { z } from 'zod';
+import type { Protocol } from './member.ts';
 
 const claimSchema = z.object({
   /** The member id under which the member last led; null where it never did. */
@@ -20,8 +21,14 @@ export interface Claimant extends Claim {
 /** The claim of a member without readable user data: such a member leads when nobody else is there. */
 const NO_CLAIM: Claim = { owned: null, sequence: 0, standby: true };
 
-/** Name of the group protocol. Members of all releases that know it choose the same leader. */
-export const PROTOCOL = 'twhin-one-reader';
+/** One member gets all partitions, and so leads. */
+export const ONE_LEADER: Protocol = {
+  name: 'twhin-one-reader',
+  assign: (members, all) => {
+    const chosen = chooseLeader(members.map(({ memberId, metadata }) => claimantOf(memberId, metadata)));
+    return new Map(chosen === undefined ? [] : [[chosen, all]]);
+  },
+};
 
 /**
  * The member that gets all partitions, and so leads. In this order: the member that leads now; the member that led

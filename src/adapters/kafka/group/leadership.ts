@@ -13,6 +13,7 @@ import { fenced, groupInUse, instanceTaken, topicsMissing } from '../../log-erro
 import { KafkaAdmin } from '../admin.ts';
 import { kafkaError, protocolError } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
+import { type Claim, ONE_LEADER } from './claim.ts';
 import { Lease, moment } from './lease.ts';
 import { Member } from './member.ts';
 import { encodeGroupNote, latestNote } from './note.ts';
@@ -154,7 +155,13 @@ export class KafkaLeadership implements Leadership {
   async #membership(candidate: Candidate, onLead: () => void): Promise<void> {
     const { groupId, topics, instanceId } = this.#options;
     const sessionTimeoutMs = this.#sessionTimeoutMs;
-    const member = new Member(this.#settings, { groupId, topics, instanceId, sessionTimeoutMs });
+    const member = new Member(this.#settings, {
+      protocol: ONE_LEADER,
+      groupId,
+      topics,
+      instanceId,
+      sessionTimeoutMs,
+    });
     const stopJoining = () => void member.stopJoining();
     this.#stopping.signal.addEventListener('abort', stopJoining, { once: true });
     let comesBack = false;
@@ -216,9 +223,10 @@ export class KafkaLeadership implements Leadership {
   /** Joins the group, and leads it where this member is chosen to. */
   async #settle(member: Member, candidate: Candidate, onLead: () => void, waiting: Waiting): Promise<void> {
     const { groupId, standby = false } = this.#options;
-    const { chosen, sent } = await member.join({ owned: this.#owned, sequence: this.#sequence, standby });
+    const claim: Claim = { owned: this.#owned, sequence: this.#sequence, standby };
+    const { assigned, sent } = await member.join(Buffer.from(JSON.stringify(claim)));
     this.#failures.count = 0;
-    if (!chosen) {
+    if (assigned.length === 0) {
       this.#loseLead();
       if (this.#held) throw fenced(groupId, this.#lease.ageMs ?? 0);
       if (!standby) waiting.begin();

@@ -12,14 +12,31 @@ import type { Offsets } from '../../../pipeline/ports.ts';
 import { Brokers, GROUP } from '../brokers.ts';
 import { memberIdIn, protocolError } from '../failure.ts';
 import type { KafkaSettings } from '../settings.ts';
-import { type Claim, chooseLeader, claimantOf, PROTOCOL } from './claim.ts';
 import { type Moment, moment } from './lease.ts';
 
 /** A member that does not join a rebalance within this time is put out. Any session is shorter, and ends first. */
 const REBALANCE_MS = 60_000;
 const TYPE = 'consumer';
 
+/** Partitions of one topic. */
+export interface Assigned {
+  readonly topic: string;
+  readonly partitions: readonly number[];
+}
+
+/** How the members of a group divide the partitions of their topics among themselves. */
+export interface Protocol {
+  /** Members of all releases that know the name divide alike. */
+  readonly name: string;
+  /** By member id; whoever is not there gets nothing. metadata: what each member said when it joined. */
+  assign(
+    members: readonly { readonly memberId: string; readonly metadata: Buffer }[],
+    all: readonly Assigned[],
+  ): ReadonlyMap<string, readonly Assigned[]>;
+}
+
 export interface MemberOptions {
+  readonly protocol: Protocol;
   readonly groupId: string;
   readonly topics: readonly string[];
   readonly sessionTimeoutMs: number;
@@ -29,13 +46,13 @@ export interface MemberOptions {
 
 /** A member's result of a rebalance. */
 export interface Joined {
-  /** Whether this member got the partitions. */
-  readonly chosen: boolean;
+  /** What this member got. */
+  readonly assigned: readonly Assigned[];
   /** When the last request of the rebalance was sent. */
   readonly sent: Moment;
 }
 
-/** One member of a group, in Kafka's classic protocol. The member that assigns the partitions gives all of them to one member. */
+/** One member of a group, in Kafka's classic protocol. */
 export class Member {
   readonly #options: MemberOptions;
   readonly #instanceId: string | null;
@@ -67,10 +84,9 @@ export class Member {
     this.#joining.forgetCoordinators();
   }
 
-  /** Resolves at the end of the rebalance. @throws the brokers' error. */
-  async join(claim: Claim): Promise<Joined> {
-    const { groupId, topics } = this.#options;
-    const userData = Buffer.from(JSON.stringify(claim));
+  /** Resolves at the end of the rebalance. userData: for those who assign. @throws the brokers' error. */
+  async join(userData: Buffer): Promise<Joined> {
+    const { groupId, topics, protocol } = this.#options;
     const metadata = encodeConsumerProtocolSubscription({ version: 0, topics: [...topics], userData });
     const coordinator = await this.#joining.coordinator(GROUP, groupId);
     const { sessionTimeoutMs } = this.#options;
@@ -83,7 +99,7 @@ export class Member {
         this.#id,
         this.#instanceId,
         TYPE,
-        [{ name: PROTOCOL, metadata }],
+        [{ name: protocol.name, metadata }],
       );
     const joined = await ask().catch((error: unknown) => {
       const given = protocolError(error) === 'MEMBER_ID_REQUIRED' ? memberIdIn(error) : undefined;
@@ -102,12 +118,12 @@ export class Member {
       this.#id,
       this.#instanceId,
       TYPE,
-      PROTOCOL,
+      protocol.name,
       assignments,
     );
-    const chosen =
-      assignment.length > 0 && decodeConsumerProtocolAssignment(assignment).assignedPartitions.length > 0;
-    return { chosen, sent };
+    const assigned =
+      assignment.length > 0 ? decodeConsumerProtocolAssignment(assignment).assignedPartitions : [];
+    return { assigned, sent };
   }
 
   /** @throws the brokers' error. */
@@ -164,19 +180,23 @@ export class Member {
     await Promise.all([this.#brokers.close(), this.#joining.close()]);
   }
 
-  /** Assigns every partition to the member that is to lead. */
   async #assign(members: readonly { memberId: string; metadata: Buffer }[]) {
-    const chosen = chooseLeader(members.map(({ memberId, metadata }) => claimantOf(memberId, metadata)));
-    const { topics } = await this.#joining.metadata(this.#options.topics);
-    const assignedPartitions = topics.map(({ name, partitions }) => ({
+    const { topics, protocol } = this.#options;
+    const { topics: known } = await this.#joining.metadata(topics);
+    const all = known.map(({ name, partitions }) => ({
       topic: name ?? '',
       partitions: partitions.map(({ partitionIndex }) => partitionIndex),
     }));
-    const nothing = encodeConsumerProtocolAssignment({ version: 0, assignedPartitions: [] });
-    const everything = encodeConsumerProtocolAssignment({ version: 0, assignedPartitions });
+    const assigned = protocol.assign(members, all);
     return members.map(({ memberId }) => ({
       memberId,
-      assignment: memberId === chosen ? everything : nothing,
+      assignment: encodeConsumerProtocolAssignment({
+        version: 0,
+        assignedPartitions: (assigned.get(memberId) ?? []).map(({ topic, partitions }) => ({
+          topic,
+          partitions: [...partitions],
+        })),
+      }),
     }));
   }
 }

@@ -1,0 +1,253 @@
+import { isDeepStrictEqual } from 'node:util';
+import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
+import type { Offsets, Share, Shares, Trouble } from '../../../pipeline/ports.ts';
+import { backoffMs, pause } from '../../backoff.ts';
+import { instanceTaken, topicsMissing } from '../../log-errors.ts';
+import { KafkaAdmin } from '../admin.ts';
+import { kafkaError, protocolError } from '../failure.ts';
+import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
+import { type Assigned, Member, type Protocol } from './member.ts';
+
+export interface SharesOptions {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly onTrouble?: (trouble: Trouble) => void;
+  /** After this long without a heartbeat, the group gives the process's share to others. */
+  readonly sessionTimeoutMs?: number;
+  /** An id that a process keeps over restarts: after a kill it has its share again at once. */
+  readonly instanceId?: string;
+}
+
+const SESSION_MS = 10_000;
+const HEARTBEAT_MS = 500;
+/** How often partitions that were added to the topics are looked for. */
+const COUNT_MS = 5_000;
+/** After this many sessions without an answer, a member opens new connections. */
+const SILENT_SESSIONS = 3;
+const REBALANCE = 'REBALANCE_IN_PROGRESS';
+const PUT_OUT = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
+
+/** Each member gets its turn of all partitions, in the order of topics, partitions and member ids. */
+export const EQUAL_SHARES: Protocol = {
+  name: 'twhin-equal-shares',
+  assign: (members, all) => {
+    const ids = members.map(({ memberId }) => memberId).sort();
+    const shares = new Map<string, Assigned[]>(ids.map((id) => [id, []]));
+    let turn = 0;
+    for (const { topic, partitions } of [...all].sort((a, b) => (a.topic < b.topic ? -1 : 1))) {
+      const byMember = Map.groupBy(
+        partitions.toSorted((a, b) => a - b),
+        () => ids[turn++ % ids.length],
+      );
+      for (const [id, own] of byMember) shares.get(id ?? '')?.push({ topic, partitions: own });
+    }
+    return shares;
+  },
+};
+
+/** Shares of a consumer group, in which each partition of the topics belongs to one member at a time. */
+export class KafkaShares implements Shares {
+  readonly #settings: KafkaSettings;
+  readonly #options: SharesOptions;
+  readonly #sessionTimeoutMs: number;
+  readonly #log: LogLine;
+  readonly #admin: KafkaAdmin;
+  readonly #stopping = new AbortController();
+  #failures = { count: 0, since: 0 };
+  #running: Promise<void> | undefined;
+
+  constructor(settings: KafkaSettings, options: SharesOptions, log: LogLine) {
+    this.#settings = settings;
+    this.#options = options;
+    this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_MS;
+    this.#log = log;
+    this.#admin = new KafkaAdmin(settings);
+  }
+
+  work(on: (share: Share) => Promise<void>): Promise<void> {
+    this.#running ??= this.#run(on);
+    return this.#running;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running?.catch(() => undefined);
+    await this.#admin.close();
+  }
+
+  async #run(on: (share: Share) => Promise<void>): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await this.#membership(on);
+      } catch (error) {
+        if (!(error instanceof RetryableError)) throw error;
+        await this.#trouble(error);
+      }
+    }
+  }
+
+  /** One membership, from joining until stopped. @throws the error that ended it. */
+  async #membership(on: (share: Share) => Promise<void>): Promise<void> {
+    const { groupId, topics, instanceId } = this.#options;
+    const member = new Member(this.#settings, {
+      protocol: EQUAL_SHARES,
+      groupId,
+      topics,
+      instanceId,
+      sessionTimeoutMs: this.#sessionTimeoutMs,
+    });
+    const stopJoining = () => void member.stopJoining();
+    this.#stopping.signal.addEventListener('abort', stopJoining, { once: true });
+    try {
+      while (!this.#stopping.signal.aborted) await this.#generation(member, on);
+    } finally {
+      this.#stopping.signal.removeEventListener('abort', stopJoining);
+      await member.leave().catch((error: unknown) => {
+        this.#log('debug', `leaving group ${groupId}: ${reasonOf(error)}`);
+      });
+    }
+  }
+
+  /** Joins, and works on the share until the group divides the partitions anew. */
+  async #generation(member: Member, on: (share: Share) => Promise<void>): Promise<void> {
+    const share = await this.#share(member);
+    if (share === undefined) return;
+    const failed = Promise.withResolvers<never>();
+    // What ends the work ends the membership, at the next heartbeat.
+    failed.promise.catch(() => undefined);
+    const working = on(share).catch((error: unknown) => failed.reject(error));
+    try {
+      await this.#stay(member, share, failed.promise);
+    } finally {
+      share.end();
+      await working;
+      await share.commitTo(member).catch((error: unknown) => {
+        this.#log('debug', `the last offsets of a share were not committed: ${reasonOf(error)}`);
+      });
+    }
+  }
+
+  /** undefined: the group asks to join again. @throws RetryableError, FatalError */
+  async #share(member: Member): Promise<GroupShare | undefined> {
+    const { groupId, topics } = this.#options;
+    try {
+      const missing = await this.#admin.missing(topics);
+      if (missing.length > 0) throw topicsMissing(missing, addressOf(this.#settings));
+      const counts = [...(await this.#admin.partitionCounts(topics))];
+      // A member that knows of more partitions says something else than before, which has the group divide them anew.
+      const { assigned } = await member.join(Buffer.from(JSON.stringify(counts)));
+      const committed = await this.#admin.groupOffsets(groupId, topics);
+      this.#failures.count = 0;
+      const names = assigned.flatMap(({ topic, partitions }) => partitions.map((each) => `${topic}/${each}`));
+      this.#log('info', `group ${groupId} gave this process ${names.length} partitions: ${names.join(', ')}`);
+      return new GroupShare(new Set(names), committed, counts);
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return undefined;
+      if (this.#joinsAgain(member, error)) return undefined;
+      throw error instanceof FatalError
+        ? error
+        : kafkaError(`joining group ${groupId}`, this.#settings, error);
+    }
+  }
+
+  /** Sends heartbeats and commits until stopped, or until the group asks to join again. @throws RetryableError, FatalError */
+  async #stay(member: Member, share: GroupShare, failed: Promise<never>): Promise<void> {
+    const { signal } = this.#stopping;
+    let heard = performance.now();
+    let counted = heard;
+    while (!signal.aborted) {
+      await Promise.race([pause(HEARTBEAT_MS, signal), failed]);
+      if (signal.aborted) return;
+      try {
+        await member.heartbeat();
+        await share.commitTo(member);
+        heard = performance.now();
+        if (heard - counted < COUNT_MS) continue;
+        counted = heard;
+        const counts = [...(await this.#admin.partitionCounts(this.#options.topics))];
+        if (!isDeepStrictEqual(counts, share.counts)) return;
+      } catch (error) {
+        if (signal.aborted || this.#joinsAgain(member, error)) return;
+        const failure = kafkaError(`staying in group ${this.#options.groupId}`, this.#settings, error);
+        const silentMs = performance.now() - heard;
+        if (!(failure instanceof RetryableError) || silentMs > SILENT_SESSIONS * this.#sessionTimeoutMs)
+          throw failure;
+        member.forgetCoordinator();
+      }
+    }
+  }
+
+  /** @throws FatalError where another process has taken this one's place for good. */
+  #joinsAgain(member: Member, error: unknown): boolean {
+    const refused = protocolError(error) ?? '';
+    if (refused === 'FENCED_INSTANCE_ID') throw instanceTaken(this.#options.groupId);
+    if (PUT_OUT.has(refused)) member.forgetId();
+    return refused === REBALANCE || PUT_OUT.has(refused);
+  }
+
+  /** Reports a failure and waits before the next attempt. */
+  async #trouble(error: RetryableError): Promise<void> {
+    const { signal } = this.#stopping;
+    if (signal.aborted) return;
+    const failures = this.#failures;
+    failures.since = failures.count === 0 ? Date.now() : failures.since;
+    failures.count++;
+    const { count: attempt, since } = failures;
+    const { code, message: reason } = error;
+    this.#options.onTrouble?.({ brokers: addressOf(this.#settings), since, attempt, code, reason });
+    await pause(backoffMs(attempt), signal);
+  }
+}
+
+/** What a process works on between two divisions of the partitions. */
+class GroupShare implements Share {
+  /** Partitions of each topic, as they were when the share was given. */
+  readonly counts: readonly (readonly [string, number])[];
+  readonly #names: ReadonlySet<string>;
+  readonly #positions: ReadonlyMap<string, number>;
+  readonly #ending = new AbortController();
+  #waiting: Offsets | undefined;
+
+  constructor(
+    names: ReadonlySet<string>,
+    committed: readonly { topic: string; partition: number; offset: number }[],
+    counts: readonly (readonly [string, number])[],
+  ) {
+    this.counts = counts;
+    this.#names = names;
+    this.#positions = new Map(
+      committed
+        .filter(({ offset }) => offset >= 0)
+        .map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]),
+    );
+  }
+
+  get ended(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  has(topic: string, partition: number): boolean {
+    return this.#names.has(`${topic}/${partition}`);
+  }
+
+  position(topic: string, partition: number): number | undefined {
+    return this.#positions.get(`${topic}/${partition}`);
+  }
+
+  done(offsets: Offsets): void {
+    this.#waiting = offsets;
+  }
+
+  end(): void {
+    this.#ending.abort();
+  }
+
+  /** Commits what is done. @throws the brokers' error, after which it is committed with the next. */
+  async commitTo(member: Member): Promise<void> {
+    const offsets = this.#waiting;
+    if (offsets === undefined) return;
+    await member.commit(offsets, '');
+    if (this.#waiting === offsets) this.#waiting = undefined;
+  }
+}

@@ -1,0 +1,266 @@
+import type { RecordLimits } from '../../../topics/record.ts';
+import type { EventTopic } from '../../../topics/topic.ts';
+import { type BadEvent, reasonOf } from '../../errors/errors.ts';
+import type { GraphChange } from '../../graph/edge.ts';
+import { partitionKey, shardOf } from '../../graph/shard.ts';
+import type { Log } from '../../log.ts';
+import { Delivery } from '../delivery.ts';
+import type { Message, Offsets, RecordRun, Sink, SourceRecord } from '../ports.ts';
+import { readContent } from '../reading/record-content.ts';
+import { encodeStretch, type RoutedRecord } from './stretch.ts';
+
+/** Records of events that may wait to be sent, bytes: back-pressure. */
+const MOST_WAITING_BYTES = 8 << 20;
+/** A stretch ends after events of so many bytes: brokers take messages of 1 MiB unless told otherwise. */
+const STRETCH_BYTES = 128 << 10;
+/** A shard that nothing concerns is told this often how far its events are read. */
+const MARK_MS = 500;
+
+export interface RouterOptions {
+  /** Name of the whole graph. */
+  readonly graph: string;
+  readonly shards: number;
+  /** Names of its relations. */
+  readonly relations: ReadonlySet<string>;
+  /** Event topics by full name on the log. */
+  readonly topics: ReadonlyMap<string, EventTopic>;
+  readonly limits: RecordLimits;
+  /** Full name of the topic that the shards read. */
+  readonly edgesTopic: string;
+  readonly sink: Sink;
+  /** The offset from which on this router says what a partition holds. */
+  begin(topic: string, partition: number): number;
+  /** Told how far every shard has what concerns it, after each acknowledgement that moves that. */
+  routed(offsets: Offsets): void;
+  /** The dead letter for a record, or undefined where another graph writes it. */
+  deadLetter(record: SourceRecord, problem: BadEvent): Message | undefined;
+  readonly counts: RouterCounts;
+  readonly log: Log;
+  clock(): number;
+  failed(error: Error): void;
+}
+
+/** What a process has routed since it began. */
+export interface RouterCounts {
+  records: number;
+  /** By reason. */
+  readonly rejected: Map<string, number>;
+  /** Records handed to a shard; one that concerns two shards counts twice. */
+  sent: number;
+  bytes: number;
+}
+
+/** A part of an event partition that is to be sent to one shard. */
+interface Part {
+  readonly from: number;
+  until: number;
+  readonly records: RoutedRecord[];
+  bytes: number;
+}
+
+/** What is known of one event partition. */
+interface Source {
+  readonly topic: string;
+  readonly partition: number;
+  /** Every offset below it is read. */
+  read: number;
+  /** By shard: parts that wait to be sent, oldest first; how far parts were handed over to be sent; and how far they are acknowledged. */
+  readonly waiting: Part[][];
+  readonly handed: number[];
+  readonly sent: number[];
+}
+
+/**
+ * The stage in front of a graph’s shards: reads events, checks them, and sends each to the shards that own an end of its edges. It
+ * keeps nothing. Each shard is sent gapless stretches of every event partition, in order, and drops what it has already, by the
+ * events’ own offsets: a router that was killed, or is still running while another has its partitions, can repeat but
+ * never lose or double.
+ */
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #delivery: Delivery;
+  /** A record key for each shard that Kafka’s partitioner puts into its partition. */
+  readonly #keys: readonly string[];
+  readonly #sources = new Map<string, Source>();
+  readonly #marking: NodeJS.Timeout;
+  #letters: Message[] = [];
+  #waitingBytes = 0;
+  #room: PromiseWithResolvers<void> | undefined;
+  #sending: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    this.#delivery = new Delivery(options.sink, options.log);
+    this.#keys = Array.from({ length: options.shards }, (_, shard) => partitionKey(shard, options.shards));
+    this.#marking = setInterval(() => this.#send(true), MARK_MS).unref();
+  }
+
+  /** Routes a run, each partition’s in order. The partition is read on once the returned promise resolves: back-pressure. */
+  take(run: RecordRun): Promise<void> | undefined {
+    const source = this.#sourceOf(run);
+    for (const record of run.records) this.#route(source, record);
+    source.read = run.next;
+    this.#options.counts.records += run.records.length;
+    for (const parts of source.waiting) {
+      const last = parts.at(-1);
+      if (last) last.until = run.next;
+    }
+    this.#send(false);
+    if (this.#waitingBytes < MOST_WAITING_BYTES) return undefined;
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
+  }
+
+  failed(error: Error): void {
+    this.#options.failed(error);
+  }
+
+  /** Ends the sending; what was not acknowledged is routed again by whoever comes next. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#marking);
+    this.#room?.resolve();
+    this.#delivery.stop();
+    await this.#sending;
+  }
+
+  #sourceOf({ topic, partition }: RecordRun): Source {
+    const name = `${topic}/${partition}`;
+    const known = this.#sources.get(name);
+    if (known) return known;
+    const from = this.#options.begin(topic, partition);
+    const each = <T>(of: () => T) => Array.from({ length: this.#options.shards }, of);
+    const [waiting, handed, sent] = [each<Part[]>(() => []), each(() => from), each(() => from)];
+    const source = { topic, partition, read: from, waiting, handed, sent };
+    this.#sources.set(name, source);
+    return source;
+  }
+
+  #route(source: Source, record: SourceRecord): void {
+    const { topics, limits, counts, deadLetter, shards } = this.#options;
+    const { changes, problem } = readContent(record, topics, limits);
+    const bytes = (record.value?.length ?? 0) + (record.key?.length ?? 0);
+    if (problem) {
+      counts.rejected.set(problem.code, (counts.rejected.get(problem.code) ?? 0) + 1);
+      const letter = deadLetter(record, problem);
+      if (letter) {
+        this.#letters.push(letter);
+        this.#waitingBytes += bytes;
+      }
+      return;
+    }
+    const { offset, timestamp } = record;
+    for (const [shard, concerning] of this.#byShard(changes, shards)) {
+      this.#partFor(source, shard, record.offset, bytes).records.push({
+        offset,
+        timestamp,
+        changes: concerning,
+      });
+      counts.sent++;
+    }
+  }
+
+  /** The changes that concern each shard: an edge concerns the owners of both its ends, and an erasure concerns all. */
+  #byShard(changes: readonly GraphChange[], shards: number): Iterable<[number, readonly GraphChange[]]> {
+    const byShard = new Map<number, GraphChange[]>();
+    const add = (shard: number, change: GraphChange) => {
+      const list = byShard.get(shard);
+      if (list) list.push(change);
+      else byShard.set(shard, [change]);
+    };
+    for (const change of changes) {
+      if ('erased' in change) {
+        for (let shard = 0; shard < shards; shard++) add(shard, change);
+      } else if (this.#options.relations.has(change.relation)) {
+        const [lhs, rhs] = [shardOf(change.lhs, shards), shardOf(change.rhs, shards)];
+        add(lhs, change);
+        if (rhs !== lhs) add(rhs, change);
+      }
+    }
+    return byShard;
+  }
+
+  /** The part that the record goes into: the open one, or another where that is full. */
+  #partFor(source: Source, shard: number, offset: number, bytes: number): Part {
+    const parts = source.waiting[shard]!;
+    let last = parts.at(-1);
+    if (last === undefined || last.bytes >= STRETCH_BYTES) {
+      if (last) last.until = offset;
+      last = { from: last?.until ?? source.handed[shard]!, until: offset + 1, records: [], bytes: 0 };
+      parts.push(last);
+    }
+    last.bytes += bytes;
+    this.#waitingBytes += bytes;
+    return last;
+  }
+
+  /** Begins to send what waits, unless something is being sent: then that goes with the next. marks: to shards that nothing concerns, too. */
+  #send(marks: boolean): void {
+    if (this.#sending || this.#stopped) return;
+    const { messages, sent } = this.#take(marks);
+    if (messages.length === 0) return;
+    this.#sending = this.#deliver(messages, sent).finally(() => {
+      this.#sending = undefined;
+      // What came meanwhile.
+      this.#send(false);
+    });
+  }
+
+  async #deliver(messages: readonly Message[], sent: () => void): Promise<void> {
+    try {
+      await this.#delivery.send(messages, 'routed events');
+      sent();
+      this.#options.routed(this.#routedOffsets());
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#stopped = true;
+      this.failed(error instanceof Error ? error : new Error(reasonOf(error)));
+    }
+  }
+
+  /** What is to be sent now, and what is true once it is acknowledged. */
+  #take(marks: boolean): { messages: Message[]; sent: () => void } {
+    const messages = this.#letters;
+    this.#letters = [];
+    this.#waitingBytes = 0;
+    this.#room?.resolve();
+    this.#room = undefined;
+    const advances: (() => void)[] = [];
+    for (const source of this.#sources.values()) {
+      for (let shard = 0; shard < this.#options.shards; shard++) {
+        const parts = source.waiting[shard]!;
+        const [first] = parts;
+        const from = source.handed[shard]!;
+        if (first === undefined && (!marks || from === source.read)) continue;
+        const due = first ? parts.splice(0) : [{ from, until: source.read, records: [] }];
+        for (const part of due) messages.push(this.#message(source, shard, part));
+        const { until } = due.at(-1)!;
+        source.handed[shard] = until;
+        advances.push(() => {
+          source.sent[shard] = until;
+        });
+      }
+    }
+    return { messages, sent: () => advances.forEach((advance) => void advance()) };
+  }
+
+  #message(
+    { topic, partition }: Source,
+    shard: number,
+    { from, until, records }: Omit<Part, 'bytes'>,
+  ): Message {
+    const { edgesTopic, graph, counts } = this.#options;
+    const value = encodeStretch({ topic, partition, from, until, records });
+    counts.bytes += value.length;
+    return { topic: edgesTopic, key: this.#keys[shard]!, value, headers: { graph } };
+  }
+
+  /** By event partition: the offset up to which every shard has what concerns it. */
+  #routedOffsets(): Offsets {
+    const offsets: Offsets = {};
+    for (const { topic, partition, sent } of this.#sources.values())
+      offsets[topic] = { ...offsets[topic], [partition]: Math.min(...sent) };
+    return offsets;
+  }
+}

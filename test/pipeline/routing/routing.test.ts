@@ -1,0 +1,321 @@
+import { setImmediate as ticked } from 'node:timers/promises';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { shardOf } from '../../../src/graph/shard.ts';
+import { silentLog } from '../../../src/log.ts';
+import type { Follower, Message, PartitionRange, SourceRecord } from '../../../src/pipeline/ports.ts';
+import { OffsetLedger } from '../../../src/pipeline/reading/offset-ledger.ts';
+import { routedLog } from '../../../src/pipeline/routing/routed-log.ts';
+import { Router } from '../../../src/pipeline/routing/router.ts';
+import { DEFAULT_LIMITS, engagement, erasure } from '../../../topics/index.ts';
+
+const [EVENTS, EDGES] = ['twhin.engagement', 'twhin.edges.g'];
+const [PARTITIONS, SHARDS, ROUTERS] = [3, 3, 3];
+const RUNS = Number(process.env['TWHIN_PROPERTY_RUNS'] ?? 200);
+
+/** What an event does, as text: the changes that a shard is to get. */
+type Told = { readonly offset: number; readonly changes: readonly string[] };
+
+/** Events of some partitions, and the topic in which they are routed. */
+class World {
+  readonly events: SourceRecord[][] = Array.from({ length: PARTITIONS }, () => []);
+  readonly edges: SourceRecord[][] = Array.from({ length: SHARDS }, () => []);
+  /** What the group of routers has committed. */
+  readonly committed = new Map<string, number>();
+
+  append(partition: number, value: object | string): void {
+    const events = this.events[partition]!;
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    // Offsets have gaps, as after markers of transactions.
+    const offset = (events.at(-1)?.offset ?? -1) + 1 + (events.length % 3 === 2 ? 1 : 0);
+    events.push({
+      topic: EVENTS,
+      partition,
+      offset,
+      timestamp: 1_700_000_000_000,
+      key: null,
+      value: Buffer.from(text),
+    });
+  }
+
+  deliver({ key, value }: Message): void {
+    const partition = shardOf(String(key), SHARDS);
+    const edges = this.edges[partition]!;
+    edges.push({
+      topic: EDGES,
+      partition,
+      offset: edges.length,
+      timestamp: 0,
+      key: null,
+      value: value && Buffer.from(value),
+    });
+  }
+}
+
+/** A process with a router, which may be one that the group has given up. */
+class Process {
+  readonly router: Router;
+  readonly #world: World;
+  readonly #begun: ReadonlyMap<string, number>;
+  readonly #read = new Map<number, number>();
+  /** Messages of the next publish that arrive before the process is killed; undefined: it is not. */
+  killedAfter: number | undefined;
+  #dead = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#begun = new Map(world.committed);
+    this.router = new Router({
+      graph: 'g',
+      shards: SHARDS,
+      relations: new Set(['likes']),
+      topics: new Map([
+        [EVENTS, { ...engagement, read: (json) => (isErasure(json) ? erasure : engagement).read(json) }],
+      ]),
+      limits: DEFAULT_LIMITS,
+      edgesTopic: EDGES,
+      sink: {
+        publish: (messages) => this.#publish(messages),
+        takeOver: async () => {},
+        stop: async () => {},
+      },
+      begin: (topic, partition) => this.#begun.get(`${topic}/${partition}`) ?? 0,
+      routed: (offsets) => {
+        for (const [topic, partitions] of Object.entries(offsets))
+          for (const [partition, offset] of Object.entries(partitions))
+            world.committed.set(`${topic}/${partition}`, offset);
+      },
+      deadLetter: () => undefined,
+      counts: { records: 0, rejected: new Map(), sent: 0, bytes: 0 },
+      log: silentLog,
+      clock: () => 0,
+      failed: (error) => {
+        throw error;
+      },
+    });
+  }
+
+  read(partition: number, count: number): void {
+    if (this.#dead) return;
+    const events = this.#world.events[partition]!;
+    const from = this.#read.get(partition) ?? this.#begun.get(`${EVENTS}/${partition}`) ?? 0;
+    const records = events.filter(({ offset }) => offset >= from).slice(0, count);
+    const next = Math.max(from, (records.at(-1)?.offset ?? -1) + 1);
+    this.#read.set(partition, next);
+    void this.router.take({ topic: EVENTS, partition, records, next });
+  }
+
+  async kill(): Promise<void> {
+    this.#dead = true;
+    await this.router.stop();
+  }
+
+  async #publish(messages: readonly Message[]): Promise<void> {
+    // An acknowledgement takes a while: meanwhile others publish and more is read.
+    await ticked();
+    if (this.#dead) return new Promise(() => {});
+    for (const message of messages.slice(0, this.killedAfter)) this.#world.deliver(message);
+    if (this.killedAfter === undefined) return;
+    this.#dead = true;
+    await new Promise(() => {});
+  }
+}
+
+/** A shard with a store, which is killed now and then. */
+class Shard {
+  readonly #index: number;
+  readonly #world: World;
+  #ledger = new OffsetLedger();
+  #got = nothing();
+  #stored: { offsets: ReturnType<OffsetLedger['offsets']>; got: Told[][] } = { offsets: {}, got: nothing() };
+  #take: Follower['take'] | undefined;
+
+  constructor(index: number, world: World) {
+    this.#index = index;
+    this.#world = world;
+  }
+
+  async consume(count: number): Promise<void> {
+    const take = await this.#following();
+    const next = this.#ledger.next('fetched', EDGES, this.#index) ?? 0;
+    const records = this.#world.edges[this.#index]!.slice(next, next + count);
+    await take({ topic: EDGES, partition: this.#index, records, next: next + records.length });
+  }
+
+  commit(): void {
+    this.#stored = { offsets: this.#ledger.offsets('fetched'), got: this.#got.map((told) => [...told]) };
+  }
+
+  crash(): void {
+    this.#ledger = new OffsetLedger(this.#stored.offsets);
+    this.#got = this.#stored.got.map((told) => [...told]);
+    this.#take = undefined;
+  }
+
+  got(): Told[][] {
+    return this.#got;
+  }
+
+  ends(): (number | undefined)[] {
+    return this.#got.map((_, partition) => this.#ledger.next('fetched', EVENTS, partition));
+  }
+
+  async #following(): Promise<Follower['take']> {
+    if (this.#take) return this.#take;
+    const ranges = async (): Promise<PartitionRange[]> =>
+      this.#world.events.map((_, partition) => ({ topic: EVENTS, partition, low: 0, high: 1e6 }));
+    const log = routedLog(
+      {
+        ranges,
+        topicIds: async () => ({}),
+        follow: async (topics, follower) => {
+          expect(topics).toEqual([EDGES]);
+          this.#take = (run) => follower.take(run);
+          return { close: async () => {} };
+        },
+        close: async () => {},
+      },
+      { shard: { graph: 'g', index: this.#index, count: SHARDS }, edgesTopic: EDGES, eventTopics: [EVENTS] },
+      silentLog,
+    );
+    await log.follow([EVENTS, EDGES], {
+      position: (topic, partition) => this.#ledger.next('fetched', topic, partition),
+      take: ({ topic, partition, records, next }) => {
+        this.#ledger.advance('fetched', topic, partition, next);
+        for (const { offset, content } of records)
+          this.#got[partition]!.push({ offset, changes: (content?.changes ?? []).map(textOf) });
+      },
+      failed: (error) => {
+        throw error;
+      },
+    });
+    return this.#take ?? expect.fail('nothing is followed');
+  }
+}
+
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      does: fc.constant('append' as const),
+      partition: fc.nat(PARTITIONS - 1),
+      lhs: fc.nat(6),
+      rhs: fc.nat(6),
+      kind: fc.constantFrom('like', 'like', 'unlike', 'erase', 'broken'),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      does: fc.constant('read' as const),
+      router: fc.nat(ROUTERS - 1),
+      partition: fc.nat(PARTITIONS - 1),
+      count: fc.integer({ min: 0, max: 5 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('start' as const), router: fc.nat(ROUTERS - 1) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      does: fc.constant('cut' as const),
+      router: fc.nat(ROUTERS - 1),
+      after: fc.nat(6),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      does: fc.constant('consume' as const),
+      shard: fc.nat(SHARDS - 1),
+      count: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      does: fc.constantFrom('commit' as const, 'crash' as const),
+      shard: fc.nat(SHARDS - 1),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('wait' as const) }) },
+);
+
+test('any events, by any routers that repeat, overlap and die: each shard gets what concerns it, once, in order', async () => {
+  let repeated = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
+      const world = new World();
+      const shards = Array.from({ length: SHARDS }, (_, index) => new Shard(index, world));
+      const all: Process[] = [];
+      const start = () => {
+        const process = new Process(world);
+        all.push(process);
+        return process;
+      };
+      const routers = Array.from({ length: ROUTERS }, start);
+      for (const step of steps) {
+        if (step.does === 'append') world.append(step.partition, eventOf(step.kind, step.lhs, step.rhs));
+        else if (step.does === 'read') routers[step.router]!.read(step.partition, step.count);
+        else if (step.does === 'start') routers[step.router] = start();
+        else if (step.does === 'cut') routers[step.router]!.killedAfter = step.after;
+        else if (step.does === 'consume') await shards[step.shard]!.consume(step.count);
+        else if (step.does === 'commit') shards[step.shard]!.commit();
+        else if (step.does === 'crash') shards[step.shard]!.crash();
+        else for (let n = 0; n < 4; n++) await ticked();
+      }
+      for (let n = 0; n < 8; n++) await ticked();
+      // An erasure is told to every shard, and with it how far all partitions are read.
+      for (let partition = 0; partition < PARTITIONS; partition++)
+        world.append(partition, eventOf('erase', 0, 0));
+      const last = start();
+      for (let partition = 0; partition < PARTITIONS; partition++) last.read(partition, 1e6);
+      for (let n = 0; n < 8; n++) await ticked();
+      for (const shard of shards) await shard.consume(1e6);
+
+      for (const [index, shard] of shards.entries()) {
+        expect(shard.got()).toEqual(world.events.map((events) => toldTo(index, events)));
+        expect(shard.ends()).toEqual(world.events.map((events) => events.at(-1)!.offset + 1));
+      }
+      repeated += world.edges.flat().length;
+      await Promise.race([Promise.all(all.map((each) => each.kill())), ticked()]);
+    }),
+    { numRuns: RUNS },
+  );
+  expect(repeated).toBeGreaterThan(RUNS);
+});
+
+function nothing(): Told[][] {
+  return Array.from({ length: PARTITIONS }, () => []);
+}
+
+function isErasure(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && 'entity' in json;
+}
+
+function eventOf(kind: string, lhs: number, rhs: number): object | string {
+  if (kind === 'broken') return '{"not json';
+  const at = 1_600_000_000_000 + lhs;
+  if (kind === 'erase') return { entity: `user:u${lhs}`, at };
+  return { userId: `u${lhs}`, tweetId: `t${rhs}`, action: kind, at };
+}
+
+/** What a slow reader of the events makes of them, for one shard. */
+function toldTo(shard: number, events: readonly SourceRecord[]): Told[] {
+  return events.flatMap(({ offset, value }) => {
+    const text = String(value);
+    if (!text.endsWith('}')) return [];
+    const json = JSON.parse(text);
+    const { changes } = (isErasure(json) ? erasure : engagement).read(json);
+    const own = changes.filter((change) => {
+      if ('erased' in change) return true;
+      return (
+        change.relation === 'likes' && [change.lhs, change.rhs].some((key) => shardOf(key, SHARDS) === shard)
+      );
+    });
+    return own.length === 0 ? [] : [{ offset, changes: own.map(textOf) }];
+  });
+}
+
+function textOf(change: object): string {
+  return JSON.stringify(Object.entries(change).sort());
+}
