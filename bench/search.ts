@@ -1,14 +1,15 @@
 /**
- * What a search should answer with, where no relation leads from a query to a tweet: ways to compose one, on the demo's
- * world, whose communities are known. `npx node bench/search.ts [--world EVENTS] [--seeds N]`.
+ * What a search should answer with, where no relation leads from a query to a tweet or a user: ways to compose one, on the
+ * demo's world, whose communities are known. `npx node bench/search.ts [--world EVENTS] [--seeds N]`.
  *
- * A graph is trained on the first 85 % of the events. Each query that was searched by then is asked for its first 20 tweets
- * and users: the share of these that belong to the community the query names. For each search in the rest of the events: the
- * share of what the searcher engages with afterwards, or follows, among the first 20, new to the searcher and known before.
- * Unknown queries are the known ones, one at a time, as if nobody had searched for that text. Intervals are 95 %, by
- * bootstrap over queries, and over users for what came after a search.
+ * Three graphs are trained on the first 85 % of the events: the two of the default configuration, `engagement` and `follow`, and one
+ * with all relations. Each query that was searched by then is asked for its first 20 tweets and users: the share of these that
+ * belong to the community the query names. For each search in the rest of the events: the share of what the searcher engages with
+ * afterwards, or follows, among the first 20, new to the searcher and known before. Unknown queries are the known ones, one at a
+ * time, as if nobody had searched for that text. Intervals are 95 %, by bootstrap over queries, and over users for what came after a
+ * search.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -22,7 +23,7 @@ import { composeEvaluation, loadSpace } from '../src/compose/evaluation.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { bootstrap } from '../src/evaluation/bootstrap.ts';
 import type { Space } from '../src/evaluation/space.ts';
-import { type EdgeChange, type GraphChange, RELATIONS } from '../src/graph/edge.ts';
+import type { EdgeChange, GraphChange, Relation } from '../src/graph/edge.ts';
 import { type EntityKey, idOf, typeOf } from '../src/graph/entity.ts';
 import { silentLog } from '../src/log.ts';
 import { SCORERS } from '../src/model/scorers.ts';
@@ -30,8 +31,8 @@ import { Random } from '../src/sampling/random.ts';
 import { Activity } from '../src/serve/activity.ts';
 import { Gate } from '../src/serve/gate.ts';
 import { OwnScans } from '../src/serve/own-scans.ts';
-import type { SearchAnswer } from '../src/serve/search.ts';
-import { readEntity } from '../src/serve/served-graph.ts';
+import type { SearchAnswer, SearchAsked } from '../src/serve/search.ts';
+import { readEntity, type ServedGraph } from '../src/serve/served-graph.ts';
 import { SharedPasses } from '../src/serve/shared-passes.ts';
 import { Spaces } from '../src/serve/spaces.ts';
 import { Surfaces } from '../src/serve/surfaces.ts';
@@ -41,7 +42,19 @@ import { EVENT_TOPICS, readRecord, topicName } from '../topics/index.ts';
 import { measured } from './child.ts';
 
 const COMMAND = join(import.meta.dirname, '..', 'bin', 'twhin.js');
-const [GRAPH, SHARE, FIRST] = ['engagement', 0.85, 20];
+const [SHARE, FIRST] = [0.85, 20];
+/** Those of the default configuration, and one with all of their topics and relations. */
+const GRAPHS = ['engagement', 'follow', 'whole'] as const;
+type GraphName = (typeof GRAPHS)[number];
+const WHOLE = `export default {
+  graphs: {
+    whole: {
+      topics: ['engagement', 'follow', 'ad-click', 'search', 'erasure'],
+      relations: ['follows', 'likes', 'retweets', 'replies', 'quotes', 'mentions', 'clicks', 'promotes', 'searches'],
+    },
+  },
+};
+`;
 const SEARCHES = 'searches';
 /** Newest searchers of a query that are looked at. */
 const SEARCHERS = 100;
@@ -89,41 +102,43 @@ function worldOf(seed: number): { truth: Truth; happened: Happened[] } {
   return { truth: world.truth, happened };
 }
 
-/** Trains a graph on these events, in a log and a store of its own. */
-async function trained(happened: readonly Happened[], seed: number): Promise<Space> {
+/** The vectors of a graph, and its relations. */
+interface TrainedGraph {
+  readonly space: Space;
+  readonly relations: readonly Relation[];
+}
+
+/** Trains the graphs on these events, in one log and a store for each. */
+async function trained(
+  happened: readonly Happened[],
+  seed: number,
+): Promise<Readonly<Record<GraphName, TrainedGraph>>> {
   const folder = await mkdtemp(join(tmpdir(), 'twhin-search-'));
   const env = {
     ...process.env,
     KAFKA_BROKERS: `file:${join(folder, 'log')}`,
     TWHIN_STATE: join(folder, 'state'),
   };
+  await writeFile(join(folder, 'twhin.config.ts'), WHOLE);
   await measured([COMMAND, 'topics', 'apply'], env);
   const load = (set: readonly string[] = []) => loadConfig(env, folder, set);
   const connection = await connect((await load()).kafka);
   const eventLog = connection.log();
-  try {
-    const sink = connection.sink();
-    for (let i = 0; i < happened.length; i += 2_000) {
-      const messages = happened.slice(i, i + 2_000).map(({ topic, key, value }) => ({
-        ...{ topic: topicName('twhin.', topic), key, value, headers: {} },
-      }));
-      await sink.publish(messages);
-    }
-    await sink.stop();
-    const signals = {
-      stopping: new AbortController().signal,
-      interrupted: () => false,
-      ignore: () => undefined,
-    };
-    const progress = new EvaluationProgress(GRAPH, signals, { log: () => silentLog, output: terminal });
+  const signals = {
+    stopping: new AbortController().signal,
+    interrupted: () => false,
+    ignore: () => undefined,
+  };
+  const train = async (name: GraphName): Promise<TrainedGraph> => {
+    const progress = new EvaluationProgress(name, signals, { log: () => silentLog, output: terminal });
     const asked = { from: 'earliest', until: 'latest', holdout: 0.5, users: 1, seeds: seed + 1 };
     const request = await readStreamRequest(
-      { ...asked, graph: GRAPH, set: [], paper: false },
+      { ...asked, graph: name, set: [], paper: false },
       { config: load },
     );
     const { config, graph } = request.own[seed]!;
     const { range, topicIds } = await resolveStream(request, eventLog, progress);
-    const place = { graph: GRAPH, name: 'search', folder: join(folder, 'store') };
+    const place = { graph: name, name: 'search', folder: join(folder, `store-${name}`) };
     await mkdir(place.folder, { recursive: true });
     const none = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
     const replaying = await composeEvaluation(config, graph, {
@@ -138,7 +153,22 @@ async function trained(happened: readonly Happened[], seed: number): Promise<Spa
       },
     });
     await progress.train(replaying, range, {});
-    return await loadSpace(graph, place);
+    return { space: await loadSpace(graph, place), relations: graph.model.relations };
+  };
+  try {
+    const sink = connection.sink();
+    for (let i = 0; i < happened.length; i += 2_000) {
+      const messages = happened.slice(i, i + 2_000).map(({ topic, key, value }) => ({
+        ...{ topic: topicName('twhin.', topic), key, value, headers: {} },
+      }));
+      await sink.publish(messages);
+    }
+    await sink.stop();
+    return {
+      engagement: await train('engagement'),
+      follow: await train('follow'),
+      whole: await train('whole'),
+    };
   } finally {
     await eventLog.close();
     await connection.close();
@@ -146,18 +176,22 @@ async function trained(happened: readonly Happened[], seed: number): Promise<Spa
   }
 }
 
-/** What is known at the cut, to make lists of. */
-class Known {
+/** What is known of a graph at the cut. */
+class KnownGraph {
+  readonly name: GraphName;
+  readonly relations: readonly Relation[];
   readonly activity: Activity;
   readonly cutAt: number;
   readonly spaces: Spaces;
-  readonly surfaces: Surfaces;
+  readonly served: ServedGraph;
   readonly #space: Space;
   readonly #tables = new Map<string, VectorTable>();
   /** By query: the users who searched it, newest last. */
   readonly #searchers = new Map<EntityKey, Map<EntityKey, number>>();
 
-  constructor(space: Space, happened: readonly Happened[]) {
+  constructor(name: GraphName, { space, relations }: TrainedGraph, happened: readonly Happened[]) {
+    this.name = name;
+    this.relations = relations;
     this.#space = space;
     this.spaces = new Spaces(1_000_000);
     this.cutAt = Math.max(...happened.slice(-100).flatMap(({ changes }) => changes.map(({ at }) => at)));
@@ -166,7 +200,9 @@ class Known {
       ...{ actorsOf: [], actors: 0 },
       clock: () => this.cutAt,
     });
+    const own = new Set(relations.map((relation) => relation.name));
     for (const change of happened.flatMap(({ changes }) => changes)) {
+      if ('relation' in change && !own.has(change.relation)) continue;
       this.activity.take(change);
       if ('relation' in change)
         for (const entity of [change.lhs, change.rhs]) this.spaces.active(entity, change.at);
@@ -183,17 +219,16 @@ class Known {
       this.#tables.set(type, table);
     }
     this.#publish(space);
-    const graph = {
-      ...{ name: GRAPH, relations: RELATIONS, spaces: this.spaces, activity: this.activity },
+    this.served = {
+      ...{ name, relations, spaces: this.spaces, activity: this.activity },
       ...{ eventsSince: () => 0, staleSince: () => undefined },
     };
-    this.surfaces = new Surfaces({ graphs: [graph], passes: PASSES, adsOfOne: 2 });
   }
 
   /** What is read of the topics. */
   #publish(space: Space): void {
     const of = {
-      graph: GRAPH,
+      graph: this.name,
       dtype: 'float32',
       step: 1,
       at: this.cutAt,
@@ -202,7 +237,7 @@ class Known {
       space: 's',
     } as const;
     const { scorer, dim } = space.model;
-    for (const { name, lhs, rhs } of RELATIONS) {
+    for (const { name, lhs, rhs } of this.relations) {
       for (const inverse of [false, true]) {
         const vector = Float32Array.from(this.relation(name, inverse));
         this.spaces.relate({
@@ -224,12 +259,12 @@ class Known {
         this.spaces.embed(key, { ...of, dim, vector: this.table(type).vectorOf(key)! });
   }
 
-  /** Answers as if nobody had searched the query: without its vector. */
-  async unknown(type: 'tweet' | 'user', query: EntityKey, text: string): Promise<SearchAnswer> {
+  /** Does something as if nobody had searched the query: without its vector. */
+  async without<T>(query: EntityKey, act: () => Promise<T>): Promise<T> {
     const at = this.spaces.current!.at;
     const vector = this.table('query').vectorOf(query)!;
     const of = {
-      graph: GRAPH,
+      graph: this.name,
       dtype: 'float32',
       step: 1,
       at,
@@ -239,7 +274,7 @@ class Known {
     } as const;
     this.spaces.erase(query);
     try {
-      return await this.surfaces.search({ query: readEntity(`query:${text}`), type, k: FIRST });
+      return await act();
     } finally {
       this.spaces.embed(query, { ...of, dim: vector.length, vector });
     }
@@ -262,6 +297,8 @@ class Known {
   }
 
   relation(name: string, reverse = false): Float64Array {
+    if (!this.relations.some((each) => each.name === name))
+      throw new Error(`${this.name} has no relation ${name}`);
     const { dim } = this.#space.model;
     return Float64Array.from(
       this.#space.table.vector(this.#space.relationRow(name, reverse)).subarray(0, dim),
@@ -287,11 +324,17 @@ class Known {
     }));
   }
 
-  /** What the searchers engaged with or followed, those of most weight first; a younger edge weighs more. */
-  shared(type: string, query: EntityKey, discount: number, near: readonly WeightedQuery[] = []): EntityKey[] {
+  /** What the searchers, of this graph or another one, engaged with or followed, those of most weight first; a younger edge weighs more. */
+  shared(
+    type: string,
+    query: EntityKey,
+    discount: number,
+    near: readonly WeightedQuery[] = [],
+    searchers: readonly [EntityKey, number][] = this.searchers(query),
+  ): EntityKey[] {
     const relations = type === 'user' ? ['follows'] : ['likes', 'retweets', 'replies', 'quotes', 'mentions'];
     const weights = new Map<EntityKey, number>();
-    for (const [searcher] of this.searchers(query)) {
+    for (const [searcher] of searchers) {
       const { edges } = this.activity.of(searcher);
       for (const name of relations)
         for (const [target, { at, removed }] of edges.get(name) ?? [])
@@ -352,44 +395,127 @@ function mean(vectors: readonly Float64Array[]): Float64Array {
 
 const alone = (vector: Float64Array): WeightedQuery[] => [{ vector, weight: 1 }];
 
-type Way = (known: Known, type: string, query: EntityKey) => EntityKey[] | Promise<EntityKey[]>;
+/** What is known at the cut of all graphs, and searches as they are served. */
+class Known {
+  readonly engagement: KnownGraph;
+  readonly follow: KnownGraph;
+  readonly whole: KnownGraph;
+  /** Of the default configuration; the same where no search is known any more; of the graph with all relations. */
+  readonly served: Surfaces;
+  readonly forgotten: Surfaces;
+  readonly servedOfWhole: Surfaces;
+
+  constructor(
+    { engagement, follow, whole }: Readonly<Record<GraphName, TrainedGraph>>,
+    happened: readonly Happened[],
+  ) {
+    this.engagement = new KnownGraph('engagement', engagement, happened);
+    this.follow = new KnownGraph('follow', follow, happened);
+    this.whole = new KnownGraph('whole', whole, happened);
+    const surfaces = (...graphs: ServedGraph[]) => new Surfaces({ graphs, passes: PASSES, adsOfOne: 2 });
+    const { served } = this.engagement;
+    this.served = surfaces(served, this.follow.served);
+    this.forgotten = surfaces(
+      { ...served, activity: withoutSearches(happened, this.engagement) },
+      this.follow.served,
+    );
+    this.servedOfWhole = surfaces(this.whole.served);
+  }
+
+  /** Whose vectors a list of the type is made of. */
+  of(type: Type): KnownGraph {
+    return type === 'tweet' ? this.engagement : this.follow;
+  }
+}
+
+function withoutSearches(happened: readonly Happened[], { relations, cutAt }: KnownGraph): Activity {
+  const bounds = { edgesOfOne: 1_000, edges: 5_000_000, sourcesOf: [], recentSourcesOf: [] };
+  const activity = new Activity({ ...bounds, clock: () => cutAt });
+  const own = new Set(relations.map(({ name }) => name).filter((name) => name !== SEARCHES));
+  for (const change of happened.flatMap(({ changes }) => changes))
+    if (!('relation' in change) || own.has(change.relation)) activity.take(change);
+  return activity;
+}
+
+const TYPES = ['tweet', 'user'] as const;
+type Type = (typeof TYPES)[number];
+type Way = (known: Known, query: EntityKey) => EntityKey[] | Promise<EntityKey[]>;
 
 const served =
-  (idleMs?: number): Way =>
-  async (known, type, query) => {
-    const asked = type === 'tweet' || type === 'user' ? type : undefined;
-    if (asked === undefined) throw new Error(`nobody searches for the type ${type}`);
-    const { items } = await known.surfaces.search({ query, type: asked, k: FIRST, idleMs });
+  (
+    type: Type,
+    asked: Partial<SearchAsked> = {},
+    by: 'served' | 'forgotten' | 'servedOfWhole' = 'served',
+  ): Way =>
+  async (known, query) => {
+    const { items } = await known[by].search({ query, type, k: FIRST, ...asked });
     return items.map(({ entity }) => entity);
   };
 
-/** The ways to answer a query. */
-const WAYS: Readonly<Record<string, Way>> = {
-  popularity: (known, type) =>
-    Iterator.from(known.activity.popular(type))
+const popularity =
+  (type: Type): Way =>
+  (known) =>
+    Iterator.from(known.of(type).activity.popular(type))
       .take(FIRST)
       .map(({ entity }) => entity)
-      .toArray(),
-  'the query alone': (known, type, query) => known.top(type, alone(known.vector(query))),
-  'query + searches⁻¹': (known, type, query) =>
-    known.top(type, alone(plus(known.vector(query), known.relation(SEARCHES, true)))),
-  'query + searches⁻¹ + relations': (known, type, query) =>
-    known.top(type, known.moved(type, plus(known.vector(query), known.relation(SEARCHES, true)))),
-  'mean of the searchers': (known, type, query) => known.top(type, alone(middle(known, query))),
-  'mean of the searchers + relations, as served': served(),
-  'as served, with idle=1d': served(HALF_LIFE_MS),
-  "searchers' engagements": (known, type, query) => known.shared(type, query, 0),
-  "searchers' engagements / √popularity": (known, type, query) => known.shared(type, query, 0.5),
-  "searchers' engagements, by the mean + relations": (known, type, query) =>
-    known.shared(type, query, 0, known.moved(type, middle(known, query))),
-};
+      .toArray();
 
-function middle(known: Known, query: EntityKey): Float64Array {
-  return mean(known.searchers(query).flatMap(([user]) => vectorsOf(known, user)));
+/** The query's vector moved back to where its users are. */
+function movedBack({ engagement }: Known, query: EntityKey): Float64Array {
+  return plus(engagement.vector(query), engagement.relation(SEARCHES, true));
 }
 
-function vectorsOf(known: Known, user: EntityKey): Float64Array[] {
-  return known.table('user').rowOf(user) === undefined ? [] : [known.vector(user)];
+/** The ways to answer a query. */
+const WAYS: Readonly<Record<Type, Readonly<Record<string, Way>>>> = {
+  tweet: {
+    popularity: popularity('tweet'),
+    'the query alone': ({ engagement }, query) => engagement.top('tweet', alone(engagement.vector(query))),
+    'query + searches⁻¹': (known, query) => known.engagement.top('tweet', alone(movedBack(known, query))),
+    'query + searches⁻¹ + relations, as served where nobody is known': served('tweet', {}, 'forgotten'),
+    'mean of the searchers': ({ engagement }, query) =>
+      engagement.top('tweet', alone(middle(engagement, engagement, query))),
+    'mean of the searchers + relations, as served': served('tweet'),
+    'as served, with idle=1d': served('tweet', { idleMs: HALF_LIFE_MS }),
+    "searchers' engagements": ({ engagement }, query) => engagement.shared('tweet', query, 0),
+    "searchers' engagements / √popularity": ({ engagement }, query) => engagement.shared('tweet', query, 0.5),
+    "searchers' engagements, by the mean + relations": ({ engagement }, query) =>
+      engagement.shared('tweet', query, 0, engagement.moved('tweet', middle(engagement, engagement, query))),
+    'the same relations beside follows in one graph, as served': served('tweet', {}, 'servedOfWhole'),
+  },
+  user: {
+    popularity: popularity('user'),
+    'query + searches⁻¹, users of engagement': (known, query) =>
+      known.engagement.top('user', alone(movedBack(known, query))),
+    'mean of the searchers, users of engagement': ({ engagement }, query) =>
+      engagement.top('user', alone(middle(engagement, engagement, query))),
+    'mean of the searchers in follow': ({ engagement, follow }, query) =>
+      follow.top('user', alone(middle(engagement, follow, query))),
+    'mean of the searchers in follow + follows, as served': served('user'),
+    'mean in follow of the 20 users nearest to query + searches⁻¹, + follows, as served where nobody is known':
+      served('user', {}, 'forgotten'),
+    "searchers' follows": ({ engagement, follow }, query) =>
+      follow.shared('user', query, 0, [], engagement.searchers(query)),
+    "searchers' follows / √popularity": ({ engagement, follow }, query) =>
+      follow.shared('user', query, 0.5, [], engagement.searchers(query)),
+    "searchers' follows, by the mean + follows": ({ engagement, follow }, query) =>
+      follow.shared(
+        'user',
+        query,
+        0,
+        follow.moved('user', middle(engagement, follow, query)),
+        engagement.searchers(query),
+      ),
+    'all relations in one graph, as served': served('user', {}, 'servedOfWhole'),
+  },
+};
+
+/** The mean of the vectors in a graph of those who searched the query as another one knows. */
+function middle(searched: KnownGraph, graph: KnownGraph, query: EntityKey): Float64Array {
+  return mean(searched.searchers(query).flatMap(([user]) => vectorsOf(graph, user)));
+}
+
+function vectorsOf(graph: KnownGraph, user: EntityKey): Float64Array[] {
+  return graph.table('user').rowOf(user) === undefined ? [] : [graph.vector(user)];
 }
 
 /** Sums by unit of the bootstrap: a query or a user. */
@@ -442,13 +568,13 @@ for (let seed = 0; seed < seeds; seed++) {
     (typeOf(entity) === 'user' && truth.second.get(idOf(entity)) === community);
   const share = (list: readonly EntityKey[], community: number) =>
     list.length === 0 ? 0 : list.filter((entity) => isOf(entity, community)).length / list.length;
-  for (const type of ['tweet', 'user'] as const) {
+  for (const type of TYPES) {
     const lists = new Map<EntityKey, Map<string, EntityKey[]>>();
-    const all = [...known.table(type).names()];
-    for (const query of known.queries) {
+    const all = [...known.of(type).table(type).names()];
+    for (const query of known.engagement.queries) {
       const community = communityOf(query);
       const made = new Map<string, EntityKey[]>();
-      for (const [name, way] of Object.entries(WAYS)) made.set(name, await way(known, type, query));
+      for (const [name, way] of Object.entries(WAYS[type])) made.set(name, await way(known, query));
       lists.set(query, made);
       figure(`${type}: community`).add(`${seed} ${query}`, {
         ...Object.fromEntries([...made].map(([name, list]) => [name, share(list, community)])),
@@ -458,7 +584,9 @@ for (let seed = 0; seed < seeds; seed++) {
         ['its text', idOf(query)],
         ['its text and two words that no query has', `${idOf(query)} tonight downtown`],
       ] as const) {
-        const { items, query: of, fallback } = await known.unknown(type, query, text);
+        const asked = { query: readEntity(`query:${text}`), type, k: FIRST };
+        const answer = await known.engagement.without<SearchAnswer>(query, () => known.served.search(asked));
+        const { items, query: of, fallback } = answer;
         figure(`${type}: unknown, ${what}`).add(`${seed} ${query}`, {
           'in the community': share(
             items.map(({ entity }) => entity),
@@ -482,7 +610,7 @@ for (let seed = 0; seed < seeds; seed++) {
         : new Set(['follows']);
     const byUser = Map.groupBy(later, ({ lhs }) => lhs);
     for (const [user, own] of byUser) {
-      const had = new Set([...wanted].flatMap((name) => known.activity.live(user, name)));
+      const had = new Set([...wanted].flatMap((name) => known.of(type).activity.live(user, name)));
       for (const [i, { relation, rhs: query }] of own.entries()) {
         const made = relation === SEARCHES ? lists.get(query) : undefined;
         if (made === undefined) continue;
@@ -490,7 +618,10 @@ for (let seed = 0; seed < seeds; seed++) {
           own
             .slice(i + 1)
             .flatMap(({ relation: name, rhs, removed }) =>
-              wanted.has(name) && !removed && !had.has(rhs) && known.table(type).rowOf(rhs) !== undefined
+              wanted.has(name) &&
+              !removed &&
+              !had.has(rhs) &&
+              known.of(type).table(type).rowOf(rhs) !== undefined
                 ? [rhs]
                 : [],
             ),
@@ -511,20 +642,20 @@ console.log(`    npx node bench/search.ts ${process.argv.slice(2).join(' ')}\n`)
 console.log(
   `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}; ${seeds} seeds, each a world and a training of its own.\n`,
 );
-for (const type of ['tweet', 'user']) {
+for (const type of TYPES) {
   const [community, after] = [figure(`${type}: community`), figure(`${type}: after a search`)];
   const [shares, recalls] = [community.shown(), after.shown()];
   console.log(
     `The first ${FIRST} ${type}s; ${community.counts.length} queries, ${after.counts.reduce((a, b) => a + b, 0)} searches of ${after.counts.length} users.\n`,
   );
   console.log('| % | in the community of the query | recall@20 of what came after |\n|---|---:|---:|');
-  for (const name of ['chance', ...Object.keys(WAYS)])
+  for (const name of ['chance', ...Object.keys(WAYS[type])])
     console.log(`| ${name} | ${shares.get(name)} | ${recalls.get(name)} |`);
+  console.log(`\nThe same queries as if nobody had searched them, first ${FIRST} ${type}s.\n`);
+  console.log('| % | its text | its text and two words that no query has |\n|---|---:|---:|');
+  const [plain, longer] = ['its text', 'its text and two words that no query has'].map((what) =>
+    figure(`${type}: unknown, ${what}`).shown(),
+  );
+  for (const [name, value] of plain!) console.log(`| ${name} | ${value} | ${longer!.get(name)} |`);
   console.log('');
 }
-console.log('The same queries as if nobody had searched them, first 20 tweets.\n');
-console.log('| % | its text | its text and two words that no query has |\n|---|---:|---:|');
-const [plain, longer] = ['its text', 'its text and two words that no query has'].map((what) =>
-  figure(`tweet: unknown, ${what}`).shown(),
-);
-for (const [name, value] of plain!) console.log(`| ${name} | ${value} | ${longer!.get(name)} |`);

@@ -100,8 +100,8 @@ const COMMAND_LINE = {
     'Serve the graph that has the relation, with --graph, or ask for another surface.',
   ),
   search: usage(
-    'No graph that is served knows both of searches and of what users do with the type that was asked for.',
-    'Serve the graph that has a relation from user to query, and one from user to the type, with --graph; or search for another type.',
+    'No graph that is served knows of searches, or none that was asked knows what users do with the type.',
+    'Serve a graph that has a relation from user to query, and one that has a relation from user to the type, or ask without a graph; or search for another type.',
   ),
   partitions: usage(
     'The topic with the embeddings of a graph has not all of the partitions that were asked for.',

@@ -21,13 +21,15 @@ export const SEARCHED = ['tweet', 'user'] as const;
 
 /** Known queries that stand for an unknown one, how alike the text of each has to be, and what share as alike as the first. */
 const [MOST_USED, LEAST_ALIKE, OF_FIRST] = [3, 0.2, 0.5];
+/** Users nearest to a query who stand for its searchers, where nobody is known who searched it. */
+const STAND_INS = 20;
 
 export interface SearchAsked {
   /** With its text normalised, as `readEntity` gives it. */
   readonly query: EntityKey;
   readonly type: (typeof SEARCHED)[number];
   readonly k: number;
-  /** The graph asked; unless said, the first one that knows of searches and of the type. */
+  /** The graph whose vectors the list is made of; unless said, the first one that has the type, best one that knows of searches too. */
   readonly graph?: string | undefined;
   /** Leaves out what no event named for so long; nothing unless given. */
   readonly idleMs?: number | undefined;
@@ -48,38 +50,54 @@ export interface SearchAnswer extends AnswerHead {
     readonly text: string;
     /** Whether the query itself has a vector. */
     readonly known: boolean;
+    /** The graph that knows who searched it, and has its vector. */
+    readonly graph: string;
     readonly used: readonly UsedQuery[];
   };
 }
 
-/** Where a search is asked: relations from users to queries, and to what is shown. */
+/**
+ * Where a search is asked. One graph may know who searched what, and another one have the vectors that a list is made of: as the
+ * vectors of two graphs can't be compared, only the searchers' names lead from one to the other.
+ */
 interface Place {
-  readonly graph: ServedGraph;
+  /** Knows of searches, by these relations from users to queries. */
+  readonly searched: ServedGraph;
   readonly asks: readonly string[];
+  /** Has the vectors that are shown, and these relations from users to them. */
+  readonly graph: ServedGraph;
   readonly shows: readonly string[];
 }
 
 /**
  * Answers a search. No relation leads from a query to a tweet or a user: a search is asked as for a user in the middle of
  * those who searched it of late. `bench/search.ts` compares this with other ways.
- * @throws UsageError when no graph knows of searches and of the type.
+ * @throws UsageError when no graph knows of searches, or none has the type.
  */
 export function* search(
   served: readonly ServedGraph[],
   { query, type, k, idleMs, graph: name }: SearchAsked,
 ): Asking<SearchAnswer> {
-  const { graph, asks, shows } = placeOf(namedGraphs(served, name), type);
+  const place = placeOf(served, name, type);
+  const { graph, searched, shows } = place;
   const { activity, spaces } = graph;
   const space = spaces.current;
   const table = space?.table(type);
-  const used = space === undefined ? [] : usedFor(space, query);
+  const known = searched.spaces.current;
+  const used = known === undefined ? [] : usedFor(known, query);
   const idle = idleRows(graph, table, idleMs);
   const said = {
     filtered: { erased: space?.erased(type) ?? 0, idle: idle.count },
     ...about(graph, space),
-    query: { text: idOf(query), known: space?.vectorOf(query) !== undefined, used },
+    staleSince: earlier(graph.staleSince(), searched.staleSince()) ?? null,
+    query: {
+      text: idOf(query),
+      known: known?.vectorOf(query) !== undefined,
+      graph: searched.name,
+      used,
+    },
   };
-  const point = space && pointOf(graph, space, asks, used);
+  const point = space && known && (yield* pointOf(place, { space, known }, used));
   const queries = space && point ? movedBy(space, point, shows, (each) => activity.liveOfAll(each)) : [];
   if (table === undefined || queries.length === 0) {
     const items: { entity: EntityKey; score: null }[] = [];
@@ -96,20 +114,28 @@ export function* search(
   return { items, ...said, fallback: null };
 }
 
-function placeOf(graphs: readonly ServedGraph[], type: string): Place {
-  for (const graph of graphs) {
-    const to = (rhs: string) =>
-      graph.relations
-        .filter((each: Relation) => each.lhs === USER && each.rhs === rhs)
-        .map((each) => each.name);
-    const [asks, shows] = [to(QUERY), to(type)];
-    if (asks.length > 0 && shows.length > 0) return { graph, asks, shows };
-  }
+function placeOf(served: readonly ServedGraph[], name: string | undefined, type: string): Place {
+  const to = ({ relations }: ServedGraph, rhs: string) =>
+    relations.filter((each: Relation) => each.lhs === USER && each.rhs === rhs).map((each) => each.name);
+  const showing = namedGraphs(served, name).filter((graph) => to(graph, type).length > 0);
+  const searched = served.filter((graph) => to(graph, QUERY).length > 0);
+  const both = showing.find((graph) => searched.includes(graph));
+  const [graph, knowing] = both ? [both, both] : [showing[0], searched[0]];
+  if (graph === undefined) throw unsearchable(namedGraphs(served, name), type);
+  if (knowing === undefined) throw unsearchable(served, QUERY);
+  return { searched: knowing, asks: to(knowing, QUERY), graph, shows: to(graph, type) };
+}
+
+function unsearchable(graphs: readonly ServedGraph[], rhs: string): UsageError {
   const names = graphs.map((each) => each.name).join(', ');
-  throw new UsageError(
+  return new UsageError(
     'search',
-    `type: none of the graphs ${names} has relations from ${USER} to ${QUERY} and to ${type}, which a search needs`,
+    `type: none of the graphs ${names} has a relation from ${USER} to ${rhs}, which a search needs`,
   );
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 /** The query itself if it has a vector, and otherwise the known queries most alike. */
@@ -122,41 +148,64 @@ function usedFor(space: Space, query: EntityKey): UsedQuery[] {
     .map(({ text, alike }) => ({ query: entityKey(QUERY, text), alike }));
 }
 
+/** The vectors that are shown, and those that queries have; the same where one graph has both. */
+interface Between {
+  readonly space: Space;
+  readonly known: Space;
+}
+
 /** The mean of the points of the queries, where one more alike counts more; undefined where none has a point. */
-function pointOf(
-  graph: ServedGraph,
-  space: Space,
-  asks: readonly string[],
+function* pointOf(
+  place: Place,
+  between: Between,
   used: readonly UsedQuery[],
-): Float64Array | undefined {
-  const points = used.flatMap(({ query, alike }) => {
-    const point = middleOf(graph, space, asks, query) ?? movedBack(space, asks, query);
-    return point === undefined ? [] : [{ point, weight: alike }];
-  });
+): Asking<Float64Array | undefined> {
+  const points: { point: Float64Array; weight: number }[] = [];
+  for (const { query, alike } of used) {
+    const point = searchersOf(place, between, query) ?? (yield* standInsOf(place, between, query));
+    if (point !== undefined) points.push({ point, weight: alike });
+  }
   return meanOf(points);
 }
 
 /** The mean of the vectors of those who searched a query of late; undefined where nobody is known. */
-function middleOf(
-  { activity }: ServedGraph,
-  space: Space,
-  asks: readonly string[],
+function searchersOf(
+  { searched: { activity }, asks }: Place,
+  { space }: Between,
   query: EntityKey,
 ): Float64Array | undefined {
-  const searchers = new Set(asks.flatMap((relation) => activity.recentSourcesOf(query, relation)));
-  const vectors = [...searchers].flatMap((searcher) => space.vectorOf(searcher) ?? []);
-  return meanOf(vectors.map((point) => ({ point, weight: 1 })));
+  return middleOf(space, new Set(asks.flatMap((relation) => activity.recentSourcesOf(query, relation))));
 }
 
-/** A query's vector moved to where its users are, by the inverse of a relation that is trained. */
-function movedBack(space: Space, asks: readonly string[], query: EntityKey): Float64Array | undefined {
-  const vector = space.vectorOf(query);
-  for (const relation of asks) {
-    const of = trainedRelation(space, relation, true);
-    if (vector !== undefined && of !== undefined)
-      return Float64Array.from(vector, (value, k) => value + of.vector[k]!);
-  }
-  return undefined;
+/**
+ * The query's vector moved to where its users are, by the inverse of a relation that is trained. In another graph that is the mean
+ * of the vectors of the users who are nearest to it.
+ */
+function* standInsOf(
+  { asks }: Place,
+  { space, known }: Between,
+  query: EntityKey,
+): Asking<Float64Array | undefined> {
+  const vector = known.vectorOf(query);
+  const of = asks
+    .map((relation) => trainedRelation(known, relation, true))
+    .find((each) => each !== undefined);
+  if (vector === undefined || of === undefined) return undefined;
+  const moved = Float64Array.from(vector, (value, k) => value + of.vector[k]!);
+  if (space === known) return moved;
+  const users = known.table(USER);
+  if (users === undefined) return undefined;
+  const near = yield* weightedTop(scoredTable(users, of), [{ vector: moved, weight: 1 }], [], STAND_INS);
+  return middleOf(
+    space,
+    near.map(({ row }) => users.nameOf(row)),
+  );
+}
+
+/** The mean of the users' vectors; undefined where none has one. */
+function middleOf(space: Space, users: Iterable<EntityKey>): Float64Array | undefined {
+  const vectors = [...users].flatMap((each) => space.vectorOf(each) ?? []);
+  return meanOf(vectors.map((point) => ({ point, weight: 1 })));
 }
 
 function meanOf(

@@ -38,6 +38,10 @@ const answer = z.object({
   filtered: z.object({ seen: z.number(), blocked: z.number(), excluded: z.number() }),
 });
 
+const searched = answer.omit({ filtered: true }).extend({
+  query: z.object({ graph: z.string(), known: z.boolean() }),
+});
+
 let twhin: Twhin;
 beforeEach(async () => {
   twhin = await Twhin.create(inject('brokers'));
@@ -93,7 +97,7 @@ async function listOf(url: string, query: string) {
   return answer.parse(json);
 }
 
-const entities = ({ items }: z.infer<typeof answer>) => items.map(({ entity }) => entity);
+const entities = ({ items }: Pick<z.infer<typeof answer>, 'items'>) => items.map(({ entity }) => entity);
 const ready = (url: string) =>
   until('serve is ready', async () => (await ask(url, '/readyz').catch(() => undefined))?.status === 200);
 
@@ -237,6 +241,11 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
   const { likes, follows } = world();
   await twhin.feed('engagement', likes);
   await twhin.feed('follow', follows);
+  const searching = ids('a', 5);
+  await twhin.feed(
+    'search',
+    searching.map((userId) => ({ userId, query: 'Opera tonight', at: ++at })),
+  );
   await twhin.ok(['run', '--until-caught-up']);
   const updater = twhin.start(['run']);
   let { running, url } = await serve();
@@ -244,6 +253,21 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
 
   // Nobody knows the user yet: what is popular, and said so.
   expect(await listOf(url, 'surface=home&user=new&k=5')).toMatchObject({ fallback: 'popular' });
+
+  // Users for a query: engagement knows who searched it, and follow has the vectors.
+  const found = async (type: string) => {
+    const { json } = await ask(url, `/v1/search?q=opera%20TONIGHT&k=20&type=${type}`);
+    return searched.parse(json);
+  };
+  const users = await found('user');
+  expect(users).toMatchObject({
+    graph: 'follow',
+    fallback: null,
+    query: { graph: 'engagement', known: true },
+  });
+  expect(entities(users)).toHaveLength(20);
+  expect(entities(users).filter((entity) => entity.startsWith('user:a')).length).toBeGreaterThan(10);
+  expect(await found('tweet')).toMatchObject({ graph: 'engagement', query: { graph: 'engagement' } });
 
   // Once the updater leads, five likes of one community.
   const liked = ids('ta', 5);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { configOf } from '../../src/config/load.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
 import type { SearchAsked } from '../../src/serve/search.ts';
 import { readEntity } from '../../src/serve/served-graph.ts';
@@ -55,7 +56,7 @@ describe('a search', () => {
       ],
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
       filtered: { erased: 0, idle: 0 },
-      query: { text: 'jazz news', known: true, used: [{ query: query('jazz news'), alike: 1 }] },
+      query: { text: 'jazz news', known: true, graph: 'g', used: [{ query: query('jazz news'), alike: 1 }] },
     });
     const users = await ask(surfacesOf(graph), 'jazz news', { type: 'user', k: 1 });
     expect(users.items).toEqual([{ entity: user('jazz1'), score: 0 }]);
@@ -151,8 +152,15 @@ describe('a search', () => {
     const whole = graphOf({ name: 'whole' });
     const two = { graphs: [likes, whole] };
     expect(await ask(surfacesOf(likes, two), 'jazz')).toMatchObject({ graph: 'whole' });
-    await expect(ask(surfacesOf(likes, two), 'jazz', { graph: 'likes' })).rejects.toThrow(
-      expect.objectContaining({ code: 'search', message: expect.stringMatching(/likes .*user to query/) }),
+    expect(await ask(surfacesOf(likes, two), 'jazz', { graph: 'likes' })).toMatchObject({
+      graph: 'likes',
+      query: { graph: 'whole' },
+    });
+    const refusal = (message: RegExp) =>
+      expect.objectContaining({ code: 'search', message: expect.stringMatching(message) });
+    await expect(ask(surfacesOf(likes), 'jazz')).rejects.toThrow(refusal(/graphs likes .*user to query/));
+    await expect(ask(surfacesOf(likes, two), 'jazz', { graph: 'likes', type: 'user' })).rejects.toThrow(
+      refusal(/graphs likes .*user to user/),
     );
     await expect(ask(surfacesOf(likes, two), 'jazz', { graph: 'third' })).rejects.toThrow(
       expect.objectContaining({ code: 'graph' }),
@@ -174,5 +182,101 @@ describe('a search', () => {
     graph.edges(user('jazz0'), 'searches', [query('chess news')]);
     graph.activity.take(edge(user('jazz0'), 'searches', query('chess news'), T0 + 5, true));
     expect(entities(await ask(surfacesOf(graph), 'chess news', { k: 1 }))).toEqual([tweet('chess3')]);
+  });
+});
+
+/**
+ * The graphs of the default configuration. In `engagement`, users are on a line, user 0 at 0, user 1 at 10; queries lie 5 below
+ * their users. In `follow`, the same users are turned: user 0 at [0, 0], user 1 at [0, 100]; follows lead one upwards.
+ */
+function defaultGraphs(): { engagement: TestGraph; follow: TestGraph; surfaces: Surfaces } {
+  const { graphs } = configOf({}, {}, '/');
+  const [engagement, follow] = ['engagement', 'follow'].map((name) => {
+    const { relations } = graphs.find((each) => each.name === name)!.model;
+    return graphOf({ name, relations });
+  });
+  for (let i = 0; i < 10; i++) {
+    engagement!.put(user(i), [10 * i, 0]);
+    follow!.put(user(i), [0, 100 * i]);
+  }
+  engagement!.put(query('chess'), [30, -5]);
+  engagement!.relate('searches', [0, -5], { rhs: 'query' });
+  engagement!.relate('searches', [0, 5], { rhs: 'query', inverse: true });
+  follow!.relate('follows', [0, 1], { rhs: 'user' });
+  const surfaces = surfacesOf(engagement!, { graphs: [engagement!, follow!] });
+  return { engagement: engagement!, follow: follow!, surfaces };
+}
+
+describe('a search for users with the graphs of the default configuration', () => {
+  const users = { type: 'user', k: 1 } as const;
+
+  it('is made of vectors of follow, of those who searched the query in engagement', async () => {
+    const { engagement, follow, surfaces } = defaultGraphs();
+    // Nobody knows user 77 in follow.
+    for (const i of [2, 4, 77]) engagement.edges(user(i), 'searches', [query('chess')]);
+    expect(await ask(surfaces, 'chess', { ...users, k: 2 })).toEqual({
+      // The mean of 200 and 400, moved by 1.
+      items: [
+        { entity: user(3), score: -1 },
+        { entity: user(4), score: -(99 ** 2) },
+      ],
+      ...{ graph: 'follow', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
+      filtered: { erased: 0, idle: 0 },
+      query: {
+        ...{ text: 'chess', known: true, graph: 'engagement' },
+        used: [{ query: query('chess'), alike: 1 }],
+      },
+    });
+    // By name, the graph with the vectors.
+    const named = await ask(surfaces, 'chess', { ...users, graph: 'follow' });
+    expect(named.items).toEqual([{ entity: user(3), score: -1 }]);
+    await expect(ask(surfaces, 'chess', { ...users, graph: 'engagement' })).rejects.toThrow(
+      expect.objectContaining({ code: 'search' }),
+    );
+    // Who was erased in either is none of them.
+    engagement.activity.take({ erased: user(2), at: T0 + 5 });
+    expect((await ask(surfaces, 'chess', users)).items).toEqual([{ entity: user(4), score: -1 }]);
+    follow.put(user(4), null);
+    expect((await ask(surfaces, 'chess', users)).fallback).toBeNull();
+  });
+
+  it('is asked as for the users nearest to the query where nobody is known to have searched it', async () => {
+    const { engagement, follow, surfaces } = defaultGraphs();
+    // All ten are among the twenty nearest: the middle is at 450, and moved by 1 nearer to 500.
+    expect((await ask(surfaces, 'chess', users)).items).toEqual([{ entity: user(5), score: -(49 ** 2) }]);
+    // Of thirty, the twenty nearest to 30 are those from there up to 32, and none of the first ten but the third.
+    for (let i = 0; i < 20; i++) {
+      engagement.put(user(`near${i}`), [30 + i / 10, 0]);
+      follow.put(user(`near${i}`), [0, 1_000]);
+    }
+    engagement.put(user(3), [40, 0]);
+    follow.put(user('far'), [0, 1_001]);
+    expect((await ask(surfaces, 'chess', users)).items).toEqual([{ entity: user('far'), score: 0 }]);
+    // Without a trained way back, what is popular.
+    engagement.relate('searches', [0, 5], { rhs: 'query', inverse: true, trained: false });
+    follow.edges(user(1), 'follows', [user(7)]);
+    expect(await ask(surfaces, 'chess', users)).toMatchObject({
+      ...{ graph: 'follow', fallback: 'popular', items: [{ entity: user(7), score: null }] },
+    });
+  });
+
+  it('of tweets is made of engagement alone', async () => {
+    const { engagement, surfaces } = defaultGraphs();
+    engagement.put(tweet('a'), [30, 0]);
+    engagement.relate('likes', [0, 0]);
+    expect(await ask(surfaces, 'chess', { k: 1 })).toMatchObject({
+      ...{ graph: 'engagement', items: [{ entity: tweet('a'), score: 0 }], query: { graph: 'engagement' } },
+    });
+  });
+
+  it('says since when either graph is stale', async () => {
+    const { engagement, follow } = defaultGraphs();
+    const stale = { ...engagement, staleSince: () => T0 };
+    for (const [graphs, since] of [
+      [[stale, follow], T0],
+      [[stale, { ...follow, staleSince: () => T0 - 1 }], T0 - 1],
+      [[engagement, { ...follow, staleSince: () => T0 + 1 }], T0 + 1],
+    ] as const)
+      expect((await ask(surfacesOf(engagement, { graphs }), 'chess', users)).staleSince).toBe(since);
   });
 });

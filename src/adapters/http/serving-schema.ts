@@ -138,6 +138,7 @@ const searchAnswer = z.object({
   query: z.object({
     text: z.string().meta({ description: 'As it was understood: lower case, single spaces.' }),
     known: z.boolean().meta({ description: 'Whether the query itself has a vector.' }),
+    graph: z.string().meta({ description: 'The graph that knows who searched it.' }),
     used: z.array(z.object({ query: z.string(), alike: z.number() })).meta({
       description: 'Known queries that the list is made of, and how alike their texts are, 1 for the same.',
     }),

@@ -242,7 +242,12 @@ describe('twhin serve over HTTP', () => {
         ],
         ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
         filtered: { erased: 0, idle: 0 },
-        query: { text: 'jazz news', known: true, used: [{ query: query('jazz news'), alike: 1 }] },
+        query: {
+          text: 'jazz news',
+          known: true,
+          graph: 'g',
+          used: [{ query: query('jazz news'), alike: 1 }],
+        },
       },
     ]);
     expect((await ask(url, '/v1/search?q=xylophone&type=user&graph=g')).json).toMatchObject({
