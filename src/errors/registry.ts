@@ -103,6 +103,10 @@ const COMMAND_LINE = {
     'No graph that is served knows of searches, or none that was asked knows what users do with the type.',
     'Serve a graph that has a relation from user to query, and one that has a relation from user to the type, or ask without a graph; or search for another type.',
   ),
+  decay: usage(
+    'A list by several interests was asked for with decay, which such lists do not have.',
+    'Leave out interests or decay.',
+  ),
   partitions: usage(
     'The topic with the embeddings of a graph has not all of the partitions that were asked for.',
     'Give --partitions numbers that the topic has, which the message says. Where topics of graphs differ, name one graph with --graph.',

@@ -1,5 +1,6 @@
 import type { EntityKey } from '../graph/entity.ts';
 import { rowMarks } from '../kernels/scan/scan.ts';
+import { decayedTop } from './decayed-top.ts';
 import type { Asking } from './looks.ts';
 import type { ServedGraph } from './served-graph.ts';
 import type { VectorTable } from './vector-table.ts';
@@ -11,6 +12,14 @@ export const PROMOTES = 'promotes';
 const LONGER = 4;
 /** Where a list goes on after the rows that it has, so many more are looked at, or as many as it is long. */
 const MOST_MORE = 1_024;
+
+/** What is not in a list, and what the others lose. */
+export interface Without {
+  readonly leftOut: readonly number[];
+  readonly marked: Uint8Array;
+  /** [rows] As `decayLosses`; nothing unless given. */
+  readonly losses?: Float64Array | undefined;
+}
 
 /** A row of a list, by name. */
 export interface AcceptedRow extends WeightedRow {
@@ -27,7 +36,7 @@ export function* acceptedTop(
   table: VectorTable,
   scored: ScoredTable,
   queries: readonly WeightedQuery[],
-  { leftOut, marked }: { readonly leftOut: readonly number[]; readonly marked: Uint8Array },
+  { leftOut, marked, losses }: Without,
   k: number,
   adsOfOne: number | undefined,
 ): Asking<AcceptedRow[]> {
@@ -36,7 +45,9 @@ export function* acceptedTop(
   let marks = marked;
   let rowsOf: Map<EntityKey, number[]> | undefined;
   for (let length = k; ; length = Math.max(k, Math.min(MOST_MORE, LONGER * length))) {
-    const found = yield* weightedTop(scored, queries, leftOut, length, marks);
+    const found = losses
+      ? yield* decayedTop(scored, queries, leftOut, length, marks, losses)
+      : yield* weightedTop(scored, queries, leftOut, length, marks);
     for (const each of found) {
       if (taken.length === k) break;
       const entity = table.nameOf(each.row);

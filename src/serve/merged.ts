@@ -201,7 +201,10 @@ export class Merged {
       };
     }
     const { queries, leftOut, type } = of;
-    const look = { ...idOf(of), ...limit, type, queries, leftOut, idleMs: asked.idleMs };
+    const { idleMs, decayMs } = asked;
+    // All from one moment, so that what shards give can be compared.
+    const decay = decayMs === undefined ? undefined : { halfLifeMs: decayMs, at: of.asOf };
+    const look = { ...idOf(of), ...limit, type, queries, leftOut, idleMs, decay };
     const recent = asked.explain === true ? { recent: await this.#recent(turn, together, of) } : {};
     const replies = await turn.all(together, 'top', { ...look, ...recent, count: asked.k });
     const list = this.#list(turn, together, asked.k, limit.adsOfOne, replies);

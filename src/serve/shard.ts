@@ -5,7 +5,16 @@ import { acceptedTop, adLimiter, PROMOTES } from './accepted-rows.ts';
 import { refuseUnknown } from './asked-entities.ts';
 import { type Asking, lookForRanks } from './looks.ts';
 import { type ItemReason, itemReason, type NamedVector, NEAR, recentOf, vectorsOf } from './reasons.ts';
-import { about, idleRows, type RelationQuery, type ServedGraph, scoredTable, USER } from './served-graph.ts';
+import {
+  about,
+  type Decay,
+  decayLosses,
+  idleRows,
+  type RelationQuery,
+  type ServedGraph,
+  scoredTable,
+  USER,
+} from './served-graph.ts';
 import { type SharedNeighbours, sharingWith } from './shared-neighbours.ts';
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space } from './spaces.ts';
@@ -90,6 +99,7 @@ export interface ShardQuestions {
       readonly leftOut: readonly EntityKey[];
       /** As in `CandidatesAsked`. */
       readonly idleMs?: number | undefined;
+      readonly decay?: Decay | undefined;
       readonly count: number;
       /** Vectors that reasons compare with; undefined: no reasons. */
       readonly recent?: readonly NamedVector[] | undefined;
@@ -278,10 +288,14 @@ export class Shard {
   }
 
   *#top(question: ShardQuestions['top']): Asking<ShardAnswers['top']> {
-    const { queries, leftOut, idleMs, count, adsOfOne, recent, sharedWith } = question;
+    const { queries, leftOut, idleMs, decay, count, adsOfOne, recent, sharedWith } = question;
     const { graph, table, scored } = this.#scored(question);
     if (table === undefined || scored === undefined) return { items: [] };
-    const without = { leftOut: table.rowsOf(leftOut), marked: idleRows(graph, table, idleMs).marks };
+    const without = {
+      leftOut: table.rowsOf(leftOut),
+      marked: idleRows(graph, table, idleMs).marks,
+      losses: decay && decayLosses(graph, table, decay),
+    };
     const found = yield* acceptedTop(graph, table, scored, queries, without, count, adsOfOne);
     const weighed = queries.map((query) => ({ weight: query.weight, of: query }));
     const sharing = sharedWith === undefined ? () => undefined : sharingWith(graph, sharedWith);

@@ -20,6 +20,8 @@ import { type SearchAnswer, type SearchAsked, search } from './search.ts';
 import {
   type AnswerHead,
   about,
+  decayLosses,
+  decayOf,
   idleRows,
   movedBy,
   namedGraphs,
@@ -65,6 +67,8 @@ export interface CandidatesAsked {
   readonly explain?: boolean | undefined;
   /** Leaves out what no event named for so long; nothing unless given. */
   readonly idleMs?: number | undefined;
+  /** Halves how likely an entity counts with each such time since an event named it; nothing unless given. Not with interests. */
+  readonly decayMs?: number | undefined;
   /** By several interests of the user; by the user and the relations unless said. */
   readonly interests?: InterestWay | undefined;
 }
@@ -183,6 +187,11 @@ export class Surfaces {
   }
 
   *#candidates(asked: CandidatesAsked): Asking<Answer> {
+    if (asked.decayMs !== undefined && (asked.interests ?? 'none') !== 'none')
+      throw new UsageError(
+        'decay',
+        `decay: lists by several interests do not decay; seen interests=${asked.interests}, leave out one of the two`,
+      );
     return (yield* this.#byInterests(asked)) ?? (yield* this.#byRelations(asked));
   }
 
@@ -203,7 +212,9 @@ export class Surfaces {
       return { ...about(graph, space), items, fallback: 'popular', interests: 'none', filtered };
     }
     const scored = scoredTable(table, queries[0]!.of);
-    const without = { leftOut: table.rowsOf(leftOut), marked: idle.marks };
+    const decay = decayOf(graph, space, asked.decayMs);
+    const losses = decay && decayLosses(graph, table, decay);
+    const without = { leftOut: table.rowsOf(leftOut), marked: idle.marks, losses };
     const found = yield* acceptedTop(graph, table, scored, queries, without, k, adsOfOne);
     const recent = explain ? vectorsOf(table, recentOf(graph, user, queries)) : [];
     const items = found.map(({ entity, row, score, scores }) => ({

@@ -76,7 +76,8 @@ function firstDepth(queries: number, count: number): number {
   return queries === 1 ? count + 1 : Math.max(LEAST, DEEPER * count);
 }
 
-function sumOf(scored: ScoredTable, queries: readonly WeightedQuery[], row: number): WeightedRow {
+/** The sum of a row's weighted scores, and each score alone. */
+export function sumOf(scored: ScoredTable, queries: readonly WeightedQuery[], row: number): WeightedRow {
   const scores = queries.map(({ vector }) => scoreOf(scored, vector, row));
   const score = queries.reduce((sum, { weight }, i) => sum + weight * scores[i]!, 0);
   return { row, score, scores };

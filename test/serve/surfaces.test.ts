@@ -188,6 +188,51 @@ describe('home', () => {
     expect(again.items.map(({ entity }) => entity).sort()).toEqual([tweet(100), tweet(300), tweet(5)].sort());
   });
 
+  it('lets what is idle decay, if asked to: half as likely with each half-life', async () => {
+    const graph = line(300);
+    // Tweet i is i² away, and was named i hours ago, but for every tenth one, which was named just now.
+    const hoursOf = (i: number) => (i % 10 === 0 ? 0 : i);
+    for (let i = 1; i <= 300; i++) graph.spaces.active(tweet(i), T0 - 3_600_000 * hoursOf(i));
+    graph.edges(user(2), 'likes', [tweet(300)]);
+    const expected = (halfLifeHours: number) =>
+      Array.from({ length: 300 }, (_, k) => k + 1)
+        .map((i) => ({ entity: tweet(i), score: -(i ** 2) - (Math.LN2 * hoursOf(i)) / halfLifeHours }))
+        .sort((a, b) => b.score - a.score)
+        .slice(0, 20);
+    const places: number[] = [];
+    for (const hours of [1, 0.001, 1_000]) {
+      const asked = { surface: 'home', user: user(1), k: 20, decayMs: 3_600_000 * hours } as const;
+      const { items, asOf } = await surfacesOf(graph).candidates(asked);
+      expect(asOf).toBe(T0);
+      const wanted = expected(hours);
+      expect(items.map(({ entity }) => entity)).toEqual(wanted.map(({ entity }) => entity));
+      for (const [i, { score }] of items.entries()) expect(score).toBeCloseTo(wanted[i]!.score, 6);
+      places.push(items.findIndex(({ entity }) => entity === tweet(10)));
+    }
+    // The longer the half-life, the less it changes.
+    expect(places).toEqual([9, 0, 9]);
+    // Explained is the score as it is.
+    const explained = await surfacesOf(graph).candidates({
+      ...{ surface: 'home', user: user(1), k: 1, decayMs: 3_600_000, explain: true },
+    });
+    expect(explained.items[0]).toMatchObject({ entity: tweet(1), reason: { score: -1 } });
+    // An entity of which no event is known counts as named when the known events begin.
+    graph.put(tweet('unknown'), [0, 0]);
+    const of = async (since: number) => {
+      const surfaces = surfacesOf({ ...graph, eventsSince: () => since });
+      const { items } = await surfaces.candidates({
+        ...{ surface: 'home', user: user(1), k: 1, decayMs: 3_600_000 },
+      });
+      return items[0]?.entity;
+    };
+    expect([await of(T0 - 3_600_000), await of(0)]).toEqual([tweet('unknown'), tweet(1)]);
+    await expect(
+      surfacesOf(graph).candidates({
+        ...{ surface: 'home', user: user(1), k: 1, decayMs: 1, interests: 'mixture' },
+      }),
+    ).rejects.toThrow(expect.objectContaining({ code: 'decay' }));
+  });
+
   it('takes nothing for idle of which no event is known, where the events do not reach back so far', async () => {
     const graph = line(4);
     graph.spaces.active(tweet(2), T0 - 5_000);

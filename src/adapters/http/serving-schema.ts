@@ -43,6 +43,8 @@ export const candidatesQuery = z.strictObject({
   graph: name.optional(),
   /** Leaves out what no event named for so long. */
   idle: timeText.optional(),
+  /** Halves how likely an entity counts with each such time since an event named it. */
+  decay: timeText.optional(),
   /** Entities that may not be in the list, with commas between them. */
   exclude: z.string().max(8_000).optional(),
   explain: yes.default(false),
@@ -55,6 +57,7 @@ export const candidatesBody = z.strictObject({
   relation: name.optional(),
   graph: name.optional(),
   idle: timeText.optional(),
+  decay: timeText.optional(),
   exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
   explain: z.boolean().default(false),
   interests: interests.default('none'),

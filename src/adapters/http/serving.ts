@@ -65,7 +65,7 @@ export const LISTS_GUARD = {
     if (error instanceof WrongEntity) return error.field;
     const { code } = error;
     if (code === 'search') return 'type';
-    return code === 'surface' || code === 'relation' || code === 'graph' ? code : undefined;
+    return ['surface', 'relation', 'graph', 'decay'].includes(code) ? code : undefined;
   },
 };
 
@@ -198,11 +198,12 @@ export function understood<Schema extends z.ZodType>(
   throw new WrongField(field || 'the request', issue?.message ?? 'not understood');
 }
 
-function askedOf({ user, exclude, idle, ...asked }: z.infer<typeof candidatesBody>): CandidatesAsked {
+function askedOf({ user, exclude, idle, decay, ...asked }: z.infer<typeof candidatesBody>): CandidatesAsked {
   const excluded = (text: string) => entityOf(SHOWS[asked.surface], text);
   return {
     ...asked,
     idleMs: idle,
+    decayMs: decay,
     user: userOf(user),
     exclude: exclude.map((each, i) => keyOf(`exclude.${i}`, each, excluded)),
   };

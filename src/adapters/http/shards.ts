@@ -79,6 +79,7 @@ const asked = z.object({
   explain: z.boolean().optional(),
   interests: z.enum(INTEREST_WAYS).optional(),
   idleMs: number.optional(),
+  decayMs: number.positive().optional(),
 } satisfies { [Field in keyof Required<CandidatesAsked>]: z.ZodType });
 
 /** No question of a process that merges lists has more than its request and its user can bring. */
@@ -96,6 +97,7 @@ function questionsOf(most: QuestionLimits): {
       ...limit,
       leftOut: entities.max(most.leftOut + MOST_EXCLUDED),
       idleMs: number.optional(),
+      decay: z.object({ halfLifeMs: number.positive(), at: number }).optional(),
       count,
       recent: vectors.max(most.recent).optional(),
       sharedWith: entity.optional(),

@@ -73,7 +73,7 @@ const ABOUT = `
 Reads the topics with vectors from their start and follows them, like any reader; it never touches a store. Events are read
 too, so that no list has what the user follows, likes or blocks.
 
-  GET  /v1/candidates?surface=home|who-to-follow|ads&user=ID[&k=20&relation=NAME&exclude=TYPE:ID,…&idle=30d&explain=true]
+  GET  /v1/candidates?surface=home|who-to-follow|ads&user=ID[&k=20&relation=NAME&exclude=TYPE:ID,…&idle=30d&decay=6h&explain=true]
   GET  /v1/similar?entity=TYPE:ID[&k=20]
   GET  /v1/search?q=TEXT&type=tweet|user[&k=20&idle=1d]
   POST /v1/rank {"user", "relation", "candidates": ["TYPE:ID", …]}

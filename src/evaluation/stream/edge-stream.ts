@@ -61,6 +61,11 @@ export class EdgeStream {
     return this.#relation[event]!;
   }
 
+  /** Time of the event, epoch ms. */
+  at(event: number): number {
+    return this.#at[event]!;
+  }
+
   removes(event: number): boolean {
     return this.#removes[event] === 1;
   }

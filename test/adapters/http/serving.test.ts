@@ -167,6 +167,22 @@ describe('twhin serve over HTTP', () => {
     expect(found.json).toMatchObject({ filtered: { idle: TWEETS - 10 } });
   });
 
+  test('lets what is idle decay, by GET and by POST', async () => {
+    graph.activity.take({ lhs: user(9), relation: 'likes', rhs: tweet(9), at: T0, removed: false });
+    for (let i = 1; i <= TWEETS; i++) graph.spaces.active(tweet(i), i === 4 ? T0 : T0 - 3_600_000);
+    const url = await serve();
+    const { json } = await ask(url, home({ k: '2', decay: '2m' }));
+    // 30 half-lives cost 20.79: tweet 4, which costs 16, comes first.
+    expect(json).toMatchObject({
+      items: [
+        { entity: tweet(4), score: -16 },
+        { entity: tweet(1), score: -1 - 30 * Math.LN2 },
+      ],
+    });
+    const body = { surface: 'home', user: 'user:1', k: 2, decay: '2m' };
+    expect((await post(url, '/v1/candidates', body)).json).toEqual(json);
+  });
+
   test('answers neighbours and ranks', async () => {
     const url = await serve();
     expect((await ask(url, '/v1/similar?entity=tweet:5&k=2')).json).toMatchObject({
@@ -361,6 +377,10 @@ describe('a bad request is 400 with the field named', () => {
       home({ idle }),
     ]),
     ['idle', '/v1/search?q=jazz&type=user&idle=30'],
+    ['decay', home({ decay: '30' })],
+    ['decay', home({ decay: '0s' })],
+    ['decay', home({ decay: '6h', interests: 'medoids' })],
+    ['decay', '/v1/search?q=jazz&type=tweet&decay=6h'],
     ['__proto__', home({ ['__proto__' + '']: 'x' })],
     ['constructor', `${home()}&constructor=x`],
     ['graph', home({ graph: 'h' })],
