@@ -241,11 +241,6 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
   const { likes, follows } = world();
   await twhin.feed('engagement', likes);
   await twhin.feed('follow', follows);
-  const searching = ids('a', 5);
-  await twhin.feed(
-    'search',
-    searching.map((userId) => ({ userId, query: 'Opera tonight', at: ++at })),
-  );
   await twhin.ok(['run', '--until-caught-up']);
   const updater = twhin.start(['run']);
   let { running, url } = await serve();
@@ -253,21 +248,6 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
 
   // Nobody knows the user yet: what is popular, and said so.
   expect(await listOf(url, 'surface=home&user=new&k=5')).toMatchObject({ fallback: 'popular' });
-
-  // Users for a query: engagement knows who searched it, and follow has the vectors.
-  const found = async (type: string) => {
-    const { json } = await ask(url, `/v1/search?q=opera%20TONIGHT&k=20&type=${type}`);
-    return searched.parse(json);
-  };
-  const users = await found('user');
-  expect(users).toMatchObject({
-    graph: 'follow',
-    fallback: null,
-    query: { graph: 'engagement', known: true },
-  });
-  expect(entities(users)).toHaveLength(20);
-  expect(entities(users).filter((entity) => entity.startsWith('user:a')).length).toBeGreaterThan(10);
-  expect(await found('tweet')).toMatchObject({ graph: 'engagement', query: { graph: 'engagement' } });
 
   // Once the updater leads, five likes of one community.
   const liked = ids('ta', 5);
@@ -354,6 +334,19 @@ test('a new user, an unlike, a block and an erasure show in the lists, and an er
   );
   await until('what they liked is learned', async () => (await listOf(url, everybody)).step > step);
   expect(await back()).toEqual([]);
+  // Users for a query: engagement knows who searched it, and follow has the vectors.
+  await twhin.feed(
+    'search',
+    ids('a', 5).map((userId) => ({ userId, query: 'Opera tonight', at: ++at })),
+  );
+  const found = async (type: string) =>
+    searched.parse((await ask(url, `/v1/search?q=opera%20TONIGHT&k=20&type=${type}`)).json);
+  await until('the query has a vector', async () => (await found('user')).query.known);
+  const users = await found('user');
+  expect(users).toMatchObject({ graph: 'follow', fallback: null, query: { graph: 'engagement' } });
+  expect(entities(users)).toHaveLength(20);
+  expect(entities(users).filter((entity) => entity.startsWith('user:a')).length).toBeGreaterThan(10);
+  expect(await found('tweet')).toMatchObject({ graph: 'engagement', query: { graph: 'engagement' } });
   await onPages(url);
   process.stderr.write(`ms until a list shows it: ${JSON.stringify(times)}\n`);
 
