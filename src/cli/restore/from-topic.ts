@@ -6,8 +6,10 @@ import { UsageError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import { graphOf } from '../../graph/shard.ts';
-import type { EventLog, SourceRecord, Stretch } from '../../pipeline/ports.ts';
+import type { EventLog } from '../../pipeline/ports.ts';
+import { eachRecord, wholeTopics } from '../../pipeline/reading/bounded.ts';
 import type { Checkpoint } from '../../pipeline/training/trainer.ts';
+import { recordsIn } from '../../replay/partition.ts';
 import { TopicFold } from '../../replay/topic-fold.ts';
 import { readLive } from '../../state/places.ts';
 import { newPlace } from '../../state/staged-store.ts';
@@ -76,7 +78,8 @@ async function fold(
   { embeddings: topic, model: modelTopic }: { embeddings: string; model: string | undefined },
   output: Output,
 ): Promise<Head> {
-  const { stretches, of } = await wholeTopic(reader, topic);
+  const stretches = await wholeTopics(reader, [topic]);
+  const of = recordsIn(stretches);
   const start = await freshRows(trainer, folder);
   const folding = new TopicFold({ graph: name, shard, model, space: randomUUID(), store, start });
   await eachRecord(reader, stretches, async (records) => {
@@ -84,7 +87,7 @@ async function fold(
     output.status(`${name}: ${count(folding.records)} of at most ${count(of)} records of ${topic} folded`);
   });
   if (modelTopic !== undefined) {
-    await eachRecord(reader, (await wholeTopic(reader, modelTopic)).stretches, async (records) =>
+    await eachRecord(reader, await wholeTopics(reader, [modelTopic]), (records) =>
       folding.addRelations(records),
     );
   }
@@ -102,31 +105,6 @@ async function fold(
     );
   }
   return head;
-}
-
-/** All that a topic holds now, and how many records that are at most. */
-async function wholeTopic(reader: EventLog, topic: string): Promise<{ stretches: Stretch[]; of: number }> {
-  const ranges = await reader.ranges([topic]);
-  return {
-    stretches: ranges.map(({ low, high, ...partition }) => ({ ...partition, from: low, until: high })),
-    of: ranges.reduce((sum, { low, high }) => sum + high - low, 0),
-  };
-}
-
-/** Takes the records of one partition after the other, so that the rows have the same order each time. */
-async function eachRecord(
-  reader: EventLog,
-  stretches: readonly Stretch[],
-  take: (records: readonly SourceRecord[]) => Promise<void>,
-): Promise<void> {
-  const reading = await reader.read(stretches);
-  try {
-    for (const cursor of reading.cursors) {
-      for (let records = await cursor.next(); records; records = await cursor.next()) await take(records);
-    }
-  } finally {
-    await reading.close();
-  }
 }
 
 /** The trainer has no rows but those of relations yet. */

@@ -4,6 +4,7 @@ import type { Log } from '../../log.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { patiently } from '../patience.ts';
 import type { Message, Offsets, ReadableLog, Stretch } from '../ports.ts';
+import { eachRecord } from '../reading/bounded.ts';
 import type { OffsetLedger } from '../reading/offset-ledger.ts';
 import { readContent } from '../reading/record-content.ts';
 import { followedTopics, type UpdaterOptions } from '../updater-options.ts';
@@ -114,21 +115,14 @@ async function sendMissedLetters(
 ): Promise<void> {
   if (missed.length === 0) return;
   const { reader, topics, limits, deadLetter } = options;
-  const reading = await reader.read(await held(reader, missed));
-  try {
-    for (const cursor of reading.cursors) {
-      for (let records = await cursor.next(); records !== undefined; records = await cursor.next()) {
-        const letters = records.flatMap((record) => {
-          const { problem } = readContent(record, topics, limits);
-          const letter = problem && deadLetter(record, problem);
-          return letter ? [letter] : [];
-        });
-        if (letters.length > 0) await send(letters);
-      }
-    }
-  } finally {
-    await reading.close();
-  }
+  await eachRecord(reader, await held(reader, missed), async (records) => {
+    const letters = records.flatMap((record) => {
+      const { problem } = readContent(record, topics, limits);
+      const letter = problem && deadLetter(record, problem);
+      return letter ? [letter] : [];
+    });
+    if (letters.length > 0) await send(letters);
+  });
 }
 
 /** The parts of the stretches that the log still holds. */

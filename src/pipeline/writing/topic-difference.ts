@@ -3,6 +3,7 @@ import { type EntityKey, parseEntityKey, typeOf } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import type { ReadableLog, SourceRecord } from '../ports.ts';
+import { eachRecord, wholeTopics } from '../reading/bounded.ts';
 
 /** How the topics with vectors differ from a store. */
 export interface Differing {
@@ -31,23 +32,7 @@ export async function differing(
   owns: (key: EntityKey) => boolean = () => true,
 ): Promise<Differing> {
   const fold = new Fold(store, index, owns);
-  const stretches = (await reader.ranges(topics)).map(({ topic, partition, low, high }) => ({
-    topic,
-    partition,
-    from: low,
-    until: high,
-  }));
-  const reading = await reader.read(stretches);
-  try {
-    // One partition after the other: each key is in one partition only.
-    for (const cursor of reading.cursors) {
-      for (let records = await cursor.next(); records !== undefined; records = await cursor.next()) {
-        await fold.add(records);
-      }
-    }
-  } finally {
-    await reading.close();
-  }
+  await eachRecord(reader, await wholeTopics(reader, topics), (records) => fold.add(records));
   return fold.result();
 }
 
