@@ -429,8 +429,8 @@ class Known {
 }
 
 function withoutSearches(happened: readonly Happened[], { relations, cutAt }: KnownGraph): Activity {
-  const bounds = { edgesOfOne: 1_000, edges: 5_000_000, sourcesOf: [], recentSourcesOf: [] };
-  const activity = new Activity({ ...bounds, clock: () => cutAt });
+  const bounds = { edgesOfOne: 1_000, edges: 5_000_000, actorsOf: [], actors: 0 };
+  const activity = new Activity({ ...bounds, sourcesOf: [], recentSourcesOf: [], clock: () => cutAt });
   const own = new Set(relations.map(({ name }) => name).filter((name) => name !== SEARCHES));
   for (const change of happened.flatMap(({ changes }) => changes))
     if (!('relation' in change) || own.has(change.relation)) activity.take(change);
