@@ -1,4 +1,6 @@
-import { isIPv4 } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import { isIPv4, Server } from 'node:net';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
 import { BadEvent, FatalError, reasonOf, UsageError } from '../../errors/errors.ts';
@@ -6,7 +8,12 @@ import { brokenField } from './query-encoding.ts';
 
 const REQUEST_MS = 10_000;
 const IDLE_MS = 30_000;
-/** Time that requests in flight get at a stop; a connection without a request would delay the stop for ever. */
+/** At a stop, how long those who connect are let in: the system has accepted them before this process hears of it. */
+const ARRIVING_MS = 1_000;
+/** How long no request comes before connections are closed: a client may send its next one at the moment of the stop. */
+const QUIET_MS = 100;
+const LOOK_MS = 10;
+/** Time that connections get at a stop, but for those with a request in flight; one without a request would delay the stop for ever. */
 const DRAIN_MS = 2_000;
 /** What a client that comes at a busy moment is told to wait. */
 const RETRY_AFTER_S = 1;
@@ -54,6 +61,8 @@ export async function guardedServer(options: GuardOptions): Promise<FastifyInsta
     requestTimeout: REQUEST_MS,
     connectionTimeout: IDLE_MS,
     forceCloseConnections: 'idle',
+    // Whoever is connected already gets an answer.
+    return503OnClosing: false,
     exposeHeadRoutes: true,
   });
   await server.register(rateLimit, { max: options.requests, timeWindow: '1 minute' });
@@ -68,16 +77,15 @@ export async function listen(
   stopping: () => void = () => {},
 ): Promise<HttpServer> {
   let closing: Promise<void> | undefined;
+  const requests = new Requests(server);
   const stop = () => {
-    closing ??= close(server, stopping);
+    closing ??= close(server, requests, stopping);
     return closing;
   };
-  // A client that keeps its connection would hold a stop up, or send its next request to a server that is gone.
+  // A client that keeps its connection would hold a stop up, or send its next request to a server that is gone. Sent away while
+  // the server still listens, the client would be back at once, among those whom the system takes in and nobody answers.
   server.addHook('onSend', async (_, reply) => {
-    if (closing !== undefined) reply.header('connection', 'close');
-  });
-  server.addHook('onResponse', async () => {
-    if (closing !== undefined) setImmediate(() => server.server.closeIdleConnections());
+    if (closing !== undefined && !server.server.listening) reply.header('connection', 'close');
   });
   try {
     const url = await server.listen({ host, port });
@@ -92,11 +100,62 @@ export async function listen(
   }
 }
 
-async function close(server: FastifyInstance, stopping: () => void): Promise<void> {
+/** The requests that a server has read and not answered yet. */
+class Requests {
+  readonly #open = new Set<ServerResponse>();
+  /** When the last one came, as `performance.now` says. */
+  lastAt = 0;
+
+  constructor(server: FastifyInstance) {
+    server.addHook('preValidation', async (_, { raw }) => {
+      this.lastAt = performance.now();
+      this.#open.add(raw);
+      raw.once('close', () => this.#open.delete(raw));
+    });
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+}
+
+/** Takes in who has connected, listens no more, answers what comes on the connections that there are, and closes these. */
+async function close(server: FastifyInstance, requests: Requests, stopping: () => void): Promise<void> {
+  const began = performance.now();
+  const after = () => performance.now() - began;
   stopping();
-  const timer = setTimeout(() => server.server.closeAllConnections(), DRAIN_MS);
+  await takeIn(server, () => after() < ARRIVING_MS);
+  // http.Server.close would also close the connections that are idle at this moment, which is between two requests of a client.
+  Server.prototype.close.call(server.server);
+  const isBusy = () => requests.count > 0 || performance.now() - Math.max(began, requests.lastAt) < QUIET_MS;
+  while (after() < REQUEST_MS && isBusy() && (await connectionsOf(server)) > 0) await sleep(LOOK_MS);
+  const timer = setInterval(() => {
+    if (after() < (requests.count > 0 ? REQUEST_MS : DRAIN_MS)) server.server.closeIdleConnections();
+    else server.server.closeAllConnections();
+  }, LOOK_MS);
   await server.close();
-  clearTimeout(timer);
+  clearInterval(timer);
+}
+
+/** Waits until nobody new has connected in a turn of the event loop, in each of which one connection is taken in. */
+async function takeIn({ server }: FastifyInstance, isTime: () => boolean): Promise<void> {
+  let arrived = 0;
+  const count = () => void arrived++;
+  server.on('connection', count);
+  let before: number;
+  do {
+    before = arrived;
+    // The turn that has begun may be past its connections.
+    await turn();
+    await turn();
+  } while (arrived > before && isTime());
+  server.off('connection', count);
+}
+
+function connectionsOf({ server }: FastifyInstance): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+  });
 }
 
 /** The rules for every request: who may ask, the headers of answers, and the answers to wrong requests. */
@@ -116,6 +175,7 @@ function guard(server: FastifyInstance, { host, paths, methods = [], fieldOf, fa
   });
   server.addHook('onSend', async (_, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    if (reply.statusCode === 503) reply.header('retry-after', String(RETRY_AFTER_S));
   });
   server.setNotFoundHandler(async (request, reply) => {
     const known = ['GET', 'HEAD', ...methods];
@@ -133,7 +193,6 @@ function guard(server: FastifyInstance, { host, paths, methods = [], fieldOf, fa
     if (code === 500) failed(request.url.slice(0, 200), reasonOf(error));
     // A query that passes the schema and fails in the lookup has a wrong value in a field.
     const field = error instanceof UsageError ? (fieldOf?.(error) ?? idField(error)) : fieldIn(error);
-    if (code === 503) reply.header('retry-after', String(RETRY_AFTER_S));
     const reason = code === 500 ? 'the request could not be answered' : reasonOf(error);
     return reply.code(code).send({ error: reason, ...(field !== undefined && { field }) });
   });

@@ -25,7 +25,6 @@ import { addShard, SHARD_PATHS } from './shards.ts';
 
 /** Requests of one client in a minute: another service asks for all of its users. */
 const REQUESTS = 120_000;
-const RETRY_AFTER_S = 1;
 /** Characters shown of the name of an unknown field. */
 const SHOWN = 100;
 
@@ -113,10 +112,7 @@ function addServing(server: FastifyInstance, serving: Serving): void {
   const whenReady = async (_: FastifyRequest, reply: FastifyReply) => {
     const reasons = serving.unready();
     if (reasons.length === 0) return;
-    return reply
-      .code(503)
-      .header('retry-after', String(RETRY_AFTER_S))
-      .send({ error: `not ready: ${reasons.join('; ')}`, ready: false });
+    return reply.code(503).send({ error: `not ready: ${reasons.join('; ')}`, ready: false });
   };
   const ready = { preHandler: whenReady };
   addLists(server, surfaces, ready);
