@@ -142,10 +142,22 @@ test('other settings make another model of the same edges; --publish publishes i
   const { digest } = await whole();
   expect(other.digest.edges).toBe(digest.edges);
   expect(other.digest.vectors).not.toBe(digest.vectors);
-  const { head, vectors } = await readStore(twhin, GRAPH, false, 'other');
+  const { head, vectors, relations } = await readStore(twhin, GRAPH, false, 'other');
   expect(head?.model.dim).toBe(24);
   expect(head?.outbox).toBe(0);
-  expect(unlike(vectors, fold(await readTopic(inject('brokers'), shadow)))).toEqual([]);
+  const records = await readTopic(inject('brokers'), shadow);
+  expect(unlike(vectors, fold(records))).toEqual([]);
+  // The relation vectors beside them, of the same run, committed in its transactions.
+  const model = fold(await readTopic(inject('brokers'), `${shadow}.model`));
+  expect(unlike(relations, model)).toEqual([]);
+  for (const { headers } of model.values())
+    expect([headers['space'], headers['epoch']]).toEqual([head?.space, records[0]?.headers['epoch']]);
+  expect(model.get('relation:retweets')?.headers).toMatchObject({
+    trained: 'true',
+    lhs: 'user',
+    rhs: 'tweet',
+  });
+  expect(model.get('relation:searches')?.headers['trained']).toBe('false');
 });
 
 test('of two at once into one topic, one publishes and the other ends', async () => {
