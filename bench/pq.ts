@@ -5,32 +5,19 @@
  * does. Lists of the user's new targets, by the weighted relations, are made with the vectors as they are and with decoded
  * ones; the same users, the same questions. Intervals are 95 %, by bootstrap over users.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { connect } from '../src/adapters/connect.ts';
-import { EvaluationProgress } from '../src/cli/evaluate/progress.ts';
-import { planStream, type StreamPlan } from '../src/cli/evaluate/stream-plan.ts';
-import { readStreamRequest } from '../src/cli/evaluate/stream-request.ts';
+import type { StreamPlan } from '../src/cli/evaluate/stream-plan.ts';
 import { SEED, sampling } from '../src/cli/export/quantised.ts';
-import { terminal } from '../src/cli/output.ts';
-import { composeEvaluation, loadSpace } from '../src/compose/evaluation.ts';
-import { loadConfig } from '../src/config/load.ts';
 import { bootstrap } from '../src/evaluation/bootstrap.ts';
 import { LIST_FIGURES, listFigures, rankAll } from '../src/evaluation/ranked-list.ts';
 import type { Space } from '../src/evaluation/space.ts';
 import { ByVectors, modelOf } from '../src/evaluation/stream/recommender.ts';
 import type { Task } from '../src/evaluation/stream/split.ts';
-import { silentLog } from '../src/log.ts';
 import { CENTROIDS, ProductQuantiser } from '../src/model/product-quantiser.ts';
-import type { EventLog } from '../src/pipeline/ports.ts';
 import { Random } from '../src/sampling/random.ts';
-import { measured } from './child.ts';
-import { fill } from './e2e/fill.ts';
+import { withTrainedHiggs } from './trained-higgs.ts';
 
-const COMMAND = join(import.meta.dirname, '..', 'bin', 'twhin.js');
-const GRAPH = 'engagement';
 const SCOPE = 'user→tweet';
 /** Places of the list that are compared with the list of the vectors as they are. */
 const NEAREST = 10;
@@ -63,41 +50,6 @@ interface Quantised {
   /** Seconds of processor time. */
   readonly training: number;
   readonly encoding: number;
-}
-
-async function trained(
-  folder: string,
-  eventLog: EventLog,
-  load: (set?: readonly string[]) => ReturnType<typeof loadConfig>,
-): Promise<{ plan: StreamPlan; space: Space }> {
-  const signals = {
-    stopping: new AbortController().signal,
-    interrupted: () => false,
-    ignore: () => undefined,
-  };
-  const progress = new EvaluationProgress(GRAPH, signals, { log: () => silentLog, output: terminal });
-  const options = { from: 'earliest', until: 'latest', holdout: 0.15, users: Number(values.users), seeds: 1 };
-  const request = await readStreamRequest(
-    { ...options, graph: GRAPH, set: [], paper: false },
-    { config: load },
-  );
-  const plan = await planStream(request, eventLog, progress);
-  const { config, graph } = request.own[0]!;
-  const place = { graph: GRAPH, name: 'pq', folder: join(folder, 'store') };
-  await mkdir(place.folder, { recursive: true });
-  const before = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
-  const replaying = await composeEvaluation(config, graph, {
-    log: silentLog,
-    place,
-    eventLog,
-    range: plan.known,
-    topicIds: plan.topicIds,
-    // Nothing is ranked while it is trained.
-    prequential: { seed: 1, from: Number.MAX_SAFE_INTEGER, candidates: 1, halfLife: plan.halfLife, before },
-    onRanked: () => undefined,
-  });
-  await progress.train(replaying, plan.known, {});
-  return { plan, space: await loadSpace(graph, place) };
 }
 
 function ranked(tasks: readonly Task[], by: ByVectors): Lists {
@@ -152,26 +104,6 @@ async function quantised(vectors: Float32Array, dim: number, parts: number): Pro
 function seconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
-}
-
-async function measure(folder: string): Promise<void> {
-  const env = {
-    ...process.env,
-    KAFKA_BROKERS: `file:${join(folder, 'log')}`,
-    TWHIN_STATE: join(folder, 'state'),
-  };
-  await measured([COMMAND, 'topics', 'apply'], env);
-  await fill({ higgs: higgs ?? '' }, { address: env.KAFKA_BROKERS, command: COMMAND, work: folder });
-  const load = (set: readonly string[] = []) => loadConfig(env, folder, set);
-  const connection = await connect((await load()).kafka);
-  const eventLog = connection.log();
-  try {
-    const { plan, space } = await trained(folder, eventLog, load);
-    await report(plan, space);
-  } finally {
-    await eventLog.close();
-    await connection.close();
-  }
 }
 
 async function report({ read, split, tasks: drawn }: StreamPlan, space: Space): Promise<void> {
@@ -241,9 +173,4 @@ async function report({ read, split, tasks: drawn }: StreamPlan, space: Space): 
   }
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'twhin-pq-'));
-try {
-  await measure(folder);
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+await withTrainedHiggs({ higgs, users: Number(values.users) }, ({ plan, space }) => report(plan, space));

@@ -3,6 +3,7 @@ import type { EntityKey } from '../graph/entity.ts';
 import { limiter } from './accepted-rows.ts';
 import { Admission } from './admission.ts';
 import { refuseOthers } from './asked-entities.ts';
+import { ChosenAmong } from './chosen.ts';
 import { percentileOf } from './percentiles.ts';
 import type { NamedVector } from './reasons.ts';
 import type {
@@ -25,7 +26,13 @@ import {
   repliesOf,
   type Together,
 } from './shard-replies.ts';
-import type { Answer, CandidatesAsked, RankAnswer, SimilarAnswer } from './surfaces.ts';
+import {
+  type Answer,
+  type CandidatesAsked,
+  missingOf,
+  type RankAnswer,
+  type SimilarAnswer,
+} from './surfaces.ts';
 
 /** A shard that left so many questions in a row unanswered is asked no more until it says how it is. */
 const AWAY_AFTER = 3;
@@ -119,8 +126,9 @@ export class Merged {
     relation: string,
     candidates: readonly EntityKey[],
     graph?: string,
+    negatives: readonly EntityKey[] = [],
   ): Promise<(RankAnswer & Merging) | undefined> {
-    return this.#turn('rank', (turn) => this.#rank(turn, user, relation, candidates, graph));
+    return this.#turn('rank', (turn) => this.#rank(turn, user, relation, candidates, graph, negatives));
   }
 
   /** Asks all shards how they are. timeoutMs: who takes longer is away. */
@@ -277,10 +285,12 @@ export class Merged {
     relation: string,
     candidates: readonly EntityKey[],
     graph: string | undefined,
+    negatives: readonly EntityKey[],
   ): Promise<(RankAnswer & Merging) | undefined> {
     const begun = await this.#begin(turn, 'begin-rank', { user, relation, graph });
     const together = largestTogether(begun, hasVector);
     refuseOthers('candidates', begun[0]!.answer.type, candidates);
+    refuseOthers('negatives', begun[0]!.answer.type, negatives);
     const owner = ownerOf(together);
     if (owner === undefined || !together.some(({ answer }) => answer.holds)) {
       const about = this.#about(begun, { together });
@@ -288,7 +298,8 @@ export class Merged {
     }
     const { type, queries } = owner.answer;
     const look: ShardLook = { ...idOf(owner.answer), type, queries };
-    const scored = await turn.all(together, 'scores', { ...look, entities: candidates }, 0.5);
+    const entities = [...candidates, ...negatives];
+    const scored = await turn.all(together, 'scores', { ...look, entities }, 0.5);
     if (scored.length === 0) throw this.#away(turn);
     const scores = new Map(
       scored.flatMap(({ answer }) => answer.scores.map((each) => [each.entity, each] as const)),
@@ -301,14 +312,17 @@ export class Merged {
     const about = this.#about(begun, {
       together: of.length === 0 ? asked : repliesOf(asked, ranked),
     });
+    const chosen = ChosenAmong.those(negatives, (entity) => scores.get(entity)?.score);
     const items = found.map(({ entity, score }, i) => {
+      const probability = chosen.probability(entity, score);
       const sum = (what: 'ahead' | 'of') => ranks.reduce((total, each) => total + (each[i]?.[what] ?? 0), 0);
       // The only entity is the best one, but nobody knows whether it is the only one.
       if (sum('of') === 0 && about.partial) throw this.#away(turn);
-      return { entity, score, percentile: percentileOf(sum('ahead'), sum('of')) };
+      const percentile = percentileOf(sum('ahead'), sum('of'));
+      return { entity, score, percentile, ...(probability !== undefined && { probability }) };
     });
     items.sort((a, b) => b.score - a.score);
-    const missing = candidates.filter((entity) => !scores.has(entity));
+    const missing = missingOf(candidates, negatives, (entity) => scores.has(entity));
     return { ...about, items, fallback: null, missing };
   }
 

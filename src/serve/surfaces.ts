@@ -4,6 +4,7 @@ import { type EntityKey, typeOf } from '../graph/entity.ts';
 import { accepted, acceptedTop, adLimiter } from './accepted-rows.ts';
 import type { Activity } from './activity.ts';
 import { refuseOthers, refuseUnknown } from './asked-entities.ts';
+import { ChosenAmong } from './chosen.ts';
 import type { Clusters } from './clusters.ts';
 import {
   type Interest,
@@ -104,11 +105,13 @@ export interface RankedCandidate {
   readonly score: number;
   /** Share of all other entities of its type that score lower; an equal score counts half. */
   readonly percentile: number;
+  /** How likely it is the one chosen among itself and the negatives; present where there is any negative with a vector. */
+  readonly probability?: number;
 }
 
 export interface RankAnswer extends AnswerHead {
   readonly items: readonly RankedCandidate[];
-  /** Candidates without a vector. */
+  /** Candidates and negatives without a vector. */
   readonly missing: readonly EntityKey[];
 }
 
@@ -169,7 +172,8 @@ export class Surfaces {
 
   /**
    * The score of each candidate for the user by a relation, and its place among all entities of the relation's type. A user
-   * or relation without a vector: undefined. @throws UsageError for a relation that does not begin at users, for candidates of
+   * or relation without a vector: undefined. negatives: each candidate gets the probability of being chosen among itself and
+   * these; none without. @throws UsageError for a relation that does not begin at users, for candidates of
    * a type that the relation does not lead to, or for a graph that is not served.
    */
   rank(
@@ -177,8 +181,9 @@ export class Surfaces {
     relation: string,
     candidates: readonly EntityKey[],
     graphName?: string,
+    negatives: readonly EntityKey[] = [],
   ): Promise<RankAnswer | undefined> {
-    return this.#options.passes.ask(() => this.#rank(user, relation, candidates, graphName));
+    return this.#options.passes.ask(() => this.#rank(user, relation, candidates, graphName, negatives));
   }
 
   /** Tweets or users for a query. @throws UsageError when no graph knows of searches and of the type. */
@@ -336,9 +341,11 @@ export class Surfaces {
     relation: string,
     candidates: readonly EntityKey[],
     graphName: string | undefined,
+    negatives: readonly EntityKey[],
   ): Asking<RankAnswer | undefined> {
     const { graph, space, type, table, queries } = this.beginRank(user, relation, graphName);
     refuseOthers('candidates', type, candidates);
+    refuseOthers('negatives', type, negatives);
     const [query] = queries;
     if (space === undefined || table === undefined || query === undefined) return undefined;
     const scored = scoredTable(table, query.of);
@@ -348,13 +355,18 @@ export class Surfaces {
     });
     const rows = found.map(({ row }) => row);
     const percentiles = yield* percentilesOf({ ...scored, query: query.vector, rows });
-    const items = found.map(({ entity, row }) => ({
-      entity,
-      score: scoreOf(scored, query.vector, row),
-      percentile: percentiles.get(row)!,
-    }));
+    const chosen = ChosenAmong.those(negatives, (entity) => {
+      const row = table.rowOf(entity);
+      return row === undefined ? undefined : scoreOf(scored, query.vector, row);
+    });
+    const items = found.map(({ entity, row }) => {
+      const score = scoreOf(scored, query.vector, row);
+      const probability = chosen.probability(entity, score);
+      const percentile = percentiles.get(row)!;
+      return { entity, score, percentile, ...(probability !== undefined && { probability }) };
+    });
     items.sort((a, b) => b.score - a.score);
-    const missing = candidates.filter((entity) => table.rowOf(entity) === undefined);
+    const missing = missingOf(candidates, negatives, (entity) => table.rowOf(entity) !== undefined);
     return { ...about(graph, space), items, fallback: null, missing };
   }
 
@@ -412,6 +424,17 @@ export class Surfaces {
     const hasOwn = trained.some((relation) => edgesOf(relation) > 0);
     return movedBy(space, own, trained, hasOwn ? edgesOf : (relation) => activity.liveOfAll(relation));
   }
+}
+
+/** Those without a vector: candidates as they were asked for, and then negatives, each once. */
+export function missingOf(
+  candidates: readonly EntityKey[],
+  negatives: readonly EntityKey[],
+  hasVector: (entity: EntityKey) => boolean,
+): EntityKey[] {
+  const missing = candidates.filter((entity) => !hasVector(entity));
+  const named = new Set(missing);
+  return [...missing, ...[...new Set(negatives)].filter((each) => !hasVector(each) && !named.has(each))];
 }
 
 /** What a user engaged with. */

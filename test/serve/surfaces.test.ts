@@ -680,6 +680,24 @@ describe('rank', () => {
     });
   });
 
+  it('gives a probability among negatives that are named, with the beta of the model, and otherwise none', async () => {
+    const graph = line(4);
+    graph.relate('likes', [0, 0], { scorer: 'transe-l1', beta: Math.LN2 });
+    // Scores of ½, ¼, ⅛ and 1/16 as powers of e.
+    const ask = (negatives: readonly EntityKey[]) =>
+      surfacesOf(graph).rank(user(1), 'likes', [tweet(2), tweet(1), tweet(99)], undefined, negatives);
+    const answer = await ask([tweet(3), tweet(4), tweet(3), tweet(2), tweet(98), tweet(99)]);
+    const [first, second] = answer!.items;
+    expect(first?.probability).toBeCloseTo(1 / 2 / (1 / 2 + 1 / 4 + 1 / 8 + 1 / 16), 12);
+    expect(second?.probability).toBeCloseTo(1 / 4 / (1 / 4 + 1 / 8 + 1 / 16), 12);
+    expect(answer?.missing).toEqual([tweet(99), tweet(98)]);
+    for (const negatives of [[], [tweet(98)]])
+      expect((await ask(negatives))?.items.map((item) => Object.keys(item))).toEqual(
+        Array(2).fill(['entity', 'score', 'percentile']),
+      );
+    await expect(ask([tweet(1), ad(1)])).rejects.toMatchObject({ field: 'negatives.1' });
+  });
+
   it('does not know a user without a vector, nor a relation that is not trained', async () => {
     const graph = line(3);
     graph.relate('retweets', [0, 0], { trained: false });

@@ -80,6 +80,8 @@ export const rankBody = z.strictObject({
   user: userId,
   relation: name,
   candidates: z.array(entityId).min(1).max(MOST_RANKED),
+  /** Each candidate gets the probability of being the one chosen among itself and these. */
+  negatives: z.array(entityId).max(MOST_RANKED).default([]),
   graph: name.optional(),
 });
 
@@ -148,9 +150,19 @@ const searchAnswer = z.object({
   }),
 });
 const rankAnswer = z.object({
-  items: z.array(z.object({ entity: z.string(), score: z.number(), percentile: z.number() })),
+  items: z.array(
+    z.object({
+      entity: z.string(),
+      score: z.number(),
+      percentile: z.number(),
+      probability: z
+        .number()
+        .optional()
+        .meta({ description: 'Of being the one chosen among itself and the negatives.' }),
+    }),
+  ),
   ...head,
-  missing: z.array(z.string()).meta({ description: 'Candidates without a vector.' }),
+  missing: z.array(z.string()).meta({ description: 'Candidates and negatives without a vector.' }),
 });
 /** What answers merged of several processes have besides. */
 const merging = {

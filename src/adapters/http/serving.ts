@@ -159,9 +159,11 @@ export function addLists(
     return answer ?? reply.code(404).send({ error: `${entity} has no vector`, field: 'entity' });
   });
   server.post('/v1/rank', ready, async (request, reply) => {
-    const { user, relation, candidates: list, graph } = understood(rankBody, request.body);
-    const keys = list.map((each, i) => keyOf(`candidates.${i}`, each));
-    const answer = await surfaces.rank(userOf(user), relation, keys, graph);
+    const { user, relation, graph, ...named } = understood(rankBody, request.body);
+    const keysOf = (field: 'candidates' | 'negatives') =>
+      named[field].map((each, i) => keyOf(`${field}.${i}`, each));
+    const [asked, negatives] = [keysOf('candidates'), keysOf('negatives')];
+    const answer = await surfaces.rank(userOf(user), relation, asked, graph, negatives);
     const error = `${userOf(user)} or the relation ${relation} has no trained vector`;
     return answer ?? reply.code(404).send({ error, field: 'user' });
   });

@@ -104,7 +104,8 @@ function questionsOf(most: QuestionLimits): {
     }),
     popular: z.object({ ...space, ...limit, asked, count, known: z.boolean() }),
     vectors: z.object({ ...space, type: name, entities: entities.max(most.recent) }),
-    scores: z.object({ ...look, entities: entities.max(MOST_RANKED) }),
+    // Candidates and negatives.
+    scores: z.object({ ...look, entities: entities.max(2 * MOST_RANKED) }),
     ranks: z.object({ ...look, of: z.array(z.object({ entity, compared: number })).max(MOST_RANKED) }),
   };
 }

@@ -203,6 +203,12 @@ describe('twhin serve over HTTP', () => {
       ],
       missing: [tweet('x')],
     });
+    const among = await post(url, '/v1/rank', { ...body, negatives: [tweet(1), tweet(2), tweet('y')] });
+    // Of the squared distances 1 and 4.
+    expect(among.json).toMatchObject({
+      items: [{ probability: expect.closeTo(1 / (1 + Math.exp(-3)), 12) }, { probability: 0 }],
+      missing: [tweet('x'), tweet('y')],
+    });
   });
 
   test('answers what a user did of late, and some user', async () => {
@@ -453,6 +459,10 @@ describe('a bad request is 400 with the field named', () => {
     ['candidates.0', '/v1/rank', { ...rank, candidates: [`tweet:${LONG_ID}`] }],
     ['candidates.1', '/v1/rank', { ...rank, candidates: ['tweet:1', 'user:1'] }],
     ['candidates.0', '/v1/rank', { ...rank, candidates: ['foo:1'] }],
+    ['negatives', '/v1/rank', { ...rank, negatives: 'tweet:1' }],
+    ['negatives', '/v1/rank', { ...rank, negatives: Array(1_001).fill('tweet:1') }],
+    ['negatives.1', '/v1/rank', { ...rank, negatives: ['tweet:1', 'tweet'] }],
+    ['negatives.0', '/v1/rank', { ...rank, negatives: ['user:1'] }],
     ['user', '/v1/rank', { ...rank, user: 'tweet:1' }],
     ['exclude.0', '/v1/candidates', { ...list, exclude: ['ad:1'] }],
     ['graph', '/v1/rank', { ...rank, graph: 'h' }],

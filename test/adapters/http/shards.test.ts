@@ -137,13 +137,14 @@ describe.each<ScorerName>([...(['transe-l1', 'transe-l2', 'transe-l2-squared', '
         const [relation, of, count] = random.of(RELATIONS);
         const candidates = ids(1 + random.below(30), () => of(random.below(count + 3)));
         const unique = [...new Set(candidates)];
-        expect(await merged.rank(asked.user, relation, unique)).toEqual(
-          asJson(await whole.rank(asked.user, relation, unique)),
-        );
+        const negatives = ids(random.below(3) * 10, () => of(random.below(count + 3)));
+        const ranks = await merged.rank(asked.user, relation, unique, undefined, negatives);
+        expect(ranks).toEqual(asJson(await whole.rank(asked.user, relation, unique, undefined, negatives)));
+        if (ranks?.items.some(({ probability }) => probability !== undefined)) kinds.add('probability');
       }
       expect([...kinds].sort()).toEqual([
         ...['ads null', 'ads popular', 'blocked', 'erased', 'excluded', 'home null', 'home popular', 'idle'],
-        ...['seen', 'shared', 'who-to-follow null', 'who-to-follow popular'],
+        ...['probability', 'seen', 'shared', 'who-to-follow null', 'who-to-follow popular'],
       ]);
       expect(failures).toEqual([]);
     });
@@ -245,7 +246,7 @@ describe('the paths of a shard', () => {
       [{ ...top, queries: [{ ...query, vector: `${query.vector}`.slice(0, 0) }] }, [409, undefined]],
     ] as const)
       expect(await post('/shard/top', body)).toEqual(answer);
-    const many = Array(1_001).fill('user:1');
+    const many = Array(2_001).fill('user:1');
     expect(await post('/shard/scores', { ...look, queries: [query], entities: many })).toEqual([
       ...[400, 'entities'],
     ]);
@@ -322,6 +323,12 @@ describe('twhin serve --shards over HTTP', () => {
       body: JSON.stringify({ user: '1', relation: 'follows', candidates: ['user:2', 'tweet:1'] }),
     });
     expect(wrong).toMatchObject({ status: 400, json: { field: 'candidates.1' } });
+    const wrongly = await get('/v1/rank', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ user: '1', relation: 'follows', candidates: ['user:2'], negatives: ['ad:1'] }),
+    });
+    expect(wrongly).toMatchObject({ status: 400, json: { field: 'negatives.0' } });
     // Two shards end; then all of them.
     const [first, second, third] = stops.splice(0, 3);
     await second!();
