@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { serveVectors } from '../../src/adapters/http/serving.ts';
 import type { ServedGraphStatus } from '../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../src/pages/page-files.ts';
@@ -44,6 +45,16 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       metrics: { contentType: 'text/plain', render: async () => '' },
       answered: () => undefined,
       failed: () => undefined,
+      // As a demo has: everybody is of one group.
+      actions: {
+        names: ['like'],
+        add: (http) => {
+          http.post('/demo/groups', (request) => {
+            const { entities } = z.object({ entities: z.array(z.string()) }).parse(request.body);
+            return { groups: Object.fromEntries(entities.map((entity) => [entity, ['jazz']])) };
+          });
+        },
+      },
     });
     try {
       const { page, problems } = await openPage(browser, server.url, { width: 390 });
@@ -65,6 +76,11 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       expect(await page.locator('#ads, #who-to-follow').filter({ visible: true }).count()).toBe(0);
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
 
+      // What comes is marked, and its group can be read on the mark.
+      graph.put(tweet('new'), [0, 0]);
+      await page.locator('#home li.came .tag.own').waitFor();
+      expect(await barriers(page)).toEqual([]);
+
       // The fourth list says what two tweets share.
       graph.edges(user(5), 'likes', [tweet(HOSTILE), tweet(LONG)]);
       await page
@@ -83,7 +99,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       await page.getByRole('textbox', { name: 'User' }).fill('y'.repeat(300));
       await page.getByRole('button', { name: 'Show' }).click();
       await page.getByText(/^user: id of 300 bytes/).waitFor();
-      expect(await page.locator('#home li').count()).toBe(2);
+      expect(await page.locator('#home li').count()).toBe(3);
       await server.stop();
       await page.getByText('twhin serve does not answer').first().waitFor();
       expect(await barriers(page)).toEqual([]);
