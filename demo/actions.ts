@@ -26,6 +26,8 @@ export interface ActionsOptions {
   readonly topicPrefix: string;
   clock(): number;
   advertiserOf(ad: EntityKey): EntityKey | undefined;
+  /** Whether the entity is in a graph. */
+  knows(entity: EntityKey): boolean;
   /** Names of the groups of an entity, which the page shows. */
   groupsOf(entity: string): readonly string[];
 }
@@ -45,13 +47,15 @@ export function demoActions(options: ActionsOptions): NonNullable<ServingOptions
         preHandler: sameOrigin,
       };
       server.post('/demo/action', limited, async (request, reply) => {
-        const { action, user, entity } = understood(actionBody, request.body);
+        const { action, ...named } = understood(actionBody, request.body);
+        const [user, entity] = [userOf(named.user), keyOf('entity', named.entity)];
+        const fields = fieldsOf(action, user, entity, options);
         // Each event is younger than those before it: the page sees by the time which vectors know of it.
         const at = Math.max(options.clock(), last + 1);
         last = at;
         const { topic } = ACTIONS[action];
-        const actor = idOf(userOf(user));
-        const value = { ...fieldsOf(action, actor, keyOf('entity', entity), options), at };
+        const actor = idOf(user);
+        const value = { ...fields, at };
         const name = topicName(topicPrefix, topic);
         try {
           await sink.publish([
@@ -78,16 +82,22 @@ async function sameOrigin({ headers }: FastifyRequest, reply: FastifyReply) {
   return reply.code(403).send({ error: `only the page of this server may act, not ${origin.slice(0, 100)}` });
 }
 
-/** @throws WrongField for an entity of another type than the action's, or an ad whose advertiser nobody knows. */
+/**
+ * @throws WrongField for an entity of another type than the action's, for a user or an entity that no graph has: the page never
+ * shows any, and an event would make one; for an ad whose advertiser nobody knows.
+ */
 function fieldsOf(
   action: (typeof NAMES)[number],
-  actor: string,
+  user: EntityKey,
   entity: EntityKey,
-  { advertiserOf }: ActionsOptions,
+  { advertiserOf, knows }: ActionsOptions,
 ): Record<string, string> {
   const { type } = ACTIONS[action];
   if (typeOf(entity) !== type)
     throw new WrongField('entity', `expected ${type}:ID for ${action}, seen ${entity}`);
+  if (!knows(user)) throw new WrongField('user', `no graph has ${user}`);
+  if (!knows(entity)) throw new WrongField('entity', `no graph has ${entity}`);
+  const actor = idOf(user);
   if (action === 'follow') return { followerId: actor, followedId: idOf(entity), action };
   if (action === 'like') return { userId: actor, tweetId: idOf(entity), action };
   const advertiser = advertiserOf(entity);

@@ -101,6 +101,8 @@ export class DemoServing {
       }
       return undefined;
     };
+    const knows = (entity: EntityKey) =>
+      this.#server?.runs.some(({ graph }) => graph.spaces.current?.vectorOf(entity) !== undefined) === true;
     const { topicPrefix, graphs } = config;
     const sink = this.#sink;
     const options = {
@@ -114,7 +116,7 @@ export class DemoServing {
       failed: (error: Error) => {
         this.#failure ??= error;
       },
-      actions: demoActions({ sink, topicPrefix, clock: Date.now, advertiserOf, groupsOf }),
+      actions: demoActions({ sink, topicPrefix, clock: Date.now, advertiserOf, knows, groupsOf }),
     };
     this.#server = await VectorServer.begin(config, graphs, { host: HOST, port }, options).catch(
       (error: unknown) => {

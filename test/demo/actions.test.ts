@@ -24,6 +24,7 @@ beforeEach(() => {
     topicPrefix: 'p.',
     clock: () => 1_000,
     advertiserOf: (ad) => (ad === 'ad:1' ? entityKey('advertiser', 'brand') : undefined),
+    knows: (entity) => !entity.endsWith(':invented'),
     groupsOf: (entity) => (entity === 'user:1' ? ['jazz', 'opera'] : []),
   }).add(server);
 });
@@ -63,6 +64,18 @@ test.each([
   ['like', 'tweet:a\nb'],
 ])('%s of %j is refused, and nothing is sent', async (action, entity) => {
   expect((await act(action, entity)).status).toBe(400);
+  expect(sent).toEqual([]);
+});
+
+test('nobody can act who is in no graph, and with nothing that is in none', async () => {
+  expect(await act('like', 'tweet:invented')).toMatchObject({
+    ...{ status: 400, json: { message: 'entity: no graph has tweet:invented' } },
+  });
+  expect((await act('follow', 'user:invented')).status).toBe(400);
+  expect(await post('/demo/action', { action: 'like', user: 'invented', entity: 'tweet:7' })).toMatchObject({
+    status: 400,
+    json: { message: 'user: no graph has user:invented' },
+  });
   expect(sent).toEqual([]);
 });
 
