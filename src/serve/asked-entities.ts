@@ -1,6 +1,7 @@
 import { UsageError } from '../errors/errors.ts';
 import { type EntityKey, isOfType, parseEntityKey, typeOf } from '../graph/entity.ts';
 import { readEntity, type ServedGraph, USER } from './served-graph.ts';
+import { QUERY } from './spaces.ts';
 
 /** An entity of a type that the question can't be asked of. */
 export class WrongEntity extends UsageError {
@@ -23,6 +24,11 @@ export function userKey(id: string): EntityKey {
     'entity',
     `expected a user, seen ${seen}; an id with a colon needs ${start} before it`,
   );
+}
+
+/** A query, by its text. @throws UsageError `entity` as `readEntity`. */
+export function queryKey(text: string): EntityKey {
+  return readEntity(`${QUERY}:${text}`);
 }
 
 /** An entity of a type. @throws UsageError `entity` for another type, and as `readEntity`. */

@@ -4,6 +4,12 @@ import type { ServedGraph } from './served-graph.ts';
 
 const USER = 'user';
 
+/** What a user did of late, the newest first. */
+export interface RecentAnswer {
+  readonly user: EntityKey;
+  readonly items: readonly (Omit<OwnEdge, 'target'> & { readonly entity: EntityKey })[];
+}
+
 export interface UsersOptions {
   readonly graphs: readonly ServedGraph[];
   /** A number from 0 to below 1. */
@@ -37,5 +43,10 @@ export class Users {
       }
     // Each graph's are in order: sorting keeps the order of those of one time.
     return [...found.values()].sort((a, b) => b.at - a.at).slice(0, k);
+  }
+
+  /** As `recent`, as it is told to those who ask. */
+  recentAnswer(user: EntityKey, k: number): RecentAnswer {
+    return { user, items: this.recent(user, k).map(({ target: entity, ...edge }) => ({ entity, ...edge })) };
   }
 }

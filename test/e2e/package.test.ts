@@ -178,6 +178,9 @@ test('answers from live vectors in a process of the user, as the documentation s
     .replace("graphs: ['engagement']", "graphs: ['follow']")
     .replace("surface: 'home', user: '123', k: 10", "surface: 'who-to-follow', user: '1', k: 2")
     .replace("entity: 'tweet:77', k: 10", "entity: 'user:b', k: 1")
+    .replace("recent({ user: '123'", "recent({ user: '1'")
+    // The graph of the test has no searches.
+    .replace("type: 'tweet', k: 10 })", "type: 'tweet', k: 10 }).catch(({ code }) => code)")
     .replace(
       "user: '123', relation: 'likes', candidates: ['tweet:77', 'tweet:78']",
       "user: '1', relation: 'follows', candidates: ['user:3', 'user:x']",
@@ -188,17 +191,50 @@ test('answers from live vectors in a process of the user, as the documentation s
     await again.stop();
     const late = await again.ready().catch(({ code }) => code);
     const wrong = await serveGraphs({}, { graphs: ['nothing'] }).catch(({ code }) => code);
-    console.log(JSON.stringify({ list, near, ranks, codes: [early, late, wrong] }));`;
+    console.log(JSON.stringify({ list, near, ranks, did, codes: [early, late, wrong, found] }));`;
   writeFileSync(join(elsewhere, 'serving.js'), `${code}${more}`);
   // It ends: nothing keeps a process alive that has stopped serving.
-  const { list, near, ranks, codes } = JSON.parse(
+  const { list, near, ranks, did, codes } = JSON.parse(
     ok(process.execPath, ['serving.js']).trim().split('\n').at(-1)!,
   );
   expect(list).toMatchObject({ graph: 'follow', fallback: null, filtered: { seen: 1, blocked: 0 } });
   expect(list.items.map(({ entity }: { entity: string }) => entity).sort()).toEqual(['user:2', 'user:3']);
   expect([near.items.length, near.items[0].entity]).toEqual([1, expect.stringMatching(/^user:[123]$/)]);
   expect(ranks).toMatchObject({ items: [{ entity: 'user:3' }], missing: ['user:x'] });
-  expect(codes).toEqual(['not-read', 'not-read', 'graph']);
+  expect(did).toEqual({
+    user: 'user:1',
+    items: [{ relation: 'follows', entity: 'user:b', at: FOLLOWS[0]!.at, removed: false, blocked: false }],
+  });
+  expect(codes).toEqual(['not-read', 'not-read', 'graph', 'search']);
+});
+
+test('answers searches in a process of the user', () => {
+  const at = FOLLOWS[0]!.at;
+  const events = {
+    search: [{ userId: 1, query: 'Jazz', at }],
+    engagement: [1, 2, 3, 4].map((id) => ({ userId: id, tweetId: id, action: 'like', at: at + id })),
+  };
+  for (const [topic, of] of Object.entries(events)) {
+    writeFileSync(join(elsewhere, `${topic}.ndjson`), of.map((value) => JSON.stringify(value)).join('\n'));
+    twhin('feed', `${topic}.ndjson`, '--topic', topic);
+  }
+  twhin('run', '--graph', 'engagement', '--until-caught-up');
+  const code = `
+    import { serveGraphs } from 'twhin-stream';
+    const serving = await serveGraphs(undefined, { graphs: ['engagement'] });
+    await serving.ready();
+    const found = await serving.search({ q: ' JAZZ ', type: 'tweet', k: 1 });
+    const blank = await serving.search({ q: ' ', type: 'tweet' }).catch(({ code }) => code);
+    await serving.stop();
+    console.log(JSON.stringify({ found, blank }));`;
+  writeFileSync(join(elsewhere, 'searching.js'), code);
+  const { found, blank } = JSON.parse(ok(process.execPath, ['searching.js']).trim().split('\n').at(-1)!);
+  expect(found).toMatchObject({
+    items: [{ entity: expect.stringMatching(/^tweet:[1-4]$/), score: expect.any(Number) }],
+    query: { text: 'jazz', known: true },
+    ...{ graph: 'engagement', fallback: null },
+  });
+  expect(blank).toBe('entity');
 });
 
 test('types a configuration, and what is served', () => {

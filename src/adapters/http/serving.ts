@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import { entityOf, userKey, WrongEntity } from '../../serve/asked-entities.ts';
+import { entityOf, queryKey, userKey, WrongEntity } from '../../serve/asked-entities.ts';
 import { readEntity } from '../../serve/served-graph.ts';
 import type { Shard } from '../../serve/shard.ts';
 import { type CandidatesAsked, SHOWS, type Surfaces } from '../../serve/surfaces.ts';
@@ -119,13 +119,11 @@ function addServing(server: FastifyInstance, serving: Serving): void {
   if (serving.shard !== undefined) addShard(server, serving.shard, ready);
   server.get('/v1/search', ready, async (request) => {
     const { q, idle, ...asked } = understood(searchQuery, request.query);
-    return surfaces.search({ query: keyOf('q', `query:${q}`), idleMs: idle, ...asked });
+    return surfaces.search({ query: keyOf('q', q, queryKey), idleMs: idle, ...asked });
   });
   server.get('/v1/recent', ready, (request) => {
     const { user, k } = understood(recentQuery, request.query);
-    const key = userOf(user);
-    const items = users.recent(key, k).map(({ target: entity, ...edge }) => ({ entity, ...edge }));
-    return { user: key, items };
+    return users.recentAnswer(userOf(user), k);
   });
   server.get('/v1/users/random', ready, async (request, reply) => {
     understood(z.strictObject({}), request.query);

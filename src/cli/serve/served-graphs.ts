@@ -6,7 +6,8 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import type { ConfigInput } from '../../config/schema.ts';
 import { RetryableError, UsageError } from '../../errors/errors.ts';
 import { type Log, silentLog } from '../../log.ts';
-import { entityOf, userKey } from '../../serve/asked-entities.ts';
+import { entityOf, queryKey, userKey } from '../../serve/asked-entities.ts';
+import type { SearchAnswer, SearchAsked } from '../../serve/search.ts';
 import { readEntity } from '../../serve/served-graph.ts';
 import {
   type Answer,
@@ -16,6 +17,7 @@ import {
   type SimilarAnswer,
   Surfaces,
 } from '../../serve/surfaces.ts';
+import { type RecentAnswer, Users } from '../../serve/users.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { ADS_OF_ONE, begin, beginScanning, clusters, EDGES, EDGES_OF_ONE } from './begin.ts';
 
@@ -58,6 +60,18 @@ export interface RankAsked {
   readonly graph?: string | undefined;
 }
 
+/** A search, as `/v1/search` is asked. */
+export interface SearchedFor extends Omit<SearchAsked, 'query' | 'k'> {
+  /** What somebody typed. */
+  readonly q: string;
+  readonly k?: number | undefined;
+}
+
+export interface RecentAsked {
+  readonly user: string;
+  readonly k?: number | undefined;
+}
+
 /**
  * The answers of `twhin serve`, in this process. They are refused with RetryableError `not-read` before all is read, with
  * FatalError `busy` when too many wait, with UsageError for what no graph has, and with the error that ended the reading, if one did.
@@ -69,6 +83,10 @@ export interface ServedGraphs {
   similar(asked: SimilarAsked): Promise<SimilarAnswer | undefined>;
   /** As `/v1/rank`; undefined where the user or the relation has no vector. */
   rank(asked: RankAsked): Promise<RankAnswer | undefined>;
+  /** As `/v1/search`. */
+  search(asked: SearchedFor): Promise<SearchAnswer>;
+  /** As `/v1/recent`. */
+  recent(asked: RecentAsked): Promise<RecentAnswer>;
   /** Why nobody should ask now, a phrase each; none once all is read. */
   unready(): readonly string[];
   /** Ends once all is read. @throws what ends the reading: FatalError `topics-missing`, for one; RetryableError `not-read` after `stop`. */
@@ -95,6 +113,7 @@ export async function serveGraphs(
 class ReadGraphs implements ServedGraphs {
   readonly #runs: readonly ServedRun[];
   readonly #surfaces: Surfaces;
+  readonly #users: Users;
   readonly #begun: readonly Promise<void>[];
   readonly #close: () => Promise<void>;
   readonly #stopping = new AbortController();
@@ -118,8 +137,10 @@ class ReadGraphs implements ServedGraphs {
     const { passes, gate, scanners } = beginScanning(0, failed);
     const outside = { connection, log, edgesOfOne, edges, gate, scanners, visible: () => undefined, failed };
     this.#runs = graphs.map((graph) => new ServedRun(config, graph, outside));
+    const served = this.#runs.map(({ graph }) => graph);
+    this.#users = new Users({ graphs: served, random: Math.random });
     this.#surfaces = new Surfaces({
-      graphs: this.#runs.map(({ graph }) => graph),
+      graphs: served,
       passes,
       clusters: clusters(),
       adsOfOne,
@@ -166,6 +187,16 @@ class ReadGraphs implements ServedGraphs {
     this.#refuseUnread();
     const [asked, others] = [candidates.map(readEntity), negatives.map(readEntity)];
     return this.#surfaces.rank(userKey(user), relation, asked, graph, others);
+  }
+
+  async search({ q, k = DEFAULT_ITEMS, ...asked }: SearchedFor): Promise<SearchAnswer> {
+    this.#refuseUnread();
+    return this.#surfaces.search({ ...asked, query: queryKey(q), k: checkedCount(k) });
+  }
+
+  async recent({ user, k = DEFAULT_ITEMS }: RecentAsked): Promise<RecentAnswer> {
+    this.#refuseUnread();
+    return this.#users.recentAnswer(userKey(user), checkedCount(k));
   }
 
   unready(): readonly string[] {
