@@ -7,7 +7,7 @@
  * belong to the community the query names. For each search in the rest of the events: the share of what the searcher engages with
  * afterwards, or follows, among the first 20, new to the searcher and known before. Unknown queries are the known ones, one at a
  * time, as if nobody had searched for that text. Intervals are 95 %, by bootstrap over queries, and over users for what came after a
- * search.
+ * search; the last column is the difference from what is served, user by user.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -465,6 +465,12 @@ function movedBack({ engagement }: Known, query: EntityKey): Float64Array {
   return plus(engagement.vector(query), engagement.relation(SEARCHES, true));
 }
 
+/** The way that answers where searchers are known. */
+const SERVED: Readonly<Record<Type, string>> = {
+  tweet: 'mean of the searchers + relations, as served',
+  user: 'mean of the searchers in follow + follows, as served',
+};
+
 /** The ways to answer a query. */
 const WAYS: Readonly<Record<Type, Readonly<Record<string, Way>>>> = {
   tweet: {
@@ -629,10 +635,16 @@ for (let seed = 0; seed < seeds; seed++) {
         if (targets.size === 0) continue;
         const recall = (list: readonly EntityKey[]) =>
           list.filter((entity) => targets.has(entity)).length / Math.min(FIRST, targets.size);
-        figure(`${type}: after a search`).add(`${seed} ${user}`, {
+        const recalls = {
           ...Object.fromEntries([...made].map(([name, list]) => [name, recall(list)])),
           chance: FIRST / all.length,
-        });
+        };
+        const asServed = recall(made.get(SERVED[type])!);
+        figure(`${type}: after a search`).add(`${seed} ${user}`, recalls);
+        figure(`${type}: ahead`).add(
+          `${seed} ${user}`,
+          Object.fromEntries(Object.entries(recalls).map(([name, value]) => [name, value - asServed])),
+        );
       }
     }
   }
@@ -644,13 +656,17 @@ console.log(
 );
 for (const type of TYPES) {
   const [community, after] = [figure(`${type}: community`), figure(`${type}: after a search`)];
-  const [shares, recalls] = [community.shown(), after.shown()];
+  const [shares, recalls, aheads] = [community.shown(), after.shown(), figure(`${type}: ahead`).shown()];
   console.log(
     `The first ${FIRST} ${type}s; ${community.counts.length} queries, ${after.counts.reduce((a, b) => a + b, 0)} searches of ${after.counts.length} users.\n`,
   );
-  console.log('| % | in the community of the query | recall@20 of what came after |\n|---|---:|---:|');
-  for (const name of ['chance', ...Object.keys(WAYS[type])])
-    console.log(`| ${name} | ${shares.get(name)} | ${recalls.get(name)} |`);
+  console.log(
+    '| % | in the community of the query | recall@20 of what came after | ahead of what is served |\n|---|---:|---:|---:|',
+  );
+  for (const name of ['chance', ...Object.keys(WAYS[type])]) {
+    const ahead = name === SERVED[type] ? '' : aheads.get(name);
+    console.log(`| ${name} | ${shares.get(name)} | ${recalls.get(name)} | ${ahead} |`);
+  }
   console.log(`\nThe same queries as if nobody had searched them, first ${FIRST} ${type}s.\n`);
   console.log('| % | its text | its text and two words that no query has |\n|---|---:|---:|');
   const [plain, longer] = ['its text', 'its text and two words that no query has'].map((what) =>
