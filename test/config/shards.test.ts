@@ -98,3 +98,19 @@ test('whoever reads the topics alone has each graph once and whole', () => {
   expect(whole).not.toHaveProperty('shard');
   expect(whole!.topics.map(({ name }) => name)).toEqual(plain!.topics.map(({ name }) => name));
 });
+
+test('a graph is routed with shards, and on brokers', () => {
+  const routed = (shards: number, brokers: string[]) => ({
+    kafka: { brokers },
+    graphs: { engagement: { shards, routed: true } },
+  });
+  const [first, second, third] = resolved(routed(2, ['b:1'])).graphs;
+  expect([first, second, third].map((graph) => graph?.routed)).toEqual([true, true, undefined]);
+  expect(problemsIn(routed(1, ['file:log']))).toEqual([
+    'graphs.engagement.routed: expected false with graphs.engagement.shards 1, seen true; a whole graph reads its events itself',
+    'graphs.engagement.routed: expected false with the embedded log at file:log, seen true; routers divide the partitions in a group, and groups are Kafka’s',
+  ]);
+  const names = (input: ConfigInput) => declaredTopics(resolved(input)).map(({ name }) => name);
+  expect(names(routed(2, ['b:1']))).toContain('twhin.edges.engagement');
+  expect(names({ graphs: { engagement: { shards: 2 } } })).not.toContain('twhin.edges.engagement');
+});

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { exchangeName, topicName } from '../../../topics/index.ts';
+import { edgesName, exchangeName, topicName } from '../../../topics/index.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
 import { graphOf } from '../../graph/shard.ts';
@@ -16,8 +16,10 @@ export interface ReshardPlan {
   readonly next: readonly GraphConfig[];
   /** Where the new stores go. */
   readonly targets: readonly StorePlace[];
-  /** Full name of the topic by which shards meet. */
-  readonly exchangeTopic: string;
+  /** Full names of the topics with a partition for each shard. */
+  readonly internalTopics: readonly string[];
+  /** Whether the shards are sent their events by a stage in front. */
+  readonly routed: boolean;
   /** `key=value` over the configuration. */
   readonly set: readonly string[];
 }
@@ -43,7 +45,8 @@ export async function planReshard(
   }
   const set = settingsOf(there);
   const present = set.length > 0 ? partsOf(await config(set), graph) : there;
-  const next = partsOf(await config([...set, `graphs.${graph}.shards=${to}`]), graph);
+  const whole = to === 1 ? [`graphs.${graph}.routed=false`] : [];
+  const next = partsOf(await config([...set, `graphs.${graph}.shards=${to}`, ...whole]), graph);
   const targets = next.map((each) => placeOf(each, reshardedName(to)));
   const taken = targets.filter(({ folder }) => existsSync(folder));
   if (taken.length > 0) {
@@ -53,8 +56,11 @@ export async function planReshard(
         'and give the command again',
     );
   }
-  const exchangeTopic = topicName(plain.topicPrefix, exchangeName(graph));
-  return { graph, present, next, targets, exchangeTopic, set };
+  const routed = there.some((part) => part.routed);
+  const internalTopics = [exchangeName(graph), ...(routed ? [edgesName(graph)] : [])].map((name) =>
+    topicName(plain.topicPrefix, name),
+  );
+  return { graph, present, next, targets, internalTopics, routed, set };
 }
 
 export function foldersOf(places: readonly StorePlace[]): string {

@@ -21,7 +21,7 @@ export interface PresentStores {
  * @throws FatalError where one is missing, in use, or of another model, shard or training than the others.
  */
 export async function withPresentStores<T>(
-  { graph, present, next, exchangeTopic }: ReshardPlan,
+  { graph, present, next, internalTopics }: ReshardPlan,
   work: (present: PresentStores) => Promise<T>,
 ): Promise<T> {
   const places = present.map((each) => livePlace(each));
@@ -44,7 +44,7 @@ export async function withPresentStores<T>(
     refuseMissing(graph, empty);
     for (const [i, each] of present.entries()) refuseOther(each, heads[i]!);
     // Refuses stores that are not of one training before anything is written.
-    nextHead(heads, { graph, count: next.length, exchangeTopic, runs: [] }, 0);
+    nextHead(heads, { graph, count: next.length, internalTopics, runs: [] }, 0);
     return await work({ places, stores, heads });
   } finally {
     for (const store of stores) await store.close();

@@ -32,7 +32,7 @@ export async function reshard(
   { places, stores, heads }: PresentStores,
   output: Output,
 ): Promise<Resharded> {
-  const { graph, next, targets, exchangeTopic, set } = plan;
+  const { graph, next, targets, internalTopics, set } = plan;
   const layout = new Layout(heads[0]!.model);
   const merged = await MergedGraph.read(stores, layout);
   const tell = (what: string) => (done: number) => output.status(`${graph}: ${count(done)} ${what}`);
@@ -48,7 +48,7 @@ export async function reshard(
         merged,
         heads,
         filling,
-        { graph, count: next.length, exchangeTopic, runs: next.map(() => freshSpace()) },
+        { graph, count: next.length, internalTopics, runs: next.map(() => freshSpace()) },
         (what, done) => output.status(`${graph}: ${count(done)} ${what} written`),
       );
     } finally {

@@ -7,8 +7,8 @@ export interface NextShards {
   /** Name of the whole graph. */
   readonly graph: string;
   readonly count: number;
-  /** Full name of the topic by which shards meet. A new number of shards has a new one. */
-  readonly exchangeTopic: string;
+  /** Full names of the topics with a partition for each shard. A new number of shards has new ones. */
+  readonly internalTopics: readonly string[];
   /** Name for the run of each new shard; random, so that each is unique. */
   readonly runs: readonly string[];
 }
@@ -44,20 +44,20 @@ export function nextHead(heads: readonly Head[], next: NextShards, index: number
     step,
     random: [...heads[index % heads.length]!.random],
     freed: [],
-    offsets: leastOffsets(heads, next.exchangeTopic),
+    offsets: leastOffsets(heads, next.internalTopics),
     events: { ...heads.reduce((a, b) => (b.events.consumed < a.events.consumed ? b : a)).events },
     watermark: Math.max(...heads.map(({ watermark }) => watermark)),
     epoch: Math.max(...heads.map(({ epoch }) => epoch)),
     space: spaceOf(heads),
     stepBase: Math.max(...heads.map(({ stepBase }) => stepBase), published + 1 - step),
-    topicIds: topicIdsOf(heads, next.exchangeTopic),
+    topicIds: topicIdsOf(heads, next.internalTopics),
   };
 }
 
-function leastOffsets(heads: readonly Head[], exchangeTopic: string): Head['offsets'] {
+function leastOffsets(heads: readonly Head[], internalTopics: readonly string[]): Head['offsets'] {
   const offsets: Head['offsets'] = {};
   for (const [topic, partitions] of Object.entries(heads[0]?.offsets ?? {})) {
-    if (topic === exchangeTopic) continue;
+    if (internalTopics.includes(topic)) continue;
     const least: Record<string, number> = {};
     for (const partition of Object.keys(partitions)) {
       const all = heads.map((head) => head.offsets[topic]?.[partition]);
@@ -79,11 +79,11 @@ function spaceOf(heads: readonly Head[]): string {
   );
 }
 
-function topicIdsOf(heads: readonly Head[], exchangeTopic: string): Head['topicIds'] {
+function topicIdsOf(heads: readonly Head[], internalTopics: readonly string[]): Head['topicIds'] {
   const ids: Record<string, string> = {};
   for (const { graph, topicIds } of heads) {
     for (const [topic, id] of Object.entries(topicIds)) {
-      if (topic === exchangeTopic) continue;
+      if (internalTopics.includes(topic)) continue;
       const known = ids[topic];
       if (known !== undefined && known !== id) {
         throw new FatalError(

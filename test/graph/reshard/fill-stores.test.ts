@@ -12,7 +12,7 @@ import { shardOf } from '../../../src/graph/shard.ts';
 import { commitOf, entity, graph, HEAD, part } from '../graph-fixture.ts';
 
 const EXCHANGE = 'twhin.exchange.test';
-const NEXT = { graph: 'test', count: 3, exchangeTopic: EXCHANGE, runs: ['x', 'y', 'z'] };
+const NEXT = { graph: 'test', count: 3, internalTopics: [EXCHANGE], runs: ['x', 'y', 'z'] };
 
 /** The first name of the type that belongs to shard `index` of two and begins like this. */
 function named(type: string, index: number, start: string): EntityKey {
