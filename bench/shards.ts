@@ -1,15 +1,17 @@
 /**
  * What a graph costs on several updaters: processor time for each event of all shards together, and of the broker, beside one
  * updater of the whole graph. A Markdown table:
- * `npm run bench:shards -- --higgs FILE [--limit EVENTS] [--shards 1,2,4] [--rounds 3] [--set KEY=VALUE …]`
+ * `npm run bench:shards -- --higgs FILE [--limit EVENTS] [--shards 1,2,2r,4,4r] [--rounds 3] [--set KEY=VALUE …]`
  *
- * All shards run in one process, `twhin run --until-caught-up`, on a broker of its own: reading, training, exchange, committing and
- * publishing. The numbers of shards take turns, and the median of the rounds counts.
+ * Each shard is a process, `twhin run --until-caught-up`, on a broker of their own: reading, training, exchange, committing and
+ * publishing. `4r`: four shards with `routed: true`, and a router in each process. The variants take turns, and the median of
+ * the rounds counts.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import type { Usage } from './child.ts';
 import { commandLine } from './command-line.ts';
 import { Stream } from './e2e/stream.ts';
 import { median } from './median.ts';
@@ -21,14 +23,18 @@ const { values } = parseArgs({
   options: {
     higgs: { type: 'string' },
     limit: { type: 'string', default: '100000' },
-    shards: { type: 'string', default: '1,2,4' },
+    shards: { type: 'string', default: '1,2,2r,4,4r' },
     rounds: { type: 'string', default: '3' },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
 const { higgs, limit } = values;
 if (higgs === undefined) throw new Error('expected --higgs FILE');
-const numbers = values.shards.split(',').map(Number);
+const variants = values.shards.split(',').map((name) => {
+  const [, count, routed] = /^(\d+)(r?)$/.exec(name) ?? [];
+  if (count === undefined) throw new Error(`--shards: expected numbers such as 4 or 4r, seen ${name}`);
+  return { name, count: Number(count), routed: routed === 'r' };
+});
 const rounds = Number(values.rounds);
 
 /** What an updater's last line says. */
@@ -58,24 +64,24 @@ interface Cost {
 }
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const costs = new Map<number, Cost[]>(numbers.map((number) => [number, []]));
+const costs = new Map<string, Cost[]>(variants.map(({ name }) => [name, []]));
 const topic = await Stream.start({ higgs, limit }, { embedded: false, say });
 try {
   for (let round = 0; round < rounds; round++) {
-    for (const number of numbers) {
-      say(`round ${round + 1} of ${rounds}: ${number} shards`);
-      const name = `s${number}r${round}`;
+    for (const variant of variants) {
+      say(`round ${round + 1} of ${rounds}: ${variant.name}`);
+      const name = `s${variant.name}-${round}`;
       const before = brokerSeconds(topic.work);
-      const { usage } = await topic.updater(name, [`graphs.${name}.shards=${number}`, ...values.set]);
-      const ended = usage.stderr
-        .split('\n')
+      const usages = await run(name, variant);
+      const ended = usages
+        .flatMap(({ stderr }) => stderr.split('\n'))
         .filter((line) => line.includes('"msg":"stopped"'))
         .map((line) => stopped.parse(JSON.parse(line)));
       const sum = (of: (each: z.infer<typeof stopped>) => number) =>
         ended.reduce((total, each) => total + of(each), 0);
       const most = (of: (each: z.infer<typeof stopped>) => number) => Math.max(...ended.map(of));
-      costs.get(number)!.push({
-        updaters: usage.cpu,
+      costs.get(variant.name)!.push({
+        updaters: usages.reduce((total, { cpu }) => total + cpu, 0),
         broker: brokerSeconds(topic.work) - before,
         published: sum((each) => each.published),
         gradients: sum(({ exchange }) => exchange?.sentGradients ?? 0),
@@ -92,9 +98,9 @@ try {
 
 const micros = (seconds: number) => ((1e6 * seconds) / topic.records).toFixed(0);
 const each = (count: number) => (count / topic.records).toFixed(1);
-const rows = numbers.map((number) => {
-  const of = (key: keyof Cost) => median(costs.get(number)!.map((cost) => cost[key]));
-  return { number, of };
+const rows = variants.map(({ name }) => {
+  const of = (key: keyof Cost) => median(costs.get(name)!.map((cost) => cost[key]));
+  return { name, of };
 });
 const one = rows[0]!.of('updaters');
 console.log(`# What a graph costs on several updaters
@@ -102,17 +108,24 @@ console.log(`# What a graph costs on several updaters
     ${commandLine('bench:shards')}
 
 ${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}. ${topic.records} events of Higgs, median of ${rounds} rounds that take turns. Processor time of all updaters, their starts
-included; ages are of the vectors in parcels, from their writing to the log until they join a batch, while everything is read at once.
+included, a process for each shard (r: routed, with a router in each); ages are of the vectors in parcels, from their writing to the log until they join a batch, while everything is read at once.
 
 | shards | µs an event, updaters | against the first row | µs, broker | published an event | gradients sent | vectors sent | KB sent | vectors' age, p50 / p99, ms |
 |---:|---:|---:|---:|---:|---:|---:|---:|---:|
 ${rows
   .map(
-    ({ number, of }) =>
-      `| ${number} | ${micros(of('updaters'))} | ${(of('updaters') / one).toFixed(2)} | ${micros(of('broker'))} | ${each(of('published'))} | ${each(of('gradients'))} | ${each(of('vectors'))} | ${each(of('bytes') / 1000)} | ${of('age50').toFixed(0)} / ${of('age99').toFixed(0)} |`,
+    ({ name, of }) =>
+      `| ${name} | ${micros(of('updaters'))} | ${(of('updaters') / one).toFixed(2)} | ${micros(of('broker'))} | ${each(of('published'))} | ${each(of('gradients'))} | ${each(of('vectors'))} | ${each(of('bytes') / 1000)} | ${of('age50').toFixed(0)} / ${of('age99').toFixed(0)} |`,
   )
   .join('\n')}
 `);
+
+/** What the processes of one variant took. */
+async function run(name: string, { count, routed }: (typeof variants)[number]): Promise<readonly Usage[]> {
+  const settings = [`graphs.${name}.shards=${count}`, `graphs.${name}.routed=${routed}`, ...values.set];
+  if (count > 1) return await topic.shards(name, settings, count);
+  return [(await topic.updater(name, settings)).usage];
+}
 
 /** Seconds of processor that the broker in a folder has taken; 0 where the system does not say. */
 function brokerSeconds(folder: string): number {

@@ -106,6 +106,16 @@ export class Stream {
     return { ...rates, usage, ...stopped.parse(lineOf(usage, 'stopped')) };
   }
 
+  /** The shards of a graph like `engagement`, a process for each, from their starts until each has caught up. */
+  shards(name: string, settings: readonly string[], count: number): Promise<readonly Usage[]> {
+    return this.#withGraph(name, settings, async (env) => {
+      await measured([COMMAND, 'topics', 'apply'], env);
+      const shard = (index: number) =>
+        measured([COMMAND, 'run', '--graph', name, '--shard', `${index}`, '--until-caught-up'], env);
+      return Promise.all(Array.from({ length: count }, (_, index) => shard(index)));
+    });
+  }
+
   /** A replay of all of it, of a graph like `engagement`, until all is committed. */
   async replay(name: string, settings: readonly string[]): Promise<Run> {
     const usage = await this.#onGraph(name, settings, [
@@ -115,13 +125,21 @@ export class Stream {
     return { rate: this.#rate(usage, 'store is new', ended), usage };
   }
 
-  /** Runs a command where there is such a graph, with nothing of it before and nothing left of it. */
-  async #onGraph(
+  #onGraph(
     name: string,
     settings: readonly string[],
     command: readonly string[],
     node: readonly string[] = [],
   ): Promise<Usage> {
+    return this.#withGraph(name, settings, (env) => measured([...node, ...command], env));
+  }
+
+  /** Does something where there is such a graph, with nothing of it before and nothing left of it. */
+  async #withGraph<T>(
+    name: string,
+    settings: readonly string[],
+    work: (env: NodeJS.ProcessEnv) => Promise<T>,
+  ): Promise<T> {
     const config = join(this.work, `${name}.config.ts`);
     const { topics, model } = this.#engagement;
     const graph = {
@@ -132,9 +150,9 @@ export class Stream {
     await writeFile(config, `export default () => (${JSON.stringify(whole)});\n`);
     const state = join(this.work, name);
     const env = { ...envOf(this.#address), TWHIN_CONFIG: config, TWHIN_STATE: state };
-    const usage = await measured([...node, ...command], env);
+    const done = await work(env);
     await rm(state, { recursive: true });
-    return usage;
+    return done;
   }
 
   /** Events a second between two lines of the log. */
