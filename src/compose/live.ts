@@ -20,7 +20,7 @@ import { agree, ownPartition } from '../pipeline/exchange/agreement.ts';
 import type { ExchangePlace } from '../pipeline/exchange/exchange.ts';
 import type { Measures } from '../pipeline/measures.ts';
 import type { EventLog, FollowedLog, Trouble } from '../pipeline/ports.ts';
-import { routedLog } from '../pipeline/routing/routed-log.ts';
+import { type RoutedCounts, routedLog } from '../pipeline/routing/routed-log.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
 import type { Updater } from '../pipeline/updater.ts';
@@ -61,6 +61,8 @@ export interface LiveUpdater {
   readonly updater: Updater;
   /** Memory of the store; undefined once the store is closed. */
   storeMemory(): Promise<StoreMemory | undefined>;
+  /** What a shard met in the topic in which events are routed to it; undefined where it reads the events themselves. */
+  readonly routed: RoutedCounts | undefined;
 }
 
 /** A graph's updater on its live store: the leader of the graph's group, or a standby. */
@@ -93,6 +95,7 @@ export async function composeLive(
   const { shard, routed } = graph;
   const edgesTopic = shard && routed ? topicName(prefix, edgesName(shard.graph)) : undefined;
   const exchange = shard && exchangeOf(prefix, shard, brokerLog, edgesTopic);
+  const counts: RoutedCounts | undefined = edgesTopic === undefined ? undefined : { unreadable: 0 };
   const followed = followedTopics({ topics, exchange, edgesTopic });
   for (const topic of reread) if (followed.includes(topic)) await forgetTopic(store, topic);
   const leadership =
@@ -107,7 +110,9 @@ export async function composeLive(
     role: standby ? 'standby' : 'leader',
     freshSpace: freshSpace(),
     eventLog:
-      shard && exchange ? shardLog(brokerLog, { shard, exchange, edgesTopic, topics, log }) : brokerLog,
+      shard && exchange
+        ? shardLog(brokerLog, { shard, exchange, edgesTopic, counts, topics, log })
+        : brokerLog,
     leadership,
     reader: brokerLog,
     embeddingsTopic,
@@ -144,7 +149,7 @@ export async function composeLive(
     log,
     ...(measuresOf && { measures: measuresOf(graph.name) }),
   });
-  return { updater, storeMemory: () => store.memory() };
+  return { updater, storeMemory: () => store.memory(), routed: counts };
 }
 
 /** The log as a shard sees it: its own partitions of what others send it and, with routers, its own part of the events. */
@@ -154,14 +159,15 @@ function shardLog(
     readonly shard: Shard;
     readonly exchange: ExchangePlace;
     readonly edgesTopic: string | undefined;
+    readonly counts: RoutedCounts | undefined;
     readonly topics: ReadonlyMap<string, EventTopic>;
     readonly log: Log;
   },
 ): FollowedLog {
-  const { shard, exchange, edgesTopic, topics } = parts;
+  const { shard, exchange, edgesTopic, counts, topics } = parts;
   const own = ownPartition(log, exchange.topic, shard.index);
-  if (edgesTopic === undefined) return own;
-  return routedLog(own, { shard, edgesTopic, eventTopics: [...topics.keys()] }, parts.log);
+  if (edgesTopic === undefined || counts === undefined) return own;
+  return routedLog(own, { shard, edgesTopic, eventTopics: [...topics.keys()], counts }, parts.log);
 }
 
 export function warnOfTrouble(log: Log, graph: string, trouble: Trouble): void {

@@ -2,7 +2,7 @@ import type { Quality } from '../pipeline/training/summary.ts';
 import type { GraphSnapshot } from './graph.ts';
 
 type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [labels: Labels, value: number | undefined];
+export type Sample = readonly [labels: Labels, value: number | undefined];
 
 /** A metric that each scrape reads from a graph. Every sample also has the label `graph`. */
 export interface Family {
@@ -262,6 +262,15 @@ const EXCHANGE: readonly Family[] = [
   ),
 ];
 
+/** Only shards behind routers have it. */
+const ROUTED: readonly Family[] = [
+  counter(
+    'twhin_routed_unreadable_records_total',
+    'Records of the topic in which events are routed that no router wrote, since the process began.',
+    ({ graph }) => graph.routed?.unreadable,
+  ),
+];
+
 const ALWAYS: readonly Family[] = [
   gauge(READY, '1 while the graph is ready.', ({ ready }) => Number(ready)),
   gauges('twhin_phase', '1 for the current phase of the graph.', ['phase'], ({ progress }) => [
@@ -283,6 +292,7 @@ export const FAMILIES: readonly Family[] = [
   ...STORE,
   ...PUBLISHING,
   ...EXCHANGE,
+  ...ROUTED,
   ...ALWAYS.map((family) => ({ ...family, always: true })),
 ];
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { StoreMemory } from '../graph/store.ts';
 import type { Progress } from '../pipeline/progress.ts';
 import type { PartitionLag } from '../pipeline/reading/lag.ts';
+import type { RoutedCounts } from '../pipeline/routing/routed-log.ts';
 
 /** A running graph as its metrics see it. */
 export interface WatchedGraph {
@@ -14,6 +15,8 @@ export interface WatchedGraph {
   readonly maxRows: number;
   /** Every code that a record can be rejected with. */
   readonly rejections: readonly string[];
+  /** Of a shard behind routers. */
+  readonly routed?: RoutedCounts | undefined;
   /** Folder of the graph's stores. */
   readonly folder: string;
   progress(): Progress;

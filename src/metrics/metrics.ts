@@ -1,16 +1,19 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { Measures } from '../pipeline/measures.ts';
+import { type Measures, noMeasures } from '../pipeline/measures.ts';
 import { FAMILIES, type Family, READY } from './families.ts';
 import { type GraphSnapshot, snapshotOf, type WatchedGraph } from './graph.ts';
 import { durations, Histograms } from './histograms.ts';
 import { type ProcessMetrics, processMetrics, type ReloadResult } from './process.ts';
+import { routerMetrics, type WatchedRouter } from './router.ts';
 
 export interface MetricsOptions {
   readonly version: string;
-  /** Names of all graphs of the run. A graph that is not open yet is not ready. */
+  /** Names of all graphs of the run, none where it only routes. A graph that is not open yet is not ready. */
   readonly names: readonly string[];
   /** The open graphs. A promotion replaces a graph's updater between two scrapes. */
   graphs(): readonly WatchedGraph[];
+  /** The stages in front of shards that run in this process. */
+  routers(): readonly WatchedRouter[];
   clock(): number;
 }
 
@@ -36,9 +39,11 @@ export class Metrics {
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    this.#durations = durations(this.#registry, this.histograms);
+    const runsGraphs = options.names.length > 0;
+    this.#durations = runsGraphs ? durations(this.#registry, this.histograms) : { of: () => noMeasures };
     this.#process = processMetrics(this.#registry, options.version, this.histograms);
-    for (const family of FAMILIES) make(family, this.#registry);
+    if (runsGraphs) for (const family of FAMILIES) make(family, this.#registry);
+    routerMetrics(this.#registry, () => options.routers());
   }
 
   get contentType(): string {

@@ -103,6 +103,8 @@ export interface Shares {
    * @throws FatalError
    */
   work(on: (share: Share) => Promise<void>): Promise<void>;
+  /** Why the process has no share, where asking for one failed. */
+  readonly trouble?: string | undefined;
   /** Gives the share back. Idempotent. */
   stop(): Promise<void>;
 }

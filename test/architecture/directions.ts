@@ -97,6 +97,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/pipeline/delivery.ts',
       'src/pipeline/patience.ts',
       'src/pipeline/ports.ts',
+      'src/pipeline/reading/lag.ts',
       'src/pipeline/reading/record-content.ts',
       'src/errors/errors.ts',
     ],

@@ -216,6 +216,7 @@ async function bigGraph(relations: readonly string[]): Promise<HttpOptions> {
       memoryBytes: 1,
       faults: [],
       graphs: [graph],
+      routers: [],
       headline: { level: 'ok', text: 'Healthy: vectors are 0.9 s behind' },
     }),
     views: {

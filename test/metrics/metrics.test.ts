@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FAMILIES } from '../../src/metrics/families.ts';
 import type { WatchedGraph } from '../../src/metrics/graph.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
+import type { WatchedRouter } from '../../src/metrics/router.ts';
 import type { Progress } from '../../src/pipeline/progress.ts';
 import type { PartitionLag } from '../../src/pipeline/reading/lag.ts';
 
@@ -85,19 +86,22 @@ function setUp(of: Partial<WatchedGraph> = {}) {
     lag: () => LAG,
     unready: async () => [],
     rejections: ['not-json', 'too-large', 'empty-id'],
+    routed: { unreadable: 80 },
     tableBytes: (rows) => 100 + 8 * rows,
     storeMemory: async () => ({ cache: 11, memtables: 12, readers: 13 }),
     ...of,
   };
   const graphs = [graph];
+  const routers: WatchedRouter[] = [];
   const metrics = new Metrics({
     version: '9.9.9',
     names: ['follow', 'other'],
     graphs: () => graphs,
+    routers: () => routers,
     clock: () => 10_000,
   });
   made.push(metrics);
-  return { graphs, metrics };
+  return { graphs, routers, metrics };
 }
 
 /** Samples of a metrics text, by name with labels. */
@@ -169,6 +173,7 @@ describe('metrics', () => {
       [`twhin_exchange_gradients_stray_total{${graph}}`]: 77,
       [`twhin_exchange_unreadable_records_total{${graph}}`]: 78,
       [`twhin_exchange_waiting_edges{${graph}}`]: 79,
+      [`twhin_routed_unreadable_records_total{${graph}}`]: 80,
       [`twhin_exchange_peer_silence_seconds{${graph},peer="0"}`]: 2.5,
       [`twhin_exchange_peer_silence_seconds{${graph},peer="2"}`]: 6,
       [`twhin_exchange_vector_age_seconds{${graph},stat="p50"}`]: 0.25,
@@ -204,6 +209,57 @@ describe('metrics', () => {
   test('of a whole graph say nothing of other shards', async () => {
     const { metrics } = setUp({ progress: () => ({ ...PROGRESS, exchange: undefined }) });
     expect([...read(await metrics.render()).keys()].filter((name) => name.includes('exchange'))).toEqual([]);
+  });
+
+  test('of the stages in front of shards are those of this moment', async () => {
+    const { routers, metrics } = setUp();
+    expect(await metrics.render()).not.toMatch(/^twhin_router_.* /m);
+    const router = {
+      graph: 'follow',
+      counts: { records: 31, rejected: new Map([['not-json', 2]]), sent: 44, bytes: 900 },
+      rejections: ['not-json', 'empty-id'],
+      retries: 3,
+      partitions: 2,
+      lag: () => LAG.slice(1),
+      unready: () => [],
+    };
+    routers.push(router);
+    const shown = async () =>
+      Object.fromEntries([...read(await metrics.render())].filter(([name]) => name.includes('_router_')));
+    const graph = 'graph="follow"';
+    expect(await shown()).toEqual({
+      [`twhin_router_ready{${graph}}`]: 1,
+      [`twhin_router_partitions{${graph}}`]: 2,
+      [`twhin_router_events_total{${graph}}`]: 31,
+      [`twhin_router_rejected_total{${graph},reason="not-json"}`]: 2,
+      [`twhin_router_rejected_total{${graph},reason="empty-id"}`]: 0,
+      [`twhin_router_sent_total{${graph}}`]: 44,
+      [`twhin_router_sent_bytes_total{${graph}}`]: 900,
+      [`twhin_router_retries_total{${graph}}`]: 3,
+      [`twhin_router_lag_records{${graph},topic="twhin.follow",partition="1"}`]: 9,
+      [`twhin_router_lag_records{${graph},topic="twhin.follow",partition="2"}`]: 3,
+    });
+    const away = { ...router, partitions: undefined, lag: () => [], unready: () => ['it is joining'] };
+    routers[0] = away;
+    const later = await shown();
+    expect(later[`twhin_router_ready{${graph}}`]).toBe(0);
+    expect(later[`twhin_router_partitions{${graph}}`]).toBe(0);
+    expect(Object.keys(later).filter((name) => name.includes('lag'))).toEqual([]);
+  });
+
+  test('of a process without graphs are those of its routers and of the process', async () => {
+    const metrics = new Metrics({
+      version: '9.9.9',
+      names: [],
+      graphs: () => [],
+      routers: () => [],
+      clock: () => 0,
+    });
+    made.push(metrics);
+    const names = (await metrics.render()).matchAll(/^# TYPE (\w+) /gm);
+    const kinds = new Set([...names].map(([, name = '']) => name.split('_')[1]));
+    expect([...kinds].sort()).toEqual(['build', 'config', 'cpu', 'event', 'memory', 'router', 'start']);
+    metrics.measuresOf('follow').step(1);
   });
 
   test('of a later scrape replace the earlier values, and vanished labels vanish', async () => {

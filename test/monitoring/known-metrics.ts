@@ -28,10 +28,27 @@ const SERVED = {
   forgotten: 0,
 };
 
+/** A stage in front of shards. */
+const ROUTER = {
+  graph: 'any',
+  counts: { records: 1, rejected: new Map(), sent: 1, bytes: 1 },
+  rejections: ['not-json'],
+  retries: 0,
+  partitions: 1,
+  lag: () => [{ topic: 'any', partition: 0, records: 0, seconds: undefined }],
+  unready: () => [],
+};
+
 /** All metrics of twhin by the names of their series; a histogram has the names of its parts. */
 export async function told(): Promise<Known> {
   const known = new Map<string, Set<string>>();
-  const metrics = new Metrics({ version: '1', names: [], graphs: () => [], clock: () => 0 });
+  const metrics = new Metrics({
+    version: '1',
+    names: ['any'],
+    graphs: () => [],
+    routers: () => [ROUTER],
+    clock: () => 0,
+  });
   // A histogram has series and labels only after its first value.
   const measures = metrics.measuresOf('any');
   measures.batch(1, 1);

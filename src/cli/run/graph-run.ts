@@ -5,6 +5,7 @@ import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError, reasonOf } from '../../errors/errors.ts';
 import type { StoreMemory } from '../../graph/store.ts';
 import { kernelHere } from '../../kernels/select.ts';
+import type { RoutedCounts } from '../../pipeline/routing/routed-log.ts';
 import type { Tuning } from '../../pipeline/tuning.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import { type Live, readLive } from '../../state/places.ts';
@@ -74,6 +75,11 @@ export class GraphRun implements RunGraph {
   /** What the live store has in memory; undefined once it is closed. */
   storeMemory(): Promise<StoreMemory | undefined> {
     return this.#composed.storeMemory();
+  }
+
+  /** What a shard met in the topic in which events are routed to it; undefined where it reads the events themselves. */
+  get routed(): RoutedCounts | undefined {
+    return this.#composed.routed;
   }
 
   /** Resolves when stopped or, where asked for, caught up. @throws what ended it. */

@@ -34,8 +34,8 @@ export class Size {
    * @param {import('./api.js').Status} status
    */
   status(
-    { entities, edges, rows, disk, published, step, kernel, fingerprint, exchange },
-    { memoryBytes, now },
+    { graph, entities, edges, rows, disk, published, step, kernel, fingerprint, exchange },
+    { memoryBytes, now, routers },
   ) {
     fill(
       this.#tiles,
@@ -58,6 +58,7 @@ export class Size {
       table('Entities by type', ['Type', 'Entities'], rowsOf(entities)),
       table('Live edges by relation', ['Relation', 'Edges'], rowsOf(edges)),
       ...(exchange === undefined ? [] : shards(exchange, now)),
+      ...routers.filter((router) => graph.startsWith(`${router.graph}-`)).map(routing),
     );
   }
 
@@ -66,6 +67,23 @@ export class Size {
     this.#entities.show(history);
     this.#memory.show(history);
   }
+}
+
+/**
+ * The stage in front of the graph's shards, as far as this process is a part of it.
+ * @param {import('./api.js').Status['routers'][number]} router
+ */
+function routing({ graph, ready, reasons, partitions, events, rejectedBy, sent, lag }) {
+  return tiles([
+    [
+      `routing for ${graph}`,
+      partitions === undefined ? 'no part yet' : `${count(partitions)} partitions`,
+      ready ? 'of the event topics' : reasons.join('; '),
+    ],
+    ['events routed', count(events), `${count(total(rejectedBy))} of them are dead letters`],
+    ['sent to shards', count(sent), 'an event that concerns two shards counts twice'],
+    ['waiting', count(lag.reduce((sum, { records }) => sum + records, 0)), 'events of these partitions'],
+  ]);
 }
 
 /**

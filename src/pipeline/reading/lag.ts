@@ -23,7 +23,7 @@ export interface LagOptions {
   readonly graph: string;
   readonly eventLog: Pick<FollowedLog, 'ranges'>;
   readonly topics: readonly string[];
-  readonly ledger: OffsetLedger;
+  readonly ledger: Pick<OffsetLedger, 'behind'>;
   readonly log: Log;
   clock(): number;
 }

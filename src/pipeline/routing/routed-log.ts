@@ -11,6 +11,13 @@ export interface RoutedPlace {
   /** Full names on the log: of the topic in which events are routed, and of the event topics that they are from. */
   readonly edgesTopic: string;
   readonly eventTopics: readonly string[];
+  readonly counts: RoutedCounts;
+}
+
+/** What a shard met in the topic in which events are routed to it. */
+export interface RoutedCounts {
+  /** Records that are no stretch, and were passed over. */
+  unreadable: number;
 }
 
 /**
@@ -88,9 +95,10 @@ class Unpacked {
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
       const { topic, partition, offset } = record;
-      const { graph } = this.#reading.place.shard;
+      const { shard, counts } = this.#reading.place;
+      counts.unreadable++;
       this.#reading.lines.error(
-        { graph, topic, partition, offset, reason: error.message },
+        { graph: shard.graph, topic, partition, offset, reason: error.message },
         'a record is passed over',
       );
       return undefined;

@@ -116,6 +116,16 @@ export class Router {
     this.#options.failed(error);
   }
 
+  /** Sends that were retried. */
+  get retries(): number {
+    return this.#delivery.retries;
+  }
+
+  /** Why the last attempt to send failed; undefined after one that succeeded. */
+  get trouble(): string | undefined {
+    return this.#delivery.trouble;
+  }
+
   /** Ends the sending; what was not acknowledged is routed again by whoever comes next. */
   async stop(): Promise<void> {
     this.#stopped = true;

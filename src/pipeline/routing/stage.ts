@@ -1,7 +1,11 @@
 import { RetryableError } from '../../errors/errors.ts';
 import { patiently } from '../patience.ts';
-import type { FollowedLog, Follower, PartitionRange, Share, Shares } from '../ports.ts';
+import type { FollowedLog, Follower, Offsets, PartitionRange, Share, Shares } from '../ports.ts';
+import { Lag, type PartitionLag } from '../reading/lag.ts';
 import { Router, type RouterCounts, type RouterOptions } from './router.ts';
+
+/** A stage that routed nothing for so long while records wait is stuck. */
+const STUCK_MS = 30_000;
 
 export interface StageOptions extends Omit<RouterOptions, 'begin' | 'routed' | 'failed' | 'counts'> {
   readonly shares: Shares;
@@ -10,19 +14,71 @@ export interface StageOptions extends Omit<RouterOptions, 'begin' | 'routed' | '
   readonly reread: readonly string[];
 }
 
+/** What a process works on at the moment. */
+interface Work {
+  readonly share: Share;
+  readonly router: Router;
+  /** Partitions of its share. */
+  readonly partitions: number;
+}
+
 /** What is read in one process of the stage in front: the partitions of its share, by a router for each share. */
 export class RoutingStage {
   readonly counts: RouterCounts = { records: 0, rejected: new Map(), sent: 0, bytes: 0 };
   readonly #options: StageOptions;
   /** Partitions of which something was routed since the process began. */
   readonly #read = new Set<string>();
+  readonly #lag: Lag;
+  /** Where each partition of the share is routed to. */
+  #routed: Offsets = {};
+  #work: Work | undefined;
+  /** Of routers whose share has ended. */
+  #retriesBefore = 0;
+  /** Since when nothing was routed although records waited at each look, ms. */
+  #waitsSince: number | undefined;
 
   constructor(options: StageOptions) {
     this.#options = options;
+    const { graph, eventLog, topics, log, clock } = options;
+    const ledger = { behind: (range: PartitionRange) => this.#behind(range) };
+    this.#lag = new Lag({ graph, eventLog, topics: [...topics.keys()], ledger, log, clock: () => clock() });
   }
 
   get graph(): string {
     return this.#options.graph;
+  }
+
+  /** Partitions that this process routes; undefined while it has no share. */
+  get partitions(): number | undefined {
+    return this.#work?.partitions;
+  }
+
+  /** Sends that were retried. */
+  get retries(): number {
+    return this.#retriesBefore + (this.#work?.router.retries ?? 0);
+  }
+
+  /** The backlog of each partition that this process routes: what not every shard has yet. */
+  lag(): PartitionLag[] {
+    const { share } = this.#work ?? {};
+    return this.#lag.byPartition().filter(({ topic, partition }) => share?.has(topic, partition));
+  }
+
+  /** Why nobody should rely on this process, a phrase for each reason; empty when it routes, or has nothing to route. */
+  unready(): string[] {
+    const { shares, clock } = this.#options;
+    if (this.#work === undefined) {
+      const { trouble } = shares;
+      return [trouble === undefined ? 'it is joining the group' : `it has no part of the group: ${trouble}`];
+    }
+    const { trouble } = this.#work.router;
+    if (trouble !== undefined) return [`routed events are not acknowledged: ${trouble}`];
+    const waiting = this.lag().reduce((sum, { records }) => sum + records, 0);
+    if (waiting === 0) this.#waitsSince = undefined;
+    else this.#waitsSince ??= clock();
+    const waitsMs = clock() - (this.#waitsSince ?? clock());
+    if (waitsMs <= STUCK_MS) return [];
+    return [`nothing was routed for ${Math.round(waitsMs / 1000)} s, and ${waiting} records wait`];
   }
 
   /** Routes until stopped. @throws FatalError */
@@ -48,11 +104,17 @@ export class RoutingStage {
     try {
       const held = await patiently(() => eventLog.ranges(topics), share.ended);
       const router = this.#router(share, held, reject);
+      const partitions = held.filter(({ topic, partition }) => share.has(topic, partition)).length;
+      this.#routed = {};
+      this.#waitsSince = undefined;
+      this.#work = { share, router, partitions };
       try {
         const following = await eventLog.follow(topics, this.#follower(share, router));
         await Promise.race([ended.promise, failed]).finally(() => following.close());
       } finally {
         await router.stop();
+        this.#work = undefined;
+        this.#retriesBefore += router.retries;
       }
     } catch (error) {
       if (!(error instanceof RetryableError && error.code === 'stopped')) throw error;
@@ -69,10 +131,17 @@ export class RoutingStage {
       routed: (offsets) => {
         for (const [topic, partitions] of Object.entries(offsets))
           for (const partition of Object.keys(partitions)) this.#read.add(`${topic}/${partition}`);
+        this.#routed = offsets;
+        this.#waitsSince = undefined;
         share.done(offsets);
       },
       failed,
     });
+  }
+
+  #behind({ topic, partition, low, high }: PartitionRange): number {
+    const begun = this.#work && this.#position(this.#work.share, topic, partition);
+    return Math.max(0, high - (this.#routed[topic]?.[partition] ?? begun ?? low));
   }
 
   #follower(share: Share, router: Router): Follower {

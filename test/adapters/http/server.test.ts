@@ -16,6 +16,7 @@ const STATUS: Status = {
   memoryBytes: 9,
   faults: [],
   graphs: [],
+  routers: [],
 };
 const NO_VIEWS: Views = {
   history: () => undefined,

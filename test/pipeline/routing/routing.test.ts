@@ -175,7 +175,12 @@ class Shard {
         },
         close: async () => {},
       },
-      { shard: { graph: 'g', index: this.#index, count: SHARDS }, edgesTopic: EDGES, eventTopics: [EVENTS] },
+      {
+        shard: { graph: 'g', index: this.#index, count: SHARDS },
+        edgesTopic: EDGES,
+        eventTopics: [EVENTS],
+        counts: { unreadable: 0 },
+      },
       silentLog,
     );
     await log.follow([EVENTS, EDGES], {

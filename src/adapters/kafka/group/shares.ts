@@ -54,6 +54,7 @@ export class KafkaShares implements Shares {
   readonly #admin: KafkaAdmin;
   readonly #stopping = new AbortController();
   #failures = { count: 0, since: 0 };
+  #reason: string | undefined;
   #running: Promise<void> | undefined;
 
   constructor(settings: KafkaSettings, options: SharesOptions, log: LogLine) {
@@ -67,6 +68,10 @@ export class KafkaShares implements Shares {
   work(on: (share: Share) => Promise<void>): Promise<void> {
     this.#running ??= this.#run(on);
     return this.#running;
+  }
+
+  get trouble(): string | undefined {
+    return this.#reason;
   }
 
   async stop(): Promise<void> {
@@ -139,6 +144,7 @@ export class KafkaShares implements Shares {
       const { assigned } = await member.join(Buffer.from(JSON.stringify(counts)));
       const committed = await this.#admin.groupOffsets(groupId, topics);
       this.#failures.count = 0;
+      this.#reason = undefined;
       const names = assigned.flatMap(({ topic, partitions }) => partitions.map((each) => `${topic}/${each}`));
       this.#log('info', `group ${groupId} gave this process ${names.length} partitions: ${names.join(', ')}`);
       return new GroupShare(new Set(names), committed, counts);
@@ -195,6 +201,7 @@ export class KafkaShares implements Shares {
     failures.count++;
     const { count: attempt, since } = failures;
     const { code, message: reason } = error;
+    this.#reason = reason;
     this.#options.onTrouble?.({ brokers: addressOf(this.#settings), since, attempt, code, reason });
     await pause(backoffMs(attempt), signal);
   }

@@ -8,6 +8,7 @@ import type { Disk, WatchedGraph } from '../../../metrics/graph.ts';
 import { tableBytes } from '../../../model/table.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
 import { REJECTIONS } from '../../../pipeline/reading/record-content.ts';
+import type { RoutedCounts } from '../../../pipeline/routing/routed-log.ts';
 import type { Quality } from '../../../pipeline/training/summary.ts';
 import { tableOptions } from '../../../pipeline/training/train.ts';
 import type { Updater } from '../../../pipeline/updater.ts';
@@ -24,6 +25,8 @@ export interface RunGraph {
   readonly updater: WatchedUpdater;
   /** Memory of the store; undefined once the store is closed. */
   storeMemory(): Promise<StoreMemory | undefined>;
+  /** Of a shard behind routers. */
+  readonly routed?: RoutedCounts | undefined;
 }
 
 /** A running graph as its metrics see it. */
@@ -35,6 +38,7 @@ export function watched(run: RunGraph): WatchedGraph {
     fingerprint: fingerprint(graph.model),
     maxRows: graph.trainer.maxRows,
     rejections: REJECTIONS,
+    routed: run.routed,
     folder: graph.folder,
     progress: () => run.updater.progress(),
     lag: () => run.updater.lag(),

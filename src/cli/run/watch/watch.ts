@@ -10,9 +10,11 @@ import { Metrics } from '../../../metrics/metrics.ts';
 import type { ReloadResult } from '../../../metrics/process.ts';
 import { readDashboard } from '../../../pages/page-files.ts';
 import type { Measures } from '../../../pipeline/measures.ts';
+import type { RoutingStage } from '../../../pipeline/routing/stage.ts';
 import { VERSION } from '../../version.ts';
 import type { Fault } from './faults.ts';
 import { Recorder } from './recorder.ts';
+import { routerStatusOf, watchedRouter } from './router-status.ts';
 import { conditionOf, type RunGraph, statusOf, watched } from './status.ts';
 import { viewsOf, type WatchedRun } from './views.ts';
 
@@ -32,6 +34,7 @@ export class Watch {
   readonly #options: WatchOptions;
   readonly metrics: Metrics;
   readonly #runs: WatchedRun[] = [];
+  #stages: readonly RoutingStage[] = [];
   readonly #startedAt = Date.now();
   /** Since when each graph that is not ready is not ready, epoch ms. */
   readonly #unreadySince = new Map<string, number>();
@@ -45,6 +48,7 @@ export class Watch {
       version: VERSION,
       names: options.names,
       graphs: () => this.#runs.map(({ run }) => watched(run)),
+      routers: () => this.#stages.map(watchedRouter),
       clock: Date.now,
     });
   }
@@ -71,9 +75,13 @@ export class Watch {
 
   readonly measuresOf = (graph: string): Measures => this.metrics.measuresOf(graph);
 
-  /** Takes the open graphs. Curves are recorded only if the dashboard is served. */
-  async over(runs: readonly RunGraph[]): Promise<void> {
+  /**
+   * Takes the open graphs, and the stages in front of their shards. Curves are recorded only if the dashboard is
+   * served.
+   */
+  async over(runs: readonly RunGraph[], stages: readonly RoutingStage[] = []): Promise<void> {
     const { log } = this.#options;
+    this.#stages = stages;
     for (const run of runs) this.#runs.push({ run, recorder: await Recorder.open(watched(run), log) });
     if (this.#server === undefined) return;
     this.#timer = setInterval(() => {
@@ -149,6 +157,7 @@ export class Watch {
       headline: headline(found.map(({ condition }) => condition)),
       memoryBytes: process.memoryUsage.rss(),
       graphs: found.map(({ status }) => status),
+      routers: this.#stages.map(routerStatusOf),
     };
   }
 
