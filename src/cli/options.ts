@@ -1,4 +1,7 @@
 import { InvalidArgumentError } from 'commander';
+import { type HttpAddress, readHttpAddress } from '../config/http-address.ts';
+import type { Config } from '../config/resolve.ts';
+import { UsageError } from '../errors/errors.ts';
 import { durationMs } from '../replay/bound.ts';
 
 export const JSON_HELP = 'print one JSON object on stdout';
@@ -25,6 +28,18 @@ export function positiveInteger(text: string): number {
   const value = positiveNumber(text);
   if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number above 0');
   return value;
+}
+
+/** The address to serve on: the option's, else the configuration's, else `standard`. undefined: none. */
+export function httpAddress(
+  asked: string | undefined,
+  config: Pick<Config, 'http'>,
+  standard: HttpAddress | undefined,
+): HttpAddress | undefined {
+  const problems: string[] = [];
+  const address = asked === undefined ? config.http : readHttpAddress('--http', asked, problems);
+  if (problems.length > 0) throw new UsageError('http', problems.join('\n'));
+  return address === 'off' ? undefined : (address ?? standard);
 }
 
 /** Milliseconds of a duration such as 30s. */

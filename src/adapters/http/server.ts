@@ -1,11 +1,15 @@
 import { reasonOf } from '../../errors/errors.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
-import { type Answers, addRoutes, ROUTES } from './routes.ts';
+import { type Answers, addHealth, addRoutes, ROUTES } from './routes.ts';
+import type { RoutersStatus } from './status.ts';
 import { StatusStream } from './stream.ts';
 
-const BODY_BYTES = 1024;
-/** Enough for probes, a scraper and a few open pages. */
-const REQUESTS = 1_200;
+const LIMITS = {
+  bodyBytes: 1024,
+  /** Enough for probes, a scraper and a few open pages. */
+  requests: 1_200,
+  elsewhere: '--http HOST:PORT or TWHIN_HTTP, or --http off',
+};
 
 export interface HttpOptions extends Answers {
   readonly host: string;
@@ -17,17 +21,33 @@ export interface HttpOptions extends Answers {
 
 /** Serves the dashboard, health, readiness, metrics and status, read-only. @throws FatalError `http-listen` when the address can't be used. */
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
-  const guard = {
-    ...options,
-    bodyBytes: BODY_BYTES,
-    requests: REQUESTS,
-    paths: ROUTES,
-    elsewhere: '--http HOST:PORT or TWHIN_HTTP, or --http off',
-  };
+  const guard = { ...options, ...LIMITS, paths: ROUTES };
   const server = await guardedServer(guard);
   const stream = new StatusStream(options.status, (reason) =>
     options.failed('/api/stream', reasonOf(reason)),
   );
   addRoutes(server, options, stream);
   return listen(server, guard, () => stream.stop());
+}
+
+export interface RoutingHttpOptions
+  extends Pick<HttpOptions, 'host' | 'port' | 'metrics' | 'readiness' | 'failed'> {
+  status(): RoutersStatus;
+}
+
+/** All paths of a process that only routes, with their meaning. */
+export const ROUTING_PATHS = {
+  '/healthz': ROUTES['/healthz'],
+  '/readyz': 'whether the events of each graph are routed, and why not',
+  '/metrics': ROUTES['/metrics'],
+  '/api/status': 'the state of each router, JSON',
+} as const;
+
+/** Serves health, readiness, metrics and status of a process that only routes. @throws FatalError `http-listen`. */
+export async function serveRouting(options: RoutingHttpOptions): Promise<HttpServer> {
+  const guard = { ...options, ...LIMITS, paths: ROUTING_PATHS };
+  const server = await guardedServer(guard);
+  addHealth(server, options);
+  server.get('/api/status', () => options.status());
+  return listen(server, guard);
 }

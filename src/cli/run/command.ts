@@ -1,20 +1,16 @@
 import type { Command } from 'commander';
-import { backoffMs, pause } from '../../adapters/backoff.ts';
-import type { LogConnection } from '../../adapters/connect.ts';
 import type { Configuration } from '../../config/configuration.ts';
-import { declaredTopics } from '../../config/declared-topics.ts';
-import { HTTP_DEFAULT, type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
-import type { Config, GraphConfig } from '../../config/resolve.ts';
-import { RetryableError, UsageError } from '../../errors/errors.ts';
-import type { Log } from '../../log.ts';
+import { HTTP_DEFAULT, type HttpAddress } from '../../config/http-address.ts';
+import type { GraphConfig } from '../../config/resolve.ts';
+import { UsageError } from '../../errors/errors.ts';
 import { both, type Measures } from '../../pipeline/measures.ts';
-import { applyTopics, planTopics } from '../../pipeline/topic-plan.ts';
 import { startTelemetry, type Telemetry } from '../../telemetry/start.ts';
 import type { CommandContext } from '../context.ts';
-import { collect, example, GRAPHS_HELP } from '../options.ts';
+import { collect, example, GRAPHS_HELP, httpAddress } from '../options.ts';
 import { selectTopics } from '../select.ts';
 import { Hangups, stopOnSignal } from '../signals.ts';
 import { VERSION } from '../version.ts';
+import { createTopics } from './create-topics.ts';
 import { GraphRun, type GraphRunOptions } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
 import { Reload } from './reload.ts';
@@ -60,7 +56,8 @@ export function addRunCommand(program: Command, context: CommandContext): void {
           standby: standby === true,
           reread: selectTopics(config, graphs, reread),
           routes: router !== false,
-          http: addressOf(http, config, untilCaughtUp === true),
+          // A run that ends by itself serves nothing unless told to.
+          http: httpAddress(http, config, untilCaughtUp === true ? undefined : HTTP_DEFAULT),
         };
         if (options.standby && options.untilCaughtUp) {
           throw new UsageError(
@@ -84,15 +81,6 @@ twhin run --graph engagement --shard 3
 twhin run --graph engagement --shards 0-3
 TWHIN_SHARD=twhin-engagement-3 twhin run --graph engagement
 TWHIN_STATE=/var/lib/twhin-2 twhin run --standby --http 127.0.0.1:8078`;
-
-/** The address to serve on. Without an option, a run that ends by itself serves nothing. */
-function addressOf(asked: string | undefined, config: Config, ends: boolean): HttpAddress | undefined {
-  const problems: string[] = [];
-  const address = asked === undefined ? config.http : readHttpAddress('--http', asked, problems);
-  if (problems.length > 0) throw new UsageError('http', problems.join('\n'));
-  if (address === 'off') return undefined;
-  return address ?? (ends ? undefined : HTTP_DEFAULT);
-}
 
 interface RunOptions {
   readonly graphs: readonly GraphConfig[];
@@ -155,7 +143,7 @@ async function run(
     stages = await Stages.open(config, routed, { connection, log, reread, named: true });
     // The signal may have come before there was a run to stop.
     if (signals.stopping.aborted) stop();
-    await watch.over(runs);
+    await watch.over(runs, stages.all);
     const { reloaded: told } = watch;
     hangups.hear(() => void reload.ask({ runs, log, logging, told, stopping: signals.stopping }));
     const reporting = reportProgress(runs, log, output);
@@ -186,31 +174,6 @@ function bothOf(watch: Watch, telemetry: Telemetry): (graph: string) => Measures
     const [metrics, traces] = [watch.measuresOf(graph), telemetry.measuresOf(graph)];
     return traces ? both(metrics, traces) : metrics;
   };
-}
-
-/** Creates the topics, and waits as long as no broker answers; returns early when stopped. */
-async function createTopics(
-  config: Config,
-  connection: LogConnection,
-  stopping: AbortSignal,
-  log: Log,
-): Promise<void> {
-  const admin = connection.admin();
-  const declared = declaredTopics(config);
-  const since = new Date().toISOString();
-  for (let attempt = 1; !stopping.aborted; attempt++) {
-    try {
-      await applyTopics(admin, planTopics(declared, await admin.describe(declared.map(({ name }) => name))));
-      return;
-    } catch (error) {
-      if (!(error instanceof RetryableError)) throw error;
-      log.warn(
-        { brokers: config.kafka.brokers.join(','), since, attempt, reason: error.message },
-        `topics cannot be created at ${connection.describe} since ${since}; trying again`,
-      );
-      await pause(backoffMs(attempt), stopping);
-    }
-  }
 }
 
 /** Opens all runs. If one fails, the others are closed: their threads would keep the process alive. */
