@@ -13,7 +13,7 @@ const SOURCE = `$\{DS_PROMETHEUS}`;
 const spoken = (legend: string) => [...legend.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label);
 
 describe('dashboard', () => {
-  test('answers seven questions, each in a row', () => {
+  test('answers eight questions, each in a row', () => {
     const rows = dashboard().panels.filter(({ type }) => type === 'row');
     expect(rows.map(({ title }) => title)).toEqual([
       'Is it fresh?',
@@ -23,6 +23,7 @@ describe('dashboard', () => {
       'What is the process doing?',
       'Does it serve?',
       'Do the shards hear each other?',
+      'Are events routed to the shards?',
     ]);
   });
 

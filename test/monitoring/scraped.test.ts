@@ -16,7 +16,7 @@ const follows = (count: number, step: number) =>
     action: 'follow',
     at: now + step,
   }));
-/** Panels that stay empty without a second day, a firing alert, a process that merges lists, or shards that train together. */
+/** Panels that stay empty without a second day, a firing alert, a process that merges lists, shards that train together, or routers. */
 const LATER = [
   ...['MRR against the day before', 'Moves against the day before', 'Firing alerts'],
   ...['Shards that answer', 'Partial answers', 'Questions without an answer of use'],
@@ -28,6 +28,9 @@ const LATER = [
     'Vectors between shards',
   ],
   ...['Bytes to other shards', 'Parcels of no use', 'Parcels of no use', 'Parcels of no use'],
+  ...['Events not routed yet', 'Partitions of each router', 'Routers that deliver'],
+  ...['Events to the shards', 'Events to the shards', 'Bytes to the shards'],
+  ...['Routing that went wrong', 'Routing that went wrong'],
 ];
 const IN_TIME = { timeout: 60_000, interval: 250 };
 
