@@ -1,6 +1,5 @@
 import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
-import type { ServedGraphStatus } from '../adapters/http/serving-schema.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, TwhinError, UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
@@ -12,6 +11,7 @@ import { refuseRecreated } from '../pipeline/writing/topic-identity.ts';
 import { Activity } from '../serve/activity.ts';
 import { ActivityFeed } from '../serve/activity-feed.ts';
 import type { Gate } from '../serve/gate.ts';
+import type { GraphStatus } from '../serve/graph-status.ts';
 import { Reading } from '../serve/reading.ts';
 import type { ServedGraph } from '../serve/served-graph.ts';
 import type { Part } from '../serve/shard.ts';
@@ -215,7 +215,7 @@ export class ServedRun {
   }
 
   /** Where the graph is, for people. */
-  status(): ServedGraphStatus {
+  status(): GraphStatus {
     const { current } = this.#spaces;
     const { vectors, staleSince } = this.snapshot();
     return {

@@ -107,6 +107,10 @@ const COMMAND_LINE = {
     'A list by several interests was asked for with decay, which such lists do not have.',
     'Leave out interests or decay.',
   ),
+  interests: usage(
+    'Several interests of a user were asked of a process that merges the lists of others.',
+    'Ask a process that holds all vectors, or without interests.',
+  ),
   partitions: usage(
     'The topic with the embeddings of a graph has not all of the partitions that were asked for.',
     'Give --partitions numbers that the topic has, which the message says. Where topics of graphs differ, name one graph with --graph.',

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Histogram, Registry } from 'prom-client';
+import type { ShardReport } from '../serve/merged.ts';
 import { type ProcessMetrics, processMetrics } from './process.ts';
 import { requestHistogram } from './serving.ts';
 
@@ -10,8 +11,8 @@ export class MergingMetrics {
   readonly #missed: Counter;
   readonly #partial: Counter;
 
-  /** shards: by URL, whether each answers. */
-  constructor(version: string, shards: () => ReadonlyMap<string, boolean>) {
+  /** now: epoch ms. */
+  constructor(version: string, shards: () => readonly ShardReport[], now: () => number) {
     const registers = [this.#registry];
     this.#process = processMetrics(this.#registry, version);
     this.#requests = requestHistogram(this.#registry);
@@ -32,7 +33,17 @@ export class MergingMetrics {
       labelNames: ['shard'],
       registers,
       collect() {
-        for (const [shard, up] of shards()) this.set({ shard }, up ? 1 : 0);
+        for (const { url: shard, up } of shards()) this.set({ shard }, up ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: 'twhin_serve_shard_away_seconds',
+      help: 'How long the shard has been away; 0 while it is up.',
+      labelNames: ['shard'],
+      registers,
+      collect() {
+        for (const { url: shard, up, since } of shards())
+          this.set({ shard }, up ? 0 : Math.max(0, now() - since) / 1000);
       },
     });
   }

@@ -1,9 +1,10 @@
-import { FatalError, reasonOf } from '../errors/errors.ts';
+import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import { limiter } from './accepted-rows.ts';
 import { Admission } from './admission.ts';
 import { refuseOthers } from './asked-entities.ts';
 import { ChosenAmong } from './chosen.ts';
+import { type GraphStatus, statusTogether } from './graph-status.ts';
 import { percentileOf } from './percentiles.ts';
 import type { NamedVector } from './reasons.ts';
 import type {
@@ -33,6 +34,7 @@ import {
   type RankAnswer,
   type SimilarAnswer,
 } from './surfaces.ts';
+import type { RecentAnswer } from './users.ts';
 
 /** A shard that left so many questions in a row unanswered is asked no more until it says how it is. */
 const AWAY_AFTER = 3;
@@ -62,18 +64,33 @@ export interface MergedOptions {
   pause(ms: number): Promise<void>;
   /** A number from 0 to below 1. */
   random(): number;
+  /** Epoch ms. */
+  now(): number;
   /** Told of each question that a shard left without an answer of use. */
   missed(url: string, reason: MissedReason): void;
   /** Told of each answer that is partial. */
   partial(): void;
 }
 
+/** How a shard is, and since when, epoch ms. */
+export interface ShardReport {
+  readonly url: string;
+  readonly up: boolean;
+  readonly since: number;
+  /** Why it is not up. */
+  readonly reason?: string;
+}
+
 /** How a shard is, as far as is known. */
 interface ShardState {
   /** Undefined before the first look. */
   up: boolean | undefined;
+  /** Since when it is so, epoch ms. */
+  since: number;
+  /** Why it is not up. */
   reason: string;
   holdings: readonly Holding[];
+  status: readonly GraphStatus[];
   /** Questions in a row that were left unanswered. */
   unanswered: number;
   /** Answers that came, of whatever kind. */
@@ -99,14 +116,15 @@ export class Merged {
   constructor(options: MergedOptions) {
     this.#options = options;
     this.#admission = new Admission(() => options.clock());
-    this.#states = new Map(options.links.map((link) => [link, unknownState()]));
+    this.#states = new Map(options.links.map((link) => [link, unknownState(options.now())]));
   }
 
   /**
-   * As `Surfaces.candidates`, always by the user and the relations. @throws FatalError `busy` where no whole answer can be made in
+   * As `Surfaces.candidates`, by the user and the relations. @throws UsageError where several interests are asked for; FatalError `busy` where no whole answer can be made in
    * time, though the shards that are missing are there; `shards-away` when no shard answers.
    */
-  candidates(asked: CandidatesAsked): Promise<Answer & Merging> {
+  async candidates(asked: CandidatesAsked): Promise<Answer & Merging> {
+    if ((asked.interests ?? 'none') !== 'none') throw interestsHere(asked.interests);
     return this.#turn('candidates', (turn) => this.#candidates(turn, asked));
   }
 
@@ -136,10 +154,11 @@ export class Merged {
     const looks = [...this.#states].map(async ([link, state]) => {
       const { heard } = state;
       try {
-        const { holdings } = await link.ask('state', {}, timeoutMs);
+        const { holdings, status } = await link.ask('state', {}, timeoutMs);
         state.holdings = holdings;
-        state.up = true;
+        state.status = status;
         state.unanswered = 0;
+        this.#is(state, true);
       } catch (error) {
         if (!isBusy(error) && state.heard === heard) this.#isAway(state, reasonOf(error));
       }
@@ -157,9 +176,36 @@ export class Merged {
     return this.#wasReady && anyUp ? [] : this.lacks();
   }
 
-  /** Whether each shard answers, by its URL. */
-  shards(): ReadonlyMap<string, boolean> {
-    return new Map([...this.#states].map(([{ url }, { up }]) => [url, up === true]));
+  /** How each shard is, as far as is known. */
+  shards(): ShardReport[] {
+    return [...this.#states].map(([{ url }, { up, since, reason }]) =>
+      up === true ? { url, up, since } : { url, up: false, since, reason },
+    );
+  }
+
+  /** How far each graph is, of the shards that answer together, as of the last look. */
+  status(): GraphStatus[] {
+    const up = [...this.#states].filter(([, state]) => state.up === true);
+    const holdings = up.flatMap(([link, state]) => state.holdings.map((answer) => ({ link, answer })));
+    return [...Map.groupBy(holdings, ({ answer }) => answer.graph)].flatMap(([graph, of]) => {
+      const links = new Set(largestTogether(of).map(({ link }) => link));
+      const [first, ...others] = up.flatMap(([link, { status }]) =>
+        links.has(link) ? status.filter((each) => each.graph === graph) : [],
+      );
+      return first === undefined ? [] : [statusTogether([first, ...others])];
+    });
+  }
+
+  /** As `Users.recentAnswer`: every shard knows it. @throws FatalError `busy`, `shards-away`. */
+  async recentAnswer(user: EntityKey, k: number): Promise<RecentAnswer> {
+    for await (const answer of this.#each('recent', { user, k })) return answer;
+    return { user, items: [] };
+  }
+
+  /** A user with a vector; undefined where none has. @throws as `recentAnswer`. */
+  async random(): Promise<EntityKey | undefined> {
+    for await (const { user } of this.#each('random-user', {})) if (user !== undefined) return user;
+    return undefined;
   }
 
   /** What is missing for whole answers, a phrase each. */
@@ -378,9 +424,7 @@ export class Merged {
     name: Q,
     question: ShardQuestions[Q],
   ): Promise<Reply<Begun>[]> {
-    const asked = [...this.#states].filter(([, { up }]) => up !== false).map(([link]) => ({ link }));
-    const links = asked.length > 0 ? asked : this.#options.links.map((link) => ({ link }));
-    const replies = await turn.all(links, name, question, 0.5);
+    const replies = await turn.all(this.#asked(), name, question, 0.5);
     const begun = replies.flatMap(({ link, answer }) =>
       answer.begun.map((each: Begun) => ({ link, answer: each })),
     );
@@ -394,18 +438,51 @@ export class Merged {
 
   /** The answer that the work gives in the request's turn. kind: as in `Admission`. */
   async #turn<T extends Merging | undefined>(kind: string, work: (turn: Turn) => Promise<T>): Promise<T> {
-    const { clock, deadlineMs } = this.#options;
-    const end = clock() + deadlineMs;
-    const admitted = await this.#admission.enter(kind, end);
-    const turn = new Turn(this.#asker(), end);
+    const { turn, leave } = await this.#enter(kind);
     try {
       const answer = await work(turn);
       if (turn.isCrowded && answer?.partial !== false) throw busyShards();
       if (answer?.partial === true) this.#options.partial();
       return answer;
     } finally {
-      admitted.leave(turn.wasCrowded);
+      leave();
     }
+  }
+
+  async #enter(kind: string): Promise<{ turn: Turn; leave(): void }> {
+    const { clock, deadlineMs } = this.#options;
+    const end = clock() + deadlineMs;
+    const admitted = await this.#admission.enter(kind, end);
+    const turn = new Turn(this.#asker(), end);
+    return { turn, leave: () => admitted.leave(turn.wasCrowded) };
+  }
+
+  /** The answers of shards to what any of them knows, one after the other, beginning with any. @throws as `recentAnswer`. */
+  async *#each<Q extends 'recent' | 'random-user'>(
+    name: Q,
+    question: ShardQuestions[Q],
+  ): AsyncGenerator<ShardAnswers[Q]> {
+    const { turn, leave } = await this.#enter(name);
+    try {
+      const links = this.#asked();
+      const first = Math.floor(this.#options.random() * links.length);
+      let answers = 0;
+      for (const asked of [...links.slice(first), ...links.slice(0, first)]) {
+        for (const { answer } of await turn.all([asked], name, question, 0.5)) {
+          answers++;
+          yield answer;
+        }
+      }
+      if (answers === 0) throw this.#away(turn);
+    } finally {
+      leave();
+    }
+  }
+
+  /** Those who are not known to be away; all of them where none is left. */
+  #asked(): { readonly link: ShardLink }[] {
+    const asked = [...this.#states].filter(([, { up }]) => up !== false).map(([link]) => ({ link }));
+    return asked.length > 0 ? asked : this.#options.links.map((link) => ({ link }));
   }
 
   #asker(): Asker {
@@ -432,8 +509,13 @@ export class Merged {
     state.isProbed = false;
   }
 
+  #is(state: ShardState, up: boolean): void {
+    if (state.up !== up) state.since = this.#options.now();
+    state.up = up;
+  }
+
   #isAway(state: ShardState, reason: string): void {
-    state.up = false;
+    this.#is(state, false);
     state.reason = reason;
   }
 
@@ -466,8 +548,19 @@ export class Merged {
   }
 }
 
-function unknownState(): ShardState {
-  return { up: undefined, reason: 'not asked yet', holdings: [], unanswered: 0, heard: 0, isProbed: false };
+function unknownState(since: number): ShardState {
+  return {
+    ...{ up: undefined, since, reason: 'not asked yet', holdings: [], status: [] },
+    ...{ unanswered: 0, heard: 0, isProbed: false },
+  };
+}
+
+/** Interests are clusters of all vectors of a type, which nobody has here. */
+function interestsHere(seen: unknown): UsageError {
+  return new UsageError(
+    'interests',
+    `interests: expected none, seen ${JSON.stringify(seen)}; lists of several processes are made by the user alone: ask a twhin serve that holds all vectors`,
+  );
 }
 
 function isBusy(error: unknown): boolean {

@@ -3,6 +3,7 @@ import { ahead } from '../kernels/scan/scan.ts';
 import type { ScorerName } from '../model/settings.ts';
 import { acceptedTop, adLimiter, PROMOTES } from './accepted-rows.ts';
 import { refuseUnknown } from './asked-entities.ts';
+import type { GraphStatus } from './graph-status.ts';
 import { type Asking, lookForRanks } from './looks.ts';
 import { type ItemReason, itemReason, type NamedVector, NEAR, recentOf, vectorsOf } from './reasons.ts';
 import {
@@ -19,6 +20,7 @@ import { type SharedNeighbours, sharingWith } from './shared-neighbours.ts';
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space } from './spaces.ts';
 import { type Answer, type CandidatesAsked, SHOWS, type Surfaces } from './surfaces.ts';
+import type { RecentAnswer, Users } from './users.ts';
 import type { VectorTable } from './vector-table.ts';
 import { comparedScoreOf, type ScoredTable, scoreOf } from './weighted-top.ts';
 
@@ -118,11 +120,13 @@ export interface ShardQuestions {
   readonly ranks: ShardLook & {
     readonly of: readonly { readonly entity: EntityKey; readonly compared: number }[];
   };
+  readonly recent: { readonly user: EntityKey; readonly k: number };
+  readonly 'random-user': object;
 }
 
 /** The answers to `ShardQuestions`. Lists are best first; of equal scores, the lower name first. */
 export interface ShardAnswers {
-  readonly state: { readonly holdings: readonly Holding[] };
+  readonly state: { readonly holdings: readonly Holding[]; readonly status: readonly GraphStatus[] };
   readonly 'begin-candidates': { readonly begun: readonly Begun[] };
   /** Of each graph that could have the entity, in order. */
   readonly 'begin-similar': { readonly begun: readonly Begun[] };
@@ -140,6 +144,9 @@ export interface ShardAnswers {
   };
   /** For each entity, of the shard's others: how many score higher, an equal one counting half, and how many there are. */
   readonly ranks: { readonly ranks: readonly { readonly ahead: number; readonly of: number }[] };
+  readonly recent: RecentAnswer;
+  /** A user with a vector, if the shard has any. */
+  readonly 'random-user': { readonly user?: EntityKey | undefined };
 }
 
 export type ShardQuestion = keyof ShardQuestions;
@@ -156,6 +163,8 @@ export class SpaceMoved extends Error {
 export interface ShardOptions {
   readonly surfaces: Surfaces;
   readonly passes: SharedPasses;
+  readonly users: Users;
+  status(): readonly GraphStatus[];
   /** Undefined before the topics were looked at. */
   part(graph: string): Part | undefined;
   /** Most edges remembered of one user. */
@@ -183,10 +192,11 @@ export class Shard {
 
   constructor(options: ShardOptions) {
     this.#options = options;
-    const { surfaces } = options;
+    const { surfaces, users } = options;
     this.#answers = {
       state: () => ({
         holdings: surfaces.graphs(undefined).map((graph) => this.#holding(graph, graph.spaces.current)),
+        status: options.status(),
       }),
       'begin-candidates': ({ asked }) => inTurn(() => this.#candidates(asked)),
       'begin-similar': ({ entity, graph }) => inTurn(() => this.#similar(entity, graph)),
@@ -197,6 +207,8 @@ export class Shard {
       vectors: ({ type, entities, ...of }) => ({ vectors: vectorsOf(this.#table(of, type).table, entities) }),
       scores: (question) => inTurn(() => this.#scores(question)),
       ranks: (question) => this.#ranks(question),
+      recent: ({ user, k }) => users.recentAnswer(user, k),
+      'random-user': () => ({ user: users.random() }),
     };
   }
 

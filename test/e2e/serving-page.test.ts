@@ -2,8 +2,8 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { serveVectors } from '../../src/adapters/http/serving.ts';
-import type { ServedGraphStatus } from '../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../src/pages/page-files.ts';
+import type { GraphStatus } from '../../src/serve/graph-status.ts';
 import { Users } from '../../src/serve/users.ts';
 import { graphOf, surfacesOf, T0, tweet, user } from '../serve/serve-fixture.ts';
 import { barriers, noBrowser, openBrowser, openPage } from './browser.ts';
@@ -22,7 +22,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
     const graph = graphOf({ relations: [{ name: 'likes', lhs: 'user', rhs: 'tweet' }] });
     let unready = ['g: 43 % of the vectors are read'];
     let staleSince: number | null = null;
-    const status = (): ServedGraphStatus => ({
+    const status = (): GraphStatus => ({
       graph: 'g',
       surfaces: ['home'],
       space: 'a',

@@ -59,7 +59,11 @@ export async function told(): Promise<Known> {
   const serving = new ServingMetrics('1', () => [SERVED]);
   serving.answered('/v1/similar', 200, 1);
   serving.visible('any', 1);
-  const merging = new MergingMetrics('1', () => new Map([['http://any', true]]));
+  const merging = new MergingMetrics(
+    '1',
+    () => [{ url: 'http://any', up: true, since: 0 }],
+    () => 0,
+  );
   merging.missed('http://any', 'late');
   const texts = [await metrics.render(), await serving.render(), await merging.render()];
   const text = texts.join('');

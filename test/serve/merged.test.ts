@@ -1,9 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { EntityKey } from '../../src/graph/entity.ts';
+import { statusTogether } from '../../src/serve/graph-status.ts';
+import type { Merged } from '../../src/serve/merged.ts';
 import { SpaceMoved } from '../../src/serve/shard.ts';
 import { type ShardLink, ShardMissed, ShardRefused } from '../../src/serve/shard-link.ts';
+import { Users } from '../../src/serve/users.ts';
 import { edge, embedding, relationVector, surfacesOf, T0, tweet, user } from './serve-fixture.ts';
-import { CutGraph, mergedOf, PARTS, PlainLink, partitionOf, shardOf } from './shard-fixture.ts';
+import { CutGraph, mergedOf, PARTS, PlainLink, partitionOf, shardOf, statusOf } from './shard-fixture.ts';
 
 const TWEETS = 60;
 const all = Array.from({ length: TWEETS }, (_, i) => tweet(i + 1));
@@ -24,6 +27,7 @@ function line(): { graph: CutGraph; links: PlainLink[]; owner: number } {
 const home = { surface: 'home', user: user(1), k: 10 } as const;
 const entitiesOf = ({ items }: { readonly items: readonly { readonly entity: EntityKey }[] }) =>
   items.map(({ entity }) => entity);
+const isUp = (merged: Merged, url: string) => merged.shards().find((each) => each.url === url)?.up;
 const late = new ShardMissed('late', 'no answer within 1 ms');
 const gone = new ShardMissed('unreachable', 'connect ECONNREFUSED');
 const others = (owner: number) => [0, 1, 2].filter((i) => i !== owner) as [number, number];
@@ -62,7 +66,7 @@ describe('a shard that does not answer', () => {
     links[away]!.failing = gone;
     for (let i = 0; i < 5; i++) expect((await merged.candidates(home)).partial).toBe(true);
     expect(asked.filter((name) => name === 'begin-candidates')).toHaveLength(3);
-    expect([merged.unready(), merged.shards().get(`http://s${away}`)]).toEqual([[], false]);
+    expect([merged.unready(), isUp(merged, `http://s${away}`)]).toEqual([[], false]);
     links[away]!.failing = undefined;
     expect((await merged.candidates(home)).partial).toBe(true);
     await merged.look(1);
@@ -82,7 +86,7 @@ describe('a shard that does not answer', () => {
       };
       expect(await merged.candidates(home)).toMatchObject({ partial: true });
     }
-    expect(merged.shards().get(link!.url)).toBe(true);
+    expect(isUp(merged, link!.url)).toBe(true);
   });
 
   it('and holds the user, leaves what is popular of what the others hold, without what the user has seen', async () => {
@@ -301,7 +305,7 @@ describe('shards that have too much to do', () => {
           if (name !== 'state') throw reason;
         };
         for (const ask of asking) await expect(ask()).rejects.toMatchObject({ code: 'busy' });
-        expect(merged.shards().get(links[which]!.url)).toBe(true);
+        expect(isUp(merged, links[which]!.url)).toBe(true);
       }
       links[which]!.before = () => undefined;
       expect(await merged.candidates(home)).toMatchObject({ fallback: null, partial: false });
@@ -375,10 +379,10 @@ describe('shards that have too much to do', () => {
     for (let i = 0; i < 3; i++) await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'busy' });
     // Each is asked how it is once at a time.
     expect(links[slow]!.asked.filter((name) => name === 'state')).toHaveLength(1);
-    expect([...merged.shards().values()]).toEqual([true, true, true]);
+    expect(merged.shards().map(({ up }) => up)).toEqual([true, true, true]);
     silence.resolve();
-    await vi.waitUntil(() => merged.shards().get(links[hung]!.url) === false);
-    expect(merged.shards().get(links[slow]!.url)).toBe(true);
+    await vi.waitUntil(() => isUp(merged, links[hung]!.url) === false);
+    expect(isUp(merged, links[slow]!.url)).toBe(true);
     answers.add(links[slow]!.url);
     expect(await merged.candidates(home)).toMatchObject({ partial: true, missingPartitions: PARTS[hung] });
   });
@@ -389,7 +393,7 @@ describe('shards that have too much to do', () => {
     await merged.look(1);
     for (const link of links) link.failing = late;
     await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'busy' });
-    await vi.waitUntil(() => [...merged.shards().values()].every((up) => !up));
+    await vi.waitUntil(() => merged.shards().every(({ up }) => !up));
     // They are asked nevertheless: nobody else could answer.
     await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'shards-away' });
   });
@@ -404,7 +408,7 @@ describe('shards that have too much to do', () => {
     const looking = merged.look(1);
     const list = merged.candidates(home);
     await Promise.all([looking, list]);
-    expect(merged.shards().get('http://s0')).toBe(false);
+    expect(isUp(merged, 'http://s0')).toBe(false);
     links[0]!.before = () => undefined;
     await merged.look(1);
     const said = Promise.withResolvers<void>();
@@ -419,7 +423,7 @@ describe('shards that have too much to do', () => {
     await merged.candidates(home);
     said.resolve();
     await look;
-    expect(merged.shards().get('http://s0')).toBe(true);
+    expect(isUp(merged, 'http://s0')).toBe(true);
   });
 
   it('are asked by as many requests at a time as they can answer, and the others are refused at once', async () => {
@@ -463,4 +467,79 @@ describe('shards that have too much to do', () => {
     expect(count('whole')).toBeGreaterThanOrEqual(20);
     expect(now).toBeLessThanOrEqual(300);
   });
+});
+
+describe('what every shard knows', () => {
+  it('is told by any that answers: what a user did, and some user', async () => {
+    const { graph, links } = line();
+    graph.take(edge(user(1), 'likes', tweet(3), T0 + 5));
+    graph.take(edge(user(1), 'follows', user(2), T0 + 9));
+    const recent = new Users({ graphs: [graph.whole], random: () => 0 }).recentAnswer(user(1), 5);
+    expect(recent.items).toHaveLength(2);
+    for (const failing of [undefined, gone, late, new ShardMissed('busy', 'busy')]) {
+      const merged = mergedOf(links, { random: () => 0.5 });
+      for (const link of links.slice(1)) link.failing = failing;
+      expect(await merged.recentAnswer(user(1), 5)).toEqual(recent);
+      expect(await merged.recentAnswer(user(7), 5)).toEqual({ user: user(7), items: [] });
+    }
+    // Whichever is asked first: one shard has the only user.
+    for (const link of links) link.failing = undefined;
+    for (const random of [0, 0.4, 0.8]) {
+      expect(await mergedOf(links, { random: () => random }).random()).toBe(user(1));
+    }
+    graph.put(user(1), null);
+    expect(await mergedOf(links).random()).toBeUndefined();
+    for (const link of links) link.failing = gone;
+    await expect(mergedOf(links).recentAnswer(user(1), 5)).rejects.toMatchObject({ code: 'shards-away' });
+    await expect(mergedOf(links).random()).rejects.toMatchObject({ code: 'shards-away' });
+  });
+
+  it('and what each holds, is the status of the graph', async () => {
+    const { graph, links } = line();
+    const twin = new PlainLink('http://twin', shardOf([graph.cut[1]!], PARTS[1]!));
+    const merged = mergedOf([...links, twin]);
+    expect(merged.status()).toEqual([]);
+    await merged.look(1);
+    expect(merged.status()).toEqual([statusOf(graph.whole)]);
+    expect(statusOf(graph.whole).vectors).toEqual({ user: 1, tweet: TWEETS, ad: 0 });
+  });
+
+  it('is read as far as the one that is furthest behind', () => {
+    const one = statusOf(line().graph.whole);
+    const behind = { ...one, staleSince: 7, eventsAsOf: T0 - 1, read: { vectors: 0.5, events: 0.25 } };
+    const ahead = { ...one, space: '', staleSince: 9, step: 8, vectorsAsOf: T0 + 1 };
+    expect(statusTogether([ahead, behind, one])).toMatchObject({
+      ...{ space: 'a', staleSince: 7, step: 8, vectorsAsOf: T0 + 1, eventsAsOf: 0 },
+      ...{ read: { vectors: 0.5, events: 0.25 }, vectors: { tweet: 3 * TWEETS } },
+    });
+  });
+});
+
+it('says since when a shard is away, and since when it is back', async () => {
+  const { links } = line();
+  let now = T0;
+  const merged = mergedOf(links, { now: () => now });
+  const [first] = links;
+  const report = () => merged.shards()[0];
+  expect(report()).toEqual({ url: 'http://s0', up: false, since: T0, reason: 'not asked yet' });
+  for (const [failing, at, expected] of [
+    [undefined, 1, { up: true, since: T0 + 1 }],
+    [undefined, 2, { up: true, since: T0 + 1 }],
+    [gone, 3, { up: false, since: T0 + 3, reason: gone.message }],
+    [gone, 4, { up: false, since: T0 + 3, reason: gone.message }],
+    [undefined, 5, { up: true, since: T0 + 5 }],
+  ] as const) {
+    first!.failing = failing;
+    now = T0 + at;
+    await merged.look(1);
+    expect(report()).toEqual({ url: 'http://s0', ...expected });
+  }
+});
+
+it('several interests are refused, and no plain list comes in their place', async () => {
+  const { links } = line();
+  const merged = mergedOf(links);
+  for (const interests of ['mixture', 'medoids'] as const)
+    await expect(merged.candidates({ ...home, interests })).rejects.toMatchObject({ code: 'interests' });
+  expect(await merged.candidates({ ...home, interests: 'none' })).toMatchObject({ interests: 'none' });
 });

@@ -1,5 +1,6 @@
 import type { GraphChange } from '../../src/graph/edge.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
+import type { GraphStatus } from '../../src/serve/graph-status.ts';
 import { Merged, type MergedOptions } from '../../src/serve/merged.ts';
 import {
   type Part,
@@ -9,9 +10,10 @@ import {
   type ShardQuestions,
 } from '../../src/serve/shard.ts';
 import type { ShardLink, ShardMissed } from '../../src/serve/shard-link.ts';
-import { Surfaces } from '../../src/serve/surfaces.ts';
+import { Surfaces, surfacesOf } from '../../src/serve/surfaces.ts';
+import { Users } from '../../src/serve/users.ts';
 import type { PublishedScorer } from '../../topics/model.ts';
-import { graphOf, passes, type TestGraph } from './serve-fixture.ts';
+import { graphOf, passes, T0, type TestGraph } from './serve-fixture.ts';
 
 export const PARTITIONS = 8;
 export const PARTS: readonly (readonly number[])[] = [
@@ -62,11 +64,29 @@ export class CutGraph {
   }
 }
 
+/** How far a graph is of which everything is read. */
+export function statusOf({ name, relations, spaces, activity }: TestGraph): GraphStatus {
+  const { current } = spaces;
+  const types = ['user', 'tweet', 'ad'].map((type) => [type, current?.table(type)?.size ?? 0]);
+  return {
+    ...{
+      graph: name,
+      surfaces: surfacesOf(relations),
+      space: current?.space ?? '',
+      step: current?.step ?? 0,
+    },
+    ...{ staleSince: null, vectorsAsOf: current?.at ?? 0, eventsAsOf: activity.at },
+    ...{ vectors: Object.fromEntries(types), read: { vectors: 1, events: 1 } },
+  };
+}
+
 export function shardOf(graphs: readonly TestGraph[], held: readonly number[]): Shard {
   const part: Part = { held, of: PARTITIONS };
   const shared = passes();
   const surfaces = new Surfaces({ graphs, passes: shared, adsOfOne: 99 });
-  return new Shard({ surfaces, passes: shared, part: () => part, edgesOfOne: 1_000 });
+  const users = new Users({ graphs, random: () => 0 });
+  const status = () => graphs.map((graph) => statusOf(graph));
+  return new Shard({ surfaces, passes: shared, users, status, part: () => part, edgesOfOne: 1_000 });
 }
 
 /** A link without a network. */
@@ -105,6 +125,7 @@ export function mergedOf(links: readonly ShardLink[], options: Partial<MergedOpt
       clock: () => 0,
       pause: async () => undefined,
       random: () => 0,
+      now: () => T0,
     },
     missed: () => undefined,
     partial: () => undefined,

@@ -4,7 +4,15 @@ import { Gate } from '../../src/serve/gate.ts';
 import { OwnScans } from '../../src/serve/own-scans.ts';
 import { Shard, type ShardQuestion, type ShardQuestions } from '../../src/serve/shard.ts';
 import { SharedPasses } from '../../src/serve/shared-passes.ts';
+import { Users } from '../../src/serve/users.ts';
 import { graphOf, passes as passesHere, surfacesOf, tweet, user } from './serve-fixture.ts';
+
+const outside = {
+  users: new Users({ graphs: [], random: () => 0 }),
+  status: () => [],
+  part: () => undefined,
+  edgesOfOne: 10,
+};
 
 it('a shard refuses every question that takes time while too many wait', async () => {
   const graph = graphOf();
@@ -18,14 +26,14 @@ it('a shard refuses every question that takes time while too many wait', async (
     later: (round) => void (isHeld ? rounds.push(round) : setImmediate(round)),
   });
   const surfaces = surfacesOf(graph, { passes });
-  const shard = new Shard({ surfaces, passes, part: () => undefined, edgesOfOne: 10 });
+  const shard = new Shard({ surfaces, passes, ...outside });
   const waiting: Promise<unknown>[] = [];
   for (let i = 0; i < 300; i++) waiting.push(surfaces.similar(tweet(1), 1).catch(() => undefined));
   const space = { graph: 'g', space: 'a', fingerprint: 'f' };
   const asked = { surface: 'home', user: user(1), k: 1 } as const;
   const query = { vector: Float64Array.of(0, 0), weight: 1, relation: 'likes', beta: 1 } as const;
   const look = { ...space, type: 'tweet', queries: [{ ...query, scorer: 'transe-l2-squared' } as const] };
-  const questions: Omit<ShardQuestions, 'state' | 'vectors'> = {
+  const questions: Omit<ShardQuestions, 'state' | 'vectors' | 'recent' | 'random-user'> = {
     'begin-candidates': { asked },
     'begin-similar': { entity: tweet(1) },
     'begin-rank': { user: user(1), relation: 'likes' },
@@ -64,7 +72,7 @@ it('a shard takes no more of what is popular than a list has', async () => {
   vi.spyOn(graph.activity, 'popular').mockImplementation(endless);
   const passes = passesHere();
   const surfaces = surfacesOf(graph, { passes });
-  const shard = new Shard({ surfaces, passes, part: () => undefined, edgesOfOne: 10 });
+  const shard = new Shard({ surfaces, passes, ...outside });
   const asked = { surface: 'home', user: user(1), k: 2, exclude: [tweet(1)] } as const;
   const question = { graph: 'g', space: '', fingerprint: '', asked, count: 2, known: false };
   const { items } = await shard.answer('popular', question);

@@ -9,7 +9,7 @@ import { brokenField } from './query-encoding.ts';
 const REQUEST_MS = 10_000;
 const IDLE_MS = 30_000;
 /** At a stop, how long those who connect are let in: the system has accepted them before this process hears of it. */
-const ARRIVING_MS = 1_000;
+const ARRIVING_MS = 2_000;
 /** How long no request comes before connections are closed: a client may send its next one at the moment of the stop. */
 const QUIET_MS = 100;
 const LOOK_MS = 10;

@@ -1,6 +1,6 @@
 import type { Merged } from '../../serve/merged.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
-import { addLists, addProbes, LISTS_GUARD, type ServingOptions } from './serving.ts';
+import { addLists, addProbes, addUsers, LISTS_GUARD, type ServingOptions } from './serving.ts';
 import { MERGED_PATHS, openApi, SERVING_PATHS } from './serving-schema.ts';
 
 export interface MergingOptions
@@ -13,9 +13,22 @@ export async function serveMerged(options: MergingOptions): Promise<HttpServer> 
   const { merged } = options;
   const guard = { ...options, ...LISTS_GUARD, paths: MERGED_PATHS };
   const server = await guardedServer(guard);
-  addProbes(server, { ...options, unready: () => merged.unready(), api: openApi(options.version, 'merged') });
+  const { version } = options;
+  const shards = () => merged.shards().map(({ since, ...of }) => ({ ...of, since: new Date(since) }));
+  addProbes(server, {
+    ...options,
+    unready: () => merged.unready(),
+    api: openApi(version, 'merged'),
+    more: () => ({ shards: shards() }),
+  });
   // Not ready is no reason to refuse: what shards there are answer, and the answer says that it is partial.
   addLists(server, merged, {});
+  addUsers(server, merged, {});
+  server.get('/v1/status', () => {
+    const reasons = merged.unready();
+    const graphs = merged.status();
+    return { version, ready: reasons.length === 0, reasons, graphs, actions: [], shards: shards() };
+  });
   for (const path of Object.keys(SERVING_PATHS)) {
     if (Object.hasOwn(MERGED_PATHS, path)) continue;
     const error = `a process that merges lists does not answer at ${path}: ask a twhin serve that holds all vectors`;

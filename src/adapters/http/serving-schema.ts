@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { GraphStatus } from '../../serve/graph-status.ts';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
 import { SEARCHED } from '../../serve/search.ts';
 import { SURFACES } from '../../serve/surfaces.ts';
@@ -171,6 +172,19 @@ const merging = {
     .array(z.number())
     .meta({ description: 'No process that holds these answered in time.' }),
 };
+/** What the status of a process that merges answers has besides. */
+const mergingStatus = {
+  shards: z
+    .array(
+      z.object({
+        url: z.string(),
+        up: z.boolean(),
+        since: z.string().meta({ description: 'Since when it is so.', format: 'date-time' }),
+        reason: z.string().optional().meta({ description: 'Why it is not up.' }),
+      }),
+    )
+    .meta({ description: 'The processes that hold the vectors.' }),
+};
 const userAnswer = z.object({ user: z.string() });
 const recentAnswer = z.object({
   user: z.string(),
@@ -187,7 +201,7 @@ const recentAnswer = z.object({
     .meta({ description: 'The newest first, each edge with its newest event.' }),
 });
 const share = z.number().min(0).max(1);
-const servedGraph = z.object({
+export const servedGraph: z.ZodType<GraphStatus> = z.object({
   graph: z.string(),
   surfaces: z.array(surface),
   space: head.space,
@@ -209,7 +223,6 @@ const statusAnswer = z.object({
     description: 'What a demo lets its page do; none where the server is read-only, as `twhin serve` is.',
   }),
 });
-export type ServedGraphStatus = z.infer<typeof servedGraph>;
 /** Bodies of answers, for whoever asks with these types. */
 export type CandidatesBody = z.infer<typeof candidatesAnswer>;
 export type SimilarBody = z.infer<typeof similarAnswer>;
@@ -244,6 +257,9 @@ const MERGED = [
   '/v1/candidates',
   '/v1/similar',
   '/v1/rank',
+  '/v1/recent',
+  '/v1/users/random',
+  '/v1/status',
   '/openapi.json',
   '/healthz',
   '/readyz',
@@ -281,7 +297,7 @@ export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
     RankAnswer: rankAnswer.extend(more),
     RecentAnswer: recentAnswer,
     UserAnswer: userAnswer,
-    StatusAnswer: statusAnswer,
+    StatusAnswer: of === 'merged' ? statusAnswer.extend(mergingStatus) : statusAnswer,
     Failure: failure,
     Unavailable: unavailable,
   };

@@ -3,10 +3,11 @@ import { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
 import { entityOf, queryKey, userKey, WrongEntity } from '../../serve/asked-entities.ts';
+import type { GraphStatus } from '../../serve/graph-status.ts';
 import { readEntity } from '../../serve/served-graph.ts';
 import type { Shard } from '../../serve/shard.ts';
 import { type CandidatesAsked, SHOWS, type Surfaces } from '../../serve/surfaces.ts';
-import type { Users } from '../../serve/users.ts';
+import type { RecentAnswer } from '../../serve/users.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
 import { BODY_BYTES } from './limits.ts';
 import { addPage, type PageFiles } from './page.ts';
@@ -17,7 +18,6 @@ import {
   rankBody,
   recentQuery,
   SERVING_PATHS,
-  type ServedGraphStatus,
   searchQuery,
   similarQuery,
 } from './serving-schema.ts';
@@ -28,15 +28,21 @@ const REQUESTS = 120_000;
 /** Characters shown of the name of an unknown field. */
 const SHOWN = 100;
 
+/** As `Users`, at once or later. */
+export interface AskedUsers {
+  recentAnswer(user: EntityKey, k: number): RecentAnswer | Promise<RecentAnswer>;
+  random(): EntityKey | undefined | Promise<EntityKey | undefined>;
+}
+
 /** Where the answers come from. */
 export interface Serving {
   readonly surfaces: Surfaces;
-  readonly users: Users;
+  readonly users: AskedUsers;
   /** Answers a process that merges the lists of several; where it is absent, nobody can ask so. */
   readonly shard?: Shard;
   /** The files of the page. */
   readonly page: PageFiles;
-  status(): readonly ServedGraphStatus[];
+  status(): readonly GraphStatus[];
   /** Why nobody should ask now; none when it is ready. */
   unready(): readonly string[];
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
@@ -64,7 +70,7 @@ export const LISTS_GUARD = {
     if (error instanceof WrongEntity) return error.field;
     const { code } = error;
     if (code === 'search') return 'type';
-    return ['surface', 'relation', 'graph', 'decay'].includes(code) ? code : undefined;
+    return ['surface', 'relation', 'graph', 'decay', 'interests'].includes(code) ? code : undefined;
   },
 };
 
@@ -83,7 +89,11 @@ export async function serveVectors(options: ServingOptions): Promise<HttpServer>
 /** The paths for probes, for Prometheus and for clients' authors. */
 export function addProbes(
   server: FastifyInstance,
-  serving: Pick<Serving, 'unready' | 'metrics' | 'answered'> & { readonly api: object },
+  serving: Pick<Serving, 'unready' | 'metrics' | 'answered'> & {
+    readonly api: object;
+    /** What `/readyz` says besides. */
+    more?(): object;
+  },
 ): void {
   const { metrics, api } = serving;
   // Without its parser, a body that is said to be text is refused as any other that is not JSON.
@@ -95,7 +105,8 @@ export function addProbes(
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', async (_, reply) => {
     const reasons = serving.unready();
-    return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons });
+    const ready = reasons.length === 0;
+    return reply.code(ready ? 200 : 503).send({ ready, reasons, ...serving.more?.() });
   });
   server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   server.get('/openapi.json', () => api);
@@ -121,13 +132,18 @@ function addServing(server: FastifyInstance, serving: Serving): void {
     const { q, idle, ...asked } = understood(searchQuery, request.query);
     return surfaces.search({ query: keyOf('q', q, queryKey), idleMs: idle, ...asked });
   });
-  server.get('/v1/recent', ready, (request) => {
+  addUsers(server, users, ready);
+}
+
+/** The paths for users themselves. ready: as in `addLists`. */
+export function addUsers(server: FastifyInstance, users: AskedUsers, ready: RouteShorthandOptions): void {
+  server.get('/v1/recent', ready, async (request) => {
     const { user, k } = understood(recentQuery, request.query);
     return users.recentAnswer(userOf(user), k);
   });
   server.get('/v1/users/random', ready, async (request, reply) => {
     understood(z.strictObject({}), request.query);
-    const user = users.random();
+    const user = await users.random();
     return user === undefined ? reply.code(404).send({ error: 'no user has a vector yet' }) : { user };
   });
 }

@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { FastifyInstance, RouteShorthandOptions } from 'fastify';
 import { z } from 'zod';
 import { reasonOf } from '../../errors/errors.ts';
@@ -15,6 +15,7 @@ import type {
 import { type MissedReason, type ShardLink, ShardMissed, ShardRefused } from '../../serve/shard-link.ts';
 import { type CandidatesAsked, SURFACES } from '../../serve/surfaces.ts';
 import { BODY_BYTES, MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
+import { servedGraph } from './serving-schema.ts';
 
 /** The largest is a body that was asked for, with some vectors. */
 const QUESTION_BYTES = BODY_BYTES + (256 << 10);
@@ -107,6 +108,8 @@ function questionsOf(most: QuestionLimits): {
     // Candidates and negatives.
     scores: z.object({ ...look, entities: entities.max(2 * MOST_RANKED) }),
     ranks: z.object({ ...look, of: z.array(z.object({ entity, compared: number })).max(MOST_RANKED) }),
+    recent: z.object({ user: entity, k: count }),
+    'random-user': z.object({}),
   };
 }
 
@@ -152,8 +155,12 @@ const items = z.object({
     }),
   ),
 });
+const ownEdge = z.object({
+  ...{ relation: name, entity, at: number },
+  ...{ removed: z.boolean(), blocked: z.boolean() },
+});
 const ANSWERS: { readonly [Q in ShardQuestion]: z.ZodType<ShardAnswers[Q]> } = {
-  state: z.object({ holdings: z.array(z.object(holding)) }),
+  state: z.object({ holdings: z.array(z.object(holding)), status: z.array(servedGraph).default([]) }),
   'begin-candidates': begun,
   'begin-similar': begun,
   'begin-rank': begun,
@@ -162,6 +169,8 @@ const ANSWERS: { readonly [Q in ShardQuestion]: z.ZodType<ShardAnswers[Q]> } = {
   vectors: z.object({ vectors }),
   scores: z.object({ scores: z.array(z.object({ entity, score: number, compared: number })) }),
   ranks: z.object({ ranks: z.array(z.object({ ahead: number, of: number })) }),
+  recent: z.object({ user: entity, items: z.array(ownEdge) }),
+  'random-user': z.object({ user: entity.optional() }),
 };
 const failure = z.object({
   error: z.string(),
@@ -244,32 +253,26 @@ export class HttpShardLink implements ShardLink {
     this.#stateAgent.destroy();
   }
 
+  /** A server may close a kept connection at the moment of a request, which is then sent again: no question changes anything. */
   async #post(
     agent: Agent,
     path: string,
     body: string,
     timeoutMs: number,
   ): Promise<{ status: number; text: string }> {
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const asking = request(
-      new URL(path, this.url),
-      {
-        agent,
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-      },
-      resolve,
-    );
+    const url = new URL(path, this.url);
+    let sent = send(url, agent, body);
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      asking.destroy();
+      sent.asking.destroy();
     }, timeoutMs);
-    asking.on('error', reject);
-    asking.end(body);
     try {
-      const reply = await promise;
-      return { status: reply.statusCode ?? 0, text: await whole(reply) };
+      return await sent.answer.catch((error: unknown) => {
+        if (isLate || !sent.asking.reusedSocket || error instanceof ShardMissed) throw error;
+        sent = send(url, false, body);
+        return sent.answer;
+      });
     } catch (error) {
       if (error instanceof ShardMissed) throw error;
       if (isLate) throw new ShardMissed('late', `no answer within ${Math.round(timeoutMs)} ms`);
@@ -278,6 +281,24 @@ export class HttpShardLink implements ShardLink {
       clearTimeout(timer);
     }
   }
+}
+
+/** Sends a request. agent: false for a connection of its own. */
+function send(
+  url: URL,
+  agent: Agent | false,
+  body: string,
+): { readonly asking: ClientRequest; readonly answer: Promise<{ status: number; text: string }> } {
+  const reply = Promise.withResolvers<IncomingMessage>();
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  const asking = request(url, { agent, method: 'POST', headers }, reply.resolve);
+  asking.on('error', reply.reject);
+  asking.end(body);
+  const read = async () => {
+    const message = await reply.promise;
+    return { status: message.statusCode ?? 0, text: await whole(message) };
+  };
+  return { asking, answer: read() };
 }
 
 /** Why an answer with that status is of no use. */

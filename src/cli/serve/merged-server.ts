@@ -35,7 +35,7 @@ export class MergedServer {
   private constructor({ shards, deadlineMs, adsOfOne, log }: MergedServerOptions) {
     this.#log = log;
     this.#links = shardLinks(shards);
-    this.#metrics = new MergingMetrics(VERSION, () => this.#merged.shards());
+    this.#metrics = new MergingMetrics(VERSION, () => this.#merged.shards(), Date.now);
     this.#merged = new Merged({
       links: this.#links,
       deadlineMs,
@@ -43,6 +43,7 @@ export class MergedServer {
       clock: () => performance.now(),
       pause,
       random: Math.random,
+      now: Date.now,
       missed: (url, reason) => this.#metrics.missed(url, reason),
       partial: () => this.#metrics.partial(),
     });

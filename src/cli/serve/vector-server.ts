@@ -89,15 +89,17 @@ export class VectorServer {
     const { passes } = this.#scanning;
     const metrics = this.#metrics;
     const part = (graph: string) => this.runs.find((run) => run.graph.name === graph)?.part;
-    const shard = partitions && new Shard({ surfaces, passes, part, edgesOfOne });
+    const users = new Users({ graphs: this.runs.map(({ graph }) => graph), random: Math.random });
+    const status = () => this.runs.map((run) => run.status());
+    const shard = partitions && new Shard({ surfaces, passes, users, status, part, edgesOfOne });
     this.#server = await serveVectors({
       ...address,
       surfaces,
       ...(shard && { shard }),
-      users: new Users({ graphs: this.runs.map(({ graph }) => graph), random: Math.random }),
+      users,
       page: await readServingPage(),
       unready: () => this.runs.flatMap((run) => run.unready()),
-      status: () => this.runs.map((run) => run.status()),
+      status,
       metrics: { contentType: metrics.contentType, render: () => metrics.render() },
       answered: (path, code, ms) => metrics.answered(path, code, ms),
       version: VERSION,

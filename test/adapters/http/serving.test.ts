@@ -2,14 +2,15 @@ import { Agent, request, Server } from 'node:http';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
 import { type ServingOptions, serveVectors } from '../../../src/adapters/http/serving.ts';
-import { openApi, SERVING_PATHS, type ServedGraphStatus } from '../../../src/adapters/http/serving-schema.ts';
+import { openApi, SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../../src/pages/page-files.ts';
 import { Clusters } from '../../../src/serve/clusters.ts';
+import type { GraphStatus } from '../../../src/serve/graph-status.ts';
 import { Users } from '../../../src/serve/users.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
 
 const TWEETS = 600;
-const STATUS: ServedGraphStatus = {
+const STATUS: GraphStatus = {
   graph: 'g',
   surfaces: ['home'],
   space: 'a',

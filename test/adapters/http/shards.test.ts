@@ -1,4 +1,5 @@
 import { createServer, type RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
 import { serveMerged } from '../../../src/adapters/http/merging.ts';
@@ -200,13 +201,29 @@ describe('a link to a shard', () => {
     await expect(nobody.ask('state', {}, 60_000)).rejects.toMatchObject({ reason: 'unreachable' });
   });
 
+  it('asks again where its connection was closed at that moment', async () => {
+    const sockets = new Set<Socket>();
+    let answered = 0;
+    const link = await linkTo((asking, reply) => {
+      sockets.add(asking.socket);
+      // The second request on a connection finds it closed.
+      if (sockets.size === 1 && answered++ > 0) asking.socket.resetAndDestroy();
+      else asking.resume().on('end', () => reply.end('{"holdings":[]}'));
+    });
+    for (let i = 0; i < 3; i++)
+      expect(await link.ask('state', {}, 60_000)).toEqual({ holdings: [], status: [] });
+    const never = await linkTo((asking) => void asking.socket.resetAndDestroy());
+    await expect(never.ask('state', {}, 60_000)).rejects.toMatchObject({ reason: 'unreachable' });
+  });
+
   it('keeps its connection', async () => {
     const ports = new Set<number | undefined>();
     const link = await linkTo((asking, reply) => {
       ports.add(asking.socket.remotePort);
       asking.resume().on('end', () => reply.end('{"holdings":[]}'));
     });
-    for (let i = 0; i < 4; i++) expect(await link.ask('state', {}, 60_000)).toEqual({ holdings: [] });
+    for (let i = 0; i < 4; i++)
+      expect(await link.ask('state', {}, 60_000)).toEqual({ holdings: [], status: [] });
     expect(ports.size).toBe(1);
   });
 });
@@ -280,8 +297,13 @@ describe('twhin serve --shards over HTTP', () => {
     expect(await get('/readyz')).toMatchObject({ status: 503, json: { ready: false } });
     await merged.look(60_000);
     expect(await get('/readyz')).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
+    expect((await get('/readyz')).json).toMatchObject({
+      shards: urls.map((shard) => ({ url: shard, up: true })),
+    });
     const list = '/v1/candidates?surface=who-to-follow&user=1&k=3';
+    const since = new Date(T0).toISOString();
     const answers = {
+      StatusAnswer: await get('/v1/status'),
       CandidatesAnswer: await get(list),
       SimilarAnswer: await get('/v1/similar?entity=user:1&k=3'),
       RankAnswer: await get('/v1/rank', {
@@ -293,6 +315,11 @@ describe('twhin serve --shards over HTTP', () => {
     expect(answers.CandidatesAnswer.json).toMatchObject({
       items: [0, 2, 3].map((id) => ({ entity: user(id), score: -Math.abs(id - 1) })),
       ...{ partial: false, missingPartitions: [], fallback: null },
+    });
+    expect(answers.StatusAnswer.json).toMatchObject({
+      ...{ version: '1', ready: true, reasons: [], actions: [] },
+      graphs: [{ graph: 'g', vectors: { user: 60 } }],
+      shards: urls.map((shard) => ({ url: shard, up: true, since })),
     });
     const { json: document } = await get('/openapi.json');
     for (const [schema, { json }] of Object.entries(answers))
@@ -306,11 +333,11 @@ describe('twhin serve --shards over HTTP', () => {
       error: expect.stringContaining('ask a twhin serve that holds all vectors'),
       paths: MERGED_PATHS,
     };
-    for (const path of ['/v1/search?q=x&type=tweet', '/v1/recent?user=1', '/'])
+    for (const path of ['/v1/search?q=x&type=tweet', '/'])
       expect(await get(path)).toMatchObject({ status: 404, json: other });
-    expect((await get(`${list}&interests=mixture`)).json).toMatchObject({
-      interests: 'none',
-      fallback: null,
+    expect(await get(`${list}&interests=mixture`)).toMatchObject({
+      status: 400,
+      json: { field: 'interests' },
     });
     expect(await get(`${list}&relation=loves`)).toMatchObject({ status: 400, json: { field: 'relation' } });
     expect(await get('/v1/similar?entity=user:99')).toMatchObject({ status: 404, json: { field: 'entity' } });
@@ -329,12 +356,24 @@ describe('twhin serve --shards over HTTP', () => {
       body: JSON.stringify({ user: '1', relation: 'follows', candidates: ['user:2'], negatives: ['ad:1'] }),
     });
     expect(wrongly).toMatchObject({ status: 400, json: { field: 'negatives.0' } });
+    graph.take(edge(user(1), 'follows', user(3), T0));
+    expect((await get('/v1/recent?user=1')).json).toEqual({
+      user: user(1),
+      items: [{ relation: 'follows', entity: user(3), at: T0, removed: false, blocked: false }],
+    });
+    expect(await get('/v1/recent?user=1&k=0')).toMatchObject({ status: 400, json: { field: 'k' } });
+    expect((await get('/v1/users/random')).json).toEqual({ user: expect.stringMatching(/^user:/) });
     // Two shards end; then all of them.
     const [first, second, third] = stops.splice(0, 3);
     await second!();
     expect((await get(list)).json).toMatchObject({ partial: true, missingPartitions: PARTS[1] });
     await first!();
     await third!();
+    await merged.look(60_000);
+    expect(await get('/readyz')).toMatchObject({
+      status: 503,
+      json: { shards: [0, 1, 2].map(() => ({ up: false, since, reason: expect.any(String) })) },
+    });
     const away = await get(list);
     expect([away.status, away.headers.get('retry-after')]).toEqual([503, '1']);
     expect(failures).toEqual([]);

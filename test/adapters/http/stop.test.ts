@@ -86,7 +86,7 @@ describe('a server that stops', () => {
     const { http } = await opened();
     const port = Number(new URL(http.url).port);
     // The system takes connections in; this thread is at work until all are there, and stops then.
-    const sockets = Array.from({ length: 200 }, () => connect(port, '127.0.0.1'));
+    const sockets = Array.from({ length: 50 }, () => connect(port, '127.0.0.1'));
     ends.push(() => sockets.forEach((socket) => void socket.destroy()));
     const answers = sockets.map(
       (socket) =>
@@ -105,14 +105,19 @@ describe('a server that stops', () => {
   });
 
   it('answers a client that sends its next request at that moment, and tells it to come no more', async () => {
-    const { http } = await opened();
+    const { http, seen, letGo } = await opened();
     const agent = agentOf(true);
     const warm = await Promise.all(Array.from({ length: 50 }, () => ask(`${http.url}/now`, agent)));
     expect(warm.map((each) => Reflect.get(Object(each), 'connection'))).toEqual(Array(50).fill('keep-alive'));
+    // As long as a request is in flight, the connections stay.
+    const waiting = ask(`${http.url}/waits`, agentOf(true));
+    await expect.poll(() => seen.length).toBe(1);
     const stopped = http.stop();
     await refused(http.url);
     const next = await Promise.all(Array.from({ length: 50 }, () => ask(`${http.url}/now`, agent)));
     expect(next).toEqual(Array(50).fill(last));
+    letGo();
+    expect(await waiting).toEqual(last);
     await stopped;
   });
 
