@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
 import { isIPv4, Server } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
@@ -65,6 +66,7 @@ export async function guardedServer(options: GuardOptions): Promise<FastifyInsta
     return503OnClosing: false,
     exposeHeadRoutes: true,
   });
+  refuseBrokenBodies(server);
   await server.register(rateLimit, { max: options.requests, timeWindow: '1 minute' });
   guard(server, options);
   return server;
@@ -155,6 +157,16 @@ async function takeIn({ server }: FastifyInstance, isTime: () => boolean): Promi
 function connectionsOf({ server }: FastifyInstance): Promise<number> {
   return new Promise((resolve, reject) => {
     server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+  });
+}
+
+/** Bytes that are no UTF-8 would be read as U+FFFD, and so as an id that nobody meant. */
+function refuseBrokenBodies(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (isUtf8(body)) void parse(request, body.toString('utf8'), done);
+    else done(Object.assign(new SyntaxError('body: the text is not UTF-8'), { statusCode: 400 }));
   });
 }
 

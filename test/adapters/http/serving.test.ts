@@ -58,7 +58,7 @@ async function serve(options: Partial<ServingOptions> = {}): Promise<string> {
 interface Asked {
   readonly method?: string;
   readonly headers?: Record<string, string>;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly agent?: Agent;
 }
 
@@ -93,7 +93,7 @@ const post = (url: string, path: string, body: unknown, headers: Record<string, 
   ask(url, path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
+    body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
   });
 
 const search = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
@@ -472,6 +472,7 @@ describe('a bad request is 400 with the field named', () => {
     ['the request', '/v1/candidates', '"home"'],
     ['the request', '/v1/candidates', '7'],
     ['body', '/v1/candidates', '{"surface":'],
+    ['body', '/v1/candidates', Buffer.from('{"surface":"home","user":"\xff"}', 'latin1')],
     ['body', '/v1/candidates', ''],
     ['body', '/v1/candidates', '{"surface":"home","user":"1","__proto__":{"k":5}}'],
     ['body', '/v1/rank', '{"constructor":{"prototype":{"k":5}}}'],
