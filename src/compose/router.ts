@@ -10,6 +10,9 @@ import { topicsOf } from './graph-updater.ts';
 import { instanceIdOf } from './instance-id.ts';
 import { warnOfTrouble, writesDeadLetter } from './live.ts';
 
+/** A shard that nothing concerns is told this often how far its events are read: what `--until-caught-up` and lag wait for. */
+const MARK_MS = 500;
+
 export interface RouterSurroundings {
   readonly connection: LogConnection;
   readonly log: Log;
@@ -52,6 +55,7 @@ export async function composeRouter(
     eventLog: connection.log({ onTrouble, aheadBytes: config.tuning.queueBytes }),
     sink: connection.sink(),
     reread,
+    markMs: MARK_MS,
     deadLetter: (record, { code, message }) => {
       const topic = topics.get(record.topic);
       if (topic === undefined || !writesDeadLetter(config, whole, topic.name, record)) return undefined;

@@ -1,17 +1,24 @@
 import { type Shard, shardOf } from '../../src/graph/shard.ts';
+import { silentLog } from '../../src/log.ts';
 import { ownPartition } from '../../src/pipeline/exchange/agreement.ts';
-import type { FollowedLog, Leadership, Message, Sink } from '../../src/pipeline/ports.ts';
+import type { EventLog, FollowedLog, Leadership, Message, Sink } from '../../src/pipeline/ports.ts';
+import { routedLog } from '../../src/pipeline/routing/routed-log.ts';
+import { RoutingStage } from '../../src/pipeline/routing/stage.ts';
 import type { Updater } from '../../src/pipeline/updater.ts';
+import { DEFAULT_LIMITS } from '../../topics/index.ts';
 import { MemoryStore } from '../graph/memory-store.ts';
 import { Life } from './life.ts';
 import { MemoryLog } from './memory-log.ts';
 import { memoryReader } from './memory-reader.ts';
-import { updater } from './updater-fixture.ts';
+import { MODEL, TOPICS, updater } from './updater-fixture.ts';
 
 /** The topic by which shards of these tests meet. */
 export const EXCHANGE = 'twhin.exchange.test';
+/** The topic in which shards of these tests are sent their events, where they are. */
+export const EDGES = 'twhin.edges.test';
+const INTERNAL: readonly string[] = [EXCHANGE, EDGES];
 
-/** A log with an exchange topic: what shards send to it can be read from it, as on a broker. */
+/** A log with the topics between shards: what is sent to them can be read from them, as on a broker. */
 export class ExchangeLog extends MemoryLog {
   readonly #count: number;
 
@@ -26,15 +33,28 @@ export class ExchangeLog extends MemoryLog {
       ...plain,
       publish: async (messages) => {
         await plain.publish(messages);
-        for (const message of messages) if (message.topic === EXCHANGE) this.#exchange(message);
+        for (const message of messages) if (INTERNAL.includes(message.topic)) this.#exchange(message);
       },
     };
   }
 
   /** The log as shard `index` reads it. */
-  seenBy(index: number): FollowedLog {
-    const reader = memoryReader(this, { anyTopic: true, partitions: { [EXCHANGE]: this.#count } });
-    return ownPartition(reader, EXCHANGE, index);
+  seenBy(index: number, routed: boolean): FollowedLog {
+    const own = ownPartition(this.reader(), EXCHANGE, index);
+    if (!routed) return own;
+    const shard = { graph: 'test', index, count: this.#count };
+    return routedLog(
+      own,
+      { shard, edgesTopic: EDGES, eventTopics: [...TOPICS.keys()], counts: { unreadable: 0 } },
+      silentLog,
+    );
+  }
+
+  reader(): EventLog {
+    return memoryReader(this, {
+      anyTopic: true,
+      partitions: { [EXCHANGE]: this.#count, [EDGES]: this.#count },
+    });
   }
 
   #exchange({ topic, key, value, headers }: Message): void {
@@ -54,9 +74,13 @@ export class Shards {
   readonly log: ExchangeLog;
   readonly stores: readonly MemoryStore[];
   readonly #groups: readonly Leadership[];
+  readonly #routed: boolean;
+  /** What the routers of the past have told their group. */
+  readonly #committed = new Map<string, number>();
   #lives = 0;
 
-  constructor(count: number) {
+  constructor(count: number, { routed = false } = {}) {
+    this.#routed = routed;
     this.log = new ExchangeLog(count);
     this.stores = Array.from({ length: count }, () => new MemoryStore());
     this.#groups = this.stores.map(() => new MemoryLog().leadership());
@@ -76,10 +100,53 @@ export class Shards {
         pace: { mergeEdges: 8, mergeMs: Number.POSITIVE_INFINITY },
         freshRun: `run-${this.#lives++}`,
       },
-      eventLog: this.log.seenBy(index),
+      ...(this.#routed && { edgesTopic: EDGES }),
+      eventLog: this.log.seenBy(index, this.#routed),
       leadership: this.#groups[index]!,
       sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
       pace: { batchEdges: 3, commitEdges: 6 },
+    });
+  }
+
+  /** A process that routes all partitions, until it is killed. */
+  router(life = new Life()): RoutingStage {
+    const plain = this.log.sink();
+    const stopped = Promise.withResolvers<void>();
+    const ending = new AbortController();
+    return new RoutingStage({
+      graph: 'test',
+      shards: this.stores.length,
+      relations: new Set(MODEL.relations.map(({ name }) => name)),
+      topics: TOPICS,
+      limits: DEFAULT_LIMITS,
+      edgesTopic: EDGES,
+      shares: {
+        work: async (on) => {
+          const positions = new Map(this.#committed);
+          const work = on({
+            ended: ending.signal,
+            has: () => true,
+            position: (topic, partition) => positions.get(`${topic}/${partition}`),
+            done: (offsets) => {
+              for (const [topic, partitions] of Object.entries(offsets))
+                for (const [partition, offset] of Object.entries(partitions))
+                  this.#committed.set(`${topic}/${partition}`, offset);
+            },
+          });
+          await Promise.race([stopped.promise, work]);
+          ending.abort();
+          await work;
+        },
+        trouble: undefined,
+        stop: async () => stopped.resolve(),
+      },
+      eventLog: this.log.reader(),
+      sink: { ...plain, publish: (messages) => life.call(() => plain.publish(messages)) },
+      reread: [],
+      markMs: 2,
+      deadLetter: () => undefined,
+      log: silentLog,
+      clock: () => 1_000,
     });
   }
 }

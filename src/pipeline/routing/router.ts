@@ -13,9 +13,6 @@ import { encodeStretch, type RoutedRecord } from './stretch.ts';
 const MOST_WAITING_BYTES = 8 << 20;
 /** A stretch ends after events of so many bytes: brokers take messages of 1 MiB unless told otherwise. */
 const STRETCH_BYTES = 128 << 10;
-/** A shard that nothing concerns is told this often how far its events are read. */
-const MARK_MS = 500;
-
 export interface RouterOptions {
   /** Name of the whole graph. */
   readonly graph: string;
@@ -35,6 +32,8 @@ export interface RouterOptions {
   /** The dead letter for a record, or undefined where another graph writes it. */
   deadLetter(record: SourceRecord, problem: BadEvent): Message | undefined;
   readonly counts: RouterCounts;
+  /** A shard that nothing concerns is told this often how far its events are read. */
+  readonly markMs: number;
   readonly log: Log;
   clock(): number;
   failed(error: Error): void;
@@ -93,7 +92,7 @@ export class Router {
     this.#options = options;
     this.#delivery = new Delivery(options.sink, options.log);
     this.#keys = Array.from({ length: options.shards }, (_, shard) => partitionKey(shard, options.shards));
-    this.#marking = setInterval(() => this.#send(true), MARK_MS).unref();
+    this.#marking = setInterval(() => this.#send(true), options.markMs).unref();
   }
 
   /** Routes a run, each partition’s in order. The partition is read on once the returned promise resolves: back-pressure. */

@@ -87,6 +87,7 @@ class Process {
       },
       deadLetter: () => undefined,
       counts: { records: 0, rejected: new Map(), sent: 0, bytes: 0 },
+      markMs: 500,
       log: silentLog,
       clock: () => 0,
       failed: (error) => {

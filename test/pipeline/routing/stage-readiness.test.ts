@@ -72,6 +72,7 @@ function setUp() {
     },
     sink,
     reread: [],
+    markMs: 20,
     deadLetter: () => undefined,
     log: silentLog,
     clock: () => now.ms,

@@ -48,6 +48,7 @@ function staged(
     },
     reread: options.reread ?? [],
     deadLetter: (record) => ({ topic: 'dead', key: null, value: record.value, headers: {} }),
+    markMs: 20,
     log: silentLog,
     clock: () => 0,
   });
