@@ -36,6 +36,14 @@ interface GraphStats {
   readonly offsets: Head['offsets'];
   readonly fingerprint: string;
   readonly digest?: Digest;
+  /** Of a shard: the entities that it owns, and the live edges that begin at one of them. Each is counted by one shard. */
+  readonly own?: Counted;
+}
+
+/** By type, and by relation. */
+interface Counted {
+  readonly entities: Record<string, number>;
+  readonly edges: Record<string, number>;
 }
 
 /** Puts `twhin stats` on the command line. */
@@ -60,7 +68,7 @@ async function stats(
 ): Promise<void> {
   const all: Record<string, GraphStats> = {};
   for (const graph of graphs) all[graph.name] = await statsOf(graph, options.digest, output);
-  if (options.json) output.out(JSON.stringify({ graphs: all }));
+  if (options.json) output.out(JSON.stringify({ graphs: all, whole: wholeOf(graphs, all) }));
   else
     for (const [graph, shards] of byGraph(graphs)) {
       const [one, another] = shards;
@@ -79,7 +87,30 @@ function byGraph(graphs: readonly GraphConfig[]): ReadonlyMap<string, readonly G
   return found;
 }
 
-/** A row for each shard. There is no sum: an edge between two shards may be in the stores of both. */
+/** Each graph of which all shards are here, as a whole: every entity and edge once. */
+function wholeOf(
+  graphs: readonly GraphConfig[],
+  all: Readonly<Record<string, GraphStats>>,
+): Record<string, Counted> {
+  const whole: Record<string, Counted> = {};
+  for (const [graph, shards] of byGraph(graphs)) {
+    if (shards.length === shards[0]?.shard?.count) whole[graph] = summed(shards, all);
+  }
+  return whole;
+}
+
+function summed(shards: readonly GraphConfig[], all: Readonly<Record<string, GraphStats>>): Counted {
+  const sums: Counted = { entities: {}, edges: {} };
+  for (const { name } of shards) {
+    for (const kind of ['entities', 'edges'] as const) {
+      for (const [key, n] of Object.entries(all[name]?.own?.[kind] ?? {}))
+        sums[kind][key] = (sums[kind][key] ?? 0) + n;
+    }
+  }
+  return sums;
+}
+
+/** A row for each shard, and one for all: an edge between two shards is in the stores of both, and counts once there. */
 function printShards(
   name: string,
   shards: readonly GraphConfig[],
@@ -100,7 +131,10 @@ function printShards(
     ? ['digest of edges', 'digest of vectors']
     : [];
   output.out(`${name}  (${shards.length} of ${shards[0]?.shard?.count} shards)`);
-  printTable([[...HEADINGS, ...digests], ...rows], output);
+  const complete = shards.length === shards[0]?.shard?.count;
+  const whole = summed(shards, all);
+  const sum = ['all, each once', count(total(whole.entities)), count(total(whole.edges))];
+  printTable([[...HEADINGS, ...digests], ...rows, ...(complete ? [sum] : [])], output);
   output.out(`  twhin stats --graph ${shards[0]?.name} says more of one shard`);
 }
 
@@ -128,6 +162,10 @@ async function statsOf(graph: GraphConfig, withDigest: boolean, output: Output):
       offsets: head?.offsets ?? {},
       fingerprint: fingerprint(head?.model ?? graph.model),
       ...(digested && { digest: digested }),
+      ...(graph.shard && {
+        // A store that was restored and never run has its own entities alone.
+        own: { entities: { ...(head?.shard ?? head)?.entities }, edges: { ...(head?.shard ?? head)?.edges } },
+      }),
     };
   } finally {
     await store?.close();

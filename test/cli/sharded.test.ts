@@ -50,16 +50,18 @@ describe('commands on a graph with shards', () => {
         'engagement-0': { entities: countsOf(0) },
         'engagement-1': { entities: countsOf(1) },
       },
+      whole: { engagement: { entities: { user: countsOf(0).user + countsOf(1).user }, edges: {} } },
     });
     const { out } = await here.run('stats');
-    expect(out.slice(0, 5)).toEqual([
+    expect(out.slice(0, 6)).toEqual([
       'engagement  (2 of 2 shards)',
       expect.stringMatching(/^ {2}shard +entities +live edges +consumed/),
       expect.stringMatching(new RegExp(`^  engagement-0 +${owned(0).length} +0 +0`)),
       expect.stringMatching(new RegExp(`^  engagement-1 +${owned(1).length} +0 +0`)),
+      expect.stringMatching(new RegExp(`^  all, each once +${owned(0).length + owned(1).length} +0$`)),
       '  twhin stats --graph engagement-0 says more of one shard',
     ]);
-    expect(out[5]).toMatch(/^follow {2}\(main in /);
+    expect(out[6]).toMatch(/^follow {2}\(main in /);
     expect((await here.run('stats', '--graph', 'engagement', '--digest')).out[1]).toContain(
       'digest of edges',
     );

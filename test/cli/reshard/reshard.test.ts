@@ -241,6 +241,12 @@ test('the steps that are printed lead forward and back, and nothing is published
   await does(...run);
   const before = await contentOf(here.graphs());
   const sent = await published();
+  const whole = async () =>
+    z.object({ whole: z.unknown() }).parse(json(await does('stats', '--graph', 'engagement', '--json')))
+      .whole;
+  const sums = await whole();
+  // Of 120 likes, one user and tweet each.
+  expect(sums).toMatchObject({ engagement: { entities: { user: 23, tweet: 11 }, edges: { likes: 120 } } });
 
   const done = await does('reshard', '--graph', 'engagement', '--to', '3');
   const at = (line: RegExp) => done.out.findIndex((each) => line.test(each));
@@ -257,6 +263,7 @@ test('the steps that are printed lead forward and back, and nothing is published
   await does(...run);
   expect((await contentOf(here.graphs())).own).toEqual(before.own);
   expect(await published()).toBe(sent);
+  expect(await whole()).toEqual(sums);
   await feed(120, 160);
   await does(...run);
   const after = await contentOf(here.graphs());
