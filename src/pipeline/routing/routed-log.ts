@@ -33,12 +33,18 @@ export function routedLog(log: FollowedLog, place: RoutedPlace, lines: Log): Fol
     ranges: async (topics) =>
       (await log.ranges(topics)).filter(({ topic, partition }) => reads(topic, partition)),
     topicIds: (topics) => log.topicIds(topics),
-    follow: (topics, follower) => {
+    follow: async (topics, follower) => {
       const unpacked = new Unpacked({ log, place, follower, lines, closing: closing.signal });
+      const routed = await patiently(() => log.ranges([place.edgesTopic]), closing.signal);
+      const low = routed.find(({ partition }) => partition === place.shard.index)?.low ?? 0;
       return log.follow(
         topics.filter((topic) => !place.eventTopics.includes(topic)),
         {
-          position: (topic, partition) => follower.position(topic, partition),
+          // What retention took of the routed events may have been read otherwise: by their own offsets, a gap is seen.
+          position: (topic, partition) => {
+            const position = follower.position(topic, partition);
+            return topic === place.edgesTopic && position !== undefined ? Math.max(position, low) : position;
+          },
           reads: (topic, partition) =>
             reads(topic, partition) && (follower.reads?.(topic, partition) ?? true),
           take: (run) => (run.topic === place.edgesTopic ? unpacked.take(run) : follower.take(run)),
@@ -71,10 +77,10 @@ class Unpacked {
 
   /** @throws FatalError `routed-gap`, RetryableError `stopped`. */
   async take(run: RecordRun): Promise<void> {
-    const { place, follower } = this.#reading;
+    const { follower } = this.#reading;
     for (const record of run.records) {
       const stretch = this.#stretchOf(record);
-      if (stretch === undefined || !place.eventTopics.includes(stretch.topic)) continue;
+      if (stretch === undefined) continue;
       const { topic, partition, from, until } = stretch;
       const position = follower.position(topic, partition);
       if (from > (position ?? 0)) await this.#refuseGap(stretch, position);
@@ -88,16 +94,19 @@ class Unpacked {
     await follower.take({ ...run, records: [] });
   }
 
-  /** undefined for a record that is no stretch: it is passed over, and what it may have held is missed as a gap. */
+  /** undefined for a record that is no stretch of the graph's events: it is passed over, and what it may have held is missed as a gap. */
   #stretchOf(record: SourceRecord): RoutedStretch | undefined {
+    const { place, lines } = this.#reading;
     try {
-      return decodeStretch(record.value);
+      const stretch = decodeStretch(record.value);
+      if (place.eventTopics.includes(stretch.topic)) return stretch;
+      throw new ShapeError(`the graph reads no topic ${stretch.topic}`);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
       const { topic, partition, offset } = record;
-      const { shard, counts } = this.#reading.place;
+      const { shard, counts } = place;
       counts.unreadable++;
-      this.#reading.lines.error(
+      lines.error(
         { graph: shard.graph, topic, partition, offset, reason: error.message },
         'a record is passed over',
       );

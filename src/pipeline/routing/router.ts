@@ -13,6 +13,12 @@ import { encodeStretch, type RoutedRecord } from './stretch.ts';
 const MOST_WAITING_BYTES = 8 << 20;
 /** A stretch ends after events of so many bytes: brokers take messages of 1 MiB unless told otherwise. */
 const STRETCH_BYTES = 128 << 10;
+/**
+ * Every so many marks, all shards are told of all partitions, even where nothing is new: a shard whose routed events are gone sees
+ * the gap by what comes after it, and has to see it where no event comes.
+ */
+const MARKS_OF_ALL = 20;
+
 export interface RouterOptions {
   /** Name of the whole graph. */
   readonly graph: string;
@@ -49,6 +55,9 @@ export interface RouterCounts {
   bytes: number;
 }
 
+/** Which marks go out besides events: of partitions that were read on, or of all. */
+type Marks = 'moved' | 'all';
+
 /** A part of an event partition that is to be sent to one shard. */
 interface Part {
   readonly from: number;
@@ -61,6 +70,8 @@ interface Part {
 interface Source {
   readonly topic: string;
   readonly partition: number;
+  /** Where this router began. */
+  readonly from: number;
   /** Every offset below it is read. */
   read: number;
   /** By shard: parts that wait to be sent, oldest first; how far parts were handed over to be sent; and how far they are acknowledged. */
@@ -82,6 +93,8 @@ export class Router {
   readonly #keys: readonly string[];
   readonly #sources = new Map<string, Source>();
   readonly #marking: NodeJS.Timeout;
+  /** Marks that go with what is sent next: they come up whatever is being sent at the moment. */
+  #due: Marks | undefined;
   #letters: Message[] = [];
   #waitingBytes = 0;
   #room: PromiseWithResolvers<void> | undefined;
@@ -92,7 +105,17 @@ export class Router {
     this.#options = options;
     this.#delivery = new Delivery(options.sink, options.log);
     this.#keys = Array.from({ length: options.shards }, (_, shard) => partitionKey(shard, options.shards));
-    this.#marking = setInterval(() => this.#send(true), options.markMs).unref();
+    let marks = 0;
+    const mark = () => {
+      this.#due = marks++ % MARKS_OF_ALL === 0 ? 'all' : (this.#due ?? 'moved');
+      this.#send();
+    };
+    this.#marking = setInterval(mark, options.markMs).unref();
+  }
+
+  /** Says of a partition how far it is routed before anything of it is read. */
+  begin(topic: string, partition: number): void {
+    this.#sourceOf({ topic, partition });
   }
 
   /** Routes a run, each partition’s in order. The partition is read on once the returned promise resolves: back-pressure. */
@@ -105,7 +128,7 @@ export class Router {
       const last = parts.at(-1);
       if (last) last.until = run.next;
     }
-    this.#send(false);
+    this.#send();
     if (this.#waitingBytes < MOST_WAITING_BYTES) return undefined;
     this.#room ??= Promise.withResolvers<void>();
     return this.#room.promise;
@@ -134,14 +157,14 @@ export class Router {
     await this.#sending;
   }
 
-  #sourceOf({ topic, partition }: RecordRun): Source {
+  #sourceOf({ topic, partition }: Pick<RecordRun, 'topic' | 'partition'>): Source {
     const name = `${topic}/${partition}`;
     const known = this.#sources.get(name);
     if (known) return known;
     const from = this.#options.begin(topic, partition);
     const each = <T>(of: () => T) => Array.from({ length: this.#options.shards }, of);
     const [waiting, handed, sent] = [each<Part[]>(() => []), each(() => from), each(() => from)];
-    const source = { topic, partition, read: from, waiting, handed, sent };
+    const source = { topic, partition, from, read: from, waiting, handed, sent };
     this.#sources.set(name, source);
     return source;
   }
@@ -204,23 +227,22 @@ export class Router {
     return last;
   }
 
-  /** Begins to send what waits, unless something is being sent: then that goes with the next. marks: to shards that nothing concerns, too. */
-  #send(marks: boolean): void {
+  /** Begins to send what waits, unless something is being sent: then that goes with the next. */
+  #send(): void {
     if (this.#sending || this.#stopped) return;
-    const { messages, sent } = this.#take(marks);
+    const { messages, sent } = this.#take();
     if (messages.length === 0) return;
     this.#sending = this.#deliver(messages, sent).finally(() => {
       this.#sending = undefined;
       // What came meanwhile.
-      this.#send(false);
+      this.#send();
     });
   }
 
-  async #deliver(messages: readonly Message[], sent: () => void): Promise<void> {
+  async #deliver(messages: readonly Message[], sent: () => boolean): Promise<void> {
     try {
       await this.#delivery.send(messages, 'routed events');
-      sent();
-      this.#options.routed(this.#routedOffsets());
+      if (sent()) this.#options.routed(this.#routedOffsets());
     } catch (error) {
       if (this.#stopped) return;
       this.#stopped = true;
@@ -228,10 +250,12 @@ export class Router {
     }
   }
 
-  /** What is to be sent now, and what is true once it is acknowledged. */
-  #take(marks: boolean): { messages: Message[]; sent: () => void } {
+  /** What is to be sent now, and what is true once it is acknowledged: gives whether a shard has more than before. */
+  #take(): { messages: Message[]; sent: () => boolean } {
     const messages = this.#letters;
     this.#letters = [];
+    const marks = this.#due;
+    this.#due = undefined;
     this.#waitingBytes = 0;
     this.#room?.resolve();
     this.#room = undefined;
@@ -241,17 +265,23 @@ export class Router {
         const parts = source.waiting[shard]!;
         const [first] = parts;
         const from = source.handed[shard]!;
-        if (first === undefined && (!marks || from === source.read)) continue;
+        if (first === undefined && (marks === undefined || (marks === 'moved' && from === source.read)))
+          continue;
         const due = first ? parts.splice(0) : [{ from, until: source.read, records: [] }];
         for (const part of due) messages.push(this.#message(source, shard, part));
         const { until } = due.at(-1)!;
+        if (until === from) continue;
         source.handed[shard] = until;
         advances.push(() => {
           source.sent[shard] = until;
         });
       }
     }
-    return { messages, sent: () => advances.forEach((advance) => void advance()) };
+    const sent = () => {
+      for (const advance of advances) advance();
+      return advances.length > 0;
+    };
+    return { messages, sent };
   }
 
   #message(
@@ -265,11 +295,11 @@ export class Router {
     return { topic: edgesTopic, key: this.#keys[shard]!, value, headers: { graph } };
   }
 
-  /** By event partition: the offset up to which every shard has what concerns it. */
+  /** By event partition that was read on: the offset up to which every shard has what concerns it. */
   #routedOffsets(): Offsets {
     const offsets: Offsets = {};
-    for (const { topic, partition, sent } of this.#sources.values())
-      offsets[topic] = { ...offsets[topic], [partition]: Math.min(...sent) };
+    for (const { topic, partition, from, read, sent } of this.#sources.values())
+      if (read > from) offsets[topic] = { ...offsets[topic], [partition]: Math.min(...sent) };
     return offsets;
   }
 }

@@ -103,13 +103,20 @@ export class RoutingStage {
     share.ended.addEventListener('abort', () => ended.resolve(), { once: true });
     try {
       const held = await patiently(() => eventLog.ranges(topics), share.ended);
-      const router = this.#router(share, held, reject);
-      const partitions = held.filter(({ topic, partition }) => share.has(topic, partition)).length;
+      const own = held.filter(({ topic, partition }) => share.has(topic, partition));
+      // Once: what is routed as read must be what is read.
+      const positions = new Map(own.map((range) => [nameOf(range), this.#position(share, range)]));
+      const position = (topic: string, partition: number) => {
+        const name = nameOf({ topic, partition });
+        return positions.has(name) ? positions.get(name) : share.position(topic, partition);
+      };
+      const router = this.#router(share, held, position, reject);
       this.#routed = {};
       this.#waitsSince = undefined;
-      this.#work = { share, router, partitions };
+      this.#work = { share, router, partitions: own.length };
       try {
-        const following = await eventLog.follow(topics, this.#follower(share, router));
+        for (const { topic, partition } of own) router.begin(topic, partition);
+        const following = await eventLog.follow(topics, follower(share, position, router));
         await Promise.race([ended.promise, failed]).finally(() => following.close());
       } finally {
         await router.stop();
@@ -121,13 +128,17 @@ export class RoutingStage {
     }
   }
 
-  #router(share: Share, held: readonly PartitionRange[], failed: (error: Error) => void): Router {
-    const lows = new Map(held.map(({ topic, partition, low }) => [`${topic}/${partition}`, low]));
+  #router(
+    share: Share,
+    held: readonly PartitionRange[],
+    position: Follower['position'],
+    failed: (error: Error) => void,
+  ): Router {
+    const lows = new Map(held.map((range) => [nameOf(range), range.low]));
     return new Router({
       ...this.#options,
       counts: this.counts,
-      begin: (topic, partition) =>
-        this.#position(share, topic, partition) ?? lows.get(`${topic}/${partition}`) ?? 0,
+      begin: (topic, partition) => position(topic, partition) ?? lows.get(nameOf({ topic, partition })) ?? 0,
       routed: (offsets) => {
         for (const [topic, partitions] of Object.entries(offsets))
           for (const partition of Object.keys(partitions)) this.#read.add(`${topic}/${partition}`);
@@ -139,24 +150,29 @@ export class RoutingStage {
     });
   }
 
-  #behind({ topic, partition, low, high }: PartitionRange): number {
-    const begun = this.#work && this.#position(this.#work.share, topic, partition);
+  #behind(range: PartitionRange): number {
+    const { topic, partition, low, high } = range;
+    const begun = this.#work && this.#position(this.#work.share, range);
     return Math.max(0, high - (this.#routed[topic]?.[partition] ?? begun ?? low));
   }
 
-  #follower(share: Share, router: Router): Follower {
-    return {
-      reads: (topic, partition) => share.has(topic, partition),
-      position: (topic, partition) => this.#position(share, topic, partition),
-      take: (run) => router.take(run),
-      failed: (error) => router.failed(error),
-    };
-  }
-
   /** What is to be read next; undefined: the first record that is kept. */
-  #position(share: Share, topic: string, partition: number): number | undefined {
-    const name = `${topic}/${partition}`;
-    if (this.#options.reread.includes(topic) && !this.#read.has(name)) return undefined;
+  #position(share: Share, { topic, partition }: PartitionRange): number | undefined {
+    if (this.#options.reread.includes(topic) && !this.#read.has(nameOf({ topic, partition })))
+      return undefined;
     return share.position(topic, partition);
   }
+}
+
+function nameOf({ topic, partition }: Pick<PartitionRange, 'topic' | 'partition'>): string {
+  return `${topic}/${partition}`;
+}
+
+function follower(share: Share, position: Follower['position'], router: Router): Follower {
+  return {
+    reads: (topic, partition) => share.has(topic, partition),
+    position,
+    take: (run) => router.take(run),
+    failed: (error) => router.failed(error),
+  };
 }

@@ -1,12 +1,13 @@
 import { setImmediate as ticked } from 'node:timers/promises';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { shardOf } from '../../../src/graph/shard.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { Follower, Message, PartitionRange, SourceRecord } from '../../../src/pipeline/ports.ts';
 import { OffsetLedger } from '../../../src/pipeline/reading/offset-ledger.ts';
 import { routedLog } from '../../../src/pipeline/routing/routed-log.ts';
 import { Router } from '../../../src/pipeline/routing/router.ts';
+import { decodeStretch } from '../../../src/pipeline/routing/stretch.ts';
 import { DEFAULT_LIMITS, engagement, erasure } from '../../../topics/index.ts';
 
 const [EVENTS, EDGES] = ['twhin.engagement', 'twhin.edges.g'];
@@ -199,6 +200,10 @@ class Shard {
   }
 }
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 const step = fc.oneof(
   {
     weight: 6,
@@ -288,6 +293,42 @@ test('any events, by any routers that repeat, overlap and die: each shard gets w
     { numRuns: RUNS },
   );
   expect(repeated).toBeGreaterThan(RUNS);
+});
+
+test('a router tells every shard how far its partitions are routed: where nothing is new every ten seconds, and while others are being sent to', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const world = new World();
+  const { router } = new Process(world);
+  const told = () =>
+    world.edges.map((edges) => {
+      const stretches = edges.map(({ value }) => decodeStretch(value));
+      return stretches.map(({ partition, from, until }) => [partition, from, until]);
+    });
+  const pass = async (ms: number) => {
+    vi.advanceTimersByTime(ms);
+    for (let n = 0; n < 4; n++) await ticked();
+  };
+  router.begin(EVENTS, 1);
+  await pass(500);
+  expect(told()).toEqual([[[1, 0, 0]], [[1, 0, 0]], [[1, 0, 0]]]);
+  await pass(9_500);
+  expect(told()).toEqual([[[1, 0, 0]], [[1, 0, 0]], [[1, 0, 0]]]);
+  await pass(500);
+  const twice = [
+    [1, 0, 0],
+    [1, 0, 0],
+  ];
+  expect(told()).toEqual([twice, twice, twice]);
+
+  // The mark comes due while an event of another partition is on its way.
+  world.append(2, eventOf('erase', 0, 0));
+  const [records] = world.events.slice(2);
+  await router.take({ topic: EVENTS, partition: 1, records: [], next: 7 });
+  void router.take({ topic: EVENTS, partition: 2, records: records!, next: 1 });
+  await pass(500);
+  const all = [...twice, [2, 0, 1], [1, 0, 7]];
+  expect(told()).toEqual([all, all, all]);
+  await router.stop();
 });
 
 function nothing(): Told[][] {
