@@ -11,7 +11,8 @@ import { type HeadJson, readHeadBytes, readStoreBytes, type StoreBytes } from '.
 import { GRAPHS, type GraphName } from './verifier/truth.ts';
 import { type Deployment, databaseOf, type Verified, verify } from './verifier/verify.ts';
 
-const COMMAND = join(import.meta.dirname, 'failpoints', 'main.ts');
+/** The command line with failpoints. */
+export const COMMAND = join(import.meta.dirname, 'failpoints', 'main.ts');
 /** A broker of the suite takes sessions this short, so that a killed reader's group is free again soon. */
 const SHORT_SESSION_MS = 3_000;
 const UNTIL_KILLED_RATE = 300;

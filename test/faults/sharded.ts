@@ -1,19 +1,21 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readStore, type Stored } from '../e2e/stored.ts';
-import type { TopicRecord } from '../e2e/topic-reader.ts';
-import { type Running, until } from '../e2e/twhin.ts';
-import { Faulty, MANY_COMMITS, type RunOptions } from './deployment.ts';
+import { settledEnds } from '../e2e/topic-ends.ts';
+import { readTopic, type TopicRecord } from '../e2e/topic-reader.ts';
+import { type CommandOptions, type Running, until } from '../e2e/twhin.ts';
+import { COMMAND, Faulty, MANY_COMMITS, type RunOptions } from './deployment.ts';
 import type { Dice } from './dice.ts';
 import { Feeder } from './load/feeder.ts';
 import { Load, type LoadOptions } from './load/load.ts';
-import { type ParcelBytes, readParcels, verifyShards } from './verifier/shards.ts';
+import { type ParcelBytes, type Reading, readParcels, verifyShards } from './verifier/shards.ts';
 import { type HeadJson, readHeadBytes } from './verifier/store-bytes.ts';
-import type { Truth } from './verifier/truth.ts';
+import { GRAPHS, type Truth } from './verifier/truth.ts';
 import { databaseOf } from './verifier/verify.ts';
 
 const GRAPH = 'engagement';
 const LOOK_MS = 20;
+const EVENT_TOPICS = GRAPHS[GRAPH].topics;
 
 /** A graph in shards under faults: processes of its shards that come and go, and two producers that send its events. */
 export class Sharded {
@@ -41,9 +43,10 @@ export class Sharded {
     readonly dice: Dice;
     readonly shards: number;
     readonly load: LoadOptions;
+    readonly routed?: boolean;
   }): Promise<Sharded> {
-    const { brokers, dice, shards, load } = options;
-    const config = `${MANY_COMMITS} graphs: { ${GRAPH}: { shards: ${shards} } },`;
+    const { brokers, dice, shards, load, routed = false } = options;
+    const config = configOf(shards, routed);
     const faulty = await Faulty.deploy({ brokers, dice, load, config, graphs: [GRAPH] });
     const second = new Feeder(brokers, faulty.twhin.prefix, new Load(dice.fork(), { ...load, bad: 0 }));
     return new Sharded(faulty, second, shards);
@@ -51,8 +54,7 @@ export class Sharded {
 
   /** Sends events by both producers. spread: an edge's events lie in two partitions, in no order. */
   async send(count: number, { spread = false } = {}): Promise<void> {
-    for (const topic of ['engagement', 'ad-click', 'search', 'erasure'])
-      this.#second.spreadOver(topic, spread ? 3 : 4);
+    for (const topic of EVENT_TOPICS) this.#second.spreadOver(topic, spread ? 3 : 4);
     await Promise.all([this.faulty.feeder.send(count / 2), this.#second.send(count / 2)]);
   }
 
@@ -63,6 +65,17 @@ export class Sharded {
   ): Running {
     const env = { ...options.env, ...(state !== undefined && { TWHIN_STATE: state }) };
     return this.faulty.run(['--shard', String(shard), ...args], { ...options, env });
+  }
+
+  /** Starts a process that routes the graph's events, and does nothing else. */
+  route(options: CommandOptions = {}): Running {
+    const args = ['--verbose', 'route', '--graph', GRAPH];
+    return this.faulty.twhin.start(args, { ...options, command: COMMAND });
+  }
+
+  /** The environment of processes that read events in the other way. */
+  async reading(routed: boolean): Promise<Record<string, string>> {
+    return { TWHIN_CONFIG: await this.faulty.twhin.configure(configOf(this.shards, routed)) };
   }
 
   /** The head of a shard's store; undefined before its first commit. */
@@ -89,7 +102,7 @@ export class Sharded {
 
   /** Acknowledged records of the graph's topics, of both producers. */
   fed(): number {
-    const topics = ['engagement', 'ad-click', 'search', 'erasure'];
+    const topics: readonly string[] = EVENT_TOPICS;
     const all = [this.faulty.feeder, this.#second].flatMap(({ made, acknowledged }) =>
       made.filter(({ n, topic }) => acknowledged.has(n) && topics.includes(topic)),
     );
@@ -102,6 +115,25 @@ export class Sharded {
       const consumed = await Promise.all(shards.map((shard) => this.consumed(shard)));
       return consumed.every((each) => each >= this.fed());
     });
+  }
+
+  /** Waits until the shards' offsets are those at which every event partition ends: what does not concern a shard, it does not count. */
+  async readAll(shards: readonly number[] = this.all): Promise<void> {
+    const { brokers, twhin } = this.faulty;
+    const ends = await settledEnds(
+      brokers,
+      EVENT_TOPICS.map((name) => twhin.topic(name)),
+    );
+    const behind = async (shard: number) => {
+      const offsets = (await this.head(shard))?.offsets ?? {};
+      return [...ends].some(([topic, partitions]) =>
+        [...partitions].some(([partition, end]) => (offsets[topic]?.[partition] ?? 0) < end),
+      );
+    };
+    await until(
+      `all events read by ${shards}`,
+      async () => !(await Promise.all(shards.map(behind))).includes(true),
+    );
   }
 
   /** Runs these shards to the end of what is there. @throws when one of them fails. */
@@ -145,13 +177,20 @@ export class Sharded {
   }
 
   /** Every number of the shards' stores and topics, compared with what was sent. @throws when anything differs. */
-  verify(): Promise<Truth> {
+  verify(reading: Reading = 'direct'): Promise<Truth> {
     const { brokers, twhin, feeder } = this.faulty;
     // By their bytes: both producers number their records from 0. No good record has the bytes of a bad one.
     const text = (value: Buffer | string | null) => (value === null ? null : String(value));
     const codes = new Map(feeder.made.map(({ value, code }) => [text(value), code]));
     const codeOf = ({ value }: TopicRecord) => codes.get(text(value));
-    return verifyShards({ brokers, prefix: twhin.prefix, states: this.states, codeOf });
+    return verifyShards({ brokers, prefix: twhin.prefix, states: this.states, codeOf, reading });
+  }
+
+  /** What was routed to the shards, in order within each shard's partition. */
+  async routed(): Promise<RoutedBytes[]> {
+    const { brokers, twhin } = this.faulty;
+    const records = await readTopic(brokers, twhin.topic(`edges.${GRAPH}`));
+    return records.map((record) => ({ shard: record.partition, ...JSON.parse(String(record.value)) }));
   }
 
   parcels(): Promise<ParcelBytes[]> {
@@ -180,13 +219,28 @@ export class Sharded {
   }
 }
 
+/** What a routed record says of itself, as its JSON has it. */
+export interface RoutedBytes {
+  readonly shard: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: number;
+  readonly until: number;
+  readonly offsets: readonly number[];
+}
+
+function configOf(shards: number, routed: boolean): string {
+  return `${MANY_COMMITS} graphs: { ${GRAPH}: { shards: ${shards}, routed: ${routed} } },`;
+}
+
 /** Ends processes in good order. @throws what one of them said, where it ended otherwise. */
 export async function endAll(running: readonly Running[]): Promise<void> {
   for (const each of running) each.kill('SIGTERM');
   await wellEnded(running);
 }
 
-async function wellEnded(running: readonly Running[]): Promise<void> {
+/** @throws what one of them said, where it did not end well. */
+export async function wellEnded(running: readonly Running[]): Promise<void> {
   for (const { code, signal, stderr } of await Promise.all(running.map(({ ended }) => ended)))
     if (code !== 0) throw new Error(`a shard ended with ${code ?? signal}:\n${stderr.slice(-4000)}`);
 }

@@ -12,8 +12,8 @@ export function compareStore(stored: StoreBytes, truth: Truth): string[] {
   const byRelation = counted(live.map(([name]) => name.split(' ')[1] ?? ''));
   const byType = counted([...stored.entities.keys()].map((name) => name.slice(0, name.indexOf(':'))));
   return [
-    ...differs('events consumed', head.events.consumed, truth.consumed),
-    ...differs('events rejected', head.events.rejected, truth.rejected),
+    ...outside('events consumed', head.events.consumed, truth.consumed),
+    ...outside('events rejected', head.events.rejected, truth.rejected),
     ...outside('events duplicate', head.events.duplicate, truth.duplicate),
     ...outside('events late', head.events.late, truth.late),
     ...mapsDiffer('edge', stored.edges, truth.edges, sameEdge),

@@ -1,7 +1,9 @@
 import { Partitioners } from 'kafkajs';
 import { readLog, type TopicRecord } from '../../e2e/topic-reader.ts';
+import { ABORTED } from '../load/transactions.ts';
 import {
   compareLetters,
+  compareOffsets,
   compareRelations,
   compareSteps,
   compareStore,
@@ -13,7 +15,7 @@ import {
 } from './compare.ts';
 import { readStoreBytes, type StoreBytes } from './store-bytes.ts';
 import { GRAPHS, type Truth, truthOf } from './truth.ts';
-import { databaseOf } from './verify.ts';
+import { databaseOf, lagProblems } from './verify.ts';
 
 const GRAPH = 'engagement';
 
@@ -25,7 +27,11 @@ export interface ShardedDeployment {
   readonly states: readonly string[];
   /** The code that a record must be rejected with; undefined: the record is good. */
   codeOf(record: TopicRecord): string | undefined;
+  /** How the shards read events: themselves, behind routers, or now so and now so. */
+  readonly reading?: Reading;
 }
+
+export type Reading = 'direct' | 'routed' | 'either';
 
 /** What a parcel says of itself, decoded here from the description of its bytes alone. */
 export interface ParcelBytes {
@@ -49,12 +55,11 @@ const partitionOf = Partitioners.DefaultPartitioner();
 
 /** Compares every shard's store and all that the shards wrote with what was sent. @throws Error with a line for each difference. */
 export async function verifyShards(deployment: ShardedDeployment): Promise<Truth> {
-  const { brokers, prefix, states, codeOf } = deployment;
+  const { brokers, prefix, states, codeOf, reading = 'direct' } = deployment;
   const count = states.length;
-  const { records } = await readLog(
-    brokers,
-    GRAPHS[GRAPH].topics.map((name) => `${prefix}${name}`),
-  );
+  const topics = GRAPHS[GRAPH].topics.map((name) => `${prefix}${name}`);
+  const { records: read, ends } = await readLog(brokers, topics);
+  const records = read.filter(({ headers }) => headers[ABORTED] === undefined);
   const truth = truthOf(GRAPH, prefix, records, (record) => codeOf(record) !== undefined);
   const written = await Promise.all(
     [`embeddings.${GRAPH}`, `model.${GRAPH}`, 'dead-letter'].map(
@@ -68,7 +73,9 @@ export async function verifyShards(deployment: ShardedDeployment): Promise<Truth
     const owns = (entity: string) => ownerOf(entity, count) === shard;
     const own = { ...stored, entities: filtered(stored.entities, owns) };
     const found = [
-      ...compareStore(stored, truthOfShard(truth, owns)),
+      ...compareStore(stored, truthOfShard(truth, owns, reading)),
+      ...compareOffsets(own, ends),
+      ...(await lagProblems({ brokers, prefix }, `${GRAPH}-${shard}`, topics)),
       ...compareOwnCounts(stored, truth, owns),
       ...compareTopic(
         own,
@@ -117,17 +124,30 @@ function parcelOf(to: number, bytes: Buffer): ParcelBytes {
 }
 
 /** What a shard must hold of it: the edges with an end that it owns. A copy of any other entity may have come with a parcel. */
-function truthOfShard(truth: Truth, owns: (entity: string) => boolean): Truth {
+function truthOfShard(truth: Truth, owns: (entity: string) => boolean, reading: Reading): Truth {
   const edges = filtered(truth.edges, (name) => endsOf(name).some(owns));
   const { sure, possible } = truth.entities;
   return {
     ...truth,
     edges,
+    ...readOf(truth, owns, reading),
     // Of an event with two edges, a shard may know only the one that says nothing new.
-    duplicate: [0, truth.consumed],
-    late: [0, truth.consumed],
+    duplicate: [0, truth.consumed[1]],
+    late: [0, truth.consumed[1]],
     entities: { sure: new Set([...sure].filter(owns)), possible },
   };
+}
+
+/** What a shard counts: behind routers, the events alone that concern it. */
+function readOf(
+  { consumed, rejected, ends }: Truth,
+  owns: (entity: string) => boolean,
+  reading: Reading,
+): Pick<Truth, 'consumed' | 'rejected'> {
+  const routed = ends.filter((each) => each === undefined || each.some(owns)).length;
+  if (reading === 'direct') return { consumed, rejected };
+  if (reading === 'routed') return { consumed: [routed, routed], rejected: [0, 0] };
+  return { consumed: [routed, consumed[1]], rejected: [0, rejected[1]] };
 }
 
 /** What is counted once over all shards: an edge where its lhs is at home, and an entity where it is itself. */

@@ -6,8 +6,8 @@ export type Bounds = readonly [least: number, most: number];
 
 /** What a graph must hold after the records of its topics, worked out from their text. */
 export interface Truth {
-  readonly consumed: number;
-  readonly rejected: number;
+  readonly consumed: Bounds;
+  readonly rejected: Bounds;
   readonly duplicate: Bounds;
   readonly late: Bounds;
   /** By `lhs relation rhs`, removed ones too. */
@@ -16,6 +16,8 @@ export interface Truth {
   readonly entities: { readonly sure: ReadonlySet<string>; readonly possible: ReadonlySet<string> };
   /** Time of erasure by sha-256 of the entity, hex. */
   readonly erasures: ReadonlyMap<string, number>;
+  /** Of each good record the ends of its edges, or undefined for an erasure. */
+  readonly ends: readonly (readonly string[] | undefined)[];
 }
 
 /** The graphs of TwHIN: their topics, and the relations they learn. */
@@ -81,13 +83,16 @@ export function truthOf(
   const repeatedErasures = countErasures(good, prefix);
   const add = (a: Bounds, n: number): Bounds => [a[0] + n, a[1] + n];
   return {
-    consumed: read.length,
-    rejected: read.length - good.length,
+    consumed: [read.length, read.length],
+    rejected: [read.length - good.length, read.length - good.length],
     duplicate: add(repeats.duplicate, repeatedErasures.duplicate),
     late: add(repeats.late, repeatedErasures.late),
     edges,
     entities: entitiesOf(said.flat(), edges, unsure, erasedAt),
     erasures: new Map([...erased].map(([entity, at]) => [sha256(entity), at])),
+    ends: good.map(({ topic }, i) =>
+      topic === `${prefix}erasure` ? undefined : said[i]!.flatMap(({ ends }) => ends),
+    ),
   };
 }
 

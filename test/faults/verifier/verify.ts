@@ -133,9 +133,10 @@ function inputProblems(
   ];
 }
 
-async function lagProblems(
-  { brokers, prefix }: Deployment,
-  graph: GraphName,
+/** Partitions of which the group of a graph or shard has not committed everything. */
+export async function lagProblems(
+  { brokers, prefix }: Pick<Deployment, 'brokers' | 'prefix'>,
+  graph: string,
   topics: readonly string[],
 ): Promise<string[]> {
   return (await behind(brokers, `${prefix}${graph}`, topics)).map(

@@ -1,0 +1,177 @@
+import { afterEach, expect, inject } from 'vitest';
+import { client } from '../e2e/topic-ends.ts';
+import { type Running, until } from '../e2e/twhin.ts';
+import { withFailpoints } from './failpoints/plan.ts';
+import { MIXED } from './load/load.ts';
+import { transactions } from './load/transactions.ts';
+import { form, furtherCase, seeded } from './seeded.ts';
+import { endAll, Sharded } from './sharded.ts';
+
+let sharded: Sharded | undefined;
+let writing: { readonly stopping: AbortController; readonly ended: Promise<void> } | undefined;
+
+afterEach(async () => {
+  await endTransactions();
+  await sharded?.remove();
+  sharded = undefined;
+});
+
+const EVENTS = 600;
+const SHARDS = 3;
+const PRODUCERS = 3;
+const LOAD = { ...MIXED, erasures: 0.004 };
+
+seeded(
+  'shards and routers killed in turn, a router frozen and woken beside its successor, partitions added: each shard has what concerns it, once',
+  async ({ dice }) => {
+    const here = await Sharded.deploy({
+      brokers: inject('brokers'),
+      dice,
+      shards: SHARDS,
+      load: LOAD,
+      routed: true,
+    });
+    sharded = here;
+    here.watch();
+    beginTransactions(here, dice.fork());
+    const shards = here.all.map((shard) => here.start(shard, { args: ['--no-router'] }));
+    const freeze = {
+      place: 'sink.publish',
+      when: 'before',
+      call: dice.between(10, 20),
+      act: 'freeze',
+    } as const;
+    const frozen = here.route({ env: withFailpoints(freeze) });
+    const routers = [here.route()];
+    await until('a frozen router', async () => {
+      await here.send(200);
+      return frozen.stderr.includes('failpoint: freeze');
+    });
+    // The session of the frozen one ends while the group is joined, and the other gets what it had.
+    routers.push(here.route());
+    await routers[1]!.says(/gave this process [1-9]/);
+    await here.send(EVENTS);
+    await progressed(here);
+    const before = repeated(await here.routed());
+    frozen.kill('SIGCONT');
+    // What it was about to send was sent by the others meanwhile.
+    await until('records of the woken one', async () => repeated(await here.routed()) > before);
+    await until('the woken one in the group again', () => givenBy(frozen) > 1);
+
+    for (let kill = 0; kill < form(SHARDS + 2, 40); kill++) {
+      const turn = kill % (SHARDS + 2);
+      const sending = here.send(EVENTS, { spread: kill > 0 });
+      await progressed(here);
+      if (turn < SHARDS) {
+        await killed(shards[turn]!);
+        shards[turn] = here.start(turn, { args: ['--no-router'] });
+      } else {
+        await killed(routers[turn - SHARDS]!);
+        routers[turn - SHARDS] = here.route();
+      }
+      if (kill === 1) await addPartitions(here, 'engagement', 6);
+      await sending;
+    }
+    await here.send(EVENTS);
+    await endTransactions();
+    await here.readAll();
+    await endAll([...shards, ...routers, frozen]);
+    await here.endWatch();
+    expect(here.fallen).toEqual([]);
+    const truth = await here.verify('routed');
+    expect(truth.rejected[0]).toBeGreaterThan(0);
+    expect([...truth.entities.sure].some((name) => name.startsWith('user:lasting'))).toBe(true);
+    const routed = await here.routed();
+    expect(routed.some(({ topic, partition }) => topic.endsWith('.engagement') && partition === 5)).toBe(
+      true,
+    );
+  },
+);
+
+furtherCase('shards that route themselves, killed in turn while they read', async ({ dice }) => {
+  const here = await Sharded.deploy({
+    brokers: inject('brokers'),
+    dice,
+    shards: SHARDS,
+    load: LOAD,
+    routed: true,
+  });
+  sharded = here;
+  here.watch();
+  beginTransactions(here, dice.fork());
+  const running = here.all.map((shard) => here.start(shard));
+  for (let kill = 0; kill < form(SHARDS, 30); kill++) {
+    const shard = kill % SHARDS;
+    const sending = here.send(EVENTS, { spread: kill > 0 });
+    await progressed(here);
+    await killed(running[shard]!);
+    running[shard] = here.start(shard);
+    await sending;
+  }
+  await endTransactions();
+  await here.readAll();
+  await endAll(running);
+  await here.endWatch();
+  expect(here.fallen).toEqual([]);
+  await here.verify('routed');
+});
+
+function beginTransactions(here: Sharded, dice: Parameters<typeof transactions>[2]): void {
+  const { brokers, twhin } = here.faulty;
+  const stopping = new AbortController();
+  const ended = transactions(brokers, twhin.prefix, dice, {
+    producers: PRODUCERS,
+    stopped: stopping.signal,
+  });
+  ended.catch(() => undefined);
+  writing = { stopping, ended };
+}
+
+/** @throws what a producer of transactions failed of. */
+async function endTransactions(): Promise<void> {
+  const ending = writing;
+  writing = undefined;
+  ending?.stopping.abort();
+  await ending?.ended;
+}
+
+/** Waits until each shard has counted more than it has now. */
+async function progressed(here: Sharded): Promise<void> {
+  const consumed = () => Promise.all(here.all.map((shard) => here.consumed(shard)));
+  const before = await consumed();
+  await until('events at every shard', async () => {
+    await here.send(60);
+    return (await consumed()).every((each, shard) => each > before[shard]!);
+  });
+}
+
+async function killed(running: Running): Promise<void> {
+  running.kill('SIGKILL');
+  expect((await running.ended).signal).toBe('SIGKILL');
+}
+
+/** How often the group gave a process its share. */
+function givenBy({ stderr }: Running): number {
+  return stderr.split('gave this process').length - 1;
+}
+
+/** Stretches that end where, or before, one of the same event partition and shard ended before. */
+function repeated(routed: Awaited<ReturnType<Sharded['routed']>>): number {
+  const ends = new Map<string, number>();
+  return routed.filter(({ shard, topic, partition, until, offsets }) => {
+    const place = `${shard} ${topic}/${partition}`;
+    const end = ends.get(place) ?? 0;
+    ends.set(place, Math.max(end, until));
+    return offsets.length > 0 && until <= end;
+  }).length;
+}
+
+async function addPartitions({ faulty: { brokers, twhin } }: Sharded, topic: string, count: number) {
+  const admin = client(brokers).admin();
+  await admin.connect();
+  try {
+    await admin.createPartitions({ topicPartitions: [{ topic: twhin.topic(topic), count }] });
+  } finally {
+    await admin.disconnect();
+  }
+}
