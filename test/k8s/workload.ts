@@ -19,7 +19,11 @@ const probe = z.strictObject({
   timeoutSeconds: z.number().default(1),
   failureThreshold: z.number().default(3),
 });
-const affinityTerm = z.strictObject({ topologyKey: z.string(), labelSelector: selectorSchema });
+const affinityTerm = z.strictObject({
+  topologyKey: z.string(),
+  labelSelector: selectorSchema,
+  matchLabelKeys: z.array(z.string()).optional(),
+});
 const required = z.strictObject({ requiredDuringSchedulingIgnoredDuringExecution: z.array(affinityTerm) });
 const keyRef = z.strictObject({ name: z.string(), key: z.string() });
 

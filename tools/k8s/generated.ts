@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '../../src/config/load.ts';
+import { routerLag, scaledObjects } from './router-lag.ts';
 import { shards } from './shards.ts';
 import { kafkaTopics, kafkaUsers } from './strimzi.ts';
 
@@ -22,6 +23,7 @@ const rulesSchema = z.strictObject({ groups: z.array(z.looseObject({ name: z.str
 export async function generated(root: string): Promise<ReadonlyMap<string, string>> {
   // The environment is left out: the generated files must be the same on every machine.
   const config = await loadConfig({ TWHIN_CONFIG: CLUSTER_CONFIG }, root);
+  const scaled = scaledObjects(config);
   return new Map([
     ['k8s/strimzi/topics.yaml', documents(`the topics that ${CLUSTER_CONFIG} declares`, kafkaTopics(config))],
     ['k8s/strimzi/user.yaml', documents(`the topics and graphs of ${CLUSTER_CONFIG}`, kafkaUsers(config))],
@@ -29,6 +31,18 @@ export async function generated(root: string): Promise<ReadonlyMap<string, strin
       'k8s/components/shards/kustomization.yaml',
       documents(`the graphs with shards of ${CLUSTER_CONFIG}`, [shards(config)]),
     ],
+    [
+      'k8s/components/router-lag/kustomization.yaml',
+      documents(`the routed graphs of ${CLUSTER_CONFIG}`, [routerLag(config)]),
+    ],
+    ...(scaled.length === 0
+      ? []
+      : [
+          [
+            'k8s/components/router-lag/scaled-objects.yaml',
+            documents(`the routed graphs of ${CLUSTER_CONFIG}`, scaled),
+          ] as const,
+        ]),
     [
       'k8s/components/monitoring/prometheus-rule.yaml',
       documents('monitoring/recording.yaml and monitoring/alerts.yaml', [
