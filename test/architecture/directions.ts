@@ -138,6 +138,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/adapters/trainer/worker.ts',
     ],
     types: [
+      'src/serve/graph-status.ts',
       'src/serve/merged.ts',
       'src/serve/reasons.ts',
       'src/pipeline/ports.ts',
@@ -147,7 +148,10 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
     ],
   },
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
-  'src/metrics/': { all: ['src/pipeline/measures.ts'], types: ['src/pipeline/', 'src/graph/store.ts'] },
+  'src/metrics/': {
+    all: ['src/pipeline/measures.ts'],
+    types: ['src/pipeline/', 'src/serve/merged.ts', 'src/graph/store.ts'],
+  },
   // The same figures, and what happens to each commit, for OpenTelemetry; its SDK is loaded only where it is asked for.
   'src/telemetry/': {
     all: ['src/pipeline/measures.ts', 'src/errors/'],
