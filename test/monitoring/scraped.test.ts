@@ -19,7 +19,8 @@ const follows = (count: number, step: number) =>
 /** Panels that stay empty without a second day, a firing alert, a process that merges lists, shards that train together, or routers. */
 const LATER = [
   ...['MRR against the day before', 'Moves against the day before', 'Firing alerts'],
-  ...['Shards that answer', 'Partial answers', 'Questions without an answer of use'],
+  ...['Shards that answer', 'Shards that answer'],
+  ...['Partial answers', 'Questions without an answer of use'],
   ...['Since a shard was heard of', 'Edges that wait for a vector', 'Age of received vectors'],
   ...[
     'Gradients between shards',
