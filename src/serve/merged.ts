@@ -1,22 +1,16 @@
 import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
-import { limiter } from './accepted-rows.ts';
 import { Admission } from './admission.ts';
 import { refuseOthers } from './asked-entities.ts';
 import { ChosenAmong } from './chosen.ts';
 import { type GraphStatus, statusTogether } from './graph-status.ts';
+import { bestOf, headOf, type Merging } from './merged-list.ts';
+import { MergedSearch } from './merged-search.ts';
 import { percentileOf } from './percentiles.ts';
 import type { NamedVector } from './reasons.ts';
-import type {
-  Begun,
-  Holding,
-  ShardAnswers,
-  ShardItem,
-  ShardLook,
-  ShardQuestion,
-  ShardQuestions,
-} from './shard.ts';
-import { type MissedReason, type ShardLink, ShardMissed, ShardRefused } from './shard-link.ts';
+import type { SearchAnswer, SearchAsked } from './search.ts';
+import type { Begun, Holding, ShardAnswers, ShardLook, ShardQuestions } from './shard.ts';
+import type { MissedReason, ShardLink, ShardMissed } from './shard-link.ts';
 import {
   hasVector,
   idOf,
@@ -34,6 +28,7 @@ import {
   type RankAnswer,
   type SimilarAnswer,
 } from './surfaces.ts';
+import { type Asker, busyShards, isBusy, RETRY_MS, Turn } from './turn.ts';
 import type { RecentAnswer } from './users.ts';
 
 /** A shard that left so many questions in a row unanswered is asked no more until it says how it is. */
@@ -42,15 +37,6 @@ const AWAY_AFTER = 3;
 const UNANSWERED: readonly MissedReason[] = ['unreachable', 'broken'];
 /** A shard that is late is away if it says nothing for so long, not even how it is, which it does at once. ms */
 const SILENT_MS = 1_000;
-/** How long to wait before a shard that is busy is asked again, minus up to half at random, ms. A shard's round of work takes 50 ms. */
-const RETRY_MS = 60;
-
-/** What an answer merged of several has besides. */
-export interface Merging {
-  /** Whether vectors of some partitions were left out: no shard that holds them answered in time. */
-  readonly partial: boolean;
-  readonly missingPartitions: readonly number[];
-}
 
 export interface MergedOptions {
   /** In order: of two that hold the same partitions, the first one is asked. */
@@ -149,6 +135,18 @@ export class Merged {
     return this.#turn('rank', (turn) => this.#rank(turn, user, relation, candidates, graph, negatives));
   }
 
+  /** As `Surfaces.search`. @throws as `candidates`. */
+  search(asked: SearchAsked): Promise<SearchAnswer & Merging> {
+    return this.#turn('search', async (turn) => {
+      const { query, type, graph, idleMs } = asked;
+      const begun = await turn.all(this.#asked(), 'begin-search', { query, type, graph, idleMs }, 0.5);
+      if (begun.length === 0) throw turn.refused ?? turn.away();
+      const search = new MergedSearch(turn, begun, asked);
+      if (turn.isCrowded && !search.isWhole) throw busyShards();
+      return search.answer();
+    });
+  }
+
   /** Asks all shards how they are. timeoutMs: who takes longer is away. */
   async look(timeoutMs: number): Promise<void> {
     const looks = [...this.#states].map(async ([link, state]) => {
@@ -244,14 +242,14 @@ export class Merged {
         count: asked.k,
         known: holds,
       });
-      const list = this.#list(turn, together, asked.k, limit.adsOfOne, replies);
+      const list = bestOf(turn, together, asked.k, replies, limit.adsOfOne);
       const items = list.items.map(({ entity }) => ({ entity, score: null }));
       return {
-        ...this.#about(begun, list),
+        ...headOf(begun, list.together),
         items,
         fallback: 'popular',
         interests: 'none',
-        filtered: filteredBy(of, list),
+        filtered: filteredBy(of, list.together),
       };
     }
     const { queries, leftOut, type } = of;
@@ -261,18 +259,18 @@ export class Merged {
     const look = { ...idOf(of), ...limit, type, queries, leftOut, idleMs, decay };
     const recent = asked.explain === true ? { recent: await this.#recent(turn, together, of) } : {};
     const replies = await turn.all(together, 'top', { ...look, ...recent, count: asked.k });
-    const list = this.#list(turn, together, asked.k, limit.adsOfOne, replies);
+    const list = bestOf(turn, together, asked.k, replies, limit.adsOfOne);
     const items = list.items.map(({ entity, score, reason }) => ({
       entity,
       score,
       ...(reason !== undefined && { reason }),
     }));
     return {
-      ...this.#about(begun, list),
+      ...headOf(begun, list.together),
       items,
       fallback: null,
       interests: 'none',
-      filtered: filteredBy(of, list),
+      filtered: filteredBy(of, list.together),
     };
   }
 
@@ -301,7 +299,7 @@ export class Merged {
       const together = largestTogether(ofGraph, hasVector);
       const owner = ownerOf(together);
       if (owner === undefined) {
-        const about = this.#about(ofGraph, { together });
+        const about = headOf(ofGraph, together);
         if (about.partial) unknown ??= { ...about, items: [], fallback: null, filtered: { erased: 0 } };
         continue;
       }
@@ -310,16 +308,16 @@ export class Merged {
       // Every shard reads all events, and knows the neighbours of what it holds.
       const sharedWith = explain ? entity : undefined;
       const replies = await turn.all(together, 'top', { ...look, count: k, sharedWith });
-      const list = this.#list(turn, together, k, undefined, replies);
+      const list = bestOf(turn, together, k, replies);
       const items = list.items.map(({ entity: name, score, shared }) => ({
         entity: name,
         score,
         ...(shared && { reason: shared }),
       }));
-      const about = this.#about(ofGraph, list);
+      const about = headOf(ofGraph, list.together);
       // An earlier graph would have come first, had the shard with the entity answered.
       const partial = about.partial || unknown !== undefined;
-      const { erased } = filteredBy(owner.answer, list);
+      const { erased } = filteredBy(owner.answer, list.together);
       return { ...about, partial, items, fallback: null, filtered: { erased } };
     }
     return unknown;
@@ -339,14 +337,14 @@ export class Merged {
     refuseOthers('negatives', begun[0]!.answer.type, negatives);
     const owner = ownerOf(together);
     if (owner === undefined || !together.some(({ answer }) => answer.holds)) {
-      const about = this.#about(begun, { together });
+      const about = headOf(begun, together);
       return about.partial ? { ...about, items: [], missing: [], fallback: null } : undefined;
     }
     const { type, queries } = owner.answer;
     const look: ShardLook = { ...idOf(owner.answer), type, queries };
     const entities = [...candidates, ...negatives];
     const scored = await turn.all(together, 'scores', { ...look, entities }, 0.5);
-    if (scored.length === 0) throw this.#away(turn);
+    if (scored.length === 0) throw turn.away();
     const scores = new Map(
       scored.flatMap(({ answer }) => answer.scores.map((each) => [each.entity, each] as const)),
     );
@@ -355,64 +353,19 @@ export class Merged {
     const asked = repliesOf(together, scored);
     const ranked = of.length === 0 ? [] : await turn.all(asked, 'ranks', { ...look, of });
     const ranks = ranked.map(({ answer }) => answer.ranks);
-    const about = this.#about(begun, {
-      together: of.length === 0 ? asked : repliesOf(asked, ranked),
-    });
+    const about = headOf(begun, of.length === 0 ? asked : repliesOf(asked, ranked));
     const chosen = ChosenAmong.those(negatives, (entity) => scores.get(entity)?.score);
     const items = found.map(({ entity, score }, i) => {
       const probability = chosen.probability(entity, score);
       const sum = (what: 'ahead' | 'of') => ranks.reduce((total, each) => total + (each[i]?.[what] ?? 0), 0);
       // The only entity is the best one, but nobody knows whether it is the only one.
-      if (sum('of') === 0 && about.partial) throw this.#away(turn);
+      if (sum('of') === 0 && about.partial) throw turn.away();
       const percentile = percentileOf(sum('ahead'), sum('of'));
       return { entity, score, percentile, ...(probability !== undefined && { probability }) };
     });
     items.sort((a, b) => b.score - a.score);
     const missing = missingOf(candidates, negatives, (entity) => scores.has(entity));
     return { ...about, items, fallback: null, missing };
-  }
-
-  /**
-   * The best `k` of the shards' best `k`. A longer look is never needed, limited or not: a shard's list has no more of an
-   * advertiser than the limit, and whatever of it is refused here has as many better ones of its advertiser before it.
-   * @throws FatalError `shards-away` or `busy` when there is no list.
-   */
-  #list(
-    turn: Turn,
-    together: Together,
-    k: number,
-    adsOfOne: number | undefined,
-    replies: readonly Reply<{ readonly items: readonly ShardItem[] }>[],
-  ): List {
-    if (replies.length === 0) throw this.#away(turn);
-    const accepts = limiter(adsOfOne, ({ advertiser }: ShardItem) => advertiser).accepts;
-    const seen = new Set<EntityKey>();
-    const items: ShardItem[] = [];
-    for (const item of replies.flatMap(({ answer }) => answer.items).sort(byScore)) {
-      if (items.length === k) break;
-      // Where no shard has a table of the type, all of them list the same popular entities.
-      if (!seen.has(item.entity) && accepts(item)) items.push(item);
-      seen.add(item.entity);
-    }
-    return { items, together: repliesOf(together, replies) };
-  }
-
-  #about(
-    begun: readonly Reply<Begun>[],
-    { together }: Pick<List, 'together'>,
-  ): Omit<SimilarAnswer, 'items' | 'fallback' | 'filtered'> & Merging {
-    const missing = missingPartitions(begun, together);
-    const answers = together.map(({ answer }) => answer);
-    const stale = answers.flatMap(({ staleSince }) => staleSince ?? []);
-    return {
-      graph: (answers[0] ?? begun[0]!.answer).graph,
-      space: answers.find(({ space }) => space !== '')?.space ?? '',
-      step: Math.max(0, ...answers.map(({ step }) => step)),
-      asOf: Math.max(0, ...answers.map(({ asOf }) => asOf)),
-      staleSince: stale.length === 0 ? null : Math.min(...stale),
-      partial: missing.length > 0,
-      missingPartitions: missing,
-    };
   }
 
   /**
@@ -428,7 +381,7 @@ export class Merged {
     const begun = replies.flatMap(({ link, answer }) =>
       answer.begun.map((each: Begun) => ({ link, answer: each })),
     );
-    if (begun.length === 0) throw turn.refused ?? this.#away(turn);
+    if (begun.length === 0) throw turn.refused ?? turn.away();
     const graphs = [...Map.groupBy(begun, ({ answer }) => answer.graph).values()];
     const isWhole = (of: readonly Reply<Begun>[]) =>
       missingPartitions(of, largestTogether(of, hasVector)).length === 0;
@@ -473,7 +426,7 @@ export class Merged {
           yield answer;
         }
       }
-      if (answers === 0) throw this.#away(turn);
+      if (answers === 0) throw turn.away();
     } finally {
       leave();
     }
@@ -492,6 +445,7 @@ export class Merged {
       pause: () => pause(RETRY_MS * (1 - random() / 2)),
       heard: (link, error) => this.#heard(link, error),
       isAway: (link) => this.#states.get(link)?.up === false,
+      away: () => this.#away(),
     };
   }
 
@@ -535,9 +489,8 @@ export class Merged {
     }
   }
 
-  /** What is thrown where no shard has an answer of use. */
-  #away({ isCrowded }: Turn): FatalError {
-    if (isCrowded) return busyShards();
+  /** What is thrown where nobody answers. */
+  #away(): FatalError {
     const reasons = [...this.#states].map(([{ url }, { up, reason }]) =>
       up === false ? `${url}: ${reason}` : url,
     );
@@ -563,118 +516,9 @@ function interestsHere(seen: unknown): UsageError {
   );
 }
 
-function isBusy(error: unknown): boolean {
-  return error instanceof ShardMissed && error.reason === 'busy';
-}
-
-/** A list, and the shards that it is of. */
-interface List {
-  readonly items: readonly ShardItem[];
-  readonly together: Together;
-}
-
-/** How the questions of a request are asked, and who hears of the answers. */
-interface Asker {
-  clock(): number;
-  /** Waits until a shard that was busy is asked again. */
-  pause(): Promise<void>;
-  heard(link: ShardLink, error: ShardMissed | undefined): void;
-  isAway(link: ShardLink): boolean;
-}
-
-/** The questions of one request, all of which have to be answered by its end. */
-class Turn {
-  /** The first refusal. */
-  refused: ShardRefused | undefined;
-  /** Whether a shard that is there had no time for a question, and whether that was so for a while. */
-  isCrowded = false;
-  wasCrowded = false;
-  readonly #asker: Asker;
-  readonly #end: number;
-
-  constructor(asker: Asker, end: number) {
-    this.#asker = asker;
-    this.#end = end;
-  }
-
-  /** The answers that come in time. share: of the time that is left. */
-  async all<Q extends ShardQuestion>(
-    asked: readonly { readonly link: ShardLink }[],
-    name: Q,
-    question: ShardQuestions[Q],
-    share = 1,
-  ): Promise<Reply<ShardAnswers[Q]>[]> {
-    const now = this.#asker.clock();
-    const end = now + (this.#end - now) * share;
-    if (end <= now) {
-      this.isCrowded = true;
-      return [];
-    }
-    const replies = asked.map(async ({ link }): Promise<Reply<ShardAnswers[Q]>[]> => {
-      try {
-        const answer = await this.#ask(link, name, question, end);
-        this.#asker.heard(link, undefined);
-        return [{ link, answer }];
-      } catch (error) {
-        if (error instanceof ShardRefused && name.startsWith('begin-')) {
-          this.refused ??= error;
-          this.#asker.heard(link, undefined);
-        } else this.#miss(link, missOf(error));
-        return [];
-      }
-    });
-    return (await Promise.all(replies)).flat();
-  }
-
-  /** A shard that is busy is asked once more, if there is time. */
-  async #ask<Q extends ShardQuestion>(
-    link: ShardLink,
-    name: Q,
-    question: ShardQuestions[Q],
-    end: number,
-  ): Promise<ShardAnswers[Q]> {
-    const { clock, pause, heard } = this.#asker;
-    try {
-      return await link.ask(name, question, end - clock());
-    } catch (error) {
-      const isOver = end - clock() <= RETRY_MS;
-      if (!(error instanceof ShardMissed) || !isBusy(error) || isOver) throw error;
-      this.wasCrowded = true;
-      heard(link, error);
-      await pause();
-      return link.ask(name, question, Math.max(1, end - clock()));
-    }
-  }
-
-  /** One that is late is there, unless it is known to be away. */
-  #miss(link: ShardLink, error: ShardMissed): void {
-    if (isBusy(error) || (error.reason === 'late' && !this.#asker.isAway(link))) {
-      this.isCrowded = true;
-      this.wasCrowded = true;
-    }
-    this.#asker.heard(link, error);
-  }
-}
-
-/** Later questions are our own: a shard that refuses one is of another version, or remembers fewer edges. @throws any other error. */
-function missOf(error: unknown): ShardMissed {
-  if (error instanceof ShardMissed) return error;
-  if (error instanceof ShardRefused) return new ShardMissed('broken', error.message, { cause: error });
-  throw error;
-}
-
-function busyShards(): FatalError {
-  return new FatalError('busy', 'shards have too many requests that wait; ask again in a second');
-}
-
 /** What was left out: who holds the user knows of what the user did, and each shard of its own entities. */
-function filteredBy(of: Begun, { together }: Pick<List, 'together'>): Begun['filtered'] {
+function filteredBy(of: Begun, together: Together): Begun['filtered'] {
   const sumOf = (what: 'excluded' | 'erased' | 'idle') =>
     together.reduce((sum, { answer }) => sum + answer.filtered[what], 0);
   return { ...of.filtered, excluded: sumOf('excluded'), erased: sumOf('erased'), idle: sumOf('idle') };
-}
-
-function byScore(a: ShardItem, b: ShardItem): number {
-  if (a.score !== b.score) return b.score - a.score;
-  return a.entity < b.entity ? -1 : Number(a.entity > b.entity);
 }

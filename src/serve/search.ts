@@ -1,3 +1,4 @@
+import type { RelationVector } from '../../topics/model.ts';
 import { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, entityKey, idOf } from '../graph/entity.ts';
@@ -14,15 +15,17 @@ import {
   USER,
 } from './served-graph.ts';
 import { QUERY, type Space } from './spaces.ts';
+import type { AlikeText } from './text-index.ts';
 import { weightedTop } from './weighted-top.ts';
 
 /** What can be searched for. */
 export const SEARCHED = ['tweet', 'user'] as const;
 
 /** Known queries that stand for an unknown one, how alike the text of each has to be, and what share as alike as the first. */
-const [MOST_USED, LEAST_ALIKE, OF_FIRST] = [3, 0.2, 0.5];
+export const [MOST_USED, LEAST_ALIKE] = [3, 0.2];
+const OF_FIRST = 0.5;
 /** Users nearest to a query who stand for its searchers, where nobody is known who searched it. */
-const STAND_INS = 20;
+export const STAND_INS = 20;
 
 export interface SearchAsked {
   /** With its text normalised, as `readEntity` gives it. */
@@ -60,7 +63,7 @@ export interface SearchAnswer extends AnswerHead {
  * Where a search is asked. One graph may know who searched what, and another one have the vectors that a list is made of: as the
  * vectors of two graphs can't be compared, only the searchers' names lead from one to the other.
  */
-interface Place {
+export interface Place {
   /** Knows of searches, by these relations from users to queries. */
   readonly searched: ServedGraph;
   readonly asks: readonly string[];
@@ -114,7 +117,8 @@ export function* search(
   return { items, ...said, fallback: null };
 }
 
-function placeOf(served: readonly ServedGraph[], name: string | undefined, type: string): Place {
+/** @throws UsageError as `search`. */
+export function placeOf(served: readonly ServedGraph[], name: string | undefined, type: string): Place {
   const to = ({ relations }: ServedGraph, rhs: string) =>
     relations.filter((each: Relation) => each.lhs === USER && each.rhs === rhs).map((each) => each.name);
   const showing = namedGraphs(served, name).filter((graph) => to(graph, type).length > 0);
@@ -141,7 +145,11 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 /** The query itself if it has a vector, and otherwise the known queries most alike. */
 function usedFor(space: Space, query: EntityKey): UsedQuery[] {
   if (space.vectorOf(query) !== undefined) return [{ query, alike: 1 }];
-  const near = space.queries.nearest(idOf(query), MOST_USED, LEAST_ALIKE);
+  return usedOf(space.queries.nearest(idOf(query), MOST_USED, LEAST_ALIKE));
+}
+
+/** Those of the queries most alike that stand for an unknown one. */
+export function usedOf(near: readonly AlikeText[]): UsedQuery[] {
   const first = near[0]?.alike ?? 0;
   return near
     .filter(({ alike }) => alike >= OF_FIRST * first)
@@ -162,19 +170,21 @@ function* pointOf(
 ): Asking<Float64Array | undefined> {
   const points: { point: Float64Array; weight: number }[] = [];
   for (const { query, alike } of used) {
-    const point = searchersOf(place, between, query) ?? (yield* standInsOf(place, between, query));
+    const point =
+      middleOf(between.space, searchersOf(place, query)) ?? (yield* standInsOf(place, between, query));
     if (point !== undefined) points.push({ point, weight: alike });
   }
   return meanOf(points);
 }
 
-/** The mean of the vectors of those who searched a query of late; undefined where nobody is known. */
-function searchersOf(
-  { searched: { activity }, asks }: Place,
-  { space }: Between,
-  query: EntityKey,
-): Float64Array | undefined {
-  return middleOf(space, new Set(asks.flatMap((relation) => activity.recentSourcesOf(query, relation))));
+/** Those who searched a query of late. */
+export function searchersOf({ searched: { activity }, asks }: Place, query: EntityKey): Set<EntityKey> {
+  return new Set(asks.flatMap((relation) => activity.recentSourcesOf(query, relation)));
+}
+
+/** The relation that leads from a query back to its users, if one is trained. */
+export function backOf({ asks }: Place, known: Space): RelationVector | undefined {
+  return asks.map((relation) => trainedRelation(known, relation, true)).find((each) => each !== undefined);
 }
 
 /**
@@ -182,16 +192,14 @@ function searchersOf(
  * of the vectors of the users who are nearest to it.
  */
 function* standInsOf(
-  { asks }: Place,
+  place: Place,
   { space, known }: Between,
   query: EntityKey,
 ): Asking<Float64Array | undefined> {
   const vector = known.vectorOf(query);
-  const of = asks
-    .map((relation) => trainedRelation(known, relation, true))
-    .find((each) => each !== undefined);
+  const of = backOf(place, known);
   if (vector === undefined || of === undefined) return undefined;
-  const moved = Float64Array.from(vector, (value, k) => value + of.vector[k]!);
+  const moved = movedOne(vector, of.vector);
   if (space === known) return moved;
   const users = known.table(USER);
   if (users === undefined) return undefined;
@@ -202,13 +210,18 @@ function* standInsOf(
   );
 }
 
+export function movedOne(vector: ArrayLike<number>, by: ArrayLike<number>): Float64Array {
+  return Float64Array.from(vector, (value, k) => value + by[k]!);
+}
+
 /** The mean of the users' vectors; undefined where none has one. */
 function middleOf(space: Space, users: Iterable<EntityKey>): Float64Array | undefined {
   const vectors = [...users].flatMap((each) => space.vectorOf(each) ?? []);
   return meanOf(vectors.map((point) => ({ point, weight: 1 })));
 }
 
-function meanOf(
+/** undefined where there is no point. */
+export function meanOf(
   points: readonly { readonly point: ArrayLike<number>; readonly weight: number }[],
 ): Float64Array | undefined {
   const [first] = points;

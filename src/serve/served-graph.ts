@@ -106,6 +106,14 @@ export function movedBy(
     const of = trainedRelation(space, relation);
     return of === undefined ? [] : [{ of, edges: edgesOf(relation) }];
   });
+  return movedByEach(point, trained);
+}
+
+/** As `movedBy`, by relations that are trained. edges: what each is weighed by. */
+export function movedByEach<Of extends { readonly vector: ArrayLike<number> }>(
+  point: Iterable<number>,
+  trained: readonly { readonly of: Of; readonly edges: number }[],
+): (WeightedQuery & { readonly of: Of })[] {
   const total = trained.reduce((sum, { edges }) => sum + edges, 0);
   return trained.flatMap(({ of, edges }) => {
     const weight = total > 0 ? edges / total : 1 / trained.length;

@@ -64,7 +64,10 @@ export function missingPartitions(
 }
 
 /** Those of the shards that have replied. */
-export function repliesOf(together: Together, replies: readonly Reply<unknown>[]): Together {
+export function repliesOf<T>(
+  together: readonly Reply<T>[],
+  replies: readonly Reply<unknown>[],
+): readonly Reply<T>[] {
   const links = new Set(replies.map(({ link }) => link));
   return together.filter(({ link }) => links.has(link));
 }

@@ -6,6 +6,7 @@ import { refuseUnknown } from './asked-entities.ts';
 import type { GraphStatus } from './graph-status.ts';
 import { type Asking, lookForRanks } from './looks.ts';
 import { type ItemReason, itemReason, type NamedVector, NEAR, recentOf, vectorsOf } from './reasons.ts';
+import type { SearchAsked } from './search.ts';
 import {
   about,
   type Decay,
@@ -16,10 +17,20 @@ import {
   scoredTable,
   USER,
 } from './served-graph.ts';
+import {
+  popularOf,
+  type SearchBegun,
+  type Searchers,
+  searchBegun,
+  searchersOfAll,
+  sharingTexts,
+  trigramCounts,
+} from './shard-search.ts';
 import { type SharedNeighbours, sharingWith } from './shared-neighbours.ts';
 import type { SharedPasses } from './shared-passes.ts';
 import type { Space } from './spaces.ts';
 import { type Answer, type CandidatesAsked, SHOWS, type Surfaces } from './surfaces.ts';
+import type { SharingText, WeighedTrigram } from './text-index.ts';
 import type { RecentAnswer, Users } from './users.ts';
 import type { VectorTable } from './vector-table.ts';
 import { comparedScoreOf, type ScoredTable, scoreOf } from './weighted-top.ts';
@@ -120,6 +131,21 @@ export interface ShardQuestions {
   readonly ranks: ShardLook & {
     readonly of: readonly { readonly entity: EntityKey; readonly compared: number }[];
   };
+  readonly 'begin-search': Pick<SearchAsked, 'query' | 'type' | 'graph' | 'idleMs'>;
+  readonly 'alike-texts': SpaceId & { readonly trigrams: readonly WeighedTrigram[] };
+  readonly 'trigram-counts': SpaceId & { readonly trigrams: readonly string[] };
+  readonly searchers: Pick<SearchAsked, 'type' | 'graph'> & {
+    readonly shown: SpaceId;
+    readonly searched: SpaceId;
+    readonly queries: readonly EntityKey[];
+  };
+  readonly 'popular-type': SpaceId & {
+    readonly type: string;
+    readonly idleMs?: number | undefined;
+    readonly count: number;
+    /** Entities without a vector are left out. */
+    readonly known: boolean;
+  };
   readonly recent: { readonly user: EntityKey; readonly k: number };
   readonly 'random-user': object;
 }
@@ -144,6 +170,12 @@ export interface ShardAnswers {
   };
   /** For each entity, of the shard's others: how many score higher, an equal one counting half, and how many there are. */
   readonly ranks: { readonly ranks: readonly { readonly ahead: number; readonly of: number }[] };
+  readonly 'begin-search': SearchBegun;
+  readonly 'alike-texts': { readonly texts: readonly SharingText[] };
+  /** How many texts the shard has, and how many of them have each of the trigrams. */
+  readonly 'trigram-counts': { readonly texts: number; readonly counts: readonly number[] };
+  readonly searchers: Searchers;
+  readonly 'popular-type': { readonly items: readonly ShardItem[] };
   readonly recent: RecentAnswer;
   /** A user with a vector, if the shard has any. */
   readonly 'random-user': { readonly user?: EntityKey | undefined };
@@ -207,6 +239,20 @@ export class Shard {
       vectors: ({ type, entities, ...of }) => ({ vectors: vectorsOf(this.#table(of, type).table, entities) }),
       scores: (question) => inTurn(() => this.#scores(question)),
       ranks: (question) => this.#ranks(question),
+      'begin-search': (asked) =>
+        inTurn(() => {
+          const place = surfaces.beginSearch(asked.type, asked.graph);
+          return searchBegun(place, asked, (graph) => this.#holding(graph, graph.spaces.current));
+        }),
+      'alike-texts': ({ trigrams, ...of }) =>
+        inTurn(() => ({ texts: sharingTexts(this.#graph(of), trigrams) })),
+      'trigram-counts': ({ trigrams, ...of }) => inTurn(() => trigramCounts(this.#graph(of), trigrams)),
+      searchers: ({ shown, searched, type, graph, queries }) => {
+        for (const space of [shown, searched]) this.#graph(space);
+        return searchersOfAll(surfaces.beginSearch(type, graph), queries);
+      },
+      'popular-type': ({ type, idleMs, count, known, ...of }) =>
+        inTurn(() => ({ items: popularOf(this.#graph(of), { type, idleMs, count, known }) })),
       recent: ({ user, k }) => users.recentAnswer(user, k),
       'random-user': () => ({ user: users.random() }),
     };
@@ -388,13 +434,19 @@ export class Shard {
 
   /** undefined: the shard holds no vector of the type. @throws SpaceMoved. */
   #table(of: SpaceId, type: string): { graph: ServedGraph; table: VectorTable | undefined } {
+    const graph = this.#graph(of);
+    return { graph, table: graph.spaces.current?.table(type) };
+  }
+
+  /** @throws SpaceMoved. */
+  #graph(of: SpaceId): ServedGraph {
     const [graph] = this.#options.surfaces.graphs(of.graph);
     if (graph === undefined) throw new TypeError(`no graph ${of.graph}`);
     const { current } = graph.spaces;
     const held =
       current === undefined || (current.space === of.space && current.fingerprint === of.fingerprint);
     if (!held) throw new SpaceMoved(of, current);
-    return { graph, table: current?.table(type) };
+    return graph;
   }
 }
 

@@ -17,7 +17,7 @@ import {
 import type { Asking } from './looks.ts';
 import { percentilesOf } from './percentiles.ts';
 import { type ItemReason, itemReason, NEAR, nearestOf, recentOf, vectorsOf } from './reasons.ts';
-import { type SearchAnswer, type SearchAsked, search } from './search.ts';
+import { type Place, placeOf, type SearchAnswer, type SearchAsked, search } from './search.ts';
 import {
   type AnswerHead,
   about,
@@ -400,6 +400,11 @@ export class Surfaces {
       'surface',
       `surface: none of the graphs ${names} has a relation from user to ${shown}, which ${surface} needs`,
     );
+  }
+
+  /** Where a search is asked. @throws UsageError as `search`. */
+  beginSearch(type: string, graphName: string | undefined): Place {
+    return placeOf(this.#options.graphs, graphName, type);
   }
 
   /** The graph of that name, or all of them. @throws UsageError `graph` for a graph that is not served. */

@@ -3,12 +3,21 @@ const MOST_TEXTS = 200_000;
 /** Places of texts that a question looks at, the rarest parts first: what is common to many texts tells little. */
 const MOST_LOOKED = 20_000;
 /** So many of the texts that share most are compared in full. */
-const COMPARED = 64;
+export const COMPARED = 64;
 
 /** A text, and how alike it is to the one that was asked for: 1 for the same parts, 0 for none in common. */
 export interface AlikeText {
   readonly text: string;
   readonly alike: number;
+}
+
+/** A trigram that is asked for, and how much it tells. */
+export type WeighedTrigram = readonly [trigram: string, weight: number];
+
+/** A text, and how much those of its trigrams tell together that it shares with the one that was asked for. */
+export interface SharingText {
+  readonly text: string;
+  readonly shared: number;
 }
 
 /**
@@ -63,43 +72,38 @@ export class TextIndex {
    * for each (tf-idf, where a trigram that comes twice counts once).
    */
   nearest(text: string, count: number, least: number): AlikeText[] {
-    const asked = trigramsOf(text);
-    const found = [...asked].map((trigram) => ({
-      weight: this.#weight(trigram),
-      places: this.#places.get(trigram)?.numbers,
-    }));
-    found.sort((a, b) => b.weight - a.weight);
+    const weightOf = (trigram: string) => this.#weight(trigram);
+    const sharing = this.sharing([...trigramsOf(text)].map((trigram) => [trigram, weightOf(trigram)]));
+    const texts = sharing.map((each) => each.text);
+    return mostAlike(text, texts, weightOf, count, least);
+  }
+
+  /** How many texts have each of the trigrams. */
+  counts(trigrams: readonly string[]): number[] {
+    return trigrams.map((trigram) => this.#count(trigram));
+  }
+
+  /** The texts that share most of the trigrams, as far as these are looked at: see `MOST_LOOKED`. */
+  sharing(trigrams: readonly WeighedTrigram[]): SharingText[] {
     const shared = new Map<number, number>();
     let looked = 0;
-    for (const { weight, places = [] } of found) {
-      looked += places.length;
+    for (const [trigram, weight] of [...trigrams].sort((a, b) => b[1] - a[1])) {
+      const numbers = this.#places.get(trigram)?.numbers ?? [];
+      looked += numbers.length;
       if (looked > MOST_LOOKED && shared.size > 0) break;
-      for (const number of places.slice(-MOST_LOOKED))
+      for (const number of numbers.slice(-MOST_LOOKED))
         if (this.#texts.has(number)) shared.set(number, (shared.get(number) ?? 0) + weight);
     }
-    const most = [...shared].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, COMPARED);
-    const alike = most.map(([number]) => {
-      const other = this.#texts.get(number)!;
-      return { text: other, alike: this.#alike(asked, trigramsOf(other)) };
-    });
-    return alike
-      .filter((each) => each.alike >= least)
-      .sort((a, b) => b.alike - a.alike || (a.text < b.text ? -1 : 1))
-      .slice(0, count);
+    return mostSharing([...shared].map(([number, sum]) => ({ text: this.#texts.get(number)!, shared: sum })));
   }
 
-  #alike(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
-    const sum = (trigrams: ReadonlySet<string>) =>
-      [...trigrams].reduce((total, trigram) => total + this.#weight(trigram), 0);
-    const common = sum(a.intersection(b));
-    return common === 0 ? 0 : common / Math.sqrt(sum(a) * sum(b));
-  }
-
-  /** The square of the inverse frequency: each of the two texts has it once. */
   #weight(trigram: string): number {
+    return trigramWeight(this.size, this.#count(trigram));
+  }
+
+  #count(trigram: string): number {
     const places = this.#places.get(trigram);
-    const texts = places === undefined ? 0 : places.numbers.length - places.gone;
-    return Math.log1p(this.size / (1 + texts)) ** 2;
+    return places === undefined ? 0 : places.numbers.length - places.gone;
   }
 
   #place(text: string): number {
@@ -131,6 +135,38 @@ export class TextIndex {
   }
 }
 
+/** How much a trigram tells that so many of the texts have: the square of the inverse frequency, as each of two texts has it once. */
+export function trigramWeight(texts: number, having: number): number {
+  return Math.log1p(texts / (1 + having)) ** 2;
+}
+
+/** The first of the texts that share most; of those that share as much, in the order of the texts. */
+export function mostSharing(texts: SharingText[]): SharingText[] {
+  return texts.sort((a, b) => b.shared - a.shared || (a.text < b.text ? -1 : 1)).slice(0, COMPARED);
+}
+
+/** As `TextIndex.nearest`, among some texts. */
+export function mostAlike(
+  asked: string,
+  texts: readonly string[],
+  weightOf: (trigram: string) => number,
+  count: number,
+  least: number,
+): AlikeText[] {
+  const sum = (trigrams: ReadonlySet<string>) =>
+    [...trigrams].reduce((total, trigram) => total + weightOf(trigram), 0);
+  const a = trigramsOf(asked);
+  const alike = texts.map((text) => {
+    const b = trigramsOf(text);
+    const common = sum(a.intersection(b));
+    return { text, alike: common === 0 ? 0 : common / Math.sqrt(sum(a) * sum(b)) };
+  });
+  return alike
+    .filter((each) => each.alike >= least)
+    .sort((x, y) => y.alike - x.alike || (x.text < y.text ? -1 : 1))
+    .slice(0, count);
+}
+
 /** Where a trigram is. */
 interface Places {
   /** Of the texts that have it, ascending; those of texts that are gone included. */
@@ -140,7 +176,7 @@ interface Places {
 }
 
 /** The parts of three characters of a text with a space before and behind. */
-function trigramsOf(text: string): Set<string> {
+export function trigramsOf(text: string): Set<string> {
   const padded = ` ${text} `;
   const found = new Set<string>();
   for (let i = 0; i + 3 <= padded.length; i++) found.add(padded.slice(i, i + 3));

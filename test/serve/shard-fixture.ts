@@ -13,7 +13,7 @@ import type { ShardLink, ShardMissed } from '../../src/serve/shard-link.ts';
 import { Surfaces, surfacesOf } from '../../src/serve/surfaces.ts';
 import { Users } from '../../src/serve/users.ts';
 import type { PublishedScorer } from '../../topics/model.ts';
-import { graphOf, passes, T0, type TestGraph } from './serve-fixture.ts';
+import { graphOf, passes, RELATIONS, T0, type TestGraph } from './serve-fixture.ts';
 
 export const PARTITIONS = 8;
 export const PARTS: readonly (readonly number[])[] = [
@@ -33,9 +33,9 @@ export class CutGraph {
   readonly whole: TestGraph;
   readonly cut: readonly TestGraph[];
 
-  constructor(name = 'g') {
-    this.whole = graphOf({ name });
-    this.cut = PARTS.map(() => graphOf({ name }));
+  constructor(name = 'g', relations = RELATIONS) {
+    this.whole = graphOf({ name, relations });
+    this.cut = PARTS.map(() => graphOf({ name, relations }));
   }
 
   get all(): readonly TestGraph[] {
@@ -51,8 +51,14 @@ export class CutGraph {
     this.cut[this.shardOf(entity)]!.put(entity, vector, at);
   }
 
-  relate(relation: string, vector: readonly number[], scorer: PublishedScorer, beta = 1): void {
-    for (const graph of this.all) graph.relate(relation, vector, { scorer, beta });
+  relate(
+    relation: string,
+    vector: readonly number[],
+    scorer: PublishedScorer,
+    beta = 1,
+    inverse = false,
+  ): void {
+    for (const graph of this.all) graph.relate(relation, vector, { scorer, beta, inverse });
   }
 
   take(change: GraphChange, blocked = false): void {

@@ -5,7 +5,7 @@ import { OwnScans } from '../../src/serve/own-scans.ts';
 import { Shard, type ShardQuestion, type ShardQuestions } from '../../src/serve/shard.ts';
 import { SharedPasses } from '../../src/serve/shared-passes.ts';
 import { Users } from '../../src/serve/users.ts';
-import { graphOf, passes as passesHere, surfacesOf, tweet, user } from './serve-fixture.ts';
+import { graphOf, passes as passesHere, query, surfacesOf, tweet, user } from './serve-fixture.ts';
 
 const outside = {
   users: new Users({ graphs: [], random: () => 0 }),
@@ -31,9 +31,9 @@ it('a shard refuses every question that takes time while too many wait', async (
   for (let i = 0; i < 300; i++) waiting.push(surfaces.similar(tweet(1), 1).catch(() => undefined));
   const space = { graph: 'g', space: 'a', fingerprint: 'f' };
   const asked = { surface: 'home', user: user(1), k: 1 } as const;
-  const query = { vector: Float64Array.of(0, 0), weight: 1, relation: 'likes', beta: 1 } as const;
-  const look = { ...space, type: 'tweet', queries: [{ ...query, scorer: 'transe-l2-squared' } as const] };
-  const questions: Omit<ShardQuestions, 'state' | 'vectors' | 'recent' | 'random-user'> = {
+  const asking = { vector: Float64Array.of(0, 0), weight: 1, relation: 'likes', beta: 1 } as const;
+  const look = { ...space, type: 'tweet', queries: [{ ...asking, scorer: 'transe-l2-squared' } as const] };
+  const questions: Omit<ShardQuestions, 'state' | 'vectors' | 'recent' | 'random-user' | 'searchers'> = {
     'begin-candidates': { asked },
     'begin-similar': { entity: tweet(1) },
     'begin-rank': { user: user(1), relation: 'likes' },
@@ -41,6 +41,10 @@ it('a shard refuses every question that takes time while too many wait', async (
     popular: { ...space, asked, count: 1, known: false },
     scores: { ...look, entities: [tweet(1)] },
     ranks: { ...look, of: [{ entity: tweet(1), compared: 0 }] },
+    'begin-search': { query: query('jazz'), type: 'tweet' },
+    'alike-texts': { ...space, trigrams: [['jaz', 1]] },
+    'trigram-counts': { ...space, trigrams: ['jaz'] },
+    'popular-type': { ...space, type: 'tweet', count: 1, known: false },
   };
   const ask = async <Q extends ShardQuestion>(name: Q, question: ShardQuestions[Q]) =>
     shard.answer(name, question).then(
@@ -55,11 +59,15 @@ it('a shard refuses every question that takes time while too many wait', async (
     ask('popular', questions.popular),
     ask('scores', questions.scores),
     ask('ranks', questions.ranks),
+    ask('begin-search', questions['begin-search']),
+    ask('alike-texts', questions['alike-texts']),
+    ask('trigram-counts', questions['trigram-counts']),
+    ask('popular-type', questions['popular-type']),
   ]);
   isHeld = false;
   for (const round of rounds) round();
   await Promise.all(waiting);
-  expect(await all).toEqual(Array(7).fill('busy'));
+  expect(await all).toEqual(Array(11).fill('busy'));
   // Whoever asks how the shard is does not wait.
   expect(await ask('state', {})).toBe('answered');
 });

@@ -30,6 +30,12 @@ function plain(texts: readonly string[], asked: string): { text: string; alike: 
 }
 
 describe('TextIndex', () => {
+  it('of texts that share as much compares the first ones by name, whenever they came', () => {
+    const texts = Array.from({ length: 80 }, (_, i) => `jazz ${String.fromCodePoint(0x4e00 + i)}`);
+    const index = indexOf(texts.toReversed());
+    expect(near(index, 'jazz', 100, 0.01)).toEqual(texts.slice(0, 64));
+  });
+
   it('finds what shares the rare parts, not the common ones', () => {
     const index = indexOf(QUERIES);
     expect(near(index, 'jazz tickets').every((text) => text.startsWith('jazz '))).toBe(true);

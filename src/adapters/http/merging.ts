@@ -1,17 +1,18 @@
 import type { Merged } from '../../serve/merged.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
+import { addPage } from './page.ts';
 import { addLists, addProbes, addUsers, LISTS_GUARD, type ServingOptions } from './serving.ts';
-import { MERGED_PATHS, openApi, SERVING_PATHS } from './serving-schema.ts';
+import { openApi, SERVING_PATHS } from './serving-schema.ts';
 
 export interface MergingOptions
-  extends Pick<ServingOptions, 'host' | 'port' | 'metrics' | 'answered' | 'version' | 'failed'> {
+  extends Pick<ServingOptions, 'host' | 'port' | 'page' | 'metrics' | 'answered' | 'version' | 'failed'> {
   readonly merged: Merged;
 }
 
 /** Serves lists that are merged from several processes. @throws FatalError `http-listen` when the address can't be used. */
 export async function serveMerged(options: MergingOptions): Promise<HttpServer> {
   const { merged } = options;
-  const guard = { ...options, ...LISTS_GUARD, paths: MERGED_PATHS };
+  const guard = { ...options, ...LISTS_GUARD, paths: SERVING_PATHS };
   const server = await guardedServer(guard);
   const { version } = options;
   const shards = () => merged.shards().map(({ since, ...of }) => ({ ...of, since: new Date(since) }));
@@ -29,10 +30,6 @@ export async function serveMerged(options: MergingOptions): Promise<HttpServer> 
     const graphs = merged.status();
     return { version, ready: reasons.length === 0, reasons, graphs, actions: [], shards: shards() };
   });
-  for (const path of Object.keys(SERVING_PATHS)) {
-    if (Object.hasOwn(MERGED_PATHS, path)) continue;
-    const error = `a process that merges lists does not answer at ${path}: ask a twhin serve that holds all vectors`;
-    server.get(path, (_, reply) => reply.code(404).send({ error, paths: MERGED_PATHS }));
-  }
+  addPage(server, options.page);
   return listen(server, guard);
 }

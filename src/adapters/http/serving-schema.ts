@@ -253,23 +253,6 @@ export const SERVING_PATHS = {
   '/metrics': 'Prometheus text',
 } as const;
 
-const MERGED = [
-  '/v1/candidates',
-  '/v1/similar',
-  '/v1/rank',
-  '/v1/recent',
-  '/v1/users/random',
-  '/v1/status',
-  '/openapi.json',
-  '/healthz',
-  '/readyz',
-  '/metrics',
-];
-/** Of these, what a process serves that merges the lists of several. */
-export const MERGED_PATHS = Object.fromEntries(
-  Object.entries(SERVING_PATHS).filter(([path]) => MERGED.includes(path)),
-);
-
 /** The JSON schema of what a client sends. A count in a query is told as the number that its text stands for. */
 function jsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
   return z.toJSONSchema(schema, {
@@ -293,7 +276,7 @@ export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
     RankBody: rankBody,
     CandidatesAnswer: candidatesAnswer.extend(more),
     SimilarAnswer: similarAnswer.extend(more),
-    SearchAnswer: searchAnswer,
+    SearchAnswer: searchAnswer.extend(more),
     RankAnswer: rankAnswer.extend(more),
     RecentAnswer: recentAnswer,
     UserAnswer: userAnswer,
@@ -388,9 +371,7 @@ export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
       version,
       description: 'Candidates, neighbours and ranks from live vectors.',
     },
-    paths: Object.fromEntries(
-      Object.entries(paths).filter(([path]) => of === 'all' || Object.hasOwn(MERGED_PATHS, path)),
-    ),
+    paths,
     components: { schemas: components },
   };
 }

@@ -128,10 +128,6 @@ function addServing(server: FastifyInstance, serving: Serving): void {
   const ready = { preHandler: whenReady };
   addLists(server, surfaces, ready);
   if (serving.shard !== undefined) addShard(server, serving.shard, ready);
-  server.get('/v1/search', ready, async (request) => {
-    const { q, idle, ...asked } = understood(searchQuery, request.query);
-    return surfaces.search({ query: keyOf('q', q, queryKey), idleMs: idle, ...asked });
-  });
   addUsers(server, users, ready);
 }
 
@@ -148,10 +144,10 @@ export function addUsers(server: FastifyInstance, users: AskedUsers, ready: Rout
   });
 }
 
-/** The paths for lists, neighbours and ranks. ready: refuses requests before all is read. */
+/** The paths for lists, neighbours, searches and ranks. ready: refuses requests before all is read. */
 export function addLists(
   server: FastifyInstance,
-  surfaces: Pick<Surfaces, 'candidates' | 'similar' | 'rank'>,
+  surfaces: Pick<Surfaces, 'candidates' | 'similar' | 'search' | 'rank'>,
   ready: RouteShorthandOptions,
 ): void {
   const candidates = (asked: z.infer<typeof candidatesBody>) => surfaces.candidates(askedOf(asked));
@@ -171,6 +167,10 @@ export function addLists(
     const { entity, k, graph, explain } = understood(similarQuery, request.query);
     const answer = await surfaces.similar(keyOf('entity', entity), k, graph, explain);
     return answer ?? reply.code(404).send({ error: `${entity} has no vector`, field: 'entity' });
+  });
+  server.get('/v1/search', ready, async (request, reply) => {
+    const { q, idle, ...asked } = understood(searchQuery, request.query);
+    return reply.send(await surfaces.search({ query: keyOf('q', q, queryKey), idleMs: idle, ...asked }));
   });
   server.post('/v1/rank', ready, async (request, reply) => {
     const { user, relation, graph, ...named } = understood(rankBody, request.body);

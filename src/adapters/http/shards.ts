@@ -5,6 +5,7 @@ import { reasonOf } from '../../errors/errors.ts';
 import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
 import type { NamedVector } from '../../serve/reasons.ts';
+import { MOST_USED, SEARCHED } from '../../serve/search.ts';
 import type {
   QuestionLimits,
   Shard,
@@ -14,6 +15,7 @@ import type {
 } from '../../serve/shard.ts';
 import { type MissedReason, type ShardLink, ShardMissed, ShardRefused } from '../../serve/shard-link.ts';
 import { type CandidatesAsked, SURFACES } from '../../serve/surfaces.ts';
+import { COMPARED, type WeighedTrigram } from '../../serve/text-index.ts';
 import { BODY_BYTES, MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
 import { servedGraph } from './serving-schema.ts';
 
@@ -26,15 +28,19 @@ const ANSWER_BYTES = 64 << 20;
 const MOST_NUMBERS = 1_024;
 /** Of an answer, which is bounded by its bytes. */
 const [ANSWERED_NAMES, ANSWERED_QUERIES] = [200_000, 256];
+/** Of the text of a query, and of those that are compared with it. */
+const [MOST_TRIGRAMS, MOST_COUNTED] = [MAX_ID + 2, (COMPARED + 1) * (MAX_ID + 2)];
+const COUNTED_BYTES = 20 * MOST_COUNTED;
 /** Connections kept to a shard; further questions wait for one of them. Whoever asks how it is waits for nobody. */
 const [CONNECTIONS, STATE_CONNECTIONS] = [64, 2];
 /** As a scan takes them: see `checkQueries`. */
 const MAX_NUMBER = 2 ** 129;
 
 const name = z.string().max(200);
+const LONGEST_TYPE = 'advertiser:'.length;
 const entity = z
   .string()
-  .max('user:'.length + MAX_ID)
+  .max(LONGEST_TYPE + MAX_ID)
   .transform((text, context): EntityKey => {
     try {
       return parseEntityKey(text);
@@ -58,17 +64,19 @@ const float32s = z
   .transform((text) => new Float32Array(bytesOf(text, 4)));
 const vectors = z.array(z.tuple([entity, float32s]).transform((pair): NamedVector => pair));
 
+const scorer = z.enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin']);
 const space = { graph: name, space: name, fingerprint: name };
 const queries = z.array(
   z.object({
     vector: float64s,
     weight: number,
     relation: name,
-    scorer: z.enum(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin']),
+    scorer,
     beta: number,
   }),
 );
 const limit = { adsOfOne: wholeNumber.optional() };
+const trigram = z.string().max(3);
 const count = wholeNumber.max(MOST_ITEMS);
 const asked = z.object({
   surface: z.enum(SURFACES),
@@ -108,6 +116,25 @@ function questionsOf(most: QuestionLimits): {
     // Candidates and negatives.
     scores: z.object({ ...look, entities: entities.max(2 * MOST_RANKED) }),
     ranks: z.object({ ...look, of: z.array(z.object({ entity, compared: number })).max(MOST_RANKED) }),
+    'begin-search': z.object({
+      ...{ query: entity, type: z.enum(SEARCHED) },
+      ...{ graph: name.optional(), idleMs: number.optional() },
+    }),
+    'alike-texts': z.object({
+      ...space,
+      trigrams: z
+        .array(z.tuple([trigram, number]).transform((pair): WeighedTrigram => pair))
+        .max(MOST_TRIGRAMS),
+    }),
+    'trigram-counts': z.object({ ...space, trigrams: z.array(trigram).max(MOST_COUNTED) }),
+    searchers: z.object({
+      ...{ shown: z.object(space), searched: z.object(space) },
+      ...{ type: z.enum(SEARCHED), graph: name.optional(), queries: entities.max(MOST_USED) },
+    }),
+    'popular-type': z.object({
+      ...space,
+      ...{ type: name, idleMs: number.optional(), count, known: z.boolean() },
+    }),
     recent: z.object({ user: entity, k: count }),
     'random-user': z.object({}),
   };
@@ -155,6 +182,7 @@ const items = z.object({
     }),
   ),
 });
+const moving = z.object({ relation: name, vector: float64s, scorer, beta: number });
 const ownEdge = z.object({
   ...{ relation: name, entity, at: number },
   ...{ removed: z.boolean(), blocked: z.boolean() },
@@ -169,6 +197,23 @@ const ANSWERS: { readonly [Q in ShardQuestion]: z.ZodType<ShardAnswers[Q]> } = {
   vectors: z.object({ vectors }),
   scores: z.object({ scores: z.array(z.object({ entity, score: number, compared: number })) }),
   ranks: z.object({ ranks: z.array(z.object({ ahead: number, of: number })) }),
+  'begin-search': z.object({
+    ...holding,
+    filtered: z.object({ erased: number, idle: number }),
+    holds: z.boolean(),
+    shows: z.array(z.object({ of: moving, edges: number })).max(ANSWERED_QUERIES),
+    searched: z.object({
+      ...holding,
+      ...{ known: z.boolean(), texts: number, counts: z.array(number), back: moving.optional() },
+    }),
+  }),
+  'alike-texts': z.object({ texts: z.array(z.object({ text: z.string(), shared: number })) }),
+  'trigram-counts': z.object({ texts: number, counts: z.array(number) }),
+  searchers: z.object({
+    of: z.array(z.object({ searchers: entities, vector: float32s.optional() })),
+    vectors,
+  }),
+  'popular-type': items,
   recent: z.object({ user: entity, items: z.array(ownEdge) }),
   'random-user': z.object({ user: entity.optional() }),
 };
@@ -190,10 +235,11 @@ export function addShard(server: FastifyInstance, shard: Shard, ready: RouteShor
   const { limits } = shard;
   const questions = questionsOf(limits);
   const topBytes = QUESTION_BYTES + limits.leftOut * NAME_BYTES + limits.recent * NAMED_VECTOR_BYTES;
+  const bytes: Partial<Record<ShardQuestion, number>> = { top: topBytes, 'trigram-counts': COUNTED_BYTES };
   // One client asks for everybody: what bounds it is that a busy shard refuses.
   const options: RouteShorthandOptions = { ...ready, config: { rateLimit: false } };
   const add = <Q extends ShardQuestion>(question: Q) => {
-    const bodyLimit = question === 'top' ? topBytes : QUESTION_BYTES;
+    const bodyLimit = bytes[question] ?? QUESTION_BYTES;
     server.post(PATH + question, { ...options, bodyLimit }, async (asking, reply) => {
       const parsed = questions[question].safeParse(asking.body);
       if (!parsed.success) {

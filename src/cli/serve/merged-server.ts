@@ -5,6 +5,7 @@ import { type HttpShardLink, shardLinks } from '../../adapters/http/shards.ts';
 import type { HttpAddress } from '../../config/http-address.ts';
 import type { Log } from '../../log.ts';
 import { MergingMetrics } from '../../metrics/merging.ts';
+import { readServingPage } from '../../pages/page-files.ts';
 import { Merged } from '../../serve/merged.ts';
 import { VERSION } from '../version.ts';
 
@@ -80,6 +81,7 @@ export class MergedServer {
     this.#server = await serveMerged({
       ...address,
       merged: this.#merged,
+      page: await readServingPage(),
       metrics: { contentType: metrics.contentType, render: () => metrics.render() },
       answered: (path, code, ms) => metrics.answered(path, code, ms),
       version: VERSION,

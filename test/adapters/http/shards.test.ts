@@ -4,15 +4,16 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
 import { serveMerged } from '../../../src/adapters/http/merging.ts';
 import { serveVectors } from '../../../src/adapters/http/serving.ts';
-import { MERGED_PATHS } from '../../../src/adapters/http/serving-schema.ts';
+import { SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
 import { HttpShardLink, shardLinks } from '../../../src/adapters/http/shards.ts';
 import { FatalError } from '../../../src/errors/errors.ts';
 import type { EntityKey } from '../../../src/graph/entity.ts';
 import type { ScorerName } from '../../../src/model/settings.ts';
 import type { Merged } from '../../../src/serve/merged.ts';
+import { SEARCHED } from '../../../src/serve/search.ts';
 import { SURFACES } from '../../../src/serve/surfaces.ts';
 import { Users } from '../../../src/serve/users.ts';
-import { ad, advertiser, edge, surfacesOf, T0, tweet, user } from '../../serve/serve-fixture.ts';
+import { ad, advertiser, edge, query, surfacesOf, T0, tweet, user } from '../../serve/serve-fixture.ts';
 import { CutGraph, mergedOf, PARTS, shardOf } from '../../serve/shard-fixture.ts';
 
 const stops: (() => unknown)[] = [];
@@ -20,6 +21,7 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
+const PAGE = new Map([['/', { type: 'text/html', body: Buffer.from('a page') }]]);
 const failures: string[] = [];
 const outside = {
   ...{ host: '127.0.0.1', port: 0, version: '1' },
@@ -71,12 +73,18 @@ const DIM = 6;
 const [USERS, TWEETS, ADS, ADVERTISERS] = [60, 300, 60, 7];
 const ids = <T>(count: number, of: (id: number) => T) => Array.from({ length: count }, (_, i) => of(i));
 const tweets = ids(TWEETS, tweet);
-const entities: readonly EntityKey[] = [...ids(USERS, user), ...tweets, ...ids(ADS, ad)];
+const WORDS = ['jazz', 'chess', 'news', 'tickets', 'near me', 'for beginners', 'podcast', 'live'];
+const QUERIES = WORDS.flatMap((a) => WORDS.map((b) => query(a === b ? a : `${a} ${b}`)));
+const SEARCHES = QUERIES.length;
+const entities: readonly EntityKey[] = [...ids(USERS, user), ...tweets, ...ids(ADS, ad), ...QUERIES];
+/** Known queries, some that are alike, and some that are like none. */
+const SEARCHED_FOR = [...QUERIES, ...WORDS.map((word) => query(`${word}s livee`)), query('xylophone')];
 const RELATIONS: readonly (readonly [string, (id: number) => EntityKey, number])[] = [
   ['likes', tweet, TWEETS],
   ['retweets', tweet, TWEETS],
   ['follows', user, USERS],
   ['clicks', ad, ADS],
+  ['searches', (id) => QUERIES[id] ?? query(`unknown ${id}`), SEARCHES],
 ];
 
 describe.each<ScorerName>([...(['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'] as const)])(
@@ -108,6 +116,7 @@ describe.each<ScorerName>([...(['transe-l1', 'transe-l2', 'transe-l2-squared', '
       };
       for (const entity of entities) graph.put(entity, vector());
       for (const [relation] of RELATIONS) graph.relate(relation, vector(), scorer, 0.7);
+      graph.relate('searches', vector(), scorer, 0.7, true);
       for (let i = 0; i < 600; i++) change();
       const whole = surfacesOf(graph.whole);
       const merged = mergedOver(await serveShards(graph));
@@ -115,7 +124,8 @@ describe.each<ScorerName>([...(['transe-l1', 'transe-l2', 'transe-l2-squared', '
       const asJson = (answer: object | undefined): unknown =>
         answer && { ...JSON.parse(JSON.stringify(answer)), ...told };
       const kinds = new Set<string>();
-      for (let round = 0; round < 18; round++) {
+      const searched = new Set<string>();
+      for (let round = 0; round < 24; round++) {
         for (let i = 0; i < 20; i++) change();
         const asked = {
           surface: SURFACES[round % 3]!, // Some have no vector.
@@ -135,6 +145,18 @@ describe.each<ScorerName>([...(['transe-l1', 'transe-l2', 'transe-l2-squared', '
         const near = await merged.similar(some, asked.k, undefined, asked.explain);
         expect(near).toEqual(asJson(await whole.similar(some, asked.k, undefined, asked.explain)));
         if (near?.items.some(({ reason }) => reason !== undefined)) kinds.add('shared');
+        for (const type of SEARCHED) {
+          const search = {
+            query: round === 0 ? query('xylophone') : random.of(SEARCHED_FOR),
+            type,
+            k: asked.k,
+            idleMs: asked.idleMs,
+          };
+          const found = await merged.search(search);
+          expect(JSON.parse(JSON.stringify(found))).toEqual(asJson(await whole.search(search)));
+          const { known, used } = found.query;
+          searched.add(known ? 'known' : `${used.length} alike`);
+        }
         const [relation, of, count] = random.of(RELATIONS);
         const candidates = ids(1 + random.below(30), () => of(random.below(count + 3)));
         const unique = [...new Set(candidates)];
@@ -147,6 +169,7 @@ describe.each<ScorerName>([...(['transe-l1', 'transe-l2', 'transe-l2-squared', '
         ...['ads null', 'ads popular', 'blocked', 'erased', 'excluded', 'home null', 'home popular', 'idle'],
         ...['probability', 'seen', 'shared', 'who-to-follow null', 'who-to-follow popular'],
       ]);
+      expect([...searched].sort()).toEqual(['0 alike', '3 alike', 'known']);
       expect(failures).toEqual([]);
     });
   },
@@ -288,7 +311,7 @@ describe('twhin serve --shards over HTTP', () => {
     graph.relate('follows', [0, 0], 'transe-l1');
     const urls = await serveShards(graph);
     const merged = mergedOver(urls);
-    const url = opened(await serveMerged({ ...outside, merged }));
+    const url = opened(await serveMerged({ ...outside, merged, page: PAGE }));
     const get = async (path: string, init?: RequestInit) => {
       const reply = await fetch(url + path, init);
       const json: unknown = await reply.json();
@@ -305,6 +328,7 @@ describe('twhin serve --shards over HTTP', () => {
     const answers = {
       StatusAnswer: await get('/v1/status'),
       CandidatesAnswer: await get(list),
+      SearchAnswer: await get('/v1/search?q=x&type=user&k=3'),
       SimilarAnswer: await get('/v1/similar?entity=user:1&k=3'),
       RankAnswer: await get('/v1/rank', {
         method: 'POST',
@@ -327,14 +351,15 @@ describe('twhin serve --shards over HTTP', () => {
         ['components', 'schemas', schema, 'required'],
         expect.arrayContaining(Object.keys(Object(json))),
       );
-    expect(await get('/nowhere')).toMatchObject({ status: 404, json: { paths: MERGED_PATHS } });
-    expect(Object.keys(MERGED_PATHS)).toContain('/v1/rank');
-    const other = {
-      error: expect.stringContaining('ask a twhin serve that holds all vectors'),
-      paths: MERGED_PATHS,
-    };
-    for (const path of ['/v1/search?q=x&type=tweet', '/'])
-      expect(await get(path)).toMatchObject({ status: 404, json: other });
+    expect(await get('/nowhere')).toMatchObject({ status: 404, json: { paths: SERVING_PATHS } });
+    expect(Object.keys(SERVING_PATHS)).toContain('/v1/rank');
+    expect(await get('/v1/search?q=x&type=ad')).toMatchObject({ status: 400, json: { field: 'type' } });
+    expect(await get('/v1/search?q=x&type=user&graph=h')).toMatchObject({
+      status: 400,
+      json: { field: 'graph' },
+    });
+    const page = await fetch(url);
+    expect([page.status, await page.text()]).toEqual([200, 'a page']);
     expect(await get(`${list}&interests=mixture`)).toMatchObject({
       status: 400,
       json: { field: 'interests' },
@@ -382,6 +407,8 @@ describe('twhin serve --shards over HTTP', () => {
 
 it('a failure to listen is told', async () => {
   const merged = mergedOf([]);
-  const url = new URL(opened(await serveMerged({ ...outside, merged })));
-  await expect(serveMerged({ ...outside, port: Number(url.port), merged })).rejects.toThrow(FatalError);
+  const url = new URL(opened(await serveMerged({ ...outside, merged, page: PAGE })));
+  await expect(serveMerged({ ...outside, port: Number(url.port), merged, page: PAGE })).rejects.toThrow(
+    FatalError,
+  );
 });
