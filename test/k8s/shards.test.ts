@@ -9,6 +9,7 @@ import { selectRun } from '../../src/cli/run/shards.ts';
 import { configOf } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/resolve.ts';
 import { routerLag, scaledObjects } from '../../tools/k8s/router-lag.ts';
+import { backupsOfShards, shardBackups } from '../../tools/k8s/shard-backups.ts';
 import { shards } from '../../tools/k8s/shards.ts';
 import { kafkaTopics, kafkaUsers } from '../../tools/k8s/strimzi.ts';
 import { ofKind, parseDocuments, ROOT, render, SKIPPED } from './rendered.ts';
@@ -20,11 +21,13 @@ const config = configOf(CUT, {}, '/srv');
 const routed = configOf(ROUTED, {}, '/srv');
 const INDICES = [0, 1, 2];
 
+const claimSchema = z.looseObject({ persistentVolumeClaim: z.looseObject({ claimName: z.string() }) });
+
 const scratch = mkdtempSync(join(tmpdir(), 'k8s-shards-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** A copy of the manifests with what is generated for these graphs. Gives the path of an overlay of it, or of another folder. */
-function copied(graphs: Config): (folder: string) => string {
+async function copied(graphs: Config): Promise<(folder: string) => string> {
   const copy = mkdtempSync(join(scratch, 'copy-'));
   cpSync(join(ROOT, 'k8s'), join(copy, 'k8s'), { recursive: true });
   const write = (name: string, ...all: object[]) =>
@@ -35,11 +38,14 @@ function copied(graphs: Config): (folder: string) => string {
   write('shards/kustomization.yaml', shards(graphs));
   write('router-lag/kustomization.yaml', routerLag(graphs));
   write('router-lag/scaled-objects.yaml', ...scaledObjects(graphs));
+  write('shard-backups/kustomization.yaml', shardBackups(graphs));
+  const backups = await backupsOfShards(graphs, join(ROOT, 'k8s', 'backup', 'graph'));
+  write('shard-backups/backups.yaml', ...backups);
   return (folder) => relative(ROOT, join(copy, folder));
 }
 
-const manifests = copied(config);
-const routedManifests = copied(routed);
+const manifests = await copied(config);
+const routedManifests = await copied(routed);
 
 describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (base) => {
   const before = SKIPPED ? [] : workloads(render(`k8s/overlays/${base}`));
@@ -49,7 +55,7 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (bas
   const was = (role: string) => ofRole(before, role).find((each) => graphOf(each) === 'engagement');
 
   test('is one StatefulSet with a pod and a volume for each shard, and otherwise as it was', () => {
-    const [set, ...more] = of('engagement').filter(({ labels }) => labels['twhin-stream/role'] !== 'standby');
+    const [set, ...more] = ofRole(of('engagement'), 'leader');
     const whole = was('leader');
     expect(more).toEqual([]);
     expect(set?.statefulSet?.replicas).toBe(3);
@@ -81,6 +87,39 @@ describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (bas
     expect(term && matches(term.labelSelector, set?.labels ?? {})).toBe(true);
   });
 
+  test('has a backup of each shard where graphs have backups, beside the shard, from its volume into another', () => {
+    const backups = ofRole(of('engagement'), 'backup');
+    const [whole] = ofRole(before, 'backup').filter((each) => graphOf(each) === 'engagement');
+    expect(backups.map(({ name }) => name)).toEqual(
+      base === 'dev' ? [] : INDICES.map((index) => `twhin-backup-engagement-${index}`),
+    );
+    const [leader] = ofRole(of('engagement'), 'leader');
+    for (const [index, { pod, cronJob }] of backups.entries()) {
+      expect(pod.containers.map(({ args }) => args)).toEqual([
+        ['backup', '/backup/twhin', `--graph=engagement-${index}`],
+      ]);
+      const claims = pod.volumes.flatMap((volume) => claimSchema.safeParse(volume).data ?? []);
+      const names = claims.map(({ persistentVolumeClaim }) => persistentVolumeClaim.claimName);
+      expect(names).toEqual([`state-${leader?.name}-${index}`, `twhin-backup-engagement-${index}`]);
+      const made = resources.filter(({ kind, metadata }) => {
+        return kind === 'PersistentVolumeClaim' && metadata.name === names[1];
+      });
+      expect(made).toHaveLength(1);
+      const [term] = pod.affinity.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+      const podOfShard = { ...leader?.labels, 'apps.kubernetes.io/pod-index': `${index}` };
+      expect(term && matches(term.labelSelector, podOfShard)).toBe(true);
+      expect(term && matches(term.labelSelector, leader?.labels ?? {})).toBe(false);
+      // Everything else is as in the backup of a whole graph.
+      expect([cronJob?.concurrencyPolicy, cronJob?.schedule]).toEqual([
+        whole?.cronJob?.concurrencyPolicy,
+        whole?.cronJob?.schedule,
+      ]);
+      expect(pod.containers[0]?.volumeMounts).toEqual(whole?.pod.containers[0]?.volumeMounts);
+    }
+    const claimsOfWhole = resources.filter(({ metadata }) => metadata.name === 'twhin-backup-engagement');
+    expect([claimsOfWhole, ofRole(of('engagement'), 'replay')]).toEqual([[], []]);
+  });
+
   test('leaves the other graph, and what serves, as they were', () => {
     const rest = (each: readonly Workload[]) => each.filter((one) => graphOf(one) !== 'engagement');
     expect(rest(all)).toEqual(rest(before));
@@ -105,7 +144,8 @@ test.each(INDICES)('pod %i of the set runs the shard of its number', (index) => 
   expect(run.map(({ name }) => name)).toEqual([`engagement-${index}`]);
 });
 
-test('without such a graph the component changes nothing', () => {
+test('without such a graph the components change nothing', () => {
+  expect(shardBackups(configOf({}, {}, '/srv'))).not.toHaveProperty('resources');
   expect(shards(configOf({}, {}, '/srv'))).toMatchObject({ kind: 'Component', patches: [] });
 });
 

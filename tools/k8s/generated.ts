@@ -5,6 +5,7 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '../../src/config/load.ts';
 import { routerLag, scaledObjects } from './router-lag.ts';
+import { backupsOfShards, shardBackups } from './shard-backups.ts';
 import { shards } from './shards.ts';
 import { kafkaTopics, kafkaUsers } from './strimzi.ts';
 
@@ -23,7 +24,6 @@ const rulesSchema = z.strictObject({ groups: z.array(z.looseObject({ name: z.str
 export async function generated(root: string): Promise<ReadonlyMap<string, string>> {
   // The environment is left out: the generated files must be the same on every machine.
   const config = await loadConfig({ TWHIN_CONFIG: CLUSTER_CONFIG }, root);
-  const scaled = scaledObjects(config);
   return new Map([
     ['k8s/strimzi/topics.yaml', documents(`the topics that ${CLUSTER_CONFIG} declares`, kafkaTopics(config))],
     ['k8s/strimzi/user.yaml', documents(`the topics and graphs of ${CLUSTER_CONFIG}`, kafkaUsers(config))],
@@ -35,14 +35,20 @@ export async function generated(root: string): Promise<ReadonlyMap<string, strin
       'k8s/components/router-lag/kustomization.yaml',
       documents(`the routed graphs of ${CLUSTER_CONFIG}`, [routerLag(config)]),
     ],
-    ...(scaled.length === 0
-      ? []
-      : [
-          [
-            'k8s/components/router-lag/scaled-objects.yaml',
-            documents(`the routed graphs of ${CLUSTER_CONFIG}`, scaled),
-          ] as const,
-        ]),
+    ...unlessEmpty(
+      'k8s/components/router-lag/scaled-objects.yaml',
+      `the routed graphs of ${CLUSTER_CONFIG}`,
+      scaledObjects(config),
+    ),
+    [
+      'k8s/components/shard-backups/kustomization.yaml',
+      documents(`the graphs with shards of ${CLUSTER_CONFIG}`, [shardBackups(config)]),
+    ],
+    ...unlessEmpty(
+      'k8s/components/shard-backups/backups.yaml',
+      `the graphs with shards of ${CLUSTER_CONFIG} and k8s/backup/graph`,
+      await backupsOfShards(config, join(root, 'k8s', 'backup', 'graph')),
+    ),
     [
       'k8s/components/monitoring/prometheus-rule.yaml',
       documents('monitoring/recording.yaml and monitoring/alerts.yaml', [
@@ -50,6 +56,11 @@ export async function generated(root: string): Promise<ReadonlyMap<string, strin
       ]),
     ],
   ]);
+}
+
+/** A file that only some configurations have: kustomize refuses one without a resource. */
+function unlessEmpty(path: string, from: string, resources: readonly object[]): [string, string][] {
+  return resources.length === 0 ? [] : [[path, documents(from, resources)]];
 }
 
 function documents(from: string, resources: readonly object[]): string {

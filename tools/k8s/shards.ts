@@ -5,9 +5,11 @@ import type { Shard } from '../../src/graph/shard.ts';
 /** What the manifests have for a whole graph alone: the volumes that these pods mount are those of shards here. */
 const WHOLE_ALONE = [
   { kind: 'CronJob', apiVersion: 'batch/v1', role: 'backup' },
+  { kind: 'PersistentVolumeClaim', apiVersion: 'v1', role: 'backup' },
   { kind: 'CronJob', apiVersion: 'batch/v1', role: 'replay' },
 ];
-const POD_INDEX = 'apps.kubernetes.io/pod-index';
+/** The label that a StatefulSet gives its pods, from Kubernetes 1.28 on. */
+export const POD_INDEX = 'apps.kubernetes.io/pod-index';
 
 /**
  * The component that runs each graph with shards as one StatefulSet with a pod for each shard, another one with their standbys
