@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { configOf } from '../../src/config/load.ts';
+import { manifestsOf } from './manifests-of.ts';
 import { parseDocuments, ROOT, renderText, SKIPPED } from './rendered.ts';
 
 /** The oldest and the newest tested version. */
@@ -13,6 +15,9 @@ const VALIDATE = join(ROOT, '.twhin', 'venv', 'bin', 'kubernetes-validate');
 
 const missing = !existsSync(VALIDATE) && process.env['CI'] !== 'true';
 if (missing) console.warn('skipped: no schemas of Kubernetes are here; test/k8s/install.sh puts them there');
+
+const graphs = { engagement: { shards: 3, routed: true } };
+const routed = await manifestsOf(configOf({ topicPrefix: 'twhin.', graphs }, {}, '/srv'));
 
 const scratch = mkdtempSync(join(tmpdir(), 'k8s-schemas-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -28,8 +33,13 @@ function validate(version: string, text: string): { status: number | null; lines
 }
 
 describe.skipIf(SKIPPED || missing).each(VERSIONS)('Kubernetes %s', (version) => {
-  test.each(['dev', 'prod'])('takes every resource of %s', (overlay) => {
-    const text = renderText(`k8s/overlays/${overlay}`);
+  test.each([
+    ['dev', (folder: string) => folder],
+    ['prod', (folder: string) => folder],
+    ['dev with a routed graph', routed],
+    ['prod with a routed graph', routed],
+  ])('takes every resource of %s', (overlay, of) => {
+    const text = renderText(of(`k8s/overlays/${overlay.split(' ')[0]}`));
     const { status, lines } = validate(version, text);
     expect([status, lines.filter((line) => line.startsWith('ERROR'))]).toEqual([0, []]);
     const passed = lines.filter(

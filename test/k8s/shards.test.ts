@@ -1,17 +1,16 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { ROUTING_PATHS } from '../../src/adapters/http/server.ts';
 import { selectRun } from '../../src/cli/run/shards.ts';
 import { configOf } from '../../src/config/load.ts';
-import type { Config } from '../../src/config/resolve.ts';
 import { routerLag, scaledObjects } from '../../tools/k8s/router-lag.ts';
-import { backupsOfShards, shardBackups } from '../../tools/k8s/shard-backups.ts';
+import { shardBackups } from '../../tools/k8s/shard-backups.ts';
 import { shards } from '../../tools/k8s/shards.ts';
 import { kafkaTopics, kafkaUsers } from '../../tools/k8s/strimzi.ts';
+import { manifestsOf } from './manifests-of.ts';
 import { ofKind, parseDocuments, ROOT, render, SKIPPED } from './rendered.ts';
 import { graphOf, matches, ofRole, selectorSchema, type Workload, workloads } from './workload.ts';
 
@@ -23,29 +22,8 @@ const INDICES = [0, 1, 2];
 
 const claimSchema = z.looseObject({ persistentVolumeClaim: z.looseObject({ claimName: z.string() }) });
 
-const scratch = mkdtempSync(join(tmpdir(), 'k8s-shards-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
-
-/** A copy of the manifests with what is generated for these graphs. Gives the path of an overlay of it, or of another folder. */
-async function copied(graphs: Config): Promise<(folder: string) => string> {
-  const copy = mkdtempSync(join(scratch, 'copy-'));
-  cpSync(join(ROOT, 'k8s'), join(copy, 'k8s'), { recursive: true });
-  const write = (name: string, ...all: object[]) =>
-    writeFileSync(
-      join(copy, 'k8s', 'components', name),
-      all.map((each) => stringify(each, { aliasDuplicateObjects: false })).join('---\n'),
-    );
-  write('shards/kustomization.yaml', shards(graphs));
-  write('router-lag/kustomization.yaml', routerLag(graphs));
-  write('router-lag/scaled-objects.yaml', ...scaledObjects(graphs));
-  write('shard-backups/kustomization.yaml', shardBackups(graphs));
-  const backups = await backupsOfShards(graphs, join(ROOT, 'k8s', 'backup', 'graph'));
-  write('shard-backups/backups.yaml', ...backups);
-  return (folder) => relative(ROOT, join(copy, folder));
-}
-
-const manifests = await copied(config);
-const routedManifests = await copied(routed);
+const manifests = await manifestsOf(config);
+const routedManifests = await manifestsOf(routed);
 
 describe.skipIf(SKIPPED).each(['dev', 'prod'])('a graph with shards in %s', (base) => {
   const before = SKIPPED ? [] : workloads(render(`k8s/overlays/${base}`));
