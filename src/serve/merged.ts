@@ -4,12 +4,13 @@ import { Admission } from './admission.ts';
 import { refuseOthers } from './asked-entities.ts';
 import { ChosenAmong } from './chosen.ts';
 import { type GraphStatus, statusTogether } from './graph-status.ts';
+import type { Holding } from './holding.ts';
 import { bestOf, headOf, type Merging } from './merged-list.ts';
 import { MergedSearch } from './merged-search.ts';
 import { percentileOf } from './percentiles.ts';
 import type { NamedVector } from './reasons.ts';
 import type { SearchAnswer, SearchAsked } from './search.ts';
-import type { Begun, Holding, ShardAnswers, ShardLook, ShardQuestions } from './shard.ts';
+import type { Begun, ShardAnswers, ShardLook, ShardQuestions } from './shard.ts';
 import type { MissedReason, ShardLink, ShardMissed } from './shard-link.ts';
 import {
   hasVector,

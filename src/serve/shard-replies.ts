@@ -1,4 +1,5 @@
-import type { Begun, Holding, SpaceId } from './shard.ts';
+import type { Holding, SpaceId } from './holding.ts';
+import type { Begun } from './shard.ts';
 import type { ShardLink } from './shard-link.ts';
 
 /** A shard and what it said. */

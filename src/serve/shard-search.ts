@@ -1,10 +1,11 @@
 import type { EntityKey } from '../graph/entity.ts';
 import { idOf } from '../graph/entity.ts';
 import type { ScorerName } from '../model/settings.ts';
+import type { Holding } from './holding.ts';
+import type { PopularEntity } from './popularity.ts';
 import { type NamedVector, vectorOfAny } from './reasons.ts';
 import { backOf, type Place, type SearchAsked, searchersOf } from './search.ts';
 import { idleRows, type ServedGraph, trainedRelation } from './served-graph.ts';
-import type { Holding, ShardItem } from './shard.ts';
 import type { Filtered } from './surfaces.ts';
 import { type SharingText, trigramsOf, type WeighedTrigram } from './text-index.ts';
 
@@ -110,10 +111,10 @@ export function popularOf(
     known,
     count,
   }: { type: string; idleMs?: number | undefined; known: boolean; count: number },
-): ShardItem[] {
+): PopularEntity[] {
   const table = graph.spaces.current?.table(type);
   const { marks } = idleRows(graph, table, idleMs);
-  const items: ShardItem[] = [];
+  const items: PopularEntity[] = [];
   for (const { entity, score } of graph.activity.popular(type)) {
     if (items.length >= count) break;
     const row = table?.rowOf(entity);

@@ -4,6 +4,7 @@ import type { ScorerName } from '../model/settings.ts';
 import { acceptedTop, adLimiter, PROMOTES } from './accepted-rows.ts';
 import { refuseUnknown } from './asked-entities.ts';
 import type { GraphStatus } from './graph-status.ts';
+import type { Holding, Part, SpaceId } from './holding.ts';
 import { type Asking, lookForRanks } from './looks.ts';
 import { type ItemReason, itemReason, type NamedVector, NEAR, recentOf, vectorsOf } from './reasons.ts';
 import type { SearchAsked } from './search.ts';
@@ -34,26 +35,6 @@ import type { SharingText, WeighedTrigram } from './text-index.ts';
 import type { RecentAnswer, Users } from './users.ts';
 import type { VectorTable } from './vector-table.ts';
 import { comparedScoreOf, type ScoredTable, scoreOf } from './weighted-top.ts';
-
-/** Which entities' vectors a process holds: those of some partitions of the topic with embeddings. */
-export interface Part {
-  readonly held: readonly number[];
-  /** Partitions of the topic. */
-  readonly of: number;
-}
-
-/** The vectors that may be compared with one another. */
-export interface SpaceId {
-  readonly graph: string;
-  /** Empty where the shard holds no vector. */
-  readonly space: string;
-  readonly fingerprint: string;
-}
-
-/** What a shard holds of a graph, as of now. */
-export interface Holding extends SpaceId, Pick<Answer, 'step' | 'asOf' | 'staleSince'> {
-  readonly part: Part;
-}
 
 /** An entity's vector moved by a relation, as another process can ask by it. */
 export interface ShardQuery {

@@ -134,6 +134,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/serve/shard-link.ts',
       'src/serve/shard.ts',
       'src/serve/shared-passes.ts',
+      'src/serve/text-index.ts',
       'src/serve/users.ts',
       'src/adapters/trainer/worker.ts',
     ],

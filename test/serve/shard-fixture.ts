@@ -1,14 +1,9 @@
 import type { GraphChange } from '../../src/graph/edge.ts';
 import type { EntityKey } from '../../src/graph/entity.ts';
 import type { GraphStatus } from '../../src/serve/graph-status.ts';
+import type { Part } from '../../src/serve/holding.ts';
 import { Merged, type MergedOptions } from '../../src/serve/merged.ts';
-import {
-  type Part,
-  Shard,
-  type ShardAnswers,
-  type ShardQuestion,
-  type ShardQuestions,
-} from '../../src/serve/shard.ts';
+import { Shard, type ShardAnswers, type ShardQuestion, type ShardQuestions } from '../../src/serve/shard.ts';
 import type { ShardLink, ShardMissed } from '../../src/serve/shard-link.ts';
 import { Surfaces, surfacesOf } from '../../src/serve/surfaces.ts';
 import { Users } from '../../src/serve/users.ts';

@@ -3,7 +3,7 @@ import type { GraphStatus } from '../../serve/graph-status.ts';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
 import { SEARCHED } from '../../serve/search.ts';
 import { SURFACES } from '../../serve/surfaces.ts';
-import { MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
+import { BODY_BYTES, MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
 
 const DEFAULT_ITEMS = 20;
 /** Text of digits alone: `1e2` and `0x10` are no counts. */
@@ -290,12 +290,34 @@ export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
   const json = (schema: keyof typeof schemas) => ({
     content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } },
   });
+  const retryAfter = {
+    'Retry-After': { description: 'Seconds after which to ask again.', schema: { type: 'integer' } },
+  };
+  // Whatever is asked.
+  const refusals = {
+    405: {
+      description: 'the path takes other methods',
+      headers: { Allow: { description: 'These methods.', schema: { type: 'string' } } },
+      ...json('Failure'),
+    },
+    421: { description: 'a server on a loopback address was asked by another name', ...json('Failure') },
+    429: {
+      description: 'too many requests of one client in a minute',
+      headers: retryAfter,
+      ...json('Failure'),
+    },
+  };
+  const ofBodies = {
+    413: { description: `a body of more than ${BODY_BYTES} bytes`, ...json('Failure') },
+    415: { description: 'a body that is not said to be JSON', ...json('Failure') },
+  };
   const responses = (schema: keyof typeof schemas) => ({
     200: { description: 'the answer', ...json(schema) },
     400: { description: 'a field is wrong; `field` names it', ...json('Failure') },
+    ...refusals,
     503: {
-      description:
-        'the vectors are not read yet, or too many requests wait; ask again after Retry-After seconds',
+      description: 'the vectors are not read yet, or too many requests wait',
+      headers: retryAfter,
       ...json('Unavailable'),
     },
   });
@@ -320,7 +342,7 @@ export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
       post: {
         summary: SERVING_PATHS['/v1/candidates'],
         requestBody: body('CandidatesBody'),
-        responses: responses('CandidatesAnswer'),
+        responses: { ...responses('CandidatesAnswer'), ...ofBodies },
       },
     },
     '/v1/similar': {
@@ -341,7 +363,7 @@ export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
       post: {
         summary: SERVING_PATHS['/v1/rank'],
         requestBody: body('RankBody'),
-        responses: { ...responses('RankAnswer'), ...notFound },
+        responses: { ...responses('RankAnswer'), ...ofBodies, ...notFound },
       },
     },
     '/v1/recent': {
@@ -360,7 +382,7 @@ export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
     '/v1/status': {
       get: {
         summary: SERVING_PATHS['/v1/status'],
-        responses: { 200: { description: 'the answer', ...json('StatusAnswer') } },
+        responses: { 200: { description: 'the answer', ...json('StatusAnswer') }, ...refusals },
       },
     },
   };

@@ -1,7 +1,8 @@
 import { Agent, request, Server } from 'node:http';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { HttpServer } from '../../../src/adapters/http/guarded.ts';
-import { type ServingOptions, serveVectors } from '../../../src/adapters/http/serving.ts';
+import { guardedServer, listen } from '../../../src/adapters/http/guarded.ts';
+import { LISTS_GUARD, type ServingOptions, serveVectors } from '../../../src/adapters/http/serving.ts';
 import { openApi, SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../../src/pages/page-files.ts';
 import { Clusters } from '../../../src/serve/clusters.ts';
@@ -706,6 +707,54 @@ describe('openapi.json', () => {
         if (![404, 405].includes((await ask(url, path, { method })).status ?? 404))
           served.push(`${method} ${path}`);
     expect(described.sort()).toEqual(served.sort());
+  });
+
+  test('describes each refusal that comes, with its headers', async () => {
+    const url = await serve();
+    const { json: document } = await ask(url, '/openapi.json');
+    const rank = { user: '1', relation: 'likes', candidates: [tweet(1)] };
+    // As the server, with fewer requests for each client.
+    const few = {
+      ...LISTS_GUARD,
+      host: '127.0.0.1',
+      port: 0,
+      requests: 1,
+      paths: {},
+      failed: () => undefined,
+    };
+    const guarded = await guardedServer(few);
+    guarded.get('/v1/status', () => ({}));
+    const limited = await listen(guarded, few);
+    servers.push(limited);
+    await ask(limited.url, '/v1/status');
+    for (const [path, method, status, answer, header] of [
+      [
+        '/v1/rank',
+        'post',
+        413,
+        await post(url, '/v1/rank', { ...rank, none: 'x'.repeat(256 << 10) }),
+        undefined,
+      ],
+      ['/v1/rank', 'post', 415, await ask(url, '/v1/rank', { method: 'POST', body: '{}' }), undefined],
+      ['/v1/rank', 'post', 405, await ask(url, '/v1/rank'), 'Allow'],
+      ['/v1/candidates', 'get', 405, await ask(url, '/v1/candidates', { method: 'PUT' }), 'Allow'],
+      [
+        '/v1/similar',
+        'get',
+        421,
+        await ask(url, '/v1/similar', { headers: { host: 'elsewhere' } }),
+        undefined,
+      ],
+      ['/v1/status', 'get', 429, await ask(limited.url, '/v1/status'), 'Retry-After'],
+    ] as const) {
+      expect([path, answer.status]).toEqual([path, status]);
+      const at = ['paths', path, method, 'responses', `${status}`];
+      expect(document).toHaveProperty([...at, 'content', 'application/json', 'schema', '$ref']);
+      expect(Object.keys(Object(answer.json))).toEqual(['error']);
+      if (header === undefined) continue;
+      expect(answer.headers).toHaveProperty(header.toLowerCase());
+      expect(document).toHaveProperty([...at, 'headers', header]);
+    }
   });
 
   test('has defaults that are as their schemas say', async () => {
