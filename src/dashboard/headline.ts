@@ -19,6 +19,9 @@ export interface Condition {
   readonly disk: { readonly free: number; readonly size: number } | undefined;
 }
 
+/** The part of the state of the stage in front of a graph's shards that the headline depends on. */
+export type RouterCondition = Pick<Condition, 'graph' | 'ready' | 'reasons' | 'unreadyMs' | 'rejectedShare'>;
+
 export interface Headline {
   readonly level: 'ok' | 'warn' | 'bad';
   readonly text: string;
@@ -34,10 +37,10 @@ const REJECTED = 0.02;
 /** A disk is nearly full below a hundredth of its size, or below this many bytes and a tenth of its size. */
 const FREE_BYTES = 1024 ** 3;
 
-/** The line at the top of the page: the worst problem of all graphs, or that all is well. */
-export function headline(graphs: readonly Condition[]): Headline {
+/** The line at the top of the page: the worst problem of all graphs and of the routing to their shards, or that all is well. */
+export function headline(graphs: readonly Condition[], routers: readonly RouterCondition[] = []): Headline {
   if (graphs.length === 0) return { level: 'warn', text: 'Starting: no graph is open yet' };
-  const lines = graphs.map(ofGraph);
+  const lines = [...graphs.map(ofGraph), ...routers.map(ofRouter)];
   for (const level of ['bad', 'warn'] as const) {
     const found = lines.find((line) => line.level === level);
     if (found) return found;
@@ -80,12 +83,7 @@ function ofGraph(condition: Condition): Headline {
       `catching up: ${lag.records.toLocaleString('en-US')} records, ${span((lag.seconds ?? 0) * 1000)} behind`,
     );
   }
-  if (rejectedShare > REJECTED) {
-    return say(
-      'warn',
-      `${(100 * rejectedShare).toFixed(0)} % of recent events are rejected: see the dead letters`,
-    );
-  }
+  if (rejectedShare > REJECTED) return say('warn', rejectedIn(rejectedShare));
   if (quality && quality.mrr < quality.popularityMrr) {
     return say(
       'warn',
@@ -93,6 +91,24 @@ function ofGraph(condition: Condition): Headline {
     );
   }
   return say('ok', 'healthy');
+}
+
+function ofRouter({ graph, ready, reasons, unreadyMs, rejectedShare }: RouterCondition): Headline {
+  if (!ready) {
+    const starting = unreadyMs < START_MS;
+    const since = starting ? '' : ` for ${span(unreadyMs)}`;
+    return {
+      level: starting ? 'warn' : 'bad',
+      text: `${graph}: this process routes nothing to the shards${since}: ${reasons.join('; ')}`,
+      step: 'twhinrouternotdelivering',
+    };
+  }
+  if (rejectedShare > REJECTED) return { level: 'warn', text: `${graph}: ${rejectedIn(rejectedShare)}` };
+  return { level: 'ok', text: `${graph}: healthy` };
+}
+
+function rejectedIn(share: number): string {
+  return `${(100 * share).toFixed(0)} % of recent events are rejected: see the dead letters`;
 }
 
 /** 850 as 0.9 s, 90,000 as 1.5 min. */

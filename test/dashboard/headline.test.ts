@@ -122,8 +122,33 @@ describe('headline', () => {
       of({ ready: false }),
       of({ disk: { free: 0, size: 1 } }),
       of({ outbox: 1, outboxAgeMs: 1e6 }),
+      headline([WELL], [{ graph: 'g', ready: false, reasons: [], unreadyMs: 0, rejectedShare: 0 }]),
     ].map(({ step }) => step);
     for (const step of steps) expect(sections).toContain(step);
+  });
+
+  test('events that are not routed to shards, or that routers reject, are told of as those of a graph are', () => {
+    const router = { graph: 'g', ready: true, reasons: [], unreadyMs: 0, rejectedShare: 0.01 };
+    expect(headline([WELL], [router])).toMatchObject({
+      level: 'ok',
+      text: expect.stringMatching(/^Healthy/),
+    });
+    expect(headline([WELL], [{ ...router, rejectedShare: 0.12 }])).toEqual({
+      level: 'warn',
+      text: 'g: 12 % of recent events are rejected: see the dead letters',
+    });
+    const stuck = { ...router, ready: false, reasons: ['it is joining the group'] };
+    const step = 'twhinrouternotdelivering';
+    expect(headline([WELL], [{ ...stuck, unreadyMs: 5_000 }])).toEqual({
+      level: 'warn',
+      text: 'g: this process routes nothing to the shards: it is joining the group',
+      step,
+    });
+    expect(headline([WELL], [{ ...stuck, unreadyMs: 90_000 }])).toEqual({
+      level: 'bad',
+      text: 'g: this process routes nothing to the shards for 1.5 min: it is joining the group',
+      step,
+    });
   });
 
   test('a waiting standby is well', () => {

@@ -7,11 +7,10 @@ import { type Disk, diskOf, type WatchedGraph } from '../../../metrics/graph.ts'
 import type { Progress } from '../../../pipeline/progress.ts';
 import { writeAside } from '../../../state/places.ts';
 import { total } from '../../format.ts';
+import { RejectedShare } from './rejected-share.ts';
 import { recordsOf } from './status.ts';
 
 const KEEP_MS = 60_000;
-/** Points that the share of rejected events is computed over: five minutes. */
-const RECENT = 60;
 
 interface Before {
   readonly at: number;
@@ -23,7 +22,8 @@ export class Recorder {
   readonly #graph: Pick<WatchedGraph, 'folder' | 'progress' | 'lag'>;
   readonly #file: string;
   readonly #log: Log;
-  readonly #recent: Before[] = [];
+  readonly #rejected = new RejectedShare();
+  #before: Before | undefined;
   #history = new History();
   #disk: Disk | undefined;
   #keptAt = 0;
@@ -56,9 +56,7 @@ export class Recorder {
 
   /** Share of the events of the last five minutes. */
   get rejectedShare(): number {
-    const [first, last] = [this.#recent[0]?.progress.events, this.#recent.at(-1)?.progress.events];
-    if (first === undefined || last === undefined || last.consumed <= first.consumed) return 0;
-    return (last.rejected - first.rejected) / (last.consumed - first.consumed);
+    return this.#rejected.value;
   }
 
   /** Adds a point of this moment to the curves. */
@@ -66,10 +64,10 @@ export class Recorder {
     this.#disk = await diskOf(this.#graph.folder);
     const now = Date.now();
     const progress = this.#graph.progress();
-    const before = this.#recent.at(-1);
-    this.#history.add({ at: now, values: this.#values(progress, before, now) });
-    this.#recent.push({ at: now, progress });
-    if (this.#recent.length > RECENT) this.#recent.shift();
+    this.#history.add({ at: now, values: this.#values(progress, this.#before, now) });
+    this.#before = { at: now, progress };
+    const { consumed: read, rejected } = progress.events;
+    this.#rejected.add({ read, rejected });
     if (now - this.#keptAt >= KEEP_MS) await this.keep();
   }
 

@@ -11,9 +11,11 @@ import type { ReloadResult } from '../../../metrics/process.ts';
 import { readDashboard } from '../../../pages/page-files.ts';
 import type { Measures } from '../../../pipeline/measures.ts';
 import type { RoutingStage } from '../../../pipeline/routing/stage.ts';
+import { total } from '../../format.ts';
 import { VERSION } from '../../version.ts';
 import type { Fault } from './faults.ts';
 import { Recorder } from './recorder.ts';
+import { RejectedShare } from './rejected-share.ts';
 import { routerStatusOf, watchedRouter } from './router-status.ts';
 import { conditionOf, type RunGraph, statusOf, watched } from './status.ts';
 import { viewsOf, type WatchedRun } from './views.ts';
@@ -34,9 +36,9 @@ export class Watch {
   readonly #options: WatchOptions;
   readonly metrics: Metrics;
   readonly #runs: WatchedRun[] = [];
-  #stages: readonly RoutingStage[] = [];
+  #stages: readonly { readonly stage: RoutingStage; readonly rejected: RejectedShare }[] = [];
   readonly #startedAt = Date.now();
-  /** Since when each graph that is not ready is not ready, epoch ms. */
+  /** Since when each graph that is not ready, and each stage in front of shards, is not ready, epoch ms. */
   readonly #unreadySince = new Map<string, number>();
   #server: HttpServer | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -48,7 +50,7 @@ export class Watch {
       version: VERSION,
       names: options.names,
       graphs: () => this.#runs.map(({ run }) => watched(run)),
-      routers: () => this.#stages.map(watchedRouter),
+      routers: () => this.#stages.map(({ stage }) => watchedRouter(stage)),
       clock: Date.now,
     });
   }
@@ -81,7 +83,7 @@ export class Watch {
    */
   async over(runs: readonly RunGraph[], stages: readonly RoutingStage[] = []): Promise<void> {
     const { log } = this.#options;
-    this.#stages = stages;
+    this.#stages = stages.map((stage) => ({ stage, rejected: new RejectedShare() }));
     for (const run of runs) this.#runs.push({ run, recorder: await Recorder.open(watched(run), log) });
     if (this.#server === undefined) return;
     this.#timer = setInterval(() => {
@@ -116,6 +118,12 @@ export class Watch {
 
   /** A failure is only logged: the graphs run without curves too. */
   async #record(): Promise<void> {
+    for (const { stage, rejected } of this.#stages) {
+      rejected.add({
+        read: stage.counts.records,
+        rejected: total(Object.fromEntries(stage.counts.rejected)),
+      });
+    }
     const taken = await Promise.allSettled(this.#runs.map(({ recorder }) => recorder.record()));
     for (const each of taken) {
       if (each.status === 'fulfilled') continue;
@@ -149,26 +157,39 @@ export class Watch {
       const known = this.#find(each.graph);
       return known ? [this.#describe(each, known, now)] : [];
     });
+    const routers = this.#stages.map(({ stage }) => routerStatusOf(stage));
     return {
       version: VERSION,
       now,
       startedAt: this.#startedAt,
       faults: [...this.#options.faults],
-      headline: headline(found.map(({ condition }) => condition)),
+      headline: headline(
+        found.map(({ condition }) => condition),
+        routers.map((router, at) => ({
+          ...router,
+          unreadyMs: this.#unreadyMs(`routers of ${router.graph}`, router.ready, now),
+          rejectedShare: this.#stages[at]?.rejected.value ?? 0,
+        })),
+      ),
       memoryBytes: process.memoryUsage.rss(),
       graphs: found.map(({ status }) => status),
-      routers: this.#stages.map(routerStatusOf),
+      routers,
     };
   }
 
   #describe(readiness: Readiness, { run, recorder }: WatchedRun, now: number) {
     const { disk, history, rejectedShare } = recorder;
     const status: GraphStatus = statusOf(readiness, run, { disk, starts: history.starts, now });
-    if (readiness.ready) this.#unreadySince.delete(readiness.graph);
-    else if (!this.#unreadySince.has(readiness.graph)) this.#unreadySince.set(readiness.graph, now);
-    const unreadyMs = now - (this.#unreadySince.get(readiness.graph) ?? now);
+    const unreadyMs = this.#unreadyMs(readiness.graph, readiness.ready, now);
     const { known } = run.updater.progress();
     const condition = conditionOf(status, { known, rejectedShare, unreadyMs });
     return { status, condition };
+  }
+
+  /** How long something of this name has not been ready, over all looks; 0 when it is. */
+  #unreadyMs(name: string, ready: boolean, now: number): number {
+    if (ready) this.#unreadySince.delete(name);
+    else if (!this.#unreadySince.has(name)) this.#unreadySince.set(name, now);
+    return now - (this.#unreadySince.get(name) ?? now);
   }
 }
