@@ -218,7 +218,8 @@ async function onSeveralProcesses(url: string): Promise<void> {
   await ready(merged);
   const body = z.record(z.string(), z.unknown());
   const [lists, ranks] = ['/v1/candidates?surface=home&k=20&explain=true&user=', '/v1/rank'];
-  for (const path of [`${lists}a1`, `${lists}b7`, `${lists}nobody`, '/v1/similar?entity=tweet:ta1&k=9']) {
+  const others = ['/v1/similar?entity=tweet:ta1&k=9', '/v1/search?q=jazz&type=tweet&k=9'];
+  for (const path of [`${lists}a1`, `${lists}b7`, `${lists}nobody`, ...others]) {
     const [whole, of] = [body.parse((await ask(url, path)).json), body.parse((await ask(merged, path)).json)];
     expect([path, of['items'], of['fallback'], of['filtered'], of['partial']]).toEqual([
       ...[path, whole['items'], whole['fallback'], whole['filtered']],
@@ -228,6 +229,12 @@ async function onSeveralProcesses(url: string): Promise<void> {
   const asked = { user: 'a1', relation: 'likes', candidates: ids('tweet:ta', TWEETS) };
   const ranked = body.parse((await ask(url, ranks, asked)).json);
   expect((await ask(merged, ranks, asked)).json).toMatchObject({ items: ranked['items'], partial: false });
+  const recent = '/v1/recent?user=a1&k=5';
+  expect((await ask(merged, recent)).json).toEqual((await ask(url, recent)).json);
+  expect((await ask(merged, '/v1/status')).json).toMatchObject({
+    graphs: [{ graph: 'engagement', vectors: { tweet: TWEETS * 2 } }],
+    shards: [{ up: true }, { up: true }],
+  });
   // A half that was killed is missing, and said so.
   halves[1]?.kill('SIGKILL');
   await halves[1]?.ended;

@@ -67,7 +67,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
 const PARTITIONS_HELP = 'hold only the vectors of these partitions, such as 0-3 or 0,2,5-7';
 
 const SHARDS_HELP = 'read no topic, and merge the answers of these processes';
-const DEADLINE_HELP = `with --shards: answer within this time by what has come (default: ${DEADLINE_MS}ms)`;
+const DEADLINE_HELP = `with --shards: answer or refuse within this time (default: ${DEADLINE_MS}ms)`;
 
 const ABOUT = `
 Reads the topics with vectors from their start and follows them, like any reader; it never touches a store. Events are read
