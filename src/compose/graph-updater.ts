@@ -3,6 +3,7 @@ import { topicName } from '../../topics/index.ts';
 import type { EventTopic } from '../../topics/topic.ts';
 import { threadTrainer } from '../adapters/trainer/thread.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
+import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import { Updater } from '../pipeline/updater.ts';
 import type { UpdaterOptions } from '../pipeline/updater-options.ts';
 
@@ -26,17 +27,20 @@ type Own = Pick<
   | 'deadLetter'
   | 'log'
   | 'measures'
->;
+> & {
+  /** Makes its trainer; absent: one in a thread of its own. */
+  readonly trainerOf?: ((settings: TrainerSettings) => Trainer) | undefined;
+};
 
 /**
- * An updater of a graph on a log, with a trainer thread of its own. It shares nothing with another updater. Whatever
+ * An updater of a graph on a log, with a trainer thread of its own unless said. It shares nothing with another updater. Whatever
  * is given to it is closed by its `close`.
  * trainer: the graph's own settings unless said.
  */
 export function composeUpdater(
   config: Config,
   graph: GraphConfig,
-  own: Own,
+  { trainerOf = (settings) => threadTrainer(settings, config.state), ...own }: Own,
   trainer: GraphConfig['trainer'] = graph.trainer,
 ): Updater {
   const { shard } = graph;
@@ -47,10 +51,7 @@ export function composeUpdater(
     model: graph.model,
     limits: config.limits,
     topics: topicsOf(config, graph),
-    trainer: threadTrainer(
-      shard ? { ...trainer, shard: { index: shard.index, count: shard.count } } : trainer,
-      config.state,
-    ),
+    trainer: trainerOf(shard ? { ...trainer, shard: { index: shard.index, count: shard.count } } : trainer),
     clock: Date.now,
   });
 }

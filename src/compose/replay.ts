@@ -7,6 +7,7 @@ import type { Measures } from '../pipeline/measures.ts';
 import type { ReadableLog, Sink, Stretch } from '../pipeline/ports.ts';
 import { readContent } from '../pipeline/reading/record-content.ts';
 import { soleLeadership } from '../pipeline/sole-leadership.ts';
+import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Updater } from '../pipeline/updater.ts';
 import { type Limit, MergedLog } from '../replay/merged-log.ts';
 import type { ShardMeeting } from '../replay/shard-meeting.ts';
@@ -38,6 +39,8 @@ export interface ReplayOptions {
   readonly measures?: Measures | undefined;
   /** Where it meets the other shards of its graph; given where the graph is cut. */
   readonly meeting?: ShardMeeting | undefined;
+  /** Makes its trainer; absent: one in a thread of its own. */
+  readonly trainerOf?: ((settings: TrainerSettings) => Trainer) | undefined;
 }
 
 /** A replay's updater, and what is seen of it from outside. */
@@ -52,7 +55,19 @@ export interface Replaying {
 export function composeReplay(
   config: Config,
   graph: GraphConfig,
-  { log, pace, eventLog, range, topicIds, space, store, published, measures, meeting }: ReplayOptions,
+  {
+    log,
+    pace,
+    eventLog,
+    range,
+    topicIds,
+    space,
+    store,
+    published,
+    measures,
+    meeting,
+    trainerOf,
+  }: ReplayOptions,
 ): Replaying {
   const topics = topicsOf(config, graph);
   const rejected = new Map<string, number>();
@@ -98,6 +113,7 @@ export function composeReplay(
         return undefined;
       },
       log,
+      trainerOf,
       ...(measures && { measures }),
     },
     // The digest of a replay is the same on every machine.

@@ -1,12 +1,25 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import { exchangeName } from '../../topics/index.ts';
+import { startSteppers } from '../adapters/trainer/hogwild/stepper.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { graphOf } from '../graph/shard.ts';
+import { createKernel, reproducible } from '../kernels/select.ts';
+import { workspaceBytes } from '../kernels/workspace.ts';
+import { JoinedRanking, type JoinedRankingOptions } from '../pipeline/training/joined-ranking.ts';
+import type { KernelMaker } from '../pipeline/training/train.ts';
+import type { Trainer } from '../pipeline/training/trainer.ts';
 import { ShardMeeting } from '../replay/shard-meeting.ts';
 import { openForWriting } from '../state/open.ts';
 import { composeReplay, type Replaying, type ReplayOptions } from './replay.ts';
 
+const KERNELS: KernelMaker = { createKernel, startSteppers, workspaceBytes };
+
 /** What the updaters of all parts read. */
-export type PartsReplay = Pick<ReplayOptions, 'log' | 'eventLog' | 'range' | 'topicIds' | 'space'>;
+export interface PartsReplay
+  extends Pick<ReplayOptions, 'log' | 'eventLog' | 'range' | 'topicIds' | 'space'> {
+  /** Ranks each edge before it is learned; the shards then train in this thread. Absent: none is ranked. */
+  readonly ranking?: JoinedRanking;
+}
 
 /**
  * The updaters of a replay on fresh stores: one of a whole graph, or one for each of its shards, which are to run together and
@@ -15,7 +28,7 @@ export type PartsReplay = Pick<ReplayOptions, 'log' | 'eventLog' | 'range' | 'to
 export async function composeParts(
   config: Config,
   graphs: readonly GraphConfig[],
-  replay: PartsReplay,
+  { ranking, ...replay }: PartsReplay,
 ): Promise<readonly Replaying[]> {
   const { length: shards } = graphs;
   const meeting = shards > 1 ? new ShardMeeting(exchangeName(graphOf(graphs[0]!)), shards) : undefined;
@@ -23,12 +36,44 @@ export async function composeParts(
   // A shard has the edges with an end of its own: of a batch of the whole graph, about two of `shards`.
   const tuning = { ...config.tuning, batchEdges: Math.max(1, Math.ceil((2 * batchEdges) / shards)) };
   return await Promise.all(
-    graphs.map(async (graph) =>
-      composeReplay(
+    graphs.map(async (graph, index) => {
+      const part: Replaying = composeReplay(
         meeting ? { ...config, tuning } : config,
         { ...graph, trainer: { ...graph.trainer, evaluatedEdges: 0 } },
-        { ...replay, pace: {}, store: await openForWriting(graph), meeting },
-      ),
-    ),
+        {
+          ...replay,
+          pace: {},
+          store: await openForWriting(graph),
+          meeting,
+          trainerOf:
+            ranking &&
+            ((settings) => inTurn(ranking.trainer(index, settings, (row) => part.updater.keyAt(row)))),
+        },
+      );
+      return part;
+    }),
   );
+}
+
+/** A trainer of this thread that lets the other shards have their turn after each batch: none gets far ahead. */
+function inTurn(trainer: Trainer): Trainer {
+  return {
+    ...trainer,
+    train: async (batch) => {
+      const report = await trainer.train(batch);
+      await breathe();
+      return report;
+    },
+  };
+}
+
+/** The ranking of a graph's edges over all of its shards. entities: how many there are at most. */
+export function joinedRanking(
+  { trainer }: GraphConfig,
+  entities: number,
+  of: Pick<JoinedRankingOptions, 'prequential' | 'shards' | 'rowOf' | 'onRanked'>,
+): JoinedRanking {
+  const maxRows = 2 * trainer.relations.length + entities;
+  const settings = { ...trainer, kernel: reproducible(trainer.kernel), threads: 1, maxRows };
+  return new JoinedRanking({ ...of, settings, kernels: KERNELS });
 }

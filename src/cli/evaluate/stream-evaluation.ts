@@ -46,7 +46,8 @@ export async function measureStream(request: StreamRequest, outside: TrainingOut
     request.paper &&
     (await new StreamTraining(plan, request.paper, outside).measure({
       interests: false,
-      prequential,
+      // Its edges would not be ranked in the order of those of the shards.
+      prequential: prequential && shards === 1,
       shards: 1,
     }));
   const batch =
@@ -136,7 +137,7 @@ function slicesRanked(relations: readonly string[], { own, paper }: Models): Sli
       'recent popularity': scoredBy(edges, 'recent'),
       'random start': scoredBy(edges, 'start'),
       chance: scoredByChance(edges),
-      ...(paper && { 'preset twhin': scoredBy(paper.ranked, 'vectors') }),
+      ...(paper && paper.ranked.edge.length > 0 && { 'preset twhin': scoredBy(paper.ranked, 'vectors') }),
     },
   };
   const random = Random.seeded(SEED);

@@ -72,9 +72,9 @@ export async function readStreamRequest(
   for (const each of options.set.filter((setting) => PLACES.test(setting))) {
     problems.push(`--set: an evaluation reads where the live graph does; seen ${JSON.stringify(each)}`);
   }
-  if ((options.shards ?? 1) > 1 && options.prequential !== false) {
+  if ((options.shards ?? 1) > 1 && options.prequential !== false && options.seeds > 1) {
     problems.push(
-      `--shards: each shard ranks the edges of its own anchors among its own candidates, so that the figures of a whole graph can't be had; give --no-prequential too; seen ${options.shards}`,
+      `--shards: seeds are compared edge by edge, and shards do not rank edges in the same order twice; give --seeds 1 or --no-prequential too; seen --seeds ${options.seeds}`,
     );
   }
   const fileTopic = fileTopicOf(live, options, problems);

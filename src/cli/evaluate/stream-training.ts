@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { composeEvaluation, composePasses, loadShards, loadSpace } from '../../compose/evaluation.ts';
 import { MANY_PASSES } from '../../compose/knowledge-graph.ts';
-import { composeParts } from '../../compose/shards.ts';
+import { composeParts, joinedRanking } from '../../compose/shards.ts';
 import { shardsOf } from '../../config/resolve.ts';
 import { TripleLog } from '../../evaluation/graph/triple-log.ts';
 import type { Space } from '../../evaluation/space.ts';
@@ -12,7 +12,8 @@ import { type ListQuality, rankTasks } from '../../evaluation/stream/list-qualit
 import { RankedLog } from '../../evaluation/stream/ranked-edges.ts';
 import { ByVectors, modelOf, type Recommender } from '../../evaluation/stream/recommender.ts';
 import type { EventLog, Stretch } from '../../pipeline/ports.ts';
-import type { RankedEdges, Triples } from '../../pipeline/training/trainer.ts';
+import type { JoinedRanking } from '../../pipeline/training/joined-ranking.ts';
+import type { PrequentialSettings, RankedEdges, Triples } from '../../pipeline/training/trainer.ts';
 import { Random } from '../../sampling/random.ts';
 import type { StorePlace } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
@@ -44,6 +45,7 @@ export interface MeasuredToo {
   readonly shards: number;
 }
 
+const NOTHING: Triples = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
 const BOTH_PROTOCOLS: MeasuredToo = { interests: false, prequential: true, shards: 1 };
 
 export interface TrainingOutside {
@@ -73,12 +75,9 @@ export class StreamTraining {
     const { name } = this.#variant;
     const { known, range, read, split, tasks } = this.#plan;
     const { progress } = this.#outside;
-    const nothing = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
-    if (shards === 1) await this.#train(known, nothing, prequential);
-    const space =
-      shards === 1
-        ? await loadSpace(this.#variant.graph, this.#place)
-        : await this.#trainShards(known, shards);
+    if (shards === 1) await this.#train(known, NOTHING, prequential);
+    else await this.#trainShards(known, shards, false);
+    const space = await this.#load(shards);
     const model = modelOf(space, read.stream);
     const plain = new ByVectors(model, split);
     const ranked = (by: Recommender, what: string) =>
@@ -91,41 +90,77 @@ export class StreamTraining {
       for (const way of ['mixture', 'medoids'] as const)
         byInterests[way] = await ranked(new ByInterests(way, of, plain), way);
     }
-    if (prequential) await this.#train(range, learnedAs(model.rows, read.stream, split.cut), true);
+    if (prequential && shards === 1)
+      await this.#train(range, learnedAs(model.rows, read.stream, split.cut), true);
+    if (prequential && shards > 1) {
+      // From the start again: what shards have sent each other by the cut is in no store.
+      await rm(this.#place.folder, { recursive: true });
+      await this.#trainShards(range, shards, true);
+    }
     await rm(this.#place.folder, { recursive: true });
     return { lists, interests: byInterests, ranked: this.#ranked.whole() };
   }
 
-  /** Trains all shards together to the end of a range, and gives the vectors of all of them. */
-  async #trainShards(range: readonly Stretch[], shards: number): Promise<Space> {
+  /** The vectors at the end of the training, those of all shards as one space. */
+  async #load(shards: number): Promise<Space> {
+    const { graph } = this.#variant;
+    return shards === 1
+      ? await loadSpace(graph, this.#place)
+      : await loadShards(shardsOf(graph, shards, this.#place.folder));
+  }
+
+  /** Trains all shards together, on fresh stores, to the end of a range. */
+  async #trainShards(range: readonly Stretch[], shards: number, ranking: boolean): Promise<void> {
     const { config, graph, name } = this.#variant;
     const { topicIds } = this.#plan;
     const { eventLog, progress, context } = this.#outside;
     const state = this.#place.folder;
-    const graphs = shardsOf(graph, shards, state);
     const log = context.log();
-    const replay = { log, eventLog, range, topicIds, space: 'evaluation' };
-    const replaying = await composeParts({ ...config, state }, graphs, replay);
+    const replaying = await composeParts({ ...config, state }, shardsOf(graph, shards, state), {
+      log,
+      eventLog,
+      range,
+      topicIds,
+      space: 'evaluation',
+      ...(ranking && { ranking: this.#ranking(shards) }),
+    });
     await progress.trainTogether(replaying, range, { graph: graph.name, model: name, shards });
-    return await loadShards(graphs);
+  }
+
+  /** Ranks over all shards. Entities have rows in the order in which the stream names them, as in the whole graph. */
+  #ranking(shards: number): JoinedRanking {
+    const { graph } = this.#variant;
+    const { stream } = this.#plan.read;
+    const first = 2 * graph.trainer.relations.length;
+    return joinedRanking(graph, stream.entities.length, {
+      shards,
+      prequential: this.#prequential(true, NOTHING),
+      rowOf: (entity) => first + stream.find(entity)!,
+      onRanked: (edges) => this.#ranked.add(edges),
+    });
   }
 
   /** Trains the store from where it stands to the end of a range. before: what it has learned, as rows. */
   async #train(range: readonly Stretch[], before: Triples, ranking: boolean): Promise<void> {
     const { config, graph, name } = this.#variant;
-    const { topicIds, read, halfLife } = this.#plan;
+    const { topicIds } = this.#plan;
     const { eventLog, progress, context } = this.#outside;
-    const from = ranking ? Math.floor(WARM_UP * read.stream.learned) : Number.MAX_SAFE_INTEGER;
     const replaying = await composeEvaluation(config, graph, {
       log: context.log(),
       place: this.#place,
       eventLog,
       range,
       topicIds,
-      prequential: { seed: SEED, from, candidates: CANDIDATES, halfLife, before },
+      prequential: this.#prequential(ranking, before),
       onRanked: (edges) => this.#ranked.add(edges),
     });
     await progress.train(replaying, range, { graph: graph.name, model: name });
+  }
+
+  #prequential(ranking: boolean, before: Triples): PrequentialSettings {
+    const { read, halfLife } = this.#plan;
+    const from = ranking ? Math.floor(WARM_UP * read.stream.learned) : Number.MAX_SAFE_INTEGER;
+    return { seed: SEED, from, candidates: CANDIDATES, halfLife, before };
   }
 }
 

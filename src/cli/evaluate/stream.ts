@@ -25,7 +25,7 @@ export function addEvaluateStreamCommand(evaluate: Command, context: CommandCont
     .option('--no-prequential', 'measure the time-split protocol alone, and train up to its cut')
     .option(
       '--shards <n>',
-      'updaters that the graph is cut into, all in this process; needs --no-prequential',
+      'updaters that the graph is cut into, all in this process; ranked over all of them',
       positiveInteger,
       1,
     )

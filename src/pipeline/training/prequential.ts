@@ -11,7 +11,7 @@ import type { PrequentialSettings, RankedEdges, TrainBatch, TrainerSettings, Tri
 export const RANKED_BY = ['vectors', 'popularity', 'recent', 'start'] as const;
 
 /** Edges of one relation that share their candidates: one matrix product gives their scores. */
-const BLOCK = 64;
+export const BLOCK = 64;
 /** Values of an edge in {@link RankedEdges.ranks}. */
 const WIDTH = 10;
 
@@ -134,7 +134,13 @@ export class Prequential {
   }
 
   /** Notes what a batch did to the edges and the rows. */
-  learn({ edges, added, removed, dropped, reset }: TrainBatch): void {
+  learn({
+    edges,
+    added,
+    removed,
+    dropped,
+    reset,
+  }: Pick<TrainBatch, 'edges' | 'added' | 'removed' | 'dropped' | 'reset'>): void {
     for (const row of [...dropped, ...reset]) this.#events[row] = 0;
     this.#count(edges);
     this.#change(added, 1);

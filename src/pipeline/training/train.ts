@@ -50,7 +50,7 @@ export interface KernelMaker {
 }
 
 /** Upper bounds of a chunk's edges, and of its candidates on each side. */
-function chunkLimits(settings: TrainerSettings) {
+export function chunkLimits(settings: TrainerSettings) {
   const { chunkEdges, uniformNegatives, inBatchNegatives, degreeNegatives, anchorNegatives } = settings;
   const own = (inBatchNegatives ? chunkEdges : 0) + (anchorNegatives ? chunkEdges : 0);
   return { maxEdges: chunkEdges, maxCandidates: own + uniformNegatives + (degreeNegatives?.count ?? 0) };
@@ -257,6 +257,21 @@ export class TrainerCore {
     return { floats: this.#rows.read(first, count), edges: this.#known.out(first, count) };
   }
 
+  /** Rows in use. */
+  get rows(): number {
+    return this.#table.rows;
+  }
+
+  /** The vector of a row, [dim]; to be looked at before the next call. */
+  vector(row: number): Float32Array {
+    return this.#table.vector(row);
+  }
+
+  /** Whether the row was an end of a trained edge since its start. */
+  isTrained(row: number): boolean {
+    return this.#rows.trained[row] === 1;
+  }
+
   /** Ends the trainer's threads. */
   async stop(): Promise<void> {
     await Promise.all(this.#steppers.map((stepper) => stepper.stop()));
@@ -369,7 +384,11 @@ export class TrainerCore {
 
 /** A trainer in the calling thread, for tests and deterministic replay: each call blocks until it is done. */
 export function localTrainer(settings: TrainerSettings, kernels: KernelMaker): Trainer {
-  const core = new TrainerCore(settings, kernels);
+  return trainerIn(new TrainerCore(settings, kernels));
+}
+
+/** The trainer whose calls the core answers, in the calling thread. */
+export function trainerIn(core: TrainerCore): Trainer {
   let stopped = false;
   const running = (): TrainerCore => {
     if (stopped) throw new FatalError('trainer-stopped', 'the trainer was stopped; make a new one');

@@ -116,22 +116,44 @@ describe('twhin evaluate stream', () => {
     expect(existsSync(join(measuring.here.folder, 'state'))).toBe(false);
   });
 
-  it('ranks the vectors of all shards together, without the prequential part', async () => {
+  it('ranks over all shards what it ranks in a whole graph', async () => {
     const file = await fileOf(circles());
-    const refused = await evaluate('--file', file, '--shards', '2', '--json');
-    expect(refused.code).toBe(2);
-    expect(refused.err.join('\n')).toMatch(/--shards: .* give --no-prequential too; seen 2/);
     // Shards learn from one another between batches, so that one batch for all would teach them little.
     const many = ['--set', 'training.batchEdges=8', '--set', 'training.updatesPerEdge=64'];
-    const asked = ['--file', file, '--shards', '2', '--no-prequential', '--no-paper', '--json', ...many];
-    const { lists, prequential } = reportSchema.parse(json(await evaluate(...asked)));
-    expect(prequential).toEqual([]);
-    const [follows] = lists;
+    const asked = ['--file', file, '--json', ...many];
+    const [whole, cut] = [
+      reportSchema.parse(json(await evaluate(...asked, '--no-paper'))),
+      reportSchema.parse(json(await evaluate(...asked, '--shards', '2'))),
+    ];
+    const [follows] = cut.lists;
     // Of the whole graph: a shard alone would have about half of the candidates.
     expect(follows).toMatchObject({ scope: 'follows', candidates: 24 });
     const ndcg = (way: string) => follows!.ways[way]!.figures['ndcg20']!.mean;
     expect(ndcg('vectors')).toBeGreaterThan(ndcg('chance'));
+    // Each of the 264 edges but the first 52 is ranked, and is of one of these groups.
+    const groups = ['both known', 'actor new', 'target new', 'repeated'];
+    const edges = ({ prequential }: typeof cut) =>
+      prequential.reduce((sum, { slice, edges }) => sum + (groups.includes(slice) ? edges : 0), 0);
+    expect([edges(whole), edges(cut)]).toEqual([212, 212]);
+    const known = (of: typeof cut) => of.prequential.find(({ slice }) => slice === 'both known')!;
+    expect(known(cut).edges).toBeGreaterThan(150);
+    // With as many candidates, of all shards.
+    const chance = (of: typeof cut) => known(of).figures['uniform']!['chance']!.mrr.mean;
+    expect(chance(cut)).toBeCloseTo(chance(whole), 2);
+    // The paper's preset is trained in one updater, whose edges come in another order.
+    expect(Object.keys(follows!.ways)).toContain('preset twhin');
+    expect(Object.keys(known(cut).figures['uniform']!)).not.toContain('preset twhin');
     expect(existsSync(join(measuring.here.folder, 'state'))).toBe(false);
+  });
+
+  it('leaves out the prequential part of shards where it is told to', async () => {
+    const asked = ['--file', await fileOf(circles()), '--shards', '2', '--no-paper', '--json'];
+    const { lists, prequential } = reportSchema.parse(json(await evaluate(...asked, '--no-prequential')));
+    expect(prequential).toEqual([]);
+    expect(lists[0]).toMatchObject({ scope: 'follows', candidates: 24 });
+    const refused = await evaluate(...asked, '--seeds', '2');
+    expect(refused.code).toBe(2);
+    expect(refused.err.join('\n')).toMatch(/--shards: seeds are compared edge by edge, .* seen --seeds 2/);
   });
 
   it('prints tables for a person', async () => {
