@@ -1,11 +1,11 @@
 /**
  * What a graph costs on several updaters: processor time for each event of all shards together, and of the broker, beside one
  * updater of the whole graph. A Markdown table:
- * `npm run bench:shards -- --higgs FILE [--limit EVENTS] [--shards 1,2,2r,4,4r] [--rounds 3] [--set KEY=VALUE …]`
+ * `npm run bench:shards -- --higgs FILE [--limit EVENTS] [--shards 1,2r,4,4r,4rp] [--rounds 3] [--set KEY=VALUE …]`
  *
- * Each shard is a process, `twhin run --until-caught-up`, on a broker of their own: reading, training, exchange, committing and
- * publishing. `4r`: four shards with `routed: true`, and a router in each process. The variants take turns, and the median of
- * the rounds counts.
+ * `twhin run --until-caught-up` on a broker of its own: reading, training, exchange, committing and publishing. `4`: four shards in
+ * one process; `4r`: with `routed: true`, and a router; `4rp`: each in a process of its own, with a router in each. The variants
+ * take turns, and the median of the rounds counts.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
@@ -23,7 +23,7 @@ const { values } = parseArgs({
   options: {
     higgs: { type: 'string' },
     limit: { type: 'string', default: '100000' },
-    shards: { type: 'string', default: '1,2,2r,4,4r' },
+    shards: { type: 'string', default: '1,2r,4,4r,4rp' },
     rounds: { type: 'string', default: '3' },
     set: { type: 'string', multiple: true, default: [] },
   },
@@ -31,9 +31,9 @@ const { values } = parseArgs({
 const { higgs, limit } = values;
 if (higgs === undefined) throw new Error('expected --higgs FILE');
 const variants = values.shards.split(',').map((name) => {
-  const [, count, routed] = /^(\d+)(r?)$/.exec(name) ?? [];
-  if (count === undefined) throw new Error(`--shards: expected numbers such as 4 or 4r, seen ${name}`);
-  return { name, count: Number(count), routed: routed === 'r' };
+  const [, count, routed, apart] = /^(\d+)(r?)(p?)$/.exec(name) ?? [];
+  if (count === undefined) throw new Error(`--shards: expected numbers such as 4, 4r or 4rp, seen ${name}`);
+  return { name, count: Number(count), routed: routed === 'r', apart: apart === 'p' };
 });
 const rounds = Number(values.rounds);
 
@@ -108,7 +108,7 @@ console.log(`# What a graph costs on several updaters
     ${commandLine('bench:shards')}
 
 ${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}. ${topic.records} events of Higgs, median of ${rounds} rounds that take turns. Processor time of all updaters, their starts
-included, a process for each shard (r: routed, with a router in each); ages are of the vectors in parcels, from their writing to the log until they join a batch, while everything is read at once.
+included. Shards are in one process (r: routed; p: a process for each shard). Ages are of the vectors in parcels, from their writing to the log until they join a batch, while everything is read at once.
 
 | shards | µs an event, updaters | against the first row | µs, broker | published an event | gradients sent | vectors sent | KB sent | vectors' age, p50 / p99, ms |
 |---:|---:|---:|---:|---:|---:|---:|---:|---:|
@@ -121,9 +121,12 @@ ${rows
 `);
 
 /** What the processes of one variant took. */
-async function run(name: string, { count, routed }: (typeof variants)[number]): Promise<readonly Usage[]> {
+async function run(
+  name: string,
+  { count, routed, apart }: (typeof variants)[number],
+): Promise<readonly Usage[]> {
   const settings = [`graphs.${name}.shards=${count}`, `graphs.${name}.routed=${routed}`, ...values.set];
-  if (count > 1) return await topic.shards(name, settings, count);
+  if (apart) return await topic.shards(name, settings, count);
   return [(await topic.updater(name, settings)).usage];
 }
 
