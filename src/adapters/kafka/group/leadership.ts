@@ -8,16 +8,17 @@ import type {
   Trouble,
   WriterNote,
 } from '../../../pipeline/ports.ts';
-import { backoffMs, pause } from '../../backoff.ts';
+import { pause } from '../../backoff.ts';
 import { fenced, groupInUse, instanceTaken, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { kafkaError, protocolError } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import { type Claim, ONE_LEADER } from './claim.ts';
 import { Lease, moment } from './lease.ts';
-import { Member } from './member.ts';
+import { Member, PUT_OUT, REBALANCE, SESSION_MS, SILENT_SESSIONS } from './member.ts';
 import { encodeGroupNote, latestNote } from './note.ts';
 import { OffsetCommits } from './offset-commits.ts';
+import { Troubles } from './troubles.ts';
 
 export interface LeadershipOptions {
   readonly groupId: string;
@@ -31,7 +32,6 @@ export interface LeadershipOptions {
   readonly instanceId?: string;
 }
 
-const SESSION_MS = 10_000;
 /**
  * The lease is half a session. Heartbeats are sent twice a second, so that only a process in trouble misses half a
  * session; and work begun within the lease has the other half to finish before another process can get the group.
@@ -39,14 +39,8 @@ const SESSION_MS = 10_000;
 const LEASE_SHARE = 0.5;
 const HEARTBEAT_MS = 500;
 const JOIN_AGAIN_MS = 100;
-/** After this many sessions without an answer, a member opens new connections. */
-const SILENT_SESSIONS = 3;
 /** Time from the end of a member's session until the other members have joined again without it. */
 const PUT_OUT_MS = 2_000;
-/** Refusals after which the member joins again: as the same member after a rebalance, as another after being put out. */
-const REBALANCE = 'REBALANCE_IN_PROGRESS';
-const PUT_OUT = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
-
 /**
  * Leadership of a consumer group, all of whose partitions go to one member. Where the brokers are out of reach for long,
  * one membership ends and another begins. Between two memberships another process may have led, written and gone; the
@@ -61,10 +55,10 @@ export class KafkaLeadership implements Leadership {
   readonly #lease: Lease;
   readonly #commits: OffsetCommits;
   readonly #stopping = new AbortController();
+  readonly #troubles: Troubles;
   /** The name under which this process leaves notes on the group. */
   readonly #name = randomUUID();
   #running: Promise<void> | undefined;
-  #failures = { count: 0, since: 0 };
   /** The membership in which this process leads now. */
   #leading: Member | undefined;
   /** Whether this process has led before, and may have written as the leader. */
@@ -78,6 +72,7 @@ export class KafkaLeadership implements Leadership {
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_MS;
     this.#log = log;
     this.#admin = new KafkaAdmin(settings);
+    this.#troubles = new Troubles(addressOf(settings), options.onTrouble);
     this.#lease = new Lease(this.#sessionTimeoutMs * LEASE_SHARE);
     this.#commits = new OffsetCommits(async (offsets, note) => {
       if (this.#leading === undefined) return false;
@@ -119,7 +114,7 @@ export class KafkaLeadership implements Leadership {
         return groupCommit(await this.#left());
       } catch (error) {
         if (!(error instanceof RetryableError)) throw error;
-        await this.#trouble(error);
+        await this.#troubles.wait(error, this.#stopping.signal);
       }
     }
     throw this.#stopped();
@@ -146,7 +141,7 @@ export class KafkaLeadership implements Leadership {
         await this.#membership(candidate, onLead);
       } catch (error) {
         if (!(error instanceof RetryableError)) throw error;
-        await this.#trouble(error);
+        await this.#troubles.wait(error, this.#stopping.signal);
       }
     }
   }
@@ -225,7 +220,7 @@ export class KafkaLeadership implements Leadership {
     const { groupId, standby = false } = this.#options;
     const claim: Claim = { owned: this.#owned, sequence: this.#sequence, standby };
     const { assigned, sent } = await member.join(Buffer.from(JSON.stringify(claim)));
-    this.#failures.count = 0;
+    this.#troubles.over();
     if (assigned.length === 0) {
       this.#loseLead();
       if (this.#held) throw fenced(groupId, this.#lease.ageMs ?? 0);
@@ -308,19 +303,6 @@ export class KafkaLeadership implements Leadership {
   async #refuseMissing(): Promise<void> {
     const missing = await this.#admin.missing(this.#options.topics);
     if (missing.length > 0) throw topicsMissing(missing, addressOf(this.#settings));
-  }
-
-  /** Reports a failure and waits before the next attempt. */
-  async #trouble(error: RetryableError): Promise<void> {
-    const { signal } = this.#stopping;
-    if (signal.aborted) return;
-    const failures = this.#failures;
-    failures.since = failures.count === 0 ? Date.now() : failures.since;
-    failures.count++;
-    const { count: attempt, since } = failures;
-    const { code, message: reason } = error;
-    this.#options.onTrouble?.({ brokers: addressOf(this.#settings), since, attempt, code, reason });
-    await pause(backoffMs(attempt), signal);
   }
 
   #stopped(): RetryableError {

@@ -18,6 +18,14 @@ import { type Moment, moment } from './lease.ts';
 const REBALANCE_MS = 60_000;
 const TYPE = 'consumer';
 
+/** A session unless said otherwise. */
+export const SESSION_MS = 10_000;
+/** After this many sessions without an answer, a member opens new connections. */
+export const SILENT_SESSIONS = 3;
+/** Refusals after which the member joins again: as the same member after a rebalance, as another after being put out. */
+export const REBALANCE = 'REBALANCE_IN_PROGRESS';
+export const PUT_OUT: ReadonlySet<string> = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
+
 /** Partitions of one topic. */
 export interface Assigned {
   readonly topic: string;

@@ -1,12 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
 import type { Offsets, Share, Shares, Trouble } from '../../../pipeline/ports.ts';
-import { backoffMs, pause } from '../../backoff.ts';
+import { pause } from '../../backoff.ts';
 import { instanceTaken, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
 import { kafkaError, protocolError } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
-import { type Assigned, Member, type Protocol } from './member.ts';
+import {
+  type Assigned,
+  Member,
+  type Protocol,
+  PUT_OUT,
+  REBALANCE,
+  SESSION_MS,
+  SILENT_SESSIONS,
+} from './member.ts';
+import { Troubles } from './troubles.ts';
 
 export interface SharesOptions {
   readonly groupId: string;
@@ -18,14 +27,9 @@ export interface SharesOptions {
   readonly instanceId?: string;
 }
 
-const SESSION_MS = 10_000;
 const HEARTBEAT_MS = 500;
 /** How often partitions that were added to the topics are looked for. */
 const COUNT_MS = 5_000;
-/** After this many sessions without an answer, a member opens new connections. */
-const SILENT_SESSIONS = 3;
-const REBALANCE = 'REBALANCE_IN_PROGRESS';
-const PUT_OUT = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
 
 /** Each member gets its turn of all partitions, in the order of topics, partitions and member ids. */
 export const EQUAL_SHARES: Protocol = {
@@ -53,7 +57,7 @@ export class KafkaShares implements Shares {
   readonly #log: LogLine;
   readonly #admin: KafkaAdmin;
   readonly #stopping = new AbortController();
-  #failures = { count: 0, since: 0 };
+  readonly #troubles: Troubles;
   #reason: string | undefined;
   #running: Promise<void> | undefined;
 
@@ -63,6 +67,7 @@ export class KafkaShares implements Shares {
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_MS;
     this.#log = log;
     this.#admin = new KafkaAdmin(settings);
+    this.#troubles = new Troubles(addressOf(settings), options.onTrouble);
   }
 
   work(on: (share: Share) => Promise<void>): Promise<void> {
@@ -87,7 +92,8 @@ export class KafkaShares implements Shares {
         await this.#membership(on);
       } catch (error) {
         if (!(error instanceof RetryableError)) throw error;
-        await this.#trouble(error);
+        this.#reason = error.message;
+        await this.#troubles.wait(error, this.#stopping.signal);
       }
     }
   }
@@ -143,7 +149,7 @@ export class KafkaShares implements Shares {
       // A member that knows of more partitions says something else than before, which has the group divide them anew.
       const { assigned } = await member.join(Buffer.from(JSON.stringify(counts)));
       const committed = await this.#admin.groupOffsets(groupId, topics);
-      this.#failures.count = 0;
+      this.#troubles.over();
       this.#reason = undefined;
       const names = assigned.flatMap(({ topic, partitions }) => partitions.map((each) => `${topic}/${each}`));
       this.#log('info', `group ${groupId} gave this process ${names.length} partitions: ${names.join(', ')}`);
@@ -190,20 +196,6 @@ export class KafkaShares implements Shares {
     if (refused === 'FENCED_INSTANCE_ID') throw instanceTaken(this.#options.groupId);
     if (PUT_OUT.has(refused)) member.forgetId();
     return refused === REBALANCE || PUT_OUT.has(refused);
-  }
-
-  /** Reports a failure and waits before the next attempt. */
-  async #trouble(error: RetryableError): Promise<void> {
-    const { signal } = this.#stopping;
-    if (signal.aborted) return;
-    const failures = this.#failures;
-    failures.since = failures.count === 0 ? Date.now() : failures.since;
-    failures.count++;
-    const { count: attempt, since } = failures;
-    const { code, message: reason } = error;
-    this.#reason = reason;
-    this.#options.onTrouble?.({ brokers: addressOf(this.#settings), since, attempt, code, reason });
-    await pause(backoffMs(attempt), signal);
   }
 }
 
