@@ -1,0 +1,160 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import kafkajs, { type AclEntry } from 'kafkajs';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { freePorts } from '../../broker/properties.ts';
+import { type Broker, startBroker } from '../../broker/start.ts';
+import { routersStatus, status } from '../../src/adapters/http/status.ts';
+import { Twhin, until } from './twhin.ts';
+
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } =
+  kafkajs;
+const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule';
+const SHARDS = 2;
+const USERS = 40;
+const EVENTS = ['engagement', 'ad-click', 'search', 'erasure'];
+const CONFIG = `model: { dim: 16 }, limits: { maxEntities: 10_000 }, graphs: { engagement: { shards: ${SHARDS}, routed: true } },`;
+
+const READS = ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'] as const;
+type Operation = (typeof READS)[number] | 'WRITE';
+/** Rights of one user: on topics, groups and transactional ids, without the prefix. */
+interface Rights {
+  readonly topics: Readonly<Record<string, readonly Operation[]>>;
+  readonly groups: readonly string[];
+  readonly transactionalIds: readonly string[];
+}
+const reading = (topics: readonly string[]) =>
+  Object.fromEntries(topics.map((topic) => [topic, READS] as const));
+/** As the table of docs/deploy.md has them. */
+const ROUTER: Rights = {
+  topics: {
+    ...reading(EVENTS),
+    'edges.engagement': ['WRITE', 'DESCRIBE'],
+    'dead-letter': ['WRITE', 'DESCRIBE'],
+  },
+  groups: ['engagement.routers'],
+  transactionalIds: [],
+};
+const SHARD: Rights = {
+  topics: {
+    ...reading([...EVENTS, 'edges.engagement']),
+    'exchange.engagement': [...READS, 'WRITE'],
+    'embeddings.engagement': [...READS, 'WRITE'],
+    'model.engagement': [...READS, 'WRITE'],
+    'dead-letter': ['WRITE', 'DESCRIBE'],
+  },
+  groups: ['engagement-0', 'engagement-1'],
+  transactionalIds: ['engagement-0', 'engagement-1'],
+};
+
+let broker: Broker;
+let dir: string;
+let door: string;
+const running: Twhin[] = [];
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'twhin-rights-'));
+  const { broker: port } = await freePorts();
+  door = `127.0.0.1:${port}`;
+  broker = await startBroker({
+    dir,
+    env: { ...process.env, KAFKA_BROKERS: '' },
+    front: { listens: port, advertised: port },
+    settings: {
+      'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FRONT:SASL_PLAINTEXT',
+      'sasl.enabled.mechanisms': 'PLAIN',
+      'listener.name.front.plain.sasl.jaas.config': `${PLAIN} required user_router="r" user_shard="s";`,
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      // The broker itself, and whoever comes in by the door without a login.
+      'super.users': 'User:ANONYMOUS',
+    },
+  });
+});
+afterEach(async () => {
+  for (const each of running.splice(0)) await each.remove();
+});
+afterAll(async () => {
+  await broker?.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+function entries(here: Twhin, user: string, { topics, groups, transactionalIds }: Rights): AclEntry[] {
+  const entry = (resourceType: number, name: string, operation: Operation): AclEntry => ({
+    resourceType,
+    resourceName: here.topic(name),
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${user}`,
+    host: '*',
+    operation: AclOperationTypes[operation],
+    permissionType: AclPermissionTypes.ALLOW,
+  });
+  const on = (resourceType: number, names: readonly string[], operations: readonly Operation[]) =>
+    names.flatMap((name) => operations.map((operation) => entry(resourceType, name, operation)));
+  return [
+    ...Object.entries(topics).flatMap(([name, operations]) => on(AclResourceTypes.TOPIC, [name], operations)),
+    ...on(AclResourceTypes.GROUP, groups, ['READ', 'DESCRIBE']),
+    ...on(AclResourceTypes.TRANSACTIONAL_ID, transactionalIds, ['WRITE', 'DESCRIBE']),
+  ];
+}
+
+const likes = Array.from({ length: USERS }, (_, i) => ({
+  userId: `u${i}`,
+  tweetId: `${i % 30}`,
+  action: 'like',
+  at: 1_700_000_000_000 + i,
+}));
+
+test('routers and the shards behind them do all their work with the rights that docs/deploy.md lists', async () => {
+  const open = broker.brokers;
+  const here = await Twhin.create(open, CONFIG);
+  running.push(here);
+  await here.ok(['topics', 'apply']);
+  await here.feed('engagement', likes);
+  await here.ok(['feed', '-', '--topic', 'engagement', '--raw'], { stdin: '{"broken\n' });
+  const admin = new Kafka({ brokers: [open], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  await admin.createAcls({ acl: [...entries(here, 'router', ROUTER), ...entries(here, 'shard', SHARD)] });
+
+  const login = (username: string, password: string) => {
+    const there = here.elsewhere({
+      KAFKA_BROKERS: door,
+      KAFKA_SASL_MECHANISM: 'plain',
+      KAFKA_SASL_USERNAME: username,
+      KAFKA_SASL_PASSWORD: password,
+    });
+    running.push(there);
+    return there;
+  };
+  const http = ['--graph', 'engagement', '--http', '127.0.0.1:0'];
+  const [routing, training] = [login('router', 'r'), login('shard', 's')];
+  const route = routing.start(['route', ...http]);
+  const run = training.start(['run', '--no-router', ...http]);
+  const [routeUrl, runUrl] = [await route.url(), await run.url()];
+  await until('all is routed', async () => {
+    const { routers } = routersStatus.parse(await (await fetch(`${routeUrl}/api/status`)).json());
+    return routers.some(({ events, lag }) => events > USERS && lag.every(({ records }) => records === 0));
+  });
+  await until('both shards have published what they learned', async () => {
+    const { graphs } = status.parse(await (await fetch(`${runUrl}/api/status`)).json());
+    return graphs.length === SHARDS && graphs.every(({ ready, published }) => ready && published > 0);
+  });
+  const committed = async () => {
+    const offsets = await admin.fetchOffsets({ groupId: here.topic('engagement.routers') });
+    return offsets
+      .flatMap(({ partitions }) => partitions)
+      .reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
+  };
+  await until('tools for lag see how far the routers are', async () => (await committed()) === USERS + 1);
+  await admin.disconnect();
+  for (const process of [route, run]) {
+    process.kill('SIGTERM');
+    expect((await process.ended).code).toBe(0);
+    expect(process.stderr).not.toMatch(/authori[sz]/i);
+  }
+
+  // A user with the rights of shards alone can route nothing, and is told which right it lacks.
+  const wrong = login('shard', 's').start(['route', '--graph', 'engagement', '--http', 'off']);
+  const ended = await wrong.ended;
+  expect(ended.code).not.toBe(0);
+  expect(ended.stderr).toContain('not-authorized');
+});
