@@ -7,20 +7,11 @@
  * bootstrap over users; the last column is the lead over no decay, user by user. Then lists are made as they are served, by scans: what
  * they cost, and whether they are those of the ranking.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { connect } from '../src/adapters/connect.ts';
-import { EvaluationProgress } from '../src/cli/evaluate/progress.ts';
-import { planStream, type StreamPlan } from '../src/cli/evaluate/stream-plan.ts';
-import { readStreamRequest } from '../src/cli/evaluate/stream-request.ts';
-import { terminal } from '../src/cli/output.ts';
-import { composeEvaluation, loadSpace } from '../src/compose/evaluation.ts';
-import { loadConfig } from '../src/config/load.ts';
+import type { StreamPlan } from '../src/cli/evaluate/stream-plan.ts';
 import type { Interval } from '../src/evaluation/bootstrap.ts';
 import { rankAll } from '../src/evaluation/ranked-list.ts';
-import type { Space } from '../src/evaluation/space.ts';
 import { scopeFigures } from '../src/evaluation/stream/list-figures.ts';
 import { type ListQuality, rankTasks } from '../src/evaluation/stream/list-quality.ts';
 import { ByVectors, modelOf, type Recommender } from '../src/evaluation/stream/recommender.ts';
@@ -28,17 +19,12 @@ import type { Scope, Task } from '../src/evaluation/stream/split.ts';
 import { rowMarks } from '../src/kernels/scan/scan.ts';
 import { Scanner } from '../src/kernels/scan/scanner.ts';
 import { ScanTable } from '../src/kernels/scan/table.ts';
-import { silentLog } from '../src/log.ts';
-import type { EventLog } from '../src/pipeline/ports.ts';
 import { Random } from '../src/sampling/random.ts';
 import { decayedTop } from '../src/serve/decayed-top.ts';
 import type { Asking } from '../src/serve/looks.ts';
 import { type WeightedQuery, type WeightedRow, weightedTop } from '../src/serve/weighted-top.ts';
-import { measured } from './child.ts';
-import { fill } from './e2e/fill.ts';
+import { type TrainedHiggs, withTrainedHiggs } from './trained-higgs.ts';
 
-const COMMAND = join(import.meta.dirname, '..', 'bin', 'twhin.js');
-const GRAPH = 'engagement';
 const SCOPE = 'user→tweet';
 /** Lists that are made as served, and how long they are. */
 const [LISTS, LENGTH] = [200, 20];
@@ -57,48 +43,6 @@ if (higgs === undefined) throw new Error('--higgs: expected the path of higgs-ac
 
 function msOf(text: string): number {
   return Number.parseInt(text, 10) * UNITS[text.slice(-1)]!;
-}
-
-/** The vectors, and what they are asked. */
-interface Trained {
-  readonly plan: StreamPlan;
-  readonly space: Space;
-  readonly beta: number;
-}
-
-async function trained(
-  folder: string,
-  eventLog: EventLog,
-  load: (set?: readonly string[]) => ReturnType<typeof loadConfig>,
-): Promise<Trained> {
-  const signals = {
-    stopping: new AbortController().signal,
-    interrupted: () => false,
-    ignore: () => undefined,
-  };
-  const progress = new EvaluationProgress(GRAPH, signals, { log: () => silentLog, output: terminal });
-  const options = { from: 'earliest', until: 'latest', holdout: 0.15, users: Number(values.users), seeds: 1 };
-  const request = await readStreamRequest(
-    { ...options, graph: GRAPH, set: [], paper: false },
-    { config: load },
-  );
-  const plan = await planStream(request, eventLog, progress);
-  const { config, graph } = request.own[0]!;
-  const place = { graph: GRAPH, name: 'decay', folder: join(folder, 'store') };
-  await mkdir(place.folder, { recursive: true });
-  const before = { lhs: new Int32Array(), relation: new Int32Array(), rhs: new Int32Array() };
-  const replaying = await composeEvaluation(config, graph, {
-    log: silentLog,
-    place,
-    eventLog,
-    range: plan.known,
-    topicIds: plan.topicIds,
-    // Nothing is ranked while it is trained.
-    prequential: { seed: 1, from: Number.MAX_SAFE_INTEGER, candidates: 1, halfLife: plan.halfLife, before },
-    onRanked: () => undefined,
-  });
-  await progress.train(replaying, plan.known, {});
-  return { plan, space: await loadSpace(graph, place), beta: graph.trainer.model.beta };
 }
 
 /** [candidates] how long before the cut an event named each candidate last, ms. */
@@ -134,26 +78,7 @@ class Minus implements Recommender {
   }
 }
 
-async function measure(folder: string): Promise<void> {
-  const env = {
-    ...process.env,
-    KAFKA_BROKERS: `file:${join(folder, 'log')}`,
-    TWHIN_STATE: join(folder, 'state'),
-  };
-  await measured([COMMAND, 'topics', 'apply'], env);
-  await fill({ higgs: higgs ?? '' }, { address: env.KAFKA_BROKERS, command: COMMAND, work: folder });
-  const load = (set: readonly string[] = []) => loadConfig(env, folder, set);
-  const connection = await connect((await load()).kafka);
-  const eventLog = connection.log();
-  try {
-    await report(await trained(folder, eventLog, load));
-  } finally {
-    await eventLog.close();
-    await connection.close();
-  }
-}
-
-async function report({ plan, space, beta }: Trained): Promise<void> {
+async function report({ plan, space, beta }: TrainedHiggs): Promise<void> {
   const tasks = plan.tasks.filter(({ scope }) => scope.name === SCOPE);
   const { scope } = tasks[0]!;
   const { stream } = plan.read;
@@ -237,9 +162,9 @@ interface Cost {
 class Lists {
   readonly #table: ScanTable;
   readonly #scanner: Scanner;
-  readonly #trained: Trained;
+  readonly #trained: TrainedHiggs;
 
-  constructor(trained: Trained, scope: Scope) {
+  constructor(trained: TrainedHiggs, scope: Scope) {
     const { plan, space } = trained;
     const { candidates } = scope.pair;
     this.#trained = trained;
@@ -319,9 +244,4 @@ function weightsOf(user: number, { pair, relations }: Scope): { relation: number
   return [...counts].map(([of, count]) => ({ relation: of, weight: count / total }));
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'twhin-decay-'));
-try {
-  await measure(folder);
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+await withTrainedHiggs({ higgs, users: Number(values.users) }, report);
