@@ -59,6 +59,9 @@ class Process {
   readonly #world: World;
   readonly #begun: ReadonlyMap<string, number>;
   readonly #read = new Map<number, number>();
+  /** By shard and event partition: where the last stretch that went out ends. */
+  readonly #ends = new Map<string, number>();
+  #publishing = false;
   /** Messages of the next publish that arrive before the process is killed; undefined: it is not. */
   killedAfter: number | undefined;
   #dead = false;
@@ -113,13 +116,25 @@ class Process {
   }
 
   async #publish(messages: readonly Message[]): Promise<void> {
+    expect(this.#publishing).toBe(false);
+    this.#publishing = true;
+    for (const message of messages) this.#checkFollowsOn(message);
     // An acknowledgement takes a while: meanwhile others publish and more is read.
     await ticked();
+    this.#publishing = false;
     if (this.#dead) return new Promise(() => {});
     for (const message of messages.slice(0, this.killedAfter)) this.#world.deliver(message);
     if (this.killedAfter === undefined) return;
     this.#dead = true;
     await new Promise(() => {});
+  }
+
+  /** What one router sends a shard of a partition has no gap, and repeats nothing. */
+  #checkFollowsOn({ key, value }: Message): void {
+    const { partition, from, until } = decodeStretch(value && Buffer.from(value));
+    const place = `${shardOf(String(key), SHARDS)} ${partition}`;
+    expect(from).toBe(this.#ends.get(place) ?? this.#begun.get(`${EVENTS}/${partition}`) ?? 0);
+    this.#ends.set(place, until);
   }
 }
 
@@ -212,7 +227,7 @@ const step = fc.oneof(
       partition: fc.nat(PARTITIONS - 1),
       lhs: fc.nat(6),
       rhs: fc.nat(6),
-      kind: fc.constantFrom('like', 'like', 'unlike', 'erase', 'broken'),
+      kind: fc.constantFrom('like', 'like', 'unlike', 'retweet', 'erase', 'broken'),
     }),
   },
   {
@@ -328,6 +343,13 @@ test('a router tells every shard how far its partitions are routed: where nothin
   await pass(500);
   const all = [...twice, [2, 0, 1], [1, 0, 7]];
   expect(told()).toEqual([all, all, all]);
+  // The group is told of what was read alone.
+  expect(world.committed).toEqual(
+    new Map([
+      [`${EVENTS}/1`, 7],
+      [`${EVENTS}/2`, 1],
+    ]),
+  );
   await router.stop();
 });
 
