@@ -128,6 +128,10 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
       const { page, problems } = await openPage(browser, server.url);
       await shows(page, 'entities', '1,000,000');
       await shows(page, 'live edges', '2,000,000,000');
+      await shows(page, 'routing for follow', '12 partitions');
+      await shows(page, 'waiting', '77');
+      await page.getByText('Dead letters of the routing', { exact: true }).waitFor({ timeout: 60_000 });
+      await page.getByText('3,000', { exact: true }).first().waitFor({ timeout: 60_000 });
       await page.getByText(/^600 entities of 1 type by/).waitFor();
       await page
         .getByText(relations[199] ?? '', { exact: true })
@@ -178,7 +182,7 @@ async function bigGraph(relations: readonly string[]): Promise<HttpOptions> {
   const each = <T>(value: T) => Object.fromEntries(relations.map((relation) => [relation, value]));
   const quality = { count: 99, mrr: 0.3, hits10: 0.5, popularityMrr: 0.1, randomMrr: 0.01 };
   const graph: GraphStatus = {
-    graph: 'follow',
+    graph: 'follow-7',
     ready: true,
     phase: 'running',
     reasons: [],
@@ -216,7 +220,21 @@ async function bigGraph(relations: readonly string[]): Promise<HttpOptions> {
       memoryBytes: 1,
       faults: [],
       graphs: [graph],
-      routers: [],
+      routers: [
+        {
+          graph: 'follow',
+          ready: false,
+          phase: 'routing',
+          reasons: [`routed events are not acknowledged: ${HOSTILE}`],
+          partitions: 12,
+          events: 5e9,
+          rejectedBy: { [HOSTILE]: 3_000 },
+          sent: 9e9,
+          sentBytes: 1e12,
+          retries: 4,
+          lag: [{ topic: 'twhin.follow', partition: 3, records: 77 }],
+        },
+      ],
       headline: { level: 'ok', text: 'Healthy: vectors are 0.9 s behind' },
     }),
     views: {

@@ -58,7 +58,7 @@ export class Size {
       table('Entities by type', ['Type', 'Entities'], rowsOf(entities)),
       table('Live edges by relation', ['Relation', 'Edges'], rowsOf(edges)),
       ...(exchange === undefined ? [] : shards(exchange, now)),
-      ...routers.filter((router) => graph.startsWith(`${router.graph}-`)).map(routing),
+      ...routers.filter((router) => graph.startsWith(`${router.graph}-`)).flatMap(routing),
     );
   }
 
@@ -74,7 +74,8 @@ export class Size {
  * @param {import('./api.js').Status['routers'][number]} router
  */
 function routing({ graph, ready, reasons, partitions, events, rejectedBy, sent, lag }) {
-  return tiles([
+  const waiting = lag.reduce((sum, { records }) => sum + records, 0);
+  const summary = tiles([
     [
       `routing for ${graph}`,
       partitions === undefined ? 'no part yet' : `${count(partitions)} partitions`,
@@ -82,8 +83,14 @@ function routing({ graph, ready, reasons, partitions, events, rejectedBy, sent, 
     ],
     ['events routed', count(events), `${count(total(rejectedBy))} of them are dead letters`],
     ['sent to shards', count(sent), 'an event that concerns two shards counts twice'],
-    ['waiting', count(lag.reduce((sum, { records }) => sum + records, 0)), 'events of these partitions'],
+    ['waiting', count(waiting), 'events of these partitions'],
   ]);
+  if (total(rejectedBy) === 0) return [summary];
+  const rows = Object.entries(rejectedBy).map(([reason, records]) => [reason, count(records)]);
+  return [
+    summary,
+    table('Dead letters, since the process began', ['Dead letters of the routing', 'Records'], rows),
+  ];
 }
 
 /**
