@@ -155,3 +155,17 @@ test('the group is told once every shard has what concerns it, and not by marks 
   await next(3);
   expect(routed.at(-1)).toEqual({ [EVENTS]: { '0': 3 } });
 });
+
+test('marks of all partitions that come due while something is sent go out after it, whatever marks come due meanwhile', async () => {
+  const { router, read, publishing } = setUp({ markMs: 5 });
+  router.begin(EVENTS, 1);
+  void read(0, 1);
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  expect(publishing).toHaveLength(1);
+  publishing[0]!.answer.resolve();
+  await ticked();
+  for (const shard of [0, 1]) {
+    const told = to(shard, publishing[1]!.messages).filter(({ partition }) => partition === 1);
+    expect(told.map(({ from, until }) => [from, until])).toEqual([[0, 0]]);
+  }
+});

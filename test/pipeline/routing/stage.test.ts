@@ -98,6 +98,20 @@ test('a share is read from where the group stands, or from its start, and is let
   expect(done.length).toBe(length);
 });
 
+test('shards are told how far a share is routed before anything of it is read, and the group of nothing', async () => {
+  const { give, sent, done } = staged();
+  const share = give(50);
+  while (sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const told = sent.map(({ value }) => decodeStretch(value)).map(({ from, until }) => [from, until]);
+  expect(told).toEqual([
+    [50, 50],
+    [50, 50],
+  ]);
+  share.end();
+  await share.work;
+  expect(done).toEqual([]);
+});
+
 test('an offset is told to the group once all shards have what is below it', async () => {
   const acknowledgements: (() => void)[] = [];
   const { give, followers, done } = staged({
