@@ -68,8 +68,10 @@ async function stats(
 ): Promise<void> {
   const all: Record<string, GraphStats> = {};
   for (const graph of graphs) all[graph.name] = await statsOf(graph, options.digest, output);
-  if (options.json) output.out(JSON.stringify({ graphs: all, whole: wholeOf(graphs, all) }));
-  else
+  if (options.json) {
+    const whole = wholeOf(graphs, all);
+    output.out(JSON.stringify({ graphs: all, ...(Object.keys(whole).length > 0 && { whole }) }));
+  } else
     for (const [graph, shards] of byGraph(graphs)) {
       const [one, another] = shards;
       if (another !== undefined) printShards(graph, shards, all, output);
