@@ -20,7 +20,7 @@ const LOAD = { ...MIXED, erasures: 0.004 };
 const ALONE = ['--no-router'];
 const ENDING = ['--no-router', '--until-caught-up'];
 
-seeded(
+furtherCase(
   'routed events that are gone before a shard read them: its start is refused, and what the refusal says heals it',
   async ({ dice }) => {
     const here = await deployed(dice);
@@ -53,7 +53,7 @@ seeded(
   },
 );
 
-seeded(
+furtherCase(
   'a shard whose store is gone is made again of what was routed, and says what to do where that is not all there',
   async ({ dice }) => {
     const here = await deployed(dice);

@@ -7,7 +7,7 @@ import { MANY_COMMITS } from './deployment.ts';
 import { withFailpoints } from './failpoints/plan.ts';
 import { withProducer } from './load/direct.ts';
 import { MIXED, ORDERLESS } from './load/load.ts';
-import { form, seeded } from './seeded.ts';
+import { form, furtherCase, seeded } from './seeded.ts';
 import { endAll, Sharded } from './sharded.ts';
 import type { ParcelBytes } from './verifier/shards.ts';
 
@@ -52,7 +52,7 @@ seeded(
   },
 );
 
-seeded(
+furtherCase(
   'a shard that was away, and then goes on from an older store: the others train on, and take no gradient twice',
   async ({ dice }) => {
     const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 3, load: ORDERLESS });
@@ -115,7 +115,7 @@ seeded(
   },
 );
 
-seeded(
+furtherCase(
   'a shard frozen past its session and woken beside its successor: it ends, and not one more parcel of it goes out',
   async ({ dice }) => {
     const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 2, load: MIXED });
@@ -173,7 +173,7 @@ seeded(
   },
 );
 
-seeded(
+furtherCase(
   'a shard whose parcels are gone is refused, and goes on with those that are kept if asked; none reads an exchange made again',
   async ({ dice }) => {
     const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 2, load: MIXED });
