@@ -310,7 +310,8 @@ describe('a store that others filled beside the live one', () => {
   const letters = (log: MemoryLog) =>
     log.published.filter(({ topic }) => topic === DEAD_LETTERS).map(({ value }) => String(value));
 
-  test('sends the dead letters that the live store did not come to, before the group is told', async () => {
+  /** A log whose live store read a part of it, and wrote one dead letter; and another store with all of it. */
+  async function filled(): Promise<{ log: MemoryLog; shadow: MemoryStore }> {
     const log = new MemoryLog();
     mixed(log, ['a', 'b', 'c']);
     const live = new MemoryLog();
@@ -320,12 +321,21 @@ describe('a store that others filled beside the live one', () => {
     log.note = live.note;
     log.published.push(...live.published);
     expect(letters(log)).toEqual(['{a']);
-
     const shadow = new MemoryStore();
     const elsewhere = new MemoryLog();
     elsewhere.records.push(...log.records);
     await caughtUp(elsewhere, shadow, { role: 'shadow', deadLetters: false, space: 'shadow' });
+    return { log, shadow };
+  }
 
+  test('sends none where events are routed: the routers write them', async () => {
+    const { log, shadow } = await filled();
+    await caughtUp(log, shadow, { edgesTopic: 'twhin.edges.test' });
+    expect(letters(log)).toEqual(['{a']);
+  });
+
+  test('sends the dead letters that the live store did not come to, before the group is told', async () => {
+    const { log, shadow } = await filled();
     const told = log.committed.length;
     const plain = log.sink.bind(log);
     const toldBy: number[] = [];
