@@ -4,7 +4,7 @@ import { FileLogAdmin } from './file-log/admin.ts';
 import { FileLog } from './file-log/file-log.ts';
 import { FileLogSink } from './file-log/sink.ts';
 import type { LeadershipOptions } from './kafka/group/leadership.ts';
-import type { SharesOptions } from './kafka/group/shares.ts';
+import type { GroupOptions } from './kafka/group/member.ts';
 import type { SinkOptions } from './kafka/producer/sink.ts';
 import type { LogOptions } from './kafka/reader/log.ts';
 import type { KafkaSettings, LogLine } from './kafka/settings.ts';
@@ -17,7 +17,7 @@ export interface LogConnection {
   /** undefined where the log has no groups: the lock of a store alone keeps a second writer away. */
   leadership(options: LeadershipOptions): Leadership | undefined;
   /** undefined where the log has no groups: then all partitions are one process's. */
-  shares(options: SharesOptions): Shares | undefined;
+  shares(options: GroupOptions): Shares | undefined;
   sink(options?: SinkOptions): Sink;
   /** One for all who ask; `close` closes it. */
   admin(): LogAdmin;

@@ -1,6 +1,7 @@
 import { afterEach, expect, inject } from 'vitest';
 import { client } from '../e2e/topic-ends.ts';
 import { type Running, until } from '../e2e/twhin.ts';
+import type { Dice } from './dice.ts';
 import { withFailpoints } from './failpoints/plan.ts';
 import { MIXED } from './load/load.ts';
 import { transactions } from './load/transactions.ts';
@@ -24,16 +25,7 @@ const LOAD = { ...MIXED, erasures: 0.004 };
 seeded(
   'shards and routers killed in turn, a router frozen and woken beside its successor, partitions added: each shard has what concerns it, once',
   async ({ dice }) => {
-    const here = await Sharded.deploy({
-      brokers: inject('brokers'),
-      dice,
-      shards: SHARDS,
-      load: LOAD,
-      routed: true,
-    });
-    sharded = here;
-    here.watch();
-    beginTransactions(here, dice.fork());
+    const here = await begun(dice);
     const shards = here.all.map((shard) => here.start(shard, { args: ['--no-router'] }));
     const freeze = {
       place: 'sink.publish',
@@ -91,16 +83,7 @@ seeded(
 );
 
 furtherCase('shards that route themselves, killed in turn while they read', async ({ dice }) => {
-  const here = await Sharded.deploy({
-    brokers: inject('brokers'),
-    dice,
-    shards: SHARDS,
-    load: LOAD,
-    routed: true,
-  });
-  sharded = here;
-  here.watch();
-  beginTransactions(here, dice.fork());
+  const here = await begun(dice);
   const running = here.all.map((shard) => here.start(shard));
   for (let kill = 0; kill < form(SHARDS, 30); kill++) {
     const shard = kill % SHARDS;
@@ -118,7 +101,17 @@ furtherCase('shards that route themselves, killed in turn while they read', asyn
   await here.verify('routed');
 });
 
-function beginTransactions(here: Sharded, dice: Parameters<typeof transactions>[2]): void {
+/** Routed shards of which none runs yet, watched, with transactions in their topics. */
+async function begun(dice: Dice): Promise<Sharded> {
+  const brokers = inject('brokers');
+  const here = await Sharded.deploy({ brokers, dice, shards: SHARDS, load: LOAD, routed: true });
+  sharded = here;
+  here.watch();
+  beginTransactions(here, dice.fork());
+  return here;
+}
+
+function beginTransactions(here: Sharded, dice: Dice): void {
   const { brokers, twhin } = here.faulty;
   const stopping = new AbortController();
   const ended = transactions(brokers, twhin.prefix, dice, {

@@ -1,13 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
-import type {
-  Candidate,
-  GroupCommit,
-  Leadership,
-  Offsets,
-  Trouble,
-  WriterNote,
-} from '../../../pipeline/ports.ts';
+import type { Candidate, GroupCommit, Leadership, Offsets, WriterNote } from '../../../pipeline/ports.ts';
 import { pause } from '../../backoff.ts';
 import { fenced, groupInUse, instanceTaken, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
@@ -15,21 +8,14 @@ import { kafkaError, protocolError } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import { type Claim, ONE_LEADER } from './claim.ts';
 import { Lease, moment } from './lease.ts';
-import { Member, PUT_OUT, REBALANCE, SESSION_MS, SILENT_SESSIONS } from './member.ts';
+import { type GroupOptions, Member, PUT_OUT, REBALANCE, SESSION_MS, SILENT_SESSIONS } from './member.ts';
 import { encodeGroupNote, latestNote } from './note.ts';
 import { OffsetCommits } from './offset-commits.ts';
 import { Troubles } from './troubles.ts';
 
-export interface LeadershipOptions {
-  readonly groupId: string;
-  readonly topics: readonly string[];
-  readonly onTrouble?: (trouble: Trouble) => void;
-  /** After this long without a heartbeat, the group gives leadership to another process. */
-  readonly sessionTimeoutMs?: number;
+export interface LeadershipOptions extends GroupOptions {
   /** Where another process leads the group, wait for a turn instead of failing. */
   readonly standby?: boolean;
-  /** An id that each store keeps over restarts: a killed process leads again without waiting for its old session to end. */
-  readonly instanceId?: string;
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   offsetCommitV8,
   syncGroupV5,
 } from '@platformatic/kafka';
-import type { Offsets } from '../../../pipeline/ports.ts';
+import type { Offsets, Trouble } from '../../../pipeline/ports.ts';
 import { Brokers, GROUP } from '../brokers.ts';
 import { memberIdIn, protocolError } from '../failure.ts';
 import type { KafkaSettings } from '../settings.ts';
@@ -41,6 +41,17 @@ export interface Protocol {
     members: readonly { readonly memberId: string; readonly metadata: Buffer }[],
     all: readonly Assigned[],
   ): ReadonlyMap<string, readonly Assigned[]>;
+}
+
+/** What joining a group takes. */
+export interface GroupOptions {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly onTrouble?: (trouble: Trouble) => void;
+  /** After this long without a heartbeat, the group gives what the process has to others. */
+  readonly sessionTimeoutMs?: number;
+  /** An id that a process keeps over restarts: after a kill it has what it had without waiting for its old session to end. */
+  readonly instanceId?: string;
 }
 
 export interface MemberOptions {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { FatalError, RetryableError, reasonOf } from '../../../errors/errors.ts';
-import type { Offsets, Share, Shares, Trouble } from '../../../pipeline/ports.ts';
+import type { Offsets, Share, Shares } from '../../../pipeline/ports.ts';
 import { pause } from '../../backoff.ts';
 import { instanceTaken, topicsMissing } from '../../log-errors.ts';
 import { KafkaAdmin } from '../admin.ts';
@@ -8,6 +8,7 @@ import { kafkaError, protocolError } from '../failure.ts';
 import { addressOf, type KafkaSettings, type LogLine } from '../settings.ts';
 import {
   type Assigned,
+  type GroupOptions,
   Member,
   type Protocol,
   PUT_OUT,
@@ -16,16 +17,6 @@ import {
   SILENT_SESSIONS,
 } from './member.ts';
 import { Troubles } from './troubles.ts';
-
-export interface SharesOptions {
-  readonly groupId: string;
-  readonly topics: readonly string[];
-  readonly onTrouble?: (trouble: Trouble) => void;
-  /** After this long without a heartbeat, the group gives the process's share to others. */
-  readonly sessionTimeoutMs?: number;
-  /** An id that a process keeps over restarts: after a kill it has its share again at once. */
-  readonly instanceId?: string;
-}
 
 const HEARTBEAT_MS = 500;
 /** How often partitions that were added to the topics are looked for. */
@@ -52,7 +43,7 @@ export const EQUAL_SHARES: Protocol = {
 /** Shares of a consumer group, in which each partition of the topics belongs to one member at a time. */
 export class KafkaShares implements Shares {
   readonly #settings: KafkaSettings;
-  readonly #options: SharesOptions;
+  readonly #options: GroupOptions;
   readonly #sessionTimeoutMs: number;
   readonly #log: LogLine;
   readonly #admin: KafkaAdmin;
@@ -61,7 +52,7 @@ export class KafkaShares implements Shares {
   #reason: string | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(settings: KafkaSettings, options: SharesOptions, log: LogLine) {
+  constructor(settings: KafkaSettings, options: GroupOptions, log: LogLine) {
     this.#settings = settings;
     this.#options = options;
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_MS;
@@ -124,12 +115,13 @@ export class KafkaShares implements Shares {
   async #generation(member: Member, on: (share: Share) => Promise<void>): Promise<void> {
     const share = await this.#share(member);
     if (share === undefined) return;
-    const failed = Promise.withResolvers<never>();
-    // What ends the work ends the membership, at the next heartbeat.
-    failed.promise.catch(() => undefined);
-    const working = on(share).catch((error: unknown) => failed.reject(error));
+    // What ends the work ends the membership. A signal, and no promise: the heartbeats would leave a reaction each on one that stays open.
+    const failing = new AbortController();
+    const ending = AbortSignal.any([this.#stopping.signal, failing.signal]);
+    const working = on(share).catch((error: unknown) => failing.abort(error));
     try {
-      await this.#stay(member, share, failed.promise);
+      await this.#stay(member, share, ending);
+      if (failing.signal.aborted) throw failing.signal.reason;
     } finally {
       share.end();
       await working;
@@ -163,14 +155,13 @@ export class KafkaShares implements Shares {
     }
   }
 
-  /** Sends heartbeats and commits until stopped, or until the group asks to join again. @throws RetryableError, FatalError */
-  async #stay(member: Member, share: GroupShare, failed: Promise<never>): Promise<void> {
-    const { signal } = this.#stopping;
+  /** Sends heartbeats and commits until told to end, or until the group asks to join again. @throws RetryableError, FatalError */
+  async #stay(member: Member, share: GroupShare, ending: AbortSignal): Promise<void> {
     let heard = performance.now();
     let counted = heard;
-    while (!signal.aborted) {
-      await Promise.race([pause(HEARTBEAT_MS, signal), failed]);
-      if (signal.aborted) return;
+    while (!ending.aborted) {
+      await pause(HEARTBEAT_MS, ending);
+      if (ending.aborted) return;
       try {
         await member.heartbeat();
         await share.commitTo(member);
@@ -180,7 +171,7 @@ export class KafkaShares implements Shares {
         const counts = [...(await this.#admin.partitionCounts(this.#options.topics))];
         if (!isDeepStrictEqual(counts, share.counts)) return;
       } catch (error) {
-        if (signal.aborted || this.#joinsAgain(member, error)) return;
+        if (ending.aborted || this.#joinsAgain(member, error)) return;
         const failure = kafkaError(`staying in group ${this.#options.groupId}`, this.#settings, error);
         const silentMs = performance.now() - heard;
         if (!(failure instanceof RetryableError) || silentMs > SILENT_SESSIONS * this.#sessionTimeoutMs)
