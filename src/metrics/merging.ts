@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Histogram, Registry } from 'prom-client';
-import type { ShardReport } from '../serve/merged.ts';
+import type { ShardReport } from '../serve/known-shards.ts';
 import { type ProcessMetrics, processMetrics } from './process.ts';
 import { requestHistogram } from './serving.ts';
 

@@ -1,17 +1,15 @@
-import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
+import { UsageError } from '../errors/errors.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import { Admission } from './admission.ts';
 import { refuseOthers } from './asked-entities.ts';
 import { ChosenAmong } from './chosen.ts';
-import { type GraphStatus, statusTogether } from './graph-status.ts';
-import type { Holding } from './holding.ts';
+import { KnownShards, type KnownShardsOptions } from './known-shards.ts';
 import { bestOf, headOf, type Merging } from './merged-list.ts';
 import { MergedSearch } from './merged-search.ts';
 import { percentileOf } from './percentiles.ts';
 import type { NamedVector } from './reasons.ts';
 import type { SearchAnswer, SearchAsked } from './search.ts';
 import type { Begun, ShardAnswers, ShardLook, ShardQuestions } from './shard.ts';
-import type { MissedReason, ShardLink, ShardMissed } from './shard-link.ts';
 import {
   hasVector,
   idOf,
@@ -29,19 +27,10 @@ import {
   type RankAnswer,
   type SimilarAnswer,
 } from './surfaces.ts';
-import { type Asker, busyShards, isBusy, RETRY_MS, Turn } from './turn.ts';
+import { type Asker, busyShards, RETRY_MS, Turn } from './turn.ts';
 import type { RecentAnswer } from './users.ts';
 
-/** A shard that left so many questions in a row unanswered is asked no more until it says how it is. */
-const AWAY_AFTER = 3;
-/** Whoever is busy, or late with one answer of many, or serves another space, is there. */
-const UNANSWERED: readonly MissedReason[] = ['unreachable', 'broken'];
-/** A shard that is late is away if it says nothing for so long, not even how it is, which it does at once. ms */
-const SILENT_MS = 1_000;
-
-export interface MergedOptions {
-  /** In order: of two that hold the same partitions, the first one is asked. */
-  readonly links: readonly ShardLink[];
+export interface MergedOptions extends KnownShardsOptions {
   /** Within this time, a request is answered or refused. */
   readonly deadlineMs: number;
   /** Most ads of one advertiser in a list. */
@@ -51,39 +40,8 @@ export interface MergedOptions {
   pause(ms: number): Promise<void>;
   /** A number from 0 to below 1. */
   random(): number;
-  /** Epoch ms. */
-  now(): number;
-  /** Told of each question that a shard left without an answer of use. */
-  missed(url: string, reason: MissedReason): void;
   /** Told of each answer that is partial. */
   partial(): void;
-}
-
-/** How a shard is, and since when, epoch ms. */
-export interface ShardReport {
-  readonly url: string;
-  readonly up: boolean;
-  readonly since: number;
-  /** Why it is not up. */
-  readonly reason?: string;
-}
-
-/** How a shard is, as far as is known. */
-interface ShardState {
-  /** Undefined before the first look. */
-  up: boolean | undefined;
-  /** Since when it is so, epoch ms. */
-  since: number;
-  /** Why it is not up. */
-  reason: string;
-  holdings: readonly Holding[];
-  status: readonly GraphStatus[];
-  /** Questions in a row that were left unanswered. */
-  unanswered: number;
-  /** Answers that came, of whatever kind. */
-  heard: number;
-  /** Whether it was late, and is asked how it is. */
-  isProbed: boolean;
 }
 
 /**
@@ -96,14 +54,14 @@ interface ShardState {
  */
 export class Merged {
   readonly #options: MergedOptions;
-  readonly #states: ReadonlyMap<ShardLink, ShardState>;
+  /** How the shards are. */
+  readonly shards: KnownShards;
   readonly #admission: Admission;
-  #wasReady = false;
 
   constructor(options: MergedOptions) {
     this.#options = options;
     this.#admission = new Admission(() => options.clock());
-    this.#states = new Map(options.links.map((link) => [link, unknownState(options.now())]));
+    this.shards = new KnownShards(options);
   }
 
   /**
@@ -140,58 +98,11 @@ export class Merged {
   search(asked: SearchAsked): Promise<SearchAnswer & Merging> {
     return this.#turn('search', async (turn) => {
       const { query, type, graph, idleMs } = asked;
-      const begun = await turn.all(this.#asked(), 'begin-search', { query, type, graph, idleMs }, 0.5);
+      const begun = await turn.all(this.shards.asked(), 'begin-search', { query, type, graph, idleMs }, 0.5);
       if (begun.length === 0) throw turn.refused ?? turn.away();
       const search = new MergedSearch(turn, begun, asked);
       if (turn.isCrowded && !search.isWhole) throw busyShards();
       return search.answer();
-    });
-  }
-
-  /** Asks all shards how they are. timeoutMs: who takes longer is away. */
-  async look(timeoutMs: number): Promise<void> {
-    const looks = [...this.#states].map(async ([link, state]) => {
-      const { heard } = state;
-      try {
-        const { holdings, status } = await link.ask('state', {}, timeoutMs);
-        state.holdings = holdings;
-        state.status = status;
-        state.unanswered = 0;
-        this.#is(state, true);
-      } catch (error) {
-        if (!isBusy(error) && state.heard === heard) this.#isAway(state, reasonOf(error));
-      }
-    });
-    await Promise.all(looks);
-    this.#wasReady ||= this.lacks().length === 0;
-  }
-
-  /**
-   * Why nobody should ask now, a phrase each. Ready once all shards are and hold all partitions of one space; from then on
-   * while any shard answers: a shard that is away makes answers partial.
-   */
-  unready(): readonly string[] {
-    const anyUp = [...this.#states.values()].some(({ up }) => up === true);
-    return this.#wasReady && anyUp ? [] : this.lacks();
-  }
-
-  /** How each shard is, as far as is known. */
-  shards(): ShardReport[] {
-    return [...this.#states].map(([{ url }, { up, since, reason }]) =>
-      up === true ? { url, up, since } : { url, up: false, since, reason },
-    );
-  }
-
-  /** How far each graph is, of the shards that answer together, as of the last look. */
-  status(): GraphStatus[] {
-    const up = [...this.#states].filter(([, state]) => state.up === true);
-    const holdings = up.flatMap(([link, state]) => state.holdings.map((answer) => ({ link, answer })));
-    return [...Map.groupBy(holdings, ({ answer }) => answer.graph)].flatMap(([graph, of]) => {
-      const links = new Set(largestTogether(of).map(({ link }) => link));
-      const [first, ...others] = up.flatMap(([link, { status }]) =>
-        links.has(link) ? status.filter((each) => each.graph === graph) : [],
-      );
-      return first === undefined ? [] : [statusTogether([first, ...others])];
     });
   }
 
@@ -205,27 +116,6 @@ export class Merged {
   async random(): Promise<EntityKey | undefined> {
     for await (const { user } of this.#each('random-user', {})) if (user !== undefined) return user;
     return undefined;
-  }
-
-  /** What is missing for whole answers, a phrase each. */
-  lacks(): string[] {
-    const lacks: string[] = [];
-    const holdings: Reply<Holding>[] = [];
-    for (const [link, { up, reason, holdings: held }] of this.#states) {
-      if (up !== true) lacks.push(`${link.url}: ${reason}`);
-      else holdings.push(...held.map((answer) => ({ link, answer })));
-    }
-    for (const [graph, of] of Map.groupBy(holdings, ({ answer }) => answer.graph)) {
-      const together = largestTogether(of);
-      const missing = missingPartitions(of, together);
-      const others = new Set(of.map(({ answer }) => answer.space).filter((space) => space !== ''));
-      if (missing.length > 0)
-        lacks.push(
-          `${graph}: no shard that answers holds the partitions ${missing.join(', ')}` +
-            (others.size > 1 ? `; the shards serve ${others.size} spaces` : ''),
-        );
-    }
-    return lacks;
   }
 
   async #candidates(turn: Turn, asked: CandidatesAsked): Promise<Answer & Merging> {
@@ -378,7 +268,7 @@ export class Merged {
     name: Q,
     question: ShardQuestions[Q],
   ): Promise<Reply<Begun>[]> {
-    const replies = await turn.all(this.#asked(), name, question, 0.5);
+    const replies = await turn.all(this.shards.asked(), name, question, 0.5);
     const begun = replies.flatMap(({ link, answer }) =>
       answer.begun.map((each: Begun) => ({ link, answer: each })),
     );
@@ -418,7 +308,7 @@ export class Merged {
   ): AsyncGenerator<ShardAnswers[Q]> {
     const { turn, leave } = await this.#enter(name);
     try {
-      const links = this.#asked();
+      const links = this.shards.asked();
       const first = Math.floor(this.#options.random() * links.length);
       let answers = 0;
       for (const asked of [...links.slice(first), ...links.slice(0, first)]) {
@@ -433,80 +323,16 @@ export class Merged {
     }
   }
 
-  /** Those who are not known to be away; all of them where none is left. */
-  #asked(): { readonly link: ShardLink }[] {
-    const asked = [...this.#states].filter(([, { up }]) => up !== false).map(([link]) => ({ link }));
-    return asked.length > 0 ? asked : this.#options.links.map((link) => ({ link }));
-  }
-
   #asker(): Asker {
-    const { clock, pause, random } = this.#options;
+    const { clock, pause, random, deadlineMs } = this.#options;
     return {
       clock,
       pause: () => pause(RETRY_MS * (1 - random() / 2)),
-      heard: (link, error) => this.#heard(link, error),
-      isAway: (link) => this.#states.get(link)?.up === false,
-      away: () => this.#away(),
+      heard: (link, error) => this.shards.heard(link, error),
+      isAway: (link) => this.shards.isAway(link),
+      away: () => this.shards.away(deadlineMs),
     };
   }
-
-  /** Asks a shard that was late how it is. It is away if nothing comes from it meanwhile, and asked no more until it says how it is. */
-  async #probe(link: ShardLink, state: ShardState): Promise<void> {
-    if (state.isProbed) return;
-    state.isProbed = true;
-    const { heard } = state;
-    try {
-      await link.ask('state', {}, SILENT_MS);
-      state.heard++;
-    } catch (error) {
-      if (state.heard === heard && !isBusy(error)) this.#isAway(state, reasonOf(error));
-    }
-    state.isProbed = false;
-  }
-
-  #is(state: ShardState, up: boolean): void {
-    if (state.up !== up) state.since = this.#options.now();
-    state.up = up;
-  }
-
-  #isAway(state: ShardState, reason: string): void {
-    this.#is(state, false);
-    state.reason = reason;
-  }
-
-  /** A shard answered a question; error: or had no answer of use. */
-  #heard(link: ShardLink, error: ShardMissed | undefined): void {
-    const state = this.#states.get(link);
-    if (error !== undefined) this.#options.missed(link.url, error.reason);
-    if (state === undefined) return;
-    if (error?.reason === 'late') {
-      void this.#probe(link, state);
-    } else if (error !== undefined && UNANSWERED.includes(error.reason)) {
-      state.unanswered++;
-      if (state.unanswered >= AWAY_AFTER) this.#isAway(state, error.message);
-    } else {
-      state.heard++;
-      state.unanswered = 0;
-    }
-  }
-
-  /** What is thrown where nobody answers. */
-  #away(): FatalError {
-    const reasons = [...this.#states].map(([{ url }, { up, reason }]) =>
-      up === false ? `${url}: ${reason}` : url,
-    );
-    return new FatalError(
-      'shards-away',
-      `no shard answers within ${this.#options.deadlineMs} ms: ${reasons.join('; ')}`,
-    );
-  }
-}
-
-function unknownState(since: number): ShardState {
-  return {
-    ...{ up: undefined, since, reason: 'not asked yet', holdings: [], status: [] },
-    ...{ unanswered: 0, heard: 0, isProbed: false },
-  };
 }
 
 /** Interests are clusters of all vectors of a type, which nobody has here. */

@@ -151,7 +151,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
   'src/metrics/': {
     all: ['src/pipeline/measures.ts'],
-    types: ['src/pipeline/', 'src/serve/merged.ts', 'src/graph/store.ts'],
+    types: ['src/pipeline/', 'src/serve/known-shards.ts', 'src/graph/store.ts'],
   },
   // The same figures, and what happens to each commit, for OpenTelemetry; its SDK is loaded only where it is asked for.
   'src/telemetry/': {

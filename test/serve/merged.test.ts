@@ -27,7 +27,7 @@ function line(): { graph: CutGraph; links: PlainLink[]; owner: number } {
 const home = { surface: 'home', user: user(1), k: 10 } as const;
 const entitiesOf = ({ items }: { readonly items: readonly { readonly entity: EntityKey }[] }) =>
   items.map(({ entity }) => entity);
-const isUp = (merged: Merged, url: string) => merged.shards().find((each) => each.url === url)?.up;
+const isUp = (merged: Merged, url: string) => merged.shards.reports().find((each) => each.url === url)?.up;
 const late = new ShardMissed('late', 'no answer within 1 ms');
 const gone = new ShardMissed('unreachable', 'connect ECONNREFUSED');
 const others = (owner: number) => [0, 1, 2].filter((i) => i !== owner) as [number, number];
@@ -61,15 +61,15 @@ describe('a shard that does not answer', () => {
     const { links, owner } = line();
     const [away] = others(owner);
     const merged = mergedOf(links);
-    await merged.look(1);
+    await merged.shards.look(1);
     const { asked } = links[away]!;
     links[away]!.failing = gone;
     for (let i = 0; i < 5; i++) expect((await merged.candidates(home)).partial).toBe(true);
     expect(asked.filter((name) => name === 'begin-candidates')).toHaveLength(3);
-    expect([merged.unready(), isUp(merged, `http://s${away}`)]).toEqual([[], false]);
+    expect([merged.shards.unready(), isUp(merged, `http://s${away}`)]).toEqual([[], false]);
     links[away]!.failing = undefined;
     expect((await merged.candidates(home)).partial).toBe(true);
-    await merged.look(1);
+    await merged.shards.look(1);
     expect(await merged.candidates(home)).toMatchObject({ partial: false, missingPartitions: [] });
   });
 
@@ -77,7 +77,7 @@ describe('a shard that does not answer', () => {
     const { links } = line();
     const [link] = links;
     const merged = mergedOf(links);
-    await merged.look(1);
+    await merged.shards.look(1);
     for (const failing of [gone, gone, undefined, gone, gone]) {
       link!.failing = failing;
       link!.before = (name) => {
@@ -233,8 +233,8 @@ describe('shards of several spaces', () => {
   it('are told where lists are not whole for that reason', async () => {
     const { links } = moved(1);
     const merged = mergedOf(links);
-    await merged.look(1);
-    expect(merged.unready()).toEqual([
+    await merged.shards.look(1);
+    expect(merged.shards.unready()).toEqual([
       'g: no shard that answers holds the partitions 1, 4; the shards serve 2 spaces',
     ]);
   });
@@ -255,21 +255,24 @@ describe('readiness', () => {
     const { links } = line();
     links[1]!.failing = new ShardMissed('reading', 'not ready: g: 7 % of the vectors are read');
     const merged = mergedOf(links);
-    expect(merged.unready()).toHaveLength(3);
-    await merged.look(1);
+    expect(merged.shards.unready()).toHaveLength(3);
+    await merged.shards.look(1);
     const missing = 'g: no shard that answers holds the partitions 1, 4';
-    expect(merged.unready()).toEqual(['http://s1: not ready: g: 7 % of the vectors are read', missing]);
+    expect(merged.shards.unready()).toEqual([
+      'http://s1: not ready: g: 7 % of the vectors are read',
+      missing,
+    ]);
     // Answers are there already.
     expect(await merged.candidates(home)).toMatchObject({ partial: true, missingPartitions: [1, 4] });
     links[1]!.failing = undefined;
-    await merged.look(1);
-    expect([merged.unready(), merged.lacks()]).toEqual([[], []]);
+    await merged.shards.look(1);
+    expect([merged.shards.unready(), merged.shards.lacks()]).toEqual([[], []]);
     for (const link of links.slice(1)) link.failing = gone;
-    await merged.look(1);
-    expect(merged.unready()).toEqual([]);
+    await merged.shards.look(1);
+    expect(merged.shards.unready()).toEqual([]);
     links[0]!.failing = gone;
-    await merged.look(1);
-    expect(merged.unready()).toHaveLength(3);
+    await merged.shards.look(1);
+    expect(merged.shards.unready()).toHaveLength(3);
   });
 
   it('asks the second of two shards with the same partitions only while the first is away', async () => {
@@ -292,7 +295,7 @@ describe('shards that have too much to do', () => {
   it('make no answer partial: it is whole or refused, and the shards are there', async () => {
     const { links, owner } = line();
     const merged = mergedOf(links);
-    await merged.look(1);
+    await merged.shards.look(1);
     const asking = [
       () => merged.candidates(home),
       () => merged.rank(user(1), 'likes', [tweet(1)]),
@@ -363,7 +366,7 @@ describe('shards that have too much to do', () => {
     const { links, owner } = line();
     const [slow, hung] = others(owner);
     const merged = mergedOf(links);
-    await merged.look(1);
+    await merged.shards.look(1);
     const silence = Promise.withResolvers<void>();
     const answers = new Set<string>();
     for (const which of [slow, hung]) {
@@ -379,7 +382,7 @@ describe('shards that have too much to do', () => {
     for (let i = 0; i < 3; i++) await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'busy' });
     // Each is asked how it is once at a time.
     expect(links[slow]!.asked.filter((name) => name === 'state')).toHaveLength(1);
-    expect(merged.shards().map(({ up }) => up)).toEqual([true, true, true]);
+    expect(merged.shards.reports().map(({ up }) => up)).toEqual([true, true, true]);
     silence.resolve();
     await vi.waitUntil(() => isUp(merged, links[hung]!.url) === false);
     expect(isUp(merged, links[slow]!.url)).toBe(true);
@@ -390,10 +393,10 @@ describe('shards that have too much to do', () => {
   it('but are all away, make no answer', async () => {
     const { links } = line();
     const merged = mergedOf(links);
-    await merged.look(1);
+    await merged.shards.look(1);
     for (const link of links) link.failing = late;
     await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'busy' });
-    await vi.waitUntil(() => merged.shards().every(({ up }) => !up));
+    await vi.waitUntil(() => merged.shards.reports().every(({ up }) => !up));
     // They are asked nevertheless: nobody else could answer.
     await expect(merged.candidates(home)).rejects.toMatchObject({ code: 'shards-away' });
   });
@@ -401,16 +404,16 @@ describe('shards that have too much to do', () => {
   it('are up while they answer anything, however long they take to say how they are', async () => {
     const { links } = line();
     const merged = mergedOf(links);
-    await merged.look(1);
+    await merged.shards.look(1);
     links[0]!.before = (name) => {
       if (name === 'state') throw late;
     };
-    const looking = merged.look(1);
+    const looking = merged.shards.look(1);
     const list = merged.candidates(home);
     await Promise.all([looking, list]);
     expect(isUp(merged, 'http://s0')).toBe(false);
     links[0]!.before = () => undefined;
-    await merged.look(1);
+    await merged.shards.look(1);
     const said = Promise.withResolvers<void>();
     const link = links[0]!;
     const asked = link.ask.bind(link);
@@ -419,7 +422,7 @@ describe('shards that have too much to do', () => {
       await said.promise;
       throw late;
     };
-    const look = merged.look(1);
+    const look = merged.shards.look(1);
     await merged.candidates(home);
     said.resolve();
     await look;
@@ -498,9 +501,9 @@ describe('what every shard knows', () => {
     const { graph, links } = line();
     const twin = new PlainLink('http://twin', shardOf([graph.cut[1]!], PARTS[1]!));
     const merged = mergedOf([...links, twin]);
-    expect(merged.status()).toEqual([]);
-    await merged.look(1);
-    expect(merged.status()).toEqual([statusOf(graph.whole)]);
+    expect(merged.shards.status()).toEqual([]);
+    await merged.shards.look(1);
+    expect(merged.shards.status()).toEqual([statusOf(graph.whole)]);
     expect(statusOf(graph.whole).vectors).toEqual({ user: 1, tweet: TWEETS, ad: 0 });
   });
 
@@ -520,7 +523,7 @@ it('says since when a shard is away, and since when it is back', async () => {
   let now = T0;
   const merged = mergedOf(links, { now: () => now });
   const [first] = links;
-  const report = () => merged.shards()[0];
+  const report = () => merged.shards.reports()[0];
   expect(report()).toEqual({ url: 'http://s0', up: false, since: T0, reason: 'not asked yet' });
   for (const [failing, at, expected] of [
     [undefined, 1, { up: true, since: T0 + 1 }],
@@ -531,7 +534,7 @@ it('says since when a shard is away, and since when it is back', async () => {
   ] as const) {
     first!.failing = failing;
     now = T0 + at;
-    await merged.look(1);
+    await merged.shards.look(1);
     expect(report()).toEqual({ url: 'http://s0', ...expected });
   }
 });

@@ -15,10 +15,10 @@ export async function serveMerged(options: MergingOptions): Promise<HttpServer> 
   const guard = { ...options, ...LISTS_GUARD, paths: SERVING_PATHS };
   const server = await guardedServer(guard);
   const { version } = options;
-  const shards = () => merged.shards().map(({ since, ...of }) => ({ ...of, since: new Date(since) }));
+  const shards = () => merged.shards.reports().map(({ since, ...of }) => ({ ...of, since: new Date(since) }));
   addProbes(server, {
     ...options,
-    unready: () => merged.unready(),
+    unready: () => merged.shards.unready(),
     api: openApi(version, 'merged'),
     more: () => ({ shards: shards() }),
   });
@@ -26,8 +26,8 @@ export async function serveMerged(options: MergingOptions): Promise<HttpServer> 
   addLists(server, merged, {});
   addUsers(server, merged, {});
   server.get('/v1/status', () => {
-    const reasons = merged.unready();
-    const graphs = merged.status();
+    const reasons = merged.shards.unready();
+    const graphs = merged.shards.status();
     return { version, ready: reasons.length === 0, reasons, graphs, actions: [], shards: shards() };
   });
   addPage(server, options.page);

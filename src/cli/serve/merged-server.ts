@@ -36,7 +36,7 @@ export class MergedServer {
   private constructor({ shards, deadlineMs, adsOfOne, log }: MergedServerOptions) {
     this.#log = log;
     this.#links = shardLinks(shards);
-    this.#metrics = new MergingMetrics(VERSION, () => this.#merged.shards(), Date.now);
+    this.#metrics = new MergingMetrics(VERSION, () => this.#merged.shards.reports(), Date.now);
     this.#merged = new Merged({
       links: this.#links,
       deadlineMs,
@@ -92,9 +92,9 @@ export class MergedServer {
 
   /** One look after the other; says when readiness or the shards that answer change. */
   async #look(): Promise<void> {
-    await this.#merged.look(LOOK_TIMEOUT_MS);
+    await this.#merged.shards.look(LOOK_TIMEOUT_MS);
     if (this.#stopping.signal.aborted) return;
-    const lacks = this.#merged.lacks();
+    const lacks = this.#merged.shards.lacks();
     const now = lacks.join('; ');
     if (now !== this.#said) {
       this.#said = now;

@@ -299,8 +299,10 @@ describe('the paths of a shard', () => {
   it('answer 503 before all is read', async () => {
     const urls = await serveShards(new CutGraph(), () => ['g: 7 % of the vectors are read']);
     const merged = mergedOver(urls);
-    await merged.look(60_000);
-    expect(merged.unready()).toEqual(urls.map((url) => `${url}: not ready: g: 7 % of the vectors are read`));
+    await merged.shards.look(60_000);
+    expect(merged.shards.unready()).toEqual(
+      urls.map((url) => `${url}: not ready: g: 7 % of the vectors are read`),
+    );
   });
 });
 
@@ -318,7 +320,7 @@ describe('twhin serve --shards over HTTP', () => {
       return { status: reply.status, json, headers: reply.headers };
     };
     expect(await get('/readyz')).toMatchObject({ status: 503, json: { ready: false } });
-    await merged.look(60_000);
+    await merged.shards.look(60_000);
     expect(await get('/readyz')).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
     expect((await get('/readyz')).json).toMatchObject({
       shards: urls.map((shard) => ({ url: shard, up: true })),
@@ -394,7 +396,7 @@ describe('twhin serve --shards over HTTP', () => {
     expect((await get(list)).json).toMatchObject({ partial: true, missingPartitions: PARTS[1] });
     await first!();
     await third!();
-    await merged.look(60_000);
+    await merged.shards.look(60_000);
     expect(await get('/readyz')).toMatchObject({
       status: 503,
       json: { shards: [0, 1, 2].map(() => ({ up: false, since, reason: expect.any(String) })) },
