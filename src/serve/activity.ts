@@ -1,6 +1,8 @@
 import type { EdgeChange, Erasure, GraphChange } from '../graph/edge.ts';
 import { judge } from '../graph/edge.ts';
 import { type EntityKey, typeOf } from '../graph/entity.ts';
+import { Erasures } from './erasures.ts';
+import { keepNewest } from './keep-newest.ts';
 import { type PopularEntity, Popularity } from './popularity.ts';
 import { RecentActors } from './recent-actors.ts';
 import { RecentSources } from './recent-sources.ts';
@@ -70,7 +72,7 @@ export class Activity {
   readonly #actors: RecentActors;
   readonly #actorsOf: ReadonlySet<string>;
   /** Topics are read side by side, and an event from before an erasure may come after it. */
-  readonly #erased = new Map<EntityKey, Erased>();
+  readonly #erasures: Erasures;
   #edges = 0;
   /** Newest event time, epoch ms. */
   at = 0;
@@ -79,6 +81,7 @@ export class Activity {
 
   constructor(options: ActivityOptions) {
     this.#options = options;
+    this.#erasures = new Erasures(options.edges, (entity) => options.erasureChanged?.(entity));
     this.#sources = new Map(options.sourcesOf.map((relation) => [relation, new Map()]));
     this.#actors = new RecentActors(options.actors);
     this.#actorsOf = new Set(options.actorsOf);
@@ -115,7 +118,7 @@ export class Activity {
     for (const [relation, targets] of own.edges)
       for (const [target, { at, removed }] of targets) {
         const blocked = own.blocks.get(relation)?.has(target) === true;
-        if (!this.#wasErased(target, at)) edges.push({ relation, target, at, removed, blocked });
+        if (!this.#erasures.cover(target, at)) edges.push({ relation, target, at, removed, blocked });
       }
     return edges.sort(newestFirst).slice(0, k);
   }
@@ -140,22 +143,22 @@ export class Activity {
   blocked(entity: EntityKey, relation: string): EntityKey[] {
     const found: EntityKey[] = [];
     for (const [target, at] of this.of(entity).blocks.get(relation) ?? [])
-      if (!this.#wasErased(target, at)) found.push(target);
+      if (!this.#erasures.cover(target, at)) found.push(target);
     return found;
   }
 
   /** The entity whose newest live edge of the relation leads to the target, such as the advertiser of an ad. */
   sourceOf(target: EntityKey, relation: string): EntityKey | undefined {
     const source = this.#sources.get(relation)?.get(target);
-    if (source === undefined || this.#wasErased(source.entity, source.at)) return undefined;
-    return this.#wasErased(target, source.at) ? undefined : source.entity;
+    if (source === undefined || this.#erasures.cover(source.entity, source.at)) return undefined;
+    return this.#erasures.cover(target, source.at) ? undefined : source.entity;
   }
 
   /** The entities whose live edges of the relation lead to the target, such as who searched a query, the newest last. */
   recentSourcesOf(target: EntityKey, relation: string): EntityKey[] {
     const found: EntityKey[] = [];
     for (const [source, at] of this.#recentSources.get(relation)?.of(target) ?? [])
-      if (!this.#wasErased(source, at) && !this.#wasErased(target, at)) found.push(source);
+      if (!this.#erasures.cover(source, at) && !this.#erasures.cover(target, at)) found.push(source);
     return found;
   }
 
@@ -166,7 +169,7 @@ export class Activity {
 
   /** Whether a remembered edge to the target is live. */
   isLive(target: EntityKey, { at, removed }: RememberedEdge): boolean {
-    return !removed && !this.#wasErased(target, at);
+    return !removed && !this.#erasures.cover(target, at);
   }
 
   /**
@@ -185,22 +188,15 @@ export class Activity {
    * of the erasure. An entity comes back by an edge that is added later, and by nothing else.
    */
   hidesVector(entity: EntityKey, vectorAt: number): boolean {
-    const erased = this.#erased.size === 0 ? undefined : this.#erased.get(entity);
-    return erased !== undefined && (vectorAt <= erased.at || erased.namedAt <= erased.at);
-  }
-
-  /** Whether the entity was erased at that time or later. */
-  #wasErased(entity: EntityKey, at: number): boolean {
-    const erased = this.#erased.get(entity);
-    return erased !== undefined && at <= erased.at;
+    return this.#erasures.hides(entity, vectorAt);
   }
 
   #edge({ lhs, relation, rhs, at, removed }: EdgeChange, blocked: boolean): void {
     // An edge to an erased target is remembered, as it would be if it had been read before the erasure; no answer names it.
-    if (this.#wasErased(lhs, at)) return;
-    if (!removed && this.#erased.size > 0 && !this.#wasErased(rhs, at)) {
-      this.#named(lhs, at);
-      this.#named(rhs, at);
+    if (this.#erasures.cover(lhs, at)) return;
+    if (!removed && this.#erasures.some && !this.#erasures.cover(rhs, at)) {
+      this.#erasures.named(lhs, at);
+      this.#erasures.named(rhs, at);
     }
     const own = this.#own.get(lhs) ?? new Map<string, Map<EntityKey, RememberedEdge>>();
     this.#own.delete(lhs);
@@ -216,7 +212,7 @@ export class Activity {
       this.#sourceChanged(relation, rhs, { entity: lhs, at }, removed);
       if (known !== undefined) this.#over(relation, rhs, known);
       if (!removed) {
-        if (!this.#wasErased(rhs, at)) this.#addPopular(rhs, at);
+        if (!this.#erasures.cover(rhs, at)) this.#addPopular(rhs, at);
         this.#live.set(relation, this.liveOfAll(relation) + 1);
         if (this.#actorsOf.has(relation)) this.#actors.add(rhs, lhs);
       }
@@ -286,25 +282,13 @@ export class Activity {
   #over(relation: string, target: EntityKey, { at, removed }: RememberedEdge): void {
     if (removed) return;
     this.#live.set(relation, this.liveOfAll(relation) - 1);
-    if (!this.#wasErased(target, at)) this.#popularityOf(typeOf(target)).add(target, at, -1);
+    if (!this.#erasures.cover(target, at)) this.#popularityOf(typeOf(target)).add(target, at, -1);
   }
 
-  /** An edge was added at that time, of an entity that may have been erased before. */
-  #named(entity: EntityKey, at: number): void {
-    const erased = this.#erased.get(entity);
-    if (erased === undefined || at <= erased.namedAt) return;
-    const isBack = erased.namedAt > erased.at;
-    erased.namedAt = at;
-    if (!isBack) this.#options.erasureChanged?.(entity);
-  }
-
-  #erase({ erased, at }: Erasure): void {
-    if (this.#wasErased(erased, at)) return;
-    const before = this.#erased.get(erased)?.namedAt ?? Number.NEGATIVE_INFINITY;
-    this.#erased.delete(erased);
-    this.#erased.set(erased, { at, namedAt: Math.max(before, this.#lastAdded(erased)) });
-    keepNewest(this.#erased, this.#options.edges);
-    this.#options.erasureChanged?.(erased);
+  #erase(erasure: Erasure): void {
+    const { erased, at } = erasure;
+    if (this.#erasures.cover(erased, at)) return;
+    this.#erasures.add(erasure, this.#lastAdded(erased));
     const own = this.#own.get(erased);
     for (const [relation, edges] of own ?? []) {
       for (const [target, edge] of edges) {
@@ -396,24 +380,10 @@ function newestFirst(a: OwnEdge, b: OwnEdge): number {
   return a.target < b.target ? -1 : 1;
 }
 
-/** When an entity was erased, and when an edge of it was added last, as far as that is known. */
-interface Erased {
-  readonly at: number;
-  namedAt: number;
-}
-
 /** The entity that a target's newest edge comes from. */
 interface Source {
   readonly entity: EntityKey;
   readonly at: number;
-}
-
-/** Forgets the first ones. */
-function keepNewest(entries: Map<EntityKey, unknown>, most: number): void {
-  for (const first of entries.keys()) {
-    if (entries.size <= most) return;
-    entries.delete(first);
-  }
 }
 
 function newestOf(a: number | undefined, b: number | undefined): number | undefined {
