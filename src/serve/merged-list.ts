@@ -2,7 +2,7 @@ import type { EntityKey } from '../graph/entity.ts';
 import { limiter } from './accepted-rows.ts';
 import type { Holding } from './holding.ts';
 import type { AnswerHead } from './served-graph.ts';
-import type { ShardItem } from './shard.ts';
+import type { ShardItem } from './shard-questions.ts';
 import { missingPartitions, type Reply, repliesOf } from './shard-replies.ts';
 import type { Turn } from './turn.ts';
 

@@ -9,7 +9,7 @@ import { MergedSearch } from './merged-search.ts';
 import { percentileOf } from './percentiles.ts';
 import type { NamedVector } from './reasons.ts';
 import type { SearchAnswer, SearchAsked } from './search.ts';
-import type { Begun, ShardAnswers, ShardLook, ShardQuestions } from './shard.ts';
+import type { Begun, ShardAnswers, ShardLook, ShardQuestions } from './shard-questions.ts';
 import {
   hasVector,
   idOf,

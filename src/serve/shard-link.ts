@@ -1,4 +1,4 @@
-import type { ShardAnswers, ShardQuestion, ShardQuestions } from './shard.ts';
+import type { ShardAnswers, ShardQuestion, ShardQuestions } from './shard-questions.ts';
 
 /** A process that is asked. */
 export interface ShardLink {

@@ -1,6 +1,6 @@
 import type { Holding, SpaceId } from './holding.ts';
-import type { Begun } from './shard.ts';
 import type { ShardLink } from './shard-link.ts';
+import type { Begun } from './shard-questions.ts';
 
 /** A shard and what it said. */
 export interface Reply<T> {

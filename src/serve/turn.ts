@@ -1,6 +1,6 @@
 import { FatalError } from '../errors/errors.ts';
-import type { ShardAnswers, ShardQuestion, ShardQuestions } from './shard.ts';
 import { type ShardLink, ShardMissed, ShardRefused } from './shard-link.ts';
+import type { ShardAnswers, ShardQuestion, ShardQuestions } from './shard-questions.ts';
 import type { Reply } from './shard-replies.ts';
 
 /** How long to wait before a shard that is busy is asked again, minus up to half at random, ms. A shard's round of work takes 50 ms. */

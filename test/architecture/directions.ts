@@ -142,6 +142,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/serve/graph-status.ts',
       'src/serve/merged.ts',
       'src/serve/reasons.ts',
+      'src/serve/shard-questions.ts',
       'src/pipeline/ports.ts',
       'src/pipeline/training/trainer.ts',
       'src/pipeline/loading/image.ts',

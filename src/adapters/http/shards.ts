@@ -6,14 +6,9 @@ import { type EntityKey, parseEntityKey } from '../../graph/entity.ts';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
 import type { NamedVector } from '../../serve/reasons.ts';
 import { MOST_USED, SEARCHED } from '../../serve/search.ts';
-import type {
-  QuestionLimits,
-  Shard,
-  ShardAnswers,
-  ShardQuestion,
-  ShardQuestions,
-} from '../../serve/shard.ts';
+import type { QuestionLimits, Shard } from '../../serve/shard.ts';
 import { type MissedReason, type ShardLink, ShardMissed, ShardRefused } from '../../serve/shard-link.ts';
+import type { ShardAnswers, ShardQuestion, ShardQuestions } from '../../serve/shard-questions.ts';
 import { type CandidatesAsked, SURFACES } from '../../serve/surfaces.ts';
 import { COMPARED, type WeighedTrigram } from '../../serve/text-index.ts';
 import { BODY_BYTES, MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
