@@ -12,7 +12,7 @@ import { type Log, silentLog } from '../../src/log.ts';
 import type { ExchangePlace } from '../../src/pipeline/exchange/exchange.ts';
 import type { Image } from '../../src/pipeline/loading/image.ts';
 import type { EventLog, FollowedLog, Leadership, ReadableLog, Sink } from '../../src/pipeline/ports.ts';
-import { localTrainer } from '../../src/pipeline/training/train.ts';
+import { localTrainer } from '../../src/pipeline/training/local-trainer.ts';
 import type { TrainerSettings } from '../../src/pipeline/training/trainer.ts';
 import type { Pace, Tuning } from '../../src/pipeline/tuning.ts';
 import { Updater } from '../../src/pipeline/updater.ts';

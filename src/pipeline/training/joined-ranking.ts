@@ -4,8 +4,9 @@ import type { Kernel } from '../../model/kernel.ts';
 import { Table } from '../../model/table.ts';
 import { KnownPositives } from '../../sampling/known-positives.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
+import { trainerIn } from './local-trainer.ts';
 import { BLOCK, Prequential } from './prequential.ts';
-import { chunkLimits, type KernelMaker, TrainerCore, tableOptions, trainerIn } from './train.ts';
+import { chunkLimits, type KernelMaker, TrainerCore, tableOptions } from './train.ts';
 import type {
   PrequentialSettings,
   RankedEdges,

@@ -22,7 +22,6 @@ import type {
   HeldRows,
   LoadedRows,
   TrainBatch,
-  Trainer,
   TrainerSettings,
   TrainReport,
   Triples,
@@ -380,30 +379,4 @@ export class TrainerCore {
       );
     }
   }
-}
-
-/** A trainer in the calling thread, for tests and deterministic replay: each call blocks until it is done. */
-export function localTrainer(settings: TrainerSettings, kernels: KernelMaker): Trainer {
-  return trainerIn(new TrainerCore(settings, kernels));
-}
-
-/** The trainer whose calls the core answers, in the calling thread. */
-export function trainerIn(core: TrainerCore): Trainer {
-  let stopped = false;
-  const running = (): TrainerCore => {
-    if (stopped) throw new FatalError('trainer-stopped', 'the trainer was stopped; make a new one');
-    return core;
-  };
-  return {
-    loadRows: async (rows) => running().loadRows(rows),
-    loadEdges: async (edges) => running().loadEdges(edges),
-    start: async (state) => running().start(state),
-    train: async (batch) => running().train(batch),
-    checkpoint: async (options) => running().checkpoint(options),
-    readRows: async (first, count) => running().readRows(first, count),
-    stop: async () => {
-      stopped = true;
-      await core.stop();
-    },
-  };
 }

@@ -5,7 +5,7 @@ import { packError, unpackError } from '../../../src/adapters/threads.ts';
 import { ThreadTrainer, threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { copyOf } from '../../../src/adapters/trainer/wire.ts';
 import { BadEvent, FatalError, RetryableError, ShapeError, UsageError } from '../../../src/errors/errors.ts';
-import { localTrainer } from '../../../src/pipeline/training/train.ts';
+import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import type { Trainer, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { batchOf, DUE, kernels, settings, triples, World } from '../../pipeline/training/trainer-fixture.ts';
 

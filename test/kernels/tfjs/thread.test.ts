@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { threadTrainer } from '../../../src/adapters/trainer/thread.ts';
 import { createKernel } from '../../../src/kernels/select.ts';
-import { localTrainer } from '../../../src/pipeline/training/train.ts';
+import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import type { Trainer } from '../../../src/pipeline/training/trainer.ts';
 import { DUE, kernels, settings, World } from '../../pipeline/training/trainer-fixture.ts';
 import { TFJS_FOLDER, TFJS_SKIPPED } from './installed.ts';

@@ -4,7 +4,8 @@ import { shardOf } from '../../../src/graph/shard.ts';
 import type { Kernel } from '../../../src/model/kernel.ts';
 import type { Table } from '../../../src/model/table.ts';
 import { JoinedRanking } from '../../../src/pipeline/training/joined-ranking.ts';
-import { type KernelMaker, localTrainer } from '../../../src/pipeline/training/train.ts';
+import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
+import type { KernelMaker } from '../../../src/pipeline/training/train.ts';
 import type {
   PrequentialSettings,
   RankedEdges,

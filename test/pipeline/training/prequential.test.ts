@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../../../src/model/kernel.ts';
+import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
 import { Prequential } from '../../../src/pipeline/training/prequential.ts';
-import { localTrainer } from '../../../src/pipeline/training/train.ts';
 import type { PrequentialSettings, Trainer } from '../../../src/pipeline/training/trainer.ts';
 import { KnownPositives } from '../../../src/sampling/known-positives.ts';
 import { TypeRows } from '../../../src/sampling/type-rows.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../../../src/model/kernel.ts';
 import type { Table } from '../../../src/model/table.ts';
-import { type KernelMaker, localTrainer, TrainerCore } from '../../../src/pipeline/training/train.ts';
+import { localTrainer } from '../../../src/pipeline/training/local-trainer.ts';
+import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/train.ts';
 import type { Checkpoint, TrainerSettings } from '../../../src/pipeline/training/trainer.ts';
 import { batchOf, DUE, FIRST_ENTITY, kernels, settings, World } from './trainer-fixture.ts';
 
