@@ -156,12 +156,13 @@ async function run(
     );
     const results = await Promise.allSettled(ends);
     reporting.stop();
-    await stages.stop();
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
+    await stages.stop();
     for (const { updater } of runs) log.info(progressFields(updater.progress()), 'stopped');
   } finally {
     signals.ignore();
+    // What ended a stage is thrown above already, unless an updater failed first.
     await stages?.stop().catch(() => undefined);
     await watch?.stop();
     await connection.close();
