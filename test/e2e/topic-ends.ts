@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { Admin } from '@platformatic/kafka';
 import { Kafka, logLevel } from 'kafkajs';
 
-/** A transaction that is committed is seen once every partition has its marker, a moment after. */
-const MARKERS_MS = 200;
+const LOOK_MS = 200;
+/** A producer has its answer once a commit is decided; on a busy broker the markers in the partitions may come seconds after. */
+const MARKERS_MS = 10_000;
 
 export function client(brokers: string): Kafka {
   return new Kafka({ brokers: brokers.split(','), clientId: 'apart', logLevel: logLevel.NOTHING });
@@ -22,7 +24,10 @@ export function endsOnceLed(brokers: string, topic: string): Promise<Map<number,
   return endsOf(brokers, topic).catch(() => undefined);
 }
 
-/** Where the topics end once that rests; where they are written to all the while, as it is after a few looks. */
+/**
+ * Where the topics end once that rests, and no transaction is open in them; where they are written to, or a transaction is
+ * open, all the while, as it is after some looks.
+ */
 export async function settledEnds(
   brokers: string,
   topics: readonly string[],
@@ -32,14 +37,38 @@ export async function settledEnds(
     for (const topic of topics) ends.set(topic, await endsOf(brokers, topic));
     return ends;
   };
+  const until = Date.now() + MARKERS_MS;
   let ends = await look();
-  for (let looks = 0; looks < 5; looks++) {
-    await sleep(MARKERS_MS);
+  for (let moved = 0; moved < 5; ) {
+    await sleep(LOOK_MS);
     const before = ends;
     ends = await look();
-    if (isDeepStrictEqual(before, ends)) break;
+    if (!isDeepStrictEqual(before, ends)) moved++;
+    else if (Date.now() >= until || isDeepStrictEqual(ends, await writtenEnds(brokers, ends))) break;
   }
   return ends;
+}
+
+/** Offset after the last record written, those of open transactions and their markers included. */
+async function writtenEnds(
+  brokers: string,
+  topics: ReadonlyMap<string, ReadonlyMap<number, number>>,
+): Promise<Map<string, ReadonlyMap<number, number>>> {
+  const admin = new Admin({ clientId: 'apart', bootstrapBrokers: brokers.split(',') });
+  try {
+    const asked = [...topics].map(([name, partitions]) => ({
+      name,
+      partitions: [...partitions.keys()].map((partitionIndex) => ({ partitionIndex, timestamp: -1n })),
+    }));
+    const listed = await admin.listOffsets({ topics: asked, isolationLevel: 0 });
+    const ends = listed.map(({ name, partitions }): [string, ReadonlyMap<number, number>] => [
+      name,
+      new Map(partitions.map(({ partitionIndex, offset }) => [partitionIndex, Number(offset)])),
+    ]);
+    return new Map(ends);
+  } finally {
+    await admin.close();
+  }
 }
 
 /** How far a group is in a partition. */

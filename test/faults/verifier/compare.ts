@@ -50,7 +50,7 @@ export function compareOffsets(
 
 /** What differs between the last record of each key and the store, byte for byte. */
 export function compareTopic(
-  stored: Pick<StoreBytes, 'entities' | 'vectors'>,
+  stored: Pick<StoreBytes, 'entities' | 'vectors' | 'steps'>,
   records: readonly TopicRecord[],
 ): string[] {
   const last = new Map(records.map((record) => [String(record.key), record]));
@@ -62,7 +62,9 @@ export function compareTopic(
     else if (record === undefined) problems.push(`${name} is in the store, not in the topic`);
     else if (record.value === null) problems.push(`${name} is in the store, and a tombstone in the topic`);
     else if (!record.value.equals(vector))
-      problems.push(`${name} has other bytes in the topic, ${at(record)}`);
+      problems.push(
+        `${name} has other bytes in the topic, ${at(record)}, than in the store, of step ${stored.steps.get(row)}`,
+      );
   }
   for (const [name, record] of last) {
     if (record.value !== null && !stored.entities.has(name))
@@ -72,12 +74,15 @@ export function compareTopic(
 }
 
 /** The same for the model topic: row 2r is relation r, and row 2r + 1 its inverse. */
-export function compareRelations({ head, vectors }: StoreBytes, records: readonly TopicRecord[]): string[] {
+export function compareRelations(
+  { head, vectors, steps }: StoreBytes,
+  records: readonly TopicRecord[],
+): string[] {
   const rows = head.model.relations.flatMap(({ name }, relation): [string, number][] => [
     [`relation:${name}`, 2 * relation],
     [`relation:${name}/inverse`, 2 * relation + 1],
   ]);
-  return compareTopic({ entities: new Map(rows), vectors }, records);
+  return compareTopic({ entities: new Map(rows), vectors, steps }, records);
 }
 
 /** Keys whose step fell over the topic, or that had two vectors of one step. */
