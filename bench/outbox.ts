@@ -60,7 +60,7 @@ const sink = {
   },
 };
 const unwritten = new Unwritten();
-const writer = new Writer(undefined, 'leader', 'space');
+const writer = new Writer(undefined, { role: 'leader' }, 'space');
 const common = { writer, store, sink, log: silentLog, clock: () => Date.now(), measures: noMeasures };
 const publisher = new Publisher({
   ...{ ...common, topic: 'vectors', step: () => 1, watermark: () => 1 },

@@ -103,7 +103,7 @@ export class LoadedPipeline {
     this.ledger = new OffsetLedger(head?.offsets);
     this.lag = new Lag({ graph, eventLog, topics, ledger: this.ledger, log, clock });
     this.sample = new EntitySample(store, index);
-    this.writer = new Writer(head, options.role, freshSpace);
+    this.writer = new Writer(head, options, freshSpace);
     this.#topicWatch = new TopicWatch({ eventLog, topics, writer: this.writer, clock, failed });
     this.#image = new ImageKeeper({
       graph,
@@ -114,7 +114,7 @@ export class LoadedPipeline {
       log,
       clock,
     });
-    this.exchange = exchangeOf(options, loaded, failed);
+    this.exchange = exchangeOf(options, loaded, this.writer.space, failed);
     if (this.exchange) workings.training.join(this.exchange);
     this.#ingest = new Ingest({
       store,
@@ -353,6 +353,7 @@ export class LoadedPipeline {
 function exchangeOf(
   { shard, exchange, model, sink, log, store, clock }: UpdaterOptions,
   { head, index, erasedAt }: Recovered,
+  space: string,
   failed: (error: Error) => void,
 ): Exchange | undefined {
   if (shard === undefined || exchange === undefined) return undefined;
@@ -360,6 +361,7 @@ function exchangeOf(
     shard,
     ...exchange,
     fingerprint: fingerprint(model),
+    space,
     dim: model.dim,
     index,
     entityTypes: model.entityTypes,

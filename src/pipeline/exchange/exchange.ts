@@ -46,6 +46,8 @@ export interface ExchangePlace {
 export interface ExchangeOptions extends ExchangePlace {
   readonly shard: Shard;
   readonly fingerprint: string;
+  /** The training that the shard takes part in: what others send is of use only where they take part in the same. */
+  readonly space: string;
   readonly dim: number;
   readonly index: EntityIndex;
   /** Entity types by index, as in the store. */
@@ -121,7 +123,10 @@ export class Exchange implements ShardLine {
   #sentUpTo = { last: -1, parts: 0 };
   #mergedAt: number;
   #mergedEdges: number;
+  readonly #began: number;
   #open = false;
+  /** Spaces of other trainings that the log was told of. */
+  readonly #otherSpaces = new Set<string>();
 
   constructor(options: ExchangeOptions, head: ShardHead | undefined) {
     this.#options = options;
@@ -134,7 +139,8 @@ export class Exchange implements ShardLine {
     this.#sender = new ParcelSender(options);
     this.#most = Math.floor(PARCEL_BYTES / 2 / (2 * options.dim + MOST_NAME_BYTES));
     this.#peers = new Peers(options.shard, options.clock);
-    this.#mergedAt = options.clock();
+    this.#began = options.clock();
+    this.#mergedAt = this.#began;
     this.#mergedEdges = this.#trained;
   }
 
@@ -182,11 +188,18 @@ export class Exchange implements ShardLine {
 
   /**
    * The parcel in a record; undefined, with a warning, where there is none: nothing but a shard of another version, or a
-   * foreign program, can have written it, and waiting for a better record would stop the shard for good.
+   * foreign program, can have written it, and waiting for a better record would stop the shard for good. A parcel of another
+   * training is passed over as well, whatever its model: it was sent before this store was promoted, or by a shard that runs on a
+   * store of before.
    * @throws FatalError `shard-model` where its sender trains another model.
    */
-  read({ value, headers, partition, offset }: SourceRecord): Parcel | undefined {
-    const { dim, relationRows, fingerprint, shard, topic, log } = this.#options;
+  read({ value, headers, partition, offset, timestamp }: SourceRecord): Parcel | undefined {
+    const { dim, relationRows, fingerprint, space, shard, topic, log } = this.#options;
+    const sentIn = headers?.['space']?.toString();
+    if (sentIn !== undefined && sentIn !== space) {
+      this.#passOver(sentIn, { partition, offset, timestamp });
+      return undefined;
+    }
     const seen = headers?.['fingerprint']?.toString();
     const where = `${topic}, partition ${partition}, offset ${offset}`;
     if (seen !== undefined && seen !== fingerprint) {
@@ -197,6 +210,7 @@ export class Exchange implements ShardLine {
       );
     }
     try {
+      if (sentIn === undefined) throw new ShapeError('it has no header space');
       const parcel = decodeParcel(value, dim);
       const { length } = parcel.relations;
       if (length === 0 || length === relationRows * (dim + 1)) return parcel;
@@ -327,6 +341,21 @@ export class Exchange implements ShardLine {
     this.counts.receivedVectors += count;
   }
 
+  /** Says so, once for each space, where the sender runs beside this process. */
+  #passOver(
+    space: string,
+    { partition, offset, timestamp }: Pick<SourceRecord, 'partition' | 'offset' | 'timestamp'>,
+  ): void {
+    const { shard, topic, log } = this.#options;
+    if (timestamp < this.#began || this.#otherSpaces.has(space)) return;
+    this.#otherSpaces.add(space);
+    log.warn(
+      { topic, partition, offset, space, own: this.#options.space },
+      `a shard of ${shard.graph} runs on a store of another training, and what it sends is passed over. All shards need stores of one ` +
+        'training: restore the shard that began anew, or promote the store that the others run on',
+    );
+  }
+
   #quiet(): number[] {
     return this.#peers.unsentFor(this.#options.quietMs ?? Number.POSITIVE_INFINITY);
   }
@@ -339,7 +368,7 @@ export class Exchange implements ShardLine {
     relations: Float32Array,
     least: number,
   ): Message[] {
-    const { shard, topic, dim, fingerprint } = this.#options;
+    const { shard, topic, dim, fingerprint, space } = this.#options;
     const filled = Math.max(this.#parts(gradients), this.#parts(vectors));
     // Relation vectors have a parcel of their own, behind the others: together they could be too large.
     const ofRelations = relations.length > 0 ? 1 : 0;
@@ -360,7 +389,7 @@ export class Exchange implements ShardLine {
       this.counts.sentBytes += value.length;
       this.counts.sentGradients += parcel.gradients.count;
       this.counts.sentVectors += parcel.vectors.count;
-      return { topic, key: this.#keys[to]!, value, headers: { graph: shard.graph, fingerprint } };
+      return { topic, key: this.#keys[to]!, value, headers: { graph: shard.graph, fingerprint, space } };
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Head } from '../../graph/head.ts';
+import type { Shard } from '../../graph/shard.ts';
 import type { WriterNote } from '../ports.ts';
 
 /** The role of an updater for its graph. */
@@ -19,11 +20,17 @@ export class Writer {
   readonly #role: Role;
 
   /**
-   * freshSpace: for a store that has no space. A standby or shadow always takes it: its training goes another way
-   * than the leader's, and its vectors must not be taken for the leader's.
+   * freshSpace: for a store that has no space. A standby or shadow of a whole graph always takes it: its training goes another
+   * way than the leader's, and its vectors must not be taken for the leader's. One of a shard trains with the other shards, in
+   * the space of all.
    */
-  constructor(head: Head | undefined, role: Role, freshSpace: string) {
-    this.space = role !== 'leader' || !head?.space ? freshSpace : head.space;
+  constructor(
+    head: Head | undefined,
+    { role, shard }: { readonly role: Role; readonly shard?: Shard | undefined },
+    freshSpace: string,
+  ) {
+    const goesOn = role === 'leader' || shard !== undefined;
+    this.space = goesOn && head?.space ? head.space : freshSpace;
     this.epoch = head?.epoch ?? 0;
     this.stepBase = head?.stepBase ?? 0;
     this.topicIds = head?.topicIds ?? {};

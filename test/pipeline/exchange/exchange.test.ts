@@ -16,6 +16,7 @@ import { EXCHANGE } from '../shards-fixture.ts';
 const DIM = 4;
 const TYPES = ['user', 'tweet'];
 const FINGERPRINT = 'f00d';
+const SPACE = 'shared';
 /** A relation's row and its reverse, vector and accumulator each. */
 const RELATION_FLOATS = 2 * (DIM + 1);
 
@@ -36,6 +37,7 @@ function set(overrides: Partial<ExchangeOptions> & { index?: EntityIndex; head?:
   const exchange = new Exchange(
     {
       ...{ shard: { graph: 'g', index: 0, count: 3 }, topic: EXCHANGE, fingerprint: FINGERPRINT, dim: DIM },
+      space: SPACE,
       ...{ index, entityTypes: TYPES, relationRows: 2, erased: () => false, sink: log.sink() },
       ...{ log: keptLog(), freshRun: 'here', pace: { mergeEdges: 100, mergeMs: 2_000 }, clock: () => 0 },
       failed: (error) => failures.push(error),
@@ -136,7 +138,7 @@ describe('sending', () => {
     expect(partitions).toEqual(Array.from({ length: count }, (_, i) => i).filter((i) => i !== 1));
     for (const message of log.published) {
       expect(message.topic).toBe(EXCHANGE);
-      expect(message.headers).toEqual({ graph: 'g', fingerprint: FINGERPRINT });
+      expect(message.headers).toEqual({ graph: 'g', fingerprint: FINGERPRINT, space: SPACE });
       expect(parcelIn(message)).toMatchObject({ from: 1, run: 'here', first: 0, last: 4, part: 0 });
       expect(idsIn(parcelIn(message).vectors.names)).toEqual(['é']);
     }
@@ -514,17 +516,17 @@ describe('relation vectors', () => {
 
 describe('records', () => {
   const value = encodeParcel(parcelOf({ last: 3 }), DIM);
-  const fingerprint = Buffer.from(FINGERPRINT);
+  const headers = { fingerprint: Buffer.from(FINGERPRINT), space: Buffer.from(SPACE) };
 
   it('are parcels of the same model', () => {
     const { exchange } = set();
-    expect(exchange.read(recordOf(value, { fingerprint }))).toMatchObject({ run: 'there', last: 3 });
+    expect(exchange.read(recordOf(value, headers))).toMatchObject({ run: 'there', last: 3 });
     expect(exchange.counts.unreadable).toBe(0);
   });
 
   test('of another model end the shard, with what to do', () => {
     const { exchange } = set();
-    const other = recordOf(value, { fingerprint: Buffer.from('beef') });
+    const other = recordOf(value, { ...headers, fingerprint: Buffer.from('beef') });
     expect(() => exchange.read(other)).toThrow(
       expect.objectContaining({
         code: 'shard-model',
@@ -543,11 +545,40 @@ describe('records', () => {
   ])('with %s are counted, warned of and passed over', (_, bytes) => {
     const log = keptLog();
     const { exchange } = set({ log });
-    expect(exchange.read(recordOf(bytes, { fingerprint }))).toBeUndefined();
+    expect(exchange.read(recordOf(bytes, headers))).toBeUndefined();
     expect(exchange.counts.unreadable).toBe(1);
     expect(log.lines.map(({ message }) => message)).toEqual([
       'a record is passed over: twhin.exchange.test, partition 0, offset 7',
     ]);
+  });
+
+  test('of another training are passed over, whatever their model, and told once where their sender still runs', () => {
+    const log = keptLog();
+    let now = 5_000;
+    const { exchange } = set({ log, clock: () => now });
+    const foreign = (timestamp: number, space: string) => ({
+      ...recordOf(value, { space: Buffer.from(space), fingerprint: Buffer.from('beef') }),
+      timestamp,
+    });
+    // Left in the topic from before this process began.
+    expect(exchange.read(foreign(4_999, 'before'))).toBeUndefined();
+    expect(log.lines).toEqual([]);
+    now = 6_000;
+    for (const space of ['before', 'before', 'another'])
+      expect(exchange.read(foreign(5_500, space))).toBeUndefined();
+    expect(log.lines.map(({ fields }) => fields)).toMatchObject([
+      { space: 'before', own: SPACE },
+      { space: 'another', own: SPACE },
+    ]);
+    expect(log.lines[0]!.message).toContain('All shards need stores of one training');
+    expect(exchange.counts.unreadable).toBe(0);
+    expect(exchange.progress.peers.map(({ heardAt }) => heardAt)).toEqual([undefined, undefined]);
+  });
+
+  test('of no training that they name are no parcels', () => {
+    const { exchange } = set();
+    expect(exchange.read(recordOf(value, { fingerprint: headers.fingerprint }))).toBeUndefined();
+    expect(exchange.counts.unreadable).toBe(1);
   });
 
   test('of no parcel at all are the sender of nothing', () => {

@@ -38,6 +38,7 @@ function shard(index: number, { speaks = true, writes = true, brokers = Promise.
       ...(speaks && { quietMs: 10_000 }),
       shard: { graph: 'test', index, count: SHARDS },
       fingerprint: 'f',
+      space: 'shared',
       dim: DIM,
       index: entities,
       entityTypes: ['user'],

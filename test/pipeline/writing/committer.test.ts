@@ -38,7 +38,7 @@ function setUp() {
   const order: string[] = [];
   const clock = () => now.ms;
   const measures = keptMeasures();
-  const writer = new Writer(undefined, 'leader', 'space');
+  const writer = new Writer(undefined, { role: 'leader' }, 'space');
   const tuning = { epsilon: 0.5, maxAgeMs: 9_000 };
   const publisher = new Publisher({
     writer,

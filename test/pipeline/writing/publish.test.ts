@@ -30,7 +30,7 @@ async function setUp(outbox: readonly OutboxPart[] = []) {
   const failed: Error[] = [];
   const measures = keptMeasures();
   const publisher = new Publisher({
-    writer: new Writer({ ...HEAD, epoch: 3, space: 'space', stepBase: 0 }, 'leader', 'another'),
+    writer: new Writer({ ...HEAD, epoch: 3, space: 'space', stepBase: 0 }, { role: 'leader' }, 'another'),
     store,
     sink,
     topic: 'vectors',

@@ -12,10 +12,20 @@ const head = headSchema.parse({
 });
 
 test('a leader knows its own past by the note; a standby takes nothing for its own, even in a space that it shares', () => {
-  const leader = new Writer(head, 'leader', 'shared');
+  const leader = new Writer(head, { role: 'leader' }, 'shared');
   expect(leader.wrote(leader.note(9), 9)).toBe(true);
   expect(leader.wrote(leader.note(10), 9)).toBe(false);
-  const standby = new Writer(head, 'standby', 'shared');
+  const standby = new Writer(head, { role: 'standby' }, 'shared');
   expect(standby.note(9)).toEqual(leader.note(9));
   expect(standby.wrote(standby.note(9), 9)).toBe(false);
 });
+
+test.each(['leader', 'standby', 'shadow'] as const)(
+  'a %s of a shard goes on in the space that its store shares with the others',
+  (role) => {
+    const shard = { graph: 'engagement', index: 1, count: 2 };
+    expect(new Writer(head, { role, shard }, 'fresh').space).toBe('shared');
+    expect(new Writer(undefined, { role, shard }, 'fresh').space).toBe('fresh');
+    expect(new Writer(head, { role }, 'fresh').space).toBe(role === 'leader' ? 'shared' : 'fresh');
+  },
+);
