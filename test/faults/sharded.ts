@@ -233,8 +233,14 @@ function configOf(shards: number, routed: boolean): string {
   return `${MANY_COMMITS} graphs: { ${GRAPH}: { shards: ${shards}, routed: ${routed} } },`;
 }
 
-/** Ends processes in good order. @throws what one of them said, where it ended otherwise. */
+/**
+ * Ends processes in good order, each once it has its part: before it leads, a shard publishes nothing of what the one
+ * before it held back. @throws what one of them said, where it ended otherwise.
+ */
 export async function endAll(running: readonly Running[]): Promise<void> {
+  const part = ({ child }: Running) =>
+    child.spawnargs.includes('route') ? /gave this process/ : /"msg":"leads the graph"/;
+  await Promise.all(running.map((each) => each.says(part(each))));
   for (const each of running) each.kill('SIGTERM');
   await wellEnded(running);
 }
