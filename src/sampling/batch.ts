@@ -91,14 +91,17 @@ export interface TypePair {
 }
 
 /**
- * The ends of an edge that are ranked among candidates, each with the other end as the anchor. An edge to another shard has
- * its anchor here, and only the far end is ranked.
+ * The ends that are ranked among candidates in a chunk, each with the other end as the anchor. A shard ranks one end at a
+ * time, since only one end of an edge to another shard has its anchor here.
  */
 export type RankedEnds = 'both' | 'lhs' | 'rhs';
 
+/** In a whole graph, a chunk ranks both ends of its edges. */
+const WHOLE: readonly RankedEnds[] = ['both'];
+
 /** The edges of a batch, cut into chunks. */
 export interface Cut {
-  /** [edges] indices into the batch, chunk after chunk. */
+  /** Indices into the batch, chunk after chunk: each edge as often as there are chunks of its own that rank it. */
   readonly order: Int32Array;
   /** The end of each chunk in `order`; a chunk starts where the previous chunk ends. */
   readonly ends: readonly number[];
@@ -110,29 +113,32 @@ export interface Cut {
  * Cuts a batch into chunks of at most `chunkEdges` edges, each of one pair of entity types and with the same ends ranked.
  * Pairs come in the order of first appearance, the edges of a pair in the order of arrival. The chunks of a pair are of even
  * size, since a short chunk has few negatives: 65 edges, at 64 a chunk, make 33 and 32.
- * rankedOf: the ends that are ranked of edge `i`; both unless given.
+ * rankedOf: for each chunk that edge `i` is to be in, the ends that it ranks; one chunk with both unless given.
  * @throws ShapeError for an unknown relation index.
  */
 export function cutChunks(
   relation: Int32Array,
   relations: readonly TypePair[],
   chunkEdges: number,
-  rankedOf: (i: number) => RankedEnds = () => 'both',
+  rankedOf: (i: number) => readonly RankedEnds[] = () => WHOLE,
 ): Cut {
   const pairs = new Map<string, { readonly ranked: RankedEnds; readonly list: number[] }>();
   const pairOf = relations.map(({ lhsType, rhsType }) => `${lhsType}:${rhsType}`);
+  let cut = 0;
   for (let i = 0; i < relation.length; i++) {
     const pair = pairOf[relation[i]!];
     if (pair === undefined) {
       throw new ShapeError(`edge ${i} has relation ${relation[i]}; there are ${relations.length}`);
     }
-    const ranked = rankedOf(i);
-    const key = `${pair}:${ranked}`;
-    const known = pairs.get(key);
-    if (known === undefined) pairs.set(key, { ranked, list: [i] });
-    else known.list.push(i);
+    for (const ranked of rankedOf(i)) {
+      const key = `${pair}:${ranked}`;
+      const known = pairs.get(key);
+      if (known === undefined) pairs.set(key, { ranked, list: [i] });
+      else known.list.push(i);
+      cut++;
+    }
   }
-  const order = new Int32Array(relation.length);
+  const order = new Int32Array(cut);
   const ends: number[] = [];
   const rankedEnds: RankedEnds[] = [];
   let start = 0;

@@ -103,14 +103,22 @@ describe('cutChunks', () => {
 
   it('keeps edges apart whose other end is ranked, or both ends', () => {
     const ranked = ['both', 'lhs', 'rhs', 'lhs', 'both'] as const;
-    const cut = cutChunks(Int32Array.of(2, 0, 1, 0, 1), relations, 8, (i) => ranked[i]!);
+    const cut = cutChunks(Int32Array.of(2, 0, 1, 0, 1), relations, 8, (i) => [ranked[i]!]);
     expect([...cut.order]).toEqual([0, 4, 1, 3, 2]);
     expect(cut.ends).toEqual([2, 4, 5]);
     expect(cut.ranked).toEqual(['both', 'lhs', 'rhs']);
-    const even = cutChunks(new Int32Array(9), relations, 3, (i) => (i % 9 < 7 ? 'rhs' : 'lhs'));
+    const even = cutChunks(new Int32Array(9), relations, 3, (i) => [i % 9 < 7 ? 'rhs' : 'lhs']);
     expect(even.ends).toEqual([3, 5, 7, 9]);
     expect(even.ranked).toEqual(['rhs', 'rhs', 'rhs', 'lhs']);
     expect(cutChunks(new Int32Array(4), relations, 3).ranked).toEqual(['both', 'both']);
+  });
+
+  it('has an edge in a chunk for each of its ends, where each is ranked apart', () => {
+    const ranked = [['rhs', 'lhs'], ['lhs'], ['rhs']] as const;
+    const cut = cutChunks(Int32Array.of(1, 2, 1), relations, 8, (i) => ranked[i]!);
+    expect([...cut.order]).toEqual([0, 2, 0, 1]);
+    expect(cut.ends).toEqual([2, 4]);
+    expect(cut.ranked).toEqual(['rhs', 'lhs']);
   });
 
   it('refuses an unknown relation', () => {

@@ -66,8 +66,8 @@ export class ChunkTrainer {
       this.#touch(chunk);
       if (lane === undefined) {
         this.#kernel.step();
-        if (foreign && ranked[i] !== 'both') this.#kernel.foreignGradients(foreign.keepGradient);
-        addLosses(losses, batch, picked, this.#kernel.losses);
+        if (foreign) this.#kernel.foreignGradients(foreign.keepGradient);
+        addLosses(losses, batch, picked, this.#kernel.losses, ranked[i] === 'both' ? 1 : 0.5);
       } else {
         lane.begin();
         this.#begun.set(lane, picked);
@@ -120,18 +120,22 @@ export class ChunkTrainer {
   }
 }
 
-/** Adds the losses of a chunk's new edges; the losses of edges that were trained before measure nothing new. */
+/**
+ * Adds the losses of a chunk's new edges; the losses of edges that were trained before measure nothing new.
+ * share: of each edge, a half for each end that the chunk ranks.
+ */
 function addLosses(
   to: Losses,
   { edges, every, firstRound }: Rehearsed,
   picked: Int32Array,
   of: Float32Array,
+  share = 1,
 ): void {
   for (let i = 0; i < picked.length; i++) {
     const edge = picked[i]!;
     if (edge >= firstRound || edge % every !== 0) continue;
     const relation = edges.relation[edge]!;
     to.loss[relation]! += of[i]!;
-    to.edgesByRelation[relation]!++;
+    to.edgesByRelation[relation]! += share;
   }
 }

@@ -17,6 +17,10 @@ const RESEND_DISTANCE = 0.2;
 const MOST_WAITING = 65_536;
 const BITS = 32;
 
+const LHS: readonly RankedEnds[] = ['lhs'];
+const RHS: readonly RankedEnds[] = ['rhs'];
+const EACH: readonly RankedEnds[] = ['rhs', 'lhs'];
+
 /**
  * What a shard's trainer knows of other shards: which rows are copies of theirs, which shards hold copies of its own rows,
  * and what has to be sent to whom. A copy is never stepped here: its gradient goes home to its owner, and its vector comes
@@ -157,10 +161,14 @@ export class ForeignRows implements ForeignCandidates {
     }
   }
 
-  /** The ends of an edge that are ranked here: those whose anchor is an own row. */
-  ranked(lhs: number, rhs: number): RankedEnds {
-    if (this.isForeign(lhs)) return 'lhs';
-    return this.isForeign(rhs) ? 'rhs' : 'both';
+  /**
+   * The ends of an edge that are ranked here, those whose anchor is an own row, each in a chunk of its own. In one chunk with
+   * both ends, an edge between own rows would have own rows alone as in-batch negatives, and an edge to another shard copies
+   * alone: no anchor would tell popular own rows from popular copies, and the correction of negatives would not hold.
+   */
+  ranked(lhs: number, rhs: number): readonly RankedEnds[] {
+    if (this.isForeign(lhs)) return LHS;
+    return this.isForeign(rhs) ? RHS : EACH;
   }
 
   /** Whether an edge can be trained: no end is absent. */

@@ -29,6 +29,9 @@ import type {
 import { Initialiser } from './trainer-init.ts';
 import { TrainerRows } from './trainer-rows.ts';
 
+/** Seeds of a graph's shards lie this far apart: users give small ones. */
+const SHARD_SEEDS = 2 ** 32;
+
 /** Makes kernels: see `kernels/select`. */
 export interface KernelMaker {
   /** Bytes that stay free before the table's rows. */
@@ -199,6 +202,9 @@ export class TrainerCore {
         this.#rows.clear(row);
         initialiser.scatter(row, this.#settings.initScale);
       }
+      // All shards start with the same relation vectors, which they merge. Entities of two shards must not start alike.
+      const { shard, seed } = this.#settings;
+      if (shard) this.#random = Random.seeded(seed + (shard.index + 1) * SHARD_SEEDS);
     } else {
       this.#random = new Random(state.random);
       this.#step = state.step;

@@ -154,10 +154,41 @@ describe('a copy', () => {
     );
     expect(evaluated(report)).toBe(2);
     expect(steps).toEqual([
-      { edges: ['8 0 6'], lhs: [8], rhs: [] },
-      { edges: ['6 0 8'], lhs: [], rhs: [8] },
-      { edges: ['6 0 7'], lhs: [6], rhs: [7] },
+      { edges: ['8 0 6', '6 0 7'], lhs: [8, 6], rhs: [] },
+      { edges: ['6 0 8', '6 0 7'], lhs: [], rhs: [8, 7] },
     ]);
+    // A half for each end that is ranked here.
+    expect(report.edgesByRelation[FOLLOWS]).toBe(2);
+  });
+
+  it('is told from own rows: an edge between two of them shares chunks with edges to other shards', () => {
+    const { core, steps } = shard({ chunkEdges: 2 }, { vectors: [[10, vectorOf(2)]] });
+    const { outgoing } = core.train(
+      shardBatch({
+        edges: [
+          [6, LIKES, 9],
+          [7, LIKES, 10],
+        ],
+      }),
+    );
+    expect(steps).toEqual([
+      { edges: ['6 1 9', '7 1 10'], lhs: [], rhs: [9, 10] },
+      { edges: ['6 1 9'], lhs: [6], rhs: [] },
+    ]);
+    expect(listed(outgoing!.to[2]!.gradients).map(([row]) => row)).toEqual([10]);
+  });
+
+  it('sends its gradient as a borrowed negative home, also from a chunk of edges between own rows', () => {
+    const { core, steps } = shard(
+      { inBatchNegatives: false, uniformNegatives: 3, borrowedNegatives: 3 },
+      { vectors: [[8, vectorOf(1)]] },
+    );
+    const report = core.train(shardBatch({ edges: [[6, FOLLOWS, 7]] }));
+    expect(steps.map(({ lhs, rhs }) => [lhs, rhs])).toEqual([
+      [[], [8, 8, 8]],
+      [[8, 8, 8], []],
+    ]);
+    expect(sentTo(report, 1).gradients).toEqual([8, 8]);
   });
 
   it('takes vectors from its owner alone, and an own row takes gradients alone', () => {
@@ -609,4 +640,16 @@ test('counts the live edges of each end whose anchor is here', () => {
   expect(foreign.anchored('lhs', USER)).toBe(2);
   foreign.count(6, LIKES, 9, -1);
   expect([foreign.anchored('rhs', TWEET), foreign.anchored('lhs', USER)]).toEqual([1, 1]);
+});
+
+test('shards of one seed start with the same relation vectors, and with other entities', () => {
+  const start = (index: number) => {
+    const { core, table } = watched({ shard: { index, count: 3 }, ...BARE });
+    core.train(shardBatch({ newTypes: [USER], homes: [index] }));
+    return Array.from({ length: table.rows }, (_, row) => [...table.vector(row)]);
+  };
+  const starts = [0, 1, 2].map(start);
+  const relations = 2 * settings.relations.length;
+  for (const each of starts) expect(each.slice(0, relations)).toEqual(starts[0]!.slice(0, relations));
+  expect(new Set(starts.map((each) => each[relations]!.join())).size).toBe(3);
 });
