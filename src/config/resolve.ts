@@ -258,8 +258,9 @@ function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphCo
       chunkEdges: training.chunkEdges ?? recipe.chunkEdges,
       uniformNegatives: training.uniformNegatives ?? recipe.uniformNegatives,
       inBatchNegatives: training.inBatchNegatives ?? recipe.inBatchNegatives,
-      // Left out where unset, so that a replay begun before the key existed can go on.
+      // Left out where unset, so that a replay begun before the keys existed can go on.
       ...(training.borrowedNegatives > 0 && { borrowedNegatives: training.borrowedNegatives }),
+      ...(training.resendDistance !== undefined && { resendDistance: training.resendDistance }),
       negativePool: training.negativePool,
       ...negativesOf(training, recipe),
       evaluatedEdges: training.evaluatedEdges,

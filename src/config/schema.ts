@@ -190,6 +190,11 @@ export const configFileSchema = z.strictObject({
         description:
           "In a graph with `shards`: how many of the uniform negatives are copies of other shards' entities. Their gradients are sent home, so that each costs a message. For dense graphs whose shards have few entities each ([measured](scale.md)).",
       }),
+      resendDistance: positive.optional().meta({
+        unset: '0.2',
+        description:
+          'In a graph with `shards`: a vector is sent again to the shards that hold a copy once it has moved by this much. A smaller distance keeps copies fresher, and sends more. For dense graphs in many shards ([measured](scale.md)).',
+      }),
       negativePool: z.number().int().nonnegative().max(65_536).default(0).meta({
         unit: 'rows',
         description:

@@ -114,3 +114,12 @@ test('a graph is routed with shards, and on brokers', () => {
   expect(names(routed(2, ['b:1']))).toContain('twhin.edges.engagement');
   expect(names({ graphs: { engagement: { shards: 2 } } })).not.toContain('twhin.edges.engagement');
 });
+
+test('what shards borrow, and when a vector is sent again, reach the trainer where they are set', () => {
+  const [graph] = resolved({
+    graphs: { engagement: { shards: 2 } },
+    training: { borrowedNegatives: 64, resendDistance: 0.1 },
+  }).graphs;
+  expect(graph!.trainer).toMatchObject({ borrowedNegatives: 64, resendDistance: 0.1 });
+  expect(sharded(2).graphs[0]!.trainer).not.toHaveProperty('resendDistance');
+});

@@ -11,7 +11,7 @@ import type { Incoming, Outgoing, TrainerSettings, Triples } from './trainer.ts'
 import type { TrainerRows } from './trainer-rows.ts';
 import { VectorSlab } from './vector-slab.ts';
 
-/** A vector is sent again to the shards that hold a copy once it has moved by this much. Why .2: docs/adr/032. */
+/** How far a vector moves before it is sent again to the shards that hold a copy, unless set. Why .2: docs/adr/032. */
 const RESEND_DISTANCE = 0.2;
 /** Edges that wait for the vector of their far end; further ones are trained by rehearsal alone. */
 const MOST_WAITING = 65_536;
@@ -43,6 +43,8 @@ export class ForeignRows implements ForeignCandidates {
   /** [maxRows, words] a bit for each shard that holds a copy of the row. */
   readonly #words: number;
   readonly #holders: Uint32Array;
+  /** A vector is sent again to the shards that hold a copy once it has moved by this much. */
+  readonly #resendDistance: number;
   /** The vector of each own row as its holders have it. */
   readonly #sent: VectorSlab;
   /** By own row that started again: shards that held a copy before, and may have let go of it. */
@@ -80,6 +82,7 @@ export class ForeignRows implements ForeignCandidates {
     this.#ready = settings.entityTypes.map(() => new RowBag());
     this.#words = Math.ceil(shard.count / BITS);
     this.#holders = new Uint32Array(maxRows * this.#words);
+    this.#resendDistance = settings.resendDistance ?? RESEND_DISTANCE;
     this.#sent = new VectorSlab(table.dim, maxRows);
     this.#single = new Float32Array(table.dim);
     this.#gradients = this.#noVectors();
@@ -272,7 +275,7 @@ export class ForeignRows implements ForeignCandidates {
     for (const row of this.#moved) {
       const vector = this.#table.vector(row);
       const distance = this.#sent.distance(row, vector);
-      if (distance !== undefined && distance < RESEND_DISTANCE) continue;
+      if (distance !== undefined && distance < this.#resendDistance) continue;
       this.#sent.put(row, vector);
       resent.add(row);
       for (const shard of this.#holdersOf(row)) this.#vectors[shard]!.push(row, vector);

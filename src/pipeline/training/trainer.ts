@@ -49,6 +49,8 @@ export interface TrainerSettings {
   readonly uniformNegatives: number;
   /** How many of the uniform negatives are copies of other shards' rows; none where it is left out. */
   readonly borrowedNegatives?: number;
+  /** How far a row moves before its vector is sent again to the shards that hold a copy; .2 where it is left out. */
+  readonly resendDistance?: number;
   /** Whether a chunk's own entities of a side are negatives as well. */
   readonly inBatchNegatives: boolean;
   /** Negatives on each side drawn in proportion to degree^power; where it is left out, there are none. */

@@ -373,6 +373,16 @@ describe('a holder of copies', () => {
     expect(sentTo(train(), 1).vectors).toEqual([]);
   });
 
+  it('gets it again after another distance, where that is set', () => {
+    const { core, table } = shard({ ...SLOW, resendDistance: 0.05 }, FIRST);
+    core.train(shardBatch({ edges: [[6, FOLLOWS, 8]] }));
+    const train = () => core.train(shardBatch({ ...FIRST, added: [] }));
+    table.vector(6)[0]! += 0.04;
+    expect(sentTo(train(), 1).vectors).toEqual([]);
+    table.vector(6)[0]! += 0.02;
+    expect(sentTo(train(), 1).vectors).toEqual([6]);
+  });
+
   it('gets what another holder gets, once it holds a copy too', () => {
     const { core, table } = shard(SLOW, { ...FIRST, vectors: [[10, vectorOf(1)]] });
     core.train(shardBatch({ edges: [[6, FOLLOWS, 8]] }));
