@@ -2,6 +2,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { exchangeName } from '../../topics/index.ts';
 import { startSteppers } from '../adapters/trainer/hogwild/stepper.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
+import type { GraphStore } from '../graph/graph-store.ts';
 import { graphOf } from '../graph/shard.ts';
 import { createKernel, reproducible } from '../kernels/select.ts';
 import { workspaceBytes } from '../kernels/workspace.ts';
@@ -15,44 +16,59 @@ import { composeReplay, type Replaying, type ReplayOptions } from './replay.ts';
 const KERNELS: KernelMaker = { createKernel, startSteppers, workspaceBytes };
 
 /** What the updaters of all parts read. */
-export interface PartsReplay
-  extends Pick<ReplayOptions, 'log' | 'eventLog' | 'range' | 'topicIds' | 'space'> {
+interface PartsRead extends Pick<ReplayOptions, 'log' | 'eventLog' | 'range' | 'topicIds' | 'space'> {
   /** Ranks each edge before it is learned; the shards then train in this thread. Absent: none is ranked. */
   readonly ranking?: JoinedRanking;
+}
+
+/** The same for stores that somebody else opened. */
+interface PartsReplay extends PartsRead, Pick<ReplayOptions, 'pace'> {
+  /** In the order of the graphs, each fresh. */
+  readonly stores: readonly GraphStore[];
+}
+
+/** Name of the topic in which the shards of a replay meet. It is on no log: only the stores know it while they are trained. */
+export function meetingTopic(graphs: readonly GraphConfig[]): string {
+  return exchangeName(graphOf(graphs[0]!));
+}
+
+/** {@link composeTogether} for an evaluation, on the live stores of state folders that are thrown away. */
+export async function composeParts(
+  config: Config,
+  graphs: readonly GraphConfig[],
+  read: PartsRead,
+): Promise<readonly Replaying[]> {
+  return composeTogether(
+    config,
+    graphs.map((graph) => ({ ...graph, trainer: { ...graph.trainer, evaluatedEdges: 0 } })),
+    { ...read, pace: {}, stores: await Promise.all(graphs.map((graph) => openForWriting(graph))) },
+  );
 }
 
 /**
  * The updaters of a replay on fresh stores: one of a whole graph, or one for each of its shards, which are to run together and
  * read the log in step. Nothing is published.
  */
-export async function composeParts(
+export function composeTogether(
   config: Config,
   graphs: readonly GraphConfig[],
-  { ranking, ...replay }: PartsReplay,
-): Promise<readonly Replaying[]> {
+  { ranking, stores, ...replay }: PartsReplay,
+): readonly Replaying[] {
   const { length: shards } = graphs;
-  const meeting = shards > 1 ? new ShardMeeting(exchangeName(graphOf(graphs[0]!)), shards) : undefined;
+  const meeting = shards > 1 ? new ShardMeeting(meetingTopic(graphs), shards) : undefined;
   const { batchEdges } = config.tuning;
   // A shard has the edges with an end of its own: of a batch of the whole graph, about two of `shards`.
   const tuning = { ...config.tuning, batchEdges: Math.max(1, Math.ceil((2 * batchEdges) / shards)) };
-  return await Promise.all(
-    graphs.map(async (graph, index) => {
-      const part: Replaying = composeReplay(
-        meeting ? { ...config, tuning } : config,
-        { ...graph, trainer: { ...graph.trainer, evaluatedEdges: 0 } },
-        {
-          ...replay,
-          pace: {},
-          store: await openForWriting(graph),
-          meeting,
-          trainerOf:
-            ranking &&
-            ((settings) => inTurn(ranking.trainer(index, settings, (row) => part.updater.keyAt(row)))),
-        },
-      );
-      return part;
-    }),
-  );
+  return graphs.map((graph, index) => {
+    const part: Replaying = composeReplay(meeting ? { ...config, tuning } : config, graph, {
+      ...replay,
+      store: stores[index]!,
+      meeting,
+      trainerOf:
+        ranking && ((settings) => inTurn(ranking.trainer(index, settings, (row) => part.updater.keyAt(row)))),
+    });
+    return part;
+  });
 }
 
 /** A trainer of this thread that lets the other shards have their turn after each batch: none gets far ahead. */

@@ -266,9 +266,14 @@ export async function forgetTopic(store: GraphStore, topic: string): Promise<voi
   if (head === undefined) return;
   const { [topic]: _offsets, ...offsets } = head.offsets;
   const { [topic]: _id, ...topicIds } = head.topicIds;
+  await commitHead(store, { ...head, offsets, topicIds });
+}
+
+/** Writes another head, and nothing else. */
+export async function commitHead(store: GraphStore, head: Head): Promise<void> {
   const nothing: never[] = [];
   await store.commit({
-    head: { ...head, offsets, topicIds },
+    head,
     edges: nothing,
     erasedEdges: nothing,
     entities: nothing,

@@ -3,16 +3,16 @@ import type { GraphStore } from '../graph-store.ts';
 import { decodeHead, encodeHead, type Head } from '../head.ts';
 import { decodeEntity, type EntityState, encodeEntity } from '../layout.ts';
 import { inParts, namesIn, putPart } from '../outbox.ts';
-import { COPY_ACCUMULATOR, shardOf } from '../shard.ts';
+import { shardOf } from '../shard.ts';
 import { WriteBatch } from '../store.ts';
+import { copyOf } from './copies.ts';
 import { EntitySpread } from './entity-spread.ts';
-import { meanRow } from './mean-row.ts';
+import { meanRelations, rowsOf } from './mean-row.ts';
 import type { MergedEntity, MergedGraph } from './merged-graph.ts';
 import { type NextShards, nextHead, nextShard } from './next-head.ts';
 
 /** Puts in one batch. */
 const BATCH = 4_096;
-const FLOAT_BYTES = 4;
 
 /** What was written. */
 export interface Filled {
@@ -78,7 +78,8 @@ export async function fillStores(
     onProgress('entities', entities);
   }
 
-  await putRelations(graph, filling);
+  const relations = await meanRelations(graph.stores);
+  for (const store of filling) await store.putRows(rowsOf(relations, layout.dim));
   for await (const erasure of graph.erasures()) for (const store of filling) await store.put(erasure);
   for (const store of graph.stores)
     for (const name of namesIn(await Array.fromAsync(store.outboxParts())))
@@ -92,30 +93,6 @@ function startOf({ held, erasedAt }: MergedEntity): EntityState {
   const known = held.map(({ value }) => decodeEntity(value));
   const firstSeen = Math.min(...known.map((each) => each.firstSeen));
   return { row: 0, updates: 0, firstSeen, lastSeen: Math.max(...known.map((each) => each.lastSeen)) };
-}
-
-/** Writes the relations' rows: the same in every store. */
-async function putRelations({ stores, layout }: MergedGraph, filling: readonly FilledStore[]): Promise<void> {
-  const rows = layout.relations.flatMap((_, relation) => [2 * relation, 2 * relation + 1]);
-  const all = await Promise.all(stores.map((store) => store.readRows(rows)));
-  const means = rows.flatMap((_, i) => {
-    const found = all.flatMap((each) => each[i] ?? []);
-    return found.length === 0 ? [] : [meanRow(found)];
-  });
-  const { dim } = layout;
-  const floats = new Float32Array(means.length * (dim + 2));
-  means.forEach((mean, i) => {
-    floats.set(mean.floats, i * (dim + 2));
-  });
-  for (const store of filling) {
-    await store.putRows({
-      dim,
-      rows: Int32Array.from(means, ({ row }) => row),
-      floats,
-      steps: Float64Array.from(means, ({ step }) => step),
-      erased: new Set(),
-    });
-  }
 }
 
 /** A new store while it is filled. */
@@ -161,10 +138,7 @@ class FilledStore {
   putCopy(name: EntityKey, state: EntityState, stored: Uint8Array | undefined): void {
     const { layout } = this.#store;
     const row = this.#putEntity(name, state);
-    const value = stored === undefined ? Buffer.alloc(layout.vectorBytes) : Buffer.from(stored);
-    value.writeFloatLE(COPY_ACCUMULATOR, layout.dim * FLOAT_BYTES);
-    value.writeFloatLE(0, (layout.dim + 1) * FLOAT_BYTES);
-    this.#batch.put(layout.vectorKey(row), value);
+    this.#batch.put(layout.vectorKey(row), copyOf(stored ?? Buffer.alloc(layout.vectorBytes), layout));
   }
 
   async put({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): Promise<void> {

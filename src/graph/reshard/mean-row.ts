@@ -1,4 +1,5 @@
-import type { StoredRow } from '../graph-store.ts';
+import type { GraphStore, StoredRow } from '../graph-store.ts';
+import type { WriteBatch } from '../store.ts';
 
 /**
  * The mean of one relation's rows in several stores, vector and accumulator, as shards merge them in training: computed in double
@@ -21,4 +22,29 @@ export function meanRow(rows: readonly StoredRow[]): StoredRow {
   // A drift of −0 would lose its sign to the addition of nothing.
   if (squares > 0) floats[dim + 1]! += Math.sqrt(squares);
   return { row: first.row, floats, step: Math.max(...rows.map(({ step }) => step)) };
+}
+
+/** The relations' rows of a graph's stores, each the mean over all of them: the same rows for every store. */
+export async function meanRelations(stores: readonly GraphStore[]): Promise<readonly StoredRow[]> {
+  const rows = stores[0]!.layout.relations.flatMap((_, relation) => [2 * relation, 2 * relation + 1]);
+  const all = await Promise.all(stores.map((store) => store.readRows(rows)));
+  return rows.flatMap((_, i) => {
+    const found = all.flatMap((each) => each[i] ?? []);
+    return found.length === 0 ? [] : [meanRow(found)];
+  });
+}
+
+/** Rows as a batch writes them, in memory of their own. */
+export function rowsOf(stored: readonly StoredRow[], dim: number): NonNullable<WriteBatch['rows']> {
+  const floats = new Float32Array(stored.length * (dim + 2));
+  stored.forEach((each, i) => {
+    floats.set(each.floats, i * (dim + 2));
+  });
+  return {
+    dim,
+    rows: Int32Array.from(stored, ({ row }) => row),
+    floats,
+    steps: Float64Array.from(stored, ({ step }) => step),
+    erased: new Set(),
+  };
 }
