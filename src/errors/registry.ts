@@ -446,6 +446,10 @@ const REPLAY = {
     'The promotion did not go through, or did not finish.',
     'The message says which store is live. The runbook lists the cases.',
   ),
+  'promotion-mixed': fatal(
+    'The stores of the shards of a graph are not of one training, or not all of them are there.',
+    'The message says which differ. Promote the same store in all shards, or go back in all with --rollback.',
+  ),
   'publish-taken': fatal(
     'Another replay publishes to the same topic.',
     'Give each replay a topic of its own with --publish.',

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { FatalError, reasonOf } from '../errors/errors.ts';
+import { type Shard, shardName } from '../graph/shard.ts';
 import { databaseFolder } from './open.ts';
-import { type Live, makeLive, type PlacedGraph, placeOf, readLive, writeAside } from './places.ts';
+import { type Live, livePlace, makeLive, type PlacedGraph, placeOf, readLive, writeAside } from './places.ts';
 
 type Graph = PlacedGraph;
 
@@ -38,12 +39,40 @@ export async function dropPromotion(graph: Graph): Promise<void> {
 }
 
 /**
- * Fulfils a pending promotion. No process may be writing the live store. After a crash at any moment either store is live,
+ * The pending promotion, where it may be fulfilled. In a shard that is once every shard with a live store in this state folder is to
+ * be promoted to a store of that name, or was: a command that is killed while it asks them leaves no graph half promoted.
+ */
+export function duePromotion(graph: Graph): Promotion | undefined {
+  const promotion = pendingPromotion(graph);
+  if (promotion === undefined || graph.shard === undefined) return promotion;
+  const { store } = promotion;
+  const goesAlong = (sibling: Graph) =>
+    !hasLiveStore(sibling) || readLive(sibling).live === store || pendingPromotion(sibling)?.store === store;
+  return siblingsOf(graph.folder, graph.shard).every(goesAlong) ? promotion : undefined;
+}
+
+/** Whether the graph's or shard's live store is in this state folder. */
+export function hasLiveStore(graph: Graph): boolean {
+  return existsSync(join(databaseFolder(livePlace(graph)), 'CURRENT'));
+}
+
+/** The other shards of a graph, as their folders lie in the same state folder. */
+function siblingsOf(folder: string, { graph, index, count }: Shard): Graph[] {
+  const all = Array.from({ length: count }, (_, other) => {
+    const shard = { graph, index: other, count };
+    const name = shardName(shard);
+    return { name, folder: join(dirname(folder), name), shard };
+  });
+  return all.filter(({ shard }) => shard.index !== index);
+}
+
+/**
+ * Fulfils a promotion that is due. No process may be writing the live store. After a crash at any moment either store is live,
  * and the request stands until it is fulfilled.
  * @throws FatalError when the store does not exist: a run would make an empty store under its name.
  */
 export async function settlePromotion(graph: Graph): Promise<Live | undefined> {
-  const promotion = pendingPromotion(graph);
+  const promotion = duePromotion(graph);
   if (promotion === undefined) return undefined;
   const place = placeOf(graph, promotion.store);
   if (!existsSync(join(databaseFolder(place), 'CURRENT'))) {

@@ -153,9 +153,7 @@ describe('commands on a graph with shards', () => {
   });
 
   test.each([
-    [['replay', '--into', 'shadow'], 'a replay of one shard alone would lack what the other shards send it'],
-    [['replay', 'promote', 'shadow'], 'a store that catches up alone lacks what the other shards send it'],
-    [['replay', 'compare', 'live', 'shadow'], 'each shard has one store alone'],
+    [['replay', 'compare', 'live', 'shadow'], 'a comparison ranks among all entities of a graph'],
     [
       ['evaluate', 'stream'],
       'lacks what the other shards send it. Give the command a configuration of its own',

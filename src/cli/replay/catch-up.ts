@@ -4,6 +4,7 @@ import type { ReplayPaceOptions } from '../../compose/pace.ts';
 import { composeReplay } from '../../compose/replay.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, RetryableError } from '../../errors/errors.ts';
+import { graphOf } from '../../graph/shard.ts';
 import type { Log } from '../../log.ts';
 import type { EventLog, Stretch } from '../../pipeline/ports.ts';
 import { refuseRecreated } from '../../pipeline/writing/topic-identity.ts';
@@ -16,11 +17,17 @@ import { onSignal } from '../signals.ts';
 import { reportReplay } from './progress.ts';
 import { headOf } from './store.ts';
 
-export interface CatchUp {
+/** A store, and the log that it is to go on reading. */
+export interface Ahead {
   readonly config: Config;
   readonly graph: GraphConfig;
   readonly place: StorePlace;
   readonly reader: EventLog;
+  /** Full names of the topics; absent: the graph's event topics. */
+  readonly topics?: readonly string[];
+}
+
+export interface CatchUp extends Ahead {
   readonly log: Log;
   readonly context: Pick<CommandContext, 'output' | 'world'>;
   /** Number of unread records that may be left. */
@@ -61,14 +68,14 @@ function warnOfNoEnd({ graph, place, log, pace }: CatchUp, left: number, before:
  * The records that the store has not read yet.
  * @throws FatalError when the log no longer holds the next record, or a topic was recreated: a run would end in the same way.
  */
-async function ahead({ config, graph, place, reader }: CatchUp): Promise<Stretch[]> {
+export async function ahead({ config, graph, place, reader, ...of }: Ahead): Promise<Stretch[]> {
   const head = await headOf(graph, place);
   if (head === undefined)
     throw new FatalError('store-missing', `there is no store ${place.name} in ${place.folder}`);
-  const topics = graph.topics.map(({ name }) => topicName(config.topicPrefix, name));
+  const topics = of.topics ?? graph.topics.map(({ name }) => topicName(config.topicPrefix, name));
   const anew = (topic: string) =>
     `Nothing has changed. --reread ${topic} keeps what it learned and reads the topic from its start; or make a store of what ` +
-    `the topics hold now with twhin replay --graph ${graph.name} --into NAME, and promote that`;
+    `the topics hold now with twhin replay --graph ${graphOf(graph)} --into NAME, and promote that`;
   refuseRecreated(head.topicIds, await reader.topicIds(topics), anew);
   return (await reader.ranges(topics)).map(({ topic, partition, low, high }) => {
     const from = head.offsets[topic]?.[partition] ?? low;

@@ -48,7 +48,9 @@ Values of --from and --until:
   30m, 2h, 7d                         this long before now
 Records are read in the order of the times of their events, so the same range gives the same vectors each time.
 The same command continues a replay that was interrupted or killed. The settings are those of the live store, with
---set over them.`;
+--set over them.
+A graph with shards is replayed whole: all shards in this process, each into a store of its own, without --publish. What
+was interrupted begins anew. The edges are the same each time, the vectors are not.`;
 
 const EXAMPLES = `twhin replay --graph engagement --from 7d --into shadow --dry-run
 twhin replay --graph engagement --into shadow --set dim=64 --set learningRate=0.05 --cpu-share 0.5

@@ -155,7 +155,10 @@ async function openBoth(
 }
 
 function comparedWhole(): string {
-  return 'each shard has one store alone: there is nothing to compare it with. twhin stats and twhin check look at the stores of shards';
+  return (
+    'a comparison ranks among all entities of a graph, of which the store of a shard has a part. twhin replay says what the stores of all ' +
+    'shards hold, and twhin evaluate stream --shards N how well settings rank, in a configuration in which the graph has one shard'
+  );
 }
 
 async function open(

@@ -8,7 +8,8 @@ import type { ReplayRequest } from './request.ts';
 
 /** Shows what a replay would read; only the ends of the range are read. @throws UsageError as a replay would. */
 export async function dryRun(request: ReplayRequest, reader: EventLog, output: Output): Promise<void> {
-  const { graph, topics, from, until, place, set, differences, options } = request;
+  const { graph, parts, topics, from, until, places, set, differences, options } = request;
+  const place = places?.[0];
   output.status(`${graph.name}: looking at ${topics.length} topics`);
   const { stretches, shortened } = await resolveRange(reader, topics, from, until);
   const samples = await sampleStretches(reader, stretches);
@@ -49,7 +50,10 @@ export async function dryRun(request: ReplayRequest, reader: EventLog, output: O
     );
     return;
   }
-  output.out(`${graph.name}${place ? ` into ${place.name}` : ''}: nothing was read but the range's ends`);
+  const shards = parts.length > 1 ? `, ${parts.length} shards` : '';
+  output.out(
+    `${graph.name}${shards}${place ? ` into ${place.name}` : ''}: nothing was read but the range's ends`,
+  );
   output.out(`  records      ${count(whole.records)} in ${partitions.length} partitions`);
   output.out(`  times        ${spanOf(whole.first, whole.last)}, by the log`);
   output.out(

@@ -1,29 +1,21 @@
-import { type Command, Option } from 'commander';
-import { lowerPriority, type ReplayPaceOptions } from '../../compose/pace.ts';
+import type { Command } from 'commander';
+import { lowerPriority } from '../../compose/pace.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { FatalError, UsageError } from '../../errors/errors.ts';
-import { forgetTopic } from '../../graph/graph-store.ts';
-import { differences } from '../../graph/head.ts';
-import { openForWriting } from '../../state/open.ts';
-import { FIRST_STORE, placeOf, readLive, readOrigin, type StorePlace } from '../../state/places.ts';
+import { graphOf } from '../../graph/shard.ts';
+import { placeOf, readLive, readOrigin } from '../../state/places.ts';
+import { hasLiveStore } from '../../state/promotion.ts';
 import { type CommandContext, withinTime } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger, positiveNumber } from '../options.ts';
-import { oneGraph, selectTopics, selectUncut } from '../select.ts';
+import { selectTopics } from '../select.ts';
 import { catchUp } from './catch-up.ts';
+import { partsOf } from './parts.ts';
+import { check, exists, type PromoteOptions, reread } from './promotable.ts';
+import { promoteShards } from './promoted-shards.ts';
 import { promoteStore } from './promotion.ts';
-import { readReplayRecord } from './record.ts';
-import { headOf } from './store.ts';
 
 const DEFAULT_MAX_LAG = 1_000;
 const ANSWER_MS = 60_000;
-
-interface PromoteOptions extends ReplayPaceOptions {
-  readonly graph?: string;
-  readonly maxLag: number;
-  readonly rollback?: boolean;
-  readonly reread: readonly string[];
-  readonly json?: boolean;
-}
 
 /** Puts `twhin replay promote` on the command line. */
 export function addReplayPromoteCommand(replay: Command, context: CommandContext): void {
@@ -32,10 +24,10 @@ export function addReplayPromoteCommand(replay: Command, context: CommandContext
     .description('make a store the live store of its graph; an updater may be running')
     .argument('[name]', 'name of the store; leave it out with --rollback')
     .option('--graph <name>', 'the graph; needed only if several graphs have a store of that name')
-    .addOption(
-      new Option('--max-lag <records>', 'swap when the store is at most this many records behind')
-        .argParser(positiveInteger)
-        .default(DEFAULT_MAX_LAG),
+    .option(
+      '--max-lag <records>',
+      `swap when the store is at most this many records behind (default: ${DEFAULT_MAX_LAG})`,
+      positiveInteger,
     )
     .option('--rollback', 'make the store that was live before the live store again')
     .option(
@@ -47,10 +39,16 @@ export function addReplayPromoteCommand(replay: Command, context: CommandContext
     .option('--rate <events>', 'catch up with at most this many events a second', positiveNumber)
     .option('--cpu-share <share>', 'catch up with at most this share of one core', positiveNumber)
     .option('--json', JSON_HELP)
+    .addHelpText('after', SHARDS)
     .addHelpText('after', example(EXAMPLES))
     // commander gives options that replay has too to replay, so the action reads the options of both.
     .action((name, _, command: Command) => promote(name, command.optsWithGlobals(), context));
 }
+
+const SHARDS = `
+The store of a graph with shards is promoted in all shards whose live stores are in the state folder, or in none. Each goes on
+where its store stands, so --max-lag, --rate and --cpu-share are for whole graphs. Where shards run on other machines, the
+command says what to do there.`;
 
 const EXAMPLES = `twhin replay promote shadow --graph engagement
 twhin replay promote --rollback --graph engagement`;
@@ -64,8 +62,15 @@ async function promote(
   options: PromoteOptions,
   context: CommandContext,
 ): Promise<void> {
+  const { parts, store } = choose(name, options, await context.config());
+  if (parts.length > 1) {
+    await promoteShards(parts, store, options, context);
+    return;
+  }
   const log = context.log();
-  const { plain, place } = choose(name, options, await context.config());
+  const [plain] = parts;
+  if (plain === undefined) return;
+  const place = placeOf(plain, store);
   const set = readOrigin(place)?.set ?? [];
   const config = await context.config(set);
   const graph = config.graphs.find((each) => each.name === plain.name) ?? plain;
@@ -76,7 +81,7 @@ async function promote(
   try {
     if (options.cpuShare !== undefined) lowerPriority();
     await withinTime(connection.admin().info(), ANSWER_MS, connection.describe);
-    const { maxLag } = options;
+    const { maxLag = DEFAULT_MAX_LAG } = options;
     await reread(selectTopics(config, [graph], options.reread), graph, place, context);
     const caughtUp = await catchUp({
       config,
@@ -98,42 +103,24 @@ async function promote(
   }
 }
 
-async function reread(
-  topics: readonly string[],
-  graph: GraphConfig,
-  place: StorePlace,
-  { world }: CommandContext,
-): Promise<void> {
-  if (topics.length === 0) return;
-  const store = await openForWriting(graph, { place, openStore: world.openStore });
-  try {
-    for (const topic of topics) await forgetTopic(store, topic);
-  } finally {
-    await store.close();
-  }
-}
-
 /** @throws UsageError listing the choices, if the name or the graph does not fit. */
 function choose(
   name: string | undefined,
   { graph: wanted, rollback }: PromoteOptions,
   config: Config,
-): { plain: GraphConfig; place: StorePlace } {
+): { parts: readonly GraphConfig[]; store: string } {
   const named =
-    wanted === undefined
-      ? selectUncut(config, undefined, promotedWhole)
-      : [oneGraph(config, wanted, promotedWhole)];
+    wanted === undefined ? [...Map.groupBy(config.graphs, graphOf).values()] : [partsOf(config, wanted)];
   if ((name === undefined) === (rollback !== true)) {
     throw new UsageError('promote', 'expected either the name of a store or --rollback');
   }
-  const found = named.flatMap((plain) => {
-    const store = name ?? readLive(plain).previous ?? undefined;
-    return store !== undefined && (name === undefined || exists(plain, store))
-      ? [{ plain, place: placeOf(plain, store) }]
-      : [];
+  const found = named.flatMap((parts) => {
+    const store = name ?? previousOf(parts);
+    const there = store !== undefined && (name === undefined || parts.some((part) => exists(part, store)));
+    return there ? [{ parts, store }] : [];
   });
   const [one, another] = found;
-  const where = named.map((each) => each.name).join(', ');
+  const where = named.map(([first]) => first && graphOf(first)).join(', ');
   if (one === undefined) {
     const what = rollback ? 'no store was live before the one that is' : `there is no store ${name}`;
     throw new UsageError('promote', `${what} in ${where}; twhin replay --into NAME makes one`);
@@ -141,42 +128,25 @@ function choose(
   if (another !== undefined) {
     throw new UsageError('graph', `several graphs have such a store: ${where}; say which with --graph`);
   }
-  if (readLive(one.plain).live === one.place.name) {
-    throw new UsageError('promote', `${one.place.name} is the live store of ${one.plain.name} already`);
+  const { parts, store } = one;
+  if (parts.every((part) => readLive(part).live === store)) {
+    throw new UsageError('promote', `${store} is the live store of ${graphOf(parts[0]!)} already`);
   }
   return one;
 }
 
-function promotedWhole(): string {
-  return (
-    'a store that catches up alone lacks what the other shards send it. To go on with a restored store, stop the shard, move the ' +
-    'folder of its store away, and restore the store without --into'
+/** The store that was live before. @throws FatalError `promotion-mixed` where shards were on different ones. */
+function previousOf(parts: readonly GraphConfig[]): string | undefined {
+  const here = parts.length === 1 ? parts : parts.filter(hasLiveStore);
+  const lives = here.map((part) => ({ part, ...readLive(part) }));
+  const [first] = lives;
+  const other = lives.find(({ previous, live }) => previous !== first?.previous || live !== first?.live);
+  if (first === undefined || other === undefined) return first?.previous ?? undefined;
+  throw new FatalError(
+    'promotion-mixed',
+    `${first.part.name} runs on ${first.live} and ran on ${first.previous ?? 'none'} before, ${other.part.name} runs on ${other.live} and ran on ` +
+      `${other.previous ?? 'none'} before. Name the store that all shards are to run on: twhin replay promote NAME --graph ${graphOf(first.part)}`,
   );
-}
-
-function exists(graph: GraphConfig, name: string): boolean {
-  return name === FIRST_STORE || readOrigin(placeOf(graph, name)) !== undefined;
-}
-
-async function check(graph: GraphConfig, place: StorePlace): Promise<void> {
-  if (readReplayRecord(place)?.finished === null) {
-    throw new UsageError(
-      'promote',
-      `the replay into ${place.name} is not finished: give the same twhin replay command again to go on with it, and promote it then`,
-    );
-  }
-  const head = await headOf(graph, place);
-  if (head === undefined) {
-    throw new FatalError('store-missing', `there is no store ${place.name} in ${place.folder}`);
-  }
-  const differing = differences(head.model, graph.model);
-  if (differing.length > 0) {
-    throw new FatalError(
-      'store-model',
-      `${place.name} is of another model than is configured: ${differing.join('; ')}. It could not be run; put the ` +
-        'configuration back that it was made with, or make it again',
-    );
-  }
 }
 
 function inWords(result: {

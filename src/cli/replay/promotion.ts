@@ -33,9 +33,16 @@ const BATCH = 4_096;
 /** Time in which a supervisor may restart the updater. */
 const RESTART_MS = 10_000;
 
+/** A promotion that was asked for already: what was before. */
+export interface Asked {
+  readonly previous: string;
+  /** The epoch of the store that is to be live. */
+  readonly epoch: number;
+}
+
 /**
  * Makes the store the live store: the running updater swaps to it, or this process does if no updater is running. Waits
- * until the vectors that differ are republished.
+ * until the vectors that differ are republished. asked: given where the promotion was asked for before.
  * Gives the store that was live before, and the number of republished vectors; undefined: no updater is running.
  * @throws FatalError `promotion` when the updater does not swap, and nothing has changed, or when it does not publish.
  * @throws RetryableError `interrupted`, saying which store is live.
@@ -46,21 +53,30 @@ export async function promoteStore(
   set: readonly string[],
   { world, output }: Pick<CommandContext, 'world' | 'output'>,
   log: Log,
+  asked?: Asked,
 ): Promise<{ previous: string; published: number | undefined }> {
-  const previous = readLive(graph).live;
+  const previous = asked?.previous ?? readLive(graph).live;
   const promotion = { graph, place, openStore: world.openStore, log };
   const signals = onSignal();
   try {
-    const request = () => requestPromotion(graph, { store: place.name, set: [...set] });
+    const request = async () => {
+      if (asked === undefined) await requestPromotion(graph, { store: place.name, set: [...set] });
+    };
     const swapped = await swapHere(promotion, request).catch(async (error: unknown) => {
       // The command failed, so no updater may carry out the request later.
       await dropPromotion(graph);
       throw error;
     });
+    if (swapped && readLive(graph).live !== place.name) {
+      throw new FatalError(
+        'promotion',
+        `${place.name} was not made the live store of ${graph.name}: that was taken back meanwhile`,
+      );
+    }
     if (swapped) return { previous, published: undefined };
     await request();
     log.info({ graph: graph.name, store: place.name }, 'asked the running updater to swap');
-    const epoch = (await headOf(graph, place))?.epoch ?? 0;
+    const epoch = asked?.epoch ?? (await headOf(graph, place))?.epoch ?? 0;
     const runner = new Runner(graph);
     const tell = () =>
       output.status(`${graph.name}: waiting for the running updater to end with ${previous}`);

@@ -2,12 +2,14 @@ import { topicName } from '../../../topics/index.ts';
 import type { ReplayPaceOptions } from '../../compose/pace.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { wholeGraphs } from '../../config/whole-graphs.ts';
 import { UsageError } from '../../errors/errors.ts';
+import { graphOf } from '../../graph/shard.ts';
 import { type Bound, readBound } from '../../replay/bound.ts';
 import { FIRST_STORE, placeOf, readLive, type StorePlace } from '../../state/places.ts';
 import { pendingPromotion } from '../../state/promotion.ts';
 import type { CommandContext } from '../context.ts';
-import { oneGraph } from '../select.ts';
+import { liveSettings, partsOf } from './parts.ts';
 
 /** The options as typed on the command line. */
 export interface ReplayOptions extends ReplayPaceOptions {
@@ -25,12 +27,14 @@ export interface ReplayOptions extends ReplayPaceOptions {
 /** The replay that was asked for, checked as far as possible without the log. */
 export interface ReplayRequest {
   readonly config: Config;
-  /** The graph with the settings of the replay. */
+  /** The graph, whole, with the settings of the replay. */
   readonly graph: GraphConfig;
+  /** What is trained: the graph itself or, where it is cut, each of its shards. */
+  readonly parts: readonly GraphConfig[];
   /** Full names of the topics it reads. */
   readonly topics: readonly string[];
-  /** Absent for a dry run without --into. */
-  readonly place: StorePlace | undefined;
+  /** The place of each part's store. Absent for a dry run without --into. */
+  readonly places: readonly StorePlace[] | undefined;
   readonly from: Bound;
   readonly until: Bound;
   readonly publish: string | undefined;
@@ -47,14 +51,6 @@ export const PLACES = /^(state|topicPrefix|kafka|graphs\.[^.=]+\.shards)\b/;
 /** Names that Kafka allows for a topic, without those that Kafka uses itself. */
 const TOPIC = /^(?!__)[a-zA-Z0-9._-]{1,249}$/;
 
-/** Why a graph with shards is not replayed, and what to do. */
-export function replayedWhole(): string {
-  return (
-    'a replay of one shard alone would lack what the other shards send it. To learn the events anew, stop all shards, move the ' +
-    'folders of their stores away, delete the exchange topic, and start the shards again with --create-topics'
-  );
-}
-
 /** @throws UsageError with a line for each problem. */
 export async function readRequest(
   options: ReplayOptions,
@@ -62,17 +58,19 @@ export async function readRequest(
 ): Promise<ReplayRequest> {
   const problems: string[] = [];
   const plain = await load();
-  const live = oneGraph(plain, options.graph, replayedWhole);
-  const liveSet = readLive(live).set;
+  const named = partsOf(plain, options.graph);
+  const name = graphOf(named[0]!);
+  const liveSet = liveSettings(named);
   const set = [...liveSet, ...options.set];
   for (const each of options.set.filter((setting) => PLACES.test(setting))) {
     problems.push(`--set: a replay reads and writes where the live graph does; seen ${shown(each)}`);
   }
   const before = await load(liveSet);
   const config = await noting(problems, () => load(set));
-  const graph = config?.graphs.find(({ name }) => name === live.name);
-  const place = await noting(problems, async () => readPlace(live, options));
-  const topics = live.topics.map(({ name }) => topicName(plain.topicPrefix, name));
+  const parts = config?.graphs.filter((each) => graphOf(each) === name) ?? [];
+  const [graph] = wholeGraphs(parts);
+  const places = await noting(problems, async () => readPlaces(named, options));
+  const topics = named[0]!.topics.map(({ name }) => topicName(plain.topicPrefix, name));
   const reading = { nowMs: Date.now(), topics, prefix: plain.topicPrefix };
   const from = readBound('--from', options.from, reading, problems);
   const until = readBound('--until', options.until, reading, problems);
@@ -82,26 +80,31 @@ export async function readRequest(
     );
   }
   checkPublish(options.publish, plain, problems);
+  if (options.publish !== undefined && named.length > 1)
+    problems.push(
+      `--publish: a replay of a graph with shards publishes nothing; leave it out, and read the vectors with twhin export once the stores are live`,
+    );
   if (problems.length > 0 || !config || !graph || !from || !until) {
     throw new UsageError(
       'replay',
       `the replay cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
     );
   }
-  const liveGraph = before.graphs.find(({ name }) => name === live.name) ?? live;
-  const settings = settingsOf(config, graph);
+  const [liveGraph = graph] = wholeGraphs(before.graphs.filter((each) => graphOf(each) === name));
+  const settings = settingsOf(config, graph, parts.length);
   return {
     config,
     graph,
+    parts,
     topics,
-    place,
+    places,
     from,
     until,
     publish: options.publish,
     set,
     settings,
     options,
-    differences: differencesOf(settingsOf(before, liveGraph), settings),
+    differences: differencesOf(settingsOf(before, liveGraph, parts.length), settings),
   };
 }
 
@@ -116,14 +119,19 @@ async function noting<T>(problems: string[], work: () => Promise<T>): Promise<T 
   }
 }
 
-function readPlace(graph: GraphConfig, { into, dryRun }: ReplayOptions): StorePlace | undefined {
-  if (into === undefined) {
-    if (dryRun === true) return undefined;
-    throw new UsageError(
-      'into',
-      "--into: expected a name for the replay's store, such as shadow; seen nothing",
-    );
-  }
+function readPlaces(
+  parts: readonly GraphConfig[],
+  { into, dryRun }: ReplayOptions,
+): readonly StorePlace[] | undefined {
+  if (into !== undefined) return parts.map((part) => freePlace(part, into));
+  if (dryRun === true) return undefined;
+  throw new UsageError(
+    'into',
+    "--into: expected a name for the replay's store, such as shadow; seen nothing",
+  );
+}
+
+function freePlace(graph: GraphConfig, into: string): StorePlace {
   const place = placeOf(graph, into);
   const { live, previous } = readLive(graph);
   const what = [
@@ -163,10 +171,11 @@ export type Settings = Readonly<Record<string, string>>;
  * All settings that decide the bytes of the trained store. Limits of memory, publishing and threads do not: a replay
  * trains in one thread.
  */
-function settingsOf({ tuning, limits }: Config, graph: GraphConfig): Settings {
+function settingsOf({ tuning, limits }: Config, graph: GraphConfig, shards: number): Settings {
   const { model, maxRows: _rows, knownEdgesBytes: _bytes, threads: _threads, ...training } = graph.trainer;
   return flat({
     topics: graph.topics.map(({ name }) => name),
+    ...(shards > 1 && { shards }),
     model,
     training: { ...training, batchEdges: tuning.batchEdges },
     commit: { everyEdges: tuning.commitEdges, mostRows: tuning.commitRows },

@@ -1,53 +1,38 @@
-import type { LogConnection } from '../../adapters/connect.ts';
-import { freshSpace } from '../../compose/graph-updater.ts';
-import { lowerPriority } from '../../compose/pace.ts';
 import { composeReplay } from '../../compose/replay.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import type { Log } from '../../log.ts';
-import type { EventLog } from '../../pipeline/ports.ts';
-import { partitionName, recordsIn } from '../../replay/partition.ts';
+import { recordsIn } from '../../replay/partition.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
-import { resolveRange } from '../../replay/range.ts';
 import { openForWriting } from '../../state/open.ts';
 import { type StorePlace, writeOrigin } from '../../state/places.ts';
 import { type CommandContext, withinTime } from '../context.ts';
 import { onSignal } from '../signals.ts';
 import { dryRun } from './dry-run.ts';
+import { ALL_READ, ANSWER_MS, planReplay, type ReplayOutside, yieldProcessor } from './plan.ts';
 import { keepProgress, keptProgress, reportReplay } from './progress.ts';
 import { ShadowTopic } from './publish.ts';
 import { type ReplayRecord, writeReplayRecord } from './record.ts';
 import type { ReplayRequest } from './request.ts';
 import { sayResult } from './result.ts';
+import { ShardedReplay } from './sharded.ts';
 import { checkStillThere, earlierReplay, headOf, removeReplay } from './store.ts';
-
-const ANSWER_MS = 60_000;
 
 /** Runs the replay. Gives false if it was interrupted before the end of the range. */
 export async function replay(request: ReplayRequest, context: CommandContext): Promise<boolean> {
   const connection = await context.connect(request.config);
   const reader = connection.log();
   try {
-    if (request.options.dryRun === true || request.place === undefined) {
+    const { places, parts } = request;
+    if (request.options.dryRun === true || places === undefined) {
       await withinTime(dryRun(request, reader, context.output), ANSWER_MS, connection.describe);
       return true;
     }
-    return await new Replay(request, request.place, {
-      connection,
-      reader,
-      log: context.log(),
-      context,
-    }).run();
+    const outside = { connection, reader, log: context.log(), context };
+    if (parts.length > 1) return await new ShardedReplay(request, places, outside).run();
+    return await new Replay(request, places[0]!, outside).run();
   } finally {
     await reader.close();
     await connection.close();
   }
-}
-
-interface ReplayOutside {
-  readonly connection: LogConnection;
-  readonly reader: EventLog;
-  readonly log: Log;
-  readonly context: CommandContext;
 }
 
 /** A replay into a store, from its start or from the last commit of an earlier process. */
@@ -84,7 +69,7 @@ class Replay {
     const goesOn = earlier !== undefined && (await headOf(graph, this.#place)) !== undefined;
     const owner = { graph: graph.name, space: record.space, goesOn };
     if (this.#topic) await withinTime(this.#topic.make(owner), ANSWER_MS, connection.describe);
-    this.#lowerPriority();
+    yieldProcessor(options, this.#outside.log);
     const store = await openForWriting(graph, {
       place: this.#place,
       openStore: context.world.openStore,
@@ -100,7 +85,7 @@ class Replay {
 
   /** The range to read: resolved at the first start, and read from the record later. */
   async #plan(earlier: ReplayRecord | undefined): Promise<ReplayRecord> {
-    const { graph, topics, from, until, publish = null, settings, options, differences } = this.#request;
+    const { graph, topics } = this.#request;
     const { reader, log } = this.#outside;
     const names = { graph: graph.name, into: this.#place.name };
     if (earlier !== undefined) {
@@ -113,31 +98,7 @@ class Replay {
       );
       return earlier;
     }
-    const { stretches, shortened } = await resolveRange(reader, topics, from, until);
-    for (const partition of shortened) {
-      log.warn({ ...names, partition: partitionName(partition), low: partition.low }, OLDER_GONE);
-    }
-    log.info(
-      {
-        ...names,
-        records: recordsIn(stretches),
-        settings: Object.fromEntries(differences.map(({ key, after }) => [key, after])),
-      },
-      'a new replay',
-    );
-    return {
-      format: 1,
-      graph: graph.name,
-      from: options.from,
-      until: options.until,
-      publish,
-      settings,
-      range: [...stretches],
-      topicIds: { ...(await reader.topicIds(topics)) },
-      space: freshSpace(),
-      since: new Date().toISOString(),
-      finished: null,
-    };
+    return planReplay(this.#request, reader, log);
   }
 
   /** Called while the store is open for writing, so that a second process was refused before. */
@@ -194,18 +155,4 @@ class Replay {
     await sayResult(this.#request, this.#place, finished, context.output, { seconds, rejected });
     return true;
   }
-
-  #lowerPriority(): void {
-    const { cpuShare } = this.#request.options;
-    if (cpuShare === undefined) return;
-    lowerPriority();
-    this.#outside.log.info(
-      { cpuShare },
-      'reading and training use this share of one core, at the lowest priority',
-    );
-  }
 }
-
-const OLDER_GONE = 'older records are gone from the log; the replay begins with the oldest record there';
-const ALL_READ =
-  'all is read: ending when the rest is written and published; a second signal ends the process at once';

@@ -9,7 +9,7 @@ import type { RoutedCounts } from '../../pipeline/routing/routed-log.ts';
 import type { Tuning } from '../../pipeline/tuning.ts';
 import type { Updater } from '../../pipeline/updater.ts';
 import { type Live, readLive } from '../../state/places.ts';
-import { pendingPromotion, settlePromotion } from '../../state/promotion.ts';
+import { duePromotion, settlePromotion } from '../../state/promotion.ts';
 import { asLive } from '../live-graph.ts';
 import type { RunGraph } from './watch/status.ts';
 
@@ -114,7 +114,7 @@ export class GraphRun implements RunGraph {
     const { graph, outside } = this.#options;
     if (this.#ending) return;
     try {
-      const promotion = pendingPromotion(graph);
+      const promotion = duePromotion(graph);
       this.#lastTrouble = undefined;
       if (promotion === undefined) return;
       outside.log.info(

@@ -1,0 +1,282 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { loadConfig } from '../../../src/config/load.ts';
+import type { GraphConfig } from '../../../src/config/resolve.ts';
+import { commitHead } from '../../../src/graph/graph-store.ts';
+import type { Head } from '../../../src/graph/head.ts';
+import { graphOf } from '../../../src/graph/shard.ts';
+import { openForReading, openForWriting } from '../../../src/state/open.ts';
+import { livePlace, placeOf, readLive } from '../../../src/state/places.ts';
+import { json, type Place, place, type Said } from '../captured.ts';
+import { contentOf } from '../reshard/sharded-place.ts';
+
+const AT = 1_704_067_200_000;
+const GRAPH = ['--graph', 'engagement'];
+const INTO = ['replay', ...GRAPH, '--into', 'shadow'];
+const PROMOTE = ['replay', 'promote', 'shadow', ...GRAPH];
+const CATCH_UP = ['run', ...GRAPH, '--until-caught-up'];
+const EXCHANGE = 'twhin.exchange.engagement';
+const text = ({ out, err }: Said) => [...out, ...err].join('\n');
+
+const RESULT = z.object({
+  space: z.string(),
+  events: z.number(),
+  entities: z.record(z.string(), z.number()),
+  edges: z.record(z.string(), z.number()),
+  digest: z.object({ edges: z.string(), vectors: z.string() }),
+  shards: z.array(z.object({ graph: z.string(), digest: z.object({ edges: z.string() }) })),
+});
+const STATS = z.object({
+  graphs: z.record(z.string(), z.object({ store: z.string(), digest: z.object({ edges: z.string() }) })),
+  whole: z.object({
+    engagement: z.object({
+      entities: z.record(z.string(), z.number()),
+      edges: z.record(z.string(), z.number()),
+    }),
+  }),
+});
+
+let here: Place;
+const ok = async (...argv: string[]) => {
+  const said = await here.run(...argv);
+  expect([argv, said.code, said.code === 0 ? '' : text(said)]).toEqual([argv, 0, '']);
+  return said;
+};
+const refused = async (...argv: string[]) => {
+  const said = await here.run(...argv);
+  expect([argv, said.code]).toEqual([argv, expect.toBeOneOf([1, 2])]);
+  return text(said);
+};
+const stats = async () => STATS.parse(json(await ok('stats', ...GRAPH, '--digest', '--json')));
+const replayed = async () => RESULT.parse(json(await ok(...INTO, '--json')));
+
+async function feed(topic: string, events: readonly object[]): Promise<void> {
+  const file = join(here.folder, 'events.ndjson');
+  await writeFile(file, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+  await ok('feed', file, '--topic', topic);
+}
+
+/** Likes of 40 users, some taken back. */
+function events(from: number, count: number): object[] {
+  return Array.from({ length: count }, (_, n) => {
+    const i = from + n;
+    const action = i % 23 === 22 ? 'unlike' : i % 9 ? 'like' : 'retweet';
+    return { userId: `u${(i * 7) % 40}`, tweetId: `t${(i * i) % 17}`, action, at: AT + i };
+  });
+}
+
+async function shards(): Promise<readonly GraphConfig[]> {
+  const env = { TWHIN_STATE: join(here.folder, 'state'), TWHIN_CONFIG: join(here.folder, 'twhin.config.ts') };
+  const { graphs } = await loadConfig(env, here.folder);
+  return graphs.filter((graph) => graphOf(graph) === 'engagement');
+}
+
+/** Of each shard's store of that name, or its live one. */
+async function heads(name?: string): Promise<Head[]> {
+  const found: Head[] = [];
+  for (const graph of await shards()) {
+    const store = await openForReading(graph, name === undefined ? livePlace(graph) : placeOf(graph, name));
+    const head = await store?.head();
+    await store?.close();
+    if (head === undefined) throw new Error(`no store of ${graph.name}`);
+    found.push(head);
+  }
+  return found;
+}
+
+const nonzero = (counts: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+const omit = (offsets: Head['offsets'], topic: string) =>
+  Object.fromEntries(Object.entries(offsets).filter(([name]) => name !== topic));
+const lives = async () => (await shards()).map((graph) => readLive(graph).live);
+const fileOf = (shard: number, ...path: string[]) =>
+  join(here.folder, 'state', `engagement-${shard}`, ...path);
+const recordOf = (shard: number) => fileOf(shard, 'stores/shadow/replay.json');
+/** Puts something else into the record of a shard's replay. */
+function changeRecord(shard: number, change: object): void {
+  writeFileSync(
+    recordOf(shard),
+    JSON.stringify({ ...JSON.parse(readFileSync(recordOf(shard), 'utf8')), ...change }),
+  );
+}
+
+/** Gives the replayed store of a shard another space. */
+async function rename(shard: number, space: string): Promise<void> {
+  const graph = (await shards())[shard]!;
+  const store = await openForWriting(graph, { place: placeOf(graph, 'shadow') });
+  await commitHead(store, { ...(await store.head())!, space });
+  await store.close();
+}
+
+beforeEach(async () => {
+  here = await place();
+  const content = {
+    model: { dim: 8 },
+    limits: { maxEntities: 10_000 },
+    training: { batchEdges: 32 },
+    graphs: { engagement: { shards: 3 } },
+  };
+  await writeFile(join(here.folder, 'twhin.config.ts'), `export default ${JSON.stringify(content)};\n`);
+  await ok('topics', 'apply');
+  await feed('engagement', events(0, 400));
+  await feed('erasure', [{ entity: 'user:u7', at: AT + 1_000 }]);
+  await ok(...CATCH_UP);
+});
+afterEach(() => here.remove());
+
+describe('twhin replay of a graph with shards', () => {
+  test('ends in the edges and counts of the live shards, in one space of its own, ready to go on', async () => {
+    const live = await stats();
+    const result = await replayed();
+    expect(result.events).toBe(401);
+    expect(nonzero(result.entities)).toEqual(nonzero(live.whole.engagement.entities));
+    expect(nonzero(result.edges)).toEqual(nonzero(live.whole.engagement.edges));
+    for (const { graph, digest } of result.shards)
+      expect([graph, digest.edges]).toEqual([graph, live.graphs[graph]?.digest.edges]);
+
+    const now = await heads();
+    const made = await heads('shadow');
+    const ends = now.map(({ offsets }) => offsets[EXCHANGE]);
+    made.forEach((head, index) => {
+      expect(head).toMatchObject({ graph: `engagement-${index}`, space: result.space });
+      expect(head.shard).toMatchObject({ index, count: 3, run: result.space });
+      // Nothing that the live shards sent each other is to be read, and nothing of the meeting in the process is left.
+      expect(head.offsets).toMatchObject(omit(now[index]!.offsets, EXCHANGE));
+      expect(Object.keys(head.offsets)).not.toContain('exchange.engagement');
+      expect(head.offsets[EXCHANGE]![index]).toBeGreaterThanOrEqual(ends[index]?.[index] ?? 0);
+      for (const [from, { run, last }] of Object.entries(head.shard!.received))
+        expect([run, last <= made[Number(from)]!.shard!.trained]).toEqual([result.space, true]);
+    });
+    expect(result.space).not.toBe(now[0]!.space);
+
+    // Each copy is its owner's vector, and relations are the same in all.
+    const graphs = (await shards()).map((graph) => ({ ...graph, folder: placeOf(graph, 'shadow').folder }));
+    const { own, copies, relations } = await contentOf(graphs);
+    let compared = 0;
+    for (const [name, floats] of copies.flatMap((each) => Object.entries(each))) {
+      const owned = own[name]?.floats;
+      if (owned === undefined) continue;
+      expect([name, floats]).toEqual([name, [...owned.slice(0, -2), -1, 0]]);
+      compared++;
+    }
+    expect(compared).toBeGreaterThan(50);
+    for (const each of relations) expect(each).toEqual(relations[0]);
+    expect((await ok('check', ...GRAPH)).code).toBe(0);
+  });
+
+  test('is done once; a store of a replay that was killed begins anew', async () => {
+    const first = await replayed();
+    expect(text(await ok(...INTO))).toMatch(/shadow was finished at .*; nothing was read again/s);
+    // Killed while the finished stores were marked.
+    changeRecord(1, { finished: null });
+    changeRecord(2, { finished: null });
+    expect(await replayed()).toMatchObject({ space: first.space, digest: first.digest });
+    expect(JSON.parse(readFileSync(recordOf(2), 'utf8')).finished).toEqual(expect.any(String));
+
+    // Killed before, with one store gone altogether.
+    for (const shard of [0, 1, 2]) changeRecord(shard, { finished: null });
+    expect(await refused(...PROMOTE)).toContain('is not finished');
+    rmSync(fileOf(1, 'stores/shadow'), { recursive: true });
+    const again = await replayed();
+    expect(again.space).not.toBe(first.space);
+    expect(again.digest.edges).toBe(first.digest.edges);
+    expect(new Set((await heads('shadow')).map(({ space }) => space))).toEqual(new Set([again.space]));
+  });
+
+  test('refuses what it cannot do, and what is not of one replay', async () => {
+    expect(await refused('replay', '--graph', 'engagement-1', '--into', 'shadow')).toMatch(
+      /engagement-1 is one of 3 shards.*--graph engagement/s,
+    );
+    expect(await refused(...INTO, '--publish', 'elsewhere')).toContain(
+      '--publish: a replay of a graph with shards',
+    );
+    expect(await refused(...INTO, '--set', 'graphs.engagement.shards=2')).toContain(
+      'where the live graph does',
+    );
+    expect(text(await ok(...INTO, '--dry-run'))).toContain('engagement, 3 shards into shadow');
+    expect(await lives()).toEqual(['main', 'main', 'main']);
+    await ok(...INTO);
+    expect(await refused(...INTO, '--set', 'learningRate=0.03')).toContain('was asked something else');
+    changeRecord(2, { space: 'another' });
+    expect(await refused(...INTO)).toMatch(
+      /finished replay of other shards, and engagement-2 has another one/,
+    );
+    await ok(...INTO, '--restart');
+  });
+});
+
+describe('twhin replay promote of a graph with shards', () => {
+  test('makes all stores live; they go on in one space with what comes, and go back', async () => {
+    const result = await replayed();
+    await feed('engagement', events(400, 200));
+    // The shards of before leave parcels in the exchange topic that no promoted shard may use.
+    await ok(...CATCH_UP);
+    const before = await stats();
+    const said = await ok(...PROMOTE);
+    expect(
+      said.out.filter((line) => line.startsWith('shadow is the live store of engagement-')),
+    ).toHaveLength(3);
+    expect(await lives()).toEqual(['shadow', 'shadow', 'shadow']);
+    expect(await refused(...PROMOTE)).toContain('shadow is the live store of engagement already');
+
+    await ok(...CATCH_UP);
+    const after = await stats();
+    expect(after.whole).toEqual(before.whole);
+    for (const [graph, { digest }] of Object.entries(after.graphs))
+      expect([graph, digest.edges]).toEqual([graph, before.graphs[graph]?.digest.edges]);
+    for (const { space, shard } of await heads()) {
+      expect(space).toBe(result.space);
+      // Parcels of the other space are passed over.
+      for (const { run } of Object.values(shard!.received)) expect(run).toBe(result.space);
+    }
+    await feed('engagement', events(600, 50));
+    await ok(...CATCH_UP);
+
+    await ok('replay', 'promote', '--rollback', ...GRAPH);
+    expect(await lives()).toEqual(['main', 'main', 'main']);
+    await ok(...CATCH_UP);
+    for (const { space, shard } of await heads()) {
+      expect(space).not.toBe(result.space);
+      for (const { run } of Object.values(shard!.received)) expect(run).not.toBe(result.space);
+    }
+  });
+
+  test('lets no shard swap before all are asked, and finishes what was interrupted', async () => {
+    await ok(...INTO);
+    // Killed after it asked one of three.
+    writeFileSync(fileOf(0, 'promote.json'), '{"store":"shadow","set":[]}');
+    await ok(...CATCH_UP);
+    expect(await lives()).toEqual(['main', 'main', 'main']);
+    // Killed after it asked all.
+    for (const shard of [1, 2]) writeFileSync(fileOf(shard, 'promote.json'), '{"store":"shadow","set":[]}');
+    await ok('run', '--graph', 'engagement-1', '--until-caught-up');
+    expect(await lives()).toEqual(['main', 'shadow', 'main']);
+    await ok(...PROMOTE);
+    expect(await lives()).toEqual(['shadow', 'shadow', 'shadow']);
+    await ok(...CATCH_UP);
+  });
+
+  test('refuses stores that are not of one replay, and says what to do for shards elsewhere', async () => {
+    await ok(...INTO);
+    expect(await refused(...PROMOTE, '--max-lag', '5')).toContain('--max-lag: shards catch up by themselves');
+    await rm(fileOf(2, 'stores/shadow'), { recursive: true });
+    expect(await refused(...PROMOTE)).toMatch(/engagement-2 has a live store here and no store shadow/);
+    expect(await lives()).toEqual(['main', 'main', 'main']);
+    await ok(...INTO, '--restart');
+    await rename(1, 'another');
+    expect(await refused(...PROMOTE)).toMatch(
+      /stores shadow of engagement-0 and engagement-1 are of different trainings/,
+    );
+    await ok(...INTO, '--restart');
+    // Shard 2 runs on another machine: only its replayed store is here.
+    await rm(fileOf(2, 'db'), { recursive: true });
+    const { out } = await ok(...PROMOTE);
+    expect(out.join('\n')).toMatch(
+      /engagement-2 has no live store here.*engagement-2: move .*engagement-2\/stores\/shadow to engagement-2\/stores\/shadow in the state folder there/s,
+    );
+    expect(await lives()).toEqual(['shadow', 'shadow', 'main']);
+  });
+});
