@@ -245,7 +245,7 @@ describe('twhin replay promote of a graph with shards', () => {
   });
 
   test('lets no shard swap before all are asked, and finishes what was interrupted', async () => {
-    await ok(...INTO);
+    const result = await replayed();
     // Killed after it asked one of three.
     writeFileSync(fileOf(0, 'promote.json'), '{"store":"shadow","set":[]}');
     await ok(...CATCH_UP);
@@ -256,7 +256,18 @@ describe('twhin replay promote of a graph with shards', () => {
     expect(await lives()).toEqual(['main', 'shadow', 'main']);
     await ok(...PROMOTE);
     expect(await lives()).toEqual(['shadow', 'shadow', 'shadow']);
+    await feed('engagement', events(400, 100));
     await ok(...CATCH_UP);
+    const [{ space } = { space: '' }] = await heads();
+    expect(space).toBe(result.space);
+    // A shard whose store is lost begins anew, in the space of the others.
+    await rm(fileOf(2), { recursive: true });
+    await ok(...CATCH_UP);
+    expect(await lives()).toEqual(['shadow', 'shadow', 'main']);
+    expect((await heads()).map((head) => head.space)).toEqual([space, space, space]);
+    expect(await refused('replay', 'promote', '--rollback', ...GRAPH)).toMatch(
+      /engagement-0 runs on shadow and ran on main before, engagement-2 runs on main and ran on none before/,
+    );
   });
 
   test('refuses stores that are not of one replay, and says what to do for shards elsewhere', async () => {

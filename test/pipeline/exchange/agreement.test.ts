@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { RetryableError } from '../../../src/errors/errors.ts';
 import { agree, ownPartition } from '../../../src/pipeline/exchange/agreement.ts';
-import type { FollowedLog, PartitionRange } from '../../../src/pipeline/ports.ts';
+import type { EventLog, PartitionRange } from '../../../src/pipeline/ports.ts';
 import { MemoryLog } from '../memory-log.ts';
 import { memoryReader } from '../memory-reader.ts';
 
@@ -9,12 +9,16 @@ const TOPIC = 'twhin.exchange.g';
 const SHARD = { graph: 'g', index: 1, count: 3 };
 const stopping = () => new AbortController().signal;
 
-function logOf(partitions: number, id?: string): Pick<FollowedLog, 'ranges' | 'topicIds'> {
+function logOf(partitions: number, id?: string): Pick<EventLog, 'ranges' | 'topicIds' | 'read'> {
   const ranges = Array.from(
     { length: partitions },
     (_, partition): PartitionRange => ({ topic: TOPIC, partition, low: 0, high: 0 }),
   );
-  return { ranges: async () => ranges, topicIds: async () => (id === undefined ? {} : { [TOPIC]: id }) };
+  return {
+    ranges: async () => ranges,
+    topicIds: async () => (id === undefined ? {} : { [TOPIC]: id }),
+    read: async () => ({ cursors: [], close: async () => {} }),
+  };
 }
 
 describe('agree', () => {
@@ -26,6 +30,34 @@ describe('agree', () => {
     expect(await space('id-1', TOPIC, 2)).toBe(first);
     const others = await Promise.all([space('id-2'), space(), space('id-1', 'other')]);
     expect(new Set([first, ...others]).size).toBe(4);
+  });
+
+  it('names the space of the newest parcel where others run already, whichever partition has it', async () => {
+    const log = new MemoryLog();
+    const send = (partition: number, timestamp: number, space?: string) =>
+      log.records.push({
+        ...{ topic: TOPIC, partition, timestamp, key: null, value: null },
+        offset: log.records.filter((each) => each.partition === partition).length,
+        headers: space === undefined ? {} : { space: Buffer.from(space) },
+      });
+    const agreed = (index: number) =>
+      agree(
+        memoryReader(log, { partitions: { [TOPIC]: 3 }, topicIds: { [TOPIC]: 'id' } }),
+        { exchange: TOPIC },
+        { ...SHARD, index },
+        stopping(),
+      );
+    const first = await agree(logOf(3, 'id'), { exchange: TOPIC }, SHARD, stopping());
+    send(0, 1, undefined);
+    expect(await agreed(0)).toBe(first);
+    send(0, 2, 'before');
+    for (let i = 0; i < 100; i++) send(1, 10 + i, 'promoted');
+    send(2, 5, 'before');
+    expect(await Promise.all([agreed(0), agreed(1), agreed(2)])).toEqual([
+      'promoted',
+      'promoted',
+      'promoted',
+    ]);
   });
 
   test.each([2, 4, 0])('refuses a topic of %s partitions for three shards', async (partitions) => {
@@ -47,12 +79,18 @@ describe('agree', () => {
     const late = {
       ranges: async (topics: readonly string[]) => (++asked < 2 ? gone() : back.ranges(topics)),
       topicIds: back.topicIds,
+      read: back.read,
     };
     expect(await agree(late, { exchange: TOPIC }, SHARD, stopping())).toBe(
       await agree(back, { exchange: TOPIC }, SHARD, stopping()),
     );
     const controller = new AbortController();
-    const waiting = agree({ ranges: gone, topicIds: gone }, { exchange: TOPIC }, SHARD, controller.signal);
+    const waiting = agree(
+      { ranges: gone, topicIds: gone, read: gone },
+      { exchange: TOPIC },
+      SHARD,
+      controller.signal,
+    );
     controller.abort();
     await expect(waiting).rejects.toMatchObject({ code: 'stopped' });
   });
