@@ -8,13 +8,14 @@ import { graphOf } from '../../graph/shard.ts';
 import type { EventLog } from '../../pipeline/ports.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { placeOf, readLive, readOrigin, type StorePlace } from '../../state/places.ts';
-import { dropPromotion, hasLiveStore, requestPromotion } from '../../state/promotion.ts';
+import { dropPromotion, hasLiveStore, requestPromotion, settlePromotion } from '../../state/promotion.ts';
 import { type CommandContext, withinTime } from '../context.ts';
 import { count } from '../format.ts';
 import { selectTopics } from '../select.ts';
+import { onSignal } from '../signals.ts';
 import { ahead } from './catch-up.ts';
 import { check, exists, type PromoteOptions, reread } from './promotable.ts';
-import { promoteStore } from './promotion.ts';
+import { followSwap, holdLive } from './promotion.ts';
 
 const ANSWER_MS = 60_000;
 
@@ -51,7 +52,6 @@ export async function promoteShards(
 ): Promise<void> {
   refuseOptions(options);
   const { output } = context;
-  const log = context.log();
   const started = performance.now();
   const { here, elsewhere } = sharesOf(parts, store);
   const set = settingsOf(here, store);
@@ -77,18 +77,7 @@ export async function promoteShards(
     await reader.close();
     await connection.close();
   }
-  const previous = todo.map(({ plain }) => readLive(plain).live);
-  await askAll(todo, store, set);
-  const done = await Promise.allSettled(
-    todo.map(({ plain, place, head }, i) =>
-      promoteStore(plain, place, set, context, log, { previous: previous[i]!, epoch: head.epoch }),
-    ),
-  );
-  const failed = done.find(({ status }) => status === 'rejected');
-  if (failed?.status === 'rejected') throw mixed(todo, store, failed.reason);
-  const outcomes = done.flatMap((each, i): Outcome[] =>
-    each.status === 'fulfilled' ? [{ graph: todo[i]!.plain.name, left: left[i]!, ...each.value }] : [],
-  );
+  const outcomes = await swapAll(todo, store, set, context, left);
   const graph = graphOf(parts[0]!);
   const seconds = Number(((performance.now() - started) / 1000).toFixed(1));
   if (options.json === true) {
@@ -188,6 +177,53 @@ async function readable(
       await ahead({ ...store, topics: [exchange] });
   }
   return left;
+}
+
+/**
+ * Asks all shards, makes the stores live of those that nobody runs, and waits for the others. Stores that nobody runs are held
+ * meanwhile. left: records that each has to read.
+ */
+async function swapAll(
+  shards: readonly Promoted[],
+  store: string,
+  set: readonly string[],
+  context: CommandContext,
+  left: readonly number[],
+): Promise<Outcome[]> {
+  const log = context.log();
+  const all = shards.map(({ plain, place, head }) => ({
+    promotion: { graph: plain, place, openStore: context.world.openStore, log },
+    previous: readLive(plain).live,
+    epoch: head.epoch,
+  }));
+  const signals = onSignal();
+  const held: ({ release(): Promise<void> } | undefined)[] = [];
+  try {
+    for (const { promotion } of all) held.push(await holdLive(promotion));
+    await askAll(shards, store, set);
+    for (const [i, { plain }] of shards.entries()) if (held[i] !== undefined) await settlePromotion(plain);
+  } catch (error) {
+    signals.ignore();
+    throw mixed(shards, store, error);
+  } finally {
+    for (const each of held) await each?.release();
+  }
+  const done = await Promise.allSettled(
+    all.map(async ({ promotion, ...before }, i) =>
+      held[i] === undefined
+        ? followSwap(promotion, { ...before, signals, output: context.output })
+        : undefined,
+    ),
+  );
+  signals.ignore();
+  const failed = done.find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw mixed(shards, store, failed.reason);
+  return done.map((each, i) => ({
+    graph: shards[i]!.plain.name,
+    previous: all[i]!.previous,
+    left: left[i]!,
+    published: each.status === 'fulfilled' ? each.value : undefined,
+  }));
 }
 
 async function askAll(shards: readonly Promoted[], store: string, set: readonly string[]): Promise<void> {

@@ -33,16 +33,9 @@ const BATCH = 4_096;
 /** Time in which a supervisor may restart the updater. */
 const RESTART_MS = 10_000;
 
-/** A promotion that was asked for already: what was before. */
-export interface Asked {
-  readonly previous: string;
-  /** The epoch of the store that is to be live. */
-  readonly epoch: number;
-}
-
 /**
  * Makes the store the live store: the running updater swaps to it, or this process does if no updater is running. Waits
- * until the vectors that differ are republished. asked: given where the promotion was asked for before.
+ * until the vectors that differ are republished.
  * Gives the store that was live before, and the number of republished vectors; undefined: no updater is running.
  * @throws FatalError `promotion` when the updater does not swap, and nothing has changed, or when it does not publish.
  * @throws RetryableError `interrupted`, saying which store is live.
@@ -53,42 +46,60 @@ export async function promoteStore(
   set: readonly string[],
   { world, output }: Pick<CommandContext, 'world' | 'output'>,
   log: Log,
-  asked?: Asked,
 ): Promise<{ previous: string; published: number | undefined }> {
-  const previous = asked?.previous ?? readLive(graph).live;
+  const previous = readLive(graph).live;
   const promotion = { graph, place, openStore: world.openStore, log };
   const signals = onSignal();
   try {
-    const request = async () => {
-      if (asked === undefined) await requestPromotion(graph, { store: place.name, set: [...set] });
-    };
+    const request = () => requestPromotion(graph, { store: place.name, set: [...set] });
     const swapped = await swapHere(promotion, request).catch(async (error: unknown) => {
       // The command failed, so no updater may carry out the request later.
       await dropPromotion(graph);
       throw error;
     });
-    if (swapped && readLive(graph).live !== place.name) {
-      throw new FatalError(
-        'promotion',
-        `${place.name} was not made the live store of ${graph.name}: that was taken back meanwhile`,
-      );
-    }
     if (swapped) return { previous, published: undefined };
     await request();
-    log.info({ graph: graph.name, store: place.name }, 'asked the running updater to swap');
-    const epoch = asked?.epoch ?? (await headOf(graph, place))?.epoch ?? 0;
-    const runner = new Runner(graph);
-    const tell = () =>
-      output.status(`${graph.name}: waiting for the running updater to end with ${previous}`);
-    if (!(await awaitSwap(promotion, runner, signals, tell))) return { previous, published: undefined };
-    return { previous, published: await awaitRepublished(graph, place, { epoch, runner, signals, output }) };
+    const epoch = (await headOf(graph, place))?.epoch ?? 0;
+    return { previous, published: await followSwap(promotion, { previous, epoch, signals, output }) };
   } finally {
     signals.ignore();
+  }
+}
+
+/**
+ * Waits until the running updater has swapped, as it was asked to, and has republished the vectors that differ. Gives the number of
+ * these; undefined where the updater was gone and this process made the swap.
+ * previous: the store that was live. epoch: of the store to be live, before that.
+ * @throws as `promoteStore` does.
+ */
+export async function followSwap(
+  promotion: Promoting,
+  {
+    previous,
+    epoch,
+    signals,
+    output,
+  }: {
+    readonly previous: string;
+    readonly epoch: number;
+    readonly signals: Signals;
+    readonly output: Output;
+  },
+): Promise<number | undefined> {
+  const { graph, place, log } = promotion;
+  log.info({ graph: graph.name, store: place.name }, 'asked the running updater to swap');
+  const runner = new Runner(graph);
+  const tell = () => output.status(`${graph.name}: waiting for the running updater to end with ${previous}`);
+  try {
+    if (!(await awaitSwap(promotion, runner, signals, tell))) return undefined;
+    return await awaitRepublished(graph, place, { epoch, runner, signals, output });
+  } finally {
     output.statusDone();
   }
 }
 
-interface Promoting {
+/** A store that is to be live. */
+export interface Promoting {
   readonly graph: GraphConfig;
   readonly place: StorePlace;
   readonly openStore: CommandContext['world']['openStore'];
@@ -102,30 +113,42 @@ interface Promoting {
  * could otherwise end between the request and the swap.
  */
 async function swapHere(
-  { graph, openStore, log }: Promoting,
+  promotion: Promoting,
   request: () => Promise<void> = async () => {},
 ): Promise<boolean> {
-  const place = livePlace(graph);
-  const make = () => request().then(() => settlePromotion(graph));
-  if (!existsSync(databaseFolder(place))) {
-    await make();
-    return true;
+  const held = await holdLive(promotion);
+  if (held === undefined) return false;
+  try {
+    await request();
+    await settlePromotion(promotion.graph);
+  } finally {
+    await held.release();
   }
+  return true;
+}
+
+/** Holds the live store, where there is one that can be opened, so that no updater can start on it; undefined if one is running. */
+export async function holdLive({
+  graph,
+  openStore,
+  log,
+}: Promoting): Promise<{ release(): Promise<void> } | undefined> {
+  const nothing = { release: async () => {} };
+  const place = livePlace(graph);
+  if (!existsSync(databaseFolder(place))) return nothing;
   try {
     const store = await openForWriting(graph, { place, openStore });
-    await make().finally(() => store.close());
-    return true;
+    return { release: () => store.close() };
   } catch (error) {
     if (!(error instanceof FatalError)) throw error;
-    if (error.code === 'store-in-use') return false;
+    if (error.code === 'store-in-use') return undefined;
     if (error.code !== 'store-open') throw error;
     // No updater can run on a damaged store, and a damaged store is the best reason for a promotion.
     log.warn(
       { graph: graph.name, store: place.name, code: error.code, reason: error.message },
       "the live store can't be opened",
     );
-    await make();
-    return true;
+    return nothing;
   }
 }
 
