@@ -236,6 +236,21 @@ const EXCHANGE: readonly Family[] = [
     ({ progress }) => progress.exchange?.unreadable,
   ),
   gauge(
+    'twhin_exchange_copies',
+    "Copies of other shards' entities; limits.maxCopies bounds them.",
+    ({ progress }) => progress.exchange?.copies,
+  ),
+  counter(
+    'twhin_exchange_copies_evicted_total',
+    'Copies let go of because there were more than limits.maxCopies, since the process began.',
+    ({ progress }) => progress.exchange?.evicted,
+  ),
+  counter(
+    'twhin_exchange_vectors_asked_total',
+    'Vectors of copies asked of their owners because they had not come, since the process began.',
+    ({ progress }) => progress.exchange?.asked,
+  ),
+  gauge(
     'twhin_exchange_waiting_edges',
     'Edges that wait for the vector of their far end.',
     ({ progress }) => progress.exchange?.waiting,

@@ -59,7 +59,12 @@ export interface Progress {
   readonly latencyMs: { readonly p50: number | undefined; readonly p99: number | undefined };
   readonly queue: { readonly records: number; readonly bytes: number };
   /** What a shard and the others sent each other; undefined where the graph is whole. */
-  readonly exchange: ExchangeProgress | undefined;
+  readonly exchange: (ExchangeProgress & Copies) | undefined;
+}
+
+/** The copies of other shards' entities that a shard has. */
+interface Copies {
+  readonly copies: number;
 }
 
 /** The parts of an updater that exist before its store is loaded. */
@@ -109,6 +114,13 @@ export function progressOf(
     writer: writer && { space: writer.space, epoch: writer.epoch },
     latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
     queue: { records: queue.length, bytes: queue.bytes },
-    exchange: exchange?.progress,
+    exchange: exchange && { ...exchange.progress, copies: copiesIn(pipeline) },
   };
+}
+
+function copiesIn(pipeline: LoadedPipeline | undefined): number {
+  if (pipeline === undefined) return 0;
+  const { index, counters, exchange } = pipeline;
+  const own = Object.values(counters.own.entities).reduce((sum, each) => sum + each, 0);
+  return exchange?.copies?.size ?? index.size - own;
 }

@@ -17,6 +17,9 @@ const COUNTS = {
   strayGradients: 7,
   unreadable: 8,
   waiting: 9,
+  copies: 7,
+  evicted: 6,
+  asked: 4,
 };
 
 /** The status of a graph with this exchange, as a reader of /api/status gets it. */
