@@ -8,8 +8,8 @@ import { COMMAND, Faulty, MANY_COMMITS, type RunOptions } from './deployment.ts'
 import type { Dice } from './dice.ts';
 import { Feeder } from './load/feeder.ts';
 import { Load, type LoadOptions } from './load/load.ts';
-import { type ParcelBytes, type Reading, readParcels, verifyShards } from './verifier/shards.ts';
-import { type HeadJson, readHeadBytes } from './verifier/store-bytes.ts';
+import { ownerOf, type ParcelBytes, type Reading, readParcels, verifyShards } from './verifier/shards.ts';
+import { type HeadJson, readHeadBytes, readStoreBytes } from './verifier/store-bytes.ts';
 import { GRAPHS, type Truth } from './verifier/truth.ts';
 import { databaseOf } from './verifier/verify.ts';
 
@@ -44,9 +44,11 @@ export class Sharded {
     readonly shards: number;
     readonly load: LoadOptions;
     readonly routed?: boolean;
+    /** Most copies that a shard keeps; absent: as many as there are. */
+    readonly maxCopies?: number;
   }): Promise<Sharded> {
-    const { brokers, dice, shards, load, routed = false } = options;
-    const config = configOf(shards, routed);
+    const { brokers, dice, shards, load, routed = false, maxCopies } = options;
+    const config = configOf(shards, routed, maxCopies);
     const faulty = await Faulty.deploy({ brokers, dice, load, config, graphs: [GRAPH] });
     const second = new Feeder(brokers, faulty.twhin.prefix, new Load(dice.fork(), { ...load, bad: 0 }));
     return new Sharded(faulty, second, shards);
@@ -94,6 +96,14 @@ export class Sharded {
   /** The folder of a shard's database. */
   folder(shard: number, state = this.states[shard]!): string {
     return databaseOf(state, `${GRAPH}-${shard}`);
+  }
+
+  /** How many copies of other shards' entities a shard's store has, and which of them have no vector, as of some recent commit. */
+  async copies(shard: number): Promise<{ readonly count: number; readonly absent: readonly string[] }> {
+    const { entities, vectors } = await readStoreBytes(this.folder(shard));
+    const copies = [...entities].filter(([name]) => ownerOf(name, this.shards) !== shard);
+    const absent = copies.filter(([, row]) => vectors.get(row)?.every((byte) => byte === 0) ?? true);
+    return { count: copies.length, absent: absent.map(([name]) => name) };
   }
 
   async consumed(shard: number): Promise<number> {
@@ -229,8 +239,9 @@ export interface RoutedBytes {
   readonly offsets: readonly number[];
 }
 
-function configOf(shards: number, routed: boolean): string {
-  return `${MANY_COMMITS} graphs: { ${GRAPH}: { shards: ${shards}, routed: ${routed} } },`;
+function configOf(shards: number, routed: boolean, maxCopies?: number): string {
+  const bounded = maxCopies === undefined ? '' : ` maxCopies: ${maxCopies},`;
+  return `${MANY_COMMITS.replace('limits: {', `limits: {${bounded}`)} graphs: { ${GRAPH}: { shards: ${shards}, routed: ${routed} } },`;
 }
 
 /**

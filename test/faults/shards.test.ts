@@ -53,6 +53,57 @@ seeded(
 );
 
 furtherCase(
+  'shards with room for few copies, killed in turn: their edges are those of the whole graph, and no copy stays without a vector',
+  async ({ dice }) => {
+    const load = { ...MIXED, erasures: 0.004 };
+    const maxCopies = 30;
+    const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 3, load, maxCopies });
+    sharded = here;
+    here.watch();
+    await here.send(EVENTS);
+    const running = here.all.map((shard) => here.start(shard));
+    for (let kill = 0; kill < form(4, 30); kill++) {
+      const shard = kill % here.shards;
+      const before = await here.consumed(shard);
+      const sending = here.send(EVENTS, { spread: kill > 0 });
+      await until(`shard ${shard} reading`, async () => (await here.consumed(shard)) > before);
+      running[shard]!.kill('SIGKILL');
+      expect((await running[shard]!.ended).signal).toBe('SIGKILL');
+      running[shard] = here.start(shard);
+      await sending;
+    }
+    await here.caughtUp();
+    await here.endWatch();
+    let absent: unknown;
+    await until('a vector of every copy', async () => {
+      const copies = await Promise.all(
+        // A file may be compacted away while it is opened.
+        here.all.map((shard) => here.copies(shard).catch(() => ({ absent: ['unread'] }))),
+      );
+      absent = copies.map((each) => each.absent);
+      return copies.every((each) => each.absent.length === 0);
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}: ${JSON.stringify(absent)}`);
+    });
+    await endAll(running);
+    expect(here.fallen).toEqual([]);
+    await here.verify();
+
+    for (const shard of here.all) {
+      const { count } = await here.copies(shard);
+      expect([count > 0, count <= maxCopies]).toEqual([true, true]);
+    }
+    const parcels = await here.parcels();
+    const total = (of: 'released' | 'wanted') => parcels.reduce((sum, parcel) => sum + parcel[of], 0);
+    expect([total('released') > 100, total('wanted') > 100]).toEqual([true, true]);
+    const shards = await Promise.all(here.all.map((shard) => here.read(shard)));
+    const whole = await here.whole();
+    expect([...new Set(shards.flatMap(({ edges }) => edges))].sort()).toEqual(whole.edges);
+    expect(summed(shards.map(({ head }) => head?.shard?.edges ?? {}))).toEqual(some(whole.head?.edges));
+  },
+);
+
+furtherCase(
   'a shard that was away, and then goes on from an older store: the others train on, and take no gradient twice',
   async ({ dice }) => {
     const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 3, load: ORDERLESS });

@@ -42,6 +42,9 @@ export interface ParcelBytes {
   readonly last: number;
   readonly gradients: number;
   readonly vectors: number;
+  /** Names in the lists of copies that were let go of, and of those that are asked for. */
+  readonly released: number;
+  readonly wanted: number;
 }
 
 /** The shard that an entity belongs to: the partition that a Kafka client puts its key into. */
@@ -111,7 +114,10 @@ function parcelOf(to: number, bytes: Buffer): ParcelBytes {
   const [relations = 0, gradients = 0, , vectors = 0, , runBytes = 0] = [24, 28, 32, 36, 40, 44].map((at) =>
     bytes.readUInt32LE(at),
   );
-  const run = 48 + 4 * relations + 2 * dim * (gradients + vectors);
+  // The second version has four numbers more, of the lists of names.
+  const hasLists = bytes.readUInt8(0) === 2;
+  const [released = 0, wanted = 0] = hasLists ? [48, 56].map((at) => bytes.readUInt32LE(at)) : [];
+  const run = (hasLists ? 64 : 48) + 4 * relations + 2 * dim * (gradients + vectors);
   return {
     to,
     from: bytes.readUInt16LE(4),
@@ -120,6 +126,8 @@ function parcelOf(to: number, bytes: Buffer): ParcelBytes {
     last: bytes.readDoubleLE(16),
     gradients,
     vectors,
+    released,
+    wanted,
   };
 }
 
