@@ -32,6 +32,8 @@ export interface GraphConfig {
   readonly shard?: Shard;
   /** Whether the shard is sent its events by a stage in front, and does not read all of them. */
   readonly routed?: boolean;
+  /** Most copies of other shards' entities that a shard keeps; absent: as many as there are. */
+  readonly maxCopies?: number;
 }
 
 /** The whole configuration, checked and frozen. */
@@ -106,6 +108,7 @@ export function resolveConfig(
       topics: pick(`graphs.${name}.topics`, named('topics'), topics, problems),
       folder: resolve(state, name),
       ...modelOf(file, chosen),
+      ...(file.limits.maxCopies !== undefined && { maxCopies: file.limits.maxCopies }),
     };
     const routed = own?.routed ?? false;
     checkShards(whole, shards, { names, training: file.training }, problems);

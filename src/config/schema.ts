@@ -265,6 +265,12 @@ export const configFileSchema = z.strictObject({
         description:
           'Most entities of a graph. Each takes (dim + 4) × 4 bytes of memory once it exists. [Rows](glossary.md#row) of erased entities are used again.',
       }),
+      maxCopies: whole.optional().meta({
+        unit: 'entities',
+        unset: 'unlimited',
+        description:
+          "In a graph with `shards`: most copies of other shards' entities that a shard keeps. Above it the least recently used go, with their rows; a later edge asks for the vector again ([measured](scale.md#a-bounded-number-of-copies)). Rows of copies that went are free after two commits, so that some more than the bound are in use. Set it only once all shards run a version that has it.",
+      }),
       maxKnownEdges: whole.max(500_000_000).default(500_000_000).meta({
         unit: 'edges',
         description:
