@@ -43,15 +43,19 @@ export function composeUpdater(
   { trainerOf = (settings) => threadTrainer(settings, config.state), ...own }: Own,
   trainer: GraphConfig['trainer'] = graph.trainer,
 ): Updater {
-  const { shard } = graph;
+  const { shard, maxCopies } = graph;
+  const bound = maxCopies !== undefined && { maxCopies };
   return new Updater({
     ...own,
+    ...(own.exchange && bound && { exchange: { ...own.exchange, ...bound } }),
     graph: graph.name,
     shard,
     model: graph.model,
     limits: config.limits,
     topics: topicsOf(config, graph),
-    trainer: trainerOf(shard ? { ...trainer, shard: { index: shard.index, count: shard.count } } : trainer),
+    trainer: trainerOf(
+      shard ? { ...trainer, shard: { index: shard.index, count: shard.count, ...bound } } : trainer,
+    ),
     clock: Date.now,
   });
 }

@@ -19,6 +19,8 @@ const QUEUE_BYTES = 1024 * 1024;
 
 /** Shards in one process merge their relation vectors by count alone. */
 const MEETING_PACE = { mergeEdges: 2_000, mergeMs: Number.POSITIVE_INFINITY };
+/** A copy without a vector is asked for this soon where all shards are in one process: what one sends reaches the others at once. */
+const MEETING_WANT_MS = 50;
 
 /** What a replay reads and writes. */
 export interface ReplayOptions {
@@ -96,7 +98,12 @@ export function composeReplay(
       reader: eventLog,
       embeddingsTopic: published?.topic ?? '',
       modelTopic: published && { name: published.modelTopic, beta: graph.trainer.model.beta },
-      exchange: meeting && { topic: meeting.topic, pace: MEETING_PACE, freshRun: space },
+      exchange: meeting && {
+        topic: meeting.topic,
+        pace: MEETING_PACE,
+        freshRun: space,
+        wantMs: MEETING_WANT_MS,
+      },
       sink: published?.sink ?? (shard && meeting?.sink((key) => shardOf(key, shard.count))) ?? NOWHERE,
       store,
       tuning: {

@@ -309,7 +309,9 @@ export class LoadedPipeline {
   }
 
   async #train(): Promise<void> {
-    await this.#workings.training.hand();
+    const { training } = this.#workings;
+    this.#ingest.evict(training.open);
+    await training.hand();
     this.#workings.lifecycle.check();
   }
 
@@ -352,7 +354,7 @@ export class LoadedPipeline {
 /** What joins the updater to the other shards of its graph; undefined where the graph is whole. */
 function exchangeOf(
   { shard, exchange, model, sink, log, store, clock }: UpdaterOptions,
-  { head, index, erasedAt }: Recovered,
+  { head, index, copies, erasedAt }: Recovered,
   space: string,
   failed: (error: Error) => void,
 ): Exchange | undefined {
@@ -372,5 +374,7 @@ function exchangeOf(
     clock,
     failed,
   };
-  return new Exchange(options, head?.shard);
+  const made = new Exchange(options, head?.shard);
+  made.copies?.load(copies);
+  return made;
 }

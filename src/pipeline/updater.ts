@@ -122,9 +122,11 @@ export class Updater {
     return (await this.#pipeline?.sample.read()) ?? [];
   }
 
-  /** The entity on a row, as of the last record applied. */
+  /** The entity on a row, as of the last record applied; of a copy that was just let go of, too. */
   keyAt(row: number): EntityKey | undefined {
-    return this.#pipeline?.index.keyAt(row);
+    const { index, exchange } = this.#pipeline ?? {};
+    const left = exchange?.copies?.nameOf(row);
+    return index?.keyAt(row) ?? (left && index?.keyOf(left));
   }
 
   /** Why nobody should rely on it now, a phrase each; none when it is ready. */

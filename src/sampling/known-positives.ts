@@ -36,7 +36,7 @@ export interface KnownPositivesOptions {
 /**
  * The live edges, so that none of them is trained as a negative. Exact, and independent of the order in which edges
  * arrived, up to `maxEdges` live edges. Further edges are only counted, in `forgotten`: they may be drawn as negatives,
- * and which edges these are depends on the order.
+ * and which edges these are depends on the order. So are the edges of a row that is let go of.
  * Costs about 10 bytes an edge (20 at worst), in memory or in a file, and 22 bytes a row.
  */
 export class KnownPositives {
@@ -105,6 +105,40 @@ export class KnownPositives {
     }
     this.#edges++;
     return true;
+  }
+
+  /** The remembered edges with the row at an end. */
+  of(row: number): EdgeRows {
+    const out = this.out(row, 1);
+    const into = [];
+    for (let place = 0; place < this.#byRhs.count(row); place++) {
+      const slot = this.#byRhs.slot(row, place);
+      const lhs = this.#byRhs.neighbours[slot]!;
+      if (lhs !== row) into.push({ lhs, relation: this.#byRhs.relations[slot]! });
+    }
+    return {
+      lhs: Int32Array.from([...out.lhs, ...into.map(({ lhs }) => lhs)]),
+      relation: Int32Array.from([...out.relation, ...into.map(({ relation }) => relation)]),
+      rhs: Int32Array.from([...out.rhs, ...into.map(() => row)]),
+    };
+  }
+
+  /** Lets go of a remembered edge, which stays live. */
+  forget(lhs: number, relation: number, rhs: number): void {
+    if (!this.has(lhs, relation, rhs)) return;
+    this.remove(lhs, relation, rhs);
+    this.#forgotten++;
+  }
+
+  /** Adds a live edge that was let go of or skipped, and says whether it is remembered. */
+  remember(lhs: number, relation: number, rhs: number): boolean {
+    if (this.#forgotten > 0) this.#forgotten--;
+    return this.add(lhs, relation, rhs);
+  }
+
+  /** Counts live edges that can't be remembered, because an end of each has no row. */
+  skip(edges: number): void {
+    this.#forgotten += edges;
   }
 
   /** Removes a live edge, and says whether it was remembered. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { GraphStore } from '../../src/graph/graph-store.ts';
 import { liveEdgeRows } from '../../src/graph/live-edges.ts';
 import { NameIndex } from '../../src/graph/name-index.ts';
+import { shardOf } from '../../src/graph/shard.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
 import { edge } from '../evaluation/compare/fixture.ts';
 import { commitOf, entity, graph, tweet, user } from './graph-fixture.ts';
@@ -62,6 +63,45 @@ describe('liveEdgeRows', () => {
     );
     await expect(read(await storeOf('user:none follows user:a'))).rejects.toThrow(
       'an edge names user:none, an entity that the store does not have',
+    );
+  });
+
+  test('in a shard, gives edges apart whose far end belongs to another shard and has no row', async () => {
+    const store = await storeOf(...EDGES, 'user:a likes tweet:gone', 'user:gone follows user:b');
+    const rows = new NameIndex();
+    for (const [i, key] of ENTITIES.entries()) {
+      const name = store.layout.entityKey(key);
+      rows.add(name, 1, name.length, 4 + i);
+    }
+    // Shards that none of the two belong to, and one that owns the user.
+    const [tweetHome, userHome] = [shardOf('tweet:gone', 5), shardOf('user:gone', 5)];
+    expect(tweetHome).not.toBe(userHome);
+    const here = [0, 1, 2, 3, 4].find((index) => index !== tweetHome && index !== userHome)!;
+    const read = (index: number, size: number) =>
+      Array.fromAsync(liveEdgeRows(store, rows, size, { graph: 'g', index, count: 5 }));
+    for (const size of [1, 2, 100]) {
+      const blocks = await read(here, size);
+      const edges = blocks.flatMap(({ lhs, relation, rhs }) =>
+        [...lhs].map((row, i) => [row, relation[i], rhs[i]]),
+      );
+      const apart = blocks.flatMap((block) =>
+        [...(block.apart?.rows ?? [])].map((row, i) => [
+          row,
+          block.apart!.relation[i],
+          block.apart!.shards[i],
+        ]),
+      );
+      expect([edges, apart], `blocks of ${size}`).toEqual([
+        ROWS,
+        [
+          [4, 1, tweetHome],
+          [5, 0, userHome],
+        ],
+      ]);
+      for (const block of blocks) expect(block.apart?.rows.length ?? 0).toBeLessThanOrEqual(size);
+    }
+    await expect(read(userHome, 100)).rejects.toThrow(
+      'an edge names user:gone, an entity that the store does not have',
     );
   });
 

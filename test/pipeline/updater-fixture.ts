@@ -113,7 +113,12 @@ export function updater(
   const dim = overrides.dim ?? DIM;
   const model = { ...MODEL, dim };
   const { shard, exchange } = overrides;
-  const trained = exchange && shard && { index: shard.index, count: shard.count };
+  const trained = exchange &&
+    shard && {
+      index: shard.index,
+      count: shard.count,
+      ...(exchange.maxCopies !== undefined && { maxCopies: exchange.maxCopies }),
+    };
   return new Updater({
     graph: 'test',
     shard,

@@ -157,6 +157,37 @@ describe('KnownPositives', () => {
     expect(listed(3, 2)).toEqual([]);
   });
 
+  it('gives the edges of a row on either side, and lets go of them as of edges that stay live', () => {
+    const known = new KnownPositives({ maxRows: ROWS, maxEdges: 100 });
+    for (const [lhs, name, rhs] of [
+      [5, 0, 7],
+      [7, 1, 5],
+      [5, 1, 5],
+      [6, 0, 7],
+    ] as const)
+      known.add(lhs, name, rhs);
+    const { lhs, relation, rhs } = known.of(5);
+    const edges = [...lhs].map((from, i) => [from, relation[i], rhs[i]]);
+    // An edge from the row to itself comes once.
+    expect(edges.sort()).toEqual([
+      [5, 0, 7],
+      [5, 1, 5],
+      [7, 1, 5],
+    ]);
+    for (const [from, name, to] of edges) known.forget(from!, name!, to!);
+    known.forget(5, 0, 7);
+    known.skip(2);
+    expect([known.edges, known.forgotten, known.has(5, 0, 7), known.of(5).lhs.length]).toEqual([
+      1,
+      5,
+      false,
+      0,
+    ]);
+    expect([known.remember(5, 0, 7), known.edges, known.forgotten]).toEqual([true, 2, 4]);
+    // One that is removed without being remembered is live no more.
+    expect([known.remove(7, 1, 5), known.forgotten]).toEqual([false, 3]);
+  });
+
   it('remembers edges up to its limit and counts the rest', () => {
     const known = new KnownPositives({ maxRows: 10, maxEdges: 2 });
     known.add(1, 0, 2);

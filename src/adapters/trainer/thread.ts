@@ -4,12 +4,12 @@ import type {
   Checkpoint,
   CheckpointOptions,
   HeldRows,
+  LoadedEdges,
   LoadedRows,
   TrainBatch,
   Trainer,
   TrainerSettings,
   TrainReport,
-  Triples,
 } from '../../pipeline/training/trainer.ts';
 import { threadEntry, unpackError } from '../threads.ts';
 import { buffersOf, type Call, copyOf, type Reply, type Starting } from './wire.ts';
@@ -53,7 +53,7 @@ export class ThreadTrainer implements Trainer {
     await this.#call({ method: 'loadRows', argument: rows });
   }
 
-  async loadEdges(edges: Triples): Promise<void> {
+  async loadEdges(edges: LoadedEdges): Promise<void> {
     await this.#call({ method: 'loadEdges', argument: edges });
   }
 

@@ -2,6 +2,7 @@ import type {
   Checkpoint,
   CheckpointOptions,
   HeldRows,
+  LoadedEdges,
   LoadedRows,
   ShardBatch,
   TrainBatch,
@@ -20,7 +21,7 @@ export interface Starting {
 /** A call to the trainer's thread. */
 export type Call =
   | { readonly method: 'loadRows'; readonly argument: LoadedRows }
-  | { readonly method: 'loadEdges'; readonly argument: Triples }
+  | { readonly method: 'loadEdges'; readonly argument: LoadedEdges }
   | { readonly method: 'start'; readonly argument: { step: number; random: Uint32Array } | undefined }
   | { readonly method: 'train'; readonly argument: TrainBatch }
   | { readonly method: 'checkpoint'; readonly argument: CheckpointOptions }
@@ -42,8 +43,14 @@ export function copyOf(call: Call): Call {
       const copies = { types: types.slice(), trained: trained.slice(), floats: floats.slice() };
       return { method: 'loadRows', argument: homes ? { ...copies, homes: homes.slice() } : copies };
     }
-    case 'loadEdges':
-      return { method: 'loadEdges', argument: copyTriples(call.argument) };
+    case 'loadEdges': {
+      const { apart } = call.argument;
+      const copies = apart && { rows: apart.rows.slice(), shards: apart.shards.slice() };
+      return {
+        method: 'loadEdges',
+        argument: { ...copyTriples(call.argument), ...(copies && { apart: copies }) },
+      };
+    }
     case 'train': {
       const { newTypes, reused, dropped, reset, edges, added, removed, shard } = call.argument;
       return {
@@ -77,6 +84,7 @@ export function buffersOf(value: unknown, found: ArrayBuffer[] = []): ArrayBuffe
 
 function copyShardBatch(batch: ShardBatch): ShardBatch {
   const { newHomes, reusedHomes, vectors, gradients, relations, wantsRelations } = batch;
+  const { holders, confirmed, evicted } = batch;
   return {
     newHomes: newHomes.slice(),
     reusedHomes: reusedHomes.slice(),
@@ -84,6 +92,13 @@ function copyShardBatch(batch: ShardBatch): ShardBatch {
     gradients: { rows: gradients.rows.slice(), halves: gradients.halves.slice() },
     relations: relations.map((copy) => copy.slice()),
     wantsRelations,
+    holders: {
+      rows: holders.rows.slice(),
+      shards: holders.shards.slice(),
+      holding: holders.holding.slice(),
+    },
+    confirmed: copyTriples(confirmed),
+    evicted: evicted.slice(),
   };
 }
 

@@ -83,7 +83,8 @@ export class EntitySpread {
     if (!live) return [shardOf(lhs, this.#count), shardOf(rhs, this.#count)];
     throw new FatalError(
       'store-damaged',
-      `the edge ${lhs} ${relation} ${rhs} has an end that is an entity of no store; twhin check says more`,
+      `the edge ${lhs} ${relation} ${rhs} has an end that is an entity of no store. Its owner has not read it yet, and other shards let go of ` +
+        'their copies: run all shards with --until-caught-up first. Where that does not help, twhin check says more',
     );
   }
 

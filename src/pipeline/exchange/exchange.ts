@@ -10,7 +10,8 @@ import type { OpenBatch } from '../training/open-batch.ts';
 import type { Outgoing, RowVectors } from '../training/trainer.ts';
 import type { ShardLine, TrainedRange } from '../training/training-line.ts';
 import { Window } from '../window.ts';
-import { decodeParcel, encodeParcel, type NamedVectors, nameEnd, type Parcel } from './parcel.ts';
+import { Copies } from './copies.ts';
+import { decodeParcel, encodeParcel, type NamedVectors, NO_NAMES, nameEnd, type Parcel } from './parcel.ts';
 import { ParcelSender } from './parcel-sender.ts';
 import { type Peer, Peers } from './peers.ts';
 import { ReceivedRanges } from './received-ranges.ts';
@@ -19,6 +20,8 @@ import { ReceivedRanges } from './received-ranges.ts';
 const PARCEL_BYTES = 800_000;
 /** Bytes of the longest name: type, length and id. */
 const MOST_NAME_BYTES = 2 + MAX_ID_BYTES;
+/** A copy that has no vector after this long is asked for, unless said otherwise. */
+const WANT_MS = 1_000;
 
 /** The part of a store's head that a shard has. */
 export type ShardHead = NonNullable<Head['shard']>;
@@ -39,6 +42,10 @@ export interface ExchangePlace {
   readonly pace: MergePace;
   /** A shard that was sent nothing for this long gets an empty parcel, so that silence means absence; absent: it gets none. */
   readonly quietMs?: number;
+  /** Most copies of other shards' entities that are kept; absent: as many as there are. */
+  readonly maxCopies?: number;
+  /** A copy without a vector is asked for after this long, where copies are bounded; absent: a second. */
+  readonly wantMs?: number;
   /** Name for the run of a fresh store; random, so that each is unique. */
   readonly freshRun: string;
 }
@@ -78,8 +85,14 @@ export interface ExchangeCounts {
   waiting: number;
 }
 
+/** Where copies are bounded: how many were let go of, and how many vectors were asked for, since the process began. */
+export interface CopyCounts {
+  readonly evicted: number;
+  readonly asked: number;
+}
+
 /** What an exchange did, and the shards that it knows, for people and metrics. */
-export interface ExchangeProgress extends Readonly<ExchangeCounts> {
+export interface ExchangeProgress extends Readonly<ExchangeCounts>, CopyCounts {
   readonly peers: readonly Peer[];
   /** Time from the writing of vectors to the log until they join a batch, ms, over parcels received lately. */
   readonly vectorAgeMs: { readonly p50: number | undefined; readonly p99: number | undefined };
@@ -105,6 +118,8 @@ export class Exchange implements ShardLine {
     unreadable: 0,
     waiting: 0,
   };
+  /** undefined where copies are not bounded. */
+  readonly copies: Copies | undefined;
   readonly #options: ExchangeOptions;
   readonly #run: string;
   readonly #received: ReceivedRanges;
@@ -142,6 +157,12 @@ export class Exchange implements ShardLine {
     this.#began = options.clock();
     this.#mergedAt = this.#began;
     this.#mergedEdges = this.#trained;
+    const { maxCopies, wantMs = WANT_MS, shard, index, clock } = options;
+    const homeOf = (key: EntityKey) => this.homeOf(key);
+    this.copies =
+      maxCopies === undefined
+        ? undefined
+        : new Copies({ most: maxCopies, wantMs, shards: shard.count, index, homeOf, clock });
   }
 
   get dim(): number {
@@ -164,6 +185,8 @@ export class Exchange implements ShardLine {
     const ages = this.#vectorAgesMs;
     return {
       ...this.counts,
+      evicted: this.copies?.evicted ?? 0,
+      asked: this.copies?.asked ?? 0,
       peers: this.#peers.list(),
       vectorAgeMs: { p50: ages.quantile(0.5), p99: ages.quantile(0.99) },
     };
@@ -184,6 +207,7 @@ export class Exchange implements ShardLine {
   /** Begins to send: this process is the shard's one writer. What was trained before is not sent. */
   begin(): void {
     this.#open = true;
+    this.copies?.begin();
   }
 
   /**
@@ -230,11 +254,18 @@ export class Exchange implements ShardLine {
    * at: when it was written to the log, epoch ms; a new entity is seen first then. touched: gets the rows of entities that are new.
    */
   receive(parcel: Parcel, batch: OpenBatch, at: number, touched: Set<number>): void {
-    const { index, clock } = this.#options;
+    const { clock } = this.#options;
     this.#peers.heard(parcel.from, at);
     if (parcel.vectors.count > 0) this.#vectorAgesMs.add(Math.max(0, clock() - at));
-    this.#receiveVectors(parcel.vectors, batch, at, touched);
+    this.#receiveVectors(parcel, batch, at, touched);
     if (parcel.relations.length > 0) this.#relations.set(parcel.from, parcel.relations);
+    this.#receiveGradients(parcel, batch);
+    this.#hear(parcel, 'released', batch);
+    this.#hear(parcel, 'wanted', batch);
+  }
+
+  #receiveGradients(parcel: Parcel, batch: OpenBatch): void {
+    const { index } = this.#options;
     const { count, names, halves } = parcel.gradients;
     if (count === 0) return;
     if (!this.#received.take(parcel)) {
@@ -244,10 +275,24 @@ export class Exchange implements ShardLine {
     for (let i = 0, start = 0, end = 0; i < count; i++, start = end) {
       end = nameEnd(names, start);
       const row = index.names.find(names, start, end);
-      if (row < 0) this.counts.strayGradients++;
-      else batch.shard?.gradients.push(row, vectorAt(halves, i, this.#options.dim));
+      if (row < 0) {
+        this.counts.strayGradients++;
+        continue;
+      }
+      batch.shard?.gradients.push(row, vectorAt(halves, i, this.#options.dim));
+      if (this.copies) batch.shard?.hold(row, parcel.from, 'used');
     }
     this.counts.receivedGradients += count;
+  }
+
+  /** Notes what a shard says of its copies of own entities. An entity that is not known yet is sent once an edge names it. */
+  #hear(parcel: Parcel, what: 'released' | 'wanted', batch: OpenBatch): void {
+    const { count, names } = parcel[what];
+    for (let i = 0, start = 0, end = 0; i < count; i++, start = end) {
+      end = nameEnd(names, start);
+      const row = this.#options.index.names.find(names, start, end);
+      if (row >= 0) batch.shard?.hold(row, parcel.from, what);
+    }
   }
 
   /** Closes the shard's part of a batch of `edges` new edges. Gives the range of these edges. */
@@ -271,7 +316,7 @@ export class Exchange implements ShardLine {
   /** Sends empty parcels to shards that were sent nothing for `quietMs`. To be called now and then. */
   look(): void {
     // While parcels wait for the brokers, another would only wait behind them.
-    if (this.#sender.behind || this.#quiet().length === 0) return;
+    if (this.#sender.behind || !(this.#quiet().length > 0 || this.copies?.hasNews)) return;
     const nothing = { rows: new Int32Array(0), halves: new Float16Array(0) };
     const to = Array.from({ length: this.#options.shard.count }, () => ({
       gradients: nothing,
@@ -284,6 +329,7 @@ export class Exchange implements ShardLine {
   /** Sends what came out of a batch. Returns at once; see {@link sent}. */
   send(outgoing: Outgoing, range: TrainedRange): void {
     this.counts.waiting = outgoing.waiting;
+    this.#noteUse(outgoing);
     if (!this.#open) return;
     const none = new Float32Array(0);
     const quiet = this.#quiet();
@@ -314,7 +360,7 @@ export class Exchange implements ShardLine {
   }
 
   #receiveVectors(
-    { count, names, halves }: NamedVectors,
+    { vectors: { count, names, halves }, from }: Parcel,
     batch: OpenBatch,
     at: number,
     touched: Set<number>,
@@ -328,14 +374,21 @@ export class Exchange implements ShardLine {
         const type = entityTypes[typeNumber];
         const id = names.subarray(start + 2, end);
         const key = type && isUtf8(id) ? entityKey(type, Buffer.from(id).toString()) : undefined;
-        if (!key || this.owns(key) || erased(key)) continue;
+        if (!key || this.owns(key)) continue;
+        if (erased(key) || this.copies?.isFull) {
+          // The sender does not know that the copy is gone, or has read an edge before this shard, which will ask for the vector.
+          this.copies?.unasked(names.subarray(start, end), from);
+          continue;
+        }
         // The sender has read an edge that this shard has not read yet. It will not send the vector again soon.
         const next = index.nextRow;
         row = index.add(key, at);
         if (row === next) batch.newEntity(typeNumber, this.homeOf(key));
         else batch.newEntityOn(row, typeNumber, this.homeOf(key));
         touched.add(row);
+        this.copies?.made(row);
       }
+      this.copies?.arrived(row);
       batch.shard?.vectors.push(row, vectorAt(halves, i, dim));
     }
     this.counts.receivedVectors += count;
@@ -356,6 +409,12 @@ export class Exchange implements ShardLine {
     );
   }
 
+  /** A copy whose gradient goes home was used. */
+  #noteUse({ to }: Outgoing): void {
+    if (this.copies === undefined) return;
+    for (const { gradients } of to) for (const row of gradients.rows) this.copies.used(row);
+  }
+
   #quiet(): number[] {
     return this.#peers.unsentFor(this.#options.quietMs ?? Number.POSITIVE_INFINITY);
   }
@@ -372,7 +431,8 @@ export class Exchange implements ShardLine {
     const filled = Math.max(this.#parts(gradients), this.#parts(vectors));
     // Relation vectors have a parcel of their own, behind the others: together they could be too large.
     const ofRelations = relations.length > 0 ? 1 : 0;
-    const parts = Math.max(filled + ofRelations, least);
+    const notices = this.copies?.take(to) ?? [];
+    const parts = Math.max(filled + ofRelations + notices.length, least);
     if (parts > 0) this.#peers.sent(to);
     const before = this.#sentUpTo.parts;
     return Array.from({ length: parts }, (_, part) => {
@@ -384,6 +444,7 @@ export class Exchange implements ShardLine {
         gradients: this.#named(gradients, part),
         vectors: this.#named(vectors, part),
         relations: part === filled ? relations : new Float32Array(0),
+        ...(notices[part - filled - ofRelations] ?? NO_NOTICE),
       };
       const value = encodeParcel(parcel, dim);
       this.counts.sentBytes += value.length;
@@ -405,7 +466,7 @@ export class Exchange implements ShardLine {
     const names: Uint8Array[] = [];
     const gone = new Set<number>();
     for (let i = from; i < to; i++) {
-      const name = index.names.nameAt(rows[i]!);
+      const name = index.names.nameAt(rows[i]!) ?? this.copies?.nameOf(rows[i]!);
       if (name === undefined) gone.add(i);
       else names.push(name);
     }
@@ -417,6 +478,8 @@ export class Exchange implements ShardLine {
     };
   }
 }
+
+const NO_NOTICE = { released: NO_NAMES, wanted: NO_NAMES };
 
 function vectorAt(halves: Float16Array, i: number, dim: number): Float16Array {
   return halves.subarray(i * dim, (i + 1) * dim);

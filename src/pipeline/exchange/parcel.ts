@@ -1,10 +1,16 @@
 import { reasonOf, ShapeError } from '../../errors/errors.ts';
 
-/** Vectors in half precision, by the entities that they belong to. */
-export interface NamedVectors {
+/** Entities by their names. */
+export interface Names {
   readonly count: number;
   /** Names as in a store's keys, one after the other: type u8, length of the id less one u8, id. */
   readonly names: Uint8Array;
+}
+
+export const NO_NAMES: Names = { count: 0, names: new Uint8Array(0) };
+
+/** Vectors in half precision, by the entities that they belong to. */
+export interface NamedVectors extends Names {
   /** [count, dim] */
   readonly halves: Float16Array;
 }
@@ -28,28 +34,42 @@ export interface Parcel {
   readonly vectors: NamedVectors;
   /** [relation rows, dim + 1] the sender's relation vectors with their accumulators; empty in most parcels. */
   readonly relations: Float32Array;
+  /** Entities of the receiver's of which the sender holds no copy: their vectors are not to be sent to it. */
+  readonly released: Names;
+  /** Entities of the receiver's of which the sender has a copy without a vector: theirs are to be sent to it. */
+  readonly wanted: Names;
 }
 
+/** Without lists of names, and with them: a graph whose copies are not bounded sends the first alone. */
 const VERSION = 1;
+const VERSION_WITH_LISTS = 2;
 /**
  *     version u8 | 0 | part u16 | from u16 | dim u16 | first f64 | last f64 | relation floats u32 | gradients u32 |
  *     bytes of their names u32 | vectors u32 | bytes of their names u32 | bytes of run u32 |
- *     relations, f32 each | gradients, then vectors, f16 each | run | names of the gradients, then of the vectors
+ *     version 2 alone: released u32 | bytes of their names u32 | wanted u32 | bytes of their names u32 |
+ *     relations, f32 each | gradients, then vectors, f16 each | run | names of the gradients, then of the vectors |
+ *     version 2 alone: names of the released, then of the wanted
  *
  * Numbers are little-endian. The names need no text of types: only shards of one model read each other's parcels. Half
  * precision costs no quality: docs/adr/032.
  */
 const HEADER_BYTES = 48;
+const LISTS_BYTES = 16;
 const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 export function encodeParcel(parcel: Parcel, dim: number): Buffer {
-  const { gradients, vectors, relations } = parcel;
+  const { gradients, vectors, relations, released, wanted } = parcel;
+  const hasLists = released.count + wanted.count > 0;
+  const headerBytes = HEADER_BYTES + (hasLists ? LISTS_BYTES : 0);
   const run = Buffer.from(parcel.run);
   const numbers = 4 * relations.length + 2 * (gradients.halves.length + vectors.halves.length);
   const bytes = Buffer.alloc(
-    HEADER_BYTES + numbers + run.length + gradients.names.length + vectors.names.length,
+    headerBytes +
+      numbers +
+      run.length +
+      [gradients, vectors, released, wanted].reduce((sum, { names }) => sum + names.length, 0),
   );
-  bytes.writeUInt8(VERSION, 0);
+  bytes.writeUInt8(hasLists ? VERSION_WITH_LISTS : VERSION, 0);
   bytes.writeUInt16LE(parcel.part, 2);
   bytes.writeUInt16LE(parcel.from, 4);
   bytes.writeUInt16LE(dim, 6);
@@ -61,7 +81,13 @@ export function encodeParcel(parcel: Parcel, dim: number): Buffer {
   bytes.writeUInt32LE(vectors.count, 36);
   bytes.writeUInt32LE(vectors.names.length, 40);
   bytes.writeUInt32LE(run.length, 44);
-  let at = HEADER_BYTES;
+  if (hasLists) {
+    bytes.writeUInt32LE(released.count, 48);
+    bytes.writeUInt32LE(released.names.length, 52);
+    bytes.writeUInt32LE(wanted.count, 56);
+    bytes.writeUInt32LE(wanted.names.length, 60);
+  }
+  let at = headerBytes;
   for (const [part, size] of [
     [relations, 4],
     [gradients.halves, 2],
@@ -69,6 +95,8 @@ export function encodeParcel(parcel: Parcel, dim: number): Buffer {
     [run, 1],
     [gradients.names, 1],
     [vectors.names, 1],
+    [released.names, 1],
+    [wanted.names, 1],
   ] as const) {
     const end = at + part.byteLength;
     bytes.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
@@ -93,13 +121,18 @@ export function decodeParcel(value: Uint8Array | null, dim: number): Parcel {
 
 function read(bytes: Buffer, dim: number): Parcel {
   const version = bytes.readUInt8(0);
-  if (version !== VERSION) throw badParcel(`its version is ${version}; this process reads ${VERSION}`);
+  const hasLists = version === VERSION_WITH_LISTS;
+  if (version !== VERSION && !hasLists)
+    throw badParcel(`its version is ${version}; this process reads ${VERSION} and ${VERSION_WITH_LISTS}`);
   const seenDim = bytes.readUInt16LE(6);
   if (seenDim !== dim) throw badParcel(`its vectors have ${seenDim} numbers; this graph's have ${dim}`);
   const [relations = 0, gradients = 0, gradientNames = 0, vectors = 0, vectorNames = 0, run = 0] = [
     24, 28, 32, 36, 40, 44,
   ].map((at) => bytes.readUInt32LE(at));
-  let at = HEADER_BYTES;
+  const [released = 0, releasedNames = 0, wanted = 0, wantedNames = 0] = hasLists
+    ? [48, 52, 56, 60].map((at) => bytes.readUInt32LE(at))
+    : [];
+  let at = HEADER_BYTES + (hasLists ? LISTS_BYTES : 0);
   const take = (length: number, size: 1 | 2 | 4): Buffer => {
     const part = bytes.subarray(at, at + length * size);
     if (part.length < length * size)
@@ -128,18 +161,19 @@ function read(bytes: Buffer, dim: number): Parcel {
       halves: new Float16Array(vectorBytes.buffer, vectorBytes.byteOffset, vectors * dim),
     },
     relations: new Float32Array(relationBytes.buffer, relationBytes.byteOffset, relations),
+    released: { count: released, names: take(releasedNames, 1) },
+    wanted: { count: wanted, names: take(wantedNames, 1) },
   };
   const { first, last } = parcel;
   if (!(Number.isSafeInteger(first) && Number.isSafeInteger(last) && first >= 0 && first <= last))
     throw badParcel(`its edges are those from ${first} to ${last}`);
   if (at !== bytes.length) throw badParcel(`it has ${bytes.length} bytes, and needs ${at}`);
-  checkNames(parcel.gradients);
-  checkNames(parcel.vectors);
+  for (const each of [parcel.gradients, parcel.vectors, parcel.released, parcel.wanted]) checkNames(each);
   return parcel;
 }
 
-/** @throws ShapeError unless there are as many whole names as vectors. */
-function checkNames({ count, names }: NamedVectors): void {
+/** @throws ShapeError unless there are as many whole names as are counted. */
+function checkNames({ count, names }: Names): void {
   let at = 0;
   for (let i = 0; i < count; i++) at = nameEnd(names, at);
   if (at !== names.length) throw badParcel(`${count} names need ${at} bytes, and have ${names.length}`);

@@ -4,7 +4,7 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import type { Head } from '../../graph/head.ts';
 import { decodeEntity, type Layout } from '../../graph/layout.ts';
 import { liveEdgeRows } from '../../graph/live-edges.ts';
-import { type Shard, shardOf } from '../../graph/shard.ts';
+import { COPY_ACCUMULATOR, type Shard, shardOf } from '../../graph/shard.ts';
 import { NO_TYPE } from '../../sampling/type-rows.ts';
 import type { Trainer } from '../training/trainer.ts';
 
@@ -21,6 +21,8 @@ export interface LoadedEntities {
   readonly trained: Uint8Array;
   /** [rows] the shard that the row's entity belongs to; undefined where the graph is whole. */
   readonly homes: Uint8Array | undefined;
+  /** Rows that are copies of other shards' and have no vector yet, ascending; known once the rows are loaded. */
+  readonly absent: number[];
 }
 
 /** An empty index for the entities of a store. */
@@ -57,7 +59,7 @@ export async function loadEntities(store: GraphStore, head: Head, shard?: Shard)
       if (homes) homes[kept.row] = shardOf(layout.entityOf(key), shard.count);
     }
   }
-  return { index, types, trained, homes };
+  return { index, types, trained, homes, absent: [] };
 }
 
 /**
@@ -68,7 +70,7 @@ export async function loadEntities(store: GraphStore, head: Head, shard?: Shard)
 export async function loadRows(
   { layout, entries }: GraphStore,
   trainer: Trainer,
-  { index, types, trained, homes }: LoadedEntities,
+  { index, types, trained, homes, absent }: LoadedEntities,
   onProgress: (done: { rows: number; of: number }) => void,
 ): Promise<void> {
   const of = types.length;
@@ -84,6 +86,7 @@ export async function loadRows(
       floats,
       ...(homes && { homes: homes.slice(first, first + size) }),
     };
+    if (homes) absent.push(...absentIn(first, rows));
     withholdOrphans(index, 2 * layout.relations.length, { first, ...rows });
     await loading.after(() => trainer.loadRows(rows));
     first += size;
@@ -112,6 +115,7 @@ export async function loadEdges(
   trainer: Trainer,
   { index }: LoadedEntities,
   after: Promise<void>,
+  shard?: Shard,
 ): Promise<Record<string, number>> {
   const counts = new Array<number>(store.layout.relations.length).fill(0);
   const waiting: Parameters<Trainer['loadEdges']>[0][] = [];
@@ -127,14 +131,30 @@ export async function loadEdges(
     },
     () => undefined,
   );
-  for await (const edges of liveEdgeRows(store, index.names, LOAD_EDGES)) {
+  for await (const edges of liveEdgeRows(store, index.names, LOAD_EDGES, shard)) {
     for (const relation of edges.relation) counts[relation]! += 1;
+    for (const relation of edges.apart?.relation ?? []) counts[relation]! += 1;
     waiting.push(edges);
     if (rowsLoaded || waiting.length === WAITING_BLOCKS) await handOver();
   }
   await handOver();
   await loading.done();
   return Object.fromEntries(store.layout.relations.map(({ name }, i) => [name, counts[i] ?? 0]));
+}
+
+/** Copies of other shards' rows that have no vector. */
+function absentIn(
+  first: number,
+  { types, floats }: { readonly types: Uint8Array; readonly floats: Float32Array },
+): number[] {
+  const width = floats.length / types.length;
+  const found: number[] = [];
+  for (let i = 0; i < types.length; i++) {
+    const row = floats.subarray(i * width, (i + 1) * width);
+    const isCopy = types[i] !== NO_TYPE && row[width - 2] === COPY_ACCUMULATOR;
+    if (isCopy && row.subarray(0, width - 2).every((number) => number === 0)) found.push(first + i);
+  }
+  return found;
 }
 
 function rowBeyond(row: number, of: number): FatalError {

@@ -4,15 +4,26 @@ import type { GraphStore } from '../../graph/graph-store.ts';
 import { decodeHead, differences, fingerprint, type Head, type ModelIdentity } from '../../graph/head.ts';
 import type { OutboxPart } from '../../graph/outbox.ts';
 import type { Shard } from '../../graph/shard.ts';
+import { NO_TYPE } from '../../sampling/type-rows.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { checkGraph, checkOutbox, countGraph, lost } from './completeness.ts';
 import { loadEdges, loadEntities, loadRows } from './from-store.ts';
 import { type Image, loadImage } from './image.ts';
 
+/** The copies of other shards' entities that a store holds, as rows. */
+export interface StoredCopies {
+  readonly rows: readonly number[];
+  readonly absent: readonly number[];
+}
+
+const NO_COPIES: StoredCopies = { rows: [], absent: [] };
+
 /** The state of a store, brought back into memory. */
 export interface Recovered {
   readonly head: Head | undefined;
   readonly index: EntityIndex;
+  /** Rows that are copies of other shards', and those of them that have no vector yet; none where the graph is whole. */
+  readonly copies: StoredCopies;
   readonly outbox: OutboxPart[];
   readonly erasedAt: Map<string, number>;
   /** True: loaded from an image, and the entries of the view are still to be counted. */
@@ -53,11 +64,15 @@ export async function recover(
     for await (const { key } of store.entities()) throw lost(graph, `it holds ${key}, but no head`);
     await trainer.start(undefined);
     const index = new EntityIndex(relationRows, store.layout.entityTypes);
-    return { head, index, outbox: [], erasedAt: new Map(), uncounted: false, took: {} };
+    return { head, index, copies: NO_COPIES, outbox: [], erasedAt: new Map(), uncounted: false, took: {} };
   }
   const blocks = await image?.read(bytes);
-  const { index, entitiesMs } = blocks
-    ? { index: await loadImage(blocks, store.layout, head, trainer, onProgress), entitiesMs: undefined }
+  const { index, copies, entitiesMs } = blocks
+    ? {
+        index: await loadImage(blocks, store.layout, head, trainer, onProgress),
+        copies: NO_COPIES,
+        entitiesMs: undefined,
+      }
     : await fromStore(store, view, head, trainer, clock, onProgress, shard);
   const uncounted = blocks !== undefined && view !== store;
   // Without a view, the store has to be counted before anything is written.
@@ -69,7 +84,7 @@ export async function recover(
   await trainer.start({ step: head.step, random: Uint32Array.from(head.random) });
   const all = clock() - began;
   const took = entitiesMs === undefined ? { imageMs: all } : { entitiesMs, rowsAndEdgesMs: all - entitiesMs };
-  return { head, index, outbox, erasedAt, uncounted, took };
+  return { head, index, copies, outbox, erasedAt, uncounted, took };
 }
 
 async function fromStore(
@@ -80,15 +95,25 @@ async function fromStore(
   clock: () => number,
   onProgress: (done: { rows: number; of: number }) => void,
   shard: Shard | undefined,
-): Promise<{ readonly index: EntityIndex; readonly entitiesMs: number }> {
+): Promise<{ readonly index: EntityIndex; readonly copies: StoredCopies; readonly entitiesMs: number }> {
   const began = clock();
   const loaded = await loadEntities(view, head, shard);
   const entitiesMs = clock() - began;
   // In parallel: edges are decoded while rows are read.
   const rows = loadRows(store, trainer, loaded, onProgress);
-  const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows), rows]);
+  const [edges] = await Promise.all([loadEdges(view, trainer, loaded, rows, shard), rows]);
   checkGraph(head, { entities: loaded.index.counts(), edges });
-  return { index: loaded.index, entitiesMs };
+  const { index, types, homes, absent } = loaded;
+  return { index, copies: { rows: elsewhere(types, homes, shard), absent }, entitiesMs };
+}
+
+/** Rows of entities that belong to other shards. */
+function elsewhere(types: Uint8Array, homes: Uint8Array | undefined, shard: Shard | undefined): number[] {
+  const found: number[] = [];
+  homes?.forEach((home, row) => {
+    if (types[row] !== NO_TYPE && home !== shard?.index) found.push(row);
+  });
+  return found;
 }
 
 function checkIdentity(head: Head, graph: string, model: ModelIdentity, shard: Shard | undefined): void {

@@ -7,7 +7,14 @@ import type { Random } from '../../sampling/random.ts';
 import { RowBag } from '../../sampling/row-bag.ts';
 import { NO_TYPE } from '../../sampling/type-rows.ts';
 import { HalfVectors } from './half-vectors.ts';
-import type { Incoming, Outgoing, TrainerSettings, Triples } from './trainer.ts';
+import {
+  HOLDING,
+  type HolderNews,
+  type Incoming,
+  type Outgoing,
+  type TrainerSettings,
+  type Triples,
+} from './trainer.ts';
 import type { TrainerRows } from './trainer-rows.ts';
 import { VectorSlab } from './vector-slab.ts';
 
@@ -136,6 +143,28 @@ export class ForeignRows implements ForeignCandidates {
     this.#types[row] = NO_TYPE;
     this.#heldBefore.delete(row);
     this.#holders.fill(0, row * this.#words, (row + 1) * this.#words);
+  }
+
+  /** Notes that a shard has an edge with an own row, and so a copy of the row, where the far end has no row here. */
+  holdFor(rows: Int32Array, shards: Uint8Array): void {
+    rows.forEach((row, i) => {
+      this.#setHolder(row, shards[i]!);
+    });
+  }
+
+  /** Takes in what other shards say of their copies of own rows. */
+  hear({ rows, shards, holding }: HolderNews): void {
+    for (const [i, row] of rows.entries()) {
+      if (this.isForeign(row)) continue;
+      const shard = shards[i]!;
+      const held = this.#holds(row, shard);
+      if (holding[i] === HOLDING.released) this.#release(row, shard);
+      // A holder whose release came late, or that goes on from an older store, is known by the gradients that it sends.
+      else if (holding[i] === HOLDING.wanted || !held) {
+        this.#setHolder(row, shard);
+        this.#owed.push({ row, shard });
+      }
+    }
   }
 
   /** Makes a row whose entity starts again new to all: a copy is absent, and holders of an own row are told when it moves. */
@@ -318,16 +347,27 @@ export class ForeignRows implements ForeignCandidates {
     const shard = this.#home[other]!;
     const isNew = !this.#holds(own, shard) || this.#heldBefore.get(own)?.has(shard);
     if (!isNew) return;
-    this.#holders[own * this.#words + Math.floor(shard / BITS)]! |= 1 << (shard % BITS);
+    this.#setHolder(own, shard);
     this.#heldBefore.get(own)?.delete(shard);
     if (owed) this.#owed.push({ row: own, shard });
+  }
+
+  #setHolder(row: number, shard: number): void {
+    this.#holders[row * this.#words + Math.floor(shard / BITS)]! |= 1 << (shard % BITS);
+  }
+
+  #release(row: number, shard: number): void {
+    this.#holders[row * this.#words + Math.floor(shard / BITS)]! &= ~(1 << (shard % BITS));
+    this.#heldBefore.get(row)?.delete(shard);
+    // Without a holder there is no vector to measure moves from.
+    if (this.#holdersOf(row).next().done) this.#sent.drop(row);
   }
 
   #holds(row: number, shard: number): boolean {
     return (this.#holders[row * this.#words + Math.floor(shard / BITS)]! & (1 << (shard % BITS))) !== 0;
   }
 
-  *#holdersOf(row: number): Iterable<number> {
+  *#holdersOf(row: number): Generator<number> {
     for (let shard = 0; shard < this.#shard.count; shard++) if (this.#holds(row, shard)) yield shard;
   }
 

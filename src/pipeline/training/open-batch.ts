@@ -76,6 +76,12 @@ export class OpenBatch {
     else this.#membership.set(id, { lhs, relation, rhs, before, now });
   }
 
+  /** Notes that a live edge is named again; see `ShardBatch.confirmed`. */
+  confirmed(lhs: number, relation: number, rhs: number): void {
+    const id = `${lhs},${relation},${rhs}`;
+    if (!this.#membership.has(id)) this.#membership.set(id, { lhs, relation, rhs, before: true, now: true });
+  }
+
   train(lhs: number, relation: number, rhs: number): void {
     this.#edges.push({ lhs, relation, rhs });
   }
@@ -95,7 +101,9 @@ export class OpenBatch {
   }
 
   close(): TrainBatch {
-    const moved = [...this.#membership.values()].filter(({ before, now }) => before !== now);
+    const all = [...this.#membership.values()];
+    const moved = all.filter(({ before, now }) => before !== now);
+    const confirmed = this.#shard ? all.filter(({ before, now }) => before && now) : [];
     return {
       newTypes: Uint8Array.from(this.#newTypes),
       reused: reusedOf(this.#reused),
@@ -104,7 +112,7 @@ export class OpenBatch {
       edges: triples(this.#edges),
       added: triples(moved.filter(({ now }) => now)),
       removed: triples(moved.filter(({ now }) => !now)),
-      ...(this.#shard && { shard: this.#shard.close() }),
+      ...(this.#shard && { shard: this.#shard.close(triples(confirmed)) }),
     };
   }
 

@@ -20,6 +20,7 @@ import type {
   Checkpoint,
   CheckpointOptions,
   HeldRows,
+  LoadedEdges,
   LoadedRows,
   TrainBatch,
   TrainerSettings,
@@ -172,7 +173,7 @@ export class TrainerCore {
     }
   }
 
-  loadEdges(edges: Triples): void {
+  loadEdges(edges: LoadedEdges): void {
     this.#loading();
     this.#check(edges);
     const { lhs, relation, rhs } = edges;
@@ -182,6 +183,10 @@ export class TrainerCore {
     }
     this.#prequential?.load(edges);
     this.#foreign?.hold(edges, false);
+    const { apart } = edges;
+    if (apart === undefined) return;
+    this.#known.skip(apart.rows.length);
+    this.#foreign?.holdFor(apart.rows, apart.shards);
   }
 
   start(state: { step: number; random: Uint32Array } | undefined): void {
@@ -225,7 +230,10 @@ export class TrainerCore {
       const foreign = this.#foreign;
       const starting = this.#register(batch);
       const relations = batch.shard?.wantsRelations ? foreign?.readRelations() : undefined;
-      if (batch.shard) foreign?.receive(batch.shard, this.#learningRate);
+      if (batch.shard) {
+        foreign?.receive(batch.shard, this.#learningRate);
+        foreign?.hear(batch.shard.holders);
+      }
       const rankable = foreign?.rankable(batch.edges) ?? batch.edges;
       const ranks = this.#evaluator.evaluate(rankable);
       const ranked = this.#prequential?.rank(batch.edges);
@@ -241,6 +249,7 @@ export class TrainerCore {
       const moved = batch.shard && batch.shard.gradients.rows.length + batch.shard.relations.length > 0;
       this.#step += steps === 0 && moved ? 1 : steps;
       this.#drop(batch.dropped);
+      if (batch.shard) this.#evict(batch.shard.evicted);
       const counts = { edges: fresh.lhs.length, changedRows: this.#rows.changed };
       const outgoing = foreign?.take(relations);
       const report = { step: this.#step, ...counts, ...losses, ...ranks, started };
@@ -333,6 +342,20 @@ export class TrainerCore {
     this.#step += dropped.length;
   }
 
+  /** Lets go of copies: neither they nor the edges to them are in the table's and the sampler's memory any more. */
+  #evict(evicted: Int32Array): void {
+    for (const row of evicted) {
+      const { lhs, relation, rhs } = this.#known.of(row);
+      for (let i = 0; i < lhs.length; i++) {
+        this.#known.forget(lhs[i]!, relation[i]!, rhs[i]!);
+        this.#degrees?.remove(lhs[i]!, relation[i]!, rhs[i]!);
+        this.#foreign?.count(lhs[i]!, relation[i]!, rhs[i]!, -1);
+      }
+      this.#foreign?.drop(row);
+      this.#rows.clear(row);
+    }
+  }
+
   #name(row: number, type: number): void {
     this.#types.add(row, type);
     this.#candidates.add(row, type);
@@ -347,7 +370,7 @@ export class TrainerCore {
   }
 
   /** Updates the live edges to those after the batch. */
-  #change({ added, removed }: TrainBatch): void {
+  #change({ added, removed, shard }: TrainBatch): void {
     for (let i = 0; i < added.lhs.length; i++) {
       const [lhs, relation, rhs] = [added.lhs[i]!, added.relation[i]!, added.rhs[i]!];
       if (!this.#known.add(lhs, relation, rhs)) continue;
@@ -361,6 +384,19 @@ export class TrainerCore {
       this.#foreign?.count(lhs, relation, rhs, -1);
     }
     this.#foreign?.hold(added, true);
+    if (shard) this.#confirm(shard.confirmed);
+  }
+
+  /** Remembers live edges that went with an end that was let go of, and that are named again. */
+  #confirm(edges: Triples): void {
+    const { lhs, relation, rhs } = edges;
+    for (let i = 0; i < lhs.length; i++) {
+      const [from, by, to] = [lhs[i]!, relation[i]!, rhs[i]!];
+      if (this.#known.has(from, by, to) || !this.#known.remember(from, by, to)) continue;
+      this.#degrees?.add(from, by, to);
+      this.#foreign?.count(from, by, to, 1);
+    }
+    this.#foreign?.hold(edges, true);
   }
 
   #check({ lhs, relation, rhs }: Triples): void {

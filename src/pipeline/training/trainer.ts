@@ -65,7 +65,12 @@ export interface TrainerSettings {
   readonly evaluatedEdges: number;
   readonly evaluatedCandidates: number;
   /** Which shard of a graph this is; left out where the graph is whole. */
-  readonly shard?: { readonly index: number; readonly count: number };
+  readonly shard?: {
+    readonly index: number;
+    readonly count: number;
+    /** Most copies of other shards' rows, as whoever hands batches over keeps them; absent: as many as there are. */
+    readonly maxCopies?: number;
+  };
   /** Ranks each edge before it is learned, and reports it; left out in a live run. Training is the same with it. */
   readonly prequential?: PrequentialSettings | undefined;
 }
@@ -84,6 +89,23 @@ export interface Incoming {
   readonly gradients: RowVectors;
   /** Relation vectors of other shards to be merged with the own ones: a copy each, as in {@link Outgoing}. */
   readonly relations: readonly Float32Array[];
+}
+
+/** What a shard learns of another that holds, or held, a copy of one of its rows. */
+export const HOLDING = {
+  /** The other shard holds no copy any more. */
+  released: 0,
+  /** It has a copy without a vector. */
+  wanted: 1,
+  /** It sent a gradient of the row, so that it holds a copy. */
+  used: 2,
+} as const;
+
+/** [n] own rows, the shard that each piece of news comes from, and what it says, as in {@link HOLDING}. */
+export interface HolderNews {
+  readonly rows: Int32Array;
+  readonly shards: Uint8Array;
+  readonly holding: Uint8Array;
 }
 
 /** What is to be sent to other shards after a batch. */
@@ -108,6 +130,12 @@ export interface ShardBatch extends Incoming {
   readonly reusedHomes: Uint8Array;
   /** Whether the report is to have relation vectors, as they were before the merge. */
   readonly wantsRelations: boolean;
+  /** Where copies are bounded: who holds copies of own rows, in the order in which it was received. */
+  readonly holders: HolderNews;
+  /** Edges that were live before and are named again: remembered where they are not, since a copy's edges go with it. */
+  readonly confirmed: Triples;
+  /** Copies that are let go of after the batch, and the edges to them. */
+  readonly evicted: Int32Array;
 }
 
 /** How each edge of a stream is ranked before it is learned. */
@@ -241,6 +269,12 @@ export interface LoadedRows {
   readonly homes?: Uint8Array;
 }
 
+/** Live edges that are stored. */
+export interface LoadedEdges extends Triples {
+  /** Further edges, which have no row for their far end here: the own row of each, and the shard of the other end. */
+  readonly apart?: { readonly rows: Int32Array; readonly shards: Uint8Array };
+}
+
 /** Consecutive rows as the trainer has them, and the remembered live edges out of them. */
 export interface HeldRows {
   /** [n, dim + 2] as in {@link Checkpoint}. */
@@ -257,7 +291,7 @@ export interface Trainer {
   /** Loads the next rows of a stored table. Never called for a fresh one. */
   loadRows(rows: LoadedRows): Promise<void>;
   /** Loads live edges, in any order: the result does not depend on it. */
-  loadEdges(edges: Triples): Promise<void>;
+  loadEdges(edges: LoadedEdges): Promise<void>;
   /** Ends loading. Without stored state, relation rows are made at random from the seed. */
   start(state: { step: number; random: Uint32Array } | undefined): Promise<void>;
   train(batch: TrainBatch): Promise<TrainReport>;

@@ -3,6 +3,7 @@ import { checkLog, checkStore } from '../../../src/graph/check/check.ts';
 import { FINDINGS } from '../../../src/graph/check/findings.ts';
 import type { GraphStore } from '../../../src/graph/graph-store.ts';
 import { encodeHead, type Head } from '../../../src/graph/head.ts';
+import { shardOf } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { graph, HEAD, putNames, user } from '../graph-fixture.ts';
 import { filled, HEAD_OF_FILLED, kinds, put } from './check-fixture.ts';
@@ -36,6 +37,25 @@ describe('a check', () => {
       findings: [],
     });
     expect((await checkStore(graph())).findings).toEqual([]);
+  });
+
+  test('misses no copy of an entity of another shard: copies may be let go of', async () => {
+    // The tweet's row is let go of; the user belongs to the shard.
+    const count = [2, 3, 5, 7].find((each) => shardOf('user:a', each) !== shardOf('tweet:t', each))!;
+    await put(store, 'n010074', undefined);
+    await put(store, 'v00000006', undefined);
+    const missing = async (shard: Partial<typeof SHARD>) => {
+      await withHead({
+        entities: { user: 2 },
+        shard: { ...SHARD, ...shard, edges: {}, entities: {} },
+      });
+      const { findings } = await checkStore(store);
+      return findings.find(({ kind }) => kind === 'end-missing')?.samples;
+    };
+    expect(await missing({ count, index: shardOf('user:a', count) })).toBeUndefined();
+    expect(await missing({ count, index: shardOf('tweet:t', count) })).toEqual([
+      'tweet:t of user:a likes tweet:t',
+    ]);
   });
 
   test('reports every kind of finding, with places', async () => {

@@ -5,6 +5,8 @@ import {
   decodeParcel,
   encodeParcel,
   type NamedVectors,
+  type Names,
+  NO_NAMES,
   nameEnd,
   type Parcel,
 } from '../../../src/pipeline/exchange/parcel.ts';
@@ -41,6 +43,9 @@ const named = fc
       halves: Float16Array.from(list.flatMap(({ vector }) => vector)),
     }),
   );
+const list: fc.Arbitrary<Names> = fc
+  .array(fc.tuple(fc.nat(254), id), { maxLength: 5, size: 'max' })
+  .map((names) => ({ count: names.length, names: Buffer.concat(names.map((name) => nameOf(...name))) }));
 const parcels: fc.Arbitrary<Parcel> = fc
   .record({
     from: fc.nat(255),
@@ -50,6 +55,8 @@ const parcels: fc.Arbitrary<Parcel> = fc
     part: fc.nat(65_535),
     gradients: named,
     vectors: named,
+    released: list,
+    wanted: list,
     relations: fc.array(float, { maxLength: 24, size: 'max' }).map((numbers) => Float32Array.from(numbers)),
   })
   .map(({ first, edges, ...rest }) => {
@@ -58,19 +65,21 @@ const parcels: fc.Arbitrary<Parcel> = fc
   });
 
 /** Numbers and bytes of a parcel, whatever arrays they lie in. */
-function plain({ gradients, vectors, relations, ...rest }: Parcel) {
+function plain({ gradients, vectors, relations, released, wanted, ...rest }: Parcel) {
+  const lists = [released, wanted].map(({ count, names }) => [count, Buffer.from(names).toString('hex')]);
   const parts = [gradients, vectors].map(({ count, names, halves }) => ({
     count,
     names: Buffer.from(names).toString('hex'),
     halves: [...halves],
   }));
-  return { ...rest, parts, relations: [...relations] };
+  return { ...rest, parts, lists, relations: [...relations] };
 }
 
 const NONE: NamedVectors = { count: 0, names: new Uint8Array(0), halves: new Float16Array(0) };
 const EMPTY: Parcel = {
   ...{ from: 3, run: 'r', first: 10, last: 20, part: 0 },
   ...{ gradients: NONE, vectors: NONE, relations: new Float32Array(0) },
+  ...{ released: NO_NAMES, wanted: NO_NAMES },
 };
 const FULL: Parcel = {
   ...EMPTY,
@@ -120,6 +129,29 @@ describe('a parcel', () => {
     expect(bytes.subarray(90, 91).toString()).toBe('r');
     expect(bytes.subarray(93, 98).toString()).toBe('tweet');
     expect(bytes.length).toBe(48 + 12 + 30 + 1 + 7 + 7);
+  });
+
+  it('has lists of names in a version of its own, and is as it was without them', () => {
+    const released = { count: 2, names: Buffer.concat([nameOf(0, 'gone'), nameOf(1, 'é')]) };
+    const wanted = { count: 1, names: nameOf(2, 'x') };
+    const without = encodeParcel(FULL, DIM);
+    const bytes = encodeParcel({ ...FULL, released, wanted }, DIM);
+    expect([without[0], bytes[0]]).toEqual([1, 2]);
+    expect(bytes.subarray(1, 48)).toEqual(without.subarray(1, 48));
+    // Released, bytes of their names, wanted, bytes of their names; then all as before, and the names last.
+    expect([48, 52, 56, 60].map((at) => bytes.readUInt32LE(at))).toEqual([2, 10, 1, 3]);
+    expect(bytes.subarray(64, 64 + without.length - 48)).toEqual(without.subarray(48));
+    expect(bytes.subarray(-13).toString()).toBe(`${released.names}${wanted.names}`);
+    expect(plain(decodeParcel(bytes, DIM)).lists).toEqual([
+      [2, released.names.toString('hex')],
+      [1, wanted.names.toString('hex')],
+    ]);
+    expect(() => decodeParcel(bytes.subarray(0, -1), DIM)).toThrow(ShapeError);
+    for (const at of [48, 52, 56, 60]) {
+      const other = Buffer.from(bytes);
+      other.writeUInt32LE(other.readUInt32LE(at) + 1, at);
+      expect(() => decodeParcel(other, DIM), `byte ${at}`).toThrow(ShapeError);
+    }
   });
 
   it('ends a name where its length says', () => {
@@ -183,7 +215,7 @@ describe('what is no parcel', () => {
     expect(() => decodeParcel(null, DIM)).toThrow("can't be read: it has no value");
     expect(() => decodeParcel(bytes, DIM + 1)).toThrow("its vectors have 5 numbers; this graph's have 6");
     const newer = Buffer.from(bytes);
-    newer.writeUInt8(2);
-    expect(() => decodeParcel(newer, DIM)).toThrow('its version is 2; this process reads 1');
+    newer.writeUInt8(3);
+    expect(() => decodeParcel(newer, DIM)).toThrow('its version is 3; this process reads 1 and 2');
   });
 });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { EntityKey } from '../../../src/graph/entity.ts';
 import { packEntities } from '../../../src/graph/entity-index.ts';
 import { GraphStore } from '../../../src/graph/graph-store.ts';
 import type { ModelIdentity } from '../../../src/graph/head.ts';
-import { shardOf } from '../../../src/graph/shard.ts';
+import { COPY_ACCUMULATOR, shardOf } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import type { ImageBlock } from '../../../src/pipeline/loading/image.ts';
 import { recover } from '../../../src/pipeline/loading/recovery.ts';
@@ -305,6 +306,50 @@ describe('recover', () => {
     await same.commit(commitOf({ head: { ...HEAD, entities: {}, edges: {}, outbox: 0 } }));
     await recover(same, whole, 'test', MODEL, clock);
     expect(whole.loadedRows[0]).not.toHaveProperty('homes');
+  });
+
+  test('tells which entities of a shard are copies, which of these have no vector, and of edges without a far end', async () => {
+    const store = graph();
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => user(name));
+    const isOwn = (key: EntityKey) => shardOf(key, 3) === 1;
+    const [own] = names.filter(isOwn);
+    const copies = names.filter((key) => !isOwn(key));
+    const gone = user('gone');
+    expect(isOwn(gone)).toBe(false);
+    const follow = (lhs: EntityKey, rhs: EntityKey) => ({
+      lhs,
+      relation: 'follows',
+      rhs,
+      at: 1,
+      removed: false,
+    });
+    // All but the first copy have a vector.
+    const vectors = Object.fromEntries(
+      names.map((key, i) => [5 + i, [key === copies[0] ? 0 : 0.5, 0, isOwn(key) ? 1 : COPY_ACCUMULATOR, 0]]),
+    );
+    await store.commit(
+      commitOf({
+        head: {
+          ...HEAD,
+          ...{ rows: 12, entities: { user: 7 }, edges: { follows: 3 }, outbox: 0, shard: shardHead(1, 3) },
+        },
+        entities: names.map((key, i) => entity(key, 5 + i)),
+        edges: [follow(own!, copies[0]!), follow(own!, gone), follow(gone, own!)],
+        vectors,
+      }),
+    );
+    const trainer = new StandInTrainer();
+    const loaded = await recover(store, trainer, 'test', MODEL, clock, { shard: shardOfTest(1, 3) });
+    const rowOf = (key: EntityKey) => 5 + names.indexOf(key);
+    expect(loaded.copies).toEqual({ rows: copies.map(rowOf), absent: [rowOf(copies[0]!)] });
+    expect(trainer.loadedEdges.flatMap(({ rhs }) => [...rhs])).toEqual([rowOf(copies[0]!)]);
+    expect(trainer.loadedEdges.map(({ apart }) => apart)).toEqual([
+      {
+        rows: Int32Array.of(rowOf(own!), rowOf(own!)),
+        relation: Uint8Array.of(0, 0),
+        shards: new Uint8Array(2).fill(shardOf(gone, 3)),
+      },
+    ]);
   });
 
   test('a row past the end, and an edge to an unknown entity, are told as damage', async () => {

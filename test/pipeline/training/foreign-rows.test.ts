@@ -5,7 +5,7 @@ import type { TrainReport } from '../../../src/pipeline/training/trainer.ts';
 import { TrainerRows } from '../../../src/pipeline/training/trainer-rows.ts';
 import { TypeRows } from '../../../src/sampling/type-rows.ts';
 import { BARE, DIM, listed, shardBatch, stored, type Watched, watched } from './shard-fixture.ts';
-import { DUE, settings, triples } from './trainer-fixture.ts';
+import { DUE, type Edge, settings, triples } from './trainer-fixture.ts';
 
 const NOW = 1_700_000_000_000;
 const [USER, TWEET] = [0, 1];
@@ -662,4 +662,156 @@ test('shards of one seed start with the same relation vectors, and with other en
   const relations = 2 * settings.relations.length;
   for (const each of starts) expect(each.slice(0, relations)).toEqual(starts[0]!.slice(0, relations));
   expect(new Set(starts.map((each) => each[relations]!.join())).size).toBe(3);
+});
+
+describe('where copies are bounded', () => {
+  const BOUNDED = { shard: { ...HERE.shard, maxCopies: 1 } };
+  /** User 8 of shard 1 and tweet 10 of shard 2 have vectors and an edge each; shard 1 holds 6, and shard 2 holds 7. */
+  const begun = (overrides: Parameters<typeof watched>[0] = {}) => {
+    const made = shard(
+      { ...BOUNDED, ...SLOW, ...overrides },
+      {
+        edges: [
+          [6, FOLLOWS, 8],
+          [7, LIKES, 10],
+        ],
+        vectors: [
+          [8, vectorOf(1)],
+          [10, vectorOf(2)],
+        ],
+      },
+    );
+    return {
+      ...made,
+      train: (parts: Parameters<typeof shardBatch>[0]) => made.core.train(shardBatch(parts)),
+    };
+  };
+
+  it('a copy that is let go of sends its last gradient home, and leaves an empty row and no edge', () => {
+    const { core, table, train, steps } = begun({ updatesPerEdge: 4 });
+    const report = train({ edges: [[6, FOLLOWS, 8]], evicted: [8] });
+    expect(sentTo(report, 1).gradients).toContain(8);
+    expect([...table.vector(8)]).toEqual(vectorOf(0).map(() => 0));
+    expect(core.readRows(8, 1).edges.lhs).toHaveLength(0);
+    expect(core.readRows(6, 1).edges.lhs).toHaveLength(0);
+    steps.length = 0;
+    train({ edges: [[7, LIKES, 10]] });
+    // Rehearsal draws from what is remembered.
+    expect(steps.flatMap(({ edges }) => edges).filter((edge) => edge.includes('8'))).toEqual([]);
+    const { rows } = core.checkpoint({ ...DUE, now: NOW });
+    expect([...rows]).toContain(8);
+  });
+
+  it('counts no edge of it any more where draws are corrected', () => {
+    const model = { ...settings.model, loss: 'softmax' as const, learningRate: 1e-6 };
+    const corrected = { model, inBatchNegatives: true, correctNegatives: true, updatesPerEdge: 1 };
+    const loss = (edges: Edge[], evicted: number[]) => {
+      const vectors = [
+        [8, vectorOf(1)],
+        [10, vectorOf(2)],
+      ] as const;
+      const { core } = shard({ ...BOUNDED, ...SLOW, ...corrected }, { edges, vectors });
+      core.train(shardBatch({ evicted }));
+      const next = core.train(
+        shardBatch({
+          edges: [
+            [7, LIKES, 9],
+            [6, LIKES, 9],
+          ],
+          added: [],
+        }),
+      );
+      return next.loss[LIKES]!;
+    };
+    const without = loss([[7, LIKES, 9]], []);
+    const all: Edge[] = [
+      [7, LIKES, 9],
+      [8, LIKES, 9],
+      [7, LIKES, 10],
+    ];
+    expect(loss(all, [8, 10])).toBeCloseTo(without, 4);
+    expect(loss(all, [])).not.toBeCloseTo(without, 2);
+  });
+
+  it('an edge to a copy that came back is remembered once it is named again, and only once', () => {
+    const { core, train } = begun();
+    train({ evicted: [8] });
+    train({ reused: [[8, USER]], reusedHomes: [1] });
+    expect(core.readRows(6, 1).edges.rhs).toHaveLength(0);
+    for (let i = 0; i < 2; i++) train({ confirmed: [[6, FOLLOWS, 8]], edges: [[6, FOLLOWS, 8]], added: [] });
+    expect([...core.readRows(6, 1).edges.rhs]).toEqual([8]);
+    train({ removed: [[6, FOLLOWS, 8]] });
+    expect(core.readRows(6, 1).edges.rhs).toHaveLength(0);
+  });
+
+  it('a copy that came back is absent: its edge waits for the vector', () => {
+    const { train } = begun();
+    train({ evicted: [8] });
+    const back = train({ reused: [[8, USER]], reusedHomes: [1], edges: [[6, FOLLOWS, 8]] });
+    expect([back.edges, back.outgoing!.waiting]).toEqual([0, 1]);
+    const come = train({ vectors: [[8, vectorOf(3)]] });
+    expect([come.edges, come.outgoing!.waiting]).toEqual([1, 0]);
+    // Where it goes before the vector comes, the edge waits no more.
+    train({ evicted: [8] });
+    train({ reused: [[8, USER]], reusedHomes: [1], edges: [[6, FOLLOWS, 8]] });
+    expect(train({ evicted: [8] }).outgoing!.waiting).toBe(0);
+  });
+
+  it('no vector goes to a shard that holds no copy any more, until an edge between the two comes', () => {
+    const { train } = begun({ model: { ...settings.model, learningRate: 5 } });
+    const move = { gradients: [[6, vectorOf(9)]] as const };
+    const back = { gradients: [[6, vectorOf(9).map((number) => -8 * number)]] as const };
+    expect(sentTo(train(move), 1).vectors).toEqual([6]);
+    expect(sentTo(train({ holders: [[6, 1, 'released']] }), 1).vectors).toEqual([]);
+    expect(sentTo(train(move), 1).vectors).toEqual([]);
+    const named = train({ edges: [[6, FOLLOWS, 8]], confirmed: [[6, FOLLOWS, 8]], added: [] });
+    expect(sentTo(named, 1).vectors).toEqual([6]);
+    expect(sentTo(train(back), 1).vectors).toEqual([6]);
+  });
+
+  it('a shard that asks gets the vector though nothing moved, and whatever it was sent before', () => {
+    const { train } = begun();
+    expect(sentTo(train({ holders: [[6, 1, 'wanted']] }), 1).vectors).toEqual([6]);
+    expect(sentTo(train({ holders: [[6, 2, 'wanted']] }), 2).vectors).toEqual([6]);
+    // A copy is nobody's to send.
+    expect(sentTo(train({ holders: [[8, 2, 'wanted']] }), 2).vectors).toEqual([]);
+  });
+
+  it('a shard that sends a gradient holds a copy, and gets the vector where this was not known', () => {
+    const { train } = begun();
+    expect(sentTo(train({ holders: [[6, 1, 'used']] }), 1).vectors).toEqual([]);
+    train({ holders: [[6, 1, 'released']] });
+    expect(sentTo(train({ holders: [[6, 1, 'used']] }), 1).vectors).toEqual([6]);
+    expect(sentTo(train({ holders: [[6, 1, 'used']] }), 1).vectors).toEqual([]);
+  });
+
+  it('stored edges whose far end has no row say who holds a copy all the same', () => {
+    const before = shard(SLOW);
+    const { step, random } = before.core.checkpoint({ ...DUE, now: NOW });
+    const rows = stored(before, {
+      types: Uint8Array.of(255, 255, 255, 255, 255, 255, USER, USER, 255, TWEET, 255),
+      trained: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0),
+      homes: new Uint8Array(11),
+    });
+    const { core } = watched(
+      { ...BOUNDED, ...BARE, model: { ...settings.model, learningRate: 5 } },
+      (fresh) => {
+        fresh.loadRows(rows);
+        fresh.loadEdges({
+          ...triples([[6, FOLLOWS, 7]]),
+          apart: { rows: Int32Array.of(6, 7), shards: Uint8Array.of(1, 2) },
+        });
+        return { step, random };
+      },
+    );
+    const report = core.train(
+      shardBatch({
+        gradients: [
+          [6, vectorOf(9)],
+          [7, vectorOf(9)],
+        ],
+      }),
+    );
+    expect([sentTo(report, 1).vectors, sentTo(report, 2).vectors]).toEqual([[6], [7]]);
+  });
 });

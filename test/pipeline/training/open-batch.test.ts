@@ -96,3 +96,29 @@ test.each(['reset', 'drop'] as const)('forgets what other shards sent for a row 
   const { gradients, vectors } = batch.close().shard!;
   expect([[...gradients.rows], [...gradients.halves], [...vectors.rows]]).toEqual([[5, 4], [1, 2], [5]]);
 });
+
+test('of a shard, tells of live edges that are named again, unless they are gone by its end', () => {
+  const batch = new OpenBatch(new OpenShardBatch(2));
+  batch.confirmed(1, 0, 2);
+  batch.confirmed(1, 0, 2);
+  batch.confirmed(1, 0, 3);
+  batch.changed(1, 0, 3, true, false);
+  batch.changed(1, 0, 4, false, true);
+  batch.confirmed(1, 0, 4);
+  const { added, removed, shard } = batch.close();
+  expect([list(shard!.confirmed), list(added), list(removed)]).toEqual([
+    [[1, 0, 2]],
+    [[1, 0, 4]],
+    [[1, 0, 3]],
+  ]);
+});
+
+test('of a shard, forgets what was said of copies of an entity that was erased', () => {
+  const batch = new OpenBatch(new OpenShardBatch(2));
+  batch.shard!.hold(5, 3, 'wanted');
+  batch.shard!.hold(6, 255, 'used');
+  expect(batch.empty).toBe(false);
+  batch.drop(5);
+  const { holders } = batch.close().shard!;
+  expect([[...holders.rows], [...holders.shards]]).toEqual([[6], [255]]);
+});

@@ -1,13 +1,14 @@
 import type { Kernel } from '../../../src/model/kernel.ts';
 import type { Table } from '../../../src/model/table.ts';
 import { type KernelMaker, TrainerCore } from '../../../src/pipeline/training/train.ts';
-import type {
-  LoadedRows,
-  RowVectors,
-  TrainBatch,
-  TrainerSettings,
+import {
+  HOLDING,
+  type LoadedRows,
+  type RowVectors,
+  type TrainBatch,
+  type TrainerSettings,
 } from '../../../src/pipeline/training/trainer.ts';
-import { batchOf, kernels, settings } from './trainer-fixture.ts';
+import { batchOf, kernels, settings, triples } from './trainer-fixture.ts';
 
 export const { dim: DIM } = settings.model;
 
@@ -73,9 +74,13 @@ export function shardBatch(
     gradients?: Vectors;
     relations?: readonly Float32Array[];
     wantsRelations?: boolean;
+    holders?: readonly (readonly [row: number, shard: number, holding: keyof typeof HOLDING])[];
+    confirmed?: Parameters<typeof triples>[0];
+    evicted?: readonly number[];
   },
 ): TrainBatch {
   const { homes = [], reusedHomes = [], vectors, gradients, relations = [], wantsRelations = false } = parts;
+  const { holders = [], confirmed = [], evicted = [] } = parts;
   const batch = batchOf(parts);
   return {
     ...batch,
@@ -83,6 +88,13 @@ export function shardBatch(
       newHomes: Uint8Array.from(batch.newTypes, (_, i) => homes[i] ?? 0),
       reusedHomes: Uint8Array.from(batch.reused.rows, (_, i) => reusedHomes[i] ?? 0),
       ...{ vectors: rowVectors(vectors), gradients: rowVectors(gradients), relations, wantsRelations },
+      holders: {
+        rows: Int32Array.from(holders, ([row]) => row),
+        shards: Uint8Array.from(holders, ([, shard]) => shard),
+        holding: Uint8Array.from(holders, ([, , holding]) => HOLDING[holding]),
+      },
+      confirmed: triples(confirmed),
+      evicted: Int32Array.from(evicted),
     },
   };
 }

@@ -54,7 +54,7 @@ export const DUE = { everything: false, holdMs: 0, epsilon: 0.2, maxAgeMs: 1e9 }
 
 export const FIRST_ENTITY = 2 * settings.relations.length;
 
-type Edge = readonly [lhs: number, relation: number, rhs: number];
+export type Edge = readonly [lhs: number, relation: number, rhs: number];
 
 export function triples(edges: readonly Edge[]): Triples {
   return {
