@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { checkStore } from '../../src/graph/check/check.ts';
 import { typeOf } from '../../src/graph/entity.ts';
 import { shardOf } from '../../src/graph/shard.ts';
 import { FOREIGN } from '../../src/model/table.ts';
@@ -107,6 +108,7 @@ async function expectEdges({ log, stores }: Shards, model: SequentialModel, rout
       return shardOf(lhs, count) === index || shardOf(rhs, count) === index;
     });
     expect(await liveEdges(store)).toEqual(own);
+    expect((await checkStore(graphStore(store))).findings).toEqual([]);
   }
   const heads = await Promise.all(stores.map((store) => graphStore(store).head()));
   expect(sum(heads.map((head) => head?.shard?.edges ?? {}))).toEqual(model.counts());

@@ -9,6 +9,7 @@ import { digestGraph, type GraphDigest } from '../../../src/graph/reshard/graph-
 import { MergedGraph } from '../../../src/graph/reshard/merged-graph.ts';
 import { nextHead } from '../../../src/graph/reshard/next-head.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
+import { WriteBatch } from '../../../src/graph/store.ts';
 import { commitOf, entity, graph, HEAD, part } from '../graph-fixture.ts';
 
 const EXCHANGE = 'twhin.exchange.test';
@@ -252,6 +253,42 @@ describe('stores of shards that stopped at different offsets', () => {
     ).toBe(3);
     const offsets = filled.heads.map((head) => head.offsets);
     expect(offsets).toEqual(filled.heads.map(() => ({ follow: { '0': 9 } })));
+  });
+});
+
+describe('present stores that let go of copies', () => {
+  /** The stores without this entity on its row, and their heads. */
+  async function without(...gone: readonly (readonly [store: number, key: EntityKey, row: number])[]) {
+    const old = await present();
+    const heads = [...HEADS];
+    for (const [index, key, row] of gone) {
+      const store = old[index]!;
+      const batch = new WriteBatch();
+      batch.delete(store.layout.entityKey(key));
+      batch.delete(store.layout.vectorKey(row));
+      await store.entries.write(batch);
+      const type = key.slice(0, key.indexOf(':'));
+      const { entities } = heads[index]!;
+      heads[index] = { ...heads[index]!, entities: { ...entities, [type]: entities[type]! - 1 } };
+    }
+    return { heads, merged: await MergedGraph.read(old, old[0]!.layout) };
+  }
+
+  test('give the same stores', async () => {
+    const { heads, merged } = await without([0, b, 5], [1, a, 7]);
+    expect(await digestGraph(merged, heads)).toEqual(before);
+    const again = NEXT.runs.map(() => graph());
+    const { heads: made, added } = await fillStores(merged, heads, again, NEXT);
+    expect([made, added]).toEqual([filled.heads, filled.added]);
+    expect(await digestGraph(await MergedGraph.read(again, again[0]!.layout), made)).toEqual(after);
+  });
+
+  test('are refused where the owner has not read the entity yet, with what to do', async () => {
+    const { heads, merged } = await without([0, fresh, 6]);
+    const again = NEXT.runs.map(() => graph());
+    await expect(fillStores(merged, heads, again, NEXT)).rejects.toThrow(
+      `${fresh} has an end that is an entity of no store. Its owner has not read it yet, and other shards let go of their copies: run all shards with --until-caught-up first`,
+    );
   });
 });
 
