@@ -1,6 +1,7 @@
 import type {
   Checkpoint,
   CheckpointOptions,
+  CopyBatch,
   HeldRows,
   LoadedEdges,
   LoadedRows,
@@ -52,7 +53,7 @@ export function copyOf(call: Call): Call {
       };
     }
     case 'train': {
-      const { newTypes, reused, dropped, reset, edges, added, removed, shard } = call.argument;
+      const { newTypes, reused, dropped, reset, edges, added, removed, shard, copies } = call.argument;
       return {
         method: 'train',
         argument: {
@@ -64,6 +65,7 @@ export function copyOf(call: Call): Call {
           added: copyTriples(added),
           removed: copyTriples(removed),
           ...(shard && { shard: copyShardBatch(shard) }),
+          ...(copies && { copies: copyCopyBatch(copies) }),
         },
       };
     }
@@ -84,7 +86,6 @@ export function buffersOf(value: unknown, found: ArrayBuffer[] = []): ArrayBuffe
 
 function copyShardBatch(batch: ShardBatch): ShardBatch {
   const { newHomes, reusedHomes, vectors, gradients, relations, wantsRelations } = batch;
-  const { holders, confirmed, evicted } = batch;
   return {
     newHomes: newHomes.slice(),
     reusedHomes: reusedHomes.slice(),
@@ -92,6 +93,11 @@ function copyShardBatch(batch: ShardBatch): ShardBatch {
     gradients: { rows: gradients.rows.slice(), halves: gradients.halves.slice() },
     relations: relations.map((copy) => copy.slice()),
     wantsRelations,
+  };
+}
+
+function copyCopyBatch({ holders, confirmed, evicted }: CopyBatch): CopyBatch {
+  return {
     holders: {
       rows: holders.rows.slice(),
       shards: holders.shards.slice(),

@@ -280,7 +280,7 @@ export class Exchange implements ShardLine {
         continue;
       }
       batch.shard?.gradients.push(row, vectorAt(halves, i, this.#options.dim));
-      if (this.copies) batch.shard?.hold(row, parcel.from, 'used');
+      if (this.copies) batch.hold(row, parcel.from, 'used');
     }
     this.counts.receivedGradients += count;
   }
@@ -291,7 +291,7 @@ export class Exchange implements ShardLine {
     for (let i = 0, start = 0, end = 0; i < count; i++, start = end) {
       end = nameEnd(names, start);
       const row = this.#options.index.names.find(names, start, end);
-      if (row >= 0) batch.shard?.hold(row, parcel.from, what);
+      if (row >= 0) batch.hold(row, parcel.from, what);
     }
   }
 

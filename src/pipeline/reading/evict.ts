@@ -11,7 +11,7 @@ export function evict({ unwritten, index, exchange }: KnownGraph, batch: OpenBat
   for (const row of exchange?.copies?.evict() ?? []) {
     const key = index.keyAt(row);
     if (key === undefined) continue;
-    batch.shard?.evicted.push(row);
+    batch.evicted.push(row);
     commit.touched.delete(row);
     commit.erasedEntities.set(row, key);
     commit.evicted.push(row);

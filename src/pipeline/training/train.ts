@@ -230,10 +230,8 @@ export class TrainerCore {
       const foreign = this.#foreign;
       const starting = this.#register(batch);
       const relations = batch.shard?.wantsRelations ? foreign?.readRelations() : undefined;
-      if (batch.shard) {
-        foreign?.receive(batch.shard, this.#learningRate);
-        foreign?.hear(batch.shard.holders);
-      }
+      if (batch.shard) foreign?.receive(batch.shard, this.#learningRate);
+      if (batch.copies) foreign?.hear(batch.copies.holders);
       const rankable = foreign?.rankable(batch.edges) ?? batch.edges;
       const ranks = this.#evaluator.evaluate(rankable);
       const ranked = this.#prequential?.rank(batch.edges);
@@ -249,7 +247,7 @@ export class TrainerCore {
       const moved = batch.shard && batch.shard.gradients.rows.length + batch.shard.relations.length > 0;
       this.#step += steps === 0 && moved ? 1 : steps;
       this.#drop(batch.dropped);
-      if (batch.shard) this.#evict(batch.shard.evicted);
+      if (batch.copies) this.#evict(batch.copies.evicted);
       const counts = { edges: fresh.lhs.length, changedRows: this.#rows.changed };
       const outgoing = foreign?.take(relations);
       const report = { step: this.#step, ...counts, ...losses, ...ranks, started };
@@ -370,7 +368,7 @@ export class TrainerCore {
   }
 
   /** Updates the live edges to those after the batch. */
-  #change({ added, removed, shard }: TrainBatch): void {
+  #change({ added, removed, copies }: TrainBatch): void {
     for (let i = 0; i < added.lhs.length; i++) {
       const [lhs, relation, rhs] = [added.lhs[i]!, added.relation[i]!, added.rhs[i]!];
       if (!this.#known.add(lhs, relation, rhs)) continue;
@@ -384,7 +382,7 @@ export class TrainerCore {
       this.#foreign?.count(lhs, relation, rhs, -1);
     }
     this.#foreign?.hold(added, true);
-    if (shard) this.#confirm(shard.confirmed);
+    if (copies) this.#confirm(copies.confirmed);
   }
 
   /** Remembers live edges that went with an end that was let go of, and that are named again. */

@@ -130,7 +130,11 @@ export interface ShardBatch extends Incoming {
   readonly reusedHomes: Uint8Array;
   /** Whether the report is to have relation vectors, as they were before the merge. */
   readonly wantsRelations: boolean;
-  /** Where copies are bounded: who holds copies of own rows, in the order in which it was received. */
+}
+
+/** A batch's part of what bounds the copies of other shards' rows. */
+export interface CopyBatch {
+  /** Who holds copies of own rows, in the order in which it was received. */
   readonly holders: HolderNews;
   /** Edges that were live before and are named again: remembered where they are not, since a copy's edges go with it. */
   readonly confirmed: Triples;
@@ -175,6 +179,7 @@ export interface TrainBatch {
   readonly removed: Triples;
   /** Present in a shard of a graph. */
   readonly shard?: ShardBatch;
+  readonly copies?: CopyBatch;
 }
 
 /** Edges ranked before they were learned, in the order of the stream. */

@@ -716,7 +716,7 @@ describe('a bounded number of copies', () => {
     say(parcelOf({ gradients: [[here!, 1]], from: 1 }));
     say(parcelOf({ released: [here!], from: 2 }));
     say(parcelOf({ gradients: [[here!, 1]], from: 2 }));
-    const { holders } = batch.close().shard!;
+    const { holders } = batch.close().copies!;
     expect([[...holders.rows], [...holders.shards]]).toEqual([
       [row, row],
       [1, 2],
@@ -730,7 +730,7 @@ describe('a bounded number of copies', () => {
     const batch = batchOf();
     exchange.receive(parcelOf({ gradients: [[here!, 1]] }), batch, 1_000, new Set());
     exchange.receive(parcelOf({ released: [here!], from: 2 }), batch, 1_000, new Set());
-    const { holders } = batch.close().shard!;
+    const { holders } = batch.close().copies!;
     expect([[...holders.shards], [...holders.holding]]).toEqual([[2], [HOLDING.released]]);
   });
 });

@@ -90,8 +90,8 @@ describe('letting go of copies', () => {
     const { store, index, counters, follow, hand, commit, stored } = set();
     for (const key of [one!, two!, three!]) await follow(key, 1_000);
     const row = index.find(one!)!;
-    const { shard, added, edges } = hand();
-    expect([[...shard!.evicted], list(added).length, list(edges).length]).toEqual([[row], 3, 3]);
+    const { copies, added, edges } = hand();
+    expect([[...copies!.evicted], list(added).length, list(edges).length]).toEqual([[row], 3, 3]);
     expect([index.find(one!), index.size]).toEqual([undefined, 3]);
     const pending = await commit();
     expect([pending.evicted, [...pending.erasedEntities]]).toEqual([[row], [[row, one]]]);
@@ -111,9 +111,9 @@ describe('letting go of copies', () => {
     await follow(one!, 2_000);
     const again = index.find(one!)!;
     expect(again).not.toBe(freed);
-    const { shard, added, edges } = hand();
+    const { shard, copies, added, edges } = hand();
     const own = index.find(here!)!;
-    expect([list(shard!.confirmed), list(added), list(edges)]).toEqual([[[own, again]], [], [[own, again]]]);
+    expect([list(copies!.confirmed), list(added), list(edges)]).toEqual([[[own, again]], [], [[own, again]]]);
     expect([...shard!.newHomes]).toEqual([1]);
     await commit();
     await follow(user('x'), 3_000);

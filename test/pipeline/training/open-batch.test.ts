@@ -105,8 +105,8 @@ test('of a shard, tells of live edges that are named again, unless they are gone
   batch.changed(1, 0, 3, true, false);
   batch.changed(1, 0, 4, false, true);
   batch.confirmed(1, 0, 4);
-  const { added, removed, shard } = batch.close();
-  expect([list(shard!.confirmed), list(added), list(removed)]).toEqual([
+  const { added, removed, copies } = batch.close();
+  expect([list(copies!.confirmed), list(added), list(removed)]).toEqual([
     [[1, 0, 2]],
     [[1, 0, 4]],
     [[1, 0, 3]],
@@ -115,10 +115,10 @@ test('of a shard, tells of live edges that are named again, unless they are gone
 
 test('of a shard, forgets what was said of copies of an entity that was erased', () => {
   const batch = new OpenBatch(new OpenShardBatch(2));
-  batch.shard!.hold(5, 3, 'wanted');
-  batch.shard!.hold(6, 255, 'used');
+  batch.hold(5, 3, 'wanted');
+  batch.hold(6, 255, 'used');
   expect(batch.empty).toBe(false);
   batch.drop(5);
-  const { holders } = batch.close().shard!;
+  const { holders } = batch.close().copies!;
   expect([[...holders.rows], [...holders.shards]]).toEqual([[6], [255]]);
 });

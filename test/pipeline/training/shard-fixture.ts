@@ -88,6 +88,8 @@ export function shardBatch(
       newHomes: Uint8Array.from(batch.newTypes, (_, i) => homes[i] ?? 0),
       reusedHomes: Uint8Array.from(batch.reused.rows, (_, i) => reusedHomes[i] ?? 0),
       ...{ vectors: rowVectors(vectors), gradients: rowVectors(gradients), relations, wantsRelations },
+    },
+    copies: {
       holders: {
         rows: Int32Array.from(holders, ([row]) => row),
         shards: Uint8Array.from(holders, ([, shard]) => shard),

@@ -1,0 +1,35 @@
+import { HOLDING, type HolderNews } from './trainer.ts';
+
+/** More than there are shards: row and shard are one number. */
+const SHARDS = 256;
+
+/** What other shards said of their copies of own rows since the last batch, the last of each. */
+export class OpenHolders {
+  /** By row and shard, as one number. */
+  readonly #said = new Map<number, number>();
+
+  get size(): number {
+    return this.#said.size;
+  }
+
+  hold(row: number, shard: number, holding: keyof typeof HOLDING): void {
+    const id = row * SHARDS + shard;
+    // A copy that was asked for is to get its vector, whatever was sent of it before.
+    if (holding === 'used' && this.#said.get(id) === HOLDING.wanted) return;
+    this.#said.set(id, HOLDING[holding]);
+  }
+
+  /** The row's entity was erased. */
+  forget(row: number): void {
+    for (const id of this.#said.keys()) if (Math.floor(id / SHARDS) === row) this.#said.delete(id);
+  }
+
+  close(): HolderNews {
+    const ids = [...this.#said.keys()];
+    return {
+      rows: Int32Array.from(ids, (id) => Math.floor(id / SHARDS)),
+      shards: Uint8Array.from(ids, (id) => id % SHARDS),
+      holding: Uint8Array.from(this.#said.values()),
+    };
+  }
+}
