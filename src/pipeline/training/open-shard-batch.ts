@@ -15,9 +15,10 @@ export class OpenShardBatch {
   /** Gradients of own rows that other shards computed. */
   readonly gradients: HalfVectors;
 
-  constructor(dim: number) {
-    this.vectors = new HalfVectors(dim);
-    this.gradients = new HalfVectors(dim);
+  /** Takes over the memory of a batch that is closed. */
+  constructor(dim: number, before?: OpenShardBatch) {
+    this.vectors = before?.vectors ?? new HalfVectors(dim);
+    this.gradients = before?.gradients ?? new HalfVectors(dim);
   }
 
   get empty(): boolean {

@@ -52,8 +52,9 @@ export class TrainingLine {
     this.open = this.#opened();
   }
 
-  #opened(): OpenBatch {
-    return new OpenBatch(this.#shard && new OpenShardBatch(this.#shard.dim));
+  /** before: a batch that is closed by now, whose memory is used again. */
+  #opened(before?: OpenBatch): OpenBatch {
+    return new OpenBatch(this.#shard && new OpenShardBatch(this.#shard.dim, before?.shard));
   }
 
   /** Whether the open batch is to wait no longer. idle: no record is at hand. */
@@ -68,14 +69,18 @@ export class TrainingLine {
   /** Hands the open batch to the trainer; waits only while it has two already. Never rejects. */
   async hand(): Promise<void> {
     const batch = this.open;
-    this.open = this.#opened();
-    if (batch.empty) return;
+    if (batch.empty) {
+      this.open = this.#opened();
+      return;
+    }
     const shard = this.#shard;
     const range = shard?.hand(batch, batch.edges);
     const { trainer, summary, measures, clock, failed } = this.#options;
     const began = clock();
     measures.batch(batch.edges, began - (batch.arrived ?? began));
-    const training = trainer.train(batch.close()).then((report) => {
+    const closed = batch.close();
+    this.open = this.#opened(batch);
+    const training = trainer.train(closed).then((report) => {
       measures.step(clock() - began);
       if (report.ranked !== undefined) measures.ranked(report.ranked);
       summary.add(report);

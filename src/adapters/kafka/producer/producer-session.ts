@@ -16,6 +16,9 @@ const ACKNOWLEDGED_BY_ALL = -1;
 const TIMEOUT_MS = 10_000;
 /** Room reserved for each record beside its value: growing a buffer copies all of it. */
 const AROUND_VALUE_BYTES = 256;
+/** Larger writers are not kept, and no more of them than this. */
+const KEPT_BYTES = 2 * 2 ** 20;
+const KEPT_WRITERS = 8;
 
 /**
  * A producer's identity at the brokers: its id, its epoch, and the next sequence number of each partition. The brokers
@@ -28,6 +31,11 @@ export class ProducerSession {
   readonly #epoch: number;
   /** By topic and partition. */
   readonly #sequences = new Map<string, number>();
+  /**
+   * Writers of requests that were answered, whose memory is used again: a megabyte allocated for each request makes the
+   * runtime collect all garbage, even where the heap is small.
+   */
+  readonly #writers: ByteWriter[] = [];
 
   private constructor(
     brokers: Brokers,
@@ -68,7 +76,9 @@ export class ProducerSession {
   ): Promise<void> {
     const place = `${topic}/${partition}`;
     const firstSequence = this.#sequences.get(place) ?? 0;
-    const writer = new ByteWriter(roomFor(records));
+    const room = roomFor(records);
+    const writer = this.#writers.pop() ?? new ByteWriter(room);
+    writer.begin(room);
     writeBatch(writer, {
       records,
       timestamp: Date.now(),
@@ -87,6 +97,8 @@ export class ProducerSession {
       if (protocolError(error) !== 'DUPLICATE_SEQUENCE_NUMBER') throw error;
     });
     this.#sequences.set(place, (firstSequence + records.length) % 2 ** 31);
+    // One whose request failed is let go: it may still be on its way to the socket.
+    if (writer.bytes.length <= KEPT_BYTES && this.#writers.length < KEPT_WRITERS) this.#writers.push(writer);
   }
 
   async addPartitions(added: readonly { topic: string; partition: number }[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { crc32c } from '@platformatic/kafka';
+import { checksum } from '../checksum.ts';
 import { ByteWriter, type Part, sizedBytes, varintBytes } from './byte-writer.ts';
 
 /** A record to be encoded. */
@@ -51,7 +51,7 @@ export function writeBatch(writer: ByteWriter, batch: PlainBatch): void {
   writer.int32(records.length);
   writeRecords(writer, records);
   writer.bytes.writeInt32BE(writer.at - lengthAt - 4, lengthAt);
-  writer.bytes.writeUInt32BE(crc32c(writer.bytes.subarray(checked, writer.at)), crcAt);
+  writer.bytes.writeUInt32BE(checksum(writer.bytes.subarray(checked, writer.at)), crcAt);
 }
 
 /**

@@ -1,6 +1,6 @@
-import { crc32c } from '@platformatic/kafka';
 import { FatalError, reasonOf } from '../../../errors/errors.ts';
 import type { SourceRecord } from '../../../pipeline/ports.ts';
+import { checksum } from '../checksum.ts';
 import { safeOffset } from '../offset.ts';
 import { decompressed } from './codecs.ts';
 import { BatchRecords, type RecordPlace } from './records.ts';
@@ -145,7 +145,7 @@ export class BatchDecoder {
     const producerId = bytes.readBigInt64BE(at + 43);
     this.#at = end;
     const said = bytes.readUInt32BE(at + CRC_AT);
-    const computed = crc32c(bytes.subarray(at + CRC_COVERS, end));
+    const computed = checksum(bytes.subarray(at + CRC_COVERS, end));
     if (said !== computed) {
       const reason = `their checksum is ${hex(computed)}, the batch says ${hex(said)}`;
       throw this.#damaged(base, last, reason);

@@ -1,6 +1,7 @@
-import { crc32c, createRecordsBatch } from '@platformatic/kafka';
+import { createRecordsBatch } from '@platformatic/kafka';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { checksum } from '../../../../src/adapters/kafka/checksum.ts';
 import { ByteWriter } from '../../../../src/adapters/kafka/producer/byte-writer.ts';
 import {
   type PlainBatch,
@@ -140,7 +141,20 @@ describe('a batch', () => {
   });
 });
 
-describe("the client's checksum", () => {
+test('a writer that begins anew writes what a new one would, in the same memory', () => {
+  const writer = new ByteWriter(64);
+  writer.raw(Buffer.alloc(40, 1));
+  const memory = writer.bytes;
+  writer.begin(64);
+  writer.part('user:1');
+  expect(writer.bytes).toBe(memory);
+  expect(writer.written()).toEqual(Buffer.from('\fuser:1'));
+  writer.begin(65);
+  expect(writer.bytes.length).toBe(65);
+  expect(writer.written()).toHaveLength(0);
+});
+
+describe('the checksum', () => {
   // RFC 3720, B.4, and the check value of the Rocksoft catalogue.
   test.each([
     ['zeros', Buffer.alloc(32), 0x8a9136aa],
@@ -149,7 +163,7 @@ describe("the client's checksum", () => {
     ['123456789', Buffer.from('123456789'), 0xe3069283],
     ['nothing', Buffer.alloc(0), 0],
   ])('is the CRC-32C of %s', (_, given, crc) => {
-    expect(crc32c(given)).toBe(crc);
+    expect(checksum(given)).toBe(crc);
     expect(crcOf(given)).toBe(crc);
   });
 
@@ -157,7 +171,7 @@ describe("the client's checksum", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(200), fc.nat(200), (given, one, other) => {
         const part = Buffer.from(given).subarray(Math.min(one, other), Math.max(one, other));
-        expect(crc32c(part)).toBe(crcOf(part));
+        expect(checksum(part)).toBe(crcOf(part));
       }),
       { numRuns: 1_000 },
     );
