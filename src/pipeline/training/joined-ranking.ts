@@ -45,8 +45,8 @@ const NONE = -1;
  *
  * An edge between two shards is ranked when the first of the two is about to learn it: after the step of one, the edge would
  * no longer be unseen to the other. Live edges and degrees are counted by the owner of lhs, and an entity takes part once its
- * owner has had a batch with it. All shards train in the calling thread, on fresh stores: no table changes while an edge is
- * ranked.
+ * owner has trained it, as in a whole graph: while its edges wait for vectors, it lies where it started. All shards train in the
+ * calling thread, on fresh stores: no table changes while an edge is ranked.
  */
 export class JoinedRanking {
   readonly #options: JoinedRankingOptions;
@@ -56,8 +56,8 @@ export class JoinedRanking {
   readonly #home: Uint8Array;
   readonly #rowAtHome: Int32Array;
   readonly #trained: Uint8Array;
-  /** Rows that started again and have no event since: rehearsal may train them all the same. */
-  readonly #restarted = new Set<number>();
+  /** Entities that got their start and were not trained since: an edge that waits for a vector trains no end. */
+  readonly #untrained = new Set<number>();
   readonly #types: TypeRows;
   readonly #known: KnownPositives;
   readonly #prequential: Prequential;
@@ -141,11 +141,11 @@ export class JoinedRanking {
       const rows = added.filter((each) => each.type === type).map(({ joined }) => joined);
       this.#types.insert(Int32Array.from(rows).sort(), type);
     }
-    for (const row of this.#own(index, part, reset)) this.#restarted.add(part.rows[row]!);
     const started = this.#own(index, part, [...named.map(({ row }) => row), ...reset]);
     for (const row of started) {
       this.#rowAtHome[part.rows[row]!] = NONE;
       this.#trained[part.rows[row]!] = 0;
+      this.#untrained.add(part.rows[row]!);
     }
     return started;
   }
@@ -180,21 +180,19 @@ export class JoinedRanking {
   }
 
   /** Notes which of the shard's own entities have a vector after a batch. started: rows that got their start in it. */
-  #learned(index: number, part: Part, { edges, dropped }: TrainBatch, started: readonly number[]): void {
+  #learned(index: number, part: Part, { dropped }: TrainBatch, started: readonly number[]): void {
     for (const row of started) this.#rowAtHome[part.rows[row]!] = row;
-    for (const row of this.#own(index, part, [...edges.lhs, ...edges.rhs]))
-      this.#trained[part.rows[row]!] = 1;
     const gone = Int32Array.from(this.#own(index, part, dropped), (row) => part.rows[row]!);
     this.#types.drop(gone);
     for (const joined of gone) {
       this.#rowAtHome[joined] = NONE;
       this.#trained[joined] = 0;
-      this.#restarted.delete(joined);
+      this.#untrained.delete(joined);
     }
-    for (const joined of this.#restarted) {
+    for (const joined of this.#untrained) {
       if (this.#home[joined] !== index || !part.core.isTrained(this.#rowAtHome[joined]!)) continue;
       this.#trained[joined] = 1;
-      this.#restarted.delete(joined);
+      this.#untrained.delete(joined);
     }
   }
 

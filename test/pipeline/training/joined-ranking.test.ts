@@ -94,6 +94,8 @@ describe('JoinedRanking', () => {
     graph.tell([ofShard('user', 0, 2), LIKES, far]);
     await graph.train(1);
     await graph.train(0);
+    // The vector of the user comes, and the far tweet is trained.
+    await graph.train(1);
     graph.tell([ofShard('user', 0, 3), LIKES, near]);
     await graph.train(0);
     const [{ edge, rhsEvents, ranks }] = [graph.ranked.at(-1)!];
@@ -102,6 +104,25 @@ describe('JoinedRanking', () => {
     // The other tweet is the only candidate left, and has one like: with two, every second rank would be lost to it.
     expect([ranks[2], ranks[3]]).toEqual([1, 1]);
     expect(ranks[8]).toBeGreaterThan(0);
+  });
+
+  it('has no entity as a candidate whose edges wait, and has it once it is trained', async () => {
+    const graph = new Shards(2, 2);
+    await graph.start();
+    const [far, near] = [ofShard('tweet', 1), ofShard('tweet', 0)];
+    graph.tell([ofShard('user', 0, 0), LIKES, near]);
+    graph.tell([ofShard('user', 0, 0), LIKES, far]);
+    // Its owner has started the far tweet, and has no vector of the user.
+    await graph.train(1);
+    await graph.train(0);
+    // The far tweet would be the only candidate: without it, the edge is not ranked.
+    graph.tell([ofShard('user', 0, 1), LIKES, near]);
+    await graph.train(0);
+    expect(graph.ranked.map(({ edge }) => edge.length)).toEqual([0, 0, 0]);
+    await graph.train(1);
+    graph.tell([ofShard('user', 0, 2), LIKES, near]);
+    await graph.train(0);
+    expect([...graph.ranked.at(-1)!.edge]).toEqual([3]);
   });
 
   it('ranks a repetition once more, and again what came after an erasure', async () => {
