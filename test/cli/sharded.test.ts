@@ -153,7 +153,6 @@ describe('commands on a graph with shards', () => {
   });
 
   test.each([
-    [['replay', 'compare', 'live', 'shadow'], 'a comparison ranks among all entities of a graph'],
     [
       ['evaluate', 'stream'],
       'lacks what the other shards send it. Give the command a configuration of its own',

@@ -1,25 +1,32 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { topicName } from '../../../topics/index.ts';
 import type { LogConnection } from '../../adapters/connect.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { wholeGraphs } from '../../config/whole-graphs.ts';
 import { reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import { compareStores } from '../../evaluation/compare/compare.ts';
 import type { ComparedStore } from '../../evaluation/compare/compared-stores.ts';
 import { heldStretches, readHeldRecords } from '../../evaluation/compare/held-edges.ts';
 import { better } from '../../evaluation/compare/quality.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import type { Head } from '../../graph/head.ts';
+import { graphOf } from '../../graph/shard.ts';
 import type { Offsets, SourceRecord, Stretch } from '../../pipeline/ports.ts';
 import { readContent } from '../../pipeline/reading/record-content.ts';
 import { recordsIn } from '../../replay/partition.ts';
 import { databaseFolder, openForReading } from '../../state/open.ts';
 import { FIRST_STORE, LIVE, livePlace, otherPlaces, placeOf } from '../../state/places.ts';
 import { type CommandContext, withinTime } from '../context.ts';
+import { inTemporaryFolder } from '../evaluate/temporary.ts';
 import { count } from '../format.ts';
 import { durationOption, example, JSON_HELP, positiveInteger } from '../options.ts';
 import type { Output } from '../output.ts';
-import { selectUncut } from '../select.ts';
 import { type ComparedStoreReport, type CompareReport, printComparison } from './compare-report.ts';
+import { JoinedStore, type OpenStores } from './joined-store.ts';
+import { partsOf } from './parts.ts';
 
 const EVENTS = 5_000;
 const SAMPLE = 10_000;
@@ -58,6 +65,7 @@ export function addReplayCompareCommand(replay: Command, context: CommandContext
       SAMPLE,
     )
     .option('--json', JSON_HELP)
+    .addHelpText('after', SHARDS)
     .addHelpText(
       'after',
       example(
@@ -70,18 +78,52 @@ export function addReplayCompareCommand(replay: Command, context: CommandContext
     );
 }
 
+const SHARDS = `
+The stores of all shards of a graph are joined into one before they are compared, in the folder for temporary files.`;
+
 /** Compares two stores, each as of its last commit; their updaters may be running. */
 async function replayCompare(
   names: readonly [string, string],
   options: ReplayCompareOptions,
-  { config: load, connect, output, world }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
-  const config = await load();
-  const { graph, opened } = await openBoth(config, names, options.graph, world.openStore);
+  const config = await context.config();
+  const { graph, opened } = await openBoth(config, names, options.graph, context.world.openStore);
+  try {
+    if (opened[0].stores.length === 1) {
+      await compare(config, graph, [wholeOf(opened[0]), wholeOf(opened[1])], options, context);
+      return;
+    }
+    await inTemporaryFolder(async (folder) => {
+      const joined: JoinedStore[] = [];
+      try {
+        for (const [i, each] of opened.entries()) {
+          const tell = (what: string, done: number) =>
+            context.output.status(`${graph.name}: ${count(done)} ${what} of ${each.name} read`);
+          joined.push(await JoinedStore.make(graph.name, config, each, join(folder, String(i)), tell));
+        }
+        const [a, b] = joined.map(({ store, head }, i) => ({ ...opened[i]!, store, head }));
+        await compare(config, graph, [a!, b!], options, context);
+      } finally {
+        for (const { store } of joined) await store.close();
+      }
+    });
+  } finally {
+    for (const { stores } of opened) for (const store of stores) await store.close();
+  }
+}
+
+async function compare(
+  config: Config,
+  graph: GraphConfig,
+  [a, b]: readonly [ComparedOne, ComparedOne],
+  options: ReplayCompareOptions,
+  { connect, output }: CommandContext,
+): Promise<void> {
   const connection = await connect(config);
   try {
-    const [a, b] = opened;
-    const offsets = [a.head.offsets, b.head.offsets];
+    // Of shards, what any of them has read is nothing that was held back.
+    const offsets = [...a.heads, ...b.heads].map((head) => head.offsets);
     const held = await heldRecords(
       config,
       graph,
@@ -110,15 +152,24 @@ async function replayCompare(
     if (options.json) output.out(JSON.stringify(report));
     else printComparison(report, output);
   } finally {
-    for (const { store } of opened) await store.close();
     await connection.close();
   }
 }
 
-interface OpenedStore extends ComparedStore {
+/** A graph's store of a name, or those of all its shards. */
+interface OpenedStores extends OpenStores {
   readonly name: string;
   readonly live: boolean;
 }
+
+/** The same as one store. */
+interface ComparedOne extends OpenedStores, ComparedStore {}
+
+function wholeOf(opened: OpenedStores): ComparedOne {
+  return { ...opened, store: opened.stores[0]!, head: opened.heads[0]! };
+}
+
+type Both = readonly [OpenedStores, OpenedStores];
 
 /** Opens both stores of the named graph, or of the one graph that has both. @throws UsageError `compare`. */
 async function openBoth(
@@ -126,17 +177,21 @@ async function openBoth(
   names: readonly [string, string],
   graphName: string | undefined,
   openStore: CommandContext['world']['openStore'],
-): Promise<{ graph: GraphConfig; opened: readonly [OpenedStore, OpenedStore] }> {
-  const found: { graph: GraphConfig; opened: readonly [OpenedStore, OpenedStore] }[] = [];
+): Promise<{ graph: GraphConfig; opened: Both }> {
+  const graphs =
+    graphName === undefined
+      ? [...Map.groupBy(config.graphs, graphOf).values()]
+      : [partsOf(config, graphName)];
+  const found: { graph: GraphConfig; opened: Both }[] = [];
   const lacking: string[] = [];
   try {
-    for (const graph of selectUncut(config, graphName, comparedWhole)) {
-      const a = await open(graph, names[0], openStore);
-      const b = await open(graph, names[1], openStore);
-      if (a && b) found.push({ graph, opened: [a, b] });
+    for (const parts of graphs) {
+      const a = await open(parts, names[0], openStore);
+      const b = await open(parts, names[1], openStore);
+      if (a && b) found.push({ graph: wholeGraphs(parts)[0]!, opened: [a, b] });
       else {
-        await (a ?? b)?.store.close();
-        lacking.push(`  ${graph.name} has ${storesOf(graph)}`);
+        for (const store of (a ?? b)?.stores ?? []) await store.close();
+        for (const part of parts) lacking.push(`  ${part.name} has ${storesOf(part)}`);
       }
     }
     const [first, ...others] = found;
@@ -149,28 +204,31 @@ async function openBoth(
         : `${found.map(({ graph }) => graph.name).join(' and ')} have the stores ${asked}; say which graph with --graph`,
     );
   } catch (error) {
-    for (const { opened } of found) for (const { store } of opened) await store.close();
+    for (const { opened } of found)
+      for (const { stores } of opened) for (const store of stores) await store.close();
     throw error;
   }
 }
 
-function comparedWhole(): string {
-  return (
-    'a comparison ranks among all entities of a graph, of which the store of a shard has a part. twhin replay says what the stores of all ' +
-    'shards hold, and twhin evaluate stream --shards N how well settings rank, in a configuration in which the graph has one shard'
-  );
-}
-
+/** undefined where a part has no such store with a commit. */
 async function open(
-  graph: GraphConfig,
+  parts: readonly GraphConfig[],
   name: string,
   openStore: CommandContext['world']['openStore'],
-): Promise<OpenedStore | undefined> {
-  const place = name === LIVE ? livePlace(graph) : placeOf(graph, name);
-  const store = await openForReading(graph, place, openStore);
-  const head = await store?.head();
-  if (store && head) return { store, head, name: place.name, live: place.name === livePlace(graph).name };
-  await store?.close();
+): Promise<OpenedStores | undefined> {
+  const [stores, heads]: [GraphStore[], Head[]] = [[], []];
+  const places = parts.map((part) => (name === LIVE ? livePlace(part) : placeOf(part, name)));
+  for (const [i, part] of parts.entries()) {
+    const store = await openForReading(part, places[i]!, openStore);
+    if (store !== undefined) stores.push(store);
+    const head = await store?.head();
+    if (head !== undefined) heads.push(head);
+  }
+  if (heads.length === parts.length) {
+    const live = parts.every((part, i) => livePlace(part).name === places[i]!.name);
+    return { stores, heads, name: [...new Set(places.map((place) => place.name))].join(' and '), live };
+  }
+  for (const store of stores) await store.close();
   return undefined;
 }
 
@@ -182,7 +240,7 @@ function storesOf(graph: GraphConfig): string {
   return names.map((name) => (name === live ? `${name} (live)` : name)).join(', ') || 'none yet';
 }
 
-function reportOf({ name, live, head }: OpenedStore): ComparedStoreReport {
+function reportOf({ name, live, head }: ComparedOne): ComparedStoreReport {
   const { step, events, watermark, space, offsets, model } = head;
   return {
     name,

@@ -39,6 +39,23 @@ const STATS = z.object({
   }),
 });
 
+const MEMBERS = z.object({ both: z.number(), onlyA: z.number(), onlyB: z.number() });
+const COMPARED = z.object({
+  graph: z.string(),
+  a: z.object({ name: z.string(), live: z.boolean(), events: z.number() }),
+  b: z.object({ name: z.string(), live: z.boolean(), space: z.string() }),
+  entities: z.record(z.string(), MEMBERS.extend({ trained: z.number() })),
+  edges: z.record(z.string(), MEMBERS),
+  held: z.object({ records: z.number(), edges: z.number() }),
+  quality: z.object({
+    all: z.object({ a: z.object({ mrr: z.number() }), b: z.object({ mrr: z.number() }) }),
+  }),
+  drift: z.object({
+    sameSpace: z.boolean(),
+    raw: z.record(z.string(), z.object({ distance: z.object({ mean: z.number() }) })),
+  }),
+});
+
 let here: Place;
 const ok = async (...argv: string[]) => {
   const said = await here.run(...argv);
@@ -290,4 +307,42 @@ describe('twhin replay promote of a graph with shards', () => {
     );
     expect(await lives()).toEqual(['shadow', 'shadow', 'main']);
   });
+});
+
+test('twhin replay compare ranks over all shards, and finds every entity and edge once', async () => {
+  const result = await replayed();
+  const { whole } = await stats();
+  // Pairs that nobody has told of; neither store reads them.
+  await feed(
+    'engagement',
+    Array.from({ length: 40 }, (_, i) => ({
+      userId: `u${i}`,
+      tweetId: 't16',
+      action: 'like',
+      at: AT + 2_000 + i,
+    })),
+  );
+  const compare = async (a: string, b: string) =>
+    COMPARED.parse(json(await ok('replay', 'compare', a, b, ...GRAPH, '--json')));
+  const report = await compare('live', 'shadow');
+  expect(report).toMatchObject({
+    graph: 'engagement',
+    a: { name: 'main', live: true, events: 401 },
+    b: { name: 'shadow', live: false, space: result.space },
+    held: { records: 40 },
+    drift: { sameSpace: false },
+  });
+  const { entities, edges } = whole.engagement;
+  for (const [name, members] of Object.entries({ ...report.entities, ...report.edges })) {
+    const both = entities[name] ?? edges[name] ?? 0;
+    expect([name, members]).toEqual([name, expect.objectContaining({ both, onlyA: 0, onlyB: 0 })]);
+  }
+  expect(report.held.edges).toBeGreaterThan(0);
+
+  const same = await compare('shadow', 'shadow');
+  expect(same.quality.all.a).toEqual(same.quality.all.b);
+  expect(same.drift.raw['user']?.distance.mean).toBe(0);
+  expect(await refused('replay', 'compare', 'live', 'nothing', ...GRAPH)).toMatch(
+    /no graph has the stores live and nothing:.*engagement-0 has main \(live\), shadow/s,
+  );
 });
