@@ -502,8 +502,8 @@ const TRAINING = {
     'Start again: the process continues from its last commit. Look for what keeps the thread from running.',
   ),
   'table-full': fatal(
-    'The graph has more entities than limits.maxEntities.',
-    'Raise the limit and start again.',
+    "The graph has more entities than limits.maxEntities, in a shard together with its copies of other shards' entities.",
+    'Raise the limit and start again. In a shard, limits.maxCopies bounds the copies.',
   ),
   'table-size': fatal(
     'A table of limits.maxEntities rows does not fit into the 4 GiB of a WebAssembly memory.',

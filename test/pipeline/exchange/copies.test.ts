@@ -149,6 +149,14 @@ describe('asking', () => {
   });
 });
 
+test('a bound that was lowered is reached in steps', () => {
+  const { index, copies, evict } = set(1_000);
+  const rows = Array.from({ length: 10_000 }, (_, i) => index.add(entityKey('user', `1-${i}`), 0));
+  copies.load({ rows, absent: [] });
+  expect([evict().length, copies.size]).toEqual([8_192, 1_808]);
+  expect([evict().length, copies.size, evict().length]).toEqual([808, 1_000, 0]);
+});
+
 test('long lists take several parcels', () => {
   const { copies } = set();
   for (let i = 0; i < 4_500; i++) {
