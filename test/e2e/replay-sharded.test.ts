@@ -68,10 +68,18 @@ test.each([
     await consumed(600);
     const { space: before = '' } = (await stored(0, true)).head ?? {};
 
-    // The replay is killed while its shards train, and begins anew.
+    // The replay is killed and interrupted while its shards train, and begins anew.
     const killed = here.start([...REPLAY, '--rate', '50']);
     killed.killOnceSaid(/("store is new".*){3}/s);
     expect((await killed.ended).signal).toBe('SIGKILL');
+    const interrupted = here.start([...REPLAY, '--rate', '50']);
+    await interrupted.says(/("store is new".*){3}/s);
+    interrupted.kill('SIGINT');
+    const { code, stderr } = await interrupted.ended;
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/interrupted after \d+ of 600 records; the same command begins anew/),
+    ]);
     const early = await here.end(['replay', 'promote', 'shadow', ...GRAPH]);
     expect([early.code, early.stderr]).toEqual([
       2,

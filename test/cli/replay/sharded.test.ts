@@ -287,6 +287,21 @@ describe('twhin replay promote of a graph with shards', () => {
     );
   });
 
+  test('goes to stores of another model and back, past parcels of the model before', async () => {
+    await ok(...INTO, '--set', 'dim=4');
+    await feed('engagement', events(400, 100));
+    await ok(...CATCH_UP);
+    for (const [dim, argv] of [
+      [4, PROMOTE],
+      [8, ['replay', 'promote', '--rollback', ...GRAPH]],
+    ] as const) {
+      await ok(...argv);
+      await feed('engagement', events(dim * 200, 50));
+      await ok(...CATCH_UP);
+      expect((await heads()).map(({ model }) => model.dim)).toEqual([dim, dim, dim]);
+    }
+  });
+
   test('refuses stores that are not of one replay, and says what to do for shards elsewhere', async () => {
     await ok(...INTO);
     expect(await refused(...PROMOTE, '--max-lag', '5')).toContain('--max-lag: shards catch up by themselves');
