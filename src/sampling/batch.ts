@@ -94,7 +94,8 @@ export interface TypePair {
  * The ends that are ranked among candidates in a chunk, each with the other end as the anchor. A shard ranks one end at a
  * time, since only one end of an edge to another shard has its anchor here.
  */
-export type RankedEnds = 'both' | 'lhs' | 'rhs';
+export type RankedEnds = (typeof RANKED_ENDS)[number];
+const RANKED_ENDS = ['both', 'lhs', 'rhs'] as const;
 
 /** In a whole graph, a chunk ranks both ends of its edges. */
 const WHOLE: readonly RankedEnds[] = ['both'];
@@ -122,8 +123,10 @@ export function cutChunks(
   chunkEdges: number,
   rankedOf: (i: number) => readonly RankedEnds[] = () => WHOLE,
 ): Cut {
-  const pairs = new Map<string, { readonly ranked: RankedEnds; readonly list: number[] }>();
-  const pairOf = relations.map(({ lhsType, rhsType }) => `${lhsType}:${rhsType}`);
+  const pairs = new Map<number, { readonly ranked: RankedEnds; readonly list: number[] }>();
+  const pairOf = relations.map(({ lhsType, rhsType }) =>
+    relations.findIndex((other) => other.lhsType === lhsType && other.rhsType === rhsType),
+  );
   let cut = 0;
   for (let i = 0; i < relation.length; i++) {
     const pair = pairOf[relation[i]!];
@@ -131,7 +134,7 @@ export function cutChunks(
       throw new ShapeError(`edge ${i} has relation ${relation[i]}; there are ${relations.length}`);
     }
     for (const ranked of rankedOf(i)) {
-      const key = `${pair}:${ranked}`;
+      const key = RANKED_ENDS.length * pair + RANKED_ENDS.indexOf(ranked);
       const known = pairs.get(key);
       if (known === undefined) pairs.set(key, { ranked, list: [i] });
       else known.list.push(i);

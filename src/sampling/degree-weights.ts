@@ -87,15 +87,15 @@ export class DegreeWeights {
 
   #move(lhs: number, relation: number, rhs: number, change: 1 | -1): void {
     const { lhsType, rhsType } = this.#relations[relation]!;
-    for (const [side, type, row] of [
-      ['lhs', lhsType, lhs],
-      ['rhs', rhsType, rhs],
-    ] as const) {
-      const each = this.#sides[side][type]!;
-      const degree = this.#known.degree(side, row);
-      each.weights.add(row, this.#weight(degree) - this.#weight(degree - change));
-      each.edges += change;
-    }
+    this.#moveEnd('lhs', lhsType, lhs, change);
+    this.#moveEnd('rhs', rhsType, rhs, change);
+  }
+
+  #moveEnd(side: Side, type: number, row: number, change: 1 | -1): void {
+    const each = this.#sides[side][type]!;
+    const degree = this.#known.degree(side, row);
+    each.weights.add(row, this.#weight(degree) - this.#weight(degree - change));
+    each.edges += change;
   }
 
   /** The number of live edges with an entity of the type on the side. */

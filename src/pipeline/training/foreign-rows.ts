@@ -237,25 +237,27 @@ export class ForeignRows implements ForeignCandidates {
    * wait.
    */
   admit(edges: Triples, known: KnownPositives): Triples {
-    const admitted: { lhs: number; relation: number; rhs: number }[] = [];
+    const [lhs, relation, rhs]: [number[], number[], number[]] = [[], [], []];
+    const admit = (l: number, r: number, t: number) => {
+      lhs.push(l);
+      relation.push(r);
+      rhs.push(t);
+    };
     for (const [row, list] of this.#waiting) {
       if (this.#absent(row)) continue;
       this.#waiting.delete(row);
       this.#waitingEdges -= list.length;
       // An edge that was removed meanwhile is not to be learned.
-      for (const edge of list) if (known.has(edge.lhs, edge.relation, edge.rhs)) admitted.push(edge);
+      for (const edge of list)
+        if (known.has(edge.lhs, edge.relation, edge.rhs)) admit(edge.lhs, edge.relation, edge.rhs);
     }
     for (let i = 0; i < edges.lhs.length; i++) {
-      const edge = { lhs: edges.lhs[i]!, relation: edges.relation[i]!, rhs: edges.rhs[i]! };
-      const absent = this.#absent(edge.lhs) ? edge.lhs : this.#absent(edge.rhs) ? edge.rhs : undefined;
-      if (absent === undefined) admitted.push(edge);
-      else this.#wait(absent, edge);
+      const [l, r, t] = [edges.lhs[i]!, edges.relation[i]!, edges.rhs[i]!];
+      if (this.#absent(l)) this.#wait(l, { lhs: l, relation: r, rhs: t });
+      else if (this.#absent(t)) this.#wait(t, { lhs: l, relation: r, rhs: t });
+      else admit(l, r, t);
     }
-    return {
-      lhs: Int32Array.from(admitted, ({ lhs }) => lhs),
-      relation: Int32Array.from(admitted, ({ relation }) => relation),
-      rhs: Int32Array.from(admitted, ({ rhs }) => rhs),
-    };
+    return { lhs: new Int32Array(lhs), relation: new Int32Array(relation), rhs: new Int32Array(rhs) };
   }
 
   /** Notes that an own row moved. */

@@ -94,7 +94,7 @@ export class Initialiser {
   #shrink(row: number): void {
     const vector = this.#table.vector(row);
     let square = 0;
-    for (const value of vector) square += value * value;
+    for (let k = 0; k < vector.length; k++) square += vector[k]! * vector[k]!;
     if (square <= 1) return;
     const factor = 1 / Math.sqrt(square);
     for (let k = 0; k < vector.length; k++) vector[k]! *= factor;
