@@ -94,8 +94,7 @@ export interface TypePair {
  * The ends that are ranked among candidates in a chunk, each with the other end as the anchor. A shard ranks one end at a
  * time, since only one end of an edge to another shard has its anchor here.
  */
-export type RankedEnds = (typeof RANKED_ENDS)[number];
-const RANKED_ENDS = ['both', 'lhs', 'rhs'] as const;
+export type RankedEnds = 'both' | 'lhs' | 'rhs';
 
 /** In a whole graph, a chunk ranks both ends of its edges. */
 const WHOLE: readonly RankedEnds[] = ['both'];
@@ -114,6 +113,8 @@ export interface Cut {
  * Cuts a batch into chunks of at most `chunkEdges` edges, each of one pair of entity types and with the same ends ranked.
  * Pairs come in the order of first appearance, the edges of a pair in the order of arrival. The chunks of a pair are of even
  * size, since a short chunk has few negatives: 65 edges, at 64 a chunk, make 33 and 32.
+ * Chunks that rank one end and chunks that rank the other come in turn: all of one kind first would teach one end, and then
+ * overwrite it with what the other end asks for.
  * rankedOf: for each chunk that edge `i` is to be in, the ends that it ranks; one chunk with both unless given.
  * @throws ShapeError for an unknown relation index.
  */
@@ -123,7 +124,8 @@ export function cutChunks(
   chunkEdges: number,
   rankedOf: (i: number) => readonly RankedEnds[] = () => WHOLE,
 ): Cut {
-  const pairs = new Map<number, { readonly ranked: RankedEnds; readonly list: number[] }>();
+  /** By pair of types, then by the ends that are ranked: the edges, in the order of arrival. */
+  const pairs = new Map<number, Map<RankedEnds, number[]>>();
   const pairOf = relations.map(({ lhsType, rhsType }) =>
     relations.findIndex((other) => other.lhsType === lhsType && other.rhsType === rhsType),
   );
@@ -133,11 +135,15 @@ export function cutChunks(
     if (pair === undefined) {
       throw new ShapeError(`edge ${i} has relation ${relation[i]}; there are ${relations.length}`);
     }
+    let lists = pairs.get(pair);
+    if (lists === undefined) {
+      lists = new Map();
+      pairs.set(pair, lists);
+    }
     for (const ranked of rankedOf(i)) {
-      const key = RANKED_ENDS.length * pair + RANKED_ENDS.indexOf(ranked);
-      const known = pairs.get(key);
-      if (known === undefined) pairs.set(key, { ranked, list: [i] });
-      else known.list.push(i);
+      const list = lists.get(ranked);
+      if (list === undefined) lists.set(ranked, [i]);
+      else list.push(i);
       cut++;
     }
   }
@@ -145,14 +151,30 @@ export function cutChunks(
   const ends: number[] = [];
   const rankedEnds: RankedEnds[] = [];
   let start = 0;
-  for (const { ranked, list } of pairs.values()) {
-    order.set(list, start);
-    const chunks = Math.ceil(list.length / chunkEdges);
-    for (let chunk = 1; chunk <= chunks; chunk++) {
-      ends.push(start + Math.ceil((list.length * chunk) / chunks));
+  for (const lists of pairs.values()) {
+    for (const { ranked, edges } of inTurn(lists, chunkEdges)) {
+      order.set(edges, start);
+      start += edges.length;
+      ends.push(start);
       rankedEnds.push(ranked);
     }
-    start += list.length;
   }
   return { order, ends, ranked: rankedEnds };
+}
+
+/** The chunks of all lists, each list's in order, and as far through one list as through the others. */
+function inTurn(
+  lists: ReadonlyMap<RankedEnds, number[]>,
+  chunkEdges: number,
+): { readonly ranked: RankedEnds; readonly edges: number[]; readonly through: number }[] {
+  const chunks = [...lists].flatMap(([ranked, list]) => {
+    const count = Math.ceil(list.length / chunkEdges);
+    const end = (chunk: number) => Math.ceil((list.length * chunk) / count);
+    return Array.from({ length: count }, (_, chunk) => ({
+      ranked,
+      edges: list.slice(end(chunk), end(chunk + 1)),
+      through: (chunk + 0.5) / count,
+    }));
+  });
+  return chunks.sort((a, b) => a.through - b.through);
 }
