@@ -13,6 +13,11 @@ export type QueueBound = Pick<Pace, 'queueBytes'>;
 const MOST_DECODED_BYTES = 2 << 20;
 /** Of the bound, the part that urgent runs may take beside the others. */
 const URGENT_SHARE = 1 / 4;
+/**
+ * Of the records taken, the part of others while more urgent ones wait than the queue takes: some, so that these never stand
+ * still, and few, or urgent ones would wait ever longer in the log.
+ */
+const OTHERS_SHARE = 1 / 8;
 
 /**
  * Runs of records between the log and the updater, bounded in bytes: back-pressure. Urgent runs come before all others. A full lane
@@ -50,14 +55,17 @@ export class RecordQueue {
 
   /**
    * The urgent runs and then the others, oldest first, of `limit` records together at most: the last run is split where that is
-   * needed. None when the queue stays empty for `waitMs` or is closed.
+   * needed. Of the others, few are taken while the lane of urgent runs is full. None when the queue stays empty for `waitMs` or is
+   * closed.
    */
   async take(limit: number, waitMs: number): Promise<RecordRun[]> {
     if (this.urgent.empty && this.others.empty && !this.#closed) await this.#arrival(waitMs);
     const taken: RecordRun[] = [];
+    const ofOthers = this.urgent.full ? Math.ceil(limit * OTHERS_SHARE) : limit;
     let left = limit;
     let since: number | undefined;
     for (const lane of [this.urgent, this.others]) {
+      if (lane === this.others) left = Math.min(left, ofOthers);
       while (left > 0 && !lane.empty) {
         const { run, at } = lane.take(left);
         taken.push(run);

@@ -96,12 +96,25 @@ test('gives urgent runs before all others, whose bound they do not touch', async
   const queue = new RecordQueue({ queueBytes: 1_000 }, () => now.ms);
   queue.push(run(record(0), record(1), record(2), record(3)));
   now.ms = 200;
-  queue.push({ ...run(record(7)), topic: 'urgent' }, queue.urgent);
-  expect([queue.others.full, queue.urgent.full, queue.length, queue.bytes]).toEqual([true, true, 5, 1_500]);
+  queue.push({ ...run(record(7, 10)), topic: 'urgent' }, queue.urgent);
+  expect([queue.others.full, queue.urgent.full, queue.length, queue.bytes]).toEqual([true, false, 5, 1_410]);
   expect((await queue.take(3, 0)).map(({ topic, records }) => [topic, records.length])).toEqual([
     ['urgent', 1],
     ['t', 2],
   ]);
   expect([queue.takenSince, queue.urgent.roomy, queue.others.full]).toEqual([100, true, false]);
   expect(offsets(await queue.take(3, 0))).toEqual([2, 3]);
+});
+
+test('gives few of the others while more urgent runs come than it takes', async () => {
+  const queue = new RecordQueue({ queueBytes: 4_000 }, Date.now);
+  for (let i = 0; i < 20; i++) queue.push(run(record(i)));
+  const urgent = () => queue.push({ ...run(record(0, 800)), topic: 'urgent' }, queue.urgent);
+  const taken = async () => (await queue.take(16, 0)).map(({ topic }) => topic);
+  urgent();
+  expect(queue.urgent.full).toBe(true);
+  expect(await taken()).toEqual(['urgent', 't', 't']);
+  urgent();
+  expect(await taken()).toEqual(['urgent', 't', 't']);
+  expect(await taken()).toHaveLength(16);
 });
