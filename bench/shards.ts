@@ -43,6 +43,7 @@ const stopped = z.object({
   exchange: z
     .object({
       sentGradients: z.number(),
+      receivedGradients: z.number(),
       sentVectors: z.number(),
       sentBytes: z.number(),
       copies: z.number(),
@@ -59,6 +60,8 @@ interface Cost {
   readonly broker: number;
   readonly published: number;
   readonly gradients: number;
+  /** Of them, those that joined a batch before the end. */
+  readonly received: number;
   readonly vectors: number;
   readonly bytes: number;
   /** Copies at the end in all shards, those let go of, and vectors asked for. */
@@ -92,6 +95,7 @@ try {
         broker: brokerSeconds(topic.work) - before,
         published: sum((each) => each.published),
         gradients: sum(({ exchange }) => exchange?.sentGradients ?? 0),
+        received: sum(({ exchange }) => exchange?.receivedGradients ?? 0),
         vectors: sum(({ exchange }) => exchange?.sentVectors ?? 0),
         bytes: sum(({ exchange }) => exchange?.sentBytes ?? 0),
         copies: sum(({ exchange }) => exchange?.copies ?? 0),
@@ -120,12 +124,12 @@ console.log(`# What a graph costs on several updaters
 ${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}. ${topic.records} events of Higgs, median of ${rounds} rounds that take turns. Processor time of all updaters, their starts
 included. Shards are in one process (r: routed; p: a process for each shard). Ages are of the vectors in parcels, from their writing to the log until they join a batch, while everything is read at once.
 
-| shards | µs an event, updaters | against the first row | µs, broker | published an event | gradients sent | vectors sent | KB sent | copies at the end | let go of, an event | asked for, an event | vectors' age, p50 / p99, ms |
-|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| shards | µs an event, updaters | against the first row | µs, broker | published an event | gradients sent | received | vectors sent | KB sent | copies at the end | let go of, an event | asked for, an event | vectors' age, p50 / p99, ms |
+|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 ${rows
   .map(
     ({ name, of }) =>
-      `| ${name} | ${micros(of('updaters'))} | ${(of('updaters') / one).toFixed(2)} | ${micros(of('broker'))} | ${each(of('published'))} | ${each(of('gradients'))} | ${each(of('vectors'))} | ${each(of('bytes') / 1000)} | ${of('copies')} | ${each(of('evicted'))} | ${each(of('asked'))} | ${of('age50').toFixed(0)} / ${of('age99').toFixed(0)} |`,
+      `| ${name} | ${micros(of('updaters'))} | ${(of('updaters') / one).toFixed(2)} | ${micros(of('broker'))} | ${each(of('published'))} | ${each(of('gradients'))} | ${each(of('received'))} | ${each(of('vectors'))} | ${each(of('bytes') / 1000)} | ${of('copies')} | ${each(of('evicted'))} | ${each(of('asked'))} | ${of('age50').toFixed(0)} / ${of('age99').toFixed(0)} |`,
   )
   .join('\n')}
 `);
