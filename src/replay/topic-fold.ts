@@ -40,7 +40,8 @@ interface Folded {
  * teach the edges again; relation vectors that are not in the model topic, or of another run of training than the
  * entities, at their start. Entities count as trained once, at the time their
  * vector was published; accumulators are {@link FOLDED_ACCUMULATOR}. The run of training continues the topic's space,
- * where all vectors are of one space.
+ * where all vectors are of one space. A shard continues the space of its newest writer in any case: the other shards train in
+ * it, and would pass over what is sent in a space of its own.
  * Memory: a key and its step for each entity ever named.
  */
 export class TopicFold {
@@ -64,11 +65,13 @@ export class TopicFold {
   #rows: number;
   #step = 0;
   #epoch = 0;
+  /** The space of the writer with the highest epoch. */
+  #newestSpace: string | undefined;
   #watermark = 0;
 
   /**
    * graph: a shard's own name where the store is a shard's; then the entities of other shards are left out.
-   * start: relation rows of a fresh store. space: a new name, used where the topic has several spaces, and for a shard's run.
+   * start: relation rows of a fresh store. space: a new name, used where the topic of a whole graph has several spaces, and for a shard's run.
    */
   constructor(options: {
     graph: string;
@@ -140,7 +143,8 @@ export class TopicFold {
       );
     }
     const [space, ...others] = Object.keys(this.spaces());
-    if (space !== undefined && others.length === 0) this.#space = space;
+    const goesOn = others.length === 0 ? space : this.#shard && this.#newestSpace;
+    if (goesOn !== undefined) this.#space = goesOn;
     await this.#commit(this.#relationRows());
     return this.#head();
   }
@@ -180,6 +184,7 @@ export class TopicFold {
     seen.step = embedding.step;
     seen.space = embedding.space;
     this.#step = Math.max(this.#step, embedding.step);
+    if (embedding.epoch >= this.#epoch) this.#newestSpace = embedding.space;
     this.#epoch = Math.max(this.#epoch, embedding.epoch);
     this.#watermark = Math.max(this.#watermark, embedding.at);
     const { vector } = embedding;

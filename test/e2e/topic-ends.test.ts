@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { client, endsOf, settledEnds } from './topic-ends.ts';
 
-test('records of a commit that is not yet seen are waited for, those of others are not', async () => {
+test('records of a commit that is not yet seen are waited for', async () => {
   const brokers = inject('brokers');
   const topic = `ends.${process.pid}.${Date.now()}`;
   const admin = client(brokers).admin();

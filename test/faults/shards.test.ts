@@ -2,7 +2,7 @@ import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, inject } from 'vitest';
 import { client, endsOnceLed } from '../e2e/topic-ends.ts';
-import { until } from '../e2e/twhin.ts';
+import { type Running, until } from '../e2e/twhin.ts';
 import { MANY_COMMITS } from './deployment.ts';
 import { withFailpoints } from './failpoints/plan.ts';
 import { withProducer } from './load/direct.ts';
@@ -27,19 +27,7 @@ seeded(
     const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 3, load });
     sharded = here;
     here.watch();
-    await here.send(EVENTS);
-    const running = here.all.map((shard) => here.start(shard));
-    for (let kill = 0; kill < form(3, 30); kill++) {
-      const shard = kill % here.shards;
-      const before = await here.consumed(shard);
-      const sending = here.send(EVENTS, { spread: kill > 0 });
-      await until(`shard ${shard} reading`, async () => (await here.consumed(shard)) > before);
-      running[shard]!.kill('SIGKILL');
-      expect((await running[shard]!.ended).signal).toBe('SIGKILL');
-      running[shard] = here.start(shard);
-      await sending;
-    }
-    await here.caughtUp();
+    const running = await killedInTurn(here, form(3, 30));
     await endAll(running);
     await here.endWatch();
     expect(here.fallen).toEqual([]);
@@ -60,19 +48,7 @@ furtherCase(
     const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 3, load, maxCopies });
     sharded = here;
     here.watch();
-    await here.send(EVENTS);
-    const running = here.all.map((shard) => here.start(shard));
-    for (let kill = 0; kill < form(4, 30); kill++) {
-      const shard = kill % here.shards;
-      const before = await here.consumed(shard);
-      const sending = here.send(EVENTS, { spread: kill > 0 });
-      await until(`shard ${shard} reading`, async () => (await here.consumed(shard)) > before);
-      running[shard]!.kill('SIGKILL');
-      expect((await running[shard]!.ended).signal).toBe('SIGKILL');
-      running[shard] = here.start(shard);
-      await sending;
-    }
-    await here.caughtUp();
+    const running = await killedInTurn(here, form(4, 30));
     await here.endWatch();
     let absent: unknown;
     await until('a vector of every copy', async () => {
@@ -299,6 +275,24 @@ seeded(
     expect(await here.head(0)).toBeUndefined();
   },
 );
+
+/** Starts all shards, kills each in turn while it reads and starts it again, and waits until all have read everything. */
+async function killedInTurn(here: Sharded, kills: number): Promise<readonly Running[]> {
+  await here.send(EVENTS);
+  const running = here.all.map((shard) => here.start(shard));
+  for (let kill = 0; kill < kills; kill++) {
+    const shard = kill % here.shards;
+    const before = await here.consumed(shard);
+    const sending = here.send(EVENTS, { spread: kill > 0 });
+    await until(`shard ${shard} reading`, async () => (await here.consumed(shard)) > before);
+    running[shard]!.kill('SIGKILL');
+    expect((await running[shard]!.ended).signal).toBe('SIGKILL');
+    running[shard] = here.start(shard);
+    await sending;
+  }
+  await here.caughtUp();
+  return running;
+}
 
 /** By sender: the end of the newest range with gradients that it sent to a shard. */
 function lastTo(shard: number, parcels: readonly ParcelBytes[]): Map<number, number> {

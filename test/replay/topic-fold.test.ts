@@ -198,6 +198,22 @@ describe('folding an embeddings topic', () => {
     expect(await folding.finish()).toMatchObject({ space: 'new', epoch: 1 });
   });
 
+  test('into a shard goes on in the space of the newest writer, in which the other shards train', async () => {
+    const shard = { graph: 'test', index: 0, count: 2 };
+    const [first = '', second = ''] = Array.from({ length: 20 }, (_, n) => `user:${n}`).filter(
+      (key) => shardOf(key, 2) === shard.index,
+    );
+    const options = { graph: 'test-0', model: MODEL, space: 'new', start: START };
+    folding = new TopicFold({ ...options, shard, store: graph() });
+    await folding.add([
+      record(first, 1, V1, { space: 'old', epoch: 3 }),
+      record(second, 2, V2, { space: 'promoted', epoch: 4 }),
+      record(first, 2, V1, { space: 'old', epoch: 3 }),
+    ]);
+    expect(folding.spaces()).toEqual({ old: 1, promoted: 1 });
+    expect(await folding.finish()).toMatchObject({ space: 'promoted', shard: { run: 'new' } });
+  });
+
   test('takes out what a tombstone names, whatever came at once, until it is named again', async () => {
     await folding.add([record('user:a', 1, V1), record('user:b', 1, V1), record('user:c', 1, V1)]);
     await folding.add([record('user:a', 2, null), record('user:b', 2, null), record('user:b', 3, V2)]);

@@ -15,7 +15,7 @@ export class OpenShardBatch {
   /** Gradients of own rows that other shards computed. */
   readonly gradients: HalfVectors;
 
-  /** Takes over the memory of a batch that is closed. */
+  /** before: a batch that is closed, whose memory is used again. */
   constructor(dim: number, before?: OpenShardBatch) {
     this.vectors = before?.vectors ?? new HalfVectors(dim);
     this.gradients = before?.gradients ?? new HalfVectors(dim);
