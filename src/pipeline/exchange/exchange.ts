@@ -1,25 +1,22 @@
 import { isUtf8 } from 'node:buffer';
 import { FatalError, ShapeError } from '../../errors/errors.ts';
-import { type EntityKey, entityKey, MAX_ID_BYTES } from '../../graph/entity.ts';
+import { type EntityKey, entityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Head } from '../../graph/head.ts';
 import { partitionKey, type Shard, shardOf } from '../../graph/shard.ts';
 import type { Log } from '../../log.ts';
 import type { Message, Sink, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
-import type { Outgoing, RowVectors } from '../training/trainer.ts';
+import type { Outgoing } from '../training/trainer.ts';
 import type { ShardLine, TrainedRange } from '../training/training-line.ts';
 import { Window } from '../window.ts';
 import { Copies } from './copies.ts';
-import { decodeParcel, encodeParcel, type NamedVectors, NO_NAMES, nameEnd, type Parcel } from './parcel.ts';
+import { type Load, Packing } from './packing.ts';
+import { decodeParcel, encodeParcel, nameEnd, type Parcel } from './parcel.ts';
 import { ParcelSender } from './parcel-sender.ts';
 import { type Peer, Peers } from './peers.ts';
 import { ReceivedRanges } from './received-ranges.ts';
 
-/** Most bytes of gradients and vectors in one parcel, with the longest names: brokers take 1 MiB unless told otherwise. */
-const PARCEL_BYTES = 800_000;
-/** Bytes of the longest name: type, length and id. */
-const MOST_NAME_BYTES = 2 + MAX_ID_BYTES;
 /** A copy that has no vector after this long is asked for, unless said otherwise. */
 const WANT_MS = 1_000;
 
@@ -126,8 +123,7 @@ export class Exchange implements ShardLine {
   /** A record key for each shard that Kafka's partitioner puts into its partition. */
   readonly #keys: readonly string[];
   readonly #sender: ParcelSender;
-  /** Most gradients, and most vectors, in one parcel. */
-  readonly #most: number;
+  readonly #packing: Packing;
   readonly #peers: Peers;
   readonly #vectorAgesMs = new Window();
   /** The newest relation vectors of other shards that are not merged yet. */
@@ -152,7 +148,8 @@ export class Exchange implements ShardLine {
       partitionKey(shard, options.shard.count),
     );
     this.#sender = new ParcelSender(options);
-    this.#most = Math.floor(PARCEL_BYTES / 2 / (2 * options.dim + MOST_NAME_BYTES));
+    const nameOf = (row: number) => options.index.names.nameAt(row) ?? this.copies?.nameOf(row);
+    this.#packing = new Packing(options.dim, nameOf);
     this.#peers = new Peers(options.shard, options.clock);
     this.#began = options.clock();
     this.#mergedAt = this.#began;
@@ -331,17 +328,17 @@ export class Exchange implements ShardLine {
     this.counts.waiting = outgoing.waiting;
     this.#noteUse(outgoing);
     if (!this.#open) return;
-    const none = new Float32Array(0);
     const quiet = this.#quiet();
-    const gradientParts = Math.max(...outgoing.to.map(({ gradients }) => this.#parts(gradients)));
+    const gradientParts = Math.max(...outgoing.to.map(({ gradients }) => this.#packing.parts(gradients)));
     // Empty parcels may be sent in the name of a later range than that of the batch that is still being trained.
     if (gradientParts > 0 && range.last !== this.#sentUpTo.last)
       this.#sentUpTo = { last: range.last, parts: 0 };
-    const messages = outgoing.to.flatMap((parts, to) =>
-      to === this.#options.shard.index
-        ? []
-        : this.#parcels(to, range, parts, outgoing.relations ?? none, quiet.includes(to) ? 1 : 0),
-    );
+    const { relations } = outgoing;
+    const messages = outgoing.to.flatMap((parts, to) => {
+      if (to === this.#options.shard.index) return [];
+      const load = { ...parts, relations, notices: this.copies?.take(to) ?? [] };
+      return this.#parcels(to, range, load, quiet.includes(to) ? 1 : 0);
+    });
     this.#sentUpTo.parts += gradientParts;
     this.#sender.send(messages);
   }
@@ -420,32 +417,13 @@ export class Exchange implements ShardLine {
   }
 
   /** least: parcels that are sent even where there is nothing to send. */
-  #parcels(
-    to: number,
-    range: TrainedRange,
-    { gradients, vectors }: Outgoing['to'][number],
-    relations: Float32Array,
-    least: number,
-  ): Message[] {
+  #parcels(to: number, range: TrainedRange, load: Load, least: number): Message[] {
     const { shard, topic, dim, fingerprint, space } = this.#options;
-    const filled = Math.max(this.#parts(gradients), this.#parts(vectors));
-    // Relation vectors have a parcel of their own, behind the others: together they could be too large.
-    const ofRelations = relations.length > 0 ? 1 : 0;
-    const notices = this.copies?.take(to) ?? [];
-    const parts = Math.max(filled + ofRelations + notices.length, least);
-    if (parts > 0) this.#peers.sent(to);
+    const packed = this.#packing.pack(load, least);
+    if (packed.length > 0) this.#peers.sent(to);
     const before = this.#sentUpTo.parts;
-    return Array.from({ length: parts }, (_, part) => {
-      const parcel = {
-        from: shard.index,
-        run: this.#run,
-        ...range,
-        part: before + part,
-        gradients: this.#named(gradients, part),
-        vectors: this.#named(vectors, part),
-        relations: part === filled ? relations : new Float32Array(0),
-        ...(notices[part - filled - ofRelations] ?? NO_NOTICE),
-      };
+    return packed.map((contents, part) => {
+      const parcel = { from: shard.index, run: this.#run, ...range, part: before + part, ...contents };
       const value = encodeParcel(parcel, dim);
       this.counts.sentBytes += value.length;
       this.counts.sentGradients += parcel.gradients.count;
@@ -453,33 +431,7 @@ export class Exchange implements ShardLine {
       return { topic, key: this.#keys[to]!, value, headers: { graph: shard.graph, fingerprint, space } };
     });
   }
-
-  /** Parcels that the vectors need. */
-  #parts({ rows }: RowVectors): number {
-    return Math.ceil(rows.length / this.#most);
-  }
-
-  /** The vectors of one part, with the names of their rows. One whose entity was erased meanwhile is left out. */
-  #named({ rows, halves }: RowVectors, part: number): NamedVectors {
-    const { index, dim } = this.#options;
-    const [from, to] = [part * this.#most, Math.min(rows.length, (part + 1) * this.#most)];
-    const names: Uint8Array[] = [];
-    const gone = new Set<number>();
-    for (let i = from; i < to; i++) {
-      const name = index.names.nameAt(rows[i]!) ?? this.copies?.nameOf(rows[i]!);
-      if (name === undefined) gone.add(i);
-      else names.push(name);
-    }
-    const kept = halves.subarray(from * dim, to * dim);
-    return {
-      count: names.length,
-      names: Buffer.concat(names),
-      halves: gone.size === 0 ? kept : kept.filter((_, k) => !gone.has(from + Math.floor(k / dim))),
-    };
-  }
 }
-
-const NO_NOTICE = { released: NO_NAMES, wanted: NO_NAMES };
 
 function vectorAt(halves: Float16Array, i: number, dim: number): Float16Array {
   return halves.subarray(i * dim, (i + 1) * dim);

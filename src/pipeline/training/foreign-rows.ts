@@ -7,6 +7,7 @@ import type { Random } from '../../sampling/random.ts';
 import { RowBag } from '../../sampling/row-bag.ts';
 import { NO_TYPE } from '../../sampling/type-rows.ts';
 import { HalfVectors } from './half-vectors.ts';
+import { Holders } from './holders.ts';
 import {
   HOLDING,
   type HolderNews,
@@ -22,7 +23,6 @@ import { VectorSlab } from './vector-slab.ts';
 const RESEND_DISTANCE = 0.2;
 /** Edges that wait for the vector of their far end; further ones are trained by rehearsal alone. */
 const MOST_WAITING = 65_536;
-const BITS = 32;
 
 const LHS: readonly RankedEnds[] = ['lhs'];
 const RHS: readonly RankedEnds[] = ['rhs'];
@@ -47,9 +47,7 @@ export class ForeignRows implements ForeignCandidates {
   readonly #anchored: Readonly<Record<Side, number[]>>;
   /** By type: the copies that have a vector. */
   readonly #ready: readonly RowBag[];
-  /** [maxRows, words] a bit for each shard that holds a copy of the row. */
-  readonly #words: number;
-  readonly #holders: Uint32Array;
+  readonly #holders: Holders;
   /** A vector is sent again to the shards that hold a copy once it has moved by this much. */
   readonly #resendDistance: number;
   /** The vector of each own row as its holders have it. */
@@ -87,8 +85,7 @@ export class ForeignRows implements ForeignCandidates {
     const none = () => settings.entityTypes.map(() => 0);
     this.#anchored = { lhs: none(), rhs: none() };
     this.#ready = settings.entityTypes.map(() => new RowBag());
-    this.#words = Math.ceil(shard.count / BITS);
-    this.#holders = new Uint32Array(maxRows * this.#words);
+    this.#holders = new Holders(maxRows, shard.count);
     this.#resendDistance = settings.resendDistance ?? RESEND_DISTANCE;
     this.#sent = new VectorSlab(table.dim, maxRows);
     this.#single = new Float32Array(table.dim);
@@ -142,13 +139,13 @@ export class ForeignRows implements ForeignCandidates {
     this.#forget(row);
     this.#types[row] = NO_TYPE;
     this.#heldBefore.delete(row);
-    this.#holders.fill(0, row * this.#words, (row + 1) * this.#words);
+    this.#holders.clear(row);
   }
 
   /** Notes that a shard has an edge with an own row, and so a copy of the row, where the far end has no row here. */
   holdFor(rows: Int32Array, shards: Uint8Array): void {
     rows.forEach((row, i) => {
-      this.#setHolder(row, shards[i]!);
+      this.#holders.add(row, shards[i]!);
     });
   }
 
@@ -157,11 +154,11 @@ export class ForeignRows implements ForeignCandidates {
     for (const [i, row] of rows.entries()) {
       if (this.isForeign(row)) continue;
       const shard = shards[i]!;
-      const held = this.#holds(row, shard);
+      const held = this.#holders.has(row, shard);
       if (holding[i] === HOLDING.released) this.#release(row, shard);
       // A holder whose release came late, or that goes on from an older store, is known by the gradients that it sends.
       else if (holding[i] === HOLDING.wanted || !held) {
-        this.#setHolder(row, shard);
+        this.#holders.add(row, shard);
         this.#owed.push({ row, shard });
       }
     }
@@ -171,7 +168,7 @@ export class ForeignRows implements ForeignCandidates {
   reset(row: number): void {
     this.#forget(row);
     if (this.isForeign(row)) this.#table.markForeign(row);
-    else this.#heldBefore.set(row, new Set(this.#holdersOf(row)));
+    else this.#heldBefore.set(row, new Set(this.#holders.of(row)));
   }
 
   /** Counts a live edge that came (1) or is gone (−1) for the sides that have an anchor here. */
@@ -262,13 +259,7 @@ export class ForeignRows implements ForeignCandidates {
 
   /** Notes that an own row moved. */
   moved(row: number): void {
-    const at = row * this.#words;
-    for (let word = 0; word < this.#words; word++) {
-      if (this.#holders[at + word] !== 0) {
-        this.#moved.add(row);
-        return;
-      }
-    }
+    if (this.#holders.any(row)) this.#moved.add(row);
   }
 
   /** Keeps the gradient of a copy, to be sent home. */
@@ -309,7 +300,7 @@ export class ForeignRows implements ForeignCandidates {
       if (distance !== undefined && distance < this.#resendDistance) continue;
       this.#sent.put(row, vector);
       resent.add(row);
-      for (const shard of this.#holdersOf(row)) this.#vectors[shard]!.push(row, vector);
+      for (const shard of this.#holders.of(row)) this.#vectors[shard]!.push(row, vector);
     }
     this.#moved.clear();
     for (const { row, shard } of this.#owed)
@@ -347,30 +338,18 @@ export class ForeignRows implements ForeignCandidates {
   #hold(own: number, other: number, owed: boolean): void {
     if (this.isForeign(own) || !this.isForeign(other)) return;
     const shard = this.#home[other]!;
-    const isNew = !this.#holds(own, shard) || this.#heldBefore.get(own)?.has(shard);
+    const isNew = !this.#holders.has(own, shard) || this.#heldBefore.get(own)?.has(shard);
     if (!isNew) return;
-    this.#setHolder(own, shard);
+    this.#holders.add(own, shard);
     this.#heldBefore.get(own)?.delete(shard);
     if (owed) this.#owed.push({ row: own, shard });
   }
 
-  #setHolder(row: number, shard: number): void {
-    this.#holders[row * this.#words + Math.floor(shard / BITS)]! |= 1 << (shard % BITS);
-  }
-
   #release(row: number, shard: number): void {
-    this.#holders[row * this.#words + Math.floor(shard / BITS)]! &= ~(1 << (shard % BITS));
+    this.#holders.remove(row, shard);
     this.#heldBefore.get(row)?.delete(shard);
     // Without a holder there is no vector to measure moves from.
-    if (this.#holdersOf(row).next().done) this.#sent.drop(row);
-  }
-
-  #holds(row: number, shard: number): boolean {
-    return (this.#holders[row * this.#words + Math.floor(shard / BITS)]! & (1 << (shard % BITS))) !== 0;
-  }
-
-  *#holdersOf(row: number): Generator<number> {
-    for (let shard = 0; shard < this.#shard.count; shard++) if (this.#holds(row, shard)) yield shard;
+    if (!this.#holders.any(row)) this.#sent.drop(row);
   }
 
   #absent(row: number): boolean {
