@@ -121,7 +121,7 @@ console.log(`# What a graph costs on several updaters
 
     ${commandLine('bench:shards')}
 
-${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}. ${topic.records} events of Higgs, median of ${rounds} rounds that take turns. Processor time of all updaters, their starts
+${cpus()[0]?.model ?? 'Unknown processor'}, ${availableParallelism()} cores, Node ${process.version}. ${topic.records} events of Higgs, ${rounds === 1 ? 'one round' : `median of ${rounds} rounds that take turns`}. Processor time of all updaters, their starts
 included. Shards are in one process (r: routed; p: a process for each shard). Ages are of the vectors in parcels, from their writing to the log until they join a batch, while everything is read at once.
 
 | shards | µs an event, updaters | against the first row | µs, broker | published an event | gradients sent | received | vectors sent | KB sent | copies at the end | let go of, an event | asked for, an event | vectors' age, p50 / p99, ms |
