@@ -54,7 +54,19 @@ const stopped = z.object({
     .optional(),
 });
 
+/** Parts of an updater's work, by the threads that do it. */
+const PARTS = {
+  'reading, deciding, sending': /^(MainThread|node)$/,
+  training: /^trainer$/,
+  'writing to the store': /^(store|rocksdb:.*)$/,
+  'compiling, collecting garbage': /^V8Worker$/,
+  'files and network': /^libuv-worker$/,
+} as const;
+type Part = keyof typeof PARTS;
+
 interface Cost {
+  /** Seconds of processor by part. */
+  readonly parts: Readonly<Record<Part, number>>;
   /** Seconds of processor. */
   readonly updaters: number;
   readonly broker: number;
@@ -91,6 +103,7 @@ try {
         ended.reduce((total, each) => total + of(each), 0);
       const most = (of: (each: z.infer<typeof stopped>) => number) => Math.max(...ended.map(of));
       costs.get(variant.name)!.push({
+        parts: partsOf(usages),
         updaters: usages.reduce((total, { cpu }) => total + cpu, 0),
         broker: brokerSeconds(topic.work) - before,
         published: sum((each) => each.published),
@@ -112,9 +125,11 @@ try {
 
 const micros = (seconds: number) => ((1e6 * seconds) / topic.records).toFixed(0);
 const each = (count: number) => (count / topic.records).toFixed(1);
+const parts = Object.keys(PARTS).filter((name): name is Part => name in PARTS);
 const rows = variants.map(({ name }) => {
-  const of = (key: keyof Cost) => median(costs.get(name)!.map((cost) => cost[key]));
-  return { name, of };
+  const of = (key: Exclude<keyof Cost, 'parts'>) => median(costs.get(name)!.map((cost) => cost[key]));
+  const part = (key: Part) => median(costs.get(name)!.map((cost) => cost.parts[key]));
+  return { name, of, part };
 });
 const one = rows[0]!.of('updaters');
 console.log(`# What a graph costs on several updaters
@@ -132,7 +147,29 @@ ${rows
       `| ${name} | ${micros(of('updaters'))} | ${(of('updaters') / one).toFixed(2)} | ${micros(of('broker'))} | ${each(of('published'))} | ${each(of('gradients'))} | ${each(of('received'))} | ${each(of('vectors'))} | ${each(of('bytes') / 1000)} | ${of('copies')} | ${each(of('evicted'))} | ${each(of('asked'))} | ${of('age50').toFixed(0)} / ${of('age99').toFixed(0)} |`,
   )
   .join('\n')}
+
+µs an event by part, routers among the first:
+
+| shards | ${parts.join(' | ')} |
+|---|${parts.map(() => '---:|').join('')}
+${rows.map(({ name, part }) => `| ${name} | ${parts.map((key) => micros(part(key))).join(' | ')} |`).join('\n')}
 `);
+
+/** Seconds of processor of all processes, by part. */
+function partsOf(usages: readonly Usage[]): Record<Part, number> {
+  const of = (pattern: RegExp) =>
+    usages
+      .flatMap(({ threads }) => Object.entries(threads))
+      .filter(([name]) => pattern.test(name))
+      .reduce((total, [, seconds]) => total + seconds, 0);
+  return {
+    'reading, deciding, sending': of(PARTS['reading, deciding, sending']),
+    training: of(PARTS.training),
+    'writing to the store': of(PARTS['writing to the store']),
+    'compiling, collecting garbage': of(PARTS['compiling, collecting garbage']),
+    'files and network': of(PARTS['files and network']),
+  };
+}
 
 /** What the processes of one variant took. */
 async function run(
