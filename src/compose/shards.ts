@@ -57,8 +57,8 @@ export function composeTogether(
   const { length: shards } = graphs;
   const meeting = shards > 1 ? new ShardMeeting(meetingTopic(graphs), shards) : undefined;
   const { batchEdges } = config.tuning;
-  // A shard has the edges with an end of its own: of a batch of the whole graph, about two of `shards`.
-  const tuning = { ...config.tuning, batchEdges: Math.max(1, Math.ceil((2 * batchEdges) / shards)) };
+  // Each edge is trained by one of the shards.
+  const tuning = { ...config.tuning, batchEdges: Math.max(1, Math.ceil(batchEdges / shards)) };
   return graphs.map((graph, index) => {
     const part: Replaying = composeReplay(meeting ? { ...config, tuning } : config, graph, {
       ...replay,

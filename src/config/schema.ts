@@ -98,7 +98,8 @@ export const configFileSchema = z.strictObject({
         description: 'Weight of the sum over the negatives in the softmax loss. The other losses ignore it.',
       }),
       learningRate: positive.optional().meta({
-        description: 'Learning rate of row-wise Adagrad.',
+        description:
+          'Learning rate of row-wise Adagrad. In a graph with `shards`, each shard takes 1.4 times this rate ([why](adr/037-edges-trained-once.md)).',
       }),
       unitBall: z.boolean().optional().meta({
         description: 'Whether a vector longer than 1 is scaled back to length 1 after each step.',
@@ -188,7 +189,7 @@ export const configFileSchema = z.strictObject({
       }),
       borrowedNegatives: z.number().int().nonnegative().max(1024).default(0).meta({
         description:
-          "In a graph with `shards`: how many of the uniform negatives are copies of other shards' entities. Their gradients are sent home, so that each costs a message. For dense graphs whose shards have few entities each ([measured](scale.md)).",
+          "In a graph with `shards`: how many of the uniform negatives are copies of other shards' entities, for edges that start from an own entity. Their gradients are sent home, so that each costs a message. For dense graphs whose shards have few entities each ([measured](scale.md)).",
       }),
       resendDistance: positive.optional().meta({
         unset: '0.2',

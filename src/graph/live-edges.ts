@@ -2,32 +2,41 @@ import { FatalError } from '../errors/errors.ts';
 import type { EdgeName, EdgeRows } from './edge.ts';
 import type { GraphStore } from './graph-store.ts';
 import type { NameIndex } from './name-index.ts';
-import { type Shard, shardOf } from './shard.ts';
+import { type Shard, shardOf, trainingShard } from './shard.ts';
 
 /** Live edges, `size` of each kind at most. */
 export interface LiveEdges extends EdgeRows {
-  /** In a shard: further edges, whose far end belongs to another shard and has no row here. */
+  /** In a shard: further edges, which it does not train now. */
   readonly apart?: EdgesApart;
 }
 
-/** Edges by the row of their own end, with the relation of each and the shard that its far end belongs to. */
+/** Edges that a shard has and does not train: another shard trains them, or their far end has no row here. */
 export interface EdgesApart {
-  readonly rows: Int32Array;
   readonly relation: Uint8Array;
+  /** Of those that another shard trains: the row of the own end, and that shard. */
+  readonly rows: Int32Array;
   readonly shards: Uint8Array;
+  /** The number of the others. */
+  readonly forgotten: number;
+}
+
+/** Whose store it is, where the graph is cut. */
+export interface ShardRows extends Shard {
+  /** By row: the shard that the row's entity belongs to. */
+  readonly homes: Uint8Array;
 }
 
 /**
  * Every live edge as rows, `size` at a time, in the order of the store. A starting process reads millions of edges, so
  * no object is made per edge and no string per entity.
- * rows: the row of every entity by name. shard: the shard whose store it is, where the graph is cut.
+ * rows: the row of every entity by name.
  * @throws FatalError naming an end that the store does not have.
  */
 export async function* liveEdgeRows(
   { layout, entries }: GraphStore,
   rows: NameIndex,
   size: number,
-  shard?: Shard,
+  shard?: ShardRows,
 ): AsyncIterable<LiveEdges> {
   const apart = shard && new OpenApart(shard);
   let block = emptyBlock(size);
@@ -43,9 +52,7 @@ export async function* liveEdgeRows(
       if (!startsAlike(key, before, end)) lhs = rows.find(key, 1, end);
       before = key;
       const rhs = rows.find(key, end + 1, key.length);
-      if (lhs < 0 || rhs < 0) {
-        if (!apart?.take(layout.edgeOf(key), relation, lhs, rhs))
-          throw endMissing(layout.edgeOf(key), lhs < 0 ? 'lhs' : 'rhs');
+      if (apart?.take(lhs, relation, rhs, () => layout.edgeOf(key))) {
         if (apart.size < size) continue;
         yield {
           lhs: new Int32Array(0),
@@ -55,6 +62,7 @@ export async function* liveEdgeRows(
         };
         continue;
       }
+      if (lhs < 0 || rhs < 0) throw endMissing(layout.edgeOf(key), lhs < 0 ? 'lhs' : 'rhs');
       block.lhs[count] = lhs;
       block.relation[count] = relation;
       block.rhs[count] = rhs;
@@ -76,33 +84,42 @@ export async function* liveEdgeRows(
 
 /** Edges apart while they are gathered. */
 class OpenApart {
-  readonly #shard: Shard;
-  #edges: { readonly row: number; readonly relation: number; readonly shard: number }[] = [];
+  readonly #shard: ShardRows;
+  #relation: number[] = [];
+  #elsewhere: { readonly row: number; readonly shard: number }[] = [];
 
-  constructor(shard: Shard) {
+  constructor(shard: ShardRows) {
     this.#shard = shard;
   }
 
   get size(): number {
-    return this.#edges.length;
+    return this.#relation.length;
   }
 
-  /** Takes an edge where one end has a row, and the other belongs to another shard; false where it is none. */
-  take(edge: EdgeName, relation: number, lhs: number, rhs: number): boolean {
-    const shard = shardOf(lhs < 0 ? edge.lhs : edge.rhs, this.#shard.count);
-    const row = Math.max(lhs, rhs);
-    if (row < 0 || shard === this.#shard.index) return false;
-    this.#edges.push({ row, relation, shard });
+  /** Takes an edge where it is one of them; false where it is none. edge: names the ends, one of which may have no row: −1. */
+  take(lhs: number, relation: number, rhs: number, edge: () => EdgeName): boolean {
+    const { homes, count, index } = this.#shard;
+    const homeOf = (row: number, end: 'lhs' | 'rhs') => (row < 0 ? shardOf(edge()[end], count) : homes[row]!);
+    const [from, to] = [homeOf(lhs, 'lhs'), homeOf(rhs, 'rhs')];
+    // Damage: an own end without a row, or an edge of two other shards.
+    if ((from === index && lhs < 0) || (to === index && rhs < 0) || (from !== index && to !== index))
+      return false;
+    const shard = trainingShard(from, to, count);
+    if (shard === index && lhs >= 0 && rhs >= 0) return false;
+    this.#relation.push(relation);
+    if (shard !== index) this.#elsewhere.push({ row: from === index ? lhs : rhs, shard });
     return true;
   }
 
   close(): EdgesApart {
-    const edges = this.#edges;
-    this.#edges = [];
+    const [relation, elsewhere] = [this.#relation, this.#elsewhere];
+    this.#relation = [];
+    this.#elsewhere = [];
     return {
-      rows: Int32Array.from(edges, ({ row }) => row),
-      relation: Uint8Array.from(edges, ({ relation }) => relation),
-      shards: Uint8Array.from(edges, ({ shard }) => shard),
+      relation: Uint8Array.from(relation),
+      rows: Int32Array.from(elsewhere, ({ row }) => row),
+      shards: Uint8Array.from(elsewhere, ({ shard }) => shard),
+      forgotten: relation.length - elsewhere.length,
     };
   }
 }

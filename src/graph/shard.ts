@@ -22,6 +22,15 @@ export function shardOf(key: EntityKey | string, count: number): number {
   return (murmur2(key) & 0x7fffffff) % count;
 }
 
+/**
+ * The shard that trains an edge, of the two that own its ends: the owner of lhs for the shards that follow it in a circle, up to half
+ * of them, and the owner of rhs for the others. So each shard trains about as many edges as any other, has the edges with half of
+ * the shards alone to train, and knows of those shards' entities every edge to its own.
+ */
+export function trainingShard(lhs: number, rhs: number, count: number): number {
+  return (rhs - lhs + count) % count <= count / 2 ? lhs : rhs;
+}
+
 /** A record key for messages to a shard: the first number, as text, that Kafka’s default partitioner puts into its partition. */
 export function partitionKey(shard: number, count: number): string {
   for (let number = 0; ; number++) if (shardOf(String(number), count) === shard) return String(number);

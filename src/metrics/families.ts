@@ -93,7 +93,7 @@ const TRAINING: readonly Family[] = [
   ),
   quality(
     'twhin_mrr',
-    'Recent mean reciprocal rank of edges, each ranked before it is learned; a shard ranks those of its own anchors among its own entities.',
+    'Recent mean reciprocal rank of edges, each ranked before it is learned; a shard ranks those that it trains among its own entities.',
     ({ mrr }) => mrr,
   ),
   quality(

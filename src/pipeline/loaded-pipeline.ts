@@ -375,6 +375,6 @@ function exchangeOf(
     failed,
   };
   const made = new Exchange(options, head?.shard);
-  made.copies?.load(copies);
+  made.copies.load(copies);
   return made;
 }

@@ -114,13 +114,6 @@ export function progressOf(
     writer: writer && { space: writer.space, epoch: writer.epoch },
     latencyMs: { p50: publisher?.latency.quantile(0.5), p99: publisher?.latency.quantile(0.99) },
     queue: { records: queue.length, bytes: queue.bytes },
-    exchange: exchange && { ...exchange.progress, copies: copiesIn(pipeline) },
+    exchange: exchange && { ...exchange.progress, copies: exchange.copies.size },
   };
-}
-
-function copiesIn(pipeline: LoadedPipeline | undefined): number {
-  if (pipeline === undefined) return 0;
-  const { index, counters, exchange } = pipeline;
-  const own = Object.values(counters.own.entities).reduce((sum, each) => sum + each, 0);
-  return exchange?.copies?.size ?? index.size - own;
 }

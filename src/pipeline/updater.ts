@@ -125,7 +125,7 @@ export class Updater {
   /** The entity on a row, as of the last record applied; of a copy that was just let go of, too. */
   keyAt(row: number): EntityKey | undefined {
     const { index, exchange } = this.#pipeline ?? {};
-    const left = exchange?.copies?.nameOf(row);
+    const left = exchange?.copies.nameOf(row);
     return index?.keyAt(row) ?? (left && index?.keyOf(left));
   }
 

@@ -90,91 +90,43 @@ export interface TypePair {
   readonly rhsType: number;
 }
 
-/**
- * The ends that are ranked among candidates in a chunk, each with the other end as the anchor. A shard ranks one end at a
- * time, since only one end of an edge to another shard has its anchor here.
- */
-export type RankedEnds = 'both' | 'lhs' | 'rhs';
-
-/** In a whole graph, a chunk ranks both ends of its edges. */
-const WHOLE: readonly RankedEnds[] = ['both'];
-
 /** The edges of a batch, cut into chunks. */
 export interface Cut {
-  /** Indices into the batch, chunk after chunk: each edge as often as there are chunks of its own that rank it. */
+  /** Indices into the batch, chunk after chunk. */
   readonly order: Int32Array;
   /** The end of each chunk in `order`; a chunk starts where the previous chunk ends. */
   readonly ends: readonly number[];
-  /** The ends that are ranked in each chunk. */
-  readonly ranked: readonly RankedEnds[];
 }
 
 /**
- * Cuts a batch into chunks of at most `chunkEdges` edges, each of one pair of entity types and with the same ends ranked.
- * Pairs come in the order of first appearance, the edges of a pair in the order of arrival. The chunks of a pair are of even
- * size, since a short chunk has few negatives: 65 edges, at 64 a chunk, make 33 and 32.
- * Chunks that rank one end and chunks that rank the other come in turn: all of one kind first would teach one end, and then
- * overwrite it with what the other end asks for.
- * rankedOf: for each chunk that edge `i` is to be in, the ends that it ranks; one chunk with both unless given.
+ * Cuts a batch into chunks of at most `chunkEdges` edges, each of one pair of entity types. Pairs come in the order of
+ * first appearance, the edges of a pair in the order of arrival. The chunks of a pair are of even size, since a short
+ * chunk has few negatives: 65 edges, at 64 a chunk, make 33 and 32.
  * @throws ShapeError for an unknown relation index.
  */
-export function cutChunks(
-  relation: Int32Array,
-  relations: readonly TypePair[],
-  chunkEdges: number,
-  rankedOf: (i: number) => readonly RankedEnds[] = () => WHOLE,
-): Cut {
-  /** By pair of types, then by the ends that are ranked: the edges, in the order of arrival. */
-  const pairs = new Map<number, Map<RankedEnds, number[]>>();
+export function cutChunks(relation: Int32Array, relations: readonly TypePair[], chunkEdges: number): Cut {
+  const pairs = new Map<number, number[]>();
   const pairOf = relations.map(({ lhsType, rhsType }) =>
     relations.findIndex((other) => other.lhsType === lhsType && other.rhsType === rhsType),
   );
-  let cut = 0;
   for (let i = 0; i < relation.length; i++) {
     const pair = pairOf[relation[i]!];
     if (pair === undefined) {
       throw new ShapeError(`edge ${i} has relation ${relation[i]}; there are ${relations.length}`);
     }
-    let lists = pairs.get(pair);
-    if (lists === undefined) {
-      lists = new Map();
-      pairs.set(pair, lists);
-    }
-    for (const ranked of rankedOf(i)) {
-      const list = lists.get(ranked);
-      if (list === undefined) lists.set(ranked, [i]);
-      else list.push(i);
-      cut++;
-    }
+    const list = pairs.get(pair);
+    if (list === undefined) pairs.set(pair, [i]);
+    else list.push(i);
   }
-  const order = new Int32Array(cut);
+  const order = new Int32Array(relation.length);
   const ends: number[] = [];
-  const rankedEnds: RankedEnds[] = [];
   let start = 0;
-  for (const lists of pairs.values()) {
-    for (const { ranked, edges } of inTurn(lists, chunkEdges)) {
-      order.set(edges, start);
-      start += edges.length;
-      ends.push(start);
-      rankedEnds.push(ranked);
-    }
+  for (const list of pairs.values()) {
+    order.set(list, start);
+    const chunks = Math.ceil(list.length / chunkEdges);
+    for (let chunk = 1; chunk <= chunks; chunk++)
+      ends.push(start + Math.ceil((list.length * chunk) / chunks));
+    start += list.length;
   }
-  return { order, ends, ranked: rankedEnds };
-}
-
-/** The chunks of all lists, each list's in order, and as far through one list as through the others. */
-function inTurn(
-  lists: ReadonlyMap<RankedEnds, number[]>,
-  chunkEdges: number,
-): { readonly ranked: RankedEnds; readonly edges: number[]; readonly through: number }[] {
-  const chunks = [...lists].flatMap(([ranked, list]) => {
-    const count = Math.ceil(list.length / chunkEdges);
-    const end = (chunk: number) => Math.ceil((list.length * chunk) / count);
-    return Array.from({ length: count }, (_, chunk) => ({
-      ranked,
-      edges: list.slice(end(chunk), end(chunk + 1)),
-      through: (chunk + 0.5) / count,
-    }));
-  });
-  return chunks.sort((a, b) => a.through - b.through);
+  return { order, ends };
 }

@@ -1,8 +1,8 @@
 import type { EdgeRows } from '../graph/edge.ts';
 import type { Chunk } from '../model/kernel.ts';
-import type { RankedEnds, TypePair } from './batch.ts';
+import type { TypePair } from './batch.ts';
 import type { DegreeWeights } from './degree-weights.ts';
-import type { KnownPositives, Side } from './known-positives.ts';
+import type { KnownPositives, MaskTask, Side } from './known-positives.ts';
 import type { Random } from './random.ts';
 import type { TypeRows } from './type-rows.ts';
 
@@ -20,10 +20,11 @@ export interface ForeignCandidates {
   /** Shards of the graph. */
   readonly shards: number;
   isForeign(row: number): boolean;
-  /** A copy of another shard's row of the type, each equally likely; undefined where there is none. */
-  draw(type: number, random: Random): number | undefined;
-  /** Live edges with an entity of the type on the side, and an own row on the other. */
-  anchored(side: Side, type: number): number;
+  /**
+   * A copy of another shard's row of the type that edges of own rows can have on the side, as far as this shard trains them; each
+   * equally likely, undefined where none is drawn.
+   */
+  draw(type: number, side: Side, random: Random): number | undefined;
 }
 
 /** Fills the chunks of a kernel: edges, candidates for both sides, and masks. */
@@ -89,9 +90,8 @@ export class Negatives {
    * Fills the chunk with the edges of a batch whose indices are in `picked`. The candidates of a side are the chunk's own
    * entities of that side (if in-batch candidates are wanted), one per edge, then `uniform` and `byDegree` rows of their
    * type, drawn with replacement. rhs is drawn before lhs. While no live edge has a degree, those by degree are uniform too.
-   * ranked: the ends that have candidates; an end without candidates is not trained.
    */
-  fill(chunk: Chunk, edges: EdgeRows, picked: Int32Array, random: Random, ranked: RankedEnds = 'both'): void {
+  fill(chunk: Chunk, edges: EdgeRows, picked: Int32Array, random: Random): void {
     const count = picked.length;
     for (let i = 0; i < count; i++) {
       const edge = picked[i]!;
@@ -103,22 +103,16 @@ export class Negatives {
     const { lhsType, rhsType } = this.#relations[chunk.relation[0]!]!;
     chunk.edges = count;
     const inBatch = this.#inBatch ? count : 0;
-    chunk.rhsCount = 0;
-    chunk.lhsCount = 0;
-    if (ranked !== 'lhs') {
-      chunk.rhsCandidates.set(chunk.rhs.subarray(0, inBatch));
-      chunk.rhsCount = this.#draw(chunk.rhsCandidates, inBatch, 'rhs', rhsType, random);
-    }
-    if (ranked !== 'rhs') {
-      chunk.lhsCandidates.set(chunk.lhs.subarray(0, inBatch));
-      chunk.lhsCount = this.#draw(chunk.lhsCandidates, inBatch, 'lhs', lhsType, random);
-    }
+    chunk.rhsCandidates.set(chunk.rhs.subarray(0, inBatch));
+    chunk.rhsCount = this.#draw(chunk.rhsCandidates, inBatch, 'rhs', rhsType, random);
+    chunk.lhsCandidates.set(chunk.lhs.subarray(0, inBatch));
+    chunk.lhsCount = this.#draw(chunk.lhsCandidates, inBatch, 'lhs', lhsType, random);
     if (this.#corrected) {
       this.#correct(chunk.rhsCorrections, chunk.rhsCandidates, chunk.rhsCount, inBatch, 'rhs', rhsType);
       this.#correct(chunk.lhsCorrections, chunk.lhsCandidates, chunk.lhsCount, inBatch, 'lhs', lhsType);
     }
     this.#mask(chunk);
-    if (this.#anchors && lhsType === rhsType) addAnchors(chunk, ranked);
+    if (this.#anchors && lhsType === rhsType) addAnchors(chunk);
   }
 
   /** Draws candidates after the in-batch ones, and returns the number of all. A type without a row here has in-batch ones alone. */
@@ -127,7 +121,7 @@ export class Negatives {
     const uniform = inBatch + this.#uniform;
     const borrowed = inBatch + this.#borrowed;
     for (let k = inBatch; k < uniform; k++) {
-      const foreign = k < borrowed ? this.#foreign?.draw(type, random) : undefined;
+      const foreign = k < borrowed ? this.#foreign?.draw(type, side, random) : undefined;
       out[k] = foreign ?? this.#pool.draw(type, random);
     }
     const end = uniform + this.#byDegree;
@@ -149,8 +143,8 @@ export class Negatives {
    * Relative to uniform draws, since the softmax then approximates the sum over all rows of the type, scaled as it is
    * with uniform candidates alone: their correction is 0, and the weight of the sum keeps its meaning.
    *
-   * A shard corrects as the whole graph would, as far as a shard can tell: of the edges to an own row it anchors one in
-   * `shards`, of those to another shard's row all that it knows, and the rows of the type are `shards` times as many.
+   * In a shard, the own rows stand for `shards` times as many. The edges are those that it trains: of own rows more than of
+   * others, as its chunks have them.
    */
   #correct(
     out: Float32Array,
@@ -166,51 +160,66 @@ export class Negatives {
       out.fill(0, 0, total);
       return;
     }
-    const foreign = this.#foreign;
-    const shards = foreign?.shards ?? 1;
-    const edges = Math.max(foreign?.anchored(side, type) ?? degrees.edges(side, type), 1);
+    const all = rows * (this.#foreign?.shards ?? 1);
+    const edges = degrees.edges(side, type);
     for (let k = 0; k < total; k++) {
       const row = candidates[k]!;
-      const share = foreign?.isForeign(row) ? 1 : 1 / shards;
       // An edge beyond the limit of remembered edges is in no degree.
-      const ofEdge = (share * Math.max(this.#known.degree(side, row), 1)) / edges;
+      const ofEdge = Math.max(this.#known.degree(side, row), 1) / edges;
       const expected =
-        this.#uniform + shards * rows * (inBatch * ofEdge + this.#byDegree * degrees.share(side, type, row));
+        this.#uniform + all * (inBatch * ofEdge + this.#byDegree * degrees.share(side, type, row));
       out[k] = Math.log(expected / total);
     }
   }
 
   #mask(chunk: Chunk): void {
-    const shared = { edges: chunk.edges, relation: chunk.relation, stride: chunk.maxCandidates, hub: HUB };
-    this.#known.mask({
-      ...shared,
-      side: 'rhs',
-      anchors: chunk.lhs,
-      positives: chunk.rhs,
-      count: chunk.rhsCount,
-      candidates: chunk.rhsCandidates,
-      mask: chunk.rhsMask,
-    });
-    this.#known.mask({
-      ...shared,
-      side: 'lhs',
-      anchors: chunk.rhs,
-      positives: chunk.lhs,
-      count: chunk.lhsCount,
-      candidates: chunk.lhsCandidates,
-      mask: chunk.lhsMask,
-    });
+    const { edges, relation, lhs, rhs, maxCandidates: stride } = chunk;
+    const shared = { edges, relation, stride, hub: HUB };
+    const sides = [
+      {
+        side: 'rhs',
+        anchors: lhs,
+        positives: rhs,
+        count: chunk.rhsCount,
+        candidates: chunk.rhsCandidates,
+        mask: chunk.rhsMask,
+      },
+      {
+        side: 'lhs',
+        anchors: rhs,
+        positives: lhs,
+        count: chunk.lhsCount,
+        candidates: chunk.lhsCandidates,
+        mask: chunk.lhsMask,
+      },
+    ] as const;
+    for (const side of sides) {
+      const task = { ...shared, ...side };
+      this.#known.mask(task);
+      if (this.#foreign) maskForeign(this.#foreign, task);
+    }
   }
 }
 
-/** Appends the anchors of all edges to the candidates of the ranked ends, each masked for every edge but its own. */
-function addAnchors(chunk: Chunk, ranked: RankedEnds): void {
+/** Keeps other shards' rows from being negatives of other shards' anchors: this shard does not know the edges between the two. */
+function maskForeign(foreign: ForeignCandidates, task: MaskTask): void {
+  const { edges, stride, anchors, count, candidates, mask } = task;
+  const masked: number[] = [];
+  for (let k = 0; k < count; k++) if (foreign.isForeign(candidates[k]!)) masked.push(k);
+  if (masked.length === 0) return;
+  for (let i = 0; i < edges; i++) {
+    if (!foreign.isForeign(anchors[i]!)) continue;
+    for (const k of masked) mask[i * stride + k] = 1;
+  }
+}
+
+/** Appends the anchors of all edges to the candidates of both sides, each masked for every edge but its own. */
+function addAnchors(chunk: Chunk): void {
   const { edges, lhs, rhs } = chunk;
-  for (const [end, candidates, corrections, mask, from, anchors] of [
-    ['rhs', chunk.rhsCandidates, chunk.rhsCorrections, chunk.rhsMask, chunk.rhsCount, lhs],
-    ['lhs', chunk.lhsCandidates, chunk.lhsCorrections, chunk.lhsMask, chunk.lhsCount, rhs],
+  for (const [candidates, corrections, mask, from, anchors] of [
+    [chunk.rhsCandidates, chunk.rhsCorrections, chunk.rhsMask, chunk.rhsCount, lhs],
+    [chunk.lhsCandidates, chunk.lhsCorrections, chunk.lhsMask, chunk.lhsCount, rhs],
   ] as const) {
-    if (ranked !== 'both' && ranked !== end) continue;
     candidates.set(anchors.subarray(0, edges), from);
     corrections.fill(0, from, from + edges);
     for (let i = 0; i < edges; i++) {
@@ -219,9 +228,9 @@ function addAnchors(chunk: Chunk, ranked: RankedEnds): void {
       // An edge from an entity to itself has the anchor as its positive.
       if (lhs[i] !== rhs[i]) mask[at + i] = 0;
     }
-    if (end === 'rhs') chunk.rhsCount += edges;
-    else chunk.lhsCount += edges;
   }
+  chunk.rhsCount += edges;
+  chunk.lhsCount += edges;
 }
 
 /**

@@ -66,42 +66,53 @@ describe('liveEdgeRows', () => {
     );
   });
 
-  test('in a shard, gives edges apart whose far end belongs to another shard and has no row', async () => {
-    const store = await storeOf(...EDGES, 'user:a likes tweet:gone', 'user:gone follows user:b');
+  test('in a shard, gives edges apart that another shard trains, and those whose far end has no row', async () => {
+    const COUNT = 5;
+    const edges = EDGES.filter((edge) => !edge.includes('ab follows') && !edge.startsWith('-'));
+    const store = await storeOf(...edges, 'user:a follows user:ab', 'user:a likes tweet:gone');
     const rows = new NameIndex();
     for (const [i, key] of ENTITIES.entries()) {
       const name = store.layout.entityKey(key);
       rows.add(name, 1, name.length, 4 + i);
     }
-    // Shards that none of the two belong to, and one that owns the user.
-    const [tweetHome, userHome] = [shardOf('tweet:gone', 5), shardOf('user:gone', 5)];
-    expect(tweetHome).not.toBe(userHome);
-    const here = [0, 1, 2, 3, 4].find((index) => index !== tweetHome && index !== userHome)!;
-    const read = (index: number, size: number) =>
-      Array.fromAsync(liveEdgeRows(store, rows, size, { graph: 'g', index, count: 5 }));
+    // The shard before that of the tweet trains its likes, and the one after it does not.
+    const tweetHome = shardOf('tweet:gone', COUNT);
+    const [before, after] = [(tweetHome + COUNT - 1) % COUNT, (tweetHome + 1) % COUNT];
+    const read = async (index: number, size: number) => {
+      const homes = new Uint8Array(8).fill(index);
+      // User ab belongs to the shard of the tweet as well.
+      homes[6] = tweetHome;
+      const shard = { graph: 'g', index, count: COUNT, homes };
+      const blocks = await Array.fromAsync(liveEdgeRows(store, rows, size, shard));
+      for (const block of blocks) expect(block.apart?.relation.length ?? 0).toBeLessThanOrEqual(size);
+      const apart = blocks.flatMap((block) => block.apart ?? []);
+      return {
+        edges: blocks
+          .flatMap(({ lhs, relation, rhs }) => [...lhs].map((row, i) => [row, relation[i], rhs[i]]))
+          .sort(),
+        relations: apart.flatMap(({ relation }) => [...relation]).sort(),
+        elsewhere: apart.flatMap((part) => [...part.rows].map((row, i) => [row, part.shards[i]])).sort(),
+        forgotten: apart.reduce((sum, { forgotten }) => sum + forgotten, 0),
+      };
+    };
+    const WITHOUT_AB = ROWS.filter(([lhs]) => lhs !== 6);
     for (const size of [1, 2, 100]) {
-      const blocks = await read(here, size);
-      const edges = blocks.flatMap(({ lhs, relation, rhs }) =>
-        [...lhs].map((row, i) => [row, relation[i], rhs[i]]),
-      );
-      const apart = blocks.flatMap((block) =>
-        [...(block.apart?.rows ?? [])].map((row, i) => [
-          row,
-          block.apart!.relation[i],
-          block.apart!.shards[i],
-        ]),
-      );
-      expect([edges, apart], `blocks of ${size}`).toEqual([
-        ROWS,
-        [
-          [4, 1, tweetHome],
-          [5, 0, userHome],
+      expect(await read(before, size), `blocks of ${size}`).toEqual({
+        edges: [...WITHOUT_AB, [4, 0, 6], [6, 1, 7]].sort(),
+        ...{ relations: [1], elsewhere: [], forgotten: 1 },
+      });
+      expect(await read(after, size), `blocks of ${size}`).toEqual({
+        edges: WITHOUT_AB,
+        ...{ relations: [0, 1, 1], forgotten: 0 },
+        elsewhere: [
+          [4, tweetHome],
+          [4, tweetHome],
+          [7, tweetHome],
         ],
-      ]);
-      for (const block of blocks) expect(block.apart?.rows.length ?? 0).toBeLessThanOrEqual(size);
+      });
     }
-    await expect(read(userHome, 100)).rejects.toThrow(
-      'an edge names user:gone, an entity that the store does not have',
+    await expect(read(tweetHome, 100)).rejects.toThrow(
+      'an edge names tweet:gone, an entity that the store does not have',
     );
   });
 

@@ -1,7 +1,7 @@
 import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { entityKey } from '../../src/graph/entity.ts';
-import { COPY_ACCUMULATOR, graphOf, shardName, shardOf } from '../../src/graph/shard.ts';
+import { COPY_ACCUMULATOR, graphOf, shardName, shardOf, trainingShard } from '../../src/graph/shard.ts';
 import { FOREIGN } from '../../src/model/table.ts';
 
 test('an entity belongs to the shard of the partition that another client chooses for its key', () => {
@@ -26,6 +26,21 @@ test.each([
 ])('%s belongs to shard %i of 8', (key, shard) => {
   expect(shardOf(key, 8)).toBe(shard);
   expect(shardOf(key, 1)).toBe(0);
+});
+
+test.each([1, 2, 3, 4, 5, 8, 16, 255])('of %i shards, each trains its share of the edges', (count) => {
+  const shards = Array.from({ length: count }, (_, index) => index);
+  const ofLhs = shards.map((lhs) => shards.map((rhs) => trainingShard(lhs, rhs, count)));
+  const trained = shards.map(() => 0);
+  for (const lhs of shards)
+    for (const rhs of shards) {
+      const shard = ofLhs[lhs]![rhs]!;
+      expect([lhs, rhs]).toContain(shard);
+      trained[shard]!++;
+      // All edges of two shards are trained by one of them, unless these face each other in the circle.
+      if ((2 * Math.abs(lhs - rhs)) % count !== 0) expect(ofLhs[rhs]![lhs]).toBe(shard);
+    }
+  expect(trained).toEqual(shards.map(() => count));
 });
 
 test('a shard has a name of its own, and the name of its graph', () => {

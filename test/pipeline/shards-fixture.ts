@@ -103,10 +103,11 @@ export class Shards {
         topic: EXCHANGE,
         pace: { mergeEdges: 8, mergeMs: Number.POSITIVE_INFINITY },
         freshRun: `run-${this.#lives++}`,
-        ...(this.#maxCopies !== undefined && { maxCopies: this.#maxCopies, wantMs: 3 }),
+        ...(this.#maxCopies !== undefined && { maxCopies: this.#maxCopies }),
+        wantMs: 3,
       },
       // A copy is asked for once some time has passed: each look at the clock takes a millisecond.
-      ...(this.#maxCopies !== undefined && { clock: () => this.#now++ }),
+      clock: () => this.#now++,
       ...(this.#routed && { edgesTopic: EDGES }),
       eventLog: this.log.seenBy(index, this.#routed),
       leadership: this.#groups[index]!,

@@ -101,36 +101,6 @@ describe('cutChunks', () => {
     expect(cutChunks(new Int32Array(7), relations, 3).ends).toEqual([3, 5, 7]);
   });
 
-  it('keeps edges apart whose other end is ranked, or both ends', () => {
-    const ranked = ['both', 'lhs', 'rhs', 'lhs', 'both'] as const;
-    const cut = cutChunks(Int32Array.of(2, 0, 1, 0, 1), relations, 8, (i) => [ranked[i]!]);
-    expect([...cut.order]).toEqual([0, 4, 2, 1, 3]);
-    expect(cut.ends).toEqual([2, 3, 5]);
-    expect(cut.ranked).toEqual(['both', 'rhs', 'lhs']);
-    const even = cutChunks(new Int32Array(9), relations, 3, (i) => [i % 9 < 7 ? 'rhs' : 'lhs']);
-    expect(even.ends).toEqual([3, 5, 7, 9]);
-    expect(even.ranked).toEqual(['rhs', 'rhs', 'lhs', 'rhs']);
-    expect(cutChunks(new Int32Array(4), relations, 3).ranked).toEqual(['both', 'both']);
-  });
-
-  it('has an edge in a chunk for each of its ends, where each is ranked apart', () => {
-    const ranked = [['rhs', 'lhs'], ['lhs'], ['rhs']] as const;
-    const cut = cutChunks(Int32Array.of(1, 2, 1), relations, 8, (i) => ranked[i]!);
-    expect([...cut.order]).toEqual([0, 2, 0, 1]);
-    expect(cut.ends).toEqual([2, 4]);
-    expect(cut.ranked).toEqual(['rhs', 'lhs']);
-  });
-
-  it('has chunks that rank one end and chunks that rank the other in turn', () => {
-    const each = cutChunks(new Int32Array(6), relations, 2, () => ['rhs', 'lhs']);
-    expect([...each.order]).toEqual([0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5]);
-    expect(each.ranked).toEqual(['rhs', 'lhs', 'rhs', 'lhs', 'rhs', 'lhs']);
-    // Five chunks of one kind and two of the other, whose middles are at .1, .3, … and at .25 and .75 of the way.
-    const uneven = cutChunks(new Int32Array(14), relations, 2, (i) => [i < 10 ? 'lhs' : 'rhs']);
-    expect(uneven.ranked).toEqual(['lhs', 'rhs', 'lhs', 'lhs', 'lhs', 'rhs', 'lhs']);
-    expect([...uneven.order]).toEqual([0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 12, 13, 8, 9]);
-  });
-
   it('refuses an unknown relation', () => {
     expect(() => cutChunks(Int32Array.of(0, 3), relations, 8)).toThrow('edge 1 has relation 3; there are 3');
   });

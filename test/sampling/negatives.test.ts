@@ -125,8 +125,8 @@ describe('Negatives', () => {
 });
 
 /** Three shards; rows from 30 on are other shards'. */
-function foreignOf(draw: ForeignCandidates['draw'], anchored = 0): ForeignCandidates {
-  return { shards: 3, isForeign: (row) => row >= 30, draw, anchored: () => anchored };
+function foreignOf(draw: ForeignCandidates['draw']): ForeignCandidates {
+  return { shards: 3, isForeign: (row) => row >= 30, draw };
 }
 
 describe('edges to other shards', () => {
@@ -162,56 +162,43 @@ describe('edges to other shards', () => {
   const likes = { lhs: Int32Array.of(4, 5), relation: Int32Array.of(1, 1), rhs: Int32Array.of(30, 31) };
   const follows = { lhs: Int32Array.of(4, 5), relation: Int32Array.of(0, 0), rhs: Int32Array.of(6, 7) };
 
-  it.each([
-    ['lhs', 32, 0],
-    ['rhs', 0, 32],
-    ['both', 32, 32],
-  ] as const)('with %s ranked have candidates of that end alone', (ranked, lhsCount, rhsCount) => {
-    const chunk = emptyChunk();
-    chunk.rhsMask.fill(9);
-    chunk.lhsMask.fill(9);
-    // What an earlier chunk left.
-    chunk.lhsCount = 17;
-    chunk.rhsCount = 17;
-    ofShard({}).fill(chunk, follows, FIRST_TWO, Random.seeded(1), ranked);
-    expect([chunk.edges, chunk.lhsCount, chunk.rhsCount]).toEqual([2, lhsCount, rhsCount]);
-    expect([...chunk.lhs.subarray(0, 2), ...chunk.rhs.subarray(0, 2)]).toEqual([4, 5, 6, 7]);
-    if (lhsCount > 0) expect([...chunk.lhsCandidates.subarray(0, 2)]).toEqual([4, 5]);
-    if (rhsCount > 0) expect([...chunk.rhsCandidates.subarray(0, 2)]).toEqual([6, 7]);
-    expect([chunk.lhsMask[0] === 1, chunk.rhsMask[0] === 1]).toEqual([lhsCount > 0, rhsCount > 0]);
-  });
-
   it('have in-batch candidates alone of a type without a row here', () => {
     const chunk = emptyChunk();
-    ofShard({}).fill(chunk, likes, FIRST_TWO, Random.seeded(1), 'rhs');
-    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([0, 2]);
+    ofShard({}).fill(chunk, likes, FIRST_TWO, Random.seeded(1));
+    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([2 + UNIFORM, 2]);
     expect([...chunk.rhsCandidates.subarray(0, 2)]).toEqual([30, 31]);
-    ofShard({ inBatch: false }).fill(chunk, likes, FIRST_TWO, Random.seeded(1), 'rhs');
-    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([0, 0]);
-  });
-
-  it.each(['lhs', 'rhs'] as const)('have anchors as negatives of %s alone where it is ranked', (ranked) => {
-    const chunk = emptyChunk();
-    const negatives = ofShard({ inBatch: false, anchors: true });
-    negatives.fill(chunk, follows, FIRST_TWO, Random.seeded(1), ranked);
-    const counts = ranked === 'lhs' ? [UNIFORM + 2, 0] : [0, UNIFORM + 2];
-    expect([chunk.lhsCount, chunk.rhsCount]).toEqual(counts);
-    const candidates = ranked === 'lhs' ? chunk.lhsCandidates : chunk.rhsCandidates;
-    expect([...candidates.subarray(UNIFORM, UNIFORM + 2)]).toEqual(ranked === 'lhs' ? [6, 7] : [4, 5]);
+    ofShard({ inBatch: false }).fill(chunk, likes, FIRST_TWO, Random.seeded(1));
+    expect([chunk.lhsCount, chunk.rhsCount]).toEqual([UNIFORM, 0]);
   });
 
   it('borrow so many of the uniform candidates from other shards, as long as there are any', () => {
     const chunk = emptyChunk();
     let left = 5;
     const foreign = foreignOf((type) => (type === 0 && left-- > 0 ? 35 : undefined));
-    ofShard({ borrowed: 8, foreign }).fill(chunk, follows, FIRST_TWO, Random.seeded(1), 'rhs');
+    ofShard({ borrowed: 8, foreign }).fill(chunk, follows, FIRST_TWO, Random.seeded(1));
     expect([...chunk.rhsCandidates.subarray(2, 7)]).toEqual([35, 35, 35, 35, 35]);
     expect(Math.max(...chunk.rhsCandidates.subarray(7, 32))).toBeLessThan(16);
-    ofShard({ foreign: foreignOf(() => 35) }).fill(chunk, follows, FIRST_TWO, Random.seeded(1), 'rhs');
+    ofShard({ foreign: foreignOf(() => 35) }).fill(chunk, follows, FIRST_TWO, Random.seeded(1));
     expect(Math.max(...chunk.rhsCandidates.subarray(0, 32))).toBeLessThan(16);
   });
 
-  it("are corrected by the whole graph's degrees, as far as the shard can tell", () => {
+  it('are no negatives for an anchor of another shard, own rows are', () => {
+    const chunk = emptyChunk();
+    const edges = { lhs: Int32Array.of(4, 33), relation: Int32Array.of(0, 0), rhs: Int32Array.of(34, 6) };
+    const negatives = ofShard({ borrowed: 2, foreign: foreignOf(() => 35) });
+    negatives.fill(chunk, edges, FIRST_TWO, Random.seeded(1));
+    const candidates = (list: Int32Array) => [...list.subarray(0, 5)].map((row) => row >= 30);
+    expect(candidates(chunk.rhsCandidates)).toEqual([true, false, true, true, false]);
+    expect(candidates(chunk.lhsCandidates)).toEqual([false, true, true, true, false]);
+    const masked = (mask: Uint8Array, edge: number) => [...mask.subarray(edge * STRIDE, edge * STRIDE + 5)];
+    // An edge's own end is masked as ever.
+    expect(masked(chunk.rhsMask, 0)).toEqual([1, 0, 0, 0, 0]);
+    expect(masked(chunk.rhsMask, 1)).toEqual([1, 1, 1, 1, 0]);
+    expect(masked(chunk.lhsMask, 0)).toEqual([1, 1, 1, 1, 0]);
+    expect(masked(chunk.lhsMask, 1)).toEqual([0, 1, 0, 0, 0]);
+  });
+
+  it('are corrected by how often its chunks have them, own rows standing for those of all shards', () => {
     const rows = new TypeRows(2, 40);
     for (let row = 4; row < 16; row++) rows.add(row, 0);
     const known = new KnownPositives({ maxRows: 40, maxEdges: 100 });
@@ -226,21 +213,20 @@ describe('edges to other shards', () => {
       known.add(lhs, 0, rhs);
       degrees.add(lhs, 0, rhs);
     }
-    // Of the four edges, three have their lhs here: these are the ones whose rhs is ranked here.
-    const foreign = foreignOf(() => undefined, 3);
+    const foreign = foreignOf(() => undefined);
     const all = { rows, known, relations, uniform: 4, inBatch: true, anchors: false };
     const negatives = new Negatives({ ...all, pool: 0, byDegree: 0, corrected: true, degrees, foreign });
-    const correctionOf = (rhs: number) => {
+    const correctionsOf = (lhs: number, rhs: number) => {
       const chunk = emptyChunk();
-      const edges = { lhs: Int32Array.of(4), relation: Int32Array.of(0), rhs: Int32Array.of(rhs) };
-      negatives.fill(chunk, edges, Int32Array.of(0), Random.seeded(1), rhs === 35 ? 'rhs' : 'both');
-      expect(chunk.rhsCandidates[0]).toBe(rhs);
-      return chunk.rhsCorrections[0];
+      const edges = { lhs: Int32Array.of(lhs), relation: Int32Array.of(0), rhs: Int32Array.of(rhs) };
+      negatives.fill(chunk, edges, Int32Array.of(0), Random.seeded(1));
+      expect([chunk.lhsCandidates[0], chunk.rhsCandidates[0]]).toEqual([lhs, rhs]);
+      return [chunk.lhsCorrections[0], chunk.rhsCorrections[0]];
     };
-    // Three shards of 12 users each; one in-batch candidate beside four uniform ones. Of the edges to 35, all that this shard
-    // anchors are known to it, 2 of 3; of the two to 6, it anchors one in three: (2 / 3) of 3.
-    expect(correctionOf(35)).toBeCloseTo(Math.log((4 + 36 * (2 / 3)) / 5), 5);
-    expect(correctionOf(6)).toBeCloseTo(Math.log((4 + 36 * (2 / 3 / 3)) / 5), 5);
+    // Three shards of 12 users each; one in-batch candidate beside four uniform ones, and four edges.
+    const correction = (edges: number) => expect.closeTo(Math.log((4 + 36 * (edges / 4)) / 5), 5);
+    expect(correctionsOf(4, 35)).toEqual([correction(2), correction(2)]);
+    expect(correctionsOf(35, 6)).toEqual([correction(1), correction(2)]);
   });
 });
 

@@ -46,7 +46,11 @@ export function copyOf(call: Call): Call {
     }
     case 'loadEdges': {
       const { apart } = call.argument;
-      const copies = apart && { rows: apart.rows.slice(), shards: apart.shards.slice() };
+      const copies = apart && {
+        rows: apart.rows.slice(),
+        shards: apart.shards.slice(),
+        forgotten: apart.forgotten,
+      };
       return {
         method: 'loadEdges',
         argument: { ...copyTriples(call.argument), ...(copies && { apart: copies }) },

@@ -1,16 +1,30 @@
-import { FatalError } from '../../errors/errors.ts';
 import type { EntityKey } from '../entity.ts';
 import type { Layout } from '../layout.ts';
 import { NameIndex } from '../name-index.ts';
-import { shardOf } from '../shard.ts';
+import { shardOf, trainingShard } from '../shard.ts';
 
 const BITS = 32;
+
+/** The number of an entity, or its name where no store has it. */
+type End = number | EntityKey;
+
+/** An entity that live edges name and no store has: its owner has not read them yet. */
+export interface UnreadEntity {
+  readonly home: number;
+  /** The shards that hold a copy. */
+  readonly holders: ReadonlySet<number>;
+  /** Epoch ms. */
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+}
 
 /**
  * To which of `count` new shards each entity belongs, and which of them hold a copy of it. Entities are numbered in the order in which
  * they are added. Memory: an entity's name, 20 bytes, and a bit for each shard.
  */
 export class EntitySpread {
+  /** As many as the owner of the other end was ahead of theirs. */
+  readonly unread = new Map<EntityKey, UnreadEntity>();
   readonly #layout: Layout;
   readonly #count: number;
   readonly #names = new NameIndex();
@@ -58,34 +72,46 @@ export class EntitySpread {
   }
 
   /**
-   * The shards that own the ends of an edge, and notes for a live edge that each of the two holds a copy of the other's end.
-   * key: of kind `e`. @throws FatalError where a live edge names an entity that no store has.
+   * The shards that own the ends of an edge, and notes for a live edge that the one that trains it holds a copy of its far end.
+   * key: of kind `e`. at: the edge's time.
    */
-  place(key: Uint8Array, live: boolean): [lhs: number, rhs: number] {
-    const end = this.#layout.firstEnd(key);
-    const lhs = this.#names.find(key, 1, end);
-    const rhs = this.#names.find(key, end + 1, key.length);
-    if (lhs < 0 || rhs < 0) return this.#placeUnknown(key, live);
-    const homes: [number, number] = [this.#homes[lhs]!, this.#homes[rhs]!];
+  place(key: Uint8Array, live: boolean, at: number): [lhs: number, rhs: number] {
+    const [lhs, rhs] = this.#endsOf(key);
+    const homes: [number, number] = [this.#homeOfEnd(lhs), this.#homeOfEnd(rhs)];
     if (!live) return homes;
-    this.#live[lhs] = 1;
-    this.#live[rhs] = 1;
-    if (homes[0] !== homes[1]) {
-      this.#hold(lhs, homes[1]);
-      this.#hold(rhs, homes[0]);
-    }
+    const trainedBy = trainingShard(...homes, this.#count);
+    this.#name(lhs, at, homes[0], trainedBy);
+    this.#name(rhs, at, homes[1], trainedBy);
     return homes;
   }
 
-  /** A removal is remembered for entities that no store has, too. */
-  #placeUnknown(key: Uint8Array, live: boolean): [lhs: number, rhs: number] {
-    const { lhs, relation, rhs } = this.#layout.edgeOf(key);
-    if (!live) return [shardOf(lhs, this.#count), shardOf(rhs, this.#count)];
-    throw new FatalError(
-      'store-damaged',
-      `the edge ${lhs} ${relation} ${rhs} has an end that is an entity of no store. Its owner has not read it yet, and other shards let go of ` +
-        'their copies: run all shards with --until-caught-up first. Where that does not help, twhin check says more',
-    );
+  #endsOf(key: Uint8Array): [lhs: End, rhs: End] {
+    const end = this.#layout.firstEnd(key);
+    const lhs = this.#names.find(key, 1, end);
+    const rhs = this.#names.find(key, end + 1, key.length);
+    if (lhs >= 0 && rhs >= 0) return [lhs, rhs];
+    const edge = this.#layout.edgeOf(key);
+    return [lhs < 0 ? edge.lhs : lhs, rhs < 0 ? edge.rhs : rhs];
+  }
+
+  #homeOfEnd(end: End): number {
+    return typeof end === 'number' ? this.#homes[end]! : shardOf(end, this.#count);
+  }
+
+  /** Notes that an entity is an end of a live edge, and that the shard that trains the edge has it. */
+  #name(end: End, at: number, home: number, trainedBy: number): void {
+    if (typeof end === 'number') {
+      this.#live[end] = 1;
+      if (trainedBy !== home) this.#hold(end, trainedBy);
+      return;
+    }
+    const { firstSeen = at, lastSeen = at, holders = [] } = this.unread.get(end) ?? {};
+    this.unread.set(end, {
+      home,
+      firstSeen: Math.min(at, firstSeen),
+      lastSeen: Math.max(at, lastSeen),
+      holders: new Set(trainedBy === home ? holders : [...holders, trainedBy]),
+    });
   }
 
   #hold(entity: number, shard: number): void {

@@ -23,7 +23,7 @@ export interface Filled {
 
 /**
  * Fills empty stores, one for each new shard, with what the present stores of the graph hold: each entity at its new owner, each edge
- * at both, copies of entities where edges of other shards name them, the erasures in all. A store's head is written last.
+ * at both, copies of entities where edges with them are trained, the erasures in all. A store's head is written last.
  * Memory: see {@link EntitySpread}; the outbox.
  * heads: of the present stores. @throws FatalError where they are not of one training, or are damaged.
  */
@@ -48,7 +48,7 @@ export async function fillStores(
     for (const { key, value, erased } of block) {
       if (erased) continue;
       const live = !layout.isRemoved(value);
-      const [lhs, rhs] = spread.place(key, live);
+      const [lhs, rhs] = spread.place(key, live, layout.decodeEdge(value).at);
       const reverse = layout.reverseKey(layout.edgeOf(key));
       const relation = live ? layout.relations[layout.relationIn(key)]!.name : undefined;
       filling[lhs]!.putEdge(key, reverse, value, relation, true);
@@ -68,7 +68,7 @@ export async function fillStores(
       const home = filling[spread.homeOf(entity)]!;
       if (merged.erasedAt !== undefined) home.due.add(merged.name);
       if (merged.own === undefined && !spread.isNamed(entity)) return;
-      if (merged.own === undefined) added[typeOf(merged.name)] = (added[typeOf(merged.name)] ?? 0) + 1;
+      if (merged.own === undefined) count(added, merged.name);
       const state = merged.own ?? startOf(merged);
       home.putOwn(merged.name, state, rows[i]);
       for (const holder of spread.holdersOf(entity)) filling[holder]!.putCopy(merged.name, state, rows[i]);
@@ -78,6 +78,14 @@ export async function fillStores(
     onProgress('entities', entities);
   }
 
+  for (const [name, { home, holders, ...seen }] of spread.unread) {
+    count(added, name);
+    const state = { row: 0, updates: 0, ...seen };
+    filling[home]!.putOwn(name, state, undefined);
+    for (const holder of holders) filling[holder]!.putCopy(name, state, undefined);
+    for (const store of filling) await store.flushFull();
+  }
+
   const relations = await meanRelations(graph.stores);
   for (const store of filling) await store.putRows(rowsOf(relations, layout.dim));
   for await (const erasure of graph.erasures()) for (const store of filling) await store.put(erasure);
@@ -85,6 +93,10 @@ export async function fillStores(
     for (const name of namesIn(await Array.fromAsync(store.outboxParts())))
       filling[shardOf(name, filling.length)]!.due.add(name);
   return { added, heads: await Promise.all(filling.map((store, index) => store.finish(next, index))) };
+}
+
+function count(added: Record<string, number>, name: EntityKey): void {
+  added[typeOf(name)] = (added[typeOf(name)] ?? 0) + 1;
 }
 
 /** How an entity begins that its owner has not read yet, or has to erase. */

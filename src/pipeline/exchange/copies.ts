@@ -11,8 +11,8 @@ const NAMES_IN_PARCEL = 2_000;
 const ASK_AGAIN = 60;
 
 export interface CopiesOptions {
-  /** Most copies that are kept. */
-  readonly most: number;
+  /** Most copies that are kept; undefined: as many as there are. */
+  readonly most: number | undefined;
   /** A copy that has no vector after this long is asked for. */
   readonly wantMs: number;
   /** Shards of the graph. */
@@ -26,9 +26,9 @@ export interface CopiesOptions {
 export type Notice = Readonly<Record<'released' | 'wanted', Names>>;
 
 /**
- * The copies of other shards' entities in a shard that keeps a bounded number of them, and what their owners have to be told.
+ * The copies of other shards' entities in a shard, and what their owners have to be told.
  *
- * Above the bound the least recently used go. Their owners are told once the commit without them is written: a shard that is
+ * Where their number is bounded, the least recently used go above the bound. Their owners are told once the commit without them is written: a shard that is
  * killed before holds them still. An owner that was told too late, or forgot it, sends a vector of an entity that has no row
  * here; it is told again then. A copy whose vector does not come, for whatever reason, is asked for: so no copy is without a
  * vector for ever, in whatever order the parcels and the edges come.
@@ -62,8 +62,12 @@ export class Copies {
     return this.#clock.size;
   }
 
+  get #most(): number {
+    return this.#options.most ?? Number.POSITIVE_INFINITY;
+  }
+
   get isFull(): boolean {
-    return this.#clock.size >= this.#options.most;
+    return this.#clock.size >= this.#most;
   }
 
   /** Takes over the copies of a store; absent: those without a vector. */
@@ -115,9 +119,9 @@ export class Copies {
 
   /** The copies that are to go with this batch. The caller takes their entities out of the index then. */
   evict(): number[] {
-    const { most, index } = this.#options;
+    const { index } = this.#options;
     const rows: number[] = [];
-    const excess = Math.min(this.#clock.size - most, MOST_EVICTED);
+    const excess = Math.min(this.#clock.size - this.#most, MOST_EVICTED);
     while (rows.length < excess) {
       const row = this.#clock.next();
       const name = nameOf(index, row);

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { FatalError, ShapeError } from '../../errors/errors.ts';
+import type { EdgeName } from '../../graph/edge.ts';
 import { type EntityKey, entityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Head } from '../../graph/head.ts';
-import { partitionKey, type Shard, shardOf } from '../../graph/shard.ts';
+import { partitionKey, type Shard, shardOf, trainingShard } from '../../graph/shard.ts';
 import type { Log } from '../../log.ts';
 import type { Message, Sink, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
@@ -17,8 +18,11 @@ import { ParcelSender } from './parcel-sender.ts';
 import { type Peer, Peers } from './peers.ts';
 import { ReceivedRanges } from './received-ranges.ts';
 
-/** A copy that has no vector after this long is asked for, unless said otherwise. */
-const WANT_MS = 1_000;
+/**
+ * A copy that has no vector after this long is asked for, unless said otherwise. Where copies are bounded it is by design that one
+ * comes back whose owner does not know it; elsewhere only where a shard began anew, or an erasure crossed a vector.
+ */
+const WANT_MS = { bounded: 1_000, all: 10_000 } as const;
 
 /** The part of a store's head that a shard has. */
 export type ShardHead = NonNullable<Head['shard']>;
@@ -41,7 +45,7 @@ export interface ExchangePlace {
   readonly quietMs?: number;
   /** Most copies of other shards' entities that are kept; absent: as many as there are. */
   readonly maxCopies?: number;
-  /** A copy without a vector is asked for after this long, where copies are bounded; absent: a second. */
+  /** A copy without a vector is asked for after this long; absent: a second where copies are bounded, else ten. */
   readonly wantMs?: number;
   /** Name for the run of a fresh store; random, so that each is unique. */
   readonly freshRun: string;
@@ -82,7 +86,7 @@ export interface ExchangeCounts {
   waiting: number;
 }
 
-/** Where copies are bounded: how many were let go of, and how many vectors were asked for, since the process began. */
+/** How many copies were let go of, and how many vectors were asked for, since the process began. */
 export interface CopyCounts {
   readonly evicted: number;
   readonly asked: number;
@@ -115,8 +119,7 @@ export class Exchange implements ShardLine {
     unreadable: 0,
     waiting: 0,
   };
-  /** undefined where copies are not bounded. */
-  readonly copies: Copies | undefined;
+  readonly copies: Copies;
   readonly #options: ExchangeOptions;
   readonly #run: string;
   readonly #received: ReceivedRanges;
@@ -148,18 +151,16 @@ export class Exchange implements ShardLine {
       partitionKey(shard, options.shard.count),
     );
     this.#sender = new ParcelSender(options);
-    const nameOf = (row: number) => options.index.names.nameAt(row) ?? this.copies?.nameOf(row);
+    const nameOf = (row: number) => options.index.names.nameAt(row) ?? this.copies.nameOf(row);
     this.#packing = new Packing(options.dim, nameOf);
     this.#peers = new Peers(options.shard, options.clock);
     this.#began = options.clock();
     this.#mergedAt = this.#began;
     this.#mergedEdges = this.#trained;
-    const { maxCopies, wantMs = WANT_MS, shard, index, clock } = options;
+    const { maxCopies: most, shard, index, clock } = options;
+    const { wantMs = WANT_MS[most === undefined ? 'all' : 'bounded'] } = options;
     const homeOf = (key: EntityKey) => this.homeOf(key);
-    this.copies =
-      maxCopies === undefined
-        ? undefined
-        : new Copies({ most: maxCopies, wantMs, shards: shard.count, index, homeOf, clock });
+    this.copies = new Copies({ most, wantMs, shards: shard.count, index, homeOf, clock });
   }
 
   get dim(): number {
@@ -178,12 +179,19 @@ export class Exchange implements ShardLine {
     return this.homeOf(key) === this.#options.shard.index;
   }
 
+  /** The other shard that has the edge, where that one trains it; undefined where this shard does. */
+  trainedBy({ lhs, rhs }: Pick<EdgeName, 'lhs' | 'rhs'>): number | undefined {
+    const { index, count } = this.#options.shard;
+    const shard = trainingShard(this.homeOf(lhs), this.homeOf(rhs), count);
+    return shard === index ? undefined : shard;
+  }
+
   get progress(): ExchangeProgress {
     const ages = this.#vectorAgesMs;
     return {
       ...this.counts,
-      evicted: this.copies?.evicted ?? 0,
-      asked: this.copies?.asked ?? 0,
+      evicted: this.copies.evicted,
+      asked: this.copies.asked,
       peers: this.#peers.list(),
       vectorAgeMs: { p50: ages.quantile(0.5), p99: ages.quantile(0.99) },
     };
@@ -204,7 +212,7 @@ export class Exchange implements ShardLine {
   /** Begins to send: this process is the shard's one writer. What was trained before is not sent. */
   begin(): void {
     this.#open = true;
-    this.copies?.begin();
+    this.copies.begin();
   }
 
   /**
@@ -277,7 +285,7 @@ export class Exchange implements ShardLine {
         continue;
       }
       batch.shard?.gradients.push(row, vectorAt(halves, i, this.#options.dim));
-      if (this.copies) batch.hold(row, parcel.from, 'used');
+      batch.hold(row, parcel.from, 'used');
     }
     this.counts.receivedGradients += count;
   }
@@ -313,7 +321,7 @@ export class Exchange implements ShardLine {
   /** Sends empty parcels to shards that were sent nothing for `quietMs`. To be called now and then. */
   look(): void {
     // While parcels wait for the brokers, another would only wait behind them.
-    if (this.#sender.behind || !(this.#quiet().length > 0 || this.copies?.hasNews)) return;
+    if (this.#sender.behind || !(this.#quiet().length > 0 || this.copies.hasNews)) return;
     const nothing = { rows: new Int32Array(0), halves: new Float16Array(0) };
     const to = Array.from({ length: this.#options.shard.count }, () => ({
       gradients: nothing,
@@ -336,7 +344,7 @@ export class Exchange implements ShardLine {
     const { relations } = outgoing;
     const messages = outgoing.to.flatMap((parts, to) => {
       if (to === this.#options.shard.index) return [];
-      const load = { ...parts, relations, notices: this.copies?.take(to) ?? [] };
+      const load = { ...parts, relations, notices: this.copies.take(to) };
       return this.#parcels(to, range, load, quiet.includes(to) ? 1 : 0);
     });
     this.#sentUpTo.parts += gradientParts;
@@ -372,9 +380,9 @@ export class Exchange implements ShardLine {
         const id = names.subarray(start + 2, end);
         const key = type && isUtf8(id) ? entityKey(type, Buffer.from(id).toString()) : undefined;
         if (!key || this.owns(key)) continue;
-        if (erased(key) || this.copies?.isFull) {
+        if (erased(key) || this.copies.isFull) {
           // The sender does not know that the copy is gone, or has read an edge before this shard, which will ask for the vector.
-          this.copies?.unasked(names.subarray(start, end), from);
+          this.copies.unasked(names.subarray(start, end), from);
           continue;
         }
         // The sender has read an edge that this shard has not read yet. It will not send the vector again soon.
@@ -383,9 +391,9 @@ export class Exchange implements ShardLine {
         if (row === next) batch.newEntity(typeNumber, this.homeOf(key));
         else batch.newEntityOn(row, typeNumber, this.homeOf(key));
         touched.add(row);
-        this.copies?.made(row);
+        this.copies.made(row);
       }
-      this.copies?.arrived(row);
+      this.copies.arrived(row);
       batch.shard?.vectors.push(row, vectorAt(halves, i, dim));
     }
     this.counts.receivedVectors += count;
@@ -408,7 +416,6 @@ export class Exchange implements ShardLine {
 
   /** A copy whose gradient goes home was used. */
   #noteUse({ to }: Outgoing): void {
-    if (this.copies === undefined) return;
     for (const { gradients } of to) for (const row of gradients.rows) this.copies.used(row);
   }
 

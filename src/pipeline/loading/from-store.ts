@@ -113,7 +113,7 @@ export async function loadRows(
 export async function loadEdges(
   store: GraphStore,
   trainer: Trainer,
-  { index }: LoadedEntities,
+  { index, homes }: LoadedEntities,
   after: Promise<void>,
   shard?: Shard,
 ): Promise<Record<string, number>> {
@@ -131,7 +131,12 @@ export async function loadEdges(
     },
     () => undefined,
   );
-  for await (const edges of liveEdgeRows(store, index.names, LOAD_EDGES, shard)) {
+  for await (const edges of liveEdgeRows(
+    store,
+    index.names,
+    LOAD_EDGES,
+    shard && homes && { ...shard, homes },
+  )) {
     for (const relation of edges.relation) counts[relation]! += 1;
     for (const relation of edges.apart?.relation ?? []) counts[relation]! += 1;
     waiting.push(edges);

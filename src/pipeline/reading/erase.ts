@@ -53,6 +53,7 @@ export function erase(
     const rhs = index.find(edge.rhs);
     const relation = store.layout.relationIndex(edge.relation);
     if (lhs === undefined || rhs === undefined || relation === undefined) continue;
+    if (exchange?.trainedBy(edge) !== undefined) continue;
     batch.changed(lhs, relation, rhs, true, false);
   }
 
@@ -60,12 +61,12 @@ export function erase(
   if (row === undefined) return 'new';
   if (newerLive > 0) {
     batch.reset(row);
-    exchange?.copies?.reset(row);
+    exchange?.copies.reset(row);
     commit.touched.add(row);
     index.reset(row, at);
   } else {
     batch.drop(row);
-    exchange?.copies?.removed(row);
+    exchange?.copies.removed(row);
     commit.touched.delete(row);
     commit.erasedEntities.set(row, key);
     index.remove(key);

@@ -8,7 +8,7 @@ import type { KnownGraph } from './erase.ts';
  */
 export function evict({ unwritten, index, exchange }: KnownGraph, batch: OpenBatch): void {
   const { open: commit } = unwritten;
-  for (const row of exchange?.copies?.evict() ?? []) {
+  for (const row of exchange?.copies.evict() ?? []) {
     const key = index.keyAt(row);
     if (key === undefined) continue;
     batch.evicted.push(row);

@@ -147,8 +147,23 @@ export class Ingest implements KnownGraph {
     this.counters.watermark = Math.max(this.counters.watermark, change.at);
     this.counters.edgeChanged(change.relation, before, now);
     if (this.exchange?.owns(change.lhs)) this.counters.ownEdgeChanged(change.relation, before, now);
-    this.#noteRows(change, before, now, batch);
+    const elsewhere = this.exchange?.trainedBy(change);
+    if (elsewhere === undefined) this.#noteRows(change, before, now, batch);
+    else this.#noteOwnRow(change, elsewhere, now, batch);
     return verdict;
+  }
+
+  /** An edge that another shard trains gives no row to its far end. That shard has a copy of the own end. */
+  #noteOwnRow(change: EdgeChange, shard: number, now: boolean, batch: OpenBatch): void {
+    const key = this.exchange?.owns(change.lhs) ? change.lhs : change.rhs;
+    const row = this.#row(key, change.at, now, batch);
+    if (row === undefined) return;
+    this.index.saw(row, change.at);
+    this.unwritten.open.touched.add(row);
+    if (!now) return;
+    batch.hold(row, shard, 'named');
+    this.index.trained(row);
+    this.unwritten.open.trained++;
   }
 
   #noteRows(change: EdgeChange, before: boolean, now: boolean, batch: OpenBatch): void {
@@ -157,7 +172,7 @@ export class Ingest implements KnownGraph {
     const lhs = this.#row(change.lhs, change.at, now, batch);
     const rhs = this.#row(change.rhs, change.at, now, batch);
     // Of a removal, the far end may be a copy that was let go of.
-    if ((lhs === undefined || rhs === undefined) && !(before && this.exchange?.copies)) return;
+    if ((lhs === undefined || rhs === undefined) && !(before && this.exchange)) return;
     for (const row of [lhs, rhs]) {
       if (row === undefined) continue;
       this.index.saw(row, change.at);
@@ -165,7 +180,7 @@ export class Ingest implements KnownGraph {
     }
     if (lhs === undefined || rhs === undefined) return;
     if (before !== now) batch.changed(lhs, relation, rhs, before, now);
-    else if (now && this.exchange?.copies) batch.confirmed(lhs, relation, rhs);
+    else if (now && this.exchange) batch.confirmed(lhs, relation, rhs);
     if (!now) return;
     batch.train(lhs, relation, rhs);
     this.index.trained(lhs);
@@ -176,7 +191,7 @@ export class Ingest implements KnownGraph {
   /** The entity's row. An unknown entity gets one, unless the event is a removal. */
   #row(key: EntityKey, at: number, make: boolean, batch: OpenBatch): number | undefined {
     const known = this.index.find(key);
-    if (known !== undefined) this.exchange?.copies?.used(known);
+    if (known !== undefined) this.exchange?.copies.used(known);
     if (known !== undefined || !make) return known;
     const type = this.store.layout.typeIndex(typeOf(key)) ?? 0;
     const next = this.index.nextRow;
@@ -185,7 +200,7 @@ export class Ingest implements KnownGraph {
     if (row === next) batch.newEntity(type, home);
     else batch.newEntityOn(row, type, home);
     if (this.exchange?.owns(key)) this.counters.ownEntityChanged(typeOf(key), 1);
-    else this.exchange?.copies?.made(row);
+    else this.exchange?.copies.made(row);
     return row;
   }
 

@@ -35,7 +35,7 @@ export class PendingCommit {
   deadLetterBytes = 0;
   /** Records read; 0: nothing to commit. */
   records = 0;
-  /** Edges handed to the trainer. */
+  /** Edges handed to the trainer, or left to the shard that trains them. */
   trained = 0;
   /** Arrival of the oldest record in it, epoch ms. */
   since: number | undefined;

@@ -47,10 +47,7 @@ export class ChunkTrainer {
   /** Loss and number of the new edges by relation, and the number of steps. step: the number of steps before. */
   train(batch: Rehearsed, random: Random, step: number): Losses & { readonly steps: number } {
     const { model, decaySteps, relations, chunkEdges } = this.#settings;
-    const foreign = this.#foreign;
-    const { lhs, relation, rhs } = batch.edges;
-    const rankedOf = foreign && ((i: number) => foreign.ranked(lhs[i]!, rhs[i]!));
-    const { order, ends, ranked } = cutChunks(relation, relations, chunkEdges, rankedOf);
+    const { order, ends } = cutChunks(batch.edges.relation, relations, chunkEdges);
     const losses = {
       loss: new Float64Array(relations.length),
       edgesByRelation: new Float64Array(relations.length),
@@ -62,12 +59,12 @@ export class ChunkTrainer {
       const lane = this.#take(batch, losses);
       const { chunk } = lane ?? this.#kernel;
       chunk.learningRate = decayed(model.learningRate, step + i, decaySteps);
-      this.#negatives.fill(chunk, batch.edges, picked, random, ranked[i]);
+      this.#negatives.fill(chunk, batch.edges, picked, random);
       this.#touch(chunk);
       if (lane === undefined) {
         this.#kernel.step();
-        if (foreign) this.#kernel.foreignGradients(foreign.keepGradient);
-        addLosses(losses, batch, picked, this.#kernel.losses, ranked[i] === 'both' ? 1 : 0.5);
+        if (this.#foreign) this.#kernel.foreignGradients(this.#foreign.keepGradient);
+        addLosses(losses, batch, picked, this.#kernel.losses);
       } else {
         lane.begin();
         this.#begun.set(lane, picked);
@@ -120,22 +117,18 @@ export class ChunkTrainer {
   }
 }
 
-/**
- * Adds the losses of a chunk's new edges; the losses of edges that were trained before measure nothing new.
- * share: of each edge, a half for each end that the chunk ranks.
- */
+/** Adds the losses of a chunk's new edges; the losses of edges that were trained before measure nothing new. */
 function addLosses(
   to: Losses,
   { edges, every, firstRound }: Rehearsed,
   picked: Int32Array,
   of: Float32Array,
-  share = 1,
 ): void {
   for (let i = 0; i < picked.length; i++) {
     const edge = picked[i]!;
     if (edge >= firstRound || edge % every !== 0) continue;
     const relation = edges.relation[edge]!;
     to.loss[relation]! += of[i]!;
-    to.edgesByRelation[relation]! += share;
+    to.edgesByRelation[relation]! += 1;
   }
 }

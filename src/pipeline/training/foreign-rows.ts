@@ -1,6 +1,6 @@
+import { trainingShard } from '../../graph/shard.ts';
 import { RowUpdater } from '../../model/adagrad.ts';
 import type { Table } from '../../model/table.ts';
-import type { RankedEnds } from '../../sampling/batch.ts';
 import type { KnownPositives, Side } from '../../sampling/known-positives.ts';
 import type { ForeignCandidates } from '../../sampling/negatives.ts';
 import type { Random } from '../../sampling/random.ts';
@@ -24,10 +24,6 @@ const RESEND_DISTANCE = 0.2;
 /** Edges that wait for the vector of their far end; further ones are trained by rehearsal alone. */
 const MOST_WAITING = 65_536;
 
-const LHS: readonly RankedEnds[] = ['lhs'];
-const RHS: readonly RankedEnds[] = ['rhs'];
-const EACH: readonly RankedEnds[] = ['rhs', 'lhs'];
-
 /**
  * What a shard's trainer knows of other shards: which rows are copies of theirs, which shards hold copies of its own rows,
  * and what has to be sent to whom. A copy is never stepped here: its gradient goes home to its owner, and its vector comes
@@ -42,9 +38,6 @@ export class ForeignRows implements ForeignCandidates {
   /** [maxRows] the shard of each row that is a copy, and its entity type; NO_TYPE: the row is the shard's own. */
   readonly #home: Uint8Array;
   readonly #types: Uint8Array;
-  readonly #relations: TrainerSettings['relations'];
-  /** By side and type: live edges with such an entity on the side, and an own row on the other. */
-  readonly #anchored: Readonly<Record<Side, number[]>>;
   /** By type: the copies that have a vector. */
   readonly #ready: readonly RowBag[];
   readonly #holders: Holders;
@@ -81,16 +74,14 @@ export class ForeignRows implements ForeignCandidates {
     this.#relationRows = 2 * relations.length;
     this.#home = new Uint8Array(maxRows);
     this.#types = new Uint8Array(maxRows).fill(NO_TYPE);
-    this.#relations = relations;
-    const none = () => settings.entityTypes.map(() => 0);
-    this.#anchored = { lhs: none(), rhs: none() };
     this.#ready = settings.entityTypes.map(() => new RowBag());
     this.#holders = new Holders(maxRows, shard.count);
     this.#resendDistance = settings.resendDistance ?? RESEND_DISTANCE;
     this.#sent = new VectorSlab(table.dim, maxRows);
     this.#single = new Float32Array(table.dim);
-    this.#gradients = this.#noVectors();
-    this.#vectors = this.#noVectors();
+    const { dim } = table;
+    this.#gradients = Array.from({ length: shard.count }, () => new HalfVectors(dim));
+    this.#vectors = Array.from({ length: shard.count }, () => new HalfVectors(dim));
   }
 
   get shards(): number {
@@ -111,10 +102,15 @@ export class ForeignRows implements ForeignCandidates {
     return this.#types[row]!;
   }
 
-  /** A copy of another shard's row of the type, each equally likely; undefined where there is none. */
-  readonly draw = (type: number, random: Random): number | undefined => {
+  /** See {@link ForeignCandidates}. Of other edges between the copy and own rows this shard would know nothing. */
+  readonly draw = (type: number, side: Side, random: Random): number | undefined => {
     const rows = this.#ready[type]!;
-    return rows.size === 0 ? undefined : rows.draw(random);
+    if (rows.size === 0) return undefined;
+    const row = rows.draw(random);
+    const { index, count } = this.#shard;
+    const home = this.#home[row]!;
+    const trainedBy = side === 'lhs' ? trainingShard(home, index, count) : trainingShard(index, home, count);
+    return trainedBy === index ? row : undefined;
   };
 
   /** Makes a new row a copy, whose vector is still to come. */
@@ -142,7 +138,7 @@ export class ForeignRows implements ForeignCandidates {
     this.#holders.clear(row);
   }
 
-  /** Notes that a shard has an edge with an own row, and so a copy of the row, where the far end has no row here. */
+  /** Notes which shards train an edge with an own row, and so have a copy of the row. */
   holdFor(rows: Int32Array, shards: Uint8Array): void {
     rows.forEach((row, i) => {
       this.#holders.add(row, shards[i]!);
@@ -157,7 +153,7 @@ export class ForeignRows implements ForeignCandidates {
       const held = this.#holders.has(row, shard);
       if (holding[i] === HOLDING.released) this.#release(row, shard);
       // A holder whose release came late, or that goes on from an older store, is known by the gradients that it sends.
-      else if (holding[i] === HOLDING.wanted || !held) {
+      else if (holding[i] === HOLDING.wanted || !held || this.#startsAgain(row, shard, holding[i]!)) {
         this.#holders.add(row, shard);
         this.#owed.push({ row, shard });
       }
@@ -171,41 +167,12 @@ export class ForeignRows implements ForeignCandidates {
     else this.#heldBefore.set(row, new Set(this.#holders.of(row)));
   }
 
-  /** Counts a live edge that came (1) or is gone (−1) for the sides that have an anchor here. */
-  count(lhs: number, relation: number, rhs: number, change: 1 | -1): void {
-    const { lhsType, rhsType } = this.#relations[relation]!;
-    if (!this.isForeign(lhs)) this.#anchored.rhs[rhsType]! += change;
-    if (!this.isForeign(rhs)) this.#anchored.lhs[lhsType]! += change;
-  }
-
-  anchored(side: Side, type: number): number {
-    return this.#anchored[side][type]!;
-  }
-
-  /** Notes which shards hold copies of the edges' own ends. */
-  hold({ lhs, rhs }: Triples, owed: boolean): void {
-    for (let i = 0; i < lhs.length; i++) {
-      this.#hold(lhs[i]!, rhs[i]!, owed);
-      this.#hold(rhs[i]!, lhs[i]!, owed);
-    }
-  }
-
-  /**
-   * The ends of an edge that are ranked here, those whose anchor is an own row, each in a chunk of its own. In one chunk with
-   * both ends, an edge between own rows would have own rows alone as in-batch negatives, and an edge to another shard copies
-   * alone: no anchor would tell popular own rows from popular copies, and the correction of negatives would not hold.
-   */
-  ranked(lhs: number, rhs: number): readonly RankedEnds[] {
-    if (this.isForeign(lhs)) return LHS;
-    return this.isForeign(rhs) ? RHS : EACH;
-  }
-
   /** Whether an edge can be trained: no end is absent. */
   readonly trainable = (lhs: number, rhs: number): boolean => !this.#absent(lhs) && !this.#absent(rhs);
 
-  /** The edges of a batch that can be ranked before they are learned: their anchor is here, and so are both vectors. */
+  /** The edges of a batch that can be ranked before they are learned: both vectors are here. */
   rankable({ lhs, relation, rhs }: Triples): Triples {
-    const keep = (_: number, i: number) => !this.isForeign(lhs[i]!) && this.trainable(lhs[i]!, rhs[i]!);
+    const keep = (_: number, i: number) => this.trainable(lhs[i]!, rhs[i]!);
     return { lhs: lhs.filter(keep), relation: relation.filter(keep), rhs: rhs.filter(keep) };
   }
 
@@ -331,18 +298,9 @@ export class ForeignRows implements ForeignCandidates {
     }
   }
 
-  #noVectors(): HalfVectors[] {
-    return Array.from({ length: this.#shard.count }, () => new HalfVectors(this.#table.dim));
-  }
-
-  #hold(own: number, other: number, owed: boolean): void {
-    if (this.isForeign(own) || !this.isForeign(other)) return;
-    const shard = this.#home[other]!;
-    const isNew = !this.#holders.has(own, shard) || this.#heldBefore.get(own)?.has(shard);
-    if (!isNew) return;
-    this.#holders.add(own, shard);
-    this.#heldBefore.get(own)?.delete(shard);
-    if (owed) this.#owed.push({ row: own, shard });
+  /** Whether an edge is the first to name a row since it started again, so that the shard waits for the new vector. */
+  #startsAgain(row: number, shard: number, holding: number): boolean {
+    return holding === HOLDING.named && this.#heldBefore.get(row)?.delete(shard) === true;
   }
 
   #release(row: number, shard: number): void {

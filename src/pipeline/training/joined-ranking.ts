@@ -43,10 +43,9 @@ const NONE = -1;
  * whole graph: among the own entities of all shards, each with the vector that its owner has now. Copies of entities take
  * no part. Relation vectors are the means of the shards', as where the vectors of all shards are joined.
  *
- * An edge between two shards is ranked when the first of the two is about to learn it: after the step of one, the edge would
- * no longer be unseen to the other. Live edges and degrees are counted by the owner of lhs, and an entity takes part once its
- * owner has trained it, as in a whole graph: while its edges wait for vectors, it lies where it started. All shards train in the
- * calling thread, on fresh stores: no table changes while an edge is ranked.
+ * An edge is ranked, and counted, by the shard that trains it. An entity takes part once its owner has trained it, as in a whole
+ * graph: while its edges wait for vectors, it lies where it started. All shards train in the calling thread, on fresh stores: no
+ * table changes while an edge is ranked.
  */
 export class JoinedRanking {
   readonly #options: JoinedRankingOptions;
@@ -61,8 +60,6 @@ export class JoinedRanking {
   readonly #types: TypeRows;
   readonly #known: KnownPositives;
   readonly #prequential: Prequential;
-  /** By edge between two shards: how many times more often lhs' owner has met it than rhs' owner; never 0. */
-  readonly #ahead = new Map<string, { readonly lhs: number; readonly rhs: number; readonly by: number }>();
   /** The vectors that are scored: those of the relations, of a block of anchors, and of their candidates. */
   readonly #scratch: Table;
   readonly #kernel: Kernel;
@@ -150,16 +147,11 @@ export class JoinedRanking {
     return started;
   }
 
-  /** Ranks the edges of a batch that no shard has learned, and notes what the batch does to edges and entities. */
+  /** Ranks the edges of a batch, and notes what the batch does to edges and entities. */
   #rank(index: number, part: Part, batch: TrainBatch): void {
-    const gone = [...batch.dropped, ...batch.reset];
-    this.#forget(index, new Set(gone.map((row) => part.rows[row]!)));
-    const edges = joinedEdges(part, batch.edges, (lhs, relation, rhs) =>
-      this.#isFirst(index, lhs, relation, rhs),
-    );
-    const ownLhs = (lhs: number) => this.#home[lhs] === index;
-    const added = joinedEdges(part, batch.added, ownLhs);
-    const removed = joinedEdges(part, batch.removed, ownLhs);
+    const edges = joinedEdges(part, batch.edges);
+    const added = joinedEdges(part, batch.added);
+    const removed = joinedEdges(part, batch.removed);
     this.#meanRelations();
     if (edges.lhs.length > 0) this.#options.onRanked(this.#prequential.rank(edges));
     added.lhs.forEach((lhs, i) => {
@@ -201,28 +193,6 @@ export class JoinedRanking {
     return [...rows].filter((row) => part.rows[row] !== NONE && this.#home[part.rows[row]!] === index);
   }
 
-  /** Whether the shard is the first to meet an edge once more. */
-  #isFirst(index: number, lhs: number, relation: number, rhs: number): boolean {
-    if (this.#home[lhs] === this.#home[rhs]) return true;
-    const name = `${lhs} ${relation} ${rhs}`;
-    const sign = this.#home[lhs] === index ? 1 : -1;
-    const before = this.#ahead.get(name)?.by ?? 0;
-    const by = before + sign;
-    if (by === 0) this.#ahead.delete(name);
-    else this.#ahead.set(name, { lhs, rhs, by });
-    return sign * before >= 0;
-  }
-
-  /** An erasure took edges of these entities out of the shard's batch: it will not meet what the other owner has met. */
-  #forget(index: number, gone: ReadonlySet<number>): void {
-    if (gone.size === 0) return;
-    for (const [name, { lhs, rhs, by }] of this.#ahead) {
-      if (!gone.has(lhs) && !gone.has(rhs)) continue;
-      const behind = by < 0 ? lhs : rhs;
-      if (this.#home[behind] === index) this.#ahead.delete(name);
-    }
-  }
-
   /** The vector of an entity as its owner has it now. */
   #vectorOf(joined: number): Float32Array {
     const row = this.#rowAtHome[joined]!;
@@ -252,20 +222,7 @@ export class JoinedRanking {
   };
 }
 
-/** Some of a shard's edges, as rows of the whole graph. wanted is asked once for each edge, in order. */
-function joinedEdges(
-  { rows }: Part,
-  { lhs, relation, rhs }: Triples,
-  wanted: (lhs: number, relation: number, rhs: number) => boolean,
-): Triples {
-  const edges = Array.from(lhs, (row, i) => ({
-    lhs: rows[row]!,
-    relation: relation[i]!,
-    rhs: rows[rhs[i]!]!,
-  })).filter((edge) => wanted(edge.lhs, edge.relation, edge.rhs));
-  return {
-    lhs: Int32Array.from(edges, (edge) => edge.lhs),
-    relation: Int32Array.from(edges, (edge) => edge.relation),
-    rhs: Int32Array.from(edges, (edge) => edge.rhs),
-  };
+/** A shard's edges as rows of the whole graph. */
+function joinedEdges({ rows }: Part, { lhs, relation, rhs }: Triples): Triples {
+  return { lhs: lhs.map((row) => rows[row]!), relation, rhs: rhs.map((row) => rows[row]!) };
 }

@@ -105,11 +105,13 @@ export class OpenBatch {
     this.#dropped.add(row);
   }
 
-  /** The row starts again: edges to be trained on it and what other shards sent for it are dropped, later ones are not. */
+  /**
+   * The row starts again: edges to be trained on it and what other shards sent for it are dropped, later ones are not. What was said
+   * of who holds it stays: a newer edge, which the erasure leaves, may have said so.
+   */
   reset(row: number): void {
     this.#forgetEdges(row);
     this.#shard?.forget(row);
-    this.#holders.forget(row);
     this.#reset.add(row);
   }
 

@@ -14,9 +14,13 @@ export class OpenHolders {
 
   hold(row: number, shard: number, holding: keyof typeof HOLDING): void {
     const id = row * SHARDS + shard;
+    const before = this.#said.get(id);
     // A copy that was asked for is to get its vector, whatever was sent of it before.
-    if (holding === 'used' && this.#said.get(id) === HOLDING.wanted) return;
-    this.#said.set(id, HOLDING[holding]);
+    if (before === HOLDING.wanted && holding !== 'released') return;
+    if (before === HOLDING.named && holding === 'used') return;
+    // A copy that is made again after the last one went has no vector.
+    const isNew = before === HOLDING.released && holding === 'named';
+    this.#said.set(id, HOLDING[isNew ? 'wanted' : holding]);
   }
 
   /** The row's entity was erased. */

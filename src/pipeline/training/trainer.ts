@@ -99,6 +99,8 @@ export const HOLDING = {
   wanted: 1,
   /** It sent a gradient of the row, so that it holds a copy. */
   used: 2,
+  /** It trains an edge with the row, so that it holds a copy. */
+  named: 3,
 } as const;
 
 /** [n] own rows, the shard that each piece of news comes from, and what it says, as in {@link HOLDING}. */
@@ -276,8 +278,11 @@ export interface LoadedRows {
 
 /** Live edges that are stored. */
 export interface LoadedEdges extends Triples {
-  /** Further edges, which have no row for their far end here: the own row of each, and the shard of the other end. */
-  readonly apart?: { readonly rows: Int32Array; readonly shards: Uint8Array };
+  /**
+   * In a shard: of edges that other shards train, the own row and the shard that trains each; and the number of edges that this one
+   * trains whose far end has no row here.
+   */
+  readonly apart?: { readonly rows: Int32Array; readonly shards: Uint8Array; readonly forgotten: number };
 }
 
 /** Consecutive rows as the trainer has them, and the remembered live edges out of them. */

@@ -179,7 +179,7 @@ describe('twhin replay of a graph with shards', () => {
       expect([name, floats]).toEqual([name, [...owned.slice(0, -2), -1, 0]]);
       compared++;
     }
-    expect(compared).toBeGreaterThan(50);
+    expect(compared).toBeGreaterThan(30);
     for (const each of relations) expect(each).toEqual(relations[0]);
     expect((await ok('check', ...GRAPH)).code).toBe(0);
   });

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { GraphConfig } from '../../../src/config/resolve.ts';
 import { encodeHead, type Head } from '../../../src/graph/head.ts';
-import { shardOf } from '../../../src/graph/shard.ts';
+import { shardOf, trainingShard } from '../../../src/graph/shard.ts';
 import { WriteBatch } from '../../../src/graph/store.ts';
 import { openForWriting } from '../../../src/state/open.ts';
 import { json, type Said } from '../captured.ts';
@@ -42,7 +42,7 @@ async function resharded(to: number): Promise<Content> {
   return contentOf(here.graphs());
 }
 
-/** Copies are at the shards whose edges name them, with their owners' vectors; edges are at both owners. */
+/** Copies are at the shards that train edges with them, with their owners' vectors; edges are at both owners. */
 function expectSpread(content: Content): void {
   const { edges, own, copies, edgesOf } = content;
   const count = copies.length;
@@ -50,13 +50,13 @@ function expectSpread(content: Content): void {
   const held = copies.map((): string[] => []);
   for (const [name, { removed }] of Object.entries(edges)) {
     const [lhs = '', , rhs = ''] = name.split(' ');
-    const owners = [shardOf(lhs, count), shardOf(rhs, count)];
-    for (const owner of new Set(owners)) held[owner]!.push(`${removed ? 'removed' : 'live'} ${name}`);
+    const [lhsHome, rhsHome] = [shardOf(lhs, count), shardOf(rhs, count)];
+    for (const owner of new Set([lhsHome, rhsHome]))
+      held[owner]!.push(`${removed ? 'removed' : 'live'} ${name}`);
     if (removed) continue;
-    if (owners[0] !== owners[1]) {
-      wanted[owners[1]!]!.add(lhs);
-      wanted[owners[0]!]!.add(rhs);
-    }
+    const trainedBy = trainingShard(lhsHome, rhsHome, count);
+    if (lhsHome !== trainedBy) wanted[trainedBy]!.add(lhs);
+    if (rhsHome !== trainedBy) wanted[trainedBy]!.add(rhs);
   }
   expect(edgesOf.map((each) => [...each].sort())).toEqual(held.map((each) => each.sort()));
   copies.forEach((each, shard) => {

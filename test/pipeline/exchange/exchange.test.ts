@@ -724,13 +724,16 @@ describe('a bounded number of copies', () => {
     expect([...holders.holding]).toEqual([HOLDING.wanted, HOLDING.used]);
   });
 
-  it('where there is no bound, hears others all the same, and takes no note of gradients', () => {
+  it('where there is no bound, hears others all the same, and knows holders by their gradients', () => {
     const { exchange, index } = set();
     index.add(here!, 0);
     const batch = batchOf();
     exchange.receive(parcelOf({ gradients: [[here!, 1]] }), batch, 1_000, new Set());
     exchange.receive(parcelOf({ released: [here!], from: 2 }), batch, 1_000, new Set());
     const { holders } = batch.close().copies!;
-    expect([[...holders.shards], [...holders.holding]]).toEqual([[2], [HOLDING.released]]);
+    expect([[...holders.shards], [...holders.holding]]).toEqual([
+      [1, 2],
+      [HOLDING.used, HOLDING.released],
+    ]);
   });
 });

@@ -308,14 +308,15 @@ describe('recover', () => {
     expect(whole.loadedRows[0]).not.toHaveProperty('homes');
   });
 
-  test('tells which entities of a shard are copies, which of these have no vector, and of edges without a far end', async () => {
+  test('tells which entities of a shard are copies, which of these have no vector, and of edges that it does not train', async () => {
     const store = graph();
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => user(name));
     const isOwn = (key: EntityKey) => shardOf(key, 3) === 1;
     const [own] = names.filter(isOwn);
     const copies = names.filter((key) => !isOwn(key));
-    const gone = user('gone');
-    expect(isOwn(gone)).toBe(false);
+    // Shard 1 of three trains its edges with shard 2, and shard 0 those with shard 1.
+    const [gone, other] = [user('gone'), copies.find((key) => shardOf(key, 3) === 0)!];
+    expect([copies[0]!, gone].map((key) => shardOf(key, 3))).toEqual([2, 2]);
     const follow = (lhs: EntityKey, rhs: EntityKey) => ({
       lhs,
       relation: 'follows',
@@ -331,10 +332,13 @@ describe('recover', () => {
       commitOf({
         head: {
           ...HEAD,
-          ...{ rows: 12, entities: { user: 7 }, edges: { follows: 3 }, outbox: 0, shard: shardHead(1, 3) },
+          ...{ rows: 12, entities: { user: 7 }, edges: { follows: 5 }, outbox: 0, shard: shardHead(1, 3) },
         },
         entities: names.map((key, i) => entity(key, 5 + i)),
-        edges: [follow(own!, copies[0]!), follow(own!, gone), follow(gone, own!)],
+        edges: [
+          ...[follow(own!, copies[0]!), follow(own!, gone), follow(gone, own!)],
+          ...[follow(own!, other), follow(other, own!)],
+        ],
         vectors,
       }),
     );
@@ -345,9 +349,10 @@ describe('recover', () => {
     expect(trainer.loadedEdges.flatMap(({ rhs }) => [...rhs])).toEqual([rowOf(copies[0]!)]);
     expect(trainer.loadedEdges.map(({ apart }) => apart)).toEqual([
       {
+        relation: new Uint8Array(4),
         rows: Int32Array.of(rowOf(own!), rowOf(own!)),
-        relation: Uint8Array.of(0, 0),
-        shards: new Uint8Array(2).fill(shardOf(gone, 3)),
+        shards: new Uint8Array(2),
+        forgotten: 2,
       },
     ]);
   });

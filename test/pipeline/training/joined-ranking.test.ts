@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type EntityKey, entityKey } from '../../../src/graph/entity.ts';
-import { shardOf } from '../../../src/graph/shard.ts';
+import { shardOf, trainingShard } from '../../../src/graph/shard.ts';
 import type { Kernel } from '../../../src/model/kernel.ts';
 import type { Table } from '../../../src/model/table.ts';
 import { JoinedRanking } from '../../../src/pipeline/training/joined-ranking.ts';
@@ -85,17 +85,16 @@ describe('JoinedRanking', () => {
     expect(graph.copiesHeld).toBeGreaterThan(30);
   });
 
-  it('counts a live edge of two shards once, as soon as the owner of lhs has it', async () => {
+  it('counts a live edge of two shards once, as soon as the shard that trains it has it', async () => {
     const graph = new Shards(2, 3);
     await graph.start();
     const [far, near] = [ofShard('tweet', 1, 0), ofShard('tweet', 0, 0)];
     graph.tell([ofShard('user', 0, 0), LIKES, near]);
     graph.tell([ofShard('user', 0, 1), LIKES, near]);
     graph.tell([ofShard('user', 0, 2), LIKES, far]);
-    await graph.train(1);
     await graph.train(0);
-    // The vector of the user comes, and the far tweet is trained.
-    await graph.train(1);
+    // The vector of the far tweet comes, and its gradient goes home.
+    for (const shard of [1, 0, 1]) await graph.train(shard);
     graph.tell([ofShard('user', 0, 3), LIKES, near]);
     await graph.train(0);
     const [{ edge, rhsEvents, ranks }] = [graph.ranked.at(-1)!];
@@ -112,13 +111,13 @@ describe('JoinedRanking', () => {
     const [far, near] = [ofShard('tweet', 1), ofShard('tweet', 0)];
     graph.tell([ofShard('user', 0, 0), LIKES, near]);
     graph.tell([ofShard('user', 0, 0), LIKES, far]);
-    // Its owner has started the far tweet, and has no vector of the user.
-    await graph.train(1);
     await graph.train(0);
+    // Its owner has started the far tweet. Its vector comes with the next batch.
+    await graph.train(1);
     // The far tweet would be the only candidate: without it, the edge is not ranked.
     graph.tell([ofShard('user', 0, 1), LIKES, near]);
     await graph.train(0);
-    expect(graph.ranked.map(({ edge }) => edge.length)).toEqual([0, 0, 0]);
+    expect(graph.ranked.map(({ edge }) => edge.length)).toEqual([0, 0]);
     await graph.train(1);
     graph.tell([ofShard('user', 0, 2), LIKES, near]);
     await graph.train(0);
@@ -135,22 +134,20 @@ describe('JoinedRanking', () => {
     const edge = [user, LIKES, tweet] as const;
     graph.tell(edge);
     await graph.train(1);
-    expect(count()).toBe(1);
+    expect(count()).toBe(0);
     await graph.train(0);
     expect(count()).toBe(1);
     graph.tell(edge);
     await graph.train(0);
     expect(count()).toBe(2);
-    await graph.train(1);
+    // The batch no longer has the edge: the user is erased.
     graph.tell(edge);
-    await graph.train(1);
-    expect(count()).toBe(3);
-    // The other shard has not trained the edge yet, and its batch no longer has it: the user is erased.
     graph.erase(0, user);
     await graph.train(0);
+    expect(count()).toBe(2);
     graph.tell(edge);
     await graph.train(0);
-    expect(count()).toBe(4);
+    expect(count()).toBe(3);
   });
 });
 
@@ -203,6 +200,8 @@ class Part {
   readonly keys: EntityKey[];
   readonly live = new Set<string>();
   edges: Edge[] = [];
+  /** Own entities that another shard trains edges with. */
+  named: (readonly [EntityKey, number])[] = [];
   dropped: number[] = [];
   /** Vectors and gradients that others sent. */
   vectors: [EntityKey, number[]][] = [];
@@ -267,10 +266,13 @@ class Shards {
     for (const { trainer } of this.#parts) await trainer.start(undefined);
   }
 
-  /** Puts an edge before the owners of its ends. */
+  /** Puts an edge before the shard that trains it, and its end before the other. */
   tell(edge: Edge): void {
-    for (const index of new Set([this.#home(edge[0]), this.#home(edge[2])]))
-      this.#parts[index]!.edges.push(edge);
+    const [lhs, rhs] = [this.#home(edge[0]), this.#home(edge[2])];
+    const trainedBy = trainingShard(lhs, rhs, this.#parts.length);
+    this.#parts[trainedBy]!.edges.push(edge);
+    if (lhs !== trainedBy) this.#parts[lhs]!.named.push([edge[0], trainedBy]);
+    if (rhs !== trainedBy) this.#parts[rhs]!.named.push([edge[2], trainedBy]);
   }
 
   /** Erases an entity in one shard, which loses its edges that wait. */
@@ -284,7 +286,7 @@ class Shards {
   async train(index: number, most = Number.POSITIVE_INFINITY): Promise<void> {
     const part = this.#parts[index]!;
     const told = part.edges.splice(0, most);
-    const named = new Set(told.flatMap(([lhs, , rhs]) => [lhs, rhs]));
+    const named = new Set([...told.flatMap(([lhs, , rhs]) => [lhs, rhs]), ...part.named.map(([key]) => key)]);
     const fresh = [...named].filter((key) => !part.keys.includes(key));
     part.keys.push(...fresh);
     const added = told.filter((edge) => !part.live.has(edge.join()));
@@ -296,6 +298,7 @@ class Shards {
         newTypes: fresh.map((key) => (key.startsWith('user') ? 0 : 1)),
         homes: fresh.map((key) => this.#home(key)),
         dropped,
+        holders: part.named.map(([key, shard]) => [part.row(key), shard, 'named'] as const),
         edges: told.map(rows),
         added: [...new Map(added.map((edge) => [edge.join(), edge])).values()].map(rows),
         vectors: vectors.map(([key, vector]) => [part.row(key), vector]),
@@ -304,7 +307,7 @@ class Shards {
     );
     // An erased entity is told again under a row of its own.
     for (const row of dropped) part.keys[row - FIRST_ENTITY] = entityKey('gone', `${row}`);
-    [part.dropped, part.vectors, part.gradients] = [[], [], []];
+    [part.named, part.dropped, part.vectors, part.gradients] = [[], [], [], []];
     outgoing?.to.forEach((sent, to) => {
       const named = ({ rows, halves }: RowVectors): [EntityKey, number[]][] =>
         listed({ rows, halves }).map(([row, vector]) => [part.keys[row - FIRST_ENTITY]!, vector]);

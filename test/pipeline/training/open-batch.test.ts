@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { OpenBatch } from '../../../src/pipeline/training/open-batch.ts';
 import { OpenShardBatch } from '../../../src/pipeline/training/open-shard-batch.ts';
 import type { Triples } from '../../../src/pipeline/training/trainer.ts';
+import { HOLDING } from '../../../src/pipeline/training/trainer.ts';
 
 const list = ({ lhs, relation, rhs }: Triples) => [...lhs].map((each, i) => [each, relation[i], rhs[i]]);
 
@@ -111,6 +112,29 @@ test('of a shard, tells of live edges that are named again, unless they are gone
     [[1, 0, 4]],
     [[1, 0, 3]],
   ]);
+});
+
+test.each([
+  [['wanted', 'named'], 'wanted'],
+  [['named', 'used'], 'named'],
+  [['used', 'named'], 'named'],
+  [['named', 'released'], 'released'],
+  // The copy is a new one.
+  [['released', 'named'], 'wanted'],
+  [['released', 'used'], 'used'],
+] as const)('of a shard, hands on of what was said of a copy, %j, that it is %s', (said, holding) => {
+  const batch = new OpenBatch(new OpenShardBatch(2));
+  for (const each of said) batch.hold(5, 3, each);
+  const { holders } = batch.close().copies!;
+  expect([...holders.holding]).toEqual([HOLDING[holding]]);
+});
+
+test('of a shard, keeps what was said of copies of a row that starts again: the edge that said so may be newer', () => {
+  const batch = new OpenBatch(new OpenShardBatch(2));
+  batch.hold(5, 3, 'named');
+  batch.reset(5);
+  const { holders } = batch.close().copies!;
+  expect([[...holders.rows], [...holders.holding]]).toEqual([[5], [HOLDING.named]]);
 });
 
 test('of a shard, forgets what was said of copies of an entity that was erased', () => {
