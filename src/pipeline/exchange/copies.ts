@@ -28,10 +28,10 @@ export type Notice = Readonly<Record<'released' | 'wanted', Names>>;
 /**
  * The copies of other shards' entities in a shard, and what their owners have to be told.
  *
- * Where their number is bounded, the least recently used go above the bound. Their owners are told once the commit without them is written: a shard that is
- * killed before holds them still. An owner that was told too late, or forgot it, sends a vector of an entity that has no row
- * here; it is told again then. A copy whose vector does not come, for whatever reason, is asked for: so no copy is without a
- * vector for ever, in whatever order the parcels and the edges come.
+ * Where their number is bounded, the least recently used go above the bound. Their owners are told once the commit without them
+ * is written: a shard that is killed before holds them still. An owner that was told too late, or forgot it, sends a vector of an
+ * entity that has no row here; it is told again then. A copy whose vector does not come, for whatever reason, is asked for: so no
+ * copy is without a vector for ever, in whatever order the parcels and the edges come.
  */
 export class Copies {
   /** Copies let go of, and vectors asked for, since the process began. */
