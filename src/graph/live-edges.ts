@@ -1,6 +1,7 @@
 import { FatalError } from '../errors/errors.ts';
 import type { EdgeName, EdgeRows } from './edge.ts';
 import type { GraphStore } from './graph-store.ts';
+import type { Layout } from './layout.ts';
 import type { NameIndex } from './name-index.ts';
 import { type Shard, shardOf, trainingShard } from './shard.ts';
 
@@ -10,7 +11,7 @@ export interface LiveEdges extends EdgeRows {
   readonly apart?: EdgesApart;
 }
 
-/** Edges that a shard has and does not train: another shard trains them, or their far end has no row here. */
+/** Edges that a shard has and does not train now: another shard trains them, or their far end has no row here. */
 export interface EdgesApart {
   readonly relation: Uint8Array;
   /** Of those that another shard trains: the row of the own end, and that shard. */
@@ -20,7 +21,7 @@ export interface EdgesApart {
   readonly forgotten: number;
 }
 
-/** Whose store it is, where the graph is cut. */
+/** A shard, and what is known of the rows of its store. */
 export interface ShardRows extends Shard {
   /** By row: the shard that the row's entity belongs to. */
   readonly homes: Uint8Array;
@@ -28,8 +29,8 @@ export interface ShardRows extends Shard {
 
 /**
  * Every live edge as rows, `size` at a time, in the order of the store. A starting process reads millions of edges, so
- * no object is made per edge and no string per entity.
- * rows: the row of every entity by name.
+ * no object is made per edge, and a string for those alone whose far end has no row.
+ * rows: the row of every entity by name. shard: whose store it is, where the graph is cut.
  * @throws FatalError naming an end that the store does not have.
  */
 export async function* liveEdgeRows(
@@ -38,7 +39,7 @@ export async function* liveEdgeRows(
   size: number,
   shard?: ShardRows,
 ): AsyncIterable<LiveEdges> {
-  const apart = shard && new OpenApart(shard);
+  const apart = shard && new OpenApart(shard, layout);
   let block = emptyBlock(size);
   let count = 0;
   let before: Uint8Array = new Uint8Array(0);
@@ -52,7 +53,7 @@ export async function* liveEdgeRows(
       if (!startsAlike(key, before, end)) lhs = rows.find(key, 1, end);
       before = key;
       const rhs = rows.find(key, end + 1, key.length);
-      if (apart?.take(lhs, relation, rhs, () => layout.edgeOf(key))) {
+      if (apart?.take(key, lhs, relation, rhs)) {
         if (apart.size < size) continue;
         yield {
           lhs: new Int32Array(0),
@@ -85,42 +86,50 @@ export async function* liveEdgeRows(
 /** Edges apart while they are gathered. */
 class OpenApart {
   readonly #shard: ShardRows;
+  readonly #layout: Layout;
   #relation: number[] = [];
-  #elsewhere: { readonly row: number; readonly shard: number }[] = [];
+  #rows: number[] = [];
+  #shards: number[] = [];
 
-  constructor(shard: ShardRows) {
+  constructor(shard: ShardRows, layout: Layout) {
     this.#shard = shard;
+    this.#layout = layout;
   }
 
   get size(): number {
     return this.#relation.length;
   }
 
-  /** Takes an edge where it is one of them; false where it is none. edge: names the ends, one of which may have no row: −1. */
-  take(lhs: number, relation: number, rhs: number, edge: () => EdgeName): boolean {
+  /** Takes an edge where it is one of them; false where it is none. lhs, rhs: −1 where the end has no row. */
+  take(key: Uint8Array, lhs: number, relation: number, rhs: number): boolean {
     const { homes, count, index } = this.#shard;
-    const homeOf = (row: number, end: 'lhs' | 'rhs') => (row < 0 ? shardOf(edge()[end], count) : homes[row]!);
-    const [from, to] = [homeOf(lhs, 'lhs'), homeOf(rhs, 'rhs')];
+    const from = lhs < 0 ? this.#homeOf(key, 'lhs') : homes[lhs]!;
+    const to = rhs < 0 ? this.#homeOf(key, 'rhs') : homes[rhs]!;
     // Damage: an own end without a row, or an edge of two other shards.
     if ((from === index && lhs < 0) || (to === index && rhs < 0) || (from !== index && to !== index))
       return false;
     const shard = trainingShard(from, to, count);
     if (shard === index && lhs >= 0 && rhs >= 0) return false;
     this.#relation.push(relation);
-    if (shard !== index) this.#elsewhere.push({ row: from === index ? lhs : rhs, shard });
+    if (shard === index) return true;
+    this.#rows.push(from === index ? lhs : rhs);
+    this.#shards.push(shard);
     return true;
   }
 
   close(): EdgesApart {
-    const [relation, elsewhere] = [this.#relation, this.#elsewhere];
-    this.#relation = [];
-    this.#elsewhere = [];
-    return {
-      relation: Uint8Array.from(relation),
-      rows: Int32Array.from(elsewhere, ({ row }) => row),
-      shards: Uint8Array.from(elsewhere, ({ shard }) => shard),
-      forgotten: relation.length - elsewhere.length,
+    const apart = {
+      relation: Uint8Array.from(this.#relation),
+      rows: Int32Array.from(this.#rows),
+      shards: Uint8Array.from(this.#shards),
+      forgotten: this.#relation.length - this.#rows.length,
     };
+    [this.#relation, this.#rows, this.#shards] = [[], [], []];
+    return apart;
+  }
+
+  #homeOf(key: Uint8Array, end: 'lhs' | 'rhs'): number {
+    return shardOf(this.#layout.edgeOf(key)[end], this.#shard.count);
   }
 }
 

@@ -24,8 +24,8 @@ export function shardOf(key: EntityKey | string, count: number): number {
 
 /**
  * The shard that trains an edge, of the two that own its ends: the owner of lhs for the shards that follow it in a circle, up to half
- * of them, and the owner of rhs for the others. So each shard trains about as many edges as any other, has the edges with half of
- * the shards alone to train, and knows of those shards' entities every edge to its own.
+ * of them, and the owner of rhs for the others. So each shard trains about as many edges as any other, and trains all edges with the
+ * shards that follow it within less than half of the circle. Two shards that face each other train those of their own lhs.
  */
 export function trainingShard(lhs: number, rhs: number, count: number): number {
   return (rhs - lhs + count) % count <= count / 2 ? lhs : rhs;

@@ -1,3 +1,5 @@
+import { FatalError } from '../../errors/errors.ts';
+import type { EdgeName } from '../edge.ts';
 import type { EntityKey } from '../entity.ts';
 import type { Layout } from '../layout.ts';
 import { NameIndex } from '../name-index.ts';
@@ -23,7 +25,7 @@ export interface UnreadEntity {
  * they are added. Memory: an entity's name, 20 bytes, and a bit for each shard.
  */
 export class EntitySpread {
-  /** As many as the owner of the other end was ahead of theirs. */
+  /** The entities that no store has, by name; few, for each is one that its owner was about to read. */
   readonly unread = new Map<EntityKey, UnreadEntity>();
   readonly #layout: Layout;
   readonly #count: number;
@@ -73,12 +75,20 @@ export class EntitySpread {
 
   /**
    * The shards that own the ends of an edge, and notes for a live edge that the one that trains it holds a copy of its far end.
-   * key: of kind `e`. at: the edge's time.
+   * key: of kind `e`. at: the edge's time. ownerHas: whether the present owner of an end has the edge.
+   * @throws FatalError where an owner has a live edge and not its own end.
    */
-  place(key: Uint8Array, live: boolean, at: number): [lhs: number, rhs: number] {
+  place(
+    key: Uint8Array,
+    live: boolean,
+    at: number,
+    ownerHas: (end: EntityKey) => boolean,
+  ): [lhs: number, rhs: number] {
     const [lhs, rhs] = this.#endsOf(key);
     const homes: [number, number] = [this.#homeOfEnd(lhs), this.#homeOfEnd(rhs)];
     if (!live) return homes;
+    for (const end of [lhs, rhs])
+      if (typeof end !== 'number' && ownerHas(end)) throw endLost(this.#layout.edgeOf(key), end);
     const trainedBy = trainingShard(...homes, this.#count);
     this.#name(lhs, at, homes[0], trainedBy);
     this.#name(rhs, at, homes[1], trainedBy);
@@ -117,4 +127,11 @@ export class EntitySpread {
   #hold(entity: number, shard: number): void {
     this.#holders[entity * this.#words + Math.floor(shard / BITS)]! |= 1 << (shard % BITS);
   }
+}
+
+function endLost({ lhs, relation, rhs }: EdgeName, end: EntityKey): FatalError {
+  return new FatalError(
+    'store-damaged',
+    `the edge ${lhs} ${relation} ${rhs} is in the store that owns ${end}, which has no such entity. Run twhin check, and restore that store from a backup`,
+  );
 }

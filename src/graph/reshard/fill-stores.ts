@@ -45,10 +45,12 @@ export async function fillStores(
 
   let edges = 0;
   for await (const block of graph.edges()) {
-    for (const { key, value, erased } of block) {
+    for (const merged of block) {
+      const { key, value, erased } = merged;
       if (erased) continue;
       const live = !layout.isRemoved(value);
-      const [lhs, rhs] = spread.place(key, live, layout.decodeEdge(value).at);
+      const { at } = layout.decodeEdge(value);
+      const [lhs, rhs] = spread.place(key, live, at, (end) => graph.ownerHas(merged, end));
       const reverse = layout.reverseKey(layout.edgeOf(key));
       const relation = live ? layout.relations[layout.relationIn(key)]!.name : undefined;
       filling[lhs]!.putEdge(key, reverse, value, relation, true);

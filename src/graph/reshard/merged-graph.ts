@@ -93,6 +93,12 @@ export class MergedGraph {
     }
   }
 
+  /** Whether the store that owns an end of the edge has the edge, and so must have the end. */
+  ownerHas({ held }: MergedEdge, end: EntityKey): boolean {
+    const owner = shardOf(end, this.stores.length);
+    return held.some(({ store, value }) => store === owner && !this.layout.isRemoved(value));
+  }
+
   /** The stored row of each entity at its owner; undefined where there is none. */
   async rowsOf(entities: readonly MergedEntity[]): Promise<(Uint8Array | undefined)[]> {
     const rows: (Uint8Array | undefined)[] = entities.map(() => undefined);

@@ -1,11 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { FatalError, ShapeError } from '../../errors/errors.ts';
 import type { EdgeName } from '../../graph/edge.ts';
 import { type EntityKey, entityKey } from '../../graph/entity.ts';
 import type { EntityIndex } from '../../graph/entity-index.ts';
 import type { Head } from '../../graph/head.ts';
-import { partitionKey, type Shard, shardOf, trainingShard } from '../../graph/shard.ts';
-import type { Log } from '../../log.ts';
+import { partitionKey, shardOf, trainingShard } from '../../graph/shard.ts';
 import type { Message, Sink, SourceRecord } from '../ports.ts';
 import type { OpenBatch } from '../training/open-batch.ts';
 import type { Outgoing } from '../training/trainer.ts';
@@ -13,7 +11,8 @@ import type { ShardLine, TrainedRange } from '../training/training-line.ts';
 import { Window } from '../window.ts';
 import { Copies } from './copies.ts';
 import { type Load, Packing } from './packing.ts';
-import { decodeParcel, encodeParcel, nameEnd, type Parcel } from './parcel.ts';
+import { encodeParcel, nameEnd, type Parcel } from './parcel.ts';
+import { ParcelReader, type ParcelReaderOptions } from './parcel-reader.ts';
 import { ParcelSender } from './parcel-sender.ts';
 import { type Peer, Peers } from './peers.ts';
 import { ReceivedRanges } from './received-ranges.ts';
@@ -51,21 +50,13 @@ export interface ExchangePlace {
   readonly freshRun: string;
 }
 
-export interface ExchangeOptions extends ExchangePlace {
-  readonly shard: Shard;
-  readonly fingerprint: string;
-  /** The training that the shard takes part in: what others send is of use only where they take part in the same. */
-  readonly space: string;
-  readonly dim: number;
+export interface ExchangeOptions extends ExchangePlace, ParcelReaderOptions {
   readonly index: EntityIndex;
   /** Entity types by index, as in the store. */
   readonly entityTypes: readonly string[];
-  /** Rows of the relations. */
-  readonly relationRows: number;
   /** Whether the entity was erased. */
   readonly erased: (key: EntityKey) => boolean;
   readonly sink: Sink;
-  readonly log: Log;
   clock(): number;
   failed(error: Error): void;
 }
@@ -125,6 +116,7 @@ export class Exchange implements ShardLine {
   readonly #received: ReceivedRanges;
   /** A record key for each shard that Kafka's partitioner puts into its partition. */
   readonly #keys: readonly string[];
+  readonly #reader: ParcelReader;
   readonly #sender: ParcelSender;
   readonly #packing: Packing;
   readonly #peers: Peers;
@@ -137,10 +129,7 @@ export class Exchange implements ShardLine {
   #sentUpTo = { last: -1, parts: 0 };
   #mergedAt: number;
   #mergedEdges: number;
-  readonly #began: number;
   #open = false;
-  /** Spaces of other trainings that the log was told of. */
-  readonly #otherSpaces = new Set<string>();
 
   constructor(options: ExchangeOptions, head: ShardHead | undefined) {
     this.#options = options;
@@ -154,8 +143,8 @@ export class Exchange implements ShardLine {
     const nameOf = (row: number) => options.index.names.nameAt(row) ?? this.copies.nameOf(row);
     this.#packing = new Packing(options.dim, nameOf);
     this.#peers = new Peers(options.shard, options.clock);
-    this.#began = options.clock();
-    this.#mergedAt = this.#began;
+    this.#mergedAt = options.clock();
+    this.#reader = new ParcelReader(options, this.counts, this.#mergedAt);
     this.#mergedEdges = this.#trained;
     const { maxCopies: most, shard, index, clock } = options;
     const { wantMs = WANT_MS[most === undefined ? 'all' : 'bounded'] } = options;
@@ -215,43 +204,9 @@ export class Exchange implements ShardLine {
     this.copies.begin();
   }
 
-  /**
-   * The parcel in a record; undefined, with a warning, where there is none: nothing but a shard of another version, or a
-   * foreign program, can have written it, and waiting for a better record would stop the shard for good. A parcel of another
-   * training is passed over as well, whatever its model: it was sent before this store was promoted, or by a shard that runs on a
-   * store of before.
-   * @throws FatalError `shard-model` where its sender trains another model.
-   */
-  read({ value, headers, partition, offset, timestamp }: SourceRecord): Parcel | undefined {
-    const { dim, relationRows, fingerprint, space, shard, topic, log } = this.#options;
-    const sentIn = headers?.['space']?.toString();
-    if (sentIn !== undefined && sentIn !== space) {
-      this.#passOver(sentIn, { partition, offset, timestamp });
-      return undefined;
-    }
-    const seen = headers?.['fingerprint']?.toString();
-    const where = `${topic}, partition ${partition}, offset ${offset}`;
-    if (seen !== undefined && seen !== fingerprint) {
-      throw new FatalError(
-        'shard-model',
-        `a shard of ${shard.graph} sends vectors of another model: fingerprint ${seen}, configured here ${fingerprint} (${where}). ` +
-          'Give every shard the same configuration; a new model needs a new exchange topic and fresh stores.',
-      );
-    }
-    try {
-      if (sentIn === undefined) throw new ShapeError('it has no header space');
-      const parcel = decodeParcel(value, dim);
-      const { length } = parcel.relations;
-      if (length === 0 || length === relationRows * (dim + 1)) return parcel;
-      throw new ShapeError(
-        `its relation vectors have ${length} numbers; this graph's have ${relationRows * (dim + 1)}`,
-      );
-    } catch (error) {
-      if (!(error instanceof ShapeError)) throw error;
-      this.counts.unreadable++;
-      log.warn({ topic, partition, offset, reason: error.message }, `a record is passed over: ${where}`);
-      return undefined;
-    }
+  /** See {@link ParcelReader.read}. */
+  read(record: SourceRecord): Parcel | undefined {
+    return this.#reader.read(record);
   }
 
   /**
@@ -397,21 +352,6 @@ export class Exchange implements ShardLine {
       batch.shard?.vectors.push(row, vectorAt(halves, i, dim));
     }
     this.counts.receivedVectors += count;
-  }
-
-  /** Says so, once for each space, where the sender runs beside this process. */
-  #passOver(
-    space: string,
-    { partition, offset, timestamp }: Pick<SourceRecord, 'partition' | 'offset' | 'timestamp'>,
-  ): void {
-    const { shard, topic, log } = this.#options;
-    if (timestamp < this.#began || this.#otherSpaces.has(space)) return;
-    this.#otherSpaces.add(space);
-    log.warn(
-      { topic, partition, offset, space, own: this.#options.space },
-      `a shard of ${shard.graph} runs on a store of another training, and what it sends is passed over. All shards need stores of one ` +
-        'training: restore the shard that began anew, or promote the store that the others run on',
-    );
   }
 
   /** A copy whose gradient goes home was used. */

@@ -150,10 +150,16 @@ export class ForeignRows implements ForeignCandidates {
     for (const [i, row] of rows.entries()) {
       if (this.isForeign(row)) continue;
       const shard = shards[i]!;
-      const held = this.#holders.has(row, shard);
-      if (holding[i] === HOLDING.released) this.#release(row, shard);
+      if (holding[i] === HOLDING.released) {
+        this.#release(row, shard);
+        continue;
+      }
       // A holder whose release came late, or that goes on from an older store, is known by the gradients that it sends.
-      else if (holding[i] === HOLDING.wanted || !held || this.#startsAgain(row, shard, holding[i]!)) {
+      const isNew = !this.#holders.has(row, shard);
+      // The first edge with a row since it started again: the holder may have let go of its copy, and waits for a vector.
+      const isFirst = holding[i] === HOLDING.named && this.#heldBefore.get(row)?.has(shard);
+      if (holding[i] === HOLDING.wanted || isNew || isFirst) {
+        this.#heldBefore.get(row)?.delete(shard);
         this.#holders.add(row, shard);
         this.#owed.push({ row, shard });
       }
@@ -296,11 +302,6 @@ export class ForeignRows implements ForeignCandidates {
       floats[at + drift]! += Math.sqrt(squares);
       this.#rows.touch(row);
     }
-  }
-
-  /** Whether an edge is the first to name a row since it started again, so that the shard waits for the new vector. */
-  #startsAgain(row: number, shard: number, holding: number): boolean {
-    return holding === HOLDING.named && this.#heldBefore.get(row)?.delete(shard) === true;
   }
 
   #release(row: number, shard: number): void {

@@ -281,6 +281,14 @@ describe('present stores that let go of copies', () => {
     expect(await digestGraph(await MergedGraph.read(again, again[0]!.layout), made)).toEqual(after);
   });
 
+  test('are refused where the owner has the edge and has lost the entity', async () => {
+    const { heads, merged } = await without([0, back, 7], [1, back, 6]);
+    const again = NEXT.runs.map(() => graph());
+    await expect(fillStores(merged, heads, again, NEXT)).rejects.toThrow(
+      `is in the store that owns ${back}, which has no such entity. Run twhin check`,
+    );
+  });
+
   test('let an entity begin anew that an edge names and no store has', async () => {
     const { heads, merged } = await without([0, fresh, 6]);
     const again = NEXT.runs.map(() => graph());
