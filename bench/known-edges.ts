@@ -101,7 +101,7 @@ function chunkOf(known: KnownPositives, random: Random): MaskTask[] {
   const [lhs, rhs] = [Int32Array.from(drawn, (edge) => edge.lhs), Int32Array.from(drawn, (edge) => edge.rhs)];
   const common = {
     relation: Int32Array.from(drawn, ({ relation }) => relation),
-    ...{ edges: CHUNK_EDGES, count: CANDIDATES, stride: CANDIDATES, hub: 1_000 },
+    ...{ edges: CHUNK_EDGES, count: CANDIDATES, stride: CANDIDATES, hub: () => 1_000 },
     mask: new Uint8Array(CHUNK_EDGES * CANDIDATES),
   };
   const candidates = () => Int32Array.from({ length: CANDIDATES }, () => Math.floor(rows * random.uniform()));

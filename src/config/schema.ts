@@ -98,8 +98,7 @@ export const configFileSchema = z.strictObject({
         description: 'Weight of the sum over the negatives in the softmax loss. The other losses ignore it.',
       }),
       learningRate: positive.optional().meta({
-        description:
-          'Learning rate of row-wise Adagrad. In a graph with `shards`, each shard takes 1.4 times this rate ([why](adr/037-edges-trained-once.md)).',
+        description: 'Learning rate of row-wise Adagrad.',
       }),
       unitBall: z.boolean().optional().meta({
         description: 'Whether a vector longer than 1 is scaled back to length 1 after each step.',

@@ -31,6 +31,16 @@ export function trainingShard(lhs: number, rhs: number, count: number): number {
   return (rhs - lhs + count) % count <= count / 2 ? lhs : rhs;
 }
 
+/** Of the edges that have an entity of the shard on a side, the part that the shard trains, where entities are spread evenly. */
+export function trainedShare({ index, count }: Pick<Shard, 'index' | 'count'>, side: 'lhs' | 'rhs'): number {
+  let trained = 0;
+  for (let other = 0; other < count; other++) {
+    const by = side === 'lhs' ? trainingShard(index, other, count) : trainingShard(other, index, count);
+    if (by === index) trained++;
+  }
+  return trained / count;
+}
+
 /** A record key for messages to a shard: the first number, as text, that Kafka’s default partitioner puts into its partition. */
 export function partitionKey(shard: number, count: number): string {
   for (let number = 0; ; number++) if (shardOf(String(number), count) === shard) return String(number);

@@ -68,10 +68,28 @@ export class RowUpdater {
     const { floats, accumulator, drift, dim } = this.#table;
     const at = this.#table.at(row);
     const grown = floats[at + accumulator]! + squares / dim;
-    const rate = rateOf(grown, learningRate);
-    const length = this.#unitBall && isEntity ? movedLength(floats, at, gradient, rate) : 0;
     floats[at + accumulator] = grown;
-    floats[at + drift]! += Math.max(move(floats, at, gradient, rate, 1 / Math.max(length, 1)), MIN_MOVE);
+    const moved = this.#move(at, gradient, isEntity, rateOf(grown, learningRate));
+    floats[at + drift]! += Math.max(moved, MIN_MOVE);
+  }
+
+  /**
+   * Moves a copy of another shard's entity as its owner will move the row with this gradient, and returns the accumulator after it.
+   * accumulator: the owner's before it, as far as it is known here.
+   */
+  updateCopy(row: number, gradient: Gradient, accumulator: number, learningRate: number): number {
+    const squares = sumOfSquares(gradient);
+    if (squares === 0) return accumulator;
+    const grown = accumulator + squares / this.#table.dim;
+    this.#move(this.#table.at(row), gradient, true, rateOf(grown, learningRate));
+    return grown;
+  }
+
+  /** The length of the move. */
+  #move(at: number, gradient: Gradient, isEntity: boolean, rate: number): number {
+    const { floats } = this.#table;
+    const length = this.#unitBall && isEntity ? movedLength(floats, at, gradient, rate) : 0;
+    return move(floats, at, gradient, rate, 1 / Math.max(length, 1));
   }
 }
 

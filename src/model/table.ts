@@ -32,7 +32,7 @@ export function tableBytes(options: Omit<TableOptions, 'maxRows'>, rows: number)
  * of row-wise Adagrad. `drift` sums the lengths of the row's moves since it was last published. The spare floats keep
  * rows at multiples of 16 bytes.
  *
- * A foreign row is a copy of a row that belongs to another shard of the graph. Its accumulator is `FOREIGN`, and no step
+ * A foreign row is a copy of a row that belongs to another shard of the graph. Its accumulator is `FOREIGN`, and no kernel
  * moves it: see `foreignGradients` in `model/kernel.ts`.
  */
 export class Table {
@@ -99,7 +99,7 @@ export class Table {
     return this.#floats[this.at(row) + this.accumulator]! < 0;
   }
 
-  /** Marks the row as one that belongs to another shard: no step moves it from now on. */
+  /** Marks the row as one that belongs to another shard: no kernel moves it from now on. */
   markForeign(row: number): void {
     this.#floats[this.at(row) + this.accumulator] = FOREIGN;
   }

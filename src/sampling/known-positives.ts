@@ -22,8 +22,8 @@ export interface MaskTask {
   /** [edges, stride] row-major, the first `count` of each row overwritten: 1 where the candidate is a known positive. */
   readonly mask: Uint8Array;
   readonly stride: number;
-  /** An anchor with more live edges on this side is a hub: only the edge's own positive is masked. */
-  readonly hub: number;
+  /** An anchor with more live edges than this, of those remembered, is a hub: only the edge's own positive is masked. */
+  hub(anchor: number): number;
 }
 
 export interface KnownPositivesOptions {
@@ -48,6 +48,8 @@ export class KnownPositives {
   /** Scratch of `mask`. */
   readonly #candidates = new RowPlaces();
   readonly #anchors = new RowPlaces();
+  /** Scratch of `mask`: [edges] 1 where the anchor is a hub. */
+  #hubs = new Uint8Array(256);
   #edges = 0;
   #forgotten = 0;
 
@@ -201,25 +203,30 @@ export class KnownPositives {
    * for all edges), whichever are shorter in total, since either may contain hubs.
    */
   mask(task: MaskTask): void {
-    const { edges, anchors, positives, count, candidates, mask, stride, hub } = task;
+    const { edges, anchors, positives, count, candidates, mask, stride } = task;
     const forward = task.side === 'rhs' ? this.#byLhs : this.#byRhs;
     const backward = task.side === 'rhs' ? this.#byRhs : this.#byLhs;
     this.#candidates.fill(candidates, count);
 
+    if (this.#hubs.length < edges) this.#hubs = new Uint8Array(2 * edges);
+    let ofAnchors = 0;
     for (let i = 0; i < edges; i++) {
       mask.fill(0, i * stride, i * stride + count);
       this.#mark(positives[i]!, mask, i * stride);
+      const known = forward.count(anchors[i]!);
+      const isHub = known > task.hub(anchors[i]!);
+      this.#hubs[i] = isHub ? 1 : 0;
+      if (!isHub) ofAnchors += known;
     }
-    const ofCandidates = backward.total(candidates, count, Number.POSITIVE_INFINITY);
-    if (forward.total(anchors, edges, hub) <= ofCandidates) this.#walkAnchors(task, forward);
-    else this.#walkCandidates(task, forward, backward);
+    if (ofAnchors <= backward.total(candidates, count)) this.#walkAnchors(task, forward);
+    else this.#walkCandidates(task, backward);
   }
 
-  #walkAnchors({ edges, anchors, relation, mask, stride, hub }: MaskTask, lists: NeighbourLists): void {
+  #walkAnchors({ edges, anchors, relation, mask, stride }: MaskTask, lists: NeighbourLists): void {
     const { neighbours, relations } = lists;
     for (let i = 0; i < edges; i++) {
+      if (this.#hubs[i] === 1) continue;
       const known = lists.count(anchors[i]!);
-      if (known > hub) continue;
       for (let from = 0; from < known; ) {
         const start = lists.slot(anchors[i]!, from);
         const end = start + lists.run(start, known - from);
@@ -231,8 +238,8 @@ export class KnownPositives {
     }
   }
 
-  #walkCandidates(task: MaskTask, forward: NeighbourLists, lists: NeighbourLists): void {
-    const { edges, anchors, relation, count, candidates, mask, stride, hub } = task;
+  #walkCandidates(task: MaskTask, lists: NeighbourLists): void {
+    const { edges, anchors, relation, count, candidates, mask, stride } = task;
     const { neighbours, relations } = lists;
     this.#anchors.fill(anchors, edges);
     for (let k = 0; k < count; k++) {
@@ -245,7 +252,7 @@ export class KnownPositives {
         for (let slot = start; slot < end; slot++) {
           const anchor = neighbours[slot]!;
           for (let i = this.#anchors.last(anchor); i >= 0; i = this.#anchors.previous(i)) {
-            if (relations[slot] !== relation[i] || forward.count(anchor) > hub) continue;
+            if (relations[slot] !== relation[i] || this.#hubs[i] === 1) continue;
             this.#mark(row, mask, i * stride);
           }
         }

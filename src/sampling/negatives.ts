@@ -6,7 +6,10 @@ import type { KnownPositives, MaskTask, Side } from './known-positives.ts';
 import type { Random } from './random.ts';
 import type { TypeRows } from './type-rows.ts';
 
-/** A row with more live edges is a hub. Masking all its neighbours is slow, and keeps the model from telling them apart. */
+/**
+ * A row with more live edges is a hub. Masking all its neighbours is slow, and keeps the model from telling them apart. In a shard, a
+ * row with more than its share of as many is one.
+ */
 const HUB = 1_000;
 
 /** How the edges of a relation are trained. */
@@ -20,6 +23,8 @@ export interface ForeignCandidates {
   /** Shards of the graph. */
   readonly shards: number;
   isForeign(row: number): boolean;
+  /** Of the edges that a row has on a side, the part that this shard trains, as far as entities are spread evenly. */
+  share(row: number, side: Side): number;
   /**
    * A copy of another shard's row of the type that edges of own rows can have on the side, as far as this shard trains them; each
    * equally likely, undefined where none is drawn.
@@ -174,7 +179,8 @@ export class Negatives {
 
   #mask(chunk: Chunk): void {
     const { edges, relation, lhs, rhs, maxCandidates: stride } = chunk;
-    const shared = { edges, relation, stride, hub: HUB };
+    const shared = { edges, relation, stride };
+    const foreign = this.#foreign;
     const sides = [
       {
         side: 'rhs',
@@ -194,9 +200,11 @@ export class Negatives {
       },
     ] as const;
     for (const side of sides) {
-      const task = { ...shared, ...side };
+      const end = side.side === 'rhs' ? 'lhs' : 'rhs';
+      const hub = foreign ? (anchor: number) => HUB * foreign.share(anchor, end) : () => HUB;
+      const task = { ...shared, ...side, hub };
       this.#known.mask(task);
-      if (this.#foreign) maskForeign(this.#foreign, task);
+      if (foreign) maskForeign(foreign, task);
     }
   }
 }

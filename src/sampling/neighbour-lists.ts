@@ -55,14 +55,11 @@ export class NeighbourLists {
     return this.#lists[2 * row + 1]!;
   }
 
-  /** The entries of the first `first` rows in total. Rows with more than `most` entries are left out. */
-  total(rows: Int32Array, first: number, most: number): number {
+  /** The entries of the first `first` rows in total. */
+  total(rows: Int32Array, first: number): number {
     const lists = this.#lists;
     let total = 0;
-    for (let i = 0; i < first; i++) {
-      const count = lists[2 * rows[i]! + 1]!;
-      if (count <= most) total += count;
-    }
+    for (let i = 0; i < first; i++) total += lists[2 * rows[i]! + 1]!;
     return total;
   }
 

@@ -1,7 +1,14 @@
 import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { entityKey } from '../../src/graph/entity.ts';
-import { COPY_ACCUMULATOR, graphOf, shardName, shardOf, trainingShard } from '../../src/graph/shard.ts';
+import {
+  COPY_ACCUMULATOR,
+  graphOf,
+  shardName,
+  shardOf,
+  trainedShare,
+  trainingShard,
+} from '../../src/graph/shard.ts';
 import { FOREIGN } from '../../src/model/table.ts';
 
 test('an entity belongs to the shard of the partition that another client chooses for its key', () => {
@@ -41,6 +48,13 @@ test.each([1, 2, 3, 4, 5, 8, 16, 255])('of %i shards, each trains its share of t
       if ((2 * Math.abs(lhs - rhs)) % count !== 0) expect(ofLhs[rhs]![lhs]).toBe(shard);
     }
   expect(trained).toEqual(shards.map(() => count));
+  // Edges of own entities: those within the shard, and half of the others.
+  for (const index of shards) {
+    const [lhs, rhs] = [trainedShare({ index, count }, 'lhs'), trainedShare({ index, count }, 'rhs')];
+    expect(lhs * count).toBe(ofLhs[index]!.filter((shard) => shard === index).length);
+    expect(rhs * count).toBe(ofLhs.filter((byRhs) => byRhs[index] === index).length);
+    expect(lhs + rhs).toBeCloseTo((count + 1) / count, 10);
+  }
 });
 
 test('a shard has a name of its own, and the name of its graph', () => {

@@ -21,7 +21,7 @@ function taskOf(
   const stride = candidates.length + 3;
   return {
     side,
-    hub,
+    hub: () => hub,
     edges: edges.length,
     anchors: Int32Array.from(edges, ([lhs, , rhs]) => (side === 'rhs' ? lhs : rhs)),
     relation: Int32Array.from(edges, ([, name]) => name),

@@ -126,7 +126,7 @@ describe('Negatives', () => {
 
 /** Three shards; rows from 30 on are other shards'. */
 function foreignOf(draw: ForeignCandidates['draw']): ForeignCandidates {
-  return { shards: 3, isForeign: (row) => row >= 30, draw };
+  return { shards: 3, isForeign: (row) => row >= 30, share: () => 1, draw };
 }
 
 describe('edges to other shards', () => {
@@ -196,6 +196,42 @@ describe('edges to other shards', () => {
     expect(masked(chunk.rhsMask, 1)).toEqual([1, 1, 1, 1, 0]);
     expect(masked(chunk.lhsMask, 0)).toEqual([1, 1, 1, 1, 0]);
     expect(masked(chunk.lhsMask, 1)).toEqual([0, 1, 0, 0, 0]);
+  });
+
+  it('make an anchor a hub by the part of them that is known: only its own positive is masked', () => {
+    const rows = new TypeRows(1, 700);
+    for (let row = 4; row < 700; row++) rows.add(row, 0);
+    const known = new KnownPositives({ maxRows: 700, maxEdges: 2_000 });
+    // Row 4 follows 600 others, and as many follow row 5.
+    for (let row = 6; row < 606; row++) {
+      known.add(4, 0, row);
+      known.add(row, 0, 5);
+    }
+    const maskedOf = (share: ForeignCandidates['share']) => {
+      const chunk = emptyChunk();
+      const foreign = { ...foreignOf(() => undefined), isForeign: () => false, share };
+      const all = { rows, known, relations: [{ lhsType: 0, rhsType: 0 }], uniform: UNIFORM };
+      const edges = { lhs: Int32Array.of(4), relation: Int32Array.of(0), rhs: Int32Array.of(5) };
+      new Negatives({ ...all, inBatch: false, anchors: false, ...PLAIN, foreign }).fill(
+        chunk,
+        edges,
+        Int32Array.of(0),
+        Random.seeded(1),
+      );
+      const masked = (mask: Uint8Array) => mask.subarray(0, UNIFORM).some((each) => each === 1);
+      return { rhs: masked(chunk.rhsMask), lhs: masked(chunk.lhsMask) };
+    };
+    expect(maskedOf(() => 1)).toEqual({ rhs: true, lhs: true });
+    expect(maskedOf(() => 0.5)).toEqual({ rhs: false, lhs: false });
+    // The anchor of rhs candidates is the lhs of its edges.
+    expect(maskedOf((row, side) => (row === 4 && side === 'lhs' ? 0.5 : 1))).toEqual({
+      rhs: false,
+      lhs: true,
+    });
+    expect(maskedOf((row, side) => (row === 5 && side === 'rhs' ? 0.5 : 1))).toEqual({
+      rhs: true,
+      lhs: false,
+    });
   });
 
   it('are corrected by how often its chunks have them, own rows standing for those of all shards', () => {

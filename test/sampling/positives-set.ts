@@ -35,7 +35,7 @@ export class PositivesSet {
       const anchor = task.anchors[i]!;
       const relation = task.relation[i]!;
       return Array.from(task.candidates.subarray(0, task.count), (candidate) => {
-        const isHub = this.#degree(anchor, task.side) > task.hub;
+        const isHub = this.#degree(anchor, task.side) > task.hub(anchor);
         const live =
           task.side === 'rhs' ? this.has(anchor, relation, candidate) : this.has(candidate, relation, anchor);
         return (live && !isHub) || candidate === task.positives[i] ? 1 : 0;

@@ -349,7 +349,7 @@ export class Exchange implements ShardLine {
         this.copies.made(row);
       }
       this.copies.arrived(row);
-      batch.shard?.vectors.push(row, vectorAt(halves, i, dim));
+      batch.shard?.vectors.push(row, vectorAt(halves, i, dim + 1));
     }
     this.counts.receivedVectors += count;
   }
@@ -380,6 +380,6 @@ export class Exchange implements ShardLine {
   }
 }
 
-function vectorAt(halves: Float16Array, i: number, dim: number): Float16Array {
-  return halves.subarray(i * dim, (i + 1) * dim);
+function vectorAt(halves: Float16Array, i: number, width: number): Float16Array {
+  return halves.subarray(i * width, (i + 1) * width);
 }

@@ -30,7 +30,7 @@ export class Packing {
   constructor(dim: number, nameOf: (row: number) => Uint8Array | undefined) {
     this.#dim = dim;
     this.#nameOf = nameOf;
-    this.#most = Math.floor(PARCEL_BYTES / 2 / (2 * dim + MOST_NAME_BYTES));
+    this.#most = Math.floor(PARCEL_BYTES / 2 / (2 * (dim + 1) + MOST_NAME_BYTES));
   }
 
   /** Parcels that the vectors need. */
@@ -45,16 +45,15 @@ export class Packing {
     const ofRelations = relations === undefined ? 0 : 1;
     const parts = Math.max(filled + ofRelations + notices.length, least);
     return Array.from({ length: parts }, (_, part) => ({
-      gradients: this.#named(gradients, part),
-      vectors: this.#named(vectors, part),
+      gradients: this.#named(gradients, part, this.#dim),
+      vectors: this.#named(vectors, part, this.#dim + 1),
       relations: part === filled && relations !== undefined ? relations : NO_RELATIONS,
       ...(notices[part - filled - ofRelations] ?? NO_NOTICE),
     }));
   }
 
-  /** The vectors of one part, with the names of their rows. One whose entity was erased meanwhile is left out. */
-  #named({ rows, halves }: RowVectors, part: number): NamedVectors {
-    const dim = this.#dim;
+  /** The vectors of one part, of `width` numbers each, with the names of their rows. One whose entity was erased meanwhile is left out. */
+  #named({ rows, halves }: RowVectors, part: number, width: number): NamedVectors {
     const [from, to] = [part * this.#most, Math.min(rows.length, (part + 1) * this.#most)];
     const names: Uint8Array[] = [];
     const gone = new Set<number>();
@@ -63,11 +62,11 @@ export class Packing {
       if (name === undefined) gone.add(i);
       else names.push(name);
     }
-    const kept = halves.subarray(from * dim, to * dim);
+    const kept = halves.subarray(from * width, to * width);
     return {
       count: names.length,
       names: Buffer.concat(names),
-      halves: gone.size === 0 ? kept : kept.filter((_, k) => !gone.has(from + Math.floor(k / dim))),
+      halves: gone.size === 0 ? kept : kept.filter((_, k) => !gone.has(from + Math.floor(k / width))),
     };
   }
 }

@@ -9,9 +9,9 @@ export interface Names {
 
 export const NO_NAMES: Names = { count: 0, names: new Uint8Array(0) };
 
-/** Vectors in half precision, by the entities that they belong to. */
+/** Gradients or vectors in half precision, by the entities that they belong to. */
 export interface NamedVectors extends Names {
-  /** [count, dim] */
+  /** [count, dim] gradients; [count, dim + 1] vectors, each with the square root of its accumulator. */
   readonly halves: Float16Array;
 }
 
@@ -40,15 +40,18 @@ export interface Parcel {
   readonly wanted: Names;
 }
 
-/** Without lists of names, and with them: a graph whose copies are not bounded sends the first alone. */
-const VERSION = 1;
-const VERSION_WITH_LISTS = 2;
+/**
+ * Without lists of names, and with them: a graph whose copies are not bounded sends the first alone. 1 and 2 had vectors without
+ * accumulators.
+ */
+const VERSION = 3;
+const VERSION_WITH_LISTS = 4;
 /**
  *     version u8 | 0 | part u16 | from u16 | dim u16 | first f64 | last f64 | relation floats u32 | gradients u32 |
  *     bytes of their names u32 | vectors u32 | bytes of their names u32 | bytes of run u32 |
- *     version 2 alone: released u32 | bytes of their names u32 | wanted u32 | bytes of their names u32 |
+ *     version 4 alone: released u32 | bytes of their names u32 | wanted u32 | bytes of their names u32 |
  *     relations, f32 each | gradients, then vectors, f16 each | run | names of the gradients, then of the vectors |
- *     version 2 alone: names of the released, then of the wanted
+ *     version 4 alone: names of the released, then of the wanted
  *
  * Numbers are little-endian. The names need no text of types: only shards of one model read each other's parcels. Half
  * precision costs no quality: docs/adr/032.
@@ -106,6 +109,9 @@ export function encodeParcel(parcel: Parcel, dim: number): Buffer {
   return bytes;
 }
 
+/** The versions of the layout that this process reads and writes. */
+export const PARCEL_VERSIONS: readonly number[] = [VERSION, VERSION_WITH_LISTS];
+
 /** @throws ShapeError where the bytes are no parcel, or one of vectors of another dimension. */
 export function decodeParcel(value: Uint8Array | null, dim: number): Parcel {
   if (value === null) throw badParcel('it has no value');
@@ -143,7 +149,7 @@ function read(bytes: Buffer, dim: number): Parcel {
   };
   const relationBytes = take(relations, 4);
   const gradientBytes = take(gradients * dim, 2);
-  const vectorBytes = take(vectors * dim, 2);
+  const vectorBytes = take(vectors * (dim + 1), 2);
   const parcel = {
     part: bytes.readUInt16LE(2),
     from: bytes.readUInt16LE(4),
@@ -158,7 +164,7 @@ function read(bytes: Buffer, dim: number): Parcel {
     vectors: {
       count: vectors,
       names: take(vectorNames, 1),
-      halves: new Float16Array(vectorBytes.buffer, vectorBytes.byteOffset, vectors * dim),
+      halves: new Float16Array(vectorBytes.buffer, vectorBytes.byteOffset, vectors * (dim + 1)),
     },
     relations: new Float32Array(relationBytes.buffer, relationBytes.byteOffset, relations),
     released: { count: released, names: take(releasedNames, 1) },

@@ -63,7 +63,11 @@ export class ChunkTrainer {
       this.#touch(chunk);
       if (lane === undefined) {
         this.#kernel.step();
-        if (this.#foreign) this.#kernel.foreignGradients(this.#foreign.keepGradient);
+        const foreign = this.#foreign;
+        if (foreign) {
+          const { learningRate } = chunk;
+          this.#kernel.foreignGradients((row, gradient) => foreign.keepGradient(row, gradient, learningRate));
+        }
         addLosses(losses, batch, picked, this.#kernel.losses);
       } else {
         lane.begin();

@@ -44,7 +44,7 @@ export class Evaluator {
     const stride = 1 + options.settings.evaluatedCandidates;
     this.#task = {
       side: 'rhs',
-      hub: Number.POSITIVE_INFINITY,
+      hub: () => Number.POSITIVE_INFINITY,
       edges: 1,
       anchors: new Int32Array(1),
       relation: new Int32Array(1),

@@ -1,4 +1,4 @@
-import { trainingShard } from '../../graph/shard.ts';
+import { trainedShare, trainingShard } from '../../graph/shard.ts';
 import { RowUpdater } from '../../model/adagrad.ts';
 import type { Table } from '../../model/table.ts';
 import type { KnownPositives, Side } from '../../sampling/known-positives.ts';
@@ -26,11 +26,13 @@ const MOST_WAITING = 65_536;
 
 /**
  * What a shard's trainer knows of other shards: which rows are copies of theirs, which shards hold copies of its own rows,
- * and what has to be sent to whom. A copy is never stepped here: its gradient goes home to its owner, and its vector comes
- * from there. A row whose vector has not come yet is absent; edges to it wait.
+ * and what has to be sent to whom. The gradient of a copy goes home to its owner, whose vector replaces the copy when it comes; until
+ * then the copy moves by its gradients as the owner's row will. A row whose vector has not come yet is absent; edges to it wait.
  */
 export class ForeignRows implements ForeignCandidates {
   readonly #shard: { readonly index: number; readonly count: number };
+  /** See {@link trainedShare}. */
+  readonly #ownShares: Readonly<Record<Side, number>>;
   readonly #table: Table;
   readonly #rows: TrainerRows;
   readonly #updater: RowUpdater;
@@ -57,8 +59,11 @@ export class ForeignRows implements ForeignCandidates {
   /** By shard: what is to be sent to it after this batch. */
   readonly #gradients: readonly HalfVectors[];
   readonly #vectors: readonly HalfVectors[];
-  /** Scratch for a vector in single precision. */
+  /** [maxRows] by copy: the accumulator of its owner's row, with the steps taken here; NaN: not known. */
+  readonly #accumulators: Float32Array;
+  /** Scratch for a vector in single precision, and for one with its accumulator. */
   readonly #single: Float32Array;
+  readonly #stated: Float32Array;
 
   constructor(
     shard: { readonly index: number; readonly count: number },
@@ -68,6 +73,7 @@ export class ForeignRows implements ForeignCandidates {
   ) {
     const { model, relations, maxRows } = settings;
     this.#shard = shard;
+    this.#ownShares = { lhs: trainedShare(shard, 'lhs'), rhs: trainedShare(shard, 'rhs') };
     this.#table = table;
     this.#rows = rows;
     this.#updater = new RowUpdater(table, model);
@@ -78,10 +84,12 @@ export class ForeignRows implements ForeignCandidates {
     this.#holders = new Holders(maxRows, shard.count);
     this.#resendDistance = settings.resendDistance ?? RESEND_DISTANCE;
     this.#sent = new VectorSlab(table.dim, maxRows);
-    this.#single = new Float32Array(table.dim);
     const { dim } = table;
+    this.#accumulators = new Float32Array(maxRows).fill(Number.NaN);
+    this.#single = new Float32Array(dim);
+    this.#stated = new Float32Array(dim + 1);
     this.#gradients = Array.from({ length: shard.count }, () => new HalfVectors(dim));
-    this.#vectors = Array.from({ length: shard.count }, () => new HalfVectors(dim));
+    this.#vectors = Array.from({ length: shard.count }, () => new HalfVectors(dim + 1));
   }
 
   get shards(): number {
@@ -100,6 +108,11 @@ export class ForeignRows implements ForeignCandidates {
   /** The entity type of a copy; NO_TYPE for an own row. */
   typeOf(row: number): number {
     return this.#types[row]!;
+  }
+
+  /** See {@link ForeignCandidates}. Of a copy, this shard trains edges with own rows alone. */
+  share(row: number, side: Side): number {
+    return this.isForeign(row) ? 1 / this.#shard.count : this.#ownShares[side];
   }
 
   /** See {@link ForeignCandidates}. Of other edges between the copy and own rows this shard would know nothing. */
@@ -187,7 +200,9 @@ export class ForeignRows implements ForeignCandidates {
     const { dim } = this.#table;
     for (const [i, row] of vectors.rows.entries()) {
       if (!this.isForeign(row)) continue;
-      this.#table.vector(row).set(vectors.halves.subarray(i * dim, (i + 1) * dim));
+      const at = i * (dim + 1);
+      this.#table.vector(row).set(vectors.halves.subarray(at, at + dim));
+      this.#accumulators[row] = vectors.halves[at + dim]! ** 2;
       this.#arrived(row);
       this.#rows.touch(row);
     }
@@ -235,10 +250,16 @@ export class ForeignRows implements ForeignCandidates {
     if (this.#holders.any(row)) this.#moved.add(row);
   }
 
-  /** Keeps the gradient of a copy, to be sent home. */
-  readonly keepGradient = (row: number, gradient: Float32Array): void => {
+  /**
+   * Keeps the gradient of a copy, to be sent home, and moves the copy as its owner will: gradients taken one after the other at the
+   * same place would move the owner's row too far.
+   */
+  keepGradient(row: number, gradient: Float32Array, learningRate: number): void {
     this.#gradients[this.#home[row]!]!.push(row, gradient);
-  };
+    const accumulator = this.#accumulators[row]!;
+    if (Number.isNaN(accumulator)) return;
+    this.#accumulators[row] = this.#updater.updateCopy(row, gradient, accumulator, learningRate);
+  }
 
   /** [relation rows, dim + 1] vector and accumulator of each relation row, for the other shards. */
   readRelations(): Float32Array {
@@ -273,12 +294,20 @@ export class ForeignRows implements ForeignCandidates {
       if (distance !== undefined && distance < this.#resendDistance) continue;
       this.#sent.put(row, vector);
       resent.add(row);
-      for (const shard of this.#holders.of(row)) this.#vectors[shard]!.push(row, vector);
+      for (const shard of this.#holders.of(row)) this.#vectors[shard]!.push(row, this.#state(row));
     }
     this.#moved.clear();
     for (const { row, shard } of this.#owed)
-      if (!resent.has(row)) this.#vectors[shard]!.push(row, this.#table.vector(row));
+      if (!resent.has(row)) this.#vectors[shard]!.push(row, this.#state(row));
     this.#owed = [];
+  }
+
+  /** [dim + 1] an own row's vector and the square root of its accumulator, which half precision can hold; valid until the next call. */
+  #state(row: number): Float32Array {
+    const { dim, floats, accumulator } = this.#table;
+    this.#stated.set(this.#table.vector(row));
+    this.#stated[dim] = Math.sqrt(floats[this.#table.at(row) + accumulator]!);
+    return this.#stated;
   }
 
   /** Moves every relation row to the mean of its own vector and those of other shards, the accumulator likewise. */

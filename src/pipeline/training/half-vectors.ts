@@ -2,7 +2,7 @@ import type { RowVectors } from './trainer.ts';
 
 const FIRST_ROWS = 64;
 
-/** A growing list of rows with a vector each, in half precision. */
+/** A growing list of rows with `dim` numbers each, in half precision. */
 export class HalfVectors {
   readonly #dim: number;
   #rows = new Int32Array(FIRST_ROWS);

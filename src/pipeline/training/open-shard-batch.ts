@@ -10,14 +10,14 @@ export class OpenShardBatch {
   relations: readonly Float32Array[] = [];
   /** Whether the other shards are to get the relation vectors of this one. */
   wantsRelations = false;
-  /** The newest vectors of entities that belong to other shards. */
+  /** The newest vectors of entities that belong to other shards, each with the square root of its accumulator. */
   readonly vectors: HalfVectors;
   /** Gradients of own rows that other shards computed. */
   readonly gradients: HalfVectors;
 
   /** before: a batch that is closed, whose memory is used again. */
   constructor(dim: number, before?: OpenShardBatch) {
-    this.vectors = before?.vectors ?? new HalfVectors(dim);
+    this.vectors = before?.vectors ?? new HalfVectors(dim + 1);
     this.gradients = before?.gradients ?? new HalfVectors(dim);
   }
 

@@ -88,7 +88,7 @@ export class Prequential {
     const count = 2 * candidates;
     this.#task = {
       side: 'rhs',
-      hub: Number.POSITIVE_INFINITY,
+      hub: () => Number.POSITIVE_INFINITY,
       edges: BLOCK,
       anchors: new Int32Array(BLOCK),
       relation: new Int32Array(BLOCK),

@@ -75,7 +75,10 @@ export interface TrainerSettings {
   readonly prequential?: PrequentialSettings | undefined;
 }
 
-/** Rows with a vector each, in half precision: [n] rows, [n, dim] halves. */
+/**
+ * Rows with a gradient or a vector each, in half precision: [n] rows, and [n, dim] halves of gradients or [n, dim + 1] halves of
+ * vectors, each of which ends with the square root of its row's accumulator.
+ */
 export interface RowVectors {
   readonly rows: Int32Array;
   readonly halves: Float16Array;

@@ -53,15 +53,18 @@ const batchOf = () => new OpenBatch(new OpenShardBatch(DIM));
 /** What tells parcels of a sender apart. */
 type Range = Partial<Pick<Parcel, 'from' | 'run' | 'first' | 'last' | 'part'>>;
 
+/** `width` numbers of which the first is given. */
+const numbers = (first: number, width: number) => [first, ...new Array<number>(width - 1).fill(0)];
+
 type Named = readonly (readonly [key: EntityKey, first: number])[];
 
-/** Vectors whose first number tells them apart. */
-function namedOf(list: Named) {
+/** Gradients, or vectors with their accumulators, whose first number tells them apart. */
+function namedOf(list: Named, width = DIM) {
   const names = list.map(([key]) => {
     const bytes = Buffer.from(idOf(key));
     return Buffer.concat([Buffer.from([TYPES.indexOf(typeOf(key)), bytes.length - 1]), bytes]);
   });
-  const halves = Float16Array.from(list.flatMap(([, first]) => [first, 0, 0, 0]));
+  const halves = Float16Array.from(list.flatMap(([, first]) => numbers(first, width)));
   return { count: list.length, names: Buffer.concat(names), halves };
 }
 
@@ -80,7 +83,7 @@ function parcelOf(
   };
   return {
     ...{ from: 1, run: 'there', first: 0, last: 10, part: 0, relations: new Float32Array(0), ...rest },
-    ...{ gradients: namedOf(gradients), vectors: namedOf(vectors) },
+    ...{ gradients: namedOf(gradients), vectors: namedOf(vectors, DIM + 1) },
     ...{ released: listOf(released), wanted: listOf(wanted) },
   };
 }
@@ -90,8 +93,8 @@ function recordOf(value: Buffer | null, headers: Record<string, Buffer> = {}): S
 }
 
 /** Row and first number of each. */
-function listed({ rows, halves }: RowVectors): [number, number][] {
-  return [...rows].map((row, i) => [row, halves[i * DIM]!]);
+function listed({ rows, halves }: RowVectors, width = DIM): [number, number][] {
+  return [...rows].map((row, i) => [row, halves[i * width]!]);
 }
 
 /** What the next batch of the trainer gets of a parcel. */
@@ -104,7 +107,7 @@ function received(exchange: Exchange, parcel: Parcel) {
     ...{ newTypes: [...newTypes], homes: [...shard!.newHomes], reused, touched: [...touched] },
     reusedHomes: [...shard!.reusedHomes],
     gradients: listed(shard!.gradients),
-    vectors: listed(shard!.vectors),
+    vectors: listed(shard!.vectors, DIM + 1),
   };
 }
 
@@ -113,12 +116,12 @@ function outgoing(
   to: readonly { gradients?: readonly number[]; vectors?: readonly number[] }[],
   relations?: Float32Array,
 ): Outgoing {
-  const vectors = (rows: readonly number[] = []): RowVectors => ({
+  const vectors = (rows: readonly number[] = [], width = DIM): RowVectors => ({
     rows: Int32Array.from(rows),
-    halves: Float16Array.from(rows.flatMap((row) => [row, 0, 0, 0])),
+    halves: Float16Array.from(rows.flatMap((row) => numbers(row, width))),
   });
   return {
-    to: to.map((each) => ({ gradients: vectors(each.gradients), vectors: vectors(each.vectors) })),
+    to: to.map((each) => ({ gradients: vectors(each.gradients), vectors: vectors(each.vectors, DIM + 1) })),
     ...(relations && { relations }),
     waiting: 5,
   };
@@ -196,13 +199,13 @@ describe('sending', () => {
     await exchange.sent();
     const parcels = log.published.filter(({ key }) => shardOf(String(key), 3) === 1).map(parcelIn);
     expect(parcels.map(({ part }) => part)).toEqual([0, 1, 2, 3]);
-    // A vector of four numbers and the longest name have 8 + 258 bytes.
-    expect(parcels.map(({ vectors }) => vectors.count)).toEqual([1_503, 1_503, 494, 0]);
-    expect(parcels.map(({ gradients }) => gradients.count)).toEqual([1_503, 97, 0, 0]);
+    // A vector of four numbers with its accumulator, and the longest name, have 10 + 258 bytes.
+    expect(parcels.map(({ vectors }) => vectors.count)).toEqual([1_492, 1_492, 516, 0]);
+    expect(parcels.map(({ gradients }) => gradients.count)).toEqual([1_492, 108, 0, 0]);
     expect(parcels.map((parcel) => parcel.relations.length)).toEqual([0, 0, 0, RELATION_FLOATS]);
     expect(parcels.flatMap(({ vectors }) => idsIn(vectors.names))).toEqual(rows.map((_, i) => `${i}`));
     const firsts = parcels.flatMap(({ vectors: { halves, count } }) =>
-      Array.from({ length: count }, (_, i) => halves[i * DIM]),
+      Array.from({ length: count }, (_, i) => halves[i * (DIM + 1)]),
     );
     // Rows above 2,048 are not whole numbers of half precision.
     expect(firsts).toEqual(rows.map((row) => Math.f16round(row)));
@@ -214,8 +217,11 @@ describe('sending', () => {
       index.add(entityKey('user', `${i}`.padEnd(256, '-')), 0),
     );
     exchange.begin();
-    const vectors = () => ({ rows: Int32Array.from(rows), halves: new Float16Array(rows.length * dim) });
-    const parts = { gradients: vectors(), vectors: vectors() };
+    const vectors = (width: number) => ({
+      rows: Int32Array.from(rows),
+      halves: new Float16Array(rows.length * width),
+    });
+    const parts = { gradients: vectors(dim), vectors: vectors(dim + 1) };
     const nothing = { gradients: { rows: new Int32Array(), halves: new Float16Array() } };
     const none = { ...nothing, vectors: nothing.gradients };
     const relations = new Float32Array(2 * (dim + 1));
@@ -237,9 +243,9 @@ describe('sending', () => {
     exchange.send(outgoing([{}, { gradients: rows, vectors: rows }, {}]), exchange.hand(batchOf(), 4));
     await exchange.sent();
     const [parcel] = log.published.map(parcelIn);
-    for (const part of [parcel!.gradients, parcel!.vectors]) {
+    for (const [part, width] of [[parcel!.gradients, DIM] as const, [parcel!.vectors, DIM + 1] as const]) {
       expect([part.count, idsIn(part.names)]).toEqual([2, ['a', 'c']]);
-      expect([part.halves[0], part.halves[DIM]]).toEqual([rows[0], rows[2]]);
+      expect([part.halves[0], part.halves[width]]).toEqual([rows[0], rows[2]]);
     }
   });
 
@@ -560,6 +566,22 @@ describe('records', () => {
     expect(log.lines.map(({ message }) => message)).toEqual([
       'a record is passed over: twhin.exchange.test, partition 0, offset 7',
     ]);
+  });
+
+  test('of another version are counted and passed over, and told once for each version', () => {
+    const log = keptLog();
+    const { exchange } = set({ log });
+    for (const version of [1, 1, 2, 1]) {
+      const older = Buffer.from(value);
+      older.writeUInt8(version);
+      expect(exchange.read(recordOf(older, headers))).toBeUndefined();
+    }
+    expect(exchange.counts.unreadable).toBe(4);
+    expect(log.lines.map(({ fields }) => fields)).toMatchObject([
+      { version: 1, own: [3, 4] },
+      { version: 2, own: [3, 4] },
+    ]);
+    expect(log.lines[0]!.message).toContain('Run one version in all shards');
   });
 
   test('of another training are passed over, whatever their model, and told once where their sender still runs', () => {

@@ -73,7 +73,7 @@ function shard(index: number, { speaks = true, writes = true, brokers = Promise.
 
 /** What comes out of a batch: a gradient and a vector for shard 1, of the rows of shards 1 and 0. */
 function outgoing(): Outgoing {
-  const [gradients, vectors] = [new HalfVectors(DIM), new HalfVectors(DIM)];
+  const [gradients, vectors] = [new HalfVectors(DIM), new HalfVectors(DIM + 1)];
   gradients.push(1, Float32Array.of(1, 2));
   vectors.push(0, Float32Array.of(3, 4));
   const some = { gradients: gradients.take(), vectors: vectors.take() };

@@ -14,7 +14,7 @@ import type {
   TrainerSettings,
 } from '../../../src/pipeline/training/trainer.ts';
 import { Random } from '../../../src/sampling/random.ts';
-import { listed, shardBatch } from './shard-fixture.ts';
+import { DIM, listed, shardBatch } from './shard-fixture.ts';
 import { batchOf, DUE, FIRST_ENTITY, kernels, settings, triples, World } from './trainer-fixture.ts';
 
 const prequential: PrequentialSettings = {
@@ -309,11 +309,11 @@ class Shards {
     for (const row of dropped) part.keys[row - FIRST_ENTITY] = entityKey('gone', `${row}`);
     [part.named, part.dropped, part.vectors, part.gradients] = [[], [], [], []];
     outgoing?.to.forEach((sent, to) => {
-      const named = ({ rows, halves }: RowVectors): [EntityKey, number[]][] =>
-        listed({ rows, halves }).map(([row, vector]) => [part.keys[row - FIRST_ENTITY]!, vector]);
+      const named = (of: RowVectors, width: number): [EntityKey, number[]][] =>
+        listed(of, width).map(([row, vector]) => [part.keys[row - FIRST_ENTITY]!, vector]);
       const known = ([key]: [EntityKey, number[]]) => this.#parts[to]!.keys.includes(key);
-      this.#parts[to]?.vectors.push(...named(sent.vectors).filter(known));
-      this.#parts[to]?.gradients.push(...named(sent.gradients).filter(known));
+      this.#parts[to]?.vectors.push(...named(sent.vectors, DIM + 1).filter(known));
+      this.#parts[to]?.gradients.push(...named(sent.gradients, DIM).filter(known));
     });
   }
 

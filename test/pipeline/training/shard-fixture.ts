@@ -65,6 +65,11 @@ export function rowVectors(list: Vectors = []): RowVectors {
   };
 }
 
+/** Each vector with the square root of its accumulator behind it: 1, unless it has one. */
+function withAccumulators(list: Vectors = []): Vectors {
+  return list.map(([row, vector]) => [row, vector.length > DIM ? vector : [...Array.from(vector), 1]]);
+}
+
 /** A batch of a shard. homes: by new entity, and by reused row; shard 0's unless given. */
 export function shardBatch(
   parts: Parameters<typeof batchOf>[0] & {
@@ -87,7 +92,12 @@ export function shardBatch(
     shard: {
       newHomes: Uint8Array.from(batch.newTypes, (_, i) => homes[i] ?? 0),
       reusedHomes: Uint8Array.from(batch.reused.rows, (_, i) => reusedHomes[i] ?? 0),
-      ...{ vectors: rowVectors(vectors), gradients: rowVectors(gradients), relations, wantsRelations },
+      ...{
+        vectors: rowVectors(withAccumulators(vectors)),
+        gradients: rowVectors(gradients),
+        relations,
+        wantsRelations,
+      },
     },
     copies: {
       holders: {
@@ -101,9 +111,9 @@ export function shardBatch(
   };
 }
 
-/** Row and vector of each. */
-export function listed({ rows, halves }: RowVectors): [number, number[]][] {
-  return [...rows].map((row, i) => [row, [...halves.subarray(i * DIM, (i + 1) * DIM)]]);
+/** Row and gradient of each, or, with a width of one more, row and vector with the square root of its accumulator. */
+export function listed({ rows, halves }: RowVectors, width = DIM): [number, number[]][] {
+  return [...rows].map((row, i) => [row, [...halves.subarray(i * width, (i + 1) * width)]]);
 }
 
 /** Everything that a trainer holds of its rows, as a store would give it back. */
