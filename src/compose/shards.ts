@@ -7,8 +7,9 @@ import { graphOf } from '../graph/shard.ts';
 import { createKernel, reproducible } from '../kernels/select.ts';
 import { workspaceBytes } from '../kernels/workspace.ts';
 import { JoinedRanking, type JoinedRankingOptions } from '../pipeline/training/joined-ranking.ts';
+import { localTrainer } from '../pipeline/training/local-trainer.ts';
 import type { KernelMaker } from '../pipeline/training/train.ts';
-import type { Trainer } from '../pipeline/training/trainer.ts';
+import type { Trainer, TrainerSettings } from '../pipeline/training/trainer.ts';
 import { ShardMeeting } from '../replay/shard-meeting.ts';
 import { openForWriting } from '../state/open.ts';
 import { composeReplay, type Replaying, type ReplayOptions } from './replay.ts';
@@ -17,7 +18,7 @@ const KERNELS: KernelMaker = { createKernel, startSteppers, workspaceBytes };
 
 /** What the updaters of all parts read. */
 interface PartsRead extends Pick<ReplayOptions, 'log' | 'eventLog' | 'range' | 'topicIds' | 'space'> {
-  /** Ranks each edge before it is learned; the shards then train in this thread. Absent: none is ranked. */
+  /** Ranks each edge before it is learned. Absent: none is ranked. */
   readonly ranking?: JoinedRanking;
 }
 
@@ -25,6 +26,8 @@ interface PartsRead extends Pick<ReplayOptions, 'log' | 'eventLog' | 'range' | '
 interface PartsReplay extends PartsRead, Pick<ReplayOptions, 'pace'> {
   /** In the order of the graphs, each fresh. */
   readonly stores: readonly GraphStore[];
+  /** Makes the trainers of shards; absent: each is in a thread of its own. */
+  readonly trainerOf?: (settings: TrainerSettings) => Trainer;
 }
 
 /** Name of the topic in which the shards of a replay meet. It is on no log: only the stores know it while they are trained. */
@@ -32,7 +35,10 @@ export function meetingTopic(graphs: readonly GraphConfig[]): string {
   return exchangeName(graphOf(graphs[0]!));
 }
 
-/** {@link composeTogether} for an evaluation, on the live stores of state folders that are thrown away. */
+/**
+ * {@link composeTogether} for an evaluation, on the live stores of state folders that are thrown away. Shards train in this thread,
+ * one batch after another: in threads, what they learn from each other would come later on a busy machine, and figures with it.
+ */
 export async function composeParts(
   config: Config,
   graphs: readonly GraphConfig[],
@@ -41,7 +47,12 @@ export async function composeParts(
   return composeTogether(
     config,
     graphs.map((graph) => ({ ...graph, trainer: { ...graph.trainer, evaluatedEdges: 0 } })),
-    { ...read, pace: {}, stores: await Promise.all(graphs.map((graph) => openForWriting(graph))) },
+    {
+      ...read,
+      pace: {},
+      stores: await Promise.all(graphs.map((graph) => openForWriting(graph))),
+      ...(graphs.length > 1 && { trainerOf: (settings: TrainerSettings) => localTrainer(settings, KERNELS) }),
+    },
   );
 }
 
@@ -52,7 +63,7 @@ export async function composeParts(
 export function composeTogether(
   config: Config,
   graphs: readonly GraphConfig[],
-  { ranking, stores, ...replay }: PartsReplay,
+  { ranking, stores, trainerOf, ...replay }: PartsReplay,
 ): readonly Replaying[] {
   const { length: shards } = graphs;
   const meeting = shards > 1 ? new ShardMeeting(meetingTopic(graphs), shards) : undefined;
@@ -64,8 +75,9 @@ export function composeTogether(
       ...replay,
       store: stores[index]!,
       meeting,
-      trainerOf:
-        ranking && ((settings) => inTurn(ranking.trainer(index, settings, (row) => part.updater.keyAt(row)))),
+      trainerOf: ranking
+        ? (settings) => inTurn(ranking.trainer(index, settings, (row) => part.updater.keyAt(row)))
+        : trainerOf && ((settings) => inTurn(trainerOf(settings))),
     });
     return part;
   });
