@@ -98,7 +98,8 @@ export const configFileSchema = z.strictObject({
         description: 'Weight of the sum over the negatives in the softmax loss. The other losses ignore it.',
       }),
       learningRate: positive.optional().meta({
-        description: 'Learning rate of row-wise Adagrad.',
+        description:
+          'Learning rate of row-wise Adagrad. In a graph with `shards`, each shard takes 1.4 times this rate ([why](adr/038-copies-that-move.md)).',
       }),
       unitBall: z.boolean().optional().meta({
         description: 'Whether a vector longer than 1 is scaled back to length 1 after each step.',

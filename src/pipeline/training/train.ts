@@ -33,6 +33,9 @@ import { TrainerRows } from './trainer-rows.ts';
 /** Seeds of a graph's shards lie this far apart: users give small ones. */
 const SHARD_SEEDS = 2 ** 32;
 
+/** What one shard learns reaches the others a batch later, and with the rate of one updater edges are fitted less closely: docs/adr/038. */
+const SHARD_RATE = 1.4;
+
 /** Makes kernels: see `kernels/select`. */
 export interface KernelMaker {
   /** Bytes that stay free before the table's rows. */
@@ -50,6 +53,11 @@ export interface KernelMaker {
     model: ModelSettings,
     limits: { maxEdges: number; maxCandidates: number; threads: number },
   ): readonly Stepper[];
+}
+
+function withShardRate(settings: TrainerSettings): TrainerSettings {
+  const { model } = settings;
+  return { ...settings, model: { ...model, learningRate: SHARD_RATE * model.learningRate } };
 }
 
 /** Upper bounds of a chunk's edges, and of its candidates on each side. */
@@ -109,7 +117,8 @@ export class TrainerCore {
   #broken: string | undefined;
 
   /** file: where live edges beyond the memory limit lie; without a file, all live edges are in memory. */
-  constructor(settings: TrainerSettings, kernels: KernelMaker, file?: () => PageFile) {
+  constructor(given: TrainerSettings, kernels: KernelMaker, file?: () => PageFile) {
+    const settings = given.shard === undefined ? given : withShardRate(given);
     const { model, relations, maxRows, threads } = settings;
     const types = settings.entityTypes.length;
     const limits = chunkLimits(settings);
