@@ -114,10 +114,11 @@ function parcelOf(to: number, bytes: Buffer): ParcelBytes {
   const [relations = 0, gradients = 0, , vectors = 0, , runBytes = 0] = [24, 28, 32, 36, 40, 44].map((at) =>
     bytes.readUInt32LE(at),
   );
-  // The second version has four numbers more, of the lists of names.
-  const hasLists = bytes.readUInt8(0) === 2;
+  // Version 4 has four numbers more, of the lists of names.
+  const hasLists = bytes.readUInt8(0) === 4;
   const [released = 0, wanted = 0] = hasLists ? [48, 56].map((at) => bytes.readUInt32LE(at)) : [];
-  const run = (hasLists ? 64 : 48) + 4 * relations + 2 * dim * (gradients + vectors);
+  // A vector has its accumulator behind it.
+  const run = (hasLists ? 64 : 48) + 4 * relations + 2 * (dim * gradients + (dim + 1) * vectors);
   return {
     to,
     from: bytes.readUInt16LE(4),
