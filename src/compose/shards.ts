@@ -23,11 +23,9 @@ interface PartsRead extends Pick<ReplayOptions, 'log' | 'eventLog' | 'range' | '
 }
 
 /** The same for stores that somebody else opened. */
-interface PartsReplay extends PartsRead, Pick<ReplayOptions, 'pace'> {
+interface PartsReplay extends PartsRead, Pick<ReplayOptions, 'pace' | 'trainerOf'> {
   /** In the order of the graphs, each fresh. */
   readonly stores: readonly GraphStore[];
-  /** Makes the trainers of shards; absent: each is in a thread of its own. */
-  readonly trainerOf?: (settings: TrainerSettings) => Trainer;
 }
 
 /** Name of the topic in which the shards of a replay meet. It is on no log: only the stores know it while they are trained. */
@@ -37,7 +35,8 @@ export function meetingTopic(graphs: readonly GraphConfig[]): string {
 
 /**
  * {@link composeTogether} for an evaluation, on the live stores of state folders that are thrown away. Shards train in this thread,
- * one batch after another: in threads, what they learn from each other would come later on a busy machine, and figures with it.
+ * one batch after another, and all live edges are in memory: in threads, what they learn from each other would come the later, and the
+ * figures be the lower, the busier the machine is.
  */
 export async function composeParts(
   config: Config,

@@ -22,7 +22,7 @@ export interface MaskTask {
   /** [edges, stride] row-major, the first `count` of each row overwritten: 1 where the candidate is a known positive. */
   readonly mask: Uint8Array;
   readonly stride: number;
-  /** An anchor with more live edges than this, of those remembered, is a hub: only the edge's own positive is masked. */
+  /** Most remembered edges with which an anchor is no hub. Of a hub's edges, only the edge's own positive is masked. */
   hub(anchor: number): number;
 }
 

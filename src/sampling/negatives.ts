@@ -7,8 +7,8 @@ import type { Random } from './random.ts';
 import type { TypeRows } from './type-rows.ts';
 
 /**
- * A row with more live edges is a hub. Masking all its neighbours is slow, and keeps the model from telling them apart. In a shard, a
- * row with more than its share of as many is one.
+ * A row with more live edges is a hub. Masking all its neighbours is slow, and keeps the model from telling them apart. A shard knows
+ * a share of a row's edges: there, a row with more than this share of as many is a hub.
  */
 const HUB = 1_000;
 
@@ -200,8 +200,8 @@ export class Negatives {
       },
     ] as const;
     for (const side of sides) {
-      const end = side.side === 'rhs' ? 'lhs' : 'rhs';
-      const hub = foreign ? (anchor: number) => HUB * foreign.share(anchor, end) : () => HUB;
+      const anchorSide = side.side === 'rhs' ? 'lhs' : 'rhs';
+      const hub = foreign ? (anchor: number) => HUB * foreign.share(anchor, anchorSide) : () => HUB;
       const task = { ...shared, ...side, hub };
       this.#known.mask(task);
       if (foreign) maskForeign(foreign, task);

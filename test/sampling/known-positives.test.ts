@@ -21,7 +21,8 @@ function taskOf(
   const stride = candidates.length + 3;
   return {
     side,
-    hub: () => hub,
+    // Each anchor has a limit of its own.
+    hub: (anchor) => (anchor % 2 === 0 ? hub : 2 * hub + 1),
     edges: edges.length,
     anchors: Int32Array.from(edges, ([lhs, , rhs]) => (side === 'rhs' ? lhs : rhs)),
     relation: Int32Array.from(edges, ([, name]) => name),

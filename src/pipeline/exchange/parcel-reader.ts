@@ -78,7 +78,7 @@ export class ParcelReader {
     }
   }
 
-  /** Says so once for each version. Edges stay exact: what is lost is a part of how vectors are trained. */
+  /** Counts a parcel of another version, and warns once for each version. Edges stay exact: gradients and vectors are lost. */
   #passOverVersion(version: number, { partition, offset }: Pick<SourceRecord, 'partition' | 'offset'>): void {
     const { shard, topic, log } = this.#options;
     this.#counts.unreadable++;

@@ -6,7 +6,7 @@ import { KnownPositives } from '../../sampling/known-positives.ts';
 import { NO_TYPE, TypeRows } from '../../sampling/type-rows.ts';
 import { trainerIn } from './local-trainer.ts';
 import { BLOCK, Prequential } from './prequential.ts';
-import { chunkLimits, type KernelMaker, TrainerCore, tableOptions } from './train.ts';
+import { type KernelMaker, TrainerCore } from './train.ts';
 import type {
   PrequentialSettings,
   RankedEdges,
@@ -15,6 +15,7 @@ import type {
   TrainerSettings,
   Triples,
 } from './trainer.ts';
+import { chunkLimits, tableOptions } from './trainer-size.ts';
 
 export interface JoinedRankingOptions {
   /** Settings of the whole graph; maxRows: of its relations and of all entities. */

@@ -2,7 +2,7 @@ import { FatalError, reasonOf, ShapeError } from '../../errors/errors.ts';
 import { decayed } from '../../model/adagrad.ts';
 import type { Kernel, KernelName } from '../../model/kernel.ts';
 import type { ModelSettings } from '../../model/settings.ts';
-import { Table, type TableOptions } from '../../model/table.ts';
+import { Table } from '../../model/table.ts';
 import { rehearse } from '../../sampling/batch.ts';
 import { DegreeWeights } from '../../sampling/degree-weights.ts';
 import { FixedCandidates } from '../../sampling/fixed-candidates.ts';
@@ -29,17 +29,16 @@ import type {
 } from './trainer.ts';
 import { Initialiser } from './trainer-init.ts';
 import { TrainerRows } from './trainer-rows.ts';
+import { chunkLimits, tableOptions, type Workspace } from './trainer-size.ts';
 
 /** Seeds of a graph's shards lie this far apart: users give small ones. */
 const SHARD_SEEDS = 2 ** 32;
 
-/** What one shard learns reaches the others a batch later, and with the rate of one updater edges are fitted less closely: docs/adr/038. */
+/** Makes up for gradients that other shards send: they move a row a batch late or more. Measured: docs/adr/038. */
 const SHARD_RATE = 1.4;
 
 /** Makes kernels: see `kernels/select`. */
-export interface KernelMaker {
-  /** Bytes that stay free before the table's rows. */
-  workspaceBytes(model: ModelSettings, maxEdges: number, maxCandidates: number, threads: number): number;
+export interface KernelMaker extends Workspace {
   createKernel(
     name: TrainerSettings['kernel'],
     table: Table,
@@ -60,13 +59,6 @@ function withShardRate(settings: TrainerSettings): TrainerSettings {
   return { ...settings, model: { ...model, learningRate: SHARD_RATE * model.learningRate } };
 }
 
-/** Upper bounds of a chunk's edges, and of its candidates on each side. */
-export function chunkLimits(settings: TrainerSettings) {
-  const { chunkEdges, uniformNegatives, inBatchNegatives, degreeNegatives, anchorNegatives } = settings;
-  const own = (inBatchNegatives ? chunkEdges : 0) + (anchorNegatives ? chunkEdges : 0);
-  return { maxEdges: chunkEdges, maxCandidates: own + uniformNegatives + (degreeNegatives?.count ?? 0) };
-}
-
 /** undefined where nothing is drawn or corrected by degree: degrees cost memory, and time for every edge. */
 function degreesOf(settings: TrainerSettings, known: KnownPositives): DegreeWeights | undefined {
   const { inBatchNegatives, degreeNegatives, correctNegatives = false } = settings;
@@ -81,20 +73,10 @@ function degreesOf(settings: TrainerSettings, known: KnownPositives): DegreeWeig
   });
 }
 
-/** The size of a trainer's table. */
-export function tableOptions(
-  settings: TrainerSettings,
-  kernels: Pick<KernelMaker, 'workspaceBytes'>,
-): TableOptions {
-  const { model, maxRows, threads } = settings;
-  const { maxEdges, maxCandidates } = chunkLimits(settings);
-  const workspaceBytes = kernels.workspaceBytes(model, maxEdges, maxCandidates, threads);
-  return { dim: model.dim, maxRows, workspaceBytes };
-}
-
 /**
  * Trains one graph's table, in the calling thread and in threads that it starts: see `Trainer` for what each call
- * means and where the same calls give the same bytes. That holds across a checkpoint, a stop and a load too. More
+ * means and where the same calls give the same bytes. That holds across a checkpoint, a stop and a load too, but for
+ * copies of other shards' rows: after a load they are as they were stored, and move once their owners send them. More
  * than one thread changes only what `ChunkTrainer` does.
  */
 export class TrainerCore {

@@ -10,7 +10,7 @@ import type { Progress } from '../../../pipeline/progress.ts';
 import { REJECTIONS } from '../../../pipeline/reading/record-content.ts';
 import type { RoutedCounts } from '../../../pipeline/routing/routed-log.ts';
 import type { Quality } from '../../../pipeline/training/summary.ts';
-import { tableOptions } from '../../../pipeline/training/train.ts';
+import { tableOptions } from '../../../pipeline/training/trainer-size.ts';
 import type { Updater } from '../../../pipeline/updater.ts';
 
 /** Ranked edges, weighted by age, below which the quality is not meaningful. */
