@@ -67,6 +67,21 @@ test('the diagram of phases has every transition of the table, and no other', ()
   expect(phases).toContain('[*] --> loading');
 });
 
+test('the layout in CONTRIBUTING has a row for each folder of sources', () => {
+  const contributing = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
+  const rows = contributing.split('\n').filter((line) => line.startsWith('| `'));
+  const named = new Set(
+    rows.flatMap((row) => [...(row.split(' | ')[0] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name)),
+  );
+  const folders = globSync('{src/*,bench,broker,demo,docs,k8s,monitoring,test,topics}/', { cwd: ROOT });
+  expect(folders.length).toBeGreaterThan(20);
+  expect(
+    folders
+      .map((path) => `${path.replaceAll('\\', '/').replace(/\/$/, '')}/`)
+      .filter((path) => !named.has(path)),
+  ).toEqual([]);
+});
+
 interface Arrow {
   readonly from: string;
   readonly to: string;
