@@ -7,8 +7,14 @@ import { expect, onTestFinished, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '..', '..');
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
-test('the README has at most 150 lines', () => {
-  expect(readme.trimEnd().split('\n').length).toBeLessThanOrEqual(150);
+test('the first screen of the README, up to its first section, is short', () => {
+  const screen = readme.slice(0, readme.indexOf('\n## '));
+  expect(screen.split('\n').length).toBeLessThanOrEqual(40);
+  expect(screen.split(/\s+/).length).toBeLessThanOrEqual(430);
+});
+
+test('no line of the README is longer than 150 characters', () => {
+  expect(readme.split('\n').filter((line) => line.length > 150)).toEqual([]);
 });
 
 test('the TypeScript example compiles in a strict project', () => {
