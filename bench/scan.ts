@@ -44,7 +44,6 @@ interface Way {
   top(queries: readonly ScanQuery[]): void;
   /** Whether several queries can share a pass. */
   readonly shares: boolean;
-  rank?(query: ScanQuery, row: number): void;
   /** Rows scored exactly so far, where this is not every row. */
   readonly scored?: () => number;
 }
@@ -53,7 +52,6 @@ interface Way {
 interface Round {
   readonly alone: number;
   readonly together: number;
-  readonly rank: number;
   readonly share: number;
 }
 
@@ -63,7 +61,6 @@ function scanning(table: ScanTable, scorer: ScorerName, build: 'wasm-plain' | 'w
     name: `scan, ${build}`,
     shares: true,
     top: (queries) => scanner.top(queries, count),
-    rank: (query, row) => scanner.rank(query, row),
     scored: () => scanner.scored,
   };
 }
@@ -119,7 +116,7 @@ function settingsOf(scorer: ScorerName): ModelSettings {
   return { dim, scorer, loss: 'softmax', unitBall: false, ...numbers };
 }
 
-/** One round of a way: the same queries alone, and four in a pass; and the rank of rows anywhere. */
+/** One round of a way: the same queries alone, and four in a pass. */
 function turn(way: Way, queries: readonly ScanQuery[], rows: number): Round {
   const before = way.scored?.() ?? 0;
   const alone = timeOf(() => {
@@ -130,11 +127,8 @@ function turn(way: Way, queries: readonly ScanQuery[], rows: number): Round {
     if (!way.shares) return;
     for (let i = 0; i < queries.length; i += TOGETHER) way.top(queries.slice(i, i + TOGETHER));
   });
-  const rank = timeOf(() => {
-    for (const [i, query] of queries.entries()) way.rank?.(query, Math.floor((rows * i) / queries.length));
-  });
   const perQuery = (ms: number) => ms / queries.length;
-  return { alone: perQuery(alone), together: perQuery(together), rank: perQuery(rank), share };
+  return { alone: perQuery(alone), together: perQuery(together), share };
 }
 
 /** Milliseconds of processor time: others use the cores too. */
@@ -192,15 +186,14 @@ function measure(rows: number): void {
   console.log(`
 ${rows.toLocaleString('en')} rows, ${(scanned.place.memory.buffer.byteLength / 2 ** 20).toFixed(0)} MiB (${scanned.bytesPerRow} bytes each). \`write\` of rows anywhere: ${spread(thousands)} thousand a second.
 
-| scorer | way | ms a query, alone | ms a query, four a pass | rows scored exactly | ms a rank |
-|---|---|---:|---:|---:|---:|`);
+| scorer | way | ms a query, alone | ms a query, four a pass | rows scored exactly |
+|---|---|---:|---:|---:|`);
   for (const { scorer, ways } of groups) {
     for (const { way, rounds } of ways) {
       const of = (key: keyof Round) => rounds.map((round) => round[key]);
       const together = way.shares ? spread2(of('together')) : '';
-      const rank = way.rank ? spread2(of('rank')) : '';
       const share = way.scored ? `${(100 * median(of('share'))).toFixed(2)} %` : '';
-      console.log(`| ${scorer} | ${way.name} | ${spread2(of('alone'))} | ${together} | ${share} | ${rank} |`);
+      console.log(`| ${scorer} | ${way.name} | ${spread2(of('alone'))} | ${together} | ${share} |`);
     }
   }
 }

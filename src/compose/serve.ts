@@ -1,7 +1,7 @@
 import { embeddingsName, modelName, topicName } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
-import { RetryableError, TwhinError, UsageError } from '../errors/errors.ts';
+import { RetryableError, TwhinError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { Log } from '../log.ts';
@@ -12,7 +12,6 @@ import { Activity } from '../serve/activity.ts';
 import { ActivityFeed } from '../serve/activity-feed.ts';
 import type { Gate } from '../serve/gate.ts';
 import type { GraphStatus } from '../serve/graph-status.ts';
-import type { Part } from '../serve/holding.ts';
 import { Reading } from '../serve/reading.ts';
 import type { ServedGraph } from '../serve/served-graph.ts';
 import { Spaces } from '../serve/spaces.ts';
@@ -38,8 +37,6 @@ export interface ServeOptions {
   /** Most edges remembered of one user, and of all users of a graph. */
   readonly edgesOfOne: number;
   readonly edges: number;
-  /** The partitions of each topic with embeddings that are read, ascending; all unless given. */
-  readonly partitions?: readonly number[] | undefined;
   /** What is read is written through it. */
   readonly gate: Gate;
   /** How many scan a table at the same time. */
@@ -55,7 +52,6 @@ export class ServedRun {
   readonly graph: ServedGraph;
   readonly #options: ServeOptions;
   readonly #eventLog: EventLog;
-  readonly #embeddingsTopic: string;
   readonly #vectorTopics: readonly string[];
   readonly #vectorFeed: VectorFeed;
   readonly #feed: ActivityFeed;
@@ -78,7 +74,6 @@ export class ServedRun {
     const modelTopic = topicName(prefix, modelName(graph.name));
     const topics = topicsOf(config, graph);
     this.#options = options;
-    this.#embeddingsTopic = embeddingsTopic;
     this.#vectorTopics = [embeddingsTopic, modelTopic];
     this.#eventTopics = [...topics.keys()];
     this.#spaces = new Spaces(
@@ -141,24 +136,17 @@ export class ServedRun {
 
   /**
    * Begins to read. After a RetryableError it may be called again: what has begun goes on, since a topic that is read twice at
-   * the same time would bring old vectors back. @throws UsageError `partitions` for partitions that the topic has not; FatalError
-   * `topics-missing`; RetryableError while the brokers are out of reach.
+   * the same time would bring old vectors back. @throws FatalError `topics-missing`; RetryableError while the brokers are out of reach.
    */
   async start(): Promise<void> {
-    const { partitions } = this.#options;
     const failed = (error: Error) => void this.#failed(error);
     const log = this.#eventLog;
-    if (this.#vectors === undefined) {
-      this.#topicIds = await this.#idsOfTopics();
-      await this.#refuseUnknownPartitions();
-    }
+    if (this.#vectors === undefined) this.#topicIds = await this.#idsOfTopics();
     this.#vectors ??= await Reading.begin({
       log,
       topics: this.#vectorTopics,
       take: (run) => takeInTurn(this.#vectorFeed, run),
       failed,
-      reads: (topic, partition) =>
-        topic !== this.#embeddingsTopic || (partitions?.includes(partition) ?? true),
     });
     this.#events ??= await Reading.begin({
       log,
@@ -167,13 +155,6 @@ export class ServedRun {
       failed,
     });
     this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
-  }
-
-  /** Which vectors are held; undefined before the topic was looked at. */
-  get part(): Part | undefined {
-    const of = this.#vectors?.partitionsOf(this.#embeddingsTopic);
-    if (of === undefined) return undefined;
-    return { held: this.#options.partitions ?? Array.from({ length: of }, (_, partition) => partition), of };
   }
 
   /** Why nobody should ask now, a phrase each; none when the graph is ready. */
@@ -252,18 +233,6 @@ export class ServedRun {
     return this.#options.gate.write(() => {
       for (const entity of changed) this.#spaces.judge(entity);
     });
-  }
-
-  async #refuseUnknownPartitions(): Promise<void> {
-    const { partitions = [] } = this.#options;
-    if (partitions.length === 0) return;
-    const { length } = await this.#eventLog.ranges([this.#embeddingsTopic]);
-    const unknown = partitions.filter((partition) => partition >= length);
-    if (unknown.length === 0) return;
-    throw new UsageError(
-      'partitions',
-      `--partitions: ${this.#embeddingsTopic} has the partitions 0 to ${length - 1}, and not ${unknown.join(', ')}`,
-    );
   }
 
   async #look(): Promise<void> {

@@ -103,18 +103,6 @@ const COMMAND_LINE = {
     'No graph that is served knows of searches, or none that was asked knows what users do with the type.',
     'Serve a graph that has a relation from user to query, and one that has a relation from user to the type, or ask without a graph; or search for another type.',
   ),
-  decay: usage(
-    'A list by several interests was asked for with decay, which such lists do not have.',
-    'Leave out interests or decay.',
-  ),
-  interests: usage(
-    'Several interests of a user were asked of a process that merges the lists of others.',
-    'Ask a process that holds all vectors, or without interests.',
-  ),
-  partitions: usage(
-    'The topic with the embeddings of a graph has not all of the partitions that were asked for.',
-    'Give --partitions numbers that the topic has, which the message says. Where topics of graphs differ, name one graph with --graph.',
-  ),
   out: usage(
     'The output file can not be written.',
     'Give --out a path in a folder that exists and can be written to.',
@@ -552,10 +540,6 @@ const PROCESS = {
   busy: fatal(
     'Too many requests are waiting to be answered.',
     'Ask again a second later, or run more processes.',
-  ),
-  'shards-away': fatal(
-    'None of the processes that hold the vectors has answered in time.',
-    'Look at the processes that --shards names; where they are busy, give --deadline a longer time or run more of them.',
   ),
   'http-listen': fatal(
     'The HTTP server cannot listen on its address.',

@@ -1,6 +1,5 @@
 import type { EntityKey } from '../graph/entity.ts';
 import { rowMarks } from '../kernels/scan/scan.ts';
-import { decayedTop } from './decayed-top.ts';
 import type { Asking } from './looks.ts';
 import type { ServedGraph } from './served-graph.ts';
 import type { VectorTable } from './vector-table.ts';
@@ -13,12 +12,10 @@ const LONGER = 4;
 /** Where a list goes on after the rows that it has, so many more are looked at, or as many as it is long. */
 const MOST_MORE = 1_024;
 
-/** What is not in a list, and what the others lose. */
+/** What is not in a list. */
 export interface Without {
   readonly leftOut: readonly number[];
   readonly marked: Uint8Array;
-  /** [rows] As `decayLosses`; nothing unless given. */
-  readonly losses?: Float64Array | undefined;
 }
 
 /** A row of a list, by name. */
@@ -36,7 +33,7 @@ export function* acceptedTop(
   table: VectorTable,
   scored: ScoredTable,
   queries: readonly WeightedQuery[],
-  { leftOut, marked, losses }: Without,
+  { leftOut, marked }: Without,
   k: number,
   adsOfOne: number | undefined,
 ): Asking<AcceptedRow[]> {
@@ -45,9 +42,7 @@ export function* acceptedTop(
   let marks = marked;
   let rowsOf: Map<EntityKey, number[]> | undefined;
   for (let length = k; ; length = Math.max(k, Math.min(MOST_MORE, LONGER * length))) {
-    const found = losses
-      ? yield* decayedTop(scored, queries, leftOut, length, marks, losses)
-      : yield* weightedTop(scored, queries, leftOut, length, marks);
+    const found = yield* weightedTop(scored, queries, leftOut, length, marks);
     for (const each of found) {
       if (taken.length === k) break;
       const entity = table.nameOf(each.row);
@@ -108,21 +103,21 @@ export function* accepted<Row extends { readonly row: number }>(
 }
 
 /** What accepts ads, and the advertisers that have all their ads. */
-export interface Limiter<Ad> {
-  accepts(ad: Ad): boolean;
+export interface Limiter {
+  accepts(ad: EntityKey): boolean;
   readonly full: ReadonlySet<EntityKey>;
 }
 
 /** Accepts so many ads of each advertiser, and all whose advertiser is not known. adsOfOne: undefined accepts everything. */
-export function limiter<Ad>(
+export function adLimiter(
+  { activity }: Pick<ServedGraph, 'activity'>,
   adsOfOne: number | undefined,
-  advertiserOf: (ad: Ad) => EntityKey | undefined,
-): Limiter<Ad> {
+): Limiter {
   const full = new Set<EntityKey>();
   if (adsOfOne === undefined) return { accepts: () => true, full };
   const taken = new Map<EntityKey, number>();
-  const accepts = (ad: Ad) => {
-    const advertiser = advertiserOf(ad);
+  const accepts = (ad: EntityKey) => {
+    const advertiser = activity.sourceOf(ad, PROMOTES);
     if (advertiser === undefined) return true;
     const count = (taken.get(advertiser) ?? 0) + 1;
     if (count >= adsOfOne) full.add(advertiser);
@@ -131,12 +126,4 @@ export function limiter<Ad>(
     return true;
   };
   return { accepts, full };
-}
-
-/** As `limiter`, by the promotes edges of a graph. */
-export function adLimiter(
-  { activity }: Pick<ServedGraph, 'activity'>,
-  adsOfOne: number | undefined,
-): Limiter<EntityKey> {
-  return limiter(adsOfOne, (ad) => activity.sourceOf(ad, PROMOTES));
 }

@@ -1,14 +1,13 @@
-import { KMeans, spreadOf } from './interests.ts';
+import { KMeans } from './interests.ts';
 import type { Later } from './shared-passes.ts';
 import type { VectorTable } from './vector-table.ts';
 
 /** Clusters are made again after this time: vectors move. */
 const REMAKE_MS = 600_000;
 
-/** What a table's vectors are like, as of a moment. */
+/** The clusters of a table, as of a moment. */
 interface Clustered {
   readonly madeAt: number;
-  readonly spread: number;
   /** undefined while they are made. */
   centroids: readonly Float64Array[] | undefined;
 }
@@ -35,11 +34,6 @@ export class Clusters {
     return this.#of(table)?.centroids;
   }
 
-  /** Mean squared distance of the vectors to their mean; undefined where the table is empty. */
-  spread(table: VectorTable): number | undefined {
-    return this.#of(table)?.spread;
-  }
-
   #of(table: VectorTable): Clustered | undefined {
     const known = this.#tables.get(table);
     const now = this.#clock();
@@ -47,7 +41,7 @@ export class Clusters {
     const points = this.#sample(table);
     if (points.length === 0) return undefined;
     // Old centres serve until there are new ones.
-    const made = { madeAt: now, spread: spreadOf(points), centroids: known?.centroids };
+    const made: Clustered = { madeAt: now, centroids: known?.centroids };
     this.#tables.set(table, made);
     const kMeans = new KMeans(points, this.#below);
     const step = () => {

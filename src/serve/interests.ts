@@ -1,9 +1,9 @@
 import { ShapeError } from '../errors/errors.ts';
-import { type Asking, lookForTop } from './looks.ts';
+import type { Asking } from './looks.ts';
 import { type ScoredTable, scoreOf } from './weighted-top.ts';
 
 /** How lists are asked for: by the user and the relations alone, or by several interests of the user. */
-export const INTEREST_WAYS = ['none', 'mixture', 'medoids'] as const;
+export const INTEREST_WAYS = ['none', 'mixture'] as const;
 export type InterestWay = (typeof INTEREST_WAYS)[number];
 
 /** Of a user, so many of the newest targets are looked at. */
@@ -16,8 +16,7 @@ const POINTS_OF_A_CLUSTER = 64;
 /** Points that are assigned in one step: a few milliseconds. */
 const SLICE = 64;
 /** Most interests of one user. */
-const MOST_OF_MIXTURE = 5;
-const MOST_MEDOIDS = 3;
+const MOST_INTERESTS = 5;
 
 /** One interest of a user: what is nearest to it is shown. */
 export interface Interest {
@@ -98,55 +97,14 @@ export class KMeans {
  */
 export function mixtureOf(targets: readonly Vector[], centroids: readonly Float64Array[]): Interest[] {
   const clusters = Map.groupBy(targets, (target) => nearest(target, centroids));
-  return largest([...clusters.values()], targets, MOST_OF_MIXTURE).map(({ members, share }) => ({
-    vector: meanOf(members),
-    share,
-  }));
-}
-
-/**
- * The medoids of the largest clusters of the user's targets, in proportion to how many targets they stand for. Clusters grow by
- * Ward's criterion, as long as the two that are merged lie no further apart than two targets drawn at random.
- * targets: the newest last; spread: that of all targets.
- * Source: Pal et al. 2020, "PinnerSage"; there, clusters lose weight with time.
- */
-export function medoidsOf(targets: readonly Vector[], spread: number): Interest[] {
-  const clusters = wardClusters(targets, spread).map((members) => members.map((i) => targets[i]!));
-  return largest(clusters, targets, MOST_MEDOIDS).map(({ members, share }) => ({
-    vector: Float64Array.from(medoidOf(members)),
-    share,
-  }));
-}
-
-/**
- * Ward's clustering: the two clusters whose union adds least to the sum of squared distances to the means are merged, until
- * the least is more than `limit`. Gives the places of the members, ascending. Costs the cube of the number of points.
- * Source: Ward 1963, "Hierarchical grouping"; the costs are brought up to date by the formula of Lance and Williams 1967.
- */
-export function wardClusters(points: readonly Vector[], limit: number): number[][] {
-  const clusters = points.map((_, i) => [i]);
-  const costs = points.map((a) => points.map((b) => squaredDistance(a, b) / 2));
-  for (;;) {
-    let [first, second, least] = [-1, -1, Number.POSITIVE_INFINITY];
-    for (let i = 0; i < clusters.length; i++) {
-      for (let j = i + 1; j < clusters.length; j++) {
-        if (costs[i]![j]! < least) [first, second, least] = [i, j, costs[i]![j]!];
-      }
-    }
-    if (first < 0 || least > limit) return clusters.map((members) => members.sort((a, b) => a - b));
-    const [a, b] = [clusters[first]!.length, clusters[second]!.length];
-    for (const [other, { length: c }] of clusters.entries()) {
-      if (other === first || other === second) continue;
-      const merged =
-        ((a + c) * costs[first]![other]! + (b + c) * costs[second]![other]! - c * least) / (a + b + c);
-      costs[first]![other] = merged;
-      costs[other]![first] = merged;
-    }
-    clusters[first]!.push(...clusters[second]!);
-    clusters.splice(second, 1);
-    costs.splice(second, 1);
-    for (const row of costs) row.splice(second, 1);
-  }
+  const age = new Map(targets.map((target, i) => [target, i]));
+  const newest = (members: readonly Vector[]) => Math.max(...members.map((member) => age.get(member)!));
+  // Of equal clusters, the one with the newest target first.
+  const kept = [...clusters.values()]
+    .sort((a, b) => b.length - a.length || newest(b) - newest(a))
+    .slice(0, MOST_INTERESTS);
+  const all = kept.reduce((sum, { length }) => sum + length, 0);
+  return kept.map((members) => ({ vector: meanOf(members), share: members.length / all }));
 }
 
 /** A place of a list that is made of several. */
@@ -203,32 +161,13 @@ export function* interestTop(
 ): Asking<InterestRow[]> {
   const { table, scorer } = scored;
   const queries = interests.map(({ vector }) => ({ vector, leftOut, marked }));
-  const lists = yield* lookForTop({ table, scorer, queries, depth: count });
+  const lists = yield { table, scorer, queries, depth: count };
   const rows = lists.map((list) => list.map(({ row }) => row));
   const shares = interests.map(({ share }) => share);
   return interleave(rows, shares, count).map(({ item: row, list }) => {
     const interest = interests[list]!;
     return { row, score: scoreOf(scored, interest.vector, row), interest };
   });
-}
-
-/** The largest clusters with their shares; of equal ones, the one with the newest target first. */
-function largest(
-  clusters: readonly (readonly Vector[])[],
-  targets: readonly Vector[],
-  most: number,
-): { members: readonly Vector[]; share: number }[] {
-  const age = new Map(targets.map((target, i) => [target, i]));
-  const newest = (members: readonly Vector[]) => Math.max(...members.map((member) => age.get(member)!));
-  const kept = [...clusters].sort((a, b) => b.length - a.length || newest(b) - newest(a)).slice(0, most);
-  const all = kept.reduce((sum, { length }) => sum + length, 0);
-  return kept.map((members) => ({ members, share: members.length / all }));
-}
-
-/** The point with the least sum of squared distances to the others; of equal ones, the last. */
-function medoidOf(points: readonly Vector[]): Vector {
-  const sums = points.map((point) => points.reduce((sum, other) => sum + squaredDistance(point, other), 0));
-  return points[sums.lastIndexOf(Math.min(...sums))]!;
 }
 
 function nearest(point: Vector, centroids: readonly Float64Array[]): number {
@@ -238,12 +177,6 @@ function nearest(point: Vector, centroids: readonly Float64Array[]): number {
     if (distance < least) [best, least] = [i, distance];
   }
   return best;
-}
-
-/** How widely points lie: their mean squared distance to their mean. */
-export function spreadOf(points: readonly Vector[]): number {
-  const mean = meanOf(points);
-  return points.reduce((sum, point) => sum + squaredDistance(point, mean), 0) / points.length;
 }
 
 function meanOf(points: readonly Vector[]): Float64Array {

@@ -1,5 +1,5 @@
 import type { WasmBuild } from '../kernels/instance.ts';
-import type { Found, Rank, ScanQuery } from '../kernels/scan/scan.ts';
+import type { Found, ScanQuery } from '../kernels/scan/scan.ts';
 import { Scanner } from '../kernels/scan/scanner.ts';
 import type { ScanTable } from '../kernels/scan/table.ts';
 import type { ScorerName } from '../model/settings.ts';
@@ -21,15 +21,6 @@ export class OwnScans implements Scans {
     depth: number,
   ): Promise<Found[][]> {
     return this.#scanner(table, scorer).top(queries, depth);
-  }
-
-  async ranks(
-    table: ScanTable,
-    scorer: ScorerName,
-    query: Float64Array,
-    scores: readonly number[],
-  ): Promise<Rank[]> {
-    return this.#scanner(table, scorer).ranks({ vector: query }, scores);
   }
 
   async stop(): Promise<void> {}

@@ -3,8 +3,6 @@ import type { EventLog, PartitionRange, RecordRun } from '../pipeline/ports.ts';
 export interface ReadingOptions {
   readonly log: EventLog;
   readonly topics: readonly string[];
-  /** Whether a partition is read; every one unless given. */
-  reads?(topic: string, partition: number): boolean;
   /** Takes each run, in order within a partition. It is read, and the partition read on, once the promise resolves. */
   take(run: RecordRun): Promise<void> | void;
   /** Told that the log can't be followed any further. */
@@ -18,7 +16,6 @@ export interface ReadingOptions {
 export class Reading {
   readonly #options: ReadingOptions;
   readonly #next = new Map<string, number>();
-  /** Of every partition, also of those that are not read. */
   #ranges: readonly PartitionRange[];
   #wasCaughtUp = false;
   /** What `lag` gave, until more is read or the ends are looked at. */
@@ -34,7 +31,6 @@ export class Reading {
     const reading = new Reading(options, await options.log.ranges(options.topics));
     await options.log.follow(options.topics, {
       position: () => undefined,
-      reads: (topic, partition) => reading.#reads({ topic, partition }),
       take: (run) => reading.#take(run),
       failed: options.failed,
     });
@@ -49,7 +45,7 @@ export class Reading {
 
   /** Offsets between what is read and the ends as they were last looked at. */
   get lag(): number {
-    this.#knownLag ??= this.#ends.reduce(
+    this.#knownLag ??= this.#ranges.reduce(
       (sum, range) => sum + leftOf(range, this.#next.get(placeOf(range))),
       0,
     );
@@ -58,26 +54,13 @@ export class Reading {
 
   /** What there was to read when the ends were last looked at. */
   get whole(): number {
-    return this.#ends.reduce((sum, { low, high }) => sum + high - low, 0);
-  }
-
-  /** How many partitions the topic had when it was last looked at, those that are not read included. */
-  partitionsOf(name: string): number {
-    return this.#ranges.filter(({ topic }) => topic === name).length;
+    return this.#ranges.reduce((sum, { low, high }) => sum + high - low, 0);
   }
 
   /** Looks where the topics end now. @throws RetryableError while the log is out of reach. */
   async look(): Promise<void> {
     this.#ranges = await this.#options.log.ranges(this.#options.topics);
     this.#knownLag = undefined;
-  }
-
-  get #ends(): readonly PartitionRange[] {
-    return this.#ranges.filter((range) => this.#reads(range));
-  }
-
-  #reads({ topic, partition }: Pick<PartitionRange, 'topic' | 'partition'>): boolean {
-    return this.#options.reads?.(topic, partition) ?? true;
   }
 
   async #take(run: RecordRun): Promise<void> {

@@ -1,7 +1,6 @@
 import type { RelationVector } from '../../topics/model.ts';
 import type { EntityKey } from '../graph/entity.ts';
 import type { RelationQuery, ServedGraph } from './served-graph.ts';
-import type { Space } from './spaces.ts';
 import type { VectorTable } from './vector-table.ts';
 
 /** How many of a user's newest targets are compared with a candidate to explain it. */
@@ -35,14 +34,6 @@ export type NamedVector = readonly [entity: EntityKey, vector: Float32Array];
 export function vectorsOf(table: VectorTable | undefined, entities: readonly EntityKey[]): NamedVector[] {
   return entities.flatMap((entity): NamedVector[] => {
     const vector = table?.vectorOf(entity);
-    return vector === undefined ? [] : [[entity, vector]];
-  });
-}
-
-/** As `vectorsOf`, of any type. */
-export function vectorOfAny(space: Space | undefined, entities: readonly EntityKey[]): NamedVector[] {
-  return entities.flatMap((entity): NamedVector[] => {
-    const vector = space?.vectorOf(entity);
     return vector === undefined ? [] : [[entity, vector]];
   });
 }

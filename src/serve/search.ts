@@ -15,17 +15,16 @@ import {
   USER,
 } from './served-graph.ts';
 import { QUERY, type Space } from './spaces.ts';
-import type { AlikeText } from './text-index.ts';
 import { weightedTop } from './weighted-top.ts';
 
 /** What can be searched for. */
 export const SEARCHED = ['tweet', 'user'] as const;
 
 /** Known queries that stand for an unknown one, how alike the text of each has to be, and what share as alike as the first. */
-export const [MOST_USED, LEAST_ALIKE] = [3, 0.2];
+const [MOST_USED, LEAST_ALIKE] = [3, 0.2];
 const OF_FIRST = 0.5;
 /** Users nearest to a query who stand for its searchers, where nobody is known who searched it. */
-export const STAND_INS = 20;
+const STAND_INS = 20;
 
 export interface SearchAsked {
   /** With its text normalised, as `readEntity` gives it. */
@@ -63,7 +62,7 @@ export interface SearchAnswer extends AnswerHead {
  * Where a search is asked. One graph may know who searched what, and another one have the vectors that a list is made of: as the
  * vectors of two graphs can't be compared, only the searchers' names lead from one to the other.
  */
-export interface Place {
+interface Place {
   /** Knows of searches, by these relations from users to queries. */
   readonly searched: ServedGraph;
   readonly asks: readonly string[];
@@ -118,7 +117,7 @@ export function* search(
 }
 
 /** @throws UsageError as `search`. */
-export function placeOf(served: readonly ServedGraph[], name: string | undefined, type: string): Place {
+function placeOf(served: readonly ServedGraph[], name: string | undefined, type: string): Place {
   const to = ({ relations }: ServedGraph, rhs: string) =>
     relations.filter((each: Relation) => each.lhs === USER && each.rhs === rhs).map((each) => each.name);
   const showing = namedGraphs(served, name).filter((graph) => to(graph, type).length > 0);
@@ -145,11 +144,7 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 /** The query itself if it has a vector, and otherwise the known queries most alike. */
 function usedFor(space: Space, query: EntityKey): UsedQuery[] {
   if (space.vectorOf(query) !== undefined) return [{ query, alike: 1 }];
-  return usedOf(space.queries.nearest(idOf(query), MOST_USED, LEAST_ALIKE));
-}
-
-/** Those of the queries most alike that stand for an unknown one. */
-export function usedOf(near: readonly AlikeText[]): UsedQuery[] {
+  const near = space.queries.nearest(idOf(query), MOST_USED, LEAST_ALIKE);
   const first = near[0]?.alike ?? 0;
   return near
     .filter(({ alike }) => alike >= OF_FIRST * first)
@@ -178,12 +173,12 @@ function* pointOf(
 }
 
 /** Those who searched a query of late. */
-export function searchersOf({ searched: { activity }, asks }: Place, query: EntityKey): Set<EntityKey> {
+function searchersOf({ searched: { activity }, asks }: Place, query: EntityKey): Set<EntityKey> {
   return new Set(asks.flatMap((relation) => activity.recentSourcesOf(query, relation)));
 }
 
 /** The relation that leads from a query back to its users, if one is trained. */
-export function backOf({ asks }: Place, known: Space): RelationVector | undefined {
+function backOf({ asks }: Place, known: Space): RelationVector | undefined {
   return asks.map((relation) => trainedRelation(known, relation, true)).find((each) => each !== undefined);
 }
 
@@ -210,7 +205,7 @@ function* standInsOf(
   );
 }
 
-export function movedOne(vector: ArrayLike<number>, by: ArrayLike<number>): Float64Array {
+function movedOne(vector: ArrayLike<number>, by: ArrayLike<number>): Float64Array {
   return Float64Array.from(vector, (value, k) => value + by[k]!);
 }
 
@@ -221,7 +216,7 @@ function middleOf(space: Space, users: Iterable<EntityKey>): Float64Array | unde
 }
 
 /** undefined where there is no point. */
-export function meanOf(
+function meanOf(
   points: readonly { readonly point: ArrayLike<number>; readonly weight: number }[],
 ): Float64Array | undefined {
   const [first] = points;

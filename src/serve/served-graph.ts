@@ -59,42 +59,6 @@ export function idleRows(
   return table.idleRows(before, graph.eventsSince() <= before);
 }
 
-/** How fast entities that no event names lose of their scores, and from when on what they have lost is counted, epoch ms. */
-export interface Decay {
-  readonly halfLifeMs: number;
-  readonly at: number;
-}
-
-/** Until `asOf` of the answer. undefined: nothing decays. */
-export function decayOf(
-  graph: ServedGraph,
-  space: Space | undefined,
-  halfLifeMs: number | undefined,
-): Decay | undefined {
-  return halfLifeMs === undefined ? undefined : { halfLifeMs, at: about(graph, space).asOf };
-}
-
-/**
- * [rows] What each row loses of its score: ln 2 for each half-life since an event named its entity. A score is the logarithm of how
- * likely an entity is, up to a constant that all have in common, so that after a half-life an entity counts as half as likely, whatever
- * the scorer and whether scores are below 0. Entities of which no event is known count as named when the known events begin.
- */
-export function decayLosses(
-  graph: Pick<ServedGraph, 'eventsSince'>,
-  table: VectorTable,
-  { halfLifeMs, at }: Decay,
-): Float64Array {
-  const since = graph.eventsSince();
-  const factor = Math.LN2 / halfLifeMs;
-  const times = table.activeTimes();
-  const losses = new Float64Array(times.length);
-  for (let row = 0; row < losses.length; row++) {
-    const time = times[row]!;
-    losses[row] = (at - (time === 0 ? since : time)) * factor;
-  }
-  return losses;
-}
-
 /** A point moved by each relation that is trained. edgesOf: what the relations are weighed by; alike where all are 0. */
 export function movedBy(
   space: Space,
@@ -106,14 +70,6 @@ export function movedBy(
     const of = trainedRelation(space, relation);
     return of === undefined ? [] : [{ of, edges: edgesOf(relation) }];
   });
-  return movedByEach(point, trained);
-}
-
-/** As `movedBy`, by relations that are trained. edges: what each is weighed by. */
-export function movedByEach<Of extends { readonly vector: ArrayLike<number> }>(
-  point: Iterable<number>,
-  trained: readonly { readonly of: Of; readonly edges: number }[],
-): (WeightedQuery & { readonly of: Of })[] {
   const total = trained.reduce((sum, { edges }) => sum + edges, 0);
   return trained.flatMap(({ of, edges }) => {
     const weight = total > 0 ? edges / total : 1 / trained.length;

@@ -1,9 +1,8 @@
 import { FatalError } from '../errors/errors.ts';
 import type { Found, ScanQuery } from '../kernels/scan/scan.ts';
-import { RANKED_APART } from '../kernels/scan/scanner.ts';
 import type { ScanTable } from '../kernels/scan/table.ts';
 import type { Gate } from './gate.ts';
-import type { Asking, Look, RankLook, Scans, Seen, TopLook } from './looks.ts';
+import type { Asking, Look, Scans, Seen } from './looks.ts';
 
 /** Queries of one pass: see `Scan`. */
 const QUERIES_OF_A_PASS = 4;
@@ -17,15 +16,10 @@ const [ROWS_OF_A_LOOK, ROWS_OF_A_FOUND] = [10_000, 64];
 const [OLDER_SHARE, MOST_CHANGE] = [0.95, 4];
 
 /** How a table is looked at. Each way has its own rate. */
-type Way = 'one query' | 'several queries' | 'few ranks' | 'many ranks';
+type Way = 'one query' | 'several queries';
 
-/** Before anything was measured, ms a row: of a query that shares a pass with three others, of a rank, of all ranks. */
-const FIRST_MS: Readonly<Record<Way, number>> = {
-  'one query': 4e-6,
-  'several queries': 4e-6,
-  'few ranks': 2e-5,
-  'many ranks': 2e-4,
-};
+/** Before anything was measured, ms a row of a query that shares a pass with three others. */
+const FIRST_MS = 4e-6;
 
 /** Runs a task once what has arrived by now is handled. */
 export type Later = (task: () => void) => void;
@@ -89,20 +83,14 @@ class Answering<T> implements Request {
   }
 }
 
-const NOTHING: Seen = { lists: [], ranks: [] };
+const NOTHING: Seen = [];
 
 /** How long a way of looking at a table takes, as measured of late. */
 class Rate {
-  readonly #first: number;
   /** ms a row */
-  ms: number;
+  ms = FIRST_MS;
   /** Rounds that it was measured in; one that did other things too counts by its share. */
   #rounds = 0;
-
-  constructor(first: number) {
-    this.#first = first;
-    this.ms = first;
-  }
 
   get measured(): boolean {
     return this.#rounds >= 0.5;
@@ -113,7 +101,7 @@ class Rate {
     // The first rounds count alike: a thread that starts, or code that is compiled, takes long once.
     const weight = share * Math.max(1 / (1 + this.#rounds), 1 - OLDER_SHARE ** requests);
     const bounded = this.measured ? Math.min(MOST_CHANGE, Math.max(1 / MOST_CHANGE, times)) : times;
-    this.ms = Math.max(this.#first / 100, this.ms * (1 + weight * (bounded - 1)));
+    this.ms = Math.max(FIRST_MS / 100, this.ms * (1 + weight * (bounded - 1)));
     this.#rounds += share;
   }
 }
@@ -127,16 +115,10 @@ class Work {
   readonly queries: number;
 
   constructor(rate: Rate, look: Look) {
-    const scanned = look.table.rows + ROWS_OF_A_LOOK;
     this.rate = rate;
     this.table = look.table;
-    if (look.kind === 'top') {
-      this.queries = look.queries.length;
-      this.#rows = this.queries * (scanned + ROWS_OF_A_FOUND * look.depth);
-    } else {
-      this.queries = 0;
-      this.#rows = scanned * (look.scores.length <= RANKED_APART ? look.scores.length : 1);
-    }
+    this.queries = look.queries.length;
+    this.#rows = this.queries * (look.table.rows + ROWS_OF_A_LOOK + ROWS_OF_A_FOUND * look.depth);
   }
 
   /** A query of a pass that is full takes a fourth of the pass. */
@@ -160,7 +142,7 @@ interface Looking {
 /** A query of a request's look. */
 interface AskedQuery {
   readonly query: ScanQuery;
-  readonly look: TopLook;
+  readonly look: Look;
   /** Takes what was found for the query. */
   found(list: readonly Found[]): void;
   failed(error: unknown): void;
@@ -204,7 +186,7 @@ export class SharedPasses {
     const rates = this.#rates.get(look.table) ?? new Map<Way, Rate>();
     this.#rates.set(look.table, rates);
     const way = wayOf(look);
-    const rate = rates.get(way) ?? new Rate(FIRST_MS[way]);
+    const rate = rates.get(way) ?? new Rate();
     rates.set(way, rate);
     return new Work(rate, look);
   }
@@ -264,13 +246,11 @@ export class SharedPasses {
   async #look(looking: readonly Looking[]): Promise<Looking[]> {
     const again: Looking[] = [];
     const queries: AskedQuery[] = [];
-    const scans: Promise<void>[] = [];
     for (const { request, look } of looking) {
       const goOn = (seen: Seen) => void again.push(...resume(request, seen));
-      if (look.kind === 'top') queries.push(...queriesOf(request, look, goOn));
-      else scans.push(this.#ranks(request, look, goOn));
+      queries.push(...queriesOf(request, look, goOn));
     }
-    await Promise.all([...passesOf(queries).map((pass) => this.#top(pass)), ...scans]);
+    await Promise.all(passesOf(queries).map((pass) => this.#top(pass)));
     return again;
   }
 
@@ -286,19 +266,10 @@ export class SharedPasses {
       for (const { failed } of pass) failed(error);
     }
   }
-
-  async #ranks(request: Request, { table, scorer, query, scores }: RankLook, goOn: (seen: Seen) => void) {
-    try {
-      goOn({ lists: [], ranks: await this.#options.scans.ranks(table, scorer, query, scores) });
-    } catch (error) {
-      request.fail(error);
-    }
-  }
 }
 
 function wayOf(look: Look): Way {
-  if (look.kind === 'top') return look.queries.length > 1 ? 'several queries' : 'one query';
-  return look.scores.length > RANKED_APART ? 'many ranks' : 'few ranks';
+  return look.queries.length > 1 ? 'several queries' : 'one query';
 }
 
 /** Whether one more can wait behind so many, which take so long. */
@@ -322,8 +293,7 @@ function learn(works: readonly Work[], took: number): void {
     const room = Math.ceil(queries / QUERIES_OF_A_PASS) * QUERIES_OF_A_PASS;
     for (const work of ofTable) {
       const { ms, requests } = expected.get(work.rate) ?? { ms: 0, requests: 0 };
-      const own = work.queries > 0 ? (work.ms * room) / queries : work.ms;
-      expected.set(work.rate, { ms: ms + own, requests: requests + 1 });
+      expected.set(work.rate, { ms: ms + (work.ms * room) / queries, requests: requests + 1 });
     }
   }
   const all = [...expected.values()].reduce((sum, { ms }) => sum + ms, 0);
@@ -336,7 +306,7 @@ function resume(request: Request, seen: Seen): Looking[] {
 }
 
 /** The queries of a look, which can be in several passes: the request goes on once the last of them is answered. */
-function queriesOf(request: Request, look: TopLook, goOn: (seen: Seen) => void): AskedQuery[] {
+function queriesOf(request: Request, look: Look, goOn: (seen: Seen) => void): AskedQuery[] {
   const lists: (readonly Found[])[] = [];
   let left = look.queries.length;
   if (left === 0) goOn(NOTHING);
@@ -346,7 +316,7 @@ function queriesOf(request: Request, look: TopLook, goOn: (seen: Seen) => void):
     found: (list) => {
       lists[i] = list;
       left--;
-      if (left === 0) goOn({ lists, ranks: [] });
+      if (left === 0) goOn(lists);
     },
     failed: (error) => request.fail(error),
   }));

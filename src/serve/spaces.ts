@@ -307,8 +307,8 @@ export class Spaces {
 }
 
 /**
- * When entities were active that events name and that have no vector yet. Those of partitions that this process does not read
- * never get one: all are forgotten in time, half of them at once, the older half. Nothing is deleted one by one.
+ * When entities were active that events name and that have no vector yet. Some never get one: all are forgotten in time, half
+ * of them at once, the older half. Nothing is deleted one by one.
  */
 class AwaitedEntities {
   readonly #most: () => number;

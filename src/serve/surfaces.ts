@@ -4,25 +4,14 @@ import { type EntityKey, typeOf } from '../graph/entity.ts';
 import { accepted, acceptedTop, adLimiter } from './accepted-rows.ts';
 import type { Activity } from './activity.ts';
 import { refuseOthers, refuseUnknown } from './asked-entities.ts';
-import { ChosenAmong } from './chosen.ts';
 import type { Clusters } from './clusters.ts';
-import {
-  type Interest,
-  type InterestWay,
-  interestTop,
-  medoidsOf,
-  mixtureOf,
-  NEWEST_TARGETS,
-} from './interests.ts';
+import { type Interest, type InterestWay, interestTop, mixtureOf, NEWEST_TARGETS } from './interests.ts';
 import type { Asking } from './looks.ts';
-import { percentilesOf } from './percentiles.ts';
 import { type ItemReason, itemReason, NEAR, nearestOf, recentOf, vectorsOf } from './reasons.ts';
-import { type Place, placeOf, type SearchAnswer, type SearchAsked, search } from './search.ts';
+import { type SearchAnswer, type SearchAsked, search } from './search.ts';
 import {
   type AnswerHead,
   about,
-  decayLosses,
-  decayOf,
   idleRows,
   movedBy,
   namedGraphs,
@@ -68,8 +57,6 @@ export interface CandidatesAsked {
   readonly explain?: boolean | undefined;
   /** Leaves out what no event named for so long; nothing unless given. */
   readonly idleMs?: number | undefined;
-  /** Halves how likely an entity counts with each such time since an event named it; nothing unless given. Not with interests. */
-  readonly decayMs?: number | undefined;
   /** By several interests of the user; by the user and the relations unless said. */
   readonly interests?: InterestWay | undefined;
 }
@@ -103,15 +90,11 @@ export interface Answer extends AnswerHead {
 export interface RankedCandidate {
   readonly entity: EntityKey;
   readonly score: number;
-  /** Share of all other entities of its type that score lower; an equal score counts half. */
-  readonly percentile: number;
-  /** How likely it is the one chosen among itself and the negatives; present where there is any negative with a vector. */
-  readonly probability?: number;
 }
 
 export interface RankAnswer extends AnswerHead {
   readonly items: readonly RankedCandidate[];
-  /** Candidates and negatives without a vector. */
+  /** Candidates without a vector. */
   readonly missing: readonly EntityKey[];
 }
 
@@ -134,13 +117,13 @@ export interface SurfacesOptions {
   /** Most ads of one advertiser in a list. */
   readonly adsOfOne: number;
   /** What lists by several interests are made with; where it is absent, all lists are made by user and relations. */
-  readonly clusters?: Clusters;
+  readonly clusters?: Pick<Clusters, 'centroids'>;
 }
 
 /**
  * Answers what the vectors are for: candidates of a surface, neighbours of an entity, ranks of given candidates. Each answer
- * is made of one state of the vectors, that of the moment at which its turn comes. All of them are refused with FatalError
- * `busy` when too many wait.
+ * is made of one state of the vectors, that of the moment at which its turn comes. All of them but ranks, which are looked up
+ * at once, are refused with FatalError `busy` when too many wait.
  */
 export class Surfaces {
   readonly #options: SurfacesOptions;
@@ -171,19 +154,36 @@ export class Surfaces {
   }
 
   /**
-   * The score of each candidate for the user by a relation, and its place among all entities of the relation's type. A user
-   * or relation without a vector: undefined. negatives: each candidate gets the probability of being chosen among itself and
-   * these; none without. @throws UsageError for a relation that does not begin at users, for candidates of
-   * a type that the relation does not lead to, or for a graph that is not served.
+   * The score of each candidate for the user by a relation, the highest first. A user or relation without a vector: undefined.
+   * @throws UsageError for a relation that does not begin at users, for candidates of a type that the relation does not lead to,
+   * or for a graph that is not served.
    */
   rank(
     user: EntityKey,
     relation: string,
     candidates: readonly EntityKey[],
     graphName?: string,
-    negatives: readonly EntityKey[] = [],
-  ): Promise<RankAnswer | undefined> {
-    return this.#options.passes.ask(() => this.#rank(user, relation, candidates, graphName, negatives));
+  ): RankAnswer | undefined {
+    const graph = this.#graphs(graphName).find((each) =>
+      each.relations.some(({ name, lhs }) => name === relation && lhs === USER),
+    );
+    if (graph === undefined) throw unknownRelation(relation, this.#graphs(graphName));
+    const { rhs: type = '' } = graph.relations.find(({ name }) => name === relation) ?? {};
+    refuseOthers('candidates', type, candidates);
+    const space = graph.spaces.current;
+    const table = space?.table(type);
+    const [query] = space === undefined ? [] : this.#queries(graph, space, user, [relation]);
+    if (space === undefined || table === undefined || query === undefined) return undefined;
+    const scored = scoredTable(table, query.of);
+    const items: RankedCandidate[] = [];
+    const missing: EntityKey[] = [];
+    for (const entity of candidates) {
+      const row = table.rowOf(entity);
+      if (row === undefined) missing.push(entity);
+      else items.push({ entity, score: scoreOf(scored, query.vector, row) });
+    }
+    items.sort((a, b) => b.score - a.score);
+    return { ...about(graph, space), items, fallback: null, missing };
   }
 
   /** Tweets or users for a query. @throws UsageError when no graph knows of searches and of the type. */
@@ -192,17 +192,12 @@ export class Surfaces {
   }
 
   *#candidates(asked: CandidatesAsked): Asking<Answer> {
-    if (asked.decayMs !== undefined && (asked.interests ?? 'none') !== 'none')
-      throw new UsageError(
-        'decay',
-        `decay: lists by several interests do not decay; seen interests=${asked.interests}, leave out one of the two`,
-      );
     return (yield* this.#byInterests(asked)) ?? (yield* this.#byRelations(asked));
   }
 
   *#byRelations(asked: CandidatesAsked): Asking<Answer> {
     const { user, k, explain = false, surface } = asked;
-    const { graph, leftOut, idle, filtered, space, table, queries } = this.begin(asked);
+    const { graph, leftOut, idle, filtered, space, table, queries } = this.#begin(asked);
     const adsOfOne = surface === 'ads' ? this.#options.adsOfOne : undefined;
     if (table === undefined || queries.length === 0) {
       const { accepts } = adLimiter(graph, adsOfOne);
@@ -217,9 +212,7 @@ export class Surfaces {
       return { ...about(graph, space), items, fallback: 'popular', interests: 'none', filtered };
     }
     const scored = scoredTable(table, queries[0]!.of);
-    const decay = decayOf(graph, space, asked.decayMs);
-    const losses = decay && decayLosses(graph, table, decay);
-    const without = { leftOut: table.rowsOf(leftOut), marked: idle.marks, losses };
+    const without = { leftOut: table.rowsOf(leftOut), marked: idle.marks };
     const found = yield* acceptedTop(graph, table, scored, queries, without, k, adsOfOne);
     const recent = explain ? vectorsOf(table, recentOf(graph, user, queries)) : [];
     const items = found.map(({ entity, row, score, scores }) => ({
@@ -234,13 +227,13 @@ export class Surfaces {
   *#byInterests(asked: CandidatesAsked): Asking<Answer | undefined> {
     const { interests: way = 'none', user, k, explain = false, surface } = asked;
     if (way === 'none') return undefined;
-    const { graph, leftOut, idle, filtered, space, table, relations } = this.begin(asked);
+    const { graph, leftOut, idle, filtered, space, table, relations } = this.#begin(asked);
     const of = space?.relations.values().next().value;
     if (table === undefined || of === undefined) return undefined;
     const targets = targetsOf(graph.activity, user, relations).filter(
       ({ entity }) => table.rowOf(entity) !== undefined,
     );
-    const interests = this.#interests(way, table, targets);
+    const interests = this.#interests(table, targets);
     if (interests.length === 0) return undefined;
     const scored = scoredTable(table, of);
     const rows = table.rowsOf(leftOut);
@@ -262,19 +255,15 @@ export class Surfaces {
   }
 
   /** The interests that the user's newest targets show. None while clusters are made for the first time. */
-  #interests(way: InterestWay, table: VectorTable, targets: readonly OwnTarget[]): Interest[] {
+  #interests(table: VectorTable, targets: readonly OwnTarget[]): Interest[] {
     const { clusters } = this.#options;
     const vectors = targets.slice(-NEWEST_TARGETS).flatMap(({ entity }) => table.vectorOf(entity) ?? []);
-    if (clusters === undefined || vectors.length === 0) return [];
-    if (way === 'mixture') {
-      const centroids = clusters.centroids(table);
-      return centroids === undefined ? [] : mixtureOf(vectors, centroids);
-    }
-    return medoidsOf(vectors, clusters.spread(table) ?? 0);
+    const centroids = vectors.length === 0 ? undefined : clusters?.centroids(table);
+    return centroids === undefined ? [] : mixtureOf(vectors, centroids);
   }
 
   /** What a list is made of, as of now: who is asked for, what is left out, and where to look. @throws UsageError as `candidates`. */
-  begin(asked: CandidatesAsked) {
+  #begin(asked: CandidatesAsked) {
     const { user, exclude = [], idleMs } = asked;
     const { graph, relations } = this.#relationsOf(asked);
     const { activity } = graph;
@@ -303,7 +292,7 @@ export class Surfaces {
       },
       space,
       table,
-      queries: space === undefined ? [] : this.queries(graph, space, user, relations),
+      queries: space === undefined ? [] : this.#queries(graph, space, user, relations),
       relations,
     };
   }
@@ -314,7 +303,7 @@ export class Surfaces {
     graphName: string | undefined,
     explain: boolean,
   ): Asking<SimilarAnswer | undefined> {
-    const graphs = this.graphs(graphName);
+    const graphs = this.#graphs(graphName);
     refuseUnknown('entity', graphs, entity);
     for (const graph of graphs) {
       const space = graph.spaces.current;
@@ -336,52 +325,6 @@ export class Surfaces {
     return undefined;
   }
 
-  *#rank(
-    user: EntityKey,
-    relation: string,
-    candidates: readonly EntityKey[],
-    graphName: string | undefined,
-    negatives: readonly EntityKey[],
-  ): Asking<RankAnswer | undefined> {
-    const { graph, space, type, table, queries } = this.beginRank(user, relation, graphName);
-    refuseOthers('candidates', type, candidates);
-    refuseOthers('negatives', type, negatives);
-    const [query] = queries;
-    if (space === undefined || table === undefined || query === undefined) return undefined;
-    const scored = scoredTable(table, query.of);
-    const found = candidates.flatMap((entity) => {
-      const row = table.rowOf(entity);
-      return row === undefined ? [] : [{ entity, row }];
-    });
-    const rows = found.map(({ row }) => row);
-    const percentiles = yield* percentilesOf({ ...scored, query: query.vector, rows });
-    const chosen = ChosenAmong.those(negatives, (entity) => {
-      const row = table.rowOf(entity);
-      return row === undefined ? undefined : scoreOf(scored, query.vector, row);
-    });
-    const items = found.map(({ entity, row }) => {
-      const score = scoreOf(scored, query.vector, row);
-      const probability = chosen.probability(entity, score);
-      const percentile = percentiles.get(row)!;
-      return { entity, score, percentile, ...(probability !== undefined && { probability }) };
-    });
-    items.sort((a, b) => b.score - a.score);
-    const missing = missingOf(candidates, negatives, (entity) => table.rowOf(entity) !== undefined);
-    return { ...about(graph, space), items, fallback: null, missing };
-  }
-
-  /** What ranks are made of, as of now. @throws UsageError as `rank`. */
-  beginRank(user: EntityKey, relation: string, graphName: string | undefined) {
-    const graph = this.graphs(graphName).find((each) =>
-      each.relations.some(({ name, lhs }) => name === relation && lhs === USER),
-    );
-    if (graph === undefined) throw unknownRelation(relation, this.graphs(graphName));
-    const space = graph.spaces.current;
-    const { rhs: type = '' } = graph.relations.find(({ name }) => name === relation) ?? {};
-    const queries = space === undefined ? [] : this.queries(graph, space, user, [relation]);
-    return { graph, space, type, table: space?.table(type), queries };
-  }
-
   /** The graph and the relations that a surface asks by. */
   #relationsOf({ surface, relation, graph: name }: CandidatesAsked): {
     graph: ServedGraph;
@@ -390,7 +333,7 @@ export class Surfaces {
     const shown = SHOWS[surface];
     const fits = ({ name, lhs, rhs }: Relation) =>
       lhs === USER && rhs === shown && (relation === undefined || name === relation);
-    const graphs = this.graphs(name);
+    const graphs = this.#graphs(name);
     const graph = graphs.find((each) => each.relations.some(fits));
     if (graph !== undefined)
       return { graph, relations: graph.relations.filter(fits).map(({ name }) => name) };
@@ -402,13 +345,8 @@ export class Surfaces {
     );
   }
 
-  /** Where a search is asked. @throws UsageError as `search`. */
-  beginSearch(type: string, graphName: string | undefined): Place {
-    return placeOf(this.#options.graphs, graphName, type);
-  }
-
   /** The graph of that name, or all of them. @throws UsageError `graph` for a graph that is not served. */
-  graphs(name: string | undefined): readonly ServedGraph[] {
+  #graphs(name: string | undefined): readonly ServedGraph[] {
     return namedGraphs(this.#options.graphs, name);
   }
 
@@ -416,7 +354,7 @@ export class Surfaces {
    * The user's vector moved by each trained relation, weighted by the user's own edges; by those of all users where none of
    * the user's own is remembered, as the evaluation weighs. None where the user has no vector.
    */
-  queries(
+  #queries(
     { activity }: ServedGraph,
     space: Space,
     user: EntityKey,
@@ -429,17 +367,6 @@ export class Surfaces {
     const hasOwn = trained.some((relation) => edgesOf(relation) > 0);
     return movedBy(space, own, trained, hasOwn ? edgesOf : (relation) => activity.liveOfAll(relation));
   }
-}
-
-/** Those without a vector: candidates as they were asked for, and then negatives, each once. */
-export function missingOf(
-  candidates: readonly EntityKey[],
-  negatives: readonly EntityKey[],
-  hasVector: (entity: EntityKey) => boolean,
-): EntityKey[] {
-  const missing = candidates.filter((entity) => !hasVector(entity));
-  const named = new Set(missing);
-  return [...missing, ...[...new Set(negatives)].filter((each) => !hasVector(each) && !named.has(each))];
 }
 
 /** What a user engaged with. */

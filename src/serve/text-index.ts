@@ -3,7 +3,7 @@ const MOST_TEXTS = 200_000;
 /** Places of texts that a question looks at, the rarest parts first: what is common to many texts tells little. */
 const MOST_LOOKED = 20_000;
 /** So many of the texts that share most are compared in full. */
-export const COMPARED = 64;
+const COMPARED = 64;
 
 /** A text, and how alike it is to the one that was asked for: 1 for the same parts, 0 for none in common. */
 export interface AlikeText {
@@ -12,10 +12,10 @@ export interface AlikeText {
 }
 
 /** A trigram that is asked for, and how much it tells. */
-export type WeighedTrigram = readonly [trigram: string, weight: number];
+type WeighedTrigram = readonly [trigram: string, weight: number];
 
 /** A text, and how much those of its trigrams tell together that it shares with the one that was asked for. */
-export interface SharingText {
+interface SharingText {
   readonly text: string;
   readonly shared: number;
 }
@@ -73,18 +73,13 @@ export class TextIndex {
    */
   nearest(text: string, count: number, least: number): AlikeText[] {
     const weightOf = (trigram: string) => this.#weight(trigram);
-    const sharing = this.sharing([...trigramsOf(text)].map((trigram) => [trigram, weightOf(trigram)]));
+    const sharing = this.#sharing([...trigramsOf(text)].map((trigram) => [trigram, weightOf(trigram)]));
     const texts = sharing.map((each) => each.text);
     return mostAlike(text, texts, weightOf, count, least);
   }
 
-  /** How many texts have each of the trigrams. */
-  counts(trigrams: readonly string[]): number[] {
-    return trigrams.map((trigram) => this.#count(trigram));
-  }
-
   /** The texts that share most of the trigrams, as far as these are looked at: see `MOST_LOOKED`. */
-  sharing(trigrams: readonly WeighedTrigram[]): SharingText[] {
+  #sharing(trigrams: readonly WeighedTrigram[]): SharingText[] {
     const shared = new Map<number, number>();
     let looked = 0;
     for (const [trigram, weight] of [...trigrams].sort((a, b) => b[1] - a[1])) {
@@ -136,17 +131,17 @@ export class TextIndex {
 }
 
 /** How much a trigram tells that so many of the texts have: the square of the inverse frequency, as each of two texts has it once. */
-export function trigramWeight(texts: number, having: number): number {
+function trigramWeight(texts: number, having: number): number {
   return Math.log1p(texts / (1 + having)) ** 2;
 }
 
 /** The first of the texts that share most; of those that share as much, in the order of the texts. */
-export function mostSharing(texts: SharingText[]): SharingText[] {
+function mostSharing(texts: SharingText[]): SharingText[] {
   return texts.sort((a, b) => b.shared - a.shared || (a.text < b.text ? -1 : 1)).slice(0, COMPARED);
 }
 
 /** As `TextIndex.nearest`, among some texts. */
-export function mostAlike(
+function mostAlike(
   asked: string,
   texts: readonly string[],
   weightOf: (trigram: string) => number,
@@ -176,7 +171,7 @@ interface Places {
 }
 
 /** The parts of three characters of a text with a space before and behind. */
-export function trigramsOf(text: string): Set<string> {
+function trigramsOf(text: string): Set<string> {
   const padded = ` ${text} `;
   const found = new Set<string>();
   for (let i = 0; i + 3 <= padded.length; i++) found.add(padded.slice(i, i + 3));

@@ -107,11 +107,6 @@ export class VectorTable {
     return row === undefined ? undefined : this.#vectorAt[row];
   }
 
-  /** [rows] When the entity of each row was active last, epoch ms; 0 where that is not known, or the row has none. */
-  activeTimes(): readonly number[] {
-    return this.#activeAt;
-  }
-
   /**
    * The rows whose entities were active last before that time. unknown: those of which no event is known, too. Who asks the
    * same of the same state gets the same marks.

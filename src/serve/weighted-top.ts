@@ -1,7 +1,7 @@
 import type { ScanTable } from '../kernels/scan/table.ts';
 import { SCORERS } from '../model/scorers.ts';
 import type { ScorerName } from '../model/settings.ts';
-import { type Asking, lookForTop } from './looks.ts';
+import type { Asking } from './looks.ts';
 
 /** A way of asking: a query, and how much its score counts. */
 export interface WeightedQuery {
@@ -50,12 +50,8 @@ export function* weightedTop(
   const { table, scorer } = scored;
   if (count < 1) return [];
   for (let depth = firstDepth(queries.length, count); ; depth *= DEEPER) {
-    const lists = yield* lookForTop({
-      table,
-      scorer,
-      queries: queries.map(({ vector }) => ({ vector, leftOut, marked })),
-      depth,
-    });
+    const asked = queries.map(({ vector }) => ({ vector, leftOut, marked }));
+    const lists = yield { table, scorer, queries: asked, depth };
     const found = new Set(lists.flatMap((list) => list.map(({ row }) => row)));
     const sums = [...found].map((row) => sumOf(scored, queries, row));
     sums.sort((a, b) => b.score - a.score || (scored.nameOf(a.row) < scored.nameOf(b.row) ? -1 : 1));
@@ -90,14 +86,4 @@ export function scoreOf(
   row: number,
 ): number {
   return SCORERS[scorer].score(query, Float64Array.from(table.vector(row)), beta);
-}
-
-/** The number by which scans compare, in float64: without the root and the factor, which can make two scores equal. */
-export function comparedScoreOf(
-  { table, scorer }: Pick<ScoredTable, 'table' | 'scorer'>,
-  query: Float64Array,
-  row: number,
-): number {
-  const compared = scorer === 'transe-l2' ? 'transe-l2-squared' : scorer;
-  return scoreOf({ table, scorer: compared, beta: 1 }, query, row);
 }

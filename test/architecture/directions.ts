@@ -131,18 +131,12 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/serve/interests.ts',
       'src/serve/search.ts',
       'src/serve/served-graph.ts',
-      'src/serve/shard-link.ts',
-      'src/serve/shard.ts',
-      'src/serve/shared-passes.ts',
-      'src/serve/text-index.ts',
       'src/serve/users.ts',
       'src/adapters/trainer/worker.ts',
     ],
     types: [
       'src/serve/graph-status.ts',
-      'src/serve/merged.ts',
       'src/serve/reasons.ts',
-      'src/serve/shard-questions.ts',
       'src/pipeline/ports.ts',
       'src/pipeline/training/trainer.ts',
       'src/pipeline/loading/image.ts',
@@ -152,7 +146,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // Reads off what the pipeline says of itself; the process's own figures and the disk's it asks for.
   'src/metrics/': {
     all: ['src/pipeline/measures.ts'],
-    types: ['src/pipeline/', 'src/serve/known-shards.ts', 'src/graph/store.ts'],
+    types: ['src/pipeline/', 'src/graph/store.ts'],
   },
   // The same figures, and what happens to each commit, for OpenTelemetry; its SDK is loaded only where it is asked for.
   'src/telemetry/': {

@@ -46,7 +46,6 @@ afterEach(async () => {
 
 async function runOf(
   log: EventLog,
-  partitions?: readonly number[],
   gate = new Gate(),
 ): Promise<{ run: ServedRun; visible: number[]; failures: Error[] }> {
   const config = await loadConfig({}, import.meta.dirname);
@@ -65,7 +64,7 @@ async function runOf(
   const visible: number[] = [];
   const failures: Error[] = [];
   const run = new ServedRun(config, graph, {
-    ...{ connection, edgesOfOne: 10, edges: 100, partitions, gate, scanners: 1 },
+    ...{ connection, edgesOfOne: 10, edges: 100, gate, scanners: 1 },
     log: silentLog,
     visible: (_, ms) => void visible.push(ms),
     failed: (error) => void failures.push(error),
@@ -121,7 +120,7 @@ describe('ServedRun', () => {
     const records = [relationRecord, vectorRecord(0, 'user:1', [0, 0]), vectorRecord(1, 'user:1', [1, 1])];
     const gate = new Gate();
     gate.shut();
-    const { run } = await runOf(memoryReader({ records }, { anyTopic: true }), undefined, gate);
+    const { run } = await runOf(memoryReader({ records }, { anyTopic: true }), gate);
     await run.start();
     // One run of each topic.
     await expect.poll(() => gate.waiting).toBe(2);
@@ -139,7 +138,7 @@ describe('ServedRun', () => {
       return log.follow(topics, follower);
     };
     const gate = new Gate();
-    const { run } = await runOf({ ...log, follow }, undefined, gate);
+    const { run } = await runOf({ ...log, follow }, gate);
     await run.start();
     const [vectors, events] = followers as [Follower, Follower];
     const run1 = (record: SourceRecord) => ({
@@ -167,35 +166,6 @@ describe('ServedRun', () => {
     expect(known()).toBe(false);
     await event('engagement', { userId: 1, tweetId: 1, action: 'like', at });
     expect(known()).toBe(true);
-  });
-
-  it('holds the vectors of its own partitions alone, and all relation vectors', async () => {
-    const inPartition = (partition: number, key: string) => ({ ...vectorRecord(0, key, [1, 1]), partition });
-    const records = [
-      relationRecord,
-      inPartition(0, 'user:1'),
-      inPartition(1, 'user:2'),
-      inPartition(2, 'user:3'),
-    ];
-    const { run } = await runOf(memoryReader({ records }, { anyTopic: true }), [0, 2]);
-    expect(run.part).toBeUndefined();
-    await run.start();
-    await expect.poll(() => run.unready()).toEqual([]);
-    const { current } = run.graph.spaces;
-    expect([...(current?.table('user')?.names() ?? [])].sort()).toEqual([user(1), user(3)]);
-    expect(current?.relations.size).toBe(1);
-    expect(run.part).toEqual({ held: [0, 2], of: 3 });
-  });
-
-  it('refuses partitions that the topic has not, and reads nothing', async () => {
-    const records = [relationRecord, vectorRecord(0, 'user:1', [0, 0])];
-    const log = memoryReader({ records }, { partitions: { [EMBEDDINGS]: 4 }, anyTopic: true });
-    const follow = () => Promise.reject(new Error('followed'));
-    const { run } = await runOf({ ...log, follow }, [2, 4, 7]);
-    await expect(run.start()).rejects.toMatchObject({
-      code: 'partitions',
-      message: `--partitions: ${EMBEDDINGS} has the partitions 0 to 3, and not 4, 7`,
-    });
   });
 
   it('is not ready without relation vectors', async () => {

@@ -200,50 +200,6 @@ async function onPages(url: string): Promise<void> {
   }
 }
 
-/** Two processes hold half of the partitions each, and a third one merges their answers: those of the process that holds all. */
-async function onSeveralProcesses(url: string): Promise<void> {
-  const graph = ['--graph', 'engagement', '--http', '127.0.0.1:0'];
-  const halves = ['0-1', '2-3'].map((part) => twhin.start(['serve', '--partitions', part, ...graph]));
-  const urls = await Promise.all(halves.map((half) => half.url()));
-  const merging = twhin.start([
-    'serve',
-    '--shards',
-    urls.join(),
-    '--http',
-    '127.0.0.1:0',
-    '--deadline',
-    '10s',
-  ]);
-  const merged = await merging.url();
-  await ready(merged);
-  const body = z.record(z.string(), z.unknown());
-  const [lists, ranks] = ['/v1/candidates?surface=home&k=20&explain=true&user=', '/v1/rank'];
-  const others = ['/v1/similar?entity=tweet:ta1&k=9', '/v1/search?q=jazz&type=tweet&k=9'];
-  for (const path of [`${lists}a1`, `${lists}b7`, `${lists}nobody`, ...others]) {
-    const [whole, of] = [body.parse((await ask(url, path)).json), body.parse((await ask(merged, path)).json)];
-    expect([path, of['items'], of['fallback'], of['filtered'], of['partial']]).toEqual([
-      ...[path, whole['items'], whole['fallback'], whole['filtered']],
-      false,
-    ]);
-  }
-  const asked = { user: 'a1', relation: 'likes', candidates: ids('tweet:ta', TWEETS) };
-  const ranked = body.parse((await ask(url, ranks, asked)).json);
-  expect((await ask(merged, ranks, asked)).json).toMatchObject({ items: ranked['items'], partial: false });
-  const recent = '/v1/recent?user=a1&k=5';
-  expect((await ask(merged, recent)).json).toEqual((await ask(url, recent)).json);
-  expect((await ask(merged, '/v1/status')).json).toMatchObject({
-    graphs: [{ graph: 'engagement', vectors: { tweet: TWEETS * 2 } }],
-    shards: [{ up: true }, { up: true }],
-  });
-  // A half that was killed is missing, and said so.
-  halves[1]?.kill('SIGKILL');
-  await halves[1]?.ended;
-  const { status, json } = await ask(merged, `${lists}a1`);
-  expect([status, json]).toMatchObject([200, { partial: true, missingPartitions: [2, 3] }]);
-  for (const one of [merging, halves[0]]) one?.kill('SIGTERM');
-  expect([(await merging.ended).code, (await halves[0]?.ended)?.code]).toEqual([0, 0]);
-}
-
 test('a new user, an unlike, a block and an erasure show in the lists, and an erased entity stays away', async () => {
   const { likes, follows } = world();
   await twhin.feed('engagement', likes);
@@ -402,7 +358,6 @@ test('after a promotion the new space is served as a whole, and no list mixes th
   expect(metrics).toContain('twhin_serve_spaces{graph="engagement"} 1');
   updater.kill('SIGTERM');
   await updater.ended;
-  await onSeveralProcesses(url);
   // The same lists for all users at once, as of one moment.
   const out = join(twhin.folder, 'lists.ndjson');
   const command = ['candidates', '--surface', 'home', '--graph', 'engagement', '--k', '20', '--out', out];

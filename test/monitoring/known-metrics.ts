@@ -1,5 +1,4 @@
 import { FAMILIES } from '../../src/metrics/families.ts';
-import { MergingMetrics } from '../../src/metrics/merging.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { ServingMetrics } from '../../src/metrics/serving.ts';
 import { askedFor } from './promql.ts';
@@ -59,17 +58,10 @@ export async function told(): Promise<Known> {
   const serving = new ServingMetrics('1', () => [SERVED]);
   serving.answered('/v1/similar', 200, 1);
   serving.visible('any', 1);
-  const merging = new MergingMetrics(
-    '1',
-    () => [{ url: 'http://any', up: true, since: 0 }],
-    () => 0,
-  );
-  merging.missed('http://any', 'late');
-  const texts = [await metrics.render(), await serving.render(), await merging.render()];
+  const texts = [await metrics.render(), await serving.render()];
   const text = texts.join('');
   metrics.stop();
   serving.stop();
-  merging.stop();
   for (const [, name = '', labels = ''] of text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)) {
     const names = [...labels.matchAll(/(\w+)="/g)].map(([, label = '']) => label);
     known.set(name, new Set([...(known.get(name) ?? TARGET), ...names]));

@@ -16,11 +16,9 @@ const follows = (count: number, step: number) =>
     action: 'follow',
     at: now + step,
   }));
-/** Panels that stay empty without a second day, a firing alert, a process that merges lists, shards that train together, or routers. */
+/** Panels that stay empty without a second day, a firing alert, shards that train together, or routers. */
 const LATER = [
   ...['MRR against the day before', 'Moves against the day before', 'Firing alerts'],
-  ...['Shards that answer', 'Shards that answer'],
-  ...['Partial answers', 'Questions without an answer of use'],
   ...['Since a shard was heard of', 'Edges that wait for a vector', 'Age of received vectors'],
   ...[
     'Gradients between shards',

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/sampling/random.ts';
-import {
-  interleave,
-  KMeans,
-  medoidsOf,
-  mixtureOf,
-  spreadOf,
-  wardClusters,
-} from '../../src/serve/interests.ts';
+import { interleave, KMeans, mixtureOf } from '../../src/serve/interests.ts';
 
 const squared = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((sum, value, k) => sum + (value - b[k]!) ** 2, 0);
@@ -75,63 +68,7 @@ describe('KMeans', () => {
   });
 });
 
-describe('wardClusters', () => {
-  /** The same with the costs of all pairs worked out anew each time, from what unions add to the squares. */
-  function plainWard(points: readonly Float32Array[], limit: number): number[][] {
-    const squares = (members: readonly number[]) => {
-      const own = members.map((i) => points[i]!);
-      return own.reduce((sum, point) => sum + squared(point, mean(own)), 0);
-    };
-    let clusters = points.map((_, i) => [i]);
-    for (;;) {
-      const unions = clusters.flatMap((a, i) =>
-        clusters.slice(i + 1).map((b) => ({ a, b, cost: squares([...a, ...b]) - squares(a) - squares(b) })),
-      );
-      const best = unions.sort((x, y) => x.cost - y.cost)[0];
-      if (best === undefined || best.cost > limit) return clusters;
-      clusters = [...clusters.filter((each) => each !== best.a && each !== best.b), [...best.a, ...best.b]];
-    }
-  }
-  const sorted = (clusters: number[][]) =>
-    clusters.map((members) => [...members].sort((a, b) => a - b)).sort((a, b) => a[0]! - b[0]!);
-
-  it.each([0, 0.1, 0.5, 2, 1_000])('merges as the plain rule does, up to a cost of %d', (limit) => {
-    for (let seed = 1; seed <= 5; seed++) {
-      const points = blobs(17, seed);
-      expect(sorted(wardClusters(points, limit)), `seed ${seed}`).toEqual(sorted(plainWard(points, limit)));
-    }
-  });
-
-  it('has nothing to merge in one point or none', () => {
-    expect(wardClusters([], 1)).toEqual([]);
-    expect(wardClusters([Float32Array.of(1)], 1)).toEqual([[0]]);
-  });
-});
-
 const points = (...values: number[]) => values.map((value) => Float32Array.of(value));
-
-describe('medoidsOf', () => {
-  it('gives the middle targets of the largest clusters, in proportion to their sizes', () => {
-    // Four clusters: 0, 1, 2, 3.5; 20, 21, 23; 40; 60, of which the newer is kept.
-    const targets = points(40, 0, 20, 1, 21, 2, 23, 3.5, 60);
-    const interests = medoidsOf(targets, 10);
-    expect(interests.map(({ vector }) => vector[0])).toEqual([2, 21, 60]);
-    expect(interests.map(({ share }) => share)).toEqual([4 / 8, 3 / 8, 1 / 8]);
-    // Both are as near to the other: the newer one.
-    expect(medoidsOf(points(6, 5), 10).map(({ vector }) => vector[0])).toEqual([5]);
-  });
-
-  it('keeps targets apart that are further apart than two at random', () => {
-    expect(medoidsOf(points(0, 2), 1.9)).toHaveLength(2);
-    expect(medoidsOf(points(0, 2), 2)).toHaveLength(1);
-  });
-});
-
-describe('spreadOf', () => {
-  it('is the mean squared distance to the mean', () => {
-    expect(spreadOf(points(1, 3, 8))).toBeCloseTo((9 + 1 + 16) / 3, 12);
-  });
-});
 
 describe('mixtureOf', () => {
   it('asks for the means of the targets in each cluster, in proportion to how many they are', () => {

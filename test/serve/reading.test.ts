@@ -7,10 +7,6 @@ const record = (topic: string, offset: number): SourceRecord => ({
   ...{ topic, partition: 0, offset, timestamp: 1, key: null, value: null },
 });
 
-const unexpected = (error: Error) => {
-  throw error;
-};
-
 async function readingOf(records: SourceRecord[], log: EventLog) {
   const taken: string[] = [];
   const failures: Error[] = [];
@@ -51,26 +47,6 @@ describe('Reading', () => {
     expect([reading.whole, reading.caughtUp]).toEqual([4, true]);
     await expect.poll(() => reading.lag).toBe(0);
     expect(taken).toEqual(['a0', 'b0', 'b1', 'b2']);
-    await log.close();
-  });
-
-  it('reads only the partitions asked for, and waits for no other', async () => {
-    const records = [record('a', 0), record('b', 0), { ...record('a', 0), partition: 1 }];
-    records.push({ ...record('a', 0), partition: 2 }, { ...record('a', 1), partition: 2 });
-    const log = memoryReader({ records });
-    const taken: string[] = [];
-    const reading = await Reading.begin({
-      ...{ log, topics: ['a', 'b'], failed: unexpected },
-      reads: (topic, partition) => topic === 'b' || partition === 2,
-      take: ({ topic, partition, records: run }) =>
-        void taken.push(...run.map(({ offset }) => `${topic}/${partition}:${offset}`)),
-    });
-    expect([reading.whole, reading.partitionsOf('a'), reading.partitionsOf('b')]).toEqual([3, 3, 1]);
-    await expect.poll(() => reading.lag).toBe(0);
-    expect(taken.sort()).toEqual(['a/2:0', 'a/2:1', 'b/0:0']);
-    records.push({ ...record('a', 0), partition: 3 });
-    await reading.look();
-    expect([reading.whole, reading.lag, reading.partitionsOf('a')]).toEqual([3, 0, 4]);
     await log.close();
   });
 

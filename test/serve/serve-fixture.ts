@@ -124,16 +124,12 @@ export function passes(): SharedPasses {
 
 /** The answer that is made with the scans of a plain scanner. */
 export function answerOf<T>(asking: Asking<T>, looked: (look: Look) => void = () => undefined): T {
-  let step = asking.next({ lists: [], ranks: [] });
+  let step = asking.next([]);
   while (step.done !== true) {
     const look = step.value;
     looked(look);
     const scanner = new Scanner(look.table, look.scorer, 'wasm-plain');
-    const seen =
-      look.kind === 'top'
-        ? { lists: look.queries.flatMap((query) => scanner.top([query], look.depth)), ranks: [] }
-        : { lists: [], ranks: scanner.ranks({ vector: look.query }, look.scores) };
-    step = asking.next(seen);
+    step = asking.next(look.queries.flatMap((query) => scanner.top([query], look.depth)));
   }
   return step.value;
 }

@@ -25,7 +25,7 @@ const MOST_OF_FIELD = 100;
 const UNREADABLE = ['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'];
 
 /** Codes of errors that pass: the request may come again. */
-const UNAVAILABLE: readonly string[] = ['busy', 'shards-away'];
+const UNAVAILABLE: readonly string[] = ['busy'];
 
 /** What differs between servers. */
 export interface GuardOptions {

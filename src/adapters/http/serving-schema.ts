@@ -44,8 +44,6 @@ export const candidatesQuery = z.strictObject({
   graph: name.optional(),
   /** Leaves out what no event named for so long. */
   idle: timeText.optional(),
-  /** Halves how likely an entity counts with each such time since an event named it. */
-  decay: timeText.optional(),
   /** Entities that may not be in the list, with commas between them. */
   exclude: z.string().max(8_000).optional(),
   explain: yes.default(false),
@@ -58,7 +56,6 @@ export const candidatesBody = z.strictObject({
   relation: name.optional(),
   graph: name.optional(),
   idle: timeText.optional(),
-  decay: timeText.optional(),
   exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
   explain: z.boolean().default(false),
   interests: interests.default('none'),
@@ -81,8 +78,6 @@ export const rankBody = z.strictObject({
   user: userId,
   relation: name,
   candidates: z.array(entityId).min(1).max(MOST_RANKED),
-  /** Each candidate gets the probability of being the one chosen among itself and these. */
-  negatives: z.array(entityId).max(MOST_RANKED).default([]),
   graph: name.optional(),
 });
 
@@ -151,40 +146,12 @@ const searchAnswer = z.object({
   }),
 });
 const rankAnswer = z.object({
-  items: z.array(
-    z.object({
-      entity: z.string(),
-      score: z.number(),
-      percentile: z.number(),
-      probability: z
-        .number()
-        .optional()
-        .meta({ description: 'Of being the one chosen among itself and the negatives.' }),
-    }),
-  ),
+  items: z
+    .array(z.object({ entity: z.string(), score: z.number() }))
+    .meta({ description: 'The highest score first.' }),
   ...head,
-  missing: z.array(z.string()).meta({ description: 'Candidates and negatives without a vector.' }),
+  missing: z.array(z.string()).meta({ description: 'Candidates without a vector.' }),
 });
-/** What answers merged of several processes have besides. */
-const merging = {
-  partial: z.boolean().meta({ description: 'Vectors of some partitions were left out.' }),
-  missingPartitions: z
-    .array(z.number())
-    .meta({ description: 'No process that holds these answered in time.' }),
-};
-/** What the status of a process that merges answers has besides. */
-const mergingStatus = {
-  shards: z
-    .array(
-      z.object({
-        url: z.string(),
-        up: z.boolean(),
-        since: z.string().meta({ description: 'Since when it is so.', format: 'date-time' }),
-        reason: z.string().optional().meta({ description: 'Why it is not up.' }),
-      }),
-    )
-    .meta({ description: 'The processes that hold the vectors.' }),
-};
 const userAnswer = z.object({ user: z.string() });
 const recentAnswer = z.object({
   user: z.string(),
@@ -243,7 +210,7 @@ export const SERVING_PATHS = {
   '/v1/candidates': 'a list for ?user= on ?surface=home, who-to-follow or ads; the same as POST',
   '/v1/similar': 'the nearest entities of the type of ?entity=TYPE:ID',
   '/v1/search': 'tweets or users for the query ?q=TEXT, by ?type=tweet or user',
-  '/v1/rank': 'POST: scores and percentiles of given candidates for a user and a relation',
+  '/v1/rank': 'POST: the scores of given candidates for a user and a relation',
   '/v1/recent': 'what ?user= did of late',
   '/v1/users/random': 'some user with a vector',
   '/v1/status': 'which graphs are served, and how far their vectors are',
@@ -266,21 +233,20 @@ function jsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
 }
 
 /** The paths and schemas above as OpenAPI 3.1. */
-export function openApi(version: string, of: 'all' | 'merged' = 'all'): object {
-  const more = of === 'merged' ? merging : {};
+export function openApi(version: string): object {
   const schemas = {
     CandidatesQuery: candidatesQuery,
     CandidatesBody: candidatesBody,
     SimilarQuery: similarQuery,
     SearchQuery: searchQuery,
     RankBody: rankBody,
-    CandidatesAnswer: candidatesAnswer.extend(more),
-    SimilarAnswer: similarAnswer.extend(more),
-    SearchAnswer: searchAnswer.extend(more),
-    RankAnswer: rankAnswer.extend(more),
+    CandidatesAnswer: candidatesAnswer,
+    SimilarAnswer: similarAnswer,
+    SearchAnswer: searchAnswer,
+    RankAnswer: rankAnswer,
     RecentAnswer: recentAnswer,
     UserAnswer: userAnswer,
-    StatusAnswer: of === 'merged' ? statusAnswer.extend(mergingStatus) : statusAnswer,
+    StatusAnswer: statusAnswer,
     Failure: failure,
     Unavailable: unavailable,
   };

@@ -5,9 +5,8 @@ import type { EntityKey } from '../../graph/entity.ts';
 import { entityOf, queryKey, userKey, WrongEntity } from '../../serve/asked-entities.ts';
 import type { GraphStatus } from '../../serve/graph-status.ts';
 import { readEntity } from '../../serve/served-graph.ts';
-import type { Shard } from '../../serve/shard.ts';
 import { type CandidatesAsked, SHOWS, type Surfaces } from '../../serve/surfaces.ts';
-import type { RecentAnswer } from '../../serve/users.ts';
+import type { Users } from '../../serve/users.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
 import { BODY_BYTES } from './limits.ts';
 import { addPage, type PageFiles } from './page.ts';
@@ -21,25 +20,16 @@ import {
   searchQuery,
   similarQuery,
 } from './serving-schema.ts';
-import { addShard, SHARD_PATHS } from './shards.ts';
 
 /** Requests of one client in a minute: another service asks for all of its users. */
 const REQUESTS = 120_000;
 /** Characters shown of the name of an unknown field. */
 const SHOWN = 100;
 
-/** As `Users`, at once or later. */
-export interface AskedUsers {
-  recentAnswer(user: EntityKey, k: number): RecentAnswer | Promise<RecentAnswer>;
-  random(): EntityKey | undefined | Promise<EntityKey | undefined>;
-}
-
 /** Where the answers come from. */
 export interface Serving {
   readonly surfaces: Surfaces;
-  readonly users: AskedUsers;
-  /** Answers a process that merges the lists of several; where it is absent, nobody can ask so. */
-  readonly shard?: Shard;
+  readonly users: Users;
   /** The files of the page. */
   readonly page: PageFiles;
   status(): readonly GraphStatus[];
@@ -70,16 +60,15 @@ export const LISTS_GUARD = {
     if (error instanceof WrongEntity) return error.field;
     const { code } = error;
     if (code === 'search') return 'type';
-    return ['surface', 'relation', 'graph', 'decay', 'interests'].includes(code) ? code : undefined;
+    return ['surface', 'relation', 'graph'].includes(code) ? code : undefined;
   },
 };
 
 /** Serves candidates, neighbours and ranks, read-only. @throws FatalError `http-listen` when the address can't be used. */
 export async function serveVectors(options: ServingOptions): Promise<HttpServer> {
-  const paths = options.shard === undefined ? SERVING_PATHS : { ...SERVING_PATHS, ...SHARD_PATHS };
-  const guard = { ...options, ...LISTS_GUARD, paths };
+  const guard = { ...options, ...LISTS_GUARD, paths: SERVING_PATHS };
   const server = await guardedServer(guard);
-  addProbes(server, { ...options, api: openApi(options.version) });
+  addProbes(server, options);
   addServing(server, options);
   addPage(server, options.page);
   options.actions?.add(server);
@@ -87,15 +76,9 @@ export async function serveVectors(options: ServingOptions): Promise<HttpServer>
 }
 
 /** The paths for probes, for Prometheus and for clients' authors. */
-export function addProbes(
-  server: FastifyInstance,
-  serving: Pick<Serving, 'unready' | 'metrics' | 'answered'> & {
-    readonly api: object;
-    /** What `/readyz` says besides. */
-    more?(): object;
-  },
-): void {
-  const { metrics, api } = serving;
+function addProbes(server: FastifyInstance, serving: Serving): void {
+  const { metrics } = serving;
+  const api = openApi(serving.version);
   // Without its parser, a body that is said to be text is refused as any other that is not JSON.
   server.removeContentTypeParser('text/plain');
   server.addHook('onResponse', async (request, reply) => {
@@ -106,7 +89,7 @@ export function addProbes(
   server.get('/readyz', async (_, reply) => {
     const reasons = serving.unready();
     const ready = reasons.length === 0;
-    return reply.code(ready ? 200 : 503).send({ ready, reasons, ...serving.more?.() });
+    return reply.code(ready ? 200 : 503).send({ ready, reasons });
   });
   server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   server.get('/openapi.json', () => api);
@@ -127,29 +110,24 @@ function addServing(server: FastifyInstance, serving: Serving): void {
   };
   const ready = { preHandler: whenReady };
   addLists(server, surfaces, ready);
-  if (serving.shard !== undefined) addShard(server, serving.shard, ready);
   addUsers(server, users, ready);
 }
 
 /** The paths for users themselves. ready: as in `addLists`. */
-export function addUsers(server: FastifyInstance, users: AskedUsers, ready: RouteShorthandOptions): void {
+function addUsers(server: FastifyInstance, users: Users, ready: RouteShorthandOptions): void {
   server.get('/v1/recent', ready, async (request) => {
     const { user, k } = understood(recentQuery, request.query);
     return users.recentAnswer(userOf(user), k);
   });
   server.get('/v1/users/random', ready, async (request, reply) => {
     understood(z.strictObject({}), request.query);
-    const user = await users.random();
+    const user = users.random();
     return user === undefined ? reply.code(404).send({ error: 'no user has a vector yet' }) : { user };
   });
 }
 
 /** The paths for lists, neighbours, searches and ranks. ready: refuses requests before all is read. */
-export function addLists(
-  server: FastifyInstance,
-  surfaces: Pick<Surfaces, 'candidates' | 'similar' | 'search' | 'rank'>,
-  ready: RouteShorthandOptions,
-): void {
+function addLists(server: FastifyInstance, surfaces: Surfaces, ready: RouteShorthandOptions): void {
   const candidates = (asked: z.infer<typeof candidatesBody>) => surfaces.candidates(askedOf(asked));
   server.get('/v1/candidates', ready, async (request, reply) => {
     const { exclude = '', ...query } = understood(candidatesQuery, request.query);
@@ -173,11 +151,9 @@ export function addLists(
     return reply.send(await surfaces.search({ query: keyOf('q', q, queryKey), idleMs: idle, ...asked }));
   });
   server.post('/v1/rank', ready, async (request, reply) => {
-    const { user, relation, graph, ...named } = understood(rankBody, request.body);
-    const keysOf = (field: 'candidates' | 'negatives') =>
-      named[field].map((each, i) => keyOf(`${field}.${i}`, each));
-    const [asked, negatives] = [keysOf('candidates'), keysOf('negatives')];
-    const answer = await surfaces.rank(userOf(user), relation, asked, graph, negatives);
+    const { user, relation, graph, candidates } = understood(rankBody, request.body);
+    const asked = candidates.map((each, i) => keyOf(`candidates.${i}`, each));
+    const answer = surfaces.rank(userOf(user), relation, asked, graph);
     const error = `${userOf(user)} or the relation ${relation} has no trained vector`;
     return answer ?? reply.code(404).send({ error, field: 'user' });
   });
@@ -210,12 +186,11 @@ export function understood<Schema extends z.ZodType>(
   throw new WrongField(field || 'the request', issue?.message ?? 'not understood');
 }
 
-function askedOf({ user, exclude, idle, decay, ...asked }: z.infer<typeof candidatesBody>): CandidatesAsked {
+function askedOf({ user, exclude, idle, ...asked }: z.infer<typeof candidatesBody>): CandidatesAsked {
   const excluded = (text: string) => entityOf(SHOWS[asked.surface], text);
   return {
     ...asked,
     idleMs: idle,
-    decayMs: decay,
     user: userOf(user),
     exclude: exclude.map((each, i) => keyOf(`exclude.${i}`, each, excluded)),
   };

@@ -2,27 +2,12 @@ import { Worker } from 'node:worker_threads';
 import { FatalError, reasonOf } from '../../errors/errors.ts';
 import type { WasmBuild } from '../../kernels/instance.ts';
 import { BLOCK_ROWS } from '../../kernels/scan/layout.ts';
-import {
-  type Found,
-  mergeRanks,
-  mergeTop,
-  type Rank,
-  type RowRange,
-  type ScanQuery,
-} from '../../kernels/scan/scan.ts';
+import { type Found, mergeTop, type RowRange, type ScanQuery } from '../../kernels/scan/scan.ts';
 import type { ScanTable } from '../../kernels/scan/table.ts';
 import type { ScorerName } from '../../model/settings.ts';
 import type { Scans } from '../../serve/looks.ts';
 import { threadEntry, unpackError } from '../threads.ts';
-import {
-  type Call,
-  type Part,
-  type Question,
-  type Reply,
-  type Starting,
-  unpackList,
-  unpackRanks,
-} from './wire.ts';
+import { type Call, type PackedList, type Question, type Reply, type Starting, unpackList } from './wire.ts';
 
 /** A part with fewer rows than this takes less time than the message about it. */
 const LEAST_ROWS = 8 * BLOCK_ROWS;
@@ -77,42 +62,13 @@ export class ScanThreads implements Scans {
       copies.set(leftOut, rows);
       return { vector, leftOut: rows, marked };
     });
-    const parts = await this.#ask(table, scorer, (part) => ({
-      kind: 'top',
-      ...part,
-      queries: packed,
-      depth,
-    }));
-    const lists = parts.map((reply) => {
-      if (reply.kind !== 'top') throw mismatch('top', reply);
-      return reply.lists.map(unpackList);
-    });
+    const parts = await this.#ask(table, { scorer, queries: packed, depth });
     return queries.map((_, i) =>
       mergeTop(
-        lists.map((part) => part[i]!),
+        parts.map((lists) => unpackList(lists[i]!)),
         depth,
       ),
     );
-  }
-
-  async ranks(
-    table: ScanTable,
-    scorer: ScorerName,
-    query: Float64Array,
-    scores: readonly number[],
-  ): Promise<Rank[]> {
-    const packed = Float64Array.from(scores);
-    const parts = await this.#ask(table, scorer, (part) => ({
-      kind: 'ranks',
-      ...part,
-      query,
-      scores: packed,
-    }));
-    const ranks = parts.map((reply) => {
-      if (reply.kind !== 'ranks') throw mismatch('ranks', reply);
-      return unpackRanks(reply.ranks);
-    });
-    return scores.map((_, i) => mergeRanks(ranks.map((part) => part[i]!)));
   }
 
   /** Waits for the scans that are out, then ends the threads. Idempotent. */
@@ -121,7 +77,7 @@ export class ScanThreads implements Scans {
   }
 
   /** The answers for all parts of the table's rows. Also where one of them fails, it waits for the others: no scan is out then. */
-  async #ask(table: ScanTable, scorer: ScorerName, question: (part: Part) => Question): Promise<Reply[]> {
+  async #ask(table: ScanTable, question: Omit<Question, 'kind' | 'table' | 'range'>): Promise<Lists[]> {
     const known = this.#tables.get(table) ?? this.#introduce(table);
     const first = this.#next;
     const ranges = rangesOf(table.rows, this.#threads.length, this.#leastRows);
@@ -129,7 +85,7 @@ export class ScanThreads implements Scans {
     const answers = await Promise.allSettled(
       ranges.map((range, i) => {
         const thread = this.#threads[(first + i) % this.#threads.length]!;
-        return thread.ask(question({ table: known, scorer, range }));
+        return thread.ask({ kind: 'top', table: known, range, ...question });
       }),
     );
     return answers.map((answer) => {
@@ -157,8 +113,10 @@ function rangesOf(rows: number, threads: number, leastRows: number): RowRange[] 
   return ranges;
 }
 
+type Lists = readonly PackedList[];
+
 interface Waiting {
-  resolve(reply: Reply): void;
+  resolve(lists: Lists): void;
   reject(error: Error): void;
 }
 
@@ -178,7 +136,7 @@ class ScanThread {
     this.#worker.on('message', (reply: Reply) => {
       const waiting = this.#waiting.shift();
       if (reply.kind === 'failed') waiting?.reject(unpackError(reply.error));
-      else waiting?.resolve(reply);
+      else waiting?.resolve(reply.lists);
       if (this.#waiting.length === 0) this.#stopping?.resolve();
     });
     this.#worker.on('error', (error) => this.#die(reasonOf(error), error));
@@ -191,7 +149,7 @@ class ScanThread {
     if (this.#ended === undefined) this.#worker.postMessage(call);
   }
 
-  ask(question: Question): Promise<Reply> {
+  ask(question: Question): Promise<Lists> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       this.#worker.postMessage(question);
@@ -220,8 +178,4 @@ function dead(reason: string, cause?: unknown): FatalError {
   return new FatalError('scanner-dead', `a thread that scans died: ${reason}; start twhin serve again`, {
     cause,
   });
-}
-
-function mismatch(asked: string, reply: Reply): FatalError {
-  return new FatalError('scanner-failed', `a thread answered ${asked} with ${reply.kind}`);
 }

@@ -5,7 +5,7 @@ import { type ScanPlace, ScanRows } from '../../kernels/scan/rows.ts';
 import { Scanner } from '../../kernels/scan/scanner.ts';
 import type { ScorerName } from '../../model/settings.ts';
 import { failed } from '../threads.ts';
-import { type Call, packList, packRanks, type Question, type Reply, type Starting } from './wire.ts';
+import { type Call, packList, type Question, type Reply, type Starting } from './wire.ts';
 
 const port = parentPort;
 if (port === null) {
@@ -42,10 +42,6 @@ function answer(call: Question): Reply {
   try {
     const scanner = tables.get(call.table)?.of(call.scorer);
     if (scanner === undefined) throw new FatalError('scanner-failed', `table ${call.table} is not known`);
-    if (call.kind === 'ranks') {
-      const ranks = scanner.ranks({ vector: call.query }, [...call.scores], call.range);
-      return { kind: 'ranks', ranks: packRanks(ranks) };
-    }
     return { kind: 'top', lists: scanner.top(call.queries, call.depth, call.range).map(packList) };
   } catch (error) {
     return failed(error, 'scanner-failed', 'a scan failed');

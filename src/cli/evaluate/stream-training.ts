@@ -87,8 +87,7 @@ export class StreamTraining {
     if (interests) {
       const turn = () => progress.turn('targets clustered');
       const of = await catalogues(split, space, model.rows, Random.seeded(SEED), turn);
-      for (const way of ['mixture', 'medoids'] as const)
-        byInterests[way] = await ranked(new ByInterests(way, of, plain), way);
+      byInterests['mixture'] = await ranked(new ByInterests(of, plain), 'mixture');
     }
     if (prequential && shards === 1)
       await this.#train(range, learnedAs(model.rows, read.stream, split.cut), true);

@@ -29,7 +29,7 @@ export function addEvaluateStreamCommand(evaluate: Command, context: CommandCont
       positiveInteger,
       1,
     )
-    .option('--interests', 'make lists by several interests of each user too, by mixture and by medoids')
+    .option('--interests', 'make lists by a mixture of interests of each user too')
     .option(
       '--passes <n>',
       'train one more model with this many passes over the edges before the cut',

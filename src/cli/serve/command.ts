@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { ServedRun } from '../../compose/serve.ts';
 import { type HttpAddress, readHttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
@@ -10,9 +10,6 @@ import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options
 import { selectWholeGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
 import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE } from './begin.ts';
-import { MergedServer, type MergedServerOptions } from './merged-server.ts';
-import { partitionsOption } from './partitions.ts';
-import { deadlineOption, shardsOption } from './shard-options.ts';
 import { VectorServer } from './vector-server.ts';
 
 const ADDRESS = '127.0.0.1:8079';
@@ -20,7 +17,6 @@ const REPORT_MS = 10_000;
 const MOST_THREADS = 64;
 /** One core is left for the main thread, and more than eight have too little to do at a time. */
 const DEFAULT_THREADS = Math.min(8, Math.max(1, availableParallelism() - 1));
-const DEADLINE_MS = 300;
 
 /** Puts `twhin serve` on the command line. */
 export function addServeCommand(program: Command, context: CommandContext): void {
@@ -29,72 +25,44 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .description('answer candidates, neighbours and ranks from the vectors on the topics')
     .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .option('--http <host:port>', 'address to serve on', ADDRESS)
-    .option('--partitions <list>', PARTITIONS_HELP, partitionsOption)
-    .addOption(
-      new Option('--shards <urls>', SHARDS_HELP)
-        .argParser(shardsOption)
-        .conflicts(['partitions', 'graph', 'userEdges', 'edges', 'threads']),
-    )
-    .option('--deadline <time>', DEADLINE_HELP, deadlineOption)
     .option('--user-edges <n>', 'most edges remembered of one user', positiveInteger, EDGES_OF_ONE)
     .option('--edges <n>', 'most edges remembered of all users of a graph', positiveInteger, EDGES)
     .option('--threads <n>', 'threads that scan; 0: the main thread does', threadCount, DEFAULT_THREADS)
     .option('--ads-of-one <n>', 'most ads of one advertiser in a list', positiveInteger, ADS_OF_ONE)
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
-    .action(
-      async ({ graph, http, partitions, shards, deadline, userEdges, edges, adsOfOne, threads }, command) => {
-        if (shards !== undefined) {
-          const deadlineMs = deadline ?? DEADLINE_MS;
-          await merge({ shards, address: addressOf(http), deadlineMs, adsOfOne, log: context.log() });
-          return;
-        }
-        if (deadline !== undefined) command.error('error: --deadline is of use with --shards alone');
-        const config = await context.config();
-        await serve(config, context, {
-          graphs: selectWholeGraphs(config, graph),
-          address: addressOf(http),
-          partitions,
-          edgesOfOne: userEdges,
-          edges,
-          adsOfOne,
-          threads,
-        });
-      },
-    );
+    .action(async ({ graph, http, userEdges, edges, adsOfOne, threads }) => {
+      const config = await context.config();
+      await serve(config, context, {
+        graphs: selectWholeGraphs(config, graph),
+        address: addressOf(http),
+        edgesOfOne: userEdges,
+        edges,
+        adsOfOne,
+        threads,
+      });
+    });
 }
-
-const PARTITIONS_HELP = 'hold only the vectors of these partitions, such as 0-3 or 0,2,5-7';
-
-const SHARDS_HELP = 'read no topic, and merge the answers of these processes';
-const DEADLINE_HELP = `with --shards: answer or refuse within this time (default: ${DEADLINE_MS}ms)`;
 
 const ABOUT = `
 Reads the topics with vectors from their start and follows them, like any reader; it never touches a store. Events are read
 too, so that no list has what the user follows, likes or blocks.
 
-  GET  /v1/candidates?surface=home|who-to-follow|ads&user=ID[&k=20&relation=NAME&exclude=TYPE:ID,…&idle=30d&decay=6h&explain=true]
+  GET  /v1/candidates?surface=home|who-to-follow|ads&user=ID[&k=20&relation=NAME&exclude=TYPE:ID,…&idle=30d&explain=true]
   GET  /v1/similar?entity=TYPE:ID[&k=20]
   GET  /v1/search?q=TEXT&type=tweet|user[&k=20&idle=1d]
   POST /v1/rank {"user", "relation", "candidates": ["TYPE:ID", …]}
   GET  /v1/recent?user=ID   /v1/users/random   /v1/status
   GET  /                    a page that shows it
-  GET  /openapi.json   /readyz   /healthz   /metrics
-
-With --partitions, the questions of a process with --shards are answered on the same port (POST /shard/…): let that process
-alone reach it.`;
+  GET  /openapi.json   /readyz   /healthz   /metrics`;
 
 const EXAMPLES = `twhin serve
 twhin serve --graph engagement --http 127.0.0.1:9079
-twhin serve --partitions 0-1 --http 127.0.0.1:8081
-twhin serve --partitions 2-3 --http 127.0.0.1:8082
-twhin serve --shards http://127.0.0.1:8081,http://127.0.0.1:8082 --deadline 100ms
 curl 'http://127.0.0.1:8079/v1/candidates?surface=home&user=123&k=10&explain=true'`;
 
 interface Serving {
   readonly graphs: readonly GraphConfig[];
   readonly address: HttpAddress;
-  readonly partitions: readonly number[] | undefined;
   readonly edgesOfOne: number;
   readonly edges: number;
   readonly adsOfOne: number;
@@ -123,11 +91,11 @@ function addressOf(text: string): HttpAddress {
 async function serve(
   config: Config,
   { connect, log: logOf }: Pick<CommandContext, 'connect' | 'log'>,
-  { graphs, address, partitions, edgesOfOne, edges, adsOfOne, threads }: Serving,
+  { graphs, address, edgesOfOne, edges, adsOfOne, threads }: Serving,
 ): Promise<void> {
   const log = logOf();
   const connection = await connect(config, log);
-  const outside = { connection, log, edgesOfOne, edges, partitions, adsOfOne, threads };
+  const outside = { connection, log, edgesOfOne, edges, adsOfOne, threads };
   const ended = Promise.withResolvers<void>();
   // Whatever ends it may come before it is waited for.
   ended.promise.catch(() => undefined);
@@ -146,23 +114,6 @@ async function serve(
     clearInterval(timer);
     await server?.stop();
     await connection.close();
-    signals.ignore();
-  }
-}
-
-/** Merges the answers of other processes until stopped. */
-async function merge(options: MergedServerOptions): Promise<void> {
-  const { log, shards } = options;
-  const ended = Promise.withResolvers<void>();
-  const signals = onSignal(() => ended.resolve());
-  let server: MergedServer | undefined;
-  try {
-    server = await MergedServer.begin(options);
-    log.info({ url: server.url, shards }, `serving on ${server.url}`);
-    await ended.promise;
-    log.info({}, 'stopping: requests in flight are answered');
-  } finally {
-    await server?.stop();
     signals.ignore();
   }
 }

@@ -56,7 +56,6 @@ export interface RankAsked {
   readonly user: string;
   readonly relation: string;
   readonly candidates: readonly string[];
-  readonly negatives?: readonly string[] | undefined;
   readonly graph?: string | undefined;
 }
 
@@ -177,16 +176,9 @@ class ReadGraphs implements ServedGraphs {
     return this.#surfaces.similar(readEntity(entity), checkedCount(k), graph, explain);
   }
 
-  async rank({
-    user,
-    relation,
-    candidates,
-    negatives = [],
-    graph,
-  }: RankAsked): Promise<RankAnswer | undefined> {
+  async rank({ user, relation, candidates, graph }: RankAsked): Promise<RankAnswer | undefined> {
     this.#refuseUnread();
-    const [asked, others] = [candidates.map(readEntity), negatives.map(readEntity)];
-    return this.#surfaces.rank(userKey(user), relation, asked, graph, others);
+    return this.#surfaces.rank(userKey(user), relation, candidates.map(readEntity), graph);
   }
 
   async search({ q, k = DEFAULT_ITEMS, ...asked }: SearchedFor): Promise<SearchAnswer> {

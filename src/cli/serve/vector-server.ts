@@ -1,13 +1,12 @@
 import type { LogConnection } from '../../adapters/connect.ts';
 import type { HttpServer } from '../../adapters/http/guarded.ts';
 import { type ServingOptions, serveVectors } from '../../adapters/http/serving.ts';
-import { ServedRun, type ServeOptions } from '../../compose/serve.ts';
+import { ServedRun } from '../../compose/serve.ts';
 import type { HttpAddress } from '../../config/http-address.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import type { Log } from '../../log.ts';
 import { ServingMetrics } from '../../metrics/serving.ts';
 import { readServingPage } from '../../pages/page-files.ts';
-import { Shard } from '../../serve/shard.ts';
 import { Surfaces } from '../../serve/surfaces.ts';
 import { Users } from '../../serve/users.ts';
 import { VERSION } from '../version.ts';
@@ -19,8 +18,6 @@ export interface VectorServerOptions {
   /** Most edges remembered of one user, and of all users of a graph. */
   readonly edgesOfOne: number;
   readonly edges: number;
-  /** Where they are given, the server answers processes that merge lists too. */
-  readonly partitions?: ServeOptions['partitions'];
   /** Most ads of one advertiser in a list. */
   readonly adsOfOne: number;
   /** Threads that scan; 0: the main thread does. */
@@ -81,21 +78,14 @@ export class VectorServer {
     this.#metrics.stop();
   }
 
-  async #listen(
-    address: HttpAddress,
-    { log, actions, partitions, edgesOfOne }: VectorServerOptions,
-  ): Promise<void> {
+  async #listen(address: HttpAddress, { log, actions }: VectorServerOptions): Promise<void> {
     const { surfaces } = this;
-    const { passes } = this.#scanning;
     const metrics = this.#metrics;
-    const part = (graph: string) => this.runs.find((run) => run.graph.name === graph)?.part;
     const users = new Users({ graphs: this.runs.map(({ graph }) => graph), random: Math.random });
     const status = () => this.runs.map((run) => run.status());
-    const shard = partitions && new Shard({ surfaces, passes, users, status, part, edgesOfOne });
     this.#server = await serveVectors({
       ...address,
       surfaces,
-      ...(shard && { shard }),
       users,
       page: await readServingPage(),
       unready: () => this.runs.flatMap((run) => run.unready()),

@@ -2,16 +2,7 @@ import { MAX_QUERIES } from '../../kernels/scan/layout.ts';
 import { Scanner } from '../../kernels/scan/scanner.ts';
 import { ScanTable } from '../../kernels/scan/table.ts';
 import type { Random } from '../../sampling/random.ts';
-import {
-  type Interest,
-  type InterestWay,
-  interleave,
-  KMeans,
-  medoidsOf,
-  mixtureOf,
-  NEWEST_TARGETS,
-  spreadOf,
-} from '../../serve/interests.ts';
+import { interleave, KMeans, mixtureOf, NEWEST_TARGETS } from '../../serve/interests.ts';
 import { RECALL_AT } from '../ranked-list.ts';
 import type { Space } from '../space.ts';
 import type { Recommender } from './recommender.ts';
@@ -27,8 +18,6 @@ interface Catalogue {
   readonly table: ScanTable;
   readonly scanner: Scanner;
   readonly centroids: readonly Float64Array[];
-  /** That of a sample of the candidates. */
-  readonly spread: number;
   /** By user: the live edges, the oldest event first. */
   readonly edges: ReadonlyMap<number, readonly { readonly item: number; readonly relation: number }[]>;
 }
@@ -62,7 +51,6 @@ export async function catalogues(
       table,
       scanner: new Scanner(table, space.model.scorer, 'wasm-plain'),
       centroids: kMeans.centroids,
-      spread: spreadOf(points),
       edges: new Map(
         [...edges].map(([user, own]) => [user, own.map((i) => ({ item: item[i]!, relation: relation[i]! }))]),
       ),
@@ -76,12 +64,10 @@ export async function catalogues(
  * are told apart. A user without a target gets the list of another recommender.
  */
 export class ByInterests implements Recommender {
-  readonly #way: Exclude<InterestWay, 'none'>;
   readonly #catalogues: ReadonlyMap<Pair, Catalogue>;
   readonly #otherwise: Recommender;
 
-  constructor(way: Exclude<InterestWay, 'none'>, of: ReadonlyMap<Pair, Catalogue>, otherwise: Recommender) {
-    this.#way = way;
+  constructor(of: ReadonlyMap<Pair, Catalogue>, otherwise: Recommender) {
     this.#catalogues = of;
     this.#otherwise = otherwise;
   }
@@ -108,7 +94,7 @@ export class ByInterests implements Recommender {
       this.#otherwise.score([user], scope, out);
       return;
     }
-    const interests = this.#interestsOf(targets, catalogue);
+    const interests = mixtureOf(targets, catalogue.centroids);
     const lists: number[][] = [];
     for (let i = 0; i < interests.length; i += MAX_QUERIES) {
       const queries = interests.slice(i, i + MAX_QUERIES).map(({ vector }) => ({ vector, leftOut: own }));
@@ -117,9 +103,5 @@ export class ByInterests implements Recommender {
     out.fill(-PLACES);
     const shares = interests.map(({ share }) => share);
     for (const [place, { item }] of interleave(lists, shares, PLACES).entries()) out[item] = -place;
-  }
-
-  #interestsOf(targets: readonly Float32Array[], { centroids, spread }: Catalogue): Interest[] {
-    return this.#way === 'mixture' ? mixtureOf(targets, centroids) : medoidsOf(targets, spread);
   }
 }

@@ -11,7 +11,7 @@ export const BLOCK_ROWS = 1024;
 /** Queries that share a pass over the rows. */
 export const MAX_QUERIES = 4;
 /** Float32 coefficients at the start of a query; see `assembly/bounds.ts`. */
-export const COEFFICIENTS = 6;
+export const COEFFICIENTS = 4;
 
 /** What is summed over the numbers of a vector that is written; see `encode.ts`. */
 export const CODE_SUMS = 3;

@@ -17,13 +17,12 @@ const MAX_LENGTH = 2 ** 56;
  * u · c is an integer without rounding error, and q̂ · v̂ = step · scale · (u · c) + offset · Σ v̂.
  *
  * **L2.** By the triangle inequality ‖q − v‖ is within ρ + r of ‖q̂ − v̂‖. A row surely scores lower than −X when
- * ‖q̂ − v̂‖ > far + r, with far = √X (1 + 2γ) + ρ, and surely higher when ‖q̂ − v̂‖ < near − r, with near = √X (1 − 2γ) − ρ.
+ * ‖q̂ − v̂‖ > far + r, with far = √X (1 + 2γ) + ρ.
  * Compared are the squares, ‖q̂ − v̂‖² = ‖q̂‖² + ‖v̂‖² − 2 q̂ · v̂, in float32. The two parts of 2 q̂ · v̂ have sizes of
  * 2 (1 + √d) ‖q̂‖‖v̂‖ at most, since offset is a number of q̂ and |Σ v̂| ≤ √d ‖v̂‖; they pass through 4 roundings each, and the
  * sums through 3 more. `length` is up to 6U above ‖v̂‖. Together with ‖q̂‖‖v̂‖ ≤ (‖q̂‖² + ‖v̂‖²) / 2, the computed square is
  * wrong by less than 16U (2 + √d) (‖q̂‖² + ‖v̂‖²). Squaring the limit adds 3U of it, which is at most 2 (‖q̂‖² + ‖v̂‖²) wherever
- * it decides. So ‖q̂‖² and ‖v̂‖² are made smaller by the share η = 32U (2 + √d) to prove a row farther, and larger to prove it
- * nearer.
+ * it decides. So ‖q̂‖² and ‖v̂‖² are made smaller by the share η = 32U (2 + √d).
  *
  * **Dot product.** q · v = q̂ · v̂ + (q − q̂) · v̂ + q · (v − v̂), so the real score is within ρ ‖v̂‖ + ‖q‖ r of q̂ · v̂ by Cauchy
  * and Schwarz, and the exact one within γ ‖q‖ (‖v̂‖ + r) of the real one. The roundings of q̂ · v̂ are below η ‖q̂‖‖v̂‖, as
@@ -42,8 +41,7 @@ export class LoadedQuery {
   readonly #scorer: ScorerName;
   readonly #dim: number;
   readonly #coefficients: Float32Array;
-  readonly #coarseCodes: Int8Array | Int16Array;
-  readonly #fineCodes: Int16Array;
+  readonly #codes: Int8Array | Int16Array;
   readonly #floats: Float32Array;
   readonly #doubles: Float64Array;
   /** ρ */
@@ -62,20 +60,20 @@ export class LoadedQuery {
     this.#dim = model.dim;
     this.#scorer = model.scorer;
     this.#coefficients = new Float32Array(buffer, address, COEFFICIENTS);
-    this.#fineCodes = new Int16Array(buffer, address + queryCodes, layout.codeDim);
-    this.#coarseCodes =
+    const codes = address + queryCodes;
+    this.#codes =
       build === 'wasm-relaxed'
-        ? new Int8Array(buffer, address + queryCodes, layout.codeDim)
-        : this.#fineCodes;
+        ? new Int8Array(buffer, codes, layout.codeDim)
+        : new Int16Array(buffer, codes, layout.codeDim);
     this.#floats = new Float32Array(buffer, address + queryFloats, layout.paddedDim);
     this.#doubles = new Float64Array(buffer, address + queryDoubles, layout.paddedDim);
   }
 
-  /** Writes the query to the workspace, for `collect` (coarse) or `compare` (fine). vector: [dim]. */
-  load(vector: Float64Array, precision: 'coarse' | 'fine'): void {
+  /** Writes the query to the workspace. vector: [dim]. */
+  load(vector: Float64Array): void {
     this.#doubles.set(vector);
     if (this.#scorer === 'transe-l1') this.#loadFloats(vector);
-    else this.#loadCodes(vector, precision === 'fine' ? this.#fineCodes : this.#coarseCodes);
+    else this.#loadCodes(vector);
   }
 
   /** The limit beyond which a row surely scores lower than `score`. */
@@ -88,19 +86,6 @@ export class LoadedQuery {
         return ceil32((-score * (1 + 2 * share) + this.#lost) * (1 + this.#roundings));
       default:
         return ceil32(Math.sqrt(-score) * (1 + 2 * share) + this.#lost);
-    }
-  }
-
-  /** The limit beyond which a row surely scores higher than `score`. */
-  higher(score: number): number {
-    const share = this.#share;
-    switch (this.#scorer) {
-      case 'twhin':
-        return ceil32(score);
-      case 'transe-l1':
-        return floor32((-score * (1 - 2 * share) - this.#lost) * (1 - this.#roundings));
-      default:
-        return floor32(Math.sqrt(-score) * (1 - 2 * share) - this.#lost);
     }
   }
 
@@ -121,7 +106,8 @@ export class LoadedQuery {
     this.#lost = lost * (1 + 2 ** -40);
   }
 
-  #loadCodes(vector: Float64Array, codes: Int8Array | Int16Array): void {
+  #loadCodes(vector: Float64Array): void {
+    const codes = this.#codes;
     const { offset, step, least, most } = codes instanceof Int8Array ? unsigned7(vector) : signed16(vector);
     let [lost, decodedSquares, squares] = [0, 0, 0];
     for (let k = 0; k < vector.length; k++) {
@@ -146,7 +132,6 @@ export class LoadedQuery {
     const slack = this.#slack;
     this.#coefficients.set([-2 * step, -2 * offset]);
     this.#coefficients.set([floor32(1 - slack), floor32(decodedSquares * (1 - slack))], 2);
-    this.#coefficients.set([ceil32(1 + slack), ceil32(decodedSquares * (1 + slack))], 4);
   }
 
   #setProduct(offset: number, step: number, length: number, decodedLength: number): void {

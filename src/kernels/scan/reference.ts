@@ -1,11 +1,8 @@
 import type { ScorerName } from '../../model/settings.ts';
 import {
-  ahead,
   checkQueries,
-  checkRanked,
   clip,
   type Found,
-  type Rank,
   type RowRange,
   type RowVectors,
   type Scan,
@@ -29,24 +26,6 @@ export class ReferenceScan implements Scan {
         .sort((a, b) => b.score - a.score || a.row - b.row)
         .slice(0, Math.max(count, 0)),
     );
-  }
-
-  rank(query: ScanQuery, row: number, range?: RowRange): Rank {
-    checkQueries([query], this.#vectors);
-    checkRanked(this.#vectors, row);
-    const wanted = this.#score(query.vector, this.#vectors.vector(row));
-    const others = this.#all(query, range).filter((other) => other.row !== row);
-    const rank = others.reduce((sum, { score }) => sum + ahead(score, wanted), 1);
-    return { rank, compared: others.length };
-  }
-
-  ranks(query: ScanQuery, scores: readonly number[], range?: RowRange): Rank[] {
-    checkQueries([query], this.#vectors);
-    const all = this.#all(query, range);
-    return scores.map((wanted) => ({
-      rank: all.reduce((sum, { score }) => sum + ahead(score, wanted), 1),
-      compared: all.length,
-    }));
   }
 
   /** All rows of the range that count, with their scores. */

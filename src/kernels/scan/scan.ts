@@ -26,14 +26,6 @@ export interface Found {
   readonly score: number;
 }
 
-/** The place of a row among the rows that it was compared with. */
-export interface Rank {
-  /** 1 for the best; an equal score counts half. */
-  readonly rank: number;
-  /** Rows that the row was compared with, without the row itself. */
-  readonly compared: number;
-}
-
 /** Rows `from` … `until` - 1. */
 export interface RowRange {
   readonly from: number;
@@ -60,17 +52,6 @@ export interface Scan {
    * @throws ShapeError when a query has another length than the rows or a number out of range, or with too many queries.
    */
   top(queries: readonly ScanQuery[], count: number, range?: RowRange): Found[][];
-  /**
-   * The rank of a row among the rows that are not left out; the row itself may be among those. range: the rows that the
-   * row is compared with, all unless given.
-   * @throws ShapeError when the row has no vector, or as `top` does.
-   */
-  rank(query: ScanQuery, row: number, range?: RowRange): Rank;
-  /**
-   * The rank that a row of each score has among the rows, in their order: many take one pass. A row of the table counts itself
-   * as equal. scores: as in `Found`. @throws ShapeError as `top`.
-   */
-  ranks(query: ScanQuery, scores: readonly number[], range?: RowRange): Rank[];
 }
 
 /** The best `count` of the whole, from the answers of ranges that share no row. */
@@ -79,12 +60,6 @@ export function mergeTop(parts: readonly (readonly Found[])[], count: number): F
     .flat()
     .sort((a, b) => b.score - a.score || a.row - b.row)
     .slice(0, count);
-}
-
-/** The rank in the whole, from the ranks in ranges that share no row. */
-export function mergeRanks(parts: readonly Rank[]): Rank {
-  const sum = (of: (part: Rank) => number) => parts.reduce((total, part) => total + of(part), 0);
-  return { rank: 1 + sum(({ rank }) => rank - 1), compared: sum(({ compared }) => compared) };
 }
 
 /** Twice the largest float32: a sum of two float32 vectors has no larger number. */
@@ -104,19 +79,8 @@ export function checkQueries(queries: readonly ScanQuery[], { dim }: Pick<RowVec
   }
 }
 
-/** @throws ShapeError when the row has no vector. */
-export function checkRanked(vectors: Pick<RowVectors, 'has'>, row: number): void {
-  if (!vectors.has(row)) throw new ShapeError(`row ${row} has no vector, and so no rank`);
-}
-
 /** The part of a range that is in use. */
 export function clip(range: RowRange | undefined, rows: number): RowRange {
   if (range === undefined) return { from: 0, until: rows };
   return { from: Math.max(0, range.from), until: Math.min(rows, range.until) };
-}
-
-/** What a row adds to the rank of another: 1 where its score is higher, a half where the scores are equal. */
-export function ahead(score: number, wanted: number): number {
-  if (score > wanted) return 1;
-  return score === wanted ? 0.5 : 0;
 }

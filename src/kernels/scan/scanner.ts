@@ -3,30 +3,16 @@ import type { ScorerName } from '../../model/settings.ts';
 import { CompiledInstance, type Exported } from '../compiled.ts';
 import type { WasmBuild } from '../instance.ts';
 import { BestRows } from './best.ts';
-import { ScoreCounts } from './counts.ts';
 import { BLOCK_ROWS, blockAt, MAX_QUERIES } from './layout.ts';
 import { LoadedQuery } from './query.ts';
 import type { ScanRows } from './rows.ts';
-import {
-  ahead,
-  checkQueries,
-  checkRanked,
-  clip,
-  type Found,
-  type Rank,
-  type RowRange,
-  type Scan,
-  type ScanQuery,
-} from './scan.ts';
+import { checkQueries, clip, type Found, type RowRange, type Scan, type ScanQuery } from './scan.ts';
 
 /** Rows of the first part of a pass, all of which are scored; each later part has twice as many, up to a block. */
 const FIRST_ROWS = 64;
 
 /** Marks of a block, four to a number of 32 bits. */
 const BLOCK_WORDS = BLOCK_ROWS / 4;
-
-/** Scores beyond this number are ranked by the exact scores of all rows; for fewer, a pass over the codes for each is faster. */
-export const RANKED_APART = 4;
 
 /** The files of the two builds. */
 const BUILDS = {
@@ -62,10 +48,7 @@ export class Scanner implements Scan {
   readonly #foundScores: Float64Array;
   /** Place of this scanner's marks within a block. */
   readonly #marks: number;
-  readonly #instance: CompiledInstance;
   readonly #collect: Exported;
-  readonly #compare: Exported;
-  readonly #scoreFound: Exported;
   #scored = 0;
 
   /**
@@ -107,10 +90,7 @@ export class Scanner implements Scan {
       vectorBytes: 4 * layout.paddedDim,
       scorer: instance.valueOf(SCORER_CONSTANTS[scorer]),
     });
-    this.#instance = instance;
     this.#collect = instance.functionOf('collect');
-    this.#compare = instance.functionOf('compare');
-    this.#scoreFound = instance.functionOf('scoreFound');
   }
 
   /** Rows scored exactly so far, over all queries. */
@@ -123,7 +103,7 @@ export class Scanner implements Scan {
     if (count < 1) return queries.map(() => []);
     const within = clip(range, this.#rows.rows);
     const marking = this.#markingOf(queries, within);
-    for (const [i, { vector }] of queries.entries()) this.#queries[i]!.load(vector, 'coarse');
+    for (const [i, { vector }] of queries.entries()) this.#queries[i]!.load(vector);
     const best = queries.map(() => new BestRows(count));
     const limits = best.map(({ worst }, i) => this.#queries[i]!.lower(worst));
     this.#marked(marking, within, () =>
@@ -140,64 +120,9 @@ export class Scanner implements Scan {
     return best.map((rows) => rows.sorted());
   }
 
-  rank(asked: ScanQuery, row: number, range?: RowRange): Rank {
-    checkQueries([asked], this.#rows);
-    checkRanked(this.#rows, row);
-    const within = clip(range, this.#rows.rows);
-    const marking = this.#markingOf([{ ...asked, leftOut: [...(asked.leftOut ?? []), row] }], within);
-    const query = this.#queries[0]!;
-    query.load(asked.vector, 'fine');
-    return this.#rankOf(query, this.#score(query, row), marking, within);
-  }
-
-  ranks(asked: ScanQuery, scores: readonly number[], range?: RowRange): Rank[] {
-    checkQueries([asked], this.#rows);
-    const within = clip(range, this.#rows.rows);
-    const query = this.#queries[0]!;
-    query.load(asked.vector, 'fine');
-    if (scores.length <= RANKED_APART) {
-      const marking = this.#markingOf([asked], within);
-      return scores.map((score) => this.#rankOf(query, score, marking, within));
-    }
-    const counts = new ScoreCounts(scores);
-    const leftOut = new Set(asked.leftOut);
-    forEachPart(within, (block, from, until) => {
-      let found = 0;
-      for (let row = block * BLOCK_ROWS + from; row < block * BLOCK_ROWS + until; row++)
-        if (this.#rows.has(row) && !leftOut.has(row) && asked.marked?.[row] !== 1)
-          this.#foundRows[found++] = row;
-      this.#scoreFound(found, query.address);
-      this.#scored += found;
-      for (let i = 0; i < found; i++) counts.add(this.#foundScores[i]!);
-    });
-    return scores.map((score) => counts.rankOf(score));
-  }
-
-  /** The rank of a score among the rows that are not marked, by a pass over the codes. */
-  #rankOf(query: LoadedQuery, wanted: number, marking: Marking, within: RowRange): Rank {
-    const [lower, higher] = [query.lower(wanted), query.higher(wanted)];
-    let [rank, compared] = [1, 0];
-    this.#marked(marking, within, () =>
-      forEachPart(within, (block, from, until) => {
-        const found = this.#compare(block, from, until, query.address, 1, lower, higher);
-        this.#scored += found;
-        for (let i = 0; i < found; i++) rank += ahead(this.#foundScores[i]!, wanted);
-        rank += Number(this.#instance.valueOf('ahead'));
-        compared += Number(this.#instance.valueOf('present'));
-      }),
-    );
-    return { rank, compared };
-  }
-
   #offerFound(best: BestRows, found: number): void {
     this.#scored += found;
     for (let i = 0; i < found; i++) best.offer(this.#foundRows[i]!, this.#foundScores[i]!);
-  }
-
-  #score(query: LoadedQuery, row: number): number {
-    this.#foundRows[0] = row;
-    this.#scoreFound(1, query.address);
-    return this.#foundScores[0]!;
   }
 
   /** The byte addresses of the marks of those rows that are within the range. */

@@ -3,7 +3,6 @@
 /** @typedef {import('../../adapters/http/serving-schema.ts').CandidatesBody} Candidates */
 /** @typedef {import('../../adapters/http/serving-schema.ts').SimilarBody} Similar */
 /** @typedef {import('../../adapters/http/serving-schema.ts').SearchBody} Found */
-/** @typedef {import('../../adapters/http/serving-schema.ts').RankBody} Ranks */
 /** @typedef {import('../../adapters/http/serving-schema.ts').RecentBody} Recent */
 /** @typedef {import('../../adapters/http/serving-schema.ts').StatusBody} Status */
 /** @typedef {{ groups: Record<string, string[]> }} Groups */
@@ -64,9 +63,6 @@ export const candidates = (surface, user, k) =>
 export const similar = (entity, k) => ask('/v1/similar', { entity, k: String(k), explain: 'true' });
 /** @type {(q: string, k: number) => Promise<Found>} */
 export const search = (q, k) => ask('/v1/search', { q, type: 'tweet', k: String(k) });
-/** @type {(graph: string, user: string, relation: string, candidates: string[]) => Promise<Ranks>} */
-export const rank = (graph, user, relation, list) =>
-  ask('/v1/rank', {}, { graph, user, relation, candidates: list });
 /** The groups of entities. Only a demo has them. @type {(entities: string[]) => Promise<Groups>} */
 export const groups = (entities) => ask('/demo/groups', {}, { entities });
 /** Sends an event. Only a demo does. @type {(action: string, user: string, entity: string) => Promise<Sent>} */

@@ -3,11 +3,7 @@ import { el, fill } from '../shared/elements.js';
 
 /** @typedef {{ relation: string, share: number, near?: string | undefined }} Reason */
 /** @typedef {{ shared: readonly string[], count: number }} Shared */
-/**
- * An entity of a list.
- * top: the share of all entities of its type that score as high or higher.
- * @typedef {{ entity: string, score: number | null, reason?: Reason | Shared | undefined, top?: number | undefined }} Shown
- */
+/** An entity of a list. @typedef {{ entity: string, score: number | null, reason?: Reason | Shared | undefined }} Shown */
 /** @typedef {{ groupsOf: (entity: string) => readonly string[], own: readonly string[] }} Grouping */
 
 /** How long an entity that came is marked. */
@@ -95,7 +91,7 @@ export class List {
  * @param {{ isNew: boolean, up: number }} marks
  * @param {string | undefined} action
  */
-function content({ entity, score, reason, top }, { groupsOf, own }, { isNew, up }, action) {
+function content({ entity, score, reason }, { groupsOf, own }, { isNew, up }, action) {
   const groups = groupsOf(entity);
   const name = el(
     'button',
@@ -144,13 +140,9 @@ function content({ entity, score, reason, top }, { groupsOf, own }, { isNew, up 
         ...groups.map((group) => tag(group, own.includes(group))),
         mark === '' ? null : el('span', { class: 'mark' }, mark),
       ),
-      top === undefined
-        ? reason === undefined
-          ? scored
-          : null
-        : el('span', { class: 'place' }, standing(top)),
+      scored,
     ),
-    ...(reason === undefined ? [] : [el('p', { class: 'why' }, el('span', {}, reasonOf(reason)), scored)]),
+    ...(reason === undefined ? [] : [el('p', { class: 'why' }, el('span', {}, reasonOf(reason)))]),
   ];
 }
 
@@ -168,12 +160,6 @@ function reasonOf(reason) {
 /** @param {number} score */
 function signed(score) {
   return score.toFixed(2).replace('-', '−');
-}
-
-/** @param {number} top */
-function standing(top) {
-  if (top <= 0) return 'best of all';
-  return `top ${(100 * top).toPrecision(2)} %`;
 }
 
 /**

@@ -1,16 +1,14 @@
 // @ts-check
 import { el, fill, place } from '../shared/elements.js';
-import { candidates, Refusal, rank, search, similar } from './api.js';
+import { candidates, Refusal, search, similar } from './api.js';
 import { List } from './list.js';
 
 /** @typedef {import('./list.js').Grouping} Grouping */
 /** @typedef {import('./list.js').Shown} Shown */
 
 const LENGTH = 10;
-/** How long the places of a list that did not change are kept: each takes a scan. */
-const RANKS_MS = 15_000;
 
-/** The list of one surface for the user, with reasons and places. */
+/** The list of one surface for the user, with reasons. */
 export class Surface {
   /** The graph that answers; empty before the first answer. */
   graph = '';
@@ -18,8 +16,6 @@ export class Surface {
   #action;
   #note = el('p', { class: 'quiet' });
   #list;
-  /** @type {{ key: string, at: number, tops: Map<string, number> }} */
-  #ranked = { key: '', at: 0, tops: new Map() };
   /** @type {{ user: string, answer: import('./api.js').Candidates } | undefined} */
   #last = undefined;
 
@@ -49,14 +45,11 @@ export class Surface {
     return !place(this.#id).hidden;
   }
 
-  /** Asks for the list of the user, and its places. @param {string} user */
+  /** Asks for the list of the user. @param {string} user */
   async ask(user) {
     const answer = await candidates(this.#id, user, LENGTH);
     this.graph = answer.graph;
     this.#last = { user, answer };
-    const key = `${user} ${answer.items.map(({ entity }) => entity).join(' ')}`;
-    if (key === this.#ranked.key && Date.now() - this.#ranked.at < RANKS_MS) return;
-    this.#ranked = { key, at: Date.now(), tops: await topsOf(user, answer) };
   }
 
   /**
@@ -68,10 +61,9 @@ export class Surface {
   show(grouping, actions) {
     if (this.#last === undefined) return { came: [], left: [] };
     const { user, answer } = this.#last;
-    const shown = answer.items.map((item) => ({ ...item, top: this.#ranked.tops.get(item.entity) }));
     fill(this.#note, ...noteOf(user, answer, grouping));
     const action = actions.includes(this.#action) ? this.#action : undefined;
-    return this.#list.show(user, shown, grouping, action);
+    return this.#list.show(user, answer.items, grouping, action);
   }
 
   /** Says why there is no list; the last one stays. @param {unknown} reason */
@@ -143,28 +135,6 @@ async function foundFor(text) {
   if (query.known) return { of, about: `Tweets for “${query.text}”.`, items };
   const used = query.used.map((each) => `“${each.query.replace(/^query:/, '')}”`).join(', ');
   return { of, about: `Nobody searched “${query.text}”: tweets for ${used}.`, items };
-}
-
-/**
- * The place of each entity among all of its type, by the relation that says most for it.
- * @param {string} user
- * @param {import('./api.js').Candidates} answer
- * @returns {Promise<Map<string, number>>}
- */
-async function topsOf(user, { graph, items }) {
-  /** @type {Map<string, string[]>} */
-  const byRelation = new Map();
-  for (const { entity, reason } of items)
-    if (reason !== undefined)
-      byRelation.set(reason.relation, [...(byRelation.get(reason.relation) ?? []), entity]);
-  const ranks = await Promise.all(
-    [...byRelation].map(([relation, entities]) =>
-      rank(graph, user, relation, entities).catch(() => undefined),
-    ),
-  );
-  return new Map(
-    ranks.flatMap((each) => each?.items ?? []).map(({ entity, percentile }) => [entity, 1 - percentile]),
-  );
 }
 
 /**

@@ -67,13 +67,6 @@ describe('threads that scan', () => {
           threads.top(table, scorer, queries.slice(0, 1), 7),
         ]);
         expect(answers).toEqual([reference.top(queries, 30), reference.top(queries.slice(0, 1), 7)]);
-        const query = { vector: vectors[4]! };
-        const [all = []] = reference.top([query], rows);
-        for (const apart of [2_000, 97]) {
-          const scores = all.filter((_, i) => i % apart === 0).map(({ score }) => score);
-          const ranks = await threads.ranks(table, scorer, query.vector, scores);
-          expect(ranks).toEqual(reference.ranks(query, scores));
-        }
       }
     },
   );
@@ -123,11 +116,7 @@ describe('a thread that dies', () => {
     const passes = new SharedPasses({ scans, gate, later: setImmediate, clock: () => 0 });
     const surfaces = surfacesOf(graph, { passes });
     const asked = { surface: 'home', user: user(1), k: 1 } as const;
-    const requests = [
-      surfaces.candidates(asked),
-      surfaces.similar(tweet(1), 1),
-      surfaces.rank(user(1), 'likes', [tweet(1)]),
-    ];
+    const requests = [surfaces.candidates(asked), surfaces.similar(tweet(1), 1)];
     for (const { status, ...request } of await Promise.allSettled(requests)) {
       expect([status, request]).toEqual(['rejected', { reason: expect.any(FatalError) }]);
     }
@@ -189,15 +178,12 @@ async function churn(scorer: ScorerName, gate: Gate) {
       explain: n % 2 === 0,
     };
     if (n % 5 === 3) return surfaces.similar(tweet(n), 10);
-    const candidates = Array.from({ length: 4 * (n % 5) }, (_, i) => tweet(7 * i));
-    if (n % 5 === 4) return surfaces.rank(user(n % 20), 'likes', candidates);
     return surfaces.candidates(asked);
   };
   let asked: number[] = [];
   const expected: unknown[] = [];
   const plain = new OwnScans('wasm-plain');
   const scans: Scans = {
-    ...{ ranks: threads.ranks.bind(threads), stop: async () => undefined },
     // Vectors arrive for sure while a scan is out.
     top: async (...pass) => {
       arrive();
@@ -206,6 +192,7 @@ async function churn(scorer: ScorerName, gate: Gate) {
       arrive();
       return lists;
     },
+    stop: async () => undefined,
   };
   const own = new SharedPasses({
     ...{ scans: plain, gate: new Gate(), clock: () => 0 },

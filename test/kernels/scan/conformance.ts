@@ -5,7 +5,6 @@ import { BLOCK_ROWS } from '../../../src/kernels/scan/layout.ts';
 import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
 import {
   type Found,
-  mergeRanks,
   mergeTop,
   type RowRange,
   rowMarks,
@@ -110,10 +109,6 @@ function byHand(name: ScanName): void {
       [4, 1],
     ]);
     expect(rowsOf(scan, asked, 2)).toEqual([0, 3]);
-    expect(scan.rank(query, 4)).toEqual({ rank: 2, compared: 2 });
-    const scores = scan.top([asked], 5)[0]!.map(({ score }) => score);
-    for (const some of [scores.slice(0, 1), scores])
-      expect(scan.ranks(query, some).map(({ compared }) => compared)).toEqual(some.map(() => 3));
   });
 
   it('takes rows to be left out that are repeated, that the table does not have, and that can be read only once', () => {
@@ -123,42 +118,11 @@ function byHand(name: ScanName): void {
     expect(rowsOf(scan, asked, 2)).toEqual([0, 3]);
   });
 
-  it('ranks a row among the others, an equal score as a half', () => {
-    const scan = five().scan('transe-l2');
-    expect(scan.rank(asked, 3)).toEqual({ rank: 1.5, compared: 4 });
-    expect(scan.rank(asked, 4)).toEqual({ rank: 4, compared: 4 });
-    expect(scan.rank({ ...asked, leftOut: [0] }, 3)).toEqual({ rank: 1, compared: 3 });
-    expect(scan.rank({ ...asked, leftOut: [3, 1] }, 3)).toEqual({ rank: 1.5, compared: 3 });
-    expect(scan.rank({ ...asked, leftOut: [0, 1, 2, 3, 4] }, 4)).toEqual({ rank: 1, compared: 0 });
-  });
-
-  it('ranks scores, of rows or of none, in any order and more than once', () => {
-    const scan = five().scan('transe-l2');
-    const [best, , middle, , last] = scan.top([asked], 5)[0]!.map(({ score }) => score);
-    const rankOf = new Map([
-      [1, 1],
-      [best!, 2],
-      [middle!, 3.5],
-      [last!, 5.5],
-      [-1e9, 6],
-    ]);
-    for (const places of [[], [2], [4, 3, 2, 1, 0], [0, 1, 2, 3, 4, 3, 0, 0, 1, 2]]) {
-      const scores = places.map((place) => [...rankOf.keys()][place]!);
-      const expected = scores.map((score) => ({ rank: rankOf.get(score), compared: 5 }));
-      expect(scan.ranks(asked, scores)).toEqual(expected);
-      const four = scan.ranks({ ...asked, leftOut: [1, 1, 99] }, scores);
-      expect(four.map(({ rank, compared }) => [Math.min(rank, 5), compared])).toEqual(
-        scores.map((score) => [Math.min(rankOf.get(score)!, 5), 4]),
-      );
-    }
-  });
-
   it('looks only at a range of rows', () => {
     const scan = five().scan('transe-l2');
     expect(scan.top([asked], 9, { from: 1, until: 3 })[0]!.map(({ row }) => row)).toEqual([2, 1]);
     expect(scan.top([asked], 9, { from: 3, until: 999 })[0]!.map(({ row }) => row)).toEqual([3, 4]);
     expect(scan.top([asked], 9, { from: 3, until: 3 })).toEqual([[]]);
-    expect(scan.rank(asked, 4, { from: 0, until: 2 })).toEqual({ rank: 2, compared: 2 });
   });
 
   it('never finds a cleared row, or one that was never written', () => {
@@ -170,8 +134,6 @@ function byHand(name: ScanName): void {
       const opened = scan(scorer);
       expect(new Set(rowsOf(opened, asked, 99))).toEqual(new Set([1, 2, 3, 4, 9]));
       expect(new Set(rowsOf(opened, query(0, 0), 99))).toEqual(new Set([1, 2, 3, 4, 9]));
-      expect(opened.rank(asked, 3).compared).toBe(4);
-      expect(opened.rank(query(0, 0), 3).compared).toBe(4);
       vectors.write(0, Float32Array.of(2, 0));
       expect(rowsOf(opened, asked, 1)).toEqual([scorer === 'twhin' ? 9 : 0]);
     }
@@ -197,21 +159,11 @@ function refusals(name: ScanName): void {
       query(1, 1e39),
     ]) {
       expect(() => opened.top([good, wrong], 1)).toThrow(ShapeError);
-      expect(() => opened.rank(wrong, 0)).toThrow(ShapeError);
     }
     expect(() => opened.top([good, good, good, good, good], 1)).toThrow(
       /5 queries share a pass; at most 4 can/,
     );
     expect(opened.top([good, good, good, good], 1)).toHaveLength(4);
-  });
-
-  it('refuses to rank a row without a vector', () => {
-    const { vectors, scan } = open(name, 1, 10);
-    vectors.write(3, Float32Array.of(1));
-    vectors.clear(3);
-    for (const row of [-1, 0, 3, 4, 99]) {
-      expect(() => scan('twhin').rank(query(1), row)).toThrow(`row ${row} has no vector`);
-    }
   });
 }
 
@@ -295,23 +247,6 @@ function worlds(name: ScanName): void {
             ordered.map((all) => all.slice(0, count)),
           );
         }
-        for (const [i, place] of [0, 7, 60, 400].entries()) {
-          const { row } = ordered[i]![place]!;
-          expect(scan.rank(queries[i]!, row)).toEqual(reference.rank(queries[i]!, row));
-        }
-        const one = queries[1]!;
-        const found = [0, 3, 7, 50, 51, 200, 400, 400, 700].map((place) => ordered[1]![place]!);
-        const scores = found.map(({ score }) => score);
-        const plain = reference.ranks(one, scores);
-        expect([scan.ranks(one, scores), scores.flatMap((score) => scan.ranks(one, [score]))]).toEqual([
-          plain,
-          plain,
-        ]);
-        // The row itself is one of all.
-        const alone = found.map(({ row }) => scan.rank(one, row));
-        expect(plain.map(({ rank, compared }) => ({ rank: rank - 0.5, compared: compared - 1 }))).toEqual(
-          alone,
-        );
       }
     });
   });
@@ -336,12 +271,6 @@ function passes(name: ScanName): void {
     for (const one of pair.queries()) {
       const parts = ranges.map((range) => scan.top([one], 10, range)[0]!);
       expect(mergeTop(parts, 10)).toEqual(scan.top([one], 10)[0]);
-      const ranks = ranges.map((range) => scan.rank(one, 9, range));
-      expect(mergeRanks(ranks)).toEqual(scan.rank(one, 9));
-      const scores = scan.top([one], 2_500)[0]!.flatMap(({ score }, i) => (i % 61 === 0 ? [score] : []));
-      const ranked = ranges.map((range) => scan.ranks(one, scores, range));
-      const merged = scores.map((_, i) => mergeRanks(ranked.map((part) => part[i]!)));
-      expect(merged).toEqual(scores.flatMap((score) => scan.ranks(one, [score])));
     }
   });
 }
@@ -383,8 +312,6 @@ function churn(name: ScanName): void {
               const range = { from: one.from, until: one.row };
               expectFound(scan.top(queries, one.count), reference.top(queries, one.count));
               expectFound(scan.top(queries, one.count, range), reference.top(queries, one.count, range));
-              if (!pair.plain.has(one.row)) continue;
-              expect(scan.rank(queries[0]!, one.row)).toEqual(reference.rank(queries[0]!, one.row));
             }
           }
         },

@@ -11,5 +11,5 @@ parentPort?.on('message', (message: ScanPlace | Float64Array) => {
     return;
   }
   const query = { vector: message, leftOut: [1] };
-  parentPort?.postMessage({ top: scanner?.top([query], 3), rank: scanner?.rank(query, 0) });
+  parentPort?.postMessage(scanner?.top([query], 3));
 });

@@ -20,8 +20,7 @@ it('another thread scans the same memory, after it grew too', async () => {
       for (let row = 0; row < rows; row++) table.write(row, Float32Array.of(row % 700, row % 11));
       const reference = new ReferenceScan(table, 'transe-l2');
       const query = { vector, leftOut: [1] };
-      const answer = { top: reference.top([query], 3), rank: reference.rank(query, 0) };
-      expect(await ask(vector)).toEqual(answer);
+      expect(await ask(vector)).toEqual(reference.top([query], 3));
     }
   } finally {
     await thread.terminate();

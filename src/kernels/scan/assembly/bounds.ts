@@ -1,6 +1,6 @@
 /**
  * What is known of the scores of four rows, side by side, before they are computed exactly. Each function gives the lanes of
- * rows that surely score lower than a limit, or surely higher. `scan/query.ts` derives the coefficients and limits, and shows
+ * rows that surely score lower than a limit. `scan/query.ts` derives the coefficients and limits, and shows
  * that these comparisons hold in spite of float32. Each `surely…` is false where a number is NaN.
  */
 import { absoluteDistance } from '../../assembly/vector';
@@ -71,18 +71,14 @@ function products16(block: usize, query: usize, j: usize): v128 {
   return sumEach(a, b, c, d);
 }
 
-/** (query · row) of the decoded vectors times the factor in coefficients 0 and 1. From codes of 7 bits where the build can. */
+/**
+ * (query · row) of the decoded vectors times the factor in coefficients 0 and 1. The query has codes of 7 bits where the build
+ * has relaxed SIMD, and of 16 bits otherwise: slower, with a tenth of the query's residual or less.
+ */
 // @ts-ignore: decorator
 @inline
-export function coarseProducts(block: usize, query: usize, j: usize): v128 {
+export function products(block: usize, query: usize, j: usize): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return decoded(products7(block, query, j), block, query, j);
-  return fineProducts(block, query, j);
-}
-
-/** The same from codes of 16 bits: slower, and with a tenth of the query's residual or less. */
-// @ts-ignore: decorator
-@inline
-export function fineProducts(block: usize, query: usize, j: usize): v128 {
   return decoded(products16(block, query, j), block, query, j);
 }
 
@@ -96,7 +92,7 @@ function decoded(integers: v128, block: usize, query: usize, j: usize): v128 {
   );
 }
 
-/** L2: lanes surely farther than `far`, which allows for the query's residual. product: of one of the functions above. */
+/** L2: lanes surely farther than `far`, which allows for the query's residual. product: of `products`. */
 // @ts-ignore: decorator
 @inline
 export function surelyFarther(block: usize, query: usize, j: usize, product: v128, far: v128): v128 {
@@ -105,17 +101,6 @@ export function surelyFarther(block: usize, query: usize, j: usize, product: v12
   // The residual of a cleared row is −∞: the row is farther than any finite limit.
   const limit = f32x4.pmax(f32x4.splat(0), f32x4.add(far, four(block, RESIDUALS, j)));
   return f32x4.gt(f32x4.add(square, product), f32x4.mul(limit, limit));
-}
-
-/** L2: lanes surely nearer than `near`, which allows for the query's residual. A cleared row can be among them. */
-// @ts-ignore: decorator
-@inline
-export function surelyNearer(block: usize, query: usize, j: usize, product: v128, near: v128): v128 {
-  const length = four(block, LENGTHS, j);
-  const square = f32x4.add(f32x4.mul(f32x4.mul(length, length), coefficient(query, 4)), coefficient(query, 5));
-  const limit = f32x4.sub(near, four(block, RESIDUALS, j));
-  const nearer = f32x4.lt(f32x4.add(square, product), f32x4.mul(limit, limit));
-  return v128.and(nearer, f32x4.gt(limit, f32x4.splat(0)));
 }
 
 /** Dot product: the most by which each exact score differs from the decoded product. */
