@@ -16,7 +16,7 @@ import { startBroker } from '../broker/start.ts';
 import { KafkaAdmin } from '../src/adapters/kafka/admin.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { RetryableError } from '../src/errors/errors.ts';
-import { topicName } from '../topics/index.ts';
+import { fullName } from '../topics/index.ts';
 import { writeLargeStore } from './large-store.ts';
 
 const GRAPH = 'engagement';
@@ -176,7 +176,7 @@ async function recovered(child: ChildProcess, started: number): Promise<Recovery
 }
 
 async function committedRecords(): Promise<number> {
-  const topics = graph.topics.map(({ name }) => topicName(config.topicPrefix, name));
+  const topics = graph.topics.map((topic) => fullName(config.topicPrefix, topic));
   for (;;) {
     try {
       const offsets = await admin.groupOffsets(`${config.topicPrefix}${GRAPH}`, topics);

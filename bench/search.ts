@@ -38,7 +38,7 @@ import { Spaces } from '../src/serve/spaces.ts';
 import { Surfaces } from '../src/serve/surfaces.ts';
 import { VectorTable } from '../src/serve/vector-table.ts';
 import { type WeightedQuery, weightedTop } from '../src/serve/weighted-top.ts';
-import { EVENT_TOPICS, readRecord, topicName } from '../topics/index.ts';
+import { EVENT_TOPICS, fullName, readRecord } from '../topics/index.ts';
 import { measured } from './child.ts';
 
 const COMMAND = join(import.meta.dirname, '..', 'bin', 'twhin.js');
@@ -159,7 +159,7 @@ async function trained(
     const sink = connection.sink();
     for (let i = 0; i < happened.length; i += 2_000) {
       const messages = happened.slice(i, i + 2_000).map(({ topic, key, value }) => ({
-        ...{ topic: topicName('twhin.', topic), key, value, headers: {} },
+        ...{ topic: fullName('twhin.', { name: topic }), key, value, headers: {} },
       }));
       await sink.publish(messages);
     }

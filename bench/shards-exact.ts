@@ -20,7 +20,7 @@ import type { GraphConfig } from '../src/config/resolve.ts';
 import type { Head } from '../src/graph/head.ts';
 import { shardOf } from '../src/graph/shard.ts';
 import { openForReading } from '../src/state/open.ts';
-import { topicName } from '../topics/index.ts';
+import { fullName } from '../topics/index.ts';
 import { measured } from './child.ts';
 import { commandLine } from './command-line.ts';
 
@@ -160,7 +160,7 @@ async function run(shards: number, file: string): Promise<Row> {
     TWHIN_STATE: join(work, `state-${shards}`),
     TWHIN_TOPIC_PREFIX: prefix,
   };
-  const fedTopic = topicName(prefix, FED);
+  const fedTopic = fullName(prefix, { name: FED });
   await measured([COMMAND, 'topics', 'apply'], env);
   const graphs = (await loadConfig(env, work)).graphs.filter(
     ({ name, shard }) => name === GRAPH || shard?.graph === GRAPH,

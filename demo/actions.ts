@@ -5,7 +5,7 @@ import { entityId, userId } from '../src/adapters/http/serving-schema.ts';
 import { RetryableError, reasonOf } from '../src/errors/errors.ts';
 import { type EntityKey, typeOf } from '../src/graph/entity.ts';
 import type { Sink } from '../src/pipeline/ports.ts';
-import { topicName } from '../topics/index.ts';
+import { fullName } from '../topics/index.ts';
 
 /** Each action's topic, and the type of what it is done to. */
 const ACTIONS = {
@@ -56,7 +56,7 @@ export function demoActions(options: ActionsOptions): NonNullable<ServingOptions
         const { topic } = ACTIONS[action];
         const actor = idOf(user);
         const value = { ...fields, at };
-        const name = topicName(topicPrefix, topic);
+        const name = fullName(topicPrefix, { name: topic });
         try {
           await sink.publish([
             { topic: name, key: actor, value: Buffer.from(JSON.stringify(value)), headers: {} },

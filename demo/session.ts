@@ -9,7 +9,7 @@ import { FatalError } from '../src/errors/errors.ts';
 import { silentLog } from '../src/log.ts';
 import type { ReadableLog, Sink, SourceRecord } from '../src/pipeline/ports.ts';
 import type { Updater } from '../src/pipeline/updater.ts';
-import { decodeVector, embeddingsName, topicName } from '../topics/index.ts';
+import { decodeVector, embeddingsName, fullName, topicName } from '../topics/index.ts';
 import type { Place } from './place.ts';
 import type { WorldEvent } from './world.ts';
 
@@ -148,7 +148,7 @@ async function feedWorld(
   let batch: WorldEvent[] = [];
   const send = async () => {
     const messages = batch.map(({ topic, key, value }) => ({
-      topic: topicName(prefix, topic),
+      topic: fullName(prefix, { name: topic }),
       key,
       value,
       headers: {},

@@ -58,6 +58,7 @@ export function deadLetter(
 export function deadLetterDeclaration(prefix: string = DEFAULT_PREFIX): TopicDeclaration {
   return {
     name: topicName(prefix, DEAD_LETTER),
+    role: 'written',
     partitions: 1,
     configs: {
       'cleanup.policy': 'delete',

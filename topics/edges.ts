@@ -23,6 +23,7 @@ export function edgesDeclaration(
 ): TopicDeclaration {
   return {
     name: topicName(prefix, edgesName(graph)),
+    role: 'written',
     partitions: shards,
     partitionsStay: `each partition is a shard; set graphs.${graph}.shards to the number of partitions, or delete this topic and run twhin topics apply`,
     configs: { 'cleanup.policy': 'delete', 'retention.ms': String(RETENTION_MS) },

@@ -178,7 +178,12 @@ export function embeddingsDeclaration(
   prefix: string = DEFAULT_PREFIX,
   partitions = 4,
 ): TopicDeclaration {
-  return { name: topicName(prefix, embeddingsName(graph)), partitions, configs: compactedForVectors() };
+  return {
+    name: topicName(prefix, embeddingsName(graph)),
+    role: 'written',
+    partitions,
+    configs: compactedForVectors(),
+  };
 }
 
 /** The settings of a topic with vectors. */

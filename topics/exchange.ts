@@ -23,6 +23,7 @@ export function exchangeDeclaration(
 ): TopicDeclaration {
   return {
     name: topicName(prefix, exchangeName(graph)),
+    role: 'written',
     partitions: shards,
     partitionsStay:
       `each partition is a shard, and with another number nearly every entity would belong to another shard; set graphs.${graph}.shards ` +

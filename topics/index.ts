@@ -11,7 +11,7 @@ export const EVENT_TOPICS: readonly EventTopic[] = [engagement, follow, adClick,
 export type { DeadLetter, RejectedRecord, Rejection } from './dead-letter.ts';
 export { DEAD_LETTER, deadLetter, deadLetterDeclaration } from './dead-letter.ts';
 export type { TopicDeclaration } from './declaration.ts';
-export { DEFAULT_PREFIX, eventDeclaration, topicName } from './declaration.ts';
+export { DEFAULT_PREFIX, eventDeclaration, fullName, topicName, topicNamed, WEEK_MS } from './declaration.ts';
 export { edgesDeclaration, edgesName } from './edges.ts';
 export type { Dtype, Embedding, EmbeddingHeaders } from './embeddings.ts';
 export {
@@ -40,6 +40,6 @@ export type { Reason } from './reasons.ts';
 export { REASONS } from './reasons.ts';
 export type { EventRecord, RecordLimits } from './record.ts';
 export { DEFAULT_LIMITS, readEvent, readRecord } from './record.ts';
-export type { EventTopic, ReadEvent, TopicDefinition } from './topic.ts';
-export { defineTopic } from './topic.ts';
+export type { EventTopic, ReadEvent, Retention, TopicDefinition, TopicNames } from './topic.ts';
+export { defineTopic, nameProblem } from './topic.ts';
 export { adClick, engagement, erasure, follow, search };

@@ -126,5 +126,10 @@ export function modelName(graph: string): string {
 
 /** The topic with a graph's relation vectors: compacted, with a record for each relation and direction. */
 export function modelDeclaration(graph: string, prefix: string = DEFAULT_PREFIX): TopicDeclaration {
-  return { name: topicName(prefix, modelName(graph)), partitions: 1, configs: compactedForVectors() };
+  return {
+    name: topicName(prefix, modelName(graph)),
+    role: 'written',
+    partitions: 1,
+    configs: compactedForVectors(),
+  };
 }

@@ -11,12 +11,22 @@ export interface ReadEvent {
   readonly changes: readonly GraphChange[];
 }
 
-/** An event topic: how its records are read, and how the topic is kept. The type of its events stays inside. */
-export interface EventTopic {
-  /** Without the prefix. */
+/** How long a topic keeps its records, in ms. */
+export type Retention = number | 'unlimited';
+
+/** The names of a topic: in the configuration and, where that is another, on the cluster. */
+export interface TopicNames {
+  /** In the configuration; on the cluster it comes after the prefix. */
   readonly name: string;
+  /** The whole name on the cluster, without a prefix. */
+  readonly topic?: string | undefined;
+}
+
+/** An event topic: how its records are read, and how the topic is kept. The type of its events stays inside. */
+export interface EventTopic extends TopicNames {
   readonly partitions: number;
-  readonly retentionMs: number;
+  /** Absent: as long as the configuration says. */
+  readonly retentionMs?: Retention | undefined;
   /** @throws BadEvent with a code of REASONS when `json` is not an event of this topic. */
   read(json: unknown): ReadEvent;
   /** The key of the record for `json`. @throws BadEvent as `read`. */
@@ -32,29 +42,59 @@ export interface EventTopic {
 
 /** The definition of a topic; `schema` decides the type of `event`. */
 export interface TopicDefinition<Event> {
-  readonly name: string;
+  /** In the configuration; on the cluster it comes after the prefix, unless there is a `topic`. Default: `topic`. */
+  readonly name?: string;
+  /** The whole name on the cluster of a topic of somebody else, read as it is: never changed, and not created unless asked. */
+  readonly topic?: string;
   /** A zod schema; build ids with `idField`, times with `instantField`, actions with `actionField`. */
   readonly schema: z.ZodType<Event>;
   readonly key: (event: Event) => string;
   readonly changes: (event: Event) => readonly GraphChange[];
-  /** Default: 4. */
+  /** Of a topic that is created. Default: 4. */
   readonly partitions?: number;
-  /** Default: a week. */
-  readonly retentionMs?: number;
+  /** Of a topic that is created: milliseconds or `'unlimited'`. Default: `eventRetentionMs` of the configuration. */
+  readonly retentionMs?: Retention;
 }
 
-const WEEK_MS = 7 * 24 * 3_600_000;
-/** Topic names that Kafka accepts; the prefix needs some of Kafka's 249 characters. */
-const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,200}$/;
+/** Kafka's rules for the name of a topic. */
+const TOPIC_NAME = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
+
+/** What is wrong with the name of a topic; undefined where Kafka accepts it. */
+export function nameProblem(name: string): string | undefined {
+  if (TOPIC_NAME.test(name)) return undefined;
+  return `expected 1 to 249 letters, digits, dots, _ and -, and neither . nor .. alone; seen ${seen(name)}`;
+}
+
+function definitionProblems({
+  name,
+  topic = name,
+  partitions,
+  retentionMs = 'unlimited',
+}: Pick<TopicDefinition<unknown>, 'topic' | 'retentionMs'> & { name: string; partitions: number }): string[] {
+  const problems: string[] = [];
+  const [ofName, ofTopic] = [nameProblem(name), nameProblem(topic)];
+  if (ofName !== undefined) problems.push(`name: ${ofName}`);
+  if (ofTopic !== undefined && topic !== name) problems.push(`topic: ${ofTopic}`);
+  if (!(Number.isSafeInteger(partitions) && partitions > 0))
+    problems.push(`partitions: expected 1 or more, seen ${seen(partitions)}`);
+  if (retentionMs !== 'unlimited' && !(Number.isSafeInteger(retentionMs) && retentionMs > 0))
+    problems.push(`retentionMs: expected milliseconds or 'unlimited', seen ${seen(retentionMs)}`);
+  return problems;
+}
 
 /**
  * Makes an event topic.
- * @throws UsageError when Kafka does not accept the name.
+ * @throws UsageError `topic-definition` naming each field that is wrong.
  */
 export function defineTopic<Event>(definition: TopicDefinition<Event>): EventTopic {
-  const { name, schema, key, changes } = definition;
-  if (!TOPIC_NAME.test(name)) {
-    throw new UsageError('topic-name', `not a topic name: ${seen(name)}; use letters, digits, dots, _ and -`);
+  const { topic, schema, key, changes, partitions = 4, retentionMs } = definition;
+  const name = definition.name ?? topic ?? '';
+  const problems = definitionProblems({ ...definition, name, partitions });
+  if (problems.length > 0) {
+    throw new UsageError(
+      'topic-definition',
+      `the definition of topic ${seen(name)} is wrong: ${problems.join('; ')}`,
+    );
   }
   const parse = (json: unknown): Event => {
     const result = guarded(name, () => schema.safeParse(json));
@@ -69,8 +109,9 @@ export function defineTopic<Event>(definition: TopicDefinition<Event>): EventTop
   };
   return {
     name,
-    partitions: definition.partitions ?? 4,
-    retentionMs: definition.retentionMs ?? WEEK_MS,
+    topic,
+    partitions,
+    retentionMs,
     read: (json) => {
       const event = parse(json);
       return { key: keyOf(event), changes: changesOf(event) };
@@ -80,6 +121,7 @@ export function defineTopic<Event>(definition: TopicDefinition<Event>): EventTop
     definition: () =>
       JSON.stringify([
         name,
+        topic,
         definition.partitions,
         definition.retentionMs,
         String(key),

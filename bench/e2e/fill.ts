@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { createWorld, type WorldEvent } from '../../demo/world.ts';
 import { connect } from '../../src/adapters/connect.ts';
-import { EVENT_TOPICS, readEvent, topicName } from '../../topics/index.ts';
+import { EVENT_TOPICS, fullName, readEvent } from '../../topics/index.ts';
 import { measured } from '../child.ts';
 
 /** What is put into topics before anything reads them. */
@@ -39,7 +39,7 @@ export async function fill(
   const args = ['feed', file, '--topic', 'engagement', '--format', 'higgs', '--json'];
   const limited = limit === undefined ? [] : ['--limit', limit];
   const fed = await measured([command, ...args, ...limited], { ...process.env, KAFKA_BROKERS: address });
-  return { records: { [topicName(PREFIX, 'engagement')]: Number(JSON.parse(fed.stdout).sent) } };
+  return { records: { [fullName(PREFIX, { name: 'engagement' })]: Number(JSON.parse(fed.stdout).sent) } };
 }
 
 /** The same people at the same again, as much later as all of it takes: no event is one that was there before. */
@@ -78,7 +78,7 @@ async function fillWorld(events: number, address: string, good: boolean): Promis
   };
   for (const event of createWorld({ seed: 1, events }).events) {
     if (good && !isGood(event)) continue;
-    const topic = topicName(PREFIX, event.topic);
+    const topic = fullName(PREFIX, { name: event.topic });
     records[topic] = (records[topic] ?? 0) + 1;
     batch.push({ topic, key: event.key, value: event.value, headers: {} });
     if (batch.length === SEND) await send();

@@ -6,7 +6,7 @@ import { startBroker } from '../../broker/start.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { withSettings } from '../../src/config/overrides.ts';
 import type { GraphConfig } from '../../src/config/resolve.ts';
-import { topicName } from '../../topics/index.ts';
+import { fullName } from '../../topics/index.ts';
 import { measured, type Usage } from '../child.ts';
 import { type Contents, fill } from './fill.ts';
 
@@ -75,7 +75,7 @@ export class Stream {
     await measured([COMMAND, 'topics', 'apply'], envOf(address));
     say('feeding');
     const filled = await fill(contents, { address, command: COMMAND, work });
-    const topics = engagement.topics.map(({ name }) => topicName('twhin.', name));
+    const topics = engagement.topics.map((topic) => fullName('twhin.', topic));
     const read = Object.entries(filled.records).filter(([topic]) => topics.includes(topic));
     const records = read.reduce((sum, [, of]) => sum + of, 0);
     return new Stream({ records, topics: read.map(([topic]) => topic), work, address, engagement, end });

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type EventTopic, engagement, readEvent, topicName } from '../../topics/index.ts';
+import { type EventTopic, engagement, fullName, readEvent, topicNamed } from '../../topics/index.ts';
 import type { LogConnection } from '../adapters/connect.ts';
 import { EVENT_FORMATS, type EventFormat, readEvents } from '../adapters/event-file/event-file.ts';
 import { type BadLine, type FeedProgress, feed as feedEvents } from '../adapters/event-file/feeder.ts';
@@ -15,7 +15,7 @@ import { onSignal } from './signals.ts';
 export interface FeedOptions {
   /** Path, or `-` for stdin. */
   readonly file: string;
-  /** Event topic, with the prefix or without. */
+  /** Event topic, by its name in the configuration or by its full name. */
   readonly topic: string;
   /** Taken from the name of the file if not given. */
   readonly format?: EventFormat | undefined;
@@ -67,7 +67,7 @@ export async function feed(
   { connect, output }: Pick<CommandContext, 'connect' | 'output'>,
 ): Promise<boolean> {
   const topic = eventTopic(config, options);
-  const name = topicName(config.topicPrefix, topic.name);
+  const name = fullName(config.topicPrefix, topic);
   const size = await sizeOf(options.file);
   const connection = await connect(config);
   const sink = connection.sink();
@@ -116,9 +116,7 @@ export async function feed(
 }
 
 function eventTopic(config: Config, { topic: asked, format }: FeedOptions): EventTopic {
-  const found = config.topics.find(
-    ({ name }) => name === asked || topicName(config.topicPrefix, name) === asked,
-  );
+  const found = topicNamed(config.topicPrefix, config.topics, asked);
   if (found === undefined) {
     const known = config.topics.map(({ name }) => name).join(', ');
     throw new UsageError('topic', `--topic: expected one of ${known}, seen ${JSON.stringify(asked)}`);

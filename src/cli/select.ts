@@ -1,4 +1,4 @@
-import { edgesName, exchangeName, topicName } from '../../topics/index.ts';
+import { edgesName, exchangeName, fullName, type TopicNames, topicNamed } from '../../topics/index.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
 import { wholeGraphs } from '../config/whole-graphs.ts';
 import { UsageError } from '../errors/errors.ts';
@@ -88,7 +88,7 @@ export function graphNames(graphs: readonly GraphConfig[]): string[] {
 }
 
 /**
- * Full names of the topics after `--reread`, which may be given with the prefix or without.
+ * Full names of the topics after `--reread`, which may be given by their names in the configuration or by their full names.
  * @throws UsageError listing the topics.
  */
 export function selectTopics(
@@ -96,14 +96,14 @@ export function selectTopics(
   graphs: readonly GraphConfig[],
   named: readonly string[],
 ): string[] {
-  const topics = graphs.flatMap((graph) => [
-    ...graph.topics.map(({ name }) => topicName(topicPrefix, name)),
-    ...(graph.shard ? [topicName(topicPrefix, exchangeName(graph.shard.graph))] : []),
-    ...(graph.shard && graph.routed ? [topicName(topicPrefix, edgesName(graph.shard.graph))] : []),
+  const topics = graphs.flatMap(({ topics: events, shard, routed }): TopicNames[] => [
+    ...events,
+    ...(shard ? [{ name: exchangeName(shard.graph) }] : []),
+    ...(shard && routed ? [{ name: edgesName(shard.graph) }] : []),
   ]);
-  const full = named.map((name) => (topics.includes(name) ? name : topicName(topicPrefix, name)));
-  const unknown = named.filter((_, i) => !topics.includes(full[i] ?? ''));
-  if (unknown.length === 0) return full;
-  const known = [...new Set(topics)].join(', ');
+  const found = named.flatMap((name) => topicNamed(topicPrefix, topics, name) ?? []);
+  if (found.length === named.length) return found.map((topic) => fullName(topicPrefix, topic));
+  const unknown = named.filter((name) => topicNamed(topicPrefix, topics, name) === undefined);
+  const known = [...new Set(topics.map((topic) => fullName(topicPrefix, topic)))].join(', ');
   throw new UsageError('reread', `--reread: expected one of ${known}; seen ${unknown.join(', ')}`);
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { topicName } from '../../topics/index.ts';
+import { fullName } from '../../topics/index.ts';
 import type { EventTopic } from '../../topics/topic.ts';
 import { threadTrainer } from '../adapters/trainer/thread.ts';
 import type { Config, GraphConfig } from '../config/resolve.ts';
@@ -62,7 +62,7 @@ export function composeUpdater(
 
 /** The event topics of a graph, by full name on the log. */
 export function topicsOf(config: Config, graph: GraphConfig): ReadonlyMap<string, EventTopic> {
-  return new Map(graph.topics.map((topic) => [topicName(config.topicPrefix, topic.name), topic]));
+  return new Map(graph.topics.map((topic) => [fullName(config.topicPrefix, topic), topic]));
 }
 
 /** A name for a run of training, different from every other. */

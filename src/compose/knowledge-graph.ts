@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { idField, instantField } from '../../topics/fields.ts';
-import { topicName } from '../../topics/index.ts';
+import { fullName } from '../../topics/index.ts';
 import { defineTopic } from '../../topics/topic.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { checked } from '../config/load.ts';
@@ -72,7 +72,7 @@ export function knowledgeGraph(triples: KnowledgeGraph, options: KnowledgeGraphT
     const { config } = checked(input, { environment, cwd: folder, problems, so: 'nothing was trained' });
     return { config, graphs: config.graphs.filter((graph) => graphOf(graph) === GRAPH) };
   };
-  const topic = topicName('', TOPIC);
+  const topic = fullName('', TRIPLES);
   const log = new TripleLog(triples, {
     topic,
     passes,

@@ -1,5 +1,12 @@
 import { resolve } from 'node:path';
-import { EVENT_TOPICS, type EventTopic, erasureOf } from '../../topics/index.ts';
+import {
+  EVENT_TOPICS,
+  type EventTopic,
+  erasureOf,
+  fullName,
+  nameProblem,
+  type Retention,
+} from '../../topics/index.ts';
 import type { RecordLimits } from '../../topics/record.ts';
 import type { KafkaSettings } from '../adapters/kafka/settings.ts';
 import { RELATIONS, type Relation } from '../graph/edge.ts';
@@ -9,10 +16,12 @@ import { type Shard, shardName } from '../graph/shard.ts';
 import type { LogLevel } from '../log.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
-import { checkBrokers, type Environment } from './environment.ts';
+
+import { checkBrokers, type Environment, TOPIC_PREFIX } from './environment.ts';
 import { type HttpAddress, readHttpAddress } from './http-address.ts';
 import { PRESETS, type Recipe } from './presets.ts';
 import type { ConfigFile } from './schema.ts';
+import { writtenTopics } from './written-topics.ts';
 
 /** Default γ of the margin loss, as in most papers. */
 const RANKING_MARGIN = 1;
@@ -40,6 +49,8 @@ export interface GraphConfig {
 export interface Config {
   readonly kafka: KafkaSettings;
   readonly topicPrefix: string;
+  /** How long an event topic is kept that does not say so itself. */
+  readonly eventRetention: Retention;
   readonly state: string;
   /** undefined where neither file nor environment names an address. */
   readonly http: HttpAddress | 'off' | undefined;
@@ -78,10 +89,9 @@ export function resolveConfig(
   const relations: readonly Relation[] = [...RELATIONS, ...file.relations];
   // Erasures may name the configuration's own entity types too.
   const erasure = erasureOf(entityTypes);
-  const topics = [
-    ...EVENT_TOPICS.map((topic) => (topic.name === erasure.name ? erasure : topic)),
-    ...file.topics,
-  ];
+  const builtIn = EVENT_TOPICS.map((topic) => (topic.name === erasure.name ? erasure : topic));
+  const own = namesOf(file.topics);
+  const topics = [...builtIn.filter(({ name }) => !own.includes(name)), ...file.topics];
   checkUnique('entityTypes', entityTypes, problems);
   checkUnique('relations', namesOf(relations), problems);
   checkUnique('topics', namesOf(topics), problems);
@@ -116,6 +126,10 @@ export function resolveConfig(
     if (shards === 1) return [whole];
     return shardsOf(whole, shards, state).map((shard) => (routed ? { ...shard, routed } : shard));
   });
+  const topicPrefix = environment.topicPrefix ?? file.topicPrefix;
+  const read = new Set(graphs.flatMap((graph) => graph.topics));
+  const used = topics.filter((topic) => read.has(topic) || file.topics.includes(topic));
+  if (TOPIC_PREFIX.test(topicPrefix)) checkNamesOnCluster({ topics: used, topicPrefix, graphs }, problems);
   const http = httpOf(file, environment, problems);
   if (problems.length > 0) return undefined;
   return frozen({
@@ -126,7 +140,8 @@ export function resolveConfig(
       ...(environment.sasl && { sasl: environment.sasl }),
       ...(environment.caFile !== undefined && { caFile: environment.caFile }),
     },
-    topicPrefix: environment.topicPrefix ?? file.topicPrefix,
+    topicPrefix,
+    eventRetention: file.eventRetentionMs,
     state,
     http,
     telemetry: environment.telemetry,
@@ -328,6 +343,29 @@ function namesOf(list: readonly { readonly name: string }[]): string[] {
 function checkUnique(key: string, names: readonly string[], problems: string[]): void {
   for (const name of new Set(names.filter((each, i) => names.indexOf(each) !== i))) {
     problems.push(`${key}: expected each name once, seen "${name}" again`);
+  }
+}
+
+/** Two topics with one name on the cluster would be one topic; a name that is too long would be none. */
+function checkNamesOnCluster(
+  { topics, topicPrefix, graphs }: Pick<Config, 'topics' | 'topicPrefix' | 'graphs'>,
+  problems: string[],
+): void {
+  const written = writtenTopics(graphs, topicPrefix).map(({ name }) => name);
+  for (const name of written) {
+    const problem = nameProblem(name);
+    if (problem !== undefined) problems.push(`topicPrefix: ${problem}`);
+  }
+  const readAs = new Map<string, string>();
+  for (const topic of topics) {
+    const full = fullName(topicPrefix, topic);
+    const [problem, other] = [nameProblem(full), readAs.get(full)];
+    if (problem !== undefined) problems.push(`topics.${topic.name}: ${problem}`);
+    if (written.includes(full))
+      problems.push(`topics.${topic.name}: expected a topic of events, seen ${full}, to which twhin writes`);
+    if (other !== undefined && other !== topic.name)
+      problems.push(`topics.${topic.name}: expected another topic than that of ${other}, seen ${full} again`);
+    readAs.set(full, topic.name);
   }
 }
 

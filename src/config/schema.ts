@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { WEEK_MS } from '../../topics/declaration.ts';
 import type { EventTopic } from '../../topics/topic.ts';
 import { TOPIC_PREFIX, TOPIC_PREFIX_RULE } from './environment.ts';
 
 /**
  * `npm run docs` makes docs/configuration.md from this schema: descriptions, defaults, bounds and choices. In `.meta()`, `unit`
- * is the unit of a number, and `unset` the value of a key that has no default here.
+ * is the unit of a number, `unset` the value of a key that has no default here, and `values` what a key takes that is of two types.
  */
 
 const positive = z.number().positive();
@@ -45,6 +46,15 @@ export const configFileSchema = z.strictObject({
     .default('twhin.')
     .meta({
       description: `Prefix of every topic's name: ${TOPIC_PREFIX_RULE}.`,
+    }),
+  eventRetentionMs: z
+    .union([whole, z.literal('unlimited')])
+    .default(WEEK_MS)
+    .meta({
+      unit: 'ms',
+      values: 'whole number, 1 or more, or `unlimited`',
+      description:
+        "How long an event topic keeps its events where `twhin topics apply` creates it, unless `defineTopic` says `retentionMs`: milliseconds, or `'unlimited'`. A topic that exists [keeps its own retention](wire-contract.md#events-in).",
     }),
   state: z.string().min(1).optional().meta({
     unset: '.twhin/state',

@@ -170,9 +170,9 @@ const COMMAND_LINE = {
     'The topic after --topic does not exist in the configuration or does not fit the other options.',
     'Give one of the topics that the message lists.',
   ),
-  'topic-name': usage(
-    'The configuration defines a topic whose name Kafka does not allow.',
-    'Use letters, digits, dots, dashes and underscores.',
+  'topic-definition': usage(
+    'A call of defineTopic has a name that Kafka does not allow, or another wrong field.',
+    'Correct every field that the message lists.',
   ),
   'unknown-entity': fatal(
     'No store that was searched holds the entity.',

@@ -237,14 +237,10 @@ export interface Trouble {
   readonly reason: string;
 }
 
-/** A topic as it should be. */
-export interface TopicDeclaration {
+/** A topic that is to be made, with the cluster's own number of replicas. */
+export interface NewTopic {
   readonly name: string;
   readonly partitions: number;
-  /** Where the number of partitions must never change: why, and what to do about a topic with another number. */
-  readonly partitionsStay?: string;
-  /** The cluster's own default when absent. */
-  readonly replicationFactor?: number;
   readonly configs: Readonly<Record<string, string>>;
 }
 
@@ -252,7 +248,6 @@ export interface TopicDeclaration {
 export interface TopicState {
   readonly name: string;
   readonly partitions: number;
-  readonly replicationFactor: number;
   readonly configs: Readonly<Record<string, string>>;
 }
 
@@ -270,7 +265,7 @@ export interface LogAdmin {
   /** The existing ones of `names`, in that order. */
   describe(names: readonly string[]): Promise<TopicState[]>;
   /** Leaves existing topics alone. */
-  create(topics: readonly TopicDeclaration[]): Promise<void>;
+  create(topics: readonly NewTopic[]): Promise<void>;
   /** partitions: their number afterwards. */
   addPartitions(name: string, partitions: number): Promise<void>;
   /** Sets these keys; every other setting of the topic stays. */

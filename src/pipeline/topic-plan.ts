@@ -1,4 +1,5 @@
-import type { LogAdmin, TopicDeclaration, TopicState } from './ports.ts';
+import type { TopicDeclaration } from '../../topics/declaration.ts';
+import type { LogAdmin, TopicState } from './ports.ts';
 
 export interface ConfigChange {
   readonly key: string;
@@ -45,11 +46,6 @@ function planTopic(topic: TopicDeclaration, state: TopicState): TopicAction[] {
     actions.push({ kind: 'add-partitions', name, from: state.partitions, to: topic.partitions });
   } else if (state.partitions > topic.partitions) {
     const reason = `has ${state.partitions} partitions, ${topic.partitions} declared; partitions are never taken away`;
-    actions.push({ kind: 'keep', name, reason });
-  }
-  const wanted = topic.replicationFactor;
-  if (wanted !== undefined && wanted !== state.replicationFactor) {
-    const reason = `has replication factor ${state.replicationFactor}, ${wanted} declared; replicas are moved with the cluster's own tools`;
     actions.push({ kind: 'keep', name, reason });
   }
   const changes = Object.entries(topic.configs)

@@ -1,5 +1,7 @@
+import { fullName, topicNamed } from '../../topics/declaration.ts';
 import { readInstant } from '../../topics/instant.ts';
 import { Problem, seen } from '../../topics/reasons.ts';
+import type { TopicNames } from '../../topics/topic.ts';
 import type { Offsets } from '../pipeline/ports.ts';
 
 /** Where a range starts or ends, as typed. */
@@ -13,8 +15,8 @@ export type Bound =
 
 export interface BoundReading {
   readonly nowMs: number;
-  /** Full names of the graph's topics. */
-  readonly topics: readonly string[];
+  /** The graph's topics. */
+  readonly topics: readonly TopicNames[];
   readonly prefix: string;
 }
 
@@ -63,11 +65,14 @@ function readOffsets(
   const offsets: Offsets = {};
   for (const part of text.split(',')) {
     const [, named = '', partition = '', offset = ''] = OFFSET.exec(part.trim()) ?? [];
-    const topic = topics.find((each) => each === named || each === `${prefix}${named}`);
+    const found = topicNamed(prefix, topics, named);
+    const topic = found && fullName(prefix, found);
     if (named === '' || !Number.isSafeInteger(Number(offset)) || !Number.isSafeInteger(Number(partition))) {
       problems.push(`${option}: expected TOPIC/PARTITION:OFFSET, seen ${seen(part)}`);
     } else if (topic === undefined) {
-      problems.push(`${option}: the graph reads ${topics.join(', ')}; seen ${seen(named)}`);
+      problems.push(
+        `${option}: the graph reads ${topics.map((each) => fullName(prefix, each)).join(', ')}; seen ${seen(named)}`,
+      );
     } else if (offsets[topic]?.[Number(partition)] !== undefined) {
       problems.push(`${option}: ${named}/${partition} is there twice, seen ${seen(part)}`);
     } else {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { selectGraphs, selectWholeGraphs } from '../../src/cli/select.ts';
+import { selectGraphs, selectTopics, selectWholeGraphs } from '../../src/cli/select.ts';
 import { configOf } from '../../src/config/load.ts';
 
 const sharded = (shards: number) => configOf({ graphs: { engagement: { shards } } }, {}, '/srv');
@@ -16,4 +16,37 @@ test('the name of a graph means all of its shards, and the name of a shard that 
   expect(selectWholeGraphs(config, ['engagement']).map(({ name }) => name)).toEqual(['engagement']);
   expect(selectWholeGraphs(config, []).map(({ name }) => name)).toEqual(['engagement', 'follow']);
   expect(() => selectWholeGraphs(config, ['engagement-1'])).toThrow('no graph engagement-1');
+});
+
+test('a topic after --reread is named as in the configuration, or as on the cluster', () => {
+  const config = configOf(
+    ({ z, defineTopic }) => ({
+      topics: [
+        defineTopic({
+          name: 'clicks',
+          topic: 'web.clicks.v3',
+          schema: z.object({}),
+          key: () => 'k',
+          changes: () => [],
+        }),
+      ],
+      graphs: { follow: { topics: ['follow', 'clicks'], shards: 2, routed: true } },
+    }),
+    {},
+    '/srv',
+  );
+  const graphs = selectGraphs(config, ['follow']);
+  expect(selectTopics(config, graphs, ['clicks', 'web.clicks.v3', 'follow', 'twhin.follow'])).toEqual([
+    'web.clicks.v3',
+    'web.clicks.v3',
+    'twhin.follow',
+    'twhin.follow',
+  ]);
+  expect(selectTopics(config, graphs, ['edges.follow', 'twhin.exchange.follow'])).toEqual([
+    'twhin.edges.follow',
+    'twhin.exchange.follow',
+  ]);
+  expect(() => selectTopics(config, graphs, ['follow', 'twhin.clicks'])).toThrow(
+    '--reread: expected one of twhin.follow, web.clicks.v3, twhin.exchange.follow, twhin.edges.follow; seen twhin.clicks',
+  );
 });

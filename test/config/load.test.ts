@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { init } from '../../src/cli/init.ts';
+import { topicsOf as topicsRead } from '../../src/compose/graph-updater.ts';
 import { declaredTopics } from '../../src/config/declared-topics.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { UsageError } from '../../src/errors/errors.ts';
@@ -321,6 +322,89 @@ describe('loadConfig', () => {
       'graphs.follow.relations: expected one of follows, likes, retweets, replies, quotes, mentions, clicks, promotes, searches, likes, seen "knows"',
       'graphs.follow.topics: expected each name once, seen "erasure" again',
       'graphs.follow.topics: expected one of engagement, follow, ad-click, search, erasure, seen "folow"',
+    ]);
+  });
+
+  const topicsOf = (list: string, more = '') =>
+    `export default ({ z, defineTopic }) => {
+      const rest = { schema: z.object({}), key: () => 'k', changes: () => [] };
+      return { topics: [${list}].map((each) => defineTopic({ ...each, ...rest })), ${more} };
+    }`;
+
+  test('takes a topic by its own name, and in place of one that comes along', async () => {
+    const config = await load(
+      topicsOf(
+        `{ name: 'clicks', topic: 'web.clicks.v3' }, { topic: 'shop.orders' }, { name: 'follow' }, { name: 'erasure', topic: 'gdpr.deletions' }`,
+        `topicPrefix: 'a.', graphs: {
+          follow: { topics: ['clicks', 'shop.orders', 'follow', 'erasure'], relations: ['follows'] },
+        },`,
+      ),
+    );
+    const follow = config.graphs.find(({ name }) => name === 'follow');
+    expect([...topicsRead(config, follow!).keys()]).toEqual([
+      'web.clicks.v3',
+      'shop.orders',
+      'a.follow',
+      'gdpr.deletions',
+    ]);
+    expect(follow?.topics.find(({ name }) => name === 'follow')?.read({})).toEqual({ key: 'k', changes: [] });
+    const roles = new Map(declaredTopics(config).map(({ name, role }) => [name, role]));
+    expect(roles.get('web.clicks.v3')).toBe('named');
+    expect(roles.get('a.follow')).toBe('events');
+    expect(roles.get('a.dead-letter')).toBe('written');
+    expect(roles.has('a.web.clicks.v3')).toBe(false);
+    expect(roles.has('a.erasure')).toBe(false);
+  });
+
+  test('reports every topic that is another one on the cluster, and every name that Kafka does not take', async () => {
+    const long = 'x'.repeat(245);
+    const problems = await problemsOf(
+      load(
+        topicsOf(
+          `{ name: 'follow-2', topic: 'twhin.follow' }, { name: 'a', topic: 'web.clicks' }, { name: 'b', topic: 'web.clicks' },
+          { topic: 'twhin.model.follow' }, { topic: 'twhin.dead-letter' }, { name: '${long}' }`,
+          `graphs: { follow: {} },`,
+        ),
+      ),
+    );
+    expect(problems.slice(1)).toEqual([
+      'topics.follow-2: expected another topic than that of follow, seen twhin.follow again',
+      'topics.b: expected another topic than that of a, seen web.clicks again',
+      'topics.twhin.model.follow: expected a topic of events, seen twhin.model.follow, to which twhin writes',
+      'topics.twhin.dead-letter: expected a topic of events, seen twhin.dead-letter, to which twhin writes',
+      expect.stringMatching(
+        /^topics\.x+: expected 1 to 249 letters, .*, and neither \. nor \.\. alone; seen "twhin\.x+…"$/,
+      ),
+    ]);
+    expect(await problemsOf(load(topicsOf(`{ topic: '..' }`)))).toEqual([
+      expect.stringMatching(/^the definition of topic "\.\." is wrong: name: expected .*; seen "\.\."$/),
+    ]);
+  });
+
+  test('takes how long events are kept, for all topics or for one', async () => {
+    const retentions = async (content: string) => {
+      const declared = declaredTopics(await load(content));
+      return Object.fromEntries(declared.map(({ name, configs }) => [name, configs['retention.ms']]));
+    };
+    const plain = await retentions('export default {}');
+    expect(plain['twhin.follow']).toBe('604800000');
+    const both = await retentions(
+      topicsOf(
+        `{ name: 'visit', retentionMs: 1000 }, { name: 'stay', retentionMs: 'unlimited' }`,
+        `eventRetentionMs: 86_400_000,
+        graphs: { follow: { topics: ['follow', 'visit', 'stay', 'erasure'], relations: ['follows'] } }`,
+      ),
+    );
+    expect(both).toMatchObject({
+      'twhin.follow': '86400000',
+      'twhin.visit': '1000',
+      'twhin.stay': '-1',
+      'twhin.dead-letter': '2592000000',
+    });
+    expect((await retentions(`export default { eventRetentionMs: 'unlimited' }`))['twhin.follow']).toBe('-1');
+    expect(await problemsOf(load('export default { eventRetentionMs: 0 }'))).toHaveLength(2);
+    expect(await problemsOf(load(topicsOf(`{ name: 'visit', retentionMs: 0, partitions: 0 }`)))).toEqual([
+      `the definition of topic "visit" is wrong: partitions: expected 1 or more, seen 0; retentionMs: expected milliseconds or 'unlimited', seen 0`,
     ]);
   });
 

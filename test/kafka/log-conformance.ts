@@ -128,8 +128,8 @@ export function logConformance(name: string, open: () => Promise<LogConnection>)
       const [a, b] = [freshTopic('plan-a'), freshTopic('plan-b')];
       await admin.create([{ name: b, partitions: 1, configs: { 'retention.ms': '1000000' } }]);
       const declared = [
-        { name: a, partitions: 2, configs: { 'cleanup.policy': 'compact' } },
-        { name: b, partitions: 4, configs: { 'cleanup.policy': 'compact' } },
+        { name: a, role: 'written' as const, partitions: 2, configs: { 'cleanup.policy': 'compact' } },
+        { name: b, role: 'written' as const, partitions: 4, configs: { 'cleanup.policy': 'compact' } },
       ];
       const state = () => admin.describe([a, b]);
       const plan = planTopics(declared, await state());

@@ -4,15 +4,18 @@ import { describeAction, planTopics } from '../../src/pipeline/topic-plan.ts';
 const state = {
   name: 't',
   partitions: 4,
-  replicationFactor: 3,
   configs: { 'cleanup.policy': 'delete', 'retention.ms': '1000', 'max.message.bytes': '99' },
 };
-const declared = { name: 't', partitions: 4, configs: { 'cleanup.policy': 'delete' } };
+const declared = {
+  name: 't',
+  role: 'written' as const,
+  partitions: 4,
+  configs: { 'cleanup.policy': 'delete' },
+};
 
 describe('plan of topics', () => {
   test('a topic as declared needs nothing, whatever else is set on it', () => {
     expect(planTopics([declared], [state])).toEqual([]);
-    expect(planTopics([{ ...declared, replicationFactor: 3 }], [state])).toEqual([]);
     expect(planTopics([], [state])).toEqual([]);
   });
 
@@ -53,12 +56,6 @@ describe('plan of topics', () => {
       expect(actions.map(describeAction)).toEqual([`leave t as it is: ${reason}`]);
     }
     expect(planTopics([{ ...declared, partitionsStay }], [state])).toEqual([]);
-  });
-
-  test('another replication factor is said and left', () => {
-    expect(planTopics([{ ...declared, replicationFactor: 1 }], [state])).toEqual([
-      { kind: 'keep', name: 't', reason: expect.stringContaining('replication factor 3, 1 declared') },
-    ]);
   });
 
   test('each action reads as one line', () => {

@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { type Bound, durationMs, readBound } from '../../src/replay/bound.ts';
 
 const NOW = Date.UTC(2030, 0, 8, 12);
-const READING = { nowMs: NOW, topics: ['twhin.follow', 'twhin.ad-click'], prefix: 'twhin.' };
+const READING = {
+  nowMs: NOW,
+  topics: [{ name: 'follow' }, { name: 'ad-click' }, { name: 'views', topic: 'web.views' }],
+  prefix: 'twhin.',
+};
 
 function read(option: '--from' | '--until', text: string): { bound: Bound | undefined; problems: string[] } {
   const problems: string[] = [];
@@ -20,6 +24,8 @@ describe('a bound as typed', () => {
     ['2030-01-02T03:04:05Z', { kind: 'time', timeMs: Date.UTC(2030, 0, 2, 3, 4, 5) }],
     ['2030-01-02T03:04+02:00', { kind: 'time', timeMs: Date.UTC(2030, 0, 2, 1, 4) }],
     ['1893553445000', { kind: 'time', timeMs: 1893553445000 }],
+    ['views/2:12', { kind: 'offsets', offsets: { 'web.views': { 2: 12 } } }],
+    ['web.views/0:7', { kind: 'offsets', offsets: { 'web.views': { 0: 7 } } }],
     ['follow/0:12', { kind: 'offsets', offsets: { 'twhin.follow': { 0: 12 } } }],
     [
       'twhin.follow/3:0, ad-click/0:7,follow/1:5',
@@ -60,7 +66,7 @@ describe('a bound as typed', () => {
     );
     expect(bound).toBeUndefined();
     expect(problems).toEqual([
-      '--until: the graph reads twhin.follow, twhin.ad-click; seen "likes"',
+      '--until: the graph reads twhin.follow, twhin.ad-click, web.views; seen "likes"',
       '--until: expected TOPIC/PARTITION:OFFSET, seen "follow/x:1"',
       '--until: follow/0 is there twice, seen "follow/0:2"',
       '--until: expected TOPIC/PARTITION:OFFSET, seen "ad-click/0:9007199254740993"',

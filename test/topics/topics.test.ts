@@ -171,6 +171,7 @@ describe('a custom topic', () => {
   test('is declared with its own settings', () => {
     expect(eventDeclaration(visit, 'x.')).toEqual({
       name: 'x.visit',
+      role: 'events',
       partitions: 2,
       configs: { 'cleanup.policy': 'delete', 'retention.ms': '1000' },
     });
@@ -181,6 +182,7 @@ test('the declarations of the topics of TwHIN', () => {
   expect(EVENT_TOPICS.map((topic) => eventDeclaration(topic))).toEqual(
     ['engagement', 'follow', 'ad-click', 'search', 'erasure'].map((name) => ({
       name: `twhin.${name}`,
+      role: 'events',
       partitions: 4,
       configs: { 'cleanup.policy': 'delete', 'retention.ms': '604800000' },
     })),

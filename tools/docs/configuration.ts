@@ -9,6 +9,7 @@ const node = z.object({
   description: z.string({ error: 'has no description' }).min(1, 'has an empty description'),
   unit: z.string().optional(),
   unset: z.string().optional(),
+  values: z.string().optional(),
   default: z.json().optional(),
   type: z.string().optional(),
   enum: z.array(z.string()).optional(),
@@ -118,7 +119,8 @@ function presetsOf(key: string): string {
   return `${shown(measured)}; with preset \`twhin\`: ${shown(twhin)}`;
 }
 
-function valuesOf({ type, enum: choices, minimum, exclusiveMinimum, maximum }: Node): string {
+function valuesOf({ type, enum: choices, values, minimum, exclusiveMinimum, maximum }: Node): string {
+  if (values !== undefined) return values;
   if (choices) return choices.map((choice) => `\`${choice}\``).join(', ');
   if (type === 'boolean') return '`true`, `false`';
   if (type !== 'integer' && type !== 'number')

@@ -7,6 +7,7 @@ import {
   edgesName,
   embeddingsName,
   exchangeName,
+  fullName,
   modelName,
   topicName,
 } from '../../topics/index.ts';
@@ -25,9 +26,13 @@ interface Acl {
   readonly operations: readonly string[];
 }
 
-/** A KafkaTopic for each declared topic. The replication factor is the cluster's default, as with `twhin topics`. */
+/**
+ * A KafkaTopic for each declared topic but those with names of their own: Strimzi would manage what belongs to others. The
+ * replication factor is the cluster's default, as with `twhin topics`.
+ */
 export function kafkaTopics(config: Config): object[] {
-  return declaredTopics(config).map(({ name, partitions, configs }) => ({
+  const created = declaredTopics(config).filter(({ role }) => role !== 'named');
+  return created.map(({ name, partitions, configs }) => ({
     apiVersion: API,
     kind: 'KafkaTopic',
     metadata: { name: resourceName(name), labels: CLUSTER },
@@ -48,9 +53,7 @@ export function kafkaTopics(config: Config): object[] {
  */
 export function kafkaUsers(config: Config): object[] {
   const prefix = config.topicPrefix;
-  const read = new Set(
-    config.graphs.flatMap(({ topics }) => topics.map(({ name }) => topicName(prefix, name))),
-  );
+  const read = new Set(config.graphs.flatMap(({ topics }) => topics.map((topic) => fullName(prefix, topic))));
   const events = [...read].sort().map((name) => acl('topic', name, READER));
   const graphs = wholeGraphs(config.graphs);
   const vectorsOf = ({ name }: Config['graphs'][number]) =>

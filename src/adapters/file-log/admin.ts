@@ -1,4 +1,4 @@
-import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
+import type { LogAdmin, LogInfo, NewTopic, TopicState } from '../../pipeline/ports.ts';
 import { readTopic, writeTopic } from './partition.ts';
 
 /** Topics of a file log. Settings are kept but not acted on: nothing is ever compacted or expired. */
@@ -18,7 +18,7 @@ export class FileLogAdmin implements LogAdmin {
     return states.filter((state) => state !== undefined);
   }
 
-  async create(topics: readonly TopicDeclaration[]): Promise<void> {
+  async create(topics: readonly NewTopic[]): Promise<void> {
     for (const { name, partitions, configs } of topics) {
       if ((await readTopic(this.#dir, name)) === undefined) {
         await writeTopic(this.#dir, { name, partitions, configs });

@@ -181,11 +181,11 @@ export async function readTopic(dir: string, name: string): Promise<TopicState |
     throw new FatalError('file-log', `can't read ${path}: ${reasonOf(error)}`, { cause: error });
   }
   const { partitions, configs }: { partitions: number; configs: Record<string, string> } = JSON.parse(text);
-  return { name, partitions, replicationFactor: 1, configs };
+  return { name, partitions, configs };
 }
 
 /** Makes or changes a topic. Its partitions exist before topic.json names them. */
-export async function writeTopic(dir: string, topic: Omit<TopicState, 'replicationFactor'>): Promise<void> {
+export async function writeTopic(dir: string, topic: TopicState): Promise<void> {
   const folder = join(dir, topic.name);
   await mkdir(folder, { recursive: true });
   for (let partition = 0; partition < topic.partitions; partition++) {

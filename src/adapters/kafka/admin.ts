@@ -13,7 +13,7 @@ import {
   offsetFetchV8,
 } from '@platformatic/kafka';
 import { RetryableError } from '../../errors/errors.ts';
-import type { LogAdmin, LogInfo, TopicDeclaration, TopicState } from '../../pipeline/ports.ts';
+import type { LogAdmin, LogInfo, NewTopic, TopicState } from '../../pipeline/ports.ts';
 import type { GroupLeader } from '../log-errors.ts';
 import { Brokers, GROUP, type Metadata, type PartitionMetadata } from './brokers.ts';
 import { kafkaError, mayPass, protocolError } from './failure.ts';
@@ -92,7 +92,6 @@ export class KafkaAdmin implements LogAdmin {
     return there.map(({ name, partitions }) => ({
       name: name ?? '',
       partitions: partitions.length,
-      replicationFactor: partitions[0]?.replicaNodes.length ?? 0,
       configs: Object.fromEntries(
         (settings.get(name ?? '') ?? []).map(({ name: key, value }) => [key, value ?? '']),
       ),
@@ -188,16 +187,16 @@ export class KafkaAdmin implements LogAdmin {
     return { clientId, host, holdsOn: holdsOn(claimantOf(memberId, memberMetadata)) };
   }
 
-  async create(topics: readonly TopicDeclaration[]): Promise<void> {
+  async create(topics: readonly NewTopic[]): Promise<void> {
     const missing = new Set(await this.missing(topics.map(({ name }) => name)));
-    for (const { name, partitions, replicationFactor = CLUSTER_DEFAULT, configs } of topics) {
+    for (const { name, partitions, configs } of topics) {
       if (!missing.has(name)) continue;
       await this.#ask(`creating topic ${name}`, async (brokers) => {
         const entries = Object.entries(configs).map(([key, value]) => ({ name: key, value }));
         const topic = {
           name,
           numPartitions: partitions,
-          replicationFactor,
+          replicationFactor: CLUSTER_DEFAULT,
           assignments: [],
           configs: entries,
         };

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readEvent, topicName } from '../../../topics/index.ts';
+import { fullName, readEvent } from '../../../topics/index.ts';
 import type { LogConnection } from '../../adapters/connect.ts';
 import { readEvents } from '../../adapters/event-file/event-file.ts';
 import { type BadLine, feed } from '../../adapters/event-file/feeder.ts';
@@ -36,7 +36,7 @@ export async function openEventLog(
       events: readEvents(file, { format, signal: stopping }),
       keyOf: (value, timestamp) => readEvent(fileTopic, { value, timestamp }, config.limits).key,
       sink,
-      topicName: topicName(config.topicPrefix, fileTopic.name),
+      topicName: fullName(config.topicPrefix, fileTopic),
       onProgress: ({ sent }) => output.status(`${file}: ${count(sent)} events read`),
       onBad: (line) => {
         if (bad.length < NAMED_LINES) bad.push(line);

@@ -1,4 +1,4 @@
-import { type EventTopic, engagement, topicName } from '../../../topics/index.ts';
+import { type EventTopic, engagement, fullName, topicNamed } from '../../../topics/index.ts';
 import type { EventFormat } from '../../adapters/event-file/event-file.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { UsageError } from '../../errors/errors.ts';
@@ -77,9 +77,9 @@ export async function readStreamRequest(
       `--shards: seeds are compared edge by edge, and shards do not rank edges in the same order twice; give --seeds 1 or --no-prequential too; seen --seeds ${options.seeds}`,
     );
   }
-  const fileTopic = fileTopicOf(live, options, problems);
-  const topics = live.topics.map(({ name }) => topicName(plain.topicPrefix, name));
-  const reading = { nowMs: Date.now(), topics, prefix: plain.topicPrefix };
+  const fileTopic = fileTopicOf(live, plain.topicPrefix, options, problems);
+  const topics = live.topics.map((topic) => fullName(plain.topicPrefix, topic));
+  const reading = { nowMs: Date.now(), topics: live.topics, prefix: plain.topicPrefix };
   const from = readBound('--from', options.from, reading, problems);
   const until = readBound('--until', options.until, reading, problems);
   if (problems.length > 0 || !from || !until) {
@@ -108,6 +108,7 @@ export async function readStreamRequest(
 /** The topic of the file: the graph's first, unless another is named. */
 function fileTopicOf(
   graph: GraphConfig,
+  prefix: string,
   { file, format, topic, from, until }: StreamOptions,
   problems: string[],
 ): EventTopic | undefined {
@@ -118,7 +119,7 @@ function fileTopicOf(
   }
   if (from !== 'earliest' || until !== 'latest')
     problems.push('--from, --until: a file is read from its start to its end; leave them out with --file');
-  const found = topic === undefined ? graph.topics[0] : graph.topics.find(({ name }) => name === topic);
+  const found = topic === undefined ? graph.topics[0] : topicNamed(prefix, graph.topics, topic);
   if (found === undefined) {
     const known = graph.topics.map(({ name }) => name).join(', ');
     problems.push(`--topic: ${graph.name} reads ${known}; seen ${JSON.stringify(topic)}`);

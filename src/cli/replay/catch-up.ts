@@ -1,4 +1,4 @@
-import { topicName } from '../../../topics/index.ts';
+import { fullName } from '../../../topics/index.ts';
 import { freshSpace } from '../../compose/graph-updater.ts';
 import type { ReplayPaceOptions } from '../../compose/pace.ts';
 import { composeReplay } from '../../compose/replay.ts';
@@ -72,7 +72,7 @@ export async function ahead({ config, graph, place, reader, ...of }: Ahead): Pro
   const head = await headOf(graph, place);
   if (head === undefined)
     throw new FatalError('store-missing', `there is no store ${place.name} in ${place.folder}`);
-  const topics = of.topics ?? graph.topics.map(({ name }) => topicName(config.topicPrefix, name));
+  const topics = of.topics ?? graph.topics.map((topic) => fullName(config.topicPrefix, topic));
   const anew = (topic: string) =>
     `Nothing has changed. --reread ${topic} keeps what it learned and reads the topic from its start; or make a store of what ` +
     `the topics hold now with twhin replay --graph ${graphOf(graph)} --into NAME, and promote that`;

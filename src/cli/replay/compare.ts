@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { topicName } from '../../../topics/index.ts';
+import { fullName } from '../../../topics/index.ts';
 import type { LogConnection } from '../../adapters/connect.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import { wholeGraphs } from '../../config/whole-graphs.ts';
@@ -280,7 +280,7 @@ async function heldRecords(
   options: HeldOptions,
   output: Output,
 ): Promise<HeldRecords> {
-  const topics = new Map(graph.topics.map((topic) => [topicName(config.topicPrefix, topic.name), topic]));
+  const topics = new Map(graph.topics.map((topic) => [fullName(config.topicPrefix, topic), topic]));
   const read = (record: SourceRecord) => ({ ...record, content: readContent(record, topics, config.limits) });
   const where = `the events at ${connection.describe}`;
   try {

@@ -1,4 +1,4 @@
-import { topicName } from '../../../topics/index.ts';
+import { fullName } from '../../../topics/index.ts';
 import type { ReplayPaceOptions } from '../../compose/pace.ts';
 import { declaredTopics } from '../../config/declared-topics.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
@@ -70,8 +70,9 @@ export async function readRequest(
   const parts = config?.graphs.filter((each) => graphOf(each) === name) ?? [];
   const [graph] = wholeGraphs(parts);
   const places = await noting(problems, async () => readPlaces(named, options));
-  const topics = named[0]!.topics.map(({ name }) => topicName(plain.topicPrefix, name));
-  const reading = { nowMs: Date.now(), topics, prefix: plain.topicPrefix };
+  const ofGraph = named[0]!.topics;
+  const topics = ofGraph.map((topic) => fullName(plain.topicPrefix, topic));
+  const reading = { nowMs: Date.now(), topics: ofGraph, prefix: plain.topicPrefix };
   const from = readBound('--from', options.from, reading, problems);
   const until = readBound('--until', options.until, reading, problems);
   if (from?.kind === 'time' && until?.kind === 'time' && until.timeMs <= from.timeMs) {
@@ -174,7 +175,7 @@ export type Settings = Readonly<Record<string, string>>;
 function settingsOf({ tuning, limits }: Config, graph: GraphConfig, shards: number): Settings {
   const { model, maxRows: _rows, knownEdgesBytes: _bytes, threads: _threads, ...training } = graph.trainer;
   return flat({
-    topics: graph.topics.map(({ name }) => name),
+    topics: graph.topics.map(({ name, topic = name }) => topic),
     ...(shards > 1 && { shards }),
     model,
     training: { ...training, batchEdges: tuning.batchEdges },

@@ -1,0 +1,35 @@
+import {
+  deadLetterDeclaration,
+  edgesDeclaration,
+  embeddingsDeclaration,
+  exchangeDeclaration,
+  modelDeclaration,
+  type TopicDeclaration,
+} from '../../topics/index.ts';
+import { graphOf, type Shard } from '../graph/shard.ts';
+
+/** A graph or one shard of it, as far as its topics go. */
+interface Writer {
+  readonly name: string;
+  readonly shard?: Shard;
+  readonly routed?: boolean;
+}
+
+/**
+ * Every topic that the graphs write: the vectors of entities and of relations, the topics by which shards exchange messages and
+ * are sent their events, dead letters. The shards of a graph publish to the same topics.
+ */
+export function writtenTopics(graphs: readonly Writer[], prefix: string): TopicDeclaration[] {
+  const whole = [...new Set(graphs.map(graphOf))];
+  return [
+    ...whole.map((name) => embeddingsDeclaration(name, prefix)),
+    ...whole.map((name) => modelDeclaration(name, prefix)),
+    ...graphs.flatMap(({ shard }) =>
+      shard?.index === 0 ? [exchangeDeclaration(shard.graph, shard.count, prefix)] : [],
+    ),
+    ...graphs.flatMap(({ shard, routed }) =>
+      shard?.index === 0 && routed ? [edgesDeclaration(shard.graph, shard.count, prefix)] : [],
+    ),
+    deadLetterDeclaration(prefix),
+  ];
+}
