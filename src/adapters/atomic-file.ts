@@ -1,4 +1,5 @@
 import { open, rename, rm } from 'node:fs/promises';
+import { keepOnExit, removeOnExit } from './leftovers.ts';
 
 /** Writes a file atomically: to `partial`, synced, then renamed. A failed write removes `partial`. */
 export async function writeAtomically(
@@ -6,6 +7,7 @@ export async function writeAtomically(
   content: string | Uint8Array,
   partial: string,
 ): Promise<void> {
+  removeOnExit(partial);
   try {
     const file = await open(partial, 'w');
     try {
@@ -18,6 +20,8 @@ export async function writeAtomically(
   } catch (error) {
     await rm(partial, { force: true });
     throw error;
+  } finally {
+    keepOnExit(partial);
   }
 }
 

@@ -1,6 +1,8 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { rmSync, writeFileSync } from 'node:fs';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FatalError, RetryableError, reasonOf } from '../errors/errors.ts';
+import { keepOnExit, removeOnExit } from './leftovers.ts';
 
 const WAIT_MS = 10_000;
 /** Age at which a lock file without a process number counts as left by a process that died while writing it. */
@@ -28,7 +30,7 @@ export function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
 async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + WAIT_MS;
   let blankSince: number | undefined;
-  while (!(await take(path))) {
+  while (!take(path)) {
     const holder = await readFile(path, 'utf8').catch(() => 'gone');
     blankSince = holder === '' ? (blankSince ?? Date.now()) : undefined;
     const blank = blankSince !== undefined && Date.now() - blankSince > BLANK_MS;
@@ -43,7 +45,8 @@ async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } finally {
-    await rm(path, { force: true });
+    rmSync(path, { force: true });
+    keepOnExit(path);
   }
 }
 
@@ -52,9 +55,11 @@ function isGone(holder: number): boolean {
   return holder === process.pid || !lives(holder);
 }
 
-async function take(path: string): Promise<boolean> {
+/** In one step with `removeOnExit`, as is the release: at an exit the file is then this process's own, and none is left. */
+function take(path: string): boolean {
   try {
-    await writeFile(path, String(process.pid), { flag: 'wx' });
+    writeFileSync(path, String(process.pid), { flag: 'wx' });
+    removeOnExit(path);
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {

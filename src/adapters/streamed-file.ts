@@ -24,7 +24,10 @@ export class StreamedFile {
 
   async close(): Promise<void> {
     if (this.#file.closed) return;
+    // Not `once` of node:events: what was not written yet fails, and that is no failure of the closing.
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    this.#file.once('close', resolve);
     this.#file.destroy();
-    await once(this.#file, 'close');
+    await closed;
   }
 }

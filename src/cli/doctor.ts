@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
@@ -17,6 +15,7 @@ import { type CommandContext, withinTime } from './context.ts';
 import { count, total } from './format.ts';
 import { asLive } from './live-graph.ts';
 import { example, JSON_HELP } from './options.ts';
+import { inTemporaryFolder } from './temporary.ts';
 
 const ANSWER_MS = 15_000;
 
@@ -106,20 +105,20 @@ function judgeThreads(threads: number, cores: number): [ok: boolean, detail: str
     : [true, `${threads} train a graph, 1 in a replay; ${cores} cores`];
 }
 
-async function tryRocksdb(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'twhin-doctor-'));
-  try {
+function tryRocksdb(): Promise<string> {
+  return inTemporaryFolder(async (folder) => {
     const store = await openRocksdb(folder);
-    const batch = new WriteBatch();
-    batch.put(Buffer.from('k'), Buffer.from('v'));
-    await store.write(batch);
-    const [value] = await store.getMany([Buffer.from('k')]);
-    await store.close();
-    if (value?.toString() !== 'v') throw new Error('what was written did not come back');
-    return 'the binding loads, writes and reads';
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+    try {
+      const batch = new WriteBatch();
+      batch.put(Buffer.from('k'), Buffer.from('v'));
+      await store.write(batch);
+      const [value] = await store.getMany([Buffer.from('k')]);
+      if (value?.toString() !== 'v') throw new Error('what was written did not come back');
+      return 'the binding loads, writes and reads';
+    } finally {
+      await store.close();
+    }
+  });
 }
 
 async function checkLog(

@@ -19,6 +19,7 @@ import { addRouteCommand } from './run/route.ts';
 import { addCandidatesCommand } from './serve/candidates.ts';
 import { addServeCommand } from './serve/command.ts';
 import { addShowCommand } from './show.ts';
+import { exitOnSignal } from './signals.ts';
 import { addStatsCommand } from './stats.ts';
 import { addTopicsCommand } from './topics.ts';
 import { addTuneCommand } from './tune/command.ts';
@@ -89,12 +90,18 @@ export async function main(
     fail: () => (code = FAILED),
   };
   for (const add of COMMANDS) add(program, context);
+  const ignore = exitOnSignal((signal) => {
+    output.statusDone();
+    output.err(`twhin: ended by ${signal}`);
+  });
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE;
     return report(error, logging.verbose, output);
+  } finally {
+    ignore();
   }
 }
 

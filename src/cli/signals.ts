@@ -1,7 +1,11 @@
 import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { Log } from '../log.ts';
 
 const SAME_SIGNAL_MS = 300;
+const ENDING = ['SIGINT', 'SIGTERM'] as const;
+/** How many parts of this process stop by themselves after a signal. */
+let listening = 0;
 
 /** SIGINT and SIGTERM while a command listens for them. */
 export interface Signals {
@@ -24,16 +28,47 @@ export function onSignal(stop: (signal: NodeJS.Signals) => void = () => {}): Sig
     stopping.abort();
     stop(signal);
   };
-  process.on('SIGINT', handle);
-  process.on('SIGTERM', handle);
+  for (const signal of ENDING) process.on(signal, handle);
+  listening++;
+  let ignored = false;
   return {
     stopping: stopping.signal,
     interrupted: () => stopping.signal.aborted,
     ignore: () => {
-      process.off('SIGINT', handle);
-      process.off('SIGTERM', handle);
+      if (ignored) return;
+      ignored = true;
+      listening--;
+      for (const signal of ENDING) process.off(signal, handle);
     },
   };
+}
+
+/**
+ * Ends the process at the first signal, as long as no part of it listens by {@link onSignal}. Without a handler a signal would
+ * end the process too, and leave its temporary folders, half-made stores and locks behind. Gives what takes the effect back.
+ * ended: called before the process exits.
+ */
+export function exitOnSignal(ended: (signal: NodeJS.Signals) => void): () => void {
+  const handle = (signal: NodeJS.Signals): void => {
+    if (listening > 0) return;
+    ended(signal);
+    // As a shell gives it where a signal ended the process.
+    process.exit(128 + constants.signals[signal]);
+  };
+  for (const signal of ENDING) process.on(signal, handle);
+  return () => {
+    for (const signal of ENDING) process.off(signal, handle);
+  };
+}
+
+/** Work that is not to be left half done: a first signal waits for its end. */
+export async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
+  const signals = onSignal();
+  try {
+    return await work();
+  } finally {
+    signals.ignore();
+  }
 }
 
 /** Like {@link onSignal}, and ends the process when the stop takes longer than `stopMs`. */

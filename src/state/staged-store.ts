@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from '../adapters/atomic-file.ts';
+import { keepOnExit, removeOnExit } from '../adapters/leftovers.ts';
 import { openRocksdb } from '../adapters/rocksdb/store.ts';
 import { FatalError, reasonOf, UsageError } from '../errors/errors.ts';
 import { GraphStore } from '../graph/graph-store.ts';
@@ -89,11 +90,21 @@ export class StagedStore {
   /** The empty store, to be filled and closed. What an interrupted attempt has left is removed before. */
   async open(layout: Layout): Promise<GraphStore> {
     await this.remove();
+    removeOnExit(this.place.folder);
     return new GraphStore(await openRocksdb(databaseFolder(this.place), { durable: true }), layout);
+  }
+
+  /**
+   * Says that the store is made: from now on it is not removed when the process exits. A reshard calls this for all stores before
+   * it settles the first, so that none is lost once another is in its place.
+   */
+  keep(): void {
+    keepOnExit(this.place.folder);
   }
 
   /** Moves the store to its place, which must still be free. */
   async settle(origin: Origin): Promise<void> {
+    this.keep();
     await writeOrigin(this.place, origin);
     const target = this.#target;
     try {
@@ -120,5 +131,6 @@ export class StagedStore {
 
   async remove(): Promise<void> {
     await rm(this.place.folder, { recursive: true, force: true });
+    keepOnExit(this.place.folder);
   }
 }

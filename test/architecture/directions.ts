@@ -218,6 +218,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/adapters/atomic-file.ts',
       'src/adapters/rocksdb/store.ts',
       'src/adapters/file-lock.ts',
+      'src/adapters/leftovers.ts',
       'src/graph/',
       'src/errors/errors.ts',
     ],

@@ -1,5 +1,6 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { keepOnExit, removeOnExit } from '../../adapters/leftovers.ts';
 import type { TrainedGraph } from '../../compose/knowledge-graph.ts';
 import { FatalError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import { npy } from '../../evaluation/graph/npy.ts';
@@ -58,6 +59,7 @@ export async function exportVectors(
 /** Fills a folder beside, which takes the name once it is whole. @throws FatalError `export` when it can't be written. */
 export async function inWholeFolder(folder: string, fill: (partial: string) => Promise<void>): Promise<void> {
   const partial = `${folder}.partial-${process.pid}`;
+  removeOnExit(partial);
   try {
     await mkdir(partial, { recursive: true });
     await fill(partial);
@@ -68,6 +70,8 @@ export async function inWholeFolder(folder: string, fill: (partial: string) => P
     await rm(partial, { recursive: true, force: true }).catch(() => undefined);
     if (error instanceof TwhinError) throw error;
     throw new FatalError('export', `${folder} can't be written: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    keepOnExit(partial);
   }
 }
 

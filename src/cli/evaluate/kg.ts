@@ -19,10 +19,10 @@ import {
 import type { CommandContext } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
 import { onSignal, type Signals } from '../signals.ts';
+import { inTemporaryFolder } from '../temporary.ts';
 import { exportVectors, refuseFilled } from './export.ts';
 import { type KgReport, printKgReport, reportOf, type SeedResult } from './kg-report.ts';
 import { EvaluationProgress } from './progress.ts';
-import { inTemporaryFolder } from './temporary.ts';
 
 /** Passes over the triples where nothing else is asked for: what a batch trainer would do. */
 const PASSES = 20;

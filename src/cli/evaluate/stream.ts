@@ -3,13 +3,13 @@ import { EVENT_FORMATS } from '../../adapters/event-file/event-file.ts';
 import type { CommandContext } from '../context.ts';
 import { collect, example, JSON_HELP, positiveInteger } from '../options.ts';
 import { onSignal } from '../signals.ts';
+import { inTemporaryFolder } from '../temporary.ts';
 import { openEventLog } from './event-log.ts';
 import { EvaluationProgress } from './progress.ts';
 import { measureStream } from './stream-evaluation.ts';
 import { printStreamReport } from './stream-report.ts';
 import { readStreamRequest, type StreamOptions, type StreamRequest } from './stream-request.ts';
 import { CANDIDATES, type TrainingOutside } from './stream-training.ts';
-import { inTemporaryFolder } from './temporary.ts';
 
 const USERS = 5_000;
 const HOLDOUT = '15%';

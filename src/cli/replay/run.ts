@@ -5,7 +5,7 @@ import { ProgressMeter } from '../../replay/progress.ts';
 import { openForWriting } from '../../state/open.ts';
 import { type StorePlace, writeOrigin } from '../../state/places.ts';
 import { type CommandContext, withinTime } from '../context.ts';
-import { onSignal } from '../signals.ts';
+import { onSignal, type Signals } from '../signals.ts';
 import { dryRun } from './dry-run.ts';
 import { ALL_READ, ANSWER_MS, planReplay, type ReplayOutside, yieldProcessor } from './plan.ts';
 import { keepProgress, keptProgress, reportReplay } from './progress.ts';
@@ -70,17 +70,22 @@ class Replay {
     const owner = { graph: graph.name, space: record.space, goesOn };
     if (this.#topic) await withinTime(this.#topic.make(owner), ANSWER_MS, connection.describe);
     yieldProcessor(options, this.#outside.log);
-    const store = await openForWriting(graph, {
-      place: this.#place,
-      openStore: context.world.openStore,
-    });
+    const signals = onSignal();
     try {
-      if (earlier === undefined) await this.#begin(record);
-    } catch (error) {
-      await store.close();
-      throw error;
+      const store = await openForWriting(graph, {
+        place: this.#place,
+        openStore: context.world.openStore,
+      });
+      try {
+        if (earlier === undefined) await this.#begin(record);
+      } catch (error) {
+        await store.close();
+        throw error;
+      }
+      return await this.#train(record, store, signals);
+    } finally {
+      signals.ignore();
     }
-    return this.#train(record, store);
   }
 
   /** The range to read: resolved at the first start, and read from the record later. */
@@ -107,7 +112,7 @@ class Replay {
     await writeReplayRecord(this.#place, record);
   }
 
-  async #train(record: ReplayRecord, store: GraphStore): Promise<boolean> {
+  async #train(record: ReplayRecord, store: GraphStore, signals: Signals): Promise<boolean> {
     const { config, graph, publish, options } = this.#request;
     const { reader, log, context } = this.#outside;
     const { updater, merged, rejected } = composeReplay(config, graph, {
@@ -124,10 +129,12 @@ class Replay {
           : undefined,
     });
     let abandoned = false;
-    const signals = onSignal(() => {
+    const stop = () => {
       abandoned = updater.abandon();
       if (!abandoned) context.output.err(ALL_READ);
-    });
+    };
+    signals.stopping.addEventListener('abort', stop);
+    if (signals.interrupted()) stop();
     const meter = new ProgressMeter(record.range, (stretch) => merged.reached(stretch), Date.now);
     const fields = { graph: graph.name, into: this.#place.name };
     const reporting = reportReplay(meter, () => updater.progress().phase, fields, {

@@ -1,4 +1,6 @@
+import { rm } from 'node:fs/promises';
 import { exchangeName, topicName } from '../../../topics/index.ts';
+import { keepOnExit, removeOnExit } from '../../adapters/leftovers.ts';
 import type { Replaying } from '../../compose/replay.ts';
 import { composeTogether, meetingTopic } from '../../compose/shards.ts';
 import { UsageError } from '../../errors/errors.ts';
@@ -9,7 +11,7 @@ import { openForWriting } from '../../state/open.ts';
 import { type StorePlace, writeOrigin } from '../../state/places.ts';
 import { withinTime } from '../context.ts';
 import { count } from '../format.ts';
-import { onSignal } from '../signals.ts';
+import { onSignal, type Signals } from '../signals.ts';
 import { ALL_READ, ANSWER_MS, planReplay, type ReplayOutside, yieldProcessor } from './plan.ts';
 import { keepProgress, keptProgress, reportReplay } from './progress.ts';
 import { type ReplayRecord, writeReplayRecord } from './record.ts';
@@ -28,6 +30,8 @@ export class ShardedReplay {
   /** In the order of the shards. */
   readonly #places: readonly StorePlace[];
   readonly #outside: ReplayOutside;
+  /** Folders of stores that this process has begun: of no use to anybody until all are finished. */
+  readonly #unfinished = new Set<string>();
 
   constructor(request: ReplayRequest, places: readonly StorePlace[], outside: ReplayOutside) {
     this.#request = request;
@@ -50,13 +54,34 @@ export class ShardedReplay {
     const record = await withinTime(planReplay(this.#request, reader, log), ANSWER_MS, connection.describe);
     for (const [i, part] of parts.entries()) await removeReplay(part, this.#places[i]!);
     yieldProcessor(options, log);
-    const trained = await this.#train(record);
+    const trained = await this.#make(record);
     if (trained === undefined) return false;
-    await this.#settle();
     const finished = { ...record, finished: new Date().toISOString() };
     await this.#write(finished);
     await saySharded(this.#request, this.#places, finished, context.output, trained);
     return true;
+  }
+
+  /** Makes all stores; undefined where a signal ended that. A replay that does not come to its end leaves no store. */
+  async #make(record: ReplayRecord): Promise<Trained | undefined> {
+    const signals = onSignal();
+    try {
+      const trained = await this.#train(record, signals);
+      if (trained !== undefined) {
+        await this.#settle();
+        this.#keepAll();
+      }
+      return trained;
+    } finally {
+      for (const folder of this.#unfinished) await rm(folder, { recursive: true, force: true });
+      this.#keepAll();
+      signals.ignore();
+    }
+  }
+
+  #keepAll(): void {
+    for (const folder of this.#unfinished) keepOnExit(folder);
+    this.#unfinished.clear();
   }
 
   /**
@@ -92,8 +117,12 @@ export class ShardedReplay {
     const { world } = this.#outside.context;
     const stores: GraphStore[] = [];
     try {
-      for (const [i, part] of this.#request.parts.entries())
-        stores.push(await openForWriting(part, { place: this.#places[i]!, openStore: world.openStore }));
+      for (const [i, part] of this.#request.parts.entries()) {
+        const place = this.#places[i]!;
+        stores.push(await openForWriting(part, { place, openStore: world.openStore }));
+        this.#unfinished.add(place.folder);
+        removeOnExit(place.folder);
+      }
     } catch (error) {
       for (const store of stores) await store.close();
       throw error;
@@ -102,7 +131,7 @@ export class ShardedReplay {
   }
 
   /** Trains all shards to the end of the range; undefined where that was interrupted. */
-  async #train(record: ReplayRecord): Promise<Trained | undefined> {
+  async #train(record: ReplayRecord, signals: Signals): Promise<Trained | undefined> {
     const { config, parts, options, set } = this.#request;
     const { reader, log } = this.#outside;
     const stores = await this.#open();
@@ -125,22 +154,28 @@ export class ShardedReplay {
       throw error;
     }
     const started = performance.now();
-    if (!(await this.#runAll(replaying, record))) return undefined;
+    if (!(await this.#runAll(replaying, record, signals))) return undefined;
     return { seconds: (performance.now() - started) / 1000, rejected: replaying[0]!.rejected };
   }
 
   /** Gives false where a signal ended the shards. Where one fails, all end. */
-  async #runAll(replaying: readonly Replaying[], { range }: ReplayRecord): Promise<boolean> {
+  async #runAll(
+    replaying: readonly Replaying[],
+    { range }: ReplayRecord,
+    { stopping }: Signals,
+  ): Promise<boolean> {
     const { graph, options } = this.#request;
     const { log, context } = this.#outside;
     const { output } = context;
     const { updater, merged } = replaying[0]!;
     let interrupted = false;
     const abandonAll = () => replaying.map((each) => each.updater.abandon()).includes(true);
-    const signals = onSignal(() => {
+    const stop = () => {
       interrupted = abandonAll();
       if (!interrupted) output.err(ALL_READ);
-    });
+    };
+    stopping.addEventListener('abort', stop);
+    if (stopping.aborted) stop();
     const meter = new ProgressMeter(range, (stretch) => merged.reached(stretch), Date.now);
     const fields = { graph: graph.name, into: options.into, shards: replaying.length };
     const reporting = reportReplay(meter, () => updater.progress().phase, fields, { log, output });
@@ -156,7 +191,7 @@ export class ShardedReplay {
     } finally {
       reporting.stop();
       for (const each of keeping) await each.stop();
-      signals.ignore();
+      stopping.removeEventListener('abort', stop);
     }
     if (interrupted) {
       output.err(

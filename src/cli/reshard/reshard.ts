@@ -13,6 +13,7 @@ import type { StorePlace } from '../../state/places.ts';
 import { StagedStore } from '../../state/staged-store.ts';
 import { count } from '../format.ts';
 import type { Output } from '../output.ts';
+import { uninterrupted } from '../signals.ts';
 import type { ReshardPlan } from './plan.ts';
 import type { PresentStores } from './present-stores.ts';
 
@@ -57,7 +58,10 @@ export async function reshard(
     const after = await verified(plan, staged, before, filled, output);
     const since = new Date().toISOString();
     settled = true;
-    for (const each of staged) await each.settle({ from: 'reshard', set: [...set], since });
+    await uninterrupted(async () => {
+      for (const each of staged) each.keep();
+      for (const each of staged) await each.settle({ from: 'reshard', set: [...set], since });
+    });
     return { ...filled, before, after, oldPlaces: places };
   } catch (error) {
     // Once one store is in its place, a staging folder that is left keeps the others from beginning anew.

@@ -11,6 +11,7 @@ import type { Origin, StorePlace } from '../../state/places.ts';
 import { StagedStore } from '../../state/staged-store.ts';
 import { count, total } from '../format.ts';
 import type { Output } from '../output.ts';
+import { uninterrupted } from '../signals.ts';
 
 /** A store to be restored from a backup or a topic. */
 export interface Restoring {
@@ -42,7 +43,7 @@ export async function restoreStore(restoring: Restoring, output: Output): Promis
         wanted = await restoring.fill(store);
       });
       const restored = await verify(graph, staged.place, wanted, output);
-      await staged.settle({ ...origin, since: new Date().toISOString() });
+      await uninterrupted(() => staged.settle({ ...origin, since: new Date().toISOString() }));
       return restored;
     } catch (error) {
       await staged.remove();

@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Place, place } from './captured.ts';
+import { filledPlace } from './filled-place.ts';
+
+const COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'twhin.js');
+const INTERRUPTS = pathToFileURL(join(import.meta.dirname, 'interrupts.js')).href;
+const AT = 1_704_067_200_000;
+const WHOLE = ['--graph', 'engagement'];
+
+/** A command, and the file at whose sight it is interrupted: path from the place's folder. */
+type Case = readonly [name: string, at: RegExp, argv: readonly string[]];
+
+const OF_A_GRAPH: readonly Case[] = [
+  ['doctor', /temporary\/twhin-work-/, ['doctor']],
+  ['evaluate stream', /temporary\/twhin-work-/, ['evaluate', 'stream', ...WHOLE]],
+  ['tune', /temporary\/twhin-work-/, ['tune', ...WHOLE]],
+  ['evaluate kg', /temporary\/twhin-work-/, ['evaluate', 'kg', '--stream', 'triples.tsv']],
+  ['backup', /backups\/engagement\/backup\.lock$/, ['backup', 'backups', ...WHOLE]],
+  ['restore', /restoring\/back\/db\/CURRENT/, ['restore', 'saved', '--into', 'back']],
+  [
+    'restore --from-topic',
+    /restoring\/back\/db\/CURRENT/,
+    ['restore', '--from-topic', ...WHOLE, '--into', 'back'],
+  ],
+  ['export', /vectors\.partial-\d+/, ['export', ...WHOLE, '--out', 'vectors']],
+  [
+    'candidates',
+    /l\.ndjson\.partial/,
+    ['candidates', '--surface', 'home', '--users', 'all', '--out', 'l.ndjson'],
+  ],
+  ['feed', /\.lock$/, ['feed', 'events.ndjson', '--topic', 'engagement']],
+];
+const OF_SHARDS: readonly Case[] = [
+  [
+    'replay compare',
+    /temporary\/twhin-work-\w+\/0\/CURRENT/,
+    ['replay', 'compare', 'live', 'shadow', ...WHOLE],
+  ],
+  ['replay', /stores\/another\/db\/CURRENT/, ['replay', ...WHOLE, '--into', 'another']],
+  ['reshard', /restoring\/shards-3\/db\/CURRENT/, ['reshard', ...WHOLE, '--to', '3']],
+];
+
+const listOf = async (folder: string): Promise<string[]> => {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true });
+  return (
+    found
+      .map((each) => join(each.parentPath, each.isDirectory() ? `${each.name}/` : each.name))
+      // What RocksDB writes when it opens a store, and folders that hold nothing.
+      .map((path) => path.replace(/\/db\/.*/, '/db/'))
+      .filter((path) => !path.endsWith('/') || path.endsWith('/db/'))
+      .filter((path, i, all) => all.indexOf(path) === i)
+      .sort()
+  );
+};
+
+/** Runs a command that is interrupted at the sight of a file. Gives what the place has after it that it had not before. */
+async function interrupted({ folder }: Place, [, at, argv]: Case) {
+  const before = await listOf(folder);
+  const child = spawn(process.execPath, ['--import', INTERRUPTS, COMMAND, ...argv], {
+    cwd: folder,
+    env: {
+      PATH: process.env['PATH'],
+      KAFKA_BROKERS: `file:${join(folder, 'log')}`,
+      TWHIN_STATE: join(folder, 'state'),
+      TMPDIR: join(folder, 'temporary'),
+      INTERRUPT_AT: at.source,
+      INTERRUPT_BELOW: folder,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const [code] = await once(child, 'close');
+  const after = await listOf(folder);
+  return { code, said, left: after.filter((path) => !before.includes(path)) };
+}
+
+async function ok(here: Place, ...argv: string[]): Promise<void> {
+  const said = await here.run(...argv);
+  expect([argv, said.code, said.code === 0 ? [] : said.err]).toEqual([argv, 0, []]);
+}
+
+let here: Place;
+afterAll(() => here.remove());
+
+describe('Ctrl-C leaves nothing behind, with a graph', () => {
+  beforeAll(async () => {
+    here = await filledPlace();
+    await mkdir(join(here.folder, 'temporary'));
+    await mkdir(join(here.folder, 'backups'));
+    const triple = (i: number) => `0\t${i % 10 === 9 ? 'test' : 'train'}\te${i % 30}\tr\te${(i * 7) % 30}\n`;
+    await writeFile(
+      join(here.folder, 'triples.tsv'),
+      Array.from({ length: 300 }, (_, i) => triple(i)),
+    );
+    await ok(here, 'backup', join(here.folder, 'saved'), ...WHOLE);
+  });
+  test.each(OF_A_GRAPH)('in twhin %s', async (...of) => {
+    const { code, said, left } = await interrupted(here, of);
+    expect({ left, code, said }).toEqual({ left: [], code: expect.toBeOneOf([1, 130]), said });
+    expect(said).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe('Ctrl-C leaves nothing behind, with shards', () => {
+  beforeAll(async () => {
+    await here.remove();
+    here = await place();
+    const config = {
+      model: { dim: 8 },
+      limits: { maxEntities: 10_000 },
+      graphs: { engagement: { shards: 2 } },
+    };
+    await writeFile(join(here.folder, 'twhin.config.ts'), `export default ${JSON.stringify(config)};\n`);
+    const like = (i: number) => ({ userId: `u${i % 40}`, tweetId: `t${i % 17}`, action: 'like', at: AT + i });
+    const lines = Array.from({ length: 200 }, (_, i) => `${JSON.stringify(like(i))}\n`);
+    await writeFile(join(here.folder, 'events.ndjson'), lines);
+    await mkdir(join(here.folder, 'temporary'));
+    await ok(here, 'topics', 'apply');
+    await ok(here, 'feed', join(here.folder, 'events.ndjson'), '--topic', 'engagement');
+    await ok(here, 'run', ...WHOLE, '--until-caught-up');
+    await ok(here, 'replay', ...WHOLE, '--into', 'shadow');
+  });
+  test.each(OF_SHARDS)('in twhin %s', async (...of) => {
+    const { code, said, left } = await interrupted(here, of);
+    expect({ left, code, said }).toEqual({ left: [], code: expect.toBeOneOf([1, 130]), said });
+    expect(said).not.toMatch(/\n\s+at /);
+    expect(existsSync(join(here.folder, 'state', 'engagement-0', 'db'))).toBe(true);
+  });
+});
