@@ -43,13 +43,15 @@ import { measured } from './child.ts';
 
 const COMMAND = join(import.meta.dirname, '..', 'bin', 'twhin.js');
 const [SHARE, FIRST] = [0.85, 20];
-/** Those of the default configuration, and one with all of their topics and relations. */
+/** Those that come with us, and one with all of their topics and relations. */
 const GRAPHS = ['engagement', 'follow', 'whole'] as const;
 type GraphName = (typeof GRAPHS)[number];
 const WHOLE = `export default {
   graphs: {
+    engagement: {},
+    follow: {},
     whole: {
-      topics: ['engagement', 'follow', 'ad-click', 'search', 'erasure'],
+      topics: ['engagement', 'follow', 'ad-click', 'search'],
       relations: ['follows', 'likes', 'retweets', 'replies', 'quotes', 'mentions', 'clicks', 'promotes', 'searches'],
     },
   },

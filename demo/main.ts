@@ -110,7 +110,7 @@ async function demo(argv: readonly string[]): Promise<number> {
         seed: options.seed,
         elapsedMs: performance.now() - start,
         fed: session.fed.total,
-        rejected: await session.deadLetters(),
+        rejected: await session.rejected(),
         topicPrefix: place.env.TWHIN_TOPIC_PREFIX,
         truth: world.truth,
         graphs: meter.progress(phase, session.fed.total, session.updaters).graphs,

@@ -8,14 +8,18 @@ import type { Config } from '../src/config/resolve.ts';
 import { FatalError } from '../src/errors/errors.ts';
 import { silentLog } from '../src/log.ts';
 import type { ReadableLog, Sink, SourceRecord } from '../src/pipeline/ports.ts';
+import { eachRecord, wholeTopics } from '../src/pipeline/reading/bounded.ts';
 import type { Updater } from '../src/pipeline/updater.ts';
-import { decodeVector, embeddingsName, fullName, topicName } from '../topics/index.ts';
+import { DEAD_LETTER, decodeVector, embeddingsName, fullName, topicName } from '../topics/index.ts';
 import type { Place } from './place.ts';
 import type { WorldEvent } from './world.ts';
 
 /** A laptop trains more events a second, so the latency shows the pipeline and not a backlog. */
 const EVENTS_PER_S = 5_000;
 const BATCH = 250;
+
+/** The headers of a dead letter that say where its record is. */
+const SOURCE_HEADERS = ['source-topic', 'source-partition', 'source-offset'];
 
 /** Numbers of sent events, in all and by topic without the prefix. */
 interface Fed {
@@ -107,13 +111,17 @@ export class Session {
     return found;
   }
 
-  /** Number of dead letters by the ends of their topic, independent of the updaters' counts. */
-  async deadLetters(): Promise<number> {
-    const topic = topicName(this.#config.topicPrefix, 'dead-letter');
+  /** Number of records with a dead letter, by the letters themselves: two graphs that read a record write one each. */
+  async rejected(): Promise<number> {
+    const topic = topicName(this.#config.topicPrefix, DEAD_LETTER);
     const log = this.#connection.log();
-    const ranges = await log.ranges([topic]);
+    const places = new Set<string>();
+    await eachRecord(log, await wholeTopics(log, [topic]), (letters) => {
+      for (const { headers } of letters)
+        places.add(SOURCE_HEADERS.map((name) => String(headers?.[name])).join('/'));
+    });
     await log.close();
-    return ranges.reduce((sum, { high }) => sum + high, 0);
+    return places.size;
   }
 
   /** Stops the updaters after everything is trained and published. Idempotent. */
@@ -171,19 +179,9 @@ async function feedWorld(
 /** Reads an embeddings topic from its start to its current end; gives the last vector of each user. */
 async function readUserVectors(log: ReadableLog, topic: string): Promise<Map<string, Float32Array>> {
   const vectors = new Map<string, Float32Array>();
-  const stretches = (await log.ranges([topic])).map(({ partition, low, high }) => ({
-    topic,
-    partition,
-    from: low,
-    until: high,
-  }));
-  const reading = await log.read(stretches);
-  for (const cursor of reading.cursors) {
-    for (let records = await cursor.next(); records !== undefined; records = await cursor.next()) {
-      for (const record of records) keep(vectors, record);
-    }
-  }
-  await reading.close();
+  await eachRecord(log, await wholeTopics(log, [topic]), (records) => {
+    for (const record of records) keep(vectors, record);
+  });
   return vectors;
 }
 

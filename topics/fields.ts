@@ -87,7 +87,7 @@ export function entityField(types: readonly string[] = ENTITY_TYPES): Field<Enti
 }
 
 /** One of the keys of `actions`. Parsed as the value of that key. */
-export function actionField<T>(actions: Readonly<Record<string, T>>): Field<T> {
+export function actionField<const T>(actions: Readonly<Record<string, T>>): Field<T> {
   // A Map, since the object itself would accept `constructor` and `__proto__`.
   const known = new Map(Object.entries(actions));
   const expected = [...known.keys()].join(', ');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BadEvent, reasonOf, UsageError } from '../src/errors/errors.ts';
-import type { GraphChange } from '../src/graph/edge.ts';
+import type { Erasure, GraphChange, Relation } from '../src/graph/edge.ts';
 import { type EntityKey, MAX_ID_BYTES } from '../src/graph/entity.ts';
 import { badEvent, REASONS, type Reason, rankOf, seen } from './reasons.ts';
 
@@ -40,8 +40,21 @@ export interface EventTopic extends TopicNames {
   definition(): string;
 }
 
+/** What `changes` may return: edges of the relations `R`, and erasures. */
+export type ChangeOf<R extends Relation> = R extends Relation
+  ?
+      | {
+          readonly lhs: EntityKey<R['lhs']>;
+          readonly relation: R['name'];
+          readonly rhs: EntityKey<R['rhs']>;
+          readonly at: number;
+          readonly removed: boolean;
+        }
+      | Erasure
+  : never;
+
 /** The definition of a topic; `schema` decides the type of `event`. */
-export interface TopicDefinition<Event> {
+export interface TopicDefinition<Event, R extends Relation = Relation> {
   /** In the configuration; on the cluster it comes after the prefix, unless there is a `topic`. Default: `topic`. */
   readonly name?: string;
   /** The whole name on the cluster of a topic of somebody else, read as it is: never changed, and not created unless asked. */
@@ -49,7 +62,9 @@ export interface TopicDefinition<Event> {
   /** A zod schema; build ids with `idField`, times with `instantField`, actions with `actionField`. */
   readonly schema: z.ZodType<Event>;
   readonly key: (event: Event) => string;
-  readonly changes: (event: Event) => readonly GraphChange[];
+  /** The relations of the edges that `changes` makes. With them, TypeScript knows the names and types that fit. */
+  readonly relations?: readonly R[];
+  readonly changes: (event: Event) => readonly ChangeOf<R>[];
   /** Of a topic that is created. Default: 4. */
   readonly partitions?: number;
   /** Of a topic that is created: milliseconds or `'unlimited'`. Default: `eventRetentionMs` of the configuration. */
@@ -86,7 +101,9 @@ function definitionProblems({
  * Makes an event topic.
  * @throws UsageError `topic-definition` naming each field that is wrong.
  */
-export function defineTopic<Event>(definition: TopicDefinition<Event>): EventTopic {
+export function defineTopic<Event, const R extends Relation = Relation>(
+  definition: TopicDefinition<Event, R>,
+): EventTopic {
   const { topic, schema, key, changes, partitions = 4, retentionMs } = definition;
   const name = definition.name ?? topic ?? '';
   const problems = definitionProblems({ ...definition, name, partitions });
@@ -101,12 +118,9 @@ export function defineTopic<Event>(definition: TopicDefinition<Event>): EventTop
     if (!result.success) throw worstOf(result.error, json);
     return result.data;
   };
-  const keyOf = (event: Event): string => guarded(name, () => key(event));
-  const changesOf = (event: Event): readonly GraphChange[] => {
-    const made = guarded(name, () => changes(event));
-    for (const change of made) checkChange(name, change);
-    return made;
-  };
+  const keyOf = (event: Event): string => guarded(name, () => checkedKey(name, key(event)));
+  const changesOf = (event: Event): readonly GraphChange[] =>
+    guarded(name, () => checkedChanges(name, changes(event)));
   return {
     name,
     topic,
@@ -146,21 +160,35 @@ function guarded<T>(name: string, work: () => T): T {
   }
 }
 
-/** Rejects changes that the store can't hold, from topics defined without `idField` and `instantField`. */
-function checkChange(name: string, change: GraphChange): void {
-  const fits =
-    Number.isSafeInteger(change.at) &&
-    change.at > 0 &&
-    ('erased' in change ? hasId(change.erased) : hasId(change.lhs) && hasId(change.rhs));
-  if (!fits) {
+/** A configuration in plain JavaScript may return anything. */
+function checkedKey(name: string, key: unknown): string {
+  if (typeof key === 'string') return key;
+  throw badEvent('mapping-failed', `key of topic ${name}: expected a string, seen ${seen(key)}`);
+}
+
+/** Rejects what is no list of changes, and changes that the store can't hold. */
+function checkedChanges(name: string, made: readonly GraphChange[]): readonly GraphChange[] {
+  if (!Array.isArray(made)) {
+    throw badEvent('mapping-failed', `changes of topic ${name}: expected an array, seen ${seen(made)}`);
+  }
+  for (const change of made) {
+    const fits =
+      Number.isSafeInteger(change.at) &&
+      change.at > 0 &&
+      ('erased' in change
+        ? hasId(change.erased)
+        : hasId(change.lhs) && hasId(change.rhs) && typeof change.removed === 'boolean');
+    if (fits) continue;
     throw badEvent(
       'mapping-failed',
-      `topic ${name} made a change whose time is not a positive integer, or whose id is empty, over ${MAX_ID_BYTES} bytes, or has a line break; use idField and instantField`,
+      `topic ${name} made a change whose time is not a positive integer, whose id is empty, over ${MAX_ID_BYTES} bytes, or has a line break, or whose removed is not true or false; use idField and instantField`,
     );
   }
+  return made;
 }
 
 function hasId(key: EntityKey): boolean {
+  if (typeof key !== 'string') return false;
   const start = key.indexOf(':') + 1;
   // A line break separates the parts of an edge's name.
   if (start < 2 || start === key.length || key.includes('\n')) return false;

@@ -142,8 +142,7 @@ export async function composeLive(
     ...(shard === undefined && { image: imageFile(imagePath(place)) }),
     tuning,
     deadLetter: (record, { code, message }) => {
-      const topic = topics.get(record.topic);
-      if (topic === undefined || !writesDeadLetter(config, graph, topic.name, record)) return undefined;
+      if (!topics.has(record.topic) || !writesDeadLetter(graph, record.partition)) return undefined;
       return deadLetter(record, { code, message, graph: graphOf(graph) }, prefix);
     },
     log,
@@ -198,16 +197,9 @@ function exchangeOf(
 }
 
 /**
- * Several graphs may read a topic, and so do all shards of one. Each dead letter is written once: by the first graph of the
- * configuration, and there by the shard whose turn the record's partition is.
+ * Whether the updater writes the dead letters of an event partition. Every graph writes its own, because no graph knows
+ * whether another one runs; of a graph's shards, which all read the partition, one does.
  */
-export function writesDeadLetter(
-  config: Pick<Config, 'graphs'>,
-  graph: GraphConfig,
-  topic: string,
-  { partition }: { readonly partition: number },
-): boolean {
-  const first = config.graphs.find(({ topics }) => topics.some(({ name }) => name === topic));
-  if (first === undefined || graphOf(first) !== graphOf(graph)) return false;
-  return graph.shard === undefined || partition % graph.shard.count === graph.shard.index;
+export function writesDeadLetter({ shard }: Pick<GraphConfig, 'shard'>, partition: number): boolean {
+  return shard === undefined || partition % shard.count === shard.index;
 }

@@ -8,7 +8,7 @@ import type { Trouble } from '../pipeline/ports.ts';
 import { RoutingStage } from '../pipeline/routing/stage.ts';
 import { topicsOf } from './graph-updater.ts';
 import { instanceIdOf } from './instance-id.ts';
-import { warnOfTrouble, writesDeadLetter } from './live.ts';
+import { warnOfTrouble } from './live.ts';
 
 /** A shard that nothing concerns is told this often how far its events are read: what `--until-caught-up` and lag wait for. */
 const MARK_MS = 500;
@@ -56,11 +56,8 @@ export async function composeRouter(
     sink: connection.sink(),
     reread,
     markMs: MARK_MS,
-    deadLetter: (record, { code, message }) => {
-      const topic = topics.get(record.topic);
-      if (topic === undefined || !writesDeadLetter(config, whole, topic.name, record)) return undefined;
-      return deadLetter(record, { code, message, graph: whole.name }, prefix);
-    },
+    deadLetter: (record, { code, message }) =>
+      deadLetter(record, { code, message, graph: whole.name }, prefix),
     log,
     clock: Date.now,
   });

@@ -8,6 +8,7 @@ import {
   type Retention,
 } from '../../topics/index.ts';
 import type { RecordLimits } from '../../topics/record.ts';
+import { withVocabulary } from '../../topics/vocabulary.ts';
 import type { KafkaSettings } from '../adapters/kafka/settings.ts';
 import { RELATIONS, type Relation } from '../graph/edge.ts';
 import { ENTITY_TYPES } from '../graph/entity.ts';
@@ -67,13 +68,13 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
-/** TwHIN's own two graphs. A configuration may replace either and add others. */
+/** TwHIN's own two graphs. A configuration that has graphs has those alone, and may name these. */
 const GRAPHS: Readonly<Record<string, { topics: readonly string[]; relations: readonly string[] }>> = {
   engagement: {
-    topics: ['engagement', 'ad-click', 'search', 'erasure'],
+    topics: ['engagement', 'ad-click', 'search'],
     relations: ['likes', 'retweets', 'replies', 'quotes', 'mentions', 'clicks', 'promotes', 'searches'],
   },
-  follow: { topics: ['follow', 'ad-click', 'erasure'], relations: ['follows', 'clicks', 'promotes'] },
+  follow: { topics: ['follow', 'ad-click'], relations: ['follows', 'clicks', 'promotes'] },
 };
 
 /** Combines file and environment; `problems` gets a line for each value that contradicts another. */
@@ -85,13 +86,16 @@ export function resolveConfig(
 ): Config | undefined {
   const brokers = environment.brokers ?? file.kafka.brokers ?? ['127.0.0.1:9092'];
   checkBrokers(brokers, problems);
-  const entityTypes = [...ENTITY_TYPES, ...file.entityTypes];
-  const relations: readonly Relation[] = [...RELATIONS, ...file.relations];
+  // The configuration's own names come first, so that they lead each list of what was expected.
+  const entityTypes = [...file.entityTypes, ...ENTITY_TYPES];
+  const relations: readonly Relation[] = [...file.relations, ...RELATIONS];
   // Erasures may name the configuration's own entity types too.
   const erasure = erasureOf(entityTypes);
-  const builtIn = EVENT_TOPICS.map((topic) => (topic.name === erasure.name ? erasure : topic));
-  const own = namesOf(file.topics);
-  const topics = [...builtIn.filter(({ name }) => !own.includes(name)), ...file.topics];
+  const ownTopics = file.topics.map((topic) => withVocabulary(topic, { entityTypes, relations }));
+  const builtIn = EVENT_TOPICS.map((topic) => (topic.name === erasure.name ? erasure : topic)).filter(
+    ({ name }) => !namesOf(ownTopics).includes(name),
+  );
+  const topics = [...ownTopics, ...builtIn];
   checkUnique('entityTypes', entityTypes, problems);
   checkUnique('relations', namesOf(relations), problems);
   checkUnique('topics', namesOf(topics), problems);
@@ -103,7 +107,8 @@ export function resolveConfig(
   }
   checkRecipe(file, namesOf(relations), problems);
   const state = resolve(cwd, environment.state ?? file.state ?? '.twhin/state');
-  const names = Object.keys({ ...GRAPHS, ...file.graphs });
+  const ownNames = Object.keys(file.graphs);
+  const names = ownNames.length > 0 ? ownNames : Object.keys(GRAPHS);
   const graphs = names.flatMap((name) => {
     const own = file.graphs[name];
     const shards = own?.shards ?? 1;
@@ -113,11 +118,20 @@ export function resolveConfig(
       return list ?? [];
     };
     const chosen = pick(`graphs.${name}.relations`, named('relations'), relations, problems);
+    const read = pick(`graphs.${name}.topics`, named('topics'), topics, problems);
+    const erases = own?.erasure ?? true;
+    const readsErasure = read.some((topic) => topic.name === erasure.name);
+    if (readsErasure && !erases) {
+      problems.push(
+        `graphs.${name}.erasure: expected true with the topic erasure in graphs.${name}.topics, seen false`,
+      );
+    }
     const whole = {
       name,
-      topics: pick(`graphs.${name}.topics`, named('topics'), topics, problems),
+      topics:
+        erases && !readsErasure ? [...read, ...topics.filter((topic) => topic.name === erasure.name)] : read,
       folder: resolve(state, name),
-      ...modelOf(file, chosen),
+      ...modelOf(file, inOrder(chosen)),
       ...(file.limits.maxCopies !== undefined && { maxCopies: file.limits.maxCopies }),
     };
     const routed = own?.routed ?? false;
@@ -128,8 +142,11 @@ export function resolveConfig(
   });
   const topicPrefix = environment.topicPrefix ?? file.topicPrefix;
   const read = new Set(graphs.flatMap((graph) => graph.topics));
-  const used = topics.filter((topic) => read.has(topic) || file.topics.includes(topic));
-  if (TOPIC_PREFIX.test(topicPrefix)) checkNamesOnCluster({ topics: used, topicPrefix, graphs }, problems);
+  if (TOPIC_PREFIX.test(topicPrefix)) {
+    // An own topic is at fault where it is that of another, so it comes last.
+    const named = [...builtIn.filter((topic) => read.has(topic)), ...ownTopics];
+    checkNamesOnCluster({ topics: named, topicPrefix, graphs }, problems);
+  }
   const http = httpOf(file, environment, problems);
   if (problems.length > 0) return undefined;
   return frozen({
@@ -145,7 +162,7 @@ export function resolveConfig(
     state,
     http,
     telemetry: environment.telemetry,
-    topics,
+    topics: topics.filter((topic) => read.has(topic)),
     entityTypes,
     graphs,
     ...(environment.shard !== undefined && { shard: environment.shard }),
@@ -227,6 +244,18 @@ function checkRouted(
       `graphs.${graph}.routed: expected false with the embedded log at ${first}, seen true; routers divide the partitions in a group, and groups are Kafka’s`,
     );
   }
+}
+
+/**
+ * A graph's relations in the order that its model has, whatever the order in the file: TwHIN's in theirs, then the others by
+ * name. Entity types follow from it, and so do the keys of the store.
+ */
+function inOrder(relations: readonly Relation[]): Relation[] {
+  const place = ({ name }: Relation) => {
+    const at = RELATIONS.findIndex((each) => each.name === name);
+    return at < 0 ? RELATIONS.length : at;
+  };
+  return relations.toSorted((a, b) => place(a) - place(b) || (a.name < b.name ? -1 : 1));
 }
 
 function modelOf(file: ConfigFile, relations: readonly Relation[]): Pick<GraphConfig, 'model' | 'trainer'> {

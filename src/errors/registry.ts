@@ -632,7 +632,7 @@ export const BAD_EVENTS = {
     'Correct the clock of the sender.',
   ),
   'mapping-failed': badEvent(
-    'The code of a configured topic failed, or made an edge without a valid id or time.',
+    'The code of a configured topic failed, or made an edge without a valid id or time, or with a relation or entity types that the configuration does not have.',
     'Correct the topic definition in twhin.config.ts.',
   ),
   'unknown-topic': badEvent(

@@ -2,8 +2,8 @@ import { UsageError } from '../errors/errors.ts';
 
 declare const entityKeyBrand: unique symbol;
 
-/** `type:id`, such as `user:123`. The id may contain colons, the type never does. */
-export type EntityKey = string & { readonly [entityKeyBrand]: true };
+/** `type:id`, such as `user:123`, where `T` is the type. The id may contain colons, the type never does. */
+export type EntityKey<T extends string = string> = string & { readonly [entityKeyBrand]: T };
 
 /** Entity types of TwHIN; a configuration may add its own. */
 export const ENTITY_TYPES = ['user', 'tweet', 'ad', 'advertiser', 'query'] as const;
@@ -14,8 +14,8 @@ const COLON = 0x3a;
 export const MAX_ID_BYTES = 256;
 
 /** The key of an entity. Type and id must have been checked at the edge of the system. */
-export function entityKey(type: string, id: string): EntityKey {
-  return `${type}:${id}` as EntityKey;
+export function entityKey<T extends string>(type: T, id: string): EntityKey<T> {
+  return `${type}:${id}` as EntityKey<T>;
 }
 
 /** The type of an entity, `user` of `user:123`. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { selectGraphs, selectTopics, selectWholeGraphs } from '../../src/cli/select.ts';
 import { configOf } from '../../src/config/load.ts';
 
-const sharded = (shards: number) => configOf({ graphs: { engagement: { shards } } }, {}, '/srv');
+const sharded = (shards: number) => configOf({ graphs: { engagement: { shards }, follow: {} } }, {}, '/srv');
 
 test('the name of a graph means all of its shards, and the name of a shard that one', () => {
   const config = sharded(3);
@@ -47,6 +47,6 @@ test('a topic after --reread is named as in the configuration, or as on the clus
     'twhin.exchange.follow',
   ]);
   expect(() => selectTopics(config, graphs, ['follow', 'twhin.clicks'])).toThrow(
-    '--reread: expected one of twhin.follow, web.clicks.v3, twhin.exchange.follow, twhin.edges.follow; seen twhin.clicks',
+    '--reread: expected one of twhin.follow, web.clicks.v3, twhin.erasure, twhin.exchange.follow, twhin.edges.follow; seen twhin.clicks',
   );
 });

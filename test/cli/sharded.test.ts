@@ -9,7 +9,7 @@ import { json, type Place, type Said } from './captured.ts';
 import { emptyPlace, filledPlace } from './filled-place.ts';
 
 const configOf = (shards: number) =>
-  `export default { model: { dim: 8 }, limits: { maxEntities: 10_000 }, graphs: { engagement: { shards: ${shards} } } };\n`;
+  `export default { model: { dim: 8 }, limits: { maxEntities: 10_000 }, graphs: { engagement: { shards: ${shards} }, follow: {} } };\n`;
 const text = ({ out, err }: Said) => [...out, ...err].join('\n');
 
 const KEYS = [

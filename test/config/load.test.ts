@@ -318,8 +318,8 @@ describe('loadConfig', () => {
     expect(problems.slice(1)).toEqual([
       'entityTypes: expected each name once, seen "user" again',
       'relations: expected each name once, seen "likes" again',
-      'relations.likes: expected one of user, tweet, ad, advertiser, query, user, seen "song"',
-      'graphs.follow.relations: expected one of follows, likes, retweets, replies, quotes, mentions, clicks, promotes, searches, likes, seen "knows"',
+      'relations.likes: expected one of user, user, tweet, ad, advertiser, query, seen "song"',
+      'graphs.follow.relations: expected one of likes, follows, likes, retweets, replies, quotes, mentions, clicks, promotes, searches, seen "knows"',
       'graphs.follow.topics: expected each name once, seen "erasure" again',
       'graphs.follow.topics: expected one of engagement, follow, ad-click, search, erasure, seen "folow"',
     ]);

@@ -6,7 +6,7 @@ import { wholeGraphs } from '../../src/config/whole-graphs.ts';
 import { problemsOf } from './problems-of.ts';
 
 const resolved = (input: ConfigInput) => configOf(input, {}, '/srv');
-const sharded = (shards: number) => resolved({ graphs: { engagement: { shards } } });
+const sharded = (shards: number) => resolved({ graphs: { engagement: { shards }, follow: {} } });
 
 const problemsIn = (input: ConfigInput) => problemsOf(() => resolved(input));
 
@@ -102,7 +102,7 @@ test('whoever reads the topics alone has each graph once and whole', () => {
 test('a graph is routed with shards, and on brokers', () => {
   const routed = (shards: number, brokers: string[]) => ({
     kafka: { brokers },
-    graphs: { engagement: { shards, routed: true } },
+    graphs: { engagement: { shards, routed: true }, follow: {} },
   });
   const [first, second, third] = resolved(routed(2, ['b:1'])).graphs;
   expect([first, second, third].map((graph) => graph?.routed)).toEqual([true, true, undefined]);

@@ -241,7 +241,7 @@ export interface RoutedBytes {
 
 function configOf(shards: number, routed: boolean, maxCopies?: number): string {
   const bounded = maxCopies === undefined ? '' : ` maxCopies: ${maxCopies},`;
-  return `${MANY_COMMITS.replace('limits: {', `limits: {${bounded}`)} graphs: { ${GRAPH}: { shards: ${shards}, routed: ${routed} } },`;
+  return `${MANY_COMMITS.replace('limits: {', `limits: {${bounded}`)} graphs: { ${GRAPH}: { shards: ${shards}, routed: ${routed} }, follow: {} },`;
 }
 
 /**

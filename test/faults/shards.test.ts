@@ -265,7 +265,9 @@ seeded(
     const here = await Sharded.deploy({ brokers: inject('brokers'), dice, shards: 2, load: MIXED });
     sharded = here;
     const { twhin } = here.faulty;
-    const TWHIN_CONFIG = await twhin.configure(`${MANY_COMMITS} graphs: { engagement: { shards: 3 } },`);
+    const TWHIN_CONFIG = await twhin.configure(
+      `${MANY_COMMITS} graphs: { engagement: { shards: 3 }, follow: {} },`,
+    );
     const { code, stderr } = await here.start(0, { env: { TWHIN_CONFIG }, args: ['--until-caught-up'] })
       .ended;
     expect([code, stderr]).toEqual([

@@ -14,8 +14,8 @@ import { manifestsOf } from './manifests-of.ts';
 import { ofKind, parseDocuments, ROOT, render, SKIPPED } from './rendered.ts';
 import { graphOf, matches, ofRole, selectorSchema, type Workload, workloads } from './workload.ts';
 
-const CUT = { topicPrefix: 'twhin.', graphs: { engagement: { shards: 3 } } };
-const ROUTED = { topicPrefix: 'twhin.', graphs: { engagement: { shards: 3, routed: true } } };
+const CUT = { topicPrefix: 'twhin.', graphs: { engagement: { shards: 3 }, follow: {} } };
+const ROUTED = { topicPrefix: 'twhin.', graphs: { engagement: { shards: 3, routed: true }, follow: {} } };
 const config = configOf(CUT, {}, '/srv');
 const routed = configOf(ROUTED, {}, '/srv');
 const INDICES = [0, 1, 2];

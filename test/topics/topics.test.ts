@@ -145,6 +145,32 @@ describe('a custom topic', () => {
     expect(codeOf(() => at({ at: 5, venue: 'x'.repeat(256) }).read({}))).toBe('taken');
   });
 
+  test('what is no list of changes, or no key, is rejected', () => {
+    const returning = (made: string, key = '"k"') =>
+      // As from a configuration in plain JavaScript: the compiler would refuse it.
+      defineTopic({
+        name: 'careless',
+        schema: z.object({}),
+        key: () => JSON.parse(key),
+        changes: () => JSON.parse(made),
+      });
+    const edge = { lhs: 'user:1', relation: 'visits', rhs: 'venue:2', at: 5, removed: false };
+    const read = (made: unknown) => codeOf(() => returning(JSON.stringify(made)).read({}));
+    expect(read([edge])).toBe('taken');
+    expect(read(edge)).toBe('mapping-failed');
+    expect(read(null)).toBe('mapping-failed');
+    expect(read([null])).toBe('mapping-failed');
+    expect(read([{ ...edge, lhs: 5 }])).toBe('mapping-failed');
+    expect(read([{ ...edge, rhs: undefined }])).toBe('mapping-failed');
+    expect(read([{ ...edge, removed: undefined }])).toBe('mapping-failed');
+    expect(read([{ erased: 5, at: 5 }])).toBe('mapping-failed');
+    expect(codeOf(() => returning('[]', '7').read({}))).toBe('mapping-failed');
+    expect(() => returning('{}').read({})).toThrow(
+      'changes of topic careless: expected an array, seen an object',
+    );
+    expect(() => returning('[]', '7').keyOf({})).toThrow('key of topic careless: expected a string, seen 7');
+  });
+
   test('when the code of a topic throws, only the record is rejected', () => {
     const broken = defineTopic({
       name: 'broken',

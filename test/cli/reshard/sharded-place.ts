@@ -49,7 +49,7 @@ export async function shardedPlace(shards: number): Promise<ShardedPlace> {
         model: { dim: DIM },
         limits: { maxEntities: 2_000 },
         training: { kernel: 'reference', batchEdges: 32 },
-        graphs: { engagement: { shards: count } },
+        graphs: { engagement: { shards: count }, follow: {} },
       } as const;
       // A file is imported once: each number has its own.
       file = `twhin-${count}.config.ts`;

@@ -13,7 +13,7 @@ test('twhin route refuses a graph that is not routed, and says which setting rou
   expect(none.err.join('\n')).toContain('there is none');
   await writeFile(
     join(here.folder, 'twhin.config.ts'),
-    'export default { graphs: { engagement: { shards: 2, routed: true } } };\n',
+    'export default { graphs: { engagement: { shards: 2, routed: true }, follow: {} } };\n',
   );
   const other = await here.run('route', '--graph', 'follow', '--http', 'off');
   expect([other.code, other.err.join('\n')]).toEqual([2, expect.stringContaining('seen follow')]);

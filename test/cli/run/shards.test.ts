@@ -4,7 +4,7 @@ import { configOf } from '../../../src/config/load.ts';
 import type { ConfigInput } from '../../../src/config/schema.ts';
 import { problemsOf } from '../../config/problems-of.ts';
 
-const ONE: ConfigInput = { graphs: { engagement: { shards: 4 } } };
+const ONE: ConfigInput = { graphs: { engagement: { shards: 4 }, follow: {} } };
 const TWO: ConfigInput = { graphs: { engagement: { shards: 4 }, follow: { shards: 2 } } };
 
 /** Names of what is run; pod: TWHIN_SHARD. */

@@ -103,18 +103,19 @@ export function compareSteps(records: readonly TopicRecord[]): string[] {
   return some(problems, (problem) => problem);
 }
 
-/** What differs between the dead letters and the bad records, by where they came from. */
+/** What differs between the dead letters and the bad records, by where they came from and by the graph that read them. */
 export function compareLetters(
   letters: readonly TopicRecord[],
-  bad: readonly (TopicRecord & { readonly code: string })[],
+  bad: readonly (TopicRecord & { readonly code: string; readonly graph: string })[],
 ): { problems: string[]; repeated: number } {
-  const place = ({ topic, partition, offset }: TopicRecord) => `${topic}/${partition}/${offset}`;
-  const expected = new Map(bad.map((record) => [place(record), record]));
+  const expected = new Map(
+    bad.map((record) => [`${record.topic}/${record.partition}/${record.offset} in ${record.graph}`, record]),
+  );
   const seen = new Set<string>();
   const problems: string[] = [];
   let repeated = 0;
   for (const { headers, key, value } of letters) {
-    const from = `${headers['source-topic']}/${headers['source-partition']}/${headers['source-offset']}`;
+    const from = `${headers['source-topic']}/${headers['source-partition']}/${headers['source-offset']} in ${headers['graph']}`;
     const original = expected.get(from);
     if (seen.has(from)) repeated++;
     seen.add(from);

@@ -91,7 +91,7 @@ export async function verifyShards(deployment: ShardedDeployment): Promise<Truth
   }
   const bad = records.flatMap((record) => {
     const code = codeOf(record);
-    return code === undefined ? [] : [{ ...record, code }];
+    return code === undefined ? [] : [{ ...record, code, graph: GRAPH }];
   });
   problems.push(
     ...compareSteps(embeddings),

@@ -91,7 +91,11 @@ export async function verify(deployment: Deployment): Promise<Verified> {
   }
   const bad = records.flatMap((record) => {
     const code = codeOf(record);
-    return code === undefined ? [] : [{ ...record, code }];
+    if (code === undefined) return [];
+    const readers = graphs.filter((graph) =>
+      GRAPHS[graph].topics.some((name) => record.topic === `${prefix}${name}`),
+    );
+    return readers.map((graph) => ({ ...record, code, graph }));
   });
   const letters = (await readLog(brokers, [`${prefix}dead-letter`])).records;
   const compared = compareLetters(letters, bad);
