@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { NO_TEST } from './test/kafka/without-broker.ts';
 import { ClosingLine } from './test/reporter.ts';
 
 const major = Number(process.versions.node.split('.')[0]);
@@ -16,10 +17,16 @@ const WHOLE_PROCESS = [
   'test/adapters/event-file/event-file.test.ts',
 ];
 
+/** Whole commands and browsers that need no broker. */
+const WITHOUT_BROKER = ['closed-pipe', 'demo', 'package', 'serving-page'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
+
 /** A state that is waited for comes in a moment, but not on a busy machine. */
 const PATIENT = { poll: { timeout: 60_000 } };
 const UNIT = { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: WORKERS, expect: PATIENT };
-const REAL = { pool: 'forks', testTimeout: 600_000, hookTimeout: 300_000, expect: PATIENT } as const;
+const WHOLE = { pool: 'forks', testTimeout: 600_000, hookTimeout: 300_000, expect: PATIENT } as const;
+const REAL = { ...WHOLE, tags: [{ name: NO_TEST }] };
 
 // Where `isolate` is false, files share processes one after the other: most would take less time than the start of a process.
 // `npm test` runs the first form of the faults, `npm run test:faults` the short one, `npm run faults` the long one.
@@ -41,9 +48,13 @@ export default defineConfig(({ mode }) => {
         },
         { test: { name: 'process', include: WHOLE_PROCESS, ...UNIT } },
         {
+          test: { name: 'command', include: WITHOUT_BROKER, isolate: false, maxWorkers: WORKERS, ...WHOLE },
+        },
+        {
           test: {
             name: 'kafka',
             include: ['test/kafka/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+            exclude: WITHOUT_BROKER,
             globalSetup: ['test/kafka/broker.ts'],
             isolate: false,
             maxWorkers: WORKERS,

@@ -46,7 +46,7 @@ const READY_MS = 90_000;
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { size = 3, settings = {}, fronts = [] } = options;
-  const { origin, reasons } = await findBroker({ env: { ...process.env, KAFKA_BROKERS: '' } });
+  const { origin, reasons } = await findBroker({ jarsOnly: true });
   if (origin?.source !== 'jars' && origin?.source !== 'KAFKA_HOME') {
     throw new RetryableError('no-broker', `no brokers can be started from jars here: ${reasons.join('; ')}`);
   }

@@ -21,6 +21,8 @@ export interface FindOptions {
   readonly root?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly onProgress?: (line: string) => void;
+  /** Only a broker whose process and files are ours: KAFKA_HOME or jars. */
+  readonly jarsOnly?: boolean;
 }
 
 const JAVA_MIN = 17;
@@ -28,13 +30,15 @@ const CHECKOUT = dirname(import.meta.dirname);
 
 /** The first way that works: KAFKA_BROKERS, KAFKA_HOME, docker compose, jars through Maven. */
 export async function findBroker(options: FindOptions = {}): Promise<Finding> {
-  const { root = CHECKOUT, env = process.env, onProgress = () => undefined } = options;
+  const { root = CHECKOUT, env = process.env, onProgress = () => undefined, jarsOnly = false } = options;
   const reasons: string[] = [];
   const brokers = env['KAFKA_BROKERS'];
-  if (brokers !== undefined && brokers !== '') {
-    return { origin: { source: 'KAFKA_BROKERS', brokers }, reasons };
+  if (!jarsOnly) {
+    if (brokers !== undefined && brokers !== '') {
+      return { origin: { source: 'KAFKA_BROKERS', brokers }, reasons };
+    }
+    reasons.push('KAFKA_BROKERS is not set');
   }
-  reasons.push('KAFKA_BROKERS is not set');
 
   const java = await findJava(env);
   const home = env['KAFKA_HOME'];
@@ -49,11 +53,13 @@ export async function findBroker(options: FindOptions = {}): Promise<Finding> {
   }
 
   const composeFile = join(root, 'docker-compose.yml');
-  const docker = await dockerProblem(composeFile);
-  if (docker === undefined) {
-    return { origin: { source: 'docker', composeFile }, reasons };
+  if (!jarsOnly) {
+    const docker = await dockerProblem(composeFile);
+    if (docker === undefined) {
+      return { origin: { source: 'docker', composeFile }, reasons };
+    }
+    reasons.push(`docker compose: ${docker}`);
   }
-  reasons.push(`docker compose: ${docker}`);
 
   if ('problem' in java) {
     reasons.push(`jars: ${java.problem}`);

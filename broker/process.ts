@@ -20,9 +20,13 @@ export function runCommand(command: string, args: readonly string[], limitMs: nu
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
     const output = () => Buffer.concat(chunks).toString('utf8').trim();
-    child.on('error', (error) => resolve({ code: undefined, output: error.message }));
+    child.on('error', (error) => resolve({ code: undefined, output: whyNotStarted(command, error) }));
     child.on('close', (code) => resolve({ code: code ?? undefined, output: output() }));
   });
+}
+
+function whyNotStarted(command: string, error: NodeJS.ErrnoException): string {
+  return error.code === 'ENOENT' ? `${command} is not installed` : error.message;
 }
 
 /** The Java installation and the options that a broker runs with. */

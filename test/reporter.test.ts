@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 const VITEST = join(import.meta.dirname, '..', 'node_modules', 'vitest', 'vitest.mjs');
 const REPORTER = join(import.meta.dirname, 'reporter.ts');
 
-const { CLOSING_LINES: _, ...environment } = process.env;
+const { CLOSING_LINES: _, CI: __, ...environment } = process.env;
 let root: string;
 
 beforeEach(() => {
@@ -28,7 +28,7 @@ function run(
   writeFileSync(
     join(root, 'vitest.config.js'),
     `import { ClosingLine } from ${JSON.stringify(REPORTER)};
-     export default { test: { globals: true, globalSetup: './setup.js', reporters: ['default', new ClosingLine()] } };`,
+     export default { test: { globals: true, globalSetup: './setup.js', tags: [{ name: 'no-test' }], reporters: ['default', new ClosingLine()] } };`,
   );
   for (const [name, code] of Object.entries(files)) writeFileSync(join(root, 'test', name), code);
   const { status, stdout } = spawnSync(process.execPath, [VITEST, 'run'], {
@@ -38,14 +38,14 @@ function run(
     timeout: 60_000,
   });
   expect(stdout.endsWith('\n')).toBe(true);
-  return { status, last: stdout.trimEnd().split('\n').at(-1) };
+  return { status, stdout, last: stdout.trimEnd().split('\n').at(-1) };
 }
 
 const GOOD = 'test("a", () => {}); describe("b", () => { test("c", () => {}); });';
 
 test('all is well: passed and failed alone, after everything a teardown writes', () => {
   const teardown = 'export const teardown = () => console.log("the broker is gone");';
-  expect(run({ 'good.test.js': GOOD }, teardown)).toEqual({ status: 0, last: '2 passed, 0 failed' });
+  expect(run({ 'good.test.js': GOOD }, teardown)).toMatchObject({ status: 0, last: '2 passed, 0 failed' });
 });
 
 test('each failed test, failed hook and file that does not load is one failed', () => {
@@ -58,7 +58,7 @@ test('each failed test, failed hook and file that does not load is one failed', 
       'hook.test.js':
         'describe("d", () => { beforeAll(() => { throw new Error("no"); }); test("e", () => {}); });',
     }),
-  ).toEqual({ status: 1, last: '2 passed, 3 failed, 3 skipped' });
+  ).toMatchObject({ status: 1, last: '2 passed, 3 failed, 3 skipped' });
 });
 
 test('the line goes to the file that CLOSING_LINES names, and not to stdout', () => {
@@ -96,12 +96,36 @@ test('what failed is named in the file that CLOSING_LINES names, before the line
 
 test('an error outside any test is a failed one', () => {
   const late = 'test("a", () => { Promise.reject(new Error("nobody waits for it")); });';
-  expect(run({ 'late.test.js': late })).toEqual({ status: 1, last: '1 passed, 1 failed' });
+  expect(run({ 'late.test.js': late })).toMatchObject({ status: 1, last: '1 passed, 1 failed' });
+});
+
+describe('tests that need what the machine lacks', () => {
+  const WITHOUT = `export const setup = (project) => {
+    project.config.tagsFilter = ['no-test'];
+    project.provide('notRun', 'No broker: install one.');
+  };`;
+  const HOOKED =
+    'beforeAll(() => { throw new Error("ran"); }); describe("d", () => { test("e", () => {}); });';
+  const files = { 'good.test.js': GOOD, 'hooked.test.js': HOOKED };
+
+  test('are skipped one by one, and the line before the last says why, once', () => {
+    const { status, stdout } = run(files, WITHOUT);
+    expect(stdout).toMatch(/[^:]\nNo broker: install one\.\n0 passed, 0 failed, 3 skipped\n$/);
+    expect(status).toBe(0);
+    expect(stdout.match(/No broker/g)).toHaveLength(1);
+  });
+
+  test('are failed with CI=true, and the file of CLOSING_LINES says why', () => {
+    expect(run(files, WITHOUT, { CI: 'true' })).toMatchObject({ status: 1, last: '0 passed, 3 failed' });
+    const file = join(root, 'lines');
+    run(files, WITHOUT, { CI: 'true', CLOSING_LINES: file });
+    expect(readFileSync(file, 'utf8')).toBe('failed: No broker: install one.\n0 passed, 3 failed\n');
+  });
 });
 
 test.each([
   ['a set-up that fails', { 'good.test.js': GOOD }, 'export const setup = () => { throw new Error("no"); };'],
   ['no test at all', {}, ''],
 ])('%s is one failed', (_, files, setup) => {
-  expect(run(files, setup)).toEqual({ status: 1, last: '0 passed, 1 failed' });
+  expect(run(files, setup)).toMatchObject({ status: 1, last: '0 passed, 1 failed' });
 });

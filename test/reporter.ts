@@ -13,10 +13,12 @@ interface Counts {
  * What keeps tests from running (a broken import, a failed hook or set-up, an error outside any test) counts as one
  * failed each, so that no run looks better than its exit code. Where the variable CLOSING_LINES names a file, the line is
  * appended to the file instead, after a line for each thing that failed: `.ci/run` makes several runs, and ends with what
- * failed in any and one line for all.
+ * failed in any and one line for all. Tests of a project that can't run here are skipped, and with `CI=true` failed; a
+ * sentence before the line says why.
  */
 export class ClosingLine implements Reporter {
   #counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  #notRun = new Set<string>();
   #failures: string[] = [];
 
   onInit(): void {
@@ -25,6 +27,7 @@ export class ClosingLine implements Reporter {
       const counts = this.#counts;
       if (code !== 0 && counts.failed === 0) counts.failed = 1;
       if (counts.failed > 0) process.exitCode = Number(code) || 1;
+      for (const why of this.#notRun) process.stdout.write(`${why}\n`);
       const line = `${closingLine(counts)}\n`;
       const file = process.env['CLOSING_LINES'];
       if (file === undefined) process.stdout.write(line);
@@ -39,24 +42,40 @@ export class ClosingLine implements Reporter {
   ): void {
     const counts = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
     if (reason === 'interrupted') counts.failed++;
-    for (const module of modules) add(module, counts);
+    for (const module of modules) {
+      add(module, counts);
+      const why = notRun(module);
+      if (why !== undefined) this.#notRun.add(why);
+    }
     this.#counts = counts;
     this.#failures = [
       ...unhandledErrors.map((error) => failure('outside any test', [error])),
       ...modules.flatMap(failures),
+      ...(inCi() ? [...this.#notRun].map((why) => `failed: ${why}\n`) : []),
     ];
   }
 }
 
 function add(module: TestModule, counts: Counts): void {
+  const skipped = notRun(module) !== undefined && inCi() ? 'failed' : 'skipped';
   for (const test of module.children.allTests()) {
     const { state } = test.result();
     if (state === 'passed') counts.passed++;
-    else if (state === 'skipped') counts.skipped++;
+    else if (state === 'skipped') counts[skipped]++;
     // Pending: never ended, because its process died.
     else counts.failed++;
   }
   for (const suite of [module, ...module.children.allSuites()]) if (brokenItself(suite)) counts.failed++;
+}
+
+/** In CI nothing is left out because a tool is missing. */
+function inCi(): boolean {
+  return process.env['CI'] === 'true';
+}
+
+/** Why no test of the file's project runs. */
+function notRun(module: TestModule): string | undefined {
+  return module.project.getProvidedContext().notRun;
 }
 
 /** What failed in a file, a line each. */

@@ -593,7 +593,7 @@ const CLONE = {
   ),
   'no-broker': retryable(
     'No Kafka broker can be started on this machine.',
-    'Install Java and Maven or Docker, or set KAFKA_BROKERS. The demo runs without a broker on its embedded log.',
+    'Install Java 17 and Maven, or Docker, or set KAFKA_BROKERS. The demo runs without a broker on its embedded log.',
   ),
 } as const satisfies Entries;
 

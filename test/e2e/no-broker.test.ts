@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type Broker, startBroker } from '../../broker/start.ts';
 import { readStore, unlike } from './stored.ts';
 import { fold, readTopic } from './topic-reader.ts';
@@ -19,7 +19,7 @@ const deployment = async (): Promise<Twhin> => {
 };
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'twhin-no-broker-'));
-  broker = await startBroker({ dir: folder, env: { ...process.env, KAFKA_BROKERS: '' } });
+  broker = await startBroker({ dir: folder, jarsOnly: true });
 });
 afterAll(async () => {
   for (const one of made) await one.remove();
@@ -34,7 +34,7 @@ const likes = (count: number) =>
 const RUN = ['run', '--graph', 'engagement', '--until-caught-up'];
 
 // One outage for all tests here, which the last of them ends: a start of a broker takes more of a machine than a test.
-describe('without a broker', () => {
+describe.skipIf(!inject('jars'))('without a broker', () => {
   let fed: Twhin;
   let bare: Twhin;
   beforeAll(async () => {
@@ -99,7 +99,7 @@ describe('without a broker', () => {
   });
 });
 
-test('a stop that can’t publish waits; a second signal ends it at once', async () => {
+test.skipIf(!inject('jars'))('a stop that can’t publish waits; a second signal ends it at once', async () => {
   const twhin = await deployment();
   await twhin.ok(['topics', 'apply']);
   const run = twhin.start(['run', '--graph', 'engagement']);

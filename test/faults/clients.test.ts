@@ -33,7 +33,7 @@ let broker: Broker;
 let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'twhin-clients-'));
-  broker = await startBroker({ dir, env: { ...process.env, KAFKA_BROKERS: '' } });
+  broker = await startBroker({ dir, jarsOnly: true });
 });
 afterAll(async () => {
   await broker?.stop();

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { freePorts } from '../../broker/properties.ts';
 import { type Broker, startBroker } from '../../broker/start.ts';
 import { KafkaAdmin, KafkaLeadership, KafkaLog, KafkaSink } from '../../src/adapters/kafka/kafka.ts';
@@ -19,7 +19,7 @@ function unsecuredToken(user: string): string {
 }
 
 /** A separate broker, at which clients must log in. */
-describe('logging in', () => {
+describe.skipIf(!inject('jars'))('logging in', () => {
   let broker: Broker;
   let dir: string;
   let door: string;
@@ -30,7 +30,7 @@ describe('logging in', () => {
     door = `127.0.0.1:${port}`;
     broker = await startBroker({
       dir,
-      env: { ...process.env, KAFKA_BROKERS: '' },
+      jarsOnly: true,
       front: { listens: port, advertised: port },
       settings: {
         'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FRONT:SASL_PLAINTEXT',

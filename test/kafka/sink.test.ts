@@ -87,10 +87,10 @@ describe('Kafka sink', () => {
     expect(String(failure)).toContain('127.0.0.1:1');
   });
 
-  test.each(['gzip', 'snappy', 'lz4', 'zstd'])(
+  test.skipIf(!inject('jars')).each(['gzip', 'snappy', 'lz4', 'zstd'])(
     "what Java's producer wrote with %s is read",
     async (codec) => {
-      const { origin } = await findBroker({ env: { ...process.env, KAFKA_BROKERS: '' } });
+      const { origin } = await findBroker({ jarsOnly: true });
       if (origin?.source !== 'jars' && origin?.source !== 'KAFKA_HOME') {
         throw new Error("this test needs Kafka's own jars");
       }
