@@ -39,43 +39,14 @@ function refuseUnknown({ graphs }: Config, names: readonly string[], known: read
   );
 }
 
-/**
- * Graphs that are not cut into shards: the named one, or all. For commands that can not work on shards.
- * refusal: why not, and what to do, for people. @throws UsageError `graph` listing the graphs; `sharded`.
- */
-export function selectUncut(
-  config: Config,
-  name: string | undefined,
-  refusal: (graph: string) => string,
-): readonly GraphConfig[] {
-  const named = selectGraphs(config, name === undefined ? [] : [name]);
-  const uncut = named.filter(({ shard }) => shard === undefined);
-  const [first] = named;
-  if (uncut.length > 0 || first?.shard === undefined) return uncut;
-  const { graph, count } = first.shard;
-  throw new UsageError('sharded', `${graph} is cut into ${count} shards, and ${refusal(graph)}`);
-}
-
-/** The graph after a `--graph` that has to be given, as {@link selectUncut}. */
-export function oneGraph(
-  config: Config,
-  name: string | undefined,
-  refusal: (graph: string) => string,
-): GraphConfig {
-  const known = graphNames(config.graphs).join(', ');
-  const named = config.graphs.some((graph) => graph.name === name || graphOf(graph) === name);
-  const [found] = named ? selectUncut(config, name, refusal) : [];
+/** The whole graph after a `--graph` that has to be given. @throws UsageError `graph` listing the graphs. */
+export function oneWholeGraph({ graphs }: Config, name: string | undefined): GraphConfig {
+  const whole = wholeGraphs(graphs);
+  const found = whole.find((graph) => graph.name === name);
   if (found !== undefined) return found;
+  const known = whole.map((graph) => graph.name).join(', ');
   const seen = name === undefined ? 'nothing' : JSON.stringify(name);
   throw new UsageError('graph', `--graph: expected one of ${known}; seen ${seen}`);
-}
-
-/** Where an evaluation refuses shards: what it would need. */
-export function evaluatedWhole(graph: string): string {
-  return (
-    'one shard that is trained alone lacks what the other shards send it. Give the command a configuration of its own, with ' +
-    `TWHIN_CONFIG, in which graphs.${graph}.shards is 1`
-  );
 }
 
 /** What `--graph` may name, for people: `follow`, and `engagement (engagement-0 to engagement-7)` of a graph with shards. */

@@ -2,6 +2,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { openRocksdb } from '../../src/adapters/rocksdb/store.ts';
 import { shardOf } from '../../src/graph/shard.ts';
 import { WriteBatch } from '../../src/graph/store.ts';
@@ -152,24 +153,29 @@ describe('commands on a graph with shards', () => {
     ]);
   });
 
-  test.each([
-    [
-      ['evaluate', 'stream'],
-      'lacks what the other shards send it. Give the command a configuration of its own',
-    ],
-    [['tune'], 'lacks what the other shards send it. Give the command a configuration of its own'],
-  ])('%j is refused with the reason', async (argv, reason) => {
-    for (const graph of ['engagement', 'engagement-1']) {
-      const refused = await here.run(...argv, '--graph', graph);
-      expect([refused.code, text(refused)]).toEqual([
-        2,
-        expect.stringMatching(new RegExp(`\\[sharded\\] engagement is cut into 2 shards, and .*${reason}`)),
-      ]);
+  test('evaluate stream measures the whole graph: what it measures of the same graph without shards', async () => {
+    const argv = ['evaluate', 'stream', '--graph', 'engagement', '--no-paper', '--json'];
+    const uncut = await emptyPlace(here);
+    try {
+      const { seconds: _, ...whole } = z
+        .looseObject({ records: z.literal(301) })
+        .parse(json(await uncut.run(...argv)));
+      expect(json(await here.run(...argv))).toMatchObject(whole);
+    } finally {
+      await uncut.remove();
     }
-    const unknown = await here.run(...argv, '--graph', 'engagement-2');
-    expect([unknown.code, text(unknown)]).toEqual([
+  });
+
+  test('tune tries settings on the whole graph', async () => {
+    const argv = ['tune', '--graph', 'engagement', '--trials', '1', '--first-round', '100', '--json'];
+    expect(json(await here.run(...argv))).toMatchObject({ graph: 'engagement', records: 301 });
+  });
+
+  test.each([[['evaluate', 'stream']], [['tune']]])('%j of one shard is refused', async (argv) => {
+    const refused = await here.run(...argv, '--graph', 'engagement-1');
+    expect([refused.code, text(refused)]).toEqual([
       2,
-      expect.stringContaining('engagement (engagement-0 to engagement-1), follow'),
+      expect.stringContaining('--graph: expected one of engagement, follow; seen "engagement-1"'),
     ]);
   });
 

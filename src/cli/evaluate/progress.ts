@@ -1,7 +1,8 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { Replaying } from '../../compose/replay.ts';
 import { RetryableError } from '../../errors/errors.ts';
 import type { Stretch } from '../../pipeline/ports.ts';
+import type { Updater } from '../../pipeline/updater.ts';
+import type { MergedLog } from '../../replay/merged-log.ts';
 import { ProgressMeter } from '../../replay/progress.ts';
 import type { CommandContext } from '../context.ts';
 import { count, duration } from '../format.ts';
@@ -9,6 +10,12 @@ import { reportReplay } from '../replay/progress.ts';
 import type { Signals } from '../signals.ts';
 
 const LOG_MS = 10_000;
+
+/** What is trained: a replay, as far as it is looked at here. */
+interface Trained {
+  readonly updater: Pick<Updater, 'run' | 'abandon'> & { progress(): { readonly phase: string } };
+  readonly merged: Pick<MergedLog, 'reached'>;
+}
 
 /** Says how far an evaluation is: on a terminal all the time, in the log every ten seconds. Ends it after a signal. */
 export class EvaluationProgress {
@@ -48,13 +55,13 @@ export class EvaluationProgress {
   }
 
   /** Trains to the end of a range. @throws as `checkInterrupted`; the store then stands at its last commit. */
-  train(replaying: Replaying, range: readonly Stretch[], fields: object): Promise<void> {
+  train(replaying: Trained, range: readonly Stretch[], fields: object): Promise<void> {
     return this.trainTogether([replaying], range, fields);
   }
 
-  /** Trains the shards of a graph, or a whole one, to the end of a range. Where one fails, all end. */
+  /** Trains the shards of a graph, or a whole one, to the end of a range. If one fails, all end, and are waited for. */
   async trainTogether(
-    replaying: readonly Replaying[],
+    replaying: readonly Trained[],
     range: readonly Stretch[],
     fields: object,
   ): Promise<void> {
@@ -73,7 +80,9 @@ export class EvaluationProgress {
     try {
       const runs = replaying.map((each) => each.updater.run({ untilCaughtUp: true }));
       for (const run of runs) run.catch(abandon);
-      await Promise.all(runs);
+      // Each closes its store, in a folder that is removed after this, also where another one failed.
+      const failed = (await Promise.allSettled(runs)).find(({ status }) => status === 'rejected');
+      if (failed?.status === 'rejected') throw failed.reason;
     } finally {
       reporting.stop();
       this.#signals.stopping.removeEventListener('abort', abandon);

@@ -1,12 +1,13 @@
 import { type EventTopic, engagement, fullName, topicNamed } from '../../../topics/index.ts';
 import type { EventFormat } from '../../adapters/event-file/event-file.ts';
 import type { Config, GraphConfig } from '../../config/resolve.ts';
+import { wholeGraphs } from '../../config/whole-graphs.ts';
 import { UsageError } from '../../errors/errors.ts';
 import { type Bound, readBound } from '../../replay/bound.ts';
-import { readLive } from '../../state/places.ts';
 import type { CommandContext } from '../context.ts';
+import { liveSettings, partsOf } from '../replay/parts.ts';
 import { PLACES } from '../replay/request.ts';
-import { evaluatedWhole, oneGraph } from '../select.ts';
+import { oneWholeGraph } from '../select.ts';
 
 /** The options as typed on the command line. */
 export interface StreamOptions {
@@ -67,7 +68,7 @@ export async function readStreamRequest(
   { config: load }: Pick<CommandContext, 'config'>,
 ): Promise<StreamRequest> {
   const plain = await load();
-  const live = oneGraph(plain, options.graph, evaluatedWhole);
+  const live = oneWholeGraph(plain, options.graph);
   const problems: string[] = [];
   for (const each of options.set.filter((setting) => PLACES.test(setting))) {
     problems.push(`--set: an evaluation reads where the live graph does; seen ${JSON.stringify(each)}`);
@@ -88,10 +89,14 @@ export async function readStreamRequest(
       `the evaluation cannot be done as asked; nothing was started:\n${problems.map((each) => `  ${each}`).join('\n')}`,
     );
   }
-  const set = [...readLive(live).set, ...options.set];
+  const set = [...liveSettings(partsOf(plain, live.name)), ...options.set];
   const variant = async (name: string, settings: readonly string[]): Promise<Variant> => {
     const config = await load([...set, ...settings]);
-    return { name, config, graph: config.graphs.find((graph) => graph.name === live.name) ?? live };
+    return {
+      name,
+      config,
+      graph: wholeGraphs(config.graphs).find((graph) => graph.name === live.name) ?? live,
+    };
   };
   const first = await variant('vectors', []);
   const own = [first];
