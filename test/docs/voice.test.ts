@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+/** Pages that have been made plain. A page is added here once it passes. */
+const PLAIN = ['README.md'];
+const MOST_WORDS = 35;
+/** Clauses in place of nouns: the noun is repeated instead. */
+const PHRASES = /\b(that of|those of|those that|of which|whoever|what (?:is|was)|so many|as it is)\b/i;
+/** A sentence begins with its subject. */
+const STARTS = /^(Of|Asked|Merged|Whoever|Where)\b/;
+
+/** The sentences of a page in Markdown, without code. A cell of a table and an item of a list are texts of their own. */
+function sentencesOf(page: string): string[] {
+  const prose = page
+    .replaceAll(/^ *```.*?^ *```$/gms, '\n')
+    .replaceAll(/^(?: {4}|\t).*$/gm, '')
+    .replaceAll(/^\|[\s|:-]*$/gm, '');
+  const texts = prose.split(/\n\s*\n|\n(?=\s*(?:[-*]|\d+\.|#+|\|)\s)|(?<=^\|.*)\|/m);
+  return texts.flatMap((text) =>
+    text
+      .replace(/^\s*(?:[-*]|\d+\.|#+|\|)\s/, '')
+      .replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .replaceAll(/`[^`]*`/g, 'code')
+      .replaceAll(/[*_|]/g, '')
+      .replaceAll(/\s+/g, ' ')
+      .split(/(?<=[.!?])\s+/)
+      .map((sentence) => sentence.trim())
+      .filter((sentence) => sentence !== ''),
+  );
+}
+
+/** What is not plain about a page, a line each. */
+function unplain(page: string): string[] {
+  return sentencesOf(page).flatMap((sentence) => {
+    const words = sentence.split(' ').length;
+    const [phrase] = PHRASES.exec(sentence) ?? [];
+    const [start] = STARTS.exec(sentence) ?? [];
+    return [
+      ...(words > MOST_WORDS ? [`${words} words: ${sentence}`] : []),
+      ...(phrase === undefined ? [] : [`"${phrase}": ${sentence}`]),
+      ...(start === undefined ? [] : [`begins with "${start}": ${sentence}`]),
+    ];
+  });
+}
+
+test.each(PLAIN)('%s is plain', (page) => {
+  expect(unplain(readFileSync(join(ROOT, page), 'utf8'))).toEqual([]);
+});
+
+describe('unplain', () => {
+  const long = (words: number) => `${'word '.repeat(words - 1)}word.`;
+
+  test('counts the words of a sentence, of a cell and of an item', () => {
+    expect(unplain(long(35))).toEqual([]);
+    expect(unplain(`${long(36)} ${long(35)}`)).toEqual([`36 words: ${long(36)}`]);
+    expect(unplain(`| a | b |\n|---|---:|\n| ${long(30)} | ${long(36)} |`)).toEqual([
+      `36 words: ${long(36)}`,
+    ]);
+    expect(unplain(`- ${long(30)}\n- ${long(36)}\n\n${long(30)}`)).toEqual([`36 words: ${long(36)}`]);
+  });
+
+  test('leaves out code, and takes a link for its text', () => {
+    expect(unplain(`\`\`\`sh\nwhat is this\n\`\`\`\n\n    what was that\n\nIt is \`what is\`.`)).toEqual([]);
+    expect(unplain('See [what is kept](what.md).')).toEqual(['"what is": See what is kept.']);
+  });
+
+  test('names a phrase and a beginning', () => {
+    expect(unplain('It is that\nof one process. Where it ends, it ends.')).toEqual([
+      '"that of": It is that of one process.',
+      'begins with "Where": Where it ends, it ends.',
+    ]);
+  });
+});
