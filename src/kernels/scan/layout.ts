@@ -49,7 +49,7 @@ export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>
   const query = parts();
   query.add(4 * COEFFICIENTS);
   const queryCodes = query.add(2 * codeDim);
-  const queryFloats = query.add(4 * paddedDim);
+  const queryFloats = query.add(4 * codeDim);
   const queryDoubles = query.add(8 * paddedDim);
 
   const workspace = parts();

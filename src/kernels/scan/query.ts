@@ -28,8 +28,10 @@ const MAX_LENGTH = 2 ** 56;
  * and Schwarz, and the exact one within γ ‖q‖ (‖v̂‖ + r) of the real one. The roundings of q̂ · v̂ are below η ‖q̂‖‖v̂‖, as
  * above; those of the errors' own sum are covered by 1 + 2^-18.
  *
- * **L1** is computed from the vectors in float32, without codes: all terms are positive, so d + 8 roundings change the sum by
- * the share κ = 2 (d + 8) U at most. The query's own rounding to float32 adds ρ = Σ |q − float32(q)|.
+ * **L1.** The query is q̂ = float32(q), with ρ = Σ |q − q̂|, and Σ |v − v̂| ≤ √d r by Cauchy and Schwarz. So Σ |q − v| is within
+ * ρ + √d r of Σ |q̂ − v̂|. The products scale · c add U Σ |v̂| ≤ U √d ‖v̂‖ to that sum at most. All its terms are positive, so d + 8
+ * roundings change it by the share κ = 2 (d + 8) U at most. A row surely scores lower than −X when the computed sum is above
+ * (1 + κ) (X (1 + 2γ) + ρ + √d r + U √d ‖v̂‖).
  *
  * Underflow costs 2^-150 in each operation; `floor32` and `ceil32` leave room for 16 of them. Overflow is ruled out: a row or
  * query longer than 2^56 has the length NaN, and a comparison with NaN proves nothing. An infinite L1 distance is above
@@ -65,7 +67,7 @@ export class LoadedQuery {
       build === 'wasm-relaxed'
         ? new Int8Array(buffer, codes, layout.codeDim)
         : new Int16Array(buffer, codes, layout.codeDim);
-    this.#floats = new Float32Array(buffer, address + queryFloats, layout.paddedDim);
+    this.#floats = new Float32Array(buffer, address + queryFloats, layout.codeDim);
     this.#doubles = new Float64Array(buffer, address + queryDoubles, layout.paddedDim);
   }
 
@@ -104,6 +106,8 @@ export class LoadedQuery {
     let lost = 0;
     for (let k = 0; k < vector.length; k++) lost += Math.abs(vector[k]! - this.#floats[k]!);
     this.#lost = lost * (1 + 2 ** -40);
+    const root = Math.sqrt(this.#dim) * (1 + this.#roundings);
+    this.#coefficients.set([ceil32(root), ceil32(UNIT * root)], 2);
   }
 
   #loadCodes(vector: Float64Array): void {

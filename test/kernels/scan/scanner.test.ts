@@ -47,6 +47,31 @@ describe('the compiled scan', () => {
     }
   });
 
+  /** The best row by L1 of 99 rows that are alike and one more, in each build. */
+  const bestByL1 = (alike: readonly number[], last: readonly number[], query: readonly number[]) =>
+    BUILDS.map((build) => {
+      const table = new ScanTable({ dim: query.length, maxRows: 100, scanners: 1 });
+      for (let row = 0; row < 99; row++) table.write(row, Float32Array.from(alike));
+      table.write(99, Float32Array.from(last));
+      const scanner = new Scanner(table, 'transe-l1', build);
+      return scanner.top([{ vector: Float64Array.from(query) }], 1)[0]![0]!.row;
+    });
+
+  it('finds the nearest row by L1 where its code times its scale is rounded away from the query', () => {
+    // 1 / 127 of this number, in float32, is half of `step` / 127 too large: 127 times that is rounded to the next float32.
+    const [number, step] = [1 + 8_257_599 * 2 ** -23, 2 ** -23];
+    const query = [number - 2 ** -10, 0];
+    // A tenth of a step farther than the last row.
+    const alike = [query[0]!, 2 ** -10 + step / 10];
+    expect(bestByL1(alike, [number, 0], query)).toEqual(BUILDS.map(() => 99));
+  });
+
+  it('finds the nearest row by L1 where float32 has the query farther from it', () => {
+    // By the first number the last row is nearer by 2^-29; float32 rounds the second one up by 0.4 · 2^-17.
+    const query = [126.5 - 2 ** -30, 127 + 0.6 * 2 ** -17];
+    expect(bestByL1([127, 127], [126, 127], query)).toEqual(BUILDS.map(() => 99));
+  });
+
   it('finds the row with the largest product where parts of products are beyond float32', () => {
     const table = new ScanTable({ dim: 2, maxRows: 100, scanners: 1 });
     for (let row = 0; row < 100; row++) table.write(row, Float32Array.of(0, -2e16));

@@ -3,10 +3,8 @@
  * rows that surely score lower than a limit. `scan/query.ts` derives the coefficients and limits, and shows
  * that these comparisons hold in spite of float32. Each `surely…` is false where a number is NaN.
  */
-import { absoluteDistance } from '../../assembly/vector';
-import {
-  codeBytes, four, LENGTHS, queryCodes, queryFloats, RESIDUALS, SCALES, SUMS, vectorBytes, vectors,
-} from './layout';
+import { multiplyAdd } from '../../assembly/vector';
+import { codeBytes, four, LENGTHS, queryCodes, queryFloats, RESIDUALS, SCALES, SUMS } from './layout';
 
 /** Coefficient `i` of the query, in each lane. */
 // @ts-ignore: decorator
@@ -113,14 +111,56 @@ export function productErrors(block: usize, query: usize, j: usize): v128 {
   );
 }
 
-/** The L1 distances of four rows in float32. */
+/** L1: lanes surely farther than `far`, which allows for the query's rounding to float32. */
 // @ts-ignore: decorator
 @inline
-export function taxicabs(block: usize, query: usize, j: usize): v128 {
-  const x = query + queryFloats;
-  const first = block + vectors + j * vectorBytes;
-  let all = f32x4.splat(absoluteDistance(x, first, vectorBytes));
-  all = f32x4.replace_lane(all, 1, absoluteDistance(x, first + vectorBytes, vectorBytes));
-  all = f32x4.replace_lane(all, 2, absoluteDistance(x, first + 2 * vectorBytes, vectorBytes));
-  return f32x4.replace_lane(all, 3, absoluteDistance(x, first + 3 * vectorBytes, vectorBytes));
+export function surelyFartherAlong(block: usize, query: usize, j: usize, far: v128): v128 {
+  const limit = f32x4.add(
+    f32x4.add(far, f32x4.mul(four(block, RESIDUALS, j), coefficient(query, 2))),
+    f32x4.mul(four(block, LENGTHS, j), coefficient(query, 3)),
+  );
+  return f32x4.gt(decodedTaxicabs(block, query, j), limit);
+}
+
+/** The L1 distances of the query and the decoded vectors of four rows, in float32. */
+// @ts-ignore: decorator
+@inline
+function decodedTaxicabs(block: usize, query: usize, j: usize): v128 {
+  const first = block + j * codeBytes;
+  const second = first + codeBytes;
+  const third = second + codeBytes;
+  const fourth = third + codeBytes;
+  const scales = f32x4.neg(four(block, SCALES, j));
+  const scaleA = v128.shuffle<f32>(scales, scales, 0, 0, 0, 0);
+  const scaleB = v128.shuffle<f32>(scales, scales, 1, 1, 1, 1);
+  const scaleC = v128.shuffle<f32>(scales, scales, 2, 2, 2, 2);
+  const scaleD = v128.shuffle<f32>(scales, scales, 3, 3, 3, 3);
+  let a = f32x4.splat(0);
+  let b = a;
+  let c = a;
+  let d = a;
+  for (let k: usize = 0; k < codeBytes; k += 8) {
+    const x = query + queryFloats + (k << 2);
+    const near = v128.load(x);
+    const far = v128.load(x, 16);
+    a = f32x4.add(a, apart(v128.load_ext<i8>(first + k), scaleA, near, far));
+    b = f32x4.add(b, apart(v128.load_ext<i8>(second + k), scaleB, near, far));
+    c = f32x4.add(c, apart(v128.load_ext<i8>(third + k), scaleC, near, far));
+    d = f32x4.add(d, apart(v128.load_ext<i8>(fourth + k), scaleD, near, far));
+  }
+  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
+  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
+  return f32x4.add(v128.shuffle<f64>(ab, cd, 0, 2), v128.shuffle<f64>(ab, cd, 1, 3));
+}
+
+/** How far eight codes, times the scale, are from eight numbers of the query, in four sums of two. minusScale: in each lane. */
+// @ts-ignore: decorator
+@inline
+function apart(codes: v128, minusScale: v128, near: v128, far: v128): v128 {
+  const low = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(codes));
+  const high = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(codes));
+  return f32x4.add(
+    f32x4.abs(multiplyAdd(low, minusScale, near)),
+    f32x4.abs(multiplyAdd(high, minusScale, far)),
+  );
 }

@@ -1,5 +1,5 @@
 /** The compiled scan: `scan/scanner.ts` sets the layout's globals by name, then calls these, one block of rows at a time. */
-import { productErrors, products, surelyFarther, taxicabs } from './bounds';
+import { productErrors, products, surelyFarther, surelyFartherAlong } from './bounds';
 import { scoreFound } from './exact';
 import { BLOCK_SHIFT, blockBytes, blocks, foundRows, four, L1, L2, marks, measures, RESIDUALS, scorer } from './layout';
 
@@ -21,7 +21,7 @@ export function collect(block: i32, from: i32, until: i32, query: usize, mark: i
   for (let j: usize = from & ~3; j < <usize>until; j += 4) {
     let below: v128;
     if (scorer == L2) below = surelyFarther(start, query, j, products(start, query, j), limits);
-    else if (scorer == L1) below = f32x4.gt(taxicabs(start, query, j), limits);
+    else if (scorer == L1) below = surelyFartherAlong(start, query, j, limits);
     else below = f32x4.lt(f32x4.add(products(start, query, j), productErrors(start, query, j)), limits);
     const lanes = i32x4.bitmask(below) ^ 15;
     if (lanes != 0) count = take(lanes, start, block, <i32>j, from, until, mark, count);
