@@ -18,7 +18,7 @@ const WHOLE_PROCESS = [
 ];
 
 /** Whole commands and browsers that need no broker. */
-const WITHOUT_BROKER = ['closed-pipe', 'demo', 'package', 'serving-page'].map(
+const WITHOUT_BROKER = ['closed-pipe', 'dashboard-page', 'demo', 'package', 'serving-page'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
 

@@ -80,3 +80,38 @@ export async function lookUp(page: Page, entity: string): Promise<void> {
   await page.getByRole('button', { name: 'Look up' }).click();
   await page.getByRole('heading', { name: entity }).waitFor();
 }
+
+/**
+ * What does not fit on the page, one line each: a word of a table, a list or a heading that goes on in another line, text
+ * that runs out of its cell, and a page wider than its window. In running text a word of more than 16 characters may be
+ * broken.
+ */
+export async function brokenWords(page: Page): Promise<string[]> {
+  const found: unknown = await page.evaluate(`(() => {
+    const found = [];
+    const range = document.createRange();
+    const strict = 'th, table.numbers td, td:first-child, dt, dd';
+    for (const place of document.querySelectorAll(strict + ', td, li, p, h1, h2, h3')) {
+      const longest = place.matches(strict) ? Infinity : 16;
+      const texts = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+      while (texts.nextNode()) {
+        const { currentNode: text } = texts;
+        // For screen readers alone, one point wide.
+        if (text.parentElement.closest('.unseen')) continue;
+        for (const { 0: word, index } of text.data.matchAll(/[^\\s–—/-]+/g)) {
+          range.setStart(text, index);
+          range.setEnd(text, index + word.length);
+          const lines = new Set([...range.getClientRects()].map(({ bottom }) => Math.round(bottom)));
+          if (lines.size > 1 && word.length <= longest) found.push(word + ' in ' + lines.size + ' lines');
+        }
+      }
+      const cut = getComputedStyle(place).overflowX !== 'visible';
+      if (!cut && place.clientWidth > 0 && place.scrollWidth > place.clientWidth)
+        found.push(place.tagName + ' ' + place.textContent.slice(0, 60) + ' runs out of its place');
+    }
+    const { scrollWidth } = document.documentElement;
+    if (scrollWidth > innerWidth) found.push('the page is ' + scrollWidth + ' wide of ' + innerWidth);
+    return [...new Set(found)];
+  })()`);
+  return Array.isArray(found) ? found.map(String) : [`the page gave ${String(found)}`];
+}

@@ -2,10 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type HttpOptions, serveHttp } from '../../src/adapters/http/server.ts';
-import type { GraphStatus } from '../../src/adapters/http/status.ts';
 import { history } from '../../src/adapters/http/views.ts';
-import { readDashboard } from '../../src/pages/page-files.ts';
 import { barriers, lookUp, noBrowser, openBrowser, openPage, shows, tile } from './browser.ts';
 import { Twhin, until } from './twhin.ts';
 
@@ -121,34 +118,6 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await second.ended;
   });
 
-  test('shows a million entities and two hundred relations with names that contain markup', async () => {
-    const relations = Array.from({ length: 200 }, (_, i) => `${HOSTILE}${i}`);
-    const server = await serveHttp(await bigGraph(relations));
-    try {
-      const { page, problems } = await openPage(browser, server.url);
-      await shows(page, 'entities', '1,000,000');
-      await shows(page, 'live edges', '2,000,000,000');
-      await shows(page, 'routing for follow', '12 partitions');
-      await shows(page, 'waiting', '77');
-      await page.getByText('Dead letters of the routing', { exact: true }).waitFor({ timeout: 60_000 });
-      await page.getByText('3,000', { exact: true }).first().waitFor({ timeout: 60_000 });
-      await page.getByText(/^600 entities of 1 type by/).waitFor();
-      await page
-        .getByText(relations[199] ?? '', { exact: true })
-        .first()
-        .waitFor();
-      // Means of too few edges, and means of enough edges.
-      expect(await page.getByText('0.300 of 7', { exact: true }).count()).toBe(200);
-      expect(await page.getByText('0.300', { exact: true }).count()).toBe(200);
-      expect(await page.title()).toBe('twhin-stream');
-      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
-      expect(await barriers(page)).toEqual([]);
-      expect(problems).toEqual([]);
-    } finally {
-      await server.stop();
-    }
-  });
-
   test('reports a missing broker and shows an empty store', async () => {
     const here = await Twhin.create('127.0.0.1:1');
     twhin = here;
@@ -176,73 +145,3 @@ describe.skipIf(missing !== undefined)('the dashboard in a browser', () => {
     await running.ended;
   });
 });
-
-/** A server with a made-up graph. */
-async function bigGraph(relations: readonly string[]): Promise<HttpOptions> {
-  const each = <T>(value: T) => Object.fromEntries(relations.map((relation) => [relation, value]));
-  const quality = { count: 99, mrr: 0.3, hits10: 0.5, popularityMrr: 0.1, randomMrr: 0.01 };
-  const graph: GraphStatus = {
-    graph: 'follow-7',
-    ready: true,
-    phase: 'running',
-    reasons: [],
-    kernel: 'wasm',
-    fingerprint: 'f',
-    events: { consumed: 5e9, rejected: 0, duplicate: 0, late: 0 },
-    rejectedBy: {},
-    lag: [],
-    entities: { user: 1_000_000 },
-    edges: each(10_000_000),
-    step: 1,
-    rows: { used: 1_000_400, free: 5 },
-    loss: each(4.2),
-    moved: {},
-    published: 1,
-    retries: 0,
-    quality: { known: each(quality), new: each({ ...quality, count: 7 }) },
-    outbox: { vectors: 0, oldestAgeMs: 0 },
-    latencyMs: { p50: 900, p99: 2_000 },
-    commits: 1,
-    starts: [now],
-  };
-  const points = Array.from({ length: 600 }, (_, i) => ({ entity: `user:${HOSTILE}${i}`, x: i, y: -i }));
-  return {
-    host: '127.0.0.1',
-    port: 0,
-    page: await readDashboard(),
-    failed: () => undefined,
-    metrics: { contentType: 'text/plain', render: async () => '' },
-    readiness: async () => ({ ready: true, graphs: [] }),
-    status: async () => ({
-      version: '1',
-      now: Date.now(),
-      startedAt: now,
-      memoryBytes: 1,
-      faults: [],
-      graphs: [graph],
-      routers: [
-        {
-          graph: 'follow',
-          ready: false,
-          phase: 'routing',
-          reasons: [`routed events are not acknowledged: ${HOSTILE}`],
-          partitions: 12,
-          events: 5e9,
-          rejectedBy: { [HOSTILE]: 3_000 },
-          sent: 9e9,
-          sentBytes: 1e12,
-          retries: 4,
-          lag: [{ topic: 'twhin.follow', partition: 3, records: 77 }],
-        },
-      ],
-      headline: { level: 'ok', text: 'Healthy: vectors are 0.9 s behind' },
-    }),
-    views: {
-      history: () => ({ at: [now - 5_000, now], curves: { loss: [4.3, 4.2] } }),
-      rejected: () => [],
-      entity: async () => undefined,
-      map: async () => ({ at: now, points }),
-      replays: async () => [],
-    },
-  };
-}

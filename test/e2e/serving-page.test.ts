@@ -6,7 +6,7 @@ import { readServingPage } from '../../src/pages/page-files.ts';
 import type { GraphStatus } from '../../src/serve/graph-status.ts';
 import { Users } from '../../src/serve/users.ts';
 import { graphOf, surfacesOf, T0, tweet, user } from '../serve/serve-fixture.ts';
-import { barriers, noBrowser, openBrowser, openPage } from './browser.ts';
+import { barriers, brokenWords, noBrowser, openBrowser, openPage } from './browser.ts';
 
 const HOSTILE = '<script>document.title="taken"</script>';
 const LONG = 'x'.repeat(240);
@@ -88,6 +88,10 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
         .first()
         .click();
       await page.locator('#similar').getByText('shared: user:5', { exact: true }).waitFor();
+      for (const width of [1280, 1024, 390]) {
+        await page.setViewportSize({ width, height: 800 });
+        expect(await brokenWords(page)).toEqual([]);
+      }
       expect(await barriers(page)).toEqual([]);
 
       staleSince = Date.now();

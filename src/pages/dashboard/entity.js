@@ -91,7 +91,7 @@ export class Entity {
 
   /** @param {string} name */
   #link(name) {
-    const button = el('button', { type: 'button' }, name);
+    const button = el('button', { type: 'button', title: name }, name);
     button.addEventListener('click', () => void this.#find(name));
     return button;
   }

@@ -17,7 +17,7 @@ const RANGES = ['hour', 'day'];
 const sections = { fresh: new Fresh(), right: new Right(), safe: new Safe(), size: new Size() };
 const [entity, map, replays] = [new Entity(), new EmbeddingMap(), new Replays()];
 
-let graph = decodeURIComponent(location.hash.slice(1));
+let graph = ofHash();
 let range = 'hour';
 /** @type {import('./api.js').Status | undefined} */
 let status;
@@ -77,6 +77,15 @@ function show() {
   sections.size.status(now, status);
   for (const section of [entity, map]) section.of(graph);
   replays.of(now);
+}
+
+/** The name after #; no name where it is not what `encodeURIComponent` gives. */
+function ofHash() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return '';
+  }
 }
 
 /** @param {import('./api.js').GraphStatus} now */

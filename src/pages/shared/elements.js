@@ -46,9 +46,17 @@ export function table(caption, head, rows, kind = 'numbers') {
       'table',
       { class: kind, 'aria-label': caption },
       el('thead', {}, el('tr', {}, ...head.map((name) => el('th', { scope: 'col' }, name)))),
-      el('tbody', {}, ...rows.map((row) => el('tr', {}, ...row.map((cell) => el('td', {}, cell))))),
+      el('tbody', {}, ...rows.map((row) => el('tr', {}, ...row.map(cellOf)))),
     ),
   );
+}
+
+/**
+ * A cell; its title has what an ellipsis may hide.
+ * @param {Child} content
+ */
+function cellOf(content) {
+  return el('td', typeof content === 'string' ? { title: content } : {}, content);
 }
 
 /**

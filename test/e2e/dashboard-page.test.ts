@@ -1,0 +1,171 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type HttpOptions, serveHttp } from '../../src/adapters/http/server.ts';
+import type { GraphStatus } from '../../src/adapters/http/status.ts';
+import { readDashboard } from '../../src/pages/page-files.ts';
+import { barriers, brokenWords, lookUp, noBrowser, openBrowser, openPage, shows } from './browser.ts';
+
+const HOSTILE = '<script>document.title="taken"</script>';
+const LONG = 'watched-to-the-end-with-friends'.repeat(8);
+const FAULT = `no broker answers at broker-1.example:9092 for twhin.embeddings.engagement; asked of ${LONG}`;
+const now = Date.now();
+
+describe.skipIf(noBrowser() !== undefined)('the dashboard of a made-up graph in a browser', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await openBrowser();
+  });
+  afterAll(() => browser?.close());
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+  });
+
+  test('shows a million entities and two hundred relations with names that contain markup', async () => {
+    const relations = Array.from({ length: 200 }, (_, i) => `${HOSTILE}${i}`);
+    const server = await serveHttp(await madeUp(relations));
+    try {
+      const { page, problems } = await openPage(browser, server.url);
+      await shows(page, 'entities', '1,000,000');
+      await shows(page, 'live edges', '2,000,000,000');
+      await shows(page, 'routing for follow', '12 partitions');
+      await shows(page, 'waiting', '77');
+      await page.getByText('Dead letters of the routing', { exact: true }).waitFor({ timeout: 60_000 });
+      await page.getByText('3,000', { exact: true }).first().waitFor({ timeout: 60_000 });
+      await page.getByText(/^600 entities of 1 type by/).waitFor();
+      await page
+        .getByText(relations[199] ?? '', { exact: true })
+        .first()
+        .waitFor();
+      // Means of too few edges, and means of enough edges.
+      expect(await page.getByText('0.300 of 7', { exact: true }).count()).toBe(200);
+      expect(await page.getByText('0.300', { exact: true }).count()).toBe(200);
+      expect(await page.title()).toBe('twhin-stream');
+      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+      expect(await barriers(page)).toEqual([]);
+      expect(problems).toEqual([]);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test('an address that names no graph shows the first', async () => {
+    const server = await serveHttp(await madeUp(['likes']));
+    try {
+      const { page, problems } = await openPage(browser, `${server.url}/#%`);
+      await shows(page, 'live edges', '10,000,000');
+      expect(problems).toEqual([]);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test.each([1280, 1024, 390])('breaks no word and no number in two, %i points wide', async (width) => {
+    const server = await serveHttp(await madeUp(['promotes', 'likes', LONG]));
+    try {
+      const { page, problems } = await openPage(browser, server.url, { width });
+      await shows(page, 'live edges', '30,000,000');
+      for (const summary of ['Lag by partition', 'Newest dead letters'])
+        await page.getByText(summary).click();
+      await page.getByRole('button', { name: 'Show their content' }).click();
+      await page.getByText('wrong-shape', { exact: true }).last().waitFor();
+      await lookUp(page, `user:${LONG}`);
+      await page.getByText('cosine').waitFor();
+      expect(await brokenWords(page)).toEqual([]);
+      expect(problems).toEqual([]);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+/** A server with a made-up graph. */
+async function madeUp(relations: readonly string[]): Promise<HttpOptions> {
+  const each = <T>(value: T) => Object.fromEntries(relations.map((relation) => [relation, value]));
+  const quality = { count: 99, mrr: 0.3, hits10: 0.5, popularityMrr: 0.1, randomMrr: 0.01 };
+  const graph: GraphStatus = {
+    graph: 'follow-7',
+    ready: true,
+    phase: 'running',
+    reasons: [],
+    kernel: 'wasm',
+    fingerprint: 'f',
+    events: { consumed: 5e9, rejected: 9_876_543, duplicate: 0, late: 0 },
+    rejectedBy: { 'wrong-shape': 9_876_543 },
+    lag: [{ topic: 'twhin.engagement', partition: 11, records: 9_876_543, seconds: 86_399 }],
+    entities: { user: 1_000_000 },
+    edges: each(10_000_000),
+    step: 1,
+    rows: { used: 1_000_400, free: 5 },
+    loss: each(4.2),
+    moved: { user: { mean: 0.1, p99: 0.5, norm: 1 } },
+    published: 1,
+    retries: 0,
+    quality: { known: each(quality), new: each({ ...quality, count: 7 }) },
+    outbox: { vectors: 9_876_543, oldestAgeMs: 5_000 },
+    disk: { used: 123_456_789_012, free: 123_456_789_012, size: 1e12 },
+    latencyMs: { p50: 900, p99: 2_000 },
+    commits: 1,
+    starts: [now],
+  };
+  const points = Array.from({ length: 600 }, (_, i) => ({ entity: `user:${HOSTILE}${i}`, x: i, y: -i }));
+  return {
+    host: '127.0.0.1',
+    port: 0,
+    page: await readDashboard(),
+    failed: () => undefined,
+    metrics: { contentType: 'text/plain', render: async () => '' },
+    readiness: async () => ({ ready: true, graphs: [] }),
+    status: async () => ({
+      version: '1',
+      now: Date.now(),
+      startedAt: now,
+      memoryBytes: 1,
+      faults: [{ at: now - 90_000_000, level: 'warn', text: FAULT, times: 9_876_543 }],
+      graphs: [graph],
+      routers: [
+        {
+          graph: 'follow',
+          ready: false,
+          phase: 'routing',
+          reasons: [`routed events are not acknowledged: ${HOSTILE}`],
+          partitions: 12,
+          events: 5e9,
+          rejectedBy: { [HOSTILE]: 3_000 },
+          sent: 9e9,
+          sentBytes: 1e12,
+          retries: 4,
+          lag: [{ topic: 'twhin.follow', partition: 3, records: 77 }],
+        },
+      ],
+      headline: { level: 'ok', text: 'Healthy: vectors are 0.9 s behind' },
+    }),
+    views: {
+      history: () => ({ at: [now - 5_000, now], curves: { loss: [4.3, 4.2] } }),
+      rejected: () => [
+        {
+          ...{ code: 'wrong-shape', message: FAULT, topic: 'twhin.engagement', partition: 11 },
+          ...{ offset: 9_876_543_210, timestamp: now, value: JSON.stringify({ user: LONG }) },
+        },
+      ],
+      entity: async (_, entity) =>
+        entity === 'user:nobody'
+          ? undefined
+          : {
+              entity,
+              edges: Object.fromEntries(
+                relations.map((relation) => [relation, { out: 9_876_543, in: 9_876_543, some: [] }]),
+              ),
+              ...{
+                firstSeen: now - 90_000_000,
+                lastSeen: now - 90_000_000,
+                updates: 9_876_543,
+                step: 9_876_543,
+              },
+              ...{ movedBetween: { from: now - 91_000_000, to: now - 90_000_000 }, norm: 1, drift: 0.1 },
+              nearest: { user: [LONG, 'promotes'].map((id) => ({ entity: `user:${id}`, score: 0.71 })) },
+            },
+      map: async () => ({ at: now, points }),
+      replays: async () => [],
+    },
+  };
+}
