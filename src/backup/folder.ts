@@ -9,8 +9,8 @@ export const LOCK = 'backup.lock';
 const NOT_OF_A_BACKUP = 'no backup has such a file';
 
 /**
- * Checks that `dir` can take backups of these graphs: it is outside of the state folder, and holds nothing but backups,
- * each in a folder with the name of its graph.
+ * Checks that `dir` can take backups of these graphs: it is outside of the state folder, and the folders with the names of the
+ * graphs hold nothing but backups. Whatever else is in `dir` stays as it is, such as `lost+found` in the root of a volume.
  * @throws UsageError naming the file or folder in the way.
  */
 export async function checkTarget(dir: string, state: string, graphs: readonly string[]): Promise<void> {
@@ -21,19 +21,27 @@ export async function checkTarget(dir: string, state: string, graphs: readonly s
       `${dir} is inside the state folder ${state}; a backup belongs on another disk, or at least elsewhere`,
     );
   }
-  for (const name of await namesIn(dir, true)) await checkGraphFolder(join(dir, name));
+  await namesIn(dir, true);
   for (const graph of graphs) {
+    await checkGraphFolder(join(dir, graph));
     await readManifest(join(dir, graph), graph).catch((error: unknown) => {
       throw foreign(join(dir, graph, MANIFEST), reasonOf(error));
     });
   }
 }
 
-/** The names of graphs with a backup in `dir`. */
-export async function graphsIn(dir: string): Promise<string[]> {
+/**
+ * The names of graphs with a backup in `dir`. What can't be read there is passed over, unless it has the name of a graph.
+ * @throws FatalError `backup-read`.
+ */
+export async function graphsIn(dir: string, isGraph: (name: string) => boolean): Promise<string[]> {
   const found: string[] = [];
   for (const name of (await namesIn(dir)).sort()) {
-    if ((await namesIn(join(dir, name))).includes(MANIFEST)) found.push(name);
+    const names = await namesIn(join(dir, name)).catch((error: unknown): string[] => {
+      if (isGraph(name)) throw error;
+      return [];
+    });
+    if (names.includes(MANIFEST)) found.push(name);
   }
   return found;
 }

@@ -20,7 +20,10 @@ export function addBackupCommand(program: Command, { config, output }: CommandCo
   program
     .command('backup')
     .description('back up the stores as of their last commits; an updater may be running')
-    .argument('<dir>', 'folder that holds only backups; parts of an earlier backup there are used again')
+    .argument(
+      '<dir>',
+      'folder for backups, outside of the state folder; parts of an earlier backup there are used again',
+    )
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--store <name>', 'the store of that name instead of the live store')
     .option('--json', JSON_HELP)

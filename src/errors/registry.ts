@@ -387,8 +387,8 @@ const BACKUP = {
   ),
   'backup-entry': fatal('An entry of the store is too large for a backup.', REBUILD),
   'backup-folder': usage(
-    'The folder for the backup holds other files, or lies within the state folder.',
-    'Give the backup a folder of its own, best on another disk.',
+    'The folder for the backup lies within the state folder, or holds other files where the backup of a graph goes.',
+    'Name another folder, best on another disk.',
   ),
   'backup-format': fatal(
     'Another version of the program wrote the backup.',

@@ -16,6 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => at.remove());
 
+const nothing = () => false;
 const refused = (reason: string) => ({
   name: 'UsageError',
   code: 'backup-folder',
@@ -25,7 +26,7 @@ const refused = (reason: string) => ({
 describe('a folder for backups', () => {
   test('may be new, empty, or hold backups, interrupted ones too', async () => {
     await checkTarget(dir, state, ['test']);
-    expect(await graphsIn(dir)).toEqual([]);
+    expect(await graphsIn(dir, nothing)).toEqual([]);
     await mkdir(dir);
     await checkTarget(dir, state, ['test']);
     await writeBackup(join(dir, 'test'), await filled(), ABOUT);
@@ -33,7 +34,7 @@ describe('a folder for backups', () => {
     await writeFile(join(dir, 'test', 'chunks', `${'0'.repeat(64)}.part`), '');
     await writeFile(join(dir, 'test', 'backup.lock'), '');
     await checkTarget(dir, state, ['test']);
-    expect(await graphsIn(dir)).toEqual(['test']);
+    expect(await graphsIn(dir, nothing)).toEqual(['test']);
   });
 
   test('is refused inside of the state folder, by any path', async () => {
@@ -53,10 +54,30 @@ describe('a folder for backups', () => {
     await checkTarget(join(at.path, 'state-backups'), state, ['test']);
   });
 
-  test('is refused where it holds other files, which are not changed', async () => {
+  test('may hold other things, such as the folder in the root of a volume that nobody may read', async () => {
+    await mkdir(join(dir, 'photos'), { recursive: true });
+    await writeFile(join(dir, 'photos', 'a.jpg'), '');
+    await writeFile(join(dir, 'notes.txt'), '');
+    // Root may read every folder, but follows no link to itself.
+    await symlink('lost+found', join(dir, 'lost+found'));
+    await checkTarget(dir, state, ['test']);
+    await writeBackup(join(dir, 'test'), await filled(), ABOUT);
+    await checkTarget(dir, state, ['test']);
+    expect(await graphsIn(dir, (name) => name === 'test')).toEqual(['test']);
+  });
+
+  test('is refused where the folder with the name of a graph can not be read', async () => {
+    await mkdir(dir);
+    await symlink('test', join(dir, 'test'));
+    const unreadable = { code: 'backup-read', message: expect.stringContaining("test can't be read: ELOOP") };
+    await expect(checkTarget(dir, state, ['test'])).rejects.toMatchObject(unreadable);
+    await expect(graphsIn(dir, (name) => name === 'test')).rejects.toMatchObject(unreadable);
+  });
+
+  test('is refused where the folder with the name of a graph holds other files, which are not changed', async () => {
     for (const [path, named] of [
-      ['notes.txt', 'notes.txt is in the way: it is a file'],
-      ['photos/a.jpg', 'photos/a.jpg is in the way: no backup has such a file'],
+      ['test', 'test is in the way: it is a file'],
+      ['test/a.jpg', 'test/a.jpg is in the way: no backup has such a file'],
       ['test/chunks/a.jpg', 'a.jpg is in the way: no backup has such a file'],
       ['test/manifest.json', 'manifest.json is in the way'],
     ] as const) {

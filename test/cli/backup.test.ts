@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { json, type Place, type Said } from './captured.ts';
@@ -40,11 +40,25 @@ describe('twhin backup', () => {
     expect(await readdir(dir)).toEqual(['engagement']);
   });
 
+  test('takes the root of a volume, and restore finds the backup there', async () => {
+    const volume = join(here.folder, 'volume');
+    await mkdir(volume);
+    // As a folder that only root may read: nobody follows a link to itself.
+    await symlink('lost+found', join(volume, 'lost+found'));
+    expect((await here.run('backup', volume)).code).toBe(0);
+    expect((await readdir(volume)).sort()).toEqual(['engagement', 'lost+found']);
+    const restored = await here.run('restore', volume, '--into', 'back');
+    expect([restored.code, said(restored)]).toEqual([0, expect.stringContaining('all is well')]);
+  });
+
   test('refuses a folder that holds other files, and a graph without a store', async () => {
     const inside = await here.run('backup', join(here.folder, 'state', 'backups'));
     expect([inside.code, said(inside)]).toEqual([2, expect.stringContaining('is inside the state folder')]);
-    const other = await here.run('backup', here.folder);
-    expect([other.code, said(other)]).toEqual([2, expect.stringContaining('is in the way')]);
+    const full = join(here.folder, 'full');
+    await mkdir(join(full, 'engagement'), { recursive: true });
+    await writeFile(join(full, 'engagement', 'notes.txt'), '');
+    const other = await here.run('backup', full);
+    expect([other.code, said(other)]).toEqual([2, expect.stringContaining('notes.txt is in the way')]);
     const follow = await here.run('backup', dir, '--graph', 'follow');
     expect([follow.code, said(follow)]).toEqual([1, expect.stringContaining('follow has no store yet')]);
     const shadow = await here.run('backup', dir, '--graph', 'engagement', '--store', 'shadow');

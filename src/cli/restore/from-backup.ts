@@ -29,7 +29,9 @@ export async function planFromBackup(
   { config, output }: CommandContext,
 ): Promise<Restoring[]> {
   const plain = await config();
-  const there = await graphsIn(dir);
+  const there = await graphsIn(dir, (name) =>
+    plain.graphs.some((graph) => graph.name === name || shardIndex(graph.shard?.graph, name) !== undefined),
+  );
   const chosen = selectGraphs(plain, names.length > 0 ? names : there);
   if (there.length === 0) throw new FatalError('backup-missing', `there is no backup in ${dir}`);
   refuseOtherShards(chosen, there, dir);
@@ -60,10 +62,7 @@ function refuseOtherShards(graphs: readonly GraphConfig[], there: readonly strin
   for (const { shard } of graphs) {
     if (shard === undefined) continue;
     const { graph, count } = shard;
-    const beyond = there.find((name) => {
-      const index = name.startsWith(`${graph}-`) ? name.slice(graph.length + 1) : '';
-      return /^\d{1,3}$/.test(index) && Number(index) >= count;
-    });
+    const beyond = there.find((name) => (shardIndex(graph, name) ?? 0) >= count);
     if (beyond === undefined) continue;
     throw new UsageError(
       'sharded',
@@ -71,6 +70,13 @@ function refuseOtherShards(graphs: readonly GraphConfig[], there: readonly strin
         `entities are spread in another way. Set graphs.${graph}.shards as it was when the backup was made`,
     );
   }
+}
+
+/** Which shard of the graph has that name; undefined: none could have it. */
+function shardIndex(graph: string | undefined, name: string): number | undefined {
+  if (graph === undefined || !name.startsWith(`${graph}-`)) return undefined;
+  const index = name.slice(graph.length + 1);
+  return /^\d{1,3}$/.test(index) ? Number(index) : undefined;
 }
 
 /** A backup may contain settings of the training, and no setting that says where anything is stored. */
