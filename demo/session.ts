@@ -9,6 +9,7 @@ import { FatalError } from '../src/errors/errors.ts';
 import { silentLog } from '../src/log.ts';
 import type { ReadableLog, Sink, SourceRecord } from '../src/pipeline/ports.ts';
 import { eachRecord, wholeTopics } from '../src/pipeline/reading/bounded.ts';
+import { createdTopics } from '../src/pipeline/topic-plan.ts';
 import type { Updater } from '../src/pipeline/updater.ts';
 import { DEAD_LETTER, decodeVector, embeddingsName, fullName, topicName } from '../topics/index.ts';
 import type { Place } from './place.ts';
@@ -47,7 +48,7 @@ export class Session {
   /** groupOf: group of an entity, which the dashboard's map shows as a colour. */
   async begin(groupOf: (entity: string) => string | undefined): Promise<void> {
     this.#watch = await this.#serve(groupOf);
-    await this.#connection.admin().create(declaredTopics(this.#config));
+    await this.#connection.admin().create(createdTopics(declaredTopics(this.#config)));
     const { measuresOf } = this.#watch;
     const runs = [];
     for (const graph of this.#config.graphs) {

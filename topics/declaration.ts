@@ -9,6 +9,8 @@ export interface TopicDeclaration {
    * changed. `named`: as `events`, but it is created only where an operator asks for it by its name.
    */
   readonly role: 'written' | 'events' | 'named';
+  /** The topic's records erase entities: a replay needs them for as long as there are events. */
+  readonly erasures?: true;
   readonly partitions: number;
   /** Where the number of partitions must never change: why, and what to do about a topic with another number. */
   readonly partitionsStay?: string;
@@ -50,6 +52,7 @@ export function eventDeclaration(
   return {
     name: fullName(prefix, topic),
     role: topic.topic === undefined ? 'events' : 'named',
+    ...(topic.name === ERASURE && { erasures: true }),
     partitions: topic.partitions,
     configs: {
       'cleanup.policy': 'delete',
@@ -58,6 +61,8 @@ export function eventDeclaration(
   };
 }
 
+/** The name in the configuration of the topic with erasures. */
+export const ERASURE = 'erasure';
 /** How long event topics are kept unless said. */
 export const WEEK_MS = 7 * 24 * 3_600_000;
 /** Kafka's number for a retention without end. */

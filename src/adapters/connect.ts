@@ -13,6 +13,8 @@ import type { KafkaSettings, LogLine } from './kafka/settings.ts';
 export interface LogConnection {
   /** The address as a person reads it. */
   readonly describe: string;
+  /** Whether no record is ever removed, whatever the settings of its topic say. */
+  readonly keepsAll: boolean;
   log(options?: LogOptions): EventLog;
   /** undefined where the log has no groups: the lock of a store alone keeps a second writer away. */
   leadership(options: LeadershipOptions): Leadership | undefined;
@@ -41,6 +43,7 @@ export async function connect(
     const admin = new FileLogAdmin(dir);
     return {
       describe: `the embedded file log in ${dir}`,
+      keepsAll: true,
       log: () => new FileLog(dir),
       leadership: () => undefined,
       shares: () => undefined,
@@ -53,6 +56,7 @@ export async function connect(
   const admin = new KafkaAdmin(settings);
   return {
     describe: `Kafka at ${settings.brokers.join(',')}`,
+    keepsAll: false,
     log: (options = {}) => new KafkaLog(settings, options, log),
     leadership: (options) => new KafkaLeadership(settings, options, log),
     shares: (options) => new KafkaShares(settings, options, log),

@@ -3,7 +3,7 @@ import type { PartitionRange } from '../pipeline/ports.ts';
 
 /** The error of topics that aren't there, with the way out. */
 export function topicsMissing(missing: readonly string[], address: string): FatalError {
-  const message = `topics missing at ${address}: ${missing.join(', ')}; create them with: twhin topics apply, or start with: twhin run --create-topics`;
+  const message = `topics missing at ${address}: ${missing.join(', ')}; twhin topics apply creates them, and says what to do about topics of others`;
   return new FatalError('topics-missing', message);
 }
 

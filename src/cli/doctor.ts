@@ -8,7 +8,7 @@ import { differences, fingerprint } from '../graph/head.ts';
 import { WriteBatch } from '../graph/store.ts';
 import { kernelHere, reproducible, simdLevel } from '../kernels/select.ts';
 import { loadTensorFlow } from '../kernels/tfjs/tensorflow.ts';
-import { describeAction, planTopics } from '../pipeline/topic-plan.ts';
+import { describeAction, planTopics, replayGaps, type TopicAction } from '../pipeline/topic-plan.ts';
 import { openForReading } from '../state/open.ts';
 import { livePlace } from '../state/places.ts';
 import { type CommandContext, withinTime } from './context.ts';
@@ -21,7 +21,8 @@ const ANSWER_MS = 15_000;
 
 interface Finding {
   readonly what: string;
-  readonly ok: boolean;
+  /** `info`: it differs from what was declared, or is worth knowing, and nothing is wrong. */
+  readonly state: 'ok' | 'info' | 'FAIL';
   /** What was found or, if something is wrong, what to do. */
   readonly detail: string;
 }
@@ -46,19 +47,23 @@ async function doctor(
   const { config: load, output } = context;
   const config = await load();
   const findings: Finding[] = [];
-  const tell = (what: string, ok: boolean, detail: string) => {
-    findings.push({ what, ok, detail });
-    if (!options.json) output.out(`${ok ? 'ok  ' : 'FAIL'}  ${what.padEnd(20)} ${detail}`);
+  const tell = (what: string, state: Finding['state'], detail: string) => {
+    findings.push({ what, state, detail });
+    if (!options.json) output.out(`${state.padEnd(4)}  ${what.padEnd(20)} ${detail}`);
   };
   const check = async (what: string, look: () => Promise<string>, remedy: string) => {
     try {
-      tell(what, true, await look());
+      tell(what, 'ok', await look());
     } catch (error) {
-      tell(what, false, `${reasonOf(error)}${remedy === '' ? '' : `; ${remedy}`}`);
+      tell(what, 'FAIL', `${reasonOf(error)}${remedy === '' ? '' : `; ${remedy}`}`);
     }
   };
   const major = Number(process.versions.node.split('.')[0]);
-  tell('Node', major >= 24, major >= 24 ? process.version : `${process.version}; install Node 24 or newer`);
+  tell(
+    'Node',
+    major >= 24 ? 'ok' : 'FAIL',
+    major >= 24 ? process.version : `${process.version}; install Node 24 or newer`,
+  );
   await check(
     'SIMD',
     async () => describeSimd(config),
@@ -74,14 +79,14 @@ async function doctor(
     tryRocksdb,
     'it needs Linux, macOS or Windows on x64 or arm64, and libatomic1 on Linux',
   );
-  const brokerAnswers = await checkLog(config, context, tell);
-  if (!brokerAnswers) tell('topics', false, 'not looked at: no broker answers');
+  await checkLog(config, context, tell);
   for (const graph of config.graphs) {
     const what = `store ${graph.name}`;
     await check(what, () => describeStore(config, graph, load), '');
   }
-  if (options.json) output.out(JSON.stringify({ ok: findings.every(({ ok }) => ok), findings }));
-  return findings.every(({ ok }) => ok);
+  const ok = findings.every(({ state }) => state !== 'FAIL');
+  if (options.json) output.out(JSON.stringify({ ok, findings }));
+  return ok;
 }
 
 function describeSimd({ graphs }: Config): string {
@@ -96,13 +101,13 @@ function describeSimd({ graphs }: Config): string {
   return [level, ...kernels].join('; ');
 }
 
-function judgeThreads(threads: number, cores: number): [ok: boolean, detail: string] {
+function judgeThreads(threads: number, cores: number): [state: Finding['state'], detail: string] {
   return threads > cores
     ? [
-        false,
+        'FAIL',
         `training.threads is ${threads} on ${cores} cores, and some would only wait for others; set it to ${cores} at most`,
       ]
-    : [true, `${threads} train a graph, 1 in a replay; ${cores} cores`];
+    : ['ok', `${threads} train a graph, 1 in a replay; ${cores} cores`];
 }
 
 function tryRocksdb(): Promise<string> {
@@ -121,31 +126,62 @@ function tryRocksdb(): Promise<string> {
   });
 }
 
+/** Whether the brokers answer, and then what differs between their topics and the declared ones. */
 async function checkLog(
   config: Config,
   { connect }: CommandContext,
-  tell: (what: string, ok: boolean, detail: string) => void,
-): Promise<boolean> {
+  tell: (what: string, state: Finding['state'], detail: string) => void,
+): Promise<void> {
   const connection = await connect(config);
   const admin = connection.admin();
   try {
-    const info = await withinTime(admin.info(), ANSWER_MS, `brokers at ${connection.describe}`);
-    tell('brokers', true, `${info.kind} ${info.version} at ${info.address}: ${info.nodes.join(', ')}`);
+    const answered = await bounded(admin.info(), `brokers at ${connection.describe}`).catch(reasonOf);
+    if (typeof answered === 'string') {
+      tell('brokers', 'FAIL', `${answered}; set KAFKA_BROKERS to host:port of a running broker`);
+      tell('topics', 'FAIL', 'not looked at: no broker answers');
+      return;
+    }
+    const { kind, version, address, nodes } = answered;
+    tell('brokers', 'ok', `${kind} ${version} at ${address}: ${nodes.join(', ')}`);
     const declared = declaredTopics(config);
-    const actions = planTopics(declared, await admin.describe(declared.map(({ name }) => name)));
-    const open = actions.filter(({ kind }) => kind !== 'keep');
-    const unusable = actions.find((action) => action.kind === 'keep' && action.unusable === true);
-    if (unusable !== undefined) tell('topics', false, describeAction(unusable));
-    else if (open.length === 0) tell('topics', true, `all ${declared.length} are as declared`);
-    else
-      tell('topics', false, `${open.length} changes needed; see twhin topics plan, then twhin topics apply`);
-    return true;
-  } catch (error) {
-    tell('brokers', false, `${reasonOf(error)}; set KAFKA_BROKERS to host:port of a running broker`);
-    return false;
+    const asking = admin.describe(declared.map(({ name }) => name));
+    const actual = await bounded(asking, `topics at ${connection.describe}`).catch(reasonOf);
+    if (typeof actual === 'string') {
+      tell('topics', 'FAIL', actual);
+      return;
+    }
+    const gaps = connection.keepsAll ? [] : replayGaps(declared, actual);
+    const findings = [
+      ...judgeTopics(planTopics(declared, actual)),
+      ...gaps.map((gap) => ['info', gap] as const),
+    ];
+    for (const [state, detail] of findings) tell('topics', state, detail);
+    if (findings.every(([state]) => state !== 'FAIL'))
+      tell('topics', 'ok', `all ${declared.length} are there`);
   } finally {
     await connection.close();
   }
+}
+
+/** What is wrong, then what only differs. */
+function judgeTopics(actions: readonly TopicAction[]): (readonly [Finding['state'], string])[] {
+  const created = actions.flatMap((action) => (action.kind === 'create' ? [action.topic.name] : []));
+  const altered = actions.flatMap((action) => (action.kind === 'alter-configs' ? [action.name] : []));
+  const missing = `missing: ${created.join(', ')}; create them with: twhin topics apply`;
+  const differing = `settings differ on ${altered.join(', ')}; see twhin topics plan, then twhin topics apply`;
+  return [
+    ...(created.length > 0 ? [['FAIL', missing] as const] : []),
+    ...(altered.length > 0 ? [['FAIL', differing] as const] : []),
+    ...actions.flatMap((action) => {
+      if (action.kind !== 'keep' && action.kind !== 'missing') return [];
+      const fails = action.kind === 'missing' || action.unusable === true;
+      return [[fails ? 'FAIL' : 'info', describeAction(action)] as const];
+    }),
+  ];
+}
+
+function bounded<T>(asking: Promise<T>, what: string): Promise<T> {
+  return withinTime(asking, ANSWER_MS, what);
 }
 
 async function describeStore(

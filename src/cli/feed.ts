@@ -80,7 +80,7 @@ export async function feed(
     if (progress) output.status(`${name}: ${describeFeed(progress, total, Date.now() - start)}`);
   }, SHOW_PROGRESS_MS);
   try {
-    await checkTopic(connection, name);
+    await checkTopic(connection, name, topic);
     const result = await feedEvents({
       events: readEvents(options.file, { format: options.format, signal: stopping }),
       keyOf: (value, timestamp) => readEvent(topic, { value, timestamp }, config.limits).key,
@@ -130,13 +130,13 @@ function eventTopic(config: Config, { topic: asked, format }: FeedOptions): Even
   return found;
 }
 
-async function checkTopic(connection: LogConnection, name: string): Promise<void> {
+async function checkTopic(connection: LogConnection, name: string, { topic }: EventTopic): Promise<void> {
   const asking = connection.admin().describe([name]);
   const [state] = await withinTime(asking, ANSWER_MS, `${name} at ${connection.describe}`);
   if (state === undefined) {
     throw new FatalError(
       'missing-topic',
-      `there is no topic ${name} at ${connection.describe}; create it with: twhin topics apply`,
+      `there is no topic ${name} at ${connection.describe}; create it with: twhin topics apply${topic === undefined ? '' : ` --create ${topic}`}`,
     );
   }
 }

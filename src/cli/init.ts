@@ -33,7 +33,7 @@ const TEMPLATE = `// Configuration of twhin-stream. Every key has a default: kee
 import type { ConfigureTwhin } from 'twhin-stream';
 
 const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, entityKey }) => ({
-  // Comes before the name of every topic; TWHIN_TOPIC_PREFIX overrides it.
+  // Comes before the name of every topic that has no whole name of its own; TWHIN_TOPIC_PREFIX overrides it.
   topicPrefix: 'twhin.',
 
   // Folder of the stores, with a folder for each graph; TWHIN_STATE overrides it.
@@ -56,12 +56,16 @@ const configure: ConfigureTwhin = ({ z, defineTopic, idField, instantField, enti
   // debug, info, warn or error; --verbose overrides it.
   log: { level: 'info' },
 
+  // How long an event topic keeps its events where twhin topics apply creates it: milliseconds, or 'unlimited'.
+  // eventRetentionMs: 30 * 24 * 3_600_000,
+
   // Your own entity types, relations, topics and graphs, beside TwHIN's. For example, users who save tweets to lists:
   //
   // entityTypes: ['list'],
   // relations: [{ name: 'saves', lhs: 'user', rhs: 'list' }],
   // topics: [
   //   defineTopic({
+  //     // On the cluster twhin.save. With topic: 'web.saves' an existing topic is read under its own name, and never changed.
   //     name: 'save',
   //     schema: z.object({ userId: idField, listId: idField, at: instantField }),
   //     key: ({ userId }) => userId,

@@ -1,10 +1,26 @@
 import type { Command } from 'commander';
+import { topicNamed } from '../../topics/index.ts';
 import { declaredTopics } from '../config/declared-topics.ts';
-import { applyTopics, describeAction, planTopics } from '../pipeline/topic-plan.ts';
+import type { Config } from '../config/resolve.ts';
+import { UsageError } from '../errors/errors.ts';
+import {
+  applyTopics,
+  describeAction,
+  planTopics,
+  replayGaps,
+  type TopicAction,
+} from '../pipeline/topic-plan.ts';
 import { type CommandContext, withinTime } from './context.ts';
-import { example, JSON_HELP } from './options.ts';
+import { collect, example, JSON_HELP } from './options.ts';
 
 const ANSWER_MS = 30_000;
+
+interface TopicsOptions {
+  readonly apply: boolean;
+  /** Topics of others that are to be created, as typed. */
+  readonly create: readonly string[];
+  readonly json: boolean;
+}
 
 /** Puts `twhin topics` on the command line. */
 export function addTopicsCommand(program: Command, context: CommandContext): void {
@@ -16,45 +32,69 @@ export function addTopicsCommand(program: Command, context: CommandContext): voi
       .command(apply ? 'apply' : 'plan')
       .description(
         apply
-          ? 'create and change the topics as configured; no topic is shrunk or deleted'
-          : 'show what apply would change',
+          ? 'create missing topics, and set what differs on topics that twhin writes; an existing event topic is never changed'
+          : 'show what apply would change, and what differs in topics that it leaves alone',
+      )
+      .option(
+        '--create <topic>',
+        'also create this topic of others: one that is defined by its whole name; may be repeated',
+        collect,
+        [],
       )
       .option('--json', JSON_HELP)
       .addHelpText('after', example(`KAFKA_BROKERS=localhost:9092 twhin topics ${apply ? 'apply' : 'plan'}`))
-      .action(({ json }) => topics({ apply, json: json === true }, context));
+      .action(({ create, json }) => topics({ apply, create, json: json === true }, context));
   }
 }
 
 /** Shows what would change on the cluster and, with `apply`, changes it. A second apply changes nothing. */
 async function topics(
-  options: { readonly apply: boolean; readonly json: boolean },
+  { apply, create, json }: TopicsOptions,
   { config: load, connect, output }: CommandContext,
 ): Promise<void> {
   const config = await load();
+  const asked = askedTopics(config, create);
   const connection = await connect(config);
   try {
     const admin = connection.admin();
     const declared = declaredTopics(config);
     const where = `topics at ${connection.describe}`;
     const actual = await withinTime(admin.describe(declared.map(({ name }) => name)), ANSWER_MS, where);
-    const actions = planTopics(declared, actual);
-    if (options.apply) await withinTime(applyTopics(admin, actions), ANSWER_MS, where);
-    if (options.json) {
-      output.out(JSON.stringify({ applied: options.apply, actions }));
+    const actions = planTopics(declared, actual, asked);
+    const notes = connection.keepsAll ? [] : replayGaps(declared, actual);
+    if (apply) await withinTime(applyTopics(admin, actions), ANSWER_MS, where);
+    if (json) {
+      output.out(JSON.stringify({ applied: apply, actions, notes }));
       return;
     }
     for (const action of actions) output.out(describeAction(action));
-    const changes = actions.filter(({ kind }) => kind !== 'keep').length;
-    const unusable = actions.some((action) => action.kind === 'keep' && action.unusable === true);
-    if (changes === 0 && unusable)
-      output.out('nothing to change; a topic that is left as it is can not be used');
-    else if (changes === 0)
-      output.out(`all ${declared.length} topics are as declared at ${connection.describe}`);
-    else
-      output.out(
-        options.apply ? `${changes} changes made` : `${changes} changes; make them with: twhin topics apply`,
-      );
+    for (const note of notes) output.out(`note: ${note}`);
+    output.out(closing(actions, apply, connection.describe));
   } finally {
     await connection.close();
   }
+}
+
+/** Full names of the topics after `--create`. @throws UsageError listing the topics. */
+function askedTopics({ topics, topicPrefix }: Config, create: readonly string[]): string[] {
+  const named = topics.filter(({ topic }) => topic !== undefined);
+  const found = create.flatMap((name) => topicNamed(topicPrefix, named, name)?.topic ?? []);
+  if (found.length === create.length) return found;
+  const unknown = create.filter((name) => topicNamed(topicPrefix, named, name) === undefined);
+  const known =
+    named.length === 0
+      ? 'a topic that is defined by its whole name; there is none'
+      : `one of ${named.map(({ topic }) => topic).join(', ')}`;
+  throw new UsageError('topic', `--create: expected ${known}; seen ${unknown.join(', ')}`);
+}
+
+function closing(actions: readonly TopicAction[], applied: boolean, where: string): string {
+  const changes = actions.filter(({ kind }) => kind === 'create' || kind === 'alter-configs').length;
+  if (changes > 0)
+    return applied ? `${changes} changes made` : `${changes} changes; make them with: twhin topics apply`;
+  if (actions.some((action) => action.kind === 'keep' && action.unusable === true))
+    return 'nothing to change; a topic that is left as it is can not be used';
+  if (actions.some(({ kind }) => kind === 'missing'))
+    return 'nothing to change; topics of others are missing';
+  return `nothing to change at ${where}`;
 }

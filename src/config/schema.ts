@@ -57,7 +57,7 @@ export const configFileSchema = z.strictObject({
       unit: 'ms',
       values: 'whole number, 1 or more, or `unlimited`',
       description:
-        "How long an event topic keeps its events where `twhin topics apply` creates it, unless `defineTopic` says `retentionMs`: milliseconds, or `'unlimited'`. A topic that exists [keeps its own retention](wire-contract.md#events-in).",
+        "How long an event topic keeps its events where `twhin topics apply` creates it, unless `defineTopic` says `retentionMs`: milliseconds, or `'unlimited'`. A topic that exists [keeps its own retention](existing-topics.md).",
     }),
   state: z.string().min(1).optional().meta({
     unset: '.twhin/state',

@@ -273,7 +273,7 @@ const KAFKA = {
   ),
   'topics-missing': fatal(
     'Topics that the configuration needs do not exist.',
-    'Create the topics with twhin topics apply, or start with twhin run --create-topics.',
+    'Run twhin topics apply: it creates the topics, and says what to do about topics of others.',
   ),
 } as const satisfies Entries;
 

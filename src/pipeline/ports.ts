@@ -259,15 +259,13 @@ export interface LogInfo {
   readonly nodes: readonly string[];
 }
 
-/** Manages topics; never shrinks or deletes a topic. */
+/** Manages topics; never deletes a topic, and never changes its partitions. */
 export interface LogAdmin {
   info(): Promise<LogInfo>;
   /** The existing ones of `names`, in that order. */
   describe(names: readonly string[]): Promise<TopicState[]>;
   /** Leaves existing topics alone. */
   create(topics: readonly NewTopic[]): Promise<void>;
-  /** partitions: their number afterwards. */
-  addPartitions(name: string, partitions: number): Promise<void>;
   /** Sets these keys; every other setting of the topic stays. */
   alterConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void>;
   close(): Promise<void>;

@@ -53,6 +53,7 @@ async function runOf(
   const connection: LogConnection = {
     ...{
       describe: 'memory',
+      keepsAll: true,
       log: () => log,
       leadership: unused,
       shares: unused,

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import kafkajs from 'kafkajs';
 import { inject } from 'vitest';
 import { KafkaAdmin } from '../../src/adapters/kafka/admin.ts';
 import { RetryableError } from '../../src/errors/errors.ts';
 
+const { Kafka, logLevel } = kafkajs;
 const LOOK_MS = 50;
 
 /**
@@ -25,10 +27,11 @@ export async function makeTopic(
  * partitions that it does not know.
  */
 export async function growTopic(name: string, partitions: number): Promise<void> {
-  await withAdmin(async (admin) => {
-    await admin.addPartitions(name, partitions);
-    await answered(admin, name, partitions);
-  });
+  const other = new Kafka({ brokers: inject('brokers').split(','), logLevel: logLevel.NOTHING }).admin();
+  await other.connect();
+  await other.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] });
+  await other.disconnect();
+  await withAdmin((admin) => answered(admin, name, partitions));
 }
 
 async function answered(admin: KafkaAdmin, name: string, partitions: number): Promise<void> {

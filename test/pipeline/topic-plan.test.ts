@@ -1,32 +1,111 @@
 import { describe, expect, test } from 'vitest';
-import { describeAction, planTopics } from '../../src/pipeline/topic-plan.ts';
+import {
+  applyTopics,
+  createdTopics,
+  describeAction,
+  planTopics,
+  replayGaps,
+} from '../../src/pipeline/topic-plan.ts';
+import type { TopicDeclaration } from '../../topics/index.ts';
 
+const DAY = 86_400_000;
 const state = {
   name: 't',
   partitions: 4,
-  configs: { 'cleanup.policy': 'delete', 'retention.ms': '1000', 'max.message.bytes': '99' },
+  configs: { 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY), 'max.message.bytes': '99' },
 };
-const declared = {
+const written: TopicDeclaration = {
   name: 't',
-  role: 'written' as const,
+  role: 'written',
   partitions: 4,
   configs: { 'cleanup.policy': 'delete' },
 };
+const events: TopicDeclaration = {
+  name: 't',
+  role: 'events',
+  partitions: 4,
+  configs: { 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY) },
+};
+const reasonsOf = (declared: TopicDeclaration, configs: Record<string, string>, partitions = 4) =>
+  planTopics([declared], [{ name: 't', partitions, configs }]).map((action) =>
+    action.kind === 'keep' ? action.reason : action,
+  );
 
 describe('plan of topics', () => {
   test('a topic as declared needs nothing, whatever else is set on it', () => {
-    expect(planTopics([declared], [state])).toEqual([]);
+    expect(planTopics([written], [state])).toEqual([]);
+    expect(planTopics([events], [state])).toEqual([]);
     expect(planTopics([], [state])).toEqual([]);
   });
 
   test('a missing topic is made, in the order declared', () => {
-    const other = { ...declared, name: 'u' };
-    expect(planTopics([other, declared], [state])).toEqual([{ kind: 'create', topic: other }]);
+    const other = { ...events, name: 'u' };
+    expect(planTopics([other, written], [state])).toEqual([{ kind: 'create', topic: other }]);
   });
 
-  test('only what differs is set', () => {
-    const configs = { 'cleanup.policy': 'compact', 'retention.ms': '1000', 'segment.ms': '5' };
-    expect(planTopics([{ ...declared, configs }], [state])).toEqual([
+  test('a missing topic of others is made only where somebody asks for it', () => {
+    const named: TopicDeclaration = { ...events, name: 'web.clicks', role: 'named' };
+    const plan = planTopics([named], []);
+    expect(plan).toEqual([{ kind: 'missing', name: 'web.clicks' }]);
+    expect(plan.map(describeAction)).toEqual([
+      'web.clicks does not exist, and it is a topic of others: ask its owner, or create it with: twhin topics apply --create web.clicks',
+    ]);
+    expect(planTopics([named], [], ['web.clicks'])).toEqual([{ kind: 'create', topic: named }]);
+    expect(createdTopics([named, events, written])).toEqual([events, written]);
+  });
+});
+
+describe('an event topic that exists', () => {
+  const longer = { 'cleanup.policy': 'delete', 'retention.ms': String(400 * DAY) };
+  test.each([
+    ['keeps events longer', { ...longer }, 4, []],
+    ['keeps them for ever', { ...longer, 'retention.ms': '-1', 'retention.bytes': '-1' }, 4, []],
+    [
+      'keeps them for less',
+      { ...longer, 'retention.ms': String(1.5 * DAY) },
+      4,
+      ['retention 1.5 days here, 7 days declared: a replay can only go back 1.5 days'],
+    ],
+    [
+      'is compacted',
+      { 'cleanup.policy': 'compact', 'retention.ms': '1000' },
+      4,
+      ['it is compacted here: only the newest event of each key stays, and a replay reads no others'],
+    ],
+    ['has more partitions', longer, 12, ['12 partitions here, 4 declared; any number works']],
+    ['has one partition', longer, 1, ['1 partition here, 4 declared; any number works']],
+  ])('is never changed: it %s', (_, configs, partitions, reasons) => {
+    expect(reasonsOf(events, configs, partitions)).toEqual(reasons);
+  });
+
+  test('and has a name of its own may have any number of partitions', () => {
+    expect(reasonsOf({ ...events, role: 'named' }, longer, 12)).toEqual([]);
+    expect(
+      reasonsOf({ ...events, role: 'named' }, { 'cleanup.policy': 'delete', 'retention.ms': '60000' }),
+    ).toEqual(['retention 1 minute here, 7 days declared: a replay can only go back 1 minute']);
+  });
+
+  test('is left alone when a plan is applied', async () => {
+    const calls: string[] = [];
+    const call = (name: string) => async () => void calls.push(name);
+    const admin = { create: call('create'), alterConfigs: call('alter'), close: call('close') };
+    const plan = planTopics(
+      [events],
+      [{ ...state, partitions: 1, configs: { 'cleanup.policy': 'compact' } }],
+    );
+    await applyTopics(
+      { ...admin, describe: async () => [], info: () => Promise.reject(new Error('unused')) },
+      plan,
+    );
+    expect(plan).toHaveLength(2);
+    expect(calls).toEqual([]);
+  });
+});
+
+describe('a topic that we write', () => {
+  test('gets only the settings that differ', () => {
+    const configs = { 'cleanup.policy': 'compact', 'retention.ms': String(7 * DAY), 'segment.ms': '5' };
+    expect(planTopics([{ ...written, configs }], [state])).toEqual([
       {
         kind: 'alter-configs',
         name: 't',
@@ -38,32 +117,130 @@ describe('plan of topics', () => {
     ]);
   });
 
-  test('partitions grow, and are never taken away', () => {
-    expect(planTopics([{ ...declared, partitions: 6 }], [state])).toEqual([
-      { kind: 'add-partitions', name: 't', from: 4, to: 6 },
+  // What is kept longer, or cleaned earlier, than declared stays as the operator set it.
+  test.each([
+    ['retention.ms', '100', '99', '101'],
+    ['retention.ms', '100', '99', '-1'],
+    ['delete.retention.ms', '100', '99', '101'],
+    ['max.message.bytes', '100', '99', '101'],
+    ['max.compaction.lag.ms', '100', '101', '99'],
+    ['min.cleanable.dirty.ratio', '0.2', '0.5', '0.1'],
+    ['segment.bytes', '100', '101', '99'],
+  ])('%s %s: set over %s, and left at %s', (key, declared, set, left) => {
+    const plan = (here: string) =>
+      planTopics([{ ...written, configs: { [key]: declared } }], [{ ...state, configs: { [key]: here } }]);
+    expect(plan(set)).toEqual([
+      { kind: 'alter-configs', name: 't', changes: [{ key, from: set, to: declared }] },
     ]);
-    expect(planTopics([{ ...declared, partitions: 2 }], [state])).toEqual([
-      { kind: 'keep', name: 't', reason: expect.stringContaining('has 4 partitions, 2 declared') },
+    expect(plan(left)).toEqual([]);
+  });
+
+  test('that is compacted, and should not be, is left: the change would delete old records', () => {
+    const configs = { 'cleanup.policy': 'delete', 'retention.ms': String(30 * DAY) };
+    const here = { 'cleanup.policy': 'compact', 'retention.ms': String(30 * DAY) };
+    expect(reasonsOf({ ...written, configs }, here)).toEqual([
+      'cleanup.policy is compact here, delete declared: only the newest record of each key stays. Setting it to delete also deletes what is older than 30 days, so it is left to you',
+    ]);
+    const both = { ...here, 'cleanup.policy': 'compact,delete' };
+    expect(reasonsOf({ ...written, configs }, both)).toEqual([
+      {
+        kind: 'alter-configs',
+        name: 't',
+        changes: [{ key: 'cleanup.policy', from: 'compact,delete', to: 'delete' }],
+      },
     ]);
   });
 
-  test('partitions that must stay neither grow nor shrink', () => {
+  test('keeps its partitions: with another number, keys would move', () => {
+    for (const partitions of [2, 6]) {
+      expect(planTopics([{ ...written, partitions }], [state])).toEqual([
+        {
+          kind: 'keep',
+          name: 't',
+          reason: `4 partitions here, ${partitions} declared; any number works, and another would move keys, so that old records of a key stay beside its new ones`,
+        },
+      ]);
+    }
+  });
+
+  test('with a partition for each shard can not be used with another number', () => {
     const partitionsStay = 'keys would move; declare as many as there are';
     for (const partitions of [2, 6]) {
-      const actions = planTopics([{ ...declared, partitions, partitionsStay }], [state]);
-      const reason = `has 4 partitions, ${partitions} declared; keys would move; declare as many as there are`;
+      const actions = planTopics([{ ...written, partitions, partitionsStay }], [state]);
+      const reason = `4 partitions here, ${partitions} declared; keys would move; declare as many as there are`;
       expect(actions).toEqual([{ kind: 'keep', name: 't', reason, unusable: true }]);
       expect(actions.map(describeAction)).toEqual([`leave t as it is: ${reason}`]);
     }
-    expect(planTopics([{ ...declared, partitionsStay }], [state])).toEqual([]);
+    expect(planTopics([{ ...written, partitionsStay }], [state])).toEqual([]);
+  });
+});
+
+test('each action reads as one line', () => {
+  expect(describeAction({ kind: 'create', topic: { ...written, name: 'u', partitions: 1 } })).toBe(
+    'create u: 1 partition, cleanup.policy=delete',
+  );
+  expect(
+    describeAction({ kind: 'alter-configs', name: 't', changes: [{ key: 'a', from: undefined, to: 'b' }] }),
+  ).toBe('set on t: a unset -> b');
+});
+
+describe('what a replay would lack', () => {
+  const topic = (name: string, more: Partial<TopicDeclaration> = {}): TopicDeclaration => ({
+    ...events,
+    name,
+    ...more,
+  });
+  const as = (name: string, configs: Record<string, string>) => ({ name, partitions: 1, configs });
+  const FOREVER = { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' };
+
+  test('is nothing where all is kept for ever', () => {
+    expect(
+      replayGaps(
+        [topic('a'), { ...written, name: 'b' }],
+        [as('a', FOREVER), as('b', { 'retention.ms': '1' })],
+      ),
+    ).toEqual([]);
+    expect(replayGaps([topic('a', { role: 'named' })], [])).toEqual([]);
   });
 
-  test('each action reads as one line', () => {
-    expect(describeAction({ kind: 'create', topic: { ...declared, name: 'u' } })).toBe(
-      'create u: 4 partitions, cleanup.policy=delete',
-    );
-    expect(
-      describeAction({ kind: 'alter-configs', name: 't', changes: [{ key: 'a', from: undefined, to: 'b' }] }),
-    ).toBe('set on t: a unset -> b');
+  test('is said once for all topics, with the way out', () => {
+    const declared = [
+      topic('a'),
+      topic('b'),
+      topic('c'),
+      topic('d'),
+      topic('e', { role: 'named' }),
+      topic('f'),
+    ];
+    const actual = [
+      as('b', { ...FOREVER, 'retention.ms': String(400 * DAY) }),
+      as('c', { ...FOREVER, 'retention.bytes': '1073741824' }),
+      as('d', { 'cleanup.policy': 'compact', 'retention.ms': '5' }),
+      as('e', { 'cleanup.policy': 'compact,delete', 'retention.ms': String(3_600_000) }),
+      as('f', { ...FOREVER, 'retention.ms': String(7 * DAY) }),
+    ];
+    expect(replayGaps(declared, actual)).toEqual([
+      'Events are kept for 7 days on a, f; for 400 days on b; up to 1073741824 bytes a partition on c; as the newest of each key on d; ' +
+        'for 1 hour and as the newest of each key on e. A store that is rebuilt from the topics lacks the others: ' +
+        'take backups with twhin backup, or raise retention.ms of the topics.',
+    ]);
+  });
+
+  test('erasures that go before the events they concern are said too', () => {
+    const erasure = topic('erasure', { erasures: true });
+    const said = (retentionMs: string, erasedFor: string, policy = 'delete') =>
+      replayGaps(
+        [topic('a'), erasure],
+        [
+          as('a', { ...FOREVER, 'retention.ms': retentionMs }),
+          as('erasure', { ...FOREVER, 'retention.ms': erasedFor, 'cleanup.policy': policy }),
+        ],
+      );
+    expect(said('-1', '86400000')).toEqual([
+      'Erasures are kept for 1 day on erasure, and events longer on a. A replay brings back what was erased before that: raise retention.ms of erasure.',
+    ]);
+    expect(said('-1', '-1')).toEqual([]);
+    expect(said('-1', '86400000', 'compact')).toEqual([]);
+    expect(said('86400000', '86400000')).toHaveLength(1);
   });
 });

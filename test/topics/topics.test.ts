@@ -205,12 +205,14 @@ describe('a custom topic', () => {
 });
 
 test('the declarations of the topics of TwHIN', () => {
-  expect(EVENT_TOPICS.map((topic) => eventDeclaration(topic))).toEqual(
-    ['engagement', 'follow', 'ad-click', 'search', 'erasure'].map((name) => ({
-      name: `twhin.${name}`,
-      role: 'events',
-      partitions: 4,
-      configs: { 'cleanup.policy': 'delete', 'retention.ms': '604800000' },
-    })),
-  );
+  const declaration = (name: string) => ({
+    name: `twhin.${name}`,
+    role: 'events',
+    partitions: 4,
+    configs: { 'cleanup.policy': 'delete', 'retention.ms': '604800000' },
+  });
+  expect(EVENT_TOPICS.map((topic) => eventDeclaration(topic))).toEqual([
+    ...['engagement', 'follow', 'ad-click', 'search'].map(declaration),
+    { ...declaration('erasure'), erasures: true },
+  ]);
 });

@@ -2,6 +2,7 @@ import { declaredTopics } from '../../src/config/declared-topics.ts';
 import type { Config } from '../../src/config/resolve.ts';
 import { wholeGraphs } from '../../src/config/whole-graphs.ts';
 import { graphOf } from '../../src/graph/shard.ts';
+import { createdTopics } from '../../src/pipeline/topic-plan.ts';
 import {
   deadLetterDeclaration,
   edgesName,
@@ -31,8 +32,7 @@ interface Acl {
  * replication factor is the cluster's default, as with `twhin topics`.
  */
 export function kafkaTopics(config: Config): object[] {
-  const created = declaredTopics(config).filter(({ role }) => role !== 'named');
-  return created.map(({ name, partitions, configs }) => ({
+  return createdTopics(declaredTopics(config)).map(({ name, partitions, configs }) => ({
     apiVersion: API,
     kind: 'KafkaTopic',
     metadata: { name: resourceName(name), labels: CLUSTER },

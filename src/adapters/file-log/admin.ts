@@ -26,13 +26,6 @@ export class FileLogAdmin implements LogAdmin {
     }
   }
 
-  async addPartitions(name: string, partitions: number): Promise<void> {
-    const state = await readTopic(this.#dir, name);
-    if (state !== undefined && partitions > state.partitions) {
-      await writeTopic(this.#dir, { ...state, partitions });
-    }
-  }
-
   async alterConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void> {
     const state = await readTopic(this.#dir, name);
     if (state !== undefined) {

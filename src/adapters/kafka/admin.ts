@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ConfigResourceTypes,
-  createPartitionsV3,
   createTopicsV7,
   decodeConsumerProtocolAssignment,
   describeConfigsV4,
@@ -208,13 +207,6 @@ export class KafkaAdmin implements LogAdmin {
         await settle(brokers, name);
       });
     }
-  }
-
-  async addPartitions(name: string, partitions: number): Promise<void> {
-    await this.#ask(`growing topic ${name}`, async (brokers) => {
-      const topic = { name, count: partitions, assignments: null };
-      return createPartitionsV3.api.async(await brokers.any(), [topic], REQUEST_MS, false);
-    });
   }
 
   async alterConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void> {

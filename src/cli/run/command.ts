@@ -10,12 +10,12 @@ import { collect, example, GRAPHS_HELP, httpAddress } from '../options.ts';
 import { selectTopics } from '../select.ts';
 import { Hangups, stopOnSignal } from '../signals.ts';
 import { VERSION } from '../version.ts';
-import { createTopics } from './create-topics.ts';
 import { GraphRun, type GraphRunOptions } from './graph-run.ts';
 import { progressFields, reportProgress } from './progress.ts';
 import { Reload } from './reload.ts';
 import { selectRun } from './shards.ts';
 import { Stages } from './stages.ts';
+import { createTopics, tellReplayGaps } from './topics-at-start.ts';
 import { rememberingFaults } from './watch/faults.ts';
 import { Watch } from './watch/watch.ts';
 
@@ -124,6 +124,8 @@ async function run(
     const names = options.graphs.map(({ name }) => name);
     watch = await Watch.begin({ address: options.http, names, faults, log });
     if (options.createTopics) await createTopics(config, connection, signals.stopping, log);
+    // Nothing waits for it: the brokers may be out of reach.
+    void tellReplayGaps(config, options.graphs, connection, log);
     const { standby, reread, untilCaughtUp } = options;
     telemetry = await startTelemetry({
       settings: config.telemetry,

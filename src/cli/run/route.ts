@@ -9,9 +9,9 @@ import { collect, example, httpAddress, WHOLE_GRAPHS_HELP } from '../options.ts'
 import { selectGraphs, selectTopics } from '../select.ts';
 import { stopOnSignal } from '../signals.ts';
 import { VERSION } from '../version.ts';
-import { createTopics } from './create-topics.ts';
 import { reportRouting } from './progress.ts';
 import { Stages } from './stages.ts';
+import { createTopics } from './topics-at-start.ts';
 import { RoutingWatch } from './watch/routing.ts';
 
 const EXAMPLES = `twhin route --graph engagement

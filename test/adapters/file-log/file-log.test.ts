@@ -2,7 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../../src/adapters/connect.ts';
-import { LogPartition } from '../../../src/adapters/file-log/partition.ts';
+import { LogPartition, writeTopic } from '../../../src/adapters/file-log/partition.ts';
 import { readerConformance } from '../reader-conformance.ts';
 
 readerConformance('the file log', async () => {
@@ -14,7 +14,7 @@ readerConformance('the file log', async () => {
       new LogPartition(dir, topic, partition).append(
         values.map((value) => ({ timestamp, key: null, value: Buffer.from(String(value)), headers: {} })),
       ),
-    addPartitions: (topic, partitions) => log.admin().addPartitions(topic, partitions),
+    addPartitions: (name, partitions) => writeTopic(dir, { name, partitions, configs: {} }),
     log: () => log.log(),
     close: () => log.close(),
   };

@@ -97,6 +97,7 @@ function faultyConnection(
   const session = sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs };
   return {
     describe: connection.describe,
+    keepsAll: connection.keepsAll,
     log: (options) => faultyLog(connection.log(options), gate, tellReads),
     leadership: (options) => {
       const leadership = connection.leadership({ ...options, ...session });
