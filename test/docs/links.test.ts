@@ -1,4 +1,4 @@
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 
@@ -26,6 +26,22 @@ test.each(PAGES)('%s links to files and headings that exist', (page) => {
     return heading === undefined || headings(target).includes(heading) ? [] : [`${file}#${heading}`];
   });
   expect(broken).toEqual([]);
+});
+
+const ROOMS = readdirSync(ROOT, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !/^\.|^node_modules$|^dist$/.test(entry.name))
+  .map(({ name }) => name);
+/** Code in a sentence that begins with a room of the clone; the name of a module stands without its ending. */
+const PATH = new RegExp(`\`((?:${ROOMS.join('|')})/[\\w./-]*)\``, 'g');
+const ENDINGS = ['', '.ts', '.test.ts', '.js'];
+
+test.each(PAGES)('%s names files and folders that exist', (page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8').replaceAll(/^ *```.*?^ *```$/gms, '');
+  const paths = [...text.matchAll(PATH)].map(([, path = '']) => path);
+  const missing = paths.filter(
+    (path) => !ENDINGS.some((ending) => existsSync(join(ROOT, `${path}${ending}`))),
+  );
+  expect(missing).toEqual([]);
 });
 
 test('docs/README.md names every page', () => {

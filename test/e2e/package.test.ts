@@ -1,5 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, sep } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -9,7 +17,8 @@ const CHECKOUT = join(import.meta.dirname, '..', '..');
 const MODULES = join(CHECKOUT, 'node_modules');
 /** What ships, by folder; dist's own content is held below. */
 const SHIPPED = [
-  ...['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'k8s', 'monitoring', 'package.json'],
+  ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'bench', 'bin', 'dist', 'docs', 'k8s'],
+  ...['monitoring', 'package.json'],
 ];
 const FOLLOWS = [
   { followerId: 1, followedId: 'b', action: 'follow', at: 1_704_067_200_000 },
@@ -76,6 +85,12 @@ function filesOf(root: string, folder = ''): string[] {
     .sort();
 }
 
+/** Relative links and pictures of a page, without their headings. */
+function linksOf(page: string): string[] {
+  const prose = page.replaceAll(/^ *```.*?^ *```$/gms, '');
+  return [...prose.matchAll(/\]\((?!\w+:)([^)#\s]+)/g)].map(([, link = '']) => link);
+}
+
 /** What the compiler says of configurations, by file name, that import their type from the package. */
 function typeCheck(configs: Readonly<Record<string, string>>): string {
   const files = Object.entries(configs).map(([name, config]) => {
@@ -104,10 +119,10 @@ test('holds what runs and what a reader needs, and nothing of the workshop', () 
     join('dist', 'src', 'pages', 'shared', 'style.css'),
   ]);
   expect(files.filter((file) => /assembly|\.test\.|node24[/\\]|\.tsbuildinfo$/.test(file))).toEqual([]);
-  // What operates it, and without pictures: those are larger than all the rest of docs/.
+  // What operates it, and what its pages link to.
   for (const room of ['docs', 'k8s', 'monitoring']) {
     const shipped = files.filter((file) => file.startsWith(`${room}${sep}`));
-    expect(shipped.sort()).toEqual(filesOf(CHECKOUT, room).filter((file) => !/\.(png|svg)$/.test(file)));
+    expect(shipped.sort()).toEqual(filesOf(CHECKOUT, room));
   }
   for (const room of ['src', 'topics']) {
     for (const source of readdirSync(join(CHECKOUT, room), { recursive: true, encoding: 'utf8' })) {
@@ -116,6 +131,14 @@ test('holds what runs and what a reader needs, and nothing of the workshop', () 
     }
   }
   expect(readFileSync(join(installed, 'LICENSE'), 'utf8')).toContain('Apache License');
+});
+
+test('each link of its pages leads to what it holds', () => {
+  const broken = filesOf(installed)
+    .filter((file) => file.endsWith('.md'))
+    .flatMap((page) => linksOf(readFileSync(join(installed, page), 'utf8')).map((link) => ({ page, link })))
+    .filter(({ page, link }) => !existsSync(join(installed, dirname(page), link)));
+  expect(broken).toEqual([]);
 });
 
 test('says what it can do, and its version', () => {
