@@ -1,3 +1,4 @@
+import type { RejectedBy } from '../pipeline/rejections.ts';
 import type { Quality } from '../pipeline/training/summary.ts';
 import type { GraphSnapshot } from './graph.ts';
 
@@ -35,6 +36,16 @@ function ofEntities(
   return Object.entries(byRelation).map(([relation, of]) => [{ relation, entities }, pick(of)]);
 }
 
+/** Every possible reason starts at 0: a counter that starts at its first event shows no increase for that event. */
+export function rejectionSamples(
+  rejectedBy: RejectedBy,
+  reasons: readonly string[],
+): (readonly [Labels, number])[] {
+  return Object.entries(rejectedBy).flatMap(([topic, byReason]) =>
+    reasons.map((reason) => [{ topic, reason }, byReason[reason] ?? 0] as const),
+  );
+}
+
 const STREAM: readonly Family[] = [
   counter(
     'twhin_events_consumed_total',
@@ -53,14 +64,9 @@ const STREAM: readonly Family[] = [
   ),
   counters(
     'twhin_events_rejected_total',
-    'Events rejected, by reason, since the process began.',
-    ['reason'],
-    // Every possible reason starts at 0: a counter that starts at its first event shows no increase for that event.
-    ({ graph, progress }) =>
-      by('reason', {
-        ...Object.fromEntries(graph.rejections.map((code) => [code, 0])),
-        ...progress.rejectedBy,
-      }),
+    'Events rejected, by topic and reason, since the process began.',
+    ['topic', 'reason'],
+    ({ graph, progress }) => rejectionSamples(progress.rejectedBy, graph.rejections),
   ),
   gauges(
     'twhin_lag_records',

@@ -1,13 +1,15 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { PartitionLag } from '../pipeline/reading/lag.ts';
+import type { RejectedBy } from '../pipeline/rejections.ts';
 import type { RouterCounts } from '../pipeline/routing/router.ts';
-import type { Sample } from './families.ts';
+import { rejectionSamples, type Sample } from './families.ts';
 
 /** The stage in front of a graph's shards as its metrics see it. */
 export interface WatchedRouter {
   /** Name of the whole graph. */
   readonly graph: string;
   readonly counts: RouterCounts;
+  readonly rejectedBy: RejectedBy;
   /** Every code that a record can be rejected with. */
   readonly rejections: readonly string[];
   readonly retries: number;
@@ -47,15 +49,10 @@ const FAMILIES: readonly RouterFamily[] = [
   },
   {
     name: 'twhin_router_rejected_total',
-    help: 'Events rejected, by reason, since the process began.',
+    help: 'Events rejected, by topic and reason, since the process began.',
     kind: 'counter',
-    labels: ['reason'],
-    // Every possible reason starts at 0, as in twhin_events_rejected_total.
-    samples: ({ counts: { rejected }, rejections }) =>
-      [...new Set([...rejections, ...rejected.keys()])].map((reason) => [
-        { reason },
-        rejected.get(reason) ?? 0,
-      ]),
+    labels: ['topic', 'reason'],
+    samples: ({ rejectedBy, rejections }) => rejectionSamples(rejectedBy, rejections),
   },
   {
     name: 'twhin_router_sent_total',

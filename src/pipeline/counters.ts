@@ -27,8 +27,6 @@ export class Counters {
   readonly own: { readonly edges: Record<string, number>; readonly entities: Record<string, number> };
   /** Newest event time, epoch ms. */
   watermark: number;
-  /** Rejected records by reason, since this process began. */
-  readonly reasons = new Map<string, number>();
   /** The newest rejected records, newest last. */
   readonly rejected: Rejected[] = [];
 
@@ -40,7 +38,6 @@ export class Counters {
   }
 
   reject({ code, message }: { code: string; message: string }, record: SourceRecord): void {
-    this.reasons.set(code, (this.reasons.get(code) ?? 0) + 1);
     const { topic, partition, offset, timestamp, value } = record;
     // A copy: the value is a part of its whole batch, which would stay in memory.
     const preview = value && Buffer.from(value.subarray(0, PREVIEW_BYTES));

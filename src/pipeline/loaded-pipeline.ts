@@ -16,6 +16,7 @@ import { type Fetched, Ingest, type ReadRecord } from './reading/ingest.ts';
 import { Lag } from './reading/lag.ts';
 import { OffsetLedger } from './reading/offset-ledger.ts';
 import type { PendingCommit } from './reading/unwritten.ts';
+import { areMass, Rejections } from './rejections.ts';
 import type { TrainingSummary } from './training/summary.ts';
 import type { TrainingLine } from './training/training-line.ts';
 import { followedTopics, type UpdaterOptions } from './updater-options.ts';
@@ -57,6 +58,13 @@ export async function loadPipeline(workings: Workings): Promise<LoadedPipeline> 
   void (laterCheck?.done() ?? Promise.resolve()).then(() => view?.close()).catch(failed);
   const fields = { graph, entities: index.size, step: head?.step ?? 0, outbox: namesIn(outbox).size };
   log.info({ ...fields, ms: clock() - began, ...(head && took) }, head ? 'store loaded' : 'store is new');
+  if (head && areMass(head.events.rejected, head.events.consumed)) {
+    const { rejected, consumed } = head.events;
+    log.info(
+      { graph, rejected, consumed },
+      'many records of this store were rejected; if the definition of a topic was wrong and is right now, --reread TOPIC reads the topic from its start and counts no event twice',
+    );
+  }
   return new LoadedPipeline(workings, loaded, laterCheck, space);
 }
 
@@ -70,6 +78,7 @@ async function spaceOf({ options, lifecycle }: Workings): Promise<string> {
 export class LoadedPipeline {
   readonly index: EntityIndex;
   readonly counters: Counters;
+  readonly rejections: Rejections;
   readonly ledger: OffsetLedger;
   readonly lag: Lag;
   readonly sample: EntitySample;
@@ -100,6 +109,7 @@ export class LoadedPipeline {
     this.#laterCheck = laterCheck;
     this.index = index;
     this.counters = new Counters(head);
+    this.rejections = new Rejections({ graph, topics: options.topics.keys(), log, clock });
     this.ledger = new OffsetLedger(head?.offsets);
     this.lag = new Lag({ graph, eventLog, topics, ledger: this.ledger, log, clock });
     this.sample = new EntitySample(store, index);
@@ -217,6 +227,7 @@ export class LoadedPipeline {
       first += records.length;
       this.ledger.advance('applied', topic, partition, next);
     }
+    this.rejections.look();
   }
 
   /** Trains the open batch and asks for a commit, each where it is due. idle: no record is at hand. */
@@ -301,6 +312,7 @@ export class LoadedPipeline {
     open.begin(options.clock(), since);
     pending.since ??= since;
     this.#ingest.apply(read, fetched, open);
+    this.rejections.take(read.record, read.problem);
     // Only the leader writes dead letters: a standby that takes over finds those that the leader before did not come to.
     const letter = read.problem && this.publisher.open && options.deadLetter(read.record, read.problem);
     if (letter) pending.putDeadLetter(letter);

@@ -3,6 +3,7 @@ import type { ExchangeProgress } from './exchange/exchange.ts';
 import type { Phase } from './lifecycle.ts';
 import type { LoadedPipeline } from './loaded-pipeline.ts';
 import type { RecordQueue } from './reading/queue.ts';
+import type { RejectedBy } from './rejections.ts';
 import type { Quality, TrainingSummary } from './training/summary.ts';
 import type { Started } from './training/trainer.ts';
 import type { Tuning } from './tuning.ts';
@@ -13,8 +14,8 @@ export interface Progress {
   readonly graph: string;
   readonly phase: Phase;
   readonly events: Counters['events'];
-  /** Rejected records by reason, since this process began. */
-  readonly rejectedBy: Readonly<Record<string, number>>;
+  /** Rejected records since this process began; empty before the store is loaded. */
+  readonly rejectedBy: RejectedBy;
   /** The newest of them, newest last. */
   readonly rejected: readonly Rejected[];
   readonly entities: Record<string, number>;
@@ -86,7 +87,7 @@ export function progressOf(
     graph,
     phase,
     events: counters ? { ...counters.events } : { consumed: 0, rejected: 0, duplicate: 0, late: 0 },
-    rejectedBy: Object.fromEntries(counters?.reasons ?? []),
+    rejectedBy: pipeline?.rejections.byTopic() ?? {},
     rejected: counters?.rejected ?? [],
     entities: index?.counts() ?? {},
     rows: index?.nextRow ?? 0,

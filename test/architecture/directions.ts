@@ -99,6 +99,7 @@ const DIRECTIONS: Readonly<Record<string, Direction>> = {
       'src/pipeline/ports.ts',
       'src/pipeline/reading/lag.ts',
       'src/pipeline/reading/record-content.ts',
+      'src/pipeline/rejections.ts',
       'src/errors/errors.ts',
     ],
     types: ['src/log.ts'],

@@ -29,7 +29,7 @@ describe.skipIf(noBrowser() !== undefined)('the dashboard of a made-up graph in 
       await shows(page, 'live edges', '2,000,000,000');
       await shows(page, 'routing for follow', '12 partitions');
       await shows(page, 'waiting', '77');
-      await page.getByText('Dead letters of the routing', { exact: true }).waitFor({ timeout: 60_000 });
+      await page.getByRole('table', { name: 'Dead letters of the routing' }).waitFor({ timeout: 60_000 });
       await page.getByText('3,000', { exact: true }).first().waitFor({ timeout: 60_000 });
       await page.getByText(/^600 entities of 1 type by/).waitFor();
       await page
@@ -90,7 +90,7 @@ async function madeUp(relations: readonly string[]): Promise<HttpOptions> {
     kernel: 'wasm',
     fingerprint: 'f',
     events: { consumed: 5e9, rejected: 9_876_543, duplicate: 0, late: 0 },
-    rejectedBy: { 'wrong-shape': 9_876_543 },
+    rejectedBy: { 'twhin.follow': { 'wrong-shape': 9_876_543 } },
     lag: [{ topic: 'twhin.engagement', partition: 11, records: 9_876_543, seconds: 86_399 }],
     entities: { user: 1_000_000 },
     edges: each(10_000_000),
@@ -130,7 +130,7 @@ async function madeUp(relations: readonly string[]): Promise<HttpOptions> {
           reasons: [`routed events are not acknowledged: ${HOSTILE}`],
           partitions: 12,
           events: 5e9,
-          rejectedBy: { [HOSTILE]: 3_000 },
+          rejectedBy: { 'twhin.follow': { [HOSTILE]: 3_000 } },
           sent: 9e9,
           sentBytes: 1e12,
           retries: 4,

@@ -64,8 +64,8 @@ test('twhin route makes the topics, routes what shards with --no-router learn, a
   expect(shown).toMatchObject({
     'twhin_router_ready{}': 1,
     'twhin_router_events_total{}': USERS + 2,
-    'twhin_router_rejected_total{reason="not-json"}': 2,
-    'twhin_router_rejected_total{reason="empty-id"}': 0,
+    [`twhin_router_rejected_total{topic="${twhin.topic('engagement')}",reason="not-json"}`]: 2,
+    [`twhin_router_rejected_total{topic="${twhin.topic('engagement')}",reason="empty-id"}`]: 0,
     'twhin_router_retries_total{}': 0,
   });
   const partitions = Object.keys(shown).filter((name) => name.startsWith('twhin_router_lag_records'));

@@ -30,7 +30,8 @@ const SERVED = {
 /** A stage in front of shards. */
 const ROUTER = {
   graph: 'any',
-  counts: { records: 1, rejected: new Map(), sent: 1, bytes: 1 },
+  counts: { records: 1, sent: 1, bytes: 1 },
+  rejectedBy: { any: {} },
   rejections: ['not-json'],
   retries: 0,
   partitions: 1,

@@ -35,8 +35,8 @@ const graphStatus = readiness.extend({
     duplicate: z.number(),
     late: z.number(),
   }),
-  /** Since the process began. */
-  rejectedBy: counts,
+  /** Since the process began, by topic and code. */
+  rejectedBy: z.record(z.string(), counts),
   lag: z.array(
     z.object({
       topic: z.string(),
@@ -97,7 +97,7 @@ const routerStatus = readiness.extend({
   /** Partitions of event topics that this process routes; absent while it has no part of the group. */
   partitions: z.number().optional(),
   events: z.number(),
-  rejectedBy: counts,
+  rejectedBy: z.record(z.string(), counts),
   /** Events sent to shards; one that concerns two shards counts twice. */
   sent: z.number(),
   sentBytes: z.number(),

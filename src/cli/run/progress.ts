@@ -40,10 +40,10 @@ export function reportRouting(stages: readonly RoutingStage[], log: Log, output:
       stages.map(({ graph, counts }) => `${graph}: ${count(counts.records)} events routed`).join(' | '),
     );
   }, SHOW_PROGRESS_MS);
-  const fieldsOf = ({ graph, counts: { rejected, ...sums } }: RoutingStage) => ({
+  const fieldsOf = ({ graph, counts, rejections }: RoutingStage) => ({
     graph,
-    ...sums,
-    rejected: Object.fromEntries(rejected),
+    ...counts,
+    rejected: rejections.total,
   });
   const write = setInterval(() => {
     for (const stage of stages) log.info(fieldsOf(stage), 'routing');

@@ -5,6 +5,16 @@ import { count, span, time } from '../shared/format.js';
 import { rejected } from './api.js';
 import { Chart } from './charts.js';
 
+/**
+ * A row for each topic and reason.
+ * @param {Readonly<Record<string, Readonly<Record<string, number>>>>} rejectedBy
+ */
+export function rejectionRows(rejectedBy) {
+  return Object.entries(rejectedBy).flatMap(([topic, byReason]) =>
+    Object.entries(byReason).map(([reason, records]) => [topic, reason, count(records)]),
+  );
+}
+
 /** Rejected events, waiting vectors, and faults. */
 export class Safe {
   #tiles = el('div');
@@ -63,9 +73,9 @@ export class Safe {
     fill(
       this.#reasons,
       table(
-        'Dead letters by reason, since the process began',
-        ['Reason', 'Records'],
-        Object.entries(rejectedBy).map(([reason, records]) => [reason, count(records)]),
+        'Dead letters by topic and reason, since the process began',
+        ['Topic', 'Reason', 'Records'],
+        rejectionRows(rejectedBy),
       ),
     );
     fill(

@@ -3,6 +3,7 @@
 import { el, fill, place, table, tiles } from '../shared/elements.js';
 import { bytes, count, span, total } from '../shared/format.js';
 import { Chart } from './charts.js';
+import { rejectionRows } from './safe.js';
 
 /** Amounts, memory and disk. */
 export class Size {
@@ -75,22 +76,20 @@ export class Size {
  */
 function routing({ graph, ready, reasons, partitions, events, rejectedBy, sent, lag }) {
   const waiting = lag.reduce((sum, { records }) => sum + records, 0);
+  const rejected = Object.values(rejectedBy).reduce((sum, byReason) => sum + total(byReason), 0);
   const summary = tiles([
     [
       `routing for ${graph}`,
       partitions === undefined ? 'no part yet' : `${count(partitions)} partitions`,
       ready ? 'of the event topics' : reasons.join('; '),
     ],
-    ['events routed', count(events), `${count(total(rejectedBy))} of them are dead letters`],
+    ['events routed', count(events), `${count(rejected)} of them are dead letters`],
     ['sent to shards', count(sent), 'an event that concerns two shards counts twice'],
     ['waiting', count(waiting), 'events of these partitions'],
   ]);
-  if (total(rejectedBy) === 0) return [summary];
-  const rows = Object.entries(rejectedBy).map(([reason, records]) => [reason, count(records)]);
-  return [
-    summary,
-    table('Dead letters, since the process began', ['Dead letters of the routing', 'Records'], rows),
-  ];
+  if (rejected === 0) return [summary];
+  const name = 'Dead letters of the routing, since the process began';
+  return [summary, table(name, ['Topic', 'Reason', 'Records'], rejectionRows(rejectedBy))];
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Log } from '../../log.ts';
 import { Delivery } from '../delivery.ts';
 import type { Message, Offsets, RecordRun, Sink, SourceRecord } from '../ports.ts';
 import { readContent } from '../reading/record-content.ts';
+import type { Rejections } from '../rejections.ts';
 import { encodeStretch, type RoutedRecord } from './stretch.ts';
 
 /** Records of events that may wait to be sent, bytes: back-pressure. */
@@ -38,6 +39,7 @@ export interface RouterOptions {
   /** The dead letter for a record, or undefined where another graph writes it. */
   deadLetter(record: SourceRecord, problem: BadEvent): Message | undefined;
   readonly counts: RouterCounts;
+  readonly rejections: Rejections;
   /** A shard that nothing concerns is told this often how far its events are read. */
   readonly markMs: number;
   readonly log: Log;
@@ -48,8 +50,6 @@ export interface RouterOptions {
 /** What a process has routed since it began. */
 export interface RouterCounts {
   records: number;
-  /** By reason. */
-  readonly rejected: Map<string, number>;
   /** Records handed to a shard; one that concerns two shards counts twice. */
   sent: number;
   bytes: number;
@@ -122,6 +122,7 @@ export class Router {
   take(run: RecordRun): Promise<void> | undefined {
     const source = this.#sourceOf(run);
     for (const record of run.records) this.#route(source, record);
+    this.#options.rejections.look();
     source.read = run.next;
     this.#options.counts.records += run.records.length;
     for (const parts of source.waiting) {
@@ -170,11 +171,11 @@ export class Router {
   }
 
   #route(source: Source, record: SourceRecord): void {
-    const { topics, limits, counts, deadLetter, shards } = this.#options;
+    const { topics, limits, counts, rejections, deadLetter, shards } = this.#options;
     const { changes, problem } = readContent(record, topics, limits);
+    rejections.take(record, problem);
     const bytes = (record.value?.length ?? 0) + (record.key?.length ?? 0);
     if (problem) {
-      counts.rejected.set(problem.code, (counts.rejected.get(problem.code) ?? 0) + 1);
       const letter = deadLetter(record, problem);
       if (letter) {
         this.#letters.push(letter);

@@ -2,12 +2,14 @@ import { RetryableError } from '../../errors/errors.ts';
 import { patiently } from '../patience.ts';
 import type { FollowedLog, Follower, Offsets, PartitionRange, Share, Shares } from '../ports.ts';
 import { Lag, type PartitionLag } from '../reading/lag.ts';
+import { Rejections } from '../rejections.ts';
 import { Router, type RouterCounts, type RouterOptions } from './router.ts';
 
 /** A stage that routed nothing for so long while records wait is stuck. */
 const STUCK_MS = 30_000;
 
-export interface StageOptions extends Omit<RouterOptions, 'begin' | 'routed' | 'failed' | 'counts'> {
+export interface StageOptions
+  extends Omit<RouterOptions, 'begin' | 'routed' | 'failed' | 'counts' | 'rejections'> {
   readonly shares: Shares;
   readonly eventLog: Pick<FollowedLog, 'ranges' | 'follow' | 'close'>;
   /** Topics of which this process reads each of its partitions from the start, the first time that it has it. */
@@ -24,7 +26,8 @@ interface Work {
 
 /** What is read in one process of the stage in front: the partitions of its share, by a router for each share. */
 export class RoutingStage {
-  readonly counts: RouterCounts = { records: 0, rejected: new Map(), sent: 0, bytes: 0 };
+  readonly counts: RouterCounts = { records: 0, sent: 0, bytes: 0 };
+  readonly rejections: Rejections;
   readonly #options: StageOptions;
   /** Partitions of which something was routed since the process began. */
   readonly #read = new Set<string>();
@@ -40,6 +43,7 @@ export class RoutingStage {
   constructor(options: StageOptions) {
     this.#options = options;
     const { graph, eventLog, topics, log, clock } = options;
+    this.rejections = new Rejections({ graph, topics: topics.keys(), log, clock: () => clock() });
     const ledger = { behind: (range: PartitionRange) => this.#behind(range) };
     this.#lag = new Lag({ graph, eventLog, topics: [...topics.keys()], ledger, log, clock: () => clock() });
   }
@@ -138,6 +142,7 @@ export class RoutingStage {
     return new Router({
       ...this.#options,
       counts: this.counts,
+      rejections: this.rejections,
       begin: (topic, partition) => position(topic, partition) ?? lows.get(nameOf({ topic, partition })) ?? 0,
       routed: (offsets) => {
         for (const [topic, partitions] of Object.entries(offsets))

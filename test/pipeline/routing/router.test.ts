@@ -4,6 +4,7 @@ import { FatalError } from '../../../src/errors/errors.ts';
 import { shardOf } from '../../../src/graph/shard.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { Message, Offsets } from '../../../src/pipeline/ports.ts';
+import { Rejections } from '../../../src/pipeline/rejections.ts';
 import { Router } from '../../../src/pipeline/routing/router.ts';
 import { decodeStretch } from '../../../src/pipeline/routing/stretch.ts';
 import { DEFAULT_LIMITS, engagement } from '../../../topics/index.ts';
@@ -43,7 +44,8 @@ function setUp({ markMs = 1_000 * SECOND } = {}) {
     begin: () => 0,
     routed: (offsets) => void routed.push(offsets),
     deadLetter: () => ({ topic: 'dead', key: null, value: null, headers: {} }),
-    counts: { records: 0, rejected: new Map(), sent: 0, bytes: 0 },
+    counts: { records: 0, sent: 0, bytes: 0 },
+    rejections: new Rejections({ graph: 'g', topics: [EVENTS], log: silentLog, clock: () => 0 }),
     markMs,
     log: silentLog,
     clock: () => 0,

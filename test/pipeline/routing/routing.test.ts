@@ -5,6 +5,7 @@ import { shardOf } from '../../../src/graph/shard.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { Follower, Message, PartitionRange, SourceRecord } from '../../../src/pipeline/ports.ts';
 import { OffsetLedger } from '../../../src/pipeline/reading/offset-ledger.ts';
+import { Rejections } from '../../../src/pipeline/rejections.ts';
 import { routedLog } from '../../../src/pipeline/routing/routed-log.ts';
 import { Router } from '../../../src/pipeline/routing/router.ts';
 import { decodeStretch } from '../../../src/pipeline/routing/stretch.ts';
@@ -90,7 +91,8 @@ class Process {
             world.committed.set(`${topic}/${partition}`, offset);
       },
       deadLetter: () => undefined,
-      counts: { records: 0, rejected: new Map(), sent: 0, bytes: 0 },
+      counts: { records: 0, sent: 0, bytes: 0 },
+      rejections: new Rejections({ graph: 'g', topics: [EVENTS], log: silentLog, clock: () => 0 }),
       markMs: 500,
       log: silentLog,
       clock: () => 0,

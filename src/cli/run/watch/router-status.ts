@@ -6,7 +6,7 @@ import type { RoutingStage } from '../../../pipeline/routing/stage.ts';
 /** What the watch asks of a stage in front of shards. */
 export type WatchedStage = Pick<
   RoutingStage,
-  'graph' | 'counts' | 'partitions' | 'retries' | 'lag' | 'unready'
+  'graph' | 'counts' | 'rejections' | 'partitions' | 'retries' | 'lag' | 'unready'
 >;
 
 /** A stage as its metrics see it. */
@@ -15,6 +15,7 @@ export function watchedRouter(stage: WatchedStage): WatchedRouter {
   return {
     graph,
     counts,
+    rejectedBy: stage.rejections.byTopic(),
     rejections: REJECTIONS,
     partitions,
     retries,
@@ -34,7 +35,7 @@ export function routerStatusOf(stage: WatchedStage): RouterStatus {
     reasons,
     partitions,
     events: counts.records,
-    rejectedBy: Object.fromEntries(counts.rejected),
+    rejectedBy: stage.rejections.byTopic(),
     sent: counts.sent,
     sentBytes: counts.bytes,
     retries,

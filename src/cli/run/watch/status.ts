@@ -66,7 +66,7 @@ export function statusOf(
     fingerprint: model,
     ...progress.writer,
     events: progress.events,
-    rejectedBy: { ...progress.rejectedBy },
+    rejectedBy: progress.rejectedBy,
     lag: run.updater.lag().map((lag) => ({ ...lag })),
     entities: progress.entities,
     edges: progress.edges,

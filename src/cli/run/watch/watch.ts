@@ -11,7 +11,6 @@ import type { ReloadResult } from '../../../metrics/process.ts';
 import { readDashboard } from '../../../pages/page-files.ts';
 import type { Measures } from '../../../pipeline/measures.ts';
 import type { RoutingStage } from '../../../pipeline/routing/stage.ts';
-import { total } from '../../format.ts';
 import { VERSION } from '../../version.ts';
 import type { Fault } from './faults.ts';
 import { Recorder } from './recorder.ts';
@@ -119,10 +118,7 @@ export class Watch {
   /** A failure is only logged: the graphs run without curves too. */
   async #record(): Promise<void> {
     for (const { stage, rejected } of this.#stages) {
-      rejected.add({
-        read: stage.counts.records,
-        rejected: total(Object.fromEntries(stage.counts.rejected)),
-      });
+      rejected.add({ read: stage.counts.records, rejected: stage.rejections.total });
     }
     const taken = await Promise.allSettled(this.#runs.map(({ recorder }) => recorder.record()));
     for (const each of taken) {

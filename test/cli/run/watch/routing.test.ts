@@ -2,6 +2,9 @@ import { afterEach, expect, test } from 'vitest';
 import { readinessReport, routersStatus } from '../../../../src/adapters/http/status.ts';
 import type { WatchedStage } from '../../../../src/cli/run/watch/router-status.ts';
 import { RoutingWatch } from '../../../../src/cli/run/watch/routing.ts';
+import { BadEvent } from '../../../../src/errors/errors.ts';
+import { silentLog } from '../../../../src/log.ts';
+import { Rejections } from '../../../../src/pipeline/rejections.ts';
 import { keptLog } from '../../../pipeline/faulty-sink.ts';
 
 let watch: RoutingWatch | undefined;
@@ -15,9 +18,19 @@ async function begin() {
   return { watch, url };
 }
 
+const rejections = new Rejections({
+  graph: 'g',
+  topics: ['twhin.engagement', 'twhin.search'],
+  log: silentLog,
+  clock: () => 0,
+});
+const record = { topic: 'twhin.engagement', partition: 0, offset: 1, timestamp: 0, key: null, value: null };
+for (let n = 0; n < 2; n++) rejections.take(record, new BadEvent('not-json', 'the value is not JSON'));
+
 const stage: WatchedStage = {
   graph: 'g',
-  counts: { records: 9, rejected: new Map([['not-json', 2]]), sent: 12, bytes: 300 },
+  counts: { records: 9, sent: 12, bytes: 300 },
+  rejections,
   partitions: 3,
   retries: 1,
   lag: () => [{ topic: 'twhin.engagement', partition: 4, records: 7, seconds: undefined }],
@@ -54,7 +67,7 @@ test('its status and metrics say what it routed and what waits', async () => {
       reasons: [],
       partitions: 3,
       events: 9,
-      rejectedBy: { 'not-json': 2 },
+      rejectedBy: { 'twhin.engagement': { 'not-json': 2 }, 'twhin.search': {} },
       sent: 12,
       sentBytes: 300,
       retries: 1,
@@ -63,7 +76,9 @@ test('its status and metrics say what it routed and what waits', async () => {
   ]);
   const text = await (await fetch(`${url}/metrics`)).text();
   expect(text).toContain('twhin_router_lag_records{graph="g",topic="twhin.engagement",partition="4"} 7');
-  expect(text).toContain('twhin_router_rejected_total{graph="g",reason="empty-id"} 0');
+  expect(text).toContain(
+    'twhin_router_rejected_total{graph="g",topic="twhin.engagement",reason="empty-id"} 0',
+  );
   const unknown = await fetch(`${url}/`);
   expect([unknown.status, await unknown.text()]).toEqual([404, expect.stringContaining('/readyz')]);
 });
