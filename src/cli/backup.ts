@@ -7,7 +7,7 @@ import { checkTarget, LOCK } from '../backup/folder.ts';
 import { type Backup, writeBackup } from '../backup/write.ts';
 import type { GraphConfig } from '../config/resolve.ts';
 import { FatalError } from '../errors/errors.ts';
-import { openForReading } from '../state/open.ts';
+import { openForReading, refuseNoStore } from '../state/open.ts';
 import { placeOf, readLive, readOrigin, type StorePlace } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
 import { count, megabytes, total } from './format.ts';
@@ -39,11 +39,12 @@ export function addBackupCommand(program: Command, { config, output }: CommandCo
         loaded.state,
         chosen.map(({ name }) => name),
       );
+      if (store === undefined) refuseNoStore(chosen, loaded.state);
       const done: Record<string, ReturnType<typeof summary>> = {};
       for (const each of chosen) {
         const made = await backup(each, dir, store, output);
         if (made === undefined) {
-          if (store !== undefined || chosen.length === 1) throw nothingThere(each, store);
+          if (store !== undefined) throw noStore(each, store);
           if (json !== true) output.out(`${each.name}  no store yet, so there is nothing to back up`);
           continue;
         }
@@ -122,7 +123,9 @@ function print(graph: string, folder: string, made: Backup, output: Output): voi
   );
 }
 
-function nothingThere({ name, folder }: GraphConfig, store: string | undefined): FatalError {
-  const what = store === undefined ? 'no store yet' : `no store ${store}`;
-  return new FatalError('store-missing', `${name} has ${what} in ${folder}: there is nothing to back up`);
+function noStore({ name, folder }: GraphConfig, store: string): FatalError {
+  return new FatalError(
+    'store-missing',
+    `${name} has no store ${store} in ${folder}: there is nothing to back up`,
+  );
 }

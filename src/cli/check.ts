@@ -6,7 +6,7 @@ import { FINDINGS, type Finding } from '../graph/check/findings.ts';
 import { type Mended, repairStore } from '../graph/check/repair.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import type { Head } from '../graph/head.ts';
-import { openForReading, openForWriting } from '../state/open.ts';
+import { openForReading, openForWriting, refuseNoStore } from '../state/open.ts';
 import { livePlace, placeOf, type StorePlace } from '../state/places.ts';
 import { type CommandContext, withinTime } from './context.ts';
 import { count, total } from './format.ts';
@@ -18,7 +18,8 @@ const ANSWER_MS = 15_000;
 
 /** What was found in one store. */
 export interface Checked {
-  readonly store: string;
+  /** null: there is no store yet. */
+  readonly store: string | null;
   readonly ok: boolean;
   readonly entities: number;
   readonly edges: number;
@@ -44,12 +45,14 @@ export function addCheckCommand(program: Command, context: CommandContext): void
     .action(async ({ graph, store, repair, offsets, json }) => {
       const config = await context.config();
       const checked: Record<string, Checked> = {};
-      for (const each of selectGraphs(config, graph)) {
+      const graphs = selectGraphs(config, graph);
+      if (store === undefined) refuseNoStore(graphs, config.state);
+      for (const each of graphs) {
         const place = store === undefined ? livePlace(each) : placeOf(each, store);
         const options = { repair: repair === true, offsets: offsets === true };
         const found = await check(each, place, options, config, context);
         if (found === undefined && store !== undefined) throw noStore(place);
-        checked[each.name] = found ?? nothing(place);
+        checked[each.name] = found ?? { ...nothing(place), store: null };
         if (json !== true) print(each, place, found, repair === true, context.output);
       }
       const ok = Object.values(checked).every((each) => each.ok);

@@ -6,7 +6,7 @@ import { type EntityKey, entityKey, idOf, parseEntityKey, typeOf } from '../grap
 import type { EntityRecord, GraphStore } from '../graph/graph-store.ts';
 import { type Neighbour, nearest, norm } from '../graph/nearest.ts';
 import { shardName, shardOf } from '../graph/shard.ts';
-import { openForReading } from '../state/open.ts';
+import { openForReading, refuseNoStore } from '../state/open.ts';
 import type { CommandContext } from './context.ts';
 import { count } from './format.ts';
 import { collect, example, GRAPHS_HELP } from './options.ts';
@@ -38,9 +38,12 @@ export function addShowCommand(program: Command, { config, output }: CommandCont
     .option('--graph <name>', GRAPHS_HELP, collect, [])
     .option('--json', 'print one JSON object a graph on stdout')
     .addHelpText('after', example('twhin show user:123 --graph engagement'))
-    .action(async (entity, { graph, json }) =>
-      show(selectGraphs(await config(), graph), entity, { json: json === true }, output),
-    );
+    .action(async (entity, { graph, json }) => {
+      const loaded = await config();
+      const graphs = selectGraphs(loaded, graph);
+      refuseNoStore(graphs, loaded.state);
+      await show(graphs, entity, { json: json === true }, output);
+    });
 }
 
 /** The entity that a person typed. A query is normalized as events are, so it can be typed as it was searched. */

@@ -3,8 +3,8 @@ import type { GraphConfig } from '../config/resolve.ts';
 import { type Digest, digest } from '../graph/digest.ts';
 import { fingerprint, type Head } from '../graph/head.ts';
 import { graphOf } from '../graph/shard.ts';
-import { openForReading } from '../state/open.ts';
-import { livePlace, placeOf } from '../state/places.ts';
+import { openForReading, refuseNoStore } from '../state/open.ts';
+import { livePlace } from '../state/places.ts';
 import type { CommandContext } from './context.ts';
 import { count, total } from './format.ts';
 import { collect, example, GRAPHS_HELP, JSON_HELP } from './options.ts';
@@ -25,8 +25,8 @@ const HEADINGS = [
 ];
 
 interface GraphStats {
-  /** Name of the live store, which the figures are of. */
-  readonly store: string;
+  /** Name of the live store, which the figures are of; null: there is no store yet. */
+  readonly store: string | null;
   readonly entities: Record<string, number>;
   /** Live edges. */
   readonly edges: Record<string, number>;
@@ -55,17 +55,23 @@ export function addStatsCommand(program: Command, { config, output }: CommandCon
     .option('--json', JSON_HELP)
     .option('--digest', 'add digests of edges and vectors, which reads all of them')
     .addHelpText('after', example('twhin stats --graph engagement --json --digest'))
-    .action(async ({ graph, json, digest }) =>
-      stats(selectGraphs(await config(), graph), { json: json === true, digest: digest === true }, output),
-    );
+    .action(async ({ graph, json, digest }) => {
+      const loaded = await config();
+      const options = { json: json === true, digest: digest === true, state: loaded.state };
+      await stats(selectGraphs(loaded, graph), options, output);
+    });
 }
 
-/** Shows what the stores hold as of their last commits, also beside a running updater. */
+/**
+ * Shows what the stores hold as of their last commits, also beside a running updater.
+ * @throws FatalError `store-missing` where no graph has a store.
+ */
 async function stats(
   graphs: readonly GraphConfig[],
-  options: { json: boolean; digest: boolean },
+  options: { json: boolean; digest: boolean; state: string },
   output: Output,
 ): Promise<void> {
+  refuseNoStore(graphs, options.state);
   const all: Record<string, GraphStats> = {};
   for (const graph of graphs) all[graph.name] = await statsOf(graph, options.digest, output);
   if (options.json) {
@@ -121,7 +127,7 @@ function printShards(
 ): void {
   const rows = shards.map((shard) => {
     const found = all[shard.name];
-    if (found === undefined) return [shard.name];
+    if (found === undefined || found.store === null) return [shard.name, 'no store here'];
     const { entities, edges, events, step, outbox, digest } = found;
     const { consumed, rejected, duplicate, late } = events;
     const counts = [total(entities), total(edges), consumed, rejected, duplicate, late, step, outbox].map(
@@ -152,7 +158,7 @@ async function statsOf(graph: GraphConfig, withDigest: boolean, output: Output):
     output.statusDone();
     const none = { consumed: 0, rejected: 0, duplicate: 0, late: 0 };
     return {
-      store: place.name,
+      store: store ? place.name : null,
       entities: zeroed(head?.model.entityTypes ?? graph.model.entityTypes, head?.entities),
       edges: zeroed(
         (head?.model ?? graph.model).relations.map(({ name }) => name),
@@ -187,8 +193,12 @@ function print(graph: GraphConfig, found: GraphStats | undefined, output: Output
     Object.entries(counts)
       .map(([name, n]) => `${count(n)} ${name}`)
       .join(', ');
-  const { name, folder } = placeOf(graph, found.store);
+  const { name, folder } = livePlace(graph);
   output.out(`${graph.name}  (${name} in ${folder})`);
+  if (found.store === null) {
+    output.out('  no store yet; twhin run makes it');
+    return;
+  }
   output.out(`  entities     ${count(total(found.entities))}: ${list(found.entities)}`);
   output.out(`  live edges   ${count(total(found.edges))}: ${list(found.edges)}`);
   output.out(`  events       ${list(found.events)}`);

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { FatalError, reasonOf } from '../errors/errors.ts';
 import { type Shard, shardName } from '../graph/shard.ts';
-import { databaseFolder } from './open.ts';
+import { isStore } from './open.ts';
 import { type Live, livePlace, makeLive, type PlacedGraph, placeOf, readLive, writeAside } from './places.ts';
 
 type Graph = PlacedGraph;
@@ -53,7 +53,7 @@ export function duePromotion(graph: Graph): Promotion | undefined {
 
 /** Whether the graph's or shard's live store is in this state folder. */
 export function hasLiveStore(graph: Graph): boolean {
-  return existsSync(join(databaseFolder(livePlace(graph)), 'CURRENT'));
+  return isStore(livePlace(graph));
 }
 
 /** The other shards of a graph, as their folders lie in the same state folder. */
@@ -75,7 +75,7 @@ export async function settlePromotion(graph: Graph): Promise<Live | undefined> {
   const promotion = duePromotion(graph);
   if (promotion === undefined) return undefined;
   const place = placeOf(graph, promotion.store);
-  if (!existsSync(join(databaseFolder(place), 'CURRENT'))) {
+  if (!isStore(place)) {
     await dropPromotion(graph);
     throw new FatalError('promotion', `there is no store ${promotion.store} in ${place.folder} to make live`);
   }

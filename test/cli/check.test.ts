@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => here.remove());
 
 const WELL = { store: 'main', ok: true, entities: 4, edges: 3, removed: 0, mended: [], findings: [] };
-const NONE = { store: 'main', ok: true, entities: 0, edges: 0, removed: 0, mended: [], findings: [] };
+const NONE = { store: null, ok: true, entities: 0, edges: 0, removed: 0, mended: [], findings: [] };
 
 /** Deletes the first key of a kind, without its counterpart. */
 async function lose(kind: string): Promise<void> {

@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'twhin.js');
 
 test('a reader that has read enough ends the command quietly', async () => {
-  const env = { ...process.env, KAFKA_BROKERS: '', TWHIN_STATE: join(tmpdir(), 'twhin-no-such-state') };
-  const child = spawn(process.execPath, [BIN, 'stats'], { env });
+  const env = { ...process.env, KAFKA_BROKERS: `file:${join(tmpdir(), 'twhin-no-such-log')}` };
+  const child = spawn(process.execPath, [BIN, 'topics', 'plan'], { env });
   child.stdout.destroy();
   let stderr = '';
   child.stderr.on('data', (bytes: Buffer) => {

@@ -7,7 +7,7 @@ import { npy } from '../../evaluation/graph/npy.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { fingerprint, type Head } from '../../graph/head.ts';
 import type { Shard } from '../../graph/shard.ts';
-import { openForReading } from '../../state/open.ts';
+import { openForReading, refuseNoStore } from '../../state/open.ts';
 import type { CommandContext } from '../context.ts';
 import { describeModel, inWholeFolder, refuseFilled } from '../evaluate/export.ts';
 import { count } from '../format.ts';
@@ -41,8 +41,10 @@ export function addExportCommand(program: Command, { config, output }: CommandCo
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
     .action(async ({ graph, out, format, type, pq }) => {
-      const [found, another] = selectGraphs(await config(), [graph]);
+      const loaded = await config();
+      const [found, another] = selectGraphs(loaded, [graph]);
       if (another !== undefined) throw oneShard(graph, found?.shard);
+      if (found !== undefined) refuseNoStore([found], loaded.state);
       if (found !== undefined)
         await exportGraph(found, { folder: out, format, types: type, parts: pq }, output);
     });
@@ -110,7 +112,7 @@ async function exportGraph(
     if (store === undefined || head === undefined) {
       throw new FatalError(
         'store-missing',
-        `${graph.name} has no store yet; start it with: twhin run --graph ${graph.name}`,
+        `the store of ${graph.name} has no commit yet; twhin run --graph ${graph.name} makes one`,
       );
     }
     const status = (text: string) => output.status(`${graph.name}: ${text}`);

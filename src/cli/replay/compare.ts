@@ -191,7 +191,7 @@ async function openBoth(
       if (a && b) found.push({ graph: wholeGraphs(parts)[0]!, opened: [a, b] });
       else {
         for (const store of (a ?? b)?.stores ?? []) await store.close();
-        for (const part of parts) lacking.push(`  ${part.name} has ${storesOf(part)}`);
+        for (const part of parts) lacking.push(`  ${part.name} has ${storesOf(part)} in ${part.folder}`);
       }
     }
     const [first, ...others] = found;

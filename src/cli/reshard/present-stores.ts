@@ -1,11 +1,9 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { GraphConfig } from '../../config/resolve.ts';
 import { FatalError } from '../../errors/errors.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { differences, fingerprint, type Head } from '../../graph/head.ts';
 import { nextHead } from '../../graph/reshard/next-head.ts';
-import { databaseFolder, openForWriting } from '../../state/open.ts';
+import { isStore, openForWriting } from '../../state/open.ts';
 import { livePlace, type StorePlace } from '../../state/places.ts';
 import { foldersOf, type ReshardPlan } from './plan.ts';
 
@@ -28,7 +26,7 @@ export async function withPresentStores<T>(
   // Opening makes a store where there is none.
   refuseMissing(
     graph,
-    places.filter((place) => !existsSync(join(databaseFolder(place), 'CURRENT'))),
+    places.filter((place) => !isStore(place)),
   );
   const stores: GraphStore[] = [];
   try {
