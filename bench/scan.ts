@@ -184,7 +184,7 @@ function measure(rows: number): void {
   }
   const thousands = writes.map((perSecond) => perSecond / 1000);
   console.log(`
-${rows.toLocaleString('en')} rows, ${(scanned.place.memory.buffer.byteLength / 2 ** 20).toFixed(0)} MiB (${scanned.bytesPerRow} bytes each). \`write\` of rows anywhere: ${spread(thousands)} thousand a second.
+${rows.toLocaleString('en')} rows, ${(scanned.memoryBytes / 2 ** 20).toFixed(0)} MiB (${scanned.bytesPerRow} bytes each). \`write\` of rows anywhere: ${spread(thousands)} thousand a second.
 
 | scorer | way | ms a query, alone | ms a query, four a pass | rows scored exactly |
 |---|---|---:|---:|---:|`);

@@ -17,8 +17,8 @@ export interface MarkedRows {
 }
 
 /**
- * The vectors of the entities of one type, by name. A row that an entity gave up is used again. More rows than a WebAssembly
- * memory holds are never asked for. Names are kept as the bytes of their ids.
+ * The vectors of the entities of one type, by name. A row that an entity gave up is used again. More rows than can
+ * be scanned are never asked for. Names are kept as the bytes of their ids.
  */
 export class VectorTable {
   readonly scan: ScanTable;
@@ -54,7 +54,7 @@ export class VectorTable {
 
   /** Bytes of the vectors, codes and measures, and of the times. */
   get bytes(): number {
-    return this.scan.place.memory.buffer.byteLength + 8 * (this.#activeAt.length + this.#vectorAt.length);
+    return this.scan.memoryBytes + 8 * (this.#activeAt.length + this.#vectorAt.length);
   }
 
   /**

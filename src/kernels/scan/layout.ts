@@ -2,9 +2,9 @@
 const START = 2048;
 /** Parts start on cache lines. */
 const ALIGNMENT = 64;
-const PAGE_BYTES = 65_536;
+export const PAGE_BYTES = 65_536;
 /** Pages of a WebAssembly memory of 4 GiB. */
-export const MAX_SCAN_PAGES = 65_536;
+const MAX_PAGES = 65_536;
 
 /** Rows of a block: the limit for rows to be scored follows the best rows found from block to block. */
 export const BLOCK_ROWS = 1024;
@@ -23,18 +23,22 @@ export interface ScanSize {
   readonly maxRows: number;
   /** Scanners that work at the same time, each in a workspace of its own. */
   readonly scanners: number;
+  /** Rows whose vectors share a memory, in whole blocks; as many as it has room for unless given. */
+  readonly pieceRows?: number;
 }
 
-/** Byte addresses and lengths in the memory of a scan table. */
+/** Byte addresses and lengths in the memory that is scanned. */
 export type ScanLayout = Readonly<ReturnType<typeof layOutScan>>;
+/** Byte addresses and lengths in a memory with vectors. */
+export type VectorLayout = Readonly<ReturnType<typeof layOutVectors>>;
 
 /**
- * The memory of a scan table. It grows by blocks of rows, and no row ever moves.
+ * The memory that is scanned. It grows by blocks of rows, and no row ever moves.
  *
  *     memory:      | constants of the compiler | rows in use, int32 | incoming vector, float32 | its sums, float64 | workspace of scanner 0 | 1 | … | block 0 | block 1 | … | room to grow
- *     workspace:   | query 0 | query 1 | query 2 | query 3 | found rows, int32 | their scores, float64 |
- *     query:       | coefficients, float32 | codes, int8 or int16 | vector, float32 | vector, float64 |
- *     block:       | codes, int8 [1024, codeDim] | measures [256] | marks of scanner 0 | 1 | … | vectors, float32 [1024, paddedDim] |
+ *     workspace:   | query 0 | query 1 | query 2 | query 3 | found rows, int32 |
+ *     query:       | coefficients, float32 | codes, int8 or int16 | vector, float32 |
+ *     block:       | codes, int8 [1024, codeDim] | measures [256] | marks of scanner 0 | 1 | … |
  *     measures:    | scales, float32 [4] | residuals [4] | lengths [4] | sums [4] |, of four rows
  *
  * A row's codes times its scale are the decoded vector. The residual is the L2 norm of the vector without the decoded
@@ -44,25 +48,21 @@ export type ScanLayout = Readonly<ReturnType<typeof layOutScan>>;
  */
 export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>) {
   const codeDim = roundUp(dim, 16);
-  const paddedDim = roundUp(dim, 8);
+  const paddedDim = padded(dim);
 
   const query = parts();
   query.add(4 * COEFFICIENTS);
   const queryCodes = query.add(2 * codeDim);
   const queryFloats = query.add(4 * codeDim);
-  const queryDoubles = query.add(8 * paddedDim);
 
   const workspace = parts();
   workspace.add(MAX_QUERIES * query.bytes());
-  // Rows are scored four at a time: the last ones of a block can be written and scored again up to three times.
-  const foundRows = workspace.add(4 * (BLOCK_ROWS + 3));
-  const foundScores = workspace.add(8 * (BLOCK_ROWS + 3));
+  const foundRows = workspace.add(4 * BLOCK_ROWS);
 
   const block = parts();
   block.add(BLOCK_ROWS * codeDim);
   const measures = block.add(16 * BLOCK_ROWS);
   const marks = block.add(scanners * BLOCK_ROWS);
-  const vectors = block.add(4 * BLOCK_ROWS * paddedDim);
 
   const header = parts();
   header.add(4);
@@ -72,7 +72,6 @@ export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>
   const workspaces = START + header.bytes();
   return {
     codeDim,
-    paddedDim,
     /** The number of rows in use. */
     rowsInUse: START,
     /** A vector that is to be written, and what is summed over its numbers. */
@@ -85,15 +84,45 @@ export function layOutScan({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>
     blockBytes: block.bytes(),
     /** Within a workspace. */
     foundRows,
-    foundScores,
     /** Within a query. */
     queryCodes,
     queryFloats,
-    queryDoubles,
     /** Within a block; codes come first. */
     measures,
     marks,
+  };
+}
+
+/**
+ * A memory with vectors, from which the few rows that a scan finds are scored exactly. It grows by blocks of rows too; rows
+ * beyond it have theirs in the next one.
+ *
+ *     memory:      | constants of the compiler | workspace of scanner 0 | 1 | … | vectors, float32 [rows, paddedDim] | room to grow
+ *     workspace:   | queries, float64 [4, paddedDim] | found rows, int32 | their scores, float64 |
+ */
+export function layOutVectors({ dim, scanners }: Pick<ScanSize, 'dim' | 'scanners'>) {
+  const paddedDim = padded(dim);
+  const vectorBytes = 4 * paddedDim;
+
+  const workspace = parts();
+  workspace.add(MAX_QUERIES * 8 * paddedDim);
+  // Rows are scored four at a time: the last ones of a block can be written and scored again up to three times.
+  const foundRows = workspace.add(4 * (BLOCK_ROWS + 3));
+  const foundScores = workspace.add(8 * (BLOCK_ROWS + 3));
+
+  const vectors = roundUp(START + scanners * workspace.bytes(), PAGE_BYTES);
+  return {
+    paddedDim,
+    vectorBytes,
+    workspaces: START,
+    workspaceBytes: workspace.bytes(),
+    queryBytes: 8 * paddedDim,
     vectors,
+    /** Within a workspace; queries come first. */
+    foundRows,
+    foundScores,
+    /** The rows that it has room for. */
+    mostRows: blocksIn(vectors, BLOCK_ROWS * vectorBytes) * BLOCK_ROWS,
   };
 }
 
@@ -108,20 +137,35 @@ export function measuresAt(layout: ScanLayout, row: number): number {
   return (blockAt(layout, row) + layout.measures) / 4 + (within >> 2) * 16 + (within & 3);
 }
 
-/** The index, in float32, of the row's first number. */
-export function vectorAt(layout: ScanLayout, row: number): number {
-  return (blockAt(layout, row) + layout.vectors) / 4 + (row % BLOCK_ROWS) * layout.paddedDim;
+/** Pages of the memory that is scanned with this many rows, all their blocks whole. */
+export function scanPages({ blocks, blockBytes }: ScanLayout, rows: number): number {
+  return pages(blocks, blockBytes, rows);
 }
 
-/** Pages of a memory with this many rows, all their blocks whole. */
-export function scanPages(layout: ScanLayout, rows: number): number {
-  return Math.ceil((layout.blocks + Math.ceil(rows / BLOCK_ROWS) * layout.blockBytes) / PAGE_BYTES);
+/** Pages of a memory with the vectors of this many rows, all their blocks whole. */
+export function vectorPages({ vectors, vectorBytes }: VectorLayout, rows: number): number {
+  return pages(vectors, BLOCK_ROWS * vectorBytes, rows);
 }
 
-/** The most rows that fit into a WebAssembly memory. */
+/** The most rows that a table can have: as many as can be scanned in one WebAssembly memory. None where no block has room. */
 export function mostScanRows(size: Pick<ScanSize, 'dim' | 'scanners'>): number {
   const { blocks, blockBytes } = layOutScan(size);
-  return Math.max(0, Math.floor((MAX_SCAN_PAGES * PAGE_BYTES - blocks) / blockBytes)) * BLOCK_ROWS;
+  if (layOutVectors(size).mostRows === 0) return 0;
+  return blocksIn(blocks, blockBytes) * BLOCK_ROWS;
+}
+
+/** Blocks that fit into a WebAssembly memory behind what comes first. */
+function blocksIn(first: number, blockBytes: number): number {
+  return Math.max(0, Math.floor((MAX_PAGES * PAGE_BYTES - first) / blockBytes));
+}
+
+function pages(first: number, blockBytes: number, rows: number): number {
+  return Math.ceil((first + Math.ceil(rows / BLOCK_ROWS) * blockBytes) / PAGE_BYTES);
+}
+
+/** Floats of a vector with its padding. */
+function padded(dim: number): number {
+  return roundUp(dim, 8);
 }
 
 /** Parts one after the other: `add` gives where the next one begins. */

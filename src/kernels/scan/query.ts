@@ -45,7 +45,6 @@ export class LoadedQuery {
   readonly #coefficients: Float32Array;
   readonly #codes: Int8Array | Int16Array;
   readonly #floats: Float32Array;
-  readonly #doubles: Float64Array;
   /** ρ */
   #lost = 0;
 
@@ -57,7 +56,7 @@ export class LoadedQuery {
     build: WasmBuild,
   ) {
     const { buffer } = memory;
-    const { queryCodes, queryFloats, queryDoubles } = layout;
+    const { queryCodes, queryFloats } = layout;
     this.address = address;
     this.#dim = model.dim;
     this.#scorer = model.scorer;
@@ -68,12 +67,10 @@ export class LoadedQuery {
         ? new Int8Array(buffer, codes, layout.codeDim)
         : new Int16Array(buffer, codes, layout.codeDim);
     this.#floats = new Float32Array(buffer, address + queryFloats, layout.codeDim);
-    this.#doubles = new Float64Array(buffer, address + queryDoubles, layout.paddedDim);
   }
 
   /** Writes the query to the workspace. vector: [dim]. */
   load(vector: Float64Array): void {
-    this.#doubles.set(vector);
     if (this.#scorer === 'transe-l1') this.#loadFloats(vector);
     else this.#loadCodes(vector);
   }

@@ -1,32 +1,55 @@
 import { ShapeError } from '../../errors/errors.ts';
-import { BLOCK_ROWS, layOutScan, measuresAt, type ScanLayout, type ScanSize, vectorAt } from './layout.ts';
+import {
+  BLOCK_ROWS,
+  layOutScan,
+  layOutVectors,
+  measuresAt,
+  type ScanLayout,
+  type ScanSize,
+  type VectorLayout,
+} from './layout.ts';
 import type { RowVectors } from './scan.ts';
 
-/** Where the vectors of a scan table are: everything that another thread needs to scan them, as a message can hold it. */
-export interface ScanPlace extends ScanSize {
-  readonly memory: WebAssembly.Memory;
+/** Where a scan table is: everything that another thread needs to scan it, as a message can hold it. */
+export interface ScanPlace extends Required<ScanSize> {
+  /** What is scanned. */
+  readonly codes: WebAssembly.Memory;
+  /** All memories with vectors that the table can ever need: each is small until it has rows. */
+  readonly vectors: readonly WebAssembly.Memory[];
 }
 
 /**
- * The vectors of a scan table, for reading, in any thread. A writer and scanners never work at the same time: the caller
+ * The rows of a scan table, for reading, in any thread. A writer and scanners never work at the same time: the caller
  * sees to it, and lets other threads know of a change by a message, after which they see all of it.
  */
 export class ScanRows implements RowVectors {
   readonly place: ScanPlace;
   readonly dim: number;
   readonly layout: ScanLayout;
+  readonly vectorLayout: VectorLayout;
   readonly #header: Int32Array;
   #floats: Float32Array;
   #bytes: Int8Array;
+  /** Each memory with vectors as floats, as of when its last row was asked for. */
+  readonly #vectors: Float32Array[];
+  readonly #pieceRows: number;
+  /** Floats before the first vector of a memory, and of each vector. */
+  readonly #before: number;
+  readonly #each: number;
 
   constructor(place: ScanPlace) {
     this.place = place;
     this.dim = place.dim;
     this.layout = layOutScan(place);
+    this.vectorLayout = layOutVectors(place);
     // A shared memory never moves: views of its beginning stay valid when it grows.
-    this.#header = new Int32Array(place.memory.buffer, this.layout.rowsInUse, 1);
-    this.#floats = new Float32Array(place.memory.buffer);
-    this.#bytes = new Int8Array(place.memory.buffer);
+    this.#header = new Int32Array(place.codes.buffer, this.layout.rowsInUse, 1);
+    this.#floats = new Float32Array(place.codes.buffer);
+    this.#bytes = new Int8Array(place.codes.buffer);
+    this.#pieceRows = place.pieceRows;
+    this.#before = this.vectorLayout.vectors / 4;
+    this.#each = this.vectorLayout.paddedDim;
+    this.#vectors = place.vectors.map(({ buffer }) => new Float32Array(buffer));
   }
 
   get rows(): number {
@@ -37,23 +60,29 @@ export class ScanRows implements RowVectors {
     this.#header[0] = rows;
   }
 
-  /** The whole memory as floats. Take the view again after a row was added, which can make the memory larger. */
+  /** The memory that is scanned, as floats. Take the view again after a row was added, which can make the memory larger. */
   get floats(): Float32Array {
-    const { buffer } = this.place.memory;
+    const { buffer } = this.place.codes;
     if (buffer !== this.#floats.buffer) this.#floats = new Float32Array(buffer);
     return this.#floats;
   }
 
-  /** The whole memory as bytes. Take the view again after a row was added. */
+  /** The memory that is scanned, as bytes. Take the view again after a row was added. */
   get bytes(): Int8Array {
-    const { buffer } = this.place.memory;
+    const { buffer } = this.place.codes;
     if (buffer !== this.#bytes.buffer) this.#bytes = new Int8Array(buffer);
     return this.#bytes;
   }
 
-  /** Bytes of memory for each row. */
+  /** Bytes for each row, in all memories together. */
   get bytesPerRow(): number {
-    return this.layout.blockBytes / BLOCK_ROWS;
+    return this.layout.blockBytes / BLOCK_ROWS + this.vectorLayout.vectorBytes;
+  }
+
+  /** Bytes of all memories. */
+  get memoryBytes(): number {
+    const { codes, vectors } = this.place;
+    return [codes, ...vectors].reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
   }
 
   has(row: number): boolean {
@@ -62,12 +91,27 @@ export class ScanRows implements RowVectors {
   }
 
   /**
-   * [dim]: a view of the row's vector, valid until the memory grows.
+   * [dim]: a view of the row's vector.
    * @throws ShapeError when the row has none.
    */
   vector(row: number): Float32Array {
     if (!this.has(row)) throw new ShapeError(`row ${row} has no vector`);
-    const start = vectorAt(this.layout, row);
-    return this.floats.subarray(start, start + this.dim);
+    const start = this.vectorAt(row);
+    return this.vectorsOf(row).subarray(start, start + this.dim);
+  }
+
+  /** The memory that has the row's vector, as floats. */
+  protected vectorsOf(row: number): Float32Array {
+    const piece = Math.floor(row / this.#pieceRows);
+    const known = this.#vectors[piece]!;
+    if (this.vectorAt(row) + this.#each <= known.length) return known;
+    const grown = new Float32Array(this.place.vectors[piece]!.buffer);
+    this.#vectors[piece] = grown;
+    return grown;
+  }
+
+  /** The index of the row's first number in the memory that has its vector. */
+  protected vectorAt(row: number): number {
+    return this.#before + (row % this.#pieceRows) * this.#each;
   }
 }

@@ -1,8 +1,10 @@
 import { ShapeError } from '../../errors/errors.ts';
 import type { ScorerName } from '../../model/settings.ts';
-import { CompiledInstance, type Exported } from '../compiled.ts';
+import type { Exported } from '../compiled.ts';
 import type { WasmBuild } from '../instance.ts';
 import { BestRows } from './best.ts';
+import { compiledScan } from './compiled-scan.ts';
+import { ExactScores } from './exact.ts';
 import { BLOCK_ROWS, blockAt, MAX_QUERIES } from './layout.ts';
 import { LoadedQuery } from './query.ts';
 import type { ScanRows } from './rows.ts';
@@ -14,12 +16,6 @@ const FIRST_ROWS = 64;
 /** Marks of a block, four to a number of 32 bits. */
 const BLOCK_WORDS = BLOCK_ROWS / 4;
 
-/** The files of the two builds. */
-const BUILDS = {
-  'wasm-plain': new URL('./scan-plain.wasm', import.meta.url),
-  'wasm-relaxed': new URL('./scan-relaxed.wasm', import.meta.url),
-} as const;
-
 /** Rows that queries of a pass leave out. bits: a bit for each query that leaves out the same ones. */
 interface Marking {
   /** Byte addresses of the marks of rows that were listed. */
@@ -27,14 +23,6 @@ interface Marking {
   /** Marks of all rows, four to a number. */
   readonly words: readonly { readonly of: Int32Array; readonly bits: number }[];
 }
-
-/** The two L2 scorers have the same exact score. */
-const SCORER_CONSTANTS: Record<ScorerName, string> = {
-  'transe-l1': 'L1',
-  'transe-l2': 'L2',
-  'transe-l2-squared': 'L2',
-  twhin: 'PRODUCT',
-};
 
 /**
  * The compiled scan (`assembly/`): a pass over the codes proves of nearly all rows that they score lower than the best rows
@@ -45,7 +33,7 @@ export class Scanner implements Scan {
   readonly #rows: ScanRows;
   readonly #queries: readonly LoadedQuery[];
   readonly #foundRows: Int32Array;
-  readonly #foundScores: Float64Array;
+  readonly #exact: ExactScores;
   /** Place of this scanner's marks within a block. */
   readonly #marks: number;
   readonly #collect: Exported;
@@ -57,38 +45,31 @@ export class Scanner implements Scan {
    */
   constructor(rows: ScanRows, scorer: ScorerName, build: WasmBuild, workspace = 0) {
     const { dim, layout } = rows;
-    const { memory, scanners } = rows.place;
+    const { codes, scanners } = rows.place;
     if (!Number.isInteger(workspace) || workspace < 0 || workspace >= scanners) {
       throw new ShapeError(`${workspace} is none of the table's ${scanners} workspaces`);
     }
     const start = layout.workspaces + workspace * layout.workspaceBytes;
     const foundRows = start + layout.foundRows;
-    const foundScores = start + layout.foundScores;
     this.#rows = rows;
     this.#queries = Array.from(
       { length: MAX_QUERIES },
-      (_, i) => new LoadedQuery(memory, start + i * layout.queryBytes, layout, { dim, scorer }, build),
+      (_, i) => new LoadedQuery(codes, start + i * layout.queryBytes, layout, { dim, scorer }, build),
     );
-    this.#foundRows = new Int32Array(memory.buffer, foundRows, BLOCK_ROWS);
-    this.#foundScores = new Float64Array(memory.buffer, foundScores, BLOCK_ROWS);
+    this.#foundRows = new Int32Array(codes.buffer, foundRows, BLOCK_ROWS);
+    this.#exact = new ExactScores(rows, scorer, build, workspace);
     this.#marks = layout.marks + workspace * BLOCK_ROWS;
-    const instance = new CompiledInstance(BUILDS[build], memory);
-    const { blocks, blockBytes, measures, vectors } = layout;
-    const { queryCodes, queryFloats, queryDoubles } = layout;
+    const instance = compiledScan(build, scorer, codes);
+    const { blocks, blockBytes, measures, queryCodes, queryFloats } = layout;
     instance.setGlobals({
       blocks,
       blockBytes,
       measures,
       marks: this.#marks,
-      vectors,
       queryCodes,
       queryFloats,
-      queryDoubles,
       foundRows,
-      foundScores,
       codeBytes: layout.codeDim,
-      vectorBytes: 4 * layout.paddedDim,
-      scorer: instance.valueOf(SCORER_CONSTANTS[scorer]),
     });
     this.#collect = instance.functionOf('collect');
   }
@@ -104,6 +85,7 @@ export class Scanner implements Scan {
     const within = clip(range, this.#rows.rows);
     const marking = this.#markingOf(queries, within);
     for (const [i, { vector }] of queries.entries()) this.#queries[i]!.load(vector);
+    this.#exact.load(queries, within);
     const best = queries.map(() => new BestRows(count));
     const limits = best.map(({ worst }, i) => this.#queries[i]!.lower(worst));
     this.#marked(marking, within, () =>
@@ -112,7 +94,7 @@ export class Scanner implements Scan {
           const query = this.#queries[i]!;
           const found = this.#collect(block, from, until, query.address, 1 << i, limits[i]!);
           if (found === 0) continue;
-          this.#offerFound(best[i]!, found);
+          this.#offerFound(i, best[i]!, found);
           limits[i] = query.lower(best[i]!.worst);
         }
       }),
@@ -120,9 +102,10 @@ export class Scanner implements Scan {
     return best.map((rows) => rows.sorted());
   }
 
-  #offerFound(best: BestRows, found: number): void {
+  #offerFound(query: number, best: BestRows, found: number): void {
+    const scores = this.#exact.scores(query, this.#foundRows, found);
     this.#scored += found;
-    for (let i = 0; i < found; i++) best.offer(this.#foundRows[i]!, this.#foundScores[i]!);
+    for (let i = 0; i < found; i++) best.offer(this.#foundRows[i]!, scores[i]!);
   }
 
   /** The byte addresses of the marks of those rows that are within the range. */

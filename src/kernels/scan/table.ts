@@ -6,11 +6,13 @@ import {
   blockAt,
   CODE_SUMS,
   layOutScan,
-  MAX_SCAN_PAGES,
+  layOutVectors,
   measuresAt,
+  mostScanRows,
+  PAGE_BYTES,
   type ScanSize,
   scanPages,
-  vectorAt,
+  vectorPages,
 } from './layout.ts';
 import { ScanRows } from './rows.ts';
 
@@ -20,12 +22,23 @@ const MAX_LENGTH = 2 ** 56;
 /** A smaller scale would be near the smallest float32. */
 const MIN_SCALE = 2 ** -120;
 const MAX_FLOAT = (2 - 2 ** -23) * 2 ** 127;
+/** What a scan knows of a row beside its codes. */
+interface Measures {
+  readonly scale: number;
+  readonly residual: number;
+  readonly length: number;
+  readonly sum: number;
+}
+
+/** Of a row without a vector: its residual says so. */
+const CLEARED: Measures = { scale: 0, residual: Number.NEGATIVE_INFINITY, length: 0, sum: 0 };
 /** Vectors are encoded without relaxed SIMD: every machine writes the same bytes. */
 const BUILD = new URL('./scan-plain.wasm', import.meta.url);
 
 /**
  * The vectors of one entity type, for exact scans: the vectors themselves, and a byte for each number of them, from which a
- * scan sees which few rows can be among the best. The memory is drawn in `layout.ts`.
+ * scan sees which few rows can be among the best. The bytes have a memory of their own, so that the 4 GiB of a WebAssembly
+ * memory are all for what is scanned; the vectors lie in as many others as they need. The memories are drawn in `layout.ts`.
  */
 export class ScanTable extends ScanRows {
   /** A vector that is to be written, and what is summed over its numbers. */
@@ -33,28 +46,35 @@ export class ScanTable extends ScanRows {
   readonly #sums: Float64Array;
   readonly #largest: Exported;
   readonly #encode: Exported;
-  /** The whole memory as floats, as of the last growth: asking a memory for its buffer takes as long as a dozen measures. */
+  /** The memory that is scanned, as floats, as of its last growth: asking a memory for its buffer takes as long as a dozen measures. */
   #grown: Float32Array;
-  /** Rows that the memory has room for. */
+  /** Rows that the memories have room for. */
   #room = 0;
 
   /** @throws FatalError when so many rows do not fit into a WebAssembly memory. */
-  constructor(size: ScanSize) {
-    const layout = layOutScan(size);
-    const maximum = scanPages(layout, size.maxRows);
-    if (maximum > MAX_SCAN_PAGES) {
+  constructor({ dim, maxRows, scanners, pieceRows }: ScanSize) {
+    const size = { dim, scanners };
+    const most = mostScanRows(size);
+    if (maxRows > most) {
       throw new FatalError(
         'table-size',
-        `${size.maxRows} rows of ${size.dim} floats to be scanned need ${maximum} memory pages; ${MAX_SCAN_PAGES} are 4 GiB`,
+        `a table of ${maxRows} vectors of ${dim} numbers can't be scanned; at most ${most} fit into the 4 GiB of a WebAssembly memory`,
       );
     }
-    const memory = new WebAssembly.Memory({ initial: scanPages(layout, 0), maximum, shared: true });
-    super({ dim: size.dim, maxRows: size.maxRows, scanners: size.scanners, memory });
-    const { incoming, sums, paddedDim } = layout;
-    this.#incoming = new Float32Array(memory.buffer, incoming, size.dim);
-    this.#sums = new Float64Array(memory.buffer, sums, CODE_SUMS);
-    const instance = new CompiledInstance(BUILD, memory);
-    instance.setGlobals({ incoming, sums, vectorBytes: 4 * paddedDim });
+    const layout = layOutScan(size);
+    const codes = sharedMemory(scanPages(layout, 0), scanPages(layout, maxRows));
+    const vectorLayout = layOutVectors(size);
+    const each = pieceRows ?? vectorLayout.mostRows;
+    const vectors = Array.from({ length: Math.ceil(maxRows / each) }, (_, piece) => {
+      const rows = Math.min(each, maxRows - piece * each);
+      return sharedMemory(vectorPages(vectorLayout, 0), vectorPages(vectorLayout, rows));
+    });
+    super({ ...size, maxRows, pieceRows: each, codes, vectors });
+    const { incoming, sums } = layout;
+    this.#incoming = new Float32Array(codes.buffer, incoming, dim);
+    this.#sums = new Float64Array(codes.buffer, sums, CODE_SUMS);
+    const instance = new CompiledInstance(BUILD, codes);
+    instance.setGlobals({ incoming, sums, vectorBytes: vectorLayout.vectorBytes });
     this.#largest = instance.functionOf('largest');
     this.#encode = instance.functionOf('encode');
     this.#grown = this.floats;
@@ -74,6 +94,7 @@ export class ScanTable extends ScanRows {
     const largest = this.#largest();
     if (!(largest <= MAX_FLOAT)) throw notFinite(row, vector);
     this.#reserve(row);
+    this.vectorsOf(row).set(vector, this.vectorAt(row));
     this.#put(row, largest);
   }
 
@@ -85,12 +106,12 @@ export class ScanTable extends ScanRows {
     this.#incoming.fill(0);
   }
 
-  /** Writes the incoming vector, its codes, and the measures of both. largest: the largest |number|. */
+  /** Writes the codes of the incoming vector, and the measures of both. largest: the largest |number|. */
   #put(row: number, largest: number): void {
     const exactScale = Math.fround(largest / MAX_CODE);
     // So near to 0, a float32 has too few bits for codes up to 127: the whole vector counts as residual.
     const scale = exactScale < MIN_SCALE ? 0 : exactScale;
-    this.#encode(4 * vectorAt(this.layout, row), this.#codesAt(row), scale, scale > 0 ? 1 / scale : 0);
+    this.#encode(this.#codesAt(row), scale, scale > 0 ? 1 / scale : 0);
     const sums = this.#sums;
     const [sum, squares, lost] = [sums[0]!, sums[1]!, sums[2]!];
     const length = scale * Math.sqrt(squares);
@@ -104,15 +125,15 @@ export class ScanTable extends ScanRows {
   }
 
   #erase(row: number): void {
-    const { codeDim, paddedDim } = this.layout;
-    const start = vectorAt(this.layout, row);
-    this.floats.fill(0, start, start + paddedDim);
+    const { codeDim } = this.layout;
+    const start = this.vectorAt(row);
+    this.vectorsOf(row).fill(0, start, start + this.dim);
     const codes = this.#codesAt(row);
     this.bytes.fill(0, codes, codes + codeDim);
-    this.#measure(row, { scale: 0, residual: Number.NEGATIVE_INFINITY, length: 0, sum: 0 });
+    this.#measure(row, CLEARED);
   }
 
-  #measure(row: number, of: { scale: number; residual: number; length: number; sum: number }): void {
+  #measure(row: number, of: Measures): void {
     const floats = this.#grown;
     const at = measuresAt(this.layout, row);
     floats[at] = of.scale;
@@ -122,26 +143,42 @@ export class ScanTable extends ScanRows {
   }
 
   #reserve(row: number): void {
-    const { maxRows, memory } = this.place;
+    const { maxRows } = this.place;
     if (!Number.isInteger(row) || row < 0) throw new ShapeError(`row ${row} is no row of a table`);
     if (row >= maxRows) {
       throw new FatalError('table-full', `row ${row} is beyond the ${maxRows} rows that can be scanned`);
     }
     const { rows } = this;
     if (row < rows) return;
-    if (row >= this.#room) {
-      const more = scanPages(this.layout, row + 1) - memory.buffer.byteLength / 65_536;
-      if (more > 0) memory.grow(more);
-      this.#grown = this.floats;
-      this.#room = BLOCK_ROWS * Math.ceil((row + 1) / BLOCK_ROWS);
-    }
+    if (row >= this.#room) this.#grow(row + 1);
     this.rows = row + 1;
-    for (let added = rows; added < row; added++) this.#erase(added);
+    // Nothing was ever written there.
+    for (let added = rows; added < row; added++) this.#measure(added, CLEARED);
+  }
+
+  #grow(rows: number): void {
+    const { codes, vectors, pieceRows } = this.place;
+    growTo(codes, scanPages(this.layout, rows));
+    for (const [piece, memory] of vectors.entries()) {
+      const held = Math.min(pieceRows, rows - piece * pieceRows);
+      if (held > 0) growTo(memory, vectorPages(this.vectorLayout, held));
+    }
+    this.#grown = this.floats;
+    this.#room = BLOCK_ROWS * Math.ceil(rows / BLOCK_ROWS);
   }
 
   #codesAt(row: number): number {
     return blockAt(this.layout, row) + (row % BLOCK_ROWS) * this.layout.codeDim;
   }
+}
+
+function sharedMemory(initial: number, maximum: number): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial, maximum, shared: true });
+}
+
+function growTo(memory: WebAssembly.Memory, pages: number): void {
+  const more = pages - memory.buffer.byteLength / PAGE_BYTES;
+  if (more > 0) memory.grow(more);
 }
 
 function notFinite(row: number, vector: Float32Array): FatalError {

@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 let bytes;
 parentPort.on('message', ({ kind, place }) => {
   if (kind === 'table') {
-    bytes = new Uint8Array(place.memory.buffer);
+    bytes = new Uint8Array(place.codes.buffer);
   } else if (workerData.workspace === 0) {
     parentPort.postMessage({ kind: 'failed', error: { code: 'shape', message: 'no' } });
   } else {

@@ -34,7 +34,7 @@ afterEach(async () => {
 });
 
 function tableOf(rows: number, dim = 4, random = Random.seeded(1)): ScanTable {
-  const table = new ScanTable({ dim, maxRows: 20_000, scanners: THREADS });
+  const table = new ScanTable({ dim, maxRows: 20_000, scanners: THREADS, pieceRows: 2_048 });
   for (let row = 0; row < rows; row++) table.write(row, vectorOf(dim, random));
   return table;
 }

@@ -31,7 +31,7 @@ it('writes the codes and measures that the plain form gives, bit for bit, whatev
         const at = blockAt(table.layout, row) + row * table.layout.codeDim;
         expect(table.bytes.slice(at, at + table.layout.codeDim)).toEqual(codes);
         expect(table.vector(row)).toEqual(vector);
-        const sums = new Float64Array(table.place.memory.buffer, table.layout.sums, 3);
+        const sums = new Float64Array(table.place.codes.buffer, table.layout.sums, 3);
         expect([...sums]).toEqual([sum, squares, lost]);
         const first = measuresAt(table.layout, row);
         const measures = [0, 4, 8, 12].map((next) => table.floats[first + next]);

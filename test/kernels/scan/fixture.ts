@@ -1,3 +1,4 @@
+import { BLOCK_ROWS } from '../../../src/kernels/scan/layout.ts';
 import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
 import type { RowVectors, Scan } from '../../../src/kernels/scan/scan.ts';
 import { Scanner } from '../../../src/kernels/scan/scanner.ts';
@@ -51,12 +52,13 @@ export interface Opened {
   scan(scorer: ScorerName): Scan;
 }
 
+/** The compiled scan has its vectors in as many memories as can be, so that rows of several are found. */
 export function open(name: ScanName, dim: number, maxRows: number): Opened {
   if (name === 'reference') {
     const vectors = new PlainVectors(dim);
     return { vectors, scan: (scorer) => new ReferenceScan(vectors, scorer) };
   }
-  const vectors = new ScanTable({ dim, maxRows, scanners: 1 });
+  const vectors = new ScanTable({ dim, maxRows, scanners: 1, pieceRows: BLOCK_ROWS });
   return { vectors, scan: (scorer) => new Scanner(vectors, scorer, name) };
 }
 

@@ -4,8 +4,8 @@ import { expect, it } from 'vitest';
 import { ReferenceScan } from '../../../src/kernels/scan/reference.ts';
 import { ScanTable } from '../../../src/kernels/scan/table.ts';
 
-it('another thread scans the same memory, after it grew too', async () => {
-  const table = new ScanTable({ dim: 2, maxRows: 4_000, scanners: 2 });
+it('another thread scans the same memories, after they grew too', async () => {
+  const table = new ScanTable({ dim: 2, maxRows: 4_000, scanners: 2, pieceRows: 2_048 });
   table.write(0, Float32Array.of(1, 1));
   const thread = new Worker(new URL('./scan-thread.ts', import.meta.url));
   const ask = async (message: unknown) => {

@@ -19,11 +19,11 @@ export function largest(): f32 {
 }
 
 /**
- * Writes the vector and its codes to their places, and leaves three sums over its numbers: of the codes, of their squares, and of the
+ * Writes the codes of the vector to their place, and leaves three sums over its numbers: of the codes, of their squares, and of the
  * squares of what the codes lose. Sums of codes are exact in any order; the third one is that of four sums, of every fourth
  * number each.
  */
-export function encode(vector: usize, codes: usize, scale: f64, perUnit: f64): void {
+export function encode(codes: usize, scale: f64, perUnit: f64): void {
   const scales = f64x2.splat(scale);
   const perUnits = f64x2.splat(perUnit);
   let sum = i32x4.splat(0);
@@ -33,8 +33,6 @@ export function encode(vector: usize, codes: usize, scale: f64, perUnit: f64): v
   for (let k: usize = 0; k < vectorBytes; k += 32) {
     const near = v128.load(incoming + k);
     const far = v128.load(incoming + k, 16);
-    v128.store(vector + k, near);
-    v128.store(vector + k, far, 16);
     const value01 = f64x2.promote_low_f32x4(near);
     const value23 = f64x2.promote_low_f32x4(upper(near));
     const value45 = f64x2.promote_low_f32x4(far);

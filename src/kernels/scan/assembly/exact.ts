@@ -1,19 +1,22 @@
 /** Exact scores: in float64, the numbers of a vector added one after the other, as plain TypeScript does. */
-import { foundRows, foundScores, L1, queryDoubles, scorer, PRODUCT, vectorBytes, vectorOf } from './layout';
+import { foundRows, foundScores, L1, scorer, PRODUCT, vectorBytes, vectorOf } from './layout';
 
 const CACHE_LINE: usize = 64;
 
 /** Rows brought into the cache at a time, before they are scored. */
 const TOUCHED: i32 = 16;
 
-/** Scores of the first `count` of `foundRows`. Room for three rows more is needed, since four are scored side by side. */
+/**
+ * Writes the scores of the first `count` of `foundRows` to `foundScores`. Room for three rows more is needed, since four are
+ * scored side by side. query: a vector in float64.
+ */
 export function scoreFound(count: i32, query: usize): void {
   if (count == 0) return;
   const last = load<i32>(foundRows + (<usize>(count - 1) << 2));
   for (let i = count; (i & 3) != 0; i++) store<i32>(foundRows + (<usize>i << 2), last);
   for (let i = 0; i < count; i += 4) {
     if (i % TOUCHED == 0) touch(i, min(i + TOUCHED, count));
-    scoreFour(foundRows + (<usize>i << 2), query + queryDoubles, foundScores + (<usize>i << 3));
+    scoreFour(foundRows + (<usize>i << 2), query, foundScores + (<usize>i << 3));
   }
 }
 

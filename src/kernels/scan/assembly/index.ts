@@ -1,17 +1,19 @@
-/** The compiled scan: `scan/scanner.ts` sets the layout's globals by name, then calls these, one block of rows at a time. */
+/**
+ * The compiled scan. An instance on the memory that is scanned finds rows, one block at a time (`scan/scanner.ts`), or encodes vectors
+ * (`scan/table.ts`); an instance on a memory with vectors scores the rows that were found (`scan/exact.ts`).
+ */
 import { productErrors, products, surelyFarther, surelyFartherAlong } from './bounds';
-import { scoreFound } from './exact';
 import { BLOCK_SHIFT, blockBytes, blocks, foundRows, four, L1, L2, marks, measures, RESIDUALS, scorer } from './layout';
 
 export * from './layout';
 export { encode, largest } from './encode';
+export { scoreFound } from './exact';
 
 /** The end of the compiler's own constants; the header must begin after it. */
 export const constantsEnd: usize = __heap_base;
 
 /**
- * Writes the rows of a block that may reach the limit to `foundRows`, in order, and their exact scores to `foundScores`;
- * returns how many. Cleared rows and those with a bit of `mark` are left out. The query has codes of 7 bits in the relaxed
+ * Writes the rows of a block that may reach the limit to `foundRows`, in order, and returns how many. Cleared rows and those with a bit of `mark` are left out. The query has codes of 7 bits in the relaxed
  * build. from, until: rows within the block.
  */
 export function collect(block: i32, from: i32, until: i32, query: usize, mark: i32, limit: f32): i32 {
@@ -26,7 +28,6 @@ export function collect(block: i32, from: i32, until: i32, query: usize, mark: i
     const lanes = i32x4.bitmask(below) ^ 15;
     if (lanes != 0) count = take(lanes, start, block, <i32>j, from, until, mark, count);
   }
-  scoreFound(count, query);
   return count;
 }
 

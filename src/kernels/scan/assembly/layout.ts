@@ -1,6 +1,6 @@
 /**
- * Addresses, and the scorer. `scan/scanner.ts` and `scan/table.ts` set those that they need by name, before the first call. All are in bytes. The
- * memory is drawn in `scan/layout.ts`.
+ * Addresses, and the scorer. `scan/scanner.ts`, `scan/exact.ts` and `scan/table.ts` set those that they need by name, before the
+ * first call. All are in bytes. The memories are drawn in `scan/layout.ts`.
  */
 
 // Blocks
@@ -10,10 +10,8 @@ export let blockBytes: usize = 0;
 export let measures: usize = 0;
 /** The marks of this scanner. */
 export let marks: usize = 0;
-export let vectors: usize = 0;
-/** Length of a row's codes, a multiple of 16, and of its vector, a multiple of 32. */
+/** Length of a row's codes, a multiple of 16. */
 export let codeBytes: usize = 0;
-export let vectorBytes: usize = 0;
 
 // A vector that is to be written
 export let incoming: usize = 0;
@@ -23,13 +21,16 @@ export let sums: usize = 0;
 // A query; its coefficients come first.
 export let queryCodes: usize = 0;
 export let queryFloats: usize = 0;
-export let queryDoubles: usize = 0;
 
-// Results
-/** [BLOCK_ROWS + 3] rows. */
-export let foundRows: usize = 0;
-/** [BLOCK_ROWS + 3] their scores, in float64. */
+// In a memory with vectors
+export let vectors: usize = 0;
+/** Length of a vector, a multiple of 32. */
+export let vectorBytes: usize = 0;
+/** [BLOCK_ROWS + 3] the scores of the rows that were found, in float64. */
 export let foundScores: usize = 0;
+
+/** [BLOCK_ROWS] rows that were found; in a memory with vectors [BLOCK_ROWS + 3], counted from its first one. */
+export let foundRows: usize = 0;
 
 export let scorer: i32 = 0;
 export const L1: i32 = 0;
@@ -44,7 +45,6 @@ export const SUMS: usize = 48;
 
 /** Rows of a block, as a power of two. */
 export const BLOCK_SHIFT: i32 = 10;
-const BLOCK_MASK: i32 = (1 << BLOCK_SHIFT) - 1;
 
 /** A measure of row `j` of a block, a multiple of four, and of the three rows after it. */
 // @ts-ignore: decorator
@@ -53,9 +53,9 @@ export function four(block: usize, measure: usize, j: usize): v128 {
   return v128.load(block + measures + (j << 4) + measure);
 }
 
-/** The address of the row's vector. */
+/** The address of a row's vector. row: counted from the first of its memory. */
 // @ts-ignore: decorator
 @inline
 export function vectorOf(row: i32): usize {
-  return blocks + <usize>(row >>> BLOCK_SHIFT) * blockBytes + vectors + <usize>(row & BLOCK_MASK) * vectorBytes;
+  return vectors + <usize>row * vectorBytes;
 }
