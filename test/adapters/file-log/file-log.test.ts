@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../../src/adapters/connect.ts';
@@ -16,6 +16,9 @@ readerConformance('the file log', async () => {
       ),
     addPartitions: (name, partitions) => writeTopic(dir, { name, partitions, configs: {} }),
     log: () => log.log(),
-    close: () => log.close(),
+    close: async () => {
+      await log.close();
+      await rm(dir, { recursive: true });
+    },
   };
 });

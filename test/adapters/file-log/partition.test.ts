@@ -1,13 +1,22 @@
-import { appendFile, mkdtemp, readFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { connect } from '../../../src/adapters/connect.ts';
 import { Collector, numbered, numbersOf, until } from '../../kafka/collector.ts';
 import { logConformance } from '../../kafka/log-conformance.ts';
 
-const fresh = () => mkdtemp(join(tmpdir(), 'twhin-log-'));
+const made: string[] = [];
+const fresh = async (): Promise<string> => {
+  const dir = await mkdtemp(join(tmpdir(), 'twhin-log-'));
+  made.push(dir);
+  return dir;
+};
 const open = (dir: string) => connect({ brokers: [`file:${dir}`], clientId: 'test' });
+
+afterAll(async () => {
+  for (const dir of made) await rm(dir, { recursive: true, force: true });
+});
 
 logConformance('file log', async () => open(await fresh()));
 
