@@ -1,6 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fetchJars, readJars } from './jars.ts';
 import { runCommand } from './process.ts';
 
 /** The ways to a broker. */
@@ -28,7 +28,7 @@ export interface FindOptions {
 const JAVA_MIN = 17;
 const CHECKOUT = dirname(import.meta.dirname);
 
-/** The first way that works: KAFKA_BROKERS, KAFKA_HOME, docker compose, jars through Maven. */
+/** The first way that works: KAFKA_BROKERS, KAFKA_HOME, docker compose, jars. */
 export async function findBroker(options: FindOptions = {}): Promise<Finding> {
   const { root = CHECKOUT, env = process.env, onProgress = () => undefined, jarsOnly = false } = options;
   const reasons: string[] = [];
@@ -66,9 +66,11 @@ export async function findBroker(options: FindOptions = {}): Promise<Finding> {
     return { origin: undefined, reasons };
   }
   const libs = join(root, '.twhin', 'kafka', 'libs');
-  const jars = await fetchJars(libs, join(root, 'broker', 'pom.xml'), onProgress);
-  if (jars !== undefined) {
-    reasons.push(`jars: ${jars}`);
+  const pom = join(root, 'broker', 'pom.xml');
+  const jars = readJars(join(root, 'broker', 'jars.sha256'));
+  const missing = await fetchJars({ libs, jars, pom, env, onProgress });
+  if (missing !== undefined) {
+    reasons.push(`jars: ${missing}`);
     return { origin: undefined, reasons };
   }
   return { origin: { source: 'jars', java: java.path, libs }, reasons };
@@ -95,34 +97,6 @@ async function dockerProblem(composeFile: string): Promise<string | undefined> {
   }
   const engine = await runCommand('docker', ['info', '--format', '{{.ServerVersion}}'], 5000);
   return engine.code === 0 ? undefined : `no engine answers: ${lastLine(engine.output)}`;
-}
-
-/** Fetches the jars unless they are there. Gives the reason of a failure, or undefined. */
-async function fetchJars(
-  libs: string,
-  pom: string,
-  onProgress: (line: string) => void,
-): Promise<string | undefined> {
-  if (existsSync(libs) && readdirSync(libs).some((name) => name.startsWith('kafka-server-'))) {
-    return undefined;
-  }
-  const maven = await runCommand('mvn', ['-v'], 20_000);
-  if (maven.code !== 0) {
-    return `no Maven: ${firstLine(maven.output)}`;
-  }
-  onProgress("fetching Apache Kafka's jars (54 MB, once)");
-  // Written under another name and renamed, so that an interrupted copy is never taken for a complete one.
-  const aside = `${libs}.${process.pid}`;
-  await mkdir(dirname(libs), { recursive: true });
-  const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${aside}`];
-  const copied = await runCommand('mvn', ['-q', '-B', '-f', pom, ...goal], 300_000);
-  if (copied.code !== 0) {
-    await rm(aside, { recursive: true, force: true });
-    return `Maven could not fetch them: ${firstLine(copied.output)}`;
-  }
-  await rm(libs, { recursive: true, force: true });
-  await rename(aside, libs);
-  return undefined;
 }
 
 function firstLine(text: string): string {
