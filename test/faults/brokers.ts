@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { type Cluster, startCluster } from '../../broker/cluster.ts';
 import { type Front, freePorts } from '../../broker/properties.ts';
+import { TwhinError } from '../../src/errors/errors.ts';
 import { brokersOrSkip } from '../kafka/without-broker.ts';
 
 declare module 'vitest' {
@@ -47,9 +48,10 @@ export async function startSuiteBrokers(size: number): Promise<SuiteBrokers> {
       };
       return { ...cluster, stop, fronts };
     } catch (error) {
-      // A port that was free a moment ago can be someone's by now.
-      if (attempt === ATTEMPTS) throw error;
       await rm(dir, { recursive: true, force: true });
+      // A port that was free a moment ago can be someone's by now.
+      const again = error instanceof TwhinError && error.code === 'broker-start';
+      if (!again || attempt === ATTEMPTS) throw error;
     }
   }
 }

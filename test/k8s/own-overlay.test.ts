@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { ofKind, ROOT, render, SKIPPED } from './rendered.ts';
 import { containersOf, graphOf, workloads } from './workload.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'k8s-own-'));
+/** Made only where tests run: where all are skipped, nothing removes the folder. */
+const scratch = SKIPPED ? '' : mkdtempSync(join(tmpdir(), 'k8s-own-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** A kustomization of docs/deploy.md, written to `scratch`. indent: before each of its lines. */
