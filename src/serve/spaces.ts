@@ -36,8 +36,6 @@ export class Space {
   readonly #tables = new Map<string, VectorTable>();
   readonly #maxRows: number;
   readonly #scanners: number;
-  /** Entities whose newest record is of another space. */
-  readonly #superseded = new Set<EntityKey>();
   /** Vectors of erased entities whose tombstones were not read yet, by type. No table has them. */
   readonly #withheld = new Map<string, Map<EntityKey, Withheld>>();
   /** The table that was written last. */
@@ -60,9 +58,9 @@ export class Space {
   /** Entities whose newest record is of this space. */
   get left(): number {
     let size = 0;
-    for (const table of this.#tables.values()) size += table.size;
+    for (const table of this.#tables.values()) size += table.size - table.superseded;
     for (const withheld of this.#withheld.values()) size += withheld.size;
-    return size - this.#superseded.size;
+    return size;
   }
 
   get types(): readonly string[] {
@@ -87,7 +85,6 @@ export class Space {
     const { type, table } = this.#setting(entity);
     table.set(entity, vector, activeAt, at);
     if (type === QUERY) this.queries.set(idOfEntity(entity));
-    if (this.#superseded.size > 0) this.#superseded.delete(entity);
     if (this.#withheld.size > 0) this.#withheld.get(type)?.delete(entity);
     this.step = Math.max(this.step, step);
     this.at = Math.max(this.at, at);
@@ -117,7 +114,7 @@ export class Space {
     }
     const at = this.table(type)?.vectorAt(entity);
     if (at === undefined || !hides(entity, at)) return;
-    if (this.#superseded.has(entity)) this.delete(entity);
+    if (this.table(type)?.isSuperseded(entity)) this.delete(entity);
     else this.withhold(entity, this.vectorOf(entity)!, at);
   }
 
@@ -144,14 +141,13 @@ export class Space {
     const type = typeOf(entity);
     this.table(type)?.delete(entity);
     if (type === QUERY) this.queries.delete(idOfEntity(entity));
-    this.#superseded.delete(entity);
     this.#withheld.get(type)?.delete(entity);
   }
 
   /** A newer record of the entity is of another space. */
   supersede(entity: EntityKey): void {
     if (this.#withheld.size > 0) this.#withheld.get(typeOf(entity))?.delete(entity);
-    if (this.table(typeOf(entity))?.rowOf(entity) !== undefined) this.#superseded.add(entity);
+    this.table(typeOf(entity))?.supersede(entity);
   }
 }
 

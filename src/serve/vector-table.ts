@@ -3,6 +3,7 @@ import { NameIndex } from '../graph/name-index.ts';
 import { mostScanRows } from '../kernels/scan/layout.ts';
 import { rowMarks } from '../kernels/scan/scan.ts';
 import { ScanTable } from '../kernels/scan/table.ts';
+import { RowFacts } from './row-facts.ts';
 
 /** UTF-8 has at most so many bytes for a character of a string. */
 const MOST_BYTES = 3;
@@ -28,10 +29,7 @@ export class VectorTable {
   /** Scratch for the id that is looked up. */
   #id = Buffer.alloc(MAX_ID_BYTES);
   readonly #free: number[] = [];
-  /** By row: time of the newest event that names the entity, epoch ms; 0 where none is known. */
-  readonly #activeAt: number[] = [];
-  /** By row: the `at` of the vector. */
-  readonly #vectorAt: number[] = [];
+  readonly #facts = new RowFacts();
   /** What was answered since a row came, went or was active. */
   readonly #idle = new Map<string, MarkedRows>();
   /** The latest time that marks were asked for. */
@@ -52,9 +50,14 @@ export class VectorTable {
     return this.#ids.size;
   }
 
-  /** Bytes of the vectors, codes and measures, and of the times. */
+  /** Entities whose newest record is of another space. */
+  get superseded(): number {
+    return this.#facts.superseded;
+  }
+
+  /** Bytes of the vectors, codes and measures, and of what is known of each row besides. */
   get bytes(): number {
-    return this.scan.memoryBytes + 8 * (this.#activeAt.length + this.#vectorAt.length);
+    return this.scan.memoryBytes + this.#facts.bytes;
   }
 
   /**
@@ -73,12 +76,13 @@ export class VectorTable {
     const row = known >= 0 ? known : (this.#free.at(-1) ?? this.scan.rows);
     // Written first: a vector that the table refuses leaves nothing behind.
     this.scan.write(row, vector);
-    this.#vectorAt[row] = at;
+    this.#facts.setVectorAt(row, at);
+    if (this.#facts.superseded > 0) this.#facts.setSuperseded(row, false);
     if (known >= 0) return;
     if (row === this.#free.at(-1)) this.#free.pop();
     this.#forgetMarks();
     // Asked first: the row may still have the time of whom it belonged to. Whoever is asked may look for names here.
-    this.#activeAt[row] = activeAt(name);
+    this.#facts.setActiveAt(row, activeAt(name));
     this.#ids.add(this.#id, 0, this.#write(name), row);
   }
 
@@ -86,9 +90,9 @@ export class VectorTable {
   active(name: EntityKey, at: number): boolean {
     const row = this.rowOf(name);
     if (row === undefined) return false;
-    const before = this.#activeAt[row]!;
+    const before = this.#facts.activeAt(row);
     if (at > before) {
-      this.#activeAt[row] = at;
+      this.#facts.setActiveAt(row, at);
       // Of a row that no marks have, they stay true.
       if (before === 0 || before < this.#idleBefore) this.#forgetMarks();
     }
@@ -98,13 +102,24 @@ export class VectorTable {
   /** When the entity was active last, epoch ms; 0 where that is not known. */
   activeAt(name: EntityKey): number {
     const row = this.rowOf(name);
-    return row === undefined ? 0 : this.#activeAt[row]!;
+    return row === undefined ? 0 : this.#facts.activeAt(row);
   }
 
   /** Time of the newest event that the entity's vector has learned, epoch ms; undefined without a vector. */
   vectorAt(name: EntityKey): number | undefined {
     const row = this.rowOf(name);
-    return row === undefined ? undefined : this.#vectorAt[row];
+    return row === undefined ? undefined : this.#facts.vectorAt(row);
+  }
+
+  /** The newest record of the entity is of another space. */
+  supersede(name: EntityKey): void {
+    const row = this.rowOf(name);
+    if (row !== undefined) this.#facts.setSuperseded(row, true);
+  }
+
+  isSuperseded(name: EntityKey): boolean {
+    const row = this.rowOf(name);
+    return row !== undefined && this.#facts.isSuperseded(row);
   }
 
   /**
@@ -119,8 +134,9 @@ export class VectorTable {
     const marks = rowMarks(rows);
     let count = 0;
     for (let row = 0; row < rows; row++) {
-      const at = this.#activeAt[row]!;
-      if (!this.#ids.has(row) || !(at === 0 ? unknown : at < before)) continue;
+      if (!this.#ids.has(row)) continue;
+      const at = this.#facts.activeAt(row);
+      if (!(at === 0 ? unknown : at < before)) continue;
       marks[row] = 1;
       count++;
     }
@@ -141,6 +157,7 @@ export class VectorTable {
     const row = this.rowOf(name);
     if (row === undefined) return false;
     this.scan.clear(row);
+    this.#facts.setSuperseded(row, false);
     this.#forgetMarks();
     this.#ids.remove(row);
     this.#free.push(row);
