@@ -414,7 +414,7 @@ class Known {
     this.engagement = new KnownGraph('engagement', engagement, happened);
     this.follow = new KnownGraph('follow', follow, happened);
     this.whole = new KnownGraph('whole', whole, happened);
-    const surfaces = (...graphs: ServedGraph[]) => new Surfaces({ graphs, passes: PASSES, adsOfOne: 2 });
+    const surfaces = (...graphs: ServedGraph[]) => new Surfaces({ graphs, surfaces: [], passes: PASSES });
     const { served } = this.engagement;
     this.served = surfaces(served, this.follow.served);
     this.forgotten = surfaces(

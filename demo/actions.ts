@@ -40,7 +40,7 @@ export function demoActions(options: ActionsOptions): NonNullable<ServingOptions
   const { sink, topicPrefix, groupsOf } = options;
   let last = 0;
   return {
-    names: NAMES,
+    kinds: NAMES.map((name) => ({ name, type: ACTIONS[name].type })),
     add: (server) => {
       const limited = {
         config: { rateLimit: { max: MOST_EVENTS, timeWindow: '1 minute' } },

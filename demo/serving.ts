@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogConnection } from '../src/adapters/connect.ts';
-import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE } from '../src/cli/serve/begin.ts';
+import { begin, EDGES, EDGES_OF_ONE } from '../src/cli/serve/begin.ts';
 import { VectorServer } from '../src/cli/serve/vector-server.ts';
 import type { Config } from '../src/config/resolve.ts';
 import { FatalError } from '../src/errors/errors.ts';
 import { type EntityKey, entityKey } from '../src/graph/entity.ts';
 import { silentLog } from '../src/log.ts';
 import type { Sink } from '../src/pipeline/ports.ts';
-import type { CandidatesAsked, SurfaceName } from '../src/serve/surfaces.ts';
+import type { CandidatesAsked } from '../src/serve/surfaces.ts';
 import { demoActions } from './actions.ts';
 
 const HOST = '127.0.0.1';
@@ -65,7 +65,7 @@ export class DemoServing {
   }
 
   /** The user's list of a surface, and what is popular for the same user; neither has what the user knows already. */
-  async lists(surface: SurfaceName, user: EntityKey, k: number) {
+  async lists(surface: string, user: EntityKey, k: number) {
     const { runs, surfaces } = this.#server!;
     const known = runs.flatMap(({ graph }) => graph.activity.recent(user, EDGES_OF_ONE));
     const exclude = known.filter(({ removed, blocked }) => !removed || blocked).map(({ target }) => target);
@@ -81,8 +81,8 @@ export class DemoServing {
         }
       }
     };
-    const served = await ask({ surface, user, k });
-    const popular = await ask({ surface, user: NOBODY, k, exclude: [...exclude, user] });
+    const served = await ask({ surface, from: user, k });
+    const popular = await ask({ surface, from: NOBODY, k, exclude: [...exclude, user] });
     return { served, popular };
   }
 
@@ -110,7 +110,6 @@ export class DemoServing {
       log: silentLog,
       edgesOfOne: EDGES_OF_ONE,
       edges: EDGES,
-      adsOfOne: ADS_OF_ONE,
       // Its tables are small: a message to a thread would take longer than a scan.
       threads: 0,
       failed: (error: Error) => {
@@ -124,6 +123,6 @@ export class DemoServing {
         return VectorServer.begin(config, graphs, { host: HOST, port: 0 }, options);
       },
     );
-    for (const run of this.#server.runs) await begin(run, this.#stopping.signal, silentLog);
+    await Promise.all(this.#server.runs.map((run) => begin(run, this.#stopping.signal, silentLog)));
   }
 }

@@ -15,9 +15,9 @@ export type {
 } from './cli/serve/served-graphs.ts';
 export type { ConfigureTwhin } from './config/load.ts';
 export type { ConfigInput } from './config/schema.ts';
+export type { RecentAnswer } from './serve/entities.ts';
 export type { SearchAnswer } from './serve/search.ts';
 export type { Answer, RankAnswer, SimilarAnswer } from './serve/surfaces.ts';
-export type { RecentAnswer } from './serve/users.ts';
 
 /**
  * Begins to read the vectors of graphs, like any reader, to answer from them in this process: see {@link ServedGraphs}.

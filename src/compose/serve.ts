@@ -4,6 +4,7 @@ import type { Config, GraphConfig } from '../config/resolve.ts';
 import { RetryableError, TwhinError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import type { EntityKey } from '../graph/entity.ts';
+import type { Surface } from '../graph/surface.ts';
 import type { Log } from '../log.ts';
 import type { ServedSnapshot } from '../metrics/serving.ts';
 import type { EventLog, RecordRun } from '../pipeline/ports.ts';
@@ -12,10 +13,10 @@ import { Activity } from '../serve/activity.ts';
 import { ActivityFeed } from '../serve/activity-feed.ts';
 import type { Gate } from '../serve/gate.ts';
 import type { GraphStatus } from '../serve/graph-status.ts';
+import { surfacesOf } from '../serve/plan.ts';
 import { Reading } from '../serve/reading.ts';
 import type { ServedGraph } from '../serve/served-graph.ts';
-import { Spaces } from '../serve/spaces.ts';
-import { surfacesOf } from '../serve/surfaces.ts';
+import { QUERY, Spaces } from '../serve/spaces.ts';
 import { VectorFeed } from '../serve/vector-feed.ts';
 import { topicsOf } from './graph-updater.ts';
 
@@ -25,9 +26,6 @@ const LOOK_MS = 5_000;
 const [LOGGED, ONE_OF] = [20, 1_000];
 /** Taking so many bytes of records takes half a millisecond: requests have their turn before the next ones. */
 const HAND_OVER_BYTES = 128 << 10;
-const SOURCES_OF = ['promotes'];
-/** Who searched a query says what it is about. */
-const RECENT_SOURCES_OF = ['searches'];
 /** For each so many edges that are remembered, one actor of a target is. */
 const EDGES_OF_AN_ACTOR = 5;
 
@@ -58,6 +56,7 @@ export class ServedRun {
   readonly #spaces: Spaces;
   readonly #activity: Activity;
   readonly #eventTopics: readonly string[];
+  readonly #surfaces: readonly Surface[];
   /** Entities that were erased or came back in the run of records that is taken. */
   readonly #erasureChanged = new Set<EntityKey>();
   #topicIds: Readonly<Record<string, string>> = {};
@@ -73,7 +72,9 @@ export class ServedRun {
     const embeddingsTopic = topicName(prefix, embeddingsName(graph.name));
     const modelTopic = topicName(prefix, modelName(graph.name));
     const topics = topicsOf(config, graph);
+    const { relations } = graph.model;
     this.#options = options;
+    this.#surfaces = surfacesOf(config.surfaces, relations);
     this.#vectorTopics = [embeddingsTopic, modelTopic];
     this.#eventTopics = [...topics.keys()];
     this.#spaces = new Spaces(
@@ -85,9 +86,10 @@ export class ServedRun {
     this.#activity = new Activity({
       edgesOfOne,
       edges,
-      sourcesOf: SOURCES_OF,
-      recentSourcesOf: RECENT_SOURCES_OF,
-      actorsOf: actedOnBy(graph.model.relations),
+      sourcesOf: this.#surfaces.flatMap(({ atMost }) => atMost?.by ?? []),
+      // Who searched a query says what it is about.
+      recentSourcesOf: relations.filter(({ rhs }) => rhs === QUERY).map(({ name }) => name),
+      actorsOf: actedOnBy(relations),
       actors: Math.ceil(edges / EDGES_OF_AN_ACTOR),
       clock: Date.now,
       erasureChanged: (entity) => this.#erasureChanged.add(entity),
@@ -97,7 +99,7 @@ export class ServedRun {
     );
     this.graph = {
       name: graph.name,
-      relations: graph.model.relations,
+      relations,
       spaces: this.#spaces,
       activity: this.#activity,
       eventsSince: () => this.#feed.since,
@@ -201,7 +203,8 @@ export class ServedRun {
     const { vectors, staleSince } = this.snapshot();
     return {
       graph: this.graph.name,
-      surfaces: surfacesOf(this.graph.relations),
+      relations: this.graph.relations,
+      surfaces: this.#surfaces.map(({ name, from, to }) => ({ name, from, to })),
       space: current?.space ?? '',
       step: current?.step ?? 0,
       staleSince: staleSince ?? null,
@@ -275,9 +278,7 @@ export class ServedRun {
  */
 function actedOnBy(relations: readonly Relation[]): string[] {
   const acting = new Set<string>(relations.map(({ lhs }) => lhs));
-  return relations
-    .filter(({ name, rhs }) => !acting.has(rhs) && !RECENT_SOURCES_OF.includes(name))
-    .map(({ name }) => name);
+  return relations.filter(({ rhs }) => !acting.has(rhs) && rhs !== QUERY).map(({ name }) => name);
 }
 
 /** Requests that have arrived are handled before the next run: in a flood of records, nothing else would be. */

@@ -14,6 +14,7 @@ import { RELATIONS, type Relation } from '../graph/edge.ts';
 import { ENTITY_TYPES } from '../graph/entity.ts';
 import type { ModelIdentity } from '../graph/head.ts';
 import { type Shard, shardName } from '../graph/shard.ts';
+import type { Surface } from '../graph/surface.ts';
 import type { LogLevel } from '../log.ts';
 import type { TrainerSettings } from '../pipeline/training/trainer.ts';
 import type { Tuning } from '../pipeline/tuning.ts';
@@ -22,6 +23,7 @@ import { checkBrokers, type Environment, TOPIC_PREFIX } from './environment.ts';
 import { type HttpAddress, readHttpAddress } from './http-address.ts';
 import { PRESETS, type Recipe } from './presets.ts';
 import type { ConfigFile } from './schema.ts';
+import { surfacesOf } from './surfaces.ts';
 import { writtenTopics } from './written-topics.ts';
 
 /** Default γ of the margin loss, as in most papers. */
@@ -60,6 +62,8 @@ export interface Config {
   readonly topics: readonly EventTopic[];
   readonly entityTypes: readonly string[];
   readonly graphs: readonly GraphConfig[];
+  /** Lists that have a name. */
+  readonly surfaces: readonly Surface[];
   /** Number of the shard that TWHIN_SHARD names; undefined where it is not set. */
   readonly shard?: number | undefined;
   readonly tuning: Tuning;
@@ -147,6 +151,11 @@ export function resolveConfig(
     const named = [...builtIn.filter((topic) => read.has(topic)), ...ownTopics];
     checkNamesOnCluster({ topics: named, topicPrefix, graphs }, problems);
   }
+  const surfaces = surfacesOf(
+    file.surfaces,
+    graphs.map(({ model }) => model.relations),
+    problems,
+  );
   const http = httpOf(file, environment, problems);
   if (problems.length > 0) return undefined;
   return frozen({
@@ -165,6 +174,7 @@ export function resolveConfig(
     topics: topics.filter((topic) => read.has(topic)),
     entityTypes,
     graphs,
+    surfaces,
     ...(environment.shard !== undefined && { shard: environment.shard }),
     tuning: {
       batchEdges: file.training.batchEdges,

@@ -36,6 +36,24 @@ const graph = z.strictObject({
   }),
 });
 
+const names = z.array(name).min(1);
+const surface = z.strictObject({
+  from: z.union([name, names], 'expected the name of a type, or names in an array').meta({
+    description: 'Type of the entities that the list is for, or several.',
+  }),
+  to: name.meta({ description: 'Type of what the list shows.' }),
+  relations: names.optional().meta({
+    description:
+      'Relations by which is asked. Unless given: all that lead from the type of the entity to `to`.',
+  }),
+  leaveOut: z.array(name).optional().meta({
+    description: 'Relations whose targets are not shown again. Unless given: those by which is asked.',
+  }),
+  atMost: z.strictObject({ count: whole, by: name }).optional().meta({
+    description: 'Most items of one group: of those that one entity leads to by the relation `by`.',
+  }),
+});
+
 const eventTopic = z.custom<EventTopic>(
   (value) => typeof value === 'object' && value !== null && 'name' in value && 'changesOf' in value,
   'expected what defineTopic returns',
@@ -344,6 +362,10 @@ export const configFileSchema = z.strictObject({
   graphs: z.record(name, graph).default({}).meta({
     description:
       'Graphs by name, each with its `topics`, `relations`, `erasure`, `shards` and `routed`. Without an entry there are the two graphs that come with twhin-stream, `engagement` and `follow`. With an entry there are the graphs of the entries alone; one called `engagement` or `follow` has the topics and relations of that graph where none are given. Each graph also reads the topic `erasure`, unless `erasure` is `false`. The relations and entity types of a graph are fixed for the life of its store. `shards`, 1 unless given, is the number of parts that the graph is cut into, 1 to 256: each learns its part of the entities with a store of its own, named `<graph>-<index>`, and `limits.maxEntities` counts for each. `twhin reshard` makes the stores for another number. With `routed: true`, a graph with shards has a stage in front that sends each event to its one or two shards; without it, every shard reads every event.',
+  }),
+  surfaces: z.record(name, surface).default({}).meta({
+    description:
+      "[Lists](serve.md#surfaces) by name, for `twhin serve` and `twhin candidates`: `{ products: { from: 'customer', to: 'product' } }`. `from` is the type of the entities that the list is for, or several; `to` is the type of what it shows. `relations` are those by which is asked: unless given, all that lead from `from` to `to`. `leaveOut` are relations whose targets are not shown again: unless given, those by which is asked; `[]` leaves out nothing. `atMost: { count: 2, by: 'promotes' }` shows at most two items that one entity leads to by that relation. `home`, `who-to-follow` and `ads` come with the graphs that have their relations; a surface of the same name replaces them.",
   }),
 });
 

@@ -95,27 +95,19 @@ const COMMAND_LINE = {
     'The command can not do its work on a graph that is cut into shards, or on one of its shards.',
     'The message says why, and what to do: name one shard with --graph, or give the command a configuration in which the graph has one shard, for example.',
   ),
-  surface: usage(
-    'No graph that is served has a relation that the surface needs.',
-    'Serve the graph that has the relation, with --graph, or ask for another surface.',
-  ),
-  search: usage(
-    'No graph that is served knows of searches, or none that was asked knows what users do with the type.',
-    'Serve a graph that has a relation from user to query, and one that has a relation from user to the type, or ask without a graph; or search for another type.',
+  question: usage(
+    'A list, a rank, neighbours or a search were asked for that no served graph can answer.',
+    'Ask as the message says: it names the field, and the types, relations, surfaces or graphs that are possible.',
   ),
   out: usage(
     'The output file can not be written.',
     'Give --out a path in a folder that exists and can be written to.',
   ),
-  users: usage(
-    'The file of users can not be used, or the option is missing.',
-    'Give --users all, or a file with the id of a user on each line.',
+  ids: usage(
+    'The file of ids can not be used.',
+    'Give --ids a file with the id of an entity on each line, or leave it out: then every entity of the type has a list.',
   ),
   count: usage('A list was asked for whose length is no whole number from 1.', 'Give k such a number.'),
-  relation: usage(
-    'No graph that is served has a relation of that name that fits.',
-    'Give one of the relations that the message lists.',
-  ),
   http: usage('The HTTP address is not valid.', 'Write HOST:PORT or off after --http or in TWHIN_HTTP.'),
   'not-read': retryable(
     'Lists were asked for before the vectors are read, or after the reading was stopped.',
@@ -540,6 +532,10 @@ const PROCESS = {
   busy: fatal(
     'Too many requests are waiting to be answered.',
     'Ask again a second later, or run more processes.',
+  ),
+  'no-lists': fatal(
+    'There is no entity to make a list for.',
+    'Look at the message: the graph has no vector of that type yet, or the file of --ids is empty.',
   ),
   'http-listen': fatal(
     'The HTTP server cannot listen on its address.',

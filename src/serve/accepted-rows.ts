@@ -1,13 +1,12 @@
 import type { EntityKey } from '../graph/entity.ts';
+import type { AtMost } from '../graph/surface.ts';
 import { rowMarks } from '../kernels/scan/scan.ts';
 import type { Asking } from './looks.ts';
 import type { ServedGraph } from './served-graph.ts';
 import type { VectorTable } from './vector-table.ts';
 import { type ScoredTable, type WeightedQuery, type WeightedRow, weightedTop } from './weighted-top.ts';
 
-/** Leads from an advertiser to its ads. */
-export const PROMOTES = 'promotes';
-/** Lists with a limit for each advertiser are asked for this many times as long each time, until they are full. */
+/** Lists with a limit for each group are asked for this many times as long each time, until they are full. */
 const LONGER = 4;
 /** Where a list goes on after the rows that it has, so many more are looked at, or as many as it is long. */
 const MOST_MORE = 1_024;
@@ -24,9 +23,8 @@ export interface AcceptedRow extends WeightedRow {
 }
 
 /**
- * The best `k` rows with at most `adsOfOne` of each advertiser, best first; no limit where it is undefined. The scan goes on
- * after the rows that it found, without any row of an advertiser that has all its ads: however few are left, it does not read
- * the whole table row by row.
+ * The best `k` rows, best first, with at most so many of each group. The scan goes on after the rows that it found, without any row
+ * of a group that is full: however few are left, it does not read the whole table row by row.
  */
 export function* acceptedTop(
   graph: Pick<ServedGraph, 'activity'>,
@@ -35,9 +33,9 @@ export function* acceptedTop(
   queries: readonly WeightedQuery[],
   { leftOut, marked }: Without,
   k: number,
-  adsOfOne: number | undefined,
+  atMost: AtMost | undefined,
 ): Asking<AcceptedRow[]> {
-  const { accepts, full } = adLimiter(graph, adsOfOne);
+  const { accepts, full } = groupLimiter(graph, atMost);
   const taken: AcceptedRow[] = [];
   let marks = marked;
   let rowsOf: Map<EntityKey, number[]> | undefined;
@@ -53,30 +51,31 @@ export function* acceptedTop(
       // Others read the marks of idle rows.
       marks = rowMarks(Math.max(table.scan.rows, marked.length));
       marks.set(marked);
-    } else {
-      // Most lists are full by now: only the others are worth a look at all ads.
-      rowsOf ??= rowsByAdvertiser(graph, table);
+    } else if (atMost !== undefined) {
+      // Most lists are full by now: only the others are worth a look at all groups.
+      rowsOf ??= rowsByGroup(graph, table, atMost.by);
     }
     for (const { row } of found) marks[row] = 1;
     if (rowsOf === undefined) continue;
-    for (const advertiser of full) {
-      for (const row of rowsOf.get(advertiser) ?? []) marks[row] = 1;
-      rowsOf.delete(advertiser);
+    for (const group of full) {
+      for (const row of rowsOf.get(group) ?? []) marks[row] = 1;
+      rowsOf.delete(group);
     }
   }
 }
 
-/** The rows of the ads of each advertiser. */
-function rowsByAdvertiser(
+/** The rows of each group. */
+function rowsByGroup(
   { activity }: Pick<ServedGraph, 'activity'>,
   table: VectorTable,
+  by: string,
 ): Map<EntityKey, number[]> {
   const rowsOf = new Map<EntityKey, number[]>();
-  for (const [ad, row] of table.entries()) {
-    const advertiser = activity.sourceOf(ad, PROMOTES);
-    if (advertiser === undefined) continue;
-    const rows = rowsOf.get(advertiser);
-    if (rows === undefined) rowsOf.set(advertiser, [row]);
+  for (const [item, row] of table.entries()) {
+    const group = activity.sourceOf(item, by);
+    if (group === undefined) continue;
+    const rows = rowsOf.get(group);
+    if (rows === undefined) rowsOf.set(group, [row]);
     else rows.push(row);
   }
   return rowsOf;
@@ -102,27 +101,27 @@ export function* accepted<Row extends { readonly row: number }>(
   }
 }
 
-/** What accepts ads, and the advertisers that have all their ads. */
+/** What accepts items, and the groups that are full. */
 export interface Limiter {
-  accepts(ad: EntityKey): boolean;
+  accepts(item: EntityKey): boolean;
   readonly full: ReadonlySet<EntityKey>;
 }
 
-/** Accepts so many ads of each advertiser, and all whose advertiser is not known. adsOfOne: undefined accepts everything. */
-export function adLimiter(
+/** Accepts so many items of each group, and all whose group is not known. atMost: undefined accepts everything. */
+export function groupLimiter(
   { activity }: Pick<ServedGraph, 'activity'>,
-  adsOfOne: number | undefined,
+  atMost: AtMost | undefined,
 ): Limiter {
   const full = new Set<EntityKey>();
-  if (adsOfOne === undefined) return { accepts: () => true, full };
+  if (atMost === undefined) return { accepts: () => true, full };
   const taken = new Map<EntityKey, number>();
-  const accepts = (ad: EntityKey) => {
-    const advertiser = activity.sourceOf(ad, PROMOTES);
-    if (advertiser === undefined) return true;
-    const count = (taken.get(advertiser) ?? 0) + 1;
-    if (count >= adsOfOne) full.add(advertiser);
-    if (count > adsOfOne) return false;
-    taken.set(advertiser, count);
+  const accepts = (item: EntityKey) => {
+    const group = activity.sourceOf(item, atMost.by);
+    if (group === undefined) return true;
+    const count = (taken.get(group) ?? 0) + 1;
+    if (count >= atMost.count) full.add(group);
+    if (count > atMost.count) return false;
+    taken.set(group, count);
     return true;
   };
   return { accepts, full };

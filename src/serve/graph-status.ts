@@ -1,9 +1,12 @@
-import type { SurfaceName } from './surfaces.ts';
+import type { Relation } from '../graph/edge.ts';
+import type { Surface } from '../graph/surface.ts';
 
 /** How far a graph is that is served. Times are epoch ms. */
 export interface GraphStatus {
   readonly graph: string;
-  readonly surfaces: readonly SurfaceName[];
+  /** What lists can be asked for. */
+  readonly relations: readonly Relation[];
+  readonly surfaces: readonly Pick<Surface, 'name' | 'from' | 'to'>[];
   readonly space: string;
   readonly step: number;
   /** Since when the brokers are out of reach; null while they answer. */

@@ -1,6 +1,4 @@
 import type { RelationVector } from '../../topics/model.ts';
-import { UsageError } from '../errors/errors.ts';
-import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, entityKey, idOf } from '../graph/entity.ts';
 import type { Asking } from './looks.ts';
 import {
@@ -12,24 +10,22 @@ import {
   type ServedGraph,
   scoredTable,
   trainedRelation,
-  USER,
 } from './served-graph.ts';
 import { QUERY, type Space } from './spaces.ts';
 import { weightedTop } from './weighted-top.ts';
-
-/** What can be searched for. */
-export const SEARCHED = ['tweet', 'user'] as const;
+import { WrongQuestion } from './wrong-question.ts';
 
 /** Known queries that stand for an unknown one, how alike the text of each has to be, and what share as alike as the first. */
 const [MOST_USED, LEAST_ALIKE] = [3, 0.2];
 const OF_FIRST = 0.5;
-/** Users nearest to a query who stand for its searchers, where nobody is known who searched it. */
+/** Those nearest to a query who stand for its searchers, where nobody is known who searched it. */
 const STAND_INS = 20;
 
 export interface SearchAsked {
   /** With its text normalised, as `readEntity` gives it. */
   readonly query: EntityKey;
-  readonly type: (typeof SEARCHED)[number];
+  /** Of what is searched for. */
+  readonly type: string;
   readonly k: number;
   /** The graph whose vectors the list is made of; unless said, the first one that has the type, best one that knows of searches too. */
   readonly graph?: string | undefined;
@@ -59,22 +55,24 @@ export interface SearchAnswer extends AnswerHead {
 }
 
 /**
- * Where a search is asked. One graph may know who searched what, and another one have the vectors that a list is made of: as the
+ * Where a search is asked, and of whom. One graph may know who searched what, and another one have the vectors that a list is made of: as the
  * vectors of two graphs can't be compared, only the searchers' names lead from one to the other.
  */
 interface Place {
-  /** Knows of searches, by these relations from users to queries. */
+  /** Type of those who search, such as `user`. */
+  readonly by: string;
+  /** Knows of searches, by these relations from searchers to queries. */
   readonly searched: ServedGraph;
   readonly asks: readonly string[];
-  /** Has the vectors that are shown, and these relations from users to them. */
+  /** Has the vectors that are shown, and these relations from searchers to them. */
   readonly graph: ServedGraph;
   readonly shows: readonly string[];
 }
 
 /**
- * Answers a search. No relation leads from a query to a tweet or a user: a search is asked as for a user in the middle of
- * those who searched it of late. `bench/search.ts` compares this with other ways.
- * @throws UsageError when no graph knows of searches, or none has the type.
+ * Answers a search. No relation leads from a query to what is shown: a search is asked as for an entity in the middle of
+ * those who searched it lately. `bench/search.ts` compares this with other ways.
+ * @throws WrongQuestion when no graph knows of searches, or none has the type.
  */
 export function* search(
   served: readonly ServedGraph[],
@@ -116,24 +114,57 @@ export function* search(
   return { items, ...said, fallback: null };
 }
 
-/** @throws UsageError as `search`. */
+/** @throws WrongQuestion as `search`. */
 function placeOf(served: readonly ServedGraph[], name: string | undefined, type: string): Place {
-  const to = ({ relations }: ServedGraph, rhs: string) =>
-    relations.filter((each: Relation) => each.lhs === USER && each.rhs === rhs).map((each) => each.name);
-  const showing = namedGraphs(served, name).filter((graph) => to(graph, type).length > 0);
-  const searched = served.filter((graph) => to(graph, QUERY).length > 0);
-  const both = showing.find((graph) => searched.includes(graph));
-  const [graph, knowing] = both ? [both, both] : [showing[0], searched[0]];
-  if (graph === undefined) throw unsearchable(namedGraphs(served, name), type);
-  if (knowing === undefined) throw unsearchable(served, QUERY);
-  return { searched: knowing, asks: to(knowing, QUERY), graph, shows: to(graph, type) };
+  const showing = waysTo(namedGraphs(served, name), type);
+  const knowing = waysTo(served, QUERY);
+  const fits = (one: Way, other: Way) => one.lhs === other.lhs;
+  const graph =
+    showing.find((each) => knowing.some((other) => fits(each, other) && other.graph === each.graph)) ??
+    showing.find((each) => knowing.some((other) => fits(each, other)));
+  if (graph === undefined) throw unsearchable(namedGraphs(served, name), type, knowing);
+  const fitting = knowing.filter((other) => fits(graph, other));
+  const searched = fitting.find((other) => other.graph === graph.graph) ?? fitting[0]!;
+  return {
+    by: graph.lhs,
+    ...{ searched: searched.graph, asks: searched.names, graph: graph.graph, shows: graph.names },
+  };
 }
 
-function unsearchable(graphs: readonly ServedGraph[], rhs: string): UsageError {
-  const names = graphs.map((each) => each.name).join(', ');
-  return new UsageError(
-    'search',
-    `type: none of the graphs ${names} has a relation from ${USER} to ${rhs}, which a search needs`,
+/** The relations of a graph from one type to another. */
+interface Way {
+  readonly graph: ServedGraph;
+  readonly lhs: string;
+  readonly names: readonly string[];
+}
+
+function waysTo(graphs: readonly ServedGraph[], type: string): Way[] {
+  return graphs.flatMap((graph) => {
+    const byLhs = Map.groupBy(
+      graph.relations.filter(({ rhs }) => rhs === type),
+      ({ lhs }) => lhs,
+    );
+    return Array.from(byLhs, ([lhs, of]) => ({ graph, lhs, names: of.map(({ name }) => name) }));
+  });
+}
+
+function unsearchable(graphs: readonly ServedGraph[], type: string, knowing: readonly Way[]): WrongQuestion {
+  const names = graphs.map(({ name }) => name).join(', ');
+  if (knowing.length === 0)
+    return new WrongQuestion(
+      'type',
+      `a search needs a relation to ${QUERY}, and no graph that is served has one`,
+    );
+  const searchers = new Set(knowing.map(({ lhs }) => lhs));
+  const types = new Set(
+    graphs.flatMap(({ relations }) =>
+      relations.filter(({ lhs, rhs }) => searchers.has(lhs) && rhs !== QUERY).map(({ rhs }) => rhs),
+    ),
+  );
+  const from = [...searchers].join(' or ');
+  return new WrongQuestion(
+    'type',
+    `none of the graphs ${names} has a relation from ${from} to ${type}; expected one of ${[...types].join(', ')}`,
   );
 }
 
@@ -172,19 +203,19 @@ function* pointOf(
   return meanOf(points);
 }
 
-/** Those who searched a query of late. */
+/** Those who searched a query lately. */
 function searchersOf({ searched: { activity }, asks }: Place, query: EntityKey): Set<EntityKey> {
   return new Set(asks.flatMap((relation) => activity.recentSourcesOf(query, relation)));
 }
 
-/** The relation that leads from a query back to its users, if one is trained. */
+/** The relation that leads from a query back to its searchers, if one is trained. */
 function backOf({ asks }: Place, known: Space): RelationVector | undefined {
   return asks.map((relation) => trainedRelation(known, relation, true)).find((each) => each !== undefined);
 }
 
 /**
- * The query's vector moved to where its users are, by the inverse of a relation that is trained. In another graph that is the mean
- * of the vectors of the users who are nearest to it.
+ * The query's vector moved to where its searchers are, by the inverse of a relation that is trained. In another graph that is the mean
+ * of the vectors of those who are nearest to it.
  */
 function* standInsOf(
   place: Place,
@@ -196,12 +227,12 @@ function* standInsOf(
   if (vector === undefined || of === undefined) return undefined;
   const moved = movedOne(vector, of.vector);
   if (space === known) return moved;
-  const users = known.table(USER);
-  if (users === undefined) return undefined;
-  const near = yield* weightedTop(scoredTable(users, of), [{ vector: moved, weight: 1 }], [], STAND_INS);
+  const table = known.table(place.by);
+  if (table === undefined) return undefined;
+  const near = yield* weightedTop(scoredTable(table, of), [{ vector: moved, weight: 1 }], [], STAND_INS);
   return middleOf(
     space,
-    near.map(({ row }) => users.nameOf(row)),
+    near.map(({ row }) => table.nameOf(row)),
   );
 }
 
@@ -209,9 +240,9 @@ function movedOne(vector: ArrayLike<number>, by: ArrayLike<number>): Float64Arra
   return Float64Array.from(vector, (value, k) => value + by[k]!);
 }
 
-/** The mean of the users' vectors; undefined where none has one. */
-function middleOf(space: Space, users: Iterable<EntityKey>): Float64Array | undefined {
-  const vectors = [...users].flatMap((each) => space.vectorOf(each) ?? []);
+/** The mean of the entities' vectors; undefined where none has one. */
+function middleOf(space: Space, entities: Iterable<EntityKey>): Float64Array | undefined {
+  const vectors = [...entities].flatMap((each) => space.vectorOf(each) ?? []);
   return meanOf(vectors.map((point) => ({ point, weight: 1 })));
 }
 

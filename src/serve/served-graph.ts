@@ -1,14 +1,12 @@
 import { normalizeQuery } from '../../topics/fields.ts';
 import { type RelationVector, relationKey } from '../../topics/model.ts';
-import { UsageError } from '../errors/errors.ts';
 import type { Relation } from '../graph/edge.ts';
 import { type EntityKey, parseEntityKey } from '../graph/entity.ts';
 import type { Activity } from './activity.ts';
 import { QUERY, type Space, type Spaces } from './spaces.ts';
 import type { MarkedRows, VectorTable } from './vector-table.ts';
 import type { ScoredTable, WeightedQuery } from './weighted-top.ts';
-
-export const USER = 'user';
+import { WrongQuestion } from './wrong-question.ts';
 
 /** A graph that is served. */
 export interface ServedGraph {
@@ -34,7 +32,7 @@ export interface AnswerHead {
   readonly fallback: 'popular' | null;
 }
 
-/** A point, such as a user's vector, moved by a relation; its weight is the relation's share of edges. */
+/** A point, such as an entity's vector, moved by a relation; its weight is the relation's share of edges. */
 export interface RelationQuery extends WeightedQuery {
   readonly of: RelationVector;
 }
@@ -84,7 +82,7 @@ export function trainedRelation(space: Space, relation: string, inverse = false)
   return of?.trained === true ? of : undefined;
 }
 
-/** The graphs, or the one of that name. @throws UsageError when there is none. */
+/** The graphs, or the one of that name. @throws WrongQuestion when there is none. */
 export function namedGraphs(
   graphs: readonly ServedGraph[],
   name: string | undefined,
@@ -92,10 +90,15 @@ export function namedGraphs(
   if (name === undefined) return graphs;
   const found = graphs.filter((graph) => graph.name === name);
   if (found.length > 0) return found;
-  throw new UsageError(
+  throw new WrongQuestion(
     'graph',
-    `graph: expected one of ${graphs.map((graph) => graph.name).join(', ')}, seen ${JSON.stringify(name)}`,
+    `expected one of ${graphs.map((graph) => graph.name).join(', ')}, seen ${JSON.stringify(name)}`,
   );
+}
+
+/** The entity types of the graphs. */
+export function typesOf(graphs: readonly Pick<ServedGraph, 'relations'>[]): string[] {
+  return [...new Set(graphs.flatMap(({ relations }) => relations.flatMap(({ lhs, rhs }) => [lhs, rhs])))];
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Asking, Look, Scans, Seen } from './looks.ts';
 
 /** Queries of one pass: see `Scan`. */
 const QUERIES_OF_A_PASS = 4;
-/** A round takes about this long, and so do those together that wait for one: who comes then is refused. ms */
+/** A round takes about this long, and so do those together that wait for one, unless said: who comes then is refused. ms */
 const BUDGET_MS = 50;
 /** However long they take, as many wait as the first, and no more than the second. */
 const [FEWEST, MOST] = [4, 256];
@@ -31,6 +31,8 @@ export interface SharedPassesOptions {
   readonly later: Later;
   /** ms */
   clock(): number;
+  /** Requests that take longer together are refused, but for a few; 50 ms unless given. */
+  readonly waitingMs?: number | undefined;
 }
 
 /** A request, whatever its answer is. */
@@ -172,7 +174,7 @@ export class SharedPasses {
    * @throws FatalError `busy` when those that wait take too long, also if that shows later; whatever the asking throws.
    */
   async ask<T>(make: () => Asking<T>): Promise<T> {
-    if (!fits(this.#waiting.length, sumOf(this.#waiting))) throw busy(this.#waiting.length);
+    if (!this.#fits(this.#waiting.length, sumOf(this.#waiting))) throw busy(this.#waiting.length);
     const request = new Answering(make);
     const look = request.begin();
     if (look !== undefined) {
@@ -189,6 +191,11 @@ export class SharedPasses {
     const rate = rates.get(way) ?? new Rate();
     rates.set(way, rate);
     return new Work(rate, look);
+  }
+
+  /** Whether one more can wait behind so many, which take so long. */
+  #fits(before: number, ms: number): boolean {
+    return before < FEWEST || (before < MOST && ms < (this.#options.waitingMs ?? BUDGET_MS));
   }
 
   #begin(): void {
@@ -235,7 +242,7 @@ export class SharedPasses {
   #refuse(): void {
     let ms = 0;
     this.#waiting = this.#waiting.filter(({ request, work }, before) => {
-      const isKept = fits(before, ms);
+      const isKept = this.#fits(before, ms);
       ms += work.ms;
       if (!isKept) request.fail(busy(before));
       return isKept;
@@ -270,11 +277,6 @@ export class SharedPasses {
 
 function wayOf(look: Look): Way {
   return look.queries.length > 1 ? 'several queries' : 'one query';
-}
-
-/** Whether one more can wait behind so many, which take so long. */
-function fits(before: number, ms: number): boolean {
-  return before < FEWEST || (before < MOST && ms < BUDGET_MS);
 }
 
 function busy(waiting: number): FatalError {

@@ -29,11 +29,7 @@ const OF_A_GRAPH: readonly Case[] = [
     ['restore', '--from-topic', ...WHOLE, '--into', 'back'],
   ],
   ['export', /vectors\.partial-\d+/, ['export', ...WHOLE, '--out', 'vectors']],
-  [
-    'candidates',
-    /l\.ndjson\.partial/,
-    ['candidates', '--surface', 'home', '--users', 'all', '--out', 'l.ndjson'],
-  ],
+  ['candidates', /l\.ndjson\.partial/, ['candidates', '--surface', 'home', '--out', 'l.ndjson']],
   ['feed', /\.lock$/, ['feed', 'events.ndjson', '--topic', 'engagement']],
 ];
 const OF_SHARDS: readonly Case[] = [

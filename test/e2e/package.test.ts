@@ -279,19 +279,19 @@ test('types a configuration, and what is served', () => {
       graphs: { lists: { topics: ['save'], relations: ['saves'] } },
     });
     export default configure;`;
-  const typed = (surface: string) => `import { serveGraphs } from 'twhin-stream';
+  const typed = (asked: string) => `import { serveGraphs } from 'twhin-stream';
     const serving = await serveGraphs(undefined, { graphs: ['follow'] });
-    const { items } = await serving.candidates({ surface: '${surface}', user: '1' });
+    const { items } = await serving.candidates({ ${asked}, to: 'list' });
     export const names: string[] = items.map(({ entity }) => entity);`;
   const said = typeCheck({
     'right.config.ts': config('measured'),
     'wrong.config.ts': config('mesured'),
-    'served.ts': typed('home'),
-    'wrongly-served.ts': typed('hom'),
+    'served.ts': typed("user: '1'"),
+    'wrongly-served.ts': typed('user: 1'),
   });
   expect(said).toMatch(/wrong\.config\.ts\(3,.*'"mesured"' is not assignable/);
   expect(said).not.toContain('right.config.ts');
-  expect(said).toMatch(/wrongly-served\.ts\(3,.*'"hom"' is not assignable/);
+  expect(said).toMatch(/wrongly-served\.ts\(3,.*'number' is not assignable/);
   expect(said).not.toMatch(/^served\.ts/m);
 });
 

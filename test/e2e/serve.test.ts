@@ -148,20 +148,18 @@ async function onPages(url: string): Promise<void> {
     ] as const) {
       const { page, problems } = await openPage(browser, `${url}/#a1`, { width, scheme });
       await page.getByRole('heading', { name: 'user:a1' }).waitFor();
-      for (const list of ['home', 'who-to-follow', 'similar'])
+      for (const list of ['list-home', 'list-who-to-follow', 'similar'])
         await page.locator(`#${list} li`).nth(9).waitFor();
-      expect(await page.locator('#home').textContent()).toMatch(
-        /(top [\d.]+ %|best of all)likes, near tweet:t/,
-      );
+      expect(await page.locator('#list-home').textContent()).toMatch(/likes, near tweet:t/);
       await page.locator('#recent').getByText('follows: blocked').first().waitFor();
       expect(await page.locator('.act, .tag').count()).toBe(0);
       expect(await barriers(page)).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
       // By keyboard: another user, and what is near to one of the entities.
-      await page.getByRole('textbox', { name: 'User' }).fill('nobody');
+      await page.getByRole('textbox', { name: 'Entity', exact: true }).fill('nobody');
       await page.keyboard.press('Enter');
       await page.getByText('user:nobody has no vector for this yet: what is popular.').first().waitFor();
-      await page.locator('#home .name').first().press('Enter');
+      await page.locator('#list-home .name').first().press('Enter');
       await page.getByText(/^The nearest to tweet:/).waitFor();
       await page.getByRole('textbox', { name: 'Query' }).fill('Jazz ');
       await page.keyboard.press('Enter');
@@ -178,14 +176,14 @@ async function onPages(url: string): Promise<void> {
     await serving.upToDate();
     const { page, problems } = await openPage(browser, `${serving.url}/#a1`);
     await page.getByText('in opera.').first().waitFor();
-    const first = page.locator('#home .act').first();
+    const first = page.locator('#list-home .act').first();
     const tweet = String(await first.getAttribute('data-entity'));
     await first.press('Enter');
     await page.getByText(/: out of the list after .* visible in the vectors after/).waitFor();
-    expect(await page.locator('#home .name').allTextContents()).not.toContain(tweet);
+    expect(await page.locator('#list-home .name').allTextContents()).not.toContain(tweet);
     await page.locator('#recent li', { hasText: tweet }).getByText('visible after').waitFor();
     // The button has left with its tweet: the focus is at the next one, not at the top of the page.
-    expect(await page.evaluate("document.activeElement?.closest('#home') !== null")).toBe(true);
+    expect(await page.evaluate("document.activeElement?.closest('#list-home') !== null")).toBe(true);
     expect(await barriers(page)).toEqual([]);
     expect(problems).toEqual([]);
     // It was an event like any other.
@@ -361,38 +359,38 @@ test('after a promotion the new space is served as a whole, and no list mixes th
   // The same lists for all users at once, as of one moment.
   const out = join(twhin.folder, 'lists.ndjson');
   const command = ['candidates', '--surface', 'home', '--graph', 'engagement', '--k', '20', '--out', out];
-  expect(await twhin.ok([...command, '--users', 'all'])).toBe(`80 lists of home in ${out}\n`);
+  expect(await twhin.ok(command)).toBe(`80 lists in ${out}\n`);
   const lines = (await readFile(out, 'utf8'))
     .trimEnd()
     .split('\n')
     .map((line) => Object(JSON.parse(line)));
-  const own = lines.find(({ user }) => user === 'user:a1');
-  expect(own).toEqual({ user: 'user:a1', items: last.items, fallback: null });
+  const own = lines.find(({ from }) => from === 'user:a1');
+  expect(own).toEqual({ from: 'user:a1', items: last.items, fallback: null });
   const users = join(twhin.folder, 'users.txt');
   await writeFile(users, 'a1\n\nuser:nobody\n');
   // As Parquet, for some users.
   const table = join(twhin.folder, 'lists.parquet');
-  await twhin.ok([...command.with(-1, table), '--users', users]);
+  await twhin.ok([...command.with(-1, table), '--ids', users]);
   const bytes = await readFile(table, 'latin1');
   expect([bytes.slice(0, 4), bytes.slice(-4)]).toEqual(['PAR1', 'PAR1']);
   if (!READERS_SKIPPED) {
-    const row = { surface: 'home', fallback: null };
-    const rows = last.items.map((item, i) => ({ ...row, ...item, user: 'user:a1', rank: i + 1 }));
+    const row = { fallback: null };
+    const rows = last.items.map((item, i) => ({ ...row, ...item, from: 'user:a1', rank: i + 1 }));
     expect(readBack('lists', table)).toMatchObject({
       rows: 40,
       first: rows.slice(0, 4),
-      last: [{ user: 'user:nobody', rank: 20, score: null, fallback: 'popular' }],
+      last: [{ from: 'user:nobody', rank: 20, score: null, fallback: 'popular' }],
     });
   }
   const before = await readFile(out, 'utf8');
   await writeFile(users, `a1\n${'x'.repeat(300)}\n`);
-  const refused = await twhin.end([...command, '--users', users]);
+  const refused = await twhin.end([...command, '--ids', users]);
   expect([refused.code, refused.stderr]).toEqual([
     2,
     expect.stringContaining('users.txt, line 2: id of 300 bytes'),
   ]);
   expect(await readFile(out, 'utf8')).toBe(before);
-  const nowhere = ['candidates', '--surface', 'home', '--users', 'all', '--out', join(out, 'lists.ndjson')];
+  const nowhere = ['candidates', '--surface', 'home', '--out', join(out, 'lists.ndjson')];
   const unwritable = await twhin.end(nowhere);
   expect([unwritable.code, unwritable.stderr]).toEqual([2, expect.stringContaining("can't be written")]);
   running.kill('SIGTERM');
@@ -401,7 +399,7 @@ test('after a promotion the new space is served as a whole, and no list mixes th
 
 test('lists that are interrupted before anything is read are no file', async () => {
   const out = join(twhin.folder, 'lists.ndjson');
-  const command = ['candidates', '--surface', 'home', '--users', 'all', '--out', out];
+  const command = ['candidates', '--surface', 'home', '--out', out];
   const running = twhin.start(command, { env: { KAFKA_BROKERS: '127.0.0.1:1' } });
   await running.says(/can not be read yet|can't be read since/);
   running.kill('SIGINT');

@@ -2,9 +2,10 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { serveVectors } from '../../src/adapters/http/serving.ts';
+import { entityKey } from '../../src/graph/entity.ts';
 import { readServingPage } from '../../src/pages/page-files.ts';
+import { Entities } from '../../src/serve/entities.ts';
 import type { GraphStatus } from '../../src/serve/graph-status.ts';
-import { Users } from '../../src/serve/users.ts';
 import { graphOf, surfacesOf, T0, tweet, user } from '../serve/serve-fixture.ts';
 import { barriers, brokenWords, noBrowser, openBrowser, openPage } from './browser.ts';
 
@@ -24,7 +25,8 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
     let staleSince: number | null = null;
     const status = (): GraphStatus => ({
       graph: 'g',
-      surfaces: ['home'],
+      relations: graph.relations,
+      surfaces: [{ name: 'home', from: ['user'], to: 'tweet' }],
       space: 'a',
       step: 1,
       staleSince,
@@ -38,7 +40,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       port: 0,
       version: '1',
       surfaces: surfacesOf(graph),
-      users: new Users({ graphs: [graph], random: () => 0 }),
+      entities: new Entities({ graphs: [graph], random: () => 0 }),
       page: await readServingPage(),
       status: () => [status()],
       unready: () => unready,
@@ -47,7 +49,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       failed: () => undefined,
       // As a demo has: everybody is of one group.
       actions: {
-        names: ['like'],
+        kinds: [{ name: 'like', type: 'tweet' }],
         add: (http) => {
           http.post('/demo/groups', (request) => {
             const { entities } = z.object({ entities: z.array(z.string()) }).parse(request.body);
@@ -62,7 +64,7 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       expect(await page.getByRole('progressbar').getAttribute('value')).toBe('0.715');
       unready = [];
       await page.getByText('Live: 0 vectors of g').waitFor();
-      await page.getByRole('heading', { name: 'No user yet' }).waitFor();
+      await page.getByRole('heading', { name: 'No entity yet' }).waitFor();
       expect(await barriers(page)).toEqual([]);
 
       // The first user that has a vector is chosen; names with markup and long ones are text, and fit.
@@ -73,12 +75,12 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       await page.getByRole('heading', { name: 'user:1' }).waitFor();
       await page.getByRole('button', { name: `tweet:${HOSTILE}`, exact: true }).waitFor();
       await page.getByText(`tweet:${LONG}`, { exact: true }).first().waitFor();
-      expect(await page.locator('#ads, #who-to-follow').filter({ visible: true }).count()).toBe(0);
+      expect(await page.locator('#lists section:not(#list-home)').count()).toBe(0);
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
 
       // What comes is marked, and its group can be read on the mark.
       graph.put(tweet('new'), [0, 0]);
-      await page.locator('#home li.came .tag.own').waitFor();
+      await page.locator('#list-home li.came .tag.own').waitFor();
       expect(await barriers(page)).toEqual([]);
 
       // The fourth list says what two tweets share.
@@ -100,13 +102,90 @@ describe.skipIf(noBrowser() !== undefined)('the page of twhin serve in a browser
       expect([await page.title(), problems]).toEqual(['! twhin serve', []]);
 
       // A wrong id is told beside the field, in words, and the lists stay.
-      await page.getByRole('textbox', { name: 'User' }).fill('y'.repeat(300));
+      await page.getByRole('textbox', { name: 'Entity', exact: true }).fill('y'.repeat(300));
       await page.getByRole('button', { name: 'Show' }).click();
-      await page.getByText(/^user: id of 300 bytes/).waitFor();
-      expect(await page.locator('#home li').count()).toBe(3);
+      await page.getByText(/^entity: id of 300 bytes/).waitFor();
+      expect(await page.locator('#list-home li').count()).toBe(3);
       await server.stop();
       await page.getByText('twhin serve does not answer').first().waitFor();
       expect(await barriers(page)).toEqual([]);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test('asks for any entity: its surfaces, lists by relation, neighbours and ranks', async () => {
+    const relations = [
+      { name: 'buys', lhs: 'customer', rhs: 'product' },
+      { name: 'views', lhs: 'customer', rhs: 'product' },
+      { name: 'wears', lhs: 'customer', rhs: 'brand' },
+      { name: 'session-views', lhs: 'session', rhs: 'product' },
+    ];
+    const graph = graphOf({ name: 'shop', relations });
+    const of = (type: string, id: string | number) => entityKey(type, `${id}`);
+    const surfaces = [{ name: 'for-you', from: ['customer'], to: 'product' }];
+    graph.put(of('customer', 1), [0, 0]);
+    graph.put(of('session', 's-1'), [9, 0]);
+    for (let i = 1; i <= 9; i++) graph.put(of('product', i), [i, 0]);
+    for (let i = 1; i <= 2; i++) graph.put(of('brand', i), [i, 0]);
+    for (const { name, lhs, rhs } of relations)
+      graph.relate(name, [name === 'views' ? 8 : 0, 0], { lhs, rhs });
+    graph.edges(of('customer', 1), 'buys', [of('product', 1)]);
+    const { current } = graph.spaces;
+    const server = await serveVectors({
+      ...{ host: '127.0.0.1', port: 0, version: '1', page: await readServingPage() },
+      surfaces: surfacesOf(graph, { surfaces }),
+      entities: new Entities({ graphs: [graph], random: () => 0 }),
+      status: () => [
+        {
+          ...{ graph: 'shop', relations, surfaces, space: 'a', step: 1, staleSince: null },
+          ...{ vectorsAsOf: T0, eventsAsOf: T0, read: { vectors: 1, events: 1 } },
+          vectors: Object.fromEntries(
+            (current?.types ?? []).map((type) => [type, current?.table(type)?.size ?? 0]),
+          ),
+        },
+      ],
+      unready: () => [],
+      metrics: { contentType: 'text/plain', render: async () => '' },
+      answered: () => undefined,
+      failed: () => undefined,
+    });
+    try {
+      for (const width of [390, 1280]) {
+        const { page, problems } = await openPage(browser, server.url, { width });
+        await page.getByRole('heading', { name: 'customer:1' }).waitFor();
+        const headings = () => page.locator('#lists h2').allTextContents();
+        await expect.poll(headings).toEqual(['For you', 'Brand']);
+        const listed = (card: string) => page.locator(`#${card} li .name`).allTextContents();
+        await expect.poll(() => listed('list-for-you')).toContain('product:2');
+        // By buys alone, product 2 is first; product 1 was bought. By views, product 8 is.
+        await page.locator('#list-for-you').getByLabel('By').selectOption('views');
+        await expect.poll(async () => (await listed('list-for-you'))[0]).toBe('product:8');
+        expect(await listed('list-for-you')).not.toContain('product:1');
+
+        await page.locator('#list-for-you').getByRole('button', { name: 'product:8', exact: true }).click();
+        await expect.poll(async () => (await listed('similar')).sort()).toContain('product:9');
+        await page.getByLabel('Entities, one on a line').fill('product:3\nproduct:2\nproduct:99');
+        await page.locator('#rank').getByRole('button', { name: 'Rank', exact: true }).click();
+        await page.getByText('Without a vector: product:99.').waitFor();
+        expect(await listed('rank')).toEqual(['product:2', 'product:3']);
+        expect(await page.locator('#search').isVisible()).toBe(false);
+        expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+        expect(await barriers(page)).toEqual([]);
+
+        // Another type has lists of its own; a link leads to any entity.
+        await page.getByRole('textbox', { name: 'Entity', exact: true }).fill('session:s-1');
+        await page.getByRole('button', { name: 'Show' }).click();
+        await page.getByRole('heading', { name: 'session:s-1' }).waitFor();
+        await expect.poll(headings).toEqual(['Product']);
+        await expect.poll(async () => (await listed('to-product'))[0]).toBe('product:9');
+        expect(new URL(page.url()).hash).toBe('#session%3As-1');
+        await page.getByLabel('Type').selectOption('customer');
+        await page.getByRole('button', { name: 'Some entity' }).click();
+        await page.getByRole('heading', { name: 'customer:1' }).waitFor();
+        expect(problems).toEqual([]);
+        await page.close();
+      }
     } finally {
       await server.stop();
     }

@@ -4,8 +4,9 @@ import type { HttpServer } from '../../src/adapters/http/guarded.ts';
 import { serveHttp } from '../../src/adapters/http/server.ts';
 import { serveVectors } from '../../src/adapters/http/serving.ts';
 import { readHttpAddress } from '../../src/config/http-address.ts';
+import { Entities } from '../../src/serve/entities.ts';
 import { Surfaces } from '../../src/serve/surfaces.ts';
-import { Users } from '../../src/serve/users.ts';
+
 import { passes } from '../serve/serve-fixture.ts';
 import { render, SKIPPED } from './rendered.ts';
 import { type Container, containersOf, ofRole, workloads } from './workload.ts';
@@ -46,8 +47,8 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: 0,
     version: '1',
-    surfaces: new Surfaces({ graphs: [], passes: passes(), adsOfOne: 1 }),
-    users: new Users({ graphs: [], random: unasked }),
+    surfaces: new Surfaces({ graphs: [], surfaces: [], passes: passes() }),
+    entities: new Entities({ graphs: [], random: unasked }),
     page: new Map(),
     status: unasked,
     unready: () => ['follow: 40 % of the vectors are read'],

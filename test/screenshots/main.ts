@@ -57,7 +57,7 @@ async function takeLists(url: string, name: string, scheme: 'light' | 'dark'): P
   try {
     const { page } = await openPage(browser, url, { width: 1280, scheme });
     await page.setViewportSize({ width: 1280, height: 1000 });
-    await page.locator('#home .act').nth(2).click();
+    await page.locator('#list-home .act').nth(2).click();
     await page.getByText(/visible in the vectors/).waitFor();
     // What is new lights up for so long.
     await page.waitForTimeout(2_600);

@@ -88,7 +88,7 @@ describe('lists by several interests', () => {
   /** With a cluster at each of the two places, unless others are given. */
   async function asked(graph: TestGraph, of: Partial<CandidatesAsked>, clusters = TWO) {
     const surfaces = surfacesOf(graph, { clusters });
-    return surfaces.candidates({ surface: 'home', user: user(1), k: 6, ...of });
+    return surfaces.candidates({ surface: 'home', from: user(1), k: 6, ...of });
   }
   const home = async (...of: Parameters<typeof asked>) => {
     const { items, ...rest } = await asked(...of);
@@ -151,10 +151,10 @@ describe('lists by several interests', () => {
     const plain = await home(graph, { interests: 'mixture' });
     expect(plain).toMatchObject({ tweets: [0, 1, 2, 3, 4, 5], interests: 'none' });
     graph.edges(user(2), 'likes', [tweet(110)]);
-    const unknown = await home(graph, { user: user(2), interests: 'mixture', k: 3 });
+    const unknown = await home(graph, { from: user(2), interests: 'mixture', k: 3 });
     expect(unknown).toMatchObject({ fallback: null, interests: 'mixture' });
     expect([...unknown.tweets].sort()).toEqual([108, 109, 111]);
-    expect(await home(graph, { user: user(3), interests: 'mixture' })).toMatchObject({
+    expect(await home(graph, { from: user(3), interests: 'mixture' })).toMatchObject({
       fallback: 'popular',
       interests: 'none',
     });

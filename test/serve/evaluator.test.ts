@@ -66,7 +66,7 @@ describe('the home list', () => {
       const found = ranking.top({ anchor, relationRow: space.relationRow('likes', false), leftOut }, 50);
       const { items } = await surfaces.candidates({
         surface: 'home',
-        user: user(name),
+        from: user(name),
         k: 50,
         relation: 'likes',
       });
@@ -110,7 +110,7 @@ describe('the home list', () => {
         .map((number, k) => ({ entity: stream.entities[number]!, score: scores[k]! }))
         .filter(({ entity }) => !seen.some((i) => tweet(i) === entity))
         .sort((x, y) => y.score - x.score);
-      const { items } = await surfacesOf(graph).candidates({ surface: 'home', user: user(name), k: 200 });
+      const { items } = await surfacesOf(graph).candidates({ surface: 'home', from: user(name), k: 200 });
       expect(items).toHaveLength(TWEETS - seen.length);
       expect(items.map(({ entity }) => entity)).toEqual(order.map(({ entity }) => entity));
       // The recommender's scores are of float32.
@@ -146,7 +146,7 @@ describe('the home list', () => {
         .map((number, k) => ({ entity: stream.entities[number]!, score: scores[k]! }))
         .filter(({ entity }) => !seen.has(entity.slice('tweet:'.length)))
         .sort((x, y) => y.score - x.score);
-      const asked = { surface: 'home', user: user(name), k: 200, interests: 'mixture' } as const;
+      const asked = { surface: 'home', from: user(name), k: 200, interests: 'mixture' } as const;
       const { items, interests } = await surfaces.candidates(asked);
       expect(interests).toBe('mixture');
       expect(items.map(({ entity }) => entity)).toEqual(order.map(({ entity }) => entity));

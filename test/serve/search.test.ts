@@ -157,13 +157,15 @@ describe('a search', () => {
       query: { graph: 'whole' },
     });
     const refusal = (message: RegExp) =>
-      expect.objectContaining({ code: 'search', message: expect.stringMatching(message) });
-    await expect(ask(surfacesOf(likes), 'jazz')).rejects.toThrow(refusal(/graphs likes .*user to query/));
+      expect.objectContaining({ field: 'type', message: expect.stringMatching(message) });
+    await expect(ask(surfacesOf(likes), 'jazz')).rejects.toThrow(
+      refusal(/a search needs a relation to query/),
+    );
     await expect(ask(surfacesOf(likes, two), 'jazz', { graph: 'likes', type: 'user' })).rejects.toThrow(
-      refusal(/graphs likes .*user to user/),
+      refusal(/graphs likes .*user to user; expected one of tweet/),
     );
     await expect(ask(surfacesOf(likes, two), 'jazz', { graph: 'third' })).rejects.toThrow(
-      expect.objectContaining({ code: 'graph' }),
+      expect.objectContaining({ field: 'graph' }),
     );
   });
 
@@ -231,7 +233,7 @@ describe('a search for users with the graphs of the default configuration', () =
     const named = await ask(surfaces, 'chess', { ...users, graph: 'follow' });
     expect(named.items).toEqual([{ entity: user(3), score: -1 }]);
     await expect(ask(surfaces, 'chess', { ...users, graph: 'engagement' })).rejects.toThrow(
-      expect.objectContaining({ code: 'search' }),
+      expect.objectContaining({ field: 'type' }),
     );
     // Who was erased in either is none of them.
     engagement.activity.take({ erased: user(2), at: T0 + 5 });

@@ -1,5 +1,6 @@
 import type { EdgeChange, Relation } from '../../src/graph/edge.ts';
 import { type EntityKey, entityKey } from '../../src/graph/entity.ts';
+import { SURFACES } from '../../src/graph/surface.ts';
 import { Scanner } from '../../src/kernels/scan/scanner.ts';
 import { Activity, type ActivityOptions } from '../../src/serve/activity.ts';
 import { Gate } from '../../src/serve/gate.ts';
@@ -113,7 +114,7 @@ export function graphOf(
 }
 
 export function surfacesOf(graph: ServedGraph, options: Partial<SurfacesOptions> = {}): Surfaces {
-  return new Surfaces({ graphs: [graph], passes: passes(), adsOfOne: 2, ...options });
+  return new Surfaces({ graphs: [graph], surfaces: SURFACES, passes: passes(), ...options });
 }
 
 /** Passes in this thread, of what is asked before the next microtask. */

@@ -26,9 +26,9 @@ function world() {
   }
   const asked = (n: number): CandidatesAsked => ({
     surface: n % 5 === 4 ? 'who-to-follow' : 'home',
-    user: user(n % 33),
+    from: user(n % 33),
     k: 1 + ((7 * n) % 40),
-    exclude: [tweet(n)],
+    exclude: n % 5 === 4 ? [] : [tweet(n)],
     explain: n % 2 === 0,
   });
   return { graph, surfaces: surfacesOf(graph), asked };
@@ -69,11 +69,11 @@ describe('requests that share passes', () => {
     const { shared, run } = held();
     const surfaces = surfacesOf(graph, { passes: shared });
     const answers = Array.from({ length: 45 }, (_, n) => surfaces.candidates(asked(n)));
-    const near = surfaces.similar(tweet(5), 9);
+    const near = surfaces.similar({ entity: tweet(5), k: 9 });
     run();
     for (const [n, answer] of answers.entries())
       expect(await answer).toEqual(await alone.candidates(asked(n)));
-    expect(await near).toEqual(await alone.similar(tweet(5), 9));
+    expect(await near).toEqual(await alone.similar({ entity: tweet(5), k: 9 }));
     expect(new Set((await Promise.all(answers)).map(({ fallback }) => fallback))).toEqual(
       new Set([null, 'popular']),
     );
@@ -129,7 +129,7 @@ describe('requests that share passes', () => {
     /** How many of 300 requests are taken, and not refused. */
     const taken = async () => {
       // All of them have a vector, and so something to look at.
-      const of = (n: number) => surfaces.candidates({ ...asked(n), user: user(n % 30) });
+      const of = (n: number) => surfaces.candidates({ ...asked(n), from: user(n % 30) });
       const answers = Array.from({ length: 300 }, (_, n) => of(n));
       run();
       const settled = await Promise.allSettled(answers);
@@ -151,7 +151,7 @@ describe('requests that share passes', () => {
     const { shared, run } = held(5);
     const surfaces = surfacesOf(graph, { passes: shared });
     // A user with likes alone asks one query.
-    const one = () => surfaces.candidates({ surface: 'home', user: user(1), k: 5 });
+    const one = () => surfaces.candidates({ surface: 'home', from: user(1), k: 5 });
     for (let i = 0; i < 20; i++) {
       const answer = one();
       run();
@@ -169,7 +169,7 @@ describe('requests that share passes', () => {
     const { graph } = world();
     const { shared, passes, run } = held(300);
     const surfaces = surfacesOf(graph, { passes: shared });
-    const one = () => surfaces.candidates({ surface: 'home', user: user(1), k: 5 });
+    const one = () => surfaces.candidates({ surface: 'home', from: user(1), k: 5 });
     run();
     await one();
     await new Promise(setImmediate);
@@ -182,11 +182,11 @@ describe('requests that share passes', () => {
     const { graph, surfaces: alone } = world();
     const { shared, passes, run } = held();
     const surfaces = surfacesOf(graph, { passes: shared });
-    const waiting = Array.from({ length: 300 }, () => surfaces.similar(tweet(1), 1));
+    const waiting = Array.from({ length: 300 }, () => surfaces.similar({ entity: tweet(1), k: 1 }));
     const candidates = Array.from({ length: 1_000 }, (_, n) => tweet(n % 300));
-    const ranked = surfaces.rank(user(1), 'likes', candidates);
+    const ranked = surfaces.rank({ from: user(1), relation: 'likes', candidates });
     expect(passes).toEqual([]);
-    expect(ranked).toEqual(alone.rank(user(1), 'likes', candidates));
+    expect(ranked).toEqual(alone.rank({ from: user(1), relation: 'likes', candidates }));
     expect(ranked?.items).toHaveLength(1_000);
     run();
     const settled = await Promise.allSettled(waiting);
@@ -198,7 +198,7 @@ describe('requests that share passes', () => {
     const { shared, passes, run } = held();
     const surfaces = surfacesOf(graph, { passes: shared });
     // Users with likes alone ask one query each.
-    const one = (n: number) => ({ surface: 'home' as const, user: user(n), k: 5 });
+    const one = (n: number) => ({ surface: 'home' as const, from: user(n), k: 5 });
     const answers = [1, 2, 4, 5, 7, 8].map((n) => surfaces.candidates(one(n)));
     run();
     await Promise.all(answers);

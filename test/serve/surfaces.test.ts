@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors/errors.ts';
 import { type EntityKey, parseEntityKey } from '../../src/graph/entity.ts';
+import { SURFACES } from '../../src/graph/surface.ts';
 import { rowMarks } from '../../src/kernels/scan/scan.ts';
 import { SCORERS } from '../../src/model/scorers.ts';
 import type { ScorerName } from '../../src/model/settings.ts';
 import { Random } from '../../src/sampling/random.ts';
-import { acceptedTop, adLimiter } from '../../src/serve/accepted-rows.ts';
+import { acceptedTop, groupLimiter } from '../../src/serve/accepted-rows.ts';
 import { type CandidatesAsked, Surfaces } from '../../src/serve/surfaces.ts';
 import { type WeightedRow, weightedTop } from '../../src/serve/weighted-top.ts';
 import {
@@ -31,7 +32,7 @@ import {
 const ALL: readonly ScorerName[] = ['transe-l1', 'transe-l2', 'transe-l2-squared', 'twhin'];
 
 async function listed(surfaces: Surfaces, asked: Partial<CandidatesAsked> = {}): Promise<EntityKey[]> {
-  const { items } = await surfaces.candidates({ surface: 'home', user: user(1), k: 10, ...asked });
+  const { items } = await surfaces.candidates({ surface: 'home', from: user(1), k: 10, ...asked });
   return items.map(({ entity }) => entity);
 }
 
@@ -63,7 +64,7 @@ describe('home', () => {
     graph.edges(user(1), 'retweets', [tweet('x'), tweet('w')]);
     graph.activity.take(edge(user(1), 'retweets', tweet('w'), T0 + 9, true));
     // Three likes and one retweet. L1 distances to (0, 4) and (4, 0): up 0 and 8, between 4 and 4, right 8 and 0.
-    expect(await surfacesOf(graph).candidates({ surface: 'home', user: user(1), k: 3 })).toEqual({
+    expect(await surfacesOf(graph).candidates({ surface: 'home', from: user(1), k: 3 })).toEqual({
       items: [
         { entity: tweet('up'), score: -2 },
         { entity: tweet('between'), score: -4 },
@@ -76,7 +77,7 @@ describe('home', () => {
   });
 
   it('weighs all relations alike for a user without edges', async () => {
-    const { items } = await surfacesOf(crossing()).candidates({ surface: 'home', user: user(1), k: 3 });
+    const { items } = await surfacesOf(crossing()).candidates({ surface: 'home', from: user(1), k: 3 });
     expect(items.map(({ score }) => score)).toEqual([-4, -4, -4]);
   });
 
@@ -86,7 +87,7 @@ describe('home', () => {
     graph.edges(user(3), 'retweets', [tweet('x')]);
     graph.edges(user(1), 'likes', [tweet('x')]);
     graph.activity.take(edge(user(1), 'likes', tweet('x'), T0 + 9, true));
-    const { items } = await surfacesOf(graph).candidates({ surface: 'home', user: user(1), k: 3 });
+    const { items } = await surfacesOf(graph).candidates({ surface: 'home', from: user(1), k: 3 });
     expect(items.map(({ score }) => score)).toEqual([-2, -4, -6]);
   });
 
@@ -104,14 +105,14 @@ describe('home', () => {
     graph.relate('likes', [0, 4], { scorer: 'transe-l1', trained: false });
     expect(await listed(surfacesOf(graph))).toEqual([tweet('right'), tweet('between'), tweet('up')]);
     expect(
-      await surfacesOf(graph).candidates({ surface: 'home', user: user(1), k: 3, relation: 'likes' }),
+      await surfacesOf(graph).candidates({ surface: 'home', from: user(1), k: 3, relation: 'likes' }),
     ).toMatchObject({
       fallback: 'popular',
       items: [],
     });
     graph.relate('retweets', [4, 0], { scorer: 'transe-l1', trained: false });
     graph.edges(user(9), 'likes', [tweet('between')]);
-    expect(await surfacesOf(graph).candidates({ surface: 'home', user: user(1), k: 3 })).toMatchObject({
+    expect(await surfacesOf(graph).candidates({ surface: 'home', from: user(1), k: 3 })).toMatchObject({
       fallback: 'popular',
       items: [{ entity: tweet('between'), score: null }],
     });
@@ -121,9 +122,9 @@ describe('home', () => {
     const graph = line(9);
     graph.edges(user(1), 'likes', [tweet(1)]);
     graph.edges(user(1), 'retweets', [tweet(3), tweet(3)]);
-    // Of these, one is seen, one is named twice, and two are no tweets with a vector.
-    const exclude = [tweet(2), tweet(3), tweet(2), tweet(99), user(1)];
-    const answer = await surfacesOf(graph).candidates({ surface: 'home', user: user(1), k: 3, exclude });
+    // Of these, one is seen, one is named twice, and one is no tweet with a vector.
+    const exclude = [tweet(2), tweet(3), tweet(2), tweet(99)];
+    const answer = await surfacesOf(graph).candidates({ surface: 'home', from: user(1), k: 3, exclude });
     expect(answer.items.map(({ entity }) => entity)).toEqual([tweet(4), tweet(5), tweet(6)]);
     expect(answer.filtered).toEqual({ seen: 2, blocked: 0, excluded: 1, erased: 0, idle: 0 });
     // A list of one relation leaves out what was engaged with by the others, too.
@@ -150,7 +151,7 @@ describe('home', () => {
           const reader = user(`reader${each}`);
           graph.put(reader, [0, each % 5]);
           graph.edges(reader, 'likes', seen.map(tweet));
-          const items = await listed(surfaces, { user: reader, k, exclude: excluded.map(tweet) });
+          const items = await listed(surfaces, { from: reader, k, exclude: excluded.map(tweet) });
           const left = Array.from({ length: 300 }, (_, i) => i + 1).filter(
             (i) => !graph.activity.live(reader, 'likes').includes(tweet(i)) && !excluded.includes(i),
           );
@@ -170,7 +171,7 @@ describe('home', () => {
     graph.edges(user(2), 'likes', [tweet(300)]);
     for (const idleMs of [1_000, 9_000, 99_000, 1e9]) {
       for (const relation of [undefined, 'likes']) {
-        const asked = { surface: 'home', user: user(1), k: 20, idleMs, relation } as const;
+        const asked = { surface: 'home', from: user(1), k: 20, idleMs, relation } as const;
         const answer = await surfacesOf(graph).candidates(asked);
         const left = Array.from({ length: 300 }, (_, i) => i + 1).filter((i) => activeOf(i) >= T0 - idleMs);
         expect(answer.items.map(({ entity }) => entity)).toEqual(left.slice(0, 20).map(tweet));
@@ -178,12 +179,12 @@ describe('home', () => {
       }
     }
     const popular = await surfacesOf(graph).candidates({
-      ...{ surface: 'home', user: user('new'), k: 20, idleMs: 1_000 },
+      ...{ surface: 'home', from: user('new'), k: 20, idleMs: 1_000 },
     });
     expect([popular.fallback, popular.items.map(({ entity }) => entity)]).toEqual(['popular', [tweet(300)]]);
     for (const i of [5, 7, 100]) graph.edges(user(2), 'likes', [tweet(i)]);
     const again = await surfacesOf(graph).candidates({
-      ...{ surface: 'home', user: user('new'), k: 20, idleMs: 6_000 },
+      ...{ surface: 'home', from: user('new'), k: 20, idleMs: 6_000 },
     });
     expect(again.items.map(({ entity }) => entity).sort()).toEqual([tweet(100), tweet(300), tweet(5)].sort());
   });
@@ -210,7 +211,7 @@ describe('home', () => {
     graph.edges(user(1), 'retweets', [tweet('new')]);
     const { items } = await surfacesOf(graph).candidates({
       surface: 'home',
-      user: user(1),
+      from: user(1),
       k: 9,
       explain: true,
     });
@@ -229,7 +230,7 @@ describe('home', () => {
     lonely.relate('likes', [0, 0], { scorer: 'transe-l2', beta: 2 });
     const { items: alone } = await surfacesOf(lonely).candidates({
       surface: 'home',
-      user: user(1),
+      from: user(1),
       k: 1,
       explain: true,
     });
@@ -248,13 +249,13 @@ describe('home', () => {
       graph.spaces.embed(entity, embedding([-x, 0, 0], { space: 'b', step: 50 }));
     second(user(1), 9);
     for (const i of [1, 2, 3, 4, 6]) second(tweet(i), i);
-    expect(await surfaces.candidates({ surface: 'home', user: user(1), k: 9 })).toMatchObject({
+    expect(await surfaces.candidates({ surface: 'home', from: user(1), k: 9 })).toMatchObject({
       space: 'a',
       step: 1,
     });
     expect(await listed(surfaces)).toEqual([1, 2, 3, 4, 5].map(tweet));
     second(tweet(5), 5);
-    expect(await surfaces.candidates({ surface: 'home', user: user(1), k: 9 })).toMatchObject({
+    expect(await surfaces.candidates({ surface: 'home', from: user(1), k: 9 })).toMatchObject({
       space: 'b',
       step: 50,
     });
@@ -273,18 +274,18 @@ describe('an erased entity', () => {
   }
   /** Where the surfaces have the tweet, and what they say of it. */
   async function seen(surfaces: Surfaces) {
-    const list = await surfaces.candidates({ surface: 'home', user: user(1), k: 9 });
-    const popular = await surfaces.candidates({ surface: 'home', user: user('new'), k: 9 });
-    const near = await surfaces.similar(tweet(1), 9);
+    const list = await surfaces.candidates({ surface: 'home', from: user(1), k: 9 });
+    const popular = await surfaces.candidates({ surface: 'home', from: user('new'), k: 9 });
+    const near = await surfaces.similar({ entity: tweet(1), k: 9 });
     const found = await surfaces.search({ query: query('jazz'), type: 'tweet', k: 9 });
-    const ranks = surfaces.rank(user(1), 'likes', [tweet(1), tweet(2)]);
+    const ranks = surfaces.rank({ from: user(1), relation: 'likes', candidates: [tweet(1), tweet(2)] });
     const hasIt = ({ items }: { readonly items: readonly { readonly entity: EntityKey }[] }) =>
       items.some(({ entity }) => entity === tweet(2));
     return {
       listed: [list, popular, near!, found, ranks!].map(hasIt),
       erased: [list, popular, near!, found].map(({ filtered }) => filtered.erased),
       missing: ranks!.missing,
-      isKnown: (await surfaces.similar(tweet(2), 1)) !== undefined,
+      isKnown: (await surfaces.similar({ entity: tweet(2), k: 1 })) !== undefined,
     };
   }
   const nowhere = { listed: Array(5).fill(false), missing: [tweet(2)], isKnown: false };
@@ -292,7 +293,7 @@ describe('an erased entity', () => {
   it('is nowhere from its event on, is counted until its tombstone, and comes back by newer events', async () => {
     const { graph, surfaces } = erased();
     expect(await seen(surfaces)).toEqual({ ...nowhere, erased: [1, 1, 1, 1] });
-    const full = await surfaces.candidates({ surface: 'home', user: user(1), k: 4, explain: true });
+    const full = await surfaces.candidates({ surface: 'home', from: user(1), k: 4, explain: true });
     expect(full.items.map(({ entity }) => entity)).toEqual([1, 3, 4, 5].map(tweet));
     // The updater moved it once more, and had read other topics further than that of the erasure.
     graph.put(tweet(2), [2, 1], T0 + 9);
@@ -322,13 +323,13 @@ describe('an erased entity', () => {
 
   it('is not counted twice, and as the user it is one without a vector', async () => {
     const { graph, surfaces } = erased();
-    const asked = { surface: 'home', user: user(1), k: 9, exclude: [tweet(2), tweet(3)] } as const;
+    const asked = { surface: 'home', from: user(1), k: 9, exclude: [tweet(2), tweet(3)] } as const;
     expect((await surfaces.candidates(asked)).filtered).toMatchObject({ excluded: 1, erased: 0 });
     graph.activity.take({ erased: user(1), at: T0 + 5 });
-    expect(await surfaces.candidates({ ...asked, surface: 'who-to-follow' })).toMatchObject({
+    expect(await surfaces.candidates({ ...asked, surface: 'who-to-follow', exclude: [] })).toMatchObject({
       ...{ fallback: 'popular', filtered: { erased: 0 } },
     });
-    expect(surfaces.rank(user(1), 'likes', [tweet(1)])).toBeUndefined();
+    expect(surfaces.rank({ from: user(1), relation: 'likes', candidates: [tweet(1)] })).toBeUndefined();
   });
 });
 
@@ -341,7 +342,7 @@ describe('a user without a vector', () => {
     for (let by = 0; by < 9; by++) graph.activity.take(edge(user(`fan${by}`), 'likes', tweet('erased'), T0));
     graph.edges(user('new'), 'likes', [tweet(2), tweet(4)]);
     graph.activity.take(edge(user('new'), 'likes', tweet(4), T0 + 9, true));
-    const asked = { surface: 'home', user: user('new'), k: 3, exclude: [tweet(1)] } as const;
+    const asked = { surface: 'home', from: user('new'), k: 3, exclude: [tweet(1)] } as const;
     expect(await surfacesOf(graph).candidates(asked)).toEqual({
       items: [3, 4, 5].map((i) => ({ entity: tweet(i), score: null })),
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0 + 9, staleSince: null, fallback: 'popular' },
@@ -358,7 +359,7 @@ describe('a user without a vector', () => {
     for (const i of [1, 2, 3, 4, 9]) for (const by of [5, 6]) graph.edges(user(by), 'follows', [user(i)]);
     graph.edges(user(9), 'follows', [user(1)]);
     graph.activity.take(edge(user(9), 'follows', user(3), T0, true), true);
-    const answer = await surfacesOf(graph).candidates({ surface: 'who-to-follow', user: user(9), k: 9 });
+    const answer = await surfacesOf(graph).candidates({ surface: 'who-to-follow', from: user(9), k: 9 });
     expect(answer.items.map(({ entity }) => entity).sort()).toEqual([user(2), user(4)]);
     expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0, erased: 0, idle: 0 });
   });
@@ -368,7 +369,7 @@ describe('a user without a vector', () => {
     for (let i = 1; i <= 2_500; i++) graph.activity.take(edge(user(`fan${i}`), 'likes', tweet(i), T0 + i));
     // All but the four that are popular least.
     const exclude = Array.from({ length: 2_496 }, (_, i) => tweet(i + 5));
-    expect(await listed(surfacesOf(graph), { user: user('new'), k: 3, exclude })).toEqual(
+    expect(await listed(surfacesOf(graph), { from: user('new'), k: 3, exclude })).toEqual(
       [4, 3, 2].map(tweet),
     );
   });
@@ -380,10 +381,10 @@ describe('a user without a vector', () => {
       for (let by = i; by <= 6; by++) graph.edges(user(`fan${by}`), 'clicks', [ad(i)]);
     }
     graph.edges(advertiser('a'), 'promotes', [ad(1), ad(2), ad(3)]);
-    expect(await listed(surfacesOf(graph), { surface: 'ads', user: user('new'), exclude: [ad(1)] })).toEqual([
+    expect(await listed(surfacesOf(graph), { surface: 'ads', from: user('new'), exclude: [ad(1)] })).toEqual([
       ...[ad(2), ad(3), ad(4), ad(5)],
     ]);
-    expect(await listed(surfacesOf(graph), { surface: 'ads', user: user('new') })).toEqual([
+    expect(await listed(surfacesOf(graph), { surface: 'ads', from: user('new') })).toEqual([
       ad(1),
       ad(2),
       ad(4),
@@ -392,7 +393,7 @@ describe('a user without a vector', () => {
   });
 
   it('gets nothing while nothing is known', async () => {
-    expect(await surfacesOf(graphOf()).candidates({ surface: 'home', user: user(1), k: 3 })).toEqual({
+    expect(await surfacesOf(graphOf()).candidates({ surface: 'home', from: user(1), k: 3 })).toEqual({
       ...{ items: [], graph: 'g', space: '', step: 0, asOf: 0, staleSince: null, fallback: 'popular' },
       filtered: { seen: 0, blocked: 0, excluded: 0, erased: 0, idle: 0 },
       interests: 'none',
@@ -408,7 +409,7 @@ describe('who-to-follow', () => {
     graph.edges(user(1), 'follows', [user(2), user(4)]);
     graph.activity.take(edge(user(1), 'follows', user(3), T0, true), true);
     graph.activity.take(edge(user(1), 'follows', user(4), T0 + 9, true));
-    const answer = await surfacesOf(graph).candidates({ surface: 'who-to-follow', user: user(1), k: 9 });
+    const answer = await surfacesOf(graph).candidates({ surface: 'who-to-follow', from: user(1), k: 9 });
     expect(answer.items.map(({ entity }) => entity)).toEqual([user(4), user(5), user(6)]);
     expect(answer.filtered).toEqual({ seen: 1, blocked: 1, excluded: 0, erased: 0, idle: 0 });
   });
@@ -436,8 +437,10 @@ describe('ads', () => {
       'promotes',
       Array.from({ length: 10 }, (_, i) => ad(i + 81)),
     );
-    const ads = (k: number, adsOfOne: number) =>
-      listed(surfacesOf(graph, { adsOfOne }), { surface: 'ads', k });
+    const ads = (k: number, count: number) => {
+      const surface = { name: 'ads', from: ['user'], to: 'ad', atMost: { count, by: 'promotes' } };
+      return listed(surfacesOf(graph, { surfaces: [surface] }), { surface: 'ads', k });
+    };
     expect(await ads(5, 2)).toEqual([1, 2, 81, 82, 91].map(ad));
     expect(await ads(3, 1)).toEqual([1, 81, 91].map(ad));
     // All that the limit allows.
@@ -469,16 +472,17 @@ describe('ads', () => {
     const leftOut = [5, 6, 7];
     const marked = rowMarks(count);
     const all = (known: boolean, queries = both) => {
-      const { accepts } = adLimiter(graph, 2);
+      const { accepts } = groupLimiter(graph, { count: 2, by: 'promotes' });
       return answerOf(weightedTop(scored, queries, leftOut, count, marked)).filter(
         ({ row }) =>
           (known || graph.activity.sourceOf(table.nameOf(row), 'promotes')) && accepts(table.nameOf(row)),
       );
     };
-    const listOf = (k: number, adsOfOne?: number, queries = both) => {
+    const listOf = (k: number, ofOne?: number, queries = both) => {
       const depths: number[] = [];
+      const atMost = ofOne === undefined ? undefined : { count: ofOne, by: 'promotes' };
       const found = answerOf(
-        acceptedTop(graph, table, scored, queries, { leftOut, marked }, k, adsOfOne),
+        acceptedTop(graph, table, scored, queries, { leftOut, marked }, k, atMost),
         (look) => void depths.push(look.depth),
       );
       return { rows: found.map(({ row, score }) => [row, score]), deepest: Math.max(...depths) };
@@ -510,7 +514,7 @@ describe('similar', () => {
   it('has the nearest entities of the same type, by the scorer', async () => {
     const graph = line(4);
     graph.put(user(2), [2, 1]);
-    expect(await surfacesOf(graph).similar(tweet(2), 2)).toEqual({
+    expect(await surfacesOf(graph).similar({ entity: tweet(2), k: 2 })).toEqual({
       items: [
         { entity: tweet(1), score: -1 },
         { entity: tweet(3), score: -1 },
@@ -522,19 +526,21 @@ describe('similar', () => {
         asOf: T0,
         staleSince: null,
         fallback: null,
-        filtered: { erased: 0 },
+        filtered: { excluded: 0, erased: 0 },
       },
     });
-    expect((await surfacesOf(graph).similar(user(2), 9))?.items).toEqual([{ entity: user(1), score: -5 }]);
+    expect((await surfacesOf(graph).similar({ entity: user(2), k: 9 }))?.items).toEqual([
+      { entity: user(1), score: -5 },
+    ]);
   });
 
   it('says what each shares with the entity, if asked to and if something is known', async () => {
     const graph = line(3);
     graph.edges(user(7), 'likes', [tweet(1), tweet(2)]);
     const surfaces = surfacesOf(graph);
-    const plain = await surfaces.similar(tweet(2), 9);
+    const plain = await surfaces.similar({ entity: tweet(2), k: 9 });
     expect(plain?.items.map((item) => Object.keys(item))).toEqual(Array(2).fill(['entity', 'score']));
-    expect((await surfaces.similar(tweet(2), 9, undefined, true))?.items).toEqual([
+    expect((await surfaces.similar({ entity: tweet(2), k: 9, explain: true }))?.items).toEqual([
       { entity: tweet(1), score: -1, reason: { shared: [user(7)], count: 1, of: 1 } },
       { entity: tweet(3), score: -1 },
     ]);
@@ -544,13 +550,13 @@ describe('similar', () => {
     const graph = line(4);
     graph.put(tweet(2), null);
     for (const entity of [tweet(2), tweet(99), ad(1)])
-      expect(await surfacesOf(graph).similar(entity, 3)).toBeUndefined();
-    await expect(surfacesOf(graph).similar(parseEntityKey('foo:1'), 3)).rejects.toMatchObject({
-      ...{ code: 'entity', field: 'entity' },
+      expect(await surfacesOf(graph).similar({ entity, k: 3 })).toBeUndefined();
+    await expect(surfacesOf(graph).similar({ entity: parseEntityKey('foo:1'), k: 3 })).rejects.toMatchObject({
+      ...{ code: 'question', field: 'entity' },
       message: 'entity: expected TYPE:ID of user, tweet, ad, advertiser, query, seen "foo:1"',
     });
-    expect((await surfacesOf(graph).similar(tweet(1), 9))?.items).toHaveLength(2);
-    expect(await surfacesOf(graphOf()).similar(tweet(1), 9)).toBeUndefined();
+    expect((await surfacesOf(graph).similar({ entity: tweet(1), k: 9 }))?.items).toHaveLength(2);
+    expect(await surfacesOf(graphOf()).similar({ entity: tweet(1), k: 9 })).toBeUndefined();
   });
 
   it('asks the graph that has the entity, or the one that is named', async () => {
@@ -564,16 +570,19 @@ describe('similar', () => {
       graph.put(user(2), [x, 0]);
     }
     second.put(user(3), [9, 9]);
-    const surfaces = new Surfaces({ graphs: [first, second], passes: passes(), adsOfOne: 2 });
-    expect(await surfaces.similar(user(1), 1)).toMatchObject({ graph: 'first', items: [{ score: -1 }] });
-    expect(await surfaces.similar(user(1), 1, 'second')).toMatchObject({
+    const surfaces = new Surfaces({ graphs: [first, second], surfaces: SURFACES, passes: passes() });
+    expect(await surfaces.similar({ entity: user(1), k: 1 })).toMatchObject({
+      graph: 'first',
+      items: [{ score: -1 }],
+    });
+    expect(await surfaces.similar({ entity: user(1), k: 1, graph: 'second' })).toMatchObject({
       graph: 'second',
       items: [{ score: -4 }],
     });
-    expect(await surfaces.similar(user(3), 1)).toMatchObject({ graph: 'second' });
-    expect(await surfaces.similar(user(3), 1, 'first')).toBeUndefined();
-    await expect(surfaces.similar(user(1), 1, 'third')).rejects.toEqual(
-      expect.objectContaining({ code: 'graph', message: expect.stringMatching(/first, second.*"third"/) }),
+    expect(await surfaces.similar({ entity: user(3), k: 1 })).toMatchObject({ graph: 'second' });
+    expect(await surfaces.similar({ entity: user(3), k: 1, graph: 'first' })).toBeUndefined();
+    await expect(surfaces.similar({ entity: user(1), k: 1, graph: 'third' })).rejects.toEqual(
+      expect.objectContaining({ field: 'graph', message: expect.stringMatching(/first, second.*"third"/) }),
     );
   });
 });
@@ -593,7 +602,7 @@ describe('rank', () => {
           SCORERS[scorer].score(Float64Array.of(own[0] + by[0], own[1] + by[1]), Float64Array.from(at), beta),
         );
         const asked = points.map((_, i) => tweet(i)).reverse();
-        const answer = surfacesOf(graph).rank(user(1), 'likes', asked);
+        const answer = surfacesOf(graph).rank({ from: user(1), relation: 'likes', candidates: asked });
         expect(answer?.items.map(({ score }) => score)).toEqual(scores.toSorted((a, b) => b - a));
         for (const { entity, score } of answer!.items)
           expect(score).toBe(scores[points.findIndex((_, k) => tweet(k) === entity)]);
@@ -604,7 +613,7 @@ describe('rank', () => {
   it('names candidates without a vector, and refuses those of another type', () => {
     const graph = line(3);
     const asked = [tweet(3), tweet(99), tweet(1), tweet(2)];
-    expect(surfacesOf(graph).rank(user(1), 'likes', asked)).toEqual({
+    expect(surfacesOf(graph).rank({ from: user(1), relation: 'likes', candidates: asked })).toEqual({
       items: [
         { entity: tweet(1), score: -1 },
         { entity: tweet(2), score: -4 },
@@ -613,9 +622,11 @@ describe('rank', () => {
       missing: [tweet(99)],
       ...{ graph: 'g', space: 'a', step: 1, asOf: T0, staleSince: null, fallback: null },
     });
-    expect(() => surfacesOf(graph).rank(user(1), 'likes', [...asked, user(1)])).toThrow(
+    expect(() =>
+      surfacesOf(graph).rank({ from: user(1), relation: 'likes', candidates: [...asked, user(1)] }),
+    ).toThrow(
       expect.objectContaining({
-        ...{ code: 'entity', field: 'candidates.4' },
+        ...{ code: 'question', field: 'candidates.4' },
         message: 'candidates.4: expected tweet:ID, seen "user:1"',
       }),
     );
@@ -625,9 +636,9 @@ describe('rank', () => {
     const graph = line(3);
     graph.relate('retweets', [0, 0], { trained: false });
     const surfaces = surfacesOf(graph);
-    expect(surfaces.rank(user(9), 'likes', [tweet(1)])).toBeUndefined();
-    expect(surfaces.rank(user(1), 'retweets', [tweet(1)])).toBeUndefined();
-    expect(surfaces.rank(user(1), 'clicks', [ad(1)])).toBeUndefined();
+    expect(surfaces.rank({ from: user(9), relation: 'likes', candidates: [tweet(1)] })).toBeUndefined();
+    expect(surfaces.rank({ from: user(1), relation: 'retweets', candidates: [tweet(1)] })).toBeUndefined();
+    expect(surfaces.rank({ from: user(1), relation: 'clicks', candidates: [ad(1)] })).toBeUndefined();
   });
 
   it('refuses a relation that no graph has, or that does not begin at a user', () => {
@@ -635,13 +646,17 @@ describe('rank', () => {
     graph.put(ad(1), [1, 1]);
     graph.relate('promotes', [0, 0], { lhs: 'advertiser', rhs: 'ad' });
     for (const relation of ['loves', 'promotes', '__proto__']) {
-      expect(() => surfacesOf(graph).rank(user(1), relation, [ad(1)])).toThrow(
-        expect.objectContaining({ code: 'relation', message: expect.stringContaining(`"${relation}"`) }),
+      expect(() => surfacesOf(graph).rank({ from: user(1), relation, candidates: [ad(1)] })).toThrow(
+        expect.objectContaining({
+          code: 'question',
+          field: 'relation',
+          message: expect.stringContaining(relation),
+        }),
       );
     }
-    expect(() => surfacesOf(graph).rank(user(1), 'likes', [tweet(1)], 'h')).toThrow(
-      expect.objectContaining({ code: 'graph' }),
-    );
+    expect(() =>
+      surfacesOf(graph).rank({ from: user(1), relation: 'likes', candidates: [tweet(1)], graph: 'h' }),
+    ).toThrow(expect.objectContaining({ code: 'question', field: 'graph' }));
   });
 });
 
@@ -657,29 +672,33 @@ describe('surfaces', () => {
     });
     const surfaces = new Surfaces({
       graphs: [follows, engagement],
+      surfaces: SURFACES,
       passes: passes(),
-      adsOfOne: 2,
     });
     const graphOfSurface = async (surface: CandidatesAsked['surface'], relation?: string) =>
-      (await surfaces.candidates({ surface, user: user(1), k: 1, relation })).graph;
+      (await surfaces.candidates({ surface, from: user(1), k: 1, relation })).graph;
     expect([
       await graphOfSurface('home'),
       await graphOfSurface('who-to-follow'),
       await graphOfSurface('home', 'likes'),
     ]).toEqual([...['engagement', 'follow', 'engagement']]);
     const named = async (graph: string) =>
-      (await surfaces.candidates({ surface: 'home', user: user(1), k: 1, graph })).graph;
+      (await surfaces.candidates({ surface: 'home', from: user(1), k: 1, graph })).graph;
     expect(await named('engagement')).toBe('engagement');
     await expect(named('follow')).rejects.toEqual(
       expect.objectContaining({
-        code: 'surface',
-        message: expect.stringMatching(/of the graphs follow has/),
+        field: 'surface',
+        message: expect.stringMatching(
+          /the graph follow has no relation from user to tweet, which the surface home needs/,
+        ),
       }),
     );
-    await expect(named('third')).rejects.toEqual(expect.objectContaining({ code: 'graph' }));
+    await expect(named('third')).rejects.toEqual(
+      expect.objectContaining({ code: 'question', field: 'graph' }),
+    );
     await expect(graphOfSurface('ads')).rejects.toEqual(
       expect.objectContaining({
-        code: 'surface',
+        field: 'surface',
         message: expect.stringMatching(/follow, engagement.* user to ad/),
       }),
     );
@@ -696,7 +715,7 @@ describe('surfaces', () => {
     const graph = line(3);
     const ids = ['__proto__', 'constructor', 'a:b', 'toString'];
     for (const id of ids) {
-      expect(await listed(surfacesOf(graph), { user: user(id), exclude: ids.map(tweet) })).toEqual([]);
+      expect(await listed(surfacesOf(graph), { from: user(id), exclude: ids.map(tweet) })).toEqual([]);
       graph.put(tweet(id), [5, 5]);
       graph.edges(user(1), 'likes', [tweet(id)]);
     }

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import type { GraphStatus } from '../../serve/graph-status.ts';
 import { INTEREST_WAYS } from '../../serve/interests.ts';
-import { SEARCHED } from '../../serve/search.ts';
-import { SURFACES } from '../../serve/surfaces.ts';
 import { BODY_BYTES, MAX_ID, MOST_EXCLUDED, MOST_ITEMS, MOST_RANKED } from './limits.ts';
 
 const DEFAULT_ITEMS = 20;
@@ -23,7 +21,6 @@ const printable = z
 /** The id of a user, with or without `user:`. */
 export const userId = printable.min(1);
 export const entityId = printable.min(3);
-export const surface = z.enum(SURFACES);
 export const name = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,99}$/, 'expected lower-case letters, digits and dashes');
@@ -36,22 +33,35 @@ const timeText = z
   .transform((text) => Number.parseInt(text, 10) * UNITS[text.slice(-1)]!);
 const yes = z.enum(['true', 'false']).transform((text) => text === 'true');
 
+/** Whom a list is for: an entity, or a user by the id alone; and what it shows: a type, or a surface. */
+const asked = {
+  from: entityId.optional(),
+  user: userId.optional(),
+  to: name.optional(),
+  surface: name.optional(),
+};
+/** Entities with commas between them. */
+const entitiesText = z
+  .string()
+  .max(8_000)
+  .transform((text) => (text === '' ? [] : text.split(',')))
+  .pipe(z.array(entityId).max(MOST_EXCLUDED))
+  .default([]);
+
 export const candidatesQuery = z.strictObject({
-  surface,
-  user: userId,
+  ...asked,
   k: countParameter,
   relation: name.optional(),
   graph: name.optional(),
   /** Leaves out what no event named for so long. */
   idle: timeText.optional(),
-  /** Entities that may not be in the list, with commas between them. */
-  exclude: z.string().max(8_000).optional(),
+  /** Entities that may not be in the list. */
+  exclude: entitiesText,
   explain: yes.default(false),
   interests: interests.default('none'),
 });
 export const candidatesBody = z.strictObject({
-  surface,
-  user: userId,
+  ...asked,
   k: count.default(DEFAULT_ITEMS),
   relation: name.optional(),
   graph: name.optional(),
@@ -64,24 +74,38 @@ export const similarQuery = z.strictObject({
   entity: entityId,
   k: countParameter,
   graph: name.optional(),
+  exclude: entitiesText,
   explain: yes.default(false),
+});
+export const similarBody = z.strictObject({
+  entity: entityId,
+  k: count.default(DEFAULT_ITEMS),
+  graph: name.optional(),
+  exclude: z.array(entityId).max(MOST_EXCLUDED).default([]),
+  explain: z.boolean().default(false),
 });
 export const searchQuery = z.strictObject({
   /** What somebody typed; normalised as in events. */
   q: printable.min(1),
-  type: z.enum(SEARCHED),
+  type: name,
   k: countParameter,
   graph: name.optional(),
   idle: timeText.optional(),
 });
 export const rankBody = z.strictObject({
-  user: userId,
+  from: entityId.optional(),
+  user: userId.optional(),
   relation: name,
   candidates: z.array(entityId).min(1).max(MOST_RANKED),
   graph: name.optional(),
 });
 
-export const recentQuery = z.strictObject({ user: userId, k: countParameter });
+export const recentQuery = z.strictObject({
+  entity: entityId.optional(),
+  user: userId.optional(),
+  k: countParameter,
+});
+export const randomQuery = z.strictObject({ type: name });
 
 const head = {
   graph: z.string(),
@@ -95,13 +119,13 @@ const head = {
   fallback: z
     .literal('popular')
     .nullable()
-    .meta({ description: 'popular: the user has no vector, or nothing is known of the query.' }),
+    .meta({ description: 'popular: the entity has no vector, or nothing is known of the query.' }),
 };
 export const reason = z.object({
   relation: z.string(),
   share: z.number(),
   score: z.number(),
-  near: z.string().optional().meta({ description: "Nearest of the user's own engagements." }),
+  near: z.string().optional().meta({ description: "Nearest of the entity's own targets." }),
   distance: z.number().optional().meta({ description: 'From near, L2 between the two vectors.' }),
 });
 export const items = z.array(
@@ -110,13 +134,14 @@ export const items = z.array(
 const erased = z.number().meta({
   description: 'Entities whose erasure was read and whose vectors are still in the topic.',
 });
+const excluded = z.number().meta({ description: 'By the request, and by nothing else.' });
 const candidatesAnswer = z.object({
   items,
   ...head,
   filtered: z.object({
-    seen: z.number(),
+    seen: z.number().meta({ description: 'Targets of the relations that the list leaves out.' }),
     blocked: z.number(),
-    excluded: z.number().meta({ description: 'By the request, and by nothing else.' }),
+    excluded,
     erased,
     idle: z.number(),
   }),
@@ -130,7 +155,7 @@ const shared = z.object({
 const similarAnswer = z.object({
   items: z.array(z.object({ entity: z.string(), score: z.number(), reason: shared.optional() })),
   ...head,
-  filtered: z.object({ erased }),
+  filtered: z.object({ excluded, erased }),
 });
 const searchAnswer = z.object({
   items: z.array(z.object({ entity: z.string(), score: z.number().nullable() })),
@@ -152,9 +177,9 @@ const rankAnswer = z.object({
   ...head,
   missing: z.array(z.string()).meta({ description: 'Candidates without a vector.' }),
 });
-const userAnswer = z.object({ user: z.string() });
+const randomAnswer = z.object({ entity: z.string() });
 const recentAnswer = z.object({
-  user: z.string(),
+  entity: z.string(),
   items: z
     .array(
       z.object({
@@ -170,7 +195,10 @@ const recentAnswer = z.object({
 const share = z.number().min(0).max(1);
 export const servedGraph: z.ZodType<GraphStatus> = z.object({
   graph: z.string(),
-  surfaces: z.array(surface),
+  relations: z
+    .array(z.object({ name: z.string(), lhs: z.string(), rhs: z.string() }))
+    .meta({ description: 'Each leads from the type lhs to the type rhs.' }),
+  surfaces: z.array(z.object({ name: z.string(), from: z.array(z.string()), to: z.string() })),
   space: head.space,
   step: head.step,
   staleSince: head.staleSince,
@@ -186,8 +214,9 @@ const statusAnswer = z.object({
   ready: z.boolean(),
   reasons: z.array(z.string()).meta({ description: 'Why not.' }),
   graphs: z.array(servedGraph),
-  actions: z.array(z.string()).meta({
-    description: 'What a demo lets its page do; none where the server is read-only, as `twhin serve` is.',
+  actions: z.array(z.object({ name: z.string(), type: z.string() })).meta({
+    description:
+      'What a demo lets its page do, and to which type; none where the server is read-only, as `twhin serve` is.',
   }),
 });
 /** Bodies of answers, for whoever asks with these types. */
@@ -206,14 +235,15 @@ const unavailable = z.object({
 
 /** What is served: part of the answer at an unknown path. */
 export const SERVING_PATHS = {
-  '/': 'a page that shows all of it for one user',
-  '/v1/candidates': 'a list for ?user= on ?surface=home, who-to-follow or ads; the same as POST',
-  '/v1/similar': 'the nearest entities of the type of ?entity=TYPE:ID',
-  '/v1/search': 'tweets or users for the query ?q=TEXT, by ?type=tweet or user',
-  '/v1/rank': 'POST: the scores of given candidates for a user and a relation',
-  '/v1/recent': 'what ?user= did of late',
-  '/v1/users/random': 'some user with a vector',
-  '/v1/status': 'which graphs are served, and how far their vectors are',
+  '/': 'a page that shows all of it for one entity',
+  '/v1/candidates':
+    'a list for ?from=TYPE:ID, of entities of the type ?to= or of a ?surface=; the same as POST',
+  '/v1/similar': 'the nearest entities of the type of ?entity=TYPE:ID; the same as POST',
+  '/v1/search': 'entities of a ?type= for the query ?q=TEXT',
+  '/v1/rank': 'POST: the scores of given candidates by a relation from an entity',
+  '/v1/recent': 'what ?entity=TYPE:ID did lately',
+  '/v1/random': 'some entity of a ?type= with a vector',
+  '/v1/status': 'which graphs are served, what can be asked of them, and how far their vectors are',
   '/openapi.json': 'all of it as OpenAPI 3.1',
   '/healthz': 'the process lives',
   '/readyz': 'whether the vectors are read, and why not',
@@ -238,6 +268,7 @@ export function openApi(version: string): object {
     CandidatesQuery: candidatesQuery,
     CandidatesBody: candidatesBody,
     SimilarQuery: similarQuery,
+    SimilarBody: similarBody,
     SearchQuery: searchQuery,
     RankBody: rankBody,
     CandidatesAnswer: candidatesAnswer,
@@ -245,7 +276,7 @@ export function openApi(version: string): object {
     SearchAnswer: searchAnswer,
     RankAnswer: rankAnswer,
     RecentAnswer: recentAnswer,
-    UserAnswer: userAnswer,
+    RandomAnswer: randomAnswer,
     StatusAnswer: statusAnswer,
     Failure: failure,
     Unavailable: unavailable,
@@ -301,11 +332,13 @@ export function openApi(version: string): object {
   const paths = {
     '/v1/candidates': {
       get: {
+        operationId: 'getCandidates',
         summary: SERVING_PATHS['/v1/candidates'],
         parameters: query(candidatesQuery),
         responses: responses('CandidatesAnswer'),
       },
       post: {
+        operationId: 'postCandidates',
         summary: SERVING_PATHS['/v1/candidates'],
         requestBody: body('CandidatesBody'),
         responses: { ...responses('CandidatesAnswer'), ...ofBodies },
@@ -313,13 +346,21 @@ export function openApi(version: string): object {
     },
     '/v1/similar': {
       get: {
+        operationId: 'getSimilar',
         summary: SERVING_PATHS['/v1/similar'],
         parameters: query(similarQuery),
         responses: { ...responses('SimilarAnswer'), ...notFound },
       },
+      post: {
+        operationId: 'postSimilar',
+        summary: SERVING_PATHS['/v1/similar'],
+        requestBody: body('SimilarBody'),
+        responses: { ...responses('SimilarAnswer'), ...ofBodies, ...notFound },
+      },
     },
     '/v1/search': {
       get: {
+        operationId: 'search',
         summary: SERVING_PATHS['/v1/search'],
         parameters: query(searchQuery),
         responses: responses('SearchAnswer'),
@@ -327,6 +368,7 @@ export function openApi(version: string): object {
     },
     '/v1/rank': {
       post: {
+        operationId: 'rank',
         summary: SERVING_PATHS['/v1/rank'],
         requestBody: body('RankBody'),
         responses: { ...responses('RankAnswer'), ...ofBodies, ...notFound },
@@ -334,19 +376,23 @@ export function openApi(version: string): object {
     },
     '/v1/recent': {
       get: {
+        operationId: 'getRecent',
         summary: SERVING_PATHS['/v1/recent'],
         parameters: query(recentQuery),
         responses: responses('RecentAnswer'),
       },
     },
-    '/v1/users/random': {
+    '/v1/random': {
       get: {
-        summary: SERVING_PATHS['/v1/users/random'],
-        responses: { ...responses('UserAnswer'), ...notFound },
+        operationId: 'getRandom',
+        summary: SERVING_PATHS['/v1/random'],
+        parameters: query(randomQuery),
+        responses: { ...responses('RandomAnswer'), ...notFound },
       },
     },
     '/v1/status': {
       get: {
+        operationId: 'getStatus',
         summary: SERVING_PATHS['/v1/status'],
         responses: { 200: { description: 'the answer', ...json('StatusAnswer') }, ...refusals },
       },

@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import { entityOf, queryKey, userKey, WrongEntity } from '../../serve/asked-entities.ts';
+import { queryKey, userKey } from '../../serve/asked-entities.ts';
+import type { Entities } from '../../serve/entities.ts';
 import type { GraphStatus } from '../../serve/graph-status.ts';
 import { readEntity } from '../../serve/served-graph.ts';
-import { type CandidatesAsked, SHOWS, type Surfaces } from '../../serve/surfaces.ts';
-import type { Users } from '../../serve/users.ts';
+import type { Surfaces } from '../../serve/surfaces.ts';
+import { WrongQuestion } from '../../serve/wrong-question.ts';
 import { guardedServer, type HttpServer, listen } from './guarded.ts';
 import { BODY_BYTES } from './limits.ts';
 import { addPage, type PageFiles } from './page.ts';
@@ -14,10 +15,12 @@ import {
   candidatesBody,
   candidatesQuery,
   openApi,
+  randomQuery,
   rankBody,
   recentQuery,
   SERVING_PATHS,
   searchQuery,
+  similarBody,
   similarQuery,
 } from './serving-schema.ts';
 
@@ -29,7 +32,7 @@ const SHOWN = 100;
 /** Where the answers come from. */
 export interface Serving {
   readonly surfaces: Surfaces;
-  readonly users: Users;
+  readonly entities: Entities;
   /** The files of the page. */
   readonly page: PageFiles;
   status(): readonly GraphStatus[];
@@ -40,7 +43,11 @@ export interface Serving {
   answered(path: string, code: number, ms: number): void;
   readonly version: string;
   /** Actions beside what is served, and the routes that take them. */
-  readonly actions?: { readonly names: readonly string[]; add(server: FastifyInstance): void };
+  readonly actions?: {
+    /** Each with the type of what it is done to. */
+    readonly kinds: readonly { readonly name: string; readonly type: string }[];
+    add(server: FastifyInstance): void;
+  };
 }
 
 export interface ServingOptions extends Serving {
@@ -56,12 +63,7 @@ export const LISTS_GUARD = {
   bodyBytes: BODY_BYTES,
   requests: REQUESTS,
   methods: ['POST'],
-  fieldOf: (error: UsageError) => {
-    if (error instanceof WrongEntity) return error.field;
-    const { code } = error;
-    if (code === 'search') return 'type';
-    return ['surface', 'relation', 'graph'].includes(code) ? code : undefined;
-  },
+  fieldOf: (error: UsageError) => (error instanceof WrongQuestion ? error.field : undefined),
 };
 
 /** Serves candidates, neighbours and ranks, read-only. @throws FatalError `http-listen` when the address can't be used. */
@@ -96,12 +98,12 @@ function addProbes(server: FastifyInstance, serving: Serving): void {
 }
 
 function addServing(server: FastifyInstance, serving: Serving): void {
-  const { surfaces, users } = serving;
+  const { surfaces, entities } = serving;
   server.get('/v1/status', () => {
     const reasons = serving.unready();
     const { version, actions } = serving;
     const graphs = serving.status();
-    return { version, ready: reasons.length === 0, reasons, graphs, actions: actions?.names ?? [] };
+    return { version, ready: reasons.length === 0, reasons, graphs, actions: actions?.kinds ?? [] };
   });
   const whenReady = async (_: FastifyRequest, reply: FastifyReply) => {
     const reasons = serving.unready();
@@ -110,52 +112,58 @@ function addServing(server: FastifyInstance, serving: Serving): void {
   };
   const ready = { preHandler: whenReady };
   addLists(server, surfaces, ready);
-  addUsers(server, users, ready);
+  addEntities(server, entities, ready);
 }
 
-/** The paths for users themselves. ready: as in `addLists`. */
-function addUsers(server: FastifyInstance, users: Users, ready: RouteShorthandOptions): void {
+/** The paths for entities themselves. ready: as in `addLists`. */
+function addEntities(server: FastifyInstance, entities: Entities, ready: RouteShorthandOptions): void {
   server.get('/v1/recent', ready, async (request) => {
-    const { user, k } = understood(recentQuery, request.query);
-    return users.recentAnswer(userOf(user), k);
+    const { entity, user, k } = understood(recentQuery, request.query);
+    return entities.recent(oneOf('entity', entity, user), k);
   });
-  server.get('/v1/users/random', ready, async (request, reply) => {
-    understood(z.strictObject({}), request.query);
-    const user = users.random();
-    return user === undefined ? reply.code(404).send({ error: 'no user has a vector yet' }) : { user };
+  server.get('/v1/random', ready, async (request, reply) => {
+    const { type } = understood(randomQuery, request.query);
+    const entity = entities.random(type);
+    const error = `no ${type} has a vector yet`;
+    return entity === undefined ? reply.code(404).send({ error, field: 'type' }) : { entity };
   });
 }
 
 /** The paths for lists, neighbours, searches and ranks. ready: refuses requests before all is read. */
 function addLists(server: FastifyInstance, surfaces: Surfaces, ready: RouteShorthandOptions): void {
-  const candidates = (asked: z.infer<typeof candidatesBody>) => surfaces.candidates(askedOf(asked));
-  server.get('/v1/candidates', ready, async (request, reply) => {
-    const { exclude = '', ...query } = understood(candidatesQuery, request.query);
-    const excluded = understood(
-      candidatesBody.shape.exclude,
-      exclude === '' ? [] : exclude.split(','),
-      'exclude',
-    );
-    return reply.send(await candidates({ ...query, exclude: excluded }));
-  });
-  server.post('/v1/candidates', ready, async (request, reply) =>
-    reply.send(await candidates(understood(candidatesBody, request.body))),
+  const candidates = ({ from, user, exclude, idle, ...asked }: z.infer<typeof candidatesBody>) =>
+    surfaces.candidates({
+      ...asked,
+      from: oneOf('from', from, user),
+      idleMs: idle,
+      exclude: keysOf('exclude', exclude),
+    });
+  server.get('/v1/candidates', ready, (request) => candidates(understood(candidatesQuery, request.query)));
+  server.post('/v1/candidates', ready, (request) => candidates(understood(candidatesBody, request.body)));
+  const similar = async (
+    { entity, exclude, ...asked }: z.infer<typeof similarBody>,
+    reply: FastifyReply,
+  ): Promise<unknown> => {
+    const of = keyOf('entity', entity);
+    const answer = await surfaces.similar({ ...asked, entity: of, exclude: keysOf('exclude', exclude) });
+    return answer ?? reply.code(404).send({ error: `${of} has no vector`, field: 'entity' });
+  };
+  server.get('/v1/similar', ready, (request, reply) =>
+    similar(understood(similarQuery, request.query), reply),
   );
-  server.get('/v1/similar', ready, async (request, reply) => {
-    const { entity, k, graph, explain } = understood(similarQuery, request.query);
-    const answer = await surfaces.similar(keyOf('entity', entity), k, graph, explain);
-    return answer ?? reply.code(404).send({ error: `${entity} has no vector`, field: 'entity' });
-  });
-  server.get('/v1/search', ready, async (request, reply) => {
+  server.post('/v1/similar', ready, (request, reply) =>
+    similar(understood(similarBody, request.body), reply),
+  );
+  server.get('/v1/search', ready, async (request) => {
     const { q, idle, ...asked } = understood(searchQuery, request.query);
-    return reply.send(await surfaces.search({ query: keyOf('q', q, queryKey), idleMs: idle, ...asked }));
+    return surfaces.search({ query: keyOf('q', q, queryKey), idleMs: idle, ...asked });
   });
   server.post('/v1/rank', ready, async (request, reply) => {
-    const { user, relation, graph, candidates } = understood(rankBody, request.body);
-    const asked = candidates.map((each, i) => keyOf(`candidates.${i}`, each));
-    const answer = surfaces.rank(userOf(user), relation, asked, graph);
-    const error = `${userOf(user)} or the relation ${relation} has no trained vector`;
-    return answer ?? reply.code(404).send({ error, field: 'user' });
+    const { from, user, relation, graph, candidates } = understood(rankBody, request.body);
+    const of = oneOf('from', from, user);
+    const answer = surfaces.rank({ from: of, relation, candidates: keysOf('candidates', candidates), graph });
+    const error = `${of} or the relation ${relation} has no trained vector`;
+    return answer ?? reply.code(404).send({ error, field: from === undefined ? 'user' : 'from' });
   });
 }
 
@@ -186,14 +194,12 @@ export function understood<Schema extends z.ZodType>(
   throw new WrongField(field || 'the request', issue?.message ?? 'not understood');
 }
 
-function askedOf({ user, exclude, idle, ...asked }: z.infer<typeof candidatesBody>): CandidatesAsked {
-  const excluded = (text: string) => entityOf(SHOWS[asked.surface], text);
-  return {
-    ...asked,
-    idleMs: idle,
-    user: userOf(user),
-    exclude: exclude.map((each, i) => keyOf(`exclude.${i}`, each, excluded)),
-  };
+/** The entity of a request, which may name a user by the id alone. @throws WrongField unless there is exactly one of the two. */
+function oneOf(field: string, entity: string | undefined, user: string | undefined): EntityKey {
+  if (entity !== undefined && user === undefined) return keyOf(field, entity);
+  if (entity === undefined && user !== undefined) return userOf(user);
+  const seen = user === undefined ? 'neither' : 'both';
+  throw new WrongField(field, `expected either ${field}=TYPE:ID or user=ID, seen ${seen}`);
 }
 
 export function userOf(id: string): EntityKey {
@@ -210,4 +216,8 @@ export function keyOf(
   } catch (error) {
     throw new WrongField(field, error instanceof Error ? error.message : String(error));
   }
+}
+
+function keysOf(field: string, texts: readonly string[]): EntityKey[] {
+  return texts.map((each, i) => keyOf(`${field}.${i}`, each));
 }

@@ -10,8 +10,11 @@ import { Gate } from '../../serve/gate.ts';
 import { OwnScans } from '../../serve/own-scans.ts';
 import { SharedPasses } from '../../serve/shared-passes.ts';
 
-/** Edges remembered of one user and of all users of a graph, and ads of one advertiser in a list, unless said. */
-export const [EDGES_OF_ONE, EDGES, ADS_OF_ONE] = [1_000, 5_000_000, 2];
+/** Edges remembered of one entity and of all entities of a graph, unless said. */
+export const [EDGES_OF_ONE, EDGES] = [1_000, 5_000_000];
+
+/** Most threads that scan. */
+export const MOST_THREADS = 64;
 
 /** What scans the tables, and keeps writes to them apart. */
 export interface Scanning {
@@ -24,13 +27,14 @@ export interface Scanning {
 
 /**
  * Scans by the faster build that this machine can run; both give the same answers. threads: 0 scans in this thread.
- * failed: told that a thread died.
+ * failed: told that a thread died; waitingMs: as of `SharedPasses`.
  */
-export function beginScanning(threads: number, failed: (error: Error) => void): Scanning {
+export function beginScanning(threads: number, failed: (error: Error) => void, waitingMs?: number): Scanning {
   const build = kernelHere('wasm') === 'wasm-relaxed' ? 'wasm-relaxed' : 'wasm-plain';
   const scans = threads === 0 ? new OwnScans(build) : new ScanThreads({ threads, build, failed });
   const gate = new Gate();
-  const passes = new SharedPasses({ scans, gate, later: setImmediate, clock: () => performance.now() });
+  const clock = () => performance.now();
+  const passes = new SharedPasses({ scans, gate, later: setImmediate, clock, waitingMs });
   return { passes, gate, scanners: Math.max(1, threads), stop: () => scans.stop() };
 }
 

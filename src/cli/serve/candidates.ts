@@ -1,37 +1,50 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { MOST_ITEMS } from '../../adapters/http/limits.ts';
 import { ServedRun } from '../../compose/serve.ts';
-import { RetryableError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
+import type { Config } from '../../config/resolve.ts';
+import { FatalError, RetryableError, reasonOf, TwhinError, UsageError } from '../../errors/errors.ts';
 import type { EntityKey } from '../../graph/entity.ts';
-import { userKey } from '../../serve/asked-entities.ts';
-import { SURFACES, type SurfaceName, Surfaces } from '../../serve/surfaces.ts';
+import { keyOfType } from '../../serve/asked-entities.ts';
+import { planOf } from '../../serve/plan.ts';
+import { Surfaces } from '../../serve/surfaces.ts';
 import type { CommandContext } from '../context.ts';
 import { count } from '../format.ts';
 import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { onSignal, type Signals } from '../signals.ts';
-import { ADS_OF_ONE, begin, beginScanning, EDGES, EDGES_OF_ONE } from './begin.ts';
-import { openLists, type UserList } from './list-file.ts';
+import { begin, beginScanning, EDGES, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
+import { type EntityList, openLists } from './list-file.ts';
 
 const LOOK_MS = 100;
 /** Lines between two looks at signals and the progress. */
 const LOOK_LINES = 100;
 const DEFAULT_K = 50;
+/** Lists that are made at a time for each thread: four queries share a pass. */
+const LISTS_OF_A_THREAD = 4;
+/** Stands for any entity of a type where only the type counts. */
+const ANY = '0';
 
 /** Puts `twhin candidates` on the command line. */
 export function addCandidatesCommand(program: Command, context: CommandContext): void {
   program
     .command('candidates')
-    .description('write lists for many users, as of one moment')
-    .addOption(
-      new Option('--surface <name>', 'what the lists are for').choices(SURFACES).makeOptionMandatory(),
+    .description('write lists for many entities, as of one moment')
+    .option('--from <type>', 'type of the entities that the lists are for')
+    .option('--to <type>', 'type of what the lists show')
+    .option(
+      '--surface <name>',
+      'a list of the configuration, or home, who-to-follow or ads, in place of --to',
     )
-    .requiredOption('--users <file>', 'ids of users, one on a line, or all: every user with a vector')
+    .option(
+      '--ids <file>',
+      'ids of entities, one on a line (default: every entity of the type with a vector)',
+    )
     .requiredOption(
       '--out <file>',
       'file to write: Parquet where the name ends with .parquet, else JSON lines',
@@ -40,19 +53,19 @@ export function addCandidatesCommand(program: Command, context: CommandContext):
     .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ surface, users, out, k, graph }) => {
-      await writeLists(context, { surface, users, out, k, graphs: graph });
+    .action(async ({ surface, from, to, ids, out, k, graph }) => {
+      await writeLists(context, { surface, from, to, ids, out, k, graphs: graph });
     });
 }
 
 const ABOUT = `
-Reads the topics like twhin serve until all is read, then stops reading and writes a line for each user:
-  {"user":"user:1","items":[{"entity":"tweet:7","score":-6.1}],"fallback":null}
-fallback is "popular" for a user without a vector. A Parquet file has a row for each entity of a list: user, surface, rank
-(from 1), entity, score, fallback. The file appears when it is whole.`;
+Reads the topics like twhin serve until all is read, then stops reading and writes a line for each entity:
+  {"from":"customer:1","items":[{"entity":"product:7","score":-6.1}],"fallback":null}
+fallback is "popular" for an entity without a vector. A Parquet file has a row for each entity of a list: from, rank (from 1),
+entity, score, fallback. The file appears when it is whole. --from may be left out where the surface is for one type.`;
 
-const EXAMPLES = `twhin candidates --surface who-to-follow --users all --k 50 --out lists.ndjson
-twhin candidates --surface home --users users.txt --out lists.parquet`;
+const EXAMPLES = `twhin candidates --from customer --to product --k 50 --out lists.ndjson
+twhin candidates --surface home --ids users.txt --out lists.parquet`;
 
 function listLength(text: string): number {
   const k = positiveInteger(text);
@@ -61,28 +74,32 @@ function listLength(text: string): number {
 }
 
 interface ListsAsked {
-  readonly surface: SurfaceName;
-  readonly users: string;
+  readonly surface: string | undefined;
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly ids: string | undefined;
   readonly out: string;
   readonly k: number;
   readonly graphs: readonly string[];
 }
 
-/** @throws RetryableError `interrupted` after a signal; no file is left half written. */
+/** @throws RetryableError `interrupted` after a signal; FatalError `no-lists`. No file is left half written. */
 async function writeLists(
   { config: load, connect, log: logOf, output }: CommandContext,
-  { surface, users, out, k, graphs: names }: ListsAsked,
+  { surface, from, to, ids, out, k, graphs: names }: ListsAsked,
 ): Promise<void> {
   const config = await load();
   const graphs = selectWholeGraphs(config, names);
-  const asked = users === 'all' ? undefined : await readUsers(users);
+  const type = from ?? typeOfSurface(config, surface);
+  const listed = ids === undefined ? undefined : await readIds(ids, type);
   const log = logOf();
   const signals = onSignal();
   const connection = await connect(config, log);
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
-  // Nobody waits for one list while another is made: the main thread scans.
-  const scanning = beginScanning(0, failure.reject);
+  const threads = Math.min(MOST_THREADS, availableParallelism());
+  // Nobody waits for one list while another is made.
+  const scanning = beginScanning(threads, failure.reject, Number.POSITIVE_INFINITY);
   const outside = {
     connection,
     log,
@@ -94,15 +111,12 @@ async function writeLists(
     failed: failure.reject,
   };
   const runs = graphs.map((graph) => new ServedRun(config, graph, outside));
+  const served = runs.map(({ graph }) => graph);
   try {
-    const surfaces = new Surfaces({
-      graphs: runs.map(({ graph }) => graph),
-      passes: scanning.passes,
-      adsOfOne: ADS_OF_ONE,
-    });
-    // Refuses a surface that no graph has before anything is read.
-    await surfaces.candidates({ surface, user: userKey('0'), k: 1 });
-    for (const run of runs) await begin(run, signals.stopping, log);
+    // Refuses what no graph can answer before anything is read.
+    const { graph } = planOf(served, config.surfaces, { from: keyOfType(type, ANY), to, surface });
+    const surfaces = new Surfaces({ graphs: served, surfaces: config.surfaces, passes: scanning.passes });
+    await Promise.all(runs.map((run) => begin(run, signals.stopping, log)));
     for (;;) {
       const reasons = runs.flatMap((run) => run.unready());
       refuseInterrupted(signals, out);
@@ -112,47 +126,94 @@ async function writeLists(
     }
     // From here on nothing moves: all lists are of one moment.
     for (const run of runs) await run.stop();
-    const all = asked ?? [
-      ...new Set(runs.flatMap(({ graph }) => [...(graph.spaces.current?.table('user')?.names() ?? [])])),
-    ];
-    const written = await write({ out, surface }, all, signals, async (user, i) => {
-      if (i % LOOK_LINES === 0) output.status(`${count(i)} of ${count(all.length)} lists`);
-      const { items, fallback } = await surfaces.candidates({ surface, user, k });
-      return { user, items, fallback };
-    });
+    const all = listed ?? [...(graph.spaces.current?.table(type)?.names() ?? [])];
+    if (all.length === 0) throw noLists(ids, type, graph.name);
+    const listOf = async (entity: EntityKey): Promise<EntityList> => {
+      const { items, fallback } = await surfaces.candidates({ from: entity, to, surface, k });
+      return { from: entity, items, fallback };
+    };
+    const atATime = LISTS_OF_A_THREAD * threads;
+    const progress = (done: number) => output.status(`${count(done)} of ${count(all.length)} lists`);
+    await write(all, { out, atATime, signals, listOf, progress });
     output.statusDone();
-    output.out(`${count(written)} lists of ${surface} in ${out}`);
+    output.out(`${count(all.length)} lists in ${out}`);
   } finally {
     output.statusDone();
     for (const run of runs) await run.stop();
+    await scanning.stop();
     await connection.close();
     signals.ignore();
   }
 }
 
-/** Writes a list for each user, beside the file, and renames it once it is whole. Gives the number of lists. */
+/** The one type that a surface is for. @throws UsageError `question` where there are several, or none is named. */
+function typeOfSurface({ surfaces }: Config, name: string | undefined): string {
+  if (name === undefined)
+    throw new UsageError(
+      'question',
+      'expected --from TYPE and --to TYPE, or --surface NAME; seen none of them',
+    );
+  const surface = surfaces.find((each) => each.name === name);
+  if (surface === undefined) {
+    const names = surfaces.map((each) => each.name).join(', ');
+    throw new UsageError(
+      'question',
+      `--surface: expected one of ${names || 'none'}, seen ${JSON.stringify(name)}`,
+    );
+  }
+  const [first = '', ...others] = surface.from;
+  if (others.length === 0) return first;
+  throw new UsageError(
+    'question',
+    `--from: expected one of ${surface.from.join(', ')} for the surface ${name}, seen nothing`,
+  );
+}
+
+function noLists(ids: string | undefined, type: string, graph: string): FatalError {
+  const reason =
+    ids === undefined
+      ? `no ${type} has a vector in the graph ${graph}: its updater has published none yet, or events name none`
+      : `${ids} names no ${type}`;
+  return new FatalError('no-lists', `there is no list to write: ${reason}`);
+}
+
+interface Writing {
+  readonly out: string;
+  readonly atATime: number;
+  readonly signals: Signals;
+  listOf(entity: EntityKey): Promise<EntityList>;
+  progress(done: number): void;
+}
+
+/** Writes a list for each entity, in their order, beside the file, and renames it once it is whole. */
 async function write(
-  { out, surface }: Pick<ListsAsked, 'out' | 'surface'>,
-  users: readonly EntityKey[],
-  signals: Signals,
-  listOf: (user: EntityKey, i: number) => Promise<UserList>,
-): Promise<number> {
+  entities: readonly EntityKey[],
+  { out, atATime, signals, listOf, progress }: Writing,
+): Promise<void> {
   const partial = `${out}.partial`;
   try {
-    const file = await openLists(partial, surface, out.endsWith('.parquet'));
+    const file = await openLists(partial, out.endsWith('.parquet'));
+    const making: Promise<EntityList>[] = [];
     try {
-      for (const [i, user] of users.entries()) {
+      for (const [i, entity] of entities.entries()) {
         // Signals are heard between two lists.
-        if (i % LOOK_LINES === 0) await sleep(0);
+        if (i % LOOK_LINES === 0) {
+          progress(i);
+          await sleep(0);
+        }
         refuseInterrupted(signals, out);
-        await file.add(await listOf(user, i));
+        const list = listOf(entity);
+        // It may fail before its turn has come.
+        list.catch(() => undefined);
+        making.push(list);
+        if (making.length >= atATime) await file.add(await making.shift()!);
       }
+      for (const list of making) await file.add(await list);
       await file.end();
     } finally {
       await file.close();
     }
     await rename(partial, out);
-    return users.length;
   } catch (error) {
     // Where its folder is none, nothing is there to remove; what failed is told below.
     await rm(partial, { force: true }).catch(() => undefined);
@@ -166,8 +227,8 @@ function refuseInterrupted(signals: Signals, out: string): void {
   if (signals.interrupted()) throw new RetryableError('interrupted', `interrupted; ${out} was not written`);
 }
 
-/** @throws UsageError `users` naming the file and the line. */
-async function readUsers(path: string): Promise<EntityKey[]> {
+/** @throws UsageError `ids` naming the file and the line. */
+async function readIds(path: string, type: string): Promise<EntityKey[]> {
   const found: EntityKey[] = [];
   const input = createReadStream(path);
   let line = 0;
@@ -176,11 +237,11 @@ async function readUsers(path: string): Promise<EntityKey[]> {
     for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
       line++;
       const id = text.trim();
-      if (id !== '') found.push(userKey(id));
+      if (id !== '') found.push(keyOfType(type, id));
     }
   } catch (error) {
     const where = line > 0 ? `${path}, line ${line}` : path;
-    throw new UsageError('users', `--users: ${where}: ${reasonOf(error)}`, { cause: error });
+    throw new UsageError('ids', `--ids: ${where}: ${reasonOf(error)}`, { cause: error });
   }
   return found;
 }

@@ -9,12 +9,11 @@ import type { CommandContext } from '../context.ts';
 import { collect, example, positiveInteger, WHOLE_GRAPHS_HELP } from '../options.ts';
 import { selectWholeGraphs } from '../select.ts';
 import { onSignal } from '../signals.ts';
-import { ADS_OF_ONE, begin, EDGES, EDGES_OF_ONE } from './begin.ts';
+import { begin, EDGES, EDGES_OF_ONE, MOST_THREADS } from './begin.ts';
 import { VectorServer } from './vector-server.ts';
 
 const ADDRESS = '127.0.0.1:8079';
 const REPORT_MS = 10_000;
-const MOST_THREADS = 64;
 /** One core is left for the main thread, and more than eight have too little to do at a time. */
 const DEFAULT_THREADS = Math.min(8, Math.max(1, availableParallelism() - 1));
 
@@ -25,20 +24,18 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .description('answer candidates, neighbours and ranks from the vectors on the topics')
     .option('--graph <name>', WHOLE_GRAPHS_HELP, collect, [])
     .option('--http <host:port>', 'address to serve on', ADDRESS)
-    .option('--user-edges <n>', 'most edges remembered of one user', positiveInteger, EDGES_OF_ONE)
-    .option('--edges <n>', 'most edges remembered of all users of a graph', positiveInteger, EDGES)
+    .option('--user-edges <n>', 'most edges remembered of one entity', positiveInteger, EDGES_OF_ONE)
+    .option('--edges <n>', 'most edges remembered of all entities of a graph', positiveInteger, EDGES)
     .option('--threads <n>', 'threads that scan; 0: the main thread does', threadCount, DEFAULT_THREADS)
-    .option('--ads-of-one <n>', 'most ads of one advertiser in a list', positiveInteger, ADS_OF_ONE)
     .addHelpText('after', ABOUT)
     .addHelpText('after', example(EXAMPLES))
-    .action(async ({ graph, http, userEdges, edges, adsOfOne, threads }) => {
+    .action(async ({ graph, http, userEdges, edges, threads }) => {
       const config = await context.config();
       await serve(config, context, {
         graphs: selectWholeGraphs(config, graph),
         address: addressOf(http),
         edgesOfOne: userEdges,
         edges,
-        adsOfOne,
         threads,
       });
     });
@@ -46,26 +43,30 @@ export function addServeCommand(program: Command, context: CommandContext): void
 
 const ABOUT = `
 Reads the topics with vectors from their start and follows them, like any reader; it never touches a store. Events are read
-too, so that no list has what the user follows, likes or blocks.
+too, so that a list leaves out what its entity has already, such as what a user likes or follows, and what is blocked.
 
-  GET  /v1/candidates?surface=home|who-to-follow|ads&user=ID[&k=20&relation=NAME&exclude=TYPE:ID,…&idle=30d&explain=true]
-  GET  /v1/similar?entity=TYPE:ID[&k=20]
-  GET  /v1/search?q=TEXT&type=tweet|user[&k=20&idle=1d]
-  POST /v1/rank {"user", "relation", "candidates": ["TYPE:ID", …]}
-  GET  /v1/recent?user=ID   /v1/users/random   /v1/status
+  GET  /v1/candidates?from=TYPE:ID&to=TYPE[&k=20&relation=NAME&exclude=TYPE:ID,…&idle=30d&explain=true]
+  GET  /v1/candidates?from=TYPE:ID&surface=NAME
+  GET  /v1/similar?entity=TYPE:ID[&k=20&exclude=TYPE:ID,…]
+  GET  /v1/search?q=TEXT&type=TYPE[&k=20&idle=1d]
+  POST /v1/rank {"from": "TYPE:ID", "relation", "candidates": ["TYPE:ID", …]}
+  GET  /v1/recent?entity=TYPE:ID   /v1/random?type=TYPE   /v1/status
   GET  /                    a page that shows it
-  GET  /openapi.json   /readyz   /healthz   /metrics`;
+  GET  /openapi.json   /readyz   /healthz   /metrics
+
+user=ID stands for from=user:ID and entity=user:ID. Surfaces are lists with a name, of the configuration; home, who-to-follow and
+ads come with the graphs engagement and follow.`;
 
 const EXAMPLES = `twhin serve
 twhin serve --graph engagement --http 127.0.0.1:9079
-curl 'http://127.0.0.1:8079/v1/candidates?surface=home&user=123&k=10&explain=true'`;
+curl 'http://127.0.0.1:8079/v1/candidates?from=customer:1&to=product&k=10&explain=true'
+curl 'http://127.0.0.1:8079/v1/candidates?surface=home&user=123'`;
 
 interface Serving {
   readonly graphs: readonly GraphConfig[];
   readonly address: HttpAddress;
   readonly edgesOfOne: number;
   readonly edges: number;
-  readonly adsOfOne: number;
   readonly threads: number;
 }
 
@@ -91,11 +92,11 @@ function addressOf(text: string): HttpAddress {
 async function serve(
   config: Config,
   { connect, log: logOf }: Pick<CommandContext, 'connect' | 'log'>,
-  { graphs, address, edgesOfOne, edges, adsOfOne, threads }: Serving,
+  { graphs, address, edgesOfOne, edges, threads }: Serving,
 ): Promise<void> {
   const log = logOf();
   const connection = await connect(config, log);
-  const outside = { connection, log, edgesOfOne, edges, adsOfOne, threads };
+  const outside = { connection, log, edgesOfOne, edges, threads };
   const ended = Promise.withResolvers<void>();
   // Whatever ends it may come before it is waited for.
   ended.promise.catch(() => undefined);
@@ -107,7 +108,7 @@ async function serve(
     const { url, runs } = server;
     log.info({ url, graphs: graphs.map(({ name }) => name) }, `serving on ${url}`);
     timer = reportReadiness(runs, log);
-    for (const run of runs) await begin(run, signals.stopping, log);
+    await Promise.all(runs.map((run) => begin(run, signals.stopping, log)));
     await ended.promise;
     log.info({}, 'stopping: requests in flight are answered');
   } finally {

@@ -5,21 +5,22 @@ import { type ConfigureTwhin, configOf, loadConfig } from '../../config/load.ts'
 import type { Config, GraphConfig } from '../../config/resolve.ts';
 import type { ConfigInput } from '../../config/schema.ts';
 import { RetryableError, UsageError } from '../../errors/errors.ts';
+import type { EntityKey } from '../../graph/entity.ts';
 import { type Log, silentLog } from '../../log.ts';
-import { entityOf, queryKey, userKey } from '../../serve/asked-entities.ts';
+import { queryKey, userKey } from '../../serve/asked-entities.ts';
+import { Entities, type RecentAnswer } from '../../serve/entities.ts';
 import type { SearchAnswer, SearchAsked } from '../../serve/search.ts';
 import { readEntity } from '../../serve/served-graph.ts';
 import {
   type Answer,
   type CandidatesAsked,
   type RankAnswer,
-  SHOWS,
   type SimilarAnswer,
   Surfaces,
 } from '../../serve/surfaces.ts';
-import { type RecentAnswer, Users } from '../../serve/users.ts';
+import { WrongQuestion } from '../../serve/wrong-question.ts';
 import { selectWholeGraphs } from '../select.ts';
-import { ADS_OF_ONE, begin, beginScanning, clusters, EDGES, EDGES_OF_ONE } from './begin.ts';
+import { begin, beginScanning, clusters, EDGES, EDGES_OF_ONE } from './begin.ts';
 
 const LOOK_MS = 100;
 const DEFAULT_ITEMS = 20;
@@ -27,21 +28,25 @@ const DEFAULT_ITEMS = 20;
 export interface ServeGraphsOptions {
   /** Names of the graphs; all of the configuration unless given. */
   readonly graphs?: readonly string[] | undefined;
-  /** Most edges remembered of one user: 1,000. */
+  /** Most edges remembered of one entity: 1,000. */
   readonly edgesOfOne?: number | undefined;
-  /** Most edges remembered of all users of a graph: 5,000,000. */
+  /** Most edges remembered of all entities of a graph: 5,000,000. */
   readonly edges?: number | undefined;
-  /** Most ads of one advertiser in a list: 2. */
-  readonly adsOfOne?: number | undefined;
   /** Takes log lines, as pino does; nothing is logged unless given. */
   readonly log?: Log | undefined;
 }
 
-/** A list that is asked for, as `/v1/candidates` is asked. Entities are `TYPE:ID`; of a user, the id alone will do. */
-export interface ListAsked extends Omit<CandidatesAsked, 'user' | 'k' | 'exclude'> {
-  readonly user: string;
+/** Whom a question is about: an entity as `TYPE:ID`, or a user, whose id alone will do. */
+export interface About {
+  readonly from?: string | undefined;
+  readonly user?: string | undefined;
+}
+
+/** A list that is asked for, as `/v1/candidates` is asked. */
+export interface ListAsked extends About, Omit<CandidatesAsked, 'from' | 'k' | 'exclude'> {
   /** Entities in the list: 20. */
   readonly k?: number | undefined;
+  /** As `TYPE:ID`. */
   readonly exclude?: readonly string[] | undefined;
 }
 
@@ -49,11 +54,11 @@ export interface SimilarAsked {
   readonly entity: string;
   readonly k?: number | undefined;
   readonly graph?: string | undefined;
+  readonly exclude?: readonly string[] | undefined;
   readonly explain?: boolean | undefined;
 }
 
-export interface RankAsked {
-  readonly user: string;
+export interface RankAsked extends About {
   readonly relation: string;
   readonly candidates: readonly string[];
   readonly graph?: string | undefined;
@@ -67,7 +72,9 @@ export interface SearchedFor extends Omit<SearchAsked, 'query' | 'k'> {
 }
 
 export interface RecentAsked {
-  readonly user: string;
+  /** As `TYPE:ID`; or a user. */
+  readonly entity?: string | undefined;
+  readonly user?: string | undefined;
   readonly k?: number | undefined;
 }
 
@@ -80,7 +87,7 @@ export interface ServedGraphs {
   candidates(asked: ListAsked): Promise<Answer>;
   /** As `/v1/similar`; undefined where nothing has a vector of that name. */
   similar(asked: SimilarAsked): Promise<SimilarAnswer | undefined>;
-  /** As `/v1/rank`; undefined where the user or the relation has no vector. */
+  /** As `/v1/rank`; undefined where the entity or the relation has no vector. */
   rank(asked: RankAsked): Promise<RankAnswer | undefined>;
   /** As `/v1/search`. */
   search(asked: SearchedFor): Promise<SearchAnswer>;
@@ -112,7 +119,7 @@ export async function serveGraphs(
 class ReadGraphs implements ServedGraphs {
   readonly #runs: readonly ServedRun[];
   readonly #surfaces: Surfaces;
-  readonly #users: Users;
+  readonly #entities: Entities;
   readonly #begun: readonly Promise<void>[];
   readonly #close: () => Promise<void>;
   readonly #stopping = new AbortController();
@@ -124,7 +131,7 @@ class ReadGraphs implements ServedGraphs {
     config: Config,
     graphs: readonly GraphConfig[],
     connection: LogConnection,
-    { edgesOfOne = EDGES_OF_ONE, edges = EDGES, adsOfOne = ADS_OF_ONE, log = silentLog }: ServeGraphsOptions,
+    { edgesOfOne = EDGES_OF_ONE, edges = EDGES, log = silentLog }: ServeGraphsOptions,
   ) {
     const failed = (error: Error) => {
       this.#failure ??= error;
@@ -137,12 +144,12 @@ class ReadGraphs implements ServedGraphs {
     const outside = { connection, log, edgesOfOne, edges, gate, scanners, visible: () => undefined, failed };
     this.#runs = graphs.map((graph) => new ServedRun(config, graph, outside));
     const served = this.#runs.map(({ graph }) => graph);
-    this.#users = new Users({ graphs: served, random: Math.random });
+    this.#entities = new Entities({ graphs: served, random: Math.random });
     this.#surfaces = new Surfaces({
       graphs: served,
+      surfaces: config.surfaces,
       passes,
       clusters: clusters(),
-      adsOfOne,
     });
     this.#close = () => connection.close();
     this.#begun = this.#runs.map((run) => begin(run, this.#stopping.signal, log).catch(failed));
@@ -155,30 +162,38 @@ class ReadGraphs implements ServedGraphs {
     return new ReadGraphs(config, selected, connection, options);
   }
 
-  async candidates({ user, k = DEFAULT_ITEMS, exclude = [], ...asked }: ListAsked): Promise<Answer> {
+  async candidates({ from, user, k = DEFAULT_ITEMS, exclude = [], ...asked }: ListAsked): Promise<Answer> {
     this.#refuseUnread();
-    const list: CandidatesAsked = {
+    return this.#surfaces.candidates({
       ...asked,
-      user: userKey(user),
+      from: oneOf('from', from, user),
       k: checkedCount(k),
-      exclude: exclude.map((each) => entityOf(SHOWS[asked.surface], each)),
-    };
-    return this.#surfaces.candidates(list);
+      exclude: exclude.map(readEntity),
+    });
   }
 
   async similar({
     entity,
     k = DEFAULT_ITEMS,
-    graph,
-    explain,
+    exclude = [],
+    ...asked
   }: SimilarAsked): Promise<SimilarAnswer | undefined> {
     this.#refuseUnread();
-    return this.#surfaces.similar(readEntity(entity), checkedCount(k), graph, explain);
+    return this.#surfaces.similar({
+      ...asked,
+      entity: readEntity(entity),
+      k: checkedCount(k),
+      exclude: exclude.map(readEntity),
+    });
   }
 
-  async rank({ user, relation, candidates, graph }: RankAsked): Promise<RankAnswer | undefined> {
+  async rank({ from, user, candidates, ...asked }: RankAsked): Promise<RankAnswer | undefined> {
     this.#refuseUnread();
-    return this.#surfaces.rank(userKey(user), relation, candidates.map(readEntity), graph);
+    return this.#surfaces.rank({
+      ...asked,
+      from: oneOf('from', from, user),
+      candidates: candidates.map(readEntity),
+    });
   }
 
   async search({ q, k = DEFAULT_ITEMS, ...asked }: SearchedFor): Promise<SearchAnswer> {
@@ -186,9 +201,9 @@ class ReadGraphs implements ServedGraphs {
     return this.#surfaces.search({ ...asked, query: queryKey(q), k: checkedCount(k) });
   }
 
-  async recent({ user, k = DEFAULT_ITEMS }: RecentAsked): Promise<RecentAnswer> {
+  async recent({ entity, user, k = DEFAULT_ITEMS }: RecentAsked): Promise<RecentAnswer> {
     this.#refuseUnread();
-    return this.#users.recentAnswer(userKey(user), checkedCount(k));
+    return this.#entities.recent(oneOf('entity', entity, user), checkedCount(k));
   }
 
   unready(): readonly string[] {
@@ -227,6 +242,13 @@ class ReadGraphs implements ServedGraphs {
     const reason = this.#unread();
     if (reason !== undefined) throw new RetryableError('not-read', `the vectors are not read: ${reason}`);
   }
+}
+
+function oneOf(field: string, entity: string | undefined, user: string | undefined): EntityKey {
+  if (entity !== undefined && user === undefined) return readEntity(entity);
+  if (entity === undefined && user !== undefined) return userKey(user);
+  const seen = user === undefined ? 'neither' : 'both';
+  throw new WrongQuestion(field, `expected either ${field} or user, seen ${seen}`);
 }
 
 function checkedCount(k: number): number {

@@ -7,8 +7,8 @@ import type { Config, GraphConfig } from '../../config/resolve.ts';
 import type { Log } from '../../log.ts';
 import { ServingMetrics } from '../../metrics/serving.ts';
 import { readServingPage } from '../../pages/page-files.ts';
+import { Entities } from '../../serve/entities.ts';
 import { Surfaces } from '../../serve/surfaces.ts';
-import { Users } from '../../serve/users.ts';
 import { VERSION } from '../version.ts';
 import { beginScanning, clusters, type Scanning } from './begin.ts';
 
@@ -18,8 +18,6 @@ export interface VectorServerOptions {
   /** Most edges remembered of one user, and of all users of a graph. */
   readonly edgesOfOne: number;
   readonly edges: number;
-  /** Most ads of one advertiser in a list. */
-  readonly adsOfOne: number;
   /** Threads that scan; 0: the main thread does. */
   readonly threads: number;
   /** Told that a graph can't be followed any further, or that a thread died. */
@@ -44,8 +42,7 @@ export class VectorServer {
     const outside = { ...options, visible, gate, scanners };
     this.runs = graphs.map((graph) => new ServedRun(config, graph, outside));
     const served = this.runs.map(({ graph }) => graph);
-    const { adsOfOne } = options;
-    this.surfaces = new Surfaces({ graphs: served, passes, adsOfOne, clusters: clusters() });
+    this.surfaces = new Surfaces({ graphs: served, surfaces: config.surfaces, passes, clusters: clusters() });
   }
 
   /** Starts to listen: probes are answered while the topics are read. @throws FatalError `http-listen`. */
@@ -81,12 +78,12 @@ export class VectorServer {
   async #listen(address: HttpAddress, { log, actions }: VectorServerOptions): Promise<void> {
     const { surfaces } = this;
     const metrics = this.#metrics;
-    const users = new Users({ graphs: this.runs.map(({ graph }) => graph), random: Math.random });
+    const entities = new Entities({ graphs: this.runs.map(({ graph }) => graph), random: Math.random });
     const status = () => this.runs.map((run) => run.status());
     this.#server = await serveVectors({
       ...address,
       surfaces,
-      users,
+      entities,
       page: await readServingPage(),
       unready: () => this.runs.flatMap((run) => run.unready()),
       status,

@@ -3,6 +3,7 @@
 /** @typedef {import('../../adapters/http/serving-schema.ts').CandidatesBody} Candidates */
 /** @typedef {import('../../adapters/http/serving-schema.ts').SimilarBody} Similar */
 /** @typedef {import('../../adapters/http/serving-schema.ts').SearchBody} Found */
+/** @typedef {import('../../adapters/http/serving-schema.ts').RankBody} Ranked */
 /** @typedef {import('../../adapters/http/serving-schema.ts').RecentBody} Recent */
 /** @typedef {import('../../adapters/http/serving-schema.ts').StatusBody} Status */
 /** @typedef {{ groups: Record<string, string[]> }} Groups */
@@ -52,17 +53,19 @@ async function ask(path, query = {}, body = undefined) {
 
 /** @type {() => Promise<Status>} */
 export const status = () => ask('/v1/status');
-/** @type {() => Promise<{ user: string }>} */
-export const randomUser = () => ask('/v1/users/random');
-/** @type {(user: string, k: number) => Promise<Recent>} */
-export const recent = (user, k) => ask('/v1/recent', { user, k: String(k) });
-/** @type {(surface: string, user: string, k: number) => Promise<Candidates>} */
-export const candidates = (surface, user, k) =>
-  ask('/v1/candidates', { surface, user, k: String(k), explain: 'true' });
+/** @type {(type: string) => Promise<{ entity: string }>} */
+export const random = (type) => ask('/v1/random', { type });
+/** @type {(entity: string, k: number) => Promise<Recent>} */
+export const recent = (entity, k) => ask('/v1/recent', { entity, k: String(k) });
+/** @type {(question: Record<string, string>, from: string, k: number) => Promise<Candidates>} */
+export const candidates = (question, from, k) =>
+  ask('/v1/candidates', { ...question, from, k: String(k), explain: 'true' });
 /** @type {(entity: string, k: number) => Promise<Similar>} */
 export const similar = (entity, k) => ask('/v1/similar', { entity, k: String(k), explain: 'true' });
-/** @type {(q: string, k: number) => Promise<Found>} */
-export const search = (q, k) => ask('/v1/search', { q, type: 'tweet', k: String(k) });
+/** @type {(q: string, type: string, k: number) => Promise<Found>} */
+export const search = (q, type, k) => ask('/v1/search', { q, type, k: String(k) });
+/** @type {(from: string, relation: string, candidates: string[]) => Promise<Ranked>} */
+export const rank = (from, relation, list) => ask('/v1/rank', {}, { from, relation, candidates: list });
 /** The groups of entities. Only a demo has them. @type {(entities: string[]) => Promise<Groups>} */
 export const groups = (entities) => ask('/demo/groups', {}, { entities });
 /** Sends an event. Only a demo does. @type {(action: string, user: string, entity: string) => Promise<Sent>} */

@@ -139,10 +139,10 @@ function content({ entity, score, reason }, { groupsOf, own }, { isNew, up }, ac
         {},
         ...groups.map((group) => tag(group, own.includes(group))),
         mark === '' ? null : el('span', { class: 'mark' }, mark),
+        reason === undefined ? null : el('span', {}, reasonOf(reason)),
       ),
       scored,
     ),
-    ...(reason === undefined ? [] : [el('p', { class: 'why' }, el('span', {}, reasonOf(reason)))]),
   ];
 }
 

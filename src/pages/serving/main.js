@@ -1,9 +1,10 @@
 // @ts-check
 import { el, fill, place } from '../shared/elements.js';
 import { count, span, time, total } from '../shared/format.js';
-import { act, groups, Refusal, randomUser, status } from './api.js';
-import { Person } from './person.js';
-import { Similar, Surface, wordsOf } from './surface.js';
+import { act, groups, Refusal, random, status } from './api.js';
+import { ListCard, Rank, Similar, wordsOf } from './cards.js';
+import { questionsOf, relationsFrom, searchedOf, typesOf } from './questions.js';
+import { Subject } from './subject.js';
 
 const LISTS_MS = 5_000;
 const STATUS_MS = 2_000;
@@ -11,32 +12,38 @@ const STATUS_MS = 2_000;
 const [WATCH_MS, GIVE_UP_MS] = [100, 20_000];
 /** Entities whose groups are asked for at once. */
 const GROUPS_AT_ONCE = 100;
+/** The type of an entity that is named by an id alone. */
+const USER = 'user';
 
-const input = /** @type {HTMLInputElement} */ (place('user'));
+const input = /** @type {HTMLInputElement} */ (place('entity'));
+const type = /** @type {HTMLSelectElement} */ (place('type'));
 const query = /** @type {HTMLInputElement} */ (place('query'));
-const person = new Person();
+const searched = /** @type {HTMLSelectElement} */ (place('searched'));
+const relation = /** @type {HTMLSelectElement} */ (place('rank-relation'));
+const candidates = /** @type {HTMLTextAreaElement} */ (place('candidates'));
+const subject = new Subject();
 const similar = new Similar(chosen);
-const surfaces = [
-  new Surface('home', 'like', chosen),
-  new Surface('who-to-follow', 'follow', chosen),
-  new Surface('ads', 'click', chosen),
-];
+const rank = new Rank(chosen);
+/** The lists for entities of the type that is shown. @type {ListCard[]} */
+let cards = [];
+/** What the cards were made of. */
+let cardsOf = '';
 const DONE = /** @type {Record<string, string>} */ ({ like: 'Liked', follow: 'Followed', click: 'Clicked' });
 
 /** @type {import('./api.js').Status | undefined} */
 let now;
-let user = '';
-/** What the reader looks for; what is similar to the user before that. @type {import('./surface.js').Wanted | undefined} */
+let entity = '';
+/** What the reader looks for; what is similar to the entity before that. @type {import('./cards.js').Wanted | undefined} */
 let wanted;
 let isLive = true;
-/** A user whose name was refused: asking again would change nothing. */
+/** An entity whose name was refused: asking again would change nothing. */
 let wrong = '';
 /** Number of the newest request for lists: an older answer is dropped. */
 let asked = 0;
 /** Groups of entities by name; only a demo has any. @type {Map<string, readonly string[]>} */
 const known = new Map();
-/** @param {string} entity */
-const groupsOf = (entity) => known.get(entity) ?? [];
+/** @param {string} name */
+const groupsOf = (name) => known.get(name) ?? [];
 
 place('who').addEventListener('submit', (event) => {
   event.preventDefault();
@@ -44,8 +51,12 @@ place('who').addEventListener('submit', (event) => {
 });
 place('search').addEventListener('submit', (event) => {
   event.preventDefault();
-  wanted = { query: query.value.trim() };
+  wanted = { query: query.value.trim(), type: searched.value };
   void lists();
+});
+place('rank-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  void ranked();
 });
 place('random').addEventListener('click', () => void chooseRandom());
 place('live').addEventListener('click', () => {
@@ -54,7 +65,7 @@ place('live').addEventListener('click', () => {
 });
 addEventListener('hashchange', () => choose(ofHash()));
 setInterval(() => {
-  if (isLive && !document.hidden && now?.ready === true && user !== '' && user !== wrong) void lists();
+  if (isLive && !document.hidden && now?.ready === true && entity !== '' && entity !== wrong) void lists();
 }, LISTS_MS);
 void follow();
 
@@ -72,9 +83,9 @@ async function follow() {
   try {
     now = await status();
     showStatus(now);
-    if (now.ready && user === '') {
+    if (now.ready && entity === '') {
       if (ofHash() !== '') choose(ofHash());
-      else if (now.graphs.some(({ vectors }) => (vectors['user'] ?? 0) > 0)) await chooseRandom();
+      else if (now.graphs.some(({ vectors }) => (vectors[type.value] ?? 0) > 0)) await chooseRandom();
     } else if (now.ready && !wasReady) void lists();
   } catch (error) {
     showSilence(error);
@@ -109,8 +120,9 @@ function showStatus({ version, ready, reasons, graphs, actions }) {
           }),
         ]),
   );
-  const served = graphs.flatMap((each) => each.surfaces);
-  for (const surface of surfaces) surface.served(served);
+  options(type, typesOf(graphs));
+  options(searched, searchedOf(graphs));
+  place('search').hidden = searched.options.length === 0;
   const steps = graphs.map(({ graph, step }) => `${graph} at step ${count(step)}`).join(', ');
   place('about').textContent =
     `version ${version} — ${steps}${actions.length > 0 ? ' — a demo: its buttons send events' : ''}`;
@@ -139,114 +151,154 @@ function headline(level, text, more) {
   document.title = `${level === 'ok' ? '' : '! '}twhin serve`;
 }
 
+/** @param {HTMLSelectElement} select @param {readonly string[]} names */
+function options(select, names) {
+  const { value } = select;
+  fill(select, ...names.map((name) => el('option', {}, name)));
+  if (names.includes(value)) select.value = value;
+}
+
 async function chooseRandom() {
   try {
-    choose((await randomUser()).user);
+    choose((await random(type.value)).entity);
   } catch (error) {
     problem(wordsOf(error));
   }
 }
 
-/** @param {string} id */
-function choose(id) {
-  if (id === '' || id === user) return;
+/** @param {string} name */
+function choose(name) {
+  // A user may be named by the id alone.
+  const whole = name === '' || name.includes(':') ? name : `${USER}:${name}`;
+  if (whole === '' || whole === entity) return;
   problem('');
-  user = id;
+  entity = whole;
   wanted = undefined;
-  // An id with a colon needs the type before it.
-  input.value = id.replace(/^user:(?=[^:]*$)/, '');
-  const hash = `#${encodeURIComponent(id)}`;
+  input.value = entity;
+  const hash = `#${encodeURIComponent(entity)}`;
   if (location.hash !== hash) history.replaceState(null, '', hash);
   news('');
   void lists();
 }
 
-/** @param {string} what @param {string} entity */
-function chosen(what, entity) {
-  if (what !== 'show') return void send(what, entity);
-  wanted = { entity };
+/** The cards for entities of this type, as the graphs are now. @param {string} name */
+function layOut(name) {
+  const graphs = now?.graphs ?? [];
+  const questions = questionsOf(name, graphs);
+  const relations = relationsFrom(name, graphs).map((each) => each.name);
+  options(relation, relations);
+  place('rank').hidden = relations.length === 0;
+  const made = JSON.stringify(questions);
+  if (made === cardsOf) return;
+  cardsOf = made;
+  cards = questions.map((question) => new ListCard(question, chosen, () => void lists()));
+  place('lists').replaceChildren(...cards.map(({ element }) => element));
+}
+
+async function ranked() {
+  const named = candidates.value.split('\n').map((line) => line.trim());
+  const to = relationsFrom(typeOf(subject.name), now?.graphs ?? []).find(
+    ({ name }) => name === relation.value,
+  )?.rhs;
+  const given = named.filter((line) => line !== '');
+  const shown = given.length > 0 ? given : (cards.find((card) => card.to === to)?.entities ?? []);
+  await rank.ask(subject.name, relation.value, shown, { groupsOf, own: groupsOf(subject.name) });
+}
+
+/** @param {string} name */
+function typeOf(name) {
+  return name.slice(0, name.indexOf(':'));
+}
+
+/** @param {string} what @param {string} which */
+function chosen(what, which) {
+  if (what !== 'show') return void send(what, which);
+  wanted = { entity: which };
   void lists();
 }
 
-/** Asks for all lists of the user, one after the other: a busy server refuses many at once. Shows them together. */
+/** Asks for all lists of the entity, one after the other: a busy server refuses many at once. Shows them together. */
 async function lists() {
   const turn = ++asked;
   /** @type {Map<object, unknown>} */
   const failures = new Map();
   /** @param {object} who @param {Promise<unknown>} answer */
   const heard = (who, answer) => answer.catch((error) => void failures.set(who, error));
-  await heard(person, person.ask(user));
-  if (failures.has(person)) {
-    const reason = failures.get(person);
-    if (reason instanceof Refusal && reason.code === 400) wrong = user;
+  await heard(subject, subject.ask(entity));
+  if (failures.has(subject)) {
+    const reason = failures.get(subject);
+    if (reason instanceof Refusal && reason.code === 400) wrong = entity;
     if (turn === asked) problem(wordsOf(reason));
     return [];
   }
-  for (const surface of surfaces) if (surface.isServed) await heard(surface, surface.ask(person.name));
-  await heard(similar, similar.ask(wanted ?? { entity: person.name }));
+  if (turn !== asked) return [];
+  layOut(typeOf(subject.name));
+  const asking = cards;
+  for (const card of asking) await heard(card, card.ask(subject.name));
+  await heard(similar, similar.ask(wanted ?? { entity: subject.name }));
   if ((now?.actions.length ?? 0) > 0) await learnGroups();
   if (turn !== asked) return [];
   problem('');
-  const grouping = { groupsOf, own: groupsOf(person.name) };
-  person.show(groupsOf);
+  const grouping = { groupsOf, own: groupsOf(subject.name) };
+  subject.show(groupsOf);
   if (failures.has(similar)) similar.failed(failures.get(similar));
   else similar.show(grouping);
-  return surfaces.map((surface) => {
-    if (!failures.has(surface)) return surface.show(grouping, now?.actions ?? []);
-    surface.failed(failures.get(surface));
+  return asking.map((card) => {
+    if (!failures.has(card)) return card.show(grouping, now?.actions ?? []);
+    card.failed(failures.get(card));
     return { came: [], left: [] };
   });
 }
 
 /** Asks for the groups of what is shown and was not asked for yet. */
 async function learnGroups() {
-  const shown = [...person.entities, ...similar.entities, ...surfaces.flatMap(({ entities }) => entities)];
-  const unknown = [...new Set(shown)].filter((entity) => !known.has(entity)).slice(0, GROUPS_AT_ONCE);
+  const shown = [...subject.entities, ...similar.entities, ...cards.flatMap(({ entities }) => entities)];
+  const unknown = [...new Set(shown)].filter((each) => !known.has(each)).slice(0, GROUPS_AT_ONCE);
   if (unknown.length === 0) return;
   const answer = await groups(unknown).catch(() => undefined);
   if (answer === undefined) return;
-  for (const entity of unknown) known.set(entity, answer.groups[entity] ?? []);
+  for (const each of unknown) known.set(each, answer.groups[each] ?? []);
 }
 
 /**
  * Sends an event, and waits until the lists show it.
  * @param {string} action
- * @param {string} entity
+ * @param {string} which
  */
-async function send(action, entity) {
+async function send(action, which) {
   const began = performance.now();
-  const by = user;
-  const surface = surfaces.find(({ entities }) => entities.includes(entity));
-  news(`${DONE[action]} ${entity}: on its way through Kafka …`);
+  const by = entity;
+  const card = cards.find(({ entities }) => entities.includes(which));
+  news(`${DONE[action]} ${which}: on its way through Kafka …`);
   try {
-    const { at } = await act(action, by, entity);
+    const { at } = await act(action, by, which);
     const came = new Set();
     let left = 0;
     while (performance.now() - began < GIVE_UP_MS) {
       now = await status();
-      const graph = now.graphs.find((each) => each.graph === surface?.graph);
+      const graph = now.graphs.find((each) => each.graph === card?.graph);
       const isIn = (graph?.vectorsAsOf ?? 0) >= at;
       if (isIn || (left === 0 && (graph?.eventsAsOf ?? 0) >= at)) {
         const changes = await lists();
         for (const change of changes) for (const each of change.came) came.add(each);
         left ||= performance.now() - began;
       }
-      if (by !== user) return;
+      if (by !== entity) return;
       if (isIn) {
         const ms = performance.now() - began;
-        person.took(entity, ms);
-        person.show(groupsOf);
+        subject.took(which, ms);
+        subject.show(groupsOf);
         const others = came.size === 1 ? '1 entity is new' : `${came.size} entities are new`;
         news(
-          `${DONE[action]} ${entity}: out of the list after ${span(left)}, visible in the vectors after ${span(ms)}; ${others}.`,
+          `${DONE[action]} ${which}: out of the list after ${span(left)}, visible in the vectors after ${span(ms)}; ${others}.`,
         );
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
     }
-    news(`${DONE[action]} ${entity}: no vector with it after ${span(GIVE_UP_MS)}. Does the updater run?`);
+    news(`${DONE[action]} ${which}: no vector with it after ${span(GIVE_UP_MS)}. Does the updater run?`);
   } catch (error) {
-    news(`${DONE[action]} ${entity}: ${wordsOf(error)}`);
+    news(`${DONE[action]} ${which}: ${wordsOf(error)}`);
   }
 }
 

@@ -6,14 +6,15 @@ import { LISTS_GUARD, type ServingOptions, serveVectors } from '../../../src/ada
 import { openApi, SERVING_PATHS } from '../../../src/adapters/http/serving-schema.ts';
 import { readServingPage } from '../../../src/pages/page-files.ts';
 import { Clusters } from '../../../src/serve/clusters.ts';
+import { Entities } from '../../../src/serve/entities.ts';
 import type { GraphStatus } from '../../../src/serve/graph-status.ts';
-import { Users } from '../../../src/serve/users.ts';
 import { graphOf, query, surfacesOf, T0, type TestGraph, tweet, user } from '../../serve/serve-fixture.ts';
 
 const TWEETS = 600;
 const STATUS: GraphStatus = {
   graph: 'g',
-  surfaces: ['home'],
+  relations: [{ name: 'likes', lhs: 'user', rhs: 'tweet' }],
+  surfaces: [{ name: 'home', from: ['user'], to: 'tweet' }],
   space: 'a',
   step: 1,
   staleSince: null,
@@ -44,7 +45,7 @@ afterEach(async () => {
 async function serve(options: Partial<ServingOptions> = {}): Promise<string> {
   const server = await serveVectors({
     ...{ host: '127.0.0.1', port: 0, version: '1', surfaces: surfacesOf(graph), unready: () => unready },
-    users: new Users({ graphs: [graph], random: () => 0 }),
+    entities: new Entities({ graphs: [graph], random: () => 0 }),
     page: new Map(),
     status: () => [STATUS],
     metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'twhin_serve_caught_up 1\n' },
@@ -191,17 +192,46 @@ describe('twhin serve over HTTP', () => {
     });
   });
 
+  test('asks for any types, by GET and by POST alike', async () => {
+    const url = await serve();
+    const listed = await ask(url, '/v1/candidates?from=user:1&to=tweet&k=2&exclude=tweet:1');
+    expect(listed.json).toMatchObject({ items: tweets(2, 3), filtered: { excluded: 1 } });
+    const asked = { from: user(1), to: 'tweet', k: 2, exclude: [tweet(1)] };
+    expect((await post(url, '/v1/candidates', asked)).json).toEqual(listed.json);
+    const near = await ask(url, '/v1/similar?entity=tweet:5&k=2&exclude=tweet:4,tweet:3');
+    expect(near.json).toMatchObject({
+      items: [{ entity: tweet(6) }, { entity: tweet(7) }],
+      filtered: { excluded: 2, erased: 0 },
+    });
+    const body = { entity: tweet(5), k: 2, exclude: [tweet(4), tweet(3)] };
+    expect((await post(url, '/v1/similar', body)).json).toEqual(near.json);
+    const rank = { from: user(1), relation: 'likes', candidates: [tweet(2)] };
+    expect((await post(url, '/v1/rank', rank)).json).toMatchObject({ items: tweets(2) });
+    expect(await post(url, '/v1/rank', { ...rank, from: tweet(1) })).toMatchObject({
+      status: 400,
+      json: {
+        error: 'relation: likes leads from user to tweet, not from tweet; no relation leads from tweet',
+        field: 'relation',
+      },
+    });
+    expect((await ask(url, '/v1/random?type=tweet')).json).toEqual({ entity: tweet(1) });
+    graph.edges(user(1), 'likes', [tweet(1)]);
+    const recent = await ask(url, '/v1/recent?entity=user:1');
+    expect(recent.json).toMatchObject({ entity: user(1), items: [{ entity: tweet(1) }] });
+    expect((await ask(url, '/v1/recent?user=1')).json).toEqual(recent.json);
+  });
+
   test('answers what a user did of late, and some user', async () => {
     const url = await serve();
     graph.edges(user(1), 'likes', [tweet(1), tweet(2)]);
     expect((await ask(url, '/v1/recent?user=1&k=1')).json).toEqual({
-      user: user(1),
+      entity: user(1),
       items: [{ relation: 'likes', entity: tweet(2), at: T0 + 1, removed: false, blocked: false }],
     });
-    expect((await ask(url, '/v1/recent?user=nobody')).json).toEqual({ user: 'user:nobody', items: [] });
-    expect((await ask(url, '/v1/users/random')).json).toEqual({ user: user(1) });
+    expect((await ask(url, '/v1/recent?user=nobody')).json).toEqual({ entity: 'user:nobody', items: [] });
+    expect((await ask(url, '/v1/random?type=user')).json).toEqual({ entity: user(1) });
     graph.put(user(1), null);
-    expect(await ask(url, '/v1/users/random')).toMatchObject({
+    expect(await ask(url, '/v1/random?type=user')).toMatchObject({
       status: 404,
       json: { error: 'no user has a vector yet' },
     });
@@ -319,12 +349,19 @@ describe('a bad request is 400 with the field named', () => {
     ['k', `${home()}&k=5&k=6`],
     ['k', `${home()}&k[]=5`, 'k[]'],
     ['k', `${home()}&k=%ZZ`],
-    ['surface', '/v1/candidates?user=1'],
+    ['to', '/v1/candidates?user=1'],
+    ['to', home({ to: 'tweet' })],
+    ['to', '/v1/candidates?from=user:1&to=advertiser'],
+    ['to', '/v1/candidates?from=user:1&to=Tweet'],
     ['surface', home({ surface: 'search' })],
     ['surface', home({ surface: '__proto__' })],
     ['surface', `${home()}&surface=ads`],
     ['interests', home({ interests: 'all' })],
-    ['user', '/v1/candidates?surface=home'],
+    ['from', '/v1/candidates?surface=home'],
+    ['from', home({ from: 'user:1' })],
+    ['from', '/v1/candidates?surface=home&from=tweet:1'],
+    ['from', '/v1/candidates?to=tweet&from=foo:1'],
+    ['from', '/v1/candidates?to=tweet&from=1234'],
     ...['', 'user:', LONG, LONG_ID, 'a\nb', 'a\r\nb', 'a\u0000b', '\u0007', ' ', '\u0085'].map((id) => [
       'user',
       home({ user: id }),
@@ -387,16 +424,20 @@ describe('a bad request is 400 with the field named', () => {
     ['q', `/v1/search?type=tweet&q=${LONG}`],
     ['q', `/v1/search?type=tweet&q=${LONG_ID}`],
     ['type', '/v1/search?q=jazz'],
-    ['type', '/v1/search?q=jazz&type=ad'],
+    ['type', '/v1/search?q=jazz&type=advertiser'],
     ['type', '/v1/search?q=jazz&type=__proto__'],
     ['k', '/v1/search?q=jazz&type=user&k=0x10'],
     ['graph', '/v1/search?q=jazz&type=user&graph=h'],
     ['user', '/v1/search?q=jazz&type=user&user=1'],
-    ['user', '/v1/recent'],
+    ['entity', '/v1/recent'],
+    ['entity', '/v1/recent?entity=foo:1'],
+    ['entity', '/v1/recent?entity=user:1&user=1'],
     ['user', '/v1/recent?user=a%0Ab'],
     ['k', '/v1/recent?user=1&k=1e2'],
     ['graph', '/v1/recent?user=1&graph=g'],
-    ['type', '/v1/users/random?type=tweet'],
+    ['type', '/v1/random'],
+    ['type', '/v1/random?type=product'],
+    ['exclude.0', '/v1/similar?entity=tweet:1&exclude=user:1'],
   ])('%s of GET %s', async (field, path, named = field) => {
     const url = await serve();
     expect(await fieldOf(ask(url, path))).toEqual([400, named]);
@@ -408,11 +449,15 @@ describe('a bad request is 400 with the field named', () => {
   test.each<readonly [string, string, unknown]>([
     ...[0, -1, 501, 1.5, '5', null, [5], 1e9].map((k) => ['k', '/v1/candidates', { ...list, k }] as const),
     ['k', '/v1/candidates', `{"surface":"home","user":"1","k":1e400}`],
-    ['surface', '/v1/candidates', {}],
-    ['surface', '/v1/candidates', 'null'],
+    ['from', '/v1/candidates', {}],
+    ['from', '/v1/candidates', 'null'],
+    ['to', '/v1/candidates', { from: 'user:1' }],
     ['surface', '/v1/candidates', { ...list, surface: ['home'] }],
     ['interests', '/v1/candidates', { ...list, interests: true }],
-    ['user', '/v1/candidates', { surface: 'home' }],
+    ['from', '/v1/candidates', { surface: 'home' }],
+    ['entity', '/v1/similar', { k: 5 }],
+    ['exclude.1', '/v1/similar', { entity: 'tweet:1', exclude: ['tweet:2', 'user:1'] }],
+    ['k', '/v1/similar', { entity: 'tweet:1', k: 501 }],
     ...['', LONG, LONG_ID, 'a\nb', '\ud800', 1, null, {}, []].map(
       (user) => ['user', '/v1/candidates', { ...list, user }] as const,
     ),
@@ -515,7 +560,7 @@ describe('the limits of the server', () => {
       const { status, headers } = await ask(url, path, { method });
       return [status, headers['allow']];
     };
-    for (const path of ['/v1/similar?entity=tweet:1', '/openapi.json', '/healthz', '/readyz', '/metrics'])
+    for (const path of ['/v1/search?q=a&type=tweet', '/openapi.json', '/healthz', '/readyz', '/metrics'])
       expect([path, ...(await allowed('POST', path))]).toEqual([path, 405, 'GET, HEAD']);
     expect(await allowed('GET', '/v1/rank')).toEqual([405, 'POST']);
     expect(await allowed('HEAD', '/v1/rank')).toEqual([405, 'POST']);
@@ -572,7 +617,8 @@ describe('the limits of the server', () => {
       ask(url, '/v1/similar?entity=tweet:1'),
       ask(url, '/v1/search?q=jazz&type=tweet'),
       ask(url, '/v1/recent?user=1'),
-      ask(url, '/v1/users/random'),
+      ask(url, '/v1/random?type=user'),
+      post(url, '/v1/similar', { entity: 'tweet:1' }),
       post(url, '/v1/rank', { user: '1', relation: 'likes', candidates: [tweet(1)] }),
     ];
     for (const answer of answers) {
@@ -682,6 +728,15 @@ describe('openapi.json', () => {
     expect(described.sort()).toEqual(served.sort());
   });
 
+  test('names each operation once, so that generated clients have names', async () => {
+    const operations: unknown[] = Object.values(Object(resolved(openApi('1'), '#/paths'))).flatMap(
+      (methods) =>
+        Object.values(Object(methods)).map((operation) => Reflect.get(Object(operation), 'operationId')),
+    );
+    expect(operations.every((name) => typeof name === 'string' && /^[a-z][A-Za-z]+$/.test(name))).toBe(true);
+    expect(new Set(operations).size).toBe(operations.length);
+  });
+
   test('describes each refusal that comes, with its headers', async () => {
     const url = await serve();
     const { json: document } = await ask(url, '/openapi.json');
@@ -775,7 +830,7 @@ describe('openapi.json', () => {
       ['SearchAnswer', await ask(url, '/v1/search?q=jazz&type=tweet')],
       ['RankAnswer', await post(url, '/v1/rank', body)],
       ['RecentAnswer', await ask(url, '/v1/recent?user=1')],
-      ['UserAnswer', await ask(url, '/v1/users/random')],
+      ['RandomAnswer', await ask(url, '/v1/random?type=user')],
       ['StatusAnswer', await ask(url, '/v1/status')],
       ['Failure', await ask(url, home({ k: '0' }))],
       ['Unavailable', await unavailable()],

@@ -115,8 +115,8 @@ describe('a thread that dies', () => {
     graph.relate('likes', [0, 0]);
     const passes = new SharedPasses({ scans, gate, later: setImmediate, clock: () => 0 });
     const surfaces = surfacesOf(graph, { passes });
-    const asked = { surface: 'home', user: user(1), k: 1 } as const;
-    const requests = [surfaces.candidates(asked), surfaces.similar(tweet(1), 1)];
+    const asked = { surface: 'home', from: user(1), k: 1 } as const;
+    const requests = [surfaces.candidates(asked), surfaces.similar({ entity: tweet(1), k: 1 })];
     for (const { status, ...request } of await Promise.allSettled(requests)) {
       expect([status, request]).toEqual(['rejected', { reason: expect.any(FatalError) }]);
     }
@@ -172,12 +172,12 @@ async function churn(scorer: ScorerName, gate: Gate) {
     const surfaces = surfacesOf(graph, { passes });
     const asked: CandidatesAsked = {
       surface: 'home',
-      user: user(n % 20),
+      from: user(n % 20),
       k: 1 + (n % 30),
       exclude: [tweet(n), tweet(3_900 - n)],
       explain: n % 2 === 0,
     };
-    if (n % 5 === 3) return surfaces.similar(tweet(n), 10);
+    if (n % 5 === 3) return surfaces.similar({ entity: tweet(n), k: 10 });
     return surfaces.candidates(asked);
   };
   let asked: number[] = [];

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openLists, type UserList } from '../../../src/cli/serve/list-file.ts';
+import { type EntityList, openLists } from '../../../src/cli/serve/list-file.ts';
 import { entityKey } from '../../../src/graph/entity.ts';
 import { READERS_SKIPPED, readBack } from '../export/readers.ts';
 
@@ -14,21 +14,21 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const tweet = (id: number) => entityKey('tweet', String(id));
-const LISTS: readonly UserList[] = [
+const LISTS: readonly EntityList[] = [
   {
-    user: entityKey('user', 'ä b'),
+    from: entityKey('user', 'ä b'),
     items: [
       { entity: tweet(7), score: -1 / 3, reason: { relation: 'likes', share: 1, score: -1 / 3 } },
       { entity: tweet(9), score: -6.25 },
     ],
     fallback: null,
   },
-  { user: entityKey('user', 'nobody'), items: [], fallback: null },
-  { user: entityKey('user', 'new'), items: [{ entity: tweet(1), score: null }], fallback: 'popular' },
+  { from: entityKey('user', 'nobody'), items: [], fallback: null },
+  { from: entityKey('user', 'new'), items: [{ entity: tweet(1), score: null }], fallback: 'popular' },
 ];
-async function written(name: string, lists: readonly UserList[], parquet: boolean): Promise<string> {
+async function written(name: string, lists: readonly EntityList[], parquet: boolean): Promise<string> {
   const path = join(folder, name);
-  const file = await openLists(path, 'home', parquet);
+  const file = await openLists(path, parquet);
   for (const list of lists) await file.add(list);
   await file.end();
   await file.close();
@@ -38,8 +38,8 @@ async function written(name: string, lists: readonly UserList[], parquet: boolea
 test('a line for each list, without reasons', async () => {
   const lines = (await readFile(await written('lists', LISTS, false), 'utf8')).trimEnd().split('\n');
   expect(lines.map((line) => JSON.parse(line))).toEqual(
-    LISTS.map(({ user, items, fallback }) => ({
-      user,
+    LISTS.map(({ from, items, fallback }) => ({
+      from,
       items: items.map(({ entity, score }) => ({ entity, score })),
       fallback,
     })),
@@ -53,14 +53,13 @@ test.skipIf(READERS_SKIPPED)('pyarrow reads a row for each entity of a list, in 
     items: Array.from({ length: 500 }, (_, i) => ({ entity: tweet(i), score: 0.5 - i })),
   };
   const path = await written('lists.parquet', [...LISTS, ...Array(66).fill(long)], true);
-  const row = (user: string, rank: number, entity: string, score: number | null, fallback: string | null) => {
-    return { user, surface: 'home', rank, entity, score, fallback };
+  const row = (from: string, rank: number, entity: string, score: number | null, fallback: string | null) => {
+    return { from, rank, entity, score, fallback };
   };
   const read = Object(readBack('lists', path));
   expect([read.groups, read.rows]).toEqual([3, 3 + 66 * 500]);
   expect(read.schema).toEqual({
-    user: 'string',
-    surface: 'string',
+    from: 'string',
     rank: 'int32',
     entity: 'string',
     score: 'double',
@@ -78,7 +77,7 @@ test.skipIf(READERS_SKIPPED)('pyarrow reads a row for each entity of a list, in 
 test.skipIf(!existsSync('/dev/full')).each([false, true])(
   'a full disk ends the writing (Parquet: %s)',
   async (parquet) => {
-    const file = await openLists('/dev/full', 'home', parquet);
+    const file = await openLists('/dev/full', parquet);
     const all = async () => {
       for (let i = 0; i < 3; i++) await file.add(LISTS[0]!);
       await file.end();

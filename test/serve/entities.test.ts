@@ -1,22 +1,30 @@
 import { expect, test } from 'vitest';
-import { Users } from '../../src/serve/users.ts';
+import { entityKey } from '../../src/graph/entity.ts';
+import { Entities } from '../../src/serve/entities.ts';
 import { activityOf, edge, graphOf, T0, tweet, user } from './serve-fixture.ts';
 
-test('some user is one with a vector, of the first graph that has any', () => {
+test('some entity of a type is one with a vector, of the first graph that has any', () => {
   const [empty, full] = [graphOf({ name: 'empty' }), graphOf({ name: 'full' })];
   let place = 0;
-  const users = new Users({ graphs: [empty, full], random: () => place });
+  const entities = new Entities({ graphs: [empty, full], random: () => place });
   empty.put(tweet(1), [0, 0]);
-  expect(users.random()).toBeUndefined();
+  expect(entities.random('user')).toBeUndefined();
   for (const id of [1, 2]) full.put(user(id), [0, 0]);
-  expect(users.random()).toBe(user(1));
+  expect(entities.random('user')).toBe(user(1));
   place = 0.9;
-  expect(users.random()).toBe(user(2));
+  expect(entities.random('user')).toBe(user(2));
+  expect(entities.random('tweet')).toBe(tweet(1));
+  expect(() => entities.random('product')).toThrow(
+    expect.objectContaining({
+      field: 'type',
+      message: 'type: expected one of user, tweet, ad, advertiser, query, seen "product"',
+    }),
+  );
 });
 
-test('what a user did of late is the newest first, of all graphs, without what was erased', () => {
+test('what an entity did lately is the newest first, of all graphs, without what was erased', () => {
   const [a, b] = [activityOf(), activityOf()];
-  const users = new Users({
+  const entities = new Entities({
     graphs: [graphOf({ name: 'a', activity: a }), graphOf({ name: 'b', activity: b })],
     random: () => 0,
   });
@@ -28,8 +36,8 @@ test('what a user did of late is the newest first, of all graphs, without what w
   b.take(edge(user(1), 'follows', user(2), T0 + 4));
   b.take(edge(user(1), 'follows', user(2), T0 + 7, true));
   b.take(edge(user(1), 'follows', user(3), T0 + 6, true), true);
-  const seen = users.recent(user(1), 9);
-  expect(seen.map(({ relation, target, at }) => [relation, target, at - T0])).toEqual([
+  const { items: seen } = entities.recent(user(1), 9);
+  expect(seen.map(({ relation, entity, at }) => [relation, entity, at - T0])).toEqual([
     ['follows', user(2), 7],
     ['follows', user(3), 6],
     ['clicks', tweet('both'), 5],
@@ -41,10 +49,13 @@ test('what a user did of late is the newest first, of all graphs, without what w
     [false, false],
     [false, false],
   ]);
-  expect(users.recent(user(1), 2)).toEqual(seen.slice(0, 2));
+  expect(entities.recent(user(1), 2)).toEqual({ entity: user(1), items: seen.slice(0, 2) });
   // A follow ends the block.
   b.take(edge(user(1), 'follows', user(3), T0 + 8));
-  expect(users.recent(user(1), 1)).toEqual([
-    { relation: 'follows', target: user(3), at: T0 + 8, removed: false, blocked: false },
+  expect(entities.recent(user(1), 1).items).toEqual([
+    { relation: 'follows', entity: user(3), at: T0 + 8, removed: false, blocked: false },
   ]);
+  expect(() => entities.recent(entityKey('product', '1'), 1)).toThrow(
+    /expected TYPE:ID of user, .*, seen "product:1"/,
+  );
 });

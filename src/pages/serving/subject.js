@@ -6,13 +6,13 @@ import { tag } from './list.js';
 
 const LENGTH = 12;
 
-/** The user whose lists are shown: groups, and what the user did of late. */
-export class Person {
-  #list = el('ol', { class: 'recent', 'aria-label': 'What the user did of late' });
+/** The entity whose lists are shown: its groups, and what it did lately. */
+export class Subject {
+  #list = el('ol', { class: 'recent', 'aria-label': 'What the entity did lately' });
   #note = el('p', { class: 'quiet' });
   /** @type {import('./api.js').Recent['items']} */
   #items = [];
-  #user = '';
+  #name = '';
   /** How long what the reader did took to be in the lists, ms, by relation and entity. @type {Map<string, number>} */
   #took = new Map();
 
@@ -20,20 +20,20 @@ export class Person {
     place('recent').append(this.#note, this.#list);
   }
 
-  /** The user's whole name; empty before the first answer. */
+  /** Empty before the first answer. */
   get name() {
-    return this.#user;
+    return this.#name;
   }
 
   get entities() {
-    return [this.#user, ...this.#items.map(({ entity }) => entity)].filter((entity) => entity !== '');
+    return [this.#name, ...this.#items.map(({ entity }) => entity)].filter((entity) => entity !== '');
   }
 
-  /** @param {string} user */
-  async ask(user) {
-    const { user: whole, items } = await recent(user, LENGTH);
-    if (whole !== this.#user) this.#took.clear();
-    this.#user = whole;
+  /** @param {string} entity */
+  async ask(entity) {
+    const { entity: name, items } = await recent(entity, LENGTH);
+    if (name !== this.#name) this.#took.clear();
+    this.#name = name;
     this.#items = items;
   }
 
@@ -44,9 +44,9 @@ export class Person {
 
   /** @param {(entity: string) => readonly string[]} groupsOf */
   show(groupsOf) {
-    if (this.#user === '') return;
-    place('person-title').textContent = this.#user;
-    const own = groupsOf(this.#user);
+    if (this.#name === '') return;
+    place('entity-title').textContent = this.#name;
+    const own = groupsOf(this.#name);
     fill(
       place('groups'),
       ...(own.length === 0
@@ -61,9 +61,7 @@ export class Person {
           ]),
     );
     this.#note.textContent =
-      this.#items.length === 0
-        ? 'Nothing is known of what this user did.'
-        : 'What the user did of late, the newest first:';
+      this.#items.length === 0 ? 'Nothing is known of what it did.' : 'What it did lately, the newest first:';
     fill(
       this.#list,
       ...this.#items.map(({ relation, entity, at, removed, blocked }) => {
