@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { Running } from '../e2e/twhin.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+/** Trains and ranks for half a minute, in a store of its own: `test/cli/evaluate` has it. */
+const LEFT_OUT = 'evaluate stream';
+
+const listed = z.object({ items: z.array(z.object({ entity: z.string() })) });
+
+/** Follows the page line by line, with a log of files in place of brokers. */
+test('who follows the page gets lists of the right taste', async () => {
+  const page = await readFile(join(ROOT, 'docs', 'your-own-graph.md'), 'utf8');
+  const [program = ''] = blocks(page, 'js');
+  const [configuration = ''] = blocks(page, 'ts');
+  const lines = blocks(page, 'sh').flatMap((block) => block.trim().split('\n'));
+  const folder = await mkdtemp(join(tmpdir(), 'your-own-graph-'));
+  const running: Running[] = [];
+  onTestFinished(async () => {
+    for (const each of running) each.kill('SIGKILL');
+    await Promise.all(running.map(({ ended }) => ended));
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  await writeFile(join(folder, 'shop.mjs'), program);
+  await writeFile(join(folder, 'twhin.config.ts'), configuration);
+
+  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', TWHIN_HTTP: 'off' };
+  const start = (args: readonly string[]): Running => {
+    const child = spawn(process.execPath, args, { cwd: folder, env });
+    child.stdin.end();
+    const command = new Running(child);
+    running.push(command);
+    return command;
+  };
+  const said: Record<string, string> = {};
+  const asked: string[] = [];
+  let url = '';
+  for (const line of lines) {
+    const [, name, value] = /^export (\w+)=(\S+)/.exec(line) ?? [];
+    const [, command] = /^npx twhin (.*)$/.exec(line) ?? [];
+    if (name !== undefined && value !== undefined) env[name] = value;
+    else if (command === 'serve') {
+      url = await start([join(ROOT, 'bin', 'twhin.js'), 'serve', '--http', '127.0.0.1:0']).url();
+      await expect.poll(async () => (await fetch(`${url}/readyz`)).status).toBe(200);
+    } else if (line.startsWith('curl ')) {
+      const { path, body } = curl(line);
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: body ?? '' };
+      const response = await fetch(`${url}${path}`, body === undefined ? {} : init);
+      expect([path, response.status]).toEqual([path, 200]);
+      const { items } = listed.parse(await response.json());
+      asked.push(path);
+      said[path] = items.map(({ entity }) => entity).join(' ');
+    } else if (line === 'node shop.mjs' || command !== undefined) {
+      if (command?.startsWith(LEFT_OUT)) continue;
+      const args =
+        command === undefined ? ['shop.mjs'] : [join(ROOT, 'bin', 'twhin.js'), ...command.split(' ')];
+      const { code, stdout, stderr } = await start(args).ended;
+      expect([line, code, code === 0 ? '' : stderr.slice(-2000)]).toEqual([line, 0, '']);
+      said[command ?? line] = stdout;
+    } else throw new Error(`a line that nobody knows how to follow: ${line}`);
+  }
+
+  expect(said['stats']).toMatch(/46,707 consumed, 0 rejected/);
+  expect(said['stats']).toMatch(/6,\d+ buys, \d+,\d+ session-views, \d+,\d+ views/);
+  expect(asked).toHaveLength(5);
+  const [customer, session, bought, similar, rank] = asked.map((path) => said[path]?.split(' ') ?? []);
+  // One in ten views is of another taste, at random: of twenty tastes one product in twenty is right by chance.
+  for (const list of [customer, session, bought, similar]) {
+    expect(list).toHaveLength(5);
+    expect(
+      list?.filter((entity) => Number(entity.slice('product:p-'.length)) % 20 === 7).length,
+    ).toBeGreaterThan(3);
+  }
+  expect(similar).not.toContain('product:p-67');
+  expect(rank).toEqual(['product:p-47', 'product:p-48']);
+}, 300_000);
+
+/** The texts of a page's code blocks in a language. */
+function blocks(page: string, language: string): string[] {
+  return [...page.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(
+    ([, text = '']) => text,
+  );
+}
+
+/** Path and query of a line with curl, and what it sends. */
+function curl(line: string): { readonly path: string; readonly body: string | undefined } {
+  const [, path = ''] = /'http:\/\/127\.0\.0\.1:8079([^']*)'/.exec(line) ?? [];
+  const [, body] = / -d '([^']*)'/.exec(line) ?? [];
+  return { path, body };
+}
