@@ -27,7 +27,7 @@ import {
 /** More than a few seconds of it: TWHIN_PROPERTY_RUNS=5000; a failure again, which prints its seed: TWHIN_PROPERTY_SEED. */
 const RUNS = Number(process.env['TWHIN_PROPERTY_RUNS'] ?? 150);
 const SEED = process.env['TWHIN_PROPERTY_SEED'];
-const LIMIT_MS = 30_000 + RUNS * 500;
+const LIMIT_MS = 120_000 + RUNS * 500;
 const parameters = (numRuns: number) => ({ numRuns, ...(SEED !== undefined && { seed: Number(SEED) }) });
 
 /** An event is sent once, or twice as by a producer that did not hear the first time. */
