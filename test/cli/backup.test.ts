@@ -60,7 +60,10 @@ describe('twhin backup', () => {
     const other = await here.run('backup', full);
     expect([other.code, said(other)]).toEqual([2, expect.stringContaining('notes.txt is in the way')]);
     const follow = await here.run('backup', dir, '--graph', 'follow');
-    expect([follow.code, said(follow)]).toEqual([1, expect.stringContaining('follow has no store yet')]);
+    expect([follow.code, said(follow)]).toEqual([
+      1,
+      expect.stringContaining('there is no store of follow in the state folder'),
+    ]);
     const shadow = await here.run('backup', dir, '--graph', 'engagement', '--store', 'shadow');
     expect([shadow.code, said(shadow)]).toEqual([1, expect.stringContaining('no store shadow')]);
   });

@@ -225,10 +225,10 @@ test('answers from live vectors in a process of the user, as the documentation s
   expect([near.items.length, near.items[0].entity]).toEqual([1, expect.stringMatching(/^user:[123]$/)]);
   expect(ranks).toMatchObject({ items: [{ entity: 'user:3' }], missing: ['user:x'] });
   expect(did).toEqual({
-    user: 'user:1',
+    entity: 'user:1',
     items: [{ relation: 'follows', entity: 'user:b', at: FOLLOWS[0]!.at, removed: false, blocked: false }],
   });
-  expect(codes).toEqual(['not-read', 'not-read', 'graph', 'search']);
+  expect(codes).toEqual(['not-read', 'not-read', 'graph', 'question']);
 });
 
 test('answers searches in a process of the user', () => {

@@ -107,11 +107,13 @@ test('refuses a missing store and lists the existing stores', async () => {
   expect(said).toMatchObject({ code: 2, out: [] });
   expect(names(said.err)).toBe(
     'twhin: [compare] no graph has the stores live and shadow:\n' +
-      '  engagement has main (live), early\n' +
+      `  engagement has main (live), early in ${join(at.folder, 'state', 'engagement')}\n` +
       'twhin replay --into NAME makes one',
   );
   const anywhere = await at.run('replay', 'compare', 'live', 'shadow');
-  expect(names(anywhere.err)).toContain('  engagement has main (live), early\n  follow has none yet\n');
+  expect(names(anywhere.err)).toMatch(
+    /^ {2}engagement has main \(live\), early in .*\n {2}follow has none yet in .*$/m,
+  );
   expect((await at.run('replay', 'compare', 'live', 'BAD/NAME')).code).toBe(2);
   expect((await at.run('replay', 'compare', 'live', 'early', '--wait', 'soon')).code).toBe(2);
 });
